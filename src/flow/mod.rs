@@ -1,0 +1,5 @@
+//! Operations in steps, written against the small traits of [`port`]: the same code runs on a cable and on a simulator.
+//!
+//! A flow never names a socket, a serial port or a window. Time is tokio's, so that tests can pause it.
+
+pub mod port;

@@ -1,0 +1,34 @@
+//! Linesman commissions and diagnoses IoT gateways.
+//!
+//! Map, from the rules at the bottom to the screens on top; each module imports only what stands above it here:
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`model`] | plain data and pure rules |
+//! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
+//! | [`proto`] | wire protocols, without I/O and without a clock |
+//! | [`msg`] | the vocabulary between front ends and workers |
+//! | [`flow`] | operations in steps, against the traits of [`flow::port`] |
+//! | [`io`] | the real ports: serial, records, files, clipboard |
+//! | [`sim`] | simulated gateways, and faults to inject |
+//! | [`backend`] | runs commands, reports events |
+//! | [`cli`] | the command line |
+//! | [`app`] | view models |
+//! | [`ui`] | the window |
+//!
+//! Invariants: `proto` does no I/O; no vendor's name stands in code; the window never waits; a secret has a type.
+//! `tests/it/layers.rs` checks who imports whom.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod backend;
+pub mod cli;
+pub mod flow;
+pub mod io;
+pub mod model;
+pub mod msg;
+pub mod profile;
+pub mod proto;
+pub mod sim;
+pub mod ui;

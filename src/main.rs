@@ -1,0 +1,3 @@
+//! Arguments, logging, runtime and window; nothing else.
+
+fn main() {}

@@ -1,0 +1,118 @@
+//! Entries of the records: what was started, what was observed, what is unknown.
+//!
+//! Intent is written before the act and the outcome after it, so that a job without an outcome is visible as such.
+
+use serde::Serialize;
+
+/// The number of a job in the records; unlike [`super::ids::JobId`] it outlives the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct RecordId(pub i64);
+
+/// What a job sets out to do, written before anything is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobIntent {
+    /// What is done: `commission`.
+    pub action: String,
+    /// The gateway by its own name if known, else by its link.
+    pub gateway: String,
+    /// The link: `serial:/dev/ttyUSB0`.
+    pub link: String,
+    /// Profile id, if one was chosen.
+    pub profile: Option<String>,
+    /// Driver name.
+    pub driver: Option<String>,
+    /// Who did it: the operator's name from the settings, else the account of the computer.
+    pub operator: String,
+    /// Whether a simulator stood behind the link.
+    pub is_simulated: bool,
+}
+
+/// Which side of an act an entry stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Before: it is about to be done.
+    Intent,
+    /// After: this is what came of it.
+    Outcome,
+}
+
+impl Phase {
+    /// The word stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Outcome => "outcome",
+        }
+    }
+}
+
+/// One step of a job on the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepEntry {
+    /// The step: `push`.
+    pub step: String,
+    /// Before or after the act.
+    pub phase: Phase,
+    /// After: `done`, `failed`, `refused`, `unknown`, `cancelled`. Empty before.
+    pub outcome: String,
+    /// Evidence and facts as JSON. Holds no secret: of a passphrase only its length.
+    pub detail: serde_json::Value,
+}
+
+/// A job as the records show it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobRecord {
+    /// Its number.
+    pub id: RecordId,
+    /// When it was started, RFC 3339 in UTC.
+    pub started_at: String,
+    /// When its outcome was written; `None` while it runs or when it was cut off.
+    pub ended_at: Option<String>,
+    /// What it set out to do.
+    #[serde(flatten)]
+    pub intent: JobIntent,
+    /// `joined`, `refused`, `unknown`, `failed`, `cancelled`, `closed`, or `running`.
+    pub outcome: String,
+    /// Code of the outcome or problem: `improv.unable_to_connect`; `records.cut_off` when the program ended in mid-job.
+    pub reason: String,
+    /// One sentence for the list.
+    pub summary: String,
+}
+
+/// An entry of a job, in the order it was written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EntryRecord {
+    /// Position in the log.
+    pub sequence: i64,
+    /// When, RFC 3339 in UTC.
+    pub at: String,
+    /// The step: `connect`, `describe`, `push` …
+    pub step: String,
+    /// Before or after.
+    pub phase: String,
+    /// What came of it.
+    pub outcome: String,
+    /// Evidence and facts.
+    pub detail: serde_json::Value,
+}
+
+/// A job with all its entries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobHistory {
+    /// The job.
+    #[serde(flatten)]
+    pub job: JobRecord,
+    /// Its entries, oldest first.
+    pub entries: Vec<EntryRecord>,
+}
+
+/// How records leave the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    /// One JSON object a job, a line each.
+    JsonLines,
+    /// One line a job, for a spreadsheet.
+    Csv,
+}

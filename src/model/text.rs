@@ -1,0 +1,81 @@
+//! Text that came from a device, a file or a cable, made safe to show.
+//!
+//! A gateway's answer is untrusted: it may hold control characters, direction overrides that turn a line around, or
+//! megabytes. Nothing of it reaches a screen, a terminal or a record without passing through here.
+
+/// The mark that stands where something was cut.
+const ELLIPSIS: char = '…';
+
+/// Shows text from a device: control and direction characters become `�`, and at most `max_chars` characters remain.
+///
+/// Line breaks and tabs count as control characters too: the result is one line.
+pub fn visible(text: &str, max_chars: usize) -> String {
+    let mut shown: String = text.chars().take(max_chars).map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c }).collect();
+    if text.chars().nth(max_chars).is_some() {
+        shown.pop();
+        shown.push(ELLIPSIS);
+    }
+    shown
+}
+
+/// As [`visible`] for bytes that should be UTF-8; octets that are not become `�`.
+pub fn visible_octets(octets: &[u8], max_chars: usize) -> String {
+    // Four octets a character at most, so no more than that needs decoding, however long the input is.
+    let end = octets.len().min(max_chars.saturating_mul(4).saturating_add(4));
+    visible(&String::from_utf8_lossy(&octets[..end]), max_chars)
+}
+
+/// Octets as lower-case hexadecimal.
+pub fn hex(octets: &[u8]) -> String {
+    use std::fmt::Write as _;
+    octets.iter().fold(String::with_capacity(octets.len() * 2), |mut text, octet| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    })
+}
+
+/// Reads hexadecimal digits, two an octet, nothing between them.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let value = |digit: u8| char::from(digit).to_digit(16);
+    digits
+        .chunks_exact(2)
+        .map(|pair| Some(u8::try_from(value(pair[0])? * 16 + value(pair[1])?).unwrap_or_default()))
+        .collect()
+}
+
+/// Characters that would change how the rest of a line reads: controls, direction marks, separators, tags.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+            | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn direction_overrides_and_controls_are_replaced() {
+        assert_eq!(visible("gw\u{202E}cod.exe\u{7}\n", 40), "gw\u{FFFD}cod.exe\u{FFFD}\u{FFFD}");
+    }
+
+    #[test]
+    fn long_text_is_cut_with_a_mark_and_never_inside_a_character() {
+        assert_eq!(visible("ääää", 3), "ää…");
+        assert_eq!(visible("äää", 3), "äää");
+        assert_eq!(visible_octets(&vec![b'a'; 1_000_000], 4), "aaa…");
+    }
+
+    #[test]
+    fn hexadecimal_reads_back() {
+        assert_eq!(from_hex(&hex(&[0, 15, 255])), Some(vec![0, 15, 255]));
+        assert_eq!(from_hex("0"), None);
+        assert_eq!(from_hex("zz"), None);
+    }
+}

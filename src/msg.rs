@@ -1,0 +1,251 @@
+//! The closed vocabulary between the front ends (window, command line) and the workers.
+//!
+//! A front end sends a [`Command`] and takes in [`Event`]s; nothing else crosses. Every job carries its [`JobId`], so that
+//! an event of a job nobody waits for any more can be dropped. Types that may hold a secret have no `Debug`.
+
+#![expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::credentials::{WifiCredentials, WifiDraft};
+use crate::model::gateway::{DeviceInfo, Probe, ProvisioningState, Sighting};
+use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
+use crate::model::outcome::Outcome;
+use crate::model::problem::Problem;
+use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::secret::Secret;
+use crate::model::settings::Settings;
+use crate::model::wifi::Network;
+use crate::profile::Catalog;
+
+/// What a front end wants done.
+pub enum Command {
+    /// Begin to watch serial ports. Nothing is sent to any port.
+    StartDiscovery,
+    /// Stop watching.
+    StopDiscovery,
+    /// Keep a path in the list that no scan reports, such as a pseudo-terminal.
+    AddPort(LinkAddress),
+    /// Take a typed path out of the list again.
+    RemovePort(LinkAddress),
+    /// Ask the gateway on a port what it is. Ends with [`Event::JobFinished`]; the answer comes as [`Event::Probed`].
+    Probe { job: JobId, link: LinkAddress },
+    /// Open a session with a gateway: connect and describe, then wait for [`Request`]s.
+    OpenSession { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId },
+    /// Ask something of an open session.
+    Session { job: JobId, request: Request },
+    /// Stop a job at once and leave the device usable. For a session this closes it.
+    Cancel { job: JobId },
+    /// Read Wi-Fi credentials out of a QR code. Answer: [`Event::QrRead`].
+    ReadQr { job: JobId, source: QrSource },
+    /// Load the list of jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
+    ListRecords { limit: usize },
+    /// Load one job with its entries. Answer: [`Event::RecordShown`].
+    ShowRecord { id: RecordId },
+    /// Write records to a file. Answer: [`Event::JobFinished`] with the path in the note.
+    ExportRecords { job: JobId, path: PathBuf, format: ExportFormat },
+    /// Write the redacted byte transcript of a session to a file. Answer: [`Event::JobFinished`].
+    ExportTranscript { job: JobId, session: JobId, path: PathBuf },
+    /// Put a redacted bundle of facts about this program and its last jobs together. Answer: [`Event::DiagnosticsReady`].
+    CollectDiagnostics { job: JobId },
+    /// Store the settings.
+    SaveSettings(Settings),
+}
+
+/// What can be asked of an open session. One request runs at a time; the session says when it is ready again.
+pub enum Request {
+    /// Let the gateway blink or beep.
+    Identify,
+    /// Let the gateway scan for networks.
+    ScanNetworks,
+    /// Send credentials and follow what becomes of them.
+    Push(WifiCredentials),
+    /// Give the gateway a host name.
+    SetHostname(String),
+    /// Give the gateway a name.
+    SetDeviceName(String),
+    /// Pulse the reset line of the port. Only ever on a person's request.
+    ResetDevice,
+    /// End the session in an orderly way.
+    Close,
+}
+
+/// Where a QR code is read from.
+pub enum QrSource {
+    /// The text of the code, pasted.
+    Text(Secret<String>),
+    /// A picture.
+    File(PathBuf),
+    /// The picture on the clipboard.
+    Clipboard,
+}
+
+/// What a QR code held.
+pub enum QrContent {
+    /// A network, from a `WIFI:` code.
+    Wifi {
+        /// What goes into the form.
+        draft: WifiDraft,
+        /// Things to know, such as a missing terminator.
+        notes: Vec<String>,
+    },
+    /// An Espressif provisioning code: which device, over which transport. It holds no network.
+    EspProvisioning {
+        /// Name of the device, made safe to show.
+        name: String,
+        /// Transport named in the code: `ble`, `softap`.
+        transport: String,
+        /// Proof of possession, if the code has one.
+        proof_of_possession: Option<Secret<String>>,
+        /// Things to know.
+        notes: Vec<String>,
+    },
+}
+
+/// The steps of a session, as shown in the stepper and written into records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Open the link and hear the gateway answer.
+    Connect,
+    /// Ask what it is.
+    Describe,
+    /// Let it blink.
+    Identify,
+    /// Let it scan.
+    ScanNetworks,
+    /// Set its host name or name.
+    Rename,
+    /// Send the credentials.
+    Push,
+    /// Wait for the gateway's verdict.
+    Follow,
+    /// Ask again whether it stays joined.
+    ReadBack,
+    /// Pulse the reset line.
+    Reset,
+}
+
+impl Step {
+    /// The name in records and JSON lines.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Describe => "describe",
+            Self::Identify => "identify",
+            Self::ScanNetworks => "scan-networks",
+            Self::Rename => "rename",
+            Self::Push => "push",
+            Self::Follow => "follow",
+            Self::ReadBack => "read-back",
+            Self::Reset => "reset",
+        }
+    }
+
+    /// The name on the screen.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connect => "Connect",
+            Self::Describe => "Describe",
+            Self::Identify => "Identify",
+            Self::ScanNetworks => "Scan for networks",
+            Self::Rename => "Rename",
+            Self::Push => "Send credentials",
+            Self::Follow => "Wait for the gateway to join",
+            Self::ReadBack => "Read back",
+            Self::Reset => "Reset",
+        }
+    }
+}
+
+/// What a session reports while it goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress {
+    /// A step began; it ends by itself after `limit` at the latest.
+    StepStarted { step: Step, waits_for: String, limit: Duration },
+    /// A step ended well; `note` says what came of it.
+    StepDone { step: Step, note: String },
+    /// A step was left out because the device cannot do it, or the like.
+    StepSkipped { step: Step, reason: String },
+    /// A step failed. The session goes on unless a `JobFinished` follows.
+    StepFailed { step: Step, problem: Problem },
+    /// The gateway told what it is.
+    Described { info: Option<DeviceInfo>, state: ProvisioningState, can_identify: bool },
+    /// The gateway's state changed.
+    StateChanged(ProvisioningState),
+    /// The networks the gateway sees, strongest first; `is_complete` is false while more may come.
+    Networks { networks: Vec<Network>, is_complete: bool },
+    /// A push ended.
+    Pushed(Box<Outcome>),
+    /// The session waits for the next request.
+    Ready,
+    /// Lines the device logged beside the protocol, redacted and made safe to show.
+    DeviceLog(Vec<String>),
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum JobEnd {
+    /// It did what it was for; the note says what came of it, such as the path of an export.
+    Done { note: String },
+    /// A person stopped it.
+    Cancelled,
+    /// It could not go on.
+    Failed(Problem),
+}
+
+/// What happened.
+pub enum Event {
+    /// The workers are up: what they start from.
+    Started(Box<Startup>),
+    /// A port or gateway is there, or something about it changed.
+    GatewaySeen(Box<Sighting>),
+    /// A port went away.
+    GatewayGone(LinkAddress),
+    /// A typed path was taken out of the list.
+    GatewayRemoved(LinkAddress),
+    /// The list of ports could not be read, or can be read again (`None`).
+    DiscoveryTrouble(Option<Problem>),
+    /// What asking a port brought.
+    Probed { job: JobId, link: LinkAddress, probe: Probe },
+    /// A session reports. `at` counts from its start.
+    SessionProgressed { job: JobId, at: Duration, progress: Progress },
+    /// A job ended. Nothing of it follows.
+    JobFinished { job: JobId, end: JobEnd },
+    /// A QR code was read, or why not.
+    QrRead { job: JobId, content: Result<QrContent, Problem> },
+    /// The list of jobs.
+    RecordsListed(Result<Vec<JobRecord>, Problem>),
+    /// One job with its entries.
+    RecordShown(Result<Box<JobHistory>, Problem>),
+    /// The diagnostics bundle, redacted, as text for the clipboard.
+    DiagnosticsReady { job: JobId, text: String },
+    /// Something failed that belongs to no job: settings not stored, records not writable, a channel full.
+    Trouble(Problem),
+}
+
+/// What the window needs to know at its start.
+pub struct Startup {
+    /// The profiles, built in and from the user's folder.
+    pub catalog: Arc<Catalog>,
+    /// Profile files of the user that could not be used.
+    pub profile_problems: Vec<Problem>,
+    /// The settings as stored, or the defaults.
+    pub settings: Settings,
+    /// Where records, settings and logs are kept.
+    pub data_dir: PathBuf,
+    /// Jobs that were cut off by the end of an earlier run.
+    pub cut_off_jobs: usize,
+    /// The simulated site, if this is a demo.
+    pub demo: Option<DemoSite>,
+}
+
+/// What a person needs to try the simulated site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DemoSite {
+    /// Name of the simulated access point.
+    pub ssid: String,
+    /// Its passphrase: made up for the simulation and no secret.
+    pub passphrase: String,
+}
