@@ -7,6 +7,7 @@ pub mod gateway;
 pub mod ids;
 pub mod outcome;
 pub mod problem;
+pub mod psk;
 pub mod record;
 pub mod secret;
 pub mod settings;
