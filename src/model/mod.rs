@@ -9,6 +9,7 @@ pub mod outcome;
 pub mod problem;
 pub mod psk;
 pub mod record;
+pub mod redact;
 pub mod secret;
 pub mod settings;
 pub mod text;
