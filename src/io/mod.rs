@@ -1,1 +1,3 @@
-//! Placeholder replaced by the next commits.
+//! The real ports: what touches files, databases, devices and the clipboard.
+
+pub mod qr_image;
