@@ -1,3 +1,4 @@
 //! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod files;
 pub mod qr_image;
