@@ -2,3 +2,4 @@
 
 pub mod files;
 pub mod qr_image;
+pub mod records;
