@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::credentials::{WifiCredentials, WifiDraft};
+use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{DeviceInfo, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::outcome::Outcome;
@@ -19,6 +19,8 @@ use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::Network;
 use crate::profile::Catalog;
+
+pub use crate::model::qr::QrContent;
 
 /// What a front end wants done.
 pub enum Command {
@@ -80,28 +82,6 @@ pub enum QrSource {
     File(PathBuf),
     /// The picture on the clipboard.
     Clipboard,
-}
-
-/// What a QR code held.
-pub enum QrContent {
-    /// A network, from a `WIFI:` code.
-    Wifi {
-        /// What goes into the form.
-        draft: WifiDraft,
-        /// Things to know, such as a missing terminator.
-        notes: Vec<String>,
-    },
-    /// An Espressif provisioning code: which device, over which transport. It holds no network.
-    EspProvisioning {
-        /// Name of the device, made safe to show.
-        name: String,
-        /// Transport named in the code: `ble`, `softap`.
-        transport: String,
-        /// Proof of possession, if the code has one.
-        proof_of_possession: Option<Secret<String>>,
-        /// Things to know.
-        notes: Vec<String>,
-    },
 }
 
 /// The steps of a session, as shown in the stepper and written into records.

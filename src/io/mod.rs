@@ -1,3 +1,6 @@
-//! The real ports: everything that touches the operating system.
+//! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod files;
+pub mod qr_image;
+pub mod records;
 pub mod serial;

@@ -8,6 +8,7 @@ pub mod ids;
 pub mod outcome;
 pub mod problem;
 pub mod psk;
+pub mod qr;
 pub mod record;
 pub mod redact;
 pub mod secret;
