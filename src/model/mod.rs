@@ -2,13 +2,17 @@
 //!
 //! Nothing here does I/O, reads a clock or knows a window. Every other module may use it.
 
+pub mod basis;
 pub mod credentials;
+pub mod endpoint;
 pub mod gateway;
 pub mod ids;
 pub mod outcome;
 pub mod problem;
 pub mod record;
+pub mod roots;
 pub mod secret;
 pub mod settings;
 pub mod text;
 pub mod wifi;
+pub mod word;
