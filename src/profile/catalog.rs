@@ -9,6 +9,7 @@ use super::rules::{DriverBinding, Origin, Profile};
 use crate::model::gateway::{PortFacts, ProfileMatch};
 use crate::model::ids::{LinkKind, ProfileId};
 use crate::model::problem::{Explain, Problem};
+use crate::model::text::visible;
 
 /// The most mistakes of one user file that are reported at the start; `profiles validate` shows all.
 const MAX_PROBLEMS_A_FILE: usize = 5;
@@ -56,9 +57,7 @@ impl Catalog {
         for (file, text) in files {
             match parse_profile(file, text) {
                 Ok(profile) => problems.extend(self.add_user_profile(file, profile)),
-                Err(errors) => {
-                    problems.extend(errors.iter().take(MAX_PROBLEMS_A_FILE).map(ProfileError::explain));
-                }
+                Err(errors) => problems.extend(explain_some(file, &errors)),
             }
         }
         self.sort();
@@ -103,11 +102,25 @@ impl Catalog {
     }
 }
 
+/// The first mistakes of a file, and how many more there are.
+fn explain_some(file: &str, errors: &[ProfileError]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = errors.iter().take(MAX_PROBLEMS_A_FILE).map(ProfileError::explain).collect();
+    if let Some(more) = errors.len().checked_sub(MAX_PROBLEMS_A_FILE).filter(|more| *more > 0) {
+        problems.push(Problem::new(
+            "profile.more",
+            format!("{} has {more} more mistakes", visible(file, 120)),
+            "The file has many mistakes",
+            "Run `linesman profiles validate` on the file to see all of them",
+        ));
+    }
+    problems
+}
+
 fn taken_by_another(file: &str, id: &ProfileId, first: &str) -> Problem {
     Problem::new(
         "profile.duplicate",
-        format!("The profile `{id}` in {file} is not used"),
-        format!("The file {first} holds a profile of the same id"),
+        format!("The profile `{id}` in {} is not used", visible(file, 120)),
+        format!("The file {} holds a profile of the same id", visible(first, 120)),
         "Take one of the two files out of the folder, or give its profile another id",
     )
 }

@@ -173,7 +173,7 @@ impl Fault {
             Self::UnknownWord { nearest: Some(nearest), .. } => format!("Write `{nearest}` or another allowed word"),
             Self::UnknownWord { .. } => "Use one of the words listed".into(),
             Self::BadValue { .. } => "Correct the value; docs/profiles.md gives its form".into(),
-            Self::Duplicate { .. } => "Give one of the two another id, or take it out".into(),
+            Self::Duplicate { .. } => "Take one of the two out, or change it".into(),
             Self::Inconsistent { .. } => "Bring the two places into line".into(),
             Self::Cut { .. } => "Correct the ones shown, then validate the file again".into(),
         }
@@ -202,20 +202,22 @@ pub(super) fn nearest<'a>(written: &str, candidates: impl Iterator<Item = &'a st
         .map(|(_, candidate)| candidate.to_owned())
 }
 
-/// Levenshtein distance: single-character edits between the two.
+/// Edits between the two: one character put in, left out or replaced, or two neighbours swapped.
 fn distance(left: &[char], right: &str) -> usize {
     let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=right.len()).collect();
+    for i in 0..left.len() {
+        let mut row = vec![i + 1];
+        for j in 0..right.len() {
+            let replaced = last[j] + usize::from(left[i] != right[j]);
+            let edited = replaced.min(last[j + 1] + 1).min(row[j] + 1);
+            let is_swap = i > 0 && j > 0 && left[i] == right[j - 1] && left[i - 1] == right[j];
+            row.push(if is_swap { edited.min(before[j - 1] + 1) } else { edited });
         }
+        before = std::mem::replace(&mut last, row);
     }
-    row[right.len()]
+    last[right.len()]
 }
 
 #[cfg(test)]
@@ -232,6 +234,7 @@ mod tests {
         check("Source", Some("source"));
         check("host", Some("hosts"));
         check("ambigiuty", Some("ambiguity"));
+        check("hotss", Some("hosts"));
         check("colour", None);
         check("", None);
     }

@@ -114,6 +114,11 @@ impl<'a> Table<'a> {
         self.get(key).is_some()
     }
 
+    /// Whether the key holds a list without items.
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        self.get(key).and_then(|value| value.tree.get_ref().as_array()).is_some_and(|items| items.is_empty())
+    }
+
     /// The value of a key.
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'a>> {
         debug_assert!(self.shape.keys.contains(&key), "{key} is no key of {}", self.shape.name);
@@ -203,10 +208,6 @@ impl<'a> Table<'a> {
 
     pub(super) fn words<T: Word>(&self, key: &'static str) -> Vec<T> {
         self.list(key).iter().filter_map(Value::word).collect()
-    }
-
-    pub(super) fn integer<T: TryFrom<i64>>(&self, key: &'static str, range: &RangeInclusive<i64>) -> Option<T> {
-        self.need(key, || format!("a whole number from {} to {}", range.start(), range.end()))?.integer(range)
     }
 
     pub(super) fn integer_opt<T: TryFrom<i64>>(&self, key: &'static str, range: &RangeInclusive<i64>) -> Option<T> {

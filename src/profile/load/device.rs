@@ -128,11 +128,11 @@ pub(super) fn read_wifi(top: &Table<'_>, documents: &[Document], rows: &mut Take
     take_row(&table, rows);
     let bands = table.words("bands");
     let security = table.words("security");
-    for (key, is_empty) in [("bands", bands.is_empty()), ("security", security.is_empty())] {
-        if is_empty && !table.has(key) {
+    for key in ["bands", "security"] {
+        if !table.has(key) {
             table.missing(key, "a list with at least one word");
-        } else if is_empty {
-            table.inconsistent(key, format!("`{key}` needs at least one valid word"));
+        } else if table.is_empty_list(key) {
+            table.inconsistent(key, format!("`{key}` needs at least one word"));
         }
     }
     let passphrase_min = table.integer_opt("passphrase_min", &(0..=63)).unwrap_or(8);

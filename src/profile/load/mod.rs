@@ -84,7 +84,10 @@ fn read_profile(top: &Table<'_>) -> Option<Profile> {
 }
 
 fn read_schema(top: &Table<'_>) -> bool {
-    let found = top.integer::<i64>("schema", &(0..=i64::MAX));
+    if !top.has("schema") {
+        top.missing("schema", format!("`schema = {}`", schema::VERSION));
+    }
+    let found = top.integer_opt::<i64>("schema", &(0..=i64::MAX));
     if let Some(found) = found.filter(|found| *found != schema::VERSION) {
         top.fault_at("schema", Fault::Schema { found, known: schema::VERSION });
     }

@@ -39,7 +39,7 @@ fn read_network_rule(
     rows: &mut Taken,
     said: &[NetworkFact],
 ) -> Option<NetworkRule> {
-    let (id, fact, says) = (table.parsed("id"), table.word::<NetworkFact>("fact"), table.text("says"));
+    let (id, fact, says) = (table.parsed_opt("id"), table.word::<NetworkFact>("fact"), table.text("says"));
     take_row(table, rows);
     if let (Some(fact), Some(opposite)) = (fact, fact.and_then(NetworkFact::opposite))
         && said.contains(&opposite)
@@ -48,7 +48,7 @@ fn read_network_rule(
     }
     let level = table.word_or("level", Level::Required);
     let (basis, ambiguity) = (read_basis(table, documents), table.text_opt("ambiguity"));
-    Some(NetworkRule { id: id?, fact: fact?, says: says?, level, basis: basis?, ambiguity })
+    Some(NetworkRule { id, fact: fact?, says: says?, level, basis: basis?, ambiguity })
 }
 
 pub(super) fn read_endpoints(
@@ -141,8 +141,8 @@ fn read_hosts(table: &Table<'_>) -> Vec<HostPattern> {
     let hosts: Vec<HostPattern> = table.list("hosts").iter().filter_map(Value::parse).collect();
     if !table.has("hosts") {
         table.missing("hosts", "a list of names, *.parents, addresses or <placeholders>");
-    } else if hosts.is_empty() {
-        table.inconsistent("hosts", "`hosts` needs at least one valid host");
+    } else if table.is_empty_list("hosts") {
+        table.inconsistent("hosts", "`hosts` needs at least one host");
     }
     hosts
 }

@@ -75,7 +75,7 @@ impl Profile {
     pub fn row_ids(&self) -> impl Iterator<Item = &RowId> {
         let wifi = self.wifi_statement.iter().filter_map(|statement| statement.id.as_ref());
         let endpoints = self.endpoints.iter().map(|row| &row.id);
-        endpoints.chain(self.network.rules.iter().map(|rule| &rule.id)).chain(wifi)
+        endpoints.chain(self.network.rules.iter().filter_map(|rule| rule.id.as_ref())).chain(wifi)
     }
 }
 

@@ -81,8 +81,9 @@ impl NetworkFact {
 /// A requirement that is no endpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NetworkRule {
-    /// The row's id.
-    pub id: RowId,
+    /// The row's id, where it is to appear in reports.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<RowId>,
     /// What it says, as a word.
     pub fact: NetworkFact,
     /// What it says, as a person reads it.
