@@ -2,3 +2,4 @@
 
 mod commission;
 mod support;
+mod profiles;
