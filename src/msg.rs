@@ -201,6 +201,8 @@ pub enum Event {
     RecordShown(Result<Box<JobHistory>, Problem>),
     /// The diagnostics bundle, redacted, as text for the clipboard.
     DiagnosticsReady { job: JobId, text: String },
+    /// The user pressed Ctrl+C in the terminal: all jobs are being stopped, and the front end is asked to end.
+    Interrupted,
     /// Something failed that belongs to no job: settings not stored, records not writable, a channel full.
     Trouble(Problem),
 }
@@ -209,8 +211,8 @@ pub enum Event {
 pub struct Startup {
     /// The profiles, built in and from the user's folder.
     pub catalog: Arc<Catalog>,
-    /// Profile files of the user that could not be used.
-    pub profile_problems: Vec<Problem>,
+    /// What went wrong at the start without stopping it: profile files of the user, the settings, the log.
+    pub start_problems: Vec<Problem>,
     /// The settings as stored, or the defaults.
     pub settings: Settings,
     /// Where records, settings and logs are kept.
@@ -228,4 +230,21 @@ pub struct DemoSite {
     pub ssid: String,
     /// Its passphrase: made up for the simulation and no secret.
     pub passphrase: String,
+}
+
+/// Where a simulator on the command line is and how to talk to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimReady {
+    /// Path of its port.
+    pub port: String,
+    /// The port as a link.
+    pub link: String,
+    /// Number of its process.
+    pub pid: u32,
+    /// Folder of its card.
+    pub state_dir: PathBuf,
+    /// Name of its access point.
+    pub ssid: String,
+    /// The access point's passphrase: made up and no secret.
+    pub password: String,
 }

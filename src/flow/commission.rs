@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::conclude::{Facts, PushEnd, conclude};
+use super::conclude::{Facts, PushEnd, conclude, evidence_of};
 use super::error::SessionError;
 use super::improv::{Improv, Unasked, is_missing_command};
 use super::port::{LinkError, Links, Records};
@@ -278,6 +278,8 @@ impl Session {
         report.started(Step::Follow, "the gateway's verdict", device.timeouts().join).await;
         let end = device.follow().await;
         self.note_states(device.states());
+        let word = self.note_end(&end);
+        report.done(Step::Follow, word).await;
         let end = self.read_back(device, end).await;
         self.finish_push(end).await
     }
@@ -291,6 +293,16 @@ impl Session {
                 push.evidence.push(Evidence { kind: EvidenceKind::Acknowledged, text, at: *at });
             }
         }
+    }
+
+    /// Puts the end of the push among the evidence and returns it in words.
+    fn note_end(&mut self, end: &PushEnd) -> String {
+        let evidence = evidence_of(end, self.setup.report.elapsed());
+        let word = evidence.text.clone();
+        if let Some(push) = &mut self.open_push {
+            push.evidence.push(evidence);
+        }
+        word
     }
 
     /// Asks once more: it strengthens "joined", and may settle what gave no verdict.
@@ -356,7 +368,6 @@ impl Session {
         self.last = Some(outcome.clone());
         let recorded = self.end(Step::Push, outcome.verdict.as_str(), json!(outcome)).await;
         // What was seen is shown even if it could not be written down.
-        self.setup.report.done(Step::Follow, outcome.summary.clone()).await;
         self.setup.report.send(Progress::Pushed(Box::new(outcome))).await;
         recorded?;
         if is_open {
@@ -371,11 +382,13 @@ impl Session {
         if self.open_push.is_none() {
             return Ok(());
         }
-        match state {
-            ProvisioningState::Provisioned => self.finish_push(PushEnd::JoinedLate).await,
-            ProvisioningState::Ready => self.finish_push(PushEnd::FellBack).await,
-            _ => Ok(()),
-        }
+        let end = match state {
+            ProvisioningState::Provisioned => PushEnd::JoinedLate,
+            ProvisioningState::Ready => PushEnd::FellBack,
+            _ => return Ok(()),
+        };
+        self.note_end(&end);
+        self.finish_push(end).await
     }
 
     async fn begin(&self, step: Step, detail: Value) -> Result<(), SessionError> {

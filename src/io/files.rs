@@ -385,7 +385,8 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
-fn read_error(path: &Path, error: &io::Error) -> FilesError {
+/// What a failed reading of that file means.
+pub(super) fn read_error(path: &Path, error: &io::Error) -> FilesError {
     let path = shown(path);
     match error.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => FilesError::NotFound { path },

@@ -5,6 +5,7 @@
 pub mod basis;
 pub mod credentials;
 pub mod endpoint;
+pub mod fault;
 pub mod gateway;
 pub mod ids;
 pub mod outcome;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::air::{Air, JoinResult};
 use super::card::Card;
-use super::fault::Fault;
+use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, ProvisioningState};
 use crate::model::wifi::Security;
 use crate::proto::improv::serial::{Decoder, encode_message, parse_request};
