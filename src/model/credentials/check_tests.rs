@@ -54,6 +54,7 @@ fn names_are_counted_in_octets_and_never_trimmed() {
     ] {
         expect(&draft(ssid, PASSPHRASE), &standard, None, errors, warnings);
     }
+    expect(&draft("", ""), &standard, None, &["wifi.ssid_empty", "wifi.passphrase_missing"], &[]);
     let (credentials, _) = check(&draft("Office ", " pass phrase "), &standard, None);
     let credentials = credentials.unwrap();
     assert_eq!(credentials.ssid.octets(), b"Office ");
