@@ -53,7 +53,8 @@ pub(super) fn register(folder: &Path, now_millis: i64) -> io::Result<Instance> {
     let name = format!("{}-{now_millis}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let path = folder.join(format!("{name}{SUFFIX}"));
     let lock = OpenOptions::new().create_new(true).write(true).open(&path)?;
-    lock.try_lock().map_err(io::Error::from)?;
+    // Nobody else wants it for good; one who looks just now lets go at once.
+    lock.lock()?;
     Ok(Instance { name, path, lock })
 }
 

@@ -78,6 +78,11 @@ impl<'a> Scan<'a> {
     fn is_all(&self, is_wanted: impl Fn(Security) -> bool) -> bool {
         !self.matches.is_empty() && self.matches.iter().all(|network| is_wanted(network.security))
     }
+
+    /// Whether that is the only protection the name is seen with; an open twin beside it does not count.
+    fn is_only(&self, wanted: Security) -> bool {
+        self.has(|kind| kind == wanted) && self.is_all(|kind| kind == wanted || kind == Security::Open)
+    }
 }
 
 /// One run of the check.
@@ -149,8 +154,9 @@ impl Check<'_> {
     fn is_wep(&self, text: &str) -> bool {
         let lists_wep = self.rules.security.contains(&Security::Wep);
         let lists_wpa = self.rules.security.iter().any(|kind| generations(*kind) != 0);
-        let is_short_form = text.len() < WPA_MIN && is_wep_form(text) && self.scan.matches.is_empty();
-        lists_wep && (self.scan.is_all(|kind| kind == Security::Wep) || !lists_wpa || is_short_form)
+        let is_wpa_seen = self.scan.has(|kind| generations(kind) != 0);
+        let is_short_form = text.len() < WPA_MIN && is_wep_form(text) && !is_wpa_seen;
+        lists_wep && (self.scan.is_only(Security::Wep) || !lists_wpa || is_short_form)
     }
 
     fn wep_key(&mut self, text: &str) -> Option<WifiKey> {
@@ -243,7 +249,7 @@ impl Check<'_> {
         let protected = |kind: &&Security| **kind != Security::Open;
         let mut listed = self.rules.security.iter().filter(protected).peekable();
         let is_only_listed = listed.peek().is_some() && listed.all(|kind| *kind == Security::Wpa3);
-        is_only_listed || self.scan.is_all(|kind| kind == Security::Wpa3)
+        is_only_listed || self.scan.is_only(Security::Wpa3)
     }
 
     fn check_scan(&mut self, ssid: &Ssid, seen: &[Network]) {
