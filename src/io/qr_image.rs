@@ -64,7 +64,7 @@ pub enum QrImageError {
     /// A code is there but cannot be read.
     #[error("the code in the picture cannot be read")]
     Unreadable,
-    /// Several codes of different networks.
+    /// Several codes that say different things.
     #[error("the picture shows several codes")]
     Several {
         /// How many.
@@ -124,7 +124,7 @@ impl Explain for QrImageError {
             ),
             Self::Several { count } => Problem::new(
                 "qr.several",
-                format!("The picture shows the codes of {count} networks"),
+                format!("The picture shows {count} different codes"),
                 "Several codes hang side by side",
                 "Cut the right one out of the picture",
             ),
@@ -309,18 +309,19 @@ fn decode<G: rqrr::BitGrid>(grid: &rqrr::Grid<G>) -> Option<Secret<String>> {
     (!text.is_empty()).then(|| Secret::new(text))
 }
 
-/// Of several codes, the one of a network; codes of different networks are not chosen between.
-fn choose(texts: Vec<Secret<String>>) -> Result<Secret<String>, QrImageError> {
-    let mut known: Vec<&Secret<String>> = Vec::new();
-    for text in texts.iter().filter(|text| wifi_qr::is_known_kind(text.expose())) {
-        if !known.contains(&text) {
-            known.push(text);
+/// Of several codes, the one of a network, else a provisioning code, else any; different ones are not chosen between.
+fn choose(mut texts: Vec<Secret<String>>) -> Result<Secret<String>, QrImageError> {
+    for is_wanted in [wifi_qr::is_wifi, wifi_qr::is_known_kind] {
+        if texts.iter().any(|text| is_wanted(text.expose())) {
+            texts.retain(|text| is_wanted(text.expose()));
+            break;
         }
     }
-    match known.as_slice() {
-        [] => texts.into_iter().next().ok_or(QrImageError::NoCode),
-        [text] => Ok((*text).clone()),
-        several => Err(QrImageError::Several { count: several.len() }),
+    texts.sort_unstable_by(|left, right| left.expose().cmp(right.expose()));
+    texts.dedup();
+    match texts.len() {
+        0 | 1 => texts.pop().ok_or(QrImageError::NoCode),
+        count => Err(QrImageError::Several { count }),
     }
 }
 
@@ -388,6 +389,8 @@ mod tests {
         };
         check(beside("https://example.com/manual", TEXT), Ok(TEXT));
         check(beside(TEXT, TEXT), Ok(TEXT));
+        check(beside(r#"{"name":"PROV_1"}"#, TEXT), Ok(TEXT));
+        check(beside(r#"{"name":"PROV_1"}"#, "serial 12345"), Ok(r#"{"name":"PROV_1"}"#));
         check(beside("WIFI:T:WPA;S:Another;P:anotherpassword;;", TEXT), Err("qr.several"));
         check(draw(b"serial 12345", 5, 4), Ok("serial 12345"));
     }

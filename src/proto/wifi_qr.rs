@@ -161,10 +161,14 @@ impl Explain for QrError {
     }
 }
 
-/// Whether the text begins like a code [`parse`] reads; to choose among several codes in a picture.
+/// Whether the text begins like the code of a network; to choose among several codes in a picture.
+pub fn is_wifi(text: &str) -> bool {
+    after_scheme(text.trim_start()).is_some()
+}
+
+/// Whether the text begins like a code [`parse`] reads.
 pub fn is_known_kind(text: &str) -> bool {
-    let text = text.trim_start();
-    after_scheme(text).is_some() || text.starts_with('{')
+    is_wifi(text) || text.trim_start().starts_with('{')
 }
 
 /// Reads the text of a code.

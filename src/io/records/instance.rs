@@ -8,9 +8,13 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 const SUFFIX: &str = ".lock";
 const GUARD: &str = "guard";
+/// How long another process may take to open the records.
+const GUARD_WAIT: Duration = Duration::from_secs(10);
+const GUARD_POLL: Duration = Duration::from_millis(10);
 
 /// The lock of this writer; freed and removed when dropped.
 pub(super) struct Instance {
@@ -32,8 +36,15 @@ impl Drop for Instance {
 /// Waits until no other process opens the records, and keeps others waiting until dropped.
 pub(super) fn guard(folder: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(folder.join(GUARD))?;
-    file.lock()?;
-    Ok(file)
+    let deadline = Instant::now() + GUARD_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(GUARD_POLL),
+            // Past the deadline the other process hangs: saying so is better than to hang with it.
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 /// Registers this writer. Call it under the [`guard`].
@@ -42,7 +53,8 @@ pub(super) fn register(folder: &Path, now_millis: i64) -> io::Result<Instance> {
     let name = format!("{}-{now_millis}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
     let path = folder.join(format!("{name}{SUFFIX}"));
     let lock = OpenOptions::new().create_new(true).write(true).open(&path)?;
-    lock.try_lock().map_err(io::Error::from)?;
+    // Nobody else wants it for good; one who looks just now lets go at once.
+    lock.lock()?;
     Ok(Instance { name, path, lock })
 }
 
