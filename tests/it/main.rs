@@ -1,1 +1,12 @@
 //! All integration tests in one binary.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says on standard error what it left out"
+)]
+
+mod layers;
+mod peers;
