@@ -9,4 +9,3 @@
 )]
 
 mod layers;
-mod peers;
