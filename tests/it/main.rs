@@ -8,4 +8,6 @@
     reason = "a test fails by panicking, and says on standard error what it left out"
 )]
 
+mod commission;
 mod layers;
+mod support;
