@@ -1,30 +1,32 @@
-//! Feeds arbitrary bytes to the parser of Improv over serial, whole and in pieces: it must never panic, and how the bytes
-//! were cut must make no difference to what it reads.
+//! Feeds arbitrary bytes to the parser of Improv over serial, whole and in pieces: it must never panic, how the bytes were
+//! cut must make no difference to the packets it reads, and what it reads must be able to stand as messages.
 
 #![no_main]
 
+use std::time::{Duration, Instant};
+
 use libfuzzer_sys::fuzz_target;
-use linesman::proto::improv::serial::Decoder;
+use linesman::proto::improv::serial::{Decoder, parse_message, parse_request};
 
 fuzz_target!(|input: (u8, &[u8])| {
-    let (cut, bytes) = input;
-    let piece = usize::from(cut).max(1);
+    let (piece, bytes) = input;
+    let now = Instant::now();
+    let later = now + Duration::from_secs(60);
 
     let mut whole = Decoder::default();
-    whole.push(bytes);
-    let mut read_whole = 0_usize;
-    while whole.poll().is_some() {
-        read_whole += 1;
-    }
+    let mut expected = whole.push(bytes, now);
+    expected.extend(whole.handle_timeout(later));
 
-    let mut pieces = Decoder::default();
-    let mut read_pieces = 0_usize;
-    for piece in bytes.chunks(piece) {
-        pieces.push(piece);
-        while pieces.poll().is_some() {
-            read_pieces += 1;
-        }
+    let mut cut = Decoder::default();
+    let mut read = Vec::new();
+    for piece in bytes.chunks(usize::from(piece).max(1)) {
+        read.extend(cut.push(piece, now));
     }
-    // Text beside the packets may come in more parts; fewer parts would mean that something was lost.
-    assert!(read_pieces >= read_whole);
+    read.extend(cut.handle_timeout(later));
+    assert!(read == expected, "the cut makes a difference");
+
+    for packet in &read {
+        let _ = parse_message(packet);
+        let _ = parse_request(packet);
+    }
 });

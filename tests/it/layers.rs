@@ -40,13 +40,19 @@ const LAYERS: &[Layer] = &[
         never: FILES_AND_SOCKETS,
     },
     Layer { name: "profile", ours: &["model"], foreign: &["serde", "thiserror", "toml"], never: FILES_AND_SOCKETS },
-    Layer { name: "proto", ours: &["model"], foreign: &["bytes", "serde", "thiserror"], never: FILES_AND_SOCKETS },
+    Layer {
+        name: "proto",
+        ours: &["model"],
+        foreign: &["bytes", "memchr", "serde", "thiserror"],
+        never: FILES_AND_SOCKETS,
+    },
     Layer { name: "telemetry", ours: &["model", "proto"], foreign: &["bytes", "serde"], never: FILES_AND_SOCKETS },
     Layer { name: "msg", ours: &["model", "profile"], foreign: &[], never: FILES_AND_SOCKETS },
     Layer {
         name: "flow",
         ours: &["model", "profile", "proto", "telemetry", "msg"],
         foreign: &[
+            "serde_json",
             "thiserror",
             "tokio::join",
             "tokio::pin",
@@ -251,12 +257,10 @@ fn is_prefix(entry: &str, segments: &[String]) -> bool {
 fn vendor_names(file: &Path, source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     for (index, token) in source.tokens.iter().enumerate() {
+        let statement =
+            source.tokens[..index].iter().rev().take_while(|token| !token.is_sign(";") && !token.is_sign("}"));
         let is_built_in_file = file.starts_with("profile")
-            && source.tokens[..index]
-                .iter()
-                .rev()
-                .take(8)
-                .any(|before| before.text == "include_str" || before.text == "built_in");
+            && statement.into_iter().any(|token| token.is_word("include_str") || token.is_word("built_in"));
         if token.in_test || is_built_in_file {
             continue;
         }
@@ -746,6 +750,7 @@ fn planted_vendor_names_are_found() {
     check("sim/a.rs", "fn f() { g(\"kiss a calmsite biotope\"); }", &[]);
     check("sim/a.rs", "#[cfg(test)] mod tests { const ID: &str = \"kis-me\"; }", &[]);
     check("profile/a.rs", "const A: &str = include_str!(\"../../profiles/biot.toml\");", &[]);
+    check("profile/a.rs", "built_in! {\n\"biot.toml\"\n\"kis-me.toml\" }", &[]);
     check("profile/a.rs", "const A: &str = \"biot\";", &["`biot`"]);
     check("main.rs", "fn main() { f(\"calms\"); }", &["`calms`"]);
 }
