@@ -67,6 +67,10 @@ class Window:
         self.application.clear_cache()
         yield from _walk(self.application, 0)
 
+    def names(self):
+        """The names of all nodes that have one, from top to bottom."""
+        return [name for name in (node.get_name() for node, _ in self.nodes()) if name]
+
     def tree(self):
         """The tree as text, for people."""
         return "\n".join("  " * depth + describe(node) for node, depth in self.nodes())

@@ -26,13 +26,14 @@ NAMES = {
     "commission": "Commission",
     "records": "Records",
     "settings": "Settings",
-    # The banner of the simulated site tells the network and its passphrase.
-    "banner": re.compile(r"network (?P<ssid>\S+).*passphrase (?P<passphrase>\S+)", re.IGNORECASE),
-    # Discover: the gateway to commission, the buttons for it, and what asking it brings.
-    "gateway": re.compile(r"^/dev/pts/\d+|^Serial port \d+", re.IGNORECASE),
-    "ask": "Ask what it is",
-    "asked": re.compile(r"improv", re.IGNORECASE),
-    "commission_this": "Commission",
+    # The banner of the simulated site: the network follows the first text, its passphrase the second.
+    "banner": re.compile(r"^This is a simulated site"),
+    "banner_passphrase": "passphrase",
+    # Discover: the row of the gateway to commission, the buttons in it, and what asking it brings.
+    "gateway": re.compile(r"^(?P<name>.*), (?P<place>/dev/pts/\d+)$"),
+    "ask": "Ask {place} what it is",
+    "answered": "Answered",
+    "commission_this": "Commission {place}",
     # Commission
     "connect": "Connect",
     "ready": re.compile(r"^Networks|^Network name", re.IGNORECASE),
@@ -44,10 +45,10 @@ NAMES = {
     # Records
     "record_joined": re.compile(r"\bjoined\b", re.IGNORECASE),
     # Settings
-    "light": "Light",
-    "dark": "Dark",
+    "light": "Light theme",
+    "dark": "Dark theme",
     # The question when a job still runs
-    "close_anyway": "Close anyway",
+    "close_anyway": "Stop and close",
 }
 
 WRONG_PASSPHRASE = "wrong-passphrase-4711"
@@ -89,18 +90,21 @@ class WindowTest:
     def start(self):
         self.process = subprocess.Popen([self.options.binary, "demo"], env=self.environment)
         self.window = atspi.Window(self.process, self.options.patience)
-        banner = self.window.find(NAMES["banner"])
-        told = NAMES["banner"].search(banner.get_name())
-        self.network = told["ssid"].strip("“”\"',;.")
-        self.passphrase = told["passphrase"].strip("“”\"',;.")
+        self.window.find(NAMES["banner"])
+        names = self.window.names()
+        banner = next(at for at, name in enumerate(names) if NAMES["banner"].search(name))
+        self.network = names[banner + 1]
+        self.passphrase = names[names.index(NAMES["banner_passphrase"], banner) + 1]
+        print(f"window: the simulated network is {self.network!r}")
 
     def discover(self):
         self.go("discover")
-        self.window.press(NAMES["gateway"], "choice")
-        self.window.press(NAMES["ask"])
-        self.window.find(NAMES["asked"])
+        row = self.window.press(NAMES["gateway"], "choice")
+        place = NAMES["gateway"].search(row.get_name())["place"]
+        self.window.press(NAMES["ask"].format(place=place))
+        self.window.find(NAMES["answered"])
         self.picture("discover")
-        self.window.click(NAMES["commission_this"], "button")
+        self.window.click(NAMES["commission_this"].format(place=place), "button")
 
     def connect(self):
         self.window.press(NAMES["connect"])
