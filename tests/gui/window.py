@@ -65,6 +65,8 @@ class WindowTest:
         self.options = options
         self.data_dir = data_dir
         self.environment = dict(os.environ, LINESMAN_DATA_DIR=data_dir)
+        # A demo keeps its records apart from those of real work.
+        self.records_environment = dict(os.environ, LINESMAN_DATA_DIR=os.path.join(data_dir, "demo"))
         self.process = None
         self.window = None
         self.network = None
@@ -159,7 +161,7 @@ class WindowTest:
 
     def check_files(self):
         command = [self.options.binary, "records", "list", "--json"]
-        listed = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=True)
+        listed = subprocess.run(command, env=self.records_environment, capture_output=True, text=True, timeout=60, check=True)
         lines = [json.loads(line) for line in listed.stdout.splitlines() if line]
         if "joined" not in json.dumps(lines):
             raise Failed(f"no record says joined: {lines}")
