@@ -1,6 +1,7 @@
 """Sees and uses a window as a person with a screen reader does: over the accessibility bus, by name and role.
 
-Needs the system's Python with gi and the Atspi typelib (Debian: python3-gi gir1.2-atspi-2.0), and xdotool for real keys.
+Needs the system's Python with gi and the Atspi typelib (Debian: python3-gi gir1.2-atspi-2.0), and xdotool
+for real keys.
 """
 
 import os
@@ -17,7 +18,7 @@ from gi.repository import Atspi, GLib  # noqa: E402
 
 ROLES = {
     "button": {"push button", "toggle button", "button"},
-    "choice": {"radio button", "check box", "toggle button", "push button", "button", "list item", "table row", "combo box"},
+    "choice": {"radio button", "check box", "toggle button", "push button", "button", "list item", "combo box"},
     "field": {"entry", "password text", "text"},
     "password": {"password text"},
     "label": {"label", "static", "paragraph", "heading", "status bar", "alert", "text"},
@@ -114,8 +115,18 @@ class Window:
         self._await(lambda: len(value(self.find(name, role))) == len(text) or None, f"{_show(name)} to hold the text")
 
     def type_text(self, name, text, role="field", patience=None):
-        """Clicks a field, empties it and types with real keys; plain ASCII only."""
-        self.click(name, role, patience)
+        """Puts the keyboard into a field, empties it and types with real keys; plain ASCII only."""
+
+        def try_focus():
+            node = self._search(name, role)
+            if node is None or not _is_enabled(node):
+                return None
+            if node.get_state_set().contains(Atspi.StateType.FOCUSED):
+                return node
+            node.get_component_iface().grab_focus()
+            return None
+
+        self._await(try_focus, f"the keyboard in {_show(name)}", patience)
         _xdotool("key", "--clearmodifiers", "ctrl+a")
         _xdotool("key", "--clearmodifiers", "BackSpace")
         self._await(lambda: len(value(self.find(name, role))) == 0 or None, f"{_show(name)} to be empty")
@@ -229,7 +240,8 @@ def _xdotool(*arguments):
 def save_screen(path, area=None):
     """Writes the screen, or an area of it, to a PNG file; returns the number of colours and the brightness, 0 to 255.
 
-    Reads the file in which Xvfb keeps its picture, which has the XWD format: a header of big-endian words, colours, rows.
+    Reads the file in which Xvfb keeps its picture, which has the XWD format: a header of big-endian words, colours,
+    rows.
     """
     with open(os.environ["LINESMAN_SCREEN_FILE"], "rb") as file:
         raw = file.read()

@@ -3,8 +3,8 @@
 
   tests/gui/display.sh /usr/bin/python3 tests/gui/window.py --binary target/debug/linesman --pictures target/window
 
-Starts `linesman demo`, finds the gateway, asks what it is, sends a wrong passphrase, reads the refusal, corrects it, reads
-that the gateway joined, looks at the records, and closes the window. Exits with 0 when all of it held.
+Starts `linesman demo`, finds the gateway, asks what it is, sends a wrong passphrase, reads the refusal, corrects it,
+reads that the gateway joined, looks at the records, and closes the window. Exits with 0 when all of it held.
 """
 
 import argparse
@@ -36,12 +36,14 @@ NAMES = {
     "commission_this": "Commission {place}",
     # Commission
     "connect": "Connect",
-    "ready": re.compile(r"^Networks|^Network name", re.IGNORECASE),
+    "connected": "Connected",
+    "network": "Network {ssid}, ",
     "passphrase": "Passphrase",
-    "send": "Send",
-    "refused": re.compile(r"\brefused\b", re.IGNORECASE),
-    "joined": re.compile(r"\bjoined\b", re.IGNORECASE),
-    "finish": "Close session",
+    "send": "Send to the gateway",
+    "refused": "Refused",
+    "correct": "Correct the passphrase and try again",
+    "joined": "Joined",
+    "finish": "Close the session",
     # Records
     "record_joined": re.compile(r"\bjoined\b", re.IGNORECASE),
     # Settings
@@ -110,8 +112,10 @@ class WindowTest:
 
     def connect(self):
         self.window.press(NAMES["connect"])
-        self.window.find(NAMES["ready"], patience=60)
-        self.window.press(re.compile(rf"^{re.escape(self.network)}\b"), "choice", patience=60)
+        self.window.find(NAMES["connected"], patience=60)
+        self.picture("connected")
+        network = re.compile("^" + re.escape(NAMES["network"].format(ssid=self.network)))
+        self.window.press(network, "choice", patience=60)
 
     def refuse(self):
         self.window.type_text(NAMES["passphrase"], WRONG_PASSPHRASE, "password")
@@ -123,6 +127,7 @@ class WindowTest:
         self.picture("refused")
 
     def join(self):
+        self.window.press(NAMES["correct"])
         self.window.type_text(NAMES["passphrase"], self.passphrase, "password")
         self.window.press(NAMES["send"])
         self.expect("joined", None)
@@ -161,7 +166,8 @@ class WindowTest:
 
     def check_files(self):
         command = [self.options.binary, "records", "list", "--json"]
-        listed = subprocess.run(command, env=self.records_environment, capture_output=True, text=True, timeout=60, check=True)
+        environment = self.records_environment
+        listed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
         lines = [json.loads(line) for line in listed.stdout.splitlines() if line]
         if "joined" not in json.dumps(lines):
             raise Failed(f"no record says joined: {lines}")
