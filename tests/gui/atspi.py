@@ -45,7 +45,11 @@ class Window:
 
     def has(self, name, role=None):
         """Whether such a node is there now."""
-        return self._search(name, role) is not None
+        try:
+            return self._search(name, role) is not None
+        except GLib.Error:
+            # The tree changed while we read it, or the program has ended.
+            return False
 
     def wait_gone(self, name, role=None, patience=None):
         """Waits until no such node is left."""
