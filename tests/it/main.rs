@@ -2,11 +2,15 @@
 
 #![allow(
     clippy::expect_used,
-    clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot go on says so and stops"
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says on standard error what it left out"
 )]
 
 mod commission;
+mod improv_sdk;
+mod layers;
+mod peers;
 mod profiles;
 mod support;
