@@ -36,14 +36,14 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "model",
         ours: &[],
-        foreign: &["base64", "hmac", "jiff", "pbkdf2", "serde", "serde_json", "sha1", "thiserror", "zeroize"],
+        foreign: &["base64", "jiff", "pbkdf2", "serde", "serde_json", "sha1", "thiserror", "zeroize"],
         never: FILES_AND_SOCKETS,
     },
     Layer { name: "profile", ours: &["model"], foreign: &["serde", "thiserror", "toml"], never: FILES_AND_SOCKETS },
     Layer {
         name: "proto",
         ours: &["model"],
-        foreign: &["bytes", "memchr", "serde", "thiserror"],
+        foreign: &["bytes", "memchr", "serde", "serde_json", "thiserror", "zeroize"],
         never: FILES_AND_SOCKETS,
     },
     Layer { name: "telemetry", ours: &["model", "proto"], foreign: &["bytes", "serde"], never: FILES_AND_SOCKETS },
@@ -84,6 +84,7 @@ const LAYERS: &[Layer] = &[
             "tracing",
             "tracing_appender",
             "tracing_subscriber",
+            "zeroize",
         ],
         never: &[],
     },
@@ -102,7 +103,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "cli",
         ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
-        foreign: &["clap", "clap_complete", "clap_mangen", "jiff", "serde", "serde_json"],
+        foreign: &["clap", "clap_complete", "clap_mangen", "jiff", "rpassword", "serde", "serde_json", "zeroize"],
         never: &[],
     },
     Layer {
