@@ -2,4 +2,13 @@
 //!
 //! A flow never names a socket, a serial port or a window. Time is tokio's, so that tests can pause it.
 
+pub mod commission;
+pub mod conclude;
+pub mod discover;
+mod error;
+mod improv;
 pub mod port;
+pub mod report;
+pub mod transcript;
+
+pub use error::SessionError;

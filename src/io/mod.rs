@@ -1,1 +1,3 @@
-//! Placeholder replaced by the next commits.
+//! The real ports: everything that touches the operating system.
+
+pub mod serial;

@@ -2,9 +2,14 @@
 //!
 //! Only credentials that passed [`check`] exist. Limits: IEEE 802.11 (SSID, passphrase), hostap `wpa_passphrase`, the profile.
 
+mod check;
+mod findings;
+
 use super::problem::Problem;
 use super::secret::Secret;
-use super::wifi::{Network, Ssid, WifiRules};
+use super::wifi::Ssid;
+
+pub use check::check;
 
 /// What stands in the form, before any check.
 #[derive(Clone, Default)]
@@ -74,12 +79,4 @@ pub struct Findings {
     pub errors: Vec<Problem>,
     /// Things to know before sending.
     pub warnings: Vec<Problem>,
-}
-
-/// Checks a draft against the profile's rules and, where there is one, the gateway's own scan.
-///
-/// `seen` is `None` when the gateway cannot scan or was not asked; an empty slice means that it saw nothing.
-/// The credentials are there exactly when `errors` is empty.
-pub fn check(_draft: &WifiDraft, _rules: &WifiRules, _seen: Option<&[Network]>) -> (Option<WifiCredentials>, Findings) {
-    (None, Findings::default())
 }

@@ -1,1 +1,3 @@
-//! Placeholder replaced by the next commits.
+//! Wire protocols without I/O and without a clock: bytes and times come in as arguments, bytes and events go out.
+
+pub mod improv;

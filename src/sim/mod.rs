@@ -1,1 +1,20 @@
-//! Placeholder replaced by the next commits.
+//! Simulated gateways: they speak their driver's bytes over a pseudo-terminal or an in-process link, keep what they
+//! learn on a "card" in a folder, join simulated access points, and misbehave on request.
+//!
+//! The code under test is the same as with real hardware, from the link up. Nothing here is used for a real gateway.
+
+mod air;
+mod card;
+mod fault;
+mod improv;
+mod link;
+#[cfg(unix)]
+mod pty;
+mod site;
+
+pub use air::{AccessPoint, Air};
+pub use card::Card;
+pub use fault::{Fault, UnknownFault};
+pub use improv::ImprovDevice;
+pub use link::SimulatedLinks;
+pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_gateway};

@@ -1,0 +1,148 @@
+//! Why a session could not begin or go on, apart from the verdict on a network.
+
+use super::port::{LinkError, RecordsError};
+use crate::model::ids::{DriverId, LinkKind};
+use crate::model::problem::{Explain, Problem};
+use crate::msg::Step;
+use crate::proto::improv::DeviceError;
+use crate::proto::improv::serial::NotSendable;
+
+/// Why a session or one of its steps failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SessionError {
+    /// The link.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The records: nothing is sent while the intent cannot be written.
+    #[error(transparent)]
+    Records(#[from] RecordsError),
+    /// Nothing answered.
+    #[error("no reply at {step:?}")]
+    NoReply {
+        /// The step.
+        step: Step,
+        /// Octets of other text the device wrote meanwhile.
+        heard_octets: u64,
+    },
+    /// The device named an error.
+    #[error("the device refused {step:?}: {error:?}")]
+    Device {
+        /// The step.
+        step: Step,
+        /// Its error.
+        error: DeviceError,
+    },
+    /// The device's answer cannot be read.
+    #[error("the answer to {step:?} cannot be read")]
+    Malformed {
+        /// The step.
+        step: Step,
+    },
+    /// The request does not fit the protocol.
+    #[error("the request cannot be sent")]
+    NotSendable {
+        /// Why.
+        #[from]
+        reason: NotSendable,
+    },
+    /// This build cannot speak the driver over that link.
+    #[error("{driver} is not spoken over {link}")]
+    DriverMissing {
+        /// The driver.
+        driver: DriverId,
+        /// The link.
+        link: LinkKind,
+    },
+}
+
+impl Explain for SessionError {
+    fn explain(&self) -> Problem {
+        match self {
+            Self::Link(error) => error.explain(),
+            Self::Records(error) => error.explain(),
+            Self::NoReply { step, heard_octets } => explain_silence(*step, *heard_octets),
+            Self::Device { step, error } => explain_refusal(*step, *error),
+            Self::Malformed { step } => Problem::new(
+                "improv.malformed",
+                format!("{}: the gateway's answer cannot be read", step.label()),
+                "The firmware answers in a way the specification does not allow",
+                "Try again; if it stays, export the transcript and send it to the vendor",
+            ),
+            Self::NotSendable { reason } => Problem::new(
+                "improv.not_sendable",
+                "The request cannot be sent",
+                "Improv packets hold 255 octets, and the serial protocol lacks some commands",
+                "Shorten the name or the passphrase, or use another driver",
+            )
+            .with_detail(reason.to_string()),
+            Self::DriverMissing { driver, link } => Problem::new(
+                "driver.not_available",
+                format!("This version does not speak {driver} over {link}"),
+                "The profile names a driver that is not built yet",
+                "Choose the driver improv if the gateway speaks it, or use the vendor's own tool",
+            ),
+        }
+    }
+}
+
+fn explain_silence(step: Step, heard_octets: u64) -> Problem {
+    let what = match step {
+        Step::Connect => "The gateway does not answer".to_owned(),
+        step => format!("{}: the gateway does not answer", step.label()),
+    };
+    if heard_octets > 0 {
+        return Problem::new(
+            "improv.no_reply",
+            what,
+            "Something writes text on this port, but it does not speak Improv: other firmware, or Improv is switched off",
+            "Read the device log below, check that this is the right port, and put the gateway into commissioning mode",
+        )
+        .with_detail(format!("{heard_octets} octets of other text were received"));
+    }
+    Problem::new(
+        "improv.no_reply",
+        what,
+        "The gateway has no power, is still starting, hangs, or this is another device's port",
+        "Check power and cable, restart the gateway, wait until it is up and try again",
+    )
+    .with_detail("Nothing was received at all")
+}
+
+fn explain_refusal(step: Step, error: DeviceError) -> Problem {
+    let what = |verb: &str| format!("{}: the gateway {verb}", step.label());
+    match error {
+        DeviceError::UnknownCommand => Problem::new(
+            "improv.unknown_command",
+            what("does not know the request"),
+            "Its firmware has an older or smaller Improv",
+            "Go on without this step",
+        ),
+        DeviceError::InvalidPacket => Problem::new(
+            "improv.invalid_packet",
+            what("could not read the request"),
+            "Octets were lost on the line, or the firmware expects another form",
+            "Try again with a shorter cable or another USB port",
+        ),
+        DeviceError::NotAuthorized => Problem::new(
+            "improv.not_authorized",
+            what("wants to be authorised first"),
+            "Someone has to press its button",
+            "Press the button on the gateway and try again within a minute",
+        ),
+        DeviceError::BadHostname => Problem::new(
+            "improv.bad_hostname",
+            what("does not take this name"),
+            "Host names consist of letters, digits and hyphens, 63 octets at most",
+            "Choose another name",
+        ),
+        DeviceError::UnableToConnect | DeviceError::None | DeviceError::Unspecified | DeviceError::Other(_) => {
+            Problem::new(
+                "improv.device_error",
+                what("reports an error"),
+                "The firmware says no more than a number",
+                "Restart the gateway and try again; if it stays, export the transcript for the vendor",
+            )
+            .with_detail(format!("error {:#04x}", error.octet()))
+        }
+    }
+}

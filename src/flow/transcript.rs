@@ -1,0 +1,198 @@
+//! The byte transcript of a session: what went over the line and when, redacted as it is written and bounded.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::model::credentials::WifiCredentials;
+use crate::model::redact::Redactor;
+use crate::model::text::visible;
+
+/// Octets of traffic kept; older traffic makes room and is counted.
+const MAX_OCTETS: usize = 1024 * 1024;
+/// Entries kept.
+const MAX_ENTRIES: usize = 20_000;
+/// Octets on one line of the printed transcript.
+const LINE: usize = 32;
+
+/// Which way octets went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Sent,
+    Received,
+    Note,
+}
+
+/// What was said on a link, without its secrets.
+pub struct Transcript {
+    title: String,
+    entries: VecDeque<(Duration, Direction, Vec<u8>)>,
+    held_octets: usize,
+    dropped_entries: u64,
+    redactor: Redactor,
+    incoming: Redactor,
+}
+
+/// A transcript that a session writes and the backend exports.
+#[derive(Clone)]
+pub struct SharedTranscript(Arc<Mutex<Transcript>>);
+
+impl SharedTranscript {
+    /// An empty transcript with a heading.
+    pub fn new(title: impl Into<String>) -> Self {
+        Self(Arc::new(Mutex::new(Transcript {
+            title: title.into(),
+            entries: VecDeque::new(),
+            held_octets: 0,
+            dropped_entries: 0,
+            redactor: Redactor::new([], None),
+            incoming: Redactor::new([], None),
+        })))
+    }
+
+    /// From here on these credentials are cut out, in every form they may take.
+    pub fn learn(&self, credentials: &WifiCredentials) {
+        self.with(|transcript| {
+            transcript.redactor.add_credentials(credentials);
+            let rest = transcript.incoming.finish();
+            transcript.add(Duration::ZERO, Direction::Received, rest);
+            transcript.incoming = transcript.redactor.fresh();
+        });
+    }
+
+    /// Notes what was sent.
+    pub fn sent(&self, at: Duration, label: &str, octets: &[u8]) {
+        self.with(|transcript| {
+            transcript.add(at, Direction::Note, format!("send {label}, {} octets", octets.len()).into_bytes());
+            let mut redactor = transcript.redactor.fresh();
+            let redacted = [redactor.push(octets), redactor.finish()].concat();
+            transcript.add(at, Direction::Sent, redacted);
+        });
+    }
+
+    /// Notes what was received.
+    pub fn received(&self, at: Duration, octets: &[u8]) {
+        self.with(|transcript| {
+            let redacted = transcript.incoming.push(octets);
+            transcript.add(at, Direction::Received, redacted);
+        });
+    }
+
+    /// Notes an event in words.
+    pub fn note(&self, at: Duration, text: &str) {
+        self.with(|transcript| {
+            let text = transcript.redactor.redact_text(text);
+            transcript.add(at, Direction::Note, text.into_bytes());
+        });
+    }
+
+    /// Cuts the session's secrets out of a text.
+    pub fn redact(&self, text: &str) -> String {
+        self.with(|transcript| transcript.redactor.redact_text(text))
+    }
+
+    /// A redactor for another stream of the same session.
+    pub(super) fn redactor(&self) -> Redactor {
+        self.with(|transcript| transcript.redactor.fresh())
+    }
+
+    /// The transcript as text: time, direction, octets in hexadecimal and as characters.
+    pub fn render(&self) -> String {
+        self.with(Transcript::render)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Transcript) -> T) -> T {
+        // A panic elsewhere leaves at worst a cut entry: the transcript is still worth reading.
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Transcript {
+    fn add(&mut self, at: Duration, direction: Direction, octets: Vec<u8>) {
+        if octets.is_empty() {
+            return;
+        }
+        self.held_octets += octets.len();
+        self.entries.push_back((at, direction, octets));
+        while self.held_octets > MAX_OCTETS || self.entries.len() > MAX_ENTRIES {
+            let Some((_, _, oldest)) = self.entries.pop_front() else { return };
+            self.held_octets -= oldest.len();
+            self.dropped_entries += 1;
+        }
+    }
+
+    fn render(&mut self) -> String {
+        let rest = self.incoming.finish();
+        self.add(self.entries.back().map_or(Duration::ZERO, |(at, ..)| *at), Direction::Received, rest);
+        let mut text = format!(
+            "{}\nSecrets are cut out. {} earlier entries were dropped.\n\n",
+            visible(&self.title, 200),
+            self.dropped_entries
+        );
+        for (at, direction, octets) in &self.entries {
+            match direction {
+                Direction::Note => {
+                    // Writing to a String cannot fail, here and below.
+                    let _ = writeln!(
+                        text,
+                        "{:>10.3} -- {}",
+                        at.as_secs_f64(),
+                        visible(&String::from_utf8_lossy(octets), 300)
+                    );
+                }
+                Direction::Sent | Direction::Received => {
+                    let arrow = if *direction == Direction::Sent { ">>" } else { "<<" };
+                    octets.chunks(LINE).for_each(|line| render_line(&mut text, *at, arrow, line));
+                }
+            }
+        }
+        text
+    }
+}
+
+fn render_line(text: &mut String, at: Duration, arrow: &str, octets: &[u8]) {
+    let characters: String = octets
+        .iter()
+        .map(|&octet| if octet.is_ascii_graphic() || octet == b' ' { char::from(octet) } else { '.' })
+        .collect();
+    let hexadecimal = crate::model::text::hex(octets);
+    let _ = writeln!(text, "{:>10.3} {arrow} {hexadecimal:<width$}  {characters}", at.as_secs_f64(), width = LINE * 2);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::credentials::WifiKey;
+    use crate::model::secret::Secret;
+    use crate::model::wifi::Ssid;
+
+    fn credentials() -> WifiCredentials {
+        WifiCredentials {
+            ssid: Ssid::from_octets(*b"Site").expect("four octets"),
+            key: WifiKey::Passphrase(Secret::new("correct horse battery".into())),
+            is_hidden: false,
+        }
+    }
+
+    #[test]
+    fn a_passphrase_split_over_two_reads_is_cut_out() {
+        let transcript = SharedTranscript::new("test");
+        transcript.learn(&credentials());
+        transcript.sent(Duration::ZERO, "Wi-Fi settings", b"\x04Site\x15correct horse battery");
+        transcript.received(Duration::from_millis(1), b"psk=correct hor");
+        transcript.received(Duration::from_millis(2), b"se battery\n");
+        let text = transcript.render();
+        assert!(!text.contains("horse") && !text.contains("636f7272656374"), "{text}");
+        assert_eq!(text.matches("[redacted]").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn the_oldest_traffic_makes_room_and_is_counted() {
+        let transcript = SharedTranscript::new("test");
+        for _ in 0..5 {
+            transcript.received(Duration::ZERO, &vec![b'x'; MAX_OCTETS / 2]);
+        }
+        assert!(transcript.render().contains("3 earlier entries were dropped"));
+    }
+}

@@ -1,0 +1,220 @@
+//! Serial ports: the list with what the system knows of each, and links that do not reset the device behind them.
+//!
+//! One named thread a port moves bytes; nothing else happens here. Opening releases RTS first and DTR second: in the
+//! usual two-transistor circuit of ESP boards the other order passes through "RTS alone", which resets the board.
+
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use serialport::{SerialPort, SerialPortType};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::model::gateway::PortFacts;
+use crate::model::ids::LinkAddress;
+use crate::model::text::visible;
+use crate::proto::improv::serial::BAUD;
+
+/// How long one read waits, and so how long a write may wait for its turn.
+const READ_WAIT: Duration = Duration::from_millis(5);
+/// Rest after the lines were released, before the first byte.
+const SETTLE: Duration = Duration::from_millis(100);
+/// Length of a reset pulse.
+const RESET_PULSE: Duration = Duration::from_millis(100);
+/// Room in the channels of one link.
+const CHANNEL: usize = 64;
+
+/// The serial ports of this computer.
+#[derive(Debug, Default)]
+pub struct SerialLinks;
+
+impl Links for SerialLinks {
+    fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
+        Box::pin(async {
+            tokio::task::spawn_blocking(list)
+                .await
+                .unwrap_or_else(|error| Err(LinkError::NotListed { detail: error.to_string() }))
+        })
+    }
+
+    fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
+        let LinkAddress::Serial(path) = address;
+        Box::pin(open(path.clone()))
+    }
+}
+
+/// Lists the ports. Reads what the system knows; opens nothing.
+fn list() -> Result<Vec<(LinkAddress, PortFacts)>, LinkError> {
+    // A container without /sys: the library would panic.
+    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
+        return Err(LinkError::NotListed { detail: "/sys/class/tty is not there".into() });
+    }
+    let ports = serialport::available_ports().map_err(|error| LinkError::NotListed { detail: error.to_string() })?;
+    Ok(ports.into_iter().map(|port| (LinkAddress::Serial(port.port_name), facts(port.port_type))).collect())
+}
+
+fn facts(kind: SerialPortType) -> PortFacts {
+    let SerialPortType::UsbPort(usb) = kind else { return PortFacts::default() };
+    let shown = |text: Option<String>| text.map(|text| visible(&text, 80));
+    PortFacts {
+        vid: Some(usb.vid),
+        pid: Some(usb.pid),
+        serial_number: shown(usb.serial_number),
+        product: shown(usb.product),
+        manufacturer: shown(usb.manufacturer),
+        ..PortFacts::default()
+    }
+}
+
+/// Opens a port on a thread of its own and hands back the link once it is ready.
+async fn open(path: String) -> Result<Link, LinkError> {
+    let (outgoing, commands) = mpsc::channel(CHANNEL);
+    let (events, incoming) = mpsc::channel(CHANNEL);
+    let (ready, is_ready) = oneshot::channel();
+    let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+    let port = path.clone();
+    std::thread::Builder::new()
+        .name(format!("serial {name}"))
+        .spawn(move || run(&path, ready, commands, &events))
+        .map_err(|error| LinkError::Io { port: port.clone(), detail: error.to_string() })?;
+    is_ready.await.unwrap_or(Err(LinkError::Vanished { port }))?;
+    Ok(Link { outgoing, incoming })
+}
+
+/// The thread of one port: opens it, moves bytes until the link is dropped or the port goes away.
+fn run(
+    path: &str,
+    ready: oneshot::Sender<Result<(), LinkError>>,
+    mut commands: mpsc::Receiver<LinkCommand>,
+    events: &mpsc::Sender<LinkEvent>,
+) {
+    let mut port = match open_port(path) {
+        Ok(port) => port,
+        Err(error) => {
+            // Whoever asked may have gone; then nobody needs to know.
+            let _ = ready.send(Err(error));
+            return;
+        }
+    };
+    if ready.send(Ok(())).is_err() {
+        return;
+    }
+    if let Err(error) = move_bytes(path, port.as_mut(), &mut commands, events) {
+        tracing::info!(port = path, %error, "link ended");
+        let _ = events.blocking_send(LinkEvent::Closed(error));
+    }
+}
+
+fn move_bytes(
+    path: &str,
+    port: &mut dyn SerialPort,
+    commands: &mut mpsc::Receiver<LinkCommand>,
+    events: &mpsc::Sender<LinkEvent>,
+) -> Result<(), LinkError> {
+    let gone = || LinkError::Vanished { port: path.to_owned() };
+    let mut buffer = [0; 4096];
+    loop {
+        loop {
+            match commands.try_recv() {
+                Ok(LinkCommand::Write(bytes)) => port.write_all(&bytes).map_err(|_| gone())?,
+                Ok(LinkCommand::PulseReset) => pulse_reset(path, port)?,
+                Err(mpsc::error::TryRecvError::Empty) => break,
+                Err(mpsc::error::TryRecvError::Disconnected) => return Ok(()),
+            }
+        }
+        match port.read(&mut buffer) {
+            Ok(0) => return Err(gone()),
+            Ok(count) => {
+                if events.blocking_send(LinkEvent::Bytes(buffer[..count].to_vec())).is_err() {
+                    return Ok(());
+                }
+            }
+            Err(error)
+                if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(_) => return Err(gone()),
+        }
+    }
+}
+
+fn open_port(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
+    check_path(path)?;
+    let mut port = serialport::new(path, BAUD).timeout(READ_WAIT).open().map_err(|error| explain_open(path, &error))?;
+    // RTS first, then DTR. A pseudo-terminal has neither line; then there is nothing to settle.
+    let has_lines = port.write_request_to_send(false).is_ok() && port.write_data_terminal_ready(false).is_ok();
+    if has_lines {
+        rest(SETTLE);
+    }
+    Ok(port)
+}
+
+/// Says early what the library would report in words of its own.
+#[cfg(unix)]
+fn check_path(path: &str) -> Result<(), LinkError> {
+    use std::os::unix::fs::FileTypeExt as _;
+
+    match std::fs::metadata(path) {
+        Ok(facts) if facts.file_type().is_char_device() => Ok(()),
+        Ok(_) => Err(LinkError::NotASerialPort { port: path.to_owned() }),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(LinkError::NotFound { port: path.to_owned() }),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(no_permission(path)),
+        Err(error) => Err(LinkError::Io { port: path.to_owned(), detail: error.to_string() }),
+    }
+}
+
+#[cfg(not(unix))]
+fn check_path(_path: &str) -> Result<(), LinkError> {
+    Ok(())
+}
+
+fn explain_open(path: &str, error: &serialport::Error) -> LinkError {
+    use serialport::ErrorKind as Kind;
+
+    let port = path.to_owned();
+    match error.kind() {
+        Kind::Io(ErrorKind::PermissionDenied) if cfg!(windows) => LinkError::Busy { port },
+        Kind::Io(ErrorKind::PermissionDenied) => no_permission(path),
+        // On Unix the library reports a lock held by someone else as "no device".
+        Kind::NoDevice if cfg!(unix) => LinkError::Busy { port },
+        Kind::NoDevice | Kind::Io(ErrorKind::NotFound) => LinkError::NotFound { port },
+        _ if error.description.contains("nappropriate ioctl") => LinkError::NotASerialPort { port },
+        _ => LinkError::Io { port, detail: error.to_string() },
+    }
+}
+
+fn no_permission(path: &str) -> LinkError {
+    LinkError::NoPermission { port: path.to_owned(), group: group_of(path) }
+}
+
+/// The group that may use the port, from its owner and the system's list of groups.
+#[cfg(unix)]
+fn group_of(path: &str) -> Option<String> {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let gid = std::fs::metadata(path).ok()?.gid().to_string();
+    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    groups.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
+        (id == gid && name != "root").then(|| name.to_owned())
+    })
+}
+
+#[cfg(not(unix))]
+fn group_of(_path: &str) -> Option<String> {
+    None
+}
+
+/// DTR stays released; RTS asserted holds the board in reset, released lets it run.
+fn pulse_reset(path: &str, port: &mut dyn SerialPort) -> Result<(), LinkError> {
+    let failed = |error: serialport::Error| LinkError::Io { port: path.to_owned(), detail: error.to_string() };
+    port.write_data_terminal_ready(false).map_err(failed)?;
+    port.write_request_to_send(true).map_err(failed)?;
+    rest(RESET_PULSE);
+    port.write_request_to_send(false).map_err(failed)
+}
+
+/// Rests on the port's own thread.
+fn rest(time: Duration) {
+    std::thread::sleep(time);
+}

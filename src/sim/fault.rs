@@ -1,0 +1,103 @@
+//! Faults a simulated gateway can be told to have. One at a time keeps scenarios readable; several may be combined.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Something that goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The access point has another passphrase than the one announced.
+    WrongPassphrase,
+    /// The access point is switched off.
+    NotFound,
+    /// The access point is on 5 GHz, which the gateway cannot hear.
+    FiveGhzOnly,
+    /// The access point is far away.
+    WeakSignal,
+    /// The access point has no DHCP server behind it.
+    NoDhcp,
+    /// Joining takes 25 seconds.
+    SlowJoin,
+    /// The gateway never answers.
+    Silent,
+    /// The gateway falls silent once it has taken credentials.
+    SilentJoin,
+    /// Log lines, halves of headers and random octets between packets.
+    Noise,
+    /// The first result of each command is cut in half.
+    Truncated,
+    /// The first result of each command has a wrong sum.
+    BadChecksum,
+    /// The link breaks while the gateway joins.
+    DropLink,
+    /// Every packet comes twice.
+    Duplicates,
+    /// Every answer comes 4 seconds late, the verdict after 75 seconds.
+    Late,
+    /// Names with control and direction characters, names of 200 octets and more, addresses that are none.
+    HostileTexts,
+}
+
+impl Fault {
+    /// Every fault.
+    pub const ALL: [Self; 15] = [
+        Self::WrongPassphrase,
+        Self::NotFound,
+        Self::FiveGhzOnly,
+        Self::WeakSignal,
+        Self::NoDhcp,
+        Self::SlowJoin,
+        Self::Silent,
+        Self::SilentJoin,
+        Self::Noise,
+        Self::Truncated,
+        Self::BadChecksum,
+        Self::DropLink,
+        Self::Duplicates,
+        Self::Late,
+        Self::HostileTexts,
+    ];
+
+    /// The name on the command line and in scenario files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongPassphrase => "wrong-passphrase",
+            Self::NotFound => "not-found",
+            Self::FiveGhzOnly => "five-ghz-only",
+            Self::WeakSignal => "weak-signal",
+            Self::NoDhcp => "no-dhcp",
+            Self::SlowJoin => "slow-join",
+            Self::Silent => "silent",
+            Self::SilentJoin => "silent-join",
+            Self::Noise => "noise",
+            Self::Truncated => "truncated",
+            Self::BadChecksum => "bad-checksum",
+            Self::DropLink => "drop-link",
+            Self::Duplicates => "duplicates",
+            Self::Late => "late",
+            Self::HostileTexts => "hostile-texts",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no fault.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no fault is called `{name}`; faults are {}", Fault::ALL.map(Fault::as_str).join(", "))]
+pub struct UnknownFault {
+    /// What was written.
+    pub name: String,
+}
+
+impl FromStr for Fault {
+    type Err = UnknownFault;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|fault| fault.as_str() == text).ok_or_else(|| UnknownFault { name: text.to_owned() })
+    }
+}

@@ -1,0 +1,88 @@
+//! Simulated gateways behind in-process links: for tests on a paused clock, and for systems without pseudo-terminals.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep_until};
+
+use super::improv::{Emission, ImprovDevice};
+use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::model::gateway::PortFacts;
+use crate::model::ids::LinkAddress;
+
+/// Room in the channels of one link.
+const CHANNEL: usize = 64;
+
+/// A set of simulated gateways, each behind an address of its own.
+#[derive(Default)]
+pub struct SimulatedLinks {
+    gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<ImprovDevice>>)>,
+}
+
+impl SimulatedLinks {
+    /// Puts a gateway behind an address.
+    #[must_use]
+    pub fn with(mut self, address: LinkAddress, facts: PortFacts, device: ImprovDevice) -> Self {
+        self.gateways.push((address, facts, Arc::new(Mutex::new(device))));
+        self
+    }
+}
+
+impl Links for SimulatedLinks {
+    fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
+        let ports = self.gateways.iter().map(|(address, facts, _)| (address.clone(), facts.clone())).collect();
+        Box::pin(std::future::ready(Ok(ports)))
+    }
+
+    fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
+        Box::pin(async move {
+            let port = address.place().to_owned();
+            let Some((_, _, device)) = self.gateways.iter().find(|(known, ..)| known == address) else {
+                return Err(LinkError::NotFound { port });
+            };
+            let device = Arc::clone(device).try_lock_owned().map_err(|_| LinkError::Busy { port: port.clone() })?;
+            let (outgoing, commands) = mpsc::channel(CHANNEL);
+            let (events, incoming) = mpsc::channel(CHANNEL);
+            tokio::spawn(async move {
+                let mut device = device;
+                serve(&mut device, commands, events, &port).await;
+            });
+            Ok(Link { outgoing, incoming })
+        })
+    }
+}
+
+/// Lets a device talk over a pair of channels until the client goes or the device drops the link.
+pub(super) async fn serve(
+    device: &mut ImprovDevice,
+    mut commands: mpsc::Receiver<LinkCommand>,
+    events: mpsc::Sender<LinkEvent>,
+    port: &str,
+) {
+    loop {
+        while let Some(emission) = device.poll_emission(Instant::now().into_std()) {
+            let (event, is_last) = match emission {
+                Emission::Bytes(bytes) => (LinkEvent::Bytes(bytes), false),
+                Emission::DropLink => (LinkEvent::Closed(LinkError::Vanished { port: port.to_owned() }), true),
+            };
+            if events.send(event).await.is_err() || is_last {
+                return;
+            }
+        }
+        let due = device.poll_timeout();
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(LinkCommand::Write(bytes)) => device.handle_bytes(&bytes, Instant::now().into_std()),
+                Some(LinkCommand::PulseReset) => device.handle_reset(Instant::now().into_std()),
+                None => return,
+            },
+            () = timer => {}
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! A simulated site: gateways behind ports of their own, beside whatever real ports there are.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::air::Air;
+use super::card::Card;
+use super::fault::Fault;
+use super::improv::ImprovDevice;
+use super::link::SimulatedLinks;
+#[cfg(unix)]
+use super::link::serve;
+#[cfg(unix)]
+use super::pty::PseudoTerminal;
+use crate::flow::port::{Boxed, Link, LinkError, Links};
+use crate::model::gateway::{DeviceInfo, PortFacts};
+use crate::model::ids::LinkAddress;
+use crate::model::problem::{Explain, Problem};
+
+/// A gateway to simulate.
+#[derive(Clone, Debug)]
+pub struct GatewayPlan {
+    /// What it says about itself.
+    pub info: DeviceInfo,
+    /// What its port looks like to the system.
+    pub facts: PortFacts,
+    /// What is on the air around it.
+    pub air: Air,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// The folder of its card; `None` keeps it in memory.
+    pub card: Option<PathBuf>,
+}
+
+/// Why a simulated gateway could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum SimError {
+    /// The folder of the card cannot be used.
+    #[error("the card's folder {} cannot be used", folder.display())]
+    Card {
+        /// The folder.
+        folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is no pseudo-terminal to be had.
+    #[error("no pseudo-terminal could be opened")]
+    NoTerminal {
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Explain for SimError {
+    fn explain(&self) -> Problem {
+        match self {
+            Self::Card { folder, source } => Problem::new(
+                "sim.card",
+                "The simulated gateway's card cannot be used",
+                "The folder is missing, read-only or belongs to another account",
+                "Choose another folder with --state-dir",
+            )
+            .with_detail(format!("{}: {source}", folder.display())),
+            Self::NoTerminal { source } => Problem::new(
+                "sim.no_terminal",
+                "The simulated gateway has no port",
+                "This system has no pseudo-terminals, or all of them are in use",
+                "On Linux see that /dev/pts is mounted; on Windows use `linesman demo`, which needs none",
+            )
+            .with_detail(source.to_string()),
+        }
+    }
+}
+
+/// A simulated gateway that runs behind a pseudo-terminal.
+pub struct SimulatedGateway {
+    /// Where a client reaches it.
+    pub address: LinkAddress,
+    /// Ends when the gateway dropped its link for good.
+    pub running: JoinHandle<()>,
+}
+
+fn device(plan: &GatewayPlan) -> Result<ImprovDevice, SimError> {
+    let card = match &plan.card {
+        Some(folder) => Card::at(folder).map_err(|source| SimError::Card { folder: folder.clone(), source })?,
+        None => Card::in_memory(),
+    };
+    Ok(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults))
+}
+
+/// Starts one gateway behind a pseudo-terminal. Call it inside a tokio runtime.
+#[cfg(unix)]
+pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let mut device = device(plan)?;
+    let no_terminal = |source| SimError::NoTerminal { source };
+    let terminal = PseudoTerminal::open().map_err(no_terminal)?;
+    let path = terminal.path.clone();
+    let (commands_tx, commands) = mpsc::channel(64);
+    let (events, events_rx) = mpsc::channel(64);
+    terminal.bridge(commands_tx, events_rx).map_err(no_terminal)?;
+    let port = path.clone();
+    let running = tokio::spawn(async move { serve(&mut device, commands, events, &port).await });
+    Ok(SimulatedGateway { address: LinkAddress::Serial(path), running })
+}
+
+/// Starts one gateway behind a pseudo-terminal: there are none on this system.
+#[cfg(not(unix))]
+pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let _ = device(plan)?;
+    Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
+}
+
+/// Simulated gateways and the real ports, as one set of links.
+pub struct Site {
+    real: Arc<dyn Links>,
+    terminals: Vec<(SimulatedGateway, PortFacts)>,
+    in_process: SimulatedLinks,
+}
+
+impl Site {
+    /// Starts the gateways: behind pseudo-terminals where the system has them, else in this process.
+    pub fn start(real: Arc<dyn Links>, plans: Vec<GatewayPlan>) -> Result<Self, SimError> {
+        let mut site = Self { real, terminals: Vec::new(), in_process: SimulatedLinks::default() };
+        for (number, plan) in plans.into_iter().enumerate() {
+            let facts = PortFacts { is_simulated: true, ..plan.facts.clone() };
+            if cfg!(unix) {
+                site.terminals.push((start_gateway(&plan)?, facts));
+            } else {
+                let address = LinkAddress::Serial(format!("SIM{}", number + 1));
+                site.in_process = site.in_process.with(address, facts, device(&plan)?);
+            }
+        }
+        Ok(site)
+    }
+
+    /// Where the simulated gateways are.
+    pub fn addresses(&self) -> impl Iterator<Item = &LinkAddress> {
+        self.terminals.iter().map(|(gateway, _)| &gateway.address)
+    }
+}
+
+impl Links for Site {
+    fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
+        Box::pin(async move {
+            let running = self.terminals.iter().filter(|(gateway, _)| !gateway.running.is_finished());
+            let mut ports: Vec<_> = running.map(|(gateway, facts)| (gateway.address.clone(), facts.clone())).collect();
+            ports.extend(self.in_process.ports().await?);
+            ports.extend(self.real.ports().await?);
+            Ok(ports)
+        })
+    }
+
+    fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
+        Box::pin(async move {
+            match self.in_process.open(address).await {
+                Err(LinkError::NotFound { .. }) => self.real.open(address).await,
+                opened => opened,
+            }
+        })
+    }
+}

@@ -1,0 +1,341 @@
+//! Commissioning against simulated gateways, on a paused clock: each file in `tests/data/commission` is a scenario.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use linesman::flow::commission::{Setup, run};
+use linesman::flow::report::Report;
+use linesman::flow::transcript::SharedTranscript;
+use linesman::model::credentials::{WifiCredentials, WifiKey};
+use linesman::model::ids::DriverId;
+use linesman::model::outcome::Outcome;
+use linesman::model::record::JobIntent;
+use linesman::model::secret::Secret;
+use linesman::model::wifi::{WifiRules, parse_ssid};
+use linesman::msg::{JobEnd, Progress, Request, Step};
+use linesman::sim::Fault;
+use serde::Deserialize;
+use tokio::sync::{mpsc, watch};
+
+use crate::support::{MemoryRecords, PASSPHRASE, SSID, address, links};
+
+/// A scenario file: how the gateway behaves, what is done, what must be seen.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    /// What the scenario is about.
+    about: String,
+    #[serde(default)]
+    faults: Vec<String>,
+    /// Passphrases tried one after the other; the default is the right one.
+    #[serde(default = "right")]
+    passphrases: Vec<String>,
+    #[serde(default = "site")]
+    ssid: String,
+    #[serde(default)]
+    hidden: bool,
+    #[serde(default = "yes")]
+    scan: bool,
+    expect: Expect,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expect {
+    /// `verdict code` of each outcome, in order; a late word counts.
+    outcomes: Vec<String>,
+    /// Text that the first cause of the last outcome holds.
+    first_cause: Option<String>,
+    /// Text that the next step of the last outcome holds.
+    next_step: Option<String>,
+    /// Texts the evidence of the last outcome holds, with its kind: `observed: …`.
+    #[serde(default)]
+    evidence: Vec<String>,
+    /// Code of the problem the session ends with.
+    problem: Option<String>,
+    /// How many networks the gateway lists.
+    networks: Option<usize>,
+    /// Text in the device log.
+    log: Option<String>,
+    /// Limit on the whole session, seconds of simulated time.
+    within_secs: u64,
+}
+
+fn right() -> Vec<String> {
+    vec![PASSPHRASE.into()]
+}
+
+fn site() -> String {
+    SSID.into()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+fn credentials(ssid: &str, passphrase: &str, is_hidden: bool) -> WifiCredentials {
+    WifiCredentials {
+        ssid: parse_ssid(ssid).expect("scenarios hold valid names"),
+        key: WifiKey::Passphrase(Secret::new(passphrase.into())),
+        is_hidden,
+    }
+}
+
+/// A session that a test drives.
+struct Driven {
+    requests: mpsc::Sender<Request>,
+    progress: mpsc::Receiver<(Duration, Progress)>,
+    stop: watch::Sender<bool>,
+    end: tokio::task::JoinHandle<JobEnd>,
+    records: MemoryRecords,
+    transcript: SharedTranscript,
+    seen: Vec<(Duration, Progress)>,
+}
+
+impl Driven {
+    fn start(faults: &[Fault]) -> Self {
+        let (requests, request_rx) = mpsc::channel(4);
+        let (progress_tx, progress) = mpsc::channel(256);
+        let (stop, stop_rx) = watch::channel(false);
+        let (records, transcript) = (MemoryRecords::default(), SharedTranscript::new("scenario"));
+        let setup = Setup {
+            link: address(),
+            driver: DriverId::Improv,
+            rules: WifiRules::standard(),
+            intent: JobIntent {
+                action: "commission".into(),
+                gateway: "SIM1".into(),
+                link: address().to_string(),
+                profile: None,
+                driver: Some("improv".into()),
+                operator: "tester".into(),
+                is_simulated: true,
+            },
+            links: Arc::new(links(faults)),
+            records: Arc::new(records.clone()),
+            report: Report::new(progress_tx),
+            transcript: transcript.clone(),
+        };
+        let end = tokio::spawn(run(setup, request_rx, stop_rx));
+        Self { requests, progress, stop, end, records, transcript, seen: Vec::new() }
+    }
+
+    /// Takes progress in until `is_it` holds; `false` when the session ended before.
+    async fn until(&mut self, is_it: impl Fn(&Progress) -> bool) -> bool {
+        while let Some((at, progress)) = self.progress.recv().await {
+            let is_found = is_it(&progress);
+            self.seen.push((at, progress));
+            if is_found {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn until_ready(&mut self) -> bool {
+        self.until(|progress| matches!(progress, Progress::Ready)).await
+    }
+
+    async fn ask(&self, request: Request) {
+        self.requests.send(request).await.unwrap_or_else(|_| panic!("the session takes requests"));
+    }
+
+    fn outcomes(&self) -> Vec<&Outcome> {
+        self.seen
+            .iter()
+            .filter_map(|(_, progress)| if let Progress::Pushed(outcome) = progress { Some(&**outcome) } else { None })
+            .collect()
+    }
+}
+
+/// Plays a scenario as the window would and returns the session after its end.
+async fn play(scenario: &Scenario) -> (Driven, JobEnd) {
+    let faults: Vec<Fault> = scenario.faults.iter().map(|name| name.parse().expect("a fault we know")).collect();
+    let mut driven = Driven::start(&faults);
+    let mut is_open = driven.until_ready().await;
+    if is_open && scenario.scan {
+        driven.ask(Request::ScanNetworks).await;
+        is_open = driven.until_ready().await;
+    }
+    for passphrase in &scenario.passphrases {
+        if is_open {
+            driven.ask(Request::Push(credentials(&scenario.ssid, passphrase, scenario.hidden))).await;
+            is_open = driven.until_ready().await;
+        }
+    }
+    // A late word may follow an open end; otherwise the session is closed.
+    let is_unknown = driven.outcomes().last().is_some_and(|outcome| outcome.code == "improv.no_verdict");
+    if is_open && is_unknown {
+        let late = driven.until(|progress| matches!(progress, Progress::Pushed(_)));
+        let _ = tokio::time::timeout(Duration::from_mins(1), late).await;
+    }
+    if is_open {
+        driven.ask(Request::Close).await;
+    }
+    driven.until(|_| false).await;
+    let end = (&mut driven.end).await.expect("sessions do not panic");
+    (driven, end)
+}
+
+async fn check(name: &str, scenario: &Scenario) {
+    let started = tokio::time::Instant::now();
+    let (driven, end) = play(scenario).await;
+    let about = format!("{name}: {}\n{:#?}\n{end:?}", scenario.about, driven.seen);
+    let expect = &scenario.expect;
+    let outcomes: Vec<String> =
+        driven.outcomes().iter().map(|outcome| format!("{} {}", outcome.verdict.as_str(), outcome.code)).collect();
+    assert_eq!(outcomes, expect.outcomes, "{about}");
+    if let Some(last) = driven.outcomes().last() {
+        assert!(!last.next_step.is_empty(), "{about}");
+        let first_cause = last.causes.first().map(|cause| cause.text.clone()).unwrap_or_default();
+        assert!(first_cause.contains(expect.first_cause.as_deref().unwrap_or_default()), "{about}");
+        assert!(last.next_step.contains(expect.next_step.as_deref().unwrap_or_default()), "{about}");
+        let evidence: Vec<String> =
+            last.evidence.iter().map(|evidence| format!("{}: {}", evidence.kind.label(), evidence.text)).collect();
+        for wanted in &expect.evidence {
+            assert!(evidence.iter().any(|line| line.contains(wanted)), "no `{wanted}` in {evidence:#?}\n{about}");
+        }
+    }
+    let code = if let JobEnd::Failed(problem) = &end { Some(problem.code.to_owned()) } else { None };
+    assert_eq!(code, expect.problem, "{about}");
+    check_networks_and_log(&driven, expect, &about);
+    assert!(started.elapsed() <= Duration::from_secs(expect.within_secs), "took {:?}\n{about}", started.elapsed());
+    check_records(&driven, &about);
+}
+
+fn check_networks_and_log(driven: &Driven, expect: &Expect, about: &str) {
+    let networks = driven.seen.iter().rev().find_map(|(_, progress)| match progress {
+        Progress::Networks { networks, is_complete: true } => Some(networks.len()),
+        _ => None,
+    });
+    if expect.networks.is_some() {
+        assert_eq!(networks, expect.networks, "{about}");
+    }
+    let log: Vec<&String> = driven
+        .seen
+        .iter()
+        .filter_map(|(_, progress)| if let Progress::DeviceLog(lines) = progress { Some(lines) } else { None })
+        .flatten()
+        .collect();
+    if let Some(wanted) = &expect.log {
+        assert!(log.iter().any(|line| line.contains(wanted.as_str())), "no `{wanted}` in {log:#?}\n{about}");
+    }
+    let shown = format!("{:?}", driven.seen);
+    assert!(!shown.contains(['\u{202E}', '\u{1b}', '\u{7}']), "unsafe text is shown: {about}");
+}
+
+/// Every intent has an outcome, the job has an end, and no passphrase is anywhere.
+fn check_records(driven: &Driven, about: &str) {
+    let lines = driven.records.lines();
+    for step in ["connect", "describe", "scan-networks", "push"] {
+        let count = |phase: &str| lines.iter().filter(|line| line.starts_with(&format!("{step} {phase}"))).count();
+        assert!(count("outcome") >= count("intent"), "{step} has no outcome in {lines:#?}\n{about}");
+    }
+    assert!(lines.last().is_some_and(|line| line.starts_with("end ")), "{lines:#?}\n{about}");
+    let everything = format!("{lines:?}{:?}{}", driven.seen, driven.transcript.render());
+    for secret in [PASSPHRASE, "wrong horse battery"] {
+        assert!(!everything.contains(secret), "a passphrase leaked\n{everything}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_scenario_ends_as_its_file_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/commission");
+    let mut names: Vec<_> = std::fs::read_dir(folder)
+        .expect("the scenarios are there")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .collect();
+    names.sort();
+    assert!(names.len() >= Fault::ALL.len(), "a scenario for every fault");
+    let mut faults_seen = Vec::new();
+    for path in names {
+        let text = std::fs::read_to_string(&path).expect("scenarios are text");
+        let scenario: Scenario = toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        faults_seen.extend(scenario.faults.clone());
+        check(&path.file_stem().unwrap_or_default().to_string_lossy(), &scenario).await;
+    }
+    for fault in Fault::ALL {
+        assert!(faults_seen.iter().any(|name| name == fault.as_str()), "no scenario for {fault}");
+    }
+}
+
+/// Stops the session as soon as a step begins and tells how the job ended on record.
+async fn stop_at(step: Step) -> (JobEnd, String) {
+    let mut driven = Driven::start(&[Fault::Late]);
+    let is_begun =
+        |progress: &Progress| matches!(progress, Progress::StepStarted { step: begun, .. } if *begun == step);
+    if matches!(step, Step::Connect | Step::Describe) {
+        driven.until(is_begun).await;
+    } else {
+        driven.until_ready().await;
+        let request = match step {
+            Step::ScanNetworks => Request::ScanNetworks,
+            _ => Request::Push(credentials(SSID, PASSPHRASE, false)),
+        };
+        driven.ask(request).await;
+        driven.until(is_begun).await;
+    }
+    driven.stop.send(true).expect("the session listens");
+    driven.until(|_| false).await;
+    let end = (&mut driven.end).await.expect("sessions do not panic");
+    (end, driven.records.lines().last().cloned().unwrap_or_default())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_can_be_stopped_in_every_step() {
+    for (step, on_record) in [
+        (Step::Connect, "end cancelled session.stopped"),
+        (Step::Describe, "end cancelled session.stopped"),
+        (Step::ScanNetworks, "end cancelled session.stopped"),
+        (Step::Follow, "end unknown session.stopped"),
+    ] {
+        let started = tokio::time::Instant::now();
+        let (end, last) = stop_at(step).await;
+        assert_eq!(end, JobEnd::Cancelled, "{step:?}");
+        assert!(last.starts_with(on_record), "{step:?}: {last}");
+        assert!(started.elapsed() < Duration::from_secs(30), "{step:?}: stopping does not wait for the step");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_gateway_can_be_commissioned_again() {
+    let (links, address) = (Arc::new(links(&[])), address());
+    for _ in 0..2 {
+        // The same gateway, through a probe that is dropped in the middle, then asked to the end.
+        let half = linesman::flow::discover::probe(&*links, &address);
+        let _ = tokio::time::timeout(Duration::from_micros(1), half).await;
+        tokio::task::yield_now().await;
+        let probe = linesman::flow::discover::probe(&*links, &address).await;
+        assert!(matches!(probe, linesman::model::gateway::Probe::Answered(_)), "{probe:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_set_and_refused() {
+    let mut driven = Driven::start(&[]);
+    driven.until_ready().await;
+    driven.ask(Request::SetHostname("gw-7".into())).await;
+    driven.until_ready().await;
+    driven.ask(Request::SetHostname("not a host name!".into())).await;
+    driven.until_ready().await;
+    driven.ask(Request::SetDeviceName("Boiler room".into())).await;
+    driven.until_ready().await;
+    let notes: Vec<String> = driven
+        .seen
+        .iter()
+        .filter_map(|(_, progress)| match progress {
+            Progress::StepDone { step: Step::Rename, note } => Some(note.clone()),
+            Progress::StepFailed { step: Step::Rename, problem } => Some(problem.code.to_owned()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        notes,
+        [
+            "The gateway answers with the name “gw-7”",
+            "improv.bad_hostname",
+            "The gateway answers with the name “Boiler room”"
+        ]
+    );
+}
