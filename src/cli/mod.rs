@@ -1,1 +1,3 @@
-//! Placeholder replaced by the next commits.
+//! The command line: one file per subcommand, text for people and JSON lines for programs.
+
+pub mod profiles;

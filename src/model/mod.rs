@@ -2,7 +2,9 @@
 //!
 //! Nothing here does I/O, reads a clock or knows a window. Every other module may use it.
 
+pub mod basis;
 pub mod credentials;
+pub mod endpoint;
 pub mod gateway;
 pub mod ids;
 pub mod outcome;
@@ -10,7 +12,9 @@ pub mod problem;
 pub mod psk;
 pub mod record;
 pub mod redact;
+pub mod roots;
 pub mod secret;
 pub mod settings;
 pub mod text;
 pub mod wifi;
+pub mod word;

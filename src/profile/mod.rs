@@ -1,5 +1,20 @@
 //! Vendor profiles: what a vendor's system needs, as data.
+//!
+//! `schema` says which tables and keys there are, `load` turns a text into a [`Profile`] or into all its mistakes,
+//! `catalog` holds the built-in profiles and those of the user. Nothing here reads a file.
 
 mod catalog;
+mod error;
+mod load;
+mod pattern;
+mod read;
+mod recognise;
+pub mod rules;
+pub mod schema;
 
-pub use catalog::{Basis, Catalog, DriverBinding, Profile};
+pub use crate::model::basis::Basis;
+pub use catalog::Catalog;
+pub use error::{Fault, ProfileError};
+pub use load::parse_profile;
+pub use pattern::{Glob, ServiceUuid};
+pub use rules::{DriverBinding, DriverSettings, Profile};

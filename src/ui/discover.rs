@@ -15,7 +15,7 @@ use crate::model::gateway::{Identity, Probe, Sighting};
 use crate::model::ids::LinkAddress;
 
 /// Height of what stands below the list.
-const DETAIL_HEIGHT: f32 = 176.0;
+const DETAIL_HEIGHT: f32 = 160.0;
 /// Below this row width the profile column is left out.
 const NO_PROFILE_BELOW: f32 = 660.0;
 
@@ -134,10 +134,10 @@ struct Columns {
 
 impl Columns {
     fn of(rect: Rect) -> Self {
-        let inner = rect.shrink2(vec2(12.0, 8.0));
-        let buttons = inner.with_min_x(inner.right() - 252.0);
+        let inner = rect.shrink2(vec2(12.0, 7.0));
+        let buttons = inner.with_min_x(inner.right() - 236.0);
         let state =
-            Rect::from_min_max(pos2(buttons.left() - 152.0, inner.top()), pos2(buttons.left() - 8.0, inner.bottom()));
+            Rect::from_min_max(pos2(buttons.left() - 112.0, inner.top()), pos2(buttons.left() - 8.0, inner.bottom()));
         let left = inner.with_max_x(state.left() - 8.0);
         if rect.width() < NO_PROFILE_BELOW {
             return Self { name: left, profile: None, state, buttons };
@@ -246,7 +246,7 @@ fn buttons_part(ui: &mut Ui, sighting: &Sighting, pass: &mut Pass<'_>) {
     }
     let is_askable = is_here && sighting.probe != Probe::Asking;
     let name = format!("Ask {place} what it is");
-    let ask = Button::new("Ask what it is").quiet().named(&name).enabled_if(is_askable, "It cannot be asked now");
+    let ask = Button::new("Ask what it is").named(&name).enabled_if(is_askable, "It cannot be asked now");
     if ask.pressed(ui) {
         pass.did(DiscoverAction::Asked(sighting.link.clone()));
     }

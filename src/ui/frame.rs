@@ -96,16 +96,14 @@ fn current_gateway(ui: &mut Ui, app: &App) {
 fn demo_banner(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(demo) = app.demo() else { return };
     banner(ui, palette(ui).accent, icon::SIMULATED, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.label("This is a simulated site: no real gateway is touched. Network to try");
-            copyable(ui, &demo.ssid);
-            ui.label("passphrase");
-            copyable(ui, &demo.passphrase);
-            if Button::icon_only(icon::COPY, "Copy the simulated passphrase").pressed(ui) {
-                ui.ctx().copy_text(demo.passphrase.clone());
-                pass.did(Action::Copied("Passphrase of the simulated network"));
-            }
-        });
+        ui.label("This is a simulated site: no real gateway is touched. Network to try");
+        copyable(ui, &demo.ssid);
+        ui.label("passphrase");
+        copyable(ui, &demo.passphrase);
+        if Button::icon_only(icon::COPY, "Copy the simulated passphrase").pressed(ui) {
+            ui.ctx().copy_text(demo.passphrase.clone());
+            pass.did(Action::Copied("Passphrase of the simulated network"));
+        }
     });
 }
 
@@ -116,14 +114,10 @@ fn cut_off_banner(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     }
     let jobs = if jobs == 1 { "1 job was".to_owned() } else { format!("{jobs} jobs were") };
     banner(ui, palette(ui).warn, icon::WARNING, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.label(format!(
-                "{jobs} cut off when Linesman ended last time: the outcome is unknown, verify on the device"
-            ));
-            if Button::new("Open records").quiet().pressed(ui) {
-                pass.did(Action::WentTo(Screen::Records));
-            }
-        });
+        ui.label(format!("{jobs} cut off when Linesman ended last time: the outcome is unknown, verify on the device"));
+        if Button::new("Open records").quiet().pressed(ui) {
+            pass.did(Action::WentTo(Screen::Records));
+        }
     });
 }
 

@@ -28,9 +28,9 @@ pub(super) const CONTROL_HEIGHT: f32 = 32.0;
 /// Height of the bar with the running jobs.
 pub(super) const BAR_HEIGHT: f32 = 40.0;
 /// Height of a row of Discover.
-pub(super) const ROW_HEIGHT: f32 = 60.0;
+pub(super) const ROW_HEIGHT: f32 = 56.0;
 /// Height of a row of Records and of the network list.
-pub(super) const LINE_HEIGHT: f32 = 40.0;
+pub(super) const LINE_HEIGHT: f32 = 36.0;
 /// Width of the side column of Commission.
 pub(super) const SIDE_WIDTH: f32 = 288.0;
 /// Below this page width the side column goes under the main one.

@@ -1,4 +1,6 @@
 //! All integration tests in one binary.
 
 mod commission;
+mod profiles;
+mod screens;
 mod support;

@@ -22,10 +22,11 @@ pub struct DriverOption {
 impl DriverOption {
     fn named(binding: &DriverBinding, link: LinkKind) -> Self {
         let (note, is_assumed) = match &binding.basis {
+            _ if binding.link != link => (format!("The profile names it over {}, not over {link}", binding.link), true),
             Basis::Documented { source } => (format!("Documented: {source}"), false),
             Basis::Assumed { reason } => (format!("Assumed: {reason}"), true),
         };
-        Self { driver: binding.driver, note, is_assumed, unavailable: why_not(binding.driver, binding.link, link) }
+        Self { driver: binding.driver, note, is_assumed, unavailable: why_not(binding.driver, link) }
     }
 
     fn unnamed(driver: DriverId, link: LinkKind, profile: Option<&Profile>) -> Self {
@@ -33,16 +34,18 @@ impl DriverOption {
             Some(profile) => format!("Not named by the profile {}: your own choice", profile.name),
             None => "No profile chosen: your own choice".to_owned(),
         };
-        Self { driver, note, is_assumed: true, unavailable: why_not(driver, link, link) }
+        Self { driver, note, is_assumed: true, unavailable: why_not(driver, link) }
     }
 }
 
 /// The drivers to choose from over a link: those of the profile first, in its order of preference.
 pub fn driver_options(profile: Option<&Profile>, link: LinkKind) -> Vec<DriverOption> {
     let bindings = profile.map_or(&[][..], |profile| &profile.drivers);
-    let mut options: Vec<DriverOption> = bindings.iter().map(|binding| DriverOption::named(binding, link)).collect();
-    // The same driver over this link and over another: the one that can be used stands for both.
-    options.sort_by_key(|option| option.unavailable.is_some());
+    let mut bindings: Vec<&DriverBinding> = bindings.iter().collect();
+    // The same driver over this link and over another: the one over this link stands for both.
+    bindings.sort_by_key(|binding| binding.link != link);
+    let mut options: Vec<DriverOption> =
+        bindings.into_iter().map(|binding| DriverOption::named(binding, link)).collect();
     let mut seen = Vec::new();
     options.retain(|option| !seen.contains(&option.driver) && (seen.push(option.driver), true).1);
     let others = DriverId::ALL.into_iter().filter(|driver| !seen.contains(driver));
@@ -59,10 +62,7 @@ pub(super) fn preselect(options: &[DriverOption], wanted: Option<DriverId>) -> O
     }
 }
 
-fn why_not(driver: DriverId, named_over: LinkKind, link: LinkKind) -> Option<String> {
-    if named_over != link && !driver.is_available_over(link) {
-        return Some(format!("The profile names it over {named_over}; this gateway is reached over {link}"));
-    }
+fn why_not(driver: DriverId, link: LinkKind) -> Option<String> {
     let is_available = driver.is_available_over(link);
     (!is_available).then(|| format!("This version does not speak it over {link} yet"))
 }
@@ -71,32 +71,29 @@ fn why_not(driver: DriverId, named_over: LinkKind, link: LinkKind) -> Option<Str
 mod tests {
     use super::*;
     use crate::model::ids::ProfileId;
+    use crate::profile::Catalog;
 
-    fn profile(drivers: Vec<(DriverId, LinkKind)>) -> Profile {
-        let basis = Basis::Assumed { reason: "the module speaks it".into() };
-        let bind = |(driver, link)| DriverBinding { driver, link, basis: basis.clone() };
-        Profile {
-            id: ProfileId::new("a"),
-            name: "A".into(),
-            vendor: "V".into(),
-            drivers: drivers.into_iter().map(bind).collect(),
-            wifi: None,
-        }
+    fn options(profile: &str) -> Vec<DriverOption> {
+        let catalog = Catalog::built_in();
+        driver_options(Some(catalog.get(&ProfileId::new(profile)).unwrap()), LinkKind::Serial)
     }
 
     #[test]
     fn the_usable_driver_of_the_profile_is_preselected() {
-        let profile = profile(vec![(DriverId::EspProv, LinkKind::Ble), (DriverId::Improv, LinkKind::Serial)]);
-        let options = driver_options(Some(&profile), LinkKind::Serial);
-        assert_eq!(options.len(), 4);
+        let options = options("kis-me");
+        assert_eq!(options.len(), DriverId::ALL.len());
+        assert_eq!(options[0].driver, DriverId::Improv);
+        assert!(options[0].note.starts_with("Assumed: "), "{}", options[0].note);
         assert_eq!(preselect(&options, None), Some(DriverId::Improv));
         assert_eq!(preselect(&options, Some(DriverId::EspProv)), Some(DriverId::Improv));
+    }
+
+    #[test]
+    fn a_driver_named_over_another_link_says_so_and_why_it_cannot_be_used() {
+        let options = options("kis-me");
         let esp = options.iter().find(|option| option.driver == DriverId::EspProv).unwrap();
-        assert_eq!(
-            esp.unavailable.as_deref(),
-            Some("The profile names it over ble; this gateway is reached over serial")
-        );
-        assert!(esp.note.starts_with("Assumed: "));
+        assert_eq!(esp.note, "The profile names it over ble, not over serial");
+        assert_eq!(esp.unavailable.as_deref(), Some("This version does not speak it over serial yet"));
     }
 
     #[test]

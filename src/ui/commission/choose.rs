@@ -84,22 +84,23 @@ fn driver(ui: &mut Ui, app: &App, option: &DriverOption, pass: &mut Pass<'_>) {
     ui.spacing_mut().item_spacing.y = 2.0;
     let is_chosen = app.commission.driver() == Some(option.driver);
     ui.add_enabled_ui(option.unavailable.is_none(), |ui| {
+        ui.spacing_mut().interact_size.y = 22.0;
         let response = ui.radio(is_chosen, option.driver.as_str());
         crate::ui::widgets::focus_ring(ui, &response);
         if response.clicked() {
             pass.did(CommissionAction::ChoseDriver(option.driver));
         }
     });
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().interact_size.y = 16.0;
         ui.add_space(24.0);
-        muted(ui, &option.note);
-    });
-    if let Some(reason) = &option.unavailable {
-        ui.horizontal_wrapped(|ui| {
-            ui.add_space(24.0);
-            ui.label(RichText::new(reason).small().color(palette(ui).warn));
+        ui.vertical(|ui| {
+            muted(ui, &option.note);
+            if let Some(reason) = &option.unavailable {
+                ui.label(RichText::new(reason).small().color(palette(ui).warn));
+            }
         });
-    }
+    });
     ui.add_space(GRID / 2.0);
 }
 

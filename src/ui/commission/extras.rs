@@ -11,7 +11,7 @@ use crate::ui::widgets::{Button, card, field, fold, muted, notice, path_field, p
 
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     card(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = GRID;
+        ui.spacing_mut().item_spacing.y = GRID / 2.0;
         let is_ready = app.commission.session().is_some_and(Session::is_ready);
         fold(ui, "names", "Names", |ui| names(ui, &mut app.commission, is_ready, pass));
         fold(ui, "log", "Device log", |ui| log(ui, &app.commission));

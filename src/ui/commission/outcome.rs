@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
         evidence(ui, &outcome.evidence);
         ui.add_space(GRID / 2.0);
         if outcome.verdict != Verdict::Joined {
-            retry(ui, session, outcome, pass);
+            retry(ui, session, pass);
         }
     });
     card(ui, |ui| next_gateway(ui, app, outcome.verdict == Verdict::Joined, pass));
@@ -49,8 +49,8 @@ fn verdict(ui: &mut Ui, session: &Session, outcome: &Outcome) {
                 ui.spacing_mut().item_spacing.y = 4.0;
                 ui.label(RichText::new(word).text_style(section()).color(colour));
                 ui.label(&outcome.summary);
-                let facts = format!("{} · {} · {}", session.name(), short(outcome.took), outcome.driver);
-                muted(ui, &facts);
+                muted(ui, &format!("{} · {} · {}", session.name(), short(outcome.took), outcome.driver));
+                copyable(ui, outcome.code);
             });
         });
     });
@@ -99,18 +99,21 @@ fn next_step(ui: &mut Ui, outcome: &Outcome) {
 
 fn evidence(ui: &mut Ui, evidence: &[Evidence]) {
     strong(ui, "Evidence");
-    egui::Grid::new("evidence").num_columns(3).spacing([16.0, 6.0]).min_row_height(18.0).show(ui, |ui| {
-        for piece in evidence {
-            ui.label(
-                RichText::new(piece.kind.label()).font(crate::ui::theme::medium()).color(kind_colour(ui, piece.kind)),
-            );
-            muted(ui, &format!("{} s", format_args!("{:.1}", piece.at.as_secs_f32())));
-            ui.scope(|ui| {
-                ui.set_max_width((ui.available_width() - GRID).max(160.0));
-                ui.add(egui::Label::new(&piece.text).selectable(true).wrap());
-            });
-            ui.end_row();
-        }
+    for piece in evidence {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().interact_size.y = 18.0;
+            let kind = RichText::new(piece.kind.label()).font(crate::ui::theme::medium());
+            column(ui, 96.0, kind.color(kind_colour(ui, piece.kind)));
+            column(ui, 52.0, RichText::new(short(piece.at)).small().color(palette(ui).muted));
+            ui.vertical(|ui| ui.add(egui::Label::new(&piece.text).selectable(true).wrap()));
+        });
+    }
+}
+
+fn column(ui: &mut Ui, width: f32, text: RichText) {
+    ui.scope(|ui| {
+        ui.set_width(width);
+        ui.label(text);
     });
 }
 
@@ -124,7 +127,7 @@ fn kind_colour(ui: &Ui, kind: EvidenceKind) -> Color32 {
     }
 }
 
-fn retry(ui: &mut Ui, session: &Session, outcome: &Outcome, pass: &mut Pass<'_>) {
+fn retry(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
         if session.is_ended() {
             return;
@@ -133,8 +136,6 @@ fn retry(ui: &mut Ui, session: &Session, outcome: &Outcome, pass: &mut Pass<'_>)
         if again.enabled_if(session.is_ready(), "The gateway is still busy").pressed(ui) {
             pass.did(CommissionAction::Corrected);
         }
-        muted(ui, "Code");
-        copyable(ui, outcome.code);
     });
 }
 

@@ -45,11 +45,14 @@ fn fields(ui: &mut Ui, form: &mut WifiForm, is_raw_psk_accepted: bool, pass: &mu
     let mut is_changed = false;
     let mut is_entered = network_name(ui, form, &mut is_changed);
     is_entered |= passphrase(ui, form, &mut is_changed);
-    is_changed |= check(ui, &mut form.draft.is_open, "Open network, no passphrase", "");
+    ui.horizontal_wrapped(|ui| {
+        is_changed |= check(ui, &mut form.draft.is_open, "Open network, no passphrase", "");
+        ui.add_space(GRID);
+        is_changed |= check(ui, &mut form.draft.is_hidden, "The network hides its name", "");
+    });
     if form.draft.is_open {
         notice(ui, palette(ui).warn, icon::NO_LOCK, "Anyone nearby can read and join an open network");
     }
-    is_changed |= check(ui, &mut form.draft.is_hidden, "The network hides its name", "");
     if is_raw_psk_accepted {
         let explanation = "Sends 64 digits derived from name and passphrase: the passphrase itself stays here";
         is_changed |= check(ui, &mut form.draft.is_psk_derived, "Send the derived key", explanation);

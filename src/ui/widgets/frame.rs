@@ -18,6 +18,7 @@ pub(in crate::ui) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
     frame
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing.y = GRID;
             add(ui)
         })
         .inner
@@ -72,30 +73,30 @@ pub(in crate::ui) fn pill(ui: &mut Ui, colour: Color32, text: &str) -> Response 
 
 /// A sentence to notice, with its icon.
 pub(in crate::ui) fn notice(ui: &mut Ui, colour: Color32, glyph: &'static str, text: &str) {
-    notice_with(ui, colour, glyph, |ui| {
-        ui.label(text);
+    ground(colour).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().interact_size.y = 18.0;
+            icon(ui, glyph, colour);
+            ui.vertical(|ui| ui.label(RichText::new(text).size(13.0)));
+        });
     });
 }
 
 /// A notice over the whole page that says more than a sentence.
 pub(in crate::ui) fn banner(ui: &mut Ui, colour: Color32, glyph: &'static str, add: impl FnOnce(&mut Ui)) {
-    notice_with(ui, colour, glyph, add);
-    ui.add_space(GAP - GRID);
-}
-
-fn notice_with(ui: &mut Ui, colour: Color32, glyph: &'static str, add: impl FnOnce(&mut Ui)) {
-    let frame = Frame::new().fill(tint(colour)).corner_radius(control_radius()).inner_margin(Margin::symmetric(12, 8));
-    frame.show(ui, |ui| {
+    ground(colour).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.spacing_mut().interact_size.y = 18.0;
-        ui.horizontal_top(|ui| {
+        ui.horizontal_wrapped(|ui| {
             icon(ui, glyph, colour);
-            ui.vertical(|ui| {
-                ui.spacing_mut().item_spacing.y = 4.0;
-                add(ui);
-            });
+            add(ui);
         });
     });
+    ui.add_space(GRID / 2.0);
+}
+
+fn ground(colour: Color32) -> Frame {
+    Frame::new().fill(tint(colour)).corner_radius(control_radius()).inner_margin(Margin::symmetric(12, 7))
 }
 
 /// What stands in a list that has nothing to show: what it is, and what to do.

@@ -5,7 +5,7 @@ use egui::{Color32, Ui};
 use super::{copyable, fold, icon, muted, small, strong};
 use crate::model::problem::Problem;
 use crate::ui::icon;
-use crate::ui::theme::{GRID, palette};
+use crate::ui::theme::palette;
 
 /// A problem in full.
 pub(in crate::ui) fn problem_card(ui: &mut Ui, problem: &Problem) {
@@ -55,8 +55,7 @@ fn framed(ui: &mut Ui, colour: Color32, add: impl FnOnce(&mut Ui)) {
 fn title(ui: &mut Ui, colour: Color32, glyph: &'static str, text: &str) {
     ui.horizontal_top(|ui| {
         icon(ui, glyph, colour);
-        ui.add_space(-GRID / 4.0);
-        strong(ui, text);
+        ui.vertical(|ui| strong(ui, text));
     });
 }
 
@@ -66,9 +65,9 @@ fn pair(ui: &mut Ui, name: &str, text: &str) {
     }
     ui.horizontal_top(|ui| {
         ui.scope(|ui| {
-            ui.set_min_width(84.0);
+            ui.set_width(84.0);
             small(ui, name);
         });
-        ui.label(text);
+        ui.vertical(|ui| ui.label(text));
     });
 }

@@ -55,7 +55,7 @@ pub(in crate::ui) fn fold(ui: &mut Ui, salt: impl AsIdSalt, title: &str, add: im
     let mut is_open = ui.data(|data| data.get_temp::<bool>(id).unwrap_or(false));
     let glyph = if is_open { icon::DOWN } else { icon::RIGHT };
     let atoms = (RichText::new(glyph).font(icon_font(12.0)), RichText::new(title).color(palette(ui).text));
-    let response = ui.add(egui::Button::new(atoms).frame(false));
+    let response = ui.add(egui::Button::new(atoms).frame(false).min_size(Vec2::new(0.0, 24.0)));
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, is_enabled, is_open, title));
     focus_ring(ui, &response);

@@ -1,0 +1,26 @@
+//! `linesman profiles list|show|validate`: what is printed. Takes texts and returns texts; reads and prints nothing itself.
+//!
+//! With `json` every line is one object with a `kind`; the last line is the summary.
+
+mod json;
+mod text;
+
+use crate::profile::{Catalog, Profile, parse_profile};
+
+/// All profiles, a line each.
+pub fn list(catalog: &Catalog, json: bool) -> String {
+    if json { json::list(catalog) } else { text::list(catalog) }
+}
+
+/// Everything a profile says.
+pub fn show(profile: &Profile, json: bool) -> String {
+    if json { json::show(profile) } else { text::show(profile) }
+}
+
+/// Checks the text of a profile file. The flag says whether it is good.
+pub fn validate(file: &str, text: &str, json: bool) -> (String, bool) {
+    match parse_profile(file, text) {
+        Ok(profile) => (if json { json::good(file, &profile) } else { text::good(file, &profile) }, true),
+        Err(errors) => (if json { json::bad(file, &errors) } else { text::bad(file, &errors) }, false),
+    }
+}

@@ -1,0 +1,70 @@
+//! The shape of a profile file: its tables and the keys each of them takes.
+//!
+//! The loader reads the spanned TOML tree against these shapes instead of deriving the reading with serde: serde stops at
+//! the first mistake and forgets where a value stood, while an author wants all mistakes at once, each with its place.
+//! A test holds `docs/profiles.md` against this list.
+
+/// The version of the format this program reads.
+pub const VERSION: i64 = 1;
+
+/// The largest file taken for a profile, in bytes.
+pub const MAX_BYTES: usize = 1024 * 1024;
+
+/// A table and its keys.
+#[derive(Debug)]
+pub struct Shape {
+    /// How the table is written: `[[endpoint]]`.
+    pub name: &'static str,
+    /// Its keys, in the order of the reference page.
+    pub keys: &'static [&'static str],
+}
+
+macro_rules! shapes {
+    ($($id:ident = $name:literal [$($key:literal)+])+) => {
+        $(pub(super) static $id: Shape = Shape { name: $name, keys: &[$($key,)+] };)+
+
+        /// Every table of the format.
+        pub static ALL: &[&Shape] = &[$(&$id,)+];
+    };
+}
+
+shapes! {
+    TOP = "the top of the file" [
+        "schema" "id" "name" "vendor" "summary" "document" "discovery" "driver" "wifi" "credential" "network"
+        "root" "endpoint" "mqtt" "expect" "wipe"
+    ]
+    DOCUMENT = "[[document]]" ["id" "title" "version" "date"]
+    DISCOVERY = "[discovery]" ["usb" "ble" "banner"]
+    USB = "[[discovery.usb]]" ["vid" "pid" "product" "manufacturer" "means" "says" "basis" "source" "reason"]
+    BLE = "[[discovery.ble]]" ["service" "company" "name" "says" "basis" "source" "reason"]
+    BANNER = "[[discovery.banner]]" ["line" "says" "basis" "source" "reason"]
+    DRIVER = "[[driver]]" ["driver" "link" "settings" "basis" "source" "reason" "ambiguity"]
+    IMPROV = "the settings of improv" ["baud"]
+    ESP_PROV = "the settings of esp-prov" ["baud" "security" "service" "token_endpoint" "wipe_endpoint"]
+    SMP = "the settings of smp" ["baud" "broker_setting" "port_setting" "root_path"]
+    LINUX_CONSOLE = "the settings of linux-console" [
+        "baud" "login_prompt" "password_prompt" "interface" "token_path"
+    ]
+    WIFI = "[wifi]" [
+        "id" "bands" "security" "passphrase_min" "passphrase_max" "raw_psk" "basis" "source" "reason" "ambiguity"
+    ]
+    CREDENTIAL = "[[credential]]" [
+        "id" "kind" "purpose" "pushed" "kept" "at_rest" "revoked" "basis" "source" "reason" "ambiguity"
+    ]
+    NETWORK = "[network]" ["vantage" "rule"]
+    NETWORK_RULE = "[[network.rule]]" ["id" "fact" "says" "level" "basis" "source" "reason" "ambiguity"]
+    ROOT = "[[root]]" ["id" "name" "sha256" "not_after"]
+    ENDPOINT = "[[endpoint]]" [
+        "id" "hosts" "need" "port" "port_stated" "path" "transport" "direction" "purpose" "level" "vantage" "roots"
+        "roots_from" "probes" "samples" "idle_secs" "basis" "source" "reason" "ambiguity"
+    ]
+    MQTT = "[mqtt]" [
+        "dialect" "ports" "carrier" "tls" "authentication" "topics" "identity" "basis" "source" "reason" "ambiguity"
+    ]
+    EXPECT = "[[expect]]" ["id" "topic" "within_secs" "field" "basis" "source" "reason"]
+    FIELD = "[[expect.field]]" ["name" "type" "min" "max"]
+    WIPE = "[wipe]" ["preconditions" "guidance" "step"]
+    WIPE_STEP = "[[wipe.step]]" [
+        "id" "does" "by" "needs" "removes" "evidence" "otherwise" "basis" "source" "reason"
+    ]
+}
