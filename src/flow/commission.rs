@@ -62,7 +62,7 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<Request>, mut stop: 
         biased;
         () = stopped(&mut stop) => JobEnd::Cancelled,
         end = session.drive(&mut requests) => match end {
-            Ok(()) => JobEnd::Done { note: "The connection was closed".into() },
+            Ok(()) => JobEnd::Done { note: session.farewell().into() },
             Err(error) => JobEnd::Failed(error.explain()),
         },
     };
@@ -108,9 +108,12 @@ impl Session {
                 tokio::select! {
                     request = requests.recv() => break request,
                     unasked = device.listen() => match unasked {
-                        Ok(unasked) => self.handle_unasked(unasked).await?,
-                        // Gateways restart or drop the link once they have joined: that is no failure.
-                        Err(_) if self.has_joined() => return Ok(()),
+                        Ok(unasked) => {
+                            self.handle_unasked(unasked).await?;
+                            if self.has_joined() {
+                                return Ok(());
+                            }
+                        }
                         Err(error) => return Err(error.into()),
                     },
                 }
@@ -118,6 +121,10 @@ impl Session {
             match request {
                 None | Some(Request::Close) => return Ok(()),
                 Some(request) => self.handle(&mut device, request).await?,
+            }
+            if self.has_joined() {
+                // The job is done: the port is free again and its outcome on record, whatever happens to the laptop now.
+                return Ok(());
             }
         }
     }
@@ -142,6 +149,10 @@ impl Session {
             Err(error) => self.fail(step, error).await.or(Ok(())),
             Ok(()) => Ok(()),
         }
+    }
+
+    fn farewell(&self) -> &'static str {
+        if self.has_joined() { "The gateway joined and the connection was closed" } else { "The connection was closed" }
     }
 
     fn has_joined(&self) -> bool {

@@ -294,9 +294,10 @@ fn heard_causes(facts: &Facts<'_>, network: &Network) -> Vec<Cause> {
     let grade = network.rssi_dbm.map(Signal::from_dbm);
     let mut causes = match grade {
         Some(Signal::TooWeak) => vec![signal, passphrase],
-        _ if facts.took >= SLOW_REFUSAL => vec![address, passphrase, signal],
-        Some(Signal::Weak) => vec![passphrase, signal],
+        _ if facts.took >= SLOW_REFUSAL => vec![address, passphrase],
         _ if network.security == Security::Open && matches!(facts.credentials.key, WifiKey::Open) => vec![address],
+        // A good signal is no cause.
+        Some(Signal::Good) => vec![passphrase],
         _ => vec![passphrase, signal],
     };
     if network.security != Security::Open {
