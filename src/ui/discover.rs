@@ -15,7 +15,7 @@ use crate::model::gateway::{Identity, Probe, Sighting};
 use crate::model::ids::LinkAddress;
 
 /// Height of what stands below the list.
-const DETAIL_HEIGHT: f32 = 160.0;
+const DETAIL_HEIGHT: f32 = 172.0;
 /// Below this row width the profile column is left out.
 const NO_PROFILE_BELOW: f32 = 660.0;
 
@@ -271,12 +271,12 @@ fn detail(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 }
 
 fn detail_of(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
-    ui.horizontal(|ui| {
-        truncated(ui, RichText::new(display_name(row)).font(medium()).color(palette(ui).strong));
-        if row.facts.is_typed {
+    if row.facts.is_typed {
+        ui.horizontal(|ui| {
+            truncated(ui, RichText::new(display_name(row)).font(medium()).color(palette(ui).strong));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| remove(ui, &row.link, pass));
-        }
-    });
+        });
+    }
     if let Probe::Failed(problem) = &row.probe {
         problem_card(ui, problem);
         ui.add_space(GRID);
@@ -331,7 +331,7 @@ fn add_path(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if let Some(error) = &app.discover.path_error {
             ui.colored_label(palette(ui).danger, error);
         } else {
-            small(ui, "For ports no scan reports, such as pseudo-terminals");
+            small(ui, "For ports no scan lists");
         }
     });
 }

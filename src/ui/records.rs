@@ -208,24 +208,21 @@ fn entry_line(ui: &mut Ui, entry: &EntryRecord, pass: &Pass<'_>) {
 
 fn export(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
     let form = &mut records.export;
-    ui.horizontal_wrapped(|ui| {
-        let hint = "/home/me/linesman-records.csv";
-        let (response, is_browsing) = path_field(ui, "Export to", &mut form.path, hint);
-        if is_browsing {
-            pass.browse = Some(PathField::RecordsExport);
-        }
-        let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-        let is_ready = !form.path.trim().is_empty() && !form.is_running();
-        let export = Button::new("Export").icon(icon::EXPORT).named("Export the records");
-        if export.enabled_if(is_ready, "Type a path first").pressed(ui) || (is_entered && is_ready) {
-            pass.did(RecordsAction::Exported);
-        }
-    });
+    let (response, is_browsing) = path_field(ui, "Export to", &mut form.path, "/home/me/linesman-records.csv");
+    if is_browsing {
+        pass.browse = Some(PathField::RecordsExport);
+    }
+    let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
     labelled(ui, "Format", |ui, _| {
         for (format, text) in [(ExportFormat::Csv, "CSV"), (ExportFormat::JsonLines, "JSON lines")] {
             if choice(ui, form.format == format, text, &format!("Export as {text}")) {
                 form.format = format;
             }
+        }
+        let is_ready = !form.path.trim().is_empty() && !form.is_running();
+        let export = Button::new("Export").icon(icon::EXPORT).named("Export the records");
+        if export.enabled_if(is_ready, "Type a path first").pressed(ui) || (is_entered && is_ready) {
+            pass.did(RecordsAction::Exported);
         }
     });
     match &form.result {

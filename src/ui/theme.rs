@@ -37,6 +37,8 @@ pub(super) const SIDE_WIDTH: f32 = 288.0;
 pub(super) const ONE_COLUMN_BELOW: f32 = 700.0;
 /// Width of text fields.
 pub(super) const FIELD_WIDTH: f32 = 320.0;
+/// Below this width a field goes under its label.
+pub(super) const FIELD_MIN_WIDTH: f32 = 220.0;
 /// Width of the labels before fields.
 pub(super) const LABEL_WIDTH: f32 = 112.0;
 /// Widest a dialog gets.

@@ -70,17 +70,23 @@ fn why_not(driver: DriverId, link: LinkKind) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::ProfileId;
     use crate::profile::Catalog;
 
-    fn options(profile: &str) -> Vec<DriverOption> {
+    /// The drivers of a built-in profile that names Improv over serial and Espressif's over Bluetooth.
+    fn options() -> Vec<DriverOption> {
         let catalog = Catalog::built_in();
-        driver_options(Some(catalog.get(&ProfileId::new(profile)).unwrap()), LinkKind::Serial)
+        let names = |profile: &&Profile, driver, link| {
+            profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == link)
+        };
+        let is_wanted = |profile: &&Profile| {
+            names(profile, DriverId::Improv, LinkKind::Serial) && names(profile, DriverId::EspProv, LinkKind::Ble)
+        };
+        driver_options(Some(catalog.iter().find(is_wanted).unwrap()), LinkKind::Serial)
     }
 
     #[test]
     fn the_usable_driver_of_the_profile_is_preselected() {
-        let options = options("kis-me");
+        let options = options();
         assert_eq!(options.len(), DriverId::ALL.len());
         assert_eq!(options[0].driver, DriverId::Improv);
         assert!(options[0].note.starts_with("Assumed: "), "{}", options[0].note);
@@ -90,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_driver_named_over_another_link_says_so_and_why_it_cannot_be_used() {
-        let options = options("kis-me");
+        let options = options();
         let esp = options.iter().find(|option| option.driver == DriverId::EspProv).unwrap();
         assert_eq!(esp.note, "The profile names it over ble, not over serial");
         assert_eq!(esp.unavailable.as_deref(), Some("This version does not speak it over serial yet"));

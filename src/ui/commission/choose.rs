@@ -17,17 +17,19 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     });
     let hint = "The protocol spoken with the gateway. No vendor publishes its own, so a profile names an open one";
     titled_card(ui, "Driver", hint, |ui| drivers(ui, app, pass));
-    ui.horizontal_wrapped(|ui| {
-        let is_ready = app.commission.driver().is_some();
-        let connect = Button::new("Connect").icon(icon::COMMISSION).primary();
-        if connect.enabled_if(is_ready, "No driver can be used over this link").pressed(ui) {
-            pass.did(CommissionAction::Connected);
-        }
-        muted(ui, "Connects and asks the gateway what it is. No credentials are sent yet");
-    });
     if app.commission.form.has_network() {
         kept_network(ui, app, pass);
     }
+}
+
+/// The button that opens the session; it stands in the header, where it is always in sight.
+pub(super) fn connect_button(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let is_ready = app.commission.driver().is_some();
+    let connect = Button::new("Connect").icon(icon::COMMISSION).primary();
+    if connect.enabled_if(is_ready, "No driver can be used over this link").pressed(ui) {
+        pass.did(CommissionAction::Connected);
+    }
+    muted(ui, "No credentials are sent yet");
 }
 
 fn gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {

@@ -28,9 +28,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         return choose::show(ui, app, pass);
     }
     if ui.available_width() < ONE_COLUMN_BELOW {
-        side::show(ui, app, pass);
-        ui.add_space(GAP - GRID);
         main_column(ui, app, pass);
+        ui.add_space(GAP - GRID);
+        side::show(ui, app, pass);
         return;
     }
     ui.horizontal_top(|ui| {
@@ -58,7 +58,12 @@ fn page_header(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
             }
         },
         |ui| {
-            let Some(session) = session else { return };
+            let Some(session) = session else {
+                if app.commission.gateway().is_some() {
+                    choose::connect_button(ui, app, pass);
+                }
+                return;
+            };
             match session.phase {
                 Phase::Ready => {
                     if Button::new("Close session").named("Close the session").pressed(ui) {

@@ -15,9 +15,9 @@ use crate::ui::widgets::{Button, card, check, copyable, muted, strong};
 pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome, pass: &mut Pass<'_>) {
     card(ui, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
-        ui.spacing_mut().interact_size.y = 20.0;
         verdict(ui, session, outcome);
         addresses(ui, outcome, pass);
+        ui.spacing_mut().interact_size.y = 20.0;
         causes(ui, outcome);
         next_step(ui, outcome);
         evidence(ui, &outcome.evidence);

@@ -5,11 +5,11 @@ use egui::{Response, TextEdit, Ui, Vec2};
 use super::button::focus_ring;
 use super::{Button, muted};
 use crate::ui::icon;
-use crate::ui::theme::{CONTROL_HEIGHT, FIELD_WIDTH, GRID, LABEL_WIDTH};
+use crate::ui::theme::{CONTROL_HEIGHT, FIELD_MIN_WIDTH, FIELD_WIDTH, GRID, LABEL_WIDTH};
 
 /// A label before what it names; on a narrow page above it.
 pub(in crate::ui) fn labelled<R>(ui: &mut Ui, label: &str, add: impl FnOnce(&mut Ui, egui::Id) -> R) -> R {
-    if ui.available_width() < LABEL_WIDTH + FIELD_WIDTH {
+    if ui.available_width() < LABEL_WIDTH + FIELD_MIN_WIDTH {
         let id = ui.label(label).id;
         return ui.horizontal_wrapped(|ui| add(ui, id)).inner;
     }

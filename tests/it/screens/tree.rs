@@ -19,7 +19,9 @@ fn write_node(text: &mut String, node: &Node<'_>, depth: usize) {
     let access = node.accesskit_node();
     let is_structure = matches!(access.role(), Role::GenericContainer | Role::Unknown) && access.label().is_none();
     let depth = if is_structure { depth } else { write_line(text, &access, depth) };
-    for child in node.children() {
+    // The lines a text is broken into say nothing new.
+    let is_broken_text = |child: &Node<'_>| child.accesskit_node().role() == Role::TextRun;
+    for child in node.children().filter(|child| !is_broken_text(child)) {
         write_node(text, &child, depth);
     }
 }
