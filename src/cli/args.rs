@@ -93,7 +93,7 @@ pub struct DiscoverArgs {
 #[command(after_help = "\
 Examples:
   linesman commission --via serial:/dev/ttyUSB0 --ssid Site-Office
-  linesman commission --via serial:/dev/ttyUSB0 --profile kis-me --ssid Site-Office --password-file wifi.txt
+  linesman commission --via serial:/dev/ttyUSB0 --profile generic-improv --ssid Site-Office --password-file wifi.txt
   pass show site/wifi | linesman commission --via serial:COM7 --ssid Site-Office --password-file - --json
 
 The passphrase comes from a file, from standard input or from a prompt; never from an argument.")]

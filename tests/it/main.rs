@@ -14,3 +14,4 @@ mod layers;
 mod peers;
 mod profiles;
 mod support;
+mod window;
