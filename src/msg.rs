@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::credentials::WifiCredentials;
+use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::outcome::Outcome;
@@ -247,4 +248,46 @@ pub struct SimReady {
     pub ssid: String,
     /// The access point's passphrase: made up and no secret.
     pub password: String,
+}
+
+/// Name of the simulated access point.
+pub const SIMULATED_SSID: &str = "Site-Office";
+/// Its passphrase: made up for the simulation and no secret.
+pub const SIMULATED_PASSPHRASE: &str = "correct horse battery";
+
+/// One simulator on the command line.
+#[derive(Clone, Debug)]
+pub struct SimPlan {
+    /// The profile it plays.
+    pub profile: ProfileId,
+    /// The driver it speaks.
+    pub driver: DriverId,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// Its name's last part.
+    pub serial_number: String,
+    /// The folder of its card.
+    pub state_dir: PathBuf,
+    /// How long a good join takes.
+    pub join_after: Duration,
+    /// Name of its access point.
+    pub ssid: String,
+    /// The access point's passphrase.
+    pub passphrase: String,
+}
+
+impl SimPlan {
+    /// A simulator with the usual access point.
+    pub fn new(profile: ProfileId, driver: DriverId, state_dir: PathBuf) -> Self {
+        Self {
+            profile,
+            driver,
+            faults: Vec::new(),
+            serial_number: "SIM0001".into(),
+            state_dir,
+            join_after: Duration::from_millis(1200),
+            ssid: SIMULATED_SSID.into(),
+            passphrase: SIMULATED_PASSPHRASE.into(),
+        }
+    }
 }

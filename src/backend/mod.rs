@@ -7,5 +7,5 @@ mod site;
 mod start;
 
 pub use handle::{Handle, Reporter, channels};
-pub use site::{DemoPlan, SimPlan, run_simulator};
+pub use site::{DemoPlan, run_simulator};
 pub use start::{Backend, Config, start};

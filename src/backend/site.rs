@@ -1,21 +1,15 @@
 //! The simulated site of a demo, and a single simulator on the command line. What is simulated comes from the profiles.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
 use crate::model::ids::{DriverId, LinkKind, ProfileId};
 use crate::model::problem::{Explain as _, Problem};
-use crate::msg::{DemoSite, SimReady};
+use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile};
 use crate::sim::{Air, Fault, GatewayPlan, Site, start_gateway};
-
-/// Name of the simulated access point.
-const SSID: &str = "Site-Office";
-/// Its passphrase: made up for the simulation and no secret.
-const PASSPHRASE: &str = "correct horse battery";
 
 /// The simulated site of a demo.
 #[derive(Clone, Debug)]
@@ -28,7 +22,7 @@ pub struct DemoPlan {
 
 impl Default for DemoPlan {
     fn default() -> Self {
-        Self { ssid: SSID.into(), passphrase: PASSPHRASE.into() }
+        Self { ssid: SIMULATED_SSID.into(), passphrase: SIMULATED_PASSPHRASE.into() }
     }
 }
 
@@ -96,43 +90,6 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
         air,
         faults,
         card: None,
-    }
-}
-
-/// One simulator on the command line.
-#[derive(Clone, Debug)]
-pub struct SimPlan {
-    /// The profile it plays.
-    pub profile: ProfileId,
-    /// The driver it speaks.
-    pub driver: DriverId,
-    /// What goes wrong.
-    pub faults: Vec<Fault>,
-    /// Its name's last part.
-    pub serial_number: String,
-    /// The folder of its card.
-    pub state_dir: PathBuf,
-    /// How long a good join takes.
-    pub join_after: Duration,
-    /// Name of its access point.
-    pub ssid: String,
-    /// The access point's passphrase.
-    pub passphrase: String,
-}
-
-impl SimPlan {
-    /// A simulator with the usual access point.
-    pub fn new(profile: ProfileId, driver: DriverId, state_dir: PathBuf) -> Self {
-        Self {
-            profile,
-            driver,
-            faults: Vec::new(),
-            serial_number: "SIM0001".into(),
-            state_dir,
-            join_after: Duration::from_millis(1200),
-            ssid: SSID.into(),
-            passphrase: PASSPHRASE.into(),
-        }
     }
 }
 

@@ -7,9 +7,8 @@ use serde_json::json;
 
 use super::args::SimArgs;
 use super::output::Output;
-use crate::backend::SimPlan;
 use crate::model::ids::ProfileId;
-use crate::msg::SimReady;
+use crate::msg::{SimPlan, SimReady};
 
 /// The plan that the arguments describe. `data` is the folder for the card if none is named.
 pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {

@@ -63,7 +63,7 @@ impl ImprovDevice {
         }
         let state = if card.has_network() { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
         Self {
-            hostname: info.hostname.clone().unwrap_or_else(|| "gateway".into()),
+            hostname: info.hostname.clone().unwrap_or_else(|| "sim-gateway".into()),
             info,
             air,
             card,

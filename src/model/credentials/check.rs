@@ -362,5 +362,4 @@ fn is_supported(kind: Security, listed: &[Security]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;
