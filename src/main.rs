@@ -56,9 +56,10 @@ fn start(arguments: &Cli, demo: Option<DemoPlan>) -> Result<(Handle, Backend), E
 }
 
 fn window(arguments: &Cli, demo: Option<DemoPlan>) -> Exit {
+    let is_demo = demo.is_some();
     match start(arguments, demo) {
         Ok((handle, backend)) => {
-            let shown = linesman::ui::run(handle);
+            let shown = linesman::ui::run(handle, if is_demo { "Linesman — simulated site" } else { "Linesman" });
             backend.finish();
             match shown {
                 Ok(()) => Exit::Good,

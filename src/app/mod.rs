@@ -1,1 +1,456 @@
-//! Placeholder replaced by the next commits.
+//! View models: what the screens show, as one value without a window, a clock, a thread or a file.
+//!
+//! [`App::act`] turns what the user did into commands; [`App::apply`] takes in what happened. Time is an argument.
+//! Screens may edit drafts in place (text fields); everything else changes here. Events of jobs nobody waits for are dropped.
+
+pub mod commission;
+pub mod discover;
+pub mod jobs;
+pub mod loaded;
+pub mod records;
+pub mod settings;
+mod toasts;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use toasts::{Toast, ToastText, Toasts};
+
+use self::commission::{Commission, CommissionAction};
+use self::discover::{Discover, DiscoverAction};
+use self::jobs::{JobKind, Jobs};
+use self::records::{Records, RecordsAction};
+use self::settings::{SettingsAction, SettingsView};
+use crate::model::ids::{JobId, LinkAddress};
+use crate::model::problem::Problem;
+use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
+use crate::profile::Catalog;
+
+/// The screens there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// Ports and gateways.
+    #[default]
+    Discover,
+    /// One gateway is given its network.
+    Commission,
+    /// What was done.
+    Records,
+    /// Settings and diagnostics.
+    Settings,
+}
+
+/// What the user did.
+pub enum Action {
+    /// Went to a screen.
+    WentTo(Screen),
+    /// Something on Discover.
+    Discover(DiscoverAction),
+    /// Took a gateway from Discover to Commission.
+    TookToCommission(LinkAddress),
+    /// Something on Commission.
+    Commission(CommissionAction),
+    /// Goes on with the next gateway and the same network.
+    WentOnWith(LinkAddress),
+    /// Something on Records.
+    Records(RecordsAction),
+    /// Something on Settings.
+    Settings(SettingsAction),
+    /// Stopped a job.
+    CancelledJob(JobId),
+    /// Read a message.
+    DismissedToast(u64),
+    /// Copied something to the clipboard; the window has done it already.
+    Copied(&'static str),
+    /// Wants to close the window.
+    AskedToClose,
+    /// Closes the window though jobs run.
+    ConfirmedClose,
+    /// Keeps the window open after all.
+    KeptOpen,
+}
+
+/// What closing the window waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Closing {
+    #[default]
+    No,
+    Asking,
+    Yes,
+}
+
+/// What the screens share while one of them acts.
+struct Desk<'a> {
+    catalog: &'a Catalog,
+    jobs: &'a mut Jobs,
+    toasts: &'a mut Toasts,
+    now: Instant,
+}
+
+/// Everything the window shows.
+#[derive(Default)]
+pub struct App {
+    /// Discover.
+    pub discover: Discover,
+    /// Commission.
+    pub commission: Commission,
+    /// Records.
+    pub records: Records,
+    /// Settings.
+    pub settings: SettingsView,
+    screen: Screen,
+    catalog: Arc<Catalog>,
+    demo: Option<DemoSite>,
+    cut_off_jobs: usize,
+    is_started: bool,
+    jobs: Jobs,
+    toasts: Toasts,
+    clipboard: Option<String>,
+    closing: Closing,
+}
+
+impl App {
+    /// An app that has asked for nothing yet.
+    pub fn new() -> Self {
+        let mut app = Self::default();
+        app.commission.is_sending_on_connect = true;
+        app
+    }
+
+    /// What is wanted at the very start.
+    pub fn start() -> Vec<Command> {
+        vec![Command::StartDiscovery]
+    }
+
+    /// The screen shown.
+    pub const fn screen(&self) -> Screen {
+        self.screen
+    }
+
+    /// The profiles.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The simulated site, if this is one.
+    pub const fn demo(&self) -> Option<&DemoSite> {
+        self.demo.as_ref()
+    }
+
+    /// Jobs that the end of an earlier run cut off.
+    pub const fn cut_off_jobs(&self) -> usize {
+        self.cut_off_jobs
+    }
+
+    /// Whether the workers have reported what they start from.
+    pub const fn is_started(&self) -> bool {
+        self.is_started
+    }
+
+    /// The jobs that run.
+    pub const fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// The messages at the edge.
+    pub const fn toasts(&self) -> &Toasts {
+        &self.toasts
+    }
+
+    /// Whether a clock on the screen has to tick.
+    pub fn is_ticking(&self) -> bool {
+        !self.jobs.is_empty() || self.toasts.is_any_timed() || self.settings.is_unsaved()
+    }
+
+    /// Whether the question whether to close is open.
+    pub fn is_asking_to_close(&self) -> bool {
+        self.closing == Closing::Asking
+    }
+
+    /// Whether the window closes: nothing asks any more.
+    pub fn is_closing(&self) -> bool {
+        self.closing == Closing::Yes
+    }
+
+    fn may_close(&self) -> bool {
+        !self.jobs.iter().any(|job| job.kind.must_not_be_cut())
+    }
+
+    /// Whether a dialog covers the page.
+    pub fn is_dialog_open(&self) -> bool {
+        self.is_asking_to_close() || self.commission.is_asking_reset()
+    }
+
+    /// Text that belongs on the clipboard, once.
+    pub fn take_clipboard(&mut self) -> Option<String> {
+        self.clipboard.take()
+    }
+
+    /// Takes in what the user did; the commands go to the workers.
+    pub fn act(&mut self, action: Action, now: Instant) -> Vec<Command> {
+        let commands = match action {
+            Action::WentTo(screen) => self.go_to(screen),
+            Action::Discover(action) => self.on_discover(action, now),
+            Action::TookToCommission(link) => self.take_to_commission(&link, now),
+            Action::Commission(action) => self.on_commission(action, now),
+            Action::WentOnWith(link) => self.go_on_with(&link, now),
+            Action::Records(action) => self.on_records(action, now),
+            Action::Settings(action) => self.on_settings(action, now),
+            Action::CancelledJob(job) => self.cancel_job(job, now),
+            Action::DismissedToast(id) => {
+                self.toasts.dismiss(id);
+                Vec::new()
+            }
+            Action::Copied(what) => {
+                self.toasts.tell(format!("{what} copied"), now);
+                Vec::new()
+            }
+            Action::AskedToClose => self.ask_to_close(),
+            Action::ConfirmedClose => self.confirm_close(),
+            Action::KeptOpen => {
+                self.closing = Closing::No;
+                Vec::new()
+            }
+        };
+        self.discover.arrange_if_stale(&self.catalog);
+        commands
+    }
+
+    /// Takes in what happened; the commands go to the workers. Call [`App::tick`] after the last one at hand.
+    pub fn apply(&mut self, event: Event, now: Instant) -> Vec<Command> {
+        match event {
+            Event::Started(startup) => self.started(*startup),
+            Event::GatewaySeen(sighting) => self.discover.seen(*sighting),
+            Event::GatewayGone(link) => {
+                self.commission.handled.unplugged(&link);
+                self.discover.gone(&link);
+            }
+            Event::GatewayRemoved(link) => self.discover.removed(&link),
+            Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
+            Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
+            Event::Probed { .. } => {}
+            Event::SessionProgressed { job, at, progress } => {
+                return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
+            }
+            Event::JobFinished { job, end } => return self.finished(job, end, now),
+            Event::QrRead { job, content } => {
+                if self.jobs.finish(job).is_some() {
+                    self.commission.qr_read(job, content, &self.catalog);
+                }
+            }
+            Event::RecordsListed(answer) => self.records.listed(answer),
+            Event::RecordShown(answer) => self.records.shown(answer),
+            Event::DiagnosticsReady { job, text } => {
+                if self.jobs.finish(job).is_some() {
+                    self.settings.diagnostics_finished();
+                    self.clipboard = Some(text);
+                    self.toasts.tell("Diagnostics copied", now);
+                }
+            }
+            Event::Interrupted => self.closing = Closing::Yes,
+            Event::Trouble(problem) => self.toasts.report(problem),
+        }
+        Vec::new()
+    }
+
+    /// Time went on: stores settings that rested, lets messages go, orders the list anew.
+    pub fn tick(&mut self, now: Instant) -> Vec<Command> {
+        self.toasts.expire(now);
+        self.discover.arrange_if_stale(&self.catalog);
+        self.settings.save_if_due(now).into_iter().collect()
+    }
+
+    /// A command could not be handed to the workers: whatever waited for it is told.
+    pub fn not_taken(&mut self, ticket: Ticket, problem: Problem, now: Instant) {
+        match ticket {
+            Ticket::Starts(job) => {
+                // What would follow a finished job is not sent either: the workers take nothing now.
+                let _ = self.finished(job, JobEnd::Failed(problem), now);
+            }
+            Ticket::Asks(job) => {
+                self.commission.request_not_taken(job);
+                self.toasts.report(problem);
+            }
+            Ticket::Lists => self.records.listed(Err(problem)),
+            Ticket::Other => self.toasts.report(problem),
+        }
+    }
+
+    fn started(&mut self, startup: Startup) {
+        self.catalog = startup.catalog;
+        self.demo = startup.demo;
+        self.cut_off_jobs = startup.cut_off_jobs;
+        self.settings.values = startup.settings;
+        self.settings.data_dir = startup.data_dir;
+        self.settings.start_problems = startup.start_problems;
+        self.is_started = true;
+    }
+
+    fn finished(&mut self, job: JobId, end: JobEnd, now: Instant) -> Vec<Command> {
+        let Some(finished) = self.jobs.finish(job) else {
+            return Vec::new();
+        };
+        match finished.kind {
+            JobKind::Probe(link) => {
+                let Self { discover, catalog, jobs, toasts, .. } = self;
+                return discover.probe_finished(&link, end, &mut Desk { catalog, jobs, toasts, now });
+            }
+            JobKind::Session => {
+                let mut commands = self.with_desk(now, |commission, desk| commission.session_finished(job, end, desk));
+                if self.screen == Screen::Records {
+                    commands.push(self.records.refresh());
+                }
+                return commands;
+            }
+            JobKind::ReadQr => self.commission.qr_finished(job, end),
+            JobKind::ExportRecords => self.records.export_finished(end),
+            JobKind::ExportTranscript => self.commission.transcript_finished(end),
+            JobKind::Diagnostics => {
+                self.settings.diagnostics_finished();
+                if let JobEnd::Failed(problem) = end {
+                    self.toasts.report(problem);
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn with_desk<R>(&mut self, now: Instant, f: impl FnOnce(&mut Commission, &mut Desk<'_>) -> R) -> R {
+        let Self { commission, catalog, jobs, toasts, .. } = self;
+        f(commission, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    fn go_to(&mut self, screen: Screen) -> Vec<Command> {
+        self.screen = screen;
+        if screen == Screen::Records { vec![self.records.refresh()] } else { Vec::new() }
+    }
+
+    fn on_discover(&mut self, action: DiscoverAction, now: Instant) -> Vec<Command> {
+        let Self { discover, catalog, jobs, toasts, .. } = self;
+        discover.act(action, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    fn take_to_commission(&mut self, link: &LinkAddress, now: Instant) -> Vec<Command> {
+        self.screen = Screen::Commission;
+        let Self { discover, commission, settings, catalog, jobs, toasts, .. } = self;
+        if let Some(row) = discover.row(link) {
+            let last = settings.values.last_profile.as_ref();
+            commission.choose(row, last, &mut Desk { catalog, jobs, toasts, now });
+        }
+        Vec::new()
+    }
+
+    fn on_commission(&mut self, action: CommissionAction, now: Instant) -> Vec<Command> {
+        let is_connecting = matches!(action, CommissionAction::Connected);
+        let commands = self.with_desk(now, |commission, desk| commission.act(action, desk));
+        if is_connecting && self.settings.values.last_profile.as_ref() != self.commission.profile() {
+            self.settings.values.last_profile = self.commission.profile().cloned();
+            self.settings.touch(now);
+        }
+        commands
+    }
+
+    fn go_on_with(&mut self, link: &LinkAddress, now: Instant) -> Vec<Command> {
+        self.screen = Screen::Commission;
+        let Self { discover, commission, catalog, jobs, toasts, .. } = self;
+        let mut desk = Desk { catalog, jobs, toasts, now };
+        discover.row(link).map_or_else(Vec::new, |row| commission.go_on(row, &mut desk))
+    }
+
+    fn on_records(&mut self, action: RecordsAction, now: Instant) -> Vec<Command> {
+        let Self { records, catalog, jobs, toasts, .. } = self;
+        records.act(action, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    fn on_settings(&mut self, action: SettingsAction, now: Instant) -> Vec<Command> {
+        let Self { settings, catalog, jobs, toasts, .. } = self;
+        settings.act(action, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    fn cancel_job(&mut self, job: JobId, now: Instant) -> Vec<Command> {
+        match self.commission.open_session() {
+            Some(session) if session.job == job => self.on_commission(CommissionAction::Cancelled, now),
+            _ if self.jobs.is_running(job) => vec![Command::Cancel { job }],
+            _ => Vec::new(),
+        }
+    }
+
+    fn ask_to_close(&mut self) -> Vec<Command> {
+        if self.may_close() {
+            return self.confirm_close();
+        }
+        self.closing = Closing::Asking;
+        Vec::new()
+    }
+
+    fn confirm_close(&mut self) -> Vec<Command> {
+        self.closing = Closing::Yes;
+        let cancels = self.jobs.iter().map(|job| Command::Cancel { job: job.id });
+        let mut commands: Vec<Command> = cancels.collect();
+        commands.extend(self.settings.save_now());
+        commands
+    }
+}
+
+/// Who waits for a command, noted before it is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticket {
+    /// It starts this job.
+    Starts(JobId),
+    /// It asks something of this session.
+    Asks(JobId),
+    /// It asks for the records.
+    Lists,
+    /// Nobody waits for it.
+    Other,
+}
+
+impl Ticket {
+    /// Who waits for this command.
+    pub const fn of(command: &Command) -> Self {
+        match command {
+            Command::Probe { job, .. }
+            | Command::OpenSession { job, .. }
+            | Command::ReadQr { job, .. }
+            | Command::ExportRecords { job, .. }
+            | Command::ExportTranscript { job, .. }
+            | Command::CollectDiagnostics { job } => Self::Starts(*job),
+            Command::Session { job, .. } => Self::Asks(*job),
+            Command::ListRecords { .. } => Self::Lists,
+            Command::StartDiscovery
+            | Command::StopDiscovery
+            | Command::AddPort(_)
+            | Command::RemovePort(_)
+            | Command::Cancel { .. }
+            | Command::ShowRecord { .. }
+            | Command::SaveSettings(_) => Self::Other,
+        }
+    }
+}
+
+impl From<DiscoverAction> for Action {
+    fn from(action: DiscoverAction) -> Self {
+        Self::Discover(action)
+    }
+}
+
+impl From<CommissionAction> for Action {
+    fn from(action: CommissionAction) -> Self {
+        Self::Commission(action)
+    }
+}
+
+impl From<RecordsAction> for Action {
+    fn from(action: RecordsAction) -> Self {
+        Self::Records(action)
+    }
+}
+
+impl From<SettingsAction> for Action {
+    fn from(action: SettingsAction) -> Self {
+        Self::Settings(action)
+    }
+}

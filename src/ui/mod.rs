@@ -1,9 +1,20 @@
-//! Placeholder replaced by the next commits.
+//! The window: draws the view models and reports what the user did. No operation of its own, no waiting, no I/O but the
+//! file dialog, which runs on a thread of its own.
 
-use crate::backend::Handle;
-use crate::model::problem::Problem;
+mod commission;
+mod dialogs;
+mod discover;
+mod file_dialog;
+mod frame;
+mod icon;
+mod pass;
+mod records;
+mod run;
+mod settings;
+mod shell;
+mod theme;
+mod widgets;
 
-/// Opens the window.
-pub fn run(_handle: Handle) -> Result<(), Problem> {
-    Ok(())
-}
+pub use run::run;
+pub use shell::{Clock, Window};
+pub use theme::install as install_theme;

@@ -13,5 +13,6 @@ mod improv_sdk;
 mod layers;
 mod peers;
 mod profiles;
+mod screens;
 mod support;
 mod window;

@@ -1,0 +1,470 @@
+//! Commission: choose gateway, profile and driver; connect; fill in the network; send; read the outcome; next gateway.
+//!
+//! The network stays in the form from one gateway to the next, in memory only. Nothing dangerous happens by itself:
+//! credentials go out on a click, or, for the next gateway, when the click that connected said so.
+
+mod choice;
+mod form;
+mod next;
+mod session;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use choice::{DriverOption, driver_options};
+pub use form::{QrForm, WifiForm};
+pub use next::Handled;
+pub use session::{Phase, ScanState, Session, StepLine, StepState, Target};
+
+use super::Desk;
+use super::discover::display_name;
+use super::jobs::JobKind;
+use crate::model::gateway::{ProvisioningState, Sighting};
+use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
+use crate::model::problem::Problem;
+use crate::model::secret::Secret;
+use crate::model::wifi::{Ssid, WifiRules};
+use crate::msg::{Command, JobEnd, Progress, QrContent, QrSource, Request};
+use crate::profile::Catalog;
+
+/// What the user did on Commission.
+pub enum CommissionAction {
+    /// Chose a profile, or none.
+    ChoseProfile(Option<ProfileId>),
+    /// Chose a driver.
+    ChoseDriver(DriverId),
+    /// Opened the session.
+    Connected,
+    /// Stopped whatever the session does.
+    Cancelled,
+    /// Ended the session in an orderly way.
+    Closed,
+    /// Put the ended session away.
+    Dismissed,
+    /// Changed something in the Wi-Fi form.
+    FormChanged,
+    /// Picked a network from the gateway's list.
+    PickedNetwork(Ssid),
+    /// Gave a QR code.
+    GaveQr(QrGiven),
+    /// Sent the network.
+    Sent,
+    /// Wants to correct the passphrase and try again.
+    Corrected,
+    /// Forgot the network and its passphrase.
+    ForgotNetwork,
+    /// Chose whether the next gateway is sent the network as soon as it is connected.
+    SendsOnConnect(bool),
+    /// Asked for a new scan.
+    ScannedAgain,
+    /// Let the gateway blink.
+    Identified,
+    /// Sent the host name typed.
+    SetHostname,
+    /// Sent the device name typed.
+    SetDeviceName,
+    /// Wants to reset the device; asks first.
+    AskedForReset,
+    /// Confirmed the reset.
+    ConfirmedReset,
+    /// Thought better of the reset.
+    DroppedReset,
+    /// Exported the transcript to the typed path.
+    ExportedTranscript,
+}
+
+/// Where a QR code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QrGiven {
+    /// In the text field.
+    Text,
+    /// In the file of the path field.
+    File,
+    /// On the clipboard, as a picture.
+    Clipboard,
+}
+
+/// What a session does by itself as soon as it is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Scan,
+    Send,
+}
+
+/// The view model of Commission.
+#[derive(Default)]
+pub struct Commission {
+    /// The Wi-Fi form.
+    pub form: WifiForm,
+    /// Whether the next gateway is sent the network as soon as it is ready.
+    pub is_sending_on_connect: bool,
+    /// A host name for the gateway; edited in place.
+    pub hostname: String,
+    /// A name for the gateway; edited in place.
+    pub device_name: String,
+    /// Where the transcript goes; edited in place.
+    pub transcript_path: String,
+    /// What came of the last transcript export.
+    pub transcript_result: Option<Result<String, Problem>>,
+    /// The gateways that had their turn.
+    pub handled: Handled,
+    gateway: Option<(LinkAddress, String)>,
+    profile: Option<ProfileId>,
+    driver: Option<DriverId>,
+    session: Option<Session>,
+    wishes: VecDeque<Wish>,
+    opens_after_close: bool,
+    is_asking_reset: bool,
+    transcript_job: Option<JobId>,
+}
+
+impl Commission {
+    /// The gateway chosen, by link and by name.
+    pub fn gateway(&self) -> Option<(&LinkAddress, &str)> {
+        self.gateway.as_ref().map(|(link, name)| (link, name.as_str()))
+    }
+
+    /// The profile chosen.
+    pub const fn profile(&self) -> Option<&ProfileId> {
+        self.profile.as_ref()
+    }
+
+    /// The driver chosen.
+    pub const fn driver(&self) -> Option<DriverId> {
+        self.driver
+    }
+
+    /// The session, open or ended.
+    pub const fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// The session, while it is open.
+    pub fn open_session(&self) -> Option<&Session> {
+        self.session.as_ref().filter(|session| !session.is_ended())
+    }
+
+    /// Whether the reset dialog is open.
+    pub const fn is_asking_reset(&self) -> bool {
+        self.is_asking_reset
+    }
+
+    /// Whether the transcript is being written.
+    pub const fn is_exporting_transcript(&self) -> bool {
+        self.transcript_job.is_some()
+    }
+
+    /// The drivers to choose from for the chosen gateway and profile.
+    pub fn drivers(&self, catalog: &Catalog) -> Vec<DriverOption> {
+        let profile = self.profile.as_ref().and_then(|id| catalog.get(id));
+        self.gateway.as_ref().map_or_else(Vec::new, |(link, _)| driver_options(profile, link.kind()))
+    }
+
+    /// The Wi-Fi rules that hold; `None` if the chosen profile has no Wi-Fi.
+    pub fn rules(&self, catalog: &Catalog) -> Option<WifiRules> {
+        match self.profile.as_ref().and_then(|id| catalog.get(id)) {
+            Some(profile) => profile.wifi.clone(),
+            None => Some(WifiRules::standard()),
+        }
+    }
+
+    /// Chooses a gateway from Discover. An open session with another gateway is not disturbed.
+    pub(super) fn choose(&mut self, row: &Sighting, last: Option<&ProfileId>, desk: &mut Desk<'_>) {
+        if let Some(open) = self.open_session() {
+            if open.target.link != row.link {
+                desk.toasts.report(session_is_open(open.name()));
+            }
+            return;
+        }
+        self.session = None;
+        self.take_gateway(row, last, desk.catalog);
+    }
+
+    fn take_gateway(&mut self, row: &Sighting, last: Option<&ProfileId>, catalog: &Catalog) {
+        let guess = row.profile.as_ref();
+        self.profile = guess.map(|guess| &guess.profile).or(last).filter(|id| catalog.get(id).is_some()).cloned();
+        self.gateway = Some((row.link.clone(), display_name(row)));
+        self.driver = choice::preselect(&self.drivers(catalog), guess.map(|guess| guess.driver));
+        self.recheck(catalog);
+    }
+
+    /// Goes on with the next gateway: closes this session, then opens the next one with the network kept.
+    pub(super) fn go_on(&mut self, row: &Sighting, desk: &mut Desk<'_>) -> Vec<Command> {
+        let last = self.profile.clone();
+        self.wishes = VecDeque::from([Wish::Scan]);
+        if self.is_sending_on_connect && self.form.has_network() {
+            self.wishes.push_back(Wish::Send);
+        }
+        let commands = self.close();
+        self.take_gateway(row, last.as_ref(), desk.catalog);
+        if commands.is_empty() {
+            return self.open(desk);
+        }
+        self.opens_after_close = true;
+        commands
+    }
+
+    pub(super) fn act(&mut self, action: CommissionAction, desk: &mut Desk<'_>) -> Vec<Command> {
+        match action {
+            CommissionAction::ChoseProfile(profile) => self.choose_profile(profile, desk.catalog),
+            CommissionAction::ChoseDriver(driver) => self.driver = Some(driver),
+            CommissionAction::Connected => {
+                self.wishes = VecDeque::from([Wish::Scan]);
+                return self.open(desk);
+            }
+            CommissionAction::Cancelled => return self.cancel(),
+            CommissionAction::Closed => return self.close(),
+            CommissionAction::Dismissed => self.dismiss(),
+            CommissionAction::FormChanged => {
+                self.form.touch();
+                self.recheck(desk.catalog);
+            }
+            CommissionAction::PickedNetwork(ssid) => self.pick(&ssid, desk.catalog),
+            CommissionAction::GaveQr(given) => return self.read_qr(given, desk),
+            CommissionAction::Sent => return self.send(desk.catalog),
+            CommissionAction::Corrected => self.correct(),
+            CommissionAction::ForgotNetwork => self.form.forget(),
+            CommissionAction::SendsOnConnect(is_on) => self.is_sending_on_connect = is_on,
+            CommissionAction::ScannedAgain => return self.request(Request::ScanNetworks),
+            CommissionAction::Identified => return self.request(Request::Identify),
+            CommissionAction::SetHostname => return self.rename(self.hostname.trim().to_owned(), Request::SetHostname),
+            CommissionAction::SetDeviceName => {
+                return self.rename(self.device_name.trim().to_owned(), Request::SetDeviceName);
+            }
+            CommissionAction::AskedForReset => self.is_asking_reset = self.is_ready(),
+            CommissionAction::ConfirmedReset => {
+                if std::mem::take(&mut self.is_asking_reset) {
+                    return self.request(Request::ResetDevice);
+                }
+            }
+            CommissionAction::DroppedReset => self.is_asking_reset = false,
+            CommissionAction::ExportedTranscript => return self.export_transcript(desk),
+        }
+        Vec::new()
+    }
+
+    pub(super) fn progressed(
+        &mut self,
+        job: JobId,
+        at: Duration,
+        progress: Progress,
+        desk: &mut Desk<'_>,
+    ) -> Vec<Command> {
+        let Some(session) = self.session.as_mut().filter(|session| session.job == job && !session.is_ended()) else {
+            return Vec::new();
+        };
+        let is_pushed = matches!(progress, Progress::Pushed(_));
+        session.progressed(at, progress, desk.now);
+        if is_pushed {
+            self.handled.add(session.target.link.clone());
+        }
+        self.recheck(desk.catalog);
+        self.follow_wishes(desk.catalog)
+    }
+
+    pub(super) fn session_finished(&mut self, job: JobId, end: JobEnd, desk: &mut Desk<'_>) -> Vec<Command> {
+        if let Some(session) = self.session.as_mut().filter(|session| session.job == job) {
+            session.ended(end);
+        }
+        self.is_asking_reset = false;
+        if std::mem::take(&mut self.opens_after_close) {
+            return self.open(desk);
+        }
+        self.wishes.clear();
+        Vec::new()
+    }
+
+    /// A request could not be handed to the workers: the session is as ready as it was.
+    pub(super) fn request_not_taken(&mut self, job: JobId) {
+        if let Some(session) = self.session.as_mut().filter(|session| session.job == job && !session.is_ended()) {
+            session.phase = Phase::Ready;
+        }
+    }
+
+    pub(super) fn qr_read(&mut self, job: JobId, content: Result<QrContent, Problem>, catalog: &Catalog) {
+        if self.form.qr.job == Some(job) {
+            self.form.qr_read(content);
+            self.recheck(catalog);
+        }
+    }
+
+    /// A QR job ended. Without an answer before it, the form is free again.
+    pub(super) fn qr_finished(&mut self, job: JobId, end: JobEnd) {
+        if self.form.qr.job.take_if(|running| *running == job).is_some()
+            && let JobEnd::Failed(problem) = end
+        {
+            self.form.qr.problem = Some(problem);
+        }
+    }
+
+    pub(super) fn transcript_finished(&mut self, end: JobEnd) {
+        self.transcript_job = None;
+        self.transcript_result = match end {
+            JobEnd::Done { note } => Some(Ok(note)),
+            JobEnd::Failed(problem) => Some(Err(problem)),
+            JobEnd::Cancelled => None,
+        };
+    }
+
+    fn is_ready(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_ready)
+    }
+
+    fn choose_profile(&mut self, profile: Option<ProfileId>, catalog: &Catalog) {
+        self.profile = profile;
+        self.driver = choice::preselect(&self.drivers(catalog), self.driver);
+        self.recheck(catalog);
+    }
+
+    fn open(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
+        let (Some((link, name)), Some(driver)) = (self.gateway.clone(), self.driver) else {
+            return Vec::new();
+        };
+        if self.open_session().is_some() {
+            return Vec::new();
+        }
+        let job = desk.jobs.start(JobKind::Session, format!("Session with {name}"), desk.now);
+        let target = Target { link: link.clone(), name, profile: self.profile.clone(), driver };
+        self.session = Some(Session::new(job, target, desk.now));
+        self.transcript_result = None;
+        vec![Command::OpenSession { job, link, profile: self.profile.clone(), driver }]
+    }
+
+    fn follow_wishes(&mut self, catalog: &Catalog) -> Vec<Command> {
+        if !self.is_ready() {
+            return Vec::new();
+        }
+        match self.wishes.pop_front() {
+            Some(Wish::Scan) => self.request(Request::ScanNetworks),
+            Some(Wish::Send) => self.send_by_itself(catalog),
+            None => Vec::new(),
+        }
+    }
+
+    /// Sends without a further click, but only to a gateway that says it waits for a network.
+    fn send_by_itself(&mut self, catalog: &Catalog) -> Vec<Command> {
+        let state = self.session.as_ref().and_then(|session| session.state);
+        let reason = match state {
+            Some(ProvisioningState::Ready) => {
+                let commands = self.send(catalog);
+                if !commands.is_empty() {
+                    return commands;
+                }
+                "the form has errors"
+            }
+            Some(ProvisioningState::Provisioned) => "this gateway already has a network",
+            Some(ProvisioningState::AuthorizationRequired) => "someone has to press its button first",
+            Some(ProvisioningState::Stopped | ProvisioningState::Provisioning) | None => "the gateway is not ready",
+        };
+        if let Some(session) = &mut self.session {
+            session.held_back = Some(reason);
+        }
+        Vec::new()
+    }
+
+    fn send(&mut self, catalog: &Catalog) -> Vec<Command> {
+        let (Some(rules), Some(session)) = (self.rules(catalog), self.session.as_mut()) else {
+            return Vec::new();
+        };
+        if !session.is_ready() {
+            return Vec::new();
+        }
+        let Some(credentials) = self.form.credentials(&rules, session.seen()) else {
+            return Vec::new();
+        };
+        session.begin_push();
+        self.form.is_revealed = false;
+        vec![Command::Session { job: session.job, request: Request::Push(credentials) }]
+    }
+
+    fn request(&mut self, request: Request) -> Vec<Command> {
+        let Some(session) = self.session.as_mut().filter(|session| session.is_ready()) else {
+            return Vec::new();
+        };
+        session.begin_request();
+        vec![Command::Session { job: session.job, request }]
+    }
+
+    fn rename(&mut self, name: String, request: fn(String) -> Request) -> Vec<Command> {
+        if name.is_empty() { Vec::new() } else { self.request(request(name)) }
+    }
+
+    fn cancel(&mut self) -> Vec<Command> {
+        self.wishes.clear();
+        self.opens_after_close = false;
+        self.open_session().map(|session| Command::Cancel { job: session.job }).into_iter().collect()
+    }
+
+    fn close(&mut self) -> Vec<Command> {
+        match self.session.as_mut().filter(|session| !session.is_ended()) {
+            Some(session) if session.is_ready() => {
+                session.phase = Phase::Closing;
+                vec![Command::Session { job: session.job, request: Request::Close }]
+            }
+            // A session at work cannot take the request: it is stopped instead.
+            Some(session) => vec![Command::Cancel { job: session.job }],
+            None => Vec::new(),
+        }
+    }
+
+    fn dismiss(&mut self) {
+        if self.open_session().is_none() {
+            self.session = None;
+        }
+    }
+
+    fn correct(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.outcome = None;
+            session.problem = None;
+        }
+        self.form.wants_passphrase_focus = true;
+    }
+
+    fn pick(&mut self, ssid: &Ssid, catalog: &Catalog) {
+        let networks = self.session.iter().flat_map(|session| &session.networks);
+        if let Some(network) = networks.into_iter().find(|network| network.ssid == *ssid) {
+            self.form.pick(network);
+            self.recheck(catalog);
+        }
+    }
+
+    fn recheck(&mut self, catalog: &Catalog) {
+        if let Some(rules) = self.rules(catalog) {
+            self.form.recheck(&rules, self.session.as_ref().and_then(Session::seen));
+        }
+    }
+
+    fn read_qr(&mut self, given: QrGiven, desk: &mut Desk<'_>) -> Vec<Command> {
+        let qr = &mut self.form.qr;
+        let source = match given {
+            QrGiven::Text => QrSource::Text(Secret::new(std::mem::take(qr.text.expose_mut()))),
+            QrGiven::File => QrSource::File(PathBuf::from(qr.path.trim())),
+            QrGiven::Clipboard => QrSource::Clipboard,
+        };
+        let job = desk.jobs.start(JobKind::ReadQr, "Reading a QR code", desk.now);
+        qr.begin(job);
+        vec![Command::ReadQr { job, source }]
+    }
+
+    fn export_transcript(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
+        let path = PathBuf::from(self.transcript_path.trim());
+        let Some(session) = self.session.as_ref().filter(|_| !path.as_os_str().is_empty()) else {
+            return Vec::new();
+        };
+        let job = desk.jobs.start(JobKind::ExportTranscript, "Exporting the transcript", desk.now);
+        self.transcript_job = Some(job);
+        self.transcript_result = None;
+        vec![Command::ExportTranscript { job, session: session.job, path }]
+    }
+}
+
+fn session_is_open(name: &str) -> Problem {
+    Problem::new(
+        "app.session_open",
+        format!("The session with {name} is still open"),
+        "One session runs at a time, so that no credentials reach the wrong gateway",
+        "Close that session on Commission, then choose the next gateway",
+    )
+}

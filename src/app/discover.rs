@@ -1,0 +1,289 @@
+//! Discover: the ports and gateways there are, what is known of each, and asking them what they are.
+//!
+//! Rows are told apart by their link, never by their place in the list. Nothing is sent to a port unless a person asks.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::Desk;
+use super::jobs::JobKind;
+use crate::model::gateway::{Probe, Sighting};
+use crate::model::ids::{JobId, LinkAddress};
+use crate::model::problem::Problem;
+use crate::msg::{Command, JobEnd};
+use crate::profile::Catalog;
+
+/// Ports asked at the same time: enough to be quick, few enough to leave the command channel free.
+const ASKED_AT_ONCE: usize = 8;
+
+/// What the list is ordered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SortKey {
+    /// The name of the gateway or port.
+    #[default]
+    Name,
+    /// The link.
+    Link,
+    /// The profile it looks like; ports without one last.
+    Profile,
+}
+
+/// What the user did on Discover.
+pub enum DiscoverAction {
+    /// Chose a row.
+    Selected(LinkAddress),
+    /// Changed the text of the filter.
+    FilterChanged,
+    /// Chose an order.
+    SortedBy(SortKey),
+    /// Asked a port what it is.
+    Asked(LinkAddress),
+    /// Asked all ports that were not asked yet.
+    AskedAll,
+    /// Stopped asking.
+    StoppedAsking,
+    /// Added the typed path.
+    AddedPath,
+    /// Took a typed path away.
+    RemovedPath(LinkAddress),
+}
+
+/// The view model of Discover.
+#[derive(Default)]
+pub struct Discover {
+    /// Text that rows have to hold; edited in place.
+    pub filter: String,
+    /// The path being typed; edited in place.
+    pub typed_path: String,
+    /// What is wrong with the typed path.
+    pub path_error: Option<String>,
+    /// Why ports cannot be listed.
+    pub trouble: Option<Problem>,
+    rows: BTreeMap<LinkAddress, Sighting>,
+    shown: Vec<LinkAddress>,
+    sort: SortKey,
+    selected: Option<LinkAddress>,
+    waiting: VecDeque<LinkAddress>,
+    is_stale: bool,
+}
+
+impl Discover {
+    /// The links of the rows to show, filtered and in order.
+    pub fn shown(&self) -> &[LinkAddress] {
+        &self.shown
+    }
+
+    /// What is known behind a link.
+    pub fn row(&self, link: &LinkAddress) -> Option<&Sighting> {
+        self.rows.get(link)
+    }
+
+    /// All rows in the order of their links.
+    pub fn rows(&self) -> impl Iterator<Item = &Sighting> {
+        self.rows.values()
+    }
+
+    /// How many rows there are, shown or not.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether nothing was seen.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The chosen row.
+    pub const fn selected(&self) -> Option<&LinkAddress> {
+        self.selected.as_ref()
+    }
+
+    /// The order of the list.
+    pub const fn sort(&self) -> SortKey {
+        self.sort
+    }
+
+    /// How many ports still wait to be asked.
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// How many shown rows could be asked: present and not asked, or asked in vain.
+    pub fn askable(&self) -> usize {
+        self.shown.iter().filter_map(|link| self.row(link)).filter(|row| is_askable(row)).count()
+    }
+
+    pub(super) fn act(&mut self, action: DiscoverAction, desk: &mut Desk<'_>) -> Vec<Command> {
+        match action {
+            DiscoverAction::Selected(link) => self.selected = Some(link),
+            DiscoverAction::FilterChanged => self.is_stale = true,
+            DiscoverAction::SortedBy(key) => {
+                self.sort = key;
+                self.is_stale = true;
+            }
+            DiscoverAction::Asked(link) => self.enqueue([link]),
+            DiscoverAction::AskedAll => self.enqueue(self.askable_links()),
+            DiscoverAction::StoppedAsking => return self.stop_asking(desk),
+            DiscoverAction::AddedPath => return self.add_path(),
+            DiscoverAction::RemovedPath(link) => return vec![Command::RemovePort(link)],
+        }
+        self.ask_next(desk)
+    }
+
+    pub(super) fn seen(&mut self, mut sighting: Sighting) {
+        if let Some(old) = self.rows.get(&sighting.link) {
+            // A port that went away and came back may carry another gateway: its old answer counts no more.
+            if old.is_present && sighting.probe == Probe::NotAsked {
+                sighting.probe.clone_from(&old.probe);
+            }
+        }
+        self.rows.insert(sighting.link.clone(), sighting);
+        self.is_stale = true;
+    }
+
+    pub(super) fn gone(&mut self, link: &LinkAddress) {
+        if let Some(row) = self.rows.get_mut(link) {
+            row.is_present = false;
+        }
+        self.waiting.retain(|waiting| waiting != link);
+    }
+
+    pub(super) fn removed(&mut self, link: &LinkAddress) {
+        self.rows.remove(link);
+        self.waiting.retain(|waiting| waiting != link);
+        self.selected.take_if(|selected| selected == link);
+        self.is_stale = true;
+    }
+
+    pub(super) fn probed(&mut self, link: &LinkAddress, probe: Probe) {
+        if let Some(row) = self.rows.get_mut(link) {
+            row.probe = probe;
+            self.is_stale = true;
+        }
+    }
+
+    /// A probe ended; the answer came before. One that ended without an answer is not left hanging.
+    pub(super) fn probe_finished(&mut self, link: &LinkAddress, end: JobEnd, desk: &mut Desk<'_>) -> Vec<Command> {
+        if let Some(row) = self.rows.get_mut(link).filter(|row| row.probe == Probe::Asking) {
+            row.probe = match end {
+                JobEnd::Failed(problem) => Probe::Failed(problem),
+                JobEnd::Done { .. } | JobEnd::Cancelled => Probe::NotAsked,
+            };
+        }
+        self.ask_next(desk)
+    }
+
+    /// Puts the rows in order again if anything about them or the filter changed; once for many events.
+    pub(super) fn arrange_if_stale(&mut self, catalog: &Catalog) {
+        if std::mem::take(&mut self.is_stale) {
+            self.arrange(catalog);
+        }
+    }
+
+    fn arrange(&mut self, catalog: &Catalog) {
+        let needle = self.filter.trim().to_lowercase();
+        let mut keyed: Vec<(SortText, &LinkAddress)> = self
+            .rows
+            .values()
+            .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
+            .map(|row| (sort_text(row, self.sort, catalog), &row.link))
+            .collect();
+        keyed.sort();
+        self.shown = keyed.into_iter().map(|(_, link)| link.clone()).collect();
+    }
+
+    fn askable_links(&self) -> Vec<LinkAddress> {
+        self.shown.iter().filter(|link| self.row(link).is_some_and(is_askable)).cloned().collect()
+    }
+
+    fn enqueue(&mut self, links: impl IntoIterator<Item = LinkAddress>) {
+        for link in links {
+            if !self.waiting.contains(&link) && self.rows.get(&link).is_some_and(|row| row.probe != Probe::Asking) {
+                self.waiting.push_back(link);
+            }
+        }
+    }
+
+    fn ask_next(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
+        let mut commands = Vec::new();
+        while desk.jobs.probes() < ASKED_AT_ONCE
+            && let Some(link) = self.waiting.pop_front()
+        {
+            if let Some(row) = self.rows.get_mut(&link) {
+                row.probe = Probe::Asking;
+                let label = format!("Asking {}", link.place());
+                let job = desk.jobs.start(JobKind::Probe(link.clone()), label, desk.now);
+                commands.push(Command::Probe { job, link });
+            }
+        }
+        commands
+    }
+
+    fn stop_asking(&mut self, desk: &Desk<'_>) -> Vec<Command> {
+        self.waiting.clear();
+        let probes = desk.jobs.iter().filter(|job| matches!(job.kind, JobKind::Probe(_)));
+        probes.map(|job| Command::Cancel { job: job.id }).collect()
+    }
+
+    fn add_path(&mut self) -> Vec<Command> {
+        match self.typed_path.trim().parse::<LinkAddress>() {
+            Ok(link) => {
+                self.typed_path.clear();
+                self.path_error = None;
+                self.selected = Some(link.clone());
+                vec![Command::AddPort(link)]
+            }
+            Err(error) => {
+                self.path_error = Some(error.to_string());
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// What rows are ordered by: rows without the wanted text last, then the text, lower case.
+type SortText = (bool, String);
+
+fn sort_text(row: &Sighting, key: SortKey, catalog: &Catalog) -> SortText {
+    let text = match key {
+        SortKey::Name => Some(display_name(row)),
+        SortKey::Link => Some(row.link.place().to_owned()),
+        SortKey::Profile => profile_name(row, catalog),
+    };
+    (text.is_none(), text.unwrap_or_default().to_lowercase())
+}
+
+/// The best name there is: what the gateway calls itself, else what its USB adapter does, else the port.
+pub fn display_name(row: &Sighting) -> String {
+    let own = match &row.probe {
+        Probe::Answered(identity) => identity.info.as_ref().map(|info| info.name.as_str()),
+        Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
+    };
+    let name = own.filter(|name| !name.is_empty()).or(row.facts.product.as_deref());
+    name.map_or_else(|| port_name(&row.link), ToOwned::to_owned)
+}
+
+/// The name of the profile a row looks like.
+pub fn profile_name(row: &Sighting, catalog: &Catalog) -> Option<String> {
+    let guess = row.profile.as_ref()?;
+    Some(catalog.get(&guess.profile).map_or_else(|| guess.profile.to_string(), |profile| profile.name.clone()))
+}
+
+fn port_name(link: &LinkAddress) -> String {
+    let place = link.place();
+    format!("Serial port {}", place.rsplit('/').next().unwrap_or(place))
+}
+
+fn haystack(row: &Sighting, catalog: &Catalog) -> String {
+    let profile = profile_name(row, catalog).unwrap_or_default();
+    let serial_number = row.facts.serial_number.as_deref().unwrap_or_default();
+    format!("{} {} {profile} {serial_number}", display_name(row), row.link).to_lowercase()
+}
+
+const fn is_askable(row: &Sighting) -> bool {
+    row.is_present && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
+}
+
+/// The job that asks a port at the moment.
+pub fn asking_job(jobs: &super::jobs::Jobs, link: &LinkAddress) -> Option<JobId> {
+    jobs.iter().find(|job| matches!(&job.kind, JobKind::Probe(asked) if asked == link)).map(|job| job.id)
+}

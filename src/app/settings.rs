@@ -1,0 +1,88 @@
+//! Settings: theme, scale, operator; where data is kept; diagnostics. Changes are stored a moment after the last one.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::Desk;
+use super::jobs::JobKind;
+use crate::model::ids::JobId;
+use crate::model::problem::Problem;
+use crate::model::settings::Settings;
+use crate::msg::Command;
+
+/// How long settings rest before they are stored, so that a slider does not write a file at every step.
+const SAVE_AFTER: Duration = Duration::from_millis(800);
+
+/// What the user did on Settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingsAction {
+    /// Changed something in the form.
+    Changed,
+    /// Asked for the diagnostics on the clipboard.
+    CopiedDiagnostics,
+}
+
+/// The view model of Settings.
+#[derive(Default)]
+pub struct SettingsView {
+    /// The settings; edited in place, then [`SettingsAction::Changed`].
+    pub values: Settings,
+    /// Where records, settings and logs are kept.
+    pub data_dir: PathBuf,
+    /// Profile files of the user that could not be used.
+    pub start_problems: Vec<Problem>,
+    diagnostics: Option<JobId>,
+    changed_at: Option<Instant>,
+}
+
+impl SettingsView {
+    /// Whether the diagnostics are being put together.
+    pub const fn is_collecting(&self) -> bool {
+        self.diagnostics.is_some()
+    }
+
+    /// Whether something is not stored yet.
+    pub const fn is_unsaved(&self) -> bool {
+        self.changed_at.is_some()
+    }
+
+    pub(super) fn act(&mut self, action: SettingsAction, desk: &mut Desk<'_>) -> Vec<Command> {
+        match action {
+            SettingsAction::Changed => {
+                self.touch(desk.now);
+                Vec::new()
+            }
+            SettingsAction::CopiedDiagnostics if self.diagnostics.is_none() => {
+                let job = desk.jobs.start(JobKind::Diagnostics, "Collecting diagnostics", desk.now);
+                self.diagnostics = Some(job);
+                vec![Command::CollectDiagnostics { job }]
+            }
+            SettingsAction::CopiedDiagnostics => Vec::new(),
+        }
+    }
+
+    /// Something that is kept between starts changed.
+    pub(super) fn touch(&mut self, now: Instant) {
+        self.changed_at = Some(now);
+    }
+
+    /// Stores the settings once they rested for a moment.
+    pub(super) fn save_if_due(&mut self, now: Instant) -> Option<Command> {
+        let is_due = self.changed_at.is_some_and(|changed| now.saturating_duration_since(changed) >= SAVE_AFTER);
+        is_due.then(|| self.save())
+    }
+
+    /// Stores the settings now if they changed: the window closes.
+    pub(super) fn save_now(&mut self) -> Option<Command> {
+        self.changed_at.is_some().then(|| self.save())
+    }
+
+    pub(super) fn diagnostics_finished(&mut self) {
+        self.diagnostics = None;
+    }
+
+    fn save(&mut self) -> Command {
+        self.changed_at = None;
+        Command::SaveSettings(self.values.clone())
+    }
+}

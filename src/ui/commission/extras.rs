@@ -1,0 +1,84 @@
+//! What is needed now and then: names, reset, transcript, device log. Folded away.
+
+use egui::{RichText, ScrollArea, Ui};
+
+use crate::app::App;
+use crate::app::commission::{Commission, CommissionAction, Session};
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField};
+use crate::ui::theme::{GRID, palette};
+use crate::ui::widgets::{Button, card, field, fold, muted, notice, path_field, problem_card};
+
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    card(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID / 2.0;
+        let is_ready = app.commission.session().is_some_and(Session::is_ready);
+        fold(ui, "names", "Names", |ui| names(ui, &mut app.commission, is_ready, pass));
+        fold(ui, "log", "Device log", |ui| log(ui, &app.commission));
+        fold(ui, "transcript", "Transcript", |ui| transcript(ui, &mut app.commission, pass));
+        fold(ui, "reset", "Reset device", |ui| reset(ui, is_ready, pass));
+    });
+}
+
+fn names(ui: &mut Ui, commission: &mut Commission, is_ready: bool, pass: &mut Pass<'_>) {
+    muted(ui, "Not every gateway can be named; it says so when it is asked");
+    let why = "The gateway is not ready";
+    ui.horizontal_wrapped(|ui| {
+        field(ui, "Host name", &mut commission.hostname, "gateway-hall-2");
+        let can = is_ready && !commission.hostname.trim().is_empty();
+        if Button::new("Set").named("Set the host name").enabled_if(can, why).pressed(ui) {
+            pass.did(CommissionAction::SetHostname);
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        field(ui, "Device name", &mut commission.device_name, "Hall 2, north wall");
+        let can = is_ready && !commission.device_name.trim().is_empty();
+        if Button::new("Set").named("Set the device name").enabled_if(can, why).pressed(ui) {
+            pass.did(CommissionAction::SetDeviceName);
+        }
+    });
+}
+
+fn log(ui: &mut Ui, commission: &Commission) {
+    let Some(session) = commission.session().filter(|session| !session.log.is_empty()) else {
+        muted(ui, "The device logged nothing beside the protocol");
+        return;
+    };
+    let height = ui.text_style_height(&egui::TextStyle::Monospace);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let area = ScrollArea::both().id_salt("log").max_height(220.0).stick_to_bottom(true).auto_shrink([false, true]);
+    area.show_rows(ui, height, session.log.len(), |ui, range| {
+        for line in session.log.range(range) {
+            let text = RichText::new(line).monospace().color(palette(ui).text);
+            ui.add(egui::Label::new(text).selectable(true).extend());
+        }
+    });
+}
+
+fn transcript(ui: &mut Ui, commission: &mut Commission, pass: &mut Pass<'_>) {
+    muted(ui, "Every byte of the session with secrets blacked out, for support");
+    let (response, is_browsing) =
+        path_field(ui, "Transcript to", &mut commission.transcript_path, "/home/me/transcript.txt");
+    if is_browsing {
+        pass.browse = Some(PathField::Transcript);
+    }
+    let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+    let can = !commission.transcript_path.trim().is_empty() && !commission.is_exporting_transcript();
+    let export = Button::new("Export transcript").icon(icon::EXPORT).enabled_if(can, "Type a path first");
+    if export.pressed(ui) || (is_entered && can) {
+        pass.did(CommissionAction::ExportedTranscript);
+    }
+    match &commission.transcript_result {
+        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, note),
+        Some(Err(problem)) => problem_card(ui, problem),
+        None => {}
+    }
+}
+
+fn reset(ui: &mut Ui, is_ready: bool, pass: &mut Pass<'_>) {
+    muted(ui, "Pulses the reset line of the port. Never done by itself");
+    let button = Button::new("Reset device…").icon(icon::RESET).danger();
+    if button.enabled_if(is_ready, "The gateway is not ready").pressed(ui) {
+        pass.did(CommissionAction::AskedForReset);
+    }
+}

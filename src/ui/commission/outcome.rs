@@ -1,0 +1,173 @@
+//! How the push ended: verdict, evidence, causes, next step; then try again, or the next gateway.
+
+use egui::{Color32, RichText, Ui};
+
+use crate::app::commission::{CommissionAction, Session};
+use crate::app::discover::display_name;
+use crate::app::{Action, App};
+use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
+use crate::model::text::visible;
+use crate::ui::icon;
+use crate::ui::pass::{Pass, short};
+use crate::ui::theme::{GRID, icon_font, palette, section, tint};
+use crate::ui::widgets::{Button, card, check, copyable, muted, strong};
+
+pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome, pass: &mut Pass<'_>) {
+    card(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID;
+        ui.spacing_mut().interact_size.y = 20.0;
+        verdict(ui, session, outcome);
+        addresses(ui, outcome, pass);
+        causes(ui, outcome);
+        next_step(ui, outcome);
+        evidence(ui, &outcome.evidence);
+        ui.add_space(GRID / 2.0);
+        if outcome.verdict != Verdict::Joined {
+            retry(ui, session, pass);
+        }
+    });
+    card(ui, |ui| next_gateway(ui, app, outcome.verdict == Verdict::Joined, pass));
+}
+
+fn look(ui: &Ui, verdict: Verdict) -> (Color32, &'static str, &'static str) {
+    let palette = palette(ui);
+    match verdict {
+        Verdict::Joined => (palette.ok, icon::JOINED, "Joined"),
+        Verdict::Refused => (palette.danger, icon::REFUSED, "Refused"),
+        Verdict::Unknown => (palette.warn, icon::UNKNOWN, "Unknown"),
+    }
+}
+
+fn verdict(ui: &mut Ui, session: &Session, outcome: &Outcome) {
+    let (colour, glyph, word) = look(ui, outcome.verdict);
+    egui::Frame::new().fill(tint(colour)).corner_radius(8).inner_margin(14).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal_top(|ui| {
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(32.0, 40.0), egui::Sense::hover());
+            ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, glyph, icon_font(30.0), colour);
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 4.0;
+                ui.label(RichText::new(word).text_style(section()).color(colour));
+                ui.label(&outcome.summary);
+                muted(ui, &format!("{} · {} · {}", session.name(), short(outcome.took), outcome.driver));
+                copyable(ui, outcome.code);
+            });
+        });
+    });
+}
+
+fn addresses(ui: &mut Ui, outcome: &Outcome, pass: &mut Pass<'_>) {
+    for address in outcome.addresses.iter().filter(|address| is_web(address)) {
+        ui.horizontal_wrapped(|ui| {
+            muted(ui, "Address");
+            ui.hyperlink_to(visible(address, 120), address);
+            if Button::icon_only(icon::COPY, &format!("Copy {address}")).pressed(ui) {
+                ui.ctx().copy_text(address.clone());
+                pass.did(Action::Copied("Address"));
+            }
+        });
+    }
+}
+
+fn is_web(address: &str) -> bool {
+    address.starts_with("http://") || address.starts_with("https://")
+}
+
+fn causes(ui: &mut Ui, outcome: &Outcome) {
+    if outcome.causes.is_empty() {
+        return;
+    }
+    strong(ui, "Possible causes, likeliest first");
+    for (index, cause) in outcome.causes.iter().enumerate() {
+        ui.horizontal_top(|ui| {
+            ui.label(RichText::new(format!("{}.", index + 1)).color(palette(ui).muted));
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 1.0;
+                ui.label(&cause.text);
+                muted(ui, &format!("because {}", cause.because));
+            });
+        });
+    }
+}
+
+fn next_step(ui: &mut Ui, outcome: &Outcome) {
+    if !outcome.next_step.is_empty() {
+        strong(ui, "Next step");
+        ui.label(&outcome.next_step);
+    }
+}
+
+fn evidence(ui: &mut Ui, evidence: &[Evidence]) {
+    strong(ui, "Evidence");
+    for piece in evidence {
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().interact_size.y = 18.0;
+            let kind = RichText::new(piece.kind.label()).font(crate::ui::theme::medium());
+            column(ui, 96.0, kind.color(kind_colour(ui, piece.kind)));
+            column(ui, 52.0, RichText::new(short(piece.at)).small().color(palette(ui).muted));
+            ui.vertical(|ui| ui.add(egui::Label::new(&piece.text).selectable(true).wrap()));
+        });
+    }
+}
+
+fn column(ui: &mut Ui, width: f32, text: RichText) {
+    ui.scope(|ui| {
+        ui.set_width(width);
+        ui.label(text);
+    });
+}
+
+fn kind_colour(ui: &Ui, kind: EvidenceKind) -> Color32 {
+    let palette = palette(ui);
+    match kind {
+        EvidenceKind::Requested => palette.muted,
+        EvidenceKind::Acknowledged => palette.text,
+        EvidenceKind::Observed => palette.strong,
+        EvidenceKind::NotChecked => palette.warn,
+    }
+}
+
+fn retry(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        if session.is_ended() {
+            return;
+        }
+        let again = Button::new("Correct the passphrase and try again").icon(icon::BACK).primary();
+        if again.enabled_if(session.is_ready(), "The gateway is still busy").pressed(ui) {
+            pass.did(CommissionAction::Corrected);
+        }
+    });
+}
+
+fn next_gateway(ui: &mut Ui, app: &App, is_primary: bool, pass: &mut Pass<'_>) {
+    strong(ui, "Next gateway");
+    let next = app.commission.handled.next(app.discover.rows());
+    let ssid = visible(&app.commission.form.draft.ssid, 32);
+    let sends = app.commission.is_sending_on_connect && app.commission.form.has_network();
+    match next {
+        Some(row) if sends => {
+            muted(ui, &format!("{}: connects, then sends {ssid} if it waits for a network", row.link.place()))
+        }
+        Some(row) => muted(ui, &format!("{}: connects; the network stays filled in", row.link.place())),
+        None => muted(ui, "Unplug this gateway and plug in the next one, or add its path on Discover"),
+    };
+    ui.horizontal_wrapped(|ui| {
+        let name = next.map(display_name);
+        let text = match (&name, sends) {
+            (Some(name), true) => format!("Connect {name} and send {ssid}"),
+            (Some(name), false) => format!("Connect {name}"),
+            (None, _) => "Waiting for the next gateway".to_owned(),
+        };
+        let go = Button::new(&text).icon(icon::NEXT).enabled_if(next.is_some(), "Plug in the next gateway first");
+        let go = if is_primary { go.primary() } else { go };
+        if go.pressed(ui)
+            && let Some(row) = next
+        {
+            pass.did(Action::WentOnWith(row.link.clone()));
+        }
+    });
+    let mut is_sending = app.commission.is_sending_on_connect;
+    if check(ui, &mut is_sending, "Send as soon as it is connected", "") {
+        pass.did(CommissionAction::SendsOnConnect(is_sending));
+    }
+}

@@ -1,0 +1,91 @@
+//! The side column: the steps of the session and what the gateway says of itself.
+
+use egui::{RichText, Ui};
+
+use crate::app::App;
+use crate::app::commission::{CommissionAction, Session, StepLine, StepState};
+use crate::ui::icon;
+use crate::ui::pass::{Pass, clock, short};
+use crate::ui::theme::{GAP, GRID, medium, palette};
+use crate::ui::widgets::{Button, card, facts, icon as show_icon, muted, strong, truncated};
+
+pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let Some(session) = app.commission.session() else { return };
+    ui.spacing_mut().item_spacing.y = GAP;
+    card(ui, |ui| steps(ui, session, pass));
+    card(ui, |ui| device(ui, session, pass));
+}
+
+fn steps(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = GRID;
+    strong(ui, "Session");
+    for line in &session.steps {
+        step(ui, line, pass);
+    }
+}
+
+fn step(ui: &mut Ui, line: &StepLine, pass: &Pass<'_>) {
+    let palette = palette(ui);
+    let (glyph, colour) = match &line.state {
+        StepState::Pending => (icon::PENDING, palette.muted),
+        StepState::Running { .. } => (icon::RUNNING, palette.accent),
+        StepState::Done { .. } => (icon::JOINED, palette.ok),
+        StepState::Skipped { .. } => (icon::SKIPPED, palette.muted),
+        StepState::Failed { .. } => (icon::REFUSED, palette.danger),
+        StepState::Stopped => (icon::STOPPED, palette.muted),
+    };
+    let is_running = matches!(line.state, StepState::Running { .. });
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().interact_size.y = 18.0;
+        show_icon(ui, glyph, colour);
+        ui.vertical(|ui| {
+            ui.spacing_mut().item_spacing.y = 1.0;
+            let title = RichText::new(line.step.label());
+            let is_pending = line.state == StepState::Pending;
+            let title = if is_running { title.font(medium()).color(palette.strong) } else { title };
+            truncated(ui, if is_pending { title.color(palette.muted) } else { title });
+            if let Some(text) = step_words(&line.state, pass) {
+                muted(ui, &text);
+            }
+        });
+    });
+}
+
+fn step_words(state: &StepState, pass: &Pass<'_>) -> Option<String> {
+    match state {
+        StepState::Pending => None,
+        StepState::Running { since, waits_for, limit } => {
+            let left = limit.saturating_sub(pass.now.saturating_duration_since(*since));
+            let elapsed = pass.clock_since(*since);
+            Some(format!("{elapsed} · waits for {waits_for} · gives up in {}", clock(left)))
+        }
+        StepState::Done { note, took } if note.is_empty() => Some(short(*took)),
+        StepState::Done { note, took } => Some(format!("{note} · {}", short(*took))),
+        StepState::Skipped { reason } => Some(format!("left out: {reason}")),
+        StepState::Failed { problem, took } => Some(format!("failed: {} · {}", problem.what, short(*took))),
+        StepState::Stopped => Some("stopped".to_owned()),
+    }
+}
+
+fn device(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = GRID;
+    strong(ui, "Gateway");
+    let info = session.info.clone().unwrap_or_default();
+    let pairs = [
+        ("Name", session.name().to_owned()),
+        ("State", session.state.map_or("not known yet", |state| state.label()).to_owned()),
+        ("Firmware", format!("{} {}", info.firmware, info.firmware_version).trim().to_owned()),
+        ("Hardware", info.hardware),
+        ("System", info.os.unwrap_or_default()),
+        ("Host name", info.hostname.unwrap_or_default()),
+        ("Link", session.target.link.place().to_owned()),
+        ("Driver", session.target.driver.to_string()),
+    ];
+    facts(ui, "device", &pairs);
+    let can_blink = session.is_ready() && session.can_identify;
+    let why = if session.can_identify { "The gateway is busy" } else { "It does not say that it can" };
+    let identify = Button::new("Identify").icon(icon::IDENTIFY).named("Let the gateway blink");
+    if identify.enabled_if(can_blink, why).pressed(ui) {
+        pass.did(CommissionAction::Identified);
+    }
+}

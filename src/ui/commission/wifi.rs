@@ -1,0 +1,146 @@
+//! The Wi-Fi form: name, passphrase, what the check says, and Send.
+
+use egui::{TextEdit, Ui};
+
+use super::qr;
+use crate::app::App;
+use crate::app::commission::{CommissionAction, WifiForm};
+use crate::model::ids::DriverId;
+use crate::model::wifi::Ssid;
+use crate::ui::icon;
+use crate::ui::pass::Pass;
+use crate::ui::theme::{FIELD_WIDTH, GRID, palette};
+use crate::ui::widgets::{Button, check, finding, labelled, muted, notice, titled_card};
+
+const PASSPHRASE: &str = "wifi-passphrase";
+
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let Some(rules) = app.commission.rules(app.catalog()) else {
+        titled_card(ui, "Wi-Fi", "", |ui| {
+            notice(ui, palette(ui).warn, icon::WARNING, "The chosen profile has no Wi-Fi: there is no network to send");
+        });
+        return;
+    };
+    let session = app.commission.session();
+    let is_ready = session.is_some_and(crate::app::commission::Session::is_ready);
+    let is_pushing = session.is_some_and(crate::app::commission::Session::is_pushing);
+    let is_clear = session.is_some_and(|session| session.target.driver == DriverId::Improv);
+    let hint = "Stays in memory for the next gateway. Never stored, never logged";
+    titled_card(ui, "Wi-Fi", hint, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID;
+        let form = &mut app.commission.form;
+        let is_entered = ui.add_enabled_ui(!is_pushing, |ui| fields(ui, form, rules.is_raw_psk_accepted, pass)).inner;
+        findings(ui, form);
+        if is_clear {
+            let text = "Improv has no encryption: the passphrase crosses the cable in clear";
+            notice(ui, palette(ui).muted, icon::INFO, text);
+        }
+        send_row(ui, form, is_ready, is_entered, pass);
+        qr::show(ui, form, pass);
+    });
+}
+
+/// The fields; whether Enter was pressed in one of them.
+fn fields(ui: &mut Ui, form: &mut WifiForm, is_raw_psk_accepted: bool, pass: &mut Pass<'_>) -> bool {
+    let mut is_changed = false;
+    let mut is_entered = network_name(ui, form, &mut is_changed);
+    is_entered |= passphrase(ui, form, &mut is_changed);
+    ui.horizontal_wrapped(|ui| {
+        is_changed |= check(ui, &mut form.draft.is_open, "Open network, no passphrase", "");
+        ui.add_space(GRID);
+        is_changed |= check(ui, &mut form.draft.is_hidden, "The network hides its name", "");
+    });
+    if form.draft.is_open {
+        notice(ui, palette(ui).warn, icon::NO_LOCK, "Anyone nearby can read and join an open network");
+    }
+    if is_raw_psk_accepted {
+        let explanation = "Sends 64 digits derived from name and passphrase: the passphrase itself stays here";
+        is_changed |= check(ui, &mut form.draft.is_psk_derived, "Send the derived key", explanation);
+    }
+    if !form.draft.passphrase.expose().is_ascii() {
+        let explanation = "The passphrase holds letters beyond ASCII. Not every device takes them";
+        is_changed |= check(ui, &mut form.draft.is_utf8_allowed, "Send it as UTF-8", explanation);
+    }
+    if is_changed {
+        pass.did(CommissionAction::FormChanged);
+    }
+    is_entered
+}
+
+fn network_name(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
+    labelled(ui, "Network name", |ui, id| {
+        let edit = TextEdit::singleline(&mut form.draft.ssid).hint_text("Pick one above or type it");
+        let response =
+            ui.add(edit.desired_width(field_width(ui)).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        *is_changed |= response.changed();
+        let octets = form.ssid_octets();
+        let text = format!("{octets} of {} octets", Ssid::MAX_OCTETS);
+        if octets > Ssid::MAX_OCTETS {
+            ui.colored_label(palette(ui).danger, text);
+        } else {
+            muted(ui, &text);
+        }
+        response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
+    })
+}
+
+fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
+    labelled(ui, "Passphrase", |ui, id| {
+        let is_enabled = !form.draft.is_open;
+        let edit = TextEdit::singleline(form.draft.passphrase.expose_mut())
+            .id(egui::Id::unique(PASSPHRASE))
+            .password(!form.is_revealed)
+            .desired_width(field_width(ui))
+            .margin(egui::Margin::symmetric(10, 7));
+        let response = ui.add_enabled(is_enabled, edit).labelled_by(id);
+        forget_undo(ui, egui::Id::unique(PASSPHRASE));
+        if std::mem::take(&mut form.wants_passphrase_focus) {
+            response.request_focus();
+        }
+        *is_changed |= response.changed();
+        let (glyph, name) =
+            if form.is_revealed { (icon::HIDE, "Hide the passphrase") } else { (icon::SHOW, "Show the passphrase") };
+        if Button::icon_only(glyph, name).pressed(ui) {
+            form.is_revealed = !form.is_revealed;
+        }
+        response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
+    })
+}
+
+fn field_width(ui: &Ui) -> f32 {
+    (FIELD_WIDTH - 80.0).min(ui.available_width() - 120.0).max(120.0)
+}
+
+/// Undo would keep every state of the passphrase in memory for as long as the window is open.
+pub(super) fn forget_undo(ui: &Ui, id: egui::Id) {
+    if let Some(mut state) = TextEdit::load_state(ui.ctx(), id) {
+        state.clear_undoer();
+        TextEdit::store_state(ui.ctx(), id, state);
+    }
+}
+
+fn findings(ui: &mut Ui, form: &WifiForm) {
+    for problem in form.errors() {
+        finding(ui, problem, true);
+    }
+    for problem in form.warnings() {
+        finding(ui, problem, false);
+    }
+}
+
+fn send_row(ui: &mut Ui, form: &mut WifiForm, is_ready: bool, is_entered: bool, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        let can_send = is_ready && form.errors().is_empty();
+        let why = if is_ready { "Correct the marked fields first" } else { "The gateway is not ready yet" };
+        let send = Button::new("Send to the gateway").icon(icon::SEND).primary().enabled_if(can_send, why);
+        if send.pressed(ui) || (is_entered && can_send) {
+            pass.did(CommissionAction::Sent);
+        }
+        if Button::new("QR code…").icon(icon::QR).named("Fill in from a QR code").pressed(ui) {
+            form.qr.is_open = !form.qr.is_open;
+        }
+        if form.has_network() && Button::new("Forget").quiet().named("Forget the network").pressed(ui) {
+            pass.did(CommissionAction::ForgotNetwork);
+        }
+    });
+}

@@ -1,0 +1,86 @@
+//! File dialogs of the desktop, each on a thread of its own; the frame never waits for one.
+//!
+//! Without a desktop portal a dialog ends at once without a file: the path field beside the button is always enough.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{Builder, Thread};
+
+use super::pass::PathField;
+
+/// The dialog that is open, if any.
+#[derive(Default)]
+pub(super) struct FileDialogs {
+    open: Option<(PathField, Receiver<String>)>,
+}
+
+impl FileDialogs {
+    /// Opens a dialog for a field, unless one is open.
+    pub(super) fn open(&mut self, field: PathField, ctx: &egui::Context) {
+        if self.open.is_some() {
+            return;
+        }
+        let (tx, rx) = sync_channel(1);
+        let waker = ctx.clone();
+        let spawned = Builder::new().name("file-dialog".into()).spawn(move || {
+            if let Some(path) = block_on(ask(field)) {
+                // The window may have closed in between: then nobody wants the path.
+                let _ = tx.send(path);
+            }
+            drop(tx);
+            waker.request_repaint();
+        });
+        // Without a thread there is no dialog; the path field stays.
+        self.open = spawned.ok().map(|_| (field, rx));
+    }
+
+    /// The path that was chosen, once.
+    pub(super) fn poll(&mut self) -> Option<(PathField, String)> {
+        let (field, rx) = self.open.as_ref()?;
+        match rx.try_recv() {
+            Ok(path) => {
+                let chosen = (*field, path);
+                self.open = None;
+                Some(chosen)
+            }
+            Err(TryRecvError::Disconnected) => {
+                self.open = None;
+                None
+            }
+            Err(TryRecvError::Empty) => None,
+        }
+    }
+}
+
+async fn ask(field: PathField) -> Option<String> {
+    let dialog = rfd::AsyncFileDialog::new();
+    let file = match field {
+        PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]).pick_file().await,
+        PathField::RecordsExport => dialog.set_file_name("linesman-records.csv").save_file().await,
+        PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
+    };
+    file.map(|file| file.path().display().to_string())
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a screen is given and hands back in one frame: the time, the zone, and what the user did.
+
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+
+use crate::app::Action;
+
+/// A path field that a file dialog can fill.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PathField {
+    /// The picture of a QR code.
+    QrPicture,
+    /// Where records are exported to.
+    RecordsExport,
+    /// Where a transcript is exported to.
+    Transcript,
+}
+
+/// One frame of the screens.
+pub(super) struct Pass<'a> {
+    /// The time of the frame.
+    pub now: Instant,
+    /// The zone dates are shown in.
+    pub zone: &'a TimeZone,
+    /// What the user did.
+    pub actions: Vec<Action>,
+    /// The field to open a file dialog for.
+    pub browse: Option<PathField>,
+}
+
+impl<'a> Pass<'a> {
+    /// A frame in which nothing was done yet.
+    pub(super) const fn new(now: Instant, zone: &'a TimeZone) -> Self {
+        Self { now, zone, actions: Vec::new(), browse: None }
+    }
+
+    /// The user did something.
+    pub(super) fn did(&mut self, action: impl Into<Action>) {
+        self.actions.push(action.into());
+    }
+
+    /// How long ago something began, as a clock.
+    pub(super) fn clock_since(&self, then: Instant) -> String {
+        clock(self.now.saturating_duration_since(then))
+    }
+
+    /// A time of the records in local time, and in UTC for the hover text.
+    pub(super) fn local_time(&self, utc: &str) -> (String, String) {
+        match utc.parse::<jiff::Timestamp>() {
+            Ok(time) => {
+                let local = time.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+                (local, format!("{} UTC", time.strftime("%Y-%m-%d %H:%M:%S")))
+            }
+            Err(_) => (utc.to_owned(), utc.to_owned()),
+        }
+    }
+}
+
+/// A duration as minutes and seconds: `0:07`.
+pub(super) fn clock(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+/// A duration with a tenth of a second: `3.2 s`.
+pub(super) fn short(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f32())
+}

@@ -1,0 +1,92 @@
+//! Opens the window, and says in plain words why it could not.
+
+use eframe::egui;
+use egui::ViewportBuilder;
+
+use super::shell::{Clock, Window};
+use crate::backend::Handle;
+use crate::model::problem::Problem;
+
+/// Name under which desktops group the window and find its icon.
+const APP_ID: &str = "linesman";
+
+/// Shows the window until it is closed. Call it on the main thread; the workers end when the handle is dropped with it.
+pub fn run(handle: Handle, title: &str) -> Result<(), Problem> {
+    let options = eframe::NativeOptions {
+        viewport: viewport(title),
+        renderer: renderer(),
+        persist_window: false,
+        ..eframe::NativeOptions::default()
+    };
+    // A missing libxkbcommon-x11 is a panic deep in the window library, not an error.
+    let opened = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        eframe::run_native(
+            title,
+            options,
+            Box::new(|creation| Ok(Box::new(Window::new(&creation.egui_ctx, handle, Clock::default())))),
+        )
+    }));
+    match opened {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(no_window(&error.to_string())),
+        Err(panic) => match missing_library(panic_text(panic.as_ref())) {
+            Some(library) => Err(no_window(&format!("{library} could not be loaded"))),
+            // Any other panic is a fault of ours: it goes on as one.
+            None => std::panic::resume_unwind(panic),
+        },
+    }
+}
+
+fn viewport(title: &str) -> ViewportBuilder {
+    let viewport = ViewportBuilder::default()
+        .with_title(title)
+        .with_app_id(APP_ID)
+        .with_inner_size([1100.0, 720.0])
+        .with_min_inner_size([640.0, 480.0]);
+    match eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/linesman.png")) {
+        Ok(icon) => viewport.with_icon(icon),
+        Err(_) => viewport,
+    }
+}
+
+const fn renderer() -> eframe::Renderer {
+    #[cfg(feature = "wgpu")]
+    return eframe::Renderer::Wgpu;
+    #[cfg(not(feature = "wgpu"))]
+    eframe::Renderer::Glow
+}
+
+fn no_window(detail: &str) -> Problem {
+    Problem::new(
+        "window.not_opened",
+        "The window could not be opened",
+        "There is no display, or a library the window needs is missing",
+        "On Debian and Ubuntu install libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libgl1, and check that \
+         DISPLAY or WAYLAND_DISPLAY is set; or use the command line: linesman --help",
+    )
+    .with_detail(detail)
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("")
+}
+
+fn missing_library(panic: &str) -> Option<&'static str> {
+    let lower = panic.to_lowercase();
+    ["libxkbcommon-x11", "libxkbcommon", "libwayland", "libx11", "libxcursor", "libgl"]
+        .into_iter()
+        .find(|library| lower.contains(library) || lower.contains(library.trim_start_matches("lib")))
+        .filter(|_| lower.contains("load") || lower.contains("open") || lower.contains("not found"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_library_is_told_from_a_fault() {
+        let panic = "Library libxkbcommon-x11.so could not be loaded.";
+        assert_eq!(missing_library(panic), Some("libxkbcommon-x11"));
+        assert_eq!(missing_library("index out of bounds"), None);
+    }
+}

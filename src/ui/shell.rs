@@ -1,0 +1,163 @@
+//! The window's frame loop: takes in events, draws the screens, hands actions to the view models and commands to the
+//! workers.
+//!
+//! [`eframe::App::logic`] runs also while the window is hidden, so that a job goes on; `ui` only draws.
+
+use std::time::{Duration, Instant};
+
+use eframe::egui;
+use egui::{Context, Ui, ViewportCommand};
+use jiff::tz::TimeZone;
+
+use super::file_dialog::FileDialogs;
+use super::pass::{Pass, PathField};
+use super::{dialogs, frame};
+use crate::app::{Action, App, Ticket};
+use crate::backend::Handle;
+use crate::model::settings::ThemeChoice;
+use crate::msg::Command;
+
+/// Events taken in before the next frame is drawn; more of them ask for another frame.
+const EVENTS_PER_FRAME: usize = 256;
+/// How often a running clock is drawn anew.
+const TICK: Duration = Duration::from_millis(500);
+
+/// Where the window takes the time and the zone from: the computer, or a test.
+pub struct Clock {
+    /// The time now.
+    pub now: Box<dyn Fn() -> Instant>,
+    /// The zone dates are shown in.
+    pub zone: TimeZone,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self { now: Box::new(Instant::now), zone: TimeZone::system() }
+    }
+}
+
+/// The window.
+pub struct Window {
+    /// What it shows.
+    pub app: App,
+    handle: Handle,
+    clock: Clock,
+    dialogs: FileDialogs,
+}
+
+impl Window {
+    /// A window on these workers. Wakes by a repaint request; sets fonts and themes; starts discovery.
+    pub fn new(ctx: &Context, handle: Handle, clock: Clock) -> Self {
+        super::theme::install(ctx);
+        let waker = ctx.clone();
+        handle.set_wake(move || waker.request_repaint());
+        let mut window = Self { app: App::new(), handle, clock, dialogs: FileDialogs::default() };
+        window.send(App::start());
+        window
+    }
+
+    fn take_events(&mut self, ctx: &Context) {
+        let now = (self.clock.now)();
+        for _ in 0..EVENTS_PER_FRAME {
+            let Some(event) = self.handle.try_recv() else {
+                let commands = self.app.tick(now);
+                return self.send(commands);
+            };
+            let commands = self.app.apply(event, now);
+            self.send(commands);
+        }
+        let commands = self.app.tick(now);
+        self.send(commands);
+        ctx.request_repaint();
+    }
+
+    fn act(&mut self, action: Action) {
+        let commands = self.app.act(action, (self.clock.now)());
+        self.send(commands);
+    }
+
+    fn send(&mut self, commands: Vec<Command>) {
+        for command in commands {
+            let ticket = Ticket::of(&command);
+            if let Err(problem) = self.handle.try_send(command) {
+                self.app.not_taken(ticket, problem, (self.clock.now)());
+            }
+        }
+    }
+
+    fn watch_close(&mut self, ctx: &Context) {
+        if ctx.input(|input| input.viewport().close_requested()) && !self.app.is_closing() {
+            self.act(Action::AskedToClose);
+            if !self.app.is_closing() {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            }
+        }
+    }
+
+    fn take_path(&mut self) {
+        let Some((field, path)) = self.dialogs.poll() else { return };
+        match field {
+            PathField::QrPicture => self.app.commission.form.qr.path = path,
+            PathField::RecordsExport => self.app.records.export.path = path,
+            PathField::Transcript => self.app.commission.transcript_path = path,
+        }
+    }
+
+    fn draw(&mut self, ui: &mut Ui) {
+        let mut pass = Pass::new((self.clock.now)(), &self.clock.zone);
+        ui.scope(|ui| {
+            // A click through the accessibility tree passes behind a dialog unless the page is disabled.
+            if self.app.is_dialog_open() {
+                ui.disable();
+            }
+            frame::show(ui, &mut self.app, &mut pass);
+        });
+        dialogs::show(ui, &self.app, &mut pass);
+        let Pass { actions, browse, .. } = pass;
+        for action in actions {
+            let closes = matches!(action, Action::ConfirmedClose);
+            self.act(action);
+            if closes {
+                ui.ctx().send_viewport_cmd(ViewportCommand::Close);
+            }
+        }
+        if let Some(field) = browse {
+            self.dialogs.open(field, ui.ctx());
+        }
+    }
+}
+
+impl eframe::App for Window {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.take_events(ctx);
+        self.take_path();
+        self.watch_close(ctx);
+        if self.app.is_closing() {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+        if self.app.is_ticking() {
+            ctx.request_repaint_after(TICK);
+        }
+        if let Some(text) = self.app.take_clipboard() {
+            ctx.copy_text(text);
+        }
+        apply_settings(ctx, &self.app);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+}
+
+fn apply_settings(ctx: &Context, app: &App) {
+    if !app.is_started() {
+        return;
+    }
+    let settings = &app.settings.values;
+    ctx.set_theme(match settings.theme {
+        ThemeChoice::System => egui::ThemePreference::System,
+        ThemeChoice::Light => egui::ThemePreference::Light,
+        ThemeChoice::Dark => egui::ThemePreference::Dark,
+    });
+    ctx.set_zoom_factor(settings.scale);
+}

@@ -1,0 +1,273 @@
+//! All colours, sizes and fonts of the window, for light and dark, set once at the start.
+//!
+//! Screens take colours from [`palette`] and sizes from the constants here; nothing else makes a colour.
+
+use egui::epaint::Shadow;
+use egui::style::WidgetVisuals;
+use egui::{
+    Color32, Context, CornerRadius, FontData, FontDefinitions, FontFamily, FontId, Margin, Stroke, Style, TextStyle,
+    Theme, Ui, Vec2,
+};
+
+/// The grid everything stands on.
+pub(super) const GRID: f32 = 8.0;
+/// Space between cards.
+pub(super) const GAP: f32 = 16.0;
+/// Margin of a page.
+pub(super) const PAGE_MARGIN: i8 = 24;
+/// Margin inside a card.
+pub(super) const CARD_MARGIN: i8 = 20;
+/// Width of the navigation.
+pub(super) const NAV_WIDTH: f32 = 208.0;
+/// Width of the navigation when the window is narrow: icons only.
+pub(super) const NAV_NARROW_WIDTH: f32 = 64.0;
+/// Below this window width the navigation shows icons only.
+pub(super) const NARROW_BELOW: f32 = 840.0;
+/// Height of buttons and fields.
+pub(super) const CONTROL_HEIGHT: f32 = 32.0;
+/// Height of the bar with the running jobs.
+pub(super) const BAR_HEIGHT: f32 = 40.0;
+/// Height of a row of Discover.
+pub(super) const ROW_HEIGHT: f32 = 56.0;
+/// Height of a row of Records and of the network list.
+pub(super) const LINE_HEIGHT: f32 = 36.0;
+/// Width of the side column of Commission.
+pub(super) const SIDE_WIDTH: f32 = 288.0;
+/// Below this page width the side column goes under the main one.
+pub(super) const ONE_COLUMN_BELOW: f32 = 700.0;
+/// Width of text fields.
+pub(super) const FIELD_WIDTH: f32 = 320.0;
+/// Width of the labels before fields.
+pub(super) const LABEL_WIDTH: f32 = 112.0;
+/// Widest a dialog gets.
+pub(super) const DIALOG_WIDTH: f32 = 420.0;
+/// Widest a message at the edge gets.
+pub(super) const TOAST_WIDTH: f32 = 360.0;
+/// Size of an icon beside text.
+pub(super) const ICON_SIZE: f32 = 16.0;
+/// Size of the icon of an empty state.
+pub(super) const ICON_LARGE: f32 = 40.0;
+
+const CARD_RADIUS: u8 = 10;
+const CONTROL_RADIUS: u8 = 6;
+const MEDIUM: &str = "medium";
+const ICONS: &str = "icons";
+const SECTION: &str = "section";
+
+/// The colours of one theme.
+pub(super) struct Palette {
+    /// Behind everything.
+    pub page: Color32,
+    /// Cards and the navigation.
+    pub surface: Color32,
+    /// Buttons, chosen rows.
+    pub raised: Color32,
+    /// Fields.
+    pub input: Color32,
+    /// Lines and borders.
+    pub line: Color32,
+    /// Text.
+    pub text: Color32,
+    /// Titles.
+    pub strong: Color32,
+    /// Explanations.
+    pub muted: Color32,
+    /// What is chosen, linked, primary.
+    pub accent: Color32,
+    /// Text on the accent colour.
+    pub on_accent: Color32,
+    /// Good.
+    pub ok: Color32,
+    /// Take care.
+    pub warn: Color32,
+    /// Bad, dangerous.
+    pub danger: Color32,
+}
+
+const LIGHT: Palette = Palette {
+    page: rgb(0x00F4_F5F7),
+    surface: rgb(0x00FF_FFFF),
+    raised: rgb(0x00EF_F1F4),
+    input: rgb(0x00FF_FFFF),
+    line: rgb(0x00DA_DEE5),
+    text: rgb(0x0037_3E4A),
+    strong: rgb(0x0011_151B),
+    muted: rgb(0x0063_6B78),
+    accent: rgb(0x0022_60D6),
+    on_accent: rgb(0x00FF_FFFF),
+    ok: rgb(0x0017_7A4E),
+    warn: rgb(0x0095_5C00),
+    danger: rgb(0x00C2_2B29),
+};
+
+const DARK: Palette = Palette {
+    page: rgb(0x000E_1014),
+    surface: rgb(0x0016_191F),
+    raised: rgb(0x0021_252E),
+    input: rgb(0x000B_0D11),
+    line: rgb(0x002B_303A),
+    text: rgb(0x00C8_CDD6),
+    strong: rgb(0x00F3_F5F8),
+    muted: rgb(0x008E_96A4),
+    accent: rgb(0x0032_72F0),
+    on_accent: rgb(0x00FF_FFFF),
+    ok: rgb(0x003F_BD87),
+    warn: rgb(0x00E3_A635),
+    danger: rgb(0x00F0_5A5E),
+};
+
+/// The colours in use.
+pub(super) fn palette(ui: &Ui) -> &'static Palette {
+    if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+}
+
+/// The font family of the icons. Theirs alone: text fonts use the same private code points.
+pub(super) fn icon_font(size: f32) -> FontId {
+    FontId::new(size, FontFamily::Name(ICONS.into()))
+}
+
+/// The text style of section titles.
+pub(super) fn section() -> TextStyle {
+    TextStyle::Name(SECTION.into())
+}
+
+/// Body text in the medium weight.
+pub(super) fn medium() -> FontId {
+    FontId::new(13.5, FontFamily::Name(MEDIUM.into()))
+}
+
+/// A tint of a colour for the ground of pills and notices.
+pub(super) fn tint(color: Color32) -> Color32 {
+    color.gamma_multiply(0.12)
+}
+
+/// The ground of what is chosen.
+pub(super) fn chosen(ui: &Ui) -> Color32 {
+    palette(ui).accent.gamma_multiply(0.14)
+}
+
+/// The corner radius of cards.
+pub(super) fn card_radius() -> CornerRadius {
+    CornerRadius::same(CARD_RADIUS)
+}
+
+/// The corner radius of buttons, fields and rows.
+pub(super) fn control_radius() -> CornerRadius {
+    CornerRadius::same(CONTROL_RADIUS)
+}
+
+/// Sets fonts and both themes.
+pub fn install(ctx: &Context) {
+    ctx.set_fonts(fonts());
+    for (theme, colours) in [(Theme::Light, &LIGHT), (Theme::Dark, &DARK)] {
+        ctx.style_mut_of(theme, |style| apply(style, colours));
+    }
+}
+
+fn fonts() -> FontDefinitions {
+    let mut fonts = FontDefinitions::default();
+    let files: [(&str, &'static [u8]); 4] = [
+        ("inter", include_bytes!("../../assets/fonts/Inter-Regular.otf")),
+        (MEDIUM, include_bytes!("../../assets/fonts/Inter-Medium.otf")),
+        ("mono", include_bytes!("../../assets/fonts/JetBrainsMono-Regular.ttf")),
+        (ICONS, include_bytes!("../../assets/fonts/Phosphor.ttf")),
+    ];
+    for (name, bytes) in files {
+        fonts.font_data.insert(name.into(), FontData::from_static(bytes).into());
+    }
+    let mut family = |family, names: &[&str]| {
+        fonts.families.insert(family, names.iter().map(|&name| name.into()).collect());
+    };
+    // The second of each stands in for characters the first lacks, such as the replacement character.
+    family(FontFamily::Proportional, &["inter", "mono"]);
+    family(FontFamily::Monospace, &["mono", "inter"]);
+    family(FontFamily::Name(MEDIUM.into()), &[MEDIUM, "mono"]);
+    family(FontFamily::Name(ICONS.into()), &[ICONS]);
+    fonts
+}
+
+fn apply(style: &mut Style, colours: &Palette) {
+    let medium = || FontFamily::Name(MEDIUM.into());
+    style.text_styles = [
+        (TextStyle::Heading, FontId::new(20.0, medium())),
+        (section(), FontId::new(14.5, medium())),
+        (TextStyle::Body, FontId::proportional(13.5)),
+        (TextStyle::Button, FontId::new(13.5, medium())),
+        (TextStyle::Small, FontId::proportional(12.0)),
+        (TextStyle::Monospace, FontId::monospace(12.5)),
+    ]
+    .into();
+    style.interaction.selectable_labels = false;
+    style.animation_time = 0.0;
+    style.url_in_tooltip = true;
+    apply_spacing(style);
+    apply_visuals(style, colours);
+    apply_widgets(style, colours);
+}
+
+fn apply_spacing(style: &mut Style) {
+    let spacing = &mut style.spacing;
+    spacing.item_spacing = Vec2::splat(GRID);
+    spacing.button_padding = Vec2::new(12.0, 6.0);
+    spacing.interact_size = Vec2::new(40.0, CONTROL_HEIGHT);
+    spacing.window_margin = Margin::same(CARD_MARGIN);
+    spacing.menu_margin = Margin::same(6);
+    spacing.icon_width = ICON_SIZE;
+    spacing.icon_width_inner = 10.0;
+    spacing.icon_spacing = GRID;
+    spacing.combo_height = 320.0;
+    spacing.tooltip_width = 360.0;
+    spacing.scroll.bar_width = GRID;
+    spacing.scroll.floating = true;
+}
+
+fn apply_visuals(style: &mut Style, colours: &Palette) {
+    let visuals = &mut style.visuals;
+    visuals.panel_fill = colours.page;
+    visuals.window_fill = colours.surface;
+    visuals.extreme_bg_color = colours.input;
+    visuals.text_edit_bg_color = Some(colours.input);
+    visuals.faint_bg_color = colours.raised;
+    visuals.code_bg_color = colours.raised;
+    visuals.weak_text_color = Some(colours.muted);
+    visuals.window_stroke = Stroke::new(1.0, colours.line);
+    visuals.window_corner_radius = card_radius();
+    visuals.menu_corner_radius = CornerRadius::same(8);
+    visuals.window_shadow = Shadow { offset: [0, 10], blur: 36, spread: 0, color: Color32::from_black_alpha(80) };
+    visuals.popup_shadow = visuals.window_shadow;
+    visuals.selection.bg_fill = colours.accent.gamma_multiply(0.35);
+    visuals.selection.stroke = Stroke::new(1.5, colours.accent);
+    visuals.hyperlink_color = colours.accent;
+    visuals.error_fg_color = colours.danger;
+    visuals.warn_fg_color = colours.warn;
+    visuals.slider_trailing_fill = true;
+    visuals.disabled_alpha = 0.5;
+}
+
+fn apply_widgets(style: &mut Style, colours: &Palette) {
+    let widgets = &mut style.visuals.widgets;
+    let base = WidgetVisuals {
+        bg_fill: colours.raised,
+        weak_bg_fill: colours.raised,
+        bg_stroke: Stroke::new(1.0, colours.line),
+        corner_radius: control_radius(),
+        fg_stroke: Stroke::new(1.0, colours.text),
+        expansion: 0.0,
+    };
+    let lifted = |by: f32| colours.raised.lerp_to_gamma(colours.strong, by);
+    let filled = |fill| WidgetVisuals { bg_fill: fill, weak_bg_fill: fill, ..base };
+    let strong = Stroke::new(1.0, colours.strong);
+    widgets.noninteractive = WidgetVisuals { weak_bg_fill: colours.surface, ..base };
+    widgets.inactive = base;
+    widgets.hovered = WidgetVisuals { fg_stroke: strong, ..filled(lifted(0.08)) };
+    // Also the look of what has the keyboard: the border says so.
+    let focus = Stroke::new(1.5, colours.accent);
+    widgets.active = WidgetVisuals { fg_stroke: strong, bg_stroke: focus, ..filled(lifted(0.12)) };
+    widgets.open = filled(lifted(0.08));
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that makes colours")]
+#[expect(clippy::cast_possible_truncation, reason = "each shift leaves one octet")]
+const fn rgb(hex: u32) -> Color32 {
+    Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}

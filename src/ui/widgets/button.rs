@@ -1,0 +1,181 @@
+//! Buttons: primary, plain, quiet and dangerous; choices and navigation.
+
+use egui::{Atom, Atoms, Color32, Response, RichText, Role, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
+
+use crate::ui::theme::{CONTROL_HEIGHT, ICON_SIZE, chosen, control_radius, icon_font, palette};
+
+/// How much a button asks for attention.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Primary,
+    Plain,
+    Quiet,
+    Danger,
+}
+
+/// A button with an optional icon. Its accessible name is its text, or [`Button::named`].
+pub(in crate::ui) struct Button<'a> {
+    text: &'a str,
+    name: &'a str,
+    icon: Option<&'static str>,
+    kind: Kind,
+    is_enabled: bool,
+    why_disabled: &'a str,
+}
+
+impl<'a> Button<'a> {
+    /// A plain button.
+    pub(in crate::ui) const fn new(text: &'a str) -> Self {
+        Self { text, name: text, icon: None, kind: Kind::Plain, is_enabled: true, why_disabled: "" }
+    }
+
+    /// A button that shows only an icon; the name is read out and shown on hover.
+    pub(in crate::ui) const fn icon_only(icon: &'static str, name: &'a str) -> Self {
+        Self { text: "", name, icon: Some(icon), kind: Kind::Quiet, is_enabled: true, why_disabled: "" }
+    }
+
+    /// Puts an icon before the text.
+    pub(in crate::ui) const fn icon(mut self, icon: &'static str) -> Self {
+        self.icon = Some(icon);
+        self
+    }
+
+    /// The one button of the page that goes on.
+    pub(in crate::ui) const fn primary(mut self) -> Self {
+        self.kind = Kind::Primary;
+        self
+    }
+
+    /// A button that must not be pressed by mistake.
+    pub(in crate::ui) const fn danger(mut self) -> Self {
+        self.kind = Kind::Danger;
+        self
+    }
+
+    /// A button without a ground, for lists.
+    pub(in crate::ui) const fn quiet(mut self) -> Self {
+        self.kind = Kind::Quiet;
+        self
+    }
+
+    /// A longer accessible name, where several buttons carry the same text.
+    pub(in crate::ui) const fn named(mut self, name: &'a str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// Enabled only if; otherwise hovering says why not.
+    pub(in crate::ui) const fn enabled_if(mut self, is_enabled: bool, why_disabled: &'a str) -> Self {
+        self.is_enabled = is_enabled;
+        self.why_disabled = why_disabled;
+        self
+    }
+
+    /// Whether it was pressed.
+    pub(in crate::ui) fn pressed(self, ui: &mut Ui) -> bool {
+        self.show(ui).clicked()
+    }
+
+    /// Shows it.
+    pub(in crate::ui) fn show(self, ui: &mut Ui) -> Response {
+        let (fill, stroke, colour) = self.colours(ui);
+        let mut atoms = Atoms::default();
+        if let Some(glyph) = self.icon {
+            atoms.push_right(Atom::from(RichText::new(glyph).font(icon_font(ICON_SIZE)).color(colour)));
+        }
+        if !self.text.is_empty() {
+            atoms.push_right(Atom::from(RichText::new(self.text).color(colour)));
+        }
+        let width = if self.text.is_empty() { CONTROL_HEIGHT } else { 0.0 };
+        let mut button = egui::Button::new(atoms).min_size(Vec2::new(width, CONTROL_HEIGHT));
+        if let Some(fill) = fill {
+            button = button.fill(fill).stroke(stroke);
+        }
+        let response = ui.scope(|ui| {
+            if self.kind == Kind::Quiet {
+                quieten(ui);
+            }
+            ui.spacing_mut().button_padding.x = if self.text.is_empty() { 7.0 } else { 12.0 };
+            ui.add_enabled(self.is_enabled, button)
+        });
+        self.describe(ui, response.inner)
+    }
+
+    fn colours(&self, ui: &Ui) -> (Option<Color32>, Stroke, Color32) {
+        let palette = palette(ui);
+        match self.kind {
+            Kind::Primary => (Some(palette.accent), Stroke::NONE, palette.on_accent),
+            Kind::Plain | Kind::Quiet => (None, Stroke::NONE, palette.text),
+            Kind::Danger => {
+                let (ground, edge) = (palette.danger.gamma_multiply(0.10), palette.danger.gamma_multiply(0.45));
+                (Some(ground), Stroke::new(1.0, edge), palette.danger)
+            }
+        }
+    }
+
+    fn describe(&self, ui: &Ui, response: Response) -> Response {
+        let (name, is_enabled) = (self.name.to_owned(), self.is_enabled && ui.is_enabled());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, is_enabled, &name));
+        focus_ring(ui, &response);
+        if !self.is_enabled && !self.why_disabled.is_empty() {
+            return response.on_disabled_hover_text(self.why_disabled);
+        }
+        if self.name == self.text { response } else { response.on_hover_text(self.name) }
+    }
+}
+
+/// One of a few choices side by side; the chosen one stands out.
+pub(in crate::ui) fn choice(ui: &mut Ui, is_chosen: bool, text: &str, name: &str) -> bool {
+    let (fill, colour) = choice_colours(ui, is_chosen);
+    let button = egui::Button::new(RichText::new(text).color(colour)).fill(fill).selected(is_chosen);
+    let response = ui.add(button.min_size(Vec2::new(0.0, CONTROL_HEIGHT)));
+    let (name, is_enabled) = (name.to_owned(), ui.is_enabled());
+    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, is_enabled, is_chosen, &name));
+    focus_ring(ui, &response);
+    response.clicked()
+}
+
+/// An entry of the navigation: icon and name, or the icon alone.
+pub(in crate::ui) fn nav_item(ui: &mut Ui, is_chosen: bool, glyph: &'static str, name: &str, is_narrow: bool) -> bool {
+    let (_, colour) = choice_colours(ui, is_chosen);
+    let fill = if is_chosen { chosen(ui) } else { Color32::TRANSPARENT };
+    let mut atoms = Atoms::default();
+    atoms.push_right(Atom::from(RichText::new(glyph).font(icon_font(18.0)).color(colour)));
+    if !is_narrow {
+        atoms.push_right(Atom::from(RichText::new(name).color(colour)));
+        atoms.push_right(Atom::grow());
+    }
+    let size = Vec2::new(ui.available_width(), 36.0);
+    let response = ui.scope(|ui| {
+        quieten(ui);
+        ui.add(egui::Button::new(atoms).fill(fill).gap(12.0).min_size(size))
+    });
+    let is_enabled = ui.is_enabled();
+    response.inner.widget_info(|| WidgetInfo::selected(Role::Button, is_enabled, is_chosen, name));
+    focus_ring(ui, &response.inner);
+    let response = if is_narrow { response.inner.on_hover_text(name) } else { response.inner };
+    response.clicked()
+}
+
+/// Shows where the keyboard is, whatever the button's own border.
+pub(in crate::ui) fn focus_ring(ui: &Ui, response: &Response) {
+    if response.has_focus() {
+        let stroke = Stroke::new(2.0, palette(ui).accent);
+        ui.painter().rect_stroke(response.rect.expand(2.0), control_radius() + 2, stroke, StrokeKind::Inside);
+    }
+}
+
+fn choice_colours(ui: &Ui, is_chosen: bool) -> (Color32, Color32) {
+    let palette = palette(ui);
+    if is_chosen { (chosen(ui), palette.strong) } else { (palette.raised, palette.text) }
+}
+
+fn quieten(ui: &mut Ui) {
+    let inactive = &mut ui.visuals_mut().widgets.inactive;
+    inactive.bg_stroke = Stroke::NONE;
+    inactive.weak_bg_fill = Color32::TRANSPARENT;
+    let widgets = &mut ui.visuals_mut().widgets;
+    for visuals in [&mut widgets.hovered, &mut widgets.active, &mut widgets.noninteractive] {
+        visuals.bg_stroke = Stroke::NONE;
+    }
+}

@@ -1,0 +1,61 @@
+//! Labelled fields: every field has a label that screen readers and tests find it by.
+
+use egui::{Response, TextEdit, Ui, Vec2};
+
+use super::button::focus_ring;
+use super::{Button, muted};
+use crate::ui::icon;
+use crate::ui::theme::{CONTROL_HEIGHT, FIELD_WIDTH, GRID, LABEL_WIDTH};
+
+/// A label before what it names; on a narrow page above it.
+pub(in crate::ui) fn labelled<R>(ui: &mut Ui, label: &str, add: impl FnOnce(&mut Ui, egui::Id) -> R) -> R {
+    if ui.available_width() < LABEL_WIDTH + FIELD_WIDTH {
+        let id = ui.label(label).id;
+        return ui.horizontal_wrapped(|ui| add(ui, id)).inner;
+    }
+    ui.horizontal(|ui| {
+        let size = Vec2::new(LABEL_WIDTH, CONTROL_HEIGHT);
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        let id = ui.allocate_ui_with_layout(size, layout, |ui| {
+            ui.set_min_width(LABEL_WIDTH);
+            ui.label(label).id
+        });
+        add(ui, id.inner)
+    })
+    .inner
+}
+
+/// A text field with its label; `hint` stands in it while it is empty.
+pub(in crate::ui) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str) -> Response {
+    labelled(ui, label, |ui, id| ui.add(single(text, hint)).labelled_by(id))
+}
+
+/// A field for a path with its browse button: the response of the field, and whether to browse.
+pub(in crate::ui) fn path_field(ui: &mut Ui, label: &str, path: &mut String, hint: &str) -> (Response, bool) {
+    labelled(ui, label, |ui, id| {
+        let width = (ui.available_width() - 130.0).min(FIELD_WIDTH - 2.0 * GRID);
+        let response = ui.add(single(path, hint).desired_width(width)).labelled_by(id);
+        let name = format!("Browse for {label}");
+        (response, Button::new("Browse…").icon(icon::FOLDER).named(&name).pressed(ui))
+    })
+}
+
+/// A check box with an explanation on hover; whether it changed.
+pub(in crate::ui) fn check(ui: &mut Ui, value: &mut bool, label: &str, explanation: &str) -> bool {
+    let response = ui.checkbox(value, label);
+    focus_ring(ui, &response);
+    let is_changed = response.changed();
+    if !explanation.is_empty() {
+        response.on_hover_text(explanation);
+        muted(ui, explanation);
+        ui.add_space(GRID / 2.0);
+    }
+    is_changed
+}
+
+fn single<'t>(text: &'t mut String, hint: &str) -> TextEdit<'t> {
+    TextEdit::singleline(text)
+        .hint_text(hint.to_owned())
+        .desired_width(FIELD_WIDTH - 2.0 * GRID)
+        .margin(egui::Margin::symmetric(10, 7))
+}

@@ -1,0 +1,538 @@
+//! The states every screen can be in, each built from events as the workers would send them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use linesman::app::commission::{CommissionAction, QrGiven};
+use linesman::app::discover::DiscoverAction;
+use linesman::app::records::RecordsAction;
+use linesman::app::{Action, App, Screen};
+use linesman::model::credentials::WifiDraft;
+use linesman::model::gateway::{DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, ProvisioningState, Sighting};
+use linesman::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
+use linesman::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
+use linesman::model::problem::Problem;
+use linesman::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, RecordId};
+use linesman::model::secret::Secret;
+use linesman::model::settings::Settings;
+use linesman::model::wifi::{Network, Security, Ssid};
+use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, Startup, Step};
+use linesman::profile::Catalog;
+
+/// A state by name.
+pub(crate) struct State {
+    pub(crate) name: &'static str,
+    pub(crate) plant: fn(&mut Stage),
+}
+
+/// All of them.
+pub(crate) const STATES: &[State] = &[
+    State { name: "discover_empty", plant: |_| {} },
+    State {
+        name: "discover_rows",
+        plant: |stage| {
+            stage.gateways();
+        },
+    },
+    State {
+        name: "discover_selected_failed",
+        plant: |stage| {
+            stage.gateways();
+            stage.select("/dev/ttyUSB1");
+        },
+    },
+    State { name: "discover_thousand", plant: Stage::thousand },
+    State {
+        name: "discover_filtered_away",
+        plant: |stage| {
+            stage.gateways();
+            stage.filter("no such port");
+        },
+    },
+    State { name: "discover_trouble", plant: |stage| stage.apply(Event::DiscoveryTrouble(Some(trouble()))) },
+    State { name: "discover_bad_path", plant: |stage| stage.bad_path() },
+    State {
+        name: "demo_banner",
+        plant: |stage| {
+            stage.start(Some(site()), 2);
+            stage.gateways();
+        },
+    },
+    State {
+        name: "asking",
+        plant: |stage| {
+            stage.gateways();
+            stage.act(DiscoverAction::AskedAll);
+        },
+    },
+    State { name: "commission_nothing_chosen", plant: |stage| stage.act(Action::WentTo(Screen::Commission)) },
+    State { name: "commission_choose", plant: |stage| stage.choose() },
+    State {
+        name: "commission_connecting",
+        plant: |stage| {
+            stage.connect();
+        },
+    },
+    State {
+        name: "commission_networks",
+        plant: |stage| {
+            stage.ready(networks());
+        },
+    },
+    State {
+        name: "commission_empty_scan",
+        plant: |stage| {
+            stage.ready(Vec::new());
+        },
+    },
+    State {
+        name: "commission_picked",
+        plant: |stage| {
+            stage.ready(networks());
+            stage.fill("Site-Office", "correct horse battery");
+        },
+    },
+    State {
+        name: "commission_form_errors",
+        plant: |stage| {
+            stage.ready(networks());
+            stage.fill("A name of more than thirty-two octets", "short");
+        },
+    },
+    State { name: "commission_qr", plant: Stage::qr },
+    State {
+        name: "commission_pushing",
+        plant: |stage| {
+            stage.push();
+        },
+    },
+    State { name: "commission_refused", plant: |stage| stage.outcome(Verdict::Refused) },
+    State { name: "commission_joined", plant: |stage| stage.outcome(Verdict::Joined) },
+    State { name: "commission_unknown", plant: |stage| stage.outcome(Verdict::Unknown) },
+    State { name: "commission_failed_to_connect", plant: Stage::failed_to_connect },
+    State {
+        name: "commission_reset_dialog",
+        plant: |stage| {
+            stage.ready(networks());
+            stage.act(CommissionAction::AskedForReset);
+        },
+    },
+    State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
+    State { name: "records_list", plant: |stage| stage.records(records()) },
+    State { name: "records_detail", plant: Stage::record_detail },
+    State {
+        name: "records_failed",
+        plant: |stage| {
+            stage.act(Action::WentTo(Screen::Records));
+            stage.apply(Event::RecordsListed(Err(trouble())));
+        },
+    },
+    State { name: "settings", plant: |stage| stage.act(Action::WentTo(Screen::Settings)) },
+    State {
+        name: "close_dialog",
+        plant: |stage| {
+            stage.push();
+            stage.act(Action::AskedToClose);
+        },
+    },
+    State { name: "trouble_message", plant: |stage| stage.apply(Event::Trouble(trouble())) },
+];
+
+/// An app at a fixed time, with the commands it gave.
+pub(crate) struct Stage {
+    pub(crate) app: App,
+    pub(crate) now: Instant,
+    pub(crate) sent: Vec<Command>,
+}
+
+impl Stage {
+    pub(crate) fn new(now: Instant) -> Self {
+        let mut stage = Self { app: App::new(), now, sent: Vec::new() };
+        stage.start(None, 0);
+        stage
+    }
+
+    pub(crate) fn start(&mut self, demo: Option<DemoSite>, cut_off_jobs: usize) {
+        self.apply(Event::Started(Box::new(Startup {
+            catalog: Arc::new(Catalog::built_in()),
+            profile_problems: Vec::new(),
+            settings: Settings::default(),
+            data_dir: "/home/me/.local/share/linesman".into(),
+            cut_off_jobs,
+            demo,
+        })));
+    }
+
+    pub(crate) fn apply(&mut self, event: Event) {
+        let commands = self.app.apply(event, self.now);
+        self.sent.extend(commands);
+        let commands = self.app.tick(self.now);
+        self.sent.extend(commands);
+    }
+
+    pub(crate) fn act(&mut self, action: impl Into<Action>) {
+        let commands = self.app.act(action.into(), self.now);
+        self.sent.extend(commands);
+    }
+
+    pub(crate) fn gateways(&mut self) {
+        for sighting in sightings() {
+            self.apply(Event::GatewaySeen(Box::new(sighting)));
+        }
+        self.apply(Event::GatewayGone(serial("/dev/ttyACM3")));
+    }
+
+    pub(crate) fn choose(&mut self) {
+        self.gateways();
+        self.act(Action::TookToCommission(serial("/dev/ttyUSB0")));
+    }
+
+    pub(crate) fn connect(&mut self) -> JobId {
+        self.choose();
+        self.act(CommissionAction::Connected);
+        let job = self.session();
+        self.started(job, Step::Connect, "the gateway's first answer", 12);
+        self.now += Duration::from_secs(3);
+        job
+    }
+
+    pub(crate) fn ready(&mut self, networks: Vec<Network>) -> JobId {
+        let job = self.connect();
+        self.done(job, Step::Connect, "answered at once", 3100);
+        let info = DeviceInfo {
+            firmware: "ESPHome".into(),
+            firmware_version: "2026.4.1".into(),
+            hardware: "ESP32-C3".into(),
+            name: "hall-gateway".into(),
+            ..DeviceInfo::default()
+        };
+        let described = Progress::Described { info: Some(info), state: ProvisioningState::Ready, can_identify: true };
+        self.progress(job, 3300, described);
+        self.done(job, Step::Describe, "ESPHome 2026.4.1 on ESP32-C3", 3300);
+        self.progress(job, 3300, Progress::Ready);
+        self.started(job, Step::ScanNetworks, "the gateway's list", 15);
+        let note = format!("{} networks", networks.len());
+        self.progress(job, 6200, Progress::Networks { networks, is_complete: true });
+        self.done(job, Step::ScanNetworks, &note, 6200);
+        self.progress(job, 6200, Progress::Ready);
+        self.progress(job, 6200, Progress::DeviceLog(vec!["[wifi] scan done, 4 found".into()]));
+        job
+    }
+
+    pub(crate) fn push(&mut self) -> JobId {
+        let job = self.ready(networks());
+        self.fill("Site-Office", "correct horse battery");
+        self.act(CommissionAction::Sent);
+        self.done(job, Step::Push, "taken by the gateway", 9000);
+        self.started(job, Step::Follow, "the gateway's verdict", 40);
+        self.now += Duration::from_secs(7);
+        job
+    }
+
+    pub(crate) fn outcome(&mut self, verdict: Verdict) {
+        let job = self.push();
+        self.done(job, Step::Follow, "the gateway gave its verdict", 21_400);
+        let skipped = Progress::StepSkipped { step: Step::ReadBack, reason: "nothing to read back".into() };
+        self.progress(job, 21_400, skipped);
+        self.progress(job, 21_400, Progress::Pushed(Box::new(outcome(verdict))));
+        self.progress(job, 21_400, Progress::Ready);
+    }
+
+    pub(crate) fn fill(&mut self, ssid: &str, passphrase: &str) {
+        let draft = &mut self.app.commission.form.draft;
+        draft.ssid = ssid.into();
+        draft.passphrase = Secret::new(passphrase.into());
+        self.act(CommissionAction::FormChanged);
+    }
+
+    pub(crate) fn records(&mut self, records: Vec<JobRecord>) {
+        self.act(Action::WentTo(Screen::Records));
+        self.apply(Event::RecordsListed(Ok(records)));
+    }
+
+    /// The job of the open session.
+    pub(crate) fn session(&self) -> JobId {
+        self.app.commission.session().expect("a session").job
+    }
+
+    pub(crate) fn progress(&mut self, job: JobId, at_millis: u64, progress: Progress) {
+        self.apply(Event::SessionProgressed { job, at: Duration::from_millis(at_millis), progress });
+    }
+
+    fn started(&mut self, job: JobId, step: Step, waits_for: &str, limit_secs: u64) {
+        let limit = Duration::from_secs(limit_secs);
+        self.progress(job, 0, Progress::StepStarted { step, waits_for: waits_for.into(), limit });
+    }
+
+    fn done(&mut self, job: JobId, step: Step, note: &str, at_millis: u64) {
+        self.progress(job, at_millis, Progress::StepDone { step, note: note.into() });
+    }
+
+    fn select(&mut self, path: &str) {
+        self.act(DiscoverAction::Selected(serial(path)));
+    }
+
+    fn filter(&mut self, text: &str) {
+        self.app.discover.filter = text.into();
+        self.act(DiscoverAction::FilterChanged);
+    }
+
+    fn bad_path(&mut self) {
+        self.app.discover.typed_path = "ble:AA:BB".into();
+        self.act(DiscoverAction::AddedPath);
+    }
+
+    fn thousand(&mut self) {
+        for number in 0..1200 {
+            let link = serial(&format!("/dev/ttyUSB{number}"));
+            let facts = PortFacts { vid: Some(0x10c4), pid: Some(0xea60), ..PortFacts::default() };
+            let sighting = Sighting { link, facts, profile: None, probe: Probe::NotAsked, is_present: true };
+            let _ = self.app.apply(Event::GatewaySeen(Box::new(sighting)), self.now);
+        }
+        self.act(DiscoverAction::FilterChanged);
+    }
+
+    fn qr(&mut self) {
+        self.ready(networks());
+        self.app.commission.form.qr.is_open = true;
+        self.act(CommissionAction::GaveQr(QrGiven::Clipboard));
+        let Some(Command::ReadQr { job, .. }) = self.sent.pop() else { panic!("a code is read") };
+        let draft = WifiDraft {
+            ssid: "Site-Guest".into(),
+            passphrase: Secret::new("from-the-code-77".into()),
+            ..WifiDraft::default()
+        };
+        let notes = vec!["The code has no closing mark; it was read all the same".into()];
+        self.apply(Event::QrRead { job, content: Ok(QrContent::Wifi { draft, notes }) });
+        self.app.commission.form.qr.is_open = true;
+    }
+
+    fn failed_to_connect(&mut self) {
+        let job = self.connect();
+        self.progress(job, 12_000, Progress::StepFailed { step: Step::Connect, problem: silent() });
+        self.apply(Event::JobFinished { job, end: JobEnd::Failed(silent()) });
+    }
+
+    fn record_detail(&mut self) {
+        self.records(records());
+        let job = records().remove(1);
+        self.act(RecordsAction::Selected(job.id));
+        let entry = |sequence, step: &str, phase: &str, outcome: &str| EntryRecord {
+            sequence,
+            at: format!("2026-03-02T09:14:{sequence:02}Z"),
+            step: step.into(),
+            phase: phase.into(),
+            outcome: outcome.into(),
+            detail: serde_json::json!({ "passphrase_octets": 21 }),
+        };
+        let entries = vec![
+            entry(41, "connect", "intent", ""),
+            entry(42, "connect", "outcome", "done"),
+            entry(43, "push", "intent", ""),
+        ];
+        self.apply(Event::RecordShown(Ok(Box::new(JobHistory { job, entries }))));
+    }
+}
+
+pub(crate) fn serial(path: &str) -> LinkAddress {
+    LinkAddress::Serial(path.into())
+}
+
+pub(crate) fn networks() -> Vec<Network> {
+    let network = |name: &[u8], rssi_dbm, security| Network {
+        ssid: Ssid::from_octets(name).expect("a name"),
+        rssi_dbm: Some(rssi_dbm),
+        security,
+    };
+    vec![
+        network(b"Site-Office", -52, Security::Wpa2),
+        network(b"Site-Guest", -71, Security::Open),
+        network("Café Müller".as_bytes(), -78, Security::Wpa2Wpa3),
+        network(&[0xff, 0xfe, 0x41], -86, Security::Protected),
+    ]
+}
+
+fn site() -> DemoSite {
+    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into() }
+}
+
+fn sightings() -> Vec<Sighting> {
+    let guess = |profile: &str, reason: &str| {
+        Some(ProfileMatch { profile: ProfileId::new(profile), driver: DriverId::Improv, reason: reason.into() })
+    };
+    let port = |path: &str, facts: PortFacts, profile, probe| Sighting {
+        link: serial(path),
+        facts,
+        profile,
+        probe,
+        is_present: true,
+    };
+    let usb = |vid, pid, product: &str, serial_number: &str| PortFacts {
+        vid: Some(vid),
+        pid: Some(pid),
+        product: Some(product.into()),
+        serial_number: Some(serial_number.into()),
+        manufacturer: Some("Silicon Labs".into()),
+        ..PortFacts::default()
+    };
+    let answered = Identity {
+        driver: DriverId::Improv,
+        info: Some(DeviceInfo {
+            name: "hall-gateway-2".into(),
+            firmware: "ESPHome".into(),
+            firmware_version: "2026.4.1".into(),
+            hardware: "ESP32-C3".into(),
+            ..DeviceInfo::default()
+        }),
+        state: ProvisioningState::Ready,
+    };
+    vec![
+        port(
+            "/dev/ttyUSB0",
+            usb(0x10c4, 0xea60, "CP2102N USB to UART", "0001"),
+            guess("kis-me", "USB id 10c4:ea60 is listed by the profile"),
+            Probe::NotAsked,
+        ),
+        port(
+            "/dev/ttyUSB1",
+            usb(
+                0x0403,
+                0x6001,
+                "FT232R \u{FFFD}gnp.exe with a name so long that it cannot fit into any column of any list",
+                "A9",
+            ),
+            None,
+            Probe::Failed(silent()),
+        ),
+        port(
+            "/dev/ttyACM0",
+            usb(0x303a, 0x1001, "USB JTAG/serial", "AA:BB"),
+            guess("generic-improv", "USB id 303a:1001 is listed by the profile"),
+            Probe::Answered(answered),
+        ),
+        port(
+            "/dev/ttyACM3",
+            usb(0x303a, 0x1001, "USB JTAG/serial", "CC:DD"),
+            guess("generic-improv", "USB id 303a:1001 is listed by the profile"),
+            Probe::NotAsked,
+        ),
+        port(
+            "/dev/pts/4",
+            PortFacts { is_typed: true, is_simulated: true, ..PortFacts::default() },
+            None,
+            Probe::Asking,
+        ),
+        port("/dev/ttyS0", PortFacts::default(), None, Probe::NotAsked),
+    ]
+}
+
+fn outcome(verdict: Verdict) -> Outcome {
+    let piece = |kind, text: &str, at| Evidence { kind, text: text.into(), at: Duration::from_millis(at) };
+    let mut evidence = vec![
+        piece(EvidenceKind::Requested, "Sent Site-Office with a passphrase of 21 octets", 8900),
+        piece(EvidenceKind::Acknowledged, "The gateway took the request", 9000),
+    ];
+    let (code, summary, next_step) = match verdict {
+        Verdict::Joined => {
+            evidence.push(piece(EvidenceKind::Acknowledged, "The gateway reports that it is provisioned", 21_400));
+            (
+                "improv.provisioned",
+                "The gateway reports that it joined Site-Office",
+                "Check the gateway's page, then go on with the next one",
+            )
+        }
+        Verdict::Refused => (
+            "improv.unable_to_connect",
+            "The gateway could not join Site-Office",
+            "Correct the passphrase and try again; the gateway needs no reset",
+        ),
+        Verdict::Unknown => (
+            "improv.no_verdict",
+            "The gateway gave no verdict within 40 seconds",
+            "Look for the gateway in the router's list of devices",
+        ),
+    };
+    evidence.push(piece(
+        EvidenceKind::NotChecked,
+        "Whether the network lets the gateway reach its cloud: not part of this session",
+        21_400,
+    ));
+    let cause = |text: &str, because: &str| Cause { text: text.into(), because: because.into() };
+    let causes = vec![
+        cause("The passphrase is wrong", "the gateway sees the network well (−52 dBm) and could not join"),
+        cause(
+            "The access point insists on protected management frames",
+            "some devices fail on WPA2/WPA3 mixed networks",
+        ),
+    ];
+    Outcome {
+        verdict,
+        code,
+        summary: summary.into(),
+        evidence,
+        causes: if verdict == Verdict::Joined { Vec::new() } else { causes },
+        next_step: next_step.into(),
+        addresses: if verdict == Verdict::Joined { vec!["http://192.168.4.27".into()] } else { Vec::new() },
+        driver: DriverId::Improv,
+        took: Duration::from_millis(12_500),
+    }
+}
+
+fn records() -> Vec<JobRecord> {
+    let record = |id, gateway: &str, outcome: &str, reason: &str, summary: &str, is_simulated| JobRecord {
+        id: RecordId(id),
+        started_at: format!("2026-03-02T09:1{id}:00Z"),
+        ended_at: (outcome != "running").then(|| format!("2026-03-02T09:1{id}:40Z")),
+        intent: JobIntent {
+            action: "commission".into(),
+            gateway: gateway.into(),
+            link: "serial:/dev/ttyUSB0".into(),
+            profile: Some("kis-me".into()),
+            driver: Some("improv".into()),
+            operator: "Mira".into(),
+            is_simulated,
+        },
+        outcome: outcome.into(),
+        reason: reason.into(),
+        summary: summary.into(),
+    };
+    vec![
+        record(
+            6,
+            "hall-gateway",
+            "joined",
+            "improv.provisioned",
+            "The gateway reports that it joined Site-Office",
+            false,
+        ),
+        record(5, "hall-gateway-2", "unknown", "records.cut_off", "Linesman ended in the middle of this job", false),
+        record(
+            4,
+            "demo-gateway",
+            "refused",
+            "improv.unable_to_connect",
+            "The gateway could not join Site-Office",
+            true,
+        ),
+        record(3, "/dev/ttyUSB1", "failed", "improv.no_answer", "The gateway did not answer within 12 seconds", false),
+    ]
+}
+
+fn silent() -> Problem {
+    Problem::new(
+        "improv.no_answer",
+        "The gateway on /dev/ttyUSB1 did not answer within 12 seconds",
+        "It speaks another protocol, or is still starting",
+        "Wait until its light is steady, then ask again; or pick another driver",
+    )
+    .with_detail("3 tries at 115200 baud, 0 octets received")
+}
+
+fn trouble() -> Problem {
+    Problem::new(
+        "discover.not_listed",
+        "The serial ports cannot be listed",
+        "The folder /sys/class/tty cannot be read",
+        "Add the path of the port below",
+    )
+}
