@@ -133,8 +133,11 @@ impl ImprovDevice {
             Request::Hostname(name) => self.rename(command::HOSTNAME, name, now),
             Request::DeviceName(name) => self.rename(command::DEVICE_NAME, name, now),
             Request::NetworkState => {
-                let flags = if self.state == ProvisioningState::Provisioned { "3" } else { "2" };
-                let strings = [vec![flags.as_bytes().to_vec()], self.addresses()].concat();
+                // Addresses follow only while the gateway is online.
+                let is_online = self.state == ProvisioningState::Provisioned;
+                let flags = if is_online { "3" } else { "2" };
+                let addresses = if is_online { self.addresses() } else { Vec::new() };
+                let strings = [vec![flags.as_bytes().to_vec()], addresses].concat();
                 self.say_result(command::NETWORK_STATE, &strings, now);
             }
             Request::Identify => self.say(Message::Error(DeviceError::UnknownCommand), now),

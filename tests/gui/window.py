@@ -82,6 +82,7 @@ class WindowTest:
         self.step("send a wrong passphrase and read the refusal", self.refuse)
         self.step("correct it and read that the gateway joined", self.join)
         self.step("take pictures in both themes", self.picture_both)
+        self.step("close the session", self.close_session)
         self.step("find it in the records", self.look_at_records)
         self.step("close the window", self.close)
         self.step("find the outcome on record, and no passphrase in any file", self.check_files)
@@ -145,17 +146,20 @@ class WindowTest:
         if brightness["light"] - brightness["dark"] < 60:
             raise Failed(f"the themes hardly differ in brightness: {brightness}")
 
-    def look_at_records(self):
-        self.go("records")
-        self.window.find(NAMES["record_joined"])
-
-    def close(self):
+    def close_session(self):
         self.go("commission")
         # A gateway may end the session by itself once it joined.
         seen, _ = self.window.find_any({"open": NAMES["finish"], "ended": NAMES["finished"]})
         if seen == "open":
             self.window.press(NAMES["finish"])
             self.window.find(NAMES["finished"])
+
+    def look_at_records(self):
+        self.go("records")
+        self.window.find(NAMES["record_joined"])
+        self.picture("records")
+
+    def close(self):
         self.window.close()
         end = time.monotonic() + self.options.patience
         while self.process.poll() is None:
@@ -180,7 +184,7 @@ class WindowTest:
                 with open(os.path.join(folder, name), "rb") as file:
                     content = file.read()
                 # What the simulated gateways keep on their cards is theirs: they must know the network.
-                if "sim" in os.path.relpath(folder, self.data_dir).split(os.sep):
+                if "cards" in os.path.relpath(folder, self.data_dir).split(os.sep):
                     continue
                 for secret in secrets:
                     if secret in content:

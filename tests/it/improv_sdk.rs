@@ -22,8 +22,12 @@ fn reference_client_commissions_the_simulated_gateway() {
     let networks = step(&steps, "scan")["networks"].as_array().unwrap();
     let network = networks.iter().find(|network| network["name"] == gateway.ssid.as_str()).unwrap();
     assert_eq!(network["secured"], true);
+    let before = &step(&steps, "network-state")["network"];
+    assert_eq!((&before["online"], &before["urls"]), (&false.into(), &serde_json::json!([])));
+    assert_eq!(step(&steps, "hostname")["hostname"], "gw-7");
     assert_eq!(step(&steps, "wrong-password")["error"], "UNABLE_TO_CONNECT");
     assert_eq!(step(&steps, "right-password")["state"], 4);
+    assert_eq!(step(&steps, "network-state-joined")["network"]["online"], true);
     assert_eq!(step(&steps, "state")["state"], 4);
     let summary = step(&steps, "summary");
     assert_eq!(summary["ok"], true, "{steps:#?}");

@@ -114,11 +114,13 @@ async function drive(sdk, file, ssid, wrong, right) {
     return { networks };
   });
   await step("network-state", async () => ({ network: await client.requestNetworkState(5_000) }), { optional: true });
-  await step("hostname", async () => ({ hostname: await client.getHostname(5_000) }), { optional: true });
+  // The name is set before it is asked for: the SDK takes the length 10 for the end of a line and drops the packet, and with
+  // a name of seven letters, such as "gateway", the answer has that length.
   const renamed = await step("set-hostname", async () => ({ hostname: await client.setHostname("gw-7", 5_000) }), {
     optional: true,
   });
   if (!renamed.error) {
+    await step("hostname", async () => ({ hostname: await client.getHostname(5_000) }));
     await step("bad-hostname", async () => ({ hostname: await client.setHostname("no spaces!", 5_000) }), {
       expectError: "BAD_HOSTNAME",
     });
@@ -139,6 +141,9 @@ async function drive(sdk, file, ssid, wrong, right) {
     await client.provision(ssid, right, 60_000);
     if (client.state !== 4) throw new Error(`state ${client.state}, expected 4`);
     return { state: client.state, url: client.nextUrl ?? null };
+  });
+  await step("network-state-joined", async () => ({ network: await client.requestNetworkState(5_000) }), {
+    optional: true,
   });
   await step("state", async () => {
     await client.requestCurrentState(5_000);
