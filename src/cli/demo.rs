@@ -119,7 +119,7 @@ fn print_found(sighting: &Sighting, out: &mut Output) {
     let answer = match &sighting.probe {
         Probe::Answered(identity) => {
             let name = identity.info.as_ref().map_or("no name", |info| info.name.as_str());
-            format!("{name}: {}", identity.state.label())
+            format!("{name}: {}", identity.state.title())
         }
         Probe::Failed(problem) => problem.what.clone(),
         Probe::NotAsked | Probe::Asking => "no answer in time".into(),

@@ -105,7 +105,7 @@ fn print_sighting(sighting: &Sighting, out: &mut Output) {
         Probe::Answered(identity) => (
             identity.info.as_ref().map(|info| info.name.clone()),
             Some(identity.driver),
-            identity.state.label().to_owned(),
+            identity.state.title().to_owned(),
         ),
         Probe::Failed(problem) => (None, None, format!("{} ({})", problem.what, problem.code)),
         Probe::NotAsked | Probe::Asking => (None, None, "not asked".to_owned()),

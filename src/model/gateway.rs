@@ -60,6 +60,17 @@ pub enum ProvisioningState {
 }
 
 impl ProvisioningState {
+    /// The state by itself, as in a list of facts.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Stopped => "Provisioning switched off",
+            Self::AuthorizationRequired => "Waits for its button",
+            Self::Ready => "Ready for a network",
+            Self::Provisioning => "Joining a network",
+            Self::Provisioned => "Has a network",
+        }
+    }
+
     /// The state as it is said of a gateway: "the gateway … is ready for a network".
     pub const fn label(self) -> &'static str {
         match self {

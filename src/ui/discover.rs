@@ -254,7 +254,7 @@ fn buttons_part(ui: &mut Ui, sighting: &Sighting, pass: &mut Pass<'_>) {
 
 fn answer_line(identity: &Identity) -> String {
     let info = identity.info.as_ref().map(|info| format!("{} {}, ", info.firmware, info.firmware_version));
-    format!("{}{}", info.unwrap_or_default(), identity.state.label())
+    format!("{}{}", info.unwrap_or_default(), identity.state.title())
 }
 
 fn detail(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
@@ -314,7 +314,7 @@ fn answer_facts(row: &Sighting) -> Vec<(&'static str, String)> {
     vec![
         ("Firmware", format!("{} {}", info.firmware, info.firmware_version).trim().to_owned()),
         ("Hardware", info.hardware),
-        ("State", identity.state.label().to_owned()),
+        ("State", identity.state.title().to_owned()),
         ("Answered in", identity.driver.to_string()),
     ]
 }

@@ -73,7 +73,7 @@ fn device(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
     let info = session.info.clone().unwrap_or_default();
     let pairs = [
         ("Name", session.name().to_owned()),
-        ("State", session.state.map_or("not known yet", |state| state.label()).to_owned()),
+        ("State", session.state.map_or("not known yet", |state| state.title()).to_owned()),
         ("Firmware", format!("{} {}", info.firmware, info.firmware_version).trim().to_owned()),
         ("Hardware", info.hardware),
         ("System", info.os.unwrap_or_default()),
