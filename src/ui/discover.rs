@@ -30,6 +30,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let height = ui.available_height();
     let rest = ScrollArea::vertical().id_salt("discover").auto_shrink(false);
     rest.show(ui, |ui| {
+        let height = if app.discover.path_error.is_some() { height - CONTROL_HEIGHT } else { height };
         let list_height = (height - DETAIL_HEIGHT - CONTROL_HEIGHT - 3.0 * GRID).max(2.5 * ROW_HEIGHT);
         list(ui, app, pass, list_height);
         detail(ui, app, pass);
@@ -328,10 +329,9 @@ fn add_path(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if add.pressed(ui) || (is_entered && is_typed) {
             pass.did(DiscoverAction::AddedPath);
         }
-        if let Some(error) = &app.discover.path_error {
-            ui.colored_label(palette(ui).danger, error);
-        } else {
-            small(ui, "For ports no scan lists");
-        }
+        small(ui, "For ports no scan lists");
     });
+    if let Some(error) = &app.discover.path_error {
+        ui.colored_label(palette(ui).danger, error);
+    }
 }

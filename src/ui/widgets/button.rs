@@ -88,6 +88,8 @@ impl<'a> Button<'a> {
         }
         let width = if self.text.is_empty() { CONTROL_HEIGHT } else { 0.0 };
         let mut button = egui::Button::new(atoms).min_size(Vec2::new(width, CONTROL_HEIGHT));
+        // A button moves to the next line as a whole; its words never break.
+        button = button.wrap_mode(egui::TextWrapMode::Extend);
         if let Some(fill) = fill {
             button = button.fill(fill).stroke(stroke);
         }
