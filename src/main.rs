@@ -1,3 +1,145 @@
-//! Arguments, logging, runtime and window; nothing else.
+//! Arguments, workers and window; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use linesman::backend::{self, Backend, Config, DemoPlan, Handle};
+use linesman::cli::args::{Cli, Command, ProfilesCommand};
+use linesman::cli::{self, Exit, Output};
+use linesman::io::files::{self, DataDir};
+use linesman::model::problem::Explain as _;
+use linesman::profile::schema::MAX_BYTES;
+
+fn main() -> ExitCode {
+    let arguments = Cli::parse();
+    run(&arguments).into()
+}
+
+fn run(arguments: &Cli) -> Exit {
+    let mut out = Output::standard(arguments.json);
+    match &arguments.command {
+        None => window(arguments, None),
+        Some(Command::Discover(args)) => with_workers(arguments, None, |handle| cli::discover(handle, args, &mut out)),
+        Some(Command::Commission(args)) => {
+            with_workers(arguments, None, |handle| cli::commission(handle, args, &mut out))
+        }
+        Some(Command::Profiles(command)) => profiles(arguments, command, &mut out),
+        Some(Command::Records(command)) => {
+            with_workers(arguments, None, |handle| cli::records(handle, command, &mut out))
+        }
+        Some(Command::Sim(args)) => sim(arguments, args, &mut out),
+        Some(Command::Demo(args)) => demo(arguments, args.headless, &mut out),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(*shell, &mut Cli::command(), "linesman", &mut std::io::stdout());
+            Exit::Good
+        }
+        Some(Command::Man { out: folder }) => manual(folder.as_deref(), &mut out),
+    }
+}
+
+/// Starts the workers, runs a front end on them, and ends them.
+fn with_workers(arguments: &Cli, demo: Option<DemoPlan>, front_end: impl FnOnce(&mut Handle) -> Exit) -> Exit {
+    match start(arguments, demo) {
+        Ok((mut handle, backend)) => {
+            let exit = front_end(&mut handle);
+            drop(handle);
+            backend.finish();
+            exit
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn start(arguments: &Cli, demo: Option<DemoPlan>) -> Result<(Handle, Backend), Exit> {
+    let config = Config { data_dir: arguments.data_dir.clone(), is_verbose: arguments.verbose, demo };
+    backend::start(config).map_err(|problem| cli::fail(arguments.json, &problem, Exit::CouldNotRun))
+}
+
+fn window(arguments: &Cli, demo: Option<DemoPlan>) -> Exit {
+    let is_demo = demo.is_some();
+    match start(arguments, demo) {
+        Ok((handle, backend)) => {
+            let shown = linesman::ui::run(handle, if is_demo { "Linesman — simulated site" } else { "Linesman" });
+            backend.finish();
+            match shown {
+                Ok(()) => Exit::Good,
+                Err(problem) => cli::fail(arguments.json, &problem, Exit::CouldNotRun),
+            }
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn demo(arguments: &Cli, is_headless: bool, out: &mut Output) -> Exit {
+    let plan = Some(DemoPlan::default());
+    if is_headless || !has_display() {
+        if !is_headless {
+            out.text("There is no display, so the tour of the simulated site runs here in the terminal.\n");
+        }
+        return with_workers(arguments, plan, |handle| cli::tour(handle, out));
+    }
+    window(arguments, plan)
+}
+
+/// Whether a window can be shown at all. Elsewhere than on Unix without macOS there always is a display.
+fn has_display() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    !cfg!(all(unix, not(target_os = "macos"))) || is_set("DISPLAY") || is_set("WAYLAND_DISPLAY")
+}
+
+fn profiles(arguments: &Cli, command: &ProfilesCommand, out: &mut Output) -> Exit {
+    if let ProfilesCommand::Validate { file } = command {
+        return match files::read_text(file, MAX_BYTES as u64) {
+            Ok(text) => {
+                let (report, is_good) = cli::profiles::validate(&file.display().to_string(), &text, arguments.json);
+                out.line(report);
+                if is_good { Exit::Good } else { Exit::Findings }
+            }
+            Err(error) => cli::fail(arguments.json, &error.explain(), Exit::Usage),
+        };
+    }
+    let catalog = match DataDir::open(arguments.data_dir.as_deref()) {
+        Ok(data) => catalog(&data, out),
+        Err(error) => return cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun),
+    };
+    cli::profiles::list_or_show(&catalog, command, out)
+}
+
+/// The built-in profiles and those of the user; files that cannot be used are named.
+fn catalog(data: &DataDir, out: &mut Output) -> linesman::profile::Catalog {
+    let (texts, problems) = data.load_profiles();
+    let texts: Vec<(String, String)> =
+        texts.into_iter().map(|profile| (profile.path.display().to_string(), profile.text)).collect();
+    let (catalog, more) = linesman::profile::Catalog::built_in().with_user_files(&texts);
+    problems.iter().chain(&more).for_each(|problem| out.problem(problem));
+    catalog
+}
+
+fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {
+    let data = match DataDir::open(arguments.data_dir.as_deref()) {
+        Ok(data) => data,
+        Err(error) => return cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun),
+    };
+    let plan = cli::sim_plan(args, data.root());
+    match backend::run_simulator(&plan, |ready| cli::announce(ready, out)) {
+        Ok(()) => Exit::Good,
+        Err(problem) => {
+            let exit = if problem.code.starts_with("profile.") { Exit::Usage } else { Exit::CouldNotRun };
+            cli::fail(arguments.json, &problem, exit)
+        }
+    }
+}
+
+fn manual(folder: Option<&std::path::Path>, out: &mut Output) -> Exit {
+    let written = match folder {
+        Some(folder) => clap_mangen::generate_to(Cli::command(), folder),
+        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()),
+    };
+    match written {
+        Ok(()) => Exit::Good,
+        Err(error) => {
+            out.text(format!("The manual page could not be written: {error}"));
+            Exit::CouldNotRun
+        }
+    }
+}

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::credentials::{WifiCredentials, WifiDraft};
+use crate::model::credentials::WifiCredentials;
+use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::outcome::Outcome;
@@ -19,6 +20,8 @@ use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::Network;
 use crate::profile::Catalog;
+
+pub use crate::model::qr::QrContent;
 
 /// What a front end wants done.
 pub enum Command {
@@ -80,28 +83,6 @@ pub enum QrSource {
     File(PathBuf),
     /// The picture on the clipboard.
     Clipboard,
-}
-
-/// What a QR code held.
-pub enum QrContent {
-    /// A network, from a `WIFI:` code.
-    Wifi {
-        /// What goes into the form.
-        draft: WifiDraft,
-        /// Things to know, such as a missing terminator.
-        notes: Vec<String>,
-    },
-    /// An Espressif provisioning code: which device, over which transport. It holds no network.
-    EspProvisioning {
-        /// Name of the device, made safe to show.
-        name: String,
-        /// Transport named in the code: `ble`, `softap`.
-        transport: String,
-        /// Proof of possession, if the code has one.
-        proof_of_possession: Option<Secret<String>>,
-        /// Things to know.
-        notes: Vec<String>,
-    },
 }
 
 /// The steps of a session, as shown in the stepper and written into records.
@@ -221,6 +202,8 @@ pub enum Event {
     RecordShown(Result<Box<JobHistory>, Problem>),
     /// The diagnostics bundle, redacted, as text for the clipboard.
     DiagnosticsReady { job: JobId, text: String },
+    /// The user pressed Ctrl+C in the terminal: all jobs are being stopped, and the front end is asked to end.
+    Interrupted,
     /// Something failed that belongs to no job: settings not stored, records not writable, a channel full.
     Trouble(Problem),
 }
@@ -229,8 +212,8 @@ pub enum Event {
 pub struct Startup {
     /// The profiles, built in and from the user's folder.
     pub catalog: Arc<Catalog>,
-    /// Profile files of the user that could not be used.
-    pub profile_problems: Vec<Problem>,
+    /// What went wrong at the start without stopping it: profile files of the user, the settings, the log.
+    pub start_problems: Vec<Problem>,
     /// The settings as stored, or the defaults.
     pub settings: Settings,
     /// Where records, settings and logs are kept.
@@ -248,4 +231,63 @@ pub struct DemoSite {
     pub ssid: String,
     /// Its passphrase: made up for the simulation and no secret.
     pub passphrase: String,
+}
+
+/// Where a simulator on the command line is and how to talk to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimReady {
+    /// Path of its port.
+    pub port: String,
+    /// The port as a link.
+    pub link: String,
+    /// Number of its process.
+    pub pid: u32,
+    /// Folder of its card.
+    pub state_dir: PathBuf,
+    /// Name of its access point.
+    pub ssid: String,
+    /// The access point's passphrase: made up and no secret.
+    pub password: String,
+}
+
+/// Name of the simulated access point.
+pub const SIMULATED_SSID: &str = "Site-Office";
+/// Its passphrase: made up for the simulation and no secret.
+pub const SIMULATED_PASSPHRASE: &str = "correct horse battery";
+
+/// One simulator on the command line.
+#[derive(Clone, Debug)]
+pub struct SimPlan {
+    /// The profile it plays.
+    pub profile: ProfileId,
+    /// The driver it speaks.
+    pub driver: DriverId,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// Its name's last part.
+    pub serial_number: String,
+    /// The folder of its card.
+    pub state_dir: PathBuf,
+    /// How long a good join takes.
+    pub join_after: Duration,
+    /// Name of its access point.
+    pub ssid: String,
+    /// The access point's passphrase.
+    pub passphrase: String,
+}
+
+impl SimPlan {
+    /// A simulator with the usual access point.
+    pub fn new(profile: ProfileId, driver: DriverId, state_dir: PathBuf) -> Self {
+        Self {
+            profile,
+            driver,
+            faults: Vec::new(),
+            serial_number: "SIM0001".into(),
+            state_dir,
+            join_after: Duration::from_millis(1200),
+            ssid: SIMULATED_SSID.into(),
+            passphrase: SIMULATED_PASSPHRASE.into(),
+        }
+    }
 }

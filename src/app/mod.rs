@@ -250,6 +250,7 @@ impl App {
                     self.toasts.tell("Diagnostics copied", now);
                 }
             }
+            Event::Interrupted => self.closing = Closing::Yes,
             Event::Trouble(problem) => self.toasts.report(problem),
         }
         Vec::new()
@@ -284,7 +285,7 @@ impl App {
         self.cut_off_jobs = startup.cut_off_jobs;
         self.settings.values = startup.settings;
         self.settings.data_dir = startup.data_dir;
-        self.settings.profile_problems = startup.profile_problems;
+        self.settings.start_problems = startup.start_problems;
         self.is_started = true;
     }
 

@@ -30,7 +30,7 @@ pub struct SettingsView {
     /// Where records, settings and logs are kept.
     pub data_dir: PathBuf,
     /// Profile files of the user that could not be used.
-    pub profile_problems: Vec<Problem>,
+    pub start_problems: Vec<Problem>,
     diagnostics: Option<JobId>,
     changed_at: Option<Instant>,
 }

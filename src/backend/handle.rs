@@ -1,6 +1,7 @@
 //! The two bounded channels between a front end and the workers, and the wake-up after an event.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
@@ -49,6 +50,21 @@ impl Handle {
     /// Waits for the next event; `None` when the workers have ended. For the command line, never for the window.
     pub fn recv_blocking(&mut self) -> Option<Event> {
         self.events.blocking_recv()
+    }
+
+    /// Waits for the next event until a time; `None` when there was none. For the command line, never for the window.
+    pub fn recv_until(&mut self, until: Instant) -> Option<Event> {
+        let thread = std::thread::current();
+        self.set_wake(move || thread.unpark());
+        loop {
+            match self.events.try_recv() {
+                Ok(event) => return Some(event),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) => {}
+            }
+            let rest = until.checked_duration_since(Instant::now()).filter(|rest| !rest.is_zero())?;
+            std::thread::park_timeout(rest);
+        }
     }
 
     /// Sets what is called after each event. Only the first call counts.

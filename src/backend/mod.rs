@@ -1,5 +1,11 @@
 //! Runs the commands of a front end on a runtime of its own and reports events. Never touches a window.
 
 mod handle;
+mod job;
+mod run;
+mod site;
+mod start;
 
 pub use handle::{Handle, Reporter, channels};
+pub use site::{DemoPlan, run_simulator};
+pub use start::{Backend, Config, start};

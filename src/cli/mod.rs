@@ -1,3 +1,31 @@
-//! The command line: one file per subcommand, text for people and JSON lines for programs.
+//! The command line: reads arguments, sends the same commands as the window, prints events as text or JSON lines.
+//!
+//! Exit codes: 0 done and good, 1 done with findings or refused, 2 wrong usage or input, 3 could not run, 4 unknown.
 
+pub mod args;
+mod commission;
+mod demo;
+mod discover;
+mod output;
 pub mod profiles;
+mod records;
+mod secret_input;
+mod session;
+mod sim;
+
+pub use commission::commission;
+pub use demo::tour;
+pub use discover::discover;
+pub use output::{Exit, Output, fail};
+pub use records::records;
+pub use sim::{announce, plan as sim_plan};
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::ids::JobId;
+
+/// The next free job number of this process.
+fn next_job() -> JobId {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    JobId(NEXT.fetch_add(1, Ordering::Relaxed))
+}

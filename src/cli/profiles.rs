@@ -5,7 +5,25 @@
 mod json;
 mod text;
 
+use super::args::ProfilesCommand;
+use super::commission::find_profile;
+use super::output::{Exit, Output};
 use crate::profile::{Catalog, Profile, parse_profile};
+
+/// Runs `list` or `show` on a catalog; `validate` needs a file and stands on its own.
+pub fn list_or_show(catalog: &Catalog, command: &ProfilesCommand, out: &mut Output) -> Exit {
+    match command {
+        ProfilesCommand::List | ProfilesCommand::Validate { .. } => out.line(list(catalog, out.is_json())),
+        ProfilesCommand::Show { id } => match find_profile(catalog, id) {
+            Ok(id) => out.line(catalog.get(&id).map(|profile| show(profile, out.is_json())).unwrap_or_default()),
+            Err(problem) => {
+                out.problem(&problem);
+                return Exit::Usage;
+            }
+        },
+    }
+    Exit::Good
+}
 
 /// All profiles, a line each.
 pub fn list(catalog: &Catalog, json: bool) -> String {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::conclude::{Facts, PushEnd, conclude};
+use super::conclude::{Facts, PushEnd, conclude, evidence_of};
 use super::error::SessionError;
 use super::improv::{Improv, Unasked, is_missing_command};
 use super::port::{LinkError, Links, Records};
@@ -62,7 +62,7 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<Request>, mut stop: 
         biased;
         () = stopped(&mut stop) => JobEnd::Cancelled,
         end = session.drive(&mut requests) => match end {
-            Ok(()) => JobEnd::Done { note: "The connection was closed".into() },
+            Ok(()) => JobEnd::Done { note: session.farewell().into() },
             Err(error) => JobEnd::Failed(error.explain()),
         },
     };
@@ -108,9 +108,12 @@ impl Session {
                 tokio::select! {
                     request = requests.recv() => break request,
                     unasked = device.listen() => match unasked {
-                        Ok(unasked) => self.handle_unasked(unasked).await?,
-                        // Gateways restart or drop the link once they have joined: that is no failure.
-                        Err(_) if self.has_joined() => return Ok(()),
+                        Ok(unasked) => {
+                            self.handle_unasked(unasked).await?;
+                            if self.has_joined() {
+                                return Ok(());
+                            }
+                        }
                         Err(error) => return Err(error.into()),
                     },
                 }
@@ -118,6 +121,10 @@ impl Session {
             match request {
                 None | Some(Request::Close) => return Ok(()),
                 Some(request) => self.handle(&mut device, request).await?,
+            }
+            if self.has_joined() {
+                // The job is done: the port is free again and its outcome on record, whatever happens to the laptop now.
+                return Ok(());
             }
         }
     }
@@ -142,6 +149,10 @@ impl Session {
             Err(error) => self.fail(step, error).await.or(Ok(())),
             Ok(()) => Ok(()),
         }
+    }
+
+    fn farewell(&self) -> &'static str {
+        if self.has_joined() { "The gateway joined and the connection was closed" } else { "The connection was closed" }
     }
 
     fn has_joined(&self) -> bool {
@@ -278,6 +289,8 @@ impl Session {
         report.started(Step::Follow, "the gateway's verdict", device.timeouts().join).await;
         let end = device.follow().await;
         self.note_states(device.states());
+        let word = self.note_end(&end);
+        report.done(Step::Follow, word).await;
         let end = self.read_back(device, end).await;
         self.finish_push(end).await
     }
@@ -291,6 +304,16 @@ impl Session {
                 push.evidence.push(Evidence { kind: EvidenceKind::Acknowledged, text, at: *at });
             }
         }
+    }
+
+    /// Puts the end of the push among the evidence and returns it in words.
+    fn note_end(&mut self, end: &PushEnd) -> String {
+        let evidence = evidence_of(end, self.setup.report.elapsed());
+        let word = evidence.text.clone();
+        if let Some(push) = &mut self.open_push {
+            push.evidence.push(evidence);
+        }
+        word
     }
 
     /// Asks once more: it strengthens "joined", and may settle what gave no verdict.
@@ -356,7 +379,6 @@ impl Session {
         self.last = Some(outcome.clone());
         let recorded = self.end(Step::Push, outcome.verdict.as_str(), json!(outcome)).await;
         // What was seen is shown even if it could not be written down.
-        self.setup.report.done(Step::Follow, outcome.summary.clone()).await;
         self.setup.report.send(Progress::Pushed(Box::new(outcome))).await;
         recorded?;
         if is_open {
@@ -371,11 +393,13 @@ impl Session {
         if self.open_push.is_none() {
             return Ok(());
         }
-        match state {
-            ProvisioningState::Provisioned => self.finish_push(PushEnd::JoinedLate).await,
-            ProvisioningState::Ready => self.finish_push(PushEnd::FellBack).await,
-            _ => Ok(()),
-        }
+        let end = match state {
+            ProvisioningState::Provisioned => PushEnd::JoinedLate,
+            ProvisioningState::Ready => PushEnd::FellBack,
+            _ => return Ok(()),
+        };
+        self.note_end(&end);
+        self.finish_push(end).await
     }
 
     async fn begin(&self, step: Step, detail: Value) -> Result<(), SessionError> {

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::port::LinkError;
 use crate::model::credentials::{WifiCredentials, WifiKey};
-use crate::model::gateway::ProvisioningState;
 use crate::model::ids::DriverId;
 use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::problem::Explain as _;
@@ -66,7 +65,7 @@ pub struct Facts<'a> {
     pub end: PushEnd,
     /// From the request to the verdict.
     pub took: Duration,
-    /// Evidence gathered on the way, in order.
+    /// Evidence gathered on the way, in order, that of the end included.
     pub evidence: Vec<Evidence>,
     /// When this is concluded, from the start of the session.
     pub at: Duration,
@@ -78,7 +77,6 @@ pub fn conclude(facts: Facts<'_>) -> Outcome {
     let causes = causes(&facts);
     let next_step = next_step(&facts, &causes);
     let Facts { end, driver, took, mut evidence, at, .. } = facts;
-    evidence.push(verdict_evidence(&end, at));
     evidence.push(Evidence {
         kind: EvidenceKind::NotChecked,
         text: "Whether the gateway reaches its vendor's cloud from this network".into(),
@@ -140,7 +138,8 @@ fn refusal_summary(error: DeviceError, ssid: &str) -> String {
     }
 }
 
-fn verdict_evidence(end: &PushEnd, at: Duration) -> Evidence {
+/// What the end of a push is evidence of.
+pub fn evidence_of(end: &PushEnd, at: Duration) -> Evidence {
     let (kind, text) = match end {
         PushEnd::Joined { addresses, .. } => (
             EvidenceKind::Acknowledged,
@@ -192,19 +191,9 @@ const fn error_name(error: DeviceError) -> &'static str {
 
 fn last_word(state: Option<State>) -> String {
     match state {
-        Some(State::Known(state)) => format!("its last word was that it {}", state_verb(state)),
+        Some(State::Known(state)) => format!("its last word was that it {}", state.label()),
         Some(State::Unknown(number)) => format!("its last word was the unknown state {number}"),
         None => "it did not react to the credentials".into(),
-    }
-}
-
-const fn state_verb(state: ProvisioningState) -> &'static str {
-    match state {
-        ProvisioningState::Stopped => "had switched provisioning off",
-        ProvisioningState::AuthorizationRequired => "waits for its button",
-        ProvisioningState::Ready => "is ready for a network",
-        ProvisioningState::Provisioning => "is joining",
-        ProvisioningState::Provisioned => "has a network",
     }
 }
 
@@ -305,9 +294,10 @@ fn heard_causes(facts: &Facts<'_>, network: &Network) -> Vec<Cause> {
     let grade = network.rssi_dbm.map(Signal::from_dbm);
     let mut causes = match grade {
         Some(Signal::TooWeak) => vec![signal, passphrase],
-        _ if facts.took >= SLOW_REFUSAL => vec![address, passphrase, signal],
-        Some(Signal::Weak) => vec![passphrase, signal],
+        _ if facts.took >= SLOW_REFUSAL => vec![address, passphrase],
         _ if network.security == Security::Open && matches!(facts.credentials.key, WifiKey::Open) => vec![address],
+        // A good signal is no cause.
+        Some(Signal::Good) => vec![passphrase],
         _ => vec![passphrase, signal],
     };
     if network.security != Security::Open {

@@ -1,3 +1,8 @@
-//! The real ports: everything that touches the operating system.
+//! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod diagnostics;
+pub mod files;
+pub mod logs;
+pub mod qr_image;
+pub mod records;
 pub mod serial;

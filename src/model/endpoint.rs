@@ -2,8 +2,8 @@
 //!
 //! A wildcard can be sampled, never proved; a host a vendor does not name has to be asked for. Nothing here probes.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
 use serde::{Serialize, Serializer};

@@ -60,14 +60,14 @@ pub enum ProvisioningState {
 }
 
 impl ProvisioningState {
-    /// The state in plain words.
+    /// The state as it is said of a gateway: "the gateway … is ready for a network".
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Stopped => "provisioning is switched off",
+            Self::Stopped => "has provisioning switched off",
             Self::AuthorizationRequired => "waits for its button",
-            Self::Ready => "ready for a network",
+            Self::Ready => "is ready for a network",
             Self::Provisioning => "is joining a network",
-            Self::Provisioned => "already has a network",
+            Self::Provisioned => "has a network",
         }
     }
 }

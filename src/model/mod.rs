@@ -5,11 +5,13 @@
 pub mod basis;
 pub mod credentials;
 pub mod endpoint;
+pub mod fault;
 pub mod gateway;
 pub mod ids;
 pub mod outcome;
 pub mod problem;
 pub mod psk;
+pub mod qr;
 pub mod record;
 pub mod redact;
 pub mod roots;

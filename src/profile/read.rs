@@ -20,6 +20,9 @@ use crate::model::word::Word;
 /// The most mistakes noted for one file.
 const MAX_FINDINGS: usize = 100;
 
+/// The longest list, of values or of tables: keeps a hostile file from taking time that grows with its square.
+const MAX_ITEMS: usize = 500;
+
 /// The longest text a key may hold, in characters.
 const MAX_TEXT_CHARS: usize = 2000;
 
@@ -287,6 +290,8 @@ impl<'a> Value<'a> {
 
     /// Notes that the value is none of the allowed ones.
     pub(super) fn refuse_word<'w>(&self, written: &str, allowed: impl Iterator<Item = &'w str> + Clone) {
+        // Looking for the nearest word is dear: not for mistakes that are only counted.
+        let allowed = allowed.take(if self.findings.is_full() { 0 } else { usize::MAX });
         self.fault(Fault::UnknownWord {
             key: self.key.into(),
             value: written.to_owned(),
@@ -384,6 +389,10 @@ impl<'a> Value<'a> {
 
     fn items(&self) -> Option<Vec<Value<'a>>> {
         let Some(array) = self.tree.get_ref().as_array() else { return self.wrong_type("a list in brackets") };
+        if array.len() > MAX_ITEMS {
+            self.refuse(format!("it has {} items; at most {MAX_ITEMS} are read", array.len()));
+            return None;
+        }
         Some(array.iter().map(|tree| Value { key: self.key, tree, findings: self.findings }).collect())
     }
 

@@ -1,3 +1,4 @@
 //! Wire protocols without I/O and without a clock: bytes and times come in as arguments, bytes and events go out.
 
 pub mod improv;
+pub mod wifi_qr;

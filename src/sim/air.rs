@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::fault::Fault;
+use crate::model::fault::Fault;
 use crate::model::wifi::{Band, Security};
 
 /// A simulated access point.

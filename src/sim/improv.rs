@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::air::{Air, JoinResult};
 use super::card::Card;
-use super::fault::Fault;
+use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, ProvisioningState};
 use crate::model::wifi::Security;
 use crate::proto::improv::serial::{Decoder, encode_message, parse_request};
@@ -63,7 +63,7 @@ impl ImprovDevice {
         }
         let state = if card.has_network() { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
         Self {
-            hostname: info.hostname.clone().unwrap_or_else(|| "gateway".into()),
+            hostname: info.hostname.clone().unwrap_or_else(|| "sim-gateway".into()),
             info,
             air,
             card,
@@ -133,8 +133,11 @@ impl ImprovDevice {
             Request::Hostname(name) => self.rename(command::HOSTNAME, name, now),
             Request::DeviceName(name) => self.rename(command::DEVICE_NAME, name, now),
             Request::NetworkState => {
-                let flags = if self.state == ProvisioningState::Provisioned { "3" } else { "2" };
-                let strings = [vec![flags.as_bytes().to_vec()], self.addresses()].concat();
+                // Addresses follow only while the gateway is online.
+                let is_online = self.state == ProvisioningState::Provisioned;
+                let flags = if is_online { "3" } else { "2" };
+                let addresses = if is_online { self.addresses() } else { Vec::new() };
+                let strings = [vec![flags.as_bytes().to_vec()], addresses].concat();
                 self.say_result(command::NETWORK_STATE, &strings, now);
             }
             Request::Identify => self.say(Message::Error(DeviceError::UnknownCommand), now),

@@ -5,16 +5,15 @@
 
 mod air;
 mod card;
-mod fault;
 mod improv;
 mod link;
 #[cfg(unix)]
 mod pty;
 mod site;
 
+pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
-pub use fault::{Fault, UnknownFault};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
 pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_gateway};

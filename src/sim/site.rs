@@ -9,7 +9,6 @@ use tokio::task::JoinHandle;
 
 use super::air::Air;
 use super::card::Card;
-use super::fault::Fault;
 use super::improv::ImprovDevice;
 use super::link::SimulatedLinks;
 #[cfg(unix)]
@@ -17,6 +16,7 @@ use super::link::serve;
 #[cfg(unix)]
 use super::pty::PseudoTerminal;
 use crate::flow::port::{Boxed, Link, LinkError, Links};
+use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, PortFacts};
 use crate::model::ids::LinkAddress;
 use crate::model::problem::{Explain, Problem};

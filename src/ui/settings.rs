@@ -78,10 +78,10 @@ fn profiles(ui: &mut Ui, app: &App) {
     spaced(ui);
     let count = app.catalog().iter().count();
     ui.label(format!("{count} {} loaded", if count == 1 { "profile" } else { "profiles" }));
-    if app.settings.profile_problems.is_empty() {
+    if app.settings.start_problems.is_empty() {
         muted(ui, "No profile file of yours has a problem");
     }
-    for problem in &app.settings.profile_problems {
+    for problem in &app.settings.start_problems {
         problem_card(ui, problem);
     }
 }

@@ -132,6 +132,9 @@ impl eframe::App for Window {
         self.take_events(ctx);
         self.take_path();
         self.watch_close(ctx);
+        if self.app.is_closing() {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
         if self.app.is_ticking() {
             ctx.request_repaint_after(TICK);
         }

@@ -171,7 +171,8 @@ async fn play(scenario: &Scenario) -> (Driven, JobEnd) {
         let _ = tokio::time::timeout(Duration::from_mins(1), late).await;
     }
     if is_open {
-        driven.ask(Request::Close).await;
+        // A late word may have ended the session already.
+        let _ = driven.requests.send(Request::Close).await;
     }
     driven.until(|_| false).await;
     let end = (&mut driven.end).await.expect("sessions do not panic");

@@ -1,6 +1,18 @@
 //! All integration tests in one binary.
 
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and says on standard error what it left out"
+)]
+
 mod commission;
+mod improv_sdk;
+mod layers;
+mod peers;
 mod profiles;
 mod screens;
 mod support;
+mod window;

@@ -199,7 +199,9 @@ fn hostile_files_end_in_a_short_clear_error() {
     check(&format!("{}z = 1", "a.".repeat(500_000)), "recursion");
     check(&format!("[{}z]", "a.".repeat(500_000)), "recursion");
     check(&(0..60_000).map(|n| format!("k{n} = 1")).collect::<Vec<_>>().join("\n"), "more mistakes");
-    check("[[endpoint]]\n".repeat(70_000).as_str(), "more mistakes");
+    check(&"[[endpoint]]\n".repeat(70_000), "at most 500");
+    check(&"[[endpoint]]\n".repeat(400), "more mistakes");
+    check(&format!("[wifi]\nbands = [{}]", "\"2.4\",".repeat(100_000)), "at most 500");
     check("schema = 1\0", "TOML");
     check("\u{FEFF}\u{FEFF}id = 1", "TOML");
 }

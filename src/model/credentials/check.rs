@@ -24,17 +24,20 @@ const LINK_MAX_OCTETS: usize = 255;
 /// The credentials are there exactly when `errors` is empty. Deriving a key takes milliseconds; it happens last and only
 /// for a draft without errors, still not on every frame.
 pub fn check(draft: &WifiDraft, rules: &WifiRules, seen: Option<&[Network]>) -> (Option<WifiCredentials>, Findings) {
-    let ssid = match parse_ssid(&draft.ssid) {
-        Ok(ssid) => ssid,
-        Err(error) => return (None, bad_ssid(error)),
-    };
-    let mut run = Check { draft, rules, scan: Scan::of(&ssid, seen), ssid: &ssid, findings: Findings::default() };
-    run.check_ssid();
+    let ssid = parse_ssid(&draft.ssid);
+    let scan = ssid.as_ref().map_or_else(|_| Scan::default(), |ssid| Scan::of(ssid, seen));
+    let mut run = Check { draft, rules, scan, findings: Findings::default() };
+    match &ssid {
+        Ok(ssid) => run.check_ssid(ssid),
+        Err(error) => run.error(bad_ssid(*error)),
+    }
     let key = run.check_key();
-    run.check_scan(seen);
+    if let (Ok(ssid), Some(seen)) = (&ssid, seen) {
+        run.check_scan(ssid, seen);
+    }
     let Check { findings, .. } = run;
-    let key = key.filter(|_| findings.errors.is_empty());
-    (key.map(|key| finish(key, ssid, draft)), findings)
+    let parts = key.zip(ssid.ok()).filter(|_| findings.errors.is_empty());
+    (parts.map(|(key, ssid)| finish(key, ssid, draft)), findings)
 }
 
 /// Puts the credentials together; derives the key if that was asked for.
@@ -48,15 +51,15 @@ fn finish(key: WifiKey, ssid: Ssid, draft: &WifiDraft) -> WifiCredentials {
     WifiCredentials { ssid, key, is_hidden: draft.is_hidden }
 }
 
-fn bad_ssid(error: BadSsid) -> Findings {
-    let problem = match error {
+fn bad_ssid(error: BadSsid) -> Problem {
+    match error {
         BadSsid::Empty => findings::ssid_empty(),
         BadSsid::TooLong { octets } => findings::ssid_too_long(octets),
-    };
-    Findings { errors: vec![problem], warnings: Vec::new() }
+    }
 }
 
 /// What the gateway's scan says about the network.
+#[derive(Default)]
 struct Scan<'a> {
     /// The entries of that name.
     matches: Vec<&'a Network>,
@@ -75,13 +78,17 @@ impl<'a> Scan<'a> {
     fn is_all(&self, is_wanted: impl Fn(Security) -> bool) -> bool {
         !self.matches.is_empty() && self.matches.iter().all(|network| is_wanted(network.security))
     }
+
+    /// Whether that is the only protection the name is seen with; an open twin beside it does not count.
+    fn is_only(&self, wanted: Security) -> bool {
+        self.has(|kind| kind == wanted) && self.is_all(|kind| kind == wanted || kind == Security::Open)
+    }
 }
 
 /// One run of the check.
 struct Check<'a> {
     draft: &'a WifiDraft,
     rules: &'a WifiRules,
-    ssid: &'a Ssid,
     scan: Scan<'a>,
     findings: Findings,
 }
@@ -95,8 +102,8 @@ impl Check<'_> {
         self.findings.warnings.push(problem);
     }
 
-    fn check_ssid(&mut self) {
-        if self.ssid.has_outer_blank() {
+    fn check_ssid(&mut self, ssid: &Ssid) {
+        if ssid.has_outer_blank() {
             self.warn(findings::ssid_outer_blank());
         }
         if self.draft.ssid.strip_prefix("hex:").is_some_and(|digits| from_hex(digits).is_none()) {
@@ -147,8 +154,9 @@ impl Check<'_> {
     fn is_wep(&self, text: &str) -> bool {
         let lists_wep = self.rules.security.contains(&Security::Wep);
         let lists_wpa = self.rules.security.iter().any(|kind| generations(*kind) != 0);
-        let is_short_form = text.len() < WPA_MIN && is_wep_form(text) && self.scan.matches.is_empty();
-        lists_wep && (self.scan.is_all(|kind| kind == Security::Wep) || !lists_wpa || is_short_form)
+        let is_wpa_seen = self.scan.has(|kind| generations(kind) != 0);
+        let is_short_form = text.len() < WPA_MIN && is_wep_form(text) && !is_wpa_seen;
+        lists_wep && (self.scan.is_only(Security::Wep) || !lists_wpa || is_short_form)
     }
 
     fn wep_key(&mut self, text: &str) -> Option<WifiKey> {
@@ -230,7 +238,7 @@ impl Check<'_> {
     }
 
     fn check_length_on_link(&mut self, key_octets: usize) {
-        let octets = self.ssid.octets().len() + key_octets + 2;
+        let octets = self.draft.ssid.len().min(Ssid::MAX_OCTETS) + key_octets + 2;
         if octets > LINK_MAX_OCTETS {
             self.error(findings::too_long_for_link(octets, LINK_MAX_OCTETS));
         }
@@ -241,58 +249,57 @@ impl Check<'_> {
         let protected = |kind: &&Security| **kind != Security::Open;
         let mut listed = self.rules.security.iter().filter(protected).peekable();
         let is_only_listed = listed.peek().is_some() && listed.all(|kind| *kind == Security::Wpa3);
-        is_only_listed || self.scan.is_all(|kind| kind == Security::Wpa3)
+        is_only_listed || self.scan.is_only(Security::Wpa3)
     }
 
-    fn check_scan(&mut self, seen: Option<&[Network]>) {
-        let Some(seen) = seen else { return };
+    fn check_scan(&mut self, ssid: &Ssid, seen: &[Network]) {
         if self.scan.matches.is_empty() {
-            self.check_absent(seen);
+            self.check_absent(ssid, seen);
         } else {
-            self.check_security();
-            self.check_signal();
+            self.check_security(ssid);
+            self.check_signal(ssid);
         }
     }
 
-    fn check_absent(&mut self, seen: &[Network]) {
+    fn check_absent(&mut self, ssid: &Ssid, seen: &[Network]) {
         if self.draft.is_hidden {
             return;
         }
         let warning = if seen.is_empty() {
-            findings::scan_empty(self.ssid, self.rules)
+            findings::scan_empty(ssid, self.rules)
         } else {
-            findings::not_in_scan(self.ssid, self.rules, look_alike(self.ssid, seen))
+            findings::not_in_scan(ssid, self.rules, look_alike(ssid, seen))
         };
         self.warn(warning);
     }
 
-    fn check_security(&mut self) {
+    fn check_security(&mut self, ssid: &Ssid) {
         let is_open_seen = self.scan.has(|kind| kind == Security::Open);
         if self.scan.is_all(|kind| kind == Security::Enterprise) {
-            self.error(findings::enterprise(self.ssid));
+            self.error(findings::enterprise(ssid));
         } else if self.draft.is_open && self.scan.is_all(is_protected) {
-            self.error(findings::scan_says_protected(self.ssid));
+            self.error(findings::scan_says_protected(ssid));
         } else if !self.draft.is_open && self.scan.is_all(|kind| kind == Security::Open) {
-            self.error(findings::scan_says_open(self.ssid));
+            self.error(findings::scan_says_open(ssid));
         } else if !self.draft.is_open {
-            self.check_supported();
+            self.check_supported(ssid);
         }
         if is_open_seen && self.scan.has(is_protected) {
-            self.warn(findings::open_twin(self.ssid));
+            self.warn(findings::open_twin(ssid));
         }
     }
 
-    fn check_supported(&mut self) {
+    fn check_supported(&mut self, ssid: &Ssid) {
         let joins = |kind: Security| is_supported(kind, &self.rules.security);
         if self.scan.has(|kind| kind != Security::Open && joins(kind)) {
             return;
         }
         let found: Vec<_> = self.scan.matches.iter().map(|network| network.security).collect();
-        self.error(findings::security_not_supported(self.ssid, &found, self.rules));
+        self.error(findings::security_not_supported(ssid, &found, self.rules));
     }
 
     /// Warns of a weak signal: of the strongest entry that the key can be for.
-    fn check_signal(&mut self) {
+    fn check_signal(&mut self, ssid: &Ssid) {
         let is_meant = |network: &&&Network| (network.security == Security::Open) == self.draft.is_open;
         let Some(rssi_dbm) = self.scan.matches.iter().filter(is_meant).filter_map(|network| network.rssi_dbm).max()
         else {
@@ -300,9 +307,9 @@ impl Check<'_> {
         };
         match Signal::from_dbm(rssi_dbm) {
             Signal::Good => {}
-            Signal::Usable => self.warn(findings::signal_usable(self.ssid, rssi_dbm)),
-            Signal::Weak => self.warn(findings::signal_weak(self.ssid, rssi_dbm)),
-            Signal::TooWeak => self.warn(findings::signal_too_weak(self.ssid, rssi_dbm)),
+            Signal::Usable => self.warn(findings::signal_usable(ssid, rssi_dbm)),
+            Signal::Weak => self.warn(findings::signal_weak(ssid, rssi_dbm)),
+            Signal::TooWeak => self.warn(findings::signal_too_weak(ssid, rssi_dbm)),
         }
     }
 }
@@ -355,5 +362,4 @@ fn is_supported(kind: Security, listed: &[Security]) -> bool {
 }
 
 #[cfg(test)]
-#[path = "check_tests.rs"]
 mod tests;

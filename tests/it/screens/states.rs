@@ -155,7 +155,7 @@ impl Stage {
     pub(crate) fn start(&mut self, demo: Option<DemoSite>, cut_off_jobs: usize) {
         self.apply(Event::Started(Box::new(Startup {
             catalog: Arc::new(Catalog::built_in()),
-            profile_problems: Vec::new(),
+            start_problems: Vec::new(),
             settings: Settings::default(),
             data_dir: "/home/me/.local/share/linesman".into(),
             cut_off_jobs,

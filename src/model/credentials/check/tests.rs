@@ -54,6 +54,7 @@ fn names_are_counted_in_octets_and_never_trimmed() {
     ] {
         expect(&draft(ssid, PASSPHRASE), &standard, None, errors, warnings);
     }
+    expect(&draft("", ""), &standard, None, &["wifi.ssid_empty", "wifi.passphrase_missing"], &[]);
     let (credentials, _) = check(&draft("Office ", " pass phrase "), &standard, None);
     let credentials = credentials.unwrap();
     assert_eq!(credentials.ssid.octets(), b"Office ");
@@ -147,6 +148,9 @@ fn wpa3_only_takes_short_passphrases() {
     let sae = [net("Lab", Security::Wpa3, -40)];
     let mixed = [net("Lab", Security::Wpa2Wpa3, -40)];
     expect(&draft("Lab", "abc"), &standard, Some(&sae), &[], &["wifi.passphrase_short_for_sae"]);
+    let twin = [net("Lab", Security::Wpa3, -40), net("Lab", Security::Open, -40)];
+    let short = &["wifi.passphrase_short_for_sae", "wifi.open_twin"];
+    expect(&draft("Lab", "abc"), &standard, Some(&twin), &[], short);
     expect(&draft("Lab", "abc"), &standard, Some(&mixed), &["wifi.passphrase_too_short"], &[]);
     let only_sae = rules(|rules| {
         rules.security = vec![Security::Wpa3];
@@ -167,6 +171,10 @@ fn wep_keys_exist_only_where_the_profile_lists_wep() {
     }
     expect(&draft("Old", "abcdef"), &with_wep, Some(&seen), &["wifi.wep_key_form"], &[]);
     expect(&draft("Old", "abcde"), &with_wep, None, &[], &["wifi.wep_insecure"]);
+    let protected = [net("Old", Security::Protected, -40)];
+    expect(&draft("Old", "abcde"), &with_wep, Some(&protected), &[], &["wifi.wep_insecure"]);
+    let wpa = [net("Old", Security::Wpa2, -40)];
+    expect(&draft("Old", "abcde"), &with_wep, Some(&wpa), &["wifi.passphrase_too_short"], &[]);
     expect(&draft("Old", "abcde"), &WifiRules::standard(), None, &["wifi.passphrase_too_short"], &[]);
     expect(&draft("Old", "abcdefghijklm"), &WifiRules::standard(), Some(&seen), &["wifi.security_not_supported"], &[]);
     let derived = WifiDraft { is_psk_derived: true, ..draft("Old", "abcde") };
@@ -232,4 +240,50 @@ fn a_network_the_gateway_does_not_see_is_explained() {
     assert!(text.contains("sees `office`") && text.contains("5 GHz only") && text.contains("12 to 14"), "{text}");
     let dual = rules(|rules| rules.bands.push(Band::Ghz5));
     assert!(!cause(&dual).contains("5 GHz"));
+}
+
+/// All findings on one page, for whoever edits the words.
+#[test]
+fn the_words_of_the_findings() {
+    let (rules, ssid) = (WifiRules::standard(), parse_ssid("Office").unwrap());
+    let page = [
+        findings::ssid_empty(),
+        findings::ssid_too_long(33),
+        findings::ssid_outer_blank(),
+        findings::ssid_hex_as_text(),
+        findings::passphrase_missing(),
+        findings::passphrase_not_sent(),
+        findings::open_network(),
+        findings::open_not_supported(&rules),
+        findings::passphrase_control(),
+        findings::passphrase_not_ascii(),
+        findings::passphrase_utf8(9, 11),
+        findings::passphrase_outer_blank(),
+        findings::passphrase_too_short(7, 8, &rules),
+        findings::passphrase_too_long(64, 63, &rules),
+        findings::passphrase_short_for_sae(3),
+        findings::raw_psk_not_accepted(&rules),
+        findings::derived_not_accepted(&rules),
+        findings::psk_useless_for_sae(),
+        findings::psk_in_mixed_mode(),
+        findings::psk_not_for_wep(),
+        findings::wep_key_form(6),
+        findings::wep_insecure(),
+        findings::too_long_for_link(300, 255),
+        findings::scan_empty(&ssid, &rules),
+        findings::not_in_scan(&ssid, &rules, None),
+        findings::not_in_scan(&ssid, &rules, Some(&ssid)),
+        findings::enterprise(&ssid),
+        findings::scan_says_protected(&ssid),
+        findings::scan_says_open(&ssid),
+        findings::open_twin(&ssid),
+        findings::security_not_supported(&ssid, &[Security::Wep], &rules),
+        findings::signal_usable(&ssid, -70),
+        findings::signal_weak(&ssid, -78),
+        findings::signal_too_weak(&ssid, -90),
+    ];
+    let line = |problem: &Problem| {
+        format!("{}\n  {}\n  {}\n  {}\n", problem.code, problem.what, problem.likely_cause, problem.next_step)
+    };
+    insta::assert_snapshot!(page.iter().map(line).collect::<Vec<_>>().concat());
 }

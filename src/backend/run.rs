@@ -1,0 +1,474 @@
+//! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::handle::Reporter;
+use super::job::{Jobs, NotTaken};
+use super::start::Parts;
+use crate::flow::commission::{Setup, run as run_session};
+use crate::flow::discover::{self, Change, INTERVAL, Sightings};
+use crate::flow::port::{LinkError, Records, RecordsError};
+use crate::flow::report::Report;
+use crate::flow::transcript::SharedTranscript;
+use crate::io::records::RecordStore;
+use crate::io::{diagnostics, files, qr_image};
+use crate::model::gateway::{PortFacts, Probe};
+use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
+use crate::model::problem::{Explain, Problem};
+use crate::model::qr::QrContent;
+use crate::model::record::{ExportFormat, JobIntent};
+use crate::model::settings::Settings;
+use crate::model::wifi::WifiRules;
+use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
+use crate::proto::wifi_qr;
+
+/// Requests a session may have waiting.
+const REQUESTS: usize = 4;
+/// Progress a session may have waiting.
+const PROGRESS: usize = 256;
+/// How long jobs may take to stop when the program ends.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// What jobs tell the loop.
+enum Notice {
+    /// A list of ports.
+    Ports(Result<Vec<(LinkAddress, PortFacts)>, LinkError>),
+    /// What asking a port brought.
+    Probed { job: JobId, link: LinkAddress, probe: Probe },
+    /// A job ended.
+    Ended { job: JobId, end: JobEnd },
+}
+
+/// The workers' state. Only the loop below touches it.
+struct Workers {
+    parts: Parts,
+    settings: Settings,
+    reporter: Reporter,
+    jobs: Jobs,
+    sightings: Sightings,
+    is_discovering: bool,
+    is_listing: bool,
+    trouble: Option<LinkError>,
+    notices: mpsc::Sender<Notice>,
+}
+
+/// Runs until the front end has gone, then stops what still runs.
+pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut commands: mpsc::Receiver<Command>) {
+    let (notices, mut notice_rx) = mpsc::channel(64);
+    let settings = startup.settings.clone();
+    let mut workers = Workers {
+        parts,
+        settings,
+        reporter,
+        jobs: Jobs::default(),
+        sightings: Sightings::default(),
+        is_discovering: false,
+        is_listing: false,
+        trouble: None,
+        notices,
+    };
+    workers.reporter.report(Event::Started(Box::new(startup))).await;
+    if let Err(error) = &workers.parts.records {
+        workers.reporter.report(Event::Trouble(error.explain())).await;
+    }
+    let mut tick = interval(INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(command) => workers.handle(command).await,
+                None => break,
+            },
+            Some(notice) = notice_rx.recv() => workers.take_in(notice).await,
+            _ = tick.tick(), if workers.is_discovering => workers.list_ports(),
+            _ = tokio::signal::ctrl_c() => {
+                workers.jobs.stop_all();
+                workers.reporter.report(Event::Interrupted).await;
+            }
+        }
+    }
+    workers.jobs.stop_all();
+    let farewell = async {
+        while !workers.jobs.is_empty() {
+            match notice_rx.recv().await {
+                Some(Notice::Ended { job, .. } | Notice::Probed { job, .. }) => workers.jobs.remove(job),
+                Some(Notice::Ports(_)) => {}
+                None => break,
+            }
+        }
+    };
+    if timeout(FAREWELL, farewell).await.is_err() {
+        tracing::warn!("some jobs did not stop in time");
+    }
+}
+
+impl Workers {
+    async fn handle(&mut self, command: Command) {
+        match command {
+            Command::StartDiscovery => self.is_discovering = true,
+            Command::StopDiscovery => self.is_discovering = false,
+            Command::AddPort(link) => self.add_port(link).await,
+            Command::RemovePort(link) => self.remove_port(link).await,
+            Command::Probe { job, link } => self.probe(job, link).await,
+            Command::OpenSession { job, link, profile, driver } => {
+                self.open_session(job, link, profile.as_ref(), driver);
+            }
+            Command::Session { job, request } => self.pass_on(job, request).await,
+            Command::Cancel { job } => self.cancel(job).await,
+            Command::ReadQr { job, source } => self.read_qr(job, source),
+            Command::ListRecords { limit } => self.list_records(limit),
+            Command::ShowRecord { id } => self.show_record(id),
+            Command::ExportRecords { job, path, format } => {
+                let records = self.parts.records.clone();
+                self.spawn(job, async move {
+                    match export_records(records, &path, format).await {
+                        Ok(()) => JobEnd::Done { note: saved(&path) },
+                        Err(problem) => JobEnd::Failed(problem),
+                    }
+                });
+            }
+            Command::ExportTranscript { job, session, path } => self.export_transcript(job, session, path),
+            Command::CollectDiagnostics { job } => self.collect_diagnostics(job),
+            Command::SaveSettings(settings) => self.save_settings(settings),
+        }
+    }
+
+    async fn take_in(&mut self, notice: Notice) {
+        match notice {
+            Notice::Ports(ports) => self.take_ports(ports).await,
+            Notice::Probed { job, link, probe } => {
+                self.set_probe(&link, probe.clone()).await;
+                self.jobs.remove(job);
+                self.reporter.report(Event::Probed { job, link, probe }).await;
+                let end = JobEnd::Done { note: String::new() };
+                self.reporter.report(Event::JobFinished { job, end }).await;
+            }
+            Notice::Ended { job, end } => {
+                self.jobs.remove(job);
+                self.reporter.report(Event::JobFinished { job, end }).await;
+            }
+        }
+    }
+
+    fn list_ports(&mut self) {
+        // A driver that hangs keeps one list waiting, not one more a second.
+        if std::mem::replace(&mut self.is_listing, true) {
+            return;
+        }
+        let (links, notices) = (Arc::clone(&self.parts.links), self.notices.clone());
+        tokio::spawn(async move {
+            let ports = links.ports().await;
+            let _ = notices.send(Notice::Ports(ports)).await;
+        });
+    }
+
+    async fn take_ports(&mut self, ports: Result<Vec<(LinkAddress, PortFacts)>, LinkError>) {
+        self.is_listing = false;
+        match ports {
+            Ok(ports) => {
+                if self.trouble.take().is_some() {
+                    self.reporter.report(Event::DiscoveryTrouble(None)).await;
+                }
+                for change in self.sightings.update(ports, &self.parts.catalog) {
+                    self.tell(change).await;
+                }
+            }
+            Err(error) => {
+                if self.trouble.replace(error.clone()).as_ref() != Some(&error) {
+                    self.reporter.report(Event::DiscoveryTrouble(Some(error.explain()))).await;
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, change: Change) {
+        let event = match change {
+            Change::Seen(sighting) => Event::GatewaySeen(sighting),
+            Change::Gone(link) => Event::GatewayGone(link),
+        };
+        self.reporter.report(event).await;
+    }
+
+    async fn add_port(&mut self, link: LinkAddress) {
+        if let Some(change) = self.sightings.add_typed(link, &self.parts.catalog) {
+            self.tell(change).await;
+        }
+    }
+
+    async fn remove_port(&mut self, link: LinkAddress) {
+        if self.sightings.remove_typed(&link) {
+            self.reporter.report(Event::GatewayRemoved(link)).await;
+        }
+    }
+
+    async fn set_probe(&mut self, link: &LinkAddress, probe: Probe) {
+        if let Some(change) = self.sightings.set_probe(link, probe) {
+            self.tell(change).await;
+        }
+    }
+
+    async fn probe(&mut self, job: JobId, link: LinkAddress) {
+        self.set_probe(&link, Probe::Asking).await;
+        let mut stop = self.jobs.add(job, None);
+        let (links, notices) = (Arc::clone(&self.parts.links), self.notices.clone());
+        tokio::spawn(async move {
+            let probe = tokio::select! {
+                probe = discover::probe(&*links, &link) => probe,
+                () = stopped(&mut stop) => Probe::NotAsked,
+            };
+            let _ = notices.send(Notice::Probed { job, link, probe }).await;
+        });
+    }
+
+    fn open_session(&mut self, job: JobId, link: LinkAddress, profile: Option<&ProfileId>, driver: DriverId) {
+        let (requests, request_rx) = mpsc::channel(REQUESTS);
+        let stop = self.jobs.add(job, Some(requests));
+        let records: Arc<dyn Records> = match &self.parts.records {
+            Ok(records) => Arc::clone(records) as Arc<dyn Records>,
+            Err(error) => return self.end(job, JobEnd::Failed(error.explain())),
+        };
+        let transcript = SharedTranscript::new(format!("Session over {link}, driver {driver}"));
+        self.jobs.keep_transcript(job, transcript.clone());
+        let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
+        let setup = Setup {
+            intent: self.intent(&link, profile, driver),
+            rules: self.rules(profile),
+            links: Arc::clone(&self.parts.links),
+            report: Report::new(progress),
+            link,
+            driver,
+            records,
+            transcript,
+        };
+        let (reporter, notices) = (self.reporter.clone(), self.notices.clone());
+        tokio::spawn(async move {
+            let session = tokio::spawn(run_session(setup, request_rx, stop));
+            while let Some((at, progress)) = progress_rx.recv().await {
+                reporter.report(Event::SessionProgressed { job, at, progress }).await;
+            }
+            let end = session.await.unwrap_or_else(|error| JobEnd::Failed(crashed(&error)));
+            let _ = notices.send(Notice::Ended { job, end }).await;
+        });
+    }
+
+    fn intent(&self, link: &LinkAddress, profile: Option<&ProfileId>, driver: DriverId) -> JobIntent {
+        let sighting = self.sightings.iter().find(|sighting| sighting.link == *link);
+        let name = sighting.and_then(|sighting| match &sighting.probe {
+            Probe::Answered(identity) => identity.info.as_ref().map(|info| info.name.clone()),
+            _ => None,
+        });
+        let is_simulated = sighting.is_some_and(|sighting| sighting.facts.is_simulated) || self.parts.is_demo;
+        JobIntent {
+            action: "commission".into(),
+            gateway: name.filter(|name| !name.is_empty()).unwrap_or_else(|| link.place().to_owned()),
+            link: link.to_string(),
+            profile: profile.map(ToString::to_string),
+            driver: Some(driver.to_string()),
+            operator: operator(&self.settings.operator),
+            is_simulated,
+        }
+    }
+
+    fn rules(&self, profile: Option<&ProfileId>) -> WifiRules {
+        let profile = profile.and_then(|id| self.parts.catalog.get(id));
+        profile.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard)
+    }
+
+    async fn pass_on(&mut self, job: JobId, request: Request) {
+        if let Request::Push(credentials) = &request {
+            self.jobs.learn(credentials);
+        }
+        let problem = match self.jobs.request(job, request) {
+            Ok(()) => return,
+            Err(NotTaken::Gone) => Problem::new(
+                "session.gone",
+                "The request was not sent",
+                "The connection to the gateway has ended",
+                "Connect again",
+            ),
+            Err(NotTaken::Busy) => Problem::new(
+                "session.busy",
+                "The request was not sent",
+                "The gateway still works on the one before",
+                "Wait until it is done, or cancel",
+            ),
+        };
+        self.reporter.report(Event::Trouble(problem)).await;
+    }
+
+    async fn cancel(&mut self, job: JobId) {
+        if !self.jobs.stop(job) {
+            self.reporter.report(Event::JobFinished { job, end: JobEnd::Cancelled }).await;
+        }
+    }
+
+    fn read_qr(&mut self, job: JobId, source: QrSource) {
+        let reporter = self.reporter.clone();
+        self.spawn(job, async move {
+            let content = tokio::task::spawn_blocking(move || read_qr(source)).await;
+            let content = content.unwrap_or_else(|error| Err(crashed(&error)));
+            reporter.report(Event::QrRead { job, content }).await;
+            JobEnd::Done { note: String::new() }
+        });
+    }
+
+    fn list_records(&self, limit: usize) {
+        let (records, reporter) = (self.parts.records.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let list = match records {
+                Ok(records) => records.list(limit).await,
+                Err(error) => Err(error),
+            };
+            reporter.report(Event::RecordsListed(list.map_err(|error| error.explain()))).await;
+        });
+    }
+
+    fn show_record(&self, id: crate::model::record::RecordId) {
+        let (records, reporter) = (self.parts.records.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let shown = match records {
+                Ok(records) => records.show(id).await,
+                Err(error) => Err(error),
+            };
+            reporter.report(Event::RecordShown(shown.map(Box::new).map_err(|error| error.explain()))).await;
+        });
+    }
+
+    fn export_transcript(&mut self, job: JobId, session: JobId, path: std::path::PathBuf) {
+        let transcript = self.jobs.transcript(session);
+        self.spawn_blocking(job, move || {
+            let Some(transcript) = transcript else {
+                return Err(Problem::new(
+                    "transcript.gone",
+                    "There is no transcript of this session",
+                    "Transcripts are kept in memory, of the last eight sessions",
+                    "Connect again and export before the program is closed",
+                ));
+            };
+            files::write_atomically(&path, transcript.render().as_bytes()).map_err(|error| error.explain())?;
+            Ok(saved(&path))
+        });
+    }
+
+    fn collect_diagnostics(&mut self, job: JobId) {
+        let (parts, settings, redactor) = (self.parts.clone(), self.settings.clone(), self.jobs.redactor());
+        let ports = self.sightings.iter().map(|sighting| (sighting.link.clone(), sighting.facts.clone())).collect();
+        let trouble = self.trouble.as_ref().map(Explain::explain);
+        let reporter = self.reporter.clone();
+        self.spawn(job, async move {
+            let jobs = match &parts.records {
+                Ok(records) => records.recent(diagnostics::JOBS).await,
+                Err(error) => Err(error.clone()),
+            };
+            let jobs = jobs.map_err(|error| error.explain());
+            let gathered = tokio::task::spawn_blocking(move || {
+                let ports: Vec<_> = ports;
+                let facts = diagnostics::Facts {
+                    data_dir: &parts.data,
+                    settings: &settings,
+                    start_problems: &parts.start_problems,
+                    jobs: jobs.as_deref(),
+                    ports: trouble.as_ref().map_or(Ok(ports.as_slice()), Err),
+                };
+                diagnostics::collect(&facts, &redactor)
+            });
+            match gathered.await {
+                Ok(text) => reporter.report(Event::DiagnosticsReady { job, text }).await,
+                Err(error) => return JobEnd::Failed(crashed(&error)),
+            }
+            JobEnd::Done { note: String::new() }
+        });
+    }
+
+    fn save_settings(&mut self, settings: Settings) {
+        self.settings = settings.clone();
+        let (data, reporter) = (self.parts.data.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let saved = tokio::task::spawn_blocking(move || data.save_settings(&settings)).await;
+            if let Ok(Err(error)) = saved {
+                reporter.report(Event::Trouble(error.explain())).await;
+            }
+        });
+    }
+
+    /// Runs a job of its own that ends by itself.
+    fn spawn(&mut self, job: JobId, work: impl Future<Output = JobEnd> + Send + 'static) {
+        let mut stop = self.jobs.add(job, None);
+        let notices = self.notices.clone();
+        tokio::spawn(async move {
+            let end = tokio::select! {
+                end = work => end,
+                () = stopped(&mut stop) => JobEnd::Cancelled,
+            };
+            let _ = notices.send(Notice::Ended { job, end }).await;
+        });
+    }
+
+    fn spawn_blocking(&mut self, job: JobId, work: impl FnOnce() -> Result<String, Problem> + Send + 'static) {
+        self.spawn(job, async move {
+            match tokio::task::spawn_blocking(work).await {
+                Ok(Ok(note)) => JobEnd::Done { note },
+                Ok(Err(problem)) => JobEnd::Failed(problem),
+                Err(error) => JobEnd::Failed(crashed(&error)),
+            }
+        });
+    }
+
+    /// Ends a job that never began.
+    fn end(&mut self, job: JobId, end: JobEnd) {
+        self.spawn(job, std::future::ready(end));
+    }
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    if stop.wait_for(|is_stopped| *is_stopped).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Who is named in the records: as set, else the account of the computer.
+fn operator(set: &str) -> String {
+    if !set.trim().is_empty() {
+        return set.trim().to_owned();
+    }
+    let account = ["USER", "USERNAME", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+    account.unwrap_or_else(|| "unknown account".into())
+}
+
+async fn export_records(
+    records: Result<Arc<RecordStore>, RecordsError>,
+    path: &std::path::Path,
+    format: ExportFormat,
+) -> Result<(), Problem> {
+    let records = records.map_err(|error| error.explain())?;
+    records.export(path, format).await.map(|_| ()).map_err(|error| error.explain())
+}
+
+fn saved(path: &std::path::Path) -> String {
+    path.display().to_string()
+}
+
+fn read_qr(source: QrSource) -> Result<QrContent, Problem> {
+    let text = match source {
+        QrSource::Text(text) => text,
+        QrSource::File(path) => qr_image::read_file(&path).map_err(|error| error.explain())?,
+        QrSource::Clipboard => qr_image::read_clipboard().map_err(|error| error.explain())?,
+    };
+    wifi_qr::parse(text.expose()).map_err(|error| error.explain())
+}
+
+/// A job panicked: a mistake in the program, told as one.
+fn crashed(error: &tokio::task::JoinError) -> Problem {
+    tracing::error!(%error, "a job crashed");
+    Problem::new(
+        "app.crashed",
+        "A job ended by a mistake in the program",
+        "This is a fault of Linesman, not of the gateway",
+        "Copy the diagnostics and send them to support; check the gateway before trying again",
+    )
+    .with_detail(error.to_string())
+}

@@ -1,0 +1,142 @@
+//! The simulated site of a demo, and a single simulator on the command line. What is simulated comes from the profiles.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::flow::port::Links;
+use crate::model::gateway::{DeviceInfo, PortFacts};
+use crate::model::ids::{DriverId, LinkKind, ProfileId};
+use crate::model::problem::{Explain as _, Problem};
+use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimReady};
+use crate::profile::{Catalog, Profile};
+use crate::sim::{Air, Fault, GatewayPlan, Site, start_gateway};
+
+/// The simulated site of a demo.
+#[derive(Clone, Debug)]
+pub struct DemoPlan {
+    /// Name of its access point.
+    pub ssid: String,
+    /// The access point's passphrase.
+    pub passphrase: String,
+}
+
+impl Default for DemoPlan {
+    fn default() -> Self {
+        Self { ssid: SIMULATED_SSID.into(), passphrase: SIMULATED_PASSPHRASE.into() }
+    }
+}
+
+impl DemoPlan {
+    /// What a person needs to try the site.
+    pub(super) fn site(&self) -> DemoSite {
+        DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone() }
+    }
+
+    /// Starts a gateway for every profile that can be commissioned over serial, and three troubled ones.
+    pub(super) fn start(&self, real: Arc<dyn Links>, catalog: &Catalog, data: &Path) -> Result<Site, Problem> {
+        let cards = data.join("cards");
+        // Each demo begins with empty cards. That there are none yet is as good.
+        let _ = std::fs::remove_dir_all(&cards);
+        let mut plans: Vec<GatewayPlan> = catalog
+            .iter()
+            .filter(|profile| is_simulated(profile, DriverId::Improv))
+            .flat_map(|profile| self.gateways(profile))
+            .collect();
+        for (number, plan) in plans.iter_mut().enumerate() {
+            plan.facts.serial_number = Some(format!("SIM{:04}", number + 1));
+            plan.card = Some(cards.join(format!("{:02}", number + 1)));
+        }
+        Site::start(real, plans).map_err(|error| error.explain())
+    }
+
+    /// One gateway of a vendor's profile; of a generic one three more, each with a trouble of its own.
+    fn gateways(&self, profile: &Profile) -> Vec<GatewayPlan> {
+        let air = Air::site(&self.ssid, &self.passphrase);
+        let mut plans = vec![plan(profile, profile.name.clone(), air.clone(), Vec::new())];
+        if profile.id.as_str().starts_with("generic-improv") {
+            for (name, fault) in [("far away", Fault::WeakSignal), ("talkative", Fault::Noise), ("mute", Fault::Silent)]
+            {
+                plans.push(plan(profile, format!("{}, {name}", profile.name), air.clone(), vec![fault]));
+            }
+        }
+        plans
+    }
+}
+
+fn is_simulated(profile: &Profile, driver: DriverId) -> bool {
+    profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == LinkKind::Serial)
+}
+
+fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {
+    let usb = profile.discovery.usb.first();
+    // The text that the profile looks for, so that it is recognised by the same rule as a real one.
+    let product = usb.and_then(|usb| usb.product.as_ref()).map(|pattern| pattern.to_string().replace('*', ""));
+    GatewayPlan {
+        info: DeviceInfo {
+            firmware: "Simulated gateway".into(),
+            firmware_version: env!("CARGO_PKG_VERSION").into(),
+            hardware: "simulation".into(),
+            name,
+            ..DeviceInfo::default()
+        },
+        facts: PortFacts {
+            vid: usb.and_then(|usb| usb.vid),
+            pid: usb.and_then(|usb| usb.pid),
+            product: Some(product.unwrap_or_else(|| profile.name.clone())),
+            manufacturer: Some(profile.vendor.clone()),
+            is_simulated: true,
+            ..PortFacts::default()
+        },
+        air,
+        faults,
+        card: None,
+    }
+}
+
+/// Runs one simulator until it drops its link or the program is ended. `ready` is called once with where it is.
+pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<(), Problem> {
+    let catalog = Catalog::built_in();
+    let profile = catalog.get(&plan.profile).ok_or_else(|| unknown_profile(&plan.profile, &catalog))?;
+    if plan.driver != DriverId::Improv {
+        return Err(Problem::new(
+            "sim.no_driver",
+            format!("There is no simulator for the driver {}", plan.driver),
+            "This version simulates the driver improv only",
+            "Use --driver improv",
+        ));
+    }
+    let mut air = Air::site(&plan.ssid, &plan.passphrase);
+    air.join_after = plan.join_after;
+    let name = format!("{} {}", profile.name, plan.serial_number);
+    let mut gateway = self::plan(profile, name, air, plan.faults.clone());
+    gateway.facts.serial_number = Some(plan.serial_number.clone());
+    gateway.card = Some(plan.state_dir.clone());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
+        Problem::new("sim.no_runtime", "The simulator could not start", "The system is out of resources", "Try again")
+            .with_detail(error.to_string())
+    })?;
+    runtime.block_on(async {
+        let started = start_gateway(&gateway).map_err(|error| error.explain())?;
+        ready(&SimReady {
+            port: started.address.place().to_owned(),
+            pid: std::process::id(),
+            state_dir: plan.state_dir.clone(),
+            ssid: plan.ssid.clone(),
+            password: plan.passphrase.clone(),
+            link: started.address.to_string(),
+        });
+        // A gateway that crashed is as gone as one that dropped its link.
+        let _ = started.running.await;
+        Ok(())
+    })
+}
+
+fn unknown_profile(id: &ProfileId, catalog: &Catalog) -> Problem {
+    let known: Vec<&str> = catalog.iter().map(|profile| profile.id.as_str()).collect();
+    Problem::new(
+        "profile.unknown",
+        format!("There is no profile {}", crate::model::text::visible(id.as_str(), 60)),
+        "The id is mistyped",
+        format!("Use one of {}", known.join(", ")),
+    )
+}

@@ -1,0 +1,240 @@
+//! The arguments. `--help` of each subcommand, the man page and the shell completions come from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::model::fault::{Fault, UnknownFault};
+use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, UnknownDriver};
+
+/// Commission and diagnose IoT gateways. Without a subcommand the window opens.
+#[derive(Debug, Parser)]
+#[command(name = "linesman", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Folder for records, settings and logs instead of the platform's.
+    #[arg(long, global = true, env = "LINESMAN_DATA_DIR", value_hint = ValueHint::DirPath)]
+    pub data_dir: Option<PathBuf>,
+    /// Print one JSON object a line; the last one is the result.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Write the log to standard error too.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done and good
+  1  done with findings, or refused by the gateway
+  2  wrong usage or input
+  3  could not run: no such port, no permission, no answer
+  4  outcome unknown or incomplete";
+
+/// Subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List serial ports, and ask gateways what they are.
+    Discover(DiscoverArgs),
+    /// Send Wi-Fi credentials to a gateway and follow what becomes of them.
+    Commission(CommissionArgs),
+    /// Show and check vendor profiles.
+    #[command(subcommand)]
+    Profiles(ProfilesCommand),
+    /// Show and export the records of what was done.
+    #[command(subcommand)]
+    Records(RecordsCommand),
+    /// Run one simulated gateway on a pseudo-terminal until ended.
+    Sim(SimArgs),
+    /// Start a simulated site and open the window on it, or tour it in the terminal.
+    Demo(DemoArgs),
+    /// Print shell completions.
+    #[command(after_help = "Example:\n  linesman completions bash > /etc/bash_completion.d/linesman")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page in roff, or write those of all subcommands to a folder.
+    #[command(after_help = "Example:\n  linesman man | man -l -")]
+    Man {
+        /// Folder to write to.
+        #[arg(long, value_hint = ValueHint::DirPath)]
+        out: Option<PathBuf>,
+    },
+}
+
+/// Arguments of `discover`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  linesman discover
+  linesman discover --ask
+  linesman discover --port /dev/pts/4 --ask --json")]
+pub struct DiscoverArgs {
+    /// Look at serial ports (the only kind of link in this version, and the default).
+    #[arg(long)]
+    pub serial: bool,
+    /// Ask each port what is behind it: sends the Improv questions for state and device information.
+    #[arg(long)]
+    pub ask: bool,
+    /// Look for this many seconds; 0 lists what is there now.
+    #[arg(long = "for", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub seconds: u64,
+    /// Take this path in too, such as a pseudo-terminal. May be repeated.
+    #[arg(long = "port", value_name = "PATH", value_parser = link)]
+    pub ports: Vec<LinkAddress>,
+}
+
+/// Arguments of `commission`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  linesman commission --via serial:/dev/ttyUSB0 --ssid Site-Office
+  linesman commission --via serial:/dev/ttyUSB0 --profile generic-improv --ssid Site-Office --password-file wifi.txt
+  pass show site/wifi | linesman commission --via serial:COM7 --ssid Site-Office --password-file - --json
+
+The passphrase comes from a file, from standard input or from a prompt; never from an argument.")]
+pub struct CommissionArgs {
+    /// The gateway's link: serial:PATH.
+    #[arg(long, value_name = "LINK", value_parser = link)]
+    pub via: LinkAddress,
+    /// The vendor profile whose Wi-Fi rules hold.
+    #[arg(long, value_name = "ID")]
+    pub profile: Option<String>,
+    /// The driver to speak; the default is the profile's for this link, else improv.
+    #[arg(long, value_name = "NAME", value_parser = driver)]
+    pub driver: Option<DriverId>,
+    /// The network's name; hex:… for octets that are no text.
+    #[arg(long, value_name = "NAME", required_unless_present = "qr_file")]
+    pub ssid: Option<String>,
+    /// File with the passphrase on its first line; - reads standard input. Without it you are asked.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// Read network and passphrase from a picture of a WIFI: QR code.
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, conflicts_with_all = ["ssid", "password_file", "open"])]
+    pub qr_file: Option<PathBuf>,
+    /// The network has no protection.
+    #[arg(long, conflicts_with = "password_file")]
+    pub open: bool,
+    /// The network hides its name.
+    #[arg(long)]
+    pub hidden: bool,
+    /// Send the derived key instead of the passphrase, where the profile allows it.
+    #[arg(long)]
+    pub derived_key: bool,
+    /// Send a passphrase beyond ASCII as UTF-8.
+    #[arg(long)]
+    pub utf8: bool,
+    /// Do not let the gateway scan first.
+    #[arg(long)]
+    pub no_scan: bool,
+    /// Give the gateway this host name first.
+    #[arg(long, value_name = "NAME")]
+    pub hostname: Option<String>,
+    /// Give the gateway this name first.
+    #[arg(long, value_name = "NAME")]
+    pub device_name: Option<String>,
+    /// Write the redacted byte transcript to this file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub transcript: Option<PathBuf>,
+}
+
+/// Subcommands of `profiles`.
+#[derive(Debug, Subcommand)]
+pub enum ProfilesCommand {
+    /// List the profiles.
+    List,
+    /// Show everything a profile requires.
+    Show {
+        /// Id of the profile.
+        id: String,
+    },
+    /// Check a profile file; mistakes are named with file, line and column.
+    #[command(after_help = "Example:\n  linesman profiles validate my-vendor.toml")]
+    Validate {
+        /// The file.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+/// Subcommands of `records`.
+#[derive(Debug, Subcommand)]
+pub enum RecordsCommand {
+    /// List jobs, newest first.
+    List {
+        /// At most this many.
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Show one job with its evidence.
+    Show {
+        /// Number of the job, as listed.
+        id: i64,
+    },
+    /// Write all jobs to a file: CSV, or JSON lines with every entry.
+    #[command(after_help = "Examples:\n  linesman records export jobs.csv\n  linesman records export jobs.jsonl")]
+    Export {
+        /// The file; its ending decides: .csv, else JSON lines.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+/// Arguments of `sim`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  linesman sim --profile generic-improv --fault wrong-passphrase
+  # then, with the port of the printed line:
+  linesman commission --via serial:/dev/pts/4 --ssid Site-Office")]
+pub struct SimArgs {
+    /// The profile it plays.
+    #[arg(long, value_name = "ID")]
+    pub profile: String,
+    /// The driver it speaks.
+    #[arg(long, value_name = "NAME", default_value = "improv", value_parser = driver)]
+    pub driver: DriverId,
+    /// What goes wrong. May be repeated.
+    #[arg(long = "fault", value_name = "NAME", value_parser = fault, help = fault_help())]
+    pub faults: Vec<Fault>,
+    /// Its serial number, part of its name.
+    #[arg(long, value_name = "S", default_value = "SIM0001")]
+    pub serial_number: String,
+    /// Folder that stands for its card; the default is inside the data folder.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub state_dir: Option<PathBuf>,
+    /// How long a good join takes, in milliseconds.
+    #[arg(long, value_name = "N", default_value_t = 1200)]
+    pub join_millis: u64,
+    /// Name of its access point.
+    #[arg(long, value_name = "NAME")]
+    pub ssid: Option<String>,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Tour the site in the terminal even if there is a display.
+    #[arg(long)]
+    pub headless: bool,
+}
+
+fn link(text: &str) -> Result<LinkAddress, BadLinkAddress> {
+    text.parse()
+}
+
+fn driver(text: &str) -> Result<DriverId, UnknownDriver> {
+    text.parse()
+}
+
+fn fault(text: &str) -> Result<Fault, UnknownFault> {
+    text.parse()
+}
+
+fn fault_help() -> String {
+    format!("What goes wrong; may be repeated: {}", Fault::ALL.map(Fault::as_str).join(", "))
+}

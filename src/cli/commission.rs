@@ -1,0 +1,195 @@
+//! `linesman commission`: the same session as in the window, from arguments.
+
+use std::path::Path;
+
+use super::args::CommissionArgs;
+use super::output::{Exit, Output};
+use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
+use super::{next_job, secret_input};
+use crate::backend::Handle;
+use crate::model::credentials::{WifiDraft, check};
+use crate::model::ids::{DriverId, JobId, ProfileId};
+use crate::model::outcome::Verdict;
+use crate::model::problem::Problem;
+use crate::model::qr::QrContent;
+use crate::model::wifi::WifiRules;
+use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
+use crate::profile::{Catalog, DriverBinding};
+
+/// Commissions one gateway and tells how it ended.
+pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Exit {
+    match prepare(handle, args, out) {
+        Ok(session) => {
+            let job = session.job;
+            let ended = session.run(handle, out);
+            write_transcript(handle, job, args.transcript.as_deref(), out);
+            conclude(ended, out)
+        }
+        Err((problem, exit)) => {
+            out.problem(&problem);
+            exit
+        }
+    }
+}
+
+/// Prints the result, last, and tells the exit code.
+fn conclude(ended: Ended, out: &mut Output) -> Exit {
+    if let Some(outcome) = ended.outcomes.last() {
+        print_outcome(outcome, out);
+        return match outcome.verdict {
+            Verdict::Joined => Exit::Good,
+            Verdict::Refused => Exit::Findings,
+            Verdict::Unknown => Exit::Unknown,
+        };
+    }
+    let (problem, exit) = match (ended.refusal, ended.end) {
+        (Some(problem), _) => (problem, Exit::Usage),
+        (None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
+        (None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
+    };
+    out.problem(&problem);
+    exit
+}
+
+fn stopped() -> Problem {
+    Problem::new(
+        "session.stopped",
+        "The session was stopped before a verdict",
+        "Somebody interrupted it",
+        "If credentials had been sent, verify on the device whether it joined",
+    )
+}
+
+fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, out: &mut Output) {
+    let Some(path) = path else { return };
+    let job = next_job();
+    let command = Command::ExportTranscript { job, session, path: path.to_owned() };
+    if let Err(problem) = handle.try_send(command) {
+        return out.problem(&problem);
+    }
+    while let Some(event) = handle.recv_blocking() {
+        match event {
+            Event::JobFinished { job: ended, end: JobEnd::Done { note } } if ended == job => {
+                return out.text(format!("The transcript is in {note}"));
+            }
+            Event::JobFinished { job: ended, end: JobEnd::Failed(problem) } if ended == job => {
+                return out.text(format!("The transcript was not written: {}. {}", problem.what, problem.next_step));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Reads what the session needs before anything is opened: wrong input must not touch the gateway.
+fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<Session, (Problem, Exit)> {
+    let usage = |problem| (problem, Exit::Usage);
+    let could_not_run = |problem| (problem, Exit::CouldNotRun);
+    let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
+    let profile = args.profile.as_ref().map(|id| find_profile(&catalog, id)).transpose().map_err(usage)?;
+    let profile_data = profile.as_ref().and_then(|id| catalog.get(id));
+    let rules = profile_data.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard);
+    let of_profile = profile_data.and_then(|profile| {
+        let fitting = |binding: &&DriverBinding| {
+            binding.link == args.via.kind() && binding.driver.is_available_over(binding.link)
+        };
+        profile.drivers.iter().find(fitting).map(|binding| binding.driver)
+    });
+    let driver = args.driver.or(of_profile).unwrap_or(DriverId::Improv);
+    if let Some(profile) = profile_data
+        && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
+    {
+        out.text(format!(
+            "Note: {} does not name {driver} over {}; it is tried all the same.",
+            profile.name,
+            args.via.kind()
+        ));
+    }
+    let draft = draft(handle, args, out).map_err(usage)?;
+    // Once without the scan, so that a typing mistake is told before the gateway is touched.
+    let (_, findings) = check(&draft, &rules, None);
+    if let Some(problem) = findings.errors.first() {
+        return Err(usage(problem.clone()));
+    }
+    let job = next_job();
+    handle.try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver }).map_err(could_not_run)?;
+    Ok(Session::new(job, rules, todo(args, draft)))
+}
+
+/// What to ask of the gateway, in order.
+fn todo(args: &CommissionArgs, draft: WifiDraft) -> Vec<Todo> {
+    let mut todo = Vec::new();
+    todo.extend(args.hostname.clone().map(|name| Todo::Ask(Request::SetHostname(name))));
+    todo.extend(args.device_name.clone().map(|name| Todo::Ask(Request::SetDeviceName(name))));
+    if !args.no_scan {
+        todo.push(Todo::Ask(Request::ScanNetworks));
+    }
+    todo.push(Todo::Push(Box::new(draft)));
+    todo
+}
+
+/// Waits until the workers are up.
+pub(super) fn wait_for_start(handle: &mut Handle) -> Result<Box<Startup>, Problem> {
+    loop {
+        match handle.recv_blocking() {
+            Some(Event::Started(startup)) => return Ok(startup),
+            Some(Event::Trouble(problem)) => return Err(problem),
+            Some(_) => {}
+            None => return Err(workers_gone()),
+        }
+    }
+}
+
+pub(super) fn find_profile(catalog: &Catalog, id: &str) -> Result<ProfileId, Problem> {
+    let id = ProfileId::new(id);
+    if catalog.get(&id).is_some() {
+        return Ok(id);
+    }
+    let known: Vec<&str> = catalog.iter().map(|profile| profile.id.as_str()).collect();
+    Err(Problem::new(
+        "profile.unknown",
+        format!("There is no profile {}", crate::model::text::visible(id.as_str(), 60)),
+        "The id is mistyped, or its file is not in the data folder's profiles",
+        format!("Use one of {}", known.join(", ")),
+    ))
+}
+
+fn draft(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<WifiDraft, Problem> {
+    let mut draft = match &args.qr_file {
+        Some(path) => from_qr(handle, path, out)?,
+        None => WifiDraft { ssid: args.ssid.clone().unwrap_or_default(), is_open: args.open, ..WifiDraft::default() },
+    };
+    if args.qr_file.is_none() && !args.open {
+        draft.passphrase = secret_input::read(args.password_file.as_deref())?;
+    }
+    draft.is_hidden |= args.hidden;
+    draft.is_psk_derived = args.derived_key;
+    draft.is_utf8_allowed = args.utf8;
+    Ok(draft)
+}
+
+fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDraft, Problem> {
+    let job = next_job();
+    handle.try_send(Command::ReadQr { job, source: QrSource::File(path.to_owned()) })?;
+    loop {
+        match handle.recv_blocking() {
+            Some(Event::QrRead { job: read, content }) if read == job => {
+                return match content? {
+                    QrContent::Wifi { draft, notes } => {
+                        for note in notes {
+                            out.text(format!("Note: {note}"));
+                        }
+                        Ok(draft)
+                    }
+                    QrContent::EspProvisioning { .. } => Err(Problem::new(
+                        "qr.no_network",
+                        "The QR code holds no network",
+                        "It names a device to be provisioned by another driver",
+                        "Use a WIFI: code, or give --ssid",
+                    )),
+                };
+            }
+            Some(_) => {}
+            None => return Err(workers_gone()),
+        }
+    }
+}

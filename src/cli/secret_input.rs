@@ -1,0 +1,76 @@
+//! Where a passphrase comes from: a file, standard input or a prompt that does not echo. Never an argument.
+
+use std::io::{self, BufRead as _, IsTerminal as _};
+use std::path::Path;
+
+use zeroize::Zeroize as _;
+
+use crate::model::problem::Problem;
+use crate::model::secret::Secret;
+
+/// A file with a passphrase is short; more than this is another file.
+const MAX_OCTETS: u64 = 4096;
+
+/// Reads a passphrase.
+pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
+    match file {
+        Some(path) if path == Path::new("-") => first_line(io::stdin().lock(), "standard input"),
+        Some(path) => {
+            let name = path.display().to_string();
+            let file = std::fs::File::open(path).map_err(|error| unreadable(&name, &error))?;
+            first_line(io::BufReader::new(file), &name)
+        }
+        None if io::stdin().is_terminal() => rpassword::prompt_password("Passphrase (not shown): ")
+            .map(Secret::new)
+            .map_err(|error| unreadable("the prompt", &error)),
+        None => Err(Problem::new(
+            "secret.missing",
+            "No passphrase was given",
+            "Standard input is no terminal, so nobody can be asked",
+            "Give --password-file FILE, --password-file - or --open",
+        )),
+    }
+}
+
+/// The first line without its end. Blanks stay: they may belong to the passphrase.
+fn first_line(reader: impl io::BufRead, name: &str) -> Result<Secret<String>, Problem> {
+    let mut line = Vec::new();
+    reader.take(MAX_OCTETS).read_until(b'\n', &mut line).map_err(|error| unreadable(name, &error))?;
+    while line.last().is_some_and(|octet| matches!(octet, b'\n' | b'\r')) {
+        line.pop();
+    }
+    String::from_utf8(line).map(Secret::new).map_err(|error| {
+        error.into_bytes().zeroize();
+        Problem::new(
+            "secret.not_text",
+            format!("The passphrase in {name} is no text"),
+            "The file is not UTF-8, or is another file",
+            "Save the passphrase alone, as UTF-8, on the first line",
+        )
+    })
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Problem {
+    Problem::new(
+        "secret.unreadable",
+        format!("The passphrase could not be read from {name}"),
+        "The file is missing or may not be read",
+        "Check the path and its rights",
+    )
+    .with_detail(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_end_of_the_line_is_cut() {
+        let read = |text: &[u8]| {
+            first_line(text, "test").map(|secret| secret.expose().clone()).map_err(|problem| problem.code)
+        };
+        assert_eq!(read(b" two words \r\nnext"), Ok(" two words ".into()));
+        assert_eq!(read(b"no end"), Ok("no end".into()));
+        assert_eq!(read(b"\xff\xfe"), Err("secret.not_text"));
+    }
+}

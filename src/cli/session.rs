@@ -1,0 +1,165 @@
+//! A session driven by a list of things to do, with its progress printed as it comes.
+
+use std::collections::VecDeque;
+
+use serde_json::json;
+
+use super::output::{Output, tagged};
+use crate::backend::Handle;
+use crate::model::credentials::{WifiCredentials, WifiDraft, check};
+use crate::model::ids::JobId;
+use crate::model::outcome::Outcome;
+use crate::model::problem::Problem;
+use crate::model::wifi::{Network, Signal, WifiRules};
+use crate::msg::{Command, Event, JobEnd, Progress, Request, Step};
+
+/// One thing to do.
+pub(super) enum Todo {
+    /// Ask this.
+    Ask(Request),
+    /// Check these credentials against the gateway's scan and send them.
+    Push(Box<WifiDraft>),
+}
+
+/// A session that was asked for and is on its way.
+pub(super) struct Session {
+    pub(super) job: JobId,
+    rules: WifiRules,
+    todo: VecDeque<Todo>,
+    seen: Option<Vec<Network>>,
+    outcomes: Vec<Outcome>,
+    refusal: Option<Problem>,
+}
+
+/// How a session ended.
+pub(super) struct Ended {
+    /// The verdict of each push, in order.
+    pub(super) outcomes: Vec<Outcome>,
+    /// The gateway's scan.
+    pub(super) seen: Option<Vec<Network>>,
+    /// Why credentials were not sent although the gateway was ready.
+    pub(super) refusal: Option<Problem>,
+    /// How the job ended.
+    pub(super) end: JobEnd,
+}
+
+impl Session {
+    pub(super) fn new(job: JobId, rules: WifiRules, todo: Vec<Todo>) -> Self {
+        Self { job, rules, todo: todo.into(), seen: None, outcomes: Vec::new(), refusal: None }
+    }
+
+    /// Does what is to be done and closes the session.
+    pub(super) fn run(mut self, handle: &mut Handle, out: &mut Output) -> Ended {
+        let end = loop {
+            match handle.recv_blocking() {
+                Some(Event::SessionProgressed { job, at, progress }) if job == self.job => {
+                    print_progress(at.as_millis(), &progress, out);
+                    if let Err(problem) = self.take_in(handle, progress, out) {
+                        break JobEnd::Failed(problem);
+                    }
+                }
+                Some(Event::JobFinished { job, end }) if job == self.job => break end,
+                Some(Event::Trouble(problem)) => out.problem(&problem),
+                Some(_) => {}
+                None => break JobEnd::Failed(workers_gone()),
+            }
+        };
+        Ended { outcomes: self.outcomes, seen: self.seen, refusal: self.refusal, end }
+    }
+
+    fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {
+        match progress {
+            Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
+            Progress::Pushed(outcome) => self.outcomes.push(*outcome),
+            Progress::Ready => {
+                let request = self.next_request(out);
+                handle.try_send(Command::Session { job: self.job, request })?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn next_request(&mut self, out: &mut Output) -> Request {
+        match self.todo.pop_front() {
+            Some(Todo::Ask(request)) => request,
+            Some(Todo::Push(draft)) => self.checked(&draft, out).map_or(Request::Close, Request::Push),
+            None => Request::Close,
+        }
+    }
+
+    /// The credentials, if the check with the gateway's own scan lets them pass.
+    fn checked(&mut self, draft: &WifiDraft, out: &mut Output) -> Option<WifiCredentials> {
+        let (credentials, findings) = check(draft, &self.rules, self.seen.as_deref());
+        for warning in &findings.warnings {
+            out.json(&tagged("warning", warning));
+            out.text(format!("Warning: {}. {}", warning.what, warning.next_step));
+        }
+        self.refusal = findings.errors.into_iter().next();
+        credentials
+    }
+}
+
+/// The workers ended although the front end is there.
+pub(super) fn workers_gone() -> Problem {
+    Problem::new("app.workers_gone", "The workers ended early", "A mistake in the program", "Try again with --verbose")
+}
+
+fn print_progress(at_millis: u128, progress: &Progress, out: &mut Output) {
+    let step = |step: Step, state: &str, note: &str| json!({ "kind": "step", "step": step.as_str(), "state": state, "note": note, "at_millis": at_millis });
+    match progress {
+        Progress::StepStarted { step: begun, waits_for, .. } => out.json(&step(*begun, "started", waits_for)),
+        Progress::StepDone { step: done, note } => {
+            out.json(&step(*done, "done", note));
+            out.text(format!("{:>7.1} s  {:<28} {note}", seconds(at_millis), done.label()));
+        }
+        Progress::StepSkipped { step: skipped, reason } => {
+            out.json(&step(*skipped, "skipped", reason));
+            out.text(format!("{:>7.1} s  {:<28} skipped: {reason}", seconds(at_millis), skipped.label()));
+        }
+        Progress::StepFailed { step: failed, problem } => {
+            out.json(&step(*failed, "failed", problem.code));
+            out.text(format!("{:>7.1} s  {:<28} failed: {}", seconds(at_millis), failed.label(), problem.what));
+        }
+        Progress::Networks { networks, is_complete: true } => print_networks(networks, out),
+        Progress::Described { info, state, .. } => {
+            out.json(&json!({ "kind": "described", "info": info, "state": state, "at_millis": at_millis }));
+        }
+        Progress::StateChanged(state) => {
+            out.json(&json!({ "kind": "state", "state": state, "at_millis": at_millis }));
+        }
+        Progress::DeviceLog(lines) => {
+            out.json(&json!({ "kind": "device-log", "lines": lines, "at_millis": at_millis }));
+        }
+        Progress::Networks { .. } | Progress::Pushed(_) | Progress::Ready => {}
+    }
+}
+
+fn print_networks(networks: &[Network], out: &mut Output) {
+    for network in networks {
+        let (ssid, security) = (network.ssid.shown(), network.security.label());
+        out.json(&json!({ "kind": "network", "ssid": ssid, "rssi_dbm": network.rssi_dbm, "security": security }));
+        let signal = network
+            .rssi_dbm
+            .map_or_else(|| "unknown signal".to_owned(), |dbm| format!("{dbm} dBm, {}", Signal::from_dbm(dbm).label()));
+        out.text(format!("           {ssid:<32} {signal:<18} {security}"));
+    }
+}
+
+/// Prints a verdict with its evidence, causes and next step.
+pub(super) fn print_outcome(outcome: &Outcome, out: &mut Output) {
+    out.json(&tagged("outcome", outcome));
+    out.text(format!("\n{}: {}", outcome.verdict.as_str().to_uppercase(), outcome.summary));
+    for evidence in &outcome.evidence {
+        out.text(format!("  {:<13} {}", evidence.kind.label(), evidence.text));
+    }
+    for (number, cause) in outcome.causes.iter().enumerate() {
+        out.text(format!("  cause {:<7} {} ({})", number + 1, cause.text, cause.because));
+    }
+    out.text(format!("  next step     {}", outcome.next_step));
+}
+
+/// Milliseconds as seconds for a line of text.
+fn seconds(millis: u128) -> f64 {
+    std::time::Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)).as_secs_f64()
+}

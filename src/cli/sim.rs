@@ -1,0 +1,41 @@
+//! `linesman sim`: one simulated gateway.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::args::SimArgs;
+use super::output::Output;
+use crate::model::ids::ProfileId;
+use crate::msg::{SimPlan, SimReady};
+
+/// The plan that the arguments describe. `data` is the folder for the card if none is named.
+pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
+    let state_dir = args.state_dir.clone().unwrap_or_else(|| data.join("sim").join(&args.serial_number));
+    let mut plan = SimPlan::new(ProfileId::new(args.profile.clone()), args.driver, state_dir);
+    plan.faults.clone_from(&args.faults);
+    plan.serial_number.clone_from(&args.serial_number);
+    plan.join_after = Duration::from_millis(args.join_millis);
+    if let Some(ssid) = &args.ssid {
+        plan.ssid.clone_from(ssid);
+    }
+    plan
+}
+
+/// Prints where the simulator is, as one JSON line whatever was asked for: scripts read it.
+pub fn announce(ready: &SimReady, out: &mut Output) {
+    out.line(
+        json!({
+            "kind": "sim",
+            "port": ready.port,
+            "link": ready.link,
+            "pid": ready.pid,
+            "state_dir": ready.state_dir,
+            "ssid": ready.ssid,
+            "password": ready.password,
+            "try": format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
+        })
+        .to_string(),
+    );
+}

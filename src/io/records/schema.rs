@@ -1,0 +1,72 @@
+//! The schema of the records as steps, each from one version to the next (`PRAGMA user_version`).
+//!
+//! Steps that were released are never changed, only followed by new ones. Jobs and entries are append-only: triggers
+//! refuse changes, and the end of a job can be written once.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::Failure;
+
+/// Marks the file as ours (`LMSN`).
+const APPLICATION_ID: i64 = 0x4C4D_534E;
+
+/// What leads from version N to N + 1.
+pub(super) const STEPS: [&str; 1] = ["
+CREATE TABLE jobs (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    instance     TEXT NOT NULL,
+    started_at   TEXT NOT NULL,
+    action       TEXT NOT NULL,
+    gateway      TEXT NOT NULL,
+    link         TEXT NOT NULL,
+    profile      TEXT,
+    driver       TEXT,
+    operator     TEXT NOT NULL,
+    is_simulated INTEGER NOT NULL CHECK (is_simulated IN (0, 1))
+) STRICT;
+CREATE TABLE entries (
+    sequence      INTEGER PRIMARY KEY AUTOINCREMENT,
+    job           INTEGER NOT NULL REFERENCES jobs (id),
+    at            TEXT NOT NULL,
+    clock_quality TEXT NOT NULL DEFAULT 'unchecked',
+    step          TEXT NOT NULL,
+    phase         TEXT NOT NULL CHECK (phase IN ('intent', 'outcome')),
+    outcome       TEXT NOT NULL,
+    reason        TEXT NOT NULL DEFAULT '',
+    summary       TEXT NOT NULL DEFAULT '',
+    detail        TEXT NOT NULL,
+    is_end        INTEGER NOT NULL DEFAULT 0 CHECK (is_end IN (0, 1)),
+    segment       INTEGER,
+    prev_hash     BLOB,
+    hash          BLOB
+) STRICT;
+CREATE INDEX entries_by_job ON entries (job, sequence);
+CREATE UNIQUE INDEX one_end_a_job ON entries (job) WHERE is_end = 1;
+CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+CREATE TRIGGER entries_last BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+CREATE TRIGGER jobs_stay BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs are append-only'); END;
+CREATE TRIGGER jobs_last BEFORE DELETE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs are append-only'); END;
+"];
+
+/// Brings the database to the newest version, as a whole or not at all.
+pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), Failure> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(Failure::TooNew { found, known });
+    }
+    if found == 0 && !is_empty(&transaction)? {
+        return Err(Failure::Foreign);
+    }
+    for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", known)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    Ok(transaction.commit()?)
+}
+
+fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", (), |row| row.get(0))
+}

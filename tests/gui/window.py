@@ -1,0 +1,246 @@
+#!/usr/bin/python3
+"""Commissions a simulated gateway in the real window, as a person does, and takes pictures on the way.
+
+  tests/gui/display.sh /usr/bin/python3 tests/gui/window.py --binary target/debug/linesman --pictures target/window
+
+Starts `linesman demo`, finds the gateway, asks what it is, sends a wrong passphrase, reads the refusal, corrects it,
+reads that the gateway joined, looks at the records, and closes the window. Exits with 0 when all of it held.
+"""
+
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import atspi  # noqa: E402
+
+# What things are called in the window. All names stand here, so that a renaming is mended in one place.
+NAMES = {
+    # Navigation
+    "discover": "Discover",
+    "commission": "Commission",
+    "records": "Records",
+    "settings": "Settings",
+    # The banner of the simulated site: the network follows the first text, its passphrase the second.
+    "banner": re.compile(r"^This is a simulated site"),
+    "banner_passphrase": "passphrase",
+    # Discover: the row of the gateway to commission, the buttons in it, and what asking it brings.
+    "gateway": re.compile(r"^(?P<name>.*), (?P<place>/dev/pts/\d+)$"),
+    "ask": "Ask {place} what it is",
+    "answered": "Answered",
+    "commission_this": "Commission {place}",
+    # Commission
+    "connect": "Connect",
+    "connected": "Connected",
+    "network": "Network {ssid}, ",
+    "passphrase": "Passphrase",
+    "send": "Send to the gateway",
+    "refused": "Refused",
+    "correct": "Correct the passphrase and try again",
+    "joined": "Joined",
+    "finish": "Close the session",
+    "finished": re.compile(r"^Session closed$|^Session failed$"),
+    # Records
+    "record_joined": re.compile(r"\bjoined\b", re.IGNORECASE),
+    # Settings
+    "light": "Light theme",
+    "dark": "Dark theme",
+    # The question when a job still runs
+    "close_anyway": "Stop and close",
+}
+
+WRONG_PASSPHRASE = "wrong-passphrase-4711"
+
+
+class Failed(Exception):
+    """Something is not as it should be."""
+
+
+class WindowTest:
+    """The test and what it needs on its way."""
+
+    def __init__(self, options, data_dir):
+        self.options = options
+        self.data_dir = data_dir
+        self.environment = dict(os.environ, LINESMAN_DATA_DIR=data_dir)
+        # A demo keeps its records apart from those of real work.
+        self.records_environment = dict(os.environ, LINESMAN_DATA_DIR=os.path.join(data_dir, "demo"))
+        self.process = None
+        self.window = None
+        self.network = None
+        self.passphrase = None
+
+    def run(self):
+        self.step("start the demo", self.start)
+        self.step("find a gateway and ask what it is", self.discover)
+        self.step("connect", self.connect)
+        self.step("send a wrong passphrase and read the refusal", self.refuse)
+        self.step("correct it and read that the gateway joined", self.join)
+        self.step("take pictures in both themes", self.picture_both)
+        self.step("close the session", self.close_session)
+        self.step("find it in the records", self.look_at_records)
+        self.step("close the window", self.close)
+        self.step("find the outcome on record, and no passphrase in any file", self.check_files)
+
+    def step(self, what, work):
+        began = time.monotonic()
+        print(f"window: {what} …", flush=True)
+        work()
+        print(f"window: {what}: ok, {time.monotonic() - began:.1f} s", flush=True)
+
+    def start(self):
+        self.process = subprocess.Popen([self.options.binary, "demo"], env=self.environment)
+        self.window = atspi.Window(self.process, self.options.patience)
+        self.window.find(NAMES["banner"])
+        names = self.window.names()
+        banner = next(at for at, name in enumerate(names) if NAMES["banner"].search(name))
+        self.network = names[banner + 1]
+        self.passphrase = names[names.index(NAMES["banner_passphrase"], banner) + 1]
+        print(f"window: the simulated network is {self.network!r}")
+
+    def discover(self):
+        self.go("discover")
+        row = self.window.press(NAMES["gateway"], "choice")
+        place = NAMES["gateway"].search(row.get_name())["place"]
+        self.window.press(NAMES["ask"].format(place=place))
+        self.window.find(NAMES["answered"])
+        self.picture("discover")
+        self.window.click(NAMES["commission_this"].format(place=place), "button")
+
+    def connect(self):
+        self.window.press(NAMES["connect"])
+        self.window.find(NAMES["connected"], patience=60)
+        self.picture("connected")
+        network = re.compile("^" + re.escape(NAMES["network"].format(ssid=self.network)))
+        self.window.press(network, "choice", patience=60)
+
+    def refuse(self):
+        self.window.type_text(NAMES["passphrase"], WRONG_PASSPHRASE, "password")
+        held = atspi.value(self.window.find(NAMES["passphrase"], "password"))
+        if WRONG_PASSPHRASE in held:
+            raise Failed("the passphrase can be read off the window")
+        self.window.press(NAMES["send"])
+        self.expect("refused", "joined")
+        self.picture("refused")
+
+    def join(self):
+        self.window.press(NAMES["correct"])
+        self.window.type_text(NAMES["passphrase"], self.passphrase, "password")
+        self.window.press(NAMES["send"])
+        self.expect("joined", None)
+
+    def picture_both(self):
+        brightness = {}
+        for theme in ("light", "dark"):
+            self.go("settings")
+            self.window.press(NAMES[theme], "choice")
+            self.picture(f"settings-{theme}")
+            for place in ("commission", "records", "discover"):
+                self.go(place)
+                brightness[theme] = self.picture(f"{place}-{theme}")
+        if brightness["light"] - brightness["dark"] < 60:
+            raise Failed(f"the themes hardly differ in brightness: {brightness}")
+
+    def close_session(self):
+        self.go("commission")
+        # A gateway may end the session by itself once it joined.
+        seen, _ = self.window.find_any({"open": NAMES["finish"], "ended": NAMES["finished"]})
+        if seen == "open":
+            self.window.press(NAMES["finish"])
+            self.window.find(NAMES["finished"])
+
+    def look_at_records(self):
+        self.go("records")
+        self.window.find(NAMES["record_joined"])
+        self.picture("records")
+
+    def close(self):
+        self.window.close()
+        end = time.monotonic() + self.options.patience
+        while self.process.poll() is None:
+            if time.monotonic() > end:
+                raise Failed("the window did not close")
+            if self.window.has(NAMES["close_anyway"], "button"):
+                raise Failed("the window asks whether to close although no job runs")
+            time.sleep(0.2)
+        if self.process.returncode != 0:
+            raise Failed(f"the program ended with {self.process.returncode}")
+
+    def check_files(self):
+        command = [self.options.binary, "records", "list", "--json"]
+        environment = self.records_environment
+        listed = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+        lines = [json.loads(line) for line in listed.stdout.splitlines() if line]
+        if "joined" not in json.dumps(lines):
+            raise Failed(f"no record says joined: {lines}")
+        secrets = [secret.encode() for secret in (WRONG_PASSPHRASE, self.passphrase)]
+        for folder, _, files in os.walk(self.data_dir):
+            for name in files:
+                with open(os.path.join(folder, name), "rb") as file:
+                    content = file.read()
+                # What the simulated gateways keep on their cards is theirs: they must know the network.
+                if "cards" in os.path.relpath(folder, self.data_dir).split(os.sep):
+                    continue
+                for secret in secrets:
+                    if secret in content:
+                        raise Failed(f"{os.path.join(folder, name)} holds a passphrase")
+
+    def go(self, place):
+        """Opens a place by the navigation, which stands left of everything else of the same name."""
+        self.window.press_leftmost(NAMES[place])
+
+    def expect(self, outcome, other):
+        names = {key: NAMES[key] for key in (outcome, other) if key}
+        seen, node = self.window.find_any(names, patience=90)
+        if seen != outcome:
+            raise Failed(f"expected {outcome}, the window says {node.get_name()!r}")
+
+    def picture(self, name):
+        """Takes a picture; returns its brightness."""
+        colours, brightness = self.window.screenshot(os.path.join(self.options.pictures, f"{name}.png"))
+        if colours < 16:
+            raise Failed(f"{name}.png is blank: {colours} colours")
+        return brightness
+
+    def explain(self):
+        """Says what the window shows, after a failure."""
+        if self.window is None or self.process is None or self.process.poll() is not None:
+            return
+        print(self.window.tree(), file=sys.stderr)
+        self.window.screenshot(os.path.join(self.options.pictures, "failure.png"))
+
+    def end(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", default="target/debug/linesman", help="the program to test")
+    parser.add_argument("--pictures", default="target/window", help="folder for the pictures")
+    parser.add_argument("--patience", type=float, default=30.0, help="seconds to wait for things to show up")
+    options = parser.parse_args()
+    options.binary = os.path.abspath(options.binary)
+
+    with tempfile.TemporaryDirectory(prefix="linesman-window-") as data_dir:
+        test = WindowTest(options, data_dir)
+        try:
+            test.run()
+        except (Failed, atspi.NotThere, atspi.GLib.Error, subprocess.SubprocessError) as error:
+            print(f"window: FAILED: {error}", file=sys.stderr, flush=True)
+            test.explain()
+            return 1
+        finally:
+            test.end()
+    print(f"window: all held; pictures in {options.pictures}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+#!/usr/bin/env bash
+# Runs every test of the project, after installing what they need on Debian or Ubuntu.
+#
+#   bash tests/run.sh
+#
+# Without root (or sudo without a password) nothing is installed: it says what is missing, and the tests that need it
+# report themselves as skipped. As root, and with CI=true, nothing may be skipped: what is missing is a failure.
+# shellcheck disable=SC2317  # the functions are called by name, from stage()
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly DENY_VERSION=0.20.2
+# What the window and its test load at run time.
+readonly WINDOW_PACKAGES=(
+  xvfb openbox xdotool dbus at-spi2-core python3 python3-gi gir1.2-atspi-2.0
+  libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri
+)
+
+export PATH=$PWD/target/tools/bin:$PATH
+export CARGO_TERM_COLOR=never NO_COLOR=1
+logs=target/test-logs
+mkdir -p "$logs"
+strict=0
+if [ "${CI:-}" = true ] || [ "$(id -u)" = 0 ]; then strict=1; fi
+export LINESMAN_REQUIRE_PEERS=$strict
+
+results=()
+failed=0
+started=$SECONDS
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Runs one stage: its name, then the command. A failed stage does not stop the ones after it.
+stage() {
+  local name=$1 log began=$SECONDS verdict=ok
+  shift
+  log=$logs/${name// /-}.log
+  printf '\n=== %s\n' "$name"
+  if ! "$@" 2>&1 | tee "$log"; then
+    verdict=FAILED
+    failed=1
+  fi
+  results+=("$(printf '%-24s %-7s %4d s' "$name" "$verdict" $((SECONDS - began)))")
+}
+
+# Notes a stage that cannot run here; a failure where nothing may be skipped.
+skip_stage() {
+  local name=$1 why=$2 verdict=skipped
+  printf '\n=== %s\nskipped: %s\n' "$name" "$why"
+  if [ "$strict" = 1 ]; then
+    verdict=FAILED
+    failed=1
+  fi
+  results+=("$(printf '%-24s %-7s (%s)' "$name" "$verdict" "$why")")
+}
+
+has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/\1/')" -ge 18 ]; }
+is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+install_packages() {
+  local wanted=("${WINDOW_PACKAGES[@]}") missing=() package as_root=()
+  has cc || wanted+=(gcc libc6-dev)
+  has git || wanted+=(git ca-certificates)
+  has_node || wanted+=(nodejs npm)
+  if ! has apt-get || ! has dpkg-query; then
+    echo "This is not Debian or Ubuntu. The tests use what these Debian packages hold: ${wanted[*]}"
+    return
+  fi
+  for package in "${wanted[@]}"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  if [ ${#missing[@]} = 0 ]; then
+    echo "All packages are there: ${wanted[*]}"
+    return
+  fi
+  if [ "$(id -u)" != 0 ]; then
+    if ! has sudo || ! sudo --non-interactive true 2>/dev/null; then
+      echo "Missing, and not installed without root. The tests that need them will be skipped. To install:"
+      echo "  sudo apt-get install --no-install-recommends ${missing[*]}"
+      return
+    fi
+    as_root=(sudo --non-interactive)
+  fi
+  echo "Installing: ${missing[*]}"
+  # A list that cannot be renewed may still do.
+  "${as_root[@]}" apt-get -qq update || true
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install --yes \
+    --no-install-recommends "${missing[@]}" </dev/null; then
+    echo "They could not be installed."
+    [ "$strict" = 0 ]
+  fi
+}
+
+install_deny() {
+  if [ "$(cargo-deny --version 2>/dev/null)" = "cargo-deny $DENY_VERSION" ]; then return; fi
+  echo "Installing cargo-deny $DENY_VERSION into target/tools"
+  # An optimised build takes longer to make than it saves in a run of one second.
+  cargo install --quiet --locked --debug --root target/tools --target-dir target/tools/build \
+    cargo-deny --version "=$DENY_VERSION"
+}
+
+# Tests that start peers or a window have a stage of their own, where what they print can be read.
+run_tests() {
+  local apart='binary(it) and test(/^(improv_sdk|window)::/)'
+  if has cargo-nextest; then
+    cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
+  else
+    cargo test --locked --lib --bins &&
+      cargo test --locked --test it -- --skip improv_sdk:: --skip window::
+  fi
+}
+
+# Runs the integration tests of one module and shows what they print. No test is as bad as a failed one.
+run_apart() {
+  local log=$logs/apart.log
+  cargo test --locked --test it -- --nocapture --test-threads=1 "$1::" 2>&1 | tee "$log" || return 1
+  if grep -q '^running 0 tests' "$log"; then
+    echo "error: there is no test in tests/it/$1.rs, or tests/it/main.rs does not name it"
+    return 1
+  fi
+}
+
+check_scripts() {
+  local script
+  for script in .ci/run tests/*.sh tests/*/*.sh; do
+    bash -n "$script" || return 1
+  done
+}
+
+echo "Machine: $(uname -srm), $(nproc) cores; $(rustc --version)"
+[ "$strict" = 1 ] && echo "Nothing may be skipped (root or CI=true)"
+
+stage "packages" install_packages
+if cargo fmt --version >/dev/null 2>&1; then
+  stage "format" cargo fmt --all --check
+else
+  skip_stage "format" "rustfmt is missing: rustup component add rustfmt"
+fi
+stage "scripts" check_scripts
+if cargo clippy --version >/dev/null 2>&1; then
+  stage "clippy" cargo clippy --locked --all-targets --quiet -- --deny warnings
+else
+  skip_stage "clippy" "clippy is missing: rustup component add clippy"
+fi
+if install_deny; then
+  stage "dependencies" bash tests/deny.sh
+else
+  skip_stage "dependencies" "cargo-deny could not be installed"
+fi
+stage "tests" run_tests
+stage "documentation tests" cargo test --locked --doc --quiet
+stage "improv sdk" run_apart improv_sdk
+stage "window" run_apart window
+
+printf '\n=== result after %d min %02d s\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
+printf '%s\n' "${results[@]}"
+skipped=$(cat "$logs"/*.log | grep '^skipped: ' | sort -u || true)
+[ -z "$skipped" ] || printf '\n%s\n' "$skipped"
+echo
+# The closing lines of the test runners, the largest run last.
+for name in documentation-tests improv-sdk window tests; do
+  grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
+done
+exit "$failed"
