@@ -82,7 +82,9 @@ fn list(ui: &mut Ui, app: &App, pass: &mut Pass<'_>, height: f32) {
     let links = app.discover.shown();
     card_without_margin(ui, height, |ui| {
         if links.is_empty() {
-            return nothing_listed(ui, app);
+            let area = ScrollArea::vertical().id_salt("nothing").auto_shrink(false);
+            area.show(ui, |ui| nothing_listed(ui, app));
+            return;
         }
         ui.spacing_mut().item_spacing.y = 0.0;
         let area = ScrollArea::vertical().id_salt("gateways").auto_shrink(false);

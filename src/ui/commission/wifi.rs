@@ -32,7 +32,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         let is_entered = ui.add_enabled_ui(!is_pushing, |ui| fields(ui, form, rules.is_raw_psk_accepted, pass)).inner;
         findings(ui, form);
         if is_clear {
-            let text = "Improv does not encrypt: the passphrase crosses the cable in clear";
+            let text = "Improv sends the passphrase in clear over the cable";
             notice(ui, palette(ui).muted, icon::INFO, text);
         }
         send_row(ui, form, is_ready, is_entered, pass);

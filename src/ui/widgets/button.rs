@@ -93,14 +93,15 @@ impl<'a> Button<'a> {
         if let Some(fill) = fill {
             button = button.fill(fill).stroke(stroke);
         }
-        let response = ui.scope(|ui| {
-            if self.kind == Kind::Quiet {
-                quieten(ui);
-            }
-            ui.spacing_mut().button_padding.x = if self.text.is_empty() { 7.0 } else { 12.0 };
-            ui.add_enabled(self.is_enabled, button)
-        });
-        self.describe(ui, response.inner)
+        // Not in a scope: inside one a button would never move to the next line of a wrapped row.
+        let style = ui.style().clone();
+        if self.kind == Kind::Quiet {
+            quieten(ui);
+        }
+        ui.spacing_mut().button_padding.x = if self.text.is_empty() { 7.0 } else { 12.0 };
+        let response = if self.is_enabled { ui.add(button) } else { ui.add_enabled(false, button) };
+        ui.set_style(style);
+        self.describe(ui, response)
     }
 
     fn colours(&self, ui: &Ui) -> (Option<Color32>, Stroke, Color32) {
