@@ -20,13 +20,15 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
         ui.spacing_mut().interact_size.y = 20.0;
         causes(ui, outcome);
         next_step(ui, outcome);
-        evidence(ui, &outcome.evidence);
-        ui.add_space(GRID / 2.0);
         if outcome.verdict != Verdict::Joined {
             retry(ui, session, pass);
         }
     });
     card(ui, |ui| next_gateway(ui, app, outcome.verdict == Verdict::Joined, pass));
+    card(ui, |ui| {
+        ui.spacing_mut().interact_size.y = 20.0;
+        evidence(ui, &outcome.evidence);
+    });
 }
 
 fn look(ui: &Ui, verdict: Verdict) -> (Color32, &'static str, &'static str) {
