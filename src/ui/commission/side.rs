@@ -50,26 +50,24 @@ fn step(ui: &mut Ui, line: &StepLine, outcome: Option<&Outcome>, pass: &Pass<'_>
             let is_pending = line.state == StepState::Pending;
             let title = if is_running { title.font(medium()).color(palette.strong) } else { title };
             truncated(ui, if is_pending { title.color(palette.muted) } else { title });
-            if let Some(text) = step_words(&line.state, pass) {
-                muted(ui, &text);
-            }
+            muted(ui, &step_words(&line.state, pass));
         });
     });
 }
 
-fn step_words(state: &StepState, pass: &Pass<'_>) -> Option<String> {
+fn step_words(state: &StepState, pass: &Pass<'_>) -> String {
     match state {
-        StepState::Pending => Some("not begun".to_owned()),
+        StepState::Pending => "not begun".to_owned(),
         StepState::Running { since, waits_for, limit } => {
             let left = limit.saturating_sub(pass.now.saturating_duration_since(*since));
             let elapsed = pass.clock_since(*since);
-            Some(format!("{elapsed} · waits for {waits_for} · gives up in {}", clock(left)))
+            format!("{elapsed} · waits for {waits_for} · gives up in {}", clock(left))
         }
-        StepState::Done { note, took } if note.is_empty() => Some(short(*took)),
-        StepState::Done { note, took } => Some(format!("{note} · {}", short(*took))),
-        StepState::Skipped { reason } => Some(format!("left out: {reason}")),
-        StepState::Failed { problem, took } => Some(format!("failed: {} · {}", problem.what, short(*took))),
-        StepState::Stopped => Some("stopped".to_owned()),
+        StepState::Done { note, took } if note.is_empty() => short(*took),
+        StepState::Done { note, took } => format!("{note} · {}", short(*took)),
+        StepState::Skipped { reason } => format!("left out: {reason}"),
+        StepState::Failed { problem, took } => format!("failed: {} · {}", problem.what, short(*took)),
+        StepState::Stopped => "stopped".to_owned(),
     }
 }
 
