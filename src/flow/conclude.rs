@@ -274,7 +274,7 @@ fn passphrase_cause(facts: &Facts<'_>) -> Cause {
         WifiKey::Open => cause("The network wants a passphrase after all", "It was tried as an open network"),
         WifiKey::Passphrase(_) | WifiKey::RawPsk(_) | WifiKey::Wep(_) => cause(
             "The passphrase is wrong",
-            format!("{} was sent; upper and lower case count", facts.credentials.key_label()),
+            format!("What was sent is {}; upper and lower case count", facts.credentials.key_label()),
         ),
     }
 }

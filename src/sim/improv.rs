@@ -176,7 +176,8 @@ impl ImprovDevice {
             })
             .collect();
         if self.has(Fault::HostileTexts) {
-            entries.push(vec![vec![b'L'; 240], b"-50".to_vec(), b"YES".to_vec()]);
+            // As long as the packet can hold beside the other columns: 255 octets of data in all.
+            entries.push(vec![vec![b'L'; 244], b"-50".to_vec(), b"YES".to_vec()]);
             entries.push(vec!["Free\u{202E}ifiW\u{1b}[31m".into(), b"-49".to_vec(), b"NO".to_vec()]);
             entries.push(vec![vec![0xff, 0xfe, 0x00, 0x41], b"not a number".to_vec(), b"MAYBE".to_vec()]);
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+#[cfg(unix)]
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 

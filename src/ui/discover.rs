@@ -30,7 +30,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let height = ui.available_height();
     let rest = ScrollArea::vertical().id_salt("discover").auto_shrink(false);
     rest.show(ui, |ui| {
-        let list_height = (height - DETAIL_HEIGHT - CONTROL_HEIGHT - 3.0 * GRID).max(2.5 * ROW_HEIGHT);
+        let height = if app.discover.path_error.is_some() { height - CONTROL_HEIGHT } else { height };
+        let below = if app.discover.selected().is_some() { DETAIL_HEIGHT + GRID } else { 0.0 };
+        let list_height = (height - below - CONTROL_HEIGHT - 2.0 * GRID).max(2.5 * ROW_HEIGHT);
         list(ui, app, pass, list_height);
         detail(ui, app, pass);
         add_path(ui, app, pass);
@@ -81,11 +83,14 @@ fn list(ui: &mut Ui, app: &App, pass: &mut Pass<'_>, height: f32) {
     let links = app.discover.shown();
     card_without_margin(ui, height, |ui| {
         if links.is_empty() {
-            return nothing_listed(ui, app);
+            let area = ScrollArea::vertical().id_salt("nothing").auto_shrink(false);
+            area.show(ui, |ui| nothing_listed(ui, app));
+            return;
         }
         ui.spacing_mut().item_spacing.y = 0.0;
         let area = ScrollArea::vertical().id_salt("gateways").auto_shrink(false);
         area.show_rows(ui, ROW_HEIGHT, links.len(), |ui, range| {
+            keep_choice_in_sight(ui, app, range.start);
             for link in &links[range] {
                 if let Some(sighting) = app.discover.row(link) {
                     ui.push_id(link, |ui| row(ui, app, sighting, pass));
@@ -93,6 +98,23 @@ fn list(ui: &mut Ui, app: &App, pass: &mut Pass<'_>, height: f32) {
             }
         });
     });
+}
+
+/// The list gives room to the detail of a row that was just chosen: the row must not vanish behind it.
+fn keep_choice_in_sight(ui: &Ui, app: &App, first: usize) {
+    let id = egui::Id::unique("discover-choice");
+    let chosen = app.discover.selected().cloned();
+    let is_new = ui.data_mut(|data| {
+        let last = data.get_temp_mut_or_default::<Option<LinkAddress>>(id);
+        std::mem::replace(last, chosen.clone()) != chosen
+    });
+    let index = app.discover.shown().iter().position(|link| Some(link) == chosen.as_ref());
+    if let Some(index) = index.filter(|_| is_new) {
+        #[expect(clippy::cast_precision_loss, reason = "a list holds a few thousand rows")]
+        let top = ui.max_rect().top() + (index as f32 - first as f32) * ROW_HEIGHT;
+        let rect = Rect::from_min_size(pos2(ui.max_rect().left(), top), vec2(1.0, ROW_HEIGHT));
+        ui.scroll_to_rect(rect, None);
+    }
 }
 
 fn card_without_margin(ui: &mut Ui, height: f32, add: impl FnOnce(&mut Ui)) {
@@ -258,15 +280,10 @@ fn answer_line(identity: &Identity) -> String {
 }
 
 fn detail(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let row = app.discover.selected().and_then(|link| app.discover.row(link));
+    let Some(row) = app.discover.selected().and_then(|link| app.discover.row(link)) else { return };
     card(ui, |ui| {
         let area = ScrollArea::vertical().id_salt("detail").auto_shrink(false).max_height(DETAIL_HEIGHT - 42.0);
-        area.show(ui, |ui| match row {
-            Some(row) => detail_of(ui, app, row, pass),
-            None => {
-                muted(ui, "Choose a row to see what is known about it");
-            }
-        });
+        area.show(ui, |ui| detail_of(ui, app, row, pass));
     });
 }
 
@@ -328,10 +345,9 @@ fn add_path(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if add.pressed(ui) || (is_entered && is_typed) {
             pass.did(DiscoverAction::AddedPath);
         }
-        if let Some(error) = &app.discover.path_error {
-            ui.colored_label(palette(ui).danger, error);
-        } else {
-            small(ui, "For ports no scan lists");
-        }
+        small(ui, "For ports no scan lists");
     });
+    if let Some(error) = &app.discover.path_error {
+        ui.colored_label(palette(ui).danger, error);
+    }
 }

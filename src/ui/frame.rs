@@ -96,7 +96,7 @@ fn current_gateway(ui: &mut Ui, app: &App) {
 fn demo_banner(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(demo) = app.demo() else { return };
     banner(ui, palette(ui).accent, icon::SIMULATED, |ui| {
-        ui.label("This is a simulated site: no real gateway is touched. Network to try");
+        ui.label("This is a simulated site. Network to try");
         copyable(ui, &demo.ssid);
         ui.label("passphrase");
         copyable(ui, &demo.passphrase);

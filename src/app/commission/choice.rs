@@ -72,14 +72,16 @@ mod tests {
     use super::*;
     use crate::profile::Catalog;
 
-    /// The drivers of a built-in profile that names Improv over serial and Espressif's over Bluetooth.
+    /// The drivers of a built-in profile that names Improv over serial and Espressif's over Bluetooth only.
     fn options() -> Vec<DriverOption> {
         let catalog = Catalog::built_in();
         let names = |profile: &&Profile, driver, link| {
             profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == link)
         };
         let is_wanted = |profile: &&Profile| {
-            names(profile, DriverId::Improv, LinkKind::Serial) && names(profile, DriverId::EspProv, LinkKind::Ble)
+            names(profile, DriverId::Improv, LinkKind::Serial)
+                && names(profile, DriverId::EspProv, LinkKind::Ble)
+                && !names(profile, DriverId::EspProv, LinkKind::Serial)
         };
         driver_options(Some(catalog.iter().find(is_wanted).unwrap()), LinkKind::Serial)
     }

@@ -9,8 +9,11 @@ use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, LINE_HEIGHT, chosen, control_radius, medium, palette};
 use crate::ui::widgets::{Button, card, icon as show_icon, muted, problem_card, signal_bars, strong, truncated};
 
-/// Rows shown before the list scrolls.
+/// Rows shown before the list scrolls: fewer in a low window, so that the form stays in sight.
 const ROWS: f32 = 5.0;
+const ROWS_IN_LOW_WINDOW: f32 = 3.0;
+/// Below this window height fewer rows are shown.
+const LOW_WINDOW: f32 = 700.0;
 
 pub(super) fn show(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
     card(ui, |ui| {
@@ -53,8 +56,9 @@ fn nothing_seen(ui: &mut Ui) {
 
 fn list(ui: &mut Ui, networks: &[Network], is_locked: bool, pass: &mut Pass<'_>) {
     ui.spacing_mut().item_spacing.y = 0.0;
+    let rows = if ui.ctx().content_rect().height() < LOW_WINDOW { ROWS_IN_LOW_WINDOW } else { ROWS };
     #[expect(clippy::cast_precision_loss, reason = "a scan lists a few dozen networks")]
-    let height = (networks.len() as f32).min(ROWS) * LINE_HEIGHT;
+    let height = (networks.len() as f32).min(rows) * LINE_HEIGHT;
     ui.add_enabled_ui(!is_locked, |ui| {
         let area = ScrollArea::vertical().id_salt("networks").max_height(height).min_scrolled_height(height);
         area.auto_shrink([false, true]).show_rows(ui, LINE_HEIGHT, networks.len(), |ui, range| {

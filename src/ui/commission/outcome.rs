@@ -20,13 +20,15 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
         ui.spacing_mut().interact_size.y = 20.0;
         causes(ui, outcome);
         next_step(ui, outcome);
-        evidence(ui, &outcome.evidence);
-        ui.add_space(GRID / 2.0);
         if outcome.verdict != Verdict::Joined {
             retry(ui, session, pass);
         }
     });
     card(ui, |ui| next_gateway(ui, app, outcome.verdict == Verdict::Joined, pass));
+    card(ui, |ui| {
+        ui.spacing_mut().interact_size.y = 20.0;
+        evidence(ui, &outcome.evidence);
+    });
 }
 
 fn look(ui: &Ui, verdict: Verdict) -> (Color32, &'static str, &'static str) {
@@ -80,11 +82,11 @@ fn causes(ui: &mut Ui, outcome: &Outcome) {
     strong(ui, "Possible causes, likeliest first");
     for (index, cause) in outcome.causes.iter().enumerate() {
         ui.horizontal_top(|ui| {
-            ui.label(RichText::new(format!("{}.", index + 1)).color(palette(ui).muted));
+            column(ui, 18.0, RichText::new(format!("{}.", index + 1)).color(palette(ui).muted));
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = 1.0;
                 ui.label(&cause.text);
-                muted(ui, &format!("because {}", cause.because));
+                muted(ui, &cause.because);
             });
         });
     }

@@ -4,6 +4,8 @@ use egui::{RichText, Ui};
 
 use crate::app::App;
 use crate::app::commission::{CommissionAction, Session, StepLine, StepState};
+use crate::model::outcome::{Outcome, Verdict};
+use crate::msg::Step;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock, short};
 use crate::ui::theme::{GAP, GRID, medium, palette};
@@ -20,13 +22,17 @@ fn steps(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
     ui.spacing_mut().item_spacing.y = GRID;
     strong(ui, "Session");
     for line in &session.steps {
-        step(ui, line, pass);
+        step(ui, line, session.outcome.as_deref(), pass);
     }
 }
 
-fn step(ui: &mut Ui, line: &StepLine, pass: &Pass<'_>) {
+fn step(ui: &mut Ui, line: &StepLine, outcome: Option<&Outcome>, pass: &Pass<'_>) {
     let palette = palette(ui);
+    // The wait ended, but not well: its mark is the verdict's.
+    let verdict = outcome.map(|outcome| outcome.verdict).filter(|_| line.step == Step::Follow);
     let (glyph, colour) = match &line.state {
+        StepState::Done { .. } if verdict == Some(Verdict::Refused) => (icon::REFUSED, palette.danger),
+        StepState::Done { .. } if verdict == Some(Verdict::Unknown) => (icon::UNKNOWN, palette.warn),
         StepState::Pending => (icon::PENDING, palette.muted),
         StepState::Running { .. } => (icon::RUNNING, palette.accent),
         StepState::Done { .. } => (icon::JOINED, palette.ok),
@@ -44,26 +50,24 @@ fn step(ui: &mut Ui, line: &StepLine, pass: &Pass<'_>) {
             let is_pending = line.state == StepState::Pending;
             let title = if is_running { title.font(medium()).color(palette.strong) } else { title };
             truncated(ui, if is_pending { title.color(palette.muted) } else { title });
-            if let Some(text) = step_words(&line.state, pass) {
-                muted(ui, &text);
-            }
+            muted(ui, &step_words(&line.state, pass));
         });
     });
 }
 
-fn step_words(state: &StepState, pass: &Pass<'_>) -> Option<String> {
+fn step_words(state: &StepState, pass: &Pass<'_>) -> String {
     match state {
-        StepState::Pending => None,
+        StepState::Pending => "not begun".to_owned(),
         StepState::Running { since, waits_for, limit } => {
             let left = limit.saturating_sub(pass.now.saturating_duration_since(*since));
             let elapsed = pass.clock_since(*since);
-            Some(format!("{elapsed} · waits for {waits_for} · gives up in {}", clock(left)))
+            format!("{elapsed} · waits for {waits_for} · gives up in {}", clock(left))
         }
-        StepState::Done { note, took } if note.is_empty() => Some(short(*took)),
-        StepState::Done { note, took } => Some(format!("{note} · {}", short(*took))),
-        StepState::Skipped { reason } => Some(format!("left out: {reason}")),
-        StepState::Failed { problem, took } => Some(format!("failed: {} · {}", problem.what, short(*took))),
-        StepState::Stopped => Some("stopped".to_owned()),
+        StepState::Done { note, took } if note.is_empty() => short(*took),
+        StepState::Done { note, took } => format!("{note} · {}", short(*took)),
+        StepState::Skipped { reason } => format!("left out: {reason}"),
+        StepState::Failed { problem, took } => format!("failed: {} · {}", problem.what, short(*took)),
+        StepState::Stopped => "stopped".to_owned(),
     }
 }
 

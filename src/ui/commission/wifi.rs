@@ -32,7 +32,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         let is_entered = ui.add_enabled_ui(!is_pushing, |ui| fields(ui, form, rules.is_raw_psk_accepted, pass)).inner;
         findings(ui, form);
         if is_clear {
-            let text = "Improv has no encryption: the passphrase crosses the cable in clear";
+            let text = "Improv sends the passphrase in clear over the cable";
             notice(ui, palette(ui).muted, icon::INFO, text);
         }
         send_row(ui, form, is_ready, is_entered, pass);
@@ -45,6 +45,7 @@ fn fields(ui: &mut Ui, form: &mut WifiForm, is_raw_psk_accepted: bool, pass: &mu
     let mut is_changed = false;
     let mut is_entered = network_name(ui, form, &mut is_changed);
     is_entered |= passphrase(ui, form, &mut is_changed);
+    ui.spacing_mut().interact_size.y = 24.0;
     ui.horizontal_wrapped(|ui| {
         is_changed |= check(ui, &mut form.draft.is_open, "Open network, no passphrase", "");
         ui.add_space(GRID);

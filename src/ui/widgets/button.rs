@@ -88,17 +88,20 @@ impl<'a> Button<'a> {
         }
         let width = if self.text.is_empty() { CONTROL_HEIGHT } else { 0.0 };
         let mut button = egui::Button::new(atoms).min_size(Vec2::new(width, CONTROL_HEIGHT));
+        // A button moves to the next line as a whole; its words never break.
+        button = button.wrap_mode(egui::TextWrapMode::Extend);
         if let Some(fill) = fill {
             button = button.fill(fill).stroke(stroke);
         }
-        let response = ui.scope(|ui| {
-            if self.kind == Kind::Quiet {
-                quieten(ui);
-            }
-            ui.spacing_mut().button_padding.x = if self.text.is_empty() { 7.0 } else { 12.0 };
-            ui.add_enabled(self.is_enabled, button)
-        });
-        self.describe(ui, response.inner)
+        // Not in a scope: inside one a button would never move to the next line of a wrapped row.
+        let style = ui.style().clone();
+        if self.kind == Kind::Quiet {
+            quieten(ui);
+        }
+        ui.spacing_mut().button_padding.x = if self.text.is_empty() { 7.0 } else { 12.0 };
+        let response = if self.is_enabled { ui.add(button) } else { ui.add_enabled(false, button) };
+        ui.set_style(style);
+        self.describe(ui, response)
     }
 
     fn colours(&self, ui: &Ui) -> (Option<Color32>, Stroke, Color32) {

@@ -78,7 +78,7 @@ pub(in crate::ui) fn notice(ui: &mut Ui, colour: Color32, glyph: &'static str, t
         ui.horizontal_top(|ui| {
             ui.spacing_mut().interact_size.y = 18.0;
             icon(ui, glyph, colour);
-            ui.vertical(|ui| ui.label(RichText::new(text).size(13.0)));
+            ui.vertical(|ui| ui.label(RichText::new(text).small()));
         });
     });
 }
