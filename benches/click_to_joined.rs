@@ -179,7 +179,7 @@ async fn link(site: &Runtime, runs: u64) {
         tokio::time::sleep(PAUSE).await;
         let address: &LinkAddress = &gateway.address;
         let began = Instant::now();
-        let mut link = SerialLinks.open(address).await.expect("the terminal is there");
+        let mut link = SerialLinks::default().open(address).await.expect("the terminal is there");
         opening.push(began.elapsed());
         // Not in step with the reads of the port's thread.
         tokio::time::sleep(PAUSE).await;

@@ -4,17 +4,19 @@
 //! usual two-transistor circuit of ESP boards the other order passes through "RTS alone", which resets the board.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serialport::{SerialPort, SerialPortType};
+use serialport::SerialPort;
 use tokio::sync::{mpsc, oneshot};
 
+use self::list::Lister;
 use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
-use crate::model::text::visible;
 use crate::proto::improv::serial::BAUD;
+
+mod list;
 
 /// How long one read waits, and so how long a write may wait for its turn.
 const READ_WAIT: Duration = Duration::from_millis(5);
@@ -27,12 +29,16 @@ const CHANNEL: usize = 64;
 
 /// The serial ports of this computer.
 #[derive(Debug, Default)]
-pub struct SerialLinks;
+pub struct SerialLinks {
+    lister: Arc<Mutex<Lister>>,
+}
 
 impl Links for SerialLinks {
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
-        Box::pin(async {
-            tokio::task::spawn_blocking(list)
+        let lister = Arc::clone(&self.lister);
+        Box::pin(async move {
+            // A list that crashed left at worst an old one behind.
+            tokio::task::spawn_blocking(move || lister.lock().unwrap_or_else(PoisonError::into_inner).list())
                 .await
                 .unwrap_or_else(|error| Err(LinkError::NotListed { detail: error.to_string() }))
         })
@@ -41,29 +47,6 @@ impl Links for SerialLinks {
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         let LinkAddress::Serial(path) = address;
         Box::pin(open(path.clone()))
-    }
-}
-
-/// Lists the ports. Reads what the system knows; opens nothing.
-fn list() -> Result<Vec<(LinkAddress, PortFacts)>, LinkError> {
-    // A container without /sys: the library would panic.
-    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
-        return Err(LinkError::NotListed { detail: "/sys/class/tty is not there".into() });
-    }
-    let ports = serialport::available_ports().map_err(|error| LinkError::NotListed { detail: error.to_string() })?;
-    Ok(ports.into_iter().map(|port| (LinkAddress::Serial(port.port_name), facts(port.port_type))).collect())
-}
-
-fn facts(kind: SerialPortType) -> PortFacts {
-    let SerialPortType::UsbPort(usb) = kind else { return PortFacts::default() };
-    let shown = |text: Option<String>| text.map(|text| visible(&text, 80));
-    PortFacts {
-        vid: Some(usb.vid),
-        pid: Some(usb.pid),
-        serial_number: shown(usb.serial_number),
-        product: shown(usb.product),
-        manufacturer: shown(usb.manufacturer),
-        ..PortFacts::default()
     }
 }
 
