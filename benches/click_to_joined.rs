@@ -32,6 +32,8 @@ use support::{Spread, is_measuring};
 
 /// How long a person waits between two gateways here: long enough that nothing of the run before is still going on.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long an open port is watched at rest.
+const SILENCE: Duration = Duration::from_secs(5);
 
 fn main() {
     let runs = if is_measuring() { 50 } else { 2 };
@@ -49,6 +51,9 @@ fn main() {
     println!("What it is made of, each measured alone");
     site.block_on(records(&folder.join("parts"), runs));
     site.block_on(link(&site, runs));
+    if is_measuring() {
+        site.block_on(silence(&site));
+    }
 }
 
 /// A gateway that joins the moment it is told to.
@@ -191,4 +196,28 @@ async fn link(site: &Runtime, runs: u64) {
     }
     println!("  {:<38} {}", "opening a pseudo-terminal", Spread::of(opening));
     println!("  {:<38} {}", "one question and its answer", Spread::of(asking));
+}
+
+/// What an open port costs while nothing comes and nothing goes. Linux tells of each thread; elsewhere nothing is printed.
+async fn silence(site: &Runtime) {
+    let gateway = gateway(site).expect("there was a terminal before");
+    let _link = SerialLinks::default().open(&gateway.address).await.expect("the terminal is there");
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = port_thread();
+    tokio::time::sleep(SILENCE).await;
+    if let Some((before, after)) = before.zip(port_thread()) {
+        let share = after.saturating_sub(before).as_secs_f64() / SILENCE.as_secs_f64() * 100.0;
+        println!("  {:<38} {share:>8.3} % of a core", "an open port at rest, its thread");
+    }
+    gateway.running.abort();
+}
+
+/// CPU time so far of the newest thread that serves a port.
+fn port_thread() -> Option<Duration> {
+    let threads = std::fs::read_dir("/proc/self/task").ok()?.filter_map(Result::ok).map(|thread| thread.path());
+    let is_port =
+        |path: &PathBuf| std::fs::read_to_string(path.join("comm")).is_ok_and(|name| name.starts_with("serial"));
+    let newest = threads.filter(is_port).max()?;
+    let text = std::fs::read_to_string(newest.join("schedstat")).ok()?;
+    Some(Duration::from_nanos(text.split_whitespace().next()?.parse().ok()?))
 }

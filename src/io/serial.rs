@@ -5,7 +5,7 @@
 
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serialport::SerialPort;
 use tokio::sync::{mpsc, oneshot};
@@ -20,6 +20,10 @@ mod list;
 
 /// How long one read waits, and so how long a write may wait for its turn.
 const READ_WAIT: Duration = Duration::from_millis(5);
+/// The same on a line that has been quiet for a while: a session that waits for a person must not cost CPU time.
+const QUIET_WAIT: Duration = Duration::from_millis(40);
+/// After how long without a byte a line is quiet.
+const QUIET_AFTER: Duration = Duration::from_secs(1);
 /// Rest after the lines were released, before the first byte.
 const SETTLE: Duration = Duration::from_millis(100);
 /// Length of a reset pulse.
@@ -97,6 +101,7 @@ fn move_bytes(
 ) -> Result<(), LinkError> {
     let gone = || LinkError::Vanished { port: path.to_owned() };
     let mut buffer = [0; 4096];
+    let mut last_traffic = Instant::now();
     loop {
         loop {
             match commands.try_recv() {
@@ -105,10 +110,16 @@ fn move_bytes(
                 Err(mpsc::error::TryRecvError::Empty) => break,
                 Err(mpsc::error::TryRecvError::Disconnected) => return Ok(()),
             }
+            last_traffic = Instant::now();
+        }
+        let wait = if last_traffic.elapsed() < QUIET_AFTER { READ_WAIT } else { QUIET_WAIT };
+        if port.timeout() != wait {
+            port.set_timeout(wait).map_err(|_| gone())?;
         }
         match port.read(&mut buffer) {
             Ok(0) => return Err(gone()),
             Ok(count) => {
+                last_traffic = Instant::now();
                 if events.blocking_send(LinkEvent::Bytes(buffer[..count].to_vec())).is_err() {
                     return Ok(());
                 }
