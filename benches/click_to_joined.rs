@@ -30,8 +30,10 @@ mod support;
 
 use support::{Spread, is_measuring};
 
-/// How long a person waits between two gateways here: long enough that nothing of the run before is still going on.
+/// Between two gateways: long enough that nothing of the one before is still going on.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long a person thinks before sending.
+const THOUGHT: Duration = Duration::from_millis(1200);
 /// How long an open port is watched at rest.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -74,13 +76,13 @@ fn gateway(site: &Runtime) -> Result<SimulatedGateway, SimError> {
     })
 }
 
-/// The times of one gateway, from its click on.
+/// The times of one gateway.
 struct Run {
-    /// From the click on "Send" in a session that is open to the verdict.
+    /// From the request to send in a session that is open to the verdict.
     push: Duration,
-    /// From the click on "Next gateway", which connects, describes and sends, to the verdict.
+    /// From the request to connect, describe and send to the verdict.
     next: Duration,
-    /// From that click to the end of the job: port free, outcome on record.
+    /// From that request to the end of the job: port free, outcome on record.
     end: Duration,
     /// What the steps took, in the order they began.
     steps: Vec<(Step, Duration)>,
@@ -89,24 +91,27 @@ struct Run {
 fn sessions(site: &Runtime, folder: &Path, runs: u64) {
     let config = Config { data_dir: Some(folder.to_owned()), ..Config::default() };
     let (mut handle, workers) = backend::start(config).map_err(|problem| problem.what).expect("the workers start");
-    let runs: Vec<Run> = (0..runs).map(|number| commission(&mut handle, site, JobId(number))).collect();
+    // A person thinks before sending; by then the line is quiet and its thread waits longer at a time.
+    let thought: Vec<Run> = (0..runs).map(|number| commission(&mut handle, site, JobId(number), THOUGHT)).collect();
+    let next = |number| commission(&mut handle, site, JobId(runs + number), Duration::ZERO);
+    let next: Vec<Run> = (0..runs).map(next).collect();
     drop(handle);
     workers.finish();
-    let show = |name: &str, time: &dyn Fn(&Run) -> Duration| {
+    let show = |name: &str, runs: &[Run], time: &dyn Fn(&Run) -> Duration| {
         println!("  {name:<38} {}", Spread::of(runs.iter().map(time).collect()));
     };
-    show("send, in an open session", &|run| run.push);
-    show("next gateway: connect, describe, send", &|run| run.next);
-    show("next gateway, to the end of the job", &|run| run.end);
+    show("send, in an open session", &thought, &|run| run.push);
+    show("next gateway: connect, describe, send", &next, &|run| run.next);
+    show("next gateway, to the end of the job", &next, &|run| run.end);
     for step in [Step::Connect, Step::Describe, Step::Push, Step::Follow, Step::ReadBack] {
         let took =
             |run: &Run| run.steps.iter().find(|(known, _)| *known == step).map_or(Duration::ZERO, |(_, time)| *time);
-        show(&format!("  of it: {}", step.label()), &took);
+        show(&format!("  of it: {}", step.label()), &next, &took);
     }
 }
 
-/// One gateway, as the window commissions it.
-fn commission(handle: &mut Handle, site: &Runtime, job: JobId) -> Run {
+/// One gateway, as the window commissions it; the person thinks for a while before sending.
+fn commission(handle: &mut Handle, site: &Runtime, job: JobId, thought: Duration) -> Run {
     let gateway = gateway(site).expect("there was a terminal before");
     std::thread::sleep(PAUSE);
     let clicked = Instant::now();
@@ -116,6 +121,7 @@ fn commission(handle: &mut Handle, site: &Runtime, job: JobId) -> Run {
     loop {
         match handle.recv_blocking().expect("the workers live") {
             Event::SessionProgressed { progress: Progress::Ready, .. } if sent == clicked => {
+                std::thread::sleep(thought);
                 sent = Instant::now();
                 let push = Command::Session { job, request: Request::Push(credentials()) };
                 handle.try_send(push).expect("the workers take it");
