@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::{DriverId, LinkKind, ProfileId};
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile};
@@ -96,7 +96,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
 /// Runs one simulator until it drops its link or the program is ended. `ready` is called once with where it is.
 pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<(), Problem> {
     let catalog = Catalog::built_in();
-    let profile = catalog.get(&plan.profile).ok_or_else(|| unknown_profile(&plan.profile, &catalog))?;
+    let profile = catalog.find(plan.profile.as_str())?;
     if plan.driver != DriverId::Improv {
         return Err(Problem::new(
             "sim.no_driver",
@@ -129,14 +129,4 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
         let _ = started.running.await;
         Ok(())
     })
-}
-
-fn unknown_profile(id: &ProfileId, catalog: &Catalog) -> Problem {
-    let known: Vec<&str> = catalog.iter().map(|profile| profile.id.as_str()).collect();
-    Problem::new(
-        "profile.unknown",
-        format!("There is no profile {}", crate::model::text::visible(id.as_str(), 60)),
-        "The id is mistyped",
-        format!("Use one of {}", known.join(", ")),
-    )
 }

@@ -8,13 +8,13 @@ use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
 use super::{next_job, secret_input};
 use crate::backend::Handle;
 use crate::model::credentials::{WifiDraft, check};
-use crate::model::ids::{DriverId, JobId, ProfileId};
+use crate::model::ids::{DriverId, JobId};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::qr::QrContent;
 use crate::model::wifi::WifiRules;
 use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
-use crate::profile::{Catalog, DriverBinding};
+use crate::profile::DriverBinding;
 
 /// Commissions one gateway and tells how it ended.
 pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Exit {
@@ -85,17 +85,16 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     let usage = |problem| (problem, Exit::Usage);
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
-    let profile = args.profile.as_ref().map(|id| find_profile(&catalog, id)).transpose().map_err(usage)?;
-    let profile_data = profile.as_ref().and_then(|id| catalog.get(id));
-    let rules = profile_data.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard);
-    let of_profile = profile_data.and_then(|profile| {
+    let profile = args.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
+    let rules = profile.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard);
+    let of_profile = profile.and_then(|profile| {
         let fitting = |binding: &&DriverBinding| {
             binding.link == args.via.kind() && binding.driver.is_available_over(binding.link)
         };
         profile.drivers.iter().find(fitting).map(|binding| binding.driver)
     });
     let driver = args.driver.or(of_profile).unwrap_or(DriverId::Improv);
-    if let Some(profile) = profile_data
+    if let Some(profile) = profile
         && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
     {
         out.text(format!(
@@ -111,6 +110,7 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
         return Err(usage(problem.clone()));
     }
     let job = next_job();
+    let profile = profile.map(|profile| profile.id.clone());
     handle.try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver }).map_err(could_not_run)?;
     Ok(Session::new(job, rules, todo(args, draft)))
 }
@@ -137,20 +137,6 @@ pub(super) fn wait_for_start(handle: &mut Handle) -> Result<Box<Startup>, Proble
             None => return Err(workers_gone()),
         }
     }
-}
-
-pub(super) fn find_profile(catalog: &Catalog, id: &str) -> Result<ProfileId, Problem> {
-    let id = ProfileId::new(id);
-    if catalog.get(&id).is_some() {
-        return Ok(id);
-    }
-    let known: Vec<&str> = catalog.iter().map(|profile| profile.id.as_str()).collect();
-    Err(Problem::new(
-        "profile.unknown",
-        format!("There is no profile {}", crate::model::text::visible(id.as_str(), 60)),
-        "The id is mistyped, or its file is not in the data folder's profiles",
-        format!("Use one of {}", known.join(", ")),
-    ))
 }
 
 fn draft(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<WifiDraft, Problem> {
