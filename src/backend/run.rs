@@ -77,7 +77,12 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
     }
     let mut tick = interval(INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // Kept over the rounds, so that none is lost while a command is handled. Until something runs that could be stopped,
+    // Ctrl+C ends the program as usual: it may be waiting for a passphrase.
+    let mut interrupt = Box::pin(interrupted());
+    let mut is_listening = false;
     loop {
+        is_listening |= workers.is_discovering || !workers.jobs.is_empty();
         tokio::select! {
             command = commands.recv() => match command {
                 Some(command) => workers.handle(command).await,
@@ -85,7 +90,8 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
             },
             Some(notice) = notice_rx.recv() => workers.take_in(notice).await,
             _ = tick.tick(), if workers.is_discovering => workers.list_ports(),
-            _ = tokio::signal::ctrl_c() => {
+            () = &mut interrupt, if is_listening => {
+                interrupt = Box::pin(interrupted());
                 workers.jobs.stop_all();
                 workers.reporter.report(Event::Interrupted).await;
             }
@@ -282,8 +288,11 @@ impl Workers {
         if let Request::Push(credentials) = &request {
             self.jobs.learn(credentials);
         }
+        let is_close = matches!(request, Request::Close);
         let problem = match self.jobs.request(job, request) {
             Ok(()) => return,
+            // The session ended by itself meanwhile: what was asked for is done.
+            Err(NotTaken::Gone) if is_close => return,
             Err(NotTaken::Gone) => Problem::new(
                 "session.gone",
                 "The request was not sent",
@@ -421,6 +430,13 @@ impl Workers {
     /// Ends a job that never began.
     fn end(&mut self, job: JobId, end: JobEnd) {
         self.spawn(job, std::future::ready(end));
+    }
+}
+
+/// Waits for Ctrl+C. Where the system does not tell of it, nobody is interrupted.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -177,7 +177,10 @@ fn explain_open(path: &str, error: &serialport::Error) -> LinkError {
         // On Unix the library reports a lock held by someone else as "no device".
         Kind::NoDevice if cfg!(unix) => LinkError::Busy { port },
         Kind::NoDevice | Kind::Io(ErrorKind::NotFound) => LinkError::NotFound { port },
-        _ if error.description.contains("nappropriate ioctl") => LinkError::NotASerialPort { port },
+        // Two wordings of ENOTTY: the system's and that of the library.
+        _ if ["nappropriate ioctl", "Not a typewriter"].iter().any(|text| error.description.contains(text)) => {
+            LinkError::NotASerialPort { port }
+        }
         _ => LinkError::Io { port, detail: error.to_string() },
     }
 }
