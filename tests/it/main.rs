@@ -8,9 +8,13 @@
     reason = "a test fails by panicking, and says on standard error what it left out"
 )]
 
+#[cfg(unix)]
+mod cli;
 mod commission;
 mod improv_sdk;
 mod layers;
 mod peers;
 mod profiles;
+#[cfg(unix)]
+mod program;
 mod support;
