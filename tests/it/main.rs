@@ -11,10 +11,16 @@
 #[cfg(unix)]
 mod cli;
 mod commission;
+#[cfg(unix)]
+mod gateway;
 mod improv_sdk;
+#[cfg(unix)]
+mod kill;
 mod layers;
 mod peers;
 mod profiles;
 #[cfg(unix)]
 mod program;
+#[cfg(unix)]
+mod secrets;
 mod support;
