@@ -18,6 +18,7 @@ mod improv_sdk;
 mod kill;
 mod layers;
 mod peers;
+mod problems;
 mod profiles;
 #[cfg(unix)]
 mod program;
