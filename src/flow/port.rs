@@ -35,7 +35,7 @@ pub struct Link {
 /// What a link can be told.
 #[derive(Debug)]
 pub enum LinkCommand {
-    /// Write these bytes in one call, so that no gap falls into a packet.
+    /// Write these bytes without a pause, so that no gap falls into a packet.
     Write(Vec<u8>),
     /// Pulse the reset line (RTS for 100 ms with DTR released).
     PulseReset,

@@ -24,4 +24,6 @@ mod profiles;
 mod program;
 #[cfg(unix)]
 mod secrets;
+#[cfg(unix)]
+mod serial;
 mod support;
