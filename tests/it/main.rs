@@ -9,6 +9,8 @@
 )]
 
 #[cfg(unix)]
+mod backend;
+#[cfg(unix)]
 mod cli;
 mod commission;
 #[cfg(unix)]

@@ -93,7 +93,7 @@ async fn a_slow_reader_gets_everything() {
 async fn a_port_that_takes_nothing_more_is_told() {
     let (_master, path) = terminal();
     let mut link = open(&path).await.unwrap();
-    write(&link, &[0x55; 100_000]).await;
+    write(&link, &vec![0x55; 100_000]).await;
     let event = timeout(Duration::from_secs(10), link.incoming.recv()).await.unwrap();
     let Some(LinkEvent::Closed(error)) = event else { panic!("{event:?}") };
     assert_eq!(error.explain().code, "serial.io");
