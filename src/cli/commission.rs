@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::args::CommissionArgs;
 use super::output::{Exit, Output};
 use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
@@ -51,9 +53,12 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
     exit
 }
 
-fn stopped() -> Problem {
+/// Code of a session that somebody interrupted.
+pub(super) const STOPPED: &str = "session.stopped";
+
+pub(super) fn stopped() -> Problem {
     Problem::new(
-        "session.stopped",
+        STOPPED,
         "The session was stopped before a verdict",
         "Somebody interrupted it",
         "If credentials had been sent, verify on the device whether it joined",
@@ -69,11 +74,15 @@ fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, ou
     }
     while let Some(event) = handle.recv_blocking() {
         match event {
-            Event::JobFinished { job: ended, end: JobEnd::Done { note } } if ended == job => {
-                return out.text(format!("The transcript is in {note}"));
-            }
-            Event::JobFinished { job: ended, end: JobEnd::Failed(problem) } if ended == job => {
-                return out.text(format!("The transcript was not written: {}. {}", problem.what, problem.next_step));
+            Event::JobFinished { job: ended, end } if ended == job => {
+                return match end {
+                    JobEnd::Done { note } => {
+                        out.json(&json!({ "kind": "transcript", "path": note }));
+                        out.text(format!("The transcript is in {note}"));
+                    }
+                    JobEnd::Failed(problem) => out.warning(&problem),
+                    JobEnd::Cancelled => out.note("The transcript was not written: somebody interrupted it"),
+                };
             }
             _ => {}
         }
@@ -97,13 +106,16 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     if let Some(profile) = profile
         && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
     {
-        out.text(format!(
-            "Note: {} does not name {driver} over {}; it is tried all the same.",
+        out.note(&format!(
+            "{} does not name {driver} over {}; it is tried all the same",
             profile.name,
             args.via.kind()
         ));
     }
-    let draft = draft(handle, args, out).map_err(usage)?;
+    let draft = draft(handle, args, out).map_err(|problem| {
+        let exit = if problem.code == STOPPED { Exit::Unknown } else { Exit::Usage };
+        (problem, exit)
+    })?;
     // Once without the scan, so that a typing mistake is told before the gateway is touched.
     let (_, findings) = check(&draft, &rules, None);
     if let Some(problem) = findings.errors.first() {
@@ -161,8 +173,8 @@ fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDra
             Some(Event::QrRead { job: read, content }) if read == job => {
                 return match content? {
                     QrContent::Wifi { draft, notes } => {
-                        for note in notes {
-                            out.text(format!("Note: {note}"));
+                        for note in &notes {
+                            out.note(note);
                         }
                         Ok(draft)
                     }
@@ -174,6 +186,8 @@ fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDra
                     )),
                 };
             }
+            // Interrupted while the picture was read: no answer follows.
+            Some(Event::JobFinished { job: ended, .. }) if ended == job => return Err(stopped()),
             Some(_) => {}
             None => return Err(workers_gone()),
         }
