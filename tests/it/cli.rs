@@ -4,8 +4,10 @@ use std::io::Read as _;
 use std::process::{Command, Stdio};
 
 use linesman::model::fault::Fault;
+use linesman::proto::improv::Request;
 use serde_json::Value;
 
+use crate::gateway::{Act, Gateway, answer};
 use crate::program::{Place, Ran, Running, Sim, documented_kinds, text_of};
 
 /// A passphrase that is valid and wrong.
@@ -230,12 +232,15 @@ fn a_link_that_drops_in_mid_join_ends_with_four() {
 #[test]
 fn a_port_that_vanishes_is_told_as_such() {
     let place = Place::new();
-    let mut sim = place.sim(&["--fault", "late"]);
-    let file = place.write("wifi.txt", &sim.password);
-    let mut running = place.start(&commission(&sim, &file));
-    // The port is open by then; before, it would be one that never was there.
+    let gateway = Gateway::start(|request| match request {
+        Request::DeviceInfo => vec![Act::Vanish],
+        other => answer(other),
+    });
+    let file = place.write("wifi.txt", "correct horse battery");
+    let mut running =
+        place.start(&["commission", "--via", &gateway.link, "--ssid", "Site-Office", "--password-file", &file]);
     running.until_step("describe", "started");
-    sim.kill();
+    gateway.unplug();
     running.finish().expect_problem(3, "serial.vanished");
 
     let mut sim = place.sim(&["--fault", "slow-join"]);

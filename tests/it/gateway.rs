@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
 use linesman::model::gateway::ProvisioningState;
@@ -16,7 +17,7 @@ pub(crate) enum Act {
     Say(Message),
     /// It writes to its log.
     Log(Vec<u8>),
-    /// Its port goes away.
+    /// Its port goes away once the test says so: what it wrote just before would be lost.
     Vanish,
 }
 
@@ -24,6 +25,7 @@ pub(crate) enum Act {
 pub(crate) struct Gateway {
     /// Its port as a link.
     pub(crate) link: String,
+    unplug: SyncSender<()>,
     /// Keeps the terminal alive while no client is there.
     _client_side: File,
 }
@@ -33,6 +35,7 @@ impl Gateway {
     pub(crate) fn start(mut script: impl FnMut(&Request) -> Vec<Act> + Send + 'static) -> Self {
         let (mut master, path) = terminal();
         let client_side = open_without_control(&path);
+        let (unplug, unplugged) = sync_channel(1);
         let serve = move || {
             let (mut decoder, mut buffer) = (Decoder::default(), [0; 1024]);
             while let Ok(count @ 1..) = master.read(&mut buffer) {
@@ -42,7 +45,11 @@ impl Gateway {
                         let octets = match act {
                             Act::Say(message) => encode_message(&message).unwrap(),
                             Act::Log(octets) => octets,
-                            Act::Vanish => return,
+                            Act::Vanish => {
+                                // A test that is over unplugs it as well.
+                                let _ = unplugged.recv();
+                                return;
+                            }
                         };
                         master.write_all(&octets).unwrap();
                     }
@@ -50,7 +57,12 @@ impl Gateway {
             }
         };
         std::thread::Builder::new().name("gateway".into()).spawn(serve).unwrap();
-        Self { link: format!("serial:{path}"), _client_side: client_side }
+        Self { link: format!("serial:{path}"), unplug, _client_side: client_side }
+    }
+
+    /// Takes a port away whose script says that it vanishes.
+    pub(crate) fn unplug(&self) {
+        self.unplug.send(()).unwrap();
     }
 }
 

@@ -201,7 +201,12 @@ fn no_end_of_a_session_leaves_a_secret_behind() {
     let ends: [(&str, End, i32); 3] = [("joined", joined, 0), ("refused", refused, 1), ("unknown", vanished, 4)];
     for (name, end, code) in ends {
         let gateway = careless(end);
-        let ran = start(&place, &gateway, &format!("{name}.transcript")).finish().expect(code);
+        let mut running = start(&place, &gateway, &format!("{name}.transcript"));
+        running.until(|line| line["kind"] == "device-log");
+        if code == 4 {
+            gateway.unplug();
+        }
+        let ran = running.finish().expect(code);
         assert_eq!(ran.result()["outcome"], name);
         assert!(ran.out.contains("[redacted]"), "the log of the gateway was heard: {ran:#?}");
         hunt.check_ran(name, &ran);
