@@ -113,10 +113,10 @@ fn prepare(data: DataDir, log_problems: Vec<Problem>, demo: Option<DemoPlan>) ->
     };
     let is_demo = demo.is_some();
     let links: Result<Arc<dyn Links>, Problem> = match demo {
-        Some(plan) => {
-            plan.start(Arc::new(SerialLinks), &catalog, data.root()).map(|site| Arc::new(site) as Arc<dyn Links>)
-        }
-        None => Ok(Arc::new(SerialLinks)),
+        Some(plan) => plan
+            .start(Arc::new(SerialLinks::default()), &catalog, data.root())
+            .map(|site| Arc::new(site) as Arc<dyn Links>),
+        None => Ok(Arc::new(SerialLinks::default())),
     };
     let parts = links.map(|links| Parts { links, catalog, start_problems, records, data, is_demo });
     (parts, startup)

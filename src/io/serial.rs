@@ -4,20 +4,27 @@
 //! usual two-transistor circuit of ESP boards the other order passes through "RTS alone", which resets the board.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use serialport::{SerialPort, SerialPortType};
+use serialport::SerialPort;
 use tokio::sync::{mpsc, oneshot};
 
+use self::list::Lister;
 use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
 use crate::model::text::visible;
 use crate::proto::improv::serial::BAUD;
 
+mod list;
+
 /// How long one read waits, and so how long a write may wait for its turn.
 const READ_WAIT: Duration = Duration::from_millis(5);
+/// The same on a line that has been quiet for a while: a session that waits for a person must not cost CPU time.
+const QUIET_WAIT: Duration = Duration::from_millis(40);
+/// After how long without a byte a line is quiet.
+const QUIET_AFTER: Duration = Duration::from_secs(1);
 /// Rest after the lines were released, before the first byte.
 const SETTLE: Duration = Duration::from_millis(100);
 /// Length of a reset pulse.
@@ -34,12 +41,16 @@ const CHANNEL: usize = 64;
 
 /// The serial ports of this computer.
 #[derive(Debug, Default)]
-pub struct SerialLinks;
+pub struct SerialLinks {
+    lister: Arc<Mutex<Lister>>,
+}
 
 impl Links for SerialLinks {
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
-        Box::pin(async {
-            tokio::task::spawn_blocking(list)
+        let lister = Arc::clone(&self.lister);
+        Box::pin(async move {
+            // A list that crashed left at worst an old one behind.
+            tokio::task::spawn_blocking(move || lister.lock().unwrap_or_else(PoisonError::into_inner).list())
                 .await
                 .unwrap_or_else(|error| Err(LinkError::NotListed { detail: error.to_string() }))
         })
@@ -48,29 +59,6 @@ impl Links for SerialLinks {
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         let LinkAddress::Serial(path) = address;
         Box::pin(open(path.clone()))
-    }
-}
-
-/// Lists the ports. Reads what the system knows; opens nothing.
-fn list() -> Result<Vec<(LinkAddress, PortFacts)>, LinkError> {
-    // A container without /sys: the library would panic.
-    if cfg!(target_os = "linux") && !Path::new("/sys/class/tty").is_dir() {
-        return Err(LinkError::NotListed { detail: "/sys/class/tty is not there".into() });
-    }
-    let ports = serialport::available_ports().map_err(|error| LinkError::NotListed { detail: error.to_string() })?;
-    Ok(ports.into_iter().map(|port| (LinkAddress::Serial(port.port_name), facts(port.port_type))).collect())
-}
-
-fn facts(kind: SerialPortType) -> PortFacts {
-    let SerialPortType::UsbPort(usb) = kind else { return PortFacts::default() };
-    let shown = |text: Option<String>| text.map(|text| visible(&text, 80));
-    PortFacts {
-        vid: Some(usb.vid),
-        pid: Some(usb.pid),
-        serial_number: shown(usb.serial_number),
-        product: shown(usb.product),
-        manufacturer: shown(usb.manufacturer),
-        ..PortFacts::default()
     }
 }
 
@@ -122,6 +110,7 @@ fn move_bytes(
 ) -> Result<(), LinkError> {
     let gone = || LinkError::Vanished { port: path.to_owned() };
     let mut buffer = [0; 4096];
+    let mut last_traffic = Instant::now();
     loop {
         loop {
             match commands.try_recv() {
@@ -130,10 +119,16 @@ fn move_bytes(
                 Err(mpsc::error::TryRecvError::Empty) => break,
                 Err(mpsc::error::TryRecvError::Disconnected) => return Ok(()),
             }
+            last_traffic = Instant::now();
+        }
+        let wait = if last_traffic.elapsed() < QUIET_AFTER { READ_WAIT } else { QUIET_WAIT };
+        if port.timeout() != wait {
+            port.set_timeout(wait).map_err(|_| gone())?;
         }
         match port.read(&mut buffer) {
             Ok(0) => return Err(gone()),
             Ok(count) => {
+                last_traffic = Instant::now();
                 if events.blocking_send(LinkEvent::Bytes(buffer[..count].to_vec())).is_err() {
                     return Ok(());
                 }

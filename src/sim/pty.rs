@@ -11,13 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use tokio::sync::mpsc;
 
 use crate::flow::port::{LinkCommand, LinkEvent};
 
-/// How long to wait before looking again for a client.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// How long to wait before looking again for a client that went away: at first, and at most.
+const LOOK_AGAIN: [Duration; 2] = [Duration::from_millis(20), Duration::from_millis(160)];
+/// How long one wait for bytes takes; they end it early.
+const LISTEN: Duration = Duration::from_millis(250);
 
 /// One pseudo-terminal and the path a client opens.
 pub(super) struct PseudoTerminal {
@@ -29,7 +32,9 @@ pub(super) struct PseudoTerminal {
 impl PseudoTerminal {
     /// Makes a new one.
     pub(super) fn open() -> io::Result<Self> {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+        // Not every system takes this as a flag of the call above.
+        fcntl_setfd(&master, FdFlags::CLOEXEC)?;
         grantpt(&master)?;
         unlockpt(&master)?;
         let path = ptsname(&master, Vec::new())?
@@ -66,12 +71,20 @@ impl PseudoTerminal {
 
 fn read_all(master: &File, commands: &mpsc::Sender<LinkCommand>, is_over: &AtomicBool) {
     let mut buffer = [0; 1024];
+    let mut look_again = LOOK_AGAIN[0];
     while !is_over.load(Ordering::Acquire) && !commands.is_closed() {
         match is_readable(master) {
-            Ok(true) => {}
-            Ok(false) => continue,
+            Ok(Some(true)) => {}
+            Ok(Some(false)) => continue,
+            Ok(None) => {
+                // The hang-up is reported at once and for as long as there is no client, so the wait is made here.
+                std::thread::sleep(look_again);
+                look_again = (look_again * 2).min(LOOK_AGAIN[1]);
+                continue;
+            }
             Err(_) => return,
         }
+        look_again = LOOK_AGAIN[0];
         let mut reader = master;
         match reader.read(&mut buffer) {
             Ok(count) if count > 0 => {
@@ -85,19 +98,13 @@ fn read_all(master: &File, commands: &mpsc::Sender<LinkCommand>, is_over: &Atomi
     }
 }
 
-/// Waits a little for bytes; `false` when there are none yet or there is no client.
-fn is_readable(master: &File) -> io::Result<bool> {
+/// Waits a little for bytes and tells whether there are any; `None` when there is no client.
+fn is_readable(master: &File) -> io::Result<Option<bool>> {
     let mut fds = [PollFd::new(master, PollFlags::IN)];
-    poll(&mut fds, Some(&timespec(LOOK_AGAIN)))?;
+    poll(&mut fds, Some(&timespec(LISTEN)))?;
     let seen = fds[0].revents();
-    if seen.contains(PollFlags::IN) {
-        return Ok(true);
-    }
-    if seen.contains(PollFlags::HUP) {
-        // The hang-up is reported at once and for as long as there is no client, so the wait is made here.
-        poll(&mut [], Some(&timespec(LOOK_AGAIN)))?;
-    }
-    Ok(false)
+    let is_gone = seen.contains(PollFlags::HUP) && !seen.contains(PollFlags::IN);
+    Ok((!is_gone).then_some(seen.contains(PollFlags::IN)))
 }
 
 fn has_client(master: &File, wait: Duration) -> io::Result<bool> {

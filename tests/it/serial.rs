@@ -21,7 +21,7 @@ use crate::program::{Place, Ran, Sim};
 const NOBODY: u32 = 65534;
 
 async fn open(path: &str) -> Result<Link, LinkError> {
-    SerialLinks.open(&LinkAddress::Serial(path.to_owned())).await
+    SerialLinks::default().open(&LinkAddress::Serial(path.to_owned())).await
 }
 
 async fn write(link: &Link, bytes: &[u8]) {
@@ -119,7 +119,7 @@ async fn what_is_no_port_is_told_as_such() {
 #[tokio::test]
 async fn the_list_of_ports_opens_none() {
     // What is there depends on the machine; the list comes, or says why not.
-    match SerialLinks.ports().await {
+    match SerialLinks::default().ports().await {
         Ok(ports) => assert!(ports.iter().all(|(link, facts)| !link.place().is_empty() && !facts.is_simulated)),
         Err(error) => assert_eq!(error.explain().code, "serial.not_listed"),
     }
