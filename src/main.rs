@@ -30,7 +30,10 @@ fn run(arguments: &Cli) -> Exit {
         Some(Command::Sim(args)) => sim(arguments, args, &mut out),
         Some(Command::Demo(args)) => demo(arguments, args.headless, &mut out),
         Some(Command::Completions { shell }) => {
-            clap_complete::generate(*shell, &mut Cli::command(), "linesman", &mut std::io::stdout());
+            // Written to memory first: clap_complete panics when the reader goes away.
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "linesman", &mut script);
+            out.line(String::from_utf8_lossy(&script));
             Exit::Good
         }
         Some(Command::Man { out: folder }) => manual(folder.as_deref(), &mut out),

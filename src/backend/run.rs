@@ -46,7 +46,8 @@ enum Notice {
 /// The workers' state. Only the loop below touches it.
 struct Workers {
     parts: Parts,
-    settings: Settings,
+    /// The settings in use; what is put here is stored in its turn.
+    settings: watch::Sender<Settings>,
     reporter: Reporter,
     jobs: Jobs,
     sightings: Sightings,
@@ -59,7 +60,8 @@ struct Workers {
 /// Runs until the front end has gone, then stops what still runs.
 pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut commands: mpsc::Receiver<Command>) {
     let (notices, mut notice_rx) = mpsc::channel(64);
-    let settings = startup.settings.clone();
+    let (settings, changed_settings) = watch::channel(startup.settings.clone());
+    let saver = tokio::spawn(save_settings(changed_settings, parts.data.clone(), reporter.clone()));
     let mut workers = Workers {
         parts,
         settings,
@@ -77,7 +79,12 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
     }
     let mut tick = interval(INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    // Kept over the rounds, so that none is lost while a command is handled. Until something runs that could be stopped,
+    // Ctrl+C ends the program as usual: it may be waiting for a passphrase.
+    let mut interrupt = Box::pin(interrupted());
+    let mut is_listening = false;
     loop {
+        is_listening |= workers.is_discovering || !workers.jobs.is_empty();
         tokio::select! {
             command = commands.recv() => match command {
                 Some(command) => workers.handle(command).await,
@@ -85,7 +92,8 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
             },
             Some(notice) = notice_rx.recv() => workers.take_in(notice).await,
             _ = tick.tick(), if workers.is_discovering => workers.list_ports(),
-            _ = tokio::signal::ctrl_c() => {
+            () = &mut interrupt, if is_listening => {
+                interrupt = Box::pin(interrupted());
                 workers.jobs.stop_all();
                 workers.reporter.report(Event::Interrupted).await;
             }
@@ -103,6 +111,21 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
     };
     if timeout(FAREWELL, farewell).await.is_err() {
         tracing::warn!("some jobs did not stop in time");
+    }
+    drop(workers);
+    if timeout(FAREWELL, saver).await.is_err() {
+        tracing::warn!("the settings were not stored in time");
+    }
+}
+
+/// Stores settings one after the other, the newest last, until nobody can change them any more.
+async fn save_settings(mut changed: watch::Receiver<Settings>, data: files::DataDir, reporter: Reporter) {
+    while changed.changed().await.is_ok() {
+        let (data, settings) = (data.clone(), changed.borrow_and_update().clone());
+        let saved = tokio::task::spawn_blocking(move || data.save_settings(&settings)).await;
+        if let Ok(Err(error)) = saved {
+            reporter.report(Event::Trouble(error.explain())).await;
+        }
     }
 }
 
@@ -133,7 +156,7 @@ impl Workers {
             }
             Command::ExportTranscript { job, session, path } => self.export_transcript(job, session, path),
             Command::CollectDiagnostics { job } => self.collect_diagnostics(job),
-            Command::SaveSettings(settings) => self.save_settings(settings),
+            Command::SaveSettings(settings) => drop(self.settings.send_replace(settings)),
         }
     }
 
@@ -268,7 +291,7 @@ impl Workers {
             link: link.to_string(),
             profile: profile.map(ToString::to_string),
             driver: Some(driver.to_string()),
-            operator: operator(&self.settings.operator),
+            operator: operator(&self.settings.borrow().operator),
             is_simulated,
         }
     }
@@ -282,8 +305,11 @@ impl Workers {
         if let Request::Push(credentials) = &request {
             self.jobs.learn(credentials);
         }
+        let is_close = matches!(request, Request::Close);
         let problem = match self.jobs.request(job, request) {
             Ok(()) => return,
+            // The session ended by itself meanwhile: what was asked for is done.
+            Err(NotTaken::Gone) if is_close => return,
             Err(NotTaken::Gone) => Problem::new(
                 "session.gone",
                 "The request was not sent",
@@ -355,7 +381,7 @@ impl Workers {
     }
 
     fn collect_diagnostics(&mut self, job: JobId) {
-        let (parts, settings, redactor) = (self.parts.clone(), self.settings.clone(), self.jobs.redactor());
+        let (parts, settings, redactor) = (self.parts.clone(), self.settings.borrow().clone(), self.jobs.redactor());
         let ports = self.sightings.iter().map(|sighting| (sighting.link.clone(), sighting.facts.clone())).collect();
         let trouble = self.trouble.as_ref().map(Explain::explain);
         let reporter = self.reporter.clone();
@@ -381,17 +407,6 @@ impl Workers {
                 Err(error) => return JobEnd::Failed(crashed(&error)),
             }
             JobEnd::Done { note: String::new() }
-        });
-    }
-
-    fn save_settings(&mut self, settings: Settings) {
-        self.settings = settings.clone();
-        let (data, reporter) = (self.parts.data.clone(), self.reporter.clone());
-        tokio::spawn(async move {
-            let saved = tokio::task::spawn_blocking(move || data.save_settings(&settings)).await;
-            if let Ok(Err(error)) = saved {
-                reporter.report(Event::Trouble(error.explain())).await;
-            }
         });
     }
 
@@ -421,6 +436,13 @@ impl Workers {
     /// Ends a job that never began.
     fn end(&mut self, job: JobId, end: JobEnd) {
         self.spawn(job, std::future::ready(end));
+    }
+}
+
+/// Waits for Ctrl+C. Where the system does not tell of it, nobody is interrupted.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -472,3 +494,6 @@ fn crashed(error: &tokio::task::JoinError) -> Problem {
     )
     .with_detail(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

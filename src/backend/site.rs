@@ -5,11 +5,21 @@ use std::sync::Arc;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::{DriverId, LinkKind, ProfileId};
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile};
 use crate::sim::{Air, Fault, GatewayPlan, Site, start_gateway};
+
+/// The profile under which gateways misbehave in a demo: the one that promises least.
+const TROUBLED_PROFILE: &str = "generic-improv";
+/// Those gateways, by the place they hang at.
+const TROUBLED_GATEWAYS: [(&str, &[Fault]); 4] = [
+    ("Boiler room", &[]),
+    ("Far hall", &[Fault::WeakSignal]),
+    ("Noisy pump", &[Fault::Noise]),
+    ("Mute attic", &[Fault::Silent]),
+];
 
 /// The simulated site of a demo.
 #[derive(Clone, Debug)]
@@ -32,7 +42,7 @@ impl DemoPlan {
         DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone() }
     }
 
-    /// Starts a gateway for every profile that can be commissioned over serial, and three troubled ones.
+    /// Starts a gateway for every profile that can be commissioned over serial, some of them in trouble.
     pub(super) fn start(&self, real: Arc<dyn Links>, catalog: &Catalog, data: &Path) -> Result<Site, Problem> {
         let cards = data.join("cards");
         // Each demo begins with empty cards. That there are none yet is as good.
@@ -49,17 +59,16 @@ impl DemoPlan {
         Site::start(real, plans).map_err(|error| error.explain())
     }
 
-    /// One gateway of a vendor's profile; of a generic one three more, each with a trouble of its own.
+    /// One gateway of a profile; of the one that promises least, several more with a trouble each.
     fn gateways(&self, profile: &Profile) -> Vec<GatewayPlan> {
         let air = Air::site(&self.ssid, &self.passphrase);
-        let mut plans = vec![plan(profile, profile.name.clone(), air.clone(), Vec::new())];
-        if profile.id.as_str().starts_with("generic-improv") {
-            for (name, fault) in [("far away", Fault::WeakSignal), ("talkative", Fault::Noise), ("mute", Fault::Silent)]
-            {
-                plans.push(plan(profile, format!("{}, {name}", profile.name), air.clone(), vec![fault]));
-            }
+        if profile.id.as_str() != TROUBLED_PROFILE {
+            return vec![plan(profile, profile.name.clone(), air, Vec::new())];
         }
-        plans
+        TROUBLED_GATEWAYS
+            .iter()
+            .map(|(name, faults)| plan(profile, (*name).to_owned(), air.clone(), faults.to_vec()))
+            .collect()
     }
 }
 
@@ -96,7 +105,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
 /// Runs one simulator until it drops its link or the program is ended. `ready` is called once with where it is.
 pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<(), Problem> {
     let catalog = Catalog::built_in();
-    let profile = catalog.get(&plan.profile).ok_or_else(|| unknown_profile(&plan.profile, &catalog))?;
+    let profile = catalog.find(plan.profile.as_str())?;
     if plan.driver != DriverId::Improv {
         return Err(Problem::new(
             "sim.no_driver",
@@ -129,14 +138,4 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
         let _ = started.running.await;
         Ok(())
     })
-}
-
-fn unknown_profile(id: &ProfileId, catalog: &Catalog) -> Problem {
-    let known: Vec<&str> = catalog.iter().map(|profile| profile.id.as_str()).collect();
-    Problem::new(
-        "profile.unknown",
-        format!("There is no profile {}", crate::model::text::visible(id.as_str(), 60)),
-        "The id is mistyped",
-        format!("Use one of {}", known.join(", ")),
-    )
 }

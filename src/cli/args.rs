@@ -77,7 +77,7 @@ pub struct DiscoverArgs {
     /// Look at serial ports (the only kind of link in this version, and the default).
     #[arg(long)]
     pub serial: bool,
-    /// Ask each port what is behind it: sends the Improv questions for state and device information.
+    /// Ask each port, or with --port only those named, what is behind it: sends the Improv questions for state and device information.
     #[arg(long)]
     pub ask: bool,
     /// Look for this many seconds; 0 lists what is there now.

@@ -2,19 +2,21 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
 use super::args::CommissionArgs;
 use super::output::{Exit, Output};
 use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
 use super::{next_job, secret_input};
 use crate::backend::Handle;
 use crate::model::credentials::{WifiDraft, check};
-use crate::model::ids::{DriverId, JobId, ProfileId};
+use crate::model::ids::{DriverId, JobId};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::qr::QrContent;
 use crate::model::wifi::WifiRules;
 use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
-use crate::profile::{Catalog, DriverBinding};
+use crate::profile::DriverBinding;
 
 /// Commissions one gateway and tells how it ended.
 pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Exit {
@@ -51,9 +53,12 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
     exit
 }
 
-fn stopped() -> Problem {
+/// Code of a session that somebody interrupted.
+pub(super) const STOPPED: &str = "session.stopped";
+
+pub(super) fn stopped() -> Problem {
     Problem::new(
-        "session.stopped",
+        STOPPED,
         "The session was stopped before a verdict",
         "Somebody interrupted it",
         "If credentials had been sent, verify on the device whether it joined",
@@ -69,11 +74,15 @@ fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, ou
     }
     while let Some(event) = handle.recv_blocking() {
         match event {
-            Event::JobFinished { job: ended, end: JobEnd::Done { note } } if ended == job => {
-                return out.text(format!("The transcript is in {note}"));
-            }
-            Event::JobFinished { job: ended, end: JobEnd::Failed(problem) } if ended == job => {
-                return out.text(format!("The transcript was not written: {}. {}", problem.what, problem.next_step));
+            Event::JobFinished { job: ended, end } if ended == job => {
+                return match end {
+                    JobEnd::Done { note } => {
+                        out.json(&json!({ "kind": "transcript", "path": note }));
+                        out.text(format!("The transcript is in {note}"));
+                    }
+                    JobEnd::Failed(problem) => out.warning(&problem),
+                    JobEnd::Cancelled => out.note("The transcript was not written: somebody interrupted it"),
+                };
             }
             _ => {}
         }
@@ -85,32 +94,35 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     let usage = |problem| (problem, Exit::Usage);
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
-    let profile = args.profile.as_ref().map(|id| find_profile(&catalog, id)).transpose().map_err(usage)?;
-    let profile_data = profile.as_ref().and_then(|id| catalog.get(id));
-    let rules = profile_data.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard);
-    let of_profile = profile_data.and_then(|profile| {
+    let profile = args.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
+    let rules = profile.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard);
+    let of_profile = profile.and_then(|profile| {
         let fitting = |binding: &&DriverBinding| {
             binding.link == args.via.kind() && binding.driver.is_available_over(binding.link)
         };
         profile.drivers.iter().find(fitting).map(|binding| binding.driver)
     });
     let driver = args.driver.or(of_profile).unwrap_or(DriverId::Improv);
-    if let Some(profile) = profile_data
+    if let Some(profile) = profile
         && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
     {
-        out.text(format!(
-            "Note: {} does not name {driver} over {}; it is tried all the same.",
+        out.note(&format!(
+            "{} does not name {driver} over {}; it is tried all the same",
             profile.name,
             args.via.kind()
         ));
     }
-    let draft = draft(handle, args, out).map_err(usage)?;
+    let draft = draft(handle, args, out).map_err(|problem| {
+        let exit = if problem.code == STOPPED { Exit::Unknown } else { Exit::Usage };
+        (problem, exit)
+    })?;
     // Once without the scan, so that a typing mistake is told before the gateway is touched.
     let (_, findings) = check(&draft, &rules, None);
     if let Some(problem) = findings.errors.first() {
         return Err(usage(problem.clone()));
     }
     let job = next_job();
+    let profile = profile.map(|profile| profile.id.clone());
     handle.try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver }).map_err(could_not_run)?;
     Ok(Session::new(job, rules, todo(args, draft)))
 }
@@ -139,20 +151,6 @@ pub(super) fn wait_for_start(handle: &mut Handle) -> Result<Box<Startup>, Proble
     }
 }
 
-pub(super) fn find_profile(catalog: &Catalog, id: &str) -> Result<ProfileId, Problem> {
-    let id = ProfileId::new(id);
-    if catalog.get(&id).is_some() {
-        return Ok(id);
-    }
-    let known: Vec<&str> = catalog.iter().map(|profile| profile.id.as_str()).collect();
-    Err(Problem::new(
-        "profile.unknown",
-        format!("There is no profile {}", crate::model::text::visible(id.as_str(), 60)),
-        "The id is mistyped, or its file is not in the data folder's profiles",
-        format!("Use one of {}", known.join(", ")),
-    ))
-}
-
 fn draft(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<WifiDraft, Problem> {
     let mut draft = match &args.qr_file {
         Some(path) => from_qr(handle, path, out)?,
@@ -175,8 +173,8 @@ fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDra
             Some(Event::QrRead { job: read, content }) if read == job => {
                 return match content? {
                     QrContent::Wifi { draft, notes } => {
-                        for note in notes {
-                            out.text(format!("Note: {note}"));
+                        for note in &notes {
+                            out.note(note);
                         }
                         Ok(draft)
                     }
@@ -188,6 +186,8 @@ fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDra
                     )),
                 };
             }
+            // Interrupted while the picture was read: no answer follows.
+            Some(Event::JobFinished { job: ended, .. }) if ended == job => return Err(stopped()),
             Some(_) => {}
             None => return Err(workers_gone()),
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::commission::wait_for_start;
+use super::commission::{STOPPED, stopped, wait_for_start};
 use super::next_job;
 use super::output::{Exit, Output};
 use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
@@ -17,7 +17,7 @@ use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::wifi::{Network, Signal, WifiRules};
-use crate::msg::{Command, DemoSite, Event, Request};
+use crate::msg::{Command, DemoSite, Event, JobEnd, Request};
 use crate::profile::Catalog;
 
 /// How long the simulated gateways may take to be found.
@@ -42,7 +42,7 @@ pub fn tour(handle: &mut Handle, out: &mut Output) -> Exit {
         }
         Err(problem) => {
             out.problem(&problem);
-            Exit::CouldNotRun
+            if problem.code == STOPPED { Exit::Unknown } else { Exit::CouldNotRun }
         }
     }
 }
@@ -149,7 +149,7 @@ fn commission(
     handle.try_send(Command::OpenSession { job, link, profile, driver: DriverId::Improv })?;
     let ended = Session::new(job, rules.unwrap_or_else(WifiRules::standard), todo).run(handle, out);
     ended.outcomes.iter().for_each(|outcome| print_outcome(outcome, out));
-    Ok(ended)
+    if ended.end == JobEnd::Cancelled { Err(stopped()) } else { Ok(ended) }
 }
 
 fn draft(site: &DemoSite, passphrase: &str) -> WifiDraft {

@@ -18,7 +18,7 @@ const FIRST_LIST: Duration = Duration::from_millis(1200);
 
 /// Looks, asks if wanted, and prints each gateway once, as last seen.
 pub fn discover(handle: &mut Handle, args: &DiscoverArgs, out: &mut Output) -> Exit {
-    let mut search = Search { is_asking: args.ask, ..Search::default() };
+    let mut search = Search { is_asking: args.ask, named: args.ports.iter().cloned().collect(), ..Search::default() };
     if let Err(problem) = begin(handle, args) {
         out.problem(&problem);
         return Exit::CouldNotRun;
@@ -49,6 +49,8 @@ fn begin(handle: &Handle, args: &DiscoverArgs) -> Result<(), crate::model::probl
 #[derive(Default)]
 struct Search {
     is_asking: bool,
+    /// The ports named on the command line.
+    named: HashSet<LinkAddress>,
     has_trouble: bool,
     asked: HashSet<LinkAddress>,
     done: HashSet<LinkAddress>,
@@ -61,7 +63,7 @@ impl Search {
             Event::GatewaySeen(sighting) => {
                 let link = sighting.link.clone();
                 self.seen.insert(link.clone(), *sighting);
-                if self.is_asking && !self.done.contains(&link) && self.asked.insert(link.clone()) {
+                if self.is_asked(&link) && !self.done.contains(&link) && self.asked.insert(link.clone()) {
                     let probe = Command::Probe { job: next_job(), link: link.clone() };
                     if let Err(problem) = handle.try_send(probe) {
                         out.problem(&problem);
@@ -84,6 +86,11 @@ impl Search {
             }
             _ => {}
         }
+    }
+
+    /// Whether a port is to be asked: whoever names some means these, and nothing is sent to what hangs on the others.
+    fn is_asked(&self, link: &LinkAddress) -> bool {
+        self.is_asking && (self.named.is_empty() || self.named.contains(link))
     }
 
     fn print(&self, out: &mut Output) {

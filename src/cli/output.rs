@@ -76,6 +76,18 @@ impl Output {
         }
     }
 
+    /// Something to know that stops nothing.
+    pub(super) fn warning(&mut self, warning: &Problem) {
+        self.json(&tagged("warning", warning));
+        self.text(format!("Warning: {}. {}", warning.what, warning.next_step));
+    }
+
+    /// Something to know, in one sentence.
+    pub(super) fn note(&mut self, note: &str) {
+        self.json(&json!({ "kind": "note", "text": note }));
+        self.text(format!("Note: {note}"));
+    }
+
     fn write(&mut self, line: &str) {
         // `linesman records list | head` closes the pipe: what cannot be written any more is not missed.
         let _ = writeln!(self.out, "{}", line.trim_end_matches('\n')).and_then(|()| self.out.flush());

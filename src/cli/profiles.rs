@@ -6,7 +6,6 @@ mod json;
 mod text;
 
 use super::args::ProfilesCommand;
-use super::commission::find_profile;
 use super::output::{Exit, Output};
 use crate::profile::{Catalog, Profile, parse_profile};
 
@@ -14,8 +13,8 @@ use crate::profile::{Catalog, Profile, parse_profile};
 pub fn list_or_show(catalog: &Catalog, command: &ProfilesCommand, out: &mut Output) -> Exit {
     match command {
         ProfilesCommand::List | ProfilesCommand::Validate { .. } => out.line(list(catalog, out.is_json())),
-        ProfilesCommand::Show { id } => match find_profile(catalog, id) {
-            Ok(id) => out.line(catalog.get(&id).map(|profile| show(profile, out.is_json())).unwrap_or_default()),
+        ProfilesCommand::Show { id } => match catalog.find(id) {
+            Ok(profile) => out.line(show(profile, out.is_json())),
             Err(problem) => {
                 out.problem(&problem);
                 return Exit::Usage;

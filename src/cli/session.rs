@@ -92,8 +92,7 @@ impl Session {
     fn checked(&mut self, draft: &WifiDraft, out: &mut Output) -> Option<WifiCredentials> {
         let (credentials, findings) = check(draft, &self.rules, self.seen.as_deref());
         for warning in &findings.warnings {
-            out.json(&tagged("warning", warning));
-            out.text(format!("Warning: {}. {}", warning.what, warning.next_step));
+            out.warning(warning);
         }
         self.refusal = findings.errors.into_iter().next();
         credentials

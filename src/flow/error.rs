@@ -68,17 +68,22 @@ impl Explain for SessionError {
                 "The firmware answers in a way the specification does not allow",
                 "Try again; if it stays, export the transcript and send it to the vendor",
             ),
-            Self::NotSendable { reason } => Problem::new(
-                "improv.not_sendable",
-                "The request cannot be sent",
-                "Improv packets hold 255 octets, and the serial protocol lacks some commands",
+            Self::NotSendable { reason: NotSendable::TooLong { octets } } => Problem::new(
+                "improv.too_long",
+                format!("The request has {octets} octets and cannot be sent"),
+                "An Improv packet holds 255 octets",
                 "Shorten the name or the passphrase, or use another driver",
-            )
-            .with_detail(reason.to_string()),
+            ),
+            Self::NotSendable { reason: NotSendable::NoSuchCommand } => Problem::new(
+                "improv.no_such_command",
+                "The request cannot be sent over serial",
+                "Improv has this command over Bluetooth only",
+                "Go on without this step",
+            ),
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",
                 format!("This version does not speak {driver} over {link}"),
-                "The profile names a driver that is not built yet",
+                "The profile or the operator names a driver that is not built yet",
                 "Choose the driver improv if the gateway speaks it, or use the vendor's own tool",
             ),
         }
@@ -95,7 +100,7 @@ fn explain_silence(step: Step, heard_octets: u64) -> Problem {
             "improv.no_reply",
             what,
             "Something writes text on this port, but it does not speak Improv: other firmware, or Improv is switched off",
-            "Read the device log below, check that this is the right port, and put the gateway into commissioning mode",
+            "Read the device log, check that this is the right port, and put the gateway into commissioning mode",
         )
         .with_detail(format!("{heard_octets} octets of other text were received"));
     }

@@ -19,7 +19,7 @@ use crate::model::wifi::Network;
 use crate::msg::{Progress, Step};
 use crate::proto::improv::serial::{Decoder, Packet, encode_request, parse_message};
 use crate::proto::improv::session::{Answer, Event, Failure, Session, Timeouts};
-use crate::proto::improv::{DeviceError, Request, State};
+use crate::proto::improv::{DeviceError, Message, Request, State, command};
 
 /// Longest line of device log that is shown; longer ones are broken.
 const LOG_LINE: usize = 400;
@@ -261,7 +261,7 @@ impl Improv {
         let now = Instant::now().into_std();
         for packet in packets {
             match parse_message(&packet) {
-                Some(message) => self.session.handle_message(message, now),
+                Some(message) => self.session.handle_message(self.without_secrets(message), now),
                 None => self.transcript.note(self.report.elapsed(), "a packet of unknown form was ignored"),
             }
         }
@@ -270,6 +270,18 @@ impl Improv {
         let lines = self.log.push(&log);
         if !lines.is_empty() {
             self.report.send(Progress::DeviceLog(lines)).await;
+        }
+    }
+
+    /// Cuts the session's secrets out of what a gateway answers: some put them into the address or the name they tell.
+    fn without_secrets(&self, message: Message) -> Message {
+        match message {
+            // Names of networks are compared octet by octet.
+            Message::Result { command: command::SCAN, .. } | Message::State(_) | Message::Error(_) => message,
+            Message::Result { command, strings } => {
+                let strings = strings.iter().map(|octets| self.transcript.redact_octets(octets)).collect();
+                Message::Result { command, strings }
+            }
         }
     }
 

@@ -35,7 +35,7 @@ pub struct Link {
 /// What a link can be told.
 #[derive(Debug)]
 pub enum LinkCommand {
-    /// Write these bytes in one call, so that no gap falls into a packet.
+    /// Write these bytes without a pause, so that no gap falls into a packet.
     Write(Vec<u8>),
     /// Pulse the reset line (RTS for 100 ms with DTR released).
     PulseReset,
@@ -114,7 +114,7 @@ impl Explain for LinkError {
                 let port = visible(port, 80);
                 let (cause, step) = match group {
                     Some(group) => (
-                        format!("Your account is not in the group `{group}`, which may use serial ports"),
+                        format!("The port belongs to the group `{group}`, and your account is probably not in it"),
                         format!("Run `sudo usermod -aG {group} $USER`, log out and in again, then try again"),
                     ),
                     None => (

@@ -92,6 +92,12 @@ impl SharedTranscript {
         self.with(|transcript| transcript.redactor.redact_text(text))
     }
 
+    /// Cuts the session's secrets out of octets that stand alone.
+    pub(super) fn redact_octets(&self, octets: &[u8]) -> Vec<u8> {
+        let mut redactor = self.redactor();
+        [redactor.push(octets), redactor.finish()].concat()
+    }
+
     /// A redactor for another stream of the same session.
     pub(super) fn redactor(&self) -> Redactor {
         self.with(|transcript| transcript.redactor.fresh())

@@ -14,8 +14,8 @@ use crate::model::text::visible;
 
 /// Largest settings file read.
 const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
-/// Largest profile file read.
-const MAX_PROFILE_BYTES: u64 = 256 * 1024;
+/// Largest profile file read: what the format allows.
+const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
 /// Most profile files read.
 const MAX_PROFILES: usize = 200;
 
@@ -474,7 +474,7 @@ mod tests {
         fs::write(data_dir.profiles().join("b.toml"), "b").unwrap();
         fs::write(data_dir.profiles().join("a.toml"), "a").unwrap();
         fs::write(data_dir.profiles().join("notes.txt"), "x").unwrap();
-        fs::write(data_dir.profiles().join("large.toml"), vec![b'#'; 300_000]).unwrap();
+        fs::write(data_dir.profiles().join("large.toml"), vec![b'#'; 1_100_000]).unwrap();
         let (texts, problems) = data_dir.load_profiles();
         assert_eq!(texts.iter().map(|profile| profile.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();

@@ -14,6 +14,7 @@ use self::list::Lister;
 use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
+use crate::model::text::visible;
 use crate::proto::improv::serial::BAUD;
 
 mod list;
@@ -28,6 +29,13 @@ const QUIET_AFTER: Duration = Duration::from_secs(1);
 const SETTLE: Duration = Duration::from_millis(100);
 /// Length of a reset pulse.
 const RESET_PULSE: Duration = Duration::from_millis(100);
+/// How long a port may take no more octets before that counts as a failure.
+const WRITE_LIMIT: Duration = Duration::from_secs(3);
+/// Octets handed over in one call: more than almost every packet has. A terminal that reports room for some octets makes
+/// the caller wait until all of them are taken, for as long as that takes; its room comes in steps of this size.
+const WRITE_CHUNK: usize = 256;
+/// How often a busy port is tried: a link of our own that was just dropped closes within a few reads.
+const BUSY_TRIES: u32 = 10;
 /// Room in the channels of one link.
 const CHANNEL: usize = 64;
 
@@ -59,7 +67,8 @@ async fn open(path: String) -> Result<Link, LinkError> {
     let (outgoing, commands) = mpsc::channel(CHANNEL);
     let (events, incoming) = mpsc::channel(CHANNEL);
     let (ready, is_ready) = oneshot::channel();
-    let name = path.rsplit('/').next().unwrap_or_default().to_owned();
+    // A typed path may hold anything, the name of a thread no zero.
+    let name = visible(path.rsplit('/').next().unwrap_or_default(), 40);
     let port = path.clone();
     std::thread::Builder::new()
         .name(format!("serial {name}"))
@@ -76,7 +85,7 @@ fn run(
     mut commands: mpsc::Receiver<LinkCommand>,
     events: &mpsc::Sender<LinkEvent>,
 ) {
-    let mut port = match open_port(path) {
+    let mut port = match open_patiently(path) {
         Ok(port) => port,
         Err(error) => {
             // Whoever asked may have gone; then nobody needs to know.
@@ -105,7 +114,7 @@ fn move_bytes(
     loop {
         loop {
             match commands.try_recv() {
-                Ok(LinkCommand::Write(bytes)) => port.write_all(&bytes).map_err(|_| gone())?,
+                Ok(LinkCommand::Write(bytes)) => write_all(path, port, &bytes)?,
                 Ok(LinkCommand::PulseReset) => pulse_reset(path, port)?,
                 Err(mpsc::error::TryRecvError::Empty) => break,
                 Err(mpsc::error::TryRecvError::Disconnected) => return Ok(()),
@@ -124,11 +133,41 @@ fn move_bytes(
                     return Ok(());
                 }
             }
-            Err(error)
-                if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            Err(error) if is_wait(error.kind()) => {}
             Err(_) => return Err(gone()),
         }
     }
+}
+
+/// Writes all of it, waiting while the other side is slow.
+fn write_all(path: &str, port: &mut dyn SerialPort, mut bytes: &[u8]) -> Result<(), LinkError> {
+    let port_name = || path.to_owned();
+    let give_up = Instant::now() + WRITE_LIMIT;
+    while !bytes.is_empty() {
+        match port.write(&bytes[..bytes.len().min(WRITE_CHUNK)]) {
+            Ok(count @ 1..) => bytes = &bytes[count..],
+            Err(error) if is_wait(error.kind()) && Instant::now() < give_up => {}
+            Err(error) if is_wait(error.kind()) => {
+                return Err(LinkError::Io { port: port_name(), detail: "it takes no more octets".into() });
+            }
+            Ok(0) | Err(_) => return Err(LinkError::Vanished { port: port_name() }),
+        }
+    }
+    Ok(())
+}
+
+const fn is_wait(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock)
+}
+
+fn open_patiently(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
+    for _ in 1..BUSY_TRIES {
+        match open_port(path) {
+            Err(LinkError::Busy { .. }) => rest(2 * READ_WAIT),
+            opened => return opened,
+        }
+    }
+    open_port(path)
 }
 
 fn open_port(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
@@ -171,7 +210,10 @@ fn explain_open(path: &str, error: &serialport::Error) -> LinkError {
         // On Unix the library reports a lock held by someone else as "no device".
         Kind::NoDevice if cfg!(unix) => LinkError::Busy { port },
         Kind::NoDevice | Kind::Io(ErrorKind::NotFound) => LinkError::NotFound { port },
-        _ if error.description.contains("nappropriate ioctl") => LinkError::NotASerialPort { port },
+        // Two wordings of ENOTTY: the system's and that of the library.
+        _ if ["nappropriate ioctl", "Not a typewriter"].iter().any(|text| error.description.contains(text)) => {
+            LinkError::NotASerialPort { port }
+        }
         _ => LinkError::Io { port, detail: error.to_string() },
     }
 }
@@ -185,8 +227,14 @@ fn no_permission(path: &str) -> LinkError {
 fn group_of(path: &str) -> Option<String> {
     use std::os::unix::fs::MetadataExt as _;
 
-    let gid = std::fs::metadata(path).ok()?.gid().to_string();
-    let groups = std::fs::read_to_string("/etc/group").ok()?;
+    let gid = std::fs::metadata(path).ok()?.gid();
+    group_name(&std::fs::read_to_string("/etc/group").ok()?, gid)
+}
+
+/// The name of a group; none for root's, which nobody should join for the sake of a port.
+#[cfg(unix)]
+fn group_name(groups: &str, gid: u32) -> Option<String> {
+    let gid = gid.to_string();
     groups.lines().find_map(|line| {
         let mut fields = line.split(':');
         let (name, _, id) = (fields.next()?, fields.next()?, fields.next()?);
@@ -211,4 +259,19 @@ fn pulse_reset(path: &str, port: &mut dyn SerialPort) -> Result<(), LinkError> {
 /// Rests on the port's own thread.
 fn rest(time: Duration) {
     std::thread::sleep(time);
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::group_name;
+
+    #[test]
+    fn the_group_of_a_port_is_named_unless_it_is_root() {
+        let groups = "root:x:0:\n# note\n\nbroken\ntty:x:5:kim\ndialout:x:20:kim,zoe\n";
+        let check = |gid, expected: Option<&str>| assert_eq!(group_name(groups, gid).as_deref(), expected);
+        check(20, Some("dialout"));
+        check(5, Some("tty"));
+        check(0, None);
+        check(2, None);
+    }
 }

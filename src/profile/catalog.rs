@@ -86,6 +86,19 @@ impl Catalog {
         self.profiles.iter().find(|profile| profile.id == *id)
     }
 
+    /// The profile that a person named, or what to say if there is none.
+    pub fn find(&self, id: &str) -> Result<&Profile, Problem> {
+        self.get(&ProfileId::new(id)).ok_or_else(|| {
+            let known: Vec<&str> = self.profiles.iter().map(|profile| profile.id.as_str()).collect();
+            Problem::new(
+                "profile.unknown",
+                format!("There is no profile {}", visible(id, 60)),
+                "The id is mistyped, or its file is not in the folder `profiles` of the data folder",
+                format!("Use one of {}", known.join(", ")),
+            )
+        })
+    }
+
     /// All profiles, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Profile> {
         self.profiles.iter()

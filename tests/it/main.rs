@@ -8,11 +8,28 @@
     reason = "a test fails by panicking, and says on standard error what it left out"
 )]
 
+#[cfg(unix)]
+mod backend;
+#[cfg(unix)]
+mod cli;
 mod commission;
+#[cfg(unix)]
+mod gateway;
+#[cfg(unix)]
 mod improv_sdk;
+#[cfg(unix)]
+mod kill;
 mod layers;
 mod peers;
+mod problems;
 mod profiles;
+#[cfg(unix)]
+mod program;
 mod screens;
+#[cfg(unix)]
+mod secrets;
+#[cfg(unix)]
+mod serial;
 mod support;
+#[cfg(unix)]
 mod window;

@@ -1,0 +1,235 @@
+//! All problems on one page, as people read them: codes are unique, no text ends with a full stop, each has a next step.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use linesman::flow::SessionError;
+use linesman::flow::port::{LinkError, RecordsError};
+use linesman::io::files::FilesError;
+use linesman::io::qr_image::QrImageError;
+use linesman::model::ids::{DriverId, LinkKind};
+use linesman::model::problem::{Explain, Problem};
+use linesman::msg::Step;
+use linesman::profile::{Fault, ProfileError};
+use linesman::proto::improv::DeviceError;
+use linesman::proto::improv::serial::NotSendable;
+use linesman::proto::wifi_qr::QrError;
+use linesman::sim::SimError;
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn links() -> Vec<LinkError> {
+    let port = || text("/dev/ttyUSB0");
+    let detail = || text("what the system said");
+    vec![
+        LinkError::Busy { port: port() },
+        LinkError::NoPermission { port: port(), group: Some(text("dialout")) },
+        LinkError::NoPermission { port: port(), group: None },
+        LinkError::NotFound { port: port() },
+        LinkError::NotASerialPort { port: port() },
+        LinkError::Vanished { port: port() },
+        LinkError::NotListed { detail: detail() },
+        LinkError::Io { port: port(), detail: detail() },
+    ]
+}
+
+fn records() -> Vec<RecordsError> {
+    let path = || text("/data/records.sqlite");
+    let detail = || text("what the database said");
+    vec![
+        RecordsError::NotOpened { path: path(), detail: detail() },
+        RecordsError::Damaged { path: path(), detail: detail() },
+        RecordsError::TooNew { path: path(), found: 9, known: 1 },
+        RecordsError::DiskFull { path: path() },
+        RecordsError::NotFound { id: 7 },
+        RecordsError::Failed { path: path(), detail: detail() },
+    ]
+}
+
+fn sessions() -> Vec<SessionError> {
+    let step = Step::Describe;
+    let mut errors = vec![
+        SessionError::NoReply { step: Step::Connect, heard_octets: 0 },
+        SessionError::NoReply { step: Step::Connect, heard_octets: 4711 },
+        SessionError::NoReply { step: Step::ScanNetworks, heard_octets: 0 },
+        SessionError::Malformed { step },
+        SessionError::NotSendable { reason: NotSendable::NoSuchCommand },
+        SessionError::NotSendable { reason: NotSendable::TooLong { octets: 300 } },
+        SessionError::DriverMissing { driver: DriverId::EspProv, link: LinkKind::Serial },
+    ];
+    let device = [
+        DeviceError::InvalidPacket,
+        DeviceError::UnknownCommand,
+        DeviceError::UnableToConnect,
+        DeviceError::NotAuthorized,
+        DeviceError::BadHostname,
+        DeviceError::Unspecified,
+        DeviceError::Other(0x42),
+    ];
+    errors.extend(device.map(|error| SessionError::Device { step, error }));
+    errors
+}
+
+fn files() -> Vec<FilesError> {
+    let path = || text("/data/file");
+    let detail = || text("what the system said");
+    vec![
+        FilesError::NoDataFolder,
+        FilesError::NotCreated { path: path(), detail: detail() },
+        FilesError::NotFound { path: path() },
+        FilesError::NoPermission { path: path() },
+        FilesError::NotAFile { path: path() },
+        FilesError::TooLarge { path: path(), limit_bytes: 65536 },
+        FilesError::NotText { path: path() },
+        FilesError::DiskFull { path: path() },
+        FilesError::NotRead { path: path(), detail: detail() },
+        FilesError::NotWritten { path: path(), detail: detail() },
+    ]
+}
+
+fn pictures() -> Vec<QrImageError> {
+    let path = || text("code.png");
+    let detail = || text("what the library said");
+    vec![
+        QrImageError::NotRead { path: path(), detail: detail() },
+        QrImageError::NotAFile { path: path() },
+        QrImageError::TooLarge,
+        QrImageError::NotAnImage { detail: detail() },
+        QrImageError::NoCode,
+        QrImageError::Unreadable,
+        QrImageError::Several { count: 3 },
+        QrImageError::NoClipboardImage,
+        QrImageError::NoClipboard { detail: detail() },
+    ]
+}
+
+fn codes() -> Vec<QrError> {
+    vec![
+        QrError::Empty,
+        QrError::TooLong { octets: 9000 },
+        QrError::NotWifi { scheme: None },
+        QrError::NotWifi { scheme: Some(text("https")) },
+        QrError::BadField { number: 2 },
+        QrError::Duplicate { field: text("P") },
+        QrError::NoSsid,
+        QrError::Enterprise,
+        QrError::UnknownSecurity { name: text("XYZ") },
+        QrError::BadJson { line: 1, column: 7 },
+        QrError::NoDeviceName,
+        QrError::OtherNetwork { name: text("thread") },
+    ]
+}
+
+fn simulators() -> Vec<SimError> {
+    let source = || std::io::Error::other("what the system said");
+    vec![SimError::Card { folder: PathBuf::from("/card"), source: source() }, SimError::NoTerminal { source: source() }]
+}
+
+fn profiles() -> Vec<ProfileError> {
+    let key = || text("bands");
+    let nearest = || Some(text("bands"));
+    let list = || vec![text("bands"), text("security")];
+    let faults = vec![
+        Fault::TooLarge { bytes: 2_000_000, limit: 1_048_576 },
+        Fault::Syntax { message: text("expected `=`") },
+        Fault::Schema { found: 9, known: 1 },
+        Fault::UnknownKey { table: text("[wifi]"), key: text("band"), allowed: list(), nearest: nearest() },
+        Fault::UnknownKey { table: text("[wifi]"), key: text("colour"), allowed: list(), nearest: None },
+        Fault::MissingKey { table: text("[wifi]"), key: key(), expected: text("a list of bands") },
+        Fault::WrongType { key: key(), expected: text("a list"), found: text("a number") },
+        Fault::UnknownWord { key: key(), value: text("2.5GHz"), allowed: list(), nearest: nearest() },
+        Fault::UnknownWord { key: key(), value: text("red"), allowed: list(), nearest: None },
+        Fault::BadValue { key: text("port"), value: text("0"), reason: text("a port is 1 to 65535") },
+        Fault::Duplicate { key: text("id"), value: text("ABC-01"), first_line: 3 },
+        Fault::Inconsistent { reason: text("the row names a document that is not there") },
+        Fault::Cut { more: 12 },
+    ];
+    let at = |fault| ProfileError { file: text("my.toml"), line: 3, column: 7, fault };
+    faults.into_iter().map(at).collect()
+}
+
+/// The problems of each kind of error.
+fn all() -> Vec<(&'static str, Vec<Problem>)> {
+    fn explain(errors: &[impl Explain]) -> Vec<Problem> {
+        errors.iter().map(Explain::explain).collect()
+    }
+    vec![
+        ("Links", explain(&links())),
+        ("Records", explain(&records())),
+        ("Sessions", explain(&sessions())),
+        ("Files", explain(&files())),
+        ("Pictures", explain(&pictures())),
+        ("Codes", explain(&codes())),
+        ("Simulators", explain(&simulators())),
+        ("Profiles", explain(&profiles())),
+    ]
+}
+
+#[test]
+fn the_texts_of_all_problems() {
+    let mut page = String::new();
+    for (kind, problems) in all() {
+        writeln!(page, "{kind}\n{}", "=".repeat(kind.len())).unwrap();
+        for problem in problems {
+            let Problem { code, what, likely_cause, next_step, detail } = problem;
+            write!(page, "{code}\n  what    {what}\n  cause   {likely_cause}\n  next    {next_step}\n").unwrap();
+            if !detail.is_empty() {
+                writeln!(page, "  detail  {detail}").unwrap();
+            }
+        }
+        page.push('\n');
+    }
+    insta::assert_snapshot!(page);
+}
+
+#[test]
+fn texts_are_sentences_without_a_full_stop() {
+    for problem in all().into_iter().flat_map(|(_, problems)| problems) {
+        for text in [&problem.what, &problem.likely_cause, &problem.next_step] {
+            assert!(!text.is_empty() && !text.ends_with(['.', ' ', '!']), "{problem:#?}");
+            assert!(!text.contains("  ") && text.lines().count() == 1, "{problem:#?}");
+            // A path, a number or a quoted word may begin a sentence as it is.
+            assert!(
+                !text.starts_with(|c: char| c.is_lowercase())
+                    || text.starts_with("my.toml")
+                    || text.starts_with("code.png"),
+                "{problem:#?}"
+            );
+        }
+        assert_ne!(problem.what, problem.likely_cause, "{problem:#?}");
+    }
+}
+
+#[test]
+fn a_code_belongs_to_one_kind_of_error() {
+    let mut owners: BTreeMap<&str, &str> = BTreeMap::new();
+    for (kind, problems) in all() {
+        for problem in problems {
+            let is_code = problem.code.split_once('.').is_some_and(|(area, name)| {
+                let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+                is_word(area) && is_word(name)
+            });
+            assert!(is_code, "{}", problem.code);
+            assert_eq!(*owners.entry(problem.code).or_insert(kind), kind, "{} is used twice", problem.code);
+        }
+    }
+}
+
+/// Holds that a code means one thing: variants of one error that share a code share the beginning of the text.
+#[test]
+fn a_code_means_one_thing() {
+    let mut seen: BTreeMap<&str, String> = BTreeMap::new();
+    // These are one failure told in more detail, or the same failure in another step.
+    let shared = ["improv.no_reply", "improv.device_error", "serial.no_permission"];
+    for problem in all().into_iter().flat_map(|(_, problems)| problems) {
+        if shared.contains(&problem.code) || problem.code.starts_with("profile.") {
+            continue;
+        }
+        if let Some(what) = seen.insert(problem.code, problem.what.clone()) {
+            assert_eq!(what, problem.what, "{}", problem.code);
+        }
+    }
+}

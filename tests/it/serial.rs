@@ -1,0 +1,202 @@
+//! Real serial links against pseudo-terminals: opening, moving bytes, a port that is busy, forbidden, strange or vanishes.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use linesman::flow::port::{Link, LinkCommand, LinkError, LinkEvent, Links as _};
+use linesman::io::serial::SerialLinks;
+use linesman::model::ids::LinkAddress;
+use linesman::model::problem::Explain as _;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use tokio::time::timeout;
+
+use crate::gateway::terminal;
+use crate::peers;
+use crate::program::{Place, Ran, Sim};
+
+/// An account without rights, where tests run as root.
+const NOBODY: u32 = 65534;
+
+async fn open(path: &str) -> Result<Link, LinkError> {
+    SerialLinks::default().open(&LinkAddress::Serial(path.to_owned())).await
+}
+
+async fn write(link: &Link, bytes: &[u8]) {
+    link.outgoing.send(LinkCommand::Write(bytes.to_vec())).await.unwrap();
+}
+
+/// Reads from the far end; the link moves its bytes on a thread of its own.
+fn read(master: &mut File, count: usize) -> Vec<u8> {
+    let mut bytes = vec![0; count];
+    master.read_exact(&mut bytes).unwrap();
+    bytes
+}
+
+async fn receive(link: &mut Link, count: usize) -> Vec<u8> {
+    let mut received = Vec::new();
+    while received.len() < count {
+        match link.incoming.recv().await {
+            Some(LinkEvent::Bytes(bytes)) => received.extend(bytes),
+            other => panic!("{other:?} after {} octets", received.len()),
+        }
+    }
+    received
+}
+
+#[tokio::test]
+async fn bytes_go_both_ways_unchanged() {
+    let (mut master, path) = terminal();
+    let mut link = open(&path).await.unwrap();
+    let all: Vec<u8> = (0..=255).collect();
+    write(&link, &all).await;
+    assert_eq!(read(&mut master, 256), all);
+    master.write_all(&all).unwrap();
+    assert_eq!(receive(&mut link, 256).await, all);
+}
+
+#[tokio::test]
+async fn a_port_is_busy_while_it_is_held_and_free_at_once_when_dropped() {
+    let (_master, path) = terminal();
+    for _ in 0..5 {
+        let link = open(&path).await.unwrap();
+        let error = open(&path).await.unwrap_err();
+        assert_eq!((error.explain().code, &error), ("serial.busy", &LinkError::Busy { port: path.clone() }));
+        drop(link);
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_vanishes_is_told_within_a_second() {
+    let (master, path) = terminal();
+    let mut link = open(&path).await.unwrap();
+    drop(master);
+    let event = timeout(Duration::from_secs(1), link.incoming.recv()).await.expect("within a second");
+    let Some(LinkEvent::Closed(error)) = event else { panic!("{event:?}") };
+    assert_eq!((error.explain().code, &error), ("serial.vanished", &LinkError::Vanished { port: path.clone() }));
+    assert!(timeout(Duration::from_secs(1), link.incoming.recv()).await.unwrap().is_none(), "nothing follows");
+    assert!(matches!(open(&path).await, Err(LinkError::NotFound { .. })));
+}
+
+#[tokio::test]
+async fn a_slow_reader_gets_everything() {
+    let (mut master, path) = terminal();
+    let link = open(&path).await.unwrap();
+    let all: Vec<u8> = (0..100_000_u32).map(|number| (number % 251) as u8).collect();
+    write(&link, &all).await;
+    assert!(read(&mut master, all.len()) == all, "octets were lost or changed");
+}
+
+#[tokio::test]
+async fn a_port_that_takes_nothing_more_is_told() {
+    let (_master, path) = terminal();
+    let mut link = open(&path).await.unwrap();
+    write(&link, &vec![0x55; 100_000]).await;
+    let event = timeout(Duration::from_secs(10), link.incoming.recv()).await.unwrap();
+    let Some(LinkEvent::Closed(error)) = event else { panic!("{event:?}") };
+    assert_eq!(error.explain().code, "serial.io");
+}
+
+#[tokio::test]
+async fn what_is_no_port_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    for (path, code) in [
+        (file.to_str().unwrap(), "serial.not_a_port"),
+        (folder.path().to_str().unwrap(), "serial.not_a_port"),
+        ("/dev/null", "serial.not_a_port"),
+        ("/dev/linesman-none", "serial.not_found"),
+        ("", "serial.not_found"),
+        ("a\0b", "serial.io"),
+    ] {
+        assert_eq!(open(path).await.unwrap_err().explain().code, code, "{path:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_list_of_ports_opens_none() {
+    // What is there depends on the machine; the list comes, or says why not.
+    match SerialLinks::default().ports().await {
+        Ok(ports) => assert!(ports.iter().all(|(link, facts)| !link.place().is_empty() && !facts.is_simulated)),
+        Err(error) => assert_eq!(error.explain().code, "serial.not_listed"),
+    }
+}
+
+/// The program as an account that is not root; `None` when this machine has no way to do that.
+fn as_nobody(place: &Place) -> Option<impl Fn(&[&str]) -> Command> {
+    let is_root = rustix::process::geteuid().is_root();
+    let (data, program) = (place.data(), env!("CARGO_BIN_EXE_linesman"));
+    let prefix = format!("setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups");
+    std::fs::create_dir(&data).unwrap();
+    if is_root {
+        std::fs::set_permissions(data.parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
+        chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
+        let mut words = prefix.split(' ');
+        let can = Command::new(words.next().unwrap()).args(words).args([program, "--version"]).output();
+        let is_possible = can.is_ok_and(|output| output.status.success());
+        if !peers::require("setpriv", is_possible, "it runs the program as another account than root (util-linux)") {
+            return None;
+        }
+    }
+    Some(move |arguments: &[&str]| {
+        let mut words: Vec<&str> = if is_root { prefix.split(' ').collect() } else { Vec::new() };
+        words.push(program);
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]).args(arguments).arg("--data-dir").arg(&data);
+        command.current_dir("/").stdin(Stdio::null());
+        command
+    })
+}
+
+#[test]
+fn a_port_of_another_account_names_who_may() {
+    let place = Place::new();
+    let Some(linesman) = as_nobody(&place) else { return };
+    let (_master, path) = terminal();
+    // For everybody but root; as root the program runs as another account here.
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o000)).unwrap();
+    let arguments = ["commission", "--via", &path, "--ssid", "Site", "--open", "--json"];
+    Ran::of(&mut linesman(&arguments)).expect_problem(3, "serial.no_permission");
+}
+
+/// The mark that a client has the port for itself must not outlive the client: root would not notice.
+#[test]
+fn an_account_without_rights_opens_a_simulated_port_again_and_again() {
+    let place = Place::new();
+    let Some(linesman) = as_nobody(&place) else { return };
+    let sim = Sim::start(&mut linesman(&["sim", "--profile", "generic-improv", "--join-millis", "10"]));
+    for _ in 0..3 {
+        let mut command = linesman(&["commission", "--json", "--via", &sim.link, "--ssid", &sim.ssid]);
+        let ran = Ran::with_input(command.args(["--password-file", "-"]), sim.password.as_bytes()).expect(0);
+        assert_eq!(ran.result()["outcome"], "joined");
+    }
+}
+
+/// Writes to the far end until it takes no more, and returns how many octets it took.
+fn flood(master: &File) -> usize {
+    let flags = rustix::fs::fcntl_getfl(master).unwrap();
+    rustix::fs::fcntl_setfl(master, flags | rustix::fs::OFlags::NONBLOCK).unwrap();
+    let (noise, mut taken) = ([0x55; 4096], 0);
+    let half_a_second = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
+    while taken < 4_000_000 {
+        let mut fds = [PollFd::new(master, PollFlags::OUT)];
+        if poll(&mut fds, Some(&half_a_second)).unwrap() == 0 {
+            break;
+        }
+        let mut writer = master;
+        taken += writer.write(&noise).unwrap_or(0);
+    }
+    taken
+}
+
+#[tokio::test]
+async fn noise_that_nobody_takes_in_is_held_back_and_not_kept() {
+    let (master, path) = terminal();
+    let mut link = open(&path).await.unwrap();
+    let taken = flood(&master);
+    assert!((1..1_000_000).contains(&taken), "{taken} octets were taken in");
+    assert_eq!(receive(&mut link, taken).await.len(), taken, "and none is lost");
+}
