@@ -7,7 +7,7 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
 use jiff::tz::TimeZone;
@@ -29,27 +29,45 @@ use support::{Spread, is_measuring};
 fn main() {
     let rounds = if is_measuring() { 9 } else { 1 };
     println!("One frame of Discover at 1100 x 720; CPU time of {rounds} rounds: least, median, p95");
-    let mut medians = Vec::new();
-    for ports in [10, 1000] {
-        let mut window = open(ports);
-        let code = Spread::of((0..rounds).map(|_| cpu::per_turn(rounds == 1, || window.step())).collect());
-        let triangles = Spread::of(
-            (0..rounds)
-                .map(|_| {
-                    let output = window.output();
-                    let (shapes, scale) = (&output.shapes, output.pixels_per_point);
-                    cpu::per_turn(rounds == 1, || {
-                        black_box(window.ctx.tessellate(shapes.clone(), scale));
-                    })
-                })
-                .collect(),
-        );
-        println!("{ports:>5} ports  logic and ui  {code}");
-        println!("{ports:>5} ports  tessellation  {triangles}");
-        medians.push((code.median + triangles.median).as_secs_f64());
+    let mut windows = [10, 1000].map(Measured::open);
+    // In turn, so that a machine that grows slower meanwhile is slower for both.
+    for _ in 0..rounds {
+        for window in &mut windows {
+            window.measure(rounds == 1);
+        }
     }
-    if let [few, many] = medians[..] {
-        println!("1000 ports cost {:.2} times what 10 cost", many / few);
+    let [few, many] = windows.map(Measured::print);
+    println!("1000 ports cost {:.2} times what 10 cost", many.as_secs_f64() / few.as_secs_f64());
+}
+
+/// A window and what its frames cost.
+struct Measured {
+    ports: usize,
+    window: Harness<'static, Window>,
+    code: Vec<Duration>,
+    triangles: Vec<Duration>,
+}
+
+impl Measured {
+    fn open(ports: usize) -> Self {
+        Self { ports, window: open(ports), code: Vec::new(), triangles: Vec::new() }
+    }
+
+    fn measure(&mut self, is_once: bool) {
+        let window = &mut self.window;
+        self.code.push(cpu::per_turn(is_once, || window.step()));
+        let (shapes, scale) = (&window.output().shapes, window.output().pixels_per_point);
+        self.triangles.push(cpu::per_turn(is_once, || {
+            black_box(window.ctx.tessellate(shapes.clone(), scale));
+        }));
+    }
+
+    /// Prints the costs and returns the median of a whole frame.
+    fn print(self) -> Duration {
+        let [code, triangles] = [self.code, self.triangles].map(Spread::of);
+        println!("{:>5} ports  logic and ui  {code}", self.ports);
+        println!("{:>5} ports  tessellation  {triangles}", self.ports);
+        code.median + triangles.median
     }
 }
 
