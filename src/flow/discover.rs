@@ -15,8 +15,9 @@ use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::problem::Explain as _;
 use crate::profile::Catalog;
 
-/// How often the list of ports is read: a port that comes or goes is noticed within twice this time.
-pub const INTERVAL: Duration = Duration::from_millis(900);
+/// How often the list of ports is read: a port that comes or goes is noticed within two seconds, with time to spare for
+/// a system that is slow to list.
+pub const INTERVAL: Duration = Duration::from_millis(1400);
 
 /// Everything that was sighted since discovery began.
 #[derive(Default)]

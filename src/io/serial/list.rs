@@ -16,8 +16,8 @@ use crate::model::text::visible;
 const TERMINALS: &str = "/sys/class/tty";
 /// Lists read in full after a change: the file in `/dev` and its rights may come later than the entry.
 const SETTLING: u32 = 3;
-/// Lists handed out unread at most: with one in 0.9 s the list is read in full every ten seconds, whatever was missed.
-const UNREAD: u32 = 10;
+/// Lists handed out unread at most: every few seconds the list is read in full, whatever was missed.
+const UNREAD: u32 = 7;
 
 type Ports = Vec<(LinkAddress, PortFacts)>;
 
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_failure_is_told_each_time_and_leaves_no_old_list() {
         let mut lister = Lister::default();
-        reads(&mut lister, Some(2), 10);
+        reads(&mut lister, Some(2), 1);
         let failure = LinkError::NotListed { detail: "refused".into() };
         for _ in 0..2 {
             assert_eq!(lister.list_from(None, || Err(failure.clone())), Err(failure.clone()));
