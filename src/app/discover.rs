@@ -18,11 +18,11 @@ const ASKED_AT_ONCE: usize = 8;
 /// What the list is ordered by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortKey {
-    /// The name of the gateway or port.
+    /// The link: the order that does not change when a gateway tells its name.
     #[default]
-    Name,
-    /// The link.
     Link,
+    /// The name of the gateway or port.
+    Name,
     /// The profile it looks like; ports without one last.
     Profile,
 }
@@ -240,7 +240,7 @@ impl Discover {
     }
 }
 
-/// What rows are ordered by: rows without the wanted text last, then the text, lower case.
+/// What rows are ordered by: rows without the wanted text last, then the text, lower case, numbers by value.
 type SortText = (bool, String);
 
 fn sort_text(row: &Sighting, key: SortKey, catalog: &Catalog) -> SortText {
@@ -249,7 +249,27 @@ fn sort_text(row: &Sighting, key: SortKey, catalog: &Catalog) -> SortText {
         SortKey::Link => Some(row.link.place().to_owned()),
         SortKey::Profile => profile_name(row, catalog),
     };
-    (text.is_none(), text.unwrap_or_default().to_lowercase())
+    (text.is_none(), in_order_of_numbers(&text.unwrap_or_default().to_lowercase()))
+}
+
+/// A key by which `port 9` comes before `port 10`: numbers are filled up with zeros.
+fn in_order_of_numbers(text: &str) -> String {
+    const DIGITS: usize = 10;
+    let mut key = String::with_capacity(text.len() + DIGITS);
+    let mut number = String::new();
+    for c in text.chars().chain(['\0']) {
+        if c.is_ascii_digit() {
+            number.push(c);
+            continue;
+        }
+        if !number.is_empty() {
+            key.extend(std::iter::repeat_n('0', DIGITS.saturating_sub(number.len())));
+            key.push_str(&number);
+            number.clear();
+        }
+        key.push(c);
+    }
+    key
 }
 
 /// The best name there is: what the gateway calls itself, else what its USB adapter does, else the port.

@@ -239,9 +239,15 @@ impl Workers {
         let mut stop = self.jobs.add(job, None);
         let (links, notices) = (Arc::clone(&self.parts.links), self.notices.clone());
         tokio::spawn(async move {
+            let asked = link.clone();
+            // A task of its own: if it crashes, the job still ends.
+            let mut task = tokio::spawn(async move { discover::probe(&*links, &asked).await });
             let probe = tokio::select! {
-                probe = discover::probe(&*links, &link) => probe,
-                () = stopped(&mut stop) => Probe::NotAsked,
+                probe = &mut task => probe.unwrap_or_else(|error| Probe::Failed(crashed(&error))),
+                () = stopped(&mut stop) => {
+                    task.abort();
+                    Probe::NotAsked
+                }
             };
             let _ = notices.send(Notice::Probed { job, link, probe }).await;
         });
@@ -415,9 +421,14 @@ impl Workers {
         let mut stop = self.jobs.add(job, None);
         let notices = self.notices.clone();
         tokio::spawn(async move {
+            // A task of its own: if it crashes, the job still ends.
+            let mut task = tokio::spawn(work);
             let end = tokio::select! {
-                end = work => end,
-                () = stopped(&mut stop) => JobEnd::Cancelled,
+                end = &mut task => end.unwrap_or_else(|error| JobEnd::Failed(crashed(&error))),
+                () = stopped(&mut stop) => {
+                    task.abort();
+                    JobEnd::Cancelled
+                }
             };
             let _ = notices.send(Notice::Ended { job, end }).await;
         });

@@ -11,14 +11,13 @@ use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimRea
 use crate::profile::{Catalog, Profile};
 use crate::sim::{Air, Fault, GatewayPlan, Site, start_gateway};
 
-/// The profile under which gateways misbehave in a demo: the one that promises least.
-const TROUBLED_PROFILE: &str = "generic-improv";
-/// Those gateways, by the place they hang at.
-const TROUBLED_GATEWAYS: [(&str, &[Fault]); 4] = [
-    ("Boiler room", &[]),
-    ("Far hall", &[Fault::WeakSignal]),
-    ("Noisy pump", &[Fault::Noise]),
-    ("Mute attic", &[Fault::Silent]),
+/// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
+const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
+    ("generic-esp", "Workshop", &[]),
+    ("generic-improv", "Boiler room", &[]),
+    ("generic-improv", "Far hall", &[Fault::WeakSignal]),
+    ("generic-improv", "Noisy pump", &[Fault::Noise]),
+    ("generic-improv", "Mute attic", &[Fault::Silent]),
 ];
 
 /// The simulated site of a demo.
@@ -59,16 +58,12 @@ impl DemoPlan {
         Site::start(real, plans).map_err(|error| error.explain())
     }
 
-    /// One gateway of a profile; of the one that promises least, several more with a trouble each.
     fn gateways(&self, profile: &Profile) -> Vec<GatewayPlan> {
-        let air = Air::site(&self.ssid, &self.passphrase);
-        if profile.id.as_str() != TROUBLED_PROFILE {
-            return vec![plan(profile, profile.name.clone(), air, Vec::new())];
-        }
-        TROUBLED_GATEWAYS
-            .iter()
-            .map(|(name, faults)| plan(profile, (*name).to_owned(), air.clone(), faults.to_vec()))
-            .collect()
+        let air = || Air::site(&self.ssid, &self.passphrase);
+        let generic = GENERIC_GATEWAYS.iter().filter(|(id, ..)| profile.id.as_str() == *id);
+        let plans: Vec<_> =
+            generic.map(|(_, name, faults)| plan(profile, (*name).to_owned(), air(), faults.to_vec())).collect();
+        if plans.is_empty() { vec![plan(profile, profile.name.clone(), air(), Vec::new())] } else { plans }
     }
 }
 
@@ -92,7 +87,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
             vid: usb.and_then(|usb| usb.vid),
             pid: usb.and_then(|usb| usb.pid),
             product: Some(product.unwrap_or_else(|| profile.name.clone())),
-            manufacturer: Some(profile.vendor.clone()),
+            manufacturer: Some("simulated".into()),
             is_simulated: true,
             ..PortFacts::default()
         },

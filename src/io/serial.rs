@@ -172,7 +172,11 @@ fn open_patiently(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
 
 fn open_port(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
     check_path(path)?;
+    let beside = open_beside(path);
     let mut port = serialport::new(path, BAUD).timeout(READ_WAIT).open().map_err(|error| explain_open(path, &error))?;
+    if let Some(beside) = beside {
+        take_mark_off(&beside);
+    }
     // RTS first, then DTR. A pseudo-terminal has neither line; then there is nothing to settle.
     let has_lines = port.write_request_to_send(false).is_ok() && port.write_data_terminal_ready(false).is_ok();
     if has_lines {
@@ -180,6 +184,35 @@ fn open_port(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
     }
     Ok(port)
 }
+
+/// Opens a pseudo-terminal a second time, before the library marks it as taken.
+#[cfg(unix)]
+fn open_beside(path: &str) -> Option<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+
+    use rustix::fs::OFlags;
+
+    let flags = i32::try_from((OFlags::NOCTTY | OFlags::NONBLOCK).bits()).ok()?;
+    let is_pseudo = path.starts_with("/dev/pts/");
+    // Whatever stands in the way, the library meets it as well and tells it.
+    is_pseudo.then(|| std::fs::OpenOptions::new().read(true).write(true).custom_flags(flags).open(path).ok())?
+}
+
+/// Takes the mark of exclusive use off again. Real ports lose it with their last client; a pseudo-terminal keeps it when
+/// its client is killed, and then nobody but root can open it again. The lock beside it ends with the process.
+#[cfg(unix)]
+fn take_mark_off(beside: &std::fs::File) {
+    // A system that has no such mark needs it not taken off.
+    let _ = rustix::termios::ioctl_tiocnxcl(beside);
+}
+
+#[cfg(not(unix))]
+fn open_beside(_path: &str) -> Option<std::fs::File> {
+    None
+}
+
+#[cfg(not(unix))]
+fn take_mark_off(_beside: &std::fs::File) {}
 
 /// Says early what the library would report in words of its own.
 #[cfg(unix)]

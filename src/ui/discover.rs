@@ -71,7 +71,7 @@ fn toolbar(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         }
         ui.add_space(GRID);
         ui.label("Sort by");
-        for (key, text) in [(SortKey::Name, "Name"), (SortKey::Link, "Link"), (SortKey::Profile, "Profile")] {
+        for (key, text) in [(SortKey::Link, "Link"), (SortKey::Name, "Name"), (SortKey::Profile, "Profile")] {
             if choice(ui, app.discover.sort() == key, text, &format!("Sort by {}", text.to_lowercase())) {
                 pass.did(DiscoverAction::SortedBy(key));
             }

@@ -32,6 +32,7 @@ NAMES = {
     # Discover: the row of the gateway to commission, the buttons in it, and what asking it brings.
     "gateway": re.compile(r"^(?P<name>.*), (?P<place>/dev/pts/\d+)$"),
     "ask": "Ask {place} what it is",
+    "ask_all": "Ask all what they are",
     "answered": "Answered",
     "commission_this": "Commission {place}",
     # Commission
@@ -135,6 +136,9 @@ class WindowTest:
         self.expect("joined", None)
 
     def picture_both(self):
+        # A list that was asked shows more than one that was not.
+        self.go("discover")
+        self.window.press(NAMES["ask_all"])
         brightness = {}
         for theme in ("light", "dark"):
             self.go("settings")

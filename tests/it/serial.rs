@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::gateway::terminal;
 use crate::peers;
-use crate::program::{Place, Ran, Sim};
+use crate::program::{Place, Ran, Running, Sim};
 
 /// An account without rights, where tests run as root.
 const NOBODY: u32 = 65534;
@@ -169,6 +169,14 @@ fn an_account_without_rights_opens_a_simulated_port_again_and_again() {
     let Some(linesman) = as_nobody(&place) else { return };
     let sim = Sim::start(&mut linesman(&["sim", "--profile", "generic-improv", "--join-millis", "10"]));
     for _ in 0..3 {
+        // A client that is killed cannot take its mark off.
+        let file = place.write("wifi.txt", &sim.password);
+        std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+        let mut killed =
+            linesman(&["commission", "--json", "--via", &sim.link, "--ssid", &sim.ssid, "--password-file", &file]);
+        let mut killed = Running::start(&mut killed);
+        killed.until_step("connect", "done");
+        killed.kill();
         let mut command = linesman(&["commission", "--json", "--via", &sim.link, "--ssid", &sim.ssid]);
         let ran = Ran::with_input(command.args(["--password-file", "-"]), sim.password.as_bytes()).expect(0);
         assert_eq!(ran.result()["outcome"], "joined");
