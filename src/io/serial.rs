@@ -49,8 +49,12 @@ impl Links for SerialLinks {
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
         let lister = Arc::clone(&self.lister);
         Box::pin(async move {
-            // A list that crashed left at worst an old one behind.
-            tokio::task::spawn_blocking(move || lister.lock().unwrap_or_else(PoisonError::into_inner).list())
+            // A list that crashed left at worst an old one behind. While nothing changes no other thread is woken for it.
+            let unchanged = lister.lock().unwrap_or_else(PoisonError::into_inner).unchanged();
+            if let Some(ports) = unchanged {
+                return Ok(ports);
+            }
+            tokio::task::spawn_blocking(move || lister.lock().unwrap_or_else(PoisonError::into_inner).read())
                 .await
                 .unwrap_or_else(|error| Err(LinkError::NotListed { detail: error.to_string() }))
         })
