@@ -171,7 +171,8 @@ fn not_checked(reason: impl Into<String>) -> LaptopScan {
     LaptopScan::NotChecked { reason: reason.into() }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -278,7 +278,7 @@ pub(super) fn only_5ghz(ssid: &Ssid, bands: &[Band], rules: &WifiRules) -> Probl
             ssid.shown(),
             band_words(bands)
         ),
-        format!("The network is on no band that this gateway hears: it hears {}", heard_bands(rules)),
+        format!("The access point sends this name on no band that the gateway hears ({})", heard_bands(rules)),
         format!(
             "Switch {} on for this network or choose one that has it; if it is there and hides its name, mark it as hidden",
             heard_bands(rules)
