@@ -353,9 +353,10 @@ impl Workers {
         let (reporter, is_demo) = (self.reporter.clone(), self.parts.is_demo);
         tokio::spawn(async move {
             // What is really on the air says nothing about a made-up site.
-            let scan = match is_demo {
-                true => LaptopScan::NotChecked { reason: "this is a simulated site".into() },
-                false => laptop_wifi::scan().await,
+            let scan = if is_demo {
+                LaptopScan::NotChecked { reason: "this is a simulated site".into() }
+            } else {
+                laptop_wifi::scan().await
             };
             reporter.report(Event::LaptopScanned(scan)).await;
         });

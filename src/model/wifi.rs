@@ -204,9 +204,10 @@ impl LaptopScan {
             Self::NotChecked { reason } => Some(format!("Not checked from this laptop: {reason}")),
             Self::Seen(networks) => ssid.map(|ssid| {
                 let bands = bands_of(ssid, networks);
-                match bands.is_empty() {
-                    true => format!("This laptop does not see {}", ssid.shown()),
-                    false => format!("This laptop sees {} on {}", ssid.shown(), band_words(&bands)),
+                if bands.is_empty() {
+                    format!("This laptop does not list {}", ssid.shown())
+                } else {
+                    format!("This laptop sees {} on {}", ssid.shown(), band_words(&bands))
                 }
             }),
         }

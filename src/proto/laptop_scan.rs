@@ -69,7 +69,7 @@ impl List {
     }
 }
 
-/// The lines of the part that is read; blanks at their ends may belong to a name.
+/// The lines of the part that is read.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     text[..text.floor_char_boundary(MAX_OCTETS)].lines()
 }
@@ -195,12 +195,12 @@ fn named_band(value: &str) -> Option<Band> {
     }
 }
 
-/// What follows `SSID 7 : `; exactly as it stands, blanks included.
+/// What follows `SSID 7 : `, without the blanks with which some lines end.
 fn numbered<'a>(line: &'a str, label: &str) -> Option<&'a str> {
     let (number, value) = line.strip_prefix(label)?.split_once(':')?;
     let number = number.trim();
     let is_number = !number.is_empty() && number.bytes().all(|octet| octet.is_ascii_digit());
-    is_number.then(|| value.strip_prefix(' ').unwrap_or(value))
+    is_number.then(|| value.strip_prefix(' ').unwrap_or(value).trim_end())
 }
 
 #[cfg(test)]

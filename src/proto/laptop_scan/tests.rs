@@ -128,7 +128,7 @@ fn netsh_in_english_with_bands_and_stations() {
         &[
             ("Site-Office", Band::Ghz5, Security::Wpa2),
             ("Site-Office", Band::Ghz2_4, Security::Wpa2),
-            ("Lab: 6E ", Band::Ghz6, Security::Wpa3),
+            ("Lab: 6E", Band::Ghz6, Security::Wpa3),
             ("Corporate", Band::Ghz5, Security::Enterprise),
         ],
     );
