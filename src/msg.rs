@@ -18,7 +18,7 @@ use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
-use crate::model::wifi::Network;
+use crate::model::wifi::{LaptopScan, Network};
 use crate::profile::Catalog;
 
 pub use crate::model::qr::QrContent;
@@ -41,6 +41,8 @@ pub enum Command {
     Session { job: JobId, request: Request },
     /// Stop a job at once and leave the device usable. For a session this closes it.
     Cancel { job: JobId },
+    /// List the networks this laptop sees, without a new scan. Answer: [`Event::LaptopScanned`], within seconds.
+    ScanFromLaptop,
     /// Read Wi-Fi credentials out of a QR code. Answer: [`Event::QrRead`].
     ReadQr { job: JobId, source: QrSource },
     /// Load the list of jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
@@ -194,6 +196,8 @@ pub enum Event {
     SessionProgressed { job: JobId, at: Duration, progress: Progress },
     /// A job ended. Nothing of it follows.
     JobFinished { job: JobId, end: JobEnd },
+    /// What this laptop sees, or why that is not known.
+    LaptopScanned(LaptopScan),
     /// A QR code was read, or why not.
     QrRead { job: JobId, content: Result<QrContent, Problem> },
     /// The list of jobs.

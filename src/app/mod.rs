@@ -236,6 +236,7 @@ impl App {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
             Event::JobFinished { job, end } => return self.finished(job, end, now),
+            Event::LaptopScanned(scan) => self.commission.laptop_scanned(scan, &self.catalog),
             Event::QrRead { job, content } => {
                 if self.jobs.finish(job).is_some() {
                     self.commission.qr_read(job, content, &self.catalog);
@@ -424,6 +425,7 @@ impl Ticket {
             | Command::StopDiscovery
             | Command::AddPort(_)
             | Command::RemovePort(_)
+            | Command::ScanFromLaptop
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
             | Command::SaveSettings(_) => Self::Other,

@@ -7,7 +7,7 @@ use super::*;
 use crate::model::gateway::{PortFacts, Probe, ProvisioningState, Sighting};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
-use crate::model::wifi::{Network, Security, Ssid};
+use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use crate::msg::{Progress, Request, Step};
 
 /// An app with two USB ports, at a time that only the test moves.
@@ -87,7 +87,7 @@ fn office() -> Network {
 
 fn opened(commands: &[Command]) -> JobId {
     match commands {
-        [Command::OpenSession { job, .. }] => *job,
+        [Command::OpenSession { job, .. }, Command::ScanFromLaptop] => *job,
         _ => panic!("one session is opened"),
     }
 }
@@ -170,6 +170,27 @@ fn a_session_scans_by_itself_and_sends_only_on_a_click() {
     let [Command::Session { request: Request::Push(credentials), .. }] = &sent[..] else { panic!("a push") };
     assert_eq!(credentials.password(), "correct horse");
     assert!(bench.act(CommissionAction::Sent).is_empty(), "one request at a time");
+}
+
+#[test]
+fn what_the_laptop_sees_is_asked_for_once_and_counts_once_the_gateway_had_its_say() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.fill();
+    let near =
+        |ssid: &str, band| NearbyNetwork { ssid: Ssid::from_octets(ssid).unwrap(), band, security: Security::Wpa2 };
+    bench.app.commission.form.draft.ssid = "Yard".into();
+    let list = vec![near("Yard", Band::Ghz5), near("Office", Band::Ghz2_4)];
+    assert!(bench.apply(Event::LaptopScanned(LaptopScan::Seen(list))).is_empty());
+    assert_eq!(bench.app.commission.laptop_words().as_deref(), Some("This laptop sees Yard on 5 GHz"));
+    assert!(bench.app.commission.form.errors().is_empty(), "the gateway has not scanned yet");
+    bench.make_ready(job, ProvisioningState::Ready);
+    assert_eq!(bench.app.commission.form.errors()[0].code, "wifi.only_5ghz");
+    assert!(bench.act(CommissionAction::Sent).is_empty());
+    let reason = "nmcli is not installed".to_owned();
+    bench.apply(Event::LaptopScanned(LaptopScan::NotChecked { reason }));
+    assert!(bench.app.commission.form.errors().is_empty());
+    assert!(!bench.act(CommissionAction::Sent).is_empty());
 }
 
 #[test]

@@ -15,14 +15,14 @@ use crate::flow::port::{LinkError, Records, RecordsError};
 use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::records::RecordStore;
-use crate::io::{diagnostics, files, qr_image};
+use crate::io::{diagnostics, files, laptop_wifi, qr_image};
 use crate::model::gateway::{PortFacts, Probe};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, JobIntent};
 use crate::model::settings::Settings;
-use crate::model::wifi::WifiRules;
+use crate::model::wifi::{LaptopScan, WifiRules};
 use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
 use crate::proto::wifi_qr;
 
@@ -142,6 +142,7 @@ impl Workers {
             }
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::Cancel { job } => self.cancel(job).await,
+            Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::ShowRecord { id } => self.show_record(id),
@@ -345,6 +346,19 @@ impl Workers {
             let content = content.unwrap_or_else(|error| Err(crashed(&error)));
             reporter.report(Event::QrRead { job, content }).await;
             JobEnd::Done { note: String::new() }
+        });
+    }
+
+    fn scan_from_laptop(&self) {
+        let (reporter, is_demo) = (self.reporter.clone(), self.parts.is_demo);
+        tokio::spawn(async move {
+            // What is really on the air says nothing about a made-up site.
+            let scan = if is_demo {
+                LaptopScan::NotChecked { reason: "this is a simulated site".into() }
+            } else {
+                laptop_wifi::scan().await
+            };
+            reporter.report(Event::LaptopScanned(scan)).await;
         });
     }
 

@@ -128,7 +128,7 @@ pub struct CommissionArgs {
     /// Send a passphrase beyond ASCII as UTF-8.
     #[arg(long)]
     pub utf8: bool,
-    /// Do not let the gateway scan first.
+    /// Do not let the gateway scan first, and do not look at what this computer sees.
     #[arg(long)]
     pub no_scan: bool,
     /// Give the gateway this host name first.

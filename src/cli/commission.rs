@@ -117,14 +117,19 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
         (problem, exit)
     })?;
     // Once without the scan, so that a typing mistake is told before the gateway is touched.
-    let (_, findings) = check(&draft, &rules, None);
+    let (_, findings) = check(&draft, &rules, None, None);
     if let Some(problem) = findings.errors.first() {
         return Err(usage(problem.clone()));
     }
     let job = next_job();
     let profile = profile.map(|profile| profile.id.clone());
     handle.try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver }).map_err(could_not_run)?;
-    Ok(Session::new(job, rules, todo(args, draft)))
+    let session = Session::new(job, rules, todo(args, draft));
+    if args.no_scan {
+        return Ok(session);
+    }
+    handle.try_send(Command::ScanFromLaptop).map_err(could_not_run)?;
+    Ok(session.with_laptop_scan())
 }
 
 /// What to ask of the gateway, in order.

@@ -10,7 +10,7 @@ use crate::model::credentials::{WifiCredentials, WifiDraft, check};
 use crate::model::ids::JobId;
 use crate::model::outcome::Outcome;
 use crate::model::problem::Problem;
-use crate::model::wifi::{Network, Signal, WifiRules};
+use crate::model::wifi::{LaptopScan, NearbyNetwork, Network, Signal, WifiRules, parse_ssid};
 use crate::msg::{Command, Event, JobEnd, Progress, Request, Step};
 
 /// One thing to do.
@@ -21,14 +21,33 @@ pub(super) enum Todo {
     Push(Box<WifiDraft>),
 }
 
+impl Todo {
+    fn draft(&self) -> Option<&WifiDraft> {
+        match self {
+            Self::Ask(_) => None,
+            Self::Push(draft) => Some(draft),
+        }
+    }
+}
+
 /// A session that was asked for and is on its way.
 pub(super) struct Session {
     pub(super) job: JobId,
     rules: WifiRules,
     todo: VecDeque<Todo>,
     seen: Option<Vec<Network>>,
+    laptop: Laptop,
+    /// The gateway is ready, and the laptop's scan is waited for.
+    is_held: bool,
     outcomes: Vec<Outcome>,
     refusal: Option<Problem>,
+}
+
+/// What is known of the laptop's scan.
+enum Laptop {
+    NotAsked,
+    Asked,
+    Here(LaptopScan),
 }
 
 /// How a session ended.
@@ -45,7 +64,13 @@ pub(super) struct Ended {
 
 impl Session {
     pub(super) fn new(job: JobId, rules: WifiRules, todo: Vec<Todo>) -> Self {
-        Self { job, rules, todo: todo.into(), seen: None, outcomes: Vec::new(), refusal: None }
+        let (laptop, is_held) = (Laptop::NotAsked, false);
+        Self { job, rules, todo: todo.into(), seen: None, laptop, is_held, outcomes: Vec::new(), refusal: None }
+    }
+
+    /// Lets credentials wait for what the laptop sees, which was asked for.
+    pub(super) fn with_laptop_scan(self) -> Self {
+        Self { laptop: Laptop::Asked, ..self }
     }
 
     /// Does what is to be done and closes the session.
@@ -59,6 +84,11 @@ impl Session {
                     }
                 }
                 Some(Event::JobFinished { job, end }) if job == self.job => break end,
+                Some(Event::LaptopScanned(scan)) => {
+                    if let Err(problem) = self.take_laptop(handle, scan, out) {
+                        break JobEnd::Failed(problem);
+                    }
+                }
                 Some(Event::Trouble(problem)) => out.problem(&problem),
                 Some(_) => {}
                 None => break JobEnd::Failed(workers_gone()),
@@ -71,13 +101,26 @@ impl Session {
         match progress {
             Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
             Progress::Pushed(outcome) => self.outcomes.push(*outcome),
-            Progress::Ready => {
-                let request = self.next_request(out);
-                handle.try_send(Command::Session { job: self.job, request })?;
-            }
+            Progress::Ready => self.go_on(handle, out)?,
             _ => {}
         }
         Ok(())
+    }
+
+    fn take_laptop(&mut self, handle: &Handle, scan: LaptopScan, out: &mut Output) -> Result<(), Problem> {
+        print_laptop(&scan, self.todo.iter().find_map(Todo::draft), out);
+        self.laptop = Laptop::Here(scan);
+        if std::mem::take(&mut self.is_held) { self.go_on(handle, out) } else { Ok(()) }
+    }
+
+    /// Asks for the next thing, unless that needs the laptop's scan and it is still under way: it ends within seconds.
+    fn go_on(&mut self, handle: &Handle, out: &mut Output) -> Result<(), Problem> {
+        if matches!((self.todo.front(), &self.laptop), (Some(Todo::Push(_)), Laptop::Asked)) {
+            self.is_held = true;
+            return Ok(());
+        }
+        let request = self.next_request(out);
+        handle.try_send(Command::Session { job: self.job, request })
     }
 
     fn next_request(&mut self, out: &mut Output) -> Request {
@@ -90,7 +133,8 @@ impl Session {
 
     /// The credentials, if the check with the gateway's own scan lets them pass.
     fn checked(&mut self, draft: &WifiDraft, out: &mut Output) -> Option<WifiCredentials> {
-        let (credentials, findings) = check(draft, &self.rules, self.seen.as_deref());
+        let laptop = if let Laptop::Here(scan) = &self.laptop { scan.seen() } else { None };
+        let (credentials, findings) = check(draft, &self.rules, self.seen.as_deref(), laptop);
         for warning in &findings.warnings {
             out.warning(warning);
         }
@@ -142,6 +186,21 @@ fn print_networks(networks: &[Network], out: &mut Output) {
             .rssi_dbm
             .map_or_else(|| "unknown signal".to_owned(), |dbm| format!("{dbm} dBm, {}", Signal::from_dbm(dbm).label()));
         out.text(format!("           {ssid:<32} {signal:<18} {security}"));
+    }
+}
+
+fn print_laptop(scan: &LaptopScan, draft: Option<&WifiDraft>, out: &mut Output) {
+    let reason = if let LaptopScan::NotChecked { reason } = scan { Some(reason) } else { None };
+    let networks = scan.seen().map(|networks| {
+        let one = |network: &NearbyNetwork| {
+            json!({ "ssid": network.ssid.shown(), "band": network.band, "security": network.security.label() })
+        };
+        networks.iter().map(one).collect::<Vec<_>>()
+    });
+    out.json(&json!({ "kind": "laptop-scan", "networks": networks, "not_checked": reason }));
+    let ssid = draft.and_then(|draft| parse_ssid(&draft.ssid).ok());
+    if let Some(words) = scan.words(ssid.as_ref()) {
+        out.text(format!("           {words}"));
     }
 }
 

@@ -104,7 +104,7 @@ impl Security {
 }
 
 /// A radio band.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Band {
     /// 2.4 GHz.
     #[serde(rename = "2.4GHz")]
@@ -126,6 +126,33 @@ impl Band {
             Self::Ghz6 => "6 GHz",
         }
     }
+
+    /// The band of a centre frequency (IEEE 802.11, annex E).
+    pub const fn from_mhz(mhz: u32) -> Option<Self> {
+        match mhz {
+            2400..=2500 => Some(Self::Ghz2_4),
+            5000..=5924 => Some(Self::Ghz5),
+            5925..=7125 => Some(Self::Ghz6),
+            _ => None,
+        }
+    }
+
+    /// The band of a channel number. 6 GHz counts its channels anew and is taken for another band.
+    pub const fn from_channel(channel: u32) -> Option<Self> {
+        match channel {
+            1..=14 => Some(Self::Ghz2_4),
+            32..=177 => Some(Self::Ghz5),
+            _ => None,
+        }
+    }
+}
+
+/// Bands in words, lowest first: `2.4 GHz and 5 GHz`.
+pub fn band_words(bands: &[Band]) -> String {
+    let mut bands = bands.to_vec();
+    bands.sort_unstable();
+    bands.dedup();
+    bands.iter().map(|band| band.label()).collect::<Vec<_>>().join(" and ")
 }
 
 /// One network in the gateway's own scan.
@@ -137,6 +164,59 @@ pub struct Network {
     pub rssi_dbm: Option<i16>,
     /// Its protection as the gateway reports it.
     pub security: Security,
+}
+
+/// One network that this laptop lists: evidence for the laptop's place, never proof for the gateway's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NearbyNetwork {
+    /// Its name.
+    pub ssid: Ssid,
+    /// The band it is seen on.
+    pub band: Band,
+    /// Its protection as the system reports it.
+    pub security: Security,
+}
+
+/// What this laptop sees.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LaptopScan {
+    /// It could not be asked, or has no list.
+    NotChecked {
+        /// Why, as the rest of a sentence.
+        reason: String,
+    },
+    /// The networks it lists; at least one.
+    Seen(Vec<NearbyNetwork>),
+}
+
+impl LaptopScan {
+    /// The networks, where there is a list.
+    pub fn seen(&self) -> Option<&[NearbyNetwork]> {
+        match self {
+            Self::NotChecked { .. } => None,
+            Self::Seen(networks) => Some(networks),
+        }
+    }
+
+    /// What it says about a name, in one sentence; nothing about no name.
+    pub fn words(&self, ssid: Option<&Ssid>) -> Option<String> {
+        match self {
+            Self::NotChecked { reason } => Some(format!("Not checked from this laptop: {reason}")),
+            Self::Seen(networks) => ssid.map(|ssid| {
+                let bands = bands_of(ssid, networks);
+                if bands.is_empty() {
+                    format!("This laptop does not list {}", ssid.shown())
+                } else {
+                    format!("This laptop sees {} on {}", ssid.shown(), band_words(&bands))
+                }
+            }),
+        }
+    }
+}
+
+/// The bands on which a laptop sees a name.
+pub fn bands_of(ssid: &Ssid, networks: &[NearbyNetwork]) -> Vec<Band> {
+    networks.iter().filter(|network| network.ssid == *ssid).map(|network| network.band).collect()
 }
 
 /// How good a signal is for a gateway, by the rule of thumb −67 good, −75 usable, below −80 likely to fail.

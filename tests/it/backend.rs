@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use linesman::backend::{self, Backend, Config, Handle};
+use linesman::backend::{self, Backend, Config, DemoPlan, Handle};
 use linesman::model::gateway::Probe;
 use linesman::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use linesman::model::problem::Problem;
@@ -11,6 +11,7 @@ use linesman::model::qr::QrContent;
 use linesman::model::record::{ExportFormat, RecordId};
 use linesman::model::secret::Secret;
 use linesman::model::settings::{Settings, ThemeChoice};
+use linesman::model::wifi::LaptopScan;
 use linesman::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup};
 
 use crate::gateway::{Gateway, answer};
@@ -247,4 +248,25 @@ fn a_front_end_that_goes_away_stops_its_session_and_the_record_says_so() {
     let listed = workers.until(|event| if let Event::RecordsListed(listed) = event { Some(listed) } else { None });
     let outcomes: Vec<String> = listed.unwrap().into_iter().map(|job| job.outcome).collect();
     assert_eq!(outcomes, ["cancelled"]);
+}
+
+#[test]
+fn what_the_laptop_sees_is_answered_and_a_demo_does_not_ask() {
+    let place = Place::new();
+    let answer = |demo| {
+        let config = Config { data_dir: Some(place.data()), is_verbose: false, demo };
+        let (handle, backend) = backend::start(config).unwrap();
+        let mut workers = Workers { handle, backend };
+        workers.send(Command::ScanFromLaptop);
+        let scan = workers.until(|event| if let Event::LaptopScanned(scan) = event { Some(scan) } else { None });
+        workers.finish();
+        scan
+    };
+    // Whatever this machine has: a list of at least one network, or a reason.
+    match answer(None) {
+        LaptopScan::NotChecked { reason } => assert!(!reason.is_empty()),
+        LaptopScan::Seen(networks) => assert!(!networks.is_empty()),
+    }
+    let simulated = LaptopScan::NotChecked { reason: "this is a simulated site".into() };
+    assert_eq!(answer(Some(DemoPlan::default())), simulated);
 }

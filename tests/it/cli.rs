@@ -92,6 +92,45 @@ pub(crate) fn write_code(path: &std::path::Path, text: &str) {
     .unwrap();
 }
 
+/// Runs a command with this in place of NetworkManager's tool.
+#[cfg(target_os = "linux")]
+fn with_nmcli(place: &Place, script: &str, arguments: &[&str]) -> Ran {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = place.path("bin");
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join("nmcli");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:{}", text_of(&folder), std::env::var("PATH").unwrap());
+    Ran::of(place.linesman(arguments).arg("--json").env("PATH", path))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_the_laptop_sees_on_5_ghz_only_is_not_sent_unless_the_gateway_sees_it() {
+    let place = Place::new();
+    let sim = place.sim(&[]);
+    let file = place.write("wifi.txt", &sim.password);
+    let script = "sleep 0.3; printf '%s\\n' 'Yard:5180 MHz:WPA2' 'Site-Office:5180 MHz:WPA2' 'Other:2412 MHz:WPA2'";
+    let yard = ["commission", "--via", &sim.link, "--ssid", "Yard", "--password-file", &file];
+
+    let refused = with_nmcli(&place, script, &yard).expect(2);
+    assert_eq!(refused.result()["code"], "wifi.only_5ghz", "{refused:#?}");
+    let lines = refused.lines();
+    let scans: Vec<&Value> = lines.iter().filter(|line| line["kind"] == "laptop-scan").collect();
+    assert_eq!((scans.len(), &scans[0]["networks"][0]["band"]), (1, &"5GHz".into()), "{refused:#?}");
+    assert!(lines.iter().all(|line| line["step"] != "push"), "{refused:#?}");
+
+    let heard = with_nmcli(&place, script, &commission(&sim, &file)).expect(0);
+    assert_eq!(heard.result()["outcome"], "joined", "the gateway's own ears win");
+    let unasked = with_nmcli(&place, script, &[&yard[..], &["--no-scan"]].concat());
+    assert!(unasked.lines().iter().all(|line| line["kind"] != "laptop-scan"), "{unasked:#?}");
+    assert!(unasked.lines().iter().any(|line| line["step"] == "push"), "{unasked:#?}");
+    let failing = with_nmcli(&place, "exit 8", &commission(&sim, &file)).expect(0);
+    let reason = failing.lines().iter().find(|line| line["kind"] == "laptop-scan").unwrap()["not_checked"].clone();
+    assert_eq!(reason, "NetworkManager is not running");
+}
+
 #[test]
 fn a_refusal_ends_with_one_and_names_causes() {
     let place = Place::new();

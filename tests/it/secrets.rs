@@ -330,7 +330,7 @@ fn findings_do_not_repeat_the_passphrase() {
             let passphrase = Secret::new(passphrase.to_owned());
             let draft =
                 WifiDraft { ssid: SSID.into(), passphrase: passphrase.clone(), is_open, ..WifiDraft::default() };
-            let (credentials, findings) = check(&draft, &rules, None);
+            let (credentials, findings) = check(&draft, &rules, None, None);
             let said = format!("{findings:?} {:?}", credentials.map(|credentials| credentials.key_label()));
             assert!(!said.contains(passphrase.expose().trim()), "{said}");
             assert!(!said.contains("Kanari") && !said.contains("k4nari") && !said.contains("ab12ab"), "{said}");

@@ -7,7 +7,7 @@ use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::visible;
-use crate::model::wifi::{Network, Security, WifiRules};
+use crate::model::wifi::{NearbyNetwork, Network, Security, WifiRules};
 use crate::msg::QrContent;
 
 /// Room for a passphrase from the start: a field that grows would leave copies behind in memory.
@@ -63,14 +63,19 @@ impl WifiForm {
     }
 
     /// Looks at the form again, after anything about it or the gateway's scan changed.
-    pub(super) fn recheck(&mut self, rules: &WifiRules, seen: Option<&[Network]>) {
-        self.findings = check(&self.draft, rules, seen).1;
+    pub(super) fn recheck(&mut self, rules: &WifiRules, seen: Option<&[Network]>, laptop: Option<&[NearbyNetwork]>) {
+        self.findings = check(&self.draft, rules, seen, laptop).1;
     }
 
     /// The credentials to send, or `None` with the errors shown.
-    pub(super) fn credentials(&mut self, rules: &WifiRules, seen: Option<&[Network]>) -> Option<WifiCredentials> {
+    pub(super) fn credentials(
+        &mut self,
+        rules: &WifiRules,
+        seen: Option<&[Network]>,
+        laptop: Option<&[NearbyNetwork]>,
+    ) -> Option<WifiCredentials> {
         self.is_touched = true;
-        let (credentials, findings) = check(&self.draft, rules, seen);
+        let (credentials, findings) = check(&self.draft, rules, seen, laptop);
         self.findings = findings;
         credentials.filter(|_| self.findings.errors.is_empty())
     }

@@ -24,7 +24,7 @@ use crate::model::gateway::{ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
-use crate::model::wifi::{Ssid, WifiRules};
+use crate::model::wifi::{LaptopScan, NearbyNetwork, Ssid, WifiRules, parse_ssid};
 use crate::msg::{Command, JobEnd, Progress, QrContent, QrSource, Request};
 use crate::profile::Catalog;
 
@@ -113,6 +113,8 @@ pub struct Commission {
     profile: Option<ProfileId>,
     driver: Option<DriverId>,
     session: Option<Session>,
+    /// What this laptop sees, as it was asked last.
+    laptop: Option<LaptopScan>,
     wishes: VecDeque<Wish>,
     opens_after_close: bool,
     is_asking_reset: bool,
@@ -143,6 +145,11 @@ impl Commission {
     /// The session, while it is open.
     pub fn open_session(&self) -> Option<&Session> {
         self.session.as_ref().filter(|session| !session.is_ended())
+    }
+
+    /// What this laptop sees of the network in the form, in one sentence; nothing while that is not known.
+    pub fn laptop_words(&self) -> Option<String> {
+        self.laptop.as_ref()?.words(parse_ssid(&self.form.draft.ssid).ok().as_ref())
     }
 
     /// Whether the reset dialog is open.
@@ -289,6 +296,11 @@ impl Commission {
         }
     }
 
+    pub(super) fn laptop_scanned(&mut self, scan: LaptopScan, catalog: &Catalog) {
+        self.laptop = Some(scan);
+        self.recheck(catalog);
+    }
+
     /// A QR job ended. Without an answer before it, the form is free again.
     pub(super) fn qr_finished(&mut self, job: JobId, end: JobEnd) {
         if self.form.qr.job.take_if(|running| *running == job).is_some()
@@ -328,7 +340,7 @@ impl Commission {
         let target = Target { link: link.clone(), name, profile: self.profile.clone(), driver };
         self.session = Some(Session::new(job, target, desk.now));
         self.transcript_result = None;
-        vec![Command::OpenSession { job, link, profile: self.profile.clone(), driver }]
+        vec![Command::OpenSession { job, link, profile: self.profile.clone(), driver }, Command::ScanFromLaptop]
     }
 
     fn follow_wishes(&mut self, catalog: &Catalog) -> Vec<Command> {
@@ -370,7 +382,8 @@ impl Commission {
         if !session.is_ready() {
             return Vec::new();
         }
-        let Some(credentials) = self.form.credentials(&rules, session.seen()) else {
+        let laptop = nearby(self.laptop.as_ref(), Some(session));
+        let Some(credentials) = self.form.credentials(&rules, session.seen(), laptop) else {
             return Vec::new();
         };
         session.begin_push();
@@ -432,7 +445,8 @@ impl Commission {
 
     fn recheck(&mut self, catalog: &Catalog) {
         if let Some(rules) = self.rules(catalog) {
-            self.form.recheck(&rules, self.session.as_ref().and_then(Session::seen));
+            let session = self.session.as_ref();
+            self.form.recheck(&rules, session.and_then(Session::seen), nearby(self.laptop.as_ref(), session));
         }
     }
 
@@ -458,6 +472,12 @@ impl Commission {
         self.transcript_result = None;
         vec![Command::ExportTranscript { job, session: session.job, path }]
     }
+}
+
+/// What the laptop sees, once the gateway had its say: its own ears come first.
+fn nearby<'a>(laptop: Option<&'a LaptopScan>, session: Option<&Session>) -> Option<&'a [NearbyNetwork]> {
+    let is_waiting = |session: &Session| matches!(session.scan, ScanState::NotAsked | ScanState::Scanning);
+    laptop.filter(|_| !session.is_none_or(is_waiting)).and_then(LaptopScan::seen)
 }
 
 fn session_is_open(name: &str) -> Problem {

@@ -1,4 +1,4 @@
-//! The check between a draft and what is sent: limits first, then the gateway's own scan.
+//! The check between a draft and what is sent: limits first, then the gateway's own scan, then the laptop's.
 //!
 //! Octets count, not characters; nothing is trimmed or guessed; open is only what a person chose as open. The texts of
 //! the findings stand in `findings.rs`. Rules: IEEE 802.11 (SSID element, PSK mapping), SAE as the WPA3 specification
@@ -9,7 +9,9 @@ use crate::model::problem::Problem;
 use crate::model::psk;
 use crate::model::secret::Secret;
 use crate::model::text::from_hex;
-use crate::model::wifi::{BadSsid, Network, Security, Signal, Ssid, WifiRules, parse_ssid};
+use crate::model::wifi::{
+    BadSsid, Band, NearbyNetwork, Network, Security, Signal, Ssid, WifiRules, bands_of, parse_ssid,
+};
 
 /// Shortest WPA and WPA2 passphrase.
 const WPA_MIN: usize = 8;
@@ -21,9 +23,15 @@ const LINK_MAX_OCTETS: usize = 255;
 /// Checks a draft against the profile's rules and, where there is one, the gateway's own scan.
 ///
 /// `seen` is `None` when the gateway cannot scan or was not asked; an empty slice means that it saw nothing.
+/// `laptop` is what this laptop lists, `None` when that is not known. It counts only for a name the gateway does not list.
 /// The credentials are there exactly when `errors` is empty. Deriving a key takes milliseconds; it happens last and only
 /// for a draft without errors, still not on every frame.
-pub fn check(draft: &WifiDraft, rules: &WifiRules, seen: Option<&[Network]>) -> (Option<WifiCredentials>, Findings) {
+pub fn check(
+    draft: &WifiDraft,
+    rules: &WifiRules,
+    seen: Option<&[Network]>,
+    laptop: Option<&[NearbyNetwork]>,
+) -> (Option<WifiCredentials>, Findings) {
     let ssid = parse_ssid(&draft.ssid);
     let scan = ssid.as_ref().map_or_else(|_| Scan::default(), |ssid| Scan::of(ssid, seen));
     let mut run = Check { draft, rules, scan, findings: Findings::default() };
@@ -32,8 +40,8 @@ pub fn check(draft: &WifiDraft, rules: &WifiRules, seen: Option<&[Network]>) -> 
         Err(error) => run.error(bad_ssid(*error)),
     }
     let key = run.check_key();
-    if let (Ok(ssid), Some(seen)) = (&ssid, seen) {
-        run.check_scan(ssid, seen);
+    if let Ok(ssid) = &ssid {
+        run.check_scan(ssid, seen, laptop.unwrap_or_default());
     }
     let Check { findings, .. } = run;
     let parts = key.zip(ssid.ok()).filter(|_| findings.errors.is_empty());
@@ -252,25 +260,41 @@ impl Check<'_> {
         is_only_listed || self.scan.is_only(Security::Wpa3)
     }
 
-    fn check_scan(&mut self, ssid: &Ssid, seen: &[Network]) {
-        if self.scan.matches.is_empty() {
-            self.check_absent(ssid, seen);
-        } else {
+    fn check_scan(&mut self, ssid: &Ssid, seen: Option<&[Network]>, laptop: &[NearbyNetwork]) {
+        if !self.scan.matches.is_empty() {
             self.check_security(ssid);
             self.check_signal(ssid);
+        } else if !self.draft.is_hidden {
+            let bands = bands_of(ssid, laptop);
+            let is_told = self.check_bands(ssid, &bands, seen.is_some_and(|seen| !seen.is_empty()), laptop);
+            match seen {
+                Some([]) => self.warn(findings::scan_empty(ssid, self.rules)),
+                Some(seen) if !is_told => {
+                    let heard: Vec<_> = bands.into_iter().filter(|band| self.hears(*band)).collect();
+                    self.warn(findings::not_in_scan(ssid, self.rules, look_alike(ssid, seen), &heard));
+                }
+                Some(_) | None => {}
+            }
         }
     }
 
-    fn check_absent(&mut self, ssid: &Ssid, seen: &[Network]) {
-        if self.draft.is_hidden {
-            return;
+    /// Whether the radio hears the band; rules that name none mean the one every device has.
+    fn hears(&self, band: Band) -> bool {
+        self.rules.bands.contains(&band) || (self.rules.bands.is_empty() && band == Band::Ghz2_4)
+    }
+
+    /// Holds the bands the laptop sees the name on against the radio; tells whether there was something to say.
+    fn check_bands(&mut self, ssid: &Ssid, bands: &[Band], is_scanned: bool, laptop: &[NearbyNetwork]) -> bool {
+        if bands.is_empty() || bands.iter().any(|band| *band == Band::Ghz2_4 || self.hears(*band)) {
+            return false;
         }
-        let warning = if seen.is_empty() {
-            findings::scan_empty(ssid, self.rules)
+        // A list without any network of 2.4 GHz may hold no more than what the laptop is joined to: alone it stops nothing.
+        if is_scanned || laptop.iter().any(|network| network.band == Band::Ghz2_4) {
+            self.error(findings::only_5ghz(ssid, bands, self.rules));
         } else {
-            findings::not_in_scan(ssid, self.rules, look_alike(ssid, seen))
-        };
-        self.warn(warning);
+            self.warn(findings::perhaps_only_5ghz(ssid, bands, self.rules));
+        }
+        true
     }
 
     fn check_security(&mut self, ssid: &Ssid) {

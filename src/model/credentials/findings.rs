@@ -1,7 +1,7 @@
 //! The words of the check's findings: what is wrong, the likely cause, the next step. None holds a passphrase.
 
 use crate::model::problem::Problem;
-use crate::model::wifi::{Band, Security, Ssid, WifiRules};
+use crate::model::wifi::{Band, Security, Ssid, WifiRules, band_words};
 
 pub(super) fn ssid_empty() -> Problem {
     Problem::new(
@@ -224,7 +224,23 @@ pub(super) fn scan_empty(ssid: &Ssid, rules: &WifiRules) -> Problem {
     )
 }
 
-pub(super) fn not_in_scan(ssid: &Ssid, rules: &WifiRules, look_alike: Option<&Ssid>) -> Problem {
+/// `heard` holds the bands the gateway hears and the laptop sees the name on.
+pub(super) fn not_in_scan(ssid: &Ssid, rules: &WifiRules, look_alike: Option<&Ssid>, heard: &[Band]) -> Problem {
+    let what = format!("The gateway does not see `{}`", ssid.shown());
+    if !heard.is_empty() {
+        let similar = look_alike.map_or_else(String::new, |seen| {
+            format!("; another network is meant, as the gateway sees the similar `{}`", seen.shown())
+        });
+        let heard = band_words(heard);
+        return Problem::new(
+            "wifi.not_in_scan",
+            what,
+            format!(
+                "It is out of the gateway's range, as this laptop sees it on {heard}; it uses channel 12 to 14{similar}"
+            ),
+            "Move the gateway or its antenna nearer to the access point and scan again",
+        );
+    }
     let typed = look_alike.map_or_else(
         || "The name is typed differently (case and blanks count)".to_owned(),
         |seen| format!("The name is typed differently: the gateway sees `{}`", seen.shown()),
@@ -236,7 +252,7 @@ pub(super) fn not_in_scan(ssid: &Ssid, rules: &WifiRules, look_alike: Option<&Ss
     };
     Problem::new(
         "wifi.not_in_scan",
-        format!("The gateway does not see `{}`", ssid.shown()),
+        what,
         format!("{typed}{}; it is out of range; it uses channel 12 to 14; it is hidden", band_cause(rules)),
         step,
     )
@@ -247,9 +263,43 @@ fn band_cause(rules: &WifiRules) -> String {
     if rules.bands.contains(&Band::Ghz5) {
         return String::new();
     }
-    let heard: Vec<_> = rules.bands.iter().map(|band| band.label()).collect();
-    let heard = if heard.is_empty() { Band::Ghz2_4.label().to_owned() } else { heard.join(" and ") };
-    format!("; the network is on 5 GHz only, and this gateway hears {heard}")
+    format!("; the network is on 5 GHz only, and this gateway hears {}", heard_bands(rules))
+}
+
+fn heard_bands(rules: &WifiRules) -> String {
+    if rules.bands.is_empty() { Band::Ghz2_4.label().to_owned() } else { band_words(&rules.bands) }
+}
+
+pub(super) fn only_5ghz(ssid: &Ssid, bands: &[Band], rules: &WifiRules) -> Problem {
+    Problem::new(
+        "wifi.only_5ghz",
+        format!(
+            "This laptop sees `{}` only on {}; that is evidence for the laptop's place, not proof for the gateway's",
+            ssid.shown(),
+            band_words(bands)
+        ),
+        format!("The access point sends this name on no band that the gateway hears ({})", heard_bands(rules)),
+        format!(
+            "Switch {} on for this network or choose one that has it; if it is there and hides its name, mark it as hidden",
+            heard_bands(rules)
+        ),
+    )
+    .with_detail(rules.source.clone())
+}
+
+pub(super) fn perhaps_only_5ghz(ssid: &Ssid, bands: &[Band], rules: &WifiRules) -> Problem {
+    Problem::new(
+        "wifi.perhaps_only_5ghz",
+        format!(
+            "This laptop sees `{}` only on {}, and this gateway hears {}",
+            ssid.shown(),
+            band_words(bands),
+            heard_bands(rules)
+        ),
+        "The network is not on 2.4 GHz, or this laptop's list is short: it holds no network of 2.4 GHz at all",
+        "Look into the access point's settings whether the network is on 2.4 GHz",
+    )
+    .with_detail(rules.source.clone())
 }
 
 pub(super) fn enterprise(ssid: &Ssid) -> Problem {

@@ -117,7 +117,7 @@ fn main_column(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         Phase::Ended(end) => ended(ui, session, end, pass),
         _ if session.outcome.is_none() => {
             notices(ui, session);
-            networks::show(ui, session, pass);
+            networks::show(ui, session, app.commission.laptop_words().as_deref(), pass);
             wifi::show(ui, app, pass);
         }
         _ => {}

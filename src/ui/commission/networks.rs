@@ -15,7 +15,7 @@ const ROWS_IN_LOW_WINDOW: f32 = 3.0;
 /// Below this window height fewer rows are shown.
 const LOW_WINDOW: f32 = 700.0;
 
-pub(super) fn show(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
+pub(super) fn show(ui: &mut Ui, session: &Session, laptop: Option<&str>, pass: &mut Pass<'_>) {
     card(ui, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         ui.horizontal(|ui| {
@@ -32,6 +32,10 @@ pub(super) fn show(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
         }
         if !session.networks.is_empty() {
             list(ui, &session.networks, session.is_pushing(), pass);
+            ui.spacing_mut().item_spacing.y = GRID;
+        }
+        if let Some(laptop) = laptop {
+            muted_line(ui, laptop);
         }
     });
 }

@@ -15,7 +15,7 @@ use linesman::model::problem::Problem;
 use linesman::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, RecordId};
 use linesman::model::secret::Secret;
 use linesman::model::settings::Settings;
-use linesman::model::wifi::{Network, Security, Ssid};
+use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, Startup, Step};
 use linesman::profile::Catalog;
 
@@ -89,6 +89,7 @@ pub(crate) const STATES: &[State] = &[
         name: "commission_picked",
         plant: |stage| {
             stage.ready(networks());
+            stage.apply(Event::LaptopScanned(LaptopScan::Seen(nearby())));
             stage.fill("Site-Office", "correct horse battery");
         },
     },
@@ -97,6 +98,21 @@ pub(crate) const STATES: &[State] = &[
         plant: |stage| {
             stage.ready(networks());
             stage.fill("A name of more than thirty-two octets", "short");
+        },
+    },
+    State {
+        name: "commission_only_5ghz",
+        plant: |stage| {
+            stage.ready(networks());
+            stage.apply(Event::LaptopScanned(LaptopScan::Seen(nearby())));
+            stage.fill("Site-Hall", "correct horse battery");
+        },
+    },
+    State {
+        name: "commission_laptop_not_checked",
+        plant: |stage| {
+            stage.ready(networks());
+            stage.apply(Event::LaptopScanned(LaptopScan::NotChecked { reason: "nmcli is not installed".into() }));
         },
     },
     State { name: "commission_qr", plant: Stage::qr },
@@ -336,6 +352,17 @@ impl Stage {
 
 pub(crate) fn serial(path: &str) -> LinkAddress {
     LinkAddress::Serial(path.into())
+}
+
+/// What the laptop sees.
+fn nearby() -> Vec<NearbyNetwork> {
+    [("Site-Office", Band::Ghz2_4), ("Site-Office", Band::Ghz5), ("Site-Hall", Band::Ghz5)]
+        .map(|(name, band)| NearbyNetwork {
+            ssid: Ssid::from_octets(name).expect("a name"),
+            band,
+            security: Security::Wpa2,
+        })
+        .into()
 }
 
 pub(crate) fn networks() -> Vec<Network> {

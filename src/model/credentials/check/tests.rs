@@ -26,7 +26,20 @@ fn codes(problems: &[Problem]) -> Vec<&'static str> {
 /// Runs the check and holds it against the codes expected; holds every text against the passphrase, too.
 #[track_caller]
 fn expect(draft: &WifiDraft, rules: &WifiRules, seen: Option<&[Network]>, errors: &[&str], warnings: &[&str]) {
-    let (credentials, findings) = check(draft, rules, seen);
+    expect_with(draft, rules, seen, None, errors, warnings);
+}
+
+/// The same with what the laptop sees.
+#[track_caller]
+fn expect_with(
+    draft: &WifiDraft,
+    rules: &WifiRules,
+    seen: Option<&[Network]>,
+    laptop: Option<&[NearbyNetwork]>,
+    errors: &[&str],
+    warnings: &[&str],
+) {
+    let (credentials, findings) = check(draft, rules, seen, laptop);
     assert_eq!(codes(&findings.errors), errors);
     assert_eq!(codes(&findings.warnings), warnings);
     assert_eq!(credentials.is_some(), errors.is_empty());
@@ -55,7 +68,7 @@ fn names_are_counted_in_octets_and_never_trimmed() {
         expect(&draft(ssid, PASSPHRASE), &standard, None, errors, warnings);
     }
     expect(&draft("", ""), &standard, None, &["wifi.ssid_empty", "wifi.passphrase_missing"], &[]);
-    let (credentials, _) = check(&draft("Office ", " pass phrase "), &standard, None);
+    let (credentials, _) = check(&draft("Office ", " pass phrase "), &standard, None, None);
     let credentials = credentials.unwrap();
     assert_eq!(credentials.ssid.octets(), b"Office ");
     assert_eq!(credentials.password(), " pass phrase ");
@@ -117,7 +130,7 @@ fn open_is_only_what_was_chosen_as_open() {
     let seen_open = [net("Guests", Security::Open, -50)];
     expect(&open(""), &standard, Some(&seen_open), &[], &["wifi.open"]);
     expect(&draft("Guests", PASSPHRASE), &standard, Some(&seen_open), &["wifi.scan_says_open"], &[]);
-    let (credentials, _) = check(&open(PASSPHRASE), &standard, None);
+    let (credentials, _) = check(&open(PASSPHRASE), &standard, None, None);
     assert!(credentials.unwrap().key == WifiKey::Open);
 }
 
@@ -136,7 +149,7 @@ fn raw_and_derived_keys_need_a_gateway_that_takes_them() {
     expect(&draft("MyWirelessAP", digits), &raw_rules, None, &[], &[]);
     expect(&draft("MyWirelessAP", digits), &raw_rules, Some(&at(Security::Wpa3)), &["wifi.psk_useless_for_sae"], &[]);
 
-    let (credentials, _) = check(&derived, &raw_rules, None);
+    let (credentials, _) = check(&derived, &raw_rules, None, None);
     let credentials = credentials.unwrap();
     assert!(matches!(credentials.key, WifiKey::RawPsk(_)));
     assert_eq!(credentials.password(), digits);
@@ -180,7 +193,7 @@ fn wep_keys_exist_only_where_the_profile_lists_wep() {
     let derived = WifiDraft { is_psk_derived: true, ..draft("Old", "abcde") };
     expect(&derived, &with_wep, Some(&seen), &["wifi.psk_not_for_wep"], &["wifi.wep_insecure"]);
     // Ten digits for a network nobody saw: a passphrase, as that is by far the likelier.
-    let (credentials, _) = check(&draft("Old", "0123456789"), &with_wep, None);
+    let (credentials, _) = check(&draft("Old", "0123456789"), &with_wep, None, None);
     assert!(matches!(credentials.unwrap().key, WifiKey::Passphrase(_)));
 }
 
@@ -233,13 +246,69 @@ fn a_network_the_gateway_does_not_see_is_explained() {
     expect(&hidden, &standard, Some(&seen), &[], &[]);
 
     let cause = |rules: &WifiRules| {
-        let (_, findings) = check(&draft("Office ", PASSPHRASE), rules, Some(&seen));
+        let (_, findings) = check(&draft("Office ", PASSPHRASE), rules, Some(&seen), None);
         findings.warnings.iter().find(|problem| problem.code == "wifi.not_in_scan").unwrap().likely_cause.clone()
     };
     let text = cause(&standard);
     assert!(text.contains("sees `office`") && text.contains("5 GHz only") && text.contains("12 to 14"), "{text}");
     let dual = rules(|rules| rules.bands.push(Band::Ghz5));
     assert!(!cause(&dual).contains("5 GHz"));
+}
+
+fn near(ssid: &str, band: Band) -> NearbyNetwork {
+    NearbyNetwork { ssid: parse_ssid(ssid).unwrap(), band, security: Security::Wpa2 }
+}
+
+#[test]
+fn a_network_the_laptop_sees_on_5_ghz_only_is_not_sent_to_a_gateway_of_2_4_ghz() {
+    let standard = WifiRules::standard();
+    let dual = rules(|rules| rules.bands.push(Band::Ghz5));
+    let office = draft("Office", PASSPHRASE);
+    let hidden = WifiDraft { is_hidden: true, ..draft("Office", PASSPHRASE) };
+    let other = near("Other", Band::Ghz2_4);
+    let high = [near("Office", Band::Ghz5), near("Office", Band::Ghz6), other.clone()];
+    let highest = [near("Office", Band::Ghz6), other.clone()];
+    let both = [near("Office", Band::Ghz5), near("Office", Band::Ghz2_4)];
+    let elsewhere = [near("office", Band::Ghz5), other];
+    let listed = [net("Office", Security::Wpa2, -50)];
+    let unlisted = [net("Yard", Security::Wpa2, -50)];
+    let error = &["wifi.only_5ghz"][..];
+
+    expect_with(&office, &standard, None, Some(&high), error, &[]);
+    expect_with(&office, &standard, Some(&unlisted), Some(&high), error, &[]);
+    expect_with(&office, &standard, Some(&[]), Some(&high), error, &["wifi.scan_empty"]);
+    expect_with(&office, &dual, None, Some(&highest), error, &[]);
+    // The gateway's own ears win.
+    expect_with(&office, &standard, Some(&listed), Some(&high), &[], &[]);
+    // Combined names, radios that hear the band, and names the laptop does not see.
+    expect_with(&office, &standard, None, Some(&both), &[], &[]);
+    expect_with(&office, &standard, Some(&unlisted), Some(&both), &[], &["wifi.not_in_scan"]);
+    expect_with(&office, &dual, None, Some(&high), &[], &[]);
+    expect_with(&office, &standard, None, Some(&elsewhere), &[], &[]);
+    expect_with(&office, &standard, None, Some(&[]), &[], &[]);
+    // A hidden name may be on 2.4 GHz without being listed.
+    expect_with(&hidden, &standard, Some(&unlisted), Some(&high), &[], &[]);
+}
+
+#[test]
+fn a_list_without_any_network_of_2_4_ghz_stops_nothing_by_itself() {
+    let standard = WifiRules::standard();
+    let office = draft("Office", PASSPHRASE);
+    let short = [near("Office", Band::Ghz5)];
+    let unlisted = [net("Yard", Security::Wpa2, -50)];
+    let warning = "wifi.perhaps_only_5ghz";
+    expect_with(&office, &standard, None, Some(&short), &[], &[warning]);
+    expect_with(&office, &standard, Some(&[]), Some(&short), &[], &[warning, "wifi.scan_empty"]);
+    expect_with(&office, &standard, Some(&unlisted), Some(&short), &["wifi.only_5ghz"], &[]);
+}
+
+#[test]
+fn a_network_the_laptop_sees_and_the_gateway_does_not_is_likely_out_of_range() {
+    let both = [near("Office", Band::Ghz5), near("Office", Band::Ghz2_4)];
+    let unlisted = [net("Yard", Security::Wpa2, -50)];
+    let (_, findings) = check(&draft("Office", PASSPHRASE), &WifiRules::standard(), Some(&unlisted), Some(&both));
+    let text = &findings.warnings[0].likely_cause;
+    assert!(text.starts_with("It is out of the gateway's range, as this laptop sees it on 2.4 GHz"), "{text}");
 }
 
 /// All findings on one page, for whoever edits the words.
@@ -271,8 +340,12 @@ fn the_words_of_the_findings() {
         findings::wep_insecure(),
         findings::too_long_for_link(300, 255),
         findings::scan_empty(&ssid, &rules),
-        findings::not_in_scan(&ssid, &rules, None),
-        findings::not_in_scan(&ssid, &rules, Some(&ssid)),
+        findings::not_in_scan(&ssid, &rules, None, &[]),
+        findings::not_in_scan(&ssid, &rules, Some(&ssid), &[]),
+        findings::not_in_scan(&ssid, &rules, None, &[Band::Ghz2_4]),
+        findings::not_in_scan(&ssid, &rules, Some(&ssid), &[Band::Ghz2_4]),
+        findings::only_5ghz(&ssid, &[Band::Ghz6, Band::Ghz5], &rules),
+        findings::perhaps_only_5ghz(&ssid, &[Band::Ghz5], &rules),
         findings::enterprise(&ssid),
         findings::scan_says_protected(&ssid),
         findings::scan_says_open(&ssid),
