@@ -396,9 +396,13 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     options.open(path).map(drop)
 }
 
-/// The columns of a job, with its end where there is one.
+/// The columns of a job, with its end where there is one. A gateway that told its name during the job is called by it.
 const JOBS: &str = "
-    SELECT jobs.id, started_at, instance, action, gateway, link, profile, driver, operator, is_simulated,
+    SELECT jobs.id, started_at, instance, action, link, profile,
+           COALESCE((SELECT NULLIF(json_extract(told.detail, '$.name'), '') FROM entries AS told
+                     WHERE told.job = jobs.id AND told.step = 'describe' AND told.outcome = 'done'
+                           AND json_valid(told.detail) LIMIT 1), gateway) AS gateway,
+           driver, operator, is_simulated,
            ending.at, ending.outcome, ending.reason, ending.summary
     FROM jobs LEFT JOIN entries AS ending ON ending.job = jobs.id AND ending.is_end = 1";
 

@@ -14,7 +14,7 @@ pub struct RecordId(pub i64);
 pub struct JobIntent {
     /// What is done: `commission`.
     pub action: String,
-    /// The gateway by its own name if known, else by its link.
+    /// The gateway by its own name if known, else by its link. In a list, the name it told during the job goes first.
     pub gateway: String,
     /// The link: `serial:/dev/ttyUSB0`.
     pub link: String,

@@ -63,6 +63,23 @@ async fn a_job_reads_back_with_its_entries_in_order() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_told_its_name_is_listed_by_it() {
+    let (_folder, data_dir) = data_dir();
+    let store = RecordStore::open(&data_dir).unwrap();
+    let described = |name: &str| StepEntry {
+        step: "describe".into(),
+        phase: Phase::Outcome,
+        outcome: "done".into(),
+        detail: json!({ "name": name }),
+    };
+    for (name, listed) in [("Boiler room", "Boiler room"), ("", "/dev/ttyUSB0")] {
+        let job = store.begin(intent("/dev/ttyUSB0")).await.unwrap();
+        store.step(job, described(name)).await.unwrap();
+        assert_eq!(store.show(job).await.unwrap().job.intent.gateway, listed);
+    }
+}
+
+#[tokio::test]
 async fn an_outcome_is_written_once_and_only_for_a_job() {
     let (_folder, data_dir) = data_dir();
     let store = RecordStore::open(&data_dir).unwrap();
