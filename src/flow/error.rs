@@ -83,7 +83,7 @@ impl Explain for SessionError {
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",
                 format!("This version does not speak {driver} over {link}"),
-                "The profile or the operator names a driver that is not built yet",
+                "The profile or the operator names a driver that this version lacks",
                 "Choose the driver improv if the gateway speaks it, or use the vendor's own tool",
             ),
         }

@@ -64,7 +64,7 @@ pub(super) fn preselect(options: &[DriverOption], wanted: Option<DriverId>) -> O
 
 fn why_not(driver: DriverId, link: LinkKind) -> Option<String> {
     let is_available = driver.is_available_over(link);
-    (!is_available).then(|| format!("This version does not speak it over {link} yet"))
+    (!is_available).then(|| format!("This version does not speak it over {link}"))
 }
 
 #[cfg(test)]
@@ -101,7 +101,7 @@ mod tests {
         let options = options();
         let esp = options.iter().find(|option| option.driver == DriverId::EspProv).unwrap();
         assert_eq!(esp.note, "The profile names it over ble, not over serial");
-        assert_eq!(esp.unavailable.as_deref(), Some("This version does not speak it over serial yet"));
+        assert_eq!(esp.unavailable.as_deref(), Some("This version does not speak it over serial"));
     }
 
     #[test]
