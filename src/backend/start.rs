@@ -64,8 +64,9 @@ pub fn start(config: Config) -> Result<(Handle, Backend), Problem> {
     let data = data_dir.map_err(|error| error.explain())?;
     let (log, log_problems) = crate::io::logs::start(&data, config.is_verbose);
     let (handle, commands, reporter) = channels();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread carries all jobs: they wait for links and disks and never compute for long. More threads would only wake
+    // each other while nothing happens.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .thread_name("worker")
         .enable_all()
         .build()
