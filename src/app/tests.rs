@@ -238,10 +238,14 @@ fn a_refused_push_is_tried_again_in_the_same_session_with_the_form_kept() {
     bench.fill();
     bench.make_ready(job, ProvisioningState::Ready);
     bench.act(CommissionAction::Sent);
+    bench.progress(job, Progress::StepDone { step: Step::Follow, note: "refused".into() });
     bench.progress(job, joined());
     bench.progress(job, Progress::Ready);
     bench.act(CommissionAction::Corrected);
-    assert!(bench.app.commission.session().unwrap().outcome.is_none());
+    let session = bench.app.commission.session().unwrap();
+    assert!(session.outcome.is_none());
+    let follow = session.steps.iter().find(|line| line.step == Step::Follow).unwrap();
+    assert_eq!(follow.state, StepState::Pending, "without its verdict the step would read as done well");
     assert_eq!(bench.app.commission.form.draft.ssid, "Office");
     let sent = bench.act(CommissionAction::Sent);
     assert!(matches!(sent[..], [Command::Session { job: same, .. }] if same == job));

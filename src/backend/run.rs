@@ -9,7 +9,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
 use super::start::Parts;
-use crate::flow::commission::{Setup, run as run_session};
+use crate::flow::commission::{Setup, run as run_session, stopped};
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
 use crate::flow::port::{LinkError, Records, RecordsError};
 use crate::flow::report::Report;
@@ -291,7 +291,8 @@ impl Workers {
             Probe::Answered(identity) => identity.info.as_ref().map(|info| info.name.clone()),
             _ => None,
         });
-        let is_simulated = sighting.is_some_and(|sighting| sighting.facts.is_simulated) || self.parts.is_demo;
+        // Of a path typed in a demo nobody knows that a simulator stands behind it.
+        let is_simulated = sighting.is_some_and(|sighting| sighting.facts.is_simulated);
         JobIntent {
             action: "commission".into(),
             gateway: name.filter(|name| !name.is_empty()).unwrap_or_else(|| link.place().to_owned()),
@@ -467,12 +468,6 @@ impl Workers {
 /// Waits for Ctrl+C. Where the system does not tell of it, nobody is interrupted.
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    if stop.wait_for(|is_stopped| *is_stopped).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -73,7 +73,8 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<Request>, mut stop: 
     }
 }
 
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+/// Waits until a job is told to stop.
+pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     // An error means that nobody can stop the session any more: then it runs on.
     if stop.wait_for(|is_stopped| *is_stopped).await.is_err() {
         std::future::pending::<()>().await;

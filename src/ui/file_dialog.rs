@@ -2,12 +2,8 @@
 //!
 //! Without a desktop portal a dialog ends at once without a file: the path field beside the button is always enough.
 
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{Builder, Thread};
+use std::thread::Builder;
 
 use super::pass::PathField;
 
@@ -26,7 +22,7 @@ impl FileDialogs {
         let (tx, rx) = sync_channel(1);
         let waker = ctx.clone();
         let spawned = Builder::new().name("file-dialog".into()).spawn(move || {
-            if let Some(path) = block_on(ask(field)) {
+            if let Some(path) = pollster::block_on(ask(field)) {
                 // The window may have closed in between: then nobody wants the path.
                 let _ = tx.send(path);
             }
@@ -63,24 +59,4 @@ async fn ask(field: PathField) -> Option<String> {
         PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
     };
     file.map(|file| file.path().display().to_string())
-}
-
-struct Unpark(Thread);
-
-impl Wake for Unpark {
-    fn wake(self: Arc<Self>) {
-        self.0.unpark();
-    }
-}
-
-fn block_on<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(output) => return output,
-            Poll::Pending => std::thread::park(),
-        }
-    }
 }

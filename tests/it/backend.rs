@@ -270,3 +270,27 @@ fn what_the_laptop_sees_is_answered_and_a_demo_does_not_ask() {
     let simulated = LaptopScan::NotChecked { reason: "this is a simulated site".into() };
     assert_eq!(answer(Some(DemoPlan::default())), simulated);
 }
+
+#[test]
+fn of_a_path_typed_in_a_demo_nobody_claims_that_it_is_simulated() {
+    let place = Place::new();
+    let config = Config { data_dir: Some(place.data()), is_verbose: false, demo: Some(DemoPlan::default()) };
+    let (handle, backend) = backend::start(config).unwrap();
+    let mut workers = Workers { handle, backend };
+    workers.send(Command::StartDiscovery);
+    let simulated = workers.until(|event| match event {
+        Event::GatewaySeen(sighting) if sighting.facts.is_simulated => Some(sighting.link),
+        _ => None,
+    });
+    workers.send(Command::AddPort(no_port()));
+    for (job, link) in [(JobId(1), no_port()), (JobId(2), simulated)] {
+        workers.send(Command::OpenSession { job, link, profile: None, driver: DriverId::Improv });
+        workers.send(Command::Cancel { job });
+        workers.end_of(job);
+    }
+    workers.send(Command::ListRecords { limit: 9 });
+    let jobs = workers.until(|event| if let Event::RecordsListed(jobs) = event { Some(jobs.unwrap()) } else { None });
+    let marks: Vec<bool> = jobs.iter().rev().map(|job| job.intent.is_simulated).collect();
+    assert_eq!(marks, [false, true]);
+    workers.finish();
+}

@@ -115,7 +115,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "ui",
         ours: &["app", "model", "telemetry", "msg", "backend::Handle"],
-        foreign: &["eframe", "egui", "jiff", "rfd", "serde_json"],
+        foreign: &["eframe", "egui", "jiff", "pollster", "rfd", "serde_json"],
         never: &["std::fs", "std::net", "std::process", "std::thread::sleep", "eframe::egui_wgpu"],
     },
 ];

@@ -429,7 +429,7 @@ impl Commission {
 
     fn correct(&mut self) {
         if let Some(session) = &mut self.session {
-            session.outcome = None;
+            session.forget_attempt();
             session.problem = None;
         }
         self.form.wants_passphrase_focus = true;

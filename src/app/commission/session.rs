@@ -199,6 +199,11 @@ impl Session {
     /// A push was sent: the steps after it start anew.
     pub(super) fn begin_push(&mut self) {
         self.begin_request();
+        self.forget_attempt();
+    }
+
+    /// The attempt before is over: its verdict and its steps go.
+    pub(super) fn forget_attempt(&mut self) {
         self.outcome = None;
         for line in &mut self.steps {
             if matches!(line.step, Step::Push | Step::Follow | Step::ReadBack) {
