@@ -1,5 +1,6 @@
 //! Why a session could not begin or go on, apart from the verdict on a network.
 
+use super::improv_ble::ImprovBleError;
 use super::port::{LinkError, RecordsError};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain, Problem};
@@ -46,6 +47,9 @@ pub enum SessionError {
         #[from]
         reason: NotSendable,
     },
+    /// What only Improv over Bluetooth knows.
+    #[error(transparent)]
+    ImprovBle(#[from] ImprovBleError),
     /// The driver has no such request.
     #[error("{driver} does not offer {step:?}")]
     NotOffered {
@@ -79,11 +83,25 @@ impl SessionError {
     }
 }
 
+impl SessionError {
+    /// Whether only one question went without a usable answer, so that the session can go on without it.
+    pub(super) const fn is_about_one_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::NoReply { .. }
+                | Self::Malformed { .. }
+                | Self::Device { .. }
+                | Self::ImprovBle(ImprovBleError::NoReply { .. })
+        )
+    }
+}
+
 impl Explain for SessionError {
     fn explain(&self) -> Problem {
         match self {
             Self::Link(error) => error.explain(),
             Self::Records(error) => error.explain(),
+            Self::ImprovBle(error) => error.explain(),
             Self::NoReply { step, heard_octets } => explain_silence(*step, *heard_octets),
             Self::Device { step, error } => explain_refusal(*step, *error),
             Self::Malformed { step } => Problem::new(

@@ -8,8 +8,10 @@ pub mod discover;
 mod driver;
 mod error;
 mod improv;
+mod improv_ble;
 pub mod port;
 pub mod report;
 pub mod transcript;
 
 pub use error::SessionError;
+pub use improv_ble::ImprovBleError;

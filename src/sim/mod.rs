@@ -7,6 +7,7 @@ mod air;
 mod card;
 mod gatt;
 mod improv;
+mod improv_ble;
 mod link;
 #[cfg(unix)]
 mod pty;
@@ -17,5 +18,6 @@ pub use air::{AccessPoint, Air};
 pub use card::Card;
 pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
+pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
 pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_gateway};
