@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use linesman::proto::improv::serial::{Decoder, parse_message, parse_request};
 
 /// Good input to start from: noise around a state packet and a request for Wi-Fi settings.
-pub const SEEDS: &[&[u8]] = &[
+pub(crate) const SEEDS: &[&[u8]] = &[
     b"\nboot\r\nIMPROV\x01\x01\x01\x02\xe3\n",
     b"IMPROV\x01\x03\x1e\x01\x1c\x0cMyWirelessAP\x0fmysecurepassword\x8f\n",
     b"IMPROV\x01\x02\x01\x03\xe4\nIMPROV\x01\x04\x03\x02\x01\x00\xe8\n",
 ];
 
 /// Holds one input against the rules above.
-pub fn check(piece: u8, bytes: &[u8]) {
+pub(crate) fn check(piece: u8, bytes: &[u8]) {
     let now = Instant::now();
     let later = now + Duration::from_mins(1);
 
