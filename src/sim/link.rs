@@ -1,14 +1,16 @@
-//! Simulated gateways behind in-process links: for tests on a paused clock, and for systems without pseudo-terminals.
+//! Simulated gateways behind in-process links: for tests on a paused clock, for systems without pseudo-terminals, and for
+//! a radio without an adapter.
 
 use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
+use super::gatt::{GattDevice, GattPeer, listen, not_heard};
 use super::improv::{Emission, ImprovDevice};
-use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::flow::port::{Boxed, GattLink, Link, LinkCommand, LinkError, LinkEvent, Links, Radio};
 use crate::model::gateway::PortFacts;
-use crate::model::ids::LinkAddress;
+use crate::model::ids::{LinkAddress, LinkKind};
 
 /// Room in the channels of one link.
 const CHANNEL: usize = 64;
@@ -17,6 +19,7 @@ const CHANNEL: usize = 64;
 #[derive(Default)]
 pub struct SimulatedLinks {
     gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<ImprovDevice>>)>,
+    peers: Vec<GattPeer>,
 }
 
 impl SimulatedLinks {
@@ -24,6 +27,13 @@ impl SimulatedLinks {
     #[must_use]
     pub fn with(mut self, address: LinkAddress, facts: PortFacts, device: ImprovDevice) -> Self {
         self.gateways.push((address, facts, Arc::new(Mutex::new(device))));
+        self
+    }
+
+    /// Puts a device with characteristics on the air.
+    #[must_use]
+    pub fn with_gatt(mut self, address: LinkAddress, device: impl GattDevice + 'static) -> Self {
+        self.peers.push(GattPeer::new(address, Box::new(device)));
         self
     }
 }
@@ -48,6 +58,25 @@ impl Links for SimulatedLinks {
                 serve(&mut device, commands, events, &port).await;
             });
             Ok(Link { outgoing, incoming })
+        })
+    }
+
+    fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
+        Box::pin(async {
+            if self.peers.is_empty() {
+                return Err(LinkError::NotOffered { link: LinkKind::Ble });
+            }
+            Ok(listen(&self.peers))
+        })
+    }
+
+    fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
+        Box::pin(async move {
+            match self.peers.iter().find(|peer| peer.address == *address) {
+                Some(peer) => peer.connect().await,
+                None if address.kind() == LinkKind::Ble => Err(not_heard(address.place().to_owned()).await),
+                None => Err(LinkError::NotOffered { link: address.kind() }),
+            }
         })
     }
 }

@@ -5,6 +5,7 @@
 
 mod air;
 mod card;
+mod gatt;
 mod improv;
 mod link;
 #[cfg(unix)]
@@ -14,6 +15,7 @@ mod site;
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
+pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
 pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_gateway};
