@@ -7,4 +7,5 @@ pub mod console;
 pub mod messages;
 pub mod security;
 pub mod session;
+pub mod token;
 pub mod version;

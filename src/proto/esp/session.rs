@@ -42,15 +42,20 @@ pub struct Timeouts {
     pub follow_intervals: [Duration; 3],
 }
 
+impl Timeouts {
+    /// The usual ones.
+    pub const STANDARD: Self = Self {
+        exchange: Duration::from_secs(10),
+        scan: Duration::from_secs(20),
+        scan_interval: Duration::from_millis(500),
+        join: Duration::from_mins(1),
+        follow_intervals: [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)],
+    };
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            exchange: Duration::from_secs(10),
-            scan: Duration::from_secs(20),
-            scan_interval: Duration::from_millis(500),
-            join: Duration::from_mins(1),
-            follow_intervals: [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)],
-        }
+        Self::STANDARD
     }
 }
 
@@ -226,7 +231,7 @@ pub enum Answer {
     Done,
 }
 
-/// Why there is no answer. After all but [`Failure::Status`] the session is of no more use.
+/// Why there is no answer. After all but [`Failure::Status`] and [`Failure::TooSlow`] the session is of no more use.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It does not tell what it is.
@@ -253,6 +258,12 @@ pub enum Failure {
         label: &'static str,
         /// The status.
         status: i32,
+    },
+    /// It did not come to its end in time.
+    #[error("`{label}` does not end")]
+    TooSlow {
+        /// What was asked.
+        label: &'static str,
     },
     /// Nothing is open yet.
     #[error("no session is open")]
@@ -379,7 +390,7 @@ impl Session {
         if now >= running.deadline {
             let answer = match &running.stage {
                 Stage::Follow { .. } => Ok(Answer::NoVerdict(self.last_station.clone())),
-                _ => Err(Failure::Status { label: running.stage.label(), status: status::INTERNAL_ERROR }),
+                _ => Err(Failure::TooSlow { label: running.stage.label() }),
             };
             self.finish(answer);
             return Due::Nothing;
@@ -424,7 +435,8 @@ impl Session {
         running.is_under_way = false;
         let bytes = match running.stage {
             Stage::Version => {
-                return self.finish(parse_version(bytes).map(Answer::Version).map_err(|BadVersion| Failure::BadVersion));
+                return self
+                    .finish(parse_version(bytes).map(Answer::Version).map_err(|BadVersion| Failure::BadVersion));
             }
             Stage::Handshake(_) => return self.handle_handshake(bytes, running),
             _ => self.open(bytes),
@@ -439,7 +451,7 @@ impl Session {
 
     fn finish(&mut self, outcome: Result<Answer, Failure>) {
         self.running = None;
-        if !matches!(outcome, Ok(_) | Err(Failure::Status { .. })) {
+        if !matches!(outcome, Ok(_) | Err(Failure::Status { .. } | Failure::TooSlow { .. })) {
             (self.cipher, self.handshake) = (None, None);
         }
         self.events.push_back(Event::Finished(outcome));
