@@ -1,0 +1,349 @@
+"""Runs programs next to a real BlueZ and simulated peripherals, in an emulated machine.
+
+    target/lab/host/bin/python tests/lab/lab.py scenarios [--binary PROGRAM] [NAME…]
+    target/lab/host/bin/python tests/lab/lab.py run --peripheral improv,mtu=23 [--binary PROGRAM] -- COMMAND [ARGUMENT…]
+    target/lab/host/bin/python tests/lab/lab.py compare --binary PROGRAM [--rounds N]
+
+`tests/lab/prepare.sh` makes what this needs. README.md beside this file tells the rest.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+
+from bumble.transport import open_transport
+
+from improv import Improv
+from protocomm import Protocomm, check_vectors
+from radio import ADAPTER_ADDRESS, Adapter, Air
+
+HERE = pathlib.Path(__file__).resolve().parent
+LAB = pathlib.Path(os.environ.get("LINESMAN_LAB_DIR", HERE.parents[1] / "target/lab")).resolve()
+KINDS = {"improv": Improv, "protocomm": Protocomm}
+BOOT_LIMIT_SECS = 120
+
+
+class Failure(Exception):
+    pass
+
+
+def virtualisation():
+    """`kvm` where a stock kernel can use it: a /dev/kvm alone is not enough, some clouds offer one that hangs it."""
+    chosen = os.environ.get("LINESMAN_LAB_ENGINE")
+    modules = [pathlib.Path("/sys/module", name) for name in ("kvm_intel", "kvm_amd")]
+    has_kvm = os.access("/dev/kvm", os.R_OK | os.W_OK) and any(module.exists() for module in modules)
+    return chosen or ("kvm" if has_kvm else "tcg")
+
+
+class Guest:
+    """The virtual machine: boots it, runs programs in it, keeps its adapter on the air."""
+
+    def __init__(self, binary=None):
+        self.binary, self.air, self.number, self.jobs = binary, Air(), 0, {}
+        self.engine = virtualisation()
+
+    async def __aenter__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="linesman-lab-"))
+        began = time.monotonic()
+        self.qemu = subprocess.Popen(self.command(self.initrd()), env=self.environment(), stdin=subprocess.DEVNULL,
+                                     stderr=open(self.folder / "qemu.log", "wb"), start_new_session=True)
+        try:
+            await asyncio.wait_for(self.boot(), BOOT_LIMIT_SECS)
+        except BaseException as error:
+            self.end()
+            raise Failure(f"the guest did not start: {error or type(error).__name__}\n{self.console()}") from error
+        self.boot_secs = time.monotonic() - began
+        return self
+
+    async def __aexit__(self, *_):
+        self.reader.cancel()
+        self.end()
+
+    def end(self):
+        self.qemu.kill()
+        self.qemu.wait()
+        shutil.rmtree(self.folder, ignore_errors=True) if not os.environ.get("LINESMAN_LAB_KEEP") else print(self.folder)
+
+    def console(self):
+        logs = [self.folder / name for name in ("qemu.log", "console.log")]
+        return "".join(log.read_text(errors="replace")[-2000:] for log in logs if log.exists())
+
+    def initrd(self):
+        """The prepared root, and after it an archive with what may change from run to run."""
+        files = self.folder / "files/lab"
+        files.mkdir(parents=True)
+        shutil.copy(HERE / "guest-init.sh", files.parent / "init")
+        shutil.copy(HERE / "guest.py", files)
+        shutil.copytree(HERE / "foreign", files / "foreign")
+        if self.binary:
+            (files / "bin").mkdir()
+            # Debug information is most of a development build, and all of it would be held in memory.
+            subprocess.run(["strip", "--strip-debug", "-o", files / "bin/linesman", self.binary], check=True)
+        image = self.folder / "initrd"
+        with open(image, "wb") as out:
+            subprocess.run(["cat", LAB / "initrd"], stdout=out, check=True)
+            busybox = f"find . | '{LAB}/guest/bin/busybox' cpio -o -H newc 2>/dev/null"
+            subprocess.run(busybox, shell=True, cwd=files.parent, stdout=out, check=True)
+        return image
+
+    def environment(self):
+        return {**os.environ, "QEMU_MODULE_DIR": str(next((LAB / "qemu/usr/lib").glob("*/qemu")))}
+
+    def command(self, initrd):
+        root, at = LAB / "qemu", self.folder
+        libraries = next((root / "usr/lib").glob("*-linux-gnu"))
+        # Its own loader and libraries: what is unpacked there may be newer than what this machine has.
+        loader = [root / "lib64/ld-linux-x86-64.so.2", "--library-path", libraries, root / "usr/bin/qemu-system-x86_64"]
+        kvm = self.engine == "kvm"
+        return [str(part) for part in [
+            *loader, "-L", root / "usr/share/qemu", "-L", root / "usr/share/seabios",
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", "1024", "-smp", "2",
+            "-machine", "q35", "-accel", "kvm" if kvm else "tcg,thread=multi",
+            "-cpu", "host,arch-capabilities=off" if kvm else "max,la57=off",
+            "-kernel", LAB / "vmlinux", "-initrd", initrd,
+            "-append", "console=ttyS0 quiet loglevel=4 panic=-1 random.trust_cpu=on no_timer_check mitigations=off "
+                       "apparmor=0 audit=0 cryptomgr.notests rdinit=/init",
+            "-chardev", f"file,id=console,path={at}/console.log", "-serial", "chardev:console",
+            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=hci,path={at}/hci.sock,server=on,wait=off", "-device", "virtconsole,chardev=hci",
+            "-chardev", f"socket,id=lab,path={at}/lab.sock,server=on,wait=off",
+            "-device", "virtserialport,chardev=lab,name=lab",
+        ]]
+
+    async def boot(self):
+        while not all((self.folder / name).exists() for name in ("hci.sock", "lab.sock")):
+            if self.qemu.poll() is not None:
+                raise Failure("qemu ended")
+            await asyncio.sleep(0.01)
+        self.hci = await open_transport(f"unix:{self.folder}/hci.sock")
+        self.adapter = Adapter("adapter", host_source=self.hci.source, host_sink=self.hci.sink, link=self.air,
+                               public_address=ADAPTER_ADDRESS)
+        source, self.port = await asyncio.open_unix_connection(str(self.folder / "lab.sock"), limit=1 << 24)
+        self.ready = asyncio.get_running_loop().create_future()
+        self.reader = asyncio.get_running_loop().create_task(self.read(source))
+        await self.ready
+        while True:
+            lines, _ = await self.run("dbus-send --system --print-reply --dest=org.bluez /org/bluez/hci0 "
+                                      "org.freedesktop.DBus.Properties.Get string:org.bluez.Adapter1 string:Powered".split())
+            if any("boolean true" in line["line"] for line in lines):
+                return
+            await asyncio.sleep(0.1)
+
+    async def read(self, source):
+        while line := await source.readline():
+            message = json.loads(line)
+            if "ready" in message:
+                self.ready.set_result(message["ready"])
+            else:
+                self.jobs[message["id"]].put_nowait(message)
+
+    def send(self, **message):
+        self.port.write(json.dumps(message).encode() + b"\n")
+
+    async def run(self, argv, on_line=None, limit_secs=60, **more):
+        """Runs a program to its end; its lines, and {"exit", "seconds"}. `on_line` hears each line as it comes."""
+        self.number += 1
+        job = f"job{self.number}"
+        messages = self.jobs[job] = asyncio.Queue()
+        self.send(run=job, argv=argv, **more)
+        lines, is_killed = [], False
+        deadline = time.monotonic() + limit_secs
+        while True:
+            try:
+                message = await asyncio.wait_for(messages.get(), max(0.1, deadline - time.monotonic()))
+            except TimeoutError:
+                if is_killed:
+                    raise Failure("the guest does not answer") from None
+                is_killed, deadline = True, time.monotonic() + 10
+                self.send(kill=job)
+                continue
+            if "exit" in message:
+                del self.jobs[job]
+                return lines, {**message, "killed": is_killed}
+            lines.append(message)
+            if on_line:
+                await on_line(message)
+
+    async def start(self, argv, **more):
+        """Runs a program beside the others, until the guest ends or `cancel` is called on what this returns."""
+        return asyncio.get_running_loop().create_task(self.run(argv, limit_secs=3600, keep_input=True, **more))
+
+
+@contextlib.asynccontextmanager
+async def on_air(guest, peripherals, number):
+    """The peripherals, advertising; each with an address that no other scenario used."""
+    devices = []
+    try:
+        for i, options in enumerate(peripherals, 1):
+            options = {"address": f"C0:00:00:00:{number:02X}:{i:02X}", **options}
+            device = KINDS[options["kind"]](guest.air, options)
+            await device.start()
+            devices.append(device)
+        yield devices
+    finally:
+        for device in devices:
+            await device.stop()
+
+
+def holds(actual, wanted):
+    """Whether a JSON value has all that is wanted; a list needs one element for each, in their order."""
+    if isinstance(wanted, dict):
+        return isinstance(actual, dict) and all(key in actual and holds(actual[key], value) for key, value in wanted.items())
+    if isinstance(wanted, list):
+        rest = iter(actual if isinstance(actual, list) else [])
+        return all(any(holds(element, value) for element in rest) for value in wanted)
+    if isinstance(wanted, str) and wanted.startswith("~"):
+        return isinstance(actual, str) and wanted[1:] in actual
+    return actual == wanted
+
+
+def parsed(line):
+    try:
+        return json.loads(line["line"])
+    except ValueError:
+        return line["line"]
+
+
+def shortcomings(scenario, devices, lines, end):
+    """What did not come as the scenario says."""
+    said = [parsed(line) for line in lines if line["stream"] == "stdout"]
+    if end["killed"]:
+        yield f"it did not end within {scenario.get('limit_secs', 60)} s"
+    elif end["exit"] != scenario.get("exit", 0):
+        yield f"exit code {end['exit']} instead of {scenario.get('exit', 0)}"
+    rest = iter(said)
+    for wanted in scenario.get("expect", []):
+        if not any(holds(value, wanted) for value in rest):
+            yield f"no line (in this order) with {wanted}"
+    if (last := scenario.get("last")) and not (said and holds(said[-1], last)):
+        yield f"the last line has not {last}"
+    for unwanted in scenario.get("never", []):
+        for value in said:
+            if holds(value, unwanted):
+                yield f"a line with {unwanted}: {value}"
+    rest = iter(devices[0].log if devices else [])
+    for wanted in scenario.get("device", []):
+        if not any(wanted in text for text in rest):
+            yield f"the device did not log (in this order) {wanted!r}"
+    secrets = {value for device in devices for value in (device.password, getattr(device, "pop", "")) if value}
+    for secret in secrets if scenario["run"][0] == "linesman" else []:
+        if any(secret in line["line"] for line in lines):
+            yield f"a secret is in its output: {secret}"
+
+
+async def play(guest, scenario, number):
+    peripherals = scenario.get("peripherals", [])
+    async with on_air(guest, peripherals, number) as devices:
+        places = {f"address{i}": device.address for i, device in enumerate(devices, 1)}
+        places |= {"address": f"C0:00:00:00:{number:02X}:01", "absent": f"C0:00:00:00:{number:02X}:FF"}
+        argv = [part.format(**places) if "{" in part else part for part in scenario["run"]]
+        pending = list(scenario.get("when", []))
+
+        async def on_line(line):
+            for reaction in list(pending):
+                if holds(parsed(line), reaction["line"]):
+                    pending.remove(reaction)
+                    await getattr(devices[reaction.get("device", 1) - 1], reaction["do"])()
+
+        lines, end = await guest.run(argv, on_line, scenario.get("limit_secs", 60), files=scenario.get("files", {}),
+                                     env=scenario.get("env", {}), name=scenario["name"])
+        return lines, end, list(shortcomings(scenario, devices, lines, end))
+
+
+def load_scenarios(names, has_binary):
+    scenarios = tomllib.loads((HERE / "scenarios.toml").read_text())["scenario"]
+    if unknown := set(names) - {scenario["name"] for scenario in scenarios}:
+        sys.exit(f"no such scenario: {', '.join(sorted(unknown))}")
+    chosen = [scenario for scenario in scenarios if not names or scenario["name"] in names]
+    return [scenario for scenario in chosen if has_binary or scenario["run"][0] != "linesman"]
+
+
+async def run_scenarios(options):
+    check_vectors()
+    scenarios = load_scenarios(options.names, options.binary)
+    failed = 0
+    async with Guest(options.binary) as guest:
+        print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine})", flush=True)
+        for number, scenario in enumerate(scenarios, 1):
+            print(f"--- {scenario['name']}", flush=True)
+            began = time.monotonic()
+            lines, end, problems = await play(guest, scenario, number)
+            if problems:
+                failed += 1
+                for line in lines:
+                    print(f"    {line['at']:7.2f} {line['stream']}: {line['line']}")
+                log, _ = await guest.run(["busybox", "tail", "-n", "12", "/run/bluetoothd.log"])
+                print("".join(f"    {line['line']}\n" for line in log), end="")
+            for problem in problems:
+                print(f"    wrong: {problem}")
+            verdict = "FAILED" if problems else "ok"
+            print(f"{verdict:6} {scenario['name']:32} {time.monotonic() - began:6.2f} s, the program {end['seconds']:6.2f} s",
+                  flush=True)
+    print(f"{len(scenarios) - failed} of {len(scenarios)} scenarios passed")
+    return failed == 0 and bool(scenarios)
+
+
+def peripheral_from(text):
+    kind, *pairs = text.split(",")
+    options = {"kind": kind}
+    for name, value in (pair.split("=", 1) for pair in pairs):
+        try:
+            options[name] = json.loads(value)
+        except ValueError:
+            options[name] = value
+    return options
+
+
+async def run_one(options):
+    async with Guest(options.binary) as guest:
+        print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine})", file=sys.stderr)
+        if options.agent:
+            await guest.start(["python3", "/lab/foreign/agent.py"])
+        async with on_air(guest, map(peripheral_from, options.peripheral), 1) as devices:
+            for device in devices:
+                print(f"{device.name} at {device.address}", file=sys.stderr)
+
+            async def show(line):
+                print(line["line"], file=sys.stdout if line["stream"] == "stdout" else sys.stderr, flush=True)
+
+            _, end = await guest.run(options.command, show, options.limit)
+            print(f"exit {end['exit']} after {end['seconds']} s", file=sys.stderr)
+            return end["exit"] == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True)
+    scenarios = commands.add_parser("scenarios")
+    scenarios.add_argument("names", nargs="*")
+    scenarios.set_defaults(work=run_scenarios)
+    run = commands.add_parser("run")
+    run.add_argument("--peripheral", action="append", default=[], help="KIND[,OPTION=VALUE…]; see radio.py, improv.py, protocomm.py")
+    run.add_argument("--agent", action="store_true", help="a pairing agent that agrees, as a desktop has one")
+    run.add_argument("--limit", type=float, default=120, help="seconds")
+    run.add_argument("command", nargs="+")
+    run.set_defaults(work=run_one)
+    for command in (scenarios, run):
+        command.add_argument("--binary", help="the linesman to put into the guest, as /lab/bin/linesman")
+    options = parser.parse_args()
+    # Ended by a signal, the guest must end too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        sys.exit(0 if asyncio.run(options.work(options)) else 1)
+    except Failure as failure:
+        sys.exit(f"error: {failure}")
+
+
+if __name__ == "__main__":
+    main()
