@@ -32,6 +32,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 LAB = pathlib.Path(os.environ.get("LINESMAN_LAB_DIR", HERE.parents[1] / "target/lab")).resolve()
 KINDS = {"improv": Improv, "protocomm": Protocomm}
 BOOT_LIMIT_SECS = 120
+# What a desktop has: it agrees to a pairing that shows no code.
+AGENT = ["python3", "/lab/foreign/agent.py"]
 
 
 class Failure(Exception):
@@ -175,9 +177,24 @@ class Guest:
             if on_line:
                 await on_line(message)
 
-    async def start(self, argv, **more):
-        """Runs a program beside the others, until the guest ends or `cancel` is called on what this returns."""
-        return asyncio.get_running_loop().create_task(self.run(argv, limit_secs=3600, keep_input=True, **more))
+    async def start(self, argv):
+        """Starts a program that runs beside the others; returns once it has printed a line. `stop` ends it."""
+        is_up = asyncio.get_running_loop().create_future()
+
+        async def on_line(_):
+            is_up.done() or is_up.set_result(None)
+
+        task = asyncio.get_running_loop().create_task(self.run(argv, on_line, limit_secs=3600))
+        job = f"job{self.number + 1}"
+        await asyncio.wait([task, is_up], timeout=30, return_when=asyncio.FIRST_COMPLETED)
+        if not is_up.done():
+            raise Failure(f"{argv} does not start: {task.result() if task.done() else 'no line'}")
+        return task, job
+
+    async def stop(self, started):
+        task, job = started
+        self.send(kill=job)
+        await task
 
 
 @contextlib.asynccontextmanager
@@ -256,8 +273,16 @@ async def play(guest, scenario, number):
                     pending.remove(reaction)
                     await getattr(devices[reaction.get("device", 1) - 1], reaction["do"])()
 
-        lines, end = await guest.run(argv, on_line, scenario.get("limit_secs", 60), files=scenario.get("files", {}),
-                                     env=scenario.get("env", {}), name=scenario["name"])
+        for command in scenario.get("before", []):
+            await guest.run(command)
+        agent = await guest.start(AGENT) if scenario.get("agent") else None
+        try:
+            lines, end = await guest.run(argv, on_line, scenario.get("limit_secs", 60), files=scenario.get("files", {}))
+        finally:
+            if agent:
+                await guest.stop(agent)
+            for command in scenario.get("after", []):
+                await guest.run(command)
         return lines, end, list(shortcomings(scenario, devices, lines, end))
 
 
@@ -309,7 +334,7 @@ async def run_one(options):
     async with Guest(options.binary) as guest:
         print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine})", file=sys.stderr)
         if options.agent:
-            await guest.start(["python3", "/lab/foreign/agent.py"])
+            await guest.start(AGENT)
         async with on_air(guest, map(peripheral_from, options.peripheral), 1) as devices:
             for device in devices:
                 print(f"{device.name} at {device.address}", file=sys.stderr)

@@ -95,10 +95,16 @@ done
 
 say "Python environments"
 python3 -m venv "$lab/host"
-pip=("$lab/host/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary ':all:')
+pip=("$lab/host/bin/pip" install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary ':all:'
+  --no-compile)
 "${pip[@]}" -r "$here/requirements-host.txt"
 guest_python=$(readlink "$lab/guest/usr/bin/python3")
 "${pip[@]}" --target "$lab/guest/opt/site" --implementation cp --python-version "${guest_python#python}" -r "$here/requirements-guest.txt"
+# Debian compiles Python's library when it installs it. Here nothing is installed, and an emulated guest compiles slowly.
+# The cache must not depend on times, which the initramfs may lose.
+PYTHONHOME=$lab/guest/usr "$lab/guest/lib64/ld-linux-x86-64.so.2" --library-path "$(echo "$lab"/guest/usr/lib/*-linux-gnu)" \
+  "$lab/guest/usr/bin/$guest_python" -m compileall -q -j 2 --invalidation-mode unchecked-hash \
+  "$lab/guest/usr/lib/$guest_python" "$lab/guest/opt/site" >/dev/null || true
 
 say "initramfs"
 cd "$lab/guest"

@@ -51,8 +51,6 @@ async def main(address, ssid, password, *flags):
         tell("result", outcome="refused", error=error.error.name)
     except errors.ImprovError as error:
         tell("result", outcome="failed", error=type(error).__name__)
-    await client.disconnect()
-    tell("disconnected")
 
 
 asyncio.run(main(*sys.argv[1:]))
