@@ -78,13 +78,14 @@ payload = image[start : start + struct.unpack_from("<I", image, 0x24C)[0]]
 is_xz = payload[:6] == b"\xfd7zXZ\0"
 open(sys.argv[2], "wb").write(lzma.LZMADecompressor(lzma.FORMAT_XZ).decompress(payload) if is_xz else image)
 PYTHON
-# Only the modules needed, in the order in which they are to be loaded.
+# Only the modules needed, in the order in which they are to be loaded. Pairing draws its keys from drbg and what that uses.
 kmod_as() { (exec -a "$1" "$lab/guest/usr/bin/kmod" "${@:2}"); }
 kmod_as depmod -b "$lab/kernel" "$kernel"
 mkdir "$lab/guest/modules"
 number=10
 kmod_as modprobe -d "$lab/kernel" -S "$kernel" -a --show-depends \
-  virtio_pci virtio_console virtio_rng hci_uart algif_hash algif_skcipher cmac ecb |
+  virtio_pci virtio_console virtio_rng algif_hash algif_skcipher cmac ecb ctr hmac sha256_generic sha512_generic \
+  jitterentropy_rng drbg hci_uart |
   awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r module; do
   case $module in
     *.xz) xz -dc "$module" >"$lab/guest/modules/$number-$(basename "$module" .xz)" ;;
