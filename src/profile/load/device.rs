@@ -6,8 +6,8 @@ use crate::model::wifi::{Security, WifiRules};
 use crate::profile::pattern::parse_hex16;
 use crate::profile::read::{Table, Taken};
 use crate::profile::rules::{
-    BannerRule, BleRule, CredentialRule, Discovery, Document, DriverBinding, DriverSettings, Statement, UsbRule,
-    WipePlan, WipeStep,
+    BannerRule, BleRule, CredentialRule, Discovery, Document, DriverBinding, DriverSettings, PushPath, PushRule,
+    PushWay, Statement, Template, UsbRule, WipePlan, WipeStep,
 };
 use crate::profile::schema;
 
@@ -103,21 +103,16 @@ fn read_settings(driver_table: &Table<'_>, driver: DriverId) -> DriverSettings {
             baud,
             security: table.and_then(|t| t.integer_opt("security", &(0..=2))).unwrap_or(1),
             service: table.and_then(|t| t.parsed_opt("service")),
-            token_endpoint: text("token_endpoint"),
             wipe_endpoint: text("wipe_endpoint"),
         },
-        DriverId::Smp => DriverSettings::Smp {
-            baud,
-            broker_setting: text("broker_setting"),
-            port_setting: text("port_setting"),
-            root_path: text("root_path"),
-        },
+        DriverId::Smp => {
+            DriverSettings::Smp { baud, broker_setting: text("broker_setting"), port_setting: text("port_setting") }
+        }
         DriverId::LinuxConsole => DriverSettings::LinuxConsole {
             baud,
             login_prompt: text("login_prompt").unwrap_or_else(|| "login:".into()),
             password_prompt: text("password_prompt").unwrap_or_else(|| "Password:".into()),
             interface: text("interface").unwrap_or_else(|| "wlan0".into()),
-            token_path: text("token_path"),
         },
     }
 }
@@ -171,9 +166,14 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
         table.refuse("id", "`wifi` stands for the Wi-Fi credentials, which every profile has without a table");
     }
     let (purpose, pushed) = (table.text("purpose"), table.word("pushed"));
+    let push = read_push(table, documents);
+    if !push.is_empty() && pushed == Some(PushPath::Never) {
+        table.inconsistent("pushed", "what never reaches the device has no [[credential.push]]");
+    }
     let (kept, at_rest, revoked) = (table.text("kept"), table.word("at_rest"), table.text("revoked"));
     let (basis, ambiguity) = (read_basis(table, documents), table.text_opt("ambiguity"));
     Some(CredentialRule {
+        push,
         id: id?,
         kind: kind?,
         purpose: purpose?,
@@ -184,6 +184,62 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
         basis: basis?,
         ambiguity,
     })
+}
+
+fn read_push(credential: &Table<'_>, documents: &[Document]) -> Vec<PushRule> {
+    let mut taken = Taken::new();
+    let tables = credential.tables("push", &schema::PUSH);
+    tables.iter().filter_map(|table| read_push_rule(table, documents, &mut taken)).collect()
+}
+
+fn read_push_rule(table: &Table<'_>, documents: &[Document], taken: &mut Taken) -> Option<PushRule> {
+    let (driver, basis) = (table.word::<DriverId>("driver")?, read_basis(table, documents));
+    table.take("driver", driver.as_str(), taken);
+    let fitting: &[&str] = match driver {
+        DriverId::Improv => &[],
+        DriverId::EspProv => &["endpoint"],
+        DriverId::Smp => &["setting", "file"],
+        DriverId::LinuxConsole => &["file"],
+    };
+    let given: Vec<&str> = ["endpoint", "setting", "file"].into_iter().filter(|key| table.has(key)).collect();
+    match given[..] {
+        [] if fitting.is_empty() => {
+            table.refuse("driver", "this driver carries no tokens and no files");
+            return None;
+        }
+        [] => {
+            table.missing(fitting[0], format!("where {driver} puts it: `{}`", fitting.join("` or `")));
+            return None;
+        }
+        [key] if fitting.contains(&key) => {}
+        _ => {
+            table.inconsistent("driver", format!("{driver} takes exactly one of `{}`", fitting.join("`, `")));
+            return None;
+        }
+    }
+    let way = match given[0] {
+        "endpoint" => read_endpoint_way(table)?,
+        "setting" => PushWay::Setting { name: table.text("setting")? },
+        _ => PushWay::File { path: table.text("file")? },
+    };
+    Some(PushRule { driver, way, basis: basis? })
+}
+
+fn read_endpoint_way(table: &Table<'_>) -> Option<PushWay> {
+    let template = table.word_or("template", Template::Raw);
+    let json = table.text_opt("json");
+    let field: Vec<u32> = table.list("field").iter().filter_map(|value| value.integer(&(1..=536_870_911))).collect();
+    let holds_content = |text: &String| text.contains("{text}") || text.contains("{base64}");
+    match template {
+        Template::Json if !json.as_ref().is_some_and(holds_content) => {
+            table.missing("json", "a JSON text in which `{text}` or `{base64}` stands for the content");
+        }
+        Template::Protobuf if field.is_empty() => {
+            table.missing("field", "the numbers of the fields, from the outermost message to the one that takes it");
+        }
+        Template::Raw | Template::Json | Template::Protobuf => {}
+    }
+    Some(PushWay::Endpoint { name: table.text("endpoint")?, template, json, field })
 }
 
 pub(super) fn read_wipe(top: &Table<'_>, documents: &[Document], credentials: &[CredentialRule]) -> Option<WipePlan> {
