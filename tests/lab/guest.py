@@ -41,6 +41,7 @@ def run(job):
     folder = os.path.join("/tmp", name)
     os.makedirs(folder)
     for path, text in job.get("files", {}).items():
+        os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
         with open(os.path.join(folder, path), "w") as file:
             file.write(text)
     began = time.monotonic()

@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import statistics
@@ -24,16 +25,21 @@ import tomllib
 
 from bumble.transport import open_transport
 
+from beacon import Beacon
 from improv import Improv
 from protocomm import Protocomm, check_vectors
 from radio import ADAPTER_ADDRESS, Adapter, Air
 
 HERE = pathlib.Path(__file__).resolve().parent
 LAB = pathlib.Path(os.environ.get("LINESMAN_LAB_DIR", HERE.parents[1] / "target/lab")).resolve()
-KINDS = {"improv": Improv, "protocomm": Protocomm}
+KINDS = {"beacon": Beacon, "improv": Improv, "protocomm": Protocomm}
 BOOT_LIMIT_SECS = 120
 # What a desktop has: it agrees to a pairing that shows no code.
 AGENT = ["python3", "/lab/foreign/agent.py"]
+# What must not be in any output of the program: what the files of the scenarios hold.
+SECRETS = ["secret123", "not the passphrase", "abcd1234", "not the proof", "tok-5f2c"]
+# 32 octets, the most that fit into a name.
+LONG_NAME = "The office behind the warehouse."
 
 
 class Failure(Exception):
@@ -52,7 +58,7 @@ class Guest:
     """The virtual machine: boots it, runs programs in it, keeps its adapter on the air."""
 
     def __init__(self, binary=None):
-        self.binary, self.air, self.number, self.jobs = binary, Air(), 0, {}
+        self.binary, self.air, self.number, self.heard, self.jobs = binary, Air(), 0, 0, {}
         self.engine = virtualisation()
 
     async def __aenter__(self):
@@ -197,6 +203,14 @@ class Guest:
         await task
 
 
+    async def bluez(self):
+        """What bluetoothd has said since this was last asked."""
+        log, _ = await self.run(["cat", "/run/bluetoothd.log"])
+        new = [line["line"] for line in log][self.heard :]
+        self.heard += len(new)
+        return new
+
+
 @contextlib.asynccontextmanager
 async def on_air(guest, peripherals, number):
     """The peripherals, advertising; each with an address that no other scenario used."""
@@ -243,55 +257,72 @@ def shortcomings(scenario, devices, lines, end):
     for wanted in scenario.get("expect", []):
         if not any(holds(value, wanted) for value in rest):
             yield f"no line (in this order) with {wanted}"
+    for wanted in scenario.get("also", []):
+        if not any(holds(value, wanted) for value in said):
+            yield f"no line with {wanted}"
     if (last := scenario.get("last")) and not (said and holds(said[-1], last)):
         yield f"the last line has not {last}"
     for unwanted in scenario.get("never", []):
-        for value in said:
-            if holds(value, unwanted):
-                yield f"a line with {unwanted}: {value}"
-    rest = iter(devices[0].log if devices else [])
+        yield from (f"a line with {unwanted}: {value}" for value in said if holds(value, unwanted))
+    log = devices[0].log if devices else []
+    rest = iter(log)
     for wanted in scenario.get("device", []):
         if not any(wanted in text for text in rest):
             yield f"the device did not log (in this order) {wanted!r}"
-    secrets = {value for device in devices for value in (device.password, getattr(device, "pop", "")) if value}
-    for secret in secrets if scenario["run"][0] == "linesman" else []:
-        if any(secret in line["line"] for line in lines):
-            yield f"a secret is in its output: {secret}"
+    for unwanted in scenario.get("device_never", []):
+        yield from (f"the device logged {text!r}" for text in log if unwanted in text)
+    if scenario["run"].startswith("linesman "):
+        for secret in SECRETS:
+            if any(secret in line["line"] for line in lines):
+                yield f"a secret is in its output: {secret}"
 
 
 async def play(guest, scenario, number):
-    peripherals = scenario.get("peripherals", [])
-    async with on_air(guest, peripherals, number) as devices:
-        places = {f"address{i}": device.address for i, device in enumerate(devices, 1)}
-        places |= {"address": f"C0:00:00:00:{number:02X}:01", "absent": f"C0:00:00:00:{number:02X}:FF"}
-        argv = [part.format(**places) if "{" in part else part for part in scenario["run"]]
+    places = {f"address{i}": f"C0:00:00:00:{number:02X}:{i:02X}" for i in range(1, 9)}
+    places |= {"address": places["address1"], "previous": f"C0:00:00:00:{number - 1:02X}:01", "long_name": LONG_NAME}
+    scenario = filled(scenario, places)
+    async with on_air(guest, scenario.get("peripherals", []), number) as devices:
         pending = list(scenario.get("when", []))
 
         async def on_line(line):
-            for reaction in list(pending):
-                if holds(parsed(line), reaction["line"]):
-                    pending.remove(reaction)
-                    await getattr(devices[reaction.get("device", 1) - 1], reaction["do"])()
+            for reaction in [reaction for reaction in pending if holds(parsed(line), reaction["line"])]:
+                pending.remove(reaction)
+                await getattr(devices[0], reaction["do"])()
 
         for command in scenario.get("before", []):
-            await guest.run(command)
+            await guest.run(shlex.split(command))
         agent = await guest.start(AGENT) if scenario.get("agent") else None
         try:
-            lines, end = await guest.run(argv, on_line, scenario.get("limit_secs", 60), files=scenario.get("files", {}))
+            lines, end = await guest.run(shlex.split(scenario["run"]), on_line, scenario.get("limit_secs", 60),
+                                         files=scenario["files"])
         finally:
             if agent:
                 await guest.stop(agent)
             for command in scenario.get("after", []):
-                await guest.run(command)
+                await guest.run(shlex.split(command))
         return lines, end, list(shortcomings(scenario, devices, lines, end))
 
 
-def load_scenarios(names, has_binary):
-    scenarios = tomllib.loads((HERE / "scenarios.toml").read_text())["scenario"]
+def filled(value, places):
+    """The value with every {place} in its texts replaced."""
+    if isinstance(value, dict):
+        return {key: inner if key == "files" else filled(inner, places) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [filled(inner, places) for inner in value]
+    for place, text in places.items() if isinstance(value, str) else ():
+        value = value.replace(f"{{{place}}}", text)
+    return value
+
+
+def load_scenarios(names=(), has_binary=True):
+    document = tomllib.loads((HERE / "scenarios.toml").read_text())
+    files = {path: (HERE / text[1:]).read_text() if text.startswith("@") else text
+             for path, text in document["files"].items()}
+    scenarios = [{"files": files, **scenario} for scenario in document["scenario"]]
     if unknown := set(names) - {scenario["name"] for scenario in scenarios}:
         sys.exit(f"no such scenario: {', '.join(sorted(unknown))}")
     chosen = [scenario for scenario in scenarios if not names or scenario["name"] in names]
-    return [scenario for scenario in chosen if has_binary or scenario["run"][0] != "linesman"]
+    return [scenario for scenario in chosen if has_binary or not scenario["run"].startswith("linesman ")]
 
 
 async def run_scenarios(options):
@@ -303,13 +334,14 @@ async def run_scenarios(options):
         for number, scenario in enumerate(scenarios, 1):
             print(f"--- {scenario['name']}", flush=True)
             began = time.monotonic()
+            await guest.bluez()
             lines, end, problems = await play(guest, scenario, number)
             if problems:
                 failed += 1
                 for line in lines:
                     print(f"    {line['at']:7.2f} {line['stream']}: {line['line']}")
-                log, _ = await guest.run(["busybox", "tail", "-n", "12", "/run/bluetoothd.log"])
-                print("".join(f"    {line['line']}\n" for line in log), end="")
+                for line in await guest.bluez():
+                    print(f"    {line}")
             for problem in problems:
                 print(f"    wrong: {problem}")
             verdict = "FAILED" if problems else "ok"
@@ -347,6 +379,53 @@ async def run_one(options):
             return end["exit"] == 0
 
 
+# Who is compared with whom: the peripheral, our command line, the foreign client's, and for each the line that says "joined".
+RACES = {
+    "Improv": (
+        {"kind": "improv", "join_millis": 0, "leaves_after_success": False},
+        "linesman commission --via ble:{address} --ssid LabNet --password-file wifi.txt --no-scan --json",
+        {"kind": "state", "state": "provisioned"},
+        "python3 /lab/foreign/improv_client.py {address} LabNet secret123",
+        {"step": "state", "state": "PROVISIONED"},
+    ),
+    "Security 2": (
+        {"kind": "protocomm", "name": "LAB_{number}", "polls": 0},
+        "linesman commission --via ble:{address} --profile lab --username wifiprov --pop-file pop.txt --ssid LabNet "
+        "--password-file wifi.txt --no-scan --json",
+        {"kind": "outcome", "outcome": "joined"},
+        "python3 /lab/foreign/esp_client.py LAB_{number} LabNet secret123 abcd1234",
+        {"step": "result", "outcome": "connected"},
+    ),
+}
+
+
+async def compare(options):
+    """From the start of the program to the line that says "joined", ours and the foreign client's in turn, in one boot."""
+    files = load_scenarios()[0]["files"]
+    async with Guest(options.binary) as guest:
+        print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine}); seconds from the program's start to \"joined\"")
+        number = 0
+        for race, (peripheral, our_command, our_line, their_command, their_line) in RACES.items():
+            seconds = {"ours": [], "theirs": [], "theirs without imports": []}
+            for _ in range(options.rounds):
+                for who, command, wanted in (("ours", our_command, our_line), ("theirs", their_command, their_line)):
+                    number += 1
+                    places = {"address": f"C0:00:00:00:{number:02X}:01", "number": f"{number:06}"}
+                    async with on_air(guest, [filled(peripheral, places)], number):
+                        lines, _ = await guest.run(shlex.split(filled(command, places)), files=files)
+                    at = [line["at"] for line in lines if holds(parsed(line), wanted)]
+                    if not at:
+                        print("\n".join(line["line"] for line in lines))
+                        raise Failure(f"{who} did not join ({race})")
+                    seconds[who].append(at[0])
+                    if imported := [line["at"] for line in lines if holds(parsed(line), {"step": "imported"})]:
+                        seconds["theirs without imports"].append(at[0] - imported[0])
+            for who, figures in seconds.items():
+                print(f"{race:12} {who:24} median {statistics.median(figures):6.2f} s   {[round(f, 2) for f in figures]}")
+            print(f"{race:12} ours / theirs: {statistics.median(seconds['ours']) / statistics.median(seconds['theirs']):.2f}")
+    return True
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
@@ -359,7 +438,10 @@ def main():
     run.add_argument("--limit", type=float, default=120, help="seconds")
     run.add_argument("command", nargs="+")
     run.set_defaults(work=run_one)
-    for command in (scenarios, run):
+    race = commands.add_parser("compare")
+    race.add_argument("--rounds", type=int, default=5)
+    race.set_defaults(work=compare)
+    for command in (scenarios, run, race):
         command.add_argument("--binary", help="the linesman to put into the guest, as /lab/bin/linesman")
     options = parser.parse_args()
     # Ended by a signal, the guest must end too.
