@@ -7,6 +7,7 @@ pub mod conclude;
 pub mod discover;
 mod driver;
 mod error;
+mod esp;
 mod improv;
 mod improv_ble;
 pub mod port;
@@ -14,4 +15,5 @@ pub mod report;
 pub mod transcript;
 
 pub use error::SessionError;
+pub use esp::EspError;
 pub use improv_ble::ImprovBleError;
