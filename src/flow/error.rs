@@ -94,9 +94,7 @@ impl SessionError {
     pub(super) const fn is_not_offered(&self) -> bool {
         matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. })
     }
-}
 
-impl SessionError {
     /// Whether only one question went without a usable answer, so that the session can go on without it.
     pub(super) const fn is_about_one_answer(&self) -> bool {
         matches!(

@@ -88,7 +88,7 @@ impl Explain for ImprovBleError {
                 "See that no phone commissions it; if that does not help, restart the gateway and connect again",
             ),
             Self::NotPressed => Problem::new(
-                "improv.not_authorized",
+                "improv.not_pressed",
                 "Nobody pressed the button on the gateway",
                 "The gateway takes credentials only after its button was pressed, and a press counts for a minute",
                 "Go to the gateway, send again and press its button within a minute",
