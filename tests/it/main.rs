@@ -10,9 +10,13 @@
 
 #[cfg(unix)]
 mod backend;
+#[cfg(target_os = "linux")]
+mod ble;
 #[cfg(unix)]
 mod cli;
 mod commission;
+#[cfg(target_os = "linux")]
+mod fake_bluez;
 #[cfg(unix)]
 mod gateway;
 #[cfg(unix)]
