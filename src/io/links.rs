@@ -1,12 +1,15 @@
 //! All links of this computer as one.
 
+use std::sync::Arc;
+
 use super::ble::BleLinks;
+use super::http;
 use super::serial::SerialLinks;
-use crate::flow::port::{Boxed, GattLink, Link, LinkError, Links, Radio};
+use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::{LinkAddress, LinkKind};
 
-/// Serial ports and Bluetooth devices.
+/// Serial ports, Bluetooth devices and gateways in the network.
 #[derive(Default)]
 pub struct SystemLinks {
     serial: SerialLinks,
@@ -33,5 +36,9 @@ impl Links for SystemLinks {
 
     fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
         self.ble.connect(address)
+    }
+
+    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
+        Box::pin(std::future::ready(http::client(address)))
     }
 }

@@ -3,6 +3,7 @@
 pub mod ble;
 pub mod diagnostics;
 pub mod files;
+pub mod http;
 pub mod laptop_wifi;
 pub mod links;
 pub mod logs;

@@ -163,20 +163,6 @@ pub enum BleError {
         /// Address of the device.
         device: String,
     },
-    /// The device answers only after pairing.
-    #[error("{device} wants to be paired")]
-    NotPaired {
-        /// Address of the device.
-        device: String,
-    },
-    /// The device does not take a value of that length in one write.
-    #[error("{device} does not take {octets} octets at once")]
-    TooLong {
-        /// Address of the device.
-        device: String,
-        /// Length of the value.
-        octets: usize,
-    },
     /// The device has no such characteristic.
     #[error("{device} has no characteristic {characteristic}")]
     NoCharacteristic {
@@ -184,6 +170,20 @@ pub enum BleError {
         device: String,
         /// The characteristic.
         characteristic: Uuid,
+    },
+    /// The device does not take a value of that length in one write (ATT errors 06, 07, 09, 0B and 0D).
+    #[error("{device} does not take {octets} octets in one write")]
+    TooLong {
+        /// Address of the device.
+        device: String,
+        /// Octets of the value.
+        octets: usize,
+    },
+    /// The device wants to be paired first (ATT errors 05, 08, 0C and 0F).
+    #[error("{device} wants to be paired first")]
+    NotPaired {
+        /// Address of the device.
+        device: String,
     },
     /// The system or the device failed in another way.
     #[error("Bluetooth failed")]
@@ -208,7 +208,7 @@ impl Explain for BleError {
                 "ble.no_service",
                 "The Bluetooth service does not run",
                 per_system(
-                    "bluetoothd is not installed or not started, or there is no system bus, as in a container",
+                    "The service bluetoothd is not installed or not started, or there is no system bus, as in a container",
                     "The service \"Bluetooth Support Service\" is stopped",
                     "The system's Bluetooth process does not answer",
                 ),
@@ -267,12 +267,6 @@ impl Explain for BleError {
                     "Connect again and accept the pairing that macOS asks for; if it does not ask, remove the gateway under Bluetooth in System Settings first",
                 ),
             ),
-            Self::TooLong { device, octets } => Problem::new(
-                "ble.too_long",
-                format!("The gateway {} does not take {octets} octets at once", visible(device, 60)),
-                "Its firmware has a smaller buffer than the protocol allows",
-                "Send a shorter value, or have its maker update the firmware",
-            ),
             Self::NoCharacteristic { device, characteristic } => Problem::new(
                 "ble.no_characteristic",
                 format!("The gateway {} does not offer what this driver needs", visible(device, 60)),
@@ -280,6 +274,12 @@ impl Explain for BleError {
                 "Choose another driver; if that does not help, remove the gateway from the system's Bluetooth devices and try again",
             )
             .with_detail(format!("characteristic {characteristic}")),
+            Self::TooLong { device, octets } => Problem::new(
+                "ble.too_long",
+                format!("The gateway {} does not take {octets} octets at once", visible(device, 60)),
+                "Its firmware has less room for a value than its protocol asks for",
+                "Shorten the name or the passphrase, or reach the gateway by cable",
+            ),
             Self::Failed { detail } => Problem::new(
                 "ble.failed",
                 "Bluetooth does not work",

@@ -264,6 +264,7 @@ impl Device {
             service_data,
             companies,
             adapter: ready.name.clone(),
+            is_simulated: false,
         };
     }
 }

@@ -25,6 +25,9 @@ mod bus;
 mod service;
 mod world;
 
-pub(crate) use bus::{Bus, on_fake_bus};
+#[allow(unused_imports, reason = "each test takes what it needs")]
+pub(crate) use bus::{Bus, on_fake_bus, on_fake_bus_with};
+#[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use service::Radio;
+#[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use world::{Answer, FakeBluez, FakeCharacteristic, FakeDevice, Peer};
