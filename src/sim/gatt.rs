@@ -217,7 +217,7 @@ impl Wire {
                 sleep(ATT_LIMIT).await;
                 self.end().await;
                 self.changed.notify_one();
-                Err(self.broken())
+                Err(BleError::NoAnswer { device }.into())
             }
         }
     }
