@@ -2,4 +2,5 @@
 
 pub mod improv;
 pub mod laptop_scan;
+pub mod smp;
 pub mod wifi_qr;
