@@ -36,11 +36,21 @@ pub enum Fault {
     Late,
     /// Names with control and direction characters, names of 200 octets and more, addresses that are none.
     HostileTexts,
+    /// SMP: version 1 of the protocol only.
+    OldVersion,
+    /// SMP: a message buffer of 96 octets.
+    SmallBuffer,
+    /// SMP: the device does not tell how long messages may be.
+    NoParameters,
+    /// SMP: whatever would change something is refused.
+    Denied,
+    /// SMP: settings and files are acknowledged and not kept.
+    NotKept,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -56,6 +66,11 @@ impl Fault {
         Self::Duplicates,
         Self::Late,
         Self::HostileTexts,
+        Self::OldVersion,
+        Self::SmallBuffer,
+        Self::NoParameters,
+        Self::Denied,
+        Self::NotKept,
     ];
 
     /// The name on the command line and in scenario files.
@@ -76,6 +91,11 @@ impl Fault {
             Self::Duplicates => "duplicates",
             Self::Late => "late",
             Self::HostileTexts => "hostile-texts",
+            Self::OldVersion => "old-version",
+            Self::SmallBuffer => "small-buffer",
+            Self::NoParameters => "no-parameters",
+            Self::Denied => "denied",
+            Self::NotKept => "not-kept",
         }
     }
 }

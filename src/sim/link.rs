@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
-use super::improv::{Emission, ImprovDevice};
+use super::device::{Emission, SimulatedDevice};
 use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
@@ -16,14 +16,14 @@ const CHANNEL: usize = 64;
 /// A set of simulated gateways, each behind an address of its own.
 #[derive(Default)]
 pub struct SimulatedLinks {
-    gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<ImprovDevice>>)>,
+    gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<Box<dyn SimulatedDevice>>>)>,
 }
 
 impl SimulatedLinks {
     /// Puts a gateway behind an address.
     #[must_use]
-    pub fn with(mut self, address: LinkAddress, facts: PortFacts, device: ImprovDevice) -> Self {
-        self.gateways.push((address, facts, Arc::new(Mutex::new(device))));
+    pub fn with(mut self, address: LinkAddress, facts: PortFacts, device: impl SimulatedDevice + 'static) -> Self {
+        self.gateways.push((address, facts, Arc::new(Mutex::new(Box::new(device)))));
         self
     }
 }
@@ -45,7 +45,7 @@ impl Links for SimulatedLinks {
             let (events, incoming) = mpsc::channel(CHANNEL);
             tokio::spawn(async move {
                 let mut device = device;
-                serve(&mut device, commands, events, &port).await;
+                serve(device.as_mut(), commands, events, &port).await;
             });
             Ok(Link { outgoing, incoming })
         })
@@ -54,7 +54,7 @@ impl Links for SimulatedLinks {
 
 /// Lets a device talk over a pair of channels until the client goes or the device drops the link.
 pub(super) async fn serve(
-    device: &mut ImprovDevice,
+    device: &mut dyn SimulatedDevice,
     mut commands: mpsc::Receiver<LinkCommand>,
     events: mpsc::Sender<LinkEvent>,
     port: &str,

@@ -5,15 +5,19 @@
 
 mod air;
 mod card;
+mod device;
 mod improv;
 mod link;
 #[cfg(unix)]
 mod pty;
 mod site;
+mod smp;
 
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
+pub use device::{Emission, SimulatedDevice};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
+pub use smp::{SmpDevice, SmpFraming, Store};
 pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_gateway};

@@ -91,7 +91,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "sim",
         ours: &["model", "profile", "proto", "flow::port", "io"],
-        foreign: &["rustix", "serde", "serde_json", "thiserror", "tokio", "toml", "tracing"],
+        foreign: &["rustix", "serde", "serde_json", "sha2", "thiserror", "tokio", "toml", "tracing"],
         never: &[],
     },
     Layer {
