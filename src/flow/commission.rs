@@ -17,6 +17,7 @@ use super::error::SessionError;
 use super::improv::{self, Improv};
 use super::port::{LinkError, Links, Records};
 use super::report::Report;
+use super::smp::{self, Smp};
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
@@ -217,6 +218,11 @@ impl Session {
                 })?;
                 Ok(Box::new(Improv::new(opened, report.clone(), transcript.clone())))
             }
+            (DriverId::Smp, LinkKind::Serial | LinkKind::Udp | LinkKind::Ble) => {
+                report.started(Step::Connect, "the gateway to answer", smp::LIMITS.hello).await;
+                let opened = Smp::open(&**links, link, transcript.clone()).await?;
+                Ok(Box::new(opened.reporting_to(report.clone())))
+            }
             _ => Err(missing),
         }
     }
@@ -254,7 +260,10 @@ impl Session {
             }
             // Without a description commissioning still works: say so and go on.
             Err(
-                error @ (SessionError::NoReply { .. } | SessionError::Malformed { .. } | SessionError::Device { .. }),
+                error @ (SessionError::NoReply { .. }
+                | SessionError::Malformed { .. }
+                | SessionError::Device { .. }
+                | SessionError::Smp { .. }),
             ) => {
                 self.fail(Step::Describe, error).await?;
                 None

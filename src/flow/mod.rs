@@ -4,12 +4,17 @@
 
 pub mod commission;
 pub mod conclude;
+pub mod device;
 pub mod discover;
 mod driver;
 mod error;
 mod improv;
 pub mod port;
 pub mod report;
+mod smp;
+mod smp_error;
 pub mod transcript;
 
+pub use device::DeviceError;
 pub use error::SessionError;
+pub use smp_error::SmpError;

@@ -180,6 +180,12 @@ fn frame_length(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= HEADER).then(|| HEADER + usize::from(u16::from_be_bytes([high, low])))
 }
 
+/// The checksum that devices offer for files.
+pub fn sha256(content: &[u8]) -> Vec<u8> {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(content).to_vec()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

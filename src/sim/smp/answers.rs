@@ -92,7 +92,9 @@ impl SmpDevice {
 
     /// What the firmware brings along; these can be read, and written until the next start.
     pub(super) fn set_factory_settings(&mut self) {
-        for (key, value) in [("bridge/broker", b"broker.example:8883".as_slice()), ("bridge/interval", &[0x3c, 0, 0, 0])] {
+        for (key, value) in
+            [("bridge/broker", b"broker.example:8883".as_slice()), ("bridge/interval", &[0x3c, 0, 0, 0])]
+        {
             if self.store.setting(key).is_none() {
                 self.store.set(key, value);
             }
@@ -115,13 +117,18 @@ impl SmpDevice {
 
     fn pools() -> Body {
         let pool = |size, count, free, least| {
-            Body::default().unsigned("blksize", size).unsigned("nblks", count).unsigned("nfree", free).unsigned("min", least)
+            Body::default()
+                .unsigned("blksize", size)
+                .unsigned("nblks", count)
+                .unsigned("nfree", free)
+                .unsigned("min", least)
         };
         Body::default().map("smp", pool(384, 4, 3, 2)).map("uplink", pool(128, 16, 12, 5))
     }
 
     fn set_clock(&mut self, map: &Map) -> Result<Body, Refused> {
-        let text = map.text("datetime").filter(|text| text.len() >= 19 && text.is_ascii()).ok_or(Refused::of(group::OS, 2))?;
+        let text =
+            map.text("datetime").filter(|text| text.len() >= 19 && text.is_ascii()).ok_or(Refused::of(group::OS, 2))?;
         self.clock = Some(text.to_owned());
         Ok(Body::default())
     }
@@ -174,7 +181,9 @@ impl SmpDevice {
     fn statistics(&self, map: &Map) -> Result<Body, Refused> {
         let name = map.text("name").ok_or(Refused::general(3))?;
         let fields = match name {
-            "smp_com" => Body::default().unsigned("frame_cnt", self.answered).unsigned("frame_max", self.buffer() as u64),
+            "smp_com" => {
+                Body::default().unsigned("frame_cnt", self.answered).unsigned("frame_max", self.buffer() as u64)
+            }
             "uplink" => Body::default().unsigned("sent", 1200).unsigned("failed", 3).unsigned("retried", 7),
             _ => return Err(Refused::of(group::STATISTICS, 3)),
         };
@@ -209,7 +218,11 @@ impl SmpDevice {
                 let asked = map.unsigned("max_size").and_then(|size| usize::try_from(size).ok());
                 let limit = self.value_limit();
                 let body = Body::default().octets("val", &value[..value.len().min(limit)]);
-                Ok(if asked.is_some_and(|asked| asked > limit) { body.unsigned("max_size", limit as u64) } else { body })
+                Ok(if asked.is_some_and(|asked| asked > limit) {
+                    body.unsigned("max_size", limit as u64)
+                } else {
+                    body
+                })
             }
             (0, true) => {
                 let value = map.octets("val").ok_or(Refused::general(3))?;
@@ -321,5 +334,13 @@ impl SmpDevice {
 }
 
 /// The groups it has.
-const GROUPS: [u16; 8] =
-    [group::OS, group::IMAGE, group::STATISTICS, group::SETTINGS, group::FILES, group::SHELL, group::ENUMERATION, group::ZEPHYR];
+const GROUPS: [u16; 8] = [
+    group::OS,
+    group::IMAGE,
+    group::STATISTICS,
+    group::SETTINGS,
+    group::FILES,
+    group::SHELL,
+    group::ENUMERATION,
+    group::ZEPHYR,
+];

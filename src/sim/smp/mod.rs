@@ -145,7 +145,13 @@ impl SmpDevice {
 
     fn uptime(&self, now: Instant) -> String {
         let up = self.booted_at.map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
-        format!("{:02}:{:02}:{:02}.{:03}", up.as_secs() / 3600, up.as_secs() / 60 % 60, up.as_secs() % 60, up.subsec_millis())
+        format!(
+            "{:02}:{:02}:{:02}.{:03}",
+            up.as_secs() / 3600,
+            up.as_secs() / 60 % 60,
+            up.as_secs() % 60,
+            up.subsec_millis()
+        )
     }
 
     /// Loses what was not saved and answers nothing for a while.
