@@ -104,7 +104,7 @@ pub struct CommissionArgs {
     /// The vendor profile whose Wi-Fi rules hold.
     #[arg(long, value_name = "ID")]
     pub profile: Option<String>,
-    /// The driver to speak; the default is the profile's for this link, else improv.
+    /// The driver to speak; the default is the profile's for this link, else the first that runs over it.
     #[arg(long, value_name = "NAME", value_parser = driver)]
     pub driver: Option<DriverId>,
     /// File with the proof of possession, the password of Security 2 or that of the login, on its first line; - reads standard input.

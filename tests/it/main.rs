@@ -14,6 +14,7 @@ mod backend;
 mod cli;
 mod commission;
 #[cfg(unix)]
+mod fuzz;
 mod gateway;
 #[cfg(unix)]
 mod improv_sdk;
