@@ -9,7 +9,7 @@ use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile};
-use crate::sim::{Air, Fault, GatewayPlan, Site, start_gateway};
+use crate::sim::{Air, Fault, GatewayPlan, Site, start_datagram_gateway, start_gateway};
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
 const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
@@ -91,6 +91,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
             is_simulated: true,
             ..PortFacts::default()
         },
+        driver: DriverId::Improv,
         air,
         faults,
         card: None,
@@ -101,12 +102,20 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
 pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<(), Problem> {
     let catalog = Catalog::built_in();
     let profile = catalog.find(plan.profile.as_str())?;
-    if plan.driver != DriverId::Improv {
+    if !matches!(plan.driver, DriverId::Improv | DriverId::Smp) {
         return Err(Problem::new(
             "sim.no_driver",
             format!("There is no simulator for the driver {}", plan.driver),
-            "This version simulates the driver improv only",
-            "Use --driver improv",
+            "This version simulates the drivers improv and smp",
+            "Use --driver improv or --driver smp",
+        ));
+    }
+    if plan.is_over_udp && plan.driver != DriverId::Smp {
+        return Err(Problem::new(
+            "sim.no_udp",
+            format!("The driver {} is not simulated over UDP", plan.driver),
+            "Only the driver smp is spoken over UDP",
+            "Leave --udp out, or use --driver smp",
         ));
     }
     let mut air = Air::site(&plan.ssid, &plan.passphrase);
@@ -115,12 +124,14 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
     let mut gateway = self::plan(profile, name, air, plan.faults.clone());
     gateway.facts.serial_number = Some(plan.serial_number.clone());
     gateway.card = Some(plan.state_dir.clone());
+    gateway.driver = plan.driver;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Problem::new("sim.no_runtime", "The simulator could not start", "The system is out of resources", "Try again")
             .with_detail(error.to_string())
     })?;
     runtime.block_on(async {
-        let started = start_gateway(&gateway).map_err(|error| error.explain())?;
+        let started = if plan.is_over_udp { start_datagram_gateway(&gateway).await } else { start_gateway(&gateway) };
+        let started = started.map_err(|error| error.explain())?;
         ready(&SimReady {
             port: started.address.place().to_owned(),
             pid: std::process::id(),

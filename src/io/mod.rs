@@ -7,3 +7,4 @@ pub mod logs;
 pub mod qr_image;
 pub mod records;
 pub mod serial;
+mod udp;

@@ -328,6 +328,8 @@ pub struct SimPlan {
     pub ssid: String,
     /// The access point's passphrase.
     pub passphrase: String,
+    /// Whether it is reached over UDP instead of a pseudo-terminal.
+    pub is_over_udp: bool,
 }
 
 impl SimPlan {
@@ -342,6 +344,7 @@ impl SimPlan {
             join_after: Duration::from_millis(1200),
             ssid: SIMULATED_SSID.into(),
             passphrase: SIMULATED_PASSPHRASE.into(),
+            is_over_udp: false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
@@ -22,8 +23,19 @@ pub struct SimulatedLinks {
 impl SimulatedLinks {
     /// Puts a gateway behind an address.
     #[must_use]
-    pub fn with(mut self, address: LinkAddress, facts: PortFacts, device: impl SimulatedDevice + 'static) -> Self {
-        self.gateways.push((address, facts, Arc::new(Mutex::new(Box::new(device)))));
+    pub fn with(self, address: LinkAddress, facts: PortFacts, device: impl SimulatedDevice + 'static) -> Self {
+        self.with_boxed(address, facts, Box::new(device))
+    }
+
+    /// The same for a gateway whose kind is not known here.
+    #[must_use]
+    pub(super) fn with_boxed(
+        mut self,
+        address: LinkAddress,
+        facts: PortFacts,
+        device: Box<dyn SimulatedDevice>,
+    ) -> Self {
+        self.gateways.push((address, facts, Arc::new(Mutex::new(device))));
         self
     }
 }
@@ -82,6 +94,41 @@ pub(super) async fn serve(
                 Some(LinkCommand::PulseReset) => device.handle_reset(Instant::now().into_std()),
                 None => return,
             },
+            () = timer => {}
+        }
+    }
+}
+
+/// Lets a device talk to whoever sent the last datagram, until it drops the link.
+pub(super) async fn serve_datagrams(device: &mut dyn SimulatedDevice, socket: &UdpSocket) {
+    let mut buffer = vec![0; 65_535];
+    let mut client = None;
+    loop {
+        while let Some(emission) = device.poll_emission(Instant::now().into_std()) {
+            match (emission, client) {
+                (Emission::Bytes(datagram), Some(client)) => {
+                    // A client that has gone does not hear it.
+                    let _ = socket.send_to(&datagram, client).await;
+                }
+                (Emission::Bytes(_), None) => {}
+                (Emission::DropLink, _) => return,
+            }
+        }
+        let due = device.poll_timeout();
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            received = socket.recv_from(&mut buffer) => {
+                // Where a client went away the system reports it here, once: that ends nothing.
+                if let Ok((count, from)) = received {
+                    client = Some(from);
+                    device.handle_bytes(&buffer[..count], Instant::now().into_std());
+                }
+            }
             () = timer => {}
         }
     }

@@ -19,5 +19,5 @@ pub use card::Card;
 pub use device::{Emission, SimulatedDevice};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
-pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_gateway};
+pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_gateway};
 pub use smp::{SmpDevice, SmpFraming, Store};

@@ -5,22 +5,25 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::net::UdpSocket;
 #[cfg(unix)]
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::air::Air;
 use super::card::Card;
+use super::device::SimulatedDevice;
 use super::improv::ImprovDevice;
-use super::link::SimulatedLinks;
 #[cfg(unix)]
 use super::link::serve;
+use super::link::{SimulatedLinks, serve_datagrams};
 #[cfg(unix)]
 use super::pty::PseudoTerminal;
+use super::smp::{SmpDevice, SmpFraming, Store};
 use crate::flow::port::{Boxed, Link, LinkError, Links};
 use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::LinkAddress;
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::problem::{Explain, Problem};
 
 /// A gateway to simulate.
@@ -30,6 +33,8 @@ pub struct GatewayPlan {
     pub info: DeviceInfo,
     /// What its port looks like to the system.
     pub facts: PortFacts,
+    /// The driver it speaks.
+    pub driver: DriverId,
     /// What is on the air around it.
     pub air: Air,
     /// What goes wrong.
@@ -86,18 +91,20 @@ pub struct SimulatedGateway {
     pub running: JoinHandle<()>,
 }
 
-fn device(plan: &GatewayPlan) -> Result<ImprovDevice, SimError> {
-    let card = match &plan.card {
-        Some(folder) => Card::at(folder).map_err(|source| SimError::Card { folder: folder.clone(), source })?,
-        None => Card::in_memory(),
-    };
-    Ok(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults))
+fn device(plan: &GatewayPlan, framing: SmpFraming) -> Result<Box<dyn SimulatedDevice>, SimError> {
+    let no_card = |source| SimError::Card { folder: plan.card.clone().unwrap_or_default(), source };
+    if plan.driver == DriverId::Smp {
+        let store = plan.card.as_deref().map_or_else(|| Ok(Store::in_memory()), Store::at).map_err(no_card)?;
+        return Ok(Box::new(SmpDevice::new(plan.info.clone(), framing, store, &plan.faults)));
+    }
+    let card = plan.card.as_deref().map_or_else(|| Ok(Card::in_memory()), Card::at).map_err(no_card)?;
+    Ok(Box::new(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults)))
 }
 
 /// Starts one gateway behind a pseudo-terminal. Call it inside a tokio runtime.
 #[cfg(unix)]
 pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let mut device = device(plan)?;
+    let mut device = device(plan, SmpFraming::Console)?;
     let no_terminal = |source| SimError::NoTerminal { source };
     let terminal = PseudoTerminal::open().map_err(no_terminal)?;
     let path = terminal.path.clone();
@@ -105,15 +112,25 @@ pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
     let (events, events_rx) = mpsc::channel(64);
     terminal.bridge(commands_tx, events_rx).map_err(no_terminal)?;
     let port = path.clone();
-    let running = tokio::spawn(async move { serve(&mut device, commands, events, &port).await });
+    let running = tokio::spawn(async move { serve(device.as_mut(), commands, events, &port).await });
     Ok(SimulatedGateway { address: LinkAddress::Serial(path), running })
 }
 
 /// Starts one gateway behind a pseudo-terminal: there are none on this system.
 #[cfg(not(unix))]
 pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let _ = device(plan)?;
+    let _ = device(plan, SmpFraming::Console)?;
     Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
+}
+
+/// Starts one gateway on a UDP port of this computer's own. Call it inside a tokio runtime.
+pub async fn start_datagram_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let mut device = device(plan, SmpFraming::Datagram)?;
+    let no_port = |source| SimError::NoTerminal { source };
+    let socket = UdpSocket::bind("127.0.0.1:0").await.map_err(no_port)?;
+    let address = LinkAddress::Udp(socket.local_addr().map_err(no_port)?.to_string());
+    let running = tokio::spawn(async move { serve_datagrams(device.as_mut(), &socket).await });
+    Ok(SimulatedGateway { address, running })
 }
 
 /// Simulated gateways as a set of links.
@@ -133,7 +150,7 @@ impl Site {
                 site.terminals.push((start_gateway(&plan)?, facts));
             } else {
                 let address = LinkAddress::Serial(format!("SIM{}", number + 1));
-                site.in_process = site.in_process.with(address, facts, device(&plan)?);
+                site.in_process = site.in_process.with_boxed(address, facts, device(&plan, SmpFraming::Console)?);
             }
         }
         Ok(site)

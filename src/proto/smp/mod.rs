@@ -243,51 +243,6 @@ mod tests {
         assert!(shown.contains("body_octets: 9") && !shown.contains("104"), "{shown}");
     }
 
-    /// What `fuzz/fuzz_targets/smp.rs` does, for a bounded time in every run of the tests: good traffic, bent a little.
-    #[test]
-    fn bent_traffic_never_panics() {
-        let good = [
-            "06094142514c4141414b414141424141414c3968636d566f5a57787362772f2f304a413d3d0a",
-            "0609414162414141414241414143427141644377413d3d0a0414414141410a",
-            "0900001900000206bf686275665f73697a65190180696275665f636f756e7404ff",
-            "bf63657272bf6567726f75700362726305ffff",
-            "a1657461736b73a1646d61696ea3647072696f0363746964016573746174650c",
-        ]
-        .map(|text| from_hex(text).expect("hexadecimal"));
-        let mut random: u64 = 0x9e37_79b9_7f4a_7c15;
-        let mut next = |below: usize| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            usize::try_from(random % below as u64).expect("below a usize")
-        };
-        let now = std::time::Instant::now();
-        for _ in 0..20_000 {
-            let mut bytes = good[next(good.len())].clone();
-            for _ in 0..=next(4) {
-                let at = next(bytes.len());
-                match next(4) {
-                    0 => bytes[at] = u8::try_from(next(256)).expect("an octet"),
-                    1 => bytes.truncate(at.max(1)),
-                    2 => bytes.insert(at, [0x06, 0x09, 0x0a, 0x9f, 0xbf, 0xff, 0x5b, 0xc1][next(8)]),
-                    _ => bytes.extend_from_within(at..),
-                }
-            }
-            let mut decoder = console::Decoder::default();
-            for frame in decoder.push(&bytes) {
-                let _ = Frame::parse(&frame);
-            }
-            stream::Joiner::default().push(&bytes);
-            let _ = cbor::Map::parse(&bytes).map(|map| refusal::Refusal::of(&map));
-            let mut session = session::Session::default();
-            session.start(request::Request::Tasks, now).expect("short");
-            session.handle_frame(&bytes, now);
-            let sent = session.poll_transmit().and_then(|sent| Frame::parse(&sent)).expect("our own frame");
-            let answer = Frame { operation: sent.operation.answered(), body: bytes, ..sent };
-            session.handle_frame(&answer.to_bytes().expect("short"), now);
-        }
-    }
-
     proptest! {
         #[test]
         fn every_truncation_is_no_frame(body in prop::collection::vec(any::<u8>(), 0..40), sequence: u8) {
