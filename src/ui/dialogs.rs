@@ -66,10 +66,10 @@ fn change(ui: &Ui, device: &mut Device, pass: &mut Pass<'_>) {
         let label = ui.label(format!("Type the gateway's name, {name}, to confirm")).id;
         let edit = TextEdit::singleline(&mut device.typed_name).desired_width(f32::INFINITY);
         let response = ui.add(edit.margin(egui::Margin::symmetric(10, 7))).labelled_by(label);
+        let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if ui.memory(|memory| memory.focused().is_none()) {
             response.request_focus();
         }
-        let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         ui.add_space(GRID);
         ui.horizontal_wrapped(|ui| {
             let is_right = device.is_name_right();
