@@ -48,7 +48,7 @@ pub(super) struct Improv {
 impl Improv {
     /// Takes an open link over.
     pub(super) fn new(link: Link, report: Report, transcript: SharedTranscript) -> Self {
-        let log = LogLines::new(transcript.redactor());
+        let log = LogLines::new(&transcript);
         Self {
             link,
             decoder: Decoder::default(),
@@ -361,12 +361,12 @@ pub(super) struct LogLines {
 }
 
 impl LogLines {
-    /// Lines out of which these secrets are cut.
-    pub(super) const fn new(redactor: Redactor) -> Self {
-        Self { redactor, line: Vec::new() }
+    /// Cuts out what the transcript knows of secrets now.
+    pub(super) fn new(transcript: &SharedTranscript) -> Self {
+        Self { redactor: transcript.redactor(), line: Vec::new() }
     }
 
-    /// Takes octets in and returns the lines they complete.
+    /// Takes in octets and returns the lines that are whole.
     pub(super) fn push(&mut self, octets: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         for octet in self.redactor.push(octets) {

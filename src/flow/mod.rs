@@ -8,6 +8,7 @@ pub mod device;
 pub mod discover;
 mod driver;
 mod error;
+mod esp;
 mod improv;
 pub mod port;
 pub mod report;
@@ -17,4 +18,5 @@ pub mod transcript;
 
 pub use device::DeviceError;
 pub use error::SessionError;
+pub use esp::EspError;
 pub use smp_error::SmpError;

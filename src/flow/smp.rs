@@ -125,7 +125,7 @@ impl Smp {
         Self {
             wire,
             session: Session::default(),
-            lines: LogLines::new(transcript.redactor()),
+            lines: LogLines::new(&transcript),
             transcript,
             started: Instant::now(),
             log: Vec::new(),
@@ -217,7 +217,7 @@ impl Smp {
     /// From here on this secret is cut out of the log.
     pub(super) fn learn(&mut self, secret: &[u8]) {
         self.transcript.learn_secret(secret);
-        self.lines = LogLines::new(self.transcript.redactor());
+        self.lines = LogLines::new(&self.transcript);
     }
 
     /// Cuts the session's secrets out of a text of the device.

@@ -6,6 +6,8 @@
 mod air;
 mod card;
 mod device;
+mod esp;
+mod gatt;
 mod improv;
 mod link;
 #[cfg(unix)]
@@ -17,7 +19,12 @@ pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
 pub use device::{Emission, SimulatedDevice};
+pub use esp::{EspDevice, EspPlan};
+pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
-pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_gateway};
+pub use site::{
+    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_esp_console,
+    start_esp_http, start_gateway,
+};
 pub use smp::{SmpDevice, SmpFraming, Store};
