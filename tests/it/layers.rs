@@ -130,6 +130,7 @@ const LAYERS: &[Layer] = &[
             "rustix",
             "serde",
             "serde_json",
+            "sha2",
             "thiserror",
             "tokio",
             "toml",
