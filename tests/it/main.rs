@@ -15,6 +15,7 @@ mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
+mod device;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
@@ -33,6 +34,10 @@ mod screens;
 mod secrets;
 #[cfg(unix)]
 mod serial;
+#[cfg(unix)]
+mod smp_client;
 mod support;
 #[cfg(unix)]
 mod window;
+#[cfg(target_os = "linux")]
+mod zephyr;
