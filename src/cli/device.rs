@@ -17,7 +17,7 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::{hex, visible};
 use crate::msg::device::{
-    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, Offers, SettingValue, Table,
+    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, SettingValue, Table,
 };
 use crate::msg::{Command, Event, JobEnd};
 use crate::profile::DriverBinding;
@@ -223,7 +223,7 @@ impl Run {
         match progress {
             DeviceProgress::Opened { name, driver, protection, offers } => {
                 out.json(&json!({
-                    "kind": "device", "name": name, "driver": driver, "protection": protection, "offers": offers,
+                    "kind": "device", "name": name, "driver": driver, "protection": protection, "offers": offers.words(),
                 }));
                 out.text(format!("{name}: {}; {}\n", offers_line(offers), protection.label()));
             }
@@ -252,6 +252,7 @@ impl Run {
                         &image.hash[..image.hash.len().min(16)]
                     ));
                 }
+                let images: Vec<Value> = images.iter().map(image_json).collect();
                 self.done(Exit::Good, json!({ "kind": "images", "images": images }));
             }
             DeviceProgress::Time(time) => {
@@ -356,19 +357,8 @@ fn write_private(path: &Path, octets: &[u8]) -> std::io::Result<()> {
 }
 
 fn offers_line(offers: Offers) -> String {
-    let known = [
-        (offers.info, "information"),
-        (offers.statistics, "statistics"),
-        (offers.images, "images"),
-        (offers.settings, "settings"),
-        (offers.files, "files"),
-        (offers.shell, "shell"),
-        (offers.time, "clock"),
-        (offers.reset, "restart"),
-        (offers.erase, "erase"),
-    ];
-    let offered: Vec<&str> = known.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, word)| word).collect();
-    if offered.is_empty() { "offers nothing".into() } else { format!("offers {}", offered.join(", ")) }
+    let words = offers.words();
+    if words.is_empty() { "offers nothing".into() } else { format!("offers {}", words.join(", ")) }
 }
 
 fn print_table(table: &Table, out: &mut Output) {
@@ -381,4 +371,9 @@ fn print_table(table: &Table, out: &mut Output) {
 fn table_json(table: &Table) -> Value {
     let values: Map<String, Value> = table.rows.iter().map(|(name, number)| (name.clone(), json!(number))).collect();
     json!({ "name": table.name, "values": values })
+}
+
+fn image_json(image: &ImageRow) -> Value {
+    let ImageRow { image, slot, version, hash, flags } = image;
+    json!({ "image": image, "slot": slot, "version": version, "hash": hash, "flags": flags })
 }

@@ -268,7 +268,7 @@ impl Job {
         };
         let name = management.name().unwrap_or_else(|| visible(link.place(), 80));
         let (offers, protection) = (management.offers(), management.protection());
-        let detail = json!({ "name": name, "offers": offers, "protection": protection });
+        let detail = json!({ "name": name, "offers": offers.words(), "protection": protection });
         self.write("connect", Phase::Outcome, "done", detail).await?;
         self.tell_log(management).await;
         self.tell(DeviceProgress::Opened { name: name.clone(), driver, protection, offers }).await;

@@ -17,6 +17,8 @@ mod cli;
 mod commission;
 mod device;
 #[cfg(unix)]
+mod device_cli;
+#[cfg(unix)]
 mod fuzz;
 mod gateway;
 #[cfg(unix)]
