@@ -9,6 +9,7 @@ mod device;
 mod esp;
 mod gatt;
 mod improv;
+mod improv_ble;
 mod link;
 #[cfg(unix)]
 mod pty;
@@ -22,6 +23,7 @@ pub use device::{Emission, SimulatedDevice};
 pub use esp::{EspDevice, EspPlan};
 pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
+pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
 pub use site::{
     EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_esp_console,

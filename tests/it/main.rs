@@ -11,6 +11,8 @@
 #[cfg(unix)]
 mod backend;
 #[cfg(target_os = "linux")]
+mod ble;
+#[cfg(target_os = "linux")]
 mod ble_lab;
 #[cfg(unix)]
 mod cli;
@@ -18,6 +20,8 @@ mod commission;
 mod device;
 #[cfg(unix)]
 mod device_cli;
+#[cfg(target_os = "linux")]
+mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
