@@ -227,7 +227,6 @@ impl Run {
                 }));
                 out.text(format!("{name}: {}; {}\n", offers_line(offers), protection.label()));
             }
-            DeviceProgress::Busy { .. } | DeviceProgress::Ready => {}
             DeviceProgress::Info(rows) => {
                 let facts: Vec<Value> =
                     rows.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
@@ -237,7 +236,9 @@ impl Run {
                 self.done(Exit::Good, json!({ "kind": "info", "facts": facts }));
             }
             DeviceProgress::Statistics(tables) => {
-                tables.iter().for_each(|table| print_table(table, out));
+                for table in &tables {
+                    print_table(table, out);
+                }
                 let tables: Vec<Value> = tables.iter().map(table_json).collect();
                 self.done(Exit::Good, json!({ "kind": "statistics", "tables": tables }));
             }
@@ -262,15 +263,17 @@ impl Run {
             DeviceProgress::Setting { key, value } => self.setting(&key, value, out),
             DeviceProgress::File { path, facts } => self.file(&path, &facts, out),
             DeviceProgress::Output { line, lines, status } => {
-                lines.iter().for_each(|line| out.text(line));
+                for line in &lines {
+                    out.text(line);
+                }
                 if status != 0 {
                     out.text(format!("The command ended with {status}"));
                 }
                 let exit = if status == 0 { Exit::Good } else { Exit::Findings };
                 self.done(exit, json!({ "kind": "output", "command": line, "lines": lines, "status": status }));
             }
-            // What a command wrote says more.
-            DeviceProgress::Changed { change: "shell", .. } => {}
+            // What a command wrote says more than that it was run.
+            DeviceProgress::Changed { change: "shell", .. } | DeviceProgress::Busy { .. } | DeviceProgress::Ready => {}
             DeviceProgress::Changed { change, evidence } => {
                 out.text(format!("{}: {}", evidence.kind.label(), evidence.text));
                 self.done(Exit::Good, json!({ "kind": "changed", "change": change, "evidence": evidence }));

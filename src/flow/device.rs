@@ -29,7 +29,7 @@ use crate::msg::device::{
     DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, Row, SettingValue, Table,
 };
 use crate::profile::DriverSettings;
-use crate::proto::smp::answer::Answer;
+use crate::proto::smp::answer::{Answer, Image};
 use crate::proto::smp::refusal::RefusalKind;
 use crate::proto::smp::request::Request;
 use crate::proto::smp::{group, sha256};
@@ -554,7 +554,7 @@ impl SmpManagement {
             DeviceRead::Info => DeviceProgress::Info(self.info().await?),
             DeviceRead::Statistics => DeviceProgress::Statistics(self.statistics().await?),
             DeviceRead::Images => match self.smp.ask(Request::Images).await? {
-                Answer::Images(images) => DeviceProgress::Images(images.into_iter().map(image_row).collect()),
+                Answer::Images(images) => DeviceProgress::Images(images.iter().map(image_row).collect()),
                 _ => return Err(SmpError::Malformed { label: "images" }.into()),
             },
             DeviceRead::Time => match self.smp.ask(Request::DateTime).await? {
@@ -827,7 +827,7 @@ fn boot_mode(number: &str) -> String {
     .to_owned()
 }
 
-fn image_row(image: crate::proto::smp::answer::Image) -> ImageRow {
+fn image_row(image: &Image) -> ImageRow {
     let flags = [
         (image.is_active, "active"),
         (image.is_confirmed, "confirmed"),
