@@ -149,7 +149,7 @@ impl Workers {
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
             Command::OpenTerminal { job, .. } | Command::Terminal { job, .. } | Command::Batch { job, .. } => {
-                self.end(job, JobEnd::Cancelled)
+                self.end(job, JobEnd::Cancelled);
             }
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::Cancel { job } => self.cancel(job).await,

@@ -201,8 +201,8 @@ pub enum DeviceCommand {
         /// Confirmation.
         #[command(flatten)]
         confirm: Confirmation,
-        /// The command and its words, after `--`.
-        #[arg(required = true, trailing_var_arg = true, value_name = "WORDS")]
+        /// The command and its words; after `--` where one begins with a hyphen.
+        #[arg(required = true, value_name = "WORDS")]
         words: Vec<String>,
     },
     /// Read its clock, or set it.

@@ -17,6 +17,9 @@ mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
+mod device;
+#[cfg(unix)]
+mod device_cli;
 #[cfg(target_os = "linux")]
 mod fake_bluez;
 #[cfg(unix)]
@@ -37,6 +40,10 @@ mod screens;
 mod secrets;
 #[cfg(unix)]
 mod serial;
+#[cfg(unix)]
+mod smp_client;
 mod support;
 #[cfg(unix)]
 mod window;
+#[cfg(target_os = "linux")]
+mod zephyr;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use linesman::flow::port::{AdapterOff, BleError, LinkError, RecordsError};
-use linesman::flow::{ImprovBleError, SessionError};
+use linesman::flow::{DeviceError as ManagementError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::ids::{DriverId, LinkKind};
@@ -14,6 +14,8 @@ use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
+use linesman::proto::smp::refusal::Refusal;
+use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
 use linesman::sim::SimError;
 use uuid::Uuid;
@@ -33,6 +35,7 @@ fn links() -> Vec<LinkError> {
         LinkError::NotASerialPort { port: port() },
         LinkError::Vanished { port: port() },
         LinkError::NotListed { detail: detail() },
+        LinkError::Unreachable { host: text("gw.example:1337"), detail: detail() },
         LinkError::Io { port: port(), detail: detail() },
     ]
 }
@@ -101,6 +104,43 @@ fn sessions() -> Vec<SessionError> {
         ImprovBleError::NoReply { step },
     ];
     errors.extend(over_ble.map(SessionError::ImprovBle));
+    errors
+}
+
+fn management() -> Vec<ManagementError> {
+    let silent =
+        |is_repeatable, heard_octets| SmpError::NoReply { label: "echo", tries: 3, is_repeatable, heard_octets };
+    let refused = |group, code| {
+        let refusal = Refusal { group, code, reason: None };
+        SmpError::Refused { label: "write a setting", refusal }
+    };
+    let smp = [
+        silent(true, 0),
+        silent(true, 4711),
+        silent(false, 0),
+        // One of each kind: no such key, no such command, protected, busy, too large, invalid, version, fault.
+        refused(Some(3), 3),
+        refused(None, 8),
+        refused(Some(3), 6),
+        refused(None, 10),
+        refused(None, 7),
+        refused(None, 3),
+        refused(None, 12),
+        SmpError::Refused {
+            label: "shell",
+            refusal: Refusal { group: Some(64), code: 7, reason: Some(text("its own \u{202E}words")) },
+        },
+        SmpError::Malformed { label: "images" },
+        SmpError::TooLong { label: "write a setting", reason: TooLong { octets: 400, room: 92 } },
+        SmpError::NotKept { place: text("the setting bridge/token") },
+    ];
+    let mut errors: Vec<ManagementError> = smp.into_iter().map(ManagementError::from).collect();
+    errors.extend([
+        ManagementError::NotConfirmed { name: text("gw-7") },
+        ManagementError::NotOffered { what: "shell" },
+        ManagementError::TooSlow { what: text("Write the file /lfs/key.pem") },
+        ManagementError::NotErased { key: text("bridge/token") },
+    ]);
     errors
 }
 
@@ -192,6 +232,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Bluetooth", explain(&radio())),
         ("Records", explain(&records())),
         ("Sessions", explain(&sessions())),
+        ("Management", explain(&management())),
         ("Files", explain(&files())),
         ("Pictures", explain(&pictures())),
         ("Codes", explain(&codes())),
