@@ -12,8 +12,8 @@ use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
 use crate::sim::{
-    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console, start_esp_http,
-    start_gateway,
+    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console,
+    start_esp_http, start_gateway,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.

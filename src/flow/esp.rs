@@ -19,7 +19,7 @@ use super::conclude::{PushEnd, Refusal, RefusalKind};
 use super::driver::{Driver, Limits, ReadBack, Scan, Taken};
 use super::error::SessionError;
 use super::improv::LogLines;
-use super::port::{Boxed, GattLink, Http, Link, LinkError};
+use super::port::{Boxed, GattLink, Http, HttpError, Link, LinkError};
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
@@ -250,10 +250,11 @@ impl Esp {
     fn explain(&self, error: CarryError, endpoint: &Endpoint, label: &'static str, is_proving: bool) -> SessionError {
         let heard_octets = if let Carrier::Console(console) = &self.carrier { console.heard_octets() } else { 0 };
         let level = self.version.as_ref().and_then(|version| version.scheme().ok()).map_or(1, level);
-        let is_ble = matches!(self.carrier, Carrier::Ble(_));
         match error {
             CarryError::Failed if is_proving => EspError::ProofRefused { level }.into(),
-            CarryError::Link(LinkError::Ble(_)) if is_proving && is_ble => EspError::ProofRefused { level }.into(),
+            CarryError::Link(LinkError::Ble(_) | LinkError::Http(HttpError::Broken { .. })) if is_proving => {
+                EspError::ProofRefused { level }.into()
+            }
             CarryError::Link(error) => error.into(),
             CarryError::Missing => EspError::NoEndpoint { name: endpoint.name().to_owned() }.into(),
             CarryError::Failed if *endpoint == Endpoint::Version => EspError::NoVersion.into(),

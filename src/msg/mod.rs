@@ -362,13 +362,7 @@ pub struct SimEsp {
 
 impl Default for SimEsp {
     fn default() -> Self {
-        Self {
-            security: 2,
-            has_legacy_nonce: false,
-            is_without_proof: false,
-            is_without_control: false,
-            attempts: 1,
-        }
+        Self { security: 2, has_legacy_nonce: false, is_without_proof: false, is_without_control: false, attempts: 1 }
     }
 }
 

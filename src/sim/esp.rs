@@ -52,6 +52,8 @@ pub struct EspPlan {
     pub custom: Vec<String>,
     /// Whether its service ends once it told that it joined.
     pub stops_after_success: bool,
+    /// Whether over HTTP it hangs up where its handler fails, as much firmware does; else it answers with status 500.
+    pub hangs_up: bool,
     /// Its own name, in its application's object.
     pub name: String,
 }
@@ -67,6 +69,7 @@ impl EspPlan {
             attempts: 1,
             custom: vec!["custom-data".into(), "cloud_user_assoc".into()],
             stops_after_success: true,
+            hangs_up: false,
             name: "Simulated gateway".into(),
         }
     }

@@ -14,6 +14,8 @@ mod backend;
 mod cli;
 mod commission;
 #[cfg(unix)]
+mod esp_rainmaker;
+#[cfg(unix)]
 mod fuzz;
 mod gateway;
 #[cfg(unix)]
