@@ -13,6 +13,7 @@ mod backend;
 #[cfg(unix)]
 mod cli;
 mod commission;
+mod esp;
 #[cfg(unix)]
 mod esp_rainmaker;
 #[cfg(unix)]
