@@ -15,6 +15,8 @@ readonly WINDOW_PACKAGES=(
   xvfb openbox xdotool dbus at-spi2-core python3 python3-gi gir1.2-atspi-2.0
   libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri
 )
+# What prepares the Bluetooth lab; all else of it is unpacked below target/.
+readonly LAB_PACKAGES=(python3 python3-venv xz-utils)
 
 # What foreign programs from package registries are installed with.
 readonly PEER_PACKAGES=(python3-venv)
@@ -61,7 +63,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=("${WINDOW_PACKAGES[@]}" "${PEER_PACKAGES[@]}") missing=() package as_root=()
+  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}") missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)
   has_node || wanted+=(nodejs npm)
@@ -104,12 +106,12 @@ install_deny() {
 
 # Tests that start peers or a window have a stage of their own, where what they print can be read.
 run_tests() {
-  local apart='binary(it) and test(/^(improv_sdk|esp_rainmaker|window)::/)'
+  local apart='binary(it) and test(/^(ble_lab|improv_sdk|esp_rainmaker|window)::/)'
   if has cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
     cargo test --locked --lib --bins &&
-      cargo test --locked --test it -- --skip improv_sdk:: --skip esp_rainmaker:: --skip window::
+      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip esp_rainmaker:: --skip window::
   fi
 }
 
@@ -155,6 +157,7 @@ stage "documentation tests" cargo test --locked --doc --quiet
 stage "improv sdk" run_apart improv_sdk
 stage "esp rainmaker" run_apart esp_rainmaker
 stage "window" run_apart window
+stage "bluetooth lab" run_apart ble_lab
 
 printf '\n=== result after %d min %02d s\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
 printf '%s\n' "${results[@]}"
@@ -162,7 +165,7 @@ skipped=$(cat "$logs"/*.log | grep '^skipped: ' | sort -u || true)
 [ -z "$skipped" ] || printf '\n%s\n' "$skipped"
 echo
 # The closing lines of the test runners, the largest run last.
-for name in documentation-tests improv-sdk esp-rainmaker window tests; do
+for name in documentation-tests improv-sdk esp-rainmaker window bluetooth-lab tests; do
   grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
 done
 exit "$failed"

@@ -1,4 +1,5 @@
-//! Simulated gateways behind in-process links: for tests on a paused clock, and for systems without pseudo-terminals.
+//! Simulated gateways behind in-process links: for tests on a paused clock, for systems without pseudo-terminals, and for
+//! a radio without an adapter.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex};
@@ -7,10 +8,11 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::esp::{self, EspDevice};
+use super::gatt::{GattDevice, GattPeer, listen, not_heard};
 use super::improv::{Emission, ImprovDevice};
-use crate::flow::port::{BleError, Boxed, GattLink, Http, HttpError, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::flow::port::{Boxed, GattLink, Http, HttpError, Link, LinkCommand, LinkError, LinkEvent, Links, Radio};
 use crate::model::gateway::PortFacts;
-use crate::model::ids::LinkAddress;
+use crate::model::ids::{LinkAddress, LinkKind};
 
 /// Room in the channels of one link.
 const CHANNEL: usize = 64;
@@ -19,6 +21,7 @@ const CHANNEL: usize = 64;
 #[derive(Default)]
 pub struct SimulatedLinks {
     gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<ImprovDevice>>)>,
+    peers: Vec<GattPeer>,
     esp: Vec<EspGateway>,
     sessions: AtomicU32,
 }
@@ -36,6 +39,13 @@ impl SimulatedLinks {
     #[must_use]
     pub fn with(mut self, address: LinkAddress, facts: PortFacts, device: ImprovDevice) -> Self {
         self.gateways.push((address, facts, Arc::new(Mutex::new(device))));
+        self
+    }
+
+    /// Puts a device with characteristics on the air.
+    #[must_use]
+    pub fn with_gatt(mut self, address: LinkAddress, device: impl GattDevice + 'static) -> Self {
+        self.peers.push(GattPeer::new(address, Box::new(device)));
         self
     }
 
@@ -94,11 +104,28 @@ impl Links for SimulatedLinks {
         })
     }
 
+    fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
+        Box::pin(async {
+            if self.peers.is_empty() {
+                return Err(LinkError::NotOffered { link: LinkKind::Ble });
+            }
+            Ok(listen(&self.peers))
+        })
+    }
+
     fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
         Box::pin(async move {
             let LinkAddress::Ble(id) = address else { return Err(LinkError::NotOffered { link: address.kind() }) };
-            let gateway = self.esp(address).ok_or_else(|| BleError::NotHeard { device: id.clone() })?;
-            Ok(esp::gatt::connect(Arc::clone(&gateway.device), id, self.next_session(), gateway.has_labels))
+            if let Some(peer) = self.peers.iter().find(|peer| peer.address == *address) {
+                return peer.connect().await;
+            }
+            match self.esp(address) {
+                Some(gateway) => {
+                    let device = Arc::clone(&gateway.device);
+                    Ok(esp::gatt::connect(device, id, self.next_session(), gateway.has_labels))
+                }
+                None => Err(not_heard(id.clone()).await),
+            }
         })
     }
 

@@ -6,6 +6,7 @@
 mod air;
 mod card;
 mod esp;
+mod gatt;
 mod improv;
 mod link;
 #[cfg(unix)]
@@ -16,6 +17,7 @@ pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
 pub use esp::{EspDevice, EspPlan};
+pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
 pub use site::{

@@ -10,6 +10,8 @@
 
 #[cfg(unix)]
 mod backend;
+#[cfg(target_os = "linux")]
+mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
