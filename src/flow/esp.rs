@@ -139,9 +139,8 @@ impl Esp {
         self.report.started(Step::Connect, "the gateway to say how it wants to be provisioned", LIMITS.hello).await;
         let prepared = self.carrier.prepare().await;
         prepared.map_err(|error| self.explain(error, &Endpoint::Version, "prompt", false))?;
-        let version = match self.run(Operation::Version).await? {
-            Answer::Version(version) => version,
-            _ => return Err(EspError::NoVersion.into()),
+        let Answer::Version(version) = self.run(Operation::Version).await? else {
+            return Err(EspError::NoVersion.into());
         };
         let scheme = self.choose(&version)?;
         self.version = Some(version);
@@ -189,12 +188,9 @@ impl Esp {
                 username: self.access.username.clone().unwrap_or_default().into_bytes(),
                 secret: Secret::new(secret.unwrap_or_default()),
             };
-            match self.session.start(Operation::Open { scheme, private, proof }, now()) {
-                Ok(()) => {
-                    self.finish().await?;
-                    return Ok(());
-                }
-                Err(DrawAgain) => {}
+            if self.session.start(Operation::Open { scheme, private, proof }, now()).is_ok() {
+                self.finish().await?;
+                return Ok(());
             }
         }
         Err(EspError::NoRandom.into())
@@ -347,9 +343,10 @@ impl Esp {
     async fn verdict(&mut self) -> PushEnd {
         match self.run(Operation::Follow).await {
             Ok(Answer::Station(station)) => self.conclude(station),
-            Ok(_) => PushEnd::NoVerdict { last_word: self.last_word() },
             Err(SessionError::Link(error)) => PushEnd::LinkLost { error, last_word: self.last_word() },
-            Err(SessionError::Esp(EspError::NoReply { .. })) => PushEnd::NoVerdict { last_word: self.last_word() },
+            Ok(_) | Err(SessionError::Esp(EspError::NoReply { .. })) => {
+                PushEnd::NoVerdict { last_word: self.last_word() }
+            }
             Err(error) => {
                 self.transcript.note(self.report.elapsed(), &error.to_string());
                 PushEnd::NoVerdict { last_word: Some("gave an answer that cannot be read".into()) }

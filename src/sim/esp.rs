@@ -10,7 +10,6 @@ pub(super) mod http;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use prost::Message as _;
 use serde_json::json;
 
 use super::air::{Air, JoinResult};
@@ -20,6 +19,7 @@ use crate::model::wifi::Security;
 use crate::proto::esp::messages::{
     AttemptFailed, ConfigPayload, Connected, ControlPayload, Empty, ScanEntry, ScanPayload, ScanResult, ScanStatus,
     SetConfig, StationStatus, StatusOnly, TokenPayload, TokenResponse, config, control, read, scan, station, status,
+    write,
 };
 use crate::proto::esp::security::device::{DeviceSession, Lock};
 use crate::proto::esp::version::Scheme;
@@ -279,7 +279,7 @@ impl EspDevice {
             }
             _ => return None,
         };
-        Some(answer.encode_to_vec())
+        Some(write(&answer))
     }
 
     fn networks(&self) -> Vec<ScanEntry> {
@@ -324,7 +324,7 @@ impl EspDevice {
             }
             _ => return None,
         };
-        Some(answer.encode_to_vec())
+        Some(write(&answer))
     }
 
     fn set(&mut self, mut set: SetConfig) -> i32 {
@@ -431,7 +431,7 @@ impl EspDevice {
             }
             _ => return None,
         };
-        Some(answer.encode_to_vec())
+        Some(write(&answer))
     }
 
     fn back_to_start(&mut self, is_allowed: bool) -> i32 {
@@ -450,7 +450,7 @@ impl EspDevice {
         if shared.is_some() {
             let status = if is_kept { status::SUCCESS } else { status::INTERNAL_ERROR };
             let response = Some(TokenResponse { status, device_secret: b"simulated-node".into() });
-            return TokenPayload { msg: 1, response, ..TokenPayload::default() }.encode_to_vec();
+            return write(&TokenPayload { msg: 1, response, ..TokenPayload::default() });
         }
         if is_kept { b"SUCCESS".into() } else { b"FAILED".into() }
     }

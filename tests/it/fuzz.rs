@@ -26,6 +26,7 @@ macro_rules! fuzz {
 }
 
 fuzz! {
+    esp from "../../fuzz/checks/esp.rs"
     improv_serial from "../../fuzz/checks/improv_serial.rs"
 }
 

@@ -17,6 +17,8 @@ mod cli;
 mod commission;
 mod esp;
 #[cfg(unix)]
+mod esp_cli;
+#[cfg(unix)]
 mod esp_rainmaker;
 #[cfg(unix)]
 mod fuzz;
