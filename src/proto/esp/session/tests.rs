@@ -146,7 +146,7 @@ fn the_verdict_is_waited_for_with_pauses_and_a_limit() {
     };
     assert_eq!(end, Ok(Answer::NoVerdict(Some(Station::Connecting { attempts_left: Some(1) }))));
     assert_eq!(now - start_at, Timeouts::STANDARD.join);
-    assert_eq!(asked_at[..3].iter().map(Duration::as_millis).collect::<Vec<_>>(), [500, 1500, 3500]);
+    assert_eq!(asked_at[..4].iter().map(Duration::as_millis).collect::<Vec<_>>(), [200, 700, 1700, 3700]);
     assert!(asked_at.len() < 40, "{asked_at:?}");
 }
 
