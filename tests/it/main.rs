@@ -11,6 +11,8 @@
 #[cfg(unix)]
 mod backend;
 #[cfg(target_os = "linux")]
+mod ble;
+#[cfg(target_os = "linux")]
 mod ble_lab;
 #[cfg(unix)]
 mod cli;
@@ -20,6 +22,8 @@ mod esp;
 mod esp_cli;
 #[cfg(unix)]
 mod esp_rainmaker;
+#[cfg(target_os = "linux")]
+mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
