@@ -20,6 +20,11 @@ mod commission;
 mod device;
 #[cfg(unix)]
 mod device_cli;
+mod esp;
+#[cfg(unix)]
+mod esp_cli;
+#[cfg(unix)]
+mod esp_rainmaker;
 #[cfg(target_os = "linux")]
 mod fake_bluez;
 #[cfg(unix)]
