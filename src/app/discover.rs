@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::Desk;
 use super::jobs::JobKind;
 use crate::model::gateway::{Probe, Sighting};
-use crate::model::ids::{JobId, LinkAddress};
+use crate::model::ids::{JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::{Command, JobEnd};
 use crate::profile::Catalog;
@@ -292,7 +292,11 @@ pub fn profile_name(row: &Sighting, catalog: &Catalog) -> Option<String> {
 
 fn port_name(link: &LinkAddress) -> String {
     let place = link.place();
-    format!("Serial port {}", place.rsplit('/').next().unwrap_or(place))
+    match link.kind() {
+        LinkKind::Serial => format!("Serial port {}", place.rsplit('/').next().unwrap_or(place)),
+        LinkKind::Ble => format!("Bluetooth device {place}"),
+        LinkKind::Http | LinkKind::Udp => format!("Gateway at {place}"),
+    }
 }
 
 fn haystack(row: &Sighting, catalog: &Catalog) -> String {

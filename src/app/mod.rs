@@ -181,7 +181,7 @@ impl App {
 
     /// Whether a dialog covers the page.
     pub fn is_dialog_open(&self) -> bool {
-        self.is_asking_to_close() || self.commission.is_asking_reset()
+        self.is_asking_to_close() || self.commission.question().is_some()
     }
 
     /// Text that belongs on the clipboard, once.
@@ -426,6 +426,7 @@ impl Ticket {
             | Command::ExportTranscript { job, .. }
             | Command::CollectDiagnostics { job } => Self::Starts(*job),
             Command::Session { job, .. }
+            | Command::SendCredentialFile { job, .. }
             | Command::Device { job, .. }
             | Command::Terminal { job, .. }
             | Command::Batch { job, .. } => Self::Asks(*job),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::commission::{Phase, ScanState, StepState};
+use super::commission::{Phase, Question, ScanState, StepState};
 use super::*;
 use crate::model::gateway::{Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::outcome::{Outcome, Verdict};
@@ -64,7 +64,7 @@ impl Bench {
             Progress::Described {
                 info: None,
                 state,
-                capabilities: Capabilities { identify: true, ..Capabilities::default() },
+                capabilities: Capabilities { identify: true, wifi: true, scan: true, ..Capabilities::default() },
             },
         );
         let scan = self.progress(job, Progress::Ready);
@@ -274,9 +274,9 @@ fn a_reset_needs_the_dialog() {
     let mut bench = Bench::new();
     let job = bench.connect();
     bench.make_ready(job, ProvisioningState::Ready);
-    assert!(bench.act(CommissionAction::ConfirmedReset).is_empty());
-    bench.act(CommissionAction::AskedForReset);
-    let sent = bench.act(CommissionAction::ConfirmedReset);
+    assert!(bench.act(CommissionAction::Confirmed).is_empty());
+    bench.act(CommissionAction::AskedFor(Question::Reset));
+    let sent = bench.act(CommissionAction::Confirmed);
     assert!(matches!(sent[..], [Command::Session { request: Request::ResetDevice, .. }]));
 }
 
@@ -345,4 +345,72 @@ fn a_record_that_is_no_longer_wanted_is_not_shown() {
     bench.act(RecordsAction::Deselected);
     bench.act(RecordsAction::Selected(crate::model::record::RecordId(8)));
     assert!(bench.app.records.detail.is_pending() && bench.app.records.detail.value().is_none());
+}
+
+/// A bench with a session in the driver for Espressif's devices, under a profile that names a token for it.
+fn bench_with_token() -> (Bench, JobId, String) {
+    let mut bench = Bench::new();
+    let catalog = Arc::new(Catalog::built_in());
+    bench.apply(Event::Started(Box::new(Startup {
+        catalog: Arc::clone(&catalog),
+        start_problems: Vec::new(),
+        settings: crate::model::settings::Settings::default(),
+        data_dir: "/data".into(),
+        cut_off_jobs: 0,
+        demo: None,
+    })));
+    let of_driver = |profile: &&crate::profile::Profile| {
+        profile
+            .credentials
+            .iter()
+            .any(|rule| rule.push.iter().any(|push| push.driver == crate::model::ids::DriverId::EspProv))
+    };
+    let profile = catalog.iter().find(of_driver).unwrap().id.clone();
+    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.act(CommissionAction::ChoseProfile(Some(profile)));
+    bench.act(CommissionAction::ChoseDriver(crate::model::ids::DriverId::EspProv));
+    let job = opened(&bench.act(CommissionAction::Connected));
+    let capabilities = Capabilities { wifi: true, credentials: true, ..Capabilities::default() };
+    let described = Progress::Described { info: None, state: ProvisioningState::Ready, capabilities };
+    bench.progress(job, described);
+    bench.progress(job, Progress::Ready);
+    bench.progress(job, Progress::Ready);
+    let id = bench.app.commission.token_rows(bench.app.catalog()).first().unwrap().id.clone();
+    (bench, job, id)
+}
+
+#[test]
+fn a_token_goes_before_the_network_and_its_failure_keeps_the_network_back() {
+    for is_taken in [true, false] {
+        let (mut bench, job, id) = bench_with_token();
+        bench.app.commission.tokens.input(&id).path = "/home/me/token".into();
+        bench.fill();
+        let sent = bench.act(CommissionAction::Sent);
+        assert!(matches!(&sent[..], [Command::SendCredentialFile { id: first, .. }] if *first == id));
+        if is_taken {
+            let kind = crate::model::outcome::EvidenceKind::Acknowledged;
+            let evidence = crate::model::outcome::Evidence { kind, text: "taken".into(), at: Duration::ZERO };
+            bench.progress(job, Progress::CredentialPushed { id, evidence });
+        } else {
+            let problem = Problem::new("x", "x", "x", "x");
+            bench.progress(job, Progress::StepFailed { step: Step::Credential, problem });
+        }
+        let sent = bench.progress(job, Progress::Ready);
+        assert_eq!(matches!(&sent[..], [Command::Session { request: Request::Push(_), .. }]), is_taken);
+    }
+}
+
+#[test]
+fn letting_a_gateway_forget_its_network_needs_the_dialog() {
+    let (mut bench, ..) = bench_with_token();
+    assert!(bench.act(CommissionAction::Confirmed).is_empty());
+    bench.act(CommissionAction::AskedFor(Question::Reprovision));
+    assert!(bench.app.is_dialog_open());
+    assert!(matches!(
+        bench.act(CommissionAction::Confirmed)[..],
+        [Command::Session { request: Request::Reprovision, .. }]
+    ));
+    bench.act(CommissionAction::AskedFor(Question::Reprovision));
+    bench.act(CommissionAction::Dropped);
+    assert!(bench.act(CommissionAction::Confirmed).is_empty());
 }

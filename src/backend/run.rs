@@ -1,5 +1,6 @@
 //! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,9 +23,11 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, JobIntent};
+use crate::model::secret::Secret;
 use crate::model::settings::Settings;
+use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, WifiRules};
-use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
+use crate::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup, Step};
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
 
@@ -41,6 +44,8 @@ enum Notice {
     Ports(Result<Vec<(LinkAddress, PortFacts)>, LinkError>),
     /// What asking a port brought.
     Probed { job: JobId, link: LinkAddress, probe: Probe },
+    /// A token or file for a session was read, or not.
+    CredentialRead { job: JobId, id: String, content: Result<Secret<Vec<u8>>, Problem> },
     /// A job ended.
     Ended { job: JobId, end: JobEnd },
 }
@@ -106,7 +111,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         while !workers.jobs.is_empty() {
             match notice_rx.recv().await {
                 Some(Notice::Ended { job, .. } | Notice::Probed { job, .. }) => workers.jobs.remove(job),
-                Some(Notice::Ports(_)) => {}
+                Some(Notice::Ports(_) | Notice::CredentialRead { .. }) => {}
                 None => break,
             }
         }
@@ -148,6 +153,7 @@ impl Workers {
             | Command::Terminal { job, .. }
             | Command::Batch { job, .. } => self.end(job, JobEnd::Cancelled),
             Command::Session { job, request } => self.pass_on(job, request).await,
+            Command::SendCredentialFile { job, id, path } => self.read_credential(job, id, path),
             Command::Cancel { job } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
@@ -178,6 +184,7 @@ impl Workers {
                 let end = JobEnd::Done { note: String::new() };
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
+            Notice::CredentialRead { job, id, content } => self.credential_read(job, id, content).await,
             Notice::Ended { job, end } => {
                 self.jobs.remove(job);
                 self.reporter.report(Event::JobFinished { job, end }).await;
@@ -360,6 +367,28 @@ impl Workers {
         self.reporter.report(Event::Trouble(problem)).await;
     }
 
+    fn read_credential(&self, job: JobId, id: String, path: PathBuf) {
+        let notices = self.notices.clone();
+        tokio::spawn(async move {
+            let read = tokio::task::spawn_blocking(move || read_credential_file(&path)).await;
+            let content = read.unwrap_or_else(|error| Err(crashed(&error)));
+            let _ = notices.send(Notice::CredentialRead { job, id, content }).await;
+        });
+    }
+
+    async fn credential_read(&mut self, job: JobId, id: String, content: Result<Secret<Vec<u8>>, Problem>) {
+        match content {
+            Ok(content) => self.pass_on(job, Request::PushCredential { id, content }).await,
+            // Nothing was sent: the session is as ready as it was.
+            Err(problem) => {
+                let failed = Progress::StepFailed { step: Step::Credential, problem };
+                for progress in [failed, Progress::Ready] {
+                    self.reporter.report(Event::SessionProgressed { job, at: Duration::ZERO, progress }).await;
+                }
+            }
+        }
+    }
+
     async fn cancel(&mut self, job: JobId) {
         if !self.jobs.stop(job) {
             self.reporter.report(Event::JobFinished { job, end: JobEnd::Cancelled }).await;
@@ -539,6 +568,22 @@ fn crashed(error: &tokio::task::JoinError) -> Problem {
         "Copy the diagnostics and send them to support; check the gateway before trying again",
     )
     .with_detail(error.to_string())
+}
+
+/// The largest token, key or file that is sent to a gateway, in octets.
+const MAX_CREDENTIAL_OCTETS: u64 = 64 * 1024;
+
+fn read_credential_file(path: &Path) -> Result<Secret<Vec<u8>>, Problem> {
+    let content = Secret::new(files::read_bytes(path, MAX_CREDENTIAL_OCTETS).map_err(|error| error.explain())?);
+    if content.expose().is_empty() {
+        return Err(Problem::new(
+            "secret.empty",
+            format!("{} is empty", visible(&path.display().to_string(), 120)),
+            "The file holds nothing that could be sent",
+            "Choose the file that holds the token, key or certificate",
+        ));
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

@@ -69,6 +69,32 @@ pub enum Protection {
 }
 
 impl Protection {
+    /// Every protection.
+    pub const ALL: [Self; 8] = [
+        Self::Cable,
+        Self::CableLogin,
+        Self::ClearText,
+        Self::Security0,
+        Self::Security1WithoutProof,
+        Self::Security1,
+        Self::Security2ConstantNonce,
+        Self::Security2,
+    ];
+
+    /// The name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cable => "cable",
+            Self::CableLogin => "cable-login",
+            Self::ClearText => "clear-text",
+            Self::Security0 => "security0",
+            Self::Security1WithoutProof => "security1-without-proof",
+            Self::Security1 => "security1",
+            Self::Security2ConstantNonce => "security2-constant-nonce",
+            Self::Security2 => "security2",
+        }
+    }
+
     /// The protection in a few words.
     pub const fn label(self) -> &'static str {
         match self {

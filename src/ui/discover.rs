@@ -338,15 +338,20 @@ fn answer_facts(row: &Sighting) -> Vec<(&'static str, String)> {
 
 fn add_path(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
-        let response = field(ui, "Add a path", &mut app.discover.typed_path, "/dev/pts/4 or COM7");
+        let response = field(ui, "Add a link", &mut app.discover.typed_path, "/dev/pts/4, COM7 or http:192.168.4.1");
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let is_typed = !app.discover.typed_path.trim().is_empty();
-        let add = Button::new("Add").icon(icon::ADD).named("Add the path").enabled_if(is_typed, "Type a path first");
+        let add = Button::new("Add").icon(icon::ADD).named("Add the link").enabled_if(is_typed, "Type a link first");
         if add.pressed(ui) || (is_entered && is_typed) {
             pass.did(DiscoverAction::AddedPath);
         }
-        small(ui, "For ports no scan lists");
+        let explained = "To reach a gateway on its own access point, join that with this laptop, then add http:192.168.4.1. \
+                         Bluetooth: ble:ADDRESS, UDP: udp:HOST:PORT";
+        small(ui, "For what no scan lists").on_hover_text(explained);
     });
+    if app.discover.typed_path.trim_start().starts_with("http") {
+        small(ui, "Join the gateway's own access point with this laptop first; most are reached at http:192.168.4.1");
+    }
     if let Some(error) = &app.discover.path_error {
         ui.colored_label(palette(ui).danger, error);
     }
