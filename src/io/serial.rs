@@ -62,10 +62,11 @@ impl Links for SerialLinks {
     }
 
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
-        let LinkAddress::Serial(path) = address else {
-            return Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() })));
-        };
-        Box::pin(open(path.clone()))
+        match address {
+            LinkAddress::Serial(path) => Box::pin(open(path.clone())),
+            LinkAddress::Udp(host) => Box::pin(super::udp::open(host.clone())),
+            _ => Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() }))),
+        }
     }
 
     fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {

@@ -81,7 +81,7 @@ impl AccessForm {
     }
 
     /// What goes with a session in that driver; a driver that wants nothing gets nothing.
-    pub(super) fn given(&self, driver: DriverId) -> Access {
+    pub(in crate::app) fn given(&self, driver: DriverId) -> Access {
         let Some(wanted) = wanted(driver) else { return Access::default() };
         let username = self.username.trim();
         Access {

@@ -12,6 +12,8 @@ mod wifi;
 
 use egui::Ui;
 
+pub(super) use wifi::forget_undo;
+
 use super::icon;
 use super::pass::{Pass, clock};
 use super::theme::{GAP, GRID, ONE_COLUMN_BELOW, SIDE_WIDTH, palette};
