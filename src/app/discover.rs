@@ -18,7 +18,7 @@ use crate::profile::Catalog;
 const ASKED_AT_ONCE: usize = 8;
 
 /// How far back the strength of a device is shown.
-pub const HISTORY: Duration = Duration::from_secs(60);
+pub const HISTORY: Duration = Duration::from_mins(1);
 /// How far apart the points of that are.
 const HISTORY_STEP: Duration = Duration::from_secs(1);
 
