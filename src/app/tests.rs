@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use super::commission::{Phase, Question, ScanState, StepState};
+use super::discover::Shown;
 use super::*;
-use crate::model::gateway::{Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
+use crate::model::gateway::{Advertisement, Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
+use crate::model::settings::Settings;
 use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use crate::msg::{Progress, Request, Step};
 
@@ -413,4 +415,93 @@ fn letting_a_gateway_forget_its_network_needs_the_dialog() {
     bench.act(CommissionAction::AskedFor(Question::Reprovision));
     bench.act(CommissionAction::Dropped);
     assert!(bench.act(CommissionAction::Confirmed).is_empty());
+}
+
+fn device() -> LinkAddress {
+    LinkAddress::Ble("C4:4F:33:00:12:AF".into())
+}
+
+impl Bench {
+    fn hear(&mut self, rssi_dbm: i16) {
+        let heard = Advertisement { rssi_dbm: Some(rssi_dbm), ..Advertisement::default() };
+        let sighting = Sighting {
+            link: device(),
+            facts: PortFacts::default(),
+            heard: Some(heard),
+            profile: None,
+            probe: Probe::NotAsked,
+            is_present: true,
+        };
+        self.apply(Event::GatewaySeen(Box::new(sighting)));
+    }
+}
+
+/// What the radio is told, if it is.
+fn told(commands: &[Command]) -> Option<bool> {
+    commands.iter().find_map(|command| match command {
+        Command::StartDiscovery { radio } => Some(*radio),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_radio_listens_while_discover_is_shown_and_only_if_it_was_switched_on() {
+    let mut bench = Bench::new();
+    assert_eq!(told(&App::start()), Some(false));
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Records))), None, "it was never wanted");
+    bench.act(Action::WentTo(Screen::Discover));
+    assert_eq!(told(&bench.act(DiscoverAction::SwitchedBluetooth(true))), Some(true));
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Settings))), Some(false));
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Records))), None);
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Discover))), Some(true));
+    bench.hear(-60);
+    assert_eq!(told(&bench.act(Action::TookToCommission(device()))), Some(false), "a connection needs the radio");
+    bench.act(Action::WentTo(Screen::Discover));
+    assert_eq!(told(&bench.act(DiscoverAction::SwitchedBluetooth(false))), Some(false));
+    assert!(!bench.app.settings.values.scan_bluetooth);
+}
+
+#[test]
+fn what_was_switched_on_is_remembered() {
+    let settings = Settings { scan_bluetooth: true, ..Settings::default() };
+    let mut bench = Bench::new();
+    let startup = Startup {
+        catalog: Arc::default(),
+        start_problems: Vec::new(),
+        settings,
+        data_dir: "/data".into(),
+        cut_off_jobs: 0,
+        demo: None,
+    };
+    assert_eq!(told(&bench.apply(Event::Started(Box::new(startup)))), Some(true));
+}
+
+#[test]
+fn a_minute_of_signals_is_kept_and_moves_no_row() {
+    let mut bench = Bench::new();
+    bench.hear(-60);
+    let order = bench.app.discover.shown().to_vec();
+    assert_eq!(order.last(), Some(&device()), "devices stand below the ports");
+    for step in 0..1000 {
+        bench.now += Duration::from_millis(250);
+        bench.hear(-40 - step % 60);
+    }
+    let hearing = bench.app.discover.hearing(&device()).unwrap();
+    assert_eq!((hearing.last, hearing.strengths.len()), (bench.now, 61));
+    assert_eq!(bench.app.discover.shown(), order);
+    bench.apply(Event::GatewayRemoved(device()));
+    assert!(bench.app.discover.hearing(&device()).is_none());
+}
+
+#[test]
+fn devices_are_not_asked_and_can_be_shown_alone() {
+    let mut bench = Bench::new();
+    bench.hear(-60);
+    assert_eq!(bench.app.discover.askable(), 2, "the two ports");
+    let asked = bench.act(DiscoverAction::AskedAll);
+    assert!(asked.iter().all(|command| matches!(command, Command::Probe { link: LinkAddress::Serial(_), .. })));
+    bench.act(DiscoverAction::Showed(Shown::Bluetooth));
+    assert_eq!(bench.app.discover.shown(), [device()]);
+    bench.act(DiscoverAction::Showed(Shown::Serial));
+    assert_eq!(bench.app.discover.shown().len(), 2);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
@@ -13,7 +13,7 @@ use super::start::Parts;
 use crate::flow::commission::{Setup, run as run_session, stopped};
 use crate::flow::device;
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
-use crate::flow::port::{LinkError, Records, RecordsError};
+use crate::flow::port::{BleError, LinkError, Radio, RadioEvent, Records, RecordsError};
 use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::records::RecordStore;
@@ -37,11 +37,15 @@ use crate::proto::wifi_qr;
 const REQUESTS: usize = 4;
 /// Progress a session may have waiting.
 const PROGRESS: usize = 256;
+/// How long a radio that does not work is left alone.
+const RADIO_RETRY: Duration = Duration::from_secs(5);
 /// How long jobs may take to stop when the program ends.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What jobs tell the loop.
 enum Notice {
+    /// The radio listens, or why not.
+    Radio(Result<Radio, LinkError>),
     /// A list of ports.
     Ports(Result<Vec<(LinkAddress, PortFacts)>, LinkError>),
     /// What asking a port brought.
@@ -63,7 +67,30 @@ struct Workers {
     is_discovering: bool,
     is_listing: bool,
     trouble: Option<LinkError>,
+    radio: RadioState,
     notices: mpsc::Sender<Notice>,
+}
+
+/// What the radio does.
+#[derive(Default)]
+enum RadioState {
+    /// Nobody wants it.
+    #[default]
+    Off,
+    /// It is being switched on. `is_wanted` turns false if nobody wants it any more by then.
+    Starting { is_wanted: bool },
+    /// It listens.
+    On(Radio),
+    /// It could not be switched on, or stopped; it is tried again at that time.
+    Failed { retry_at: Instant },
+}
+
+/// What the radio reports next. Waits for ever while it does not listen.
+async fn next_heard(radio: &mut RadioState) -> Option<RadioEvent> {
+    match radio {
+        RadioState::On(radio) => radio.events.recv().await,
+        RadioState::Off | RadioState::Starting { .. } | RadioState::Failed { .. } => std::future::pending().await,
+    }
 }
 
 /// Runs until the front end has gone, then stops what still runs.
@@ -80,6 +107,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         is_discovering: false,
         is_listing: false,
         trouble: None,
+        radio: RadioState::Off,
         notices,
     };
     workers.reporter.report(Event::Started(Box::new(startup))).await;
@@ -100,7 +128,8 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
                 None => break,
             },
             Some(notice) = notice_rx.recv() => workers.take_in(notice).await,
-            _ = tick.tick(), if workers.is_discovering => workers.list_ports(),
+            _ = tick.tick(), if workers.is_discovering => workers.look_around().await,
+            event = next_heard(&mut workers.radio) => workers.hear(event).await,
             () = &mut interrupt, if is_listening => {
                 interrupt = Box::pin(interrupted());
                 workers.jobs.stop_all();
@@ -113,7 +142,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         while !workers.jobs.is_empty() {
             match notice_rx.recv().await {
                 Some(Notice::Ended { job, .. } | Notice::Probed { job, .. }) => workers.jobs.remove(job),
-                Some(Notice::Ports(_) | Notice::CredentialRead { .. }) => {}
+                Some(Notice::Ports(_) | Notice::Radio(_) | Notice::CredentialRead { .. }) => {}
                 None => break,
             }
         }
@@ -141,8 +170,14 @@ async fn save_settings(mut changed: watch::Receiver<Settings>, data: files::Data
 impl Workers {
     async fn handle(&mut self, command: Command) {
         match command {
-            Command::StartDiscovery { radio: _ } => self.is_discovering = true,
-            Command::StopDiscovery => self.is_discovering = false,
+            Command::StartDiscovery { radio } => {
+                self.is_discovering = true;
+                if radio { self.start_radio().await } else { self.stop_radio().await }
+            }
+            Command::StopDiscovery => {
+                self.is_discovering = false;
+                self.stop_radio().await;
+            }
             Command::AddPort(link) => self.add_port(link).await,
             Command::RemovePort(link) => self.remove_port(link).await,
             Command::Probe { job, link } => self.probe(job, link).await,
@@ -181,6 +216,7 @@ impl Workers {
     async fn take_in(&mut self, notice: Notice) {
         match notice {
             Notice::Ports(ports) => self.take_ports(ports).await,
+            Notice::Radio(radio) => self.take_radio(radio).await,
             Notice::Probed { job, link, probe } => {
                 self.set_probe(&link, probe.clone()).await;
                 self.jobs.remove(job);
@@ -192,6 +228,88 @@ impl Workers {
             Notice::Ended { job, end } => {
                 self.jobs.remove(job);
                 self.reporter.report(Event::JobFinished { job, end }).await;
+            }
+        }
+    }
+
+    /// Looks at the ports, and at how long each device has been silent.
+    async fn look_around(&mut self) {
+        self.list_ports();
+        for change in self.sightings.fade(Instant::now()) {
+            self.tell(change).await;
+        }
+        if let RadioState::Failed { retry_at } = self.radio
+            && Instant::now() >= retry_at
+        {
+            self.switch_radio_on();
+        }
+    }
+
+    /// Begins a scan, unless one is under way: what fell silent before it is forgotten.
+    async fn start_radio(&mut self) {
+        match &mut self.radio {
+            RadioState::On(_) => return,
+            RadioState::Starting { is_wanted } => *is_wanted = true,
+            RadioState::Off | RadioState::Failed { .. } => self.switch_radio_on(),
+        }
+        for change in self.sightings.forget_silent(Instant::now()) {
+            self.tell(change).await;
+        }
+    }
+
+    /// Ends the scan. What it heard stays listed until it has been silent for a while.
+    async fn stop_radio(&mut self) {
+        match &mut self.radio {
+            RadioState::Starting { is_wanted } => *is_wanted = false,
+            RadioState::Failed { .. } => {
+                self.radio = RadioState::Off;
+                self.reporter.report(Event::RadioTrouble(None)).await;
+            }
+            RadioState::Off | RadioState::On(_) => self.radio = RadioState::Off,
+        }
+    }
+
+    /// Reaching the system's service may take a while: it is waited for beside the loop.
+    fn switch_radio_on(&mut self) {
+        self.radio = RadioState::Starting { is_wanted: true };
+        let (links, notices) = (Arc::clone(&self.parts.links), self.notices.clone());
+        tokio::spawn(async move {
+            let radio = links.watch_radio().await;
+            let _ = notices.send(Notice::Radio(radio)).await;
+        });
+    }
+
+    async fn take_radio(&mut self, radio: Result<Radio, LinkError>) {
+        if matches!(self.radio, RadioState::Starting { is_wanted: false }) {
+            self.radio = RadioState::Off;
+            return;
+        }
+        match radio {
+            Ok(radio) => {
+                self.radio = RadioState::On(radio);
+                self.reporter.report(Event::RadioTrouble(None)).await;
+            }
+            Err(error) => self.radio_failed(&error).await,
+        }
+    }
+
+    async fn radio_failed(&mut self, error: &LinkError) {
+        self.radio = RadioState::Failed { retry_at: Instant::now() + RADIO_RETRY };
+        self.reporter.report(Event::RadioTrouble(Some(error.explain()))).await;
+    }
+
+    async fn hear(&mut self, event: Option<RadioEvent>) {
+        match event {
+            Some(RadioEvent::Heard { link, advertisement }) => {
+                for change in self.sightings.hear(link, advertisement, Instant::now(), &self.parts.catalog) {
+                    self.tell(change).await;
+                }
+            }
+            Some(RadioEvent::Stopped(error)) => self.radio_failed(&error).await,
+            // It ended without a word: whoever carried it crashed.
+            None => {
+                let error = BleError::Failed { detail: "the scan broke off".into() };
+                self.radio_failed(&error.into()).await;
             }
         }
     }
@@ -231,6 +349,7 @@ impl Workers {
         let event = match change {
             Change::Seen(sighting) => Event::GatewaySeen(sighting),
             Change::Gone(link) => Event::GatewayGone(link),
+            Change::Removed(link) => Event::GatewayRemoved(link),
         };
         self.reporter.report(event).await;
     }

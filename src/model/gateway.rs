@@ -38,6 +38,8 @@ pub struct Advertisement {
     /// Data of services, such as Improv's state.
     #[serde(skip)]
     pub service_data: Vec<(Uuid, Vec<u8>)>,
+    /// What it says of its state, where its protocol puts that into the advertisement.
+    pub state: Option<ProvisioningState>,
     /// Company ids of the manufacturer data.
     pub companies: Vec<u16>,
     /// The adapter that heard it: `hci0`.

@@ -4,22 +4,25 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use linesman::app::commission::{CommissionAction, QrGiven, Question};
-use linesman::app::discover::DiscoverAction;
+use linesman::app::discover::{DiscoverAction, Shown};
 use linesman::app::records::RecordsAction;
 use linesman::app::{Action, App, Screen};
+use linesman::flow::port::{AdapterOff, BleError};
 use linesman::model::credentials::WifiDraft;
 use linesman::model::gateway::{
-    Capabilities, DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, Protection, ProvisioningState, Sighting,
+    Advertisement, Capabilities, DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, Protection, ProvisioningState,
+    Sighting,
 };
 use linesman::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use linesman::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
-use linesman::model::problem::Problem;
+use linesman::model::problem::{Explain as _, Problem};
 use linesman::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, RecordId};
 use linesman::model::secret::Secret;
 use linesman::model::settings::Settings;
 use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, Startup, Step};
 use linesman::profile::Catalog;
+use uuid::Uuid;
 
 /// A state by name.
 pub(crate) struct State {
@@ -52,6 +55,44 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "discover_trouble", plant: |stage| stage.apply(Event::DiscoveryTrouble(Some(trouble()))) },
+    State {
+        name: "discover_bluetooth",
+        plant: |stage| {
+            stage.gateways();
+            stage.listen();
+        },
+    },
+    State {
+        name: "discover_bluetooth_chosen",
+        plant: |stage| {
+            stage.listen();
+            stage.act(DiscoverAction::Selected(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
+        },
+    },
+    State {
+        name: "discover_bluetooth_silence",
+        plant: |stage| {
+            stage.gateways();
+            stage.act(DiscoverAction::SwitchedBluetooth(true));
+            stage.act(DiscoverAction::Showed(Shown::Bluetooth));
+        },
+    },
+    State {
+        name: "discover_bluetooth_trouble",
+        plant: |stage| {
+            stage.gateways();
+            stage.act(DiscoverAction::SwitchedBluetooth(true));
+            let error = BleError::PoweredOff { off: AdapterOff::Blocked };
+            stage.apply(Event::RadioTrouble(Some(error.explain())));
+        },
+    },
+    State {
+        name: "commission_choose_bluetooth",
+        plant: |stage| {
+            stage.listen();
+            stage.act(Action::TookToCommission(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
+        },
+    },
     State { name: "discover_bad_path", plant: |stage| stage.bad_path() },
     State {
         name: "demo_banner",
@@ -459,8 +500,24 @@ impl Stage {
         self.act(DiscoverAction::FilterChanged);
     }
 
+    /// Three devices, heard for a minute.
+    fn listen(&mut self) {
+        self.act(DiscoverAction::SwitchedBluetooth(true));
+        for second in 0..60 {
+            self.now += Duration::from_secs(1);
+            for (number, mut sighting) in heard().into_iter().enumerate() {
+                let heard = sighting.heard.as_mut().expect("it is a device");
+                heard.rssi_dbm = heard.rssi_dbm.map(|dbm| dbm + [0, 3, -4, 6, -2][(second + number) % 5]);
+                if number < 2 || second < 20 {
+                    self.apply(Event::GatewaySeen(Box::new(sighting)));
+                }
+            }
+        }
+        self.apply(Event::GatewayGone(LinkAddress::Ble("D0:11:22:33:44:55".into())));
+    }
+
     fn bad_path(&mut self) {
-        self.app.discover.typed_path = "ble:AA:BB".into();
+        self.app.discover.typed_path = "http:a/b".into();
         self.act(DiscoverAction::AddedPath);
     }
 
@@ -548,6 +605,47 @@ pub(crate) fn networks() -> Vec<Network> {
 
 fn site() -> DemoSite {
     DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into() }
+}
+
+/// What the radio heard.
+fn heard() -> Vec<Sighting> {
+    let device = |address: &str, heard: Advertisement, profile| Sighting {
+        link: LinkAddress::Ble(address.into()),
+        facts: PortFacts::default(),
+        heard: Some(Advertisement { adapter: "hci0".into(), ..heard }),
+        profile,
+        probe: Probe::NotAsked,
+        is_present: true,
+    };
+    let improv = Uuid::from_u128(0x0046_7768_6228_2272_4663_2774_7826_8000);
+    vec![
+        device(
+            "C4:4F:33:00:12:AF",
+            Advertisement {
+                name: Some("Gateway 7".into()),
+                rssi_dbm: Some(-52),
+                services: vec![improv],
+                state: Some(ProvisioningState::Ready),
+                companies: vec![0x02e5],
+                ..Advertisement::default()
+            },
+            Some(ProfileMatch {
+                profile: ProfileId::new("generic-improv"),
+                driver: DriverId::Improv,
+                reason: format!("Service {improv}: a device that offers Improv Wi-Fi"),
+            }),
+        ),
+        device("7A:01:02:03:04:05", Advertisement { rssi_dbm: Some(-88), ..Advertisement::default() }, None),
+        device(
+            "D0:11:22:33:44:55",
+            Advertisement {
+                name: Some("gnp.exe\u{202E}\u{7} with a name that is much too long for any list".into()),
+                rssi_dbm: Some(-70),
+                ..Advertisement::default()
+            },
+            None,
+        ),
+    ]
 }
 
 fn sightings() -> Vec<Sighting> {
