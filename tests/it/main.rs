@@ -30,6 +30,8 @@ mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
+#[cfg(target_os = "linux")]
+mod improv_fake_bluez;
 #[cfg(unix)]
 mod improv_sdk;
 #[cfg(unix)]
