@@ -4,6 +4,7 @@ The radio is perfect: no loss, no range. A peripheral is a `Peripheral` with ser
 """
 
 import asyncio
+import itertools
 import time
 
 from bumble import hci, ll
@@ -43,10 +44,10 @@ class Adapter(Controller):
             return
         if self.le_scan_enable:
             event = hci.HCI_LE_Advertising_Report_Event
-            self.report(event.EventType.ADV_IND, pdu.advertiser_address, sender, pdu.data)
+            self.report(event.EventType.ADV_IND, pdu.advertiser_address, sender.rssi, pdu.data)
             if self.le_scan_type == 1:
                 answer = sender.le_legacy_advertiser.scan_response_data
-                self.report(event.EventType.SCAN_RSP, pdu.advertiser_address, sender, answer)
+                self.report(event.EventType.SCAN_RSP, pdu.advertiser_address, sender.rssi, answer)
         pending = self.pending_le_connection
         if pending and pending.peer_address == pdu.advertiser_address:
             if getattr(sender, "leaves_when_called", False):
@@ -54,10 +55,10 @@ class Adapter(Controller):
             else:
                 self.create_le_connection(pdu.advertiser_address)
 
-    def report(self, event_type, address, sender, data):
+    def report(self, event_type, address, rssi, data):
         event = hci.HCI_LE_Advertising_Report_Event
         self.send_hci_packet(event([event.Report(event_type=event_type, address_type=address.address_type,
-                                                 address=address, data=bytes(data), rssi=sender.rssi)]))
+                                                 address=address, data=bytes(data), rssi=rssi)]))
 
     def on_hci_le_create_connection_cancel_command(self, _command):
         pending, self.pending_le_connection = self.pending_le_connection, None
@@ -68,6 +69,16 @@ class Adapter(Controller):
             peer_address_type=pending.peer_address.address_type, peer_address=pending.peer_address,
             connection_interval=0, peripheral_latency=0, supervision_timeout=0, central_clock_accuracy=0))
         return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
+
+    async def hear_crowd(self, count, interval_secs=2):
+        """Hears many devices that only advertise, each with its own address and strength, for as long as this runs."""
+        event = hci.HCI_LE_Advertising_Report_Event
+        for number in itertools.cycle(range(count)):
+            if self.le_scan_enable:
+                address = Address(f"D0:00:00:00:{number >> 8:02X}:{number & 0xFF:02X}", Address.RANDOM_DEVICE_ADDRESS)
+                data = b"\x02\x01\x06" + b"\x05\xff\x59\x00" + number.to_bytes(2, "little")
+                self.report(event.EventType.ADV_IND, address, -40 - number % 60, data)
+            await asyncio.sleep(interval_secs / count)
 
 
 class PeripheralController(Controller):
