@@ -7,9 +7,11 @@ pub mod conclude;
 pub mod discover;
 mod driver;
 mod error;
+mod esp;
 mod improv;
 pub mod port;
 pub mod report;
 pub mod transcript;
 
 pub use error::SessionError;
+pub use esp::EspError;
