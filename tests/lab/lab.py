@@ -345,10 +345,11 @@ async def run_scenarios(options):
             began = time.monotonic()
             await guest.bluez()
             lines, end, problems = await play(guest, scenario, number)
-            if problems:
-                failed += 1
+            if problems or options.verbose:
                 for line in lines:
                     print(f"    {line['at']:7.2f} {line['stream']}: {line['line']}")
+            if problems:
+                failed += 1
                 for line in await guest.bluez():
                     print(f"    {line}")
             for problem in problems:
@@ -440,6 +441,7 @@ def main():
     commands = parser.add_subparsers(required=True)
     scenarios = commands.add_parser("scenarios")
     scenarios.add_argument("names", nargs="*")
+    scenarios.add_argument("-v", "--verbose", action="store_true", help="show what the programs print, also of those that pass")
     scenarios.set_defaults(work=run_scenarios)
     run = commands.add_parser("run")
     run.add_argument("--peripheral", action="append", default=[], help="KIND[,OPTION=VALUE…]; see radio.py, improv.py, protocomm.py")
