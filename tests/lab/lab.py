@@ -416,6 +416,8 @@ async def compare(options):
         print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine}); seconds from the program's start to \"joined\"")
         number = 0
         for race, (peripheral, our_command, our_line, their_command, their_line) in RACES.items():
+            if options.race not in (None, race):
+                continue
             seconds = {"ours": [], "theirs": [], "theirs without imports": []}
             for _ in range(options.rounds):
                 for who, command, wanted in (("ours", our_command, our_line), ("theirs", their_command, their_line)):
@@ -452,6 +454,7 @@ def main():
     run.set_defaults(work=run_one)
     race = commands.add_parser("compare")
     race.add_argument("--rounds", type=int, default=5)
+    race.add_argument("--race", choices=RACES)
     race.set_defaults(work=compare)
     for command in (scenarios, run, race):
         command.add_argument("--binary", help="the linesman to put into the guest, as /lab/bin/linesman")
