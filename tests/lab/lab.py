@@ -304,12 +304,14 @@ async def play(guest, scenario, number):
         try:
             lines, end = await guest.run(shlex.split(scenario["run"]), on_line, scenario.get("limit_secs", 60),
                                          files=scenario["files"])
+            held = [device.name for device in devices if not await device.is_let_go()]
         finally:
             if agent:
                 await guest.stop(agent)
             for command in scenario.get("after", []):
                 await guest.run(shlex.split(command))
-        return lines, end, list(shortcomings(scenario, devices, lines, end))
+        problems = list(shortcomings(scenario, devices, lines, end))
+        return lines, end, problems + [f"{name} is still connected" for name in held]
 
 
 def filled(value, places):

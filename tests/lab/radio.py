@@ -170,6 +170,13 @@ class Peripheral:
         if not self.is_stopped:
             self.soon(self.advertise())
 
+    async def is_let_go(self, within_secs=8):
+        """Whether nobody is connected, or soon nobody will be: BlueZ takes its time after a program has ended."""
+        until = time.monotonic() + within_secs
+        while self.connection and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        return self.connection is None
+
     async def drop(self):
         """Ends the link as a device does that restarts: nothing is said at the level of the protocol."""
         if self.connection:
