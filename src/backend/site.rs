@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::{DriverId, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile, PushWay};
@@ -23,6 +23,12 @@ const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
     ("generic-improv", "Far hall", &[Fault::WeakSignal]),
     ("generic-improv", "Noisy pump", &[Fault::Noise]),
     ("generic-improv", "Mute attic", &[Fault::Silent]),
+];
+
+/// Gateways on the simulated air: address, place, trouble.
+const ON_THE_AIR: [(&str, &str, &[Fault]); 2] = [
+    ("02:4C:4E:00:00:01", "Cold store", &[Fault::SmallMtu]),
+    ("02:4C:4E:00:00:02", "Loading dock", &[Fault::Authorization]),
 ];
 
 /// The simulated site of a demo.
@@ -60,7 +66,18 @@ impl DemoPlan {
             plan.facts.serial_number = Some(format!("SIM{:04}", number + 1));
             plan.card = Some(cards.join(format!("{:02}", number + 1)));
         }
-        Site::start(real, plans).map_err(|error| error.explain())
+        let count = plans.len();
+        let mut site = Site::start(real, plans).map_err(|error| error.explain())?;
+        let profile = catalog.iter().find(|profile| is_on_the_air(profile));
+        for (number, (address, name, faults)) in ON_THE_AIR.into_iter().enumerate() {
+            let Some(profile) = profile else { break };
+            let air = Air::site(&self.ssid, &self.passphrase);
+            let mut plan = plan(profile, name.to_owned(), air, faults.to_vec());
+            plan.card = Some(cards.join(format!("{:02}", count + number + 1)));
+            let address = LinkAddress::Ble(address.to_owned());
+            site = site.with_improv_ble(address, &plan).map_err(|error| error.explain())?;
+        }
+        Ok(site)
     }
 
     fn gateways(&self, profile: &Profile) -> Vec<GatewayPlan> {
@@ -74,6 +91,11 @@ impl DemoPlan {
 
 fn is_simulated(profile: &Profile, driver: DriverId) -> bool {
     profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == LinkKind::Serial)
+}
+
+/// The profile of any gateway that speaks Improv over Bluetooth, as distinct from a vendor's.
+fn is_on_the_air(profile: &Profile) -> bool {
+    profile.id.as_str() == "generic-improv"
 }
 
 fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {

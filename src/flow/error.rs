@@ -1,6 +1,7 @@
 //! Why a session could not begin or go on, apart from the verdict on a network.
 
 use super::esp::EspError;
+use super::improv_ble::ImprovBleError;
 use super::port::{LinkError, RecordsError};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain, Problem};
@@ -47,6 +48,9 @@ pub enum SessionError {
         #[from]
         reason: NotSendable,
     },
+    /// What only Improv over Bluetooth knows.
+    #[error(transparent)]
+    ImprovBle(#[from] ImprovBleError),
     /// Espressif's provisioning.
     #[error(transparent)]
     Esp(#[from] EspError),
@@ -90,6 +94,17 @@ impl SessionError {
     pub(super) const fn is_not_offered(&self) -> bool {
         matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. })
     }
+
+    /// Whether only one question went without a usable answer, so that the session can go on without it.
+    pub(super) const fn is_about_one_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::NoReply { .. }
+                | Self::Malformed { .. }
+                | Self::Device { .. }
+                | Self::ImprovBle(ImprovBleError::NoReply { .. })
+        )
+    }
 }
 
 impl Explain for SessionError {
@@ -97,6 +112,7 @@ impl Explain for SessionError {
         match self {
             Self::Link(error) => error.explain(),
             Self::Records(error) => error.explain(),
+            Self::ImprovBle(error) => error.explain(),
             Self::NoReply { step, heard_octets } => explain_silence(*step, *heard_octets),
             Self::Device { step, error } => explain_refusal(*step, *error),
             Self::Malformed { step } => Problem::new(

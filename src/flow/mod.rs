@@ -9,9 +9,11 @@ mod driver;
 mod error;
 mod esp;
 mod improv;
+mod improv_ble;
 pub mod port;
 pub mod report;
 pub mod transcript;
 
 pub use error::SessionError;
 pub use esp::EspError;
+pub use improv_ble::ImprovBleError;

@@ -36,11 +36,27 @@ pub enum Fault {
     Late,
     /// Names with control and direction characters, names of 200 octets and more, addresses that are none.
     HostileTexts,
+    /// Someone has to press the button first; the simulated person does so a few seconds after a client came (Bluetooth).
+    Authorization,
+    /// Someone has to press the button first, and nobody does (Bluetooth).
+    NoButton,
+    /// A packet carries 20 octets (Bluetooth).
+    SmallMtu,
+    /// A packet carries 20 octets, and nothing longer is taken in one write (Bluetooth).
+    NoLongWrites,
+    /// Names are taken only with their length before them (Bluetooth).
+    NamesWithLength,
+    /// The gateway is heard and takes no connection (Bluetooth).
+    Unreachable,
+    /// The gateway goes off the air while it joins (Bluetooth).
+    Vanish,
+    /// Only paired computers are let in (Bluetooth).
+    Pairing,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 23] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -56,6 +72,14 @@ impl Fault {
         Self::Duplicates,
         Self::Late,
         Self::HostileTexts,
+        Self::Authorization,
+        Self::NoButton,
+        Self::SmallMtu,
+        Self::NoLongWrites,
+        Self::NamesWithLength,
+        Self::Unreachable,
+        Self::Vanish,
+        Self::Pairing,
     ];
 
     /// The name on the command line and in scenario files.
@@ -76,6 +100,14 @@ impl Fault {
             Self::Duplicates => "duplicates",
             Self::Late => "late",
             Self::HostileTexts => "hostile-texts",
+            Self::Authorization => "authorization",
+            Self::NoButton => "no-button",
+            Self::SmallMtu => "small-mtu",
+            Self::NoLongWrites => "no-long-writes",
+            Self::NamesWithLength => "names-with-length",
+            Self::Unreachable => "unreachable",
+            Self::Vanish => "vanish",
+            Self::Pairing => "pairing",
         }
     }
 }

@@ -8,6 +8,7 @@ mod card;
 mod esp;
 mod gatt;
 mod improv;
+mod improv_ble;
 mod link;
 #[cfg(unix)]
 mod pty;
@@ -19,6 +20,7 @@ pub use card::Card;
 pub use esp::{EspDevice, EspPlan};
 pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
+pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
 pub use site::{
     EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console, start_esp_http, start_gateway,

@@ -13,12 +13,13 @@ use super::air::Air;
 use super::card::Card;
 use super::esp::{self, EspDevice, EspPlan};
 use super::improv::ImprovDevice;
+use super::improv_ble::ImprovBle;
 use super::link::SimulatedLinks;
 #[cfg(unix)]
 use super::link::serve;
 #[cfg(unix)]
 use super::pty::PseudoTerminal;
-use crate::flow::port::{Boxed, Link, LinkError, Links};
+use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
 use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, PortFacts};
 use crate::model::ids::LinkAddress;
@@ -202,6 +203,14 @@ impl Site {
         Ok(site)
     }
 
+    /// Puts a gateway that speaks Improv on the simulated air.
+    pub fn with_improv_ble(mut self, address: LinkAddress, plan: &GatewayPlan) -> Result<Self, SimError> {
+        let card = card(plan.card.as_ref())?;
+        let device = ImprovBle::new(plan.info.clone(), plan.air.clone(), card, &plan.faults);
+        self.in_process = self.in_process.with_gatt(address, device);
+        Ok(self)
+    }
+
     /// Where the simulated gateways are.
     pub fn addresses(&self) -> impl Iterator<Item = &LinkAddress> {
         self.terminals.iter().map(|(gateway, _)| &gateway.address)
@@ -225,5 +234,18 @@ impl Links for Site {
                 opened => opened,
             }
         })
+    }
+
+    fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
+        // The air is simulated as a whole: no adapter is touched.
+        self.in_process.watch_radio()
+    }
+
+    fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
+        self.in_process.connect(address)
+    }
+
+    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
+        self.real.http(address)
     }
 }

@@ -26,6 +26,7 @@ macro_rules! fuzz {
 }
 
 fuzz! {
+    improv_ble from "../../fuzz/checks/improv_ble.rs"
     improv_serial from "../../fuzz/checks/improv_serial.rs"
 }
 

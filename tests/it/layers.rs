@@ -90,6 +90,7 @@ const LAYERS: &[Layer] = &[
         ours: &["model", "proto", "flow::port"],
         foreign: &[
             "arboard",
+            "bluez_async",
             "btleplug",
             "calamine",
             "csv",

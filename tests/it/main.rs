@@ -11,10 +11,14 @@
 #[cfg(unix)]
 mod backend;
 #[cfg(target_os = "linux")]
+mod ble;
+#[cfg(target_os = "linux")]
 mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
+#[cfg(target_os = "linux")]
+mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
