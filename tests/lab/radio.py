@@ -104,7 +104,7 @@ class Peripheral:
         if unknown := options.keys() - known.keys() - {"kind"}:
             raise ValueError(f"unknown options of a peripheral: {unknown}")
         self.__dict__.update({**known, **options})
-        self.air, self.log, self.connection, self.tasks, self.is_stopped = air, [], None, set(), False
+        self.air, self.log, self.connection, self.tasks, self.is_gone = air, [], None, set(), False
         self.began = time.monotonic()
 
     def say(self, text):
@@ -167,7 +167,7 @@ class Peripheral:
     def disconnected(self, _reason):
         self.say("disconnected")
         self.connection = None
-        if not self.is_stopped:
+        if not self.is_gone:
             self.soon(self.advertise())
 
     async def is_let_go(self, within_secs=8):
@@ -184,7 +184,7 @@ class Peripheral:
             await self.connection.disconnect()
 
     async def stop(self):
-        self.is_stopped = True
+        self.is_gone = True
         if self.connection:
             await self.connection.disconnect()
         for task in list(self.tasks):
