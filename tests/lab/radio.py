@@ -5,6 +5,7 @@ The radio is perfect: no loss, no range. A peripheral is a `Peripheral` with ser
 
 import asyncio
 import itertools
+import logging
 import time
 
 from bumble import hci, ll
@@ -19,8 +20,12 @@ from bumble.pairing import PairingConfig
 from bumble.transport.common import AsyncPipeSink
 
 ADAPTER_ADDRESS = "F0:F1:F2:00:00:01/P"
-# Without it both sides use the commands of Bluetooth 4, which Bumble's controller follows more closely.
-EXTENDED = hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+# Without these both sides use the commands of Bluetooth 4, which Bumble's controller follows more closely. With privacy
+# the kernel waits for another event than Bumble sends, and after four seconds it calls off what has long been connected.
+BEYOND = (hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+          | hci.LeFeatureMask.LL_PRIVACY)
+
+logging.getLogger("bumble").setLevel(logging.ERROR)
 
 
 class Air(LocalLink):
@@ -36,7 +41,7 @@ class Adapter(Controller):
     """The guest's hci0. Three things that Bumble's controller leaves out and BlueZ minds: scan responses with their own
     content, a signal strength, and the end of a connection attempt that is called off."""
 
-    le_features = Controller.le_features & ~EXTENDED
+    le_features = Controller.le_features & ~BEYOND
 
     def on_advertising_pdu(self, pdu):
         sender = self.link.find_le_controller(pdu.advertiser_address)
@@ -82,7 +87,7 @@ class Adapter(Controller):
 
 
 class PeripheralController(Controller):
-    le_features = Controller.le_features & ~EXTENDED
+    le_features = Controller.le_features & ~BEYOND
     rssi = -50
 
 
@@ -187,6 +192,9 @@ class Peripheral:
         self.is_gone = True
         if self.connection:
             await self.connection.disconnect()
+        # What only has to finish a command may do so; what waits for something else may not.
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=0.1)
         for task in list(self.tasks):
             task.cancel()
         # From here on its host hears nothing more, not even the answers to commands that a cancelled task has sent.
