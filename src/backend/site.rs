@@ -12,8 +12,8 @@ use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
 use crate::sim::{
-    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console,
-    start_esp_http, start_gateway,
+    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway,
+    start_esp_console, start_esp_http, start_gateway,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
@@ -118,6 +118,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
             is_simulated: true,
             ..PortFacts::default()
         },
+        driver: DriverId::Improv,
         air,
         faults,
         card: None,
@@ -155,7 +156,8 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
 
 /// A simulator that is ready to be started.
 enum Simulator {
-    Improv(GatewayPlan),
+    Terminal(GatewayPlan),
+    Datagrams(GatewayPlan),
     EspHttp(EspGatewayPlan),
     EspConsole(EspGatewayPlan),
 }
@@ -163,7 +165,8 @@ enum Simulator {
 impl Simulator {
     async fn start(&self) -> Result<SimulatedGateway, SimError> {
         match self {
-            Self::Improv(plan) => start_gateway(plan),
+            Self::Terminal(plan) => start_gateway(plan),
+            Self::Datagrams(plan) => start_datagram_gateway(plan).await,
             Self::EspHttp(plan) => start_esp_http(plan).await,
             Self::EspConsole(plan) => start_esp_console(plan),
         }
@@ -171,7 +174,7 @@ impl Simulator {
 
     fn access(&self) -> Option<SimAccess> {
         match self {
-            Self::Improv(_) => None,
+            Self::Terminal(_) | Self::Datagrams(_) => None,
             Self::EspHttp(plan) | Self::EspConsole(plan) => {
                 let Lock { username, secret, .. } = plan.esp.lock.clone();
                 Some(SimAccess { username, secret })
@@ -182,12 +185,10 @@ impl Simulator {
 
 fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Result<Simulator, Problem> {
     match (plan.driver, plan.link) {
-        (DriverId::Improv, None | Some(LinkKind::Serial)) => {
-            let mut gateway = self::plan(profile, name, air, plan.faults.clone());
-            gateway.facts.serial_number = Some(plan.serial_number.clone());
-            gateway.card = Some(plan.state_dir.clone());
-            Ok(Simulator::Improv(gateway))
+        (DriverId::Improv | DriverId::Smp, None | Some(LinkKind::Serial)) => {
+            Ok(Simulator::Terminal(gateway_plan(plan, profile, name, air)))
         }
+        (DriverId::Smp, Some(LinkKind::Udp)) => Ok(Simulator::Datagrams(gateway_plan(plan, profile, name, air))),
         (DriverId::EspProv, None | Some(LinkKind::Http)) => Ok(Simulator::EspHttp(esp_plan(plan, profile, name, air))),
         (DriverId::EspProv, Some(LinkKind::Serial)) => Ok(Simulator::EspConsole(esp_plan(plan, profile, name, air))),
         (driver, link) => Err(Problem::new(
@@ -196,10 +197,18 @@ fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Resul
                 Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
                 None => format!("There is no simulator for the driver {driver}"),
             },
-            "This version simulates improv over serial, and esp-prov over http and serial",
-            "Use --driver improv, or --driver esp-prov with --via http",
+            "This version simulates improv over serial, smp over serial and udp, and esp-prov over http and serial",
+            "Use --driver improv or --driver smp, or --driver esp-prov with --via http",
         )),
     }
+}
+
+fn gateway_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> GatewayPlan {
+    let mut gateway = self::plan(profile, name, air, plan.faults.clone());
+    gateway.facts.serial_number = Some(plan.serial_number.clone());
+    gateway.card = Some(plan.state_dir.clone());
+    gateway.driver = plan.driver;
+    gateway
 }
 
 fn esp_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> EspGatewayPlan {

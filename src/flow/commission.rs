@@ -19,6 +19,7 @@ use super::improv::{self, Improv};
 use super::improv_ble::{self, ImprovBle};
 use super::port::{LinkError, Links, Records};
 use super::report::Report;
+use super::smp::{self, Smp};
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
@@ -227,6 +228,11 @@ impl Session {
                 let connected = links.connect(link).await?;
                 let driver = ImprovBle::new(connected, link.clone(), report.clone(), transcript.clone());
                 Ok(Box::new(driver.reconnecting(Arc::clone(links))))
+            }
+            (DriverId::Smp, LinkKind::Serial | LinkKind::Udp | LinkKind::Ble) => {
+                report.started(Step::Connect, "the gateway to answer", smp::LIMITS.hello).await;
+                let opened = Smp::open(&**links, link, transcript.clone()).await?;
+                Ok(Box::new(opened.reporting_to(report.clone())))
             }
             (DriverId::EspProv, _) => Ok(Box::new(self.open_esp().await?)),
             _ => Err(missing),

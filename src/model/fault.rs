@@ -52,11 +52,21 @@ pub enum Fault {
     Vanish,
     /// Only paired computers are let in (Bluetooth).
     Pairing,
+    /// SMP: version 1 of the protocol only.
+    OldVersion,
+    /// SMP: a message buffer of 96 octets.
+    SmallBuffer,
+    /// SMP: the device does not tell how long messages may be.
+    NoParameters,
+    /// SMP: whatever would change something is refused.
+    Denied,
+    /// SMP: settings and files are acknowledged and not kept.
+    NotKept,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 28] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -80,6 +90,11 @@ impl Fault {
         Self::Unreachable,
         Self::Vanish,
         Self::Pairing,
+        Self::OldVersion,
+        Self::SmallBuffer,
+        Self::NoParameters,
+        Self::Denied,
+        Self::NotKept,
     ];
 
     /// The name on the command line and in scenario files.
@@ -108,6 +123,11 @@ impl Fault {
             Self::Unreachable => "unreachable",
             Self::Vanish => "vanish",
             Self::Pairing => "pairing",
+            Self::OldVersion => "old-version",
+            Self::SmallBuffer => "small-buffer",
+            Self::NoParameters => "no-parameters",
+            Self::Denied => "denied",
+            Self::NotKept => "not-kept",
         }
     }
 }
