@@ -364,6 +364,9 @@ impl Stage {
         let content = QrContent::EspProvisioning {
             name: "PROV_77AF".into(),
             transport: "ble".into(),
+            security: Some(2),
+            username: Some("wifiprov".into()),
+            access_point_passphrase: None,
             proof_of_possession: Some(Secret::new("from-the-code-77".into())),
             notes: Vec::new(),
         };
