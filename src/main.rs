@@ -23,6 +23,7 @@ fn run(arguments: &Cli) -> Exit {
         Some(Command::Commission(args)) => {
             with_workers(arguments, None, |handle| cli::commission(handle, args, &mut out))
         }
+        Some(Command::Batch(args)) => with_workers(arguments, None, |handle| cli::batch(handle, args, &mut out)),
         Some(Command::Profiles(command)) => profiles(arguments, command, &mut out),
         Some(Command::Records(command)) => {
             with_workers(arguments, None, |handle| cli::records(handle, command, &mut out))

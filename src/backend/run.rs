@@ -1,14 +1,17 @@
 //! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use super::batch::{self, BatchJob};
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
 use super::start::Parts;
+use crate::flow::batch::Steer;
 use crate::flow::commission::{Setup, run as run_session, stopped};
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
 use crate::flow::port::{LinkError, Records, RecordsError};
@@ -22,8 +25,10 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, JobIntent};
+use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, WifiRules};
+use crate::msg::batch::{BatchCommand, BatchStart};
 use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
@@ -41,6 +46,8 @@ enum Notice {
     Ports(Result<Vec<(LinkAddress, PortFacts)>, LinkError>),
     /// What asking a port brought.
     Probed { job: JobId, link: LinkAddress, probe: Probe },
+    /// A batch is about to use these secrets.
+    Learn(Vec<Secret<Vec<u8>>>),
     /// A job ended.
     Ended { job: JobId, end: JobEnd },
 }
@@ -52,6 +59,8 @@ struct Workers {
     settings: watch::Sender<Settings>,
     reporter: Reporter,
     jobs: Jobs,
+    /// How to reach the batches that run.
+    batches: HashMap<JobId, mpsc::Sender<Steer>>,
     sightings: Sightings,
     is_discovering: bool,
     is_listing: bool,
@@ -69,6 +78,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         settings,
         reporter,
         jobs: Jobs::default(),
+        batches: HashMap::new(),
         sightings: Sightings::default(),
         is_discovering: false,
         is_listing: false,
@@ -106,7 +116,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         while !workers.jobs.is_empty() {
             match notice_rx.recv().await {
                 Some(Notice::Ended { job, .. } | Notice::Probed { job, .. }) => workers.jobs.remove(job),
-                Some(Notice::Ports(_)) => {}
+                Some(Notice::Ports(_) | Notice::Learn(_)) => {}
                 None => break,
             }
         }
@@ -145,8 +155,8 @@ impl Workers {
             Command::OpenDevice { job, .. }
             | Command::Device { job, .. }
             | Command::OpenTerminal { job, .. }
-            | Command::Terminal { job, .. }
-            | Command::Batch { job, .. } => self.end(job, JobEnd::Cancelled),
+            | Command::Terminal { job, .. } => self.end(job, JobEnd::Cancelled),
+            Command::Batch { job, command } => self.batch(job, command).await,
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::Cancel { job } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
@@ -178,8 +188,10 @@ impl Workers {
                 let end = JobEnd::Done { note: String::new() };
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
+            Notice::Learn(secrets) => self.jobs.learn_octets(&secrets),
             Notice::Ended { job, end } => {
                 self.jobs.remove(job);
+                self.batches.remove(&job);
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
         }
@@ -360,6 +372,58 @@ impl Workers {
         self.reporter.report(Event::Trouble(problem)).await;
     }
 
+    async fn batch(&mut self, job: JobId, command: BatchCommand) {
+        let steer = match command {
+            BatchCommand::Check { manifest, secrets } => {
+                let batch = self.batch_job(job);
+                return self.spawn(job, batch.check(manifest, secrets));
+            }
+            BatchCommand::Start(start) => return self.start_batch(job, *start),
+            BatchCommand::Export { path, rows } => {
+                return self.spawn(job, async move {
+                    match batch::write_results(path.clone(), rows).await {
+                        Ok(()) => JobEnd::Done { note: saved(&path) },
+                        Err(problem) => JobEnd::Failed(problem),
+                    }
+                });
+            }
+            BatchCommand::Pause => Steer::Pause,
+            BatchCommand::Resume => Steer::Resume,
+            BatchCommand::Retry(again) => Steer::Retry(again),
+        };
+        let is_taken = self.batches.get(&job).is_some_and(|batch| batch.try_send(steer).is_ok());
+        if !is_taken {
+            let problem = Problem::new(
+                "batch.gone",
+                "The request was not taken",
+                "The batch has ended",
+                "Start it again; what succeeded is not repeated when you go on with it",
+            );
+            self.reporter.report(Event::Trouble(problem)).await;
+        }
+    }
+
+    fn batch_job(&self, job: JobId) -> BatchJob {
+        let operator = operator(&self.settings.borrow().operator);
+        BatchJob { job, parts: self.parts.clone(), operator, reporter: self.reporter.clone() }
+    }
+
+    fn start_batch(&mut self, job: JobId, start: BatchStart) {
+        let (steer, steer_rx) = mpsc::channel(batch::STEERS);
+        let stop = self.jobs.add(job, None);
+        self.batches.insert(job, steer);
+        let (batch, notices) = (self.batch_job(job), self.notices.clone());
+        let learnt = self.notices.clone();
+        tokio::spawn(async move {
+            // A task of its own: if it crashes, the job still ends.
+            let run = tokio::spawn(batch.run(start, steer_rx, stop, async move |secrets| {
+                let _ = learnt.send(Notice::Learn(secrets)).await;
+            }));
+            let end = run.await.unwrap_or_else(|error| JobEnd::Failed(crashed(&error)));
+            let _ = notices.send(Notice::Ended { job, end }).await;
+        });
+    }
+
     async fn cancel(&mut self, job: JobId) {
         if !self.jobs.stop(job) {
             self.reporter.report(Event::JobFinished { job, end: JobEnd::Cancelled }).await;
@@ -530,7 +594,7 @@ fn read_qr(source: QrSource) -> Result<QrContent, Problem> {
 }
 
 /// A job panicked: a mistake in the program, told as one.
-fn crashed(error: &tokio::task::JoinError) -> Problem {
+pub(super) fn crashed(error: &tokio::task::JoinError) -> Problem {
     tracing::error!(%error, "a job crashed");
     Problem::new(
         "app.crashed",

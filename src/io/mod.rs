@@ -4,6 +4,8 @@ pub mod diagnostics;
 pub mod files;
 pub mod laptop_wifi;
 pub mod logs;
+pub mod manifest;
 pub mod qr_image;
 pub mod records;
+pub mod results;
 pub mod serial;
