@@ -3,6 +3,7 @@
 //! [`App::act`] turns what the user did into commands; [`App::apply`] takes in what happened. Time is an argument.
 //! Screens may edit drafts in place (text fields); everything else changes here. Events of jobs nobody waits for are dropped.
 
+pub mod batch;
 pub mod commission;
 pub mod discover;
 pub mod jobs;
@@ -19,6 +20,7 @@ use std::time::Instant;
 
 pub use toasts::{Toast, ToastText, Toasts};
 
+use self::batch::{Batch, BatchAction};
 use self::commission::{Commission, CommissionAction};
 use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
@@ -26,6 +28,7 @@ use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::Problem;
+use crate::msg::batch::BatchCommand;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
 use crate::profile::Catalog;
 
@@ -37,6 +40,8 @@ pub enum Screen {
     Discover,
     /// One gateway is given its network.
     Commission,
+    /// Many gateways are given their networks.
+    Batch,
     /// What was done.
     Records,
     /// Settings and diagnostics.
@@ -55,6 +60,10 @@ pub enum Action {
     Commission(CommissionAction),
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
+    /// Took the gateways marked on Discover to Batch.
+    TookMarkedToBatch,
+    /// Something on Batch.
+    Batch(BatchAction),
     /// Something on Records.
     Records(RecordsAction),
     /// Something on Settings.
@@ -97,6 +106,8 @@ pub struct App {
     pub discover: Discover,
     /// Commission.
     pub commission: Commission,
+    /// Batch.
+    pub batch: Batch,
     /// Records.
     pub records: Records,
     /// Settings.
@@ -197,6 +208,8 @@ impl App {
             Action::TookToCommission(link) => self.take_to_commission(&link, now),
             Action::Commission(action) => self.on_commission(action, now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
+            Action::TookMarkedToBatch => self.take_marked(),
+            Action::Batch(action) => self.on_batch(action, now),
             Action::Records(action) => self.on_records(action, now),
             Action::Settings(action) => self.on_settings(action, now),
             Action::CancelledJob(job) => self.cancel_job(job, now),
@@ -232,10 +245,8 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
-            Event::Probed { .. }
-            | Event::DeviceProgressed { .. }
-            | Event::TerminalProgressed { .. }
-            | Event::BatchProgressed { .. } => {}
+            Event::Probed { .. } | Event::DeviceProgressed { .. } | Event::TerminalProgressed { .. } => {}
+            Event::BatchProgressed { job, event } => self.batch.told(job, event),
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -310,6 +321,12 @@ impl App {
                 }
                 return commands;
             }
+            JobKind::CheckManifest | JobKind::Batch | JobKind::ExportResults => {
+                self.batch.finished(job, end);
+                if self.screen == Screen::Records {
+                    return vec![self.records.refresh()];
+                }
+            }
             JobKind::ReadQr => self.commission.qr_finished(job, end),
             JobKind::ExportRecords => self.records.export_finished(end),
             JobKind::ExportTranscript => self.commission.transcript_finished(end),
@@ -365,6 +382,18 @@ impl App {
         discover.row(link).map_or_else(Vec::new, |row| commission.go_on(row, &mut desk))
     }
 
+    fn take_marked(&mut self) -> Vec<Command> {
+        self.screen = Screen::Batch;
+        let marked = self.discover.take_marked(&self.catalog);
+        self.batch.take(marked, &self.commission.form.draft.ssid);
+        Vec::new()
+    }
+
+    fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {
+        let Self { batch, commission, catalog, jobs, toasts, .. } = self;
+        batch.act(action, &commission.form.draft, &mut Desk { catalog, jobs, toasts, now })
+    }
+
     fn on_records(&mut self, action: RecordsAction, now: Instant) -> Vec<Command> {
         let Self { records, catalog, jobs, toasts, .. } = self;
         records.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -378,6 +407,7 @@ impl App {
     fn cancel_job(&mut self, job: JobId, now: Instant) -> Vec<Command> {
         match self.commission.open_session() {
             Some(session) if session.job == job => self.on_commission(CommissionAction::Cancelled, now),
+            _ if self.batch.is_job(job) => self.batch.stop(),
             _ if self.jobs.is_running(job) => vec![Command::Cancel { job }],
             _ => Vec::new(),
         }
@@ -424,11 +454,17 @@ impl Ticket {
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
-            | Command::CollectDiagnostics { job } => Self::Starts(*job),
+            | Command::CollectDiagnostics { job }
+            | Command::Batch {
+                job,
+                command: BatchCommand::Check { .. } | BatchCommand::Start(_) | BatchCommand::Export { .. },
+            } => Self::Starts(*job),
             Command::Session { job, .. }
             | Command::Device { job, .. }
             | Command::Terminal { job, .. }
-            | Command::Batch { job, .. } => Self::Asks(*job),
+            | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
+                Self::Asks(*job)
+            }
             Command::ListRecords { .. } => Self::Lists,
             Command::StartDiscovery { .. }
             | Command::StopDiscovery
@@ -451,6 +487,12 @@ impl From<DiscoverAction> for Action {
 impl From<CommissionAction> for Action {
     fn from(action: CommissionAction) -> Self {
         Self::Commission(action)
+    }
+}
+
+impl From<BatchAction> for Action {
+    fn from(action: BatchAction) -> Self {
+        Self::Batch(action)
     }
 }
 

@@ -139,7 +139,8 @@ impl BatchJob {
         };
         let (plans, name, known) = match source {
             BatchSource::Manifest { path, secrets } => {
-                let (checked, name) = read(&self.parts.catalog, path, secrets).await?;
+                let (mut checked, name) = read(&self.parts.catalog, path, secrets).await?;
+                checked.findings.append(&mut checked.lacking);
                 if !checked.findings.is_empty() {
                     let problem = mistakes(checked.findings.len());
                     self.tell(BatchEvent::Checked(Box::new(ManifestCheck {
@@ -215,8 +216,6 @@ fn stand(
 }
 
 fn told(checked: &Checked, earlier: Option<&BatchHistory>) -> ManifestCheck {
-    let is_wanted = |code: &str| code == "manifest.secret_missing";
-    let is_good_but_for_secrets = checked.findings.iter().all(|finding| is_wanted(finding.problem.code));
     let outcomes = earlier.map(|history| {
         Summary::of(checked.plans.iter().map(|plan| match history.standing(plan, Again::default()) {
             Standing::Settled(result) => Some(result.outcome),
@@ -225,7 +224,7 @@ fn told(checked: &Checked, earlier: Option<&BatchHistory>) -> ManifestCheck {
     });
     ManifestCheck {
         rows: checked.plans.iter().map(RowPlan::head).collect(),
-        findings: if is_good_but_for_secrets { Vec::new() } else { checked.findings.clone() },
+        findings: checked.findings.clone(),
         wanted: checked.wanted.iter().cloned().collect(),
         earlier: outcomes.filter(|summary| summary.open < summary.rows && summary.joined + summary.done < summary.rows),
     }

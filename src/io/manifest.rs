@@ -132,8 +132,8 @@ pub fn parse(bytes: &[u8]) -> Result<Table, ManifestError> {
 fn parse_csv(bytes: &[u8]) -> Result<Table, ManifestError> {
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|octet| **octet == b'\n').count();
-        ManifestError::NotUtf8 { line }
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        ManifestError::NotUtf8 { line: 1 + good.matches('\n').count() }
     })?;
     // Some programs say in a line of its own what stands between the cells.
     let first = text.lines().next().unwrap_or_default().trim();
@@ -267,6 +267,7 @@ fn text_of(value: &DataRef<'_>) -> String {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "errors are handed on by value")]
 fn bad_sheet(error: impl ToString) -> ManifestError {
     ManifestError::BadSheet { detail: error.to_string() }
 }

@@ -104,7 +104,7 @@ pub struct ManifestCheck {
     pub rows: Vec<RowHead>,
     /// The mistakes.
     pub findings: Vec<Finding>,
-    /// Names of secrets that are referred to and were not given; when nothing else is wrong, `findings` is empty.
+    /// Names of secrets that are referred to and were not given. They are no mistakes before the batch is to begin.
     pub wanted: Vec<String>,
     /// What an earlier run of this manifest came to, if there was one and it did not succeed as a whole.
     pub earlier: Option<Summary>,

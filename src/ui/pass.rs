@@ -15,6 +15,10 @@ pub(super) enum PathField {
     RecordsExport,
     /// Where a transcript is exported to.
     Transcript,
+    /// The manifest of a batch.
+    Manifest,
+    /// Where the results of a batch are written to.
+    BatchResults,
 }
 
 /// One frame of the screens.

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use self::find::{Finder, Found};
 use super::commission::{Setup as SessionSetup, stopped};
 use super::port::{BatchRecords, Boxed, Links};
-use crate::model::batch::{Again, BatchId, RowOutcome, RowPlan, RowResult};
+use crate::model::batch::{Again, BatchId, Match, RowOutcome, RowPlan, RowResult};
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::batch::{BatchEvent, RowState};
@@ -117,7 +117,7 @@ pub async fn run(
                 Some(order) => batch.steer(order).await,
                 None => is_steered = false,
             },
-            () = finder.look(&expected), if !expected.is_empty() => batch.rest(),
+            () = finder.look(&expected), if !expected.is_empty() => {}
             () = until(deadline), if !is_stopping && !expected.is_empty() => batch.give_up(&mut finder).await,
         }
     }
@@ -163,9 +163,9 @@ impl<'a> Batch<'a> {
     }
 
     /// What is looked for: the open rows whose gateway has no address yet.
-    fn expected(&self) -> Vec<crate::model::batch::Match> {
+    fn expected(&self) -> Vec<Match> {
         let places = self.open().map(|index| &self.setup.rows[index].0.place);
-        places.filter(|place| !matches!(place, crate::model::batch::Match::Link(_))).cloned().collect()
+        places.filter(|place| !matches!(place, Match::Link(_))).cloned().collect()
     }
 
     /// The next row that can begin: its gateway is there, and so is a free place.
@@ -229,9 +229,6 @@ impl<'a> Batch<'a> {
         (is_idle && !self.is_paused).then(|| self.last_sign + self.setup.wait)
     }
 
-    /// A look at what is there: nothing to note, the next round finds what came.
-    fn rest(&self) {}
-
     /// The gateways that were waited for did not come.
     async fn give_up(&mut self, finder: &mut Finder) {
         let open: Vec<usize> = self.open().collect();
@@ -257,7 +254,7 @@ impl<'a> Batch<'a> {
     }
 
     async fn tell_open(&self, index: usize) {
-        let is_there = matches!(self.setup.rows[index].0.place, crate::model::batch::Match::Link(_));
+        let is_there = matches!(self.setup.rows[index].0.place, Match::Link(_));
         self.tell(index, if is_there { RowState::Open } else { RowState::Expected }).await;
     }
 

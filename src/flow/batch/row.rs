@@ -201,7 +201,7 @@ impl<'a> Row<'a> {
                 self.problem = Some(problem);
             }
             Progress::StepFailed { step: Step::Push, problem } => {
-                (self.problem, self.has_pushed) = (Some(problem), false)
+                (self.problem, self.has_pushed) = (Some(problem), false);
             }
             Progress::Ready => {
                 let request = self.next();
@@ -218,16 +218,12 @@ impl<'a> Row<'a> {
             Some(Todo::Ask(request)) => request,
             Some(Todo::Push(draft)) => {
                 let (credentials, findings) = check(draft, &self.rules, self.seen.as_deref(), None);
-                match credentials {
-                    Some(credentials) => {
-                        self.has_pushed = true;
-                        Request::Push(credentials)
-                    }
-                    None => {
-                        self.problem = findings.errors.into_iter().next();
-                        Request::Close
-                    }
+                if let Some(credentials) = credentials {
+                    self.has_pushed = true;
+                    return Request::Push(credentials);
                 }
+                self.problem = findings.errors.into_iter().next();
+                Request::Close
             }
             None => Request::Close,
         }

@@ -94,8 +94,10 @@ pub struct Checked {
     pub plans: Vec<RowPlan>,
     /// All mistakes.
     pub findings: Vec<Finding>,
-    /// Names of secrets that are referred to and were not given. They are findings too.
+    /// Names of secrets that are referred to and were not given: the rows that do so stand among the plans without them.
     pub wanted: BTreeSet<String>,
+    /// Where they are referred to: mistakes as soon as the batch is to begin.
+    pub lacking: Vec<Finding>,
 }
 
 /// Checks a table.
@@ -141,18 +143,18 @@ struct Run<'a> {
 /// The cells of one row by the names of their columns.
 struct Cells<'a> {
     row: u32,
-    cells: &'a [String],
+    texts: &'a [String],
     columns: &'a Columns,
 }
 
 impl<'a> Cells<'a> {
     fn get(&self, column: &str) -> &'a str {
-        self.columns.places.get(column).and_then(|place| self.cells.get(*place)).map_or("", |cell| cell.trim())
+        self.columns.places.get(column).and_then(|place| self.texts.get(*place)).map_or("", |cell| cell.trim())
     }
 
     /// A cell in which blanks may count: the name of a network.
     fn verbatim(&self, column: &str) -> &'a str {
-        self.columns.places.get(column).and_then(|place| self.cells.get(*place)).map_or("", String::as_str)
+        self.columns.places.get(column).and_then(|place| self.texts.get(*place)).map_or("", String::as_str)
     }
 }
 
@@ -215,7 +217,7 @@ impl Run<'_> {
 
     fn row(&mut self, row: u32, cells: &[String], columns: &Columns) {
         let before = self.checked.findings.len() + self.more;
-        let cells = Cells { row, cells, columns };
+        let cells = Cells { row, texts: cells, columns };
         self.shape(&cells);
         if self.checked.findings.len() + self.more > before {
             return;
@@ -242,7 +244,7 @@ impl Run<'_> {
     /// What every cell is held to.
     fn shape(&mut self, cells: &Cells<'_>) {
         for (column, place) in &cells.columns.places {
-            let Some(cell) = cells.cells.get(*place) else { continue };
+            let Some(cell) = cells.texts.get(*place) else { continue };
             let chars = cell.chars().count();
             if chars > MAX_CELL_CHARS {
                 self.say(Mistake::CellTooLong { chars }, Some(cells.row), Some(column));
@@ -352,7 +354,11 @@ impl Run<'_> {
         if reference == OPEN {
             draft.is_open = true;
         } else {
+            let before = self.checked.lacking.len();
             draft.passphrase = self.secret(cells, "password_file", reference)?;
+            if self.checked.lacking.len() > before {
+                return Some(draft);
+            }
         }
         let (_, found) = credentials::check(&draft, rules, None, None);
         for problem in found.errors {
@@ -414,9 +420,10 @@ impl Run<'_> {
                 // What follows the sign may be a passphrase that begins with it; one that is no word is not repeated.
                 let name = if is_word(name) { name } else { "…" };
                 self.checked.wanted.insert(name.to_owned());
-                self.say(Mistake::SecretMissing { name: name.into() }, Some(cells.row), Some(column));
+                let finding = Mistake::SecretMissing { name: name.into() }.at(Some(cells.row), Some(column));
+                self.checked.lacking.push(finding);
             }
-            return secret;
+            return secret.or_else(|| Some(Secret::default()));
         }
         match self.world.file(reference) {
             Ok(content) => {

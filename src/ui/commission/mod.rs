@@ -8,6 +8,8 @@ mod qr;
 mod side;
 mod wifi;
 
+pub(super) use wifi::forget_undo;
+
 use egui::Ui;
 
 use super::icon;
