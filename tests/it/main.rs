@@ -11,6 +11,9 @@
 #[cfg(unix)]
 mod backend;
 #[cfg(unix)]
+mod batch;
+mod batch_flow;
+#[cfg(unix)]
 mod cli;
 mod commission;
 #[cfg(unix)]
@@ -20,6 +23,7 @@ mod improv_sdk;
 #[cfg(unix)]
 mod kill;
 mod layers;
+mod manifest;
 mod peers;
 mod problems;
 mod profiles;

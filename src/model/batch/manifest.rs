@@ -176,7 +176,7 @@ impl Run<'_> {
             return None;
         }
         if table.header.len() > MAX_COLUMNS {
-            self.say(Mistake::TooManyColumns { columns: table.header.len() }, None, None);
+            self.say(Mistake::TooManyColumns, None, None);
             return None;
         }
         let mut places = BTreeMap::new();
@@ -209,7 +209,7 @@ impl Run<'_> {
             self.say(Mistake::Empty, None, None);
         }
         if table.rows.len() > MAX_ROWS {
-            self.say(Mistake::TooManyRows { rows: table.rows.len() }, None, None);
+            self.say(Mistake::TooManyRows, None, None);
             return None;
         }
         Some(Columns { places, has_credentials })

@@ -36,9 +36,9 @@ pub enum Mistake {
     /// There is nothing in the file, or only the names of columns.
     Empty,
     /// There are more rows than can be taken.
-    TooManyRows { rows: usize },
+    TooManyRows,
     /// There are more columns than can be taken.
-    TooManyColumns { columns: usize },
+    TooManyColumns,
     /// A column that is needed is not there.
     ColumnMissing { column: &'static str },
     /// A column is none that is known.
@@ -108,16 +108,16 @@ impl Explain for Mistake {
                 "The file or its first sheet is empty, or holds the names of the columns alone",
                 "Write one row for each gateway below the names of the columns",
             ),
-            Self::TooManyRows { rows } => Problem::new(
+            Self::TooManyRows => Problem::new(
                 "manifest.too_many_rows",
-                format!("The manifest has {rows} rows"),
-                format!("A manifest holds at most {MAX_ROWS} gateways"),
+                format!("The manifest has more than {MAX_ROWS} rows"),
+                "That many gateways are not held in one run",
                 "Split it into several files",
             ),
-            Self::TooManyColumns { columns } => Problem::new(
+            Self::TooManyColumns => Problem::new(
                 "manifest.too_many_columns",
-                format!("The manifest has {columns} columns"),
-                format!("A manifest has at most {MAX_COLUMNS} columns; this may be another table"),
+                format!("The manifest has more than {MAX_COLUMNS} columns"),
+                "This may be another table",
                 "Leave the columns that the manifest needs",
             ),
             Self::ColumnMissing { column } => Problem::new(

@@ -36,7 +36,7 @@ fn tab_reaches_the_main_button_of_every_screen() {
         ("commission_refused", "Correct the passphrase and try again"),
         ("discover_marked", "Commission the marked"),
         ("batch_empty", "Mark gateways on Discover"),
-        ("batch_marked", "Commission 3 gateways"),
+        ("batch_marked", "Commission 5 gateways"),
         ("batch_running", "Resume the batch"),
         ("batch_ended", "Retry 1 failed"),
         ("records_list", "Refresh the records"),
