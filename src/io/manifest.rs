@@ -65,7 +65,7 @@ impl Explain for ManifestError {
         match self {
             Self::Files(error) => error.explain(),
             Self::NotUtf8 { line } => Problem::new(
-                "manifest.not_utf8",
+                "manifest.not_text",
                 format!("The manifest is not UTF-8 from line {line} on"),
                 "Spreadsheets save CSV in the encoding of the computer unless told otherwise",
                 "Save it as `CSV UTF-8` or as XLSX",

@@ -259,7 +259,7 @@ impl Run<'_> {
     fn name(&mut self, cells: &Cells<'_>) -> String {
         let name = cells.get("name");
         if name.is_empty() {
-            self.say(Mistake::CellEmpty { column: "name".into() }, Some(cells.row), Some("name"));
+            self.say(Mistake::CellEmpty, Some(cells.row), Some("name"));
         } else if let Some(&first_row) = self.names.get(&name.to_lowercase()) {
             self.say(Mistake::NameTwice { name: name.into(), first_row }, Some(cells.row), Some("name"));
         } else {
@@ -271,7 +271,7 @@ impl Run<'_> {
     fn place(&mut self, cells: &Cells<'_>) -> Option<Match> {
         let text = cells.get("match");
         if text.is_empty() {
-            self.say(Mistake::CellEmpty { column: "match".into() }, Some(cells.row), Some("match"));
+            self.say(Mistake::CellEmpty, Some(cells.row), Some("match"));
             return None;
         }
         match text.parse::<Match>() {
@@ -298,7 +298,7 @@ impl Run<'_> {
     fn profile(&mut self, cells: &Cells<'_>) -> Option<ProfileFacts> {
         let id = cells.get("profile");
         if id.is_empty() {
-            self.say(Mistake::CellEmpty { column: "profile".into() }, Some(cells.row), Some("profile"));
+            self.say(Mistake::CellEmpty, Some(cells.row), Some("profile"));
             return None;
         }
         let facts = self.world.profile(id);
@@ -336,7 +336,7 @@ impl Run<'_> {
             (true, true) if cells.columns.has_credentials => return None,
             (true, true) => {
                 for column in NETWORK {
-                    self.say(Mistake::CellEmpty { column: column.into() }, Some(cells.row), Some(column));
+                    self.say(Mistake::CellEmpty, Some(cells.row), Some(column));
                 }
                 return None;
             }

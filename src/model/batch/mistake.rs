@@ -50,7 +50,7 @@ pub enum Mistake {
     /// A column has no name, though there are cells under it.
     ColumnUnnamed { number: usize },
     /// A cell that is needed is empty.
-    CellEmpty { column: String },
+    CellEmpty,
     /// A cell is longer than any that makes sense.
     CellTooLong { chars: usize },
     /// A cell holds a line break or another control character.
@@ -151,9 +151,9 @@ impl Explain for Mistake {
                 "The first row holds the names of the columns, and there are cells below this one",
                 "Name the column, or empty it",
             ),
-            Self::CellEmpty { column } => Problem::new(
+            Self::CellEmpty => Problem::new(
                 "manifest.cell_empty",
-                format!("{} is empty", visible(column, 60)),
+                "The cell is empty",
                 "Every gateway needs it",
                 "Fill the cell in, or remove the row",
             ),
@@ -183,7 +183,7 @@ impl Explain for Mistake {
             ),
             Self::MatchTwice { place, first_row } => Problem::new(
                 "manifest.match_twice",
-                format!("{} is row {first_row} already", visible(place, 80)),
+                format!("Row {first_row} is {} already", visible(place, 80)),
                 "Two rows would commission the same gateway",
                 "Remove one of them; for gateways plugged in one after the other use serial-number:",
             ),
@@ -219,7 +219,7 @@ impl Explain for Mistake {
             ),
             Self::CredentialNoWay { id, driver } => Problem::new(
                 "manifest.credential_no_way",
-                format!("{} cannot be sent with the driver {driver}", visible(id, 60)),
+                format!("The credential {} cannot be sent with the driver {driver}", visible(id, 60)),
                 "The profile does not say where this driver puts it",
                 "Leave the cell empty, or add a [[credential.push]] to a profile of your own",
             ),
@@ -251,13 +251,13 @@ impl Explain for Mistake {
             Self::HalfANetwork { is_name_there: true } => Problem::new(
                 "manifest.half_a_network",
                 "The network's passphrase is not referred to",
-                "ssid is filled in and password_file is not",
+                "Only ssid is filled in, and password_file is not",
                 "Name the file with the passphrase, or write open for a network without protection",
             ),
             Self::HalfANetwork { is_name_there: false } => Problem::new(
                 "manifest.no_ssid",
                 "The network's name is missing",
-                "password_file is filled in and ssid is not",
+                "Only password_file is filled in, and ssid is not",
                 "Fill in ssid, or empty password_file",
             ),
             Self::NotYesOrNo => Problem::new(
