@@ -18,8 +18,8 @@ use crate::msg::batch::RowState;
 
 /// Least height of the table, whatever stands around it.
 const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
-/// Height of the bar with the buttons and of the export below the table.
-const BELOW: f32 = 92.0;
+/// Height of the export below the table.
+const BELOW: f32 = 56.0;
 
 /// What is done again on request.
 const FAILED: Again = Again { failed: true, unknown: false };
@@ -361,22 +361,25 @@ fn hover(row: &Row) -> String {
 
 fn export(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
     ui.add_space(GRID / 2.0);
-    let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
-    if is_browsing {
-        pass.browse = Some(PathField::BatchResults);
-    }
     ui.horizontal_wrapped(|ui| {
         if batch.is_running() {
-            muted(ui, "With a path from the start, each row is written there as it ends");
+            if !batch.out.trim().is_empty() {
+                muted(ui, &format!("Each row is written to {} as it ends", batch.out.trim()));
+            }
+            return;
+        }
+        let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
+        if is_browsing {
+            pass.browse = Some(PathField::BatchResults);
+        }
+        if !batch.was_begun() {
+            muted(ui, "Each row is written there as it ends");
             return;
         }
         let is_ready = !batch.out.trim().is_empty() && !batch.is_exporting();
-        let export = Button::new("Export results").icon(icon::EXPORT).named("Export the results");
+        let export = Button::new("Export").icon(icon::EXPORT).named("Export the results");
         if export.enabled_if(is_ready, "Type a path first").pressed(ui) {
             pass.did(BatchAction::Exported);
-        }
-        if !batch.was_begun() {
-            muted(ui, "With a path from the start, each row is written there as it ends");
         }
     });
     match &batch.exported {

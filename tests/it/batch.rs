@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use linesman::model::gateway::ProvisioningState;
 use linesman::proto::improv::{Message, Request};
@@ -40,16 +41,20 @@ fn counting(count: &Arc<AtomicUsize>) -> Gateway {
     })
 }
 
-/// A gateway that takes a network and says nothing more.
-fn hanging(count: &Arc<AtomicUsize>) -> Gateway {
+/// A gateway that takes a network and says nothing more, and a word each time it has taken one.
+fn hanging(count: &Arc<AtomicUsize>) -> (Gateway, Receiver<()>) {
     let count = Arc::clone(count);
-    Gateway::start(move |request| match request {
+    let (taken, takes) = sync_channel(8);
+    let gateway = Gateway::start(move |request| match request {
         Request::WifiSettings { .. } => {
             count.fetch_add(1, Ordering::SeqCst);
+            // A test that is over does not listen any more.
+            let _ = taken.send(());
             Vec::new()
         }
         request => answer(request),
-    })
+    });
+    (gateway, takes)
 }
 
 fn outcomes(lines: &[Value]) -> Vec<(String, String, bool)> {
@@ -108,7 +113,8 @@ fn killed_in_mid_batch_it_goes_on_and_repeats_nothing() {
     let place = Place::new();
     let counts: Vec<Arc<AtomicUsize>> = (0..4).map(|_| Arc::new(AtomicUsize::new(0))).collect();
     let given = || counts.iter().map(|count| count.load(Ordering::SeqCst)).collect::<Vec<_>>();
-    let gateways = [counting(&counts[0]), hanging(&counts[1]), counting(&counts[2]), counting(&counts[3])];
+    let (second, takes) = hanging(&counts[1]);
+    let gateways = [counting(&counts[0]), second, counting(&counts[2]), counting(&counts[3])];
     let site = manifest(&place, gateways.iter().map(|gateway| gateway.link.as_str()));
     let out = text_of(&place.path("results.csv"));
     // One after the other: the first joins, the second hangs, the others are not begun.
@@ -118,6 +124,7 @@ fn killed_in_mid_batch_it_goes_on_and_repeats_nothing() {
         line["kind"] == "batch-row" && line["row"] == 3 && line["step"] == "Wait for the gateway to join"
     });
 
+    takes.recv().unwrap();
     let while_it_runs = place.run_json(&["batch", &site, "--resume"]);
     while_it_runs.expect_problem(2, "batch.still_running");
     running.kill();
@@ -160,6 +167,7 @@ fn killed_in_mid_batch_it_goes_on_and_repeats_nothing() {
     asked.until(|line| {
         line["kind"] == "batch-row" && line["row"] == 3 && line["step"] == "Wait for the gateway to join"
     });
+    takes.recv().unwrap();
     assert_eq!(given(), [1, 2, 1, 1]);
     asked.kill();
 }
@@ -168,7 +176,8 @@ fn killed_in_mid_batch_it_goes_on_and_repeats_nothing() {
 fn interrupted_it_ends_in_an_orderly_way() {
     let place = Place::new();
     let counts: Vec<Arc<AtomicUsize>> = (0..2).map(|_| Arc::new(AtomicUsize::new(0))).collect();
-    let gateways = [hanging(&counts[0]), counting(&counts[1])];
+    let (first, _takes) = hanging(&counts[0]);
+    let gateways = [first, counting(&counts[1])];
     let site = manifest(&place, gateways.iter().map(|gateway| gateway.link.as_str()));
     let mut running = place.start(&["batch", &site, "--parallel", "1", "--no-scan"]);
     running.until(|line| line["step"] == "Wait for the gateway to join");

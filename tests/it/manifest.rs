@@ -282,3 +282,39 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn the_page_and_its_sample_are_good() {
+    /// A world in which every profile and file of the page is there.
+    struct Page;
+
+    impl Surroundings for Page {
+        fn profile(&self, _id: &str) -> Option<ProfileFacts> {
+            World.profile("p").map(|facts| ProfileFacts {
+                credentials: vec![("registration-token".into(), vec![DriverId::Improv])],
+                drivers: Vec::new(),
+                ..facts
+            })
+        }
+
+        fn file(&mut self, _path: &str) -> Result<Secret<Vec<u8>>, String> {
+            World.file("wifi.txt")
+        }
+
+        fn secret(&self, name: &str) -> Option<Secret<String>> {
+            World.secret(name)
+        }
+    }
+
+    let page = include_str!("../../docs/manifest.md");
+    let example = page.split("```csv\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    for text in [example, include_str!("../../docs/manifest-sample.csv")] {
+        let checked = check(&parse(text.as_bytes()).unwrap(), &mut Page);
+        assert_eq!((checked.findings, checked.plans.len()), (Vec::new(), 4), "{text}");
+    }
+    let columns =
+        "name match profile ssid password_file driver hidden username pop_file allow_unprotected credential:ID";
+    for column in columns.split(' ') {
+        assert!(page.contains(&format!("| `{column}`")), "{column} is not described");
+    }
+}
