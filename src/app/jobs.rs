@@ -19,6 +19,8 @@ pub enum JobKind {
     Batch,
     /// Write the results of a batch to a file.
     ExportResults,
+    /// A gateway under management.
+    Device,
     /// Read a QR code.
     ReadQr,
     /// Write the records to a file.
@@ -32,7 +34,15 @@ pub enum JobKind {
 impl JobKind {
     /// Whether closing the window in the middle would lose something.
     pub const fn must_not_be_cut(&self) -> bool {
-        matches!(self, Self::Session | Self::Batch | Self::ExportResults | Self::ExportRecords | Self::ExportTranscript)
+        matches!(
+            self,
+            Self::Session
+                | Self::Device
+                | Self::Batch
+                | Self::ExportResults
+                | Self::ExportRecords
+                | Self::ExportTranscript
+        )
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod commission;
+pub mod device;
 pub mod discover;
 pub mod jobs;
 pub mod loaded;
@@ -22,11 +23,12 @@ pub use toasts::{Toast, ToastText, Toasts};
 
 use self::batch::{Batch, BatchAction};
 use self::commission::{Commission, CommissionAction};
+use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
-use crate::model::ids::{JobId, LinkAddress};
+use crate::model::ids::{DriverId, JobId, LinkAddress};
 use crate::model::problem::Problem;
 use crate::msg::batch::BatchCommand;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
@@ -42,6 +44,8 @@ pub enum Screen {
     Commission,
     /// Many gateways are given their networks.
     Batch,
+    /// One gateway is looked at and managed.
+    Device,
     /// What was done.
     Records,
     /// Settings and diagnostics.
@@ -58,6 +62,8 @@ pub enum Action {
     TookToCommission(LinkAddress),
     /// Something on Commission.
     Commission(CommissionAction),
+    /// Something on Device.
+    Device(DeviceAction),
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
     /// Took the gateways marked on Discover to Batch.
@@ -108,6 +114,8 @@ pub struct App {
     pub commission: Commission,
     /// Batch.
     pub batch: Batch,
+    /// Device.
+    pub device: Device,
     /// Records.
     pub records: Records,
     /// Settings.
@@ -192,7 +200,7 @@ impl App {
 
     /// Whether a dialog covers the page.
     pub fn is_dialog_open(&self) -> bool {
-        self.is_asking_to_close() || self.commission.is_asking_reset()
+        self.is_asking_to_close() || self.commission.is_asking_reset() || self.device.question().is_some()
     }
 
     /// Text that belongs on the clipboard, once.
@@ -207,6 +215,7 @@ impl App {
             Action::Discover(action) => self.on_discover(action, now),
             Action::TookToCommission(link) => self.take_to_commission(&link, now),
             Action::Commission(action) => self.on_commission(action, now),
+            Action::Device(action) => self.on_device(action, now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::TookMarkedToBatch => self.take_marked(),
             Action::Batch(action) => self.on_batch(action, now),
@@ -245,8 +254,9 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
-            Event::Probed { .. } | Event::DeviceProgressed { .. } | Event::TerminalProgressed { .. } => {}
+            Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
             Event::BatchProgressed { job, event } => self.batch.told(job, event),
+            Event::Probed { .. } | Event::TerminalProgressed { .. } => {}
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -288,6 +298,7 @@ impl App {
             }
             Ticket::Asks(job) => {
                 self.commission.request_not_taken(job);
+                self.device.request_not_taken(job);
                 self.toasts.report(problem);
             }
             Ticket::Lists => self.records.listed(Err(problem)),
@@ -323,6 +334,12 @@ impl App {
             }
             JobKind::CheckManifest | JobKind::Batch | JobKind::ExportResults => {
                 self.batch.finished(job, end);
+                if self.screen == Screen::Records {
+                    return vec![self.records.refresh()];
+                }
+            }
+            JobKind::Device => {
+                self.device.finished(job, end);
                 if self.screen == Screen::Records {
                     return vec![self.records.refresh()];
                 }
@@ -394,6 +411,26 @@ impl App {
         batch.act(action, &commission.form.draft, &mut Desk { catalog, jobs, toasts, now })
     }
 
+    fn on_device(&mut self, action: DeviceAction, now: Instant) -> Vec<Command> {
+        let of_profile = self.managing_driver();
+        let Self { device, commission, catalog, jobs, toasts, .. } = self;
+        let target = commission.gateway().map(|(link, _)| Target {
+            link: link.clone(),
+            profile: commission.profile().cloned(),
+            access: commission.access.clone(),
+        });
+        device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    /// The driver by which the chosen profile has its gateways managed over the chosen link.
+    pub fn managing_driver(&self) -> Option<DriverId> {
+        let (link, _) = self.commission.gateway()?;
+        let profile = self.commission.profile().and_then(|id| self.catalog.get(id))?;
+        let fitting = |driver: &DriverId| Device::drivers(link.kind()).any(|known| known == *driver);
+        let bindings = profile.drivers.iter().filter(|binding| binding.link == link.kind());
+        bindings.map(|binding| binding.driver).find(fitting)
+    }
+
     fn on_records(&mut self, action: RecordsAction, now: Instant) -> Vec<Command> {
         let Self { records, catalog, jobs, toasts, .. } = self;
         records.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -408,6 +445,9 @@ impl App {
         match self.commission.open_session() {
             Some(session) if session.job == job => self.on_commission(CommissionAction::Cancelled, now),
             _ if self.batch.is_job(job) => self.batch.stop(),
+            _ if self.device.session().is_some_and(|session| session.job == job) => {
+                self.on_device(DeviceAction::Cancelled, now)
+            }
             _ if self.jobs.is_running(job) => vec![Command::Cancel { job }],
             _ => Vec::new(),
         }
@@ -493,6 +533,12 @@ impl From<CommissionAction> for Action {
 impl From<BatchAction> for Action {
     fn from(action: BatchAction) -> Self {
         Self::Batch(action)
+    }
+}
+
+impl From<DeviceAction> for Action {
+    fn from(action: DeviceAction) -> Self {
+        Self::Device(action)
     }
 }
 

@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::{DriverId, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
-use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimReady};
-use crate::profile::{Catalog, Profile};
-use crate::sim::{Air, Fault, GatewayPlan, Site, start_gateway};
+use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
+use crate::profile::{Catalog, Profile, PushWay};
+use crate::proto::esp::security::device::Lock;
+use crate::proto::esp::version::Scheme;
+use crate::sim::{
+    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway,
+    start_esp_console, start_esp_http, start_gateway,
+};
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
 const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
@@ -18,6 +23,12 @@ const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
     ("generic-improv", "Far hall", &[Fault::WeakSignal]),
     ("generic-improv", "Noisy pump", &[Fault::Noise]),
     ("generic-improv", "Mute attic", &[Fault::Silent]),
+];
+
+/// Gateways on the simulated air: address, place, trouble.
+const ON_THE_AIR: [(&str, &str, &[Fault]); 2] = [
+    ("02:4C:4E:00:00:01", "Cold store", &[Fault::SmallMtu]),
+    ("02:4C:4E:00:00:02", "Loading dock", &[Fault::Authorization]),
 ];
 
 /// The simulated site of a demo.
@@ -55,7 +66,18 @@ impl DemoPlan {
             plan.facts.serial_number = Some(format!("SIM{:04}", number + 1));
             plan.card = Some(cards.join(format!("{:02}", number + 1)));
         }
-        Site::start(real, plans).map_err(|error| error.explain())
+        let count = plans.len();
+        let mut site = Site::start(real, plans).map_err(|error| error.explain())?;
+        let profile = catalog.iter().find(|profile| is_on_the_air(profile));
+        for (number, (address, name, faults)) in ON_THE_AIR.into_iter().enumerate() {
+            let Some(profile) = profile else { break };
+            let air = Air::site(&self.ssid, &self.passphrase);
+            let mut plan = plan(profile, name.to_owned(), air, faults.to_vec());
+            plan.card = Some(cards.join(format!("{:02}", count + number + 1)));
+            let address = LinkAddress::Ble(address.to_owned());
+            site = site.with_improv_ble(address, &plan).map_err(|error| error.explain())?;
+        }
+        Ok(site)
     }
 
     fn gateways(&self, profile: &Profile) -> Vec<GatewayPlan> {
@@ -69,6 +91,11 @@ impl DemoPlan {
 
 fn is_simulated(profile: &Profile, driver: DriverId) -> bool {
     profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == LinkKind::Serial)
+}
+
+/// The profile of any gateway that speaks Improv over Bluetooth, as distinct from a vendor's.
+fn is_on_the_air(profile: &Profile) -> bool {
+    profile.id.as_str() == "generic-improv"
 }
 
 fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {
@@ -91,6 +118,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
             is_simulated: true,
             ..PortFacts::default()
         },
+        driver: DriverId::Improv,
         air,
         faults,
         card: None,
@@ -101,26 +129,16 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
 pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<(), Problem> {
     let catalog = Catalog::built_in();
     let profile = catalog.find(plan.profile.as_str())?;
-    if plan.driver != DriverId::Improv {
-        return Err(Problem::new(
-            "sim.no_driver",
-            format!("There is no simulator for the driver {}", plan.driver),
-            "This version simulates the driver improv only",
-            "Use --driver improv",
-        ));
-    }
     let mut air = Air::site(&plan.ssid, &plan.passphrase);
     air.join_after = plan.join_after;
     let name = format!("{} {}", profile.name, plan.serial_number);
-    let mut gateway = self::plan(profile, name, air, plan.faults.clone());
-    gateway.facts.serial_number = Some(plan.serial_number.clone());
-    gateway.card = Some(plan.state_dir.clone());
+    let simulator = simulator(plan, profile, name, air)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Problem::new("sim.no_runtime", "The simulator could not start", "The system is out of resources", "Try again")
             .with_detail(error.to_string())
     })?;
     runtime.block_on(async {
-        let started = start_gateway(&gateway).map_err(|error| error.explain())?;
+        let started = simulator.start().await.map_err(|error| error.explain())?;
         ready(&SimReady {
             port: started.address.place().to_owned(),
             pid: std::process::id(),
@@ -128,9 +146,87 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
             ssid: plan.ssid.clone(),
             password: plan.passphrase.clone(),
             link: started.address.to_string(),
+            access: simulator.access(),
         });
         // A gateway that crashed is as gone as one that dropped its link.
         let _ = started.running.await;
         Ok(())
     })
+}
+
+/// A simulator that is ready to be started.
+enum Simulator {
+    Terminal(GatewayPlan),
+    Datagrams(GatewayPlan),
+    EspHttp(EspGatewayPlan),
+    EspConsole(EspGatewayPlan),
+}
+
+impl Simulator {
+    async fn start(&self) -> Result<SimulatedGateway, SimError> {
+        match self {
+            Self::Terminal(plan) => start_gateway(plan),
+            Self::Datagrams(plan) => start_datagram_gateway(plan).await,
+            Self::EspHttp(plan) => start_esp_http(plan).await,
+            Self::EspConsole(plan) => start_esp_console(plan),
+        }
+    }
+
+    fn access(&self) -> Option<SimAccess> {
+        match self {
+            Self::Terminal(_) | Self::Datagrams(_) => None,
+            Self::EspHttp(plan) | Self::EspConsole(plan) => {
+                let Lock { username, secret, .. } = plan.esp.lock.clone();
+                Some(SimAccess { username, secret })
+            }
+        }
+    }
+}
+
+fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Result<Simulator, Problem> {
+    match (plan.driver, plan.link) {
+        (DriverId::Improv | DriverId::Smp, None | Some(LinkKind::Serial)) => {
+            Ok(Simulator::Terminal(gateway_plan(plan, profile, name, air)))
+        }
+        (DriverId::Smp, Some(LinkKind::Udp)) => Ok(Simulator::Datagrams(gateway_plan(plan, profile, name, air))),
+        (DriverId::EspProv, None | Some(LinkKind::Http)) => Ok(Simulator::EspHttp(esp_plan(plan, profile, name, air))),
+        (DriverId::EspProv, Some(LinkKind::Serial)) => Ok(Simulator::EspConsole(esp_plan(plan, profile, name, air))),
+        (driver, link) => Err(Problem::new(
+            "sim.no_driver",
+            match link {
+                Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
+                None => format!("There is no simulator for the driver {driver}"),
+            },
+            "This version simulates improv over serial, smp over serial and udp, and esp-prov over http and serial",
+            "Use --driver improv or --driver smp, or --driver esp-prov with --via http",
+        )),
+    }
+}
+
+fn gateway_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> GatewayPlan {
+    let mut gateway = self::plan(profile, name, air, plan.faults.clone());
+    gateway.facts.serial_number = Some(plan.serial_number.clone());
+    gateway.card = Some(plan.state_dir.clone());
+    gateway.driver = plan.driver;
+    gateway
+}
+
+fn esp_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> EspGatewayPlan {
+    let SimEsp { security, has_legacy_nonce, is_without_proof, is_without_control, attempts } = plan.esp;
+    let mut esp = EspPlan::new(match security {
+        0 => Scheme::Security0,
+        1 => Scheme::Security1 { is_without_proof },
+        _ => Scheme::Security2 { has_counter: !has_legacy_nonce },
+    });
+    esp.has_control = !is_without_control;
+    esp.attempts = attempts.max(1);
+    esp.name = name;
+    // The endpoints that the profile puts credentials to.
+    let pushes = profile.credentials.iter().flat_map(|credential| &credential.push);
+    let named = pushes.filter_map(|push| match &push.way {
+        PushWay::Endpoint { name, .. } => Some(name.clone()),
+        PushWay::Setting { .. } | PushWay::File { .. } => None,
+    });
+    esp.custom.extend(named);
+    EspGatewayPlan { esp, air, faults: plan.faults.clone(), card: Some(plan.state_dir.clone()) }
 }

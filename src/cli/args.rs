@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::model::fault::{Fault, UnknownFault};
-use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, UnknownDriver};
+use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 
 /// Commission and diagnose IoT gateways. Without a subcommand the window opens.
 #[derive(Debug, Parser)]
@@ -43,6 +43,9 @@ pub enum Command {
     Commission(CommissionArgs),
     /// Commission many gateways from a manifest, up to eight at once.
     Batch(BatchArgs),
+    /// Ask a gateway what it is and what it counts; change it after a confirmation that names it.
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -106,7 +109,7 @@ pub struct CommissionArgs {
     /// The vendor profile whose Wi-Fi rules hold.
     #[arg(long, value_name = "ID")]
     pub profile: Option<String>,
-    /// The driver to speak; the default is the profile's for this link, else improv.
+    /// The driver to speak; the default is the profile's for this link, else the first that runs over it.
     #[arg(long, value_name = "NAME", value_parser = driver)]
     pub driver: Option<DriverId>,
     /// File with the proof of possession, the password of Security 2 or that of the login, on its first line; - reads standard input.
@@ -215,6 +218,202 @@ pub struct SecretFile {
     pub file: PathBuf,
 }
 
+/// Subcommands of `device`.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  linesman device info --via serial:/dev/ttyACM0
+  linesman device stats --via udp:192.0.2.7:1337 --json
+  linesman device settings get bridge/broker --via serial:/dev/ttyACM0
+  linesman device settings set bridge/token --value-file token.txt --via serial:/dev/ttyACM0 --confirm gw-7
+  linesman device shell --via serial:/dev/ttyACM0 --confirm gw-7 -- kernel version
+
+Questions change nothing. Whatever changes the gateway or makes it act wants --confirm with its name, as `device info` prints it.")]
+pub enum DeviceCommand {
+    /// What it is, and which of the rest it offers.
+    Info {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// Its statistics, tasks and memory pools.
+    Stats {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// The firmware images in its slots.
+    Images {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// Read, write and delete settings.
+    #[command(subcommand)]
+    Settings(SettingsCommand),
+    /// Read and write files.
+    #[command(subcommand)]
+    Files(FilesCommand),
+    /// Run a command in its shell.
+    Shell {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// The command and its words, after `--`.
+        #[arg(required = true, trailing_var_arg = true, value_name = "WORDS")]
+        words: Vec<String>,
+    },
+    /// Read its clock, or set it.
+    Time {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Set it to this time, written as 2026-01-31T12:00:00, or to `now` in UTC.
+        #[arg(long, value_name = "TIME", requires = "confirm")]
+        set: Option<String>,
+        /// The gateway's name, as `device info` prints it.
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
+    /// Restart it.
+    Reset {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+    },
+    /// Erase all its settings and storage. There is no undo.
+    Erase {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// A setting that is there: it is read before and looked for after, as evidence.
+        #[arg(long, value_name = "KEY")]
+        look_for: Option<String>,
+    },
+}
+
+/// Subcommands of `device settings`.
+#[derive(Debug, Subcommand)]
+pub enum SettingsCommand {
+    /// Read one.
+    Get {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Its key.
+        key: String,
+        /// Write the value to this file instead of printing it.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
+    },
+    /// Write one, save it and read it back.
+    Set {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// Its key.
+        key: String,
+        /// File that holds the value, all of its octets.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "value")]
+        value_file: Option<PathBuf>,
+        /// The value as text; only for what is no secret, since other accounts can see arguments.
+        #[arg(long, value_name = "TEXT", conflicts_with = "value_file")]
+        value: Option<String>,
+    },
+    /// Delete one.
+    Delete {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// Its key.
+        key: String,
+    },
+}
+
+/// Subcommands of `device files`.
+#[derive(Debug, Subcommand)]
+pub enum FilesCommand {
+    /// Length and checksum.
+    Status {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Path on the gateway.
+        path: String,
+    },
+    /// Read one.
+    Get {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Path on the gateway.
+        path: String,
+        /// Where to write it.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+    },
+    /// Write one and read it back.
+    Put {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// Path on the gateway.
+        path: String,
+        /// The file to send.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+/// Which gateway, and how it is spoken to.
+#[derive(Args, Debug)]
+pub struct DeviceLink {
+    /// The gateway's link: serial:PATH, ble:ADDRESS or udp:HOST:PORT.
+    #[arg(long, value_name = "LINK", value_parser = link)]
+    pub via: LinkAddress,
+    /// The vendor profile.
+    #[arg(long, value_name = "ID")]
+    pub profile: Option<String>,
+    /// The driver to speak; the default is the profile's for this link, else smp.
+    #[arg(long, value_name = "NAME", value_parser = driver)]
+    pub driver: Option<DriverId>,
+    /// File with the password of the login on its first line; - reads standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// The user name that belongs to it.
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Write the redacted transcript to this file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub transcript: Option<PathBuf>,
+}
+
+/// A confirmation that names the gateway.
+#[derive(Args, Debug)]
+pub struct Confirmation {
+    /// The gateway's name, as `device info` prints it.
+    #[arg(long = "confirm", value_name = "NAME")]
+    pub name: String,
+}
+
 /// Subcommands of `profiles`.
 #[derive(Debug, Subcommand)]
 pub enum ProfilesCommand {
@@ -263,7 +462,9 @@ pub enum RecordsCommand {
 Example:
   linesman sim --profile generic-improv --fault wrong-passphrase
   # then, with the port of the printed line:
-  linesman commission --via serial:/dev/pts/4 --ssid Site-Office")]
+  linesman commission --via serial:/dev/pts/4 --ssid Site-Office
+  # An Espressif device on the loopback address:
+  linesman sim --profile generic-esp --driver esp-prov --via http --security 2")]
 pub struct SimArgs {
     /// The profile it plays.
     #[arg(long, value_name = "ID")]
@@ -271,6 +472,24 @@ pub struct SimArgs {
     /// The driver it speaks.
     #[arg(long, value_name = "NAME", default_value = "improv", value_parser = driver)]
     pub driver: DriverId,
+    /// What carries it: serial (a pseudo-terminal), http or udp (the loopback address); the default is the driver's usual one.
+    #[arg(long, value_name = "LINK", value_parser = sim_link)]
+    pub via: Option<LinkKind>,
+    /// With esp-prov: its security level.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub security: u8,
+    /// With esp-prov and security 2: one nonce for all messages, as older firmware has it.
+    #[arg(long)]
+    pub legacy_nonce: bool,
+    /// With esp-prov and security 1: no proof of possession.
+    #[arg(long)]
+    pub without_proof: bool,
+    /// With esp-prov: a failed attempt cannot be taken back, as in older firmware.
+    #[arg(long)]
+    pub without_control: bool,
+    /// With esp-prov: how often it tries before it gives up.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub attempts: u32,
     /// What goes wrong. May be repeated.
     #[arg(long = "fault", value_name = "NAME", value_parser = fault, help = fault_help())]
     pub faults: Vec<Fault>,
@@ -306,6 +525,15 @@ fn driver(text: &str) -> Result<DriverId, UnknownDriver> {
 
 fn fault(text: &str) -> Result<Fault, UnknownFault> {
     text.parse()
+}
+
+fn sim_link(text: &str) -> Result<LinkKind, &'static str> {
+    match text {
+        "serial" => Ok(LinkKind::Serial),
+        "http" => Ok(LinkKind::Http),
+        "udp" => Ok(LinkKind::Udp),
+        _ => Err("serial, http or udp is wanted"),
+    }
 }
 
 /// A credential of the profile and the file that holds it.

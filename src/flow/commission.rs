@@ -14,9 +14,12 @@ use tokio::time::timeout;
 use super::conclude::{Facts, PushEnd, conclude, evidence_of};
 use super::driver::{CLOSE_LIMIT, Driver, Name, Scan};
 use super::error::SessionError;
+use super::esp::{self, Esp};
 use super::improv::{self, Improv};
+use super::improv_ble::{self, ImprovBle};
 use super::port::{LinkError, Links, Records};
 use super::report::Report;
+use super::smp::{self, Smp};
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
@@ -32,6 +35,8 @@ use crate::profile::{CredentialRule, DriverSettings};
 
 /// How long opening a port may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// How long connecting over the radio may take, the search included.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a session needs to begin.
 pub struct Setup {
@@ -178,7 +183,7 @@ impl Session {
             Request::Close => return Ok(()),
         };
         match result {
-            Err(error @ SessionError::Link(_)) => self.fail(step, error).await,
+            Err(error) if error.is_final() => self.fail(step, error).await,
             Err(error) => self.fail(step, error).await.or(Ok(())),
             Ok(()) => Ok(()),
         }
@@ -217,7 +222,45 @@ impl Session {
                 })?;
                 Ok(Box::new(Improv::new(opened, report.clone(), transcript.clone())))
             }
+            (DriverId::Improv, LinkKind::Ble) => {
+                let limit = improv_ble::LIMITS.hello;
+                report.started(Step::Connect, "the gateway to be heard and to take the connection", limit).await;
+                let connected = links.connect(link).await?;
+                let driver = ImprovBle::new(connected, link.clone(), report.clone(), transcript.clone());
+                Ok(Box::new(driver.reconnecting(Arc::clone(links))))
+            }
+            (DriverId::Smp, LinkKind::Serial | LinkKind::Udp | LinkKind::Ble) => {
+                report.started(Step::Connect, "the gateway to answer", smp::LIMITS.hello).await;
+                let opened = Smp::open(&**links, link, transcript.clone()).await?;
+                Ok(Box::new(opened.reporting_to(report.clone())))
+            }
+            (DriverId::EspProv, _) => Ok(Box::new(self.open_esp().await?)),
             _ => Err(missing),
+        }
+    }
+
+    async fn open_esp(&self) -> Result<Esp, SessionError> {
+        let Setup { ref link, ref links, ref report, .. } = self.setup;
+        let parts = esp::Parts {
+            access: self.setup.access.clone(),
+            settings: self.setup.settings.clone(),
+            place: link.place().to_owned(),
+            report: report.clone(),
+            transcript: self.setup.transcript.clone(),
+        };
+        report.started(Step::Connect, "the gateway to be reached", esp::LIMITS.hello).await;
+        let too_slow = || LinkError::Io { port: link.place().to_owned(), detail: "connecting took too long".into() };
+        match link.kind() {
+            LinkKind::Ble => {
+                let connected =
+                    timeout(CONNECT_LIMIT, links.connect(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
+                Ok(Esp::over_ble(connected, parts))
+            }
+            LinkKind::Http => Ok(Esp::over_http(links.http(link).await?, parts)),
+            LinkKind::Serial | LinkKind::Udp => {
+                let opened = timeout(OPEN_LIMIT, links.open(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
+                Ok(Esp::over_console(opened, parts)?)
+            }
         }
     }
 
@@ -253,9 +296,7 @@ impl Session {
                 None
             }
             // Without a description commissioning still works: say so and go on.
-            Err(
-                error @ (SessionError::NoReply { .. } | SessionError::Malformed { .. } | SessionError::Device { .. }),
-            ) => {
+            Err(error) if error.is_about_one_answer() => {
                 self.fail(Step::Describe, error).await?;
                 None
             }
@@ -524,7 +565,7 @@ impl Session {
         if !matches!(error, SessionError::Records(_)) {
             self.end(step, "failed", json!(problem)).await?;
         }
-        if matches!(error, SessionError::Link(_) | SessionError::Records(_)) { Err(error) } else { Ok(()) }
+        if error.is_final() || matches!(error, SessionError::Records(_)) { Err(error) } else { Ok(()) }
     }
 
     async fn skip(&self, step: Step, reason: &str) {

@@ -1,6 +1,9 @@
 //! Why a session could not begin or go on, apart from the verdict on a network.
 
+use super::esp::EspError;
+use super::improv_ble::ImprovBleError;
 use super::port::{LinkError, RecordsError};
+use super::smp_error::SmpError;
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
@@ -46,6 +49,12 @@ pub enum SessionError {
         #[from]
         reason: NotSendable,
     },
+    /// What only Improv over Bluetooth knows.
+    #[error(transparent)]
+    ImprovBle(#[from] ImprovBleError),
+    /// Espressif's provisioning.
+    #[error(transparent)]
+    Esp(#[from] EspError),
     /// The driver has no such request.
     #[error("{driver} does not offer {step:?}")]
     NotOffered {
@@ -62,6 +71,14 @@ pub enum SessionError {
         /// The driver.
         driver: DriverId,
     },
+    /// A step in SMP.
+    #[error("{step:?} failed: {error}")]
+    Smp {
+        /// The step.
+        step: Step,
+        /// Why.
+        error: SmpError,
+    },
     /// This build cannot speak the driver over that link.
     #[error("{driver} is not spoken over {link}")]
     DriverMissing {
@@ -73,9 +90,33 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Whether the session cannot go on after it.
+    pub(super) const fn is_final(&self) -> bool {
+        match self {
+            Self::Link(_) => true,
+            Self::Esp(error) => error.is_final(),
+            _ => false,
+        }
+    }
+
     /// Whether it means that the gateway simply lacks what was asked for.
-    pub(super) const fn is_not_offered(&self) -> bool {
-        matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. })
+    pub(super) fn is_not_offered(&self) -> bool {
+        match self {
+            Self::Smp { error, .. } => error.is_not_offered(),
+            _ => matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. }),
+        }
+    }
+
+    /// Whether only one question went without a usable answer, so that the session can go on without it.
+    pub(super) const fn is_about_one_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::NoReply { .. }
+                | Self::Malformed { .. }
+                | Self::Device { .. }
+                | Self::Smp { .. }
+                | Self::ImprovBle(ImprovBleError::NoReply { .. })
+        )
     }
 }
 
@@ -84,6 +125,7 @@ impl Explain for SessionError {
         match self {
             Self::Link(error) => error.explain(),
             Self::Records(error) => error.explain(),
+            Self::ImprovBle(error) => error.explain(),
             Self::NoReply { step, heard_octets } => explain_silence(*step, *heard_octets),
             Self::Device { step, error } => explain_refusal(*step, *error),
             Self::Malformed { step } => Problem::new(
@@ -104,6 +146,7 @@ impl Explain for SessionError {
                 "Improv has this command over Bluetooth only",
                 "Go on without this step",
             ),
+            Self::Esp(error) => error.explain(),
             Self::NotOffered { step, driver } => Problem::new(
                 "driver.not_offered",
                 format!("{}: the gateway cannot be asked for this", step.label()),
@@ -116,6 +159,7 @@ impl Explain for SessionError {
                 "The profile knows no such credential, or does not say where this driver puts it",
                 "See `linesman profiles show` for the credentials, or add a [[credential.push]] to a profile of your own",
             ),
+            Self::Smp { error, .. } => error.explain(),
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",
                 format!("This version does not speak {driver} over {link}"),

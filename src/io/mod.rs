@@ -1,11 +1,15 @@
 //! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod ble;
 pub mod diagnostics;
 pub mod files;
+pub mod http;
 pub mod laptop_wifi;
+pub mod links;
 pub mod logs;
 pub mod manifest;
 pub mod qr_image;
 pub mod records;
 pub mod results;
 pub mod serial;
+mod udp;

@@ -61,10 +61,10 @@ impl Links for SerialLinks {
     }
 
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
-        let LinkAddress::Serial(path) = address else {
-            return Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() })));
-        };
-        Box::pin(open(path.clone()))
+        match address {
+            LinkAddress::Serial(path) => Box::pin(open(path.clone())),
+            _ => Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() }))),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod batch;
 mod commission;
+mod device;
 mod dialogs;
 mod discover;
 mod file_dialog;

@@ -157,7 +157,6 @@ fn killed_in_mid_batch_it_goes_on_and_repeats_nothing() {
     // Another order under the name of the unknown one is not taken for a reason to send.
     let changed = std::fs::read_to_string(&site)
         .unwrap()
-        .replace("Hall 2,", "Hall 2,")
         .replace("Site-Office,wifi.txt\nHall 3,", "Site-Plant,wifi.txt\nHall 3,");
     place.write("site.csv", changed);
     place.run_json(&["batch", &site, "--resume"]).expect(4);

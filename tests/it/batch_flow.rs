@@ -173,7 +173,7 @@ fn start(places: &[&str], links: impl Links + 'static, sessions: impl Sessions +
         batch: BatchId(1),
         rows,
         parallel: 8,
-        wait: Duration::from_secs(60),
+        wait: Duration::from_mins(1),
         is_scanning: false,
         operator: "test".into(),
         catalog: Arc::new(Catalog::built_in()),
@@ -254,7 +254,7 @@ async fn paused_it_begins_nothing_and_goes_on_where_it_was() {
     let under = start(&places.iter().map(String::as_str).collect::<Vec<_>>(), Air1::default(), MadeUp::default());
     sleep(Duration::from_secs(5)).await;
     under.steer.send(Steer::Pause).await.unwrap();
-    sleep(Duration::from_secs(600)).await;
+    sleep(Duration::from_mins(10)).await;
     assert!(!under.task.is_finished(), "one row is left");
     under.steer.send(Steer::Resume).await.unwrap();
     assert_eq!(under.end().await, (joined(9), 615));

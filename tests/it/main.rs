@@ -13,10 +13,17 @@ mod backend;
 #[cfg(unix)]
 mod batch;
 mod batch_flow;
+#[cfg(target_os = "linux")]
+mod ble;
+#[cfg(target_os = "linux")]
+mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
+#[cfg(target_os = "linux")]
+mod fake_bluez;
 #[cfg(unix)]
+mod fuzz;
 mod gateway;
 #[cfg(unix)]
 mod improv_sdk;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use linesman::flow::SessionError;
-use linesman::flow::port::{LinkError, RecordsError};
+use linesman::flow::port::{AdapterOff, BleError, LinkError, RecordsError};
+use linesman::flow::{ImprovBleError, SessionError};
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
 use linesman::io::qr_image::QrImageError;
@@ -18,6 +18,7 @@ use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
 use linesman::proto::wifi_qr::QrError;
 use linesman::sim::SimError;
+use uuid::Uuid;
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -35,6 +36,28 @@ fn links() -> Vec<LinkError> {
         LinkError::Vanished { port: port() },
         LinkError::NotListed { detail: detail() },
         LinkError::Io { port: port(), detail: detail() },
+    ]
+}
+
+fn radio() -> Vec<BleError> {
+    let device = || text("C4:4F:33:00:12:AF");
+    let detail = || text("what the system said");
+    vec![
+        BleError::NoAdapter,
+        BleError::PoweredOff { off: AdapterOff::Switched },
+        BleError::PoweredOff { off: AdapterOff::Blocked },
+        BleError::PoweredOff { off: AdapterOff::BlockedByHardware },
+        BleError::NoPermission { detail: detail() },
+        BleError::NoService { detail: detail() },
+        BleError::NotHeard { device: device() },
+        BleError::NotConnected { device: device() },
+        BleError::NoServices { device: device() },
+        BleError::Disconnected { device: device() },
+        BleError::NoAnswer { device: device() },
+        BleError::NotPaired { device: device() },
+        BleError::TooLong { device: device(), octets: 300 },
+        BleError::NoCharacteristic { device: device(), characteristic: Uuid::from_u128(0x2a) },
+        BleError::Failed { detail: detail() },
     ]
 }
 
@@ -72,6 +95,14 @@ fn sessions() -> Vec<SessionError> {
         DeviceError::Other(0x42),
     ];
     errors.extend(device.map(|error| SessionError::Device { step, error }));
+    let over_ble = [
+        ImprovBleError::Stopped,
+        ImprovBleError::UnknownState { number: 9 },
+        ImprovBleError::Occupied,
+        ImprovBleError::NotPressed,
+        ImprovBleError::NoReply { step },
+    ];
+    errors.extend(over_ble.map(SessionError::ImprovBle));
     errors
 }
 
@@ -205,6 +236,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
     }
     vec![
         ("Links", explain(&links())),
+        ("Bluetooth", explain(&radio())),
         ("Records", explain(&records())),
         ("Sessions", explain(&sessions())),
         ("Files", explain(&files())),

@@ -7,10 +7,9 @@ mod outcome;
 mod qr;
 mod side;
 mod wifi;
+use egui::Ui;
 
 pub(super) use wifi::forget_undo;
-
-use egui::Ui;
 
 use super::icon;
 use super::pass::Pass;

@@ -39,6 +39,9 @@ fn tab_reaches_the_main_button_of_every_screen() {
         ("batch_marked", "Commission 5 gateways"),
         ("batch_running", "Resume the batch"),
         ("batch_ended", "Retry 1 failed"),
+        ("device_choose", "Connect to manage the gateway"),
+        ("device_used", "Show the value of bridge/token"),
+        ("device_ready", "Erase the storage of gw-7"),
         ("records_list", "Refresh the records"),
         ("settings", "Copy diagnostics"),
     ];
