@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
+use linesman::io::manifest::ManifestError;
 use linesman::io::qr_image::QrImageError;
+use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
@@ -280,6 +282,51 @@ fn profiles() -> Vec<ProfileError> {
     faults.into_iter().map(at).collect()
 }
 
+fn manifests() -> Vec<ManifestError> {
+    let detail = || text("what the library said");
+    vec![
+        ManifestError::NotUtf8 { line: 7 },
+        ManifestError::OldOrLocked,
+        ManifestError::BadCsv { row: 7, detail: detail() },
+        ManifestError::BadSheet { detail: detail() },
+        ManifestError::TooMuch,
+    ]
+}
+
+fn mistakes() -> Vec<Mistake> {
+    let column = || text("ssid");
+    vec![
+        Mistake::Empty,
+        Mistake::TooManyRows,
+        Mistake::TooManyColumns,
+        Mistake::ColumnMissing { column: "ssid" },
+        Mistake::ColumnUnknown { column: text("colour") },
+        Mistake::ColumnTwice { column: column() },
+        Mistake::ColumnOfSecrets { column: text("psk") },
+        Mistake::ColumnUnnamed { number: 6 },
+        Mistake::CellEmpty,
+        Mistake::CellTooLong { chars: 4000 },
+        Mistake::CellControl,
+        Mistake::CellError,
+        Mistake::NameTwice { name: text("Hall 1"), first_row: 2 },
+        Mistake::MatchTwice { place: text("serial:x"), first_row: 2 },
+        Mistake::BadMatch { reason: text("What it is stands in front of a colon") },
+        Mistake::ProfileUnknown { id: text("nobody") },
+        Mistake::DriverUnknown { name: text("improve") },
+        Mistake::DriverNotOverLink { driver: text("improv"), link: text("http") },
+        Mistake::CredentialUnknown { id: text("token"), profile: text("p") },
+        Mistake::CredentialNoWay { id: text("token"), driver: text("improv") },
+        Mistake::FileUnreadable { reason: text("There is no such file") },
+        Mistake::FileNotText,
+        Mistake::SecretMissing { name: text("site") },
+        Mistake::NothingToSend,
+        Mistake::HalfANetwork { is_name_there: true },
+        Mistake::HalfANetwork { is_name_there: false },
+        Mistake::NotYesOrNo,
+        Mistake::Cut { more: 12 },
+    ]
+}
+
 /// The problems of each kind of error.
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
@@ -298,6 +345,8 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),
         ("Profiles", explain(&profiles())),
+        ("Manifests", explain(&manifests())),
+        ("Mistakes", explain(&mistakes())),
     ]
 }
 
