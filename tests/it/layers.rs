@@ -43,7 +43,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "proto",
         ours: &["model"],
-        foreign: &["bytes", "memchr", "serde", "serde_json", "thiserror", "zeroize"],
+        foreign: &["base64", "bytes", "crc", "memchr", "serde", "serde_json", "sha2", "thiserror", "zeroize"],
         never: FILES_AND_SOCKETS,
     },
     Layer { name: "telemetry", ours: &["model", "proto"], foreign: &["bytes", "serde"], never: FILES_AND_SOCKETS },
