@@ -13,6 +13,7 @@ use linesman::flow::port::{LinkCommand, LinkEvent, Links as _, Records as _};
 use linesman::io::files::DataDir;
 use linesman::io::records::RecordStore;
 use linesman::io::serial::SerialLinks;
+use linesman::model::access::Access;
 use linesman::model::credentials::{WifiCredentials, WifiKey};
 use linesman::model::gateway::{DeviceInfo, PortFacts};
 use linesman::model::ids::{DriverId, JobId, LinkAddress};
@@ -115,7 +116,13 @@ fn commission(handle: &mut Handle, site: &Runtime, job: JobId, thought: Duration
     let gateway = gateway(site).expect("there was a terminal before");
     std::thread::sleep(PAUSE);
     let clicked = Instant::now();
-    let open = Command::OpenSession { job, link: gateway.address.clone(), profile: None, driver: DriverId::Improv };
+    let open = Command::OpenSession {
+        job,
+        link: gateway.address.clone(),
+        profile: None,
+        driver: DriverId::Improv,
+        access: Access::default(),
+    };
     handle.try_send(open).expect("the workers take it");
     let (mut sent, mut verdict, mut begun, mut steps) = (clicked, clicked, Vec::new(), Vec::new());
     loop {

@@ -109,7 +109,7 @@ async fn tell(reporter: &Reporter, ports: usize) {
         };
         let link = LinkAddress::Serial(format!("/dev/ttyUSB{number}"));
         let profile = catalog.match_port(&facts);
-        let sighting = Sighting { link, facts, profile, probe: Probe::NotAsked, is_present: true };
+        let sighting = Sighting { link, facts, heard: None, profile, probe: Probe::NotAsked, is_present: true };
         reporter.report(Event::GatewaySeen(Box::new(sighting))).await;
     }
 }

@@ -58,6 +58,8 @@ pub struct Discover {
     pub path_error: Option<String>,
     /// Why ports cannot be listed.
     pub trouble: Option<Problem>,
+    /// Why the radio cannot be used.
+    pub radio_trouble: Option<Problem>,
     rows: BTreeMap<LinkAddress, Sighting>,
     shown: Vec<LinkAddress>,
     sort: SortKey,

@@ -122,7 +122,7 @@ impl App {
 
     /// What is wanted at the very start.
     pub fn start() -> Vec<Command> {
-        vec![Command::StartDiscovery]
+        vec![Command::StartDiscovery { radio: false }]
     }
 
     /// The screen shown.
@@ -230,8 +230,12 @@ impl App {
             }
             Event::GatewayRemoved(link) => self.discover.removed(&link),
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
+            Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
-            Event::Probed { .. } => {}
+            Event::Probed { .. }
+            | Event::DeviceProgressed { .. }
+            | Event::TerminalProgressed { .. }
+            | Event::BatchProgressed { .. } => {}
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -415,13 +419,18 @@ impl Ticket {
         match command {
             Command::Probe { job, .. }
             | Command::OpenSession { job, .. }
+            | Command::OpenDevice { job, .. }
+            | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
             | Command::CollectDiagnostics { job } => Self::Starts(*job),
-            Command::Session { job, .. } => Self::Asks(*job),
+            Command::Session { job, .. }
+            | Command::Device { job, .. }
+            | Command::Terminal { job, .. }
+            | Command::Batch { job, .. } => Self::Asks(*job),
             Command::ListRecords { .. } => Self::Lists,
-            Command::StartDiscovery
+            Command::StartDiscovery { .. }
             | Command::StopDiscovery
             | Command::AddPort(_)
             | Command::RemovePort(_)

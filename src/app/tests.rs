@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::commission::{Phase, ScanState, StepState};
 use super::*;
-use crate::model::gateway::{PortFacts, Probe, ProvisioningState, Sighting};
+use crate::model::gateway::{Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
 use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
@@ -29,6 +29,7 @@ impl Bench {
         let sighting = Sighting {
             link: link(path),
             facts: PortFacts { vid: Some(0x10c4), ..PortFacts::default() },
+            heard: None,
             profile: None,
             probe: Probe::NotAsked,
             is_present: true,
@@ -58,7 +59,14 @@ impl Bench {
 
     /// Takes the session to where it waits for credentials, with an empty scan behind it.
     fn make_ready(&mut self, job: JobId, state: ProvisioningState) -> Vec<Command> {
-        self.progress(job, Progress::Described { info: None, state, can_identify: true });
+        self.progress(
+            job,
+            Progress::Described {
+                info: None,
+                state,
+                capabilities: Capabilities { identify: true, ..Capabilities::default() },
+            },
+        );
         let scan = self.progress(job, Progress::Ready);
         assert!(matches!(scan[..], [Command::Session { request: Request::ScanNetworks, .. }]));
         self.progress(job, Progress::Networks { networks: vec![office()], is_complete: true });
@@ -102,6 +110,7 @@ fn joined() -> Progress {
         next_step: String::new(),
         addresses: Vec::new(),
         driver: crate::model::ids::DriverId::Improv,
+        protection: Protection::Cable,
         took: Duration::ZERO,
     }))
 }
@@ -113,7 +122,7 @@ const fn done() -> JobEnd {
 #[test]
 fn nothing_is_sent_to_a_port_that_nobody_asked_about() {
     let mut bench = Bench::new();
-    assert!(matches!(App::start()[..], [Command::StartDiscovery]));
+    assert!(matches!(App::start()[..], [Command::StartDiscovery { .. }]));
     bench.plug_in("/dev/ttyUSB2");
     assert!(bench.act(Action::TookToCommission(link("/dev/ttyUSB2"))).is_empty());
 }

@@ -16,6 +16,7 @@ use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::records::RecordStore;
 use crate::io::{diagnostics, files, laptop_wifi, qr_image};
+use crate::model::access::Access;
 use crate::model::gateway::{PortFacts, Probe};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::{Explain, Problem};
@@ -24,6 +25,7 @@ use crate::model::record::{ExportFormat, JobIntent};
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, WifiRules};
 use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
+use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
 
 /// Requests a session may have waiting.
@@ -132,14 +134,19 @@ async fn save_settings(mut changed: watch::Receiver<Settings>, data: files::Data
 impl Workers {
     async fn handle(&mut self, command: Command) {
         match command {
-            Command::StartDiscovery => self.is_discovering = true,
+            Command::StartDiscovery { radio: _ } => self.is_discovering = true,
             Command::StopDiscovery => self.is_discovering = false,
             Command::AddPort(link) => self.add_port(link).await,
             Command::RemovePort(link) => self.remove_port(link).await,
             Command::Probe { job, link } => self.probe(job, link).await,
-            Command::OpenSession { job, link, profile, driver } => {
-                self.open_session(job, link, profile.as_ref(), driver);
+            Command::OpenSession { job, link, profile, driver, access } => {
+                self.open_session(job, link, profile.as_ref(), driver, access);
             }
+            Command::OpenDevice { job, .. }
+            | Command::Device { job, .. }
+            | Command::OpenTerminal { job, .. }
+            | Command::Terminal { job, .. }
+            | Command::Batch { job, .. } => self.end(job, JobEnd::Cancelled),
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::Cancel { job } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
@@ -254,7 +261,14 @@ impl Workers {
         });
     }
 
-    fn open_session(&mut self, job: JobId, link: LinkAddress, profile: Option<&ProfileId>, driver: DriverId) {
+    fn open_session(
+        &mut self,
+        job: JobId,
+        link: LinkAddress,
+        profile: Option<&ProfileId>,
+        driver: DriverId,
+        access: Access,
+    ) {
         let (requests, request_rx) = mpsc::channel(REQUESTS);
         let stop = self.jobs.add(job, Some(requests));
         let records: Arc<dyn Records> = match &self.parts.records {
@@ -267,6 +281,9 @@ impl Workers {
         let setup = Setup {
             intent: self.intent(&link, profile, driver),
             rules: self.rules(profile),
+            settings: self.settings_of(profile, &link, driver),
+            credentials: self.profile(profile).map(|profile| profile.credentials.clone()).unwrap_or_default(),
+            access,
             links: Arc::clone(&self.parts.links),
             report: Report::new(progress),
             link,
@@ -304,9 +321,18 @@ impl Workers {
         }
     }
 
+    fn profile(&self, id: Option<&ProfileId>) -> Option<&Profile> {
+        id.and_then(|id| self.parts.catalog.get(id))
+    }
+
     fn rules(&self, profile: Option<&ProfileId>) -> WifiRules {
-        let profile = profile.and_then(|id| self.parts.catalog.get(id));
-        profile.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard)
+        self.profile(profile).and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard)
+    }
+
+    /// How the profile sets the driver up for the link.
+    fn settings_of(&self, profile: Option<&ProfileId>, link: &LinkAddress, driver: DriverId) -> Option<DriverSettings> {
+        let mut bindings = self.profile(profile)?.drivers_over(link.kind());
+        bindings.find(|binding| binding.driver == driver).map(|binding| binding.settings.clone())
     }
 
     async fn pass_on(&mut self, job: JobId, request: Request) {

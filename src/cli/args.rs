@@ -98,7 +98,7 @@ Examples:
 
 The passphrase comes from a file, from standard input or from a prompt; never from an argument.")]
 pub struct CommissionArgs {
-    /// The gateway's link: serial:PATH.
+    /// The gateway's link: serial:PATH, ble:ADDRESS, http:HOST[:PORT] or udp:HOST:PORT.
     #[arg(long, value_name = "LINK", value_parser = link)]
     pub via: LinkAddress,
     /// The vendor profile whose Wi-Fi rules hold.
@@ -107,8 +107,20 @@ pub struct CommissionArgs {
     /// The driver to speak; the default is the profile's for this link, else improv.
     #[arg(long, value_name = "NAME", value_parser = driver)]
     pub driver: Option<DriverId>,
-    /// The network's name; hex:… for octets that are no text.
-    #[arg(long, value_name = "NAME", required_unless_present = "qr_file")]
+    /// File with the proof of possession, the password of Security 2 or that of the login, on its first line; - reads standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub pop_file: Option<PathBuf>,
+    /// The user name that belongs to it.
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Allow a session that nothing protects (Security 0).
+    #[arg(long)]
+    pub allow_unprotected: bool,
+    /// Send this file as the profile's credential of that id, before the network. May be repeated.
+    #[arg(long = "credential", value_name = "ID=FILE", value_parser = credential)]
+    pub credentials: Vec<CredentialFile>,
+    /// The network's name; hex:… for octets that are no text. Left out only to send credentials alone.
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["qr_file", "credentials"])]
     pub ssid: Option<String>,
     /// File with the passphrase on its first line; - reads standard input. Without it you are asked.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -233,6 +245,24 @@ fn driver(text: &str) -> Result<DriverId, UnknownDriver> {
 
 fn fault(text: &str) -> Result<Fault, UnknownFault> {
     text.parse()
+}
+
+/// A credential of the profile and the file that holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CredentialFile {
+    /// Its id.
+    pub id: String,
+    /// The file.
+    pub file: PathBuf,
+}
+
+fn credential(text: &str) -> Result<CredentialFile, &'static str> {
+    match text.split_once('=') {
+        Some((id, file)) if !id.is_empty() && !file.is_empty() => {
+            Ok(CredentialFile { id: id.to_owned(), file: file.into() })
+        }
+        _ => Err("write it as ID=FILE"),
+    }
 }
 
 fn fault_help() -> String {

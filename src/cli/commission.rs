@@ -1,14 +1,15 @@
 //! `linesman commission`: the same session as in the window, from arguments.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use super::args::CommissionArgs;
+use super::args::{CommissionArgs, CredentialFile};
 use super::output::{Exit, Output};
 use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
 use super::{next_job, secret_input};
 use crate::backend::Handle;
+use crate::model::access::Access;
 use crate::model::credentials::{WifiDraft, check};
 use crate::model::ids::{DriverId, JobId};
 use crate::model::outcome::Verdict;
@@ -44,7 +45,13 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
             Verdict::Unknown => Exit::Unknown,
         };
     }
+    if let (Some((id, evidence)), None, JobEnd::Done { note }) = (ended.taken.last(), &ended.refusal, &ended.end) {
+        out.json(&json!({ "kind": "done", "credential": id, "evidence": evidence, "note": note }));
+        out.text(format!("\nDONE: {note}"));
+        return Exit::Good;
+    }
     let (problem, exit) = match (ended.refusal, ended.end) {
+        (Some(problem), _) if ended.has_step_failed => (problem, Exit::Findings),
         (Some(problem), _) => (problem, Exit::Usage),
         (None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
         (None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
@@ -112,19 +119,29 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
             args.via.kind()
         ));
     }
+    let read_from_stdin = |file: &Option<PathBuf>| file.as_deref() == Some(Path::new("-"));
+    if read_from_stdin(&args.password_file) && read_from_stdin(&args.pop_file) {
+        return Err(usage(stdin_twice()));
+    }
     let draft = draft(handle, args, out).map_err(|problem| {
         let exit = if problem.code == STOPPED { Exit::Unknown } else { Exit::Usage };
         (problem, exit)
     })?;
     // Once without the scan, so that a typing mistake is told before the gateway is touched.
-    let (_, findings) = check(&draft, &rules, None, None);
-    if let Some(problem) = findings.errors.first() {
-        return Err(usage(problem.clone()));
+    if let Some(draft) = &draft {
+        let (_, findings) = check(draft, &rules, None, None);
+        if let Some(problem) = findings.errors.first() {
+            return Err(usage(problem.clone()));
+        }
     }
+    let access = access(args).map_err(usage)?;
+    let todo = todo(args, draft).map_err(usage)?;
     let job = next_job();
     let profile = profile.map(|profile| profile.id.clone());
-    handle.try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver }).map_err(could_not_run)?;
-    let session = Session::new(job, rules, todo(args, draft));
+    handle
+        .try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver, access })
+        .map_err(could_not_run)?;
+    let session = Session::new(job, rules, todo);
     if args.no_scan {
         return Ok(session);
     }
@@ -133,15 +150,36 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
 }
 
 /// What to ask of the gateway, in order.
-fn todo(args: &CommissionArgs, draft: WifiDraft) -> Vec<Todo> {
+fn todo(args: &CommissionArgs, draft: Option<WifiDraft>) -> Result<Vec<Todo>, Problem> {
     let mut todo = Vec::new();
+    for CredentialFile { id, file } in &args.credentials {
+        let content = secret_input::read_file(file)?;
+        todo.push(Todo::Ask(Request::PushCredential { id: id.clone(), content }));
+    }
     todo.extend(args.hostname.clone().map(|name| Todo::Ask(Request::SetHostname(name))));
     todo.extend(args.device_name.clone().map(|name| Todo::Ask(Request::SetDeviceName(name))));
-    if !args.no_scan {
-        todo.push(Todo::Ask(Request::ScanNetworks));
+    if let Some(draft) = draft {
+        if !args.no_scan {
+            todo.push(Todo::Ask(Request::ScanNetworks));
+        }
+        todo.push(Todo::Push(Box::new(draft)));
     }
-    todo.push(Todo::Push(Box::new(draft)));
-    todo
+    Ok(todo)
+}
+
+/// What lets us in, from the files named.
+fn access(args: &CommissionArgs) -> Result<Access, Problem> {
+    let secret = args.pop_file.as_deref().map(|file| secret_input::read(Some(file))).transpose()?;
+    Ok(Access { username: args.username.clone(), secret, allows_unprotected: args.allow_unprotected })
+}
+
+fn stdin_twice() -> Problem {
+    Problem::new(
+        "secret.stdin_twice",
+        "Two secrets cannot both come from standard input",
+        "--password-file and --pop-file both name it",
+        "Give one of the two as a file",
+    )
 }
 
 /// Waits until the workers are up.
@@ -156,7 +194,10 @@ pub(super) fn wait_for_start(handle: &mut Handle) -> Result<Box<Startup>, Proble
     }
 }
 
-fn draft(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<WifiDraft, Problem> {
+fn draft(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<Option<WifiDraft>, Problem> {
+    if args.ssid.is_none() && args.qr_file.is_none() {
+        return Ok(None);
+    }
     let mut draft = match &args.qr_file {
         Some(path) => from_qr(handle, path, out)?,
         None => WifiDraft { ssid: args.ssid.clone().unwrap_or_default(), is_open: args.open, ..WifiDraft::default() },
@@ -167,7 +208,7 @@ fn draft(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result
     draft.is_hidden |= args.hidden;
     draft.is_psk_derived = args.derived_key;
     draft.is_utf8_allowed = args.utf8;
-    Ok(draft)
+    Ok(Some(draft))
 }
 
 fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDraft, Problem> {

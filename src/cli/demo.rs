@@ -10,6 +10,7 @@ use super::next_job;
 use super::output::{Exit, Output};
 use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
 use crate::backend::Handle;
+use crate::model::access::Access;
 use crate::model::credentials::WifiDraft;
 use crate::model::gateway::{Probe, Sighting};
 use crate::model::ids::{DriverId, LinkAddress};
@@ -75,7 +76,7 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
 }
 
 fn find(handle: &mut Handle) -> Result<BTreeMap<LinkAddress, Sighting>, Problem> {
-    handle.try_send(Command::StartDiscovery)?;
+    handle.try_send(Command::StartDiscovery { radio: false })?;
     let mut found = BTreeMap::new();
     let mut until = Instant::now() + FIND_LIMIT;
     while let Some(event) = handle.recv_until(until) {
@@ -146,7 +147,13 @@ fn commission(
     }
     todo.push(Todo::Push(Box::new(draft(site, &site.passphrase))));
     let (job, link) = (next_job(), sighting.link.clone());
-    handle.try_send(Command::OpenSession { job, link, profile, driver: DriverId::Improv })?;
+    handle.try_send(Command::OpenSession {
+        job,
+        link,
+        profile,
+        driver: DriverId::Improv,
+        access: Access::default(),
+    })?;
     let ended = Session::new(job, rules.unwrap_or_else(WifiRules::standard), todo).run(handle, out);
     ended.outcomes.iter().for_each(|outcome| print_outcome(outcome, out));
     if ended.end == JobEnd::Cancelled { Err(stopped()) } else { Ok(ended) }

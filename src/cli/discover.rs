@@ -43,7 +43,7 @@ fn begin(handle: &Handle, args: &DiscoverArgs) -> Result<(), crate::model::probl
     for link in &args.ports {
         handle.try_send(Command::AddPort(link.clone()))?;
     }
-    handle.try_send(Command::StartDiscovery)
+    handle.try_send(Command::StartDiscovery { radio: false })
 }
 
 #[derive(Default)]

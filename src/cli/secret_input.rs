@@ -1,6 +1,6 @@
 //! Where a passphrase comes from: a file, standard input or a prompt that does not echo. Never an argument.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::path::Path;
 
 use zeroize::Zeroize as _;
@@ -27,9 +27,31 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
             "secret.missing",
             "No passphrase was given",
             "Standard input is no terminal, so nobody can be asked",
-            "Give --password-file FILE, --password-file - or --open",
+            "Give the file that holds it, or - to read it from standard input; for a network without protection give --open",
         )),
     }
+}
+
+/// The largest token, key or file that is sent to a gateway, in octets.
+const MAX_FILE_OCTETS: u64 = 64 * 1024;
+
+/// Reads a whole file that is sent to a gateway.
+pub(super) fn read_file(path: &Path) -> Result<Secret<Vec<u8>>, Problem> {
+    let name = path.display().to_string();
+    let mut content = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| unreadable(&name, &error))?;
+    file.take(MAX_FILE_OCTETS + 1).read_to_end(&mut content).map_err(|error| unreadable(&name, &error))?;
+    let octets = content.len() as u64;
+    let content = Secret::new(content);
+    if octets == 0 || octets > MAX_FILE_OCTETS {
+        return Err(Problem::new(
+            "secret.size",
+            format!("{name} cannot be sent"),
+            if octets == 0 { "The file is empty" } else { "The file holds more than 64 KiB" },
+            "Give the file that holds the token, key or certificate alone",
+        ));
+    }
+    Ok(content)
 }
 
 /// The first line without its end. Blanks stay: they may belong to the passphrase.
@@ -53,7 +75,7 @@ fn first_line(reader: impl io::BufRead, name: &str) -> Result<Secret<String>, Pr
 fn unreadable(name: &str, error: &io::Error) -> Problem {
     Problem::new(
         "secret.unreadable",
-        format!("The passphrase could not be read from {name}"),
+        format!("{name} could not be read"),
         "The file is missing or may not be read",
         "Check the path and its rights",
     )

@@ -8,7 +8,7 @@ use super::output::{Output, tagged};
 use crate::backend::Handle;
 use crate::model::credentials::{WifiCredentials, WifiDraft, check};
 use crate::model::ids::JobId;
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Network, Signal, WifiRules, parse_ssid};
 use crate::msg::{Command, Event, JobEnd, Progress, Request, Step};
@@ -40,7 +40,9 @@ pub(super) struct Session {
     /// The gateway is ready, and the laptop's scan is waited for.
     is_held: bool,
     outcomes: Vec<Outcome>,
+    taken: Vec<(String, Evidence)>,
     refusal: Option<Problem>,
+    has_step_failed: bool,
 }
 
 /// What is known of the laptop's scan.
@@ -54,6 +56,10 @@ enum Laptop {
 pub(super) struct Ended {
     /// The verdict of each push, in order.
     pub(super) outcomes: Vec<Outcome>,
+    /// The tokens and files that were taken.
+    pub(super) taken: Vec<(String, Evidence)>,
+    /// Whether [`Ended::refusal`] came from the gateway, not from our check.
+    pub(super) has_step_failed: bool,
     /// The gateway's scan.
     pub(super) seen: Option<Vec<Network>>,
     /// Why credentials were not sent although the gateway was ready.
@@ -65,7 +71,18 @@ pub(super) struct Ended {
 impl Session {
     pub(super) fn new(job: JobId, rules: WifiRules, todo: Vec<Todo>) -> Self {
         let (laptop, is_held) = (Laptop::NotAsked, false);
-        Self { job, rules, todo: todo.into(), seen: None, laptop, is_held, outcomes: Vec::new(), refusal: None }
+        Self {
+            job,
+            rules,
+            todo: todo.into(),
+            seen: None,
+            laptop,
+            is_held,
+            outcomes: Vec::new(),
+            taken: Vec::new(),
+            refusal: None,
+            has_step_failed: false,
+        }
     }
 
     /// Lets credentials wait for what the laptop sees, which was asked for.
@@ -94,13 +111,20 @@ impl Session {
                 None => break JobEnd::Failed(workers_gone()),
             }
         };
-        Ended { outcomes: self.outcomes, seen: self.seen, refusal: self.refusal, end }
+        let Self { outcomes, taken, seen, refusal, has_step_failed, .. } = self;
+        Ended { outcomes, taken, has_step_failed, seen, refusal, end }
     }
 
     fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {
         match progress {
             Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
             Progress::Pushed(outcome) => self.outcomes.push(*outcome),
+            Progress::CredentialPushed { id, evidence } => self.taken.push((id, evidence)),
+            // A gateway without its token must not be sent into the network: nobody could commission it a second time.
+            Progress::StepFailed { step: Step::Credential, problem } => {
+                self.todo.clear();
+                (self.refusal, self.has_step_failed) = (Some(problem), true);
+            }
             Progress::Ready => self.go_on(handle, out)?,
             _ => {}
         }
@@ -173,6 +197,22 @@ fn print_progress(at_millis: u128, progress: &Progress, out: &mut Output) {
         }
         Progress::DeviceLog(lines) => {
             out.json(&json!({ "kind": "device-log", "lines": lines, "at_millis": at_millis }));
+        }
+        Progress::Protected(protection) => {
+            let warning = protection.warning();
+            out.json(
+                &json!({ "kind": "protection", "protection": protection, "warning": warning, "at_millis": at_millis }),
+            );
+            if let Some(warning) = warning {
+                out.note(warning);
+            }
+        }
+        Progress::AwaitingButton { limit } => {
+            out.json(&json!({ "kind": "button", "limit_secs": limit.as_secs(), "at_millis": at_millis }));
+            out.text(format!("           Press the button on the gateway within {} s", limit.as_secs()));
+        }
+        Progress::CredentialPushed { id, evidence } => {
+            out.json(&json!({ "kind": "credential-sent", "credential": id, "evidence": evidence, "at_millis": at_millis }));
         }
         Progress::Networks { .. } | Progress::Pushed(_) | Progress::Ready => {}
     }

@@ -12,20 +12,23 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::conclude::{Facts, PushEnd, conclude, evidence_of};
+use super::driver::{CLOSE_LIMIT, Driver, Name, Scan};
 use super::error::SessionError;
-use super::improv::{Improv, Unasked, is_missing_command};
+use super::improv::{self, Improv};
 use super::port::{LinkError, Links, Records};
 use super::report::Report;
 use super::transcript::SharedTranscript;
+use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
-use crate::model::gateway::{DeviceInfo, ProvisioningState};
-use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::gateway::{DeviceInfo, Protection, ProvisioningState};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
+use crate::model::secret::Secret;
 use crate::model::wifi::{Network, WifiRules};
 use crate::msg::{JobEnd, Progress, Request, Step};
-use crate::proto::improv::{self, State};
+use crate::profile::{CredentialRule, DriverSettings};
 
 /// How long opening a port may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
@@ -36,6 +39,12 @@ pub struct Setup {
     pub link: LinkAddress,
     /// The driver to speak.
     pub driver: DriverId,
+    /// What lets us in.
+    pub access: Access,
+    /// How the profile sets the driver up.
+    pub settings: Option<DriverSettings>,
+    /// The credentials the profile knows.
+    pub credentials: Vec<CredentialRule>,
     /// What the profile says about Wi-Fi.
     pub rules: WifiRules,
     /// What goes on record at the start.
@@ -57,15 +66,21 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<Request>, mut stop: 
         Err(error) => return JobEnd::Failed(error.explain()),
     };
     let records = Arc::clone(&setup.records);
-    let mut session = Session { setup, record, seen: None, last: None, open_push: None };
+    let mut session =
+        Session { setup, record, protection: None, seen: None, last: None, open_push: None, taken: Vec::new() };
+    let mut device = None;
     let end = tokio::select! {
         biased;
         () = stopped(&mut stop) => JobEnd::Cancelled,
-        end = session.drive(&mut requests) => match end {
-            Ok(()) => JobEnd::Done { note: session.farewell().into() },
+        end = session.drive(&mut device, &mut requests) => match end {
+            Ok(()) => JobEnd::Done { note: session.farewell() },
             Err(error) => JobEnd::Failed(error.explain()),
         },
     };
+    if let Some(mut device) = device {
+        // A driver that cannot end its conversation in time loses its link with the value.
+        let _ = timeout(CLOSE_LIMIT, device.close()).await;
+    }
     let (outcome, reason, summary) = session.outcome(&end);
     match records.end(record, outcome, reason, summary).await {
         Ok(()) => end,
@@ -84,6 +99,10 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
 struct Session {
     setup: Setup,
     record: RecordId,
+    /// How the session is protected, once that is known.
+    protection: Option<Protection>,
+    /// The credentials that were taken, by id.
+    taken: Vec<String>,
     /// The gateway's last scan.
     seen: Option<Vec<Network>>,
     /// The verdict of the last push.
@@ -100,17 +119,30 @@ struct OpenPush {
 }
 
 impl Session {
-    async fn drive(&mut self, requests: &mut mpsc::Receiver<Request>) -> Result<(), SessionError> {
-        let (mut device, state) = self.connect().await?;
-        self.describe(&mut device, state).await?;
+    /// Runs the session on a device that outlives it, so that the conversation can be ended however the session ends.
+    async fn drive(
+        &mut self,
+        place: &mut Option<Box<dyn Driver>>,
+        requests: &mut mpsc::Receiver<Request>,
+    ) -> Result<(), SessionError> {
+        self.begin(Step::Connect, json!({ "link": self.setup.link.to_string(), "driver": self.setup.driver })).await?;
+        let device = match self.open().await {
+            Ok(device) => place.insert(device).as_mut(),
+            Err(error) => {
+                self.fail(Step::Connect, error.clone()).await?;
+                return Err(error);
+            }
+        };
+        let state = self.greet(device).await?;
+        self.describe(device, state).await?;
         loop {
             self.setup.report.send(Progress::Ready).await;
             let request = loop {
                 tokio::select! {
                     request = requests.recv() => break request,
-                    unasked = device.listen() => match unasked {
-                        Ok(unasked) => {
-                            self.handle_unasked(unasked).await?;
+                    state = device.listen() => match state {
+                        Ok(state) => {
+                            self.handle_unasked(state).await?;
                             if self.has_joined() {
                                 return Ok(());
                             }
@@ -121,7 +153,7 @@ impl Session {
             };
             match request {
                 None | Some(Request::Close) => return Ok(()),
-                Some(request) => self.handle(&mut device, request).await?,
+                Some(request) => self.handle(device, request).await?,
             }
             if self.has_joined() {
                 // The job is done: the port is free again and its outcome on record, whatever happens to the laptop now.
@@ -131,17 +163,17 @@ impl Session {
     }
 
     /// One request. A failure that leaves the link usable is reported and the session goes on.
-    async fn handle(&mut self, device: &mut Improv, request: Request) -> Result<(), SessionError> {
+    async fn handle(&mut self, device: &mut dyn Driver, request: Request) -> Result<(), SessionError> {
         let (step, result) = match request {
-            Request::Identify => (Step::Identify, self.identify().await),
+            Request::Identify => (Step::Identify, self.identify(device).await),
             Request::ScanNetworks => (Step::ScanNetworks, self.scan(device).await),
             Request::Push(credentials) => (Step::Push, self.push(device, credentials).await),
-            Request::SetHostname(name) => {
-                (Step::Rename, self.rename(device, improv::Request::Hostname(Some(name))).await)
+            Request::PushCredential { id, content } => {
+                (Step::Credential, self.push_credential(device, id, &content).await)
             }
-            Request::SetDeviceName(name) => {
-                (Step::Rename, self.rename(device, improv::Request::DeviceName(Some(name))).await)
-            }
+            Request::Reprovision => (Step::Reprovision, self.reprovision(device).await),
+            Request::SetHostname(name) => (Step::Rename, self.rename(device, Name::Host(name)).await),
+            Request::SetDeviceName(name) => (Step::Rename, self.rename(device, Name::Device(name)).await),
             Request::ResetDevice => (Step::Reset, self.reset(device).await),
             Request::Close => return Ok(()),
         };
@@ -152,55 +184,70 @@ impl Session {
         }
     }
 
-    fn farewell(&self) -> &'static str {
-        if self.has_joined() { "The gateway joined and the connection was closed" } else { "The connection was closed" }
+    fn farewell(&self) -> String {
+        match (self.has_joined(), self.taken.len()) {
+            (true, _) => "The gateway joined and the connection was closed".into(),
+            (false, 0) => "The connection was closed".into(),
+            (false, _) => format!("The gateway took {}; the connection was closed", self.taken.join(", ")),
+        }
     }
 
     fn has_joined(&self) -> bool {
         self.last.as_ref().is_some_and(|last| last.verdict == Verdict::Joined)
     }
 
-    async fn connect(&mut self) -> Result<(Improv, ProvisioningState), SessionError> {
-        let Setup { driver, ref link, .. } = self.setup;
-        self.begin(Step::Connect, json!({ "link": link.to_string(), "driver": driver })).await?;
-        match self.open().await {
-            Ok((device, state)) => {
-                self.end(Step::Connect, "done", json!({ "state": state })).await?;
-                self.setup.report.done(Step::Connect, format!("The gateway answers: it {}", state.label())).await;
-                Ok((device, state))
+    /// Opens the link for the driver.
+    async fn open(&self) -> Result<Box<dyn Driver>, SessionError> {
+        let Setup { ref link, driver, ref links, ref report, ref transcript, .. } = self.setup;
+        let missing = SessionError::DriverMissing { driver, link: link.kind() };
+        if !driver.is_available_over(link.kind()) {
+            return Err(missing);
+        }
+        match (driver, link.kind()) {
+            (DriverId::Improv, LinkKind::Serial) => {
+                let limit = improv::LIMITS.hello;
+                report
+                    .started(Step::Connect, "the gateway to answer; some restart when the port is opened", limit)
+                    .await;
+                let opened = timeout(OPEN_LIMIT, links.open(link)).await.unwrap_or_else(|_| {
+                    Err(LinkError::Io {
+                        port: link.place().to_owned(),
+                        detail: "opening the port took too long".into(),
+                    })
+                })?;
+                Ok(Box::new(Improv::new(opened, report.clone(), transcript.clone())))
             }
+            _ => Err(missing),
+        }
+    }
+
+    /// Begins the conversation.
+    async fn greet(&mut self, device: &mut dyn Driver) -> Result<ProvisioningState, SessionError> {
+        let state = match device.hello().await {
+            Ok(state) => state,
             Err(error) => {
                 self.fail(Step::Connect, error.clone()).await?;
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        let protection = device.protection();
+        self.protection = Some(protection);
+        self.end(Step::Connect, "done", json!({ "state": state, "protection": protection })).await?;
+        self.setup.report.done(Step::Connect, format!("The gateway answers: it {}", state.label())).await;
+        self.setup.report.send(Progress::Protected(protection)).await;
+        Ok(state)
     }
 
-    async fn open(&mut self) -> Result<(Improv, ProvisioningState), SessionError> {
-        let Setup { ref link, driver, ref links, ref report, ref transcript, .. } = self.setup;
-        if !driver.is_available_over(link.kind()) {
-            return Err(SessionError::DriverMissing { driver, link: link.kind() });
-        }
-        let limit = improv::session::Timeouts::default().hello;
-        report.started(Step::Connect, "the gateway to answer; some restart when the port is opened", limit).await;
-        let opened = timeout(OPEN_LIMIT, links.open(link)).await.unwrap_or_else(|_| {
-            Err(LinkError::Io { port: link.place().to_owned(), detail: "opening the port took too long".into() })
-        })?;
-        let mut device = Improv::new(opened, report.clone(), transcript.clone());
-        let state = device.hello().await?;
-        Ok((device, state))
-    }
-
-    async fn describe(&mut self, device: &mut Improv, state: ProvisioningState) -> Result<(), SessionError> {
+    async fn describe(&mut self, device: &mut dyn Driver, state: ProvisioningState) -> Result<(), SessionError> {
         self.begin(Step::Describe, Value::Null).await?;
-        self.setup.report.started(Step::Describe, "the gateway to say what it is", device.timeouts().rpc).await;
+        self.setup.report.started(Step::Describe, "the gateway to say what it is", device.limits().question).await;
         let info = match device.describe().await {
             Ok(info) => {
                 self.end(Step::Describe, "done", json!(info)).await?;
                 self.setup.report.done(Step::Describe, describe_line(&info)).await;
                 Some(info)
             }
-            Err(error) if is_missing_command(&error) => {
+            Err(error) if error.is_not_offered() => {
                 self.end(Step::Describe, "skipped", json!({ "reason": "unknown command" })).await?;
                 self.skip(Step::Describe, "The gateway's firmware cannot say what it is").await;
                 None
@@ -218,25 +265,39 @@ impl Session {
             }
         };
         let state = device.state().unwrap_or(state);
-        let can_identify = Improv::can_identify();
-        self.setup.report.send(Progress::Described { info, state, can_identify }).await;
-        if !can_identify {
-            self.skip(Step::Identify, "Improv over serial has no such command; the cable tells which gateway it is")
-                .await;
+        let capabilities = device.capabilities();
+        self.setup.report.send(Progress::Described { info, state, capabilities }).await;
+        if !capabilities.identify {
+            self.skip(Step::Identify, device.why_no_identify()).await;
         }
         Ok(())
     }
 
-    async fn identify(&mut self) -> Result<(), SessionError> {
-        self.skip(Step::Identify, "Improv over serial has no such command; the cable tells which gateway it is").await;
+    async fn identify(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
+        if !device.capabilities().identify {
+            self.skip(Step::Identify, device.why_no_identify()).await;
+            return Ok(());
+        }
+        self.begin(Step::Identify, Value::Null).await?;
+        self.setup.report.started(Step::Identify, "the gateway to take the request", device.limits().question).await;
+        device.identify().await?;
+        self.end(Step::Identify, "done", Value::Null).await?;
+        self.setup
+            .report
+            .done(Step::Identify, "The gateway took the request; look for the one that blinks or beeps")
+            .await;
         Ok(())
     }
 
-    async fn scan(&mut self, device: &mut Improv) -> Result<(), SessionError> {
+    async fn scan(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
+        if !device.capabilities().scan {
+            self.skip(Step::ScanNetworks, "The gateway cannot scan for networks").await;
+            return Ok(());
+        }
         self.begin(Step::ScanNetworks, Value::Null).await?;
-        let limit = device.timeouts().scan_entry;
+        let limit = device.limits().scan;
         self.setup.report.started(Step::ScanNetworks, "the gateway to list the networks it hears", limit).await;
-        let (networks, ignored) = device.scan().await?;
+        let Scan { networks, ignored } = device.scan().await?;
         self.end(Step::ScanNetworks, "done", json!({ "networks": networks.len(), "ignored": ignored })).await?;
         self.setup.report.send(Progress::Networks { networks: networks.clone(), is_complete: true }).await;
         self.setup.report.done(Step::ScanNetworks, scan_line(networks.len(), ignored)).await;
@@ -244,16 +305,54 @@ impl Session {
         Ok(())
     }
 
-    async fn rename(&mut self, device: &mut Improv, request: improv::Request) -> Result<(), SessionError> {
-        self.begin(Step::Rename, json!({ "what": request.label() })).await?;
-        self.setup.report.started(Step::Rename, "the gateway to take the name", device.timeouts().rpc).await;
-        let name = device.rename(request).await?;
+    async fn rename(&mut self, device: &mut dyn Driver, name: Name) -> Result<(), SessionError> {
+        self.begin(Step::Rename, json!({ "what": name.label() })).await?;
+        self.setup.report.started(Step::Rename, "the gateway to take the name", device.limits().question).await;
+        let name = device.rename(name).await?;
         self.end(Step::Rename, "done", json!({ "name": name })).await?;
         self.setup.report.done(Step::Rename, format!("The gateway answers with the name “{name}”")).await;
         Ok(())
     }
 
-    async fn reset(&mut self, device: &mut Improv) -> Result<(), SessionError> {
+    async fn push_credential(
+        &mut self,
+        device: &mut dyn Driver,
+        id: String,
+        content: &Secret<Vec<u8>>,
+    ) -> Result<(), SessionError> {
+        let driver = self.setup.driver;
+        let rule = self.setup.credentials.iter().find(|rule| rule.id == id);
+        let way =
+            rule.and_then(|rule| rule.push.iter().find(|push| push.driver == driver)).map(|push| push.way.clone());
+        let Some(way) = way else { return Err(SessionError::NoWay { credential: id, driver }) };
+        let octets = content.expose().len();
+        self.begin(Step::Credential, json!({ "credential": id, "to": way, "octets": octets })).await?;
+        let report = self.setup.report.clone();
+        let waits_for = format!("{} to take {id} ({octets} octets)", way.place());
+        report.started(Step::Credential, &waits_for, device.limits().question).await;
+        self.setup.transcript.learn_secret(content.expose());
+        let taken = device.push_credential(&way, content).await?;
+        let evidence = Evidence { kind: taken.kind, text: taken.text, at: report.elapsed() };
+        self.end(Step::Credential, evidence.kind.label(), json!({ "credential": id, "evidence": evidence })).await?;
+        report.done(Step::Credential, evidence.text.clone()).await;
+        self.taken.push(id.clone());
+        report.send(Progress::CredentialPushed { id, evidence }).await;
+        Ok(())
+    }
+
+    async fn reprovision(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
+        self.begin(Step::Reprovision, Value::Null).await?;
+        let report = self.setup.report.clone();
+        report.started(Step::Reprovision, "the gateway to forget its network", device.limits().question).await;
+        device.reprovision().await?;
+        self.end(Step::Reprovision, "acknowledged", Value::Null).await?;
+        report
+            .done(Step::Reprovision, "The gateway waits for a network again; what lies in its flash may come back")
+            .await;
+        Ok(())
+    }
+
+    async fn reset(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
         self.begin(Step::Reset, Value::Null).await?;
         self.setup.report.started(Step::Reset, "the reset line to be pulsed", OPEN_LIMIT).await;
         device.pulse_reset().await?;
@@ -265,13 +364,13 @@ impl Session {
         Ok(())
     }
 
-    async fn push(&mut self, device: &mut Improv, credentials: WifiCredentials) -> Result<(), SessionError> {
+    async fn push(&mut self, device: &mut dyn Driver, credentials: WifiCredentials) -> Result<(), SessionError> {
         let ssid = credentials.ssid.shown();
         let detail = json!({ "ssid": ssid, "key": credentials.key_label(), "hidden": credentials.is_hidden });
         self.begin(Step::Push, detail).await?;
         self.last = None;
         let report = self.setup.report.clone();
-        report.started(Step::Push, "the credentials to be written to the line", device.timeouts().rpc).await;
+        report.started(Step::Push, "the credentials to be taken", device.limits().question).await;
         let requested = format!("Join “{ssid}” with {}", credentials.key_label());
         self.open_push = Some(OpenPush {
             evidence: vec![Evidence { kind: EvidenceKind::Requested, text: requested, at: report.elapsed() }],
@@ -286,24 +385,21 @@ impl Session {
             self.open_push = None;
             return Err(error);
         }
-        report.done(Step::Push, "The credentials were written to the line").await;
-        report.started(Step::Follow, "the gateway's verdict", device.timeouts().join).await;
+        report.done(Step::Push, "The credentials were sent").await;
+        report.started(Step::Follow, "the gateway's verdict", device.limits().join).await;
         let end = device.follow().await;
-        self.note_states(device.states());
+        self.note_began(device.began_joining());
         let word = self.note_end(&end);
         report.done(Step::Follow, word).await;
         let end = self.read_back(device, end).await;
         self.finish_push(end).await
     }
 
-    /// Puts the states the gateway passed through among the evidence.
-    fn note_states(&mut self, states: &[(Duration, State)]) {
-        let Some(push) = &mut self.open_push else { return };
-        for (at, state) in states {
-            if *state == State::Known(ProvisioningState::Provisioning) {
-                let text = "The gateway took the credentials and began to join".to_owned();
-                push.evidence.push(Evidence { kind: EvidenceKind::Acknowledged, text, at: *at });
-            }
+    /// Puts among the evidence that the gateway began to join.
+    fn note_began(&mut self, at: Option<Duration>) {
+        if let (Some(push), Some(at)) = (&mut self.open_push, at) {
+            let text = "The gateway took the credentials and began to join".to_owned();
+            push.evidence.push(Evidence { kind: EvidenceKind::Acknowledged, text, at });
         }
     }
 
@@ -318,13 +414,17 @@ impl Session {
     }
 
     /// Asks once more: it strengthens "joined", and may settle what gave no verdict.
-    async fn read_back(&mut self, device: &mut Improv, end: PushEnd) -> PushEnd {
+    async fn read_back(&mut self, device: &mut dyn Driver, end: PushEnd) -> PushEnd {
         if !matches!(end, PushEnd::Joined { .. } | PushEnd::NoVerdict { .. }) {
             return end;
         }
         let report = self.setup.report.clone();
-        report.started(Step::ReadBack, "the gateway to say again where it stands", device.timeouts().hello).await;
-        let answer = device.read_back().await;
+        let waits_for = "the gateway to say again where it stands";
+        report.started(Step::ReadBack, waits_for, device.limits().hello).await;
+        let Some(answer) = device.read_back().await else {
+            self.skip(Step::ReadBack, "The gateway ends the connection once it has joined").await;
+            return end;
+        };
         let at = report.elapsed();
         let (evidence, end) = match (answer, end) {
             (Ok(answer), PushEnd::Joined { addresses, was_provisioning })
@@ -343,9 +443,9 @@ impl Session {
                 let text = format!("Asked again, the gateway {}", answer.state.label());
                 (Evidence { kind: EvidenceKind::Observed, text, at }, PushEnd::FellBack)
             }
-            (Ok(answer), PushEnd::NoVerdict { last_state }) => {
+            (Ok(answer), PushEnd::NoVerdict { last_word }) => {
                 let text = format!("Asked after the time for a verdict, the gateway {}", answer.state.label());
-                let end = settle(answer.state, answer.addresses, last_state);
+                let end = settle(answer.state, answer.addresses, last_word);
                 (Evidence { kind: EvidenceKind::Observed, text, at }, end)
             }
             (Ok(_), end) => return end,
@@ -372,6 +472,7 @@ impl Session {
             seen: self.seen.as_deref(),
             rules: &self.setup.rules,
             driver: self.setup.driver,
+            protection: self.protection.unwrap_or(Protection::ClearText),
             end,
             took: at.saturating_sub(push.sent_at),
             evidence: push.evidence.clone(),
@@ -389,8 +490,7 @@ impl Session {
     }
 
     /// A word of the gateway while nobody asked: it may settle a push that had no verdict.
-    async fn handle_unasked(&mut self, unasked: Unasked) -> Result<(), SessionError> {
-        let Unasked::State(State::Known(state)) = unasked else { return Ok(()) };
+    async fn handle_unasked(&mut self, state: ProvisioningState) -> Result<(), SessionError> {
         if self.open_push.is_none() {
             return Ok(());
         }
@@ -443,10 +543,18 @@ impl Session {
                     push.credentials.ssid.shown()
                 ),
             ),
+            (None, _, JobEnd::Cancelled) if !self.taken.is_empty() => (
+                "cancelled",
+                "session.stopped".into(),
+                format!("Stopped; the gateway had taken {}", self.taken.join(", ")),
+            ),
             (None, _, JobEnd::Cancelled) => {
                 ("cancelled", "session.stopped".into(), "Stopped before anything was sent".into())
             }
             (None, _, JobEnd::Failed(Problem { code, what, .. })) => ("failed", (*code).to_owned(), what.clone()),
+            (None, _, JobEnd::Done { note }) if !self.taken.is_empty() => {
+                ("done", "session.credentials".into(), note.clone())
+            }
             (None, _, JobEnd::Done { .. }) => {
                 ("closed", "session.closed".into(), "Closed without sending credentials".into())
             }
@@ -455,12 +563,12 @@ impl Session {
 }
 
 /// What a state means that was asked for after the time for a verdict.
-fn settle(state: ProvisioningState, addresses: Vec<String>, last_state: Option<State>) -> PushEnd {
-    let began = last_state.is_some();
+fn settle(state: ProvisioningState, addresses: Vec<String>, last_word: Option<String>) -> PushEnd {
+    let began = last_word.is_some();
     match state {
         ProvisioningState::Provisioned if began => PushEnd::Joined { addresses, was_provisioning: true },
         ProvisioningState::Ready if began => PushEnd::FellBack,
-        _ => PushEnd::NoVerdict { last_state },
+        _ => PushEnd::NoVerdict { last_word },
     }
 }
 

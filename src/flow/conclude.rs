@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use super::port::LinkError;
 use crate::model::credentials::{WifiCredentials, WifiKey};
+use crate::model::gateway::Protection;
 use crate::model::ids::DriverId;
 use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::problem::Explain as _;
 use crate::model::wifi::{Band, Network, Security, Signal, WifiRules};
-use crate::proto::improv::{DeviceError, State};
 
 /// A refusal after this long speaks against a wrong passphrase, which access points turn down within seconds.
 const SLOW_REFUSAL: Duration = Duration::from_secs(15);
@@ -23,15 +23,15 @@ pub enum PushEnd {
     Joined {
         /// `http` and `https` addresses it gave.
         addresses: Vec<String>,
-        /// Whether it said "provisioning" before.
+        /// Whether it said before that it began to join.
         was_provisioning: bool,
     },
     /// It says that it joined, after the time for a verdict was over.
     JoinedLate,
-    /// It named an error.
+    /// It said that it could not, or that it would not.
     Refused {
-        /// The error.
-        error: DeviceError,
+        /// What it said.
+        refusal: Refusal,
         /// Whether it had begun to join.
         was_provisioning: bool,
     },
@@ -39,16 +39,53 @@ pub enum PushEnd {
     FellBack,
     /// It gave no verdict in time.
     NoVerdict {
-        /// The last state it reported since the push.
-        last_state: Option<State>,
+        /// Its last word since the push, as a sentence without a subject: `is joining a network`.
+        last_word: Option<String>,
     },
     /// The link broke before the verdict.
     LinkLost {
         /// Why.
         error: LinkError,
-        /// The last state it reported since the push.
-        last_state: Option<State>,
+        /// Its last word since the push.
+        last_word: Option<String>,
     },
+}
+
+/// What a gateway said when it refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What it means.
+    pub kind: RefusalKind,
+    /// Short and stable: `improv.unable_to_connect`.
+    pub code: &'static str,
+    /// How the gateway put it: `error 0x03 (unable to connect)`.
+    pub words: String,
+}
+
+/// What a refusal means, whatever the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// It could not join and does not say why.
+    CouldNotJoin,
+    /// It could not join because it was not let in.
+    WrongKey,
+    /// It could not join because it did not find the network.
+    NotFound,
+    /// It wants to be authorised first.
+    NotAuthorized,
+    /// It could not read the credentials.
+    Unreadable,
+    /// It takes no Wi-Fi credentials this way.
+    NotOffered,
+    /// It names an error that says nothing to us.
+    Other,
+}
+
+impl RefusalKind {
+    /// Whether it tried the network.
+    const fn is_about_joining(self) -> bool {
+        matches!(self, Self::CouldNotJoin | Self::WrongKey | Self::NotFound)
+    }
 }
 
 /// Everything a verdict rests on.
@@ -61,6 +98,8 @@ pub struct Facts<'a> {
     pub rules: &'a WifiRules,
     /// The driver spoken.
     pub driver: DriverId,
+    /// How the session is protected.
+    pub protection: Protection,
     /// How it ended.
     pub end: PushEnd,
     /// From the request to the verdict.
@@ -76,65 +115,81 @@ pub fn conclude(facts: Facts<'_>) -> Outcome {
     let (verdict, code, summary) = judge(&facts);
     let causes = causes(&facts);
     let next_step = next_step(&facts, &causes);
-    let Facts { end, driver, took, mut evidence, at, .. } = facts;
+    let Facts { end, driver, protection, took, mut evidence, at, .. } = facts;
     evidence.push(Evidence {
         kind: EvidenceKind::NotChecked,
         text: "Whether the gateway reaches its vendor's cloud from this network".into(),
         at,
     });
     let addresses = if let PushEnd::Joined { addresses, .. } = end { addresses } else { Vec::new() };
-    Outcome { verdict, code, summary, evidence, causes, next_step, addresses, driver, took }
+    Outcome { verdict, code, summary, evidence, causes, next_step, addresses, driver, protection, took }
 }
 
 fn judge(facts: &Facts<'_>) -> (Verdict, &'static str, String) {
     let ssid = facts.credentials.ssid.shown();
+    let codes = codes(facts.driver);
     match &facts.end {
         PushEnd::Joined { .. } => {
-            (Verdict::Joined, "improv.joined", format!("The gateway reports that it joined “{ssid}”"))
+            (Verdict::Joined, codes.joined, format!("The gateway reports that it joined “{ssid}”"))
         }
         PushEnd::JoinedLate => (
             Verdict::Joined,
-            "improv.joined_late",
+            codes.joined_late,
             format!("The gateway reports, later than expected, that it joined “{ssid}”"),
         ),
-        PushEnd::Refused { error, .. } => (Verdict::Refused, refusal_code(*error), refusal_summary(*error, &ssid)),
+        PushEnd::Refused { refusal, .. } => (Verdict::Refused, refusal.code, refusal_summary(refusal, &ssid)),
         PushEnd::FellBack => (
             Verdict::Refused,
-            "improv.fell_back",
+            codes.fell_back,
             format!("The gateway tried “{ssid}” and waits for a network again without saying why"),
         ),
         PushEnd::NoVerdict { .. } => {
-            (Verdict::Unknown, "improv.no_verdict", format!("The gateway gave no verdict on “{ssid}”"))
+            (Verdict::Unknown, codes.no_verdict, format!("The gateway gave no verdict on “{ssid}”"))
         }
-        PushEnd::LinkLost { .. } => (
-            Verdict::Unknown,
-            "improv.link_lost",
-            format!("The link broke before the gateway gave a verdict on “{ssid}”"),
-        ),
-    }
-}
-
-const fn refusal_code(error: DeviceError) -> &'static str {
-    match error {
-        DeviceError::UnableToConnect => "improv.unable_to_connect",
-        DeviceError::InvalidPacket => "improv.invalid_packet",
-        DeviceError::UnknownCommand => "improv.unknown_command",
-        DeviceError::NotAuthorized => "improv.not_authorized",
-        DeviceError::BadHostname | DeviceError::None | DeviceError::Unspecified | DeviceError::Other(_) => {
-            "improv.device_error"
+        PushEnd::LinkLost { .. } => {
+            (Verdict::Unknown, codes.link_lost, format!("The link broke before the gateway gave a verdict on “{ssid}”"))
         }
     }
 }
 
-fn refusal_summary(error: DeviceError, ssid: &str) -> String {
-    match error {
-        DeviceError::UnableToConnect => format!("The gateway could not join “{ssid}”"),
-        DeviceError::InvalidPacket => "The gateway could not read the credentials".into(),
-        DeviceError::UnknownCommand => "The gateway takes no Wi-Fi credentials this way".into(),
-        DeviceError::NotAuthorized => "The gateway wants its button pressed first".into(),
-        DeviceError::BadHostname | DeviceError::None | DeviceError::Unspecified | DeviceError::Other(_) => {
-            format!("The gateway refused with error {:#04x}", error.octet())
-        }
+/// The codes of ends that every driver knows.
+struct Codes {
+    joined: &'static str,
+    joined_late: &'static str,
+    fell_back: &'static str,
+    no_verdict: &'static str,
+    link_lost: &'static str,
+}
+
+const fn codes(driver: DriverId) -> Codes {
+    macro_rules! codes {
+        ($driver:literal) => {
+            Codes {
+                joined: concat!($driver, ".joined"),
+                joined_late: concat!($driver, ".joined_late"),
+                fell_back: concat!($driver, ".fell_back"),
+                no_verdict: concat!($driver, ".no_verdict"),
+                link_lost: concat!($driver, ".link_lost"),
+            }
+        };
+    }
+    match driver {
+        DriverId::Improv => codes!("improv"),
+        DriverId::EspProv => codes!("esp"),
+        DriverId::Smp => codes!("smp"),
+        DriverId::LinuxConsole => codes!("console"),
+    }
+}
+
+fn refusal_summary(refusal: &Refusal, ssid: &str) -> String {
+    match refusal.kind {
+        RefusalKind::CouldNotJoin => format!("The gateway could not join “{ssid}”"),
+        RefusalKind::WrongKey => format!("The gateway was not let into “{ssid}”"),
+        RefusalKind::NotFound => format!("The gateway did not find “{ssid}”"),
+        RefusalKind::Unreadable => "The gateway could not read the credentials".into(),
+        RefusalKind::NotOffered => "The gateway takes no Wi-Fi credentials this way".into(),
+        RefusalKind::NotAuthorized => "The gateway wants its button pressed first".into(),
+        RefusalKind::Other => format!("The gateway refused with {}", refusal.words),
     }
 }
 
@@ -152,12 +207,11 @@ pub fn evidence_of(end: &PushEnd, at: Duration) -> Evidence {
             EvidenceKind::Acknowledged,
             "The gateway changed to “provisioned” after the time for a verdict was over".into(),
         ),
-        PushEnd::Refused { error, was_provisioning } => (
+        PushEnd::Refused { refusal, was_provisioning } => (
             EvidenceKind::Acknowledged,
             format!(
-                "The gateway reports error {:#04x} ({}){}",
-                error.octet(),
-                error_name(*error),
+                "The gateway reports {}{}",
+                refusal.words,
                 if *was_provisioning { " after trying to join" } else { " without having tried to join" }
             ),
         ),
@@ -165,45 +219,32 @@ pub fn evidence_of(end: &PushEnd, at: Duration) -> Evidence {
             EvidenceKind::Acknowledged,
             "The gateway went from “provisioning” back to “ready” and named no error".into(),
         ),
-        PushEnd::NoVerdict { last_state } => {
-            (EvidenceKind::NotChecked, format!("Whether the gateway joined: {}", last_word(*last_state)))
+        PushEnd::NoVerdict { last_word } => {
+            (EvidenceKind::NotChecked, format!("Whether the gateway joined: {}", told(last_word.as_deref())))
         }
-        PushEnd::LinkLost { error, last_state } => (
+        PushEnd::LinkLost { error, last_word } => (
             EvidenceKind::NotChecked,
-            format!("Whether the gateway joined: {}, then the link broke ({error})", last_word(*last_state)),
+            format!("Whether the gateway joined: {}, then the link broke ({error})", told(last_word.as_deref())),
         ),
     };
     Evidence { kind, text, at }
 }
 
-const fn error_name(error: DeviceError) -> &'static str {
-    match error {
-        DeviceError::None => "no error",
-        DeviceError::InvalidPacket => "invalid packet",
-        DeviceError::UnknownCommand => "unknown command",
-        DeviceError::UnableToConnect => "unable to connect",
-        DeviceError::NotAuthorized => "not authorised",
-        DeviceError::BadHostname => "bad host name",
-        DeviceError::Unspecified => "unspecified",
-        DeviceError::Other(_) => "a number the specification does not name",
-    }
-}
-
-fn last_word(state: Option<State>) -> String {
-    match state {
-        Some(State::Known(state)) => format!("its last word was that it {}", state.label()),
-        Some(State::Unknown(number)) => format!("its last word was the unknown state {number}"),
-        None => "it did not react to the credentials".into(),
-    }
+fn told(last_word: Option<&str>) -> String {
+    last_word.map_or_else(
+        || "it did not react to the credentials".into(),
+        |word| format!("its last word was that it {word}"),
+    )
 }
 
 /// The causes that may stand behind a refusal or silence, the likeliest first.
 fn causes(facts: &Facts<'_>) -> Vec<Cause> {
     match &facts.end {
         PushEnd::Joined { .. } | PushEnd::JoinedLate => Vec::new(),
-        PushEnd::Refused { error: DeviceError::UnableToConnect, .. } | PushEnd::FellBack => join_causes(facts),
-        PushEnd::Refused { error, .. } => vec![refusal_cause(*error)],
-        PushEnd::NoVerdict { last_state } => silence_causes(*last_state),
+        PushEnd::Refused { refusal, .. } if refusal.kind.is_about_joining() => join_causes(facts, Some(refusal.kind)),
+        PushEnd::FellBack => join_causes(facts, None),
+        PushEnd::Refused { refusal, .. } => vec![refusal_cause(refusal.kind)],
+        PushEnd::NoVerdict { last_word } => silence_causes(last_word.is_some()),
         PushEnd::LinkLost { error, .. } => {
             let problem = error.explain();
             vec![
@@ -214,25 +255,23 @@ fn causes(facts: &Facts<'_>) -> Vec<Cause> {
     }
 }
 
-fn refusal_cause(error: DeviceError) -> Cause {
-    match error {
-        DeviceError::InvalidPacket => cause("Octets were lost on the line", "The gateway found the packet damaged"),
-        DeviceError::UnknownCommand => {
-            cause("The firmware has no Wi-Fi settings over Improv", "The gateway does not know the command")
+fn refusal_cause(kind: RefusalKind) -> Cause {
+    match kind {
+        RefusalKind::Unreadable => cause("Octets were lost on the line", "The gateway found the packet damaged"),
+        RefusalKind::NotOffered => {
+            cause("The firmware has no Wi-Fi settings over this driver", "The gateway does not know the command")
         }
-        DeviceError::NotAuthorized => {
+        RefusalKind::NotAuthorized => {
             cause("Nobody pressed the gateway's button", "The gateway asks for authorisation")
         }
-        DeviceError::UnableToConnect
-        | DeviceError::BadHostname
-        | DeviceError::None
-        | DeviceError::Unspecified
-        | DeviceError::Other(_) => cause("An error inside the gateway", "It names no reason"),
+        RefusalKind::CouldNotJoin | RefusalKind::WrongKey | RefusalKind::NotFound | RefusalKind::Other => {
+            cause("An error inside the gateway", "It names no reason")
+        }
     }
 }
 
-fn silence_causes(last_state: Option<State>) -> Vec<Cause> {
-    if last_state.is_none() {
+fn silence_causes(has_begun: bool) -> Vec<Cause> {
+    if !has_begun {
         return vec![
             cause("The gateway hangs or restarted", "It did not even acknowledge the credentials"),
             cause("Octets were lost on the line", "A damaged packet is dropped in silence by some firmware"),
@@ -246,8 +285,15 @@ fn silence_causes(last_state: Option<State>) -> Vec<Cause> {
 }
 
 /// Why a join fails, ranked by the gateway's own scan, the signal and the time it took.
-fn join_causes(facts: &Facts<'_>) -> Vec<Cause> {
+fn join_causes(facts: &Facts<'_>, said: Option<RefusalKind>) -> Vec<Cause> {
     let ssid = &facts.credentials.ssid;
+    match said {
+        Some(RefusalKind::NotFound) => {
+            return not_heard_causes(facts, "The gateway reports that it did not find the network");
+        }
+        Some(RefusalKind::WrongKey) => return not_let_in_causes(facts),
+        _ => {}
+    }
     let found = facts
         .seen
         .map(|seen| seen.iter().filter(|network| network.ssid == *ssid).max_by_key(|network| network.rssi_dbm));
@@ -266,6 +312,26 @@ fn join_causes(facts: &Facts<'_>) -> Vec<Cause> {
             causes.extend(not_heard_causes(facts, "The gateway was not asked which networks it hears"));
             causes
         }
+    }
+}
+
+/// The gateway names the handshake as the reason. Some report it so when the answers got lost on the way.
+fn not_let_in_causes(facts: &Facts<'_>) -> Vec<Cause> {
+    let heard = facts.seen.and_then(|seen| seen.iter().find(|network| network.ssid == facts.credentials.ssid));
+    let level = heard.and_then(|network| network.rssi_dbm);
+    let signal = cause(
+        "The signal is too weak for the handshake",
+        match level {
+            Some(dbm) => {
+                format!("The gateway hears the network at {dbm} dBm; lost answers look like a wrong key to it")
+            }
+            None => "Lost answers look like a wrong key to the gateway".into(),
+        },
+    );
+    match level.map(Signal::from_dbm) {
+        Some(Signal::TooWeak) => vec![signal, passphrase_cause(facts)],
+        Some(Signal::Good) => vec![passphrase_cause(facts)],
+        _ => vec![passphrase_cause(facts), signal],
     }
 }
 
@@ -332,16 +398,15 @@ fn next_step(facts: &Facts<'_>, causes: &[Cause]) -> String {
         PushEnd::Joined { .. } | PushEnd::JoinedLate => {
             "Go on with the next gateway; look for this one's data in the vendor's portal".into()
         }
-        PushEnd::Refused { error: DeviceError::UnableToConnect, .. } | PushEnd::FellBack => {
-            join_next_step(causes).into()
-        }
-        PushEnd::Refused { error: DeviceError::NotAuthorized, .. } => {
+        PushEnd::FellBack => join_next_step(causes).into(),
+        PushEnd::Refused { refusal, .. } if refusal.kind.is_about_joining() => join_next_step(causes).into(),
+        PushEnd::Refused { refusal: Refusal { kind: RefusalKind::NotAuthorized, .. }, .. } => {
             "Press the button on the gateway and send again within a minute".into()
         }
         PushEnd::Refused { .. } => {
             "Send again; if it is refused again, export the transcript and send it to the vendor".into()
         }
-        PushEnd::NoVerdict { last_state: None } => {
+        PushEnd::NoVerdict { last_word: None } => {
             "Restart the gateway, connect again and see whether it already has a network before sending again".into()
         }
         PushEnd::NoVerdict { .. } => {

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::driver::Driver as _;
 use super::error::SessionError;
-use super::improv::{Improv, is_missing_command};
+use super::improv::Improv;
 use super::port::Links;
 use super::report::Report;
 use super::transcript::SharedTranscript;
@@ -90,7 +91,7 @@ impl Sightings {
         // What an earlier device on this port answered says nothing about the one that came now.
         let probe = before.filter(|before| before.is_present).map(|before| before.probe.clone()).unwrap_or_default();
         let profile = catalog.match_port(&facts);
-        let sighting = Sighting { link: link.clone(), facts, profile, probe, is_present: true };
+        let sighting = Sighting { link: link.clone(), facts, heard: None, profile, probe, is_present: true };
         self.known.insert(link, sighting.clone());
         Some(Change::Seen(Box::new(sighting)))
     }
@@ -115,7 +116,7 @@ async fn ask(links: &dyn Links, link: &LinkAddress) -> Result<Identity, SessionE
         let state = improv.hello().await?;
         let info = match improv.describe().await {
             Ok(info) => Some(info),
-            Err(error) if is_missing_command(&error) => None,
+            Err(error) if error.is_not_offered() => None,
             Err(error) => return Err(error),
         };
         Ok(Identity { driver: DriverId::Improv, info, state })

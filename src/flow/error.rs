@@ -3,6 +3,7 @@
 use super::port::{LinkError, RecordsError};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain, Problem};
+use crate::model::text::visible;
 use crate::msg::Step;
 use crate::proto::improv::DeviceError;
 use crate::proto::improv::serial::NotSendable;
@@ -45,6 +46,22 @@ pub enum SessionError {
         #[from]
         reason: NotSendable,
     },
+    /// The driver has no such request.
+    #[error("{driver} does not offer {step:?}")]
+    NotOffered {
+        /// The step.
+        step: Step,
+        /// The driver.
+        driver: DriverId,
+    },
+    /// The profile does not say how this driver pushes the credential.
+    #[error("{driver} has no way for {credential}")]
+    NoWay {
+        /// Its id.
+        credential: String,
+        /// The driver.
+        driver: DriverId,
+    },
     /// This build cannot speak the driver over that link.
     #[error("{driver} is not spoken over {link}")]
     DriverMissing {
@@ -53,6 +70,13 @@ pub enum SessionError {
         /// The link.
         link: LinkKind,
     },
+}
+
+impl SessionError {
+    /// Whether it means that the gateway simply lacks what was asked for.
+    pub(super) const fn is_not_offered(&self) -> bool {
+        matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. })
+    }
 }
 
 impl Explain for SessionError {
@@ -79,6 +103,18 @@ impl Explain for SessionError {
                 "The request cannot be sent over serial",
                 "Improv has this command over Bluetooth only",
                 "Go on without this step",
+            ),
+            Self::NotOffered { step, driver } => Problem::new(
+                "driver.not_offered",
+                format!("{}: the gateway cannot be asked for this", step.label()),
+                format!("The driver {driver} has no such request, or the gateway does not offer it"),
+                "Go on without this step, or use the vendor's own tool for it",
+            ),
+            Self::NoWay { credential, driver } => Problem::new(
+                "credential.no_way",
+                format!("{} cannot be sent with the driver {driver}", visible(credential, 60)),
+                "The profile knows no such credential, or does not say where this driver puts it",
+                "See `linesman profiles show` for the credentials, or add a [[credential.push]] to a profile of your own",
             ),
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",

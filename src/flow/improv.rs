@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::conclude::PushEnd;
+use super::conclude::{PushEnd, Refusal, RefusalKind};
+use super::driver::{Driver, Limits, Name, ReadBack, Scan};
 use super::error::SessionError;
-use super::port::{Link, LinkCommand, LinkError, LinkEvent};
+use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::credentials::WifiCredentials;
-use crate::model::gateway::{DeviceInfo, ProvisioningState};
+use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
+use crate::model::ids::DriverId;
 use crate::model::redact::Redactor;
 use crate::model::secret::Secret;
 use crate::model::text::visible_octets;
@@ -24,12 +26,17 @@ use crate::proto::improv::{DeviceError, Message, Request, State, command};
 /// Longest line of device log that is shown; longer ones are broken.
 const LOG_LINE: usize = 400;
 
+/// The limits of each step.
+pub(super) const LIMITS: Limits = {
+    let Timeouts { hello, rpc, scan_entry, join, .. } = Timeouts::STANDARD;
+    Limits { hello, question: rpc, scan: scan_entry, join }
+};
+
 /// A conversation in Improv over a serial link.
 pub(super) struct Improv {
     link: Link,
     decoder: Decoder,
     session: Session,
-    timeouts: Timeouts,
     report: Report,
     transcript: SharedTranscript,
     log: LogLines,
@@ -38,29 +45,14 @@ pub(super) struct Improv {
     states: Vec<(Duration, State)>,
 }
 
-/// What a gateway says when nobody asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unasked {
-    /// Its state changed.
-    State(State),
-}
-
-/// Reading back after a push.
-pub(super) struct ReadBack {
-    pub(super) state: ProvisioningState,
-    pub(super) addresses: Vec<String>,
-}
-
 impl Improv {
     /// Takes an open link over.
     pub(super) fn new(link: Link, report: Report, transcript: SharedTranscript) -> Self {
-        let timeouts = Timeouts::default();
         let log = LogLines { redactor: transcript.redactor(), line: Vec::new() };
         Self {
             link,
             decoder: Decoder::default(),
-            session: Session::new(timeouts),
-            timeouts,
+            session: Session::new(Timeouts::STANDARD),
             report,
             transcript,
             log,
@@ -69,112 +61,11 @@ impl Improv {
         }
     }
 
-    /// The limits in force.
-    pub(super) const fn timeouts(&self) -> Timeouts {
-        self.timeouts
-    }
-
-    /// Whether the gateway can be told to blink: the serial protocol has no such command.
-    pub(super) const fn can_identify() -> bool {
-        false
-    }
-
-    /// Asks for the state until something answers.
-    pub(super) async fn hello(&mut self) -> Result<ProvisioningState, SessionError> {
-        // A line feed ends whatever text stood on the line before.
-        self.write(b"\n".to_vec()).await?;
-        match self.ask(Request::CurrentState, Step::Connect).await? {
-            Answer::State { state: State::Known(state), .. } => Ok(state),
-            _ => Err(SessionError::Malformed { step: Step::Connect }),
-        }
-    }
-
-    /// The state the gateway reported last.
-    pub(super) fn state(&self) -> Option<ProvisioningState> {
-        match self.session.state() {
-            Some(State::Known(state)) => Some(state),
-            Some(State::Unknown(_)) | None => None,
-        }
-    }
-
-    /// Asks what it is.
-    pub(super) async fn describe(&mut self) -> Result<DeviceInfo, SessionError> {
-        match self.ask(Request::DeviceInfo, Step::Describe).await? {
-            Answer::Info(info) => Ok(info),
-            _ => Err(SessionError::Malformed { step: Step::Describe }),
-        }
-    }
-
-    /// Lets it scan. The second value counts entries that were no network's name.
-    pub(super) async fn scan(&mut self) -> Result<(Vec<Network>, usize), SessionError> {
-        match self.ask(Request::ScanNetworks, Step::ScanNetworks).await? {
-            Answer::Networks { networks, ignored } => Ok((networks, ignored)),
-            _ => Err(SessionError::Malformed { step: Step::ScanNetworks }),
-        }
-    }
-
-    /// Sets the host name or the device's name and returns what the gateway made of it.
-    pub(super) async fn rename(&mut self, request: Request) -> Result<String, SessionError> {
-        match self.ask(request, Step::Rename).await? {
-            Answer::Name(name) => Ok(name),
-            _ => Err(SessionError::Malformed { step: Step::Rename }),
-        }
-    }
-
-    /// Asks for state and addresses again.
-    pub(super) async fn read_back(&mut self) -> Result<ReadBack, SessionError> {
-        match self.ask(Request::CurrentState, Step::ReadBack).await? {
-            Answer::State { state: State::Known(state), addresses } => Ok(ReadBack { state, addresses }),
-            _ => Err(SessionError::Malformed { step: Step::ReadBack }),
-        }
-    }
-
-    /// Sends credentials; the gateway's verdict is waited for with [`Improv::follow`].
-    pub(super) async fn push(&mut self, credentials: &WifiCredentials) -> Result<(), SessionError> {
-        self.transcript.learn(credentials);
-        self.log.redactor = self.transcript.redactor();
-        self.states.clear();
-        let ssid = credentials.ssid.octets().to_vec();
-        let request = Request::WifiSettings { ssid, password: Secret::new(credentials.password().to_owned()) };
-        // A request that does not fit is refused before anything is sent.
-        encode_request(&request)?;
-        self.session.start(request, Instant::now().into_std());
-        self.transmit().await.map_err(SessionError::from)
-    }
-
-    /// Waits for the verdict on what was pushed.
-    pub(super) async fn follow(&mut self) -> PushEnd {
-        match self.wait().await {
-            Err(error) => PushEnd::LinkLost { error, last_state: self.last_state() },
-            Ok(Ok(Answer::Joined { addresses, was_provisioning })) => PushEnd::Joined { addresses, was_provisioning },
-            Ok(Err(Failure::Device { error, was_provisioning })) => PushEnd::Refused { error, was_provisioning },
-            Ok(Err(Failure::FellBack)) => PushEnd::FellBack,
-            Ok(_) => PushEnd::NoVerdict { last_state: self.last_state() },
-        }
-    }
-
-    /// The states since the last request, with their times.
-    pub(super) fn states(&self) -> &[(Duration, State)] {
-        &self.states
-    }
-
-    /// Pulses the reset line.
-    pub(super) async fn pulse_reset(&mut self) -> Result<(), SessionError> {
-        self.transcript.note(self.report.elapsed(), "pulse the reset line");
-        self.command(LinkCommand::PulseReset).await.map_err(SessionError::from)
-    }
-
-    /// Waits until the gateway says something by itself. Safe to drop at any point.
-    pub(super) async fn listen(&mut self) -> Result<Unasked, LinkError> {
-        loop {
-            if let Some(Event::State(state)) = self.step().await? {
-                return Ok(Unasked::State(state));
-            }
-        }
-    }
-
-    fn last_state(&self) -> Option<State> {
-        self.states.last().map(|(_, state)| *state)
+    fn last_word(&self) -> Option<String> {
+        self.states.last().map(|(_, state)| match state {
+            State::Known(state) => state.label().to_owned(),
+            State::Unknown(number) => format!("is in the unknown state {number}"),
+        })
     }
 
     /// One request, from sending to its answer.
@@ -313,6 +204,156 @@ impl Improv {
     }
 }
 
+impl Driver for Improv {
+    fn id(&self) -> DriverId {
+        DriverId::Improv
+    }
+
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { wifi: true, scan: true, rename: true, reset_line: true, ..Capabilities::default() }
+    }
+
+    fn protection(&self) -> Protection {
+        Protection::Cable
+    }
+
+    fn why_no_identify(&self) -> &'static str {
+        "Improv over serial has no such command; the cable tells which gateway it is"
+    }
+
+    fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>> {
+        Box::pin(async {
+            // A line feed ends whatever text stood on the line before.
+            self.write(b"\n".to_vec()).await?;
+            match self.ask(Request::CurrentState, Step::Connect).await? {
+                Answer::State { state: State::Known(state), .. } => Ok(state),
+                _ => Err(SessionError::Malformed { step: Step::Connect }),
+            }
+        })
+    }
+
+    fn state(&self) -> Option<ProvisioningState> {
+        match self.session.state() {
+            Some(State::Known(state)) => Some(state),
+            Some(State::Unknown(_)) | None => None,
+        }
+    }
+
+    fn describe(&mut self) -> Boxed<'_, Result<DeviceInfo, SessionError>> {
+        Box::pin(async {
+            match self.ask(Request::DeviceInfo, Step::Describe).await? {
+                Answer::Info(info) => Ok(info),
+                _ => Err(SessionError::Malformed { step: Step::Describe }),
+            }
+        })
+    }
+
+    fn scan(&mut self) -> Boxed<'_, Result<Scan, SessionError>> {
+        Box::pin(async {
+            match self.ask(Request::ScanNetworks, Step::ScanNetworks).await? {
+                Answer::Networks { networks, ignored } => Ok(Scan { networks, ignored }),
+                _ => Err(SessionError::Malformed { step: Step::ScanNetworks }),
+            }
+        })
+    }
+
+    fn rename(&mut self, name: Name) -> Boxed<'_, Result<String, SessionError>> {
+        Box::pin(async {
+            let request = match name {
+                Name::Host(name) => Request::Hostname(Some(name)),
+                Name::Device(name) => Request::DeviceName(Some(name)),
+            };
+            match self.ask(request, Step::Rename).await? {
+                Answer::Name(name) => Ok(name),
+                _ => Err(SessionError::Malformed { step: Step::Rename }),
+            }
+        })
+    }
+
+    fn push<'a>(&'a mut self, credentials: &'a WifiCredentials) -> Boxed<'a, Result<(), SessionError>> {
+        Box::pin(async {
+            self.transcript.learn(credentials);
+            self.log.redactor = self.transcript.redactor();
+            self.states.clear();
+            let ssid = credentials.ssid.octets().to_vec();
+            let request = Request::WifiSettings { ssid, password: Secret::new(credentials.password().to_owned()) };
+            // A request that does not fit is refused before anything is sent.
+            encode_request(&request)?;
+            self.session.start(request, Instant::now().into_std());
+            self.transmit().await.map_err(SessionError::from)
+        })
+    }
+
+    fn follow(&mut self) -> Boxed<'_, PushEnd> {
+        Box::pin(async {
+            match self.wait().await {
+                Err(error) => PushEnd::LinkLost { error, last_word: self.last_word() },
+                Ok(Ok(Answer::Joined { addresses, was_provisioning })) => {
+                    PushEnd::Joined { addresses, was_provisioning }
+                }
+                Ok(Err(Failure::Device { error, was_provisioning })) => {
+                    PushEnd::Refused { refusal: refusal(error), was_provisioning }
+                }
+                Ok(Err(Failure::FellBack)) => PushEnd::FellBack,
+                Ok(_) => PushEnd::NoVerdict { last_word: self.last_word() },
+            }
+        })
+    }
+
+    fn began_joining(&self) -> Option<Duration> {
+        let joining = State::Known(ProvisioningState::Provisioning);
+        self.states.iter().find(|(_, state)| *state == joining).map(|(at, _)| *at)
+    }
+
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+        Box::pin(async {
+            Some(match self.ask(Request::CurrentState, Step::ReadBack).await {
+                Ok(Answer::State { state: State::Known(state), addresses }) => Ok(ReadBack { state, addresses }),
+                Ok(_) => Err(SessionError::Malformed { step: Step::ReadBack }),
+                Err(error) => Err(error),
+            })
+        })
+    }
+
+    fn pulse_reset(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        Box::pin(async {
+            self.transcript.note(self.report.elapsed(), "pulse the reset line");
+            self.command(LinkCommand::PulseReset).await.map_err(SessionError::from)
+        })
+    }
+
+    fn listen(&mut self) -> Boxed<'_, Result<ProvisioningState, LinkError>> {
+        Box::pin(async {
+            loop {
+                if let Some(Event::State(State::Known(state))) = self.step().await? {
+                    return Ok(state);
+                }
+            }
+        })
+    }
+}
+
+/// What the gateway's error means for a push.
+pub(super) fn refusal(error: DeviceError) -> Refusal {
+    let (kind, code, name) = match error {
+        DeviceError::InvalidPacket => (RefusalKind::Unreadable, "improv.invalid_packet", "invalid packet"),
+        DeviceError::UnknownCommand => (RefusalKind::NotOffered, "improv.unknown_command", "unknown command"),
+        DeviceError::UnableToConnect => (RefusalKind::CouldNotJoin, "improv.unable_to_connect", "unable to connect"),
+        DeviceError::NotAuthorized => (RefusalKind::NotAuthorized, "improv.not_authorized", "not authorised"),
+        DeviceError::BadHostname => (RefusalKind::Other, "improv.device_error", "bad host name"),
+        DeviceError::None => (RefusalKind::Other, "improv.device_error", "no error"),
+        DeviceError::Unspecified => (RefusalKind::Other, "improv.device_error", "unspecified"),
+        DeviceError::Other(_) => {
+            (RefusalKind::Other, "improv.device_error", "a number the specification does not name")
+        }
+    };
+    Refusal { kind, code, words: format!("error {:#04x} ({name})", error.octet()) }
+}
+
 /// Cuts a device's log into lines, redacted and safe to show.
 struct LogLines {
     redactor: Redactor,
@@ -336,9 +377,4 @@ impl LogLines {
         }
         lines
     }
-}
-
-/// Whether an error means that the firmware simply lacks the command.
-pub(super) fn is_missing_command(error: &SessionError) -> bool {
-    matches!(error, SessionError::Device { error: DeviceError::UnknownCommand, .. })
 }

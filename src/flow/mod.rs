@@ -5,6 +5,7 @@
 pub mod commission;
 pub mod conclude;
 pub mod discover;
+mod driver;
 mod error;
 mod improv;
 pub mod port;

@@ -61,7 +61,9 @@ impl Links for SerialLinks {
     }
 
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
-        let LinkAddress::Serial(path) = address;
+        let LinkAddress::Serial(path) = address else {
+            return Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() })));
+        };
         Box::pin(open(path.clone()))
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use uuid::Uuid;
+
 use super::ids::{DriverId, LinkAddress, ProfileId};
 use super::problem::Problem;
 
@@ -22,6 +24,100 @@ pub struct PortFacts {
     pub is_typed: bool,
     /// Whether a simulator stands behind the port.
     pub is_simulated: bool,
+}
+
+/// What the radio heard of a gateway.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Advertisement {
+    /// The advertised name; made safe only where it is shown.
+    pub name: Option<String>,
+    /// How strongly it was heard last, in dBm.
+    pub rssi_dbm: Option<i16>,
+    /// The advertised services.
+    pub services: Vec<Uuid>,
+    /// Data of services, such as Improv's state.
+    #[serde(skip)]
+    pub service_data: Vec<(Uuid, Vec<u8>)>,
+    /// Company ids of the manufacturer data.
+    pub companies: Vec<u16>,
+    /// The adapter that heard it: `hci0`.
+    pub adapter: String,
+}
+
+/// How a session with a gateway is protected. Shown in the window, in records and in reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protection {
+    /// A cable: whoever holds it reads along.
+    Cable,
+    /// A login on a cable: the password and what follows cross the cable as they are.
+    CableLogin,
+    /// Credentials cross the air as they are.
+    ClearText,
+    /// Espressif's Security 0: credentials cross the air or network as they are.
+    Security0,
+    /// Espressif's Security 1 without proof of possession: encrypted, but anyone nearby could have opened the session.
+    Security1WithoutProof,
+    /// Espressif's Security 1: encrypted, both sides proved that they know the proof of possession.
+    Security1,
+    /// Espressif's Security 2 of older firmware, which uses one nonce for all messages.
+    Security2ConstantNonce,
+    /// Espressif's Security 2.
+    Security2,
+}
+
+impl Protection {
+    /// The protection in a few words.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Cable => "over the cable, not encrypted",
+            Self::CableLogin => "over the cable with a login, not encrypted",
+            Self::ClearText => "over the air in clear text",
+            Self::Security0 => "Security 0: in clear text",
+            Self::Security1WithoutProof => "Security 1 without proof of possession",
+            Self::Security1 => "Security 1 with proof of possession",
+            Self::Security2ConstantNonce => "Security 2 with the legacy nonce",
+            Self::Security2 => "Security 2",
+        }
+    }
+
+    /// What to know before credentials are sent; nothing where the protection is sound.
+    pub const fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::Cable | Self::CableLogin | Self::Security1 | Self::Security2 => None,
+            Self::ClearText => Some(
+                "Improv over Bluetooth encrypts nothing: whoever listens within some 30 metres can read the passphrase",
+            ),
+            Self::Security0 => {
+                Some("Security 0 encrypts nothing: whoever listens on this link can read the credentials")
+            }
+            Self::Security1WithoutProof => Some(
+                "The session is encrypted, but the gateway asked for no proof of possession: another device could pose as it",
+            ),
+            Self::Security2ConstantNonce => Some(
+                "The gateway's firmware uses one nonce for all messages, a known weakness: have its maker update it (ESP-IDF 5.4.1 or newer)",
+            ),
+        }
+    }
+}
+
+/// What can be asked of the gateway in an open session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// It can blink or beep.
+    pub identify: bool,
+    /// It takes Wi-Fi credentials.
+    pub wifi: bool,
+    /// It can scan for networks.
+    pub scan: bool,
+    /// It can be given a name.
+    pub rename: bool,
+    /// The link has a reset line.
+    pub reset_line: bool,
+    /// It can forget its network and be given another.
+    pub reprovision: bool,
+    /// It takes tokens and files.
+    pub credentials: bool,
 }
 
 /// What a gateway said about itself.
@@ -126,6 +222,8 @@ pub struct Sighting {
     pub link: LinkAddress,
     /// What the operating system knows.
     pub facts: PortFacts,
+    /// What the radio heard; only of gateways over Bluetooth.
+    pub heard: Option<Advertisement>,
     /// The profile it looks like, with the reason.
     pub profile: Option<ProfileMatch>,
     /// What asking it brought.

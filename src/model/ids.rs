@@ -68,7 +68,12 @@ impl DriverId {
 
     /// Whether this build can speak the driver over that kind of link.
     pub const fn is_available_over(self, link: LinkKind) -> bool {
-        matches!((self, link), (Self::Improv, LinkKind::Serial))
+        match self {
+            Self::Improv => matches!(link, LinkKind::Serial | LinkKind::Ble),
+            Self::EspProv => matches!(link, LinkKind::Ble | LinkKind::Http | LinkKind::Serial),
+            Self::Smp => matches!(link, LinkKind::Serial | LinkKind::Ble | LinkKind::Udp),
+            Self::LinuxConsole => matches!(link, LinkKind::Serial),
+        }
     }
 }
 
@@ -129,11 +134,17 @@ impl fmt::Display for LinkKind {
     }
 }
 
-/// Where a gateway is reached: `serial:/dev/ttyUSB0`, `serial:COM7`.
+/// Where a gateway is reached: `serial:/dev/ttyUSB0`, `ble:C4:4F:33:00:12:AF`, `http:192.168.4.1`, `udp:192.0.2.7:1337`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum LinkAddress {
     /// A serial port by its path (Unix) or name (Windows).
     Serial(String),
+    /// A Bluetooth device by its address, or by the id this laptop gave it (macOS hides addresses).
+    Ble(String),
+    /// A host, with its port unless it is 80.
+    Http(String),
+    /// A host and a port.
+    Udp(String),
 }
 
 impl LinkAddress {
@@ -141,13 +152,16 @@ impl LinkAddress {
     pub const fn kind(&self) -> LinkKind {
         match self {
             Self::Serial(_) => LinkKind::Serial,
+            Self::Ble(_) => LinkKind::Ble,
+            Self::Http(_) => LinkKind::Http,
+            Self::Udp(_) => LinkKind::Udp,
         }
     }
 
-    /// The part after the colon: a port's path.
+    /// The part after the colon: a port's path, a device's address, a host.
     pub fn place(&self) -> &str {
         match self {
-            Self::Serial(path) => path,
+            Self::Serial(place) | Self::Ble(place) | Self::Http(place) | Self::Udp(place) => place,
         }
     }
 }
@@ -161,33 +175,64 @@ impl fmt::Display for LinkAddress {
 impl FromStr for LinkAddress {
     type Err = BadLinkAddress;
 
-    /// Reads `serial:PATH`. A bare path is taken as a serial port.
+    /// Reads `serial:PATH`, `ble:ID`, `http:HOST[:PORT]` and `udp:HOST:PORT`. A bare path is taken as a serial port.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = |reason| BadLinkAddress { text: text.to_owned(), reason };
-        let path = match text.split_once(':') {
-            Some(("serial", path)) => path,
-            Some((kind @ ("ble" | "http" | "udp"), _)) => {
-                return Err(bad(match kind {
-                    "ble" => "this version reaches gateways over serial only, not over Bluetooth",
-                    "http" => "this version reaches gateways over serial only, not over HTTP",
-                    _ => "this version reaches gateways over serial only, not over UDP",
-                }));
-            }
-            _ => text,
+        let (kind, place) = match text.split_once(':') {
+            Some((kind @ ("serial" | "ble" | "http" | "udp"), place)) => (kind, place),
+            _ => ("serial", text),
         };
-        if path.is_empty() {
-            return Err(bad("the path of the port is missing"));
+        if place.chars().any(char::is_control) {
+            return Err(bad("it holds a control character"));
         }
-        if path.chars().any(char::is_control) {
-            return Err(bad("the path holds a control character"));
+        match (kind, place) {
+            ("serial", "") => Err(bad("the path of the port is missing")),
+            ("ble", "") => Err(bad("the address of the device is missing")),
+            ("http" | "udp", "") => Err(bad("the host is missing")),
+            ("serial", path) => Ok(Self::Serial(path.to_owned())),
+            // Addresses are compared as text: upper case is how systems write them.
+            ("ble", id) => Ok(Self::Ble(id.to_ascii_uppercase())),
+            ("http", host) => {
+                let host = host.trim_start_matches("//").trim_end_matches('/');
+                if is_host(host, Port::MayBeThere) { Ok(Self::Http(host.to_owned())) } else { Err(bad(BAD_HOST)) }
+            }
+            (_, host) => {
+                if is_host(host, Port::MustBeThere) {
+                    Ok(Self::Udp(host.to_owned()))
+                } else {
+                    Err(bad("after the host, a colon and the port are wanted"))
+                }
+            }
         }
-        Ok(Self::Serial(path.to_owned()))
     }
+}
+
+const BAD_HOST: &str = "a host is wanted, with a colon and a port if that is not 80, and no path";
+
+/// Whether a host may or must be followed by its port.
+#[derive(Clone, Copy, PartialEq)]
+enum Port {
+    MayBeThere,
+    MustBeThere,
+}
+
+/// A name or an address (IPv6 in brackets), and a port.
+fn is_host(text: &str, wanted: Port) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
+    };
+    let is_port = |port: &str| port.parse::<u16>().is_ok_and(|port| port > 0);
+    let is_clean = !host.is_empty() && !host.contains(['/', '?', '#', '@', ' ', '%']);
+    is_clean && port.map_or(wanted == Port::MayBeThere, is_port)
 }
 
 /// The text is no address of a link.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is no link: {reason}; write it as serial:PATH", crate::model::text::visible(text, 80))]
+#[error(
+    "`{}` is no link: {reason}; write it as serial:PATH, ble:ADDRESS, http:HOST[:PORT] or udp:HOST:PORT",
+    crate::model::text::visible(text, 80)
+)]
 pub struct BadLinkAddress {
     /// What was written.
     pub text: String,
@@ -201,17 +246,28 @@ mod tests {
 
     #[test]
     fn link_addresses_read_back_as_written() {
-        for text in ["serial:/dev/ttyUSB0", "serial:COM7"] {
+        for text in [
+            "serial:/dev/ttyUSB0",
+            "serial:COM7",
+            "ble:C4:4F:33:00:12:AF",
+            "http:192.168.4.1",
+            "http:192.168.4.1:8080",
+            "http:[fe80::1]:80",
+            "udp:127.0.0.1:1337",
+        ] {
             assert_eq!(text.parse::<LinkAddress>().map(|link| link.to_string()), Ok(text.to_owned()));
         }
         assert_eq!("/dev/pts/4".parse(), Ok(LinkAddress::Serial("/dev/pts/4".into())));
+        assert_eq!("ble:c4:4f:33:00:12:af".parse(), Ok(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
+        assert_eq!("http://192.168.4.1/".parse(), Ok(LinkAddress::Http("192.168.4.1".into())));
     }
 
     #[test]
-    fn links_of_other_kinds_say_what_is_possible() {
-        let error = "ble:AA".parse::<LinkAddress>().unwrap_err().to_string();
-        assert!(error.contains("serial only"), "{error}");
-        assert!("serial:".parse::<LinkAddress>().is_err());
-        assert!("serial:/dev/\u{7}".parse::<LinkAddress>().is_err());
+    fn what_is_no_link_says_how_links_are_written() {
+        for text in ["serial:", "serial:/dev/\u{7}", "ble:", "http:", "http:a/b", "http:a:0", "udp:host", "udp:h:99999"]
+        {
+            let error = text.parse::<LinkAddress>().unwrap_err().to_string();
+            assert!(error.contains("http:HOST[:PORT]"), "{error}");
+        }
     }
 }

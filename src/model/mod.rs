@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O, reads a clock or knows a window. Every other module may use it.
 
+pub mod access;
 pub mod basis;
 pub mod credentials;
 pub mod endpoint;

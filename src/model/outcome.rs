@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::gateway::Protection;
 use super::ids::DriverId;
 
 /// How strong a piece of evidence is. The words are the product's promise: see `ARCHITECTURE.md`.
@@ -97,6 +98,8 @@ pub struct Outcome {
     pub addresses: Vec<String>,
     /// The driver spoken.
     pub driver: DriverId,
+    /// How the session was protected.
+    pub protection: Protection,
     /// From the request to the verdict.
     #[serde(rename = "took_millis", serialize_with = "as_millis")]
     pub took: Duration,

@@ -17,4 +17,4 @@ pub use catalog::Catalog;
 pub use error::{Fault, ProfileError};
 pub use load::parse_profile;
 pub use pattern::{Glob, ServiceUuid};
-pub use rules::{DriverBinding, DriverSettings, Profile};
+pub use rules::{CredentialRule, DriverBinding, DriverSettings, Profile, PushWay, Template};

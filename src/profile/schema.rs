@@ -49,8 +49,9 @@ shapes! {
         "id" "bands" "security" "passphrase_min" "passphrase_max" "raw_psk" "basis" "source" "reason" "ambiguity"
     ]
     CREDENTIAL = "[[credential]]" [
-        "id" "kind" "purpose" "pushed" "kept" "at_rest" "revoked" "basis" "source" "reason" "ambiguity"
+        "id" "kind" "purpose" "pushed" "push" "kept" "at_rest" "revoked" "basis" "source" "reason" "ambiguity"
     ]
+    PUSH = "[[credential.push]]" ["driver" "endpoint" "template" "json" "field" "setting" "file"]
     NETWORK = "[network]" ["vantage" "rule"]
     NETWORK_RULE = "[[network.rule]]" ["id" "fact" "says" "level" "basis" "source" "reason" "ambiguity"]
     ROOT = "[[root]]" ["id" "name" "sha256" "not_after"]

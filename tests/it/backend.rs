@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use linesman::backend::{self, Backend, Config, DemoPlan, Handle};
+use linesman::model::access::Access;
 use linesman::model::gateway::Probe;
 use linesman::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use linesman::model::problem::Problem;
@@ -74,7 +75,7 @@ fn no_port() -> LinkAddress {
 }
 
 fn open(job: JobId, link: LinkAddress) -> Command {
-    Command::OpenSession { job, link, profile: None, driver: DriverId::Improv }
+    Command::OpenSession { job, link, profile: None, driver: DriverId::Improv, access: Access::default() }
 }
 
 #[test]
@@ -277,14 +278,20 @@ fn of_a_path_typed_in_a_demo_nobody_claims_that_it_is_simulated() {
     let config = Config { data_dir: Some(place.data()), is_verbose: false, demo: Some(DemoPlan::default()) };
     let (handle, backend) = backend::start(config).unwrap();
     let mut workers = Workers { handle, backend };
-    workers.send(Command::StartDiscovery);
+    workers.send(Command::StartDiscovery { radio: false });
     let simulated = workers.until(|event| match event {
         Event::GatewaySeen(sighting) if sighting.facts.is_simulated => Some(sighting.link),
         _ => None,
     });
     workers.send(Command::AddPort(no_port()));
     for (job, link) in [(JobId(1), no_port()), (JobId(2), simulated)] {
-        workers.send(Command::OpenSession { job, link, profile: None, driver: DriverId::Improv });
+        workers.send(Command::OpenSession {
+            job,
+            link,
+            profile: None,
+            driver: DriverId::Improv,
+            access: Access::default(),
+        });
         workers.send(Command::Cancel { job });
         workers.end_of(job);
     }

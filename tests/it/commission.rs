@@ -7,6 +7,7 @@ use std::time::Duration;
 use linesman::flow::commission::{Setup, run};
 use linesman::flow::report::Report;
 use linesman::flow::transcript::SharedTranscript;
+use linesman::model::access::Access;
 use linesman::model::credentials::{WifiCredentials, WifiKey};
 use linesman::model::ids::DriverId;
 use linesman::model::outcome::Outcome;
@@ -102,6 +103,9 @@ impl Driven {
         let setup = Setup {
             link: address(),
             driver: DriverId::Improv,
+            access: Access::default(),
+            settings: None,
+            credentials: Vec::new(),
             rules: WifiRules::standard(),
             intent: JobIntent {
                 action: "commission".into(),

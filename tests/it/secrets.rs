@@ -7,6 +7,7 @@ use std::process::Stdio;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use linesman::backend::{self, Config};
+use linesman::model::access::Access;
 use linesman::model::credentials::{WifiCredentials, WifiDraft, WifiKey, check};
 use linesman::model::gateway::ProvisioningState;
 use linesman::model::ids::{DriverId, JobId};
@@ -366,7 +367,10 @@ fn no_event_and_no_diagnostics_hold_a_secret() {
         Ask::Push(WifiCredentials { ssid: parse_ssid(SSID).unwrap(), key, is_hidden: false })
     };
     let link = gateway.link.parse().unwrap();
-    send(&handle, Command::OpenSession { job: session, link, profile: None, driver: DriverId::Improv });
+    send(
+        &handle,
+        Command::OpenSession { job: session, link, profile: None, driver: DriverId::Improv, access: Access::default() },
+    );
     let mut todo = vec![Ask::Close, Ask::SetDeviceName(PASSPHRASE.into()), Ask::ScanNetworks, push()];
     let mut is_log_heard = false;
     while let Some(event) = handle.recv_blocking() {

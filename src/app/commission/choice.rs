@@ -93,20 +93,28 @@ mod tests {
         assert_eq!(options[0].driver, DriverId::Improv);
         assert!(options[0].note.starts_with("Assumed: "), "{}", options[0].note);
         assert_eq!(preselect(&options, None), Some(DriverId::Improv));
-        assert_eq!(preselect(&options, Some(DriverId::EspProv)), Some(DriverId::Improv));
+        assert_eq!(preselect(&options, Some(DriverId::EspProv)), Some(DriverId::EspProv));
     }
 
     #[test]
-    fn a_driver_named_over_another_link_says_so_and_why_it_cannot_be_used() {
+    fn a_driver_named_over_another_link_says_so() {
         let options = options();
         let esp = options.iter().find(|option| option.driver == DriverId::EspProv).unwrap();
         assert_eq!(esp.note, "The profile names it over ble, not over serial");
-        assert_eq!(esp.unavailable.as_deref(), Some("This version does not speak it over serial"));
+        assert_eq!(esp.unavailable, None);
+    }
+
+    #[test]
+    fn a_driver_that_does_not_run_over_the_link_says_why_it_cannot_be_used() {
+        let options = driver_options(None, LinkKind::Ble);
+        let console = options.iter().find(|option| option.driver == DriverId::LinuxConsole).unwrap();
+        assert_eq!(console.unavailable.as_deref(), Some("This version does not speak it over ble"));
     }
 
     #[test]
     fn without_a_profile_every_driver_is_listed_and_says_so() {
-        let options = driver_options(None, LinkKind::Serial);
+        let options = driver_options(None, LinkKind::Udp);
+        assert_eq!(options.len(), DriverId::ALL.len());
         assert_eq!(options.iter().filter(|option| option.unavailable.is_none()).count(), 1);
         assert!(options.iter().all(|option| option.note.starts_with("No profile")));
     }

@@ -20,6 +20,7 @@ pub use session::{Phase, ScanState, Session, StepLine, StepState, Target};
 use super::Desk;
 use super::discover::display_name;
 use super::jobs::JobKind;
+use crate::model::access::Access;
 use crate::model::gateway::{ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
@@ -99,6 +100,8 @@ pub struct Commission {
     pub form: WifiForm,
     /// Whether the next gateway is sent the network as soon as it is ready.
     pub is_sending_on_connect: bool,
+    /// What lets us into the gateway; edited in place, and kept from one gateway to the next until it is forgotten.
+    pub access: Access,
     /// A host name for the gateway; edited in place.
     pub hostname: String,
     /// A name for the gateway; edited in place.
@@ -340,7 +343,8 @@ impl Commission {
         let target = Target { link: link.clone(), name, profile: self.profile.clone(), driver };
         self.session = Some(Session::new(job, target, desk.now));
         self.transcript_result = None;
-        vec![Command::OpenSession { job, link, profile: self.profile.clone(), driver }, Command::ScanFromLaptop]
+        let (profile, access) = (self.profile.clone(), self.access.clone());
+        vec![Command::OpenSession { job, link, profile, driver, access }, Command::ScanFromLaptop]
     }
 
     fn follow_wishes(&mut self, catalog: &Catalog) -> Vec<Command> {

@@ -45,6 +45,7 @@ mod tests {
         Sighting {
             link: LinkAddress::Serial(path.into()),
             facts: PortFacts { vid, ..PortFacts::default() },
+            heard: None,
             profile: None,
             probe: Probe::NotAsked,
             is_present: true,

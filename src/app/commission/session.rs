@@ -5,9 +5,9 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::model::gateway::{DeviceInfo, ProvisioningState};
+use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::wifi::Network;
 use crate::msg::{JobEnd, Progress, Step};
@@ -122,8 +122,14 @@ pub struct Session {
     pub info: Option<DeviceInfo>,
     /// Where the gateway stands.
     pub state: Option<ProvisioningState>,
-    /// Whether it can blink.
-    pub can_identify: bool,
+    /// What can be asked of it.
+    pub capabilities: Capabilities,
+    /// How the session is protected, once that is known.
+    pub protection: Option<Protection>,
+    /// The button has to be pressed: since when, and for how long that is waited for.
+    pub awaits_button: Option<(Instant, Duration)>,
+    /// The tokens and files that were taken, with how sure that is.
+    pub credentials: Vec<(String, Evidence)>,
     /// The networks it sees, strongest first.
     pub networks: Vec<Network>,
     /// How the scan stands.
@@ -149,7 +155,10 @@ impl Session {
             steps: PLAN.map(pending).into(),
             info: None,
             state: None,
-            can_identify: false,
+            capabilities: Capabilities::default(),
+            protection: None,
+            awaits_button: None,
+            credentials: Vec::new(),
             networks: Vec::new(),
             scan: ScanState::NotAsked,
             outcome: None,
@@ -225,10 +234,21 @@ impl Session {
             Progress::StepDone { step, note } => self.step_done(step, note, at),
             Progress::StepSkipped { step, reason } => self.step_skipped(step, reason),
             Progress::StepFailed { step, problem } => self.step_failed(step, problem, at),
-            Progress::Described { info, state, can_identify } => {
-                (self.info, self.state, self.can_identify) = (info, Some(state), can_identify);
+            Progress::Described { info, state, capabilities } => {
+                (self.info, self.state, self.capabilities) = (info, Some(state), capabilities);
             }
-            Progress::StateChanged(state) => self.state = Some(state),
+            Progress::StateChanged(state) => {
+                self.state = Some(state);
+                if state != ProvisioningState::AuthorizationRequired {
+                    self.awaits_button = None;
+                }
+            }
+            Progress::Protected(protection) => self.protection = Some(protection),
+            Progress::AwaitingButton { limit } => self.awaits_button = Some((now, limit)),
+            Progress::CredentialPushed { id, evidence } => {
+                self.credentials.retain(|(known, _)| *known != id);
+                self.credentials.push((id, evidence));
+            }
             Progress::Networks { networks, is_complete } => {
                 self.networks = networks;
                 self.scan = if is_complete { ScanState::Complete } else { ScanState::Scanning };

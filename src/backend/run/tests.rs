@@ -62,7 +62,7 @@ impl Watch {
         };
         let (handle, commands, reporter) = channels();
         tokio::spawn(run(parts, startup, reporter, commands));
-        handle.try_send(Command::StartDiscovery).unwrap();
+        handle.try_send(Command::StartDiscovery { radio: false }).unwrap();
         Self { plugged, handle, _folder: folder }
     }
 

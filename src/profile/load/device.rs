@@ -6,8 +6,8 @@ use crate::model::wifi::{Security, WifiRules};
 use crate::profile::pattern::parse_hex16;
 use crate::profile::read::{Table, Taken};
 use crate::profile::rules::{
-    BannerRule, BleRule, CredentialRule, Discovery, Document, DriverBinding, DriverSettings, Statement, UsbRule,
-    WipePlan, WipeStep,
+    BannerRule, BleRule, CredentialRule, Discovery, Document, DriverBinding, DriverSettings, PushPath, PushRule,
+    PushWay, Statement, Template, UsbRule, WipePlan, WipeStep,
 };
 use crate::profile::schema;
 
@@ -171,9 +171,14 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
         table.refuse("id", "`wifi` stands for the Wi-Fi credentials, which every profile has without a table");
     }
     let (purpose, pushed) = (table.text("purpose"), table.word("pushed"));
+    let push = read_push(table);
+    if !push.is_empty() && pushed.is_some_and(|pushed| pushed != PushPath::Driver) {
+        table.inconsistent("pushed", "with [[credential.push]] the word is `driver`");
+    }
     let (kept, at_rest, revoked) = (table.text("kept"), table.word("at_rest"), table.text("revoked"));
     let (basis, ambiguity) = (read_basis(table, documents), table.text_opt("ambiguity"));
     Some(CredentialRule {
+        push,
         id: id?,
         kind: kind?,
         purpose: purpose?,
@@ -184,6 +189,62 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
         basis: basis?,
         ambiguity,
     })
+}
+
+fn read_push(credential: &Table<'_>) -> Vec<PushRule> {
+    let mut taken = Taken::new();
+    let tables = credential.tables("push", &schema::PUSH);
+    tables.iter().filter_map(|table| read_push_rule(table, &mut taken)).collect()
+}
+
+fn read_push_rule(table: &Table<'_>, taken: &mut Taken) -> Option<PushRule> {
+    let driver = table.word::<DriverId>("driver")?;
+    table.take("driver", driver.as_str(), taken);
+    let fitting: &[&str] = match driver {
+        DriverId::Improv => &[],
+        DriverId::EspProv => &["endpoint"],
+        DriverId::Smp => &["setting", "file"],
+        DriverId::LinuxConsole => &["file"],
+    };
+    let given: Vec<&str> = ["endpoint", "setting", "file"].into_iter().filter(|key| table.has(key)).collect();
+    match given[..] {
+        [] if fitting.is_empty() => {
+            table.refuse("driver", "this driver carries no tokens and no files");
+            return None;
+        }
+        [] => {
+            table.missing(fitting[0], format!("where {driver} puts it: `{}`", fitting.join("` or `")));
+            return None;
+        }
+        [key] if fitting.contains(&key) => {}
+        _ => {
+            table.inconsistent("driver", format!("{driver} takes exactly one of `{}`", fitting.join("`, `")));
+            return None;
+        }
+    }
+    let way = match given[0] {
+        "endpoint" => read_endpoint_way(table)?,
+        "setting" => PushWay::Setting { name: table.text("setting")? },
+        _ => PushWay::File { path: table.text("file")? },
+    };
+    Some(PushRule { driver, way })
+}
+
+fn read_endpoint_way(table: &Table<'_>) -> Option<PushWay> {
+    let template = table.word_or("template", Template::Raw);
+    let json = table.text_opt("json");
+    let field: Vec<u32> = table.list("field").iter().filter_map(|value| value.integer(&(1..=536_870_911))).collect();
+    let holds_content = |text: &String| text.contains("{text}") || text.contains("{base64}");
+    match template {
+        Template::Json if !json.as_ref().is_some_and(holds_content) => {
+            table.missing("json", "a JSON text in which `{text}` or `{base64}` stands for the content");
+        }
+        Template::Protobuf if field.is_empty() => {
+            table.missing("field", "the numbers of the fields, from the outermost message to the one that takes it");
+        }
+        Template::Raw | Template::Json | Template::Protobuf => {}
+    }
+    Some(PushWay::Endpoint { name: table.text("endpoint")?, template, json, field })
 }
 
 pub(super) fn read_wipe(top: &Table<'_>, documents: &[Document], credentials: &[CredentialRule]) -> Option<WipePlan> {

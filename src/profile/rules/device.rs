@@ -191,6 +191,66 @@ words! {
     }
 }
 
+words! {
+    /// How the content of a credential is wrapped for an endpoint.
+    Template {
+        /// As it is.
+        Raw = "raw",
+        /// Inside a JSON text of the profile.
+        Json = "json",
+        /// As one field of a protobuf message.
+        Protobuf = "protobuf",
+    }
+}
+
+/// Where and how a driver puts a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PushWay {
+    /// Espressif provisioning: an endpoint of the product's own.
+    Endpoint {
+        /// Its name.
+        name: String,
+        /// How the content is wrapped.
+        template: Template,
+        /// With [`Template::Json`]: the text, in which `{text}` or `{base64}` stands for the content.
+        json: Option<String>,
+        /// With [`Template::Protobuf`]: the numbers of the fields from the outermost message to the one that takes it.
+        field: Vec<u32>,
+    },
+    /// SMP: a key of the settings.
+    Setting {
+        /// Its name.
+        name: String,
+    },
+    /// SMP or a console: a file.
+    File {
+        /// Its path on the device.
+        path: String,
+    },
+}
+
+impl PushWay {
+    /// Where it goes, in words.
+    pub fn place(&self) -> String {
+        match self {
+            Self::Endpoint { name, .. } => format!("the endpoint {name}"),
+            Self::Setting { name } => format!("the setting {name}"),
+            Self::File { path } => format!("the file {path}"),
+        }
+    }
+}
+
+/// How one driver pushes a credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PushRule {
+    /// The driver.
+    pub driver: DriverId,
+    /// Where it puts it.
+    #[serde(flatten)]
+    pub way: PushWay,
+}
+
 /// A secret of the system.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CredentialRule {
@@ -203,6 +263,8 @@ pub struct CredentialRule {
     pub purpose: String,
     /// How it reaches the device.
     pub pushed: PushPath,
+    /// How drivers of this program push it; at most one a driver.
+    pub push: Vec<PushRule>,
     /// Where it is kept.
     pub kept: String,
     /// How it lies there.

@@ -35,17 +35,22 @@ pub struct Timeouts {
     pub second_half: Duration,
 }
 
+impl Timeouts {
+    /// The limits over serial.
+    pub const STANDARD: Self = Self {
+        hello: Duration::from_secs(12),
+        hello_interval: Duration::from_secs(1),
+        rpc: Duration::from_secs(30),
+        repeat: Duration::from_secs(10),
+        scan_entry: Duration::from_secs(15),
+        join: Duration::from_mins(1),
+        second_half: Duration::from_secs(3),
+    };
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
-        Self {
-            hello: Duration::from_secs(12),
-            hello_interval: Duration::from_secs(1),
-            rpc: Duration::from_secs(30),
-            repeat: Duration::from_secs(10),
-            scan_entry: Duration::from_secs(15),
-            join: Duration::from_mins(1),
-            second_half: Duration::from_secs(3),
-        }
+        Self::STANDARD
     }
 }
 

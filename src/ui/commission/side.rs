@@ -86,8 +86,8 @@ fn device(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
         ("Driver", session.target.driver.to_string()),
     ];
     facts(ui, "device", &pairs);
-    let can_blink = session.is_ready() && session.can_identify;
-    let why = if session.can_identify { "The gateway is busy" } else { "It does not say that it can" };
+    let can_blink = session.is_ready() && session.capabilities.identify;
+    let why = if session.capabilities.identify { "The gateway is busy" } else { "It does not say that it can" };
     let identify = Button::new("Identify").icon(icon::IDENTIFY).named("Let the gateway blink");
     if identify.enabled_if(can_blink, why).pressed(ui) {
         pass.did(CommissionAction::Identified);

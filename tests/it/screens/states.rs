@@ -8,7 +8,9 @@ use linesman::app::discover::DiscoverAction;
 use linesman::app::records::RecordsAction;
 use linesman::app::{Action, App, Screen};
 use linesman::model::credentials::WifiDraft;
-use linesman::model::gateway::{DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, ProvisioningState, Sighting};
+use linesman::model::gateway::{
+    Capabilities, DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, Protection, ProvisioningState, Sighting,
+};
 use linesman::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use linesman::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
 use linesman::model::problem::Problem;
@@ -222,7 +224,18 @@ impl Stage {
             name: "hall-gateway".into(),
             ..DeviceInfo::default()
         };
-        let described = Progress::Described { info: Some(info), state: ProvisioningState::Ready, can_identify: true };
+        let described = Progress::Described {
+            info: Some(info),
+            state: ProvisioningState::Ready,
+            capabilities: Capabilities {
+                identify: true,
+                wifi: true,
+                scan: true,
+                rename: true,
+                reset_line: true,
+                ..Capabilities::default()
+            },
+        };
         self.progress(job, 3300, described);
         self.done(job, Step::Describe, "ESPHome 2026.4.1 on ESP32-C3", 3300);
         self.progress(job, 3300, Progress::Ready);
@@ -302,7 +315,8 @@ impl Stage {
         for number in 0..1200 {
             let link = serial(&format!("/dev/ttyUSB{number}"));
             let facts = PortFacts { vid: Some(0x10c4), pid: Some(0xea60), ..PortFacts::default() };
-            let sighting = Sighting { link, facts, profile: None, probe: Probe::NotAsked, is_present: true };
+            let sighting =
+                Sighting { link, facts, heard: None, profile: None, probe: Probe::NotAsked, is_present: true };
             let _ = self.app.apply(Event::GatewaySeen(Box::new(sighting)), self.now);
         }
         self.act(DiscoverAction::FilterChanged);
@@ -390,6 +404,7 @@ fn sightings() -> Vec<Sighting> {
     let port = |path: &str, facts: PortFacts, profile, probe| Sighting {
         link: serial(path),
         facts,
+        heard: None,
         profile,
         probe,
         is_present: true,
@@ -501,6 +516,7 @@ fn outcome(verdict: Verdict) -> Outcome {
         next_step: next_step.into(),
         addresses: if verdict == Verdict::Joined { vec!["http://192.168.4.27".into()] } else { Vec::new() },
         driver: DriverId::Improv,
+        protection: Protection::Cable,
         took: Duration::from_millis(12_500),
     }
 }

@@ -1,27 +1,12 @@
-//! The ports flows need: links to gateways and the records. Implemented in `io` for real and in `sim` for simulators.
-
-use std::future::Future;
-use std::pin::Pin;
+//! Links that carry bytes or datagrams, and why a link of any kind could not be opened or ended.
 
 use tokio::sync::mpsc;
 
-use crate::model::gateway::PortFacts;
-use crate::model::ids::LinkAddress;
+use super::ble::BleError;
+use super::http::HttpError;
+use crate::model::ids::LinkKind;
 use crate::model::problem::{Explain, Problem};
-use crate::model::record::{JobIntent, RecordId, StepEntry};
 use crate::model::text::visible;
-
-/// A future of a trait that is used as an object.
-pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// A way to list and open links.
-pub trait Links: Send + Sync {
-    /// The ports there are now, with what the system knows of each. Sends nothing to any of them.
-    fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>>;
-
-    /// Opens a link in a way that does not reset the device behind it.
-    fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>>;
-}
 
 /// An open link: bytes out, bytes in. Dropping it closes the link.
 #[derive(Debug)]
@@ -91,6 +76,18 @@ pub enum LinkError {
         /// What the system said.
         detail: String,
     },
+    /// Bluetooth.
+    #[error(transparent)]
+    Ble(#[from] BleError),
+    /// HTTP.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// There is no such link here: a simulated site without a radio, or a system without the means.
+    #[error("{link} links cannot be opened here")]
+    NotOffered {
+        /// The kind of link.
+        link: LinkKind,
+    },
     /// Anything else the system reports.
     #[error("{port} failed")]
     Io {
@@ -149,6 +146,14 @@ impl Explain for LinkError {
                 "Type the path of the port by hand",
             )
             .with_detail(visible(detail, 300)),
+            Self::Ble(error) => error.explain(),
+            Self::Http(error) => error.explain(),
+            Self::NotOffered { link } => Problem::new(
+                "link.not_offered",
+                format!("A {link} link cannot be opened here"),
+                "This system or this simulated site has no such links",
+                "Choose a gateway from the list",
+            ),
             Self::Io { port, detail } => Problem::new(
                 "serial.io",
                 format!("{} failed", visible(port, 80)),
@@ -156,123 +161,6 @@ impl Explain for LinkError {
                 "Unplug the gateway, plug it in again and connect again",
             )
             .with_detail(visible(detail, 300)),
-        }
-    }
-}
-
-/// The records: intent before the act, outcome after it. Each call returns once the entry is on the disk.
-pub trait Records: Send + Sync {
-    /// Begins a job.
-    fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>>;
-
-    /// Adds an entry to a job.
-    fn step(&self, job: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>>;
-
-    /// Writes the outcome of a job: its word, its code and one sentence.
-    fn end(
-        &self,
-        job: RecordId,
-        outcome: &'static str,
-        reason: String,
-        summary: String,
-    ) -> Boxed<'_, Result<(), RecordsError>>;
-}
-
-/// Why the records could not be read or written.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RecordsError {
-    /// The folder or file cannot be opened.
-    #[error("the records at {path} cannot be opened")]
-    NotOpened {
-        /// Path of the file.
-        path: String,
-        /// What the system said.
-        detail: String,
-    },
-    /// The file is no database, or is damaged.
-    #[error("the records at {path} are damaged")]
-    Damaged {
-        /// Path of the file.
-        path: String,
-        /// What SQLite said.
-        detail: String,
-    },
-    /// A newer version of the program wrote the file.
-    #[error("the records at {path} were written by a newer version")]
-    TooNew {
-        /// Path of the file.
-        path: String,
-        /// Version of the schema found.
-        found: i64,
-        /// Newest version this program knows.
-        known: i64,
-    },
-    /// The disk is full.
-    #[error("the disk is full")]
-    DiskFull {
-        /// Path of the file.
-        path: String,
-    },
-    /// No job has that number.
-    #[error("there is no record {id}")]
-    NotFound {
-        /// The number asked for.
-        id: i64,
-    },
-    /// Anything else.
-    #[error("the records at {path} could not be used")]
-    Failed {
-        /// Path of the file.
-        path: String,
-        /// What SQLite or the system said.
-        detail: String,
-    },
-}
-
-impl Explain for RecordsError {
-    fn explain(&self) -> Problem {
-        match self {
-            Self::NotOpened { path, detail } => Problem::new(
-                "records.not_opened",
-                "The records cannot be opened",
-                "The folder is missing, read-only or belongs to another account",
-                "Check the rights of the data folder, or choose another with --data-dir",
-            )
-            .with_detail(format!("{path}: {}", visible(detail, 300))),
-            Self::Damaged { path, detail } => Problem::new(
-                "records.damaged",
-                "The records are damaged",
-                "The file is no database of this program, or the disk has errors",
-                "Move the file aside and keep it for support; a new one is made at the next start",
-            )
-            .with_detail(format!("{path}: {}", visible(detail, 300))),
-            Self::TooNew { path, found, known } => Problem::new(
-                "records.too_new",
-                "The records were written by a newer version of Linesman",
-                format!("The file has schema version {found}; this program knows {known}"),
-                "Use the newer version, or another data folder with --data-dir",
-            )
-            .with_detail(path.clone()),
-            Self::DiskFull { path } => Problem::new(
-                "records.disk_full",
-                "Nothing can be written to the records",
-                "The disk is full",
-                "Free some space and try again; nothing is sent to a gateway while the records cannot be written",
-            )
-            .with_detail(path.clone()),
-            Self::NotFound { id } => Problem::new(
-                "records.not_found",
-                format!("There is no record {id}"),
-                "The number is mistyped, or the record is in another data folder",
-                "List the records and choose one of them",
-            ),
-            Self::Failed { path, detail } => Problem::new(
-                "records.failed",
-                "The records could not be used",
-                "The database reported an error",
-                "Try again; if it stays, copy the diagnostics and ask for support",
-            )
-            .with_detail(format!("{path}: {}", visible(detail, 300))),
         }
     }
 }

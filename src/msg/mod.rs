@@ -5,15 +5,23 @@
 
 #![expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
 
+pub mod batch;
+pub mod device;
+pub mod terminal;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::batch::{BatchCommand, BatchEvent};
+use self::device::{DeviceProgress, DeviceRequest};
+use self::terminal::{TerminalInput, TerminalOutput};
+use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
 use crate::model::fault::Fault;
-use crate::model::gateway::{DeviceInfo, Probe, ProvisioningState, Sighting};
+use crate::model::gateway::{Capabilities, DeviceInfo, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
-use crate::model::outcome::Outcome;
+use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::secret::Secret;
@@ -25,8 +33,9 @@ pub use crate::model::qr::QrContent;
 
 /// What a front end wants done.
 pub enum Command {
-    /// Begin to watch serial ports. Nothing is sent to any port.
-    StartDiscovery,
+    /// Begin to watch: serial ports, and with `radio` what is heard over Bluetooth. Nothing is sent to any port. The radio
+    /// is touched by this and by nothing else before a connection is asked for.
+    StartDiscovery { radio: bool },
     /// Stop watching.
     StopDiscovery,
     /// Keep a path in the list that no scan reports, such as a pseudo-terminal.
@@ -36,9 +45,19 @@ pub enum Command {
     /// Ask the gateway on a port what it is. Ends with [`Event::JobFinished`]; the answer comes as [`Event::Probed`].
     Probe { job: JobId, link: LinkAddress },
     /// Open a session with a gateway: connect and describe, then wait for [`Request`]s.
-    OpenSession { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId },
+    OpenSession { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId, access: Access },
     /// Ask something of an open session.
     Session { job: JobId, request: Request },
+    /// Open the management of a gateway: find out what it offers, then wait for [`DeviceRequest`]s.
+    OpenDevice { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId, access: Access },
+    /// Ask something of a gateway under management.
+    Device { job: JobId, request: DeviceRequest },
+    /// Open a terminal on a serial port.
+    OpenTerminal { job: JobId, link: LinkAddress, baud: u32 },
+    /// Something typed or sent in a terminal.
+    Terminal { job: JobId, input: TerminalInput },
+    /// Commission many gateways.
+    Batch { job: JobId, command: BatchCommand },
     /// Stop a job at once and leave the device usable. For a session this closes it.
     Cancel { job: JobId },
     /// List the networks this laptop sees, without a new scan. Answer: [`Event::LaptopScanned`], within seconds.
@@ -71,6 +90,11 @@ pub enum Request {
     SetHostname(String),
     /// Give the gateway a name.
     SetDeviceName(String),
+    /// Send a token, key or file in the way the profile names for the credential of that id. Before a push: the service
+    /// may end with it.
+    PushCredential { id: String, content: Secret<Vec<u8>> },
+    /// Let the gateway forget its network and wait for another one. No wipe: what lies in its flash may come back.
+    Reprovision,
     /// Pulse the reset line of the port. Only ever on a person's request.
     ResetDevice,
     /// End the session in an orderly way.
@@ -100,6 +124,12 @@ pub enum Step {
     ScanNetworks,
     /// Set its host name or name.
     Rename,
+    /// Prove to each other who is there, and encrypt.
+    Secure,
+    /// Send a token, key or file.
+    Credential,
+    /// Let it forget its network and wait for another.
+    Reprovision,
     /// Send the credentials.
     Push,
     /// Wait for the gateway's verdict.
@@ -119,6 +149,9 @@ impl Step {
             Self::Identify => "identify",
             Self::ScanNetworks => "scan-networks",
             Self::Rename => "rename",
+            Self::Secure => "secure",
+            Self::Credential => "credential",
+            Self::Reprovision => "reprovision",
             Self::Push => "push",
             Self::Follow => "follow",
             Self::ReadBack => "read-back",
@@ -134,6 +167,9 @@ impl Step {
             Self::Identify => "Identify",
             Self::ScanNetworks => "Scan for networks",
             Self::Rename => "Rename",
+            Self::Secure => "Secure the session",
+            Self::Credential => "Send token or file",
+            Self::Reprovision => "Forget the network",
             Self::Push => "Send credentials",
             Self::Follow => "Wait for the gateway to join",
             Self::ReadBack => "Read back",
@@ -154,7 +190,13 @@ pub enum Progress {
     /// A step failed. The session goes on unless a `JobFinished` follows.
     StepFailed { step: Step, problem: Problem },
     /// The gateway told what it is.
-    Described { info: Option<DeviceInfo>, state: ProvisioningState, can_identify: bool },
+    Described { info: Option<DeviceInfo>, state: ProvisioningState, capabilities: Capabilities },
+    /// How the session is protected.
+    Protected(Protection),
+    /// Someone has to press the gateway's button; after that time the gateway or we give up.
+    AwaitingButton { limit: Duration },
+    /// A token, key or file was taken; the evidence says how sure that is.
+    CredentialPushed { id: String, evidence: Evidence },
     /// The gateway's state changed.
     StateChanged(ProvisioningState),
     /// The networks the gateway sees, strongest first; `is_complete` is false while more may come.
@@ -190,8 +232,16 @@ pub enum Event {
     GatewayRemoved(LinkAddress),
     /// The list of ports could not be read, or can be read again (`None`).
     DiscoveryTrouble(Option<Problem>),
+    /// The radio cannot be used, or can be used again (`None`).
+    RadioTrouble(Option<Problem>),
     /// What asking a port brought.
     Probed { job: JobId, link: LinkAddress, probe: Probe },
+    /// A gateway under management reports. `at` counts from the start of the job.
+    DeviceProgressed { job: JobId, at: Duration, progress: DeviceProgress },
+    /// A terminal has something to show.
+    TerminalProgressed { job: JobId, output: TerminalOutput },
+    /// A batch reports.
+    BatchProgressed { job: JobId, event: BatchEvent },
     /// A session reports. `at` counts from its start.
     SessionProgressed { job: JobId, at: Duration, progress: Progress },
     /// A job ended. Nothing of it follows.

@@ -1,0 +1,182 @@
+//! What a driver can do for a session. Each driver holds a conversation with one gateway over one link and reads its
+//! answers into words of the model, so that the commission flow is the same for all of them.
+//!
+//! A driver leaves out what its protocol has not: the default of each such method says that it is not offered.
+
+use std::time::Duration;
+
+use super::conclude::PushEnd;
+use super::error::SessionError;
+use super::port::{Boxed, LinkError};
+use crate::model::credentials::WifiCredentials;
+use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
+use crate::model::ids::DriverId;
+use crate::model::outcome::EvidenceKind;
+use crate::model::secret::Secret;
+use crate::model::wifi::Network;
+use crate::msg::Step;
+use crate::profile::PushWay;
+
+/// A conversation with a gateway. Dropping it drops the link; [`Driver::close`] ends it in an orderly way.
+pub(super) trait Driver: Send {
+    /// Which driver it is.
+    fn id(&self) -> DriverId;
+
+    /// How long each step may take.
+    fn limits(&self) -> Limits;
+
+    /// What can be asked, known once [`Driver::hello`] and [`Driver::describe`] have been.
+    fn capabilities(&self) -> Capabilities;
+
+    /// How the session is protected, known once [`Driver::hello`] has been.
+    fn protection(&self) -> Protection;
+
+    /// Begins the conversation: wakes the gateway, logs in, secures the session, and asks where it stands.
+    fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>>;
+
+    /// The state the gateway reported last.
+    fn state(&self) -> Option<ProvisioningState>;
+
+    /// Asks what it is.
+    fn describe(&mut self) -> Boxed<'_, Result<DeviceInfo, SessionError>>;
+
+    /// Why the gateway cannot be told to blink, in a sentence.
+    fn why_no_identify(&self) -> &'static str {
+        "The protocol has no such command"
+    }
+
+    /// Lets it blink or beep.
+    fn identify(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        not_offered(self.id(), Step::Identify)
+    }
+
+    /// Lets it scan. Some drivers tell what they found so far while the scan goes on.
+    fn scan(&mut self) -> Boxed<'_, Result<Scan, SessionError>> {
+        not_offered(self.id(), Step::ScanNetworks)
+    }
+
+    /// Gives it a name and returns what it made of it.
+    fn rename(&mut self, name: Name) -> Boxed<'_, Result<String, SessionError>> {
+        drop(name);
+        not_offered(self.id(), Step::Rename)
+    }
+
+    /// Sends a token, key or file. A driver that can reads it back.
+    fn push_credential<'a>(
+        &'a mut self,
+        way: &'a PushWay,
+        content: &'a Secret<Vec<u8>>,
+    ) -> Boxed<'a, Result<Taken, SessionError>> {
+        let _ = (way, content);
+        not_offered(self.id(), Step::Credential)
+    }
+
+    /// Sends credentials; the verdict is waited for with [`Driver::follow`].
+    fn push<'a>(&'a mut self, credentials: &'a WifiCredentials) -> Boxed<'a, Result<(), SessionError>> {
+        let _ = credentials;
+        not_offered(self.id(), Step::Push)
+    }
+
+    /// Waits for the verdict on what was pushed.
+    fn follow(&mut self) -> Boxed<'_, PushEnd> {
+        Box::pin(std::future::ready(PushEnd::NoVerdict { last_word: None }))
+    }
+
+    /// When the gateway said, since the push, that it began to join.
+    fn began_joining(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Asks again where it stands. `None` where a second question would say nothing new, or the link ends with success.
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    /// Lets it forget its network and wait for another.
+    fn reprovision(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        not_offered(self.id(), Step::Reprovision)
+    }
+
+    /// Pulses the reset line.
+    fn pulse_reset(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        not_offered(self.id(), Step::Reset)
+    }
+
+    /// Waits until the gateway says something by itself. Safe to drop at any point.
+    fn listen(&mut self) -> Boxed<'_, Result<ProvisioningState, LinkError>> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Ends the conversation in an orderly way, such as by logging out. Also called when the session is stopped or failed;
+    /// it is given [`CLOSE_LIMIT`].
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+/// The answer to what a driver has not.
+fn not_offered<'a, T: Send + 'a>(driver: DriverId, step: Step) -> Boxed<'a, Result<T, SessionError>> {
+    Box::pin(std::future::ready(Err(SessionError::NotOffered { step, driver })))
+}
+
+/// How long a driver may take to end its conversation.
+pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+
+/// How long each step may take, as shown while it runs. The driver keeps them itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Until the gateway answers and the session is secured.
+    pub(super) hello: Duration,
+    /// A question.
+    pub(super) question: Duration,
+    /// A scan.
+    pub(super) scan: Duration,
+    /// Until the verdict.
+    pub(super) join: Duration,
+}
+
+/// What a scan brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Scan {
+    /// The networks, strongest first.
+    pub(super) networks: Vec<Network>,
+    /// Entries that were no network's name.
+    pub(super) ignored: usize,
+}
+
+/// A name to be given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Name {
+    /// In the network.
+    Host(String),
+    /// Of the device.
+    Device(String),
+}
+
+impl Name {
+    /// What it is, in words.
+    pub(super) const fn label(&self) -> &'static str {
+        match self {
+            Self::Host(_) => "host name",
+            Self::Device(_) => "device name",
+        }
+    }
+}
+
+/// How a token, key or file was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Taken {
+    /// How sure it is: the gateway said so, or it was read back.
+    pub(super) kind: EvidenceKind,
+    /// What came of it, in a sentence.
+    pub(super) text: String,
+}
+
+/// What the gateway said when it was asked again after a push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ReadBack {
+    /// Where it stands.
+    pub(super) state: ProvisioningState,
+    /// Its addresses, safe to show.
+    pub(super) addresses: Vec<String>,
+}

@@ -1,0 +1,46 @@
+//! The ports flows need: links to gateways and the records. Implemented in `io` for real and in `sim` for simulators.
+
+mod ble;
+mod http;
+mod link;
+mod records;
+
+use std::future::{Future, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+
+pub use ble::{BleError, Characteristic, Gatt, GattEvent, GattLink, Radio, RadioEvent};
+pub use http::{Http, HttpError};
+pub use link::{Link, LinkCommand, LinkError, LinkEvent};
+pub use records::{Records, RecordsError};
+
+use crate::model::gateway::PortFacts;
+use crate::model::ids::{LinkAddress, LinkKind};
+
+/// A future of a trait that is used as an object.
+pub type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A way to list and open links. An implementation offers the kinds it has; the others are [`LinkError::NotOffered`].
+pub trait Links: Send + Sync {
+    /// The ports there are now, with what the system knows of each. Sends nothing to any of them.
+    fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>>;
+
+    /// Opens a link that carries bytes in a way that does not reset the device behind it. Over UDP each write is one
+    /// datagram, and so is each piece that comes in.
+    fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>>;
+
+    /// Switches the radio's scan on. It ends when the value is dropped.
+    fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
+        Box::pin(ready(Err(LinkError::NotOffered { link: LinkKind::Ble })))
+    }
+
+    /// Connects to a Bluetooth device and finds out what it offers. Scans for it first if it was not heard yet.
+    fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
+        Box::pin(ready(Err(LinkError::NotOffered { link: address.kind() })))
+    }
+
+    /// A client for the gateway's HTTP service. Nothing is sent yet.
+    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
+        Box::pin(ready(Err(LinkError::NotOffered { link: address.kind() })))
+    }
+}

@@ -1,0 +1,17 @@
+//! What lets us into a gateway: a proof of possession, a user and password, or nothing at all.
+//!
+//! It comes from a prompt, a file or a QR code, and never from a default: values known from examples are no secret, and a
+//! gateway that takes them must not be commissioned without anyone noticing.
+
+use super::secret::Secret;
+
+/// What the operator gave to be let in.
+#[derive(Clone, Default)]
+pub struct Access {
+    /// The user name: of a login, or of Espressif's Security 2.
+    pub username: Option<String>,
+    /// The proof of possession, the password of Security 2, or that of the login.
+    pub secret: Option<Secret<String>>,
+    /// Whether the operator allows a session that nothing protects (Security 0).
+    pub allows_unprotected: bool,
+}
