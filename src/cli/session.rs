@@ -212,7 +212,9 @@ fn print_progress(at_millis: u128, progress: &Progress, out: &mut Output) {
             out.text(format!("           Press the button on the gateway within {} s", limit.as_secs()));
         }
         Progress::CredentialPushed { id, evidence } => {
-            out.json(&json!({ "kind": "credential-sent", "credential": id, "evidence": evidence, "at_millis": at_millis }));
+            out.json(
+                &json!({ "kind": "credential-sent", "credential": id, "evidence": evidence, "at_millis": at_millis }),
+            );
         }
         Progress::Networks { .. } | Progress::Pushed(_) | Progress::Ready => {}
     }

@@ -4,6 +4,7 @@
 
 pub mod commission;
 pub mod conclude;
+pub mod console;
 pub mod discover;
 mod driver;
 mod error;

@@ -155,6 +155,15 @@ impl Links for Site {
         })
     }
 
+    fn open_at<'a>(&'a self, address: &'a LinkAddress, baud: u32) -> Boxed<'a, Result<Link, LinkError>> {
+        Box::pin(async move {
+            match self.in_process.open(address).await {
+                Err(LinkError::NotFound { .. }) => self.real.open_at(address, baud).await,
+                opened => opened,
+            }
+        })
+    }
+
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             match self.in_process.open(address).await {

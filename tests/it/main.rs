@@ -20,6 +20,8 @@ mod improv_sdk;
 #[cfg(unix)]
 mod kill;
 mod layers;
+#[cfg(unix)]
+mod linux_console;
 mod peers;
 mod problems;
 mod profiles;

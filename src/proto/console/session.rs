@@ -64,7 +64,8 @@ impl Default for Timeouts {
             verdict: Duration::from_secs(30),
             unknown_prompt: Duration::from_secs(6),
             interrupt: Duration::from_secs(3),
-            log_out: Duration::from_secs(5),
+            // Less than a driver is given to end its conversation.
+            log_out: Duration::from_secs(4),
         }
     }
 }
