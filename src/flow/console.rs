@@ -201,7 +201,8 @@ impl Console {
     fn handle_link(&mut self, event: Option<LinkEvent>) -> Result<(), LinkError> {
         match event {
             Some(LinkEvent::Bytes(bytes)) => {
-                if !self.is_sending_file {
+                // A flood would only push what was said before out of the transcript.
+                if !self.is_sending_file && !self.session.is_flooded() {
                     self.transcript.received(self.elapsed(), &bytes);
                 }
                 self.session.handle_bytes(&bytes, now());
@@ -272,8 +273,10 @@ pub(super) struct LinuxConsole {
     /// The interface the profile names.
     interface: String,
     facts: Facts,
-    /// Why it cannot be given a network, once that is known.
+    /// Whether it can be given a network.
     has_wifi: bool,
+    /// What nmcli said when it could not list the devices.
+    complaint: Option<String>,
     state: Option<ProvisioningState>,
     /// The connection that was made by the last push.
     connection: Option<String>,
@@ -302,9 +305,17 @@ impl LinuxConsole {
             interface: if interface.is_empty() { "wlan0".into() } else { interface },
             facts: Facts::default(),
             has_wifi: false,
+            complaint: None,
             state: None,
             connection: None,
             was_open: false,
+        }
+    }
+
+    fn no_radio(&self) -> ConsoleError {
+        match &self.complaint {
+            Some(words) => ConsoleError::Failed { step: Step::Push, code: None, words: words.clone() },
+            None => ConsoleError::NoRadio { has_network_manager: self.facts.has("nmcli") },
         }
     }
 
@@ -318,6 +329,10 @@ impl LinuxConsole {
             return Ok(());
         }
         let output = self.console.ask("devices", nmcli::devices(), step).await?;
+        if output.code != Some(0) {
+            self.complaint = Some(self.console.last_words(&output));
+            return Ok(());
+        }
         let radios: Vec<_> =
             nmcli::parse_devices(&output.text).into_iter().filter(|device| device.kind == "wifi").collect();
         let radio = radios.iter().find(|device| device.name == self.interface).or_else(|| radios.first());
@@ -339,7 +354,7 @@ impl LinuxConsole {
         let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
         let (kind, code) = match output.code.map(Exit::from_code) {
             _ if output.has_asked_again => (RefusalKind::WrongKey, "console.wrong_key"),
-            _ if has(&["Secrets were required", "802-11-wireless-security", "passphrase is not right"]) => {
+            _ if has(&["Secrets were required", "802-11-wireless-security.psk"]) => {
                 (RefusalKind::WrongKey, "console.wrong_key")
             }
             None if output.has_asked => (RefusalKind::WrongKey, "console.wrong_key"),
@@ -474,7 +489,8 @@ impl LinuxConsole {
         let was_provisioning = self.console.answered_at.is_some() || self.was_open;
         if output.code != Some(0) {
             let refusal = self.refusal(&output);
-            if output.code.map(Exit::from_code) == Some(Exit::TimedOut) {
+            let is_cut_short = output.code.is_none() && refusal.kind != RefusalKind::WrongKey;
+            if is_cut_short || output.code.map(Exit::from_code) == Some(Exit::TimedOut) {
                 return PushEnd::NoVerdict { last_word: self.last_word() };
             }
             self.delete_dead().await;
@@ -571,6 +587,8 @@ impl Driver for LinuxConsole {
         Box::pin(async {
             if !self.facts.has("nmcli") {
                 self.say("The gateway has no NetworkManager: it cannot be given a network over this driver").await;
+            } else if let Some(complaint) = &self.complaint {
+                self.say(&format!("NetworkManager does not answer on this gateway: {complaint}")).await;
             } else if !self.has_wifi {
                 self.say("NetworkManager knows no Wi-Fi radio on this gateway").await;
             }
@@ -609,7 +627,7 @@ impl Driver for LinuxConsole {
     fn push<'a>(&'a mut self, credentials: &'a WifiCredentials) -> Boxed<'a, Result<(), SessionError>> {
         Box::pin(async {
             if !self.has_wifi {
-                return Err(ConsoleError::NoRadio { has_network_manager: self.facts.has("nmcli") }.into());
+                return Err(self.no_radio().into());
             }
             self.console.transcript.learn(credentials);
             self.console.redactor = self.console.transcript.redactor();

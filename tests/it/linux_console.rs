@@ -4,11 +4,13 @@
 //! The test account exists in a private mount namespace only, where copies of passwd and shadow lie over the originals.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use linesman::flow::SessionError;
 use linesman::flow::console::{ConsoleError, ConsoleShell};
@@ -23,6 +25,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::gateway::terminal;
 use crate::peers;
+use crate::program::{Place, Ran, text_of};
 
 /// The account and its password.
 const ACCOUNT: &str = "kim";
@@ -30,8 +33,8 @@ const PASSWORD: &str = "s3cret-Login!";
 /// Its hash, made with crypt(3).
 const HASH: &str =
     "$6$linesmantest$srhWyEOCzr1WdwnQ7nbO5q57a6gdpRsJDxRLU84dWf6CmIHIDbu/1zMwYyIdZn7s0M/NNvmeKrZISFBEWiK12.";
-/// An account number that nobody has.
-const UID: u32 = 48_273;
+/// The number of an account without rights: a message bus turns away one that is in no list of accounts.
+const UID: u32 = 65_534;
 
 /// A console on which agetty waits.
 struct RealConsole {
@@ -60,7 +63,7 @@ impl RealConsole {
         fs::write(place.join("issue"), greeting).unwrap();
         let shell = shell_at(place, shell);
         let entry = format!("{ACCOUNT}:x:{UID}:{UID}::{}:{}\n", home.display(), shell.display());
-        fs::write(place.join("passwd"), fs::read_to_string("/etc/passwd").unwrap() + &entry).unwrap();
+        fs::write(place.join("passwd"), entry + &fs::read_to_string("/etc/passwd").unwrap()).unwrap();
         fs::write(
             place.join("shadow"),
             fs::read_to_string("/etc/shadow").unwrap() + &format!("{ACCOUNT}:{HASH}:19000:0:99999:7:::\n"),
@@ -238,4 +241,280 @@ async fn a_wrong_password_is_refused_after_one_attempt() {
     assert_eq!(error, SessionError::Console(ConsoleError::Refused));
     visit.close().await;
     assert_eq!(console.written().matches("Password:").count(), 1);
+}
+
+/// The network of the mocked NetworkManager, and its passphrase.
+const SSID: &str = "Site-Office";
+const PASSPHRASE: &str = "Kanari&\"Vogel\" <7/%x>+y?";
+
+/// nmcli and the NetworkManager it talks to, on a bus of their own.
+struct NetworkManager {
+    processes: [Child; 2],
+    /// What a login must set to reach it.
+    profile: String,
+    _folder: tempfile::TempDir,
+}
+
+impl NetworkManager {
+    fn start() -> Option<Self> {
+        let tools = nmcli()?;
+        let why = "it carries the mocked NetworkManager (Debian: dbus, python3-dbusmock)";
+        if !peers::require("dbus-daemon", peers::has_program("dbus-daemon"), why)
+            || !peers::require("python3-dbusmock", has_dbusmock(), why)
+        {
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let config = folder.path().join("bus.conf");
+        let address = format!("unix:path={}", folder.path().join("bus").display());
+        // Anyone may speak with anyone: the account that logs in is another one than ours.
+        fs::write(
+            &config,
+            format!(
+                "<busconfig><type>system</type><listen>{address}</listen><policy context=\"default\"><allow user=\"*\"/>\
+                 <allow own=\"*\"/><allow send_destination=\"*\" eavesdrop=\"true\"/><allow eavesdrop=\"true\"/></policy></busconfig>"
+            ),
+        )
+        .unwrap();
+        let mut bus = Command::new("dbus-daemon")
+            .args(["--nofork", "--nopidfile", "--print-address=1"])
+            .arg(format!("--config-file={}", config.display()))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        read_line(&mut bus);
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/networkmanager/mock.py");
+        let mut mock = Command::new(PYTHON)
+            .arg(script)
+            .arg(PASSPHRASE)
+            .env("DBUS_SYSTEM_BUS_ADDRESS", &address)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        assert_eq!(read_line(&mut mock).trim(), "ready");
+        let profile = format!("export DBUS_SYSTEM_BUS_ADDRESS={address} PATH={}:$PATH", tools.display());
+        Some(Self { processes: [mock, bus], profile, _folder: folder })
+    }
+}
+
+impl Drop for NetworkManager {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// The interpreter that Debian's packages belong to.
+const PYTHON: &str = "/usr/bin/python3";
+
+fn has_dbusmock() -> bool {
+    let tried = Command::new(PYTHON).args(["-c", "import dbusmock"]).stderr(Stdio::null()).status();
+    tried.is_ok_and(|status| status.success())
+}
+
+fn read_line(process: &mut Child) -> String {
+    let mut line = String::new();
+    BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    line
+}
+
+/// The folder of nmcli: the system's, else that of the Debian package, which is unpacked and not installed, so that no
+/// NetworkManager starts on the machine that runs the tests.
+fn nmcli() -> Option<PathBuf> {
+    if peers::has_program("nmcli") {
+        return Some("/usr/bin".into());
+    }
+    let folder = unpacked("network-manager")?.join("usr/bin");
+    let tried = Command::new(folder.join("nmcli")).arg("--version").stdout(Stdio::null()).status();
+    let why = "the driver linux-console is proven against it (Debian: libnm0, libreadline8)";
+    peers::require("nmcli", tried.is_ok_and(|status| status.success()), why).then_some(folder)
+}
+
+/// A Debian package, unpacked below `target/`.
+fn unpacked(package: &str) -> Option<PathBuf> {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian").join(package);
+    fs::create_dir_all(&target).unwrap();
+    let lock = File::create(target.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let root = target.join("root");
+    if !root.exists() {
+        let fetched = Command::new("apt-get").args(["-qq", "download", package]).current_dir(&target).output();
+        let is_fetched = fetched.is_ok_and(|output| output.status.success());
+        if !peers::require(package, is_fetched, "it is fetched by apt-get download") {
+            return None;
+        }
+        let file = fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().path());
+        let file = file.filter(|path| path.extension().is_some_and(|end| end == "deb")).max().unwrap();
+        let part = target.join("part");
+        assert!(Command::new("dpkg").arg("-x").args([&file, &part]).status().unwrap().success());
+        fs::rename(part, &root).unwrap();
+    }
+    Some(root)
+}
+
+/// Looks at the arguments of every process, again and again, until it is told to stop.
+struct ProcessWatch {
+    is_over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<(usize, bool, bool)>>,
+}
+
+impl ProcessWatch {
+    fn start(needle: &'static str) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&is_over);
+        let thread = std::thread::spawn(move || {
+            let (mut rounds, mut has_seen_nmcli, mut has_seen_needle) = (0, false, false);
+            while !over.load(Ordering::Acquire) {
+                rounds += 1;
+                for entry in fs::read_dir("/proc").unwrap().flatten() {
+                    for file in ["cmdline", "environ"] {
+                        let Ok(octets) = fs::read(entry.path().join(file)) else { continue };
+                        let has = |text: &[u8]| memchr::memmem::find(&octets, text).is_some();
+                        has_seen_nmcli |= file == "cmdline" && has(b"nmcli\0--ask");
+                        has_seen_needle |= has(needle.as_bytes()) && !has(b"mock.py");
+                    }
+                }
+            }
+            (rounds, has_seen_nmcli, has_seen_needle)
+        });
+        Self { is_over, thread: Some(thread) }
+    }
+
+    /// Whether nmcli was seen at work, and whether the passphrase was seen.
+    fn end(mut self) -> (bool, bool) {
+        self.is_over.store(true, Ordering::Release);
+        let (rounds, has_seen_nmcli, has_seen_needle) = self.thread.take().unwrap().join().unwrap();
+        assert!(rounds > 3, "only {rounds} looks");
+        (has_seen_nmcli, has_seen_needle)
+    }
+}
+
+/// A gateway with a console, NetworkManager and a token file, and our program to commission it.
+struct Site {
+    console: RealConsole,
+    manager: NetworkManager,
+    place: Place,
+}
+
+impl Site {
+    fn start(shell: &str) -> Option<Self> {
+        if !has_shell(shell) {
+            return None;
+        }
+        let manager = NetworkManager::start()?;
+        let console = RealConsole::start(shell, "", &manager.profile)?;
+        let place = Place::new();
+        place.write("login.txt", PASSWORD);
+        let profile =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/generic-linux.toml")).unwrap();
+        let profile = profile.replace("id = \"generic-linux\"", "id = \"my-linux\"").replace(
+            "[network]",
+            &format!(
+                "[[credential]]\nid = \"token\"\nkind = \"access-token\"\npurpose = \"Signs in\"\npushed = \"driver\"\n\
+                 kept = \"In a file\"\nat_rest = \"clear\"\nrevoked = \"In the portal\"\nbasis = \"assumed\"\n\
+                 reason = \"a test\"\n\n[[credential.push]]\ndriver = \"linux-console\"\nfile = \"{}\"\n\n[network]",
+                console.home.join("token").display()
+            ),
+        );
+        fs::create_dir_all(place.data().join("profiles")).unwrap();
+        fs::write(place.data().join("profiles/my-linux.toml"), profile).unwrap();
+        Some(Self { console, manager, place })
+    }
+
+    fn commission(&self, ssid: &str, passphrase: &str, more: &[&str]) -> Ran {
+        let wifi = self.place.write("wifi.txt", passphrase);
+        let login = text_of(&self.place.path("login.txt"));
+        let link = format!("serial:{}", self.console.link);
+        let transcript = text_of(&self.place.path("transcript.txt"));
+        let arguments = [
+            &["commission", "--via", &link, "--profile", "my-linux", "--username", ACCOUNT, "--pop-file", &login],
+            &["--ssid", ssid, "--password-file", &wifi, "--transcript", &transcript][..],
+            more,
+        ];
+        self.place.run_json(&arguments.concat())
+    }
+
+    #[track_caller]
+    fn expect_clean(&self) {
+        let written = self.console.written();
+        assert!(written.trim_end().ends_with("login:"), "logged out");
+        let transcript = fs::read_to_string(self.place.path("transcript.txt")).unwrap();
+        for secret in [PASSPHRASE, PASSWORD, TOKEN] {
+            assert!(!transcript.contains(secret), "{transcript}");
+            assert!(!written.contains(secret), "the console echoed it: {written}");
+        }
+        for entry in fs::read_dir(&self.console.home).unwrap().flatten().filter(|entry| entry.file_name() != "token") {
+            let Ok(text) = fs::read(entry.path()) else { continue };
+            let text = String::from_utf8_lossy(&text).into_owned();
+            assert!(!text.contains(PASSPHRASE) && !text.contains(TOKEN), "{:?}", entry.path());
+            assert!(!entry.file_name().to_string_lossy().contains("history"), "{:?}", entry.path());
+        }
+    }
+}
+
+const TOKEN: &str = "canary-token-4711";
+
+fn check_commission(shell: &str) {
+    let Some(site) = Site::start(shell) else { return };
+    let token = site.place.write("token.txt", format!("{TOKEN}\nsecond 'line' $HOME `x` !! \\\n"));
+    let credential = format!("token={token}");
+    let watch = ProcessWatch::start(PASSPHRASE);
+    let ran = site.commission(SSID, PASSPHRASE, &["--credential", &credential]).expect(0);
+    let (has_seen_nmcli, has_seen_passphrase) = watch.end();
+    assert!(has_seen_nmcli, "nmcli was not seen at work");
+    assert!(!has_seen_passphrase, "the passphrase stood in the list of processes");
+
+    let result = ran.result();
+    assert_eq!((&result["outcome"], &result["reason"]), (&"joined".into(), &"console.joined".into()), "{ran:#?}");
+    assert!(ran.lines().iter().any(|line| line["kind"] == "network" && line["ssid"] == "Off:ice"), "{ran:#?}");
+    let taken = ran.lines().into_iter().find(|line| line["kind"] == "credential-sent").unwrap();
+    assert_eq!(taken["evidence"]["kind"], "observed", "{taken:#}");
+    let file = site.console.home.join("token");
+    assert_eq!(fs::read(&file).unwrap(), fs::read(&token).unwrap());
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(fs::metadata(&file).unwrap().uid(), UID);
+    site.expect_clean();
+    drop(site.manager);
+}
+
+#[test]
+fn bash_and_nmcli_join_a_network_and_keep_a_token() {
+    check_commission("bash");
+}
+
+#[test]
+fn dash_and_nmcli_join_a_network_and_keep_a_token() {
+    check_commission("dash");
+}
+
+#[test]
+fn busybox_ash_and_nmcli_join_a_network_and_keep_a_token() {
+    check_commission("ash");
+}
+
+#[test]
+fn refusals_of_network_manager_are_told_apart() {
+    let Some(site) = Site::start("bash") else { return };
+    let ran = site.commission(SSID, "not the passphrase", &["--no-scan"]).expect(1);
+    assert_eq!(ran.result()["reason"], "console.wrong_key", "{ran:#?}");
+    let ran = site.commission("Nowhere", PASSPHRASE, &["--no-scan"]).expect(1);
+    assert_eq!(ran.result()["reason"], "console.not_found", "{ran:#?}");
+    site.expect_clean();
+}
+
+#[test]
+fn binary_content_is_written_as_base64_and_read_back() {
+    let Some(site) = Site::start("bash") else { return };
+    let content: Vec<u8> = (0..=255).cycle().take(20_000).collect();
+    let file = site.place.write("token.bin", &content);
+    let ran = site.commission(SSID, PASSPHRASE, &["--no-scan", "--credential", &format!("token={file}")]).expect(0);
+    assert_eq!(fs::read(site.console.home.join("token")).unwrap(), content, "{ran:#?}");
+    site.expect_clean();
 }

@@ -74,12 +74,15 @@ pub fn scan(interface: &str, is_fresh: bool) -> Result<Script, NotSendable> {
 }
 
 /// Joins a network. The passphrase is asked for by nmcli; an open network asks for nothing.
+///
+/// nmcli shows its question only where the terminal echoes; it reads the answer without an echo all the same.
 pub fn join(ssid: &Ssid, interface: &str, name: &str, is_hidden: bool, prefix: &str) -> Result<Script, NotSendable> {
     let ssid = word(ssid.octets())?;
     let (interface, name) = (word(interface.as_bytes())?, word(name.as_bytes())?);
     let hidden = if is_hidden { " hidden yes" } else { "" };
     Script::line(format!(
-        "{prefix}nmcli --ask --wait {JOIN_SECS} device wifi connect {ssid} ifname {interface} name {name}{hidden}"
+        "stty echo; {prefix}nmcli --ask --wait {JOIN_SECS} device wifi connect {ssid} ifname {interface} \
+         name {name}{hidden}; r=$?; stty -echo; (exit $r)"
     ))
 }
 
@@ -422,7 +425,9 @@ mod tests {
         let ssid = Ssid::from_octets(*b"it's").unwrap();
         assert_eq!(
             line_of(join(&ssid, "wlan0", "linesman it's", true, "sudo -n ")),
-            r"sudo -n nmcli --ask --wait 60 device wifi connect 'it'\''s' ifname 'wlan0' name 'linesman it'\''s' hidden yes"
+            r"stty echo; sudo -n nmcli --ask --wait 60 device wifi connect 'it'\''s' ifname 'wlan0' \
+              name 'linesman it'\''s' hidden yes; r=$?; stty -echo; (exit $r)"
+                .replace("\\\n              ", "")
         );
         assert!(join(&Ssid::from_octets(*b"a\nb").unwrap(), "wlan0", "n", false, "").is_err());
         assert_eq!(line_of(forget(Id::Uuid("0a-1"), "")), "nmcli --wait 20 connection delete uuid '0a-1'");

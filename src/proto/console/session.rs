@@ -215,6 +215,8 @@ pub struct Session {
     is_loader: bool,
     /// Somebody may be logged in: us.
     is_in: bool,
+    /// A program was interrupted that may have switched the echo on.
+    may_echo: bool,
     task: Task,
     settles_at: Option<Instant>,
     outbox: VecDeque<Transmit>,
@@ -288,6 +290,7 @@ impl Session {
             last_line: Vec::new(),
             is_loader: false,
             is_in: false,
+            may_echo: false,
             task: Task::Idle,
             settles_at: None,
             outbox: VecDeque::new(),
@@ -299,6 +302,11 @@ impl Session {
     /// Whether somebody may be logged in, so that leaving without [`Session::log_out`] would leave a shell open.
     pub const fn is_in(&self) -> bool {
         self.is_in
+    }
+
+    /// Whether a command writes more than is kept.
+    pub const fn is_flooded(&self) -> bool {
+        matches!(&self.task, Task::Run(running) if running.output.dropped_octets > 0)
     }
 
     /// Octets the console has written.
@@ -328,6 +336,9 @@ impl Session {
         self.commands += 1;
         let nonce = format!("{}x{}", self.nonce, self.commands);
         self.lines.clear();
+        if std::mem::take(&mut self.may_echo) {
+            self.send("silence", b"stty -echo\r".to_vec());
+        }
         let mut octets = 0;
         for line in run.script.lines_between(&nonce) {
             octets += line.len() as u64 + 1;
@@ -356,7 +367,7 @@ impl Session {
             return self.finish(Ok(Answer::LoggedOut { is_confirmed: true }));
         }
         if was_busy {
-            self.send("interrupt", vec![INTERRUPT]);
+            self.send_interrupt();
         }
         self.lines.clear();
         self.send_leave();
@@ -438,7 +449,9 @@ impl Session {
         if let Task::LogIn(_) = self.task {
             self.handle_login_line(&line, now);
         }
-        if !line.text.trim_ascii().is_empty() {
+        // Our own questions come back as an echo until they switch it off.
+        let is_ours = memchr::memmem::find(&line.text, self.nonce.as_bytes()).is_some();
+        if !is_ours && !line.text.trim_ascii().is_empty() {
             self.last_line = line.text[..line.text.len().min(SHOWN * 4)].to_vec();
             self.events.push_back(Event::Log(line.text));
         }
@@ -632,7 +645,7 @@ impl Session {
         }
         if let Some((rest, code)) = line.is_whole.then(|| split_end(&text, &running.nonce)).flatten() {
             running.output.keep(&text[..rest]);
-            running.output.code = Some(code);
+            running.output.code = (!running.is_interrupted).then_some(code);
             return self.end_run();
         }
         running.output.keep(&text);
@@ -663,7 +676,7 @@ impl Session {
                 running.output.has_asked_again = running.answered_at.is_some();
                 running.is_interrupted = true;
                 running.until = now + interrupt;
-                return self.send("interrupt", vec![INTERRUPT]);
+                return self.send_interrupt();
             }
         };
         running.answered_at = Some(running.line_ends);
@@ -682,13 +695,18 @@ impl Session {
             running.is_interrupted = true;
             running.until = now + interrupt;
             self.outbox.clear();
-            return self.send("interrupt", vec![INTERRUPT]);
+            return self.send_interrupt();
         }
         if running.output.has_asked {
             return self.end_run();
         }
         let heard_octets = running.output.text.len() as u64 + running.output.dropped_octets;
         self.fail(Failure::NoAnswer { heard_octets });
+    }
+
+    fn send_interrupt(&mut self) {
+        self.may_echo = true;
+        self.send("interrupt", vec![INTERRUPT]);
     }
 
     fn send_leave(&mut self) {

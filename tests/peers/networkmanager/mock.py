@@ -4,7 +4,6 @@ Usage: mock.py PASSPHRASE, with DBUS_SYSTEM_BUS_ADDRESS set to a private bus. Pr
 """
 
 import os
-import subprocess
 import sys
 import time
 
@@ -22,7 +21,7 @@ import dbusmock
 given = str(args[0].get('802-11-wireless-security', {{}}).get('psk', ''))
 name = bytes(dbusmock.get_object(args[2]).props['org.freedesktop.NetworkManager.AccessPoint']['Ssid']).decode()
 if given != {sys.argv[1]!r} and name != 'Guest':
-    raise dbus.exceptions.DBusException('the passphrase is not right', name='org.freedesktop.NetworkManager.InvalidProperty')
+    raise dbus.exceptions.DBusException('Secrets were required, but not provided.', name='org.freedesktop.NetworkManager.Failed')
 ret = self.add_and_activate_connection(self, args[0], args[1], args[2])
 '''
 
@@ -33,7 +32,12 @@ now = dbus.Int64(int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000))
 self.UpdateProperties('org.freedesktop.NetworkManager.Device.Wireless', {'LastScan': now})
 '''
 
-mock = subprocess.Popen([sys.executable, '-m', 'dbusmock', '--system', '--template', 'networkmanager'])
+# This process becomes the mock, so that ending it ends the mock; the other one sets it up and goes.
+if os.fork() != 0:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.execv(sys.executable, [sys.executable, '-m', 'dbusmock', '--system', '--template', 'networkmanager'])
 bus = dbus.bus.BusConnection(os.environ['DBUS_SYSTEM_BUS_ADDRESS'])
 for _ in range(200):
     if bus.name_has_owner(INTERFACE):
@@ -50,4 +54,3 @@ wireless = dbus.Interface(bus.get_object(INTERFACE, radio), MOCK)
 wireless.AddProperty(INTERFACE + '.Device.Wireless', 'LastScan', dbus.Int64(1))
 wireless.AddMethod(INTERFACE + '.Device.Wireless', 'RequestScan', 'a{sv}', '', SCAN)
 print('ready', flush=True)
-mock.wait()
