@@ -15,6 +15,8 @@ readonly WINDOW_PACKAGES=(
   xvfb openbox xdotool dbus at-spi2-core python3 python3-gi gir1.2-atspi-2.0
   libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0 libgl1 libgl1-mesa-dri
 )
+# What prepares the Bluetooth lab; all else of it is unpacked below target/.
+readonly LAB_PACKAGES=(python3 python3-venv xz-utils)
 
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
@@ -58,7 +60,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=("${WINDOW_PACKAGES[@]}") missing=() package as_root=()
+  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}") missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)
   has_node || wanted+=(nodejs npm)
@@ -101,12 +103,12 @@ install_deny() {
 
 # Tests that start peers or a window have a stage of their own, where what they print can be read.
 run_tests() {
-  local apart='binary(it) and test(/^(improv_sdk|window)::/)'
+  local apart='binary(it) and test(/^(ble_lab|improv_sdk|window)::/)'
   if has cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
     cargo test --locked --lib --bins &&
-      cargo test --locked --test it -- --skip improv_sdk:: --skip window::
+      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip window::
   fi
 }
 
@@ -151,6 +153,7 @@ stage "tests" run_tests
 stage "documentation tests" cargo test --locked --doc --quiet
 stage "improv sdk" run_apart improv_sdk
 stage "window" run_apart window
+stage "bluetooth lab" run_apart ble_lab
 
 printf '\n=== result after %d min %02d s\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
 printf '%s\n' "${results[@]}"
@@ -158,7 +161,7 @@ skipped=$(cat "$logs"/*.log | grep '^skipped: ' | sort -u || true)
 [ -z "$skipped" ] || printf '\n%s\n' "$skipped"
 echo
 # The closing lines of the test runners, the largest run last.
-for name in documentation-tests improv-sdk window tests; do
+for name in documentation-tests improv-sdk window bluetooth-lab tests; do
   grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
 done
 exit "$failed"

@@ -7,9 +7,14 @@ use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
-use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimPlan, SimReady};
-use crate::profile::{Catalog, Profile};
-use crate::sim::{Air, Fault, GatewayPlan, Site, start_gateway};
+use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
+use crate::profile::{Catalog, Profile, PushWay};
+use crate::proto::esp::security::device::Lock;
+use crate::proto::esp::version::Scheme;
+use crate::sim::{
+    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console,
+    start_esp_http, start_gateway,
+};
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
 const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
@@ -101,26 +106,16 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
 pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<(), Problem> {
     let catalog = Catalog::built_in();
     let profile = catalog.find(plan.profile.as_str())?;
-    if plan.driver != DriverId::Improv {
-        return Err(Problem::new(
-            "sim.no_driver",
-            format!("There is no simulator for the driver {}", plan.driver),
-            "This version simulates the driver improv only",
-            "Use --driver improv",
-        ));
-    }
     let mut air = Air::site(&plan.ssid, &plan.passphrase);
     air.join_after = plan.join_after;
     let name = format!("{} {}", profile.name, plan.serial_number);
-    let mut gateway = self::plan(profile, name, air, plan.faults.clone());
-    gateway.facts.serial_number = Some(plan.serial_number.clone());
-    gateway.card = Some(plan.state_dir.clone());
+    let simulator = simulator(plan, profile, name, air)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Problem::new("sim.no_runtime", "The simulator could not start", "The system is out of resources", "Try again")
             .with_detail(error.to_string())
     })?;
     runtime.block_on(async {
-        let started = start_gateway(&gateway).map_err(|error| error.explain())?;
+        let started = simulator.start().await.map_err(|error| error.explain())?;
         ready(&SimReady {
             port: started.address.place().to_owned(),
             pid: std::process::id(),
@@ -128,9 +123,79 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
             ssid: plan.ssid.clone(),
             password: plan.passphrase.clone(),
             link: started.address.to_string(),
+            access: simulator.access(),
         });
         // A gateway that crashed is as gone as one that dropped its link.
         let _ = started.running.await;
         Ok(())
     })
+}
+
+/// A simulator that is ready to be started.
+enum Simulator {
+    Improv(GatewayPlan),
+    EspHttp(EspGatewayPlan),
+    EspConsole(EspGatewayPlan),
+}
+
+impl Simulator {
+    async fn start(&self) -> Result<SimulatedGateway, SimError> {
+        match self {
+            Self::Improv(plan) => start_gateway(plan),
+            Self::EspHttp(plan) => start_esp_http(plan).await,
+            Self::EspConsole(plan) => start_esp_console(plan),
+        }
+    }
+
+    fn access(&self) -> Option<SimAccess> {
+        match self {
+            Self::Improv(_) => None,
+            Self::EspHttp(plan) | Self::EspConsole(plan) => {
+                let Lock { username, secret, .. } = plan.esp.lock.clone();
+                Some(SimAccess { username, secret })
+            }
+        }
+    }
+}
+
+fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Result<Simulator, Problem> {
+    match (plan.driver, plan.link) {
+        (DriverId::Improv, None | Some(LinkKind::Serial)) => {
+            let mut gateway = self::plan(profile, name, air, plan.faults.clone());
+            gateway.facts.serial_number = Some(plan.serial_number.clone());
+            gateway.card = Some(plan.state_dir.clone());
+            Ok(Simulator::Improv(gateway))
+        }
+        (DriverId::EspProv, None | Some(LinkKind::Http)) => Ok(Simulator::EspHttp(esp_plan(plan, profile, name, air))),
+        (DriverId::EspProv, Some(LinkKind::Serial)) => Ok(Simulator::EspConsole(esp_plan(plan, profile, name, air))),
+        (driver, link) => Err(Problem::new(
+            "sim.no_driver",
+            match link {
+                Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
+                None => format!("There is no simulator for the driver {driver}"),
+            },
+            "This version simulates improv over serial, and esp-prov over http and serial",
+            "Use --driver improv, or --driver esp-prov with --via http",
+        )),
+    }
+}
+
+fn esp_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> EspGatewayPlan {
+    let SimEsp { security, has_legacy_nonce, is_without_proof, is_without_control, attempts } = plan.esp;
+    let mut esp = EspPlan::new(match security {
+        0 => Scheme::Security0,
+        1 => Scheme::Security1 { is_without_proof },
+        _ => Scheme::Security2 { has_counter: !has_legacy_nonce },
+    });
+    esp.has_control = !is_without_control;
+    esp.attempts = attempts.max(1);
+    esp.name = name;
+    // The endpoints that the profile puts credentials to.
+    let pushes = profile.credentials.iter().flat_map(|credential| &credential.push);
+    let named = pushes.filter_map(|push| match &push.way {
+        PushWay::Endpoint { name, .. } => Some(name.clone()),
+        PushWay::Setting { .. } | PushWay::File { .. } => None,
+    });
+    esp.custom.extend(named);
+    EspGatewayPlan { esp, air, faults: plan.faults.clone(), card: Some(plan.state_dir.clone()) }
 }

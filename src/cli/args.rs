@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::model::fault::{Fault, UnknownFault};
-use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, UnknownDriver};
+use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 
 /// Commission and diagnose IoT gateways. Without a subcommand the window opens.
 #[derive(Debug, Parser)]
@@ -104,7 +104,7 @@ pub struct CommissionArgs {
     /// The vendor profile whose Wi-Fi rules hold.
     #[arg(long, value_name = "ID")]
     pub profile: Option<String>,
-    /// The driver to speak; the default is the profile's for this link, else improv.
+    /// The driver to speak; the default is the profile's for this link, else the first that runs over it.
     #[arg(long, value_name = "NAME", value_parser = driver)]
     pub driver: Option<DriverId>,
     /// File with the proof of possession, the password of Security 2 or that of the login, on its first line; - reads standard input.
@@ -202,7 +202,9 @@ pub enum RecordsCommand {
 Example:
   linesman sim --profile generic-improv --fault wrong-passphrase
   # then, with the port of the printed line:
-  linesman commission --via serial:/dev/pts/4 --ssid Site-Office")]
+  linesman commission --via serial:/dev/pts/4 --ssid Site-Office
+  # An Espressif device on the loopback address:
+  linesman sim --profile generic-esp --driver esp-prov --via http --security 2")]
 pub struct SimArgs {
     /// The profile it plays.
     #[arg(long, value_name = "ID")]
@@ -210,6 +212,24 @@ pub struct SimArgs {
     /// The driver it speaks.
     #[arg(long, value_name = "NAME", default_value = "improv", value_parser = driver)]
     pub driver: DriverId,
+    /// What carries it: serial (a pseudo-terminal) or http (the loopback address); the default is the driver's usual one.
+    #[arg(long, value_name = "LINK", value_parser = sim_link)]
+    pub via: Option<LinkKind>,
+    /// With esp-prov: its security level.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=2))]
+    pub security: u8,
+    /// With esp-prov and security 2: one nonce for all messages, as older firmware has it.
+    #[arg(long)]
+    pub legacy_nonce: bool,
+    /// With esp-prov and security 1: no proof of possession.
+    #[arg(long)]
+    pub without_proof: bool,
+    /// With esp-prov: a failed attempt cannot be taken back, as in older firmware.
+    #[arg(long)]
+    pub without_control: bool,
+    /// With esp-prov: how often it tries before it gives up.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub attempts: u32,
     /// What goes wrong. May be repeated.
     #[arg(long = "fault", value_name = "NAME", value_parser = fault, help = fault_help())]
     pub faults: Vec<Fault>,
@@ -245,6 +265,14 @@ fn driver(text: &str) -> Result<DriverId, UnknownDriver> {
 
 fn fault(text: &str) -> Result<Fault, UnknownFault> {
     text.parse()
+}
+
+fn sim_link(text: &str) -> Result<LinkKind, &'static str> {
+    match text {
+        "serial" => Ok(LinkKind::Serial),
+        "http" => Ok(LinkKind::Http),
+        _ => Err("serial or http is wanted"),
+    }
 }
 
 /// A credential of the profile and the file that holds it.

@@ -109,7 +109,9 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
         };
         profile.drivers.iter().find(fitting).map(|binding| binding.driver)
     });
-    let driver = args.driver.or(of_profile).unwrap_or(DriverId::Improv);
+    let speaks = |driver: &DriverId| driver.is_available_over(args.via.kind());
+    let driver =
+        args.driver.or(of_profile).or_else(|| DriverId::ALL.into_iter().find(speaks)).unwrap_or(DriverId::Improv);
     if let Some(profile) = profile
         && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
     {

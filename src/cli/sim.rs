@@ -8,12 +8,20 @@ use serde_json::json;
 use super::args::SimArgs;
 use super::output::Output;
 use crate::model::ids::ProfileId;
-use crate::msg::{SimPlan, SimReady};
+use crate::msg::{SimEsp, SimPlan, SimReady};
 
 /// The plan that the arguments describe. `data` is the folder for the card if none is named.
 pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
     let state_dir = args.state_dir.clone().unwrap_or_else(|| data.join("sim").join(&args.serial_number));
     let mut plan = SimPlan::new(ProfileId::new(args.profile.clone()), args.driver, state_dir);
+    plan.link = args.via;
+    plan.esp = SimEsp {
+        security: args.security,
+        has_legacy_nonce: args.legacy_nonce,
+        is_without_proof: args.without_proof,
+        is_without_control: args.without_control,
+        attempts: args.attempts,
+    };
     plan.faults.clone_from(&args.faults);
     plan.serial_number.clone_from(&args.serial_number);
     plan.join_after = Duration::from_millis(args.join_millis);
@@ -25,17 +33,19 @@ pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
 
 /// Prints where the simulator is, as one JSON line whatever was asked for: scripts read it.
 pub fn announce(ready: &SimReady, out: &mut Output) {
-    out.line(
-        json!({
-            "kind": "sim",
-            "port": ready.port,
-            "link": ready.link,
-            "pid": ready.pid,
-            "state_dir": ready.state_dir,
-            "ssid": ready.ssid,
-            "password": ready.password,
-            "try": format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
-        })
-        .to_string(),
-    );
+    let mut line = json!({
+        "kind": "sim",
+        "port": ready.port,
+        "link": ready.link,
+        "pid": ready.pid,
+        "state_dir": ready.state_dir,
+        "ssid": ready.ssid,
+        "password": ready.password,
+        "try": format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
+    });
+    if let Some(access) = &ready.access {
+        line["username"] = json!(access.username);
+        line["pop"] = json!(access.secret);
+    }
+    out.line(line.to_string());
 }

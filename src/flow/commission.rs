@@ -15,6 +15,7 @@ use super::conclude::{Facts, PushEnd, conclude, evidence_of};
 use super::console::{self, LinuxConsole};
 use super::driver::{CLOSE_LIMIT, Driver, Name, Scan};
 use super::error::SessionError;
+use super::esp::{self, Esp};
 use super::improv::{self, Improv};
 use super::port::{Boxed, Link, LinkError, Links, Records};
 use super::report::Report;
@@ -33,6 +34,8 @@ use crate::profile::{CredentialRule, DriverSettings};
 
 /// How long opening a port may take.
 const OPEN_LIMIT: Duration = Duration::from_secs(10);
+/// How long connecting over the radio may take, the search included.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a session needs to begin.
 pub struct Setup {
@@ -179,7 +182,7 @@ impl Session {
             Request::Close => return Ok(()),
         };
         match result {
-            Err(error @ SessionError::Link(_)) => self.fail(step, error).await,
+            Err(error) if error.is_final() => self.fail(step, error).await,
             Err(error) => self.fail(step, error).await.or(Ok(())),
             Ok(()) => Ok(()),
         }
@@ -224,6 +227,7 @@ impl Session {
                 let (report, transcript) = (report.clone(), transcript.clone());
                 Ok(Box::new(LinuxConsole::new(opened, access.clone(), settings.as_ref(), report, transcript)))
             }
+            (DriverId::EspProv, _) => Ok(Box::new(self.open_esp().await?)),
             _ => Err(missing),
         }
     }
@@ -234,6 +238,31 @@ impl Session {
         timeout(OPEN_LIMIT, opening)
             .await
             .unwrap_or_else(|_| Err(LinkError::Io { port, detail: "opening the port took too long".into() }))
+    }
+
+    async fn open_esp(&self) -> Result<Esp, SessionError> {
+        let Setup { ref link, ref links, ref report, .. } = self.setup;
+        let parts = esp::Parts {
+            access: self.setup.access.clone(),
+            settings: self.setup.settings.clone(),
+            place: link.place().to_owned(),
+            report: report.clone(),
+            transcript: self.setup.transcript.clone(),
+        };
+        report.started(Step::Connect, "the gateway to be reached", esp::LIMITS.hello).await;
+        let too_slow = || LinkError::Io { port: link.place().to_owned(), detail: "connecting took too long".into() };
+        match link.kind() {
+            LinkKind::Ble => {
+                let connected =
+                    timeout(CONNECT_LIMIT, links.connect(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
+                Ok(Esp::over_ble(connected, parts))
+            }
+            LinkKind::Http => Ok(Esp::over_http(links.http(link).await?, parts)),
+            LinkKind::Serial | LinkKind::Udp => {
+                let opened = timeout(OPEN_LIMIT, links.open(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
+                Ok(Esp::over_console(opened, parts)?)
+            }
+        }
     }
 
     /// Begins the conversation.
@@ -539,7 +568,7 @@ impl Session {
         if !matches!(error, SessionError::Records(_)) {
             self.end(step, "failed", json!(problem)).await?;
         }
-        if matches!(error, SessionError::Link(_) | SessionError::Records(_)) { Err(error) } else { Ok(()) }
+        if error.is_final() || matches!(error, SessionError::Records(_)) { Err(error) } else { Ok(()) }
     }
 
     async fn skip(&self, step: Step, reason: &str) {

@@ -1,6 +1,7 @@
 //! Why a session could not begin or go on, apart from the verdict on a network.
 
 use super::console::ConsoleError;
+use super::esp::EspError;
 use super::port::{LinkError, RecordsError};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain, Problem};
@@ -50,6 +51,9 @@ pub enum SessionError {
         #[from]
         reason: NotSendable,
     },
+    /// Espressif's provisioning.
+    #[error(transparent)]
+    Esp(#[from] EspError),
     /// The driver has no such request.
     #[error("{driver} does not offer {step:?}")]
     NotOffered {
@@ -77,6 +81,15 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// Whether the session cannot go on after it.
+    pub(super) const fn is_final(&self) -> bool {
+        match self {
+            Self::Link(_) => true,
+            Self::Esp(error) => error.is_final(),
+            _ => false,
+        }
+    }
+
     /// Whether it means that the gateway simply lacks what was asked for.
     pub(super) const fn is_not_offered(&self) -> bool {
         matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. })
@@ -109,6 +122,7 @@ impl Explain for SessionError {
                 "Improv has this command over Bluetooth only",
                 "Go on without this step",
             ),
+            Self::Esp(error) => error.explain(),
             Self::NotOffered { step, driver } => Problem::new(
                 "driver.not_offered",
                 format!("{}: the gateway cannot be asked for this", step.label()),

@@ -48,7 +48,7 @@ pub(super) struct Improv {
 impl Improv {
     /// Takes an open link over.
     pub(super) fn new(link: Link, report: Report, transcript: SharedTranscript) -> Self {
-        let log = LogLines { redactor: transcript.redactor(), line: Vec::new() };
+        let log = LogLines::new(&transcript);
         Self {
             link,
             decoder: Decoder::default(),
@@ -355,13 +355,19 @@ pub(super) fn refusal(error: DeviceError) -> Refusal {
 }
 
 /// Cuts a device's log into lines, redacted and safe to show.
-struct LogLines {
+pub(super) struct LogLines {
     redactor: Redactor,
     line: Vec<u8>,
 }
 
 impl LogLines {
-    fn push(&mut self, octets: &[u8]) -> Vec<String> {
+    /// Cuts out what the transcript knows of secrets now.
+    pub(super) fn new(transcript: &SharedTranscript) -> Self {
+        Self { redactor: transcript.redactor(), line: Vec::new() }
+    }
+
+    /// Takes in octets and returns the lines that are whole.
+    pub(super) fn push(&mut self, octets: &[u8]) -> Vec<String> {
         let mut lines = Vec::new();
         for octet in self.redactor.push(octets) {
             if octet == b'\n' || self.line.len() >= LOG_LINE {

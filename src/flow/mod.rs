@@ -8,9 +8,11 @@ pub mod console;
 pub mod discover;
 mod driver;
 mod error;
+mod esp;
 mod improv;
 pub mod port;
 pub mod report;
 pub mod transcript;
 
 pub use error::SessionError;
+pub use esp::EspError;

@@ -2,6 +2,7 @@
 
 pub mod diagnostics;
 pub mod files;
+pub mod http;
 pub mod laptop_wifi;
 pub mod logs;
 pub mod qr_image;

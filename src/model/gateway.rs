@@ -42,6 +42,8 @@ pub struct Advertisement {
     pub companies: Vec<u16>,
     /// The adapter that heard it: `hci0`.
     pub adapter: String,
+    /// Whether a simulator stands behind it.
+    pub is_simulated: bool,
 }
 
 /// How a session with a gateway is protected. Shown in the window, in records and in reports.

@@ -20,7 +20,7 @@ use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
 use crate::model::fault::Fault;
 use crate::model::gateway::{Capabilities, DeviceInfo, Probe, Protection, ProvisioningState, Sighting};
-use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
+use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
@@ -302,6 +302,17 @@ pub struct SimReady {
     pub ssid: String,
     /// The access point's passphrase: made up and no secret.
     pub password: String,
+    /// What lets a client in, where the driver asks for it: made up and no secret.
+    pub access: Option<SimAccess>,
+}
+
+/// What lets a client into a simulator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimAccess {
+    /// The user name.
+    pub username: String,
+    /// The proof of possession or password.
+    pub secret: String,
 }
 
 /// Name of the simulated access point.
@@ -316,6 +327,10 @@ pub struct SimPlan {
     pub profile: ProfileId,
     /// The driver it speaks.
     pub driver: DriverId,
+    /// What carries it; `None` for the driver's usual one.
+    pub link: Option<LinkKind>,
+    /// How an Espressif device is built.
+    pub esp: SimEsp,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// Its name's last part.
@@ -330,12 +345,35 @@ pub struct SimPlan {
     pub passphrase: String,
 }
 
+/// How a simulated Espressif device is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimEsp {
+    /// Its security level: 0, 1 or 2.
+    pub security: u8,
+    /// Level 2 with one nonce for all messages, as older firmware has it.
+    pub has_legacy_nonce: bool,
+    /// Level 1 without a proof of possession.
+    pub is_without_proof: bool,
+    /// It cannot take a failed attempt back, as older firmware.
+    pub is_without_control: bool,
+    /// Attempts it makes before it gives up.
+    pub attempts: u32,
+}
+
+impl Default for SimEsp {
+    fn default() -> Self {
+        Self { security: 2, has_legacy_nonce: false, is_without_proof: false, is_without_control: false, attempts: 1 }
+    }
+}
+
 impl SimPlan {
     /// A simulator with the usual access point.
     pub fn new(profile: ProfileId, driver: DriverId, state_dir: PathBuf) -> Self {
         Self {
             profile,
             driver,
+            link: None,
+            esp: SimEsp::default(),
             faults: Vec::new(),
             serial_number: "SIM0001".into(),
             state_dir,

@@ -40,10 +40,10 @@ shapes! {
     BANNER = "[[discovery.banner]]" ["line" "says" "basis" "source" "reason"]
     DRIVER = "[[driver]]" ["driver" "link" "settings" "basis" "source" "reason" "ambiguity"]
     IMPROV = "the settings of improv" ["baud"]
-    ESP_PROV = "the settings of esp-prov" ["baud" "security" "service" "token_endpoint" "wipe_endpoint"]
-    SMP = "the settings of smp" ["baud" "broker_setting" "port_setting" "root_path"]
+    ESP_PROV = "the settings of esp-prov" ["baud" "security" "service" "wipe_endpoint"]
+    SMP = "the settings of smp" ["baud" "broker_setting" "port_setting"]
     LINUX_CONSOLE = "the settings of linux-console" [
-        "baud" "login_prompt" "password_prompt" "interface" "token_path"
+        "baud" "login_prompt" "password_prompt" "interface"
     ]
     WIFI = "[wifi]" [
         "id" "bands" "security" "passphrase_min" "passphrase_max" "raw_psk" "basis" "source" "reason" "ambiguity"
@@ -51,7 +51,9 @@ shapes! {
     CREDENTIAL = "[[credential]]" [
         "id" "kind" "purpose" "pushed" "push" "kept" "at_rest" "revoked" "basis" "source" "reason" "ambiguity"
     ]
-    PUSH = "[[credential.push]]" ["driver" "endpoint" "template" "json" "field" "setting" "file"]
+    PUSH = "[[credential.push]]" [
+        "driver" "endpoint" "template" "json" "field" "setting" "file" "basis" "source" "reason"
+    ]
     NETWORK = "[network]" ["vantage" "rule"]
     NETWORK_RULE = "[[network.rule]]" ["id" "fact" "says" "level" "basis" "source" "reason" "ambiguity"]
     ROOT = "[[root]]" ["id" "name" "sha256" "not_after"]

@@ -97,6 +97,16 @@ impl Air {
         self.access_points.iter().filter(|point| point.band == Band::Ghz2_4 && !point.is_hidden)
     }
 
+    /// Whether a 2.4 GHz radio finds a network of that name, hidden or not.
+    pub fn hears(&self, ssid: &[u8]) -> bool {
+        self.access_points.iter().any(|point| point.ssid == ssid && point.band == Band::Ghz2_4)
+    }
+
+    /// Whether nothing hands out addresses in a network of that name.
+    pub fn has_no_address(&self, ssid: &[u8]) -> bool {
+        self.access_points.iter().any(|point| point.ssid == ssid && !point.has_dhcp)
+    }
+
     /// How joining ends, and after how long.
     pub fn join(&self, ssid: &[u8], password: &str) -> (JoinResult, Duration) {
         let Some(point) = self.access_points.iter().find(|point| point.ssid == ssid && point.band == Band::Ghz2_4)

@@ -38,6 +38,16 @@ impl Card {
         self.network.is_some()
     }
 
+    /// Keeps octets under a name, which holds letters, digits, `-` and `_` only.
+    pub fn keep(&self, name: &str, octets: &[u8]) -> io::Result<()> {
+        let is_plain = name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+        match &self.folder {
+            Some(folder) if is_plain => fs::write(folder.join(name), octets),
+            Some(_) => Err(io::Error::from(io::ErrorKind::InvalidInput)),
+            None => Ok(()),
+        }
+    }
+
     /// Keeps a network.
     pub fn store(&mut self, ssid: &[u8], password: &str) -> io::Result<()> {
         self.network = Some((ssid.to_vec(), password.to_owned()));

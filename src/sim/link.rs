@@ -1,14 +1,18 @@
-//! Simulated gateways behind in-process links: for tests on a paused clock, and for systems without pseudo-terminals.
+//! Simulated gateways behind in-process links: for tests on a paused clock, for systems without pseudo-terminals, and for
+//! a radio without an adapter.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex as SyncMutex};
 
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
+use super::esp::{self, EspDevice};
+use super::gatt::{GattDevice, GattPeer, listen, not_heard};
 use super::improv::{Emission, ImprovDevice};
-use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::flow::port::{Boxed, GattLink, Http, HttpError, Link, LinkCommand, LinkError, LinkEvent, Links, Radio};
 use crate::model::gateway::PortFacts;
-use crate::model::ids::LinkAddress;
+use crate::model::ids::{LinkAddress, LinkKind};
 
 /// Room in the channels of one link.
 const CHANNEL: usize = 64;
@@ -17,6 +21,17 @@ const CHANNEL: usize = 64;
 #[derive(Default)]
 pub struct SimulatedLinks {
     gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<ImprovDevice>>)>,
+    peers: Vec<GattPeer>,
+    esp: Vec<EspGateway>,
+    sessions: AtomicU32,
+}
+
+/// An Espressif device behind an address: of the console, the radio or the access point.
+struct EspGateway {
+    address: LinkAddress,
+    facts: PortFacts,
+    device: Arc<SyncMutex<EspDevice>>,
+    has_labels: bool,
 }
 
 impl SimulatedLinks {
@@ -26,17 +41,55 @@ impl SimulatedLinks {
         self.gateways.push((address, facts, Arc::new(Mutex::new(device))));
         self
     }
+
+    /// Puts a device with characteristics on the air.
+    #[must_use]
+    pub fn with_gatt(mut self, address: LinkAddress, device: impl GattDevice + 'static) -> Self {
+        self.peers.push(GattPeer::new(address, Box::new(device)));
+        self
+    }
+
+    /// Puts an Espressif device behind an address. Over the radio it tells the names of its endpoints only with `has_labels`.
+    #[must_use]
+    pub fn with_esp(
+        mut self,
+        address: LinkAddress,
+        facts: PortFacts,
+        device: Arc<SyncMutex<EspDevice>>,
+        has_labels: bool,
+    ) -> Self {
+        self.esp.push(EspGateway { address, facts, device, has_labels });
+        self
+    }
+
+    fn esp(&self, address: &LinkAddress) -> Option<&EspGateway> {
+        self.esp.iter().find(|gateway| gateway.address == *address)
+    }
+
+    fn next_session(&self) -> u32 {
+        self.sessions.fetch_add(1, Ordering::Relaxed)
+    }
 }
 
 impl Links for SimulatedLinks {
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
-        let ports = self.gateways.iter().map(|(address, facts, _)| (address.clone(), facts.clone())).collect();
+        let improv = self.gateways.iter().map(|(address, facts, _)| (address, facts));
+        let is_serial = |gateway: &&EspGateway| matches!(gateway.address, LinkAddress::Serial(_));
+        let esp = self.esp.iter().filter(is_serial).map(|gateway| (&gateway.address, &gateway.facts));
+        let ports = improv.chain(esp).map(|(address, facts)| (address.clone(), facts.clone())).collect();
         Box::pin(std::future::ready(Ok(ports)))
     }
 
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         Box::pin(async move {
             let port = address.place().to_owned();
+            if let (LinkAddress::Serial(_), Some(gateway)) = (address, self.esp(address)) {
+                let (outgoing, commands) = mpsc::channel(CHANNEL);
+                let (events, incoming) = mpsc::channel(CHANNEL);
+                let device = Arc::clone(&gateway.device);
+                tokio::spawn(async move { esp::console::serve(device, commands, events, &port).await });
+                return Ok(Link { outgoing, incoming });
+            }
             let Some((_, _, device)) = self.gateways.iter().find(|(known, ..)| known == address) else {
                 return Err(LinkError::NotFound { port });
             };
@@ -48,6 +101,42 @@ impl Links for SimulatedLinks {
                 serve(&mut device, commands, events, &port).await;
             });
             Ok(Link { outgoing, incoming })
+        })
+    }
+
+    fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
+        Box::pin(async {
+            if self.peers.is_empty() {
+                return Err(LinkError::NotOffered { link: LinkKind::Ble });
+            }
+            Ok(listen(&self.peers))
+        })
+    }
+
+    fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
+        Box::pin(async move {
+            let LinkAddress::Ble(id) = address else { return Err(LinkError::NotOffered { link: address.kind() }) };
+            if let Some(peer) = self.peers.iter().find(|peer| peer.address == *address) {
+                return peer.connect().await;
+            }
+            match self.esp(address) {
+                Some(gateway) => {
+                    let device = Arc::clone(&gateway.device);
+                    Ok(esp::gatt::connect(device, id, self.next_session(), gateway.has_labels))
+                }
+                None => Err(not_heard(id.clone()).await),
+            }
+        })
+    }
+
+    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
+        Box::pin(async move {
+            let LinkAddress::Http(host) = address else { return Err(LinkError::NotOffered { link: address.kind() }) };
+            let nobody = || HttpError::NotReached { host: host.clone(), detail: "no such simulated device".into() };
+            let gateway = self.esp(address).ok_or_else(nobody)?;
+            let device = Arc::clone(&gateway.device);
+            let client = esp::http::InProcess { device, host: host.clone(), session: self.next_session() };
+            Ok(Arc::new(client) as Arc<dyn Http>)
         })
     }
 }

@@ -5,6 +5,8 @@
 
 mod air;
 mod card;
+mod esp;
+mod gatt;
 mod improv;
 mod link;
 #[cfg(unix)]
@@ -14,6 +16,10 @@ mod site;
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
+pub use esp::{EspDevice, EspPlan};
+pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
-pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, start_gateway};
+pub use site::{
+    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console, start_esp_http, start_gateway,
+};

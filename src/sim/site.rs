@@ -3,7 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 #[cfg(unix)]
 use tokio::sync::mpsc;
@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::air::Air;
 use super::card::Card;
+use super::esp::{self, EspDevice, EspPlan};
 use super::improv::ImprovDevice;
 use super::link::SimulatedLinks;
 #[cfg(unix)]
@@ -38,6 +39,19 @@ pub struct GatewayPlan {
     pub card: Option<PathBuf>,
 }
 
+/// An Espressif device to simulate.
+#[derive(Clone, Debug)]
+pub struct EspGatewayPlan {
+    /// What it is built with.
+    pub esp: EspPlan,
+    /// What is on the air around it.
+    pub air: Air,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+    /// The folder of its card; `None` keeps it in memory.
+    pub card: Option<PathBuf>,
+}
+
 /// Why a simulated gateway could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum SimError {
@@ -46,6 +60,12 @@ pub enum SimError {
     Card {
         /// The folder.
         folder: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No port on the loopback address could be had.
+    #[error("no port on the loopback address could be opened")]
+    NoSocket {
         /// What the system said.
         source: io::Error,
     },
@@ -67,6 +87,13 @@ impl Explain for SimError {
                 "Choose another folder with --state-dir",
             )
             .with_detail(format!("{}: {source}", folder.display())),
+            Self::NoSocket { source } => Problem::new(
+                "sim.no_socket",
+                "The simulated gateway has no address",
+                "This account may not open ports on this computer's own address",
+                "Allow programs to listen on 127.0.0.1, or use --via serial",
+            )
+            .with_detail(source.to_string()),
             Self::NoTerminal { source } => Problem::new(
                 "sim.no_terminal",
                 "The simulated gateway has no port",
@@ -87,11 +114,47 @@ pub struct SimulatedGateway {
 }
 
 fn device(plan: &GatewayPlan) -> Result<ImprovDevice, SimError> {
-    let card = match &plan.card {
-        Some(folder) => Card::at(folder).map_err(|source| SimError::Card { folder: folder.clone(), source })?,
-        None => Card::in_memory(),
-    };
-    Ok(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults))
+    Ok(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card(plan.card.as_ref())?, &plan.faults))
+}
+
+fn card(folder: Option<&PathBuf>) -> Result<Card, SimError> {
+    match folder {
+        Some(folder) => Card::at(folder).map_err(|source| SimError::Card { folder: folder.clone(), source }),
+        None => Ok(Card::in_memory()),
+    }
+}
+
+fn esp_device(plan: &EspGatewayPlan) -> Result<Arc<Mutex<EspDevice>>, SimError> {
+    let card = card(plan.card.as_ref())?;
+    Ok(Arc::new(Mutex::new(EspDevice::new(plan.esp.clone(), plan.air.clone(), card, &plan.faults))))
+}
+
+/// Starts an Espressif device behind HTTP on the loopback address.
+pub async fn start_esp_http(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let served = esp::http::serve(esp_device(plan)?).await.map_err(|source| SimError::NoSocket { source })?;
+    Ok(SimulatedGateway { address: LinkAddress::Http(served.address.to_string()), running: served.running })
+}
+
+/// Starts an Espressif device's console behind a pseudo-terminal. Call it inside a tokio runtime.
+#[cfg(unix)]
+pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let device = esp_device(plan)?;
+    let no_terminal = |source| SimError::NoTerminal { source };
+    let terminal = PseudoTerminal::open().map_err(no_terminal)?;
+    let path = terminal.path.clone();
+    let (commands_tx, commands) = mpsc::channel(64);
+    let (events, events_rx) = mpsc::channel(64);
+    terminal.bridge(commands_tx, events_rx).map_err(no_terminal)?;
+    let port = path.clone();
+    let running = tokio::spawn(async move { esp::console::serve(device, commands, events, &port).await });
+    Ok(SimulatedGateway { address: LinkAddress::Serial(path), running })
+}
+
+/// Starts an Espressif device's console behind a pseudo-terminal: there are none on this system.
+#[cfg(not(unix))]
+pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let _ = esp_device(plan)?;
+    Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
 }
 
 /// Starts one gateway behind a pseudo-terminal. Call it inside a tokio runtime.

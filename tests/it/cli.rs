@@ -169,7 +169,7 @@ fn wrong_input_ends_with_two_before_the_port_is_looked_at() {
     for arguments in [
         vec!["commission", "--ssid", "Site"],
         vec!["commission", "--via", "serial:", "--ssid", "Site"],
-        vec!["commission", "--via", "ble:x", "--ssid", "Site"],
+        vec!["commission", "--via", "ble:", "--ssid", "Site"],
         vec!["commission", "--via", "serial:/dev/linesman-none"],
         vec!["commission", "--via", "serial:/x", "--ssid", "Site", "--driver", "nobody"],
         vec!["commission", "--via", "serial:/x", "--ssid", "Site", "--password", "long enough"],

@@ -10,10 +10,13 @@
 
 #[cfg(unix)]
 mod backend;
+#[cfg(target_os = "linux")]
+mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
 #[cfg(unix)]
+mod fuzz;
 mod gateway;
 #[cfg(unix)]
 mod improv_sdk;

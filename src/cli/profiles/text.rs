@@ -137,18 +137,18 @@ fn settings(binding: &DriverBinding) -> String {
     let named = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
     let (baud, rest) = match &binding.settings {
         DriverSettings::Improv { baud } => (baud, vec![]),
-        DriverSettings::EspProv { baud, security, service, token_endpoint, wipe_endpoint } => {
+        DriverSettings::EspProv { baud, security, service, wipe_endpoint } => {
             let security = Some(format!("security {security} at least"));
             let service = service.as_ref().map(|service| format!("service {service}"));
-            (baud, vec![security, service, named("token to", token_endpoint), named("wipe by", wipe_endpoint)])
+            (baud, vec![security, service, named("wipe by", wipe_endpoint)])
         }
-        DriverSettings::Smp { baud, broker_setting, port_setting, root_path } => {
+        DriverSettings::Smp { baud, broker_setting, port_setting } => {
             let port = named("port in", port_setting);
-            (baud, vec![named("broker in", broker_setting), port, named("root in", root_path)])
+            (baud, vec![named("broker in", broker_setting), port])
         }
-        DriverSettings::LinuxConsole { baud, login_prompt, password_prompt, interface, token_path } => {
+        DriverSettings::LinuxConsole { baud, login_prompt, password_prompt, interface } => {
             let prompts = Some(format!("prompts `{login_prompt}` and `{password_prompt}`"));
-            (baud, vec![prompts, Some(format!("interface {interface}")), named("token in", token_path)])
+            (baud, vec![prompts, Some(format!("interface {interface}"))])
         }
     };
     let baud = (binding.link == LinkKind::Serial).then(|| format!("{baud} baud"));
@@ -175,6 +175,10 @@ fn push_credential(out: &mut String, rule: &CredentialRule) {
     let facts = format!("pushed: {}; kept: {} ({}); revoked: {}", rule.pushed, rule.kept, rule.at_rest, rule.revoked);
     wrap(out, INDENT, &facts);
     push_basis(out, &rule.basis, rule.ambiguity.as_deref());
+    for push in &rule.push {
+        wrap(out, INDENT, &format!("by the driver {}: to {}", push.driver, push.way.place()));
+        push_basis(out, &push.basis, None);
+    }
 }
 
 fn push_network_rule(out: &mut String, rule: &NetworkRule) {

@@ -124,6 +124,20 @@ pub enum BleError {
         /// The characteristic.
         characteristic: Uuid,
     },
+    /// The device does not take a value of that length in one write (ATT errors 06, 07, 09, 0B and 0D).
+    #[error("{device} does not take {octets} octets in one write")]
+    TooLong {
+        /// Address of the device.
+        device: String,
+        /// Octets of the value.
+        octets: usize,
+    },
+    /// The device wants to be paired first (ATT errors 05, 08, 0C and 0F).
+    #[error("{device} wants to be paired first")]
+    NotPaired {
+        /// Address of the device.
+        device: String,
+    },
     /// The system or the device failed in another way.
     #[error("Bluetooth failed")]
     Failed {
@@ -160,6 +174,18 @@ impl Explain for BleError {
                 "Choose another driver; if that does not help, remove the gateway from the system's Bluetooth devices and try again",
             )
             .with_detail(format!("characteristic {characteristic}")),
+            Self::TooLong { device, octets } => Problem::new(
+                "ble.too_long",
+                format!("The gateway {} does not take {octets} octets at once", visible(device, 60)),
+                "Its firmware has less room for a value than its protocol asks for",
+                "Shorten the name or the passphrase, or reach the gateway by cable",
+            ),
+            Self::NotPaired { device } => Problem::new(
+                "ble.not_paired",
+                format!("The gateway {} wants to be paired with this computer first", visible(device, 60)),
+                "Its firmware lets only paired computers in",
+                "Pair it in the system's Bluetooth settings, with the code from its label if it asks for one, then connect again",
+            ),
             Self::Failed { detail } => Problem::new(
                 "ble.failed",
                 "Bluetooth does not work",

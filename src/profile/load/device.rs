@@ -103,21 +103,16 @@ fn read_settings(driver_table: &Table<'_>, driver: DriverId) -> DriverSettings {
             baud,
             security: table.and_then(|t| t.integer_opt("security", &(0..=2))).unwrap_or(1),
             service: table.and_then(|t| t.parsed_opt("service")),
-            token_endpoint: text("token_endpoint"),
             wipe_endpoint: text("wipe_endpoint"),
         },
-        DriverId::Smp => DriverSettings::Smp {
-            baud,
-            broker_setting: text("broker_setting"),
-            port_setting: text("port_setting"),
-            root_path: text("root_path"),
-        },
+        DriverId::Smp => {
+            DriverSettings::Smp { baud, broker_setting: text("broker_setting"), port_setting: text("port_setting") }
+        }
         DriverId::LinuxConsole => DriverSettings::LinuxConsole {
             baud,
             login_prompt: text("login_prompt").unwrap_or_else(|| "login:".into()),
             password_prompt: text("password_prompt").unwrap_or_else(|| "Password:".into()),
             interface: text("interface").unwrap_or_else(|| "wlan0".into()),
-            token_path: text("token_path"),
         },
     }
 }
@@ -171,9 +166,9 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
         table.refuse("id", "`wifi` stands for the Wi-Fi credentials, which every profile has without a table");
     }
     let (purpose, pushed) = (table.text("purpose"), table.word("pushed"));
-    let push = read_push(table);
-    if !push.is_empty() && pushed.is_some_and(|pushed| pushed != PushPath::Driver) {
-        table.inconsistent("pushed", "with [[credential.push]] the word is `driver`");
+    let push = read_push(table, documents);
+    if !push.is_empty() && pushed == Some(PushPath::Never) {
+        table.inconsistent("pushed", "what never reaches the device has no [[credential.push]]");
     }
     let (kept, at_rest, revoked) = (table.text("kept"), table.word("at_rest"), table.text("revoked"));
     let (basis, ambiguity) = (read_basis(table, documents), table.text_opt("ambiguity"));
@@ -191,14 +186,14 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
     })
 }
 
-fn read_push(credential: &Table<'_>) -> Vec<PushRule> {
+fn read_push(credential: &Table<'_>, documents: &[Document]) -> Vec<PushRule> {
     let mut taken = Taken::new();
     let tables = credential.tables("push", &schema::PUSH);
-    tables.iter().filter_map(|table| read_push_rule(table, &mut taken)).collect()
+    tables.iter().filter_map(|table| read_push_rule(table, documents, &mut taken)).collect()
 }
 
-fn read_push_rule(table: &Table<'_>, taken: &mut Taken) -> Option<PushRule> {
-    let driver = table.word::<DriverId>("driver")?;
+fn read_push_rule(table: &Table<'_>, documents: &[Document], taken: &mut Taken) -> Option<PushRule> {
+    let (driver, basis) = (table.word::<DriverId>("driver")?, read_basis(table, documents));
     table.take("driver", driver.as_str(), taken);
     let fitting: &[&str] = match driver {
         DriverId::Improv => &[],
@@ -227,7 +222,7 @@ fn read_push_rule(table: &Table<'_>, taken: &mut Taken) -> Option<PushRule> {
         "setting" => PushWay::Setting { name: table.text("setting")? },
         _ => PushWay::File { path: table.text("file")? },
     };
-    Some(PushRule { driver, way })
+    Some(PushRule { driver, way, basis: basis? })
 }
 
 fn read_endpoint_way(table: &Table<'_>) -> Option<PushWay> {

@@ -110,8 +110,6 @@ pub enum DriverSettings {
         security: u8,
         /// The provisioning service, where it is not the usual one.
         service: Option<ServiceUuid>,
-        /// The endpoint that takes a token or certificate.
-        token_endpoint: Option<String>,
         /// The endpoint that wipes the device.
         wipe_endpoint: Option<String>,
     },
@@ -123,8 +121,6 @@ pub enum DriverSettings {
         broker_setting: Option<String>,
         /// Setting that holds the broker's port.
         port_setting: Option<String>,
-        /// File that holds the root certificate.
-        root_path: Option<String>,
     },
     /// A login console.
     LinuxConsole {
@@ -136,8 +132,6 @@ pub enum DriverSettings {
         password_prompt: String,
         /// The Wi-Fi interface.
         interface: String,
-        /// File that holds the token.
-        token_path: Option<String>,
     },
 }
 
@@ -249,6 +243,9 @@ pub struct PushRule {
     /// Where it puts it.
     #[serde(flatten)]
     pub way: PushWay,
+    /// Why we think that it goes there.
+    #[serde(flatten)]
+    pub basis: Basis,
 }
 
 /// A secret of the system.

@@ -1,8 +1,10 @@
-//! Improv Wi-Fi: what both transports share. [`serial`] frames it for a cable, [`session`] is the client's state machine.
+//! Improv Wi-Fi: what both transports share. [`serial`] frames it for a cable, [`ble`] for Bluetooth LE,
+//! and [`session`] is the client's state machine.
 //!
 //! Source: improv-wifi.com, specification for serial and for Bluetooth LE; names of states and errors are theirs.
 //! A transport adds framing only: it turns a [`Request`] into bytes and bytes into [`Message`]s.
 
+pub mod ble;
 pub mod serial;
 pub mod session;
 

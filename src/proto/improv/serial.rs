@@ -66,25 +66,33 @@ impl Packet {
 }
 
 /// Sum of all octets modulo 256.
-fn sum(bytes: &[u8]) -> u8 {
+pub(super) fn sum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, byte| sum.wrapping_add(*byte))
 }
 
 /// A client's request as bytes, to be written in one call.
 pub fn encode_request(request: &Request) -> Result<Vec<u8>, NotSendable> {
-    let (command, arguments) = match request {
+    if matches!(request, Request::Identify) {
+        return Err(NotSendable::NoSuchCommand);
+    }
+    let (command, arguments) = split_request(request)?;
+    Packet { kind: TYPE_COMMAND, data: command_data(command, &arguments)? }.to_bytes()
+}
+
+/// A request's command and its arguments, the same on both transports.
+pub(super) fn split_request(request: &Request) -> Result<(u8, Vec<u8>), NotSendable> {
+    Ok(match request {
         Request::WifiSettings { ssid, password } => {
             (command::WIFI_SETTINGS, lengths_first(&[ssid, password.expose().as_bytes()])?)
         }
-        Request::CurrentState => (command::CURRENT_STATE, Vec::new()),
-        Request::Identify => return Err(NotSendable::NoSuchCommand),
+        // Over Bluetooth the number means "identify"; the state is read there.
+        Request::CurrentState | Request::Identify => (command::CURRENT_STATE, Vec::new()),
         Request::DeviceInfo => (command::DEVICE_INFO, Vec::new()),
         Request::ScanNetworks => (command::SCAN, Vec::new()),
         Request::Hostname(name) => (command::HOSTNAME, name.clone().unwrap_or_default().into_bytes()),
         Request::DeviceName(name) => (command::DEVICE_NAME, name.clone().unwrap_or_default().into_bytes()),
         Request::NetworkState => (command::NETWORK_STATE, Vec::new()),
-    };
-    Packet { kind: TYPE_COMMAND, data: command_data(command, &arguments)? }.to_bytes()
+    })
 }
 
 /// A device's message as bytes, for simulators.
@@ -107,7 +115,7 @@ fn command_data(command: u8, arguments: &[u8]) -> Result<Vec<u8>, NotSendable> {
 }
 
 /// Each part with its length before it.
-fn lengths_first(parts: &[&[u8]]) -> Result<Vec<u8>, NotSendable> {
+pub(super) fn lengths_first(parts: &[&[u8]]) -> Result<Vec<u8>, NotSendable> {
     let mut data = Vec::new();
     for part in parts {
         data.push(u8::try_from(part.len()).map_err(|_| NotSendable::TooLong { octets: part.len() })?);
@@ -131,10 +139,17 @@ pub fn parse_message(packet: &Packet) -> Option<Message> {
 
 /// Reads a packet as a client's request, for simulators.
 pub fn parse_request(packet: &Packet) -> Result<Request, DeviceError> {
-    let (command, arguments) = match packet {
-        Packet { kind: TYPE_COMMAND, data } => split_command(data).ok_or(DeviceError::InvalidPacket)?,
-        _ => return Err(DeviceError::InvalidPacket),
-    };
+    match packet {
+        Packet { kind: TYPE_COMMAND, data } => {
+            let (command, arguments) = split_command(data).ok_or(DeviceError::InvalidPacket)?;
+            join_request(command, arguments)
+        }
+        _ => Err(DeviceError::InvalidPacket),
+    }
+}
+
+/// A request from its command and arguments; the other way round than [`split_request`].
+pub(super) fn join_request(command: u8, arguments: &[u8]) -> Result<Request, DeviceError> {
     let name = || match std::str::from_utf8(arguments) {
         Ok("") => Ok(None),
         Ok(name) => Ok(Some(name.to_owned())),
@@ -164,7 +179,7 @@ fn split_command(data: &[u8]) -> Option<(u8, &[u8])> {
 }
 
 /// Splits length-prefixed strings; `None` when one runs past the end.
-fn split_strings(mut data: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn split_strings(mut data: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut strings = Vec::new();
     while let Some((&length, rest)) = data.split_first() {
         let (string, rest) = rest.split_at_checked(usize::from(length))?;

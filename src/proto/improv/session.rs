@@ -2,7 +2,7 @@
 //!
 //! One request at a time. Start it with [`Session::start`], feed [`Session::handle_message`] and
 //! [`Session::handle_timeout`], send what [`Session::poll_transmit`] gives, and read [`Session::poll_event`].
-//! Rules and limits: Improv specification for serial; timeouts as the common web tools use them.
+//! Rules and limits: Improv specification for serial and for Bluetooth LE; timeouts as the common tools use them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -42,6 +42,17 @@ impl Timeouts {
         hello_interval: Duration::from_secs(1),
         rpc: Duration::from_secs(30),
         repeat: Duration::from_secs(10),
+        scan_entry: Duration::from_secs(15),
+        join: Duration::from_mins(1),
+        second_half: Duration::from_secs(3),
+    };
+
+    /// The limits over Bluetooth LE, where nothing gets lost, so that nothing is asked twice.
+    pub const GATT: Self = Self {
+        hello: Duration::from_secs(50),
+        hello_interval: Duration::from_mins(2),
+        rpc: Duration::from_secs(10),
+        repeat: Duration::from_mins(2),
         scan_entry: Duration::from_secs(15),
         join: Duration::from_mins(1),
         second_half: Duration::from_secs(3),
@@ -134,6 +145,7 @@ pub struct Session {
     outbox: VecDeque<Request>,
     events: VecDeque<Event>,
     ignored_messages: u64,
+    is_gatt: bool,
 }
 
 /// The request that runs.
@@ -151,12 +163,20 @@ struct Exchange {
     complete_at: Option<Instant>,
     /// An error that came before the device began to join: it may belong to the attempt before.
     early_error: Option<DeviceError>,
+    /// The result of a push came before the state that belongs to it.
+    joined: Option<Vec<String>>,
 }
 
 impl Session {
     /// A session with other timeouts than the usual.
     pub fn new(timeouts: Timeouts) -> Self {
         Self { timeouts, ..Self::default() }
+    }
+
+    /// A session over Bluetooth LE: a state that comes is a change, and both halves of a verdict are waited for, since the
+    /// device ends the connection soon after them.
+    pub fn over_gatt() -> Self {
+        Self { timeouts: Timeouts::GATT, is_gatt: true, ..Self::default() }
     }
 
     /// The state the device reported last.
@@ -188,6 +208,7 @@ impl Session {
             ignored_networks: 0,
             complete_at: None,
             early_error: None,
+            joined: None,
         });
     }
 
@@ -230,12 +251,32 @@ impl Session {
         }
     }
 
+    /// Takes in that the link is gone: half of a verdict is then all of it. Without one the request stays open, and
+    /// nothing will answer it.
+    pub fn handle_closed(&mut self) {
+        if self.exchange.as_ref().is_some_and(Exchange::has_joined) {
+            self.complete_with_half();
+        }
+    }
+
+    /// Takes in that somebody counted a message that could not be read.
+    pub const fn note_unreadable(&mut self) {
+        self.ignored_messages += 1;
+    }
+
     fn handle_state(&mut self, state: State, now: Instant) {
-        if self.state.replace(state) != Some(state) {
+        let before = self.state.replace(state);
+        if before != Some(state) {
             self.events.push_back(Event::State(state));
         }
+        let is_joined_by_change = self.is_gatt
+            && state == State::Known(ProvisioningState::Provisioned)
+            && before == Some(State::Known(ProvisioningState::Ready));
         let Some(exchange) = &mut self.exchange else { return };
         exchange.state = Some(state);
+        if exchange.joined.is_some() && state == State::Known(ProvisioningState::Provisioned) {
+            return self.complete_with_half();
+        }
         match (&exchange.request, state) {
             // A device that has joined sends its addresses right after; one that has not sends the state alone.
             (Request::CurrentState, State::Known(ProvisioningState::Provisioned)) => {
@@ -250,7 +291,7 @@ impl Session {
             }
             // Without "provisioning" before it, either state may still speak of an earlier network.
             (Request::WifiSettings { .. }, State::Known(ProvisioningState::Provisioned | ProvisioningState::Ready))
-                if exchange.has_begun_to_join =>
+                if exchange.has_begun_to_join || is_joined_by_change =>
             {
                 exchange.complete_at.get_or_insert(now + self.timeouts.second_half);
             }
@@ -288,7 +329,13 @@ impl Session {
         match command {
             command::WIFI_SETTINGS => {
                 let was_provisioning = exchange.has_begun_to_join;
-                self.finish(Ok(Answer::Joined { addresses: parse_addresses(strings), was_provisioning }));
+                let is_whole = exchange.state == Some(State::Known(ProvisioningState::Provisioned));
+                let addresses = parse_addresses(strings);
+                if is_whole || !self.is_gatt {
+                    return self.finish(Ok(Answer::Joined { addresses, was_provisioning }));
+                }
+                exchange.joined = Some(addresses);
+                exchange.complete_at = Some(now + self.timeouts.second_half);
             }
             command::CURRENT_STATE => {
                 let state = exchange.state.unwrap_or(State::Known(ProvisioningState::Provisioned));
@@ -335,8 +382,11 @@ impl Session {
 
     /// The second half did not come: the first is the answer.
     fn complete_with_half(&mut self) {
-        let Some(exchange) = &self.exchange else { return };
+        let Some(exchange) = &mut self.exchange else { return };
         let was_provisioning = exchange.has_begun_to_join;
+        if let Some(addresses) = exchange.joined.take() {
+            return self.finish(Ok(Answer::Joined { addresses, was_provisioning }));
+        }
         let outcome = match (&exchange.request, exchange.early_error, exchange.state) {
             (Request::WifiSettings { .. }, Some(error), _) => Err(Failure::Device { error, was_provisioning }),
             (Request::WifiSettings { .. }, None, Some(State::Known(ProvisioningState::Ready))) => {
@@ -370,6 +420,13 @@ impl Session {
 }
 
 impl Exchange {
+    /// Whether the device gave at least one half of the word that it joined.
+    fn has_joined(&self) -> bool {
+        let is_joined = self.state == Some(State::Known(ProvisioningState::Provisioned));
+        self.joined.is_some()
+            || matches!(self.request, Request::WifiSettings { .. }) && is_joined && self.complete_at.is_some()
+    }
+
     /// Whether a result of that command answers this request.
     const fn expects(&self, command: u8) -> bool {
         let expected = match self.request {
@@ -556,5 +613,56 @@ mod tests {
         assert!(matches!(outcome, Ok(Answer::Networks { networks, .. }) if networks.len() == 1));
         assert!(took > Duration::from_secs(15) && took < Duration::from_secs(16));
         assert_eq!(ask(Request::ScanNetworks, &[]).0, Err(Failure::NoReply));
+    }
+
+    /// Lets a push over Bluetooth LE take these messages in at once, and tells its end after so many seconds.
+    fn push_over_gatt(messages: &[Message], secs: u64) -> Option<Result<Answer, Failure>> {
+        let start = Instant::now();
+        let mut session = Session::over_gatt();
+        session.handle_message(READY, start);
+        session.start(settings(), start);
+        messages.iter().for_each(|message| session.handle_message(message.clone(), start));
+        session.handle_timeout(start + Duration::from_secs(secs));
+        finished(&mut session)
+    }
+
+    fn finished(session: &mut Session) -> Option<Result<Answer, Failure>> {
+        std::iter::from_fn(|| session.poll_event())
+            .find_map(|event| if let Event::Finished(outcome) = event { Some(outcome) } else { None })
+    }
+
+    #[test]
+    fn over_gatt_a_result_waits_three_seconds_for_its_state() {
+        let url = result(1, &["http://192.168.1.42"]);
+        let whole = Some(Ok(joined(&["http://192.168.1.42"])));
+        assert_eq!(push_over_gatt(&[PROVISIONING, url.clone()], 2), None);
+        assert_eq!(push_over_gatt(&[PROVISIONING, url.clone()], 3), whole);
+        assert_eq!(push_over_gatt(&[PROVISIONING, url.clone(), PROVISIONED], 0), whole);
+        assert_eq!(push_over_gatt(&[PROVISIONING, PROVISIONED, url], 0), whole);
+        assert_eq!(push_over_gatt(&[PROVISIONING, PROVISIONED], 2), None);
+        assert_eq!(push_over_gatt(&[PROVISIONING, PROVISIONED], 3), Some(Ok(joined(&[]))));
+    }
+
+    #[test]
+    fn over_gatt_a_change_to_provisioned_is_a_verdict_though_the_attempt_went_unseen() {
+        let unseen = Answer::Joined { addresses: Vec::new(), was_provisioning: false };
+        assert_eq!(push_over_gatt(&[PROVISIONED], 3), Some(Ok(unseen)));
+    }
+
+    #[test]
+    fn a_link_that_ends_after_half_a_verdict_ends_well_and_otherwise_open() {
+        let closed = |messages: &[Message]| {
+            let now = Instant::now();
+            let mut session = Session::over_gatt();
+            session.handle_message(READY, now);
+            session.start(settings(), now);
+            messages.iter().for_each(|message| session.handle_message(message.clone(), now));
+            session.handle_closed();
+            finished(&mut session)
+        };
+        assert_eq!(closed(&[PROVISIONING, PROVISIONED]), Some(Ok(joined(&[]))));
+        assert_eq!(closed(&[PROVISIONING, result(1, &[])]), Some(Ok(joined(&[]))));
+        assert_eq!(closed(&[PROVISIONING]), None);
+        assert_eq!(closed(&[]), None);
     }
 }

@@ -1,0 +1,619 @@
+//! The driver `esp-prov`: Espressif's unified provisioning over Bluetooth LE, the gateway's own access point, or its console.
+//!
+//! Order: what the device is, the session, then tokens, scan and credentials; a token goes before the network, since the
+//! service ends with success. The address is kept from the one answer that says "connected": after it the device drops the
+//! link, which is expected. A second attempt takes the first one back before.
+
+mod carry;
+mod error;
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until, timeout};
+use uuid::Uuid;
+
+pub use self::error::EspError;
+
+use self::carry::{Carrier, CarryError, Characteristics, Console};
+use super::conclude::{PushEnd, Refusal, RefusalKind};
+use super::driver::{Driver, Limits, ReadBack, Scan, Taken};
+use super::error::SessionError;
+use super::improv::LogLines;
+use super::port::{Boxed, GattLink, Http, Link, LinkError};
+use super::report::Report;
+use super::transcript::SharedTranscript;
+use crate::model::access::Access;
+use crate::model::credentials::{WifiCredentials, WifiKey};
+use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
+use crate::model::ids::DriverId;
+use crate::model::outcome::EvidenceKind;
+use crate::model::secret::Secret;
+use crate::model::text::visible_octets;
+use crate::msg::{Progress, Step};
+use crate::profile::{DriverSettings, PushWay, Template};
+use crate::proto::esp::messages::status;
+use crate::proto::esp::security::{DrawAgain, Proof};
+use crate::proto::esp::session::{
+    Answer, Due, Endpoint, Event, Exchange, FailReason, MAX_PASSPHRASE, Operation, Session, Station, Timeouts,
+};
+use crate::proto::esp::token::{status_of, wrap_json, wrap_protobuf, wrap_raw};
+use crate::proto::esp::version::{NoScheme, Scheme, Version};
+
+/// The limits of each step.
+pub(super) const LIMITS: Limits = {
+    let Timeouts { exchange, scan, join, .. } = Timeouts::STANDARD;
+    // Waking the console and the three exchanges of the longest handshake.
+    Limits { hello: exchange.saturating_mul(4), question: exchange, scan, join }
+};
+/// Draws of a private key; one in 256 does not do.
+const DRAWS: usize = 64;
+/// Entries of a scan asked for at once where a value holds 512 octets, and elsewhere.
+const SMALL_BATCH: u32 = 4;
+const BATCH: u32 = 10;
+/// Channels scanned in a row while the device keeps its own access point up.
+const GROUP_OVER_HTTP: u32 = 5;
+/// Characters of an endpoint's answer that are shown.
+const ANSWER_CHARS: usize = 80;
+
+/// A conversation with an Espressif device.
+pub(super) struct Esp {
+    carrier: Carrier,
+    session: Session,
+    access: Access,
+    /// The least security the profile takes.
+    least: Option<u8>,
+    place: String,
+    version: Option<Version>,
+    scheme: Option<Scheme>,
+    has_pushed: bool,
+    has_joined: bool,
+    began_joining: Option<Duration>,
+    ssid: Vec<u8>,
+    report: Report,
+    transcript: SharedTranscript,
+    log: LogLines,
+}
+
+/// What a conversation needs besides its link.
+pub(super) struct Parts {
+    pub(super) access: Access,
+    pub(super) settings: Option<DriverSettings>,
+    /// Where the gateway is, which is the only name this protocol tells of it.
+    pub(super) place: String,
+    pub(super) report: Report,
+    pub(super) transcript: SharedTranscript,
+}
+
+impl Esp {
+    /// Takes a Bluetooth connection over.
+    pub(super) fn over_ble(link: GattLink, parts: Parts) -> Self {
+        let service = match &parts.settings {
+            Some(DriverSettings::EspProv { service: Some(service), .. }) => full_uuid(&service.to_string()),
+            _ => None,
+        };
+        Self::new(Carrier::Ble(Characteristics::new(link, service)), parts)
+    }
+
+    /// Talks to the service on the gateway's own access point.
+    pub(super) fn over_http(http: std::sync::Arc<dyn Http>, parts: Parts) -> Self {
+        Self::new(Carrier::Http(http), parts)
+    }
+
+    /// Takes an open serial link over.
+    pub(super) fn over_console(link: Link, parts: Parts) -> Result<Self, EspError> {
+        let mut session = [0; 2];
+        getrandom::fill(&mut session).map_err(|_| EspError::NoRandom)?;
+        let console = Console::new(link, u16::from_be_bytes(session));
+        Ok(Self::new(Carrier::Console(Box::new(console)), parts))
+    }
+
+    fn new(carrier: Carrier, parts: Parts) -> Self {
+        let Parts { access, settings, place, report, transcript } = parts;
+        let least = match settings {
+            Some(DriverSettings::EspProv { security, .. }) => Some(security),
+            _ => None,
+        };
+        if let Some(secret) = &access.secret {
+            transcript.learn_secret(secret.expose().as_bytes());
+        }
+        let log = LogLines::new(&transcript);
+        Self {
+            carrier,
+            session: Session::new(Timeouts::STANDARD),
+            access,
+            least,
+            place,
+            version: None,
+            scheme: None,
+            has_pushed: false,
+            has_joined: false,
+            began_joining: None,
+            ssid: Vec::new(),
+            report,
+            transcript,
+            log,
+        }
+    }
+
+    async fn greet(&mut self) -> Result<ProvisioningState, SessionError> {
+        self.report.started(Step::Connect, "the gateway to say how it wants to be provisioned", LIMITS.hello).await;
+        let prepared = self.carrier.prepare().await;
+        prepared.map_err(|error| self.explain(error, &Endpoint::Version, "prompt", false))?;
+        let version = match self.run(Operation::Version).await? {
+            Answer::Version(version) => version,
+            _ => return Err(EspError::NoVersion.into()),
+        };
+        let scheme = self.choose(&version)?;
+        self.version = Some(version);
+        self.report.started(Step::Secure, "both sides to prove who they are", LIMITS.question).await;
+        self.open(scheme).await?;
+        self.scheme = Some(scheme);
+        self.report.done(Step::Secure, format!("The session is open: {}", protection(scheme).label())).await;
+        Ok(ProvisioningState::Ready)
+    }
+
+    /// How the session is to be secured, if that is enough for the profile and the operator.
+    fn choose(&self, version: &Version) -> Result<Scheme, EspError> {
+        let scheme = version.scheme().map_err(|reason| match reason {
+            NoScheme::UnknownLevel { level } => EspError::UnknownLevel { level },
+            NoScheme::NewerPatch { patch } => EspError::NewerPatch { patch },
+        })?;
+        let offered = level(scheme);
+        let wanted = self.least.unwrap_or(1);
+        if offered == 0 && wanted > 0 && !self.access.allows_unprotected {
+            return Err(EspError::Unprotected);
+        }
+        if offered > 0 && offered < wanted {
+            return Err(EspError::BelowMinimum { offered, wanted });
+        }
+        if offered == 2 && matches!(self.carrier, Carrier::Console(_)) {
+            return Err(EspError::TooLongForConsole);
+        }
+        let has = |text: Option<&str>| text.is_some_and(|text| !text.is_empty());
+        let needs_secret = matches!(scheme, Scheme::Security1 { is_without_proof: false } | Scheme::Security2 { .. });
+        if needs_secret && !has(self.access.secret.as_ref().map(|secret| secret.expose().as_str())) {
+            return Err(EspError::ProofMissing { level: offered });
+        }
+        if offered == 2 && !has(self.access.username.as_deref()) {
+            return Err(EspError::UsernameMissing);
+        }
+        Ok(scheme)
+    }
+
+    async fn open(&mut self, scheme: Scheme) -> Result<(), SessionError> {
+        for _ in 0..DRAWS {
+            let mut private = [0; 32];
+            getrandom::fill(&mut private).map_err(|_| EspError::NoRandom)?;
+            let secret = self.access.secret.as_ref().map(|secret| secret.expose().as_bytes().to_vec());
+            let proof = Proof {
+                username: self.access.username.clone().unwrap_or_default().into_bytes(),
+                secret: Secret::new(secret.unwrap_or_default()),
+            };
+            match self.session.start(Operation::Open { scheme, private, proof }, now()) {
+                Ok(()) => {
+                    self.finish().await?;
+                    return Ok(());
+                }
+                Err(DrawAgain) => {}
+            }
+        }
+        Err(EspError::NoRandom.into())
+    }
+
+    /// One operation from its beginning to its answer.
+    async fn run(&mut self, operation: Operation) -> Result<Answer, SessionError> {
+        // Only the opening of a session draws, and it does so itself.
+        self.session.start(operation, now()).map_err(|DrawAgain| EspError::NoRandom)?;
+        self.finish().await
+    }
+
+    async fn finish(&mut self) -> Result<Answer, SessionError> {
+        loop {
+            while let Some(event) = self.session.poll_event() {
+                match event {
+                    Event::Finished(Ok(answer)) => return Ok(answer),
+                    Event::Finished(Err(failure)) => return Err(EspError::from(failure).into()),
+                    Event::Networks(networks) => {
+                        self.report.send(Progress::Networks { networks, is_complete: false }).await;
+                    }
+                    Event::Station(station) => self.note_station(&station).await,
+                }
+            }
+            match self.session.poll(now()) {
+                Due::Exchange(exchange) => self.exchange(exchange).await?,
+                Due::Wait(until) => self.wait(until.into()).await?,
+                Due::Nothing => {}
+            }
+        }
+    }
+
+    async fn exchange(&mut self, exchange: Exchange) -> Result<(), SessionError> {
+        let Exchange { endpoint, label, body, limit } = exchange;
+        self.transcript.sent(self.report.elapsed(), &format!("{label} to {}", endpoint.name()), &body);
+        let is_proving = self.session.is_proving();
+        let answer = timeout(limit, self.carrier.carry(&endpoint, &body)).await.unwrap_or(Err(CarryError::Silent));
+        self.tell_log().await;
+        match answer {
+            Ok(bytes) => {
+                self.transcript.received(self.report.elapsed(), &bytes);
+                self.session.handle_answer(&bytes, now());
+                Ok(())
+            }
+            Err(error) => {
+                self.session.abandon();
+                Err(self.explain(error, &endpoint, label, is_proving))
+            }
+        }
+    }
+
+    /// What a failed exchange means. A device that does not like the proof of possession fails the exchange or hangs up.
+    fn explain(&self, error: CarryError, endpoint: &Endpoint, label: &'static str, is_proving: bool) -> SessionError {
+        let heard_octets = if let Carrier::Console(console) = &self.carrier { console.heard_octets() } else { 0 };
+        let level = self.version.as_ref().and_then(|version| version.scheme().ok()).map_or(1, level);
+        let is_ble = matches!(self.carrier, Carrier::Ble(_));
+        match error {
+            CarryError::Failed if is_proving => EspError::ProofRefused { level }.into(),
+            CarryError::Link(LinkError::Ble(_)) if is_proving && is_ble => EspError::ProofRefused { level }.into(),
+            CarryError::Link(error) => error.into(),
+            CarryError::Missing => EspError::NoEndpoint { name: endpoint.name().to_owned() }.into(),
+            CarryError::Failed if *endpoint == Endpoint::Version => EspError::NoVersion.into(),
+            CarryError::Failed => EspError::Failed { label }.into(),
+            CarryError::TooLong => EspError::LineTooLong { label }.into(),
+            CarryError::Silent => EspError::NoReply { label, heard_octets }.into(),
+        }
+    }
+
+    /// Waits, and notices meanwhile when the link ends.
+    async fn wait(&mut self, until: Instant) -> Result<(), LinkError> {
+        let ended = tokio::select! {
+            () = sleep_until(until) => Ok(()),
+            error = self.carrier.ended() => Err(error),
+        };
+        self.tell_log().await;
+        ended
+    }
+
+    async fn tell_log(&mut self) {
+        let lines = self.log.push(&self.carrier.take_log());
+        if !lines.is_empty() {
+            self.report.send(Progress::DeviceLog(lines)).await;
+        }
+    }
+
+    async fn note_station(&mut self, station: &Station) {
+        match station {
+            Station::Connecting { attempts_left } => {
+                if self.began_joining.is_none() {
+                    self.began_joining = Some(self.report.elapsed());
+                    self.report.send(Progress::StateChanged(ProvisioningState::Provisioning)).await;
+                }
+                if let Some(left) = attempts_left {
+                    let waits_for = format!("the gateway's verdict; an attempt failed, it has {left} left");
+                    self.report.started(Step::Follow, &waits_for, LIMITS.join).await;
+                }
+            }
+            Station::Disconnected | Station::Unknown(_) | Station::Joined(_) | Station::Failed(_) => {}
+        }
+    }
+
+    async fn send(&mut self, credentials: &WifiCredentials) -> Result<(), SessionError> {
+        let passphrase = match &credentials.key {
+            WifiKey::RawPsk(_) => return Err(EspError::KeyNotCarried.into()),
+            _ => credentials.password().as_bytes().to_vec(),
+        };
+        let passphrase = Secret::new(passphrase);
+        if passphrase.expose().len() > MAX_PASSPHRASE {
+            return Err(EspError::KeyNotCarried.into());
+        }
+        self.transcript.learn(credentials);
+        self.log = LogLines::new(&self.transcript);
+        (self.began_joining, self.has_joined) = (None, false);
+        self.ssid = credentials.ssid.octets().to_vec();
+        if self.has_pushed {
+            self.take_back().await?;
+        }
+        let push = |esp: &Self| Operation::Push { ssid: esp.ssid.clone(), passphrase: passphrase.clone() };
+        let operation = push(self);
+        match self.run(operation).await {
+            // Credentials of an earlier session may stand in the way.
+            Err(SessionError::Esp(EspError::Status { status: status::INTERNAL_ERROR, .. })) if !self.has_pushed => {
+                self.take_back().await?;
+                let operation = push(self);
+                self.run(operation).await?;
+            }
+            pushed => {
+                pushed?;
+            }
+        }
+        self.has_pushed = true;
+        Ok(())
+    }
+
+    /// Takes a failed attempt back, so that the device takes credentials again.
+    async fn take_back(&mut self) -> Result<(), SessionError> {
+        if self.carrier.has(&Endpoint::Control) == Some(false) {
+            return Err(EspError::NeedsReset.into());
+        }
+        match self.run(Operation::Reset).await {
+            Ok(_) => Ok(()),
+            Err(SessionError::Esp(EspError::NoEndpoint { .. } | EspError::Failed { .. })) => {
+                Err(EspError::NeedsReset.into())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn verdict(&mut self) -> PushEnd {
+        match self.run(Operation::Follow).await {
+            Ok(Answer::Station(station)) => self.conclude(station),
+            Ok(_) => PushEnd::NoVerdict { last_word: self.last_word() },
+            Err(SessionError::Link(error)) => PushEnd::LinkLost { error, last_word: self.last_word() },
+            Err(SessionError::Esp(EspError::NoReply { .. })) => PushEnd::NoVerdict { last_word: self.last_word() },
+            Err(error) => {
+                self.transcript.note(self.report.elapsed(), &error.to_string());
+                PushEnd::NoVerdict { last_word: Some("gave an answer that cannot be read".into()) }
+            }
+        }
+    }
+
+    fn conclude(&mut self, station: Station) -> PushEnd {
+        let was_provisioning = self.began_joining.is_some();
+        match station {
+            Station::Joined(joined) if !joined.ssid.is_empty() && joined.ssid != self.ssid => {
+                let other = crate::model::wifi::shown_name(&joined.ssid);
+                PushEnd::NoVerdict { last_word: Some(format!("is in another network, “{other}”")) }
+            }
+            Station::Joined(joined) => {
+                self.has_joined = true;
+                let is_address = !joined.address.is_empty() && joined.address != "0.0.0.0";
+                let address = self.transcript.redact(&joined.address);
+                PushEnd::Joined { addresses: is_address.then_some(address).into_iter().collect(), was_provisioning }
+            }
+            Station::Failed(reason) => {
+                // It says so only after it tried.
+                PushEnd::Refused { refusal: refusal(reason), was_provisioning: true }
+            }
+            Station::Connecting { .. } | Station::Disconnected | Station::Unknown(_) => {
+                PushEnd::NoVerdict { last_word: self.last_word() }
+            }
+        }
+    }
+
+    fn last_word(&self) -> Option<String> {
+        self.session.last_station().map(|station| match station {
+            Station::Joined(_) => "has joined".into(),
+            Station::Connecting { attempts_left: None } => "is joining a network".into(),
+            Station::Connecting { attempts_left: Some(left) } => {
+                format!("is joining a network, with {left} attempts left")
+            }
+            Station::Disconnected => "is not connected to a network".into(),
+            Station::Failed(_) => "gave up".into(),
+            Station::Unknown(number) => format!("is in the unknown state {number}"),
+        })
+    }
+
+    async fn give(&mut self, way: &PushWay, content: &Secret<Vec<u8>>) -> Result<Taken, SessionError> {
+        let PushWay::Endpoint { name, template, json, field } = way else {
+            return Err(SessionError::NotOffered { step: Step::Credential, driver: DriverId::EspProv });
+        };
+        let wrapped = match template {
+            Template::Raw => wrap_raw(content.expose()),
+            Template::Json => wrap_json(json.as_deref().unwrap_or_default(), content.expose()),
+            Template::Protobuf => wrap_protobuf(field, content.expose()),
+        };
+        let wrapped = wrapped.map_err(|reason| EspError::Token { reason })?;
+        // In base64 and the like the token looks otherwise than in the file.
+        self.transcript.learn_secret(&wrapped);
+        let endpoint = Endpoint::Custom(name.clone());
+        if self.carrier.has(&endpoint) == Some(false) {
+            return Err(EspError::NoEndpoint { name: name.clone() }.into());
+        }
+        let octets = wrapped.len();
+        let operation = Operation::Custom { endpoint: name.clone(), body: Secret::new(wrapped.to_vec()) };
+        let Answer::Custom(answer) = self.run(operation).await? else {
+            return Err(EspError::Nonsense { label: "credential" }.into());
+        };
+        if *template == Template::Protobuf
+            && let Some(told @ 1..) = status_of(&answer)
+        {
+            return Err(EspError::Status { label: "credential", status: told }.into());
+        }
+        let answer = self.shown_answer(&answer);
+        let text = format!("The endpoint {name} took {octets} octets and {answer}");
+        Ok(Taken { kind: EvidenceKind::Acknowledged, text })
+    }
+
+    /// An endpoint's answer in words. Octets that are no text may be a secret of the device and are only counted.
+    fn shown_answer(&self, answer: &[u8]) -> String {
+        let text = answer.strip_suffix(b"\0").unwrap_or(answer);
+        let is_text = text.iter().all(|octet| octet.is_ascii_graphic() || *octet == b' ');
+        match (text.len(), is_text) {
+            (0, _) => "answered without content".into(),
+            (_, true) => {
+                format!("answered “{}”", self.transcript.redact(&visible_octets(text, ANSWER_CHARS)))
+            }
+            (octets, false) => format!("answered {octets} octets"),
+        }
+    }
+}
+
+impl Driver for Esp {
+    fn id(&self) -> DriverId {
+        DriverId::EspProv
+    }
+
+    fn limits(&self) -> Limits {
+        LIMITS
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let version = self.version.as_ref();
+        let has = |endpoint| self.carrier.has(&endpoint) != Some(false);
+        // A device that provisions other networks only says so; one that says nothing is an older one for Wi-Fi.
+        let is_thread_only = version.is_some_and(|version| version.has("thread_prov") && !version.has("wifi_prov"));
+        Capabilities {
+            wifi: !is_thread_only && has(Endpoint::Config),
+            scan: version.is_some_and(Version::can_scan) && has(Endpoint::Scan),
+            reset_line: matches!(self.carrier, Carrier::Console(_)),
+            reprovision: has(Endpoint::Control),
+            credentials: true,
+            ..Capabilities::default()
+        }
+    }
+
+    fn protection(&self) -> Protection {
+        self.scheme.map_or(Protection::Security0, protection)
+    }
+
+    fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>> {
+        Box::pin(self.greet())
+    }
+
+    fn state(&self) -> Option<ProvisioningState> {
+        None
+    }
+
+    fn describe(&mut self) -> Boxed<'_, Result<DeviceInfo, SessionError>> {
+        let version = self.version.clone().unwrap_or_default();
+        // What the product calls itself stands beside the provisioning, if anywhere.
+        let (firmware, firmware_version) = match version.applications.into_iter().next() {
+            Some(application) => (application.label, application.version),
+            None => ("provisioning".into(), version.version.clone()),
+        };
+        let redact = |text: String| self.transcript.redact(&text);
+        let info = DeviceInfo {
+            firmware: redact(firmware),
+            firmware_version: redact(firmware_version),
+            hardware: redact(format!("a device with provisioning {}", version.version)),
+            name: self.place.clone(),
+            ..DeviceInfo::default()
+        };
+        Box::pin(std::future::ready(Ok(info)))
+    }
+
+    fn why_no_identify(&self) -> &'static str {
+        "Espressif's provisioning has no such command; its name or its place tells which gateway it is"
+    }
+
+    fn scan(&mut self) -> Boxed<'_, Result<Scan, SessionError>> {
+        let (batch, group_channels) = match self.carrier {
+            Carrier::Ble(_) | Carrier::Console(_) => (SMALL_BATCH, 0),
+            Carrier::Http(_) => (BATCH, GROUP_OVER_HTTP),
+        };
+        Box::pin(async move {
+            match self.run(Operation::Scan { batch, group_channels }).await? {
+                Answer::Networks { networks, ignored } => Ok(Scan { networks, ignored }),
+                _ => Err(EspError::Nonsense { label: "networks of the scan" }.into()),
+            }
+        })
+    }
+
+    fn push_credential<'a>(
+        &'a mut self,
+        way: &'a PushWay,
+        content: &'a Secret<Vec<u8>>,
+    ) -> Boxed<'a, Result<Taken, SessionError>> {
+        Box::pin(self.give(way, content))
+    }
+
+    fn push<'a>(&'a mut self, credentials: &'a WifiCredentials) -> Boxed<'a, Result<(), SessionError>> {
+        Box::pin(self.send(credentials))
+    }
+
+    fn follow(&mut self) -> Boxed<'_, PushEnd> {
+        Box::pin(self.verdict())
+    }
+
+    fn began_joining(&self) -> Option<Duration> {
+        self.began_joining
+    }
+
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+        Box::pin(async move {
+            if self.has_joined {
+                return None;
+            }
+            let answer = self.run(Operation::Status).await;
+            Some(answer.map(|answer| match answer {
+                Answer::Station(Station::Joined(joined)) if joined.ssid.is_empty() || joined.ssid == self.ssid => {
+                    ReadBack { state: ProvisioningState::Provisioned, addresses: vec![joined.address] }
+                }
+                Answer::Station(Station::Connecting { .. }) => {
+                    ReadBack { state: ProvisioningState::Provisioning, addresses: Vec::new() }
+                }
+                _ => ReadBack { state: ProvisioningState::Stopped, addresses: Vec::new() },
+            }))
+        })
+    }
+
+    fn reprovision(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        Box::pin(async move {
+            if self.carrier.has(&Endpoint::Control) == Some(false) {
+                return Err(EspError::NoEndpoint { name: Endpoint::Control.name().to_owned() }.into());
+            }
+            self.run(Operation::Reprovision).await?;
+            self.has_pushed = false;
+            Ok(())
+        })
+    }
+
+    fn pulse_reset(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        Box::pin(async move {
+            match self.carrier.pulse_reset().await {
+                Some(pulsed) => Ok(pulsed?),
+                None => Err(SessionError::NotOffered { step: Step::Reset, driver: DriverId::EspProv }),
+            }
+        })
+    }
+
+    fn listen(&mut self) -> Boxed<'_, Result<ProvisioningState, LinkError>> {
+        Box::pin(async move { Err(self.carrier.ended().await) })
+    }
+
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(self.carrier.close())
+    }
+}
+
+/// Tokio's time, which tests pause.
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// A service id of 16 bits stands for one of 128.
+fn full_uuid(text: &str) -> Option<Uuid> {
+    let full = if text.len() == 4 { format!("0000{text}-0000-1000-8000-00805f9b34fb") } else { text.to_owned() };
+    Uuid::try_parse(&full).ok()
+}
+
+const fn level(scheme: Scheme) -> u8 {
+    match scheme {
+        Scheme::Security0 => 0,
+        Scheme::Security1 { .. } => 1,
+        Scheme::Security2 { .. } => 2,
+    }
+}
+
+const fn protection(scheme: Scheme) -> Protection {
+    match scheme {
+        Scheme::Security0 => Protection::Security0,
+        Scheme::Security1 { is_without_proof: true } => Protection::Security1WithoutProof,
+        Scheme::Security1 { is_without_proof: false } => Protection::Security1,
+        Scheme::Security2 { has_counter: false } => Protection::Security2ConstantNonce,
+        Scheme::Security2 { has_counter: true } => Protection::Security2,
+    }
+}
+
+fn refusal(reason: FailReason) -> Refusal {
+    let (kind, code, words) = match reason {
+        FailReason::Authentication => {
+            (RefusalKind::WrongKey, "esp.wrong_key", "that the network did not let it in".to_owned())
+        }
+        FailReason::NotFound => (RefusalKind::NotFound, "esp.not_found", "that it did not find the network".to_owned()),
+        FailReason::Untold => (RefusalKind::CouldNotJoin, "esp.could_not_join", "that it could not join".to_owned()),
+        FailReason::Other(number) => {
+            (RefusalKind::CouldNotJoin, "esp.could_not_join", format!("that it could not join (reason {number})"))
+        }
+    };
+    Refusal { kind, code, words }
+}

@@ -1,0 +1,384 @@
+//! Why a provisioning session with an Espressif device could not begin or go on, and what to do about it.
+
+use crate::model::problem::{Explain, Problem};
+use crate::model::text::visible;
+use crate::proto::esp::messages::status;
+use crate::proto::esp::security::{CipherError, HandshakeError};
+use crate::proto::esp::session::Failure;
+use crate::proto::esp::token::BadToken;
+use crate::proto::esp::version::NEWEST_PATCH;
+
+/// Why a session failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EspError {
+    /// Nothing answered.
+    #[error("no reply to `{label}`")]
+    NoReply {
+        /// What was asked.
+        label: &'static str,
+        /// Octets of other text meanwhile.
+        heard_octets: u64,
+    },
+    /// `proto-ver` is missing or unreadable.
+    #[error("the device does not say what it is")]
+    NoVersion,
+    /// A level nobody knows.
+    #[error("security level {level} is unknown")]
+    UnknownLevel {
+        /// The level.
+        level: u32,
+    },
+    /// A newer patch level of Security 2.
+    #[error("patch level {patch} of Security 2 is unknown")]
+    NewerPatch {
+        /// The patch level.
+        patch: u32,
+    },
+    /// The device offers less than the profile asks for.
+    #[error("the device offers Security {offered}; Security {wanted} is wanted")]
+    BelowMinimum {
+        /// What it offers.
+        offered: u8,
+        /// What the profile asks for.
+        wanted: u8,
+    },
+    /// The device offers no security, and nobody allowed that.
+    #[error("the device offers no security")]
+    Unprotected,
+    /// The key of Security 2 does not fit the console's line.
+    #[error("Security 2 does not fit the console")]
+    TooLongForConsole,
+    /// The scheme needs a secret, and none was given.
+    #[error("Security {level} needs a proof of possession")]
+    ProofMissing {
+        /// The level.
+        level: u8,
+    },
+    /// Security 2 needs a user name, and none was given.
+    #[error("Security 2 needs a user name")]
+    UsernameMissing,
+    /// The device ended the handshake where it checks the proof.
+    #[error("the device refuses the proof of possession")]
+    ProofRefused {
+        /// The level.
+        level: u8,
+    },
+    /// The device could not prove that it knows the secret.
+    #[error("the device did not prove that it knows the secret")]
+    NotProven,
+    /// The handshake failed otherwise.
+    #[error("the handshake failed: {reason}")]
+    Handshake {
+        /// Why.
+        reason: HandshakeError,
+    },
+    /// An answer cannot be decrypted or read.
+    #[error("the session is out of step at `{label}`")]
+    OutOfStep {
+        /// What was asked.
+        label: &'static str,
+    },
+    /// The device seals by the other nonce scheme than it told.
+    #[error("the device seals by the other nonce scheme")]
+    OtherNonceScheme,
+    /// An answer is intact and makes no sense.
+    #[error("the answer to `{label}` makes no sense")]
+    Nonsense {
+        /// What was asked.
+        label: &'static str,
+    },
+    /// The device failed the request.
+    #[error("the device fails `{label}`")]
+    Failed {
+        /// What was asked.
+        label: &'static str,
+    },
+    /// The device named a status.
+    #[error("the device reports status {status} for `{label}`")]
+    Status {
+        /// What was asked.
+        label: &'static str,
+        /// The status.
+        status: i32,
+    },
+    /// It goes on and on.
+    #[error("`{label}` does not end")]
+    TooSlow {
+        /// What was asked.
+        label: &'static str,
+    },
+    /// The device has no such endpoint.
+    #[error("the device has no endpoint {name}")]
+    NoEndpoint {
+        /// Its name.
+        name: String,
+    },
+    /// The attempt before must be taken back first, and the firmware cannot.
+    #[error("the device must be reset by hand")]
+    NeedsReset,
+    /// The request does not fit the console's line.
+    #[error("the request does not fit the console's line of 256 octets")]
+    LineTooLong {
+        /// What was asked.
+        label: &'static str,
+    },
+    /// The key is not one the protocol carries.
+    #[error("the protocol takes no raw key")]
+    KeyNotCarried,
+    /// The token cannot be wrapped as the profile says.
+    #[error("the token cannot be wrapped: {reason}")]
+    Token {
+        /// Why.
+        reason: BadToken,
+    },
+    /// An earlier failure ended the session.
+    #[error("the session is over")]
+    Over,
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandom,
+}
+
+impl EspError {
+    /// Whether the session is of no more use after it.
+    pub(crate) const fn is_final(&self) -> bool {
+        // Nothing was sent, or the answer was read: both sides are still in step.
+        !matches!(self, Self::Status { .. } | Self::TooSlow { .. } | Self::KeyNotCarried | Self::Token { .. })
+    }
+}
+
+impl From<Failure> for EspError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::BadVersion => Self::NoVersion,
+            Failure::Handshake(HandshakeError::NotProven) => Self::NotProven,
+            Failure::Handshake(reason) => Self::Handshake { reason },
+            Failure::Cipher(CipherError::OtherNonceScheme) => Self::OtherNonceScheme,
+            Failure::Cipher(CipherError::Forged) => Self::OutOfStep { label: "an answer" },
+            Failure::Cipher(CipherError::UsedUp) | Failure::NotOpen => Self::Over,
+            Failure::Unreadable { label, is_authenticated: true } => Self::Nonsense { label },
+            Failure::Unreadable { label, is_authenticated: false } => Self::OutOfStep { label },
+            Failure::TooSlow { label } => Self::TooSlow { label },
+            Failure::Status { label, status } => Self::Status { label, status },
+        }
+    }
+}
+
+impl Explain for EspError {
+    fn explain(&self) -> Problem {
+        match self {
+            Self::NoReply { label, heard_octets: 0 } => Problem::new(
+                "esp.no_reply",
+                "The gateway does not answer",
+                "It has no power, is still starting, has left provisioning, or is out of range",
+                "Check its power, put it into provisioning mode, come closer and connect again",
+            )
+            .with_detail(format!("asked for: {label}")),
+            Self::NoReply { label, heard_octets } => Problem::new(
+                "esp.no_reply",
+                "The gateway does not answer",
+                "Something writes text on this port, but its console takes no provisioning commands",
+                "Check that this is the right port, and that the firmware offers provisioning on its console",
+            )
+            .with_detail(format!("asked for: {label}; {heard_octets} octets of other text were received")),
+            Self::NoVersion => Problem::new(
+                "esp.no_version",
+                "The gateway does not say how it wants to be provisioned",
+                "Something else answers here, or the firmware speaks another protocol",
+                "Check that this is the right gateway, or choose another driver",
+            ),
+            Self::UnknownLevel { level } => Problem::new(
+                "esp.unknown_security",
+                format!("The gateway asks for security level {level}, which this version does not know"),
+                "Its firmware is newer than this program",
+                "Look for a newer version of this program, or use the maker's own app",
+            ),
+            Self::NewerPatch { patch } => Problem::new(
+                "esp.newer_patch",
+                format!("The gateway uses patch level {patch} of Security 2, which this version does not know"),
+                format!("Its firmware is newer than this program, which knows patch levels up to {NEWEST_PATCH}"),
+                "Look for a newer version of this program, or use the maker's own app",
+            ),
+            Self::BelowMinimum { offered, wanted } => Problem::new(
+                "esp.below_minimum",
+                format!("The gateway offers Security {offered}; its profile asks for Security {wanted} at least"),
+                "The firmware is older than the profile, or another device poses as the gateway",
+                "Update the gateway's firmware; if this is the right gateway, use a profile that asks for less",
+            ),
+            Self::Unprotected => Problem::new(
+                "esp.unprotected",
+                "The gateway wants the credentials without any protection (Security 0)",
+                "Its firmware was built without security, or another device poses as the gateway",
+                "If you accept that others may read along, allow unprotected sessions and connect again",
+            ),
+            Self::TooLongForConsole => Problem::new(
+                "esp.console_line",
+                "Security 2 cannot be used over the gateway's console",
+                "A line of the console holds 256 octets; the key of Security 2 alone needs 768",
+                "Reach this gateway over Bluetooth or its own Wi-Fi network",
+            ),
+            Self::ProofMissing { level } => Problem::new(
+                "esp.proof_missing",
+                format!("The gateway asks for its proof of possession (Security {level})"),
+                "None was given; it is printed on the device, on its QR code or in its papers",
+                "Type or scan the proof of possession, or give it in a file with --pop-file, and connect again",
+            ),
+            Self::UsernameMissing => Problem::new(
+                "esp.username_missing",
+                "The gateway asks for a user name (Security 2)",
+                "None was given; it stands in the QR code or the maker's papers",
+                "Type or scan the user name, or give it with --username, and connect again",
+            ),
+            Self::ProofRefused { level: 2 } => Problem::new(
+                "esp.proof_refused",
+                "The gateway refuses the proof of possession",
+                "User name or password is not this gateway's; upper and lower case count",
+                "Compare both with the label or QR code of this very gateway, then connect again",
+            ),
+            Self::ProofRefused { .. } => Problem::new(
+                "esp.proof_refused",
+                "The gateway refuses the proof of possession",
+                "It is not this gateway's; upper and lower case count",
+                "Compare it with the label or QR code of this very gateway, then connect again",
+            ),
+            Self::NotProven => Problem::new(
+                "esp.not_proven",
+                "The gateway did not prove that it knows the proof of possession",
+                "The proof of possession belongs to another gateway, or another device poses as this one",
+                "Compare it with the label of this very gateway; if it is right, send no credentials and ask the maker",
+            ),
+            Self::Handshake { reason } => Problem::new(
+                "esp.handshake",
+                "The session could not be secured",
+                "The firmware does not keep to the protocol, or the answers were changed on the way",
+                "Restart the gateway and connect again; if it stays, export the transcript and send it to the maker",
+            )
+            .with_detail(reason.to_string()),
+            Self::OutOfStep { label } => Problem::new(
+                "esp.out_of_step",
+                "The gateway's answer cannot be decrypted",
+                "A message was lost or changed on the way, so that both sides are out of step",
+                "Connect again; the session begins anew",
+            )
+            .with_detail(format!("at: {label}")),
+            Self::OtherNonceScheme => Problem::new(
+                "esp.other_nonce",
+                "The gateway encrypts otherwise than it says",
+                "Its firmware was updated in parts: it names one patch level of Security 2 and uses the other",
+                "Have the maker update the firmware (ESP-IDF 5.4.1 or newer), or use the maker's own app",
+            ),
+            Self::Nonsense { label } => Problem::new(
+                "esp.nonsense",
+                "The gateway's answer makes no sense",
+                "The firmware leaves out a part that the protocol asks for",
+                "Connect again; if it stays, export the transcript and send it to the maker",
+            )
+            .with_detail(format!("at: {label}")),
+            Self::Failed { label } => Problem::new(
+                "esp.failed",
+                format!("The gateway cannot carry out the request ({label})"),
+                "Its handler reports an error and says no more",
+                "Connect again; if it stays, export the transcript and send it to the maker",
+            ),
+            Self::Status { label, status } => explain_status(label, *status),
+            Self::TooSlow { label } => Problem::new(
+                "esp.too_slow",
+                format!("The gateway does not come to an end ({label})"),
+                "Its firmware hangs, or its radio is busy",
+                "Try again, or go on without this step",
+            ),
+            Self::NoEndpoint { name } => Problem::new(
+                "esp.no_endpoint",
+                format!("The gateway has no endpoint {}", visible(name, 60)),
+                "The firmware is older or built without it, or the profile names it wrongly",
+                "Compare the endpoint's name in the profile with the maker's papers, then connect again",
+            ),
+            Self::NeedsReset => Problem::new(
+                "esp.needs_reset",
+                "The gateway takes no second attempt",
+                "Its firmware cannot take the first attempt back",
+                "Restart the gateway by hand, put it into provisioning mode again and connect",
+            ),
+            Self::LineTooLong { label } => Problem::new(
+                "esp.line_too_long",
+                format!("The request is too long for the gateway's console ({label})"),
+                "A line of the console holds 256 octets, which is some 110 octets of content",
+                "Reach this gateway over Bluetooth or its own Wi-Fi network",
+            ),
+            Self::KeyNotCarried => Problem::new(
+                "esp.key_not_carried",
+                "The derived key cannot be sent to this gateway",
+                "The protocol takes passphrases of up to 63 characters, and no raw keys",
+                "Send the passphrase itself",
+            ),
+            Self::Token { reason } => explain_token(*reason),
+            Self::Over => Problem::new(
+                "esp.over",
+                "The session with the gateway is over",
+                "An earlier failure ended it",
+                "Connect again",
+            ),
+            Self::NoRandom => Problem::new(
+                "esp.no_random",
+                "The system gives no random numbers",
+                "It was just started, or is restricted",
+                "Wait a moment and try again",
+            ),
+        }
+    }
+}
+
+fn explain_status(label: &str, told: i32) -> Problem {
+    let problem = match told {
+        status::INVALID_ARGUMENT => Problem::new(
+            "esp.invalid_argument",
+            format!("The gateway does not take what was sent ({label})"),
+            "A name beyond 32 octets, a passphrase beyond 63, or a content its firmware does not expect",
+            "Check name, passphrase or token, then send again",
+        ),
+        status::INTERNAL_ERROR => Problem::new(
+            "esp.internal_error",
+            format!("The gateway is in no state for this request ({label})"),
+            "It already holds credentials from an earlier attempt, or its firmware failed",
+            "Let it forget the network (reprovision) or restart it, then connect and send again",
+        ),
+        status::TOO_MANY_SESSIONS => Problem::new(
+            "esp.too_many_sessions",
+            "The gateway serves somebody else",
+            "Another program or phone holds its session",
+            "Close the other one, wait a minute, then connect again",
+        ),
+        _ => Problem::new(
+            "esp.status",
+            format!("The gateway refuses the request ({label})"),
+            "Its firmware says no more than a number",
+            "Connect again; if it stays, export the transcript and send it to the maker",
+        ),
+    };
+    problem.with_detail(format!("status {told}: {}", status::label(told)))
+}
+
+fn explain_token(reason: BadToken) -> Problem {
+    match reason {
+        BadToken::NotText => Problem::new(
+            "esp.token_not_text",
+            "The token is no text, but the profile sends it as text",
+            "The file holds other octets than UTF-8, such as a certificate in binary form",
+            "Choose the right file, or let the profile's template use {base64}",
+        ),
+        BadToken::BadTemplate | BadToken::BadPath => Problem::new(
+            "esp.token_template",
+            "The profile does not say rightly how to send the token",
+            "Its template is no JSON once filled, or its list of fields is not usable",
+            "Correct [[credential.push]] in the profile; docs/profiles.md says how it is written",
+        )
+        .with_detail(reason.to_string()),
+        BadToken::TooLong { octets } => Problem::new(
+            "esp.token_too_long",
+            "The token is longer than the gateway takes",
+            "The gateway's server reads 4096 octets at most",
+            "Check that this is the right file, and ask the maker how it is to be sent",
+        )
+        .with_detail(format!("{octets} octets when wrapped")),
+    }
+}
