@@ -1,5 +1,6 @@
 //! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::flow::commission::{Setup, run as run_session, stopped};
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
 use crate::flow::port::{LinkError, Records, RecordsError};
 use crate::flow::report::Report;
+use crate::flow::terminal::Input as TerminalIn;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::records::RecordStore;
 use crate::io::{diagnostics, files, laptop_wifi, qr_image};
@@ -57,6 +59,8 @@ struct Workers {
     is_listing: bool,
     trouble: Option<LinkError>,
     notices: mpsc::Sender<Notice>,
+    /// The terminals that are open, and where what is typed goes.
+    terminals: HashMap<JobId, mpsc::Sender<TerminalIn>>,
 }
 
 /// Runs until the front end has gone, then stops what still runs.
@@ -74,6 +78,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         is_listing: false,
         trouble: None,
         notices,
+        terminals: HashMap::new(),
     };
     workers.reporter.report(Event::Started(Box::new(startup))).await;
     if let Err(error) = &workers.parts.records {
@@ -142,11 +147,11 @@ impl Workers {
             Command::OpenSession { job, link, profile, driver, access } => {
                 self.open_session(job, link, profile.as_ref(), driver, access);
             }
-            Command::OpenDevice { job, .. }
-            | Command::Device { job, .. }
-            | Command::OpenTerminal { job, .. }
-            | Command::Terminal { job, .. }
-            | Command::Batch { job, .. } => self.end(job, JobEnd::Cancelled),
+            Command::OpenDevice { job, .. } | Command::Device { job, .. } | Command::Batch { job, .. } => {
+                self.end(job, JobEnd::Cancelled);
+            }
+            Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
+            Command::Terminal { job, input } => self.pass_input(job, input).await,
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::Cancel { job } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
@@ -540,6 +545,8 @@ fn crashed(error: &tokio::task::JoinError) -> Problem {
     )
     .with_detail(error.to_string())
 }
+
+mod terminal;
 
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,8 @@ pub enum Command {
     Discover(DiscoverArgs),
     /// Send Wi-Fi credentials to a gateway and follow what becomes of them.
     Commission(CommissionArgs),
+    /// Open a terminal on a serial port; Ctrl+] leaves.
+    Terminal(TerminalArgs),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -150,6 +152,33 @@ pub struct CommissionArgs {
     #[arg(long, value_name = "NAME")]
     pub device_name: Option<String>,
     /// Write the redacted byte transcript to this file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub transcript: Option<PathBuf>,
+}
+
+/// Arguments of `terminal`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  linesman terminal --via serial:/dev/ttyUSB0
+  linesman terminal --via serial:/dev/ttyUSB0 --baud 9600 --transcript boot.txt
+  printf 'version\\r' | linesman terminal --via serial:/dev/ttyUSB0
+
+Ctrl+] leaves. What you type is not kept; what the device writes is, with --transcript.")]
+pub struct TerminalArgs {
+    /// The port: serial:PATH.
+    #[arg(long, value_name = "LINK", value_parser = link)]
+    pub via: LinkAddress,
+    /// Speed of the line, in bits a second.
+    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(50..=4_000_000))]
+    pub baud: u32,
+    /// Send this file first, no faster than the line takes it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub send: Option<PathBuf>,
+    /// When standard input has ended, close after the device has been quiet for this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub linger: u64,
+    /// Write what the device wrote to this file, with times.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub transcript: Option<PathBuf>,
 }

@@ -36,7 +36,7 @@ use crate::proto::console::system::{self, Compared, Facts, Rights};
 
 /// How long each step may take.
 pub(super) const LIMITS: Limits = Limits {
-    hello: Duration::from_secs(60),
+    hello: Duration::from_mins(1),
     question: Duration::from_secs(10),
     scan: Duration::from_secs(40),
     join: Duration::from_secs(nmcli::JOIN_SECS + 10),

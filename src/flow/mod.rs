@@ -12,6 +12,7 @@ mod esp;
 mod improv;
 pub mod port;
 pub mod report;
+pub mod terminal;
 pub mod transcript;
 
 pub use error::SessionError;

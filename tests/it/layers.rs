@@ -146,7 +146,17 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "cli",
         ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
-        foreign: &["clap", "clap_complete", "clap_mangen", "jiff", "rpassword", "serde", "serde_json", "zeroize"],
+        foreign: &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "jiff",
+            "rpassword",
+            "rustix",
+            "serde",
+            "serde_json",
+            "zeroize",
+        ],
         never: &[],
     },
     Layer {

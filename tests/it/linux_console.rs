@@ -21,11 +21,12 @@ use linesman::model::access::Access;
 use linesman::model::ids::LinkAddress;
 use linesman::model::secret::Secret;
 use rustix::fs::OFlags;
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::gateway::terminal;
 use crate::peers;
-use crate::program::{Place, Ran, text_of};
+use crate::program::{Place, Ran, json_line, text_of};
 
 /// The account and its password.
 const ACCOUNT: &str = "kim";
@@ -41,7 +42,8 @@ struct RealConsole {
     link: String,
     home: PathBuf,
     wire: Arc<Mutex<Vec<u8>>>,
-    process: Child,
+    script: String,
+    process: Option<Child>,
     _folder: tempfile::TempDir,
     /// The sides of the two terminals that keep them alive.
     _kept: [File; 2],
@@ -50,6 +52,13 @@ struct RealConsole {
 impl RealConsole {
     /// Starts one; `None` where this machine cannot. The greeting stands before each login, the profile is read after it.
     fn start(shell: &str, greeting: &str, profile: &str) -> Option<Self> {
+        let mut console = Self::prepare(shell, greeting, profile)?;
+        console.switch_on();
+        Some(console)
+    }
+
+    /// As [`RealConsole::start`], but nothing runs on it yet.
+    fn prepare(shell: &str, greeting: &str, profile: &str) -> Option<Self> {
         if !has_what_it_takes() {
             return None;
         }
@@ -86,12 +95,15 @@ impl RealConsole {
              while :; do setsid --wait agetty --local-line --issue-file {0}/issue 115200 {tty} linux || exit; done",
             place.display()
         );
+        Some(Self { link: near_path, home, wire, script, process: None, _folder: folder, _kept: kept })
+    }
+
+    fn switch_on(&mut self) {
         let process = Command::new("unshare")
-            .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &script])
+            .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &self.script])
             .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        Some(Self { link: near_path, home, wire, process, _folder: folder, _kept: kept })
+            .spawn();
+        self.process = Some(process.unwrap());
     }
 
     /// What the console wrote so far.
@@ -107,9 +119,11 @@ impl RealConsole {
 
 impl Drop for RealConsole {
     fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to stop.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        if let Some(process) = &mut self.process {
+            // It may have ended by itself; then there is nothing to stop.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 
@@ -369,7 +383,7 @@ impl ProcessWatch {
     fn start(needle: &'static str) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let over = Arc::clone(&is_over);
-        let thread = std::thread::spawn(move || {
+        let watch = move || {
             let (mut rounds, mut has_seen_nmcli, mut has_seen_needle) = (0, false, false);
             while !over.load(Ordering::Acquire) {
                 rounds += 1;
@@ -383,7 +397,8 @@ impl ProcessWatch {
                 }
             }
             (rounds, has_seen_nmcli, has_seen_needle)
-        });
+        };
+        let thread = std::thread::Builder::new().name("process watch".into()).spawn(watch).unwrap();
         Self { is_over, thread: Some(thread) }
     }
 
@@ -453,8 +468,8 @@ impl Site {
         for entry in fs::read_dir(&self.console.home).unwrap().flatten().filter(|entry| entry.file_name() != "token") {
             let Ok(text) = fs::read(entry.path()) else { continue };
             let text = String::from_utf8_lossy(&text).into_owned();
-            assert!(!text.contains(PASSPHRASE) && !text.contains(TOKEN), "{:?}", entry.path());
-            assert!(!entry.file_name().to_string_lossy().contains("history"), "{:?}", entry.path());
+            assert!(!text.contains(PASSPHRASE) && !text.contains(TOKEN), "{}", entry.path().display());
+            assert!(!entry.file_name().to_string_lossy().contains("history"), "{}", entry.path().display());
         }
     }
 }
@@ -517,4 +532,73 @@ fn binary_content_is_written_as_base64_and_read_back() {
     let ran = site.commission(SSID, PASSPHRASE, &["--no-scan", "--credential", &format!("token={file}")]).expect(0);
     assert_eq!(fs::read(site.console.home.join("token")).unwrap(), content, "{ran:#?}");
     site.expect_clean();
+}
+
+#[test]
+fn a_terminal_carries_keys_and_what_the_device_writes() {
+    let Some(mut console) = RealConsole::prepare("dash", "", "") else { return };
+    let place = Place::new();
+    let link = format!("serial:{}", console.link);
+    let transcript = text_of(&place.path("transcript.txt"));
+    let mut program = place
+        .linesman(&["terminal", "--via", &link, "--transcript", &transcript, "--linger", "60", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keys = program.stdin.take().unwrap();
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let mut next = || json_line(&lines.next().unwrap().unwrap());
+    assert_eq!(next()["state"], "opened");
+    console.switch_on();
+    let mut seen = String::new();
+    for (answer, reply) in [
+        ("login: ", format!("{ACCOUNT}\r")),
+        ("Password: ", format!("{PASSWORD}\r")),
+        ("$ ", "echo $((6*7)) is it; exit\r".into()),
+        ("42 is it", String::new()),
+    ] {
+        while !seen.contains(answer) {
+            seen.push_str(next()["text"].as_str().unwrap());
+        }
+        seen.clear();
+        keys.write_all(reply.as_bytes()).unwrap();
+    }
+    kill_process(Pid::from_child(&program), Signal::INT).unwrap();
+    assert_eq!(program.wait().unwrap().code(), Some(4), "interrupted");
+    let text = fs::read_to_string(transcript).unwrap();
+    assert!(text.contains("typed 14 octets") && !text.contains(PASSWORD), "{text}");
+}
+
+#[test]
+fn a_terminal_sends_a_file_and_ends_with_its_input() {
+    let (mut far, path) = terminal();
+    let _kept = open_raw(&path, true);
+    let place = Place::new();
+    let content: Vec<u8> = (0..=255).cycle().take(3000).collect();
+    let file = text_of(&place.path("file.bin"));
+    fs::write(&file, &content).unwrap();
+    let link = format!("serial:{path}");
+    let mut command = place.linesman(&["terminal", "--via", &link, "--send", &file, "--linger", "0", "--json"]);
+    let device = std::thread::Builder::new().name("device".into()).spawn(move || {
+        let mut received = vec![0; 3003];
+        far.read_exact(&mut received).unwrap();
+        far.write_all(b"taken\r\n").unwrap();
+        received
+    });
+    let ran = Ran::with_input(&mut command, b"abc").expect(0);
+    let mut received = device.unwrap().join().unwrap();
+    received.retain(|octet| !b"abc".contains(octet));
+    let expected: Vec<u8> = content.into_iter().filter(|octet| !b"abc".contains(octet)).collect();
+    assert_eq!(received, expected);
+    let states: Vec<_> = ran.lines().iter().map(|line| format!("{} {}", line["kind"], line["state"])).collect();
+    assert_eq!(states.first().map(String::as_str), Some("\"terminal\" \"opened\""), "{states:?}");
+    assert!(states.iter().any(|state| state == "\"terminal-file\" \"sent\""), "{states:?}");
+}
+
+#[test]
+fn a_terminal_needs_a_serial_port() {
+    let place = Place::new();
+    place.run_json(&["terminal", "--via", "http:192.0.2.1"]).expect_problem(2, "terminal.not_serial");
+    place.run_json(&["terminal", "--via", "serial:/dev/nothing-here"]).expect_problem(3, "serial.not_found");
 }

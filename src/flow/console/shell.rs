@@ -18,7 +18,7 @@ use crate::proto::console::system::Facts;
 use super::ConsoleError;
 
 /// How long a typed command may take; then it is interrupted.
-const TYPED: Duration = Duration::from_secs(60);
+const TYPED: Duration = Duration::from_mins(1);
 /// Most characters of one line of output that are shown.
 const LINE_CHARS: usize = 1000;
 /// Most lines of output that are shown.
