@@ -13,6 +13,8 @@ pub enum JobKind {
     Probe(LinkAddress),
     /// A session with a gateway.
     Session,
+    /// A terminal on a port.
+    Terminal,
     /// Read a QR code.
     ReadQr,
     /// Write the records to a file.

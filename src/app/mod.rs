@@ -9,6 +9,7 @@ pub mod jobs;
 pub mod loaded;
 pub mod records;
 pub mod settings;
+pub mod terminal;
 mod toasts;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
+use self::terminal::{Terminal, TerminalAction};
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::Problem;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
@@ -37,6 +39,8 @@ pub enum Screen {
     Discover,
     /// One gateway is given its network.
     Commission,
+    /// A terminal on a port.
+    Terminal,
     /// What was done.
     Records,
     /// Settings and diagnostics.
@@ -55,6 +59,10 @@ pub enum Action {
     Commission(CommissionAction),
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
+    /// Opened a terminal on a port.
+    TookToTerminal(LinkAddress),
+    /// Something in the terminal.
+    Terminal(TerminalAction),
     /// Something on Records.
     Records(RecordsAction),
     /// Something on Settings.
@@ -97,6 +105,8 @@ pub struct App {
     pub discover: Discover,
     /// Commission.
     pub commission: Commission,
+    /// The terminal.
+    pub terminal: Terminal,
     /// Records.
     pub records: Records,
     /// Settings.
@@ -197,6 +207,15 @@ impl App {
             Action::TookToCommission(link) => self.take_to_commission(&link, now),
             Action::Commission(action) => self.on_commission(action, now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
+            Action::TookToTerminal(link) => {
+                self.screen = Screen::Terminal;
+                let Self { terminal, catalog, jobs, toasts, .. } = self;
+                terminal.open(link, &mut Desk { catalog, jobs, toasts, now })
+            }
+            Action::Terminal(action) => {
+                let Self { terminal, catalog, jobs, toasts, .. } = self;
+                terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
+            }
             Action::Records(action) => self.on_records(action, now),
             Action::Settings(action) => self.on_settings(action, now),
             Action::CancelledJob(job) => self.cancel_job(job, now),
@@ -232,10 +251,8 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
-            Event::Probed { .. }
-            | Event::DeviceProgressed { .. }
-            | Event::TerminalProgressed { .. }
-            | Event::BatchProgressed { .. } => {}
+            Event::Probed { .. } | Event::DeviceProgressed { .. } | Event::BatchProgressed { .. } => {}
+            Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -310,6 +327,8 @@ impl App {
                 }
                 return commands;
             }
+            JobKind::Terminal if self.terminal.job() == Some(job) => self.terminal.finished(end),
+            JobKind::Terminal => {}
             JobKind::ReadQr => self.commission.qr_finished(job, end),
             JobKind::ExportRecords => self.records.export_finished(end),
             JobKind::ExportTranscript => self.commission.transcript_finished(end),
@@ -451,6 +470,12 @@ impl From<DiscoverAction> for Action {
 impl From<CommissionAction> for Action {
     fn from(action: CommissionAction) -> Self {
         Self::Commission(action)
+    }
+}
+
+impl From<TerminalAction> for Action {
+    fn from(action: TerminalAction) -> Self {
+        Self::Terminal(action)
     }
 }
 

@@ -23,7 +23,7 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 /// How long what the device writes is gathered before it is told.
 const GATHER: Duration = Duration::from_millis(20);
 /// Most octets told at once.
-const MAX_PIECE: usize = 64 * 1024;
+const MAX_PIECE: usize = 8 * 1024;
 /// Octets of a file that go out at once.
 const FILE_PIECE: usize = 128;
 /// How often the progress of a file is told.

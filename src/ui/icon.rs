@@ -2,6 +2,7 @@
 
 pub(super) const DISCOVER: &str = "\u{e30c}";
 pub(super) const COMMISSION: &str = "\u{eb5a}";
+pub(super) const TERMINAL: &str = "\u{e610}";
 pub(super) const RECORDS: &str = "\u{eadc}";
 pub(super) const SETTINGS: &str = "\u{e272}";
 pub(super) const UNPLUGGED: &str = "\u{eb56}";

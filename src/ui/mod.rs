@@ -12,6 +12,7 @@ mod records;
 mod run;
 mod settings;
 mod shell;
+mod terminal;
 mod theme;
 mod widgets;
 
