@@ -18,6 +18,12 @@ readonly WINDOW_PACKAGES=(
 # What prepares the Bluetooth lab; all else of it is unpacked below target/.
 readonly LAB_PACKAGES=(python3 python3-venv xz-utils)
 
+# The consoles that the driver linux-console logs in to, the NetworkManager behind them, and what checks our keys. nmcli and
+# wpa_passphrase come out of packages that are unpacked and not installed, so that no daemon starts.
+readonly CONSOLE_PACKAGES=(
+  util-linux login busybox dash libnm0 libreadline8 python3-dbusmock python3-dbus
+)
+
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
 logs=target/test-logs
@@ -60,7 +66,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}") missing=() package as_root=()
+  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}") missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)
   has_node || wanted+=(nodejs npm)
@@ -103,12 +109,12 @@ install_deny() {
 
 # Tests that start peers or a window have a stage of their own, where what they print can be read.
 run_tests() {
-  local apart='binary(it) and test(/^(ble_lab|improv_sdk|window)::/)'
+  local apart='binary(it) and test(/^(ble_lab|improv_sdk|linux_console|window)::/)'
   if has cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
     cargo test --locked --lib --bins &&
-      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip window::
+      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip linux_console:: --skip window::
   fi
 }
 
@@ -152,6 +158,7 @@ fi
 stage "tests" run_tests
 stage "documentation tests" cargo test --locked --doc --quiet
 stage "improv sdk" run_apart improv_sdk
+stage "linux console" run_apart linux_console
 stage "window" run_apart window
 stage "bluetooth lab" run_apart ble_lab
 

@@ -12,8 +12,8 @@ use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
 use crate::sim::{
-    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console,
-    start_esp_http, start_gateway,
+    Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway,
+    Site, start_console, start_esp_console, start_esp_http, start_gateway,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
@@ -136,6 +136,7 @@ enum Simulator {
     Improv(GatewayPlan),
     EspHttp(EspGatewayPlan),
     EspConsole(EspGatewayPlan),
+    Console(GatewayPlan),
 }
 
 impl Simulator {
@@ -144,12 +145,14 @@ impl Simulator {
             Self::Improv(plan) => start_gateway(plan),
             Self::EspHttp(plan) => start_esp_http(plan).await,
             Self::EspConsole(plan) => start_esp_console(plan),
+            Self::Console(plan) => start_console(plan),
         }
     }
 
     fn access(&self) -> Option<SimAccess> {
         match self {
             Self::Improv(_) => None,
+            Self::Console(_) => Some(SimAccess { username: CONSOLE_ACCOUNT.into(), secret: CONSOLE_PASSWORD.into() }),
             Self::EspHttp(plan) | Self::EspConsole(plan) => {
                 let Lock { username, secret, .. } = plan.esp.lock.clone();
                 Some(SimAccess { username, secret })
@@ -166,6 +169,12 @@ fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Resul
             gateway.card = Some(plan.state_dir.clone());
             Ok(Simulator::Improv(gateway))
         }
+        (DriverId::LinuxConsole, None | Some(LinkKind::Serial)) => {
+            let mut gateway = self::plan(profile, name, air, plan.faults.clone());
+            gateway.facts.serial_number = Some(plan.serial_number.clone());
+            gateway.card = Some(plan.state_dir.clone());
+            Ok(Simulator::Console(gateway))
+        }
         (DriverId::EspProv, None | Some(LinkKind::Http)) => Ok(Simulator::EspHttp(esp_plan(plan, profile, name, air))),
         (DriverId::EspProv, Some(LinkKind::Serial)) => Ok(Simulator::EspConsole(esp_plan(plan, profile, name, air))),
         (driver, link) => Err(Problem::new(
@@ -174,7 +183,7 @@ fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Resul
                 Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
                 None => format!("There is no simulator for the driver {driver}"),
             },
-            "This version simulates improv over serial, and esp-prov over http and serial",
+            "This version simulates improv and linux-console over serial, and esp-prov over http and serial",
             "Use --driver improv, or --driver esp-prov with --via http",
         )),
     }

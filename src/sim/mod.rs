@@ -5,6 +5,7 @@
 
 mod air;
 mod card;
+mod console;
 mod esp;
 mod gatt;
 mod improv;
@@ -16,10 +17,12 @@ mod site;
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
+pub use console::{ACCOUNT as CONSOLE_ACCOUNT, ConsoleDevice, PASSWORD as CONSOLE_PASSWORD};
 pub use esp::{EspDevice, EspPlan};
 pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
 pub use link::SimulatedLinks;
 pub use site::{
-    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console, start_esp_http, start_gateway,
+    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_console, start_esp_console, start_esp_http,
+    start_gateway,
 };

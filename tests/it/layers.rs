@@ -122,6 +122,8 @@ const LAYERS: &[Layer] = &[
         name: "sim",
         ours: &["model", "profile", "proto", "flow::port", "io"],
         foreign: &[
+            "base64",
+            "sha2",
             "getrandom",
             "http_body_util",
             "hyper",

@@ -19,14 +19,17 @@ use linesman::flow::transcript::SharedTranscript;
 use linesman::io::serial::SerialLinks;
 use linesman::model::access::Access;
 use linesman::model::ids::LinkAddress;
+use linesman::model::psk;
 use linesman::model::secret::Secret;
+use linesman::model::wifi::Ssid;
+use linesman::sim::{CONSOLE_ACCOUNT, CONSOLE_PASSWORD};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::gateway::terminal;
 use crate::peers;
-use crate::program::{Place, Ran, json_line, text_of};
+use crate::program::{Place, Ran, Sim, json_line, text_of};
 
 /// The account and its password.
 const ACCOUNT: &str = "kim";
@@ -434,7 +437,8 @@ impl Site {
             &format!(
                 "[[credential]]\nid = \"token\"\nkind = \"access-token\"\npurpose = \"Signs in\"\npushed = \"driver\"\n\
                  kept = \"In a file\"\nat_rest = \"clear\"\nrevoked = \"In the portal\"\nbasis = \"assumed\"\n\
-                 reason = \"a test\"\n\n[[credential.push]]\ndriver = \"linux-console\"\nfile = \"{}\"\n\n[network]",
+                 reason = \"a test\"\n\n[[credential.push]]\ndriver = \"linux-console\"\nfile = \"{}\"\n\
+                 basis = \"assumed\"\nreason = \"a test\"\n\n[network]",
                 console.home.join("token").display()
             ),
         );
@@ -601,4 +605,69 @@ fn a_terminal_needs_a_serial_port() {
     let place = Place::new();
     place.run_json(&["terminal", "--via", "http:192.0.2.1"]).expect_problem(2, "terminal.not_serial");
     place.run_json(&["terminal", "--via", "serial:/dev/nothing-here"]).expect_problem(3, "serial.not_found");
+}
+
+#[tokio::test]
+async fn a_greeting_that_looks_like_a_shell_is_seen_through() {
+    let greeting = "Last login: yesterday\\nkim@gw:~$ root@gw:~# Password: lm00000000-42\\n";
+    let Some(console) = RealConsole::start("dash", greeting, "") else { return };
+    let transcript = SharedTranscript::new("test");
+    let mut visit = console.shell(&transcript).await;
+    visit.log_in(&access(PASSWORD)).await.unwrap();
+    assert_eq!(visit.run("id -un").await.unwrap().lines, [ACCOUNT]);
+    visit.close().await;
+    assert!(!console.written().contains(PASSWORD));
+}
+
+#[test]
+fn our_keys_are_those_of_wpa_passphrase() {
+    let program = if peers::has_program("wpa_passphrase") {
+        PathBuf::from("wpa_passphrase")
+    } else {
+        let Some(root) = unpacked("wpasupplicant") else { return };
+        root.join("usr/bin/wpa_passphrase")
+    };
+    for (ssid, passphrase) in
+        [("Site-Office", PASSPHRASE), ("Café", "grüßgott1"), ("x", "12345678"), ("a b", &"y".repeat(63))]
+    {
+        let output = Command::new(&program).args([ssid, passphrase]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let theirs = text.lines().find_map(|line| line.trim().strip_prefix("psk=").filter(|key| !key.starts_with('"')));
+        let ours = psk::derive_hex(passphrase.as_bytes(), &Ssid::from_octets(ssid).unwrap());
+        assert_eq!(theirs, Some(ours.expose().as_str()), "{text}");
+    }
+}
+
+#[test]
+fn the_simulated_console_is_commissioned_like_the_real_one() {
+    let place = Place::new();
+    let check = |fault: Option<&str>, code: i32, reason: &str| {
+        let mut arguments =
+            vec!["sim", "--profile", "generic-linux", "--driver", "linux-console", "--join-millis", "50"];
+        arguments.extend(fault.into_iter().flat_map(|fault| ["--fault", fault]));
+        let sim = Sim::start(&mut place.linesman(&arguments));
+        let wifi = place.write("wifi.txt", &sim.password);
+        let login = place.write("login.txt", CONSOLE_PASSWORD);
+        let ran = place.run_json(&[
+            "commission",
+            "--via",
+            &sim.link,
+            "--driver",
+            "linux-console",
+            "--username",
+            CONSOLE_ACCOUNT,
+            "--pop-file",
+            &login,
+            "--ssid",
+            &sim.ssid,
+            "--password-file",
+            &wifi,
+        ]);
+        assert_eq!(ran.result()["reason"], reason, "{ran:#?}");
+        ran.expect(code);
+    };
+    check(None, 0, "console.joined");
+    check(Some("noise"), 0, "console.joined");
+    check(Some("wrong-passphrase"), 1, "console.wrong_key");
+    check(Some("not-found"), 1, "console.not_found");
 }

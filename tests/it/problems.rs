@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use linesman::flow::SessionError;
+use linesman::flow::console::ConsoleError;
 use linesman::flow::port::{LinkError, RecordsError};
 use linesman::io::files::FilesError;
 use linesman::io::qr_image::QrImageError;
@@ -12,6 +13,8 @@ use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
+use linesman::proto::console::quote::NotSendable as Unwritable;
+use linesman::proto::console::system::Rights;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
 use linesman::proto::wifi_qr::QrError;
@@ -70,6 +73,42 @@ fn sessions() -> Vec<SessionError> {
         DeviceError::Other(0x42),
     ];
     errors.extend(device.map(|error| SessionError::Device { step, error }));
+    errors.extend(consoles().into_iter().map(SessionError::Console));
+    errors
+}
+
+fn consoles() -> Vec<ConsoleError> {
+    let (step, path, last) = (Step::ScanNetworks, || text("/etc/token"), || text("Gateway menu>"));
+    let mut errors = vec![
+        ConsoleError::Silent,
+        ConsoleError::NotALogin { last: last() },
+        ConsoleError::NeedsAccount,
+        ConsoleError::NeedsPassword,
+        ConsoleError::Refused,
+        ConsoleError::Expired,
+        ConsoleError::Bootloader { prompt: text("=>") },
+        ConsoleError::Starting { last: text("") },
+        ConsoleError::NoShell { last: last() },
+        ConsoleError::NoAnswer { step, heard_octets: 12 },
+        ConsoleError::ThrownOut { step },
+        ConsoleError::NoRadio { has_network_manager: true },
+        ConsoleError::NoRadio { has_network_manager: false },
+        ConsoleError::Failed { step, code: Some(8), words: text("Error: NetworkManager is not running.") },
+        ConsoleError::Failed { step, code: None, words: text("") },
+        ConsoleError::NoBase64 { path: path() },
+        ConsoleError::FileDiffers { path: path() },
+    ];
+    for rights in [Rights::None, Rights::Root] {
+        errors.push(ConsoleError::FileRefused { path: path(), words: text("sh: can't create"), rights });
+        errors.push(ConsoleError::NotForgotten { left: 2, rights });
+    }
+    let reasons = [
+        Unwritable::ControlCharacter,
+        Unwritable::TooLong { octets: 1200 },
+        Unwritable::TooLarge { octets: 300_000 },
+        Unwritable::BadPath,
+    ];
+    errors.extend(reasons.map(|reason| ConsoleError::NotSendable { reason }));
     errors
 }
 

@@ -227,12 +227,16 @@ impl Explain for ConsoleError {
             Self::Failed { step, code, words } => Problem::new(
                 "console.failed",
                 format!("{}: the gateway could not do it", step.label()),
-                if words.is_empty() { "The program gave no reason".into() } else { format!("It says: {words}") },
+                if words.is_empty() {
+                    "The program gave no reason".into()
+                } else {
+                    format!("It says: {}", words.trim_end_matches('.'))
+                },
                 "Try again; if it stays, export the transcript and send it to the vendor",
             )
             .with_detail(code.map_or_else(|| "It was interrupted".into(), |code| format!("Exit code {code}"))),
             Self::NoBase64 { path } => Problem::new(
-                "console.no_base64",
+                "console.cannot_unpack",
                 format!("{} cannot be sent over this console", visible(path, 120)),
                 "The file is more than plain lines of text, and the gateway has no program base64 to unpack it",
                 "Send it as text if there is such a form (PEM in place of DER), or bring it onto the gateway by other means",
