@@ -15,6 +15,8 @@ pub enum JobKind {
     Session,
     /// A terminal on a port.
     Terminal,
+    /// A gateway under management.
+    Device,
     /// Read a QR code.
     ReadQr,
     /// Write the records to a file.
@@ -28,7 +30,7 @@ pub enum JobKind {
 impl JobKind {
     /// Whether closing the window in the middle would lose something.
     pub const fn must_not_be_cut(&self) -> bool {
-        matches!(self, Self::Session | Self::ExportRecords | Self::ExportTranscript)
+        matches!(self, Self::Session | Self::Device | Self::ExportRecords | Self::ExportTranscript)
     }
 }
 

@@ -9,9 +9,9 @@ use super::run::run;
 use super::site::DemoPlan;
 use crate::flow::port::{Links, RecordsError};
 use crate::io::files::DataDir;
+use crate::io::links::SystemLinks;
 use crate::io::logs::LogGuard;
 use crate::io::records::RecordStore;
-use crate::io::serial::SerialLinks;
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::Startup;
 use crate::profile::Catalog;
@@ -115,9 +115,9 @@ fn prepare(data: DataDir, log_problems: Vec<Problem>, demo: Option<DemoPlan>) ->
     let is_demo = demo.is_some();
     let links: Result<Arc<dyn Links>, Problem> = match demo {
         Some(plan) => plan
-            .start(Arc::new(SerialLinks::default()), &catalog, data.root())
+            .start(Arc::new(SystemLinks::default()), &catalog, data.root())
             .map(|site| Arc::new(site) as Arc<dyn Links>),
-        None => Ok(Arc::new(SerialLinks::default())),
+        None => Ok(Arc::new(SystemLinks::default())),
     };
     let parts = links.map(|links| Parts { links, catalog, start_problems, records, data, is_demo });
     (parts, startup)

@@ -1,10 +1,13 @@
 //! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod ble;
 pub mod diagnostics;
 pub mod files;
 pub mod http;
 pub mod laptop_wifi;
+pub mod links;
 pub mod logs;
 pub mod qr_image;
 pub mod records;
 pub mod serial;
+mod udp;

@@ -11,8 +11,7 @@ use serialport::SerialPort;
 use tokio::sync::{mpsc, oneshot};
 
 use self::list::Lister;
-use super::http;
-use crate::flow::port::{Boxed, Http, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
 use crate::model::text::visible;
@@ -70,10 +69,6 @@ impl Links for SerialLinks {
             return Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() })));
         };
         Box::pin(open(path.clone(), baud))
-    }
-
-    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
-        Box::pin(std::future::ready(http::client(address)))
     }
 }
 

@@ -4,4 +4,5 @@ pub mod console;
 pub mod esp;
 pub mod improv;
 pub mod laptop_scan;
+pub mod smp;
 pub mod wifi_qr;

@@ -13,7 +13,7 @@ use tokio::time::sleep_until;
 
 use super::air::{Air, JoinResult};
 use super::card::Card;
-use super::improv::Emission;
+use super::device::Emission;
 use crate::flow::port::{LinkCommand, LinkError, LinkEvent};
 use crate::model::fault::Fault;
 use crate::model::gateway::DeviceInfo;

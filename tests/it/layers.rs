@@ -66,7 +66,7 @@ const LAYERS: &[Layer] = &[
         never: FILES_AND_SOCKETS,
     },
     Layer { name: "telemetry", ours: &["model", "proto"], foreign: &["bytes", "serde"], never: FILES_AND_SOCKETS },
-    Layer { name: "msg", ours: &["model", "profile"], foreign: &[], never: FILES_AND_SOCKETS },
+    Layer { name: "msg", ours: &["model", "profile"], foreign: &["serde"], never: FILES_AND_SOCKETS },
     Layer {
         name: "flow",
         ours: &["model", "profile", "proto", "telemetry", "msg"],
@@ -90,6 +90,7 @@ const LAYERS: &[Layer] = &[
         ours: &["model", "proto", "flow::port"],
         foreign: &[
             "arboard",
+            "bluez_async",
             "btleplug",
             "calamine",
             "csv",
@@ -128,9 +129,11 @@ const LAYERS: &[Layer] = &[
             "http_body_util",
             "hyper",
             "hyper_util",
+            "prost",
             "rustix",
             "serde",
             "serde_json",
+            "sha2",
             "thiserror",
             "tokio",
             "toml",

@@ -11,10 +11,17 @@
 #[cfg(unix)]
 mod backend;
 #[cfg(target_os = "linux")]
+mod ble;
+#[cfg(target_os = "linux")]
 mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
+mod device;
+#[cfg(unix)]
+mod device_cli;
+#[cfg(target_os = "linux")]
+mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
@@ -35,6 +42,10 @@ mod screens;
 mod secrets;
 #[cfg(unix)]
 mod serial;
+#[cfg(unix)]
+mod smp_client;
 mod support;
 #[cfg(unix)]
 mod window;
+#[cfg(target_os = "linux")]
+mod zephyr;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use linesman::flow::SessionError;
 use linesman::flow::console::ConsoleError;
-use linesman::flow::port::{LinkError, RecordsError};
+use linesman::flow::port::{AdapterOff, BleError, LinkError, RecordsError};
+use linesman::flow::{DeviceError as ManagementError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::ids::{DriverId, LinkKind};
@@ -17,8 +17,11 @@ use linesman::proto::console::quote::NotSendable as Unwritable;
 use linesman::proto::console::system::Rights;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
+use linesman::proto::smp::refusal::Refusal;
+use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
 use linesman::sim::SimError;
+use uuid::Uuid;
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -35,7 +38,30 @@ fn links() -> Vec<LinkError> {
         LinkError::NotASerialPort { port: port() },
         LinkError::Vanished { port: port() },
         LinkError::NotListed { detail: detail() },
+        LinkError::Unreachable { host: text("gw.example:1337"), detail: detail() },
         LinkError::Io { port: port(), detail: detail() },
+    ]
+}
+
+fn radio() -> Vec<BleError> {
+    let device = || text("C4:4F:33:00:12:AF");
+    let detail = || text("what the system said");
+    vec![
+        BleError::NoAdapter,
+        BleError::PoweredOff { off: AdapterOff::Switched },
+        BleError::PoweredOff { off: AdapterOff::Blocked },
+        BleError::PoweredOff { off: AdapterOff::BlockedByHardware },
+        BleError::NoPermission { detail: detail() },
+        BleError::NoService { detail: detail() },
+        BleError::NotHeard { device: device() },
+        BleError::NotConnected { device: device() },
+        BleError::NoServices { device: device() },
+        BleError::Disconnected { device: device() },
+        BleError::NoAnswer { device: device() },
+        BleError::NotPaired { device: device() },
+        BleError::TooLong { device: device(), octets: 300 },
+        BleError::NoCharacteristic { device: device(), characteristic: Uuid::from_u128(0x2a) },
+        BleError::Failed { detail: detail() },
     ]
 }
 
@@ -74,6 +100,7 @@ fn sessions() -> Vec<SessionError> {
     ];
     errors.extend(device.map(|error| SessionError::Device { step, error }));
     errors.extend(consoles().into_iter().map(SessionError::Console));
+    errors.extend(rest_of_sessions(step));
     errors
 }
 
@@ -109,6 +136,56 @@ fn consoles() -> Vec<ConsoleError> {
         Unwritable::BadPath,
     ];
     errors.extend(reasons.map(|reason| ConsoleError::NotSendable { reason }));
+    errors
+}
+
+fn rest_of_sessions(step: Step) -> Vec<SessionError> {
+    let mut errors = Vec::new();
+    let over_ble = [
+        ImprovBleError::Stopped,
+        ImprovBleError::UnknownState { number: 9 },
+        ImprovBleError::Occupied,
+        ImprovBleError::NotPressed,
+        ImprovBleError::NoReply { step },
+    ];
+    errors.extend(over_ble.map(SessionError::ImprovBle));
+    errors
+}
+
+fn management() -> Vec<ManagementError> {
+    let silent =
+        |is_repeatable, heard_octets| SmpError::NoReply { label: "echo", tries: 3, is_repeatable, heard_octets };
+    let refused = |group, code| {
+        let refusal = Refusal { group, code, reason: None };
+        SmpError::Refused { label: "write a setting", refusal }
+    };
+    let smp = [
+        silent(true, 0),
+        silent(true, 4711),
+        silent(false, 0),
+        // One of each kind: no such key, no such command, protected, busy, too large, invalid, version, fault.
+        refused(Some(3), 3),
+        refused(None, 8),
+        refused(Some(3), 6),
+        refused(None, 10),
+        refused(None, 7),
+        refused(None, 3),
+        refused(None, 12),
+        SmpError::Refused {
+            label: "shell",
+            refusal: Refusal { group: Some(64), code: 7, reason: Some(text("its own \u{202E}words")) },
+        },
+        SmpError::Malformed { label: "images" },
+        SmpError::TooLong { label: "write a setting", reason: TooLong { octets: 400, room: 92 } },
+        SmpError::NotKept { place: text("the setting bridge/token") },
+    ];
+    let mut errors: Vec<ManagementError> = smp.into_iter().map(ManagementError::from).collect();
+    errors.extend([
+        ManagementError::NotConfirmed { name: text("gw-7") },
+        ManagementError::NotOffered { what: "shell" },
+        ManagementError::TooSlow { what: text("Write the file /lfs/key.pem") },
+        ManagementError::NotErased { key: text("bridge/token") },
+    ]);
     errors
 }
 
@@ -197,8 +274,10 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
     }
     vec![
         ("Links", explain(&links())),
+        ("Bluetooth", explain(&radio())),
         ("Records", explain(&records())),
         ("Sessions", explain(&sessions())),
+        ("Management", explain(&management())),
         ("Files", explain(&files())),
         ("Pictures", explain(&pictures())),
         ("Codes", explain(&codes())),

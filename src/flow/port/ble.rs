@@ -98,21 +98,68 @@ pub trait Gatt: Send + Sync {
     fn disconnect(&self) -> Boxed<'_, ()>;
 }
 
+/// What keeps an adapter switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdapterOff {
+    /// It was switched off in the system.
+    Switched,
+    /// It is blocked in software, as by the aeroplane mode.
+    Blocked,
+    /// A switch or key of the computer keeps it off.
+    BlockedByHardware,
+}
+
 /// Why Bluetooth did not work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BleError {
     /// The computer has no adapter.
     #[error("there is no Bluetooth adapter")]
     NoAdapter,
+    /// No adapter is switched on.
+    #[error("Bluetooth is switched off")]
+    PoweredOff {
+        /// What keeps it off.
+        off: AdapterOff,
+    },
+    /// The account may not use the system's Bluetooth service.
+    #[error("no permission to use Bluetooth")]
+    NoPermission {
+        /// What the system said.
+        detail: String,
+    },
+    /// The system's Bluetooth service does not run.
+    #[error("the Bluetooth service does not run")]
+    NoService {
+        /// What the system said.
+        detail: String,
+    },
     /// The device was not heard or went out of range before the connection stood.
     #[error("{device} was not heard")]
     NotHeard {
         /// Address of the device.
         device: String,
     },
+    /// The device was heard, and did not take the connection within its limit.
+    #[error("{device} does not take a connection")]
+    NotConnected {
+        /// Address of the device.
+        device: String,
+    },
+    /// The connection stood, and the device did not tell within its limit what it offers.
+    #[error("{device} does not tell its services")]
+    NoServices {
+        /// Address of the device.
+        device: String,
+    },
     /// The connection broke.
     #[error("the connection to {device} broke")]
     Disconnected {
+        /// Address of the device.
+        device: String,
+    },
+    /// A read or write got no answer within its limit.
+    #[error("{device} does not answer")]
+    NoAnswer {
         /// Address of the device.
         device: String,
     },
@@ -155,17 +202,70 @@ impl Explain for BleError {
                 "It has none built in, it is switched off in the firmware settings, or a USB adapter is not plugged in",
                 "Plug in a Bluetooth adapter, or reach the gateway by cable",
             ),
+            Self::PoweredOff { off } => powered_off(*off),
+            Self::NoPermission { detail } => no_permission().with_detail(visible(detail, 300)),
+            Self::NoService { detail } => Problem::new(
+                "ble.no_service",
+                "The Bluetooth service does not run",
+                per_system(
+                    "The service bluetoothd is not installed or not started, or there is no system bus, as in a container",
+                    "The service \"Bluetooth Support Service\" is stopped",
+                    "The system's Bluetooth process does not answer",
+                ),
+                per_system(
+                    "Run `sudo systemctl enable --now bluetooth` (Debian, Ubuntu: the package bluez), then try again",
+                    "Start \"Bluetooth Support Service\" in Services, then try again",
+                    "Restart the computer, then try again",
+                ),
+            )
+            .with_detail(visible(detail, 300)),
             Self::NotHeard { device } => Problem::new(
                 "ble.not_heard",
                 format!("The gateway {} is not heard", visible(device, 60)),
                 "It is out of range, switched off, or connected to something else: a connected device stops advertising",
                 "Move closer, see that it has power and that no phone is connected to it, then try again",
             ),
+            Self::NotConnected { device } => Problem::new(
+                "ble.not_connected",
+                format!("The gateway {} does not take the connection", visible(device, 60)),
+                "It is at the edge of the range, a phone got there first, or its Bluetooth hangs",
+                "Move closer, close other programs and phones that use it, or restart the gateway, then try again",
+            ),
+            Self::NoServices { device } => Problem::new(
+                "ble.no_services",
+                format!("The gateway {} does not tell what it offers", visible(device, 60)),
+                "The connection is weak, or this computer remembers an older list of its services",
+                per_system(
+                    "Move closer; if that does not help, run `bluetoothctl remove ADDRESS` with its address and try again",
+                    "Move closer; if that does not help, remove it under Bluetooth devices in Settings and try again",
+                    "Move closer; if that does not help, switch Bluetooth off and on again and try again",
+                ),
+            ),
             Self::Disconnected { device } => Problem::new(
                 "ble.disconnected",
                 format!("The connection to {} broke", visible(device, 60)),
                 "The gateway went out of range, restarted or ended the connection",
                 "Move closer and connect again",
+            ),
+            Self::NoAnswer { device } => Problem::new(
+                "ble.no_answer",
+                format!("The gateway {} does not answer", visible(device, 60)),
+                "The connection is weak, its firmware hangs, or it wants to be paired and nothing on this computer asks for it",
+                per_system(
+                    "Move closer and try again; if it stays, keep `bluetoothctl` running in a terminal (it offers pairing) and try again",
+                    "Move closer and try again; if it stays, pair it under Bluetooth devices in Settings and try again",
+                    "Move closer and try again; if a window asks for pairing, accept it",
+                ),
+            ),
+            Self::NotPaired { device } => Problem::new(
+                "ble.not_paired",
+                format!("The gateway {} wants to be paired first", visible(device, 60)),
+                "It gives its values only over an encrypted connection",
+                per_system(
+                    "Run `bluetoothctl pair ADDRESS` with its address (if it knows a pairing already: `bluetoothctl remove ADDRESS` first), then connect again",
+                    "Pair it under Settings, Bluetooth and devices, Add device; if it is listed there, remove it first. Then connect again",
+                    "Connect again and accept the pairing that macOS asks for; if it does not ask, remove the gateway under Bluetooth in System Settings first",
+                ),
             ),
             Self::NoCharacteristic { device, characteristic } => Problem::new(
                 "ble.no_characteristic",
@@ -180,12 +280,6 @@ impl Explain for BleError {
                 "Its firmware has less room for a value than its protocol asks for",
                 "Shorten the name or the passphrase, or reach the gateway by cable",
             ),
-            Self::NotPaired { device } => Problem::new(
-                "ble.not_paired",
-                format!("The gateway {} wants to be paired with this computer first", visible(device, 60)),
-                "Its firmware lets only paired computers in",
-                "Pair it in the system's Bluetooth settings, with the code from its label if it asks for one, then connect again",
-            ),
             Self::Failed { detail } => Problem::new(
                 "ble.failed",
                 "Bluetooth does not work",
@@ -195,4 +289,54 @@ impl Explain for BleError {
             .with_detail(visible(detail, 300)),
         }
     }
+}
+
+/// The words for the system this was built for.
+const fn per_system(linux: &'static str, windows: &'static str, macos: &'static str) -> &'static str {
+    if cfg!(windows) {
+        windows
+    } else if cfg!(target_os = "macos") {
+        macos
+    } else {
+        linux
+    }
+}
+
+fn powered_off(off: AdapterOff) -> Problem {
+    let (cause, step) = match off {
+        AdapterOff::Switched => (
+            "The adapter is there, and somebody switched it off",
+            per_system(
+                "Switch Bluetooth on in the desktop's settings, or run `bluetoothctl power on`",
+                "Switch Bluetooth on in Settings, Bluetooth and devices",
+                "Switch Bluetooth on in System Settings or in the menu bar",
+            ),
+        ),
+        AdapterOff::Blocked => (
+            "The aeroplane mode or rfkill blocks the adapter",
+            "Switch the aeroplane mode off, or run `rfkill unblock bluetooth`, then `bluetoothctl power on`",
+        ),
+        AdapterOff::BlockedByHardware => (
+            "A switch or key of this computer keeps its radio off",
+            "Turn the wireless switch of the computer on, then run `bluetoothctl power on`",
+        ),
+    };
+    Problem::new("ble.powered_off", "Bluetooth is switched off", cause, step)
+}
+
+fn no_permission() -> Problem {
+    Problem::new(
+        "ble.no_permission",
+        "Linesman may not use Bluetooth",
+        per_system(
+            "The message bus keeps this account from the Bluetooth service: it is not in the group `bluetooth`, or not logged in at this computer",
+            "The privacy settings keep programs from the radios",
+            "The privacy settings do not let this program, or the terminal it was started from, use Bluetooth",
+        ),
+        per_system(
+            "Run `sudo usermod -aG bluetooth $USER`, log out and in again, then try again",
+            "Allow it in Settings, Privacy and security, Radios, then try again",
+            "Allow it in System Settings, Privacy & Security, Bluetooth, then start the program again",
+        ),
+    )
 }

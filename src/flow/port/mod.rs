@@ -9,7 +9,7 @@ use std::future::{Future, ready};
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use ble::{BleError, Characteristic, Gatt, GattEvent, GattLink, Radio, RadioEvent};
+pub use ble::{AdapterOff, BleError, Characteristic, Gatt, GattEvent, GattLink, Radio, RadioEvent};
 pub use http::{Http, HttpError};
 pub use link::{Link, LinkCommand, LinkError, LinkEvent};
 pub use records::{Records, RecordsError};

@@ -1,0 +1,402 @@
+//! One connection: standing it up, reading, writing, what comes in by itself, and its end.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use btleplug::api::{Central as _, CentralEvent, CentralState, CharPropFlags, Peripheral as _, ScanFilter, WriteType};
+use btleplug::platform::{Adapter, Peripheral};
+use futures_util::StreamExt as _;
+use futures_util::stream::BoxStream;
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedMutexGuard, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
+use uuid::Uuid;
+
+use super::radio::Scans;
+use super::{BleLinks, ReadyAdapter, SERVICE_LIMIT, explain, id_of, within};
+use crate::flow::port::{BleError, Boxed, Characteristic, Gatt, GattEvent, GattLink, LinkError};
+
+/// How long a device that is not known yet is listened for.
+const HEAR_LIMIT: Duration = Duration::from_secs(10);
+/// How long the connection may take to stand.
+const CONNECT_LIMIT: Duration = Duration::from_secs(20);
+/// How long the device may take to tell what it offers, after that.
+const SERVICES_LIMIT: Duration = Duration::from_secs(30);
+/// How long a read or write may take.
+const VALUE_LIMIT: Duration = Duration::from_secs(10);
+/// How long whoever ends a connection waits for it. The end itself takes two to four seconds and goes on behind.
+const FAREWELL: Duration = Duration::from_millis(400);
+/// How long the end may take before the next connection to the device is let through.
+const END_LIMIT: Duration = Duration::from_secs(8);
+/// How often the system is asked whether the connection still stands.
+const PULSE: Duration = Duration::from_secs(3);
+/// Room for what came in and was not taken yet.
+const CHANNEL: usize = 64;
+/// Octets of a write or notification that every device takes.
+const LEAST_PAYLOAD: usize = 20;
+/// What a packet carries beside the value.
+const PACKET_HEAD: usize = 3;
+/// Descriptor that holds a characteristic's name.
+const USER_DESCRIPTION: Uuid = Uuid::from_u128(0x0000_2901_0000_1000_8000_0080_5f9b_34fb);
+
+/// Connects, and finds out what the device offers.
+pub(super) async fn connect(links: &BleLinks, device: &str) -> Result<GattLink, BleError> {
+    let guard = links.take(device).await?;
+    let adapters = links.adapters().await?;
+    let (adapter, peripheral) = find(&adapters, device).await?;
+    // Before the connection is asked for: what happens to it is told here and nowhere else.
+    let mut central = within(SERVICE_LIMIT, adapter.events()).await.map_err(|error| explain(&error, device))?.boxed();
+    let hold = Arc::new(Hold::new(device, peripheral.clone(), guard));
+    stand_up(&peripheral, &mut central, device).await?;
+    let values = within(SERVICE_LIMIT, peripheral.notifications()).await.map_err(|error| explain(&error, device))?;
+    let characteristics = peripheral.characteristics().into_iter().collect();
+    let (closed, is_closed) = watch::channel(None);
+    let (events, event_rx) = mpsc::channel(CHANNEL);
+    let pump = Pump { hold: Arc::clone(&hold), central, values: values.boxed(), events, closed };
+    tokio::spawn(pump.run());
+    let gatt = Connection { hold, characteristics, is_closed, was_read: Mutex::new(false) };
+    Ok(GattLink { gatt: Arc::new(gatt), events: event_rx })
+}
+
+/// The device, as an object that carries nothing over from connections before.
+async fn find(adapters: &[ReadyAdapter], device: &str) -> Result<(Adapter, Peripheral), BleError> {
+    if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
+        return Ok(found);
+    }
+    let mut streams = futures_util::stream::SelectAll::new();
+    for ready in adapters {
+        streams.push(within(SERVICE_LIMIT, ready.adapter.events()).await.map_err(|error| explain(&error, ""))?);
+    }
+    let scans = Scans { adapters: adapters.to_vec() };
+    for ready in adapters {
+        let scan = within(SERVICE_LIMIT, ready.adapter.start_scan(ScanFilter::default())).await;
+        scan.map_err(|error| explain(&error, ""))?;
+    }
+    let give_up = Instant::now() + HEAR_LIMIT;
+    let mut look = interval(Duration::from_millis(250));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let heard = timeout_at(give_up, async {
+        loop {
+            // Events only wake the search; a radio full of others must not make it search without rest.
+            look.tick().await;
+            if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
+                return Ok(found);
+            }
+            if streams.next().await.is_none() {
+                sleep_until(give_up).await;
+            }
+        }
+    })
+    .await;
+    drop(scans);
+    match heard {
+        Ok(found) => found,
+        // A system that tells no strength: what it knows is tried.
+        Err(_) if cfg!(not(target_os = "linux")) => {
+            let known = among(adapters, device, Wanted::Known).await?;
+            known.ok_or_else(|| BleError::NotHeard { device: device.to_owned() })
+        }
+        Err(_) => Err(BleError::NotHeard { device: device.to_owned() }),
+    }
+}
+
+/// Which devices of the system's list count.
+#[derive(Clone, Copy, PartialEq)]
+enum Wanted {
+    HeardOrConnected,
+    Known,
+}
+
+async fn among(
+    adapters: &[ReadyAdapter],
+    device: &str,
+    wanted: Wanted,
+) -> Result<Option<(Adapter, Peripheral)>, BleError> {
+    for ready in adapters {
+        let known = within(SERVICE_LIMIT, ready.adapter.peripherals()).await.map_err(|error| explain(&error, ""))?;
+        let Some(peripheral) = known.into_iter().find(|peripheral| id_of(peripheral) == device) else { continue };
+        let counts = wanted == Wanted::Known || {
+            let properties = within(SERVICE_LIMIT, peripheral.properties()).await.ok().flatten();
+            let is_heard = properties.is_some_and(|properties| properties.rssi.is_some());
+            is_heard || within(SERVICE_LIMIT, peripheral.is_connected()).await.unwrap_or_default()
+        };
+        if counts {
+            return Ok(Some((ready.adapter.clone(), peripheral)));
+        }
+    }
+    Ok(None)
+}
+
+/// Waits until the connection stands and the services are known, or for the reason why not.
+async fn stand_up(
+    peripheral: &Peripheral,
+    central: &mut BoxStream<'static, CentralEvent>,
+    device: &str,
+) -> Result<(), BleError> {
+    let ours = peripheral.id();
+    let name = || device.to_owned();
+    let mut deadline = Instant::now() + CONNECT_LIMIT;
+    let mut has_stood = false;
+    {
+        // On Linux this waits for the services as well.
+        let mut connecting = pin!(peripheral.connect());
+        loop {
+            tokio::select! {
+                connected = &mut connecting => match connected {
+                    Ok(()) => break,
+                    Err(error) => return Err(not_connected(&error, device, has_stood)),
+                },
+                () = sleep_until(deadline) => {
+                    return Err(if has_stood { BleError::NoServices { device: name() } } else { BleError::NotConnected { device: name() } });
+                }
+                event = central.next() => match event {
+                    Some(CentralEvent::DeviceConnected(id)) if id == ours && !has_stood => {
+                        has_stood = true;
+                        deadline = Instant::now() + SERVICES_LIMIT;
+                    }
+                    Some(CentralEvent::DeviceDisconnected(id)) if id == ours && has_stood => {
+                        return Err(BleError::Disconnected { device: name() });
+                    }
+                    Some(CentralEvent::StateUpdate(CentralState::PoweredOff)) => {
+                        return Err(BleError::PoweredOff { off: super::fault::what_keeps_it_off() });
+                    }
+                    Some(_) => {}
+                    None => return Err(BleError::NoService { detail: "its events ended".into() }),
+                },
+            }
+        }
+    }
+    match within(SERVICES_LIMIT, peripheral.discover_services()).await {
+        Ok(()) => Ok(()),
+        Err(btleplug::Error::TimedOut(_)) => Err(BleError::NoServices { device: name() }),
+        Err(error) => Err(explain(&error, device)),
+    }
+}
+
+/// What a refused connection means: services are asked for in the same call.
+fn not_connected(error: &btleplug::Error, device: &str, has_stood: bool) -> BleError {
+    match explain(error, device) {
+        BleError::Disconnected { device } if !has_stood => BleError::NotHeard { device },
+        BleError::NoAnswer { device } if has_stood => BleError::NoServices { device },
+        BleError::NoAnswer { device } => BleError::NotConnected { device },
+        // BlueZ names what ended the attempt in words of the kernel.
+        BleError::Failed { detail } if detail.contains("abort") || detail.contains("timeout") => {
+            BleError::NotConnected { device: device.to_owned() }
+        }
+        other => other,
+    }
+}
+
+/// What keeps the connection: both parts of a link hold it, and the last one to go ends it.
+struct Hold {
+    device: String,
+    peripheral: Peripheral,
+    runtime: Handle,
+    /// Keeps the next connection to this device waiting. Taken when the end begins.
+    guard: Mutex<Option<OwnedMutexGuard<()>>>,
+}
+
+impl Hold {
+    fn new(device: &str, peripheral: Peripheral, guard: OwnedMutexGuard<()>) -> Self {
+        Self { device: device.to_owned(), peripheral, runtime: Handle::current(), guard: Mutex::new(Some(guard)) }
+    }
+
+    /// Begins the end, once.
+    fn release(&self) -> Option<JoinHandle<()>> {
+        let guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let (peripheral, device) = (self.peripheral.clone(), self.device.clone());
+        Some(self.runtime.spawn(async move {
+            if let Err(error) = within(END_LIMIT, peripheral.disconnect()).await {
+                tracing::debug!(device, %error, "the connection was not ended in an orderly way");
+            }
+            drop(guard);
+        }))
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        // Its end goes on by itself.
+        drop(self.release());
+    }
+}
+
+/// Moves what comes in, and notices the end.
+struct Pump {
+    hold: Arc<Hold>,
+    central: BoxStream<'static, CentralEvent>,
+    values: BoxStream<'static, btleplug::api::ValueNotification>,
+    events: mpsc::Sender<GattEvent>,
+    closed: watch::Sender<Option<BleError>>,
+}
+
+impl Pump {
+    async fn run(mut self) {
+        let Some(error) = self.until_closed().await else { return };
+        tracing::info!(device = self.hold.device, %error, "connection ended");
+        self.closed.send_replace(Some(error.clone()));
+        // Whoever listened may have gone.
+        let _ = self.events.send(GattEvent::Closed(error.into())).await;
+    }
+
+    /// Why the connection is gone; `None` when nobody listens any more.
+    async fn until_closed(&mut self) -> Option<BleError> {
+        let ours = self.hold.peripheral.id();
+        let device = self.hold.device.clone();
+        let gone = || BleError::Disconnected { device: device.clone() };
+        let mut pulse = interval(PULSE);
+        pulse.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                // Values first: those that came before the end are still told.
+                biased;
+                value = self.values.next() => {
+                    let Some(value) = value else { return Some(gone()) };
+                    let notified = GattEvent::Notified { characteristic: value.uuid, value: value.value };
+                    // A listener that does not keep up holds the stream back, not the adapter.
+                    if self.events.send(notified).await.is_err() {
+                        return None;
+                    }
+                }
+                () = self.events.closed() => return None,
+                event = self.central.next() => match event {
+                    Some(CentralEvent::DeviceDisconnected(id)) if id == ours => return Some(gone()),
+                    Some(CentralEvent::StateUpdate(CentralState::PoweredOff)) => {
+                        return Some(BleError::PoweredOff { off: super::fault::what_keeps_it_off() });
+                    }
+                    Some(_) => {}
+                    None => return Some(gone()),
+                },
+                _ = pulse.tick() => {
+                    // An adapter that is unplugged and a service that ends tell nobody.
+                    match within(SERVICE_LIMIT, self.hold.peripheral.is_connected()).await {
+                        Ok(true) => {}
+                        Ok(false) => return Some(gone()),
+                        Err(error) => return Some(match explain(&error, &device) {
+                            BleError::NoAnswer { .. } => BleError::NoService { detail: error.to_string() },
+                            other => other,
+                        }),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What can be done on a connection.
+struct Connection {
+    hold: Arc<Hold>,
+    characteristics: Vec<btleplug::api::Characteristic>,
+    is_closed: watch::Receiver<Option<BleError>>,
+    /// A value was read on this connection; before that, a pairing may swallow one.
+    was_read: Mutex<bool>,
+}
+
+impl Connection {
+    fn find(&self, uuid: Uuid) -> Result<&btleplug::api::Characteristic, BleError> {
+        let found = self.characteristics.iter().find(|characteristic| characteristic.uuid == uuid);
+        let device = || self.hold.device.clone();
+        found.ok_or_else(|| BleError::NoCharacteristic { device: device(), characteristic: uuid })
+    }
+
+    /// A call within its limit. The end of the connection ends it at once.
+    async fn call<T>(&self, call: impl Future<Output = btleplug::Result<T>> + Send) -> Result<T, BleError> {
+        let mut is_closed = self.is_closed.clone();
+        tokio::select! {
+            answer = within(VALUE_LIMIT, call) => answer.map_err(|error| explain(&error, &self.hold.device)),
+            error = until_closed(&mut is_closed) => Err(error),
+        }
+    }
+
+    async fn read_value(&self, uuid: Uuid) -> Result<Vec<u8>, BleError> {
+        let characteristic = self.find(uuid)?;
+        let mut answer = self.call(self.hold.peripheral.read(characteristic)).await;
+        let was_read = std::mem::replace(&mut *self.was_read.lock().unwrap_or_else(PoisonError::into_inner), true);
+        if matches!(answer, Err(BleError::NoAnswer { .. })) && !was_read {
+            // The one that began a pairing may be lost; the next one is answered.
+            answer = self.call(self.hold.peripheral.read(characteristic)).await;
+        }
+        answer
+    }
+
+    async fn write_value(&self, uuid: Uuid, value: Vec<u8>, kind: WriteType) -> Result<(), BleError> {
+        let characteristic = self.find(uuid)?;
+        let octets = value.len();
+        match self.call(self.hold.peripheral.write(characteristic, &value, kind)).await {
+            Err(BleError::TooLong { device, .. }) => Err(BleError::TooLong { device, octets }),
+            answer => answer,
+        }
+    }
+
+    async fn read_label(&self, uuid: Uuid) -> Result<Option<String>, BleError> {
+        let descriptors = &self.find(uuid)?.descriptors;
+        let Some(descriptor) = descriptors.iter().find(|descriptor| descriptor.uuid == USER_DESCRIPTION) else {
+            return Ok(None);
+        };
+        let label = self.call(self.hold.peripheral.read_descriptor(descriptor)).await?;
+        let label = String::from_utf8_lossy(&label).trim_end_matches('\0').to_owned();
+        Ok(Some(label).filter(|label| !label.is_empty()))
+    }
+}
+
+/// Waits for the end of the connection.
+async fn until_closed(is_closed: &mut watch::Receiver<Option<BleError>>) -> BleError {
+    match is_closed.wait_for(Option::is_some).await.map(|error| error.clone()) {
+        Ok(Some(error)) => error,
+        // Nobody listens to the connection any more: it still answers, and its limits hold.
+        Ok(None) | Err(_) => std::future::pending().await,
+    }
+}
+
+impl Gatt for Connection {
+    fn characteristics(&self) -> Vec<Characteristic> {
+        let can = |flags: CharPropFlags, wanted| flags.intersects(wanted);
+        let describe = |found: &btleplug::api::Characteristic| Characteristic {
+            service: found.service_uuid,
+            uuid: found.uuid,
+            can_read: can(found.properties, CharPropFlags::READ),
+            can_write: can(found.properties, CharPropFlags::WRITE),
+            can_write_without_response: can(found.properties, CharPropFlags::WRITE_WITHOUT_RESPONSE),
+            can_notify: can(found.properties, CharPropFlags::NOTIFY | CharPropFlags::INDICATE),
+        };
+        self.characteristics.iter().map(describe).collect()
+    }
+
+    fn label(&self, characteristic: Uuid) -> Boxed<'_, Result<Option<String>, LinkError>> {
+        Box::pin(async move { Ok(self.read_label(characteristic).await?) })
+    }
+
+    fn read(&self, characteristic: Uuid) -> Boxed<'_, Result<Vec<u8>, LinkError>> {
+        Box::pin(async move { Ok(self.read_value(characteristic).await?) })
+    }
+
+    fn write(&self, characteristic: Uuid, value: Vec<u8>) -> Boxed<'_, Result<(), LinkError>> {
+        Box::pin(async move { Ok(self.write_value(characteristic, value, WriteType::WithResponse).await?) })
+    }
+
+    fn write_without_response(&self, characteristic: Uuid, value: Vec<u8>) -> Boxed<'_, Result<(), LinkError>> {
+        Box::pin(async move { Ok(self.write_value(characteristic, value, WriteType::WithoutResponse).await?) })
+    }
+
+    fn subscribe(&self, characteristic: Uuid) -> Boxed<'_, Result<(), LinkError>> {
+        Box::pin(async move {
+            let found = self.find(characteristic)?;
+            Ok(self.call(self.hold.peripheral.subscribe(found)).await?)
+        })
+    }
+
+    fn payload_octets(&self) -> usize {
+        usize::from(self.hold.peripheral.mtu()).saturating_sub(PACKET_HEAD).max(LEAST_PAYLOAD)
+    }
+
+    fn disconnect(&self) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            if let Some(ending) = self.hold.release() {
+                // What is not done by then goes on behind.
+                let _ = timeout(FAREWELL, ending).await;
+            }
+        })
+    }
+}

@@ -1,0 +1,46 @@
+//! All links of this computer as one.
+
+use std::sync::Arc;
+
+use super::ble::BleLinks;
+use super::http;
+use super::serial::SerialLinks;
+use super::udp;
+use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
+use crate::model::gateway::PortFacts;
+use crate::model::ids::{LinkAddress, LinkKind};
+
+/// Serial ports, Bluetooth devices and gateways in the network.
+#[derive(Default)]
+pub struct SystemLinks {
+    serial: SerialLinks,
+    ble: BleLinks,
+}
+
+impl Links for SystemLinks {
+    fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
+        self.serial.ports()
+    }
+
+    fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
+        match address.kind() {
+            LinkKind::Serial => self.serial.open(address),
+            LinkKind::Udp => Box::pin(udp::open(address.place().to_owned())),
+            kind @ (LinkKind::Ble | LinkKind::Http) => {
+                Box::pin(std::future::ready(Err(LinkError::NotOffered { link: kind })))
+            }
+        }
+    }
+
+    fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
+        self.ble.watch_radio()
+    }
+
+    fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
+        self.ble.connect(address)
+    }
+
+    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
+        Box::pin(std::future::ready(http::client(address)))
+    }
+}
