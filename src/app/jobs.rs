@@ -19,6 +19,8 @@ pub enum JobKind {
     Batch,
     /// Write the results of a batch to a file.
     ExportResults,
+    /// A terminal on a port.
+    Terminal,
     /// A gateway under management.
     Device,
     /// Read a QR code.

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod loaded;
 pub mod records;
 pub mod settings;
+pub mod terminal;
 mod toasts;
 
 #[cfg(test)]
@@ -28,6 +29,7 @@ use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
+use self::terminal::{Terminal, TerminalAction};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::batch::BatchCommand;
@@ -44,6 +46,8 @@ pub enum Screen {
     Commission,
     /// Many gateways are given their networks.
     Batch,
+    /// A terminal on a port.
+    Terminal,
     /// One gateway is looked at and managed.
     Device,
     /// What was done.
@@ -70,6 +74,10 @@ pub enum Action {
     TookMarkedToBatch,
     /// Something on Batch.
     Batch(BatchAction),
+    /// Opened a terminal on a port.
+    TookToTerminal(LinkAddress),
+    /// Something in the terminal.
+    Terminal(TerminalAction),
     /// Something on Records.
     Records(RecordsAction),
     /// Something on Settings.
@@ -114,6 +122,8 @@ pub struct App {
     pub commission: Commission,
     /// Batch.
     pub batch: Batch,
+    /// The terminal.
+    pub terminal: Terminal,
     /// Device.
     pub device: Device,
     /// Records.
@@ -220,6 +230,15 @@ impl App {
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::TookMarkedToBatch => self.take_marked(),
             Action::Batch(action) => self.on_batch(action, now),
+            Action::TookToTerminal(link) => {
+                self.screen = Screen::Terminal;
+                let Self { terminal, catalog, jobs, toasts, .. } = self;
+                terminal.open(link, &mut Desk { catalog, jobs, toasts, now })
+            }
+            Action::Terminal(action) => {
+                let Self { terminal, catalog, jobs, toasts, .. } = self;
+                terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
+            }
             Action::Records(action) => self.on_records(action, now),
             Action::Settings(action) => self.on_settings(action, now),
             Action::CancelledJob(job) => self.cancel_job(job, now),
@@ -261,9 +280,10 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
+            Event::Probed { .. } => {}
+            Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
             Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
             Event::BatchProgressed { job, event } => self.batch.told(job, event),
-            Event::Probed { .. } | Event::TerminalProgressed { .. } => {}
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -345,6 +365,8 @@ impl App {
                     return vec![self.records.refresh()];
                 }
             }
+            JobKind::Terminal if self.terminal.job() == Some(job) => self.terminal.finished(end),
+            JobKind::Terminal => {}
             JobKind::Device => {
                 self.device.finished(job, end);
                 if self.screen == Screen::Records {
@@ -571,6 +593,12 @@ impl From<CommissionAction> for Action {
 impl From<BatchAction> for Action {
     fn from(action: BatchAction) -> Self {
         Self::Batch(action)
+    }
+}
+
+impl From<TerminalAction> for Action {
+    fn from(action: TerminalAction) -> Self {
+        Self::Terminal(action)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::flow::device;
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
 use crate::flow::port::{BleError, LinkError, Radio, RadioEvent, Records, RecordsError};
 use crate::flow::report::Report;
+use crate::flow::terminal::Input as TerminalIn;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::records::RecordStore;
 use crate::io::{diagnostics, files, laptop_wifi, qr_image};
@@ -77,6 +79,8 @@ struct Workers {
     trouble: Option<LinkError>,
     radio: RadioState,
     notices: mpsc::Sender<Notice>,
+    /// The terminals that are open, and where what is typed goes.
+    terminals: HashMap<JobId, mpsc::Sender<TerminalIn>>,
 }
 
 /// What the radio does.
@@ -118,6 +122,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         trouble: None,
         radio: RadioState::Off,
         notices,
+        terminals: HashMap::new(),
     };
     workers.reporter.report(Event::Started(Box::new(startup))).await;
     if let Err(error) = &workers.parts.records {
@@ -198,7 +203,8 @@ impl Workers {
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
             Command::Batch { job, command } => self.batch(job, command).await,
-            Command::OpenTerminal { job, .. } | Command::Terminal { job, .. } => self.end(job, JobEnd::Cancelled),
+            Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
+            Command::Terminal { job, input } => self.pass_input(job, input).await,
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::SendCredentialFile { job, id, path } => self.read_credential(job, id, path),
             Command::Cancel { job } => self.cancel(job).await,
@@ -829,6 +835,7 @@ fn read_credential_file(path: &Path) -> Result<Secret<Vec<u8>>, Problem> {
     }
     Ok(content)
 }
+mod terminal;
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,8 @@ pub enum Command {
     Commission(CommissionArgs),
     /// Commission many gateways from a manifest, up to eight at once.
     Batch(BatchArgs),
+    /// Open a terminal on a serial port; Ctrl+] leaves.
+    Terminal(TerminalArgs),
     /// Ask a gateway what it is and what it counts; change it after a confirmation that names it.
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -220,6 +222,33 @@ pub struct SecretFile {
     pub name: String,
     /// The file.
     pub file: PathBuf,
+}
+
+/// Arguments of `terminal`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  linesman terminal --via serial:/dev/ttyUSB0
+  linesman terminal --via serial:/dev/ttyUSB0 --baud 9600 --transcript boot.txt
+  printf 'version\\r' | linesman terminal --via serial:/dev/ttyUSB0
+
+Ctrl+] leaves. What you type is not kept; what the device writes is, with --transcript.")]
+pub struct TerminalArgs {
+    /// The port: serial:PATH.
+    #[arg(long, value_name = "LINK", value_parser = link)]
+    pub via: LinkAddress,
+    /// Speed of the line, in bits a second.
+    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(50..=4_000_000))]
+    pub baud: u32,
+    /// Send this file first, no faster than the line takes it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub send: Option<PathBuf>,
+    /// When standard input has ended, close after the device has been quiet for this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub linger: u64,
+    /// Write what the device wrote to this file, with times.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub transcript: Option<PathBuf>,
 }
 
 /// Subcommands of `device`.

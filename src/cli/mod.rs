@@ -14,6 +14,7 @@ mod records;
 mod secret_input;
 mod session;
 mod sim;
+mod terminal;
 
 pub use batch::batch;
 pub use commission::commission;
@@ -23,6 +24,7 @@ pub use discover::discover;
 pub use output::{Exit, Output, fail};
 pub use records::records;
 pub use sim::{announce, plan as sim_plan};
+pub use terminal::terminal;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

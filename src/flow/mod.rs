@@ -5,6 +5,7 @@
 pub mod batch;
 pub mod commission;
 pub mod conclude;
+pub mod console;
 pub mod device;
 pub mod discover;
 mod driver;
@@ -16,6 +17,7 @@ pub mod port;
 pub mod report;
 mod smp;
 mod smp_error;
+pub mod terminal;
 pub mod transcript;
 
 pub use device::DeviceError;

@@ -466,6 +466,12 @@ fn detail_of(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| remove(ui, &row.link, pass));
         });
     }
+    if row.is_present && matches!(row.link, LinkAddress::Serial(_)) {
+        let name = format!("Open a terminal on {}", row.link.place());
+        if Button::new("Open a terminal").icon(icon::TERMINAL).quiet().named(&name).pressed(ui) {
+            pass.did(Action::TookToTerminal(row.link.clone()));
+        }
+    }
     if let Probe::Failed(problem) = &row.probe {
         problem_card(ui, problem);
         ui.add_space(GRID);

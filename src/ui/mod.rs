@@ -14,6 +14,7 @@ mod records;
 mod run;
 mod settings;
 mod shell;
+mod terminal;
 mod theme;
 mod widgets;
 

@@ -13,6 +13,8 @@ pub(super) enum PathField {
     QrPicture,
     /// Where records are exported to.
     RecordsExport,
+    /// The file that a terminal sends.
+    TerminalFile,
     /// Where a transcript is exported to.
     Transcript,
     /// The token or file of that id.

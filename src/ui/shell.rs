@@ -98,6 +98,7 @@ impl Window {
         let Some((field, path)) = self.dialogs.poll() else { return };
         match field {
             PathField::QrPicture => self.app.commission.form.qr.path = path,
+            PathField::TerminalFile => self.app.terminal.file_path = path,
             PathField::RecordsExport => self.app.records.export.path = path,
             PathField::Manifest => {
                 self.app.batch.path = path;

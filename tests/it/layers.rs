@@ -125,6 +125,8 @@ const LAYERS: &[Layer] = &[
         name: "sim",
         ours: &["model", "profile", "proto", "flow::port", "io"],
         foreign: &[
+            "base64",
+            "sha2",
             "getrandom",
             "http_body_util",
             "hyper",
@@ -151,7 +153,17 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "cli",
         ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
-        foreign: &["clap", "clap_complete", "clap_mangen", "jiff", "rpassword", "serde", "serde_json", "zeroize"],
+        foreign: &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "jiff",
+            "rpassword",
+            "rustix",
+            "serde",
+            "serde_json",
+            "zeroize",
+        ],
         never: &[],
     },
     Layer {

@@ -40,6 +40,8 @@ mod improv_sdk;
 #[cfg(unix)]
 mod kill;
 mod layers;
+#[cfg(unix)]
+mod linux_console;
 mod manifest;
 mod peers;
 mod problems;

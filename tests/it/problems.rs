@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use linesman::flow::console::ConsoleError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
@@ -14,6 +15,8 @@ use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
+use linesman::proto::console::quote::NotSendable as Unwritable;
+use linesman::proto::console::system::Rights;
 use linesman::proto::esp::security::HandshakeError;
 use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
@@ -100,6 +103,48 @@ fn sessions() -> Vec<SessionError> {
         DeviceError::Other(0x42),
     ];
     errors.extend(device.map(|error| SessionError::Device { step, error }));
+    errors.extend(consoles().into_iter().map(SessionError::Console));
+    errors.extend(rest_of_sessions(step));
+    errors
+}
+
+fn consoles() -> Vec<ConsoleError> {
+    let (step, path, last) = (Step::ScanNetworks, || text("/etc/token"), || text("Gateway menu>"));
+    let mut errors = vec![
+        ConsoleError::Silent,
+        ConsoleError::NotALogin { last: last() },
+        ConsoleError::NeedsAccount,
+        ConsoleError::NeedsPassword,
+        ConsoleError::Refused,
+        ConsoleError::Expired,
+        ConsoleError::Bootloader { prompt: text("=>") },
+        ConsoleError::Starting { last: text("") },
+        ConsoleError::NoShell { last: last() },
+        ConsoleError::NoAnswer { step, heard_octets: 12 },
+        ConsoleError::ThrownOut { step },
+        ConsoleError::NoRadio { has_network_manager: true },
+        ConsoleError::NoRadio { has_network_manager: false },
+        ConsoleError::Failed { step, code: Some(8), words: text("Error: NetworkManager is not running.") },
+        ConsoleError::Failed { step, code: None, words: text("") },
+        ConsoleError::NoBase64 { path: path() },
+        ConsoleError::FileDiffers { path: path() },
+    ];
+    for rights in [Rights::None, Rights::Root] {
+        errors.push(ConsoleError::FileRefused { path: path(), words: text("sh: can't create"), rights });
+        errors.push(ConsoleError::NotForgotten { left: 2, rights });
+    }
+    let reasons = [
+        Unwritable::ControlCharacter,
+        Unwritable::TooLong { octets: 1200 },
+        Unwritable::TooLarge { octets: 300_000 },
+        Unwritable::BadPath,
+    ];
+    errors.extend(reasons.map(|reason| ConsoleError::NotSendable { reason }));
+    errors
+}
+
+fn rest_of_sessions(step: Step) -> Vec<SessionError> {
+    let mut errors = Vec::new();
     let over_ble = [
         ImprovBleError::Stopped,
         ImprovBleError::UnknownState { number: 9 },

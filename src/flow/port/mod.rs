@@ -29,6 +29,12 @@ pub trait Links: Send + Sync {
     /// datagram, and so is each piece that comes in.
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>>;
 
+    /// As [`Links::open`], at another speed of the line than the usual. What has no speed is opened as it is.
+    fn open_at<'a>(&'a self, address: &'a LinkAddress, baud: u32) -> Boxed<'a, Result<Link, LinkError>> {
+        let _ = baud;
+        self.open(address)
+    }
+
     /// Switches the radio's scan on. It ends when the value is dropped.
     fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
         Box::pin(ready(Err(LinkError::NotOffered { link: LinkKind::Ble })))

@@ -7,6 +7,7 @@ use linesman::app::batch::BatchAction;
 use linesman::app::commission::{CommissionAction, QrGiven, Question};
 use linesman::app::discover::{DiscoverAction, Shown};
 use linesman::app::records::RecordsAction;
+use linesman::app::terminal::TerminalAction;
 use linesman::app::{Action, App, Screen};
 use linesman::flow::port::{AdapterOff, BleError};
 use linesman::model::batch::{BatchId, Finding, RowHead, RowOutcome, RowResult, Summary};
@@ -23,6 +24,7 @@ use linesman::model::secret::Secret;
 use linesman::model::settings::Settings;
 use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use linesman::msg::batch::{BatchCommand, BatchEvent, ManifestCheck, RowState};
+use linesman::msg::terminal::TerminalOutput;
 use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, Startup, Step};
 use linesman::profile::Catalog;
 use uuid::Uuid;
@@ -242,6 +244,23 @@ pub(crate) const STATES: &[State] = &[
             stage.manifest_of(1200, &[]);
         },
     },
+    State { name: "terminal_open", plant: |stage| stage.terminal(BOOT_LOG) },
+    State { name: "terminal_nothing_yet", plant: |stage| stage.terminal("") },
+    State {
+        name: "terminal_paste",
+        plant: |stage| {
+            stage.terminal(BOOT_LOG);
+            stage.act(TerminalAction::Pasted(Secret::new("cd /tmp\nls\n".into())));
+        },
+    },
+    State {
+        name: "terminal_sending",
+        plant: |stage| {
+            stage.terminal(BOOT_LOG);
+            stage.terminal_said(TerminalOutput::FileProgressed { sent: 1280, total: 5120 });
+        },
+    },
+    State { name: "terminal_failed", plant: Stage::terminal_failed },
     State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
     State { name: "records_list", plant: |stage| stage.records(records()) },
     State { name: "records_detail", plant: Stage::record_detail },
@@ -289,7 +308,30 @@ pub(crate) struct Stage {
     pub(crate) sent: Vec<Command>,
 }
 
+/// What a gateway writes while it starts, with colours.
+const BOOT_LOG: &str = "\x1b[32m[  OK  ]\x1b[0m Started Network Manager.\r\n\x1b[1;31m[FAILED]\x1b[0m Failed to start Vendor agent.\r\n\
+    \x1b[33mwarning:\x1b[0m clock is not set\r\n\r\nDebian GNU/Linux 12 gw-7 ttyS0\r\n\r\ngw-7 login: ";
+
 impl Stage {
+    /// A terminal on a port that wrote this.
+    fn terminal(&mut self, text: &str) {
+        self.gateways();
+        self.act(Action::TookToTerminal(LinkAddress::Serial("/dev/ttyUSB0".into())));
+        self.terminal_said(TerminalOutput::Opened);
+        self.terminal_said(TerminalOutput::Bytes(text.as_bytes().to_vec()));
+    }
+
+    fn terminal_said(&mut self, output: TerminalOutput) {
+        let job = self.app.terminal.job().unwrap();
+        self.apply(Event::TerminalProgressed { job, output });
+    }
+
+    fn terminal_failed(&mut self) {
+        self.terminal(BOOT_LOG);
+        let job = self.app.terminal.job().unwrap();
+        self.apply(Event::JobFinished { job, end: JobEnd::Failed(trouble()) });
+    }
+
     pub(crate) fn new(now: Instant) -> Self {
         let mut stage = Self { app: App::new(), now, sent: Vec::new() };
         stage.start(None, 0);
