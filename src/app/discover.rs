@@ -3,17 +3,45 @@
 //! Rows are told apart by their link, never by their place in the list. Nothing is sent to a port unless a person asks.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use super::Desk;
 use super::jobs::JobKind;
 use crate::model::gateway::{Probe, Sighting};
-use crate::model::ids::{JobId, LinkAddress};
+use crate::model::ids::{JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
+use crate::model::text::visible;
 use crate::msg::{Command, JobEnd};
 use crate::profile::Catalog;
 
 /// Ports asked at the same time: enough to be quick, few enough to leave the command channel free.
 const ASKED_AT_ONCE: usize = 8;
+
+/// How far back the strength of a device is shown.
+pub const HISTORY: Duration = Duration::from_mins(1);
+/// How far apart the points of that are.
+const HISTORY_STEP: Duration = Duration::from_secs(1);
+
+/// Which kinds of rows are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// All of them.
+    #[default]
+    All,
+    /// Ports.
+    Serial,
+    /// Devices that were heard.
+    Bluetooth,
+}
+
+/// When a device was heard, and how strongly in the last minute.
+#[derive(Clone, Debug)]
+pub struct Hearing {
+    /// When it was heard last.
+    pub last: Instant,
+    /// The strengths in dBm, oldest first, at most one a second.
+    pub strengths: VecDeque<(Instant, i16)>,
+}
 
 /// What the list is ordered by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,6 +61,10 @@ pub enum DiscoverAction {
     Selected(LinkAddress),
     /// Changed the text of the filter.
     FilterChanged,
+    /// Chose which kinds of rows to show.
+    Showed(Shown),
+    /// Switched the Bluetooth scan on or off.
+    SwitchedBluetooth(bool),
     /// Chose an order.
     SortedBy(SortKey),
     /// Asked a port what it is.
@@ -61,6 +93,8 @@ pub struct Discover {
     /// Why the radio cannot be used.
     pub radio_trouble: Option<Problem>,
     rows: BTreeMap<LinkAddress, Sighting>,
+    hearings: BTreeMap<LinkAddress, Hearing>,
+    kinds: Shown,
     shown: Vec<LinkAddress>,
     sort: SortKey,
     selected: Option<LinkAddress>,
@@ -94,6 +128,16 @@ impl Discover {
         self.rows.is_empty()
     }
 
+    /// When a device was heard, and how strongly.
+    pub fn hearing(&self, link: &LinkAddress) -> Option<&Hearing> {
+        self.hearings.get(link)
+    }
+
+    /// Which kinds of rows are shown.
+    pub const fn kinds(&self) -> Shown {
+        self.kinds
+    }
+
     /// The chosen row.
     pub const fn selected(&self) -> Option<&LinkAddress> {
         self.selected.as_ref()
@@ -118,6 +162,12 @@ impl Discover {
         match action {
             DiscoverAction::Selected(link) => self.selected = Some(link),
             DiscoverAction::FilterChanged => self.is_stale = true,
+            DiscoverAction::Showed(kinds) => {
+                self.kinds = kinds;
+                self.is_stale = true;
+            }
+            // The app keeps the switch: it is a setting.
+            DiscoverAction::SwitchedBluetooth(_) => {}
             DiscoverAction::SortedBy(key) => {
                 self.sort = key;
                 self.is_stale = true;
@@ -131,15 +181,37 @@ impl Discover {
         self.ask_next(desk)
     }
 
-    pub(super) fn seen(&mut self, mut sighting: Sighting) {
-        if let Some(old) = self.rows.get(&sighting.link) {
+    pub(super) fn seen(&mut self, mut sighting: Sighting, now: Instant) {
+        if let Some(heard) = &sighting.heard {
+            self.note_strength(&sighting.link, heard.rssi_dbm, now);
+        }
+        let old = self.rows.get(&sighting.link);
+        // How strongly it is heard changes nothing about where it stands in the list.
+        self.is_stale |= old.is_none_or(|old| {
+            old.heard.is_none() || old.profile != sighting.profile || display_name(old) != display_name(&sighting)
+        });
+        if let Some(old) = old {
             // A port that went away and came back may carry another gateway: its old answer counts no more.
             if old.is_present && sighting.probe == Probe::NotAsked {
                 sighting.probe.clone_from(&old.probe);
             }
         }
         self.rows.insert(sighting.link.clone(), sighting);
-        self.is_stale = true;
+    }
+
+    fn note_strength(&mut self, link: &LinkAddress, rssi_dbm: Option<i16>, now: Instant) {
+        let new = || Hearing { last: now, strengths: VecDeque::new() };
+        let hearing = self.hearings.entry(link.clone()).or_insert_with(new);
+        hearing.last = now;
+        let strengths = &mut hearing.strengths;
+        let is_old = |then: &Instant| now.saturating_duration_since(*then) > HISTORY;
+        while strengths.front().is_some_and(|(then, _)| is_old(then)) {
+            strengths.pop_front();
+        }
+        let is_new = strengths.back().is_none_or(|(then, _)| now.saturating_duration_since(*then) >= HISTORY_STEP);
+        if let (true, Some(rssi_dbm)) = (is_new, rssi_dbm) {
+            strengths.push_back((now, rssi_dbm));
+        }
     }
 
     pub(super) fn gone(&mut self, link: &LinkAddress) {
@@ -151,6 +223,7 @@ impl Discover {
 
     pub(super) fn removed(&mut self, link: &LinkAddress) {
         self.rows.remove(link);
+        self.hearings.remove(link);
         self.waiting.retain(|waiting| waiting != link);
         self.selected.take_if(|selected| selected == link);
         self.is_stale = true;
@@ -186,6 +259,7 @@ impl Discover {
         let mut keyed: Vec<(SortText, &LinkAddress)> = self
             .rows
             .values()
+            .filter(|row| is_of_kind(row, self.kinds))
             .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
             .map(|row| (sort_text(row, self.sort, catalog), &row.link))
             .collect();
@@ -248,7 +322,7 @@ type SortText = (bool, String);
 fn sort_text(row: &Sighting, key: SortKey, catalog: &Catalog) -> SortText {
     let text = match key {
         SortKey::Name => Some(display_name(row)),
-        SortKey::Link => Some(row.link.place().to_owned()),
+        SortKey::Link => Some(format!("{} {}", u8::from(row.link.kind() != LinkKind::Serial), row.link.place())),
         SortKey::Profile => profile_name(row, catalog),
     };
     (text.is_none(), in_order_of_numbers(&text.unwrap_or_default().to_lowercase()))
@@ -281,7 +355,8 @@ pub fn display_name(row: &Sighting) -> String {
         Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
     };
     let name = own.filter(|name| !name.is_empty()).or(row.facts.product.as_deref());
-    name.map_or_else(|| port_name(&row.link), ToOwned::to_owned)
+    let heard = || row.heard.as_ref().and_then(|heard| heard.name.as_deref()).map(|name| visible(name, 60));
+    name.map(ToOwned::to_owned).or_else(heard).unwrap_or_else(|| port_name(&row.link))
 }
 
 /// The name of the profile a row looks like.
@@ -292,7 +367,11 @@ pub fn profile_name(row: &Sighting, catalog: &Catalog) -> Option<String> {
 
 fn port_name(link: &LinkAddress) -> String {
     let place = link.place();
-    format!("Serial port {}", place.rsplit('/').next().unwrap_or(place))
+    match link.kind() {
+        LinkKind::Serial => format!("Serial port {}", place.rsplit('/').next().unwrap_or(place)),
+        LinkKind::Ble => "Bluetooth device".to_owned(),
+        LinkKind::Http | LinkKind::Udp => format!("Gateway at {place}"),
+    }
 }
 
 fn haystack(row: &Sighting, catalog: &Catalog) -> String {
@@ -301,8 +380,17 @@ fn haystack(row: &Sighting, catalog: &Catalog) -> String {
     format!("{} {} {profile} {serial_number}", display_name(row), row.link).to_lowercase()
 }
 
-const fn is_askable(row: &Sighting) -> bool {
-    row.is_present && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
+fn is_of_kind(row: &Sighting, kinds: Shown) -> bool {
+    match kinds {
+        Shown::All => true,
+        Shown::Serial => row.link.kind() != LinkKind::Ble,
+        Shown::Bluetooth => row.link.kind() == LinkKind::Ble,
+    }
+}
+
+/// Only ports are asked: over Bluetooth a question needs a connection.
+fn is_askable(row: &Sighting) -> bool {
+    row.link.kind() == LinkKind::Serial && row.is_present && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
 }
 
 /// The job that asks a port at the moment.

@@ -26,7 +26,7 @@ use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
-use crate::model::ids::{DriverId, JobId, LinkAddress};
+use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
 use crate::profile::Catalog;
@@ -110,6 +110,7 @@ pub struct App {
     /// Settings.
     pub settings: SettingsView,
     screen: Screen,
+    was_listening: bool,
     catalog: Arc<Catalog>,
     demo: Option<DemoSite>,
     cut_off_jobs: usize,
@@ -170,7 +171,7 @@ impl App {
 
     /// Whether a clock on the screen has to tick.
     pub fn is_ticking(&self) -> bool {
-        !self.jobs.is_empty() || self.toasts.is_any_timed() || self.settings.is_unsaved()
+        !self.jobs.is_empty() || self.toasts.is_any_timed() || self.settings.is_unsaved() || self.is_listening()
     }
 
     /// Whether the question whether to close is open.
@@ -189,7 +190,7 @@ impl App {
 
     /// Whether a dialog covers the page.
     pub fn is_dialog_open(&self) -> bool {
-        self.is_asking_to_close() || self.commission.is_asking_reset() || self.device.question().is_some()
+        self.is_asking_to_close() || self.commission.question().is_some() || self.device.question().is_some()
     }
 
     /// Text that belongs on the clipboard, once.
@@ -231,10 +232,16 @@ impl App {
     /// Takes in what happened; the commands go to the workers. Call [`App::tick`] after the last one at hand.
     pub fn apply(&mut self, event: Event, now: Instant) -> Vec<Command> {
         match event {
-            Event::Started(startup) => self.started(*startup),
-            Event::GatewaySeen(sighting) => self.discover.seen(*sighting),
+            Event::Started(startup) => {
+                self.started(*startup);
+                return self.watch();
+            }
+            Event::GatewaySeen(sighting) => self.discover.seen(*sighting, now),
             Event::GatewayGone(link) => {
-                self.commission.handled.unplugged(&link);
+                // A device that falls silent keeps its address; a port may get another gateway.
+                if link.kind() == LinkKind::Serial {
+                    self.commission.handled.unplugged(&link);
+                }
                 self.discover.gone(&link);
             }
             Event::GatewayRemoved(link) => self.discover.removed(&link),
@@ -343,23 +350,52 @@ impl App {
     }
 
     fn go_to(&mut self, screen: Screen) -> Vec<Command> {
-        self.screen = screen;
-        if screen == Screen::Records { vec![self.records.refresh()] } else { Vec::new() }
+        let mut commands = self.switch_to(screen);
+        if screen == Screen::Records {
+            commands.push(self.records.refresh());
+        }
+        commands
+    }
+
+    /// Shows a screen; the radio listens while Discover is the one.
+    fn switch_to(&mut self, screen: Screen) -> Vec<Command> {
+        let before = std::mem::replace(&mut self.screen, screen);
+        let concerns_radio = (before == Screen::Discover) != (screen == Screen::Discover);
+        if concerns_radio { self.watch() } else { Vec::new() }
+    }
+
+    /// Whether the radio is to listen now.
+    pub fn is_listening(&self) -> bool {
+        self.settings.values.scan_bluetooth && self.screen == Screen::Discover
+    }
+
+    /// Tells the workers whether the radio is to listen; nothing while that was never wanted.
+    fn watch(&mut self) -> Vec<Command> {
+        let radio = self.is_listening();
+        if std::mem::replace(&mut self.was_listening, radio) == radio {
+            return Vec::new();
+        }
+        vec![Command::StartDiscovery { radio }]
     }
 
     fn on_discover(&mut self, action: DiscoverAction, now: Instant) -> Vec<Command> {
+        if let DiscoverAction::SwitchedBluetooth(is_on) = action {
+            self.settings.values.scan_bluetooth = is_on;
+            self.settings.touch(now);
+            return self.watch();
+        }
         let Self { discover, catalog, jobs, toasts, .. } = self;
         discover.act(action, &mut Desk { catalog, jobs, toasts, now })
     }
 
     fn take_to_commission(&mut self, link: &LinkAddress, now: Instant) -> Vec<Command> {
-        self.screen = Screen::Commission;
+        let commands = self.switch_to(Screen::Commission);
         let Self { discover, commission, settings, catalog, jobs, toasts, .. } = self;
         if let Some(row) = discover.row(link) {
             let last = settings.values.last_profile.as_ref();
             commission.choose(row, last, &mut Desk { catalog, jobs, toasts, now });
         }
-        Vec::new()
+        commands
     }
 
     fn on_commission(&mut self, action: CommissionAction, now: Instant) -> Vec<Command> {
@@ -373,10 +409,11 @@ impl App {
     }
 
     fn go_on_with(&mut self, link: &LinkAddress, now: Instant) -> Vec<Command> {
-        self.screen = Screen::Commission;
+        let mut commands = self.switch_to(Screen::Commission);
         let Self { discover, commission, catalog, jobs, toasts, .. } = self;
         let mut desk = Desk { catalog, jobs, toasts, now };
-        discover.row(link).map_or_else(Vec::new, |row| commission.go_on(row, &mut desk))
+        commands.extend(discover.row(link).map_or_else(Vec::new, |row| commission.go_on(row, &mut desk)));
+        commands
     }
 
     fn on_device(&mut self, action: DeviceAction, now: Instant) -> Vec<Command> {
@@ -385,7 +422,7 @@ impl App {
         let target = commission.gateway().map(|(link, _)| Target {
             link: link.clone(),
             profile: commission.profile().cloned(),
-            access: commission.access.clone(),
+            access: commission.access.given(DriverId::LinuxConsole),
         });
         device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
     }
@@ -463,6 +500,7 @@ impl Ticket {
             | Command::ExportTranscript { job, .. }
             | Command::CollectDiagnostics { job } => Self::Starts(*job),
             Command::Session { job, .. }
+            | Command::SendCredentialFile { job, .. }
             | Command::Device { job, .. }
             | Command::Terminal { job, .. }
             | Command::Batch { job, .. } => Self::Asks(*job),

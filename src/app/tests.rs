@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use super::commission::{Phase, ScanState, StepState};
+use super::commission::{Phase, Question, ScanState, StepState};
+use super::discover::Shown;
 use super::*;
-use crate::model::gateway::{Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
+use crate::model::gateway::{Advertisement, Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
+use crate::model::settings::Settings;
 use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use crate::msg::{Progress, Request, Step};
 
@@ -64,7 +66,7 @@ impl Bench {
             Progress::Described {
                 info: None,
                 state,
-                capabilities: Capabilities { identify: true, ..Capabilities::default() },
+                capabilities: Capabilities { identify: true, wifi: true, scan: true, ..Capabilities::default() },
             },
         );
         let scan = self.progress(job, Progress::Ready);
@@ -274,9 +276,9 @@ fn a_reset_needs_the_dialog() {
     let mut bench = Bench::new();
     let job = bench.connect();
     bench.make_ready(job, ProvisioningState::Ready);
-    assert!(bench.act(CommissionAction::ConfirmedReset).is_empty());
-    bench.act(CommissionAction::AskedForReset);
-    let sent = bench.act(CommissionAction::ConfirmedReset);
+    assert!(bench.act(CommissionAction::Confirmed).is_empty());
+    bench.act(CommissionAction::AskedFor(Question::Reset));
+    let sent = bench.act(CommissionAction::Confirmed);
     assert!(matches!(sent[..], [Command::Session { request: Request::ResetDevice, .. }]));
 }
 
@@ -345,4 +347,161 @@ fn a_record_that_is_no_longer_wanted_is_not_shown() {
     bench.act(RecordsAction::Deselected);
     bench.act(RecordsAction::Selected(crate::model::record::RecordId(8)));
     assert!(bench.app.records.detail.is_pending() && bench.app.records.detail.value().is_none());
+}
+
+/// A bench with a session in the driver for Espressif's devices, under a profile that names a token for it.
+fn bench_with_token() -> (Bench, JobId, String) {
+    let mut bench = Bench::new();
+    let catalog = Arc::new(Catalog::built_in());
+    bench.apply(Event::Started(Box::new(Startup {
+        catalog: Arc::clone(&catalog),
+        start_problems: Vec::new(),
+        settings: crate::model::settings::Settings::default(),
+        data_dir: "/data".into(),
+        cut_off_jobs: 0,
+        demo: None,
+    })));
+    let of_driver = |profile: &&crate::profile::Profile| {
+        profile
+            .credentials
+            .iter()
+            .any(|rule| rule.push.iter().any(|push| push.driver == crate::model::ids::DriverId::EspProv))
+    };
+    let profile = catalog.iter().find(of_driver).unwrap().id.clone();
+    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.act(CommissionAction::ChoseProfile(Some(profile)));
+    bench.act(CommissionAction::ChoseDriver(crate::model::ids::DriverId::EspProv));
+    let job = opened(&bench.act(CommissionAction::Connected));
+    let capabilities = Capabilities { wifi: true, credentials: true, ..Capabilities::default() };
+    let described = Progress::Described { info: None, state: ProvisioningState::Ready, capabilities };
+    bench.progress(job, described);
+    bench.progress(job, Progress::Ready);
+    bench.progress(job, Progress::Ready);
+    let id = bench.app.commission.token_rows(bench.app.catalog()).first().unwrap().id.clone();
+    (bench, job, id)
+}
+
+#[test]
+fn a_token_goes_before_the_network_and_its_failure_keeps_the_network_back() {
+    for is_taken in [true, false] {
+        let (mut bench, job, id) = bench_with_token();
+        bench.app.commission.tokens.input(&id).path = "/home/me/token".into();
+        bench.fill();
+        let sent = bench.act(CommissionAction::Sent);
+        assert!(matches!(&sent[..], [Command::SendCredentialFile { id: first, .. }] if *first == id));
+        if is_taken {
+            let kind = crate::model::outcome::EvidenceKind::Acknowledged;
+            let evidence = crate::model::outcome::Evidence { kind, text: "taken".into(), at: Duration::ZERO };
+            bench.progress(job, Progress::CredentialPushed { id, evidence });
+        } else {
+            let problem = Problem::new("x", "x", "x", "x");
+            bench.progress(job, Progress::StepFailed { step: Step::Credential, problem });
+        }
+        let sent = bench.progress(job, Progress::Ready);
+        assert_eq!(matches!(&sent[..], [Command::Session { request: Request::Push(_), .. }]), is_taken);
+    }
+}
+
+#[test]
+fn letting_a_gateway_forget_its_network_needs_the_dialog() {
+    let (mut bench, ..) = bench_with_token();
+    assert!(bench.act(CommissionAction::Confirmed).is_empty());
+    bench.act(CommissionAction::AskedFor(Question::Reprovision));
+    assert!(bench.app.is_dialog_open());
+    assert!(matches!(
+        bench.act(CommissionAction::Confirmed)[..],
+        [Command::Session { request: Request::Reprovision, .. }]
+    ));
+    bench.act(CommissionAction::AskedFor(Question::Reprovision));
+    bench.act(CommissionAction::Dropped);
+    assert!(bench.act(CommissionAction::Confirmed).is_empty());
+}
+
+fn device() -> LinkAddress {
+    LinkAddress::Ble("C4:4F:33:00:12:AF".into())
+}
+
+impl Bench {
+    fn hear(&mut self, rssi_dbm: i16) {
+        let heard = Advertisement { rssi_dbm: Some(rssi_dbm), ..Advertisement::default() };
+        let sighting = Sighting {
+            link: device(),
+            facts: PortFacts::default(),
+            heard: Some(heard),
+            profile: None,
+            probe: Probe::NotAsked,
+            is_present: true,
+        };
+        self.apply(Event::GatewaySeen(Box::new(sighting)));
+    }
+}
+
+/// What the radio is told, if it is.
+fn told(commands: &[Command]) -> Option<bool> {
+    commands.iter().find_map(|command| match command {
+        Command::StartDiscovery { radio } => Some(*radio),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_radio_listens_while_discover_is_shown_and_only_if_it_was_switched_on() {
+    let mut bench = Bench::new();
+    assert_eq!(told(&App::start()), Some(false));
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Records))), None, "it was never wanted");
+    bench.act(Action::WentTo(Screen::Discover));
+    assert_eq!(told(&bench.act(DiscoverAction::SwitchedBluetooth(true))), Some(true));
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Settings))), Some(false));
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Records))), None);
+    assert_eq!(told(&bench.act(Action::WentTo(Screen::Discover))), Some(true));
+    bench.hear(-60);
+    assert_eq!(told(&bench.act(Action::TookToCommission(device()))), Some(false), "a connection needs the radio");
+    bench.act(Action::WentTo(Screen::Discover));
+    assert_eq!(told(&bench.act(DiscoverAction::SwitchedBluetooth(false))), Some(false));
+    assert!(!bench.app.settings.values.scan_bluetooth);
+}
+
+#[test]
+fn what_was_switched_on_is_remembered() {
+    let settings = Settings { scan_bluetooth: true, ..Settings::default() };
+    let mut bench = Bench::new();
+    let startup = Startup {
+        catalog: Arc::default(),
+        start_problems: Vec::new(),
+        settings,
+        data_dir: "/data".into(),
+        cut_off_jobs: 0,
+        demo: None,
+    };
+    assert_eq!(told(&bench.apply(Event::Started(Box::new(startup)))), Some(true));
+}
+
+#[test]
+fn a_minute_of_signals_is_kept_and_moves_no_row() {
+    let mut bench = Bench::new();
+    bench.hear(-60);
+    let order = bench.app.discover.shown().to_vec();
+    assert_eq!(order.last(), Some(&device()), "devices stand below the ports");
+    for step in 0..1000 {
+        bench.now += Duration::from_millis(250);
+        bench.hear(-40 - step % 60);
+    }
+    let hearing = bench.app.discover.hearing(&device()).unwrap();
+    assert_eq!((hearing.last, hearing.strengths.len()), (bench.now, 61));
+    assert_eq!(bench.app.discover.shown(), order);
+    bench.apply(Event::GatewayRemoved(device()));
+    assert!(bench.app.discover.hearing(&device()).is_none());
+}
+
+#[test]
+fn devices_are_not_asked_and_can_be_shown_alone() {
+    let mut bench = Bench::new();
+    bench.hear(-60);
+    assert_eq!(bench.app.discover.askable(), 2, "the two ports");
+    let asked = bench.act(DiscoverAction::AskedAll);
+    assert!(asked.iter().all(|command| matches!(command, Command::Probe { link: LinkAddress::Serial(_), .. })));
+    bench.act(DiscoverAction::Showed(Shown::Bluetooth));
+    assert_eq!(bench.app.discover.shown(), [device()]);
+    bench.act(DiscoverAction::Showed(Shown::Serial));
+    assert_eq!(bench.app.discover.shown().len(), 2);
 }

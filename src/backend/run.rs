@@ -1,10 +1,11 @@
 //! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
@@ -12,7 +13,7 @@ use super::start::Parts;
 use crate::flow::commission::{Setup, run as run_session, stopped};
 use crate::flow::device;
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
-use crate::flow::port::{LinkError, Records, RecordsError};
+use crate::flow::port::{BleError, LinkError, Radio, RadioEvent, Records, RecordsError};
 use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::records::RecordStore;
@@ -23,10 +24,12 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, JobIntent};
+use crate::model::secret::Secret;
 use crate::model::settings::Settings;
+use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, WifiRules};
 use crate::msg::device::{DeviceChange, DeviceRequest};
-use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
+use crate::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup, Step};
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
 
@@ -34,15 +37,21 @@ use crate::proto::wifi_qr;
 const REQUESTS: usize = 4;
 /// Progress a session may have waiting.
 const PROGRESS: usize = 256;
+/// How long a radio that does not work is left alone.
+const RADIO_RETRY: Duration = Duration::from_secs(5);
 /// How long jobs may take to stop when the program ends.
 const FAREWELL: Duration = Duration::from_secs(3);
 
 /// What jobs tell the loop.
 enum Notice {
+    /// The radio listens, or why not.
+    Radio(Result<Radio, LinkError>),
     /// A list of ports.
     Ports(Result<Vec<(LinkAddress, PortFacts)>, LinkError>),
     /// What asking a port brought.
     Probed { job: JobId, link: LinkAddress, probe: Probe },
+    /// A token or file for a session was read, or not.
+    CredentialRead { job: JobId, id: String, content: Result<Secret<Vec<u8>>, Problem> },
     /// A job ended.
     Ended { job: JobId, end: JobEnd },
 }
@@ -58,7 +67,30 @@ struct Workers {
     is_discovering: bool,
     is_listing: bool,
     trouble: Option<LinkError>,
+    radio: RadioState,
     notices: mpsc::Sender<Notice>,
+}
+
+/// What the radio does.
+#[derive(Default)]
+enum RadioState {
+    /// Nobody wants it.
+    #[default]
+    Off,
+    /// It is being switched on. `is_wanted` turns false if nobody wants it any more by then.
+    Starting { is_wanted: bool },
+    /// It listens.
+    On(Radio),
+    /// It could not be switched on, or stopped; it is tried again at that time.
+    Failed { retry_at: Instant },
+}
+
+/// What the radio reports next. Waits for ever while it does not listen.
+async fn next_heard(radio: &mut RadioState) -> Option<RadioEvent> {
+    match radio {
+        RadioState::On(radio) => radio.events.recv().await,
+        RadioState::Off | RadioState::Starting { .. } | RadioState::Failed { .. } => std::future::pending().await,
+    }
 }
 
 /// Runs until the front end has gone, then stops what still runs.
@@ -75,6 +107,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         is_discovering: false,
         is_listing: false,
         trouble: None,
+        radio: RadioState::Off,
         notices,
     };
     workers.reporter.report(Event::Started(Box::new(startup))).await;
@@ -95,7 +128,8 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
                 None => break,
             },
             Some(notice) = notice_rx.recv() => workers.take_in(notice).await,
-            _ = tick.tick(), if workers.is_discovering => workers.list_ports(),
+            _ = tick.tick(), if workers.is_discovering => workers.look_around().await,
+            event = next_heard(&mut workers.radio) => workers.hear(event).await,
             () = &mut interrupt, if is_listening => {
                 interrupt = Box::pin(interrupted());
                 workers.jobs.stop_all();
@@ -108,7 +142,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         while !workers.jobs.is_empty() {
             match notice_rx.recv().await {
                 Some(Notice::Ended { job, .. } | Notice::Probed { job, .. }) => workers.jobs.remove(job),
-                Some(Notice::Ports(_)) => {}
+                Some(Notice::Ports(_) | Notice::Radio(_) | Notice::CredentialRead { .. }) => {}
                 None => break,
             }
         }
@@ -136,8 +170,14 @@ async fn save_settings(mut changed: watch::Receiver<Settings>, data: files::Data
 impl Workers {
     async fn handle(&mut self, command: Command) {
         match command {
-            Command::StartDiscovery { radio: _ } => self.is_discovering = true,
-            Command::StopDiscovery => self.is_discovering = false,
+            Command::StartDiscovery { radio } => {
+                self.is_discovering = true;
+                if radio { self.start_radio().await } else { self.stop_radio().await }
+            }
+            Command::StopDiscovery => {
+                self.is_discovering = false;
+                self.stop_radio().await;
+            }
             Command::AddPort(link) => self.add_port(link).await,
             Command::RemovePort(link) => self.remove_port(link).await,
             Command::Probe { job, link } => self.probe(job, link).await,
@@ -152,6 +192,7 @@ impl Workers {
                 self.end(job, JobEnd::Cancelled);
             }
             Command::Session { job, request } => self.pass_on(job, request).await,
+            Command::SendCredentialFile { job, id, path } => self.read_credential(job, id, path),
             Command::Cancel { job } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
@@ -175,6 +216,7 @@ impl Workers {
     async fn take_in(&mut self, notice: Notice) {
         match notice {
             Notice::Ports(ports) => self.take_ports(ports).await,
+            Notice::Radio(radio) => self.take_radio(radio).await,
             Notice::Probed { job, link, probe } => {
                 self.set_probe(&link, probe.clone()).await;
                 self.jobs.remove(job);
@@ -182,9 +224,92 @@ impl Workers {
                 let end = JobEnd::Done { note: String::new() };
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
+            Notice::CredentialRead { job, id, content } => self.credential_read(job, id, content).await,
             Notice::Ended { job, end } => {
                 self.jobs.remove(job);
                 self.reporter.report(Event::JobFinished { job, end }).await;
+            }
+        }
+    }
+
+    /// Looks at the ports, and at how long each device has been silent.
+    async fn look_around(&mut self) {
+        self.list_ports();
+        for change in self.sightings.fade(Instant::now()) {
+            self.tell(change).await;
+        }
+        if let RadioState::Failed { retry_at } = self.radio
+            && Instant::now() >= retry_at
+        {
+            self.switch_radio_on();
+        }
+    }
+
+    /// Begins a scan, unless one is under way: what fell silent before it is forgotten.
+    async fn start_radio(&mut self) {
+        match &mut self.radio {
+            RadioState::On(_) => return,
+            RadioState::Starting { is_wanted } => *is_wanted = true,
+            RadioState::Off | RadioState::Failed { .. } => self.switch_radio_on(),
+        }
+        for change in self.sightings.forget_silent(Instant::now()) {
+            self.tell(change).await;
+        }
+    }
+
+    /// Ends the scan. What it heard stays listed until it has been silent for a while.
+    async fn stop_radio(&mut self) {
+        match &mut self.radio {
+            RadioState::Starting { is_wanted } => *is_wanted = false,
+            RadioState::Failed { .. } => {
+                self.radio = RadioState::Off;
+                self.reporter.report(Event::RadioTrouble(None)).await;
+            }
+            RadioState::Off | RadioState::On(_) => self.radio = RadioState::Off,
+        }
+    }
+
+    /// Reaching the system's service may take a while: it is waited for beside the loop.
+    fn switch_radio_on(&mut self) {
+        self.radio = RadioState::Starting { is_wanted: true };
+        let (links, notices) = (Arc::clone(&self.parts.links), self.notices.clone());
+        tokio::spawn(async move {
+            let radio = links.watch_radio().await;
+            let _ = notices.send(Notice::Radio(radio)).await;
+        });
+    }
+
+    async fn take_radio(&mut self, radio: Result<Radio, LinkError>) {
+        if matches!(self.radio, RadioState::Starting { is_wanted: false }) {
+            self.radio = RadioState::Off;
+            return;
+        }
+        match radio {
+            Ok(radio) => {
+                self.radio = RadioState::On(radio);
+                self.reporter.report(Event::RadioTrouble(None)).await;
+            }
+            Err(error) => self.radio_failed(&error).await,
+        }
+    }
+
+    async fn radio_failed(&mut self, error: &LinkError) {
+        self.radio = RadioState::Failed { retry_at: Instant::now() + RADIO_RETRY };
+        self.reporter.report(Event::RadioTrouble(Some(error.explain()))).await;
+    }
+
+    async fn hear(&mut self, event: Option<RadioEvent>) {
+        match event {
+            Some(RadioEvent::Heard { link, advertisement }) => {
+                for change in self.sightings.hear(link, advertisement, Instant::now(), &self.parts.catalog) {
+                    self.tell(change).await;
+                }
+            }
+            Some(RadioEvent::Stopped(error)) => self.radio_failed(&error).await,
+            // It ended without a word: whoever carried it crashed.
+            None => {
+                let error = BleError::Failed { detail: "the scan broke off".into() };
+                self.radio_failed(&error.into()).await;
             }
         }
     }
@@ -224,6 +349,7 @@ impl Workers {
         let event = match change {
             Change::Seen(sighting) => Event::GatewaySeen(sighting),
             Change::Gone(link) => Event::GatewayGone(link),
+            Change::Removed(link) => Event::GatewayRemoved(link),
         };
         self.reporter.report(event).await;
     }
@@ -423,6 +549,28 @@ impl Workers {
         self.reporter.report(Event::Trouble(problem)).await;
     }
 
+    fn read_credential(&self, job: JobId, id: String, path: PathBuf) {
+        let notices = self.notices.clone();
+        tokio::spawn(async move {
+            let read = tokio::task::spawn_blocking(move || read_credential_file(&path)).await;
+            let content = read.unwrap_or_else(|error| Err(crashed(&error)));
+            let _ = notices.send(Notice::CredentialRead { job, id, content }).await;
+        });
+    }
+
+    async fn credential_read(&mut self, job: JobId, id: String, content: Result<Secret<Vec<u8>>, Problem>) {
+        match content {
+            Ok(content) => self.pass_on(job, Request::PushCredential { id, content }).await,
+            // Nothing was sent: the session is as ready as it was.
+            Err(problem) => {
+                let failed = Progress::StepFailed { step: Step::Credential, problem };
+                for progress in [failed, Progress::Ready] {
+                    self.reporter.report(Event::SessionProgressed { job, at: Duration::ZERO, progress }).await;
+                }
+            }
+        }
+    }
+
     async fn cancel(&mut self, job: JobId) {
         if !self.jobs.stop(job) {
             self.reporter.report(Event::JobFinished { job, end: JobEnd::Cancelled }).await;
@@ -602,6 +750,22 @@ fn crashed(error: &tokio::task::JoinError) -> Problem {
         "Copy the diagnostics and send them to support; check the gateway before trying again",
     )
     .with_detail(error.to_string())
+}
+
+/// The largest token, key or file that is sent to a gateway, in octets.
+const MAX_CREDENTIAL_OCTETS: u64 = 64 * 1024;
+
+fn read_credential_file(path: &Path) -> Result<Secret<Vec<u8>>, Problem> {
+    let content = Secret::new(files::read_bytes(path, MAX_CREDENTIAL_OCTETS).map_err(|error| error.explain())?);
+    if content.expose().is_empty() {
+        return Err(Problem::new(
+            "secret.empty",
+            format!("{} is empty", visible(&path.display().to_string(), 120)),
+            "The file holds nothing that could be sent",
+            "Choose the file that holds the token, key or certificate",
+        ));
+    }
+    Ok(content)
 }
 
 #[cfg(test)]

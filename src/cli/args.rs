@@ -37,7 +37,7 @@ Exit codes:
 /// Subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List serial ports, and ask gateways what they are.
+    /// List serial ports and Bluetooth devices, and ask gateways what they are.
     Discover(DiscoverArgs),
     /// Send Wi-Fi credentials to a gateway and follow what becomes of them.
     Commission(CommissionArgs),
@@ -75,17 +75,21 @@ pub enum Command {
 Examples:
   linesman discover
   linesman discover --ask
+  linesman discover --ble --for 10
   linesman discover --port /dev/pts/4 --ask --json")]
 pub struct DiscoverArgs {
-    /// Look at serial ports (the only kind of link in this version, and the default).
+    /// Look at serial ports. This is the default; with --ble, name it to have both.
     #[arg(long)]
     pub serial: bool,
+    /// Listen to Bluetooth LE. Nothing is sent to any device.
+    #[arg(long)]
+    pub ble: bool,
     /// Ask each port, or with --port only those named, what is behind it: sends the Improv questions for state and device information.
     #[arg(long)]
     pub ask: bool,
-    /// Look for this many seconds; 0 lists what is there now.
-    #[arg(long = "for", value_name = "SECONDS", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=86_400))]
-    pub seconds: u64,
+    /// Look for this many seconds; 0 lists the ports that are there now. The default is 0, and 5 with --ble.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub seconds: Option<u64>,
     /// Take this path in too, such as a pseudo-terminal. May be repeated.
     #[arg(long = "port", value_name = "PATH", value_parser = link)]
     pub ports: Vec<LinkAddress>,

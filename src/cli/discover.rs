@@ -1,4 +1,4 @@
-//! `linesman discover`: what is on the serial ports, and what the gateways behind them say.
+//! `linesman discover`: what is on the serial ports and in the air, and what the gateways behind the ports say.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -9,22 +9,33 @@ use super::args::DiscoverArgs;
 use super::next_job;
 use super::output::{Exit, Output};
 use crate::backend::Handle;
-use crate::model::gateway::{Probe, Sighting};
-use crate::model::ids::LinkAddress;
+use crate::model::gateway::{Advertisement, Probe, Sighting};
+use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::text::visible;
 use crate::msg::{Command, Event};
 
 /// How long the first list of ports may take.
 const FIRST_LIST: Duration = Duration::from_millis(1200);
 
+/// How long Bluetooth is listened to unless a time is named: most devices say something every second.
+const LISTENED: u64 = 5;
+
 /// Looks, asks if wanted, and prints each gateway once, as last seen.
 pub fn discover(handle: &mut Handle, args: &DiscoverArgs, out: &mut Output) -> Exit {
-    let mut search = Search { is_asking: args.ask, named: args.ports.iter().cloned().collect(), ..Search::default() };
+    let mut search = Search {
+        is_asking: args.ask,
+        wants_ports: args.serial || !args.ble || !args.ports.is_empty(),
+        wants_air: args.ble,
+        named: args.ports.iter().cloned().collect(),
+        ..Search::default()
+    };
     if let Err(problem) = begin(handle, args) {
         out.problem(&problem);
         return Exit::CouldNotRun;
     }
-    let until = Instant::now() + Duration::from_secs(args.seconds).max(FIRST_LIST);
-    while Instant::now() < until || !search.asked.is_empty() {
+    let seconds = args.seconds.unwrap_or(if args.ble { LISTENED } else { 0 });
+    let until = Instant::now() + Duration::from_secs(seconds).max(FIRST_LIST);
+    while (Instant::now() < until && !search.is_in_vain()) || !search.asked.is_empty() {
         match handle.recv_until(until.max(Instant::now() + Duration::from_millis(50))) {
             Some(Event::Interrupted) => break,
             Some(event) => search.take_in(event, handle, out),
@@ -43,12 +54,15 @@ fn begin(handle: &Handle, args: &DiscoverArgs) -> Result<(), crate::model::probl
     for link in &args.ports {
         handle.try_send(Command::AddPort(link.clone()))?;
     }
-    handle.try_send(Command::StartDiscovery { radio: false })
+    handle.try_send(Command::StartDiscovery { radio: args.ble })
 }
 
 #[derive(Default)]
 struct Search {
     is_asking: bool,
+    wants_ports: bool,
+    wants_air: bool,
+    is_deaf: bool,
     /// The ports named on the command line.
     named: HashSet<LinkAddress>,
     has_trouble: bool,
@@ -60,7 +74,7 @@ struct Search {
 impl Search {
     fn take_in(&mut self, event: Event, handle: &Handle, out: &mut Output) {
         match event {
-            Event::GatewaySeen(sighting) => {
+            Event::GatewaySeen(sighting) if self.is_wanted(&sighting.link) => {
                 let link = sighting.link.clone();
                 self.seen.insert(link.clone(), *sighting);
                 if self.is_asked(&link) && !self.done.contains(&link) && self.asked.insert(link.clone()) {
@@ -71,6 +85,7 @@ impl Search {
                     }
                 }
             }
+            Event::GatewayRemoved(link) => drop(self.seen.remove(&link)),
             Event::GatewayGone(link) => {
                 if let Some(sighting) = self.seen.get_mut(&link) {
                     sighting.is_present = false;
@@ -79,6 +94,12 @@ impl Search {
             Event::Probed { link, .. } => {
                 self.asked.remove(&link);
                 self.done.insert(link);
+            }
+            // The workers try again and again; what they meet is said once.
+            Event::RadioTrouble(Some(problem)) if !self.is_deaf => {
+                out.problem(&problem);
+                self.is_deaf = true;
+                self.has_trouble = true;
             }
             Event::DiscoveryTrouble(Some(problem)) | Event::Trouble(problem) => {
                 out.problem(&problem);
@@ -90,17 +111,33 @@ impl Search {
 
     /// Whether a port is to be asked: whoever names some means these, and nothing is sent to what hangs on the others.
     fn is_asked(&self, link: &LinkAddress) -> bool {
-        self.is_asking && (self.named.is_empty() || self.named.contains(link))
+        self.is_asking && link.kind() == LinkKind::Serial && (self.named.is_empty() || self.named.contains(link))
+    }
+
+    /// Whether it was asked for: ports, what is on the air, or both.
+    fn is_wanted(&self, link: &LinkAddress) -> bool {
+        if link.kind() == LinkKind::Ble { self.wants_air } else { self.wants_ports }
+    }
+
+    /// Whether waiting on brings nothing: the air alone was asked for, and the radio does not work.
+    const fn is_in_vain(&self) -> bool {
+        self.is_deaf && !self.wants_ports
     }
 
     fn print(&self, out: &mut Output) {
         for sighting in self.seen.values() {
             print_sighting(sighting, out);
         }
-        if self.seen.is_empty() {
+        let has_ports = self.seen.keys().any(|link| link.kind() != LinkKind::Ble);
+        let hears = self.seen.keys().any(|link| link.kind() == LinkKind::Ble);
+        if self.wants_air && !self.is_deaf && !hears {
+            out.text("No Bluetooth device was heard.");
+            out.text("See that the gateway has power and no phone is connected to it, move closer, or listen longer with --for.");
+        }
+        if self.wants_ports && !has_ports {
             out.text("No serial port was found.");
             out.text("Plug the gateway in by USB, or name a path with --port PATH.");
-        } else if !self.is_asking {
+        } else if has_ports && !self.is_asking {
             out.text("Nothing was sent to any port. Add --ask to ask the gateways what they are.");
         }
     }
@@ -108,6 +145,7 @@ impl Search {
 
 fn print_sighting(sighting: &Sighting, out: &mut Output) {
     let profile = sighting.profile.as_ref();
+    let heard = sighting.heard.as_ref();
     let (name, driver, answer) = match &sighting.probe {
         Probe::Answered(identity) => (
             identity.info.as_ref().map(|info| info.name.clone()),
@@ -117,19 +155,35 @@ fn print_sighting(sighting: &Sighting, out: &mut Output) {
         Probe::Failed(problem) => (None, None, format!("{} ({})", problem.what, problem.code)),
         Probe::NotAsked | Probe::Asking => (None, None, "not asked".to_owned()),
     };
-    out.json(&json!({
+    let name = name.or_else(|| heard?.name.as_deref().map(|name| visible(name, 60)));
+    let mut line = json!({
         "kind": "gateway",
         "link": sighting.link.to_string(),
         "name": name,
         "profile": profile.map(|profile| profile.profile.as_str()),
         "driver": driver.or(profile.map(|profile| profile.driver)),
         "reason": profile.map(|profile| profile.reason.as_str()),
-        "rssi_dbm": null,
+        "rssi_dbm": heard.and_then(|heard| heard.rssi_dbm),
         "answer": answer,
         "is_present": sighting.is_present,
-        "port": sighting.facts,
-    }));
+    });
+    match heard {
+        Some(heard) => {
+            line["advertisement"] = json!({
+                "services": heard.services.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                "companies": heard.companies.iter().map(|company| format!("{company:04x}")).collect::<Vec<_>>(),
+                "state": heard.state,
+                "adapter": heard.adapter,
+                "is_simulated": heard.is_simulated,
+            });
+        }
+        None => line["port"] = json!(sighting.facts),
+    }
+    out.json(&line);
     out.text(sighting.link.to_string());
+    if let Some(heard) = heard {
+        print_heard(heard, out);
+    }
     let facts = &sighting.facts;
     if let (Some(vid), Some(pid)) = (facts.vid, facts.pid) {
         let product = facts.product.as_deref().unwrap_or("no product text");
@@ -142,5 +196,25 @@ fn print_sighting(sighting: &Sighting, out: &mut Output) {
     if let Some(name) = name {
         out.text(format!("  name     {name}"));
     }
-    out.text(format!("  answer   {answer}{}", if sighting.is_present { "" } else { "; went away" }));
+    let gone = match (sighting.is_present, heard) {
+        (true, _) => "",
+        (false, Some(_)) => "; not heard any more",
+        (false, None) => "; went away",
+    };
+    out.text(format!("  answer   {answer}{gone}"));
+}
+
+fn print_heard(heard: &Advertisement, out: &mut Output) {
+    let strength = heard.rssi_dbm.map_or_else(|| "not told".to_owned(), |dbm| format!("{dbm} dBm"));
+    out.text(format!("  signal   {strength}, heard by {}", heard.adapter));
+    for service in &heard.services {
+        out.text(format!("  service  {service}"));
+    }
+    let companies: Vec<String> = heard.companies.iter().map(|company| format!("{company:04x}")).collect();
+    if !companies.is_empty() {
+        out.text(format!("  company  {}", companies.join(", ")));
+    }
+    if let Some(state) = heard.state {
+        out.text(format!("  state    {}", state.title()));
+    }
 }

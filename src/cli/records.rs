@@ -107,6 +107,9 @@ fn print_history(history: &JobHistory, out: &mut Output) {
         job.intent.driver.as_deref().unwrap_or("none"),
         visible(&job.intent.operator, 60)
     ));
+    if let Some(protection) = history.protection() {
+        out.text(format!("       protection: {}", protection.label()));
+    }
     for entry in &history.entries {
         let detail = if entry.detail.is_null() { String::new() } else { visible(&entry.detail.to_string(), 400) };
         out.text(format!(

@@ -215,6 +215,7 @@ fn print_progress(at_millis: u128, progress: &Progress, out: &mut Output) {
             out.json(
                 &json!({ "kind": "credential-sent", "credential": id, "evidence": evidence, "at_millis": at_millis }),
             );
+            out.text(format!("           {id}: {}", evidence.kind.label()));
         }
         Progress::Networks { .. } | Progress::Pushed(_) | Progress::Ready => {}
     }
@@ -250,6 +251,7 @@ fn print_laptop(scan: &LaptopScan, draft: Option<&WifiDraft>, out: &mut Output) 
 pub(super) fn print_outcome(outcome: &Outcome, out: &mut Output) {
     out.json(&tagged("outcome", outcome));
     out.text(format!("\n{}: {}", outcome.verdict.as_str().to_uppercase(), outcome.summary));
+    out.text(format!("  {:<13} {}", "protection", outcome.protection.label()));
     for evidence in &outcome.evidence {
         out.text(format!("  {:<13} {}", evidence.kind.label(), evidence.text));
     }

@@ -1,9 +1,10 @@
-//! Discovery: which ports are there, what came and went, and asking one of them what it is.
+//! Discovery: which ports are there, which devices are heard, what came and went, and asking a port what it is.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::driver::Driver;
 use super::error::SessionError;
@@ -12,19 +13,37 @@ use super::improv_ble::ImprovBle;
 use super::port::Links;
 use super::report::Report;
 use super::transcript::SharedTranscript;
-use crate::model::gateway::{Identity, PortFacts, Probe, Sighting};
+use crate::model::gateway::{Advertisement, Identity, PortFacts, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::problem::Explain as _;
 use crate::profile::Catalog;
+use crate::proto::improv;
 
 /// How often the list of ports is read: a port that comes or goes is noticed within two seconds, with time to spare for
 /// a system that is slow to list.
 pub const INTERVAL: Duration = Duration::from_millis(1400);
 
+/// How long a device may be silent before it counts as gone.
+pub const SILENCE: Duration = Duration::from_secs(30);
+/// How often news of one device are told at most.
+const NEWS: Duration = Duration::from_millis(500);
+/// How often a device that says nothing new is told at least: it was heard, which is something.
+const STILL_HERE: Duration = Duration::from_secs(2);
+/// Devices kept. Addresses that change every few minutes would fill any list: the one heard longest ago goes first.
+pub const MAX_HEARD: usize = 500;
+
 /// Everything that was sighted since discovery began.
 #[derive(Default)]
 pub struct Sightings {
     known: BTreeMap<LinkAddress, Sighting>,
+    /// When each device was heard, and told of.
+    times: BTreeMap<LinkAddress, Times>,
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    heard: Instant,
+    told: Instant,
 }
 
 /// What changed.
@@ -32,8 +51,10 @@ pub struct Sightings {
 pub enum Change {
     /// A port is new, or something about it changed.
     Seen(Box<Sighting>),
-    /// A port went away.
+    /// A port went away, or a device fell silent.
     Gone(LinkAddress),
+    /// A device is kept no longer.
+    Removed(LinkAddress),
 }
 
 impl Sightings {
@@ -42,7 +63,8 @@ impl Sightings {
         let ports: BTreeMap<_, _> = ports.into_iter().collect();
         let mut changes = Vec::new();
         for (link, sighting) in &mut self.known {
-            if sighting.is_present && !sighting.facts.is_typed && !ports.contains_key(link) {
+            let is_port = sighting.heard.is_none();
+            if is_port && sighting.is_present && !sighting.facts.is_typed && !ports.contains_key(link) {
                 sighting.is_present = false;
                 changes.push(Change::Gone(link.clone()));
             }
@@ -51,6 +73,87 @@ impl Sightings {
             changes.extend(self.see(link, facts, catalog));
         }
         changes
+    }
+
+    /// Takes in what the radio heard of a device, and tells it unless that was done a moment ago.
+    pub fn hear(
+        &mut self,
+        link: LinkAddress,
+        mut heard: Advertisement,
+        now: Instant,
+        catalog: &Catalog,
+    ) -> Vec<Change> {
+        heard.state = state_in(&heard);
+        let mut changes = Vec::new();
+        let times = self.times.get(&link).copied();
+        // It leaves the list for a moment, and comes back changed.
+        let before = self.known.remove(&link);
+        let is_typed = before.as_ref().is_some_and(|before| before.facts.is_typed);
+        let before = before.filter(|before| times.is_some() && before.is_present);
+        let known = before.as_ref().and_then(|before| before.heard.as_ref());
+        let is_due = match (known, times) {
+            (Some(known), Some(times)) => {
+                let since = now.saturating_duration_since(times.told);
+                let is_told_anew = *known == heard || differs_in_strength_only(known, &heard);
+                !is_told_anew || since >= if *known == heard { STILL_HERE } else { NEWS }
+            }
+            _ => true,
+        };
+        if times.is_none() && self.times.len() >= MAX_HEARD {
+            changes.extend(self.forget_oldest());
+        }
+        let told = times.filter(|_| !is_due).map_or(now, |times| times.told);
+        self.times.insert(link.clone(), Times { heard: now, told });
+        let facts = PortFacts { is_typed, is_simulated: heard.is_simulated, ..PortFacts::default() };
+        let profile = match &before {
+            // Looking through the rules anew is for those who say something else.
+            Some(before) if known.is_some_and(|known| same_contents(known, &heard)) => before.profile.clone(),
+            _ => catalog.match_advertisement(&heard),
+        };
+        let probe = before.map(|before| before.probe).unwrap_or_default();
+        let sighting = Sighting { link: link.clone(), facts, heard: Some(heard), profile, probe, is_present: true };
+        if is_due {
+            changes.push(Change::Seen(Box::new(sighting.clone())));
+        }
+        self.known.insert(link, sighting);
+        changes
+    }
+
+    /// Notes which devices have been silent for too long.
+    pub fn fade(&mut self, now: Instant) -> Vec<Change> {
+        let times = &self.times;
+        let is_silent = |link: &LinkAddress| {
+            let heard = times.get(link).map(|times: &Times| times.heard);
+            heard.is_some_and(|heard| now.saturating_duration_since(heard) > SILENCE)
+        };
+        let fading = self.known.values_mut().filter(|sighting| sighting.is_present && is_silent(&sighting.link));
+        fading
+            .map(|sighting| {
+                sighting.is_present = false;
+                Change::Gone(sighting.link.clone())
+            })
+            .collect()
+    }
+
+    /// Forgets the devices that are silent: a new scan tells what is heard in it. What was heard a moment ago stays, so
+    /// that a list does not empty itself because somebody looked at another screen.
+    pub fn forget_silent(&mut self, now: Instant) -> Vec<Change> {
+        let is_silent = |times: &Times| now.saturating_duration_since(times.heard) > SILENCE;
+        let silent = self.times.iter().filter(|(_, times)| is_silent(times));
+        let silent: Vec<LinkAddress> = silent.map(|(link, _)| link.clone()).collect();
+        silent.into_iter().map(|link| self.forget(link)).collect()
+    }
+
+    fn forget(&mut self, link: LinkAddress) -> Change {
+        self.times.remove(&link);
+        self.known.remove(&link);
+        Change::Removed(link)
+    }
+
+    fn forget_oldest(&mut self) -> Option<Change> {
+        let (oldest, _) = self.times.iter().min_by_key(|(_, times)| times.heard)?;
+        let oldest = oldest.clone();
+        Some(self.forget(oldest))
     }
 
     /// Keeps a path that a person typed.
@@ -96,6 +199,25 @@ impl Sightings {
         self.known.insert(link, sighting.clone());
         Some(Change::Seen(Box::new(sighting)))
     }
+}
+
+/// What a device says of its state in its advertisement.
+fn state_in(heard: &Advertisement) -> Option<ProvisioningState> {
+    let data = heard.service_data.iter().find(|(service, _)| *service == improv::ble::SERVICE_DATA);
+    match improv::ble::parse_service_data(&data?.1)?.state {
+        improv::State::Known(state) => Some(state),
+        improv::State::Unknown(_) => None,
+    }
+}
+
+/// Whether nothing but the strength changed.
+fn differs_in_strength_only(known: &Advertisement, heard: &Advertisement) -> bool {
+    known.rssi_dbm != heard.rssi_dbm && same_contents(known, heard)
+}
+
+/// Whether both say the same, however strongly.
+fn same_contents(known: &Advertisement, heard: &Advertisement) -> bool {
+    *known == Advertisement { rssi_dbm: known.rssi_dbm, ..heard.clone() }
 }
 
 /// Asks a port what is behind it. Sends the questions for state and device information, nothing else.
@@ -146,6 +268,7 @@ async fn converse(driver: &mut dyn Driver) -> Result<Identity, SessionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::DriverId;
 
     fn port(path: &str) -> (LinkAddress, PortFacts) {
         (LinkAddress::Serial(path.into()), PortFacts::default())
@@ -160,6 +283,64 @@ mod tests {
         assert_eq!(sightings.update(vec![port("b")], &catalog), [Change::Gone(port("a").0)]);
         assert!(sightings.update(vec![port("b")], &catalog).is_empty(), "gone is told once");
         assert!(matches!(&sightings.update(vec![port("a"), port("b")], &catalog)[..], [Change::Seen(_)]));
+    }
+
+    fn device(number: usize) -> LinkAddress {
+        LinkAddress::Ble(format!("C4:4F:33:00:{:02X}:{:02X}", number / 256, number % 256))
+    }
+
+    fn at(rssi: i16) -> Advertisement {
+        Advertisement { rssi_dbm: Some(rssi), ..Advertisement::default() }
+    }
+
+    #[test]
+    fn a_device_is_told_at_most_twice_a_second_and_greyed_after_half_a_minute() {
+        let mut sightings = Sightings::default();
+        let catalog = Catalog::default();
+        let begin = Instant::now();
+        let mut hear =
+            |millis, rssi| sightings.hear(device(1), at(rssi), begin + Duration::from_millis(millis), &catalog).len();
+        assert_eq!((hear(0, -60), hear(100, -61), hear(499, -62), hear(500, -63)), (1, 0, 0, 1));
+        assert_eq!((hear(1100, -63), hear(2400, -63), hear(2500, -63)), (0, 0, 1), "nothing new");
+        let news = Advertisement { name: Some("Gateway 7".into()), ..at(-63) };
+        let at_once = begin + Duration::from_millis(2501);
+        assert_eq!(sightings.hear(device(1), news, at_once, &catalog).len(), 1, "a name is told at once");
+        assert!(sightings.fade(at_once + SILENCE).is_empty());
+        let late = at_once + SILENCE + Duration::from_millis(1);
+        assert_eq!(sightings.fade(late), [Change::Gone(device(1))]);
+        assert!(sightings.fade(late).is_empty(), "gone is told once");
+        assert!(sightings.update(vec![], &catalog).is_empty(), "a list of ports says nothing of devices");
+        assert_eq!(sightings.hear(device(1), at(-63), late, &catalog).len(), 1, "it is back");
+    }
+
+    #[test]
+    fn addresses_that_keep_changing_push_the_oldest_out() {
+        let mut sightings = Sightings::default();
+        let catalog = Catalog::default();
+        let begin = Instant::now();
+        let mut removed = 0;
+        for number in 0..3 * MAX_HEARD {
+            let now = begin + Duration::from_millis(number as u64);
+            let changes = sightings.hear(device(number), at(-70), now, &catalog);
+            removed += changes.iter().filter(|change| matches!(change, Change::Removed(_))).count();
+        }
+        assert_eq!((sightings.iter().count(), removed), (MAX_HEARD, 2 * MAX_HEARD));
+        let late = begin + Duration::from_secs(60);
+        assert_eq!(sightings.forget_silent(late).len(), MAX_HEARD);
+        assert_eq!(sightings.iter().count(), 0);
+    }
+
+    #[test]
+    fn the_state_in_an_advertisement_is_read() {
+        let mut sightings = Sightings::default();
+        let data = vec![(improv::ble::SERVICE_DATA, vec![2, 1, 0, 0, 0, 0])];
+        let heard = Advertisement { service_data: data, ..at(-50) };
+        sightings.hear(device(1), heard, Instant::now(), &Catalog::built_in());
+        let sighting = sightings.iter().next().unwrap();
+        assert_eq!(sighting.heard.as_ref().unwrap().state, Some(ProvisioningState::Ready));
+        let guess = sighting.profile.as_ref().unwrap();
+        assert_eq!(guess.driver, DriverId::Improv);
+        assert!(guess.reason.starts_with("Data of service 4677: "), "{}", guess.reason);
     }
 
     #[test]

@@ -445,6 +445,7 @@ mod tests {
             scale: 1.5,
             last_profile: Some(ProfileId::new("generic-improv")),
             operator: "Zoë \"Z\"".into(),
+            scan_bluetooth: true,
         };
         data_dir.save_settings(&settings).unwrap();
         assert_eq!(data_dir.load_settings(), (settings, None));

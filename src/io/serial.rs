@@ -11,8 +11,7 @@ use serialport::SerialPort;
 use tokio::sync::{mpsc, oneshot};
 
 use self::list::Lister;
-use super::http;
-use crate::flow::port::{Boxed, Http, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
 use crate::model::text::visible;
@@ -64,13 +63,8 @@ impl Links for SerialLinks {
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         match address {
             LinkAddress::Serial(path) => Box::pin(open(path.clone())),
-            LinkAddress::Udp(host) => Box::pin(super::udp::open(host.clone())),
             _ => Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() }))),
         }
-    }
-
-    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
-        Box::pin(std::future::ready(http::client(address)))
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Advertisement {
     /// Data of services, such as Improv's state.
     #[serde(skip)]
     pub service_data: Vec<(Uuid, Vec<u8>)>,
+    /// What it says of its state, where its protocol puts that into the advertisement.
+    pub state: Option<ProvisioningState>,
     /// Company ids of the manufacturer data.
     pub companies: Vec<u16>,
     /// The adapter that heard it: `hci0`.
@@ -69,6 +71,32 @@ pub enum Protection {
 }
 
 impl Protection {
+    /// Every protection.
+    pub const ALL: [Self; 8] = [
+        Self::Cable,
+        Self::CableLogin,
+        Self::ClearText,
+        Self::Security0,
+        Self::Security1WithoutProof,
+        Self::Security1,
+        Self::Security2ConstantNonce,
+        Self::Security2,
+    ];
+
+    /// The name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Cable => "cable",
+            Self::CableLogin => "cable-login",
+            Self::ClearText => "clear-text",
+            Self::Security0 => "security0",
+            Self::Security1WithoutProof => "security1-without-proof",
+            Self::Security1 => "security1",
+            Self::Security2ConstantNonce => "security2-constant-nonce",
+            Self::Security2 => "security2",
+        }
+    }
+
     /// The protection in a few words.
     pub const fn label(self) -> &'static str {
         match self {

@@ -4,6 +4,8 @@
 
 use serde::Serialize;
 
+use super::gateway::Protection;
+
 /// The number of a job in the records; unlike [`super::ids::JobId`] it outlives the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -108,6 +110,14 @@ pub struct JobHistory {
     pub entries: Vec<EntryRecord>,
 }
 
+impl JobHistory {
+    /// How the session was protected, as the entries tell.
+    pub fn protection(&self) -> Option<Protection> {
+        let told = self.entries.iter().rev().find_map(|entry| entry.detail.get("protection")?.as_str())?;
+        Protection::ALL.into_iter().find(|protection| protection.as_str() == told)
+    }
+}
+
 /// How records leave the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExportFormat {
@@ -115,4 +125,16 @@ pub enum ExportFormat {
     JsonLines,
     /// One line a job, for a spreadsheet.
     Csv,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protection_reads_back_from_its_record() {
+        for protection in Protection::ALL {
+            assert_eq!(serde_json::json!(protection), protection.as_str());
+        }
+    }
 }

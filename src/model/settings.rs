@@ -29,11 +29,19 @@ pub struct Settings {
     pub last_profile: Option<ProfileId>,
     /// Who is named in the records; empty means the account of the computer.
     pub operator: String,
+    /// Whether Discover listens to Bluetooth. Off until a person switches it on.
+    pub scan_bluetooth: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { theme: ThemeChoice::System, scale: 1.0, last_profile: None, operator: String::new() }
+        Self {
+            theme: ThemeChoice::System,
+            scale: 1.0,
+            last_profile: None,
+            operator: String::new(),
+            scan_bluetooth: false,
+        }
     }
 }
 

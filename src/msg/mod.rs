@@ -48,6 +48,8 @@ pub enum Command {
     OpenSession { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId, access: Access },
     /// Ask something of an open session.
     Session { job: JobId, request: Request },
+    /// Read a file and ask an open session to send it as [`Request::PushCredential`] does.
+    SendCredentialFile { job: JobId, id: String, path: PathBuf },
     /// Open the management of a gateway: find out what it offers, then wait for [`DeviceRequest`]s.
     OpenDevice { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId, access: Access },
     /// Ask something of a gateway under management.

@@ -6,7 +6,7 @@ use super::error::ProfileError;
 use super::load::parse_profile;
 use super::recognise;
 use super::rules::{DriverBinding, Origin, Profile};
-use crate::model::gateway::{PortFacts, ProfileMatch};
+use crate::model::gateway::{Advertisement, PortFacts, ProfileMatch};
 use crate::model::ids::{LinkKind, ProfileId};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
@@ -112,6 +112,11 @@ impl Catalog {
     /// The profile a serial port looks like, with the reason. A product beats a mere chip, more facts beat fewer.
     pub fn match_port(&self, facts: &PortFacts) -> Option<ProfileMatch> {
         recognise::match_port(&self.profiles, facts)
+    }
+
+    /// The profile a Bluetooth device looks like, with the reason. A service beats a maker, a maker beats a name.
+    pub fn match_advertisement(&self, heard: &Advertisement) -> Option<ProfileMatch> {
+        recognise::match_advertisement(&self.profiles, heard)
     }
 }
 

@@ -89,6 +89,14 @@ impl FromStr for ServiceUuid {
     }
 }
 
+impl ServiceUuid {
+    /// Whether a service id written in full is this one.
+    pub fn matches(&self, full: &str) -> bool {
+        let short = || Some(full.strip_prefix("0000")?.strip_suffix("-0000-1000-8000-00805f9b34fb"));
+        self.0 == full || short().flatten() == Some(&self.0)
+    }
+}
+
 impl fmt::Display for ServiceUuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -131,6 +139,16 @@ mod tests {
         check("a*b*c", "aXbXb", false);
         check("exact", "exact ", false);
         check("a*", "a", true);
+    }
+
+    #[test]
+    fn a_short_service_id_stands_for_the_long_one() {
+        let short: ServiceUuid = "fe4d".parse().unwrap();
+        assert!(short.matches("0000fe4d-0000-1000-8000-00805f9b34fb"));
+        assert!(!short.matches("0000fe4e-0000-1000-8000-00805f9b34fb"));
+        assert!(!short.matches("fe4d0000-0000-1000-8000-00805f9b34fb"));
+        let long: ServiceUuid = "00467768-6228-2272-4663-277478268000".parse().unwrap();
+        assert!(long.matches("00467768-6228-2272-4663-277478268000"));
     }
 
     #[test]

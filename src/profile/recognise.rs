@@ -1,7 +1,8 @@
-//! Which profile a serial port looks like. Claims no more than the operating system told: ids and texts of USB.
+//! Which profile a serial port or a Bluetooth device looks like. Claims no more than was told: ids and texts of USB, and
+//! what an advertisement holds.
 
-use super::rules::{Origin, Profile, UsbMeaning, UsbRule};
-use crate::model::gateway::{PortFacts, ProfileMatch};
+use super::rules::{BleRule, Origin, Profile, UsbMeaning, UsbRule};
+use crate::model::gateway::{Advertisement, PortFacts, ProfileMatch};
 use crate::model::ids::LinkKind;
 use crate::model::text::visible;
 
@@ -54,4 +55,48 @@ fn reason(rule: &UsbRule, seen: &[String]) -> String {
         UsbMeaning::Product => format!("{seen}: {says}"),
         UsbMeaning::Chip => format!("{seen}: only {says} is recognised; what stands behind it is not known"),
     }
+}
+
+/// The best match among the profiles that have a driver over Bluetooth.
+pub(super) fn match_advertisement(profiles: &[Profile], heard: &Advertisement) -> Option<ProfileMatch> {
+    let mut best: Option<((bool, [bool; 3]), ProfileMatch)> = None;
+    for profile in profiles {
+        let Some(binding) = profile.driver_for(LinkKind::Ble) else { continue };
+        for rule in &profile.discovery.ble {
+            let Some(seen) = heard_by(rule, heard) else { continue };
+            let rank = (
+                profile.origin != Origin::BuiltIn,
+                [rule.service.is_some(), rule.company.is_some(), rule.name.is_some()],
+            );
+            if best.as_ref().is_none_or(|(known, _)| rank > *known) {
+                let says = &rule.says;
+                let doubt = if rule.basis.is_assumed() { ", by an assumption of the profile" } else { "" };
+                let reason = format!("{}: {says}{doubt}", seen.join(", "));
+                best = Some((rank, ProfileMatch { profile: profile.id.clone(), driver: binding.driver, reason }));
+            }
+        }
+    }
+    best.map(|(_, found)| found)
+}
+
+/// What of the advertisement fits the rule, in words; `None` if something does not fit.
+fn heard_by(rule: &BleRule, heard: &Advertisement) -> Option<Vec<String>> {
+    let mut seen = Vec::new();
+    if let Some(service) = &rule.service {
+        let is_listed = heard.services.iter().any(|heard| service.matches(&heard.to_string()));
+        let has_data = heard.service_data.iter().any(|(heard, _)| service.matches(&heard.to_string()));
+        match (is_listed, has_data) {
+            (true, _) => seen.push(format!("Service {service}")),
+            (false, true) => seen.push(format!("Data of service {service}")),
+            (false, false) => return None,
+        }
+    }
+    if let Some(company) = rule.company {
+        heard.companies.contains(&company).then(|| seen.push(format!("Company id {company:04x}")))?;
+    }
+    if let Some(pattern) = &rule.name {
+        let name = heard.name.as_deref().filter(|name| pattern.matches(name))?;
+        seen.push(format!("Name `{}`", visible(name, 60)));
+    }
+    Some(seen)
 }

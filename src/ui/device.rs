@@ -13,7 +13,6 @@ use super::widgets::{
 use crate::app::device::{Device, DeviceAction, Phase, Session, ShellLine};
 use crate::app::{Action, App, Screen};
 use crate::model::ids::DriverId;
-use crate::model::secret::Secret;
 use crate::msg::JobEnd;
 use crate::msg::device::{DeviceRead, ImageRow, Table};
 
@@ -138,11 +137,10 @@ const fn driver_words(driver: DriverId) -> &'static str {
 
 fn login(ui: &mut Ui, app: &mut App) {
     let access = &mut app.commission.access;
-    field(ui, "User", access.username.get_or_insert_default(), "root");
+    field(ui, "User", &mut access.username, "root");
     labelled(ui, "Password", |ui, id| {
-        let secret = access.secret.get_or_insert_with(|| Secret::new(String::new()));
         let field = egui::Id::unique("device-password");
-        let edit = TextEdit::singleline(secret.expose_mut()).id(field).password(true);
+        let edit = TextEdit::singleline(access.secret.expose_mut()).id(field).password(true);
         ui.add(edit.desired_width(FIELD_WIDTH - 2.0 * GRID).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
         forget_undo(ui, field);
     });

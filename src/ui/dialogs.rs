@@ -1,12 +1,12 @@
-//! The dialogs: closing while something runs, resetting a device, and acts that want the gateway's name typed. Decided by
-//! their buttons; Esc is the safe one.
+//! The dialogs: closing while something runs, resetting a device, letting it forget its network, and acts that want the
+//! gateway's name typed. Decided by their buttons; Esc is the safe one.
 
 use egui::{Frame, Id, Key, Modal, Role, TextEdit, Ui};
 
 use super::pass::Pass;
 use super::theme::{DIALOG_WIDTH, GRID, palette};
 use super::widgets::{Button, strong};
-use crate::app::commission::CommissionAction;
+use crate::app::commission::{CommissionAction, Question};
 use crate::app::device::{Device, DeviceAction};
 use crate::app::{Action, App};
 
@@ -14,8 +14,8 @@ use crate::app::{Action, App};
 pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
     if app.is_asking_to_close() {
         close(ui, app, pass);
-    } else if app.commission.is_asking_reset() {
-        reset(ui, app, pass);
+    } else if let Some(question) = app.commission.question() {
+        confirm(ui, app, question, pass);
     } else if app.device.question().is_some() {
         change(ui, &mut app.device, pass);
     }
@@ -41,12 +41,26 @@ fn close(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     }
 }
 
-fn reset(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
+fn confirm(ui: &Ui, app: &App, question: Question, pass: &mut Pass<'_>) {
     let name = app.commission.session().map_or("the gateway", |session| session.name());
-    let text = "The reset line of the port is pulsed: the device starts anew, and whatever it is doing is cut off.";
-    match ask(ui, &format!("Reset {name}?"), text, "Leave it running", &format!("Reset {name}")) {
-        Some(Answer::Safe) => pass.did(CommissionAction::DroppedReset),
-        Some(Answer::Dangerous) => pass.did(CommissionAction::ConfirmedReset),
+    let (title, text, safe, dangerous) = match question {
+        Question::Reset => (
+            format!("Reset {name}?"),
+            "The reset line of the port is pulsed: the device starts anew, and whatever it is doing is cut off.",
+            "Leave it running",
+            format!("Reset {name}"),
+        ),
+        Question::Reprovision => (
+            format!("Let {name} forget its network?"),
+            "The gateway leaves its network and waits for another one. This is no wipe: what lies in its flash, such as \
+             the old passphrase, may come back or be read.",
+            "Keep its network",
+            "Forget the network".to_owned(),
+        ),
+    };
+    match ask(ui, &title, text, safe, &dangerous) {
+        Some(Answer::Safe) => pass.did(CommissionAction::Dropped),
+        Some(Answer::Dangerous) => pass.did(CommissionAction::Confirmed),
         None => {}
     }
 }

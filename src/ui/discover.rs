@@ -1,6 +1,11 @@
-//! Discover: the list of ports and gateways, what is known of the chosen one, and adding a path by hand.
+//! Discover: the list of ports, devices and gateways, what is known of the chosen one, and adding a path by hand.
 
-use egui::{Align, Layout, Rect, Response, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use std::time::{Duration, Instant};
+
+use egui::{
+    Align, Layout, Rect, Response, RichText, Role, ScrollArea, Sense, Shape, Stroke, Ui, UiBuilder, WidgetInfo, pos2,
+    vec2,
+};
 
 use super::icon;
 use super::pass::Pass;
@@ -9,10 +14,10 @@ use super::widgets::{
     Button, card, choice, empty_state, facts, field, header, icon as show_icon, muted, pill, problem_card, small,
     truncated,
 };
-use crate::app::discover::{DiscoverAction, SortKey, display_name, profile_name};
+use crate::app::discover::{DiscoverAction, HISTORY, Hearing, Shown, SortKey, display_name, profile_name};
 use crate::app::{Action, App};
-use crate::model::gateway::{Identity, Probe, Sighting};
-use crate::model::ids::LinkAddress;
+use crate::model::gateway::{Advertisement, Identity, Probe, ProvisioningState, Sighting};
+use crate::model::ids::{LinkAddress, LinkKind};
 
 /// Height of what stands below the list.
 const DETAIL_HEIGHT: f32 = 172.0;
@@ -23,6 +28,10 @@ const NO_PROFILE_BELOW: f32 = 660.0;
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     page_header(ui, app, pass);
     if let Some(trouble) = &app.discover.trouble {
+        problem_card(ui, trouble);
+        ui.add_space(GRID);
+    }
+    if let Some(trouble) = app.discover.radio_trouble.as_ref().filter(|_| app.is_listening()) {
         problem_card(ui, trouble);
         ui.add_space(GRID);
     }
@@ -40,21 +49,40 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 fn page_header(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let count = app.discover.rows().filter(|row| row.is_present).count();
-    let ports = if count == 1 { "1 port here".to_owned() } else { format!("{count} ports here") };
+    let of = |kind| app.discover.rows().filter(move |row| row.is_present && (row.link.kind() == LinkKind::Ble) == kind);
+    let (ports, devices) = (of(false).count(), of(true).count());
+    let count = ports + devices;
+    let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
+    let mut here = format!("{} here", plural(ports, "port"));
+    if app.is_listening() || devices > 0 {
+        here = format!("{}, {} heard", plural(ports, "port"), plural(devices, "device"));
+    }
     let askable = app.discover.askable();
     let colour = if count == 0 { palette(ui).muted } else { palette(ui).ok };
     header(
         ui,
         "Discover",
         |ui| {
-            pill(ui, colour, &ports);
+            pill(ui, colour, &here);
         },
         |ui| {
             let ask = Button::new("Ask all").icon(icon::UNKNOWN).enabled_if(askable > 0, "No port is left to ask");
             let explained = "Sends each listed port a harmless question. Nothing is sent to a port unless you ask";
             if ask.named("Ask all what they are").show(ui).on_hover_text(explained).clicked() {
                 pass.did(DiscoverAction::AskedAll);
+            }
+            let is_on = app.settings.values.scan_bluetooth;
+            let (text, explained) = if is_on {
+                ("Stop Bluetooth", "Listens while this page is shown. Nothing is sent to any device")
+            } else {
+                (
+                    "Scan Bluetooth",
+                    "Listens for gateways around, while this page is shown. Nothing is sent to any device",
+                )
+            };
+            let switch = Button::new(text).icon(if is_on { icon::STOPPED } else { icon::BLUETOOTH });
+            if switch.show(ui).on_hover_text(explained).clicked() {
+                pass.did(DiscoverAction::SwitchedBluetooth(!is_on));
             }
         },
     );
@@ -68,6 +96,13 @@ fn toolbar(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         let response = ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
         if response.changed() {
             pass.did(DiscoverAction::FilterChanged);
+        }
+        ui.add_space(GRID);
+        ui.label("Show");
+        for (kinds, text) in [(Shown::All, "All"), (Shown::Serial, "Serial"), (Shown::Bluetooth, "Bluetooth")] {
+            if choice(ui, app.discover.kinds() == kinds, text, &format!("Show {}", text.to_lowercase())) {
+                pass.did(DiscoverAction::Showed(kinds));
+            }
         }
         ui.add_space(GRID);
         ui.label("Sort by");
@@ -128,9 +163,12 @@ fn card_without_margin(ui: &mut Ui, height: f32, add: impl FnOnce(&mut Ui)) {
 }
 
 fn nothing_listed(ui: &mut Ui, app: &App) {
+    if app.discover.kinds() == Shown::Bluetooth && app.discover.filter.trim().is_empty() {
+        return nothing_heard(ui, app);
+    }
     if !app.discover.is_empty() {
-        empty_state(ui, icon::DISCOVER, "No port matches the filter", |ui| {
-            muted(ui, "Change or clear the text of the filter");
+        empty_state(ui, icon::DISCOVER, "Nothing matches the filter", |ui| {
+            muted(ui, "Change or clear the text of the filter, or show all kinds");
         });
         return;
     }
@@ -143,6 +181,20 @@ fn nothing_listed(ui: &mut Ui, app: &App) {
             "Permission: on Linux your account has to be in the group dialout (or uucp); sign in again after joining",
         );
         muted(ui, "Other ports, such as a pseudo-terminal, can be added below by their path");
+    });
+}
+
+fn nothing_heard(ui: &mut Ui, app: &App) {
+    if !app.is_listening() {
+        empty_state(ui, icon::DISCOVER, "Bluetooth is not listened to", |ui| {
+            muted(ui, "Press Scan Bluetooth to see the gateways around. Nothing is sent to any of them");
+        });
+        return;
+    }
+    empty_state(ui, icon::DISCOVER, "No Bluetooth device is heard yet", |ui| {
+        muted(ui, "Power: the gateway has to be on, and in its set-up mode");
+        muted(ui, "Distance: a few metres are best; metal cabinets let little through");
+        muted(ui, "Phones: a gateway that a phone is connected to is not heard");
     });
 }
 
@@ -189,7 +241,8 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
     }
     part(ui, columns.state, Layout::left_to_right(Align::Center), &mut |ui| state_part(ui, sighting));
     let buttons = Layout::right_to_left(Align::Center);
-    part(ui, columns.buttons, buttons, &mut |ui| buttons_part(ui, sighting, pass));
+    let hearing = app.discover.hearing(&sighting.link);
+    part(ui, columns.buttons, buttons, &mut |ui| buttons_part(ui, sighting, hearing, pass));
 }
 
 fn row_ground(ui: &Ui, rect: Rect, response: &Response, is_chosen: bool, sighting: &Sighting) {
@@ -213,7 +266,11 @@ fn name_part(ui: &mut Ui, sighting: &Sighting) {
     let palette = palette(ui);
     let colour = if sighting.is_present { palette.strong } else { palette.muted };
     ui.horizontal(|ui| {
-        let glyph = if sighting.facts.vid.is_some() { icon::USB } else { icon::DEVICE };
+        let glyph = match sighting.link.kind() {
+            LinkKind::Ble => icon::BLUETOOTH,
+            _ if sighting.facts.vid.is_some() => icon::USB,
+            _ => icon::DEVICE,
+        };
         show_icon(ui, if sighting.facts.is_simulated { icon::SIMULATED } else { glyph }, palette.muted);
         truncated(ui, RichText::new(display_name(sighting)).font(medium()).color(colour));
     });
@@ -242,6 +299,9 @@ fn two_lines(ui: &mut Ui) {
 
 fn state_part(ui: &mut Ui, sighting: &Sighting) {
     let palette = palette(ui);
+    if let Some(heard) = &sighting.heard {
+        return heard_state_part(ui, sighting, heard);
+    }
     let (colour, text) = match &sighting.probe {
         _ if !sighting.is_present => (palette.muted, "Gone"),
         Probe::NotAsked => (palette.muted, "Not asked"),
@@ -258,13 +318,80 @@ fn state_part(ui: &mut Ui, sighting: &Sighting) {
     pill(ui, colour, text).on_hover_text(hover);
 }
 
-fn buttons_part(ui: &mut Ui, sighting: &Sighting, pass: &mut Pass<'_>) {
+/// What a device says of itself without being asked.
+fn heard_state_part(ui: &mut Ui, sighting: &Sighting, heard: &Advertisement) {
+    let palette = palette(ui);
+    let (colour, text, hover) = match heard.state {
+        _ if !sighting.is_present => (palette.muted, "Silent", "Not heard for half a minute"),
+        Some(state) if state == ProvisioningState::Ready => (palette.ok, "Ready", state.title()),
+        Some(state) if state == ProvisioningState::Provisioned => (palette.accent, "Has network", state.title()),
+        Some(state) => (palette.accent, "In set-up", state.title()),
+        None => (palette.muted, "Heard", "It says nothing of its state"),
+    };
+    pill(ui, colour, text).on_hover_text(hover);
+}
+
+/// How strongly a device is heard: the last minute as a line, the last strength, and how long ago that was.
+fn signal_part(ui: &mut Ui, sighting: &Sighting, hearing: &Hearing, now: Instant) {
+    let palette = palette(ui);
+    let colour = if sighting.is_present { palette.text } else { palette.muted };
+    let strength = sighting.heard.as_ref().and_then(|heard| heard.rssi_dbm);
+    let strength = strength.map_or_else(|| "no level".to_owned(), |dbm| format!("{} dBm", signed(dbm)));
+    ui.allocate_ui_with_layout(vec2(66.0, ui.available_height()), Layout::top_down(Align::Max), |ui| {
+        two_lines(ui);
+        truncated(ui, RichText::new(strength).small().color(colour));
+        truncated(ui, RichText::new(ago(now.saturating_duration_since(hearing.last))).small().color(palette.muted));
+    });
+    sparkline(ui, hearing, now);
+}
+
+/// A number with a minus as wide as a digit.
+fn signed(number: i16) -> String {
+    if number < 0 { format!("\u{2212}{}", number.unsigned_abs()) } else { number.to_string() }
+}
+
+/// How long ago something was, in whole seconds, which is as often as it is drawn anew.
+fn ago(time: Duration) -> String {
+    match time.as_secs() {
+        0 | 1 => "now".to_owned(),
+        seconds @ 2..=99 => format!("{seconds} s ago"),
+        seconds => format!("{} min ago", seconds / 60),
+    }
+}
+
+/// The strengths of the last minute, from −100 to −30 dBm.
+fn sparkline(ui: &mut Ui, hearing: &Hearing, now: Instant) {
+    let (rect, response) = ui.allocate_exact_size(vec2(52.0, 22.0), Sense::hover());
+    let palette = palette(ui);
+    ui.painter().hline(rect.x_range(), rect.bottom(), Stroke::new(1.0, palette.line));
+    let place = |(then, dbm): &(Instant, i16)| {
+        let age = now.saturating_duration_since(*then).as_secs_f32() / HISTORY.as_secs_f32();
+        let height = ((f32::from(*dbm) + 100.0) / 70.0).clamp(0.0, 1.0);
+        pos2(rect.right() - age.min(1.0) * rect.width(), rect.bottom() - height * rect.height())
+    };
+    let points: Vec<_> = hearing.strengths.iter().map(place).collect();
+    match points[..] {
+        [] => {}
+        [point] => drop(ui.painter().circle_filled(point, 1.5, palette.accent)),
+        _ => drop(ui.painter().add(Shape::line(points, Stroke::new(1.5, palette.accent)))),
+    }
+    response.on_hover_text("The strength in the last minute, between \u{2212}100 and \u{2212}30 dBm");
+}
+
+fn buttons_part(ui: &mut Ui, sighting: &Sighting, hearing: Option<&Hearing>, pass: &mut Pass<'_>) {
     let place = sighting.link.place();
     let is_here = sighting.is_present;
     let name = format!("Commission {place}");
-    let commission = Button::new("Commission").named(&name).enabled_if(is_here, "The port is gone");
+    let gone = if sighting.heard.is_some() { "It is not heard any more" } else { "The port is gone" };
+    let commission = Button::new("Commission").named(&name).enabled_if(is_here, gone);
     if commission.pressed(ui) {
         pass.did(Action::TookToCommission(sighting.link.clone()));
+    }
+    if let Some(hearing) = hearing {
+        return signal_part(ui, sighting, hearing, pass.now);
+    }
+    if sighting.link.kind() == LinkKind::Ble {
+        return;
     }
     let is_askable = is_here && sighting.probe != Probe::Asking;
     let name = format!("Ask {place} what it is");
@@ -298,7 +425,10 @@ fn detail_of(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
         problem_card(ui, problem);
         ui.add_space(GRID);
     }
-    let facts_here = [port_facts(row), answer_facts(row)].concat();
+    let facts_here = match &row.heard {
+        Some(heard) => heard_facts(row, heard),
+        None => [port_facts(row), answer_facts(row)].concat(),
+    };
     let guess = row.profile.as_ref().map(|guess| {
         let name = profile_name(row, app.catalog()).unwrap_or_default();
         format!("{name}, because {}", guess.reason)
@@ -311,6 +441,20 @@ fn remove(ui: &mut Ui, link: &LinkAddress, pass: &mut Pass<'_>) {
     if Button::new("Remove").icon(icon::REMOVE).quiet().named(&name).pressed(ui) {
         pass.did(DiscoverAction::RemovedPath(link.clone()));
     }
+}
+
+fn heard_facts(row: &Sighting, heard: &Advertisement) -> Vec<(&'static str, String)> {
+    const SERVICES: usize = 6;
+    let shown = heard.services.iter().take(SERVICES).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let more = heard.services.len().saturating_sub(SERVICES);
+    let companies: Vec<String> = heard.companies.iter().map(|company| format!("{company:04x}")).collect();
+    vec![
+        ("Link", row.link.to_string()),
+        ("Services", if more > 0 { format!("{shown} and {more} more") } else { shown }),
+        ("Company id", companies.join(", ")),
+        ("State", heard.state.map(|state| state.title().to_owned()).unwrap_or_default()),
+        ("Adapter", heard.adapter.clone()),
+    ]
 }
 
 fn port_facts(row: &Sighting) -> Vec<(&'static str, String)> {
@@ -338,15 +482,20 @@ fn answer_facts(row: &Sighting) -> Vec<(&'static str, String)> {
 
 fn add_path(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
-        let response = field(ui, "Add a path", &mut app.discover.typed_path, "/dev/pts/4 or COM7");
+        let response = field(ui, "Add a link", &mut app.discover.typed_path, "/dev/pts/4, COM7 or http:192.168.4.1");
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let is_typed = !app.discover.typed_path.trim().is_empty();
-        let add = Button::new("Add").icon(icon::ADD).named("Add the path").enabled_if(is_typed, "Type a path first");
+        let add = Button::new("Add").icon(icon::ADD).named("Add the link").enabled_if(is_typed, "Type a link first");
         if add.pressed(ui) || (is_entered && is_typed) {
             pass.did(DiscoverAction::AddedPath);
         }
-        small(ui, "For ports no scan lists");
+        let explained = "To reach a gateway on its own access point, join that with this laptop, then add http:192.168.4.1. \
+                         Bluetooth: ble:ADDRESS, UDP: udp:HOST:PORT";
+        small(ui, "For what no scan lists").on_hover_text(explained);
     });
+    if app.discover.typed_path.trim_start().starts_with("http") {
+        small(ui, "Join the gateway's own access point with this laptop first; most are reached at http:192.168.4.1");
+    }
     if let Some(error) = &app.discover.path_error {
         ui.colored_label(palette(ui).danger, error);
     }

@@ -20,9 +20,9 @@ impl FileDialogs {
             return;
         }
         let (tx, rx) = sync_channel(1);
-        let waker = ctx.clone();
+        let (waker, asked) = (ctx.clone(), field.clone());
         let spawned = Builder::new().name("file-dialog".into()).spawn(move || {
-            if let Some(path) = pollster::block_on(ask(field)) {
+            if let Some(path) = pollster::block_on(ask(&asked)) {
                 // The window may have closed in between: then nobody wants the path.
                 let _ = tx.send(path);
             }
@@ -38,7 +38,7 @@ impl FileDialogs {
         let (field, rx) = self.open.as_ref()?;
         match rx.try_recv() {
             Ok(path) => {
-                let chosen = (*field, path);
+                let chosen = (field.clone(), path);
                 self.open = None;
                 Some(chosen)
             }
@@ -51,10 +51,11 @@ impl FileDialogs {
     }
 }
 
-async fn ask(field: PathField) -> Option<String> {
+async fn ask(field: &PathField) -> Option<String> {
     let dialog = rfd::AsyncFileDialog::new();
     let file = match field {
         PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]).pick_file().await,
+        PathField::Token(_) => dialog.pick_file().await,
         PathField::RecordsExport => dialog.set_file_name("linesman-records.csv").save_file().await,
         PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
     };

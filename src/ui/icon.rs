@@ -33,6 +33,7 @@ pub(super) const RIGHT: &str = "\u{e13a}";
 pub(super) const SEND: &str = "\u{e398}";
 pub(super) const NEXT: &str = "\u{e06c}";
 pub(super) const BACK: &str = "\u{e038}";
+pub(super) const BLUETOOTH: &str = "\u{e0da}";
 pub(super) const USB: &str = "\u{e956}";
 pub(super) const DEVICE: &str = "\u{e610}";
 pub(super) const RESET: &str = "\u{e3da}";

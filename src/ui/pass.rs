@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::app::Action;
 
 /// A path field that a file dialog can fill.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum PathField {
     /// The picture of a QR code.
     QrPicture,
@@ -15,6 +15,8 @@ pub(super) enum PathField {
     RecordsExport,
     /// Where a transcript is exported to.
     Transcript,
+    /// The token or file of that id.
+    Token(String),
 }
 
 /// One frame of the screens.

@@ -11,6 +11,7 @@ use super::widgets::{
 };
 use crate::app::App;
 use crate::app::records::{Records, RecordsAction, is_cut_off, outcome_label};
+use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
 
 /// Draws Records.
@@ -159,7 +160,7 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
             let text = "Linesman ended in the middle of this job. Verify on the device what became of it";
             notice(ui, palette(ui).warn, icon::WARNING, text);
         }
-        job_facts(ui, job, pass);
+        job_facts(ui, history, pass);
     });
     ui.add_space(GRID);
     card(ui, |ui| {
@@ -170,7 +171,8 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     });
 }
 
-fn job_facts(ui: &mut Ui, job: &JobRecord, pass: &Pass<'_>) {
+fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
+    let job = &history.job;
     let time = |utc: &str| {
         let (local, utc) = pass.local_time(utc);
         format!("{local} ({utc})")
@@ -185,6 +187,7 @@ fn job_facts(ui: &mut Ui, job: &JobRecord, pass: &Pass<'_>) {
             ("Link", job.intent.link.clone()),
             ("Profile", job.intent.profile.clone().unwrap_or_default()),
             ("Driver", job.intent.driver.clone().unwrap_or_default()),
+            ("Protection", history.protection().map_or("", Protection::label).to_owned()),
             ("Operator", job.intent.operator.clone()),
             ("Reason", job.reason.clone()),
         ],

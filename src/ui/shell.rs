@@ -100,6 +100,7 @@ impl Window {
             PathField::QrPicture => self.app.commission.form.qr.path = path,
             PathField::RecordsExport => self.app.records.export.path = path,
             PathField::Transcript => self.app.commission.transcript_path = path,
+            PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
         }
     }
 

@@ -178,6 +178,7 @@ fn the_last_settings_are_stored_even_when_the_window_closes_at_once() {
         scale,
         last_profile: Some(ProfileId::new("calms")),
         operator: "Kim".into(),
+        ..Settings::default()
     };
     let mut workers = Workers::start(&place);
     assert_eq!(workers.started().settings, Settings::default());

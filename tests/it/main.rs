@@ -20,11 +20,18 @@ mod commission;
 mod device;
 #[cfg(unix)]
 mod device_cli;
+mod esp;
+#[cfg(unix)]
+mod esp_cli;
+#[cfg(unix)]
+mod esp_rainmaker;
 #[cfg(target_os = "linux")]
 mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
+#[cfg(target_os = "linux")]
+mod improv_fake_bluez;
 #[cfg(unix)]
 mod improv_sdk;
 #[cfg(unix)]

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use linesman::flow::port::{AdapterOff, BleError, LinkError, RecordsError};
-use linesman::flow::{DeviceError as ManagementError, ImprovBleError, SessionError, SmpError};
+use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
+use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
+use linesman::proto::esp::security::HandshakeError;
+use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
 use linesman::proto::smp::refusal::Refusal;
@@ -144,6 +146,57 @@ fn management() -> Vec<ManagementError> {
     errors
 }
 
+fn http() -> Vec<HttpError> {
+    let host = || text("192.168.4.1");
+    let detail = || text("what the system said");
+    vec![
+        HttpError::NotReached { host: host(), detail: detail() },
+        HttpError::Status { host: host(), status: 500 },
+        HttpError::Broken { host: host(), detail: detail() },
+    ]
+}
+
+fn espressif() -> Vec<EspError> {
+    let label = "Wi-Fi settings";
+    let status = |status| EspError::Status { label, status };
+    let token = |reason| EspError::Token { reason };
+    vec![
+        EspError::NoReply { label, heard_octets: 0 },
+        EspError::NoReply { label, heard_octets: 4711 },
+        EspError::NoVersion,
+        EspError::UnknownLevel { level: 3 },
+        EspError::NewerPatch { patch: 2 },
+        EspError::BelowMinimum { offered: 1, wanted: 2 },
+        EspError::Unprotected,
+        EspError::TooLongForConsole,
+        EspError::ProofMissing { level: 1 },
+        EspError::UsernameMissing,
+        EspError::ProofRefused { level: 1 },
+        EspError::ProofRefused { level: 2 },
+        EspError::NotProven,
+        EspError::Handshake { reason: HandshakeError::BadKey },
+        EspError::OutOfStep { label },
+        EspError::OtherNonceScheme,
+        EspError::Nonsense { label },
+        EspError::Failed { label },
+        status(4),
+        status(5),
+        status(3),
+        status(77),
+        EspError::TooSlow { label },
+        EspError::NoEndpoint { name: text("custom-data") },
+        EspError::NeedsReset,
+        EspError::LineTooLong { label },
+        EspError::KeyNotCarried,
+        token(BadToken::NotText),
+        token(BadToken::BadTemplate),
+        token(BadToken::BadPath),
+        token(BadToken::TooLong { octets: 9000 }),
+        EspError::Over,
+        EspError::NoRandom,
+    ]
+}
+
 fn files() -> Vec<FilesError> {
     let path = || text("/data/file");
     let detail = || text("what the system said");
@@ -181,6 +234,7 @@ fn codes() -> Vec<QrError> {
     vec![
         QrError::Empty,
         QrError::TooLong { octets: 9000 },
+        QrError::EspTooLong { octets: 2000 },
         QrError::NotWifi { scheme: None },
         QrError::NotWifi { scheme: Some(text("https")) },
         QrError::BadField { number: 2 },
@@ -196,7 +250,11 @@ fn codes() -> Vec<QrError> {
 
 fn simulators() -> Vec<SimError> {
     let source = || std::io::Error::other("what the system said");
-    vec![SimError::Card { folder: PathBuf::from("/card"), source: source() }, SimError::NoTerminal { source: source() }]
+    vec![
+        SimError::Card { folder: PathBuf::from("/card"), source: source() },
+        SimError::NoSocket { source: source() },
+        SimError::NoTerminal { source: source() },
+    ]
 }
 
 fn profiles() -> Vec<ProfileError> {
@@ -233,6 +291,8 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Records", explain(&records())),
         ("Sessions", explain(&sessions())),
         ("Management", explain(&management())),
+        ("HTTP", explain(&http())),
+        ("Espressif provisioning", explain(&espressif())),
         ("Files", explain(&files())),
         ("Pictures", explain(&pictures())),
         ("Codes", explain(&codes())),

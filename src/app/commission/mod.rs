@@ -3,30 +3,34 @@
 //! The network stays in the form from one gateway to the next, in memory only. Nothing dangerous happens by itself:
 //! credentials go out on a click, or, for the next gateway, when the click that connected said so.
 
+mod access;
 mod choice;
 mod form;
 mod next;
 mod session;
+mod tokens;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use access::{AccessForm, Wanted, wanted};
 pub use choice::{DriverOption, driver_options};
 pub use form::{QrForm, WifiForm};
 pub use next::Handled;
-pub use session::{Phase, ScanState, Session, StepLine, StepState, Target};
+pub use session::{Button, Phase, ScanState, Session, StepLine, StepState, Target};
+pub use tokens::{TokenInput, TokenRow, Tokens};
 
 use super::Desk;
 use super::discover::display_name;
 use super::jobs::JobKind;
-use crate::model::access::Access;
 use crate::model::gateway::{ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Ssid, WifiRules, parse_ssid};
-use crate::msg::{Command, JobEnd, Progress, QrContent, QrSource, Request};
+use crate::msg::{Command, JobEnd, Progress, QrContent, QrSource, Request, Step};
 use crate::profile::Catalog;
 
 /// What the user did on Commission.
@@ -65,14 +69,27 @@ pub enum CommissionAction {
     SetHostname,
     /// Sent the device name typed.
     SetDeviceName,
-    /// Wants to reset the device; asks first.
-    AskedForReset,
-    /// Confirmed the reset.
-    ConfirmedReset,
-    /// Thought better of the reset.
-    DroppedReset,
+    /// Sent the token or file of that id.
+    SentToken(String),
+    /// Forgot what lets us in.
+    ForgotAccess,
+    /// Wants something done that cannot be taken back; is asked first.
+    AskedFor(Question),
+    /// Confirmed it.
+    Confirmed,
+    /// Thought better of it.
+    Dropped,
     /// Exported the transcript to the typed path.
     ExportedTranscript,
+}
+
+/// What is asked before it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// Pulse the reset line.
+    Reset,
+    /// Let the gateway forget its network.
+    Reprovision,
 }
 
 /// Where a QR code is.
@@ -87,10 +104,14 @@ pub enum QrGiven {
 }
 
 /// What a session does by itself as soon as it is ready.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Wish {
     Scan,
+    Token(String),
+    /// With a click for this gateway.
     Send,
+    /// Because the click that connected said so.
+    SendByItself,
 }
 
 /// The view model of Commission.
@@ -101,7 +122,9 @@ pub struct Commission {
     /// Whether the next gateway is sent the network as soon as it is ready.
     pub is_sending_on_connect: bool,
     /// What lets us into the gateway; edited in place, and kept from one gateway to the next until it is forgotten.
-    pub access: Access,
+    pub access: AccessForm,
+    /// Tokens and files for this gateway; edited in place.
+    pub tokens: Tokens,
     /// A host name for the gateway; edited in place.
     pub hostname: String,
     /// A name for the gateway; edited in place.
@@ -120,7 +143,7 @@ pub struct Commission {
     laptop: Option<LaptopScan>,
     wishes: VecDeque<Wish>,
     opens_after_close: bool,
-    is_asking_reset: bool,
+    question: Option<Question>,
     transcript_job: Option<JobId>,
 }
 
@@ -155,9 +178,20 @@ impl Commission {
         self.laptop.as_ref()?.words(parse_ssid(&self.form.draft.ssid).ok().as_ref())
     }
 
-    /// Whether the reset dialog is open.
-    pub const fn is_asking_reset(&self) -> bool {
-        self.is_asking_reset
+    /// What is being asked, if a dialog is open.
+    pub const fn question(&self) -> Option<Question> {
+        self.question
+    }
+
+    /// What the chosen driver wants before it opens a session.
+    pub fn wanted_access(&self) -> Option<Wanted> {
+        self.driver.and_then(wanted)
+    }
+
+    /// The tokens and files that the profile names and the driver can send.
+    pub fn token_rows(&self, catalog: &Catalog) -> Vec<TokenRow> {
+        let profile = self.profile.as_ref().and_then(|id| catalog.get(id));
+        self.driver.map_or_else(Vec::new, |driver| tokens::rows(profile, driver))
     }
 
     /// Whether the transcript is being written.
@@ -194,6 +228,11 @@ impl Commission {
     fn take_gateway(&mut self, row: &Sighting, last: Option<&ProfileId>, catalog: &Catalog) {
         let guess = row.profile.as_ref();
         self.profile = guess.map(|guess| &guess.profile).or(last).filter(|id| catalog.get(id).is_some()).cloned();
+        if self.gateway.as_ref().is_none_or(|(link, _)| *link != row.link) {
+            self.access.gateway_changed(&row.link);
+            // A token is made out to one gateway.
+            self.tokens.forget();
+        }
         self.gateway = Some((row.link.clone(), display_name(row)));
         self.driver = choice::preselect(&self.drivers(catalog), guess.map(|guess| guess.driver));
         self.recheck(catalog);
@@ -204,7 +243,7 @@ impl Commission {
         let last = self.profile.clone();
         self.wishes = VecDeque::from([Wish::Scan]);
         if self.is_sending_on_connect && self.form.has_network() {
-            self.wishes.push_back(Wish::Send);
+            self.wishes.push_back(Wish::SendByItself);
         }
         let commands = self.close();
         self.take_gateway(row, last.as_ref(), desk.catalog);
@@ -232,7 +271,9 @@ impl Commission {
             }
             CommissionAction::PickedNetwork(ssid) => self.pick(&ssid, desk.catalog),
             CommissionAction::GaveQr(given) => return self.read_qr(given, desk),
-            CommissionAction::Sent => return self.send(desk.catalog),
+            CommissionAction::Sent => return self.send_all(desk.catalog),
+            CommissionAction::SentToken(id) => return self.send_token(&id),
+            CommissionAction::ForgotAccess => self.access.forget(),
             CommissionAction::Corrected => self.correct(),
             CommissionAction::ForgotNetwork => self.form.forget(),
             CommissionAction::SendsOnConnect(is_on) => self.is_sending_on_connect = is_on,
@@ -242,13 +283,9 @@ impl Commission {
             CommissionAction::SetDeviceName => {
                 return self.rename(self.device_name.trim().to_owned(), Request::SetDeviceName);
             }
-            CommissionAction::AskedForReset => self.is_asking_reset = self.is_ready(),
-            CommissionAction::ConfirmedReset => {
-                if std::mem::take(&mut self.is_asking_reset) {
-                    return self.request(Request::ResetDevice);
-                }
-            }
-            CommissionAction::DroppedReset => self.is_asking_reset = false,
+            CommissionAction::AskedFor(question) => self.question = self.is_ready().then_some(question),
+            CommissionAction::Confirmed => return self.confirm(),
+            CommissionAction::Dropped => self.question = None,
             CommissionAction::ExportedTranscript => return self.export_transcript(desk),
         }
         Vec::new()
@@ -265,6 +302,10 @@ impl Commission {
             return Vec::new();
         };
         let is_pushed = matches!(progress, Progress::Pushed(_));
+        // A gateway without its token must not be sent into the network: nobody could commission it a second time.
+        if matches!(progress, Progress::StepFailed { step: Step::Credential, .. }) {
+            self.wishes.clear();
+        }
         session.progressed(at, progress, desk.now);
         if is_pushed {
             self.handled.add(session.target.link.clone());
@@ -277,7 +318,7 @@ impl Commission {
         if let Some(session) = self.session.as_mut().filter(|session| session.job == job) {
             session.ended(end);
         }
-        self.is_asking_reset = false;
+        self.question = None;
         if std::mem::take(&mut self.opens_after_close) {
             return self.open(desk);
         }
@@ -294,6 +335,10 @@ impl Commission {
 
     pub(super) fn qr_read(&mut self, job: JobId, content: Result<QrContent, Problem>, catalog: &Catalog) {
         if self.form.qr.job == Some(job) {
+            if let Ok(QrContent::EspProvisioning { name, proof_of_possession: Some(proof), .. }) = &content {
+                let link = self.gateway.as_ref().map(|(link, _)| link.clone());
+                self.access.take_over(visible(name, 64), proof, link);
+            }
             self.form.qr_read(content);
             self.recheck(catalog);
         }
@@ -343,7 +388,7 @@ impl Commission {
         let target = Target { link: link.clone(), name, profile: self.profile.clone(), driver };
         self.session = Some(Session::new(job, target, desk.now));
         self.transcript_result = None;
-        let (profile, access) = (self.profile.clone(), self.access.clone());
+        let (profile, access) = (self.profile.clone(), self.access.given(driver));
         vec![Command::OpenSession { job, link, profile, driver, access }, Command::ScanFromLaptop]
     }
 
@@ -352,8 +397,11 @@ impl Commission {
             return Vec::new();
         }
         match self.wishes.pop_front() {
+            Some(Wish::Scan) if !self.can_scan() => self.follow_wishes(catalog),
             Some(Wish::Scan) => self.request(Request::ScanNetworks),
-            Some(Wish::Send) => self.send_by_itself(catalog),
+            Some(Wish::Token(id)) => self.send_token(&id),
+            Some(Wish::Send) => self.send(catalog),
+            Some(Wish::SendByItself) => self.send_by_itself(catalog),
             None => Vec::new(),
         }
     }
@@ -393,6 +441,55 @@ impl Commission {
         session.begin_push();
         self.form.is_revealed = false;
         vec![Command::Session { job: session.job, request: Request::Push(credentials) }]
+    }
+
+    /// Whether the gateway has Wi-Fi at all; a scan it lacks is told as a step that was left out.
+    fn can_scan(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.capabilities.wifi)
+    }
+
+    /// Sends the tokens that are filled in and not sent yet, then the network: the service may end with it.
+    fn send_all(&mut self, catalog: &Catalog) -> Vec<Command> {
+        let unsent: Vec<Wish> = self
+            .token_rows(catalog)
+            .into_iter()
+            .filter(|row| self.tokens.is_filled(&row.id))
+            .filter(|row| self.session.as_ref().is_some_and(|session| session.token(&row.id).is_none()))
+            .map(|row| Wish::Token(row.id))
+            .collect();
+        if unsent.is_empty() || !self.is_form_right(catalog) {
+            return self.send(catalog);
+        }
+        self.wishes = unsent.into();
+        self.wishes.push_back(Wish::Send);
+        self.follow_wishes(catalog)
+    }
+
+    /// Whether the network in the form can be sent. Shows what is wrong with it.
+    fn is_form_right(&mut self, catalog: &Catalog) -> bool {
+        let Some(rules) = self.rules(catalog) else { return false };
+        let session = self.session.as_ref();
+        let laptop = nearby(self.laptop.as_ref(), session);
+        self.form.credentials(&rules, session.and_then(Session::seen), laptop).is_some()
+    }
+
+    fn send_token(&mut self, id: &str) -> Vec<Command> {
+        let Some(session) = self.session.as_mut().filter(|session| session.is_ready()) else {
+            return Vec::new();
+        };
+        let command = self.tokens.command(session.job, id);
+        if command.is_some() {
+            session.begin_request();
+        }
+        command.into_iter().collect()
+    }
+
+    fn confirm(&mut self) -> Vec<Command> {
+        match self.question.take() {
+            Some(Question::Reset) => self.request(Request::ResetDevice),
+            Some(Question::Reprovision) => self.request(Request::Reprovision),
+            None => Vec::new(),
+        }
     }
 
     fn request(&mut self, request: Request) -> Vec<Command> {

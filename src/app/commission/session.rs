@@ -43,6 +43,25 @@ pub enum Phase {
     Ended(JobEnd),
 }
 
+/// How it stands with the button of a gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Button {
+    /// The gateway does not ask for it.
+    #[default]
+    NotNeeded,
+    /// It has to be pressed before anything is sent.
+    Needed,
+    /// It has to be pressed now.
+    Awaited {
+        /// Since when that is waited for.
+        since: Instant,
+        /// How long at most.
+        limit: Duration,
+    },
+    /// It was pressed.
+    Pressed,
+}
+
 /// How a step stands.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StepState {
@@ -126,8 +145,8 @@ pub struct Session {
     pub capabilities: Capabilities,
     /// How the session is protected, once that is known.
     pub protection: Option<Protection>,
-    /// The button has to be pressed: since when, and for how long that is waited for.
-    pub awaits_button: Option<(Instant, Duration)>,
+    /// How it stands with the button that has to be pressed.
+    pub button: Button,
     /// The tokens and files that were taken, with how sure that is.
     pub credentials: Vec<(String, Evidence)>,
     /// The networks it sees, strongest first.
@@ -157,7 +176,7 @@ impl Session {
             state: None,
             capabilities: Capabilities::default(),
             protection: None,
-            awaits_button: None,
+            button: Button::default(),
             credentials: Vec::new(),
             networks: Vec::new(),
             scan: ScanState::NotAsked,
@@ -186,6 +205,11 @@ impl Session {
     /// Whether the credentials are on their way or followed.
     pub fn is_pushing(&self) -> bool {
         self.running_step().is_some_and(|line| matches!(line.step, Step::Push | Step::Follow | Step::ReadBack))
+    }
+
+    /// Whether it takes Wi-Fi credentials, or may for all that is known yet.
+    pub const fn may_have_wifi(&self) -> bool {
+        self.state.is_none() || self.capabilities.wifi
     }
 
     /// The gateway's own scan, where it is complete.
@@ -235,16 +259,12 @@ impl Session {
             Progress::StepSkipped { step, reason } => self.step_skipped(step, reason),
             Progress::StepFailed { step, problem } => self.step_failed(step, problem, at),
             Progress::Described { info, state, capabilities } => {
-                (self.info, self.state, self.capabilities) = (info, Some(state), capabilities);
+                (self.info, self.capabilities) = (info, capabilities);
+                self.take_state(state);
             }
-            Progress::StateChanged(state) => {
-                self.state = Some(state);
-                if state != ProvisioningState::AuthorizationRequired {
-                    self.awaits_button = None;
-                }
-            }
+            Progress::StateChanged(state) => self.take_state(state),
             Progress::Protected(protection) => self.protection = Some(protection),
-            Progress::AwaitingButton { limit } => self.awaits_button = Some((now, limit)),
+            Progress::AwaitingButton { limit } => self.button = Button::Awaited { since: now, limit },
             Progress::CredentialPushed { id, evidence } => {
                 self.credentials.retain(|(known, _)| *known != id);
                 self.credentials.push((id, evidence));
@@ -272,6 +292,23 @@ impl Session {
         self.phase = Phase::Ended(end);
     }
 
+    fn take_state(&mut self, state: ProvisioningState) {
+        self.state = Some(state);
+        self.button = match (state, self.button) {
+            (ProvisioningState::AuthorizationRequired, awaited @ Button::Awaited { .. }) => awaited,
+            (ProvisioningState::AuthorizationRequired, _) => Button::Needed,
+            (ProvisioningState::Ready | ProvisioningState::Provisioning, button) if button != Button::NotNeeded => {
+                Button::Pressed
+            }
+            _ => Button::NotNeeded,
+        };
+    }
+
+    /// What became of the token of that id, if it was sent.
+    pub fn token(&self, id: &str) -> Option<&Evidence> {
+        self.credentials.iter().find(|(known, _)| known == id).map(|(_, evidence)| evidence)
+    }
+
     fn step_done(&mut self, step: Step, note: String, at: Duration) {
         if step == Step::ScanNetworks && self.scan == ScanState::Scanning {
             self.scan = ScanState::Complete;
@@ -292,6 +329,9 @@ impl Session {
             self.scan = ScanState::Failed(problem.clone());
         } else {
             self.problem = Some(problem.clone());
+            if matches!(self.button, Button::Awaited { .. }) {
+                self.button = Button::Needed;
+            }
         }
         let line = self.line(step);
         line.state = StepState::Failed { problem, took: at.saturating_sub(line.began) };

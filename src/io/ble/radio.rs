@@ -262,6 +262,7 @@ impl Device {
             rssi_dbm: rssi_dbm.or(self.advertisement.rssi_dbm),
             services: properties.services,
             service_data,
+            state: None,
             companies,
             adapter: ready.name.clone(),
             is_simulated: false,

@@ -2,6 +2,7 @@
 
 use egui::{ComboBox, RichText, Ui};
 
+use super::access;
 use crate::app::commission::{CommissionAction, DriverOption};
 use crate::app::{Action, App, Screen};
 use crate::ui::icon;
@@ -9,7 +10,7 @@ use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, palette};
 use crate::ui::widgets::{Button, copyable, labelled, muted, notice, strong, titled_card, truncated};
 
-pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.spacing_mut().item_spacing.y = GAP;
     titled_card(ui, "Gateway", "", |ui| {
         gateway(ui, app, pass);
@@ -17,6 +18,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     });
     let hint = "The protocol spoken with the gateway. No vendor publishes its own, so a profile names an open one";
     titled_card(ui, "Driver", hint, |ui| drivers(ui, app, pass));
+    access::show(ui, app, pass);
     if app.commission.form.has_network() {
         kept_network(ui, app, pass);
     }

@@ -3,7 +3,8 @@
 use egui::{RichText, ScrollArea, Ui};
 
 use crate::app::App;
-use crate::app::commission::{Commission, CommissionAction, Session};
+use crate::app::commission::{Commission, CommissionAction, Question, Session};
+use crate::model::ids::LinkKind;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, palette};
@@ -16,7 +17,14 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         fold(ui, "names", "Names", |ui| names(ui, &mut app.commission, is_ready, pass));
         fold(ui, "log", "Device log", |ui| log(ui, &app.commission));
         fold(ui, "transcript", "Transcript", |ui| transcript(ui, &mut app.commission, pass));
-        fold(ui, "reset", "Reset device", |ui| reset(ui, is_ready, pass));
+        let capabilities = app.commission.session().map(|session| session.capabilities).unwrap_or_default();
+        if capabilities.reprovision {
+            fold(ui, "reprovision", "Forget the network", |ui| reprovision(ui, is_ready, pass));
+        }
+        if capabilities.reset_line || app.commission.gateway().is_some_and(|(link, _)| link.kind() == LinkKind::Serial)
+        {
+            fold(ui, "reset", "Reset device", |ui| reset(ui, is_ready, pass));
+        }
     });
 }
 
@@ -75,10 +83,21 @@ fn transcript(ui: &mut Ui, commission: &mut Commission, pass: &mut Pass<'_>) {
     }
 }
 
+fn reprovision(ui: &mut Ui, is_ready: bool, pass: &mut Pass<'_>) {
+    muted(
+        ui,
+        "The gateway leaves its network and waits for another one. No wipe: what lies in its flash may come back",
+    );
+    let button = Button::new("Forget the network…").named("Let the gateway forget its network").danger();
+    if button.enabled_if(is_ready, "The gateway is not ready").pressed(ui) {
+        pass.did(CommissionAction::AskedFor(Question::Reprovision));
+    }
+}
+
 fn reset(ui: &mut Ui, is_ready: bool, pass: &mut Pass<'_>) {
     muted(ui, "Pulses the reset line of the port. Never done by itself");
     let button = Button::new("Reset device…").icon(icon::RESET).danger();
     if button.enabled_if(is_ready, "The gateway is not ready").pressed(ui) {
-        pass.did(CommissionAction::AskedForReset);
+        pass.did(CommissionAction::AskedFor(Question::Reset));
     }
 }

@@ -1,11 +1,13 @@
 //! Commission: one gateway from choosing it to the outcome. Main column with what is to do, side column with what goes on.
 
+mod access;
 mod choose;
 mod extras;
 mod networks;
 mod outcome;
 mod qr;
 mod side;
+mod tokens;
 mod wifi;
 
 use egui::Ui;
@@ -13,11 +15,12 @@ use egui::Ui;
 pub(super) use wifi::forget_undo;
 
 use super::icon;
-use super::pass::Pass;
+use super::pass::{Pass, clock};
 use super::theme::{GAP, GRID, ONE_COLUMN_BELOW, SIDE_WIDTH, palette};
 use super::widgets::{Button, card, empty_state, header, muted, notice, pill, problem_card};
-use crate::app::commission::{CommissionAction, Phase, Session};
+use crate::app::commission::{Button as PressedButton, CommissionAction, Phase, Session};
 use crate::app::{Action, App, Screen};
+use crate::model::gateway::ProvisioningState;
 use crate::msg::JobEnd;
 
 /// Draws Commission.
@@ -116,10 +119,18 @@ fn main_column(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         outcome::show(ui, app, session, outcome, pass);
     }
     match &session.phase {
-        Phase::Ended(end) => ended(ui, session, end, pass),
+        Phase::Ended(end) => {
+            ended(ui, session, end, pass);
+            if matches!(end, JobEnd::Failed(_)) && session.outcome.is_none() {
+                access::show(ui, app, pass);
+            }
+        }
         _ if session.outcome.is_none() => {
-            notices(ui, session);
-            networks::show(ui, session, app.commission.laptop_words().as_deref(), pass);
+            notices(ui, session, pass);
+            if session.may_have_wifi() {
+                networks::show(ui, session, app.commission.laptop_words().as_deref(), pass);
+            }
+            tokens::show(ui, app, pass);
             wifi::show(ui, app, pass);
         }
         _ => {}
@@ -127,7 +138,7 @@ fn main_column(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     extras::show(ui, app, pass);
 }
 
-fn notices(ui: &mut Ui, session: &Session) {
+fn notices(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
     let palette = palette(ui);
     if let Some(problem) = &session.problem {
         problem_card(ui, problem);
@@ -136,9 +147,29 @@ fn notices(ui: &mut Ui, session: &Session) {
         let text = format!("The network was not sent by itself: {reason}. Check, then press Send");
         notice(ui, palette.warn, icon::WARNING, &text);
     }
-    if session.state == Some(crate::model::gateway::ProvisioningState::AuthorizationRequired) {
-        notice(ui, palette.warn, icon::PERSON, "The gateway waits for its button: press it, then send");
+    if session.state == Some(ProvisioningState::Provisioned) {
+        let text =
+            "The gateway already has a network. Some take another one as it is, others have to forget theirs first";
+        notice(ui, palette.warn, icon::INFO, text);
     }
+    button(ui, session, pass);
+}
+
+/// The button of the gateway: its line stays from the first word of it on, so that nothing below it moves.
+fn button(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
+    let palette = palette(ui);
+    let (colour, text) = match session.button {
+        PressedButton::NotNeeded => return,
+        PressedButton::Needed => {
+            (palette.warn, "The gateway wants its button pressed once you send; you will be asked for it".to_owned())
+        }
+        PressedButton::Awaited { since, limit } => {
+            let left = limit.saturating_sub(pass.now.saturating_duration_since(since));
+            (palette.accent, format!("Press the button on the gateway · {} left", clock(left)))
+        }
+        PressedButton::Pressed => (palette.ok, "The button was pressed; that counts for about a minute".to_owned()),
+    };
+    notice(ui, colour, icon::PERSON, &text);
 }
 
 /// An ended session: why, and how to go on.

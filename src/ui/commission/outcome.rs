@@ -52,6 +52,7 @@ fn verdict(ui: &mut Ui, session: &Session, outcome: &Outcome) {
                 ui.label(RichText::new(word).text_style(section()).color(colour));
                 ui.label(&outcome.summary);
                 muted(ui, &format!("{} · {} · {}", session.name(), short(outcome.took), outcome.driver));
+                muted(ui, &format!("Protection: {}", outcome.protection.label()));
                 copyable(ui, outcome.code);
             });
         });

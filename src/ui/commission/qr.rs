@@ -14,7 +14,7 @@ const TEXT: &str = "qr-text";
 pub(super) fn show(ui: &mut Ui, form: &mut WifiForm, pass: &mut Pass<'_>) {
     let qr = &form.qr;
     if qr.is_taken {
-        notice(ui, palette(ui).ok, icon::QR, "Filled in from the QR code");
+        notice(ui, palette(ui).ok, icon::QR, "The network was filled in from the QR code");
     }
     for note in &qr.notes {
         notice(ui, palette(ui).muted, icon::INFO, note);
@@ -30,7 +30,7 @@ pub(super) fn show(ui: &mut Ui, form: &mut WifiForm, pass: &mut Pass<'_>) {
 fn sources(ui: &mut Ui, form: &mut WifiForm, pass: &mut Pass<'_>) {
     ui.separator();
     let is_idle = !form.qr.is_reading();
-    muted(ui, "The text of a Wi-Fi code holds the passphrase: it is masked here and forgotten once read");
+    muted(ui, "The text of a code holds a secret: it is masked here and forgotten once read");
     pasted(ui, form, is_idle, pass);
     picture(ui, form, is_idle, pass);
     ui.horizontal_wrapped(|ui| {
@@ -48,7 +48,8 @@ fn pasted(ui: &mut Ui, form: &mut WifiForm, is_idle: bool, pass: &mut Pass<'_>) 
     labelled(ui, "Code as text", |ui, id| {
         let text = form.qr.text.expose_mut();
         let is_empty = text.is_empty();
-        let edit = TextEdit::singleline(text).id(egui::Id::unique(TEXT)).password(true).hint_text("WIFI:…");
+        let edit =
+            TextEdit::singleline(text).id(egui::Id::unique(TEXT)).password(true).hint_text("WIFI:… or {\"ver\":…}");
         let width = (FIELD_WIDTH - 80.0).min(ui.available_width() - 90.0).max(120.0);
         let response = ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
         forget_undo(ui, egui::Id::unique(TEXT));

@@ -4,12 +4,13 @@ use egui::{RichText, Ui};
 
 use crate::app::App;
 use crate::app::commission::{CommissionAction, Session, StepLine, StepState};
+use crate::model::gateway::Protection;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::msg::Step;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock, short};
 use crate::ui::theme::{GAP, GRID, medium, palette};
-use crate::ui::widgets::{Button, card, facts, icon as show_icon, muted, strong, truncated};
+use crate::ui::widgets::{Button, card, facts, icon as show_icon, muted, notice, strong, truncated};
 
 pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(session) = app.commission.session() else { return };
@@ -84,8 +85,12 @@ fn device(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
         ("Host name", info.hostname.unwrap_or_default()),
         ("Link", session.target.link.place().to_owned()),
         ("Driver", session.target.driver.to_string()),
+        ("Protection", session.protection.map_or("not known yet", Protection::label).to_owned()),
     ];
     facts(ui, "device", &pairs);
+    if let Some(warning) = session.protection.and_then(Protection::warning) {
+        notice(ui, palette(ui).warn, icon::NO_LOCK, warning);
+    }
     let can_blink = session.is_ready() && session.capabilities.identify;
     let why = if session.capabilities.identify { "The gateway is busy" } else { "It does not say that it can" };
     let identify = Button::new("Identify").icon(icon::IDENTIFY).named("Let the gateway blink");

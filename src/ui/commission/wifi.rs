@@ -5,7 +5,7 @@ use egui::{TextEdit, Ui};
 use super::qr;
 use crate::app::App;
 use crate::app::commission::{CommissionAction, WifiForm};
-use crate::model::ids::DriverId;
+use crate::model::gateway::Protection;
 use crate::model::wifi::Ssid;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
@@ -15,6 +15,11 @@ use crate::ui::widgets::{Button, check, finding, labelled, muted, notice, titled
 const PASSPHRASE: &str = "wifi-passphrase";
 
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    if let Some(session) = app.commission.session().filter(|session| !session.may_have_wifi()) {
+        let text = format!("The driver {} sends no Wi-Fi credentials to this gateway", session.target.driver);
+        titled_card(ui, "Wi-Fi", "", |ui| notice(ui, palette(ui).muted, icon::INFO, &text));
+        return;
+    }
     let Some(rules) = app.commission.rules(app.catalog()) else {
         titled_card(ui, "Wi-Fi", "", |ui| {
             notice(ui, palette(ui).warn, icon::WARNING, "The chosen profile has no Wi-Fi: there is no network to send");
@@ -24,15 +29,15 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let session = app.commission.session();
     let is_ready = session.is_some_and(crate::app::commission::Session::is_ready);
     let is_pushing = session.is_some_and(crate::app::commission::Session::is_pushing);
-    let is_clear = session.is_some_and(|session| session.target.driver == DriverId::Improv);
+    let is_over_cable = session.is_some_and(|session| session.protection == Some(Protection::Cable));
     let hint = "Stays in memory for the next gateway. Never stored, never logged";
     titled_card(ui, "Wi-Fi", hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         let form = &mut app.commission.form;
         let is_entered = ui.add_enabled_ui(!is_pushing, |ui| fields(ui, form, rules.is_raw_psk_accepted, pass)).inner;
         findings(ui, form);
-        if is_clear {
-            let text = "Improv sends the passphrase in clear over the cable";
+        if is_over_cable {
+            let text = "The passphrase crosses the cable as it is: whoever holds the cable can read along";
             notice(ui, palette(ui).muted, icon::INFO, text);
         }
         send_row(ui, form, is_ready, is_entered, pass);
@@ -108,7 +113,7 @@ fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
     })
 }
 
-fn field_width(ui: &Ui) -> f32 {
+pub(super) fn field_width(ui: &Ui) -> f32 {
     (FIELD_WIDTH - 80.0).min(ui.available_width() - 120.0).max(120.0)
 }
 

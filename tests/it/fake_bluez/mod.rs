@@ -17,7 +17,7 @@
 //!
 //! The library reads the bus's address once a process, from the environment: `on_fake_bus` runs the test again in a
 //! process of its own, with that variable set. A test that starts the program itself uses [`Bus::start`] and hands
-//! [`Bus::address`] to the program as `DBUS_SYSTEM_BUS_ADDRESS`.
+//! `Bus::address` to the program as `DBUS_SYSTEM_BUS_ADDRESS`.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 

@@ -243,7 +243,7 @@ impl Radio {
     }
 
     fn announce(&self, path: &str) {
-        let Some(interfaces) = self.world().objects().remove(path) else { return };
+        let Some(interfaces) = self.world().object(path) else { return };
         let added = ObjectManagerInterfacesAdded { object: Path::from(path.to_owned()), interfaces };
         self.send(added.to_emit_message(&"/".into()));
     }
@@ -287,16 +287,15 @@ impl Radio {
             }
             (PROPERTIES, "GetAll") => {
                 let wanted = call.read1::<&str>().unwrap_or_default().to_owned();
-                match self.world().objects().remove(&path).and_then(|mut object| object.remove(&wanted)) {
+                match self.world().object(&path).and_then(|mut object| object.remove(&wanted)) {
                     Some(properties) => self.send(call.method_return().append1(properties)),
                     None => self.refuse(&call, "org.freedesktop.DBus.Error.UnknownObject", "no such object"),
                 }
             }
             (PROPERTIES, "Get") => {
                 let (wanted, name) = call.read2::<&str, &str>().unwrap_or_default();
-                let mut objects = self.world().objects();
-                let properties = objects.get_mut(&path).and_then(|object| object.get_mut(wanted));
-                match properties.and_then(|properties| properties.remove(name)) {
+                let properties = self.world().object(&path).and_then(|mut object| object.remove(wanted));
+                match properties.and_then(|mut properties| properties.remove(name)) {
                     Some(value) => self.send(call.method_return().append1(value)),
                     None => self.refuse(&call, "org.freedesktop.DBus.Error.InvalidArgs", "no such property"),
                 }
@@ -424,6 +423,15 @@ impl World {
         });
         let values = self.devices.values().flat_map(objects_of);
         adapters.chain(devices).chain(values).collect()
+    }
+
+    /// The object at a path, without making all the others.
+    fn object(&self, path: &str) -> Option<Object> {
+        let Some(device) = self.devices.get(&address_of(path)) else { return self.objects().remove(path) };
+        if path == device_path(&device.plan.address) {
+            return Some(Object::from([(DEVICE.to_owned(), device_properties(device))]));
+        }
+        objects_of(device).into_iter().find_map(|(known, object)| (known == path).then_some(object))
     }
 
     /// The names of the objects right below a path, as introspection tells them.

@@ -92,7 +92,7 @@ fn escape_keeps_the_window_open_and_the_page_behind_is_locked() {
 fn a_reset_goes_out_only_after_the_dialog_that_names_the_gateway() {
     let plant = |stage: &mut Stage| {
         stage.ready(networks());
-        stage.act(linesman::app::commission::CommissionAction::AskedForReset);
+        stage.act(linesman::app::commission::CommissionAction::AskedFor(linesman::app::commission::Question::Reset));
     };
     let mut opened = open(SIZE, Theme::Light, plant);
     assert!(opened.commands.try_recv().is_err());

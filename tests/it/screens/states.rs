@@ -3,23 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linesman::app::commission::{CommissionAction, QrGiven};
-use linesman::app::discover::DiscoverAction;
+use linesman::app::commission::{CommissionAction, QrGiven, Question};
+use linesman::app::discover::{DiscoverAction, Shown};
 use linesman::app::records::RecordsAction;
 use linesman::app::{Action, App, Screen};
+use linesman::flow::port::{AdapterOff, BleError};
 use linesman::model::credentials::WifiDraft;
 use linesman::model::gateway::{
-    Capabilities, DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, Protection, ProvisioningState, Sighting,
+    Advertisement, Capabilities, DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, Protection, ProvisioningState,
+    Sighting,
 };
 use linesman::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use linesman::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
-use linesman::model::problem::Problem;
+use linesman::model::problem::{Explain as _, Problem};
 use linesman::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, RecordId};
 use linesman::model::secret::Secret;
 use linesman::model::settings::Settings;
 use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, Startup, Step};
 use linesman::profile::Catalog;
+use uuid::Uuid;
 
 /// A state by name.
 pub(crate) struct State {
@@ -52,6 +55,44 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "discover_trouble", plant: |stage| stage.apply(Event::DiscoveryTrouble(Some(trouble()))) },
+    State {
+        name: "discover_bluetooth",
+        plant: |stage| {
+            stage.gateways();
+            stage.listen();
+        },
+    },
+    State {
+        name: "discover_bluetooth_chosen",
+        plant: |stage| {
+            stage.listen();
+            stage.act(DiscoverAction::Selected(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
+        },
+    },
+    State {
+        name: "discover_bluetooth_silence",
+        plant: |stage| {
+            stage.gateways();
+            stage.act(DiscoverAction::SwitchedBluetooth(true));
+            stage.act(DiscoverAction::Showed(Shown::Bluetooth));
+        },
+    },
+    State {
+        name: "discover_bluetooth_trouble",
+        plant: |stage| {
+            stage.gateways();
+            stage.act(DiscoverAction::SwitchedBluetooth(true));
+            let error = BleError::PoweredOff { off: AdapterOff::Blocked };
+            stage.apply(Event::RadioTrouble(Some(error.explain())));
+        },
+    },
+    State {
+        name: "commission_choose_bluetooth",
+        plant: |stage| {
+            stage.listen();
+            stage.act(Action::TookToCommission(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
+        },
+    },
     State { name: "discover_bad_path", plant: |stage| stage.bad_path() },
     State {
         name: "demo_banner",
@@ -128,11 +169,50 @@ pub(crate) const STATES: &[State] = &[
     State { name: "commission_joined", plant: |stage| stage.outcome(Verdict::Joined) },
     State { name: "commission_unknown", plant: |stage| stage.outcome(Verdict::Unknown) },
     State { name: "commission_failed_to_connect", plant: Stage::failed_to_connect },
+    State { name: "commission_choose_access", plant: |stage| stage.choose_access(false) },
+    State { name: "commission_choose_access_from_code", plant: |stage| stage.choose_access(true) },
+    State { name: "commission_choose_console", plant: |stage| stage.choose_driver(DriverId::LinuxConsole) },
+    State {
+        name: "commission_clear_text",
+        plant: |stage| {
+            stage.over_air(ProvisioningState::Ready);
+        },
+    },
+    State {
+        name: "commission_button_needed",
+        plant: |stage| {
+            stage.over_air(ProvisioningState::AuthorizationRequired);
+        },
+    },
+    State { name: "commission_button_awaited", plant: |stage| stage.button(false) },
+    State { name: "commission_button_pressed", plant: |stage| stage.button(true) },
+    State {
+        name: "commission_already_provisioned",
+        plant: |stage| {
+            stage.over_air(ProvisioningState::Provisioned);
+        },
+    },
+    State {
+        name: "commission_legacy_nonce",
+        plant: |stage| {
+            let job = stage.ready(networks());
+            stage.progress(job, 6300, Progress::Protected(Protection::Security2ConstantNonce));
+        },
+    },
+    State {
+        name: "commission_tokens",
+        plant: |stage| {
+            stage.tokens();
+        },
+    },
+    State { name: "commission_tokens_sent", plant: Stage::tokens_sent },
+    State { name: "commission_no_wifi", plant: Stage::no_wifi },
+    State { name: "commission_reprovision_dialog", plant: Stage::reprovision },
     State {
         name: "commission_reset_dialog",
         plant: |stage| {
             stage.ready(networks());
-            stage.act(CommissionAction::AskedForReset);
+            stage.act(CommissionAction::AskedFor(Question::Reset));
         },
     },
     State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
@@ -267,6 +347,104 @@ impl Stage {
         job
     }
 
+    fn choose_driver(&mut self, driver: DriverId) {
+        self.choose();
+        self.act(CommissionAction::ChoseDriver(driver));
+    }
+
+    fn choose_access(&mut self, is_from_code: bool) {
+        self.choose_driver(DriverId::EspProv);
+        self.app.commission.access.username = "wifiprov".into();
+        self.app.commission.access.allows_unprotected = !is_from_code;
+        if !is_from_code {
+            return;
+        }
+        self.act(CommissionAction::GaveQr(QrGiven::Clipboard));
+        let Some(Command::ReadQr { job, .. }) = self.sent.pop() else { panic!("a code is read") };
+        let content = QrContent::EspProvisioning {
+            name: "PROV_77AF".into(),
+            transport: "ble".into(),
+            security: Some(2),
+            username: Some("wifiprov".into()),
+            access_point_passphrase: None,
+            proof_of_possession: Some(Secret::new("from-the-code-77".into())),
+            notes: Vec::new(),
+        };
+        self.apply(Event::QrRead { job, content: Ok(content) });
+    }
+
+    /// A session over Bluetooth, in that state.
+    fn over_air(&mut self, state: ProvisioningState) -> JobId {
+        let job = self.ready(networks());
+        self.progress(job, 6300, Progress::Protected(Protection::ClearText));
+        self.progress(job, 6300, Progress::StateChanged(state));
+        job
+    }
+
+    fn button(&mut self, is_pressed: bool) {
+        let job = self.over_air(ProvisioningState::AuthorizationRequired);
+        self.fill("Site-Office", "correct horse battery");
+        self.act(CommissionAction::Sent);
+        self.started(job, Step::Push, "the credentials to be taken", 10);
+        self.progress(job, 9000, Progress::AwaitingButton { limit: Duration::from_mins(1) });
+        self.now += Duration::from_secs(13);
+        if is_pressed {
+            self.progress(job, 22_000, Progress::StateChanged(ProvisioningState::Ready));
+        }
+    }
+
+    /// A session whose profile names tokens for the driver.
+    fn tokens(&mut self) -> JobId {
+        let catalog = Catalog::built_in();
+        let profile = catalog
+            .iter()
+            .find(|profile| {
+                profile.credentials.iter().any(|rule| rule.push.iter().any(|push| push.driver == DriverId::EspProv))
+            })
+            .expect("a built-in profile names a token");
+        self.gateways();
+        self.act(Action::TookToCommission(serial("/dev/ttyUSB0")));
+        self.act(CommissionAction::ChoseProfile(Some(profile.id.clone())));
+        self.act(CommissionAction::ChoseDriver(DriverId::EspProv));
+        self.act(CommissionAction::Connected);
+        let job = self.session();
+        self.progress(job, 2000, Progress::Protected(Protection::Security2));
+        let capabilities =
+            Capabilities { wifi: true, scan: true, credentials: true, reprovision: true, ..Capabilities::default() };
+        self.progress(job, 2100, Progress::Described { info: None, state: ProvisioningState::Ready, capabilities });
+        self.progress(job, 2100, Progress::Ready);
+        self.progress(job, 6200, Progress::Networks { networks: networks(), is_complete: true });
+        self.done(job, Step::ScanNetworks, "4 networks", 6200);
+        self.progress(job, 6200, Progress::Ready);
+        job
+    }
+
+    fn tokens_sent(&mut self) {
+        let job = self.tokens();
+        let rows = self.app.commission.token_rows(self.app.catalog());
+        for (row, kind) in rows.iter().zip([EvidenceKind::Acknowledged, EvidenceKind::Observed]) {
+            let text = format!("The gateway answered to {}", row.place);
+            let evidence = Evidence { kind, text, at: Duration::from_secs(8) };
+            self.progress(job, 8000, Progress::CredentialPushed { id: row.id.clone(), evidence });
+        }
+        self.fill("Site-Office", "correct horse battery");
+    }
+
+    fn no_wifi(&mut self) {
+        self.choose_driver(DriverId::Smp);
+        self.act(CommissionAction::Connected);
+        let job = self.session();
+        self.progress(job, 400, Progress::Protected(Protection::Cable));
+        let capabilities = Capabilities { credentials: true, ..Capabilities::default() };
+        self.progress(job, 500, Progress::Described { info: None, state: ProvisioningState::Ready, capabilities });
+        self.progress(job, 500, Progress::Ready);
+    }
+
+    fn reprovision(&mut self) {
+        self.tokens();
+        self.act(CommissionAction::AskedFor(Question::Reprovision));
+    }
+
     pub(crate) fn push(&mut self) -> JobId {
         let job = self.ready(networks());
         self.fill("Site-Office", "correct horse battery");
@@ -325,8 +503,24 @@ impl Stage {
         self.act(DiscoverAction::FilterChanged);
     }
 
+    /// Three devices, heard for a minute.
+    fn listen(&mut self) {
+        self.act(DiscoverAction::SwitchedBluetooth(true));
+        for second in 0..60 {
+            self.now += Duration::from_secs(1);
+            for (number, mut sighting) in heard().into_iter().enumerate() {
+                let heard = sighting.heard.as_mut().expect("it is a device");
+                heard.rssi_dbm = heard.rssi_dbm.map(|dbm| dbm + [0, 3, -4, 6, -2][(second + number) % 5]);
+                if number < 2 || second < 20 {
+                    self.apply(Event::GatewaySeen(Box::new(sighting)));
+                }
+            }
+        }
+        self.apply(Event::GatewayGone(LinkAddress::Ble("D0:11:22:33:44:55".into())));
+    }
+
     fn bad_path(&mut self) {
-        self.app.discover.typed_path = "ble:AA:BB".into();
+        self.app.discover.typed_path = "http:a/b".into();
         self.act(DiscoverAction::AddedPath);
     }
 
@@ -414,6 +608,47 @@ pub(crate) fn networks() -> Vec<Network> {
 
 fn site() -> DemoSite {
     DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into() }
+}
+
+/// What the radio heard.
+fn heard() -> Vec<Sighting> {
+    let device = |address: &str, heard: Advertisement, profile| Sighting {
+        link: LinkAddress::Ble(address.into()),
+        facts: PortFacts::default(),
+        heard: Some(Advertisement { adapter: "hci0".into(), ..heard }),
+        profile,
+        probe: Probe::NotAsked,
+        is_present: true,
+    };
+    let improv = Uuid::from_u128(0x0046_7768_6228_2272_4663_2774_7826_8000);
+    vec![
+        device(
+            "C4:4F:33:00:12:AF",
+            Advertisement {
+                name: Some("Gateway 7".into()),
+                rssi_dbm: Some(-52),
+                services: vec![improv],
+                state: Some(ProvisioningState::Ready),
+                companies: vec![0x02e5],
+                ..Advertisement::default()
+            },
+            Some(ProfileMatch {
+                profile: ProfileId::new("generic-improv"),
+                driver: DriverId::Improv,
+                reason: format!("Service {improv}: a device that offers Improv Wi-Fi"),
+            }),
+        ),
+        device("7A:01:02:03:04:05", Advertisement { rssi_dbm: Some(-88), ..Advertisement::default() }, None),
+        device(
+            "D0:11:22:33:44:55",
+            Advertisement {
+                name: Some("gnp.exe\u{202E}\u{7} with a name that is much too long for any list".into()),
+                rssi_dbm: Some(-70),
+                ..Advertisement::default()
+            },
+            None,
+        ),
+    ]
 }
 
 fn sightings() -> Vec<Sighting> {
@@ -595,6 +830,6 @@ fn trouble() -> Problem {
         "discover.not_listed",
         "The serial ports cannot be listed",
         "The folder /sys/class/tty cannot be read",
-        "Add the path of the port below",
+        "Add the link of the port below",
     )
 }

@@ -1,0 +1,152 @@
+//! What lets us into the gateway, as it is typed or read from a QR code. Nothing of it is ever filled in by itself.
+
+use crate::model::access::Access;
+use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::secret::Secret;
+
+/// Room for a secret from the start: a field that grows would leave copies behind in memory.
+const SECRET_ROOM: usize = 256;
+
+/// What a driver may want before it opens a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Label of the user name.
+    pub username: &'static str,
+    /// Label of the secret.
+    pub secret: &'static str,
+    /// When which of them is needed.
+    pub hint: &'static str,
+    /// Whether a session without protection can be allowed.
+    pub may_be_unprotected: bool,
+    /// Whether a QR code may hold it.
+    pub may_be_in_a_code: bool,
+}
+
+/// What the driver wants; nothing where nobody has to be let in.
+pub const fn wanted(driver: DriverId) -> Option<Wanted> {
+    match driver {
+        DriverId::Improv | DriverId::Smp => None,
+        DriverId::EspProv => Some(Wanted {
+            username: "User name",
+            secret: "Proof or password",
+            hint: "Security 1 wants the proof of possession from the label, Security 2 a user name and its password",
+            may_be_unprotected: true,
+            may_be_in_a_code: true,
+        }),
+        DriverId::LinuxConsole => Some(Wanted {
+            username: "User name",
+            secret: "Password",
+            hint: "The login of the console. Leave both empty where the console asks for none",
+            may_be_unprotected: false,
+            may_be_in_a_code: false,
+        }),
+    }
+}
+
+/// The fields.
+pub struct AccessForm {
+    /// User name; edited in place.
+    pub username: String,
+    /// The secret; edited in place.
+    pub secret: Secret<String>,
+    /// Whether the secret is shown.
+    pub is_revealed: bool,
+    /// Whether a session that nothing protects is allowed; edited in place.
+    pub allows_unprotected: bool,
+    /// The device whose QR code filled the secret in, and the gateway that was chosen then.
+    from_code: Option<(String, Option<LinkAddress>)>,
+}
+
+impl Default for AccessForm {
+    fn default() -> Self {
+        Self {
+            username: String::new(),
+            secret: Secret::new(String::with_capacity(SECRET_ROOM)),
+            is_revealed: false,
+            allows_unprotected: false,
+            from_code: None,
+        }
+    }
+}
+
+impl AccessForm {
+    /// Whether anything is filled in.
+    pub fn is_filled(&self) -> bool {
+        !self.username.is_empty() || !self.secret.expose().is_empty()
+    }
+
+    /// The device whose QR code filled the secret in.
+    pub fn from_code(&self) -> Option<&str> {
+        self.from_code.as_ref().map(|(name, _)| name.as_str())
+    }
+
+    /// What goes with a session in that driver; a driver that wants nothing gets nothing.
+    pub(in crate::app) fn given(&self, driver: DriverId) -> Access {
+        let Some(wanted) = wanted(driver) else { return Access::default() };
+        let username = self.username.trim();
+        Access {
+            username: (!username.is_empty()).then(|| username.to_owned()),
+            secret: (!self.secret.expose().is_empty()).then(|| self.secret.clone()),
+            allows_unprotected: wanted.may_be_unprotected && self.allows_unprotected,
+        }
+    }
+
+    /// Takes the secret of a QR code over.
+    pub(super) fn take_over(&mut self, device: String, secret: &Secret<String>, gateway: Option<LinkAddress>) {
+        self.secret.expose_mut().clear();
+        self.secret.expose_mut().push_str(secret.expose());
+        self.is_revealed = false;
+        self.from_code = Some((device, gateway));
+    }
+
+    /// Another gateway was chosen: what came from the code of a single device goes, what was typed stays, and leave to go
+    /// without protection was given for one gateway only.
+    pub(super) fn gateway_changed(&mut self, to: &LinkAddress) {
+        self.is_revealed = false;
+        self.allows_unprotected = false;
+        if self.from_code.as_ref().is_some_and(|(_, link)| link.as_ref().is_some_and(|link| link != to)) {
+            self.secret.expose_mut().clear();
+            self.from_code = None;
+        }
+    }
+
+    /// Forgets everything.
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_given_that_was_not_typed_and_nothing_to_a_driver_that_wants_nothing() {
+        let mut form = AccessForm::default();
+        let access = form.given(DriverId::EspProv);
+        assert!(access.username.is_none() && access.secret.is_none() && !access.allows_unprotected);
+        form.username = " admin ".into();
+        form.secret = Secret::new("abcd1234".into());
+        form.allows_unprotected = true;
+        let access = form.given(DriverId::EspProv);
+        assert_eq!(access.username.as_deref(), Some("admin"));
+        assert!(access.secret.is_some() && access.allows_unprotected);
+        assert!(!form.given(DriverId::LinuxConsole).allows_unprotected);
+        let access = form.given(DriverId::Improv);
+        assert!(access.username.is_none() && access.secret.is_none());
+    }
+
+    #[test]
+    fn the_code_of_one_device_is_not_kept_for_the_next() {
+        let link = |place: &str| LinkAddress::Ble(place.into());
+        let mut form = AccessForm::default();
+        form.take_over("PROV_1".into(), &Secret::new("abcd1234".into()), Some(link("A")));
+        form.gateway_changed(&link("A"));
+        assert_eq!(form.from_code(), Some("PROV_1"));
+        form.gateway_changed(&link("B"));
+        assert!(form.secret.expose().is_empty() && form.from_code().is_none());
+        form.secret = Secret::new("typed".into());
+        form.gateway_changed(&link("C"));
+        assert_eq!(form.secret.expose(), "typed");
+    }
+}

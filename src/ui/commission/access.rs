@@ -1,0 +1,79 @@
+//! What lets us into the gateway: user name, proof of possession or password, and leave to go without protection.
+
+use egui::{TextEdit, Ui};
+
+use super::qr;
+use super::wifi::{field_width, forget_undo};
+use crate::app::App;
+use crate::app::commission::{AccessForm, CommissionAction, Wanted};
+use crate::ui::icon;
+use crate::ui::pass::Pass;
+use crate::ui::theme::{GRID, palette};
+use crate::ui::widgets::{Button, check, labelled, notice, titled_card};
+
+const SECRET: &str = "access-secret";
+
+/// The card; nothing where the chosen driver wants nothing.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let Some(wanted) = app.commission.wanted_access() else { return };
+    titled_card(ui, "Access", wanted.hint, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID;
+        username(ui, &mut app.commission.access, wanted);
+        secret(ui, &mut app.commission.access, wanted);
+        if let Some(device) = app.commission.access.from_code() {
+            notice(ui, palette(ui).ok, icon::QR, &format!("Filled in from the QR code of {device}"));
+        }
+        if wanted.may_be_unprotected {
+            let allows = &mut app.commission.access.allows_unprotected;
+            check(ui, allows, "Allow a session that nothing protects", "");
+            if *allows {
+                let text = "Whoever listens on the link can read the passphrase and every token sent";
+                notice(ui, palette(ui).warn, icon::NO_LOCK, text);
+            }
+        }
+        buttons(ui, app, wanted, pass);
+        if wanted.may_be_in_a_code {
+            qr::show(ui, &mut app.commission.form, pass);
+        }
+    });
+}
+
+fn username(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
+    labelled(ui, wanted.username, |ui, id| {
+        let edit = TextEdit::singleline(&mut form.username).desired_width(field_width(ui));
+        ui.add(edit.margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+    });
+}
+
+fn secret(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
+    labelled(ui, wanted.secret, |ui, id| {
+        let edit = TextEdit::singleline(form.secret.expose_mut())
+            .id(egui::Id::unique(SECRET))
+            .password(!form.is_revealed)
+            .desired_width(field_width(ui))
+            .margin(egui::Margin::symmetric(10, 7));
+        ui.add(edit).labelled_by(id);
+        forget_undo(ui, egui::Id::unique(SECRET));
+        let (glyph, name) =
+            if form.is_revealed { (icon::HIDE, "Hide what was typed") } else { (icon::SHOW, "Show what was typed") };
+        if Button::icon_only(glyph, name).pressed(ui) {
+            form.is_revealed = !form.is_revealed;
+        }
+    });
+}
+
+fn buttons(ui: &mut Ui, app: &mut App, wanted: Wanted, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        if wanted.may_be_in_a_code {
+            let code = Button::new("QR code…").icon(icon::QR).named("Fill in from the gateway's QR code");
+            if code.pressed(ui) {
+                let qr = &mut app.commission.form.qr;
+                qr.is_open = !qr.is_open;
+            }
+        }
+        let forget = Button::new("Forget").quiet().named("Forget user name and secret");
+        if forget.enabled_if(app.commission.access.is_filled(), "Nothing is filled in").pressed(ui) {
+            pass.did(CommissionAction::ForgotAccess);
+        }
+    });
+}
