@@ -19,7 +19,10 @@ readonly WINDOW_PACKAGES=(
 readonly LAB_PACKAGES=(python3 python3-venv xz-utils)
 
 # What foreign programs from package registries are installed with.
-readonly PEER_PACKAGES=(python3-venv)
+PEER_PACKAGES=(python3-venv python3-pip)
+# Zephyr's SMP servers are 32-bit programs; other machines than these cannot run them.
+if [ "$(uname -m)" = x86_64 ]; then PEER_PACKAGES+=(libc6-i386 lib32gcc-s1); fi
+readonly PEER_PACKAGES
 
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
@@ -106,12 +109,13 @@ install_deny() {
 
 # Tests that start peers or a window have a stage of their own, where what they print can be read.
 run_tests() {
-  local apart='binary(it) and test(/^(ble_lab|improv_sdk|esp_rainmaker|window)::/)'
+  local apart='binary(it) and test(/^(ble_lab|improv_sdk|esp_rainmaker|smp_client|window|zephyr)::/)'
   if has cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
     cargo test --locked --lib --bins &&
-      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip esp_rainmaker:: --skip window::
+      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip esp_rainmaker:: \
+        --skip smp_client:: --skip window:: --skip zephyr::
   fi
 }
 
@@ -156,6 +160,8 @@ stage "tests" run_tests
 stage "documentation tests" cargo test --locked --doc --quiet
 stage "improv sdk" run_apart improv_sdk
 stage "esp rainmaker" run_apart esp_rainmaker
+stage "smp client" run_apart smp_client
+stage "zephyr" run_apart zephyr
 stage "window" run_apart window
 stage "bluetooth lab" run_apart ble_lab
 
@@ -165,7 +171,7 @@ skipped=$(cat "$logs"/*.log | grep '^skipped: ' | sort -u || true)
 [ -z "$skipped" ] || printf '\n%s\n' "$skipped"
 echo
 # The closing lines of the test runners, the largest run last.
-for name in documentation-tests improv-sdk esp-rainmaker window bluetooth-lab tests; do
+for name in documentation-tests improv-sdk esp-rainmaker smp-client zephyr window bluetooth-lab tests; do
   grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
 done
 exit "$failed"
