@@ -5,7 +5,7 @@ use egui::{Align, Key, Label, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 use super::commission::forget_undo;
 use super::icon;
 use super::pass::Pass;
-use super::theme::{FIELD_WIDTH, GAP, GRID, ONE_COLUMN_BELOW, palette};
+use super::theme::{FIELD_WIDTH, GAP, GRID, ONE_COLUMN_BELOW, palette, section};
 use super::widgets::{
     Button, card, copyable, empty_state, facts, field, focus_ring, header, labelled, muted, notice, pill, problem_card,
     strong, titled_card, truncated,
@@ -105,6 +105,7 @@ fn choose(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             }
         });
         labelled(ui, "Driver", |ui, _| {
+            ui.spacing_mut().item_spacing.x = GAP;
             for driver in Device::drivers(link.kind()) {
                 let response = ui.radio(chosen == Some(driver), driver_words(driver));
                 focus_ring(ui, &response);
@@ -241,7 +242,7 @@ fn two_columns<'p>(
 /// The title of a card and its refresh button.
 fn title(ui: &mut Ui, text: &str, refresh: Option<(&str, DeviceRead)>, is_ready: bool, pass: &mut Pass<'_>) {
     ui.horizontal(|ui| {
-        strong(ui, text);
+        ui.label(RichText::new(text).text_style(section()).color(palette(ui).strong));
         if let Some((name, read)) = refresh {
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 let button = Button::icon_only(icon::REFRESH, name);
@@ -261,10 +262,12 @@ fn what_it_is(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
             problem_card(ui, problem);
         }
         let mut rows: Vec<(&str, String)> = vec![
-            ("Confirmed as", session.name.clone().unwrap_or_default()),
+            ("Name", session.name.clone().unwrap_or_default()),
             ("Link", session.protection.map(|protection| protection.label().to_owned()).unwrap_or_default()),
         ];
-        rows.extend(session.info.value().into_iter().flatten().map(|(name, value)| (name.as_str(), value.clone())));
+        // The name that acts are confirmed with stands first, once.
+        let told = session.info.value().into_iter().flatten().filter(|(name, _)| name != "Name");
+        rows.extend(told.map(|(name, value)| (name.as_str(), value.clone())));
         facts(ui, "device info", &rows);
         if session.info.value().is_none() && session.info.is_pending() {
             muted(ui, "Asking…");
@@ -530,6 +533,7 @@ fn pane(ui: &mut Ui, salt: &str, lines: usize, nothing: &str, mut line: impl FnM
         ScrollArea::both().id_salt(salt).max_height(PANE_HEIGHT).auto_shrink([false, true]).stick_to_bottom(true);
     area.show_rows(ui, height, lines, |ui, range| range.for_each(|index| line(ui, index)));
     ui.spacing_mut().item_spacing.y = GRID;
+    ui.add_space(GRID);
 }
 
 fn mono(ui: &mut Ui, text: &str, colour: egui::Color32) {
