@@ -63,6 +63,7 @@ fn main() {
 fn gateway(site: &Runtime) -> Result<SimulatedGateway, SimError> {
     let _inside = site.enter();
     start_gateway(&GatewayPlan {
+        driver: DriverId::Improv,
         info: DeviceInfo {
             firmware: "sim".into(),
             firmware_version: "1".into(),

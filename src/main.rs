@@ -23,6 +23,9 @@ fn run(arguments: &Cli) -> Exit {
         Some(Command::Commission(args)) => {
             with_workers(arguments, None, |handle| cli::commission(handle, args, &mut out))
         }
+        Some(Command::Device(command)) => {
+            with_workers(arguments, None, |handle| cli::device(handle, command, &mut out))
+        }
         Some(Command::Profiles(command)) => profiles(arguments, command, &mut out),
         Some(Command::Records(command)) => {
             with_workers(arguments, None, |handle| cli::records(handle, command, &mut out))
@@ -124,7 +127,7 @@ fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {
         Err(error) => return cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun),
     };
     let plan = cli::sim_plan(args, data.root());
-    match backend::run_simulator(&plan, |ready| cli::announce(ready, out)) {
+    match backend::run_simulator(&plan, |ready| cli::announce(ready, plan.driver, out)) {
         Ok(()) => Exit::Good,
         Err(problem) => {
             let exit = if problem.code.starts_with("profile.") { Exit::Usage } else { Exit::CouldNotRun };

@@ -13,6 +13,8 @@ pub enum JobKind {
     Probe(LinkAddress),
     /// A session with a gateway.
     Session,
+    /// A gateway under management.
+    Device,
     /// Read a QR code.
     ReadQr,
     /// Write the records to a file.
@@ -26,7 +28,7 @@ pub enum JobKind {
 impl JobKind {
     /// Whether closing the window in the middle would lose something.
     pub const fn must_not_be_cut(&self) -> bool {
-        matches!(self, Self::Session | Self::ExportRecords | Self::ExportTranscript)
+        matches!(self, Self::Session | Self::Device | Self::ExportRecords | Self::ExportTranscript)
     }
 }
 

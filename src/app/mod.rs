@@ -4,6 +4,7 @@
 //! Screens may edit drafts in place (text fields); everything else changes here. Events of jobs nobody waits for are dropped.
 
 pub mod commission;
+pub mod device;
 pub mod discover;
 pub mod jobs;
 pub mod loaded;
@@ -20,11 +21,12 @@ use std::time::Instant;
 pub use toasts::{Toast, ToastText, Toasts};
 
 use self::commission::{Commission, CommissionAction};
+use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
-use crate::model::ids::{JobId, LinkAddress, LinkKind};
+use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
 use crate::profile::Catalog;
@@ -37,6 +39,8 @@ pub enum Screen {
     Discover,
     /// One gateway is given its network.
     Commission,
+    /// One gateway is looked at and managed.
+    Device,
     /// What was done.
     Records,
     /// Settings and diagnostics.
@@ -53,6 +57,8 @@ pub enum Action {
     TookToCommission(LinkAddress),
     /// Something on Commission.
     Commission(CommissionAction),
+    /// Something on Device.
+    Device(DeviceAction),
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
     /// Something on Records.
@@ -97,6 +103,8 @@ pub struct App {
     pub discover: Discover,
     /// Commission.
     pub commission: Commission,
+    /// Device.
+    pub device: Device,
     /// Records.
     pub records: Records,
     /// Settings.
@@ -182,7 +190,7 @@ impl App {
 
     /// Whether a dialog covers the page.
     pub fn is_dialog_open(&self) -> bool {
-        self.is_asking_to_close() || self.commission.is_asking_reset()
+        self.is_asking_to_close() || self.commission.is_asking_reset() || self.device.question().is_some()
     }
 
     /// Text that belongs on the clipboard, once.
@@ -197,6 +205,7 @@ impl App {
             Action::Discover(action) => self.on_discover(action, now),
             Action::TookToCommission(link) => self.take_to_commission(&link, now),
             Action::Commission(action) => self.on_commission(action, now),
+            Action::Device(action) => self.on_device(action, now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::Records(action) => self.on_records(action, now),
             Action::Settings(action) => self.on_settings(action, now),
@@ -239,10 +248,8 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
-            Event::Probed { .. }
-            | Event::DeviceProgressed { .. }
-            | Event::TerminalProgressed { .. }
-            | Event::BatchProgressed { .. } => {}
+            Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
+            Event::Probed { .. } | Event::TerminalProgressed { .. } | Event::BatchProgressed { .. } => {}
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -284,6 +291,7 @@ impl App {
             }
             Ticket::Asks(job) => {
                 self.commission.request_not_taken(job);
+                self.device.request_not_taken(job);
                 self.toasts.report(problem);
             }
             Ticket::Lists => self.records.listed(Err(problem)),
@@ -316,6 +324,12 @@ impl App {
                     commands.push(self.records.refresh());
                 }
                 return commands;
+            }
+            JobKind::Device => {
+                self.device.finished(job, end);
+                if self.screen == Screen::Records {
+                    return vec![self.records.refresh()];
+                }
             }
             JobKind::ReadQr => self.commission.qr_finished(job, end),
             JobKind::ExportRecords => self.records.export_finished(end),
@@ -402,6 +416,26 @@ impl App {
         commands
     }
 
+    fn on_device(&mut self, action: DeviceAction, now: Instant) -> Vec<Command> {
+        let of_profile = self.managing_driver();
+        let Self { device, commission, catalog, jobs, toasts, .. } = self;
+        let target = commission.gateway().map(|(link, _)| Target {
+            link: link.clone(),
+            profile: commission.profile().cloned(),
+            access: commission.access.clone(),
+        });
+        device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    /// The driver by which the chosen profile has its gateways managed over the chosen link.
+    pub fn managing_driver(&self) -> Option<DriverId> {
+        let (link, _) = self.commission.gateway()?;
+        let profile = self.commission.profile().and_then(|id| self.catalog.get(id))?;
+        let fitting = |driver: &DriverId| Device::drivers(link.kind()).any(|known| known == *driver);
+        let bindings = profile.drivers.iter().filter(|binding| binding.link == link.kind());
+        bindings.map(|binding| binding.driver).find(fitting)
+    }
+
     fn on_records(&mut self, action: RecordsAction, now: Instant) -> Vec<Command> {
         let Self { records, catalog, jobs, toasts, .. } = self;
         records.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -415,6 +449,9 @@ impl App {
     fn cancel_job(&mut self, job: JobId, now: Instant) -> Vec<Command> {
         match self.commission.open_session() {
             Some(session) if session.job == job => self.on_commission(CommissionAction::Cancelled, now),
+            _ if self.device.session().is_some_and(|session| session.job == job) => {
+                self.on_device(DeviceAction::Cancelled, now)
+            }
             _ if self.jobs.is_running(job) => vec![Command::Cancel { job }],
             _ => Vec::new(),
         }
@@ -488,6 +525,12 @@ impl From<DiscoverAction> for Action {
 impl From<CommissionAction> for Action {
     fn from(action: CommissionAction) -> Self {
         Self::Commission(action)
+    }
+}
+
+impl From<DeviceAction> for Action {
+    fn from(action: DeviceAction) -> Self {
+        Self::Device(action)
     }
 }
 

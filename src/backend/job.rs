@@ -9,6 +9,7 @@ use crate::model::credentials::WifiCredentials;
 use crate::model::ids::JobId;
 use crate::model::redact::Redactor;
 use crate::msg::Request;
+use crate::msg::device::DeviceRequest;
 
 /// Transcripts of past sessions that can still be exported.
 const KEPT_TRANSCRIPTS: usize = 8;
@@ -17,6 +18,7 @@ const KEPT_TRANSCRIPTS: usize = 8;
 struct Job {
     stop: watch::Sender<bool>,
     requests: Option<mpsc::Sender<Request>>,
+    device: Option<mpsc::Sender<DeviceRequest>>,
 }
 
 /// All jobs that run, and what is kept of those that did.
@@ -45,7 +47,14 @@ impl Jobs {
     /// Registers a job; the receiver turns true when it is to stop.
     pub(super) fn add(&mut self, job: JobId, requests: Option<mpsc::Sender<Request>>) -> watch::Receiver<bool> {
         let (stop, stopped) = watch::channel(false);
-        self.running.insert(job, Job { stop, requests });
+        self.running.insert(job, Job { stop, requests, device: None });
+        stopped
+    }
+
+    /// Registers the management of a gateway.
+    pub(super) fn add_device(&mut self, job: JobId, requests: mpsc::Sender<DeviceRequest>) -> watch::Receiver<bool> {
+        let (stop, stopped) = watch::channel(false);
+        self.running.insert(job, Job { stop, requests: None, device: Some(requests) });
         stopped
     }
 
@@ -64,16 +73,24 @@ impl Jobs {
 
     /// Hands a request to a session.
     pub(super) fn request(&self, job: JobId, request: Request) -> Result<(), NotTaken> {
-        let requests = self.running.get(&job).and_then(|job| job.requests.as_ref()).ok_or(NotTaken::Gone)?;
-        requests.try_send(request).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NotTaken::Busy,
-            mpsc::error::TrySendError::Closed(_) => NotTaken::Gone,
-        })
+        let requests = self.running.get(&job).and_then(|job| job.requests.as_ref());
+        hand_over(requests, request)
+    }
+
+    /// Hands a request to the management of a gateway.
+    pub(super) fn device_request(&self, job: JobId, request: DeviceRequest) -> Result<(), NotTaken> {
+        let requests = self.running.get(&job).and_then(|job| job.device.as_ref());
+        hand_over(requests, request)
     }
 
     /// From here on these credentials are cut out of diagnostics.
     pub(super) fn learn(&mut self, credentials: &WifiCredentials) {
         self.secrets.add_credentials(credentials);
+    }
+
+    /// From here on this token, key or file is cut out of diagnostics.
+    pub(super) fn learn_secret(&mut self, secret: &[u8]) {
+        self.secrets.add(secret, None);
     }
 
     /// Cuts out every secret this process has handled.
@@ -103,4 +120,11 @@ impl Jobs {
     pub(super) fn transcript(&self, job: JobId) -> Option<SharedTranscript> {
         self.transcripts.iter().find(|(known, _)| *known == job).map(|(_, transcript)| transcript.clone())
     }
+}
+
+fn hand_over<T>(requests: Option<&mpsc::Sender<T>>, request: T) -> Result<(), NotTaken> {
+    requests.ok_or(NotTaken::Gone)?.try_send(request).map_err(|error| match error {
+        mpsc::error::TrySendError::Full(_) => NotTaken::Busy,
+        mpsc::error::TrySendError::Closed(_) => NotTaken::Gone,
+    })
 }

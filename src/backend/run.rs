@@ -10,6 +10,7 @@ use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
 use super::start::Parts;
 use crate::flow::commission::{Setup, run as run_session, stopped};
+use crate::flow::device;
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
 use crate::flow::port::{BleError, LinkError, Radio, RadioEvent, Records, RecordsError};
 use crate::flow::report::Report;
@@ -24,6 +25,7 @@ use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, JobIntent};
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, WifiRules};
+use crate::msg::device::{DeviceChange, DeviceRequest};
 use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
@@ -177,11 +179,13 @@ impl Workers {
             Command::OpenSession { job, link, profile, driver, access } => {
                 self.open_session(job, link, profile.as_ref(), driver, access);
             }
-            Command::OpenDevice { job, .. }
-            | Command::Device { job, .. }
-            | Command::OpenTerminal { job, .. }
-            | Command::Terminal { job, .. }
-            | Command::Batch { job, .. } => self.end(job, JobEnd::Cancelled),
+            Command::OpenDevice { job, link, profile, driver, access } => {
+                self.open_device(job, link, profile.as_ref(), driver, access);
+            }
+            Command::Device { job, request } => self.pass_on_device(job, request).await,
+            Command::OpenTerminal { job, .. } | Command::Terminal { job, .. } | Command::Batch { job, .. } => {
+                self.end(job, JobEnd::Cancelled)
+            }
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::Cancel { job } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
@@ -398,7 +402,7 @@ impl Workers {
         self.jobs.keep_transcript(job, transcript.clone());
         let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
         let setup = Setup {
-            intent: self.intent(&link, profile, driver),
+            intent: self.intent("commission", &link, profile, driver),
             rules: self.rules(profile),
             settings: self.settings_of(profile, &link, driver),
             credentials: self.profile(profile).map(|profile| profile.credentials.clone()).unwrap_or_default(),
@@ -421,7 +425,46 @@ impl Workers {
         });
     }
 
-    fn intent(&self, link: &LinkAddress, profile: Option<&ProfileId>, driver: DriverId) -> JobIntent {
+    fn open_device(
+        &mut self,
+        job: JobId,
+        link: LinkAddress,
+        profile: Option<&ProfileId>,
+        driver: DriverId,
+        access: Access,
+    ) {
+        let (requests, request_rx) = mpsc::channel(REQUESTS);
+        let stop = self.jobs.add_device(job, requests);
+        let records: Arc<dyn Records> = match &self.parts.records {
+            Ok(records) => Arc::clone(records) as Arc<dyn Records>,
+            Err(error) => return self.end(job, JobEnd::Failed(error.explain())),
+        };
+        let transcript = SharedTranscript::new(format!("Management over {link}, driver {driver}"));
+        self.jobs.keep_transcript(job, transcript.clone());
+        let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
+        let setup = device::Setup {
+            intent: self.intent("device", &link, profile, driver),
+            settings: self.settings_of(profile, &link, driver),
+            access,
+            links: Arc::clone(&self.parts.links),
+            progress,
+            link,
+            driver,
+            records,
+            transcript,
+        };
+        let (reporter, notices) = (self.reporter.clone(), self.notices.clone());
+        tokio::spawn(async move {
+            let session = tokio::spawn(device::run(setup, request_rx, stop));
+            while let Some((at, progress)) = progress_rx.recv().await {
+                reporter.report(Event::DeviceProgressed { job, at, progress }).await;
+            }
+            let end = session.await.unwrap_or_else(|error| JobEnd::Failed(crashed(&error)));
+            let _ = notices.send(Notice::Ended { job, end }).await;
+        });
+    }
+
+    fn intent(&self, action: &str, link: &LinkAddress, profile: Option<&ProfileId>, driver: DriverId) -> JobIntent {
         let sighting = self.sightings.iter().find(|sighting| sighting.link == *link);
         let name = sighting.and_then(|sighting| match &sighting.probe {
             Probe::Answered(identity) => identity.info.as_ref().map(|info| info.name.clone()),
@@ -430,7 +473,7 @@ impl Workers {
         // Of a path typed in a demo nobody knows that a simulator stands behind it.
         let is_simulated = sighting.is_some_and(|sighting| sighting.facts.is_simulated);
         JobIntent {
-            action: "commission".into(),
+            action: action.into(),
             gateway: name.filter(|name| !name.is_empty()).unwrap_or_else(|| link.place().to_owned()),
             link: link.to_string(),
             profile: profile.map(ToString::to_string),
@@ -455,13 +498,33 @@ impl Workers {
     }
 
     async fn pass_on(&mut self, job: JobId, request: Request) {
-        if let Request::Push(credentials) = &request {
-            self.jobs.learn(credentials);
+        match &request {
+            Request::Push(credentials) => self.jobs.learn(credentials),
+            Request::PushCredential { content, .. } => self.jobs.learn_secret(content.expose()),
+            _ => {}
         }
         let is_close = matches!(request, Request::Close);
-        let problem = match self.jobs.request(job, request) {
+        let taken = self.jobs.request(job, request);
+        self.tell_not_taken(taken, is_close).await;
+    }
+
+    async fn pass_on_device(&mut self, job: JobId, request: DeviceRequest) {
+        if let DeviceRequest::Change {
+            change: DeviceChange::WriteSetting { value: secret, .. } | DeviceChange::WriteFile { content: secret, .. },
+            ..
+        } = &request
+        {
+            self.jobs.learn_secret(secret.expose());
+        }
+        let is_close = matches!(request, DeviceRequest::Close);
+        let taken = self.jobs.device_request(job, request);
+        self.tell_not_taken(taken, is_close).await;
+    }
+
+    async fn tell_not_taken(&self, taken: Result<(), NotTaken>, is_close: bool) {
+        let problem = match taken {
             Ok(()) => return,
-            // The session ended by itself meanwhile: what was asked for is done.
+            // The job ended by itself meanwhile: what was asked for is done.
             Err(NotTaken::Gone) if is_close => return,
             Err(NotTaken::Gone) => Problem::new(
                 "session.gone",

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::{DriverId, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
 use crate::sim::{
-    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console,
-    start_esp_http, start_gateway,
+    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway,
+    start_esp_console, start_esp_http, start_gateway,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
@@ -23,6 +23,12 @@ const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
     ("generic-improv", "Far hall", &[Fault::WeakSignal]),
     ("generic-improv", "Noisy pump", &[Fault::Noise]),
     ("generic-improv", "Mute attic", &[Fault::Silent]),
+];
+
+/// Gateways on the simulated air: address, place, trouble.
+const ON_THE_AIR: [(&str, &str, &[Fault]); 2] = [
+    ("02:4C:4E:00:00:01", "Cold store", &[Fault::SmallMtu]),
+    ("02:4C:4E:00:00:02", "Loading dock", &[Fault::Authorization]),
 ];
 
 /// The simulated site of a demo.
@@ -60,7 +66,18 @@ impl DemoPlan {
             plan.facts.serial_number = Some(format!("SIM{:04}", number + 1));
             plan.card = Some(cards.join(format!("{:02}", number + 1)));
         }
-        Site::start(real, plans).map_err(|error| error.explain())
+        let count = plans.len();
+        let mut site = Site::start(real, plans).map_err(|error| error.explain())?;
+        let profile = catalog.iter().find(|profile| is_on_the_air(profile));
+        for (number, (address, name, faults)) in ON_THE_AIR.into_iter().enumerate() {
+            let Some(profile) = profile else { break };
+            let air = Air::site(&self.ssid, &self.passphrase);
+            let mut plan = plan(profile, name.to_owned(), air, faults.to_vec());
+            plan.card = Some(cards.join(format!("{:02}", count + number + 1)));
+            let address = LinkAddress::Ble(address.to_owned());
+            site = site.with_improv_ble(address, &plan).map_err(|error| error.explain())?;
+        }
+        Ok(site)
     }
 
     fn gateways(&self, profile: &Profile) -> Vec<GatewayPlan> {
@@ -74,6 +91,11 @@ impl DemoPlan {
 
 fn is_simulated(profile: &Profile, driver: DriverId) -> bool {
     profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == LinkKind::Serial)
+}
+
+/// The profile of any gateway that speaks Improv over Bluetooth, as distinct from a vendor's.
+fn is_on_the_air(profile: &Profile) -> bool {
+    profile.id.as_str() == "generic-improv"
 }
 
 fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {
@@ -96,6 +118,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
             is_simulated: true,
             ..PortFacts::default()
         },
+        driver: DriverId::Improv,
         air,
         faults,
         card: None,
@@ -133,7 +156,8 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
 
 /// A simulator that is ready to be started.
 enum Simulator {
-    Improv(GatewayPlan),
+    Terminal(GatewayPlan),
+    Datagrams(GatewayPlan),
     EspHttp(EspGatewayPlan),
     EspConsole(EspGatewayPlan),
 }
@@ -141,7 +165,8 @@ enum Simulator {
 impl Simulator {
     async fn start(&self) -> Result<SimulatedGateway, SimError> {
         match self {
-            Self::Improv(plan) => start_gateway(plan),
+            Self::Terminal(plan) => start_gateway(plan),
+            Self::Datagrams(plan) => start_datagram_gateway(plan).await,
             Self::EspHttp(plan) => start_esp_http(plan).await,
             Self::EspConsole(plan) => start_esp_console(plan),
         }
@@ -149,7 +174,7 @@ impl Simulator {
 
     fn access(&self) -> Option<SimAccess> {
         match self {
-            Self::Improv(_) => None,
+            Self::Terminal(_) | Self::Datagrams(_) => None,
             Self::EspHttp(plan) | Self::EspConsole(plan) => {
                 let Lock { username, secret, .. } = plan.esp.lock.clone();
                 Some(SimAccess { username, secret })
@@ -160,12 +185,10 @@ impl Simulator {
 
 fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Result<Simulator, Problem> {
     match (plan.driver, plan.link) {
-        (DriverId::Improv, None | Some(LinkKind::Serial)) => {
-            let mut gateway = self::plan(profile, name, air, plan.faults.clone());
-            gateway.facts.serial_number = Some(plan.serial_number.clone());
-            gateway.card = Some(plan.state_dir.clone());
-            Ok(Simulator::Improv(gateway))
+        (DriverId::Improv | DriverId::Smp, None | Some(LinkKind::Serial)) => {
+            Ok(Simulator::Terminal(gateway_plan(plan, profile, name, air)))
         }
+        (DriverId::Smp, Some(LinkKind::Udp)) => Ok(Simulator::Datagrams(gateway_plan(plan, profile, name, air))),
         (DriverId::EspProv, None | Some(LinkKind::Http)) => Ok(Simulator::EspHttp(esp_plan(plan, profile, name, air))),
         (DriverId::EspProv, Some(LinkKind::Serial)) => Ok(Simulator::EspConsole(esp_plan(plan, profile, name, air))),
         (driver, link) => Err(Problem::new(
@@ -174,10 +197,18 @@ fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Resul
                 Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
                 None => format!("There is no simulator for the driver {driver}"),
             },
-            "This version simulates improv over serial, and esp-prov over http and serial",
-            "Use --driver improv, or --driver esp-prov with --via http",
+            "This version simulates improv over serial, smp over serial and udp, and esp-prov over http and serial",
+            "Use --driver improv or --driver smp, or --driver esp-prov with --via http",
         )),
     }
+}
+
+fn gateway_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> GatewayPlan {
+    let mut gateway = self::plan(profile, name, air, plan.faults.clone());
+    gateway.facts.serial_number = Some(plan.serial_number.clone());
+    gateway.card = Some(plan.state_dir.clone());
+    gateway.driver = plan.driver;
+    gateway
 }
 
 fn esp_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> EspGatewayPlan {

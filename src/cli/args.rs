@@ -41,6 +41,9 @@ pub enum Command {
     Discover(DiscoverArgs),
     /// Send Wi-Fi credentials to a gateway and follow what becomes of them.
     Commission(CommissionArgs),
+    /// Ask a gateway what it is and what it counts; change it after a confirmation that names it.
+    #[command(subcommand)]
+    Device(DeviceCommand),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -158,6 +161,202 @@ pub struct CommissionArgs {
     pub transcript: Option<PathBuf>,
 }
 
+/// Subcommands of `device`.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  linesman device info --via serial:/dev/ttyACM0
+  linesman device stats --via udp:192.0.2.7:1337 --json
+  linesman device settings get bridge/broker --via serial:/dev/ttyACM0
+  linesman device settings set bridge/token --value-file token.txt --via serial:/dev/ttyACM0 --confirm gw-7
+  linesman device shell --via serial:/dev/ttyACM0 --confirm gw-7 -- kernel version
+
+Questions change nothing. Whatever changes the gateway or makes it act wants --confirm with its name, as `device info` prints it.")]
+pub enum DeviceCommand {
+    /// What it is, and which of the rest it offers.
+    Info {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// Its statistics, tasks and memory pools.
+    Stats {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// The firmware images in its slots.
+    Images {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// Read, write and delete settings.
+    #[command(subcommand)]
+    Settings(SettingsCommand),
+    /// Read and write files.
+    #[command(subcommand)]
+    Files(FilesCommand),
+    /// Run a command in its shell.
+    Shell {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// The command and its words, after `--`.
+        #[arg(required = true, trailing_var_arg = true, value_name = "WORDS")]
+        words: Vec<String>,
+    },
+    /// Read its clock, or set it.
+    Time {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Set it to this time, written as 2026-01-31T12:00:00, or to `now` in UTC.
+        #[arg(long, value_name = "TIME", requires = "confirm")]
+        set: Option<String>,
+        /// The gateway's name, as `device info` prints it.
+        #[arg(long, value_name = "NAME")]
+        confirm: Option<String>,
+    },
+    /// Restart it.
+    Reset {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+    },
+    /// Erase all its settings and storage. There is no undo.
+    Erase {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// A setting that is there: it is read before and looked for after, as evidence.
+        #[arg(long, value_name = "KEY")]
+        look_for: Option<String>,
+    },
+}
+
+/// Subcommands of `device settings`.
+#[derive(Debug, Subcommand)]
+pub enum SettingsCommand {
+    /// Read one.
+    Get {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Its key.
+        key: String,
+        /// Write the value to this file instead of printing it.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: Option<PathBuf>,
+    },
+    /// Write one, save it and read it back.
+    Set {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// Its key.
+        key: String,
+        /// File that holds the value, all of its octets.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "value")]
+        value_file: Option<PathBuf>,
+        /// The value as text; only for what is no secret, since other accounts can see arguments.
+        #[arg(long, value_name = "TEXT", conflicts_with = "value_file")]
+        value: Option<String>,
+    },
+    /// Delete one.
+    Delete {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// Its key.
+        key: String,
+    },
+}
+
+/// Subcommands of `device files`.
+#[derive(Debug, Subcommand)]
+pub enum FilesCommand {
+    /// Length and checksum.
+    Status {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Path on the gateway.
+        path: String,
+    },
+    /// Read one.
+    Get {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Path on the gateway.
+        path: String,
+        /// Where to write it.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        out: PathBuf,
+    },
+    /// Write one and read it back.
+    Put {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+        /// Path on the gateway.
+        path: String,
+        /// The file to send.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
+}
+
+/// Which gateway, and how it is spoken to.
+#[derive(Args, Debug)]
+pub struct DeviceLink {
+    /// The gateway's link: serial:PATH, ble:ADDRESS or udp:HOST:PORT.
+    #[arg(long, value_name = "LINK", value_parser = link)]
+    pub via: LinkAddress,
+    /// The vendor profile.
+    #[arg(long, value_name = "ID")]
+    pub profile: Option<String>,
+    /// The driver to speak; the default is the profile's for this link, else smp.
+    #[arg(long, value_name = "NAME", value_parser = driver)]
+    pub driver: Option<DriverId>,
+    /// File with the password of the login on its first line; - reads standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub password_file: Option<PathBuf>,
+    /// The user name that belongs to it.
+    #[arg(long, value_name = "NAME")]
+    pub username: Option<String>,
+    /// Write the redacted transcript to this file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub transcript: Option<PathBuf>,
+}
+
+/// A confirmation that names the gateway.
+#[derive(Args, Debug)]
+pub struct Confirmation {
+    /// The gateway's name, as `device info` prints it.
+    #[arg(long = "confirm", value_name = "NAME")]
+    pub name: String,
+}
+
 /// Subcommands of `profiles`.
 #[derive(Debug, Subcommand)]
 pub enum ProfilesCommand {
@@ -216,7 +415,7 @@ pub struct SimArgs {
     /// The driver it speaks.
     #[arg(long, value_name = "NAME", default_value = "improv", value_parser = driver)]
     pub driver: DriverId,
-    /// What carries it: serial (a pseudo-terminal) or http (the loopback address); the default is the driver's usual one.
+    /// What carries it: serial (a pseudo-terminal), http or udp (the loopback address); the default is the driver's usual one.
     #[arg(long, value_name = "LINK", value_parser = sim_link)]
     pub via: Option<LinkKind>,
     /// With esp-prov: its security level.
@@ -275,7 +474,8 @@ fn sim_link(text: &str) -> Result<LinkKind, &'static str> {
     match text {
         "serial" => Ok(LinkKind::Serial),
         "http" => Ok(LinkKind::Http),
-        _ => Err("serial or http is wanted"),
+        "udp" => Ok(LinkKind::Udp),
+        _ => Err("serial, http or udp is wanted"),
     }
 }
 

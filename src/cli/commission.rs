@@ -72,7 +72,7 @@ pub(super) fn stopped() -> Problem {
     )
 }
 
-fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, out: &mut Output) {
+pub(super) fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, out: &mut Output) {
     let Some(path) = path else { return };
     let job = next_job();
     let command = Command::ExportTranscript { job, session, path: path.to_owned() };

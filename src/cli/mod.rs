@@ -5,6 +5,7 @@
 pub mod args;
 mod commission;
 mod demo;
+mod device;
 mod discover;
 mod output;
 pub mod profiles;
@@ -15,6 +16,7 @@ mod sim;
 
 pub use commission::commission;
 pub use demo::tour;
+pub use device::device;
 pub use discover::discover;
 pub use output::{Exit, Output, fail};
 pub use records::records;

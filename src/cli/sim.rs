@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::SimArgs;
 use super::output::Output;
-use crate::model::ids::ProfileId;
+use crate::model::ids::{DriverId, ProfileId};
 use crate::msg::{SimEsp, SimPlan, SimReady};
 
 /// The plan that the arguments describe. `data` is the folder for the card if none is named.
@@ -32,7 +32,7 @@ pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
 }
 
 /// Prints where the simulator is, as one JSON line whatever was asked for: scripts read it.
-pub fn announce(ready: &SimReady, out: &mut Output) {
+pub fn announce(ready: &SimReady, driver: DriverId, out: &mut Output) {
     let mut line = json!({
         "kind": "sim",
         "port": ready.port,
@@ -41,7 +41,10 @@ pub fn announce(ready: &SimReady, out: &mut Output) {
         "state_dir": ready.state_dir,
         "ssid": ready.ssid,
         "password": ready.password,
-        "try": format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
+        "try": match driver {
+            DriverId::Smp => format!("linesman device info --via {}", ready.link),
+            _ => format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
+        },
     });
     if let Some(access) = &ready.access {
         line["username"] = json!(access.username);

@@ -16,8 +16,10 @@ use super::driver::{CLOSE_LIMIT, Driver, Name, Scan};
 use super::error::SessionError;
 use super::esp::{self, Esp};
 use super::improv::{self, Improv};
+use super::improv_ble::{self, ImprovBle};
 use super::port::{LinkError, Links, Records};
 use super::report::Report;
+use super::smp::{self, Smp};
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
@@ -220,6 +222,18 @@ impl Session {
                 })?;
                 Ok(Box::new(Improv::new(opened, report.clone(), transcript.clone())))
             }
+            (DriverId::Improv, LinkKind::Ble) => {
+                let limit = improv_ble::LIMITS.hello;
+                report.started(Step::Connect, "the gateway to be heard and to take the connection", limit).await;
+                let connected = links.connect(link).await?;
+                let driver = ImprovBle::new(connected, link.clone(), report.clone(), transcript.clone());
+                Ok(Box::new(driver.reconnecting(Arc::clone(links))))
+            }
+            (DriverId::Smp, LinkKind::Serial | LinkKind::Udp | LinkKind::Ble) => {
+                report.started(Step::Connect, "the gateway to answer", smp::LIMITS.hello).await;
+                let opened = Smp::open(&**links, link, transcript.clone()).await?;
+                Ok(Box::new(opened.reporting_to(report.clone())))
+            }
             (DriverId::EspProv, _) => Ok(Box::new(self.open_esp().await?)),
             _ => Err(missing),
         }
@@ -282,9 +296,7 @@ impl Session {
                 None
             }
             // Without a description commissioning still works: say so and go on.
-            Err(
-                error @ (SessionError::NoReply { .. } | SessionError::Malformed { .. } | SessionError::Device { .. }),
-            ) => {
+            Err(error) if error.is_about_one_answer() => {
                 self.fail(Step::Describe, error).await?;
                 None
             }

@@ -6,14 +6,15 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::driver::Driver as _;
+use super::driver::Driver;
 use super::error::SessionError;
 use super::improv::Improv;
+use super::improv_ble::ImprovBle;
 use super::port::Links;
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::gateway::{Advertisement, Identity, PortFacts, Probe, ProvisioningState, Sighting};
-use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::problem::Explain as _;
 use crate::profile::Catalog;
 use crate::proto::improv;
@@ -233,23 +234,41 @@ async fn ask(links: &dyn Links, link: &LinkAddress) -> Result<Identity, SessionE
     let report = Report::new(progress);
     let drain = async { while unheard.recv().await.is_some() {} };
     let conversation = async move {
-        let open = links.open(link).await?;
-        let mut improv = Improv::new(open, report, SharedTranscript::new("probe"));
-        let state = improv.hello().await?;
-        let info = match improv.describe().await {
-            Ok(info) => Some(info),
-            Err(error) if error.is_not_offered() => None,
-            Err(error) => return Err(error),
-        };
-        Ok(Identity { driver: DriverId::Improv, info, state })
+        let mut driver = open(links, link, report).await?;
+        let identity = converse(driver.as_mut()).await;
+        driver.close().await;
+        identity
     };
     let (answer, ()) = tokio::join!(conversation, drain);
     answer
 }
 
+/// Opens a link for the question.
+async fn open(links: &dyn Links, link: &LinkAddress, report: Report) -> Result<Box<dyn Driver>, SessionError> {
+    let transcript = SharedTranscript::new("probe");
+    match link.kind() {
+        LinkKind::Ble => {
+            let connected = links.connect(link).await?;
+            Ok(Box::new(ImprovBle::new(connected, link.clone(), report, transcript)))
+        }
+        _ => Ok(Box::new(Improv::new(links.open(link).await?, report, transcript))),
+    }
+}
+
+async fn converse(driver: &mut dyn Driver) -> Result<Identity, SessionError> {
+    let state = driver.hello().await?;
+    let info = match driver.describe().await {
+        Ok(info) => Some(info),
+        Err(error) if error.is_not_offered() => None,
+        Err(error) => return Err(error),
+    };
+    Ok(Identity { driver: driver.id(), info, state })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::DriverId;
 
     fn port(path: &str) -> (LinkAddress, PortFacts) {
         (LinkAddress::Serial(path.into()), PortFacts::default())

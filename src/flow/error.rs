@@ -1,7 +1,9 @@
 //! Why a session could not begin or go on, apart from the verdict on a network.
 
 use super::esp::EspError;
+use super::improv_ble::ImprovBleError;
 use super::port::{LinkError, RecordsError};
+use super::smp_error::SmpError;
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
@@ -47,6 +49,9 @@ pub enum SessionError {
         #[from]
         reason: NotSendable,
     },
+    /// What only Improv over Bluetooth knows.
+    #[error(transparent)]
+    ImprovBle(#[from] ImprovBleError),
     /// Espressif's provisioning.
     #[error(transparent)]
     Esp(#[from] EspError),
@@ -65,6 +70,14 @@ pub enum SessionError {
         credential: String,
         /// The driver.
         driver: DriverId,
+    },
+    /// A step in SMP.
+    #[error("{step:?} failed: {error}")]
+    Smp {
+        /// The step.
+        step: Step,
+        /// Why.
+        error: SmpError,
     },
     /// This build cannot speak the driver over that link.
     #[error("{driver} is not spoken over {link}")]
@@ -87,8 +100,23 @@ impl SessionError {
     }
 
     /// Whether it means that the gateway simply lacks what was asked for.
-    pub(super) const fn is_not_offered(&self) -> bool {
-        matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. })
+    pub(super) fn is_not_offered(&self) -> bool {
+        match self {
+            Self::Smp { error, .. } => error.is_not_offered(),
+            _ => matches!(self, Self::NotOffered { .. } | Self::Device { error: DeviceError::UnknownCommand, .. }),
+        }
+    }
+
+    /// Whether only one question went without a usable answer, so that the session can go on without it.
+    pub(super) const fn is_about_one_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::NoReply { .. }
+                | Self::Malformed { .. }
+                | Self::Device { .. }
+                | Self::Smp { .. }
+                | Self::ImprovBle(ImprovBleError::NoReply { .. })
+        )
     }
 }
 
@@ -97,6 +125,7 @@ impl Explain for SessionError {
         match self {
             Self::Link(error) => error.explain(),
             Self::Records(error) => error.explain(),
+            Self::ImprovBle(error) => error.explain(),
             Self::NoReply { step, heard_octets } => explain_silence(*step, *heard_octets),
             Self::Device { step, error } => explain_refusal(*step, *error),
             Self::Malformed { step } => Problem::new(
@@ -130,6 +159,7 @@ impl Explain for SessionError {
                 "The profile knows no such credential, or does not say where this driver puts it",
                 "See `linesman profiles show` for the credentials, or add a [[credential.push]] to a profile of your own",
             ),
+            Self::Smp { error, .. } => error.explain(),
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",
                 format!("This version does not speak {driver} over {link}"),

@@ -62,10 +62,7 @@ impl Improv {
     }
 
     fn last_word(&self) -> Option<String> {
-        self.states.last().map(|(_, state)| match state {
-            State::Known(state) => state.label().to_owned(),
-            State::Unknown(number) => format!("is in the unknown state {number}"),
-        })
+        self.states.last().map(|(_, state)| said(*state))
     }
 
     /// One request, from sending to its answer.
@@ -152,7 +149,7 @@ impl Improv {
         let now = Instant::now().into_std();
         for packet in packets {
             match parse_message(&packet) {
-                Some(message) => self.session.handle_message(self.without_secrets(message), now),
+                Some(message) => self.session.handle_message(without_secrets(&self.transcript, message), now),
                 None => self.transcript.note(self.report.elapsed(), "a packet of unknown form was ignored"),
             }
         }
@@ -161,18 +158,6 @@ impl Improv {
         let lines = self.log.push(&log);
         if !lines.is_empty() {
             self.report.send(Progress::DeviceLog(lines)).await;
-        }
-    }
-
-    /// Cuts the session's secrets out of what a gateway answers: some put them into the address or the name they tell.
-    fn without_secrets(&self, message: Message) -> Message {
-        match message {
-            // Names of networks are compared octet by octet.
-            Message::Result { command: command::SCAN, .. } | Message::State(_) | Message::Error(_) => message,
-            Message::Result { command, strings } => {
-                let strings = strings.iter().map(|octets| self.transcript.redact_octets(octets)).collect();
-                Message::Result { command, strings }
-            }
         }
     }
 
@@ -334,6 +319,26 @@ impl Driver for Improv {
                 }
             }
         })
+    }
+}
+
+/// A state as it is said of a gateway.
+pub(super) fn said(state: State) -> String {
+    match state {
+        State::Known(state) => state.label().to_owned(),
+        State::Unknown(number) => format!("is in the unknown state {number}"),
+    }
+}
+
+/// Cuts the session's secrets out of what a gateway answers: some put them into the address or the name they tell.
+pub(super) fn without_secrets(transcript: &SharedTranscript, message: Message) -> Message {
+    match message {
+        // Names of networks are compared octet by octet.
+        Message::Result { command: command::SCAN, .. } | Message::State(_) | Message::Error(_) => message,
+        Message::Result { command, strings } => {
+            let strings = strings.iter().map(|octets| transcript.redact_octets(octets)).collect();
+            Message::Result { command, strings }
+        }
     }
 }
 

@@ -4,14 +4,21 @@
 
 pub mod commission;
 pub mod conclude;
+pub mod device;
 pub mod discover;
 mod driver;
 mod error;
 mod esp;
 mod improv;
+mod improv_ble;
 pub mod port;
 pub mod report;
+mod smp;
+mod smp_error;
 pub mod transcript;
 
+pub use device::DeviceError;
 pub use error::SessionError;
 pub use esp::EspError;
+pub use improv_ble::ImprovBleError;
+pub use smp_error::SmpError;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ble::BleLinks;
 use super::http;
 use super::serial::SerialLinks;
+use super::udp;
 use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::{LinkAddress, LinkKind};
@@ -24,7 +25,8 @@ impl Links for SystemLinks {
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         match address.kind() {
             LinkKind::Serial => self.serial.open(address),
-            kind @ (LinkKind::Ble | LinkKind::Http | LinkKind::Udp) => {
+            LinkKind::Udp => Box::pin(udp::open(address.place().to_owned())),
+            kind @ (LinkKind::Ble | LinkKind::Http) => {
                 Box::pin(std::future::ready(Err(LinkError::NotOffered { link: kind })))
             }
         }

@@ -10,3 +10,4 @@ pub mod logs;
 pub mod qr_image;
 pub mod records;
 pub mod serial;
+mod udp;

@@ -11,8 +11,7 @@ use serialport::SerialPort;
 use tokio::sync::{mpsc, oneshot};
 
 use self::list::Lister;
-use super::http;
-use crate::flow::port::{Boxed, Http, Link, LinkCommand, LinkError, LinkEvent, Links};
+use crate::flow::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent, Links};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
 use crate::model::text::visible;
@@ -62,14 +61,10 @@ impl Links for SerialLinks {
     }
 
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
-        let LinkAddress::Serial(path) = address else {
-            return Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() })));
-        };
-        Box::pin(open(path.clone()))
-    }
-
-    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
-        Box::pin(std::future::ready(http::client(address)))
+        match address {
+            LinkAddress::Serial(path) => Box::pin(open(path.clone())),
+            _ => Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() }))),
+        }
     }
 }
 

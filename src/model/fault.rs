@@ -36,11 +36,37 @@ pub enum Fault {
     Late,
     /// Names with control and direction characters, names of 200 octets and more, addresses that are none.
     HostileTexts,
+    /// Someone has to press the button first; the simulated person does so a few seconds after a client came (Bluetooth).
+    Authorization,
+    /// Someone has to press the button first, and nobody does (Bluetooth).
+    NoButton,
+    /// A packet carries 20 octets (Bluetooth).
+    SmallMtu,
+    /// A packet carries 20 octets, and nothing longer is taken in one write (Bluetooth).
+    NoLongWrites,
+    /// Names are taken only with their length before them (Bluetooth).
+    NamesWithLength,
+    /// The gateway is heard and takes no connection (Bluetooth).
+    Unreachable,
+    /// The gateway goes off the air while it joins (Bluetooth).
+    Vanish,
+    /// Only paired computers are let in (Bluetooth).
+    Pairing,
+    /// SMP: version 1 of the protocol only.
+    OldVersion,
+    /// SMP: a message buffer of 96 octets.
+    SmallBuffer,
+    /// SMP: the device does not tell how long messages may be.
+    NoParameters,
+    /// SMP: whatever would change something is refused.
+    Denied,
+    /// SMP: settings and files are acknowledged and not kept.
+    NotKept,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 28] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -56,6 +82,19 @@ impl Fault {
         Self::Duplicates,
         Self::Late,
         Self::HostileTexts,
+        Self::Authorization,
+        Self::NoButton,
+        Self::SmallMtu,
+        Self::NoLongWrites,
+        Self::NamesWithLength,
+        Self::Unreachable,
+        Self::Vanish,
+        Self::Pairing,
+        Self::OldVersion,
+        Self::SmallBuffer,
+        Self::NoParameters,
+        Self::Denied,
+        Self::NotKept,
     ];
 
     /// The name on the command line and in scenario files.
@@ -76,6 +115,19 @@ impl Fault {
             Self::Duplicates => "duplicates",
             Self::Late => "late",
             Self::HostileTexts => "hostile-texts",
+            Self::Authorization => "authorization",
+            Self::NoButton => "no-button",
+            Self::SmallMtu => "small-mtu",
+            Self::NoLongWrites => "no-long-writes",
+            Self::NamesWithLength => "names-with-length",
+            Self::Unreachable => "unreachable",
+            Self::Vanish => "vanish",
+            Self::Pairing => "pairing",
+            Self::OldVersion => "old-version",
+            Self::SmallBuffer => "small-buffer",
+            Self::NoParameters => "no-parameters",
+            Self::Denied => "denied",
+            Self::NotKept => "not-kept",
         }
     }
 }

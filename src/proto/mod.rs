@@ -3,4 +3,5 @@
 pub mod esp;
 pub mod improv;
 pub mod laptop_scan;
+pub mod smp;
 pub mod wifi_qr;

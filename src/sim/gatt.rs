@@ -23,7 +23,7 @@ const EXCHANGE: Duration = Duration::from_millis(15);
 /// How long a client looks for a device that is not there.
 const LOOK_FOR: Duration = Duration::from_secs(20);
 /// How long a client waits for an answer on the link before the link counts as broken.
-const ATT_LIMIT: Duration = Duration::from_secs(30);
+const ATT_LIMIT: Duration = Duration::from_secs(10);
 /// Octets of a value that a packet carries with the MTU that most systems agree on.
 const USUAL_PAYLOAD: usize = 244;
 /// Longest value a characteristic may have.
@@ -217,7 +217,7 @@ impl Wire {
                 sleep(ATT_LIMIT).await;
                 self.end().await;
                 self.changed.notify_one();
-                Err(self.broken())
+                Err(BleError::NoAnswer { device }.into())
             }
         }
     }

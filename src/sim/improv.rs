@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::air::{Air, JoinResult};
 use super::card::Card;
+use super::device::{Emission, SimulatedDevice};
 use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, ProvisioningState};
 use crate::model::wifi::Security;
@@ -17,15 +18,6 @@ use crate::proto::improv::{DeviceError, Message, Request, State, command};
 const MAX_NAME: usize = 63;
 /// How long after a push the link breaks with [`Fault::DropLink`].
 const DROP_AFTER: Duration = Duration::from_millis(800);
-
-/// What a device does to the line.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Emission {
-    /// It writes.
-    Bytes(Vec<u8>),
-    /// It goes away.
-    DropLink,
-}
 
 /// What is due at a time.
 enum Due {
@@ -76,9 +68,10 @@ impl ImprovDevice {
             noise: 0x2545_F491,
         }
     }
+}
 
-    /// Takes in what the client wrote.
-    pub fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
+impl SimulatedDevice for ImprovDevice {
+    fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
         for packet in self.decoder.push(bytes, now) {
             match parse_request(&packet) {
                 Ok(request) => self.handle_request(request, now),
@@ -88,20 +81,17 @@ impl ImprovDevice {
         self.decoder.take_log();
     }
 
-    /// Takes in a pulse on the reset line: the device starts anew and says so in its log.
-    pub fn handle_reset(&mut self, now: Instant) {
+    fn handle_reset(&mut self, now: Instant) {
         self.schedule.clear();
         self.state = if self.card.has_network() { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
         self.plan(now + Duration::from_millis(200), Due::Log("boot: reset by line, starting".into()));
     }
 
-    /// When something is due next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    fn poll_timeout(&self) -> Option<Instant> {
         self.schedule.front().map(|(due, _)| *due)
     }
 
-    /// What the device does by `now`, one thing a call.
-    pub fn poll_emission(&mut self, now: Instant) -> Option<Emission> {
+    fn poll_emission(&mut self, now: Instant) -> Option<Emission> {
         while self.schedule.front().is_some_and(|(due, _)| *due <= now) {
             let (at, due) = self.schedule.pop_front()?;
             match due {
@@ -114,7 +104,9 @@ impl ImprovDevice {
         }
         None
     }
+}
 
+impl ImprovDevice {
     fn has(&self, fault: Fault) -> bool {
         self.faults.contains(&fault)
     }

@@ -4,12 +4,13 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex as SyncMutex};
 
+use tokio::net::UdpSocket;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
+use super::device::{Emission, SimulatedDevice};
 use super::esp::{self, EspDevice};
 use super::gatt::{GattDevice, GattPeer, listen, not_heard};
-use super::improv::{Emission, ImprovDevice};
 use crate::flow::port::{Boxed, GattLink, Http, HttpError, Link, LinkCommand, LinkError, LinkEvent, Links, Radio};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::{LinkAddress, LinkKind};
@@ -20,7 +21,7 @@ const CHANNEL: usize = 64;
 /// A set of simulated gateways, each behind an address of its own.
 #[derive(Default)]
 pub struct SimulatedLinks {
-    gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<ImprovDevice>>)>,
+    gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<Box<dyn SimulatedDevice>>>)>,
     peers: Vec<GattPeer>,
     esp: Vec<EspGateway>,
     sessions: AtomicU32,
@@ -37,7 +38,18 @@ struct EspGateway {
 impl SimulatedLinks {
     /// Puts a gateway behind an address.
     #[must_use]
-    pub fn with(mut self, address: LinkAddress, facts: PortFacts, device: ImprovDevice) -> Self {
+    pub fn with(self, address: LinkAddress, facts: PortFacts, device: impl SimulatedDevice + 'static) -> Self {
+        self.with_boxed(address, facts, Box::new(device))
+    }
+
+    /// The same for a gateway whose kind is not known here.
+    #[must_use]
+    pub(super) fn with_boxed(
+        mut self,
+        address: LinkAddress,
+        facts: PortFacts,
+        device: Box<dyn SimulatedDevice>,
+    ) -> Self {
         self.gateways.push((address, facts, Arc::new(Mutex::new(device))));
         self
     }
@@ -98,7 +110,7 @@ impl Links for SimulatedLinks {
             let (events, incoming) = mpsc::channel(CHANNEL);
             tokio::spawn(async move {
                 let mut device = device;
-                serve(&mut device, commands, events, &port).await;
+                serve(device.as_mut(), commands, events, &port).await;
             });
             Ok(Link { outgoing, incoming })
         })
@@ -143,7 +155,7 @@ impl Links for SimulatedLinks {
 
 /// Lets a device talk over a pair of channels until the client goes or the device drops the link.
 pub(super) async fn serve(
-    device: &mut ImprovDevice,
+    device: &mut dyn SimulatedDevice,
     mut commands: mpsc::Receiver<LinkCommand>,
     events: mpsc::Sender<LinkEvent>,
     port: &str,
@@ -171,6 +183,41 @@ pub(super) async fn serve(
                 Some(LinkCommand::PulseReset) => device.handle_reset(Instant::now().into_std()),
                 None => return,
             },
+            () = timer => {}
+        }
+    }
+}
+
+/// Lets a device talk to whoever sent the last datagram, until it drops the link.
+pub(super) async fn serve_datagrams(device: &mut dyn SimulatedDevice, socket: &UdpSocket) {
+    let mut buffer = vec![0; 65_535];
+    let mut client = None;
+    loop {
+        while let Some(emission) = device.poll_emission(Instant::now().into_std()) {
+            match (emission, client) {
+                (Emission::Bytes(datagram), Some(client)) => {
+                    // A client that has gone does not hear it.
+                    let _ = socket.send_to(&datagram, client).await;
+                }
+                (Emission::Bytes(_), None) => {}
+                (Emission::DropLink, _) => return,
+            }
+        }
+        let due = device.poll_timeout();
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            received = socket.recv_from(&mut buffer) => {
+                // Where a client went away the system reports it here, once: that ends nothing.
+                if let Ok((count, from)) = received {
+                    client = Some(from);
+                    device.handle_bytes(&buffer[..count], Instant::now().into_std());
+                }
+            }
             () = timer => {}
         }
     }

@@ -5,21 +5,28 @@
 
 mod air;
 mod card;
+mod device;
 mod esp;
 mod gatt;
 mod improv;
+mod improv_ble;
 mod link;
 #[cfg(unix)]
 mod pty;
 mod site;
+mod smp;
 
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
+pub use device::{Emission, SimulatedDevice};
 pub use esp::{EspDevice, EspPlan};
 pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
+pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
 pub use site::{
-    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_esp_console, start_esp_http, start_gateway,
+    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_esp_console,
+    start_esp_http, start_gateway,
 };
+pub use smp::{SmpDevice, SmpFraming, Store};

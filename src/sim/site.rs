@@ -5,23 +5,27 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use tokio::net::UdpSocket;
 #[cfg(unix)]
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::air::Air;
 use super::card::Card;
+use super::device::SimulatedDevice;
 use super::esp::{self, EspDevice, EspPlan};
 use super::improv::ImprovDevice;
-use super::link::SimulatedLinks;
+use super::improv_ble::ImprovBle;
 #[cfg(unix)]
 use super::link::serve;
+use super::link::{SimulatedLinks, serve_datagrams};
 #[cfg(unix)]
 use super::pty::PseudoTerminal;
-use crate::flow::port::{Boxed, Link, LinkError, Links};
+use super::smp::{SmpDevice, SmpFraming, Store};
+use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
 use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::LinkAddress;
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::problem::{Explain, Problem};
 
 /// A gateway to simulate.
@@ -31,6 +35,8 @@ pub struct GatewayPlan {
     pub info: DeviceInfo,
     /// What its port looks like to the system.
     pub facts: PortFacts,
+    /// The driver it speaks.
+    pub driver: DriverId,
     /// What is on the air around it.
     pub air: Air,
     /// What goes wrong.
@@ -113,8 +119,14 @@ pub struct SimulatedGateway {
     pub running: JoinHandle<()>,
 }
 
-fn device(plan: &GatewayPlan) -> Result<ImprovDevice, SimError> {
-    Ok(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card(plan.card.as_ref())?, &plan.faults))
+fn device(plan: &GatewayPlan, framing: SmpFraming) -> Result<Box<dyn SimulatedDevice>, SimError> {
+    if plan.driver == DriverId::Smp {
+        let no_card = |source| SimError::Card { folder: plan.card.clone().unwrap_or_default(), source };
+        let store = plan.card.as_deref().map_or_else(|| Ok(Store::in_memory()), Store::at).map_err(no_card)?;
+        return Ok(Box::new(SmpDevice::new(plan.info.clone(), framing, store, &plan.faults)));
+    }
+    let card = card(plan.card.as_ref())?;
+    Ok(Box::new(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults)))
 }
 
 fn card(folder: Option<&PathBuf>) -> Result<Card, SimError> {
@@ -160,7 +172,7 @@ pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimE
 /// Starts one gateway behind a pseudo-terminal. Call it inside a tokio runtime.
 #[cfg(unix)]
 pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let mut device = device(plan)?;
+    let mut device = device(plan, SmpFraming::Console)?;
     let no_terminal = |source| SimError::NoTerminal { source };
     let terminal = PseudoTerminal::open().map_err(no_terminal)?;
     let path = terminal.path.clone();
@@ -168,15 +180,25 @@ pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
     let (events, events_rx) = mpsc::channel(64);
     terminal.bridge(commands_tx, events_rx).map_err(no_terminal)?;
     let port = path.clone();
-    let running = tokio::spawn(async move { serve(&mut device, commands, events, &port).await });
+    let running = tokio::spawn(async move { serve(device.as_mut(), commands, events, &port).await });
     Ok(SimulatedGateway { address: LinkAddress::Serial(path), running })
 }
 
 /// Starts one gateway behind a pseudo-terminal: there are none on this system.
 #[cfg(not(unix))]
 pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let _ = device(plan)?;
+    let _ = device(plan, SmpFraming::Console)?;
     Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
+}
+
+/// Starts one gateway on a UDP port of this computer's own. Call it inside a tokio runtime.
+pub async fn start_datagram_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let mut device = device(plan, SmpFraming::Datagram)?;
+    let no_port = |source| SimError::NoTerminal { source };
+    let socket = UdpSocket::bind("127.0.0.1:0").await.map_err(no_port)?;
+    let address = LinkAddress::Udp(socket.local_addr().map_err(no_port)?.to_string());
+    let running = tokio::spawn(async move { serve_datagrams(device.as_mut(), &socket).await });
+    Ok(SimulatedGateway { address, running })
 }
 
 /// Simulated gateways as a set of links.
@@ -196,10 +218,18 @@ impl Site {
                 site.terminals.push((start_gateway(&plan)?, facts));
             } else {
                 let address = LinkAddress::Serial(format!("SIM{}", number + 1));
-                site.in_process = site.in_process.with(address, facts, device(&plan)?);
+                site.in_process = site.in_process.with_boxed(address, facts, device(&plan, SmpFraming::Console)?);
             }
         }
         Ok(site)
+    }
+
+    /// Puts a gateway that speaks Improv on the simulated air.
+    pub fn with_improv_ble(mut self, address: LinkAddress, plan: &GatewayPlan) -> Result<Self, SimError> {
+        let card = card(plan.card.as_ref())?;
+        let device = ImprovBle::new(plan.info.clone(), plan.air.clone(), card, &plan.faults);
+        self.in_process = self.in_process.with_gatt(address, device);
+        Ok(self)
     }
 
     /// Where the simulated gateways are.
@@ -225,5 +255,18 @@ impl Links for Site {
                 opened => opened,
             }
         })
+    }
+
+    fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
+        // The air is simulated as a whole: no adapter is touched.
+        self.in_process.watch_radio()
+    }
+
+    fn connect<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
+        self.in_process.connect(address)
+    }
+
+    fn http<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Arc<dyn Http>, LinkError>> {
+        self.real.http(address)
     }
 }

@@ -2,6 +2,7 @@
 //! file dialog, which runs on a thread of its own.
 
 mod commission;
+mod device;
 mod dialogs;
 mod discover;
 mod file_dialog;

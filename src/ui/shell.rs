@@ -112,7 +112,7 @@ impl Window {
             }
             frame::show(ui, &mut self.app, &mut pass);
         });
-        dialogs::show(ui, &self.app, &mut pass);
+        dialogs::show(ui, &mut self.app, &mut pass);
         let Pass { actions, browse, .. } = pass;
         for action in actions {
             let closes = matches!(action, Action::ConfirmedClose);

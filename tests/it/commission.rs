@@ -5,21 +5,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linesman::flow::commission::{Setup, run};
+use linesman::flow::port::{Links, RadioEvent};
 use linesman::flow::report::Report;
 use linesman::flow::transcript::SharedTranscript;
 use linesman::model::access::Access;
 use linesman::model::credentials::{WifiCredentials, WifiKey};
-use linesman::model::ids::DriverId;
+use linesman::model::gateway::{Probe, Protection, ProvisioningState};
+use linesman::model::ids::{DriverId, LinkAddress, LinkKind};
 use linesman::model::outcome::Outcome;
 use linesman::model::record::JobIntent;
 use linesman::model::secret::Secret;
 use linesman::model::wifi::{WifiRules, parse_ssid};
 use linesman::msg::{JobEnd, Progress, Request, Step};
-use linesman::sim::Fault;
+use linesman::proto::improv::State;
+use linesman::proto::improv::ble::parse_service_data;
+use linesman::sim::{Fault, ImprovBle};
 use serde::Deserialize;
 use tokio::sync::{mpsc, watch};
 
-use crate::support::{MemoryRecords, PASSPHRASE, SSID, address, links};
+use crate::support::{MemoryRecords, PASSPHRASE, SSID, address, ble_address, ble_gateway, ble_links, links};
 
 /// A scenario file: how the gateway behaves, what is done, what must be seen.
 #[derive(Deserialize)]
@@ -27,6 +31,9 @@ use crate::support::{MemoryRecords, PASSPHRASE, SSID, address, links};
 struct Scenario {
     /// What the scenario is about.
     about: String,
+    /// The link the gateway hangs at.
+    #[serde(default = "serial")]
+    link: LinkKind,
     #[serde(default)]
     faults: Vec<String>,
     /// Passphrases tried one after the other; the default is the right one.
@@ -38,6 +45,8 @@ struct Scenario {
     hidden: bool,
     #[serde(default = "yes")]
     scan: bool,
+    /// A host name that is set before the credentials are sent.
+    hostname: Option<String>,
     expect: Expect,
 }
 
@@ -57,10 +66,21 @@ struct Expect {
     problem: Option<String>,
     /// How many networks the gateway lists.
     networks: Option<usize>,
+    /// The sentence that setting the host name ends with, or the code of its problem.
+    renamed: Option<String>,
+    /// How often the button is asked for.
+    #[serde(default)]
+    buttons: usize,
+    /// Text in the transcript.
+    transcript: Option<String>,
     /// Text in the device log.
     log: Option<String>,
     /// Limit on the whole session, seconds of simulated time.
     within_secs: u64,
+}
+
+const fn serial() -> LinkKind {
+    LinkKind::Serial
 }
 
 fn right() -> Vec<String> {
@@ -96,12 +116,20 @@ struct Driven {
 
 impl Driven {
     fn start(faults: &[Fault]) -> Self {
+        Self::start_at(&address(), Arc::new(links(faults)))
+    }
+
+    fn start_over_ble(device: ImprovBle) -> Self {
+        Self::start_at(&ble_address(), Arc::new(ble_links(device)))
+    }
+
+    fn start_at(link: &LinkAddress, links: Arc<dyn Links>) -> Self {
         let (requests, request_rx) = mpsc::channel(4);
         let (progress_tx, progress) = mpsc::channel(256);
         let (stop, stop_rx) = watch::channel(false);
         let (records, transcript) = (MemoryRecords::default(), SharedTranscript::new("scenario"));
         let setup = Setup {
-            link: address(),
+            link: link.clone(),
             driver: DriverId::Improv,
             access: Access::default(),
             settings: None,
@@ -110,13 +138,13 @@ impl Driven {
             intent: JobIntent {
                 action: "commission".into(),
                 gateway: "SIM1".into(),
-                link: address().to_string(),
+                link: link.to_string(),
                 profile: None,
                 driver: Some("improv".into()),
                 operator: "tester".into(),
                 is_simulated: true,
             },
-            links: Arc::new(links(faults)),
+            links,
             records: Arc::new(records.clone()),
             report: Report::new(progress_tx),
             transcript: transcript.clone(),
@@ -145,6 +173,18 @@ impl Driven {
         self.requests.send(request).await.unwrap_or_else(|_| panic!("the session takes requests"));
     }
 
+    /// What came of each rename: the sentence, or the code of the problem.
+    fn renames(&self) -> Vec<String> {
+        self.seen
+            .iter()
+            .filter_map(|(_, progress)| match progress {
+                Progress::StepDone { step: Step::Rename, note } => Some(note.clone()),
+                Progress::StepFailed { step: Step::Rename, problem } => Some(problem.code.to_owned()),
+                _ => None,
+            })
+            .collect()
+    }
+
     fn outcomes(&self) -> Vec<&Outcome> {
         self.seen
             .iter()
@@ -156,10 +196,17 @@ impl Driven {
 /// Plays a scenario as the window would and returns the session after its end.
 async fn play(scenario: &Scenario) -> (Driven, JobEnd) {
     let faults: Vec<Fault> = scenario.faults.iter().map(|name| name.parse().expect("a fault we know")).collect();
-    let mut driven = Driven::start(&faults);
+    let mut driven = match scenario.link {
+        LinkKind::Ble => Driven::start_over_ble(ble_gateway(&faults)),
+        _ => Driven::start(&faults),
+    };
     let mut is_open = driven.until_ready().await;
     if is_open && scenario.scan {
         driven.ask(Request::ScanNetworks).await;
+        is_open = driven.until_ready().await;
+    }
+    if let (true, Some(name)) = (is_open, &scenario.hostname) {
+        driven.ask(Request::SetHostname(name.clone())).await;
         is_open = driven.until_ready().await;
     }
     for passphrase in &scenario.passphrases {
@@ -204,6 +251,11 @@ async fn check(name: &str, scenario: &Scenario) {
     }
     let code = if let JobEnd::Failed(problem) = &end { Some(problem.code.to_owned()) } else { None };
     assert_eq!(code, expect.problem, "{about}");
+    assert_eq!(driven.renames().last(), expect.renamed.as_ref(), "{about}");
+    let is_button = |progress: &Progress| matches!(progress, Progress::AwaitingButton { .. });
+    assert_eq!(driven.seen.iter().filter(|(_, progress)| is_button(progress)).count(), expect.buttons, "{about}");
+    let transcript = driven.transcript.render();
+    assert!(transcript.contains(expect.transcript.as_deref().unwrap_or_default()), "{transcript}\n{about}");
     check_networks_and_log(&driven, expect, &about);
     assert!(started.elapsed() <= Duration::from_secs(expect.within_secs), "took {:?}\n{about}", started.elapsed());
     check_records(&driven, &about);
@@ -326,21 +378,100 @@ async fn names_are_set_and_refused() {
     driven.until_ready().await;
     driven.ask(Request::SetDeviceName("Boiler room".into())).await;
     driven.until_ready().await;
-    let notes: Vec<String> = driven
-        .seen
-        .iter()
-        .filter_map(|(_, progress)| match progress {
-            Progress::StepDone { step: Step::Rename, note } => Some(note.clone()),
-            Progress::StepFailed { step: Step::Rename, problem } => Some(problem.code.to_owned()),
-            _ => None,
-        })
-        .collect();
     assert_eq!(
-        notes,
+        driven.renames(),
         [
             "The gateway answers with the name “gw-7”",
             "improv.bad_hostname",
             "The gateway answers with the name “Boiler room”"
         ]
     );
+}
+
+/// Connects to a gateway over Bluetooth, pushes, and tells the codes of the outcomes and how the session ended.
+async fn push_to(device: ImprovBle) -> (Driven, Vec<&'static str>, JobEnd) {
+    let mut driven = Driven::start_over_ble(device);
+    if driven.until_ready().await {
+        driven.ask(Request::Push(credentials(SSID, PASSPHRASE, false))).await;
+        if driven.until_ready().await {
+            let _ = driven.requests.send(Request::Close).await;
+        }
+    }
+    driven.until(|_| false).await;
+    let end = (&mut driven.end).await.expect("sessions do not panic");
+    let codes = driven.outcomes().iter().map(|outcome| outcome.code).collect();
+    (driven, codes, end)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_has_a_network_says_so_and_takes_another() {
+    let (driven, codes, _) = push_to(ble_gateway(&[]).in_state(ProvisioningState::Provisioned)).await;
+    let is_said = |progress: &Progress| matches!(progress, Progress::StepDone { step: Step::Connect, note } if note == "The gateway answers: it has a network");
+    assert!(driven.seen.iter().any(|(_, progress)| is_said(progress)), "{:#?}", driven.seen);
+    assert_eq!(codes, ["improv.joined"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_service_ends_the_session_with_the_remedy() {
+    let (_, codes, end) = push_to(ble_gateway(&[]).in_state(ProvisioningState::Stopped)).await;
+    assert!(codes.is_empty());
+    assert!(matches!(end, JobEnd::Failed(problem) if problem.code == "improv.stopped"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_client_began_is_waited_for() {
+    let mut device = ble_gateway(&[]).in_state(ProvisioningState::Provisioning);
+    let soon = tokio::time::Instant::now() + Duration::from_secs(20);
+    device.change_state_at(soon.into_std(), ProvisioningState::Ready);
+    let (_, codes, _) = push_to(device).await;
+    assert_eq!(codes, ["improv.joined"]);
+
+    let stuck = ble_gateway(&[]).in_state(ProvisioningState::Provisioning);
+    let (driven, codes, _) = push_to(stuck).await;
+    assert!(codes.is_empty());
+    let is_told = |progress: &Progress| matches!(progress, Progress::StepFailed { step: Step::Push, problem } if problem.code == "improv.occupied");
+    assert!(driven.seen.iter().any(|(_, progress)| is_told(progress)), "{:#?}", driven.seen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn identify_is_done_when_the_write_is_acknowledged() {
+    let mut driven = Driven::start_over_ble(ble_gateway(&[]));
+    driven.until_ready().await;
+    driven.ask(Request::Identify).await;
+    let is_done = |progress: &Progress| matches!(progress, Progress::StepDone { step: Step::Identify, .. });
+    assert!(driven.until(is_done).await);
+    let blinks = driven.transcript.render();
+    assert!(blinks.contains("send identify, 3 octets"), "{blinks}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_over_the_air_are_named_as_clear_text_everywhere() {
+    let (driven, _, _) = push_to(ble_gateway(&[])).await;
+    let is_told = |progress: &Progress| matches!(progress, Progress::Protected(Protection::ClearText));
+    assert!(driven.seen.iter().any(|(_, progress)| is_told(progress)));
+    assert!(driven.outcomes().iter().all(|outcome| outcome.protection == Protection::ClearText));
+    let lines = driven.records.lines().join("\n");
+    assert!(lines.contains("connect outcome done {\"protection\":\"clear-text\""), "{lines}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_on_the_air_is_heard_asked_and_heard_again() {
+    let links = ble_links(ble_gateway(&[Fault::Authorization]));
+    let mut radio = links.watch_radio().await.expect("there is a radio");
+    let heard = async |radio: &mut linesman::flow::port::Radio| match radio.events.recv().await {
+        Some(RadioEvent::Heard { link, advertisement }) => (link, advertisement),
+        other => panic!("{other:?}"),
+    };
+    let (link, first) = heard(&mut radio).await;
+    assert_eq!(link, ble_address());
+    let told = first.service_data.first().and_then(|(_, data)| parse_service_data(data)).expect("its state");
+    assert_eq!(told.state, State::Known(ProvisioningState::AuthorizationRequired));
+    let probe = linesman::flow::discover::probe(&links, &link).await;
+    assert!(matches!(probe, Probe::Answered(identity) if identity.state == ProvisioningState::AuthorizationRequired));
+    let mut signals = vec![first.rssi_dbm];
+    for _ in 0..5 {
+        signals.push(heard(&mut radio).await.1.rssi_dbm);
+    }
+    signals.dedup();
+    assert!(signals.len() > 1, "signals wander: {signals:?}");
 }

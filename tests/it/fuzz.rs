@@ -26,7 +26,9 @@ macro_rules! fuzz {
 }
 
 fuzz! {
+    improv_ble from "../../fuzz/checks/improv_ble.rs"
     improv_serial from "../../fuzz/checks/improv_serial.rs"
+    smp from "../../fuzz/checks/smp.rs"
 }
 
 /// How long one check runs unless told otherwise.

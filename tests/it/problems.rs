@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use linesman::flow::SessionError;
 use linesman::flow::port::{AdapterOff, BleError, LinkError, RecordsError};
+use linesman::flow::{ImprovBleError, SessionError};
 use linesman::io::files::FilesError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::ids::{DriverId, LinkKind};
@@ -93,6 +93,14 @@ fn sessions() -> Vec<SessionError> {
         DeviceError::Other(0x42),
     ];
     errors.extend(device.map(|error| SessionError::Device { step, error }));
+    let over_ble = [
+        ImprovBleError::Stopped,
+        ImprovBleError::UnknownState { number: 9 },
+        ImprovBleError::Occupied,
+        ImprovBleError::NotPressed,
+        ImprovBleError::NoReply { step },
+    ];
+    errors.extend(over_ble.map(SessionError::ImprovBle));
     errors
 }
 

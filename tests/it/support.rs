@@ -6,7 +6,7 @@ use linesman::flow::port::{Boxed, Records, RecordsError};
 use linesman::model::gateway::{DeviceInfo, PortFacts};
 use linesman::model::ids::LinkAddress;
 use linesman::model::record::{JobIntent, RecordId, StepEntry};
-use linesman::sim::{Air, Card, Fault, ImprovDevice, SimulatedLinks};
+use linesman::sim::{Air, Card, Fault, ImprovBle, ImprovDevice, SimulatedLinks};
 
 /// Name of the simulated access point.
 pub(crate) const SSID: &str = "Site-Office";
@@ -71,4 +71,19 @@ pub(crate) fn address() -> LinkAddress {
 pub(crate) fn links(faults: &[Fault]) -> SimulatedLinks {
     let device = ImprovDevice::new(info(), Air::site(SSID, PASSPHRASE), Card::in_memory(), faults);
     SimulatedLinks::default().with(address(), PortFacts { is_simulated: true, ..PortFacts::default() }, device)
+}
+
+/// Where the simulated gateway with a radio is.
+pub(crate) fn ble_address() -> LinkAddress {
+    LinkAddress::Ble("C4:4F:33:00:12:AF".into())
+}
+
+/// One simulated gateway over Bluetooth with these faults.
+pub(crate) fn ble_gateway(faults: &[Fault]) -> ImprovBle {
+    ImprovBle::new(info(), Air::site(SSID, PASSPHRASE), Card::in_memory(), faults)
+}
+
+/// The simulated gateway on the air.
+pub(crate) fn ble_links(device: ImprovBle) -> SimulatedLinks {
+    SimulatedLinks::default().with_gatt(ble_address(), device)
 }

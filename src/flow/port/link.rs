@@ -88,6 +88,14 @@ pub enum LinkError {
         /// The kind of link.
         link: LinkKind,
     },
+    /// The host of a datagram link has no address, or no way leads there.
+    #[error("{host} cannot be reached")]
+    Unreachable {
+        /// Name or address, with the port.
+        host: String,
+        /// What the system said.
+        detail: String,
+    },
     /// Anything else the system reports.
     #[error("{port} failed")]
     Io {
@@ -154,6 +162,13 @@ impl Explain for LinkError {
                 "This system or this simulated site has no such links",
                 "Choose a gateway from the list",
             ),
+            Self::Unreachable { host, detail } => Problem::new(
+                "udp.unreachable",
+                format!("{} cannot be reached", visible(host, 80)),
+                "The name or address is mistyped, or this computer is not in the gateway's network",
+                "Check the address and this computer's network, then try again",
+            )
+            .with_detail(visible(detail, 300)),
             Self::Io { port, detail } => Problem::new(
                 "serial.io",
                 format!("{} failed", visible(port, 80)),

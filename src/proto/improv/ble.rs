@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn devices_turn_down_what_is_no_command() {
-        let error = |text: &str| ask_device(text).map(|request| request.err());
+        let error = |text: &str| ask_device(text).map(Result::err);
         assert_eq!(error("020003"), Some(Some(DeviceError::InvalidPacket)), "sum off by one");
         assert_eq!(error("7f007f"), Some(Some(DeviceError::UnknownCommand)));
         // The name's length runs beyond the data: sum right, arguments not.

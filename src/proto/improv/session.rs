@@ -212,6 +212,11 @@ impl Session {
         });
     }
 
+    /// Whether a result of that command would answer the request that runs.
+    pub fn expects(&self, command: u8) -> bool {
+        self.exchange.as_ref().is_some_and(|exchange| exchange.expects(command))
+    }
+
     /// The request to send now, if any.
     pub fn poll_transmit(&mut self) -> Option<Request> {
         self.outbox.pop_front()
@@ -621,7 +626,9 @@ mod tests {
         let mut session = Session::over_gatt();
         session.handle_message(READY, start);
         session.start(settings(), start);
-        messages.iter().for_each(|message| session.handle_message(message.clone(), start));
+        for message in messages {
+            session.handle_message(message.clone(), start);
+        }
         session.handle_timeout(start + Duration::from_secs(secs));
         finished(&mut session)
     }
@@ -656,7 +663,9 @@ mod tests {
             let mut session = Session::over_gatt();
             session.handle_message(READY, now);
             session.start(settings(), now);
-            messages.iter().for_each(|message| session.handle_message(message.clone(), now));
+            for message in messages {
+                session.handle_message(message.clone(), now);
+            }
             session.handle_closed();
             finished(&mut session)
         };

@@ -10,6 +10,8 @@ mod wifi;
 
 use egui::Ui;
 
+pub(super) use wifi::forget_undo;
+
 use super::icon;
 use super::pass::Pass;
 use super::theme::{GAP, GRID, ONE_COLUMN_BELOW, SIDE_WIDTH, palette};

@@ -113,7 +113,7 @@ fn field_width(ui: &Ui) -> f32 {
 }
 
 /// Undo would keep every state of the passphrase in memory for as long as the window is open.
-pub(super) fn forget_undo(ui: &Ui, id: egui::Id) {
+pub(in crate::ui) fn forget_undo(ui: &Ui, id: egui::Id) {
     if let Some(mut state) = TextEdit::load_state(ui.ctx(), id) {
         state.clear_undoer();
         TextEdit::store_state(ui.ctx(), id, state);

@@ -34,6 +34,9 @@ fn tab_reaches_the_main_button_of_every_screen() {
         ("commission_connecting", "Cancel the session"),
         ("commission_picked", "Send to the gateway"),
         ("commission_refused", "Correct the passphrase and try again"),
+        ("device_choose", "Connect to manage the gateway"),
+        ("device_used", "Show the value of bridge/token"),
+        ("device_ready", "Erase the storage of gw-7"),
         ("records_list", "Refresh the records"),
         ("settings", "Copy diagnostics"),
     ];

@@ -179,6 +179,25 @@ pub(crate) const STATES: &[State] = &[
     State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
     State { name: "records_list", plant: |stage| stage.records(records()) },
     State { name: "records_detail", plant: Stage::record_detail },
+    State { name: "device_nothing_chosen", plant: |stage| stage.act(Action::WentTo(Screen::Device)) },
+    State { name: "device_choose", plant: Stage::device_choose },
+    State {
+        name: "device_connecting",
+        plant: |stage| {
+            stage.device_connect();
+        },
+    },
+    State {
+        name: "device_ready",
+        plant: |stage| {
+            stage.device_ready();
+        },
+    },
+    State { name: "device_used", plant: Stage::device_used },
+    State { name: "device_refused", plant: Stage::device_refused },
+    State { name: "device_dialog", plant: Stage::device_asks },
+    State { name: "device_failed", plant: Stage::device_failed },
+    State { name: "device_little", plant: Stage::device_little },
     State {
         name: "records_failed",
         plant: |stage| {

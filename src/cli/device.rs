@@ -1,0 +1,384 @@
+//! `linesman device`: one question to a gateway, or one act on it, and the answer.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::args::{DeviceCommand, DeviceLink, FilesCommand, SettingsCommand};
+use super::commission::{wait_for_start, write_transcript};
+use super::output::{Exit, Output};
+use super::session::workers_gone;
+use super::{next_job, secret_input};
+use crate::backend::Handle;
+use crate::model::access::Access;
+use crate::model::ids::{DriverId, JobId};
+use crate::model::problem::Problem;
+use crate::model::secret::Secret;
+use crate::model::text::{hex, visible};
+use crate::msg::device::{
+    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, Offers, SettingValue, Table,
+};
+use crate::msg::{Command, Event, JobEnd};
+use crate::profile::DriverBinding;
+
+/// Longest text of a value that is shown in full.
+const MAX_SHOWN: usize = 4000;
+
+/// Asks or does one thing and prints what came of it.
+pub fn device(handle: &mut Handle, command: &DeviceCommand, out: &mut Output) -> Exit {
+    let link = link_of(command);
+    match open(handle, link, command, out) {
+        Ok(mut run) => {
+            let exit = run.drive(handle, out);
+            write_transcript(handle, run.job, link.transcript.as_deref(), out);
+            run.conclude(exit, out)
+        }
+        Err((problem, exit)) => {
+            out.problem(&problem);
+            exit
+        }
+    }
+}
+
+const fn link_of(command: &DeviceCommand) -> &DeviceLink {
+    match command {
+        DeviceCommand::Info { via }
+        | DeviceCommand::Stats { via }
+        | DeviceCommand::Images { via }
+        | DeviceCommand::Shell { via, .. }
+        | DeviceCommand::Time { via, .. }
+        | DeviceCommand::Reset { via, .. }
+        | DeviceCommand::Erase { via, .. }
+        | DeviceCommand::Settings(
+            SettingsCommand::Get { via, .. } | SettingsCommand::Set { via, .. } | SettingsCommand::Delete { via, .. },
+        )
+        | DeviceCommand::Files(
+            FilesCommand::Status { via, .. } | FilesCommand::Get { via, .. } | FilesCommand::Put { via, .. },
+        ) => via,
+    }
+}
+
+/// What is to be asked, in order, and where a content goes.
+fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<PathBuf>), Problem> {
+    let read = |read| vec![DeviceRequest::Read(read)];
+    let change = |change, name: &str| vec![DeviceRequest::Change { change, confirmed: name.to_owned() }];
+    Ok(match command {
+        DeviceCommand::Info { .. } => (read(DeviceRead::Info), None),
+        DeviceCommand::Stats { .. } => (read(DeviceRead::Statistics), None),
+        DeviceCommand::Images { .. } => (read(DeviceRead::Images), None),
+        DeviceCommand::Settings(SettingsCommand::Get { key, out, .. }) => {
+            (read(DeviceRead::Setting(key.clone())), out.clone())
+        }
+        DeviceCommand::Settings(SettingsCommand::Set { confirm, key, value_file, value, .. }) => {
+            let value = match (value_file, value) {
+                (Some(file), _) => secret_input::read_file(file)?,
+                (None, text) => Secret::new(text.clone().unwrap_or_default().into_bytes()),
+            };
+            (change(DeviceChange::WriteSetting { key: key.clone(), value }, &confirm.name), None)
+        }
+        DeviceCommand::Settings(SettingsCommand::Delete { confirm, key, .. }) => {
+            (change(DeviceChange::DeleteSetting(key.clone()), &confirm.name), None)
+        }
+        DeviceCommand::Files(FilesCommand::Status { path, .. }) => {
+            (read(DeviceRead::File { path: path.clone(), wants_content: false }), None)
+        }
+        DeviceCommand::Files(FilesCommand::Get { path, out, .. }) => {
+            (read(DeviceRead::File { path: path.clone(), wants_content: true }), Some(out.clone()))
+        }
+        DeviceCommand::Files(FilesCommand::Put { confirm, path, file, .. }) => {
+            let content = secret_input::read_file(file)?;
+            (change(DeviceChange::WriteFile { path: path.clone(), content }, &confirm.name), None)
+        }
+        DeviceCommand::Shell { confirm, words, .. } => {
+            (change(DeviceChange::Shell(words.join(" ")), &confirm.name), None)
+        }
+        DeviceCommand::Time { set: None, .. } => (read(DeviceRead::Time), None),
+        DeviceCommand::Time { set: Some(time), confirm, .. } => {
+            let time = if time == "now" { now() } else { time.clone() };
+            (change(DeviceChange::SetTime(time), confirm.as_deref().unwrap_or_default()), None)
+        }
+        DeviceCommand::Reset { confirm, .. } => (change(DeviceChange::Reset, &confirm.name), None),
+        DeviceCommand::Erase { confirm, look_for, .. } => {
+            let mut requests: Vec<_> =
+                look_for.iter().map(|key| DeviceRequest::Read(DeviceRead::Setting(key.clone()))).collect();
+            requests.extend(change(DeviceChange::EraseStorage, &confirm.name));
+            (requests, None)
+        }
+    })
+}
+
+/// The time in UTC, as devices take it.
+fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
+}
+
+/// Reads what is needed before anything is opened: wrong input must not touch the gateway.
+fn open(
+    handle: &mut Handle,
+    link: &DeviceLink,
+    command: &DeviceCommand,
+    out: &mut Output,
+) -> Result<Run, (Problem, Exit)> {
+    let usage = |problem| (problem, Exit::Usage);
+    let could_not_run = |problem| (problem, Exit::CouldNotRun);
+    let (requests, save_to) = requests(command).map_err(usage)?;
+    let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
+    let profile = link.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
+    let manages = |binding: &&DriverBinding| {
+        binding.link == link.via.kind() && matches!(binding.driver, DriverId::Smp | DriverId::LinuxConsole)
+    };
+    let of_profile = profile.and_then(|profile| profile.drivers.iter().find(manages).map(|binding| binding.driver));
+    let driver = link.driver.or(of_profile).unwrap_or(DriverId::Smp);
+    let secret = link.password_file.as_deref().map(|file| secret_input::read(Some(file))).transpose().map_err(usage)?;
+    let access = Access { username: link.username.clone(), secret, allows_unprotected: false };
+    let job = next_job();
+    let profile = profile.map(|profile| profile.id.clone());
+    handle
+        .try_send(Command::OpenDevice { job, link: link.via.clone(), profile, driver, access })
+        .map_err(could_not_run)?;
+    out.text(format!("Connecting to {} with {driver} …", link.via));
+    Ok(Run { job, requests: requests.into(), save_to, exit: None, problem: None, result: None })
+}
+
+struct Run {
+    job: JobId,
+    requests: VecDeque<DeviceRequest>,
+    /// Where a content goes instead of the screen.
+    save_to: Option<PathBuf>,
+    /// What the answer means for scripts.
+    exit: Option<Exit>,
+    /// What went wrong.
+    problem: Option<Problem>,
+    /// The result line, printed last.
+    result: Option<Value>,
+}
+
+impl Run {
+    fn drive(&mut self, handle: &mut Handle, out: &mut Output) -> JobEnd {
+        loop {
+            match handle.recv_blocking() {
+                Some(Event::DeviceProgressed { job, progress, .. }) if job == self.job => {
+                    if matches!(progress, DeviceProgress::Ready) {
+                        let request = match &self.problem {
+                            None => self.requests.pop_front().unwrap_or(DeviceRequest::Close),
+                            Some(_) => DeviceRequest::Close,
+                        };
+                        if let Err(problem) = handle.try_send(Command::Device { job, request }) {
+                            return JobEnd::Failed(problem);
+                        }
+                    } else {
+                        self.take_in(progress, out);
+                    }
+                }
+                Some(Event::JobFinished { job, end }) if job == self.job => return end,
+                Some(Event::Trouble(problem)) => out.warning(&problem),
+                Some(_) => {}
+                None => return JobEnd::Failed(workers_gone()),
+            }
+        }
+    }
+
+    /// Prints the result, last, and tells the exit code.
+    fn conclude(self, end: JobEnd, out: &mut Output) -> Exit {
+        if let Some(problem) = &self.problem {
+            out.problem(problem);
+            return match problem.code {
+                "device.not_confirmed" => Exit::Usage,
+                "smp.no_word" | "device.too_slow" | "device.not_erased" => Exit::Unknown,
+                "smp.no_reply" => Exit::CouldNotRun,
+                _ => Exit::Findings,
+            };
+        }
+        match (self.exit, end) {
+            (Some(exit), JobEnd::Done { .. }) => {
+                if let Some(result) = &self.result {
+                    out.json(result);
+                }
+                exit
+            }
+            (_, JobEnd::Failed(problem)) => {
+                out.problem(&problem);
+                Exit::CouldNotRun
+            }
+            (..) => {
+                out.problem(&Problem::new(
+                    "device.stopped",
+                    "It was stopped before there was an answer",
+                    "Somebody interrupted it",
+                    "If the gateway was to be changed, see whether it was",
+                ));
+                Exit::Unknown
+            }
+        }
+    }
+
+    /// Something came of it: `result` is the last line for programs.
+    fn done(&mut self, exit: Exit, result: Value) {
+        self.exit = Some(self.exit.map_or(exit, |known| known.max(exit)));
+        self.result = Some(result);
+    }
+
+    fn take_in(&mut self, progress: DeviceProgress, out: &mut Output) {
+        match progress {
+            DeviceProgress::Opened { name, driver, protection, offers } => {
+                out.json(&json!({
+                    "kind": "device", "name": name, "driver": driver, "protection": protection, "offers": offers,
+                }));
+                out.text(format!("{name}: {}; {}\n", offers_line(offers), protection.label()));
+            }
+            DeviceProgress::Busy { .. } | DeviceProgress::Ready => {}
+            DeviceProgress::Info(rows) => {
+                let facts: Vec<Value> =
+                    rows.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+                for (name, value) in &rows {
+                    out.text(format!("{name:<18} {value}"));
+                }
+                self.done(Exit::Good, json!({ "kind": "info", "facts": facts }));
+            }
+            DeviceProgress::Statistics(tables) => {
+                tables.iter().for_each(|table| print_table(table, out));
+                let tables: Vec<Value> = tables.iter().map(table_json).collect();
+                self.done(Exit::Good, json!({ "kind": "statistics", "tables": tables }));
+            }
+            DeviceProgress::Images(images) => {
+                for image in &images {
+                    out.text(format!(
+                        "image {} slot {}  {:<20} {}  {}",
+                        image.image,
+                        image.slot,
+                        image.version,
+                        image.flags.join(", "),
+                        &image.hash[..image.hash.len().min(16)]
+                    ));
+                }
+                self.done(Exit::Good, json!({ "kind": "images", "images": images }));
+            }
+            DeviceProgress::Time(time) => {
+                out.text(&time);
+                self.done(Exit::Good, json!({ "kind": "time", "time": time }));
+            }
+            DeviceProgress::Setting { key, value } => self.setting(&key, value, out),
+            DeviceProgress::File { path, facts } => self.file(&path, &facts, out),
+            DeviceProgress::Output { line, lines, status } => {
+                lines.iter().for_each(|line| out.text(line));
+                if status != 0 {
+                    out.text(format!("The command ended with {status}"));
+                }
+                let exit = if status == 0 { Exit::Good } else { Exit::Findings };
+                self.done(exit, json!({ "kind": "output", "command": line, "lines": lines, "status": status }));
+            }
+            // What a command wrote says more.
+            DeviceProgress::Changed { change: "shell", .. } => {}
+            DeviceProgress::Changed { change, evidence } => {
+                out.text(format!("{}: {}", evidence.kind.label(), evidence.text));
+                self.done(Exit::Good, json!({ "kind": "changed", "change": change, "evidence": evidence }));
+            }
+            DeviceProgress::Failed(problem) => self.problem = Some(problem),
+            DeviceProgress::Log(lines) => out.json(&json!({ "kind": "device-log", "lines": lines })),
+        }
+    }
+
+    fn setting(&mut self, key: &str, value: Option<SettingValue>, out: &mut Output) {
+        let Some(value) = value else {
+            out.text(format!("There is no setting {}", visible(key, 80)));
+            return self.done(Exit::Findings, json!({ "kind": "setting", "key": key, "found": false }));
+        };
+        let octets = value.octets.expose();
+        let mut result = json!({
+            "kind": "setting", "key": key, "found": true, "octets": octets.len(), "may_be_cut": value.may_be_cut,
+        });
+        if let Some(path) = self.save_to.take() {
+            if self.save(&path, octets, out) {
+                result["path"] = json!(path.display().to_string());
+                self.done(Exit::Good, result);
+            }
+            return;
+        }
+        let text = std::str::from_utf8(octets).ok().filter(|text| visible(text, MAX_SHOWN) == *text);
+        result["hex"] = json!(hex(octets));
+        result["text"] = json!(text);
+        match text {
+            Some(text) => out.text(text),
+            None => out.text(hex(octets)),
+        }
+        if value.may_be_cut {
+            out.note("The value is as long as the gateway tells values: it may go on");
+        }
+        self.done(Exit::Good, result);
+    }
+
+    fn file(&mut self, path: &str, facts: &FileFacts, out: &mut Output) {
+        let mut result = json!({ "kind": "file", "path": path, "octets": facts.length, "sha256": facts.sha256 });
+        out.text(format!("{} octets", facts.length));
+        if let Some(sha256) = &facts.sha256 {
+            out.text(format!("SHA-256 {sha256}"));
+        }
+        if let (Some(content), Some(target)) = (&facts.content, self.save_to.take()) {
+            if !self.save(&target, content.expose(), out) {
+                return;
+            }
+            result["saved_to"] = json!(target.display().to_string());
+        }
+        self.done(Exit::Good, result);
+    }
+
+    fn save(&mut self, path: &Path, octets: &[u8], out: &mut Output) -> bool {
+        match write_private(path, octets) {
+            Ok(()) => {
+                out.text(format!("Written to {}", path.display()));
+                true
+            }
+            Err(error) => {
+                self.problem = Some(
+                    Problem::new(
+                        "device.not_saved",
+                        format!("{} could not be written", path.display()),
+                        "The folder is missing or may not be written, or the disk is full",
+                        "Choose another path",
+                    )
+                    .with_detail(error.to_string()),
+                );
+                false
+            }
+        }
+    }
+}
+
+/// Writes a file that only its owner can read: it may hold a key.
+fn write_private(path: &Path, octets: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(octets)
+}
+
+fn offers_line(offers: Offers) -> String {
+    let known = [
+        (offers.info, "information"),
+        (offers.statistics, "statistics"),
+        (offers.images, "images"),
+        (offers.settings, "settings"),
+        (offers.files, "files"),
+        (offers.shell, "shell"),
+        (offers.time, "clock"),
+        (offers.reset, "restart"),
+        (offers.erase, "erase"),
+    ];
+    let offered: Vec<&str> = known.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, word)| word).collect();
+    if offered.is_empty() { "offers nothing".into() } else { format!("offers {}", offered.join(", ")) }
+}
+
+fn print_table(table: &Table, out: &mut Output) {
+    out.text(&table.name);
+    for (name, number) in &table.rows {
+        out.text(format!("  {name:<24} {number}"));
+    }
+}
+
+fn table_json(table: &Table) -> Value {
+    let values: Map<String, Value> = table.rows.iter().map(|(name, number)| (name.clone(), json!(number))).collect();
+    json!({ "name": table.name, "values": values })
+}
