@@ -391,7 +391,10 @@ fn sort_text(row: &Sighting, key: SortKey, catalog: &Catalog) -> SortText {
         SortKey::Link => Some(format!("{} {}", u8::from(row.link.kind() != LinkKind::Serial), row.link.place())),
         SortKey::Profile => profile_name(row, catalog),
     };
-    (text.is_none(), in_order_of_numbers(&text.unwrap_or_default().to_lowercase()))
+    let text = (text.is_none(), text.unwrap_or_default().to_lowercase());
+    // The digits of an address are no numbers.
+    let is_address = key == SortKey::Link && row.link.kind() == LinkKind::Ble;
+    if is_address { text } else { (text.0, in_order_of_numbers(&text.1)) }
 }
 
 /// A key by which `port 9` comes before `port 10`: numbers are filled up with zeros.

@@ -30,6 +30,7 @@ use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
 use self::terminal::{Terminal, TerminalAction};
+
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::batch::BatchCommand;

@@ -7,16 +7,18 @@
 mod connection;
 mod fault;
 mod radio;
+mod system;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use btleplug::api::{Central as _, CentralState, Manager as _, Peripheral as _};
-use btleplug::platform::{Adapter, Manager, Peripheral};
+use btleplug::platform::{Adapter, Peripheral};
 use tokio::time::timeout;
 
 use self::fault::explain;
+use self::system::System;
 use crate::flow::port::{BleError, Boxed, GattLink, Link, LinkError, Links, Radio};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
@@ -35,15 +37,16 @@ pub struct BleLinks {
 #[derive(Default)]
 struct Shared {
     /// Made when first asked for: one for all, since each holds a line to the system's service.
-    system: tokio::sync::Mutex<Option<System>>,
+    reached: tokio::sync::Mutex<Option<Reached>>,
     /// Held by each connection until it has ended, so that the next one to the same device waits for that.
     devices: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
-/// The library, and the adapters where they have to be kept: elsewhere than on Linux they remember what they heard.
+/// The way to the system's service, and the adapters where they have to be kept: elsewhere than on Linux they remember what
+/// they heard.
 #[derive(Clone)]
-struct System {
-    manager: Manager,
+struct Reached {
+    system: System,
     kept: Vec<Adapter>,
 }
 
@@ -80,8 +83,8 @@ impl Links for BleLinks {
 
 impl BleLinks {
     /// The adapters that are switched on; why there is none otherwise.
-    async fn adapters(&self) -> Result<Vec<ReadyAdapter>, BleError> {
-        let adapters = self.listed().await?;
+    async fn adapters(&self) -> Result<(System, Vec<ReadyAdapter>), BleError> {
+        let (system, adapters) = self.listed().await?;
         if adapters.is_empty() {
             return Err(BleError::NoAdapter);
         }
@@ -95,35 +98,41 @@ impl BleLinks {
             ready.push(ReadyAdapter { adapter, name });
         }
         ready.sort_by(|one, other| one.name.cmp(&other.name));
-        if ready.is_empty() { Err(BleError::PoweredOff { off: fault::what_keeps_it_off() }) } else { Ok(ready) }
+        if ready.is_empty() {
+            return Err(BleError::PoweredOff { off: fault::what_keeps_it_off() });
+        }
+        Ok((system, ready))
     }
 
     /// All adapters. A line to the service that broke is made anew.
-    async fn listed(&self) -> Result<Vec<Adapter>, BleError> {
-        let mut system = self.shared.system.lock().await;
-        let known = match &*system {
+    async fn listed(&self) -> Result<(System, Vec<Adapter>), BleError> {
+        let mut reached = self.shared.reached.lock().await;
+        let known = match &*reached {
             Some(known) => known.clone(),
-            None => System { manager: manager().await?, kept: Vec::new() },
+            None => Reached { system: system::reach().await?, kept: Vec::new() },
         };
         let adapters = if known.kept.is_empty() {
-            within(SERVICE_LIMIT, known.manager.adapters()).await.map_err(|error| explain(&error, ""))
+            within(SERVICE_LIMIT, known.system.manager.adapters()).await.map_err(|error| explain(&error, ""))
         } else {
             Ok(known.kept.clone())
         };
-        match &adapters {
+        match adapters {
             Ok(adapters) => {
                 let kept = if cfg!(target_os = "linux") { Vec::new() } else { adapters.clone() };
-                *system = Some(System { manager: known.manager, kept });
+                *reached = Some(Reached { system: known.system.clone(), kept });
+                Ok((known.system, adapters))
             }
-            Err(_) => *system = None,
+            Err(error) => {
+                *reached = None;
+                Err(error)
+            }
         }
-        adapters
     }
 
     /// Forgets adapters that no longer answer, so that the next question finds those that are there then.
     async fn forget(&self) {
-        if let Some(system) = &mut *self.shared.system.lock().await {
-            system.kept.clear();
+        if let Some(reached) = &mut *self.shared.reached.lock().await {
+            reached.kept.clear();
         }
     }
 
@@ -159,23 +168,4 @@ async fn within<T>(
     call: impl Future<Output = btleplug::Result<T>> + Send,
 ) -> Result<T, btleplug::Error> {
     timeout(limit, call).await.unwrap_or(Err(btleplug::Error::TimedOut(limit)))
-}
-
-/// Reaches the system's Bluetooth service. On Linux that blocks, so it has a thread to itself.
-#[cfg(target_os = "linux")]
-async fn manager() -> Result<Manager, BleError> {
-    fault::hush_the_library();
-    let runtime = tokio::runtime::Handle::current();
-    let reached = tokio::task::spawn_blocking(move || runtime.block_on(Manager::new()));
-    match timeout(SERVICE_LIMIT, reached).await {
-        Ok(Ok(manager)) => manager.map_err(|error| explain(&error, "")),
-        Ok(Err(error)) => Err(BleError::Failed { detail: error.to_string() }),
-        Err(_) => Err(BleError::NoService { detail: "the system bus does not answer".into() }),
-    }
-}
-
-/// Reaches the system's Bluetooth service.
-#[cfg(not(target_os = "linux"))]
-async fn manager() -> Result<Manager, BleError> {
-    within(SERVICE_LIMIT, Manager::new()).await.map_err(|error| explain(&error, ""))
 }

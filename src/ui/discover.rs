@@ -95,7 +95,7 @@ fn toolbar(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
         let id = ui.label("Filter").id;
         let edit = egui::TextEdit::singleline(&mut app.discover.filter).hint_text("Name, port, profile, serial number");
-        let width = (FIELD_WIDTH - 60.0).min(ui.available_width() * 0.4);
+        let width = (FIELD_WIDTH - 60.0).min(ui.available_width() * 0.22);
         let response = ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
         if response.changed() {
             pass.did(DiscoverAction::FilterChanged);

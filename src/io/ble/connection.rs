@@ -4,22 +4,24 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use btleplug::api::{Central as _, CentralEvent, CentralState, CharPropFlags, Peripheral as _, ScanFilter, WriteType};
-use btleplug::platform::{Adapter, Peripheral};
+use btleplug::api::{Central as _, CharPropFlags, Peripheral as _, WriteType};
+use btleplug::platform::Peripheral;
 use futures_util::StreamExt as _;
 use futures_util::stream::BoxStream;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::radio::Scans;
+use super::system::{self, Ear, System, Turn, Turns};
 use super::{BleLinks, ReadyAdapter, SERVICE_LIMIT, explain, id_of, within};
 use crate::flow::port::{BleError, Boxed, Characteristic, Gatt, GattEvent, GattLink, LinkError};
 
 /// How long a device that is not known yet is listened for.
 const HEAR_LIMIT: Duration = Duration::from_secs(10);
+/// How often it is looked for meanwhile.
+const LOOK: Duration = Duration::from_millis(250);
 /// How long the connection may take to stand.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long the device may take to tell what it offers, after that.
@@ -44,53 +46,48 @@ const USER_DESCRIPTION: Uuid = Uuid::from_u128(0x0000_2901_0000_1000_8000_0080_5
 /// Connects, and finds out what the device offers.
 pub(super) async fn connect(links: &BleLinks, device: &str) -> Result<GattLink, BleError> {
     let guard = links.take(device).await?;
-    let adapters = links.adapters().await?;
-    let (adapter, peripheral) = find(&adapters, device).await?;
+    let (system, adapters) = links.adapters().await?;
+    let (ready, peripheral) = find(&system, &adapters, device).await?;
     // Before the connection is asked for: what happens to it is told here and nowhere else.
-    let mut central = within(SERVICE_LIMIT, adapter.events()).await.map_err(|error| explain(&error, device))?.boxed();
+    let mut turns = system::follow(&system, &ready, &peripheral).await?;
     let hold = Arc::new(Hold::new(device, peripheral.clone(), guard));
-    stand_up(&peripheral, &mut central, device).await?;
+    stand_up(&peripheral, &mut turns, device).await?;
     let values = within(SERVICE_LIMIT, peripheral.notifications()).await.map_err(|error| explain(&error, device))?;
     let characteristics = peripheral.characteristics().into_iter().collect();
     let (closed, is_closed) = watch::channel(None);
     let (events, event_rx) = mpsc::channel(CHANNEL);
-    let pump = Pump { hold: Arc::clone(&hold), central, values: values.boxed(), events, closed };
+    let pump = Pump { hold: Arc::clone(&hold), turns, values: values.boxed(), events, closed };
     tokio::spawn(pump.run());
     let gatt = Connection { hold, characteristics, is_closed, was_read: Mutex::new(false) };
     Ok(GattLink { gatt: Arc::new(gatt), events: event_rx })
 }
 
 /// The device, as an object that carries nothing over from connections before.
-async fn find(adapters: &[ReadyAdapter], device: &str) -> Result<(Adapter, Peripheral), BleError> {
+async fn find(
+    system: &System,
+    adapters: &[ReadyAdapter],
+    device: &str,
+) -> Result<(ReadyAdapter, Peripheral), BleError> {
     if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
         return Ok(found);
     }
-    let mut streams = futures_util::stream::SelectAll::new();
+    let mut ears = Vec::new();
     for ready in adapters {
-        streams.push(within(SERVICE_LIMIT, ready.adapter.events()).await.map_err(|error| explain(&error, ""))?);
+        // What it hears is looked up; nobody reads along.
+        ears.push(Ear::open(system, ready).await?.0);
     }
-    let scans = Scans { adapters: adapters.to_vec() };
-    for ready in adapters {
-        let scan = within(SERVICE_LIMIT, ready.adapter.start_scan(ScanFilter::default())).await;
-        scan.map_err(|error| explain(&error, ""))?;
-    }
-    let give_up = Instant::now() + HEAR_LIMIT;
-    let mut look = interval(Duration::from_millis(250));
+    let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let heard = timeout_at(give_up, async {
+    let heard = timeout(HEAR_LIMIT, async {
         loop {
-            // Events only wake the search; a radio full of others must not make it search without rest.
             look.tick().await;
             if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
                 return Ok(found);
             }
-            if streams.next().await.is_none() {
-                sleep_until(give_up).await;
-            }
         }
     })
     .await;
-    drop(scans);
+    drop(ears);
     match heard {
         Ok(found) => found,
         // A system that tells no strength: what it knows is tried.
@@ -113,7 +110,7 @@ async fn among(
     adapters: &[ReadyAdapter],
     device: &str,
     wanted: Wanted,
-) -> Result<Option<(Adapter, Peripheral)>, BleError> {
+) -> Result<Option<(ReadyAdapter, Peripheral)>, BleError> {
     for ready in adapters {
         let known = within(SERVICE_LIMIT, ready.adapter.peripherals()).await.map_err(|error| explain(&error, ""))?;
         let Some(peripheral) = known.into_iter().find(|peripheral| id_of(peripheral) == device) else { continue };
@@ -123,19 +120,14 @@ async fn among(
             is_heard || within(SERVICE_LIMIT, peripheral.is_connected()).await.unwrap_or_default()
         };
         if counts {
-            return Ok(Some((ready.adapter.clone(), peripheral)));
+            return Ok(Some((ready.clone(), peripheral)));
         }
     }
     Ok(None)
 }
 
 /// Waits until the connection stands and the services are known, or for the reason why not.
-async fn stand_up(
-    peripheral: &Peripheral,
-    central: &mut BoxStream<'static, CentralEvent>,
-    device: &str,
-) -> Result<(), BleError> {
-    let ours = peripheral.id();
+async fn stand_up(peripheral: &Peripheral, turns: &mut Turns, device: &str) -> Result<(), BleError> {
     let name = || device.to_owned();
     let mut deadline = Instant::now() + CONNECT_LIMIT;
     let mut has_stood = false;
@@ -151,18 +143,14 @@ async fn stand_up(
                 () = sleep_until(deadline) => {
                     return Err(if has_stood { BleError::NoServices { device: name() } } else { BleError::NotConnected { device: name() } });
                 }
-                event = central.next() => match event {
-                    Some(CentralEvent::DeviceConnected(id)) if id == ours && !has_stood => {
+                turn = turns.next() => match turn {
+                    Some(Turn::Up) if !has_stood => {
                         has_stood = true;
                         deadline = Instant::now() + SERVICES_LIMIT;
                     }
-                    Some(CentralEvent::DeviceDisconnected(id)) if id == ours && has_stood => {
-                        return Err(BleError::Disconnected { device: name() });
-                    }
-                    Some(CentralEvent::StateUpdate(CentralState::PoweredOff)) => {
-                        return Err(BleError::PoweredOff { off: super::fault::what_keeps_it_off() });
-                    }
-                    Some(_) => {}
+                    Some(Turn::Down) if has_stood => return Err(BleError::Disconnected { device: name() }),
+                    Some(Turn::Off) => return Err(BleError::PoweredOff { off: super::fault::what_keeps_it_off() }),
+                    Some(Turn::Up | Turn::Down) => {}
                     None => return Err(BleError::NoService { detail: "its events ended".into() }),
                 },
             }
@@ -226,7 +214,7 @@ impl Drop for Hold {
 /// Moves what comes in, and notices the end.
 struct Pump {
     hold: Arc<Hold>,
-    central: BoxStream<'static, CentralEvent>,
+    turns: Turns,
     values: BoxStream<'static, btleplug::api::ValueNotification>,
     events: mpsc::Sender<GattEvent>,
     closed: watch::Sender<Option<BleError>>,
@@ -245,7 +233,6 @@ impl Pump {
 
     /// Why the connection is gone; `None` when nobody listens any more.
     async fn until_closed(&mut self) -> Option<BleError> {
-        let ours = self.hold.peripheral.id();
         let device = self.hold.device.clone();
         let gone = || BleError::Disconnected { device: device.clone() };
         let mut pulse = interval(PULSE);
@@ -263,13 +250,12 @@ impl Pump {
                     }
                 }
                 () = self.events.closed() => return None,
-                event = self.central.next() => match event {
-                    Some(CentralEvent::DeviceDisconnected(id)) if id == ours => return Some(gone()),
-                    Some(CentralEvent::StateUpdate(CentralState::PoweredOff)) => {
+                turn = self.turns.next() => match turn {
+                    Some(Turn::Up) => {}
+                    Some(Turn::Off) => {
                         return Some(BleError::PoweredOff { off: super::fault::what_keeps_it_off() });
                     }
-                    Some(_) => {}
-                    None => return Some(gone()),
+                    Some(Turn::Down) | None => return Some(gone()),
                 },
                 _ = pulse.tick() => {
                     // An adapter that is unplugged and a service that ends tell nobody.

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use btleplug::api::{Central as _, CentralEvent, CentralState, Peripheral as _, ScanFilter};
-use btleplug::platform::PeripheralId;
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, SelectAll};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{BleLinks, ReadyAdapter, SERVICE_LIMIT, explain, id_of, state, within};
+use super::BleLinks;
+use super::system::{Ear, News, Sign};
 use crate::flow::port::{BleError, Radio, RadioEvent};
 use crate::model::gateway::Advertisement;
 use crate::model::ids::LinkAddress;
@@ -21,8 +20,10 @@ const CHANNEL: usize = 64;
 const TURN: Duration = Duration::from_millis(250);
 /// How often one device is told at most.
 const DEVICE_TURN: Duration = Duration::from_millis(500);
-/// How often everything a device advertises is read anew, where that is a question to the system's service.
-const REREAD: Duration = if cfg!(target_os = "linux") { Duration::from_secs(5) } else { Duration::ZERO };
+/// How often everything is read of all devices at most.
+const READING: Duration = Duration::from_secs(1);
+/// How old what was read of a device may be.
+const REREAD: Duration = Duration::from_secs(5);
 /// How often the adapters are asked whether they are still there.
 const PULSE: Duration = Duration::from_secs(2);
 /// Devices kept in mind. The one heard longest ago goes first: it is one of the addresses that change every few minutes.
@@ -30,63 +31,35 @@ const KEPT: usize = 1000;
 /// A strength no radio measures: "not known".
 const NO_RSSI: i16 = 127;
 
-/// Something an adapter reports.
-type Heard = (usize, CentralEvent);
+/// A device, and the adapter that hears it.
+type Key = (usize, String);
 
 /// Switches the scan of all adapters on.
 pub(super) async fn watch(links: &BleLinks) -> Result<Radio, BleError> {
-    let adapters = links.adapters().await?;
-    let mut streams = SelectAll::new();
-    for (number, ready) in adapters.iter().enumerate() {
-        if cfg!(not(target_os = "linux")) {
-            // What an earlier scan heard is not heard now. Failing only leaves more to be sorted out.
-            let _ = within(SERVICE_LIMIT, ready.adapter.clear_peripherals()).await;
-        }
-        let events = within(SERVICE_LIMIT, ready.adapter.events()).await.map_err(|error| explain(&error, ""))?;
-        streams.push(events.map(move |event| (number, event)).boxed());
-    }
-    // From here on whatever ends this ends the scans.
-    let scans = Scans { adapters };
-    let mut failed = None;
-    let mut running = 0;
-    for ready in &scans.adapters {
-        match within(SERVICE_LIMIT, ready.adapter.start_scan(ScanFilter::default())).await {
-            Ok(()) => running += 1,
-            Err(error) => failed = Some(explain(&error, "")),
+    let (system, adapters) = links.adapters().await?;
+    let (mut ears, mut signs, mut failed) = (Vec::new(), SelectAll::new(), None);
+    for ready in &adapters {
+        match Ear::open(&system, ready).await {
+            Ok((ear, told)) => {
+                let number = ears.len();
+                ears.push(ear);
+                signs.push(told.map(move |sign| (number, sign)).boxed());
+            }
+            Err(error) => failed = Some(error),
         }
     }
-    if let (0, Some(error)) = (running, failed) {
+    if let (true, Some(error)) = (ears.is_empty(), failed) {
         return Err(error);
     }
     let (sender, events) = mpsc::channel(CHANNEL);
-    tokio::spawn(run(links.clone(), scans, streams, sender));
+    tokio::spawn(run(links.clone(), ears, signs, sender));
     Ok(Radio { events })
-}
-
-/// The scans under way. Dropped, they are stopped.
-pub(super) struct Scans {
-    pub(super) adapters: Vec<ReadyAdapter>,
-}
-
-impl Drop for Scans {
-    fn drop(&mut self) {
-        for ready in std::mem::take(&mut self.adapters) {
-            // Without a runtime the program ends, and its scans with it.
-            if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                runtime.spawn(async move {
-                    if let Err(error) = within(SERVICE_LIMIT, ready.adapter.stop_scan()).await {
-                        tracing::debug!(%error, adapter = ready.name, "the scan could not be stopped");
-                    }
-                });
-            }
-        }
-    }
 }
 
 async fn run(
     links: BleLinks,
-    scans: Scans,
-    mut streams: SelectAll<BoxStream<'static, Heard>>,
+    ears: Vec<Ear>,
+    mut signs: SelectAll<BoxStream<'static, (usize, Sign)>>,
     sender: mpsc::Sender<RadioEvent>,
 ) {
     let mut air = Air::default();
@@ -97,31 +70,31 @@ async fn run(
     let stopped = loop {
         tokio::select! {
             () = sender.closed() => return,
-            event = streams.next() => match event {
-                Some((_, CentralEvent::StateUpdate(CentralState::PoweredOff))) | None => {
-                    if let Err(error) = check(&links, &scans).await {
-                        break error;
-                    }
-                }
-                Some((adapter, event)) => air.take(adapter, event),
+            sign = signs.next() => match sign {
+                Some((ear, Sign::Heard(device, news))) => air.take((ear, device), Some(news)),
+                Some((ear, Sign::Known(device))) => air.take((ear, device), None),
+                Some((_, Sign::Off)) => if let Err(error) = check(&links, &ears).await {
+                    break error;
+                },
+                None => break BleError::NoService { detail: "its events ended".into() },
             },
-            _ = turn.tick() => air.tell(&scans.adapters, &sender).await,
-            _ = pulse.tick() => if let Err(error) = check(&links, &scans).await {
+            _ = turn.tick() => air.tell(&ears, &sender).await,
+            _ = pulse.tick() => if let Err(error) = check(&links, &ears).await {
                 break error;
             },
         }
     };
     tracing::info!(error = %stopped, "the scan ended");
     links.forget().await;
-    drop(scans);
+    drop(ears);
     // Whoever asked may have gone; then nobody needs to know.
     let _ = sender.send(RadioEvent::Stopped(stopped.into())).await;
 }
 
 /// Whether any adapter still scans; otherwise what became of them.
-async fn check(links: &BleLinks, scans: &Scans) -> Result<(), BleError> {
-    for ready in &scans.adapters {
-        if state(&ready.adapter).await? != CentralState::PoweredOff {
+async fn check(links: &BleLinks, ears: &[Ear]) -> Result<(), BleError> {
+    for ear in ears {
+        if ear.is_on().await {
             return Ok(());
         }
     }
@@ -132,11 +105,11 @@ async fn check(links: &BleLinks, scans: &Scans) -> Result<(), BleError> {
 /// What was heard of each device.
 #[derive(Default)]
 struct Air {
-    devices: HashMap<(usize, PeripheralId), Device>,
+    devices: HashMap<Key, Device>,
+    read_at: Option<Instant>,
 }
 
 struct Device {
-    link: Option<LinkAddress>,
     advertisement: Advertisement,
     heard_at: Instant,
     read_at: Option<Instant>,
@@ -150,39 +123,32 @@ struct Device {
 }
 
 impl Air {
-    fn take(&mut self, adapter: usize, event: CentralEvent) {
+    /// Takes in what was told of a device; without news it is merely known.
+    fn take(&mut self, key: Key, news: Option<News>) {
         let now = Instant::now();
-        let (id, is_heard) = match &event {
-            CentralEvent::DeviceDiscovered(id) | CentralEvent::ServicesAdvertisement { id, .. } => (id.clone(), false),
-            CentralEvent::DeviceUpdated(id)
-            | CentralEvent::ManufacturerDataAdvertisement { id, .. }
-            | CentralEvent::ServiceDataAdvertisement { id, .. }
-            | CentralEvent::RssiUpdate { id, .. } => (id.clone(), true),
-            CentralEvent::DeviceConnected(_)
-            | CentralEvent::DeviceDisconnected(_)
-            | CentralEvent::DeviceServicesModified(_)
-            | CentralEvent::StateUpdate(_) => return,
-        };
-        let key = (adapter, id);
         if !self.devices.contains_key(&key) {
             self.make_room();
         }
         let device = self.devices.entry(key).or_insert_with(|| Device::new(now));
         device.heard_at = now;
         device.is_fresh = true;
-        device.is_remembered &= !is_heard;
+        let Some(news) = news else {
+            device.is_stale = true;
+            return;
+        };
+        device.is_remembered = false;
+        device.is_stale |= news.is_more;
         let known = &mut device.advertisement;
-        match event {
-            CentralEvent::RssiUpdate { rssi, .. } => known.rssi_dbm = Some(rssi).filter(|rssi| *rssi != NO_RSSI),
-            CentralEvent::ManufacturerDataAdvertisement { manufacturer_data, .. } => {
-                known.companies = manufacturer_data.into_keys().collect();
-                known.companies.sort_unstable();
-            }
-            CentralEvent::ServiceDataAdvertisement { service_data, .. } => {
-                known.service_data = service_data.into_iter().collect();
-                known.service_data.sort();
-            }
-            _ => device.is_stale = true,
+        if let Some(rssi_dbm) = news.rssi_dbm.filter(|rssi| *rssi != NO_RSSI) {
+            known.rssi_dbm = Some(rssi_dbm);
+        }
+        if let Some(mut companies) = news.companies {
+            companies.sort_unstable();
+            known.companies = companies;
+        }
+        if let Some(mut service_data) = news.service_data {
+            service_data.sort();
+            known.service_data = service_data;
         }
     }
 
@@ -195,24 +161,27 @@ impl Air {
         }
     }
 
-    /// Tells of the devices that something came in from, those heard longest ago first.
-    async fn tell(&mut self, adapters: &[ReadyAdapter], sender: &mpsc::Sender<RadioEvent>) {
+    /// Tells of the devices that something came in from.
+    async fn tell(&mut self, ears: &[Ear], sender: &mpsc::Sender<RadioEvent>) {
         let now = Instant::now();
-        let is_due = |device: &Device| {
-            device.is_fresh && device.told_at.is_none_or(|told| now.saturating_duration_since(told) >= DEVICE_TURN)
-        };
-        for ((number, id), device) in self.devices.iter_mut().filter(|(_, device)| is_due(device)) {
-            let Some(ready) = adapters.get(*number) else { continue };
-            let is_unread = device.read_at.is_none_or(|read| now.saturating_duration_since(read) >= REREAD);
-            if is_unread || device.is_stale {
-                device.read(ready, id, now).await;
+        let is_unread = |device: &Device| device.is_fresh && (device.is_stale || is_over(device.read_at, REREAD, now));
+        if is_over(self.read_at, READING, now) && self.devices.values().any(is_unread) {
+            self.read_at = Some(now);
+            for (number, ear) in ears.iter().enumerate() {
+                self.read(number, ear.read().await, now);
             }
-            let Some(link) = device.link.clone().filter(|_| !device.is_remembered) else {
-                device.is_fresh = false;
+        }
+        for ((_, id), device) in self.devices.iter_mut().filter(|(_, device)| device.is_fresh) {
+            if device.is_remembered {
+                // Read, and not heard: nothing to tell until it is.
+                device.is_fresh = device.read_at.is_none();
                 continue;
-            };
-            let heard = RadioEvent::Heard { link, advertisement: device.advertisement.clone() };
-            if sender.try_send(heard).is_err() {
+            }
+            if device.read_at.is_none() || !is_over(device.told_at, DEVICE_TURN, now) {
+                continue;
+            }
+            let link = LinkAddress::Ble(id.clone());
+            if sender.try_send(RadioEvent::Heard { link, advertisement: device.advertisement.clone() }).is_err() {
                 // It is full: the rest comes with the next turn.
                 return;
             }
@@ -220,12 +189,35 @@ impl Air {
             device.told_at = Some(now);
         }
     }
+
+    /// Takes in what the system knows of the devices of one adapter.
+    fn read(&mut self, number: usize, mut known: HashMap<String, Advertisement>, now: Instant) {
+        for ((ear, id), device) in self.devices.iter_mut().filter(|((ear, _), _)| *ear == number) {
+            debug_assert_eq!(*ear, number);
+            device.read_at = Some(now);
+            device.is_stale = false;
+            // One that is gone meanwhile keeps what was known.
+            let Some(mut advertisement) = known.remove(id) else { continue };
+            advertisement.services.sort();
+            advertisement.service_data.sort();
+            advertisement.companies.sort_unstable();
+            let rssi_dbm = advertisement.rssi_dbm.filter(|rssi| *rssi != NO_RSSI);
+            // The system forgets the strength of what it does not hear.
+            device.is_remembered &= rssi_dbm.is_none();
+            let name = advertisement.name.filter(|name| !name.is_empty());
+            let rssi_dbm = rssi_dbm.or(device.advertisement.rssi_dbm);
+            device.advertisement = Advertisement { name, rssi_dbm, ..advertisement };
+        }
+    }
+}
+
+fn is_over(then: Option<Instant>, limit: Duration, now: Instant) -> bool {
+    then.is_none_or(|then| now.saturating_duration_since(then) >= limit)
 }
 
 impl Device {
     fn new(now: Instant) -> Self {
         Self {
-            link: None,
             advertisement: Advertisement::default(),
             heard_at: now,
             read_at: None,
@@ -234,38 +226,5 @@ impl Device {
             is_remembered: true,
             is_stale: true,
         }
-    }
-
-    /// Reads all that the system knows of the device. One that is gone meanwhile keeps what was known.
-    async fn read(&mut self, ready: &ReadyAdapter, id: &PeripheralId, now: Instant) {
-        self.read_at = Some(now);
-        self.is_stale = false;
-        let reading = async {
-            let peripheral = ready.adapter.peripheral(id).await?;
-            let properties = peripheral.properties().await?;
-            Ok((id_of(&peripheral), properties))
-        };
-        let Ok((address, Some(properties))) = within(SERVICE_LIMIT, reading).await else { return };
-        self.link = Some(LinkAddress::Ble(address));
-        let name = properties.advertisement_name;
-        // BlueZ makes a name up from the address where there is none; the others have only this one.
-        let name = if cfg!(target_os = "linux") { name } else { name.or(properties.local_name) };
-        let mut companies: Vec<u16> = properties.manufacturer_data.into_keys().collect();
-        companies.sort_unstable();
-        let mut service_data: Vec<_> = properties.service_data.into_iter().collect();
-        service_data.sort();
-        let rssi_dbm = properties.rssi.filter(|rssi| *rssi != NO_RSSI);
-        // The system forgets the strength of what it does not hear.
-        self.is_remembered &= rssi_dbm.is_none();
-        self.advertisement = Advertisement {
-            name: name.filter(|name| !name.is_empty()),
-            rssi_dbm: rssi_dbm.or(self.advertisement.rssi_dbm),
-            services: properties.services,
-            service_data,
-            state: None,
-            companies,
-            adapter: ready.name.clone(),
-            is_simulated: false,
-        };
     }
 }
