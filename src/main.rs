@@ -23,6 +23,7 @@ fn run(arguments: &Cli) -> Exit {
         Some(Command::Commission(args)) => {
             with_workers(arguments, None, |handle| cli::commission(handle, args, &mut out))
         }
+        Some(Command::Batch(args)) => with_workers(arguments, None, |handle| cli::batch(handle, args, &mut out)),
         Some(Command::Device(command)) => {
             with_workers(arguments, None, |handle| cli::device(handle, command, &mut out))
         }

@@ -18,6 +18,9 @@ readonly WINDOW_PACKAGES=(
 # What prepares the Bluetooth lab; all else of it is unpacked below target/.
 readonly LAB_PACKAGES=(python3 python3-venv xz-utils)
 
+# What foreign programs from package registries are installed with.
+readonly PEER_PACKAGES=(python3-venv)
+
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
 logs=target/test-logs
@@ -60,7 +63,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}") missing=() package as_root=()
+  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}") missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)
   has_node || wanted+=(nodejs npm)
@@ -103,12 +106,12 @@ install_deny() {
 
 # Tests that start peers or a window have a stage of their own, where what they print can be read.
 run_tests() {
-  local apart='binary(it) and test(/^(ble_lab|improv_sdk|window)::/)'
+  local apart='binary(it) and test(/^(ble_lab|improv_sdk|esp_rainmaker|window)::/)'
   if has cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
     cargo test --locked --lib --bins &&
-      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip window::
+      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip esp_rainmaker:: --skip window::
   fi
 }
 
@@ -152,6 +155,7 @@ fi
 stage "tests" run_tests
 stage "documentation tests" cargo test --locked --doc --quiet
 stage "improv sdk" run_apart improv_sdk
+stage "esp rainmaker" run_apart esp_rainmaker
 stage "window" run_apart window
 stage "bluetooth lab" run_apart ble_lab
 
@@ -161,7 +165,7 @@ skipped=$(cat "$logs"/*.log | grep '^skipped: ' | sort -u || true)
 [ -z "$skipped" ] || printf '\n%s\n' "$skipped"
 echo
 # The closing lines of the test runners, the largest run last.
-for name in documentation-tests improv-sdk window bluetooth-lab tests; do
+for name in documentation-tests improv-sdk esp-rainmaker window bluetooth-lab tests; do
   grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
 done
 exit "$failed"

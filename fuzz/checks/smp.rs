@@ -63,8 +63,8 @@ pub(crate) fn check(piece: u8, bytes: &[u8]) {
     let now = Instant::now();
     let mut session = Session::default();
     session.start(request, now).expect("short");
-    session.handle_frame(bytes, now);
     let sent = session.poll_transmit().and_then(|sent| Frame::parse(&sent)).expect("our own frame");
+    session.handle_frame(bytes, now);
     let answer = Frame { operation: sent.operation.answered(), body: bytes.to_vec(), ..sent };
     if let Some(answer) = answer.to_bytes() {
         session.handle_frame(&answer, now);

@@ -219,7 +219,6 @@ impl Session {
                 self.queue.extend(first.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, read)| read));
             }
             DeviceProgress::Busy { what, .. } if self.phase != Phase::Closing => self.phase = Phase::Busy(what),
-            DeviceProgress::Busy { .. } | DeviceProgress::Time(_) | DeviceProgress::File { .. } => {}
             DeviceProgress::Info(rows) => self.info.settle(Ok(rows)),
             DeviceProgress::Statistics(tables) => self.statistics.settle(Ok(tables)),
             DeviceProgress::Images(images) => self.images.settle(Ok(images)),
@@ -231,8 +230,11 @@ impl Session {
                 }
                 keep_last(&mut self.shell);
             }
-            // What a command wrote says more.
-            DeviceProgress::Changed { change: "shell", .. } => {}
+            // What a command wrote says more than that it was run.
+            DeviceProgress::Changed { change: "shell", .. }
+            | DeviceProgress::Busy { .. }
+            | DeviceProgress::Time(_)
+            | DeviceProgress::File { .. } => {}
             DeviceProgress::Changed { evidence, .. } => {
                 self.done.insert(0, evidence);
                 self.done.truncate(20);
@@ -252,13 +254,11 @@ impl Session {
         if self.phase == Phase::Closing {
             return Vec::new();
         }
-        match self.queue.pop_front() {
-            Some(read) => vec![self.ask(read)],
-            None => {
-                self.phase = Phase::Ready;
-                Vec::new()
-            }
+        if let Some(read) = self.queue.pop_front() {
+            return vec![self.ask(read)];
         }
+        self.phase = Phase::Ready;
+        Vec::new()
     }
 
     /// A question that failed tells so where its answer would stand; an act at the top.

@@ -3,6 +3,7 @@
 //! [`App::act`] turns what the user did into commands; [`App::apply`] takes in what happened. Time is an argument.
 //! Screens may edit drafts in place (text fields); everything else changes here. Events of jobs nobody waits for are dropped.
 
+pub mod batch;
 pub mod commission;
 pub mod device;
 pub mod discover;
@@ -20,6 +21,7 @@ use std::time::Instant;
 
 pub use toasts::{Toast, ToastText, Toasts};
 
+use self::batch::{Batch, BatchAction};
 use self::commission::{Commission, CommissionAction};
 use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
@@ -28,6 +30,7 @@ use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
+use crate::msg::batch::BatchCommand;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
 use crate::profile::Catalog;
 
@@ -39,6 +42,8 @@ pub enum Screen {
     Discover,
     /// One gateway is given its network.
     Commission,
+    /// Many gateways are given their networks.
+    Batch,
     /// One gateway is looked at and managed.
     Device,
     /// What was done.
@@ -61,6 +66,10 @@ pub enum Action {
     Device(DeviceAction),
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
+    /// Took the gateways marked on Discover to Batch.
+    TookMarkedToBatch,
+    /// Something on Batch.
+    Batch(BatchAction),
     /// Something on Records.
     Records(RecordsAction),
     /// Something on Settings.
@@ -103,6 +112,8 @@ pub struct App {
     pub discover: Discover,
     /// Commission.
     pub commission: Commission,
+    /// Batch.
+    pub batch: Batch,
     /// Device.
     pub device: Device,
     /// Records.
@@ -207,6 +218,8 @@ impl App {
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
+            Action::TookMarkedToBatch => self.take_marked(),
+            Action::Batch(action) => self.on_batch(action, now),
             Action::Records(action) => self.on_records(action, now),
             Action::Settings(action) => self.on_settings(action, now),
             Action::CancelledJob(job) => self.cancel_job(job, now),
@@ -249,7 +262,8 @@ impl App {
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
             Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
-            Event::Probed { .. } | Event::TerminalProgressed { .. } | Event::BatchProgressed { .. } => {}
+            Event::BatchProgressed { job, event } => self.batch.told(job, event),
+            Event::Probed { .. } | Event::TerminalProgressed { .. } => {}
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -324,6 +338,12 @@ impl App {
                     commands.push(self.records.refresh());
                 }
                 return commands;
+            }
+            JobKind::CheckManifest | JobKind::Batch | JobKind::ExportResults => {
+                self.batch.finished(job, end);
+                if self.screen == Screen::Records {
+                    return vec![self.records.refresh()];
+                }
             }
             JobKind::Device => {
                 self.device.finished(job, end);
@@ -416,6 +436,18 @@ impl App {
         commands
     }
 
+    fn take_marked(&mut self) -> Vec<Command> {
+        self.screen = Screen::Batch;
+        let marked = self.discover.take_marked(&self.catalog);
+        self.batch.take(marked, &self.commission.form.draft.ssid);
+        Vec::new()
+    }
+
+    fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {
+        let Self { batch, commission, catalog, jobs, toasts, .. } = self;
+        batch.act(action, &commission.form.draft, &mut Desk { catalog, jobs, toasts, now })
+    }
+
     fn on_device(&mut self, action: DeviceAction, now: Instant) -> Vec<Command> {
         let of_profile = self.managing_driver();
         let Self { device, commission, catalog, jobs, toasts, .. } = self;
@@ -449,6 +481,7 @@ impl App {
     fn cancel_job(&mut self, job: JobId, now: Instant) -> Vec<Command> {
         match self.commission.open_session() {
             Some(session) if session.job == job => self.on_commission(CommissionAction::Cancelled, now),
+            _ if self.batch.is_job(job) => self.batch.stop(),
             _ if self.device.session().is_some_and(|session| session.job == job) => {
                 self.on_device(DeviceAction::Cancelled, now)
             }
@@ -498,12 +531,18 @@ impl Ticket {
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
-            | Command::CollectDiagnostics { job } => Self::Starts(*job),
+            | Command::CollectDiagnostics { job }
+            | Command::Batch {
+                job,
+                command: BatchCommand::Check { .. } | BatchCommand::Start(_) | BatchCommand::Export { .. },
+            } => Self::Starts(*job),
             Command::Session { job, .. }
             | Command::SendCredentialFile { job, .. }
             | Command::Device { job, .. }
             | Command::Terminal { job, .. }
-            | Command::Batch { job, .. } => Self::Asks(*job),
+            | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
+                Self::Asks(*job)
+            }
             Command::ListRecords { .. } => Self::Lists,
             Command::StartDiscovery { .. }
             | Command::StopDiscovery
@@ -526,6 +565,12 @@ impl From<DiscoverAction> for Action {
 impl From<CommissionAction> for Action {
     fn from(action: CommissionAction) -> Self {
         Self::Commission(action)
+    }
+}
+
+impl From<BatchAction> for Action {
+    fn from(action: BatchAction) -> Self {
+        Self::Batch(action)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::{hex, visible};
 use crate::msg::device::{
-    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, Offers, SettingValue, Table,
+    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, SettingValue, Table,
 };
 use crate::msg::{Command, Event, JobEnd};
 use crate::profile::DriverBinding;
@@ -223,11 +223,10 @@ impl Run {
         match progress {
             DeviceProgress::Opened { name, driver, protection, offers } => {
                 out.json(&json!({
-                    "kind": "device", "name": name, "driver": driver, "protection": protection, "offers": offers,
+                    "kind": "device", "name": name, "driver": driver, "protection": protection, "offers": offers.words(),
                 }));
                 out.text(format!("{name}: {}; {}\n", offers_line(offers), protection.label()));
             }
-            DeviceProgress::Busy { .. } | DeviceProgress::Ready => {}
             DeviceProgress::Info(rows) => {
                 let facts: Vec<Value> =
                     rows.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
@@ -237,7 +236,9 @@ impl Run {
                 self.done(Exit::Good, json!({ "kind": "info", "facts": facts }));
             }
             DeviceProgress::Statistics(tables) => {
-                tables.iter().for_each(|table| print_table(table, out));
+                for table in &tables {
+                    print_table(table, out);
+                }
                 let tables: Vec<Value> = tables.iter().map(table_json).collect();
                 self.done(Exit::Good, json!({ "kind": "statistics", "tables": tables }));
             }
@@ -252,6 +253,7 @@ impl Run {
                         &image.hash[..image.hash.len().min(16)]
                     ));
                 }
+                let images: Vec<Value> = images.iter().map(image_json).collect();
                 self.done(Exit::Good, json!({ "kind": "images", "images": images }));
             }
             DeviceProgress::Time(time) => {
@@ -261,15 +263,17 @@ impl Run {
             DeviceProgress::Setting { key, value } => self.setting(&key, value, out),
             DeviceProgress::File { path, facts } => self.file(&path, &facts, out),
             DeviceProgress::Output { line, lines, status } => {
-                lines.iter().for_each(|line| out.text(line));
+                for line in &lines {
+                    out.text(line);
+                }
                 if status != 0 {
                     out.text(format!("The command ended with {status}"));
                 }
                 let exit = if status == 0 { Exit::Good } else { Exit::Findings };
                 self.done(exit, json!({ "kind": "output", "command": line, "lines": lines, "status": status }));
             }
-            // What a command wrote says more.
-            DeviceProgress::Changed { change: "shell", .. } => {}
+            // What a command wrote says more than that it was run.
+            DeviceProgress::Changed { change: "shell", .. } | DeviceProgress::Busy { .. } | DeviceProgress::Ready => {}
             DeviceProgress::Changed { change, evidence } => {
                 out.text(format!("{}: {}", evidence.kind.label(), evidence.text));
                 self.done(Exit::Good, json!({ "kind": "changed", "change": change, "evidence": evidence }));
@@ -356,19 +360,8 @@ fn write_private(path: &Path, octets: &[u8]) -> std::io::Result<()> {
 }
 
 fn offers_line(offers: Offers) -> String {
-    let known = [
-        (offers.info, "information"),
-        (offers.statistics, "statistics"),
-        (offers.images, "images"),
-        (offers.settings, "settings"),
-        (offers.files, "files"),
-        (offers.shell, "shell"),
-        (offers.time, "clock"),
-        (offers.reset, "restart"),
-        (offers.erase, "erase"),
-    ];
-    let offered: Vec<&str> = known.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, word)| word).collect();
-    if offered.is_empty() { "offers nothing".into() } else { format!("offers {}", offered.join(", ")) }
+    let words = offers.words();
+    if words.is_empty() { "offers nothing".into() } else { format!("offers {}", words.join(", ")) }
 }
 
 fn print_table(table: &Table, out: &mut Output) {
@@ -381,4 +374,9 @@ fn print_table(table: &Table, out: &mut Output) {
 fn table_json(table: &Table) -> Value {
     let values: Map<String, Value> = table.rows.iter().map(|(name, number)| (name.clone(), json!(number))).collect();
     json!({ "name": table.name, "values": values })
+}
+
+fn image_json(image: &ImageRow) -> Value {
+    let ImageRow { image, slot, version, hash, flags } = image;
+    json!({ "image": image, "slot": slot, "version": version, "hash": hash, "flags": flags })
 }

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done and good, 1 done with findings or refused, 2 wrong usage or input, 3 could not run, 4 unknown.
 
 pub mod args;
+mod batch;
 mod commission;
 mod demo;
 mod device;
@@ -14,6 +15,7 @@ mod secret_input;
 mod session;
 mod sim;
 
+pub use batch::batch;
 pub use commission::commission;
 pub use demo::tour;
 pub use device::device;

@@ -422,16 +422,27 @@ impl Session {
             Some(push) => device.push(&push.credentials).await,
             None => Ok(()),
         };
-        if let Err(error) = sent {
-            self.open_push = None;
-            return Err(error);
-        }
-        report.done(Step::Push, "The credentials were sent").await;
-        report.started(Step::Follow, "the gateway's verdict", device.limits().join).await;
-        let end = device.follow().await;
-        self.note_began(device.began_joining());
-        let word = self.note_end(&end);
-        report.done(Step::Follow, word).await;
+        let end = match sent {
+            Ok(()) => {
+                report.done(Step::Push, "The credentials were sent").await;
+                report.started(Step::Follow, "the gateway's verdict", device.limits().join).await;
+                let end = device.follow().await;
+                self.note_began(device.began_joining());
+                let word = self.note_end(&end);
+                report.done(Step::Follow, word).await;
+                end
+            }
+            // What was under way when the link broke may have arrived.
+            Err(SessionError::Link(error)) => {
+                let end = PushEnd::LinkLost { error, last_word: None };
+                self.note_end(&end);
+                end
+            }
+            Err(error) => {
+                self.open_push = None;
+                return Err(error);
+            }
+        };
         let end = self.read_back(device, end).await;
         self.finish_push(end).await
     }

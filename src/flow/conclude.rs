@@ -412,6 +412,12 @@ fn next_step(facts: &Facts<'_>, causes: &[Cause]) -> String {
         PushEnd::NoVerdict { .. } => {
             "Wait a minute and watch the state here; look for the gateway in the router's list of devices".into()
         }
+        PushEnd::LinkLost { error: LinkError::Http(_), .. } => {
+            "Wait a minute, go back to your own network and look for the gateway in the router's list of devices; send again only if it is missing".into()
+        }
+        PushEnd::LinkLost { error: LinkError::Ble(_), .. } => {
+            "Come closer and connect again, or look for the gateway in the router's list of devices. Do not send again before".into()
+        }
         PushEnd::LinkLost { .. } => {
             "Plug the gateway in again and connect: its state tells whether it has a network. Do not send again before"
                 .into()

@@ -29,7 +29,7 @@ use crate::msg::device::{
     DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, Row, SettingValue, Table,
 };
 use crate::profile::DriverSettings;
-use crate::proto::smp::answer::Answer;
+use crate::proto::smp::answer::{Answer, Image};
 use crate::proto::smp::refusal::RefusalKind;
 use crate::proto::smp::request::Request;
 use crate::proto::smp::{group, sha256};
@@ -205,7 +205,16 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<DeviceRequest>, mut 
         Err(error) => return JobEnd::Failed(error.explain()),
     };
     let records = Arc::clone(&setup.records);
-    let mut job = Job { setup, record, started: Instant::now(), acts: 0, pending: None, known_setting: None };
+    let mut job = Job {
+        setup,
+        record,
+        started: Instant::now(),
+        acts: 0,
+        pending: None,
+        unknown: None,
+        refused: None,
+        known_setting: None,
+    };
     let mut management = None;
     let end = tokio::select! {
         biased;
@@ -234,6 +243,10 @@ struct Job {
     acts: usize,
     /// An act that was begun and whose outcome is not on record.
     pending: Option<&'static str>,
+    /// An act that ended without an answer.
+    unknown: Option<&'static str>,
+    /// The last act that failed, if none was done after it.
+    refused: Option<Problem>,
     /// A setting that was there, to look for after an erasure.
     known_setting: Option<String>,
 }
@@ -255,7 +268,7 @@ impl Job {
         };
         let name = management.name().unwrap_or_else(|| visible(link.place(), 80));
         let (offers, protection) = (management.offers(), management.protection());
-        let detail = json!({ "name": name, "offers": offers, "protection": protection });
+        let detail = json!({ "name": name, "offers": offers.words(), "protection": protection });
         self.write("connect", Phase::Outcome, "done", detail).await?;
         self.tell_log(management).await;
         self.tell(DeviceProgress::Opened { name: name.clone(), driver, protection, offers }).await;
@@ -355,6 +368,7 @@ impl Job {
                 let evidence = Evidence { kind, text, at: self.started.elapsed() };
                 self.write(step, Phase::Outcome, kind.label(), json!({ "evidence": evidence })).await?;
                 self.pending = None;
+                self.refused = None;
                 self.acts += 1;
                 if let Some(told) = told {
                     self.tell(told).await;
@@ -365,8 +379,11 @@ impl Job {
             Err(error) => {
                 let outcome = if error.is_open() || error.is_final() { "unknown" } else { "failed" };
                 self.write(step, Phase::Outcome, outcome, json!(error.explain())).await?;
-                if outcome == "failed" {
-                    self.pending = None;
+                self.pending = None;
+                if outcome == "unknown" {
+                    self.unknown = Some(step);
+                } else {
+                    self.refused = Some(error.explain());
                 }
                 Err(error)
             }
@@ -400,15 +417,18 @@ impl Job {
 
     /// The job's outcome on record: word, code, sentence.
     fn outcome(&self, end: &JobEnd) -> (&'static str, String, String) {
-        match (self.pending, end) {
-            (Some(step), _) => (
-                "unknown",
-                "device.unknown".into(),
-                format!("{step} was begun and has no outcome; verify on the device"),
-            ),
+        match (self.pending.or(self.unknown), end) {
+            (Some(step), _) => {
+                ("unknown", "device.unknown".into(), format!("{step} was sent and had no answer; verify on the device"))
+            }
             (None, JobEnd::Failed(problem)) => ("failed", problem.code.to_owned(), problem.what.clone()),
             (None, JobEnd::Cancelled) if self.acts == 0 => {
                 ("cancelled", "device.stopped".into(), "Stopped before anything was changed".into())
+            }
+            (None, JobEnd::Done { .. }) if self.refused.is_some() && self.acts == 0 => {
+                let problem = self.refused.clone();
+                let (code, what) = problem.map_or_else(Default::default, |problem| (problem.code, problem.what));
+                ("refused", code.to_owned(), what)
             }
             (None, JobEnd::Cancelled | JobEnd::Done { .. }) => ("done", "device.closed".into(), self.farewell()),
         }
@@ -534,7 +554,7 @@ impl SmpManagement {
             DeviceRead::Info => DeviceProgress::Info(self.info().await?),
             DeviceRead::Statistics => DeviceProgress::Statistics(self.statistics().await?),
             DeviceRead::Images => match self.smp.ask(Request::Images).await? {
-                Answer::Images(images) => DeviceProgress::Images(images.into_iter().map(image_row).collect()),
+                Answer::Images(images) => DeviceProgress::Images(images.iter().map(image_row).collect()),
                 _ => return Err(SmpError::Malformed { label: "images" }.into()),
             },
             DeviceRead::Time => match self.smp.ask(Request::DateTime).await? {
@@ -807,7 +827,7 @@ fn boot_mode(number: &str) -> String {
     .to_owned()
 }
 
-fn image_row(image: crate::proto::smp::answer::Image) -> ImageRow {
+fn image_row(image: &Image) -> ImageRow {
     let flags = [
         (image.is_active, "active"),
         (image.is_confirmed, "confirmed"),

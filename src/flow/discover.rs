@@ -268,6 +268,7 @@ async fn converse(driver: &mut dyn Driver) -> Result<Identity, SessionError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::ids::DriverId;
 
     fn port(path: &str) -> (LinkAddress, PortFacts) {
         (LinkAddress::Serial(path.into()), PortFacts::default())

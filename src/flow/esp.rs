@@ -19,7 +19,7 @@ use super::conclude::{PushEnd, Refusal, RefusalKind};
 use super::driver::{Driver, Limits, ReadBack, Scan, Taken};
 use super::error::SessionError;
 use super::improv::LogLines;
-use super::port::{Boxed, GattLink, Http, Link, LinkError};
+use super::port::{Boxed, GattLink, Http, HttpError, Link, LinkError};
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
@@ -139,9 +139,8 @@ impl Esp {
         self.report.started(Step::Connect, "the gateway to say how it wants to be provisioned", LIMITS.hello).await;
         let prepared = self.carrier.prepare().await;
         prepared.map_err(|error| self.explain(error, &Endpoint::Version, "prompt", false))?;
-        let version = match self.run(Operation::Version).await? {
-            Answer::Version(version) => version,
-            _ => return Err(EspError::NoVersion.into()),
+        let Answer::Version(version) = self.run(Operation::Version).await? else {
+            return Err(EspError::NoVersion.into());
         };
         let scheme = self.choose(&version)?;
         self.version = Some(version);
@@ -189,12 +188,9 @@ impl Esp {
                 username: self.access.username.clone().unwrap_or_default().into_bytes(),
                 secret: Secret::new(secret.unwrap_or_default()),
             };
-            match self.session.start(Operation::Open { scheme, private, proof }, now()) {
-                Ok(()) => {
-                    self.finish().await?;
-                    return Ok(());
-                }
-                Err(DrawAgain) => {}
+            if self.session.start(Operation::Open { scheme, private, proof }, now()).is_ok() {
+                self.finish().await?;
+                return Ok(());
             }
         }
         Err(EspError::NoRandom.into())
@@ -250,10 +246,11 @@ impl Esp {
     fn explain(&self, error: CarryError, endpoint: &Endpoint, label: &'static str, is_proving: bool) -> SessionError {
         let heard_octets = if let Carrier::Console(console) = &self.carrier { console.heard_octets() } else { 0 };
         let level = self.version.as_ref().and_then(|version| version.scheme().ok()).map_or(1, level);
-        let is_ble = matches!(self.carrier, Carrier::Ble(_));
         match error {
             CarryError::Failed if is_proving => EspError::ProofRefused { level }.into(),
-            CarryError::Link(LinkError::Ble(_)) if is_proving && is_ble => EspError::ProofRefused { level }.into(),
+            CarryError::Link(LinkError::Ble(_) | LinkError::Http(HttpError::Broken { .. })) if is_proving => {
+                EspError::ProofRefused { level }.into()
+            }
             CarryError::Link(error) => error.into(),
             CarryError::Missing => EspError::NoEndpoint { name: endpoint.name().to_owned() }.into(),
             CarryError::Failed if *endpoint == Endpoint::Version => EspError::NoVersion.into(),
@@ -346,9 +343,10 @@ impl Esp {
     async fn verdict(&mut self) -> PushEnd {
         match self.run(Operation::Follow).await {
             Ok(Answer::Station(station)) => self.conclude(station),
-            Ok(_) => PushEnd::NoVerdict { last_word: self.last_word() },
             Err(SessionError::Link(error)) => PushEnd::LinkLost { error, last_word: self.last_word() },
-            Err(SessionError::Esp(EspError::NoReply { .. })) => PushEnd::NoVerdict { last_word: self.last_word() },
+            Ok(_) | Err(SessionError::Esp(EspError::NoReply { .. })) => {
+                PushEnd::NoVerdict { last_word: self.last_word() }
+            }
             Err(error) => {
                 self.transcript.note(self.report.elapsed(), &error.to_string());
                 PushEnd::NoVerdict { last_word: Some("gave an answer that cannot be read".into()) }

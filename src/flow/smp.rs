@@ -26,7 +26,7 @@ use crate::proto::smp::answer::Answer;
 use crate::proto::smp::refusal::RefusalKind;
 use crate::proto::smp::request::{Request, upload_room};
 use crate::proto::smp::session::{Failure, Session};
-use crate::proto::smp::stream::{CHARACTERISTIC, Joiner, from_datagram};
+use crate::proto::smp::stream::{CHARACTERISTIC, DATAGRAM, Joiner, from_datagram};
 use crate::proto::smp::{HEADER, console, sha256};
 
 /// Between two lines of one request on a console: small UART buffers lose bytes that come faster.
@@ -151,8 +151,11 @@ impl Smp {
     pub(super) async fn find(&mut self) -> Result<(), SmpError> {
         match self.ask(Request::Parameters).await {
             Ok(Answer::Parameters { buffer_octets, .. }) => {
-                let overhead = if matches!(self.wire, Wire::Console { .. }) { console::OVERHEAD } else { 0 };
-                self.session.limit(buffer_octets, overhead);
+                match self.wire {
+                    Wire::Console { .. } => self.session.limit(buffer_octets, console::OVERHEAD),
+                    Wire::Datagrams { .. } => self.session.limit(buffer_octets.min(DATAGRAM), 0),
+                    Wire::Gatt { .. } => self.session.limit(buffer_octets, 0),
+                }
                 Ok(())
             }
             // Older firmware lacks the question, or drops what it does not know: an echo tells whether anybody is there.

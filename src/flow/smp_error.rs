@@ -143,7 +143,7 @@ fn explain_silence(label: &'static str, tries: u32, is_repeatable: bool, heard_o
 }
 
 fn explain_refusal(label: &'static str, refusal: &Refusal) -> Problem {
-    let what = format!("{}: {}", sentence(label), refusal.words());
+    let what = format!("{}: the gateway refuses, {}", sentence(label), refusal.words());
     let problem = match refusal.kind() {
         RefusalKind::NotFound => Problem::new(
             "smp.not_found",

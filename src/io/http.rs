@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::client::conn::http1::{Builder, SendRequest};
 use hyper::header::{CONTENT_TYPE, COOKIE, HOST, HeaderMap, HeaderValue, SET_COOKIE};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
@@ -87,8 +87,12 @@ impl HttpClient {
             .map_err(|error| not_reached(error.to_string()))?;
         // Requests are small and each waits for its answer.
         let _ = stream.set_nodelay(true);
-        let (connection, driver) =
-            handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(&error.to_string()))?;
+        // Headers as a browser of old writes them: not every small server compares them without their case.
+        let (connection, driver) = Builder::new()
+            .title_case_headers(true)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.broken(&error.to_string()))?;
         // Its error also reaches whoever waits for an answer.
         tokio::spawn(async move { drop(driver.await) });
         Ok(connection)

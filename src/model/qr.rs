@@ -18,8 +18,14 @@ pub enum QrContent {
         name: String,
         /// Transport named in the code: `ble`, `softap`.
         transport: String,
-        /// Proof of possession, if the code has one.
+        /// Security level; 2 if the code names none, and nothing if what it names is none.
+        security: Option<u8>,
+        /// User name of Security 2, if the code has one.
+        username: Option<String>,
+        /// Proof of possession, or password of Security 2, if the code has one.
         proof_of_possession: Option<Secret<String>>,
+        /// Passphrase of the device's own access point, if the code has one.
+        access_point_passphrase: Option<Secret<String>>,
         /// Things to know.
         notes: Vec<String>,
     },

@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
-
 use crate::model::gateway::Protection;
 use crate::model::ids::DriverId;
 use crate::model::outcome::Evidence;
@@ -108,7 +106,7 @@ impl DeviceChange {
 }
 
 /// What a gateway under management offers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Offers {
     /// It says what it is.
     pub info: bool,
@@ -130,11 +128,29 @@ pub struct Offers {
     pub erase: bool,
 }
 
+impl Offers {
+    /// What is offered, a word each, as in records and JSON lines.
+    pub fn words(self) -> Vec<&'static str> {
+        let known = [
+            (self.info, "info"),
+            (self.statistics, "statistics"),
+            (self.images, "images"),
+            (self.settings, "settings"),
+            (self.files, "files"),
+            (self.shell, "shell"),
+            (self.time, "time"),
+            (self.reset, "reset"),
+            (self.erase, "erase"),
+        ];
+        known.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, word)| word).collect()
+    }
+}
+
 /// A name and a value, safe to show.
 pub type Row = (String, String);
 
 /// Numbers with names under a heading.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     /// What is counted: a group of statistics, a task, a memory pool.
     pub name: String,
@@ -143,7 +159,7 @@ pub struct Table {
 }
 
 /// A firmware image, safe to show.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageRow {
     /// Which image.
     pub image: u64,

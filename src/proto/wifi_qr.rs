@@ -1,7 +1,8 @@
 //! Reads the text of QR codes: `WIFI:` codes of networks and Espressif provisioning codes (JSON).
 //!
 //! Follows the barcode contents page of ZXing (fields, escapes, quoted literals) and Espressif's unified provisioning
-//! (`ver`, `name`, `pop`, `transport`, `security`, `network`). The text is untrusted: limited in size, shown only made
+//! (`ver`, `name`, `username`, `pop`, `transport`, `security`, `network`),
+//! as JSON or in an address that carries it as `data=`. The text is untrusted: limited in size, shown only made
 //! safe, and no error or note holds a passphrase.
 
 use serde::Deserialize;
@@ -15,6 +16,10 @@ use crate::model::text::{hex, visible};
 
 /// Longest text taken, in octets; the largest QR code holds 2953.
 pub const MAX_OCTETS: usize = 4096;
+/// Longest text of a provisioning code, in octets.
+const MAX_ESP_OCTETS: usize = 1024;
+/// The security level that a provisioning code means if it names none.
+const NEWEST_SECURITY: u8 = 2;
 /// Characters of a device's words in a note.
 const SHOWN_CHARS: usize = 40;
 /// Fields that count here.
@@ -36,6 +41,12 @@ pub enum QrError {
     /// Longer than any QR code.
     #[error("the text has {octets} octets; a code has at most {MAX_OCTETS}")]
     TooLong {
+        /// How many there are.
+        octets: usize,
+    },
+    /// Longer than a provisioning code may be.
+    #[error("the provisioning code has {octets} octets; it may have {MAX_ESP_OCTETS}")]
+    EspTooLong {
         /// How many there are.
         octets: usize,
     },
@@ -98,6 +109,12 @@ impl Explain for QrError {
                 format!("The text has {octets} octets; a code has at most {MAX_OCTETS}"),
                 "Something else than a code was pasted",
                 scan_again,
+            ),
+            Self::EspTooLong { octets } => Problem::new(
+                "qr.esp_too_long",
+                format!("The provisioning code has {octets} octets; it may have {MAX_ESP_OCTETS}"),
+                "It holds more than a device needs, or was put together wrongly",
+                "Type the proof of possession from the device's label",
             ),
             Self::NotWifi { scheme } => Problem::new(
                 "qr.not_wifi",
@@ -168,7 +185,7 @@ pub fn is_wifi(text: &str) -> bool {
 
 /// Whether the text begins like a code [`parse`] reads.
 pub fn is_known_kind(text: &str) -> bool {
-    is_wifi(text) || text.trim_start().starts_with('{')
+    is_wifi(text) || text.trim_start().starts_with('{') || data_of_address(text.trim_start()).is_some()
 }
 
 /// Reads the text of a code.
@@ -186,6 +203,9 @@ pub fn parse(text: &str) -> Result<QrContent, QrError> {
     }
     if text.starts_with('{') {
         return parse_esp(text);
+    }
+    if let Some(data) = data_of_address(text) {
+        return parse_esp(data.trim());
     }
     Err(QrError::NotWifi { scheme: scheme_of(text) })
 }
@@ -426,6 +446,9 @@ enum Level {
 }
 
 fn parse_esp(text: &str) -> Result<QrContent, QrError> {
+    if text.len() > MAX_ESP_OCTETS {
+        return Err(QrError::EspTooLong { octets: text.len() });
+    }
     // The message of the JSON reader may quote the text, and with it a secret: only the place is kept.
     let code: EspCode =
         serde_json::from_str(text).map_err(|error| QrError::BadJson { line: error.line(), column: error.column() })?;
@@ -436,13 +459,15 @@ fn parse_esp(text: &str) -> Result<QrContent, QrError> {
         return Err(QrError::OtherNetwork { name: visible(network, SHOWN_CHARS) });
     }
     let notes = esp_notes(&code);
-    // Cleared, not used: it belongs to the device's own access point.
-    drop(code.password.map(SecretText::into_secret));
     Ok(QrContent::EspProvisioning {
         name: visible(&code.name, SHOWN_CHARS),
         transport: visible(&code.transport, SHOWN_CHARS),
+        security: code.security.map_or(Some(NEWEST_SECURITY), Level::number),
+        // It goes to the device as it is; whoever shows it makes it safe first.
+        username: code.username.filter(|username| !username.is_empty()),
         notes,
         proof_of_possession: code.pop.map(SecretText::into_secret),
+        access_point_passphrase: code.password.map(SecretText::into_secret),
     })
 }
 
@@ -455,19 +480,58 @@ fn esp_notes(code: &EspCode) -> Vec<String> {
         notes.push("The code names no transport that is known (ble, softap)".to_owned());
     }
     if let Some(level) = &code.security {
-        let level = match level {
-            Level::Number(level) => level.to_string(),
-            Level::Text(level) => visible(level, SHOWN_CHARS),
-        };
-        notes.push(format!("Security level {level}"));
+        notes.push(match level {
+            Level::Number(level) => format!("Security level {level}"),
+            Level::Text(level) => format!("Security level {}", visible(level, SHOWN_CHARS)),
+        });
     }
     if let Some(username) = &code.username {
         notes.push(format!("User name `{}`", visible(username, SHOWN_CHARS)));
     }
     if code.password.is_some() {
-        notes.push("The code also holds the password of the device's own access point; it is left out".to_owned());
+        notes.push("The code also holds the passphrase of the device's own access point".to_owned());
     }
     notes
+}
+
+impl Level {
+    fn number(self) -> Option<u8> {
+        match self {
+            Self::Number(level) => Some(level),
+            Self::Text(level) => level.trim().parse().ok(),
+        }
+        .filter(|level| *level <= NEWEST_SECURITY)
+    }
+}
+
+/// The JSON of a provisioning code that stands in an address, as `data=` and percent-encoded.
+fn data_of_address(text: &str) -> Option<Zeroizing<String>> {
+    let (scheme, rest) = text.split_once("://")?;
+    if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
+        return None;
+    }
+    let (_, query) = rest.split_once('?')?;
+    let query = query.split('#').next().unwrap_or_default();
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("data="))?;
+    let decoded = percent_decoded(value)?;
+    decoded.trim_start().starts_with('{').then_some(decoded)
+}
+
+/// `None` where a percent sign stands before anything else than two digits, or the octets are no text.
+fn percent_decoded(text: &str) -> Option<Zeroizing<String>> {
+    let mut octets = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text.bytes();
+    while let Some(octet) = rest.next() {
+        octets.push(match octet {
+            b'+' => b' ',
+            b'%' => {
+                let digit = |octet: Option<u8>| char::from(octet?).to_digit(16);
+                u8::try_from(digit(rest.next())? * 16 + digit(rest.next())?).ok()?
+            }
+            octet => octet,
+        });
+    }
+    std::str::from_utf8(&octets).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
 #[cfg(test)]

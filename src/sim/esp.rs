@@ -10,7 +10,6 @@ pub(super) mod http;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use prost::Message as _;
 use serde_json::json;
 
 use super::air::{Air, JoinResult};
@@ -20,6 +19,7 @@ use crate::model::wifi::Security;
 use crate::proto::esp::messages::{
     AttemptFailed, ConfigPayload, Connected, ControlPayload, Empty, ScanEntry, ScanPayload, ScanResult, ScanStatus,
     SetConfig, StationStatus, StatusOnly, TokenPayload, TokenResponse, config, control, read, scan, station, status,
+    write,
 };
 use crate::proto::esp::security::device::{DeviceSession, Lock};
 use crate::proto::esp::version::Scheme;
@@ -52,6 +52,8 @@ pub struct EspPlan {
     pub custom: Vec<String>,
     /// Whether its service ends once it told that it joined.
     pub stops_after_success: bool,
+    /// Whether over HTTP it hangs up where its handler fails, as much firmware does; else it answers with status 500.
+    pub hangs_up: bool,
     /// Its own name, in its application's object.
     pub name: String,
 }
@@ -67,6 +69,7 @@ impl EspPlan {
             attempts: 1,
             custom: vec!["custom-data".into(), "cloud_user_assoc".into()],
             stops_after_success: true,
+            hangs_up: false,
             name: "Simulated gateway".into(),
         }
     }
@@ -164,6 +167,11 @@ impl EspDevice {
         self.drops_at
     }
 
+    /// The device goes on serving after it joined, as some products are built.
+    pub const fn keep_serving(&mut self) {
+        self.plan.stops_after_success = false;
+    }
+
     /// The link broke: from now on it stands again.
     pub fn handle_drop(&mut self) {
         (self.drops_at, self.session) = (None, None);
@@ -249,9 +257,6 @@ impl EspDevice {
             "prov-ctrl" => self.handle_control(&plain),
             _ => Some(self.handle_custom(endpoint, &plain)),
         }?;
-        if self.is_mute {
-            return None;
-        }
         self.session.as_mut()?.1.cipher()?.seal(&answer).ok()
     }
 
@@ -274,7 +279,7 @@ impl EspDevice {
             }
             _ => return None,
         };
-        Some(answer.encode_to_vec())
+        Some(write(&answer))
     }
 
     fn networks(&self) -> Vec<ScanEntry> {
@@ -319,7 +324,7 @@ impl EspDevice {
             }
             _ => return None,
         };
-        Some(answer.encode_to_vec())
+        Some(write(&answer))
     }
 
     fn set(&mut self, mut set: SetConfig) -> i32 {
@@ -426,7 +431,7 @@ impl EspDevice {
             }
             _ => return None,
         };
-        Some(answer.encode_to_vec())
+        Some(write(&answer))
     }
 
     fn back_to_start(&mut self, is_allowed: bool) -> i32 {
@@ -445,7 +450,7 @@ impl EspDevice {
         if shared.is_some() {
             let status = if is_kept { status::SUCCESS } else { status::INTERNAL_ERROR };
             let response = Some(TokenResponse { status, device_secret: b"simulated-node".into() });
-            return TokenPayload { msg: 1, response, ..TokenPayload::default() }.encode_to_vec();
+            return write(&TokenPayload { msg: 1, response, ..TokenPayload::default() });
         }
         if is_kept { b"SUCCESS".into() } else { b"FAILED".into() }
     }

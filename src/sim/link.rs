@@ -18,10 +18,13 @@ use crate::model::ids::{LinkAddress, LinkKind};
 /// Room in the channels of one link.
 const CHANNEL: usize = 64;
 
+/// A gateway that one link at a time may hold.
+type SharedDevice = Arc<Mutex<Box<dyn SimulatedDevice>>>;
+
 /// A set of simulated gateways, each behind an address of its own.
 #[derive(Default)]
 pub struct SimulatedLinks {
-    gateways: Vec<(LinkAddress, PortFacts, Arc<Mutex<Box<dyn SimulatedDevice>>>)>,
+    gateways: Vec<(LinkAddress, PortFacts, SharedDevice)>,
     peers: Vec<GattPeer>,
     esp: Vec<EspGateway>,
     sessions: AtomicU32,

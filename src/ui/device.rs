@@ -299,9 +299,9 @@ fn statistics(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
                 let alike = rest.iter().take_while(|table| has_same_columns(first, table)).count();
                 let (group, behind) = rest.split_at(alike);
                 if let [table] = group {
-                    pairs(ui, table)
+                    pairs(ui, table);
                 } else {
-                    matrix(ui, group)
+                    matrix(ui, group);
                 }
                 ui.add_space(GRID);
                 rest = behind;

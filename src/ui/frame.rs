@@ -7,13 +7,14 @@ use super::theme::{
     BAR_HEIGHT, GAP, GRID, NARROW_BELOW, NAV_NARROW_WIDTH, NAV_WIDTH, PAGE_MARGIN, TOAST_WIDTH, palette, section,
 };
 use super::widgets::{Button, banner, copyable, icon, muted, nav_item, problem_card, truncated};
-use super::{commission, device, discover, icon, records, settings};
+use super::{batch, commission, device, discover, icon, records, settings};
 use crate::app::jobs::{JobKind, RunningJob};
 use crate::app::{Action, App, Screen, ToastText};
 
-const SCREENS: [(Screen, &str, &str); 5] = [
+const SCREENS: [(Screen, &str, &str); 6] = [
     (Screen::Discover, icon::DISCOVER, "Discover"),
     (Screen::Commission, icon::COMMISSION, "Commission"),
+    (Screen::Batch, icon::BATCH, "Batch"),
     (Screen::Device, icon::DEVICE, "Device"),
     (Screen::Records, icon::RECORDS, "Records"),
     (Screen::Settings, icon::SETTINGS, "Settings"),
@@ -30,6 +31,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         match app.screen() {
             Screen::Discover => discover::show(ui, app, pass),
             Screen::Commission => scrolled(ui, "commission", |ui| commission::show(ui, app, pass)),
+            Screen::Batch => batch::show(ui, app, pass),
             Screen::Device => scrolled(ui, "device", |ui| device::show(ui, app, pass)),
             Screen::Records => records::show(ui, app, pass),
             Screen::Settings => scrolled(ui, "settings", |ui| settings::show(ui, app, pass)),

@@ -17,6 +17,10 @@ pub(super) enum PathField {
     Transcript,
     /// The token or file of that id.
     Token(String),
+    /// The manifest of a batch.
+    Manifest,
+    /// Where the results of a batch are written to.
+    BatchResults,
 }
 
 /// One frame of the screens.

@@ -99,6 +99,11 @@ impl Window {
         match field {
             PathField::QrPicture => self.app.commission.form.qr.path = path,
             PathField::RecordsExport => self.app.records.export.path = path,
+            PathField::Manifest => {
+                self.app.batch.path = path;
+                self.act(crate::app::batch::BatchAction::Opened.into());
+            }
+            PathField::BatchResults => self.app.batch.out = path,
             PathField::Transcript => self.app.commission.transcript_path = path,
             PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
         }

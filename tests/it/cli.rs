@@ -201,7 +201,7 @@ fn what_cannot_run_ends_with_three() {
     check("serial:/dev/linesman-none", &[], "serial.not_found");
     check(&format!("serial:{file}"), &[], "serial.not_a_port");
     check("serial:/dev/null", &[], "serial.not_a_port");
-    check("serial:/dev/linesman-none", &["--driver", "esp-prov"], "driver.not_available");
+    check("serial:/dev/linesman-none", &["--driver", "esp-prov"], "serial.not_found");
     place.run_json(&["sim", "--profile", "generic-improv", "--driver", "smp"]).expect_problem(3, "sim.no_driver");
     place.run_json(&["sim", "--profile", "generic-improv", "--state-dir", &file]).expect_problem(3, "sim.card");
     place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.not_written");
@@ -499,7 +499,9 @@ fn the_tour_of_the_demo_holds() {
 fn the_page_describes_the_kinds_there_are() {
     let mut kinds = std::collections::BTreeSet::new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
-    for file in ["commission", "demo", "discover", "output", "profiles/json", "records", "session", "sim"] {
+    for file in
+        ["batch", "commission", "demo", "device", "discover", "output", "profiles/json", "records", "session", "sim"]
+    {
         let text = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
         for before in ["\"kind\": \"", "tagged(\"", "push(&mut out, \"", "push(out, \""] {
             let found = text.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());

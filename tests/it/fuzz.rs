@@ -26,6 +26,7 @@ macro_rules! fuzz {
 }
 
 fuzz! {
+    esp from "../../fuzz/checks/esp.rs"
     improv_ble from "../../fuzz/checks/improv_ble.rs"
     improv_serial from "../../fuzz/checks/improv_serial.rs"
     smp from "../../fuzz/checks/smp.rs"

@@ -71,6 +71,7 @@ const LAYERS: &[Layer] = &[
         name: "flow",
         ours: &["model", "profile", "proto", "telemetry", "msg"],
         foreign: &[
+            "futures_util::stream",
             "getrandom",
             "serde_json",
             "thiserror",
@@ -116,6 +117,7 @@ const LAYERS: &[Layer] = &[
             "tracing_subscriber",
             "uuid",
             "zeroize",
+            "zip",
         ],
         never: &[],
     },

@@ -10,6 +10,9 @@
 
 #[cfg(unix)]
 mod backend;
+#[cfg(unix)]
+mod batch;
+mod batch_flow;
 #[cfg(target_os = "linux")]
 mod ble;
 #[cfg(target_os = "linux")]
@@ -17,6 +20,14 @@ mod ble_lab;
 #[cfg(unix)]
 mod cli;
 mod commission;
+mod device;
+#[cfg(unix)]
+mod device_cli;
+mod esp;
+#[cfg(unix)]
+mod esp_cli;
+#[cfg(unix)]
+mod esp_rainmaker;
 #[cfg(target_os = "linux")]
 mod fake_bluez;
 #[cfg(unix)]
@@ -29,6 +40,7 @@ mod improv_sdk;
 #[cfg(unix)]
 mod kill;
 mod layers;
+mod manifest;
 mod peers;
 mod problems;
 mod profiles;
@@ -39,6 +51,10 @@ mod screens;
 mod secrets;
 #[cfg(unix)]
 mod serial;
+#[cfg(unix)]
+mod smp_client;
 mod support;
 #[cfg(unix)]
 mod window;
+#[cfg(target_os = "linux")]
+mod zephyr;

@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use linesman::flow::port::{AdapterOff, BleError, LinkError, RecordsError};
-use linesman::flow::{ImprovBleError, SessionError};
+use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
+use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
+use linesman::io::manifest::ManifestError;
 use linesman::io::qr_image::QrImageError;
+use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
+use linesman::proto::esp::security::HandshakeError;
+use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
+use linesman::proto::smp::refusal::Refusal;
+use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
 use linesman::sim::SimError;
 use uuid::Uuid;
@@ -33,6 +39,7 @@ fn links() -> Vec<LinkError> {
         LinkError::NotASerialPort { port: port() },
         LinkError::Vanished { port: port() },
         LinkError::NotListed { detail: detail() },
+        LinkError::Unreachable { host: text("gw.example:1337"), detail: detail() },
         LinkError::Io { port: port(), detail: detail() },
     ]
 }
@@ -104,6 +111,94 @@ fn sessions() -> Vec<SessionError> {
     errors
 }
 
+fn management() -> Vec<ManagementError> {
+    let silent =
+        |is_repeatable, heard_octets| SmpError::NoReply { label: "echo", tries: 3, is_repeatable, heard_octets };
+    let refused = |group, code| {
+        let refusal = Refusal { group, code, reason: None };
+        SmpError::Refused { label: "write a setting", refusal }
+    };
+    let smp = [
+        silent(true, 0),
+        silent(true, 4711),
+        silent(false, 0),
+        // One of each kind: no such key, no such command, protected, busy, too large, invalid, version, fault.
+        refused(Some(3), 3),
+        refused(None, 8),
+        refused(Some(3), 6),
+        refused(None, 10),
+        refused(None, 7),
+        refused(None, 3),
+        refused(None, 12),
+        SmpError::Refused {
+            label: "shell",
+            refusal: Refusal { group: Some(64), code: 7, reason: Some(text("its own \u{202E}words")) },
+        },
+        SmpError::Malformed { label: "images" },
+        SmpError::TooLong { label: "write a setting", reason: TooLong { octets: 400, room: 92 } },
+        SmpError::NotKept { place: text("the setting bridge/token") },
+    ];
+    let mut errors: Vec<ManagementError> = smp.into_iter().map(ManagementError::from).collect();
+    errors.extend([
+        ManagementError::NotConfirmed { name: text("gw-7") },
+        ManagementError::NotOffered { what: "shell" },
+        ManagementError::TooSlow { what: text("Write the file /lfs/key.pem") },
+        ManagementError::NotErased { key: text("bridge/token") },
+    ]);
+    errors
+}
+
+fn http() -> Vec<HttpError> {
+    let host = || text("192.168.4.1");
+    let detail = || text("what the system said");
+    vec![
+        HttpError::NotReached { host: host(), detail: detail() },
+        HttpError::Status { host: host(), status: 500 },
+        HttpError::Broken { host: host(), detail: detail() },
+    ]
+}
+
+fn espressif() -> Vec<EspError> {
+    let label = "Wi-Fi settings";
+    let status = |status| EspError::Status { label, status };
+    let token = |reason| EspError::Token { reason };
+    vec![
+        EspError::NoReply { label, heard_octets: 0 },
+        EspError::NoReply { label, heard_octets: 4711 },
+        EspError::NoVersion,
+        EspError::UnknownLevel { level: 3 },
+        EspError::NewerPatch { patch: 2 },
+        EspError::BelowMinimum { offered: 1, wanted: 2 },
+        EspError::Unprotected,
+        EspError::TooLongForConsole,
+        EspError::ProofMissing { level: 1 },
+        EspError::UsernameMissing,
+        EspError::ProofRefused { level: 1 },
+        EspError::ProofRefused { level: 2 },
+        EspError::NotProven,
+        EspError::Handshake { reason: HandshakeError::BadKey },
+        EspError::OutOfStep { label },
+        EspError::OtherNonceScheme,
+        EspError::Nonsense { label },
+        EspError::Failed { label },
+        status(4),
+        status(5),
+        status(3),
+        status(77),
+        EspError::TooSlow { label },
+        EspError::NoEndpoint { name: text("custom-data") },
+        EspError::NeedsReset,
+        EspError::LineTooLong { label },
+        EspError::KeyNotCarried,
+        token(BadToken::NotText),
+        token(BadToken::BadTemplate),
+        token(BadToken::BadPath),
+        token(BadToken::TooLong { octets: 9000 }),
+        EspError::Over,
+        EspError::NoRandom,
+    ]
+}
+
 fn files() -> Vec<FilesError> {
     let path = || text("/data/file");
     let detail = || text("what the system said");
@@ -141,6 +236,7 @@ fn codes() -> Vec<QrError> {
     vec![
         QrError::Empty,
         QrError::TooLong { octets: 9000 },
+        QrError::EspTooLong { octets: 2000 },
         QrError::NotWifi { scheme: None },
         QrError::NotWifi { scheme: Some(text("https")) },
         QrError::BadField { number: 2 },
@@ -156,7 +252,11 @@ fn codes() -> Vec<QrError> {
 
 fn simulators() -> Vec<SimError> {
     let source = || std::io::Error::other("what the system said");
-    vec![SimError::Card { folder: PathBuf::from("/card"), source: source() }, SimError::NoTerminal { source: source() }]
+    vec![
+        SimError::Card { folder: PathBuf::from("/card"), source: source() },
+        SimError::NoSocket { source: source() },
+        SimError::NoTerminal { source: source() },
+    ]
 }
 
 fn profiles() -> Vec<ProfileError> {
@@ -182,6 +282,51 @@ fn profiles() -> Vec<ProfileError> {
     faults.into_iter().map(at).collect()
 }
 
+fn manifests() -> Vec<ManifestError> {
+    let detail = || text("what the library said");
+    vec![
+        ManifestError::NotUtf8 { line: 7 },
+        ManifestError::OldOrLocked,
+        ManifestError::BadCsv { row: 7, detail: detail() },
+        ManifestError::BadSheet { detail: detail() },
+        ManifestError::TooMuch,
+    ]
+}
+
+fn mistakes() -> Vec<Mistake> {
+    let column = || text("ssid");
+    vec![
+        Mistake::Empty,
+        Mistake::TooManyRows,
+        Mistake::TooManyColumns,
+        Mistake::ColumnMissing { column: "ssid" },
+        Mistake::ColumnUnknown { column: text("colour") },
+        Mistake::ColumnTwice { column: column() },
+        Mistake::ColumnOfSecrets { column: text("psk") },
+        Mistake::ColumnUnnamed { number: 6 },
+        Mistake::CellEmpty,
+        Mistake::CellTooLong { chars: 4000 },
+        Mistake::CellControl,
+        Mistake::CellError,
+        Mistake::NameTwice { name: text("Hall 1"), first_row: 2 },
+        Mistake::MatchTwice { place: text("serial:x"), first_row: 2 },
+        Mistake::BadMatch { reason: text("What it is stands in front of a colon") },
+        Mistake::ProfileUnknown { id: text("nobody") },
+        Mistake::DriverUnknown { name: text("improve") },
+        Mistake::DriverNotOverLink { driver: text("improv"), link: text("http") },
+        Mistake::CredentialUnknown { id: text("token"), profile: text("p") },
+        Mistake::CredentialNoWay { id: text("token"), driver: text("improv") },
+        Mistake::FileUnreadable { reason: text("There is no such file") },
+        Mistake::FileNotText,
+        Mistake::SecretMissing { name: text("site") },
+        Mistake::NothingToSend,
+        Mistake::HalfANetwork { is_name_there: true },
+        Mistake::HalfANetwork { is_name_there: false },
+        Mistake::NotYesOrNo,
+        Mistake::Cut { more: 12 },
+    ]
+}
+
 /// The problems of each kind of error.
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
@@ -192,11 +337,16 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Bluetooth", explain(&radio())),
         ("Records", explain(&records())),
         ("Sessions", explain(&sessions())),
+        ("Management", explain(&management())),
+        ("HTTP", explain(&http())),
+        ("Espressif provisioning", explain(&espressif())),
         ("Files", explain(&files())),
         ("Pictures", explain(&pictures())),
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),
         ("Profiles", explain(&profiles())),
+        ("Manifests", explain(&manifests())),
+        ("Mistakes", explain(&mistakes())),
     ]
 }
 

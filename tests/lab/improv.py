@@ -26,7 +26,7 @@ class Improv(Peripheral):
         "needs_button": False,      # state 1 until the scenario presses the button
         "is_provisioned": False,    # starts in state 4
         "join_millis": 100,
-        "drops": "",                # the link: "command" (credentials arrive) or "provisioning" (in state 3)
+        "drops": "",                # the link, in state 3: "link" (and goes on joining) or "power" (and is gone for good)
         "silent_from": 0,           # no answer to this command and those above it; 1 is the Wi-Fi settings
         "leaves_after_success": True,
     }
@@ -117,8 +117,6 @@ class Improv(Peripheral):
             await self.set_error(UNKNOWN_COMMAND)
 
     async def provision(self, data):
-        if self.drops == "command":
-            return await self.drop()
         if self.state == AUTHORIZATION_REQUIRED:
             return await self.set_error(NOT_AUTHORIZED)
         ssid, rest = take_string(data)
@@ -129,8 +127,10 @@ class Improv(Peripheral):
         await self.set_error(NONE)
         await self.set_state(PROVISIONING)
         await asyncio.sleep(self.join_millis / 1000)
-        if self.drops == "provisioning":
-            return await self.drop()
+        if self.drops:
+            self.is_gone = self.drops == "power"
+            await self.drop()
+            await asyncio.sleep(self.join_millis / 1000)
         if (ssid, password) != (self.ssid.encode(), self.password.encode()):
             await self.set_state(AUTHORIZED)
             return await self.set_error(UNABLE_TO_CONNECT)

@@ -10,6 +10,7 @@
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -54,6 +55,11 @@ def virtualisation():
     return chosen or ("kvm" if has_kvm else "tcg")
 
 
+def dies_with_us():
+    """In the child: the kernel ends it when this process ends, however that happens."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
 class Guest:
     """The virtual machine: boots it, runs programs in it, keeps its adapter on the air."""
 
@@ -65,7 +71,7 @@ class Guest:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="linesman-lab-"))
         began = time.monotonic()
         self.qemu = subprocess.Popen(self.command(self.initrd()), env=self.environment(), stdin=subprocess.DEVNULL,
-                                     stderr=open(self.folder / "qemu.log", "wb"), start_new_session=True)
+                                     stderr=open(self.folder / "qemu.log", "wb"), start_new_session=True, preexec_fn=dies_with_us)
         try:
             await asyncio.wait_for(self.boot(), BOOT_LIMIT_SECS)
         except BaseException as error:
@@ -212,9 +218,10 @@ class Guest:
 
 
 @contextlib.asynccontextmanager
-async def on_air(guest, peripherals, number):
-    """The peripherals, advertising; each with an address that no other scenario used."""
+async def on_air(guest, peripherals, number, crowd=0):
+    """The peripherals, advertising; each with an address that no other scenario used. `crowd` are devices that do no more."""
     devices = []
+    others = asyncio.get_running_loop().create_task(guest.adapter.hear_crowd(crowd)) if crowd else None
     try:
         for i, options in enumerate(peripherals, 1):
             options = {"address": f"C0:00:00:00:{number:02X}:{i:02X}", **options}
@@ -223,6 +230,8 @@ async def on_air(guest, peripherals, number):
             devices.append(device)
         yield devices
     finally:
+        if others:
+            others.cancel()
         for device in devices:
             await device.stop()
 
@@ -281,7 +290,7 @@ async def play(guest, scenario, number):
     places = {f"address{i}": f"C0:00:00:00:{number:02X}:{i:02X}" for i in range(1, 9)}
     places |= {"address": places["address1"], "previous": f"C0:00:00:00:{number - 1:02X}:01", "long_name": LONG_NAME}
     scenario = filled(scenario, places)
-    async with on_air(guest, scenario.get("peripherals", []), number) as devices:
+    async with on_air(guest, scenario.get("peripherals", []), number, scenario.get("crowd", 0)) as devices:
         pending = list(scenario.get("when", []))
 
         async def on_line(line):
@@ -295,12 +304,14 @@ async def play(guest, scenario, number):
         try:
             lines, end = await guest.run(shlex.split(scenario["run"]), on_line, scenario.get("limit_secs", 60),
                                          files=scenario["files"])
+            held = [device.name for device in devices if not await device.is_let_go()]
         finally:
             if agent:
                 await guest.stop(agent)
             for command in scenario.get("after", []):
                 await guest.run(shlex.split(command))
-        return lines, end, list(shortcomings(scenario, devices, lines, end))
+        problems = list(shortcomings(scenario, devices, lines, end))
+        return lines, end, problems + [f"{name} is still connected" for name in held]
 
 
 def filled(value, places):
@@ -336,10 +347,11 @@ async def run_scenarios(options):
             began = time.monotonic()
             await guest.bluez()
             lines, end, problems = await play(guest, scenario, number)
-            if problems:
-                failed += 1
+            if problems or options.verbose:
                 for line in lines:
                     print(f"    {line['at']:7.2f} {line['stream']}: {line['line']}")
+            if problems:
+                failed += 1
                 for line in await guest.bluez():
                     print(f"    {line}")
             for problem in problems:
@@ -367,7 +379,7 @@ async def run_one(options):
         print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine})", file=sys.stderr)
         if options.agent:
             await guest.start(AGENT)
-        async with on_air(guest, map(peripheral_from, options.peripheral), 1) as devices:
+        async with on_air(guest, map(peripheral_from, options.peripheral), 1, options.crowd) as devices:
             for device in devices:
                 print(f"{device.name} at {device.address}", file=sys.stderr)
 
@@ -406,6 +418,8 @@ async def compare(options):
         print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine}); seconds from the program's start to \"joined\"")
         number = 0
         for race, (peripheral, our_command, our_line, their_command, their_line) in RACES.items():
+            if options.race not in (None, race):
+                continue
             seconds = {"ours": [], "theirs": [], "theirs without imports": []}
             for _ in range(options.rounds):
                 for who, command, wanted in (("ours", our_command, our_line), ("theirs", their_command, their_line)):
@@ -431,15 +445,18 @@ def main():
     commands = parser.add_subparsers(required=True)
     scenarios = commands.add_parser("scenarios")
     scenarios.add_argument("names", nargs="*")
+    scenarios.add_argument("-v", "--verbose", action="store_true", help="show what the programs print, also of those that pass")
     scenarios.set_defaults(work=run_scenarios)
     run = commands.add_parser("run")
     run.add_argument("--peripheral", action="append", default=[], help="KIND[,OPTION=VALUE…]; see radio.py, improv.py, protocomm.py")
     run.add_argument("--agent", action="store_true", help="a pairing agent that agrees, as a desktop has one")
+    run.add_argument("--crowd", type=int, default=0, help="so many devices that only advertise, every two seconds")
     run.add_argument("--limit", type=float, default=120, help="seconds")
     run.add_argument("command", nargs="+")
     run.set_defaults(work=run_one)
     race = commands.add_parser("compare")
     race.add_argument("--rounds", type=int, default=5)
+    race.add_argument("--race", choices=RACES)
     race.set_defaults(work=compare)
     for command in (scenarios, run, race):
         command.add_argument("--binary", help="the linesman to put into the guest, as /lab/bin/linesman")

@@ -24,6 +24,10 @@ class Refused(Exception):
     """The handler of an endpoint failed: an ATT error, after which the device drops the link."""
 
 
+class Gone(Exception):
+    """The device drops the link instead of answering."""
+
+
 # Protobuf, proto3: a message is a list of (field, int or bytes); zero and empty values are left out by the caller.
 
 
@@ -227,7 +231,7 @@ class Protocomm(Peripheral):
         "polls": 1,                 # status answers that say "connecting"
         "address_given": "192.168.1.42",
         "leaves_after_success": True,
-        "drops": "",                # the link when it is asked to: "apply", or "status"
+        "drops": "",                # the link, instead of an answer to "apply" or "status"
         "silent_from": "",          # no answer from this endpoint on
     }
 
@@ -275,11 +279,17 @@ class Protocomm(Peripheral):
                     raise Refused(f"{name} before the session")
                 plain = self.session.opens(value)
                 self.answers[name] = self.session.seals(self.serve(name, plain))
+        except Gone:
+            await self.drop()
         except Exception as error:
             # As the firmware does it: whatever fails in a handler is one ATT error, and the end of the link.
             self.say(f"refuses {name}: {error or type(error).__name__}")
             self.soon(self.drop_soon())
             raise ATT_Error(ATT_UNLIKELY) from error
+
+    def drop_at(self, occasion):
+        if self.drops == occasion:
+            raise Gone
 
     async def drop_soon(self):
         await asyncio.sleep(0.05)
@@ -338,9 +348,9 @@ class Protocomm(Peripheral):
                 return message((1, 5), (15, self.status(INTERNAL_ERROR)))
             self.say("applies")
             self.phase = "joining"
-            if self.drops == "apply":
-                self.soon(self.drop_soon())
+            self.drop_at("apply")
             return message((1, 5), (15, b""))
+        self.drop_at("status")
         return message((1, 1), (11, self.report()))
 
     @staticmethod
@@ -371,9 +381,6 @@ class Protocomm(Peripheral):
         if self.phase == "start":
             return message((2, DISCONNECTED))
         self.say("reports connected")
-        if self.drops == "status":
-            self.soon(self.drop())
-            raise Refused("gone")
         if self.leaves_after_success:
             self.soon(self.leave())
         return message((11, message((1, self.address_given), (2, 3), (3, self.ssid), (4, bytes(6)), (5, 6))))

@@ -4,6 +4,8 @@ The radio is perfect: no loss, no range. A peripheral is a `Peripheral` with ser
 """
 
 import asyncio
+import itertools
+import logging
 import time
 
 from bumble import hci, ll
@@ -18,8 +20,12 @@ from bumble.pairing import PairingConfig
 from bumble.transport.common import AsyncPipeSink
 
 ADAPTER_ADDRESS = "F0:F1:F2:00:00:01/P"
-# Without it both sides use the commands of Bluetooth 4, which Bumble's controller follows more closely.
-EXTENDED = hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+# Without these both sides use the commands of Bluetooth 4, which Bumble's controller follows more closely. With privacy
+# the kernel waits for another event than Bumble sends, and after four seconds it calls off what has long been connected.
+BEYOND = (hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+          | hci.LeFeatureMask.LL_PRIVACY)
+
+logging.getLogger("bumble").setLevel(logging.ERROR)
 
 
 class Air(LocalLink):
@@ -35,7 +41,7 @@ class Adapter(Controller):
     """The guest's hci0. Three things that Bumble's controller leaves out and BlueZ minds: scan responses with their own
     content, a signal strength, and the end of a connection attempt that is called off."""
 
-    le_features = Controller.le_features & ~EXTENDED
+    le_features = Controller.le_features & ~BEYOND
 
     def on_advertising_pdu(self, pdu):
         sender = self.link.find_le_controller(pdu.advertiser_address)
@@ -43,10 +49,10 @@ class Adapter(Controller):
             return
         if self.le_scan_enable:
             event = hci.HCI_LE_Advertising_Report_Event
-            self.report(event.EventType.ADV_IND, pdu.advertiser_address, sender, pdu.data)
+            self.report(event.EventType.ADV_IND, pdu.advertiser_address, sender.rssi, pdu.data)
             if self.le_scan_type == 1:
                 answer = sender.le_legacy_advertiser.scan_response_data
-                self.report(event.EventType.SCAN_RSP, pdu.advertiser_address, sender, answer)
+                self.report(event.EventType.SCAN_RSP, pdu.advertiser_address, sender.rssi, answer)
         pending = self.pending_le_connection
         if pending and pending.peer_address == pdu.advertiser_address:
             if getattr(sender, "leaves_when_called", False):
@@ -54,10 +60,10 @@ class Adapter(Controller):
             else:
                 self.create_le_connection(pdu.advertiser_address)
 
-    def report(self, event_type, address, sender, data):
+    def report(self, event_type, address, rssi, data):
         event = hci.HCI_LE_Advertising_Report_Event
         self.send_hci_packet(event([event.Report(event_type=event_type, address_type=address.address_type,
-                                                 address=address, data=bytes(data), rssi=sender.rssi)]))
+                                                 address=address, data=bytes(data), rssi=rssi)]))
 
     def on_hci_le_create_connection_cancel_command(self, _command):
         pending, self.pending_le_connection = self.pending_le_connection, None
@@ -69,9 +75,19 @@ class Adapter(Controller):
             connection_interval=0, peripheral_latency=0, supervision_timeout=0, central_clock_accuracy=0))
         return hci.HCI_StatusReturnParameters(hci.HCI_ErrorCode.SUCCESS)
 
+    async def hear_crowd(self, count, interval_secs=2):
+        """Hears many devices that only advertise, each with its own address and strength, for as long as this runs."""
+        event = hci.HCI_LE_Advertising_Report_Event
+        for number in itertools.cycle(range(count)):
+            if self.le_scan_enable:
+                address = Address(f"D0:00:00:00:{number >> 8:02X}:{number & 0xFF:02X}", Address.RANDOM_DEVICE_ADDRESS)
+                data = b"\x02\x01\x06" + b"\x05\xff\x59\x00" + number.to_bytes(2, "little")
+                self.report(event.EventType.ADV_IND, address, -40 - number % 60, data)
+            await asyncio.sleep(interval_secs / count)
+
 
 class PeripheralController(Controller):
-    le_features = Controller.le_features & ~EXTENDED
+    le_features = Controller.le_features & ~BEYOND
     rssi = -50
 
 
@@ -93,7 +109,7 @@ class Peripheral:
         if unknown := options.keys() - known.keys() - {"kind"}:
             raise ValueError(f"unknown options of a peripheral: {unknown}")
         self.__dict__.update({**known, **options})
-        self.air, self.log, self.connection, self.tasks, self.is_stopped = air, [], None, set(), False
+        self.air, self.log, self.connection, self.tasks, self.is_gone = air, [], None, set(), False
         self.began = time.monotonic()
 
     def say(self, text):
@@ -156,8 +172,15 @@ class Peripheral:
     def disconnected(self, _reason):
         self.say("disconnected")
         self.connection = None
-        if not self.is_stopped:
+        if not self.is_gone:
             self.soon(self.advertise())
+
+    async def is_let_go(self, within_secs=8):
+        """Whether nobody is connected, or soon nobody will be: BlueZ takes its time after a program has ended."""
+        until = time.monotonic() + within_secs
+        while self.connection and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+        return self.connection is None
 
     async def drop(self):
         """Ends the link as a device does that restarts: nothing is said at the level of the protocol."""
@@ -166,9 +189,12 @@ class Peripheral:
             await self.connection.disconnect()
 
     async def stop(self):
-        self.is_stopped = True
+        self.is_gone = True
         if self.connection:
             await self.connection.disconnect()
+        # What only has to finish a command may do so; what waits for something else may not.
+        if self.tasks:
+            await asyncio.wait(self.tasks, timeout=0.1)
         for task in list(self.tasks):
             task.cancel()
         # From here on its host hears nothing more, not even the answers to commands that a cancelled task has sent.

@@ -213,12 +213,9 @@ impl Console {
         for _ in 0..PROMPT_TRIES {
             self.heard.clear();
             self.command(LinkCommand::Write(b"\r".to_vec())).await?;
-            match timeout(PROMPT_LIMIT, self.said()).await {
-                Ok(said) => {
-                    said?;
-                    return Ok(());
-                }
-                Err(_) => {}
+            if let Ok(said) = timeout(PROMPT_LIMIT, self.said()).await {
+                said?;
+                return Ok(());
             }
         }
         Err(CarryError::Silent)

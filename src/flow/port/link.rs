@@ -164,7 +164,7 @@ impl Explain for LinkError {
             ),
             Self::Unreachable { host, detail } => Problem::new(
                 "udp.unreachable",
-                format!("{} cannot be reached", visible(host, 80)),
+                format!("The host {} cannot be reached", visible(host, 80)),
                 "The name or address is mistyped, or this computer is not in the gateway's network",
                 "Check the address and this computer's network, then try again",
             )

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use ble::{AdapterOff, BleError, Characteristic, Gatt, GattEvent, GattLink, Radio, RadioEvent};
 pub use http::{Http, HttpError};
 pub use link::{Link, LinkCommand, LinkError, LinkEvent};
-pub use records::{Records, RecordsError};
+pub use records::{BatchRecords, Records, RecordsError};
 
 use crate::model::gateway::PortFacts;
 use crate::model::ids::{LinkAddress, LinkKind};

@@ -237,6 +237,8 @@ impl Pump {
         let Some(error) = self.until_closed().await else { return };
         tracing::info!(device = self.hold.device, %error, "connection ended");
         self.closed.send_replace(Some(error.clone()));
+        // The next connection need not wait until whoever held this one lets go of what is left of it.
+        drop(self.hold.release());
         // Whoever listened may have gone.
         let _ = self.events.send(GattEvent::Closed(error.into())).await;
     }

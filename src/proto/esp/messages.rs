@@ -5,7 +5,6 @@
 //! Messages that may carry a secret have no `Debug`. Enumerations stay numbers: an unknown one is shown as such.
 
 #![expect(missing_docs, reason = "names and meaning are those of the published files")]
-#![expect(clippy::doc_markdown, reason = "names of a protocol")]
 
 use std::fmt;
 
@@ -53,6 +52,11 @@ pub fn read<M: Message + Default>(bytes: &[u8]) -> Result<M, Unreadable> {
         return Err(Unreadable);
     }
     M::decode(bytes).map_err(|_| Unreadable)
+}
+
+/// The octets of a message.
+pub fn write<M: Message>(message: &M) -> Vec<u8> {
+    message.encode_to_vec()
 }
 
 /// A message without fields.

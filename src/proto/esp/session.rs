@@ -39,7 +39,7 @@ pub struct Timeouts {
     /// For the verdict on a network.
     pub join: Duration,
     /// Before the first question for the verdict, and the pauses after it; the last one goes on.
-    pub follow_intervals: [Duration; 3],
+    pub follow_intervals: [Duration; 4],
 }
 
 impl Timeouts {
@@ -49,7 +49,12 @@ impl Timeouts {
         scan: Duration::from_secs(20),
         scan_interval: Duration::from_millis(500),
         join: Duration::from_mins(1),
-        follow_intervals: [Duration::from_millis(500), Duration::from_secs(1), Duration::from_secs(2)],
+        follow_intervals: [
+            Duration::from_millis(200),
+            Duration::from_millis(500),
+            Duration::from_secs(1),
+            Duration::from_secs(2),
+        ],
     };
 }
 

@@ -10,6 +10,9 @@ pub const SERVICE: &str = "8d53dc1d-1db7-4cd3-868b-8a527460aa84";
 pub const CHARACTERISTIC: &str = "da2e7828-fbce-4e01-ae9e-261174997c48";
 /// The usual UDP port.
 pub const UDP_PORT: u16 = 1337;
+/// Longest frame in a datagram: what an Ethernet frame holds beside the headers. Devices tell larger buffers, and take in
+/// no more than this at once.
+pub const DATAGRAM: u64 = 1472;
 /// Longest frame there can be.
 const MAX_FRAME: usize = HEADER + u16::MAX as usize;
 

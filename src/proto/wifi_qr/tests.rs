@@ -80,18 +80,49 @@ fn what_cannot_be_used_is_explained() {
     refuse("{\"name\":", "qr.bad_json");
     refuse("{\"ver\":\"v1\"}", "qr.no_device_name");
     refuse("{\"name\":\"x\",\"network\":\"thread\"}", "qr.other_network");
-    refuse(&format!("{}{}", "{\"a\":".repeat(500), "1"), "qr.bad_json");
+    refuse(&format!("{}{}", "{\"a\":".repeat(180), "1"), "qr.bad_json");
 }
 
 #[test]
 fn espressif_codes_are_read() {
     let text = r#"{"ver":"v1","name":"PROV_x\u202e","username":"wifiprov","pop":"abcd1234","transport":"ble","security":"2","network":"wifi","more":[1]}"#;
-    let Ok(QrContent::EspProvisioning { name, transport, proof_of_possession, notes }) = parse(text) else {
+    let Ok(QrContent::EspProvisioning { name, transport, security, username, proof_of_possession, notes, .. }) =
+        parse(text)
+    else {
         panic!("not read")
     };
+    assert_eq!((security, username.as_deref()), (Some(2), Some("wifiprov")));
     assert_eq!((name.as_str(), transport.as_str()), ("PROV_x\u{FFFD}", "ble"));
     assert_eq!(proof_of_possession.unwrap().expose(), "abcd1234");
     assert_eq!(notes, ["Security level 2", "User name `wifiprov`"]);
+}
+
+#[test]
+fn espressif_codes_are_read_out_of_addresses() {
+    let text = "https://example.com/qr?lang=en&data=%7B%22ver%22%3A%22v1%22%2C%22name%22%3A%22PROV_a+b%22%2C%22pop%22%3A%22a%25b%22%2C%22password%22%3A%22ap+pass%22%2C%22transport%22%3A%22softap%22%7D#top";
+    let Ok(QrContent::EspProvisioning { name, security, proof_of_possession, access_point_passphrase, .. }) =
+        parse(text)
+    else {
+        panic!("not read")
+    };
+    assert_eq!((name.as_str(), security), ("PROV_a b", Some(2)));
+    assert_eq!(proof_of_possession.unwrap().expose(), "a%b");
+    assert_eq!(access_point_passphrase.unwrap().expose(), "ap pass");
+    assert!(is_known_kind(text));
+    refuse("https://example.com/?data=%7B%22ver", "qr.bad_json");
+    refuse("https://example.com/?data=%7", "qr.not_wifi");
+    refuse("https://example.com/?data=hunter2", "qr.not_wifi");
+    refuse("javascript://x?data=%7B%22name%22%3A%22x%22%7D", "qr.not_wifi");
+    refuse(&format!("{{\"name\":\"x\",\"more\":\"{}\"}}", "y".repeat(1024)), "qr.esp_too_long");
+}
+
+#[test]
+fn the_level_of_an_espressif_code_is_a_number_that_exists() {
+    for (level, expected) in [("2", Some(2)), ("0", Some(0)), ("\"1\"", Some(1)), ("3", None), ("\"two\"", None)] {
+        let text = format!("{{\"name\":\"x\",\"security\":{level}}}");
+        let Ok(QrContent::EspProvisioning { security, .. }) = parse(&text) else { panic!("not read") };
+        assert_eq!(security, expected, "{level}");
+    }
 }
 
 #[test]
@@ -104,6 +135,8 @@ fn errors_and_notes_hold_no_passphrase() {
         "SECRET99:rest",
         "WIFI:S:a;P:b;SECRET99:1;SECRET99:2;;",
         "WIFI:S:a;I:SECRET99;SECRET99:1;P:SECRET99;X:SECRET99",
+        "{\"name\":\"x\",\"pop\":\"SECRET99\",\"password\":\"SECRET99\"}",
+        "https://example.com/?data=%7B%22pop%22%3A%22SECRET99%22%7D",
     ] {
         let said = match parse(text) {
             Ok(QrContent::Wifi { notes, .. } | QrContent::EspProvisioning { notes, .. }) => notes.join(" "),

@@ -100,6 +100,9 @@ impl EspConsole {
             None => {}
         }
         out.extend_from_slice(b"\n>> ");
+        if device.has(Fault::Duplicates) {
+            out.extend_from_slice(&out.clone());
+        }
         drop(device);
         self.due.push_back((at, out));
     }

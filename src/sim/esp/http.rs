@@ -1,6 +1,5 @@
 //! The service on a simulated device's own access point: HTTP on the loopback address, with the session cookie.
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +13,6 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -41,24 +39,40 @@ pub(in crate::sim) async fn serve(device: Shared) -> io::Result<HttpDevice> {
     Ok(HttpDevice { address, running })
 }
 
+/// Which session is open, and over which connection it was opened: a client without cookies is known by that.
+#[derive(Default)]
+struct Open {
+    session: u32,
+    connection: Option<u64>,
+}
+
+/// The handler failed in the way of firmware that says nothing and hangs up.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler failed")]
+struct HangUp;
+
 async fn run(listener: TcpListener, device: Shared) {
     let mut connections = JoinSet::new();
-    let (new_sessions, _) = watch::channel(1_u32);
-    let new_sessions = Arc::new(new_sessions);
+    let open = Arc::new(Mutex::new(Open::default()));
+    let mut number = 0_u64;
     loop {
         let due = ends_at(&device);
         tokio::select! {
             accepted = listener.accept() => {
                 let Ok((stream, _)) = accepted else { return };
                 let _ = stream.set_nodelay(true);
-                let (device, new_sessions) = (Arc::clone(&device), Arc::clone(&new_sessions));
+                let (device, open) = (Arc::clone(&device), Arc::clone(&open));
+                number += 1;
                 connections.spawn(async move {
                     let service = service_fn(move |request| {
-                        let (device, new_sessions) = (Arc::clone(&device), Arc::clone(&new_sessions));
-                        async move { Ok::<_, Infallible>(answer(request, &device, &new_sessions).await) }
+                        let (device, open) = (Arc::clone(&device), Arc::clone(&open));
+                        async move { answer(request, &device, &open, number).await }
                     });
-                    // A client that breaks off is none of the device's business.
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    // A client that breaks off is none of the device's business. Some clients compare the case of headers.
+                    let connection = http1::Builder::new()
+                        .title_case_headers(true)
+                        .serve_connection(TokioIo::new(stream), service);
+                    let _ = connection.await;
                 });
             }
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
@@ -81,48 +95,53 @@ fn ends_at(device: &Shared) -> Option<Instant> {
 async fn answer(
     request: Request<Incoming>,
     device: &Shared,
-    new_sessions: &watch::Sender<u32>,
-) -> Response<Full<Bytes>> {
+    open: &Mutex<Open>,
+    connection: u64,
+) -> Result<Response<Full<Bytes>>, HangUp> {
     if request.method() != Method::POST {
-        return plain(StatusCode::METHOD_NOT_ALLOWED);
+        return Ok(plain(StatusCode::METHOD_NOT_ALLOWED));
     }
     let endpoint = request.uri().path().trim_start_matches('/').to_owned();
-    let known = session_of(request.headers());
-    let session = known.unwrap_or_else(|| {
-        let mut fresh = 0;
-        new_sessions.send_modify(|last| {
-            *last = last.wrapping_add(1);
-            fresh = *last;
-        });
-        fresh
-    });
+    let (session, is_new) = session(open, session_of(request.headers()), connection);
     let Ok(body) = Limited::new(request.into_body(), MAX_MESSAGE).collect().await else {
-        return plain(StatusCode::PAYLOAD_TOO_LARGE);
+        return Ok(plain(StatusCode::PAYLOAD_TOO_LARGE));
     };
     let body = body.to_bytes();
     let mut random = [0; 64];
-    if getrandom::fill(&mut random).is_err() {
-        return plain(StatusCode::INTERNAL_SERVER_ERROR);
-    }
-    let reply = {
+    getrandom::fill(&mut random).map_err(|_| HangUp)?;
+    let (reply, hangs_up) = {
         let mut device = device.lock().unwrap_or_else(PoisonError::into_inner);
-        device.handle(session, &endpoint, &body, &random, std::time::Instant::now())
+        let reply = device.handle(session, &endpoint, &body, &random, std::time::Instant::now());
+        (reply, device.plan.hangs_up)
     };
     match reply {
         Reply::Answer(bytes, after) => {
             sleep(after).await;
             let mut response = Response::new(Full::new(Bytes::from(bytes)));
-            if known.is_none()
-                && let Ok(cookie) = format!("session={session}").parse()
-            {
+            if is_new && let Ok(cookie) = format!("session={session}").parse() {
                 response.headers_mut().insert(SET_COOKIE, cookie);
             }
-            response
+            Ok(response)
         }
-        Reply::Failed => plain(StatusCode::INTERNAL_SERVER_ERROR),
-        Reply::Missing => plain(StatusCode::NOT_FOUND),
+        Reply::Failed if hangs_up => Err(HangUp),
+        Reply::Failed => Ok(plain(StatusCode::INTERNAL_SERVER_ERROR)),
+        Reply::Missing => Ok(plain(StatusCode::NOT_FOUND)),
         Reply::Silent => std::future::pending().await,
     }
+}
+
+/// The session a request belongs to: the open one by its cookie, without one by its connection, else a new one.
+fn session(open: &Mutex<Open>, cookie: Option<u32>, connection: u64) -> (u32, bool) {
+    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_same = match cookie {
+        Some(cookie) => cookie == open.session,
+        None => open.connection == Some(connection),
+    };
+    if is_same {
+        return (open.session, false);
+    }
+    *open = Open { session: open.session.wrapping_add(1), connection: Some(connection) };
+    (open.session, true)
 }
 
 fn plain(status: StatusCode) -> Response<Full<Bytes>> {
@@ -158,14 +177,20 @@ impl Http for InProcess {
             let mut random = [0; 64];
             getrandom::fill(&mut random)
                 .map_err(|error| HttpError::Broken { host: host(), detail: error.to_string() })?;
-            let reply = {
+            let (reply, hangs_up) = {
                 let mut device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
-                device.handle(self.session, path.trim_start_matches('/'), &body, &random, now.into_std())
+                let endpoint = path.trim_start_matches('/');
+                let reply = device.handle(self.session, endpoint, &body, &random, now.into_std());
+                (reply, device.plan.hangs_up)
             };
             match reply {
                 Reply::Answer(bytes, after) => {
                     sleep(after).await;
                     Ok(bytes)
+                }
+                Reply::Failed if hangs_up => {
+                    let detail = "connection closed before message completed".to_owned();
+                    Err(HttpError::Broken { host: host(), detail }.into())
                 }
                 Reply::Failed => Err(HttpError::Status { host: host(), status: 500 }.into()),
                 Reply::Missing => Err(HttpError::Status { host: host(), status: 404 }.into()),

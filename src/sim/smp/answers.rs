@@ -274,7 +274,9 @@ impl SmpDevice {
                 let offset = offset.ok_or(Refused::general(3))?;
                 let mut data = map.octets("data").ok_or(Refused::general(3))?.to_vec();
                 if self.has(Fault::NotKept) {
-                    data.iter_mut().for_each(|octet| *octet = !*octet);
+                    for octet in &mut data {
+                        *octet = !*octet;
+                    }
                 }
                 if offset == 0 {
                     self.plan(now, Due::Log(format!("fs: write {path}")));

@@ -18,6 +18,8 @@ use crate::proto::smp::{Frame, Operation, Version, console, stream};
 
 /// Octets of one message buffer, as most devices have.
 const BUFFER: usize = 384;
+/// The same where messages come in datagrams.
+const DATAGRAM_BUFFER: usize = 2048;
 /// The same with [`Fault::SmallBuffer`].
 const SMALL_BUFFER: usize = 96;
 /// How long a restart takes.
@@ -92,7 +94,7 @@ impl SimulatedDevice for SmpDevice {
         }
         for frame in frames {
             // A message that does not fit into the buffer vanishes, as on a real device.
-            if frame.len() + self.overhead() <= self.buffer()
+            if frame.len() + self.overhead() <= self.receivable()
                 && let Some(request) = Frame::parse(&frame)
                 && matches!(request.operation, Operation::Read | Operation::Write)
             {
@@ -136,7 +138,17 @@ impl SmpDevice {
     }
 
     fn buffer(&self) -> usize {
-        if self.has(Fault::SmallBuffer) { SMALL_BUFFER } else { BUFFER }
+        match self.framing {
+            _ if self.has(Fault::SmallBuffer) => SMALL_BUFFER,
+            SmpFraming::Datagram => DATAGRAM_BUFFER,
+            SmpFraming::Console | SmpFraming::Pieces => BUFFER,
+        }
+    }
+
+    /// Longest message it takes in: the network's limit, too, where messages come in datagrams.
+    fn receivable(&self) -> usize {
+        let limit = usize::try_from(stream::DATAGRAM).unwrap_or(usize::MAX);
+        if self.framing == SmpFraming::Datagram { self.buffer().min(limit) } else { self.buffer() }
     }
 
     fn overhead(&self) -> usize {

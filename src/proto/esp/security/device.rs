@@ -128,7 +128,8 @@ impl DeviceSession {
 
     fn key2(&mut self, command: &Sec2Command0, random: &[u8; 64], has_counter: bool) -> Result<Sec2Payload, Refused> {
         let (username, client) = (command.client_username.as_slice(), command.client_pubkey.as_slice());
-        if username.is_empty() || client.len() != GROUP_OCTETS {
+        // Some clients leave a zero in front out.
+        if username.is_empty() || client.is_empty() || client.len() > GROUP_OCTETS {
             return Err(Refused);
         }
         let (private, salt) = (&random[..32], &random[32..48]);

@@ -1,0 +1,202 @@
+//! A foreign client, esp-rainmaker-cli from PyPI, provisions our simulated device over HTTP in every security scheme.
+//!
+//! This proves the simulator: its handshakes, ciphers, messages and states are not only the mirror of our own driver. The
+//! client's modules are those of Espressif's `esp_prov`, which is in no package registry by itself.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::peers;
+
+/// A `linesman sim` for Espressif's provisioning that ends with the test.
+struct SimulatedDevice {
+    process: Child,
+    ready: Value,
+    state_dir: tempfile::TempDir,
+}
+
+impl SimulatedDevice {
+    fn start(arguments: &[&str]) -> Self {
+        let state_dir = tempfile::tempdir().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_linesman"))
+            .args(["sim", "--profile", "generic-esp", "--driver", "esp-prov", "--via", "http", "--state-dir"])
+            .arg(state_dir.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        Self { process, ready, state_dir }
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.ready))
+    }
+
+    fn on_card(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.state_dir.path().join(name)).ok()
+    }
+
+    /// Lets the client provision the device.
+    fn provision(&self, client: &Client, security: &str, proof: &str, passphrase: &str) -> Value {
+        let (address, username, ssid) = (self.text("port"), self.text("username"), self.text("ssid"));
+        client.run(&[address, security, username, proof, ssid, passphrase])
+    }
+}
+
+impl Drop for SimulatedDevice {
+    fn drop(&mut self) {
+        // It ends by itself after success; then there is nothing to stop.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The installed client.
+struct Client {
+    python: PathBuf,
+    script: PathBuf,
+}
+
+impl Client {
+    fn run(&self, arguments: &[&str]) -> Value {
+        let output = Command::new(&self.python).arg("-I").arg(&self.script).args(arguments).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        printed
+            .lines()
+            .last()
+            .and_then(|line| serde_json::from_str(line).ok())
+            .unwrap_or_else(|| panic!("{printed}\n{errors}"))
+    }
+}
+
+/// Installs the client below `target/` once; `None` when this machine has no Python or cannot reach the packages.
+fn install_client() -> Option<Client> {
+    let why = "esp-rainmaker-cli runs on it (Debian: apt install python3-venv)";
+    if !peers::require("python3", peers::has_program("python3"), why) {
+        return None;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/esp-rainmaker");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("esp-rainmaker");
+    fs::create_dir_all(&target).unwrap();
+    // Tests run side by side, in several processes under nextest: the first one installs.
+    let lock = File::create(target.join("install.lock")).unwrap();
+    lock.lock().unwrap();
+
+    let pinned = fs::read(source.join("requirements.txt")).unwrap();
+    let (installed, python) = (target.join("installed.txt"), target.join("venv/bin/python"));
+    let client = Client { python: python.clone(), script: source.join("drive.py") };
+    if fs::read(&installed).is_ok_and(|last| last == pinned) && python.exists() {
+        return Some(client);
+    }
+    let venv = Command::new("python3").args(["-m", "venv", "--clear"]).arg(target.join("venv")).output().unwrap();
+    let why = format!(
+        "python3 -m venv failed (Debian: apt install python3-venv): {}",
+        String::from_utf8_lossy(&venv.stderr).trim()
+    );
+    if !peers::require("python3-venv", venv.status.success(), &why) {
+        return None;
+    }
+    let pip = Command::new(&python)
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"])
+        .args(["--only-binary=:all:", "--require-hashes", "--requirement"])
+        .arg(source.join("requirements.txt"))
+        .output()
+        .unwrap();
+    let why = format!("pip install failed: {}", String::from_utf8_lossy(&pip.stderr).trim());
+    if !peers::require("esp-rainmaker-cli", pip.status.success(), &why) {
+        return None;
+    }
+    fs::write(installed, pinned).unwrap();
+    Some(client)
+}
+
+/// The client provisions the device and hands it a token; both end up on the card.
+#[track_caller]
+fn check_joined(arguments: &[&str], security: &str) {
+    let Some(client) = install_client() else { return };
+    let device = SimulatedDevice::start(arguments);
+    let result = device.provision(&client, security, device.text("pop"), device.text("password"));
+    assert_eq!(result["joined"], true, "{result:#}");
+    assert_eq!(result["node"], "simulated-node", "{result:#}");
+    let network = String::from_utf8(device.on_card("wifi.conf").expect("the card has the network")).unwrap();
+    assert!(network.contains(device.text("password")), "{network}");
+    let token = device.on_card("token-cloud_user_assoc").expect("the card has the token");
+    assert!(String::from_utf8_lossy(&token).contains("secret key"), "{token:?}");
+}
+
+#[test]
+fn foreign_client_joins_by_security_2_with_a_counter() {
+    check_joined(&["--join-millis", "200"], "2");
+}
+
+#[test]
+fn foreign_client_joins_by_security_2_with_the_legacy_nonce() {
+    check_joined(&["--join-millis", "200", "--legacy-nonce"], "2");
+}
+
+#[test]
+fn foreign_client_joins_by_security_1() {
+    check_joined(&["--join-millis", "200", "--security", "1"], "1");
+}
+
+#[test]
+fn foreign_client_joins_by_security_1_without_proof() {
+    check_joined(&["--join-millis", "200", "--security", "1", "--without-proof"], "1");
+}
+
+#[test]
+fn foreign_client_joins_by_security_0() {
+    // It finds the level out by itself.
+    check_joined(&["--join-millis", "200", "--security", "0"], "");
+}
+
+#[test]
+fn foreign_client_with_a_wrong_proof_is_not_let_in() {
+    let Some(client) = install_client() else { return };
+    for (arguments, security) in [(&["--security", "2"], "2"), (&["--security", "1"], "1")] {
+        let device = SimulatedDevice::start(arguments);
+        let result = device.provision(&client, security, "not the proof", device.text("password"));
+        assert_eq!(result["joined"], false, "{result:#}");
+        let error = result["error"].as_str().unwrap_or_default();
+        assert!(error.contains("500"), "{result:#}");
+        assert_eq!(device.on_card("wifi.conf"), None);
+    }
+}
+
+#[test]
+fn foreign_client_reads_a_refusal_and_takes_it_back() {
+    let Some(client) = install_client() else { return };
+    let device = SimulatedDevice::start(&["--join-millis", "200"]);
+    let result = device.provision(&client, "2", device.text("pop"), "not the passphrase");
+    assert_eq!(result["joined"], false, "{result:#}");
+    let said = result["said"].to_string();
+    for sentence in ["Incorrect Password", "Device reset via prov-ctrl successful"] {
+        assert!(said.contains(sentence), "{said}");
+    }
+    // The same device, which went back to its start, is then provisioned by the same client.
+    let result = device.provision(&client, "2", device.text("pop"), device.text("password"));
+    assert_eq!(result["joined"], true, "{result:#}");
+}
+
+#[test]
+fn foreign_client_lists_the_networks() {
+    let Some(client) = install_client() else { return };
+    for (arguments, security) in [(&["--security", "2"], "2"), (&["--security", "1"], "1")] {
+        let device = SimulatedDevice::start(arguments);
+        let (address, username, proof) = (device.text("port"), device.text("username"), device.text("pop"));
+        let result = client.run(&["scan", address, security, username, proof]);
+        let networks = result["networks"].as_array().unwrap_or_else(|| panic!("{result:#}"));
+        assert_eq!(networks.len(), 4, "{result:#}");
+        assert_eq!(networks[0]["ssid"], device.text("ssid"));
+        assert_eq!((&networks[0]["auth"], &networks[0]["rssi"]), (&"WPA2_PSK".into(), &Value::from(-52)));
+    }
+}

@@ -1,0 +1,145 @@
+//! The foreign SMP client from PyPI drives our simulated gateway, over its pseudo-terminal and over UDP.
+//!
+//! This proves the simulator: a gateway that a foreign client accepts is a fair partner for our own driver.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::peers;
+
+#[test]
+fn a_foreign_client_manages_the_simulated_gateway_over_serial() {
+    let Some(python) = install_client() else { return };
+    let gateway = Simulator::start(&[]);
+    check(&gateway.drive(&python, &["serial", &gateway.port]), 384);
+}
+
+#[test]
+fn a_foreign_client_manages_the_simulated_gateway_over_udp() {
+    let Some(python) = install_client() else { return };
+    let gateway = Simulator::start(&["--via", "udp"]);
+    let (host, port) = gateway.port.rsplit_once(':').unwrap();
+    check(&gateway.drive(&python, &["udp", host, port]), 2048);
+}
+
+fn check(steps: &[Value], buffer: u32) {
+    assert_eq!(step(steps, "echo")["text"], "hello");
+    assert_eq!((&step(steps, "parameters")["size"], &step(steps, "parameters")["count"]), (&json!(buffer), &json!(4)));
+    assert_eq!(step(steps, "groups")["groups"], json!([0, 1, 2, 3, 8, 9, 10, 63]));
+    assert!(step(steps, "info")["text"].as_str().unwrap().starts_with("Zephyr "), "{steps:#?}");
+    assert_eq!(step(steps, "bootloader")["text"], "MCUboot");
+    assert_eq!(step(steps, "tasks")["names"], json!(["main", "idle"]));
+    assert_eq!(step(steps, "images")["versions"], json!([env!("CARGO_PKG_VERSION")]));
+    assert_eq!(step(steps, "statistics")["fields"]["sent"], 1200);
+    assert_eq!(step(steps, "clock")["text"], "2026-01-31T12:00:00");
+    for (name, group, code) in [
+        ("no statistics", 2, 3),
+        ("no clock", 0, 4),
+        ("no root", 3, 5),
+        ("no key", 3, 3),
+        ("deleted", 3, 3),
+        ("no file", 8, 3),
+        ("erased", 8, 3),
+    ] {
+        let refused = step(steps, name);
+        assert_eq!((&refused["group"], &refused["rc"]), (&json!(group), &json!(code)), "{name}");
+    }
+    assert_eq!(step(steps, "setting")["value"], "broker.example:8883");
+    assert_eq!(step(steps, "loaded")["value"], "foreign", "what was not saved is gone");
+    assert_eq!(step(steps, "file")["same"], true);
+    assert_eq!(step(steps, "status")["length"], 2500);
+    assert_eq!(step(steps, "shell")["status"], 0);
+    assert_eq!(step(steps, "back")["text"], "back", "it is there again after the restart");
+    assert_eq!(step(steps, "summary")["ok"], true, "{steps:#?}");
+}
+
+#[track_caller]
+fn step<'a>(steps: &'a [Value], name: &str) -> &'a Value {
+    steps.iter().find(|step| step["step"] == name).unwrap_or_else(|| panic!("no step {name} in {steps:#?}"))
+}
+
+/// A `linesman sim --driver smp` that ends with the test.
+struct Simulator {
+    process: Child,
+    port: String,
+    _state_dir: tempfile::TempDir,
+}
+
+impl Simulator {
+    fn start(arguments: &[&str]) -> Self {
+        let state_dir = tempfile::tempdir().unwrap();
+        let mut process = Command::new(env!("CARGO_BIN_EXE_linesman"))
+            .args(["sim", "--profile", "generic-zephyr", "--driver", "smp", "--state-dir"])
+            .arg(state_dir.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+        let text = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned();
+        Self { port: text("port"), process, _state_dir: state_dir }
+    }
+
+    fn drive(&self, python: &Path, arguments: &[&str]) -> Vec<Value> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/smp-client/drive.py");
+        let output = Command::new(python).arg(script).args(arguments).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // It may have ended by itself; then there is nothing to stop.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Installs the client below `target/` once and returns its interpreter; `None` when this machine cannot.
+fn install_client() -> Option<PathBuf> {
+    let why = "the client runs on it (Debian: apt install python3 python3-venv)";
+    if !peers::require("python3", peers::has_program("python3"), why) {
+        return None;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/smp-client/requirements.txt");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("smp-client");
+    fs::create_dir_all(&target).unwrap();
+    // Tests run side by side, in several processes under nextest: the first one installs.
+    let lock = File::create(target.join("install.lock")).unwrap();
+    lock.lock().unwrap();
+    let python = target.join("venv/bin/python");
+    let pinned = fs::read(&source).unwrap();
+    let installed = target.join("installed.txt");
+    if fs::read(&installed).is_ok_and(|last| last == pinned) {
+        return Some(python);
+    }
+    let run = |program: &Path, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(&target).output();
+        output.map_or_else(
+            |error| Err(error.to_string()),
+            |output| {
+                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+                if output.status.success() { Ok(()) } else { Err(said) }
+            },
+        )
+    };
+    let made = run(Path::new("python3"), &["-m", "venv", "--clear", "venv"]).and_then(|()| {
+        let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
+        run(&python, &[&arguments[..], &[source.to_str().unwrap()]].concat())
+    });
+    let why = format!("pip install failed: {}", made.clone().err().unwrap_or_default());
+    if !peers::require("smpclient", made.is_ok(), &why) {
+        return None;
+    }
+    fs::write(installed, pinned).unwrap();
+    Some(python)
+}
