@@ -501,10 +501,7 @@ impl Driver for ImprovBle {
 
     fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>> {
         Box::pin(async {
-            let state = self.subscribe_and_read().await?;
-            // The answer tells it; nothing has changed.
-            while self.session.poll_event().is_some() {}
-            match state {
+            match self.subscribe_and_read().await? {
                 State::Known(ProvisioningState::Stopped) => Err(ImprovBleError::Stopped.into()),
                 State::Known(state) => Ok(state),
                 State::Unknown(number) => Err(ImprovBleError::UnknownState { number }.into()),

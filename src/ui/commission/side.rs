@@ -88,7 +88,8 @@ fn device(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
         ("Protection", session.protection.map_or("not known yet", Protection::label).to_owned()),
     ];
     facts(ui, "device", &pairs);
-    if let Some(warning) = session.protection.and_then(Protection::warning) {
+    // Where a network can be sent, the warning stands beside the button that sends it.
+    if let Some(warning) = session.protection.and_then(Protection::warning).filter(|_| !session.may_have_wifi()) {
         notice(ui, palette(ui).warn, icon::NO_LOCK, warning);
     }
     let can_blink = session.is_ready() && session.capabilities.identify;

@@ -29,14 +29,17 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let session = app.commission.session();
     let is_ready = session.is_some_and(crate::app::commission::Session::is_ready);
     let is_pushing = session.is_some_and(crate::app::commission::Session::is_pushing);
-    let is_over_cable = session.is_some_and(|session| session.protection == Some(Protection::Cable));
+    let protection = session.and_then(|session| session.protection);
     let hint = "Stays in memory for the next gateway. Never stored, never logged";
     titled_card(ui, "Wi-Fi", hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         let form = &mut app.commission.form;
         let is_entered = ui.add_enabled_ui(!is_pushing, |ui| fields(ui, form, rules.is_raw_psk_accepted, pass)).inner;
         findings(ui, form);
-        if is_over_cable {
+        if let Some(warning) = protection.and_then(Protection::warning) {
+            notice(ui, palette(ui).warn, icon::NO_LOCK, warning);
+        }
+        if protection == Some(Protection::Cable) {
             let text = "The passphrase crosses the cable as it is: whoever holds the cable can read along";
             notice(ui, palette(ui).muted, icon::INFO, text);
         }
