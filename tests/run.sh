@@ -18,20 +18,20 @@ readonly WINDOW_PACKAGES=(
 # What prepares the Bluetooth lab; all else of it is unpacked below target/.
 readonly LAB_PACKAGES=(python3 python3-venv xz-utils)
 
-# What foreign programs from package registries are installed with.
-readonly PEER_PACKAGES=(python3-venv)
 # The consoles that the driver linux-console logs in to, the NetworkManager behind them, and what checks our keys. nmcli and
 # wpa_passphrase come out of packages that are unpacked and not installed, so that no daemon starts.
 readonly CONSOLE_PACKAGES=(
   util-linux login busybox dash libnm0 libreadline8 python3-dbusmock python3-dbus
 )
 
-# Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
-readonly APART=(improv_sdk esp_rainmaker linux_console window ble_lab)
+# What foreign programs from package registries are installed with.
 PEER_PACKAGES=(python3-venv python3-pip)
 # Zephyr's SMP servers are 32-bit programs; other machines than these cannot run them.
 if [ "$(uname -m)" = x86_64 ]; then PEER_PACKAGES+=(libc6-i386 lib32gcc-s1); fi
 readonly PEER_PACKAGES
+
+# Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
+readonly APART=(improv_sdk esp_rainmaker smp_client zephyr linux_console window ble_lab)
 
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
@@ -120,14 +120,13 @@ install_deny() {
 # Tests that start peers or a window have a stage of their own, where what they print can be read.
 run_tests() {
   local apart="binary(it) and test(/^($(IFS='|' && echo "${APART[*]}"))::/)"
-  local apart='binary(it) and test(/^(ble_lab|improv_sdk|esp_rainmaker|smp_client|window|zephyr)::/)'
+  local skips=() module
+  for module in "${APART[@]}"; do skips+=(--skip "$module::"); done
   if has cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
     cargo test --locked --lib --bins &&
-      cargo test --locked --test it -- $(printf -- '--skip %s:: ' "${APART[@]}")
-      cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip esp_rainmaker:: \
-        --skip smp_client:: --skip window:: --skip zephyr::
+      cargo test --locked --test it -- "${skips[@]}"
   fi
 }
 
@@ -173,12 +172,6 @@ stage "documentation tests" cargo test --locked --doc --quiet
 for module in "${APART[@]}"; do
   stage "${module//_/ }" run_apart "$module"
 done
-stage "improv sdk" run_apart improv_sdk
-stage "esp rainmaker" run_apart esp_rainmaker
-stage "smp client" run_apart smp_client
-stage "zephyr" run_apart zephyr
-stage "window" run_apart window
-stage "bluetooth lab" run_apart ble_lab
 
 printf '\n=== result after %d min %02d s\n' $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60))
 printf '%s\n' "${results[@]}"
@@ -187,7 +180,6 @@ skipped=$(cat "$logs"/*.log | grep '^skipped: ' | sort -u || true)
 echo
 # The closing lines of the test runners, the largest run last.
 for name in documentation-tests "${APART[@]//_/-}" tests; do
-for name in documentation-tests improv-sdk esp-rainmaker smp-client zephyr window bluetooth-lab tests; do
   grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
 done
 exit "$failed"
