@@ -325,7 +325,7 @@ mod tests {
             removed += changes.iter().filter(|change| matches!(change, Change::Removed(_))).count();
         }
         assert_eq!((sightings.iter().count(), removed), (MAX_HEARD, 2 * MAX_HEARD));
-        let late = begin + Duration::from_secs(60);
+        let late = begin + Duration::from_mins(1);
         assert_eq!(sightings.forget_silent(late).len(), MAX_HEARD);
         assert_eq!(sightings.iter().count(), 0);
     }

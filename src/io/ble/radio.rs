@@ -15,7 +15,7 @@ use crate::model::gateway::Advertisement;
 use crate::model::ids::LinkAddress;
 
 /// Room for what was heard and not taken yet. What does not fit is told with the next turn.
-const CHANNEL: usize = 64;
+const CHANNEL: usize = 512;
 /// How often what was heard is told.
 const TURN: Duration = Duration::from_millis(250);
 /// How often one device is told at most.
@@ -171,7 +171,10 @@ impl Air {
                 self.read(number, ear.read().await, now);
             }
         }
-        for ((_, id), device) in self.devices.iter_mut().filter(|(_, device)| device.is_fresh) {
+        // Those not told for the longest time first: where not all find room, each has its turn.
+        let mut fresh: Vec<_> = self.devices.iter_mut().filter(|(_, device)| device.is_fresh).collect();
+        fresh.sort_by_key(|(_, device)| device.told_at);
+        for ((_, id), device) in fresh {
             if device.is_remembered {
                 // Read, and not heard: nothing to tell until it is.
                 device.is_fresh = device.read_at.is_none();

@@ -182,7 +182,9 @@ impl Radio {
             let mut world = self.world();
             (std::mem::take(&mut world.adapters), std::mem::take(&mut world.devices))
         };
-        devices.keys().for_each(|address| self.removed(&device_path(address), &[DEVICE, PROPERTIES]));
+        for address in devices.keys() {
+            self.removed(&device_path(address), &[DEVICE, PROPERTIES]);
+        }
         adapters.keys().for_each(|name| self.removed(&format!("/org/bluez/{name}"), &[ADAPTER, PROPERTIES]));
     }
 
