@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::commission::stopped;
+use super::console::ConsoleShell;
 use super::error::SessionError;
 use super::port::{Boxed, LinkError, Links, Records, RecordsError};
 use super::smp::{Smp, push_file, push_setting};
@@ -317,7 +318,21 @@ impl Job {
                 let name = if groups.contains(&group::OS) { name(&mut smp).await? } else { None };
                 Ok(Management::Smp(Box::new(SmpManagement { smp, groups, name })))
             }
-            _ => Err(missing.into()),
+            DriverId::LinuxConsole => {
+                let settings = self.setup.settings.as_ref();
+                let baud = match settings {
+                    Some(DriverSettings::LinuxConsole { baud, .. }) => *baud,
+                    _ => crate::proto::console::BAUD,
+                };
+                let opened = links.open_at(link, baud).await?;
+                let mut shell = ConsoleShell::new(opened, settings, transcript.clone());
+                if let Err(error) = shell.log_in(&self.setup.access).await {
+                    shell.close().await;
+                    return Err(error.into());
+                }
+                Ok(Management::Console(Box::new(shell)))
+            }
+            DriverId::Improv | DriverId::EspProv => Err(missing.into()),
         }
     }
 

@@ -32,6 +32,13 @@ impl Links for SystemLinks {
         }
     }
 
+    fn open_at<'a>(&'a self, address: &'a LinkAddress, baud: u32) -> Boxed<'a, Result<Link, LinkError>> {
+        match address.kind() {
+            LinkKind::Serial => self.serial.open_at(address, baud),
+            LinkKind::Udp | LinkKind::Ble | LinkKind::Http => self.open(address),
+        }
+    }
+
     fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {
         self.ble.watch_radio()
     }

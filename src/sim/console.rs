@@ -69,7 +69,9 @@ pub struct ConsoleDevice {
 impl ConsoleDevice {
     /// A gateway with that identity, under that air.
     pub fn new(info: DeviceInfo, mut air: Air, card: Card, faults: &[Fault]) -> Self {
-        faults.iter().for_each(|&fault| air.apply(fault));
+        for &fault in faults {
+            air.apply(fault);
+        }
         let connections = if card.has_network() { vec!["stored before".to_owned()] } else { Vec::new() };
         Self {
             info,

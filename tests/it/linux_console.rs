@@ -671,3 +671,26 @@ fn the_simulated_console_is_commissioned_like_the_real_one() {
     check(Some("wrong-passphrase"), 1, "console.wrong_key");
     check(Some("not-found"), 1, "console.not_found");
 }
+
+#[test]
+fn a_console_is_managed_by_its_shell() {
+    let place = Place::new();
+    let mut arguments = place.linesman(&["sim", "--profile", "generic-linux", "--driver", "linux-console"]);
+    let sim = Sim::start(&mut arguments);
+    let login = place.write("login.txt", CONSOLE_PASSWORD);
+    let ran = place
+        .run_json(&[
+            "device",
+            "info",
+            "--via",
+            &sim.link,
+            "--driver",
+            "linux-console",
+            "--username",
+            CONSOLE_ACCOUNT,
+            "--password-file",
+            &login,
+        ])
+        .expect(0);
+    assert!(ran.out.contains("Linux 6.1.0"), "{ran:#?}");
+}

@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use super::Console;
+use crate::flow::device::Shell;
 use crate::flow::error::SessionError;
-use crate::flow::port::Link;
+use crate::flow::port::{Boxed, Link};
 use crate::flow::transcript::SharedTranscript;
 use crate::model::access::Access;
+use crate::model::gateway::Protection;
 use crate::model::text::visible;
 use crate::msg::Step;
+use crate::msg::device::Row;
 use crate::profile::DriverSettings;
 use crate::proto::console::prompt::Wording;
 use crate::proto::console::quote::Script;
@@ -104,5 +107,35 @@ impl ConsoleShell {
     /// Logs out.
     pub async fn close(&mut self) {
         self.console.log_out().await;
+    }
+}
+
+impl Shell for ConsoleShell {
+    fn protection(&self) -> Protection {
+        Protection::CableLogin
+    }
+
+    fn name(&self) -> Option<String> {
+        self.facts.hostname.clone()
+    }
+
+    fn info(&mut self) -> Boxed<'_, Result<Vec<Row>, SessionError>> {
+        let rows = Self::info(self).into_iter().map(|(name, value)| (name.to_owned(), value));
+        Box::pin(std::future::ready(Ok(rows.collect())))
+    }
+
+    fn run<'a>(&'a mut self, line: &'a str) -> Boxed<'a, Result<(Vec<String>, i64), SessionError>> {
+        Box::pin(async move {
+            let Ran { mut lines, is_cut, code } = Self::run(self, line).await?;
+            if is_cut {
+                lines.push("… more was written than is kept".into());
+            }
+            // Interrupted, as shells count it: by signal 2.
+            Ok((lines, code.map_or(130, i64::from)))
+        })
+    }
+
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(Self::close(self))
     }
 }
