@@ -20,9 +20,11 @@ fn run(arguments: &Cli) -> Exit {
     match &arguments.command {
         None => window(arguments, None),
         Some(Command::Discover(args)) => with_workers(arguments, None, |handle| cli::discover(handle, args, &mut out)),
+        Some(Command::Terminal(args)) => with_workers(arguments, None, |handle| cli::terminal(handle, args, &mut out)),
         Some(Command::Commission(args)) => {
             with_workers(arguments, None, |handle| cli::commission(handle, args, &mut out))
         }
+        Some(Command::Batch(args)) => with_workers(arguments, None, |handle| cli::batch(handle, args, &mut out)),
         Some(Command::Device(command)) => {
             with_workers(arguments, None, |handle| cli::device(handle, command, &mut out))
         }

@@ -19,6 +19,15 @@ readonly WINDOW_PACKAGES=(
 readonly LAB_PACKAGES=(python3 python3-venv xz-utils)
 
 # What foreign programs from package registries are installed with.
+readonly PEER_PACKAGES=(python3-venv)
+# The consoles that the driver linux-console logs in to, the NetworkManager behind them, and what checks our keys. nmcli and
+# wpa_passphrase come out of packages that are unpacked and not installed, so that no daemon starts.
+readonly CONSOLE_PACKAGES=(
+  util-linux login busybox dash libnm0 libreadline8 python3-dbusmock python3-dbus
+)
+
+# Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
+readonly APART=(improv_sdk esp_rainmaker linux_console window ble_lab)
 PEER_PACKAGES=(python3-venv python3-pip)
 # Zephyr's SMP servers are 32-bit programs; other machines than these cannot run them.
 if [ "$(uname -m)" = x86_64 ]; then PEER_PACKAGES+=(libc6-i386 lib32gcc-s1); fi
@@ -66,7 +75,8 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}") missing=() package as_root=()
+  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}")
+  local missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)
   has_node || wanted+=(nodejs npm)
@@ -109,11 +119,13 @@ install_deny() {
 
 # Tests that start peers or a window have a stage of their own, where what they print can be read.
 run_tests() {
+  local apart="binary(it) and test(/^($(IFS='|' && echo "${APART[*]}"))::/)"
   local apart='binary(it) and test(/^(ble_lab|improv_sdk|esp_rainmaker|smp_client|window|zephyr)::/)'
   if has cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
     cargo test --locked --lib --bins &&
+      cargo test --locked --test it -- $(printf -- '--skip %s:: ' "${APART[@]}")
       cargo test --locked --test it -- --skip ble_lab:: --skip improv_sdk:: --skip esp_rainmaker:: \
         --skip smp_client:: --skip window:: --skip zephyr::
   fi
@@ -158,6 +170,9 @@ else
 fi
 stage "tests" run_tests
 stage "documentation tests" cargo test --locked --doc --quiet
+for module in "${APART[@]}"; do
+  stage "${module//_/ }" run_apart "$module"
+done
 stage "improv sdk" run_apart improv_sdk
 stage "esp rainmaker" run_apart esp_rainmaker
 stage "smp client" run_apart smp_client
@@ -171,6 +186,7 @@ skipped=$(cat "$logs"/*.log | grep '^skipped: ' | sort -u || true)
 [ -z "$skipped" ] || printf '\n%s\n' "$skipped"
 echo
 # The closing lines of the test runners, the largest run last.
+for name in documentation-tests "${APART[@]//_/-}" tests; do
 for name in documentation-tests improv-sdk esp-rainmaker smp-client zephyr window bluetooth-lab tests; do
   grep -hE '^ *(test result: |Summary )' "$logs/$name.log" || echo "$name: no result"
 done

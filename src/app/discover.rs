@@ -2,13 +2,14 @@
 //!
 //! Rows are told apart by their link, never by their place in the list. Nothing is sent to a port unless a person asks.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::Desk;
+use super::batch::Marked;
 use super::jobs::JobKind;
 use crate::model::gateway::{Probe, Sighting};
-use crate::model::ids::{JobId, LinkAddress, LinkKind};
+use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::model::text::visible;
 use crate::msg::{Command, JobEnd};
@@ -59,6 +60,12 @@ pub enum SortKey {
 pub enum DiscoverAction {
     /// Chose a row.
     Selected(LinkAddress),
+    /// Marked a row for a batch, or took the mark away.
+    Marked(LinkAddress),
+    /// Marked all rows that are shown and present.
+    MarkedAll,
+    /// Took all marks away.
+    ClearedMarks,
     /// Changed the text of the filter.
     FilterChanged,
     /// Chose which kinds of rows to show.
@@ -98,6 +105,7 @@ pub struct Discover {
     shown: Vec<LinkAddress>,
     sort: SortKey,
     selected: Option<LinkAddress>,
+    marked: BTreeSet<LinkAddress>,
     waiting: VecDeque<LinkAddress>,
     is_stale: bool,
 }
@@ -143,6 +151,52 @@ impl Discover {
         self.selected.as_ref()
     }
 
+    /// Whether a row is marked for a batch.
+    pub fn is_marked(&self, link: &LinkAddress) -> bool {
+        self.marked.contains(link)
+    }
+
+    /// How many rows are marked, shown or not.
+    pub fn marked(&self) -> usize {
+        self.marked.len()
+    }
+
+    /// How many shown rows could be marked and are not.
+    pub fn markable(&self) -> usize {
+        self.markable_links().count()
+    }
+
+    fn markable_links(&self) -> impl Iterator<Item = &LinkAddress> {
+        let is_here = |link: &&LinkAddress| self.row(link).is_some_and(|row| row.is_present);
+        self.shown.iter().filter(is_here).filter(|link| !self.marked.contains(*link))
+    }
+
+    /// The marked gateways that are there, by name; no name twice.
+    pub(super) fn take_marked(&mut self, catalog: &Catalog) -> Vec<Marked> {
+        let mut names = BTreeSet::new();
+        let mut taken = Vec::new();
+        for link in std::mem::take(&mut self.marked) {
+            let Some(row) = self.rows.get(&link).filter(|row| row.is_present) else { continue };
+            let mut name = display_name(row);
+            if !names.insert(name.clone()) {
+                name = format!("{name}, {}", link.place());
+                names.insert(name.clone());
+            }
+            let profile = row.profile.as_ref().map(|guess| guess.profile.clone());
+            let answered = match &row.probe {
+                Probe::Answered(identity) => Some(identity.driver),
+                Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
+            };
+            let of_profile = profile.as_ref().and_then(|id| {
+                let mut drivers = catalog.drivers_for(id, link.kind()).map(|binding| binding.driver);
+                drivers.find(|driver| driver.is_available_over(link.kind()))
+            });
+            let driver = answered.or(of_profile).unwrap_or(DriverId::Improv);
+            taken.push(Marked { link, name, profile, driver });
+        }
+        taken
+    }
+
     /// The order of the list.
     pub const fn sort(&self) -> SortKey {
         self.sort
@@ -161,6 +215,16 @@ impl Discover {
     pub(super) fn act(&mut self, action: DiscoverAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
             DiscoverAction::Selected(link) => self.selected = Some(link),
+            DiscoverAction::Marked(link) => {
+                if !self.marked.remove(&link) {
+                    self.marked.insert(link);
+                }
+            }
+            DiscoverAction::MarkedAll => {
+                let all: Vec<LinkAddress> = self.markable_links().cloned().collect();
+                self.marked.extend(all);
+            }
+            DiscoverAction::ClearedMarks => self.marked.clear(),
             DiscoverAction::FilterChanged => self.is_stale = true,
             DiscoverAction::Showed(kinds) => {
                 self.kinds = kinds;
@@ -218,12 +282,14 @@ impl Discover {
         if let Some(row) = self.rows.get_mut(link) {
             row.is_present = false;
         }
+        self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
     }
 
     pub(super) fn removed(&mut self, link: &LinkAddress) {
         self.rows.remove(link);
         self.hearings.remove(link);
+        self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
         self.selected.take_if(|selected| selected == link);
         self.is_stale = true;

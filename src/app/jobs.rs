@@ -13,6 +13,14 @@ pub enum JobKind {
     Probe(LinkAddress),
     /// A session with a gateway.
     Session,
+    /// Read and check a manifest.
+    CheckManifest,
+    /// Commission many gateways.
+    Batch,
+    /// Write the results of a batch to a file.
+    ExportResults,
+    /// A terminal on a port.
+    Terminal,
     /// A gateway under management.
     Device,
     /// Read a QR code.
@@ -28,7 +36,15 @@ pub enum JobKind {
 impl JobKind {
     /// Whether closing the window in the middle would lose something.
     pub const fn must_not_be_cut(&self) -> bool {
-        matches!(self, Self::Session | Self::Device | Self::ExportRecords | Self::ExportTranscript)
+        matches!(
+            self,
+            Self::Session
+                | Self::Device
+                | Self::Batch
+                | Self::ExportResults
+                | Self::ExportRecords
+                | Self::ExportTranscript
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`App::act`] turns what the user did into commands; [`App::apply`] takes in what happened. Time is an argument.
 //! Screens may edit drafts in place (text fields); everything else changes here. Events of jobs nobody waits for are dropped.
 
+pub mod batch;
 pub mod commission;
 pub mod device;
 pub mod discover;
@@ -10,6 +11,7 @@ pub mod jobs;
 pub mod loaded;
 pub mod records;
 pub mod settings;
+pub mod terminal;
 mod toasts;
 
 #[cfg(test)]
@@ -20,14 +22,17 @@ use std::time::Instant;
 
 pub use toasts::{Toast, ToastText, Toasts};
 
+use self::batch::{Batch, BatchAction};
 use self::commission::{Commission, CommissionAction};
 use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
+use self::terminal::{Terminal, TerminalAction};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
+use crate::msg::batch::BatchCommand;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
 use crate::profile::Catalog;
 
@@ -39,6 +44,10 @@ pub enum Screen {
     Discover,
     /// One gateway is given its network.
     Commission,
+    /// Many gateways are given their networks.
+    Batch,
+    /// A terminal on a port.
+    Terminal,
     /// One gateway is looked at and managed.
     Device,
     /// What was done.
@@ -61,6 +70,14 @@ pub enum Action {
     Device(DeviceAction),
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
+    /// Took the gateways marked on Discover to Batch.
+    TookMarkedToBatch,
+    /// Something on Batch.
+    Batch(BatchAction),
+    /// Opened a terminal on a port.
+    TookToTerminal(LinkAddress),
+    /// Something in the terminal.
+    Terminal(TerminalAction),
     /// Something on Records.
     Records(RecordsAction),
     /// Something on Settings.
@@ -103,6 +120,10 @@ pub struct App {
     pub discover: Discover,
     /// Commission.
     pub commission: Commission,
+    /// Batch.
+    pub batch: Batch,
+    /// The terminal.
+    pub terminal: Terminal,
     /// Device.
     pub device: Device,
     /// Records.
@@ -207,6 +228,17 @@ impl App {
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
+            Action::TookMarkedToBatch => self.take_marked(),
+            Action::Batch(action) => self.on_batch(action, now),
+            Action::TookToTerminal(link) => {
+                self.screen = Screen::Terminal;
+                let Self { terminal, catalog, jobs, toasts, .. } = self;
+                terminal.open(link, &mut Desk { catalog, jobs, toasts, now })
+            }
+            Action::Terminal(action) => {
+                let Self { terminal, catalog, jobs, toasts, .. } = self;
+                terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
+            }
             Action::Records(action) => self.on_records(action, now),
             Action::Settings(action) => self.on_settings(action, now),
             Action::CancelledJob(job) => self.cancel_job(job, now),
@@ -248,8 +280,10 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
+            Event::Probed { .. } => {}
+            Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
             Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
-            Event::Probed { .. } | Event::TerminalProgressed { .. } | Event::BatchProgressed { .. } => {}
+            Event::BatchProgressed { job, event } => self.batch.told(job, event),
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
             }
@@ -325,6 +359,14 @@ impl App {
                 }
                 return commands;
             }
+            JobKind::CheckManifest | JobKind::Batch | JobKind::ExportResults => {
+                self.batch.finished(job, end);
+                if self.screen == Screen::Records {
+                    return vec![self.records.refresh()];
+                }
+            }
+            JobKind::Terminal if self.terminal.job() == Some(job) => self.terminal.finished(end),
+            JobKind::Terminal => {}
             JobKind::Device => {
                 self.device.finished(job, end);
                 if self.screen == Screen::Records {
@@ -416,6 +458,18 @@ impl App {
         commands
     }
 
+    fn take_marked(&mut self) -> Vec<Command> {
+        self.screen = Screen::Batch;
+        let marked = self.discover.take_marked(&self.catalog);
+        self.batch.take(marked, &self.commission.form.draft.ssid);
+        Vec::new()
+    }
+
+    fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {
+        let Self { batch, commission, catalog, jobs, toasts, .. } = self;
+        batch.act(action, &commission.form.draft, &mut Desk { catalog, jobs, toasts, now })
+    }
+
     fn on_device(&mut self, action: DeviceAction, now: Instant) -> Vec<Command> {
         let of_profile = self.managing_driver();
         let Self { device, commission, catalog, jobs, toasts, .. } = self;
@@ -449,6 +503,7 @@ impl App {
     fn cancel_job(&mut self, job: JobId, now: Instant) -> Vec<Command> {
         match self.commission.open_session() {
             Some(session) if session.job == job => self.on_commission(CommissionAction::Cancelled, now),
+            _ if self.batch.is_job(job) => self.batch.stop(),
             _ if self.device.session().is_some_and(|session| session.job == job) => {
                 self.on_device(DeviceAction::Cancelled, now)
             }
@@ -498,12 +553,18 @@ impl Ticket {
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
-            | Command::CollectDiagnostics { job } => Self::Starts(*job),
+            | Command::CollectDiagnostics { job }
+            | Command::Batch {
+                job,
+                command: BatchCommand::Check { .. } | BatchCommand::Start(_) | BatchCommand::Export { .. },
+            } => Self::Starts(*job),
             Command::Session { job, .. }
             | Command::SendCredentialFile { job, .. }
             | Command::Device { job, .. }
             | Command::Terminal { job, .. }
-            | Command::Batch { job, .. } => Self::Asks(*job),
+            | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
+                Self::Asks(*job)
+            }
             Command::ListRecords { .. } => Self::Lists,
             Command::StartDiscovery { .. }
             | Command::StopDiscovery
@@ -526,6 +587,18 @@ impl From<DiscoverAction> for Action {
 impl From<CommissionAction> for Action {
     fn from(action: CommissionAction) -> Self {
         Self::Commission(action)
+    }
+}
+
+impl From<BatchAction> for Action {
+    fn from(action: BatchAction) -> Self {
+        Self::Batch(action)
+    }
+}
+
+impl From<TerminalAction> for Action {
+    fn from(action: TerminalAction) -> Self {
+        Self::Terminal(action)
     }
 }
 

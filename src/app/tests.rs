@@ -5,11 +5,13 @@ use std::time::Duration;
 use super::commission::{Phase, Question, ScanState, StepState};
 use super::discover::Shown;
 use super::*;
+use crate::model::batch::{Again, RowOutcome, RowResult};
 use crate::model::gateway::{Advertisement, Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
+use crate::msg::batch::{BatchCommand, BatchEvent, RowState};
 use crate::msg::{Progress, Request, Step};
 
 /// An app with two USB ports, at a time that only the test moves.
@@ -504,4 +506,77 @@ fn devices_are_not_asked_and_can_be_shown_alone() {
     assert_eq!(bench.app.discover.shown(), [device()]);
     bench.act(DiscoverAction::Showed(Shown::Serial));
     assert_eq!(bench.app.discover.shown().len(), 2);
+}
+
+/// The start among the commands.
+fn batch_start(commands: Vec<Command>) -> (JobId, crate::msg::batch::BatchStart) {
+    match commands.into_iter().next() {
+        Some(Command::Batch { job, command: BatchCommand::Start(start) }) => (job, *start),
+        _ => panic!("a batch is started"),
+    }
+}
+
+#[test]
+fn marked_gateways_become_a_batch_with_the_network_of_the_form() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::MarkedAll);
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
+    assert_eq!((bench.app.discover.marked(), bench.app.discover.markable()), (2, 0));
+    bench.act(Action::TookMarkedToBatch);
+    assert_eq!((bench.app.screen(), bench.app.batch.rows().len(), bench.app.discover.marked()), (Screen::Batch, 2, 0));
+
+    assert!(bench.act(BatchAction::Started(None)).is_empty(), "no network yet");
+    assert_eq!(bench.app.batch.problem().map(|problem| problem.code), Some("wifi.ssid_empty"));
+    bench.app.commission.form.draft.ssid = "Office".into();
+    bench.app.commission.form.draft.passphrase = Secret::new("correct horse".into());
+    let (job, start) = batch_start(bench.act(BatchAction::Started(None)));
+    let crate::msg::batch::BatchSource::Selected { rows, batch: None } = start.source else {
+        panic!("the marked ones")
+    };
+    assert_eq!(rows.len(), 2);
+    assert_ne!(rows[0].name, rows[1].name);
+    assert!(start.go_on.is_none() && bench.app.batch.is_running());
+    assert!(bench.act(BatchAction::Started(None)).is_empty(), "it runs already");
+    assert!(matches!(bench.act(BatchAction::Paused)[..], [Command::Batch { command: BatchCommand::Pause, .. }]));
+    assert!(matches!(bench.act(Action::CancelledJob(job))[..], [Command::Cancel { job: stopped }] if stopped == job));
+    assert!(bench.app.batch.is_stopping());
+}
+
+#[test]
+fn a_batch_goes_on_under_its_number_and_hears_no_late_word() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::MarkedAll);
+    bench.app.commission.form.draft.ssid = "Office".into();
+    bench.app.commission.form.draft.passphrase = Secret::new("correct horse".into());
+    bench.act(Action::TookMarkedToBatch);
+    let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
+    let rows = bench.app.batch.rows().iter().map(|row| row.head.clone()).collect();
+    let number = crate::model::batch::BatchId(7);
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Began { batch: number, rows } });
+    let refused = RowResult::without_session(RowOutcome::Refused, "improv.test", "No".into(), "Try".into());
+    let ended = |result: &RowResult| RowState::Ended(Box::new(result.clone()));
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state: ended(&refused) } });
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 99, state: ended(&refused) } });
+    bench.apply(Event::JobFinished { job, end: JobEnd::Done { note: String::new() } });
+    assert!(!bench.app.batch.is_running());
+    assert_eq!((bench.app.batch.summary().refused, bench.app.batch.summary().open), (1, 1));
+
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state: RowState::Open } });
+    assert_eq!(bench.app.batch.summary().refused, 1, "a word of a job that has ended");
+    let again = Again { failed: true, unknown: false };
+    let (_, start) = batch_start(bench.act(BatchAction::Started(Some(again))));
+    assert_eq!(start.go_on, Some(again));
+    let crate::msg::batch::BatchSource::Selected { batch, .. } = start.source else { panic!("the marked ones") };
+    assert_eq!(batch, Some(number));
+    assert!(bench.act(BatchAction::Cleared).is_empty() && !bench.app.batch.rows().is_empty(), "not while it runs");
+}
+
+#[test]
+fn a_port_that_goes_away_is_no_longer_marked() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::MarkedAll);
+    bench.apply(Event::GatewayGone(link("/dev/ttyUSB1")));
+    assert_eq!(bench.app.discover.marked(), 1);
 }

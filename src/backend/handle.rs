@@ -42,6 +42,13 @@ impl Handle {
         })
     }
 
+    /// A way to send commands from another thread: it waits while the workers are behind, and tells whether they are there.
+    pub fn sender(&self) -> impl Fn(Command) -> bool + Send + 'static {
+        // A thread that waits for a key must not keep the workers from ending.
+        let commands = self.commands.downgrade();
+        move |command| commands.upgrade().is_some_and(|commands| commands.blocking_send(command).is_ok())
+    }
+
     /// The next event, if there is one already.
     pub fn try_recv(&mut self) -> Option<Event> {
         self.events.try_recv().ok()

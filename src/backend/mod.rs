@@ -1,5 +1,6 @@
 //! Runs the commands of a front end on a runtime of its own and reports events. Never touches a window.
 
+mod batch;
 mod handle;
 mod job;
 mod run;

@@ -1,20 +1,25 @@
 //! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
+use super::batch::{self, BatchJob};
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
 use super::start::Parts;
+use crate::flow::batch::Steer;
 use crate::flow::commission::{Setup, run as run_session, stopped};
 use crate::flow::device;
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
 use crate::flow::port::{BleError, LinkError, Radio, RadioEvent, Records, RecordsError};
 use crate::flow::report::Report;
+use crate::flow::terminal::Input as TerminalIn;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::records::RecordStore;
 use crate::io::{diagnostics, files, laptop_wifi, qr_image};
@@ -28,6 +33,7 @@ use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, WifiRules};
+use crate::msg::batch::{BatchCommand, BatchStart};
 use crate::msg::device::{DeviceChange, DeviceRequest};
 use crate::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup, Step};
 use crate::profile::{DriverSettings, Profile};
@@ -52,6 +58,8 @@ enum Notice {
     Probed { job: JobId, link: LinkAddress, probe: Probe },
     /// A token or file for a session was read, or not.
     CredentialRead { job: JobId, id: String, content: Result<Secret<Vec<u8>>, Problem> },
+    /// A batch is about to use these secrets.
+    Learn(Vec<Secret<Vec<u8>>>),
     /// A job ended.
     Ended { job: JobId, end: JobEnd },
 }
@@ -63,12 +71,16 @@ struct Workers {
     settings: watch::Sender<Settings>,
     reporter: Reporter,
     jobs: Jobs,
+    /// How to reach the batches that run.
+    batches: HashMap<JobId, mpsc::Sender<Steer>>,
     sightings: Sightings,
     is_discovering: bool,
     is_listing: bool,
     trouble: Option<LinkError>,
     radio: RadioState,
     notices: mpsc::Sender<Notice>,
+    /// The terminals that are open, and where what is typed goes.
+    terminals: HashMap<JobId, mpsc::Sender<TerminalIn>>,
 }
 
 /// What the radio does.
@@ -103,12 +115,14 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         settings,
         reporter,
         jobs: Jobs::default(),
+        batches: HashMap::new(),
         sightings: Sightings::default(),
         is_discovering: false,
         is_listing: false,
         trouble: None,
         radio: RadioState::Off,
         notices,
+        terminals: HashMap::new(),
     };
     workers.reporter.report(Event::Started(Box::new(startup))).await;
     if let Err(error) = &workers.parts.records {
@@ -142,7 +156,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         while !workers.jobs.is_empty() {
             match notice_rx.recv().await {
                 Some(Notice::Ended { job, .. } | Notice::Probed { job, .. }) => workers.jobs.remove(job),
-                Some(Notice::Ports(_) | Notice::Radio(_) | Notice::CredentialRead { .. }) => {}
+                Some(Notice::Ports(_) | Notice::Radio(_) | Notice::CredentialRead { .. } | Notice::Learn(_)) => {}
                 None => break,
             }
         }
@@ -188,9 +202,9 @@ impl Workers {
                 self.open_device(job, link, profile.as_ref(), driver, access);
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
-            Command::OpenTerminal { job, .. } | Command::Terminal { job, .. } | Command::Batch { job, .. } => {
-                self.end(job, JobEnd::Cancelled);
-            }
+            Command::Batch { job, command } => self.batch(job, command).await,
+            Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
+            Command::Terminal { job, input } => self.pass_input(job, input).await,
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::SendCredentialFile { job, id, path } => self.read_credential(job, id, path),
             Command::Cancel { job } => self.cancel(job).await,
@@ -225,8 +239,10 @@ impl Workers {
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
             Notice::CredentialRead { job, id, content } => self.credential_read(job, id, content).await,
+            Notice::Learn(secrets) => self.jobs.learn_octets(&secrets),
             Notice::Ended { job, end } => {
                 self.jobs.remove(job);
+                self.batches.remove(&job);
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
         }
@@ -571,6 +587,58 @@ impl Workers {
         }
     }
 
+    async fn batch(&mut self, job: JobId, command: BatchCommand) {
+        let steer = match command {
+            BatchCommand::Check { manifest, secrets } => {
+                let batch = self.batch_job(job);
+                return self.spawn(job, batch.check(manifest, secrets));
+            }
+            BatchCommand::Start(start) => return self.start_batch(job, *start),
+            BatchCommand::Export { path, rows } => {
+                return self.spawn(job, async move {
+                    match batch::write_results(path.clone(), rows).await {
+                        Ok(()) => JobEnd::Done { note: saved(&path) },
+                        Err(problem) => JobEnd::Failed(problem),
+                    }
+                });
+            }
+            BatchCommand::Pause => Steer::Pause,
+            BatchCommand::Resume => Steer::Resume,
+            BatchCommand::Retry(again) => Steer::Retry(again),
+        };
+        let is_taken = self.batches.get(&job).is_some_and(|batch| batch.try_send(steer).is_ok());
+        if !is_taken {
+            let problem = Problem::new(
+                "batch.gone",
+                "The request was not taken",
+                "The batch has ended",
+                "Start it again; what succeeded is not repeated when you go on with it",
+            );
+            self.reporter.report(Event::Trouble(problem)).await;
+        }
+    }
+
+    fn batch_job(&self, job: JobId) -> BatchJob {
+        let operator = operator(&self.settings.borrow().operator);
+        BatchJob { job, parts: self.parts.clone(), operator, reporter: self.reporter.clone() }
+    }
+
+    fn start_batch(&mut self, job: JobId, start: BatchStart) {
+        let (steer, steer_rx) = mpsc::channel(batch::STEERS);
+        let stop = self.jobs.add(job, None);
+        self.batches.insert(job, steer);
+        let (batch, notices) = (self.batch_job(job), self.notices.clone());
+        let learnt = self.notices.clone();
+        tokio::spawn(async move {
+            // A task of its own: if it crashes, the job still ends.
+            let run = tokio::spawn(batch.run(start, steer_rx, stop, async move |secrets| {
+                let _ = learnt.send(Notice::Learn(secrets)).await;
+            }));
+            let end = run.await.unwrap_or_else(|error| JobEnd::Failed(crashed(&error)));
+            let _ = notices.send(Notice::Ended { job, end }).await;
+        });
+    }
+
     async fn cancel(&mut self, job: JobId) {
         if !self.jobs.stop(job) {
             self.reporter.report(Event::JobFinished { job, end: JobEnd::Cancelled }).await;
@@ -741,7 +809,7 @@ fn read_qr(source: QrSource) -> Result<QrContent, Problem> {
 }
 
 /// A job panicked: a mistake in the program, told as one.
-fn crashed(error: &tokio::task::JoinError) -> Problem {
+pub(super) fn crashed(error: &tokio::task::JoinError) -> Problem {
     tracing::error!(%error, "a job crashed");
     Problem::new(
         "app.crashed",
@@ -767,6 +835,7 @@ fn read_credential_file(path: &Path) -> Result<Secret<Vec<u8>>, Problem> {
     }
     Ok(content)
 }
+mod terminal;
 
 #[cfg(test)]
 mod tests;

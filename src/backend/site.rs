@@ -12,8 +12,8 @@ use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
 use crate::sim::{
-    Air, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway,
-    start_esp_console, start_esp_http, start_gateway,
+    Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway,
+    Site, start_console, start_datagram_gateway, start_esp_console, start_esp_http, start_gateway,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
@@ -160,6 +160,7 @@ enum Simulator {
     Datagrams(GatewayPlan),
     EspHttp(EspGatewayPlan),
     EspConsole(EspGatewayPlan),
+    Console(GatewayPlan),
 }
 
 impl Simulator {
@@ -169,11 +170,13 @@ impl Simulator {
             Self::Datagrams(plan) => start_datagram_gateway(plan).await,
             Self::EspHttp(plan) => start_esp_http(plan).await,
             Self::EspConsole(plan) => start_esp_console(plan),
+            Self::Console(plan) => start_console(plan),
         }
     }
 
     fn access(&self) -> Option<SimAccess> {
         match self {
+            Self::Console(_) => Some(SimAccess { username: CONSOLE_ACCOUNT.into(), secret: CONSOLE_PASSWORD.into() }),
             Self::Terminal(_) | Self::Datagrams(_) => None,
             Self::EspHttp(plan) | Self::EspConsole(plan) => {
                 let Lock { username, secret, .. } = plan.esp.lock.clone();
@@ -188,6 +191,9 @@ fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Resul
         (DriverId::Improv | DriverId::Smp, None | Some(LinkKind::Serial)) => {
             Ok(Simulator::Terminal(gateway_plan(plan, profile, name, air)))
         }
+        (DriverId::LinuxConsole, None | Some(LinkKind::Serial)) => {
+            Ok(Simulator::Console(gateway_plan(plan, profile, name, air)))
+        }
         (DriverId::Smp, Some(LinkKind::Udp)) => Ok(Simulator::Datagrams(gateway_plan(plan, profile, name, air))),
         (DriverId::EspProv, None | Some(LinkKind::Http)) => Ok(Simulator::EspHttp(esp_plan(plan, profile, name, air))),
         (DriverId::EspProv, Some(LinkKind::Serial)) => Ok(Simulator::EspConsole(esp_plan(plan, profile, name, air))),
@@ -197,8 +203,8 @@ fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Resul
                 Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
                 None => format!("There is no simulator for the driver {driver}"),
             },
-            "This version simulates improv over serial, smp over serial and udp, and esp-prov over http and serial",
-            "Use --driver improv or --driver smp, or --driver esp-prov with --via http",
+            "This version simulates improv and linux-console over serial, smp over serial and udp, and esp-prov over http and serial",
+            "Use --driver improv, smp or linux-console, or --driver esp-prov with --via http",
         )),
     }
 }

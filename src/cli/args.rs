@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::model::fault::{Fault, UnknownFault};
@@ -41,6 +41,10 @@ pub enum Command {
     Discover(DiscoverArgs),
     /// Send Wi-Fi credentials to a gateway and follow what becomes of them.
     Commission(CommissionArgs),
+    /// Commission many gateways from a manifest, up to eight at once.
+    Batch(BatchArgs),
+    /// Open a terminal on a serial port; Ctrl+] leaves.
+    Terminal(TerminalArgs),
     /// Ask a gateway what it is and what it counts; change it after a confirmation that names it.
     #[command(subcommand)]
     Device(DeviceCommand),
@@ -157,6 +161,92 @@ pub struct CommissionArgs {
     #[arg(long, value_name = "NAME")]
     pub device_name: Option<String>,
     /// Write the redacted byte transcript to this file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub transcript: Option<PathBuf>,
+}
+
+/// Arguments of `batch`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  linesman batch site.csv --check
+  linesman batch site.xlsx --secret site=wifi.txt --out results.csv
+  linesman batch site.xlsx --secret site=wifi.txt --out results.csv --resume
+  linesman batch site.csv --retry failed --json
+
+The manifest never holds a secret: password_file names the file that does, or @NAME what --secret gives once.
+Without --resume and --retry all gateways are done. What succeeded in an earlier run is never repeated by --resume.")]
+pub struct BatchArgs {
+    /// The manifest: CSV (UTF-8) or XLSX, with columns name, match, profile, ssid, password_file and more.
+    #[arg(value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
+    pub manifest: PathBuf,
+    /// Links at once. Over Bluetooth an adapter has one at a time.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub parallel: u8,
+    /// A secret that the manifest refers to as @NAME, on the first line of this file; - reads standard input. May be repeated.
+    #[arg(long = "secret", value_name = "NAME=FILE", value_parser = secret)]
+    pub secrets: Vec<SecretFile>,
+    /// Check the manifest and stop; nothing is sent.
+    #[arg(long, conflicts_with_all = ["resume", "retry", "out"])]
+    pub check: bool,
+    /// Go on with the last run of this manifest: what was not begun or was stopped is done.
+    #[arg(long)]
+    pub resume: bool,
+    /// As --resume, and do again what failed (refused ones too), or what is unknown after you looked at the devices. May be repeated.
+    #[arg(long, value_name = "WHAT")]
+    pub retry: Vec<RetryWhat>,
+    /// Write the results to this CSV file, a line as each gateway ends.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+    /// Give up on gateways that are to be plugged in when none has come or ended for so many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub wait: u64,
+    /// Do not let each gateway scan first.
+    #[arg(long)]
+    pub no_scan: bool,
+}
+
+/// What is done again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RetryWhat {
+    /// What was refused or failed.
+    Failed,
+    /// What ended without a verdict or was cut off.
+    Unknown,
+}
+
+/// A secret that is given once, and the file that holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretFile {
+    /// Its name in the manifest, without the sign.
+    pub name: String,
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// Arguments of `terminal`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  linesman terminal --via serial:/dev/ttyUSB0
+  linesman terminal --via serial:/dev/ttyUSB0 --baud 9600 --transcript boot.txt
+  printf 'version\\r' | linesman terminal --via serial:/dev/ttyUSB0
+
+Ctrl+] leaves. What you type is not kept; what the device writes is, with --transcript.")]
+pub struct TerminalArgs {
+    /// The port: serial:PATH.
+    #[arg(long, value_name = "LINK", value_parser = link)]
+    pub via: LinkAddress,
+    /// Speed of the line, in bits a second.
+    #[arg(long, value_name = "N", default_value_t = 115_200, value_parser = clap::value_parser!(u32).range(50..=4_000_000))]
+    pub baud: u32,
+    /// Send this file first, no faster than the line takes it.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub send: Option<PathBuf>,
+    /// When standard input has ended, close after the device has been quiet for this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    pub linger: u64,
+    /// Write what the device wrote to this file, with times.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub transcript: Option<PathBuf>,
 }
@@ -494,6 +584,15 @@ fn credential(text: &str) -> Result<CredentialFile, &'static str> {
             Ok(CredentialFile { id: id.to_owned(), file: file.into() })
         }
         _ => Err("write it as ID=FILE"),
+    }
+}
+
+fn secret(text: &str) -> Result<SecretFile, &'static str> {
+    match text.split_once('=') {
+        Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+            Ok(SecretFile { name: name.trim_start_matches('@').to_owned(), file: file.into() })
+        }
+        _ => Err("write it as NAME=FILE"),
     }
 }
 

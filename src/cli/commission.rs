@@ -72,6 +72,7 @@ pub(super) fn stopped() -> Problem {
     )
 }
 
+/// Writes the transcript of a session that has ended.
 pub(super) fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, out: &mut Output) {
     let Some(path) = path else { return };
     let job = next_job();

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done and good, 1 done with findings or refused, 2 wrong usage or input, 3 could not run, 4 unknown.
 
 pub mod args;
+mod batch;
 mod commission;
 mod demo;
 mod device;
@@ -13,7 +14,9 @@ mod records;
 mod secret_input;
 mod session;
 mod sim;
+mod terminal;
 
+pub use batch::batch;
 pub use commission::commission;
 pub use demo::tour;
 pub use device::device;
@@ -21,6 +24,7 @@ pub use discover::discover;
 pub use output::{Exit, Output, fail};
 pub use records::records;
 pub use sim::{announce, plan as sim_plan};
+pub use terminal::terminal;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

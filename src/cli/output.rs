@@ -64,6 +64,14 @@ impl Output {
         self.write(line.as_ref());
     }
 
+    /// Octets of a device for people, as they are; nothing with `--json`.
+    pub(super) fn octets(&mut self, octets: &[u8]) {
+        if !self.is_json {
+            // As below: what cannot be written any more is not missed.
+            let _ = self.out.write_all(octets).and_then(|()| self.out.flush());
+        }
+    }
+
     /// A problem: last line with `--json`, a paragraph for people.
     pub fn problem(&mut self, problem: &Problem) {
         self.json(&tagged("problem", problem));

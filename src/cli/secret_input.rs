@@ -20,9 +20,7 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
             let file = std::fs::File::open(path).map_err(|error| unreadable(&name, &error))?;
             first_line(io::BufReader::new(file), &name)
         }
-        None if io::stdin().is_terminal() => rpassword::prompt_password("Passphrase (not shown): ")
-            .map(Secret::new)
-            .map_err(|error| unreadable("the prompt", &error)),
+        None if io::stdin().is_terminal() => prompt("Passphrase (not shown): "),
         None => Err(Problem::new(
             "secret.missing",
             "No passphrase was given",
@@ -30,6 +28,11 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
             "Give the file that holds it, or - to read it from standard input; for a network without protection give --open",
         )),
     }
+}
+
+/// Asks for a secret without showing it.
+pub(super) fn prompt(text: &str) -> Result<Secret<String>, Problem> {
+    rpassword::prompt_password(text).map(Secret::new).map_err(|error| unreadable("the prompt", &error))
 }
 
 /// The largest token, key or file that is sent to a gateway, in octets.

@@ -12,12 +12,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::conclude::{Facts, PushEnd, conclude, evidence_of};
+use super::console::{self, LinuxConsole};
 use super::driver::{CLOSE_LIMIT, Driver, Name, Scan};
 use super::error::SessionError;
 use super::esp::{self, Esp};
 use super::improv::{self, Improv};
 use super::improv_ble::{self, ImprovBle};
-use super::port::{LinkError, Links, Records};
+use super::port::{Boxed, Link, LinkError, Links, Records};
 use super::report::Report;
 use super::smp::{self, Smp};
 use super::transcript::SharedTranscript;
@@ -214,13 +215,19 @@ impl Session {
                 report
                     .started(Step::Connect, "the gateway to answer; some restart when the port is opened", limit)
                     .await;
-                let opened = timeout(OPEN_LIMIT, links.open(link)).await.unwrap_or_else(|_| {
-                    Err(LinkError::Io {
-                        port: link.place().to_owned(),
-                        detail: "opening the port took too long".into(),
-                    })
-                })?;
+                let opened = self.open_port(links.open(link)).await?;
                 Ok(Box::new(Improv::new(opened, report.clone(), transcript.clone())))
+            }
+            (DriverId::LinuxConsole, LinkKind::Serial) => {
+                let Setup { ref access, ref settings, .. } = self.setup;
+                let baud = match settings {
+                    Some(DriverSettings::LinuxConsole { baud, .. }) => *baud,
+                    _ => crate::proto::console::BAUD,
+                };
+                report.started(Step::Connect, "the console to ask for a login", console::LIMITS.hello).await;
+                let opened = self.open_port(links.open_at(link, baud)).await?;
+                let (report, transcript) = (report.clone(), transcript.clone());
+                Ok(Box::new(LinuxConsole::new(opened, access.clone(), settings.as_ref(), report, transcript)))
             }
             (DriverId::Improv, LinkKind::Ble) => {
                 let limit = improv_ble::LIMITS.hello;
@@ -237,6 +244,14 @@ impl Session {
             (DriverId::EspProv, _) => Ok(Box::new(self.open_esp().await?)),
             _ => Err(missing),
         }
+    }
+
+    /// Opens a port, within a limit.
+    async fn open_port(&self, opening: Boxed<'_, Result<Link, LinkError>>) -> Result<Link, LinkError> {
+        let port = self.setup.link.place().to_owned();
+        timeout(OPEN_LIMIT, opening)
+            .await
+            .unwrap_or_else(|_| Err(LinkError::Io { port, detail: "opening the port took too long".into() }))
     }
 
     async fn open_esp(&self) -> Result<Esp, SessionError> {

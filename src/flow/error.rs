@@ -1,5 +1,6 @@
 //! Why a session could not begin or go on, apart from the verdict on a network.
 
+use super::console::ConsoleError;
 use super::esp::EspError;
 use super::improv_ble::ImprovBleError;
 use super::port::{LinkError, RecordsError};
@@ -20,6 +21,9 @@ pub enum SessionError {
     /// The records: nothing is sent while the intent cannot be written.
     #[error(transparent)]
     Records(#[from] RecordsError),
+    /// The console.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
     /// Nothing answered.
     #[error("no reply at {step:?}")]
     NoReply {
@@ -125,6 +129,7 @@ impl Explain for SessionError {
         match self {
             Self::Link(error) => error.explain(),
             Self::Records(error) => error.explain(),
+            Self::Console(error) => error.explain(),
             Self::ImprovBle(error) => error.explain(),
             Self::NoReply { step, heard_octets } => explain_silence(*step, *heard_octets),
             Self::Device { step, error } => explain_refusal(*step, *error),

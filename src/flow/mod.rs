@@ -2,8 +2,10 @@
 //!
 //! A flow never names a socket, a serial port or a window. Time is tokio's, so that tests can pause it.
 
+pub mod batch;
 pub mod commission;
 pub mod conclude;
+pub mod console;
 pub mod device;
 pub mod discover;
 mod driver;
@@ -15,6 +17,7 @@ pub mod port;
 pub mod report;
 mod smp;
 mod smp_error;
+pub mod terminal;
 pub mod transcript;
 
 pub use device::DeviceError;

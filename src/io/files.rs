@@ -396,7 +396,7 @@ pub(super) fn read_error(path: &Path, error: &io::Error) -> FilesError {
     }
 }
 
-fn write_error(path: &Path, error: &io::Error) -> FilesError {
+pub(super) fn write_error(path: &Path, error: &io::Error) -> FilesError {
     let path = shown(path);
     match error.kind() {
         ErrorKind::PermissionDenied => FilesError::NoPermission { path },

@@ -17,10 +17,12 @@ use tokio::sync::{mpsc, oneshot};
 use self::instance::Instance;
 use super::files::{self, DataDir, FilesError};
 use crate::flow::port::{Boxed, Records, RecordsError};
+use crate::model::batch::BatchId;
 use crate::model::problem::{Explain, Problem};
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobIntent, JobRecord, Phase, RecordId, StepEntry};
 
-mod export;
+mod batches;
+pub(super) mod export;
 mod instance;
 mod schema;
 
@@ -150,7 +152,7 @@ impl Drop for RecordStore {
 
 impl Records for RecordStore {
     fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
-        Box::pin(self.run(move |database| database.begin(&intent)))
+        Box::pin(self.run(move |database| database.begin(&intent, None)))
     }
 
     fn step(&self, job: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
@@ -247,7 +249,8 @@ impl Database {
         Ok(database)
     }
 
-    fn begin(&mut self, intent: &JobIntent) -> Result<RecordId, Failure> {
+    /// Begins a job; of a batch together with the row it belongs to.
+    fn begin(&mut self, intent: &JobIntent, row: Option<(BatchId, &str, &str)>) -> Result<RecordId, Failure> {
         let instance = self.instance.as_ref().map_or("reader", |instance| instance.name.as_str());
         let now = now();
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -272,6 +275,12 @@ impl Database {
             "INSERT INTO entries (job, at, step, phase, outcome, detail) VALUES (?1, ?2, ?3, ?4, '', ?5)",
             params![job, now, JOB_STEP, Phase::Intent.as_str(), detail],
         )?;
+        if let Some((batch, name, content)) = row {
+            transaction.execute(
+                "INSERT INTO batch_rows (job, batch, name, content) VALUES (?1, ?2, ?3, ?4)",
+                params![job, batch.0, name, content],
+            )?;
+        }
         transaction.commit()?;
         Ok(RecordId(job))
     }

@@ -61,15 +61,19 @@ impl Links for SerialLinks {
     }
 
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
-        match address {
-            LinkAddress::Serial(path) => Box::pin(open(path.clone())),
-            _ => Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() }))),
-        }
+        self.open_at(address, BAUD)
+    }
+
+    fn open_at<'a>(&'a self, address: &'a LinkAddress, baud: u32) -> Boxed<'a, Result<Link, LinkError>> {
+        let LinkAddress::Serial(path) = address else {
+            return Box::pin(std::future::ready(Err(LinkError::NotOffered { link: address.kind() })));
+        };
+        Box::pin(open(path.clone(), baud))
     }
 }
 
 /// Opens a port on a thread of its own and hands back the link once it is ready.
-async fn open(path: String) -> Result<Link, LinkError> {
+async fn open(path: String, baud: u32) -> Result<Link, LinkError> {
     let (outgoing, commands) = mpsc::channel(CHANNEL);
     let (events, incoming) = mpsc::channel(CHANNEL);
     let (ready, is_ready) = oneshot::channel();
@@ -78,7 +82,7 @@ async fn open(path: String) -> Result<Link, LinkError> {
     let port = path.clone();
     std::thread::Builder::new()
         .name(format!("serial {name}"))
-        .spawn(move || run(&path, ready, commands, &events))
+        .spawn(move || run(&path, baud, ready, commands, &events))
         .map_err(|error| LinkError::Io { port: port.clone(), detail: error.to_string() })?;
     is_ready.await.unwrap_or(Err(LinkError::Vanished { port }))?;
     Ok(Link { outgoing, incoming })
@@ -87,11 +91,12 @@ async fn open(path: String) -> Result<Link, LinkError> {
 /// The thread of one port: opens it, moves bytes until the link is dropped or the port goes away.
 fn run(
     path: &str,
+    baud: u32,
     ready: oneshot::Sender<Result<(), LinkError>>,
     mut commands: mpsc::Receiver<LinkCommand>,
     events: &mpsc::Sender<LinkEvent>,
 ) {
-    let mut port = match open_patiently(path) {
+    let mut port = match open_patiently(path, baud) {
         Ok(port) => port,
         Err(error) => {
             // Whoever asked may have gone; then nobody needs to know.
@@ -166,20 +171,20 @@ const fn is_wait(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::TimedOut | ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }
 
-fn open_patiently(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
+fn open_patiently(path: &str, baud: u32) -> Result<Box<dyn SerialPort>, LinkError> {
     for _ in 1..BUSY_TRIES {
-        match open_port(path) {
+        match open_port(path, baud) {
             Err(LinkError::Busy { .. }) => rest(2 * READ_WAIT),
             opened => return opened,
         }
     }
-    open_port(path)
+    open_port(path, baud)
 }
 
-fn open_port(path: &str) -> Result<Box<dyn SerialPort>, LinkError> {
+fn open_port(path: &str, baud: u32) -> Result<Box<dyn SerialPort>, LinkError> {
     check_path(path)?;
     let beside = open_beside(path);
-    let mut port = serialport::new(path, BAUD).timeout(READ_WAIT).open().map_err(|error| explain_open(path, &error))?;
+    let mut port = serialport::new(path, baud).timeout(READ_WAIT).open().map_err(|error| explain_open(path, &error))?;
     if let Some(beside) = beside {
         take_mark_off(&beside);
     }

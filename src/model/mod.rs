@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod basis;
+pub mod batch;
 pub mod credentials;
 pub mod endpoint;
 pub mod fault;

@@ -1,5 +1,6 @@
 //! Wire protocols without I/O and without a clock: bytes and times come in as arguments, bytes and events go out.
 
+pub mod console;
 pub mod esp;
 pub mod improv;
 pub mod laptop_scan;

@@ -5,6 +5,7 @@
 
 mod air;
 mod card;
+mod console;
 mod device;
 mod esp;
 mod gatt;
@@ -19,6 +20,7 @@ mod smp;
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
 pub use card::Card;
+pub use console::{ACCOUNT as CONSOLE_ACCOUNT, ConsoleDevice, PASSWORD as CONSOLE_PASSWORD};
 pub use device::{Emission, SimulatedDevice};
 pub use esp::{EspDevice, EspPlan};
 pub use gatt::{AttError, GattDevice, GattEmission};
@@ -26,7 +28,7 @@ pub use improv::ImprovDevice;
 pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
 pub use site::{
-    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_esp_console,
-    start_esp_http, start_gateway,
+    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_console, start_datagram_gateway,
+    start_esp_console, start_esp_http, start_gateway,
 };
 pub use smp::{SmpDevice, SmpFraming, Store};

@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 
 use super::air::Air;
 use super::card::Card;
+#[cfg(unix)]
+use super::console::ConsoleDevice;
 use super::device::SimulatedDevice;
 use super::esp::{self, EspDevice, EspPlan};
 use super::improv::ImprovDevice;
@@ -169,6 +171,28 @@ pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimE
     Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
 }
 
+/// Starts a Linux gateway's login console behind a pseudo-terminal. Call it inside a tokio runtime.
+#[cfg(unix)]
+pub fn start_console(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let device = ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card(plan.card.as_ref())?, &plan.faults);
+    let no_terminal = |source| SimError::NoTerminal { source };
+    let terminal = PseudoTerminal::open().map_err(no_terminal)?;
+    let path = terminal.path.clone();
+    let (commands_tx, commands) = mpsc::channel(64);
+    let (events, events_rx) = mpsc::channel(64);
+    terminal.bridge(commands_tx, events_rx).map_err(no_terminal)?;
+    let port = path.clone();
+    let running = tokio::spawn(async move { super::console::serve(device, commands, events, &port).await });
+    Ok(SimulatedGateway { address: LinkAddress::Serial(path), running })
+}
+
+/// Starts a Linux gateway's login console behind a pseudo-terminal: there are none on this system.
+#[cfg(not(unix))]
+pub fn start_console(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let _ = card(plan.card.as_ref())?;
+    Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
+}
+
 /// Starts one gateway behind a pseudo-terminal. Call it inside a tokio runtime.
 #[cfg(unix)]
 pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
@@ -245,6 +269,15 @@ impl Links for Site {
             let mut ports: Vec<_> = running.map(|(gateway, facts)| (gateway.address.clone(), facts.clone())).collect();
             ports.extend(self.in_process.ports().await?);
             Ok(ports)
+        })
+    }
+
+    fn open_at<'a>(&'a self, address: &'a LinkAddress, baud: u32) -> Boxed<'a, Result<Link, LinkError>> {
+        Box::pin(async move {
+            match self.in_process.open(address).await {
+                Err(LinkError::NotFound { .. }) => self.real.open_at(address, baud).await,
+                opened => opened,
+            }
         })
     }
 

@@ -21,6 +21,8 @@ use crate::model::ids::{LinkAddress, LinkKind};
 
 /// Height of what stands below the list.
 const DETAIL_HEIGHT: f32 = 172.0;
+/// Width of the box that marks a row.
+const MARK_WIDTH: f32 = 28.0;
 /// Below this row width the profile column is left out.
 const NO_PROFILE_BELOW: f32 = 660.0;
 
@@ -36,6 +38,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         ui.add_space(GRID);
     }
     toolbar(ui, app, pass);
+    marked_bar(ui, app, pass);
     let height = ui.available_height();
     let rest = ScrollArea::vertical().id_salt("discover").auto_shrink(false);
     rest.show(ui, |ui| {
@@ -110,6 +113,30 @@ fn toolbar(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             if choice(ui, app.discover.sort() == key, text, &format!("Sort by {}", text.to_lowercase())) {
                 pass.did(DiscoverAction::SortedBy(key));
             }
+        }
+    });
+}
+
+/// What can be done with the marked rows; there once one is marked.
+fn marked_bar(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let marked = app.discover.marked();
+    if marked == 0 {
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        let text = if marked == 1 { "1 marked".to_owned() } else { format!("{marked} marked") };
+        pill(ui, palette(ui).accent, &text);
+        let is_free = !app.batch.is_running() && !app.batch.is_checking();
+        let batch = Button::new("Commission the marked").icon(icon::BATCH).primary();
+        if batch.enabled_if(is_free, "A batch is running").pressed(ui) {
+            pass.did(Action::TookMarkedToBatch);
+        }
+        let all = Button::new("Mark all").named("Mark all that are shown");
+        if all.enabled_if(app.discover.markable() > 0, "All that are shown are marked").pressed(ui) {
+            pass.did(DiscoverAction::MarkedAll);
+        }
+        if Button::new("Clear").quiet().named("Clear the marks").pressed(ui) {
+            pass.did(DiscoverAction::ClearedMarks);
         }
     });
 }
@@ -200,6 +227,7 @@ fn nothing_heard(ui: &mut Ui, app: &App) {
 
 /// The places of a row's parts.
 struct Columns {
+    mark: Rect,
     name: Rect,
     profile: Option<Rect>,
     state: Rect,
@@ -212,12 +240,13 @@ impl Columns {
         let buttons = inner.with_min_x(inner.right() - 236.0);
         let state =
             Rect::from_min_max(pos2(buttons.left() - 112.0, inner.top()), pos2(buttons.left() - 8.0, inner.bottom()));
-        let left = inner.with_max_x(state.left() - 8.0);
+        let mark = inner.with_max_x(inner.left() + MARK_WIDTH);
+        let left = inner.with_max_x(state.left() - 8.0).with_min_x(mark.right());
         if rect.width() < NO_PROFILE_BELOW {
-            return Self { name: left, profile: None, state, buttons };
+            return Self { mark, name: left, profile: None, state, buttons };
         }
         let middle = left.left() + left.width() * 0.52;
-        Self { name: left.with_max_x(middle - 12.0), profile: Some(left.with_min_x(middle)), state, buttons }
+        Self { mark, name: left.with_max_x(middle - 12.0), profile: Some(left.with_min_x(middle)), state, buttons }
     }
 }
 
@@ -226,7 +255,10 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
     let is_chosen = app.discover.selected() == Some(&sighting.link);
     row_ground(ui, rect, &response, is_chosen, sighting);
     if response.clicked() {
-        pass.did(DiscoverAction::Selected(sighting.link.clone()));
+        // Ctrl (or Cmd) and Shift mark for a batch, as does the box; a plain click shows what is known.
+        let is_marking = ui.input(|input| input.modifiers.command || input.modifiers.shift) && sighting.is_present;
+        let link = sighting.link.clone();
+        pass.did(if is_marking { DiscoverAction::Marked(link) } else { DiscoverAction::Selected(link) });
     }
     let columns = Columns::of(rect);
     let part = |ui: &mut Ui, rect: Rect, layout: Layout, add: &mut dyn FnMut(&mut Ui)| {
@@ -235,6 +267,7 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
         add(&mut child);
     };
     let lines = Layout::top_down(Align::Min);
+    part(ui, columns.mark, Layout::left_to_right(Align::Center), &mut |ui| mark_part(ui, app, sighting, pass));
     part(ui, columns.name, lines, &mut |ui| name_part(ui, sighting));
     if let Some(rect) = columns.profile {
         part(ui, rect, lines, &mut |ui| profile_part(ui, app, sighting));
@@ -259,6 +292,18 @@ fn row_ground(ui: &Ui, rect: Rect, response: &Response, is_chosen: bool, sightin
     let name = format!("{}, {}", display_name(sighting), sighting.link.place());
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, is_enabled, is_chosen, &name));
+}
+
+fn mark_part(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
+    let mut is_marked = app.discover.is_marked(&sighting.link);
+    let response = ui.add_enabled(sighting.is_present, egui::Checkbox::without_text(&mut is_marked));
+    let name = format!("Mark {} for a batch", sighting.link.place());
+    let is_enabled = ui.is_enabled() && sighting.is_present;
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, is_enabled, is_marked, &name));
+    super::widgets::focus_ring(ui, &response);
+    if response.clicked() {
+        pass.did(DiscoverAction::Marked(sighting.link.clone()));
+    }
 }
 
 fn name_part(ui: &mut Ui, sighting: &Sighting) {
@@ -420,6 +465,12 @@ fn detail_of(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
             truncated(ui, RichText::new(display_name(row)).font(medium()).color(palette(ui).strong));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| remove(ui, &row.link, pass));
         });
+    }
+    if row.is_present && matches!(row.link, LinkAddress::Serial(_)) {
+        let name = format!("Open a terminal on {}", row.link.place());
+        if Button::new("Open a terminal").icon(icon::TERMINAL).quiet().named(&name).pressed(ui) {
+            pass.did(Action::TookToTerminal(row.link.clone()));
+        }
     }
     if let Probe::Failed(problem) = &row.probe {
         problem_card(ui, problem);

@@ -7,14 +7,16 @@ use super::theme::{
     BAR_HEIGHT, GAP, GRID, NARROW_BELOW, NAV_NARROW_WIDTH, NAV_WIDTH, PAGE_MARGIN, TOAST_WIDTH, palette, section,
 };
 use super::widgets::{Button, banner, copyable, icon, muted, nav_item, problem_card, truncated};
-use super::{commission, device, discover, icon, records, settings};
+use super::{batch, commission, device, discover, icon, records, settings, terminal};
 use crate::app::jobs::{JobKind, RunningJob};
 use crate::app::{Action, App, Screen, ToastText};
 
-const SCREENS: [(Screen, &str, &str); 5] = [
+const SCREENS: [(Screen, &str, &str); 7] = [
     (Screen::Discover, icon::DISCOVER, "Discover"),
     (Screen::Commission, icon::COMMISSION, "Commission"),
+    (Screen::Batch, icon::BATCH, "Batch"),
     (Screen::Device, icon::DEVICE, "Device"),
+    (Screen::Terminal, icon::TERMINAL, "Terminal"),
     (Screen::Records, icon::RECORDS, "Records"),
     (Screen::Settings, icon::SETTINGS, "Settings"),
 ];
@@ -30,7 +32,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         match app.screen() {
             Screen::Discover => discover::show(ui, app, pass),
             Screen::Commission => scrolled(ui, "commission", |ui| commission::show(ui, app, pass)),
+            Screen::Batch => batch::show(ui, app, pass),
             Screen::Device => scrolled(ui, "device", |ui| device::show(ui, app, pass)),
+            Screen::Terminal => terminal::show(ui, app, pass),
             Screen::Records => records::show(ui, app, pass),
             Screen::Settings => scrolled(ui, "settings", |ui| settings::show(ui, app, pass)),
         }
@@ -56,6 +60,10 @@ fn navigation(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         brand(ui, is_narrow);
         ui.spacing_mut().item_spacing.y = 4.0;
         for (screen, glyph, name) in SCREENS {
+            // Only once there is one: it is opened from a port.
+            if screen == Screen::Terminal && app.terminal.link().is_none() {
+                continue;
+            }
             if nav_item(ui, app.screen() == screen, glyph, name, is_narrow) {
                 pass.did(Action::WentTo(screen));
             }

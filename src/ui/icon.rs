@@ -2,6 +2,9 @@
 
 pub(super) const DISCOVER: &str = "\u{e30c}";
 pub(super) const COMMISSION: &str = "\u{eb5a}";
+/// The same sign as [`COPY`]: several of a kind.
+pub(super) const BATCH: &str = "\u{e1ca}";
+pub(super) const TERMINAL: &str = "\u{eae8}";
 pub(super) const RECORDS: &str = "\u{eadc}";
 pub(super) const SETTINGS: &str = "\u{e272}";
 pub(super) const UNPLUGGED: &str = "\u{eb56}";

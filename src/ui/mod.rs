@@ -1,6 +1,7 @@
 //! The window: draws the view models and reports what the user did. No operation of its own, no waiting, no I/O but the
 //! file dialog, which runs on a thread of its own.
 
+mod batch;
 mod commission;
 mod device;
 mod dialogs;
@@ -13,6 +14,7 @@ mod records;
 mod run;
 mod settings;
 mod shell;
+mod terminal;
 mod theme;
 mod widgets;
 

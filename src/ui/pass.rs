@@ -13,10 +13,16 @@ pub(super) enum PathField {
     QrPicture,
     /// Where records are exported to.
     RecordsExport,
+    /// The file that a terminal sends.
+    TerminalFile,
     /// Where a transcript is exported to.
     Transcript,
     /// The token or file of that id.
     Token(String),
+    /// The manifest of a batch.
+    Manifest,
+    /// Where the results of a batch are written to.
+    BatchResults,
 }
 
 /// One frame of the screens.

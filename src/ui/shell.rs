@@ -98,7 +98,13 @@ impl Window {
         let Some((field, path)) = self.dialogs.poll() else { return };
         match field {
             PathField::QrPicture => self.app.commission.form.qr.path = path,
+            PathField::TerminalFile => self.app.terminal.file_path = path,
             PathField::RecordsExport => self.app.records.export.path = path,
+            PathField::Manifest => {
+                self.app.batch.path = path;
+                self.act(crate::app::batch::BatchAction::Opened.into());
+            }
+            PathField::BatchResults => self.app.batch.out = path,
             PathField::Transcript => self.app.commission.transcript_path = path,
             PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
         }

@@ -9,6 +9,8 @@ use egui::{
     Theme, Ui, Vec2,
 };
 
+use crate::app::terminal::Ink;
+
 /// The grid everything stands on.
 pub(super) const GRID: f32 = 8.0;
 /// Space between cards.
@@ -136,6 +138,33 @@ pub(super) fn section() -> TextStyle {
 /// Body text in the medium weight.
 pub(super) fn medium() -> FontId {
     FontId::new(13.5, FontFamily::Name(MEDIUM.into()))
+}
+
+/// A colour of the terminal's screen. The sixteen named ones are those of the theme, so that all of them can be read.
+pub(super) fn terminal_ink(ui: &Ui, ink: Ink, usual: Color32) -> Color32 {
+    let palette = palette(ui);
+    match ink {
+        Ink::Usual => usual,
+        Ink::Mixed(red, green, blue) => rgb(u32::from_be_bytes([0, red, green, blue])),
+        Ink::Indexed(index) => match index {
+            0 => palette.line,
+            1 | 9 => palette.danger,
+            2 | 10 => palette.ok,
+            3 | 11 => palette.warn,
+            4 | 12 => palette.accent,
+            5 | 13 => palette.danger.lerp_to_gamma(palette.accent, 0.5),
+            6 | 14 => palette.ok.lerp_to_gamma(palette.accent, 0.5),
+            7 => palette.text,
+            8 => palette.muted,
+            15 => palette.strong,
+            16..=231 => {
+                let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+                let index = index - 16;
+                rgb(u32::from_be_bytes([0, level(index / 36), level(index / 6 % 6), level(index % 6)]))
+            }
+            232..=255 => Color32::from_gray(8 + 10 * (index - 232)),
+        },
+    }
 }
 
 /// A tint of a colour for the ground of pills and notices.

@@ -499,7 +499,9 @@ fn the_tour_of_the_demo_holds() {
 fn the_page_describes_the_kinds_there_are() {
     let mut kinds = std::collections::BTreeSet::new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
-    for file in ["commission", "demo", "device", "discover", "output", "profiles/json", "records", "session", "sim"] {
+    for file in
+        ["batch", "commission", "demo", "device", "discover", "output", "profiles/json", "records", "session", "sim"]
+    {
         let text = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
         for before in ["\"kind\": \"", "tagged(\"", "push(&mut out, \"", "push(out, \""] {
             let found = text.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());

@@ -71,6 +71,7 @@ const LAYERS: &[Layer] = &[
         name: "flow",
         ours: &["model", "profile", "proto", "telemetry", "msg"],
         foreign: &[
+            "futures_util::stream",
             "getrandom",
             "serde_json",
             "thiserror",
@@ -116,6 +117,7 @@ const LAYERS: &[Layer] = &[
             "tracing_subscriber",
             "uuid",
             "zeroize",
+            "zip",
         ],
         never: &[],
     },
@@ -123,6 +125,8 @@ const LAYERS: &[Layer] = &[
         name: "sim",
         ours: &["model", "profile", "proto", "flow::port", "io"],
         foreign: &[
+            "base64",
+            "sha2",
             "getrandom",
             "http_body_util",
             "hyper",
@@ -149,7 +153,17 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "cli",
         ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
-        foreign: &["clap", "clap_complete", "clap_mangen", "jiff", "rpassword", "serde", "serde_json", "zeroize"],
+        foreign: &[
+            "clap",
+            "clap_complete",
+            "clap_mangen",
+            "jiff",
+            "rpassword",
+            "rustix",
+            "serde",
+            "serde_json",
+            "zeroize",
+        ],
         never: &[],
     },
     Layer {

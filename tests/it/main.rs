@@ -10,6 +10,9 @@
 
 #[cfg(unix)]
 mod backend;
+#[cfg(unix)]
+mod batch;
+mod batch_flow;
 #[cfg(target_os = "linux")]
 mod ble;
 #[cfg(target_os = "linux")]
@@ -37,6 +40,9 @@ mod improv_sdk;
 #[cfg(unix)]
 mod kill;
 mod layers;
+#[cfg(unix)]
+mod linux_console;
+mod manifest;
 mod peers;
 mod problems;
 mod profiles;

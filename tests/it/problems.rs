@@ -4,14 +4,19 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use linesman::flow::console::ConsoleError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
+use linesman::io::manifest::ManifestError;
 use linesman::io::qr_image::QrImageError;
+use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
+use linesman::proto::console::quote::NotSendable as Unwritable;
+use linesman::proto::console::system::Rights;
 use linesman::proto::esp::security::HandshakeError;
 use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
@@ -98,6 +103,48 @@ fn sessions() -> Vec<SessionError> {
         DeviceError::Other(0x42),
     ];
     errors.extend(device.map(|error| SessionError::Device { step, error }));
+    errors.extend(consoles().into_iter().map(SessionError::Console));
+    errors.extend(rest_of_sessions(step));
+    errors
+}
+
+fn consoles() -> Vec<ConsoleError> {
+    let (step, path, last) = (Step::ScanNetworks, || text("/etc/token"), || text("Gateway menu>"));
+    let mut errors = vec![
+        ConsoleError::Silent,
+        ConsoleError::NotALogin { last: last() },
+        ConsoleError::NeedsAccount,
+        ConsoleError::NeedsPassword,
+        ConsoleError::Refused,
+        ConsoleError::Expired,
+        ConsoleError::Bootloader { prompt: text("=>") },
+        ConsoleError::Starting { last: text("") },
+        ConsoleError::NoShell { last: last() },
+        ConsoleError::NoAnswer { step, heard_octets: 12 },
+        ConsoleError::ThrownOut { step },
+        ConsoleError::NoRadio { has_network_manager: true },
+        ConsoleError::NoRadio { has_network_manager: false },
+        ConsoleError::Failed { step, code: Some(8), words: text("Error: NetworkManager is not running.") },
+        ConsoleError::Failed { step, code: None, words: text("") },
+        ConsoleError::NoBase64 { path: path() },
+        ConsoleError::FileDiffers { path: path() },
+    ];
+    for rights in [Rights::None, Rights::Root] {
+        errors.push(ConsoleError::FileRefused { path: path(), words: text("sh: can't create"), rights });
+        errors.push(ConsoleError::NotForgotten { left: 2, rights });
+    }
+    let reasons = [
+        Unwritable::ControlCharacter,
+        Unwritable::TooLong { octets: 1200 },
+        Unwritable::TooLarge { octets: 300_000 },
+        Unwritable::BadPath,
+    ];
+    errors.extend(reasons.map(|reason| ConsoleError::NotSendable { reason }));
+    errors
+}
+
+fn rest_of_sessions(step: Step) -> Vec<SessionError> {
+    let mut errors = Vec::new();
     let over_ble = [
         ImprovBleError::Stopped,
         ImprovBleError::UnknownState { number: 9 },
@@ -280,6 +327,51 @@ fn profiles() -> Vec<ProfileError> {
     faults.into_iter().map(at).collect()
 }
 
+fn manifests() -> Vec<ManifestError> {
+    let detail = || text("what the library said");
+    vec![
+        ManifestError::NotUtf8 { line: 7 },
+        ManifestError::OldOrLocked,
+        ManifestError::BadCsv { row: 7, detail: detail() },
+        ManifestError::BadSheet { detail: detail() },
+        ManifestError::TooMuch,
+    ]
+}
+
+fn mistakes() -> Vec<Mistake> {
+    let column = || text("ssid");
+    vec![
+        Mistake::Empty,
+        Mistake::TooManyRows,
+        Mistake::TooManyColumns,
+        Mistake::ColumnMissing { column: "ssid" },
+        Mistake::ColumnUnknown { column: text("colour") },
+        Mistake::ColumnTwice { column: column() },
+        Mistake::ColumnOfSecrets { column: text("psk") },
+        Mistake::ColumnUnnamed { number: 6 },
+        Mistake::CellEmpty,
+        Mistake::CellTooLong { chars: 4000 },
+        Mistake::CellControl,
+        Mistake::CellError,
+        Mistake::NameTwice { name: text("Hall 1"), first_row: 2 },
+        Mistake::MatchTwice { place: text("serial:x"), first_row: 2 },
+        Mistake::BadMatch { reason: text("What it is stands in front of a colon") },
+        Mistake::ProfileUnknown { id: text("nobody") },
+        Mistake::DriverUnknown { name: text("improve") },
+        Mistake::DriverNotOverLink { driver: text("improv"), link: text("http") },
+        Mistake::CredentialUnknown { id: text("token"), profile: text("p") },
+        Mistake::CredentialNoWay { id: text("token"), driver: text("improv") },
+        Mistake::FileUnreadable { reason: text("There is no such file") },
+        Mistake::FileNotText,
+        Mistake::SecretMissing { name: text("site") },
+        Mistake::NothingToSend,
+        Mistake::HalfANetwork { is_name_there: true },
+        Mistake::HalfANetwork { is_name_there: false },
+        Mistake::NotYesOrNo,
+        Mistake::Cut { more: 12 },
+    ]
+}
+
 /// The problems of each kind of error.
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
@@ -298,6 +390,8 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),
         ("Profiles", explain(&profiles())),
+        ("Manifests", explain(&manifests())),
+        ("Mistakes", explain(&mistakes())),
     ]
 }
 

@@ -34,7 +34,7 @@ from radio import ADAPTER_ADDRESS, Adapter, Air
 HERE = pathlib.Path(__file__).resolve().parent
 LAB = pathlib.Path(os.environ.get("LINESMAN_LAB_DIR", HERE.parents[1] / "target/lab")).resolve()
 KINDS = {"beacon": Beacon, "improv": Improv, "protocomm": Protocomm}
-BOOT_LIMIT_SECS = 120
+BOOT_LIMIT_SECS = 240
 # What a desktop has: it agrees to a pairing that shows no code.
 AGENT = ["python3", "/lab/foreign/agent.py"]
 # What must not be in any output of the program: what the files of the scenarios hold.

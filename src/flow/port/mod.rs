@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use ble::{AdapterOff, BleError, Characteristic, Gatt, GattEvent, GattLink, Radio, RadioEvent};
 pub use http::{Http, HttpError};
 pub use link::{Link, LinkCommand, LinkError, LinkEvent};
-pub use records::{Records, RecordsError};
+pub use records::{BatchRecords, Records, RecordsError};
 
 use crate::model::gateway::PortFacts;
 use crate::model::ids::{LinkAddress, LinkKind};
@@ -28,6 +28,12 @@ pub trait Links: Send + Sync {
     /// Opens a link that carries bytes in a way that does not reset the device behind it. Over UDP each write is one
     /// datagram, and so is each piece that comes in.
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>>;
+
+    /// As [`Links::open`], at another speed of the line than the usual. What has no speed is opened as it is.
+    fn open_at<'a>(&'a self, address: &'a LinkAddress, baud: u32) -> Boxed<'a, Result<Link, LinkError>> {
+        let _ = baud;
+        self.open(address)
+    }
 
     /// Switches the radio's scan on. It ends when the value is dropped.
     fn watch_radio(&self) -> Boxed<'_, Result<Radio, LinkError>> {

@@ -1,6 +1,7 @@
 //! The port of the records: what was started, before it happens, and what came of it.
 
 use super::Boxed;
+use crate::model::batch::{BatchHistory, BatchId};
 use crate::model::problem::{Explain, Problem};
 use crate::model::record::{JobIntent, RecordId, StepEntry};
 use crate::model::text::visible;
@@ -21,6 +22,27 @@ pub trait Records: Send + Sync {
         reason: String,
         summary: String,
     ) -> Boxed<'_, Result<(), RecordsError>>;
+}
+
+/// The records of many gateways in one go: which job belongs to which row, so that an end of the program leaves no doubt.
+pub trait BatchRecords: Records {
+    /// Begins a batch. `source` names what it is made from: the path of its manifest.
+    fn open_batch(&self, source: String) -> Boxed<'_, Result<BatchId, RecordsError>>;
+
+    /// Begins the job of a row, in one act with the note to which row it belongs.
+    fn begin_row(
+        &self,
+        batch: BatchId,
+        name: String,
+        content: String,
+        intent: JobIntent,
+    ) -> Boxed<'_, Result<RecordId, RecordsError>>;
+
+    /// The newest batch made from that, with the jobs of its rows.
+    fn last_batch(&self, source: String) -> Boxed<'_, Result<Option<BatchHistory>, RecordsError>>;
+
+    /// The batch of that number, if there is one.
+    fn batch(&self, id: BatchId) -> Boxed<'_, Result<Option<BatchHistory>, RecordsError>>;
 }
 
 /// Why the records could not be read or written.

@@ -47,7 +47,7 @@ fn row(job: &JobRecord) -> String {
 }
 
 /// One cell: made safe to show, quoted where need be, and never a formula, however the gateway calls itself.
-fn cell(text: &str) -> String {
+pub(in crate::io) fn cell(text: &str) -> String {
     let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']);
     let text = visible(text, CELL_CHARS);
     let guarded = if is_formula { format!("'{text}") } else { text };

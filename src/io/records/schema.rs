@@ -11,7 +11,8 @@ use super::Failure;
 const APPLICATION_ID: i64 = 0x4C4D_534E;
 
 /// What leads from version N to N + 1.
-pub(super) const STEPS: [&str; 1] = ["
+pub(super) const STEPS: [&str; 2] = [
+    "
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     instance     TEXT NOT NULL,
@@ -46,7 +47,28 @@ CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER entries_last BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
 CREATE TRIGGER jobs_stay BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs are append-only'); END;
 CREATE TRIGGER jobs_last BEFORE DELETE ON jobs BEGIN SELECT RAISE(ABORT, 'jobs are append-only'); END;
-"];
+",
+    // Batches: which job belongs to which row. How a row stands is told by the last of its jobs, nowhere else.
+    "
+CREATE TABLE batches (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    started_at TEXT NOT NULL,
+    source     TEXT NOT NULL
+) STRICT;
+CREATE TABLE batch_rows (
+    job     INTEGER PRIMARY KEY REFERENCES jobs (id),
+    batch   INTEGER NOT NULL REFERENCES batches (id),
+    name    TEXT NOT NULL,
+    content TEXT NOT NULL
+) STRICT;
+CREATE INDEX batches_by_source ON batches (source, id);
+CREATE INDEX batch_rows_by_batch ON batch_rows (batch, job);
+CREATE TRIGGER batches_stay BEFORE UPDATE ON batches BEGIN SELECT RAISE(ABORT, 'batches are append-only'); END;
+CREATE TRIGGER batches_last BEFORE DELETE ON batches BEGIN SELECT RAISE(ABORT, 'batches are append-only'); END;
+CREATE TRIGGER batch_rows_stay BEFORE UPDATE ON batch_rows BEGIN SELECT RAISE(ABORT, 'batches are append-only'); END;
+CREATE TRIGGER batch_rows_last BEFORE DELETE ON batch_rows BEGIN SELECT RAISE(ABORT, 'batches are append-only'); END;
+",
+];
 
 /// Brings the database to the newest version, as a whole or not at all.
 pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), Failure> {

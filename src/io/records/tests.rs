@@ -323,3 +323,38 @@ async fn work_once_taken_is_done_though_nobody_waits() {
     drop(begun);
     assert_eq!(store.list(9).await.unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_batch_reads_back_with_the_jobs_of_its_rows() {
+    use crate::flow::port::BatchRecords as _;
+
+    let (_folder, data_dir) = data_dir();
+    let store = RecordStore::open(&data_dir).unwrap();
+    let first = store.open_batch("/home/me/site.csv".into()).await.unwrap();
+    let batch = store.open_batch("/home/me/site.csv".into()).await.unwrap();
+    store.open_batch("/home/me/other.csv".into()).await.unwrap();
+    let joined = store.begin_row(batch, "Hall 1".into(), "{}".into(), intent("Hall 1")).await.unwrap();
+    store.end(joined, "joined", "improv.joined".into(), "It joined".into()).await.unwrap();
+    store.begin(intent("beside it")).await.unwrap();
+    store.begin_row(batch, "Hall 2".into(), "{}".into(), intent("Hall 2")).await.unwrap();
+
+    let history = store.last_batch("/home/me/site.csv".into()).await.unwrap().unwrap();
+    let rows: Vec<_> = history.rows.iter().map(|row| (row.name.as_str(), row.job.outcome.as_str())).collect();
+    assert_eq!((history.id, rows), (batch, vec![("Hall 1", "joined"), ("Hall 2", "running")]));
+    assert_eq!(store.batch(first).await.unwrap().unwrap().rows, []);
+    assert_eq!(store.batch(BatchId(99)).await.unwrap(), None);
+    assert_eq!(store.last_batch("/nowhere".into()).await.unwrap(), None);
+    let lost = store.begin_row(BatchId(99), "Hall 3".into(), "{}".into(), intent("Hall 3")).await;
+    assert!(lost.is_err(), "a row of no batch");
+    assert_eq!(store.list(9).await.unwrap().len(), 3, "and no job of it is left behind");
+    drop(store);
+
+    // Another process finds the row that was under way cut off.
+    let store = RecordStore::open(&data_dir).unwrap();
+    let history = store.batch(batch).await.unwrap().unwrap();
+    assert_eq!((history.rows[1].job.outcome.as_str(), history.rows[1].job.reason.as_str()), ("unknown", CUT_OFF));
+    let connection = Connection::open(data_dir.records()).unwrap();
+    for change in ["UPDATE batch_rows SET name = 'x'", "DELETE FROM batch_rows", "DELETE FROM batches"] {
+        assert!(connection.execute(change, ()).is_err(), "{change}");
+    }
+}

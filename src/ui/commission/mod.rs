@@ -9,7 +9,6 @@ mod qr;
 mod side;
 mod tokens;
 mod wifi;
-
 use egui::Ui;
 
 pub(super) use wifi::forget_undo;

@@ -3,11 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use linesman::app::batch::BatchAction;
 use linesman::app::commission::{CommissionAction, QrGiven, Question};
 use linesman::app::discover::{DiscoverAction, Shown};
 use linesman::app::records::RecordsAction;
+use linesman::app::terminal::TerminalAction;
 use linesman::app::{Action, App, Screen};
 use linesman::flow::port::{AdapterOff, BleError};
+use linesman::model::batch::{BatchId, Finding, RowHead, RowOutcome, RowResult, Summary};
 use linesman::model::credentials::WifiDraft;
 use linesman::model::gateway::{
     Advertisement, Capabilities, DeviceInfo, Identity, PortFacts, Probe, ProfileMatch, Protection, ProvisioningState,
@@ -20,6 +23,8 @@ use linesman::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, Rec
 use linesman::model::secret::Secret;
 use linesman::model::settings::Settings;
 use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
+use linesman::msg::batch::{BatchCommand, BatchEvent, ManifestCheck, RowState};
+use linesman::msg::terminal::TerminalOutput;
 use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, Startup, Step};
 use linesman::profile::Catalog;
 use uuid::Uuid;
@@ -215,6 +220,47 @@ pub(crate) const STATES: &[State] = &[
             stage.act(CommissionAction::AskedFor(Question::Reset));
         },
     },
+    State { name: "discover_marked", plant: Stage::mark },
+    State { name: "batch_empty", plant: |stage| stage.act(Action::WentTo(Screen::Batch)) },
+    State {
+        name: "batch_checking",
+        plant: |stage| {
+            stage.open_manifest();
+        },
+    },
+    State { name: "batch_mistakes", plant: Stage::manifest_mistakes },
+    State {
+        name: "batch_ready",
+        plant: |stage| {
+            stage.manifest(&["site"]);
+        },
+    },
+    State { name: "batch_marked", plant: Stage::take_marked },
+    State { name: "batch_running", plant: |stage| stage.batch_under_way() },
+    State { name: "batch_ended", plant: Stage::batch_ended },
+    State {
+        name: "batch_thousand",
+        plant: |stage| {
+            stage.manifest_of(1200, &[]);
+        },
+    },
+    State { name: "terminal_open", plant: |stage| stage.terminal(BOOT_LOG) },
+    State { name: "terminal_nothing_yet", plant: |stage| stage.terminal("") },
+    State {
+        name: "terminal_paste",
+        plant: |stage| {
+            stage.terminal(BOOT_LOG);
+            stage.act(TerminalAction::Pasted(Secret::new("cd /tmp\nls\n".into())));
+        },
+    },
+    State {
+        name: "terminal_sending",
+        plant: |stage| {
+            stage.terminal(BOOT_LOG);
+            stage.terminal_said(TerminalOutput::FileProgressed { sent: 1280, total: 5120 });
+        },
+    },
+    State { name: "terminal_failed", plant: Stage::terminal_failed },
     State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
     State { name: "records_list", plant: |stage| stage.records(records()) },
     State { name: "records_detail", plant: Stage::record_detail },
@@ -262,7 +308,30 @@ pub(crate) struct Stage {
     pub(crate) sent: Vec<Command>,
 }
 
+/// What a gateway writes while it starts, with colours.
+const BOOT_LOG: &str = "\x1b[32m[  OK  ]\x1b[0m Started Network Manager.\r\n\x1b[1;31m[FAILED]\x1b[0m Failed to start Vendor agent.\r\n\
+    \x1b[33mwarning:\x1b[0m clock is not set\r\n\r\nDebian GNU/Linux 12 gw-7 ttyS0\r\n\r\ngw-7 login: ";
+
 impl Stage {
+    /// A terminal on a port that wrote this.
+    fn terminal(&mut self, text: &str) {
+        self.gateways();
+        self.act(Action::TookToTerminal(LinkAddress::Serial("/dev/ttyUSB0".into())));
+        self.terminal_said(TerminalOutput::Opened);
+        self.terminal_said(TerminalOutput::Bytes(text.as_bytes().to_vec()));
+    }
+
+    fn terminal_said(&mut self, output: TerminalOutput) {
+        let job = self.app.terminal.job().unwrap();
+        self.apply(Event::TerminalProgressed { job, output });
+    }
+
+    fn terminal_failed(&mut self) {
+        self.terminal(BOOT_LOG);
+        let job = self.app.terminal.job().unwrap();
+        self.apply(Event::JobFinished { job, end: JobEnd::Failed(trouble()) });
+    }
+
     pub(crate) fn new(now: Instant) -> Self {
         let mut stage = Self { app: App::new(), now, sent: Vec::new() };
         stage.start(None, 0);
@@ -519,6 +588,95 @@ impl Stage {
         self.apply(Event::GatewayGone(LinkAddress::Ble("D0:11:22:33:44:55".into())));
     }
 
+    pub(crate) fn mark(&mut self) {
+        self.gateways();
+        self.act(DiscoverAction::Marked(serial("/dev/ttyUSB0")));
+    }
+
+    pub(crate) fn take_marked(&mut self) {
+        self.gateways();
+        self.act(DiscoverAction::MarkedAll);
+        self.fill("Site-Office", "correct horse battery");
+        self.act(Action::TookMarkedToBatch);
+    }
+
+    /// Asks for the check of a manifest and returns its job.
+    pub(crate) fn open_manifest(&mut self) -> JobId {
+        self.act(Action::WentTo(Screen::Batch));
+        self.app.batch.path = "/home/me/site.csv".into();
+        self.act(BatchAction::Opened);
+        let Some(Command::Batch { job, command: BatchCommand::Check { .. } }) = self.sent.pop() else {
+            panic!("the manifest is checked")
+        };
+        job
+    }
+
+    fn checked(&mut self, check: ManifestCheck) {
+        let job = self.open_manifest();
+        self.apply(Event::BatchProgressed { job, event: BatchEvent::Checked(Box::new(check)) });
+        self.apply(Event::JobFinished { job, end: JobEnd::Done { note: String::new() } });
+    }
+
+    fn manifest_mistakes(&mut self) {
+        let finding = |row, column: &str, what: &str| Finding {
+            row,
+            column: Some(column.into()),
+            problem: Problem::new("manifest.test", what, "Likely cause", "What to do"),
+        };
+        let findings = vec![
+            finding(None, "colour", "There is no column colour"),
+            finding(Some(4), "match", "serial:/dev/ttyUSB0 is row 2 already"),
+        ];
+        self.checked(ManifestCheck { findings, ..ManifestCheck::default() });
+    }
+
+    /// A manifest of four gateways without mistakes, referring to these secrets.
+    pub(crate) fn manifest(&mut self, wanted: &[&str]) {
+        self.manifest_of(4, wanted);
+    }
+
+    fn manifest_of(&mut self, rows: u32, wanted: &[&str]) {
+        let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
+        let earlier =
+            (!wanted.is_empty()).then(|| Summary { rows: 4, joined: 2, unknown: 1, open: 1, ..Summary::default() });
+        self.checked(ManifestCheck { rows: heads(rows), wanted, earlier, ..ManifestCheck::default() });
+    }
+
+    /// Starts the batch and returns its job.
+    pub(crate) fn start_batch(&mut self) -> JobId {
+        self.manifest(&[]);
+        self.act(BatchAction::Started(None));
+        let Some(Command::Batch { job, command: BatchCommand::Start(_) }) = self.sent.pop() else {
+            panic!("the batch is started")
+        };
+        self.apply(Event::BatchProgressed { job, event: BatchEvent::Began { batch: BatchId(7), rows: heads(4) } });
+        job
+    }
+
+    pub(crate) fn batch_row(&mut self, job: JobId, index: usize, state: RowState) {
+        self.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index, state } });
+    }
+
+    pub(crate) fn batch_under_way(&mut self) {
+        let job = self.start_batch();
+        self.batch_row(job, 0, ended(RowOutcome::Joined));
+        self.batch_row(job, 1, RowState::Running { step: "Wait for the gateway to join".into() });
+        self.batch_row(job, 2, RowState::Expected);
+        self.apply(Event::BatchProgressed { job, event: BatchEvent::Paused(true) });
+    }
+
+    pub(crate) fn batch_ended(&mut self) {
+        let job = self.start_batch();
+        let outcomes = [RowOutcome::Joined, RowOutcome::Refused, RowOutcome::Unknown, RowOutcome::Stopped];
+        for (index, outcome) in outcomes.into_iter().enumerate() {
+            self.batch_row(job, index, ended(outcome));
+        }
+        let summary = Summary::of(outcomes.map(Some));
+        let event = BatchEvent::Ended { summary, took: Duration::from_millis(12_340) };
+        self.apply(Event::BatchProgressed { job, event });
+        self.apply(Event::JobFinished { job, end: JobEnd::Done { note: summary.words() } });
+    }
+
     fn bad_path(&mut self) {
         self.app.discover.typed_path = "http:a/b".into();
         self.act(DiscoverAction::AddedPath);
@@ -575,6 +733,35 @@ impl Stage {
         ];
         self.apply(Event::RecordShown(Ok(Box::new(JobHistory { job, entries }))));
     }
+}
+
+pub(crate) fn heads(rows: u32) -> Vec<RowHead> {
+    let head = |row: u32| RowHead {
+        row: row + 1,
+        name: format!("Hall {row}"),
+        place: if row == 3 { "serial-number:A50285BI".into() } else { format!("serial:/dev/ttyUSB{row}") },
+        profile: Some(ProfileId::new("generic-improv")),
+        driver: DriverId::Improv,
+        ssid: "Site-Office".into(),
+        credentials: Vec::new(),
+    };
+    (1..=rows).map(head).collect()
+}
+
+fn ended(outcome: RowOutcome) -> RowState {
+    let summary = match outcome {
+        RowOutcome::Joined => "The gateway reports that it joined “Site-Office”",
+        RowOutcome::Refused => "The gateway could not join “Site-Office”",
+        RowOutcome::Unknown => "The gateway gave no verdict on “Site-Office”",
+        _ => "Stopped before the network was sent",
+    };
+    RowState::Ended(Box::new(RowResult {
+        evidence: Some(EvidenceKind::Acknowledged),
+        gateway: "hall-gateway".into(),
+        link: "serial:/dev/ttyUSB1".into(),
+        took: Duration::from_millis(4200),
+        ..RowResult::without_session(outcome, "improv.test", summary.into(), "What to do now".into())
+    }))
 }
 
 pub(crate) fn serial(path: &str) -> LinkAddress {

@@ -1,0 +1,289 @@
+//! One row: the session that commissions its gateway, asked for everything in order and read into a result.
+//!
+//! It is the session of a single gateway, with the credentials first and then the network. If a token or file is not
+//! taken the network is not sent: a gateway without its token cannot be commissioned a second time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::{Setup, failed};
+use crate::flow::commission::Setup as SessionSetup;
+use crate::flow::port::{BatchRecords, Boxed, Records, RecordsError};
+use crate::flow::report::Report;
+use crate::flow::transcript::SharedTranscript;
+use crate::model::batch::{BatchId, RowOutcome, RowPlan, RowResult, evidence_word};
+use crate::model::credentials::{WifiDraft, check};
+use crate::model::ids::LinkAddress;
+use crate::model::outcome::{Evidence, Outcome};
+use crate::model::problem::Problem;
+use crate::model::record::{JobIntent, RecordId, StepEntry};
+use crate::model::text::visible;
+use crate::model::wifi::{Network, WifiRules};
+use crate::msg::batch::{BatchEvent, RowState};
+use crate::msg::{JobEnd, Progress, Request, Step};
+
+/// Requests the session may have waiting: one runs at a time.
+const REQUESTS: usize = 2;
+/// Progress the session may have waiting.
+const PROGRESS: usize = 64;
+
+/// Commissions the gateway of a row.
+pub(super) async fn run(
+    setup: &Setup,
+    plan: &RowPlan,
+    index: usize,
+    link: LinkAddress,
+    stop: watch::Receiver<bool>,
+) -> RowResult {
+    let began = Instant::now();
+    let (requests, request_rx) = mpsc::channel(REQUESTS);
+    let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
+    let is_simulated = is_simulated(setup, &link).await;
+    let rules = rules(setup, plan);
+    let session = session(setup, plan, &link, is_simulated, Report::new(progress));
+    let mut end = setup.sessions.run(session, request_rx, stop);
+    let mut row = Row::new(plan, rules, setup.is_scanning, requests);
+    let end = loop {
+        tokio::select! {
+            biased;
+            told = progress_rx.recv() => match told {
+                Some((_, progress)) => {
+                    if let Some(step) = row.take_in(progress).await {
+                        // A front end that has gone does not hear it, and the row goes on.
+                        let _ = setup.events.send(BatchEvent::Row { index, state: RowState::Running { step } }).await;
+                    }
+                }
+                None => break (&mut end).await,
+            },
+            ended = &mut end => break ended,
+        }
+    };
+    while let Ok((_, progress)) = progress_rx.try_recv() {
+        row.take_in(progress).await;
+    }
+    let result = row.conclude(end);
+    RowResult { link: visible(&link.to_string(), 120), took: began.elapsed(), ..result }
+}
+
+/// Whether a simulator stands behind the link; where the list cannot be read, a real gateway is assumed.
+async fn is_simulated(setup: &Setup, link: &LinkAddress) -> bool {
+    let ports = tokio::time::timeout(super::find::LIST_LIMIT, setup.links.ports()).await;
+    matches!(ports, Ok(Ok(ports)) if ports.iter().any(|(known, facts)| known == link && facts.is_simulated))
+}
+
+fn rules(setup: &Setup, plan: &RowPlan) -> WifiRules {
+    let profile = plan.profile.as_ref().and_then(|id| setup.catalog.get(id));
+    profile.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard)
+}
+
+fn session(setup: &Setup, plan: &RowPlan, link: &LinkAddress, is_simulated: bool, report: Report) -> SessionSetup {
+    let profile = plan.profile.as_ref().and_then(|id| setup.catalog.get(id));
+    let mut bindings = profile.into_iter().flat_map(|profile| profile.drivers_over(link.kind()));
+    SessionSetup {
+        driver: plan.driver,
+        access: plan.access.clone(),
+        settings: bindings.find(|binding| binding.driver == plan.driver).map(|binding| binding.settings.clone()),
+        credentials: profile.map(|profile| profile.credentials.clone()).unwrap_or_default(),
+        rules: rules(setup, plan),
+        intent: JobIntent {
+            action: "commission".into(),
+            gateway: plan.name.clone(),
+            link: link.to_string(),
+            profile: plan.profile.as_ref().map(ToString::to_string),
+            driver: Some(plan.driver.to_string()),
+            operator: setup.operator.clone(),
+            is_simulated,
+        },
+        links: Arc::clone(&setup.links),
+        records: Arc::new(RowRecords {
+            inner: Arc::clone(&setup.records),
+            batch: setup.batch,
+            name: plan.name.clone(),
+            content: plan.content.clone(),
+        }),
+        report,
+        transcript: SharedTranscript::new(format!("Session over {link}, driver {}", plan.driver)),
+        link: link.clone(),
+    }
+}
+
+/// The records, with each job noted as the row's.
+struct RowRecords {
+    inner: Arc<dyn BatchRecords>,
+    batch: BatchId,
+    name: String,
+    content: String,
+}
+
+impl Records for RowRecords {
+    fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
+        self.inner.begin_row(self.batch, self.name.clone(), self.content.clone(), intent)
+    }
+
+    fn step(&self, job: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
+        self.inner.step(job, entry)
+    }
+
+    fn end(
+        &self,
+        job: RecordId,
+        outcome: &'static str,
+        reason: String,
+        summary: String,
+    ) -> Boxed<'_, Result<(), RecordsError>> {
+        self.inner.end(job, outcome, reason, summary)
+    }
+}
+
+/// One thing to do.
+enum Todo<'a> {
+    Ask(Request),
+    Push(&'a WifiDraft),
+}
+
+/// What a row has to do, and what has come of it.
+struct Row<'a> {
+    plan: &'a RowPlan,
+    rules: WifiRules,
+    todo: VecDeque<Todo<'a>>,
+    requests: mpsc::Sender<Request>,
+    seen: Option<Vec<Network>>,
+    gateway: String,
+    outcome: Option<Outcome>,
+    taken: Vec<Evidence>,
+    /// Why it went no further.
+    problem: Option<Problem>,
+    has_pushed: bool,
+}
+
+impl<'a> Row<'a> {
+    fn new(plan: &'a RowPlan, rules: WifiRules, is_scanning: bool, requests: mpsc::Sender<Request>) -> Self {
+        let mut todo = VecDeque::new();
+        for (id, content) in &plan.credentials {
+            todo.push_back(Todo::Ask(Request::PushCredential { id: id.clone(), content: content.clone() }));
+        }
+        if let Some(network) = &plan.network {
+            if is_scanning {
+                todo.push_back(Todo::Ask(Request::ScanNetworks));
+            }
+            todo.push_back(Todo::Push(network));
+        }
+        Self {
+            plan,
+            rules,
+            todo,
+            requests,
+            seen: None,
+            gateway: String::new(),
+            outcome: None,
+            taken: Vec::new(),
+            problem: None,
+            has_pushed: false,
+        }
+    }
+
+    /// Takes progress in, and returns the step that began.
+    async fn take_in(&mut self, progress: Progress) -> Option<String> {
+        match progress {
+            Progress::StepStarted { step, .. } => return Some(step.label().to_owned()),
+            Progress::AwaitingButton { limit } => {
+                return Some(format!("Press its button within {} s", limit.as_secs()));
+            }
+            Progress::Described { info: Some(info), .. } => self.gateway = visible(&info.name, 80),
+            Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
+            Progress::Pushed(outcome) => self.outcome = Some(*outcome),
+            Progress::CredentialPushed { evidence, .. } => self.taken.push(evidence),
+            Progress::StepFailed { step: Step::Credential, problem } => {
+                self.todo.clear();
+                self.problem = Some(problem);
+            }
+            Progress::StepFailed { step: Step::Push, problem } => {
+                (self.problem, self.has_pushed) = (Some(problem), false);
+            }
+            Progress::Ready => {
+                let request = self.next();
+                // A session that has ended meanwhile takes nothing more.
+                let _ = self.requests.send(request).await;
+            }
+            _ => {}
+        }
+        None
+    }
+
+    fn next(&mut self) -> Request {
+        match self.todo.pop_front() {
+            Some(Todo::Ask(request)) => request,
+            Some(Todo::Push(draft)) => {
+                let (credentials, findings) = check(draft, &self.rules, self.seen.as_deref(), None);
+                if let Some(credentials) = credentials {
+                    self.has_pushed = true;
+                    return Request::Push(credentials);
+                }
+                self.problem = findings.errors.into_iter().next();
+                Request::Close
+            }
+            None => Request::Close,
+        }
+    }
+
+    fn conclude(self, end: JobEnd) -> RowResult {
+        let gateway = self.gateway.clone();
+        RowResult { gateway, ..self.result(end) }
+    }
+
+    fn result(self, end: JobEnd) -> RowResult {
+        // A record that could not be written is told, whatever the gateway said: the next run would not know of it.
+        let records_lost = matches!(&end, JobEnd::Failed(problem) if problem.code.starts_with("records."));
+        if let Some(outcome) = &self.outcome
+            && !records_lost
+        {
+            return RowResult {
+                evidence: evidence_word(outcome),
+                ..RowResult::without_session(
+                    outcome.verdict.into(),
+                    outcome.code,
+                    outcome.summary.clone(),
+                    // Of a row the connection is closed.
+                    outcome.next_step.replace("; the connection stays open", ""),
+                )
+            };
+        }
+        match (end, self.problem) {
+            (JobEnd::Failed(problem), _) => {
+                let is_open = self.has_pushed;
+                failed(&problem, if is_open { RowOutcome::Unknown } else { RowOutcome::Failed })
+            }
+            (JobEnd::Cancelled, _) if self.has_pushed => RowResult::without_session(
+                RowOutcome::Unknown,
+                "session.stopped",
+                "Stopped after the credentials were sent".into(),
+                "Verify on the device whether it joined".into(),
+            ),
+            (JobEnd::Cancelled, _) => RowResult::without_session(
+                RowOutcome::Stopped,
+                "session.stopped",
+                "Stopped before the network was sent".into(),
+                "Go on with --resume".into(),
+            ),
+            (JobEnd::Done { .. }, Some(problem)) => failed(&problem, RowOutcome::Failed),
+            (JobEnd::Done { note }, None) if self.plan.network.is_none() && !self.taken.is_empty() => RowResult {
+                evidence: self.taken.last().map(|evidence| evidence.kind),
+                ..RowResult::without_session(
+                    RowOutcome::Done,
+                    "session.credentials",
+                    note,
+                    "Check that the gateway reaches its service".into(),
+                )
+            },
+            (JobEnd::Done { note }, None) => RowResult::without_session(
+                RowOutcome::Failed,
+                "session.closed",
+                note,
+                "Ask for it again with --retry failed".into(),
+            ),
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A shell on a gateway for the screen Device: what the gateway is, and commands that a person types.
+
+use std::time::Duration;
+
+use super::Console;
+use crate::flow::error::SessionError;
+use crate::flow::port::Link;
+use crate::flow::transcript::SharedTranscript;
+use crate::model::access::Access;
+use crate::model::text::visible;
+use crate::msg::Step;
+use crate::profile::DriverSettings;
+use crate::proto::console::prompt::Wording;
+use crate::proto::console::quote::Script;
+use crate::proto::console::session::Run;
+use crate::proto::console::system::Facts;
+
+use super::ConsoleError;
+
+/// How long a typed command may take; then it is interrupted.
+const TYPED: Duration = Duration::from_mins(1);
+/// Most characters of one line of output that are shown.
+const LINE_CHARS: usize = 1000;
+/// Most lines of output that are shown.
+const LINES: usize = 2000;
+
+/// A shell that somebody is logged in to. [`ConsoleShell::close`] logs out.
+pub struct ConsoleShell {
+    console: Console,
+    facts: Facts,
+}
+
+/// What a typed command brought, redacted and safe to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// What it wrote.
+    pub lines: Vec<String>,
+    /// Whether it wrote more than is shown.
+    pub is_cut: bool,
+    /// Its exit code; `None` when it was interrupted.
+    pub code: Option<u8>,
+}
+
+impl ConsoleShell {
+    /// Takes an open link over. Nothing is sent yet.
+    pub fn new(link: Link, settings: Option<&DriverSettings>, transcript: SharedTranscript) -> Self {
+        let wording = match settings {
+            Some(DriverSettings::LinuxConsole { login_prompt, password_prompt, .. }) => {
+                Wording::new(Some(login_prompt), Some(password_prompt))
+            }
+            _ => Wording::default(),
+        };
+        Self { console: Console::new(link, wording, None, transcript), facts: Facts::default() }
+    }
+
+    /// Logs in and asks what the gateway is.
+    pub async fn log_in(&mut self, access: &Access) -> Result<(), SessionError> {
+        self.console.log_in(access).await?;
+        self.facts = self.console.describe(Step::Connect).await?;
+        Ok(())
+    }
+
+    /// What is known of the gateway, as names and values.
+    pub fn info(&self) -> Vec<(&'static str, String)> {
+        let Facts { os, hostname, kernel, hardware, rights, programs } = &self.facts;
+        let mut rows: Vec<_> = [("System", os), ("Host name", hostname), ("Kernel", kernel), ("Hardware", hardware)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.clone()?)))
+            .collect();
+        rows.push(("Logged in as", rights.label().into()));
+        rows.push(("Programs found", programs.join(", ")));
+        rows
+    }
+
+    /// Runs a command in a shell of its own: what it changes there, such as the folder, ends with it.
+    pub async fn run(&mut self, command: &str) -> Result<Ran, SessionError> {
+        let script = Script::typed(command).map_err(ConsoleError::from)?;
+        let run = Run { keeps_kernel_messages: true, ..Run::new("typed command", script).within(TYPED) };
+        let output = self.console.run(run, Step::Describe).await?;
+        let text = self.console.transcript.redact_octets(&output.text);
+        let text = text.strip_suffix(b"\n").unwrap_or(&text);
+        let mut lines: Vec<_> = text
+            .split(|&octet| octet == b'\n')
+            .take(LINES + 1)
+            .map(|line| visible(&String::from_utf8_lossy(line).replace('\t', "    "), LINE_CHARS))
+            .collect();
+        if lines.len() == 1 && lines[0].is_empty() {
+            lines.clear();
+        }
+        let is_cut = output.dropped_octets > 0 || lines.len() > LINES;
+        lines.truncate(LINES);
+        Ok(Ran { lines, is_cut, code: output.code })
+    }
+
+    /// Waits until the link ends. Safe to drop at any point.
+    pub async fn listen(&mut self) -> SessionError {
+        loop {
+            if let Err(error) = self.console.step().await {
+                return error.into();
+            }
+        }
+    }
+
+    /// Logs out.
+    pub async fn close(&mut self) {
+        self.console.log_out().await;
+    }
+}

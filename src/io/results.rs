@@ -1,0 +1,73 @@
+//! The results of a batch as CSV: a line for each row as it ends, on the disk at once; at the end the whole in order.
+//!
+//! A file that was cut off lacks its last line, which counts the outcomes. A row that was done again has a second line
+//! until then; the later one counts. Cells are made safe to show and never begin a formula.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::files::{self, FilesError};
+use super::records::export::cell;
+use crate::model::batch::{RowHead, RowOutcome, RowResult, Summary};
+
+const HEADER: &str =
+    "row,name,gateway,link,outcome,reason,evidence,took_seconds,match,profile,driver,ssid,summary,next_step";
+
+/// A result file that grows.
+pub struct ResultFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl ResultFile {
+    /// Begins the file anew, with the rows that have ended already. One of that name is replaced.
+    pub fn create<'a>(
+        path: &Path,
+        ended: impl Iterator<Item = (&'a RowHead, &'a RowResult)>,
+    ) -> Result<Self, FilesError> {
+        let lines: Vec<String> = ended.map(|(head, result)| line(head, Some(result))).collect();
+        files::write_atomically(path, format!("{HEADER}\r\n{}", lines.concat()).as_bytes())?;
+        let file = OpenOptions::new().append(true).open(path).map_err(|error| files::write_error(path, &error))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Adds a row that ended. Returns once it is on the disk.
+    pub fn add(&mut self, head: &RowHead, result: &RowResult) -> Result<(), FilesError> {
+        let written = self.file.write_all(line(head, Some(result)).as_bytes()).and_then(|()| self.file.sync_data());
+        written.map_err(|error| files::write_error(&self.path, &error))
+    }
+}
+
+/// Writes all rows in order, and the counts below them. A file of that name is replaced as a whole.
+pub fn write(path: &Path, rows: &[(RowHead, Option<RowResult>)]) -> Result<(), FilesError> {
+    let lines: Vec<String> = rows.iter().map(|(head, result)| line(head, result.as_ref())).collect();
+    let summary = Summary::of(rows.iter().map(|(_, result)| result.as_ref().map(|result| result.outcome)));
+    let mut total = vec![String::new(); HEADER.split(',').count()];
+    total[0] = "total".into();
+    total[1] = summary.rows.to_string();
+    total[4] = cell(&summary.words());
+    let text = format!("{HEADER}\r\n{}{}\r\n", lines.concat(), total.join(","));
+    files::write_atomically(path, text.as_bytes())
+}
+
+fn line(head: &RowHead, result: Option<&RowResult>) -> String {
+    let of = |get: fn(&RowResult) -> String| result.map(get).unwrap_or_default();
+    let cells = [
+        head.row.to_string(),
+        head.name.clone(),
+        of(|result| result.gateway.clone()),
+        of(|result| result.link.clone()),
+        result.map_or(RowOutcome::NotBegun, |result| result.outcome).as_str().to_owned(),
+        of(|result| result.reason.clone()),
+        of(|result| result.evidence.map(|kind| kind.label().to_owned()).unwrap_or_default()),
+        of(|result| format!("{:.1}", result.took.as_secs_f64())),
+        head.place.clone(),
+        head.profile.as_ref().map(ToString::to_string).unwrap_or_default(),
+        head.driver.to_string(),
+        head.ssid.clone(),
+        of(|result| result.summary.clone()),
+        result.map_or_else(|| "Go on with --resume".to_owned(), |result| result.next_step.clone()),
+    ];
+    format!("{}\r\n", cells.map(|text| cell(&text)).join(","))
+}

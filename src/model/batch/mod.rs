@@ -1,0 +1,402 @@
+//! Many gateways in one go: what is to be done with each, what came of it, and what an earlier run says about it.
+//!
+//! A row is an order for one gateway. What identifies it over runs is its name; whether it is still the same order tells
+//! its content, which holds references and never a secret.
+
+mod manifest;
+mod mistake;
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Serialize;
+
+pub use manifest::{Checked, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, ProfileFacts, Surroundings, Table, check};
+pub use mistake::{Finding, Mistake};
+
+use super::access::Access;
+use super::credentials::WifiDraft;
+use super::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, ProfileId};
+use super::outcome::{EvidenceKind, Outcome, Verdict};
+use super::record::JobRecord;
+use super::secret::Secret;
+use super::text::visible;
+
+/// Most links that are open at the same time.
+pub const MAX_PARALLEL: usize = 8;
+
+/// The number of a batch in the records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct BatchId(pub i64);
+
+/// How the gateway of a row is found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Match {
+    /// By the address of its link.
+    Link(LinkAddress),
+    /// By the serial number of its USB port, at whatever path it is plugged in.
+    SerialNumber(String),
+    /// By the name it announces over Bluetooth.
+    Announced(String),
+}
+
+impl Match {
+    /// The kind of link it will be.
+    pub const fn link_kind(&self) -> LinkKind {
+        match self {
+            Self::Link(link) => link.kind(),
+            Self::SerialNumber(_) => LinkKind::Serial,
+            Self::Announced(_) => LinkKind::Ble,
+        }
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Link(link) => write!(f, "{link}"),
+            Self::SerialNumber(number) => write!(f, "serial-number:{number}"),
+            Self::Announced(name) => write!(f, "name:{name}"),
+        }
+    }
+}
+
+impl FromStr for Match {
+    type Err = BadLinkAddress;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = |reason| BadLinkAddress { text: text.to_owned(), reason };
+        if text.chars().any(char::is_control) {
+            return Err(bad("it holds a control character"));
+        }
+        match text.split_once(':').map(|(kind, rest)| (kind, rest.trim())) {
+            Some(("serial-number", "")) => Err(bad("the serial number is missing")),
+            Some(("name", "")) => Err(bad("the name is missing")),
+            Some(("serial-number", number)) => Ok(Self::SerialNumber(number.to_owned())),
+            Some(("name", name)) => Ok(Self::Announced(name.to_owned())),
+            // A bare word could be a path, a name or a serial number: it is not guessed.
+            Some(("serial" | "ble" | "http" | "udp", _)) => text.parse().map(Self::Link),
+            _ => Err(bad("what it is stands in front of a colon")),
+        }
+    }
+}
+
+/// The order for one gateway. Holds secrets and is not printable.
+#[derive(Clone)]
+pub struct RowPlan {
+    /// The row as a person sees it in the manifest; of a selection its place in the list.
+    pub row: u32,
+    /// What the operator calls the gateway.
+    pub name: String,
+    /// How it is found.
+    pub place: Match,
+    /// The profile, where one was chosen.
+    pub profile: Option<ProfileId>,
+    /// The driver to speak.
+    pub driver: DriverId,
+    /// The network; `None` when only tokens and files are sent.
+    pub network: Option<WifiDraft>,
+    /// What lets us in.
+    pub access: Access,
+    /// Tokens and files by their id in the profile, in order.
+    pub credentials: Vec<(String, Secret<Vec<u8>>)>,
+    /// What the order says, without secrets: an order with another content is another order.
+    pub content: String,
+}
+
+impl RowPlan {
+    /// What may be shown and written down of it.
+    pub fn head(&self) -> RowHead {
+        RowHead {
+            row: self.row,
+            name: visible(&self.name, 80),
+            place: visible(&self.place.to_string(), 120),
+            profile: self.profile.clone(),
+            driver: self.driver,
+            ssid: self.network.as_ref().map(|network| visible(&network.ssid, 40)).unwrap_or_default(),
+            credentials: self.credentials.iter().map(|(id, _)| id.clone()).collect(),
+        }
+    }
+}
+
+/// What is shown of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RowHead {
+    /// The row as a person sees it.
+    pub row: u32,
+    /// What the operator calls the gateway.
+    pub name: String,
+    /// How it is found.
+    #[serde(rename = "match")]
+    pub place: String,
+    /// The profile.
+    pub profile: Option<ProfileId>,
+    /// The driver.
+    pub driver: DriverId,
+    /// The network's name; empty when only tokens and files are sent.
+    pub ssid: String,
+    /// The tokens and files.
+    pub credentials: Vec<String>,
+}
+
+/// How a row ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowOutcome {
+    /// The gateway reports that it joined.
+    Joined,
+    /// No network was to be sent, and it took everything else.
+    Done,
+    /// The gateway could not join or refused the request.
+    Refused,
+    /// It could not be commissioned; no credentials took effect.
+    Failed,
+    /// What became of it is not known: verify on the device.
+    Unknown,
+    /// Somebody stopped it before the network was sent.
+    Stopped,
+    /// It was never begun.
+    NotBegun,
+}
+
+impl RowOutcome {
+    /// The word shown and stored.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Stopped => "stopped",
+            Self::NotBegun => "not-begun",
+        }
+    }
+
+    /// The word in a sentence.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::NotBegun => "not begun",
+            other => other.as_str(),
+        }
+    }
+
+    /// Whether what was ordered came true.
+    pub const fn is_good(self) -> bool {
+        matches!(self, Self::Joined | Self::Done)
+    }
+
+    /// Whether it can be tried again without asking first: the gateway did not take the network.
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Refused | Self::Failed)
+    }
+}
+
+impl From<Verdict> for RowOutcome {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Joined => Self::Joined,
+            Verdict::Refused => Self::Refused,
+            Verdict::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// What came of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RowResult {
+    /// How it ended.
+    pub outcome: RowOutcome,
+    /// Short and stable: `improv.joined`.
+    pub reason: String,
+    /// How sure that is; nothing where nothing was asked of a gateway.
+    pub evidence: Option<EvidenceKind>,
+    /// One sentence.
+    pub summary: String,
+    /// The name the gateway told, made safe to show; empty when it told none.
+    pub gateway: String,
+    /// The link it was reached over; empty when it was not found.
+    pub link: String,
+    /// From opening the link to the end.
+    #[serde(rename = "took_millis", serialize_with = "as_millis")]
+    pub took: Duration,
+    /// What to do now.
+    pub next_step: String,
+    /// Whether it comes from an earlier run of the same batch.
+    pub is_earlier: bool,
+}
+
+impl RowResult {
+    /// A row that never reached a gateway.
+    pub fn without_session(outcome: RowOutcome, reason: &str, summary: String, next_step: String) -> Self {
+        Self {
+            outcome,
+            reason: reason.to_owned(),
+            evidence: None,
+            summary,
+            gateway: String::new(),
+            link: String::new(),
+            took: Duration::ZERO,
+            next_step,
+            is_earlier: false,
+        }
+    }
+}
+
+/// How sure the end of a push is: the strongest that was seen for a join, else the last that was looked at.
+pub fn evidence_word(outcome: &Outcome) -> Option<EvidenceKind> {
+    let kinds = || outcome.evidence.iter().map(|evidence| evidence.kind);
+    if outcome.verdict == Verdict::Joined && kinds().any(|kind| kind == EvidenceKind::Observed) {
+        return Some(EvidenceKind::Observed);
+    }
+    kinds().rfind(|kind| *kind != EvidenceKind::NotChecked).or_else(|| kinds().next_back())
+}
+
+/// How many rows ended in which way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// All rows.
+    pub rows: usize,
+    /// Joined.
+    pub joined: usize,
+    /// Took the tokens and files that were all there was to send.
+    pub done: usize,
+    /// Refused.
+    pub refused: usize,
+    /// Failed.
+    pub failed: usize,
+    /// Unknown.
+    pub unknown: usize,
+    /// Stopped or not begun.
+    pub open: usize,
+}
+
+impl Summary {
+    /// Counts the ends of rows; `None` is a row that has none.
+    pub fn of(outcomes: impl IntoIterator<Item = Option<RowOutcome>>) -> Self {
+        let mut summary = Self::default();
+        for outcome in outcomes {
+            summary.rows += 1;
+            match outcome {
+                Some(RowOutcome::Joined) => summary.joined += 1,
+                Some(RowOutcome::Done) => summary.done += 1,
+                Some(RowOutcome::Refused) => summary.refused += 1,
+                Some(RowOutcome::Failed) => summary.failed += 1,
+                Some(RowOutcome::Unknown) => summary.unknown += 1,
+                Some(RowOutcome::Stopped | RowOutcome::NotBegun) | None => summary.open += 1,
+            }
+        }
+        summary
+    }
+
+    /// The counts in words: `48 joined, 1 refused, 1 unknown`.
+    pub fn words(&self) -> String {
+        let counts = [
+            (self.joined, "joined"),
+            (self.done, "done"),
+            (self.refused, "refused"),
+            (self.failed, "failed"),
+            (self.unknown, "unknown"),
+            (self.open, "not done"),
+        ];
+        let words: Vec<String> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        if words.is_empty() { "nothing to do".into() } else { words.join(", ") }
+    }
+}
+
+/// What the records say about a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchHistory {
+    /// Its number.
+    pub id: BatchId,
+    /// When it was begun, RFC 3339 in UTC.
+    pub started_at: String,
+    /// The jobs of its rows, oldest first.
+    pub rows: Vec<RowHistory>,
+}
+
+/// A job of a row on the records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowHistory {
+    /// The name of the row.
+    pub name: String,
+    /// What the order said.
+    pub content: String,
+    /// The job.
+    pub job: JobRecord,
+}
+
+/// What is to be repeated when a batch goes on. What succeeded never is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    /// Rows that were refused or failed.
+    pub failed: bool,
+    /// Rows whose outcome is unknown. Whoever asks for this has looked at the devices.
+    pub unknown: bool,
+}
+
+/// What an earlier run means for a row now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is to be done.
+    Open,
+    /// It is left alone, for this result.
+    Settled(RowResult),
+    /// Another process works on it.
+    Running,
+}
+
+impl BatchHistory {
+    /// What this batch means for a row. The last job of a name counts.
+    pub fn standing(&self, plan: &RowPlan, again: Again) -> Standing {
+        let Some(last) = self.rows.iter().rev().find(|row| row.name == plan.name) else { return Standing::Open };
+        let is_same = last.content == plan.content;
+        let wants_network = plan.network.is_some();
+        let outcome = match last.job.outcome.as_str() {
+            "running" => return Standing::Running,
+            "joined" if is_same => RowOutcome::Joined,
+            // With a network to send, credentials alone are half the work.
+            "done" if is_same && !wants_network => RowOutcome::Done,
+            "unknown" if !again.unknown => RowOutcome::Unknown,
+            "refused" if is_same && !again.failed => RowOutcome::Refused,
+            "failed" | "closed" | "done" if is_same && !again.failed => RowOutcome::Failed,
+            // Stopped before anything was sent, asked for again, or another order under the same name.
+            _ => return Standing::Open,
+        };
+        Standing::Settled(last.result(outcome))
+    }
+}
+
+impl RowHistory {
+    fn result(&self, outcome: RowOutcome) -> RowResult {
+        let job = &self.job;
+        let millis = |text: &str| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
+        let took = job.ended_at.as_deref().and_then(millis).zip(millis(&job.started_at));
+        let took = took.and_then(|(end, start)| u64::try_from(end - start).ok()).unwrap_or_default();
+        let next_step = match outcome {
+            RowOutcome::Unknown => "Verify on the device, then ask for it again with --retry unknown",
+            RowOutcome::Refused | RowOutcome::Failed => "Mend the cause, then ask for it again with --retry failed",
+            _ => "Nothing: it was done in an earlier run",
+        };
+        let told = &job.intent.gateway;
+        RowResult {
+            outcome,
+            reason: job.reason.clone(),
+            evidence: None,
+            summary: visible(&job.summary, 300),
+            gateway: if job.intent.link.ends_with(told.as_str()) { String::new() } else { visible(told, 80) },
+            link: visible(&job.intent.link, 120),
+            took: Duration::from_millis(took),
+            next_step: next_step.into(),
+            is_earlier: true,
+        }
+    }
+}
+
+/// Durations leave the program as whole milliseconds.
+fn as_millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}

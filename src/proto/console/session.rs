@@ -1,0 +1,777 @@
+//! A visit to a console as a state machine: log in, run commands, log out. No I/O, no clock, no randomness.
+//!
+//! Begin something with [`Session::log_in`], [`Session::run`] or [`Session::log_out`]; feed [`Session::handle_bytes`] and
+//! [`Session::handle_timeout`]; send what [`Session::poll_transmit`] gives; read [`Session::poll_event`].
+//! A prompt counts only after the line was quiet for a moment, and a shell only after it has calculated 40+2: neither an
+//! echo nor a greeting that looks like a prompt can stand for one. A password goes out once, and only to its prompt.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::BAUD;
+use super::lines::{Cleaner, Line, Lines, kernel_message};
+use super::prompt::{Prompt, Sign, Wording, classify, is_countdown, is_question, sign_of};
+use super::quote::Script;
+use crate::model::secret::Secret;
+use crate::model::text::visible_octets;
+
+/// Octets of one command's output that are kept; more are counted.
+pub const MAX_OUTPUT: usize = 256 * 1024;
+/// Times a carriage return is sent to a console that says nothing.
+const RETURNS: u32 = 3;
+/// Times the name is sent again to a console that lost it.
+const NAMES: u32 = 3;
+/// Times something that looked like a shell may turn out to be none.
+const MISTAKES: u32 = 2;
+/// What ends a line, as the Enter key does.
+const ENTER: u8 = b'\r';
+/// Ctrl+C.
+const INTERRUPT: u8 = 3;
+/// Octets of a line in an error text.
+const SHOWN: usize = 120;
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// How long a line must be quiet before its end counts as a prompt.
+    pub settle: Duration,
+    /// How long a console may say nothing before it is asked.
+    pub quiet: Duration,
+    /// Between two carriage returns.
+    pub nudge: Duration,
+    /// How long a gateway may take to start.
+    pub boot: Duration,
+    /// For the password's prompt, and for a shell's answer.
+    pub answer: Duration,
+    /// For the verdict on a password: the pause after a wrong one is about three seconds.
+    pub verdict: Duration,
+    /// After which a console that took a password and shows no prompt we know is asked whether it is a shell.
+    pub unknown_prompt: Duration,
+    /// For the end of a program that was interrupted.
+    pub interrupt: Duration,
+    /// For the login prompt after logging out.
+    pub log_out: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            settle: Duration::from_millis(150),
+            quiet: Duration::from_secs(1),
+            nudge: Duration::from_secs(2),
+            boot: Duration::from_mins(3),
+            answer: Duration::from_secs(10),
+            verdict: Duration::from_secs(30),
+            unknown_prompt: Duration::from_secs(6),
+            interrupt: Duration::from_secs(3),
+            // Less than a driver is given to end its conversation.
+            log_out: Duration::from_secs(4),
+        }
+    }
+}
+
+/// The account to log in with.
+#[derive(Clone, Default)]
+pub struct Login {
+    /// Its name.
+    pub username: Option<String>,
+    /// Its password.
+    pub password: Option<Secret<String>>,
+}
+
+/// A command to run.
+#[derive(Clone)]
+pub struct Run {
+    /// What the shell is told.
+    pub script: Script,
+    /// What it is called in the transcript.
+    pub label: &'static str,
+    /// What to answer when the program asks for a password: once.
+    pub answer: Option<Secret<String>>,
+    /// How long it may take.
+    pub limit: Duration,
+    /// Whether messages of the kernel belong to the output, as for a person who asked for them.
+    pub keeps_kernel_messages: bool,
+}
+
+impl Run {
+    /// A command that takes ten seconds at most.
+    pub const fn new(label: &'static str, script: Script) -> Self {
+        Self { script, label, answer: None, limit: Duration::from_secs(10), keeps_kernel_messages: false }
+    }
+
+    /// The same with another limit.
+    #[must_use]
+    pub const fn within(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// What a command brought.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// What it wrote, at most [`MAX_OUTPUT`] octets.
+    pub text: Vec<u8>,
+    /// Octets beyond that.
+    pub dropped_octets: u64,
+    /// Its exit code; `None` when it was interrupted.
+    pub code: Option<u8>,
+    /// Whether it asked for the password.
+    pub has_asked: bool,
+    /// Whether it asked for the password again after it was given: then it was interrupted.
+    pub has_asked_again: bool,
+}
+
+/// What came of something that was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// A shell answers.
+    LoggedIn {
+        /// Whether it did so without a login.
+        was_open: bool,
+    },
+    /// A command ended.
+    Ran(Output),
+    /// The visit is over.
+    LoggedOut {
+        /// Whether the console asked for a login again.
+        is_confirmed: bool,
+    },
+}
+
+/// Why it did not come about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The console says nothing.
+    Silent,
+    /// It says something, but asks for no login.
+    NotALogin {
+        /// Its last line.
+        last: String,
+    },
+    /// It wants an account, and none was given.
+    NeedsAccount,
+    /// It wants a password, and none was given.
+    NeedsPassword,
+    /// Name or password are wrong.
+    Refused,
+    /// It wants another password first.
+    Expired,
+    /// A bootloader waits for commands.
+    Bootloader {
+        /// Its prompt.
+        prompt: String,
+    },
+    /// The gateway starts and starts.
+    Starting {
+        /// Its last line.
+        last: String,
+    },
+    /// It took the name, or the password, and then said nothing that we know.
+    NoShell {
+        /// Its last line.
+        last: String,
+    },
+    /// A command did not end in time. It was interrupted.
+    NoAnswer {
+        /// Octets it wrote.
+        heard_octets: u64,
+    },
+    /// The console asks for a login in the middle of it: the gateway restarted, or ended the visit.
+    ThrownOut,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The gateway is starting: this may take a while.
+    Starting,
+    /// A line beside the conversation: greetings, a boot log, messages of the kernel.
+    Log(Vec<u8>),
+    /// What was begun is over.
+    Finished(Result<Answer, Failure>),
+}
+
+/// Something to send.
+pub struct Transmit {
+    /// What it is, for the transcript.
+    pub label: &'static str,
+    /// The octets.
+    pub bytes: Vec<u8>,
+}
+
+/// A visit to a console.
+pub struct Session {
+    timeouts: Timeouts,
+    wording: Wording,
+    nonce: String,
+    commands: u32,
+    cleaner: Cleaner,
+    lines: Lines,
+    heard_octets: u64,
+    last_line: Vec<u8>,
+    /// A bootloader was seen and no kernel since.
+    is_loader: bool,
+    /// Somebody may be logged in: us.
+    is_in: bool,
+    /// A program was interrupted that may have switched the echo on.
+    may_echo: bool,
+    task: Task,
+    settles_at: Option<Instant>,
+    outbox: VecDeque<Transmit>,
+    /// When the line has taken what was sent before.
+    free_at: Option<Instant>,
+    events: VecDeque<Event>,
+}
+
+enum Task {
+    Idle,
+    LogIn(LogIn),
+    Run(Running),
+    LogOut { until: Instant, exits: u32 },
+}
+
+struct LogIn {
+    login: Login,
+    stage: Stage,
+    /// When it has taken long enough for a gateway that starts.
+    give_up_at: Instant,
+    /// When to ask next, or to draw a conclusion.
+    due: Instant,
+    returns: u32,
+    names: u32,
+    mistakes: u32,
+    has_sent_password: bool,
+    /// The prompt wanted a password that we do not have, or another one.
+    must_change: bool,
+    is_starting: bool,
+    heard_at_start: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// What is there?
+    Looking,
+    /// The name was sent.
+    Named,
+    /// The password was sent.
+    Judged,
+    /// A shell is asked to calculate.
+    Proving { was_open: bool, is_second: bool },
+}
+
+struct Running {
+    nonce: String,
+    run: Run,
+    has_begun: bool,
+    /// Octets before a kernel message that broke into a line.
+    carried: Vec<u8>,
+    output: Output,
+    until: Instant,
+    /// Number of line ends when the password was given.
+    answered_at: Option<u64>,
+    line_ends: u64,
+    /// It is interrupted; at this time it counts as ended.
+    is_interrupted: bool,
+}
+
+impl Session {
+    /// A visit. `seed` makes its marks unlike those of any other visit.
+    pub fn new(timeouts: Timeouts, wording: Wording, seed: u32) -> Self {
+        Self {
+            timeouts,
+            wording,
+            nonce: format!("lm{seed:08x}"),
+            commands: 0,
+            cleaner: Cleaner::default(),
+            lines: Lines::default(),
+            heard_octets: 0,
+            last_line: Vec::new(),
+            is_loader: false,
+            is_in: false,
+            may_echo: false,
+            task: Task::Idle,
+            settles_at: None,
+            outbox: VecDeque::new(),
+            free_at: None,
+            events: VecDeque::new(),
+        }
+    }
+
+    /// Whether somebody may be logged in, so that leaving without [`Session::log_out`] would leave a shell open.
+    pub const fn is_in(&self) -> bool {
+        self.is_in
+    }
+
+    /// Whether a command writes more than is kept.
+    pub const fn is_flooded(&self) -> bool {
+        matches!(&self.task, Task::Run(running) if running.output.dropped_octets > 0)
+    }
+
+    /// Octets the console has written.
+    pub const fn heard_octets(&self) -> u64 {
+        self.heard_octets
+    }
+
+    /// Looks what is there, logs in and makes sure that a shell answers.
+    pub fn log_in(&mut self, login: Login, now: Instant) {
+        self.task = Task::LogIn(LogIn {
+            login,
+            stage: Stage::Looking,
+            give_up_at: now + self.timeouts.boot,
+            due: now + self.timeouts.quiet,
+            returns: 0,
+            names: 0,
+            mistakes: 0,
+            has_sent_password: false,
+            must_change: false,
+            is_starting: false,
+            heard_at_start: self.heard_octets,
+        });
+    }
+
+    /// Runs a command. Call it only while nothing else runs.
+    pub fn run(&mut self, run: Run, now: Instant) {
+        self.commands += 1;
+        let nonce = format!("{}x{}", self.nonce, self.commands);
+        self.lines.clear();
+        if std::mem::take(&mut self.may_echo) {
+            self.send("silence", b"stty -echo\r".to_vec());
+        }
+        let mut octets = 0;
+        for line in run.script.lines_between(&nonce) {
+            octets += line.len() as u64 + 1;
+            self.send(run.label, [line, vec![ENTER]].concat());
+        }
+        self.task = Task::Run(Running {
+            nonce,
+            has_begun: false,
+            carried: Vec::new(),
+            output: Output::default(),
+            until: now + run.limit + 2 * time_on_line(octets),
+            answered_at: None,
+            line_ends: 0,
+            is_interrupted: false,
+            run,
+        });
+    }
+
+    /// Logs out, whatever goes on. Ends at once when nobody is logged in.
+    pub fn log_out(&mut self, now: Instant) {
+        let was_busy = !matches!(self.task, Task::Idle);
+        self.outbox.clear();
+        self.free_at = None;
+        if !self.is_in {
+            self.task = Task::Idle;
+            return self.finish(Ok(Answer::LoggedOut { is_confirmed: true }));
+        }
+        if was_busy {
+            self.send_interrupt();
+        }
+        self.lines.clear();
+        self.send_leave();
+        self.task = Task::LogOut { until: now + self.timeouts.log_out, exits: 1 };
+    }
+
+    /// What to send now, if anything. Lines of a file are spread out in time: a terminal has little room.
+    pub fn poll_transmit(&mut self, now: Instant) -> Option<Transmit> {
+        if self.free_at.is_some_and(|free_at| now < free_at) {
+            return None;
+        }
+        let transmit = self.outbox.pop_front()?;
+        self.free_at =
+            if self.outbox.is_empty() { None } else { Some(now + time_on_line(transmit.bytes.len() as u64)) };
+        Some(transmit)
+    }
+
+    /// What happened, oldest first.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Session::handle_timeout`] or [`Session::poll_transmit`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let task = match &self.task {
+            Task::Idle => None,
+            Task::LogIn(log_in) => Some(log_in.due),
+            Task::Run(running) => Some(running.until),
+            Task::LogOut { until, .. } => Some(*until),
+        };
+        let settles = self.settles_at.filter(|_| task.is_some());
+        [task, settles, self.free_at.filter(|_| !self.outbox.is_empty())].into_iter().flatten().min()
+    }
+
+    /// Takes in what the console wrote.
+    pub fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.heard_octets += bytes.len() as u64;
+        self.settles_at = Some(now + self.timeouts.settle);
+        if let Task::LogIn(log_in) = &mut self.task
+            && log_in.stage == Stage::Looking
+        {
+            // It still writes: it is asked when it has been quiet for a while.
+            log_in.due = log_in.due.max(now + self.timeouts.quiet);
+        }
+        let text = self.cleaner.push(bytes);
+        for line in self.lines.push(&text) {
+            self.handle_line(line, now);
+        }
+    }
+
+    /// Takes in that time passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.settles_at.is_some_and(|at| at <= now) {
+            self.settles_at = None;
+            self.handle_tail(now);
+        }
+        match &mut self.task {
+            Task::LogIn(log_in) if log_in.due <= now => self.press_log_in(now),
+            Task::LogOut { until, .. } if *until <= now => self.end_log_out(false),
+            Task::Run(running) if running.until <= now => self.give_up_run(now),
+            Task::Idle | Task::LogIn(_) | Task::LogOut { .. } | Task::Run(_) => {}
+        }
+    }
+
+    fn handle_line(&mut self, line: Line, now: Instant) {
+        if let Task::Run(_) = self.task {
+            return self.handle_output(line);
+        }
+        if line.is_whole {
+            match sign_of(&line.text) {
+                Some(Sign::LoaderRuns) => self.is_loader = true,
+                Some(Sign::KernelStarts) => self.is_loader = false,
+                Some(Sign::Refused | Sign::MustChange) | None => {}
+            }
+        }
+        if let Task::LogIn(_) = self.task {
+            self.handle_login_line(&line, now);
+        }
+        // Our own questions come back as an echo until they switch it off.
+        let is_ours = memchr::memmem::find(&line.text, self.nonce.as_bytes()).is_some();
+        if !is_ours && !line.text.trim_ascii().is_empty() {
+            self.last_line = line.text[..line.text.len().min(SHOWN * 4)].to_vec();
+            self.events.push_back(Event::Log(line.text));
+        }
+    }
+
+    fn handle_login_line(&mut self, line: &Line, now: Instant) {
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        let is_proof = line.is_whole && line.text.ends_with(format!("{}-42", self.nonce).as_bytes());
+        match (log_in.stage, sign_of(&line.text)) {
+            (Stage::Proving { was_open, .. }, _) if is_proof => {
+                self.is_in = true;
+                self.task = Task::Idle;
+                self.finish(Ok(Answer::LoggedIn { was_open }));
+            }
+            (Stage::Judged, Some(Sign::Refused)) => self.fail(Failure::Refused),
+            (Stage::Judged, Some(Sign::MustChange)) => {
+                log_in.must_change = true;
+                log_in.due = now + self.timeouts.answer;
+            }
+            (Stage::Looking, _) if log_in.returns == 0 && !log_in.is_starting && !line.text.trim_ascii().is_empty() => {
+                log_in.is_starting = true;
+                self.events.push_back(Event::Starting);
+            }
+            _ => {}
+        }
+    }
+
+    /// The line that is not ended yet has been quiet for a moment.
+    fn handle_tail(&mut self, now: Instant) {
+        match &self.task {
+            Task::Idle => {}
+            Task::LogIn(_) => self.handle_login_tail(now),
+            Task::Run(_) => self.handle_question(now),
+            Task::LogOut { .. } => match classify(self.lines.tail(), &self.wording, self.is_loader) {
+                Some(Prompt::Login) => self.end_log_out(true),
+                Some(Prompt::Shell) => self.leave_again(),
+                _ => {}
+            },
+        }
+    }
+
+    fn handle_login_tail(&mut self, now: Instant) {
+        let prompt = classify(self.lines.tail(), &self.wording, self.is_loader);
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        let Some(prompt) = prompt else { return };
+        match (prompt, log_in.stage) {
+            (Prompt::Bootloader(prompt), _) => self.fail(Failure::Bootloader { prompt }),
+            (Prompt::NewPassword, _) => self.fail(Failure::Expired),
+            // A password that is asked for again without a word was wrong as well. One attempt is enough.
+            (Prompt::Login | Prompt::Password, Stage::Judged) => self.fail(Failure::Refused),
+            (Prompt::Login | Prompt::Password, Stage::Proving { .. }) => self.take_back(now),
+            (Prompt::Login, Stage::Looking | Stage::Named) => self.send_name(now),
+            (Prompt::Password, Stage::Named) => self.send_password(now),
+            // Someone typed a name before us: an empty password ends that.
+            (Prompt::Password, Stage::Looking) => self.nudge(now),
+            (Prompt::Shell, Stage::Looking) => self.prove(true, false, now),
+            (Prompt::Shell, Stage::Named | Stage::Judged) => self.prove(false, false, now),
+            (Prompt::Shell, Stage::Proving { .. }) => {}
+        }
+    }
+
+    fn send_name(&mut self, now: Instant) {
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        let Some(name) = log_in.login.username.clone() else { return self.fail(Failure::NeedsAccount) };
+        log_in.names += 1;
+        if log_in.names > NAMES {
+            return self.fail_here(|last| Failure::NoShell { last });
+        }
+        log_in.stage = Stage::Named;
+        log_in.due = now + self.timeouts.answer;
+        self.lines.clear();
+        self.send("account", [name.as_bytes(), &[ENTER]].concat());
+    }
+
+    fn send_password(&mut self, now: Instant) {
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        let Some(password) = log_in.login.password.take() else { return self.fail(Failure::NeedsPassword) };
+        log_in.stage = Stage::Judged;
+        log_in.has_sent_password = true;
+        log_in.due = now + self.timeouts.unknown_prompt;
+        log_in.give_up_at = now + self.timeouts.verdict;
+        // From here on we may be inside.
+        self.is_in = true;
+        self.lines.clear();
+        self.send("password", [password.expose().as_bytes(), &[ENTER]].concat());
+    }
+
+    /// Sends a carriage return to a console that waits for something.
+    fn nudge(&mut self, now: Instant) {
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        log_in.returns += 1;
+        log_in.due = now + self.timeouts.nudge;
+        self.lines.clear();
+        self.send("carriage return", vec![ENTER]);
+    }
+
+    /// Asks what may be a shell to calculate, and makes it quiet.
+    fn prove(&mut self, was_open: bool, is_second: bool, now: Instant) {
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        log_in.stage = Stage::Proving { was_open, is_second };
+        log_in.due = now + self.timeouts.answer / 2;
+        let question = format!(
+            "PS1= PS2=; stty -echo; unset HISTFILE PROMPT_COMMAND; [ -n \"$BASH_VERSION\" ] && set +H +o history; \
+             export LC_ALL=C.UTF-8 TERM=dumb PAGER=cat; echo {}-$((40+2))\r",
+            self.nonce
+        );
+        self.lines.clear();
+        self.send("question to the shell", question.into_bytes());
+    }
+
+    /// It was no shell: looks again, but not for ever.
+    fn take_back(&mut self, now: Instant) {
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        log_in.mistakes += 1;
+        if log_in.has_sent_password {
+            return self.fail(Failure::Refused);
+        }
+        if log_in.mistakes > MISTAKES {
+            return self.fail_here(|last| Failure::NotALogin { last });
+        }
+        log_in.stage = Stage::Looking;
+        log_in.returns = 0;
+        match classify(self.lines.tail(), &self.wording, self.is_loader) {
+            Some(Prompt::Login) => self.send_name(now),
+            _ => self.nudge(now),
+        }
+    }
+
+    /// The time for what was expected is over.
+    fn press_log_in(&mut self, now: Instant) {
+        let is_countdown = is_countdown(self.lines.tail());
+        let is_blank = self.lines.tail().trim_ascii().is_empty();
+        let heard_octets = self.heard_octets;
+        let (is_loader, timeouts) = (self.is_loader, self.timeouts);
+        let Task::LogIn(log_in) = &mut self.task else { return };
+        let has_heard = heard_octets > log_in.heard_at_start;
+        match log_in.stage {
+            _ if log_in.must_change => self.fail(Failure::Expired),
+            // A key would stop the start of the system.
+            Stage::Looking if is_loader || is_countdown => {
+                log_in.due = now + timeouts.nudge;
+                if now >= log_in.give_up_at {
+                    self.fail_here(|last| Failure::Starting { last });
+                }
+            }
+            Stage::Looking if log_in.returns < RETURNS => self.nudge(now),
+            // A shell that we made quiet in an earlier visit, cut short, says nothing to a carriage return.
+            Stage::Looking if is_blank && log_in.mistakes == 0 => {
+                log_in.mistakes += 1;
+                self.prove(true, true, now);
+            }
+            Stage::Looking if log_in.is_starting && now < log_in.give_up_at => {
+                log_in.due = now + timeouts.nudge;
+            }
+            Stage::Looking if log_in.is_starting => self.fail_here(|last| Failure::Starting { last }),
+            Stage::Looking | Stage::Proving { was_open: true, is_second: true } if !has_heard => {
+                self.fail(Failure::Silent);
+            }
+            Stage::Looking | Stage::Proving { was_open: true, is_second: true } => {
+                self.fail_here(|last| Failure::NotALogin { last });
+            }
+            Stage::Named | Stage::Proving { is_second: true, .. } => self.fail_here(|last| Failure::NoShell { last }),
+            Stage::Proving { was_open, is_second: false } => self.prove(was_open, true, now),
+            // Its prompt is none that we know, or it takes its time.
+            Stage::Judged if !is_blank => self.prove(false, false, now),
+            Stage::Judged if now >= log_in.give_up_at => self.prove(false, true, now),
+            Stage::Judged => log_in.due = now + timeouts.settle.max(timeouts.quiet),
+        }
+    }
+
+    fn handle_output(&mut self, line: Line) {
+        let Task::Run(running) = &mut self.task else { return };
+        let mut text = line.text;
+        if !running.carried.is_empty() {
+            text = [std::mem::take(&mut running.carried), text].concat();
+        }
+        if line.is_whole {
+            running.line_ends += 1;
+            if !running.run.keeps_kernel_messages
+                && let Some(at) = kernel_message(&text)
+            {
+                // The rest of the line that it broke into comes after it.
+                self.events.push_back(Event::Log(text.split_off(at)));
+                running.carried = text;
+                return;
+            }
+        }
+        if !running.has_begun {
+            running.has_begun = line.is_whole && text.ends_with(format!("{}-42", running.nonce).as_bytes());
+            return;
+        }
+        if let Some((rest, code)) = line.is_whole.then(|| split_end(&text, &running.nonce)).flatten() {
+            running.output.keep(&text[..rest]);
+            running.output.code = (!running.is_interrupted).then_some(code);
+            return self.end_run();
+        }
+        running.output.keep(&text);
+        if line.is_whole {
+            running.output.keep(b"\n");
+        }
+    }
+
+    fn end_run(&mut self) {
+        let Task::Run(running) = std::mem::replace(&mut self.task, Task::Idle) else { return };
+        self.finish(Ok(Answer::Ran(running.output)));
+    }
+
+    /// The program waits: perhaps for the password.
+    fn handle_question(&mut self, now: Instant) {
+        let is_question = is_question(self.lines.tail());
+        let interrupt = self.timeouts.interrupt;
+        let Task::Run(running) = &mut self.task else { return };
+        if !is_question || !running.has_begun || running.is_interrupted {
+            return;
+        }
+        running.output.has_asked = true;
+        let answer = match (running.answered_at, &running.run.answer) {
+            (None, Some(answer)) => [answer.expose().as_bytes(), &[ENTER]].concat(),
+            // The echo of the answer makes the line another one; this is a new question.
+            (Some(line_ends), _) if line_ends == running.line_ends => return,
+            (Some(_), _) | (None, None) => {
+                running.output.has_asked_again = running.answered_at.is_some();
+                running.is_interrupted = true;
+                running.until = now + interrupt;
+                return self.send_interrupt();
+            }
+        };
+        running.answered_at = Some(running.line_ends);
+        self.send("answer to the question for a password", answer);
+    }
+
+    fn give_up_run(&mut self, now: Instant) {
+        let interrupt = self.timeouts.interrupt;
+        let is_login = classify(self.lines.tail(), &self.wording, false) == Some(Prompt::Login);
+        let Task::Run(running) = &mut self.task else { return };
+        if is_login {
+            self.is_in = false;
+            return self.fail(Failure::ThrownOut);
+        }
+        if !running.is_interrupted {
+            running.is_interrupted = true;
+            running.until = now + interrupt;
+            self.outbox.clear();
+            return self.send_interrupt();
+        }
+        if running.output.has_asked {
+            return self.end_run();
+        }
+        let heard_octets = running.output.text.len() as u64 + running.output.dropped_octets;
+        self.fail(Failure::NoAnswer { heard_octets });
+    }
+
+    fn send_interrupt(&mut self) {
+        self.may_echo = true;
+        self.send("interrupt", vec![INTERRUPT]);
+    }
+
+    fn send_leave(&mut self) {
+        self.send("log out", b"stty sane; exit\r".to_vec());
+    }
+
+    /// One shell within another: leaves that, too.
+    fn leave_again(&mut self) {
+        let Task::LogOut { exits, .. } = &mut self.task else { return };
+        if *exits < 3 {
+            *exits += 1;
+            self.lines.clear();
+            self.send_leave();
+        }
+    }
+
+    fn end_log_out(&mut self, is_confirmed: bool) {
+        self.is_in = false;
+        self.task = Task::Idle;
+        self.finish(Ok(Answer::LoggedOut { is_confirmed }));
+    }
+
+    fn send(&mut self, label: &'static str, bytes: Vec<u8>) {
+        self.outbox.push_back(Transmit { label, bytes });
+    }
+
+    /// Fails with the last thing the console wrote.
+    fn fail_here(&mut self, failure: impl FnOnce(String) -> Failure) {
+        let tail = self.lines.tail().trim_ascii();
+        let last = if tail.is_empty() { self.last_line.trim_ascii() } else { tail };
+        let failure = failure(visible_octets(last, SHOWN));
+        self.fail(failure);
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        if matches!(failure, Failure::Refused | Failure::Expired) {
+            self.is_in = false;
+        }
+        self.task = Task::Idle;
+        self.finish(Err(failure));
+    }
+
+    fn finish(&mut self, outcome: Result<Answer, Failure>) {
+        self.events.push_back(Event::Finished(outcome));
+    }
+}
+
+impl Output {
+    fn keep(&mut self, text: &[u8]) {
+        let room = MAX_OUTPUT - self.text.len();
+        let kept = text.len().min(room);
+        self.text.extend_from_slice(&text[..kept]);
+        self.dropped_octets += (text.len() - kept) as u64;
+    }
+}
+
+/// Where the end mark begins in a line, and the exit code after it.
+fn split_end(line: &[u8], nonce: &str) -> Option<(usize, u8)> {
+    let colon = line.iter().rposition(|&octet| octet == b':')?;
+    let code = std::str::from_utf8(&line[colon + 1..]).ok().filter(|text| text.bytes().all(|d| d.is_ascii_digit()))?;
+    line[..colon].ends_with(nonce.as_bytes()).then_some(())?;
+    Some((colon - nonce.len(), code.parse().ok()?))
+}
+
+/// How long octets take on the line, with some room for the shell to read them.
+fn time_on_line(octets: u64) -> Duration {
+    Duration::from_micros(octets * 10 * 1_000_000 / u64::from(BAUD)) + Duration::from_millis(2)
+}

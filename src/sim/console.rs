@@ -1,0 +1,414 @@
+//! A simulated Linux gateway behind a login console: agetty, login, and as much of a shell and of nmcli as our driver uses.
+//!
+//! What it writes is what the real programs wrote when `tests/it/linux_console.rs` spoke with them.
+
+use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::air::{Air, JoinResult};
+use super::card::Card;
+use super::device::Emission;
+use crate::flow::port::{LinkCommand, LinkError, LinkEvent};
+use crate::model::fault::Fault;
+use crate::model::gateway::DeviceInfo;
+use crate::model::text::hex;
+use crate::model::wifi::Security;
+
+/// The account of the simulated gateway: made up and no secret.
+pub const ACCOUNT: &str = "installer";
+/// Its password.
+pub const PASSWORD: &str = "simulated login";
+/// How long login thinks about a wrong password.
+const REFUSAL: Duration = Duration::from_secs(3);
+
+enum State {
+    Login,
+    Password,
+    Shell,
+    /// nmcli asks for the passphrase of a network.
+    Asking {
+        ssid: Vec<u8>,
+        nonce: String,
+    },
+    /// A file is being written.
+    Writing {
+        nonce: String,
+        path: String,
+        is_base64: bool,
+        end: String,
+        lines: Vec<u8>,
+    },
+}
+
+enum Due {
+    Bytes(Vec<u8>),
+    DropLink,
+    JoinEnds { ssid: Vec<u8>, password: String, result: JoinResult, nonce: String },
+}
+
+/// The simulated gateway.
+pub struct ConsoleDevice {
+    info: DeviceInfo,
+    air: Air,
+    card: Card,
+    faults: HashSet<Fault>,
+    state: State,
+    has_echo: bool,
+    line: Vec<u8>,
+    connections: Vec<String>,
+    files: BTreeMap<String, Vec<u8>>,
+    schedule: VecDeque<(Instant, Due)>,
+}
+
+impl ConsoleDevice {
+    /// A gateway with that identity, under that air.
+    pub fn new(info: DeviceInfo, mut air: Air, card: Card, faults: &[Fault]) -> Self {
+        faults.iter().for_each(|&fault| air.apply(fault));
+        let connections = if card.has_network() { vec!["stored before".to_owned()] } else { Vec::new() };
+        Self {
+            info,
+            air,
+            card,
+            faults: faults.iter().copied().collect(),
+            state: State::Login,
+            has_echo: true,
+            line: Vec::new(),
+            connections,
+            files: BTreeMap::new(),
+            schedule: VecDeque::new(),
+        }
+    }
+
+    /// Takes in what a client wrote.
+    pub fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
+        for &octet in bytes {
+            match octet {
+                b'\r' | b'\n' => {
+                    let line = std::mem::take(&mut self.line);
+                    if self.has_echo && !matches!(self.state, State::Password | State::Asking { .. }) {
+                        self.say(now, &[line.as_slice(), b"\r\n"].concat());
+                    }
+                    self.handle_line(&line, now);
+                }
+                3 => {
+                    self.line.clear();
+                    if !matches!(self.state, State::Login | State::Password) {
+                        self.state = State::Shell;
+                        self.say(now, b"^C\r\n");
+                    }
+                }
+                octet if self.line.len() < 4096 => self.line.push(octet),
+                _ => {}
+            }
+        }
+    }
+
+    /// When something is due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.schedule.front().map(|(due, _)| *due)
+    }
+
+    /// What the gateway does by `now`, one thing a call.
+    pub fn poll_emission(&mut self, now: Instant) -> Option<Emission> {
+        while self.schedule.front().is_some_and(|(due, _)| *due <= now) {
+            let (at, due) = self.schedule.pop_front()?;
+            match due {
+                _ if self.has(Fault::Silent) => {}
+                Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
+                Due::DropLink => return Some(Emission::DropLink),
+                Due::JoinEnds { ssid, password, result, nonce } => self.end_join(&ssid, &password, &result, &nonce, at),
+            }
+        }
+        None
+    }
+
+    fn has(&self, fault: Fault) -> bool {
+        self.faults.contains(&fault)
+    }
+
+    fn say(&mut self, at: Instant, bytes: &[u8]) {
+        let at = if self.has(Fault::Late) { at + Duration::from_secs(2) } else { at };
+        self.plan(at, Due::Bytes(bytes.to_vec()));
+    }
+
+    fn plan(&mut self, at: Instant, due: Due) {
+        let position = self.schedule.partition_point(|(earlier, _)| *earlier <= at);
+        self.schedule.insert(position, (at, due));
+    }
+
+    fn ask_login(&mut self, at: Instant) {
+        self.state = State::Login;
+        self.has_echo = true;
+        let greeting = format!("\r\n{} login: ", self.hostname());
+        self.say(at, greeting.as_bytes());
+    }
+
+    fn hostname(&self) -> String {
+        self.info.hostname.clone().unwrap_or_else(|| "sim-gateway".into())
+    }
+
+    fn handle_line(&mut self, line: &[u8], now: Instant) {
+        let text = String::from_utf8_lossy(line).into_owned();
+        match std::mem::replace(&mut self.state, State::Shell) {
+            State::Login if text.is_empty() => self.ask_login(now),
+            State::Login => {
+                self.state = State::Password;
+                self.say(now, b"Password: ");
+            }
+            State::Password if text == PASSWORD => {
+                self.say(
+                    now,
+                    b"\r\nLinux sim 6.1.0\r\nLast login: Mon Jan  1 00:00:00\r\n\x1b[?2004hinstaller@sim:~$ ",
+                );
+            }
+            State::Password => {
+                let at = now + REFUSAL;
+                self.say(at, b"\r\n\r\nLogin incorrect");
+                self.ask_login(at);
+            }
+            State::Asking { ssid, nonce } => self.join(ssid, text, nonce, now),
+            State::Writing { nonce, path, is_base64, end, mut lines } => {
+                if text == end {
+                    let content = if is_base64 { STANDARD.decode(&lines).unwrap_or_default() } else { lines };
+                    // A card that cannot be written is seen when the file is read back.
+                    let _ = self.card.keep(&path.replace('/', "_"), &content);
+                    self.files.insert(path, content);
+                    self.say(now, format!("{nonce}-42\r\n").as_bytes());
+                    return;
+                }
+                lines.extend_from_slice(line);
+                if !is_base64 {
+                    lines.push(b'\n');
+                }
+                self.state = State::Writing { nonce, path, is_base64, end, lines };
+            }
+            State::Shell => self.handle_command(&text, now),
+        }
+    }
+
+    fn handle_command(&mut self, line: &str, now: Instant) {
+        if line.contains("stty -echo") {
+            self.has_echo = false;
+        }
+        if line.ends_with("exit") {
+            self.say(now, b"logout\r\n");
+            return self.ask_login(now + Duration::from_millis(200));
+        }
+        if let Some(nonce) = line.strip_suffix("-$((40+2))").and_then(|line| line.rsplit(' ').next()) {
+            return self.say(now, format!("{nonce}-42\r\n").as_bytes());
+        }
+        if let Some(nonce) =
+            line.strip_prefix("echo ").and_then(|rest| rest.strip_suffix(":$?")).filter(|n| !n.contains(' '))
+        {
+            // The end of a here-document that was written.
+            return self.say(now, format!("{nonce}:0\r\n").as_bytes());
+        }
+        let Some((nonce, body)) = line.strip_prefix("echo ").and_then(|rest| rest.split_once("-$((40+2)); ")) else {
+            return self.say(now, format!("-bash: {line}: command not found\r\n").as_bytes());
+        };
+        let nonce = nonce.to_owned();
+        if let Some((command, end)) = body.rsplit_once(" <<'") {
+            let command = unquoted(command.split_once("sh -c ").map_or("", |(_, quoted)| quoted));
+            let path = command.rsplit_once("mv -f ").map_or("", |(_, words)| words).rsplit_once("' '");
+            let path = path.map_or("", |(_, path)| path).trim_end_matches('\'').to_owned();
+            let is_base64 = command.contains("base64 -d");
+            let end = end.trim_end_matches('\'').to_owned();
+            self.state = State::Writing { nonce, path, is_base64, end, lines: Vec::new() };
+            return;
+        }
+        let body = body.rsplit_once("; echo ").map_or(body, |(body, _)| body).to_owned();
+        self.say(now, format!("{nonce}-42\r\n").as_bytes());
+        if self.has(Fault::Noise) {
+            self.say(now, b"[   12.345678] usb 1-1: reset high-speed USB device\r\n");
+        }
+        if let Some((_, rest)) = body.split_once("device wifi connect ") {
+            return self.begin_join(rest, nonce, now);
+        }
+        let (output, code) = self.answer(&body);
+        self.say(now, format!("{}{nonce}:{code}\r\n", output.replace('\n', "\r\n")).as_bytes());
+    }
+
+    /// What a command writes, and its exit code.
+    fn answer(&mut self, body: &str) -> (String, u8) {
+        let is_connected = !self.connections.is_empty();
+        let state = if is_connected { "connected" } else { "disconnected" };
+        if body.contains("PRETTY_NAME") {
+            let os = self.info.os.clone().unwrap_or_else(|| "Simulated Linux 12".into());
+            let (host, board) = (self.hostname(), &self.info.hardware);
+            let programs = "has=nmcli\nhas=base64\nhas=sha256sum\nhas=cksum\n";
+            let text = format!(
+                "os=\"{os}\"\nhost={host}\nkernel=Linux 6.1.0\nmachine=armv7l\nboard={board}\nuid=0\n{programs}"
+            );
+            (text, 1)
+        } else if body.contains("DEVICE,TYPE") {
+            let connection = self.connections.first().cloned().unwrap_or_default();
+            (format!("eth0:ethernet:unavailable:\nwlan0:wifi:{state}:{}\n", escaped(&connection)), 0)
+        } else if body.contains("wifi list") {
+            (self.list(), 0)
+        } else if body.contains("connectivity check") {
+            (if is_connected { "full\n" } else { "none\n" }.into(), 0)
+        } else if body.contains("device show") && is_connected {
+            let name = escaped(&self.connections[0]);
+            (
+                format!(
+                    "GENERAL.STATE:100 (connected)\nGENERAL.CONNECTION:{name}\nIP4.ADDRESS[1]:192.0.2.17/24\nIP4.GATEWAY:192.0.2.1\n"
+                ),
+                0,
+            )
+        } else if body.contains("device show") {
+            ("GENERAL.STATE:30 (disconnected)\nGENERAL.CONNECTION:\n".into(), 0)
+        } else if body.contains("connection show") {
+            let line =
+                |(number, name): (usize, &String)| format!("{}:00000000-{number}:802-11-wireless\n", escaped(name));
+            (self.connections.iter().enumerate().map(line).collect(), 0)
+        } else if body.contains("connection delete") {
+            let had = !self.connections.is_empty();
+            self.connections.clear();
+            if had { (String::new(), 0) } else { ("Error: unknown connection.\n".into(), 10) }
+        } else if body.contains("ls -ldn") {
+            self.file_facts(body)
+        } else {
+            ("sh: command not found\n".into(), 127)
+        }
+    }
+
+    fn file_facts(&self, body: &str) -> (String, u8) {
+        let found = self.files.iter().find(|(path, _)| body.contains(path.as_str()));
+        let Some((path, content)) = found else { return ("ls: cannot access\nsize=\n".into(), 2) };
+        let (size, sum) = (content.len(), hex(&Sha256::digest(content)));
+        (format!("-rw------- 1 0 0 {size} Jan  1 00:00 {path}\nsize={size}\n{sum}  {path}\n"), 0)
+    }
+
+    fn list(&self) -> String {
+        let line = |point: &super::AccessPoint| {
+            let signal = (i32::from(point.rssi_dbm) + 100) * 5 / 3;
+            let security = if point.security == Security::Open { "" } else { "WPA2" };
+            format!(" :{}:2437 MHz:{}:{security}\n", hex(&point.ssid).to_uppercase(), signal.clamp(0, 100))
+        };
+        self.air.heard().map(line).collect()
+    }
+
+    fn begin_join(&mut self, rest: &str, nonce: String, now: Instant) {
+        let ssid = value_of(rest);
+        let Some(point) = self.air.heard().find(|point| point.ssid == ssid) else {
+            let name = String::from_utf8_lossy(&ssid).into_owned();
+            let text = format!("Error: No network with SSID '{name}' found.\r\n{nonce}:10\r\n");
+            return self.say(now, text.as_bytes());
+        };
+        if point.security == Security::Open {
+            return self.join(ssid, String::new(), nonce, now);
+        }
+        self.state = State::Asking { ssid, nonce };
+        self.say(now, b"\x1b[?2004hPassword: ");
+    }
+
+    fn join(&mut self, ssid: Vec<u8>, password: String, nonce: String, now: Instant) {
+        let bullets = "\u{2022}".repeat(password.chars().count());
+        self.say(now, format!("{bullets}\r\n\x1b[?2004l").as_bytes());
+        if self.has(Fault::DropLink) {
+            self.plan(now + Duration::from_millis(800), Due::DropLink);
+        }
+        if self.has(Fault::SilentJoin) {
+            return;
+        }
+        let (result, after) = self.air.join(&ssid, &password);
+        self.plan(now + after, Due::JoinEnds { ssid, password, result, nonce });
+    }
+
+    fn end_join(&mut self, ssid: &[u8], password: &str, result: &JoinResult, nonce: &str, at: Instant) {
+        let text = match result {
+            JoinResult::Joined => {
+                // A card that cannot be written is no matter of the network.
+                let _ = self.card.store(ssid, password);
+                self.connections = vec![format!("linesman {}", String::from_utf8_lossy(ssid))];
+                format!("\x1b[2KDevice 'wlan0' successfully activated with '00000000-0'.\r\n{nonce}:0\r\n")
+            }
+            JoinResult::Failed => {
+                let is_right =
+                    self.air.access_points.iter().any(|point| point.ssid == ssid && point.passphrase == password);
+                let why = if is_right {
+                    "IP configuration could not be reserved (no available address, timeout, etc.)."
+                } else {
+                    "Secrets were required, but not provided."
+                };
+                format!("Error: Connection activation failed: {why}\r\n{nonce}:4\r\n")
+            }
+        };
+        self.say(at, text.as_bytes());
+    }
+}
+
+/// A name as nmcli writes it in terse lines.
+fn escaped(name: &str) -> String {
+    name.replace('\\', r"\\").replace(':', r"\:")
+}
+
+/// Undoes single quotes.
+fn unquoted(word: &str) -> String {
+    word.trim().trim_start_matches('\'').trim_end_matches('\'').replace(r"'\''", "'")
+}
+
+/// The first word of a command's rest: in single quotes, or spelt out for printf.
+fn value_of(rest: &str) -> Vec<u8> {
+    if let Some(spelt) =
+        rest.strip_prefix("\"$(printf '").and_then(|rest| rest.split_once("')\"")).map(|(spelt, _)| spelt)
+    {
+        let mut octets = spelt.bytes();
+        let mut value = Vec::new();
+        while let Some(octet) = octets.next() {
+            match octet {
+                b'\\' => {
+                    let digits: String = octets.by_ref().take(3).map(char::from).collect();
+                    value.push(u8::from_str_radix(&digits, 8).unwrap_or(b'?'));
+                }
+                b'%' => value.extend(octets.next()),
+                other => value.push(other),
+            }
+        }
+        return value;
+    }
+    let quoted = rest.split_once(" ifname ").map_or(rest, |(word, _)| word);
+    unquoted(quoted).into_bytes()
+}
+
+/// Moves bytes between the gateway and a link until the link ends.
+pub(super) async fn serve(
+    mut device: ConsoleDevice,
+    mut commands: mpsc::Receiver<LinkCommand>,
+    events: mpsc::Sender<LinkEvent>,
+    port: &str,
+) {
+    loop {
+        let now = tokio::time::Instant::now();
+        while let Some(emission) = device.poll_emission(now.into_std()) {
+            let (event, is_over) = match emission {
+                Emission::Bytes(bytes) => (LinkEvent::Bytes(bytes), false),
+                Emission::DropLink => (LinkEvent::Closed(LinkError::Vanished { port: port.to_owned() }), true),
+            };
+            if events.send(event).await.is_err() || is_over {
+                return;
+            }
+        }
+        let due = device.poll_timeout();
+        let timer = async {
+            match due {
+                Some(due) => sleep_until(due.into()).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(LinkCommand::Write(bytes)) => device.handle_bytes(&bytes, tokio::time::Instant::now().into_std()),
+                Some(LinkCommand::PulseReset) => {}
+                None => return,
+            },
+            () = timer => {}
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Batch: a manifest or the marked gateways, what is wrong with them, and the rows with what becomes of each.
+
+use egui::{Align, Color32, Layout, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, vec2};
+
+use super::commission::forget_undo;
+use super::icon;
+use super::pass::{Pass, PathField, short};
+use super::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, chosen, control_radius, medium, palette};
+use super::widgets::{
+    Button, card, check, empty_state, field, header, labelled, muted, notice, path_field, pill, problem_card, strong,
+    truncated,
+};
+use crate::app::batch::{Batch, BatchAction, Row, Source, result};
+use crate::app::{Action, App, Screen};
+use crate::model::batch::{Again, Finding, MAX_PARALLEL, RowOutcome};
+use crate::model::secret::Secret;
+use crate::msg::batch::RowState;
+
+/// Least height of the table, whatever stands around it.
+const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
+/// Height of the export below the table.
+const BELOW: f32 = 56.0;
+
+/// What is done again on request.
+const FAILED: Again = Again { failed: true, unknown: false };
+const UNKNOWN: Again = Again { failed: false, unknown: true };
+
+/// Draws Batch.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    page_header(ui, &app.batch, pass);
+    let page = ScrollArea::vertical().id_salt("batch").auto_shrink(false);
+    page.show(ui, |ui| {
+        // Room for the focus ring and the scroll bar.
+        egui::Frame::new().inner_margin(egui::Margin { left: 2, right: 8, top: 2, bottom: 2 }).show(ui, |ui| {
+            let bottom = ui.max_rect().bottom();
+            source(ui, app, pass);
+            told(ui, &app.batch, pass);
+            if app.batch.rows().is_empty() {
+                return nothing(ui, &app.batch, pass);
+            }
+            buttons(ui, &app.batch, pass);
+            ui.add_space(GRID / 2.0);
+            let height = (bottom - ui.cursor().top() - BELOW).max(LIST_LEAST);
+            list(ui, &app.batch, height);
+            export(ui, &mut app.batch, pass);
+        });
+    });
+}
+
+fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    let summary = batch.summary();
+    let (colour, text) = match batch {
+        _ if batch.is_checking() => (palette(ui).accent, "Checking…".to_owned()),
+        _ if batch.is_stopping() => (palette(ui).warn, "Stopping…".to_owned()),
+        _ if batch.is_paused() => (palette(ui).warn, format!("Paused, {} under way", batch.running_rows())),
+        _ if batch.is_running() => (palette(ui).accent, format!("{} under way", batch.running_rows())),
+        _ if batch.rows().is_empty() => (palette(ui).muted, String::new()),
+        _ if !batch.was_begun() => (palette(ui).muted, gateways(summary.rows)),
+        _ if summary.joined + summary.done == summary.rows => (palette(ui).ok, summary.words()),
+        _ => (palette(ui).warn, summary.words()),
+    };
+    let can_clear = !batch.rows().is_empty() && !batch.is_running() && !batch.is_checking();
+    header(
+        ui,
+        "Batch",
+        |ui| {
+            if !text.is_empty() {
+                pill(ui, colour, &text);
+            }
+        },
+        |ui| {
+            if can_clear && Button::new("Put away").icon(icon::CLOSE).named("Put this batch away").pressed(ui) {
+                pass.did(BatchAction::Cleared);
+            }
+        },
+    );
+}
+
+fn gateways(count: usize) -> String {
+    if count == 1 { "1 gateway".to_owned() } else { format!("{count} gateways") }
+}
+
+/// What the batch is made from; no more than a line once it runs.
+fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    if app.batch.is_running() {
+        return;
+    }
+    if let Source::Marked(_) = app.batch.source() {
+        return network(ui, app);
+    }
+    let batch = &mut app.batch;
+    card(ui, |ui| {
+        let (response, is_browsing) = path_field(ui, "Manifest", &mut batch.path, "/home/me/site.csv or site.xlsx");
+        if is_browsing {
+            pass.browse = Some(PathField::Manifest);
+        }
+        let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+        let is_typed = !batch.path.trim().is_empty() && !batch.is_checking();
+        ui.horizontal_wrapped(|ui| {
+            let open = Button::new("Open and check").icon(icon::FOLDER).named("Open and check the manifest");
+            let open = open.enabled_if(is_typed, "Type the path of a manifest first");
+            let open = if batch.rows().is_empty() { open.primary() } else { open };
+            if open.pressed(ui) || (is_entered && is_typed) {
+                pass.did(BatchAction::Opened);
+            }
+            muted(ui, "Nothing is sent by this");
+        });
+        if !batch.secrets.is_empty() && batch.findings().is_empty() {
+            muted(ui, "Secrets that the manifest refers to; they are not stored");
+            for secret in &mut batch.secrets {
+                masked(ui, &format!("@{}", secret.name), &mut secret.value);
+            }
+        }
+    });
+    ui.add_space(GRID);
+}
+
+/// The network for gateways marked on Discover: that of the form.
+fn network(ui: &mut Ui, app: &mut App) {
+    let draft = &mut app.commission.form.draft;
+    card(ui, |ui| {
+        strong(ui, "Network for all of them");
+        field(ui, "Network name", &mut draft.ssid, "Its name, as the gateways hear it");
+        if !draft.is_open {
+            masked(ui, "Passphrase", &mut draft.passphrase);
+        }
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().interact_size.y = 24.0;
+            check(ui, &mut draft.is_open, "Open network, no passphrase", "");
+            check(ui, &mut draft.is_hidden, "The network hides its name", "");
+        });
+    });
+    ui.add_space(GRID);
+}
+
+fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) {
+    let id = egui::Id::unique(("batch-secret", label));
+    labelled(ui, label, |ui, label| {
+        let edit = TextEdit::singleline(secret.expose_mut()).id(id).password(true);
+        let width = (FIELD_WIDTH - 80.0).min(ui.available_width() - 120.0).max(120.0);
+        ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(label);
+    });
+    forget_undo(ui, id);
+}
+
+/// Mistakes, problems, and what an earlier run came to.
+fn told(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    if let Some(problem) = batch.problem() {
+        problem_card(ui, problem);
+        ui.add_space(GRID);
+    }
+    if !batch.findings().is_empty() {
+        findings(ui, batch.findings());
+        ui.add_space(GRID);
+    }
+    if let Some(earlier) = batch.earlier().filter(|_| !batch.is_running()) {
+        let text =
+            format!("An earlier run of this manifest came to: {}. What succeeded is not repeated", earlier.words());
+        notice(ui, palette(ui).warn, icon::WARNING, &text);
+        ui.add_space(GRID / 2.0);
+        let go_on = Button::new("Go on with it").icon(icon::NEXT).named("Go on with the earlier run");
+        if go_on.enabled_if(batch.is_ready(), "Type the secrets first").pressed(ui) {
+            pass.did(BatchAction::Started(Some(Again::default())));
+        }
+        ui.add_space(GRID);
+    }
+}
+
+fn findings(ui: &mut Ui, findings: &[Finding]) {
+    card(ui, |ui| {
+        let title = match findings.len() {
+            1 => "1 mistake in the manifest".to_owned(),
+            count => format!("{count} mistakes in the manifest"),
+        };
+        strong(ui, &title);
+        muted(ui, "Nothing was sent. Mend them, then open the manifest again");
+        for (index, finding) in findings.iter().enumerate() {
+            ui.push_id(index, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.spacing_mut().interact_size.y = 18.0;
+                    ui.label(RichText::new(finding.place()).font(medium()).color(palette(ui).danger));
+                    ui.label(&finding.problem.what);
+                });
+                muted(ui, &finding.problem.next_step);
+            });
+        }
+    });
+}
+
+fn nothing(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    if batch.is_checking() || !batch.findings().is_empty() || batch.problem().is_some() {
+        return;
+    }
+    card(ui, |ui| {
+        empty_state(ui, icon::BATCH, "Commission many gateways in one go", |ui| {
+            muted(ui, "Open a manifest: a CSV or XLSX table with a row for each gateway, its profile and its network");
+            muted(ui, "Or mark gateways on Discover and give all of them one network");
+            ui.add_space(GRID);
+            if Button::new("Mark gateways on Discover").icon(icon::DISCOVER).pressed(ui) {
+                pass.did(Action::WentTo(Screen::Discover));
+            }
+        });
+    });
+}
+
+fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        if batch.is_running() {
+            return running_buttons(ui, batch, pass);
+        }
+        if batch.was_begun() {
+            return ended_buttons(ui, batch, pass);
+        }
+        let why = if batch.findings().is_empty() { "Type the secrets first" } else { "Mend the mistakes first" };
+        let name = format!("Commission {}", gateways(batch.rows().len()));
+        if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), why).pressed(ui) {
+            pass.did(BatchAction::Started(None));
+        }
+        muted(ui, &format!("Up to {MAX_PARALLEL} at once; over Bluetooth one after the other"));
+    });
+}
+
+fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    if batch.is_paused() {
+        if Button::new("Resume").icon(icon::NEXT).primary().named("Resume the batch").pressed(ui) {
+            pass.did(BatchAction::Resumed);
+        }
+    } else {
+        let pause = Button::new("Pause").icon(icon::STOPPED).named("Pause the batch");
+        let hover = "Begins no further gateway; those under way run to their end";
+        if pause.enabled_if(!batch.is_stopping(), "It is stopping").show(ui).on_hover_text(hover).clicked() {
+            pass.did(BatchAction::Paused);
+        }
+    }
+    let stop = Button::new("Stop").danger().named("Stop the batch");
+    if stop.enabled_if(!batch.is_stopping(), "It is stopping").pressed(ui) {
+        pass.did(BatchAction::Stopped);
+    }
+    muted(ui, &batch.summary().words());
+}
+
+fn ended_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    let failed = batch.count(RowOutcome::is_failure);
+    let unknown = batch.count(|outcome| outcome == RowOutcome::Unknown);
+    let open = batch.summary().open;
+    let why = "Type the secrets again first";
+    let mut again = |ui: &mut Ui, count: usize, text: String, again: Again, hover: &str| {
+        if count > 0 {
+            let button = Button::new(&text).icon(icon::REFRESH).enabled_if(batch.is_ready(), why);
+            if button.show(ui).on_hover_text(hover).clicked() {
+                pass.did(BatchAction::Started(Some(again)));
+            }
+        }
+    };
+    again(ui, open, format!("Go on with {open} not done"), Again::default(), "What succeeded is not repeated");
+    again(ui, failed, format!("Retry {failed} failed"), FAILED, "Those that joined are not touched");
+    again(ui, unknown, format!("Retry {unknown} unknown"), UNKNOWN, "Look at the devices first: they may have joined");
+    if let Some(took) = batch.took() {
+        muted(ui, &format!("It took {}", short(took)));
+    }
+}
+
+fn list(ui: &mut Ui, batch: &Batch, height: f32) {
+    let palette = palette(ui);
+    let frame = egui::Frame::new().fill(palette.surface).stroke(egui::Stroke::new(1.0, palette.line));
+    frame.corner_radius(super::theme::card_radius()).inner_margin(6).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.set_height(height - 12.0);
+        ui.spacing_mut().item_spacing.y = 0.0;
+        let area = ScrollArea::vertical().id_salt("rows").auto_shrink(false);
+        area.show_rows(ui, LINE_HEIGHT, batch.rows().len(), |ui, range| {
+            for row in &batch.rows()[range] {
+                ui.push_id(row.head.row, |ui| line(ui, row));
+            }
+        });
+    });
+}
+
+fn line(ui: &mut Ui, row: &Row) {
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE_HEIGHT), Sense::click());
+    let (colour, word) = state(ui, &row.state);
+    let words = words(row);
+    let name = format!("Row {}, {}, {word}, {words}", row.head.row, row.head.name);
+    let is_enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
+    if response.hovered() || response.has_focus() {
+        ui.painter().rect_filled(rect, control_radius(), chosen(ui));
+    }
+    let inner = rect.shrink2(vec2(8.0, 0.0));
+    let layout = Layout::left_to_right(Align::Center);
+    let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
+    child.set_clip_rect(child.clip_rect().intersect(rect));
+    fixed(&mut child, 40.0, |ui| {
+        muted(ui, &row.head.row.to_string());
+    });
+    let is_wide = inner.width() > 600.0;
+    fixed(&mut child, if is_wide { 190.0 } else { 120.0 }, |ui| {
+        truncated(ui, RichText::new(&row.head.name).font(medium()).color(palette(ui).strong));
+    });
+    if is_wide {
+        fixed(&mut child, 150.0, |ui| {
+            truncated(ui, RichText::new(&row.head.place).monospace().small().color(palette(ui).muted));
+        });
+    }
+    fixed(&mut child, 104.0, |ui| {
+        pill(ui, colour, word);
+    });
+    truncated(&mut child, RichText::new(words).color(palette(ui).text));
+    response.on_hover_text(hover(row));
+}
+
+fn fixed(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
+    ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::left_to_right(Align::Center), |ui| {
+        ui.set_width(width);
+        add(ui);
+    });
+}
+
+fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
+    let palette = palette(ui);
+    match state {
+        RowState::Open => (palette.muted, "not begun"),
+        RowState::Expected => (palette.accent, "expected"),
+        RowState::Running { .. } => (palette.accent, "running"),
+        RowState::Ended(result) => {
+            let colour = match result.outcome {
+                RowOutcome::Joined | RowOutcome::Done => palette.ok,
+                RowOutcome::Refused | RowOutcome::Failed => palette.danger,
+                RowOutcome::Unknown => palette.warn,
+                RowOutcome::Stopped | RowOutcome::NotBegun => palette.muted,
+            };
+            (colour, result.outcome.label())
+        }
+    }
+}
+
+/// What there is to say of a row, in a line.
+fn words(row: &Row) -> String {
+    match &row.state {
+        RowState::Open => row.head.ssid.clone(),
+        RowState::Expected => "Plug it in, or switch it on".into(),
+        RowState::Running { step } => step.clone(),
+        RowState::Ended(result) if result.outcome.is_good() => result.summary.clone(),
+        RowState::Ended(result) => format!("{}. {}", result.summary, result.next_step),
+    }
+}
+
+fn hover(row: &Row) -> String {
+    let Some(result) = result(&row.state) else { return format!("{} · {}", row.head.place, row.head.driver) };
+    let mut lines = vec![result.summary.clone(), format!("Next step: {}", result.next_step)];
+    if !result.gateway.is_empty() {
+        lines.push(format!("It calls itself {}", result.gateway));
+    }
+    let evidence = result.evidence.map_or_else(String::new, |kind| format!("{}, ", kind.label()));
+    lines.push(format!("{}: {evidence}{}", result.reason, short(result.took)));
+    if result.is_earlier {
+        lines.push("From an earlier run".into());
+    }
+    lines.join("\n")
+}
+
+fn export(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
+    ui.add_space(GRID / 2.0);
+    ui.horizontal_wrapped(|ui| {
+        if batch.is_running() {
+            if !batch.out.trim().is_empty() {
+                muted(ui, &format!("Each row is written to {} as it ends", batch.out.trim()));
+            }
+            return;
+        }
+        let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
+        if is_browsing {
+            pass.browse = Some(PathField::BatchResults);
+        }
+        if !batch.was_begun() {
+            muted(ui, "Each row is written there as it ends");
+            return;
+        }
+        let is_ready = !batch.out.trim().is_empty() && !batch.is_exporting();
+        let export = Button::new("Export").icon(icon::EXPORT).named("Export the results");
+        if export.enabled_if(is_ready, "Type a path first").pressed(ui) {
+            pass.did(BatchAction::Exported);
+        }
+    });
+    match &batch.exported {
+        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, note),
+        Some(Err(problem)) => problem_card(ui, problem),
+        None => {}
+    }
+}

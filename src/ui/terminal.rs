@@ -1,0 +1,297 @@
+//! The terminal: a screen that takes keys while it has the focus, the port's speed, and a file to send.
+
+use egui::text::{LayoutJob, TextFormat};
+use egui::{Align, Event, EventFilter, FontId, Key, Layout, Modifiers, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+
+use super::icon;
+use super::pass::{Pass, PathField};
+use super::theme::{GRID, control_radius, palette, terminal_ink};
+use super::widgets::{Button, empty_state, header, muted, notice, path_field, pill, problem_card, small};
+use crate::app::terminal::{Ink, Port, SPEEDS, Terminal, TerminalAction};
+use crate::app::{Action, App};
+use crate::model::secret::Secret;
+
+/// Size of the characters.
+const FONT_SIZE: f32 = 13.0;
+/// Room around the characters.
+const MARGIN: f32 = 10.0;
+
+/// Draws the terminal.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let terminal = &mut app.terminal;
+    let Some(link) = terminal.link().cloned() else {
+        empty_state(ui, icon::DEVICE, "No terminal is open", |ui| {
+            muted(ui, "Choose a port on Discover and open a terminal on it");
+        });
+        return;
+    };
+    page_header(ui, terminal, link.place(), pass);
+    if let Port::Failed(problem) = terminal.port() {
+        problem_card(ui, problem);
+        ui.add_space(GRID);
+    }
+    toolbar(ui, terminal, pass);
+    if let Some(lines) = terminal.waiting_paste() {
+        paste_question(ui, lines, pass);
+    }
+    let below = 2.0 * super::theme::CONTROL_HEIGHT + 4.0 * GRID;
+    let height = (ui.available_height() - below).max(120.0);
+    screen(ui, terminal, height, pass);
+    small(
+        ui,
+        "What the device writes is kept in the transcript of this terminal, in memory. What you type is not, unless the \
+         device writes it back. Ctrl+] leaves the screen",
+    );
+    file(ui, terminal, pass);
+}
+
+fn page_header(ui: &mut Ui, terminal: &Terminal, place: &str, pass: &mut Pass<'_>) {
+    let (colour, word) = match terminal.port() {
+        Port::Closed => (palette(ui).muted, "Closed"),
+        Port::Opening => (palette(ui).accent, "Opening…"),
+        Port::Open => (palette(ui).ok, "Open"),
+        Port::Failed(_) => (palette(ui).danger, "Failed"),
+    };
+    header(
+        ui,
+        "Terminal",
+        |ui| {
+            pill(ui, colour, word);
+            ui.label(egui::RichText::new(place).monospace());
+        },
+        |ui| {
+            if terminal.job().is_some() {
+                if Button::new("Close").named("Close the terminal").pressed(ui) {
+                    pass.did(TerminalAction::Closed);
+                }
+            } else if Button::new("Open").primary().named("Open the terminal").pressed(ui) {
+                pass.did(TerminalAction::Opened);
+            }
+            if Button::new("Copy").icon(icon::COPY).named("Copy the screen").pressed(ui) {
+                ui.ctx().copy_text(terminal.contents());
+                pass.did(Action::Copied("Screen of the terminal"));
+            }
+        },
+    );
+}
+
+fn toolbar(ui: &mut Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
+    ui.horizontal(|ui| {
+        let id = ui.label("Speed").id;
+        ui.add_enabled_ui(terminal.job().is_none(), |ui| {
+            let shown = egui::ComboBox::from_id_salt("speed").selected_text(terminal.baud().to_string());
+            let response = shown.show_ui(ui, |ui| {
+                for speed in SPEEDS {
+                    if ui.selectable_label(speed == terminal.baud(), speed.to_string()).clicked() {
+                        pass.did(TerminalAction::ChoseSpeed(speed));
+                    }
+                }
+            });
+            let _ = response.response.labelled_by(id);
+        });
+        muted(ui, if terminal.job().is_some() { "bits a second; close to change it" } else { "bits a second" });
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| match terminal.scrolled_back() {
+            0 => {
+                muted(ui, &format!("{} octets received", terminal.heard_octets()));
+            }
+            lines => {
+                if Button::new("To the end").quiet().named("Scroll to the end").pressed(ui) {
+                    pass.did(TerminalAction::Scrolled(-isize::try_from(lines).unwrap_or(isize::MAX)));
+                }
+                muted(ui, &format!("{lines} lines back"));
+            }
+        });
+    });
+}
+
+fn paste_question(ui: &mut Ui, lines: usize, pass: &mut Pass<'_>) {
+    ui.horizontal(|ui| {
+        super::widgets::icon(ui, icon::WARNING, palette(ui).warn);
+        ui.label(format!("The pasted text has {lines} lines. Each of them is carried out as it arrives"));
+        if Button::new("Drop it").named("Drop the pasted text").pressed(ui) {
+            pass.did(TerminalAction::DroppedPaste);
+        }
+        if Button::new("Send it").danger().named("Send the pasted text").pressed(ui) {
+            pass.did(TerminalAction::ConfirmedPaste);
+        }
+    });
+}
+
+fn screen(ui: &mut Ui, terminal: &Terminal, height: f32, pass: &mut Pass<'_>) {
+    let font = FontId::monospace(FONT_SIZE);
+    let (cell, line) = ui.fonts_mut(|fonts| (fonts.glyph_width(&font, 'M'), fonts.row_height(&font)));
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
+    fit(terminal, rect, cell, line, pass);
+    let name = terminal.link().map_or_else(String::new, |link| format!("Screen of {}", link.place()));
+    let (is_enabled, contents) = (ui.is_enabled(), terminal.contents());
+    response.widget_info(|| WidgetInfo {
+        current_text_value: Some(contents.clone()),
+        ..WidgetInfo::labeled(Role::Terminal, is_enabled, &name)
+    });
+    if response.clicked() {
+        response.request_focus();
+    }
+    let has_focus = response.has_focus();
+    if has_focus {
+        let all = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, all));
+        if take_keys(ui, terminal, pass) {
+            response.surrender_focus();
+        }
+    }
+    if response.contains_pointer() {
+        let scrolled = ui.input(|input| input.smooth_scroll_delta().y);
+        #[expect(clippy::cast_possible_truncation, reason = "a wheel turns a few lines")]
+        let lines = (scrolled / line).round() as isize;
+        if lines != 0 {
+            pass.did(TerminalAction::Scrolled(lines));
+        }
+    }
+    let colours = palette(ui);
+    ui.painter().rect_filled(rect, control_radius(), colours.input);
+    let stroke =
+        egui::Stroke::new(if has_focus { 2.0 } else { 1.0 }, if has_focus { colours.accent } else { colours.line });
+    ui.painter().rect_stroke(rect, control_radius(), stroke, egui::StrokeKind::Inside);
+    let origin = rect.min + vec2(MARGIN, MARGIN);
+    let painter = ui.painter_at(rect.shrink(2.0));
+    if let Some((row, column)) = terminal.cursor().filter(|_| terminal.job().is_some()) {
+        let at = origin + vec2(f32::from(column) * cell, f32::from(row) * line);
+        let block = Rect::from_min_size(at, vec2(cell, line));
+        let stroke = egui::Stroke::new(1.0, colours.accent);
+        if has_focus {
+            painter.rect_filled(block, 0.0, colours.accent.gamma_multiply(0.6));
+        } else {
+            painter.rect_stroke(block, 0.0, stroke, egui::StrokeKind::Inside);
+        }
+    }
+    let mut top = origin.y;
+    for runs in terminal.rows() {
+        if !runs.is_empty() {
+            let mut job = LayoutJob::default();
+            for run in runs {
+                let ink = if run.is_bold && run.ink == Ink::Usual {
+                    colours.strong
+                } else {
+                    terminal_ink(ui, run.ink, colours.text)
+                };
+                let background = match run.ground {
+                    Ink::Usual => egui::Color32::TRANSPARENT,
+                    ground => terminal_ink(ui, ground, colours.input),
+                };
+                job.append(
+                    &run.text,
+                    0.0,
+                    TextFormat { font_id: font.clone(), color: ink, background, ..TextFormat::default() },
+                );
+            }
+            let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+            painter.galley(pos2(origin.x, top), galley, colours.text);
+        }
+        top += line;
+    }
+    if terminal.contents().is_empty() && *terminal.port() == Port::Open {
+        let hint = "Nothing received yet. Click here and press Enter";
+        painter.text(
+            origin + vec2(cell * 2.0, line),
+            egui::Align2::LEFT_TOP,
+            hint,
+            FontId::proportional(13.0),
+            colours.muted,
+        );
+    }
+}
+
+/// Tells when the room for characters has changed.
+fn fit(terminal: &Terminal, rect: Rect, cell: f32, line: f32, pass: &mut Pass<'_>) {
+    let count = |room: f32, size: f32| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "kept between 2 and 400")]
+        let count = ((room - 2.0 * MARGIN) / size).floor().clamp(2.0, 400.0) as u16;
+        count
+    };
+    let wanted = (count(rect.height(), line), count(rect.width(), cell));
+    if terminal.size() != wanted {
+        pass.did(TerminalAction::Resized(wanted.0, wanted.1));
+    }
+}
+
+/// Sends the keys of this frame; tells whether the user leaves the screen.
+fn take_keys(ui: &Ui, terminal: &Terminal, pass: &mut Pass<'_>) -> bool {
+    let mut bytes = Vec::new();
+    let mut is_left = false;
+    let events = ui.input(|input| input.events.clone());
+    for event in events {
+        match event {
+            Event::Text(text) => bytes.extend_from_slice(text.as_bytes()),
+            // The window system has taken these for its clipboard; the device knows them as keys.
+            Event::Copy => bytes.push(3),
+            Event::Cut => bytes.push(0x18),
+            Event::Paste(text) => pass.did(TerminalAction::Pasted(Secret::new(text))),
+            Event::Key { key: Key::CloseBracket, pressed: true, modifiers, .. } if modifiers.ctrl => is_left = true,
+            Event::Key { key, pressed: true, modifiers, .. } => {
+                bytes.extend(octets_of(key, modifiers, terminal.is_application_cursor()));
+            }
+            _ => {}
+        }
+    }
+    if !bytes.is_empty() {
+        pass.did(TerminalAction::Typed(Secret::new(bytes)));
+    }
+    is_left
+}
+
+/// What a key sends that is no character.
+fn octets_of(key: Key, modifiers: Modifiers, is_application: bool) -> Vec<u8> {
+    let arrow = |letter: u8| vec![0x1b, if is_application { b'O' } else { b'[' }, letter];
+    match key {
+        Key::Enter => b"\r".to_vec(),
+        Key::Backspace => vec![0x7f],
+        Key::Tab => b"\t".to_vec(),
+        Key::Escape => vec![0x1b],
+        Key::ArrowUp => arrow(b'A'),
+        Key::ArrowDown => arrow(b'B'),
+        Key::ArrowRight => arrow(b'C'),
+        Key::ArrowLeft => arrow(b'D'),
+        Key::Home => arrow(b'H'),
+        Key::End => arrow(b'F'),
+        Key::Insert => b"\x1b[2~".to_vec(),
+        Key::Delete => b"\x1b[3~".to_vec(),
+        Key::PageUp => b"\x1b[5~".to_vec(),
+        Key::PageDown => b"\x1b[6~".to_vec(),
+        Key::F1 => b"\x1bOP".to_vec(),
+        Key::F2 => b"\x1bOQ".to_vec(),
+        Key::F3 => b"\x1bOR".to_vec(),
+        Key::F4 => b"\x1bOS".to_vec(),
+        key if modifiers.ctrl => match key.name().as_bytes() {
+            [letter @ b'A'..=b'Z'] => vec![letter - b'A' + 1],
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+fn file(ui: &mut Ui, terminal: &mut Terminal, pass: &mut Pass<'_>) {
+    ui.horizontal(|ui| {
+        if let Some(file) = terminal.file() {
+            #[expect(clippy::cast_precision_loss, reason = "a share for a bar")]
+            let share = if file.total == 0 { 0.0 } else { file.sent as f32 / file.total as f32 };
+            let text = format!("{} of {} octets sent", file.sent, file.total);
+            ui.add(egui::ProgressBar::new(share).desired_width(240.0).text(text));
+            if Button::new("Stop").named("Stop sending the file").pressed(ui) {
+                pass.did(TerminalAction::StoppedFile);
+            }
+            return;
+        }
+        let (_, is_browsing) = path_field(ui, "Send a file", &mut terminal.file_path, "/home/me/script.txt");
+        if is_browsing {
+            pass.browse = Some(PathField::TerminalFile);
+        }
+        let is_ready = *terminal.port() == Port::Open && !terminal.file_path.trim().is_empty();
+        let send = Button::new("Send").icon(icon::SEND).named("Send the file");
+        if send.enabled_if(is_ready, "Open the terminal and type a path first").pressed(ui) {
+            pass.did(TerminalAction::SentFile);
+        }
+    });
+    if let Some(note) = terminal.file_note() {
+        notice(ui, palette(ui).muted, icon::INFO, note);
+    }
+}
