@@ -202,7 +202,9 @@ fn what_cannot_run_ends_with_three() {
     check(&format!("serial:{file}"), &[], "serial.not_a_port");
     check("serial:/dev/null", &[], "serial.not_a_port");
     check("serial:/dev/linesman-none", &["--driver", "esp-prov"], "serial.not_found");
-    place.run_json(&["sim", "--profile", "generic-improv", "--driver", "smp"]).expect_problem(3, "sim.no_driver");
+    place
+        .run_json(&["sim", "--profile", "generic-improv", "--driver", "improv", "--via", "http"])
+        .expect_problem(3, "sim.no_driver");
     place.run_json(&["sim", "--profile", "generic-improv", "--state-dir", &file]).expect_problem(3, "sim.card");
     place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.not_written");
     let recorded = jobs(&place);

@@ -31,6 +31,25 @@ const PROOF: &str = "simulated proof";
 /// The token that scenarios push, with the line end that files have.
 const TOKEN: &str = "a token of many letters\n";
 
+/// The faults an Espressif device can have; others belong to other drivers.
+const FAULTS: [Fault; 15] = [
+    Fault::WrongPassphrase,
+    Fault::NotFound,
+    Fault::FiveGhzOnly,
+    Fault::WeakSignal,
+    Fault::NoDhcp,
+    Fault::SlowJoin,
+    Fault::Silent,
+    Fault::SilentJoin,
+    Fault::Noise,
+    Fault::Truncated,
+    Fault::BadChecksum,
+    Fault::DropLink,
+    Fault::Duplicates,
+    Fault::Late,
+    Fault::HostileTexts,
+];
+
 /// A scenario file: how the device behaves, what is done, what must be seen.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -375,7 +394,7 @@ async fn every_scenario_ends_as_its_file_says() {
         faults_seen.extend(scenario.faults.clone());
         check(&path.file_stem().unwrap_or_default().to_string_lossy(), &scenario).await;
     }
-    for fault in Fault::ALL {
+    for fault in FAULTS {
         assert!(faults_seen.iter().any(|name| name == fault.as_str()), "no scenario for {fault}");
     }
 }

@@ -250,7 +250,7 @@ fn a_scan_that_never_finishes_is_given_up() {
         match session.poll(now) {
             // Started, then forever under way.
             Due::Exchange(exchange) if exchange.label == "start a scan" => {
-                session.handle_answer(&bytes("08015a00"), now)
+                session.handle_answer(&bytes("08015a00"), now);
             }
             Due::Exchange(_) => session.handle_answer(&bytes("08036a00"), now),
             Due::Wait(until) => now = until,
@@ -299,7 +299,7 @@ fn an_answer_nobody_asked_for_changes_nothing() {
 #[test]
 fn endpoints_have_the_numbers_of_the_protocol() {
     let endpoints = [Endpoint::Control, Endpoint::Scan, Endpoint::Session, Endpoint::Config, Endpoint::Version];
-    let numbers: Vec<_> = endpoints.iter().map(|endpoint| endpoint.short_uuid()).collect();
+    let numbers: Vec<_> = endpoints.iter().map(Endpoint::short_uuid).collect();
     assert_eq!(numbers, [Some(0xFF4F), Some(0xFF50), Some(0xFF51), Some(0xFF52), Some(0xFF53)]);
     assert_eq!(Endpoint::Custom("custom-data".into()).short_uuid(), None);
 }
