@@ -13,7 +13,7 @@ use linesman::sim::ImprovBle;
 use serde_json::{Value, json};
 
 use crate::fake_bluez::{Bus, FakeBluez, Shared, advertise, simulated, tell};
-use crate::peers;
+use crate::python;
 use crate::support::{PASSPHRASE, SSID, ble_address, ble_gateway};
 
 /// The length of the result that tells the gateway's address: command, length, string with its length, checksum.
@@ -45,7 +45,7 @@ impl Provisioned {
 
 /// Lets the client provision a gateway with these faults; nothing where the client or a bus is not to be had.
 fn provision(faults: &[Fault], mtu: u16, passphrase: &str, flags: &[&str]) -> Option<Provisioned> {
-    let python = peers::python_with("improv-ble-client")?;
+    let python = python::with_packages("improv-ble-client")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let bus = Bus::start()?;

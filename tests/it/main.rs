@@ -50,6 +50,8 @@ mod problems;
 mod profiles;
 #[cfg(unix)]
 mod program;
+#[cfg(target_os = "linux")]
+mod python;
 mod screens;
 #[cfg(unix)]
 mod secrets;
