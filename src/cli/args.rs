@@ -127,7 +127,8 @@ pub struct CommissionArgs {
     /// Allow a session that nothing protects (Security 0).
     #[arg(long)]
     pub allow_unprotected: bool,
-    /// Send this file as the profile's credential of that id, before the network. May be repeated.
+    /// Send this file as the profile's credential of that id, before the network. A single line of text goes without its
+    /// line end, unless it becomes a file. May be repeated.
     #[arg(long = "credential", value_name = "ID=FILE", value_parser = credential)]
     pub credentials: Vec<CredentialFile>,
     /// The network's name; hex:… for octets that are no text. Left out only to send credentials alone.

@@ -16,7 +16,7 @@ use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::qr::QrContent;
 use crate::model::wifi::WifiRules;
-use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
+use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup, Step};
 use crate::profile::DriverBinding;
 
 /// Commissions one gateway and tells how it ended.
@@ -35,26 +35,31 @@ pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) 
     }
 }
 
-/// Prints the result, last, and tells the exit code.
+/// Prints the result, last, and tells the exit code: good only if all that was asked for was done.
 fn conclude(ended: Ended, out: &mut Output) -> Exit {
     if let Some(outcome) = ended.outcomes.last() {
         print_outcome(outcome, out);
         return match outcome.verdict {
+            Verdict::Joined if ended.failed.is_some() => Exit::Findings,
             Verdict::Joined => Exit::Good,
             Verdict::Refused => Exit::Findings,
             Verdict::Unknown => Exit::Unknown,
         };
     }
-    if let (Some((id, evidence)), None, JobEnd::Done { note }) = (ended.taken.last(), &ended.refusal, &ended.end) {
-        out.json(&json!({ "kind": "done", "credential": id, "evidence": evidence, "note": note }));
-        out.text(format!("\nDONE: {note}"));
-        return Exit::Good;
-    }
-    let (problem, exit) = match (ended.refusal, ended.end) {
-        (Some(problem), _) if ended.has_step_failed => (problem, Exit::Findings),
-        (Some(problem), _) => (problem, Exit::Usage),
-        (None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
-        (None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
+    let (problem, exit) = match (ended.failed, ended.refusal, ended.end) {
+        (Some((Step::Credential, problem)), ..) | (Some((_, problem)), None, JobEnd::Done { .. }) => {
+            (problem, Exit::Findings)
+        }
+        (_, Some(problem), _) => (problem, Exit::Usage),
+        (_, None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
+        (None, None, JobEnd::Done { note }) if !ended.wants_network && !ended.taken.is_empty() => {
+            if let Some((id, evidence)) = ended.taken.last() {
+                out.json(&json!({ "kind": "done", "credential": id, "evidence": evidence, "note": note }));
+            }
+            out.text(format!("\nDONE: {note}"));
+            return Exit::Good;
+        }
+        (_, None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
     };
     out.problem(&problem);
     exit
@@ -240,5 +245,75 @@ fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDra
             Some(_) => {}
             None => return Err(workers_gone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::gateway::Protection;
+    use crate::model::outcome::{Evidence, EvidenceKind, Outcome};
+
+    fn problem() -> Problem {
+        Problem::new("test", "", "", "")
+    }
+
+    fn ended() -> Ended {
+        let evidence = Evidence { kind: EvidenceKind::Acknowledged, text: String::new(), at: Duration::ZERO };
+        Ended {
+            outcomes: Vec::new(),
+            taken: vec![("token".into(), evidence)],
+            failed: None,
+            wants_network: false,
+            seen: None,
+            refusal: None,
+            end: JobEnd::Done { note: String::new() },
+        }
+    }
+
+    fn outcome(verdict: Verdict) -> Outcome {
+        Outcome {
+            verdict,
+            code: "test",
+            summary: String::new(),
+            evidence: Vec::new(),
+            causes: Vec::new(),
+            next_step: String::new(),
+            addresses: Vec::new(),
+            driver: DriverId::Improv,
+            protection: Protection::Cable,
+            took: Duration::ZERO,
+        }
+    }
+
+    fn exit(ended: Ended) -> Exit {
+        conclude(ended, &mut Output::standard(true))
+    }
+
+    #[test]
+    fn a_token_that_was_taken_makes_no_failed_network_good() {
+        assert_eq!(exit(ended()), Exit::Good, "only the token was to be sent");
+        assert_eq!(exit(Ended { wants_network: true, refusal: Some(problem()), ..ended() }), Exit::Usage);
+        let failed = Some((Step::Push, problem()));
+        assert_eq!(exit(Ended { wants_network: true, failed, ..ended() }), Exit::Findings);
+        let end = JobEnd::Failed(problem());
+        assert_eq!(exit(Ended { wants_network: true, end, ..ended() }), Exit::CouldNotRun);
+        assert_eq!(exit(Ended { wants_network: true, ..ended() }), Exit::Unknown, "no verdict came");
+        let outcomes = vec![outcome(Verdict::Unknown)];
+        assert_eq!(exit(Ended { wants_network: true, outcomes, ..ended() }), Exit::Unknown);
+        assert_eq!(exit(Ended { end: JobEnd::Cancelled, ..ended() }), Exit::Unknown);
+    }
+
+    #[test]
+    fn a_step_that_failed_is_not_good_whatever_came_after_it() {
+        for (step, outcomes) in
+            [(Step::Rename, Vec::new()), (Step::Rename, vec![outcome(Verdict::Joined)]), (Step::Credential, Vec::new())]
+        {
+            let failed = Some((step, problem()));
+            assert_eq!(exit(Ended { outcomes, failed, ..ended() }), Exit::Findings, "{step:?}");
+        }
+        assert_eq!(exit(Ended { outcomes: vec![outcome(Verdict::Joined)], ..ended() }), Exit::Good);
     }
 }

@@ -437,6 +437,7 @@ impl Session {
             Some(push) => device.push(&push.credentials).await,
             None => Ok(()),
         };
+        let mut broken = None;
         let end = match sent {
             Ok(()) => {
                 report.done(Step::Push, "The credentials were sent").await;
@@ -453,13 +454,21 @@ impl Session {
                 self.note_end(&end);
                 end
             }
+            // What was sent may have been taken although no answer says so: that is no failure to send.
+            Err(error) if error.may_have_pushed() => {
+                let end = PushEnd::NoVerdict { last_word: None };
+                self.note_end(&end);
+                broken = error.is_final().then_some(error);
+                end
+            }
             Err(error) => {
                 self.open_push = None;
                 return Err(error);
             }
         };
-        let end = self.read_back(device, end).await;
-        self.finish_push(end).await
+        let end = if broken.is_some() { end } else { self.read_back(device, end).await };
+        self.finish_push(end).await?;
+        broken.map_or(Ok(()), Err)
     }
 
     /// Puts among the evidence that the gateway began to join.

@@ -68,6 +68,8 @@ struct Scenario {
     without_labels: bool,
     #[serde(default)]
     hangs_up: bool,
+    #[serde(default)]
+    loses_apply: bool,
     #[serde(default = "one")]
     attempts: u32,
     #[serde(default)]
@@ -182,6 +184,7 @@ fn device(scenario: &Scenario) -> Arc<Mutex<EspDevice>> {
     plan.has_control = !scenario.without_control;
     plan.attempts = scenario.attempts;
     plan.hangs_up = scenario.hangs_up;
+    plan.loses_apply = scenario.loses_apply;
     let faults: Vec<Fault> = scenario.faults.iter().map(|name| name.parse().expect("a fault we know")).collect();
     Arc::new(Mutex::new(EspDevice::new(plan, Air::site(SSID, PASSPHRASE), Card::in_memory(), &faults)))
 }
