@@ -457,7 +457,20 @@ fn is_of_kind(row: &Sighting, kinds: Shown) -> bool {
     }
 }
 
-/// Only ports are asked: over Bluetooth a question needs a connection.
+/// Whether a row can be asked at all: a port, or a device on the air that says it speaks Improv.
+pub fn can_be_asked(row: &Sighting) -> bool {
+    match row.link.kind() {
+        LinkKind::Serial => true,
+        LinkKind::Ble => {
+            // Improv alone puts its state into its advertisement.
+            row.heard.as_ref().is_some_and(|heard| heard.state.is_some())
+                || row.profile.as_ref().is_some_and(|guess| guess.driver == DriverId::Improv)
+        }
+        LinkKind::Http | LinkKind::Udp => false,
+    }
+}
+
+/// Only ports are asked with all the others: over Bluetooth a question takes a connection, which is a click for each.
 fn is_askable(row: &Sighting) -> bool {
     row.link.kind() == LinkKind::Serial && row.is_present && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
 }

@@ -41,6 +41,7 @@ impl JobKind {
             Self::Session
                 | Self::Device
                 | Self::Batch
+                | Self::Terminal
                 | Self::ExportResults
                 | Self::ExportRecords
                 | Self::ExportTranscript

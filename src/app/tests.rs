@@ -313,6 +313,15 @@ fn the_window_asks_before_it_closes_on_a_session_and_not_otherwise() {
 }
 
 #[test]
+fn the_window_asks_before_it_closes_on_a_terminal() {
+    let mut bench = Bench::new();
+    let commands = bench.act(Action::TookToTerminal(link("/dev/ttyUSB0")));
+    assert!(matches!(commands[..], [Command::OpenTerminal { .. }]));
+    bench.act(Action::AskedToClose);
+    assert!(bench.app.is_asking_to_close() && !bench.app.is_closing());
+}
+
+#[test]
 fn settings_are_stored_once_they_rested_and_at_the_latest_on_closing() {
     let mut bench = Bench::new();
     bench.act(SettingsAction::Changed);
@@ -436,6 +445,21 @@ impl Bench {
         };
         self.apply(Event::GatewaySeen(Box::new(sighting)));
     }
+}
+
+#[test]
+fn a_device_on_the_air_is_asked_only_if_it_says_that_it_speaks_improv() {
+    let mut bench = Bench::new();
+    bench.hear(-60);
+    let row = bench.app.discover.row(&device()).unwrap().clone();
+    assert!(!discover::can_be_asked(&row), "it says nothing");
+    let heard = row.heard.clone().map(|heard| Advertisement { state: Some(ProvisioningState::Ready), ..heard });
+    let row = Sighting { heard, ..row };
+    assert!(discover::can_be_asked(&row));
+    bench.apply(Event::GatewaySeen(Box::new(row)));
+    assert_eq!(bench.app.discover.askable(), 2, "all at once are the ports alone");
+    let asked = bench.act(DiscoverAction::Asked(device()));
+    assert!(matches!(&asked[..], [Command::Probe { link, .. }] if *link == device()));
 }
 
 /// What the radio is told, if it is.

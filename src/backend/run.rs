@@ -425,7 +425,7 @@ impl Workers {
         self.jobs.keep_transcript(job, transcript.clone());
         let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
         let setup = Setup {
-            intent: self.intent("commission", &link, profile, driver),
+            intent: self.intent("commission", &link, profile, Some(driver)),
             rules: self.rules(profile),
             settings: self.settings_of(profile, &link, driver),
             credentials: self.profile(profile).map(|profile| profile.credentials.clone()).unwrap_or_default(),
@@ -466,7 +466,7 @@ impl Workers {
         self.jobs.keep_transcript(job, transcript.clone());
         let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
         let setup = device::Setup {
-            intent: self.intent("device", &link, profile, driver),
+            intent: self.intent("device", &link, profile, Some(driver)),
             settings: self.settings_of(profile, &link, driver),
             access,
             links: Arc::clone(&self.parts.links),
@@ -487,7 +487,13 @@ impl Workers {
         });
     }
 
-    fn intent(&self, action: &str, link: &LinkAddress, profile: Option<&ProfileId>, driver: DriverId) -> JobIntent {
+    fn intent(
+        &self,
+        action: &str,
+        link: &LinkAddress,
+        profile: Option<&ProfileId>,
+        driver: Option<DriverId>,
+    ) -> JobIntent {
         let sighting = self.sightings.iter().find(|sighting| sighting.link == *link);
         let name = sighting.and_then(|sighting| match &sighting.probe {
             Probe::Answered(identity) => identity.info.as_ref().map(|info| info.name.clone()),
@@ -500,7 +506,7 @@ impl Workers {
             gateway: name.filter(|name| !name.is_empty()).unwrap_or_else(|| link.place().to_owned()),
             link: link.to_string(),
             profile: profile.map(ToString::to_string),
-            driver: Some(driver.to_string()),
+            driver: driver.map(|driver| driver.to_string()),
             operator: operator(&self.settings.borrow().operator),
             is_simulated,
         }

@@ -127,7 +127,8 @@ pub struct CommissionArgs {
     /// Allow a session that nothing protects (Security 0).
     #[arg(long)]
     pub allow_unprotected: bool,
-    /// Send this file as the profile's credential of that id, before the network. May be repeated.
+    /// Send this file as the profile's credential of that id, before the network. A single line of text goes without its
+    /// line end, unless it becomes a file. May be repeated.
     #[arg(long = "credential", value_name = "ID=FILE", value_parser = credential)]
     pub credentials: Vec<CredentialFile>,
     /// The network's name; hex:… for octets that are no text. Left out only to send credentials alone.
@@ -136,8 +137,9 @@ pub struct CommissionArgs {
     /// File with the passphrase on its first line; - reads standard input. Without it you are asked.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
-    /// Read network and passphrase from a picture of a WIFI: QR code.
-    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, conflicts_with_all = ["ssid", "password_file", "open"])]
+    /// Read a picture of a QR code: network and passphrase from a WIFI: code; from an Espressif provisioning code the user
+    /// name and the proof of possession, with the network from --ssid.
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath)]
     pub qr_file: Option<PathBuf>,
     /// The network has no protection.
     #[arg(long, conflicts_with = "password_file")]

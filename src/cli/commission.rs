@@ -16,7 +16,7 @@ use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::qr::QrContent;
 use crate::model::wifi::WifiRules;
-use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup};
+use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup, Step};
 use crate::profile::DriverBinding;
 
 /// Commissions one gateway and tells how it ended.
@@ -35,26 +35,31 @@ pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) 
     }
 }
 
-/// Prints the result, last, and tells the exit code.
+/// Prints the result, last, and tells the exit code: good only if all that was asked for was done.
 fn conclude(ended: Ended, out: &mut Output) -> Exit {
     if let Some(outcome) = ended.outcomes.last() {
         print_outcome(outcome, out);
         return match outcome.verdict {
+            Verdict::Joined if ended.failed.is_some() => Exit::Findings,
             Verdict::Joined => Exit::Good,
             Verdict::Refused => Exit::Findings,
             Verdict::Unknown => Exit::Unknown,
         };
     }
-    if let (Some((id, evidence)), None, JobEnd::Done { note }) = (ended.taken.last(), &ended.refusal, &ended.end) {
-        out.json(&json!({ "kind": "done", "credential": id, "evidence": evidence, "note": note }));
-        out.text(format!("\nDONE: {note}"));
-        return Exit::Good;
-    }
-    let (problem, exit) = match (ended.refusal, ended.end) {
-        (Some(problem), _) if ended.has_step_failed => (problem, Exit::Findings),
-        (Some(problem), _) => (problem, Exit::Usage),
-        (None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
-        (None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
+    let (problem, exit) = match (ended.failed, ended.refusal, ended.end) {
+        (Some((Step::Credential, problem)), ..) | (Some((_, problem)), None, JobEnd::Done { .. }) => {
+            (problem, Exit::Findings)
+        }
+        (_, Some(problem), _) => (problem, Exit::Usage),
+        (_, None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
+        (None, None, JobEnd::Done { note }) if !ended.wants_network && !ended.taken.is_empty() => {
+            if let Some((id, evidence)) = ended.taken.last() {
+                out.json(&json!({ "kind": "done", "credential": id, "evidence": evidence, "note": note }));
+            }
+            out.text(format!("\nDONE: {note}"));
+            return Exit::Good;
+        }
+        (_, None, JobEnd::Cancelled | JobEnd::Done { .. }) => (stopped(), Exit::Unknown),
     };
     out.problem(&problem);
     exit
@@ -104,6 +109,15 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
     let profile = args.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
     let rules = profile.and_then(|profile| profile.wifi.clone()).unwrap_or_else(WifiRules::standard);
+    let code = args.qr_file.as_deref().map(|path| read_code(handle, path, out)).transpose().map_err(|problem| {
+        let exit = if problem.code == STOPPED { Exit::Unknown } else { Exit::Usage };
+        (problem, exit)
+    })?;
+    check_code(args, code.as_ref()).map_err(usage)?;
+    // The code is on the device itself.
+    let of_code = matches!(code, Some(Code::Device(_)))
+        .then_some(DriverId::EspProv)
+        .filter(|driver| driver.is_available_over(args.via.kind()));
     let of_profile = profile.and_then(|profile| {
         let fitting = |binding: &&DriverBinding| {
             binding.link == args.via.kind() && binding.driver.is_available_over(binding.link)
@@ -111,8 +125,8 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
         profile.drivers.iter().find(fitting).map(|binding| binding.driver)
     });
     let speaks = |driver: &DriverId| driver.is_available_over(args.via.kind());
-    let driver =
-        args.driver.or(of_profile).or_else(|| DriverId::ALL.into_iter().find(speaks)).unwrap_or(DriverId::Improv);
+    let driver = args.driver.or(of_code).or(of_profile);
+    let driver = driver.or_else(|| DriverId::ALL.into_iter().find(speaks)).unwrap_or(DriverId::Improv);
     if let Some(profile) = profile
         && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
     {
@@ -126,10 +140,13 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     if read_from_stdin(&args.password_file) && read_from_stdin(&args.pop_file) {
         return Err(usage(stdin_twice()));
     }
-    let draft = draft(handle, args, out).map_err(|problem| {
-        let exit = if problem.code == STOPPED { Exit::Unknown } else { Exit::Usage };
-        (problem, exit)
-    })?;
+    let (network, of_code) = match code {
+        Some(Code::Network(draft)) => (Some(*draft), Access::default()),
+        // What lets into a device in one protocol is no business of another's.
+        Some(Code::Device(access)) if driver == DriverId::EspProv => (None, access),
+        Some(Code::Device(_)) | None => (None, Access::default()),
+    };
+    let draft = draft(args, network).map_err(usage)?;
     // Once without the scan, so that a typing mistake is told before the gateway is touched.
     if let Some(draft) = &draft {
         let (_, findings) = check(draft, &rules, None, None);
@@ -137,7 +154,7 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
             return Err(usage(problem.clone()));
         }
     }
-    let access = access(args).map_err(usage)?;
+    let access = access(args, of_code).map_err(usage)?;
     let todo = todo(args, draft).map_err(usage)?;
     let job = next_job();
     let profile = profile.map(|profile| profile.id.clone());
@@ -170,10 +187,11 @@ fn todo(args: &CommissionArgs, draft: Option<WifiDraft>) -> Result<Vec<Todo>, Pr
     Ok(todo)
 }
 
-/// What lets us in, from the files named.
-fn access(args: &CommissionArgs) -> Result<Access, Problem> {
+/// What lets us in: from the files named, and what they leave open from the device's code.
+fn access(args: &CommissionArgs, of_code: Access) -> Result<Access, Problem> {
     let secret = args.pop_file.as_deref().map(|file| secret_input::read(Some(file))).transpose()?;
-    Ok(Access { username: args.username.clone(), secret, allows_unprotected: args.allow_unprotected })
+    let username = args.username.clone().or(of_code.username);
+    Ok(Access { username, secret: secret.or(of_code.secret), allows_unprotected: args.allow_unprotected })
 }
 
 fn stdin_twice() -> Problem {
@@ -197,48 +215,150 @@ pub(super) fn wait_for_start(handle: &mut Handle) -> Result<Box<Startup>, Proble
     }
 }
 
-fn draft(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<Option<WifiDraft>, Problem> {
-    if args.ssid.is_none() && args.qr_file.is_none() {
-        return Ok(None);
+/// What a QR code held.
+enum Code {
+    /// A network.
+    Network(Box<WifiDraft>),
+    /// What lets into the device it names.
+    Device(Access),
+}
+
+/// Whether the network is named exactly once.
+fn check_code(args: &CommissionArgs, code: Option<&Code>) -> Result<(), Problem> {
+    match code {
+        Some(Code::Network(_)) if args.ssid.is_some() || args.password_file.is_some() || args.open => {
+            Err(Problem::new(
+                "qr.network_twice",
+                "The network is given twice",
+                "The QR code holds a network, and --ssid, --password-file or --open names one too",
+                "Leave out either --qr-file or those",
+            ))
+        }
+        Some(Code::Device(_)) if args.ssid.is_none() && args.credentials.is_empty() => Err(Problem::new(
+            "qr.no_network",
+            "The QR code holds no network",
+            "It is a provisioning code: it names a device and what lets into it",
+            "Give the network too, with --ssid and --password-file, or use a WIFI: code",
+        )),
+        _ => Ok(()),
     }
-    let mut draft = match &args.qr_file {
-        Some(path) => from_qr(handle, path, out)?,
-        None => WifiDraft { ssid: args.ssid.clone().unwrap_or_default(), is_open: args.open, ..WifiDraft::default() },
+}
+
+fn draft(args: &CommissionArgs, of_code: Option<WifiDraft>) -> Result<Option<WifiDraft>, Problem> {
+    let mut draft = match (of_code, &args.ssid) {
+        (Some(draft), _) => draft,
+        (None, None) => return Ok(None),
+        (None, Some(ssid)) => {
+            let mut draft = WifiDraft { ssid: ssid.clone(), is_open: args.open, ..WifiDraft::default() };
+            if !args.open {
+                draft.passphrase = secret_input::read(args.password_file.as_deref())?;
+            }
+            draft
+        }
     };
-    if args.qr_file.is_none() && !args.open {
-        draft.passphrase = secret_input::read(args.password_file.as_deref())?;
-    }
     draft.is_hidden |= args.hidden;
     draft.is_psk_derived = args.derived_key;
     draft.is_utf8_allowed = args.utf8;
     Ok(Some(draft))
 }
 
-fn from_qr(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<WifiDraft, Problem> {
+fn read_code(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<Code, Problem> {
     let job = next_job();
     handle.try_send(Command::ReadQr { job, source: QrSource::File(path.to_owned()) })?;
     loop {
         match handle.recv_blocking() {
             Some(Event::QrRead { job: read, content }) if read == job => {
-                return match content? {
-                    QrContent::Wifi { draft, notes } => {
-                        for note in &notes {
-                            out.note(note);
-                        }
-                        Ok(draft)
-                    }
-                    QrContent::EspProvisioning { .. } => Err(Problem::new(
-                        "qr.no_network",
-                        "The QR code holds no network",
-                        "It names a device to be provisioned by another driver",
-                        "Use a WIFI: code, or give --ssid",
-                    )),
-                };
+                return content.map(|content| take(content, out));
             }
             // Interrupted while the picture was read: no answer follows.
             Some(Event::JobFinished { job: ended, .. }) if ended == job => return Err(stopped()),
             Some(_) => {}
             None => return Err(workers_gone()),
         }
+    }
+}
+
+/// Takes what the code holds, and tells what is to be known of it. The device itself tells which security it wants.
+fn take(content: QrContent, out: &mut Output) -> Code {
+    let (code, notes) = match content {
+        QrContent::Wifi { draft, notes } => (Code::Network(Box::new(draft)), notes),
+        QrContent::EspProvisioning { name, transport, username, proof_of_possession: secret, notes, .. } => {
+            out.note(&format!("The code names the device {name} (over {transport})"));
+            (Code::Device(Access { username, secret, allows_unprotected: false }), notes)
+        }
+    };
+    for note in &notes {
+        out.note(note);
+    }
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::gateway::Protection;
+    use crate::model::outcome::{Evidence, EvidenceKind, Outcome};
+
+    fn problem() -> Problem {
+        Problem::new("test", "", "", "")
+    }
+
+    fn ended() -> Ended {
+        let evidence = Evidence { kind: EvidenceKind::Acknowledged, text: String::new(), at: Duration::ZERO };
+        Ended {
+            outcomes: Vec::new(),
+            taken: vec![("token".into(), evidence)],
+            failed: None,
+            wants_network: false,
+            seen: None,
+            refusal: None,
+            end: JobEnd::Done { note: String::new() },
+        }
+    }
+
+    fn outcome(verdict: Verdict) -> Outcome {
+        Outcome {
+            verdict,
+            code: "test",
+            summary: String::new(),
+            evidence: Vec::new(),
+            causes: Vec::new(),
+            next_step: String::new(),
+            addresses: Vec::new(),
+            driver: DriverId::Improv,
+            protection: Protection::Cable,
+            took: Duration::ZERO,
+        }
+    }
+
+    fn exit(ended: Ended) -> Exit {
+        conclude(ended, &mut Output::standard(true))
+    }
+
+    #[test]
+    fn a_token_that_was_taken_makes_no_failed_network_good() {
+        assert_eq!(exit(ended()), Exit::Good, "only the token was to be sent");
+        assert_eq!(exit(Ended { wants_network: true, refusal: Some(problem()), ..ended() }), Exit::Usage);
+        let failed = Some((Step::Push, problem()));
+        assert_eq!(exit(Ended { wants_network: true, failed, ..ended() }), Exit::Findings);
+        let end = JobEnd::Failed(problem());
+        assert_eq!(exit(Ended { wants_network: true, end, ..ended() }), Exit::CouldNotRun);
+        assert_eq!(exit(Ended { wants_network: true, ..ended() }), Exit::Unknown, "no verdict came");
+        let outcomes = vec![outcome(Verdict::Unknown)];
+        assert_eq!(exit(Ended { wants_network: true, outcomes, ..ended() }), Exit::Unknown);
+        assert_eq!(exit(Ended { end: JobEnd::Cancelled, ..ended() }), Exit::Unknown);
+    }
+
+    #[test]
+    fn a_step_that_failed_is_not_good_whatever_came_after_it() {
+        for (step, outcomes) in
+            [(Step::Rename, Vec::new()), (Step::Rename, vec![outcome(Verdict::Joined)]), (Step::Credential, Vec::new())]
+        {
+            let failed = Some((step, problem()));
+            assert_eq!(exit(Ended { outcomes, failed, ..ended() }), Exit::Findings, "{step:?}");
+        }
+        assert_eq!(exit(Ended { outcomes: vec![outcome(Verdict::Joined)], ..ended() }), Exit::Good);
     }
 }

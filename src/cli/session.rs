@@ -42,7 +42,8 @@ pub(super) struct Session {
     outcomes: Vec<Outcome>,
     taken: Vec<(String, Evidence)>,
     refusal: Option<Problem>,
-    has_step_failed: bool,
+    failed: Option<(Step, Problem)>,
+    wants_network: bool,
 }
 
 /// What is known of the laptop's scan.
@@ -58,11 +59,13 @@ pub(super) struct Ended {
     pub(super) outcomes: Vec<Outcome>,
     /// The tokens and files that were taken.
     pub(super) taken: Vec<(String, Evidence)>,
-    /// Whether [`Ended::refusal`] came from the gateway, not from our check.
-    pub(super) has_step_failed: bool,
+    /// The first step that was asked for and failed without a verdict.
+    pub(super) failed: Option<(Step, Problem)>,
+    /// Whether a network was to be sent.
+    pub(super) wants_network: bool,
     /// The gateway's scan.
     pub(super) seen: Option<Vec<Network>>,
-    /// Why credentials were not sent although the gateway was ready.
+    /// Why our check kept credentials back although the gateway was ready.
     pub(super) refusal: Option<Problem>,
     /// How the job ended.
     pub(super) end: JobEnd,
@@ -71,6 +74,7 @@ pub(super) struct Ended {
 impl Session {
     pub(super) fn new(job: JobId, rules: WifiRules, todo: Vec<Todo>) -> Self {
         let (laptop, is_held) = (Laptop::NotAsked, false);
+        let wants_network = todo.iter().any(|todo| todo.draft().is_some());
         Self {
             job,
             rules,
@@ -81,7 +85,8 @@ impl Session {
             outcomes: Vec::new(),
             taken: Vec::new(),
             refusal: None,
-            has_step_failed: false,
+            failed: None,
+            wants_network,
         }
     }
 
@@ -111,8 +116,8 @@ impl Session {
                 None => break JobEnd::Failed(workers_gone()),
             }
         };
-        let Self { outcomes, taken, seen, refusal, has_step_failed, .. } = self;
-        Ended { outcomes, taken, has_step_failed, seen, refusal, end }
+        let Self { outcomes, taken, seen, refusal, failed, wants_network, .. } = self;
+        Ended { outcomes, taken, failed, wants_network, seen, refusal, end }
     }
 
     fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {
@@ -123,7 +128,11 @@ impl Session {
             // A gateway without its token must not be sent into the network: nobody could commission it a second time.
             Progress::StepFailed { step: Step::Credential, problem } => {
                 self.todo.clear();
-                (self.refusal, self.has_step_failed) = (Some(problem), true);
+                self.failed.get_or_insert((Step::Credential, problem));
+            }
+            // Without a scan or a description commissioning still works; what was asked for must not fail unnoticed.
+            Progress::StepFailed { step: step @ (Step::Rename | Step::Push), problem } => {
+                self.failed.get_or_insert((step, problem));
             }
             Progress::Ready => self.go_on(handle, out)?,
             _ => {}

@@ -288,12 +288,36 @@ impl Session {
                 return Err(error);
             }
         };
-        let protection = device.protection();
+        let report = self.setup.report.clone();
+        let answers = format!("The gateway answers: it {}", state.label());
+        let protection = if device.is_to_be_secured() {
+            self.end(Step::Connect, "done", json!({ "state": state })).await?;
+            report.done(Step::Connect, answers).await;
+            self.secure(device).await?
+        } else {
+            let protection = device.protection();
+            self.end(Step::Connect, "done", json!({ "state": state, "protection": protection })).await?;
+            report.done(Step::Connect, answers).await;
+            protection
+        };
         self.protection = Some(protection);
-        self.end(Step::Connect, "done", json!({ "state": state, "protection": protection })).await?;
-        self.setup.report.done(Step::Connect, format!("The gateway answers: it {}", state.label())).await;
-        self.setup.report.send(Progress::Protected(protection)).await;
+        report.send(Progress::Protected(protection)).await;
         Ok(state)
+    }
+
+    /// Lets both sides prove who they are.
+    async fn secure(&mut self, device: &mut dyn Driver) -> Result<Protection, SessionError> {
+        self.begin(Step::Secure, Value::Null).await?;
+        let report = self.setup.report.clone();
+        report.started(Step::Secure, "both sides to prove who they are", device.limits().question).await;
+        if let Err(error) = device.secure().await {
+            self.fail(Step::Secure, error.clone()).await?;
+            return Err(error);
+        }
+        let protection = device.protection();
+        self.end(Step::Secure, "done", json!({ "protection": protection })).await?;
+        report.done(Step::Secure, format!("The session is open: {}", protection.label())).await;
+        Ok(protection)
     }
 
     async fn describe(&mut self, device: &mut dyn Driver, state: ProvisioningState) -> Result<(), SessionError> {
@@ -437,6 +461,7 @@ impl Session {
             Some(push) => device.push(&push.credentials).await,
             None => Ok(()),
         };
+        let mut broken = None;
         let end = match sent {
             Ok(()) => {
                 report.done(Step::Push, "The credentials were sent").await;
@@ -453,13 +478,21 @@ impl Session {
                 self.note_end(&end);
                 end
             }
+            // What was sent may have been taken although no answer says so: that is no failure to send.
+            Err(error) if error.may_have_pushed() => {
+                let end = PushEnd::NoVerdict { last_word: None };
+                self.note_end(&end);
+                broken = error.is_final().then_some(error);
+                end
+            }
             Err(error) => {
                 self.open_push = None;
                 return Err(error);
             }
         };
-        let end = self.read_back(device, end).await;
-        self.finish_push(end).await
+        let end = if broken.is_some() { end } else { self.read_back(device, end).await };
+        self.finish_push(end).await?;
+        broken.map_or(Ok(()), Err)
     }
 
     /// Puts among the evidence that the gateway began to join.

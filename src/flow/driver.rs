@@ -28,11 +28,21 @@ pub(super) trait Driver: Send {
     /// What can be asked, known once [`Driver::hello`] and [`Driver::describe`] have been.
     fn capabilities(&self) -> Capabilities;
 
-    /// How the session is protected, known once [`Driver::hello`] has been.
+    /// How the session is protected, known once [`Driver::hello`] and [`Driver::secure`] have been.
     fn protection(&self) -> Protection;
 
-    /// Begins the conversation: wakes the gateway, logs in, secures the session, and asks where it stands.
+    /// Begins the conversation: wakes the gateway, logs in, and asks where it stands and how it wants to be secured.
     fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>>;
+
+    /// Whether the session is still to be secured with [`Driver::secure`], known once [`Driver::hello`] has been.
+    fn is_to_be_secured(&self) -> bool {
+        false
+    }
+
+    /// Lets both sides prove who they are and encrypt.
+    fn secure(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// The state the gateway reported last.
     fn state(&self) -> Option<ProvisioningState>;

@@ -103,6 +103,14 @@ impl SessionError {
         }
     }
 
+    /// Whether credentials were sent all the same, so that the gateway may have taken them.
+    pub(super) fn may_have_pushed(&self) -> bool {
+        match self {
+            Self::Esp(error) => error.may_have_applied(),
+            _ => false,
+        }
+    }
+
     /// Whether it means that the gateway simply lacks what was asked for.
     pub(super) fn is_not_offered(&self) -> bool {
         match self {

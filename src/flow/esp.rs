@@ -64,6 +64,9 @@ pub(super) struct Esp {
     least: Option<u8>,
     place: String,
     version: Option<Version>,
+    /// How it is to be secured.
+    chosen: Option<Scheme>,
+    /// How it is secured.
     scheme: Option<Scheme>,
     has_pushed: bool,
     has_joined: bool,
@@ -124,6 +127,7 @@ impl Esp {
             least,
             place,
             version: None,
+            chosen: None,
             scheme: None,
             has_pushed: false,
             has_joined: false,
@@ -144,10 +148,7 @@ impl Esp {
         };
         let scheme = self.choose(&version)?;
         self.version = Some(version);
-        self.report.started(Step::Secure, "both sides to prove who they are", LIMITS.question).await;
-        self.open(scheme).await?;
-        self.scheme = Some(scheme);
-        self.report.done(Step::Secure, format!("The session is open: {}", protection(scheme).label())).await;
+        self.chosen = Some(scheme);
         Ok(ProvisioningState::Ready)
     }
 
@@ -465,6 +466,20 @@ impl Driver for Esp {
 
     fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>> {
         Box::pin(self.greet())
+    }
+
+    fn is_to_be_secured(&self) -> bool {
+        self.chosen.is_some() && self.scheme.is_none()
+    }
+
+    fn secure(&mut self) -> Boxed<'_, Result<(), SessionError>> {
+        Box::pin(async move {
+            if let Some(scheme) = self.chosen {
+                self.open(scheme).await?;
+                self.scheme = Some(scheme);
+            }
+            Ok(())
+        })
     }
 
     fn state(&self) -> Option<ProvisioningState> {

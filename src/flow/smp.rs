@@ -19,7 +19,7 @@ use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningSt
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::outcome::EvidenceKind;
 use crate::model::secret::Secret;
-use crate::model::text::visible;
+use crate::model::text::{visible, without_line_end};
 use crate::msg::{Progress, Step};
 use crate::profile::PushWay;
 use crate::proto::smp::answer::Answer;
@@ -525,7 +525,10 @@ impl Driver for Smp {
         Box::pin(async move {
             self.learn(content.expose());
             match way {
-                PushWay::Setting { name } => push_setting(self, name, content).await,
+                PushWay::Setting { name } => {
+                    let value = Secret::new(without_line_end(content.expose()).to_vec());
+                    push_setting(self, name, &value).await
+                }
                 PushWay::File { path } => push_file(self, path, content).await,
                 PushWay::Endpoint { .. } => {
                     return Err(SessionError::NotOffered { step: Step::Credential, driver: DriverId::Smp });

@@ -10,10 +10,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::commission::stopped;
-use super::port::{Link, LinkCommand, LinkError, LinkEvent, Links};
+use super::port::{Link, LinkCommand, LinkError, LinkEvent, Links, Records};
 use super::transcript::SharedTranscript;
 use crate::model::ids::LinkAddress;
-use crate::model::problem::Explain as _;
+use crate::model::problem::{Explain as _, Problem};
+use crate::model::record::JobIntent;
 use crate::model::secret::Secret;
 use crate::msg::JobEnd;
 use crate::msg::terminal::TerminalOutput;
@@ -43,6 +44,17 @@ pub struct Setup {
     pub output: mpsc::Sender<TerminalOutput>,
     /// Where bytes are noted.
     pub transcript: SharedTranscript,
+    /// What goes on record at the start.
+    pub intent: JobIntent,
+    /// Where it is recorded that the port was open and how much went each way; of the content nothing is.
+    pub records: Arc<dyn Records>,
+}
+
+/// Octets each way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    received: u64,
+    sent: u64,
 }
 
 /// What is to be done.
@@ -59,18 +71,35 @@ pub enum Input {
 
 /// Runs a terminal until it is closed, stopped, or the port goes away.
 pub async fn run(setup: Setup, mut inputs: mpsc::Receiver<Input>, mut stop: watch::Receiver<bool>) -> JobEnd {
-    tokio::select! {
+    let records = Arc::clone(&setup.records);
+    let record = match records.begin(setup.intent.clone()).await {
+        Ok(record) => record,
+        Err(error) => return JobEnd::Failed(error.explain()),
+    };
+    let mut counts = Counts::default();
+    let end = tokio::select! {
         biased;
         () = stopped(&mut stop) => JobEnd::Cancelled,
-        end = drive(setup, &mut inputs) => match end {
+        end = drive(setup, &mut inputs, &mut counts) => match end {
             Ok(()) => JobEnd::Done { note: "The terminal was closed".into() },
             Err(error) => JobEnd::Failed(error.explain()),
         },
+    };
+    let Counts { received, sent } = counts;
+    let octets = format!("{received} octets were received and {sent} sent");
+    let (outcome, reason, summary) = match &end {
+        JobEnd::Done { .. } => ("closed", "terminal.closed", format!("The terminal was closed; {octets}")),
+        JobEnd::Cancelled => ("cancelled", "session.stopped", format!("The terminal was stopped; {octets}")),
+        JobEnd::Failed(Problem { code, what, .. }) => ("failed", *code, format!("{what}; {octets}")),
+    };
+    match records.end(record, outcome, reason.to_owned(), summary).await {
+        Ok(()) => end,
+        Err(error) => JobEnd::Failed(error.explain()),
     }
 }
 
-async fn drive(setup: Setup, inputs: &mut mpsc::Receiver<Input>) -> Result<(), LinkError> {
-    let Setup { link, baud, links, output, transcript } = setup;
+async fn drive(setup: Setup, inputs: &mut mpsc::Receiver<Input>, counts: &mut Counts) -> Result<(), LinkError> {
+    let Setup { link, baud, links, output, transcript, .. } = setup;
     let port = link.place().to_owned();
     let opened = timeout(OPEN_LIMIT, links.open_at(&link, baud)).await;
     let link =
@@ -79,6 +108,7 @@ async fn drive(setup: Setup, inputs: &mut mpsc::Receiver<Input>) -> Result<(), L
         link,
         output,
         transcript,
+        counts,
         started: Instant::now(),
         gathered: Vec::new(),
         tell_at: None,
@@ -110,8 +140,9 @@ async fn at(time: Option<Instant>) {
     }
 }
 
-struct Terminal {
+struct Terminal<'a> {
     link: Link,
+    counts: &'a mut Counts,
     output: mpsc::Sender<TerminalOutput>,
     transcript: SharedTranscript,
     started: Instant,
@@ -131,7 +162,7 @@ struct File {
     news_at: Instant,
 }
 
-impl Terminal {
+impl Terminal<'_> {
     async fn tell(&self, output: TerminalOutput) {
         // A front end that has gone hears nothing; its going ends the job by another way.
         let _ = self.output.send(output).await;
@@ -161,6 +192,7 @@ impl Terminal {
         match event {
             Some(LinkEvent::Bytes(bytes)) => {
                 self.transcript.received(self.started.elapsed(), &bytes);
+                self.counts.received += bytes.len() as u64;
                 self.gathered.extend_from_slice(&bytes);
                 if self.gathered.len() >= MAX_PIECE {
                     self.tell_gathered().await;
@@ -233,9 +265,13 @@ impl Terminal {
 
     /// Writes. A device that takes nothing for long keeps no keyboard waiting.
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), LinkError> {
+        let octets = bytes.len() as u64;
         let sending = self.link.outgoing.send(LinkCommand::Write(bytes));
         match timeout(WRITE_LIMIT, sending).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => {
+                self.counts.sent += octets;
+                Ok(())
+            }
             Ok(Err(_)) => {
                 while let Some(event) = self.link.incoming.recv().await {
                     if let LinkEvent::Closed(error) = event {
@@ -256,8 +292,11 @@ impl Terminal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::port::Boxed;
+    use std::sync::Mutex;
+
+    use crate::flow::port::{Boxed, RecordsError};
     use crate::model::gateway::PortFacts;
+    use crate::model::record::{RecordId, StepEntry};
 
     /// One port whose far end the test holds.
     struct OnePort(std::sync::Mutex<Option<Link>>);
@@ -273,7 +312,34 @@ mod tests {
         }
     }
 
+    /// Records as lines of text.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<String>>>);
+
+    impl Records for Lines {
+        fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
+            self.0.lock().unwrap().push(format!("{} {}", intent.action, intent.link));
+            Box::pin(std::future::ready(Ok(RecordId(1))))
+        }
+
+        fn step(&self, _job: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
+            panic!("{entry:?}")
+        }
+
+        fn end(
+            &self,
+            _job: RecordId,
+            outcome: &'static str,
+            reason: String,
+            summary: String,
+        ) -> Boxed<'_, Result<(), RecordsError>> {
+            self.0.lock().unwrap().push(format!("{outcome} {reason} {summary}"));
+            Box::pin(std::future::ready(Ok(())))
+        }
+    }
+
     struct Stage {
+        records: Lines,
         inputs: mpsc::Sender<Input>,
         output: mpsc::Receiver<TerminalOutput>,
         commands: mpsc::Receiver<LinkCommand>,
@@ -290,7 +356,18 @@ mod tests {
         let (inputs, input_rx) = mpsc::channel(64);
         let (stop, stop_rx) = watch::channel(false);
         let transcript = SharedTranscript::new("test");
+        let records = Lines::default();
         let setup = Setup {
+            intent: JobIntent {
+                action: "terminal".into(),
+                gateway: "one".into(),
+                link: "serial:one".into(),
+                profile: None,
+                driver: None,
+                operator: "tester".into(),
+                is_simulated: true,
+            },
+            records: Arc::new(records.clone()),
             link: LinkAddress::Serial("one".into()),
             baud,
             links: Arc::new(OnePort(std::sync::Mutex::new(Some(Link { outgoing, incoming })))),
@@ -298,7 +375,7 @@ mod tests {
             transcript: transcript.clone(),
         };
         let job = tokio::spawn(run(setup, input_rx, stop_rx));
-        Stage { inputs, output, commands, events, transcript, job, _stop: stop }
+        Stage { records, inputs, output, commands, events, transcript, job, _stop: stop }
     }
 
     #[tokio::test(start_paused = true)]
@@ -313,6 +390,9 @@ mod tests {
         assert!(matches!(stage.output.recv().await, Some(TerminalOutput::Bytes(bytes)) if bytes == b"abcabcabc"));
         stage.inputs.send(Input::Close).await.ok().unwrap();
         assert_eq!(stage.job.await.unwrap(), JobEnd::Done { note: "The terminal was closed".into() });
+        let lines = stage.records.0.lock().unwrap().clone();
+        let closed = "closed terminal.closed The terminal was closed; 9 octets were received and 8 sent";
+        assert_eq!(lines, ["terminal serial:one", closed]);
         let text = stage.transcript.render();
         assert!(text.contains("typed 8 octets") && !text.contains("hunter"), "{text}");
     }
@@ -347,5 +427,7 @@ mod tests {
         let stage = start(115_200);
         stage.events.send(LinkEvent::Closed(LinkError::Vanished { port: "one".into() })).await.unwrap();
         assert!(matches!(stage.job.await.unwrap(), JobEnd::Failed(problem) if problem.code == "serial.vanished"));
+        let lines = stage.records.0.lock().unwrap().clone();
+        assert!(lines.last().is_some_and(|line| line.starts_with("failed serial.vanished")), "{lines:?}");
     }
 }

@@ -25,6 +25,17 @@ pub fn visible_octets(octets: &[u8], max_chars: usize) -> String {
     visible(&String::from_utf8_lossy(&octets[..end]), max_chars)
 }
 
+/// A token without the line end that an editor put behind it.
+///
+/// Only a text of one line loses it: a certificate has several, and in binary content it may belong to the content.
+pub fn without_line_end(content: &[u8]) -> &[u8] {
+    let line = content.strip_suffix(b"\n").map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let is_text = |line: &&[u8]| {
+        std::str::from_utf8(line).is_ok_and(|text| !text.contains(|c: char| c.is_control() && c != '\t'))
+    };
+    line.filter(|line| !line.is_empty()).filter(is_text).unwrap_or(content)
+}
+
 /// Octets as lower-case hexadecimal.
 pub fn hex(octets: &[u8]) -> String {
     use std::fmt::Write as _;
@@ -77,5 +88,23 @@ mod tests {
         assert_eq!(from_hex(&hex(&[0, 15, 255])), Some(vec![0, 15, 255]));
         assert_eq!(from_hex("0"), None);
         assert_eq!(from_hex("zz"), None);
+    }
+
+    #[test]
+    fn only_a_single_line_of_text_loses_its_end() {
+        for (content, cut) in [
+            (&b"token\n"[..], &b"token"[..]),
+            (b"token\r\n", b"token"),
+            (b"a\ttoken\n", b"a\ttoken"),
+            (b"token ", b"token "),
+            (b"token\n\n", b"token\n\n"),
+            (b"-----BEGIN-----\nabc\n-----END-----\n", b"-----BEGIN-----\nabc\n-----END-----\n"),
+            (b"\xff\x00\n", b"\xff\x00\n"),
+            (b"\x01binary\n", b"\x01binary\n"),
+            (b"\n", b"\n"),
+            (b"", b""),
+        ] {
+            assert_eq!(without_line_end(content), cut, "{content:?}");
+        }
     }
 }

@@ -54,6 +54,8 @@ pub struct EspPlan {
     pub stops_after_success: bool,
     /// Whether over HTTP it hangs up where its handler fails, as much firmware does; else it answers with status 500.
     pub hangs_up: bool,
+    /// Whether the answer to *apply* is lost although it joins.
+    pub loses_apply: bool,
     /// Its own name, in its application's object.
     pub name: String,
 }
@@ -70,6 +72,7 @@ impl EspPlan {
             custom: vec!["custom-data".into(), "cloud_user_assoc".into()],
             stops_after_success: true,
             hangs_up: false,
+            loses_apply: false,
             name: "Simulated gateway".into(),
         }
     }
@@ -102,6 +105,7 @@ pub struct EspDevice {
     stops_at: Option<Instant>,
     drops_at: Option<Instant>,
     is_mute: bool,
+    is_answer_lost: bool,
 }
 
 /// Where the device stands.
@@ -132,6 +136,7 @@ impl EspDevice {
             air,
             card,
             is_mute: faults.contains(&Fault::Silent),
+            is_answer_lost: false,
             faults: faults.iter().copied().collect(),
             session: None,
             state: State::Start,
@@ -202,6 +207,9 @@ impl EspDevice {
             _ => self.handle_sealed(endpoint, body, now),
         };
         let Some(mut answer) = answer else { return Reply::Failed };
+        if std::mem::take(&mut self.is_answer_lost) {
+            return Reply::Silent;
+        }
         self.damage(endpoint, &mut answer);
         Reply::Answer(answer, if self.has(Fault::Late) { LATE } else { Duration::ZERO })
     }
@@ -356,6 +364,7 @@ impl EspDevice {
         let left = self.plan.attempts.saturating_sub(1);
         self.state = State::Joining { ends_at: now + JOIN_DELAY + each, result, each, left };
         self.is_mute = self.has(Fault::SilentJoin);
+        self.is_answer_lost = self.plan.loses_apply;
         status::SUCCESS
     }
 

@@ -14,7 +14,9 @@ use super::widgets::{
     Button, card, choice, empty_state, facts, field, header, icon as show_icon, muted, pill, problem_card, small,
     truncated,
 };
-use crate::app::discover::{DiscoverAction, HISTORY, Hearing, Shown, SortKey, display_name, profile_name};
+use crate::app::discover::{
+    DiscoverAction, HISTORY, Hearing, Shown, SortKey, can_be_asked, display_name, profile_name,
+};
 use crate::app::{Action, App};
 use crate::model::gateway::{Advertisement, Identity, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
@@ -472,11 +474,20 @@ fn detail_of(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
             pass.did(Action::TookToTerminal(row.link.clone()));
         }
     }
+    if row.link.kind() == LinkKind::Ble && can_be_asked(row) {
+        let name = format!("Ask {} what it is", row.link.place());
+        let is_askable = row.is_present && row.probe != Probe::Asking;
+        let ask = Button::new("Ask what it is").named(&name).enabled_if(is_askable, "It cannot be asked now");
+        if ask.pressed(ui) {
+            pass.did(DiscoverAction::Asked(row.link.clone()));
+        }
+    }
     if let Probe::Failed(problem) = &row.probe {
         problem_card(ui, problem);
         ui.add_space(GRID);
     }
     let facts_here = match &row.heard {
+        Some(heard) if matches!(row.probe, Probe::Answered(_)) => [heard_facts(row, heard), answer_facts(row)].concat(),
         Some(heard) => heard_facts(row, heard),
         None => [port_facts(row), answer_facts(row)].concat(),
     };

@@ -68,6 +68,8 @@ struct Scenario {
     without_labels: bool,
     #[serde(default)]
     hangs_up: bool,
+    #[serde(default)]
+    loses_apply: bool,
     #[serde(default = "one")]
     attempts: u32,
     #[serde(default)]
@@ -182,6 +184,7 @@ fn device(scenario: &Scenario) -> Arc<Mutex<EspDevice>> {
     plan.has_control = !scenario.without_control;
     plan.attempts = scenario.attempts;
     plan.hangs_up = scenario.hangs_up;
+    plan.loses_apply = scenario.loses_apply;
     let faults: Vec<Fault> = scenario.faults.iter().map(|name| name.parse().expect("a fault we know")).collect();
     Arc::new(Mutex::new(EspDevice::new(plan, Air::site(SSID, PASSPHRASE), Card::in_memory(), &faults)))
 }
@@ -367,7 +370,7 @@ fn check_progress(driven: &Driven, expect: &Expect, about: &str) {
 /// Every intent has an outcome, the job has an end, and no secret is anywhere.
 fn check_records(driven: &Driven, about: &str) {
     let lines = driven.records.lines();
-    for step in ["connect", "describe", "scan-networks", "push", "credential"] {
+    for step in ["connect", "secure", "describe", "scan-networks", "push", "credential"] {
         let count = |phase: &str| lines.iter().filter(|line| line.starts_with(&format!("{step} {phase}"))).count();
         assert!(count("outcome") >= count("intent"), "{step} has no outcome in {lines:#?}\n{about}");
     }
@@ -402,6 +405,16 @@ async fn every_scenario_ends_as_its_file_says() {
 /// A scenario in a few words.
 fn scenario(text: &str) -> Scenario {
     toml::from_str(&format!("about = \"\"\n{text}\n[expect]\noutcomes = []\nwithin_secs = 60\n")).expect("a scenario")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_proof_that_is_refused_fails_the_securing_not_the_connection() {
+    let scenario = scenario("proof = \"another proof\"");
+    let (driven, _) = play(&scenario, &device(&scenario)).await;
+    let lines = driven.records.lines();
+    let starts = |start: &str| lines.iter().any(|line| line.starts_with(start));
+    assert!(starts("connect outcome done") && starts("secure intent"), "{lines:#?}");
+    assert!(starts("secure outcome failed") && !starts("connect outcome failed"), "{lines:#?}");
 }
 
 #[tokio::test(start_paused = true)]

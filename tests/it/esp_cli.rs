@@ -80,6 +80,57 @@ fn a_proof_is_never_assumed() {
 }
 
 #[test]
+fn the_code_on_the_device_lets_in_and_the_network_comes_beside_it() {
+    let place = Place::new();
+    let sim = sim(&place, &["--via", "http", "--security", "2"]);
+    let password = place.write("wifi.txt", format!("{}\n", sim.password));
+    let picture = place.path("device.png");
+    let code = serde_json::json!({
+        "ver": "v1", "name": "PROV_7", "username": USERNAME, "pop": PROOF, "transport": "softap", "security": 2,
+    });
+    let address: String = url_encoded(&code.to_string());
+    let network = ["--ssid", &sim.ssid, "--password-file", &password];
+    let via = ["commission", "--via", &sim.link, "--qr-file", picture.to_str().unwrap()];
+    for text in [code.to_string(), format!("https://example.com/qr?data={address}")] {
+        crate::cli::write_code(&picture, &text);
+        let ran = place.run_json(&[&via[..], &network].concat()).expect(0);
+        assert_eq!(ran.result()["outcome"], "joined", "{ran:#?}");
+        assert!(ran.out.contains("PROV_7 (over softap)"), "{ran:#?}");
+        assert!(!ran.out.contains(PROOF) && !ran.err.contains(PROOF), "{ran:#?}");
+    }
+    let other = place.write("proof.txt", "another proof");
+    let typed = [&via[..], &network, &["--pop-file", &other]].concat();
+    place.run_json(&typed).expect_problem(3, "esp.proof_refused");
+    place.run_json(&via).expect_problem(2, "qr.no_network");
+    crate::cli::write_code(&picture, &format!("WIFI:T:WPA;S:{};P:{};;", sim.ssid, sim.password));
+    place.run_json(&[&via[..], &network].concat()).expect_problem(2, "qr.network_twice");
+}
+
+/// All octets as `%XX`.
+fn url_encoded(text: &str) -> String {
+    text.bytes().map(|octet| format!("%{octet:02X}")).collect()
+}
+
+#[test]
+fn a_network_that_is_refused_after_a_token_is_no_success() {
+    let place = Place::new();
+    let profiles = place.data().join("profiles");
+    std::fs::create_dir_all(&profiles).unwrap();
+    std::fs::write(profiles.join("esp-with-tokens.toml"), include_str!("../data/esp/profile.toml")).unwrap();
+    let sim = sim(&place, &["--via", "http", "--fault", "wrong-passphrase"]);
+    let files = files(&place, &sim, PROOF);
+    let token = format!("raw={}", place.write("token.txt", "a token of many letters\n"));
+    let more = ["--profile", "esp-with-tokens", "--credential", &token];
+    let ran = place.run_json(&commission(&sim, &files, &more)).expect(1);
+    assert_eq!(ran.result()["outcome"], "refused", "{ran:#?}");
+    assert!(ran.lines().iter().any(|line| line["kind"] == "credential-sent"), "{ran:#?}");
+    // A host name that nobody takes is told by the exit code, even where the gateway joins.
+    let sim = self::sim(&place, &["--via", "http"]);
+    let ran = place.run_json(&commission(&sim, &files, &["--hostname", "gw-7"])).expect(1);
+    assert_eq!(ran.result()["outcome"], "joined", "{ran:#?}");
+}
+
+#[test]
 fn a_token_goes_to_the_endpoint_the_profile_names() {
     let place = Place::new();
     let profiles = place.data().join("profiles");

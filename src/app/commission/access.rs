@@ -3,9 +3,12 @@
 use crate::model::access::Access;
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::secret::Secret;
+use crate::model::text::visible;
 
 /// Room for a secret from the start: a field that grows would leave copies behind in memory.
 const SECRET_ROOM: usize = 256;
+/// Longest user name taken over from a code, in characters.
+const MAX_USERNAME: usize = 64;
 
 /// What a driver may want before it opens a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +58,8 @@ pub struct AccessForm {
     pub allows_unprotected: bool,
     /// The device whose QR code filled the secret in, and the gateway that was chosen then.
     from_code: Option<(String, Option<LinkAddress>)>,
+    /// The user name that it filled in.
+    code_username: Option<String>,
 }
 
 impl Default for AccessForm {
@@ -65,6 +70,7 @@ impl Default for AccessForm {
             is_revealed: false,
             allows_unprotected: false,
             from_code: None,
+            code_username: None,
         }
     }
 }
@@ -91,8 +97,18 @@ impl AccessForm {
         }
     }
 
-    /// Takes the secret of a QR code over.
-    pub(super) fn take_over(&mut self, device: String, secret: &Secret<String>, gateway: Option<LinkAddress>) {
+    /// Takes the secret of a QR code over, and the user name if it has one that can be shown as it is.
+    pub(super) fn take_over(
+        &mut self,
+        device: String,
+        username: Option<&str>,
+        secret: &Secret<String>,
+        gateway: Option<LinkAddress>,
+    ) {
+        if let Some(username) = username.filter(|name| visible(name, MAX_USERNAME) == **name) {
+            username.clone_into(&mut self.username);
+            self.code_username = Some(username.to_owned());
+        }
         self.secret.expose_mut().clear();
         self.secret.expose_mut().push_str(secret.expose());
         self.is_revealed = false;
@@ -107,6 +123,10 @@ impl AccessForm {
         if self.from_code.as_ref().is_some_and(|(_, link)| link.as_ref().is_some_and(|link| link != to)) {
             self.secret.expose_mut().clear();
             self.from_code = None;
+            let of_code = self.code_username.take();
+            if of_code.is_some_and(|of_code| of_code == self.username) {
+                self.username.clear();
+            }
         }
     }
 
@@ -140,13 +160,16 @@ mod tests {
     fn the_code_of_one_device_is_not_kept_for_the_next() {
         let link = |place: &str| LinkAddress::Ble(place.into());
         let mut form = AccessForm::default();
-        form.take_over("PROV_1".into(), &Secret::new("abcd1234".into()), Some(link("A")));
+        form.take_over("PROV_1".into(), Some("wifiprov"), &Secret::new("abcd1234".into()), Some(link("A")));
         form.gateway_changed(&link("A"));
-        assert_eq!(form.from_code(), Some("PROV_1"));
+        assert_eq!((form.from_code(), form.username.as_str()), (Some("PROV_1"), "wifiprov"));
         form.gateway_changed(&link("B"));
-        assert!(form.secret.expose().is_empty() && form.from_code().is_none());
+        assert!(form.secret.expose().is_empty() && form.from_code().is_none() && form.username.is_empty());
+        form.username = "typed".into();
         form.secret = Secret::new("typed".into());
         form.gateway_changed(&link("C"));
-        assert_eq!(form.secret.expose(), "typed");
+        assert_eq!((form.secret.expose().as_str(), form.username.as_str()), ("typed", "typed"));
+        form.take_over("PROV_2".into(), Some("a\u{202E}b"), &Secret::new("x".into()), None);
+        assert_eq!(form.username, "typed", "what cannot be shown is not taken over");
     }
 }

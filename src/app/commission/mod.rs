@@ -335,9 +335,9 @@ impl Commission {
 
     pub(super) fn qr_read(&mut self, job: JobId, content: Result<QrContent, Problem>, catalog: &Catalog) {
         if self.form.qr.job == Some(job) {
-            if let Ok(QrContent::EspProvisioning { name, proof_of_possession: Some(proof), .. }) = &content {
+            if let Ok(QrContent::EspProvisioning { name, username, proof_of_possession: Some(proof), .. }) = &content {
                 let link = self.gateway.as_ref().map(|(link, _)| link.clone());
-                self.access.take_over(visible(name, 64), proof, link);
+                self.access.take_over(visible(name, 64), username.as_deref(), proof, link);
             }
             self.form.qr_read(content);
             self.recheck(catalog);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::{Notice, Workers, crashed};
+use crate::flow::port::Records;
 use crate::flow::terminal::{Input, Setup, run as run_terminal};
 use crate::flow::transcript::SharedTranscript;
 use crate::io::files;
@@ -23,13 +24,18 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 impl Workers {
     pub(super) fn open_terminal(&mut self, job: JobId, link: LinkAddress, baud: u32) {
         let stop = self.jobs.add(job, None);
+        let records: Arc<dyn Records> = match &self.parts.records {
+            Ok(records) => Arc::clone(records) as Arc<dyn Records>,
+            Err(error) => return self.end(job, JobEnd::Failed(error.explain())),
+        };
         let (inputs, input_rx) = mpsc::channel(ROOM);
         self.terminals.retain(|_, inputs| !inputs.is_closed());
         self.terminals.insert(job, inputs);
         let transcript = SharedTranscript::new(format!("Terminal on {link}, {baud} bits a second"));
         self.jobs.keep_transcript(job, transcript.clone());
         let (output, mut output_rx) = mpsc::channel(ROOM);
-        let setup = Setup { link, baud, links: Arc::clone(&self.parts.links), output, transcript };
+        let intent = self.intent("terminal", &link, None, None);
+        let setup = Setup { link, baud, links: Arc::clone(&self.parts.links), output, transcript, intent, records };
         let (reporter, notices) = (self.reporter.clone(), self.notices.clone());
         tokio::spawn(async move {
             let terminal = tokio::spawn(run_terminal(setup, input_rx, stop));

@@ -4,7 +4,7 @@ use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 use crate::proto::esp::messages::status;
 use crate::proto::esp::security::{CipherError, HandshakeError};
-use crate::proto::esp::session::Failure;
+use crate::proto::esp::session::{APPLY, Failure};
 use crate::proto::esp::token::BadToken;
 use crate::proto::esp::version::NEWEST_PATCH;
 
@@ -144,6 +144,19 @@ impl EspError {
     pub(crate) const fn is_final(&self) -> bool {
         // Nothing was sent, or the answer was read: both sides are still in step.
         !matches!(self, Self::Status { .. } | Self::TooSlow { .. } | Self::KeyNotCarried | Self::Token { .. })
+    }
+}
+
+impl EspError {
+    /// Whether *apply* went out and its answer is not known: the device may have taken the credentials.
+    pub(crate) fn may_have_applied(&self) -> bool {
+        match self {
+            Self::NoReply { label, .. }
+            | Self::TooSlow { label }
+            | Self::OutOfStep { label }
+            | Self::Nonsense { label } => *label == APPLY,
+            _ => false,
+        }
     }
 }
 

@@ -317,6 +317,9 @@ struct Running {
     is_under_way: bool,
 }
 
+/// What the exchange is called that makes the device join.
+pub const APPLY: &str = "apply";
+
 /// What is asked next, or being asked.
 enum Stage {
     Version,
@@ -585,7 +588,7 @@ impl Stage {
             Self::ScanResult { .. } => "networks of the scan",
             Self::Custom { .. } => "credential",
             Self::Set { .. } => "Wi-Fi settings",
-            Self::Apply => "apply",
+            Self::Apply => APPLY,
             Self::Follow { .. } | Self::Status => "connection state",
             Self::Reset => "reset",
             Self::Reprovision => "reprovision",

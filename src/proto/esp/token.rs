@@ -7,6 +7,7 @@ use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
 use super::messages::{MAX_MESSAGE, TokenPayload, read};
+use crate::model::text::without_line_end;
 
 /// What stands for the content as text in a template.
 const TEXT: &str = "{text}";
@@ -35,7 +36,7 @@ pub enum BadToken {
     },
 }
 
-/// Puts the content into a JSON text. A line end behind a text is left out: files have it, tokens do not.
+/// Puts the content into a JSON text. As text, a single line loses its end: files have it, tokens do not.
 pub fn wrap_json(template: &str, content: &[u8]) -> Result<Zeroizing<Vec<u8>>, BadToken> {
     let mut filled = Zeroizing::new(String::with_capacity(template.len() + content.len() * 2));
     let mut rest = template;
@@ -44,7 +45,7 @@ pub fn wrap_json(template: &str, content: &[u8]) -> Result<Zeroizing<Vec<u8>>, B
         let Some((at, mark)) = next else { break };
         filled.push_str(&rest[..at]);
         if mark == TEXT {
-            push_escaped(&mut filled, std::str::from_utf8(content).map_err(|_| BadToken::NotText)?);
+            push_escaped(&mut filled, std::str::from_utf8(without_line_end(content)).map_err(|_| BadToken::NotText)?);
         } else {
             STANDARD.encode_string(content, &mut filled);
         }
@@ -56,7 +57,6 @@ pub fn wrap_json(template: &str, content: &[u8]) -> Result<Zeroizing<Vec<u8>>, B
 }
 
 fn push_escaped(filled: &mut String, text: &str) {
-    let text = text.trim_end_matches(['\r', '\n']);
     // Writing JSON into memory cannot fail; without quotes it stands inside those of the template.
     let quoted = Zeroizing::new(serde_json::to_string(text).unwrap_or_default());
     filled.push_str(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default());
@@ -79,9 +79,9 @@ pub fn wrap_protobuf(path: &[u32], content: &[u8]) -> Result<Zeroizing<Vec<u8>>,
     sized(message)
 }
 
-/// As it is.
+/// As it is, but for the line end of a single line of text.
 pub fn wrap_raw(content: &[u8]) -> Result<Zeroizing<Vec<u8>>, BadToken> {
-    sized(Zeroizing::new(content.to_vec()))
+    sized(Zeroizing::new(without_line_end(content).to_vec()))
 }
 
 fn sized(message: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>, BadToken> {
@@ -110,7 +110,17 @@ mod tests {
         assert_eq!(json(r#"{"token":"{text}"}"#, b"abc\n").as_deref(), Ok(r#"{"token":"abc"}"#));
         assert_eq!(json(r#"{"t":"{text}"}"#, b"a\"b\\c\nd").as_deref(), Ok(r#"{"t":"a\"b\\c\nd"}"#));
         assert_eq!(json(r#"{"t":"{base64}","n":1}"#, &[0xff, 0, 1]).as_deref(), Ok(r#"{"t":"/wAB","n":1}"#));
+        assert_eq!(json(r#"{"t":"{text}"}"#, b"-a-\nb\n").as_deref(), Ok(r#"{"t":"-a-\nb\n"}"#), "a certificate");
         assert_eq!(json(r#"["{text}","{base64}"]"#, b"a").as_deref(), Ok(r#"["a","YQ=="]"#));
+    }
+
+    #[test]
+    fn raw_content_loses_nothing_but_the_end_of_a_single_line() {
+        let raw = |content: &[u8]| wrap_raw(content).map(|wrapped| wrapped.to_vec());
+        assert_eq!(raw(b"abc\r\n"), Ok(b"abc".into()));
+        for whole in [&b"-a-\nb\n"[..], b"\xff\n"] {
+            assert_eq!(raw(whole), Ok(whole.into()));
+        }
     }
 
     #[test]
