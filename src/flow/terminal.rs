@@ -128,7 +128,7 @@ async fn drive(setup: Setup, inputs: &mut mpsc::Receiver<Input>, counts: &mut Co
             () = at(file_at) => terminal.send_piece().await?,
         }
     }
-    terminal.tell_gathered().await;
+    terminal.finish().await;
     Ok(())
 }
 
@@ -207,6 +207,21 @@ impl Terminal<'_> {
             }
             None => Err(LinkError::Vanished { port: "the port".into() }),
         }
+    }
+
+    /// Lets the line take what is still on its way to the device, and tells what came in meanwhile.
+    async fn finish(mut self) {
+        self.link.outgoing = mpsc::channel(1).0;
+        let rest = async {
+            while let Some(event) = self.link.incoming.recv().await {
+                if self.handle_link(Some(event)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        // A line that takes nothing any more loses the rest, as it would have anyway.
+        let _ = timeout(WRITE_LIMIT, rest).await;
+        self.tell_gathered().await;
     }
 
     async fn tell_gathered(&mut self) {

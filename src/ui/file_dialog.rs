@@ -55,8 +55,7 @@ async fn ask(field: &PathField) -> Option<String> {
     let dialog = rfd::AsyncFileDialog::new();
     let file = match field {
         PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]).pick_file().await,
-        PathField::Token(_) => dialog.pick_file().await,
-        PathField::TerminalFile => dialog.pick_file().await,
+        PathField::Token(_) | PathField::TerminalFile => dialog.pick_file().await,
         PathField::RecordsExport => dialog.set_file_name("linesman-records.csv").save_file().await,
         PathField::Manifest => dialog.add_filter("Manifests", &["csv", "xlsx", "tsv", "txt"]).pick_file().await,
         PathField::BatchResults => dialog.set_file_name("linesman-results.csv").save_file().await,

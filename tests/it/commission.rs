@@ -296,6 +296,10 @@ fn check_records(driven: &Driven, about: &str) {
     }
 }
 
+/// Faults that Improv does not know; `device.rs` plays them.
+const OF_OTHER_DRIVERS: [Fault; 5] =
+    [Fault::OldVersion, Fault::SmallBuffer, Fault::NoParameters, Fault::Denied, Fault::NotKept];
+
 #[tokio::test(start_paused = true)]
 async fn every_scenario_ends_as_its_file_says() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/commission");
@@ -304,7 +308,7 @@ async fn every_scenario_ends_as_its_file_says() {
         .map(|entry| entry.expect("the folder can be read").path())
         .collect();
     names.sort();
-    assert!(names.len() >= Fault::ALL.len(), "a scenario for every fault");
+    assert!(names.len() >= Fault::ALL.len() - OF_OTHER_DRIVERS.len(), "a scenario for every fault");
     let mut faults_seen = Vec::new();
     for path in names {
         let text = std::fs::read_to_string(&path).expect("scenarios are text");
@@ -312,7 +316,7 @@ async fn every_scenario_ends_as_its_file_says() {
         faults_seen.extend(scenario.faults.clone());
         check(&path.file_stem().unwrap_or_default().to_string_lossy(), &scenario).await;
     }
-    for fault in Fault::ALL {
+    for fault in Fault::ALL.into_iter().filter(|fault| !OF_OTHER_DRIVERS.contains(fault)) {
         assert!(faults_seen.iter().any(|name| name == fault.as_str()), "no scenario for {fault}");
     }
 }

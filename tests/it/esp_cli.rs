@@ -109,7 +109,7 @@ fn the_code_on_the_device_lets_in_and_the_network_comes_beside_it() {
 
 /// All octets as `%XX`.
 fn url_encoded(text: &str) -> String {
-    text.bytes().map(|octet| format!("%{octet:02X}")).collect()
+    text.bytes().fold(String::new(), |text, octet| text + &format!("%{octet:02X}"))
 }
 
 #[test]

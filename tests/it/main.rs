@@ -34,6 +34,8 @@ mod fake_bluez;
 mod fuzz;
 mod gateway;
 #[cfg(target_os = "linux")]
+mod improv_ble_client;
+#[cfg(target_os = "linux")]
 mod improv_fake_bluez;
 #[cfg(unix)]
 mod improv_sdk;
@@ -48,6 +50,8 @@ mod problems;
 mod profiles;
 #[cfg(unix)]
 mod program;
+#[cfg(target_os = "linux")]
+mod python;
 mod screens;
 #[cfg(unix)]
 mod secrets;

@@ -15,7 +15,7 @@ use crate::peers;
 fn a_foreign_client_manages_the_simulated_gateway_over_serial() {
     let Some(python) = install_client() else { return };
     let gateway = Simulator::start(&[]);
-    check(&gateway.drive(&python, &["serial", &gateway.port]), 384);
+    check(&drive(&python, &["serial", &gateway.port]), 384);
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_foreign_client_manages_the_simulated_gateway_over_udp() {
     let Some(python) = install_client() else { return };
     let gateway = Simulator::start(&["--via", "udp"]);
     let (host, port) = gateway.port.rsplit_once(':').unwrap();
-    check(&gateway.drive(&python, &["udp", host, port]), 2048);
+    check(&drive(&python, &["udp", host, port]), 2048);
 }
 
 fn check(steps: &[Value], buffer: u32) {
@@ -62,6 +62,15 @@ fn step<'a>(steps: &'a [Value], name: &str) -> &'a Value {
     steps.iter().find(|step| step["step"] == name).unwrap_or_else(|| panic!("no step {name} in {steps:#?}"))
 }
 
+/// Runs the client and tells the steps it printed.
+fn drive(python: &Path, arguments: &[&str]) -> Vec<Value> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/smp-client/drive.py");
+    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
+    printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// A `linesman sim --driver smp` that ends with the test.
 struct Simulator {
     process: Child,
@@ -85,14 +94,6 @@ impl Simulator {
         let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
         let text = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned();
         Self { port: text("port"), process, _state_dir: state_dir }
-    }
-
-    fn drive(&self, python: &Path, arguments: &[&str]) -> Vec<Value> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/smp-client/drive.py");
-        let output = Command::new(python).arg(script).args(arguments).output().unwrap();
-        let printed = String::from_utf8_lossy(&output.stdout);
-        assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
-        printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 

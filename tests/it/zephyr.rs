@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::UdpSocket;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use linesman::flow::port::{Link, LinkCommand, LinkEvent, Links as _};
@@ -188,7 +188,7 @@ impl Server {
             .spawn()
             .unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
-        let (tell, told) = channel();
+        let (tell, told) = sync_channel(1);
         let is_udp = name.starts_with("udp");
         // It goes on reading: a server whose output nobody takes stops.
         let read = move || {
@@ -197,7 +197,7 @@ impl Server {
                 let terminal = line.split_once("connected to pseudotty: ").map(|(_, path)| path.trim().to_owned());
                 let is_bound = is_udp && line.contains("smp_udp: Started");
                 if let Some(place) = terminal.filter(|_| !is_udp).or(is_bound.then(|| "127.0.0.1:1337".to_owned())) {
-                    let _ = tell.send(place);
+                    let _ = tell.try_send(place);
                 }
             }
         };

@@ -23,11 +23,14 @@
 
 mod bus;
 mod service;
+mod simulated;
 mod world;
 
 #[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use bus::{Bus, on_fake_bus, on_fake_bus_with};
 #[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use service::Radio;
+#[allow(unused_imports, reason = "each test takes what it needs")]
+pub(crate) use simulated::{Shared, advertise, simulated, tell};
 #[allow(unused_imports, reason = "each test takes what it needs")]
 pub(crate) use world::{Answer, FakeBluez, FakeCharacteristic, FakeDevice, Peer};

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -185,7 +186,9 @@ impl Radio {
         for address in devices.keys() {
             self.removed(&device_path(address), &[DEVICE, PROPERTIES]);
         }
-        adapters.keys().for_each(|name| self.removed(&format!("/org/bluez/{name}"), &[ADAPTER, PROPERTIES]));
+        for name in adapters.keys() {
+            self.removed(&format!("/org/bluez/{name}"), &[ADAPTER, PROPERTIES]);
+        }
     }
 
     /// Breaks the connection to a device.
@@ -231,7 +234,9 @@ impl Radio {
             if !is_first {
                 connected();
             }
-            objects.iter().for_each(|object| self.announce(object));
+            for object in &objects {
+                self.announce(object);
+            }
             if told {
                 self.changed(&path, DEVICE, PropMap::from([property("ServicesResolved", true)]));
             }
@@ -302,8 +307,7 @@ impl Radio {
                     None => self.refuse(&call, "org.freedesktop.DBus.Error.InvalidArgs", "no such property"),
                 }
             }
-            (PROPERTIES, "Set") => self.send(call.method_return()),
-            (ADAPTER, "SetDiscoveryFilter") => self.send(call.method_return()),
+            (PROPERTIES, "Set") | (ADAPTER, "SetDiscoveryFilter") => self.send(call.method_return()),
             (ADAPTER, "StartDiscovery" | "StopDiscovery") => self.scan(call, &path, &member),
             (DEVICE, "Connect" | "Disconnect") => self.connect(call, &path, &member),
             (CHARACTERISTIC | DESCRIPTOR, _) => self.value(call, &path, &member),
@@ -328,7 +332,9 @@ impl Radio {
             (answer, if is_start { std::mem::take(&mut world.heard_on_scan) } else { Vec::new() })
         };
         self.answer(call, answer, |radio, call, _| radio.send(call.method_return()));
-        heard.into_iter().for_each(|device| self.hear(device));
+        for device in heard {
+            self.hear(device);
+        }
     }
 
     fn connect(&self, call: Message, path: &str, member: &str) {
@@ -438,13 +444,13 @@ impl World {
 
     /// The names of the objects right below a path, as introspection tells them.
     fn introspection(&self, path: &str) -> String {
-        let below: Vec<String> = self
-            .objects()
-            .into_keys()
-            .filter_map(|known| known.strip_prefix(path)?.strip_prefix('/').map(ToOwned::to_owned))
-            .filter(|name| !name.contains('/'))
-            .collect();
-        let nodes: String = below.iter().map(|name| format!("<node name=\"{name}\"/>")).collect();
+        let mut nodes = String::new();
+        for known in self.objects().into_keys() {
+            let name = known.strip_prefix(path).and_then(|rest| rest.strip_prefix('/'));
+            if let Some(name) = name.filter(|name| !name.contains('/')) {
+                let _ = write!(nodes, "<node name=\"{name}\"/>");
+            }
+        }
         format!("<node>{nodes}</node>")
     }
 }
