@@ -95,10 +95,16 @@ fn the_code_on_the_device_lets_in_and_the_network_comes_beside_it() {
         let network = ["--ssid", &sim.ssid, "--password-file", &password];
         let via = ["commission", "--via", &sim.link, "--qr-file", picture.to_str().unwrap()];
         crate::cli::write_code(&picture, &text);
+        place.run_json(&via).expect_problem(2, "qr.no_network");
+        let other = place.write("proof.txt", "another proof");
+        let typed = [&via[..], &network, &["--pop-file", &other]].concat();
+        place.run_json(&typed).expect_problem(3, "esp.proof_refused");
         let ran = place.run_json(&[&via[..], &network].concat()).expect(0);
         assert_eq!(ran.result()["outcome"], "joined", "{ran:#?}");
         assert!(ran.out.contains("PROV_7 (over softap)"), "{ran:#?}");
         assert!(!ran.out.contains(PROOF) && !ran.err.contains(PROOF), "{ran:#?}");
+        crate::cli::write_code(&picture, &format!("WIFI:T:WPA;S:{};P:{};;", sim.ssid, sim.password));
+        place.run_json(&[&via[..], &network].concat()).expect_problem(2, "qr.network_twice");
     }
     let sim = gateway();
     let password = place.write("wifi.txt", format!("{}\n", sim.password));
