@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
@@ -36,15 +37,27 @@ pub struct DemoPlan {
     pub ssid: String,
     /// The access point's passphrase.
     pub passphrase: String,
+    /// How long a good join takes.
+    pub join_after: Duration,
 }
 
 impl Default for DemoPlan {
     fn default() -> Self {
-        Self { ssid: SIMULATED_SSID.into(), passphrase: SIMULATED_PASSPHRASE.into() }
+        Self {
+            ssid: SIMULATED_SSID.into(),
+            passphrase: SIMULATED_PASSPHRASE.into(),
+            join_after: Duration::from_millis(1200),
+        }
     }
 }
 
 impl DemoPlan {
+    /// A site for a tour that nobody waits for: its gateways join at once.
+    #[must_use]
+    pub fn in_a_hurry() -> Self {
+        Self { join_after: Duration::from_millis(200), ..Self::default() }
+    }
+
     /// What a person needs to try the site.
     pub(super) fn site(&self) -> DemoSite {
         DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone(), access: access() }
@@ -77,7 +90,7 @@ impl DemoPlan {
     }
 
     fn air(&self) -> Air {
-        Air::site(&self.ssid, &self.passphrase)
+        Air { join_after: self.join_after, ..Air::site(&self.ssid, &self.passphrase) }
     }
 
     /// The gateways of a profile that hang at ports of their own.
@@ -89,7 +102,11 @@ impl DemoPlan {
         if plans.is_empty() {
             plans.push(plan(profile, profile.name.clone(), self.air(), Vec::new()));
         }
-        plans.iter_mut().for_each(|plan| plan.driver = driver);
+        for plan in &mut plans {
+            plan.driver = driver;
+            // A console asks for a login under the gateway's name.
+            plan.info.hostname = (driver == DriverId::LinuxConsole).then(|| profile.id.to_string());
+        }
         plans
     }
 }
@@ -153,7 +170,8 @@ fn endpoints(profile: &Profile) -> impl Iterator<Item = String> {
 fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {
     let usb = profile.discovery.usb.first();
     // The text that the profile looks for, so that it is recognised by the same rule as a real one.
-    let product = usb.and_then(|usb| usb.product.as_ref()).map(|pattern| pattern.to_string().replace('*', ""));
+    let pattern = usb.and_then(|usb| usb.product.as_ref()).filter(|pattern| !pattern.matches(&profile.name));
+    let product = pattern.map(|pattern| pattern.to_string().replace('*', ""));
     GatewayPlan {
         info: DeviceInfo {
             firmware: "Simulated gateway".into(),
@@ -164,7 +182,8 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
         },
         facts: PortFacts {
             vid: usb.and_then(|usb| usb.vid),
-            pid: usb.and_then(|usb| usb.pid),
+            // A rule for all products of a vendor fits any.
+            pid: usb.and_then(|usb| usb.pid.or(usb.vid.map(|_| 1))),
             product: Some(product.unwrap_or_else(|| profile.name.clone())),
             manufacturer: Some("simulated".into()),
             is_simulated: true,

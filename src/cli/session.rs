@@ -7,7 +7,8 @@ use serde_json::json;
 use super::output::{Output, tagged};
 use crate::backend::Handle;
 use crate::model::credentials::{WifiCredentials, WifiDraft, check};
-use crate::model::ids::JobId;
+use crate::model::gateway::Probe;
+use crate::model::ids::{JobId, LinkAddress};
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Network, Signal, WifiRules, parse_ssid};
@@ -43,6 +44,7 @@ pub(super) struct Session {
     taken: Vec<(String, Evidence)>,
     refusal: Option<Problem>,
     has_step_failed: bool,
+    probed: Vec<(LinkAddress, Probe)>,
 }
 
 /// What is known of the laptop's scan.
@@ -64,6 +66,8 @@ pub(super) struct Ended {
     pub(super) seen: Option<Vec<Network>>,
     /// Why credentials were not sent although the gateway was ready.
     pub(super) refusal: Option<Problem>,
+    /// Gateways that answered a question, or did not, while the session ran.
+    pub(super) probed: Vec<(LinkAddress, Probe)>,
     /// How the job ended.
     pub(super) end: JobEnd,
 }
@@ -82,6 +86,7 @@ impl Session {
             taken: Vec::new(),
             refusal: None,
             has_step_failed: false,
+            probed: Vec::new(),
         }
     }
 
@@ -106,13 +111,14 @@ impl Session {
                         break JobEnd::Failed(problem);
                     }
                 }
+                Some(Event::Probed { link, probe, .. }) => self.probed.push((link, probe)),
                 Some(Event::Trouble(problem)) => out.problem(&problem),
                 Some(_) => {}
                 None => break JobEnd::Failed(workers_gone()),
             }
         };
-        let Self { outcomes, taken, seen, refusal, has_step_failed, .. } = self;
-        Ended { outcomes, taken, has_step_failed, seen, refusal, end }
+        let Self { outcomes, taken, seen, refusal, has_step_failed, probed, .. } = self;
+        Ended { outcomes, taken, has_step_failed, seen, refusal, probed, end }
     }
 
     fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {
