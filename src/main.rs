@@ -79,14 +79,13 @@ fn window(arguments: &Cli, demo: Option<DemoPlan>) -> Exit {
 }
 
 fn demo(arguments: &Cli, is_headless: bool, out: &mut Output) -> Exit {
-    let plan = Some(DemoPlan::default());
     if is_headless || !has_display() {
         if !is_headless {
             out.text("There is no display, so the tour of the simulated site runs here in the terminal.\n");
         }
-        return with_workers(arguments, plan, |handle| cli::tour(handle, out));
+        return with_workers(arguments, Some(DemoPlan::in_a_hurry()), |handle| cli::tour(handle, out));
     }
-    window(arguments, plan)
+    window(arguments, Some(DemoPlan::default()))
 }
 
 /// Whether a window can be shown at all. Elsewhere than on Unix without macOS there always is a display.

@@ -1,19 +1,20 @@
 //! The simulated site of a demo, and a single simulator on the command line. What is simulated comes from the profiles.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::flow::port::Links;
 use crate::model::gateway::{DeviceInfo, PortFacts};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
-use crate::profile::{Catalog, Profile, PushWay};
+use crate::profile::{Catalog, DriverSettings, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
 use crate::sim::{
     Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway,
-    Site, start_console, start_datagram_gateway, start_esp_console, start_esp_http, start_gateway,
+    Site, start_datagram_gateway, start_esp_console, start_esp_http, start_gateway,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
@@ -25,11 +26,9 @@ const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
     ("generic-improv", "Mute attic", &[Fault::Silent]),
 ];
 
-/// Gateways on the simulated air: address, place, trouble.
-const ON_THE_AIR: [(&str, &str, &[Fault]); 2] = [
-    ("02:4C:4E:00:00:01", "Cold store", &[Fault::SmallMtu]),
-    ("02:4C:4E:00:00:02", "Loading dock", &[Fault::Authorization]),
-];
+/// Gateways that speak Improv on the simulated air: place, trouble.
+const ON_THE_AIR: [(&str, &[Fault]); 2] =
+    [("Cold store", &[Fault::SmallMtu]), ("Loading dock", &[Fault::Authorization])];
 
 /// The simulated site of a demo.
 #[derive(Clone, Debug)]
@@ -38,59 +37,102 @@ pub struct DemoPlan {
     pub ssid: String,
     /// The access point's passphrase.
     pub passphrase: String,
+    /// How long a good join takes.
+    pub join_after: Duration,
 }
 
 impl Default for DemoPlan {
     fn default() -> Self {
-        Self { ssid: SIMULATED_SSID.into(), passphrase: SIMULATED_PASSPHRASE.into() }
+        Self {
+            ssid: SIMULATED_SSID.into(),
+            passphrase: SIMULATED_PASSPHRASE.into(),
+            join_after: Duration::from_millis(1200),
+        }
     }
 }
 
 impl DemoPlan {
-    /// What a person needs to try the site.
-    pub(super) fn site(&self) -> DemoSite {
-        DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone() }
+    /// A site for a tour that nobody waits for: its gateways join at once.
+    #[must_use]
+    pub fn in_a_hurry() -> Self {
+        Self { join_after: Duration::from_millis(200), ..Self::default() }
     }
 
-    /// Starts a gateway for every profile that can be commissioned over serial, some of them in trouble.
+    /// What a person needs to try the site.
+    pub(super) fn site(&self) -> DemoSite {
+        DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone(), access: access() }
+    }
+
+    /// Starts a gateway for every profile that can be simulated over serial or on the air, some of them in trouble.
     pub(super) fn start(&self, real: Arc<dyn Links>, catalog: &Catalog, data: &Path) -> Result<Site, Problem> {
-        let cards = data.join("cards");
+        let mut cards = Cards { folder: data.join("cards"), count: 0 };
         // Each demo begins with empty cards. That there are none yet is as good.
-        let _ = std::fs::remove_dir_all(&cards);
-        let mut plans: Vec<GatewayPlan> = catalog
-            .iter()
-            .filter(|profile| is_simulated(profile, DriverId::Improv))
-            .flat_map(|profile| self.gateways(profile))
-            .collect();
-        for (number, plan) in plans.iter_mut().enumerate() {
-            plan.facts.serial_number = Some(format!("SIM{:04}", number + 1));
-            plan.card = Some(cards.join(format!("{:02}", number + 1)));
+        let _ = std::fs::remove_dir_all(&cards.folder);
+        let mut plans: Vec<GatewayPlan> = catalog.iter().flat_map(|profile| self.gateways(profile)).collect();
+        for plan in &mut plans {
+            plan.card = Some(cards.next());
+            plan.facts.serial_number = Some(format!("SIM{:04}", cards.count));
         }
-        let count = plans.len();
         let mut site = Site::start(real, plans).map_err(|error| error.explain())?;
-        let profile = catalog.iter().find(|profile| is_on_the_air(profile));
-        for (number, (address, name, faults)) in ON_THE_AIR.into_iter().enumerate() {
-            let Some(profile) = profile else { break };
-            let air = Air::site(&self.ssid, &self.passphrase);
-            let mut plan = plan(profile, name.to_owned(), air, faults.to_vec());
-            plan.card = Some(cards.join(format!("{:02}", count + number + 1)));
-            let address = LinkAddress::Ble(address.to_owned());
-            site = site.with_improv_ble(address, &plan).map_err(|error| error.explain())?;
+        let mut addresses = (1_u8..).map(|number| LinkAddress::Ble(format!("02:4C:4E:00:00:{number:02X}")));
+        if let Some(profile) = catalog.iter().find(|profile| is_on_the_air(profile)) {
+            for ((name, faults), address) in ON_THE_AIR.into_iter().zip(&mut addresses) {
+                let mut plan = plan(profile, name.to_owned(), self.air(), faults.to_vec());
+                plan.card = Some(cards.next());
+                site = site.with_improv_ble(address, &plan).map_err(|error| error.explain())?;
+            }
+        }
+        for (esp, address) in catalog.iter().filter_map(esp_on_the_air).zip(addresses) {
+            let plan = EspGatewayPlan { esp, air: self.air(), faults: Vec::new(), card: Some(cards.next()) };
+            site = site.with_esp_ble(address, &plan).map_err(|error| error.explain())?;
         }
         Ok(site)
     }
 
+    fn air(&self) -> Air {
+        Air { join_after: self.join_after, ..Air::site(&self.ssid, &self.passphrase) }
+    }
+
+    /// The gateways of a profile that hang at ports of their own.
     fn gateways(&self, profile: &Profile) -> Vec<GatewayPlan> {
-        let air = || Air::site(&self.ssid, &self.passphrase);
+        let Some(driver) = simulated_over_serial(profile) else { return Vec::new() };
         let generic = GENERIC_GATEWAYS.iter().filter(|(id, ..)| profile.id.as_str() == *id);
-        let plans: Vec<_> =
-            generic.map(|(_, name, faults)| plan(profile, (*name).to_owned(), air(), faults.to_vec())).collect();
-        if plans.is_empty() { vec![plan(profile, profile.name.clone(), air(), Vec::new())] } else { plans }
+        let mut plans: Vec<_> =
+            generic.map(|(_, name, faults)| plan(profile, (*name).to_owned(), self.air(), faults.to_vec())).collect();
+        if plans.is_empty() {
+            plans.push(plan(profile, profile.name.clone(), self.air(), Vec::new()));
+        }
+        for plan in &mut plans {
+            plan.driver = driver;
+            // A console asks for a login under the gateway's name.
+            plan.info.hostname = (driver == DriverId::LinuxConsole).then(|| profile.id.to_string());
+        }
+        plans
     }
 }
 
-fn is_simulated(profile: &Profile, driver: DriverId) -> bool {
-    profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == LinkKind::Serial)
+/// Hands out a folder for each card.
+struct Cards {
+    folder: PathBuf,
+    count: usize,
+}
+
+impl Cards {
+    fn next(&mut self) -> PathBuf {
+        self.count += 1;
+        self.folder.join(format!("{:02}", self.count))
+    }
+}
+
+/// What lets a person into the gateways of a demo.
+fn access() -> SimAccess {
+    SimAccess { username: CONSOLE_ACCOUNT.into(), secret: CONSOLE_PASSWORD.into() }
+}
+
+/// The driver by which a profile's gateway is simulated behind a port.
+fn simulated_over_serial(profile: &Profile) -> Option<DriverId> {
+    let mut drivers = profile.drivers_over(LinkKind::Serial).map(|binding| binding.driver);
+    drivers.find(|driver| matches!(driver, DriverId::Improv | DriverId::Smp | DriverId::LinuxConsole))
 }
 
 /// The profile of any gateway that speaks Improv over Bluetooth, as distinct from a vendor's.
@@ -98,10 +140,38 @@ fn is_on_the_air(profile: &Profile) -> bool {
     profile.id.as_str() == "generic-improv"
 }
 
+/// The Espressif device on the air that a profile recognises by its name, if it looks for one.
+fn esp_on_the_air(profile: &Profile) -> Option<EspPlan> {
+    let name = profile.discovery.ble.iter().find_map(|rule| rule.name.as_ref())?.to_string().replace('*', "");
+    let binding = profile.drivers_over(LinkKind::Ble).find(|binding| binding.driver == DriverId::EspProv)?;
+    let mut esp = EspPlan::new(match binding.settings {
+        DriverSettings::EspProv { security: 0 | 1, .. } => Scheme::Security1 { is_without_proof: false },
+        _ => Scheme::Security2 { has_counter: true },
+    });
+    let SimAccess { username, secret } = access();
+    (esp.lock.username, esp.lock.secret) = (username, secret);
+    esp.custom.extend(endpoints(profile));
+    // The name as the rule wants it, with the end that devices give it.
+    esp.name = if name.ends_with('_') { format!("{name}SIM001") } else { name };
+    // It can be tried again, after a reprovision.
+    esp.stops_after_success = false;
+    Some(esp)
+}
+
+/// The endpoints that a profile puts credentials to.
+fn endpoints(profile: &Profile) -> impl Iterator<Item = String> {
+    let pushes = profile.credentials.iter().flat_map(|credential| &credential.push);
+    pushes.filter_map(|push| match &push.way {
+        PushWay::Endpoint { name, .. } => Some(name.clone()),
+        PushWay::Setting { .. } | PushWay::File { .. } => None,
+    })
+}
+
 fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {
     let usb = profile.discovery.usb.first();
     // The text that the profile looks for, so that it is recognised by the same rule as a real one.
-    let product = usb.and_then(|usb| usb.product.as_ref()).map(|pattern| pattern.to_string().replace('*', ""));
+    let pattern = usb.and_then(|usb| usb.product.as_ref()).filter(|pattern| !pattern.matches(&profile.name));
+    let product = pattern.map(|pattern| pattern.to_string().replace('*', ""));
     GatewayPlan {
         info: DeviceInfo {
             firmware: "Simulated gateway".into(),
@@ -112,7 +182,8 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
         },
         facts: PortFacts {
             vid: usb.and_then(|usb| usb.vid),
-            pid: usb.and_then(|usb| usb.pid),
+            // A rule for all products of a vendor fits any.
+            pid: usb.and_then(|usb| usb.pid.or(usb.vid.map(|_| 1))),
             product: Some(product.unwrap_or_else(|| profile.name.clone())),
             manufacturer: Some("simulated".into()),
             is_simulated: true,
@@ -166,17 +237,16 @@ enum Simulator {
 impl Simulator {
     async fn start(&self) -> Result<SimulatedGateway, SimError> {
         match self {
-            Self::Terminal(plan) => start_gateway(plan),
+            Self::Terminal(plan) | Self::Console(plan) => start_gateway(plan),
             Self::Datagrams(plan) => start_datagram_gateway(plan).await,
             Self::EspHttp(plan) => start_esp_http(plan).await,
             Self::EspConsole(plan) => start_esp_console(plan),
-            Self::Console(plan) => start_console(plan),
         }
     }
 
     fn access(&self) -> Option<SimAccess> {
         match self {
-            Self::Console(_) => Some(SimAccess { username: CONSOLE_ACCOUNT.into(), secret: CONSOLE_PASSWORD.into() }),
+            Self::Console(_) => Some(access()),
             Self::Terminal(_) | Self::Datagrams(_) => None,
             Self::EspHttp(plan) | Self::EspConsole(plan) => {
                 let Lock { username, secret, .. } = plan.esp.lock.clone();
@@ -227,12 +297,6 @@ fn esp_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> EspGat
     esp.has_control = !is_without_control;
     esp.attempts = attempts.max(1);
     esp.name = name;
-    // The endpoints that the profile puts credentials to.
-    let pushes = profile.credentials.iter().flat_map(|credential| &credential.push);
-    let named = pushes.filter_map(|push| match &push.way {
-        PushWay::Endpoint { name, .. } => Some(name.clone()),
-        PushWay::Setting { .. } | PushWay::File { .. } => None,
-    });
-    esp.custom.extend(named);
+    esp.custom.extend(endpoints(profile));
     EspGatewayPlan { esp, air, faults: plan.faults.clone(), card: Some(plan.state_dir.clone()) }
 }

@@ -314,6 +314,7 @@ mod tests {
             wants_network: false,
             seen: None,
             refusal: None,
+            probed: Vec::new(),
             end: JobEnd::Done { note: String::new() },
         }
     }

@@ -1,6 +1,6 @@
 //! The tour of the simulated site in the terminal: discover, commission, records. It passes only if all of it held.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -13,13 +13,14 @@ use crate::backend::Handle;
 use crate::model::access::Access;
 use crate::model::credentials::WifiDraft;
 use crate::model::gateway::{Probe, Sighting};
-use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::text::visible;
 use crate::model::wifi::{Network, Signal, WifiRules};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Request};
-use crate::profile::Catalog;
+use crate::profile::{Catalog, Profile};
 
 /// How long the simulated gateways may take to be found.
 const FIND_LIMIT: Duration = Duration::from_secs(10);
@@ -27,6 +28,9 @@ const FIND_LIMIT: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_millis(1500);
 /// How long all of them may take to answer; a mute one takes twelve seconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// The credential that is brought to a gateway without networks.
+const TAKEN: &str = "server-root";
 
 /// Tours the site.
 pub fn tour(handle: &mut Handle, out: &mut Output) -> Exit {
@@ -52,38 +56,168 @@ pub fn tour(handle: &mut Handle, out: &mut Output) -> Exit {
 fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     let startup = wait_for_start(handle)?;
     let site = startup.demo.clone().ok_or_else(workers_gone)?;
-    let mut failed = Vec::new();
-    out.text("This is a simulated site: no real gateway is touched.\n\nDiscover");
+    let mut tour = Tour {
+        catalog: &startup.catalog,
+        site: &site,
+        failed: Vec::new(),
+        visited: BTreeSet::new(),
+        recorded: Vec::new(),
+    };
+    out.text(
+        "This is a simulated site: no real gateway is touched. What it takes to try it, made up like the site itself:",
+    );
+    out.text(format!("  network {}, passphrase {}", site.ssid, site.passphrase));
+    out.text(format!("  gateways that ask: user {}, password or proof {}", site.access.username, site.access.secret));
+    out.text("\nDiscover");
     let found = find(handle)?;
-    let asked = ask(handle, found)?;
+    let is_asked = |sighting: &Sighting| sighting.link.kind() == LinkKind::Serial && is_for(sighting, DriverId::Improv);
+    let (mut asked, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        found.into_iter().partition(|(_, sighting)| is_asked(sighting));
+    for sighting in others.values() {
+        print_found(sighting, out);
+    }
+    // A mute one takes a while: the others are commissioned meanwhile.
+    for link in asked.keys() {
+        handle.try_send(Command::Probe { job: next_job(), link: link.clone() })?;
+    }
+    for driver in [DriverId::EspProv, DriverId::LinuxConsole, DriverId::Smp] {
+        let Some(sighting) = others.values().find(|sighting| tour.can_visit(sighting, driver)) else {
+            tour.failed.push(format!("no gateway with the driver {driver} was found"));
+            continue;
+        };
+        let ended = tour.visit(handle, sighting, driver, false, out)?;
+        note(&mut asked, ended.probed);
+    }
+    tour.visit_answering(handle, &mut asked, out)?;
+    hear_out(handle, &mut asked);
+    tour.visit_answering(handle, &mut asked, out)?;
+    let answering = asked.values().filter(|sighting| matches!(sighting.probe, Probe::Answered(_))).count();
+    out.text("");
     for sighting in asked.values() {
         print_found(sighting, out);
     }
-    let answering: Vec<_> = asked.values().filter(|sighting| matches!(sighting.probe, Probe::Answered(_))).collect();
-    if answering.len() < 3 || answering.len() == asked.len() {
-        failed.push(format!("{} of {} gateways answered; all but the mute one should", answering.len(), asked.len()));
-    }
-    let mut expected = Vec::new();
-    for (number, sighting) in answering.into_iter().enumerate() {
-        out.text(format!("\nCommission {}", sighting.link));
-        let ended = commission(handle, &startup.catalog, sighting, &site, number == 0, out)?;
-        failed.extend(judge(sighting, &ended, number == 0, &site));
-        expected.extend(ended.outcomes.last().map(|outcome| outcome.verdict.as_str()));
+    if answering < 3 || answering == asked.len() {
+        tour.failed.push(format!("{answering} of {} gateways answered; all but the mute one should", asked.len()));
     }
     out.text("\nRecords");
-    failed.extend(check_records(handle, &expected, out)?);
-    Ok(failed)
+    tour.failed.extend(check_records(handle, &tour.recorded, out)?);
+    Ok(tour.failed)
+}
+
+fn is_for(sighting: &Sighting, driver: DriverId) -> bool {
+    sighting.profile.as_ref().is_some_and(|guess| guess.driver == driver)
+}
+
+/// What the tour knows and has seen.
+struct Tour<'a> {
+    catalog: &'a Catalog,
+    site: &'a DemoSite,
+    /// What did not hold.
+    failed: Vec<String>,
+    /// The gateways that were asked and commissioned.
+    visited: BTreeSet<LinkAddress>,
+    /// How the jobs must be on record.
+    recorded: Vec<&'static str>,
+}
+
+impl Tour<'_> {
+    /// Whether a gateway is one for the driver; one without networks must take the credential that is brought to it.
+    fn can_visit(&self, sighting: &Sighting, driver: DriverId) -> bool {
+        let profile = sighting.profile.as_ref().and_then(|guess| self.catalog.get(&guess.profile));
+        let takes = |profile: &Profile| profile.credentials.iter().any(|credential| credential.id == TAKEN);
+        is_for(sighting, driver) && (driver != DriverId::Smp || profile.is_some_and(takes))
+    }
+
+    /// Commissions those that answered and were not visited yet.
+    fn visit_answering(
+        &mut self,
+        handle: &mut Handle,
+        asked: &mut BTreeMap<LinkAddress, Sighting>,
+        out: &mut Output,
+    ) -> Result<(), Problem> {
+        let answering = asked.values().filter(|sighting| matches!(sighting.probe, Probe::Answered(_)));
+        for sighting in answering.cloned().collect::<Vec<_>>() {
+            if self.visited.insert(sighting.link.clone()) {
+                let is_first = self.visited.len() == 1;
+                let ended = self.visit(handle, &sighting, DriverId::Improv, is_first, out)?;
+                note(asked, ended.probed);
+            }
+        }
+        Ok(())
+    }
+
+    fn visit(
+        &mut self,
+        handle: &mut Handle,
+        sighting: &Sighting,
+        driver: DriverId,
+        is_first: bool,
+        out: &mut Output,
+    ) -> Result<Ended, Problem> {
+        out.text(format!("\nCommission {} with the driver {driver}", sighting.link));
+        let ended = self.commission(handle, sighting, driver, is_first, out)?;
+        if driver == DriverId::Smp {
+            // The driver has no networks: a root certificate is what it brings.
+            let is_taken = ended.taken.iter().any(|(id, _)| id == TAKEN) && matches!(ended.end, JobEnd::Done { .. });
+            self.failed.extend((!is_taken).then(|| format!("{} did not take {TAKEN}", sighting.link)));
+            self.recorded.push("done");
+        } else {
+            self.failed.extend(judge(sighting, &ended, is_first, self.site));
+            self.recorded.extend(ended.outcomes.last().map(|outcome| outcome.verdict.as_str()));
+        }
+        Ok(ended)
+    }
+
+    /// Commissions one gateway; with `is_first` a wrong passphrase is tried before the right one.
+    fn commission(
+        &self,
+        handle: &mut Handle,
+        sighting: &Sighting,
+        driver: DriverId,
+        is_first: bool,
+        out: &mut Output,
+    ) -> Result<Ended, Problem> {
+        let profile = sighting.profile.as_ref().map(|profile| profile.profile.clone());
+        let of_catalog = profile.as_ref().and_then(|id| self.catalog.get(id));
+        let rules = of_catalog.and_then(|profile| profile.wifi.clone());
+        let todo = if driver == DriverId::Smp {
+            let content = Secret::new(b"-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----\n".to_vec());
+            vec![Todo::Ask(Request::PushCredential { id: TAKEN.into(), content })]
+        } else {
+            let mut todo = vec![Todo::Ask(Request::ScanNetworks)];
+            if is_first {
+                todo.push(Todo::Push(Box::new(draft(self.site, "not the passphrase"))));
+            }
+            todo.push(Todo::Push(Box::new(draft(self.site, &self.site.passphrase))));
+            todo
+        };
+        let access = match driver {
+            DriverId::EspProv | DriverId::LinuxConsole => Access {
+                username: Some(self.site.access.username.clone()),
+                secret: Some(Secret::new(self.site.access.secret.clone())),
+                allows_unprotected: false,
+            },
+            DriverId::Improv | DriverId::Smp => Access::default(),
+        };
+        let (job, link) = (next_job(), sighting.link.clone());
+        handle.try_send(Command::OpenSession { job, link, profile, driver, access })?;
+        let ended = Session::new(job, rules.unwrap_or_else(WifiRules::standard), todo).run(handle, out);
+        ended.outcomes.iter().for_each(|outcome| print_outcome(outcome, out));
+        if ended.end == JobEnd::Cancelled { Err(stopped()) } else { Ok(ended) }
+    }
 }
 
 fn find(handle: &mut Handle) -> Result<BTreeMap<LinkAddress, Sighting>, Problem> {
-    handle.try_send(Command::StartDiscovery { radio: false })?;
+    handle.try_send(Command::StartDiscovery { radio: true })?;
     let mut found = BTreeMap::new();
     let mut until = Instant::now() + FIND_LIMIT;
     while let Some(event) = handle.recv_until(until) {
         match event {
-            Event::GatewaySeen(sighting) if sighting.facts.is_simulated => {
-                found.insert(sighting.link.clone(), *sighting);
-                until = Instant::now() + QUIET;
+            Event::GatewaySeen(sighting) => {
+                let is_ours = sighting.facts.is_simulated;
+                // Those on the air are told of again and again.
+                let is_new = is_ours && found.insert(sighting.link.clone(), *sighting).is_none();
+                until = if is_new { Instant::now() + QUIET } else { until };
             }
             Event::Trouble(problem) => return Err(problem),
             _ => {}
@@ -92,28 +226,32 @@ fn find(handle: &mut Handle) -> Result<BTreeMap<LinkAddress, Sighting>, Problem>
     Ok(found)
 }
 
-fn ask(
-    handle: &mut Handle,
-    mut found: BTreeMap<LinkAddress, Sighting>,
-) -> Result<BTreeMap<LinkAddress, Sighting>, Problem> {
-    for link in found.keys() {
-        handle.try_send(Command::Probe { job: next_job(), link: link.clone() })?;
-    }
-    let mut open = found.len();
-    let until = Instant::now() + ANSWER_LIMIT;
-    while open > 0 {
-        match handle.recv_until(until) {
-            Some(Event::Probed { link, probe, .. }) => {
-                open -= 1;
-                if let Some(sighting) = found.get_mut(&link) {
-                    sighting.probe = probe;
-                }
-            }
-            Some(_) => {}
-            None => break,
+/// Takes in what gateways answered.
+fn note(asked: &mut BTreeMap<LinkAddress, Sighting>, probed: Vec<(LinkAddress, Probe)>) {
+    for (link, probe) in probed {
+        if let Some(sighting) = asked.get_mut(&link) {
+            sighting.probe = probe;
         }
     }
-    Ok(found)
+}
+
+/// Waits for the answers that are still to come.
+fn hear_out(handle: &mut Handle, asked: &mut BTreeMap<LinkAddress, Sighting>) {
+    let until = Instant::now() + ANSWER_LIMIT;
+    while asked.values().any(|sighting| matches!(sighting.probe, Probe::NotAsked | Probe::Asking)) {
+        match handle.recv_until(until) {
+            Some(Event::Probed { link, probe, .. }) => note(asked, vec![(link, probe)]),
+            Some(_) => {}
+            None => return,
+        }
+    }
+}
+
+/// The name of a gateway that is not asked.
+fn display(sighting: &Sighting) -> String {
+    let heard = sighting.heard.as_ref().and_then(|heard| heard.name.as_deref());
+    let name = heard.or(sighting.facts.product.as_deref());
+    name.map_or_else(|| "no name".into(), |name| visible(name, 60))
 }
 
 fn print_found(sighting: &Sighting, out: &mut Output) {
@@ -123,40 +261,12 @@ fn print_found(sighting: &Sighting, out: &mut Output) {
             format!("{name}: {}", identity.state.title())
         }
         Probe::Failed(problem) => problem.what.clone(),
-        Probe::NotAsked | Probe::Asking => "no answer in time".into(),
+        Probe::NotAsked => display(sighting),
+        Probe::Asking => "no answer in time".into(),
     };
     let profile = sighting.profile.as_ref().map(|profile| profile.profile.as_str());
     out.json(&json!({ "kind": "found", "link": sighting.link.to_string(), "profile": profile, "answer": answer }));
     out.text(format!("  {:<22} {:<18} {answer}", sighting.link.to_string(), profile.unwrap_or("unknown")));
-}
-
-/// Commissions one gateway; with `is_first` a wrong passphrase is tried before the right one.
-fn commission(
-    handle: &mut Handle,
-    catalog: &Catalog,
-    sighting: &Sighting,
-    site: &DemoSite,
-    is_first: bool,
-    out: &mut Output,
-) -> Result<Ended, Problem> {
-    let profile = sighting.profile.as_ref().map(|profile| profile.profile.clone());
-    let rules = profile.as_ref().and_then(|id| catalog.get(id)).and_then(|profile| profile.wifi.clone());
-    let mut todo = vec![Todo::Ask(Request::ScanNetworks)];
-    if is_first {
-        todo.push(Todo::Push(Box::new(draft(site, "not the passphrase"))));
-    }
-    todo.push(Todo::Push(Box::new(draft(site, &site.passphrase))));
-    let (job, link) = (next_job(), sighting.link.clone());
-    handle.try_send(Command::OpenSession {
-        job,
-        link,
-        profile,
-        driver: DriverId::Improv,
-        access: Access::default(),
-    })?;
-    let ended = Session::new(job, rules.unwrap_or_else(WifiRules::standard), todo).run(handle, out);
-    ended.outcomes.iter().for_each(|outcome| print_outcome(outcome, out));
-    if ended.end == JobEnd::Cancelled { Err(stopped()) } else { Ok(ended) }
 }
 
 fn draft(site: &DemoSite, passphrase: &str) -> WifiDraft {

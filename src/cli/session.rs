@@ -7,7 +7,8 @@ use serde_json::json;
 use super::output::{Output, tagged};
 use crate::backend::Handle;
 use crate::model::credentials::{WifiCredentials, WifiDraft, check};
-use crate::model::ids::JobId;
+use crate::model::gateway::Probe;
+use crate::model::ids::{JobId, LinkAddress};
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Network, Signal, WifiRules, parse_ssid};
@@ -44,6 +45,7 @@ pub(super) struct Session {
     refusal: Option<Problem>,
     failed: Option<(Step, Problem)>,
     wants_network: bool,
+    probed: Vec<(LinkAddress, Probe)>,
 }
 
 /// What is known of the laptop's scan.
@@ -67,6 +69,8 @@ pub(super) struct Ended {
     pub(super) seen: Option<Vec<Network>>,
     /// Why our check kept credentials back although the gateway was ready.
     pub(super) refusal: Option<Problem>,
+    /// Gateways that answered a question, or did not, while the session ran.
+    pub(super) probed: Vec<(LinkAddress, Probe)>,
     /// How the job ended.
     pub(super) end: JobEnd,
 }
@@ -87,6 +91,7 @@ impl Session {
             refusal: None,
             failed: None,
             wants_network,
+            probed: Vec::new(),
         }
     }
 
@@ -111,13 +116,14 @@ impl Session {
                         break JobEnd::Failed(problem);
                     }
                 }
+                Some(Event::Probed { link, probe, .. }) => self.probed.push((link, probe)),
                 Some(Event::Trouble(problem)) => out.problem(&problem),
                 Some(_) => {}
                 None => break JobEnd::Failed(workers_gone()),
             }
         };
-        let Self { outcomes, taken, seen, refusal, failed, wants_network, .. } = self;
-        Ended { outcomes, taken, failed, wants_network, seen, refusal, end }
+        let Self { outcomes, taken, seen, refusal, failed, wants_network, probed, .. } = self;
+        Ended { outcomes, taken, failed, wants_network, seen, refusal, probed, end }
     }
 
     fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {

@@ -287,6 +287,8 @@ pub struct DemoSite {
     pub ssid: String,
     /// Its passphrase: made up for the simulation and no secret.
     pub passphrase: String,
+    /// What every gateway that asks for a login or a proof of possession takes: made up as well.
+    pub access: SimAccess,
 }
 
 /// Where a simulator on the command line is and how to talk to it.

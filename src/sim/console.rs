@@ -8,13 +8,10 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::mpsc;
-use tokio::time::sleep_until;
 
 use super::air::{Air, JoinResult};
 use super::card::Card;
-use super::device::Emission;
-use crate::flow::port::{LinkCommand, LinkError, LinkEvent};
+use super::device::{Emission, SimulatedDevice};
 use crate::model::fault::Fault;
 use crate::model::gateway::DeviceInfo;
 use crate::model::text::hex;
@@ -85,49 +82,6 @@ impl ConsoleDevice {
             files: BTreeMap::new(),
             schedule: VecDeque::new(),
         }
-    }
-
-    /// Takes in what a client wrote.
-    pub fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
-        for &octet in bytes {
-            match octet {
-                b'\r' | b'\n' => {
-                    let line = std::mem::take(&mut self.line);
-                    if self.has_echo && !matches!(self.state, State::Password | State::Asking { .. }) {
-                        self.say(now, &[line.as_slice(), b"\r\n"].concat());
-                    }
-                    self.handle_line(&line, now);
-                }
-                3 => {
-                    self.line.clear();
-                    if !matches!(self.state, State::Login | State::Password) {
-                        self.state = State::Shell;
-                        self.say(now, b"^C\r\n");
-                    }
-                }
-                octet if self.line.len() < 4096 => self.line.push(octet),
-                _ => {}
-            }
-        }
-    }
-
-    /// When something is due next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.schedule.front().map(|(due, _)| *due)
-    }
-
-    /// What the gateway does by `now`, one thing a call.
-    pub fn poll_emission(&mut self, now: Instant) -> Option<Emission> {
-        while self.schedule.front().is_some_and(|(due, _)| *due <= now) {
-            let (at, due) = self.schedule.pop_front()?;
-            match due {
-                _ if self.has(Fault::Silent) => {}
-                Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
-                Due::DropLink => return Some(Emission::DropLink),
-                Due::JoinEnds { ssid, password, result, nonce } => self.end_join(&ssid, &password, &result, &nonce, at),
-            }
-        }
-        None
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -346,6 +300,50 @@ impl ConsoleDevice {
     }
 }
 
+impl SimulatedDevice for ConsoleDevice {
+    fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
+        for &octet in bytes {
+            match octet {
+                b'\r' | b'\n' => {
+                    let line = std::mem::take(&mut self.line);
+                    if self.has_echo && !matches!(self.state, State::Password | State::Asking { .. }) {
+                        self.say(now, &[line.as_slice(), b"\r\n"].concat());
+                    }
+                    self.handle_line(&line, now);
+                }
+                3 => {
+                    self.line.clear();
+                    if !matches!(self.state, State::Login | State::Password) {
+                        self.state = State::Shell;
+                        self.say(now, b"^C\r\n");
+                    }
+                }
+                octet if self.line.len() < 4096 => self.line.push(octet),
+                _ => {}
+            }
+        }
+    }
+
+    fn handle_reset(&mut self, _: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.schedule.front().map(|(due, _)| *due)
+    }
+
+    fn poll_emission(&mut self, now: Instant) -> Option<Emission> {
+        while self.schedule.front().is_some_and(|(due, _)| *due <= now) {
+            let (at, due) = self.schedule.pop_front()?;
+            match due {
+                _ if self.has(Fault::Silent) => {}
+                Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
+                Due::DropLink => return Some(Emission::DropLink),
+                Due::JoinEnds { ssid, password, result, nonce } => self.end_join(&ssid, &password, &result, &nonce, at),
+            }
+        }
+        None
+    }
+}
+
 /// A name as nmcli writes it in terse lines.
 fn escaped(name: &str) -> String {
     name.replace('\\', r"\\").replace(':', r"\:")
@@ -377,40 +375,4 @@ fn value_of(rest: &str) -> Vec<u8> {
     }
     let quoted = rest.split_once(" ifname ").map_or(rest, |(word, _)| word);
     unquoted(quoted).into_bytes()
-}
-
-/// Moves bytes between the gateway and a link until the link ends.
-pub(super) async fn serve(
-    mut device: ConsoleDevice,
-    mut commands: mpsc::Receiver<LinkCommand>,
-    events: mpsc::Sender<LinkEvent>,
-    port: &str,
-) {
-    loop {
-        let now = tokio::time::Instant::now();
-        while let Some(emission) = device.poll_emission(now.into_std()) {
-            let (event, is_over) = match emission {
-                Emission::Bytes(bytes) => (LinkEvent::Bytes(bytes), false),
-                Emission::DropLink => (LinkEvent::Closed(LinkError::Vanished { port: port.to_owned() }), true),
-            };
-            if events.send(event).await.is_err() || is_over {
-                return;
-            }
-        }
-        let due = device.poll_timeout();
-        let timer = async {
-            match due {
-                Some(due) => sleep_until(due.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            command = commands.recv() => match command {
-                Some(LinkCommand::Write(bytes)) => device.handle_bytes(&bytes, tokio::time::Instant::now().into_std()),
-                Some(LinkCommand::PulseReset) => {}
-                None => return,
-            },
-            () = timer => {}
-        }
-    }
 }

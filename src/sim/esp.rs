@@ -148,6 +148,11 @@ impl EspDevice {
         }
     }
 
+    /// Its own name.
+    pub fn name(&self) -> &str {
+        &self.plan.name
+    }
+
     /// The endpoints it has.
     pub fn endpoints(&self) -> Vec<String> {
         let mut names = vec!["prov-scan", "prov-session", "prov-config", "proto-ver"];

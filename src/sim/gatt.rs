@@ -82,6 +82,11 @@ pub trait GattDevice: Send {
         true
     }
 
+    /// How long it takes to answer the write it took last.
+    fn response_delay(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// A client connects. An error means that it cannot be reached.
     fn handle_connect(&mut self, now: StdInstant) -> Result<(), AttError> {
         let _ = now;
@@ -146,13 +151,14 @@ impl GattPeer {
         slot.count += 1;
         let number = slot.count;
         slot.connection = Some(number);
+        let (characteristics, payload) = (slot.device.characteristics(), slot.device.payload_octets());
         drop(slot);
         sleep(EXCHANGE * 4).await;
         let (events_tx, events) = mpsc::channel(CHANNEL);
         let slot = Arc::clone(&self.slot);
         let wire = Arc::new(Wire { slot, number, changed: Notify::new(), over: Notify::new(), place });
         tokio::spawn(pump(Arc::clone(&wire), events_tx));
-        Ok(GattLink { gatt: Arc::new(Connection { wire }), events })
+        Ok(GattLink { gatt: Arc::new(Connection { wire, characteristics, payload }), events })
     }
 }
 
@@ -274,22 +280,16 @@ fn cut(emission: GattEmission, payload: usize) -> GattEmission {
     }
 }
 
-/// The client's end of a connection.
+/// The client's end of a connection, with what was found out while it was set up.
 struct Connection {
     wire: Arc<Wire>,
-}
-
-impl Connection {
-    /// Looks at the device without an exchange; nothing once the link is gone.
-    fn look<T: Default>(&self, at: impl FnOnce(&dyn GattDevice) -> T) -> T {
-        // Held for moments only; a caller that meets one sees an empty answer, as on a link that just broke.
-        self.wire.slot.try_lock().map(|slot| at(slot.device.as_ref())).unwrap_or_default()
-    }
+    characteristics: Vec<Characteristic>,
+    payload: usize,
 }
 
 impl Gatt for Connection {
     fn characteristics(&self) -> Vec<Characteristic> {
-        self.look(|device| device.characteristics())
+        self.characteristics.clone()
     }
 
     fn label(&self, characteristic: Uuid) -> Boxed<'_, Result<Option<String>, LinkError>> {
@@ -305,13 +305,18 @@ impl Gatt for Connection {
     }
 
     fn write(&self, characteristic: Uuid, value: Vec<u8>) -> Boxed<'_, Result<(), LinkError>> {
-        Box::pin(self.wire.exchange(characteristic, value.len(), move |device| {
+        let writing = self.wire.exchange(characteristic, value.len(), move |device| {
             let is_long = value.len() > device.payload_octets();
             if value.len() > LONGEST_VALUE || (is_long && !device.takes_long_writes()) {
                 return Err(AttError::TooLong);
             }
-            device.handle_write(characteristic, &value, now())
-        }))
+            device.handle_write(characteristic, &value, now())?;
+            Ok(device.response_delay())
+        });
+        Box::pin(async {
+            sleep(writing.await?).await;
+            Ok(())
+        })
     }
 
     fn write_without_response(&self, characteristic: Uuid, value: Vec<u8>) -> Boxed<'_, Result<(), LinkError>> {
@@ -330,7 +335,7 @@ impl Gatt for Connection {
     }
 
     fn payload_octets(&self) -> usize {
-        self.look(|device| device.payload_octets())
+        self.payload
     }
 
     fn disconnect(&self) -> Boxed<'_, ()> {

@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::device::{Emission, SimulatedDevice};
+use super::esp::gatt::EspRadio;
 use super::esp::{self, EspDevice};
 use super::gatt::{GattDevice, GattPeer, listen, not_heard};
 use crate::flow::port::{Boxed, GattLink, Http, HttpError, Link, LinkCommand, LinkError, LinkEvent, Links, Radio};
@@ -30,12 +31,11 @@ pub struct SimulatedLinks {
     sessions: AtomicU32,
 }
 
-/// An Espressif device behind an address: of the console, the radio or the access point.
+/// An Espressif device behind an address: of the console or the access point.
 struct EspGateway {
     address: LinkAddress,
     facts: PortFacts,
     device: Arc<SyncMutex<EspDevice>>,
-    has_labels: bool,
 }
 
 impl SimulatedLinks {
@@ -73,7 +73,10 @@ impl SimulatedLinks {
         device: Arc<SyncMutex<EspDevice>>,
         has_labels: bool,
     ) -> Self {
-        self.esp.push(EspGateway { address, facts, device, has_labels });
+        if address.kind() == LinkKind::Ble {
+            return self.with_gatt(address, EspRadio::new(device, has_labels));
+        }
+        self.esp.push(EspGateway { address, facts, device });
         self
     }
 
@@ -134,13 +137,7 @@ impl Links for SimulatedLinks {
             if let Some(peer) = self.peers.iter().find(|peer| peer.address == *address) {
                 return peer.connect().await;
             }
-            match self.esp(address) {
-                Some(gateway) => {
-                    let device = Arc::clone(&gateway.device);
-                    Ok(esp::gatt::connect(device, id, self.next_session(), gateway.has_labels))
-                }
-                None => Err(not_heard(id.clone()).await),
-            }
+            Err(not_heard(id.clone()).await)
         })
     }
 

@@ -28,7 +28,7 @@ pub use improv::ImprovDevice;
 pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
 pub use site::{
-    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_console, start_datagram_gateway,
-    start_esp_console, start_esp_http, start_gateway,
+    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_esp_console,
+    start_esp_http, start_gateway,
 };
 pub use smp::{SmpDevice, SmpFraming, Store};

@@ -12,7 +12,6 @@ use tokio::task::JoinHandle;
 
 use super::air::Air;
 use super::card::Card;
-#[cfg(unix)]
 use super::console::ConsoleDevice;
 use super::device::SimulatedDevice;
 use super::esp::{self, EspDevice, EspPlan};
@@ -122,6 +121,10 @@ pub struct SimulatedGateway {
 }
 
 fn device(plan: &GatewayPlan, framing: SmpFraming) -> Result<Box<dyn SimulatedDevice>, SimError> {
+    if plan.driver == DriverId::LinuxConsole {
+        let card = card(plan.card.as_ref())?;
+        return Ok(Box::new(ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults)));
+    }
     if plan.driver == DriverId::Smp {
         let no_card = |source| SimError::Card { folder: plan.card.clone().unwrap_or_default(), source };
         let store = plan.card.as_deref().map_or_else(|| Ok(Store::in_memory()), Store::at).map_err(no_card)?;
@@ -168,28 +171,6 @@ pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimE
 #[cfg(not(unix))]
 pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimError> {
     let _ = esp_device(plan)?;
-    Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
-}
-
-/// Starts a Linux gateway's login console behind a pseudo-terminal. Call it inside a tokio runtime.
-#[cfg(unix)]
-pub fn start_console(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let device = ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card(plan.card.as_ref())?, &plan.faults);
-    let no_terminal = |source| SimError::NoTerminal { source };
-    let terminal = PseudoTerminal::open().map_err(no_terminal)?;
-    let path = terminal.path.clone();
-    let (commands_tx, commands) = mpsc::channel(64);
-    let (events, events_rx) = mpsc::channel(64);
-    terminal.bridge(commands_tx, events_rx).map_err(no_terminal)?;
-    let port = path.clone();
-    let running = tokio::spawn(async move { super::console::serve(device, commands, events, &port).await });
-    Ok(SimulatedGateway { address: LinkAddress::Serial(path), running })
-}
-
-/// Starts a Linux gateway's login console behind a pseudo-terminal: there are none on this system.
-#[cfg(not(unix))]
-pub fn start_console(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let _ = card(plan.card.as_ref())?;
     Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
 }
 
@@ -253,6 +234,12 @@ impl Site {
         let card = card(plan.card.as_ref())?;
         let device = ImprovBle::new(plan.info.clone(), plan.air.clone(), card, &plan.faults);
         self.in_process = self.in_process.with_gatt(address, device);
+        Ok(self)
+    }
+
+    /// Puts an Espressif device on the simulated air.
+    pub fn with_esp_ble(mut self, address: LinkAddress, plan: &EspGatewayPlan) -> Result<Self, SimError> {
+        self.in_process = self.in_process.with_esp(address, PortFacts::default(), esp_device(plan)?, true);
         Ok(self)
     }
 

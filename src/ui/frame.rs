@@ -106,13 +106,21 @@ fn current_gateway(ui: &mut Ui, app: &App) {
 fn demo_banner(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(demo) = app.demo() else { return };
     banner(ui, palette(ui).accent, icon::SIMULATED, |ui| {
-        ui.label("This is a simulated site. Network to try");
+        ui.label("Simulated site. Network");
         copyable(ui, &demo.ssid);
         ui.label("passphrase");
         copyable(ui, &demo.passphrase);
         if Button::icon_only(icon::COPY, "Copy the simulated passphrase").pressed(ui) {
             ui.ctx().copy_text(demo.passphrase.clone());
             pass.did(Action::Copied("Passphrase of the simulated network"));
+        }
+        ui.label("user");
+        copyable(ui, &demo.access.username);
+        ui.label("password or proof");
+        copyable(ui, &demo.access.secret);
+        if Button::icon_only(icon::COPY, "Copy the simulated password").pressed(ui) {
+            ui.ctx().copy_text(demo.access.secret.clone());
+            pass.did(Action::Copied("Password of the simulated gateways"));
         }
     });
 }

@@ -495,6 +495,14 @@ fn the_tour_of_the_demo_holds() {
     for kind in ["found", "step", "network", "outcome", "job"] {
         assert!(kinds.contains(&kind.into()), "no {kind} in {kinds:?}");
     }
+    // Beside Improv a gateway of every other driver: a proof over the radio, a login on a console, a file over SMP.
+    let lines = ran.lines();
+    let protections: Vec<&Value> = lines.iter().map(|line| &line["protection"]).collect();
+    for protection in ["security2", "cable-login", "cable"] {
+        assert!(protections.contains(&&protection.into()), "no {protection} in {protections:?}");
+    }
+    let taken = lines.iter().find(|line| line["kind"] == "credential-sent").expect("a file was sent");
+    assert_eq!((&taken["credential"], &taken["evidence"]["kind"]), (&"server-root".into(), &"observed".into()));
 }
 
 #[test]

@@ -1,13 +1,15 @@
-//! A simulated device's endpoints as characteristics, in this process: what a radio would carry, without one.
+//! A simulated device's endpoints as characteristics: the device on the simulated radio.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use super::{EspDevice, Reply};
-use crate::flow::port::{BleError, Boxed, Characteristic, Gatt, GattEvent, GattLink, LinkError};
+use crate::flow::port::Characteristic;
+use crate::model::gateway::Advertisement;
+use crate::sim::gatt::{AttError, GattDevice, GattEmission};
 
 /// The protocol's own service.
 const SERVICE: Uuid = Uuid::from_u128(0x1775_244d_6b43_439b_877c_060f_2d9b_ed07);
@@ -23,45 +25,41 @@ const SHORT: [(&str, u16); 5] = [
 ];
 const FIRST_CUSTOM: u16 = 0xFF54;
 
-/// A connection to the device.
-struct EspGatt {
+/// A device on the radio.
+pub(in crate::sim) struct EspRadio {
     device: Arc<Mutex<EspDevice>>,
-    name: String,
-    session: u32,
     endpoints: Vec<(Uuid, String)>,
     has_labels: bool,
-    values: Mutex<Vec<(Uuid, Vec<u8>)>>,
+    /// Tells this connection from earlier ones.
+    session: u32,
+    values: HashMap<Uuid, Vec<u8>>,
+    /// How long the answer to the last write takes.
+    after: Duration,
+    /// It ended its service.
+    is_over: bool,
 }
 
-/// Connects to a device. `session` tells this connection from earlier ones.
-pub(in crate::sim) fn connect(device: Arc<Mutex<EspDevice>>, name: &str, session: u32, has_labels: bool) -> GattLink {
-    let (events_tx, events) = mpsc::channel(8);
-    let names = device.lock().unwrap_or_else(PoisonError::into_inner).endpoints();
-    let mut next = FIRST_CUSTOM;
-    let endpoints = names
-        .into_iter()
-        .map(|name| {
-            let short = SHORT.iter().find(|(known, _)| *known == name).map_or_else(
-                || {
-                    next += 1;
-                    next - 1
-                },
-                |(_, short)| *short,
-            );
-            (uuid(short), name)
-        })
-        .collect();
-    let gatt = EspGatt {
-        device: Arc::clone(&device),
-        name: name.to_owned(),
-        session,
-        endpoints,
-        has_labels,
-        values: Mutex::default(),
-    };
-    let name = name.to_owned();
-    tokio::spawn(async move { watch(&device, &events_tx, &name).await });
-    GattLink { gatt: Arc::new(gatt), events }
+impl EspRadio {
+    /// Puts a device on the radio. It tells the names of its endpoints only with `has_labels`.
+    pub(in crate::sim) fn new(device: Arc<Mutex<EspDevice>>, has_labels: bool) -> Self {
+        let names = device.lock().unwrap_or_else(PoisonError::into_inner).endpoints();
+        let mut custom = FIRST_CUSTOM..;
+        let endpoints = names.into_iter().filter_map(|name| {
+            let known = SHORT.iter().find(|(known, _)| *known == name).map(|(_, short)| *short);
+            known.or_else(|| custom.next()).map(|short| (uuid(short), name))
+        });
+        let endpoints = endpoints.collect();
+        let (values, after) = (HashMap::new(), Duration::ZERO);
+        Self { device, endpoints, has_labels, session: 0, values, after, is_over: false }
+    }
+
+    fn device(&self) -> MutexGuard<'_, EspDevice> {
+        self.device.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn endpoint(&self, characteristic: Uuid) -> Option<&str> {
+        self.endpoints.iter().find(|(uuid, _)| *uuid == characteristic).map(|(_, name)| name.as_str())
+    }
 }
 
 fn uuid(short: u16) -> Uuid {
@@ -70,40 +68,21 @@ fn uuid(short: u16) -> Uuid {
     Uuid::from_bytes(octets)
 }
 
-/// Ends the connection when the device does.
-async fn watch(device: &Mutex<EspDevice>, events: &mpsc::Sender<GattEvent>, name: &str) {
-    loop {
-        let due = {
-            let device = device.lock().unwrap_or_else(PoisonError::into_inner);
-            [device.stops_at(), device.drops_at()].into_iter().flatten().min()
-        };
-        match due {
-            Some(due) => {
-                sleep_until(Instant::from_std(due)).await;
-                device.lock().unwrap_or_else(PoisonError::into_inner).handle_drop();
-                let error = BleError::Disconnected { device: name.to_owned() };
-                let _ = events.send(GattEvent::Closed(error.into())).await;
-                return;
-            }
-            None if events.is_closed() => return,
-            None => sleep(std::time::Duration::from_millis(100)).await,
+impl GattDevice for EspRadio {
+    fn advertisement(&self) -> Option<Advertisement> {
+        if self.is_over {
+            return None;
         }
+        let name = Some(self.device().name().to_owned());
+        Some(Advertisement { name, services: vec![SERVICE], ..Advertisement::default() })
     }
-}
 
-impl EspGatt {
-    fn missing(&self, characteristic: Uuid) -> LinkError {
-        BleError::NoCharacteristic { device: self.name.clone(), characteristic }.into()
-    }
-}
-
-impl Gatt for EspGatt {
     fn characteristics(&self) -> Vec<Characteristic> {
-        self.endpoints
-            .iter()
-            .map(|(uuid, _)| Characteristic {
+        let uuids = self.endpoints.iter().map(|(uuid, _)| *uuid);
+        uuids
+            .map(|uuid| Characteristic {
                 service: SERVICE,
-                uuid: *uuid,
+                uuid,
                 can_read: true,
                 can_write: true,
                 can_write_without_response: false,
@@ -112,57 +91,61 @@ impl Gatt for EspGatt {
             .collect()
     }
 
-    fn label(&self, characteristic: Uuid) -> Boxed<'_, Result<Option<String>, LinkError>> {
-        let known = self.endpoints.iter().find(|(uuid, _)| *uuid == characteristic);
-        let label = known.filter(|_| self.has_labels).map(|(_, name)| name.clone());
-        Box::pin(std::future::ready(Ok(label)))
+    fn label(&self, characteristic: Uuid) -> Option<String> {
+        self.endpoint(characteristic).filter(|_| self.has_labels).map(str::to_owned)
     }
 
-    fn read(&self, characteristic: Uuid) -> Boxed<'_, Result<Vec<u8>, LinkError>> {
-        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
-        let value = values.iter().position(|(uuid, _)| *uuid == characteristic).map(|at| values.swap_remove(at).1);
-        Box::pin(std::future::ready(Ok(value.unwrap_or_default())))
+    fn response_delay(&self) -> Duration {
+        self.after
     }
 
-    fn write(&self, characteristic: Uuid, value: Vec<u8>) -> Boxed<'_, Result<(), LinkError>> {
-        Box::pin(async move {
-            let known = self.endpoints.iter().find(|(uuid, _)| *uuid == characteristic);
-            let Some((_, endpoint)) = known else { return Err(self.missing(characteristic)) };
-            let mut random = [0; 64];
-            getrandom::fill(&mut random).map_err(|error| BleError::Failed { detail: error.to_string() })?;
-            let reply = {
-                let mut device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
-                device.handle(self.session, endpoint, &value, &random, Instant::now().into_std())
-            };
-            match reply {
-                Reply::Answer(bytes, _) if bytes.len() > MAX_VALUE => {
-                    Err(BleError::Failed { detail: "the value is too long".into() }.into())
-                }
-                Reply::Answer(bytes, after) => {
-                    sleep(after).await;
-                    self.values.lock().unwrap_or_else(PoisonError::into_inner).push((characteristic, bytes));
-                    Ok(())
-                }
-                Reply::Failed => Err(BleError::Failed { detail: "ATT error 0x80".into() }.into()),
-                Reply::Missing => Err(self.missing(characteristic)),
-                Reply::Silent => std::future::pending().await,
+    fn handle_connect(&mut self, _: Instant) -> Result<(), AttError> {
+        self.session += 1;
+        self.values.clear();
+        Ok(())
+    }
+
+    fn handle_read(&mut self, characteristic: Uuid, _: Instant) -> Result<Vec<u8>, AttError> {
+        self.endpoint(characteristic).ok_or(AttError::NotFound)?;
+        Ok(self.values.remove(&characteristic).unwrap_or_default())
+    }
+
+    fn handle_write(&mut self, characteristic: Uuid, value: &[u8], now: Instant) -> Result<(), AttError> {
+        let endpoint = self.endpoint(characteristic).ok_or(AttError::NotFound)?;
+        let mut random = [0; 64];
+        getrandom::fill(&mut random).map_err(|_| AttError::Refused)?;
+        let reply = self.device().handle(self.session, endpoint, value, &random, now);
+        match reply {
+            Reply::Answer(bytes, _) if bytes.len() > MAX_VALUE => Err(AttError::Refused),
+            Reply::Answer(bytes, after) => {
+                self.after = after;
+                self.values.insert(characteristic, bytes);
+                Ok(())
             }
-        })
+            Reply::Failed => Err(AttError::Refused),
+            Reply::Missing => Err(AttError::NotFound),
+            Reply::Silent => Err(AttError::Silent),
+        }
     }
 
-    fn write_without_response(&self, characteristic: Uuid, _: Vec<u8>) -> Boxed<'_, Result<(), LinkError>> {
-        Box::pin(std::future::ready(Err(self.missing(characteristic))))
+    fn handle_subscribe(&mut self, _: Uuid, _: Instant) -> Result<(), AttError> {
+        Err(AttError::NotFound)
     }
 
-    fn subscribe(&self, characteristic: Uuid) -> Boxed<'_, Result<(), LinkError>> {
-        Box::pin(std::future::ready(Err(self.missing(characteristic))))
+    fn poll_timeout(&self) -> Option<Instant> {
+        let device = self.device();
+        [device.stops_at(), device.drops_at()].into_iter().flatten().min()
     }
 
-    fn payload_octets(&self) -> usize {
-        20
-    }
-
-    fn disconnect(&self) -> Boxed<'_, ()> {
-        Box::pin(std::future::ready(()))
+    fn poll_emission(&mut self, now: Instant) -> Option<GattEmission> {
+        if self.poll_timeout().is_none_or(|due| due > now) {
+            return None;
+        }
+        let mut device = self.device();
+        let is_over = device.stops_at().is_some_and(|due| due <= now);
+        device.handle_drop();
+        drop(device);
+        self.is_over = is_over;
+        Some(GattEmission::Disconnect)
     }
 }

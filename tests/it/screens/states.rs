@@ -25,7 +25,7 @@ use linesman::model::settings::Settings;
 use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use linesman::msg::batch::{BatchCommand, BatchEvent, ManifestCheck, RowState};
 use linesman::msg::terminal::TerminalOutput;
-use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, Startup, Step};
+use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, SimAccess, Startup, Step};
 use linesman::profile::Catalog;
 use uuid::Uuid;
 
@@ -794,7 +794,8 @@ pub(crate) fn networks() -> Vec<Network> {
 }
 
 fn site() -> DemoSite {
-    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into() }
+    let access = SimAccess { username: "installer".into(), secret: "simulated login".into() };
+    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access }
 }
 
 /// What the radio heard.
