@@ -10,6 +10,7 @@ use uuid::Uuid;
 /// Something the radio reports.
 pub(super) enum Sign {
     /// The system knows a device; that says not yet that it is heard.
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only BlueZ tells of devices it does not hear"))]
     Known(String),
     /// A device is heard; what is new about it, as far as that was told.
     Heard(String, News),
