@@ -106,16 +106,6 @@ fn the_code_on_the_device_lets_in_and_the_network_comes_beside_it() {
         crate::cli::write_code(&picture, &format!("WIFI:T:WPA;S:{};P:{};;", sim.ssid, sim.password));
         place.run_json(&[&via[..], &network].concat()).expect_problem(2, "qr.network_twice");
     }
-    let sim = gateway();
-    let password = place.write("wifi.txt", format!("{}\n", sim.password));
-    let network = ["--ssid", &sim.ssid, "--password-file", &password];
-    let via = ["commission", "--via", &sim.link, "--qr-file", picture.to_str().unwrap()];
-    let other = place.write("proof.txt", "another proof");
-    let typed = [&via[..], &network, &["--pop-file", &other]].concat();
-    place.run_json(&typed).expect_problem(3, "esp.proof_refused");
-    place.run_json(&via).expect_problem(2, "qr.no_network");
-    crate::cli::write_code(&picture, &format!("WIFI:T:WPA;S:{};P:{};;", sim.ssid, sim.password));
-    place.run_json(&[&via[..], &network].concat()).expect_problem(2, "qr.network_twice");
 }
 
 /// All octets as `%XX`.
