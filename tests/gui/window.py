@@ -27,10 +27,10 @@ NAMES = {
     "records": "Records",
     "settings": "Settings",
     # The banner of the simulated site: the network follows the first text, its passphrase the second.
-    "banner": re.compile(r"^This is a simulated site"),
+    "banner": re.compile(r"^Simulated site"),
     "banner_passphrase": "passphrase",
-    # Discover: the row of the gateway to commission, the buttons in it, and what asking it brings.
-    "gateway": re.compile(r"^(?P<name>.*), (?P<place>/dev/pts/\d+)$"),
+    # Discover: the row of the gateway to commission (one that speaks Improv), the buttons in it, and what asking it brings.
+    "gateway": re.compile(r"^(?P<name>Gateway with Improv.*), (?P<place>/dev/pts/\d+)$"),
     "ask": "Ask {place} what it is",
     "ask_all": "Ask all what they are",
     "answered": "Answered",
