@@ -114,14 +114,9 @@ fn demo_banner(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
             ui.ctx().copy_text(demo.passphrase.clone());
             pass.did(Action::Copied("Passphrase of the simulated network"));
         }
-        ui.label("user");
+        ui.label("login");
         copyable(ui, &demo.access.username);
-        ui.label("password or proof");
         copyable(ui, &demo.access.secret);
-        if Button::icon_only(icon::COPY, "Copy the simulated password").pressed(ui) {
-            ui.ctx().copy_text(demo.access.secret.clone());
-            pass.did(Action::Copied("Password of the simulated gateways"));
-        }
     });
 }
 
