@@ -8,7 +8,6 @@ use crate::flow::transcript::SharedTranscript;
 use crate::model::credentials::WifiCredentials;
 use crate::model::ids::JobId;
 use crate::model::redact::Redactor;
-use crate::model::secret::Secret;
 use crate::msg::Request;
 use crate::msg::device::DeviceRequest;
 
@@ -89,14 +88,7 @@ impl Jobs {
         self.secrets.add_credentials(credentials);
     }
 
-    /// From here on these secrets are cut out of diagnostics.
-    pub(super) fn learn_octets(&mut self, secrets: &[Secret<Vec<u8>>]) {
-        for secret in secrets {
-            self.secrets.add(secret.expose(), None);
-        }
-    }
-
-    /// From here on this token, key or file is cut out of diagnostics.
+    /// From here on this proof, password, token, key or file is cut out of diagnostics.
     pub(super) fn learn_secret(&mut self, secret: &[u8]) {
         self.secrets.add(secret, None);
     }

@@ -196,9 +196,11 @@ impl Workers {
             Command::RemovePort(link) => self.remove_port(link).await,
             Command::Probe { job, link } => self.probe(job, link).await,
             Command::OpenSession { job, link, profile, driver, access } => {
+                self.learn_access(&access);
                 self.open_session(job, link, profile.as_ref(), driver, access);
             }
             Command::OpenDevice { job, link, profile, driver, access } => {
+                self.learn_access(&access);
                 self.open_device(job, link, profile.as_ref(), driver, access);
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
@@ -239,7 +241,7 @@ impl Workers {
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
             Notice::CredentialRead { job, id, content } => self.credential_read(job, id, content).await,
-            Notice::Learn(secrets) => self.jobs.learn_octets(&secrets),
+            Notice::Learn(secrets) => secrets.iter().for_each(|secret| self.jobs.learn_secret(secret.expose())),
             Notice::Ended { job, end } => {
                 self.jobs.remove(job);
                 self.batches.remove(&job);
@@ -548,6 +550,13 @@ impl Workers {
         let is_close = matches!(request, DeviceRequest::Close);
         let taken = self.jobs.device_request(job, request);
         self.tell_not_taken(taken, is_close).await;
+    }
+
+    /// What lets us into a gateway is cut out of diagnostics like what is sent to it.
+    fn learn_access(&mut self, access: &Access) {
+        if let Some(secret) = &access.secret {
+            self.jobs.learn_secret(secret.expose().as_bytes());
+        }
     }
 
     async fn tell_not_taken(&self, taken: Result<(), NotTaken>, is_close: bool) {

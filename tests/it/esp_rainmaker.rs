@@ -3,14 +3,14 @@
 //! This proves the simulator: its handshakes, ciphers, messages and states are not only the mirror of our own driver. The
 //! client's modules are those of Espressif's `esp_prov`, which is in no package registry by itself.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use crate::peers;
+use crate::python;
 
 /// A `linesman sim` for Espressif's provisioning that ends with the test.
 struct SimulatedDevice {
@@ -78,45 +78,10 @@ impl Client {
     }
 }
 
-/// Installs the client below `target/` once; `None` when this machine has no Python or cannot reach the packages.
+/// The client, installed; `None` when this machine has no Python or cannot reach the packages.
 fn install_client() -> Option<Client> {
-    let why = "esp-rainmaker-cli runs on it (Debian: apt install python3-venv)";
-    if !peers::require("python3", peers::has_program("python3"), why) {
-        return None;
-    }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/esp-rainmaker");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("esp-rainmaker");
-    fs::create_dir_all(&target).unwrap();
-    // Tests run side by side, in several processes under nextest: the first one installs.
-    let lock = File::create(target.join("install.lock")).unwrap();
-    lock.lock().unwrap();
-
-    let pinned = fs::read(source.join("requirements.txt")).unwrap();
-    let (installed, python) = (target.join("installed.txt"), target.join("venv/bin/python"));
-    let client = Client { python: python.clone(), script: source.join("drive.py") };
-    if fs::read(&installed).is_ok_and(|last| last == pinned) && python.exists() {
-        return Some(client);
-    }
-    let venv = Command::new("python3").args(["-m", "venv", "--clear"]).arg(target.join("venv")).output().unwrap();
-    let why = format!(
-        "python3 -m venv failed (Debian: apt install python3-venv): {}",
-        String::from_utf8_lossy(&venv.stderr).trim()
-    );
-    if !peers::require("python3-venv", venv.status.success(), &why) {
-        return None;
-    }
-    let pip = Command::new(&python)
-        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-deps"])
-        .args(["--only-binary=:all:", "--require-hashes", "--requirement"])
-        .arg(source.join("requirements.txt"))
-        .output()
-        .unwrap();
-    let why = format!("pip install failed: {}", String::from_utf8_lossy(&pip.stderr).trim());
-    if !peers::require("esp-rainmaker-cli", pip.status.success(), &why) {
-        return None;
-    }
-    fs::write(installed, pinned).unwrap();
-    Some(client)
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/esp-rainmaker/drive.py");
+    python::with_packages("esp-rainmaker").map(|python| Client { python, script })
 }
 
 /// The client provisions the device and hands it a token; both end up on the card.

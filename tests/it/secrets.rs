@@ -369,7 +369,7 @@ fn no_event_and_no_diagnostics_hold_a_secret() {
     let link = gateway.link.parse().unwrap();
     send(
         &handle,
-        Command::OpenSession { job: session, link, profile: None, driver: DriverId::Improv, access: Access::default() },
+        Command::OpenSession { job: session, link, profile: None, driver: DriverId::Improv, access: access_by(PROOF) },
     );
     let mut todo = vec![Ask::Close, Ask::SetDeviceName(PASSPHRASE.into()), Ask::ScanNetworks, push()];
     let mut is_log_heard = false;
@@ -386,11 +386,12 @@ fn no_event_and_no_diagnostics_hold_a_secret() {
             Event::JobFinished { job, .. } if job == transcript => {
                 // As if something had written it into the log.
                 let log = place.data().join("logs/linesman.2020-01-01.log");
-                std::fs::write(log, format!("oops {PASSPHRASE} {}\n", hex(PASSPHRASE.as_bytes()))).unwrap();
+                let line = format!("oops {PASSPHRASE} {}\nproof {PROOF}\n", hex(PASSPHRASE.as_bytes()));
+                std::fs::write(log, line).unwrap();
                 send(&handle, Command::CollectDiagnostics { job: diagnostics });
             }
             Event::DiagnosticsReady { text, .. } => {
-                assert!(text.contains("oops [redacted]"), "{text}");
+                assert!(text.contains("oops [redacted]") && text.contains("proof [redacted]"), "{text}");
                 std::fs::remove_file(place.data().join("logs/linesman.2020-01-01.log")).unwrap();
                 let text = Secret::new(format!("WIFI:S:Site;P:{PASSPHRASE};P:{PASSPHRASE};;"));
                 send(&handle, Command::ReadQr { job: code, source: QrSource::Text(text) });
@@ -469,4 +470,11 @@ fn a_passphrase_on_standard_input_is_read_without_an_echo_of_it() {
     let mut command = place.linesman(&["commission", "--via", "serial:/x", "--ssid", SSID, "--password-file", "-"]);
     hunt.check_ran("no text", &Ran::with_input(&mut command, &wrong).expect(2));
     hunt.check_folder(&place.data());
+}
+
+/// What lets us into a gateway, planted to be found wherever it must not be.
+const PROOF: &str = "canary-proof-5150";
+
+fn access_by(proof: &str) -> Access {
+    Access { secret: Some(Secret::new(proof.into())), ..Access::default() }
 }

@@ -2,25 +2,24 @@
 //!
 //! This proves the simulator: a gateway that a foreign client accepts is a fair partner for our own driver.
 
-use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::peers;
+use crate::python;
 
 #[test]
 fn a_foreign_client_manages_the_simulated_gateway_over_serial() {
-    let Some(python) = install_client() else { return };
+    let Some(python) = python::with_packages("smp-client") else { return };
     let gateway = Simulator::start(&[]);
     check(&drive(&python, &["serial", &gateway.port]), 384);
 }
 
 #[test]
 fn a_foreign_client_manages_the_simulated_gateway_over_udp() {
-    let Some(python) = install_client() else { return };
+    let Some(python) = python::with_packages("smp-client") else { return };
     let gateway = Simulator::start(&["--via", "udp"]);
     let (host, port) = gateway.port.rsplit_once(':').unwrap();
     check(&drive(&python, &["udp", host, port]), 2048);
@@ -103,44 +102,4 @@ impl Drop for Simulator {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// Installs the client below `target/` once and returns its interpreter; `None` when this machine cannot.
-fn install_client() -> Option<PathBuf> {
-    let why = "the client runs on it (Debian: apt install python3 python3-venv)";
-    if !peers::require("python3", peers::has_program("python3"), why) {
-        return None;
-    }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/smp-client/requirements.txt");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("smp-client");
-    fs::create_dir_all(&target).unwrap();
-    // Tests run side by side, in several processes under nextest: the first one installs.
-    let lock = File::create(target.join("install.lock")).unwrap();
-    lock.lock().unwrap();
-    let python = target.join("venv/bin/python");
-    let pinned = fs::read(&source).unwrap();
-    let installed = target.join("installed.txt");
-    if fs::read(&installed).is_ok_and(|last| last == pinned) {
-        return Some(python);
-    }
-    let run = |program: &Path, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(&target).output();
-        output.map_or_else(
-            |error| Err(error.to_string()),
-            |output| {
-                let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-                if output.status.success() { Ok(()) } else { Err(said) }
-            },
-        )
-    };
-    let made = run(Path::new("python3"), &["-m", "venv", "--clear", "venv"]).and_then(|()| {
-        let arguments = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
-        run(&python, &[&arguments[..], &[source.to_str().unwrap()]].concat())
-    });
-    let why = format!("pip install failed: {}", made.clone().err().unwrap_or_default());
-    if !peers::require("smpclient", made.is_ok(), &why) {
-        return None;
-    }
-    fs::write(installed, pinned).unwrap();
-    Some(python)
 }
