@@ -7,6 +7,7 @@
 //! | [`model`] | plain data and pure rules |
 //! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
 //! | [`proto`] | wire protocols, without I/O and without a clock |
+//! | [`telemetry`] | captured telemetry: store, decoders, queries, recordings, what a window sees of it |
 //! | [`msg`] | the vocabulary between front ends and workers |
 //! | [`flow`] | operations in steps, against the traits of [`flow::port`] |
 //! | [`io`] | the real ports: serial, records, files, clipboard |
@@ -31,4 +32,5 @@ pub mod msg;
 pub mod profile;
 pub mod proto;
 pub mod sim;
+pub mod telemetry;
 pub mod ui;

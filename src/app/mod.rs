@@ -34,6 +34,7 @@ use self::terminal::{Terminal, TerminalAction};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::batch::BatchCommand;
+use crate::msg::telemetry::{BenchCommand, TelemetryCommand};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
 use crate::profile::Catalog;
 
@@ -284,6 +285,7 @@ impl App {
             Event::Probed { .. } => {}
             Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
             Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
+            Event::TelemetryProgressed { .. } | Event::BenchProgressed { .. } => {}
             Event::BatchProgressed { job, event } => self.batch.told(job, event),
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
@@ -555,6 +557,8 @@ impl Ticket {
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
             | Command::CollectDiagnostics { job }
+            | Command::Telemetry { job, command: TelemetryCommand::Open(_) }
+            | Command::Bench { job, command: BenchCommand::Start(_) }
             | Command::Batch {
                 job,
                 command: BatchCommand::Check { .. } | BatchCommand::Start(_) | BatchCommand::Export { .. },
@@ -562,6 +566,8 @@ impl Ticket {
             Command::Session { job, .. }
             | Command::SendCredentialFile { job, .. }
             | Command::Device { job, .. }
+            | Command::Telemetry { job, .. }
+            | Command::Bench { job, .. }
             | Command::Terminal { job, .. }
             | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
                 Self::Asks(*job)

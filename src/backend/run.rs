@@ -204,6 +204,15 @@ impl Workers {
                 self.open_device(job, link, profile.as_ref(), driver, access);
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
+            Command::Telemetry { job, .. } | Command::Bench { job, .. } => {
+                let end = JobEnd::Failed(Problem::new(
+                    "telemetry.absent",
+                    "Telemetry cannot be watched",
+                    "This build has no inspector",
+                    "Use a complete build",
+                ));
+                self.reporter.report(Event::JobFinished { job, end }).await;
+            }
             Command::Batch { job, command } => self.batch(job, command).await,
             Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
             Command::Terminal { job, input } => self.pass_input(job, input).await,

@@ -10,6 +10,7 @@ pub mod endpoint;
 pub mod fault;
 pub mod gateway;
 pub mod ids;
+pub mod mqtt;
 pub mod outcome;
 pub mod problem;
 pub mod psk;

@@ -7,6 +7,7 @@
 
 pub mod batch;
 pub mod device;
+pub mod telemetry;
 pub mod terminal;
 
 use std::path::PathBuf;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use self::batch::{BatchCommand, BatchEvent};
 use self::device::{DeviceProgress, DeviceRequest};
+use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
@@ -58,6 +60,10 @@ pub enum Command {
     OpenTerminal { job: JobId, link: LinkAddress, baud: u32 },
     /// Something typed or sent in a terminal.
     Terminal { job: JobId, input: TerminalInput },
+    /// Watch telemetry: `Open` begins the job, all else goes to a job that was opened so.
+    Telemetry { job: JobId, command: TelemetryCommand },
+    /// The bench broker: `Start` begins the job.
+    Bench { job: JobId, command: BenchCommand },
     /// Commission many gateways.
     Batch { job: JobId, command: BatchCommand },
     /// Stop a job at once and leave the device usable. For a session this closes it.
@@ -242,6 +248,10 @@ pub enum Event {
     DeviceProgressed { job: JobId, at: Duration, progress: DeviceProgress },
     /// A terminal has something to show.
     TerminalProgressed { job: JobId, output: TerminalOutput },
+    /// An inspection reports. `at` counts from the start of the job.
+    TelemetryProgressed { job: JobId, at: Duration, event: TelemetryEvent },
+    /// The bench broker reports.
+    BenchProgressed { job: JobId, event: BenchEvent },
     /// A batch reports.
     BatchProgressed { job: JobId, event: BatchEvent },
     /// A session reports. `at` counts from its start.

@@ -1,8 +1,10 @@
 //! The ports flows need: links to gateways and the records. Implemented in `io` for real and in `sim` for simulators.
 
 mod ble;
+mod broker;
 mod http;
 mod link;
+mod recordings;
 mod records;
 
 use std::future::{Future, ready};
@@ -10,8 +12,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use ble::{AdapterOff, BleError, Characteristic, Gatt, GattEvent, GattLink, Radio, RadioEvent};
+pub use broker::{Broker, BrokerRequest, Connection, ConnectionEnd, Delivery, Retry};
 pub use http::{Http, HttpError};
 pub use link::{Link, LinkCommand, LinkError, LinkEvent};
+pub use recordings::{Playback, Recorder, Recordings};
 pub use records::{BatchRecords, Records, RecordsError};
 
 use crate::model::gateway::PortFacts;

@@ -6,6 +6,8 @@ use crate::model::basis::Basis;
 use crate::model::endpoint::{Level, RowId, Vantage};
 use crate::model::word::words;
 
+pub use crate::model::mqtt::Dialect;
+
 /// What a system needs of the site's network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NetworkRules {
@@ -96,20 +98,6 @@ pub struct NetworkRule {
     /// What is left open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ambiguity: Option<String>,
-}
-
-words! {
-    /// Whose rules an MQTT broker follows.
-    Dialect {
-        /// Any broker.
-        Plain = "plain",
-        /// Azure IoT Hub.
-        AzureIotHub = "azure-iot-hub",
-        /// AWS IoT Core.
-        AwsIotCore = "aws-iot-core",
-        /// A proxy that passes on to another broker.
-        Proxy = "proxy",
-    }
 }
 
 words! {

@@ -1,0 +1,186 @@
+//! [`ConnectPlan`]: everything that is needed to connect to a broker.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::message::{Outgoing, Subscription};
+use super::url::BrokerUrl;
+use super::{Dialect, MqttVersion};
+use crate::model::secret::Secret;
+use crate::model::word::words;
+
+/// The largest packet that is taken unless another limit is set: 16 MiB.
+pub const MAX_PACKET_BYTES: u32 = 16 * 1024 * 1024;
+
+/// How to connect to a broker, and what to do there.
+#[derive(Clone)]
+pub struct ConnectPlan {
+    /// Where it is.
+    pub url: BrokerUrl,
+    /// Whose rules it follows.
+    pub dialect: Dialect,
+    /// Which version is spoken.
+    pub version: MqttVersion,
+    /// Under which name. Two clients of one name throw each other out.
+    pub client_id: String,
+    /// Whether the broker forgets what an earlier session of that name had.
+    pub is_clean: bool,
+    /// How often a sign of life is sent.
+    pub keep_alive: Duration,
+    /// How an encrypted connection is checked.
+    pub tls: TlsPlan,
+    /// How we prove who we are.
+    pub login: Login,
+    /// The proxy in between.
+    pub proxy: Option<Proxy>,
+    /// The largest packet taken, in bytes.
+    pub max_packet_bytes: u32,
+    /// What is subscribed to, at the start and after each reconnection.
+    pub subscriptions: Vec<Subscription>,
+    /// What the broker publishes for us when we vanish.
+    pub will: Option<Outgoing>,
+    /// The longest that a single stage may take.
+    pub stage_limit: Duration,
+    /// What is done when messages come faster than they are taken in.
+    pub when_full: WhenFull,
+    /// Where the keys of the encryption are written for a packet capture; only ever on a person's request.
+    pub key_log: Option<PathBuf>,
+}
+
+impl ConnectPlan {
+    /// A connection without login, with the usual limits and nothing subscribed.
+    pub fn new(url: BrokerUrl, client_id: impl Into<String>) -> Self {
+        Self {
+            url,
+            dialect: Dialect::Plain,
+            version: MqttVersion::V311,
+            client_id: client_id.into(),
+            is_clean: true,
+            keep_alive: Duration::from_secs(30),
+            tls: TlsPlan::default(),
+            login: Login::None,
+            proxy: None,
+            max_packet_bytes: MAX_PACKET_BYTES,
+            subscriptions: Vec::new(),
+            will: None,
+            stage_limit: Duration::from_secs(15),
+            when_full: WhenFull::Wait,
+            key_log: None,
+        }
+    }
+}
+
+words! {
+    /// What is done when messages come faster than they are taken in.
+    WhenFull {
+        /// Reading stops for a moment: the broker has to wait, and may itself drop messages of QoS 0.
+        Wait = "wait",
+        /// Messages are dropped here, and counted.
+        Drop = "drop",
+    }
+}
+
+/// How an encrypted connection is checked.
+#[derive(Clone, Default)]
+pub struct TlsPlan {
+    /// Whom we trust.
+    pub trust: Trust,
+    /// What we show when the broker asks who we are.
+    pub identity: Option<ClientIdentity>,
+    /// Protocols offered in the handshake, the best first.
+    pub alpn: Vec<String>,
+    /// The name asked for and expected in the certificate, where it is not the host's.
+    pub server_name: Option<String>,
+    /// What is checked.
+    pub checks: TlsChecks,
+}
+
+/// Whom we trust to vouch for a broker.
+#[derive(Clone, Default)]
+pub enum Trust {
+    /// Whom this computer trusts.
+    #[default]
+    System,
+    /// Only these certificates, as PEM.
+    Only(Vec<u8>),
+    /// Whom this computer trusts, and these, as PEM.
+    SystemAnd(Vec<u8>),
+}
+
+words! {
+    /// What is checked of a broker's certificate.
+    TlsChecks {
+        /// Everything.
+        All = "all",
+        /// All but the name.
+        NotTheName = "not-the-name",
+        /// Nothing: whoever answers is believed. Everything found wrong is still told.
+        Nothing = "nothing",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro that declares the words has no place for a default")]
+impl Default for TlsChecks {
+    fn default() -> Self {
+        Self::All
+    }
+}
+
+/// A client's certificate and its key.
+#[derive(Clone)]
+pub struct ClientIdentity {
+    /// The certificate and those that lead to its root, as PEM.
+    pub certificates: Vec<u8>,
+    /// Its private key, as PEM.
+    pub key: Secret<Vec<u8>>,
+}
+
+/// How we prove who we are, beside a certificate.
+#[derive(Clone, Default)]
+pub enum Login {
+    /// Not at all.
+    #[default]
+    None,
+    /// By user and password.
+    Password {
+        /// The user.
+        username: String,
+        /// The password.
+        password: Option<Secret<String>>,
+    },
+    /// By a token made from a key of the device or of a policy (Azure IoT Hub, shared access signature).
+    SharedAccess {
+        /// The name of the hub, as in its address.
+        hub: String,
+        /// The device, or device and module with a slash in between.
+        device: String,
+        /// The key, in base64.
+        key: Secret<String>,
+        /// The policy the key belongs to; `None` for the device's own.
+        policy: Option<String>,
+        /// For how long a token is good.
+        lifetime: Duration,
+    },
+    /// By a signature in the address of a WebSocket (AWS, Signature Version 4).
+    SignatureV4 {
+        /// The region, such as `eu-central-1`.
+        region: String,
+        /// The key's id.
+        access_key_id: String,
+        /// The key.
+        secret_key: Secret<String>,
+        /// The token of a temporary key.
+        session_token: Option<Secret<String>>,
+    },
+}
+
+/// A proxy that is asked to pass a connection on (HTTP CONNECT).
+#[derive(Clone)]
+pub struct Proxy {
+    /// Name or address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// User and password, if it asks for them.
+    pub login: Option<(String, Secret<String>)>,
+}

@@ -1,0 +1,123 @@
+//! What a message carries beside its topic and payload, and messages that are to be published.
+
+use serde::Serialize;
+
+use super::topic::TopicFilter;
+use crate::model::problem::Problem;
+
+/// How hard a delivery is tried (MQTT 5.0, section 4.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Qos {
+    /// 0: sent once, and maybe lost.
+    #[default]
+    AtMostOnce = 0,
+    /// 1: sent until it is acknowledged, and maybe seen twice.
+    AtLeastOnce = 1,
+    /// 2: seen once.
+    ExactlyOnce = 2,
+}
+
+impl Qos {
+    /// The level of that number.
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            0 => Some(Self::AtMostOnce),
+            1 => Some(Self::AtLeastOnce),
+            2 => Some(Self::ExactlyOnce),
+            _ => None,
+        }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+/// What MQTT 5 sends along with a message (section 3.3.2.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Properties {
+    /// The sender says that the payload is UTF-8 text.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_text: bool,
+    /// What the payload is, such as `application/json`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// Where an answer is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub response_topic: Option<String>,
+    /// What the answer is to carry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub correlation_data: Vec<u8>,
+    /// For how long the message is worth delivering.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry_secs: Option<u32>,
+    /// Numbers of the subscriptions that it came by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub subscription_ids: Vec<u32>,
+    /// Names and values of the sender's own.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub user: Vec<(String, String)>,
+}
+
+impl Properties {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A message to publish.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The topic, without wildcards.
+    pub topic: String,
+    /// The payload.
+    pub payload: Vec<u8>,
+    /// How hard the delivery is tried.
+    pub qos: Qos,
+    /// Whether the broker keeps it for those who come later.
+    pub is_retained: bool,
+    /// For MQTT 5 only.
+    pub properties: Properties,
+}
+
+/// What is subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subscription {
+    /// Which topics.
+    pub filter: TopicFilter,
+    /// The highest quality of service wanted.
+    pub qos: Qos,
+}
+
+/// What a broker said to one subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// Which topics.
+    pub filter: String,
+    /// The quality of service asked for.
+    pub asked: u8,
+    /// The one granted; `None` when it was refused.
+    pub granted: Option<u8>,
+    /// The code as it came, and what it means.
+    pub code: u8,
+    /// In plain words.
+    pub says: String,
+}
+
+/// How a message of ours ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PublishEnd {
+    /// It was handed to the network (QoS 0): nobody says that it arrived.
+    Sent,
+    /// The broker has it (QoS 1 and 2).
+    Acknowledged,
+    /// The broker has it, and nobody is subscribed to it (MQTT 5).
+    NobodySubscribed,
+    /// The broker refused it, or it cannot be sent.
+    Refused(Problem),
+    /// The connection ended before the broker acknowledged it: it may have arrived.
+    Unknown,
+}

@@ -1,0 +1,153 @@
+//! How a connection came about, stage by stage, and the packets that went to and fro.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::message::Grant;
+use crate::model::problem::Problem;
+use crate::model::word::words;
+
+words! {
+    /// A stage on the way to the first message.
+    Stage {
+        /// The name becomes addresses.
+        Resolve = "resolve",
+        /// One of the addresses is reached.
+        Tcp = "tcp",
+        /// The proxy passes us on.
+        Proxy = "proxy",
+        /// The connection is encrypted, and the broker proves who it is.
+        Tls = "tls",
+        /// HTTP becomes a WebSocket.
+        WebSocket = "websocket",
+        /// The broker lets us in.
+        Connect = "connect",
+        /// The broker grants the subscriptions.
+        Subscribe = "subscribe",
+        /// A message arrives.
+        FirstMessage = "first-message",
+    }
+}
+
+impl Stage {
+    /// The name on the screen.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Resolve => "Look the name up",
+            Self::Tcp => "Reach the address",
+            Self::Proxy => "Pass the proxy",
+            Self::Tls => "Encrypt and check the certificate",
+            Self::WebSocket => "Open the WebSocket",
+            Self::Connect => "Be let in",
+            Self::Subscribe => "Subscribe",
+            Self::FirstMessage => "Receive the first message",
+        }
+    }
+}
+
+/// How a stage stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StageState {
+    /// It goes on.
+    Running,
+    /// It went well.
+    Done,
+    /// It went well, with something that should be looked at.
+    Noted(Problem),
+    /// It did not come to it, and why.
+    Skipped(String),
+    /// It failed.
+    Failed(Problem),
+}
+
+/// What is known of a stage. A later report of the same attempt and stage replaces the earlier one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StageReport {
+    /// Which attempt, from 1 on.
+    pub attempt: u32,
+    /// The stage.
+    pub stage: Stage,
+    /// When it began, counted from the start of the attempt.
+    pub at: Duration,
+    /// How long it took, or has taken so far.
+    pub took: Duration,
+    /// How it stands.
+    pub state: StageState,
+    /// What was seen: name and value, safe to show, the most telling first.
+    pub facts: Vec<(String, String)>,
+    /// The certificates the broker showed, its own first. Stage `tls` only.
+    pub certificates: Vec<CertificateFacts>,
+    /// What became of the subscriptions. Stage `subscribe` only.
+    pub grants: Vec<Grant>,
+}
+
+impl StageReport {
+    /// A stage that has just begun.
+    pub const fn begun(attempt: u32, stage: Stage, at: Duration) -> Self {
+        Self {
+            attempt,
+            stage,
+            at,
+            took: Duration::ZERO,
+            state: StageState::Running,
+            facts: Vec::new(),
+            certificates: Vec::new(),
+            grants: Vec::new(),
+        }
+    }
+}
+
+/// A certificate as people compare it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CertificateFacts {
+    /// Whom it names.
+    pub subject: String,
+    /// Who vouches for it.
+    pub issuer: String,
+    /// Host names and addresses it is good for.
+    pub names: Vec<String>,
+    /// Begin of its life, in seconds since 1970 UTC.
+    pub not_before: i64,
+    /// End of its life, in seconds since 1970 UTC.
+    pub not_after: i64,
+    /// SHA-256 over the certificate, in hex.
+    pub sha256: String,
+    /// SHA-1 over the certificate, in hex, as Azure's portal shows it.
+    pub sha1: String,
+    /// Its serial number, in hex.
+    pub serial: String,
+    /// What its key is, such as `EC P-256`.
+    pub key: String,
+}
+
+words! {
+    /// Which way a packet went.
+    Direction {
+        /// From us.
+        Sent = "sent",
+        /// To us.
+        Received = "received",
+    }
+}
+
+/// A packet of the protocol, other than the messages themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TracedPacket {
+    /// When, counted from the start of the inspection.
+    pub at: Duration,
+    /// Which way.
+    pub direction: Direction,
+    /// Its name in the standard: `CONNECT`, `SUBACK`.
+    pub kind: &'static str,
+    /// Its number, if it has one.
+    pub packet_id: Option<u16>,
+    /// Its length with header, in bytes.
+    pub bytes: u32,
+    /// The reason code as it came, and what it means.
+    pub reason: Option<(u8, String)>,
+    /// How long the answer took, where it is one.
+    pub after: Option<Duration>,
+    /// What else is worth reading, redacted and safe to show.
+    pub note: String,
+}

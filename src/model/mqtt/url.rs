@@ -1,0 +1,212 @@
+//! [`BrokerUrl`]: where a broker is and what carries MQTT to it: `mqtts://broker.example:8883`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::model::problem::{Explain, Problem};
+use crate::model::text::visible;
+use crate::model::word::{Word, words};
+
+words! {
+    /// What carries MQTT, as the scheme of an address.
+    Scheme {
+        /// TCP, in clear text.
+        Mqtt = "mqtt",
+        /// TLS over TCP.
+        Mqtts = "mqtts",
+        /// WebSocket, in clear text.
+        Ws = "ws",
+        /// WebSocket over TLS.
+        Wss = "wss",
+    }
+}
+
+impl Scheme {
+    /// The usual port.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Mqtt => 1883,
+            Self::Mqtts => 8883,
+            Self::Ws => 80,
+            Self::Wss => 443,
+        }
+    }
+
+    /// Whether it is encrypted.
+    pub const fn is_tls(self) -> bool {
+        matches!(self, Self::Mqtts | Self::Wss)
+    }
+
+    /// Whether MQTT runs inside a WebSocket.
+    pub const fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+}
+
+/// The address of a broker. Holds no login: that belongs to the plan of a connection.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct BrokerUrl {
+    /// What carries MQTT.
+    pub scheme: Scheme,
+    /// Name or address, an IPv6 address without its brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// Path and query of the WebSocket, from its slash on; `/mqtt` where none is given, empty without a WebSocket.
+    pub path: String,
+}
+
+impl BrokerUrl {
+    /// Host and port as they stand in an address.
+    pub fn authority(&self) -> String {
+        let host = &self.host;
+        if host.contains(':') { format!("[{host}]:{}", self.port) } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl fmt::Display for BrokerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme, self.authority(), self.path)
+    }
+}
+
+/// Why a text is no address of a broker.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It begins with something else than the four schemes.
+    #[error("unknown scheme in {text}")]
+    UnknownScheme {
+        /// What was given.
+        text: String,
+    },
+    /// There is no host.
+    #[error("no host in {text}")]
+    NoHost {
+        /// What was given.
+        text: String,
+    },
+    /// The port is no number from 1 to 65535.
+    #[error("no port in {text}")]
+    BadPort {
+        /// What was given.
+        text: String,
+    },
+    /// User and password stand in the address, where everyone reads them.
+    #[error("a login stands in the address")]
+    HoldsLogin,
+}
+
+impl Explain for UrlError {
+    fn explain(&self) -> Problem {
+        let example = "Write it like mqtts://broker.example:8883, wss://broker.example/mqtt or mqtt://192.168.1.10";
+        match self {
+            Self::UnknownScheme { text } => Problem::new(
+                "mqtt.address",
+                format!("“{text}” is no address of a broker"),
+                "An address begins with mqtt, mqtts, ws or wss",
+                example,
+            ),
+            Self::NoHost { text } => {
+                Problem::new("mqtt.address", format!("“{text}” names no broker"), "The host is missing", example)
+            }
+            Self::BadPort { text } => Problem::new(
+                "mqtt.address",
+                format!("“{text}” has no valid port"),
+                "A port is a number from 1 to 65535",
+                example,
+            ),
+            Self::HoldsLogin => Problem::new(
+                "mqtt.address_with_login",
+                "The address holds a login",
+                "An address ends up in lists, logs and titles, and the password with it",
+                "Take user and password out of the address and give them in their own fields or in a file",
+            ),
+        }
+    }
+}
+
+impl FromStr for BrokerUrl {
+    type Err = UrlError;
+
+    /// Without a scheme it is `mqtt`, or `mqtts` on port 8883.
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let text = text.trim();
+        let shown = || visible(text, 200);
+        let (scheme, rest) = match text.split_once("://") {
+            Some((scheme, rest)) => {
+                let scheme = Scheme::from_word(&scheme.to_ascii_lowercase());
+                (Some(scheme.ok_or_else(|| UrlError::UnknownScheme { text: shown() })?), rest)
+            }
+            None => (None, text),
+        };
+        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
+        if authority.contains('@') {
+            return Err(UrlError::HoldsLogin);
+        }
+        let (host, port) = split_port(authority).ok_or_else(|| UrlError::BadPort { text: shown() })?;
+        let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
+        if host.is_empty() || !host.chars().all(is_host) {
+            return Err(UrlError::NoHost { text: shown() });
+        }
+        let scheme = scheme.unwrap_or(if port == Some(8883) { Scheme::Mqtts } else { Scheme::Mqtt });
+        let path = match (scheme.is_websocket(), path) {
+            (false, _) => "",
+            (true, "" | "/") => "/mqtt",
+            (true, path) => path,
+        };
+        Ok(Self { scheme, host: host.into(), port: port.unwrap_or(scheme.default_port()), path: path.into() })
+    }
+}
+
+/// Host and port of `host`, `host:port`, `[v6]`, `[v6]:port` or a bare `v6`. `None` when the port is none.
+fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
+    let parse = |port: &str| port.parse().ok().filter(|port| *port != 0);
+    if let Some(rest) = authority.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        return match rest.strip_prefix(':') {
+            Some(port) => Some((host, Some(parse(port)?))),
+            None => rest.is_empty().then_some((host, None)),
+        };
+    }
+    match authority.split_once(':') {
+        // More than one colon: an IPv6 address without brackets.
+        Some((_, port)) if port.contains(':') => Some((authority, None)),
+        Some((host, port)) => Some((host, Some(parse(port)?))),
+        None => Some((authority, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let url: BrokerUrl = text.parse().unwrap();
+        assert_eq!(url.to_string(), expected);
+        assert_eq!(url.to_string().parse::<BrokerUrl>().unwrap(), url);
+    }
+
+    #[test]
+    fn addresses_are_completed() {
+        check("broker.example", "mqtt://broker.example:1883");
+        check("broker.example:8883", "mqtts://broker.example:8883");
+        check("MQTTS://broker.example", "mqtts://broker.example:8883");
+        check("ws://broker.example", "ws://broker.example:80/mqtt");
+        check("wss://hub.example:444/$iothub/websocket?a=b", "wss://hub.example:444/$iothub/websocket?a=b");
+        check("mqtt://[::1]:1884", "mqtt://[::1]:1884");
+        check("::1", "mqtt://[::1]:1883");
+        check(" 192.168.1.10 ", "mqtt://192.168.1.10:1883");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let parse = |text: &str| text.parse::<BrokerUrl>().unwrap_err();
+        assert!(matches!(parse("http://broker.example"), UrlError::UnknownScheme { .. }));
+        assert!(matches!(parse("mqtt://"), UrlError::NoHost { .. }));
+        assert!(matches!(parse("mqtt://bro ker"), UrlError::NoHost { .. }));
+        assert!(matches!(parse("mqtt://broker:0"), UrlError::BadPort { .. }));
+        assert!(matches!(parse("mqtt://broker:65536"), UrlError::BadPort { .. }));
+        assert!(matches!(parse("mqtt://me:secret@broker"), UrlError::HoldsLogin));
+    }
+}

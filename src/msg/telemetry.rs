@@ -1,0 +1,317 @@
+//! The vocabulary of the inspector: what a front end asks of an inspection, and what it reports; and that of the bench broker.
+
+#![expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::ids::ProfileId;
+use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::mqtt::message::{Grant, Outgoing, PublishEnd, Subscription};
+use crate::model::mqtt::stage::{StageReport, TracedPacket};
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::problem::Problem;
+use crate::model::word::words;
+use crate::telemetry::batch::Batch;
+use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
+use crate::telemetry::value::DecoderKind;
+use crate::telemetry::view::{NodeId, Query, Snapshot, TopicId, ViewSpec};
+
+/// How many bytes of messages are kept unless another limit is set: 512 MiB.
+pub const STORE_BYTES: usize = 512 * 1024 * 1024;
+
+/// What is asked of an inspection.
+pub enum TelemetryCommand {
+    /// Begin. Nothing else is taken before.
+    Open(Box<InspectionStart>),
+    /// A person has read [`TelemetryEvent::IdentityQuestion`] and wants to connect all the same.
+    ConfirmIdentity,
+    /// End the connection, or try no more; what was received stays.
+    Disconnect,
+    /// Connect again, with the plan as it is now or another one.
+    Connect(Option<Box<ConnectPlan>>),
+    /// What the front end wants to see from now on.
+    View(Box<ViewSpec>),
+    /// Open or close a node of the tree.
+    Expand { node: NodeId, is_expanded: bool },
+    /// Open or close all of them.
+    ExpandAll(bool),
+    /// Open the way to a topic, and tell its row by [`TelemetryEvent::Revealed`].
+    Reveal(TopicId),
+    /// Forget all messages and start counting anew.
+    Clear,
+    /// Let this much memory be used for messages from now on, in bytes.
+    SetBudget(usize),
+    /// Read the payloads of these topics so from now on. A later rule wins over an earlier one.
+    SetDecoders(Vec<DecoderRule>),
+    /// Take in a user's Protobuf schemas; answer: [`TelemetryEvent::SchemasLoaded`].
+    LoadSchemas { paths: Vec<PathBuf> },
+    /// Subscribe.
+    Subscribe(Vec<Subscription>),
+    /// Take subscriptions back.
+    Unsubscribe(Vec<TopicFilter>),
+    /// Publish a message, again and again if so wanted. Answer: [`TelemetryEvent::Published`], for each time.
+    Publish { ticket: u64, message: Box<Outgoing>, repeat: Option<Repeat> },
+    /// End the repetition of that ticket.
+    StopRepeat { ticket: u64 },
+    /// List the topics for which the broker keeps a message, on a subscription of its own. Answer: [`TelemetryEvent::Retained`].
+    FindRetained(TopicFilter),
+    /// Let the broker forget the messages it keeps for these topics. Answer: [`TelemetryEvent::RetainedCleared`].
+    ClearRetained(Vec<String>),
+    /// Begin to record into a new file.
+    Record { path: PathBuf },
+    /// End the recording.
+    StopRecording,
+    /// Write what came in that last span to a recording, out of the ring on disk. Answer: [`TelemetryEvent::Kept`].
+    KeepLast { span: Duration, path: PathBuf },
+    /// Play on, or pause. For recordings only, as the next three.
+    Play(bool),
+    /// Play at that speed: 0.1 to 100.
+    SetSpeed(f32),
+    /// Go on by one message.
+    StepOnce,
+    /// Go to that time, in microseconds since 1970 UTC. What comes after it is forgotten and comes again.
+    Seek(i64),
+    /// Write messages to a file. Answer: [`TelemetryEvent::Exported`].
+    Export { path: PathBuf, format: ExportForm, query: Box<Query> },
+    /// Write one redacted file for support: recording, trace, stages, profile facts. Answer: [`TelemetryEvent::Exported`].
+    Bundle { path: PathBuf },
+    /// End the inspection: farewell to the broker, close files.
+    Close,
+}
+
+/// What an inspection begins with.
+pub struct InspectionStart {
+    /// Where messages come from.
+    pub source: InspectionSource,
+    /// How much memory messages may use, in bytes.
+    pub budget_bytes: usize,
+    /// The profile whose expectations, dialect and limits apply.
+    pub profile: Option<ProfileId>,
+    /// The gateway this is about, as it is written into the records.
+    pub gateway: Option<String>,
+    /// How long ago credentials were pushed to that gateway: the time to the first message counts from there.
+    pub pushed_before: Option<Duration>,
+    /// Whether a person confirmed that the gateway's own identity is used.
+    pub is_identity_confirmed: bool,
+    /// A client id known to be a gateway's own, to guard.
+    pub guarded_client_id: Option<String>,
+    /// The ring on disk; `None` for none.
+    pub ring: Option<RingPlan>,
+    /// A recording from the first message on.
+    pub record: Option<PathBuf>,
+    /// Whether every message is reported as [`TelemetryEvent::Messages`]: for a command line that prints them.
+    pub wants_messages: bool,
+    /// Whether a lost connection is made again by itself.
+    pub is_reconnecting: bool,
+}
+
+/// Where messages come from.
+pub enum InspectionSource {
+    /// A broker.
+    Broker(Box<ConnectPlan>),
+    /// A recording.
+    Recording { path: PathBuf, speed: f32 },
+}
+
+/// A rule by which payloads are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecoderRule {
+    /// On which topics.
+    pub filter: TopicFilter,
+    /// How they are read.
+    pub kind: DecoderKind,
+    /// The message type, for Protobuf.
+    pub message_type: Option<String>,
+}
+
+/// How often a message is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// The time in between.
+    pub every: Duration,
+    /// How often in all; `None` until stopped.
+    pub times: Option<u32>,
+}
+
+words! {
+    /// What messages are exported as.
+    ExportForm {
+        /// A table: time, topic, payload and flags.
+        Csv = "csv",
+        /// One JSON object a line.
+        JsonLines = "jsonl",
+        /// Columns, for DuckDB, Spark or ClickHouse.
+        Parquet = "parquet",
+        /// A recording.
+        Recording = "recording",
+    }
+}
+
+/// What an inspection reports.
+pub enum TelemetryEvent {
+    /// How the connection or the replay stands.
+    State(InspectionState),
+    /// A stage of a connection began or ended.
+    Stage(Box<StageReport>),
+    /// Packets other than messages.
+    Packets(Vec<TracedPacket>),
+    /// What the front end asked to see. At most 30 a second, and only when something changed.
+    Snapshot(Arc<Snapshot>),
+    /// All messages, where they were asked for.
+    Messages(Arc<Batch>),
+    /// Connecting would use a gateway's own identity and throw the live gateway out: the text says why.
+    IdentityQuestion(Box<Problem>),
+    /// Two clients of one name kick each other, or the like: worth a banner.
+    Warning(Box<Problem>),
+    /// What became of subscriptions.
+    Subscribed(Vec<Grant>),
+    /// The subscriptions as they are now.
+    Subscriptions(Vec<Subscription>),
+    /// What became of a message of ours; `count` counts the repetitions from 1.
+    Published { ticket: u64, count: u32, end: PublishEnd },
+    /// Topics for which the broker keeps a message, with the length of each; `is_complete` once no more are to come.
+    Retained { topics: Vec<(String, u64)>, is_complete: bool },
+    /// How many of the topics were cleared, and which were not.
+    RetainedCleared { cleared: usize, failed: Vec<(String, Problem)> },
+    /// The first message after the credentials were pushed came that long after it.
+    FirstMessage { after: Duration },
+    /// How recording and ring stand.
+    Recording { recorder: Option<RecorderState>, ring: Option<RecorderState> },
+    /// The last minutes were kept, or why not.
+    Kept(Result<RecorderState, Problem>),
+    /// The recording that is played.
+    Playback(Box<PlaybackState>),
+    /// Message types of a user's schemas, or why they cannot be used.
+    SchemasLoaded(Result<Vec<String>, Problem>),
+    /// The row at which a topic stands in the tree.
+    Revealed { topic: TopicId, row: usize },
+    /// A file was written: how many messages; or why not.
+    Exported { path: PathBuf, result: Result<u64, Problem> },
+    /// The end of a command-line inspection: what `--stats` prints.
+    Stats(InspectionStats),
+}
+
+/// How an inspection stands.
+#[derive(Clone, Debug, PartialEq)]
+pub enum InspectionState {
+    /// It waits for a person to confirm the identity.
+    AwaitingConfirmation,
+    /// It connects, for the time that says.
+    Connecting { attempt: u32 },
+    /// It is connected.
+    Connected {
+        /// What the broker said of itself.
+        facts: Vec<(String, String)>,
+        /// When the login ends by itself, in seconds since 1970 UTC.
+        login_ends: Option<i64>,
+    },
+    /// The connection is lost or did not come about; it is tried again after that time.
+    Waiting { problem: Box<Problem>, retry_in: Duration },
+    /// It is not connected, and stays so until someone asks for it; with the reason unless a person wanted it so.
+    Disconnected { problem: Option<Box<Problem>> },
+    /// A recording is played.
+    Playing,
+    /// A recording is paused, or has come to its end.
+    Paused { is_at_end: bool },
+}
+
+/// The recording that is played.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlaybackState {
+    /// The file.
+    pub recording: RecorderState,
+    /// What it says about itself.
+    pub facts: RecordingFacts,
+    /// What had to be repaired.
+    pub repaired: Option<Problem>,
+    /// Where the playback is, in microseconds since 1970 UTC.
+    pub position_unix_micros: i64,
+    /// How fast.
+    pub speed: f32,
+}
+
+/// What an inspection amounted to.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct InspectionStats {
+    /// Messages received.
+    pub messages: u64,
+    /// Bytes of topic and payload.
+    pub bytes: u64,
+    /// From the first message to the last.
+    pub span: Duration,
+    /// Messages held at the end.
+    pub held: u64,
+    /// Messages that had to make room.
+    pub evicted: u64,
+    /// Messages dropped.
+    pub dropped: u64,
+    /// Processor time of the whole program.
+    pub cpu: Duration,
+    /// The most memory the program used, in bytes; 0 where the system does not tell.
+    pub peak_rss_bytes: u64,
+}
+
+/// What is asked of the bench broker.
+pub enum BenchCommand {
+    /// Start it.
+    Start(BenchPlan),
+    /// Stop it.
+    Stop,
+}
+
+/// A bench broker: for gateways that are pointed at this computer, with no internet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BenchPlan {
+    /// The address it listens on; loopback unless a person picks another.
+    pub address: String,
+    /// Names and addresses its certificate is to be good for, beside that address.
+    pub names: Vec<String>,
+    /// Port of plain MQTT; 0 for any, `None` for none. As all of them.
+    pub plain: Option<u16>,
+    /// Port of MQTT over TLS.
+    pub tls: Option<u16>,
+    /// Port of MQTT over TLS with client certificates of the test CA.
+    pub mutual_tls: Option<u16>,
+    /// Port of WebSocket.
+    pub websocket: Option<u16>,
+}
+
+impl Default for BenchPlan {
+    /// On loopback, everything, on any port.
+    fn default() -> Self {
+        Self {
+            address: "127.0.0.1".into(),
+            names: vec!["localhost".into()],
+            plain: Some(0),
+            tls: Some(0),
+            mutual_tls: Some(0),
+            websocket: Some(0),
+        }
+    }
+}
+
+/// What the bench broker reports.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BenchEvent {
+    /// It runs.
+    Running(BenchFacts),
+    /// A client came, went or was refused: a line to read.
+    Seen { unix_micros: i64, text: String },
+}
+
+/// Where a bench broker is, and what a gateway needs to trust it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BenchFacts {
+    /// Its addresses, the plain one first.
+    pub urls: Vec<String>,
+    /// The test CA's certificate, as PEM, for the gateway.
+    pub ca_path: PathBuf,
+    /// A certificate and key for a client, as PEM.
+    pub client_paths: Option<(PathBuf, PathBuf)>,
+    /// SHA-256 of the CA's certificate, in hex.
+    pub ca_sha256: String,
+    /// Addresses of this computer it could listen on instead.
+    pub interfaces: Vec<String>,
+}

@@ -1,0 +1,10 @@
+//! Captured telemetry: what arrives, how it is kept, searched, decoded, plotted, recorded and shown. Pure: no socket, no
+//! file, no clock, no window.
+//!
+//! Messages come in [`batch::Batch`]es and are never handled one by one between threads. What a window wants to see it says
+//! in a [`view::ViewSpec`]; it gets a [`view::Snapshot`] with just those rows.
+
+pub mod batch;
+pub mod recording;
+pub mod value;
+pub mod view;
