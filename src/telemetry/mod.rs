@@ -6,5 +6,6 @@
 
 pub mod batch;
 pub mod recording;
+pub mod store;
 pub mod value;
 pub mod view;
