@@ -50,6 +50,7 @@ mod node;
 mod peers;
 mod problems;
 mod profiles;
+#[cfg(unix)]
 mod program;
 #[cfg(unix)]
 mod python;
