@@ -5,6 +5,7 @@
 //! in a [`view::ViewSpec`]; it gets a [`view::Snapshot`] with just those rows.
 
 pub mod batch;
+pub mod expect;
 pub mod recording;
 pub mod value;
 pub mod view;
