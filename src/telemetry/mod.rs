@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod decode;
 pub mod query;
+pub mod expect;
 pub mod recording;
 pub mod value;
 pub mod view;
