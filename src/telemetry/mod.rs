@@ -6,8 +6,8 @@
 
 pub mod batch;
 pub mod decode;
-pub mod query;
 pub mod expect;
+pub mod query;
 pub mod recording;
 pub mod value;
 pub mod view;
