@@ -9,6 +9,7 @@ pub mod links;
 pub mod logs;
 pub mod manifest;
 pub mod qr_image;
+pub mod recordings;
 pub mod records;
 pub mod results;
 pub mod serial;
