@@ -10,6 +10,7 @@ pub mod logs;
 pub mod manifest;
 pub mod mqtt;
 pub mod qr_image;
+pub mod recordings;
 pub mod records;
 pub mod results;
 pub mod serial;
