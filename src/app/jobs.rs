@@ -29,6 +29,10 @@ pub enum JobKind {
     ExportRecords,
     /// Write a session's transcript to a file.
     ExportTranscript,
+    /// Write a picture of the plot to a file.
+    SavePicture,
+    /// The bench broker.
+    Bench,
     /// Put the diagnostics together.
     Diagnostics,
 }

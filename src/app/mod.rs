@@ -379,6 +379,7 @@ impl App {
             JobKind::ReadQr => self.commission.qr_finished(job, end),
             JobKind::ExportRecords => self.records.export_finished(end),
             JobKind::ExportTranscript => self.commission.transcript_finished(end),
+            JobKind::SavePicture | JobKind::Bench => {}
             JobKind::Diagnostics => {
                 self.settings.diagnostics_finished();
                 if let JobEnd::Failed(problem) = end {
@@ -556,6 +557,7 @@ impl Ticket {
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
+            | Command::SavePicture { job, .. }
             | Command::CollectDiagnostics { job }
             | Command::Telemetry { job, command: TelemetryCommand::Open(_) }
             | Command::Bench { job, command: BenchCommand::Start(_) }

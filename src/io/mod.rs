@@ -8,6 +8,7 @@ pub mod laptop_wifi;
 pub mod links;
 pub mod logs;
 pub mod manifest;
+pub mod picture;
 pub mod qr_image;
 pub mod records;
 pub mod results;
