@@ -413,7 +413,7 @@ fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::model::ids::ProfileId;
-    use crate::model::settings::{PublishTemplate, TelemetrySettings, ThemeChoice};
+    use crate::model::settings::{PublishTemplate, SavedConnection, TelemetrySettings, ThemeChoice};
 
     fn data_dir() -> (tempfile::TempDir, DataDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -446,6 +446,11 @@ mod tests {
             last_profile: Some(ProfileId::new("generic-improv")),
             operator: "Zoë \"Z\"".into(),
             scan_bluetooth: true,
+            connections: vec![SavedConnection {
+                name: "mqtt://broker.example:1883".into(),
+                subscriptions: vec![("site/#".into(), 1)],
+                ..SavedConnection::default()
+            }],
             telemetry: TelemetrySettings { budget_mib: 64, is_dropping: true, ..TelemetrySettings::default() },
             publish_templates: vec![PublishTemplate {
                 name: "Réboot".into(),
