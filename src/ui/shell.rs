@@ -106,6 +106,12 @@ impl Window {
             }
             PathField::BatchResults => self.app.batch.out = path,
             PathField::Transcript => self.app.commission.transcript_path = path,
+            PathField::PlotPicture => self.app.telemetry.panes.plot.picture_path = path,
+            PathField::PlotPoints => self.app.telemetry.panes.plot.csv_path = path,
+            PathField::RecordingNew => self.app.telemetry.panes.recorder.record_path = path,
+            PathField::RecordingOpen => self.app.telemetry.panes.recorder.open_path = path,
+            PathField::TelemetryExport => self.app.telemetry.panes.recorder.export_path = path,
+            PathField::SupportBundle => self.app.telemetry.panes.recorder.bundle_path = path,
             PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
         }
     }

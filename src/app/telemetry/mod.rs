@@ -21,6 +21,7 @@ pub mod trace;
 pub mod tree;
 pub mod value_tree;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,7 @@ use self::detail::{Detail, DetailAction};
 use self::doctor::Doctor;
 use self::list::{List, ListAction};
 use self::panes::{PaneAction, Panes};
+use self::recorder::Recorder;
 use self::seat::Seat;
 use self::tree::{Tree, TreeAction};
 use super::Desk;
@@ -110,6 +112,10 @@ pub enum TelemetryAction {
     Detail(DetailAction),
     /// Something on one of the other panes.
     Pane(PaneAction),
+    /// Opens a recording, to be replayed in place of what is watched.
+    OpenedRecording(PathBuf),
+    /// Takes an address into the form of the connection.
+    TookAddress(String),
     /// Connects with what the form says.
     Connected,
     /// Ends the connection, or the attempts; what was received stays.
@@ -288,7 +294,13 @@ impl Telemetry {
                 let query = &self.list.spec().query;
                 return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
             }
-            TelemetryAction::Connected => return self.connect(desk),
+            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::TookAddress(url) => {
+                self.form.take_demo(&url);
+                self.pane = Pane::Connection;
+                Vec::new()
+            }
+            TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
             TelemetryAction::Closed => vec![TelemetryCommand::Close],
             TelemetryAction::ConfirmedIdentity => {
@@ -342,8 +354,10 @@ impl Telemetry {
     }
 
     /// Connects with what the form says: opens an inspection, or connects the open one anew.
-    fn connect(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let Some(plan) = self.form.plan() else { return Vec::new() };
+    fn connect(&mut self, settings: &SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(mut plan) = self.form.plan() else { return Vec::new() };
+        let kept = &settings.values.telemetry;
+        plan.when_full = kept.when_full();
         if let Some(job) = self.job() {
             if self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay) {
                 let command = TelemetryCommand::Connect(Some(Box::new(plan)));
@@ -351,7 +365,9 @@ impl Telemetry {
             }
         }
         let name = plan.url.to_string();
-        let start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        start.budget_bytes = kept.budget_bytes();
+        start.ring = Recorder::ring_plan(kept);
         self.open(start, name, desk)
     }
 
