@@ -148,6 +148,7 @@ const LAYERS: &[Layer] = &[
             "serde",
             "serde_json",
             "serialport",
+            "sha2",
             "thiserror",
             "tokio",
             "tokio_rustls",
