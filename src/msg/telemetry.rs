@@ -16,7 +16,7 @@ use crate::model::word::words;
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
 use crate::telemetry::value::DecoderKind;
-use crate::telemetry::view::{NodeId, Query, Snapshot, TopicId, ViewSpec};
+use crate::telemetry::view::{NodeId, PlotSpec, Query, Snapshot, TopicId, ViewSpec};
 
 pub use crate::model::mqtt::bench::{BenchFacts, BenchPlan};
 
@@ -77,6 +77,8 @@ pub enum TelemetryCommand {
     Seek(i64),
     /// Write messages to a file. Answer: [`TelemetryEvent::Exported`].
     Export { path: PathBuf, format: ExportForm, query: Box<Query> },
+    /// Write all points of the curves to a CSV file, not thinned out. Answer: [`TelemetryEvent::Exported`].
+    ExportPlot { path: PathBuf, spec: Box<PlotSpec> },
     /// Write one redacted file for support: recording, trace, stages, profile facts. Answer: [`TelemetryEvent::Exported`].
     Bundle { path: PathBuf },
     /// End the inspection: farewell to the broker, close files.

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod connect;
 pub mod message;
+pub mod payload;
 pub mod stage;
 pub mod topic;
 pub mod url;
