@@ -4,5 +4,6 @@ pub mod console;
 pub mod esp;
 pub mod improv;
 pub mod laptop_scan;
+pub mod mqtt;
 pub mod smp;
 pub mod wifi_qr;

@@ -5,7 +5,9 @@
 //! in a [`view::ViewSpec`]; it gets a [`view::Snapshot`] with just those rows.
 
 pub mod batch;
+pub mod decode;
 pub mod expect;
+pub mod query;
 pub mod recording;
 pub mod value;
 pub mod view;

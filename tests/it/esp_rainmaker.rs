@@ -3,59 +3,31 @@
 //! This proves the simulator: its handshakes, ciphers, messages and states are not only the mirror of our own driver. The
 //! client's modules are those of Espressif's `esp_prov`, which is in no package registry by itself.
 
-use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 
+use crate::program::{Place, Sim};
 use crate::python;
 
-/// A `linesman sim` for Espressif's provisioning that ends with the test.
-struct SimulatedDevice {
-    process: Child,
-    ready: Value,
-    state_dir: tempfile::TempDir,
+/// A simulated device that is provisioned over HTTP. It ends with the test.
+struct Device {
+    sim: Sim,
+    _place: Place,
 }
 
-impl SimulatedDevice {
+impl Device {
     fn start(arguments: &[&str]) -> Self {
-        let state_dir = tempfile::tempdir().unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_linesman"))
-            .args(["sim", "--profile", "generic-esp", "--driver", "esp-prov", "--via", "http", "--state-dir"])
-            .arg(state_dir.path())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        Self { process, ready, state_dir }
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.ready))
-    }
-
-    fn on_card(&self, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.state_dir.path().join(name)).ok()
+        let place = Place::new();
+        let common = ["sim", "--profile", "generic-esp", "--driver", "esp-prov", "--via", "http"];
+        Self { sim: Sim::start(&mut place.linesman(&[&common, arguments].concat())), _place: place }
     }
 
     /// Lets the client provision the device.
     fn provision(&self, client: &Client, security: &str, proof: &str, passphrase: &str) -> Value {
-        let (address, username, ssid) = (self.text("port"), self.text("username"), self.text("ssid"));
+        let (address, username, ssid) = (self.sim.text("port"), self.sim.text("username"), self.sim.text("ssid"));
         client.run(&[address, security, username, proof, ssid, passphrase])
-    }
-}
-
-impl Drop for SimulatedDevice {
-    fn drop(&mut self) {
-        // It ends by itself after success; then there is nothing to stop.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 
@@ -88,13 +60,13 @@ fn install_client() -> Option<Client> {
 #[track_caller]
 fn check_joined(arguments: &[&str], security: &str) {
     let Some(client) = install_client() else { return };
-    let device = SimulatedDevice::start(arguments);
-    let result = device.provision(&client, security, device.text("pop"), device.text("password"));
+    let device = Device::start(arguments);
+    let result = device.provision(&client, security, device.sim.text("pop"), device.sim.text("password"));
     assert_eq!(result["joined"], true, "{result:#}");
     assert_eq!(result["node"], "simulated-node", "{result:#}");
-    let network = String::from_utf8(device.on_card("wifi.conf").expect("the card has the network")).unwrap();
-    assert!(network.contains(device.text("password")), "{network}");
-    let token = device.on_card("token-cloud_user_assoc").expect("the card has the token");
+    let network = String::from_utf8(device.sim.on_card("wifi.conf").expect("the card has the network")).unwrap();
+    assert!(network.contains(device.sim.text("password")), "{network}");
+    let token = device.sim.on_card("token-cloud_user_assoc").expect("the card has the token");
     assert!(String::from_utf8_lossy(&token).contains("secret key"), "{token:?}");
 }
 
@@ -128,27 +100,27 @@ fn foreign_client_joins_by_security_0() {
 fn foreign_client_with_a_wrong_proof_is_not_let_in() {
     let Some(client) = install_client() else { return };
     for (arguments, security) in [(&["--security", "2"], "2"), (&["--security", "1"], "1")] {
-        let device = SimulatedDevice::start(arguments);
-        let result = device.provision(&client, security, "not the proof", device.text("password"));
+        let device = Device::start(arguments);
+        let result = device.provision(&client, security, "not the proof", device.sim.text("password"));
         assert_eq!(result["joined"], false, "{result:#}");
         let error = result["error"].as_str().unwrap_or_default();
         assert!(error.contains("500"), "{result:#}");
-        assert_eq!(device.on_card("wifi.conf"), None);
+        assert_eq!(device.sim.on_card("wifi.conf"), None);
     }
 }
 
 #[test]
 fn foreign_client_reads_a_refusal_and_takes_it_back() {
     let Some(client) = install_client() else { return };
-    let device = SimulatedDevice::start(&["--join-millis", "200"]);
-    let result = device.provision(&client, "2", device.text("pop"), "not the passphrase");
+    let device = Device::start(&["--join-millis", "200"]);
+    let result = device.provision(&client, "2", device.sim.text("pop"), "not the passphrase");
     assert_eq!(result["joined"], false, "{result:#}");
     let said = result["said"].to_string();
     for sentence in ["Incorrect Password", "Device reset via prov-ctrl successful"] {
         assert!(said.contains(sentence), "{said}");
     }
     // The same device, which went back to its start, is then provisioned by the same client.
-    let result = device.provision(&client, "2", device.text("pop"), device.text("password"));
+    let result = device.provision(&client, "2", device.sim.text("pop"), device.sim.text("password"));
     assert_eq!(result["joined"], true, "{result:#}");
 }
 
@@ -156,12 +128,12 @@ fn foreign_client_reads_a_refusal_and_takes_it_back() {
 fn foreign_client_lists_the_networks() {
     let Some(client) = install_client() else { return };
     for (arguments, security) in [(&["--security", "2"], "2"), (&["--security", "1"], "1")] {
-        let device = SimulatedDevice::start(arguments);
-        let (address, username, proof) = (device.text("port"), device.text("username"), device.text("pop"));
+        let device = Device::start(arguments);
+        let (address, username, proof) = (device.sim.text("port"), device.sim.text("username"), device.sim.text("pop"));
         let result = client.run(&["scan", address, security, username, proof]);
         let networks = result["networks"].as_array().unwrap_or_else(|| panic!("{result:#}"));
         assert_eq!(networks.len(), 4, "{result:#}");
-        assert_eq!(networks[0]["ssid"], device.text("ssid"));
+        assert_eq!(networks[0]["ssid"], device.sim.text("ssid"));
         assert_eq!((&networks[0]["auth"], &networks[0]["rssi"]), (&"WPA2_PSK".into(), &Value::from(-52)));
     }
 }

@@ -45,12 +45,14 @@ mod layers;
 #[cfg(unix)]
 mod linux_console;
 mod manifest;
+#[cfg(unix)]
+mod node;
 mod peers;
 mod problems;
 mod profiles;
 #[cfg(unix)]
 mod program;
-#[cfg(target_os = "linux")]
+#[cfg(unix)]
 mod python;
 mod screens;
 #[cfg(unix)]

@@ -224,6 +224,7 @@ impl Drop for Running {
 /// A `linesman sim` that ends with the test.
 pub(crate) struct Sim {
     running: Running,
+    ready: Value,
     pub(crate) port: String,
     pub(crate) link: String,
     pub(crate) ssid: String,
@@ -235,8 +236,20 @@ impl Sim {
         let mut running = Running::start(command);
         let ready = running.until(|_| true);
         assert_eq!(ready["kind"], "sim");
-        let text = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {ready}")).to_owned();
-        Self { port: text("port"), link: text("link"), ssid: text("ssid"), password: text("password"), running }
+        let text = |name| ready_text(&ready, name).to_owned();
+        let (port, link, ssid, password) = (text("port"), text("link"), text("ssid"), text("password"));
+        Self { running, ready, port, link, ssid, password }
+    }
+
+    /// What it said of itself at its start.
+    #[track_caller]
+    pub(crate) fn text(&self, name: &str) -> &str {
+        ready_text(&self.ready, name)
+    }
+
+    /// A file on its card.
+    pub(crate) fn on_card(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(Path::new(self.text("state_dir")).join(name)).ok()
     }
 
     /// Pulls the plug.
@@ -248,4 +261,9 @@ impl Sim {
     pub(crate) fn finish(self) -> Ran {
         self.running.finish()
     }
+}
+
+#[track_caller]
+fn ready_text<'a>(ready: &'a Value, name: &str) -> &'a str {
+    ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {ready}"))
 }

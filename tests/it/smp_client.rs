@@ -2,25 +2,27 @@
 //!
 //! This proves the simulator: a gateway that a foreign client accepts is a fair partner for our own driver.
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::program::{Place, Sim};
 use crate::python;
 
 #[test]
 fn a_foreign_client_manages_the_simulated_gateway_over_serial() {
     let Some(python) = python::with_packages("smp-client") else { return };
-    let gateway = Simulator::start(&[]);
+    let place = Place::new();
+    let gateway = start(&place, &[]);
     check(&drive(&python, &["serial", &gateway.port]), 384);
 }
 
 #[test]
 fn a_foreign_client_manages_the_simulated_gateway_over_udp() {
     let Some(python) = python::with_packages("smp-client") else { return };
-    let gateway = Simulator::start(&["--via", "udp"]);
+    let place = Place::new();
+    let gateway = start(&place, &["--via", "udp"]);
     let (host, port) = gateway.port.rsplit_once(':').unwrap();
     check(&drive(&python, &["udp", host, port]), 2048);
 }
@@ -70,36 +72,8 @@ fn drive(python: &Path, arguments: &[&str]) -> Vec<Value> {
     printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A `linesman sim --driver smp` that ends with the test.
-struct Simulator {
-    process: Child,
-    port: String,
-    _state_dir: tempfile::TempDir,
-}
-
-impl Simulator {
-    fn start(arguments: &[&str]) -> Self {
-        let state_dir = tempfile::tempdir().unwrap();
-        let mut process = Command::new(env!("CARGO_BIN_EXE_linesman"))
-            .args(["sim", "--profile", "generic-zephyr", "--driver", "smp", "--state-dir"])
-            .arg(state_dir.path())
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-        let text = |name: &str| ready[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}")).to_owned();
-        Self { port: text("port"), process, _state_dir: state_dir }
-    }
-}
-
-impl Drop for Simulator {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to stop.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
+/// A simulated gateway that speaks SMP. It ends with the test.
+fn start(place: &Place, arguments: &[&str]) -> Sim {
+    let common = ["sim", "--profile", "generic-zephyr", "--driver", "smp"];
+    Sim::start(&mut place.linesman(&[&common, arguments].concat()))
 }

@@ -1,0 +1,314 @@
+//! What a payload means: [`Decoders`] finds out or is told by rules, and never fails. What cannot be read to its end says at
+//! which byte and why, and the bytes stay.
+//!
+//! One file for each kind. All of them take bytes from anywhere: they are bounded in depth, in values and in memory.
+
+mod base64;
+pub mod hex;
+pub mod json;
+pub mod limit;
+mod packing;
+
+use std::sync::Arc;
+
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::problem::Problem;
+use crate::model::text::visible;
+use crate::telemetry::value::{Body, DecodeFailure, Decoded, DecoderKind, Packing, Value};
+
+/// How many packings may stand around one another.
+const MAX_PACKINGS: usize = 4;
+
+/// A rule by which payloads are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// On which topics.
+    pub filter: TopicFilter,
+    /// How they are read.
+    pub kind: DecoderKind,
+    /// The message type, for Protobuf.
+    pub message_type: Option<String>,
+}
+
+/// All decoders, with what they were told and what they learnt.
+#[derive(Debug, Default)]
+pub struct Decoders {
+    rules: Vec<Rule>,
+}
+
+/// What one decoder made of bytes: what they hold, and facts beside it.
+type Read = (Body, Vec<(String, String)>);
+
+impl Decoders {
+    /// Decoders that find out everything.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets all rules. A later one wins over an earlier one.
+    pub fn set_rules(&mut self, rules: Vec<Rule>) {
+        self.rules = rules;
+    }
+
+    /// Takes in a user's Protobuf schemas, by name and text, in place of those before. The answer is their message types.
+    pub fn load_schemas(&mut self, _schemas: &[(String, String)]) -> Result<Vec<String>, Problem> {
+        Ok(Vec::new())
+    }
+
+    /// Learns from a message what later ones need to be understood. To be called for each message in the order of arrival.
+    pub fn observe(&mut self, _topic: &[u8], _payload: &[u8], _mono_micros: u64) {}
+
+    /// What the payload means: read as a person chose, else by the last rule for its topic, else as what it looks like.
+    pub fn decode(&self, topic: &[u8], payload: &[u8], kind: Option<DecoderKind>) -> Decoded {
+        let rule = self.rules.iter().rev().find(|rule| rule.filter.matches_bytes(topic));
+        match kind.or(rule.map(|rule| rule.kind)) {
+            Some(kind) => self.decode_as(topic, payload, kind),
+            None => self.detect(topic, payload),
+        }
+    }
+
+    /// The value of a payload for queries and plots: a tree, a text or bytes as one value.
+    pub fn value(&self, topic: &[u8], payload: &[u8]) -> Value {
+        match self.decode(topic, payload, None).body {
+            Body::Tree(value) => value,
+            Body::Text(text) => Value::Text(text),
+            Body::Bytes(bytes) => Value::Bytes(bytes),
+            Body::Image { .. } => Value::Null,
+        }
+    }
+
+    /// The bytes inside a packing that says what it is: for searches. Looks into the first megabytes only.
+    #[expect(clippy::unused_self, reason = "what is unpacked may come to depend on rules")]
+    pub fn unpacked(&self, payload: &[u8]) -> Option<Vec<u8>> {
+        packing::unpack_within(packing::detect(payload)?, payload, SEARCHED_BYTES).ok()
+    }
+
+    /// The payload on one line, made safe to show and shortened with an ellipsis. Looks at its beginning only.
+    pub fn one_line(&self, _topic: &[u8], payload: &[u8], max_chars: usize) -> String {
+        let head = &payload[..payload.len().min(PREVIEW_BYTES)];
+        if let Some(packing) = packing::detect(payload).filter(|packing| *packing != Packing::Zlib) {
+            return visible(&format!("{packing}, {} bytes", payload.len()), max_chars);
+        }
+        if is_text_so_far(head, payload.len() > head.len()) {
+            let mut line = collapsed(head);
+            if payload.len() > head.len() {
+                line.push('…');
+            }
+            return visible(&line, max_chars);
+        }
+        let bytes = head.iter().take(max_chars.div_ceil(3)).fold(String::new(), |mut text, byte| {
+            use std::fmt::Write as _;
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{}{byte:02x}", if text.is_empty() { "" } else { " " });
+            text
+        });
+        let more = if payload.len() * 3 > max_chars { "…" } else { "" };
+        visible(&format!("{bytes}{more}"), max_chars)
+    }
+
+    fn decode_as(&self, topic: &[u8], payload: &[u8], kind: DecoderKind) -> Decoded {
+        if kind == DecoderKind::Hex {
+            return bytes_of(payload, kind, false);
+        }
+        let mut packed_in = Vec::new();
+        let unpacked = match unpack_all(payload, &mut packed_in) {
+            Ok(unpacked) => unpacked,
+            Err((bytes, failure)) => return failed(&bytes, kind, false, packed_in, failure),
+        };
+        let bytes = unpacked.as_deref().unwrap_or(payload);
+        let failure = match self.read(topic, bytes, kind) {
+            Ok((body, notes)) => return Decoded { kind, is_detected: false, packed_in, body, failure: None, notes },
+            Err(failure) => failure,
+        };
+        // Deflate has no mark of its own: it is looked for only where someone said what is inside.
+        if packed_in.is_empty()
+            && let Ok(inner) = packing::unpack(Packing::Deflate, payload)
+            && let Ok((body, notes)) = self.read(topic, &inner, kind)
+        {
+            return Decoded { kind, is_detected: false, packed_in: vec![Packing::Deflate], body, failure: None, notes };
+        }
+        failed(bytes, kind, false, packed_in, failure)
+    }
+
+    /// Reads bytes as that kind.
+    fn read(&self, _topic: &[u8], bytes: &[u8], kind: DecoderKind) -> Result<Read, DecodeFailure> {
+        match kind {
+            DecoderKind::Json => {
+                let (text, notes) = without_mark(bytes);
+                let shift = bytes.len() - text.len();
+                let value = json::parse(text)
+                    .map_err(|failure| DecodeFailure { offset: failure.offset + shift, what: failure.what })?;
+                Ok((Body::Tree(value), notes))
+            }
+            DecoderKind::Text => match std::str::from_utf8(bytes) {
+                Ok(text) => Ok((Body::Text(text.into()), Vec::new())),
+                Err(error) => {
+                    Err(DecodeFailure { offset: error.valid_up_to(), what: "the text is not UTF-8 here".into() })
+                }
+            },
+            DecoderKind::Base64 => {
+                let inner = base64::decode(bytes).map_err(|(offset, what)| DecodeFailure { offset, what })?;
+                let inside = self.detect(b"", &inner);
+                let mut notes = vec![("inside".into(), inside.kind.to_string())];
+                notes.extend(inside.notes);
+                Ok((inside.body, notes))
+            }
+            _ => Ok((Body::Bytes(bytes.into()), Vec::new())),
+        }
+    }
+
+    fn detect(&self, topic: &[u8], payload: &[u8]) -> Decoded {
+        let mut packed_in = Vec::new();
+        let unpacked = match unpack_all(payload, &mut packed_in) {
+            Ok(unpacked) => unpacked,
+            Err((bytes, failure)) => return failed(&bytes, DecoderKind::Hex, true, packed_in, failure),
+        };
+        let mut decoded = self.detect_unpacked(topic, unpacked.as_deref().unwrap_or(payload));
+        decoded.packed_in = packed_in;
+        decoded
+    }
+
+    fn detect_unpacked(&self, topic: &[u8], bytes: &[u8]) -> Decoded {
+        let read = |kind| {
+            let is_detected = true;
+            match self.read(topic, bytes, kind) {
+                Ok((body, notes)) => Decoded { kind, is_detected, packed_in: Vec::new(), body, failure: None, notes },
+                Err(failure) => failed(bytes, kind, is_detected, Vec::new(), failure),
+            }
+        };
+        let Some(text) = as_text(bytes) else { return bytes_of(bytes, DecoderKind::Hex, true) };
+        if may_be_json(text) {
+            let decoded = read(DecoderKind::Json);
+            if decoded.failure.is_none() || is_meant_as_json(text) {
+                return decoded;
+            }
+        }
+        if base64::detect(text).is_some() {
+            return read(DecoderKind::Base64);
+        }
+        read(DecoderKind::Text)
+    }
+}
+
+/// How many bytes of a packed payload are searched.
+const SEARCHED_BYTES: usize = 4 * 1024 * 1024;
+/// How many bytes a preview looks at.
+const PREVIEW_BYTES: usize = 256;
+
+/// Takes off all packings that say what they are. `None` if there was none; the bytes it failed at, and why, else.
+#[expect(clippy::type_complexity, reason = "the two outcomes are named where they are matched")]
+fn unpack_all(payload: &[u8], packed_in: &mut Vec<Packing>) -> Result<Option<Vec<u8>>, (Vec<u8>, DecodeFailure)> {
+    let mut unpacked: Option<Vec<u8>> = None;
+    while packed_in.len() < MAX_PACKINGS {
+        let bytes = unpacked.as_deref().unwrap_or(payload);
+        let Some(packing) = packing::detect(bytes) else { break };
+        match packing::unpack(packing, bytes) {
+            Ok(inner) => {
+                packed_in.push(packing);
+                unpacked = Some(inner);
+            }
+            // Two bytes are a weak sign: what does not unpack was not packed, unless it would have filled memory.
+            Err(failure) if packing == Packing::Zlib && !failure.what.contains("memory") => break,
+            Err(failure) => return Err((bytes.to_vec(), failure)),
+        }
+    }
+    Ok(unpacked)
+}
+
+fn bytes_of(bytes: &[u8], kind: DecoderKind, is_detected: bool) -> Decoded {
+    Decoded {
+        kind,
+        is_detected,
+        packed_in: Vec::new(),
+        body: Body::Bytes(bytes.into()),
+        failure: None,
+        notes: Vec::new(),
+    }
+}
+
+/// The bytes as they are, as text where they are text, and why they could not be read.
+fn failed(
+    bytes: &[u8],
+    kind: DecoderKind,
+    is_detected: bool,
+    packed_in: Vec<Packing>,
+    failure: DecodeFailure,
+) -> Decoded {
+    let body = match as_text(bytes) {
+        Some(text) => Body::Text(text.into()),
+        None => Body::Bytes(bytes.into()),
+    };
+    Decoded { kind, is_detected, packed_in, body, failure: Some(failure), notes: Vec::new() }
+}
+
+/// A text without the mark of byte order that some put in front, which JSON forbids.
+fn without_mark(bytes: &[u8]) -> (&[u8], Vec<(String, String)>) {
+    match bytes.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => (rest, vec![("note".into(), "begins with a mark of byte order, which JSON forbids".into())]),
+        None => (bytes, Vec::new()),
+    }
+}
+
+/// The bytes as text, if they are UTF-8 and hold no control characters but those of a log.
+fn as_text(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| !text.bytes().any(is_control))
+}
+
+fn is_control(byte: u8) -> bool {
+    matches!(byte, 0..=0x08 | 0x0b | 0x0c | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f)
+}
+
+/// Whether the beginning of a payload is that of a text; a character may be cut at its end.
+fn is_text_so_far(head: &[u8], is_cut: bool) -> bool {
+    let is_utf8 = match std::str::from_utf8(head) {
+        Ok(_) => true,
+        Err(error) => is_cut && error.error_len().is_none(),
+    };
+    is_utf8 && !head.iter().copied().any(is_control)
+}
+
+/// Text with each run of white space as one space.
+fn collapsed(head: &[u8]) -> String {
+    let text = visible_octets_keeping_space(head);
+    let mut line = String::with_capacity(text.len());
+    for word in text.split_ascii_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+fn visible_octets_keeping_space(head: &[u8]) -> String {
+    match std::str::from_utf8(head) {
+        Ok(text) => text.to_owned(),
+        Err(error) => String::from_utf8_lossy(&head[..error.valid_up_to()]).into_owned(),
+    }
+}
+
+fn may_be_json(text: &str) -> bool {
+    let first = text.trim_start_matches('\u{feff}').trim_start().bytes().next();
+    matches!(first, Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
+}
+
+/// Whether a text that is no JSON was meant to be some. `[INFO] started` was not.
+fn is_meant_as_json(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    let second = text.get(1..).and_then(|rest| rest.trim_start().bytes().next());
+    match text.bytes().next() {
+        Some(b'{') => matches!(second, Some(b'"' | b'}' | b'\'') | None),
+        Some(b'[') => matches!(second, Some(b'{' | b'"' | b'[')),
+        _ => false,
+    }
+}
+
+/// A name from a payload or schema, as it may stand in a note.
+fn shown(name: &str) -> String {
+    visible(name, 200)
+}
+
+/// A text as a value, for the members of decoders.
+fn text(text: &str) -> Value {
+    Value::Text(Arc::from(text))
+}
