@@ -16,7 +16,7 @@ use crate::model::word::words;
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
 use crate::telemetry::value::DecoderKind;
-use crate::telemetry::view::{NodeId, Query, Snapshot, TopicId, ViewSpec};
+use crate::telemetry::view::{NodeId, PlotSpec, Query, Snapshot, TopicId, ViewSpec};
 
 /// How many bytes of messages are kept unless another limit is set: 512 MiB.
 pub const STORE_BYTES: usize = 512 * 1024 * 1024;
@@ -75,6 +75,8 @@ pub enum TelemetryCommand {
     Seek(i64),
     /// Write messages to a file. Answer: [`TelemetryEvent::Exported`].
     Export { path: PathBuf, format: ExportForm, query: Box<Query> },
+    /// Write the points of curves to a file, all of them in the span and none thinned out. Answer: [`TelemetryEvent::Exported`].
+    ExportPlot { path: PathBuf, spec: Box<PlotSpec> },
     /// Write one redacted file for support: recording, trace, stages, profile facts. Answer: [`TelemetryEvent::Exported`].
     Bundle { path: PathBuf },
     /// End the inspection: farewell to the broker, close files.

@@ -278,8 +278,7 @@ impl Acts {
             let entry =
                 StepEntry { step: "clear-retained".into(), phase: Phase::Outcome, outcome: outcome.into(), detail };
             told.close(entry, clearing.has_unknown);
-            told.events
-                .push(TelemetryEvent::RetainedCleared { cleared: clearing.cleared, failed: clearing.failed });
+            told.events.push(TelemetryEvent::RetainedCleared { cleared: clearing.cleared, failed: clearing.failed });
         }
     }
 }

@@ -19,9 +19,7 @@ use super::retained::{Find, Found};
 use super::rules::{self, Kicks};
 use super::trace::Trace;
 use super::{InspectError, Setup};
-use crate::flow::port::{
-    Boxed, BrokerRequest, Bundle, ConnectionEnd, Delivery, Recorder, RecordsError, Retry,
-};
+use crate::flow::port::{Boxed, BrokerRequest, Bundle, ConnectionEnd, Delivery, Recorder, RecordsError, Retry};
 use crate::model::mqtt::MqttVersion;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
@@ -733,9 +731,7 @@ impl Job {
     /// Takes messages in once the writers have taken them.
     async fn offer_held(&mut self) {
         let Some(held) = &mut self.held else { return };
-        for (is_wanted, writer) in
-            [(&mut held.for_ring, &self.ring), (&mut held.for_recording, &self.recording)]
-        {
+        for (is_wanted, writer) in [(&mut held.for_ring, &self.ring), (&mut held.for_recording, &self.recording)] {
             if *is_wanted {
                 *is_wanted = writer.as_ref().is_some_and(|writer| !writer.write(&held.batch));
                 self.is_recording_changed = true;
@@ -1089,13 +1085,10 @@ async fn next_found(find: &mut Option<Find>) -> Found {
 }
 
 /// Waits until the writer that messages are held for takes them.
-async fn writer_ready(
-    held: &Option<Held>,
-    ring: &Option<Arc<dyn Recorder>>,
-    recording: &Option<Arc<dyn Recorder>>,
-) {
+async fn writer_ready(held: &Option<Held>, ring: &Option<Arc<dyn Recorder>>, recording: &Option<Arc<dyn Recorder>>) {
     let Some(held) = held else { return };
-    for (_, writer) in [(held.for_ring, ring), (held.for_recording, recording)].into_iter().filter(|(wanted, _)| *wanted)
+    for (_, writer) in
+        [(held.for_ring, ring), (held.for_recording, recording)].into_iter().filter(|(wanted, _)| *wanted)
     {
         if let Some(writer) = writer {
             writer.ready().await;

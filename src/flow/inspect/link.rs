@@ -76,8 +76,13 @@ enum State {
         since: Instant,
     },
     /// It was told to end, and may still have something.
-    Closing { deliveries: mpsc::Receiver<Delivery>, until: Instant },
-    Waiting { until: Instant },
+    Closing {
+        deliveries: mpsc::Receiver<Delivery>,
+        until: Instant,
+    },
+    Waiting {
+        until: Instant,
+    },
 }
 
 impl Link {
@@ -175,24 +180,31 @@ impl Link {
                 State::Open { requests, deliveries, stages, .. } => {
                     let has_stages = stages.is_some();
                     let has_requests = !self.outbox.is_empty();
-                    tokio::select! {
+                    let delivery = tokio::select! {
                         biased;
                         report = next_stage(stages), if has_stages => match report {
                             Some(report) => return Happened::Stage(report),
-                            None => *stages = None,
-                        },
-                        permit = requests.reserve(), if has_requests => match permit {
-                            Ok(permit) => {
-                                if let Some(request) = self.outbox.pop_front() {
-                                    permit.send(request);
-                                }
+                            None => {
+                                *stages = None;
+                                continue;
                             }
-                            // It has ended: what it said last is still to be read.
-                            Err(_) => self.outbox.clear(),
                         },
-                        delivery = deliveries.recv(), if wants_deliveries => return self.delivered(delivery),
+                        permit = requests.reserve(), if has_requests => {
+                            match permit {
+                                Ok(permit) => {
+                                    if let Some(request) = self.outbox.pop_front() {
+                                        permit.send(request);
+                                    }
+                                }
+                                // It has ended: what it said last is still to be read.
+                                Err(_) => self.outbox.clear(),
+                            }
+                            continue;
+                        }
+                        delivery = deliveries.recv(), if wants_deliveries => delivery,
                         else => std::future::pending().await,
-                    }
+                    };
+                    return self.delivered(delivery);
                 }
                 State::Closing { deliveries, until } => {
                     let delivery = tokio::select! {

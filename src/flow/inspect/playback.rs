@@ -313,7 +313,11 @@ fn paced(speed: f32) -> f32 {
 }
 
 /// Microseconds of the recording in that time.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a time in a recording is far from the limits")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a time in a recording is far from the limits"
+)]
 fn scaled(time: Duration, speed: f32) -> u64 {
     (time.as_secs_f64() * f64::from(speed) * 1e6).round() as u64
 }

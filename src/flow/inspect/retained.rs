@@ -50,15 +50,7 @@ impl Find {
     /// A search on a connection that comes about.
     pub(super) fn new(link: Link) -> Self {
         let now = Instant::now();
-        Self {
-            link,
-            topics: BTreeMap::new(),
-            unnamed: 0,
-            quiet_at: None,
-            ends_at: now + LIMIT,
-            told_at: now,
-            told: 0,
-        }
+        Self { link, topics: BTreeMap::new(), unnamed: 0, quiet_at: None, ends_at: now + LIMIT, told_at: now, told: 0 }
     }
 
     /// What comes of it next. Safe to drop at any point.
@@ -103,8 +95,7 @@ impl Find {
     }
 
     fn complete(&mut self, problem: Option<Problem>) -> Found {
-        let unnamed =
-            (self.unnamed > 0).then(|| InspectError::UnnamedRetained { count: self.unnamed }.explain());
+        let unnamed = (self.unnamed > 0).then(|| InspectError::UnnamedRetained { count: self.unnamed }.explain());
         let topics = std::mem::take(&mut self.topics).into_iter().collect();
         Found::Complete(TelemetryEvent::Retained { topics, is_complete: true }, problem.or(unnamed))
     }
