@@ -23,6 +23,8 @@ pub enum JobKind {
     Terminal,
     /// A gateway under management.
     Device,
+    /// The telemetry of a broker or recording.
+    Telemetry,
     /// Read a QR code.
     ReadQr,
     /// Write the records to a file.
@@ -34,6 +36,11 @@ pub enum JobKind {
 }
 
 impl JobKind {
+    /// Whether its clock is shown: what may run all day has none, so that the window rests.
+    pub const fn has_clock(&self) -> bool {
+        !matches!(self, Self::Telemetry)
+    }
+
     /// Whether closing the window in the middle would lose something.
     pub const fn must_not_be_cut(&self) -> bool {
         matches!(

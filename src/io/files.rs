@@ -413,6 +413,7 @@ fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::model::ids::ProfileId;
+    use crate::model::settings::SavedConnection;
     use crate::model::settings::ThemeChoice;
 
     fn data_dir() -> (tempfile::TempDir, DataDir) {
@@ -446,6 +447,11 @@ mod tests {
             last_profile: Some(ProfileId::new("generic-improv")),
             operator: "Zoë \"Z\"".into(),
             scan_bluetooth: true,
+            connections: vec![SavedConnection {
+                name: "mqtt://broker.example:1883".into(),
+                subscriptions: vec![("site/#".into(), 1)],
+                ..SavedConnection::default()
+            }],
         };
         data_dir.save_settings(&settings).unwrap();
         assert_eq!(data_dir.load_settings(), (settings, None));

@@ -31,6 +31,51 @@ pub struct Settings {
     pub operator: String,
     /// Whether Discover listens to Bluetooth. Off until a person switches it on.
     pub scan_bluetooth: bool,
+    /// Connections to brokers that a person kept, without anything secret.
+    pub connections: Vec<SavedConnection>,
+}
+
+/// A connection to a broker as it is kept: what was typed, but for passwords and keys. Paths of key files are kept, not
+/// what is in them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SavedConnection {
+    /// The name it is listed by.
+    pub name: String,
+    /// The address.
+    pub url: String,
+    /// Whose rules the broker follows, as a word.
+    pub dialect: String,
+    /// The version of the protocol, as a word.
+    pub version: String,
+    /// The client id, where it is no made-up one.
+    pub client_id: String,
+    /// How a person signs in, as a word.
+    pub login: String,
+    /// The user.
+    pub username: String,
+    /// The file of certificates that are trusted.
+    pub ca_path: String,
+    /// The file of the client's certificate.
+    pub certificate_path: String,
+    /// The file of its key.
+    pub key_path: String,
+    /// Protocols offered in the handshake, with commas.
+    pub alpn: String,
+    /// The name expected in the certificate.
+    pub server_name: String,
+    /// The proxy.
+    pub proxy: String,
+    /// Hub, or region.
+    pub place: String,
+    /// Device, or id of the access key.
+    pub identity: String,
+    /// The policy a key belongs to.
+    pub policy: String,
+    /// The profile.
+    pub profile: Option<ProfileId>,
+    /// What is subscribed to, each with its quality of service.
+    pub subscriptions: Vec<(String, u8)>,
 }
 
 impl Default for Settings {
@@ -41,6 +86,7 @@ impl Default for Settings {
             last_profile: None,
             operator: String::new(),
             scan_bluetooth: false,
+            connections: Vec::new(),
         }
     }
 }

@@ -73,6 +73,7 @@ const LAYERS: &[Layer] = &[
         foreign: &[
             "base64",
             "bytes",
+            "crc",
             "csv",
             "flate2",
             "image",
