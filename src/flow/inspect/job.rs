@@ -27,6 +27,7 @@ use crate::model::mqtt::stage::{Stage, StageReport, StageState};
 use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, RecordId, StepEntry};
+use crate::model::text::visible_octets;
 use crate::msg::telemetry::{
     InspectionSource, InspectionState, InspectionStats, Repeat, TelemetryCommand, TelemetryEvent,
 };
@@ -57,6 +58,10 @@ pub(super) struct Job {
     started: Instant,
     inspector: Inspector,
     plan: Option<ConnectPlan>,
+    /// Names in the client's certificate.
+    certificate_names: Vec<String>,
+    /// Whether the files that the plan names are still to be read.
+    is_incomplete: bool,
     link: Link,
     attempt: u32,
     backoff: Backoff,
@@ -83,6 +88,9 @@ pub(super) struct Job {
     record: Option<RecordId>,
     pace: Pace,
     waits_for_first: bool,
+    /// The stage that ends with the first message of this connection, while none has come.
+    first_stage: Option<StageReport>,
+    attempt_at: Instant,
     was_connected: bool,
     last_problem: Option<Problem>,
     next_ticket: u64,
@@ -137,6 +145,8 @@ impl Job {
             started: Instant::now(),
             inspector,
             plan: None,
+            certificate_names: Vec::new(),
+            is_incomplete: true,
             link: Link::default(),
             attempt: 0,
             backoff: Backoff::default(),
@@ -162,6 +172,8 @@ impl Job {
             record: None,
             pace: Pace::default(),
             waits_for_first,
+            first_stage: None,
+            attempt_at: Instant::now(),
             was_connected: false,
             last_problem: None,
             next_ticket: 0,
@@ -363,6 +375,7 @@ impl Job {
         }
         self.lose_connection().await;
         self.link.drop_now();
+        self.is_incomplete = true;
         self.backoff.reset();
         self.kicks = Kicks::default();
         self.try_to_connect().await;
@@ -370,9 +383,12 @@ impl Job {
 
     /// Asks before a gateway is thrown out, refuses what the broker would not take, then connects.
     async fn try_to_connect(&mut self) {
+        if let Err(problem) = self.complete_plan().await {
+            return self.stay_disconnected(problem).await;
+        }
         let Some(plan) = &self.plan else { return };
         let known = self.setup.start.guarded_client_id.as_deref();
-        let question = rules::identity_question(plan, known, &self.setup.certificate_names);
+        let question = rules::identity_question(plan, known, &self.certificate_names);
         if let Some(question) = &question
             && !self.is_confirmed
         {
@@ -395,6 +411,15 @@ impl Job {
             return self.stay_disconnected(problem).await;
         }
         self.connect().await;
+    }
+
+    /// Reads certificates and keys, each time a person connects: they may have been renewed.
+    async fn complete_plan(&mut self) -> Result<(), Problem> {
+        let Some(plan) = self.plan.clone().filter(|_| std::mem::take(&mut self.is_incomplete)) else { return Ok(()) };
+        let completed = timeout(FILE_LIMIT, self.setup.files.complete(Box::new(plan))).await;
+        let (plan, names) = completed.unwrap_or_else(|_| Err(too_slow(std::path::Path::new("certificates"))))?;
+        (self.plan, self.certificate_names) = (Some(*plan), names);
+        Ok(())
     }
 
     /// A gateway's own identity is about to be used: that goes on record, or is not done.
@@ -420,6 +445,7 @@ impl Job {
     async fn connect(&mut self) {
         let Some(plan) = self.plan.clone() else { return };
         self.attempt += 1;
+        self.attempt_at = Instant::now();
         self.link.connect(Arc::clone(&self.setup.broker), plan, self.attempt);
         self.enter(InspectionState::Connecting { attempt: self.attempt }).await;
     }
@@ -669,12 +695,20 @@ impl Job {
         let Facts { facts, login_ends } = facts;
         self.enter(InspectionState::Connected { facts, login_ends }).await;
         self.tell_subscriptions().await;
+        let report = StageReport::begun(self.attempt, Stage::FirstMessage, self.attempt_at.elapsed());
+        self.first_stage = Some(report.clone());
+        self.stage(report).await;
         self.close_identity("acknowledged", json!({})).await;
         self.pump().await;
     }
 
     /// What was on its way is unknown from here on, and silence is ours.
     async fn lose_connection(&mut self) {
+        if let Some(report) = self.first_stage.take() {
+            let state = StageState::Skipped("the connection ended before a message came".into());
+            let took = self.attempt_at.elapsed().saturating_sub(report.at);
+            self.stage(StageReport { state, took, ..report }).await;
+        }
         self.inspector.stop_listening();
         let mut told = Told::default();
         self.acts.connection_lost(&mut told);
@@ -745,8 +779,23 @@ impl Job {
         }
     }
 
+    /// The first message of a connection ends its last stage.
+    async fn end_first_stage(&mut self, batch: &Batch) {
+        let Some(first) = batch.iter().next() else { return };
+        let Some(report) = self.first_stage.take() else { return };
+        let took = self.attempt_at.elapsed().saturating_sub(report.at);
+        let mut facts = vec![("topic".to_owned(), visible_octets(first.topic, 200))];
+        if first.is_retained {
+            facts.push(("kept by the broker".to_owned(), "yes: it may be old".to_owned()));
+        }
+        self.stage(StageReport { state: StageState::Done, took, facts, ..report }).await;
+    }
+
     async fn ingest(&mut self, batch: Arc<Batch>) {
         self.inspector.ingest(&batch);
+        if self.first_stage.is_some() {
+            self.end_first_stage(&batch).await;
+        }
         if self.waits_for_first {
             self.look_for_first(&batch).await;
         }

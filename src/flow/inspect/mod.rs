@@ -42,8 +42,6 @@ pub struct Setup {
     pub expectations: Vec<Expectation>,
     /// The profile's topics: a message on one of them is the gateway's first. Empty for any topic.
     pub topics: Vec<TopicFilter>,
-    /// Names in the client certificate of the plan, the subject's common name first.
-    pub certificate_names: Vec<String>,
     /// What recordings and bundles say about themselves beside the broker: profile, program version.
     pub about: Vec<(String, String)>,
     /// What goes on record at the start.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Boxed;
+use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::stage::{StageReport, TracedPacket};
 use crate::model::problem::Problem;
 use crate::msg::telemetry::ExportForm;
@@ -24,6 +25,10 @@ pub trait InspectionFiles: Send + Sync {
 
     /// Writes the points of curves as a table; returns how many.
     fn export_plot(&self, path: PathBuf, plot: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>>;
+
+    /// Reads the files that a plan names, certificates and keys, into it; with the names in the client's certificate, the
+    /// subject's common name first.
+    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>>;
 
     /// Reads schemas: name and text of each.
     fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>>;
