@@ -150,11 +150,8 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("both.pem"), certificate.pem() + &key.serialize_pem()).unwrap();
         let mut plan = ConnectPlan::new("mqtts://h".parse().unwrap(), "me");
-        plan.tls.files = TlsFiles {
-            authorities: Some(path("both.pem")),
-            certificates: Some(path("both.pem")),
-            key: None,
-        };
+        plan.tls.files =
+            TlsFiles { authorities: Some(path("both.pem")), certificates: Some(path("both.pem")), key: None };
         let (done, names) = complete(Box::new(plan.clone())).unwrap();
         assert_eq!(names, ["gw-07", "gw-07.example"]);
         assert!(matches!(&done.tls.trust, Trust::Only(pem) if pem.starts_with(b"-----BEGIN")));
@@ -169,16 +166,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("points.csv");
         let runs = vec![vec![[1.5, 2.0]], vec![[3.0, -0.25]]];
-        let series = Series {
-            spec: 0,
-            topic: "a,b".into(),
-            runs,
-            points: 2,
-            without: 0,
-            last: None,
-            min: None,
-            max: None,
-        };
+        let series =
+            Series { spec: 0, topic: "a,b".into(), runs, points: 2, without: 0, last: None, min: None, max: None };
         let plot = PlotPage { series: vec![series], problems: Vec::new() };
         assert_eq!(export_plot(&path, &plot), Ok(2));
         let text = std::fs::read_to_string(&path).unwrap();

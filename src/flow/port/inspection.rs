@@ -21,7 +21,10 @@ pub trait InspectionFiles: Send + Sync {
         path: &'a Path,
         form: ExportForm,
         about: RecordingFacts,
-    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>>;
+    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>> {
+        let _ = (path, form, about);
+        Box::pin(std::future::ready(Err(Problem::new("telemetry.no_export", "No export", "", ""))))
+    }
 
     /// Writes the points of curves as a table; returns how many.
     fn export_plot(&self, path: PathBuf, plot: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>>;
@@ -34,7 +37,10 @@ pub trait InspectionFiles: Send + Sync {
     fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>>;
 
     /// Writes one redacted file for support. The messages are in the sink's file; the answer is how many there are.
-    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>>;
+    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
+        let _ = (path, bundle);
+        Box::pin(std::future::ready(Err(Problem::new("telemetry.no_export", "No export", "", ""))))
+    }
 }
 
 /// A file that messages are exported to.
