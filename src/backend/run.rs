@@ -27,7 +27,7 @@ use crate::io::inspection_files::DiskFiles;
 use crate::io::mqtt::MqttBroker;
 use crate::io::recordings::DiskRecordings;
 use crate::io::records::RecordStore;
-use crate::io::{diagnostics, files, laptop_wifi, qr_image};
+use crate::io::{diagnostics, files, laptop_wifi, picture, qr_image};
 use crate::model::access::Access;
 use crate::model::gateway::{PortFacts, Probe};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
@@ -244,6 +244,12 @@ impl Workers {
                 });
             }
             Command::ExportTranscript { job, session, path } => self.export_transcript(job, session, path),
+            Command::SavePicture { job, path, width, height, rgba } => {
+                self.spawn_blocking(job, move || {
+                    picture::write_png(&path, width, height, rgba).map_err(|error| error.explain())?;
+                    Ok(saved(&path))
+                });
+            }
             Command::CollectDiagnostics { job } => self.collect_diagnostics(job),
             Command::SaveSettings(settings) => drop(self.settings.send_replace(settings)),
         }

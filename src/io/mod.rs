@@ -10,6 +10,7 @@ pub mod links;
 pub mod logs;
 pub mod manifest;
 pub mod mqtt;
+pub mod picture;
 pub mod qr_image;
 pub mod recordings;
 pub mod records;

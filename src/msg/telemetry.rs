@@ -75,7 +75,7 @@ pub enum TelemetryCommand {
     Seek(i64),
     /// Write messages to a file. Answer: [`TelemetryEvent::Exported`].
     Export { path: PathBuf, format: ExportForm, query: Box<Query> },
-    /// Write the points of curves to a file, all of them in the span and none thinned out. Answer: [`TelemetryEvent::Exported`].
+    /// Write all points of the curves to a CSV file, not thinned out. Answer: [`TelemetryEvent::Exported`].
     ExportPlot { path: PathBuf, spec: Box<PlotSpec> },
     /// Write one redacted file for support: recording, trace, stages, profile facts. Answer: [`TelemetryEvent::Exported`].
     Bundle { path: PathBuf },

@@ -8,6 +8,8 @@ mod disk;
 mod output;
 mod playback;
 mod ring;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::{Path, PathBuf};

@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod message;
+pub mod payload;
 pub mod stage;
 pub mod topic;
 pub mod url;
