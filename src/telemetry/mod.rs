@@ -7,7 +7,9 @@
 pub mod batch;
 pub mod decode;
 pub mod expect;
+pub mod inspector;
 pub mod query;
 pub mod recording;
+pub mod store;
 pub mod value;
 pub mod view;

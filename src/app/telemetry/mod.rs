@@ -4,11 +4,20 @@
 //! Only what is in sight is asked for: [`Telemetry::view_spec`] is put together from the pane shown, and sent when it
 //! changed. Rows are placed by number and named by id: what was chosen is a topic or a message, never a row.
 
+pub mod bench;
 pub mod connect;
 pub mod detail;
 pub mod doctor;
+pub mod expect;
+pub mod insight;
 pub mod list;
+pub mod panes;
+pub mod plot;
+pub mod publish;
+pub mod recorder;
+mod seat;
 pub mod text_lines;
+pub mod trace;
 pub mod tree;
 pub mod value_tree;
 
@@ -19,6 +28,8 @@ use self::connect::{ConnectAction, ConnectForm};
 use self::detail::{Detail, DetailAction};
 use self::doctor::Doctor;
 use self::list::{List, ListAction};
+use self::panes::{PaneAction, Panes};
+use self::seat::Seat;
 use self::tree::{Tree, TreeAction};
 use super::Desk;
 use super::jobs::JobKind;
@@ -99,6 +110,8 @@ pub enum TelemetryAction {
     List(ListAction),
     /// Something with the history of a topic, or with one message.
     Detail(DetailAction),
+    /// Something on one of the other panes.
+    Pane(PaneAction),
     /// Connects with what the form says.
     Connected,
     /// Ends the connection, or the attempts; what was received stays.
@@ -172,6 +185,8 @@ pub struct Telemetry {
     pub list: List,
     /// History and message.
     pub detail: Detail,
+    /// The other panes.
+    pub panes: Panes,
     pane: Pane,
     inspection: Option<Inspection>,
     snapshot: Option<Arc<Snapshot>>,
@@ -279,13 +294,8 @@ impl Telemetry {
                 spec.list = Some(self.list.spec());
                 self.detail.contribute_message(&mut spec);
             }
-            Pane::Connection
-            | Pane::Plot
-            | Pane::Publish
-            | Pane::Insight
-            | Pane::Trace
-            | Pane::Expectations
-            | Pane::Bench => {}
+            Pane::Connection => {}
+            other => self.panes.contribute(other, &mut spec),
         }
         spec
     }
@@ -316,6 +326,11 @@ impl Telemetry {
             TelemetryAction::Tree(action) => self.on_tree(action, desk),
             TelemetryAction::List(action) => self.on_list(action),
             TelemetryAction::Detail(action) => self.on_detail(action, desk),
+            TelemetryAction::Pane(action) => {
+                let inspection = self.job();
+                let query = &self.list.spec().query;
+                return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
+            }
             TelemetryAction::Connected => return self.connect(desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
             TelemetryAction::Closed => vec![TelemetryCommand::Close],
@@ -416,6 +431,7 @@ impl Telemetry {
         self.warnings.clear();
         self.question = None;
         self.asked = None;
+        self.panes.begun();
         self.forget();
         commands.push(Command::Telemetry { job, command: TelemetryCommand::Open(Box::new(start)) });
         commands
@@ -427,6 +443,7 @@ impl Telemetry {
         self.tree.forget();
         self.list.forget();
         self.detail.forget();
+        self.panes.forget();
     }
 
     /// Takes in what the inspection reports; `at` counts from the start of its job.
@@ -434,6 +451,7 @@ impl Telemetry {
         let Some(inspection) = self.inspection.as_mut().filter(|one| one.job == job && one.is_open()) else {
             return Vec::new();
         };
+        self.panes.told(&event);
         match event {
             TelemetryEvent::State(state) => {
                 let was_connected = inspection.is_connected();
@@ -487,6 +505,7 @@ impl Telemetry {
             self.list.take_in(page);
         }
         self.detail.take_in(&snapshot);
+        self.panes.saw(&snapshot);
         self.snapshot = Some(snapshot);
     }
 
@@ -494,6 +513,7 @@ impl Telemetry {
         if let Some(inspection) = self.inspection.as_mut().filter(|inspection| inspection.job == job) {
             inspection.end = Some(end);
             self.question = None;
+            self.panes.ended();
         }
     }
 }
