@@ -64,6 +64,12 @@ async fn ask(field: &PathField) -> Option<String> {
         PathField::RecordsExport => dialog.set_file_name("linesman-records.csv").save_file().await,
         PathField::Manifest => dialog.add_filter("Manifests", &["csv", "xlsx", "tsv", "txt"]).pick_file().await,
         PathField::BatchResults => dialog.set_file_name("linesman-results.csv").save_file().await,
+        PathField::PlotPicture => dialog.set_file_name("plot.png").save_file().await,
+        PathField::PlotPoints => dialog.set_file_name("plot.csv").save_file().await,
+        PathField::RecordingNew => dialog.set_file_name("recording.lmrec").save_file().await,
+        PathField::RecordingOpen => dialog.add_filter("Recordings", &["lmrec"]).pick_file().await,
+        PathField::TelemetryExport => dialog.set_file_name("messages.csv").save_file().await,
+        PathField::SupportBundle => dialog.set_file_name("linesman-support.zip").save_file().await,
         PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
     };
     file.map(|file| file.path().display().to_string())

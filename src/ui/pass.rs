@@ -33,6 +33,18 @@ pub(super) enum PathField {
     Manifest,
     /// Where the results of a batch are written to.
     BatchResults,
+    /// Where a picture of the plot is saved.
+    PlotPicture,
+    /// Where the points of the plot are exported to.
+    PlotPoints,
+    /// Where the next recording is written to.
+    RecordingNew,
+    /// The recording to replay.
+    RecordingOpen,
+    /// Where messages are exported to.
+    TelemetryExport,
+    /// Where the bundle for support is written to.
+    SupportBundle,
 }
 
 /// One frame of the screens.

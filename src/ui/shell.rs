@@ -114,6 +114,12 @@ impl Window {
             PathField::BrokerKey => self.app.telemetry.form.key_path = path,
             PathField::BrokerKeyLog => self.app.telemetry.form.key_log = path,
             PathField::Schema => self.app.telemetry.detail.schema_path = path,
+            PathField::PlotPicture => self.app.telemetry.panes.plot.picture_path = path,
+            PathField::PlotPoints => self.app.telemetry.panes.plot.csv_path = path,
+            PathField::RecordingNew => self.app.telemetry.panes.recorder.record_path = path,
+            PathField::RecordingOpen => self.app.telemetry.panes.recorder.open_path = path,
+            PathField::TelemetryExport => self.app.telemetry.panes.recorder.export_path = path,
+            PathField::SupportBundle => self.app.telemetry.panes.recorder.bundle_path = path,
             PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
         }
     }

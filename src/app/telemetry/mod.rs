@@ -21,6 +21,7 @@ pub mod trace;
 pub mod tree;
 pub mod value_tree;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ use self::detail::{Detail, DetailAction};
 use self::doctor::Doctor;
 use self::list::{List, ListAction};
 use self::panes::{PaneAction, Panes};
+use self::plot::PlotAction;
+use self::recorder::Recorder;
 use self::seat::Seat;
 use self::tree::{Tree, TreeAction};
 use super::Desk;
@@ -36,12 +39,11 @@ use super::jobs::JobKind;
 use super::settings::SettingsView;
 use crate::model::ids::JobId;
 use crate::model::mqtt::message::Grant;
-use crate::model::problem::Problem;
-use crate::msg::telemetry::{
-    InspectionSource, InspectionStart, InspectionState, STORE_BYTES, TelemetryCommand, TelemetryEvent,
-};
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::problem::{Explain as _, Problem};
+use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
-use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
+use crate::telemetry::view::{Counters, SeriesSpec, Snapshot, ViewSpec};
 
 /// The panes of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,6 +114,10 @@ pub enum TelemetryAction {
     Detail(DetailAction),
     /// Something on one of the other panes.
     Pane(PaneAction),
+    /// Opens a recording, to be replayed in place of what is watched.
+    OpenedRecording(PathBuf),
+    /// Takes an address into the form of the connection.
+    TookAddress(String),
     /// Connects with what the form says.
     Connected,
     /// Ends the connection, or the attempts; what was received stays.
@@ -174,6 +180,7 @@ impl Inspection {
 }
 
 /// The view model of Telemetry.
+#[derive(Default)]
 pub struct Telemetry {
     /// The form of the connection; its fields are edited in place.
     pub form: ConnectForm,
@@ -193,26 +200,6 @@ pub struct Telemetry {
     question: Option<Box<Problem>>,
     warnings: Vec<Problem>,
     asked: Option<ViewSpec>,
-    budget_bytes: usize,
-}
-
-impl Default for Telemetry {
-    fn default() -> Self {
-        Self {
-            form: ConnectForm::default(),
-            doctor: Doctor::default(),
-            tree: Tree::default(),
-            list: List::default(),
-            detail: Detail::default(),
-            pane: Pane::default(),
-            inspection: None,
-            snapshot: None,
-            question: None,
-            warnings: Vec::new(),
-            asked: None,
-            budget_bytes: STORE_BYTES,
-        }
-    }
 }
 
 impl Telemetry {
@@ -239,11 +226,6 @@ impl Telemetry {
     /// The newest snapshot.
     pub const fn snapshot(&self) -> Option<&Arc<Snapshot>> {
         self.snapshot.as_ref()
-    }
-
-    /// How much memory messages may use, in bytes.
-    pub const fn budget_bytes(&self) -> usize {
-        self.budget_bytes
     }
 
     /// What is counted.
@@ -331,7 +313,13 @@ impl Telemetry {
                 let query = &self.list.spec().query;
                 return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
             }
-            TelemetryAction::Connected => return self.connect(desk),
+            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::TookAddress(url) => {
+                self.form.take_demo(&url);
+                self.pane = Pane::Connection;
+                Vec::new()
+            }
+            TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
             TelemetryAction::Closed => vec![TelemetryCommand::Close],
             TelemetryAction::ConfirmedIdentity => {
@@ -356,7 +344,7 @@ impl Telemetry {
                 self.doctor.fold(is_open);
                 Vec::new()
             }
-            TelemetryAction::Plotted { .. } => Vec::new(),
+            TelemetryAction::Plotted { topic, path } => return self.plot(&topic, path, settings, desk),
             TelemetryAction::ShowedInTree => self.show_in_tree(desk),
             TelemetryAction::Cleared => {
                 self.forget();
@@ -379,6 +367,23 @@ impl Telemetry {
         self.tree.act(action, desk.now)
     }
 
+    /// Draws a curve of a value of a topic.
+    fn plot(&mut self, topic: &str, path: String, settings: &mut SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        match topic.parse::<TopicFilter>() {
+            Ok(filter) => {
+                let action = PaneAction::Plot(PlotAction::Added(SeriesSpec { filter, path }));
+                desk.toasts.tell("Added to the plot", desk.now);
+                let inspection = self.job();
+                let query = &self.list.spec().query;
+                self.panes.act(action, &mut Seat { inspection, query, settings, desk })
+            }
+            Err(error) => {
+                desk.toasts.report(error.explain());
+                Vec::new()
+            }
+        }
+    }
+
     fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
         let Some(topic) = self.detail.topic() else { return Vec::new() };
         self.pane = Pane::Topics;
@@ -397,8 +402,10 @@ impl Telemetry {
     }
 
     /// Connects with what the form says: opens an inspection, or connects the open one anew.
-    fn connect(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let Some(plan) = self.form.plan() else { return Vec::new() };
+    fn connect(&mut self, settings: &SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(mut plan) = self.form.plan() else { return Vec::new() };
+        let kept = &settings.values.telemetry;
+        plan.when_full = kept.when_full();
         if let Some(job) = self.job() {
             if self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay) {
                 let command = TelemetryCommand::Connect(Some(Box::new(plan)));
@@ -406,7 +413,9 @@ impl Telemetry {
             }
         }
         let name = plan.url.to_string();
-        let start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        start.budget_bytes = kept.budget_bytes();
+        start.ring = Recorder::ring_plan(kept);
         self.open(start, name, desk)
     }
 

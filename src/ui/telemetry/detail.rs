@@ -200,7 +200,7 @@ fn text(ui: &mut Ui, detail: &mut Detail) {
         // A line has a bounded length; tabs would be controls.
         let text = visible(&lines.line(at).replace('\t', "    "), usize::MAX);
         cell(ui, rect.shrink2(vec2(6.0, 0.0)), &text, mono(), palette(ui).text, Align2::LEFT_CENTER);
-        let response = ui.interact(rect, ui.id().with(("text", at)), egui::Sense::hover());
+        let response = ui.interact(rect, ui.scope_id().with(("text", at)), egui::Sense::hover());
         let is_enabled = ui.is_enabled();
         response.widget_info(|| egui::WidgetInfo::labeled(Role::Label, is_enabled, &text));
     });
@@ -219,7 +219,7 @@ fn bytes(ui: &mut Ui, message: &Arc<MessageDetail>) {
         muted(ui, "The payload is empty");
         return;
     }
-    let id = ui.id().with("shown bytes");
+    let id = ui.scope_id().with("shown bytes");
     let is_new = ui.data_mut(|data| {
         let last = data.get_temp_mut_or::<Option<MessageId>>(id, None);
         std::mem::replace(last, Some(message.row.id)) != Some(message.row.id)
@@ -242,7 +242,7 @@ fn picture(ui: &mut Ui, message: &Arc<MessageDetail>) {
         muted(ui, &format!("{width} × {height} points: too large to be drawn here"));
         return;
     }
-    let id = ui.id().with("picture");
+    let id = ui.scope_id().with("picture");
     let key = (message.row.id, Arc::as_ptr(rgba).cast::<u8>() as usize);
     let kept = ui.data(|data| data.get_temp::<((MessageId, usize), TextureHandle)>(id)).filter(|(of, _)| *of == key);
     let texture = kept.map(|(_, texture)| texture).unwrap_or_else(|| {
@@ -279,7 +279,7 @@ fn changes(ui: &mut Ui, message: &MessageDetail) {
         }
         let text = format!("{sign} {}", visible(&line.text.replace('\t', "    "), 2000));
         cell(ui, rect.shrink2(vec2(6.0, 0.0)), &text, mono(), colour, Align2::LEFT_CENTER);
-        let response = ui.interact(rect, ui.id().with(("change", at)), egui::Sense::hover());
+        let response = ui.interact(rect, ui.scope_id().with(("change", at)), egui::Sense::hover());
         let is_enabled = ui.is_enabled();
         response.widget_info(|| egui::WidgetInfo::labeled(Role::Label, is_enabled, &text));
     });

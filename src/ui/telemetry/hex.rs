@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, bytes: &[u8], mark: Option<usize>, is_new: bool)
         }
         let rect = rect.shrink2(vec2(6.0, 0.0));
         cell(ui, rect, &text, small_mono(), palette.text, Align2::LEFT_CENTER);
-        let response = ui.interact(rect, ui.id().with(("bytes", at)), egui::Sense::hover());
+        let response = ui.interact(rect, ui.scope_id().with(("bytes", at)), egui::Sense::hover());
         let is_enabled = ui.is_enabled();
         response.widget_info(|| egui::WidgetInfo::labeled(Role::Label, is_enabled, &text));
     });

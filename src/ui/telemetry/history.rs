@@ -48,7 +48,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, height: f32, pass: &mut Pass<'_>) {
 
 fn list(ui: &mut Ui, app: &App, total: usize, pass: &mut Pass<'_>) {
     let detail = &app.telemetry.detail;
-    let step_id = ui.id().with("step");
+    let step_id = ui.scope_id().with("step");
     let stepped = ui.data_mut(|data| data.remove_temp::<usize>(step_id)).map(Place::Showing);
     let rows = Rows { name: "History", role: Role::ListBox, total, height: ROW, place: stepped };
     let newest = detail.picked().is_none();

@@ -145,7 +145,7 @@ fn rows(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
     let columns = Columns::of(ui.available_width(), list.columns().len());
     heads(ui, list, &columns);
     let total = list.page().total;
-    let step_id = ui.id().with("step");
+    let step_id = ui.scope_id().with("step");
     let stepped = ui.data_mut(|data| data.remove_temp::<usize>(step_id)).map(Place::Showing);
     let place = if list.is_following() { Some(Place::End) } else { stepped };
     let rows = Rows { name: "Messages", role: Role::ListBox, total, height: DENSE_HEIGHT, place };

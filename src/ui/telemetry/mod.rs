@@ -1,13 +1,22 @@
 //! Telemetry: the header, the stages of the connection, the panes, and the counters that are always in sight.
 
+mod bench;
 mod connect;
 mod detail;
 mod doctor;
+mod expectations;
 mod hex;
 mod history;
 mod list;
+mod parts;
+mod plot;
+pub(super) mod publish;
+mod quality;
+mod recorder;
 mod rows;
 mod status;
+mod talkers;
+mod trace;
 mod tree;
 mod value_tree;
 
@@ -35,6 +44,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         doctor::strip(ui, app, pass);
     }
     tabs(ui, app, pass);
+    recorder::bar(ui, &mut app.telemetry, pass);
     let room = ui.available_rect_before_wrap();
     let (above, below) = room.split_top_bottom_at_y(room.bottom() - status::HEIGHT - GRID);
     ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
@@ -50,9 +60,12 @@ fn body(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         Pane::Connection => connect::show(ui, app, pass),
         Pane::Topics => topics(ui, app, pass),
         Pane::Live => live(ui, app, pass),
-        Pane::Plot | Pane::Publish | Pane::Insight | Pane::Trace | Pane::Expectations | Pane::Bench => {
-            muted(ui, "Not there yet");
-        }
+        Pane::Plot => plot::show(ui, &mut app.telemetry.panes.plot, pass),
+        Pane::Publish => publish::show(ui, &mut app.telemetry, &app.settings.values.publish_templates, pass),
+        Pane::Insight => talkers::show(ui, &mut app.telemetry.panes.insight, pass),
+        Pane::Trace => trace::show(ui, &app.telemetry.panes.trace, pass),
+        Pane::Expectations => expectations::show(ui, &app.telemetry.panes.expect),
+        Pane::Bench => bench::show(ui, &mut app.telemetry.panes.bench, pass),
     }
 }
 

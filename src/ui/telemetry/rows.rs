@@ -238,7 +238,7 @@ pub(super) fn choosable(
     is_chosen: bool,
     name: impl Fn() -> String,
 ) -> Response {
-    let id = ui.id().with(("row", key));
+    let id = ui.scope_id().with(("row", key));
     let response = ui.interact(rect, id, Sense::CLICK);
     let palette = palette(ui);
     if is_chosen {

@@ -31,7 +31,7 @@ struct Counter {
 
 /// Draws the line.
 pub(super) fn show(ui: &mut Ui, app: &App) {
-    let counters = counters(&app.telemetry.counters(), app.telemetry.budget_bytes());
+    let counters = counters(&app.telemetry.counters(), app.settings.values.telemetry.budget_bytes());
     let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
     let weights: f32 = counters.iter().map(|counter| counter.weight).sum();
     let unit = rect.width() / weights;
@@ -110,7 +110,7 @@ fn draw(ui: &Ui, rect: Rect, counter: &Counter) {
     let (top, bottom) = rect.split_top_bottom_at_fraction(0.46);
     cell(ui, top, counter.name, FontId::proportional(11.0), palette.muted, Align2::LEFT_CENTER);
     cell(ui, bottom, &counter.text, mono(), colour, Align2::LEFT_CENTER);
-    let response = ui.interact(rect, ui.id().with(("counter", counter.name)), Sense::hover());
+    let response = ui.interact(rect, ui.scope_id().with(("counter", counter.name)), Sense::hover());
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, format!("{} {}", counter.name, counter.text)));
     response.on_hover_text(format!("{}: {}", counter.says, counter.text));

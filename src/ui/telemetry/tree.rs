@@ -125,7 +125,7 @@ fn heads(ui: &mut Ui, app: &App, columns: &Columns, pass: &mut Pass<'_>) {
         let shown = if is_chosen && sort != Some(TreeSort::Name) { format!("{text} ↓") } else { text.to_owned() };
         cell(ui, rect, &shown, small_text(), colour, align);
         let Some(sort) = sort else { return };
-        let response = ui.interact(rect, ui.id().with(("head", text)), Sense::click());
+        let response = ui.interact(rect, ui.scope_id().with(("head", text)), Sense::click());
         let is_enabled = ui.is_enabled();
         let name = format!("Sort topics by {}", text.to_lowercase());
         response.widget_info(|| WidgetInfo::selected(Role::RadioButton, is_enabled, is_chosen, &name));
@@ -145,7 +145,7 @@ fn heads(ui: &mut Ui, app: &App, columns: &Columns, pass: &mut Pass<'_>) {
 
 fn list(ui: &mut Ui, app: &mut App, snapshot: Option<&Snapshot>, columns: &Columns, pass: &mut Pass<'_>) {
     let place = app.telemetry.tree.take_scroll().map(Place::Showing);
-    let step_id = ui.id().with("step");
+    let step_id = ui.scope_id().with("step");
     let stepped = ui.data_mut(|data| data.remove_temp::<usize>(step_id)).map(Place::Showing);
     let tree = &app.telemetry.tree;
     let at_unix_micros = snapshot.map_or(0, |snapshot| snapshot.at_unix_micros);
@@ -262,7 +262,7 @@ fn draw_row(
 }
 
 fn draw_caret(ui: &Ui, rect: Rect, row: &TreeRow, actions: &mut Vec<TreeAction>) {
-    let response = ui.interact(rect, ui.id().with(("caret", row.node.0)), Sense::CLICK);
+    let response = ui.interact(rect, ui.scope_id().with(("caret", row.node.0)), Sense::CLICK);
     let glyph = if row.is_expanded { icon::DOWN } else { icon::RIGHT };
     let colour = if response.hovered() { palette(ui).strong } else { palette(ui).muted };
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, glyph, icon_font(12.0), colour);

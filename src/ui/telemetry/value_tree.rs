@@ -31,7 +31,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let Body::Tree(root) = &message.decoded.body else { return };
     let topic = message.row.topic.to_string();
     let detail = &mut app.telemetry.detail;
-    let chosen_id = ui.id().with("chosen line");
+    let chosen_id = ui.scope_id().with("chosen line");
     let mut chosen = ui.data(|data| data.get_temp::<usize>(chosen_id));
     let Some(lines) = detail.lines() else { return };
     let total = lines.len();
@@ -138,7 +138,7 @@ fn caret(ui: &Ui, rect: Rect, line: Line, name: &str, did: &mut Did) {
         return;
     }
     let is_open = line.fold == Fold::Open;
-    let response = ui.interact(rect, ui.id().with(("fold", line.key)), Sense::CLICK);
+    let response = ui.interact(rect, ui.scope_id().with(("fold", line.key)), Sense::CLICK);
     let glyph = if is_open { icon::DOWN } else { icon::RIGHT };
     let colour = if response.hovered() { palette(ui).strong } else { palette(ui).muted };
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, glyph, icon_font(12.0), colour);
@@ -152,7 +152,7 @@ fn caret(ui: &Ui, rect: Rect, line: Line, name: &str, did: &mut Did) {
 }
 
 fn small_button(ui: &Ui, rect: Rect, glyph: &str, name: &str, at: usize) -> bool {
-    let response = ui.interact(rect, ui.id().with(("act", glyph, at)), Sense::CLICK);
+    let response = ui.interact(rect, ui.scope_id().with(("act", glyph, at)), Sense::CLICK);
     let colour = if response.hovered() { palette(ui).accent } else { palette(ui).muted };
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, glyph, icon_font(14.0), colour);
     let is_enabled = ui.is_enabled();
