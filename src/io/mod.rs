@@ -1,5 +1,6 @@
 //! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod bench_broker;
 pub mod ble;
 pub mod diagnostics;
 pub mod files;

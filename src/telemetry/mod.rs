@@ -10,5 +10,6 @@ pub mod expect;
 pub mod inspector;
 pub mod query;
 pub mod recording;
+pub mod store;
 pub mod value;
 pub mod view;

@@ -21,6 +21,7 @@ use crate::model::mqtt::stage::{Direction, TracedPacket};
 use crate::model::mqtt::topic::MAX_TOPIC_BYTES;
 use crate::model::problem::Explain;
 use crate::model::text::{visible, visible_octets};
+use crate::proto::mqtt::silent::Act;
 use crate::telemetry::batch::{Arrival, Batch};
 
 /// A batch that nobody takes grows up to here.
@@ -91,6 +92,8 @@ pub(super) struct Engine {
     last_heard: Option<Instant>,
     ping_sent: Option<Instant>,
     limits: Limits,
+    /// What we did last, and when.
+    last_act: (Act, Instant),
 }
 
 /// What the broker told of its limits.
@@ -119,7 +122,7 @@ struct Group {
 }
 
 impl Engine {
-    pub(super) fn new(plan: &ConnectPlan, clock: Clock, chunk: usize) -> Self {
+    pub(super) fn new(plan: &ConnectPlan, clock: Clock, chunk: usize, most_qos: Qos) -> Self {
         Self {
             version: plan.version,
             when_full: plan.when_full,
@@ -154,7 +157,8 @@ impl Engine {
             last_sent: None,
             last_heard: None,
             ping_sent: None,
-            limits: Limits { packet_bytes: MAX_PACKET_BYTES, qos: 2, has_retain: true },
+            limits: Limits { packet_bytes: MAX_PACKET_BYTES, qos: most_qos.number(), has_retain: true },
+            last_act: (Act::Connect, clock.began),
         }
     }
 
@@ -189,6 +193,7 @@ impl Engine {
     pub(super) fn connect(&mut self, plan: &ConnectPlan, login: &Login, now: Now) {
         let bytes = self.queue(|out| send::connect(out, plan, login));
         self.connect_sent = Some(now.instant);
+        self.last_act = (Act::Connect, now.instant);
         let mut note = format!(
             "version {}, client id {}, keep-alive {} s, {}",
             plan.version,
@@ -212,6 +217,7 @@ impl Engine {
 
     /// Subscribes; the plan's own subscriptions have no ticket.
     pub(super) fn subscribe(&mut self, ticket: Option<u64>, wanted: &[Subscription], now: Now) {
+        self.last_act = (Act::Subscribe(wanted.to_vec()), now.instant);
         let grants = wanted.iter().map(|wanted| Grant {
             filter: visible(wanted.filter.as_str(), 500),
             asked: wanted.qos.number(),
@@ -295,6 +301,8 @@ impl Engine {
         let Some(packet_id) = packet_id else {
             return refuse(self, &MqttError::NotSent { secs: self.limit.as_secs() });
         };
+        let act = Act::Publish { topic: message.topic.clone(), qos, bytes: message.payload.len() };
+        self.last_act = (act, now.instant);
         let packet = send::Publish::new(self.version, packet_id, message);
         let (bytes, most) = (packet.bytes(), self.limits.packet_bytes);
         if bytes > most {
@@ -770,7 +778,7 @@ impl Engine {
                 .maximum_packet_bytes
                 .and_then(|bytes| usize::try_from(bytes).ok())
                 .map_or(MAX_PACKET_BYTES, |bytes| bytes.min(MAX_PACKET_BYTES)),
-            qos: ack.maximum_qos.unwrap_or(2),
+            qos: ack.maximum_qos.unwrap_or(2).min(self.limits.qos),
             has_retain: ack.has_retain.unwrap_or(true),
         };
         self.connected = Some(ack);
@@ -933,11 +941,14 @@ impl Engine {
         self.in_flight
     }
 
-    /// Whether a message of QoS 2 waits for its first answer: some brokers never give one.
-    pub(super) fn waits_for_qos2(&self) -> bool {
-        self.pending
-            .values()
-            .any(|pending| matches!(pending, Pending::Publish { qos: Qos::ExactlyOnce, is_released: false, .. }))
+    /// What we did last, and how long ago.
+    pub(super) fn last_act(&self) -> (&Act, Duration) {
+        (&self.last_act.0, self.last_act.1.elapsed())
+    }
+
+    /// How long ago something was sent.
+    pub(super) fn since_sent(&self) -> Duration {
+        self.last_sent.map_or(Duration::ZERO, |sent| sent.elapsed())
     }
 
     /// The connection is over: what was asked and not answered stays open.
