@@ -197,7 +197,8 @@ impl<'a> Watch<'a> {
                 if self.args.stats && self.args.count.is_some_and(|count| self.counters.received >= count) {
                     self.close(handle);
                 }
-                let ends_when_met = self.args.expect.is_some() && self.args.count.is_none() && self.args.seconds.is_none();
+                let ends_when_met =
+                    self.args.expect.is_some() && self.args.count.is_none() && self.args.seconds.is_none();
                 if ends_when_met && self.was_connected && all_met(&self.expectations) {
                     self.close(handle);
                 }

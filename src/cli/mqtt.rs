@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::args::{BrokerArgs, SieveArgs};
-use super::output::{Exit, Output, tagged};
+use super::output::{Exit, Output};
 use super::secret_input;
 use crate::model::mqtt::Dialect;
 use crate::model::mqtt::connect::{ConnectPlan, Login, Proxy, TlsFiles, Trust};
@@ -49,8 +49,7 @@ pub(super) fn plan(args: &BrokerArgs, profile: Option<&Profile>) -> Result<Conne
     if args.system_ca {
         plan.tls.trust = Trust::SystemAnd(Vec::new());
     }
-    plan.tls.files =
-        TlsFiles { authorities: args.ca.clone(), certificates: args.cert.clone(), key: args.key.clone() };
+    plan.tls.files = TlsFiles { authorities: args.ca.clone(), certificates: args.cert.clone(), key: args.key.clone() };
     Ok(plan)
 }
 
@@ -187,8 +186,7 @@ pub(super) fn print_stage(report: &StageReport, out: &mut Output) {
         StageState::Skipped(reason) => ("skipped", None, Some(reason)),
         StageState::Failed(problem) => ("failed", Some(problem), None),
     };
-    let facts: Vec<Value> =
-        report.facts.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+    let facts: Vec<Value> = report.facts.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
     let mut line = json!({
         "kind": "stage", "attempt": report.attempt, "stage": report.stage, "state": state, "at_millis": millis(report.at),
         "took_millis": millis(report.took), "facts": facts, "problem": problem,
@@ -246,8 +244,7 @@ pub(super) fn print_state(state: &InspectionState, out: &mut Output) {
             out.json(&line);
         }
         InspectionState::Connected { facts, login_ends } => {
-            let facts: Vec<Value> =
-                facts.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
+            let facts: Vec<Value> = facts.iter().map(|(name, value)| json!({ "name": name, "value": value })).collect();
             let mut line = line("connected");
             line["facts"] = json!(facts);
             line["login_ends"] = json!(login_ends.and_then(|secs| utc(secs.saturating_mul(1_000_000))));
@@ -284,7 +281,13 @@ pub(super) fn print_packets(packets: &[TracedPacket], out: &mut Output) {
             "says": reason.map(|(_, says)| says), "after_millis": packet.after.map(millis), "note": packet.note,
         }));
         let says = reason.map(|(_, says)| format!(" {says}")).unwrap_or_default();
-        out.text(format!("{:>9.3} {} {}{says} {}", packet.at.as_secs_f64(), packet.direction, packet.kind, packet.note));
+        out.text(format!(
+            "{:>9.3} {} {}{says} {}",
+            packet.at.as_secs_f64(),
+            packet.direction,
+            packet.kind,
+            packet.note
+        ));
     }
 }
 

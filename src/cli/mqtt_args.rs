@@ -310,7 +310,10 @@ fn speed(text: &str) -> Result<f32, &'static str> {
 }
 
 fn seconds(text: &str) -> Result<f64, &'static str> {
-    text.parse().ok().filter(|seconds| (0.001..=86_400.0).contains(seconds)).ok_or("a number from 0.001 to 86400 is wanted")
+    text.parse()
+        .ok()
+        .filter(|seconds| (0.001..=86_400.0).contains(seconds))
+        .ok_or("a number from 0.001 to 86400 is wanted")
 }
 
 fn property(text: &str) -> Result<(String, String), &'static str> {

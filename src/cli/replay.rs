@@ -54,7 +54,7 @@ fn open<'a>(handle: &mut Handle, args: &'a ReplayArgs) -> Result<Replay<'a>, (Pr
     };
     let mut commands = vec![TelemetryCommand::Open(Box::new(start))];
     if let Some(path) = &args.export {
-        let [] | [_] = args.topics.as_slice() else {
+        let ([] | [_]) = args.topics.as_slice() else {
             return Err(usage(Problem::new(
                 "replay.one_filter",
                 "Several filters cannot be exported at once",
