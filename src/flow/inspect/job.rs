@@ -27,6 +27,7 @@ use crate::model::mqtt::stage::{Stage, StageReport, StageState};
 use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, RecordId, StepEntry};
+use crate::model::redact::Redactor;
 use crate::model::text::visible_octets;
 use crate::msg::telemetry::{
     InspectionSource, InspectionState, InspectionStats, Repeat, TelemetryCommand, TelemetryEvent,
@@ -657,6 +658,7 @@ impl Job {
             warnings: self.trace.warnings.iter().cloned().collect(),
             expectations: snapshot.expectations,
             counters: snapshot.counters,
+            redactor: Redactor::new(self.plan.iter().flat_map(ConnectPlan::secrets), None),
         }
     }
 
