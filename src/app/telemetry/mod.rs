@@ -35,9 +35,11 @@ use super::Desk;
 use super::jobs::JobKind;
 use super::settings::SettingsView;
 use crate::model::ids::JobId;
-use crate::model::mqtt::message::{Grant, Subscription};
+use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
-use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
+use crate::msg::telemetry::{
+    InspectionSource, InspectionStart, InspectionState, STORE_BYTES, TelemetryCommand, TelemetryEvent,
+};
 use crate::msg::{Command, JobEnd};
 use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
 
@@ -122,6 +124,17 @@ pub enum TelemetryAction {
     DroppedIdentity,
     /// Read a warning.
     DismissedWarning(usize),
+    /// Folds the stages of the connection open or shut.
+    FoldedStages(bool),
+    /// Draws a curve of a value: where it is, as a jq expression.
+    Plotted {
+        /// Its topic.
+        topic: String,
+        /// Its path.
+        path: String,
+    },
+    /// Goes from a message to its topic in the tree.
+    ShowedInTree,
     /// Forgets the messages and counts anew.
     Cleared,
 }
@@ -140,9 +153,7 @@ pub struct Inspection {
     pub since: Instant,
     /// How its job ended, once it did.
     pub end: Option<JobEnd>,
-    /// The subscriptions as they are now.
-    pub subscriptions: Vec<Subscription>,
-    /// What the broker said to the subscriptions asked for last.
+    /// What the broker said to each filter last.
     pub grants: Vec<Grant>,
     /// How long after the push of credentials the first message came.
     pub first_message: Option<Duration>,
@@ -163,7 +174,6 @@ impl Inspection {
 }
 
 /// The view model of Telemetry.
-#[derive(Default)]
 pub struct Telemetry {
     /// The form of the connection; its fields are edited in place.
     pub form: ConnectForm,
@@ -183,6 +193,26 @@ pub struct Telemetry {
     question: Option<Box<Problem>>,
     warnings: Vec<Problem>,
     asked: Option<ViewSpec>,
+    budget_bytes: usize,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            form: ConnectForm::default(),
+            doctor: Doctor::default(),
+            tree: Tree::default(),
+            list: List::default(),
+            detail: Detail::default(),
+            pane: Pane::default(),
+            inspection: None,
+            snapshot: None,
+            question: None,
+            warnings: Vec::new(),
+            asked: None,
+            budget_bytes: STORE_BYTES,
+        }
+    }
 }
 
 impl Telemetry {
@@ -211,6 +241,11 @@ impl Telemetry {
         self.snapshot.as_ref()
     }
 
+    /// How much memory messages may use, in bytes.
+    pub const fn budget_bytes(&self) -> usize {
+        self.budget_bytes
+    }
+
     /// What is counted.
     pub fn counters(&self) -> Counters {
         self.snapshot.as_ref().map_or_else(Counters::default, |snapshot| snapshot.counters)
@@ -219,6 +254,14 @@ impl Telemetry {
     /// The question whether a gateway's own identity is to be used.
     pub fn question(&self) -> Option<&Problem> {
         self.question.as_deref()
+    }
+
+    /// What the broker said to the subscriptions, those of the connection first.
+    pub fn grants(&self) -> &[Grant] {
+        let Some(inspection) = self.inspection.as_ref().filter(|inspection| inspection.is_connected()) else {
+            return &[];
+        };
+        &inspection.grants
     }
 
     /// Warnings that were not read yet.
@@ -309,6 +352,12 @@ impl Telemetry {
                 }
                 Vec::new()
             }
+            TelemetryAction::FoldedStages(is_open) => {
+                self.doctor.fold(is_open);
+                Vec::new()
+            }
+            TelemetryAction::Plotted { .. } => Vec::new(),
+            TelemetryAction::ShowedInTree => self.show_in_tree(desk),
             TelemetryAction::Cleared => {
                 self.forget();
                 vec![TelemetryCommand::Clear]
@@ -328,6 +377,12 @@ impl Telemetry {
             self.detail.choose_topic(selected.topic);
         }
         self.tree.act(action, desk.now)
+    }
+
+    fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
+        let Some(topic) = self.detail.topic() else { return Vec::new() };
+        self.pane = Pane::Topics;
+        self.tree.act(TreeAction::Revealed(topic), desk.now)
     }
 
     fn on_list(&mut self, action: ListAction) -> Vec<TelemetryCommand> {
@@ -368,7 +423,6 @@ impl Telemetry {
             state: None,
             since: desk.now,
             end: None,
-            subscriptions: Vec::new(),
             grants: Vec::new(),
             first_message: None,
             is_replay,
@@ -410,15 +464,22 @@ impl Telemetry {
                     self.pane = Pane::Topics;
                 }
             }
-            TelemetryEvent::Stage(report) => self.doctor.took(*report),
+            TelemetryEvent::Stage(report) => {
+                add_grants(&mut inspection.grants, &report.grants);
+                self.doctor.took(*report);
+            }
             TelemetryEvent::Snapshot(snapshot) => self.take_snapshot(snapshot, desk.now),
             TelemetryEvent::IdentityQuestion(problem) => self.question = Some(problem),
             TelemetryEvent::Warning(problem) => {
                 self.warnings.retain(|known| known.code != problem.code);
                 self.warnings.push(*problem);
             }
-            TelemetryEvent::Subscribed(grants) => inspection.grants = grants,
-            TelemetryEvent::Subscriptions(subscriptions) => inspection.subscriptions = subscriptions,
+            TelemetryEvent::Subscribed(grants) => add_grants(&mut inspection.grants, &grants),
+            TelemetryEvent::Subscriptions(subscriptions) => {
+                if !inspection.is_replay {
+                    self.form.subscribed(&subscriptions);
+                }
+            }
             TelemetryEvent::FirstMessage { after } => inspection.first_message = Some(after),
             TelemetryEvent::SchemasLoaded(answer) => self.detail.schemas_loaded(answer),
             TelemetryEvent::Revealed { topic, row } => self.tree.revealed(topic, row),
@@ -454,5 +515,13 @@ impl Telemetry {
             self.question = None;
             self.panes.ended();
         }
+    }
+}
+
+/// The last word on each filter counts.
+fn add_grants(known: &mut Vec<Grant>, new: &[Grant]) {
+    for grant in new {
+        known.retain(|other| other.filter != grant.filter);
+        known.push(grant.clone());
     }
 }
