@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::batch::{self, BatchJob};
+use super::bench;
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
 use super::start::Parts;
@@ -35,6 +36,7 @@ use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, WifiRules};
 use crate::msg::batch::{BatchCommand, BatchStart};
 use crate::msg::device::{DeviceChange, DeviceRequest};
+use crate::msg::telemetry::BenchCommand;
 use crate::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup, Step};
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
@@ -204,7 +206,12 @@ impl Workers {
                 self.open_device(job, link, profile.as_ref(), driver, access);
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
-            Command::Telemetry { job, .. } | Command::Bench { job, .. } => {
+            Command::Bench { job, command: BenchCommand::Start(plan) } => {
+                let folder = self.parts.data.root().join("bench");
+                self.spawn(job, bench::run(job, plan, folder, self.reporter.clone()));
+            }
+            Command::Bench { job, command: BenchCommand::Stop } => self.cancel(job).await,
+            Command::Telemetry { job, .. } => {
                 let end = JobEnd::Failed(Problem::new(
                     "telemetry.absent",
                     "Telemetry cannot be watched",

@@ -94,7 +94,9 @@ impl Front {
             Ok(Ok(1)) => {}
             Ok(Ok(_) | Err(_)) => return self.lines.tell(format!("{from} connected and closed without a word")),
             Err(_) => {
-                return self.lines.tell(format!("{from} connected and said nothing for {} s", GREETING_LIMIT.as_secs()));
+                return self
+                    .lines
+                    .tell(format!("{from} connected and said nothing for {} s", GREETING_LIMIT.as_secs()));
             }
         }
         let is_tls = first[0] == 0x16;
