@@ -48,6 +48,10 @@ mod linux_console;
 mod manifest;
 #[cfg(unix)]
 mod node;
+#[cfg(unix)]
+mod mosquitto;
+#[cfg(unix)]
+mod mqtt_client;
 mod peers;
 mod problems;
 mod profiles;
