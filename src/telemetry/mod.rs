@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod decode;
 pub mod expect;
+pub mod export;
 pub mod inspector;
 pub mod query;
 pub mod recording;

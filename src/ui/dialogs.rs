@@ -8,6 +8,7 @@ use super::theme::{DIALOG_WIDTH, GRID, palette};
 use super::widgets::{Button, strong};
 use crate::app::commission::{CommissionAction, Question};
 use crate::app::device::{Device, DeviceAction};
+use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::publish::{Publish, PublishAction};
 use crate::app::{Action, App};
 use crate::model::text::visible;
@@ -20,6 +21,8 @@ pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
         confirm(ui, app, question, pass);
     } else if app.device.question().is_some() {
         change(ui, &mut app.device, pass);
+    } else if app.telemetry.question().is_some() {
+        identity(ui, app, pass);
     } else if app.telemetry.panes.publish.question().is_some() {
         clear_retained(ui, &mut app.telemetry.panes.publish, pass);
     }
@@ -137,6 +140,17 @@ fn clear_retained(ui: &Ui, publish: &mut Publish, pass: &mut Pass<'_>) {
     match typed(ui, &title, &text, &label, &mut publish.retained.typed, is_right, "Type the number first") {
         Some(Answer::Safe) => pass.did(PublishAction::DroppedClear),
         Some(Answer::Dangerous) => pass.did(PublishAction::ConfirmedClear),
+        None => {}
+    }
+}
+
+/// Connecting as the gateway itself throws the live gateway out.
+fn identity(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
+    let Some(problem) = app.telemetry.question() else { return };
+    let text = format!("{}.\n\n{}.", problem.likely_cause, problem.next_step);
+    match ask(ui, &problem.what, &text, "Do not connect", "Throw the gateway out and connect") {
+        Some(Answer::Safe) => pass.did(TelemetryAction::DroppedIdentity),
+        Some(Answer::Dangerous) => pass.did(TelemetryAction::ConfirmedIdentity),
         None => {}
     }
 }

@@ -56,6 +56,11 @@ async fn ask(field: &PathField) -> Option<String> {
     let file = match field {
         PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]).pick_file().await,
         PathField::Token(_) | PathField::TerminalFile => dialog.pick_file().await,
+        PathField::BrokerAuthorities | PathField::BrokerCertificate | PathField::BrokerKey => {
+            dialog.add_filter("Certificates and keys", &["pem", "crt", "cer", "key"]).pick_file().await
+        }
+        PathField::BrokerKeyLog => dialog.set_file_name("keys.log").save_file().await,
+        PathField::Schema => dialog.add_filter("Protobuf schemas", &["proto"]).pick_file().await,
         PathField::RecordsExport => dialog.set_file_name("linesman-records.csv").save_file().await,
         PathField::Manifest => dialog.add_filter("Manifests", &["csv", "xlsx", "tsv", "txt"]).pick_file().await,
         PathField::BatchResults => dialog.set_file_name("linesman-results.csv").save_file().await,

@@ -33,6 +33,8 @@ pub(super) const BAR_HEIGHT: f32 = 40.0;
 pub(super) const ROW_HEIGHT: f32 = 56.0;
 /// Height of a row of Records and of the network list.
 pub(super) const LINE_HEIGHT: f32 = 36.0;
+/// Height of a row of topics and messages.
+pub(super) const DENSE_HEIGHT: f32 = 24.0;
 /// Width of the side column of Commission.
 pub(super) const SIDE_WIDTH: f32 = 288.0;
 /// Below this page width the side column goes under the main one.
@@ -165,6 +167,21 @@ pub(super) fn terminal_ink(ui: &Ui, ink: Ink, usual: Color32) -> Color32 {
             232..=255 => Color32::from_gray(8 + 10 * (index - 232)),
         },
     }
+}
+
+/// The fixed-width font in the size of rows.
+pub(super) fn mono() -> FontId {
+    FontId::monospace(12.5)
+}
+
+/// The fixed-width font in the size of explanations.
+pub(super) fn small_mono() -> FontId {
+    FontId::monospace(11.5)
+}
+
+/// The text font in the size of explanations.
+pub(super) fn small_text() -> FontId {
+    FontId::proportional(12.0)
 }
 
 /// Colours of curves. Told apart by people who see no red or no green as well; a test holds them to it.

@@ -206,7 +206,15 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "cli",
-        ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
+        ours: &[
+            "model",
+            "profile",
+            "proto::mqtt::dialect",
+            "proto::mqtt::guard",
+            "msg",
+            "telemetry",
+            "backend::Handle",
+        ],
         foreign: &[
             "clap",
             "clap_complete",

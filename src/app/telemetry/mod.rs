@@ -30,6 +30,7 @@ use self::detail::{Detail, DetailAction};
 use self::doctor::Doctor;
 use self::list::{List, ListAction};
 use self::panes::{PaneAction, Panes};
+use self::plot::PlotAction;
 use self::recorder::Recorder;
 use self::seat::Seat;
 use self::tree::{Tree, TreeAction};
@@ -37,11 +38,12 @@ use super::Desk;
 use super::jobs::JobKind;
 use super::settings::SettingsView;
 use crate::model::ids::JobId;
-use crate::model::mqtt::message::{Grant, Subscription};
-use crate::model::problem::Problem;
+use crate::model::mqtt::message::Grant;
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::problem::{Explain as _, Problem};
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
-use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
+use crate::telemetry::view::{Counters, SeriesSpec, Snapshot, ViewSpec};
 
 /// The panes of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,6 +130,17 @@ pub enum TelemetryAction {
     DroppedIdentity,
     /// Read a warning.
     DismissedWarning(usize),
+    /// Folds the stages of the connection open or shut.
+    FoldedStages(bool),
+    /// Draws a curve of a value: where it is, as a jq expression.
+    Plotted {
+        /// Its topic.
+        topic: String,
+        /// Its path.
+        path: String,
+    },
+    /// Goes from a message to its topic in the tree.
+    ShowedInTree,
     /// Forgets the messages and counts anew.
     Cleared,
 }
@@ -146,9 +159,7 @@ pub struct Inspection {
     pub since: Instant,
     /// How its job ended, once it did.
     pub end: Option<JobEnd>,
-    /// The subscriptions as they are now.
-    pub subscriptions: Vec<Subscription>,
-    /// What the broker said to the subscriptions asked for last.
+    /// What the broker said to each filter last.
     pub grants: Vec<Grant>,
     /// How long after the push of credentials the first message came.
     pub first_message: Option<Duration>,
@@ -225,6 +236,14 @@ impl Telemetry {
     /// The question whether a gateway's own identity is to be used.
     pub fn question(&self) -> Option<&Problem> {
         self.question.as_deref()
+    }
+
+    /// What the broker said to the subscriptions, those of the connection first.
+    pub fn grants(&self) -> &[Grant] {
+        let Some(inspection) = self.inspection.as_ref().filter(|inspection| inspection.is_connected()) else {
+            return &[];
+        };
+        &inspection.grants
     }
 
     /// Warnings that were not read yet.
@@ -321,6 +340,12 @@ impl Telemetry {
                 }
                 Vec::new()
             }
+            TelemetryAction::FoldedStages(is_open) => {
+                self.doctor.fold(is_open);
+                Vec::new()
+            }
+            TelemetryAction::Plotted { topic, path } => return self.plot(&topic, path, settings, desk),
+            TelemetryAction::ShowedInTree => self.show_in_tree(desk),
             TelemetryAction::Cleared => {
                 self.forget();
                 vec![TelemetryCommand::Clear]
@@ -340,6 +365,29 @@ impl Telemetry {
             self.detail.choose_topic(selected.topic);
         }
         self.tree.act(action, desk.now)
+    }
+
+    /// Draws a curve of a value of a topic.
+    fn plot(&mut self, topic: &str, path: String, settings: &mut SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        match topic.parse::<TopicFilter>() {
+            Ok(filter) => {
+                let action = PaneAction::Plot(PlotAction::Added(SeriesSpec { filter, path }));
+                desk.toasts.tell("Added to the plot", desk.now);
+                let inspection = self.job();
+                let query = &self.list.spec().query;
+                self.panes.act(action, &mut Seat { inspection, query, settings, desk })
+            }
+            Err(error) => {
+                desk.toasts.report(error.explain());
+                Vec::new()
+            }
+        }
+    }
+
+    fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
+        let Some(topic) = self.detail.topic() else { return Vec::new() };
+        self.pane = Pane::Topics;
+        self.tree.act(TreeAction::Revealed(topic), desk.now)
     }
 
     fn on_list(&mut self, action: ListAction) -> Vec<TelemetryCommand> {
@@ -384,7 +432,6 @@ impl Telemetry {
             state: None,
             since: desk.now,
             end: None,
-            subscriptions: Vec::new(),
             grants: Vec::new(),
             first_message: None,
             is_replay,
@@ -426,15 +473,22 @@ impl Telemetry {
                     self.pane = Pane::Topics;
                 }
             }
-            TelemetryEvent::Stage(report) => self.doctor.took(*report),
+            TelemetryEvent::Stage(report) => {
+                add_grants(&mut inspection.grants, &report.grants);
+                self.doctor.took(*report);
+            }
             TelemetryEvent::Snapshot(snapshot) => self.take_snapshot(snapshot, desk.now),
             TelemetryEvent::IdentityQuestion(problem) => self.question = Some(problem),
             TelemetryEvent::Warning(problem) => {
                 self.warnings.retain(|known| known.code != problem.code);
                 self.warnings.push(*problem);
             }
-            TelemetryEvent::Subscribed(grants) => inspection.grants = grants,
-            TelemetryEvent::Subscriptions(subscriptions) => inspection.subscriptions = subscriptions,
+            TelemetryEvent::Subscribed(grants) => add_grants(&mut inspection.grants, &grants),
+            TelemetryEvent::Subscriptions(subscriptions) => {
+                if !inspection.is_replay {
+                    self.form.subscribed(&subscriptions);
+                }
+            }
             TelemetryEvent::FirstMessage { after } => inspection.first_message = Some(after),
             TelemetryEvent::SchemasLoaded(answer) => self.detail.schemas_loaded(answer),
             TelemetryEvent::Revealed { topic, row } => self.tree.revealed(topic, row),
@@ -470,5 +524,13 @@ impl Telemetry {
             self.question = None;
             self.panes.ended();
         }
+    }
+}
+
+/// The last word on each filter counts.
+fn add_grants(known: &mut Vec<Grant>, new: &[Grant]) {
+    for grant in new {
+        known.retain(|other| other.filter != grant.filter);
+        known.push(grant.clone());
     }
 }
