@@ -1,9 +1,11 @@
 //! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod bench_broker;
 pub mod ble;
 pub mod diagnostics;
 pub mod files;
 pub mod http;
+pub mod inspection_files;
 pub mod laptop_wifi;
 pub mod links;
 pub mod logs;
@@ -16,3 +18,4 @@ pub mod records;
 pub mod results;
 pub mod serial;
 mod udp;
+pub mod usage;

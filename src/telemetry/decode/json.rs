@@ -557,8 +557,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_reads_back(value in values()) {
-            let json = to_json(&value);
-            prop_assert_eq!(parse(json.as_bytes()), Ok(value.clone()));
+            prop_assert_eq!(parse(to_json(&value).as_bytes()), Ok(value.clone()));
             prop_assert_eq!(parse(to_pretty_json(&value).as_bytes()), Ok(value));
         }
 
