@@ -6,7 +6,9 @@
 
 pub mod batch;
 pub mod decode;
+pub mod diff;
 pub mod expect;
+pub mod plot;
 pub mod query;
 pub mod recording;
 pub mod value;
