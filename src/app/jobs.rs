@@ -31,6 +31,10 @@ pub enum JobKind {
     ExportRecords,
     /// Write a session's transcript to a file.
     ExportTranscript,
+    /// Write a picture of the plot to a file.
+    SavePicture,
+    /// The bench broker.
+    Bench,
     /// Put the diagnostics together.
     Diagnostics,
 }
@@ -38,7 +42,7 @@ pub enum JobKind {
 impl JobKind {
     /// Whether its clock is shown: what may run all day has none, so that the window rests.
     pub const fn has_clock(&self) -> bool {
-        !matches!(self, Self::Telemetry)
+        !matches!(self, Self::Telemetry | Self::Bench)
     }
 
     /// Whether closing the window in the middle would lose something.

@@ -231,6 +231,7 @@ impl App {
             || self.commission.question().is_some()
             || self.device.question().is_some()
             || self.telemetry.question().is_some()
+            || self.telemetry.panes.publish.question().is_some()
     }
 
     /// Text that belongs on the clipboard, once.
@@ -309,7 +310,7 @@ impl App {
                 let Self { telemetry, catalog, jobs, toasts, .. } = self;
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
-            Event::BenchProgressed { .. } => {}
+            Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
             Event::BatchProgressed { job, event } => self.batch.told(job, event),
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
@@ -355,6 +356,7 @@ impl App {
             Ticket::Asks(job) => {
                 self.commission.request_not_taken(job);
                 self.device.request_not_taken(job);
+                self.telemetry.panes.bench.request_not_taken(job);
                 self.toasts.report(problem);
             }
             Ticket::Lists => self.records.listed(Err(problem)),
@@ -406,6 +408,8 @@ impl App {
             JobKind::ReadQr => self.commission.qr_finished(job, end),
             JobKind::ExportRecords => self.records.export_finished(end),
             JobKind::ExportTranscript => self.commission.transcript_finished(end),
+            JobKind::SavePicture => self.telemetry.panes.plot.picture_saved(job, &end),
+            JobKind::Bench => self.telemetry.panes.bench.finished(job, end),
             JobKind::Diagnostics => {
                 self.settings.diagnostics_finished();
                 if let JobEnd::Failed(problem) = end {
@@ -593,6 +597,7 @@ impl Ticket {
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
+            | Command::SavePicture { job, .. }
             | Command::CollectDiagnostics { job }
             | Command::Telemetry { job, command: TelemetryCommand::Open(_) }
             | Command::Bench { job, command: BenchCommand::Start(_) }

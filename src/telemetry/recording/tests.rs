@@ -126,12 +126,12 @@ fn open(bytes: &[u8]) -> Reader<&[u8]> {
 fn properties() -> impl Strategy<Value = Option<Properties>> {
     let some = (
         any::<bool>(),
-        any::<Option<String>>(),
-        any::<Option<String>>(),
-        any::<Vec<u8>>(),
+        proptest::option::of(".{0,8}"),
+        proptest::option::of(".{0,8}"),
+        proptest::collection::vec(any::<u8>(), 0..5),
         any::<Option<u32>>(),
-        any::<Vec<u32>>(),
-        any::<Vec<(String, String)>>(),
+        proptest::collection::vec(any::<u32>(), 0..3),
+        proptest::collection::vec((".{0,5}", ".{0,5}"), 0..3),
     )
         .prop_map(|(is_text, content_type, response_topic, correlation_data, expiry_secs, subscription_ids, user)| {
             Properties { is_text, content_type, response_topic, correlation_data, expiry_secs, subscription_ids, user }
