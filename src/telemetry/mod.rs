@@ -6,7 +6,9 @@
 
 pub mod batch;
 pub mod decode;
+pub mod diff;
 pub mod expect;
+pub mod plot;
 pub mod export;
 pub mod inspector;
 pub mod query;
