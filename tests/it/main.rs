@@ -54,6 +54,8 @@ mod profiles;
 mod program;
 #[cfg(unix)]
 mod python;
+#[cfg(unix)]
+mod recordings;
 mod screens;
 #[cfg(unix)]
 mod secrets;
