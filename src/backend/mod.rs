@@ -7,6 +7,7 @@ mod job;
 mod run;
 mod site;
 mod start;
+mod telemetry;
 
 pub use handle::{Handle, Reporter, channels};
 pub use site::{DemoPlan, run_simulator};

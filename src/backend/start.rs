@@ -132,7 +132,7 @@ async fn prepare(
     (parts, startup)
 }
 
-fn no_threads(error: &std::io::Error) -> Problem {
+pub(super) fn no_threads(error: &std::io::Error) -> Problem {
     Problem::new(
         "app.no_threads",
         "Linesman could not start",

@@ -12,8 +12,8 @@ use crate::model::mqtt::message::{Grant, Outgoing, PublishEnd, Subscription};
 use crate::model::mqtt::stage::{StageReport, TracedPacket};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
-use crate::model::word::words;
 use crate::telemetry::batch::Batch;
+pub use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
 use crate::telemetry::value::DecoderKind;
 use crate::telemetry::view::{NodeId, PlotSpec, Query, Snapshot, TopicId, ViewSpec};
@@ -137,20 +137,6 @@ pub struct Repeat {
     pub every: Duration,
     /// How often in all; `None` until stopped.
     pub times: Option<u32>,
-}
-
-words! {
-    /// What messages are exported as.
-    ExportForm {
-        /// A table: time, topic, payload and flags.
-        Csv = "csv",
-        /// One JSON object a line.
-        JsonLines = "jsonl",
-        /// Columns, for DuckDB, Spark or ClickHouse.
-        Parquet = "parquet",
-        /// A recording.
-        Recording = "recording",
-    }
 }
 
 /// What an inspection reports.

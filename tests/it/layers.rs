@@ -138,6 +138,7 @@ const LAYERS: &[Layer] = &[
             "hyper_util",
             "image",
             "jiff",
+            "memchr",
             "mqtt5",
             "rcgen",
             "rqrr",
@@ -149,6 +150,7 @@ const LAYERS: &[Layer] = &[
             "serde",
             "serde_json",
             "serialport",
+            "sha1",
             "sha2",
             "thiserror",
             "tokio",
@@ -206,7 +208,15 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "cli",
-        ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
+        ours: &[
+            "model",
+            "profile",
+            "proto::mqtt::dialect",
+            "proto::mqtt::guard",
+            "msg",
+            "telemetry",
+            "backend::Handle",
+        ],
         foreign: &[
             "clap",
             "clap_complete",

@@ -47,6 +47,10 @@ mod layers;
 mod linux_console;
 mod manifest;
 #[cfg(unix)]
+mod mosquitto;
+#[cfg(unix)]
+mod mqtt_client;
+#[cfg(unix)]
 mod node;
 mod peers;
 mod problems;

@@ -1,21 +1,27 @@
 //! How a connection comes about: stage by stage, each told as it begins and as it ends, on the one connection that is used.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::Clock;
 use super::drive::{Drive, Ports, Stream, Turn};
 use super::engine::Engine;
-use super::error::MqttError;
+use super::error::{MqttError, Refusal};
 use super::send::Login;
 use super::tcp::{self, Facts};
-use crate::flow::port::{Connection, ConnectionEnd};
-use crate::model::mqtt::connect::{self, ConnectPlan};
+use super::tls::{self, Asked};
+use super::{Clock, proxy, websocket};
+use crate::flow::port::{Connection, ConnectionEnd, Retry};
+use crate::model::mqtt::connect::{self as plan, ConnectPlan};
 use crate::model::mqtt::message::Grant;
 use crate::model::mqtt::stage::{CertificateFacts, Stage, StageReport, StageState};
+use crate::model::mqtt::{Dialect, topic};
 use crate::model::problem::{Explain, Problem};
+use crate::model::secret::Secret;
+use crate::model::text::visible;
+use crate::proto::mqtt::silent::{Act, Cause, Proof, SilentEnd, cause_of_end, cause_of_silence};
+use crate::proto::mqtt::{dialect, sas, sigv4};
 
 /// Room for requests of the front.
 const REQUESTS: usize = 64;
@@ -23,15 +29,19 @@ const REQUESTS: usize = 64;
 const DELIVERIES: usize = 1;
 /// How long a report of a stage waits for being taken.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
+/// Filters in one SUBSCRIBE where nobody sets a limit: their packet stays small.
+const FILTERS: usize = 50;
+/// A connection that is cut within this time after we did something was cut for it.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Reports the stages of one attempt.
-pub(super) struct Doctor {
+struct Doctor {
     attempt: u32,
     began: Instant,
     stages: mpsc::Sender<StageReport>,
 }
 
-/// A stage that was gone through.
+/// What a stage brought to light.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) facts: Facts,
@@ -49,19 +59,19 @@ impl Doctor {
     }
 
     /// Goes through a stage: tells that it begins, and how it ended.
-    pub(super) async fn stage<T>(
+    async fn stage<T>(
         &self,
         stage: Stage,
-        findings: &mut Findings,
-        work: impl AsyncFnOnce(&mut Findings) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
+        work: impl AsyncFnOnce(&mut Findings) -> Result<T, ConnectionEnd>,
+    ) -> Result<T, ConnectionEnd> {
         let at = self.began.elapsed();
         let begun = StageReport::begun(self.attempt, stage, at);
         self.report(begun.clone()).await;
-        let outcome = work(findings).await;
-        let Findings { facts, certificates, grants, note } = std::mem::take(findings);
+        let mut findings = Findings::default();
+        let outcome = work(&mut findings).await;
+        let Findings { facts, certificates, grants, note } = findings;
         let state = match &outcome {
-            Err(failure) => StageState::Failed(failure.end.problem.clone()),
+            Err(end) => StageState::Failed(end.problem.clone()),
             Ok(_) => note.map_or(StageState::Done, StageState::Noted),
         };
         let took = self.began.elapsed().saturating_sub(at);
@@ -75,15 +85,71 @@ impl Doctor {
     }
 }
 
-/// Why an attempt failed.
-pub(super) struct Failure {
-    end: ConnectionEnd,
+/// What is known of a connection when it ends without a word.
+struct Circumstances {
+    plan: ConnectPlan,
+    proof: Proof,
+    asked: Asked,
+    clock_ahead_secs: Option<i64>,
 }
 
-impl From<MqttError> for Failure {
-    fn from(error: MqttError) -> Self {
-        Self { end: error.end() }
+impl Circumstances {
+    /// How a connection ended, with the likely cause of what the broker does not say.
+    fn end(&self, error: MqttError, engine: Option<&Engine>) -> ConnectionEnd {
+        let (act, since) = engine.map_or((&Act::Connect, Duration::ZERO), Engine::last_act);
+        let last_sent = engine.map_or(Duration::ZERO, Engine::since_sent);
+        let silent = || SilentEnd {
+            dialect: self.plan.dialect,
+            act,
+            since,
+            proof: self.proof,
+            client_id: &self.plan.client_id,
+            keep_alive: self.plan.keep_alive,
+            last_sent,
+            now_unix_secs: now_secs(),
+            clock_ahead_secs: self.clock_ahead_secs,
+        };
+        let is_plain_login = self.plan.dialect == Dialect::Plain
+            && matches!(self.proof, Proof::Nothing | Proof::Password | Proof::Certificate);
+        match error {
+            MqttError::Alert { alert, .. } => {
+                let Asked { has_identity, was_asked } = self.asked;
+                MqttError::Alert { alert, has_identity, was_asked }.end()
+            }
+            // With TLS 1.3 a broker judges our certificate after the handshake, and may hang up before its answer is read.
+            MqttError::ClosedOnConnect { detail } if self.asked.was_asked => MqttError::Alert {
+                alert: format!("none was read, the connection was cut: {detail}"),
+                has_identity: self.asked.has_identity,
+                was_asked: true,
+            }
+            .end(),
+            MqttError::ClosedOnConnect { detail }
+            | MqttError::ClosedOnSubscribe { detail }
+            | MqttError::Closed { detail } => because(&cause_of_end(&silent()), detail),
+            MqttError::Broken { detail, is_reset: true } if *act != Act::Idle && since < SOON => {
+                because(&cause_of_end(&silent()), detail)
+            }
+            MqttError::NotLetIn { meaning: Refusal::Login, ref says, .. } if !is_plain_login => {
+                let mut silent = silent();
+                silent.act = &Act::Connect;
+                because(&cause_of_end(&silent), says.clone())
+            }
+            MqttError::NoSubAck { .. } => match cause_of_silence(self.plan.dialect, act) {
+                Some(cause) => because(&cause, String::new()),
+                None => error.end(),
+            },
+            error => error.end(),
+        }
     }
+}
+
+fn because(cause: &Cause, detail: String) -> ConnectionEnd {
+    let retry = if cause.is_lasting() { Retry::Never } else { Retry::Later };
+    ConnectionEnd { problem: cause.explain().with_detail(detail), retry, is_takeover: cause.is_takeover() }
+}
+
+fn now_secs() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Connects, tells how that went, and serves the connection until it ends.
@@ -96,14 +162,14 @@ pub(super) async fn serve(
 ) {
     let doctor = Doctor { attempt, began: Instant::now(), stages };
     let opened = tokio::select! {
-        opened = open(&plan, clock, &doctor) => opened,
+        opened = open(plan, clock, &doctor) => opened,
         // Nobody waits for it any more.
         () = told.closed() => return,
     };
-    let (mut drive, login_ends) = match opened {
+    let Opened { mut drive, circumstances, login_ends } = match opened {
         Ok(opened) => opened,
-        Err(failure) => {
-            let _ = told.send(Err(failure.end));
+        Err(end) => {
+            let _ = told.send(Err(end));
             return;
         }
     };
@@ -118,109 +184,227 @@ pub(super) async fn serve(
     }
     // The front hears of nothing more by reports: they end here.
     drop(doctor);
-    let translate = |error: MqttError, _engine: &Engine| error.end();
-    drive.run(Ports { requests: taken, deliveries: given }, translate).await;
+    drive
+        .run(Ports { requests: taken, deliveries: given }, |error, engine| circumstances.end(error, Some(engine)))
+        .await;
 }
 
-async fn open(plan: &ConnectPlan, clock: Clock, doctor: &Doctor) -> Result<(Drive, Option<i64>), Failure> {
-    let mut findings = Findings::default();
-    let stream = carry(plan, doctor, &mut findings).await?;
-    let login = login(plan);
-    let engine = Engine::new(plan, clock, 100);
-    let mut drive = Drive::new(stream, engine, clock, plan.stage_limit);
-    let limit = plan.stage_limit;
-    doctor
-        .stage(Stage::Connect, &mut findings, async |findings| {
-            drive.engine.connect(plan, &login, clock.now());
-            let until = Instant::now() + limit;
-            while drive.engine.connected().is_none() {
-                match drive.turn(None, Some(until)).await {
-                    Ok(Turn::TimeUp) => return Err(MqttError::NoConnAck { secs: limit.as_secs() }.into()),
-                    Ok(_) => {}
-                    Err(MqttError::Closed { detail } | MqttError::Broken { detail }) => {
-                        return Err(MqttError::ClosedOnConnect { detail }.into());
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            let ack = drive.engine.connected().cloned().unwrap_or_default();
-            let session = if ack.is_session_present { "kept from before" } else { "new" };
-            findings.facts.push(("Client id".into(), crate::model::text::visible(&plan.client_id, 150)));
-            findings.facts.push(("Session".into(), session.into()));
-            findings.facts.extend(ack.facts);
-            Ok(())
-        })
-        .await?;
-    if plan.subscriptions.is_empty() {
+/// An open connection, and what is known of it.
+struct Opened {
+    drive: Drive,
+    circumstances: Circumstances,
+    login_ends: Option<i64>,
+}
+
+async fn open(plan: ConnectPlan, clock: Clock, doctor: &Doctor) -> Result<Opened, ConnectionEnd> {
+    let mut known = Circumstances { proof: proof(&plan), plan, asked: Asked::default(), clock_ahead_secs: None };
+    let stream = carry(&mut known, doctor).await?;
+    let dialect = dialect::limits(known.plan.dialect);
+    let chunk = dialect.max_filters_per_subscribe.unwrap_or(FILTERS);
+    let engine = Engine::new(&known.plan, clock, chunk, dialect.max_qos);
+    let mut drive = Drive::new(stream, engine, clock, known.plan.stage_limit);
+    let login_ends =
+        doctor.stage(Stage::Connect, async |findings| connect(&mut drive, &mut known, clock, findings).await).await?;
+    if known.plan.subscriptions.is_empty() {
         doctor.skip(Stage::Subscribe, "Nothing is to be subscribed to").await;
     } else {
-        doctor
-            .stage(Stage::Subscribe, &mut findings, async |findings| {
-                findings.grants = subscribe(&mut drive, plan, clock).await?;
-                let refused: Vec<&Grant> = findings.grants.iter().filter(|grant| grant.granted.is_none()).collect();
-                if let Some(first) = refused.first() {
-                    let (refused, asked) = (refused.len(), findings.grants.len());
-                    let says = format!("{}: {}", first.filter, first.says);
-                    findings.note = Some(MqttError::SubscriptionsRefused { refused, asked, says }.explain());
-                }
-                Ok(())
-            })
-            .await?;
+        doctor.stage(Stage::Subscribe, async |findings| subscribe(&mut drive, &known, clock, findings).await).await?;
     }
     drive.engine.opened();
-    Ok((drive, None))
+    Ok(Opened { drive, circumstances: known, login_ends })
 }
 
-async fn subscribe(drive: &mut Drive, plan: &ConnectPlan, clock: Clock) -> Result<Vec<Grant>, Failure> {
-    drive.engine.subscribe(None, &plan.subscriptions, clock.now());
-    let limit = plan.stage_limit;
+async fn connect(
+    drive: &mut Drive,
+    known: &mut Circumstances,
+    clock: Clock,
+    findings: &mut Findings,
+) -> Result<Option<i64>, ConnectionEnd> {
+    let (login, login_ends) = login(&known.plan)?;
+    if let (Some(ends), Proof::Nothing | Proof::Password | Proof::Token { .. }) = (login_ends, known.proof) {
+        known.proof = Proof::Token { ends_unix_secs: ends };
+        findings.facts.push(("Token".into(), sas::countdown(ends - now_secs())));
+    }
+    let limit = known.plan.stage_limit;
+    drive.engine.connect(&known.plan, &login, clock.now());
     let until = Instant::now() + limit;
-    loop {
-        if let Some(grants) = drive.engine.take_grants(false) {
-            return Ok(grants);
+    let error = loop {
+        if drive.engine.connected().is_some() {
+            break None;
         }
         match drive.turn(None, Some(until)).await {
-            Ok(Turn::TimeUp) => return Err(MqttError::NoSubAck { secs: limit.as_secs() }.into()),
+            Ok(Turn::TimeUp) => break Some(MqttError::NoConnAck { secs: limit.as_secs() }),
             Ok(_) => {}
-            Err(MqttError::Closed { detail } | MqttError::Broken { detail }) => {
-                return Err(MqttError::ClosedOnSubscribe { detail }.into());
+            Err(MqttError::Closed { detail } | MqttError::Broken { detail, is_reset: true }) => {
+                break Some(MqttError::ClosedOnConnect { detail });
             }
-            Err(error) => return Err(error.into()),
+            Err(error) => break Some(error),
         }
+    };
+    findings.facts.push(("Client id".into(), visible(&known.plan.client_id, 150)));
+    if !login.username.is_empty() {
+        findings.facts.push(("User".into(), visible(&login.username, 200)));
     }
+    if let Some(error) = error {
+        return Err(known.end(error, Some(&drive.engine)));
+    }
+    let ack = drive.engine.connected().cloned().unwrap_or_default();
+    let session = if ack.is_session_present { "kept from before" } else { "new" };
+    findings.facts.push(("Session".into(), session.into()));
+    findings.facts.extend(ack.facts);
+    Ok(login_ends)
+}
+
+async fn subscribe(
+    drive: &mut Drive,
+    known: &Circumstances,
+    clock: Clock,
+    findings: &mut Findings,
+) -> Result<(), ConnectionEnd> {
+    drive.engine.subscribe(None, &known.plan.subscriptions, clock.now());
+    let limit = known.plan.stage_limit;
+    let until = Instant::now() + limit;
+    let error = loop {
+        if let Some(grants) = drive.engine.take_grants(false) {
+            findings.grants = grants;
+            break None;
+        }
+        match drive.turn(None, Some(until)).await {
+            Ok(Turn::TimeUp) => break Some(MqttError::NoSubAck { secs: limit.as_secs() }),
+            Ok(_) => {}
+            Err(MqttError::Closed { detail } | MqttError::Broken { detail, is_reset: true }) => {
+                break Some(MqttError::ClosedOnSubscribe { detail });
+            }
+            Err(error) => break Some(error),
+        }
+    };
+    if let Some(error) = error {
+        let end = known.end(error, Some(&drive.engine));
+        findings.grants = drive.engine.take_grants(true).unwrap_or_default();
+        return Err(end);
+    }
+    let refused: Vec<&Grant> = findings.grants.iter().filter(|grant| grant.granted.is_none()).collect();
+    if let Some(first) = refused.first() {
+        let says = format!("{}: {}", first.filter, first.says);
+        let (refused, asked) = (refused.len(), findings.grants.len());
+        findings.note = Some(MqttError::SubscriptionsRefused { refused, asked, says }.explain());
+    }
+    Ok(())
 }
 
 /// The stages below MQTT.
-async fn carry(plan: &ConnectPlan, doctor: &Doctor, findings: &mut Findings) -> Result<Box<dyn Stream>, Failure> {
+async fn carry(known: &mut Circumstances, doctor: &Doctor) -> Result<Box<dyn Stream>, ConnectionEnd> {
+    let plan = known.plan.clone();
     let limit = plan.stage_limit;
     let (host, port) = match &plan.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (plan.url.host.as_str(), plan.url.port),
     };
     let addresses = doctor
-        .stage(Stage::Resolve, findings, async |findings| {
-            let found = tcp::resolve(host, port, limit).await?;
+        .stage(Stage::Resolve, async |findings| {
+            let found = tcp::resolve(host, port, limit).await.map_err(|error| error.end())?;
             let listed: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
-            findings.facts.push((host.to_owned(), listed.join(", ")));
+            findings.facts.push((visible(host, 200), listed.join(", ")));
             Ok(found)
         })
         .await?;
     let stream = doctor
-        .stage(Stage::Tcp, findings, async |findings| {
-            tcp::reach(&addresses, limit, &mut findings.facts).await.map_err(Failure::from)
+        .stage(Stage::Tcp, async |findings| {
+            tcp::reach(&addresses, limit, &mut findings.facts).await.map_err(|error| error.end())
         })
         .await?;
-    doctor.skip(Stage::Proxy, "No proxy is set").await;
-    doctor.skip(Stage::Tls, "The connection is not encrypted").await;
-    doctor.skip(Stage::WebSocket, "MQTT runs without a WebSocket").await;
-    Ok(Box::new(stream))
+    let mut stream: Box<dyn Stream> = Box::new(stream);
+    match &plan.proxy {
+        None => doctor.skip(Stage::Proxy, "No proxy is set").await,
+        Some(proxy) => {
+            let pass = async |findings: &mut Findings| {
+                let passed = proxy::pass(&mut stream, proxy, &plan, limit, &mut findings.facts).await;
+                passed.map_err(|error| error.end())
+            };
+            doctor.stage(Stage::Proxy, pass).await?;
+        }
+    }
+    if plan.url.scheme.is_tls() {
+        let encrypt = async |findings: &mut Findings| {
+            let address = plan.url.authority();
+            tls::encrypt(stream, &address, &plan, limit, findings).await.map_err(|error| error.end())
+        };
+        (stream, known.asked) = doctor.stage(Stage::Tls, encrypt).await?;
+    } else {
+        doctor.skip(Stage::Tls, "The connection is not encrypted").await;
+    }
+    if plan.url.scheme.is_websocket() {
+        let path = path(&plan);
+        let open = async |findings: &mut Findings| {
+            let opened = websocket::open(stream, &plan, &path, limit, &mut findings.facts).await;
+            let (opened, ahead) = match opened {
+                Ok((stream, ahead)) => (Ok(stream), ahead),
+                Err((error, ahead)) => (Err(error), ahead),
+            };
+            known.clock_ahead_secs = ahead;
+            opened.map_err(|error| refused_upgrade(known, error))
+        };
+        stream = doctor.stage(Stage::WebSocket, open).await?;
+    } else {
+        doctor.skip(Stage::WebSocket, "MQTT runs without a WebSocket").await;
+    }
+    Ok(stream)
 }
 
-fn login(plan: &ConnectPlan) -> Login {
-    match &plan.login {
-        connect::Login::Password { username, password } => {
-            Login { username: username.clone(), password: password.clone().unwrap_or_default() }
+/// A signature is judged when the WebSocket is opened.
+fn refused_upgrade(known: &Circumstances, error: MqttError) -> ConnectionEnd {
+    match error {
+        MqttError::HttpStatus { status: 401 | 403, says, .. } if known.proof == Proof::Signature => {
+            let says = MqttError::NotLetIn { code: 0, says, meaning: Refusal::Login, words: String::new() };
+            known.end(says, None)
         }
-        _ => Login::default(),
+        error => error.end(),
     }
+}
+
+/// What is asked for when a WebSocket is opened: with a signature, where the login is one.
+fn path(plan: &ConnectPlan) -> Secret<String> {
+    let plan::Login::SignatureV4 { region, access_key_id, secret_key, session_token } = &plan.login else {
+        return Secret::new(plan.url.path.clone());
+    };
+    let key = sigv4::SigningKey { region, access_key_id, secret_key, session_token: session_token.as_ref() };
+    sigv4::sign_url(&websocket::host(plan), &plan.url.path, &key, now_secs())
+}
+
+fn proof(plan: &ConnectPlan) -> Proof {
+    match &plan.login {
+        plan::Login::SharedAccess { .. } => Proof::Token { ends_unix_secs: i64::MAX },
+        plan::Login::SignatureV4 { .. } => Proof::Signature,
+        plan::Login::Password { password: Some(_), .. } => Proof::Password,
+        plan::Login::Password { .. } | plan::Login::None if plan.tls.identity.is_some() => Proof::Certificate,
+        plan::Login::Password { .. } | plan::Login::None => Proof::Nothing,
+    }
+}
+
+/// User and password, and when they end by themselves.
+fn login(plan: &ConnectPlan) -> Result<(Login, Option<i64>), ConnectionEnd> {
+    let never = |problem: Problem| ConnectionEnd { problem, retry: Retry::Never, is_takeover: false };
+    let (login, ends) = match &plan.login {
+        plan::Login::None | plan::Login::SignatureV4 { .. } => (Login::default(), None),
+        plan::Login::Password { username, password } => {
+            let password = password.clone().unwrap_or_default();
+            let ends = sas::parse(&password).ok().map(|token| token.expires_unix_secs);
+            (Login { username: username.clone(), password }, ends)
+        }
+        plan::Login::SharedAccess { hub, device, key, policy, lifetime } => {
+            let made = sas::login(hub, device, key, policy.as_deref(), *lifetime, now_secs())
+                .map_err(|error| never(error.explain()))?;
+            (Login { username: made.username, password: made.password }, Some(made.expires_unix_secs))
+        }
+    };
+    // The lengths are written with two octets.
+    let is_too_long = |text: &str| text.len() > topic::MAX_TOPIC_BYTES;
+    let will = plan.will.as_ref();
+    let texts = [plan.client_id.as_str(), &login.username, login.password.expose()];
+    if texts.into_iter().any(is_too_long)
+        || will.is_some_and(|will| is_too_long(&will.topic) || will.payload.len() > topic::MAX_TOPIC_BYTES)
+    {
+        return Err(never(MqttError::LoginTooLong.explain()));
+    }
+    Ok((login, ends))
 }

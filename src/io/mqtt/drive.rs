@@ -13,6 +13,7 @@ use tokio::time::{Sleep, sleep_until, timeout};
 use super::Clock;
 use super::engine::Engine;
 use super::error::MqttError;
+use super::tls::{self, Asked};
 use crate::flow::port::{BrokerRequest, ConnectionEnd, Delivery};
 
 /// Room for what is read at once.
@@ -242,9 +243,22 @@ async fn receive(requests: &mut Option<&mut mpsc::Receiver<BrokerRequest>>) -> O
 }
 
 fn broken(error: Error) -> MqttError {
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        // What the handshake showed is added by those who know it.
+        return tls::of_tls(error, Asked::default());
+    }
     match error.kind() {
         ErrorKind::UnexpectedEof => MqttError::Closed { detail: error.to_string() },
-        _ => MqttError::Broken { detail: error.to_string() },
+        kind => {
+            let is_reset = matches!(
+                kind,
+                ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::NotConnected
+            );
+            MqttError::Broken { detail: error.to_string(), is_reset }
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::model::mqtt::stage::{Direction, TracedPacket};
 use crate::model::mqtt::topic::MAX_TOPIC_BYTES;
 use crate::model::problem::Explain;
 use crate::model::text::{visible, visible_octets};
+use crate::proto::mqtt::silent::Act;
 use crate::telemetry::batch::{Arrival, Batch};
 
 /// A batch that nobody takes grows up to here.
@@ -91,6 +92,8 @@ pub(super) struct Engine {
     last_heard: Option<Instant>,
     ping_sent: Option<Instant>,
     limits: Limits,
+    /// What we did last, and when.
+    last_act: (Act, Instant),
 }
 
 /// What the broker told of its limits.
@@ -119,7 +122,7 @@ struct Group {
 }
 
 impl Engine {
-    pub(super) fn new(plan: &ConnectPlan, clock: Clock, chunk: usize) -> Self {
+    pub(super) fn new(plan: &ConnectPlan, clock: Clock, chunk: usize, most_qos: Qos) -> Self {
         Self {
             version: plan.version,
             when_full: plan.when_full,
@@ -154,7 +157,8 @@ impl Engine {
             last_sent: None,
             last_heard: None,
             ping_sent: None,
-            limits: Limits { packet_bytes: MAX_PACKET_BYTES, qos: 2, has_retain: true },
+            limits: Limits { packet_bytes: MAX_PACKET_BYTES, qos: most_qos.number(), has_retain: true },
+            last_act: (Act::Connect, clock.began),
         }
     }
 
@@ -189,6 +193,7 @@ impl Engine {
     pub(super) fn connect(&mut self, plan: &ConnectPlan, login: &Login, now: Now) {
         let bytes = self.queue(|out| send::connect(out, plan, login));
         self.connect_sent = Some(now.instant);
+        self.last_act = (Act::Connect, now.instant);
         let mut note = format!(
             "version {}, client id {}, keep-alive {} s, {}",
             plan.version,
@@ -212,6 +217,7 @@ impl Engine {
 
     /// Subscribes; the plan's own subscriptions have no ticket.
     pub(super) fn subscribe(&mut self, ticket: Option<u64>, wanted: &[Subscription], now: Now) {
+        self.last_act = (Act::Subscribe(wanted.to_vec()), now.instant);
         let grants = wanted.iter().map(|wanted| Grant {
             filter: visible(wanted.filter.as_str(), 500),
             asked: wanted.qos.number(),
@@ -295,6 +301,8 @@ impl Engine {
         let Some(packet_id) = packet_id else {
             return refuse(self, &MqttError::NotSent { secs: self.limit.as_secs() });
         };
+        let act = Act::Publish { topic: message.topic.clone(), qos, bytes: message.payload.len() };
+        self.last_act = (act, now.instant);
         let packet = send::Publish::new(self.version, packet_id, message);
         let (bytes, most) = (packet.bytes(), self.limits.packet_bytes);
         if bytes > most {
@@ -360,7 +368,7 @@ impl Engine {
 
     /// Whether another request may be taken.
     pub(super) fn takes_requests(&self) -> bool {
-        self.in_flight < self.in_flight_most && self.out.len() < BATCH_BYTES && self.answers.len() < 64
+        self.in_flight < self.in_flight_most && self.out.len() < BATCH_BYTES && self.answers.len() < 1024
     }
 
     /// Whether bytes may be read.
@@ -770,10 +778,11 @@ impl Engine {
                 .maximum_packet_bytes
                 .and_then(|bytes| usize::try_from(bytes).ok())
                 .map_or(MAX_PACKET_BYTES, |bytes| bytes.min(MAX_PACKET_BYTES)),
-            qos: ack.maximum_qos.unwrap_or(2),
+            qos: ack.maximum_qos.unwrap_or(2).min(self.limits.qos),
             has_retain: ack.has_retain.unwrap_or(true),
         };
         self.connected = Some(ack);
+        self.last_act = (Act::Idle, now.instant);
         Ok(())
     }
 
@@ -787,6 +796,7 @@ impl Engine {
         if let Some(&Pending::Subscribe { group, from, count, sent, .. }) = self.pending.get(&packet_id) {
             self.pending.remove(&packet_id);
             after = Some(now.instant - sent);
+            self.answered(sent);
             if let Some(at) = self.groups.iter().position(|known| known.id == group) {
                 let group = &mut self.groups[at];
                 for (grant, code) in group.grants.iter_mut().skip(from).take(count).zip(codes) {
@@ -821,7 +831,8 @@ impl Engine {
         let mut note = says.clone();
         if let Some(Pending::Publish { ticket, sent, is_released, qos, is_overdue }) = self.pending.get_mut(&packet_id)
         {
-            after = Some(now.instant - *sent);
+            let sent = *sent;
+            after = Some(now.instant - sent);
             let (ticket, was_told) = (*ticket, *is_overdue);
             let end = match (ack, *qos, code) {
                 (kind::PUBACK, Qos::AtLeastOnce, 0) | (kind::PUBCOMP, Qos::ExactlyOnce, _) => {
@@ -845,6 +856,7 @@ impl Engine {
             if let Some(end) = end {
                 self.pending.remove(&packet_id);
                 self.in_flight -= 1;
+                self.answered(sent);
                 if !was_told {
                     self.answers.push_back(Delivery::Published { ticket, end });
                 }
@@ -933,11 +945,21 @@ impl Engine {
         self.in_flight
     }
 
-    /// Whether a message of QoS 2 waits for its first answer: some brokers never give one.
-    pub(super) fn waits_for_qos2(&self) -> bool {
-        self.pending
-            .values()
-            .any(|pending| matches!(pending, Pending::Publish { qos: Qos::ExactlyOnce, is_released: false, .. }))
+    /// What we did then was answered: what follows does not come of it.
+    fn answered(&mut self, sent: Instant) {
+        if self.last_act.1 <= sent {
+            self.last_act.0 = Act::Idle;
+        }
+    }
+
+    /// What we did last, and how long ago.
+    pub(super) fn last_act(&self) -> (&Act, Duration) {
+        (&self.last_act.0, self.last_act.1.elapsed())
+    }
+
+    /// How long ago something was sent.
+    pub(super) fn since_sent(&self) -> Duration {
+        self.last_sent.map_or(Duration::ZERO, |sent| sent.elapsed())
     }
 
     /// The connection is over: what was asked and not answered stays open.

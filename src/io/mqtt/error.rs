@@ -83,6 +83,9 @@ pub enum MqttError {
     /// The broker refused us.
     #[error("the broker does not let us in: {says}")]
     NotLetIn { code: u8, says: String, meaning: Refusal, words: String },
+    /// Client id, user, password or last will are longer than MQTT can say.
+    #[error("the login is longer than 65535 bytes")]
+    LoginTooLong,
     /// The connection was closed instead of an answer to CONNECT.
     #[error("closed without an answer to CONNECT")]
     ClosedOnConnect { detail: String },
@@ -109,7 +112,7 @@ pub enum MqttError {
     Ended { code: u8, says: String, words: String },
     /// The connection broke.
     #[error("the connection broke: {detail}")]
-    Broken { detail: String },
+    Broken { detail: String, is_reset: bool },
     /// The broker gave no sign of life.
     #[error("no sign of life for {secs} s")]
     NoPingResp { secs: u64 },
@@ -271,6 +274,7 @@ impl Explain for MqttError {
                 self.explain_websocket()
             }
             Self::NotLetIn { .. }
+            | Self::LoginTooLong
             | Self::ClosedOnConnect { .. }
             | Self::NoConnAck { .. }
             | Self::NotMqtt { .. }
@@ -586,6 +590,12 @@ impl MqttError {
                 Problem::new(code_word, format!("The broker does not let us in: {says}"), cause, next)
                     .with_detail(detail(*code, words))
             }
+            Self::LoginTooLong => Problem::new(
+                "mqtt.login_too_long",
+                "Client id, user, password or last will are too long",
+                "MQTT has room for 65535 bytes in each",
+                "Shorten them",
+            ),
             Self::ClosedOnConnect { detail } => Problem::new(
                 "mqtt.closed_on_connect",
                 "The broker closed the connection instead of answering CONNECT",
@@ -669,7 +679,7 @@ impl MqttError {
                 "Look into the broker's log for the same moment",
             )
             .with_detail(detail(*code, words)),
-            Self::Broken { detail } => Problem::new(
+            Self::Broken { detail, .. } => Problem::new(
                 "mqtt.broken",
                 "The connection to the broker broke",
                 "The network changed, or something on the way cut it",

@@ -3,13 +3,17 @@
 //!
 //! Each connection has a thread of its own with a small runtime: what comes in is read while others work.
 
+mod certificate;
 mod connect;
 mod drive;
 mod engine;
 mod error;
+mod proxy;
 mod reason;
 mod send;
 mod tcp;
+mod tls;
+mod websocket;
 pub mod wire;
 
 use std::thread;

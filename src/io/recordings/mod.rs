@@ -3,8 +3,10 @@
 //! Every recorder and every playback has one named thread that does all work on its file; what is called from a task
 //! never waits for the disk. The format is that of [`crate::telemetry::recording`].
 
+pub mod bundle;
 mod copy;
 mod disk;
+pub mod export;
 mod output;
 mod playback;
 mod ring;

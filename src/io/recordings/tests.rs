@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::DiskRecordings;
 use super::disk::Disk;
 use super::output::{FileOutput, Output};
 use super::writer::Writer;
-use crate::flow::port::{Playback, Recorder, Recordings as _};
+use super::{DiskRecordings, bundle, export};
+use crate::flow::port::{Bundle, Playback, Recorder, Recordings as _};
 use crate::model::mqtt::message::Qos;
+use crate::model::redact::Redactor;
 use crate::telemetry::batch::{Arrival, Batch};
+use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::{RecordingFacts, RingPlan};
 
 const SECOND: u64 = 1_000_000;
@@ -377,4 +379,73 @@ async fn a_writer_that_is_behind_says_so() {
     assert!(recorder.write(&each));
     let state = recorder.finish().await.unwrap();
     assert_eq!(state.messages, (taken + 1) * 2000, "what was taken is written, what was not is not");
+}
+
+#[tokio::test]
+async fn an_export_is_there_as_a_whole_or_not_at_all() {
+    let place = Place::new();
+    let path = place.path("a.jsonl");
+    fs::write(&path, "an older export").unwrap();
+    let mut sink = export::begin(&path, ExportForm::JsonLines, about()).await.unwrap();
+    for start in 0..20 {
+        sink.take(batch(start * 100..(start + 1) * 100, 1000, 8)).await.unwrap();
+    }
+    assert_eq!(fs::read(&path).unwrap(), b"an older export");
+    assert_eq!(sink.close().await, Ok(2000));
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000);
+
+    let mut sink = export::begin(&path, ExportForm::Csv, about()).await.unwrap();
+    sink.take(batch(0..10, 1000, 8)).await.unwrap();
+    drop(sink);
+    while fs::read_dir(place.folder.path()).unwrap().count() > 1 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000, "what was given up changes nothing");
+
+    let sink = export::begin(&place.path("b.lmrec"), ExportForm::Recording, about()).await.unwrap();
+    assert_eq!(sink.close().await, Ok(0));
+    assert_eq!(place.open(&place.path("b.lmrec")).await.facts(), about());
+    let code = |path: PathBuf| async move { export::begin(&path, ExportForm::Csv, about()).await.unwrap_err().code };
+    assert_eq!(code(place.path("no/folder.csv")).await, "recording.not_found");
+    assert_eq!(code(place.folder.path().to_owned()).await, "recording.not_written");
+}
+
+#[tokio::test]
+async fn a_bundle_holds_recording_and_texts_and_no_secret() {
+    use std::io::Read as _;
+    let place = Place::new();
+    let path = place.path("support.zip");
+    let mut about = about();
+    about.facts.push(("Client".into(), "hunter2hunter2".into()));
+    let redactor = Redactor::new([b"hunter2hunter2".as_slice()], None);
+    let contents = Bundle { about, redactor, ..Bundle::default() };
+    let mut sink = bundle::begin(&path, contents).await.unwrap();
+    let mut secret = Batch::new(0);
+    let plain = batch(0..1, 1, 8);
+    let arrival = plain.iter().next().unwrap();
+    let arrival = Arrival { topic: b"a", payload: b"12345678 hunter2hunter2", ..arrival };
+    assert!(secret.push(&arrival));
+    sink.take(Arc::new(secret)).await.unwrap();
+    sink.take(batch(0..10, 1000, 8)).await.unwrap();
+    assert_eq!(sink.close().await, Ok(11));
+
+    let mut archive = zip::ZipArchive::new(fs::File::open(&path).unwrap()).unwrap();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    for name in ["recording.lmrec", "facts.txt", "stages.jsonl", "trace.jsonl", "README.txt"] {
+        assert!(names.iter().any(|there| there == name), "{name} in {names:?}");
+    }
+    let mut recording = Vec::new();
+    for name in names {
+        let mut content = Vec::new();
+        archive.by_name(&name).unwrap().read_to_end(&mut content).unwrap();
+        assert!(!String::from_utf8_lossy(&content).contains("hunter2"), "{name}");
+        if name == "recording.lmrec" {
+            recording = content;
+        } else if name == "README.txt" {
+            assert!(String::from_utf8_lossy(&content).contains("in 1 of 11 messages"));
+        }
+    }
+    fs::write(place.path("out.lmrec"), recording).unwrap();
+    let mut playback = place.open(&place.path("out.lmrec")).await;
+    assert_eq!((read(&mut playback).await.len(), playback.repaired()), (11, None));
 }

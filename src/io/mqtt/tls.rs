@@ -1,0 +1,486 @@
+//! Encryption by rustls with a verifier of our own around the usual one: what the broker showed is recorded whether it is
+//! accepted or not, and why it is not.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, InconsistentKeys, KeyLog, RootCertStore,
+    SignatureScheme,
+};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::certificate;
+use super::connect::Findings;
+use super::drive::Stream;
+use super::error::MqttError;
+use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust};
+use crate::model::mqtt::stage::CertificateFacts;
+use crate::model::problem::Explain;
+use crate::model::text::{visible, visible_octets};
+
+/// A certificate that ends sooner than this is pointed out.
+const SOON_DAYS: i64 = 30;
+/// How many certificates of a chain are shown.
+const MAX_CHAIN: usize = 16;
+
+/// What a handshake showed that is needed later: with TLS 1.3 a broker refuses our certificate after it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) has_identity: bool,
+    pub(super) was_asked: bool,
+}
+
+/// Encrypts a stream; what was seen is in the findings, however it ends.
+pub(super) async fn encrypt(
+    stream: Box<dyn Stream>,
+    address: &str,
+    plan: &ConnectPlan,
+    limit: Duration,
+    findings: &mut Findings,
+) -> Result<(Box<dyn Stream>, Asked), MqttError> {
+    let wanted = plan.tls.server_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&plan.url.host);
+    let name =
+        ServerName::try_from(wanted.to_owned()).map_err(|_| MqttError::BadServerName { name: visible(wanted, 200) })?;
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let own = identity(plan.tls.identity.as_ref())?;
+    let config = config(plan, own.as_ref(), &seen)?;
+    let sni = match &name {
+        ServerName::DnsName(name) => name.as_ref().to_owned(),
+        _ => "none is sent with an address".to_owned(),
+    };
+    findings.facts.push(("Server name (SNI)".into(), visible(&sni, 200)));
+    if let Some(path) = &plan.key_log {
+        findings.facts.push(("Keys are written to".into(), visible(&path.display().to_string(), 300)));
+    }
+    let first_bytes = Arc::new(Mutex::new(Vec::new()));
+    let watched = Watched { stream, first_bytes: Some(Arc::clone(&first_bytes)) };
+    let outcome = timeout(limit, TlsConnector::from(Arc::new(config)).connect(name, watched)).await;
+    let seen = lock(&seen).clone();
+    let asked = Asked { has_identity: own.is_some(), was_asked: seen.was_asked };
+    tell(&seen, own.as_deref(), plan, findings);
+    let stream = match outcome {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => {
+            let first_bytes = lock(&first_bytes);
+            return Err(explain(&error, &first_bytes, &seen, address, wanted, asked));
+        }
+        Err(_) => {
+            return Err(MqttError::Silent {
+                address: address.into(),
+                secs: limit.as_secs(),
+                detail: "in the TLS handshake".into(),
+            });
+        }
+    };
+    let (_, session) = stream.get_ref();
+    let version = session.protocol_version().and_then(|version| version.as_str().map(|text| text.replace('_', ".")));
+    let cipher = session.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str());
+    findings
+        .facts
+        .insert(0, ("Encryption".into(), format!("{} {}", version.unwrap_or_default(), cipher.unwrap_or(""))));
+    if !plan.tls.alpn.is_empty() {
+        let chosen = session.alpn_protocol().map_or("none".to_owned(), |chosen| visible_octets(chosen, 60));
+        let offered = visible(&plan.tls.alpn.join(", "), 200);
+        findings.facts.push(("Protocol (ALPN)".into(), format!("{chosen}, offered: {offered}")));
+    }
+    Ok((Box::new(stream), asked))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn now_secs() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX))
+}
+
+// What is told.
+
+fn tell(seen: &Seen, own: Option<&CertifiedKey>, plan: &ConnectPlan, findings: &mut Findings) {
+    let now = now_secs();
+    findings.certificates = seen.chain.iter().map(|der| certificate::facts(der)).collect();
+    if seen.chain.is_empty() {
+        return;
+    }
+    let request = match (seen.was_asked, own.is_some()) {
+        (true, true) => "yes, and it was shown",
+        (true, false) => "yes, and there is none to show",
+        (false, true) => "no, so it was not shown",
+        (false, false) => "no",
+    };
+    findings.facts.push(("Client certificate asked for".into(), request.into()));
+    let own = own.and_then(|own| own.cert.first()).map(|der| certificate::facts(der));
+    if let Some(own) = &own {
+        findings.facts.push(("Client certificate".into(), own.subject.clone()));
+        findings.facts.push(("Client certificate SHA-1".into(), own.sha1.clone()));
+        findings.facts.push(("Client certificate ends".into(), ends(own, now)));
+    }
+    let brokers = findings.certificates.first().cloned();
+    if let Some(brokers) = &brokers {
+        findings.facts.push(("Certificate ends".into(), ends(brokers, now)));
+    }
+    let is_soon = |facts: &CertificateFacts| (0..SOON_DAYS).contains(&certificate::days_left(facts, now));
+    let note = match (&seen.fault, &own, &brokers) {
+        (Some(fault), ..) if plan.tls.checks != TlsChecks::All => {
+            let fault = certificate::fault(fault, &seen.chain, &seen.asked_name, now);
+            let why = MqttError::Certificate { host: plan.url.host.clone(), why: fault }.explain();
+            Some(MqttError::Unchecked { why: why.what })
+        }
+        (_, Some(own), _) if certificate::days_left(own, now) < SOON_DAYS => {
+            Some(MqttError::EndsSoon { whose: "this client", days: certificate::days_left(own, now) })
+        }
+        (_, _, Some(brokers)) if is_soon(brokers) => {
+            Some(MqttError::EndsSoon { whose: "the broker", days: certificate::days_left(brokers, now) })
+        }
+        _ => None,
+    };
+    findings.note = note.map(|note| note.explain());
+}
+
+fn ends(facts: &CertificateFacts, now: i64) -> String {
+    match certificate::days_left(facts, now) {
+        days @ ..0 => format!("ended {} days ago", -days),
+        0 => "ends today".into(),
+        days => format!("ends in {days} days"),
+    }
+}
+
+fn explain(
+    error: &std::io::Error,
+    first_bytes: &[u8],
+    seen: &Seen,
+    address: &str,
+    wanted: &str,
+    asked: Asked,
+) -> MqttError {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
+        Some(error @ TlsError::InvalidCertificate(_)) => {
+            let why = certificate::fault(error, &seen.chain, wanted, now_secs());
+            MqttError::Certificate { host: visible(wanted, 200), why }
+        }
+        Some(TlsError::InvalidMessage(_)) if first_bytes.first().is_none_or(|first| !(20..=24).contains(first)) => {
+            MqttError::NotTls { address: address.into(), looks_like: looks_like(first_bytes) }
+        }
+        Some(error) => of_tls(error, asked),
+        None if matches!(
+            error.kind(),
+            ErrorKind::UnexpectedEof
+                | ErrorKind::ConnectionReset
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::BrokenPipe
+        ) =>
+        {
+            MqttError::CutInHandshake { has_identity: asked.has_identity }
+        }
+        None => MqttError::Handshake { detail: error.to_string() },
+    }
+}
+
+/// A failure of the encryption, in the handshake or after it.
+pub(super) fn of_tls(error: &TlsError, asked: Asked) -> MqttError {
+    match error {
+        TlsError::AlertReceived(alert) => MqttError::Alert {
+            alert: format!("{alert:?}"),
+            has_identity: asked.has_identity,
+            was_asked: asked.was_asked,
+        },
+        error => MqttError::Handshake { detail: visible(&error.to_string(), 300) },
+    }
+}
+
+fn looks_like(first_bytes: &[u8]) -> String {
+    let known: &[(&[u8], &str)] = &[
+        (b"HTTP/", "a web server without encryption"),
+        (b"<", "a web server without encryption"),
+        (b"SSH-", "an SSH server"),
+        (b"220", "a mail or file server"),
+        (b"\x20\x02", "an MQTT broker without encryption"),
+        (b"\x20\x03", "an MQTT broker without encryption"),
+        (b"\xE0", "an MQTT broker without encryption"),
+    ];
+    known
+        .iter()
+        .find(|(start, _)| first_bytes.starts_with(start))
+        .map(|(_, what)| (*what).to_owned())
+        .unwrap_or_default()
+}
+
+// What is set up.
+
+fn config(
+    plan: &ConnectPlan,
+    own: Option<&Arc<CertifiedKey>>,
+    seen: &Arc<Mutex<Seen>>,
+) -> Result<ClientConfig, MqttError> {
+    let provider = Arc::new(ring::default_provider());
+    let (roots, pinned) = trusted(&plan.tls.trust, plan.tls.checks)?;
+    let inner = if roots.is_empty() {
+        None
+    } else {
+        let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
+        Some(built.map_err(|error| MqttError::TrustUnreadable { detail: error.to_string() })?)
+    };
+    let verifier =
+        Verifier { inner, pinned, checks: plan.tls.checks, provider: Arc::clone(&provider), seen: Arc::clone(seen) };
+    let resolver = OwnCertificate { own: own.cloned(), seen: Arc::clone(seen) };
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| MqttError::Handshake { detail: error.to_string() })?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_cert_resolver(Arc::new(resolver));
+    config.alpn_protocols = plan.tls.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
+    // Each handshake is a whole one: what is not shown cannot be looked at.
+    config.resumption = Resumption::disabled();
+    if let Some(path) = &plan.key_log {
+        config.key_log = Arc::new(KeyFile::open(path)?);
+    }
+    Ok(config)
+}
+
+/// Whom we trust, and certificates that are trusted as they are.
+fn trusted(trust: &Trust, checks: TlsChecks) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), MqttError> {
+    let mut roots = RootCertStore::empty();
+    let mut errors = Vec::new();
+    if !matches!(trust, Trust::Only(_)) {
+        let found = rustls_native_certs::load_native_certs();
+        errors.extend(found.errors.iter().map(ToString::to_string));
+        roots.add_parsable_certificates(found.certs);
+    }
+    let mut pinned = Vec::new();
+    if let Trust::Only(pem) | Trust::SystemAnd(pem) = trust {
+        let unreadable = |detail: String| MqttError::TrustUnreadable { detail };
+        for found in CertificateDer::pem_slice_iter(pem) {
+            let found = found.map_err(|error| unreadable(error.to_string()))?;
+            roots.add(found.clone()).map_err(|error| unreadable(error.to_string()))?;
+            pinned.push(found);
+        }
+        if pinned.is_empty() {
+            return Err(unreadable("there is no certificate in it".into()));
+        }
+    }
+    if roots.is_empty() && checks != TlsChecks::Nothing {
+        return Err(MqttError::TrustEmpty { detail: visible(&errors.join("; "), 500) });
+    }
+    Ok((roots, pinned))
+}
+
+fn identity(identity: Option<&ClientIdentity>) -> Result<Option<Arc<CertifiedKey>>, MqttError> {
+    let Some(identity) = identity else { return Ok(None) };
+    let unreadable = |detail: String| MqttError::IdentityUnreadable { detail };
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&identity.certificates).collect();
+    let chain = chain.map_err(|error| unreadable(format!("the certificate: {error}")))?;
+    if chain.is_empty() {
+        return Err(unreadable("there is no certificate in the certificate's file".into()));
+    }
+    let pem = identity.key.expose();
+    let has = |text: &[u8]| memchr::memmem::find(pem, text).is_some();
+    if has(b"BEGIN ENCRYPTED PRIVATE KEY") || has(b"Proc-Type: 4,ENCRYPTED") {
+        return Err(MqttError::KeyEncrypted);
+    }
+    // The text of the failure is about the form, never about the content.
+    let key = PrivateKeyDer::from_pem_slice(pem)
+        .map_err(|_| unreadable("there is no private key in the key's file".into()))?;
+    match CertifiedKey::from_der(chain, key, &ring::default_provider()) {
+        Ok(own) => Ok(Some(Arc::new(own))),
+        Err(TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(MqttError::KeyMismatch),
+        Err(error) => Err(unreadable(error.to_string())),
+    }
+}
+
+/// What the handshake showed.
+#[derive(Clone, Debug, Default)]
+struct Seen {
+    chain: Vec<Vec<u8>>,
+    asked_name: String,
+    fault: Option<TlsError>,
+    was_asked: bool,
+}
+
+/// Records the chain, then judges it as the plan says.
+#[derive(Debug)]
+struct Verifier {
+    inner: Option<Arc<WebPkiServerVerifier>>,
+    pinned: Vec<CertificateDer<'static>>,
+    checks: TlsChecks,
+    provider: Arc<CryptoProvider>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl Verifier {
+    fn judge(
+        &self,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<(), TlsError> {
+        let Some(inner) = &self.inner else { return Err(CertificateError::UnknownIssuer.into()) };
+        let judged = inner.verify_server_cert(own, others, name, ocsp, now).map(|_| ());
+        // A certificate that was given as trusted is, even where it vouches for nobody else, or was made as an authority's.
+        let is_pinned = self.pinned.iter().any(|pinned| pinned == own);
+        match judged {
+            Err(TlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_)))
+                if is_pinned =>
+            {
+                let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+                match certificate::validity(own) {
+                    Some((_, end)) if end < now => Err(CertificateError::Expired.into()),
+                    Some((begin, _)) if begin > now => Err(CertificateError::NotValidYet.into()),
+                    Some(_) => verify_server_name(&ParsedCertificate::try_from(own)?, name),
+                    None => Err(CertificateError::BadEncoding.into()),
+                }
+            }
+            judged => judged,
+        }
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let judged = self.judge(end_entity, intermediates, server_name, ocsp_response, now);
+        let mut seen = lock(&self.seen);
+        seen.chain = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN).map(|der| der.to_vec()).collect();
+        seen.asked_name = server_name.to_str().into_owned();
+        seen.fault = judged.as_ref().err().cloned();
+        let is_name = matches!(
+            judged,
+            Err(TlsError::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
+            ))
+        );
+        match self.checks {
+            TlsChecks::Nothing => Ok(ServerCertVerified::assertion()),
+            // The name is looked at last: all else was in order.
+            TlsChecks::NotTheName if is_name => Ok(ServerCertVerified::assertion()),
+            TlsChecks::NotTheName | TlsChecks::All => judged.map(|()| ServerCertVerified::assertion()),
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Shows our certificate when asked, and notes that it was.
+#[derive(Debug)]
+struct OwnCertificate {
+    own: Option<Arc<CertifiedKey>>,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl ResolvesClientCert for OwnCertificate {
+    fn resolve(&self, _roots: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        lock(&self.seen).was_asked = true;
+        self.own.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.own.is_some()
+    }
+}
+
+/// The keys of a connection in the format of packet analysers (NSS key log).
+#[derive(Debug)]
+struct KeyFile(Mutex<File>);
+
+impl KeyFile {
+    fn open(path: &Path) -> Result<Self, MqttError> {
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let failed = |error: std::io::Error| MqttError::KeyLog {
+            path: visible(&path.display().to_string(), 300),
+            detail: error.to_string(),
+        };
+        options.open(path).map(|file| Self(Mutex::new(file))).map_err(failed)
+    }
+}
+
+impl KeyLog for KeyFile {
+    fn log(&self, label: &str, client_random: &[u8], secret: &[u8]) {
+        use crate::model::text::hex;
+        let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
+        // The connection does not depend on it.
+        let _ = lock(&self.0).write_all(line.as_bytes());
+    }
+}
+
+/// Remembers the first bytes that came: they tell who answers where no TLS does.
+struct Watched {
+    stream: Box<dyn Stream>,
+    first_bytes: Option<Arc<Mutex<Vec<u8>>>>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if polled.is_ready()
+            && let Some(first_bytes) = self.first_bytes.take()
+        {
+            let read = &buf.filled()[before..];
+            lock(&first_bytes).extend_from_slice(&read[..read.len().min(64)]);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
