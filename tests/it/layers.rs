@@ -173,6 +173,8 @@ const LAYERS: &[Layer] = &[
         foreign: &[
             "base64",
             "bytes",
+            "flate2",
+            "minicbor",
             "mqtt5",
             "rcgen",
             "rumqttc",
