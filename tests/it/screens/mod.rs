@@ -7,6 +7,7 @@
 mod device;
 mod keyboard;
 mod states;
+mod telemetry;
 mod tree;
 
 use std::time::Instant;
