@@ -48,6 +48,12 @@ pub fn collect(facts: &Facts<'_>, redactor: &Redactor) -> String {
     without_own_home(&page.text)
 }
 
+/// This program and the system it runs on.
+pub(super) fn program_facts() -> Vec<(String, String)> {
+    let system = format!("{} {}, {}", std::env::consts::OS, std::env::consts::ARCH, system_name());
+    vec![("Linesman".into(), env!("CARGO_PKG_VERSION").into()), ("System".into(), system)]
+}
+
 /// The text with `~` for this account's home folder.
 pub(super) fn without_own_home(text: &str) -> String {
     match directories::BaseDirs::new() {

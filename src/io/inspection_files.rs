@@ -8,11 +8,14 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 
 use super::files;
-use crate::flow::port::{Boxed, InspectionFiles};
+use super::recordings::{bundle, export};
+use crate::flow::port::{Boxed, Bundle, ExportSink, InspectionFiles};
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsFiles, Trust};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
 use crate::model::text::visible;
+use crate::telemetry::export::ExportForm;
+use crate::telemetry::recording::RecordingFacts;
 use crate::telemetry::view::PlotPage;
 
 /// The largest file of certificates: some lists of roots have that many.
@@ -27,6 +30,19 @@ const MAX_NAMES: usize = 20;
 pub struct DiskFiles;
 
 impl InspectionFiles for DiskFiles {
+    fn export<'a>(
+        &'a self,
+        path: &'a Path,
+        form: ExportForm,
+        about: RecordingFacts,
+    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>> {
+        Box::pin(async move { Ok(Box::new(export::begin(path, form, about).await?) as Box<dyn ExportSink>) })
+    }
+
+    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
+        Box::pin(async move { Ok(Box::new(bundle::begin(&path, bundle).await?) as Box<dyn ExportSink>) })
+    }
+
     fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>> {
         Box::pin(blocking(move || complete(plan)))
     }

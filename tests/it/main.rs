@@ -13,6 +13,7 @@ mod backend;
 #[cfg(unix)]
 mod batch;
 mod batch_flow;
+mod bench_broker;
 #[cfg(target_os = "linux")]
 mod ble;
 #[cfg(target_os = "linux")]
@@ -47,6 +48,10 @@ mod linux_console;
 mod manifest;
 #[cfg(unix)]
 mod node;
+#[cfg(unix)]
+mod mosquitto;
+#[cfg(unix)]
+mod mqtt_client;
 mod peers;
 mod problems;
 mod profiles;

@@ -27,6 +27,7 @@ use crate::model::mqtt::stage::{Stage, StageReport, StageState};
 use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, RecordId, StepEntry};
+use crate::model::redact::Redactor;
 use crate::model::text::visible_octets;
 use crate::msg::telemetry::{
     InspectionSource, InspectionState, InspectionStats, Repeat, TelemetryCommand, TelemetryEvent,
@@ -287,8 +288,9 @@ impl Job {
             TelemetryCommand::Expand { node, is_expanded } => self.inspector.expand(node, is_expanded),
             TelemetryCommand::ExpandAll(is_expanded) => self.inspector.expand_all(is_expanded),
             TelemetryCommand::Reveal(topic) => {
-                let row = self.inspector.reveal(topic);
-                self.tell(TelemetryEvent::Revealed { topic, row }).await;
+                if let Some(row) = self.inspector.reveal(topic, self.now_mono()) {
+                    self.tell(TelemetryEvent::Revealed { topic, row }).await;
+                }
             }
             TelemetryCommand::Clear => self.inspector.clear(self.now_mono()),
             TelemetryCommand::SetBudget(bytes) => self.inspector.set_budget(bytes),
@@ -444,6 +446,7 @@ impl Job {
 
     async fn connect(&mut self) {
         let Some(plan) = self.plan.clone() else { return };
+        self.inspector.set_dialect(plan.dialect);
         self.attempt += 1;
         self.attempt_at = Instant::now();
         self.link.connect(Arc::clone(&self.setup.broker), plan, self.attempt);
@@ -657,6 +660,7 @@ impl Job {
             warnings: self.trace.warnings.iter().cloned().collect(),
             expectations: snapshot.expectations,
             counters: snapshot.counters,
+            redactor: Redactor::new(self.plan.iter().flat_map(ConnectPlan::secrets), None),
         }
     }
 

@@ -8,6 +8,7 @@ use super::Boxed;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::stage::{StageReport, TracedPacket};
 use crate::model::problem::Problem;
+use crate::model::redact::Redactor;
 use crate::msg::telemetry::ExportForm;
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::RecordingFacts;
@@ -21,10 +22,7 @@ pub trait InspectionFiles: Send + Sync {
         path: &'a Path,
         form: ExportForm,
         about: RecordingFacts,
-    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>> {
-        let _ = (path, form, about);
-        Box::pin(std::future::ready(Err(Problem::new("telemetry.no_export", "No export", "", ""))))
-    }
+    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>>;
 
     /// Writes the points of curves as a table; returns how many.
     fn export_plot(&self, path: PathBuf, plot: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>>;
@@ -37,10 +35,7 @@ pub trait InspectionFiles: Send + Sync {
     fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>>;
 
     /// Writes one redacted file for support. The messages are in the sink's file; the answer is how many there are.
-    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
-        let _ = (path, bundle);
-        Box::pin(std::future::ready(Err(Problem::new("telemetry.no_export", "No export", "", ""))))
-    }
+    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>>;
 }
 
 /// A file that messages are exported to.
@@ -52,8 +47,8 @@ pub trait ExportSink: Send {
     fn finish(self: Box<Self>) -> Boxed<'static, Result<(), Problem>>;
 }
 
-/// What a bundle for support holds beside the messages. Holds no secret.
-#[derive(Clone, Debug, Default)]
+/// What a bundle for support holds beside the messages.
+#[derive(Default)]
 pub struct Bundle {
     /// Broker without login, profile, program version and the like.
     pub about: RecordingFacts,
@@ -67,4 +62,6 @@ pub struct Bundle {
     pub expectations: Vec<ExpectationState>,
     /// What was counted.
     pub counters: Counters,
+    /// Knows the secrets of this inspection: they are cut out of everything, messages included.
+    pub redactor: Redactor,
 }

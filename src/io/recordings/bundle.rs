@@ -10,6 +10,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::disk;
 use super::export::{DiskSink, Work, start};
+use crate::flow::port::Bundle;
 use crate::io::diagnostics;
 use crate::model::problem::Problem;
 use crate::telemetry::batch::Batch;
@@ -18,8 +19,11 @@ use crate::telemetry::export::bundle::{Contents, CutMessages, README, RECORDING}
 use crate::telemetry::recording::RecordingError;
 
 /// Begins a bundle in that file; one of that name is replaced at the end. Messages are given to the sink.
-pub async fn begin(path: &Path, contents: Contents) -> Result<DiskSink, Problem> {
+pub async fn begin(path: &Path, bundle: Bundle) -> Result<DiskSink, Problem> {
+    let Bundle { about, stages, packets, warnings, expectations, counters, redactor } = bundle;
     start(path, move |file| {
+        let program = diagnostics::program_facts();
+        let contents = Contents { about, program, stages, packets, warnings, expectations, counters, redactor };
         let path = file.path.clone();
         let failed = |error: &io::Error| disk::write_error(&path, error);
         let mut zip = ZipWriter::new(file.take()?);

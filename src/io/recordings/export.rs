@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::{self, shown};
+use crate::flow::port::{Boxed, ExportSink};
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::export::{Export, ExportForm};
@@ -54,9 +55,19 @@ enum Item {
     End,
 }
 
+impl ExportSink for DiskSink {
+    fn write(&mut self, batch: Arc<Batch>) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(self.take(batch))
+    }
+
+    fn finish(self: Box<Self>) -> Boxed<'static, Result<(), Problem>> {
+        Box::pin(async move { self.close().await.map(drop) })
+    }
+}
+
 impl DiskSink {
     /// Takes messages, in their order; waits while earlier ones are being written.
-    pub async fn write(&mut self, batch: Arc<Batch>) -> Result<(), Problem> {
+    pub async fn take(&mut self, batch: Arc<Batch>) -> Result<(), Problem> {
         match self.items.send(Item::Batch(batch)).await {
             Ok(()) => Ok(()),
             // The thread has ended, and says why.
@@ -65,7 +76,7 @@ impl DiskSink {
     }
 
     /// Writes what is left and closes the file. How many messages are in it.
-    pub async fn finish(mut self) -> Result<u64, Problem> {
+    pub async fn close(mut self) -> Result<u64, Problem> {
         // Whether it went well or not is told by the outcome.
         let _ = self.items.send(Item::End).await;
         self.outcome().await

@@ -10,12 +10,11 @@ use super::disk::Disk;
 use super::output::{FileOutput, Output};
 use super::writer::Writer;
 use super::{DiskRecordings, bundle, export};
-use crate::flow::port::{Playback, Recorder, Recordings as _};
+use crate::flow::port::{Bundle, Playback, Recorder, Recordings as _};
 use crate::model::mqtt::message::Qos;
 use crate::model::redact::Redactor;
 use crate::telemetry::batch::{Arrival, Batch};
 use crate::telemetry::export::ExportForm;
-use crate::telemetry::export::bundle::Contents;
 use crate::telemetry::recording::{RecordingFacts, RingPlan};
 
 const SECOND: u64 = 1_000_000;
@@ -389,14 +388,14 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     fs::write(&path, "an older export").unwrap();
     let mut sink = export::begin(&path, ExportForm::JsonLines, about()).await.unwrap();
     for start in 0..20 {
-        sink.write(batch(start * 100..(start + 1) * 100, 1000, 8)).await.unwrap();
+        sink.take(batch(start * 100..(start + 1) * 100, 1000, 8)).await.unwrap();
     }
     assert_eq!(fs::read(&path).unwrap(), b"an older export");
-    assert_eq!(sink.finish().await, Ok(2000));
+    assert_eq!(sink.close().await, Ok(2000));
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000);
 
     let mut sink = export::begin(&path, ExportForm::Csv, about()).await.unwrap();
-    sink.write(batch(0..10, 1000, 8)).await.unwrap();
+    sink.take(batch(0..10, 1000, 8)).await.unwrap();
     drop(sink);
     while fs::read_dir(place.folder.path()).unwrap().count() > 1 {
         tokio::task::yield_now().await;
@@ -404,7 +403,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000, "what was given up changes nothing");
 
     let sink = export::begin(&place.path("b.lmrec"), ExportForm::Recording, about()).await.unwrap();
-    assert_eq!(sink.finish().await, Ok(0));
+    assert_eq!(sink.close().await, Ok(0));
     assert_eq!(place.open(&place.path("b.lmrec")).await.facts(), about());
     let code = |path: PathBuf| async move { export::begin(&path, ExportForm::Csv, about()).await.unwrap_err().code };
     assert_eq!(code(place.path("no/folder.csv")).await, "recording.not_found");
@@ -416,21 +415,19 @@ async fn a_bundle_holds_recording_and_texts_and_no_secret() {
     use std::io::Read as _;
     let place = Place::new();
     let path = place.path("support.zip");
-    let contents = Contents {
-        about: about(),
-        program: vec![("Linesman".into(), "hunter2hunter2".into())],
-        redactor: Redactor::new([b"hunter2hunter2".as_slice()], None),
-        ..Contents::default()
-    };
+    let mut about = about();
+    about.facts.push(("Client".into(), "hunter2hunter2".into()));
+    let redactor = Redactor::new([b"hunter2hunter2".as_slice()], None);
+    let contents = Bundle { about, redactor, ..Bundle::default() };
     let mut sink = bundle::begin(&path, contents).await.unwrap();
     let mut secret = Batch::new(0);
     let plain = batch(0..1, 1, 8);
     let arrival = plain.iter().next().unwrap();
     let arrival = Arrival { topic: b"a", payload: b"12345678 hunter2hunter2", ..arrival };
     assert!(secret.push(&arrival));
-    sink.write(Arc::new(secret)).await.unwrap();
-    sink.write(batch(0..10, 1000, 8)).await.unwrap();
-    assert_eq!(sink.finish().await, Ok(11));
+    sink.take(Arc::new(secret)).await.unwrap();
+    sink.take(batch(0..10, 1000, 8)).await.unwrap();
+    assert_eq!(sink.close().await, Ok(11));
 
     let mut archive = zip::ZipArchive::new(fs::File::open(&path).unwrap()).unwrap();
     let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();

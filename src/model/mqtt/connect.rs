@@ -68,6 +68,21 @@ impl ConnectPlan {
             key_log: None,
         }
     }
+
+    /// What of it must never be seen: passwords and keys. Without the client's private key, which is no text that turns
+    /// up anywhere.
+    pub fn secrets(&self) -> Vec<&[u8]> {
+        let mut secrets: Vec<&Secret<String>> = match &self.login {
+            Login::None => Vec::new(),
+            Login::Password { password, .. } => password.iter().collect(),
+            Login::SharedAccess { key, .. } => vec![key],
+            Login::SignatureV4 { secret_key, session_token, .. } => {
+                [secret_key].into_iter().chain(session_token).collect()
+            }
+        };
+        secrets.extend(self.proxy.iter().filter_map(|proxy| proxy.login.as_ref()).map(|(_, password)| password));
+        secrets.into_iter().map(|secret| secret.expose().as_bytes()).collect()
+    }
 }
 
 words! {

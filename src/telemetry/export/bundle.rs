@@ -31,8 +31,6 @@ pub struct Contents {
     pub about: RecordingFacts,
     /// This program and the system it runs on: name and value.
     pub program: Vec<(String, String)>,
-    /// The profile.
-    pub profile: Vec<(String, String)>,
     /// The stages of all attempts that are remembered.
     pub stages: Vec<StageReport>,
     /// Packets other than messages.
@@ -113,8 +111,7 @@ impl Contents {
         let mut lines = Vec::new();
         for (title, facts) in [
             ("Program", &self.program),
-            ("Profile", &self.profile),
-            ("Recording", &self.about.facts),
+            ("Connection and profile", &self.about.facts),
             ("Counted since the start", &counted),
         ] {
             lines.push(title.to_owned());

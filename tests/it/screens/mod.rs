@@ -6,6 +6,7 @@
 
 mod device;
 mod keyboard;
+mod panes;
 mod states;
 mod telemetry;
 mod tree;
