@@ -16,7 +16,7 @@ use linesman::telemetry::recording::{RecordingFacts, RingPlan};
 /// Tells a writer below where it writes.
 const FOLDER: &str = "LINESMAN_TEST_RECORDINGS";
 /// Until when something has to have happened.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// 100 messages whose payloads count on, a millisecond apart.
 pub(crate) fn batch(start: u64) -> Arc<Batch> {
@@ -88,7 +88,7 @@ async fn writer_of_a_file() {
 #[tokio::test]
 #[ignore = "a writer of the tests below"]
 async fn writer_of_a_ring() {
-    let plan = RingPlan { span: Duration::from_secs(3600), bytes: 1 << 30 };
+    let plan = RingPlan { span: Duration::from_hours(1), bytes: 1 << 30 };
     let ring = DiskRecordings::new(told_folder()).ring(plan, about()).await.unwrap();
     write_until_full(&*ring, 0, Duration::from_micros(100)).await;
 }
@@ -171,7 +171,7 @@ async fn the_ring_of_a_killed_program_becomes_a_recording() {
 
     let recordings = DiskRecordings::new(folder.path());
     assert_eq!(recordings.left_behind().len(), 0);
-    let plan = RingPlan { span: Duration::from_secs(60), bytes: 1 << 20 };
+    let plan = RingPlan { span: Duration::from_mins(1), bytes: 1 << 20 };
     let ring = recordings.ring(plan, about()).await.unwrap();
     let left = wait_for("the recording of the dead", || recordings.left_behind().pop());
     let mut playback = recordings.open(&left).await.unwrap();
@@ -229,7 +229,7 @@ async fn duckdb_reads_the_parquet_export() {
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     let said: serde_json::Value = serde_json::from_str(&printed).unwrap();
     let n: u64 = (0..300_000).sum();
-    let temperature: f64 = (0..300_000_u64).map(|n| (n % 40) as f64 + 0.5).sum();
+    let temperature: f64 = (0..300_000_u32).map(|n| f64::from(n % 40) + 0.5).sum();
     assert_eq!(
         said,
         serde_json::json!({

@@ -30,7 +30,7 @@ const LOCK: &str = "lock";
 /// How many recordings of rings left behind are kept.
 const KEPT_LEFT: usize = 3;
 /// A ring without a lock file that is older than this never came about.
-const STILLBORN: Duration = Duration::from_secs(60);
+const STILLBORN: Duration = Duration::from_mins(1);
 
 /// The newest messages on disk.
 pub(super) struct RingOutput {
