@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use linesman::flow::port::{Playback, Recorder, Recordings as _};
 use linesman::io::recordings::DiskRecordings;
-use linesman::model::mqtt::message::Qos;
+use linesman::model::mqtt::message::{Properties, Qos};
 use linesman::telemetry::batch::{Arrival, Batch};
 use linesman::telemetry::recording::{RecordingFacts, RingPlan};
 
@@ -199,6 +199,56 @@ async fn a_file_that_may_not_grow_ends_the_recording() {
     let found = count(&mut playback).await;
     assert_eq!(found.to_string(), messages, "what was written is there");
     assert!(found > 10_000);
+}
+
+/// A reader that was written from docs/recording.md alone reads what we record.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_document_is_enough_to_read_a_recording() {
+    use linesman::model::text::hex;
+
+    let Some(python) = crate::python::with_packages("recording") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.lmrec");
+    let recorder = DiskRecordings::new(folder.path()).create(&path, about()).await.unwrap();
+    for start in 0..300 {
+        assert!(recorder.write(&batch(start * 100)));
+    }
+    let mut later = Batch::new(-7);
+    later.missed.dropped = 3;
+    let properties =
+        Properties { user: vec![("a".into(), "ß".into())], expiry_secs: Some(9), ..Properties::default() };
+    let first = batch(0);
+    let first = first.iter().next().unwrap();
+    let odd = Arrival { topic: b"\xff", payload: b"", qos: Qos::ExactlyOnce, properties: Some(&properties), ..first };
+    assert!(later.push(&odd));
+    assert!(recorder.write(&Arc::new(later)));
+    recorder.finish().await.unwrap();
+
+    let read = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/recording/read.py");
+    let output = Command::new(python).arg("-I").arg(read).arg(&path).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["facts"], serde_json::json!([["Broker", "mqtt://bench"]]));
+    assert_eq!(said["missed"], serde_json::json!([[3, 0, 0, 0]]));
+    assert!(said["blocks"].as_u64().unwrap() > 1, "{}", said["blocks"]);
+    let messages = said["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 30_001);
+    let mut written = batch(0);
+    for (number, message) in messages[..30_000].iter().enumerate() {
+        if number % 100 == 0 {
+            written = batch(number as u64);
+        }
+        let arrival = written.iter().nth(number % 100).unwrap();
+        assert_eq!(message["topic"], hex(arrival.topic));
+        assert_eq!(message["payload"], hex(arrival.payload));
+        assert_eq!(message["unix"], arrival.unix_micros);
+        assert_eq!(message["retained"], arrival.is_retained);
+    }
+    let odd = serde_json::json!({ "expiry_secs": 9, "user": [["a", "ß"]] });
+    let last = &messages[30_000];
+    assert_eq!((&last["topic"], &last["qos"], &last["properties"]), (&"ff".into(), &2.into(), &odd));
+    assert_eq!(last["unix"], -7);
 }
 
 /// DuckDB reads what we export as Parquet: counts, sums, times and texts are those that went in.
