@@ -24,6 +24,10 @@ readonly CONSOLE_PACKAGES=(
   util-linux login busybox dash libnm0 libreadline8 python3-dbusmock python3-dbus
 )
 
+# The broker mosquitto is unpacked and not installed, so that it does not start; these are the libraries it needs, and the
+# clients that come with it.
+readonly BROKER_PACKAGES=(libdlt2 libwrap0 libcjson1 libcap2 libsystemd0 mosquitto-clients)
+
 # What foreign programs from package registries are installed with.
 PEER_PACKAGES=(python3-venv python3-pip)
 # Zephyr's SMP servers are 32-bit programs; other machines than these cannot run them.
@@ -31,7 +35,7 @@ if [ "$(uname -m)" = x86_64 ]; then PEER_PACKAGES+=(libc6-i386 lib32gcc-s1); fi
 readonly PEER_PACKAGES
 
 # Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
-readonly APART=(improv_sdk improv_ble_client esp_rainmaker smp_client zephyr linux_console recordings window ble_lab)
+readonly APART=(improv_sdk improv_ble_client esp_rainmaker smp_client zephyr linux_console mqtt_client bench_broker telemetry_payloads recordings azure window ble_lab)
 
 # What is built and tested beyond the usual: forms of export that a newcomer need not wait for.
 readonly FEATURES=(--features parquet)
@@ -78,7 +82,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}")
+  local wanted=("${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}" "${BROKER_PACKAGES[@]}")
   local missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)

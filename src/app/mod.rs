@@ -231,6 +231,7 @@ impl App {
             || self.commission.question().is_some()
             || self.device.question().is_some()
             || self.telemetry.question().is_some()
+            || self.telemetry.panes.publish.question().is_some()
     }
 
     /// Text that belongs on the clipboard, once.

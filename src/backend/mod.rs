@@ -1,6 +1,7 @@
 //! Runs the commands of a front end on a runtime of its own and reports events. Never touches a window.
 
 mod batch;
+mod bench;
 mod handle;
 mod job;
 mod run;

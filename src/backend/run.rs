@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::batch::{self, BatchJob};
+use super::bench;
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
 use super::start::Parts;
@@ -41,7 +42,7 @@ use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, WifiRules};
 use crate::msg::batch::{BatchCommand, BatchStart};
 use crate::msg::device::{DeviceChange, DeviceRequest};
-use crate::msg::telemetry::{InspectionSource, InspectionStart, TelemetryCommand};
+use crate::msg::telemetry::{BenchCommand, InspectionSource, InspectionStart, TelemetryCommand};
 use crate::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup, Step};
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
@@ -215,15 +216,11 @@ impl Workers {
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
             Command::Telemetry { job, command } => self.telemetry(job, command).await,
-            Command::Bench { job, .. } => {
-                let end = JobEnd::Failed(Problem::new(
-                    "telemetry.absent",
-                    "Telemetry cannot be watched",
-                    "This build has no inspector",
-                    "Use a complete build",
-                ));
-                self.reporter.report(Event::JobFinished { job, end }).await;
+            Command::Bench { job, command: BenchCommand::Start(plan) } => {
+                let folder = self.parts.data.root().join("bench");
+                self.spawn(job, bench::run(job, plan, folder, self.reporter.clone()));
             }
+            Command::Bench { job, command: BenchCommand::Stop } => self.cancel(job).await,
             Command::Batch { job, command } => self.batch(job, command).await,
             Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
             Command::Terminal { job, input } => self.pass_input(job, input).await,

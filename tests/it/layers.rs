@@ -89,7 +89,6 @@ const LAYERS: &[Layer] = &[
             "prost_reflect",
             "protox",
             "regex",
-            "rmpv",
             "rustc_hash",
             "serde",
             "serde_json",
@@ -174,6 +173,8 @@ const LAYERS: &[Layer] = &[
         foreign: &[
             "base64",
             "bytes",
+            "flate2",
+            "minicbor",
             "mqtt5",
             "rcgen",
             "rumqttc",
@@ -206,7 +207,15 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "cli",
-        ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
+        ours: &[
+            "model",
+            "profile",
+            "proto::mqtt::dialect",
+            "proto::mqtt::guard",
+            "msg",
+            "telemetry",
+            "backend::Handle",
+        ],
         foreign: &[
             "clap",
             "clap_complete",

@@ -355,7 +355,7 @@ fn nmcli() -> Option<PathBuf> {
 }
 
 /// A Debian package, unpacked below `target/`.
-fn unpacked(package: &str) -> Option<PathBuf> {
+pub(crate) fn unpacked(package: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian").join(package);
     fs::create_dir_all(&target).unwrap();
     let lock = File::create(target.join("lock")).unwrap();

@@ -13,6 +13,7 @@ mod backend;
 #[cfg(unix)]
 mod batch;
 mod batch_flow;
+mod bench_broker;
 #[cfg(target_os = "linux")]
 mod ble;
 #[cfg(target_os = "linux")]
@@ -45,6 +46,10 @@ mod layers;
 #[cfg(unix)]
 mod linux_console;
 mod manifest;
+#[cfg(unix)]
+mod mosquitto;
+#[cfg(unix)]
+mod mqtt_client;
 #[cfg(unix)]
 mod node;
 mod peers;

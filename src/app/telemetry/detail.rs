@@ -65,6 +65,8 @@ pub enum DetailAction {
         /// How many.
         count: usize,
     },
+    /// The pointer came over the history, or left it.
+    Hovered(bool),
     /// Chose a message of the history.
     Picked(MessageId),
     /// Looks at the newest again.
@@ -97,6 +99,7 @@ pub struct Detail {
     topic: Option<TopicId>,
     picked: Option<MessageId>,
     until: Option<MessageId>,
+    is_hovered: bool,
     sight: (usize, usize),
     face: Option<Face>,
     decoder: Option<DecoderKind>,
@@ -132,6 +135,23 @@ impl Detail {
     pub fn history_row(&self, place: usize) -> Option<&MessageRow> {
         let page = self.history.as_ref()?;
         page.rows.get(place.checked_sub(page.first)?)
+    }
+
+    /// Where the picked message is in the history, if it is here.
+    pub fn picked_place(&self) -> Option<usize> {
+        let (page, picked) = (self.history.as_ref()?, self.picked?);
+        let at = page.rows.iter().position(|row| row.id == picked)?;
+        Some(page.first + at)
+    }
+
+    /// The first row of the history in sight, and how many are.
+    pub const fn sight(&self) -> (usize, usize) {
+        self.sight
+    }
+
+    /// Whether the pointer is over the history.
+    pub const fn is_hovered(&self) -> bool {
+        self.is_hovered
     }
 
     /// The message, once it is here.
@@ -250,8 +270,12 @@ impl Detail {
     fn pick(&mut self, id: MessageId) {
         self.picked = Some(id);
         self.is_gone = false;
+        self.hold();
+    }
+
+    /// What is looked at must not run away: the history stands still, and counts what comes.
+    fn hold(&mut self) {
         if self.until.is_none() {
-            // What is looked at must not run away: the history stands still, and counts what comes.
             let newest = self.history.as_ref().filter(|page| page.first == 0).and_then(|page| page.rows.first());
             self.until = newest.map(|row| row.id);
         }
@@ -259,7 +283,20 @@ impl Detail {
 
     pub(super) fn act(&mut self, action: DetailAction, _desk: &mut Desk<'_>) -> Vec<TelemetryCommand> {
         match action {
-            DetailAction::ScrolledHistory { first, count } => self.sight = (first, count),
+            DetailAction::ScrolledHistory { first, count } => {
+                self.sight = (first, count);
+                if first > 0 {
+                    self.hold();
+                }
+            }
+            DetailAction::Hovered(is_hovered) => {
+                self.is_hovered = is_hovered;
+                if is_hovered {
+                    self.hold();
+                } else if self.picked.is_none() && self.sight.0 == 0 {
+                    self.until = None;
+                }
+            }
             DetailAction::Picked(id) => self.pick(id),
             DetailAction::Followed => {
                 self.picked = None;

@@ -102,6 +102,21 @@ impl List {
         self.selected
     }
 
+    /// Where the chosen message is, if it is here.
+    pub fn selected_place(&self) -> Option<usize> {
+        let chosen = self.selected?;
+        let at = self.page.rows.iter().position(|row| row.id == chosen)?;
+        Some(self.page.first + at)
+    }
+
+    /// The first row in sight, and how many are.
+    pub const fn sight(&self) -> (usize, usize) {
+        match self.anchor {
+            Anchor::At { first, .. } => (first, self.sight),
+            Anchor::Newest => (0, self.sight),
+        }
+    }
+
     /// Whether it follows the newest.
     pub const fn is_following(&self) -> bool {
         matches!(self.anchor, Anchor::Newest)
@@ -190,6 +205,13 @@ impl List {
     }
 
     pub(super) fn take_in(&mut self, page: &ListPage) {
+        if let Anchor::At { until, .. } = self.anchor {
+            // A page that was on its way when the list was paused would move what is looked at.
+            if page.rows.last().is_some_and(|row| row.id > until) {
+                self.page.newest = page.newest;
+                return;
+            }
+        }
         self.page = page.clone();
     }
 

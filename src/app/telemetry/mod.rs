@@ -21,6 +21,7 @@ pub mod trace;
 pub mod tree;
 pub mod value_tree;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,14 @@ use self::detail::{Detail, DetailAction};
 use self::doctor::Doctor;
 use self::list::{List, ListAction};
 use self::panes::{PaneAction, Panes};
+use self::recorder::Recorder;
 use self::seat::Seat;
 use self::tree::{Tree, TreeAction};
 use super::Desk;
 use super::jobs::JobKind;
 use super::settings::SettingsView;
 use crate::model::ids::JobId;
-use crate::model::mqtt::message::{Grant, Subscription};
+use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
@@ -110,6 +112,10 @@ pub enum TelemetryAction {
     Detail(DetailAction),
     /// Something on one of the other panes.
     Pane(PaneAction),
+    /// Opens a recording, to be replayed in place of what is watched.
+    OpenedRecording(PathBuf),
+    /// Takes an address into the form of the connection.
+    TookAddress(String),
     /// Connects with what the form says.
     Connected,
     /// Ends the connection, or the attempts; what was received stays.
@@ -122,6 +128,17 @@ pub enum TelemetryAction {
     DroppedIdentity,
     /// Read a warning.
     DismissedWarning(usize),
+    /// Folds the stages of the connection open or shut.
+    FoldedStages(bool),
+    /// Draws a curve of a value: where it is, as a jq expression.
+    Plotted {
+        /// Its topic.
+        topic: String,
+        /// Its path.
+        path: String,
+    },
+    /// Goes from a message to its topic in the tree.
+    ShowedInTree,
     /// Forgets the messages and counts anew.
     Cleared,
 }
@@ -140,9 +157,7 @@ pub struct Inspection {
     pub since: Instant,
     /// How its job ended, once it did.
     pub end: Option<JobEnd>,
-    /// The subscriptions as they are now.
-    pub subscriptions: Vec<Subscription>,
-    /// What the broker said to the subscriptions asked for last.
+    /// What the broker said to each filter last.
     pub grants: Vec<Grant>,
     /// How long after the push of credentials the first message came.
     pub first_message: Option<Duration>,
@@ -221,6 +236,14 @@ impl Telemetry {
         self.question.as_deref()
     }
 
+    /// What the broker said to the subscriptions, those of the connection first.
+    pub fn grants(&self) -> &[Grant] {
+        let Some(inspection) = self.inspection.as_ref().filter(|inspection| inspection.is_connected()) else {
+            return &[];
+        };
+        &inspection.grants
+    }
+
     /// Warnings that were not read yet.
     pub fn warnings(&self) -> &[Problem] {
         &self.warnings
@@ -288,7 +311,13 @@ impl Telemetry {
                 let query = &self.list.spec().query;
                 return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
             }
-            TelemetryAction::Connected => return self.connect(desk),
+            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::TookAddress(url) => {
+                self.form.take_demo(&url);
+                self.pane = Pane::Connection;
+                Vec::new()
+            }
+            TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
             TelemetryAction::Closed => vec![TelemetryCommand::Close],
             TelemetryAction::ConfirmedIdentity => {
@@ -309,6 +338,16 @@ impl Telemetry {
                 }
                 Vec::new()
             }
+            TelemetryAction::FoldedStages(is_open) => {
+                self.doctor.fold(is_open);
+                Vec::new()
+            }
+            TelemetryAction::Plotted { topic, path } => {
+                self.panes.plot.add_path(&topic, path);
+                desk.toasts.tell("Added to the plot", desk.now);
+                Vec::new()
+            }
+            TelemetryAction::ShowedInTree => self.show_in_tree(desk),
             TelemetryAction::Cleared => {
                 self.forget();
                 vec![TelemetryCommand::Clear]
@@ -330,6 +369,12 @@ impl Telemetry {
         self.tree.act(action, desk.now)
     }
 
+    fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
+        let Some(topic) = self.detail.topic() else { return Vec::new() };
+        self.pane = Pane::Topics;
+        self.tree.act(TreeAction::Revealed(topic), desk.now)
+    }
+
     fn on_list(&mut self, action: ListAction) -> Vec<TelemetryCommand> {
         if let ListAction::Selected(row) = &action {
             self.detail.choose_message(row);
@@ -342,8 +387,10 @@ impl Telemetry {
     }
 
     /// Connects with what the form says: opens an inspection, or connects the open one anew.
-    fn connect(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let Some(plan) = self.form.plan() else { return Vec::new() };
+    fn connect(&mut self, settings: &SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(mut plan) = self.form.plan() else { return Vec::new() };
+        let kept = &settings.values.telemetry;
+        plan.when_full = kept.when_full();
         if let Some(job) = self.job() {
             if self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay) {
                 let command = TelemetryCommand::Connect(Some(Box::new(plan)));
@@ -351,7 +398,9 @@ impl Telemetry {
             }
         }
         let name = plan.url.to_string();
-        let start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        start.budget_bytes = kept.budget_bytes();
+        start.ring = Recorder::ring_plan(kept);
         self.open(start, name, desk)
     }
 
@@ -368,7 +417,6 @@ impl Telemetry {
             state: None,
             since: desk.now,
             end: None,
-            subscriptions: Vec::new(),
             grants: Vec::new(),
             first_message: None,
             is_replay,
@@ -410,15 +458,22 @@ impl Telemetry {
                     self.pane = Pane::Topics;
                 }
             }
-            TelemetryEvent::Stage(report) => self.doctor.took(*report),
+            TelemetryEvent::Stage(report) => {
+                add_grants(&mut inspection.grants, &report.grants);
+                self.doctor.took(*report);
+            }
             TelemetryEvent::Snapshot(snapshot) => self.take_snapshot(snapshot, desk.now),
             TelemetryEvent::IdentityQuestion(problem) => self.question = Some(problem),
             TelemetryEvent::Warning(problem) => {
                 self.warnings.retain(|known| known.code != problem.code);
                 self.warnings.push(*problem);
             }
-            TelemetryEvent::Subscribed(grants) => inspection.grants = grants,
-            TelemetryEvent::Subscriptions(subscriptions) => inspection.subscriptions = subscriptions,
+            TelemetryEvent::Subscribed(grants) => add_grants(&mut inspection.grants, &grants),
+            TelemetryEvent::Subscriptions(subscriptions) => {
+                if !inspection.is_replay {
+                    self.form.subscribed(&subscriptions);
+                }
+            }
             TelemetryEvent::FirstMessage { after } => inspection.first_message = Some(after),
             TelemetryEvent::SchemasLoaded(answer) => self.detail.schemas_loaded(answer),
             TelemetryEvent::Revealed { topic, row } => self.tree.revealed(topic, row),
@@ -454,5 +509,13 @@ impl Telemetry {
             self.question = None;
             self.panes.ended();
         }
+    }
+}
+
+/// The last word on each filter counts.
+fn add_grants(known: &mut Vec<Grant>, new: &[Grant]) {
+    for grant in new {
+        known.retain(|other| other.filter != grant.filter);
+        known.push(grant.clone());
     }
 }

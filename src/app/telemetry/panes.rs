@@ -1,7 +1,8 @@
 //! [`Panes`]: the panes beside connection, topics and messages, held together: plot, publish, recorder, insight, trace,
 //! expectations, bench broker.
 
-use super::Pane;
+use std::path::PathBuf;
+
 use super::bench::{Bench, BenchAction};
 use super::expect::Expect;
 use super::insight::{Insight, InsightAction};
@@ -10,10 +11,12 @@ use super::publish::{Publish, PublishAction};
 use super::recorder::{Recorder, RecorderAction};
 use super::seat::Seat;
 use super::trace::{Trace, TraceAction};
-use crate::app::Action;
-use crate::app::telemetry::TelemetryAction;
+use super::{Pane, Telemetry, TelemetryAction};
+use crate::app::settings::SettingsView;
+use crate::app::{Action, Desk};
+use crate::model::text::visible;
 use crate::msg::Command;
-use crate::msg::telemetry::TelemetryEvent;
+use crate::msg::telemetry::{InspectionSource, TelemetryEvent};
 use crate::telemetry::view::{Snapshot, ViewSpec};
 
 /// What the user did on one of them.
@@ -111,6 +114,25 @@ impl Panes {
         self.publish.ended();
         self.recorder.ended();
         self.plot.ended();
+    }
+}
+
+impl Telemetry {
+    /// Replays a recording in place of what is watched. Nothing is kept of it in the ring: it is on disk already.
+    pub(super) fn open_recording(
+        &mut self,
+        path: PathBuf,
+        settings: &SettingsView,
+        desk: &mut Desk<'_>,
+    ) -> Vec<Command> {
+        if path.as_os_str().is_empty() {
+            return Vec::new();
+        }
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.display().to_string());
+        let mut start = self.form.start(InspectionSource::Recording { path, speed: 1.0 });
+        start.budget_bytes = settings.values.telemetry.budget_bytes();
+        start.is_reconnecting = false;
+        self.open(start, visible(&name, 120), desk)
     }
 }
 

@@ -346,6 +346,13 @@ impl Plot {
         self.exporting = None;
     }
 
+    /// Adds a series of one topic, as it is asked for in the value of a message.
+    pub(super) fn add_path(&mut self, topic: &str, path: String) {
+        if let Ok(filter) = topic.parse() {
+            self.add(SeriesSpec { filter, path });
+        }
+    }
+
     fn add(&mut self, spec: SeriesSpec) {
         self.mistake = None;
         if self.series.contains(&spec) {

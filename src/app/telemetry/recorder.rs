@@ -49,6 +49,21 @@ pub enum RecorderAction {
     Exported,
     /// Writes a bundle for support.
     Bundled,
+    /// Opens or closes a sheet below the bar.
+    ToggledSheet(Sheet),
+}
+
+/// What is done less often, below the bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    /// Where the next recording goes.
+    File,
+    /// A recording is opened.
+    Open,
+    /// Messages are exported.
+    Export,
+    /// A bundle for support is written.
+    Bundle,
 }
 
 /// Something written to a file.
@@ -71,6 +86,7 @@ pub struct Recorder {
     pub export_path: String,
     /// The path of the bundle; edited in place.
     pub bundle_path: String,
+    sheet: Option<Sheet>,
     minutes: u32,
     form: ExportForm,
     at_unix_micros: i64,
@@ -95,6 +111,7 @@ impl Default for Recorder {
             record_path: String::new(),
             export_path: String::new(),
             bundle_path: String::new(),
+            sheet: None,
             minutes: 10,
             form: ExportForm::Csv,
             at_unix_micros: 0,
@@ -114,6 +131,11 @@ impl Default for Recorder {
 }
 
 impl Recorder {
+    /// The sheet that is open below the bar.
+    pub const fn sheet(&self) -> Option<Sheet> {
+        self.sheet
+    }
+
     /// The minutes that are kept with one click.
     pub const fn minutes(&self) -> u32 {
         self.minutes
@@ -189,6 +211,9 @@ impl Recorder {
 
     pub(super) fn act(&mut self, action: RecorderAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
+            RecorderAction::ToggledSheet(sheet) => {
+                self.sheet = if self.sheet == Some(sheet) { None } else { Some(sheet) };
+            }
             RecorderAction::ChoseMinutes(minutes) => self.minutes = minutes,
             RecorderAction::KeptLast => {
                 if self.ring.is_some() && !self.is_keeping && seat.inspection.is_some() {
@@ -297,6 +322,7 @@ impl Recorder {
         self.ended();
         self.kept = None;
         self.written = None;
+        self.sheet = None;
     }
 
     fn write(

@@ -67,6 +67,8 @@ pub struct Tree {
     is_held: bool,
     free_until: Option<Instant>,
     scroll_to: Option<usize>,
+    /// A topic that is to be chosen as soon as its row is here.
+    wanted: Option<TopicId>,
 }
 
 impl Tree {
@@ -100,6 +102,11 @@ impl Tree {
         let chosen = self.selected?;
         let at = self.page.rows.iter().position(|row| row.node == chosen.node)?;
         Some(self.page.first + at)
+    }
+
+    /// The first row in sight, and how many are.
+    pub const fn sight(&self) -> (usize, usize) {
+        self.sight
     }
 
     /// A row that is to be brought into sight, once.
@@ -155,8 +162,9 @@ impl Tree {
     }
 
     /// The row at which a topic stands.
-    pub(super) const fn revealed(&mut self, _topic: TopicId, row: usize) {
+    pub(super) const fn revealed(&mut self, topic: TopicId, row: usize) {
         self.scroll_to = Some(row);
+        self.wanted = Some(topic);
     }
 
     pub(super) fn forget(&mut self) {
@@ -172,6 +180,11 @@ impl Tree {
             self.take_values(page);
         } else {
             self.page = page.clone();
+        }
+        let row = self.wanted.and_then(|topic| self.page.rows.iter().find(|row| row.topic == Some(topic)));
+        if let Some(row) = row {
+            self.selected = Some(Selected { node: row.node, topic: row.topic });
+            self.wanted = None;
         }
     }
 

@@ -288,8 +288,9 @@ impl Job {
             TelemetryCommand::Expand { node, is_expanded } => self.inspector.expand(node, is_expanded),
             TelemetryCommand::ExpandAll(is_expanded) => self.inspector.expand_all(is_expanded),
             TelemetryCommand::Reveal(topic) => {
-                let row = self.inspector.reveal(topic);
-                self.tell(TelemetryEvent::Revealed { topic, row }).await;
+                if let Some(row) = self.inspector.reveal(topic, self.now_mono()) {
+                    self.tell(TelemetryEvent::Revealed { topic, row }).await;
+                }
             }
             TelemetryCommand::Clear => self.inspector.clear(self.now_mono()),
             TelemetryCommand::SetBudget(bytes) => self.inspector.set_budget(bytes),
@@ -445,6 +446,7 @@ impl Job {
 
     async fn connect(&mut self) {
         let Some(plan) = self.plan.clone() else { return };
+        self.inspector.set_dialect(plan.dialect);
         self.attempt += 1;
         self.attempt_at = Instant::now();
         self.link.connect(Arc::clone(&self.setup.broker), plan, self.attempt);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{AlertDescription, CertificateError, Error, InvalidMessage, RootCertStore, ServerConfig};
+use rustls::{AlertDescription, CertificateError, Error, RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -66,7 +66,7 @@ pub(super) fn why(error: &io::Error) -> String {
         }
         Error::InvalidCertificate(why) => format!("its client certificate was not taken: {}", why_certificate(why)),
         Error::PeerIncompatible(why) => format!("it has no version or cipher in common with this computer ({why:?})"),
-        Error::InvalidMessage(InvalidMessage::InvalidContentType) => "what it sent is no TLS".into(),
+        Error::InvalidMessage(_) => "what it sent is no TLS".into(),
         other => format!("the handshake failed ({other})"),
     }
 }

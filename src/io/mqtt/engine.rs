@@ -368,7 +368,7 @@ impl Engine {
 
     /// Whether another request may be taken.
     pub(super) fn takes_requests(&self) -> bool {
-        self.in_flight < self.in_flight_most && self.out.len() < BATCH_BYTES && self.answers.len() < 64
+        self.in_flight < self.in_flight_most && self.out.len() < BATCH_BYTES && self.answers.len() < 1024
     }
 
     /// Whether bytes may be read.
@@ -475,6 +475,10 @@ impl Engine {
                 break;
             }
             let rest = &bytes[done..];
+            // What is no MQTT is known by its first byte, however long it says it is.
+            if rest[0] >> 4 != kind::PUBLISH {
+                Answer::check_first(self.version, rest[0]).map_err(|wrong| self.not_mqtt(&wrong, rest))?;
+            }
             let Some(head) = Head::parse(rest).map_err(|wrong| self.not_mqtt(&wrong, rest))? else {
                 self.needed = 5;
                 break;
@@ -782,6 +786,7 @@ impl Engine {
             has_retain: ack.has_retain.unwrap_or(true),
         };
         self.connected = Some(ack);
+        self.last_act = (Act::Idle, now.instant);
         Ok(())
     }
 
@@ -795,6 +800,7 @@ impl Engine {
         if let Some(&Pending::Subscribe { group, from, count, sent, .. }) = self.pending.get(&packet_id) {
             self.pending.remove(&packet_id);
             after = Some(now.instant - sent);
+            self.answered(sent);
             if let Some(at) = self.groups.iter().position(|known| known.id == group) {
                 let group = &mut self.groups[at];
                 for (grant, code) in group.grants.iter_mut().skip(from).take(count).zip(codes) {
@@ -829,7 +835,8 @@ impl Engine {
         let mut note = says.clone();
         if let Some(Pending::Publish { ticket, sent, is_released, qos, is_overdue }) = self.pending.get_mut(&packet_id)
         {
-            after = Some(now.instant - *sent);
+            let sent = *sent;
+            after = Some(now.instant - sent);
             let (ticket, was_told) = (*ticket, *is_overdue);
             let end = match (ack, *qos, code) {
                 (kind::PUBACK, Qos::AtLeastOnce, 0) | (kind::PUBCOMP, Qos::ExactlyOnce, _) => {
@@ -853,6 +860,7 @@ impl Engine {
             if let Some(end) = end {
                 self.pending.remove(&packet_id);
                 self.in_flight -= 1;
+                self.answered(sent);
                 if !was_told {
                     self.answers.push_back(Delivery::Published { ticket, end });
                 }
@@ -939,6 +947,13 @@ impl Engine {
     /// Messages of ours that wait for an acknowledgement.
     pub(super) fn in_flight(&self) -> u16 {
         self.in_flight
+    }
+
+    /// What we did then was answered: what follows does not come of it.
+    fn answered(&mut self, sent: Instant) {
+        if self.last_act.1 <= sent {
+            self.last_act.0 = Act::Idle;
+        }
     }
 
     /// What we did last, and how long ago.
