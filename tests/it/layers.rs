@@ -175,6 +175,7 @@ const LAYERS: &[Layer] = &[
             "base64",
             "bytes",
             "flate2",
+            "futures_util",
             "minicbor",
             "mqtt5",
             "rcgen",
