@@ -89,7 +89,6 @@ const LAYERS: &[Layer] = &[
             "prost_reflect",
             "protox",
             "regex",
-            "rmpv",
             "rustc_hash",
             "serde",
             "serde_json",
