@@ -330,10 +330,13 @@ impl Job {
                 self.export(path, kind, &query).await;
             }
             TelemetryCommand::ExportPlot { path, spec } => {
-                let plot = Arc::new(self.inspector.plot_points(&spec));
+                let table = self.inspector.plot_table(&spec);
                 let files = Arc::clone(&self.setup.files);
                 self.away.push(Box::pin(async move {
-                    let result = files.export_plot(path.clone(), plot).await;
+                    let result = match table {
+                        Ok((table, points)) => files.save(path.clone(), table).await.map(|()| points),
+                        Err(error) => Err(InspectError::NoTable { detail: error.to_string() }.explain()),
+                    };
                     Away::Plot(path, result)
                 }));
             }

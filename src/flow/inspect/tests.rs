@@ -28,7 +28,7 @@ use crate::msg::telemetry::{
 use crate::profile::rules::Expectation;
 use crate::telemetry::batch::{Arrival, Batch, Missed};
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
-use crate::telemetry::view::{ExpectationWord, PlotPage, Query, ViewSpec};
+use crate::telemetry::view::{ExpectationWord, Query, ViewSpec};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -227,8 +227,8 @@ impl InspectionFiles for FakeFiles {
         Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn ExportSink>) })
     }
 
-    fn export_plot(&self, _: PathBuf, _: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>> {
-        Box::pin(async { Ok(0) })
+    fn save(&self, _: PathBuf, _: Vec<u8>) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(async { Ok(()) })
     }
 
     fn read_schemas(&self, _: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>> {
@@ -610,7 +610,9 @@ fn what_stays_wrong_is_not_tried_again() {
     on_paused_clock(|| async {
         let mut desk = Options { failures: vec![end(Retry::Never, false)], ..Options::default() }.open();
         let state = desk.until_state(|state| matches!(state, InspectionState::Disconnected { .. })).await;
-        assert!(matches!(state, InspectionState::Disconnected { problem: Some(problem) } if problem.code == "mqtt.closed"));
+        assert!(
+            matches!(state, InspectionState::Disconnected { problem: Some(problem) } if problem.code == "mqtt.closed")
+        );
         assert!(timeout(HOUR, desk.peers.recv()).await.is_err());
         let records = desk.records.clone();
         desk.close().await;
@@ -805,7 +807,9 @@ fn what_cannot_be_published_is_refused_before_it_is_sent() {
         assert_eq!(refused(with_properties).await, "mqtt.needs_version_5");
         desk.records.is_broken.store(true, Ordering::Relaxed);
         desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("site/a"), repeat: None }).await;
-        assert!(matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "records.disk_full"));
+        assert!(
+            matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "records.disk_full")
+        );
         assert!(timeout(SECOND, peer.requests.recv()).await.is_err(), "something was sent");
     });
 }
@@ -957,7 +961,9 @@ fn a_recording_has_no_broker() {
     on_paused_clock(|| async {
         let mut desk = Options::of_recording(recording(), 1.0).open();
         desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("a"), repeat: None }).await;
-        assert!(matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "telemetry.is_recording"));
+        assert!(
+            matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "telemetry.is_recording")
+        );
         desk.ask(TelemetryCommand::Subscribe(vec![subscription("a")])).await;
         assert_eq!(desk.until_warning().await, "telemetry.is_recording");
         assert!(desk.recorded().is_empty(), "looking at a recording is no act");
