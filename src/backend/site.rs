@@ -60,7 +60,7 @@ impl DemoPlan {
 
     /// What a person needs to try the site.
     pub(super) fn site(&self) -> DemoSite {
-        DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone(), access: access() }
+        DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone(), access: access(), broker: None }
     }
 
     /// Starts a gateway for every profile that can be simulated over serial or on the air, some of them in trouble.

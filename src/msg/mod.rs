@@ -302,6 +302,8 @@ pub struct DemoSite {
     pub passphrase: String,
     /// What every gateway that asks for a login or a proof of possession takes: made up as well.
     pub access: SimAccess,
+    /// The broker to which its gateways publish.
+    pub broker: Option<String>,
 }
 
 /// Where a simulator on the command line is and how to talk to it.

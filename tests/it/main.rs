@@ -47,11 +47,11 @@ mod layers;
 mod linux_console;
 mod manifest;
 #[cfg(unix)]
-mod node;
-#[cfg(unix)]
 mod mosquitto;
 #[cfg(unix)]
 mod mqtt_client;
+#[cfg(unix)]
+mod node;
 mod peers;
 mod problems;
 mod profiles;

@@ -38,7 +38,8 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let starts = Command::new(&path).arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status();
     // Asked for its help, mosquitto ends with 3; what cannot be loaded ends with 127.
     let is_there = starts.is_ok_and(|status| status.code().is_some_and(|code| code < 100));
-    peers::require(name, is_there, "the client is proven against it (Debian: libdlt2, libwrap0, libcjson1)").then_some(path)
+    peers::require(name, is_there, "the client is proven against it (Debian: libdlt2, libwrap0, libcjson1)")
+        .then_some(path)
 }
 
 impl Mosquitto {

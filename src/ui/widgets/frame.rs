@@ -105,7 +105,7 @@ pub(in crate::ui) fn empty_state(ui: &mut Ui, glyph: &'static str, title: &str, 
         ui.add_space(GAP);
         ui.label(RichText::new(glyph).font(icon_font(ICON_LARGE)).color(palette(ui).muted));
         strong(ui, title);
-        ui.set_max_width(520.0);
+        ui.set_max_width(ui.available_width().min(520.0));
         add(ui);
         ui.add_space(GAP);
     });

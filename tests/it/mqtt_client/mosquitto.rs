@@ -127,8 +127,7 @@ async fn properties_of_version_5_come_whole_and_nobody_is_told() {
 
 #[tokio::test]
 async fn retained_messages_and_sys_topics_come_after_subscribing() {
-    let Some(broker) =
-        Mosquitto::start(tempfile::tempdir().unwrap(), &[""], "allow_anonymous true\nsys_interval 1")
+    let Some(broker) = Mosquitto::start(tempfile::tempdir().unwrap(), &[""], "allow_anonymous true\nsys_interval 1")
     else {
         return;
     };
@@ -139,11 +138,12 @@ async fn retained_messages_and_sys_topics_come_after_subscribing() {
     let grants =
         client.subscribe(2, vec![subscription("kept/#", Qos::AtMostOnce), subscription("$SYS/#", Qos::AtMostOnce)]);
     assert!(grants.await.iter().all(|grant| grant.granted == Some(0)));
-    client.until("both", |client| {
-        let has = |start: &[u8]| client.messages.iter().any(|message| message.topic.starts_with(start));
-        has(b"kept/topic") && has(b"$SYS/broker/")
-    })
-    .await;
+    client
+        .until("both", |client| {
+            let has = |start: &[u8]| client.messages.iter().any(|message| message.topic.starts_with(start));
+            has(b"kept/topic") && has(b"$SYS/broker/")
+        })
+        .await;
     let kept = client.messages.iter().find(|message| message.topic == b"kept/topic").unwrap();
     assert!(kept.is_retained && kept.payload == b"old");
     let filters = vec!["kept/#".parse().unwrap()];
@@ -224,7 +224,10 @@ async fn a_last_will_is_published_when_we_vanish_and_not_when_we_leave() {
     let _third = connect(&plain).await;
     watcher.messages(1).await;
     assert_eq!(watcher.messages.len(), 1);
-    assert_eq!((watcher.messages[0].topic.as_slice(), watcher.messages[0].payload.as_slice()), (&b"will/goner"[..], &b"gone"[..]));
+    assert_eq!(
+        (watcher.messages[0].topic.as_slice(), watcher.messages[0].payload.as_slice()),
+        (&b"will/goner"[..], &b"gone"[..])
+    );
     let mut first = first;
     let code = first.end().await;
     assert_eq!(code, "mqtt.closed");

@@ -813,7 +813,7 @@ pub(crate) fn networks() -> Vec<Network> {
 
 fn site() -> DemoSite {
     let access = SimAccess { username: "installer".into(), secret: "simulated login".into() };
-    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access }
+    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access, broker: None }
 }
 
 /// What the radio heard.
