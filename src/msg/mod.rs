@@ -23,6 +23,7 @@ use crate::model::credentials::WifiCredentials;
 use crate::model::fault::Fault;
 use crate::model::gateway::{Capabilities, DeviceInfo, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
+use crate::model::mqtt::url::BrokerUrl;
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
@@ -362,6 +363,8 @@ pub struct SimPlan {
     pub ssid: String,
     /// The access point's passphrase.
     pub passphrase: String,
+    /// The broker to which it publishes once it has joined.
+    pub broker: Option<BrokerUrl>,
 }
 
 /// How a simulated Espressif device is built.
@@ -399,6 +402,7 @@ impl SimPlan {
             join_after: Duration::from_millis(1200),
             ssid: SIMULATED_SSID.into(),
             passphrase: SIMULATED_PASSPHRASE.into(),
+            broker: None,
         }
     }
 }
