@@ -59,6 +59,8 @@ mod profiles;
 mod program;
 #[cfg(unix)]
 mod python;
+#[cfg(unix)]
+mod recordings;
 mod screens;
 #[cfg(unix)]
 mod secrets;
@@ -67,6 +69,8 @@ mod serial;
 #[cfg(unix)]
 mod smp_client;
 mod support;
+#[cfg(target_os = "linux")]
+mod telemetry_payloads;
 #[cfg(unix)]
 mod window;
 #[cfg(target_os = "linux")]

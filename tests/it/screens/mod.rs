@@ -8,6 +8,7 @@ mod device;
 mod keyboard;
 mod panes;
 mod states;
+mod telemetry;
 mod tree;
 
 use std::time::Instant;
