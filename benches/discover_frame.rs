@@ -81,7 +81,7 @@ fn open(ports: usize, devices: usize) -> Harness<'static, Window> {
     let passed = Arc::clone(&seconds);
     let now = move || started + Duration::from_secs(passed.load(Ordering::Relaxed));
     let mut window = Harness::builder().with_size([1100.0, 720.0]).with_max_steps(64).build_eframe(|creation| {
-        let clock = Clock { now: Box::new(now), zone: TimeZone::UTC };
+        let clock = Clock { now: Box::new(now), zone: TimeZone::UTC, ..Clock::default() };
         Window::new(&creation.egui_ctx, handle, clock)
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");

@@ -23,17 +23,28 @@ pub enum JobKind {
     Terminal,
     /// A gateway under management.
     Device,
+    /// The telemetry of a broker or recording.
+    Telemetry,
     /// Read a QR code.
     ReadQr,
     /// Write the records to a file.
     ExportRecords,
     /// Write a session's transcript to a file.
     ExportTranscript,
+    /// Write a picture of the plot to a file.
+    SavePicture,
+    /// The bench broker.
+    Bench,
     /// Put the diagnostics together.
     Diagnostics,
 }
 
 impl JobKind {
+    /// Whether its clock is shown: what may run all day has none, so that the window rests.
+    pub const fn has_clock(&self) -> bool {
+        !matches!(self, Self::Telemetry | Self::Bench)
+    }
+
     /// Whether closing the window in the middle would lose something.
     pub const fn must_not_be_cut(&self) -> bool {
         matches!(

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod loaded;
 pub mod records;
 pub mod settings;
+pub mod telemetry;
 pub mod terminal;
 mod toasts;
 
@@ -29,6 +30,7 @@ use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
+use self::telemetry::{Telemetry, TelemetryAction};
 use self::terminal::{Terminal, TerminalAction};
 
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
@@ -52,6 +54,8 @@ pub enum Screen {
     Terminal,
     /// One gateway is looked at and managed.
     Device,
+    /// What gateways send to a broker is watched.
+    Telemetry,
     /// What was done.
     Records,
     /// Settings and diagnostics.
@@ -70,6 +74,10 @@ pub enum Action {
     Commission(CommissionAction),
     /// Something on Device.
     Device(DeviceAction),
+    /// Something on Telemetry.
+    Telemetry(TelemetryAction),
+    /// Wants to see the telemetry of the gateway on Commission.
+    TookToTelemetry,
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
     /// Took the gateways marked on Discover to Batch.
@@ -128,6 +136,8 @@ pub struct App {
     pub terminal: Terminal,
     /// Device.
     pub device: Device,
+    /// Telemetry.
+    pub telemetry: Telemetry,
     /// Records.
     pub records: Records,
     /// Settings.
@@ -194,7 +204,11 @@ impl App {
 
     /// Whether a clock on the screen has to tick.
     pub fn is_ticking(&self) -> bool {
-        !self.jobs.is_empty() || self.toasts.is_any_timed() || self.settings.is_unsaved() || self.is_listening()
+        !self.jobs.is_empty()
+            || self.toasts.is_any_timed()
+            || self.settings.is_unsaved()
+            || self.is_listening()
+            || self.telemetry.is_ticking()
     }
 
     /// Whether the question whether to close is open.
@@ -213,7 +227,11 @@ impl App {
 
     /// Whether a dialog covers the page.
     pub fn is_dialog_open(&self) -> bool {
-        self.is_asking_to_close() || self.commission.question().is_some() || self.device.question().is_some()
+        self.is_asking_to_close()
+            || self.commission.question().is_some()
+            || self.device.question().is_some()
+            || self.telemetry.question().is_some()
+            || self.telemetry.panes.publish.question().is_some()
     }
 
     /// Text that belongs on the clipboard, once.
@@ -223,12 +241,14 @@ impl App {
 
     /// Takes in what the user did; the commands go to the workers.
     pub fn act(&mut self, action: Action, now: Instant) -> Vec<Command> {
-        let commands = match action {
+        let mut commands = match action {
             Action::WentTo(screen) => self.go_to(screen),
             Action::Discover(action) => self.on_discover(action, now),
             Action::TookToCommission(link) => self.take_to_commission(&link, now),
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
+            Action::Telemetry(action) => self.on_telemetry(action, now),
+            Action::TookToTelemetry => self.take_to_telemetry(now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::TookMarkedToBatch => self.take_marked(),
             Action::Batch(action) => self.on_batch(action, now),
@@ -260,6 +280,7 @@ impl App {
             }
         };
         self.discover.arrange_if_stale(&self.catalog);
+        commands.extend(self.telemetry.refresh_view(self.screen == Screen::Telemetry));
         commands
     }
 
@@ -285,7 +306,11 @@ impl App {
             Event::Probed { .. } => {}
             Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
             Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
-            Event::TelemetryProgressed { .. } | Event::BenchProgressed { .. } => {}
+            Event::TelemetryProgressed { job, event, .. } => {
+                let Self { telemetry, catalog, jobs, toasts, .. } = self;
+                return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
+            }
+            Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
             Event::BatchProgressed { job, event } => self.batch.told(job, event),
             Event::SessionProgressed { job, at, progress } => {
                 return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
@@ -316,7 +341,9 @@ impl App {
     pub fn tick(&mut self, now: Instant) -> Vec<Command> {
         self.toasts.expire(now);
         self.discover.arrange_if_stale(&self.catalog);
-        self.settings.save_if_due(now).into_iter().collect()
+        let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
+        commands.extend(self.telemetry.refresh_view(self.screen == Screen::Telemetry));
+        commands
     }
 
     /// A command could not be handed to the workers: whatever waited for it is told.
@@ -329,6 +356,7 @@ impl App {
             Ticket::Asks(job) => {
                 self.commission.request_not_taken(job);
                 self.device.request_not_taken(job);
+                self.telemetry.panes.bench.request_not_taken(job);
                 self.toasts.report(problem);
             }
             Ticket::Lists => self.records.listed(Err(problem)),
@@ -376,9 +404,12 @@ impl App {
                     return vec![self.records.refresh()];
                 }
             }
+            JobKind::Telemetry => self.telemetry.finished(job, end),
             JobKind::ReadQr => self.commission.qr_finished(job, end),
             JobKind::ExportRecords => self.records.export_finished(end),
             JobKind::ExportTranscript => self.commission.transcript_finished(end),
+            JobKind::SavePicture => self.telemetry.panes.plot.picture_saved(job, &end),
+            JobKind::Bench => self.telemetry.panes.bench.finished(job, end),
             JobKind::Diagnostics => {
                 self.settings.diagnostics_finished();
                 if let JobEnd::Failed(problem) = end {
@@ -484,6 +515,16 @@ impl App {
         device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
     }
 
+    fn on_telemetry(&mut self, action: TelemetryAction, now: Instant) -> Vec<Command> {
+        let Self { telemetry, settings, catalog, jobs, toasts, .. } = self;
+        telemetry.act(action, settings, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    /// Shows Telemetry with what is known of the gateway on Commission.
+    fn take_to_telemetry(&mut self, _now: Instant) -> Vec<Command> {
+        self.switch_to(Screen::Telemetry)
+    }
+
     /// The driver by which the chosen profile has its gateways managed over the chosen link.
     pub fn managing_driver(&self) -> Option<DriverId> {
         let (link, _) = self.commission.gateway()?;
@@ -556,6 +597,7 @@ impl Ticket {
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
             | Command::ExportTranscript { job, .. }
+            | Command::SavePicture { job, .. }
             | Command::CollectDiagnostics { job }
             | Command::Telemetry { job, command: TelemetryCommand::Open(_) }
             | Command::Bench { job, command: BenchCommand::Start(_) }
@@ -612,6 +654,12 @@ impl From<TerminalAction> for Action {
 impl From<DeviceAction> for Action {
     fn from(action: DeviceAction) -> Self {
         Self::Device(action)
+    }
+}
+
+impl From<TelemetryAction> for Action {
+    fn from(action: TelemetryAction) -> Self {
+        Self::Telemetry(action)
     }
 }
 

@@ -1,11 +1,13 @@
 //! Runs the commands of a front end on a runtime of its own and reports events. Never touches a window.
 
 mod batch;
+mod bench;
 mod handle;
 mod job;
 mod run;
 mod site;
 mod start;
+mod telemetry;
 
 pub use handle::{Handle, Reporter, channels};
 pub use site::{DemoPlan, run_simulator};

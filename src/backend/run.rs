@@ -10,22 +10,29 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::batch::{self, BatchJob};
+use super::bench;
 use super::handle::Reporter;
 use super::job::{Jobs, NotTaken};
 use super::start::Parts;
+use super::telemetry;
 use crate::flow::batch::Steer;
 use crate::flow::commission::{Setup, run as run_session, stopped};
 use crate::flow::device;
 use crate::flow::discover::{self, Change, INTERVAL, Sightings};
+use crate::flow::inspect;
 use crate::flow::port::{BleError, LinkError, Radio, RadioEvent, Records, RecordsError};
 use crate::flow::report::Report;
 use crate::flow::terminal::Input as TerminalIn;
 use crate::flow::transcript::SharedTranscript;
+use crate::io::inspection_files::DiskFiles;
+use crate::io::mqtt::MqttBroker;
+use crate::io::recordings::DiskRecordings;
 use crate::io::records::RecordStore;
-use crate::io::{diagnostics, files, laptop_wifi, qr_image};
+use crate::io::{diagnostics, files, laptop_wifi, picture, qr_image};
 use crate::model::access::Access;
 use crate::model::gateway::{PortFacts, Probe};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
+use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, JobIntent};
@@ -35,6 +42,7 @@ use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, WifiRules};
 use crate::msg::batch::{BatchCommand, BatchStart};
 use crate::msg::device::{DeviceChange, DeviceRequest};
+use crate::msg::telemetry::{BenchCommand, InspectionSource, InspectionStart, TelemetryCommand};
 use crate::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup, Step};
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
@@ -79,6 +87,8 @@ struct Workers {
     trouble: Option<LinkError>,
     radio: RadioState,
     notices: mpsc::Sender<Notice>,
+    /// How to reach the inspections that run.
+    inspections: HashMap<JobId, mpsc::Sender<TelemetryCommand>>,
     /// The terminals that are open, and where what is typed goes.
     terminals: HashMap<JobId, mpsc::Sender<TerminalIn>>,
 }
@@ -122,6 +132,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         trouble: None,
         radio: RadioState::Off,
         notices,
+        inspections: HashMap::new(),
         terminals: HashMap::new(),
     };
     workers.reporter.report(Event::Started(Box::new(startup))).await;
@@ -204,15 +215,12 @@ impl Workers {
                 self.open_device(job, link, profile.as_ref(), driver, access);
             }
             Command::Device { job, request } => self.pass_on_device(job, request).await,
-            Command::Telemetry { job, .. } | Command::Bench { job, .. } => {
-                let end = JobEnd::Failed(Problem::new(
-                    "telemetry.absent",
-                    "Telemetry cannot be watched",
-                    "This build has no inspector",
-                    "Use a complete build",
-                ));
-                self.reporter.report(Event::JobFinished { job, end }).await;
+            Command::Telemetry { job, command } => self.telemetry(job, command).await,
+            Command::Bench { job, command: BenchCommand::Start(plan) } => {
+                let folder = self.parts.data.root().join("bench");
+                self.spawn(job, bench::run(job, plan, folder, self.reporter.clone()));
             }
+            Command::Bench { job, command: BenchCommand::Stop } => self.cancel(job).await,
             Command::Batch { job, command } => self.batch(job, command).await,
             Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
             Command::Terminal { job, input } => self.pass_input(job, input).await,
@@ -233,6 +241,12 @@ impl Workers {
                 });
             }
             Command::ExportTranscript { job, session, path } => self.export_transcript(job, session, path),
+            Command::SavePicture { job, path, width, height, rgba } => {
+                self.spawn_blocking(job, move || {
+                    picture::write_png(&path, width, height, rgba).map_err(|error| error.explain())?;
+                    Ok(saved(&path))
+                });
+            }
             Command::CollectDiagnostics { job } => self.collect_diagnostics(job),
             Command::SaveSettings(settings) => drop(self.settings.send_replace(settings)),
         }
@@ -254,6 +268,7 @@ impl Workers {
             Notice::Ended { job, end } => {
                 self.jobs.remove(job);
                 self.batches.remove(&job);
+                self.inspections.remove(&job);
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
         }
@@ -661,6 +676,94 @@ impl Workers {
             let end = run.await.unwrap_or_else(|error| JobEnd::Failed(crashed(&error)));
             let _ = notices.send(Notice::Ended { job, end }).await;
         });
+    }
+
+    async fn telemetry(&mut self, job: JobId, command: TelemetryCommand) {
+        if let TelemetryCommand::Connect(Some(plan)) = &command {
+            self.learn_plan(plan);
+        }
+        let command = match command {
+            TelemetryCommand::Open(start) if !self.inspections.contains_key(&job) => {
+                return self.open_inspection(job, *start);
+            }
+            command => command,
+        };
+        let is_close = matches!(command, TelemetryCommand::Close);
+        let taken = self.inspections.get(&job).map(|inspection| inspection.try_send(command));
+        let is_gone = match taken {
+            Some(Ok(())) => return,
+            Some(Err(mpsc::error::TrySendError::Full(_))) => false,
+            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => true,
+        };
+        // One that has ended by itself meanwhile is closed.
+        if !(is_gone && is_close) {
+            self.reporter.report(Event::Trouble(telemetry::not_taken(is_gone))).await;
+        }
+    }
+
+    /// What a connection proves itself with is cut out of diagnostics.
+    fn learn_plan(&mut self, plan: &ConnectPlan) {
+        telemetry::secrets_of(plan).into_iter().for_each(|secret| self.jobs.learn_secret(secret));
+    }
+
+    fn open_inspection(&mut self, job: JobId, start: InspectionStart) {
+        if let InspectionSource::Broker(plan) = &start.source {
+            self.learn_plan(plan);
+        }
+        let profile = self.profile(start.profile.as_ref());
+        let topics = profile.and_then(|profile| profile.mqtt.as_ref()).map(|mqtt| mqtt.topics.clone());
+        let expectations = profile.map(|profile| profile.expectations.clone()).unwrap_or_default();
+        let expected = expectations.iter().map(|expectation| expectation.topic.clone());
+        let topics = topics.unwrap_or_default().into_iter().chain(expected);
+        let topics = topics.filter_map(|topic| topic.parse().ok()).collect();
+        let mut about = vec![("program".to_owned(), concat!("linesman ", env!("CARGO_PKG_VERSION")).to_owned())];
+        about.extend(profile.map(|profile| ("profile".to_owned(), profile.id.to_string())));
+        about.extend(start.gateway.iter().map(|gateway| ("gateway".to_owned(), visible(gateway, 120))));
+        let records: Result<Arc<dyn Records>, RecordsError> =
+            self.parts.records.clone().map(|records| records as Arc<dyn Records>);
+        let (intent, root) = (self.inspection_intent(&start), self.parts.data.root().to_owned());
+        let stop = self.jobs.add(job, None);
+        let prepare = move |progress| inspect::Setup {
+            start,
+            expectations,
+            topics,
+            about,
+            intent,
+            broker: Arc::new(MqttBroker::new()),
+            recordings: Arc::new(DiskRecordings::new(root)),
+            files: Arc::new(DiskFiles),
+            records,
+            progress,
+            clock: telemetry::clock(),
+            usage: telemetry::usage_of_this_program(),
+        };
+        let notices = self.notices.clone();
+        match telemetry::start(job, Box::new(prepare), stop, self.reporter.clone()) {
+            Ok((commands, end)) => {
+                self.inspections.insert(job, commands);
+                tokio::spawn(async move {
+                    let end = end.await.unwrap_or_else(|_| JobEnd::Failed(telemetry::crashed()));
+                    let _ = notices.send(Notice::Ended { job, end }).await;
+                });
+            }
+            Err(error) => self.end(job, JobEnd::Failed(super::start::no_threads(&error))),
+        }
+    }
+
+    fn inspection_intent(&self, start: &InspectionStart) -> JobIntent {
+        let link = match &start.source {
+            InspectionSource::Broker(plan) => plan.url.to_string(),
+            InspectionSource::Recording { path, .. } => path.display().to_string(),
+        };
+        JobIntent {
+            action: "inspect".into(),
+            gateway: start.gateway.clone().filter(|gateway| !gateway.is_empty()).unwrap_or_else(|| link.clone()),
+            link,
+            profile: start.profile.as_ref().map(ToString::to_string),
+            driver: None,
+            operator: operator(&self.settings.borrow().operator),
+            is_simulated: self.parts.is_demo,
+        }
     }
 
     async fn cancel(&mut self, job: JobId) {

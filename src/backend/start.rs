@@ -123,7 +123,7 @@ fn prepare(data: DataDir, log_problems: Vec<Problem>, demo: Option<DemoPlan>) ->
     (parts, startup)
 }
 
-fn no_threads(error: &std::io::Error) -> Problem {
+pub(super) fn no_threads(error: &std::io::Error) -> Problem {
     Problem::new(
         "app.no_threads",
         "Linesman could not start",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use super::mqtt_args::{BrokerArgs, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, SieveArgs};
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 
@@ -48,6 +49,12 @@ pub enum Command {
     /// Ask a gateway what it is and what it counts; change it after a confirmation that names it.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Watch what an MQTT broker passes on; find out why it cannot be reached; hold it against what a profile expects.
+    Inspect(Box<InspectArgs>),
+    /// Play a recording again, or write it in another form.
+    Replay(ReplayArgs),
+    /// Publish a message, once or again and again. It goes on record.
+    Publish(Box<PublishArgs>),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),

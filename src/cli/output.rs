@@ -64,6 +64,12 @@ impl Output {
         self.write(line.as_ref());
     }
 
+    /// Lines that are complete, all at once: a flood is not flushed line by line.
+    pub(super) fn lines(&mut self, lines: &str) {
+        // As below: what cannot be written any more is not missed.
+        let _ = self.out.write_all(lines.as_bytes()).and_then(|()| self.out.flush());
+    }
+
     /// Octets of a device for people, as they are; nothing with `--json`.
     pub(super) fn octets(&mut self, octets: &[u8]) {
         if !self.is_json {

@@ -13,6 +13,7 @@ mod error;
 mod esp;
 mod improv;
 mod improv_ble;
+pub mod inspect;
 pub mod port;
 pub mod report;
 mod smp;

@@ -45,10 +45,20 @@ pub fn collect(facts: &Facts<'_>, redactor: &Redactor) -> String {
     ports(&mut page, facts);
     jobs(&mut page, facts);
     log(&mut page, facts.data_dir);
-    let text = page.text;
+    without_own_home(&page.text)
+}
+
+/// This program and the system it runs on.
+pub(super) fn program_facts() -> Vec<(String, String)> {
+    let system = format!("{} {}, {}", std::env::consts::OS, std::env::consts::ARCH, system_name());
+    vec![("Linesman".into(), env!("CARGO_PKG_VERSION").into()), ("System".into(), system)]
+}
+
+/// The text with `~` for this account's home folder.
+pub(super) fn without_own_home(text: &str) -> String {
     match directories::BaseDirs::new() {
-        Some(folders) => without_home(&text, folders.home_dir()),
-        None => text,
+        Some(folders) => without_home(text, folders.home_dir()),
+        None => text.to_owned(),
     }
 }
 

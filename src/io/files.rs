@@ -13,7 +13,7 @@ use crate::model::settings::Settings;
 use crate::model::text::visible;
 
 /// Largest settings file read.
-const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
+const MAX_SETTINGS_BYTES: u64 = 2 * 1024 * 1024;
 /// Largest profile file read: what the format allows.
 const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
 /// Most profile files read.
@@ -413,7 +413,7 @@ fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::model::ids::ProfileId;
-    use crate::model::settings::ThemeChoice;
+    use crate::model::settings::{PublishTemplate, SavedConnection, TelemetrySettings, ThemeChoice};
 
     fn data_dir() -> (tempfile::TempDir, DataDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -446,6 +446,21 @@ mod tests {
             last_profile: Some(ProfileId::new("generic-improv")),
             operator: "Zoë \"Z\"".into(),
             scan_bluetooth: true,
+            connections: vec![SavedConnection {
+                name: "mqtt://broker.example:1883".into(),
+                subscriptions: vec![("site/#".into(), 1)],
+                ..SavedConnection::default()
+            }],
+            telemetry: TelemetrySettings { budget_mib: 64, is_dropping: true, ..TelemetrySettings::default() },
+            publish_templates: vec![PublishTemplate {
+                name: "Réboot".into(),
+                topic: "site/cmd".into(),
+                payload: "{\n}".into(),
+                kind: "json".into(),
+                qos: 1,
+                user: vec![("a".into(), "b".into())],
+                ..PublishTemplate::default()
+            }],
         };
         data_dir.save_settings(&settings).unwrap();
         assert_eq!(data_dir.load_settings(), (settings, None));
@@ -453,7 +468,7 @@ mod tests {
 
     #[test]
     fn bad_settings_are_kept_aside_and_replaced_by_the_defaults() {
-        for content in [&b"theme = 7"[..], b"nonsense = true", b"\xff\xfe", &vec![b'#'; 70_000]] {
+        for content in [&b"theme = 7"[..], b"nonsense = true", b"\xff\xfe", &vec![b'#'; 2_200_000]] {
             let (_folder, data_dir) = data_dir();
             fs::write(data_dir.settings(), content).unwrap();
             let (settings, problem) = data_dir.load_settings();

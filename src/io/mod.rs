@@ -1,16 +1,21 @@
 //! The real ports: what touches files, databases, devices and the clipboard.
 
+pub mod bench_broker;
 pub mod ble;
 pub mod diagnostics;
 pub mod files;
 pub mod http;
+pub mod inspection_files;
 pub mod laptop_wifi;
 pub mod links;
 pub mod logs;
 pub mod manifest;
 pub mod mqtt;
+pub mod picture;
 pub mod qr_image;
+pub mod recordings;
 pub mod records;
 pub mod results;
 pub mod serial;
 mod udp;
+pub mod usage;

@@ -80,6 +80,9 @@ pub enum Command {
     ExportRecords { job: JobId, path: PathBuf, format: ExportFormat },
     /// Write the redacted byte transcript of a session to a file. Answer: [`Event::JobFinished`].
     ExportTranscript { job: JobId, session: JobId, path: PathBuf },
+    /// Write a picture to a PNG file: four bytes a point, red, green, blue, opacity. Answer: [`Event::JobFinished`] with the
+    /// path in the note.
+    SavePicture { job: JobId, path: PathBuf, width: u32, height: u32, rgba: Vec<u8> },
     /// Put a redacted bundle of facts about this program and its last jobs together. Answer: [`Event::DiagnosticsReady`].
     CollectDiagnostics { job: JobId },
     /// Store the settings.

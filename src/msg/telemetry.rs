@@ -12,11 +12,13 @@ use crate::model::mqtt::message::{Grant, Outgoing, PublishEnd, Subscription};
 use crate::model::mqtt::stage::{StageReport, TracedPacket};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
-use crate::model::word::words;
 use crate::telemetry::batch::Batch;
+pub use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
 use crate::telemetry::value::DecoderKind;
-use crate::telemetry::view::{NodeId, Query, Snapshot, TopicId, ViewSpec};
+use crate::telemetry::view::{NodeId, PlotSpec, Query, Snapshot, TopicId, ViewSpec};
+
+pub use crate::model::mqtt::bench::{BenchFacts, BenchPlan};
 
 /// How many bytes of messages are kept unless another limit is set: 512 MiB.
 pub const STORE_BYTES: usize = 512 * 1024 * 1024;
@@ -75,6 +77,8 @@ pub enum TelemetryCommand {
     Seek(i64),
     /// Write messages to a file. Answer: [`TelemetryEvent::Exported`].
     Export { path: PathBuf, format: ExportForm, query: Box<Query> },
+    /// Write all points of the curves to a CSV file, not thinned out. Answer: [`TelemetryEvent::Exported`].
+    ExportPlot { path: PathBuf, spec: Box<PlotSpec> },
     /// Write one redacted file for support: recording, trace, stages, profile facts. Answer: [`TelemetryEvent::Exported`].
     Bundle { path: PathBuf },
     /// End the inspection: farewell to the broker, close files.
@@ -133,20 +137,6 @@ pub struct Repeat {
     pub every: Duration,
     /// How often in all; `None` until stopped.
     pub times: Option<u32>,
-}
-
-words! {
-    /// What messages are exported as.
-    ExportForm {
-        /// A table: time, topic, payload and flags.
-        Csv = "csv",
-        /// One JSON object a line.
-        JsonLines = "jsonl",
-        /// Columns, for DuckDB, Spark or ClickHouse.
-        Parquet = "parquet",
-        /// A recording.
-        Recording = "recording",
-    }
 }
 
 /// What an inspection reports.
@@ -261,37 +251,6 @@ pub enum BenchCommand {
     Stop,
 }
 
-/// A bench broker: for gateways that are pointed at this computer, with no internet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BenchPlan {
-    /// The address it listens on; loopback unless a person picks another.
-    pub address: String,
-    /// Names and addresses its certificate is to be good for, beside that address.
-    pub names: Vec<String>,
-    /// Port of plain MQTT; 0 for any, `None` for none. As all of them.
-    pub plain: Option<u16>,
-    /// Port of MQTT over TLS.
-    pub tls: Option<u16>,
-    /// Port of MQTT over TLS with client certificates of the test CA.
-    pub mutual_tls: Option<u16>,
-    /// Port of WebSocket.
-    pub websocket: Option<u16>,
-}
-
-impl Default for BenchPlan {
-    /// On loopback, everything, on any port.
-    fn default() -> Self {
-        Self {
-            address: "127.0.0.1".into(),
-            names: vec!["localhost".into()],
-            plain: Some(0),
-            tls: Some(0),
-            mutual_tls: Some(0),
-            websocket: Some(0),
-        }
-    }
-}
-
 /// What the bench broker reports.
 #[derive(Clone, Debug, PartialEq)]
 pub enum BenchEvent {
@@ -299,19 +258,4 @@ pub enum BenchEvent {
     Running(BenchFacts),
     /// A client came, went or was refused: a line to read.
     Seen { unix_micros: i64, text: String },
-}
-
-/// Where a bench broker is, and what a gateway needs to trust it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BenchFacts {
-    /// Its addresses, the plain one first.
-    pub urls: Vec<String>,
-    /// The test CA's certificate, as PEM, for the gateway.
-    pub ca_path: PathBuf,
-    /// A certificate and key for a client, as PEM.
-    pub client_paths: Option<(PathBuf, PathBuf)>,
-    /// SHA-256 of the CA's certificate, in hex.
-    pub ca_sha256: String,
-    /// Addresses of this computer it could listen on instead.
-    pub interfaces: Vec<String>,
 }

@@ -127,7 +127,7 @@ impl Batch {
     }
 
     /// The messages in their order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Arrival<'_>> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Arrival<'_>> + Clone {
         self.heads.iter().enumerate().map(|(place, head)| self.arrival(place, *head))
     }
 

@@ -8,7 +8,10 @@ use super::theme::{DIALOG_WIDTH, GRID, palette};
 use super::widgets::{Button, strong};
 use crate::app::commission::{CommissionAction, Question};
 use crate::app::device::{Device, DeviceAction};
+use crate::app::telemetry::TelemetryAction;
+use crate::app::telemetry::publish::{Publish, PublishAction};
 use crate::app::{Action, App};
+use crate::model::text::visible;
 
 /// Shows the dialog that is open, if any.
 pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -18,6 +21,10 @@ pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
         confirm(ui, app, question, pass);
     } else if app.device.question().is_some() {
         change(ui, &mut app.device, pass);
+    } else if app.telemetry.question().is_some() {
+        identity(ui, app, pass);
+    } else if app.telemetry.panes.publish.question().is_some() {
+        clear_retained(ui, &mut app.telemetry.panes.publish, pass);
     }
 }
 
@@ -69,34 +76,81 @@ fn confirm(ui: &Ui, app: &App, question: Question, pass: &mut Pass<'_>) {
 fn change(ui: &Ui, device: &mut Device, pass: &mut Pass<'_>) {
     let Some((title, text)) = device.question().map(|(title, text)| (title.to_owned(), text)) else { return };
     let name = device.session().and_then(|session| session.name.clone()).unwrap_or_default();
+    let label = format!("Type the gateway's name, {name}, to confirm");
+    let is_right = |typed: &str| !name.is_empty() && typed.trim() == name;
+    match typed(ui, &title, text, &label, &mut device.typed_name, is_right, "Type the name first") {
+        Some(Answer::Safe) => pass.did(DeviceAction::DroppedChange),
+        Some(Answer::Dangerous) => pass.did(DeviceAction::Confirmed),
+        None => {}
+    }
+}
+
+/// A question that is confirmed by typing something.
+fn typed(
+    ui: &Ui,
+    title: &str,
+    text: &str,
+    label: &str,
+    typed: &mut String,
+    is_right: impl Fn(&str) -> bool,
+    why_not: &str,
+) -> Option<Answer> {
     let id = Id::unique("dialog");
-    let area = Modal::default_area(id).accessible_name(&title).role(Role::AlertDialog);
+    let area = Modal::default_area(id).accessible_name(title).role(Role::AlertDialog);
     let frame = Frame::window(ui.style()).fill(palette(ui).surface);
     let modal = Modal::new(id).area(area).frame(frame).show(ui.ctx(), |ui| {
         ui.set_width(DIALOG_WIDTH.min(ui.ctx().content_rect().width() - 80.0));
-        strong(ui, &title);
+        strong(ui, title);
         ui.label(text);
         ui.add_space(GRID);
-        let label = ui.label(format!("Type the gateway's name, {name}, to confirm")).id;
-        let edit = TextEdit::singleline(&mut device.typed_name).desired_width(f32::INFINITY);
+        let label = ui.label(label).id;
+        let edit = TextEdit::singleline(typed).desired_width(f32::INFINITY);
         let response = ui.add(edit.margin(egui::Margin::symmetric(10, 7))).labelled_by(label);
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if ui.memory(|memory| memory.focused().is_none()) {
             response.request_focus();
         }
         ui.add_space(GRID);
+        let is_right = is_right(typed);
         ui.horizontal_wrapped(|ui| {
-            let is_right = device.is_name_right();
             let keep = Button::new("Leave it as it is").pressed(ui);
-            let go = Button::new("Confirm").danger().enabled_if(is_right, "Type the name first").pressed(ui);
+            let go = Button::new("Confirm").danger().enabled_if(is_right, why_not).pressed(ui);
             if go || (is_entered && is_right) { Some(Answer::Dangerous) } else { keep.then_some(Answer::Safe) }
         })
         .inner
     });
     let is_escaped = ui.input(|input| input.key_pressed(Key::Escape));
-    match modal.inner.or_else(|| is_escaped.then_some(Answer::Safe)) {
-        Some(Answer::Safe) => pass.did(DeviceAction::DroppedChange),
-        Some(Answer::Dangerous) => pass.did(DeviceAction::Confirmed),
+    modal.inner.or_else(|| is_escaped.then_some(Answer::Safe))
+}
+
+/// Retained messages are about to be cleared: how many has to be typed.
+fn clear_retained(ui: &Ui, publish: &mut Publish, pass: &mut Pass<'_>) {
+    let Some((number, filter)) = publish.question().map(|(number, filter)| (number, filter.to_owned())) else { return };
+    let title = match number {
+        1 => "Clear 1 retained message?".to_owned(),
+        number => format!("Clear {number} retained messages?"),
+    };
+    let text = format!(
+        "The broker forgets what it keeps for the marked topics of {}. Whoever subscribes later gets nothing from them \
+         until they are published again. There is no undo.",
+        visible(&filter, 80)
+    );
+    let label = format!("Type their number, {number}, to confirm");
+    let is_right = |typed: &str| typed.trim() == number.to_string();
+    match typed(ui, &title, &text, &label, &mut publish.retained.typed, is_right, "Type the number first") {
+        Some(Answer::Safe) => pass.did(PublishAction::DroppedClear),
+        Some(Answer::Dangerous) => pass.did(PublishAction::ConfirmedClear),
+        None => {}
+    }
+}
+
+/// Connecting as the gateway itself throws the live gateway out.
+fn identity(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
+    let Some(problem) = app.telemetry.question() else { return };
+    let text = format!("{}.\n\n{}.", problem.likely_cause, problem.next_step);
+    match ask(ui, &problem.what, &text, "Do not connect", "Throw the gateway out and connect") {
+        Some(Answer::Safe) => pass.did(TelemetryAction::DroppedIdentity),
+        Some(Answer::Dangerous) => pass.did(TelemetryAction::ConfirmedIdentity),
         None => {}
     }
 }

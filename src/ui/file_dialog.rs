@@ -56,9 +56,20 @@ async fn ask(field: &PathField) -> Option<String> {
     let file = match field {
         PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]).pick_file().await,
         PathField::Token(_) | PathField::TerminalFile => dialog.pick_file().await,
+        PathField::BrokerAuthorities | PathField::BrokerCertificate | PathField::BrokerKey => {
+            dialog.add_filter("Certificates and keys", &["pem", "crt", "cer", "key"]).pick_file().await
+        }
+        PathField::BrokerKeyLog => dialog.set_file_name("keys.log").save_file().await,
+        PathField::Schema => dialog.add_filter("Protobuf schemas", &["proto"]).pick_file().await,
         PathField::RecordsExport => dialog.set_file_name("linesman-records.csv").save_file().await,
         PathField::Manifest => dialog.add_filter("Manifests", &["csv", "xlsx", "tsv", "txt"]).pick_file().await,
         PathField::BatchResults => dialog.set_file_name("linesman-results.csv").save_file().await,
+        PathField::PlotPicture => dialog.set_file_name("plot.png").save_file().await,
+        PathField::PlotPoints => dialog.set_file_name("plot.csv").save_file().await,
+        PathField::RecordingNew => dialog.set_file_name("recording.lmrec").save_file().await,
+        PathField::RecordingOpen => dialog.add_filter("Recordings", &["lmrec"]).pick_file().await,
+        PathField::TelemetryExport => dialog.set_file_name("messages.csv").save_file().await,
+        PathField::SupportBundle => dialog.set_file_name("linesman-support.zip").save_file().await,
         PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
     };
     file.map(|file| file.path().display().to_string())

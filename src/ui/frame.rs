@@ -7,15 +7,16 @@ use super::theme::{
     BAR_HEIGHT, GAP, GRID, NARROW_BELOW, NAV_NARROW_WIDTH, NAV_WIDTH, PAGE_MARGIN, TOAST_WIDTH, palette, section,
 };
 use super::widgets::{Button, banner, copyable, icon, muted, nav_item, problem_card, truncated};
-use super::{batch, commission, device, discover, icon, records, settings, terminal};
+use super::{batch, commission, device, discover, icon, records, settings, telemetry, terminal};
 use crate::app::jobs::{JobKind, RunningJob};
 use crate::app::{Action, App, Screen, ToastText};
 
-const SCREENS: [(Screen, &str, &str); 7] = [
+const SCREENS: [(Screen, &str, &str); 8] = [
     (Screen::Discover, icon::DISCOVER, "Discover"),
     (Screen::Commission, icon::COMMISSION, "Commission"),
     (Screen::Batch, icon::BATCH, "Batch"),
     (Screen::Device, icon::DEVICE, "Device"),
+    (Screen::Telemetry, icon::TELEMETRY, "Telemetry"),
     (Screen::Terminal, icon::TERMINAL, "Terminal"),
     (Screen::Records, icon::RECORDS, "Records"),
     (Screen::Settings, icon::SETTINGS, "Settings"),
@@ -34,6 +35,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             Screen::Commission => scrolled(ui, "commission", |ui| commission::show(ui, app, pass)),
             Screen::Batch => batch::show(ui, app, pass),
             Screen::Device => scrolled(ui, "device", |ui| device::show(ui, app, pass)),
+            Screen::Telemetry => telemetry::show(ui, app, pass),
             Screen::Terminal => terminal::show(ui, app, pass),
             Screen::Records => records::show(ui, app, pass),
             Screen::Settings => scrolled(ui, "settings", |ui| settings::show(ui, app, pass)),
@@ -173,8 +175,8 @@ fn running_job(ui: &mut Ui, app: &App, job: &RunningJob, pass: &mut Pass<'_>) {
     let step =
         app.commission.session().filter(|session| session.job == job.id).and_then(|session| session.running_step());
     let doing = step.map_or_else(String::new, |line| format!(" · {}", line.step.label()));
-    let clock = pass.clock_since(job.started);
-    let text = format!("{}{doing} · {clock}", job.label);
+    let clock = job.kind.has_clock().then(|| format!(" · {}", pass.clock_since(job.started))).unwrap_or_default();
+    let text = format!("{}{doing}{clock}", job.label);
     let width = (ui.available_width() - 96.0).clamp(80.0, 480.0);
     let size = egui::vec2(width, ui.spacing().interact_size.y);
     ui.scope(|ui| {

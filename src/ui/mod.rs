@@ -14,6 +14,7 @@ mod records;
 mod run;
 mod settings;
 mod shell;
+mod telemetry;
 mod terminal;
 mod theme;
 mod widgets;

@@ -19,10 +19,32 @@ pub(super) enum PathField {
     Transcript,
     /// The token or file of that id.
     Token(String),
+    /// Certificates that vouch for a broker.
+    BrokerAuthorities,
+    /// The certificate shown to a broker.
+    BrokerCertificate,
+    /// Its key.
+    BrokerKey,
+    /// Where the keys of the encryption are written.
+    BrokerKeyLog,
+    /// A schema of payloads.
+    Schema,
     /// The manifest of a batch.
     Manifest,
     /// Where the results of a batch are written to.
     BatchResults,
+    /// Where a picture of the plot is saved.
+    PlotPicture,
+    /// Where the points of the plot are exported to.
+    PlotPoints,
+    /// Where the next recording is written to.
+    RecordingNew,
+    /// The recording to replay.
+    RecordingOpen,
+    /// Where messages are exported to.
+    TelemetryExport,
+    /// Where the bundle for support is written to.
+    SupportBundle,
 }
 
 /// One frame of the screens.
@@ -31,6 +53,8 @@ pub(super) struct Pass<'a> {
     pub now: Instant,
     /// The zone dates are shown in.
     pub zone: &'a TimeZone,
+    /// The date of the frame, in seconds since 1970 UTC.
+    pub unix_secs: i64,
     /// What the user did.
     pub actions: Vec<Action>,
     /// The field to open a file dialog for.
@@ -39,8 +63,8 @@ pub(super) struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     /// A frame in which nothing was done yet.
-    pub(super) const fn new(now: Instant, zone: &'a TimeZone) -> Self {
-        Self { now, zone, actions: Vec::new(), browse: None }
+    pub(super) const fn new(now: Instant, zone: &'a TimeZone, unix_secs: i64) -> Self {
+        Self { now, zone, unix_secs, actions: Vec::new(), browse: None }
     }
 
     /// The user did something.
@@ -51,6 +75,34 @@ impl<'a> Pass<'a> {
     /// How long ago something began, as a clock.
     pub(super) fn clock_since(&self, then: Instant) -> String {
         clock(self.now.saturating_duration_since(then))
+    }
+
+    /// A time of day with milliseconds, in local time: `14:03:07.250`.
+    pub(super) fn time_of_day(&self, unix_micros: i64) -> String {
+        self.local(unix_micros, "%H:%M:%S%.3f")
+    }
+
+    /// A time of day to the second, in local time.
+    pub(super) fn short_time(&self, unix_micros: i64) -> String {
+        self.local(unix_micros, "%H:%M:%S")
+    }
+
+    /// Date and time with milliseconds, in local time.
+    pub(super) fn date_and_time(&self, unix_micros: i64) -> String {
+        self.local(unix_micros, "%Y-%m-%d %H:%M:%S%.3f")
+    }
+
+    /// A date, in local time.
+    pub(super) fn date(&self, unix_secs: i64) -> String {
+        self.local(unix_secs.saturating_mul(1_000_000), "%Y-%m-%d")
+    }
+
+    fn local(&self, unix_micros: i64, form: &str) -> String {
+        match jiff::Timestamp::from_microsecond(unix_micros) {
+            Ok(time) => time.to_zoned(self.zone.clone()).strftime(form).to_string(),
+            // A broken clock may say anything.
+            Err(_) => "?".into(),
+        }
     }
 
     /// A time of the records in local time, and in UTC for the hover text.

@@ -6,11 +6,11 @@ use super::icon;
 use super::pass::Pass;
 use super::theme::{GAP, palette};
 use super::widgets::{
-    Button, choice, copyable, field, fold, header, labelled, muted, notice, problem_card, titled_card,
+    Button, check, choice, copyable, field, fold, header, labelled, muted, notice, problem_card, titled_card,
 };
 use crate::app::settings::SettingsAction;
 use crate::app::{Action, App};
-use crate::model::settings::{Settings, ThemeChoice};
+use crate::model::settings::{Settings, TelemetrySettings, ThemeChoice};
 
 const FONT_LICENCES: [(&str, &str); 3] = [
     ("Inter, SIL Open Font License 1.1", include_str!("../../assets/fonts/LICENSE-Inter-OFL.txt")),
@@ -27,6 +27,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     titled_card(ui, "Operator", hint, |ui| operator(ui, &mut app.settings.values, pass));
     let hint = "Records, settings and logs. Passphrases are never stored";
     titled_card(ui, "Data folder", hint, |ui| data_folder(ui, app, pass));
+    let hint = "What is watched of a broker. Takes effect with the next connection";
+    titled_card(ui, "Telemetry", hint, |ui| telemetry(ui, &mut app.settings.values.telemetry, pass));
     titled_card(ui, "Profiles", "", |ui| profiles(ui, app));
     titled_card(ui, "Support", "", |ui| support(ui, app, pass));
     titled_card(ui, "About", "", about);
@@ -61,6 +63,59 @@ fn operator(ui: &mut Ui, settings: &mut Settings, pass: &mut Pass<'_>) {
     if field(ui, "Name", &mut settings.operator, "").changed() {
         pass.did(SettingsAction::Changed);
     }
+}
+
+/// Memory offered for messages, in MiB.
+const BUDGETS: [u32; 5] = [128, 256, 512, 1024, 4096];
+/// Minutes offered for the ring on disk; 0 for none.
+const RING_MINUTES: [u32; 5] = [0, 1, 5, 10, 30];
+/// Disk offered for the ring, in MiB.
+const RING_SIZES: [u32; 4] = [256, 1024, 4096, 16_384];
+
+fn telemetry(ui: &mut Ui, settings: &mut TelemetrySettings, pass: &mut Pass<'_>) {
+    spaced(ui);
+    let size = |mib: u32| if mib < 1024 { format!("{mib} MiB") } else { format!("{} GiB", mib / 1024) };
+    let minutes = |minutes: u32| if minutes == 0 { "None".to_owned() } else { format!("{minutes} min") };
+    let before = *settings;
+    one_of(ui, "Memory", &BUDGETS, &mut settings.budget_mib, size, "Memory for messages");
+    muted(ui, "The oldest messages make room when it is full, and are counted");
+    labelled(ui, "When full", |ui, _| {
+        let ways = [(false, "Let the broker wait"), (true, "Drop and count")];
+        for (is_dropping, text) in ways {
+            if choice(ui, settings.is_dropping == is_dropping, text, &format!("When too many come: {text}")) {
+                settings.is_dropping = is_dropping;
+            }
+        }
+    });
+    muted(ui, "When messages come faster than they are taken in. A broker that waits may itself drop those of QoS 0");
+    one_of(ui, "Ring on disk", &RING_MINUTES, &mut settings.ring_minutes, minutes, "Ring on disk");
+    one_of(ui, "Ring size", &RING_SIZES, &mut settings.ring_mib, size, "Ring size");
+    muted(
+        ui,
+        "The ring keeps the last minutes, so that they can be kept with one click. Whichever limit comes first counts",
+    );
+    let text = "Watch the telemetry by itself once a gateway has joined";
+    check(
+        ui,
+        &mut settings.is_starting_after_commissioning,
+        text,
+        "Where its profile or the last connection says which broker",
+    );
+    if *settings != before {
+        pass.did(SettingsAction::Changed);
+    }
+}
+
+/// A number out of a few; one that a file says and that is not among them stands beside them.
+fn one_of(ui: &mut Ui, label: &str, offered: &[u32], value: &mut u32, text: impl Fn(u32) -> String, name: &str) {
+    labelled(ui, label, |ui, _| {
+        let own = Some(*value).filter(|value| !offered.contains(value));
+        for number in offered.iter().copied().chain(own) {
+            if choice(ui, *value == number, &text(number), &format!("{name}: {}", text(number))) {
+                *value = number;
+            }
+        }
+    });
 }
 
 fn data_folder(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {

@@ -28,11 +28,14 @@ pub struct Clock {
     pub now: Box<dyn Fn() -> Instant>,
     /// The zone dates are shown in.
     pub zone: TimeZone,
+    /// The date, in seconds since 1970 UTC: for what ends at some hour, such as a certificate.
+    pub unix_secs: Box<dyn Fn() -> i64>,
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        Self { now: Box::new(Instant::now), zone: TimeZone::system() }
+        let unix_secs = Box::new(|| jiff::Timestamp::now().as_second());
+        Self { now: Box::new(Instant::now), zone: TimeZone::system(), unix_secs }
     }
 }
 
@@ -106,12 +109,23 @@ impl Window {
             }
             PathField::BatchResults => self.app.batch.out = path,
             PathField::Transcript => self.app.commission.transcript_path = path,
+            PathField::BrokerAuthorities => self.app.telemetry.form.ca_path = path,
+            PathField::BrokerCertificate => self.app.telemetry.form.certificate_path = path,
+            PathField::BrokerKey => self.app.telemetry.form.key_path = path,
+            PathField::BrokerKeyLog => self.app.telemetry.form.key_log = path,
+            PathField::Schema => self.app.telemetry.detail.schema_path = path,
+            PathField::PlotPicture => self.app.telemetry.panes.plot.picture_path = path,
+            PathField::PlotPoints => self.app.telemetry.panes.plot.csv_path = path,
+            PathField::RecordingNew => self.app.telemetry.panes.recorder.record_path = path,
+            PathField::RecordingOpen => self.app.telemetry.panes.recorder.open_path = path,
+            PathField::TelemetryExport => self.app.telemetry.panes.recorder.export_path = path,
+            PathField::SupportBundle => self.app.telemetry.panes.recorder.bundle_path = path,
             PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
         }
     }
 
     fn draw(&mut self, ui: &mut Ui) {
-        let mut pass = Pass::new((self.clock.now)(), &self.clock.zone);
+        let mut pass = Pass::new((self.clock.now)(), &self.clock.zone, (self.clock.unix_secs)());
         ui.scope(|ui| {
             // A click through the accessibility tree passes behind a dialog unless the page is disabled.
             if self.app.is_dialog_open() {

@@ -33,6 +33,8 @@ pub(super) const BAR_HEIGHT: f32 = 40.0;
 pub(super) const ROW_HEIGHT: f32 = 56.0;
 /// Height of a row of Records and of the network list.
 pub(super) const LINE_HEIGHT: f32 = 36.0;
+/// Height of a row of topics and messages.
+pub(super) const DENSE_HEIGHT: f32 = 24.0;
 /// Width of the side column of Commission.
 pub(super) const SIDE_WIDTH: f32 = 288.0;
 /// Below this page width the side column goes under the main one.
@@ -165,6 +167,33 @@ pub(super) fn terminal_ink(ui: &Ui, ink: Ink, usual: Color32) -> Color32 {
             232..=255 => Color32::from_gray(8 + 10 * (index - 232)),
         },
     }
+}
+
+/// The fixed-width font in the size of rows.
+pub(super) fn mono() -> FontId {
+    FontId::monospace(12.5)
+}
+
+/// The fixed-width font in the size of explanations.
+pub(super) fn small_mono() -> FontId {
+    FontId::monospace(11.5)
+}
+
+/// The text font in the size of explanations.
+pub(super) fn small_text() -> FontId {
+    FontId::proportional(12.0)
+}
+
+/// Colours of curves. Told apart by people who see no red or no green as well; a test holds them to it.
+const CURVES_LIGHT: [Color32; 5] =
+    [rgb(0x0022_60D6), rgb(0x00D0_5A00), rgb(0x0000_664D), rgb(0x00B0_489A), rgb(0x0022_262E)];
+const CURVES_DARK: [Color32; 5] =
+    [rgb(0x005B_9BFF), rgb(0x00F0_9A30), rgb(0x002E_9E78), rgb(0x00E8_89D0), rgb(0x00F4_EC80)];
+
+/// The colour of a curve, by its place, and how often the colours before it were used up: what a stroke has to tell then.
+pub(super) fn curve(ui: &Ui, place: usize) -> (Color32, usize) {
+    let curves = if ui.visuals().dark_mode { &CURVES_DARK } else { &CURVES_LIGHT };
+    (curves[place % curves.len()], place / curves.len())
 }
 
 /// A tint of a colour for the ground of pills and notices.
@@ -301,4 +330,63 @@ fn apply_widgets(style: &mut Style, colours: &Palette) {
 #[expect(clippy::cast_possible_truncation, reason = "each shift leaves one octet")]
 const fn rgb(hex: u32) -> Color32 {
     Color32::from_rgb((hex >> 16) as u8, (hex >> 8) as u8, hex as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Linear light of red, green and blue.
+    fn linear(colour: Color32) -> [f64; 3] {
+        let channel = |value: u8| {
+            let value = f64::from(value) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        [channel(colour.r()), channel(colour.g()), channel(colour.b())]
+    }
+
+    fn luminance(colour: Color32) -> f64 {
+        let [red, green, blue] = linear(colour);
+        0.2126 * red + 0.7152 * green + 0.0722 * blue
+    }
+
+    /// Contrast as WCAG 2.2 counts it.
+    fn contrast(one: Color32, other: Color32) -> f64 {
+        let (one, other) = (luminance(one) + 0.05, luminance(other) + 0.05);
+        if one > other { one / other } else { other / one }
+    }
+
+    /// CIE L*a*b* of a colour as seen through a matrix.
+    fn lab(colour: Color32, seen: &[[f64; 3]; 3]) -> [f64; 3] {
+        let light = linear(colour);
+        let [red, green, blue] = seen.map(|row| (0..3).map(|at| row[at] * light[at]).sum::<f64>().clamp(0.0, 1.0));
+        let curve = |t: f64| if t > 0.008_856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 };
+        let x = curve((0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.9505);
+        let y = curve(0.2126 * red + 0.7152 * green + 0.0722 * blue);
+        let z = curve((0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.089);
+        [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+    }
+
+    /// Usual sight, no red, no green (Machado, Oliveira and Fernandes 2009, severity 1).
+    const SIGHTS: [[[f64; 3]; 3]; 3] = [
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+        [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]],
+        [[0.367_322, 0.860_646, -0.227_968], [0.280_085, 0.672_501, 0.047_413], [-0.011_820, 0.042_940, 0.968_881]],
+    ];
+
+    #[test]
+    fn curves_are_told_apart_by_everyone_and_stand_out() {
+        for (curves, palette) in [(CURVES_LIGHT, &LIGHT), (CURVES_DARK, &DARK)] {
+            for (place, one) in curves.iter().enumerate() {
+                assert!(contrast(*one, palette.surface) >= 3.0 && contrast(*one, palette.input) >= 3.0, "{one:?}");
+                for other in &curves[..place] {
+                    for seen in &SIGHTS {
+                        let (a, b) = (lab(*one, seen), lab(*other, seen));
+                        let distance = (0..3).map(|at| (a[at] - b[at]).powi(2)).sum::<f64>().sqrt();
+                        assert!(distance > 20.0, "{one:?} and {other:?}: {distance}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -73,6 +73,7 @@ const LAYERS: &[Layer] = &[
         foreign: &[
             "base64",
             "bytes",
+            "crc",
             "csv",
             "flate2",
             "image",
@@ -205,7 +206,15 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "cli",
-        ours: &["model", "profile", "msg", "telemetry", "backend::Handle"],
+        ours: &[
+            "model",
+            "profile",
+            "proto::mqtt::dialect",
+            "proto::mqtt::guard",
+            "msg",
+            "telemetry",
+            "backend::Handle",
+        ],
         foreign: &[
             "clap",
             "clap_complete",

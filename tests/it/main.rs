@@ -13,6 +13,7 @@ mod backend;
 #[cfg(unix)]
 mod batch;
 mod batch_flow;
+mod bench_broker;
 #[cfg(target_os = "linux")]
 mod ble;
 #[cfg(target_os = "linux")]

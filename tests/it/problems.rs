@@ -9,9 +9,11 @@ use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsEr
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
+use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
+use linesman::model::mqtt::payload::PayloadError;
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
@@ -277,6 +279,23 @@ fn pictures() -> Vec<QrImageError> {
     ]
 }
 
+fn written_pictures() -> Vec<PictureError> {
+    vec![
+        PictureError::WrongSize { width: 0, height: 3, bytes: 0 },
+        PictureError::NotEncoded { detail: text("what the library said") },
+        PictureError::File(FilesError::DiskFull { path: text("plot.png") }),
+    ]
+}
+
+fn payloads() -> Vec<PayloadError> {
+    vec![
+        PayloadError::Json { line: 2, column: 11, what: text("expected `,` or `}`") },
+        PayloadError::Hex { line: 1, column: 3, found: 'g' },
+        PayloadError::OddHex { digits: 3 },
+        PayloadError::Base64 { line: 1, column: 3 },
+    ]
+}
+
 fn codes() -> Vec<QrError> {
     vec![
         QrError::Empty,
@@ -387,6 +406,8 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Espressif provisioning", explain(&espressif())),
         ("Files", explain(&files())),
         ("Pictures", explain(&pictures())),
+        ("Pictures that are written", explain(&written_pictures())),
+        ("Typed payloads", explain(&payloads())),
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),
         ("Profiles", explain(&profiles())),

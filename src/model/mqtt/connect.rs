@@ -68,6 +68,21 @@ impl ConnectPlan {
             key_log: None,
         }
     }
+
+    /// What of it must never be seen: passwords and keys. Without the client's private key, which is no text that turns
+    /// up anywhere.
+    pub fn secrets(&self) -> Vec<&[u8]> {
+        let mut secrets: Vec<&Secret<String>> = match &self.login {
+            Login::None => Vec::new(),
+            Login::Password { password, .. } => password.iter().collect(),
+            Login::SharedAccess { key, .. } => vec![key],
+            Login::SignatureV4 { secret_key, session_token, .. } => {
+                [secret_key].into_iter().chain(session_token).collect()
+            }
+        };
+        secrets.extend(self.proxy.iter().filter_map(|proxy| proxy.login.as_ref()).map(|(_, password)| password));
+        secrets.into_iter().map(|secret| secret.expose().as_bytes()).collect()
+    }
 }
 
 words! {
@@ -93,6 +108,26 @@ pub struct TlsPlan {
     pub server_name: Option<String>,
     /// What is checked.
     pub checks: TlsChecks,
+    /// Files that are still to be read into `trust` and `identity`: whoever runs the plan does so first.
+    pub files: TlsFiles,
+}
+
+/// Files of certificates and keys, as PEM, that a front end names and does not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Whom we trust, beside whom this computer trusts or alone: which of the two says `trust`.
+    pub authorities: Option<PathBuf>,
+    /// The client's certificate and those that lead to its root.
+    pub certificates: Option<PathBuf>,
+    /// Its private key; the file of the certificate if none is named.
+    pub key: Option<PathBuf>,
+}
+
+impl TlsFiles {
+    /// Whether nothing is to be read.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Whom we trust to vouch for a broker.

@@ -1,7 +1,9 @@
 //! MQTT in plain data: where a broker is, how to connect to it, what is subscribed and published, how a connection fared.
 
+pub mod bench;
 pub mod connect;
 pub mod message;
+pub mod payload;
 pub mod stage;
 pub mod topic;
 pub mod url;

@@ -49,8 +49,10 @@ pub(super) fn detect(text: &str) -> Option<Vec<u8>> {
         _ => 0,
     };
     let kinds: u8 = looked_at.iter().fold(0, |seen, byte| seen | 1 << kind(*byte));
-    let changes = looked_at.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
-    let is_mixed = kinds & 1 == 0 && kinds & 0b1110 == 0b1110 && changes * 10 >= looked_at.len() * 3;
+    // A capital in front of small letters is how words begin.
+    let is_change = |pair: &&[u8]| kind(pair[0]) != kind(pair[1]) && (kind(pair[0]), kind(pair[1])) != (1, 2);
+    let changes = looked_at.windows(2).filter(is_change).count();
+    let is_mixed = kinds & 1 == 0 && kinds & 0b1110 == 0b1110 && changes * 3 >= looked_at.len();
     if is_mixed { STANDARD.decode(text).ok() } else { None }
 }
 

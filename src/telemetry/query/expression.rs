@@ -1,11 +1,16 @@
 //! [`Expression`]: what is looked up or computed for each message. Plain paths such as `.data[0].value` are followed without
 //! jq; everything else is jq, within limits.
 
+use std::sync::OnceLock;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering::Relaxed;
+
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 use crate::telemetry::decode::json;
 use crate::telemetry::value::Value;
 
+use super::jq::Program;
 use super::{MAX_TEXT_BYTES, QueryError};
 
 /// Why an expression gave no result.
@@ -22,13 +27,21 @@ pub enum RunError {
 pub struct Expression {
     source: String,
     form: Form,
+    /// How often it met a limit, and which one first.
+    stops: AtomicU32,
+    limit: OnceLock<&'static str>,
 }
 
 #[derive(Debug)]
 enum Form {
     /// Steps into a value.
     Path(Vec<Step>),
+    /// All else.
+    Jq(Box<Program>),
 }
+
+/// How often an expression may be stopped before it is not asked any more: each time costs as long as a thousand messages.
+const MAX_STOPS: u32 = 5;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
@@ -49,15 +62,9 @@ impl Expression {
         }
         let form = match plain_path(expression) {
             Some(steps) => Form::Path(steps),
-            None => {
-                return Err(QueryError::BadExpression {
-                    expression: visible(expression, 60),
-                    at: 1,
-                    found: "only paths are followed yet".into(),
-                });
-            }
+            None => Form::Jq(Box::new(Program::compile(expression)?)),
         };
-        Ok(Self { source: expression.into(), form })
+        Ok(Self { source: expression.into(), form, stops: AtomicU32::new(0), limit: OnceLock::new() })
     }
 
     /// The expression as it was written.
@@ -69,7 +76,25 @@ impl Expression {
     pub fn run(&self, value: &Value) -> Result<Option<Value>, RunError> {
         match &self.form {
             Form::Path(steps) => Ok(follow(value, steps).cloned()),
+            Form::Jq(_) => Ok(self.all(value, 1)?.pop()),
         }
+    }
+
+    /// Its results, up to that many.
+    pub fn all(&self, value: &Value, max_results: usize) -> Result<Vec<Value>, RunError> {
+        let program = match &self.form {
+            Form::Path(steps) => return Ok(follow(value, steps).cloned().into_iter().take(max_results).collect()),
+            Form::Jq(program) => program,
+        };
+        if let Some(limit) = self.limit.get().filter(|_| self.stops.load(Relaxed) >= MAX_STOPS) {
+            return Err(RunError::Stopped(limit));
+        }
+        let result = program.run(value, max_results);
+        if let Err(RunError::Stopped(limit)) = &result {
+            self.stops.fetch_add(1, Relaxed);
+            let _ = self.limit.set(limit);
+        }
+        result
     }
 
     /// Whether its first result is neither `false` nor `null`.
@@ -77,6 +102,7 @@ impl Expression {
         let is_true = |value: &Value| !matches!(value, Value::Null | Value::Bool(false));
         match &self.form {
             Form::Path(steps) => follow(value, steps).is_some_and(is_true),
+            Form::Jq(_) => self.run(value).ok().flatten().is_some_and(|value| is_true(&value)),
         }
     }
 
@@ -91,10 +117,10 @@ impl Expression {
         }
     }
 
-    /// Why it gave nothing for some values.
-    #[expect(clippy::unused_self, reason = "paths never fail")]
+    /// Why it gave nothing for some values: it met a limit. After a few times it is not asked any more.
     pub fn problem(&self) -> Option<Problem> {
-        None
+        let limit = (*self.limit.get()?).to_owned();
+        Some(QueryError::Stopped { expression: visible(&self.source, 60), limit }.explain())
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`Expression`] behind columns, curves and conditions; and [`Search`], which goes through held messages piece by piece.
 
 mod expression;
+mod jq;
 mod search;
 
 use regex::bytes::{Regex, RegexBuilder};

@@ -6,6 +6,7 @@
 
 mod device;
 mod keyboard;
+mod panes;
 mod states;
 mod tree;
 
@@ -19,6 +20,9 @@ use linesman::ui::{Clock, Window};
 use tokio::sync::mpsc::Receiver;
 
 use states::{STATES, Stage};
+
+/// The date on which all of this happens: 2026-03-02 09:14 UTC.
+const NOW: i64 = 1_772_442_840;
 
 /// The window in a state, and the far end of its commands.
 pub(crate) struct Opened {
@@ -35,7 +39,7 @@ pub(crate) fn open(size: [f32; 2], theme: egui::Theme, plant: impl FnOnce(&mut S
         let mut stage = Stage::new(started);
         plant(&mut stage);
         let Stage { app, now, .. } = stage;
-        let clock = Clock { now: Box::new(move || now), zone: TimeZone::UTC };
+        let clock = Clock { now: Box::new(move || now), zone: TimeZone::UTC, unix_secs: Box::new(|| NOW) };
         let mut window = Window::new(&creation.egui_ctx, handle, clock);
         window.app = app;
         window

@@ -1,0 +1,684 @@
+//! The form of a connection: what is typed, what a profile fills in, what is kept without its secrets, and the plan made
+//! of it. Files are named here and read by the workers.
+
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::app::Desk;
+use crate::app::settings::SettingsView;
+use crate::model::endpoint::{HostPattern, ProbeKind};
+use crate::model::ids::ProfileId;
+use crate::model::mqtt::connect::{
+    ConnectPlan, Login, MAX_PACKET_BYTES, Proxy, TlsChecks, TlsFiles, TlsPlan, Trust, WhenFull,
+};
+use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::mqtt::url::{BrokerUrl, Scheme};
+use crate::model::mqtt::{Dialect, MqttVersion};
+use crate::model::problem::{Explain, Problem};
+use crate::model::secret::Secret;
+use crate::model::settings::SavedConnection;
+use crate::model::text::visible;
+use crate::model::word::{Word as _, words};
+use crate::msg::telemetry::{InspectionSource, InspectionStart, STORE_BYTES, TelemetryCommand};
+use crate::profile::rules::{Carrier, TlsUse};
+use crate::profile::{Catalog, Profile};
+
+/// Connections kept at most.
+const MAX_SAVED: usize = 50;
+/// The version of the hub's interface that a certificate login names.
+const HUB_API: &str = "2021-04-12";
+/// How the made-up client ids begin.
+const OBSERVER: &str = "linesman-observer-";
+
+words! {
+    /// How a person signs in, beside a certificate.
+    LoginKind {
+        /// Not at all.
+        None = "none",
+        /// By user and password.
+        Password = "password",
+        /// As a device of an IoT Hub: by its key, or by the certificate alone.
+        Hub = "hub",
+        /// By a signature made from an access key of AWS.
+        Signature = "signature",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the macro that declares the words has no place for a default")]
+impl Default for LoginKind {
+    fn default() -> Self {
+        Self::None
+    }
+}
+
+/// What the user did on the form.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ConnectAction {
+    /// Chose a profile, or none.
+    ChoseProfile(Option<ProfileId>),
+    /// Chose whose rules the broker follows.
+    ChoseDialect(Dialect),
+    /// Chose how to sign in.
+    ChoseLogin(LoginKind),
+    /// Wants another made-up client id.
+    ProposedId,
+    /// Adds the typed filter; subscribes at once if there is a connection.
+    AddedSubscription,
+    /// Takes a filter away; unsubscribes at once if there is a connection.
+    RemovedSubscription(usize),
+    /// Asks for another quality of service.
+    ChangedQos(usize, Qos),
+    /// Keeps what the form says.
+    Saved,
+    /// Takes a kept connection into the form.
+    Took(usize),
+    /// Forgets a kept connection.
+    Forgot(usize),
+}
+
+/// Why the form makes no plan.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FormError {
+    /// There is no client id.
+    #[error("no client id")]
+    NoClientId,
+    /// The proxy is no host and port.
+    #[error("no proxy: {text}")]
+    BadProxy {
+        /// What was typed.
+        text: String,
+    },
+    /// A key is named and no certificate.
+    #[error("a key without a certificate")]
+    KeyWithoutCertificate,
+    /// Signing in as a device needs hub and device.
+    #[error("no hub or device")]
+    NoDevice,
+    /// Signing by an access key needs region, id and key.
+    #[error("no region or access key")]
+    NoAccessKey,
+    /// A signature stands in the address of a WebSocket, and this is none.
+    #[error("a signature without a WebSocket")]
+    SignatureWithoutWebSocket,
+    /// Nothing is subscribed to.
+    #[error("no subscription")]
+    NoSubscription,
+}
+
+impl FormError {
+    /// One of each, for the page of all problems.
+    pub fn all() -> Vec<Self> {
+        vec![
+            Self::NoClientId,
+            Self::BadProxy { text: "proxy:x".into() },
+            Self::KeyWithoutCertificate,
+            Self::NoDevice,
+            Self::NoAccessKey,
+            Self::SignatureWithoutWebSocket,
+            Self::NoSubscription,
+        ]
+    }
+}
+
+impl Explain for FormError {
+    fn explain(&self) -> Problem {
+        match self {
+            Self::NoClientId => Problem::new(
+                "mqtt.no_client_id",
+                "The client id is empty",
+                "A broker tells its clients apart by their ids, and throws out the first of two with the same",
+                "Take the one that is proposed, or type one that no gateway uses",
+            ),
+            Self::BadProxy { text } => Problem::new(
+                "mqtt.proxy_address",
+                format!("“{text}” is no address of a proxy"),
+                "Host and port are wanted",
+                "Write it like proxy.example:3128",
+            ),
+            Self::KeyWithoutCertificate => Problem::new(
+                "mqtt.key_without_certificate",
+                "A key is named, and no certificate",
+                "A client proves who it is with both",
+                "Choose the certificate's file, or empty the field of the key",
+            ),
+            Self::NoDevice => Problem::new(
+                "mqtt.no_device",
+                "The hub or the device is missing",
+                "An IoT Hub lets in nobody but its devices",
+                "Type the hub's host name, such as example.azure-devices.net, and the id of the device",
+            ),
+            Self::NoAccessKey => Problem::new(
+                "mqtt.no_access_key",
+                "The region or the access key is missing",
+                "The signature is made from them",
+                "Type the region, such as eu-central-1, the id of the access key and the key",
+            ),
+            Self::SignatureWithoutWebSocket => Problem::new(
+                "mqtt.signature_without_websocket",
+                "A signature needs a secure WebSocket",
+                "It stands in the WebSocket's address",
+                "Begin the address with wss, or sign in with a certificate",
+            ),
+            Self::NoSubscription => Problem::new(
+                "mqtt.no_subscription",
+                "Nothing is subscribed to",
+                "A broker sends only what was subscribed to",
+                "Add a topic filter, such as site/#",
+            ),
+        }
+    }
+}
+
+/// The fields of a connection.
+pub struct ConnectForm {
+    /// The address; edited in place, as all text here.
+    pub url: String,
+    /// Which version is spoken.
+    pub version: MqttVersion,
+    /// The client id.
+    pub client_id: String,
+    /// The client id that the gateway itself uses, to be guarded.
+    pub gateway_client_id: String,
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub password: Secret<String>,
+    /// Whether secrets are shown.
+    pub is_secret_shown: bool,
+    /// The file of certificates that are trusted.
+    pub ca_path: String,
+    /// Whether whom this computer trusts is trusted as well.
+    pub trusts_system_too: bool,
+    /// The file of the client's certificate.
+    pub certificate_path: String,
+    /// The file of its key.
+    pub key_path: String,
+    /// Protocols offered in the handshake, with commas.
+    pub alpn: String,
+    /// The name expected in the certificate.
+    pub server_name: String,
+    /// What is checked of the certificate.
+    pub checks: TlsChecks,
+    /// The proxy, as host and port.
+    pub proxy: String,
+    /// Its user.
+    pub proxy_username: String,
+    /// Its password.
+    pub proxy_password: Secret<String>,
+    /// Host name of the hub.
+    pub hub: String,
+    /// Id of the device.
+    pub device: String,
+    /// The device's or the policy's key.
+    pub hub_key: Secret<String>,
+    /// The policy.
+    pub policy: String,
+    /// The region.
+    pub region: String,
+    /// Id of the access key.
+    pub access_key_id: String,
+    /// The access key.
+    pub access_key: Secret<String>,
+    /// The token of a temporary key.
+    pub session_token: Secret<String>,
+    /// Whether the broker forgets what an earlier session of that name had.
+    pub is_clean: bool,
+    /// Seconds between signs of life.
+    pub keep_alive_secs: u16,
+    /// Where the keys of the encryption are written.
+    pub key_log: String,
+    /// The filter being typed.
+    pub new_filter: String,
+    /// Its quality of service.
+    pub new_qos: Qos,
+    /// Whether the rarer fields are shown.
+    pub is_all_shown: bool,
+    dialect: Dialect,
+    login: LoginKind,
+    profile: Option<ProfileId>,
+    subscriptions: Vec<Subscription>,
+    problems: Vec<Problem>,
+}
+
+impl Default for ConnectForm {
+    fn default() -> Self {
+        Self {
+            url: String::new(),
+            version: MqttVersion::V311,
+            client_id: proposed_id(),
+            gateway_client_id: String::new(),
+            username: String::new(),
+            password: Secret::default(),
+            is_secret_shown: false,
+            ca_path: String::new(),
+            trusts_system_too: false,
+            certificate_path: String::new(),
+            key_path: String::new(),
+            alpn: String::new(),
+            server_name: String::new(),
+            checks: TlsChecks::All,
+            proxy: String::new(),
+            proxy_username: String::new(),
+            proxy_password: Secret::default(),
+            hub: String::new(),
+            device: String::new(),
+            hub_key: Secret::default(),
+            policy: String::new(),
+            region: String::new(),
+            access_key_id: String::new(),
+            access_key: Secret::default(),
+            session_token: Secret::default(),
+            is_clean: true,
+            keep_alive_secs: 30,
+            key_log: String::new(),
+            new_filter: String::new(),
+            new_qos: Qos::AtMostOnce,
+            is_all_shown: false,
+            dialect: Dialect::Plain,
+            login: LoginKind::None,
+            profile: None,
+            subscriptions: vec![Subscription { filter: TopicFilter::everything(), qos: Qos::AtMostOnce }],
+            problems: Vec::new(),
+        }
+    }
+}
+
+impl ConnectForm {
+    /// Whose rules the broker follows.
+    pub const fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// How a person signs in.
+    pub const fn login(&self) -> LoginKind {
+        self.login
+    }
+
+    /// The ways to sign in that the dialect has.
+    pub const fn logins(&self) -> &'static [LoginKind] {
+        match self.dialect {
+            Dialect::AzureIotHub => &[LoginKind::Hub, LoginKind::Password, LoginKind::None],
+            Dialect::AwsIotCore => &[LoginKind::None, LoginKind::Signature, LoginKind::Password],
+            Dialect::Plain | Dialect::Proxy => &[LoginKind::None, LoginKind::Password],
+        }
+    }
+
+    /// The profile chosen.
+    pub const fn profile(&self) -> Option<&ProfileId> {
+        self.profile.as_ref()
+    }
+
+    /// What is subscribed to.
+    pub fn subscriptions(&self) -> &[Subscription] {
+        &self.subscriptions
+    }
+
+    /// What keeps the form from being used.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Whether the address, as far as it is typed, is that of an encrypted connection.
+    pub fn is_tls(&self) -> bool {
+        self.url.parse::<BrokerUrl>().is_ok_and(|url| url.scheme.is_tls())
+    }
+
+    /// Whether the client id was made up here.
+    pub fn is_id_proposed(&self) -> bool {
+        self.client_id.starts_with(OBSERVER)
+    }
+
+    pub(super) fn act(
+        &mut self,
+        action: ConnectAction,
+        settings: &mut SettingsView,
+        desk: &Desk<'_>,
+    ) -> Vec<TelemetryCommand> {
+        match action {
+            ConnectAction::ChoseProfile(profile) => self.choose_profile(profile, desk.catalog),
+            ConnectAction::ChoseDialect(dialect) => self.choose_dialect(dialect),
+            ConnectAction::ChoseLogin(login) => self.login = login,
+            ConnectAction::ProposedId => self.client_id = proposed_id(),
+            ConnectAction::AddedSubscription => return self.subscribe(),
+            ConnectAction::RemovedSubscription(place) => {
+                if place < self.subscriptions.len() {
+                    let gone = self.subscriptions.remove(place);
+                    return vec![TelemetryCommand::Unsubscribe(vec![gone.filter])];
+                }
+            }
+            ConnectAction::ChangedQos(place, qos) => {
+                if let Some(subscription) = self.subscriptions.get_mut(place) {
+                    subscription.qos = qos;
+                    return vec![TelemetryCommand::Subscribe(vec![subscription.clone()])];
+                }
+            }
+            ConnectAction::Saved => {
+                self.save(&mut settings.values.connections);
+                settings.touch(desk.now);
+            }
+            ConnectAction::Took(place) => {
+                if let Some(saved) = settings.values.connections.get(place) {
+                    self.take(saved);
+                }
+            }
+            ConnectAction::Forgot(place) => {
+                if place < settings.values.connections.len() {
+                    settings.values.connections.remove(place);
+                    settings.touch(desk.now);
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    /// The broker of a simulated site: one click connects.
+    pub(super) fn take_demo(&mut self, url: &str) {
+        self.url = url.to_owned();
+    }
+
+    /// The subscriptions as the inspection has them.
+    pub(super) fn subscribed(&mut self, subscriptions: &[Subscription]) {
+        self.subscriptions = subscriptions.to_vec();
+    }
+
+    /// Takes over what a profile says of its broker.
+    pub(super) fn choose_profile(&mut self, profile: Option<ProfileId>, catalog: &Catalog) {
+        self.profile = profile;
+        let Some(profile) = self.profile.as_ref().and_then(|id| catalog.get(id)) else { return };
+        let Some(rules) = &profile.mqtt else { return };
+        self.choose_dialect(rules.dialect);
+        let filters: Vec<TopicFilter> = rules.topics.iter().filter_map(|topic| topic.parse().ok()).collect();
+        // A hub shows a device only its own: what is worth watching elsewhere is refused there.
+        if !filters.is_empty() && rules.dialect != Dialect::AzureIotHub {
+            let qos = Qos::AtMostOnce;
+            self.subscriptions = filters.into_iter().map(|filter| Subscription { filter, qos }).collect();
+        }
+        if let Some(url) = broker_of(profile).filter(|_| self.url.trim().is_empty()) {
+            self.url = url;
+        }
+    }
+
+    fn choose_dialect(&mut self, dialect: Dialect) {
+        self.dialect = dialect;
+        if !self.logins().contains(&self.login) {
+            self.login = self.logins()[0];
+        }
+        if dialect == Dialect::AzureIotHub {
+            self.login = LoginKind::Hub;
+            self.version = MqttVersion::V311;
+        }
+    }
+
+    fn subscribe(&mut self) -> Vec<TelemetryCommand> {
+        self.problems.retain(|problem| problem.code != "mqtt.filter");
+        match self.new_filter.trim().parse::<TopicFilter>() {
+            Ok(filter) => {
+                let subscription = Subscription { filter, qos: self.new_qos };
+                self.subscriptions.retain(|known| known.filter != subscription.filter);
+                self.subscriptions.push(subscription.clone());
+                self.new_filter.clear();
+                vec![TelemetryCommand::Subscribe(vec![subscription])]
+            }
+            Err(error) => {
+                self.problems.push(error.explain());
+                Vec::new()
+            }
+        }
+    }
+
+    /// The plan that the form describes; what is wrong with it otherwise is told on the form.
+    pub(super) fn plan(&mut self) -> Option<ConnectPlan> {
+        self.problems.clear();
+        let url = match self.url.parse::<BrokerUrl>() {
+            Ok(url) => url,
+            Err(error) => {
+                self.problems.push(error.explain());
+                return None;
+            }
+        };
+        let mut errors = Vec::new();
+        let client_id = match self.login {
+            LoginKind::Hub => self.device.trim().to_owned(),
+            _ => self.client_id.trim().to_owned(),
+        };
+        if client_id.is_empty() && self.login != LoginKind::Hub {
+            errors.push(FormError::NoClientId);
+        }
+        let proxy = self.proxy(&mut errors);
+        let login = self.login_plan(&url, &mut errors);
+        if self.certificate_path.trim().is_empty() && !self.key_path.trim().is_empty() {
+            errors.push(FormError::KeyWithoutCertificate);
+        }
+        if self.subscriptions.is_empty() {
+            errors.push(FormError::NoSubscription);
+        }
+        self.problems = errors.iter().map(Explain::explain).collect();
+        if !self.problems.is_empty() {
+            return None;
+        }
+        let is_tls = url.scheme.is_tls();
+        let mut plan = ConnectPlan::new(url, client_id);
+        plan.dialect = self.dialect;
+        plan.version = self.version;
+        plan.is_clean = self.is_clean;
+        plan.keep_alive = Duration::from_secs(u64::from(self.keep_alive_secs));
+        if is_tls {
+            plan.tls = self.tls();
+            plan.key_log = path(&self.key_log);
+        }
+        plan.login = login;
+        plan.proxy = proxy;
+        plan.max_packet_bytes = MAX_PACKET_BYTES;
+        plan.subscriptions.clone_from(&self.subscriptions);
+        plan.when_full = WhenFull::Wait;
+        Some(plan)
+    }
+
+    fn tls(&self) -> TlsPlan {
+        let files = TlsFiles {
+            authorities: path(&self.ca_path),
+            certificates: path(&self.certificate_path),
+            key: path(&self.key_path),
+        };
+        let trust = match files.authorities {
+            // The workers put the file in the place of nothing.
+            Some(_) if self.trusts_system_too => Trust::SystemAnd(Vec::new()),
+            Some(_) => Trust::Only(Vec::new()),
+            None => Trust::System,
+        };
+        let alpn = self.alpn.split(',').map(str::trim).filter(|name| !name.is_empty());
+        TlsPlan {
+            trust,
+            identity: None,
+            alpn: alpn.map(str::to_owned).collect(),
+            server_name: Some(self.server_name.trim().to_owned()).filter(|name| !name.is_empty()),
+            checks: self.checks,
+            files,
+        }
+    }
+
+    fn login_plan(&self, url: &BrokerUrl, errors: &mut Vec<FormError>) -> Login {
+        let given = |secret: &Secret<String>| Some(secret.clone()).filter(|secret| !secret.expose().is_empty());
+        match self.login {
+            LoginKind::None => Login::None,
+            LoginKind::Password => {
+                Login::Password { username: self.username.trim().to_owned(), password: given(&self.password) }
+            }
+            LoginKind::Hub => {
+                let hub = if self.hub.trim().is_empty() { url.host.clone() } else { self.hub.trim().to_owned() };
+                let device = self.device.trim().to_owned();
+                if device.is_empty() {
+                    errors.push(FormError::NoDevice);
+                }
+                match given(&self.hub_key) {
+                    Some(key) => Login::SharedAccess {
+                        hub,
+                        device,
+                        key,
+                        policy: Some(self.policy.trim().to_owned()).filter(|policy| !policy.is_empty()),
+                        lifetime: Duration::from_secs(3600),
+                    },
+                    // The certificate says who it is; the hub wants the name all the same.
+                    None => {
+                        Login::Password { username: format!("{hub}/{device}/?api-version={HUB_API}"), password: None }
+                    }
+                }
+            }
+            LoginKind::Signature => {
+                let (region, access_key_id) = (self.region.trim().to_owned(), self.access_key_id.trim().to_owned());
+                if url.scheme != Scheme::Wss {
+                    errors.push(FormError::SignatureWithoutWebSocket);
+                }
+                if region.is_empty() || access_key_id.is_empty() || self.access_key.expose().is_empty() {
+                    errors.push(FormError::NoAccessKey);
+                }
+                Login::SignatureV4 {
+                    region,
+                    access_key_id,
+                    secret_key: self.access_key.clone(),
+                    session_token: given(&self.session_token),
+                }
+            }
+        }
+    }
+
+    fn proxy(&self, errors: &mut Vec<FormError>) -> Option<Proxy> {
+        let text = self.proxy.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
+        let parts = bare.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse::<u16>().ok()?)));
+        let Some((host, port)) = parts.filter(|(host, port)| !host.is_empty() && *port != 0) else {
+            errors.push(FormError::BadProxy { text: visible(text, 200) });
+            return None;
+        };
+        let username = self.proxy_username.trim();
+        let login = (!username.is_empty()).then(|| (username.to_owned(), self.proxy_password.clone()));
+        Some(Proxy { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port, login })
+    }
+
+    /// How an inspection with this form begins.
+    pub(super) fn start(&self, source: InspectionSource) -> InspectionStart {
+        let guarded = self.gateway_client_id.trim();
+        InspectionStart {
+            source,
+            budget_bytes: STORE_BYTES,
+            profile: self.profile.clone(),
+            gateway: None,
+            pushed_before: None,
+            is_identity_confirmed: false,
+            guarded_client_id: (!guarded.is_empty()).then(|| guarded.to_owned()),
+            ring: None,
+            record: None,
+            wants_messages: false,
+            is_reconnecting: true,
+        }
+    }
+
+    /// Keeps what the form says, in place of one of the same name.
+    fn save(&self, saved: &mut Vec<SavedConnection>) {
+        let name = self.url.trim().to_owned();
+        if name.is_empty() {
+            return;
+        }
+        let (place, identity) = match self.login {
+            LoginKind::Signature => (self.region.clone(), self.access_key_id.clone()),
+            _ => (self.hub.clone(), self.device.clone()),
+        };
+        let one = SavedConnection {
+            url: name.clone(),
+            dialect: self.dialect.to_string(),
+            version: self.version.to_string(),
+            client_id: if self.is_id_proposed() { String::new() } else { self.client_id.clone() },
+            login: self.login.to_string(),
+            username: self.username.clone(),
+            ca_path: self.ca_path.clone(),
+            certificate_path: self.certificate_path.clone(),
+            key_path: self.key_path.clone(),
+            alpn: self.alpn.clone(),
+            server_name: self.server_name.clone(),
+            proxy: self.proxy.clone(),
+            place,
+            identity,
+            policy: self.policy.clone(),
+            profile: self.profile.clone(),
+            subscriptions: self.subscriptions.iter().map(|one| (one.filter.to_string(), one.qos.number())).collect(),
+            name,
+        };
+        saved.retain(|known| known.name != one.name);
+        saved.insert(0, one);
+        saved.truncate(MAX_SAVED);
+    }
+
+    fn take(&mut self, saved: &SavedConnection) {
+        let dialect = Dialect::from_word(&saved.dialect).unwrap_or(Dialect::Plain);
+        let login = LoginKind::from_word(&saved.login).unwrap_or_default();
+        let subscription = |(filter, qos): &(String, u8)| {
+            Some(Subscription { filter: filter.parse().ok()?, qos: Qos::from_number(*qos)? })
+        };
+        let mut form = Self {
+            url: saved.url.clone(),
+            version: MqttVersion::from_word(&saved.version).unwrap_or(MqttVersion::V311),
+            username: saved.username.clone(),
+            ca_path: saved.ca_path.clone(),
+            certificate_path: saved.certificate_path.clone(),
+            key_path: saved.key_path.clone(),
+            alpn: saved.alpn.clone(),
+            server_name: saved.server_name.clone(),
+            proxy: saved.proxy.clone(),
+            policy: saved.policy.clone(),
+            profile: saved.profile.clone(),
+            subscriptions: saved.subscriptions.iter().filter_map(subscription).collect(),
+            is_all_shown: self.is_all_shown,
+            ..Self::default()
+        };
+        form.dialect = dialect;
+        form.login = login;
+        if !saved.client_id.is_empty() {
+            form.client_id.clone_from(&saved.client_id);
+        }
+        match login {
+            LoginKind::Signature => {
+                (form.region, form.access_key_id) = (saved.place.clone(), saved.identity.clone());
+            }
+            _ => (form.hub, form.device) = (saved.place.clone(), saved.identity.clone()),
+        }
+        *self = form;
+    }
+}
+
+/// The broker that a profile names, as an address.
+pub(super) fn broker_of(profile: &Profile) -> Option<String> {
+    let rules = profile.mqtt.as_ref()?;
+    let rows = profile.endpoints.iter().filter(|row| row.probes.contains(&ProbeKind::Mqtt));
+    let named = |host: &HostPattern| match host {
+        HostPattern::Name(_) | HostPattern::Address(_) => Some(host.to_string()),
+        _ => None,
+    };
+    let (host, port) = rows.filter_map(|row| Some((row.hosts.iter().find_map(named)?, row.port))).next()?;
+    let scheme = match (rules.carrier, rules.tls) {
+        (Carrier::WebSocket, TlsUse::None) => Scheme::Ws,
+        (Carrier::WebSocket, _) => Scheme::Wss,
+        (_, TlsUse::None) => Scheme::Mqtt,
+        // Where both go, the port says which.
+        (_, TlsUse::Optional) if port == Some(Scheme::Mqtt.default_port()) => Scheme::Mqtt,
+        _ => Scheme::Mqtts,
+    };
+    let port = port.or_else(|| rules.ports.first().copied()).unwrap_or(scheme.default_port());
+    let path = if scheme.is_websocket() { "/mqtt".to_owned() } else { String::new() };
+    Some(BrokerUrl { scheme, host, port, path }.to_string())
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| PathBuf::from(text))
+}
+
+/// A client id that nobody else has: made from the seed that the standard library draws for its maps.
+fn proposed_id() -> String {
+    let drawn = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{OBSERVER}{:08x}", drawn & 0xffff_ffff)
+}

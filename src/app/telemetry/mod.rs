@@ -1,0 +1,536 @@
+//! Telemetry: one inspection of a broker or recording as the screen shows it. This file has the job, its state, the panes
+//! and the newest snapshot; each pane has a file of its own.
+//!
+//! Only what is in sight is asked for: [`Telemetry::view_spec`] is put together from the pane shown, and sent when it
+//! changed. Rows are placed by number and named by id: what was chosen is a topic or a message, never a row.
+
+pub mod bench;
+pub mod connect;
+pub mod detail;
+pub mod doctor;
+pub mod expect;
+pub mod insight;
+pub mod list;
+pub mod panes;
+pub mod plot;
+pub mod publish;
+pub mod recorder;
+mod seat;
+pub mod text_lines;
+pub mod trace;
+pub mod tree;
+pub mod value_tree;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use self::connect::{ConnectAction, ConnectForm};
+use self::detail::{Detail, DetailAction};
+use self::doctor::Doctor;
+use self::list::{List, ListAction};
+use self::panes::{PaneAction, Panes};
+use self::plot::PlotAction;
+use self::recorder::Recorder;
+use self::seat::Seat;
+use self::tree::{Tree, TreeAction};
+use super::Desk;
+use super::jobs::JobKind;
+use super::settings::SettingsView;
+use crate::model::ids::JobId;
+use crate::model::mqtt::message::Grant;
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::problem::{Explain as _, Problem};
+use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
+use crate::msg::{Command, JobEnd};
+use crate::telemetry::view::{Counters, SeriesSpec, Snapshot, ViewSpec};
+
+/// The panes of the screen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// The form of the connection, its stages and subscriptions.
+    #[default]
+    Connection,
+    /// The topic tree, with history and message beside it.
+    Topics,
+    /// All messages in the order of arrival.
+    Live,
+    /// Curves.
+    Plot,
+    /// Messages to publish, and retained ones to clear.
+    Publish,
+    /// Talkers, silent ones, and how regular the topics are.
+    Insight,
+    /// Packets other than messages.
+    Trace,
+    /// What a profile expects.
+    Expectations,
+    /// The bench broker.
+    Bench,
+}
+
+impl Pane {
+    /// All of them, as they stand side by side.
+    pub const ALL: [Self; 9] = [
+        Self::Connection,
+        Self::Topics,
+        Self::Live,
+        Self::Plot,
+        Self::Publish,
+        Self::Insight,
+        Self::Trace,
+        Self::Expectations,
+        Self::Bench,
+    ];
+
+    /// The name on the screen.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Connection => "Connection",
+            Self::Topics => "Topics",
+            Self::Live => "Live",
+            Self::Plot => "Plot",
+            Self::Publish => "Publish",
+            Self::Insight => "Insight",
+            Self::Trace => "Trace",
+            Self::Expectations => "Expected",
+            Self::Bench => "Bench broker",
+        }
+    }
+}
+
+/// What the user did on Telemetry.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TelemetryAction {
+    /// Went to a pane.
+    WentTo(Pane),
+    /// Something on the form of the connection.
+    Connect(ConnectAction),
+    /// Something in the topic tree.
+    Tree(TreeAction),
+    /// Something in the list of messages.
+    List(ListAction),
+    /// Something with the history of a topic, or with one message.
+    Detail(DetailAction),
+    /// Something on one of the other panes.
+    Pane(PaneAction),
+    /// Opens a recording, to be replayed in place of what is watched.
+    OpenedRecording(PathBuf),
+    /// Takes an address into the form of the connection.
+    TookAddress(String),
+    /// Connects with what the form says.
+    Connected,
+    /// Ends the connection, or the attempts; what was received stays.
+    Disconnected,
+    /// Ends the inspection, and forgets what was received.
+    Closed,
+    /// Uses the gateway's own identity after all.
+    ConfirmedIdentity,
+    /// Does not use the gateway's identity.
+    DroppedIdentity,
+    /// Read a warning.
+    DismissedWarning(usize),
+    /// Folds the stages of the connection open or shut.
+    FoldedStages(bool),
+    /// Draws a curve of a value: where it is, as a jq expression.
+    Plotted {
+        /// Its topic.
+        topic: String,
+        /// Its path.
+        path: String,
+    },
+    /// Goes from a message to its topic in the tree.
+    ShowedInTree,
+    /// Forgets the messages and counts anew.
+    Cleared,
+}
+
+/// What is known of one inspection.
+pub struct Inspection {
+    /// Its job.
+    pub job: JobId,
+    /// What it watches, as people name it.
+    pub name: String,
+    /// When it was started.
+    pub started: Instant,
+    /// How it stands, once it said so.
+    pub state: Option<InspectionState>,
+    /// Since when it stands so.
+    pub since: Instant,
+    /// How its job ended, once it did.
+    pub end: Option<JobEnd>,
+    /// What the broker said to each filter last.
+    pub grants: Vec<Grant>,
+    /// How long after the push of credentials the first message came.
+    pub first_message: Option<Duration>,
+    /// Whether it replays a recording.
+    pub is_replay: bool,
+}
+
+impl Inspection {
+    /// Whether its job runs.
+    pub const fn is_open(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Whether messages can come and go now.
+    pub const fn is_connected(&self) -> bool {
+        self.is_open() && matches!(self.state, Some(InspectionState::Connected { .. }))
+    }
+}
+
+/// The view model of Telemetry.
+#[derive(Default)]
+pub struct Telemetry {
+    /// The form of the connection; its fields are edited in place.
+    pub form: ConnectForm,
+    /// The stages of the connection.
+    pub doctor: Doctor,
+    /// The topic tree.
+    pub tree: Tree,
+    /// The list of messages.
+    pub list: List,
+    /// History and message.
+    pub detail: Detail,
+    /// The other panes.
+    pub panes: Panes,
+    pane: Pane,
+    inspection: Option<Inspection>,
+    snapshot: Option<Arc<Snapshot>>,
+    question: Option<Box<Problem>>,
+    warnings: Vec<Problem>,
+    asked: Option<ViewSpec>,
+}
+
+impl Telemetry {
+    /// The pane shown.
+    pub const fn pane(&self) -> Pane {
+        self.pane
+    }
+
+    /// The inspection, open or ended.
+    pub const fn inspection(&self) -> Option<&Inspection> {
+        self.inspection.as_ref()
+    }
+
+    /// The job, while it runs.
+    pub fn job(&self) -> Option<JobId> {
+        self.inspection.as_ref().filter(|inspection| inspection.is_open()).map(|inspection| inspection.job)
+    }
+
+    /// Whether messages can come and go now.
+    pub fn is_connected(&self) -> bool {
+        self.inspection.as_ref().is_some_and(Inspection::is_connected)
+    }
+
+    /// The newest snapshot.
+    pub const fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshot.as_ref()
+    }
+
+    /// What is counted.
+    pub fn counters(&self) -> Counters {
+        self.snapshot.as_ref().map_or_else(Counters::default, |snapshot| snapshot.counters)
+    }
+
+    /// The question whether a gateway's own identity is to be used.
+    pub fn question(&self) -> Option<&Problem> {
+        self.question.as_deref()
+    }
+
+    /// What the broker said to the subscriptions, those of the connection first.
+    pub fn grants(&self) -> &[Grant] {
+        let Some(inspection) = self.inspection.as_ref().filter(|inspection| inspection.is_connected()) else {
+            return &[];
+        };
+        &inspection.grants
+    }
+
+    /// Warnings that were not read yet.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// Whether a clock on the screen has to tick.
+    pub fn is_ticking(&self) -> bool {
+        let state = self.inspection.as_ref().filter(|one| one.is_open()).and_then(|one| one.state.as_ref());
+        matches!(
+            state,
+            Some(
+                InspectionState::Connecting { .. }
+                    | InspectionState::Waiting { .. }
+                    | InspectionState::Connected { login_ends: Some(_), .. }
+            )
+        )
+    }
+
+    /// What is to be asked for while this screen is shown: only what is in sight.
+    pub fn view_spec(&self) -> ViewSpec {
+        let mut spec = ViewSpec::default();
+        match self.pane {
+            Pane::Topics => {
+                spec.tree = Some(self.tree.spec());
+                self.detail.contribute(&mut spec);
+            }
+            Pane::Live => {
+                spec.list = Some(self.list.spec());
+                self.detail.contribute_message(&mut spec);
+            }
+            Pane::Connection => {}
+            other => self.panes.contribute(other, &mut spec),
+        }
+        spec
+    }
+
+    /// Asks for what is in sight, if that changed since it was asked for last.
+    pub(super) fn refresh_view(&mut self, is_shown: bool) -> Option<Command> {
+        let job = self.job()?;
+        let spec = if is_shown { self.view_spec() } else { ViewSpec::default() };
+        if self.asked.as_ref() == Some(&spec) {
+            return None;
+        }
+        self.asked = Some(spec.clone());
+        Some(Command::Telemetry { job, command: TelemetryCommand::View(Box::new(spec)) })
+    }
+
+    pub(super) fn act(
+        &mut self,
+        action: TelemetryAction,
+        settings: &mut SettingsView,
+        desk: &mut Desk<'_>,
+    ) -> Vec<Command> {
+        let commands = match action {
+            TelemetryAction::WentTo(pane) => {
+                self.pane = pane;
+                Vec::new()
+            }
+            TelemetryAction::Connect(action) => self.form.act(action, settings, desk),
+            TelemetryAction::Tree(action) => self.on_tree(action, desk),
+            TelemetryAction::List(action) => self.on_list(action),
+            TelemetryAction::Detail(action) => self.on_detail(action, desk),
+            TelemetryAction::Pane(action) => {
+                let inspection = self.job();
+                let query = &self.list.spec().query;
+                return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
+            }
+            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::TookAddress(url) => {
+                self.form.take_demo(&url);
+                self.pane = Pane::Connection;
+                Vec::new()
+            }
+            TelemetryAction::Connected => return self.connect(settings, desk),
+            TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
+            TelemetryAction::Closed => vec![TelemetryCommand::Close],
+            TelemetryAction::ConfirmedIdentity => {
+                if self.question.take().is_none() {
+                    return Vec::new();
+                }
+                vec![TelemetryCommand::ConfirmIdentity]
+            }
+            TelemetryAction::DroppedIdentity => {
+                if self.question.take().is_none() {
+                    return Vec::new();
+                }
+                vec![TelemetryCommand::Disconnect]
+            }
+            TelemetryAction::DismissedWarning(place) => {
+                if place < self.warnings.len() {
+                    self.warnings.remove(place);
+                }
+                Vec::new()
+            }
+            TelemetryAction::FoldedStages(is_open) => {
+                self.doctor.fold(is_open);
+                Vec::new()
+            }
+            TelemetryAction::Plotted { topic, path } => return self.plot(&topic, path, settings, desk),
+            TelemetryAction::ShowedInTree => self.show_in_tree(desk),
+            TelemetryAction::Cleared => {
+                self.forget();
+                vec![TelemetryCommand::Clear]
+            }
+        };
+        self.addressed(commands)
+    }
+
+    /// Commands of the inspection's job; none while there is no such job.
+    fn addressed(&self, commands: Vec<TelemetryCommand>) -> Vec<Command> {
+        let Some(job) = self.job() else { return Vec::new() };
+        commands.into_iter().map(|command| Command::Telemetry { job, command }).collect()
+    }
+
+    fn on_tree(&mut self, action: TreeAction, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
+        if let TreeAction::Selected(selected) = &action {
+            self.detail.choose_topic(selected.topic);
+        }
+        self.tree.act(action, desk.now)
+    }
+
+    /// Draws a curve of a value of a topic.
+    fn plot(&mut self, topic: &str, path: String, settings: &mut SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        match topic.parse::<TopicFilter>() {
+            Ok(filter) => {
+                let action = PaneAction::Plot(PlotAction::Added(SeriesSpec { filter, path }));
+                desk.toasts.tell("Added to the plot", desk.now);
+                let inspection = self.job();
+                let query = &self.list.spec().query;
+                self.panes.act(action, &mut Seat { inspection, query, settings, desk })
+            }
+            Err(error) => {
+                desk.toasts.report(error.explain());
+                Vec::new()
+            }
+        }
+    }
+
+    fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
+        let Some(topic) = self.detail.topic() else { return Vec::new() };
+        self.pane = Pane::Topics;
+        self.tree.act(TreeAction::Revealed(topic), desk.now)
+    }
+
+    fn on_list(&mut self, action: ListAction) -> Vec<TelemetryCommand> {
+        if let ListAction::Selected(row) = &action {
+            self.detail.choose_message(row);
+        }
+        self.list.act(action)
+    }
+
+    fn on_detail(&mut self, action: DetailAction, desk: &mut Desk<'_>) -> Vec<TelemetryCommand> {
+        self.detail.act(action, desk)
+    }
+
+    /// Connects with what the form says: opens an inspection, or connects the open one anew.
+    fn connect(&mut self, settings: &SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(mut plan) = self.form.plan() else { return Vec::new() };
+        let kept = &settings.values.telemetry;
+        plan.when_full = kept.when_full();
+        if let Some(job) = self.job() {
+            if self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay) {
+                let command = TelemetryCommand::Connect(Some(Box::new(plan)));
+                return vec![Command::Telemetry { job, command }];
+            }
+        }
+        let name = plan.url.to_string();
+        let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        start.budget_bytes = kept.budget_bytes();
+        start.ring = Recorder::ring_plan(kept);
+        self.open(start, name, desk)
+    }
+
+    /// Opens an inspection in place of the one there is.
+    pub(super) fn open(&mut self, start: InspectionStart, name: String, desk: &mut Desk<'_>) -> Vec<Command> {
+        let mut commands = self.addressed(vec![TelemetryCommand::Close]);
+        let is_replay = matches!(start.source, InspectionSource::Recording { .. });
+        let label = if is_replay { format!("Replay of {name}") } else { format!("Telemetry of {name}") };
+        let job = desk.jobs.start(JobKind::Telemetry, label, desk.now);
+        self.inspection = Some(Inspection {
+            job,
+            name,
+            started: desk.now,
+            state: None,
+            since: desk.now,
+            end: None,
+            grants: Vec::new(),
+            first_message: None,
+            is_replay,
+        });
+        self.doctor = Doctor::default();
+        self.warnings.clear();
+        self.question = None;
+        self.asked = None;
+        self.panes.begun();
+        self.forget();
+        commands.push(Command::Telemetry { job, command: TelemetryCommand::Open(Box::new(start)) });
+        commands
+    }
+
+    /// What was received is gone: so is what refers to it.
+    fn forget(&mut self) {
+        self.snapshot = None;
+        self.tree.forget();
+        self.list.forget();
+        self.detail.forget();
+        self.panes.forget();
+    }
+
+    /// Takes in what the inspection reports; `at` counts from the start of its job.
+    pub(super) fn progressed(&mut self, job: JobId, event: TelemetryEvent, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(inspection) = self.inspection.as_mut().filter(|one| one.job == job && one.is_open()) else {
+            return Vec::new();
+        };
+        self.panes.told(&event);
+        match event {
+            TelemetryEvent::State(state) => {
+                let was_connected = inspection.is_connected();
+                inspection.state = Some(state);
+                inspection.since = desk.now;
+                let is_connected = inspection.is_connected();
+                self.doctor.stood(is_connected);
+                // Who connects wants to see what comes: once, and only from the form.
+                if is_connected && !was_connected && self.pane == Pane::Connection && !self.doctor.has_noted() {
+                    self.pane = Pane::Topics;
+                }
+            }
+            TelemetryEvent::Stage(report) => {
+                add_grants(&mut inspection.grants, &report.grants);
+                self.doctor.took(*report);
+            }
+            TelemetryEvent::Snapshot(snapshot) => self.take_snapshot(snapshot, desk.now),
+            TelemetryEvent::IdentityQuestion(problem) => self.question = Some(problem),
+            TelemetryEvent::Warning(problem) => {
+                self.warnings.retain(|known| known.code != problem.code);
+                self.warnings.push(*problem);
+            }
+            TelemetryEvent::Subscribed(grants) => add_grants(&mut inspection.grants, &grants),
+            TelemetryEvent::Subscriptions(subscriptions) => {
+                if !inspection.is_replay {
+                    self.form.subscribed(&subscriptions);
+                }
+            }
+            TelemetryEvent::FirstMessage { after } => inspection.first_message = Some(after),
+            TelemetryEvent::SchemasLoaded(answer) => self.detail.schemas_loaded(answer),
+            TelemetryEvent::Revealed { topic, row } => self.tree.revealed(topic, row),
+            TelemetryEvent::Packets(_)
+            | TelemetryEvent::Messages(_)
+            | TelemetryEvent::Published { .. }
+            | TelemetryEvent::Retained { .. }
+            | TelemetryEvent::RetainedCleared { .. }
+            | TelemetryEvent::Recording { .. }
+            | TelemetryEvent::Kept(_)
+            | TelemetryEvent::Playback(_)
+            | TelemetryEvent::Exported { .. }
+            | TelemetryEvent::Stats(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn take_snapshot(&mut self, snapshot: Arc<Snapshot>, now: Instant) {
+        if let Some(page) = &snapshot.tree {
+            self.tree.take_in(page, now);
+        }
+        if let Some(page) = &snapshot.list {
+            self.list.take_in(page);
+        }
+        self.detail.take_in(&snapshot);
+        self.panes.saw(&snapshot);
+        self.snapshot = Some(snapshot);
+    }
+
+    pub(super) fn finished(&mut self, job: JobId, end: JobEnd) {
+        if let Some(inspection) = self.inspection.as_mut().filter(|inspection| inspection.job == job) {
+            inspection.end = Some(end);
+            self.question = None;
+            self.panes.ended();
+        }
+    }
+}
+
+/// The last word on each filter counts.
+fn add_grants(known: &mut Vec<Grant>, new: &[Grant]) {
+    for grant in new {
+        known.retain(|other| other.filter != grant.filter);
+        known.push(grant.clone());
+    }
+}

@@ -1,0 +1,488 @@
+//! The recorder: the ring on disk and what is kept of it, recordings being written, the one that is played, exports.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::seat::Seat;
+use crate::model::problem::Problem;
+use crate::model::settings::TelemetrySettings;
+use crate::msg::Command;
+use crate::msg::telemetry::{ExportForm, InspectionState, PlaybackState, TelemetryCommand, TelemetryEvent};
+use crate::telemetry::recording::{RecorderState, RingPlan};
+use crate::telemetry::view::Snapshot;
+
+/// The minutes of the ring that can be kept with one click.
+pub const MINUTES: [u32; 4] = [1, 5, 10, 30];
+/// The speeds offered for playing.
+pub const SPEEDS: [f32; 7] = [0.1, 0.5, 1.0, 2.0, 10.0, 50.0, 100.0];
+
+/// What a recording's file name ends with.
+pub const EXTENSION: &str = "lmrec";
+
+/// What the user did with the recorder.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecorderAction {
+    /// Chose how many minutes are kept.
+    ChoseMinutes(u32),
+    /// Keeps the last minutes.
+    KeptLast,
+    /// Begins to record.
+    Started,
+    /// Ends the recording.
+    Stopped,
+    /// Plays on, or pauses.
+    Played(bool),
+    /// Goes on by one message.
+    Stepped,
+    /// Chose a speed.
+    ChoseSpeed(f32),
+    /// Moves along the recording without going there yet.
+    Slid(i64),
+    /// Goes to that time, in microseconds since 1970 UTC.
+    Sought(i64),
+    /// Chose what is exported.
+    ChoseForm(ExportForm),
+    /// Exports.
+    Exported,
+    /// Writes a bundle for support.
+    Bundled,
+    /// Opens or closes a sheet below the bar.
+    ToggledSheet(Sheet),
+}
+
+/// What is done less often, below the bar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sheet {
+    /// Where the next recording goes.
+    File,
+    /// A recording is opened.
+    Open,
+    /// Messages are exported.
+    Export,
+    /// A bundle for support is written.
+    Bundle,
+}
+
+/// Something written to a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// What it is, as a sentence begins: `Export`, `Support bundle`.
+    pub what: &'static str,
+    /// What came of it: a sentence, or why not; nothing while it goes on.
+    pub result: Option<Result<String, Problem>>,
+    path: PathBuf,
+}
+
+/// The view model of the recorder.
+pub struct Recorder {
+    /// The path of the recording to open; edited in place.
+    pub open_path: String,
+    /// The path of the next recording; edited in place. Empty for one in the data folder, named after the time.
+    pub record_path: String,
+    /// The path of the export; edited in place.
+    pub export_path: String,
+    /// The path of the bundle; edited in place.
+    pub bundle_path: String,
+    sheet: Option<Sheet>,
+    minutes: u32,
+    form: ExportForm,
+    at_unix_micros: i64,
+    ring: Option<RecorderState>,
+    recording: Option<RecorderState>,
+    /// Messages a second that are recorded, and what it was found out from.
+    rate: Option<u64>,
+    last_rate: Option<(i64, u64)>,
+    kept: Option<Result<RecorderState, Problem>>,
+    is_keeping: bool,
+    playback: Option<Box<PlaybackState>>,
+    is_playing: bool,
+    is_at_end: bool,
+    slid_to: Option<i64>,
+    written: Option<Written>,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self {
+            open_path: String::new(),
+            record_path: String::new(),
+            export_path: String::new(),
+            bundle_path: String::new(),
+            sheet: None,
+            minutes: 10,
+            form: ExportForm::Csv,
+            at_unix_micros: 0,
+            ring: None,
+            recording: None,
+            rate: None,
+            last_rate: None,
+            kept: None,
+            is_keeping: false,
+            playback: None,
+            is_playing: false,
+            is_at_end: false,
+            slid_to: None,
+            written: None,
+        }
+    }
+}
+
+impl Recorder {
+    /// The sheet that is open below the bar.
+    pub const fn sheet(&self) -> Option<Sheet> {
+        self.sheet
+    }
+
+    /// The minutes that are kept with one click.
+    pub const fn minutes(&self) -> u32 {
+        self.minutes
+    }
+
+    /// What is exported.
+    pub const fn form(&self) -> ExportForm {
+        self.form
+    }
+
+    /// The ring on disk, while there is one.
+    pub const fn ring(&self) -> Option<&RecorderState> {
+        self.ring.as_ref()
+    }
+
+    /// The recording that is being written.
+    pub const fn recording(&self) -> Option<&RecorderState> {
+        self.recording.as_ref()
+    }
+
+    /// Messages a second that go into the recording.
+    pub const fn rate(&self) -> Option<u64> {
+        self.rate
+    }
+
+    /// What came of keeping the last minutes.
+    pub const fn kept(&self) -> Option<&Result<RecorderState, Problem>> {
+        self.kept.as_ref()
+    }
+
+    /// Whether the last minutes are being kept.
+    pub const fn is_keeping(&self) -> bool {
+        self.is_keeping
+    }
+
+    /// The recording that is played.
+    pub fn playback(&self) -> Option<&PlaybackState> {
+        self.playback.as_deref()
+    }
+
+    /// Whether it plays now.
+    pub const fn is_playing(&self) -> bool {
+        self.is_playing
+    }
+
+    /// Whether the recording came to its end.
+    pub const fn is_at_end(&self) -> bool {
+        self.is_at_end
+    }
+
+    /// Where the playback is, or is about to be put.
+    pub fn position(&self) -> Option<i64> {
+        self.slid_to.or_else(|| self.playback.as_ref().map(|playback| playback.position_unix_micros))
+    }
+
+    /// What is or was written.
+    pub const fn written(&self) -> Option<&Written> {
+        self.written.as_ref()
+    }
+
+    /// Whether a file is being written.
+    pub fn is_writing(&self) -> bool {
+        self.written.as_ref().is_some_and(|written| written.result.is_none())
+    }
+
+    /// The ring that the settings ask for; `None` for none.
+    pub fn ring_plan(settings: &TelemetrySettings) -> Option<RingPlan> {
+        (settings.ring_minutes > 0).then(|| RingPlan {
+            span: Duration::from_secs(60 * u64::from(settings.ring_minutes)),
+            bytes: u64::from(settings.ring_mib.max(1)) * 1024 * 1024,
+        })
+    }
+
+    pub(super) fn act(&mut self, action: RecorderAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
+        match action {
+            RecorderAction::ToggledSheet(sheet) => {
+                self.sheet = if self.sheet == Some(sheet) { None } else { Some(sheet) };
+            }
+            RecorderAction::ChoseMinutes(minutes) => self.minutes = minutes,
+            RecorderAction::KeptLast => {
+                if self.ring.is_some() && !self.is_keeping && seat.inspection.is_some() {
+                    let path = self.fresh_path(&seat.settings.data_dir, "kept");
+                    self.is_keeping = true;
+                    self.kept = None;
+                    let span = Duration::from_secs(60 * u64::from(self.minutes));
+                    return seat.ask(TelemetryCommand::KeepLast { span, path });
+                }
+            }
+            RecorderAction::Started => {
+                if self.recording.is_none() && seat.inspection.is_some() {
+                    let typed = self.record_path.trim();
+                    let path = if typed.is_empty() {
+                        self.fresh_path(&seat.settings.data_dir, "recording")
+                    } else {
+                        PathBuf::from(typed)
+                    };
+                    self.record_path.clear();
+                    return seat.ask(TelemetryCommand::Record { path });
+                }
+            }
+            RecorderAction::Stopped => return seat.ask(TelemetryCommand::StopRecording),
+            RecorderAction::Played(is_playing) => return seat.ask(TelemetryCommand::Play(is_playing)),
+            RecorderAction::Stepped => return seat.ask(TelemetryCommand::StepOnce),
+            RecorderAction::ChoseSpeed(speed) => {
+                if let Some(playback) = &mut self.playback {
+                    playback.speed = speed.clamp(0.1, 100.0);
+                    return seat.ask(TelemetryCommand::SetSpeed(speed.clamp(0.1, 100.0)));
+                }
+            }
+            RecorderAction::Slid(position) => self.slid_to = Some(self.within(position)),
+            RecorderAction::Sought(position) => {
+                let position = self.within(position);
+                self.slid_to = None;
+                if let Some(playback) = &mut self.playback {
+                    // Shown there until the playback says where it is.
+                    playback.position_unix_micros = position;
+                    return seat.ask(TelemetryCommand::Seek(position));
+                }
+            }
+            RecorderAction::ChoseForm(form) => self.form = form,
+            RecorderAction::Exported => {
+                let path = PathBuf::from(self.export_path.trim());
+                let query = Box::new(seat.query.clone());
+                let command = TelemetryCommand::Export { path: path.clone(), format: self.form, query };
+                return self.write("Export", path, command, seat);
+            }
+            RecorderAction::Bundled => {
+                let path = PathBuf::from(self.bundle_path.trim());
+                let command = TelemetryCommand::Bundle { path: path.clone() };
+                return self.write("Support bundle", path, command, seat);
+            }
+        }
+        Vec::new()
+    }
+
+    pub(super) fn saw(&mut self, snapshot: &Snapshot) {
+        self.at_unix_micros = snapshot.at_unix_micros;
+    }
+
+    pub(super) fn told(&mut self, event: &TelemetryEvent) {
+        match event {
+            TelemetryEvent::Recording { recorder, ring } => {
+                self.measure(recorder.as_ref());
+                self.recording.clone_from(recorder);
+                self.ring.clone_from(ring);
+            }
+            TelemetryEvent::Kept(result) => {
+                self.is_keeping = false;
+                self.kept = Some(result.clone());
+            }
+            TelemetryEvent::Playback(playback) => self.playback = Some(playback.clone()),
+            TelemetryEvent::State(state) => {
+                self.is_playing = *state == InspectionState::Playing;
+                self.is_at_end = matches!(state, InspectionState::Paused { is_at_end: true });
+            }
+            TelemetryEvent::Exported { path, result } => {
+                if let Some(written) = self.written.as_mut().filter(|one| one.path == *path && one.result.is_none()) {
+                    written.result = Some(match result {
+                        Ok(messages) => Ok(format!("{messages} messages written to {}", path.display())),
+                        Err(problem) => Err(problem.clone()),
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The inspection ended, or another begins: what belonged to it is gone.
+    pub(super) fn ended(&mut self) {
+        self.ring = None;
+        self.recording = None;
+        self.rate = None;
+        self.last_rate = None;
+        self.is_keeping = false;
+        self.playback = None;
+        self.is_playing = false;
+        self.is_at_end = false;
+        self.slid_to = None;
+        self.written.take_if(|written| written.result.is_none());
+    }
+
+    /// Another inspection begins: what came of the last one's files is read by now.
+    pub(super) fn begun(&mut self) {
+        self.ended();
+        self.kept = None;
+        self.written = None;
+        self.sheet = None;
+    }
+
+    fn write(
+        &mut self,
+        what: &'static str,
+        path: PathBuf,
+        command: TelemetryCommand,
+        seat: &Seat<'_, '_>,
+    ) -> Vec<Command> {
+        if path.as_os_str().is_empty() || self.is_writing() || seat.inspection.is_none() {
+            return Vec::new();
+        }
+        self.written = Some(Written { what, result: None, path });
+        seat.ask(command)
+    }
+
+    /// How fast the recording grows, from one report to another a second later or more.
+    fn measure(&mut self, recorder: Option<&RecorderState>) {
+        let Some(state) = recorder else {
+            self.rate = None;
+            self.last_rate = None;
+            return;
+        };
+        match self.last_rate {
+            Some((at, messages)) if self.at_unix_micros - at >= 1_000_000 => {
+                let micros = u64::try_from(self.at_unix_micros - at).unwrap_or(1).max(1);
+                self.rate = Some(state.messages.saturating_sub(messages).saturating_mul(1_000_000) / micros);
+                self.last_rate = Some((self.at_unix_micros, state.messages));
+            }
+            Some(_) => {}
+            None => self.last_rate = Some((self.at_unix_micros, state.messages)),
+        }
+    }
+
+    fn within(&self, position: i64) -> i64 {
+        let span = self.playback.as_ref().and_then(|playback| playback.recording.span_unix_micros);
+        span.map_or(position, |(from, to)| position.clamp(from, to.max(from)))
+    }
+
+    /// A path in the data folder that no recording had before, as far as the time tells.
+    fn fresh_path(&self, data_dir: &Path, what: &str) -> PathBuf {
+        let time = Timestamp::from_microsecond(self.at_unix_micros).unwrap_or_default();
+        let time = time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+        data_dir.join("recordings").join(format!("{what}-{time}.{EXTENSION}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::app::Desk;
+    use crate::app::jobs::Jobs;
+    use crate::app::settings::SettingsView;
+    use crate::app::toasts::Toasts;
+    use crate::model::ids::JobId;
+    use crate::profile::Catalog;
+    use crate::telemetry::recording::RecordingFacts;
+    use crate::telemetry::view::Query;
+
+    fn act(recorder: &mut Recorder, action: RecorderAction) -> Option<TelemetryCommand> {
+        let (catalog, mut jobs, mut toasts) = (Catalog::default(), Jobs::default(), Toasts::default());
+        let mut settings = SettingsView::default();
+        settings.data_dir = "/data".into();
+        let query = Query { text: "boiler".into(), ..Query::default() };
+        let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
+        let mut seat = Seat { inspection: Some(JobId(1)), query: &query, settings: &mut settings, desk: &mut desk };
+        match recorder.act(action, &mut seat).pop()? {
+            Command::Telemetry { command, .. } => Some(command),
+            _ => None,
+        }
+    }
+
+    fn state(messages: u64) -> RecorderState {
+        RecorderState { messages, span_unix_micros: Some((1_000, 9_000)), ..RecorderState::default() }
+    }
+
+    fn at(secs: i64) -> Snapshot {
+        Snapshot { at_unix_micros: secs * 1_000_000, ..Snapshot::default() }
+    }
+
+    #[test]
+    fn the_last_minutes_are_kept_with_one_click_while_there_is_a_ring() {
+        let mut recorder = Recorder::default();
+        assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "there is no ring");
+        recorder.saw(&at(1_767_225_600));
+        recorder.told(&TelemetryEvent::Recording { recorder: None, ring: Some(state(5)) });
+        act(&mut recorder, RecorderAction::ChoseMinutes(5));
+        let Some(TelemetryCommand::KeepLast { span, path }) = act(&mut recorder, RecorderAction::KeptLast) else {
+            panic!("nothing kept")
+        };
+        assert_eq!(span, Duration::from_secs(300));
+        assert_eq!(path.to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
+        assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "it is at it");
+        recorder.told(&TelemetryEvent::Kept(Ok(state(7))));
+        assert!(!recorder.is_keeping() && recorder.kept().is_some());
+    }
+
+    #[test]
+    fn a_recording_goes_where_a_person_says_and_its_rate_is_measured() {
+        let mut recorder = Recorder { record_path: " /tmp/x.lmrec ".into(), ..Recorder::default() };
+        let Some(TelemetryCommand::Record { path }) = act(&mut recorder, RecorderAction::Started) else {
+            panic!("nothing recorded")
+        };
+        assert_eq!(path.to_str(), Some("/tmp/x.lmrec"));
+        for (secs, messages) in [(10, 0), (11, 500), (12, 1500)] {
+            recorder.saw(&at(secs));
+            recorder.told(&TelemetryEvent::Recording { recorder: Some(state(messages)), ring: None });
+        }
+        assert_eq!(recorder.rate(), Some(1000));
+        assert!(act(&mut recorder, RecorderAction::Started).is_none(), "one at a time");
+        recorder.told(&TelemetryEvent::Recording { recorder: None, ring: None });
+        assert_eq!(recorder.rate(), None);
+    }
+
+    #[test]
+    fn playback_is_steered_and_stays_within_the_recording() {
+        let mut recorder = Recorder::default();
+        assert!(act(&mut recorder, RecorderAction::ChoseSpeed(2.0)).is_none(), "nothing is played");
+        recorder.told(&TelemetryEvent::Playback(Box::new(PlaybackState {
+            recording: state(3),
+            facts: RecordingFacts::default(),
+            repaired: None,
+            position_unix_micros: 2_000,
+            speed: 1.0,
+        })));
+        act(&mut recorder, RecorderAction::Slid(4_000));
+        assert_eq!(recorder.position(), Some(4_000));
+        let sought = act(&mut recorder, RecorderAction::Sought(99_000));
+        assert!(matches!(sought, Some(TelemetryCommand::Seek(9_000))));
+        assert_eq!(recorder.position(), Some(9_000));
+        let speed = act(&mut recorder, RecorderAction::ChoseSpeed(1000.0));
+        assert!(matches!(speed, Some(TelemetryCommand::SetSpeed(speed)) if (speed - 100.0).abs() < f32::EPSILON));
+        recorder.told(&TelemetryEvent::State(InspectionState::Playing));
+        assert!(recorder.is_playing());
+        recorder.told(&TelemetryEvent::State(InspectionState::Paused { is_at_end: true }));
+        assert!(!recorder.is_playing() && recorder.is_at_end());
+    }
+
+    #[test]
+    fn an_export_carries_the_query_and_is_answered_by_its_path() {
+        let mut recorder = Recorder { export_path: "/tmp/a.csv".into(), ..Recorder::default() };
+        let Some(TelemetryCommand::Export { query, .. }) = act(&mut recorder, RecorderAction::Exported) else {
+            panic!("nothing exported")
+        };
+        assert_eq!(query.text, "boiler");
+        assert!(act(&mut recorder, RecorderAction::Exported).is_none(), "it is at it");
+        recorder.told(&TelemetryEvent::Exported { path: "/tmp/b.csv".into(), result: Ok(1) });
+        assert!(recorder.is_writing());
+        recorder.told(&TelemetryEvent::Exported { path: "/tmp/a.csv".into(), result: Ok(12) });
+        let result = recorder.written().and_then(|written| written.result.clone());
+        assert_eq!(result, Some(Ok("12 messages written to /tmp/a.csv".into())));
+    }
+
+    #[test]
+    fn no_ring_is_wanted_where_the_settings_say_zero_minutes() {
+        let mut settings = TelemetrySettings::default();
+        assert_eq!(Recorder::ring_plan(&settings).map(|plan| plan.span), Some(Duration::from_secs(600)));
+        settings.ring_minutes = 0;
+        assert_eq!(Recorder::ring_plan(&settings), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! Why an inspection could not do something: what this side decides, beside what brokers, disks and records report.
+
+use std::time::Duration;
+
+use crate::model::problem::{Explain, Problem};
+use crate::model::text::visible;
+
+/// Why an inspection could not do what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InspectError {
+    /// There is no connection.
+    #[error("there is no connection")]
+    NotConnected,
+    /// A recording is played: there is no broker to ask.
+    #[error("a recording is played")]
+    IsRecording {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A broker is watched: there is nothing to play.
+    #[error("a broker is watched")]
+    IsLive,
+    /// No topic that can be published on.
+    #[error("no topic: {topic}")]
+    BadTopic {
+        /// What was given.
+        topic: String,
+    },
+    /// MQTT 3.1.1 carries no properties.
+    #[error("properties need MQTT 5")]
+    NeedsVersion5,
+    /// The whole attempt took longer than its stages may.
+    #[error("the attempt took too long")]
+    AttemptTooSlow {
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// The connection ended without a word.
+    #[error("the connection ended without a word")]
+    Gone,
+    /// The broker did not acknowledge it in time.
+    #[error("not acknowledged: {topic}")]
+    NotAcknowledged {
+        /// The topic.
+        topic: String,
+    },
+    /// More kept messages than are listed.
+    #[error("more than {most} kept messages")]
+    TooManyRetained {
+        /// How many are listed at most.
+        most: usize,
+    },
+    /// Kept messages on topics that are no text.
+    #[error("{count} kept messages cannot be named")]
+    UnnamedRetained {
+        /// How many.
+        count: u64,
+    },
+    /// A search for kept messages is under way.
+    #[error("a search for kept messages is under way")]
+    FindUnderWay,
+    /// A recording is being written already.
+    #[error("a recording is being written")]
+    RecordsAlready {
+        /// Its file.
+        path: String,
+    },
+    /// There is no ring on disk.
+    #[error("there is no ring")]
+    NoRing,
+    /// Something was asked before the inspection began, or it was begun twice.
+    #[error("out of turn")]
+    OutOfTurn,
+}
+
+impl Explain for InspectError {
+    fn explain(&self) -> Problem {
+        match self {
+            Self::NotConnected => Problem::new(
+                "telemetry.not_connected",
+                "Nothing was sent: there is no connection to the broker",
+                "The connection was lost, or was never there",
+                "Connect, then send again",
+            ),
+            Self::IsRecording { what } => Problem::new(
+                "telemetry.is_recording",
+                format!("A recording has no broker: it offers no {what}"),
+                "What is shown was recorded earlier, and nobody is connected",
+                "Connect to a broker for that",
+            ),
+            Self::IsLive => Problem::new(
+                "telemetry.is_live",
+                "What comes from a broker cannot be played again",
+                "Playing, stepping and going to a time are for recordings",
+                "Record, or keep the last minutes, and open the recording",
+            ),
+            Self::BadTopic { topic } => Problem::new(
+                "mqtt.topic",
+                format!("“{}” is no topic to publish on", visible(topic, 120)),
+                "A topic has at least one character, no wildcards + and #, no NUL, and 65535 bytes at most",
+                "Write the whole topic, level by level",
+            ),
+            Self::NeedsVersion5 => Problem::new(
+                "mqtt.needs_version_5",
+                "The message was not sent: its properties need MQTT 5",
+                "The connection speaks MQTT 3.1.1, which carries none",
+                "Connect with MQTT 5, or leave the properties out",
+            ),
+            Self::AttemptTooSlow { limit } => Problem::new(
+                "mqtt.too_slow",
+                format!("The connection did not come about within {} s", limit.as_secs()),
+                "Something between here and the broker answers, but never to the end",
+                "See in the timeline which stage hangs; try another network",
+            ),
+            Self::Gone => Problem::new(
+                "mqtt.gone",
+                "The connection ended without a word",
+                "The part of the program that held it stopped",
+                "Connect again; if it stays, copy the diagnostics and ask for support",
+            ),
+            Self::NotAcknowledged { topic } => Problem::new(
+                "mqtt.not_acknowledged",
+                format!("The broker did not acknowledge the message on {topic}"),
+                "It did not answer in time, or the connection ended: the message may have arrived all the same",
+                "Look at the topic before sending it again",
+            ),
+            Self::TooManyRetained { most } => Problem::new(
+                "telemetry.too_many_retained",
+                format!("The broker keeps more than {most} messages for this filter"),
+                "The filter means most of what the broker has",
+                "Choose a narrower filter",
+            ),
+            Self::UnnamedRetained { count } => Problem::new(
+                "telemetry.unnamed_retained",
+                format!("{count} kept messages are not listed: their topics are no text"),
+                "Their sender wrote topics that are not UTF-8, which MQTT forbids",
+                "Clear them with the broker's own tools",
+            ),
+            Self::FindUnderWay => Problem::new(
+                "telemetry.find_under_way",
+                "The search for kept messages was not begun",
+                "Another one is under way",
+                "Wait until it is complete",
+            ),
+            Self::RecordsAlready { path } => Problem::new(
+                "recording.running",
+                "The recording was not begun",
+                "Another one is being written",
+                "End that one first",
+            )
+            .with_detail(path.clone()),
+            Self::NoRing => Problem::new(
+                "recording.no_ring",
+                "The last minutes cannot be kept",
+                "Nothing was kept on disk: the ring is switched off in the settings, or could not be written",
+                "Switch the ring on and connect again",
+            ),
+            Self::OutOfTurn => Problem::new(
+                "telemetry.out_of_turn",
+                "The request was not taken",
+                "The inspection has not begun, or began already",
+                "Close it and open it again",
+            ),
+        }
+    }
+}
+
+impl InspectError {
+    /// One of each, for the page of all problems.
+    pub fn all() -> Vec<Self> {
+        vec![
+            Self::NotConnected,
+            Self::IsRecording { what: "publishing" },
+            Self::IsLive,
+            Self::BadTopic { topic: "site/+".into() },
+            Self::NeedsVersion5,
+            Self::AttemptTooSlow { limit: Duration::from_secs(120) },
+            Self::Gone,
+            Self::NotAcknowledged { topic: "site/a".into() },
+            Self::TooManyRetained { most: 500_000 },
+            Self::UnnamedRetained { count: 3 },
+            Self::FindUnderWay,
+            Self::RecordsAlready { path: "site.linesman-recording".into() },
+            Self::NoRing,
+            Self::OutOfTurn,
+        ]
+    }
+}

@@ -1,0 +1,67 @@
+//! The port of an inspection's files: exports, schemas and the bundle for support.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Boxed;
+use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::mqtt::stage::{StageReport, TracedPacket};
+use crate::model::problem::Problem;
+use crate::model::redact::Redactor;
+use crate::msg::telemetry::ExportForm;
+use crate::telemetry::batch::Batch;
+use crate::telemetry::recording::RecordingFacts;
+use crate::telemetry::view::{Counters, ExpectationState, PlotPage};
+
+/// Reads and writes the files of an inspection, beside its recordings.
+pub trait InspectionFiles: Send + Sync {
+    /// Begins an export into a new file.
+    fn export<'a>(
+        &'a self,
+        path: &'a Path,
+        form: ExportForm,
+        about: RecordingFacts,
+    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>>;
+
+    /// Writes the points of curves as a table; returns how many.
+    fn export_plot(&self, path: PathBuf, plot: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>>;
+
+    /// Reads the files that a plan names, certificates and keys, into it; with the names in the client's certificate, the
+    /// subject's common name first.
+    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>>;
+
+    /// Reads schemas: name and text of each.
+    fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>>;
+
+    /// Writes one redacted file for support. The messages are in the sink's file; the answer is how many there are.
+    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>>;
+}
+
+/// A file that messages are exported to.
+pub trait ExportSink: Send {
+    /// Takes messages, in their order.
+    fn write(&mut self, batch: Arc<Batch>) -> Boxed<'_, Result<(), Problem>>;
+
+    /// Writes what is left and closes the file.
+    fn finish(self: Box<Self>) -> Boxed<'static, Result<(), Problem>>;
+}
+
+/// What a bundle for support holds beside the messages.
+#[derive(Default)]
+pub struct Bundle {
+    /// Broker without login, profile, program version and the like.
+    pub about: RecordingFacts,
+    /// The stages of all attempts that are remembered.
+    pub stages: Vec<StageReport>,
+    /// Packets other than messages, as far back as they are remembered.
+    pub packets: Vec<TracedPacket>,
+    /// What was warned of, with the time since the start.
+    pub warnings: Vec<(Duration, Problem)>,
+    /// How the expectations stand.
+    pub expectations: Vec<ExpectationState>,
+    /// What was counted.
+    pub counters: Counters,
+    /// Knows the secrets of this inspection: they are cut out of everything, messages included.
+    pub redactor: Redactor,
+}

@@ -1,0 +1,192 @@
+//! The files of an inspection beside its recordings: certificates and keys for a connection, schemas, points of curves.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use x509_parser::extensions::GeneralName;
+use x509_parser::pem::Pem;
+
+use super::files;
+use super::recordings::{bundle, export};
+use crate::flow::port::{Boxed, Bundle, ExportSink, InspectionFiles};
+use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsFiles, Trust};
+use crate::model::problem::{Explain as _, Problem};
+use crate::model::secret::Secret;
+use crate::model::text::visible;
+use crate::telemetry::export::ExportForm;
+use crate::telemetry::recording::RecordingFacts;
+use crate::telemetry::view::PlotPage;
+
+/// The largest file of certificates: some lists of roots have that many.
+const MAX_CERTIFICATES: u64 = 4 << 20;
+/// The largest schema.
+const MAX_SCHEMA: u64 = 4 << 20;
+/// Names of a certificate that are of interest.
+const MAX_NAMES: usize = 20;
+
+/// Files on this computer's disks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct DiskFiles;
+
+impl InspectionFiles for DiskFiles {
+    fn export<'a>(
+        &'a self,
+        path: &'a Path,
+        form: ExportForm,
+        about: RecordingFacts,
+    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>> {
+        Box::pin(async move { Ok(Box::new(export::begin(path, form, about).await?) as Box<dyn ExportSink>) })
+    }
+
+    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
+        Box::pin(async move { Ok(Box::new(bundle::begin(&path, bundle).await?) as Box<dyn ExportSink>) })
+    }
+
+    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>> {
+        Box::pin(blocking(move || complete(plan)))
+    }
+
+    fn export_plot(&self, path: PathBuf, plot: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>> {
+        Box::pin(blocking(move || export_plot(&path, &plot)))
+    }
+
+    fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>> {
+        Box::pin(blocking(move || paths.iter().map(|path| read_schema(path)).collect()))
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    match spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Problem::new(
+            "app.crashed",
+            "A file could not be read or written by a mistake in the program",
+            "This is a fault of Linesman, not of the file",
+            "Copy the diagnostics and send them to support",
+        )
+        .with_detail(error.to_string())),
+    }
+}
+
+/// Reads what the plan names.
+fn complete(mut plan: Box<ConnectPlan>) -> Result<(Box<ConnectPlan>, Vec<String>), Problem> {
+    let TlsFiles { authorities, certificates, key } = plan.tls.files.clone();
+    if let Some(path) = &authorities {
+        let pem = read(path)?;
+        plan.tls.trust = match plan.tls.trust {
+            Trust::SystemAnd(_) => Trust::SystemAnd(pem),
+            Trust::System | Trust::Only(_) => Trust::Only(pem),
+        };
+    }
+    if let Some(path) = certificates.as_ref().or(key.as_ref()) {
+        let key = Secret::new(read(key.as_ref().unwrap_or(path))?);
+        plan.tls.identity = Some(ClientIdentity { certificates: read(path)?, key });
+    }
+    let names = plan.tls.identity.as_ref().map(|identity| names_of(&identity.certificates)).unwrap_or_default();
+    Ok((plan, names))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Problem> {
+    files::read_bytes(path, MAX_CERTIFICATES).map_err(|error| {
+        let detail = error.explain().detail;
+        Problem::new(
+            "mqtt.tls_file",
+            format!("The certificate or key {} cannot be read", visible(&path.display().to_string(), 120)),
+            "The file is missing, is not yours to read, or is no certificate at all",
+            "Choose the file again; if it belongs to another account, copy it to a place of your own",
+        )
+        .with_detail(detail)
+    })
+}
+
+/// The names in the first certificate of a file, the subject's common name first. None where it cannot be read: the
+/// handshake will tell.
+fn names_of(pem: &[u8]) -> Vec<String> {
+    let first = Pem::iter_from_buffer(pem).filter_map(Result::ok).find(|pem| pem.label == "CERTIFICATE");
+    let Some(first) = first else { return Vec::new() };
+    let Ok(certificate) = first.parse_x509() else { return Vec::new() };
+    let common = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    let mut names: Vec<String> = common.map(|name| visible(name, 200)).collect();
+    if let Ok(Some(alternative)) = certificate.subject_alternative_name() {
+        let dns = alternative.value.general_names.iter().filter_map(|name| match name {
+            GeneralName::DNSName(name) | GeneralName::URI(name) | GeneralName::RFC822Name(name) => Some(*name),
+            _ => None,
+        });
+        names.extend(dns.map(|name| visible(name, 200)));
+    }
+    names.truncate(MAX_NAMES);
+    names
+}
+
+fn read_schema(path: &Path) -> Result<(String, String), Problem> {
+    let text = files::read_text(path, MAX_SCHEMA).map_err(|error| error.explain())?;
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    Ok((name, text))
+}
+
+/// A table: the series, the topic, the time in seconds since 1970 UTC, the number.
+fn export_plot(path: &Path, plot: &PlotPage) -> Result<u64, Problem> {
+    let failed = |error: csv::Error| {
+        Problem::new(
+            "telemetry.plot_not_written",
+            format!("{} could not be written", visible(&path.display().to_string(), 120)),
+            "The folder is missing or may not be written, or the disk is full",
+            "Choose another path",
+        )
+        .with_detail(error.to_string())
+    };
+    let mut table = csv::Writer::from_writer(Vec::new());
+    table.write_record(["series", "topic", "unix_seconds", "value"]).map_err(failed)?;
+    let mut points = 0;
+    for series in &plot.series {
+        for [at, value] in series.runs.iter().flatten() {
+            let row = [&series.spec.to_string(), &*series.topic, &format!("{at:.6}"), &value.to_string()];
+            table.write_record(row).map_err(failed)?;
+            points += 1;
+        }
+    }
+    let bytes = table.into_inner().map_err(|error| failed(error.into_error().into()))?;
+    files::write_atomically(path, &bytes).map_err(|error| error.explain())?;
+    Ok(points)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::view::Series;
+
+    #[test]
+    fn certificate_and_key_come_from_the_files_that_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut parameters = rcgen::CertificateParams::new(vec!["gw-07.example".to_owned()]).unwrap();
+        parameters.distinguished_name.push(rcgen::DnType::CommonName, "gw-07");
+        let certificate = parameters.self_signed(&key).unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("both.pem"), certificate.pem() + &key.serialize_pem()).unwrap();
+        let mut plan = ConnectPlan::new("mqtts://h".parse().unwrap(), "me");
+        plan.tls.files =
+            TlsFiles { authorities: Some(path("both.pem")), certificates: Some(path("both.pem")), key: None };
+        let (done, names) = complete(Box::new(plan.clone())).unwrap();
+        assert_eq!(names, ["gw-07", "gw-07.example"]);
+        assert!(matches!(&done.tls.trust, Trust::Only(pem) if pem.starts_with(b"-----BEGIN")));
+        assert!(done.tls.identity.is_some_and(|identity| identity.key.expose().starts_with(b"-----BEGIN")));
+
+        plan.tls.files.key = Some(path("absent.pem"));
+        assert_eq!(complete(Box::new(plan)).err().unwrap().code, "mqtt.tls_file");
+    }
+
+    #[test]
+    fn points_become_a_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("points.csv");
+        let runs = vec![vec![[1.5, 2.0]], vec![[3.0, -0.25]]];
+        let series =
+            Series { spec: 0, topic: "a,b".into(), runs, points: 2, without: 0, last: None, min: None, max: None };
+        let plot = PlotPage { series: vec![series], problems: Vec::new() };
+        assert_eq!(export_plot(&path, &plot), Ok(2));
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "series,topic,unix_seconds,value\n0,\"a,b\",1.500000,2\n0,\"a,b\",3.000000,-0.25\n");
+    }
+}

@@ -1,0 +1,159 @@
+//! [`FileOutput`]: one recording on its way to the disk, block by block. [`Output`]: that or a ring of them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::disk::{self, Disk};
+use super::ring::RingOutput;
+use crate::telemetry::recording::index::{Entry, IndexWriter, file_header};
+use crate::telemetry::recording::{RecorderState, RecordingError, RecordingFacts, Sealed};
+
+/// Where blocks go.
+pub(super) enum Output {
+    /// One file.
+    File(FileOutput),
+    /// A ring of files.
+    Ring(RingOutput),
+}
+
+impl Output {
+    pub(super) fn block(&mut self, sealed: Sealed) -> Result<(), RecordingError> {
+        match self {
+            Self::File(file) => {
+                let sealed = sealed.numbered(file.messages());
+                file.block(&sealed).map(drop).map_err(|error| file.give_up(&error))
+            }
+            Self::Ring(ring) => ring.block(sealed),
+        }
+    }
+
+    pub(super) fn sync(&mut self) -> Result<(), RecordingError> {
+        match self {
+            Self::File(file) => file.sync().map_err(|error| file.give_up(&error)),
+            // A ring is for this run of the program; after a power cut its newest seconds may be missing.
+            Self::Ring(_) => Ok(()),
+        }
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), RecordingError> {
+        match self {
+            Self::File(file) => file.finish().map_err(|error| file.give_up(&error)),
+            Self::Ring(ring) => ring.remove(),
+        }
+    }
+
+    pub(super) fn state(&self) -> RecorderState {
+        match self {
+            Self::File(file) => file.state(),
+            Self::Ring(ring) => ring.state(),
+        }
+    }
+}
+
+/// A recording that is being written.
+pub(super) struct FileOutput {
+    path: PathBuf,
+    disk: Box<dyn Disk>,
+    /// Bytes up to the end of the last whole block.
+    bytes: u64,
+    index: IndexWriter,
+    messages: u64,
+    span: Option<(i64, i64)>,
+    has_unsynced: bool,
+    is_finished: bool,
+}
+
+impl FileOutput {
+    /// Makes the file, which must not be there, and writes its header.
+    pub(super) fn create(path: &Path, about: &RecordingFacts) -> Result<Self, RecordingError> {
+        let file = disk::create_new(path)?;
+        Self::begin(path, Box::new(file), about).map_err(|error| {
+            // Nothing but an incomplete header of ours is in it.
+            let _ = std::fs::remove_file(path);
+            disk::write_error(path, &error)
+        })
+    }
+
+    pub(super) fn begin(path: &Path, mut disk: Box<dyn Disk>, about: &RecordingFacts) -> io::Result<Self> {
+        let header = file_header(about);
+        disk.write_all(&header)?;
+        Ok(Self {
+            path: path.to_owned(),
+            disk,
+            bytes: header.len() as u64,
+            index: IndexWriter::default(),
+            messages: 0,
+            span: None,
+            has_unsynced: true,
+            is_finished: false,
+        })
+    }
+
+    pub(super) const fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    pub(super) const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Writes a block as it is. After an error nothing of it is left in the file, as far as the system allows that.
+    pub(super) fn block(&mut self, sealed: &Sealed) -> io::Result<Entry> {
+        if self.is_finished {
+            return Err(io::Error::other("the recording is finished"));
+        }
+        if let Err(error) = self.disk.write_all(&sealed.bytes) {
+            // A reader would cut it off as well.
+            let _ = self.disk.cut(self.bytes);
+            return Err(error);
+        }
+        let header = &sealed.header;
+        let entry = Entry::new(self.bytes, header);
+        self.bytes = entry.end();
+        self.index.add(&entry);
+        self.messages += u64::from(header.messages);
+        if header.messages > 0 {
+            let (from, to) = self.span.unwrap_or((header.min_unix, header.max_unix));
+            self.span = Some((from.min(header.min_unix), to.max(header.max_unix)));
+        }
+        self.has_unsynced = true;
+        Ok(entry)
+    }
+
+    pub(super) fn sync(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.has_unsynced) { self.disk.sync() } else { Ok(()) }
+    }
+
+    /// Writes the index and waits for the disk. Once is enough.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.is_finished, true) {
+            return Ok(());
+        }
+        let index = self.index.finish(self.bytes);
+        if let Err(error) = self.disk.write_all(&index) {
+            // Better none than half of one; a reader makes it anew.
+            let _ = self.disk.cut(self.bytes);
+            return Err(error);
+        }
+        self.bytes += index.len() as u64;
+        self.has_unsynced = false;
+        self.disk.sync()
+    }
+
+    /// Closes the file after an error, with an index if there is still room for one.
+    fn give_up(&mut self, error: &io::Error) -> RecordingError {
+        // The error that counts is the one that led here.
+        let _ = self.finish();
+        disk::write_error(&self.path, error)
+    }
+
+    pub(super) fn state(&self) -> RecorderState {
+        RecorderState {
+            path: self.path.clone(),
+            messages: self.messages,
+            file_bytes: self.bytes,
+            span_unix_micros: self.span,
+            problem: None,
+        }
+    }
+}

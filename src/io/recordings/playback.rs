@@ -1,0 +1,142 @@
+//! [`DiskPlayback`]: a recording that is read by a thread of its own, a little ahead of who takes from it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::disk::{self, FileSource, shown};
+use crate::flow::port::{Boxed, Playback};
+use crate::model::problem::{Explain as _, Problem};
+use crate::telemetry::batch::Batch;
+use crate::telemetry::recording::reader::{OpenError, Reader, Source as _};
+use crate::telemetry::recording::{RecorderState, RecordingError, RecordingFacts, Repairs, VERSION};
+
+/// Batches that are read ahead. With the one that waits to be sent that is about a block.
+const AHEAD: usize = 2;
+
+/// A recording that is being read.
+pub(super) struct DiskPlayback {
+    state: RecorderState,
+    facts: RecordingFacts,
+    repairs: Arc<Mutex<Repairs>>,
+    requests: mpsc::Sender<Request>,
+    batches: mpsc::Receiver<Read>,
+}
+
+type Read = Result<Batch, RecordingError>;
+
+/// Read from there on, into a channel of its own: what was read ahead of the jump goes with the old one.
+struct Request {
+    from_unix_micros: Option<i64>,
+    batches: mpsc::Sender<Read>,
+}
+
+/// What opening found.
+struct Opened {
+    state: RecorderState,
+    facts: RecordingFacts,
+}
+
+impl DiskPlayback {
+    pub(super) async fn open(path: &Path) -> Result<Self, RecordingError> {
+        let ended = || RecordingError::Ended { path: shown(path) };
+        let (answer, opened) = oneshot::channel();
+        let (requests, asked) = mpsc::channel(1);
+        let repairs = Arc::new(Mutex::new(Repairs::default()));
+        let (shared, path_there) = (Arc::clone(&repairs), path.to_owned());
+        let run = move || match open_reader(&path_there) {
+            // Nobody waits for it any more: the thread ends with its first request.
+            Err(error) => drop(answer.send(Err(error))),
+            Ok((reader, opened)) => {
+                *shared.lock().unwrap_or_else(PoisonError::into_inner) = reader.repairs().clone();
+                if answer.send(Ok(opened)).is_ok() {
+                    serve(reader, &path_there, asked, &shared);
+                }
+            }
+        };
+        std::thread::Builder::new()
+            .name("playback".into())
+            .spawn(run)
+            .map_err(|error| disk::read_error(path, &error))?;
+        let Opened { state, facts } = opened.await.map_err(|_| ended())??;
+        let (sender, batches) = mpsc::channel(AHEAD);
+        requests.send(Request { from_unix_micros: None, batches: sender }).await.map_err(|_| ended())?;
+        Ok(Self { state, facts, repairs, requests, batches })
+    }
+}
+
+fn open_reader(path: &Path) -> Result<(Reader<FileSource>, Opened), RecordingError> {
+    let file = FileSource(disk::open(path)?);
+    let file_bytes = file.length().map_err(|error| disk::read_error(path, &error))?;
+    let reader = Reader::open(file).map_err(|error| match error {
+        OpenError::NotARecording => RecordingError::NotARecording { path: shown(path) },
+        OpenError::TooNew(found) => RecordingError::TooNew { path: shown(path), found, known: VERSION },
+        OpenError::Io(error) => disk::read_error(path, &error),
+    })?;
+    let state = RecorderState {
+        path: path.to_owned(),
+        messages: reader.messages(),
+        file_bytes,
+        span_unix_micros: reader.span_unix_micros(),
+        problem: None,
+    };
+    let facts = reader.facts().clone();
+    Ok((reader, Opened { state, facts }))
+}
+
+/// Reads on request, until nobody can ask any more.
+fn serve(mut reader: Reader<FileSource>, path: &PathBuf, mut asked: mpsc::Receiver<Request>, repairs: &Mutex<Repairs>) {
+    while let Some(Request { from_unix_micros, batches }) = asked.blocking_recv() {
+        let mut sought = from_unix_micros.map_or(Ok(()), |from| reader.seek(from));
+        loop {
+            let read = sought.and_then(|()| reader.next_batch());
+            sought = Ok(());
+            *repairs.lock().unwrap_or_else(PoisonError::into_inner) = reader.repairs().clone();
+            let (read, is_end) = match read {
+                Ok(Some(batch)) => (Ok(batch), false),
+                Ok(None) => break,
+                Err(error) => (Err(disk::read_error(path, &error)), true),
+            };
+            // Nobody takes it: they have jumped elsewhere, or are gone.
+            if batches.blocking_send(read).is_err() || is_end {
+                break;
+            }
+        }
+    }
+}
+
+impl Playback for DiskPlayback {
+    fn state(&self) -> RecorderState {
+        self.state.clone()
+    }
+
+    fn facts(&self) -> RecordingFacts {
+        self.facts.clone()
+    }
+
+    fn repaired(&self) -> Option<Problem> {
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).explain()
+    }
+
+    fn next(&mut self) -> Boxed<'_, Result<Option<Arc<Batch>>, Problem>> {
+        Box::pin(async move {
+            match self.batches.recv().await {
+                None => Ok(None),
+                Some(Ok(batch)) => Ok(Some(Arc::new(batch))),
+                Some(Err(error)) => Err(error.explain()),
+            }
+        })
+    }
+
+    fn seek(&mut self, unix_micros: i64) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(async move {
+            let (sender, batches) = mpsc::channel(AHEAD);
+            // The old channel goes first: the thread may be waiting for room in it.
+            self.batches = batches;
+            let request = Request { from_unix_micros: Some(unix_micros), batches: sender };
+            let ended = |_| RecordingError::Ended { path: shown(&self.state.path) }.explain();
+            self.requests.send(request).await.map_err(ended)
+        })
+    }
+}

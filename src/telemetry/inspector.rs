@@ -1,0 +1,443 @@
+//! [`Inspector`]: everything that was received, and the pages that a window wants to see of it.
+//!
+//! Holds the store, the decoders, the search, the curves and the expectations together. Takes messages in at once; what takes
+//! long (a search through millions of messages, a curve of them) goes on in slices; payloads are decoded when they are looked
+//! at and not before. Pure: the time is an argument.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::list::List;
+use super::batch::Batch;
+use super::decode::{Decoders, Rule};
+use super::expect::Expectations;
+use super::query::{Budget, CompiledQuery, Held, Source};
+use super::store::{Message, Store};
+use super::view::{
+    Chosen, Compare, MessageDetail, MessageId, MessageSpec, NodeId, PlotPage, PlotSpec, Query, Snapshot, TopicId,
+    ViewSpec,
+};
+use crate::model::mqtt::Dialect;
+use crate::model::problem::Problem;
+use crate::profile::rules::Expectation;
+use crate::proto::mqtt::cloud::CloudTracker;
+use crate::proto::mqtt::notes::notes;
+
+mod list;
+#[cfg(test)]
+mod tests;
+
+/// Characters of a payload on one line.
+const PREVIEW_CHARS: usize = 200;
+/// A second.
+const SECOND: u64 = 1_000_000;
+/// What one slice of an export holds at most.
+const SLICE_BYTES: usize = 1 << 20;
+const SLICE_MESSAGES: usize = 8192;
+/// Messages that a slice looks at, whether they are wanted or not.
+const SLICE_LOOKS: usize = 20_000;
+/// Findings about requests and answers that are remembered.
+const FINDINGS: usize = 5000;
+/// How topics of Sparkplug begin.
+const SPARKPLUG: &[u8] = b"spBv1.0/";
+
+/// Everything that was received, and what is shown of it.
+pub struct Inspector {
+    store: Store,
+    decoders: Decoders,
+    expectations: Expectations,
+    spec: ViewSpec,
+    list: List,
+    detail: Option<(DetailKey, Arc<MessageDetail>)>,
+    dialect: Dialect,
+    cloud: CloudTracker,
+    /// What was found out about messages as they came: which answers which, and the like.
+    findings: VecDeque<(MessageId, Vec<(String, String)>)>,
+    has_sparkplug: bool,
+    /// Counts what changes what is shown.
+    change: u64,
+    /// Counts changes of how payloads are read.
+    reading: u64,
+    span: Option<(u64, u64)>,
+    /// When the last snapshot was made, and whether its rates go down by themselves.
+    shown_at: u64,
+    is_fading: bool,
+}
+
+/// What a decoded message depends on.
+#[derive(Clone, Debug, PartialEq)]
+struct DetailKey {
+    message: MessageId,
+    compared: Option<MessageId>,
+    spec: MessageSpec,
+    reading: u64,
+}
+
+/// Which messages are wanted, for exports.
+pub struct Filter(CompiledQuery);
+
+/// What an inspection amounts to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Messages received.
+    pub messages: u64,
+    /// Bytes of topic and payload of those.
+    pub bytes: u64,
+    /// From the first message to the last.
+    pub span: Duration,
+    /// Messages in memory.
+    pub held: u64,
+    /// Messages that had to make room.
+    pub evicted: u64,
+    /// Messages dropped.
+    pub dropped: u64,
+}
+
+/// The store as searches and curves walk through it.
+struct Walk<'a>(&'a Store);
+
+impl Source for Walk<'_> {
+    fn oldest(&self) -> Option<MessageId> {
+        self.0.oldest()
+    }
+
+    fn newest(&self) -> Option<MessageId> {
+        self.0.newest()
+    }
+
+    fn visit(&self, from: MessageId, show: &mut dyn FnMut(Held<'_>) -> bool) {
+        for message in self.0.scan(from) {
+            let Message { id, topic_id, topic, payload, unix_micros, .. } = message;
+            if !show(Held { id, topic_id, topic, payload, unix_micros }) {
+                return;
+            }
+        }
+    }
+}
+
+impl Inspector {
+    /// An inspector without messages, which keeps them within that many bytes of memory.
+    pub fn new(budget_bytes: usize, expectations: &[Expectation]) -> Self {
+        Self {
+            store: Store::new(budget_bytes),
+            decoders: Decoders::new(),
+            expectations: Expectations::new(expectations),
+            spec: ViewSpec::default(),
+            list: List::default(),
+            detail: None,
+            dialect: Dialect::Plain,
+            cloud: CloudTracker::new(Dialect::Plain),
+            findings: VecDeque::new(),
+            has_sparkplug: false,
+            change: 0,
+            reading: 0,
+            span: None,
+            shown_at: 0,
+            is_fading: false,
+        }
+    }
+
+    /// Reads topics as that kind of broker has them.
+    pub fn set_dialect(&mut self, dialect: Dialect) {
+        if dialect != self.dialect {
+            self.dialect = dialect;
+            self.cloud = CloudTracker::new(dialect);
+            self.reads_otherwise();
+        }
+    }
+
+    // What comes in.
+
+    /// Takes messages in.
+    pub fn ingest(&mut self, batch: &Batch) {
+        let ingested = self.store.ingest(batch);
+        let is_sparkplug =
+            |topic: u32| self.store.topic(TopicId(topic)).is_some_and(|topic| topic.name.starts_with(SPARKPLUG));
+        self.has_sparkplug |= ingested.new_topics.clone().any(is_sparkplug);
+        if let Some(last) = batch.len().checked_sub(1) {
+            let ends = (batch.iter().next(), batch.iter().nth(last));
+            if let (Some(first), Some(last)) = ends {
+                self.span = Some((self.span.map_or(first.mono_micros, |(first, _)| first), last.mono_micros));
+            }
+        }
+        if self.has_sparkplug || self.dialect != Dialect::Plain || !self.expectations.is_empty() {
+            self.look_at(batch, ingested.first);
+        }
+        self.change += 1;
+    }
+
+    /// Learns from each message what others need to be understood, and holds it against what is expected.
+    fn look_at(&mut self, batch: &Batch, first: MessageId) {
+        self.expectations.begin_batch();
+        let newest = batch.len().saturating_sub(1);
+        for (place, arrival) in batch.iter().enumerate() {
+            if self.has_sparkplug && arrival.topic.starts_with(SPARKPLUG) {
+                self.decoders.observe(arrival.topic, arrival.payload, arrival.mono_micros);
+            }
+            if self.cloud.is_of_interest(arrival.topic)
+                && let Ok(topic) = std::str::from_utf8(arrival.topic)
+                && let Some(finding) = self.cloud.observe(topic, arrival.payload, arrival.mono_micros)
+            {
+                if self.findings.len() >= FINDINGS {
+                    self.findings.pop_front();
+                }
+                self.findings.push_back((MessageId(first.0 + place as u64), finding.rows()));
+            }
+            if !self.expectations.is_empty() {
+                let decoders = &self.decoders;
+                self.expectations
+                    .observe(&arrival, place == newest, || decoders.decode(arrival.topic, arrival.payload, None));
+            }
+        }
+    }
+
+    /// Messages can come from now on.
+    pub fn listen(&mut self, mono_micros: u64) {
+        self.expectations.listen(mono_micros);
+        self.change += 1;
+    }
+
+    /// Messages cannot come any more.
+    pub fn stop_listening(&mut self) {
+        self.expectations.stop_listening();
+        self.change += 1;
+    }
+
+    /// Forgets all messages and begins to count anew.
+    pub fn clear(&mut self, mono_micros: u64) {
+        self.store.clear();
+        self.expectations.clear(mono_micros);
+        self.cloud.clear();
+        self.findings.clear();
+        self.list.clear();
+        self.detail = None;
+        self.span = None;
+        self.change += 1;
+    }
+
+    /// Lets this much memory be used for messages.
+    pub fn set_budget(&mut self, budget_bytes: usize) {
+        self.store.set_budget(budget_bytes);
+        self.change += 1;
+    }
+
+    // What is wanted.
+
+    /// What the window wants to see from now on.
+    pub fn set_view(&mut self, spec: ViewSpec) {
+        if spec == self.spec {
+            return;
+        }
+        self.list.set(spec.list.as_ref(), &Walk(&self.store));
+        self.spec = spec;
+        self.change += 1;
+    }
+
+    /// Opens or closes a node of the tree.
+    pub fn expand(&mut self, node: NodeId, is_expanded: bool) {
+        self.store.expand(node, is_expanded);
+        self.change += 1;
+    }
+
+    /// Opens or closes all of them.
+    pub fn expand_all(&mut self, is_expanded: bool) {
+        self.store.expand_all(is_expanded);
+        self.change += 1;
+    }
+
+    /// Opens the way to a topic and tells its row, in the tree as it is looked at.
+    pub fn reveal(&mut self, topic: TopicId, now_micros: u64) -> Option<usize> {
+        let spec = self.spec.tree.clone().unwrap_or_default();
+        self.change += 1;
+        self.store.reveal(topic, &spec, now_micros)
+    }
+
+    /// How payloads are read from now on.
+    pub fn set_rules(&mut self, rules: Vec<Rule>) {
+        self.decoders.set_rules(rules);
+        self.reads_otherwise();
+    }
+
+    /// Takes in a user's Protobuf schemas, by name and text. The answer is their message types.
+    pub fn load_schemas(&mut self, schemas: &[(String, String)]) -> Result<Vec<String>, Problem> {
+        let types = self.decoders.load_schemas(schemas);
+        self.reads_otherwise();
+        types
+    }
+
+    /// Whatever was read is read anew.
+    fn reads_otherwise(&mut self) {
+        self.reading += 1;
+        self.change += 1;
+        self.detail = None;
+        self.list.read_anew(&Walk(&self.store));
+    }
+
+    // What takes long.
+
+    /// Whether a search or a curve is behind.
+    pub fn has_work(&self) -> bool {
+        self.list.has_work(&Walk(&self.store))
+    }
+
+    /// Goes on with what is behind, until it is done or `is_over` says so.
+    pub fn work(&mut self, is_over: &mut dyn FnMut() -> bool) {
+        while self.has_work() {
+            self.list.advance(&Walk(&self.store), &self.decoders, Budget::default());
+            self.change += 1;
+            if is_over() {
+                return;
+            }
+        }
+    }
+
+    // What is shown.
+
+    /// A number that is another one whenever a snapshot would be.
+    pub const fn change(&self) -> u64 {
+        self.change
+    }
+
+    /// When a snapshot would be another one though nothing came, in microseconds since the inspection began.
+    pub fn next_tick(&self) -> Option<u64> {
+        let fading = self.is_fading.then_some(self.shown_at + SECOND);
+        fading.into_iter().chain(self.expectations.next_deadline(self.shown_at)).min()
+    }
+
+    /// What the window wants to see, as it stands now.
+    pub fn snapshot(&mut self, number: u64, now_micros: u64, now_unix_micros: i64) -> Snapshot {
+        self.shown_at = now_micros;
+        let message = self.spec.message.clone().and_then(|spec| self.detail(&spec));
+        let Self { store, decoders, spec, list, .. } = self;
+        let preview = |topic: &[u8], payload: &[u8]| decoders.one_line(topic, payload, PREVIEW_CHARS);
+        let counters = store.counters(now_micros);
+        let tree = spec.tree.as_ref().map(|spec| store.tree(spec, now_micros, &preview));
+        let history = spec.history.as_ref().map(|spec| store.history_page(spec, &preview));
+        let list = spec.list.as_ref().map(|spec| list.page(spec, store, decoders));
+        self.is_fading = counters.rate > 0 || counters.bytes_rate > 0;
+        Snapshot {
+            number,
+            at_unix_micros: now_unix_micros,
+            counters,
+            tree,
+            list,
+            history,
+            message,
+            plot: None,
+            talkers: None,
+            quality: None,
+            expectations: self.expectations.states(now_micros),
+        }
+    }
+
+    /// A message in full; the one that was shown last is not decoded again.
+    fn detail(&mut self, spec: &MessageSpec) -> Option<Arc<MessageDetail>> {
+        let message = match spec.message {
+            Chosen::Message(id) => self.store.message(id)?,
+            Chosen::NewestOf(topic) => self.store.newest_of(topic)?,
+        };
+        let compared = match spec.compare {
+            Compare::Nothing => None,
+            Compare::Previous => self.store.previous(message.id),
+            Compare::With(other) => Some(other),
+        };
+        let compared = compared.and_then(|id| self.store.message(id));
+        let key = DetailKey {
+            message: message.id,
+            compared: compared.map(|message| message.id),
+            spec: spec.clone(),
+            reading: self.reading,
+        };
+        if let Some((_, detail)) = self.detail.as_ref().filter(|(known, _)| *known == key) {
+            return Some(Arc::clone(detail));
+        }
+        let preview = |topic: &[u8], payload: &[u8]| self.decoders.one_line(topic, payload, PREVIEW_CHARS);
+        let decoded = self.decoders.decode(message.topic, message.payload, spec.decoder);
+        let mut told = match std::str::from_utf8(message.topic) {
+            Ok(topic) => notes(self.dialect, topic, message.payload, message.properties),
+            Err(_) => Vec::new(),
+        };
+        let found = self.findings.iter().find(|(id, _)| *id == message.id);
+        told.extend(found.into_iter().flat_map(|(_, rows)| rows.iter().cloned()));
+        let detail = Arc::new(MessageDetail {
+            row: self.store.row(&message, &preview),
+            payload: self.store.payload(message.id).unwrap_or_else(|| message.payload.into()),
+            properties: message.properties.cloned(),
+            diff: None,
+            decoded,
+            notes: told,
+        });
+        self.detail = Some((key, Arc::clone(&detail)));
+        Some(detail)
+    }
+
+    /// What it amounts to so far.
+    pub fn totals(&mut self) -> Totals {
+        let counters = self.store.counters(self.shown_at);
+        Totals {
+            messages: counters.received,
+            bytes: counters.received_bytes,
+            span: self.span.map_or(Duration::ZERO, |(first, last)| Duration::from_micros(last.saturating_sub(first))),
+            held: counters.held,
+            evicted: counters.evicted,
+            dropped: counters.dropped,
+        }
+    }
+
+    // What is exported.
+
+    /// Makes a query ready for an export.
+    pub fn filter(&self, query: &Query) -> Result<Filter, Problem> {
+        CompiledQuery::compile(query).map(Filter)
+    }
+
+    /// The oldest and the newest message in memory.
+    pub fn held(&self) -> Option<(MessageId, MessageId)> {
+        self.store.oldest().zip(self.store.newest())
+    }
+
+    /// The next messages that are wanted, up to and with the last one, and where to go on. What had to make room meanwhile is
+    /// left out. Takes no longer than a slice.
+    pub fn slice(&self, filter: &Filter, from: MessageId, last: MessageId) -> (Batch, Option<MessageId>) {
+        let mut messages = self.store.span(from, MessageId(last.0 + 1)).peekable();
+        let offset = |message: &Message<'_>| {
+            message.unix_micros.saturating_sub(i64::try_from(message.mono_micros).unwrap_or(i64::MAX))
+        };
+        let mut batch = Batch::new(messages.peek().map_or(0, offset));
+        for (looks, message) in messages.enumerate() {
+            // A clock that was set begins a batch of its own: a batch has one offset.
+            let is_full = batch.len() >= SLICE_MESSAGES || batch.bytes() >= SLICE_BYTES || looks >= SLICE_LOOKS;
+            if is_full || (!batch.is_empty() && offset(&message) != batch.unix_offset_micros) {
+                return (batch, Some(message.id));
+            }
+            if filter.0.matches(message.topic, message.payload, &self.decoders) {
+                if batch.is_empty() {
+                    batch.unix_offset_micros = offset(&message);
+                }
+                if !batch.push(&message.arrival()) {
+                    return (batch, Some(message.id));
+                }
+            }
+        }
+        (batch, None)
+    }
+
+    /// The messages of a batch that are wanted.
+    pub fn sift(&self, filter: &Filter, batch: Arc<Batch>) -> Arc<Batch> {
+        if filter.0.is_everything() {
+            return batch;
+        }
+        let mut part = Batch::new(batch.unix_offset_micros);
+        for arrival in batch.iter().filter(|arrival| filter.0.matches(arrival.topic, arrival.payload, &self.decoders)) {
+            // A part of what fitted into a batch fits into one.
+            let _ = part.push(&arrival);
+        }
+        Arc::new(part)
+    }
+
+    /// All points of curves, none thinned out.
+    pub fn plot_points(&mut self, _spec: &PlotSpec) -> PlotPage {
+        PlotPage::default()
+    }
+}

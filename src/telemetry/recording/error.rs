@@ -1,0 +1,217 @@
+//! What can be wrong with a recording, and what had to be repaired in one.
+
+use crate::model::problem::{Explain, Problem};
+use crate::model::text::visible;
+
+/// Most skipped blocks that are named one by one.
+const NAMED_SKIPS: usize = 8;
+
+/// Why a recording cannot be written or read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
+pub enum RecordingError {
+    /// The file is something else.
+    #[error("{path} is no recording")]
+    NotARecording { path: String },
+    /// It was written by a later version.
+    #[error("{path} has version {found} of the format")]
+    TooNew { path: String, found: u16, known: u16 },
+    /// There is no such file.
+    #[error("there is no file {path}")]
+    NotFound { path: String },
+    /// A file of that name is there already.
+    #[error("{path} is there already")]
+    Exists { path: String },
+    /// The account may not read or write it.
+    #[error("no permission for {path}")]
+    NoPermission { path: String },
+    /// The disk is full.
+    #[error("the disk is full at {path}")]
+    DiskFull { path: String },
+    /// Writing failed in another way.
+    #[error("{path} cannot be written: {detail}")]
+    NotWritten { path: String, detail: String },
+    /// Reading failed in another way.
+    #[error("{path} cannot be read: {detail}")]
+    NotRead { path: String, detail: String },
+    /// The ring holds nothing of that time.
+    #[error("nothing was received in the last {secs} s")]
+    NothingKept { secs: u64 },
+    /// Only a ring can be asked for its newest part.
+    #[error("this is no ring")]
+    NotARing,
+    /// The worker that writes or reads is gone.
+    #[error("the worker of {path} has ended")]
+    Ended { path: String },
+    /// The program was built without that form of export.
+    #[error("built without Parquet")]
+    NoParquet,
+}
+
+impl Explain for RecordingError {
+    fn explain(&self) -> Problem {
+        let shown = |path: &str| visible(path, 160);
+        match self {
+            Self::NotARecording { path } => Problem::new(
+                "recording.not_a_recording",
+                format!("{} is no recording of Linesman", shown(path)),
+                "It is another kind of file, or was damaged at its very beginning",
+                format!(
+                    "Choose a file that was recorded or kept with Linesman; its name usually ends in .{}",
+                    super::EXTENSION
+                ),
+            ),
+            Self::TooNew { path, found, known } => Problem::new(
+                "recording.too_new",
+                format!("{} has version {found} of the format; this program knows {known}", shown(path)),
+                "It was recorded with a newer version of Linesman",
+                "Open it with that version, or export it there as JSON lines",
+            ),
+            Self::NotFound { path } => Problem::new(
+                "recording.not_found",
+                format!("There is no recording or folder {}", shown(path)),
+                "It was moved or deleted, or the name is misspelled",
+                "Check the name and the folder",
+            ),
+            Self::Exists { path } => Problem::new(
+                "recording.exists",
+                format!("There is a file {} already", shown(path)),
+                "It was recorded earlier under the same name; recordings are never overwritten",
+                "Choose another name, or move the old file away first",
+            ),
+            Self::NoPermission { path } => Problem::new(
+                "recording.no_permission",
+                format!("{} may not be used by this account", shown(path)),
+                "The file or its folder belongs to another account or is read-only",
+                "Choose a folder of your own",
+            ),
+            Self::DiskFull { path } => Problem::new(
+                "recording.disk_full",
+                format!("The disk is full; {} is not written any further", shown(path)),
+                "The disk, a quota or a limit on the length of files has no room left",
+                "Make room and start a new recording; what was written before can be opened",
+            ),
+            Self::NotWritten { path, detail } => Problem::new(
+                "recording.not_written",
+                format!("{} cannot be written any further", shown(path)),
+                "The disk was removed, or the folder is missing or read-only",
+                "Choose another folder and start again; what was written before can be opened",
+            )
+            .with_detail(visible(detail, 300)),
+            Self::NotRead { path, detail } => Problem::new(
+                "recording.not_read",
+                format!("{} cannot be read", shown(path)),
+                "The disk was removed or has a fault",
+                "Copy the file to another disk and open the copy",
+            )
+            .with_detail(visible(detail, 300)),
+            Self::NothingKept { secs } => Problem::new(
+                "recording.nothing_kept",
+                format!("No message was received in the last {secs} s, so nothing was kept"),
+                "The gateways were silent, or the connection was lost for that time",
+                "Keep a longer time, or wait for the next message",
+            ),
+            Self::NotARing => Problem::new(
+                "recording.not_a_ring",
+                "The last minutes can only be kept out of the ring on disk",
+                "The ring is switched off, or could not be started",
+                "Switch the ring on, or stop the recording and use its file",
+            ),
+            Self::Ended { path } => Problem::new(
+                "recording.ended",
+                format!("{} is closed", shown(path)),
+                "The recording was finished while something else was asked of it",
+                "Open it again, or start a new one",
+            ),
+            Self::NoParquet => Problem::new(
+                "recording.no_parquet",
+                "This build of Linesman cannot write Parquet",
+                "It was built without the feature `parquet`",
+                "Build it with `cargo build --release --features parquet`, or export as CSV or JSON lines",
+            ),
+        }
+    }
+}
+
+/// What was wrong with a recording that could be opened all the same. The file itself stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repairs {
+    /// What it says about itself cannot be read.
+    pub is_header_damaged: bool,
+    /// It has no index, or not a good one: its writer was cut off.
+    pub is_unfinished: bool,
+    /// Bytes at the end that belong to no whole block.
+    pub cut_bytes: u64,
+    /// Places within that were left out: the first ones.
+    pub skips: Vec<Skip>,
+    /// How many there are in all.
+    pub skip_count: u64,
+}
+
+/// A place that was left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skip {
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// How many messages were in it, if that is known.
+    pub messages: Option<u64>,
+}
+
+impl Repairs {
+    /// Notes a place that was left out.
+    pub(super) fn skip(&mut self, skip: Skip) {
+        if self.skips.contains(&skip) {
+            return;
+        }
+        self.skip_count += 1;
+        if self.skips.len() < NAMED_SKIPS {
+            self.skips.push(skip);
+        }
+    }
+
+    /// What a person reads; `None` if nothing was wrong.
+    pub fn explain(&self) -> Option<Problem> {
+        let mut parts = Vec::new();
+        if self.is_header_damaged {
+            parts.push("what it says about itself cannot be read".to_owned());
+        }
+        if self.is_unfinished {
+            parts.push("its index was made anew".to_owned());
+        }
+        if self.cut_bytes > 0 {
+            parts.push(format!("{} bytes at its end were left out", self.cut_bytes));
+        }
+        if self.skip_count > 0 {
+            let (places, were) = if self.skip_count == 1 { ("place", "was") } else { ("places", "were") };
+            parts.push(format!("{} damaged {places} in it {were} skipped", self.skip_count));
+        }
+        if parts.is_empty() {
+            return None;
+        }
+        let cause = if self.skip_count > 0 || self.is_header_damaged {
+            "The file was damaged on its disk or on the way here"
+        } else {
+            "The program or the computer was stopped before the recording was finished"
+        };
+        let named: Vec<String> = self.skips.iter().map(Skip::told).collect();
+        let problem = Problem::new(
+            "recording.repaired",
+            format!("The recording was not whole: {}", parts.join(", ")),
+            cause,
+            "Use it as it is; all other messages are there, and the file itself was not changed",
+        );
+        Some(if named.is_empty() { problem } else { problem.with_detail(named.join("; ")) })
+    }
+}
+
+impl Skip {
+    fn told(&self) -> String {
+        let Self { offset, bytes, messages } = self;
+        match messages {
+            Some(messages) => format!("{bytes} bytes at {offset}: {messages} messages"),
+            None => format!("{bytes} bytes at {offset}: unknown how many messages"),
+        }
+    }
+}

@@ -1,0 +1,393 @@
+//! One topic with its history, and one message in full: its value, text, bytes, picture, what changed, what came beside.
+
+use std::sync::Arc;
+
+use egui::{Align2, ComboBox, RichText, Role, ScrollArea, TextEdit, TextureHandle, TextureOptions, Ui, vec2};
+
+use super::rows::{Rows, cell, number, size};
+use super::{hex, history, surface, tab, value_tree};
+use crate::app::telemetry::TelemetryAction;
+use crate::app::telemetry::detail::{Detail, DetailAction, Face};
+use crate::app::{Action, App};
+use crate::model::text::{visible, visible_octets};
+use crate::model::word::Word as _;
+use crate::telemetry::value::{Body, DecoderKind};
+use crate::telemetry::view::{Change, MessageDetail, MessageId};
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField};
+use crate::ui::theme::{GRID, mono, palette, small_mono};
+use crate::ui::widgets::{
+    Button, empty_state, facts, field, fold, labelled, muted, notice, path_field, problem_card, truncated,
+};
+
+/// Height of a line of text.
+const LINE: f32 = 18.0;
+
+/// Draws the chosen topic: name, history, message.
+pub(super) fn of_topic(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    surface(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 4.0;
+        if app.telemetry.detail.topic().is_none() {
+            let level = app.telemetry.tree.selected();
+            return empty_state(ui, icon::TREE, "No topic is chosen", |ui| {
+                let text = if level.is_some() {
+                    "No message came on this level itself. Choose one of the topics below it"
+                } else {
+                    "Choose a topic to see its messages, what they hold and what changed"
+                };
+                muted(ui, text);
+            });
+        }
+        topic_line(ui, app, pass);
+        let height = (ui.available_height() * 0.3).clamp(66.0, 176.0);
+        history::show(ui, app, height, pass);
+        message(ui, app, pass);
+    });
+}
+
+/// Draws the message that was chosen in the list.
+pub(super) fn of_message(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    surface(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 4.0;
+        topic_line(ui, app, pass);
+        message(ui, app, pass);
+    });
+}
+
+fn topic_line(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let detail = &app.telemetry.detail;
+    let of_message = detail.message().map(|message| &message.row.topic);
+    let Some(topic) = detail.history().map(|page| &page.topic).filter(|topic| !topic.is_empty()).or(of_message) else {
+        muted(ui, "Loading…");
+        return;
+    };
+    let is_live = app.telemetry.pane() == crate::app::telemetry::Pane::Live;
+    ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size.y = 24.0;
+        let buttons = if is_live { 116.0 } else { 40.0 };
+        ui.scope(|ui| {
+            ui.set_max_width((ui.available_width() - buttons).max(40.0));
+            truncated(ui, RichText::new(&**topic).font(mono()).color(palette(ui).strong));
+        });
+        if Button::icon_only(icon::COPY, "Copy the topic").pressed(ui) {
+            ui.copy_text(topic.to_string());
+            pass.did(Action::Copied("Topic"));
+        }
+        if is_live {
+            if Button::icon_only(icon::TREE, "Show the topic in the tree").pressed(ui) {
+                pass.did(TelemetryAction::ShowedInTree);
+            }
+            if Button::icon_only(icon::CLOSE, "Close the message").pressed(ui) {
+                pass.did(TelemetryAction::Detail(DetailAction::Closed));
+            }
+        }
+    });
+}
+
+fn message(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let Some(message) = app.telemetry.detail.message().cloned() else {
+        muted(ui, "Loading…");
+        return;
+    };
+    head(ui, &app.telemetry.detail, &message, pass);
+    faces(ui, &app.telemetry.detail, pass);
+    if let Some(failure) = &message.decoded.failure {
+        let text = format!(
+            "Not readable as {} from byte {}: {}. The bytes are shown all the same",
+            message.decoded.kind,
+            number(failure.offset as u64),
+            failure.what
+        );
+        notice(ui, palette(ui).warn, icon::WARNING, &text);
+    }
+    match app.telemetry.detail.face() {
+        Face::Value => value_tree::show(ui, app, pass),
+        Face::Text => text(ui, &mut app.telemetry.detail),
+        Face::Hex => bytes(ui, &message),
+        Face::Picture => picture(ui, &message),
+        Face::Diff => changes(ui, &message),
+        Face::Facts => all_facts(ui, &mut app.telemetry.detail, &message, pass),
+    }
+}
+
+fn head(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().interact_size.y = 20.0;
+        ui.spacing_mut().item_spacing.x = 8.0;
+        let row = &message.row;
+        let time = RichText::new(pass.time_of_day(row.unix_micros)).font(small_mono()).color(palette(ui).text);
+        ui.label(time).on_hover_text(pass.date_and_time(row.unix_micros));
+        muted(ui, &size(row.bytes)).on_hover_text(format!("{} bytes", number(row.bytes)));
+        muted(ui, &format!("QoS {}", row.qos.number()));
+        if row.is_retained {
+            muted(ui, "retained");
+        }
+        if row.is_duplicate {
+            muted(ui, "sent before");
+        }
+        for packing in &message.decoded.packed_in {
+            muted(ui, &format!("in {packing}"));
+        }
+        if detail.is_gone() {
+            ui.colored_label(palette(ui).warn, "held no more").on_hover_text("It had to make room; it stays here");
+        }
+    });
+    read_as(ui, detail, message, pass);
+}
+
+fn read_as(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
+    ui.horizontal(|ui| {
+        let id = ui.label(RichText::new("Read as").small().color(palette(ui).muted)).id;
+        let found = format!("{} (found out)", kind_label(message.decoded.kind));
+        let shown = match detail.decoder() {
+            Some(kind) => kind_label(kind).to_owned(),
+            None if message.decoded.is_detected => found,
+            None => format!("{} (by a rule)", kind_label(message.decoded.kind)),
+        };
+        let combo = ComboBox::from_id_salt("read as").width(150.0).selected_text(shown);
+        let response = combo.show_ui(ui, |ui| {
+            if ui.selectable_label(detail.decoder().is_none(), "Find out").clicked() {
+                pass.did(TelemetryAction::Detail(DetailAction::ReadAs(None)));
+            }
+            for kind in DecoderKind::ALL {
+                if ui.selectable_label(detail.decoder() == Some(*kind), kind_label(*kind)).clicked() {
+                    pass.did(TelemetryAction::Detail(DetailAction::ReadAs(Some(*kind))));
+                }
+            }
+        });
+        let _ = response.response.labelled_by(id);
+    });
+}
+
+/// The name of a kind on the screen.
+const fn kind_label(kind: DecoderKind) -> &'static str {
+    match kind {
+        DecoderKind::Json => "JSON",
+        DecoderKind::Text => "Text",
+        DecoderKind::Hex => "Bytes",
+        DecoderKind::Base64 => "Base64",
+        DecoderKind::Cbor => "CBOR",
+        DecoderKind::MessagePack => "MessagePack",
+        DecoderKind::Sparkplug => "Sparkplug B",
+        DecoderKind::Protobuf => "Protobuf",
+        DecoderKind::Image => "Picture",
+    }
+}
+
+fn faces(ui: &mut Ui, detail: &Detail, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        for face in detail.faces() {
+            if tab(ui, detail.face() == face, face.label()) {
+                pass.did(TelemetryAction::Detail(DetailAction::Turned(face)));
+            }
+        }
+    });
+}
+
+fn text(ui: &mut Ui, detail: &mut Detail) {
+    let font = mono();
+    let glyph = ui.fonts_mut(|fonts| fonts.glyph_width(&font, 'M'));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a width in characters")]
+    let width = ((ui.available_width() - 26.0) / glyph).max(8.0) as usize;
+    let Some(lines) = detail.text_lines(width) else { return };
+    if lines.is_empty() {
+        muted(ui, "The payload is empty");
+        return;
+    }
+    let rows = Rows { name: "Text", role: Role::ListBox, total: lines.len(), height: LINE, place: None };
+    rows.show(ui, |ui, at, rect| {
+        // A line has a bounded length; tabs would be controls.
+        let text = visible(&lines.line(at).replace('\t', "    "), usize::MAX);
+        cell(ui, rect.shrink2(vec2(6.0, 0.0)), &text, mono(), palette(ui).text, Align2::LEFT_CENTER);
+        let response = ui.interact(rect, ui.scope_id().with(("text", at)), egui::Sense::hover());
+        let is_enabled = ui.is_enabled();
+        response.widget_info(|| egui::WidgetInfo::labeled(Role::Label, is_enabled, &text));
+    });
+}
+
+fn bytes(ui: &mut Ui, message: &Arc<MessageDetail>) {
+    // What was inside the packing, where there is one and nothing else is known of it.
+    let (bytes, note) = match &message.decoded.body {
+        Body::Bytes(inner) if !message.decoded.packed_in.is_empty() => (inner, "What was inside the packing"),
+        _ => (&message.payload, ""),
+    };
+    if !note.is_empty() {
+        muted(ui, note);
+    }
+    if bytes.is_empty() {
+        muted(ui, "The payload is empty");
+        return;
+    }
+    let id = ui.scope_id().with("shown bytes");
+    let is_new = ui.data_mut(|data| {
+        let last = data.get_temp_mut_or::<Option<MessageId>>(id, None);
+        std::mem::replace(last, Some(message.row.id)) != Some(message.row.id)
+    });
+    let is_whole = message.decoded.packed_in.is_empty() || !note.is_empty();
+    let mark = message.decoded.failure.as_ref().map(|failure| failure.offset).filter(|_| is_whole);
+    hex::show(ui, bytes, mark, is_new);
+}
+
+/// The picture, handed to the graphics card once.
+fn picture(ui: &mut Ui, message: &Arc<MessageDetail>) {
+    let Body::Image { width, height, rgba } = &message.decoded.body else { return };
+    let size = [*width as usize, *height as usize];
+    if size[0] == 0 || size[1] == 0 || rgba.len() != size[0].saturating_mul(size[1]).saturating_mul(4) {
+        muted(ui, "The picture is empty");
+        return;
+    }
+    let limit = ui.input(|input| input.max_texture_side);
+    if size[0] > limit || size[1] > limit {
+        muted(ui, &format!("{width} × {height} points: too large to be drawn here"));
+        return;
+    }
+    let id = ui.scope_id().with("picture");
+    let key = (message.row.id, Arc::as_ptr(rgba).cast::<u8>() as usize);
+    let kept = ui.data(|data| data.get_temp::<((MessageId, usize), TextureHandle)>(id)).filter(|(of, _)| *of == key);
+    let texture = kept.map(|(_, texture)| texture).unwrap_or_else(|| {
+        let image = egui::ColorImage::from_rgba_unmultiplied(size, rgba);
+        let texture = ui.ctx().load_texture("payload", image, TextureOptions::LINEAR);
+        ui.data_mut(|data| data.insert_temp(id, (key, texture.clone())));
+        texture
+    });
+    muted(ui, &format!("{width} × {height} points"));
+    let name = format!("Picture of {width} by {height} points");
+    let image = egui::Image::new(&texture).max_size(ui.available_size()).shrink_to_fit().alt_text(name);
+    ui.add(image);
+}
+
+fn changes(ui: &mut Ui, message: &MessageDetail) {
+    let Some(diff) = &message.diff else {
+        muted(ui, "There is no message before it on this topic");
+        return;
+    };
+    if diff.iter().all(|line| line.change == Change::Same) {
+        muted(ui, "Nothing changed since the message before it");
+    }
+    let rows = Rows { name: "Changes", role: Role::ListBox, total: diff.len(), height: LINE, place: None };
+    rows.show(ui, |ui, at, rect| {
+        let Some(line) = diff.get(at) else { return };
+        let palette = palette(ui);
+        let (sign, colour) = match line.change {
+            Change::Same => (" ", palette.muted),
+            Change::Added => ("+", palette.ok),
+            Change::Removed => ("−", palette.danger),
+        };
+        if line.change != Change::Same {
+            ui.painter().rect_filled(rect, 2.0, crate::ui::theme::tint(colour));
+        }
+        let text = format!("{sign} {}", visible(&line.text.replace('\t', "    "), 2000));
+        cell(ui, rect.shrink2(vec2(6.0, 0.0)), &text, mono(), colour, Align2::LEFT_CENTER);
+        let response = ui.interact(rect, ui.scope_id().with(("change", at)), egui::Sense::hover());
+        let is_enabled = ui.is_enabled();
+        response.widget_info(|| egui::WidgetInfo::labeled(Role::Label, is_enabled, &text));
+    });
+}
+
+fn all_facts(ui: &mut Ui, detail: &mut Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
+    ScrollArea::vertical().id_salt("facts").auto_shrink(false).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID;
+        let time = pass.date_and_time(message.row.unix_micros);
+        let mut pairs: Vec<(&str, String)> = vec![("Arrived", time), ("Message", number(message.row.id.0))];
+        let told = message.notes.iter().chain(&message.decoded.notes);
+        pairs.extend(told.map(|(name, value)| (name.as_str(), visible(value, 400))));
+        facts(ui, "message facts", &pairs);
+        properties(ui, message);
+        fold(ui, "rules", "Always read these topics so", |ui| rules(ui, detail, message, pass));
+    });
+}
+
+fn properties(ui: &mut Ui, message: &MessageDetail) {
+    let Some(properties) = &message.properties else { return };
+    let text = |text: &Option<String>| text.as_deref().map(|text| visible(text, 400)).unwrap_or_default();
+    let number = |number: Option<u32>| number.map(|number| format!("{number} s")).unwrap_or_default();
+    let mut pairs = vec![
+        ("Content type", text(&properties.content_type)),
+        ("Payload", if properties.is_text { "UTF-8, says the sender".into() } else { String::new() }),
+        ("Response topic", text(&properties.response_topic)),
+        ("Correlation data", visible_octets(&properties.correlation_data, 400)),
+        ("Expires after", number(properties.expiry_secs)),
+    ];
+    let own: Vec<(String, String)> =
+        properties.user.iter().map(|(name, value)| (visible(name, 100), visible(value, 400))).collect();
+    pairs.extend(own.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    muted(ui, "Properties of MQTT 5");
+    facts(ui, "properties", &pairs);
+}
+
+fn rules(ui: &mut Ui, detail: &mut Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
+    let kind = detail.decoder().unwrap_or(message.decoded.kind);
+    muted(ui, &format!("A rule for topics that fit the filter: read as {}", kind_label(kind)));
+    field(ui, "Topics", &mut detail.rule_filter, &message.row.topic);
+    if kind == DecoderKind::Protobuf {
+        let (_, is_browsing) = path_field(ui, "Schema", &mut detail.schema_path, "/home/me/telemetry.proto");
+        if is_browsing {
+            pass.browse = Some(PathField::Schema);
+        }
+        ui.horizontal(|ui| {
+            let is_typed = !detail.schema_path.trim().is_empty();
+            if Button::new("Take in").named("Take the schema in").enabled_if(is_typed, "Type a path first").pressed(ui)
+            {
+                pass.did(TelemetryAction::Detail(DetailAction::LoadedSchemas));
+            }
+            muted(
+                ui,
+                &match detail.types().len() {
+                    0 => "No schema was taken in yet".to_owned(),
+                    count => format!("{count} message types"),
+                },
+            );
+        });
+        if let Some(problem) = detail.schema_problem() {
+            problem_card(ui, problem);
+        }
+        message_type(ui, detail);
+    }
+    if let Some(problem) = detail.rule_problem() {
+        problem_card(ui, problem);
+    }
+    ui.horizontal(|ui| {
+        if detail.rule_filter.is_empty() && Button::new("This topic").named("Fill in this topic").pressed(ui) {
+            detail.rule_filter = message.row.topic.to_string();
+        }
+        let is_typed = !detail.rule_filter.trim().is_empty();
+        let add = Button::new("Always read so").icon(icon::ADD).enabled_if(is_typed, "Type a filter first");
+        if add.pressed(ui) {
+            pass.did(TelemetryAction::Detail(DetailAction::AlwaysRead));
+        }
+    });
+    for (place, rule) in detail.rules().iter().enumerate() {
+        ui.horizontal(|ui| {
+            let name = format!("Drop the rule for {}", rule.filter);
+            if Button::icon_only(icon::REMOVE, &name).pressed(ui) {
+                pass.did(TelemetryAction::Detail(DetailAction::DroppedRule(place)));
+            }
+            truncated(ui, RichText::new(rule.filter.as_str()).font(mono()));
+            muted(ui, kind_label(rule.kind));
+            if let Some(name) = &rule.message_type {
+                muted(ui, &visible(name, 80));
+            }
+        });
+    }
+}
+
+fn message_type(ui: &mut Ui, detail: &mut Detail) {
+    let types = detail.types().to_vec();
+    labelled(ui, "Message type", |ui, id| {
+        let edit = TextEdit::singleline(&mut detail.message_type).hint_text("site.Reading").font(mono());
+        ui.add(edit.desired_width(200.0).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        if !types.is_empty() {
+            let label = ui.label(RichText::new("or").small()).id;
+            let combo = ComboBox::from_id_salt("message types").width(120.0).selected_text("Choose");
+            let response = combo.show_ui(ui, |ui| {
+                for name in types.iter().take(500) {
+                    if ui.selectable_label(detail.message_type == *name, visible(name, 80)).clicked() {
+                        detail.message_type.clone_from(name);
+                    }
+                }
+            });
+            let _ = response.response.labelled_by(label);
+        }
+    });
+}

@@ -1,0 +1,355 @@
+//! Telemetry: the header, the stages of the connection, the panes, and the counters that are always in sight.
+
+mod bench;
+mod connect;
+mod detail;
+mod doctor;
+mod expectations;
+mod hex;
+mod history;
+mod list;
+mod parts;
+mod plot;
+pub(super) mod publish;
+mod quality;
+mod recorder;
+mod rows;
+mod status;
+mod talkers;
+mod trace;
+mod tree;
+mod value_tree;
+
+use std::time::Duration;
+
+use egui::{Color32, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+
+use super::icon;
+use super::pass::{Pass, clock};
+use super::theme::{CONTROL_HEIGHT, GAP, GRID, medium, palette};
+use super::widgets::{Button, empty_state, focus_ring, header, icon as show_icon, muted, pill, truncated};
+use crate::app::App;
+use crate::app::telemetry::{Inspection, Pane, TelemetryAction};
+use crate::msg::JobEnd;
+use crate::msg::telemetry::InspectionState;
+
+/// Below this width what stands beside a list goes under it.
+const STACKED_BELOW: f32 = 620.0;
+
+/// Draws Telemetry.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    page_header(ui, app, pass);
+    warnings(ui, app, pass);
+    if app.telemetry.pane() != Pane::Connection {
+        doctor::strip(ui, app, pass);
+    }
+    tabs(ui, app, pass);
+    recorder::bar(ui, &mut app.telemetry, pass);
+    let room = ui.available_rect_before_wrap();
+    let (above, below) = room.split_top_bottom_at_y(room.bottom() - status::HEIGHT - GRID);
+    ui.scope_builder(UiBuilder::new().max_rect(above), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(above.expand(4.0)));
+        body(ui, app, pass);
+    });
+    ui.scope_builder(UiBuilder::new().max_rect(below.with_min_y(below.top() + GRID)), |ui| status::show(ui, app));
+}
+
+/// The pane shown: one arm each.
+fn body(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    match app.telemetry.pane() {
+        Pane::Connection => connect::show(ui, app, pass),
+        Pane::Topics => topics(ui, app, pass),
+        Pane::Live => live(ui, app, pass),
+        Pane::Plot => plot::show(ui, &mut app.telemetry.panes.plot, pass),
+        Pane::Publish => publish::show(ui, &mut app.telemetry, &app.settings.values.publish_templates, pass),
+        Pane::Insight => talkers::show(ui, &mut app.telemetry.panes.insight, pass),
+        Pane::Trace => trace::show(ui, &app.telemetry.panes.trace, pass),
+        Pane::Expectations => expectations::show(ui, &app.telemetry.panes.expect),
+        Pane::Bench => bench::show(ui, &mut app.telemetry.panes.bench, pass),
+    }
+}
+
+/// The tree with history and message beside it, or under it.
+fn topics(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    if nothing_watched(ui, app, pass) {
+        return;
+    }
+    let snapshot = app.telemetry.snapshot().cloned();
+    beside(ui, "topics", true, |ui, is_side| {
+        if is_side {
+            detail::of_topic(ui, app, pass);
+        } else {
+            tree::show(ui, app, snapshot.as_deref(), pass);
+        }
+    });
+}
+
+/// The list, and the message that was chosen beside it.
+fn live(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    if nothing_watched(ui, app, pass) {
+        return;
+    }
+    let is_chosen = app.telemetry.list.selected().is_some() && app.telemetry.detail.picked().is_some();
+    beside(ui, "live", is_chosen, |ui, is_side| {
+        if is_side {
+            detail::of_message(ui, app, pass);
+        } else {
+            list::show(ui, app, pass);
+        }
+    });
+}
+
+/// A main part, and a side part whose width can be drawn. `add` is told which of the two it draws.
+fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: impl FnMut(&mut Ui, bool)) {
+    let room = ui.available_rect_before_wrap();
+    if !has_side {
+        ui.scope_builder(UiBuilder::new().max_rect(room), |ui| add(ui, false));
+        return;
+    }
+    let is_stacked = room.width() < STACKED_BELOW;
+    let id = ui.make_persistent_id(("beside", salt, is_stacked));
+    let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.56);
+    let (from, length) = if is_stacked { (room.top(), room.height()) } else { (room.left(), room.width()) };
+    let edge = (from + length * share).round();
+    let (main, side) = if is_stacked { room.split_top_bottom_at_y(edge) } else { room.split_left_right_at_x(edge) };
+    let half = GRID * 0.75;
+    let (main, side, grip) = if is_stacked {
+        (
+            main.with_max_y(edge - half),
+            side.with_min_y(edge + half),
+            main.with_min_y(edge - half).with_max_y(edge + half),
+        )
+    } else {
+        (
+            main.with_max_x(edge - half),
+            side.with_min_x(edge + half),
+            main.with_min_x(edge - half).with_max_x(edge + half),
+        )
+    };
+    ui.scope_builder(UiBuilder::new().max_rect(main).id_salt((salt, "main")), |ui| add(ui, false));
+    ui.scope_builder(UiBuilder::new().max_rect(side).id_salt((salt, "side")), |ui| add(ui, true));
+    let response = ui.interact(grip, id.with("grip"), Sense::DRAG);
+    let cursor = if is_stacked { egui::CursorIcon::ResizeVertical } else { egui::CursorIcon::ResizeHorizontal };
+    if response.hovered() || response.dragged() {
+        ui.set_cursor_icon(cursor);
+        let colour = palette(ui).accent.gamma_multiply(0.5);
+        ui.painter().rect_filled(grip.shrink(half - 1.0), 1.0, colour);
+    }
+    if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
+        let at = if is_stacked { at.y } else { at.x };
+        ui.data_mut(|data| data.insert_temp(id, ((at - from) / length).clamp(0.25, 0.75)));
+    }
+    let is_enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::labeled(Role::Splitter, is_enabled, "Width of the two parts"));
+    ui.advance_cursor_after_rect(room);
+}
+
+/// What stands there before anything is watched; false once something is.
+fn nothing_watched(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) -> bool {
+    if app.telemetry.inspection().is_some() {
+        return false;
+    }
+    empty_state(ui, icon::BROADCAST, "Nothing is watched yet", |ui| {
+        muted(ui, "Connect to the broker that your gateways send to, or open a recording");
+        ui.add_space(GRID);
+        if Button::new("Set up the connection").icon(icon::NEXT).pressed(ui) {
+            pass.did(TelemetryAction::WentTo(Pane::Connection));
+        }
+    });
+    true
+}
+
+fn page_header(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let telemetry = &app.telemetry;
+    let inspection = telemetry.inspection();
+    let (colour, word) = state_words(ui, inspection, pass);
+    let end = inspection.and_then(|inspection| login_end(ui, inspection, pass));
+    header(
+        ui,
+        "Telemetry",
+        |ui| {
+            pill(ui, colour, &word);
+            if let Some(inspection) = inspection {
+                let width = (ui.available_width() - 280.0).max(40.0);
+                ui.scope(|ui| {
+                    ui.set_max_width(width);
+                    truncated(ui, RichText::new(&inspection.name).monospace());
+                });
+                if let Some((colour, text)) = end {
+                    show_icon(ui, icon::TIMER, colour);
+                    let why = "The broker ends the session when the token ends; a new one is made by itself";
+                    ui.label(RichText::new(text).small().color(colour)).on_hover_text(why);
+                }
+            }
+        },
+        |ui| header_buttons(ui, app, pass),
+    );
+}
+
+/// How it stands, in words.
+fn state_words(ui: &Ui, inspection: Option<&Inspection>, pass: &Pass<'_>) -> (Color32, String) {
+    let palette = palette(ui);
+    let Some(inspection) = inspection else { return (palette.muted, "Not connected".into()) };
+    match &inspection.end {
+        Some(JobEnd::Failed(_)) => return (palette.danger, "Failed".into()),
+        Some(_) => return (palette.muted, "Closed".into()),
+        None => {}
+    }
+    let Some(state) = &inspection.state else { return (palette.accent, "Starting".into()) };
+    match state {
+        InspectionState::AwaitingConfirmation => (palette.warn, "Waits for your answer".into()),
+        InspectionState::Connecting { attempt: 1 } => (palette.accent, "Connecting".into()),
+        InspectionState::Connecting { attempt } => (palette.accent, format!("Connecting, attempt {attempt}")),
+        InspectionState::Connected { .. } => (palette.ok, "Connected".into()),
+        InspectionState::Waiting { retry_in, .. } => {
+            let left = retry_in.saturating_sub(pass.now.saturating_duration_since(inspection.since));
+            (palette.warn, format!("Tries again in {}", seconds(left)))
+        }
+        InspectionState::Disconnected { problem: Some(_) } => (palette.danger, "Not connected".into()),
+        InspectionState::Disconnected { problem: None } => (palette.muted, "Disconnected".into()),
+        InspectionState::Playing => (palette.accent, "Playing".into()),
+        InspectionState::Paused { is_at_end: true } => (palette.muted, "At the end".into()),
+        InspectionState::Paused { is_at_end: false } => (palette.muted, "Paused".into()),
+    }
+}
+
+/// Whole seconds, the one under way counted.
+fn seconds(left: Duration) -> String {
+    format!("{} s", left.as_millis().div_ceil(1000))
+}
+
+/// When the login ends by itself.
+fn login_end(ui: &Ui, inspection: &Inspection, pass: &Pass<'_>) -> Option<(Color32, String)> {
+    let Some(InspectionState::Connected { login_ends: Some(end), .. }) = inspection.state else { return None };
+    let left = u64::try_from(end - pass.unix_secs).unwrap_or(0);
+    let colour = if left < 60 { palette(ui).warn } else { palette(ui).muted };
+    let text =
+        if left == 0 { "Token has ended".to_owned() } else { format!("Token {}", clock(Duration::from_secs(left))) };
+    Some((colour, text))
+}
+
+fn header_buttons(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let telemetry = &app.telemetry;
+    let open = telemetry.inspection().filter(|inspection| inspection.is_open());
+    match open.map(|inspection| inspection.state.as_ref()) {
+        None => {
+            let is_typed = !telemetry.form.url.trim().is_empty();
+            let connect = Button::new("Connect").icon(icon::BROADCAST).primary();
+            if connect.enabled_if(is_typed, "Type the broker's address first").pressed(ui) {
+                pass.did(TelemetryAction::Connected);
+            }
+        }
+        Some(Some(InspectionState::Disconnected { .. })) => {
+            if Button::new("Connect").icon(icon::BROADCAST).primary().named("Connect again").pressed(ui) {
+                pass.did(TelemetryAction::Connected);
+            }
+            close_button(ui, pass);
+        }
+        Some(Some(InspectionState::Connected { .. })) => {
+            if Button::new("Disconnect").named("Disconnect from the broker").pressed(ui) {
+                pass.did(TelemetryAction::Disconnected);
+            }
+            clear_button(ui, pass);
+        }
+        Some(Some(InspectionState::Playing | InspectionState::Paused { .. })) => close_button(ui, pass),
+        Some(_) => {
+            if Button::new("Stop").icon(icon::STOPPED).named("Stop connecting").pressed(ui) {
+                pass.did(TelemetryAction::Disconnected);
+            }
+        }
+    }
+}
+
+fn close_button(ui: &mut Ui, pass: &mut Pass<'_>) {
+    let close = Button::new("Close").quiet().named("Close the inspection");
+    if close.show(ui).on_hover_text("Forgets what was received").clicked() {
+        pass.did(TelemetryAction::Closed);
+    }
+}
+
+fn clear_button(ui: &mut Ui, pass: &mut Pass<'_>) {
+    let clear = Button::icon_only(icon::REMOVE, "Forget all messages and count anew");
+    if clear.pressed(ui) {
+        pass.did(TelemetryAction::Cleared);
+    }
+}
+
+fn warnings(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    for (place, problem) in app.telemetry.warnings().iter().enumerate() {
+        let colour = palette(ui).warn;
+        egui::Frame::new()
+            .fill(super::theme::tint(colour))
+            .corner_radius(super::theme::control_radius())
+            .inner_margin(egui::Margin::symmetric(12, 6))
+            .show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                ui.horizontal_top(|ui| {
+                    ui.spacing_mut().interact_size.y = 18.0;
+                    show_icon(ui, icon::WARNING, colour);
+                    ui.vertical(|ui| {
+                        ui.set_width(ui.available_width() - 44.0);
+                        ui.spacing_mut().item_spacing.y = 2.0;
+                        ui.label(RichText::new(&problem.what).font(medium()).color(palette(ui).strong));
+                        muted(ui, &format!("{}. {}", problem.likely_cause, problem.next_step));
+                    });
+                    let name = format!("Dismiss: {}", problem.what);
+                    if Button::icon_only(icon::CLOSE, &name).pressed(ui) {
+                        pass.did(TelemetryAction::DismissedWarning(place));
+                    }
+                });
+            });
+        ui.add_space(GRID / 2.0);
+    }
+}
+
+/// The panes side by side, the shown one underlined.
+fn tabs(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let line = palette(ui).line;
+    let row = ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing = vec2(if ui.available_width() < 760.0 { 2.0 } else { 6.0 }, 0.0);
+        for pane in Pane::ALL {
+            if tab(ui, app.telemetry.pane() == pane, pane.label()) {
+                pass.did(TelemetryAction::WentTo(pane));
+            }
+        }
+    });
+    let bottom = row.response.rect.bottom();
+    ui.painter().hline(ui.max_rect().x_range(), bottom, egui::Stroke::new(1.0, line));
+    ui.add_space(GRID / 2.0);
+}
+
+/// One of several pages side by side.
+fn tab(ui: &mut Ui, is_chosen: bool, name: &str) -> bool {
+    let palette = palette(ui);
+    let colour = if is_chosen { palette.strong } else { palette.muted };
+    let galley = ui.painter().layout_no_wrap(name.to_owned(), medium(), colour);
+    let size = vec2(galley.size().x + 20.0, CONTROL_HEIGHT);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
+    if response.hovered() && !is_chosen {
+        ui.painter().rect_filled(rect.shrink2(vec2(0.0, 3.0)), super::theme::control_radius(), palette.raised);
+    }
+    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, colour);
+    if is_chosen {
+        let under = rect.with_min_y(rect.bottom() - 2.0).shrink2(vec2(6.0, 0.0));
+        ui.painter().rect_filled(under, 1.0, palette.accent);
+    }
+    let is_enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::selected(Role::Tab, is_enabled, is_chosen, name));
+    focus_ring(ui, &response);
+    response.clicked()
+}
+
+/// Draws something into a surface that fills the room.
+fn surface<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let palette = palette(ui);
+    let rect = ui.available_rect_before_wrap();
+    let stroke = egui::Stroke::new(1.0, palette.line);
+    let radius = super::theme::card_radius();
+    ui.painter().rect(rect, radius, palette.surface, stroke, egui::StrokeKind::Inside);
+    let inner = rect.shrink2(vec2(GAP * 0.5, GRID));
+    ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(inner.expand(2.0)));
+        add(ui)
+    })
+    .inner
+}

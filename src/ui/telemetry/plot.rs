@@ -1,0 +1,528 @@
+//! Plot: the series, the curves over local time, what each came to, and the export of picture and points.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use egui::{
+    Align, Color32, ColorImage, Id, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, vec2,
+};
+use egui_plot::{GridInput, GridMark, HoverPosition, Line, LineStyle, PlotPoints, Points, uniform_grid_spacer};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::parts::{counted, inline_field, is_entered, number, times};
+use crate::app::telemetry::plot::{Curve, Picture, Plot, PlotAction, View};
+use crate::telemetry::view::Series;
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField};
+use crate::ui::theme::{GRID, curve, palette};
+use crate::ui::widgets::{
+    Button, card, choice, empty_state, finding, fold, muted, notice, path_field, problem_card, small, truncated,
+};
+
+/// Least height of the curves.
+const LEAST_HEIGHT: f32 = 180.0;
+/// Height of a row of the legend.
+const LEGEND_ROW: f32 = 26.0;
+/// How long the window may take to hand out a picture.
+const PICTURE_WITHIN: Duration = Duration::from_secs(5);
+/// What is in sight, by choice: seconds and words.
+const VIEWS: [(View, &str); 5] = [
+    (View::Everything, "Everything"),
+    (View::Last(60.0), "1 min"),
+    (View::Last(600.0), "10 min"),
+    (View::Last(3600.0), "1 h"),
+    (View::Last(86_400.0), "1 day"),
+];
+
+/// Draws Plot.
+pub(super) fn show(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
+    ScrollArea::vertical().id_salt("plot").auto_shrink(false).show(ui, |ui| {
+        let bottom = ui.max_rect().bottom();
+        form(ui, plot, pass);
+        if plot.series().is_empty() {
+            return nothing(ui);
+        }
+        toolbar(ui, plot, pass);
+        let top = ui.cursor().top();
+        let rows = plot.curves().count() + plot.waiting().count();
+        #[expect(clippy::cast_precision_loss, reason = "a few rows")]
+        let legend_height = LEGEND_ROW * rows.min(5) as f32 + GRID;
+        let height = (bottom - top - legend_height - 3.0 * GRID - 28.0).max(LEAST_HEIGHT);
+        curves(ui, plot, height, pass);
+        legend(ui, plot, pass);
+        let drawn = Rect::from_min_max(
+            egui::pos2(ui.min_rect().left(), top),
+            egui::pos2(ui.max_rect().right(), ui.cursor().top()),
+        );
+        picture(ui, plot, drawn, pass);
+        export(ui, plot, pass);
+    });
+}
+
+fn form(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        let topic = inline_field(ui, "Topic", &mut plot.filter, "site/+/climate", 210.0);
+        let field = inline_field(ui, "Field", &mut plot.path, "temperature, or .a / 10", 150.0);
+        let is_typed = !plot.filter.trim().is_empty();
+        let add = Button::new("Add").icon(icon::ADD).named("Add the series");
+        let is_added = add.enabled_if(is_typed, "Type a topic or a filter first").pressed(ui);
+        if is_added || (is_typed && (is_entered(ui, &topic) || is_entered(ui, &field))) {
+            pass.did(PlotAction::Typed);
+        }
+        fields(ui, plot, pass);
+    });
+    if let Some(mistake) = plot.mistake() {
+        finding(ui, mistake, true);
+    }
+}
+
+/// Numeric fields of a payload that was looked at, to be taken with a click.
+fn fields(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
+    let Some((topic, fields)) = plot.offered() else { return };
+    let title = RichText::new("Numeric fields");
+    let response = ui.menu_button(title, |ui| {
+        muted(ui, &format!("Numbers in the newest payload looked at on {topic}"));
+        ScrollArea::vertical().max_height(280.0).show(ui, |ui| {
+            for path in fields {
+                let text = if path.is_empty() { "the payload itself" } else { path.as_str() };
+                if ui.button(text).clicked() {
+                    pass.did(PlotAction::TookField(topic.clone(), path.clone()));
+                    ui.close();
+                }
+            }
+        });
+    });
+    response.response.on_hover_text(format!("Numbers in the newest payload looked at on {topic}"));
+}
+
+fn nothing(ui: &mut Ui) {
+    card(ui, |ui| {
+        empty_state(ui, icon::CHART, "Nothing is plotted yet", |ui| {
+            muted(ui, "Open a message under Topics or Live and press Plot beside a number in it");
+            muted(ui, "Or type a topic, with + and # for several, and the field that holds the number");
+        });
+    });
+}
+
+fn toolbar(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        for (view, text) in VIEWS {
+            if choice(ui, plot.view() == view, text, &format!("Show {text}")) {
+                pass.did(PlotAction::Viewed(view));
+            }
+        }
+        ui.add_space(GRID);
+        let moves = [
+            (Button::icon_only(icon::BACK, "Go back in time"), PlotAction::Stepped(-0.5)),
+            (Button::icon_only(icon::NEXT, "Go on in time"), PlotAction::Stepped(0.5)),
+            (Button::new("+").named("Zoom in"), PlotAction::Zoomed(0.5)),
+            (Button::new("−").named("Zoom out"), PlotAction::Zoomed(2.0)),
+        ];
+        for (button, action) in moves {
+            if button.pressed(ui) {
+                pass.did(action);
+            }
+        }
+        if plot.view().is_following() {
+            muted(ui, "Follows the newest. Drag to look around");
+        } else if Button::new("Follow the newest").icon(icon::TO_END).pressed(ui) {
+            pass.did(PlotAction::Viewed(followed(plot)));
+        }
+    });
+}
+
+/// The view that follows and is as wide as what is in sight.
+fn followed(plot: &Plot) -> View {
+    plot.range().map_or(View::Everything, |(from, to)| View::Last((to - from).max(1.0)))
+}
+
+fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
+    let width = ui.available_width();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a window is a few thousand points wide"
+    )]
+    let columns = (width / 50.0).floor().clamp(2.0, 80.0) as usize * 50;
+    if let Some(spec) = plot.spec()
+        && plot.view() == View::Everything
+        && spec.columns != columns
+    {
+        pass.did(PlotAction::Resized(columns));
+    }
+    let range = plot.range();
+    let (zone, hover_zone) = (pass.zone.clone(), pass.zone.clone());
+    let drawing = egui_plot::Plot::new("curves")
+        .height(height)
+        .width(width)
+        .show_background(true)
+        .allow_drag([true, false])
+        .allow_zoom([true, false])
+        .allow_scroll(false)
+        .allow_boxed_zoom(false)
+        .allow_double_click_reset(false)
+        .allow_axis_zoom_drag(false)
+        .x_grid_spacer(uniform_grid_spacer(time_steps))
+        .x_axis_formatter(move |mark, _| axis_time(mark, &zone))
+        .y_axis_formatter(|mark, _| number(mark.value))
+        .y_axis_min_width(48.0)
+        .label_formatter(move |position| readout(position, &hover_zone));
+    let shown = range.map(|range| (range, heights(plot, range)));
+    let drawn: Vec<(usize, Curve, Series)> = plot
+        .curves()
+        .filter(|(_, curve, _)| !curve.is_hidden)
+        .filter_map(|(place, curve, series)| Some((place, curve.clone(), series?.clone())))
+        .collect();
+    let colours: Vec<(Color32, usize)> = drawn.iter().map(|(place, ..)| curve(ui, *place)).collect();
+    let response = drawing.show(ui, |plot_ui| {
+        if let Some(((from, to), (low, high))) = shown {
+            plot_ui.set_plot_bounds_x(from..=to);
+            plot_ui.set_plot_bounds_y(low..=high);
+        }
+        for ((place, curve, series), (colour, round)) in drawn.iter().zip(&colours) {
+            draw(plot_ui, *place, &curve.name(), series, *colour, *round);
+        }
+    });
+    let is_enabled = ui.is_enabled();
+    let name = spoken(plot, pass.zone);
+    response.response.widget_info(|| WidgetInfo::labeled(Role::Image, is_enabled, &name));
+    if response.response.double_clicked() {
+        pass.did(PlotAction::Viewed(followed(plot)));
+    } else if let Some((from, to)) = range {
+        let seen = response.transform.bounds().range_x();
+        let by = (to - from) * 1e-6;
+        if (seen.start() - from).abs() > by || (seen.end() - to).abs() > by {
+            pass.did(PlotAction::Moved(*seen.start(), *seen.end()));
+        }
+    }
+    if range.is_none() {
+        let text = "No numbers yet. They appear here as messages come in";
+        let font = egui::TextStyle::Body.resolve(ui.style());
+        let centre = response.response.rect.center();
+        ui.painter().text(centre, egui::Align2::CENTER_CENTER, text, font, palette(ui).muted);
+    }
+}
+
+fn draw(plot_ui: &mut egui_plot::PlotUi<'_>, place: usize, name: &str, series: &Series, colour: Color32, round: usize) {
+    let style = match round % 3 {
+        0 => LineStyle::Solid,
+        1 => LineStyle::dashed_dense(),
+        _ => LineStyle::dotted_dense(),
+    };
+    let points: usize = series.runs.iter().map(Vec::len).sum();
+    for (at, run) in series.runs.iter().enumerate() {
+        if run.len() > 1 {
+            let line = Line::new(name, PlotPoints::new(run.clone())).color(colour).width(1.75).style(style);
+            plot_ui.line(line.id((place, at)));
+        }
+        // A number alone between two gaps would not be seen as a line.
+        if run.len() == 1 || points <= 120 {
+            let dots = Points::new(name, PlotPoints::new(run.clone())).color(colour).radius(2.0);
+            plot_ui.points(dots.id((place, at, "points")));
+        }
+    }
+}
+
+/// The least and greatest number in sight, with some room.
+fn heights(plot: &Plot, (from, to): (f64, f64)) -> (f64, f64) {
+    let shown = plot.curves().filter(|(_, curve, _)| !curve.is_hidden).filter_map(|(_, _, series)| series);
+    let mut bounds: Option<(f64, f64)> = None;
+    for series in shown {
+        for [time, value] in series.runs.iter().flatten().filter(|point| point[1].is_finite()) {
+            if (from..=to).contains(time) {
+                let (low, high) = bounds.unwrap_or((*value, *value));
+                bounds = Some((low.min(*value), high.max(*value)));
+            }
+        }
+    }
+    let (low, high) = bounds.unwrap_or((0.0, 1.0));
+    let room = if high > low { (high - low) * 0.06 } else { (low.abs() * 0.05).max(0.5) };
+    (low - room, high + room)
+}
+
+/// What a screen reader says of the curves.
+fn spoken(plot: &Plot, zone: &TimeZone) -> String {
+    let count = plot.curves().filter(|(_, curve, series)| !curve.is_hidden && series.is_some()).count();
+    let count = counted(count as u64, "curve", "curves");
+    match plot.range() {
+        Some((from, to)) => format!("Plot of {count}, {} to {}", local(from, zone).0, local(to, zone).0),
+        None => format!("Plot of {count}"),
+    }
+}
+
+fn local(secs: f64, zone: &TimeZone) -> (String, String) {
+    times(micros(secs), zone)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a cast that does not fit is the nearest number that does")]
+fn micros(secs: f64) -> i64 {
+    (secs * 1e6) as i64
+}
+
+/// Steps of the grid that are whole seconds, minutes, hours or days, each a multiple of the one before.
+fn time_steps(input: GridInput) -> [f64; 3] {
+    const STEPS: [f64; 16] = [
+        0.001,
+        0.01,
+        0.1,
+        1.0,
+        5.0,
+        15.0,
+        60.0,
+        300.0,
+        900.0,
+        3600.0,
+        21_600.0,
+        86_400.0,
+        604_800.0,
+        2_419_200.0,
+        31_449_600.0,
+        314_496_000.0,
+    ];
+    let first =
+        STEPS.iter().position(|step| *step >= input.base_step_size).unwrap_or(STEPS.len() - 3).min(STEPS.len() - 3);
+    [STEPS[first], STEPS[first + 1], STEPS[first + 2]]
+}
+
+fn axis_time(mark: GridMark, zone: &TimeZone) -> String {
+    let Ok(time) = Timestamp::from_microsecond(micros(mark.value)) else { return String::new() };
+    let format = match mark.step_size {
+        step if step >= 86_400.0 => "%Y-%m-%d",
+        step if step >= 60.0 => "%H:%M",
+        step if step >= 1.0 => "%H:%M:%S",
+        _ => "%H:%M:%S%.3f",
+    };
+    time.to_zoned(zone.clone()).strftime(format).to_string()
+}
+
+fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> Option<String> {
+    match position {
+        HoverPosition::NearDataPoint { plot_name, position, .. } => {
+            let (at, utc) = local(position.x, zone);
+            Some(format!("{plot_name}\n{}\n{at}\n{utc}", number(position.y)))
+        }
+        HoverPosition::Elsewhere { position } => {
+            let (at, utc) = local(position.x, zone);
+            Some(format!("{}\n{at}\n{utc}", number(position.y)))
+        }
+    }
+}
+
+fn legend(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
+    for problem in plot.problems() {
+        finding(ui, problem, true);
+    }
+    ui.add_space(GRID / 2.0);
+    ui.spacing_mut().item_spacing.y = 0.0;
+    ScrollArea::vertical().id_salt("legend").max_height(5.5 * LEGEND_ROW).auto_shrink([false, true]).show(ui, |ui| {
+        let mut named = Vec::new();
+        for (place, curve, series) in plot.curves() {
+            let removable =
+                (!named.contains(&&curve.spec)).then(|| plot.series().iter().position(|spec| *spec == curve.spec));
+            named.push(&curve.spec);
+            ui.push_id(place, |ui| legend_row(ui, place, curve, series, removable.flatten(), pass));
+        }
+        for (index, spec) in plot.waiting() {
+            ui.push_id(("waiting", index), |ui| {
+                row(ui, |ui| {
+                    super::super::widgets::icon(ui, icon::PENDING, palette(ui).muted);
+                    let name = if spec.path.is_empty() {
+                        spec.filter.to_string()
+                    } else {
+                        format!("{} · {}", spec.filter, spec.path)
+                    };
+                    remove(ui, index, &name, pass);
+                    truncated(ui, RichText::new(format!("{name}: no number yet")).color(palette(ui).muted));
+                });
+            });
+        }
+    });
+    ui.spacing_mut().item_spacing.y = GRID;
+}
+
+fn row(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let size = vec2(ui.available_width(), LEGEND_ROW);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.spacing_mut().interact_size.y = LEGEND_ROW - 2.0;
+        add(ui);
+    });
+}
+
+fn legend_row(
+    ui: &mut Ui,
+    place: usize,
+    known: &Curve,
+    series: Option<&Series>,
+    index: Option<usize>,
+    pass: &mut Pass<'_>,
+) {
+    let name = known.name();
+    row(ui, |ui| {
+        swatch(ui, place, known.is_hidden);
+        let (glyph, act) = if known.is_hidden { (icon::HIDE, "Show") } else { (icon::SHOW, "Hide") };
+        if small_button(ui, glyph, &format!("{act} {name}")) {
+            pass.did(PlotAction::ToggledCurve(place));
+        }
+        match index {
+            Some(index) => remove(ui, index, &name, pass),
+            None => ui.add_space(30.0),
+        }
+        let values = (ui.available_width() * 0.5).clamp(150.0, 380.0);
+        let width = (ui.available_width() - values - GRID).max(60.0);
+        ui.allocate_ui_with_layout(vec2(width, LEGEND_ROW), Layout::left_to_right(Align::Center), |ui| {
+            ui.set_min_width(width);
+            let colour = if known.is_hidden { palette(ui).muted } else { palette(ui).text };
+            truncated(ui, RichText::new(&name).color(colour));
+        });
+        let text = series.map_or_else(|| "nothing in sight".to_owned(), numbers);
+        truncated(ui, RichText::new(text).monospace().small().color(palette(ui).text));
+    });
+}
+
+/// Last, least and greatest, and what could not be drawn.
+fn numbers(series: &Series) -> String {
+    let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
+    let mut text = format!("last {}  min {}  max {}", of(series.last), of(series.min), of(series.max));
+    text.push_str(&format!("  {}", counted(series.points, "point", "points")));
+    if series.without > 0 {
+        text.push_str(&format!("  {} without", super::parts::count(series.without)));
+    }
+    text
+}
+
+fn swatch(ui: &mut Ui, place: usize, is_hidden: bool) {
+    let (colour, round) = curve(ui, place);
+    let (rect, _) = ui.allocate_exact_size(vec2(22.0, 14.0), Sense::hover());
+    let stroke = Stroke::new(2.5, if is_hidden { palette(ui).line } else { colour });
+    let (left, right) = (rect.left_center(), rect.right_center());
+    match round % 3 {
+        0 => drop(ui.painter().line_segment([left, right], stroke)),
+        1 => drop(ui.painter().add(egui::Shape::dashed_line(&[left, right], stroke, 6.0, 3.0))),
+        _ => drop(ui.painter().add(egui::Shape::dotted_line(&[left, right], stroke.color, 5.0, 1.5))),
+    }
+}
+
+fn remove(ui: &mut Ui, index: usize, name: &str, pass: &mut Pass<'_>) {
+    if small_button(ui, icon::CLOSE, &format!("Remove {name}")) {
+        pass.did(PlotAction::Removed(index));
+    }
+}
+
+fn small_button(ui: &mut Ui, glyph: &'static str, name: &str) -> bool {
+    Button::icon_only(glyph, name).pressed(ui)
+}
+
+fn export(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
+    let result = plot.exported().cloned();
+    fold(ui, "plot-export", "Export picture or points", |ui| {
+        let why = if plot.is_exporting() { "It is being written" } else { "Type a path first" };
+        let is_idle = !plot.is_exporting();
+        ui.horizontal_wrapped(|ui| {
+            let (_, is_browsing) = path_field(ui, "Picture", &mut plot.picture_path, "/home/me/plot.png");
+            if is_browsing {
+                pass.browse = Some(PathField::PlotPicture);
+            }
+            let is_ready = is_idle && !plot.picture_path.trim().is_empty();
+            let button = Button::new("Save").icon(icon::EXPORT).named("Save the picture");
+            if button.enabled_if(is_ready, why).pressed(ui) {
+                pass.did(PlotAction::ExportedPicture);
+            }
+        });
+        ui.horizontal_wrapped(|ui| {
+            let (_, is_browsing) = path_field(ui, "Points", &mut plot.csv_path, "/home/me/plot.csv");
+            if is_browsing {
+                pass.browse = Some(PathField::PlotPoints);
+            }
+            let is_ready = is_idle && !plot.csv_path.trim().is_empty();
+            let button = Button::new("Export").icon(icon::EXPORT).named("Export the points");
+            if button.enabled_if(is_ready, why).pressed(ui) {
+                pass.did(PlotAction::ExportedCsv);
+            }
+        });
+        small(ui, "All points of what is in sight, as CSV, not thinned out");
+    });
+    match result {
+        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, &note),
+        Some(Err(problem)) => problem_card(ui, &problem),
+        None => {}
+    }
+}
+
+/// Takes the picture that was asked for: the window hands it out a frame or two later.
+fn picture(ui: &Ui, plot: &Plot, drawn: Rect, pass: &mut Pass<'_>) {
+    let (taken, asked) = (Id::unique("plot-picture"), Id::unique("plot-picture-asked"));
+    if !plot.is_picture_wanted() {
+        return;
+    }
+    if let Some(image) = ui.data_mut(|data| data.remove_temp::<Arc<ColorImage>>(taken)) {
+        ui.data_mut(|data| data.insert_temp(asked, None::<Instant>));
+        let visible = drawn.intersect(ui.clip_rect());
+        pass.did(
+            cropped(&image, visible, ui.pixels_per_point()).map_or(PlotAction::MissedPicture, PlotAction::TookPicture),
+        );
+        return;
+    }
+    match ui.data(|data| data.get_temp::<Option<Instant>>(asked)).flatten() {
+        None => {
+            ui.data_mut(|data| data.insert_temp(asked, Some(pass.now)));
+            let ctx = ui.ctx().clone();
+            ui.ctx().request_screenshot(move |image| {
+                ctx.data_mut(|data| data.insert_temp(taken, image));
+                ctx.request_repaint();
+            });
+            ui.ctx().request_repaint_after(PICTURE_WITHIN + Duration::from_millis(100));
+        }
+        Some(since) if pass.now.saturating_duration_since(since) > PICTURE_WITHIN => {
+            ui.data_mut(|data| data.insert_temp(asked, None::<Instant>));
+            pass.did(PlotAction::MissedPicture);
+        }
+        Some(_) => {}
+    }
+}
+
+/// A part of a picture of the window.
+fn cropped(image: &ColorImage, part: Rect, pixels_per_point: f32) -> Option<Picture> {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "kept within the picture")]
+    let pixels = |points: f32, most: usize| ((points * pixels_per_point).round().max(0.0) as usize).min(most);
+    let [width, height] = image.size;
+    let (left, right) = (pixels(part.left(), width), pixels(part.right(), width));
+    let (top, bottom) = (pixels(part.top(), height), pixels(part.bottom(), height));
+    if left >= right || top >= bottom {
+        return None;
+    }
+    let rows = (top..bottom).filter_map(|row| image.pixels.get(row * width + left..row * width + right));
+    let rgba = rows.flatten().flat_map(|colour| [colour.r(), colour.g(), colour.b(), 255]).collect();
+    Some(Picture { width: u32::try_from(right - left).ok()?, height: u32::try_from(bottom - top).ok()?, rgba })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_of_the_window_is_cut_out_point_by_point() {
+        let colours: Vec<Color32> = (0..12_u8).map(Color32::from_gray).collect();
+        let image = ColorImage::new([4, 3], colours);
+        let part = Rect::from_min_max(egui::pos2(0.5, 0.5), egui::pos2(1.5, 40.0));
+        let picture = cropped(&image, part, 2.0).unwrap();
+        assert_eq!((picture.width, picture.height), (2, 2));
+        let first: Vec<u8> = picture.rgba.chunks(4).map(|point| point[0]).collect();
+        assert_eq!(first, [5, 6, 9, 10]);
+        assert!(cropped(&image, Rect::NOTHING, 2.0).is_none());
+    }
+
+    #[test]
+    fn the_grid_has_whole_times() {
+        for (base, steps) in
+            [(0.5, [1.0, 5.0, 15.0]), (30.0, [60.0, 300.0, 900.0]), (1e12, [2_419_200.0, 31_449_600.0, 314_496_000.0])]
+        {
+            assert_eq!(time_steps(GridInput { bounds: (0.0, 1.0), base_step_size: base }), steps);
+        }
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let mark = |step_size| GridMark { value: 1_767_225_600.0, step_size };
+        assert_eq!(axis_time(mark(60.0), &zone), "02:00");
+        assert_eq!(axis_time(mark(86_400.0), &zone), "2026-01-01");
+        assert_eq!(axis_time(mark(0.1), &zone), "02:00:00.000");
+    }
+}

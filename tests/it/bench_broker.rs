@@ -1,0 +1,280 @@
+//! The bench broker, met by foreign clients: paho-mqtt (PyPI), mosquitto_pub and mosquitto_sub, and by what is no client at all.
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use linesman::io::bench_broker::BenchBroker;
+use linesman::msg::telemetry::{BenchFacts, BenchPlan};
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::time::timeout;
+
+use crate::python;
+
+/// More than any of this takes.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A broker on loopback with everything on.
+struct Bench {
+    broker: BenchBroker,
+    facts: BenchFacts,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (broker, facts) = BenchBroker::start(&BenchPlan::default(), &folder.path().join("bench")).await.unwrap();
+        Self { broker, facts, folder }
+    }
+
+    /// The port of the `nth` address of that scheme.
+    fn port(&self, scheme: &str, nth: usize) -> u16 {
+        let urls = self.facts.urls.iter().filter(|url| url.starts_with(&format!("{scheme}://")));
+        let url = urls.clone().nth(nth).unwrap_or_else(|| panic!("no {scheme} in {:?}", self.facts.urls));
+        url.trim_end_matches("/mqtt").rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Reads lines until one holds these words.
+    async fn wait_for(&mut self, words: &str) -> String {
+        let mut lines = Vec::new();
+        let find = async {
+            loop {
+                let line = self.broker.seen().await.expect("the broker runs");
+                if line.contains(words) {
+                    return line;
+                }
+                lines.push(line);
+            }
+        };
+        let found = timeout(LIMIT, find).await;
+        found.unwrap_or_else(|_| panic!("nobody said “{words}”: {lines:#?}"))
+    }
+
+    fn tls(&self) -> Value {
+        json!({ "ca": self.facts.ca_path })
+    }
+
+    fn mutual_tls(&self) -> Value {
+        let (certificate, key) = self.facts.client_paths.clone().unwrap();
+        json!({ "ca": self.facts.ca_path, "certificate": certificate, "key": key })
+    }
+}
+
+/// paho-mqtt on its way through a plan.
+struct Paho {
+    child: Child,
+    lines: tokio::io::Lines<BufReader<ChildStdout>>,
+}
+
+impl Paho {
+    async fn start(python: &Path, plan: &Value) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/paho-mqtt/drive.py");
+        let mut child = Command::new(python)
+            .arg("-I")
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        child.stdin.as_mut().unwrap().write_all(format!("{plan}\n").as_bytes()).await.unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// The next thing of that kind.
+    async fn step(&mut self, name: &str) -> Value {
+        let find = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                let line: Value = serde_json::from_str(&line).unwrap();
+                if line["step"] == name {
+                    return line;
+                }
+                assert!(line["step"] != "failed", "before {name}: {line}");
+            }
+            panic!("it ended before {name}");
+        };
+        timeout(LIMIT, find).await.expect("paho gets on")
+    }
+
+    /// Lets it end, after a goodbye.
+    async fn finish(mut self) {
+        drop(self.child.stdin.take());
+        timeout(LIMIT, self.child.wait()).await.unwrap().unwrap();
+    }
+}
+
+/// A plan with the rest of `more` in it.
+fn plan(client_id: &str, port: u16, more: &[Value]) -> Value {
+    let mut plan = json!({ "host": "localhost", "client_id": client_id, "port": port });
+    for (name, value) in more.iter().flat_map(|more| more.as_object().unwrap()) {
+        plan[name] = value.clone();
+    }
+    plan
+}
+
+#[tokio::test]
+async fn paho_meets_it_on_every_port() {
+    let Some(python) = python::with_packages("paho-mqtt") else { return };
+    let mut bench = Bench::start().await;
+    let ways = [
+        ("plain", bench.port("mqtt", 0), json!({})),
+        ("tls", bench.port("mqtts", 0), bench.tls()),
+        ("mutual", bench.port("mqtts", 1), bench.mutual_tls()),
+        ("ws", bench.port("ws", 0), json!({ "transport": "websockets" })),
+        ("wss", bench.port("wss", 0), json!({ "transport": "websockets", "ca": bench.facts.ca_path })),
+    ];
+    for version in ["3.1.1", "5"] {
+        for (name, port, way) in &ways {
+            let id = format!("{name}-{}", &version[..1]);
+            let topic = |level: &str| format!("site/{id}/{level}");
+            let exchange = json!({
+                "version": version,
+                "subscribe": [{ "filter": format!("site/{id}/#"), "qos": 2 }],
+                "publish": [
+                    { "topic": topic("0"), "payload": "zero" },
+                    { "topic": topic("1"), "payload": "one", "qos": 1 },
+                    { "topic": topic("2"), "payload": "two", "qos": 2 },
+                    { "topic": topic("long"), "bytes": 5_000_000, "qos": 1 },
+                ],
+                "expect": 4,
+                "stay": true,
+            });
+            let mut paho = Paho::start(&python, &plan(&id, *port, &[way.clone(), exchange])).await;
+            assert_eq!(paho.step("connected").await["failed"], false, "{id}");
+            assert_eq!(paho.step("granted").await["reasons"], json!([2]), "{id}");
+            let came = bench.wait_for(&format!("“{id}” came from 127.0.0.1 over ")).await;
+            assert!(came.contains(&format!("MQTT {version}")), "{came}");
+            assert_eq!(came.contains("certificate “linesman-bench-client”"), *name == "mutual", "{came}");
+            paho.step("waiting").await;
+            paho.finish().await;
+            bench.wait_for(&format!("“{id}” said goodbye")).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn messages_cross_between_ports_are_kept_and_inherited() {
+    let Some(python) = python::with_packages("paho-mqtt") else { return };
+    let mut bench = Bench::start().await;
+    let retained = json!({
+        "publish": [{ "topic": "site/gw/state", "payload": "here", "qos": 1, "retain": true }],
+        "will": { "topic": "site/gw/state", "payload": "gone", "qos": 1, "retain": true },
+        "stay": true,
+    });
+    let mut gateway = Paho::start(&python, &plan("gw", bench.port("mqtt", 0), &[retained])).await;
+    gateway.step("waiting").await;
+    let came = bench.wait_for("“gw” came").await;
+    assert!(came.contains("with a last will"), "{came}");
+    let watch = json!({ "subscribe": [{ "filter": "#", "qos": 1 }], "expect": 1, "stay": true });
+    let mut watcher = Paho::start(&python, &plan("watcher", bench.port("mqtts", 0), &[bench.tls(), watch])).await;
+    let kept = watcher.step("message").await;
+    assert_eq!((kept["payload"].as_str(), kept["retain"].as_bool()), (Some("here"), Some(true)));
+    // It vanishes without a goodbye: the broker publishes its last will.
+    gateway.child.kill().await.unwrap();
+    let will = watcher.step("message").await;
+    assert_eq!((will["topic"].as_str(), will["payload"].as_str()), (Some("site/gw/state"), Some("gone")));
+    bench.wait_for("“gw” went without a goodbye").await;
+    watcher.finish().await;
+}
+
+#[tokio::test]
+async fn a_second_client_of_one_name_throws_the_first_out_and_that_is_told() {
+    let Some(python) = python::with_packages("paho-mqtt") else { return };
+    let mut bench = Bench::start().await;
+    let stay = json!({ "stay": true });
+    let first = Paho::start(&python, &plan("gw", bench.port("mqtt", 0), std::slice::from_ref(&stay))).await;
+    bench.wait_for("“gw” came").await;
+    let second = Paho::start(&python, &plan("gw", bench.port("mqtt", 0), &[stay])).await;
+    bench.wait_for("another connection of that name is thrown out").await;
+    bench.wait_for("“gw” was thrown out: another connection came under the same client id").await;
+    drop((first, second));
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_trust_the_ca_or_shows_no_certificate_is_told_apart() {
+    let Some(python) = python::with_packages("paho-mqtt") else { return };
+    let mut bench = Bench::start().await;
+    let other = BenchBroker::start(&BenchPlan::default(), &bench.folder.path().join("other")).await.unwrap();
+    let wrong = json!({ "ca": other.1.ca_path });
+    let mut paho = Paho::start(&python, &plan("gw", bench.port("mqtts", 0), &[wrong])).await;
+    let failed = timeout(LIMIT, paho.lines.next_line()).await.unwrap().unwrap().unwrap();
+    assert!(failed.contains("CERTIFICATE_VERIFY_FAILED"), "{failed}");
+    bench.wait_for("127.0.0.1 was refused: it does not trust the test CA").await;
+
+    let without = plan("gw", bench.port("mqtts", 1), &[bench.tls()]);
+    let _paho = Paho::start(&python, &without).await;
+    bench.wait_for("it showed no client certificate").await;
+
+    let (certificate, key) = other.1.client_paths.clone().unwrap();
+    let foreign = json!({ "ca": bench.facts.ca_path, "certificate": certificate, "key": key });
+    let _paho = Paho::start(&python, &plan("gw", bench.port("mqtts", 1), &[foreign])).await;
+    bench.wait_for("its client certificate was not taken: it is not one of the test CA").await;
+}
+
+#[tokio::test]
+async fn what_speaks_to_the_wrong_port_is_told() {
+    let mut bench = Bench::start().await;
+    for (port, sent, words) in [
+        (bench.port("mqtt", 0), &b"\x16\x03\x01\x00\x05hello"[..], "it spoke TLS to the port of plain MQTT"),
+        (bench.port("mqtt", 0), b"GET / HTTP/1.1\r\n\r\n", "it spoke HTTP or WebSocket to the port of plain MQTT"),
+        (
+            bench.port("mqtts", 0),
+            b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00",
+            "it spoke plain MQTT to an encrypted port",
+        ),
+        (
+            bench.port("ws", 0),
+            b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x00\x00\x00",
+            "it spoke plain MQTT to the port of WebSocket",
+        ),
+        (bench.port("mqtts", 0), b"\x16\x03\x01\x00\x05hello", "what it sent is no TLS"),
+        (bench.port("ws", 0), b"GET /mqtt HTTP/1.1\r\nHost: h\r\n\r\n", "the WebSocket did not open"),
+        (bench.port("mqtt", 0), b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02a/", "a slash is not taken"),
+        (bench.port("mqtt", 0), b"\x10\x0d\x00\x06MQIsdp\x03\x02\x00\x1e\x00\x01a", "no other version"),
+        (bench.port("mqtt", 0), b"", "connected and closed without a word"),
+    ] {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(sent).await.unwrap();
+        if sent.is_empty() {
+            stream.shutdown().await.unwrap();
+        }
+        let line = bench.wait_for(words).await;
+        assert!(line.contains("127.0.0.1"), "{line}");
+        // It is shown the door.
+        let _ = timeout(LIMIT, stream.read_to_end(&mut Vec::new())).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_a_problem_with_a_way_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = held.local_addr().unwrap().port();
+    let start = async |plan: BenchPlan| BenchBroker::start(&plan, folder.path()).await.err().unwrap();
+    let problem = start(BenchPlan { plain: Some(port), ..BenchPlan::default() }).await;
+    assert_eq!((problem.code, problem.what), ("bench.port_taken", format!("Port {port} is taken")));
+    let problem = start(BenchPlan { address: "198.51.100.77".into(), ..BenchPlan::default() }).await;
+    assert_eq!(problem.code, "bench.not_our_address");
+    let nowhere = BenchPlan { plain: None, tls: None, mutual_tls: None, websocket: None, ..BenchPlan::default() };
+    assert_eq!(start(nowhere).await.code, "bench.no_port");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let problem = BenchBroker::start(&BenchPlan::default(), &file).await.err().unwrap();
+    assert_eq!(problem.code, "bench.folder");
+}
+
+#[tokio::test]
+async fn a_gateway_configured_yesterday_still_works_today() {
+    let folder = tempfile::tempdir().unwrap();
+    let (broker, first) = BenchBroker::start(&BenchPlan::default(), folder.path()).await.unwrap();
+    drop(broker);
+    let (_broker, second) = BenchBroker::start(&BenchPlan::default(), folder.path()).await.unwrap();
+    assert_eq!(first.ca_sha256, second.ca_sha256);
+    assert_eq!(first.ca_sha256.len(), 64);
+    assert!(second.interfaces.iter().all(|address| !address.starts_with("127.")));
+}
