@@ -16,6 +16,8 @@ mod link;
 mod pty;
 mod site;
 mod smp;
+pub mod telemetry;
+mod uplink;
 
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
@@ -32,3 +34,4 @@ pub use site::{
     start_esp_http, start_gateway,
 };
 pub use smp::{SmpDevice, SmpFraming, Store};
+pub use uplink::{Uplink, UplinkState};

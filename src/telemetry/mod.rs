@@ -6,9 +6,11 @@
 
 pub mod batch;
 pub mod decode;
+pub mod diff;
 pub mod expect;
 pub mod export;
 pub mod inspector;
+pub mod plot;
 pub mod query;
 pub mod recording;
 pub mod store;

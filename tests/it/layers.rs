@@ -89,7 +89,6 @@ const LAYERS: &[Layer] = &[
             "prost_reflect",
             "protox",
             "regex",
-            "rmpv",
             "rustc_hash",
             "serde",
             "serde_json",
@@ -174,6 +173,8 @@ const LAYERS: &[Layer] = &[
         foreign: &[
             "base64",
             "bytes",
+            "flate2",
+            "minicbor",
             "mqtt5",
             "rcgen",
             "rumqttc",

@@ -30,7 +30,6 @@ use self::detail::{Detail, DetailAction};
 use self::doctor::Doctor;
 use self::list::{List, ListAction};
 use self::panes::{PaneAction, Panes};
-use self::plot::PlotAction;
 use self::recorder::Recorder;
 use self::seat::Seat;
 use self::tree::{Tree, TreeAction};
@@ -39,11 +38,10 @@ use super::jobs::JobKind;
 use super::settings::SettingsView;
 use crate::model::ids::JobId;
 use crate::model::mqtt::message::Grant;
-use crate::model::mqtt::topic::TopicFilter;
-use crate::model::problem::{Explain as _, Problem};
+use crate::model::problem::Problem;
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
-use crate::telemetry::view::{Counters, SeriesSpec, Snapshot, ViewSpec};
+use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
 
 /// The panes of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -344,7 +342,11 @@ impl Telemetry {
                 self.doctor.fold(is_open);
                 Vec::new()
             }
-            TelemetryAction::Plotted { topic, path } => return self.plot(&topic, path, settings, desk),
+            TelemetryAction::Plotted { topic, path } => {
+                self.panes.plot.add_path(&topic, path);
+                desk.toasts.tell("Added to the plot", desk.now);
+                Vec::new()
+            }
             TelemetryAction::ShowedInTree => self.show_in_tree(desk),
             TelemetryAction::Cleared => {
                 self.forget();
@@ -365,23 +367,6 @@ impl Telemetry {
             self.detail.choose_topic(selected.topic);
         }
         self.tree.act(action, desk.now)
-    }
-
-    /// Draws a curve of a value of a topic.
-    fn plot(&mut self, topic: &str, path: String, settings: &mut SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
-        match topic.parse::<TopicFilter>() {
-            Ok(filter) => {
-                let action = PaneAction::Plot(PlotAction::Added(SeriesSpec { filter, path }));
-                desk.toasts.tell("Added to the plot", desk.now);
-                let inspection = self.job();
-                let query = &self.list.spec().query;
-                self.panes.act(action, &mut Seat { inspection, query, settings, desk })
-            }
-            Err(error) => {
-                desk.toasts.report(error.explain());
-                Vec::new()
-            }
-        }
     }
 
     fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {

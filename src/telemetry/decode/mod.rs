@@ -4,15 +4,23 @@
 //! One file for each kind. All of them take bytes from anywhere: they are bounded in depth, in values and in memory.
 
 mod base64;
+mod build;
+mod cbor;
 pub mod hex;
 pub mod json;
 pub mod limit;
+mod msgpack;
 mod packing;
+mod picture;
+mod protobuf;
+mod sparkplug;
+mod wire;
 
-use std::sync::Arc;
+pub use self::protobuf::SchemaError;
+pub use self::sparkplug::NodeState;
 
 use crate::model::mqtt::topic::TopicFilter;
-use crate::model::problem::Problem;
+use crate::model::problem::{Explain as _, Problem};
 use crate::model::text::visible;
 use crate::telemetry::value::{Body, DecodeFailure, Decoded, DecoderKind, Packing, Value};
 
@@ -34,6 +42,8 @@ pub struct Rule {
 #[derive(Debug, Default)]
 pub struct Decoders {
     rules: Vec<Rule>,
+    schemas: protobuf::Schemas,
+    nodes: sparkplug::Nodes,
 }
 
 /// What one decoder made of bytes: what they hold, and facts beside it.
@@ -51,19 +61,44 @@ impl Decoders {
     }
 
     /// Takes in a user's Protobuf schemas, by name and text, in place of those before. The answer is their message types.
-    pub fn load_schemas(&mut self, _schemas: &[(String, String)]) -> Result<Vec<String>, Problem> {
-        Ok(Vec::new())
+    pub fn load_schemas(&mut self, schemas: &[(String, String)]) -> Result<Vec<String>, Problem> {
+        self.schemas = protobuf::Schemas::load(schemas).map_err(|error| error.explain())?;
+        Ok(self.schemas.types())
     }
 
     /// Learns from a message what later ones need to be understood. To be called for each message in the order of arrival.
-    pub fn observe(&mut self, _topic: &[u8], _payload: &[u8], _mono_micros: u64) {}
+    pub fn observe(&mut self, topic: &[u8], payload: &[u8], mono_micros: u64) {
+        if let Some(topic) = sparkplug::Topic::parse(topic) {
+            self.nodes.observe(topic, payload, mono_micros);
+        }
+    }
+
+    /// Forgets what was learnt, for another connection or another place in a recording.
+    pub fn forget(&mut self) {
+        self.nodes = sparkplug::Nodes::default();
+    }
+
+    /// The Sparkplug edge nodes that were heard of, by name.
+    pub fn sparkplug_nodes(&self) -> Vec<NodeState> {
+        self.nodes.states()
+    }
 
     /// What the payload means: read as a person chose, else by the last rule for its topic, else as what it looks like.
     pub fn decode(&self, topic: &[u8], payload: &[u8], kind: Option<DecoderKind>) -> Decoded {
-        let rule = self.rules.iter().rev().find(|rule| rule.filter.matches_bytes(topic));
+        self.decode_at(topic, payload, kind, u64::MAX)
+    }
+
+    /// As [`Decoders::decode`], with what was known when the message came.
+    pub fn decode_at(&self, topic: &[u8], payload: &[u8], kind: Option<DecoderKind>, mono_micros: u64) -> Decoded {
+        let of_topic = || self.rules.iter().rev().filter(|rule| rule.filter.matches_bytes(topic));
+        let rule = match kind {
+            None => of_topic().next(),
+            Some(kind) => of_topic().find(|rule| rule.kind == kind),
+        };
+        let asked = Asked { topic, message_type: rule.and_then(|rule| rule.message_type.as_deref()), mono_micros };
         match kind.or(rule.map(|rule| rule.kind)) {
-            Some(kind) => self.decode_as(topic, payload, kind),
-            None => self.detect(topic, payload),
+            Some(kind) => self.decode_as(asked, payload, kind),
+            None => self.detect(asked, payload, 0),
         }
     }
 
@@ -84,17 +119,28 @@ impl Decoders {
     }
 
     /// The payload on one line, made safe to show and shortened with an ellipsis. Looks at its beginning only.
-    pub fn one_line(&self, _topic: &[u8], payload: &[u8], max_chars: usize) -> String {
+    pub fn one_line(&self, topic: &[u8], payload: &[u8], max_chars: usize) -> String {
         let head = &payload[..payload.len().min(PREVIEW_BYTES)];
-        if let Some(packing) = packing::detect(payload).filter(|packing| *packing != Packing::Zlib) {
-            return visible(&format!("{packing}, {} bytes", payload.len()), max_chars);
-        }
-        if is_text_so_far(head, payload.len() > head.len()) {
+        let is_cut = payload.len() > head.len();
+        if is_text_so_far(head, is_cut) {
             let mut line = collapsed(head);
-            if payload.len() > head.len() {
+            if is_cut {
                 line.push('…');
             }
             return visible(&line, max_chars);
+        }
+        if let Some(packing) = packing::detect(payload) {
+            return visible(&format!("{packing}, {} bytes", payload.len()), max_chars);
+        }
+        if let Some(format) = picture::detect(payload) {
+            return visible(&format!("{format}, {} bytes", payload.len()), max_chars);
+        }
+        if !is_cut && let Body::Tree(value) = self.decode(topic, payload, None).body {
+            let value = value.member("metrics").filter(|_| sparkplug::Topic::parse(topic).is_some()).unwrap_or(&value);
+            return visible(&json::to_json_within(value, max_chars * 4), max_chars);
+        }
+        if let Some(topic) = sparkplug::Topic::parse(topic) {
+            return visible(&format!("{}, {} bytes", topic.kind, payload.len()), max_chars);
         }
         let bytes = head.iter().take(max_chars.div_ceil(3)).fold(String::new(), |mut text, byte| {
             use std::fmt::Write as _;
@@ -102,11 +148,10 @@ impl Decoders {
             let _ = write!(text, "{}{byte:02x}", if text.is_empty() { "" } else { " " });
             text
         });
-        let more = if payload.len() * 3 > max_chars { "…" } else { "" };
-        visible(&format!("{bytes}{more}"), max_chars)
+        visible(&format!("{bytes}{}", if payload.len() * 3 > max_chars { "…" } else { "" }), max_chars)
     }
 
-    fn decode_as(&self, topic: &[u8], payload: &[u8], kind: DecoderKind) -> Decoded {
+    fn decode_as(&self, asked: Asked<'_>, payload: &[u8], kind: DecoderKind) -> Decoded {
         if kind == DecoderKind::Hex {
             return bytes_of(payload, kind, false);
         }
@@ -116,14 +161,14 @@ impl Decoders {
             Err((bytes, failure)) => return failed(&bytes, kind, false, packed_in, failure),
         };
         let bytes = unpacked.as_deref().unwrap_or(payload);
-        let failure = match self.read(topic, bytes, kind) {
+        let failure = match self.read(asked, bytes, kind, 0) {
             Ok((body, notes)) => return Decoded { kind, is_detected: false, packed_in, body, failure: None, notes },
             Err(failure) => failure,
         };
         // Deflate has no mark of its own: it is looked for only where someone said what is inside.
         if packed_in.is_empty()
             && let Ok(inner) = packing::unpack(Packing::Deflate, payload)
-            && let Ok((body, notes)) = self.read(topic, &inner, kind)
+            && let Ok((body, notes)) = self.read(asked, &inner, kind, 0)
         {
             return Decoded { kind, is_detected: false, packed_in: vec![Packing::Deflate], body, failure: None, notes };
         }
@@ -131,7 +176,7 @@ impl Decoders {
     }
 
     /// Reads bytes as that kind.
-    fn read(&self, _topic: &[u8], bytes: &[u8], kind: DecoderKind) -> Result<Read, DecodeFailure> {
+    fn read(&self, asked: Asked<'_>, bytes: &[u8], kind: DecoderKind, depth: usize) -> Result<Read, DecodeFailure> {
         match kind {
             DecoderKind::Json => {
                 let (text, notes) = without_mark(bytes);
@@ -148,46 +193,102 @@ impl Decoders {
             },
             DecoderKind::Base64 => {
                 let inner = base64::decode(bytes).map_err(|(offset, what)| DecodeFailure { offset, what })?;
-                let inside = self.detect(b"", &inner);
+                let inside = self.detect(asked, &inner, depth + 1);
                 let mut notes = vec![("inside".into(), inside.kind.to_string())];
                 notes.extend(inside.notes);
                 Ok((inside.body, notes))
             }
-            _ => Ok((Body::Bytes(bytes.into()), Vec::new())),
+            DecoderKind::Cbor => cbor::parse(bytes).map(tree),
+            DecoderKind::MessagePack => msgpack::parse(bytes).map(tree),
+            DecoderKind::Sparkplug => {
+                let (value, notes) = sparkplug::parse(&self.nodes, asked.topic, bytes, asked.mono_micros)?;
+                Ok((Body::Tree(value), notes))
+            }
+            DecoderKind::Protobuf => {
+                let value = self.schemas.parse(bytes, asked.message_type)?;
+                let message_type = asked.message_type.map_or("none is set: fields are shown by number".into(), shown);
+                Ok((Body::Tree(value), vec![("message type".into(), message_type)]))
+            }
+            DecoderKind::Image => picture::read(bytes),
+            DecoderKind::Hex => Ok((Body::Bytes(bytes.into()), Vec::new())),
         }
     }
 
-    fn detect(&self, topic: &[u8], payload: &[u8]) -> Decoded {
+    /// Finds out what it is. `depth` counts base64 inside base64.
+    fn detect(&self, asked: Asked<'_>, payload: &[u8], depth: usize) -> Decoded {
         let mut packed_in = Vec::new();
         let unpacked = match unpack_all(payload, &mut packed_in) {
             Ok(unpacked) => unpacked,
             Err((bytes, failure)) => return failed(&bytes, DecoderKind::Hex, true, packed_in, failure),
         };
-        let mut decoded = self.detect_unpacked(topic, unpacked.as_deref().unwrap_or(payload));
+        let mut decoded = self.detect_unpacked(asked, unpacked.as_deref().unwrap_or(payload), depth);
         decoded.packed_in = packed_in;
         decoded
     }
 
-    fn detect_unpacked(&self, topic: &[u8], bytes: &[u8]) -> Decoded {
+    fn detect_unpacked(&self, asked: Asked<'_>, bytes: &[u8], depth: usize) -> Decoded {
         let read = |kind| {
             let is_detected = true;
-            match self.read(topic, bytes, kind) {
+            match self.read(asked, bytes, kind, depth) {
                 Ok((body, notes)) => Decoded { kind, is_detected, packed_in: Vec::new(), body, failure: None, notes },
                 Err(failure) => failed(bytes, kind, is_detected, Vec::new(), failure),
             }
         };
-        let Some(text) = as_text(bytes) else { return bytes_of(bytes, DecoderKind::Hex, true) };
+        if !bytes.is_empty() && depth == 0 && sparkplug::Topic::parse(asked.topic).is_some() {
+            return read(DecoderKind::Sparkplug);
+        }
+        if picture::detect(bytes).is_some() {
+            return read(DecoderKind::Image);
+        }
+        if let Some(text) = as_text(bytes) {
+            return self.detect_text(text, depth, read);
+        }
+        // A list or map of which nothing is left is no accident.
+        let candidates =
+            [(DecoderKind::Cbor, cbor::may_begin(bytes)), (DecoderKind::MessagePack, msgpack::may_begin(bytes))];
+        let likely = candidates.into_iter().filter(|(_, may_begin)| *may_begin).map(|(kind, _)| read(kind));
+        let mut likely: Vec<Decoded> = likely.filter(|decoded| decoded.failure.is_none()).collect();
+        likely.sort_by_key(|decoded| !has_names(&decoded.body));
+        likely.into_iter().next().unwrap_or_else(|| bytes_of(bytes, DecoderKind::Hex, true))
+    }
+
+    #[expect(clippy::unused_self, reason = "it belongs to the others")]
+    fn detect_text(&self, text: &str, depth: usize, read: impl Fn(DecoderKind) -> Decoded) -> Decoded {
         if may_be_json(text) {
             let decoded = read(DecoderKind::Json);
             if decoded.failure.is_none() || is_meant_as_json(text) {
                 return decoded;
             }
         }
-        if base64::detect(text).is_some() {
+        if depth < MAX_PACKINGS && base64::detect(text).is_some() {
             return read(DecoderKind::Base64);
         }
-        read(DecoderKind::Text)
+        let mut decoded = read(DecoderKind::Text);
+        let start = text.trim_start();
+        if start.starts_with("<svg") || (start.starts_with("<?xml") && start.contains("<svg")) {
+            decoded.notes.push(("format".into(), "SVG".into()));
+        }
+        decoded
     }
+}
+
+/// What is asked of a decoder beside the bytes.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    topic: &'a [u8],
+    message_type: Option<&'a str>,
+    mono_micros: u64,
+}
+
+fn tree(value: Value) -> Read {
+    (Body::Tree(value), Vec::new())
+}
+
+/// Whether it is a map with texts for names, as devices send them.
+fn has_names(body: &Body) -> bool {
+    let Body::Tree(Value::Map(members)) = body else { return false };
+    let is_word = |name: &str| name.starts_with(|c: char| c.is_alphabetic() || c == '_');
+    !members.is_empty() && members.iter().all(|(name, _)| is_word(name))
 }
 
 /// How many bytes of a packed payload are searched.
@@ -306,9 +407,4 @@ fn is_meant_as_json(text: &str) -> bool {
 /// A name from a payload or schema, as it may stand in a note.
 fn shown(name: &str) -> String {
     visible(name, 200)
-}
-
-/// A text as a value, for the members of decoders.
-fn text(text: &str) -> Value {
-    Value::Text(Arc::from(text))
 }

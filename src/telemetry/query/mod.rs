@@ -8,6 +8,8 @@ mod search;
 use regex::bytes::{Regex, RegexBuilder};
 
 pub use self::expression::{Expression, RunError};
+#[cfg(test)]
+pub(in crate::telemetry) use self::search::tests as tests_source;
 pub use self::search::{Budget, Held, Search, Source};
 
 use crate::model::mqtt::topic::TopicFilter;

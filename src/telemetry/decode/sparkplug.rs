@@ -1,0 +1,746 @@
+//! Sparkplug B (specification 3.0, chapters 4 and 6): payloads, and what must be known of earlier messages to read them.
+//!
+//! A birth tells names, types and aliases of metrics; the data behind it may carry aliases only. [`Nodes`] keeps that by edge
+//! node and device, with the time from which it holds, and follows the sequence numbers.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::build::short_float;
+use super::limit::Count;
+use super::wire::{Content, Field, Fields};
+use crate::model::text::{hex, visible};
+use crate::telemetry::value::{DecodeFailure, Value};
+
+/// How many edge nodes are followed.
+const MAX_NODES: usize = 20_000;
+/// How many devices of one.
+const MAX_DEVICES: usize = 2_000;
+/// How many metrics are kept of one birth.
+const MAX_METRICS: usize = 100_000;
+/// How many metrics are kept of all births.
+const MAX_ALL_METRICS: usize = 1_000_000;
+/// How many births of a node or device are remembered, to read messages from before the newest one.
+const MAX_BIRTHS: usize = 4;
+/// How deep templates may stand in one another.
+const MAX_DEPTH: usize = 32;
+
+/// What a topic of the namespace says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Topic<'a> {
+    pub(super) group: &'a str,
+    pub(super) kind: &'a str,
+    pub(super) node: &'a str,
+    pub(super) device: Option<&'a str>,
+}
+
+impl<'a> Topic<'a> {
+    /// `spBv1.0/GROUP/KIND/NODE[/DEVICE]`. A host's state is JSON, and none of these.
+    pub(super) fn parse(topic: &'a [u8]) -> Option<Self> {
+        let rest = std::str::from_utf8(topic.strip_prefix(b"spBv1.0/")?).ok()?;
+        let mut levels = rest.split('/');
+        let (group, kind, node) = (levels.next()?, levels.next()?, levels.next()?);
+        let device = levels.next();
+        let is_of_device = match kind {
+            "NBIRTH" | "NDEATH" | "NDATA" | "NCMD" => false,
+            "DBIRTH" | "DDEATH" | "DDATA" | "DCMD" => true,
+            _ => return None,
+        };
+        (levels.next().is_none() && device.is_some() == is_of_device).then_some(Self { group, kind, node, device })
+    }
+}
+
+/// What a birth said of a metric.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Known {
+    name: Arc<str>,
+    datatype: u32,
+}
+
+/// Names and types, from a moment on.
+#[derive(Debug, Default)]
+struct Birth {
+    mono_micros: u64,
+    by_alias: FxHashMap<u64, Known>,
+    types: FxHashMap<Arc<str>, u32>,
+}
+
+/// What is known of an edge node or a device.
+#[derive(Debug, Default)]
+struct Source {
+    births: Vec<Arc<Birth>>,
+    /// How often it was born.
+    born: u64,
+    is_dead: bool,
+}
+
+impl Source {
+    /// The birth that holds at a time.
+    fn birth(&self, mono_micros: u64) -> Option<&Birth> {
+        self.births.iter().rev().find(|birth| birth.mono_micros <= mono_micros).map(|birth| &**birth)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    own: Source,
+    devices: FxHashMap<Box<str>, Source>,
+    /// The last sequence number.
+    seq: Option<u8>,
+    /// How often a number was not the one after the last.
+    jumps: u64,
+    /// The number of births, from the last one.
+    bd_seq: Option<u64>,
+    /// Messages of data that came before a birth.
+    too_early: u64,
+}
+
+/// All edge nodes that were heard of.
+#[derive(Debug, Default)]
+pub(super) struct Nodes {
+    nodes: FxHashMap<Box<str>, Node>,
+    /// Metrics kept.
+    metrics: usize,
+}
+
+/// How an edge node stands, for a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeState {
+    /// Group and node, with a slash between them, made safe to show.
+    pub node: String,
+    /// Whether it was born and has not died since.
+    pub is_alive: bool,
+    /// How often it was born: more than once is a rebirth or a new connection.
+    pub births: u64,
+    /// How often a sequence number was not the one after the last.
+    pub sequence_jumps: u64,
+    /// Messages of data that came before a birth, and can be read by their aliases only.
+    pub before_birth: u64,
+    /// Its devices, and whether each is alive.
+    pub devices: Vec<(String, bool)>,
+}
+
+impl Nodes {
+    /// Learns from a message.
+    pub(super) fn observe(&mut self, topic: Topic<'_>, payload: &[u8], mono_micros: u64) {
+        if topic.kind.ends_with("CMD") {
+            return;
+        }
+        let key = format!("{}/{}", topic.group, topic.node);
+        if !self.nodes.contains_key(key.as_str()) {
+            if self.nodes.len() >= MAX_NODES {
+                return;
+            }
+            self.nodes.insert(key.as_str().into(), Node::default());
+        }
+        let Some(node) = self.nodes.get_mut(key.as_str()) else { return };
+        let mut metrics = self.metrics;
+        node.observe(topic, payload, mono_micros, &mut metrics);
+        self.metrics = metrics;
+    }
+
+    fn get(&self, topic: Topic<'_>) -> Option<&Node> {
+        self.nodes.get(format!("{}/{}", topic.group, topic.node).as_str())
+    }
+
+    /// All nodes by name.
+    pub(super) fn states(&self) -> Vec<NodeState> {
+        let mut states: Vec<_> = self.nodes.iter().map(|(name, node)| node.state(name)).collect();
+        states.sort_by(|left, right| left.node.cmp(&right.node));
+        states
+    }
+}
+
+impl Node {
+    fn observe(&mut self, topic: Topic<'_>, payload: &[u8], mono_micros: u64, kept: &mut usize) {
+        let is_birth = topic.kind.ends_with("BIRTH");
+        let Ok(envelope) = Envelope::scan(payload, is_birth) else { return };
+        match topic.kind {
+            "NBIRTH" => {
+                self.seq = None;
+                self.bd_seq = envelope.bd_seq;
+                // Devices are born anew behind their node.
+                self.devices.values_mut().for_each(|device| device.is_dead = true);
+            }
+            "NDEATH" => {
+                // A death that belongs to an earlier connection says nothing of this one.
+                if envelope.bd_seq.is_none() || self.bd_seq.is_none() || envelope.bd_seq == self.bd_seq {
+                    self.own.is_dead = true;
+                    self.devices.values_mut().for_each(|device| device.is_dead = true);
+                }
+                return;
+            }
+            _ => {}
+        }
+        if let Some(seq) = envelope.seq {
+            if self.seq.is_some_and(|last| last.wrapping_add(1) != seq) {
+                self.jumps += 1;
+            }
+            self.seq = Some(seq);
+        }
+        if topic.kind.starts_with('D') && self.devices.len() >= MAX_DEVICES {
+            return;
+        }
+        let source = match topic.device {
+            Some(device) => self.devices.entry(device.into()).or_default(),
+            None => &mut self.own,
+        };
+        match topic.kind {
+            "NBIRTH" | "DBIRTH" => {
+                source.born += 1;
+                source.is_dead = false;
+                let room = MAX_ALL_METRICS.saturating_sub(*kept);
+                let mut birth = envelope.birth;
+                if birth.types.len() > room {
+                    birth = Birth::default();
+                }
+                birth.mono_micros = mono_micros;
+                *kept += birth.types.len();
+                if source.births.len() >= MAX_BIRTHS {
+                    *kept = kept.saturating_sub(source.births.remove(0).types.len());
+                }
+                source.births.push(Arc::new(birth));
+            }
+            "DDEATH" => source.is_dead = true,
+            _ if source.births.is_empty() => self.too_early += 1,
+            _ => {}
+        }
+    }
+
+    fn state(&self, name: &str) -> NodeState {
+        let mut devices: Vec<_> = self
+            .devices
+            .iter()
+            .map(|(name, device)| (visible(name, 100), !device.is_dead && device.born > 0))
+            .collect();
+        devices.sort();
+        NodeState {
+            node: visible(name, 200),
+            is_alive: self.own.born > 0 && !self.own.is_dead,
+            births: self.own.born,
+            sequence_jumps: self.jumps,
+            before_birth: self.too_early,
+            devices,
+        }
+    }
+}
+
+/// What is needed of every message: numbers, and names from births.
+#[derive(Default)]
+struct Envelope {
+    seq: Option<u8>,
+    bd_seq: Option<u64>,
+    birth: Birth,
+}
+
+impl Envelope {
+    fn scan(payload: &[u8], is_birth: bool) -> Result<Self, DecodeFailure> {
+        let mut envelope = Self::default();
+        let mut fields = Fields::new(payload);
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (3, Content::Varint(seq)) => envelope.seq = Some(seq.to_le_bytes()[0]),
+                (2, Content::Bytes(metric)) => envelope.metric(metric, is_birth)?,
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        Ok(envelope)
+    }
+
+    fn metric(&mut self, mut fields: Fields<'_>, is_birth: bool) -> Result<(), DecodeFailure> {
+        let (mut name, mut alias, mut datatype, mut number) = (None, None, 0, None);
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(text)) => name = std::str::from_utf8(text.bytes()).ok(),
+                (2, Content::Varint(value)) => alias = Some(value),
+                (4, Content::Varint(value)) => datatype = u32::try_from(value).unwrap_or(0),
+                (10 | 11, Content::Varint(value)) => number = Some(value),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        let Some(name) = name else { return Ok(()) };
+        if name == "bdSeq" {
+            self.bd_seq = number;
+        }
+        if is_birth && self.birth.types.len() < MAX_METRICS {
+            let name: Arc<str> = name.into();
+            self.birth.types.insert(Arc::clone(&name), datatype);
+            if let Some(alias) = alias {
+                self.birth.by_alias.insert(alias, Known { name, datatype });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A payload read, and facts beside it.
+type Read = (Value, Vec<(String, String)>);
+
+/// Reads a payload; by a topic of the namespace, with what is known of its sender at that time.
+pub(super) fn parse(nodes: &Nodes, topic: &[u8], payload: &[u8], mono_micros: u64) -> Result<Read, DecodeFailure> {
+    let topic = Topic::parse(topic);
+    let node = topic.and_then(|topic| nodes.get(topic));
+    let source = topic.zip(node).and_then(|(topic, node)| match topic.device {
+        Some(device) => node.devices.get(device),
+        None => Some(&node.own),
+    });
+    let birth = source.and_then(|source| source.birth(mono_micros));
+    let mut reader = Reader { birth, count: Count::default(), unnamed: 0 };
+    let value = reader.payload(Fields::new(payload))?;
+    let mut notes = Vec::new();
+    let mut note = |name: &str, text: String| notes.push((name.to_owned(), text));
+    if let Some(topic) = topic {
+        note("message", topic.kind.into());
+        note("edge node", visible(&format!("{}/{}", topic.group, topic.node), 200));
+        if let Some(device) = topic.device {
+            note("device", visible(device, 200));
+        }
+        if topic.kind.ends_with("DATA") && birth.is_none() {
+            note(
+                "birth",
+                "none was seen before this message: types and names may be missing; a rebirth would tell them".into(),
+            );
+        }
+        if let Some(source) = source.filter(|source| source.born > 1) {
+            note("births", format!("{}: it was born again, or connected again", source.born));
+        }
+    }
+    if reader.unnamed > 0 {
+        note("aliases", format!("{} of them are not known: no birth named them", reader.unnamed));
+    }
+    if let Some(node) = node.filter(|node| node.jumps > 0) {
+        note("sequence", format!("{} jumps since the start: messages of this edge node are missing", node.jumps));
+    }
+    Ok((value, notes))
+}
+
+struct Reader<'a> {
+    birth: Option<&'a Birth>,
+    count: Count,
+    unnamed: usize,
+}
+
+/// The members of a metric or parameter, before its value is known for what it is.
+#[derive(Default)]
+struct Raw<'a> {
+    name: Option<Arc<str>>,
+    alias: Option<u64>,
+    datatype: Option<u32>,
+    is_null: bool,
+    value: Option<Field<'a>>,
+    /// Which form the value has: the field's number, counted from the first one of the choice.
+    form: u32,
+    extras: Vec<(Arc<str>, Value)>,
+}
+
+impl Reader<'_> {
+    fn count(&mut self, offset: usize) -> Result<(), DecodeFailure> {
+        if self.count.one() {
+            return Ok(());
+        }
+        Err(DecodeFailure { offset, what: "there are more values than are read".into() })
+    }
+
+    fn payload(&mut self, mut fields: Fields<'_>) -> Result<Value, DecodeFailure> {
+        let (mut members, mut metrics, mut details) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (1, Content::Varint(millis)) => members.push(("timestamp".into(), time(millis))),
+                (2, Content::Bytes(metric)) => self.metric(metric, &mut metrics, &mut details, 0)?,
+                (3, Content::Varint(seq)) => members.push(("seq".into(), unsigned(seq))),
+                (4, Content::Bytes(uuid)) => members.push(("uuid".into(), text(uuid)?)),
+                (5, Content::Bytes(body)) => members.push(("body".into(), Value::Bytes(body.bytes().into()))),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                (1..=5, _) => return Err(mismatch(field)),
+                _ => {}
+            }
+        }
+        members.push(("metrics".into(), Value::Map(metrics)));
+        if !details.is_empty() {
+            members.push(("details".into(), Value::Map(details)));
+        }
+        Ok(Value::Map(members))
+    }
+
+    /// Reads a metric: its value goes by its name, and what else is told of it beside that.
+    fn metric(
+        &mut self,
+        mut fields: Fields<'_>,
+        metrics: &mut Vec<(Arc<str>, Value)>,
+        details: &mut Vec<(Arc<str>, Value)>,
+        depth: usize,
+    ) -> Result<(), DecodeFailure> {
+        let start = fields.offset();
+        self.count(start)?;
+        if depth > MAX_DEPTH {
+            return fields.fail(0, "templates are nested too deep");
+        }
+        let mut raw = Raw::default();
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(name)) => raw.name = Some(name_of(name)?),
+                (2, Content::Varint(alias)) => raw.alias = Some(alias),
+                (3, Content::Varint(millis)) => raw.extras.push(("timestamp".into(), time(millis))),
+                (4, Content::Varint(datatype)) => raw.datatype = u32::try_from(datatype).ok(),
+                (5, Content::Varint(flag)) if flag != 0 => raw.extras.push(("historical".into(), Value::Bool(true))),
+                (6, Content::Varint(flag)) if flag != 0 => raw.extras.push(("transient".into(), Value::Bool(true))),
+                (7, Content::Varint(flag)) => raw.is_null = flag != 0,
+                (8, Content::Bytes(metadata)) => raw.extras.push(("metadata".into(), self.metadata(metadata)?)),
+                (9, Content::Bytes(set)) => raw.extras.push(("properties".into(), self.properties(set, depth + 1)?)),
+                (10..=19, Content::GroupStart) => return Err(mismatch(field)),
+                (10..=19, _) => (raw.value, raw.form) = (Some(field), field.number - 10),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                (5 | 6, Content::Varint(_)) => {}
+                (1..=9, _) => return Err(mismatch(field)),
+                _ => {}
+            }
+        }
+        let known = raw.alias.and_then(|alias| self.birth.and_then(|birth| birth.by_alias.get(&alias)));
+        if raw.name.as_deref().is_none_or(str::is_empty) {
+            raw.name = known.map(|known| Arc::clone(&known.name));
+        }
+        let name = raw.name.take().unwrap_or_else(|| {
+            self.unnamed += 1;
+            raw.alias.map_or_else(|| "without a name".into(), |alias| format!("alias {alias}").into())
+        });
+        let by_name = || self.birth.and_then(|birth| birth.types.get(&name)).copied();
+        let datatype = raw.datatype.or(known.map(|known| known.datatype)).or_else(by_name);
+        let value = match raw.value {
+            None => Value::Null,
+            Some(_) if raw.is_null => Value::Null,
+            Some(field) => self.value(field, raw.form, datatype, depth)?,
+        };
+        let mut about = Vec::new();
+        about.extend(datatype.map(|datatype| ("type".into(), Value::Text(type_name(datatype).into()))));
+        about.extend(raw.alias.map(|alias| ("alias".into(), unsigned(alias))));
+        about.append(&mut raw.extras);
+        if !about.is_empty() {
+            details.push((Arc::clone(&name), Value::Map(about)));
+        }
+        metrics.push((name, value));
+        Ok(())
+    }
+
+    /// A value by the place of its form in the choice, which is the same for metrics, parameters and properties: whole
+    /// numbers of 32 and 64 bits, float, double, boolean, text, and then what differs.
+    fn value(
+        &mut self,
+        field: Field<'_>,
+        form: u32,
+        datatype: Option<u32>,
+        depth: usize,
+    ) -> Result<Value, DecodeFailure> {
+        self.count(field.offset)?;
+        Ok(match (form, field.content) {
+            (0 | 1, Content::Varint(number)) => whole(number, form == 0, datatype),
+            (2, Content::Fixed32(bits)) => short_float(f32::from_bits(bits)),
+            (3, Content::Fixed64(bits)) => Value::Number(f64::from_bits(bits)),
+            (4, Content::Varint(flag)) => Value::Bool(flag != 0),
+            (5, Content::Bytes(bytes)) => text(bytes)?,
+            (6, Content::Bytes(bytes)) => self.bytes(bytes, datatype)?,
+            (7, Content::Bytes(set)) => self.data_set(set)?,
+            (8, Content::Bytes(template)) => self.template(template, depth + 1)?,
+            (_, Content::Bytes(bytes)) => Value::Bytes(bytes.bytes().into()),
+            _ => return Err(mismatch(field)),
+        })
+    }
+
+    fn metadata(&mut self, mut fields: Fields<'_>) -> Result<Value, DecodeFailure> {
+        const NAMES: [&str; 8] =
+            ["is_multi_part", "content_type", "size", "seq", "file_name", "file_type", "md5", "description"];
+        let mut members: Vec<(Arc<str>, Value)> = Vec::new();
+        while let Some(field) = fields.next()? {
+            self.count(field.offset)?;
+            let name = NAMES.get(field.number as usize - 1).copied();
+            match (name, field.content) {
+                (Some(name @ "is_multi_part"), Content::Varint(flag)) => {
+                    members.push((name.into(), Value::Bool(flag != 0)))
+                }
+                (Some(name), Content::Varint(number)) => members.push((name.into(), unsigned(number))),
+                (Some(name), Content::Bytes(bytes)) => members.push((name.into(), text(bytes)?)),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        Ok(Value::Map(members))
+    }
+
+    fn properties(&mut self, mut fields: Fields<'_>, depth: usize) -> Result<Value, DecodeFailure> {
+        if depth > MAX_DEPTH {
+            return fields.fail(0, "properties are nested too deep");
+        }
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        while let Some(field) = fields.next()? {
+            self.count(field.offset)?;
+            match (field.number, field.content) {
+                (1, Content::Bytes(name)) => names.push(name_of(name)?),
+                (2, Content::Bytes(value)) => values.push(self.property(value, depth)?),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        names.resize(values.len().max(names.len()), "without a name".into());
+        values.resize(names.len(), Value::Null);
+        Ok(Value::Map(names.into_iter().zip(values).collect()))
+    }
+
+    fn property(&mut self, mut fields: Fields<'_>, depth: usize) -> Result<Value, DecodeFailure> {
+        let (mut datatype, mut is_null, mut found) = (None, false, None);
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (1, Content::Varint(number)) => datatype = u32::try_from(number).ok(),
+                (2, Content::Varint(flag)) => is_null = flag != 0,
+                (3..=11, Content::GroupStart) => return Err(mismatch(field)),
+                (3..=11, _) => found = Some(field),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        match found {
+            Some(field) if !is_null => match (field.number, field.content) {
+                (9, Content::Bytes(set)) => self.properties(set, depth + 1),
+                (10, Content::Bytes(mut list)) => {
+                    let mut sets = Vec::new();
+                    while let Some(field) = list.next()? {
+                        match field.content {
+                            Content::Bytes(set) if field.number == 1 => sets.push(self.properties(set, depth + 1)?),
+                            Content::GroupStart => list.skip_group()?,
+                            _ => {}
+                        }
+                    }
+                    Ok(Value::List(sets))
+                }
+                (11, Content::Bytes(bytes)) => Ok(Value::Bytes(bytes.bytes().into())),
+                (number, _) => self.value(field, number - 3, datatype, depth),
+            },
+            _ => Ok(Value::Null),
+        }
+    }
+
+    /// A table: its rows by the names of the columns.
+    fn data_set(&mut self, fields: Fields<'_>) -> Result<Value, DecodeFailure> {
+        let (mut columns, mut types) = (Vec::new(), Vec::new());
+        let mut heads = fields;
+        while let Some(field) = heads.next()? {
+            match (field.number, field.content) {
+                (2, Content::Bytes(name)) => columns.push(name_of(name)?),
+                (3, Content::Varint(datatype)) => types.push(u32::try_from(datatype).unwrap_or(0)),
+                (3, Content::Bytes(mut packed)) => {
+                    while !packed.is_at_end() {
+                        types.push(u32::try_from(packed.varint()?).unwrap_or(0));
+                    }
+                }
+                (_, Content::GroupStart) => heads.skip_group()?,
+                _ => {}
+            }
+            self.count(field.offset)?;
+        }
+        let (mut rows, mut fields) = (Vec::new(), fields);
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (4, Content::Bytes(row)) => rows.push(self.row(row, &columns, &types)?),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        Ok(Value::List(rows))
+    }
+
+    fn row(&mut self, mut fields: Fields<'_>, columns: &[Arc<str>], types: &[u32]) -> Result<Value, DecodeFailure> {
+        self.count(fields.offset())?;
+        let mut members = Vec::new();
+        while let Some(field) = fields.next()? {
+            match field.content {
+                Content::Bytes(mut element) if field.number == 1 => {
+                    let place = members.len();
+                    let datatype = types.get(place).copied();
+                    let mut value = Value::Null;
+                    self.count(field.offset)?;
+                    while let Some(field) = element.next()? {
+                        match (field.number, field.content) {
+                            (_, Content::GroupStart) => element.skip_group()?,
+                            (1..=7, _) => value = self.value(field, field.number - 1, datatype, 0)?,
+                            _ => {}
+                        }
+                    }
+                    let name = columns.get(place).cloned();
+                    members.push((name.unwrap_or_else(|| format!("column {}", place + 1).into()), value));
+                }
+                Content::GroupStart => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        Ok(Value::Map(members))
+    }
+
+    fn template(&mut self, mut fields: Fields<'_>, depth: usize) -> Result<Value, DecodeFailure> {
+        let mut members: Vec<(Arc<str>, Value)> = Vec::new();
+        let (mut metrics, mut details, mut parameters) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(version)) => members.push(("version".into(), text(version)?)),
+                (2, Content::Bytes(metric)) => self.metric(metric, &mut metrics, &mut details, depth)?,
+                (3, Content::Bytes(parameter)) => parameters.push(self.parameter(parameter, depth)?),
+                (4, Content::Bytes(name)) => members.push(("template".into(), text(name)?)),
+                (5, Content::Varint(flag)) => members.push(("is_definition".into(), Value::Bool(flag != 0))),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        if !parameters.is_empty() {
+            members.push(("parameters".into(), Value::Map(parameters)));
+        }
+        members.push(("metrics".into(), Value::Map(metrics)));
+        if !details.is_empty() {
+            members.push(("details".into(), Value::Map(details)));
+        }
+        Ok(Value::Map(members))
+    }
+
+    fn parameter(&mut self, mut fields: Fields<'_>, depth: usize) -> Result<(Arc<str>, Value), DecodeFailure> {
+        let (mut name, mut datatype, mut found) = (Arc::from("without a name"), None, None);
+        self.count(fields.offset())?;
+        while let Some(field) = fields.next()? {
+            match (field.number, field.content) {
+                (1, Content::Bytes(text)) => name = name_of(text)?,
+                (2, Content::Varint(number)) => datatype = u32::try_from(number).ok(),
+                (3..=9, Content::GroupStart) => return Err(mismatch(field)),
+                (3..=9, _) => found = Some(field),
+                (_, Content::GroupStart) => fields.skip_group()?,
+                _ => {}
+            }
+        }
+        let value = match found {
+            Some(field) => self.value(field, field.number - 3, datatype, depth)?,
+            None => Value::Null,
+        };
+        Ok((name, value))
+    }
+
+    /// Bytes, which for some types are numbers or texts in a row (section 6.4.17).
+    fn bytes(&mut self, fields: Fields<'_>, datatype: Option<u32>) -> Result<Value, DecodeFailure> {
+        let bytes = fields.bytes();
+        let width = match datatype {
+            Some(22 | 26) => 1,
+            Some(23 | 27) => 2,
+            Some(24 | 28 | 30) => 4,
+            Some(25 | 29 | 31 | 34) => 8,
+            Some(32) => return Ok(booleans(bytes)),
+            Some(33) => {
+                let texts = bytes.split(|byte| *byte == 0);
+                let texts = texts.map(|text| Value::Text(String::from_utf8_lossy(text).as_ref().into()));
+                let mut texts: Vec<Value> = texts.take(super::limit::MAX_VALUES).collect();
+                texts.pop();
+                return Ok(Value::List(texts));
+            }
+            _ => return Ok(Value::Bytes(bytes.into())),
+        };
+        let mut items = Vec::with_capacity(bytes.len() / width);
+        for chunk in bytes.chunks_exact(width) {
+            self.count(fields.base())?;
+            let number = chunk.iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+            items.push(match datatype {
+                Some(30) => short_float(f32::from_bits(u32::try_from(number).unwrap_or_default())),
+                Some(31) => Value::Number(f64::from_bits(number)),
+                Some(34) => time(number),
+                // Types of one, and of many, stand in the same order.
+                datatype => whole(number, false, datatype.map(|datatype| datatype - 21)),
+            });
+        }
+        Ok(Value::List(items))
+    }
+}
+
+/// A count of four bytes, and then eight in a byte, the first one the most worth.
+fn booleans(bytes: &[u8]) -> Value {
+    let Some((count, bits)) = bytes.split_first_chunk() else { return Value::List(Vec::new()) };
+    let count = usize::try_from(u32::from_le_bytes(*count)).unwrap_or(0).min(bits.len() * 8);
+    let bit = |place: usize| bits[place / 8] >> (7 - place % 8) & 1 == 1;
+    Value::List((0..count).map(|place| Value::Bool(bit(place))).collect())
+}
+
+/// A whole number: what is signed travels as if it were not.
+fn whole(number: u64, is_32_bits: bool, datatype: Option<u32>) -> Value {
+    let [first, second, third, fourth, ..] = number.to_le_bytes();
+    match datatype {
+        Some(1) => Value::Integer(i8::from_le_bytes([first]).into()),
+        Some(2) => Value::Integer(i16::from_le_bytes([first, second]).into()),
+        Some(3) => Value::Integer(i32::from_le_bytes([first, second, third, fourth]).into()),
+        Some(4) if is_32_bits => Value::Integer(i32::from_le_bytes([first, second, third, fourth]).into()),
+        Some(4) => Value::Integer(number.cast_signed().into()),
+        Some(11) => Value::Bool(number != 0),
+        Some(13) => time(number),
+        _ => unsigned(number),
+    }
+}
+
+fn unsigned(number: u64) -> Value {
+    Value::Integer(number.into())
+}
+
+/// Milliseconds since 1970.
+fn time(millis: u64) -> Value {
+    let micros = i64::try_from(millis).ok().and_then(|millis| millis.checked_mul(1000));
+    micros.map_or_else(|| unsigned(millis), Value::Time)
+}
+
+fn text(fields: Fields<'_>) -> Result<Value, DecodeFailure> {
+    name_of(fields).map(Value::Text)
+}
+
+fn name_of(fields: Fields<'_>) -> Result<Arc<str>, DecodeFailure> {
+    match std::str::from_utf8(fields.bytes()) {
+        Ok(text) => Ok(text.into()),
+        Err(error) => fields.fail(error.valid_up_to(), "the text is not UTF-8 here"),
+    }
+}
+
+fn mismatch(field: Field<'_>) -> DecodeFailure {
+    DecodeFailure { offset: field.offset, what: format!("field {} is of another kind in Sparkplug B", field.number) }
+}
+
+/// The name of a type (section 6.4.16).
+fn type_name(datatype: u32) -> String {
+    const NAMES: [&str; 35] = [
+        "Unknown",
+        "Int8",
+        "Int16",
+        "Int32",
+        "Int64",
+        "UInt8",
+        "UInt16",
+        "UInt32",
+        "UInt64",
+        "Float",
+        "Double",
+        "Boolean",
+        "String",
+        "DateTime",
+        "Text",
+        "UUID",
+        "DataSet",
+        "Bytes",
+        "File",
+        "Template",
+        "PropertySet",
+        "PropertySetList",
+        "Int8Array",
+        "Int16Array",
+        "Int32Array",
+        "Int64Array",
+        "UInt8Array",
+        "UInt16Array",
+        "UInt32Array",
+        "UInt64Array",
+        "FloatArray",
+        "DoubleArray",
+        "BooleanArray",
+        "StringArray",
+        "DateTimeArray",
+    ];
+    let name = usize::try_from(datatype).ok().and_then(|place| NAMES.get(place));
+    name.map_or_else(|| format!("type 0x{}", hex(&datatype.to_be_bytes())), |name| (*name).to_owned())
+}
