@@ -212,8 +212,10 @@ impl Item {
 
     /// The item as JSON.
     pub(super) fn json(&self) -> String {
-        let most = usize::try_from(super::gauge_bytes()).unwrap_or(usize::MAX);
-        let text = json::to_json_within(&self.clone().into_value(), most);
+        let text = json::to_json_within(&self.clone().into_value(), super::MAX_JSON_BYTES);
+        if text.len() > super::MAX_JSON_BYTES {
+            gauge::stop("Its results take too much memory");
+        }
         gauge::bytes(text.len());
         text
     }

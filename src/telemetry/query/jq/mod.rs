@@ -28,6 +28,9 @@ const MAX_OPERATORS: usize = 120;
 /// How many of these may be words, or signs in front of a number.
 const MAX_OPENINGS: usize = 60;
 
+/// The longest JSON an expression may make, in bytes.
+const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
+
 /// Definitions that reach beyond a message, or are of no use without what does.
 const LEFT_OUT: [&str; 4] = ["stderr", "debug", "halt", "halt_error"];
 /// Functions that do: clock, environment, output, the zone of this computer.
@@ -67,11 +70,6 @@ impl<'a> HasLut<'a, Jq> for Data<'a> {
         gauge::step();
         self.0
     }
-}
-
-/// Bytes a text may have that is made at once.
-fn gauge_bytes() -> u64 {
-    16 * 1024 * 1024
 }
 
 /// An expression, compiled.
