@@ -35,7 +35,10 @@ if [ "$(uname -m)" = x86_64 ]; then PEER_PACKAGES+=(libc6-i386 lib32gcc-s1); fi
 readonly PEER_PACKAGES
 
 # Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
-readonly APART=(improv_sdk improv_ble_client esp_rainmaker smp_client zephyr linux_console mqtt_client window ble_lab telemetry_payloads)
+readonly APART=(improv_sdk improv_ble_client esp_rainmaker smp_client zephyr linux_console mqtt_client bench_broker telemetry_payloads recordings azure window ble_lab)
+
+# What is built and tested beyond the usual: forms of export that a newcomer need not wait for.
+readonly FEATURES=(--features parquet)
 
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
@@ -127,17 +130,17 @@ run_tests() {
   local skips=() module
   for module in "${APART[@]}"; do skips+=(--skip "$module::"); done
   if has cargo-nextest; then
-    cargo nextest run --locked --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
+    cargo nextest run --locked "${FEATURES[@]}" --no-fail-fast --status-level fail --final-status-level fail -E "not ($apart)"
   else
-    cargo test --locked --lib --bins &&
-      cargo test --locked --test it -- "${skips[@]}"
+    cargo test --locked "${FEATURES[@]}" --lib --bins &&
+      cargo test --locked "${FEATURES[@]}" --test it -- "${skips[@]}"
   fi
 }
 
 # Runs the integration tests of one module and shows what they print. No test is as bad as a failed one.
 run_apart() {
   local log=$logs/apart.log
-  cargo test --locked --test it -- --nocapture --test-threads=1 "$1::" 2>&1 | tee "$log" || return 1
+  cargo test --locked "${FEATURES[@]}" --test it -- --nocapture --test-threads=1 "$1::" 2>&1 | tee "$log" || return 1
   if grep -q '^running 0 tests' "$log"; then
     echo "error: there is no test in tests/it/$1.rs, or tests/it/main.rs does not name it"
     return 1
@@ -162,7 +165,7 @@ else
 fi
 stage "scripts" check_scripts
 if cargo clippy --version >/dev/null 2>&1; then
-  stage "clippy" cargo clippy --locked --all-targets --quiet -- --deny warnings
+  stage "clippy" cargo clippy --locked "${FEATURES[@]}" --all-targets --quiet -- --deny warnings
 else
   skip_stage "clippy" "clippy is missing: rustup component add clippy"
 fi
@@ -172,7 +175,7 @@ else
   skip_stage "dependencies" "cargo-deny could not be installed"
 fi
 stage "tests" run_tests
-stage "documentation tests" cargo test --locked --doc --quiet
+stage "documentation tests" cargo test --locked "${FEATURES[@]}" --doc --quiet
 for module in "${APART[@]}"; do
   stage "${module//_/ }" run_apart "$module"
 done

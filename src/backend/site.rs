@@ -5,16 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::flow::port::Links;
+use crate::io::bench_broker::{BenchBroker, BenchError};
 use crate::model::gateway::{DeviceInfo, PortFacts};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::mqtt::bench::BenchPlan;
+use crate::model::mqtt::url::BrokerUrl;
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
 use crate::profile::{Catalog, DriverSettings, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
+use crate::sim::telemetry::{Habit, TelemetryPlan};
 use crate::sim::{
     Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway,
-    Site, start_datagram_gateway, start_esp_console, start_esp_http, start_gateway,
+    Site, Uplink, start_datagram_gateway, start_esp_console, start_esp_http, start_gateway,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
@@ -29,6 +33,10 @@ const GENERIC_GATEWAYS: [(&str, &str, &[Fault]); 5] = [
 /// Gateways that speak Improv on the simulated air: place, trouble.
 const ON_THE_AIR: [(&str, &[Fault]); 2] =
     [("Cold store", &[Fault::SmallMtu]), ("Loading dock", &[Fault::Authorization])];
+
+/// Gateways that publish from the start, as if they had been commissioned long ago.
+const IN_SERVICE: [(&str, Habit); 3] =
+    [("Heat pump", Habit::Json), ("Freezer", Habit::Moody), ("Packing line", Habit::Sparkplug)];
 
 /// The simulated site of a demo.
 #[derive(Clone, Debug)]
@@ -59,12 +67,33 @@ impl DemoPlan {
     }
 
     /// What a person needs to try the site.
-    pub(super) fn site(&self) -> DemoSite {
-        DemoSite { ssid: self.ssid.clone(), passphrase: self.passphrase.clone(), access: access() }
+    pub(super) fn site(&self, broker: Option<&BrokerUrl>) -> DemoSite {
+        DemoSite {
+            ssid: self.ssid.clone(),
+            passphrase: self.passphrase.clone(),
+            access: access(),
+            broker: broker.map(ToString::to_string),
+        }
+    }
+
+    /// Starts the broker of the site, on loopback. It ends with the runtime.
+    pub(super) async fn start_broker(data: &Path) -> Result<BrokerUrl, Problem> {
+        let (mut broker, facts) = BenchBroker::start(&BenchPlan::default(), &data.join("bench")).await?;
+        // Nobody reads who comes and goes at the simulated site.
+        tokio::spawn(async move { while broker.seen().await.is_some() {} });
+        let url = facts.urls.first().and_then(|url| url.parse().ok());
+        url.ok_or_else(|| BenchError::NoPort.explain())
     }
 
     /// Starts a gateway for every profile that can be simulated over serial or on the air, some of them in trouble.
-    pub(super) fn start(&self, real: Arc<dyn Links>, catalog: &Catalog, data: &Path) -> Result<Site, Problem> {
+    /// Those that are in their network publish to the broker, if there is one; some have been in service all along.
+    pub(super) fn start(
+        &self,
+        real: Arc<dyn Links>,
+        catalog: &Catalog,
+        data: &Path,
+        broker: Option<&BrokerUrl>,
+    ) -> Result<Site, Problem> {
         let mut cards = Cards { folder: data.join("cards"), count: 0 };
         // Each demo begins with empty cards. That there are none yet is as good.
         let _ = std::fs::remove_dir_all(&cards.folder);
@@ -73,17 +102,35 @@ impl DemoPlan {
             plan.card = Some(cards.next());
             plan.facts.serial_number = Some(format!("SIM{:04}", cards.count));
         }
+        let publish = |name: &str, habit: Habit, uplink: &Uplink| {
+            let plan = broker.and_then(|broker| TelemetryPlan::new(broker.clone(), name, habit).ok());
+            plan.into_iter().for_each(|plan| drop(plan.start(uplink)));
+        };
+        for (name, habit) in IN_SERVICE {
+            let uplink = Uplink::default();
+            uplink.up();
+            publish(name, habit, &uplink);
+        }
+        for plan in &plans {
+            if plan.driver == DriverId::Smp {
+                // It is behind a SIM: there is no network to bring to it.
+                plan.air.uplink.up();
+            }
+            publish(&plan.info.name, Habit::Json, &plan.air.uplink);
+        }
         let mut site = Site::start(real, plans).map_err(|error| error.explain())?;
         let mut addresses = (1_u8..).map(|number| LinkAddress::Ble(format!("02:4C:4E:00:00:{number:02X}")));
         if let Some(profile) = catalog.iter().find(|profile| is_on_the_air(profile)) {
             for ((name, faults), address) in ON_THE_AIR.into_iter().zip(&mut addresses) {
                 let mut plan = plan(profile, name.to_owned(), self.air(), faults.to_vec());
                 plan.card = Some(cards.next());
+                publish(&plan.info.name, Habit::Json, &plan.air.uplink);
                 site = site.with_improv_ble(address, &plan).map_err(|error| error.explain())?;
             }
         }
         for (esp, address) in catalog.iter().filter_map(esp_on_the_air).zip(addresses) {
             let plan = EspGatewayPlan { esp, air: self.air(), faults: Vec::new(), card: Some(cards.next()) };
+            publish(&plan.esp.name, Habit::Json, &plan.air.uplink);
             site = site.with_esp_ble(address, &plan).map_err(|error| error.explain())?;
         }
         Ok(site)
@@ -203,6 +250,12 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
     let mut air = Air::site(&plan.ssid, &plan.passphrase);
     air.join_after = plan.join_after;
     let name = format!("{} {}", profile.name, plan.serial_number);
+    let telemetry = plan.broker.clone().map(|broker| TelemetryPlan::new(broker, &plan.serial_number, Habit::Json));
+    let telemetry = telemetry.transpose().map_err(|error| error.explain())?;
+    let uplink = air.uplink.clone();
+    if plan.driver == DriverId::Smp {
+        uplink.up();
+    }
     let simulator = simulator(plan, profile, name, air)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Problem::new("sim.no_runtime", "The simulator could not start", "The system is out of resources", "Try again")
@@ -210,6 +263,7 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
     })?;
     runtime.block_on(async {
         let started = simulator.start().await.map_err(|error| error.explain())?;
+        let _publishing = telemetry.map(|plan| plan.start(&uplink));
         ready(&SimReady {
             port: started.address.place().to_owned(),
             pid: std::process::id(),

@@ -73,7 +73,7 @@ pub fn start(config: Config) -> Result<(Handle, Backend), Problem> {
         .map_err(|error| no_threads(&error))?;
     let thread = std::thread::Builder::new().name("backend".into()).spawn(move || {
         runtime.block_on(async move {
-            let (parts, startup) = prepare(data, log_problems, config.demo);
+            let (parts, startup) = prepare(data, log_problems, config.demo).await;
             match parts {
                 Ok(parts) => run(parts, startup, reporter, commands).await,
                 Err(problem) => reporter.report(crate::msg::Event::Trouble(problem)).await,
@@ -86,7 +86,11 @@ pub fn start(config: Config) -> Result<(Handle, Backend), Problem> {
     Ok((handle, Backend { thread, _log: log }))
 }
 
-fn prepare(data: DataDir, log_problems: Vec<Problem>, demo: Option<DemoPlan>) -> (Result<Parts, Problem>, Startup) {
+async fn prepare(
+    data: DataDir,
+    log_problems: Vec<Problem>,
+    demo: Option<DemoPlan>,
+) -> (Result<Parts, Problem>, Startup) {
     let mut start_problems = log_problems;
     let (texts, problems) = data.load_profiles();
     start_problems.extend(problems);
@@ -104,18 +108,23 @@ fn prepare(data: DataDir, log_problems: Vec<Problem>, demo: Option<DemoPlan>) ->
         }
         Err(error) => (Err(error), 0),
     };
+    // A site without a broker is still worth a visit.
+    let broker = match &demo {
+        Some(_) => DemoPlan::start_broker(data.root()).await.map_err(|problem| start_problems.push(problem)).ok(),
+        None => None,
+    };
     let startup = Startup {
         catalog: Arc::clone(&catalog),
         start_problems: start_problems.clone(),
         settings,
         data_dir: data.root().to_owned(),
         cut_off_jobs,
-        demo: demo.as_ref().map(DemoPlan::site),
+        demo: demo.as_ref().map(|plan| plan.site(broker.as_ref())),
     };
     let is_demo = demo.is_some();
     let links: Result<Arc<dyn Links>, Problem> = match demo {
         Some(plan) => plan
-            .start(Arc::new(SystemLinks::default()), &catalog, data.root())
+            .start(Arc::new(SystemLinks::default()), &catalog, data.root(), broker.as_ref())
             .map(|site| Arc::new(site) as Arc<dyn Links>),
         None => Ok(Arc::new(SystemLinks::default())),
     };

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 pub use super::mqtt_args::{BrokerArgs, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, SieveArgs};
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
+use crate::model::mqtt::url::{BrokerUrl, UrlError};
 
 /// Commission and diagnose IoT gateways. Without a subcommand the window opens.
 #[derive(Debug, Parser)]
@@ -547,6 +548,9 @@ pub struct SimArgs {
     /// Name of its access point.
     #[arg(long, value_name = "NAME")]
     pub ssid: Option<String>,
+    /// A broker of plain MQTT to which it publishes once it has joined, such as mqtt://127.0.0.1:1883.
+    #[arg(long, value_name = "URL", value_parser = broker)]
+    pub broker: Option<BrokerUrl>,
 }
 
 /// Arguments of `demo`.
@@ -562,6 +566,10 @@ fn link(text: &str) -> Result<LinkAddress, BadLinkAddress> {
 }
 
 fn driver(text: &str) -> Result<DriverId, UnknownDriver> {
+    text.parse()
+}
+
+fn broker(text: &str) -> Result<BrokerUrl, UrlError> {
     text.parse()
 }
 

@@ -24,6 +24,7 @@ pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
     };
     plan.faults.clone_from(&args.faults);
     plan.serial_number.clone_from(&args.serial_number);
+    plan.broker.clone_from(&args.broker);
     plan.join_after = Duration::from_millis(args.join_millis);
     if let Some(ssid) = &args.ssid {
         plan.ssid.clone_from(ssid);

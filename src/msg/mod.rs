@@ -23,6 +23,7 @@ use crate::model::credentials::WifiCredentials;
 use crate::model::fault::Fault;
 use crate::model::gateway::{Capabilities, DeviceInfo, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
+use crate::model::mqtt::url::BrokerUrl;
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
@@ -302,6 +303,8 @@ pub struct DemoSite {
     pub passphrase: String,
     /// What every gateway that asks for a login or a proof of possession takes: made up as well.
     pub access: SimAccess,
+    /// The broker to which its gateways publish.
+    pub broker: Option<String>,
 }
 
 /// Where a simulator on the command line is and how to talk to it.
@@ -360,6 +363,8 @@ pub struct SimPlan {
     pub ssid: String,
     /// The access point's passphrase.
     pub passphrase: String,
+    /// The broker to which it publishes once it has joined.
+    pub broker: Option<BrokerUrl>,
 }
 
 /// How a simulated Espressif device is built.
@@ -397,6 +402,7 @@ impl SimPlan {
             join_after: Duration::from_millis(1200),
             ssid: SIMULATED_SSID.into(),
             passphrase: SIMULATED_PASSPHRASE.into(),
+            broker: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::uplink::Uplink;
 use crate::model::fault::Fault;
 use crate::model::wifi::{Band, Security};
 
@@ -46,6 +47,8 @@ pub struct Air {
     pub access_points: Vec<AccessPoint>,
     /// How long a good join takes.
     pub join_after: Duration,
+    /// Where a gateway tells that it is in its network. Each gateway has its own.
+    pub uplink: Uplink,
 }
 
 /// How an attempt to join ends.
@@ -73,6 +76,7 @@ impl Air {
                 neighbour("Bäckerei Süd", "noch eine Passphrase", -83),
             ],
             join_after: Duration::from_millis(1200),
+            uplink: Uplink::default(),
         }
     }
 

@@ -226,6 +226,7 @@ impl ConsoleDevice {
         } else if body.contains("connection delete") {
             let had = !self.connections.is_empty();
             self.connections.clear();
+            self.air.uplink.restart(false);
             if had { (String::new(), 0) } else { ("Error: unknown connection.\n".into(), 10) }
         } else if body.contains("ls -ldn") {
             self.file_facts(body)
@@ -282,6 +283,7 @@ impl ConsoleDevice {
             JoinResult::Joined => {
                 // A card that cannot be written is no matter of the network.
                 let _ = self.card.store(ssid, password);
+                self.air.uplink.up();
                 self.connections = vec![format!("linesman {}", String::from_utf8_lossy(ssid))];
                 format!("\x1b[2KDevice 'wlan0' successfully activated with '00000000-0'.\r\n{nonce}:0\r\n")
             }

@@ -190,6 +190,7 @@ impl EspDevice {
     /// The device starts anew; what it holds on its card stays.
     pub fn handle_reset(&mut self) {
         (self.state, self.set, self.session) = (State::Start, None, None);
+        self.air.uplink.restart(false);
         (self.stops_at, self.drops_at) = (None, None);
     }
 
@@ -385,6 +386,7 @@ impl EspDevice {
                     let _ = self.card.store(&set.ssid, &String::from_utf8_lossy(&set.passphrase));
                 }
                 self.state = State::Joined;
+                self.air.uplink.up();
             } else if *left > 0 {
                 *left -= 1;
                 *ends_at += *each;
@@ -453,6 +455,7 @@ impl EspDevice {
             return status::INTERNAL_ERROR;
         }
         (self.state, self.set, self.stops_at) = (State::Start, None, None);
+        self.air.uplink.restart(false);
         status::SUCCESS
     }
 

@@ -53,6 +53,9 @@ impl ImprovDevice {
         for &fault in faults {
             air.apply(fault);
         }
+        if card.has_network() {
+            air.uplink.up();
+        }
         let state = if card.has_network() { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
         Self {
             hostname: info.hostname.clone().unwrap_or_else(|| "sim-gateway".into()),
@@ -83,6 +86,7 @@ impl SimulatedDevice for ImprovDevice {
 
     fn handle_reset(&mut self, now: Instant) {
         self.schedule.clear();
+        self.air.uplink.restart(self.card.has_network());
         self.state = if self.card.has_network() { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
         self.plan(now + Duration::from_millis(200), Due::Log("boot: reset by line, starting".into()));
     }
@@ -215,6 +219,7 @@ impl ImprovDevice {
                     self.plan(now, Due::Log("card: cannot write".into()));
                 }
                 self.state = ProvisioningState::Provisioned;
+                self.air.uplink.up();
                 self.say(Message::State(State::Known(self.state)), now);
                 self.say_result(command::WIFI_SETTINGS, &self.addresses(), now);
             }

@@ -220,6 +220,7 @@ impl ImprovBle {
             JoinResult::Joined => {
                 // A card that cannot be written is the same as none: the gateway forgets when it is switched off.
                 let _ = self.card.store(ssid, password);
+                self.air.uplink.up();
                 self.say_state(ProvisioningState::Provisioned, now);
                 self.say_result(command::WIFI_SETTINGS, self.addresses(), now);
                 let end = if self.has(Fault::Late) { END_AFTER * 5 } else { END_AFTER };

@@ -5,9 +5,11 @@
 
 mod air;
 mod card;
+pub mod cloud;
 mod console;
 mod device;
 mod esp;
+pub mod fault_proxy;
 mod gatt;
 mod improv;
 mod improv_ble;
@@ -16,6 +18,8 @@ mod link;
 mod pty;
 mod site;
 mod smp;
+pub mod telemetry;
+mod uplink;
 
 pub use crate::model::fault::Fault;
 pub use air::{AccessPoint, Air};
@@ -32,3 +36,4 @@ pub use site::{
     start_esp_http, start_gateway,
 };
 pub use smp::{SmpDevice, SmpFraming, Store};
+pub use uplink::{Uplink, UplinkState};

@@ -89,14 +89,16 @@ impl Paho {
     /// The next thing of that kind.
     async fn step(&mut self, name: &str) -> Value {
         let find = async {
+            let mut before = Vec::new();
             while let Some(line) = self.lines.next_line().await.unwrap() {
                 let line: Value = serde_json::from_str(&line).unwrap();
                 if line["step"] == name {
                     return line;
                 }
-                assert!(line["step"] != "failed", "before {name}: {line}");
+                before.push(line.to_string());
+                assert!(line["step"] != "failed", "before {name}: {before:#?}");
             }
-            panic!("it ended before {name}");
+            panic!("it ended before {name}: {before:#?}");
         };
         timeout(LIMIT, find).await.expect("paho gets on")
     }
@@ -235,7 +237,7 @@ async fn what_speaks_to_the_wrong_port_is_told() {
         (bench.port("mqtts", 0), b"\x16\x03\x01\x00\x05hello", "what it sent is no TLS"),
         (bench.port("ws", 0), b"GET /mqtt HTTP/1.1\r\nHost: h\r\n\r\n", "the WebSocket did not open"),
         (bench.port("mqtt", 0), b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02a/", "a slash is not taken"),
-        (bench.port("mqtt", 0), b"\x10\x0d\x00\x06MQIsdp\x03\x02\x00\x1e\x00\x01a", "no other version"),
+        (bench.port("mqtt", 0), b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x1e\x00\x01a", "no other version"),
         (bench.port("mqtt", 0), b"", "connected and closed without a word"),
     ] {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();

@@ -173,6 +173,9 @@ const LAYERS: &[Layer] = &[
         foreign: &[
             "base64",
             "bytes",
+            "flate2",
+            "futures_util",
+            "minicbor",
             "mqtt5",
             "rcgen",
             "rumqttc",

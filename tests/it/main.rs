@@ -59,6 +59,8 @@ mod profiles;
 mod program;
 #[cfg(unix)]
 mod python;
+#[cfg(unix)]
+mod recordings;
 mod screens;
 #[cfg(unix)]
 mod secrets;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use linesman::app::telemetry::connect::FormError;
 use linesman::flow::console::ConsoleError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
@@ -30,6 +31,7 @@ use linesman::sim::SimError;
 use linesman::telemetry::decode::SchemaError;
 use linesman::telemetry::plot::PlotError;
 use linesman::telemetry::query::QueryError;
+use linesman::telemetry::recording::{RecordingError, Repairs, Skip};
 use uuid::Uuid;
 
 fn text(text: &str) -> String {
@@ -419,6 +421,34 @@ fn schemas() -> Vec<SchemaError> {
     ]
 }
 
+fn recordings() -> Vec<Problem> {
+    let path = || text("/data/site.lmrec");
+    let detail = || text("what the system said");
+    let errors = [
+        RecordingError::NotARecording { path: path() },
+        RecordingError::TooNew { path: path(), found: 9, known: 1 },
+        RecordingError::NotFound { path: path() },
+        RecordingError::Exists { path: path() },
+        RecordingError::NoPermission { path: path() },
+        RecordingError::DiskFull { path: path() },
+        RecordingError::NotWritten { path: path(), detail: detail() },
+        RecordingError::NotRead { path: path(), detail: detail() },
+        RecordingError::NothingKept { secs: 600 },
+        RecordingError::NotARing,
+        RecordingError::Ended { path: path() },
+        RecordingError::NoParquet,
+    ];
+    let skip = Skip { offset: 4711, bytes: 300_000, messages: Some(4500) };
+    let repairs = Repairs {
+        is_header_damaged: true,
+        is_unfinished: true,
+        cut_bytes: 1200,
+        skips: vec![skip, Skip { messages: None, ..skip }],
+        skip_count: 2,
+    };
+    errors.iter().map(Explain::explain).chain(repairs.explain()).collect()
+}
+
 /// The problems of each kind of error.
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
@@ -433,9 +463,11 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("HTTP", explain(&http())),
         ("Espressif provisioning", explain(&espressif())),
         ("Files", explain(&files())),
+        ("Recordings", recordings()),
         ("Pictures", explain(&pictures())),
         ("Pictures that are written", explain(&written_pictures())),
         ("Typed payloads", explain(&payloads())),
+        ("Connections to brokers as typed", explain(&FormError::all())),
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),
         ("Profiles", explain(&profiles())),

@@ -179,7 +179,7 @@ impl Bench {
     }
 
     /// Who came, went or was refused, oldest first: microseconds since 1970 UTC, and a line.
-    pub fn seen(&self) -> impl Iterator<Item = &(i64, String)> {
+    pub fn seen(&self) -> impl ExactSizeIterator<Item = &(i64, String)> {
         self.seen.iter()
     }
 

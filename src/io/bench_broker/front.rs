@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -159,59 +159,53 @@ impl Front {
     }
 
     /// Passes bytes on in both directions until one side ends, and tells who came and how it went.
-    async fn relay<S: AsyncRead + AsyncWrite>(&self, stream: S, mut visit: Visit) {
+    async fn relay<S: AsyncRead + AsyncWrite>(&self, stream: S, visit: Visit) {
         let broker = match TcpStream::connect(self.inner).await {
             Ok(broker) => broker,
             Err(error) => return self.refused(visit.peer.ip(), &format!("the broker behind does not answer: {error}")),
         };
         let _ = broker.set_nodelay(true);
-        let (mut from_client, mut to_client) = tokio::io::split(stream);
-        let (mut from_broker, mut to_broker) = broker.into_split();
-        let (mut upwards, mut downwards) = (Sniffer::default(), Sniffer::default());
-        let (mut up, mut down) = (vec![0; BUFFER], vec![0; BUFFER]);
-        let end = loop {
-            let greeting_limit = async {
-                match &visit.greeting {
-                    Some(_) => std::future::pending().await,
-                    None => tokio::time::sleep_until(visit.since + GREETING_LIMIT).await,
-                }
-            };
-            tokio::select! {
-                read = from_client.read(&mut up) => match read {
-                    Ok(0) => break End::ClientClosed,
-                    Ok(length) => {
-                        visit.last = Instant::now();
-                        let is_of_interest = |first| matches!(sniff::kind(first), CONNECT | DISCONNECT);
-                        upwards.feed(&up[..length], is_of_interest, |seen| visit.sent(&seen));
-                        if to_broker.write_all(&up[..length]).await.is_err() {
-                            break End::BrokerClosed;
-                        }
-                    }
-                    Err(error) => break End::ClientBroke(error),
-                },
-                read = from_broker.read(&mut down) => match read {
-                    Ok(0) | Err(_) => break End::BrokerClosed,
-                    Ok(length) => {
-                        if !visit.is_answered {
-                            let is_answer = |first| sniff::kind(first) == CONNACK;
-                            downwards.feed(&down[..length], is_answer, |seen| self.answered(&mut visit, &seen.body));
-                        }
-                        if let Err(error) = to_client.write_all(&down[..length]).await {
-                            break End::ClientBroke(error);
-                        }
-                        // Inside TLS what is written may wait to be sent.
-                        if let Err(error) = to_client.flush().await {
-                            break End::ClientBroke(error);
-                        }
-                    }
-                },
-                () = greeting_limit => break End::NoGreeting,
-            }
+        let (from_client, mut to_client) = tokio::io::split(stream);
+        let (from_broker, to_broker) = broker.into_split();
+        let visit = Mutex::new(visit);
+        // Each direction by itself: a client that reads nothing while it writes must not block its own messages.
+        let end = tokio::select! {
+            end = upwards(from_client, to_broker, &visit) => end,
+            end = self.downwards(from_broker, &mut to_client, &visit) => end,
+            () = no_greeting(&visit) => End::NoGreeting,
         };
-        self.gone(&visit, &end);
+        self.gone(&visit.into_inner().unwrap_or_else(PoisonError::into_inner), &end);
         if matches!(end, End::BrokerClosed | End::NoGreeting) {
             // What the broker said last has been written; a client that does not take the end is left to itself.
             let _ = timeout(Duration::from_secs(2), to_client.shutdown()).await;
+        }
+    }
+
+    /// What the broker sends to a client.
+    async fn downwards(
+        &self,
+        mut from_broker: impl AsyncRead + Unpin,
+        to_client: &mut (impl AsyncWrite + Unpin),
+        visit: &Mutex<Visit>,
+    ) -> End {
+        let (mut sniffer, mut buffer, mut is_answered) = (Sniffer::default(), vec![0; BUFFER], false);
+        loop {
+            let length = match from_broker.read(&mut buffer).await {
+                Ok(0) | Err(_) => return End::BrokerClosed,
+                Ok(length) => length,
+            };
+            if !is_answered {
+                let is_answer = |first| sniff::kind(first) == CONNACK;
+                sniffer.feed(&buffer[..length], is_answer, |seen| {
+                    is_answered = true;
+                    self.answered(&mut locked(visit), &seen.body);
+                });
+            }
+            // Inside TLS what is written may wait to be sent.
+            let sent = async { to_client.write_all(&buffer[..length]).await.and(to_client.flush().await) };
+            if let Err(error) = sent.await {
+                return End::ClientBroke(error);
+            }
         }
     }
 
@@ -258,7 +252,11 @@ impl Front {
         };
         if !visit.is_in {
             if !visit.is_answered {
-                self.refused(visit.peer.ip(), "its CONNECT was against the standard");
+                let why = match greeting.level {
+                    4 | 5 => "its CONNECT was against the standard",
+                    _ => "the bench broker speaks MQTT 3.1.1 and 5, and no other version",
+                };
+                self.refused(visit.peer.ip(), why);
             }
             return;
         }
@@ -292,6 +290,40 @@ impl Front {
 
     fn refused(&self, from: std::net::IpAddr, why: &str) {
         self.lines.tell(format!("{from} was refused: {why}"));
+    }
+}
+
+fn locked(visit: &Mutex<Visit>) -> MutexGuard<'_, Visit> {
+    visit.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a client sends to the broker.
+async fn upwards(
+    mut from_client: impl AsyncRead + Unpin,
+    mut to_broker: impl AsyncWrite + Unpin,
+    visit: &Mutex<Visit>,
+) -> End {
+    let (mut sniffer, mut buffer) = (Sniffer::default(), vec![0; BUFFER]);
+    loop {
+        let length = match from_client.read(&mut buffer).await {
+            Ok(0) => return End::ClientClosed,
+            Ok(length) => length,
+            Err(error) => return End::ClientBroke(error),
+        };
+        locked(visit).last = Instant::now();
+        let is_of_interest = |first| matches!(sniff::kind(first), CONNECT | DISCONNECT);
+        sniffer.feed(&buffer[..length], is_of_interest, |seen| locked(visit).sent(&seen));
+        if to_broker.write_all(&buffer[..length]).await.is_err() {
+            return End::BrokerClosed;
+        }
+    }
+}
+
+/// Ends when a client has not said in time who it is.
+async fn no_greeting(visit: &Mutex<Visit>) {
+    sleep(GREETING_LIMIT).await;
+    if locked(visit).greeting.is_some() {
+        std::future::pending::<()>().await;
     }
 }
 
@@ -371,11 +403,16 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(socket: WebSocketStream<S>, str
         let _ = to_stream.shutdown().await;
     };
     let downwards = async {
-        let mut buffer = vec![0; BUFFER];
-        while let Ok(length) = from_stream.read(&mut buffer).await {
-            let message = Message::binary(buffer[..length].to_vec());
-            if length == 0 || to_socket.send(message).await.is_err() {
-                break;
+        let (mut sniffer, mut buffer) = (Sniffer::default(), vec![0; BUFFER]);
+        'open: while let Ok(length @ 1..) = from_stream.read(&mut buffer).await {
+            // No two packets in one frame. It would be allowed, but there are clients that do not look at the second one until
+            // something else arrives.
+            let mut start = 0;
+            for end in sniffer.ends(&buffer[..length]).into_iter().chain([length]) {
+                if end > start && to_socket.send(Message::binary(buffer[start..end].to_vec())).await.is_err() {
+                    break 'open;
+                }
+                start = end;
             }
         }
         let _ = timeout(Duration::from_secs(2), to_socket.close()).await;

@@ -29,9 +29,21 @@ pub(super) struct Sniffer {
 }
 
 impl Sniffer {
-    /// Takes the next octets in, and gives each packet of interest as it begins to be complete. `wanted` tells by the first
-    /// octet which bodies are worth keeping.
-    pub(super) fn feed(&mut self, mut bytes: &[u8], wanted: impl Fn(u8) -> bool, mut seen: impl FnMut(Seen)) {
+    /// Where packets end among the next octets, counted from their begin.
+    pub(super) fn ends(&mut self, bytes: &[u8]) -> Vec<usize> {
+        let mut ends = Vec::new();
+        self.follow(bytes, |_| false, |_, end| ends.push(end));
+        ends
+    }
+
+    /// Takes the next octets in, and gives each packet of interest once it is complete. `wanted` tells by the first octet
+    /// which packets those are.
+    pub(super) fn feed(&mut self, bytes: &[u8], wanted: impl Fn(u8) -> bool, mut seen: impl FnMut(Seen)) {
+        self.follow(bytes, wanted, |packet, _| packet.into_iter().for_each(&mut seen));
+    }
+
+    fn follow(&mut self, mut bytes: &[u8], wanted: impl Fn(u8) -> bool, mut ended: impl FnMut(Option<Seen>, usize)) {
+        let all = bytes.len();
         while !self.is_lost && (!bytes.is_empty() || (self.is_in_body && self.rest == 0)) {
             if self.is_in_body {
                 let taken = self.rest.min(bytes.len());
@@ -43,9 +55,8 @@ impl Sniffer {
                 bytes = &bytes[taken..];
                 self.rest -= taken;
                 if self.rest == 0 {
-                    if wanted(first) {
-                        seen(Seen { first, body: std::mem::take(&mut self.body) });
-                    }
+                    let body = std::mem::take(&mut self.body);
+                    ended(wanted(first).then_some(Seen { first, body }), all - bytes.len());
                     self.header.clear();
                     self.is_in_body = false;
                 }
@@ -221,6 +232,14 @@ mod tests {
             assert_eq!((greeting.client_id.as_str(), greeting.username.as_deref()), ("gw", Some("u")));
             assert_eq!((greeting.version(), greeting.keep_alive_secs, greeting.has_will), ("MQTT 3.1.1", 30, true));
         }
+    }
+
+    #[test]
+    fn ends_are_those_of_packets() {
+        let mut sniffer = Sniffer::default();
+        assert_eq!(sniffer.ends(&[0xD0, 0, 0x40, 2, 0, 1, 0x30]), [2, 6]);
+        assert_eq!(sniffer.ends(&[3, 0]), [0; 0]);
+        assert_eq!(sniffer.ends(&[1, 0x61, 0xD0, 0]), [2, 4]);
     }
 
     #[test]

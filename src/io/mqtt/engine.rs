@@ -475,6 +475,10 @@ impl Engine {
                 break;
             }
             let rest = &bytes[done..];
+            // What is no MQTT is known by its first byte, however long it says it is.
+            if rest[0] >> 4 != kind::PUBLISH {
+                Answer::check_first(self.version, rest[0]).map_err(|wrong| self.not_mqtt(&wrong, rest))?;
+            }
             let Some(head) = Head::parse(rest).map_err(|wrong| self.not_mqtt(&wrong, rest))? else {
                 self.needed = 5;
                 break;

@@ -229,8 +229,8 @@ pub struct ConnAck {
 }
 
 impl<'a> Answer<'a> {
-    /// Reads a packet that is no message from the body of its frame.
-    pub fn parse(version: MqttVersion, first: u8, body: &'a [u8]) -> Result<Self, Malformed> {
+    /// Whether a broker may send a packet that begins like this and is no message.
+    pub fn check_first(version: MqttVersion, first: u8) -> Result<(), Malformed> {
         let kind = first >> 4;
         let expected_flags = if kind == kind::PUBREL { 0b0010 } else { 0 };
         let is_known = matches!(
@@ -240,9 +240,13 @@ impl<'a> Answer<'a> {
         if !is_known {
             return Err(Malformed::Kind { kind });
         }
-        if first & 0b1111 != expected_flags {
-            return Err(Malformed::Flags);
-        }
+        if first & 0b1111 == expected_flags { Ok(()) } else { Err(Malformed::Flags) }
+    }
+
+    /// Reads a packet that is no message from the body of its frame.
+    pub fn parse(version: MqttVersion, first: u8, body: &'a [u8]) -> Result<Self, Malformed> {
+        Self::check_first(version, first)?;
+        let kind = first >> 4;
         let mut fields = Fields(body);
         match kind {
             kind::CONNACK => ConnAck::parse(version, fields).map(Self::ConnAck),

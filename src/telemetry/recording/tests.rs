@@ -417,3 +417,34 @@ fn an_empty_recording_is_whole() {
     reader.seek(0).unwrap();
     assert!(reader.next_batch().unwrap().is_none());
 }
+
+/// A file as the first version wrote it: it stays readable, whatever changes.
+#[test]
+fn files_of_version_1_stay_readable() {
+    let bytes = include_bytes!("../../../tests/data/recording/v1.lmrec");
+    let mut reader = open(bytes);
+    assert_eq!(reader.facts(), &facts());
+    let back = read(&mut reader);
+    assert_eq!((reader.repairs().explain(), back.len()), (None, 4));
+    assert_eq!(back[1].missed, Missed { dropped: 2, dropped_bytes: 30, oversize: 1, malformed: 0 });
+    assert_eq!(all_messages(&back), all_messages(&sample().concat()));
+}
+
+/// What is in that file: two blocks, a clock that is set in between, and properties.
+fn sample() -> [Vec<Batch>; 2] {
+    let mut missed = batch(3..5);
+    missed.missed = Missed { dropped: 2, dropped_bytes: 30, oversize: 1, malformed: 0 };
+    let mut later = Batch::new(-5_000_000);
+    let properties = Properties {
+        is_text: true,
+        content_type: Some("text/plain".into()),
+        response_topic: Some("a/b".into()),
+        correlation_data: vec![0, 255],
+        expiry_secs: Some(60),
+        subscription_ids: vec![1, 300],
+        user: vec![("name".into(), "välue".into())],
+    };
+    let (topic, payload) = (&b"odd/\xff"[..], &b"\x00\x01\xfe"[..]);
+    assert!(later.push(&Arrival { topic, payload, properties: Some(&properties), ..blank() }));
+    [vec![batch(0..3), missed, later], vec![batch(5..6)]]
+}

@@ -16,8 +16,8 @@ const BLOCK_BYTES: std::ops::RangeInclusive<usize> = 64 * 1024..=1024 * 1024;
 const BLOCKS: usize = 512;
 /// From that length on a payload lies beside its block.
 const LARGE_BYTES: usize = 32 * 1024;
-/// Emptied blocks that are kept for new messages.
-const SPARE: usize = 2;
+/// An emptied block is kept for new messages while there are more blocks than this.
+const MANY_BLOCKS: usize = 8;
 
 const QOS: u64 = 0b0000_0011;
 const RETAINED: u64 = 0b0000_0100;
@@ -74,9 +74,9 @@ pub(super) struct Entry<'a> {
 /// Messages in the order of their arrival.
 pub(super) struct Log {
     blocks: VecDeque<Block>,
-    spare: Vec<Block>,
+    spare: Option<Block>,
     block_bytes: usize,
-    /// Memory of all blocks but the newest, and of the spare ones.
+    /// Memory of all blocks but the newest, and of the spare one.
     closed_bytes: usize,
     first: u64,
     next: u64,
@@ -87,7 +87,7 @@ impl Log {
     pub(super) fn new(budget_bytes: usize) -> Self {
         let mut log = Self {
             blocks: VecDeque::new(),
-            spare: Vec::new(),
+            spare: None,
             block_bytes: 0,
             closed_bytes: 0,
             first: 0,
@@ -162,17 +162,17 @@ impl Log {
             see(&block.entry(place));
         }
         self.first = block.first + block.heads.len() as u64;
-        if self.spare.len() < SPARE {
+        if self.spare.is_none() && self.blocks.len() > MANY_BLOCKS {
             let block = block.emptied();
             self.closed_bytes += block.memory();
-            self.spare.push(block);
+            self.spare = Some(block);
         }
     }
 
     /// Forgets all messages. Numbers go on.
     pub(super) fn clear(&mut self) {
         self.blocks.clear();
-        self.spare.clear();
+        self.spare = None;
         self.closed_bytes = 0;
         self.first = self.next;
     }
@@ -215,7 +215,7 @@ impl Log {
     }
 
     fn begin_block(&mut self) {
-        let mut block = match self.spare.pop() {
+        let mut block = match self.spare.take() {
             Some(block) => {
                 self.closed_bytes -= block.memory();
                 block
@@ -345,7 +345,6 @@ impl Block {
         } else {
             self.properties.binary_search_by_key(&at, |(place, _)| *place).ok().map(|at| &*self.properties[at].1)
         };
-        #[expect(clippy::cast_possible_truncation, reason = "two bits")]
         let qos = (head.time & QOS) as u8;
         Entry {
             id,

@@ -8,6 +8,7 @@ mod log;
 mod order;
 mod pages;
 mod quality;
+mod reports;
 mod sniff;
 mod table;
 mod talkers;
@@ -28,6 +29,7 @@ use crate::telemetry::view::{Counters, MessageId, NodeId, TopicId};
 use log::{Entry, Log};
 use pages::Marks;
 use quality::Qualities;
+use reports::Reports;
 use talkers::Talkers;
 use topics::{NONE, Topics};
 use tree::{Now, Seconds, Tree};
@@ -59,6 +61,7 @@ pub struct Store {
     pending: Vec<u32>,
     counts: Counts,
     marks: Marks,
+    reports: Reports,
     /// The second that is being counted in, and its end.
     second: u64,
     second_ends: u64,
@@ -193,6 +196,7 @@ impl Store {
             pending: Vec::new(),
             counts: Counts::default(),
             marks: Marks::default(),
+            reports: Reports::default(),
             second: 0,
             second_ends: SECOND_MICROS,
             began: None,
@@ -224,6 +228,7 @@ impl Store {
         self.pending.clear();
         self.counts = Counts::default();
         self.marks = Marks::default();
+        self.reports = Reports::default();
         self.began = None;
     }
 
@@ -280,8 +285,8 @@ impl Store {
         }
         let previous = (before.messages > 0 && before.last >= first_held).then_some(before.last);
         let log = &self.log;
-        let same = || previous.and_then(|id| log.get(id)).is_some_and(|entry| entry.payload == arrival.payload);
-        let is_back = self.qualities.see(topic, &before, arrival, same);
+        let payload = || previous.and_then(|id| log.get(id)).map(|entry| entry.payload);
+        let is_back = self.qualities.see(topic, &before, arrival, payload);
         self.counts.out_of_order += u64::from(is_back);
         self.counts.duplicates += u64::from(arrival.is_duplicate);
         self.counts.taken += 1;

@@ -12,7 +12,7 @@ use crate::telemetry::view::{
 /// Characters of a payload shown on one line.
 const PREVIEW_CHARS: usize = 120;
 /// Characters of a topic shown in a row.
-const NAME_CHARS: usize = 1024;
+pub(super) const NAME_CHARS: usize = 1024;
 /// Every how many messages of a topic a place is remembered while its history is walked through.
 const MARK_EVERY: u64 = 256;
 /// Rows in a page at most, whatever is asked for.

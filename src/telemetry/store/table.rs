@@ -76,7 +76,6 @@ impl Table {
 
     fn put(&mut self, slot: u64) {
         let mask = self.slots.len() - 1;
-        #[expect(clippy::cast_possible_truncation, reason = "taken apart as it was put together")]
         let mut at = self.home((slot >> 32) as u32);
         while self.slots[at & mask] != 0 {
             at += 1;
@@ -105,7 +104,7 @@ fn word(bytes: &[u8]) -> u64 {
 
 /// Both halves of a product, one upon the other.
 #[inline]
-fn fold(a: u64, b: u64) -> u64 {
+pub(super) fn fold(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
     let folded = (product as u64) ^ ((product >> 64) as u64);

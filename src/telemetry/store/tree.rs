@@ -19,6 +19,8 @@ use crate::telemetry::view::TreeSort;
 pub(super) const MAX_LEVELS: usize = 128;
 /// Seconds over which rates are taken.
 const RATE_SECONDS: u64 = 5;
+/// Those, and the one that is being counted in.
+const SLOTS: usize = 6;
 /// Rows that are put in order within one page.
 const ROWS_A_PAGE: usize = 4096;
 /// How long an order by a number lasts, and how much longer for each row.
@@ -32,7 +34,7 @@ pub(super) const ROOT: u32 = 0;
 #[derive(Clone, Copy, Default)]
 pub(super) struct Seconds<T> {
     newest: u64,
-    ring: [T; RATE_SECONDS as usize + 1],
+    ring: [T; SLOTS],
 }
 
 impl<T: Copy + Default + Into<u64> + std::ops::AddAssign> Seconds<T> {
@@ -63,7 +65,7 @@ impl<T: Copy + Default + Into<u64> + std::ops::AddAssign> Seconds<T> {
     }
 
     fn slot(second: u64) -> usize {
-        usize::try_from(second % (RATE_SECONDS + 1)).unwrap_or(0)
+        usize::try_from(second % SLOTS as u64).unwrap_or(0)
     }
 }
 
@@ -192,6 +194,11 @@ impl Tree {
 
     pub(super) fn sums(&self, node: u32) -> &Sums {
         &self.sums[node as usize]
+    }
+
+    /// How many nodes there are, with the one above all.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len()
     }
 
     /// The last level of a node's topic.

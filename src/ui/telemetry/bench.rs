@@ -9,10 +9,14 @@ use crate::app::telemetry::bench::{Bench, BenchAction, BenchState, LOOPBACK, is_
 use crate::msg::telemetry::BenchFacts;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{GAP, GRID, palette};
+use crate::ui::theme::{GAP, palette};
 use crate::ui::widgets::{
     Button, card, choice, copyable, field, finding, fold, labelled, muted, notice, pill, problem_card, strong,
+    truncated,
 };
+
+/// Height of a line of who came.
+const SEEN_ROW: f32 = 20.0;
 
 /// Draws the bench broker.
 pub(super) fn show(ui: &mut Ui, bench: &mut Bench, pass: &mut Pass<'_>) {
@@ -186,15 +190,15 @@ fn seen(ui: &mut Ui, bench: &Bench, pass: &Pass<'_>) {
         muted(ui, "Nobody yet");
         return;
     }
-    ui.spacing_mut().item_spacing.y = 2.0;
-    ui.spacing_mut().interact_size.y = 18.0;
-    let area = ScrollArea::vertical().id_salt("bench-seen").max_height(180.0).auto_shrink([false, true]);
-    area.stick_to_bottom(true).show(ui, |ui| {
-        for (unix_micros, text) in bench.seen() {
-            ui.horizontal_wrapped(|ui| {
-                ui.add_space(GRID / 2.0);
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let area = ScrollArea::vertical().id_salt("bench-seen").max_height(8.0 * SEEN_ROW).auto_shrink([false, true]);
+    area.stick_to_bottom(true).show_rows(ui, SEEN_ROW, bench.seen().len(), |ui, range| {
+        ui.spacing_mut().interact_size.y = SEEN_ROW;
+        for (unix_micros, text) in bench.seen().skip(range.start).take(range.len()) {
+            ui.horizontal(|ui| {
+                ui.set_height(SEEN_ROW);
                 muted(ui, &clock_time(*unix_micros, pass.zone));
-                ui.label(text);
+                truncated(ui, text.as_str());
             });
         }
     });

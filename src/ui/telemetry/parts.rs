@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use egui::{Margin, Response, TextEdit, Ui};
+use egui::{Margin, Response, Role, TextEdit, Ui, WidgetInfo};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -18,16 +18,19 @@ pub(super) fn is_entered(ui: &Ui, response: &Response) -> bool {
     response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
 }
 
-/// A choice out of a list that opens; the response of the button carries the name.
+/// A choice out of a list that opens. The name is read out; it stands before the list unless the list says enough.
 pub(super) fn combo<T: Copy + PartialEq>(
     ui: &mut Ui,
     name: &str,
+    is_name_shown: bool,
     chosen: T,
     all: &[T],
     text: impl Fn(T) -> String,
 ) -> Option<T> {
     let mut picked = None;
-    let label = ui.label(name).id;
+    if is_name_shown {
+        ui.label(name);
+    }
     let shown = egui::ComboBox::from_id_salt(name).selected_text(text(chosen)).width(72.0);
     let response = shown.show_ui(ui, |ui| {
         for value in all {
@@ -36,7 +39,14 @@ pub(super) fn combo<T: Copy + PartialEq>(
             }
         }
     });
-    let _ = response.response.labelled_by(label);
+    let (is_enabled, value) = (ui.is_enabled(), text(chosen));
+    response.response.widget_info(|| WidgetInfo {
+        current_text_value: Some(value.clone()),
+        ..WidgetInfo::labeled(Role::ComboBox, is_enabled, name)
+    });
+    if !is_name_shown {
+        response.response.on_hover_text(name);
+    }
     picked.filter(|picked| *picked != chosen)
 }
 

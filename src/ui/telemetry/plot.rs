@@ -63,7 +63,7 @@ pub(super) fn show(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
 fn form(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
         let topic = inline_field(ui, "Topic", &mut plot.filter, "site/+/climate", 210.0);
-        let field = inline_field(ui, "Field", &mut plot.path, "temperature, or .a / 10", 150.0);
+        let field = inline_field(ui, "Field", &mut plot.path, "temperature", 150.0);
         let is_typed = !plot.filter.trim().is_empty();
         let add = Button::new("Add").icon(icon::ADD).named("Add the series");
         let is_added = add.enabled_if(is_typed, "Type a topic or a filter first").pressed(ui);

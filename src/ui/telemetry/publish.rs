@@ -72,7 +72,7 @@ fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pa
                 }
             }
         });
-        let edit = TextEdit::multiline(&mut draft.payload).code_editor().desired_rows(6).desired_width(f32::INFINITY);
+        let edit = TextEdit::multiline(&mut draft.payload).code_editor().desired_rows(4).desired_width(f32::INFINITY);
         let hint = match draft.kind.0 {
             PayloadKind::Json => "{\"valve\": \"open\"}",
             PayloadKind::Text => "open",
@@ -102,9 +102,6 @@ fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pa
             ui.checkbox(&mut draft.is_retained, "Retain")
                 .on_hover_text("The broker keeps it for those who subscribe later");
         });
-        let title = if draft.has_properties() { "MQTT 5 properties (some are set)" } else { "MQTT 5 properties" };
-        fold(ui, "publish-properties", title, |ui| properties(ui, draft, pass));
-        repetition(ui, publish);
         if let Some(mistake) = publish.mistake() {
             finding(ui, mistake, true);
         }
@@ -123,6 +120,10 @@ fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pa
                 muted(ui, NOT_CONNECTED);
             }
         });
+        repetition(ui, publish);
+        let draft = &mut publish.draft;
+        let title = if draft.has_properties() { "MQTT 5 properties (some are set)" } else { "MQTT 5 properties" };
+        fold(ui, "publish-properties", title, |ui| properties(ui, draft, pass));
     });
 }
 

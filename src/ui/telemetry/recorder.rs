@@ -57,7 +57,7 @@ fn keeping(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>)
     if response.clicked() {
         pass.did(RecorderAction::KeptLast);
     }
-    if let Some(chosen) = combo(ui, "of", minutes, &MINUTES, |minutes| format!("{minutes} min")) {
+    if let Some(chosen) = combo(ui, "Minutes to keep", false, minutes, &MINUTES, |minutes| format!("{minutes} min")) {
         pass.did(RecorderAction::ChoseMinutes(chosen));
     }
 }
@@ -109,7 +109,7 @@ fn playing(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>)
     if step.enabled_if(is_paused, why_no_step).pressed(ui) {
         pass.did(RecorderAction::Stepped);
     }
-    if let Some(speed) = combo(ui, "Speed", playback.speed, &SPEEDS, |speed| format!("{speed} ×")) {
+    if let Some(speed) = combo(ui, "Speed", true, playback.speed, &SPEEDS, |speed| format!("{speed} ×")) {
         pass.did(RecorderAction::ChoseSpeed(speed));
     }
 }

@@ -60,7 +60,7 @@ fn choices(ui: &mut Ui, insight: &Insight, pass: &mut Pass<'_>) {
         1 => "1 level".to_owned(),
         levels => format!("{levels} levels"),
     };
-    if let Some(depth) = combo(ui, "Grouped by", chosen.depth, &DEPTHS, words) {
+    if let Some(depth) = combo(ui, "Grouped by", true, chosen.depth, &DEPTHS, words) {
         pass.did(InsightAction::ChoseDepth(depth));
     }
 }

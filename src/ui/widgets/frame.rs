@@ -103,9 +103,12 @@ fn ground(colour: Color32) -> Frame {
 pub(in crate::ui) fn empty_state(ui: &mut Ui, glyph: &'static str, title: &str, add: impl FnOnce(&mut Ui)) {
     ui.vertical_centered(|ui| {
         ui.add_space(GAP);
-        ui.label(RichText::new(glyph).font(icon_font(ICON_LARGE)).color(palette(ui).muted));
+        // Painted, not a label: the words below say it, and a glyph would be read out.
+        let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(ICON_LARGE), egui::Sense::hover());
+        let (centre, colour) = (rect.center(), palette(ui).muted);
+        ui.painter().text(centre, egui::Align2::CENTER_CENTER, glyph, icon_font(ICON_LARGE), colour);
         strong(ui, title);
-        ui.set_max_width(520.0);
+        ui.set_max_width(ui.available_width().min(520.0));
         add(ui);
         ui.add_space(GAP);
     });

@@ -299,6 +299,24 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "trouble_message", plant: |stage| stage.apply(Event::Trouble(trouble())) },
+    State { name: "telemetry_not_connected", plant: |stage| stage.telemetry_not_connected() },
+    State { name: "telemetry_form_filled", plant: |stage| stage.telemetry_form_filled() },
+    State { name: "telemetry_form_wrong", plant: |stage| stage.telemetry_form_wrong() },
+    State { name: "telemetry_connecting", plant: |stage| stage.telemetry_connecting() },
+    State { name: "telemetry_failed_at_tls", plant: |stage| stage.telemetry_failed_at_tls() },
+    State { name: "telemetry_tries_again", plant: |stage| stage.telemetry_tries_again() },
+    State { name: "telemetry_connected_empty", plant: |stage| stage.telemetry_connected_empty() },
+    State { name: "telemetry_tree", plant: |stage| stage.telemetry_tree() },
+    State { name: "telemetry_tree_inner", plant: |stage| stage.telemetry_tree_inner() },
+    State { name: "telemetry_value_folded", plant: |stage| stage.telemetry_value_folded() },
+    State { name: "telemetry_list", plant: |stage| stage.telemetry_list() },
+    State { name: "telemetry_list_paused", plant: |stage| stage.telemetry_list_paused() },
+    State { name: "telemetry_hex_failure", plant: |stage| stage.telemetry_hex_failure() },
+    State { name: "telemetry_changes", plant: |stage| stage.telemetry_changes() },
+    State { name: "telemetry_facts", plant: |stage| stage.telemetry_facts() },
+    State { name: "telemetry_identity", plant: |stage| stage.telemetry_identity() },
+    State { name: "telemetry_warned", plant: |stage| stage.telemetry_warned() },
+    State { name: "telemetry_hub", plant: |stage| stage.telemetry_hub() },
 ];
 
 /// An app at a fixed time, with the commands it gave.
@@ -795,7 +813,7 @@ pub(crate) fn networks() -> Vec<Network> {
 
 fn site() -> DemoSite {
     let access = SimAccess { username: "installer".into(), secret: "simulated login".into() };
-    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access }
+    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access, broker: None }
 }
 
 /// What the radio heard.

@@ -15,6 +15,13 @@ pub(crate) fn dump<State>(harness: &Harness<'_, State>) -> String {
     text
 }
 
+/// A glyph of the icon font in a tree, which is written there as its number: `\u{e2f2}`.
+pub(crate) fn glyph(text: &str) -> Option<String> {
+    let numbers = text.split("\\u{").skip(1).filter_map(|rest| rest.split('}').next());
+    let private = |number: &&str| u32::from_str_radix(number, 16).is_ok_and(|code| (0xE000..=0xF8FF).contains(&code));
+    numbers.into_iter().find(private).map(str::to_owned)
+}
+
 fn write_node(text: &mut String, node: &Node<'_>, depth: usize) {
     let access = node.accesskit_node();
     let is_structure = matches!(access.role(), Role::GenericContainer | Role::Unknown) && access.label().is_none();
