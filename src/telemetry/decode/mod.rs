@@ -113,7 +113,6 @@ impl Decoders {
     }
 
     /// The bytes inside a packing that says what it is: for searches. Looks into the first megabytes only.
-    #[expect(clippy::unused_self, reason = "what is unpacked may come to depend on rules")]
     pub fn unpacked(&self, payload: &[u8]) -> Option<Vec<u8>> {
         packing::unpack_within(packing::detect(payload)?, payload, SEARCHED_BYTES).ok()
     }
@@ -297,7 +296,6 @@ const SEARCHED_BYTES: usize = 4 * 1024 * 1024;
 const PREVIEW_BYTES: usize = 256;
 
 /// Takes off all packings that say what they are. `None` if there was none; the bytes it failed at, and why, else.
-#[expect(clippy::type_complexity, reason = "the two outcomes are named where they are matched")]
 fn unpack_all(payload: &[u8], packed_in: &mut Vec<Packing>) -> Result<Option<Vec<u8>>, (Vec<u8>, DecodeFailure)> {
     let mut unpacked: Option<Vec<u8>> = None;
     while packed_in.len() < MAX_PACKINGS {
@@ -416,7 +414,7 @@ mod tests {
 
     /// What it was read as, what it was packed in, what it holds, and why it could not be read.
     fn shown(decoded: &Decoded) -> String {
-        let packed: String = decoded.packed_in.iter().map(|packing| format!("{packing}:")).collect();
+        let packed = decoded.packed_in.iter().fold(String::new(), |packed, packing| format!("{packed}{packing}:"));
         let body = match &decoded.body {
             Body::Tree(value) => json::to_json(value),
             Body::Text(text) => format!("{text:?}"),

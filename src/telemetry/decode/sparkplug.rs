@@ -457,7 +457,7 @@ impl Reader<'_> {
             let name = NAMES.get(field.number as usize - 1).copied();
             match (name, field.content) {
                 (Some(name @ "is_multi_part"), Content::Varint(flag)) => {
-                    members.push((name.into(), Value::Bool(flag != 0)))
+                    members.push((name.into(), Value::Bool(flag != 0)));
                 }
                 (Some(name), Content::Varint(number)) => members.push((name.into(), unsigned(number))),
                 (Some(name), Content::Bytes(bytes)) => members.push((name.into(), text(bytes)?)),

@@ -354,11 +354,8 @@ impl PartialEq for Item {
 
 impl Eq for Item {}
 
+#[expect(clippy::non_canonical_partial_ord_impl, reason = "jq wants `nan < nan`, and sorting an order without such")]
 impl PartialOrd for Item {
-    #[expect(
-        clippy::non_canonical_partial_ord_impl,
-        reason = "jq wants `nan < nan`, and sorting an order without such"
-    )]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.order(other, true))
     }
@@ -469,6 +466,7 @@ impl Add for Item {
 impl Sub for Item {
     type Output = ValR<Self>;
 
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the product is the memory it takes")]
     fn sub(self, other: Self) -> ValR<Self> {
         gauge::step();
         match (self, other) {
@@ -738,15 +736,13 @@ impl jaq_core::ValT for Item {
                     list.items.push(item);
                     return Ok(Self::List(shared));
                 }
-                match f(std::mem::replace(&mut list.items[place], Self::Null)).next().transpose()? {
-                    Some(item) => {
-                        list.depth = list.depth.max(deeper(&item));
-                        list.items[place] = item;
-                    }
-                    None => {
-                        gauge::steps(list.items.len() / 8);
-                        list.items.remove(place);
-                    }
+                let before = std::mem::replace(&mut list.items[place], Self::Null);
+                if let Some(item) = f(before).next().transpose()? {
+                    list.depth = list.depth.max(deeper(&item));
+                    list.items[place] = item;
+                } else {
+                    gauge::steps(list.items.len() / 8);
+                    list.items.remove(place);
                 }
                 Ok(Self::List(shared))
             }
