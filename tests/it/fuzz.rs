@@ -32,6 +32,8 @@ fuzz! {
     mqtt from "../../fuzz/checks/mqtt.rs"
     recording from "../../fuzz/checks/recording.rs"
     smp from "../../fuzz/checks/smp.rs"
+    telemetry_payloads from "../../fuzz/checks/telemetry_payloads.rs"
+    telemetry_queries from "../../fuzz/checks/telemetry_queries.rs"
 }
 
 /// How long one check runs unless told otherwise.

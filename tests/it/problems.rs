@@ -29,6 +29,9 @@ use linesman::proto::smp::refusal::Refusal;
 use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
 use linesman::sim::SimError;
+use linesman::telemetry::decode::SchemaError;
+use linesman::telemetry::plot::PlotError;
+use linesman::telemetry::query::QueryError;
 use linesman::telemetry::recording::{RecordingError, Repairs, Skip};
 use uuid::Uuid;
 
@@ -487,6 +490,31 @@ fn connections() -> Vec<MqttError> {
     errors
 }
 
+fn queries() -> Vec<QueryError> {
+    vec![
+        QueryError::BadRegex { detail: text("what the library said") },
+        QueryError::LargeRegex,
+        QueryError::TooLong { bytes: 9000 },
+        QueryError::BadExpression { expression: text(".a |"), at: 5, found: text("something is missing here") },
+        QueryError::DeepExpression,
+        QueryError::NotOffered { name: text("input"), at: 1 },
+        QueryError::Recursive { name: text("f") },
+        QueryError::Stopped { expression: text("[range(1e9)]"), limit: text("It takes too many steps, or never ends") },
+    ]
+}
+
+fn plots() -> Vec<PlotError> {
+    vec![PlotError::TooManyTopics { filter: text("site/#") }]
+}
+
+fn schemas() -> Vec<SchemaError> {
+    vec![
+        SchemaError::Bad { detail: text("a.proto:3:7: type name 'strin' was not found") },
+        SchemaError::TooLarge { files: 900, bytes: 5_000_000 },
+        SchemaError::Empty,
+    ]
+}
+
 fn recordings() -> Vec<Problem> {
     let path = || text("/data/site.lmrec");
     let detail = || text("what the system said");
@@ -540,6 +568,9 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Manifests", explain(&manifests())),
         ("Mistakes", explain(&mistakes())),
         ("MQTT connections", explain(&connections())),
+        ("Queries", explain(&queries())),
+        ("Plots", explain(&plots())),
+        ("Schemas", explain(&schemas())),
     ]
 }
 
