@@ -20,6 +20,7 @@ mod ble;
 mod ble_lab;
 #[cfg(unix)]
 mod cli;
+mod cloud;
 mod commission;
 mod device;
 #[cfg(unix)]
