@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use linesman::app::telemetry::connect::FormError;
 use linesman::flow::console::ConsoleError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
@@ -438,6 +439,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Pictures", explain(&pictures())),
         ("Pictures that are written", explain(&written_pictures())),
         ("Typed payloads", explain(&payloads())),
+        ("Connections to brokers as typed", explain(&FormError::all())),
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),
         ("Profiles", explain(&profiles())),
