@@ -9,7 +9,7 @@ use linesman::flow::port::{Broker as _, BrokerRequest, Connection, ConnectionEnd
 use linesman::io::mqtt::MqttBroker;
 use linesman::model::mqtt::Dialect;
 use linesman::model::mqtt::connect::{ConnectPlan, Login, Trust};
-use linesman::model::mqtt::message::{Outgoing, Qos, Subscription};
+use linesman::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
 use linesman::model::mqtt::stage::StageReport;
 use linesman::model::problem::Problem;
 use linesman::model::secret::Secret;
@@ -262,10 +262,20 @@ async fn a_token_that_ends_while_connected_is_named_as_the_cause() {
 async fn what_a_hub_does_not_take_is_named() {
     let hub = hub().await;
     let connection = connect(&hub_plan(&hub)).await.unwrap();
+    // It is not even sent: the hub would close.
+    let mut connection = connection;
     publish(&connection, &format!("devices/{DEVICE}/messages/events/"), b"x", Qos::ExactlyOnce).await;
-    check(&end(connection).await.problem, "mqtt.publish_closed_qos", "quality of service 2");
+    let find = async {
+        loop {
+            match connection.deliveries.recv().await.unwrap() {
+                Delivery::Published { end: PublishEnd::Refused(problem), .. } => return problem,
+                Delivery::Ended(end) => panic!("{end:?}"),
+                _ => {}
+            }
+        }
+    };
+    check(&timeout(LIMIT, find).await.unwrap(), "mqtt.qos_too_high", "QoS 2");
 
-    let connection = connect(&hub_plan(&hub)).await.unwrap();
     publish(&connection, "site/pump", b"x", Qos::AtLeastOnce).await;
     check(&end(connection).await.problem, "mqtt.publish_closed", "its own events");
 

@@ -67,6 +67,7 @@ mod screens;
 mod secrets;
 #[cfg(unix)]
 mod serial;
+mod sim_telemetry;
 #[cfg(unix)]
 mod smp_client;
 mod support;

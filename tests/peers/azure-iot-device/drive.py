@@ -44,9 +44,6 @@ async def main():
     async def on_patch(patch):
         say("patch", patch=patch)
 
-    client.on_message_received = on_message
-    client.on_method_request_received = on_method
-    client.on_twin_desired_properties_patch_received = on_patch
     try:
         await asyncio.wait_for(client.connect(), 20)
     except Exception as error:
@@ -57,6 +54,10 @@ async def main():
         say("failed", causes=causes)
         return
     say("connected")
+    # Setting a handler subscribes.
+    client.on_message_received = on_message
+    client.on_method_request_received = on_method
+    client.on_twin_desired_properties_patch_received = on_patch
 
     message = Message('{"temperature": 21.5}', message_id="m-1", content_encoding="utf-8", content_type="application/json")
     message.custom_properties["room"] = "Halle Ä"
@@ -67,7 +68,6 @@ async def main():
     say("twin", twin=twin)
     await client.patch_twin_reported_properties({"firmware": "1.2", "gone": None})
     say("reported")
-    # Subscribes to methods, messages and changes of the twin; then the hub may send.
     say("waiting")
     while await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
         pass
