@@ -20,6 +20,7 @@ mod ble;
 mod ble_lab;
 #[cfg(unix)]
 mod cli;
+mod cloud;
 mod commission;
 mod device;
 #[cfg(unix)]
@@ -66,6 +67,7 @@ mod screens;
 mod secrets;
 #[cfg(unix)]
 mod serial;
+mod sim_telemetry;
 #[cfg(unix)]
 mod smp_client;
 mod support;

@@ -8,6 +8,7 @@ use linesman::app::telemetry::connect::FormError;
 use linesman::flow::console::ConsoleError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
+use linesman::io::bench_broker::BenchError;
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
 use linesman::io::mqtt::{CertificateFault, MqttError, Refusal as NotLetIn};
@@ -15,7 +16,9 @@ use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
+use linesman::model::mqtt::Dialect;
 use linesman::model::mqtt::payload::PayloadError;
+use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
 use linesman::profile::{Fault, ProfileError};
@@ -25,6 +28,8 @@ use linesman::proto::esp::security::HandshakeError;
 use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
+use linesman::proto::mqtt::guard::{GuardedIdentity, Kicking};
+use linesman::proto::mqtt::sas::SasError;
 use linesman::proto::smp::refusal::Refusal;
 use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
@@ -32,6 +37,7 @@ use linesman::sim::SimError;
 use linesman::telemetry::decode::SchemaError;
 use linesman::telemetry::plot::PlotError;
 use linesman::telemetry::query::QueryError;
+use linesman::sim::telemetry::TelemetryError;
 use linesman::telemetry::recording::{RecordingError, Repairs, Skip};
 use uuid::Uuid;
 
@@ -544,6 +550,22 @@ fn recordings() -> Vec<Problem> {
 }
 
 /// The problems of each kind of error.
+fn identities() -> Vec<Problem> {
+    let (name, dialect) = (|| text("gw-07"), Dialect::AwsIotCore);
+    let guarded = [
+        GuardedIdentity::HubDevice { device: name() },
+        GuardedIdentity::ClientId { dialect, client_id: name() },
+        GuardedIdentity::Certificate { dialect, name: name() },
+        GuardedIdentity::ThingName { client_id: name() },
+    ];
+    let tokens = [SasError::KeyNotBase64, SasError::NoKey, SasError::BadDevice, SasError::NoToken];
+    let mut problems: Vec<Problem> = guarded.iter().map(Explain::explain).collect();
+    problems.push(Kicking { dialect, client_id: name(), times: 3 }.explain());
+    problems.extend(tokens.iter().map(Explain::explain));
+    problems.push(TelemetryError::Scheme { scheme: Scheme::Wss }.explain());
+    problems
+}
+
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
         errors.iter().map(Explain::explain).collect()
@@ -562,6 +584,10 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Pictures that are written", explain(&written_pictures())),
         ("Typed payloads", explain(&payloads())),
         ("Connections to brokers as typed", explain(&FormError::all())),
+        ("What brokers take", explain(&linesman::proto::mqtt::dialect::all_faults())),
+        ("Ends without a word", explain(&linesman::proto::mqtt::silent::all_causes())),
+        ("Identities", identities()),
+        ("The bench broker", explain(&BenchError::all())),
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),
         ("Profiles", explain(&profiles())),
