@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use linesman::flow::console::ConsoleError;
+use linesman::flow::inspect::InspectError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
@@ -435,6 +436,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Espressif provisioning", explain(&espressif())),
         ("Files", explain(&files())),
         ("Recordings", recordings()),
+        ("Inspections", explain(&InspectError::all())),
         ("Pictures", explain(&pictures())),
         ("Pictures that are written", explain(&written_pictures())),
         ("Typed payloads", explain(&payloads())),
