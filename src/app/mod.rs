@@ -30,14 +30,15 @@ use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
 use self::settings::{SettingsAction, SettingsView};
-use self::telemetry::{Telemetry, TelemetryAction};
+use self::telemetry::{Commissioned, Telemetry, TelemetryAction};
 use self::terminal::{Terminal, TerminalAction};
 
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
+use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::msg::batch::BatchCommand;
 use crate::msg::telemetry::{BenchCommand, TelemetryCommand};
-use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
+use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup};
 use crate::profile::Catalog;
 
 /// The screens there are.
@@ -313,7 +314,13 @@ impl App {
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
             Event::BatchProgressed { job, event } => self.batch.told(job, event),
             Event::SessionProgressed { job, at, progress } => {
-                return self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
+                let has_joined = matches!(&progress, Progress::Pushed(outcome) if outcome.verdict == Verdict::Joined);
+                let mut commands =
+                    self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
+                if has_joined && self.commission.session().is_some_and(|session| session.job == job) {
+                    commands.extend(self.watch_by_itself(now));
+                }
+                return commands;
             }
             Event::JobFinished { job, end } => return self.finished(job, end, now),
             Event::LaptopScanned(scan) => self.commission.laptop_scanned(scan, &self.catalog),
@@ -371,6 +378,9 @@ impl App {
         self.settings.values = startup.settings;
         self.settings.data_dir = startup.data_dir;
         self.settings.start_problems = startup.start_problems;
+        if let Some(broker) = self.demo.as_ref().and_then(|demo| demo.broker.as_deref()) {
+            self.telemetry.form.take_demo(broker);
+        }
         self.is_started = true;
     }
 
@@ -520,9 +530,30 @@ impl App {
         telemetry.act(action, settings, &mut Desk { catalog, jobs, toasts, now })
     }
 
-    /// Shows Telemetry with what is known of the gateway on Commission.
-    fn take_to_telemetry(&mut self, _now: Instant) -> Vec<Command> {
-        self.switch_to(Screen::Telemetry)
+    /// Shows Telemetry with what is known of the gateway on Commission; connects where the broker is known.
+    fn take_to_telemetry(&mut self, now: Instant) -> Vec<Command> {
+        let mut commands = self.switch_to(Screen::Telemetry);
+        commands.extend(self.watch_commissioned(now));
+        commands
+    }
+
+    /// A gateway joined: its telemetry is watched by itself where that is wanted. In a demo it is.
+    fn watch_by_itself(&mut self, now: Instant) -> Vec<Command> {
+        let is_wanted = self.demo.is_some() || self.settings.values.telemetry.is_starting_after_commissioning;
+        if is_wanted { self.watch_commissioned(now) } else { Vec::new() }
+    }
+
+    /// Watches the telemetry of the gateway on Commission, unless something is watched already.
+    fn watch_commissioned(&mut self, now: Instant) -> Vec<Command> {
+        let demo = self.demo.as_ref().and_then(|demo| demo.broker.clone());
+        let Self { telemetry, commission, settings, catalog, jobs, toasts, .. } = self;
+        let Some(session) = commission.session() else { return Vec::new() };
+        let commissioned = Commissioned {
+            name: session.name().to_owned(),
+            profile: session.target.profile.clone(),
+            pushed_before: session.pushed_at().map(|pushed| now.saturating_duration_since(pushed)),
+        };
+        telemetry.watch(commissioned, demo, settings, &mut Desk { catalog, jobs, toasts, now })
     }
 
     /// The driver by which the chosen profile has its gateways managed over the chosen link.

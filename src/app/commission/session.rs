@@ -222,6 +222,12 @@ impl Session {
         self.info.as_ref().map(|info| info.name.as_str()).filter(|name| !name.is_empty()).unwrap_or(&self.target.name)
     }
 
+    /// When the credentials were sent.
+    pub fn pushed_at(&self) -> Option<Instant> {
+        let line = self.steps.iter().find(|line| line.step == Step::Push && line.state != StepState::Pending)?;
+        Some(self.started + line.began)
+    }
+
     /// A request was sent.
     pub(super) fn begin_request(&mut self) {
         self.phase = Phase::Busy;

@@ -374,7 +374,7 @@ impl ConnectForm {
     }
 
     /// The broker of a simulated site: one click connects.
-    pub(super) fn take_demo(&mut self, url: &str) {
+    pub(in crate::app) fn take_demo(&mut self, url: &str) {
         self.url = url.to_owned();
     }
 

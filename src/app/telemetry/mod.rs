@@ -36,7 +36,7 @@ use self::tree::{Tree, TreeAction};
 use super::Desk;
 use super::jobs::JobKind;
 use super::settings::SettingsView;
-use crate::model::ids::JobId;
+use crate::model::ids::{JobId, ProfileId};
 use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
@@ -143,12 +143,24 @@ pub enum TelemetryAction {
     Cleared,
 }
 
+/// A gateway that was commissioned.
+pub(super) struct Commissioned {
+    /// Its name.
+    pub(super) name: String,
+    /// Its profile.
+    pub(super) profile: Option<ProfileId>,
+    /// How long ago it was given its network.
+    pub(super) pushed_before: Option<Duration>,
+}
+
 /// What is known of one inspection.
 pub struct Inspection {
     /// Its job.
     pub job: JobId,
     /// What it watches, as people name it.
     pub name: String,
+    /// The gateway it is about, where it is about one.
+    pub gateway: Option<String>,
     /// When it was started.
     pub started: Instant,
     /// How it stands, once it said so.
@@ -404,15 +416,52 @@ impl Telemetry {
         self.open(start, name, desk)
     }
 
+    /// Watches what a gateway sends that was just commissioned: at once where its broker is known, else after the form is
+    /// filled in. What is watched already goes on.
+    pub(super) fn watch(
+        &mut self,
+        gateway: Commissioned,
+        demo: Option<String>,
+        settings: &SettingsView,
+        desk: &mut Desk<'_>,
+    ) -> Vec<Command> {
+        if self.job().is_some() {
+            return Vec::new();
+        }
+        let named = gateway.profile.as_ref().and_then(|id| desk.catalog.get(id)).and_then(connect::broker_of);
+        if let Some(url) = demo.or(named) {
+            self.form.take_demo(&url);
+        } else if gateway.profile.is_some() && self.form.profile() != gateway.profile.as_ref() {
+            self.form.choose_profile(gateway.profile.clone(), desk.catalog);
+        }
+        if self.form.url.trim().is_empty() {
+            self.pane = Pane::Connection;
+            return Vec::new();
+        }
+        let Some(mut plan) = self.form.plan() else { return Vec::new() };
+        let kept = &settings.values.telemetry;
+        plan.when_full = kept.when_full();
+        let name = plan.url.to_string();
+        let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
+        start.budget_bytes = kept.budget_bytes();
+        start.ring = Recorder::ring_plan(kept);
+        start.profile = gateway.profile.or(start.profile);
+        start.pushed_before = gateway.pushed_before;
+        start.gateway = Some(gateway.name);
+        self.open(start, name, desk)
+    }
+
     /// Opens an inspection in place of the one there is.
     pub(super) fn open(&mut self, start: InspectionStart, name: String, desk: &mut Desk<'_>) -> Vec<Command> {
         let mut commands = self.addressed(vec![TelemetryCommand::Close]);
         let is_replay = matches!(start.source, InspectionSource::Recording { .. });
+        let gateway = start.gateway.clone();
         let label = if is_replay { format!("Replay of {name}") } else { format!("Telemetry of {name}") };
         let job = desk.jobs.start(JobKind::Telemetry, label, desk.now);
         self.inspection = Some(Inspection {
             job,
             name,
+            gateway,
             started: desk.now,
             state: None,
             since: desk.now,

@@ -24,6 +24,9 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
             retry(ui, session, pass);
         }
     });
+    if outcome.verdict == Verdict::Joined {
+        card(ui, |ui| telemetry(ui, app, session, pass));
+    }
     card(ui, |ui| next_gateway(ui, app, outcome.verdict == Verdict::Joined, pass));
     card(ui, |ui| {
         ui.spacing_mut().interact_size.y = 20.0;
@@ -140,6 +143,36 @@ fn retry(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
             pass.did(CommissionAction::Corrected);
         }
     });
+}
+
+/// What it sends from now on.
+fn telemetry(ui: &mut Ui, app: &App, session: &Session, pass: &mut Pass<'_>) {
+    strong(ui, "Telemetry");
+    let open = app.telemetry.inspection().filter(|inspection| inspection.is_open());
+    let ours = open.filter(|inspection| inspection.gateway.as_deref() == Some(session.name()));
+    match (ours, open) {
+        (Some(inspection), _) => match inspection.first_message {
+            Some(after) => {
+                ui.label(format!("The first message came {} after the network was sent", short(after)));
+            }
+            None if inspection.is_connected() => {
+                muted(ui, "Watching the broker: no message has come yet");
+            }
+            None => {
+                muted(ui, "Connecting to the broker");
+            }
+        },
+        (None, Some(inspection)) => {
+            muted(ui, &format!("{} is watched already", inspection.name));
+        }
+        (None, None) => {
+            muted(ui, "Whether it reaches its broker, and what it sends there");
+        }
+    }
+    let watch = Button::new("Watch its telemetry").icon(icon::TELEMETRY);
+    if watch.pressed(ui) {
+        pass.did(Action::TookToTelemetry);
+    }
 }
 
 fn next_gateway(ui: &mut Ui, app: &App, is_primary: bool, pass: &mut Pass<'_>) {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use egui::{Align2, ComboBox, RichText, Role, ScrollArea, TextEdit, TextureHandle, TextureOptions, Ui, vec2};
+use egui::{
+    Align, Align2, ComboBox, Layout, RichText, Role, ScrollArea, TextEdit, TextureHandle, TextureOptions, Ui, vec2,
+};
 
 use super::rows::{Rows, cell, number, size};
 use super::{hex, history, surface, tab, value_tree};
@@ -17,7 +19,7 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, mono, palette, small_mono};
 use crate::ui::widgets::{
-    Button, empty_state, facts, field, fold, labelled, muted, notice, path_field, problem_card, truncated,
+    Button, empty_state, facts, field, focus_ring, fold, labelled, muted, notice, path_field, problem_card, truncated,
 };
 
 /// Height of a line of text.
@@ -39,7 +41,7 @@ pub(super) fn of_topic(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             });
         }
         topic_line(ui, app, pass);
-        let height = (ui.available_height() * 0.3).clamp(66.0, 176.0);
+        let height = (ui.available_height() * 0.27).clamp(66.0, 176.0);
         history::show(ui, app, height, pass);
         message(ui, app, pass);
     });
@@ -111,52 +113,54 @@ fn message(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 fn head(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().interact_size.y = 20.0;
+    ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
-        let row = &message.row;
-        let time = RichText::new(pass.time_of_day(row.unix_micros)).font(small_mono()).color(palette(ui).text);
-        ui.label(time).on_hover_text(pass.date_and_time(row.unix_micros));
-        muted(ui, &size(row.bytes)).on_hover_text(format!("{} bytes", number(row.bytes)));
-        muted(ui, &format!("QoS {}", row.qos.number()));
-        if row.is_retained {
-            muted(ui, "retained");
-        }
-        if row.is_duplicate {
-            muted(ui, "sent before");
-        }
-        for packing in &message.decoded.packed_in {
-            muted(ui, &format!("in {packing}"));
-        }
-        if detail.is_gone() {
-            ui.colored_label(palette(ui).warn, "held no more").on_hover_text("It had to make room; it stays here");
-        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            read_as(ui, detail, message, pass);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| message_facts(ui, detail, message, pass));
+        });
     });
-    read_as(ui, detail, message, pass);
+}
+
+fn message_facts(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &Pass<'_>) {
+    let row = &message.row;
+    let time = RichText::new(pass.time_of_day(row.unix_micros)).font(small_mono()).color(palette(ui).text);
+    ui.label(time).on_hover_text(pass.date_and_time(row.unix_micros));
+    let mut parts = vec![size(row.bytes), format!("QoS {}", row.qos.number())];
+    parts.extend(row.is_retained.then(|| "retained".to_owned()));
+    parts.extend(row.is_duplicate.then(|| "sent before".to_owned()));
+    parts.extend(message.decoded.packed_in.iter().map(|packing| format!("in {packing}")));
+    if detail.is_gone() {
+        let gone = RichText::new("held no more").small().color(palette(ui).warn);
+        ui.label(gone).on_hover_text("It had to make room; it stays here while you look at it");
+    }
+    let text = RichText::new(parts.join(" · ")).small().color(palette(ui).muted);
+    truncated(ui, text).on_hover_text(format!("{} bytes", number(row.bytes)));
 }
 
 fn read_as(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
-    ui.horizontal(|ui| {
-        let id = ui.label(RichText::new("Read as").small().color(palette(ui).muted)).id;
-        let found = format!("{} (found out)", kind_label(message.decoded.kind));
-        let shown = match detail.decoder() {
-            Some(kind) => kind_label(kind).to_owned(),
-            None if message.decoded.is_detected => found,
-            None => format!("{} (by a rule)", kind_label(message.decoded.kind)),
-        };
-        let combo = ComboBox::from_id_salt("read as").width(150.0).selected_text(shown);
-        let response = combo.show_ui(ui, |ui| {
-            if ui.selectable_label(detail.decoder().is_none(), "Find out").clicked() {
-                pass.did(TelemetryAction::Detail(DetailAction::ReadAs(None)));
+    let kind = kind_label(detail.decoder().unwrap_or(message.decoded.kind));
+    let (shown, how) = match detail.decoder() {
+        Some(_) => (kind.to_owned(), "chosen here"),
+        None if message.decoded.is_detected => (format!("{kind} ·"), "found out"),
+        None => (kind.to_owned(), "by a rule"),
+    };
+    let combo = ComboBox::from_id_salt("read as").width(104.0).selected_text(shown);
+    let response = combo.show_ui(ui, |ui| {
+        if ui.selectable_label(detail.decoder().is_none(), "Find out").clicked() {
+            pass.did(TelemetryAction::Detail(DetailAction::ReadAs(None)));
+        }
+        for kind in DecoderKind::ALL {
+            if ui.selectable_label(detail.decoder() == Some(*kind), kind_label(*kind)).clicked() {
+                pass.did(TelemetryAction::Detail(DetailAction::ReadAs(Some(*kind))));
             }
-            for kind in DecoderKind::ALL {
-                if ui.selectable_label(detail.decoder() == Some(*kind), kind_label(*kind)).clicked() {
-                    pass.did(TelemetryAction::Detail(DetailAction::ReadAs(Some(*kind))));
-                }
-            }
-        });
-        let _ = response.response.labelled_by(id);
+        }
     });
+    let is_enabled = ui.is_enabled();
+    let name = format!("Read as {kind}, {how}");
+    response.response.widget_info(|| egui::WidgetInfo::labeled(Role::ComboBox, is_enabled, &name));
+    focus_ring(ui, &response.response);
+    response.response.on_hover_text(name);
 }
 
 /// The name of a kind on the screen.

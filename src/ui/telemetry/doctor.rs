@@ -28,6 +28,8 @@ use crate::ui::widgets::{
 const LINE: f32 = 26.0;
 /// Width of the name of a stage.
 const NAME: f32 = 196.0;
+/// Below this width the bar of a stage stands under its name.
+const NARROW: f32 = 440.0;
 /// Width of the time of a stage.
 const TIME: f32 = 68.0;
 
@@ -35,11 +37,19 @@ const TIME: f32 = 68.0;
 pub(super) fn strip(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(inspection) = app.telemetry.inspection().filter(|inspection| !inspection.is_replay) else { return };
     let doctor = &app.telemetry.doctor;
-    summary_line(ui, doctor, inspection, pass);
     if doctor.is_open() {
+        summary_line(ui, doctor, inspection, pass);
         let room = (ui.available_height() * 0.55).max(120.0);
         let area = ScrollArea::vertical().id_salt("stages").max_height(room).auto_shrink([false, true]);
         area.show(ui, |ui| stages(ui, doctor, inspection, pass));
+    }
+}
+
+/// In the header, where all is well: the one line.
+pub(super) fn inline(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let Some(inspection) = app.telemetry.inspection().filter(|inspection| !inspection.is_replay) else { return };
+    if !app.telemetry.doctor.is_open() {
+        summary_line(ui, &app.telemetry.doctor, inspection, pass);
     }
 }
 
@@ -169,9 +179,10 @@ fn stages(ui: &mut Ui, doctor: &Doctor, inspection: &Inspection, pass: &mut Pass
     let Some(attempt) = doctor.last() else { return };
     ui.spacing_mut().item_spacing.y = 2.0;
     let all = attempt.took().max(Duration::from_millis(1));
-    for report in &attempt.stages {
+    for report in attempt.stages.iter().filter(|report| !matches!(report.state, StageState::Skipped(_))) {
         ui.push_id(report.stage, |ui| stage(ui, report, all, pass));
     }
+    left_out(ui, attempt);
     // What ended the attempt without belonging to a stage.
     let problem = match (&inspection.end, &inspection.state) {
         (Some(JobEnd::Failed(problem)), _) => Some(problem),
@@ -191,6 +202,24 @@ fn stages(ui: &mut Ui, doctor: &Doctor, inspection: &Inspection, pass: &mut Pass
         fold(ui, "attempts", "Earlier attempts", |ui| earlier(ui, doctor));
     }
     ui.add_space(GRID);
+}
+
+/// What it did not come to, in as few lines as it takes.
+fn left_out(ui: &mut Ui, attempt: &Attempt) {
+    let reasons = attempt.stages.iter().filter_map(|report| match &report.state {
+        StageState::Skipped(why) => Some(why.as_str()),
+        _ => None,
+    });
+    let mut reasons: Vec<&str> = reasons.collect();
+    reasons.dedup();
+    if reasons.is_empty() {
+        return;
+    }
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().interact_size.y = 18.0;
+        show_icon(ui, icon::SKIPPED, palette(ui).muted);
+        ui.vertical(|ui| muted(ui, &reasons.join(" · ")));
+    });
 }
 
 fn earlier(ui: &mut Ui, doctor: &Doctor) {
@@ -219,10 +248,7 @@ fn stage(ui: &mut Ui, report: &StageReport, all: Duration, pass: &mut Pass<'_>) 
         match &report.state {
             StageState::Noted(problem) => finding(ui, problem, false),
             StageState::Failed(problem) => failed(ui, problem),
-            StageState::Skipped(why) => {
-                muted(ui, why);
-            }
-            StageState::Running | StageState::Done => {}
+            StageState::Skipped(_) | StageState::Running | StageState::Done => {}
         }
         if !report.certificates.is_empty() {
             let count = report.certificates.len();
@@ -250,10 +276,13 @@ fn stage_line(ui: &mut Ui, report: &StageReport, all: Duration) {
         StageState::Skipped(_) => (icon::SKIPPED, palette.muted, "left out"),
         StageState::Failed(_) => (icon::REFUSED, palette.danger, "failed"),
     };
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE), Sense::hover());
+    let is_narrow = ui.available_width() < NARROW;
+    let height = if is_narrow { LINE + 6.0 } else { LINE };
+    let (all_of_it, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let rect = Rect::from_min_size(all_of_it.min, vec2(all_of_it.width(), LINE));
     let at = pos2(rect.left() + 8.0, rect.center().y);
     ui.painter().text(at, Align2::CENTER_CENTER, glyph, crate::ui::theme::icon_font(16.0), colour);
-    let name_width = NAME.min(rect.width() * 0.5);
+    let name_width = if is_narrow { rect.width() - 24.0 - TIME - 8.0 } else { NAME };
     let name = Rect::from_min_size(pos2(rect.left() + 24.0, rect.top()), vec2(name_width, LINE));
     let text = if matches!(report.state, StageState::Skipped(_)) { palette.muted } else { palette.strong };
     cell(ui, name, report.stage.label(), egui::FontId::proportional(13.0), text, Align2::LEFT_CENTER);
@@ -261,10 +290,12 @@ fn stage_line(ui: &mut Ui, report: &StageReport, all: Duration) {
     let took = if matches!(report.state, StageState::Skipped(_)) { "–".to_owned() } else { time(report.took) };
     let times = Rect::from_min_max(pos2(right - TIME, rect.top()), pos2(right, rect.bottom()));
     cell(ui, times, &took, small_mono(), palette.text, Align2::RIGHT_CENTER);
-    let track = Rect::from_min_max(
-        pos2(name.right() + 8.0, rect.center().y - 3.0),
-        pos2(times.left() - 6.0, rect.center().y + 3.0),
-    );
+    let track = if is_narrow {
+        Rect::from_min_max(pos2(name.left(), rect.bottom()), pos2(right, rect.bottom() + 4.0))
+    } else {
+        let middle = rect.center().y;
+        Rect::from_min_max(pos2(name.right() + 8.0, middle - 3.0), pos2(times.left() - 6.0, middle + 3.0))
+    };
     if track.width() > 20.0 {
         ui.painter().rect_filled(track, 3.0, palette.raised);
         let share = |time: Duration| (time.as_secs_f32() / all.as_secs_f32()).clamp(0.0, 1.0);

@@ -22,12 +22,12 @@ mod value_tree;
 
 use std::time::Duration;
 
-use egui::{Color32, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+use egui::{Align, Color32, Layout, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
 use super::icon;
 use super::pass::{Pass, clock};
 use super::theme::{CONTROL_HEIGHT, GAP, GRID, medium, palette};
-use super::widgets::{Button, empty_state, focus_ring, header, icon as show_icon, muted, pill, truncated};
+use super::widgets::{Button, empty_state, focus_ring, icon as show_icon, muted, pill, truncated};
 use crate::app::App;
 use crate::app::telemetry::{Inspection, Pane, TelemetryAction};
 use crate::msg::JobEnd;
@@ -164,15 +164,20 @@ fn page_header(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let inspection = telemetry.inspection();
     let (colour, word) = state_words(ui, inspection, pass);
     let end = inspection.and_then(|inspection| login_end(ui, inspection, pass));
-    header(
-        ui,
-        "Telemetry",
-        |ui| {
-            pill(ui, colour, &word);
-            if let Some(inspection) = inspection {
-                let width = (ui.available_width() - 280.0).max(40.0);
+    // Not `header`: what stands beside the title and the buttons both do something.
+    ui.horizontal(|ui| {
+        ui.heading(RichText::new("Telemetry").color(palette(ui).strong));
+        ui.add_space(GRID / 2.0);
+        pill(ui, colour, &word);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            header_buttons(ui, app, pass);
+            let Some(inspection) = inspection else { return };
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let is_folded = !telemetry.doctor.is_open() && telemetry.pane() != Pane::Connection;
+                let share = if is_folded { 0.45 } else { 1.0 };
+                let room = ui.available_width();
                 ui.scope(|ui| {
-                    ui.set_max_width(width);
+                    ui.set_max_width(room * share - 8.0);
                     truncated(ui, RichText::new(&inspection.name).monospace());
                 });
                 if let Some((colour, text)) = end {
@@ -180,10 +185,13 @@ fn page_header(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
                     let why = "The broker ends the session when the token ends; a new one is made by itself";
                     ui.label(RichText::new(text).small().color(colour)).on_hover_text(why);
                 }
-            }
-        },
-        |ui| header_buttons(ui, app, pass),
-    );
+                if is_folded {
+                    doctor::inline(ui, app, pass);
+                }
+            });
+        });
+    });
+    ui.add_space(GRID / 2.0);
 }
 
 /// How it stands, in words.

@@ -38,8 +38,6 @@ pub(super) struct Rows<'a> {
 pub(super) enum Place {
     /// At its end.
     End,
-    /// With that row as the first in sight.
-    Top(usize),
     /// So that this row is in sight.
     Showing(usize),
 }
@@ -52,8 +50,6 @@ pub(super) struct Shown {
     pub hovered: Option<usize>,
     /// Whether the user scrolled in this frame, and where to: negative is up.
     pub scrolled: f64,
-    /// Whether the last row is in sight.
-    pub is_at_end: bool,
     /// The list as a whole: it has the keyboard or not.
     pub response: Response,
 }
@@ -110,7 +106,6 @@ impl Rows<'_> {
         let mut top = ui.data(|data| data.get_temp::<f64>(id)).unwrap_or(0.0);
         match self.place {
             Some(Place::End) => top = last_top,
-            Some(Place::Top(row)) => top = row as f64,
             Some(Place::Showing(row)) if (row as f64) < top => top = row as f64,
             Some(Place::Showing(row)) if row as f64 + 1.0 > top + fits => top = row as f64 + 1.0 - fits,
             _ => {}
@@ -147,8 +142,7 @@ impl Rows<'_> {
             let stroke = Stroke::new(2.0, palette(ui).accent);
             ui.painter().rect_stroke(rect, control_radius(), stroke, StrokeKind::Inside);
         }
-        let is_at_end = top >= last_top - 0.5;
-        Shown { range, hovered, scrolled: top - before, is_at_end, response }
+        Shown { range, hovered, scrolled: top - before, response }
     }
 
     fn describe(&self, ui: &Ui, response: &Response) {

@@ -5,7 +5,7 @@ use egui::{Align2, Color32, FontId, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec
 use super::rows::{cell, number, size};
 use crate::app::App;
 use crate::telemetry::view::Counters;
-use crate::ui::theme::{mono, palette};
+use crate::ui::theme::{palette, small_mono};
 
 /// How high the line is.
 pub(super) const HEIGHT: f32 = 34.0;
@@ -54,15 +54,15 @@ fn counters(counters: &Counters, budget_bytes: usize) -> Vec<Counter> {
     };
     let budget = u64::try_from(budget_bytes).unwrap_or(u64::MAX);
     vec![
-        one("Received", "Messages that arrived", counters.received, Tone::Plain, 1.45),
-        one("Held", "Messages in memory", counters.held, Tone::Plain, 1.3),
+        one("Received", "Messages that arrived", counters.received, Tone::Plain, 1.3),
+        one("Held", "Messages in memory", counters.held, Tone::Plain, 1.2),
         Counter {
             name: "Memory",
             says: "Memory in use for messages, and how much may be",
             text: format!("{} / {}", size(counters.held_bytes), size(budget)),
             is_zero: counters.held_bytes == 0,
             tone: Tone::Plain,
-            weight: 1.85,
+            weight: 2.1,
         },
         one("Evicted", "The oldest messages, which had to make room", counters.evicted, Tone::Note, 1.15),
         one(
@@ -109,7 +109,7 @@ fn draw(ui: &Ui, rect: Rect, counter: &Counter) {
     };
     let (top, bottom) = rect.split_top_bottom_at_fraction(0.46);
     cell(ui, top, counter.name, FontId::proportional(11.0), palette.muted, Align2::LEFT_CENTER);
-    cell(ui, bottom, &counter.text, mono(), colour, Align2::LEFT_CENTER);
+    cell(ui, bottom, &counter.text, small_mono(), colour, Align2::LEFT_CENTER);
     let response = ui.interact(rect, ui.scope_id().with(("counter", counter.name)), Sense::hover());
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, format!("{} {}", counter.name, counter.text)));

@@ -99,14 +99,14 @@ impl Columns {
         let mut take = |width: f32, is_wanted: bool| {
             is_wanted.then(|| {
                 let column = (right - width, right);
-                right -= width + 10.0;
+                right -= width + 8.0;
                 column
             })
         };
-        let at = take(58.0, rect.width() > 420.0);
-        let rate = take(52.0, rect.width() > 360.0);
-        let messages = take(72.0, true).unwrap_or((0.0, 0.0));
-        let middle = right * 0.58;
+        let at = take(56.0, rect.width() > 400.0);
+        let rate = take(44.0, rect.width() > 360.0);
+        let messages = take(64.0, true).unwrap_or((0.0, 0.0));
+        let middle = right * 0.62;
         Self { name: (0.0, middle - 6.0), last: (middle, right), messages, rate, at }
     }
 

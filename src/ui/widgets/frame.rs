@@ -108,7 +108,7 @@ pub(in crate::ui) fn empty_state(ui: &mut Ui, glyph: &'static str, title: &str, 
         let (centre, colour) = (rect.center(), palette(ui).muted);
         ui.painter().text(centre, egui::Align2::CENTER_CENTER, glyph, icon_font(ICON_LARGE), colour);
         strong(ui, title);
-        ui.set_max_width(520.0);
+        ui.set_max_width(ui.available_width().min(520.0));
         add(ui);
         ui.add_space(GAP);
     });

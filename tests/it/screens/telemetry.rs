@@ -82,7 +82,7 @@ impl Stage {
         self.app.telemetry.job().expect("an inspection")
     }
 
-    fn report(&mut self, event: TelemetryEvent) {
+    fn heard(&mut self, event: TelemetryEvent) {
         let job = self.app.telemetry.job().expect("an inspection");
         self.apply(Event::TelemetryProgressed { job, at: Duration::from_secs(1), event });
     }
@@ -101,11 +101,11 @@ impl Stage {
         if stage == Leg::Subscribe {
             report.grants = grants();
         }
-        self.report(TelemetryEvent::Stage(Box::new(report)));
+        self.heard(TelemetryEvent::Stage(Box::new(report)));
     }
 
     fn telemetry_reached(&mut self, attempt: u32) {
-        self.report(TelemetryEvent::State(InspectionState::Connecting { attempt }));
+        self.heard(TelemetryEvent::State(InspectionState::Connecting { attempt }));
         self.leg(attempt, Leg::Resolve, 0, 3, StageState::Done, &[("address", "192.0.2.7")]);
         self.leg(attempt, Leg::Tcp, 3, 21, StageState::Done, &[("to", "192.0.2.7:8883")]);
     }
@@ -114,25 +114,25 @@ impl Stage {
         self.telemetry_open();
         self.telemetry_reached(1);
         let report = StageReport::begun(1, Leg::Tls, Duration::from_millis(24));
-        self.report(TelemetryEvent::Stage(Box::new(report)));
+        self.heard(TelemetryEvent::Stage(Box::new(report)));
     }
 
     pub(crate) fn telemetry_failed_at_tls(&mut self) {
         self.telemetry_open();
         self.telemetry_reached(1);
         self.leg(1, Leg::Tls, 24, 40, StageState::Failed(untrusted()), &[("version", "TLS 1.3")]);
-        self.report(TelemetryEvent::State(InspectionState::Disconnected { problem: Some(Box::new(untrusted())) }));
+        self.heard(TelemetryEvent::State(InspectionState::Disconnected { problem: Some(Box::new(untrusted())) }));
     }
 
     pub(crate) fn telemetry_tries_again(&mut self) {
         self.telemetry_open();
         for attempt in 1..=3 {
-            self.report(TelemetryEvent::State(InspectionState::Connecting { attempt }));
+            self.heard(TelemetryEvent::State(InspectionState::Connecting { attempt }));
             self.leg(attempt, Leg::Resolve, 0, 3, StageState::Done, &[("address", "192.0.2.7")]);
             self.leg(attempt, Leg::Tcp, 3, 900, StageState::Failed(refused()), &[]);
         }
         let state = InspectionState::Waiting { problem: Box::new(refused()), retry_in: Duration::from_secs(8) };
-        self.report(TelemetryEvent::State(state));
+        self.heard(TelemetryEvent::State(state));
         self.now += Duration::from_secs(3);
         self.act(TelemetryAction::WentTo(Pane::Topics));
     }
@@ -144,14 +144,14 @@ impl Stage {
         self.leg(1, Leg::Connect, 64, 12, StageState::Done, &[]);
         self.leg(1, Leg::Subscribe, 76, 9, StageState::Done, &[]);
         let state = InspectionState::Connected { facts: Vec::new(), login_ends: Some(NOW + 2530) };
-        self.report(TelemetryEvent::State(state));
+        self.heard(TelemetryEvent::State(state));
         self.show(|snapshot| snapshot.counters = Counters::default());
     }
 
     fn show(&mut self, fill: impl FnOnce(&mut Snapshot)) {
         let mut snapshot = Snapshot { at_unix_micros: NOW * 1_000_000, counters: counters(), ..Snapshot::default() };
         fill(&mut snapshot);
-        self.report(TelemetryEvent::Snapshot(Arc::new(snapshot)));
+        self.heard(TelemetryEvent::Snapshot(Arc::new(snapshot)));
     }
 
     pub(crate) fn telemetry_tree(&mut self) {
@@ -222,14 +222,14 @@ impl Stage {
 
     pub(crate) fn telemetry_identity(&mut self) {
         self.telemetry_open();
-        self.report(TelemetryEvent::State(InspectionState::AwaitingConfirmation));
+        self.heard(TelemetryEvent::State(InspectionState::AwaitingConfirmation));
         let problem = Problem::new(
             "mqtt.own_identity",
             "This is the gateway's own identity",
             "The broker throws out the gateway that uses the client id hall-gateway as soon as you connect with it",
             "Connect under another id, or throw the gateway out for as long as you watch",
         );
-        self.report(TelemetryEvent::IdentityQuestion(Box::new(problem)));
+        self.heard(TelemetryEvent::IdentityQuestion(Box::new(problem)));
     }
 
     pub(crate) fn telemetry_warned(&mut self) {
@@ -240,7 +240,7 @@ impl Stage {
             "Another program or gateway uses the client id linesman-observer-7f3a90c1",
             "Take another client id",
         );
-        self.report(TelemetryEvent::Warning(Box::new(problem)));
+        self.heard(TelemetryEvent::Warning(Box::new(problem)));
     }
 }
 
