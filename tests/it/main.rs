@@ -42,6 +42,8 @@ mod improv_fake_bluez;
 #[cfg(unix)]
 mod improv_sdk;
 #[cfg(unix)]
+mod inspect;
+#[cfg(unix)]
 mod kill;
 mod layers;
 #[cfg(unix)]

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use linesman::app::telemetry::connect::FormError;
 use linesman::flow::console::ConsoleError;
+use linesman::flow::inspect::InspectError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::bench_broker::BenchError;
@@ -580,6 +581,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Espressif provisioning", explain(&espressif())),
         ("Files", explain(&files())),
         ("Recordings", recordings()),
+        ("Inspections", explain(&InspectError::all())),
         ("Pictures", explain(&pictures())),
         ("Pictures that are written", explain(&written_pictures())),
         ("Typed payloads", explain(&payloads())),
