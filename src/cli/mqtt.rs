@@ -1,6 +1,6 @@
 //! What `inspect`, `replay` and `publish` have in common: a connection out of arguments, messages and reports as lines.
 
-use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::profile::Profile;
 use crate::proto::mqtt::{dialect, guard};
 use crate::telemetry::batch::{Arrival, Batch};
 use crate::telemetry::decode::Decoders;
+use crate::telemetry::export::jsonl;
 use crate::telemetry::query::CompiledQuery;
 use crate::telemetry::view::{ExpectationState, ExpectationWord, Query};
 
@@ -124,7 +125,7 @@ impl Sieve {
 
     /// Prints the messages that get through, at most so many. Returns how many did.
     pub(super) fn print(&self, batch: &Batch, most: u64, out: &mut Output) -> u64 {
-        let mut lines = String::new();
+        let mut lines = Vec::new();
         let mut count = 0;
         for arrival in batch.iter().filter(|arrival| self.lets_through(arrival)) {
             if count == most {
@@ -132,8 +133,8 @@ impl Sieve {
             }
             count += 1;
             if out.is_json() {
-                // Writing to a String cannot fail.
-                let _ = writeln!(lines, "{}", message_json(&arrival));
+                // Writing to memory cannot fail.
+                let _ = jsonl::write(&mut lines, &arrival);
             } else {
                 let topic = visible_octets(arrival.topic, MAX_TOPIC);
                 let payload = self.decoders.one_line(arrival.topic, arrival.payload, MAX_PREVIEW);
@@ -145,22 +146,6 @@ impl Sieve {
         }
         count
     }
-}
-
-fn message_json(arrival: &Arrival<'_>) -> Value {
-    let mut line = json!({
-        "kind": "message", "time": utc(arrival.unix_micros), "topic": visible_octets(arrival.topic, usize::MAX / 8),
-        "qos": arrival.qos.number(), "retained": arrival.is_retained, "duplicate": arrival.is_duplicate,
-        "bytes": arrival.payload.len(),
-    });
-    match std::str::from_utf8(arrival.payload) {
-        Ok(text) => line["payload"] = json!(text),
-        Err(_) => line["payload_hex"] = json!(crate::model::text::hex(arrival.payload)),
-    }
-    if let Some(properties) = arrival.properties {
-        line["properties"] = json!(properties);
-    }
-    line
 }
 
 /// The time of day here, with milliseconds.

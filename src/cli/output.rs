@@ -65,9 +65,9 @@ impl Output {
     }
 
     /// Lines that are complete, all at once: a flood is not flushed line by line.
-    pub(super) fn lines(&mut self, lines: &str) {
+    pub(super) fn lines(&mut self, lines: &[u8]) {
         // As below: what cannot be written any more is not missed.
-        let _ = self.out.write_all(lines.as_bytes()).and_then(|()| self.out.flush());
+        let _ = self.out.write_all(lines).and_then(|()| self.out.flush());
     }
 
     /// Octets of a device for people, as they are; nothing with `--json`.

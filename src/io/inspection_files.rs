@@ -1,7 +1,6 @@
 //! The files of an inspection beside its recordings: certificates and keys for a connection, schemas, points of curves.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 use x509_parser::extensions::GeneralName;
@@ -16,7 +15,6 @@ use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::RecordingFacts;
-use crate::telemetry::view::PlotPage;
 
 /// The largest file of certificates: some lists of roots have that many.
 const MAX_CERTIFICATES: u64 = 4 << 20;
@@ -47,8 +45,8 @@ impl InspectionFiles for DiskFiles {
         Box::pin(blocking(move || complete(plan)))
     }
 
-    fn export_plot(&self, path: PathBuf, plot: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>> {
-        Box::pin(blocking(move || export_plot(&path, &plot)))
+    fn save(&self, path: PathBuf, content: Vec<u8>) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(blocking(move || files::write_atomically(&path, &content).map_err(|error| error.explain())))
     }
 
     fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>> {
@@ -125,36 +123,9 @@ fn read_schema(path: &Path) -> Result<(String, String), Problem> {
     Ok((name, text))
 }
 
-/// A table: the series, the topic, the time in seconds since 1970 UTC, the number.
-fn export_plot(path: &Path, plot: &PlotPage) -> Result<u64, Problem> {
-    let failed = |error: csv::Error| {
-        Problem::new(
-            "telemetry.plot_not_written",
-            format!("{} could not be written", visible(&path.display().to_string(), 120)),
-            "The folder is missing or may not be written, or the disk is full",
-            "Choose another path",
-        )
-        .with_detail(error.to_string())
-    };
-    let mut table = csv::Writer::from_writer(Vec::new());
-    table.write_record(["series", "topic", "unix_seconds", "value"]).map_err(failed)?;
-    let mut points = 0;
-    for series in &plot.series {
-        for [at, value] in series.runs.iter().flatten() {
-            let row = [&series.spec.to_string(), &*series.topic, &format!("{at:.6}"), &value.to_string()];
-            table.write_record(row).map_err(failed)?;
-            points += 1;
-        }
-    }
-    let bytes = table.into_inner().map_err(|error| failed(error.into_error().into()))?;
-    files::write_atomically(path, &bytes).map_err(|error| error.explain())?;
-    Ok(points)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::view::Series;
 
     #[test]
     fn certificate_and_key_come_from_the_files_that_are_named() {
@@ -175,18 +146,5 @@ mod tests {
 
         plan.tls.files.key = Some(path("absent.pem"));
         assert_eq!(complete(Box::new(plan)).err().unwrap().code, "mqtt.tls_file");
-    }
-
-    #[test]
-    fn points_become_a_table() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("points.csv");
-        let runs = vec![vec![[1.5, 2.0]], vec![[3.0, -0.25]]];
-        let series =
-            Series { spec: 0, topic: "a,b".into(), runs, points: 2, without: 0, last: None, min: None, max: None };
-        let plot = PlotPage { series: vec![series], problems: Vec::new() };
-        assert_eq!(export_plot(&path, &plot), Ok(2));
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "series,topic,unix_seconds,value\n0,\"a,b\",1.500000,2\n0,\"a,b\",3.000000,-0.25\n");
     }
 }

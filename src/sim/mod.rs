@@ -5,9 +5,11 @@
 
 mod air;
 mod card;
+pub mod cloud;
 mod console;
 mod device;
 mod esp;
+pub mod fault_proxy;
 mod gatt;
 mod improv;
 mod improv_ble;

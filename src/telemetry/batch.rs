@@ -131,6 +131,11 @@ impl Batch {
         self.heads.iter().enumerate().map(|(place, head)| self.arrival(place, *head))
     }
 
+    /// The message at that place, counted from 0.
+    pub fn get(&self, place: usize) -> Option<Arrival<'_>> {
+        self.heads.get(place).map(|head| self.arrival(place, *head))
+    }
+
     fn arrival(&self, place: usize, head: Head) -> Arrival<'_> {
         let message = &self.arena[head.start as usize..];
         let (topic, rest) = message.split_at(usize::from(head.topic_bytes));
@@ -192,6 +197,7 @@ mod tests {
         assert!(batch.push(&first) && batch.push(&second));
         assert_eq!((batch.len(), batch.bytes()), (2, 7));
         assert_eq!(batch.iter().collect::<Vec<_>>(), [first, second]);
+        assert_eq!((batch.get(1), batch.get(2)), (Some(second), None));
         batch.clear();
         assert!(batch.is_empty() && batch.iter().next().is_none());
     }

@@ -210,7 +210,7 @@ impl Row {
     }
 
     fn judge(&self, now: u64, listening_since: Option<u64>) -> (ExpectationWord, String) {
-        let overdue = self.deadline(listening_since).filter(|deadline| now > *deadline);
+        let overdue = self.deadline(listening_since).filter(|deadline| now >= *deadline);
         let every = self.rule.within_secs.unwrap_or_default();
         let Some(last) = self.last else {
             let kept = if self.kept > 0 { "; what the broker had kept may be old and does not count" } else { "" };

@@ -11,7 +11,9 @@ use std::time::Duration;
 use self::list::List;
 use super::batch::Batch;
 use super::decode::{Decoders, Rule};
+use super::diff;
 use super::expect::Expectations;
+use super::plot::Plotter;
 use super::query::{Budget, CompiledQuery, Held, Source};
 use super::store::{Message, Store};
 use super::view::{
@@ -49,6 +51,12 @@ pub struct Inspector {
     expectations: Expectations,
     spec: ViewSpec,
     list: List,
+    plotter: Plotter,
+    /// Whether a curve has not seen all messages.
+    is_plot_behind: bool,
+    plot: Option<(u64, PlotSpec, Arc<PlotPage>)>,
+    /// Counts what curves have seen.
+    plotted: u64,
     detail: Option<(DetailKey, Arc<MessageDetail>)>,
     dialect: Dialect,
     cloud: CloudTracker,
@@ -125,6 +133,10 @@ impl Inspector {
             expectations: Expectations::new(expectations),
             spec: ViewSpec::default(),
             list: List::default(),
+            plotter: Plotter::new(),
+            is_plot_behind: false,
+            plot: None,
+            plotted: 0,
             detail: None,
             dialect: Dialect::Plain,
             cloud: CloudTracker::new(Dialect::Plain),
@@ -155,15 +167,13 @@ impl Inspector {
         let is_sparkplug =
             |topic: u32| self.store.topic(TopicId(topic)).is_some_and(|topic| topic.name.starts_with(SPARKPLUG));
         self.has_sparkplug |= ingested.new_topics.clone().any(is_sparkplug);
-        if let Some(last) = batch.len().checked_sub(1) {
-            let ends = (batch.iter().next(), batch.iter().nth(last));
-            if let (Some(first), Some(last)) = ends {
-                self.span = Some((self.span.map_or(first.mono_micros, |(first, _)| first), last.mono_micros));
-            }
+        if let (Some(first), Some(last)) = (batch.get(0), batch.get(batch.len().wrapping_sub(1))) {
+            self.span = Some((self.span.map_or(first.mono_micros, |(first, _)| first), last.mono_micros));
         }
         if self.has_sparkplug || self.dialect != Dialect::Plain || !self.expectations.is_empty() {
             self.look_at(batch, ingested.first);
         }
+        self.is_plot_behind = self.spec.plot.is_some();
         self.change += 1;
     }
 
@@ -186,8 +196,9 @@ impl Inspector {
             }
             if !self.expectations.is_empty() {
                 let decoders = &self.decoders;
-                self.expectations
-                    .observe(&arrival, place == newest, || decoders.decode(arrival.topic, arrival.payload, None));
+                self.expectations.observe(&arrival, place == newest, || {
+                    decoders.decode_at(arrival.topic, arrival.payload, None, arrival.mono_micros)
+                });
             }
         }
     }
@@ -208,9 +219,12 @@ impl Inspector {
     pub fn clear(&mut self, mono_micros: u64) {
         self.store.clear();
         self.expectations.clear(mono_micros);
+        self.decoders.forget();
         self.cloud.clear();
         self.findings.clear();
         self.list.clear();
+        self.plotter.clear();
+        self.plot = None;
         self.detail = None;
         self.span = None;
         self.change += 1;
@@ -230,6 +244,9 @@ impl Inspector {
             return;
         }
         self.list.set(spec.list.as_ref(), &Walk(&self.store));
+        self.plotter.set(spec.plot.as_ref().map_or(&[], |plot| &plot.series));
+        self.is_plot_behind = spec.plot.is_some();
+        self.plotted += 1;
         self.spec = spec;
         self.change += 1;
     }
@@ -272,19 +289,26 @@ impl Inspector {
         self.change += 1;
         self.detail = None;
         self.list.read_anew(&Walk(&self.store));
+        self.plotter.clear();
+        self.is_plot_behind = self.spec.plot.is_some();
     }
 
     // What takes long.
 
     /// Whether a search or a curve is behind.
     pub fn has_work(&self) -> bool {
-        self.list.has_work(&Walk(&self.store))
+        self.is_plot_behind || self.list.has_work(&Walk(&self.store))
     }
 
     /// Goes on with what is behind, until it is done or `is_over` says so.
     pub fn work(&mut self, is_over: &mut dyn FnMut() -> bool) {
         while self.has_work() {
-            self.list.advance(&Walk(&self.store), &self.decoders, Budget::default());
+            let walk = Walk(&self.store);
+            self.list.advance(&walk, &self.decoders, Budget::default());
+            if self.is_plot_behind {
+                self.is_plot_behind = !self.plotter.advance(&walk, &self.decoders, Budget::default());
+                self.plotted += 1;
+            }
             self.change += 1;
             if is_over() {
                 return;
@@ -309,13 +333,17 @@ impl Inspector {
     pub fn snapshot(&mut self, number: u64, now_micros: u64, now_unix_micros: i64) -> Snapshot {
         self.shown_at = now_micros;
         let message = self.spec.message.clone().and_then(|spec| self.detail(&spec));
+        let plot = self.spec.plot.clone().map(|spec| self.curves(&spec));
         let Self { store, decoders, spec, list, .. } = self;
         let preview = |topic: &[u8], payload: &[u8]| decoders.one_line(topic, payload, PREVIEW_CHARS);
         let counters = store.counters(now_micros);
         let tree = spec.tree.as_ref().map(|spec| store.tree(spec, now_micros, &preview));
         let history = spec.history.as_ref().map(|spec| store.history_page(spec, &preview));
         let list = spec.list.as_ref().map(|spec| list.page(spec, store, decoders));
-        self.is_fading = counters.rate > 0 || counters.bytes_rate > 0;
+        let talkers = spec.talkers.as_ref().map(|spec| Arc::new(store.talkers(spec, now_micros)));
+        let quality = spec.quality.as_ref().map(|spec| Arc::new(store.quality(spec, now_micros)));
+        let has_talkers = talkers.as_ref().is_some_and(|talkers| talkers.total.0 > 0);
+        self.is_fading = counters.rate > 0 || counters.bytes_rate > 0 || has_talkers;
         Snapshot {
             number,
             at_unix_micros: now_unix_micros,
@@ -324,11 +352,23 @@ impl Inspector {
             list,
             history,
             message,
-            plot: None,
-            talkers: None,
-            quality: None,
+            plot,
+            talkers,
+            quality,
             expectations: self.expectations.states(now_micros),
         }
+    }
+
+    /// The curves; not drawn anew while they have seen nothing new.
+    fn curves(&mut self, spec: &PlotSpec) -> Arc<PlotPage> {
+        if let Some((seen, known, page)) = &self.plot
+            && (*seen, known) == (self.plotted, spec)
+        {
+            return Arc::clone(page);
+        }
+        let page = Arc::new(self.plotter.page(spec));
+        self.plot = Some((self.plotted, spec.clone(), Arc::clone(&page)));
+        page
     }
 
     /// A message in full; the one that was shown last is not decoded again.
@@ -353,7 +393,11 @@ impl Inspector {
             return Some(Arc::clone(detail));
         }
         let preview = |topic: &[u8], payload: &[u8]| self.decoders.one_line(topic, payload, PREVIEW_CHARS);
-        let decoded = self.decoders.decode(message.topic, message.payload, spec.decoder);
+        let decode = |message: &Message<'_>| {
+            self.decoders.decode_at(message.topic, message.payload, spec.decoder, message.mono_micros)
+        };
+        let decoded = decode(&message);
+        let diff = compared.map(|compared| diff::lines(&decode(&compared), &decoded));
         let mut told = match std::str::from_utf8(message.topic) {
             Ok(topic) => notes(self.dialect, topic, message.payload, message.properties),
             Err(_) => Vec::new(),
@@ -364,7 +408,7 @@ impl Inspector {
             row: self.store.row(&message, &preview),
             payload: self.store.payload(message.id).unwrap_or_else(|| message.payload.into()),
             properties: message.properties.cloned(),
-            diff: None,
+            diff,
             decoded,
             notes: told,
         });
@@ -436,8 +480,19 @@ impl Inspector {
         Arc::new(part)
     }
 
-    /// All points of curves, none thinned out.
-    pub fn plot_points(&mut self, _spec: &PlotSpec) -> PlotPage {
-        PlotPage::default()
+    /// All points of curves as a table, none thinned out, and how many there are. Takes as long as it takes, unless they are
+    /// what is looked at.
+    pub fn plot_table(&self, spec: &PlotSpec) -> std::io::Result<(Vec<u8>, u64)> {
+        let mut table = Vec::new();
+        let is_shown = self.spec.plot.as_ref().is_some_and(|shown| shown.series == spec.series);
+        let points = if is_shown && !self.is_plot_behind {
+            self.plotter.write_csv(spec, &mut table)?
+        } else {
+            let mut plotter = Plotter::new();
+            plotter.set(&spec.series);
+            while !plotter.advance(&Walk(&self.store), &self.decoders, Budget::default()) {}
+            plotter.write_csv(spec, &mut table)?
+        };
+        Ok((table, points))
     }
 }

@@ -174,6 +174,7 @@ const LAYERS: &[Layer] = &[
             "base64",
             "bytes",
             "flate2",
+            "futures_util",
             "minicbor",
             "mqtt5",
             "rcgen",

@@ -69,6 +69,8 @@ mod serial;
 #[cfg(unix)]
 mod smp_client;
 mod support;
+#[cfg(target_os = "linux")]
+mod telemetry_payloads;
 #[cfg(unix)]
 mod window;
 #[cfg(target_os = "linux")]

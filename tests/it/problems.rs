@@ -10,6 +10,7 @@ use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsEr
 use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
+use linesman::io::mqtt::{CertificateFault, MqttError, Refusal as NotLetIn};
 use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::batch::Mistake;
@@ -393,6 +394,99 @@ fn mistakes() -> Vec<Mistake> {
     ]
 }
 
+fn connections() -> Vec<MqttError> {
+    let (detail, host) = (|| text("what the library said"), || text("broker.example"));
+    let (address, url) = (|| text("192.168.1.10:8883"), || text("wss://broker.example:443/mqtt"));
+    let (proxy, words) = (|| text("10.0.0.1:3128"), || text("what the broker said"));
+    let mut errors = vec![
+        MqttError::NotStarted { detail: detail() },
+        MqttError::NotResolved { host: host(), detail: detail() },
+        MqttError::ResolveSilent { host: host(), secs: 15 },
+        MqttError::Refused { address: address(), detail: detail() },
+        MqttError::Silent { address: address(), secs: 15, detail: detail() },
+        MqttError::Silent { address: address(), secs: 0, detail: detail() },
+        MqttError::Unreachable { address: address(), detail: detail() },
+        MqttError::ProxyLogin { proxy: proxy(), has_login: false, offers: text("Basic") },
+        MqttError::ProxyLogin { proxy: proxy(), has_login: true, offers: text("NTLM") },
+        MqttError::ProxyRefused { proxy: proxy(), target: address(), status: text("HTTP/1.1 403 Forbidden") },
+        MqttError::NotAProxy { proxy: proxy(), detail: detail() },
+        MqttError::TrustUnreadable { detail: detail() },
+        MqttError::TrustEmpty { detail: detail() },
+        MqttError::IdentityUnreadable { detail: detail() },
+        MqttError::KeyEncrypted,
+        MqttError::KeyMismatch,
+        MqttError::BadServerName { name: text("no name") },
+        MqttError::KeyLog { path: text("/tmp/keys.log"), detail: detail() },
+        MqttError::NotTls { address: address(), looks_like: text("a web server without encryption") },
+        MqttError::NotTls { address: address(), looks_like: text("") },
+        MqttError::Handshake { detail: detail() },
+        MqttError::CutInHandshake { has_identity: true },
+        MqttError::CutInHandshake { has_identity: false },
+    ];
+    for (has_identity, was_asked) in [(false, true), (true, true), (false, false)] {
+        errors.push(MqttError::Alert { alert: text("HandshakeFailure"), has_identity, was_asked });
+    }
+    let faults = [
+        CertificateFault::Expired { days_ago: 4 },
+        CertificateFault::Expired { days_ago: 0 },
+        CertificateFault::NotYet { in_days: 3 },
+        CertificateFault::NotYet { in_days: 0 },
+        CertificateFault::UnknownIssuer { issuer: text("CN=Site CA") },
+        CertificateFault::SelfSigned,
+        CertificateFault::Intercepted { by: text("CN=Zscaler Root CA") },
+        CertificateFault::WrongName { asked: host(), names: vec![text("a.example"), text("b.example")] },
+        CertificateFault::WrongName { asked: host(), names: Vec::new() },
+        CertificateFault::Authority,
+        CertificateFault::Revoked,
+        CertificateFault::WrongPurpose,
+        CertificateFault::Other { detail: detail() },
+    ];
+    errors.extend(faults.map(|why| MqttError::Certificate { host: host(), why }));
+    let statuses = [200, 302, 400, 401, 403, 404, 407, 418, 429, 502];
+    errors.extend(statuses.map(|status| MqttError::HttpStatus { url: url(), status, says: detail() }));
+    let refusals = [
+        (0x86, NotLetIn::Login),
+        (0x85, NotLetIn::ClientId),
+        (0x84, NotLetIn::Version),
+        (0x88, NotLetIn::Busy),
+        (0x9D, NotLetIn::Elsewhere),
+        (0x80, NotLetIn::Other),
+    ];
+    errors.extend(refusals.map(|(code, meaning)| {
+        let says = text("what the code means");
+        MqttError::NotLetIn { code, says, meaning, words: words() }
+    }));
+    errors.extend([
+        MqttError::NotAWebSocket { url: url(), detail: detail() },
+        MqttError::NoSubProtocol { url: url() },
+        MqttError::LoginTooLong,
+        MqttError::ClosedOnConnect { detail: detail() },
+        MqttError::NoConnAck { secs: 15 },
+        MqttError::NotMqtt { detail: detail() },
+        MqttError::TooEarly { kind: "PUBLISH" },
+        MqttError::NoSubAck { secs: 15 },
+        MqttError::ClosedOnSubscribe { detail: detail() },
+        MqttError::Closed { detail: detail() },
+        MqttError::Ended { code: 0x8E, says: text("another client"), words: words() },
+        MqttError::Ended { code: 0x8B, says: text("the broker shuts down"), words: words() },
+        MqttError::Broken { detail: detail(), is_reset: true },
+        MqttError::NoPingResp { secs: 15 },
+        MqttError::Malformed { detail: detail() },
+        MqttError::NotSent { secs: 15 },
+        MqttError::Left,
+        MqttError::BadTopic { detail: "It is empty" },
+        MqttError::TooLarge { bytes: 300_000, most: 262_144 },
+        MqttError::QosTooHigh { asked: 2, most: 1 },
+        MqttError::NoRetain,
+        MqttError::PublishRefused { code: 0x87, says: text("not allowed"), words: words() },
+        MqttError::SubscriptionsRefused { refused: 1, asked: 3, says: text("a/#: not allowed") },
+        MqttError::SubscriptionsRefused { refused: 3, asked: 3, says: text("a/#: not allowed") },
+        MqttError::EndsSoon { whose: "the broker", days: 9 },
+        MqttError::Unchecked { why: text("The certificate of broker.example ended 4 days ago") },
+    ]);
+    errors
+}
+
 fn recordings() -> Vec<Problem> {
     let path = || text("/data/site.lmrec");
     let detail = || text("what the system said");
@@ -445,6 +539,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Profiles", explain(&profiles())),
         ("Manifests", explain(&manifests())),
         ("Mistakes", explain(&mistakes())),
+        ("MQTT connections", explain(&connections())),
     ]
 }
 

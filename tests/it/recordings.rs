@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use linesman::flow::port::{Playback, Recorder, Recordings as _};
 use linesman::io::recordings::DiskRecordings;
-use linesman::model::mqtt::message::Qos;
+use linesman::model::mqtt::message::{Properties, Qos};
 use linesman::telemetry::batch::{Arrival, Batch};
 use linesman::telemetry::recording::{RecordingFacts, RingPlan};
 
 /// Tells a writer below where it writes.
 const FOLDER: &str = "LINESMAN_TEST_RECORDINGS";
 /// Until when something has to have happened.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// 100 messages whose payloads count on, a millisecond apart.
 pub(crate) fn batch(start: u64) -> Arc<Batch> {
@@ -88,7 +88,7 @@ async fn writer_of_a_file() {
 #[tokio::test]
 #[ignore = "a writer of the tests below"]
 async fn writer_of_a_ring() {
-    let plan = RingPlan { span: Duration::from_secs(3600), bytes: 1 << 30 };
+    let plan = RingPlan { span: Duration::from_hours(1), bytes: 1 << 30 };
     let ring = DiskRecordings::new(told_folder()).ring(plan, about()).await.unwrap();
     write_until_full(&*ring, 0, Duration::from_micros(100)).await;
 }
@@ -171,7 +171,7 @@ async fn the_ring_of_a_killed_program_becomes_a_recording() {
 
     let recordings = DiskRecordings::new(folder.path());
     assert_eq!(recordings.left_behind().len(), 0);
-    let plan = RingPlan { span: Duration::from_secs(60), bytes: 1 << 20 };
+    let plan = RingPlan { span: Duration::from_mins(1), bytes: 1 << 20 };
     let ring = recordings.ring(plan, about()).await.unwrap();
     let left = wait_for("the recording of the dead", || recordings.left_behind().pop());
     let mut playback = recordings.open(&left).await.unwrap();
@@ -199,6 +199,56 @@ async fn a_file_that_may_not_grow_ends_the_recording() {
     let found = count(&mut playback).await;
     assert_eq!(found.to_string(), messages, "what was written is there");
     assert!(found > 10_000);
+}
+
+/// A reader that was written from docs/recording.md alone reads what we record.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_document_is_enough_to_read_a_recording() {
+    use linesman::model::text::hex;
+
+    let Some(python) = crate::python::with_packages("recording") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.lmrec");
+    let recorder = DiskRecordings::new(folder.path()).create(&path, about()).await.unwrap();
+    for start in 0..300 {
+        assert!(recorder.write(&batch(start * 100)));
+    }
+    let mut later = Batch::new(-7);
+    later.missed.dropped = 3;
+    let properties =
+        Properties { user: vec![("a".into(), "ß".into())], expiry_secs: Some(9), ..Properties::default() };
+    let first = batch(0);
+    let first = first.iter().next().unwrap();
+    let odd = Arrival { topic: b"\xff", payload: b"", qos: Qos::ExactlyOnce, properties: Some(&properties), ..first };
+    assert!(later.push(&odd));
+    assert!(recorder.write(&Arc::new(later)));
+    recorder.finish().await.unwrap();
+
+    let read = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/recording/read.py");
+    let output = Command::new(python).arg("-I").arg(read).arg(&path).stdin(Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said["facts"], serde_json::json!([["Broker", "mqtt://bench"]]));
+    assert_eq!(said["missed"], serde_json::json!([[3, 0, 0, 0]]));
+    assert!(said["blocks"].as_u64().unwrap() > 1, "{}", said["blocks"]);
+    let messages = said["messages"].as_array().unwrap();
+    assert_eq!(messages.len(), 30_001);
+    let mut written = batch(0);
+    for (number, message) in messages[..30_000].iter().enumerate() {
+        if number % 100 == 0 {
+            written = batch(number as u64);
+        }
+        let arrival = written.iter().nth(number % 100).unwrap();
+        assert_eq!(message["topic"], hex(arrival.topic));
+        assert_eq!(message["payload"], hex(arrival.payload));
+        assert_eq!(message["unix"], arrival.unix_micros);
+        assert_eq!(message["retained"], arrival.is_retained);
+    }
+    let odd = serde_json::json!({ "expiry_secs": 9, "user": [["a", "ß"]] });
+    let last = &messages[30_000];
+    assert_eq!((&last["topic"], &last["qos"], &last["properties"]), (&"ff".into(), &2.into(), &odd));
+    assert_eq!(last["unix"], -7);
 }
 
 /// DuckDB reads what we export as Parquet: counts, sums, times and texts are those that went in.
@@ -229,7 +279,7 @@ async fn duckdb_reads_the_parquet_export() {
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     let said: serde_json::Value = serde_json::from_str(&printed).unwrap();
     let n: u64 = (0..300_000).sum();
-    let temperature: f64 = (0..300_000_u64).map(|n| (n % 40) as f64 + 0.5).sum();
+    let temperature: f64 = (0..300_000_u32).map(|n| f64::from(n % 40) + 0.5).sum();
     assert_eq!(
         said,
         serde_json::json!({

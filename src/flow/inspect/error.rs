@@ -68,6 +68,12 @@ pub enum InspectError {
     /// There is no ring on disk.
     #[error("there is no ring")]
     NoRing,
+    /// The points of curves could not be made a table.
+    #[error("no table of points")]
+    NoTable {
+        /// What the writer said.
+        detail: String,
+    },
     /// Something was asked before the inspection began, or it was begun twice.
     #[error("out of turn")]
     OutOfTurn,
@@ -155,6 +161,13 @@ impl Explain for InspectError {
                 "Nothing was kept on disk: the ring is switched off in the settings, or could not be written",
                 "Switch the ring on and connect again",
             ),
+            Self::NoTable { detail } => Problem::new(
+                "telemetry.no_table",
+                "The points of the curves could not be written",
+                "There are too many of them for a table",
+                "Choose a shorter span of time",
+            )
+            .with_detail(visible(detail, 200)),
             Self::OutOfTurn => Problem::new(
                 "telemetry.out_of_turn",
                 "The request was not taken",
@@ -182,6 +195,7 @@ impl InspectError {
             Self::FindUnderWay,
             Self::RecordsAlready { path: "site.linesman-recording".into() },
             Self::NoRing,
+            Self::NoTable { detail: "what the writer said".into() },
             Self::OutOfTurn,
         ]
     }

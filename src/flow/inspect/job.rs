@@ -330,10 +330,13 @@ impl Job {
                 self.export(path, kind, &query).await;
             }
             TelemetryCommand::ExportPlot { path, spec } => {
-                let plot = Arc::new(self.inspector.plot_points(&spec));
+                let table = self.inspector.plot_table(&spec);
                 let files = Arc::clone(&self.setup.files);
                 self.away.push(Box::pin(async move {
-                    let result = files.export_plot(path.clone(), plot).await;
+                    let result = match table {
+                        Ok((table, points)) => files.save(path.clone(), table).await.map(|()| points),
+                        Err(error) => Err(InspectError::NoTable { detail: error.to_string() }.explain()),
+                    };
                     Away::Plot(path, result)
                 }));
             }
@@ -671,8 +674,7 @@ impl Job {
             Happened::Stage(report) => self.stage(report).await,
             Happened::Connected(facts) => self.connected(facts).await,
             Happened::NotConnected(end) => self.ended(end, None).await,
-            Happened::Ended(end) => {
-                let held = self.link.held();
+            Happened::Ended(end, held) => {
                 self.lose_connection().await;
                 self.ended(end, Some(held)).await;
             }
@@ -699,9 +701,12 @@ impl Job {
         let Facts { facts, login_ends } = facts;
         self.enter(InspectionState::Connected { facts, login_ends }).await;
         self.tell_subscriptions().await;
-        let report = StageReport::begun(self.attempt, Stage::FirstMessage, self.attempt_at.elapsed());
-        self.first_stage = Some(report.clone());
-        self.stage(report).await;
+        // Whoever only publishes waits for none.
+        if self.plan.as_ref().is_some_and(|plan| !plan.subscriptions.is_empty()) {
+            let report = StageReport::begun(self.attempt, Stage::FirstMessage, self.attempt_at.elapsed());
+            self.first_stage = Some(report.clone());
+            self.stage(report).await;
+        }
         self.close_identity("acknowledged", json!({})).await;
         self.pump().await;
     }
@@ -868,8 +873,9 @@ impl Job {
     /// When something is due by itself; nothing while nothing happens.
     fn next_due(&self) -> Option<Instant> {
         let now = Instant::now();
-        let snapshot = self.is_dirty().then(|| self.snapshot_allowed_at(now));
-        let tick = self.inspector.next_tick().and_then(|mono| self.instant_of(mono, now));
+        let allowed = self.snapshot_allowed_at(now);
+        let snapshot = self.is_dirty().then_some(allowed);
+        let tick = self.inspector.next_tick().and_then(|mono| self.instant_of(mono, now)).map(|tick| tick.max(allowed));
         let recording = self.is_recording_changed.then(|| match self.recording_told {
             Some(told) => told + RECORDING_EVERY,
             None => now,

@@ -35,8 +35,8 @@ pub(super) enum Happened {
     NotConnected(ConnectionEnd),
     /// Something came of it.
     Delivery(Delivery),
-    /// It ended.
-    Ended(ConnectionEnd),
+    /// It ended, after it had held that long.
+    Ended(ConnectionEnd, Duration),
     /// The farewell is over.
     Closed,
     /// It is time to try again.
@@ -135,7 +135,7 @@ impl Link {
     }
 
     /// For how long the connection has been there.
-    pub(super) fn held(&self) -> Duration {
+    fn held(&self) -> Duration {
         match &self.state {
             State::Open { since, .. } => since.elapsed(),
             _ => Duration::ZERO,
@@ -238,14 +238,16 @@ impl Link {
     fn delivered(&mut self, delivery: Option<Delivery>) -> Happened {
         match delivery {
             Some(Delivery::Ended(end)) => {
+                let held = self.held();
                 self.drop_now();
-                Happened::Ended(end)
+                Happened::Ended(end, held)
             }
             Some(delivery) => Happened::Delivery(delivery),
             None => {
+                let held = self.held();
                 self.drop_now();
                 let problem = InspectError::Gone.explain();
-                Happened::Ended(ConnectionEnd { problem, retry: Retry::Later, is_takeover: false })
+                Happened::Ended(ConnectionEnd { problem, retry: Retry::Later, is_takeover: false }, held)
             }
         }
     }

@@ -64,7 +64,7 @@ impl Find {
         match happened {
             Happened::Connected(_) => self.quiet_at = Some(Instant::now() + QUIET),
             Happened::Delivery(Delivery::Messages(batch)) => return self.take(&batch),
-            Happened::NotConnected(end) | Happened::Ended(end) => return self.complete(Some(end.problem)),
+            Happened::NotConnected(end) | Happened::Ended(end, _) => return self.complete(Some(end.problem)),
             Happened::Closed | Happened::RetryDue | Happened::Stage(_) | Happened::Delivery(_) => {}
         }
         Found::Nothing

@@ -1,1 +1,1060 @@
+//! Inspections on a paused clock, with a broker, recordings and records made of channels.
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::LocalSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{Setup, run};
+use crate::flow::port::{
+    Boxed, Broker, BrokerRequest, Bundle, Connection, ConnectionEnd, Delivery, ExportSink, InspectionFiles, Playback,
+    Recorder, Recordings, Records, RecordsError, Retry,
+};
+use crate::model::basis::Basis;
+use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
+use crate::model::mqtt::stage::{Stage, StageReport, StageState};
+use crate::model::problem::Problem;
+use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
+use crate::msg::JobEnd;
+use crate::msg::telemetry::{
+    ExportForm, InspectionSource, InspectionStart, InspectionState, InspectionStats, Repeat, TelemetryCommand,
+    TelemetryEvent,
+};
+use crate::profile::rules::Expectation;
+use crate::telemetry::batch::{Arrival, Batch, Missed};
+use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
+use crate::telemetry::view::{ExpectationWord, Query, ViewSpec};
+
+const SECOND: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_hours(1);
+/// When recordings of these tests begin.
+const BEGIN: i64 = 1_700_000_000_000_000;
+
+/// The far end of a connection.
+struct Peer {
+    plan: ConnectPlan,
+    at: Instant,
+    requests: mpsc::Receiver<BrokerRequest>,
+    deliveries: mpsc::Sender<Delivery>,
+}
+
+impl Peer {
+    async fn send(&self, batch: Batch) {
+        self.deliveries.send(Delivery::Messages(Arc::new(batch))).await.unwrap();
+    }
+
+    async fn end(self, retry: Retry, is_takeover: bool) {
+        self.deliveries.send(Delivery::Ended(end(retry, is_takeover))).await.unwrap();
+    }
+
+    async fn publish(&mut self) -> (u64, Outgoing) {
+        match self.requests.recv().await {
+            Some(BrokerRequest::Publish { ticket, message }) => (ticket, *message),
+            _ => panic!("no publish"),
+        }
+    }
+
+    async fn answer(&self, ticket: u64, end: PublishEnd) {
+        self.deliveries.send(Delivery::Published { ticket, end }).await.unwrap();
+    }
+}
+
+fn end(retry: Retry, is_takeover: bool) -> ConnectionEnd {
+    ConnectionEnd { problem: problem("mqtt.closed"), retry, is_takeover }
+}
+
+fn problem(code: &'static str) -> Problem {
+    Problem::new(code, "It failed", "A test", "Go on")
+}
+
+/// Hands the far end of each connection to the test, or lets it fail as the test wants.
+struct FakeBroker {
+    peers: mpsc::Sender<Peer>,
+    /// How the next attempts fail; what comes after them succeeds.
+    failures: Mutex<Vec<ConnectionEnd>>,
+    attempts: Mutex<Vec<Instant>>,
+}
+
+impl Broker for FakeBroker {
+    fn connect<'a>(
+        &'a self,
+        plan: &'a ConnectPlan,
+        attempt: u32,
+        stages: mpsc::Sender<StageReport>,
+    ) -> Boxed<'a, Result<Connection, ConnectionEnd>> {
+        Box::pin(async move {
+            self.attempts.lock().unwrap().push(Instant::now());
+            let report = StageReport::begun(attempt, Stage::Connect, Duration::ZERO);
+            stages.send(report.clone()).await.unwrap();
+            let failure = self.failures.lock().unwrap().pop();
+            let state = match &failure {
+                Some(end) => StageState::Failed(end.problem.clone()),
+                None => StageState::Done,
+            };
+            stages.send(StageReport { state, ..report }).await.unwrap();
+            if let Some(end) = failure {
+                return Err(end);
+            }
+            let (requests, request_rx) = mpsc::channel(4);
+            let (delivery_tx, deliveries) = mpsc::channel(1);
+            let peer = Peer { plan: plan.clone(), at: Instant::now(), requests: request_rx, deliveries: delivery_tx };
+            self.peers.send(peer).await.unwrap();
+            Ok(Connection { requests, deliveries, is_session_present: false, facts: Vec::new(), login_ends: None })
+        })
+    }
+}
+
+#[derive(Default)]
+struct FakeRecordings {
+    batches: Mutex<Vec<Arc<Batch>>>,
+    recorder: Arc<FakeRecorder>,
+}
+
+#[derive(Default)]
+struct FakeRecorder {
+    is_full: AtomicBool,
+    freed: Notify,
+    messages: Mutex<u64>,
+    is_finished: AtomicBool,
+}
+
+impl Recordings for FakeRecordings {
+    fn create<'a>(&'a self, _: &'a Path, _: RecordingFacts) -> Boxed<'a, Result<Arc<dyn Recorder>, Problem>> {
+        let recorder: Arc<dyn Recorder> = Arc::<FakeRecorder>::clone(&self.recorder);
+        Box::pin(async { Ok(recorder) })
+    }
+
+    fn ring(&self, _: RingPlan, _: RecordingFacts) -> Boxed<'_, Result<Arc<dyn Recorder>, Problem>> {
+        Box::pin(async { Err(problem("recording.test")) })
+    }
+
+    fn open<'a>(&'a self, _: &'a Path) -> Boxed<'a, Result<Box<dyn Playback>, Problem>> {
+        let batches = self.batches.lock().unwrap().clone();
+        Box::pin(async move { Ok(Box::new(FakePlayback { batches, next: 0, from: i64::MIN }) as Box<dyn Playback>) })
+    }
+}
+
+impl Recorder for FakeRecorder {
+    fn write(&self, batch: &Arc<Batch>) -> bool {
+        let is_taken = !self.is_full.load(Ordering::Relaxed);
+        if is_taken {
+            *self.messages.lock().unwrap() += batch.len() as u64;
+        }
+        is_taken
+    }
+
+    fn ready(&self) -> Boxed<'_, ()> {
+        Box::pin(self.freed.notified())
+    }
+
+    fn state(&self) -> RecorderState {
+        RecorderState { messages: *self.messages.lock().unwrap(), ..RecorderState::default() }
+    }
+
+    fn keep_last<'a>(&'a self, _: Duration, _: &'a Path) -> Boxed<'a, Result<RecorderState, Problem>> {
+        Box::pin(async { Ok(self.state()) })
+    }
+
+    fn finish(&self) -> Boxed<'_, Result<RecorderState, Problem>> {
+        self.is_finished.store(true, Ordering::Relaxed);
+        Box::pin(async { Ok(self.state()) })
+    }
+}
+
+struct FakePlayback {
+    batches: Vec<Arc<Batch>>,
+    next: usize,
+    from: i64,
+}
+
+impl Playback for FakePlayback {
+    fn state(&self) -> RecorderState {
+        let times = || self.batches.iter().flat_map(|batch| batch.iter().map(|arrival| arrival.unix_micros));
+        RecorderState {
+            messages: times().count() as u64,
+            span_unix_micros: times().min().zip(times().max()),
+            ..RecorderState::default()
+        }
+    }
+
+    fn facts(&self) -> RecordingFacts {
+        RecordingFacts::default()
+    }
+
+    fn repaired(&self) -> Option<Problem> {
+        None
+    }
+
+    fn next(&mut self) -> Boxed<'_, Result<Option<Arc<Batch>>, Problem>> {
+        Box::pin(async move {
+            let Some(batch) = self.batches.get(self.next).cloned() else { return Ok(None) };
+            self.next += 1;
+            let mut part = Batch::new(batch.unix_offset_micros);
+            for arrival in batch.iter().filter(|arrival| arrival.unix_micros >= self.from) {
+                assert!(part.push(&arrival));
+            }
+            Ok(Some(Arc::new(part)))
+        })
+    }
+
+    fn seek(&mut self, unix_micros: i64) -> Boxed<'_, Result<(), Problem>> {
+        (self.from, self.next) = (unix_micros, 0);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[derive(Clone, Default)]
+struct FakeFiles {
+    exported: Arc<Mutex<Vec<String>>>,
+}
+
+impl InspectionFiles for FakeFiles {
+    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>> {
+        Box::pin(async { Ok((plan, Vec::new())) })
+    }
+
+    fn export<'a>(
+        &'a self,
+        _: &'a Path,
+        _: ExportForm,
+        _: RecordingFacts,
+    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>> {
+        Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn ExportSink>) })
+    }
+
+    fn save(&self, _: PathBuf, _: Vec<u8>) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn read_schemas(&self, _: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn bundle(&self, _: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
+        self.exported.lock().unwrap().push(format!("bundle with {} stages", bundle.stages.len()));
+        Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn ExportSink>) })
+    }
+}
+
+impl ExportSink for FakeFiles {
+    fn write(&mut self, batch: Arc<Batch>) -> Boxed<'_, Result<(), Problem>> {
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        self.exported.lock().unwrap().extend(batch.iter().map(|arrival| text(arrival.topic)));
+        Box::pin(async { Ok(()) })
+    }
+
+    fn finish(self: Box<Self>) -> Boxed<'static, Result<(), Problem>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// What went on record, in order.
+#[derive(Clone, Default)]
+struct FakeRecords {
+    entries: Arc<Mutex<Vec<String>>>,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl FakeRecords {
+    fn add(&self, entry: String) -> Result<(), RecordsError> {
+        if self.is_broken.load(Ordering::Relaxed) {
+            return Err(RecordsError::DiskFull { path: "records".into() });
+        }
+        self.entries.lock().unwrap().push(entry);
+        Ok(())
+    }
+}
+
+impl Records for FakeRecords {
+    fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
+        let begun = self.add(format!("begin {}", intent.action)).map(|()| RecordId(1));
+        Box::pin(async { begun })
+    }
+
+    fn step(&self, _: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
+        let phase = if entry.phase == Phase::Intent { "intent" } else { "outcome" };
+        let added = self.add(format!("{} {phase} {}", entry.step, entry.outcome).trim().to_owned());
+        Box::pin(async { added })
+    }
+
+    fn end(
+        &self,
+        _: RecordId,
+        outcome: &'static str,
+        _: String,
+        summary: String,
+    ) -> Boxed<'_, Result<(), RecordsError>> {
+        let added = self.add(format!("end {outcome}: {summary}"));
+        Box::pin(async { added })
+    }
+}
+
+/// An inspection under test.
+struct Desk {
+    commands: mpsc::Sender<TelemetryCommand>,
+    events: mpsc::Receiver<(Duration, TelemetryEvent)>,
+    peers: mpsc::Receiver<Peer>,
+    broker: Arc<FakeBroker>,
+    recordings: Arc<FakeRecordings>,
+    records: FakeRecords,
+    files: FakeFiles,
+    stop: watch::Sender<bool>,
+    end: tokio::task::JoinHandle<JobEnd>,
+}
+
+struct Options {
+    source: InspectionSource,
+    expectations: Vec<Expectation>,
+    failures: Vec<ConnectionEnd>,
+    batches: Vec<Arc<Batch>>,
+    guarded: Option<String>,
+    pushed_before: Option<Duration>,
+    records: bool,
+}
+
+fn broker_plan() -> ConnectPlan {
+    let mut plan = ConnectPlan::new("mqtt://broker.example".parse().unwrap(), "me");
+    plan.subscriptions = vec![subscription("site/#")];
+    plan
+}
+
+fn subscription(filter: &str) -> Subscription {
+    Subscription { filter: filter.parse().unwrap(), qos: Qos::AtMostOnce }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            source: InspectionSource::Broker(Box::new(broker_plan())),
+            expectations: Vec::new(),
+            failures: Vec::new(),
+            batches: Vec::new(),
+            guarded: None,
+            pushed_before: None,
+            records: false,
+        }
+    }
+}
+
+impl Options {
+    fn of_recording(batches: Vec<Batch>, speed: f32) -> Self {
+        Self {
+            source: InspectionSource::Recording { path: "r.lrec".into(), speed },
+            batches: batches.into_iter().map(Arc::new).collect(),
+            ..Self::default()
+        }
+    }
+
+    fn open(self) -> Desk {
+        let (commands, command_rx) = mpsc::channel(16);
+        let (progress, events) = mpsc::channel(1000);
+        let (peer_tx, peers) = mpsc::channel(16);
+        let (stop, stopped) = watch::channel(false);
+        let failures = Mutex::new(self.failures.into_iter().rev().collect());
+        let broker = Arc::new(FakeBroker { peers: peer_tx, failures, attempts: Mutex::default() });
+        let recordings = Arc::new(FakeRecordings { batches: Mutex::new(self.batches), ..FakeRecordings::default() });
+        let (records, files) = (FakeRecords::default(), FakeFiles::default());
+        let started = Instant::now();
+        let setup = Setup {
+            start: InspectionStart {
+                source: self.source,
+                budget_bytes: 64 << 20,
+                profile: None,
+                gateway: None,
+                pushed_before: self.pushed_before,
+                is_identity_confirmed: false,
+                guarded_client_id: self.guarded,
+                ring: None,
+                record: self.records.then(|| "r.lrec".into()),
+                wants_messages: true,
+                is_reconnecting: true,
+            },
+            expectations: self.expectations,
+            topics: Vec::new(),
+            about: Vec::new(),
+            intent: JobIntent {
+                action: "inspect".into(),
+                gateway: "broker.example".into(),
+                link: "mqtt://broker.example".into(),
+                profile: None,
+                driver: None,
+                operator: "a test".into(),
+                is_simulated: true,
+            },
+            broker: Arc::<FakeBroker>::clone(&broker),
+            recordings: Arc::<FakeRecordings>::clone(&recordings),
+            files: Arc::new(files.clone()),
+            records: Ok(Arc::new(records.clone())),
+            progress,
+            clock: Arc::new(move || BEGIN + i64::try_from(started.elapsed().as_micros()).unwrap()),
+            usage: Arc::new(|| (SECOND, 1)),
+        };
+        let end = tokio::task::spawn_local(run(setup, command_rx, stopped));
+        Desk { commands, events, peers, broker, recordings, records, files, stop, end }
+    }
+}
+
+impl Desk {
+    async fn ask(&self, command: TelemetryCommand) {
+        assert!(self.commands.send(command).await.is_ok());
+    }
+
+    async fn peer(&mut self) -> Peer {
+        timeout(HOUR, self.peers.recv()).await.expect("nobody connected").unwrap()
+    }
+
+    /// Reads events until one is what the test waits for.
+    #[track_caller]
+    fn until<'a, T: 'a>(
+        &'a mut self,
+        mut wanted: impl FnMut(TelemetryEvent) -> Option<T> + 'a,
+    ) -> impl Future<Output = T> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            loop {
+                match timeout(HOUR, self.events.recv()).await {
+                    Ok(Some((_, event))) => {
+                        if let Some(found) = wanted(event) {
+                            return found;
+                        }
+                    }
+                    _ => panic!("it never came: {place}"),
+                }
+            }
+        }
+    }
+
+    async fn until_state(&mut self, wanted: impl Fn(&InspectionState) -> bool) -> InspectionState {
+        self.until(|event| match event {
+            TelemetryEvent::State(state) if wanted(&state) => Some(state),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn until_connected(&mut self) {
+        self.until_state(|state| matches!(state, InspectionState::Connected { .. })).await;
+    }
+
+    async fn until_warning(&mut self) -> &'static str {
+        self.until(|event| match event {
+            TelemetryEvent::Warning(problem) => Some(problem.code),
+            _ => None,
+        })
+        .await
+    }
+
+    /// The topics of the next messages, and when they came.
+    async fn messages(&mut self) -> (Duration, Vec<String>) {
+        loop {
+            let (at, event) = timeout(HOUR, self.events.recv()).await.expect("no messages").unwrap();
+            if let TelemetryEvent::Messages(batch) = event {
+                let topics = batch.iter().map(|arrival| String::from_utf8(arrival.topic.to_vec()).unwrap());
+                return (at, topics.collect());
+            }
+        }
+    }
+
+    /// Closes it and tells its stats and its end.
+    async fn close(mut self) -> (InspectionStats, JobEnd) {
+        self.ask(TelemetryCommand::Close).await;
+        let stats = self
+            .until(|event| match event {
+                TelemetryEvent::Stats(stats) => Some(stats),
+                _ => None,
+            })
+            .await;
+        (stats, self.end.await.unwrap())
+    }
+
+    fn recorded(&self) -> Vec<String> {
+        self.records.entries.lock().unwrap().clone()
+    }
+}
+
+fn batch(topics: &[&str]) -> Batch {
+    let timed: Vec<(&str, u64)> = topics.iter().map(|topic| (*topic, 0)).collect();
+    timed_batch(&timed)
+}
+
+/// Messages with their times, in milliseconds since the beginning.
+fn timed_batch(messages: &[(&str, u64)]) -> Batch {
+    let mut batch = Batch::new(BEGIN);
+    for (topic, millis) in messages {
+        assert!(batch.push(&arrival(topic, b"{\"t\":1}", *millis, false)));
+    }
+    batch
+}
+
+fn arrival<'a>(topic: &'a str, payload: &'a [u8], millis: u64, is_retained: bool) -> Arrival<'a> {
+    Arrival {
+        topic: topic.as_bytes(),
+        payload,
+        qos: Qos::AtMostOnce,
+        is_retained,
+        is_duplicate: false,
+        mono_micros: millis * 1000,
+        unix_micros: 0,
+        properties: None,
+    }
+}
+
+/// Runs a test with its inspection in one thread on a paused clock.
+fn on_paused_clock<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    LocalSet::new().block_on(&runtime, async { test().await });
+}
+
+#[test]
+fn messages_are_counted_and_the_end_says_so() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        let mut lossy = batch(&["site/a", "site/b"]);
+        lossy.missed = Missed { dropped: 3, dropped_bytes: 30, oversize: 1, malformed: 0 };
+        peer.send(lossy).await;
+        peer.send(batch(&["site/a"])).await;
+        assert_eq!(desk.messages().await.1, ["site/a", "site/b"]);
+        assert_eq!(desk.messages().await.1, ["site/a"]);
+        let records = desk.records.clone();
+        let (stats, end) = desk.close().await;
+        assert_eq!((stats.messages, stats.held, stats.dropped, stats.evicted), (3, 3, 3, 0));
+        assert_eq!(end, JobEnd::Done { note: "3 messages came".into() });
+        assert_eq!(
+            *records.entries.lock().unwrap(),
+            ["begin inspect", "end done: 3 messages came; nothing was changed"]
+        );
+    });
+}
+
+#[test]
+fn an_idle_inspection_wakes_nobody() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        peer.send(batch(&["site/a"])).await;
+        desk.messages().await;
+        // Rates go down for some seconds, then nothing more is told.
+        sleep(60 * SECOND).await;
+        while desk.events.try_recv().is_ok() {}
+        assert!(timeout(HOUR, desk.events.recv()).await.is_err(), "something was told though nothing happened");
+    });
+}
+
+#[test]
+fn snapshots_are_paced_in_a_flood() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        let flood = async {
+            for _ in 0..1000 {
+                peer.send(batch(&["site/a"])).await;
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let count = async {
+            let (mut snapshots, mut messages) = (0, 0);
+            let mut received = 0;
+            while messages < 1000 || received < 1000 {
+                match desk.events.recv().await.unwrap().1 {
+                    TelemetryEvent::Snapshot(snapshot) => {
+                        snapshots += 1;
+                        received = snapshot.counters.received;
+                    }
+                    TelemetryEvent::Messages(batch) => messages += batch.len(),
+                    _ => {}
+                }
+            }
+            snapshots
+        };
+        let ((), snapshots) = tokio::join!(flood, count);
+        assert!((20..=32).contains(&snapshots), "{snapshots} snapshots in a second");
+    });
+}
+
+#[test]
+fn a_lost_connection_is_made_again_with_growing_waits_and_all_subscriptions() {
+    on_paused_clock(|| async {
+        let failures = vec![end(Retry::Later, false); 4];
+        let mut desk = Options { failures, ..Options::default() }.open();
+        let peer = desk.peer().await;
+        let attempts = desk.broker.attempts.lock().unwrap().clone();
+        let waits: Vec<f64> = attempts.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64()).collect();
+        assert_eq!(waits.len(), 4);
+        for (wait, wanted) in waits.iter().zip([1.0, 2.0, 4.0, 8.0]) {
+            assert!((0.79 * wanted..=1.21 * wanted).contains(wait), "{wait} s instead of {wanted} s");
+        }
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::Subscribe(vec![subscription("more/+")])).await;
+        desk.ask(TelemetryCommand::Unsubscribe(vec!["site/#".parse().unwrap()])).await;
+        sleep(40 * SECOND).await;
+        let lost = Instant::now();
+        peer.end(Retry::Later, false).await;
+        let peer = desk.peer().await;
+        assert_eq!(peer.plan.subscriptions, [subscription("more/+")]);
+        // It had held for long: the first wait again.
+        assert!(peer.at - lost < Duration::from_millis(1300));
+    });
+}
+
+#[test]
+fn what_stays_wrong_is_not_tried_again() {
+    on_paused_clock(|| async {
+        let mut desk = Options { failures: vec![end(Retry::Never, false)], ..Options::default() }.open();
+        let state = desk.until_state(|state| matches!(state, InspectionState::Disconnected { .. })).await;
+        assert!(
+            matches!(state, InspectionState::Disconnected { problem: Some(problem) } if problem.code == "mqtt.closed")
+        );
+        assert!(timeout(HOUR, desk.peers.recv()).await.is_err());
+        let records = desk.records.clone();
+        desk.close().await;
+        assert_eq!(records.entries.lock().unwrap().last().unwrap(), "end failed: It failed");
+    });
+}
+
+#[test]
+fn two_clients_that_kick_each_other_are_told_and_we_give_way() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        for _ in 0..3 {
+            let peer = desk.peer().await;
+            sleep(5 * SECOND).await;
+            peer.end(Retry::Later, true).await;
+        }
+        assert_eq!(desk.until_warning().await, "mqtt.kicking");
+        desk.until_state(|state| matches!(state, InspectionState::Disconnected { problem: Some(_) })).await;
+        assert!(timeout(HOUR, desk.peers.recv()).await.is_err());
+    });
+}
+
+#[test]
+fn a_gateways_own_name_is_used_only_after_a_question_and_on_record() {
+    on_paused_clock(|| async {
+        let mut desk = Options { guarded: Some("me".into()), ..Options::default() }.open();
+        desk.until_state(|state| *state == InspectionState::AwaitingConfirmation).await;
+        assert!(timeout(HOUR, desk.peers.recv()).await.is_err(), "it connected before it was confirmed");
+        desk.ask(TelemetryCommand::ConfirmIdentity).await;
+        desk.peer().await;
+        desk.until_connected().await;
+        sleep(SECOND).await;
+        assert_eq!(
+            desk.recorded(),
+            ["begin inspect", "connect-as-gateway intent", "connect-as-gateway outcome acknowledged"]
+        );
+    });
+}
+
+#[test]
+fn without_records_a_gateways_name_is_not_used() {
+    on_paused_clock(|| async {
+        let mut desk = Options { guarded: Some("me".into()), ..Options::default() }.open();
+        desk.until_state(|state| *state == InspectionState::AwaitingConfirmation).await;
+        desk.records.is_broken.store(true, Ordering::Relaxed);
+        desk.ask(TelemetryCommand::ConfirmIdentity).await;
+        let state = desk.until_state(|state| matches!(state, InspectionState::Disconnected { .. })).await;
+        assert!(
+            matches!(state, InspectionState::Disconnected { problem: Some(problem) } if problem.code == "records.disk_full")
+        );
+        assert!(desk.broker.attempts.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn a_slow_disk_holds_the_broker_back_and_loses_nothing() {
+    on_paused_clock(|| async {
+        let mut desk = Options { records: true, ..Options::default() }.open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        let recorder = Arc::clone(&desk.recordings.recorder);
+        recorder.is_full.store(true, Ordering::Relaxed);
+        peer.send(batch(&["site/a"])).await;
+        peer.send(batch(&["site/b"])).await;
+        // One is held, one waits in the channel; there is no room for a third.
+        let third = peer.deliveries.send(Delivery::Messages(Arc::new(batch(&["site/c"]))));
+        assert!(timeout(60 * SECOND, third).await.is_err());
+        recorder.is_full.store(false, Ordering::Relaxed);
+        recorder.freed.notify_one();
+        assert_eq!(desk.messages().await.1, ["site/a"]);
+        assert_eq!(desk.messages().await.1, ["site/b"]);
+        let (stats, _) = desk.close().await;
+        assert_eq!((stats.messages, *recorder.messages.lock().unwrap()), (2, 2));
+        assert!(recorder.is_finished.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn an_expectation_turns_by_itself_when_nothing_comes() {
+    on_paused_clock(|| async {
+        let rule = Expectation {
+            id: "climate".into(),
+            topic: "site/+".into(),
+            within_secs: Some(60),
+            fields: Vec::new(),
+            basis: Basis::Assumed { reason: "a test".into() },
+        };
+        let mut desk = Options { expectations: vec![rule], ..Options::default() }.open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        let mut word = async |wanted: ExpectationWord| {
+            desk.until(|event| match event {
+                TelemetryEvent::Snapshot(snapshot) if snapshot.expectations[0].word == wanted => Some(Instant::now()),
+                _ => None,
+            })
+            .await
+        };
+        let begun = word(ExpectationWord::Waiting).await;
+        let turned = word(ExpectationWord::NotMet).await;
+        assert!((62..=65).contains(&(turned - begun).as_secs()), "{:?}", turned - begun);
+        peer.send(timed_batch(&[("site/a", 70_000)])).await;
+        word(ExpectationWord::Met).await;
+    });
+}
+
+#[test]
+fn the_first_message_counts_from_the_push_and_kept_ones_do_not() {
+    on_paused_clock(|| async {
+        let mut desk = Options { pushed_before: Some(7 * SECOND), ..Options::default() }.open();
+        let peer = desk.peer().await;
+        let mut kept = Batch::new(BEGIN);
+        assert!(kept.push(&arrival("site/a", b"old", 100, true)));
+        peer.send(kept).await;
+        peer.send(timed_batch(&[("site/a", 3000)])).await;
+        let after = desk
+            .until(|event| match event {
+                TelemetryEvent::FirstMessage { after } => Some(after),
+                _ => None,
+            })
+            .await;
+        assert_eq!(after, 10 * SECOND);
+    });
+}
+
+fn message(topic: &str) -> Box<Outgoing> {
+    Box::new(Outgoing { topic: topic.into(), qos: Qos::AtLeastOnce, ..Outgoing::default() })
+}
+
+async fn published(desk: &mut Desk) -> (u32, PublishEnd) {
+    desk.until(|event| match event {
+        TelemetryEvent::Published { ticket: 9, count, end } => Some((count, end)),
+        _ => None,
+    })
+    .await
+}
+
+#[test]
+fn a_message_is_on_record_before_it_is_sent_and_its_end_after_it() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("site/set"), repeat: None }).await;
+        let (ticket, sent) = peer.publish().await;
+        assert_eq!(sent.topic, "site/set");
+        assert_eq!(desk.recorded().last().unwrap(), "publish intent");
+        peer.answer(ticket, PublishEnd::Acknowledged).await;
+        assert_eq!(published(&mut desk).await, (1, PublishEnd::Acknowledged));
+        assert_eq!(desk.recorded().last().unwrap(), "publish outcome acknowledged");
+    });
+}
+
+#[test]
+fn a_message_without_an_answer_is_unknown() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        let publish = || TelemetryCommand::Publish { ticket: 9, message: message("site/set"), repeat: None };
+        desk.ask(publish()).await;
+        peer.publish().await;
+        // Never answered.
+        assert_eq!(published(&mut desk).await, (1, PublishEnd::Unknown));
+        desk.ask(publish()).await;
+        peer.publish().await;
+        peer.end(Retry::Later, false).await;
+        assert_eq!(published(&mut desk).await, (1, PublishEnd::Unknown));
+        let records = desk.records.clone();
+        desk.close().await;
+        let entries = records.entries.lock().unwrap();
+        assert_eq!(entries.iter().filter(|entry| *entry == "publish outcome unknown").count(), 2);
+        assert!(entries.last().unwrap().starts_with("end unknown"), "{entries:?}");
+    });
+}
+
+#[test]
+fn what_cannot_be_published_is_refused_before_it_is_sent() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        let mut refused = async |message: Box<Outgoing>| {
+            desk.ask(TelemetryCommand::Publish { ticket: 9, message, repeat: None }).await;
+            match published(&mut desk).await {
+                (1, PublishEnd::Refused(problem)) => problem.code,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(refused(message("site/+")).await, "mqtt.topic");
+        let mut with_properties = message("site/a");
+        with_properties.properties.content_type = Some("text/plain".into());
+        assert_eq!(refused(with_properties).await, "mqtt.needs_version_5");
+        desk.records.is_broken.store(true, Ordering::Relaxed);
+        desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("site/a"), repeat: None }).await;
+        assert!(
+            matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "records.disk_full")
+        );
+        assert!(timeout(SECOND, peer.requests.recv()).await.is_err(), "something was sent");
+    });
+}
+
+#[test]
+fn a_repeated_message_keeps_its_pace_and_stops() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        let repeat = Some(Repeat { every: 2 * SECOND, times: Some(3) });
+        desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("site/set"), repeat }).await;
+        let mut times = Vec::new();
+        for _ in 0..3 {
+            let (ticket, _) = peer.publish().await;
+            times.push(Instant::now());
+            peer.answer(ticket, PublishEnd::Acknowledged).await;
+        }
+        assert!(times.windows(2).all(|pair| (pair[1] - pair[0]).as_secs() == 2));
+        assert!(timeout(HOUR, peer.requests.recv()).await.is_err());
+        let entries = desk.recorded();
+        assert_eq!(entries[1..], ["publish intent", "publish outcome acknowledged"], "one entry for all of them");
+
+        let repeat = Some(Repeat { every: SECOND, times: None });
+        desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("site/set"), repeat }).await;
+        for _ in 0..5 {
+            let (ticket, _) = peer.publish().await;
+            peer.answer(ticket, PublishEnd::Acknowledged).await;
+        }
+        desk.ask(TelemetryCommand::StopRepeat { ticket: 9 }).await;
+        assert!(timeout(HOUR, peer.requests.recv()).await.is_err());
+    });
+}
+
+#[test]
+fn kept_messages_are_found_on_a_connection_of_its_own_and_cleared() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::FindRetained("site/#".parse().unwrap())).await;
+        let finder = desk.peer().await;
+        assert_ne!(finder.plan.client_id, peer.plan.client_id);
+        assert!(finder.plan.is_clean && finder.plan.subscriptions == [subscription("site/#")]);
+        let mut found = Batch::new(BEGIN);
+        for (topic, is_retained) in [("site/b", true), ("site/live", false), ("site/a", true)] {
+            assert!(found.push(&arrival(topic, b"12345", 0, is_retained)));
+        }
+        finder.send(found).await;
+        let asked = Instant::now();
+        let topics = desk
+            .until(|event| match event {
+                TelemetryEvent::Retained { topics, is_complete: true } => Some(topics),
+                _ => None,
+            })
+            .await;
+        assert_eq!(topics, [("site/a".into(), 5), ("site/b".into(), 5)]);
+        assert_eq!(asked.elapsed().as_secs(), 1);
+        assert!(finder.deliveries.is_closed(), "the finder stays connected");
+
+        let topics = topics.into_iter().map(|(topic, _)| topic).collect();
+        desk.ask(TelemetryCommand::ClearRetained(topics)).await;
+        let (first, message) = peer.publish().await;
+        assert!(message.payload.is_empty() && message.is_retained && message.qos == Qos::AtLeastOnce);
+        let (second, _) = peer.publish().await;
+        peer.answer(first, PublishEnd::Acknowledged).await;
+        peer.answer(second, PublishEnd::Refused(problem("mqtt.not_authorised"))).await;
+        let (cleared, failed) = desk
+            .until(|event| match event {
+                TelemetryEvent::RetainedCleared { cleared, failed } => Some((cleared, failed)),
+                _ => None,
+            })
+            .await;
+        assert_eq!((cleared, failed.len(), failed[0].0.as_str()), (1, 1, "site/b"));
+        assert_eq!(desk.recorded()[1..], ["clear-retained intent", "clear-retained outcome refused"]);
+    });
+}
+
+/// Messages a second apart.
+fn recording() -> Vec<Batch> {
+    vec![timed_batch(&[("m/0", 0), ("m/1", 1000)]), timed_batch(&[("m/2", 2000), ("m/3", 3000), ("m/4", 4000)])]
+}
+
+#[test]
+fn a_recording_is_played_at_its_pace_to_its_end() {
+    on_paused_clock(|| async {
+        let mut desk = Options::of_recording(recording(), 2.0).open();
+        let mut times = Vec::new();
+        for number in 0..5 {
+            let (at, topics) = desk.messages().await;
+            assert_eq!(topics, [format!("m/{number}")]);
+            times.push(at.as_millis());
+        }
+        for (time, wanted) in times.iter().zip([0, 500, 1000, 1500, 2000]) {
+            assert!(time.abs_diff(wanted) <= 20, "{times:?}");
+        }
+        desk.until_state(|state| *state == InspectionState::Paused { is_at_end: true }).await;
+        let (stats, _) = desk.close().await;
+        assert_eq!((stats.messages, stats.span), (5, 4 * SECOND));
+    });
+}
+
+#[test]
+fn a_recording_is_paused_stepped_and_sped_up() {
+    on_paused_clock(|| async {
+        let mut desk = Options::of_recording(recording(), 1.0).open();
+        assert_eq!(desk.messages().await.1, ["m/0"]);
+        desk.ask(TelemetryCommand::Play(false)).await;
+        desk.until_state(|state| *state == InspectionState::Paused { is_at_end: false }).await;
+        sleep(HOUR).await;
+        desk.ask(TelemetryCommand::StepOnce).await;
+        assert_eq!(desk.messages().await.1, ["m/1"]);
+        desk.ask(TelemetryCommand::StepOnce).await;
+        assert_eq!(desk.messages().await.1, ["m/2"]);
+        sleep(HOUR).await;
+        desk.ask(TelemetryCommand::SetSpeed(100.0)).await;
+        desk.ask(TelemetryCommand::Play(true)).await;
+        let begun = Instant::now();
+        assert_eq!(desk.messages().await.1[0], "m/3");
+        assert!(begun.elapsed() <= Duration::from_millis(20));
+    });
+}
+
+#[test]
+fn going_back_forgets_what_comes_after_and_brings_what_is_before() {
+    on_paused_clock(|| async {
+        let mut desk = Options::of_recording(recording(), f32::INFINITY).open();
+        desk.until_state(|state| *state == InspectionState::Paused { is_at_end: true }).await;
+        desk.ask(TelemetryCommand::Seek(BEGIN + 2_500_000)).await;
+        let held = desk
+            .until(|event| match event {
+                TelemetryEvent::Snapshot(snapshot) if snapshot.counters.held == 3 => Some(3),
+                _ => None,
+            })
+            .await;
+        assert_eq!(held, 3);
+        desk.ask(TelemetryCommand::StepOnce).await;
+        while desk.messages().await.1 != ["m/3"] {}
+        // Forward: what lies between comes at once, and nothing is forgotten.
+        desk.ask(TelemetryCommand::Seek(i64::MAX)).await;
+        assert_eq!(desk.messages().await.1, ["m/4"]);
+        let (stats, _) = desk.close().await;
+        assert_eq!(stats.messages, 5);
+    });
+}
+
+#[test]
+fn a_recording_has_no_broker() {
+    on_paused_clock(|| async {
+        let mut desk = Options::of_recording(recording(), 1.0).open();
+        desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("a"), repeat: None }).await;
+        assert!(
+            matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "telemetry.is_recording")
+        );
+        desk.ask(TelemetryCommand::Subscribe(vec![subscription("a")])).await;
+        assert_eq!(desk.until_warning().await, "telemetry.is_recording");
+        assert!(desk.recorded().is_empty(), "looking at a recording is no act");
+    });
+}
+
+#[test]
+fn exports_are_of_what_is_held_or_of_the_whole_recording() {
+    on_paused_clock(|| async {
+        let query = || Box::new(Query { filter: Some("m/+".parse().unwrap()), ..Query::default() });
+        let export = || TelemetryCommand::Export { path: "x".into(), format: ExportForm::Csv, query: query() };
+        let exported = |event| match event {
+            TelemetryEvent::Exported { result, .. } => Some(result),
+            _ => None,
+        };
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        peer.send(batch(&["m/0", "n/0", "m/1"])).await;
+        desk.messages().await;
+        desk.ask(export()).await;
+        assert_eq!(desk.until(exported).await, Ok(2));
+        assert_eq!(*desk.files.exported.lock().unwrap(), ["m/0", "m/1"]);
+        desk.files.exported.lock().unwrap().clear();
+        desk.ask(TelemetryCommand::Bundle { path: "b".into() }).await;
+        assert_eq!(desk.until(exported).await, Ok(3));
+        assert_eq!(desk.files.exported.lock().unwrap()[0], "bundle with 2 stages");
+
+        let mut desk = Options::of_recording(recording(), 0.1).open();
+        desk.ask(export()).await;
+        assert_eq!(desk.until(exported).await, Ok(5));
+    });
+}
+
+#[test]
+fn closing_takes_in_what_is_on_its_way_and_says_farewell() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        let far = async {
+            assert!(peer.requests.recv().await.is_none(), "no farewell");
+            peer.send(batch(&["site/last"])).await;
+            peer.end(Retry::Later, false).await;
+        };
+        let ((stats, _), ()) = tokio::join!(desk.close(), far);
+        assert_eq!(stats.messages, 1);
+    });
+}
+
+#[test]
+fn a_stop_ends_it_at_once_and_the_stats_are_told() {
+    on_paused_clock(|| async {
+        let mut desk = Options { records: true, ..Options::default() }.open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        peer.send(batch(&["site/a"])).await;
+        desk.messages().await;
+        let stopped = Instant::now();
+        desk.stop.send(true).unwrap();
+        let stats = desk
+            .until(|event| match event {
+                TelemetryEvent::Stats(stats) => Some(stats),
+                _ => None,
+            })
+            .await;
+        assert_eq!(stats.messages, 1);
+        assert_eq!(desk.end.await.unwrap(), JobEnd::Cancelled);
+        assert!(stopped.elapsed() < SECOND && desk.recordings.recorder.is_finished.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn a_window_that_takes_no_snapshots_holds_nothing_up() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::View(Box::new(ViewSpec::default()))).await;
+        // All snapshots are kept alive, as by a window that hangs.
+        let mut kept = Vec::new();
+        for _ in 0..200 {
+            peer.send(batch(&["site/a"])).await;
+            sleep(Duration::from_millis(50)).await;
+            while let Ok((_, event)) = desk.events.try_recv() {
+                if let TelemetryEvent::Snapshot(snapshot) = event {
+                    kept.push(snapshot);
+                }
+            }
+        }
+        assert!((8..=16).contains(&kept.len()), "{} snapshots in ten seconds", kept.len());
+        let (stats, _) = desk.close().await;
+        assert_eq!(stats.messages, 200);
+    });
+}

@@ -12,7 +12,7 @@ use crate::model::redact::Redactor;
 use crate::msg::telemetry::ExportForm;
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::RecordingFacts;
-use crate::telemetry::view::{Counters, ExpectationState, PlotPage};
+use crate::telemetry::view::{Counters, ExpectationState};
 
 /// Reads and writes the files of an inspection, beside its recordings.
 pub trait InspectionFiles: Send + Sync {
@@ -24,8 +24,8 @@ pub trait InspectionFiles: Send + Sync {
         about: RecordingFacts,
     ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>>;
 
-    /// Writes the points of curves as a table; returns how many.
-    fn export_plot(&self, path: PathBuf, plot: Arc<PlotPage>) -> Boxed<'_, Result<u64, Problem>>;
+    /// Writes a small file as a whole, such as the points of curves; one of that name is replaced.
+    fn save(&self, path: PathBuf, content: Vec<u8>) -> Boxed<'_, Result<(), Problem>>;
 
     /// Reads the files that a plan names, certificates and keys, into it; with the names in the client's certificate, the
     /// subject's common name first.

@@ -166,14 +166,9 @@ fn write_all(
     file: NewFile,
     taken: &mut mpsc::Receiver<Item>,
 ) -> Option<Result<u64, RecordingError>> {
-    loop {
-        match taken.blocking_recv()? {
-            Item::Batch(batch) => {
-                if let Err(error) = work.add(&batch) {
-                    return Some(Err(error));
-                }
-            }
-            Item::End => break,
+    while let Item::Batch(batch) = taken.blocking_recv()? {
+        if let Err(error) = work.add(&batch) {
+            return Some(Err(error));
         }
     }
     Some(work.finish().and_then(|(written, messages)| file.keep(&written).map(|()| messages)))

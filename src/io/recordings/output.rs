@@ -38,7 +38,10 @@ impl Output {
     pub(super) fn finish(&mut self) -> Result<(), RecordingError> {
         match self {
             Self::File(file) => file.finish().map_err(|error| file.give_up(&error)),
-            Self::Ring(ring) => ring.remove(),
+            Self::Ring(ring) => {
+                ring.remove();
+                Ok(())
+            }
         }
     }
 

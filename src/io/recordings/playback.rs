@@ -1,6 +1,6 @@
 //! [`DiskPlayback`]: a recording that is read by a thread of its own, a little ahead of who takes from it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
@@ -86,7 +86,7 @@ fn open_reader(path: &Path) -> Result<(Reader<FileSource>, Opened), RecordingErr
 }
 
 /// Reads on request, until nobody can ask any more.
-fn serve(mut reader: Reader<FileSource>, path: &PathBuf, mut asked: mpsc::Receiver<Request>, repairs: &Mutex<Repairs>) {
+fn serve(mut reader: Reader<FileSource>, path: &Path, mut asked: mpsc::Receiver<Request>, repairs: &Mutex<Repairs>) {
     while let Some(Request { from_unix_micros, batches }) = asked.blocking_recv() {
         let mut sought = from_unix_micros.map_or(Ok(()), |from| reader.seek(from));
         loop {

@@ -30,7 +30,7 @@ const LOCK: &str = "lock";
 /// How many recordings of rings left behind are kept.
 const KEPT_LEFT: usize = 3;
 /// A ring without a lock file that is older than this never came about.
-const STILLBORN: Duration = Duration::from_secs(60);
+const STILLBORN: Duration = Duration::from_mins(1);
 
 /// The newest messages on disk.
 pub(super) struct RingOutput {
@@ -144,15 +144,16 @@ impl RingOutput {
         Ok(Kept { about, parts, from_mono })
     }
 
-    /// Deletes all of it.
-    pub(super) fn remove(&mut self) -> Result<(), RecordingError> {
+    /// Deletes all of it. What stays, because something else has it open, is seen to by the next ring.
+    pub(super) fn remove(&mut self) {
         self.current = None;
         for segment in self.segments.drain(..) {
-            // What stays is seen to by the next ring.
             let _ = fs::remove_file(&segment.path);
         }
         let _ = fs::remove_file(&self.lock_path);
-        fs::remove_dir(&self.folder).map_err(|error| disk::write_error(&self.folder, &error))
+        if let Err(error) = fs::remove_dir(&self.folder) {
+            tracing::warn!("a ring's folder stays for now: {error}");
+        }
     }
 
     pub(super) fn state(&self) -> RecorderState {

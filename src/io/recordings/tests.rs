@@ -240,7 +240,7 @@ async fn a_ring_keeps_to_its_bytes_and_its_span() {
         write_all(&*ring, &batch(start * 100..(start + 1) * 100, 1000, 1000)).await;
     }
     let path = place.path("kept.lmrec");
-    let kept = ring.keep_last(Duration::from_secs(600), &path).await.unwrap();
+    let kept = ring.keep_last(Duration::from_mins(10), &path).await.unwrap();
     let state = ring.state();
     assert!(state.file_bytes <= plan.bytes && state.file_bytes > plan.bytes / 2, "{state:?}");
     let on_disk: u64 = place.ring_files().iter().map(|file| fs::metadata(file).unwrap().len()).sum();
@@ -260,7 +260,7 @@ async fn a_ring_keeps_to_its_bytes_and_its_span() {
         write_all(&*ring, &batch(start * 1000..(start + 1) * 1000, 1000, 1100)).await;
     }
     let path = place.path("all.lmrec");
-    ring.keep_last(Duration::from_secs(600), &path).await.unwrap();
+    ring.keep_last(Duration::from_mins(10), &path).await.unwrap();
     let found = read(&mut place.open(&path).await).await;
     assert!((10_000..13_000).contains(&found.len()), "{}", found.len());
     assert!(ring.state().file_bytes < 16_000_000);
@@ -270,8 +270,8 @@ async fn a_ring_keeps_to_its_bytes_and_its_span() {
 async fn the_last_minutes_are_kept_while_more_comes_in() {
     let place = Place::new();
     let ring =
-        place.recordings.ring(RingPlan { span: Duration::from_secs(3600), bytes: 1 << 30 }, about()).await.unwrap();
-    let span = Duration::from_secs(60);
+        place.recordings.ring(RingPlan { span: Duration::from_hours(1), bytes: 1 << 30 }, about()).await.unwrap();
+    let span = Duration::from_mins(1);
     assert_eq!(ring.keep_last(span, &place.path("none")).await.unwrap_err().code, "recording.nothing_kept");
     assert!(!place.path("none").exists());
     // Ten a second, in one block for each call.
@@ -303,7 +303,7 @@ async fn the_last_minutes_are_kept_while_more_comes_in() {
 #[tokio::test]
 async fn a_ring_left_behind_becomes_a_recording() {
     let place = Place::new();
-    let plan = RingPlan { span: Duration::from_secs(3600), bytes: 1 << 30 };
+    let plan = RingPlan { span: Duration::from_hours(1), bytes: 1 << 30 };
     let alive = place.recordings.ring(plan, about()).await.unwrap();
     assert!(alive.write(&batch(0..10, 1000, 8)));
     for (name, count) in [("ring-0000000000001-7-0", 20), ("ring-0000000000002-7-0", 30)] {
@@ -335,7 +335,7 @@ async fn a_ring_left_behind_becomes_a_recording() {
     drop(next);
     // The living one was left alone.
     let path = place.path("kept.lmrec");
-    assert_eq!(alive.keep_last(Duration::from_secs(60), &path).await.unwrap().messages, 10);
+    assert_eq!(alive.keep_last(Duration::from_mins(1), &path).await.unwrap().messages, 10);
 }
 
 /// More than the queue takes comes back, and is taken once there is room.

@@ -86,7 +86,9 @@ impl Contents {
         for line in lines {
             let redacted = self.redactor.redact_text(&line);
             text.cut_lines += u64::from(redacted != line);
-            text.text.push_str(&redacted);
+            // Secrets went first: cut or made safe, they would no longer be recognised. JSON must not be cut.
+            let is_json = name.ends_with(".jsonl");
+            text.text.push_str(&if is_json { redacted } else { visible(&redacted, LINE_CHARS) });
             text.text.push('\n');
         }
         text
@@ -116,8 +118,7 @@ impl Contents {
         ] {
             lines.push(title.to_owned());
             lines.push("-".repeat(title.len()));
-            // Secrets are cut out of the whole line afterwards; only marks that turn text around go here.
-            lines.extend(facts.iter().map(|(name, value)| visible(&format!("{name}: {value}"), LINE_CHARS)));
+            lines.extend(facts.iter().map(|(name, value)| format!("{name}: {value}")));
             lines.push(String::new());
         }
         lines

@@ -61,7 +61,7 @@ pub struct Export<W: Write + Send> {
 }
 
 enum Writer<W: Write + Send> {
-    Csv(csv::Csv<W>),
+    Csv(Box<csv::Csv<W>>),
     JsonLines(W),
     #[cfg(feature = "parquet")]
     Parquet(Box<parquet::Parquet<W>>),
@@ -72,7 +72,7 @@ impl<W: Write + Send> Export<W> {
     /// Begins it. What a recording says about itself is for recordings only.
     pub fn new(form: ExportForm, out: W, about: &RecordingFacts) -> Result<Self, ExportError> {
         let writer = match form {
-            ExportForm::Csv => Writer::Csv(csv::Csv::new(out)?),
+            ExportForm::Csv => Writer::Csv(Box::new(csv::Csv::new(out)?)),
             ExportForm::JsonLines => Writer::JsonLines(out),
             #[cfg(feature = "parquet")]
             ExportForm::Parquet => Writer::Parquet(Box::new(parquet::Parquet::new(out)?)),

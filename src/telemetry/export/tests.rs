@@ -140,7 +140,7 @@ fn known_secrets_are_cut_out_of_a_bundle_and_counted() {
     failed.state = StageState::Failed(problem.clone());
     let contents = Contents {
         about: RecordingFacts { facts: vec![("Broker".into(), "mqtt://x hunter2hunter2".into())] },
-        program: vec![("Linesman".into(), "0.1\u{202E}".into())],
+        program: vec![("Linesman".into(), format!("0.1\u{202E}{}hunter2hunter2", "x".repeat(1980)))],
         stages: vec![failed],
         warnings: vec![(Duration::from_secs(1), problem)],
         redactor,
@@ -152,7 +152,7 @@ fn known_secrets_are_cut_out_of_a_bundle_and_counted() {
     assert!(!all.contains("hunter2") && !all.contains('\u{202E}'), "{all}");
     assert!(!contents.about().facts[0].1.contains("hunter2"));
     for expected in
-        ["in 4 of 5 messages", "in 1 lines of stages.jsonl", "trace.jsonl: packets", "in 1 lines of facts.txt"]
+        ["in 4 of 5 messages", "in 1 lines of stages.jsonl", "trace.jsonl: packets", "in 2 lines of facts.txt"]
     {
         assert!(readme.contains(expected), "{expected} in {readme}");
     }

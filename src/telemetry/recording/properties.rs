@@ -36,7 +36,9 @@ pub(super) fn put_properties(out: &mut Vec<u8>, properties: &Properties) {
     }
     if !subscription_ids.is_empty() {
         put(out, subscription_ids.len() as u64);
-        subscription_ids.iter().for_each(|id| put(out, u64::from(*id)));
+        for id in subscription_ids {
+            put(out, u64::from(*id));
+        }
     }
     if !user.is_empty() {
         put(out, user.len() as u64);

@@ -84,20 +84,12 @@ impl<S: Source> Reader<S> {
             return Err(OpenError::TooNew(version));
         }
         let mut repairs = Repairs::default();
-        let (facts, begin) = match read_facts(&source, facts_bytes, length)? {
-            Some(facts) => facts,
-            None => {
-                repairs.is_header_damaged = true;
-                (RecordingFacts::default(), PREFIX_BYTES as u64)
-            }
-        };
-        let entries = match read_index(&source, begin, length)? {
-            Some(entries) => entries,
-            None => {
-                repairs.is_unfinished = true;
-                walk(&source, begin, length, &mut repairs)?
-            }
-        };
+        let facts = read_facts(&source, facts_bytes, length)?;
+        repairs.is_header_damaged = facts.is_none();
+        let (facts, begin) = facts.unwrap_or_else(|| (RecordingFacts::default(), PREFIX_BYTES as u64));
+        let index = read_index(&source, begin, length)?;
+        repairs.is_unfinished = index.is_none();
+        let entries = index.map_or_else(|| walk(&source, begin, length, &mut repairs), Ok)?;
         Ok(Self { source, facts, entries, repairs, next_block: 0, current: None })
     }
 
