@@ -35,10 +35,10 @@ use linesman::proto::smp::refusal::Refusal;
 use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
 use linesman::sim::SimError;
+use linesman::sim::telemetry::TelemetryError;
 use linesman::telemetry::decode::SchemaError;
 use linesman::telemetry::plot::PlotError;
 use linesman::telemetry::query::QueryError;
-use linesman::sim::telemetry::TelemetryError;
 use linesman::telemetry::recording::{RecordingError, Repairs, Skip};
 use uuid::Uuid;
 
