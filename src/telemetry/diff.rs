@@ -85,7 +85,7 @@ mod tests {
             Change::Added => '+',
             Change::Removed => '-',
         };
-        lines.iter().map(|line| format!("{}{}\n", mark(line), line.text)).collect()
+        lines.iter().fold(String::new(), |text, line| format!("{text}{}{}\n", mark(line), line.text))
     }
 
     fn diff(before: &[u8], after: &[u8]) -> Vec<DiffLine> {
@@ -110,7 +110,8 @@ mod tests {
 
     #[test]
     fn large_payloads_are_compared_at_once() {
-        let text = |shift: usize| (0..200_000).map(|line| format!("{}\n", line * 7 + shift)).collect::<String>();
+        let text =
+            |shift: usize| (0..200_000).map(|line| (line * 7 + shift).to_string()).collect::<Vec<_>>().join("\n");
         let lines = diff(text(0).as_bytes(), text(1).as_bytes());
         assert_eq!(lines.len(), 2 * MAX_LINES + 1);
         assert_eq!(&*lines[lines.len() - 1].text, "… 150000 more lines");

@@ -113,7 +113,6 @@ impl Decoders {
     }
 
     /// The bytes inside a packing that says what it is: for searches. Looks into the first megabytes only.
-    #[expect(clippy::unused_self, reason = "what is unpacked may come to depend on rules")]
     pub fn unpacked(&self, payload: &[u8]) -> Option<Vec<u8>> {
         packing::unpack_within(packing::detect(payload)?, payload, SEARCHED_BYTES).ok()
     }
@@ -297,7 +296,6 @@ const SEARCHED_BYTES: usize = 4 * 1024 * 1024;
 const PREVIEW_BYTES: usize = 256;
 
 /// Takes off all packings that say what they are. `None` if there was none; the bytes it failed at, and why, else.
-#[expect(clippy::type_complexity, reason = "the two outcomes are named where they are matched")]
 fn unpack_all(payload: &[u8], packed_in: &mut Vec<Packing>) -> Result<Option<Vec<u8>>, (Vec<u8>, DecodeFailure)> {
     let mut unpacked: Option<Vec<u8>> = None;
     while packed_in.len() < MAX_PACKINGS {
@@ -407,4 +405,116 @@ fn is_meant_as_json(text: &str) -> bool {
 /// A name from a payload or schema, as it may stand in a note.
 fn shown(name: &str) -> String {
     visible(name, 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::text::from_hex;
+
+    /// What it was read as, what it was packed in, what it holds, and why it could not be read.
+    fn shown(decoded: &Decoded) -> String {
+        let packed = decoded.packed_in.iter().fold(String::new(), |packed, packing| format!("{packed}{packing}:"));
+        let body = match &decoded.body {
+            Body::Tree(value) => json::to_json(value),
+            Body::Text(text) => format!("{text:?}"),
+            Body::Bytes(bytes) => format!("{} bytes", bytes.len()),
+            Body::Image { width, height, .. } => format!("{width}x{height}"),
+        };
+        let failure = decoded.failure.as_ref().map(|failure| format!(" !{} {}", failure.offset, failure.what));
+        format!("{packed}{} {body}{}", decoded.kind, failure.unwrap_or_default())
+    }
+
+    #[track_caller]
+    fn check(payload: &[u8], expected: &str) {
+        assert_eq!(shown(&Decoders::new().decode(b"site/a", payload, None)), expected);
+    }
+
+    #[track_caller]
+    fn check_as(kind: DecoderKind, payload: &[u8], expected: &str) {
+        assert_eq!(shown(&Decoders::new().decode(b"site/a", payload, Some(kind))), expected);
+    }
+
+    #[test]
+    fn kinds_are_found_out() {
+        check(b"", "text \"\"");
+        check(b"21.5", "json 21.5");
+        check(b" true\n", "json true");
+        check(b"on", "text \"on\"");
+        check(b"007", "text \"007\"");
+        check(b"{\"a\":1}", "json {\"a\":1}");
+        check(b"\xef\xbb\xbf{\"a\":1}", "json {\"a\":1}");
+        check(b"{\"a\":1,}", "json \"{\\\"a\\\":1,}\" !7 expected a name in quotes here");
+        check(b"\xef\xbb\xbf{\"a\":}", "json \"\\u{feff}{\\\"a\\\":}\" !8 no value begins here");
+        check(b"[INFO] started", "text \"[INFO] started\"");
+        check(b"[{\"a\":1}, ", "json \"[{\\\"a\\\":1}, \" !10 it ends where a value should begin");
+        check(b"{{template}}", "text \"{{template}}\"");
+        check("Größe 4\tm²".as_bytes(), "text \"Größe 4\\tm²\"");
+        check(b"\x1b[31mred\x1b[0m", "text \"\\u{1b}[31mred\\u{1b}[0m\"");
+        check(b"abc\x00def", "hex 7 bytes");
+        check(b"\xff\xfe\x00\x01", "hex 4 bytes");
+        check(&from_hex("a1616115").unwrap(), "cbor {\"a\":21}");
+        check(&from_hex("81a16115").unwrap(), "messagepack {\"a\":21}");
+        check(&from_hex("8201f5").unwrap(), "cbor [1,true]");
+        check(&from_hex("9301c3c0").unwrap(), "messagepack [1,true,null]");
+        check(&from_hex("a161").unwrap(), "hex 2 bytes");
+        check(
+            b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+            "text \"<svg xmlns=\\\"http://www.w3.org/2000/svg\\\"/>\"",
+        );
+        check(b"GIF89a\x01\x00\x01\x00", "image 10 bytes");
+        check(
+            b"\x89PNG\r\n\x1a\n",
+            "image 8 bytes !0 the PNG data is damaged or cut: Format error decoding Png: unexpected end of file",
+        );
+        check(b"eyJ0ZW1wZXJhdHVyZSI6MjEuNSwib24iOnRydWV9", "base64 {\"temperature\":21.5,\"on\":true}");
+        check(b"\x1f\x8b\x08\x00\x00", "hex 5 bytes !5 the gzip data is damaged or cut: failed to fill whole buffer");
+    }
+
+    #[test]
+    fn a_person_or_rule_chooses() {
+        check_as(DecoderKind::Text, b"{\"a\":1}", "text \"{\\\"a\\\":1}\"");
+        check_as(DecoderKind::Hex, b"{\"a\":1}", "hex 7 bytes");
+        check_as(DecoderKind::Text, b"ab\xff", "text 3 bytes !2 the text is not UTF-8 here");
+        check_as(DecoderKind::Cbor, b"21.5", "cbor \"21.5\" !1 something stands behind the value");
+        check_as(DecoderKind::Base64, b"aGVsbG8=", "base64 \"hello\"");
+        check_as(DecoderKind::Base64, b"hello", "base64 \"hello\" !5 the number of digits is no multiple of four");
+        check_as(DecoderKind::Image, b"hello", "image \"hello\" !0 no picture begins so");
+        check_as(DecoderKind::Protobuf, b"\x08\x07", "protobuf {\"1\":7}");
+        // Deflate without a header, which nothing tells.
+        let packed = from_hex("ab564a54b232ac0500").unwrap();
+        check(&packed, "hex 9 bytes");
+        check_as(DecoderKind::Json, &packed, "deflate:json {\"a\":1}");
+
+        let rule = |filter: &str, kind| Rule { filter: filter.parse().unwrap(), kind, message_type: None };
+        let mut decoders = Decoders::new();
+        decoders.set_rules(vec![rule("site/#", DecoderKind::Hex), rule("site/+/log", DecoderKind::Text)]);
+        assert_eq!(shown(&decoders.decode(b"site/a/log", b"{}", None)), "text \"{}\"");
+        assert_eq!(shown(&decoders.decode(b"site/a", b"{}", None)), "hex 2 bytes");
+        assert_eq!(shown(&decoders.decode(b"other", b"{}", None)), "json {}");
+        assert_eq!(shown(&decoders.decode(b"site/a", b"{}", Some(DecoderKind::Json))), "json {}");
+    }
+
+    #[test]
+    fn previews_are_short_and_safe() {
+        let line = |payload: &[u8], max: usize| Decoders::new().one_line(b"t", payload, max);
+        assert_eq!(line(b"", 20), "");
+        assert_eq!(line(b"{\n  \"a\": 1,\n  \"b\": 2\n}", 40), "{ \"a\": 1, \"b\": 2 }");
+        assert_eq!(line(b"{\n  \"a\": 1,\n  \"b\": 2\n}", 8), "{ \"a\": …");
+        assert_eq!(line("ä".repeat(5_000_000).as_bytes(), 10), "äääääääää…");
+        assert_eq!(line(&from_hex("a1616115").unwrap(), 20), "{\"a\":21}");
+        assert_eq!(line(b"\x1f\x8b\x08\x00", 40), "gzip, 4 bytes");
+        assert_eq!(line(b"\x89PNG\r\n\x1a\n", 40), "PNG, 8 bytes");
+        assert_eq!(line(&[0xff; 4], 40), "ff ff ff ff");
+        assert_eq!(line(&[0xff; 400], 9), "ff ff ff…");
+        assert_eq!(line("a\u{202e}b".as_bytes(), 40), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn a_large_payload_is_read_whole() {
+        let payload = format!("[{}]", vec!["{\"v\":1.5}"; 500_000].join(","));
+        assert!(payload.len() > 4_999_999);
+        let decoded = Decoders::new().decode(b"t", payload.as_bytes(), None);
+        assert!(matches!(&decoded.body, Body::Tree(Value::List(items)) if items.len() == 500_000));
+    }
 }

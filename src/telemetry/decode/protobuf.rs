@@ -223,12 +223,11 @@ impl Reader {
                 }
                 return Err(DecodeFailure { offset: field.offset, what: "a group ends that did not begin".into() });
             }
-            match message.get_field(field.number) {
-                Some(known) => self.known(fields, field, &known, &mut members, depth)?,
-                None => {
-                    let value = self.unknown(fields, field, MAX_GUESSED)?;
-                    members.add(field.number, || format!("unknown {}", field.number).into(), value);
-                }
+            if let Some(known) = message.get_field(field.number) {
+                self.known(fields, field, &known, &mut members, depth)?;
+            } else {
+                let value = self.unknown(fields, field, MAX_GUESSED)?;
+                members.add(field.number, || format!("unknown {}", field.number).into(), value);
             }
         }
         for field in message.fields() {
@@ -329,7 +328,9 @@ impl Reader {
             (Kind::Double, Content::Fixed64(bits)) => Ok(Value::Number(f64::from_bits(bits))),
             (Kind::Float, Content::Fixed32(bits)) => Ok(short_float(f32::from_bits(bits))),
             (Kind::Int32, Content::Varint(number)) => whole(low(number).cast_signed().into()),
-            (Kind::Int64, Content::Varint(number)) => whole(number.cast_signed().into()),
+            (Kind::Int64, Content::Varint(number)) | (Kind::Sfixed64, Content::Fixed64(number)) => {
+                whole(number.cast_signed().into())
+            }
             (Kind::Uint32, Content::Varint(number)) => whole(low(number).into()),
             (Kind::Uint64, Content::Varint(number)) | (Kind::Fixed64, Content::Fixed64(number)) => whole(number.into()),
             (Kind::Sint32, Content::Varint(number)) => {
@@ -341,7 +342,6 @@ impl Reader {
             }
             (Kind::Fixed32, Content::Fixed32(number)) => whole(number.into()),
             (Kind::Sfixed32, Content::Fixed32(number)) => whole(number.cast_signed().into()),
-            (Kind::Sfixed64, Content::Fixed64(number)) => whole(number.cast_signed().into()),
             (Kind::Bool, Content::Varint(number)) => Ok(Value::Bool(number != 0)),
             (Kind::Enum(names), Content::Varint(number)) => {
                 let number = low(number).cast_signed();

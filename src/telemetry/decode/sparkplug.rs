@@ -457,7 +457,7 @@ impl Reader<'_> {
             let name = NAMES.get(field.number as usize - 1).copied();
             match (name, field.content) {
                 (Some(name @ "is_multi_part"), Content::Varint(flag)) => {
-                    members.push((name.into(), Value::Bool(flag != 0)))
+                    members.push((name.into(), Value::Bool(flag != 0)));
                 }
                 (Some(name), Content::Varint(number)) => members.push((name.into(), unsigned(number))),
                 (Some(name), Content::Bytes(bytes)) => members.push((name.into(), text(bytes)?)),
@@ -743,4 +743,143 @@ fn type_name(datatype: u32) -> String {
     ];
     let name = usize::try_from(datatype).ok().and_then(|place| NAMES.get(place));
     name.map_or_else(|| format!("type 0x{}", hex(&datatype.to_be_bytes())), |name| (*name).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::telemetry::decode::json;
+
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        [&[number << 3 | 2][..], &length(bytes), bytes].concat()
+    }
+
+    fn length(bytes: &[u8]) -> Vec<u8> {
+        let low = (bytes.len() % 128).to_le_bytes()[0];
+        if bytes.len() < 128 { vec![low] } else { vec![low | 0x80, (bytes.len() / 128).to_le_bytes()[0]] }
+    }
+
+    /// A metric with an alias, the type Int32 and a value.
+    fn metric(name: &str, alias: u8, value: u8) -> Vec<u8> {
+        let name = if name.is_empty() { Vec::new() } else { field(1, name.as_bytes()) };
+        field(2, &[&name[..], &[0x10, alias, 0x20, 3, 0x50, value]].concat())
+    }
+
+    fn payload(seq: u8, metrics: &[Vec<u8>]) -> Vec<u8> {
+        [&metrics.concat()[..], &[0x18, seq]].concat()
+    }
+
+    struct Stream {
+        nodes: Nodes,
+        now: u64,
+    }
+
+    impl Stream {
+        fn observe(&mut self, kind: &str, payload: &[u8]) {
+            self.now += 1;
+            let topic = topic(kind);
+            self.nodes.observe(Topic::parse(topic.as_bytes()).unwrap(), payload, self.now);
+        }
+
+        fn metrics(&self, kind: &str, payload: &[u8], at: u64) -> String {
+            let (value, _) = parse(&self.nodes, topic(kind).as_bytes(), payload, at).unwrap();
+            json::to_json(value.member("metrics").unwrap())
+        }
+
+        fn state(&self) -> NodeState {
+            self.nodes.states().remove(0)
+        }
+    }
+
+    fn topic(kind: &str) -> String {
+        let device = if kind.starts_with('D') { "/plc" } else { "" };
+        format!("spBv1.0/hall/{kind}/edge{device}")
+    }
+
+    fn stream() -> Stream {
+        Stream { nodes: Nodes::default(), now: 0 }
+    }
+
+    #[test]
+    fn topics_are_told_apart() {
+        let is_topic = |topic: &str| Topic::parse(topic.as_bytes()).is_some();
+        assert!(is_topic("spBv1.0/g/NDATA/n") && is_topic("spBv1.0/g/DDATA/n/d"));
+        for topic in
+            ["spBv1.0/g/NDATA/n/d", "spBv1.0/g/DDATA/n", "spBv1.0/STATE/host", "spBv1.0/g/XDATA/n", "a/g/NDATA/n"]
+        {
+            assert!(!is_topic(topic), "{topic}");
+        }
+    }
+
+    #[test]
+    fn aliases_are_those_of_the_birth_before() {
+        let mut stream = stream();
+        let data = payload(1, &[metric("", 7, 5)]);
+        assert_eq!(stream.metrics("NDATA", &data, u64::MAX), r#"{"alias 7":5}"#);
+        stream.observe("NBIRTH", &payload(0, &[metric("Speed", 7, 1)]));
+        assert_eq!(stream.metrics("NDATA", &data, u64::MAX), r#"{"Speed":5}"#);
+        stream.observe("NBIRTH", &payload(0, &[metric("Torque", 7, 1)]));
+        assert_eq!(stream.metrics("NDATA", &data, u64::MAX), r#"{"Torque":5}"#);
+        assert_eq!(stream.metrics("NDATA", &data, 1), r#"{"Speed":5}"#, "what it meant when it came");
+        assert_eq!(stream.metrics("DDATA", &data, u64::MAX), r#"{"alias 7":5}"#, "a device has aliases of its own");
+        assert_eq!(stream.state().births, 2);
+    }
+
+    #[test]
+    fn sequence_numbers_births_and_deaths_are_followed() {
+        let mut stream = stream();
+        stream.observe("NDATA", &payload(9, &[metric("", 7, 5)]));
+        assert_eq!((stream.state().before_birth, stream.state().is_alive), (1, false));
+        stream.observe("NBIRTH", &payload(254, &[metric("bdSeq", 1, 4)]));
+        stream.observe("DBIRTH", &payload(255, &[metric("Speed", 7, 1)]));
+        stream.observe("DDATA", &payload(0, &[metric("", 7, 2)]));
+        assert_eq!((stream.state().sequence_jumps, stream.state().is_alive), (0, true));
+        assert_eq!(stream.state().devices, [("plc".into(), true)]);
+        stream.observe("DDATA", &payload(3, &[metric("", 7, 2)]));
+        assert_eq!(stream.state().sequence_jumps, 1);
+        stream.observe("DDEATH", &payload(4, &[]));
+        assert_eq!(stream.state().devices, [("plc".into(), false)]);
+        stream.observe("NDEATH", &metric("bdSeq", 1, 3));
+        assert!(stream.state().is_alive, "the death of the connection before");
+        stream.observe("NDEATH", &metric("bdSeq", 1, 4));
+        assert!(!stream.state().is_alive);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        let nodes = Nodes::default();
+        let fail = |payload: &[u8]| {
+            let failure = parse(&nodes, b"t", payload, 0).unwrap_err();
+            format!("{}: {}", failure.offset, failure.what)
+        };
+        assert_eq!(fail(&field(1, b"x")), "0: field 1 is of another kind in Sparkplug B");
+        assert_eq!(fail(&[0x12, 9, 0]), "2: 9 bytes should follow, and 1 do");
+        assert_eq!(fail(&field(2, &field(1, b"a\xff"))), "5: the text is not UTF-8 here");
+        let many = [0x12, 0].repeat(4_500_000);
+        assert!(fail(&many).ends_with("there are more values than are read"));
+        let mut deep = Vec::new();
+        for _ in 0..40 {
+            deep = field(2, &[&[0x92, 0x01][..], &length(&deep), &deep].concat());
+        }
+        assert!(fail(&deep).ends_with("templates are nested too deep"));
+    }
+
+    proptest! {
+        #[test]
+        fn noise_does_no_harm(
+            messages in prop::collection::vec((0_usize..6, prop::collection::vec(any::<u8>(), 0..60)), 0..20),
+        ) {
+            let mut stream = stream();
+            for (kind, payload) in messages {
+                let kind = ["NBIRTH", "NDATA", "NDEATH", "DBIRTH", "DDATA", "DDEATH"][kind];
+                stream.observe(kind, &payload);
+                if let Err(failure) = parse(&stream.nodes, topic(kind).as_bytes(), &payload, stream.now) {
+                    prop_assert!(failure.offset <= payload.len());
+                }
+            }
+            let _ = stream.nodes.states();
+        }
+    }
 }

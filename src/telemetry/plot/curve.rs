@@ -262,7 +262,7 @@ impl Pen {
         let Some((_, least, most)) = self.now.take() else { return };
         let (first, second) = if least[0] <= most[0] { (least, most) } else { (most, least) };
         self.run.push(first);
-        if first != second {
+        if first.map(f64::to_bits) != second.map(f64::to_bits) {
             self.run.push(second);
         }
     }

@@ -109,10 +109,9 @@ impl Expression {
     /// Its first result as a text for a column; empty where there is none.
     pub fn text(&self, value: &Value, max_chars: usize) -> String {
         match self.run(value) {
-            Ok(None) => String::new(),
+            Ok(None) | Err(RunError::Failed(_)) => String::new(),
             Ok(Some(Value::Text(text))) => visible(&text, max_chars),
             Ok(Some(value)) => visible(&json::to_json_within(&value, max_chars * 4), max_chars),
-            Err(RunError::Failed(_)) => String::new(),
             Err(RunError::Stopped(limit)) => visible(limit, max_chars),
         }
     }
@@ -131,7 +130,10 @@ fn plain_path(expression: &str) -> Option<Vec<Step>> {
     let mut may_name = true;
     while !rest.is_empty() {
         if let Some(inner) = rest.strip_prefix('[') {
-            let end = if inner.starts_with('"') { inner[1..].find('"')? + 2 } else { inner.find(']')? };
+            let end = match inner.strip_prefix('"') {
+                Some(name) => name.find('"')? + 2,
+                None => inner.find(']')?,
+            };
             let (key, behind) = inner.split_at(end);
             rest = behind.strip_prefix(']')?;
             steps.push(match key.strip_prefix('"').and_then(|key| key.strip_suffix('"')) {

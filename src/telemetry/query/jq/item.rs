@@ -212,8 +212,10 @@ impl Item {
 
     /// The item as JSON.
     pub(super) fn json(&self) -> String {
-        let most = usize::try_from(super::gauge_bytes()).unwrap_or(usize::MAX);
-        let text = json::to_json_within(&self.clone().into_value(), most);
+        let text = json::to_json_within(&self.clone().into_value(), super::MAX_JSON_BYTES);
+        if text.len() > super::MAX_JSON_BYTES {
+            gauge::stop("Its results take too much memory");
+        }
         gauge::bytes(text.len());
         text
     }
@@ -352,11 +354,8 @@ impl PartialEq for Item {
 
 impl Eq for Item {}
 
+#[expect(clippy::non_canonical_partial_ord_impl, reason = "jq wants `nan < nan`, and sorting an order without such")]
 impl PartialOrd for Item {
-    #[expect(
-        clippy::non_canonical_partial_ord_impl,
-        reason = "jq wants `nan < nan`, and sorting an order without such"
-    )]
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.order(other, true))
     }
@@ -467,6 +466,7 @@ impl Add for Item {
 impl Sub for Item {
     type Output = ValR<Self>;
 
+    #[expect(clippy::suspicious_arithmetic_impl, reason = "the product is the memory it takes")]
     fn sub(self, other: Self) -> ValR<Self> {
         gauge::step();
         match (self, other) {
@@ -736,15 +736,13 @@ impl jaq_core::ValT for Item {
                     list.items.push(item);
                     return Ok(Self::List(shared));
                 }
-                match f(std::mem::replace(&mut list.items[place], Self::Null)).next().transpose()? {
-                    Some(item) => {
-                        list.depth = list.depth.max(deeper(&item));
-                        list.items[place] = item;
-                    }
-                    None => {
-                        gauge::steps(list.items.len() / 8);
-                        list.items.remove(place);
-                    }
+                let before = std::mem::replace(&mut list.items[place], Self::Null);
+                if let Some(item) = f(before).next().transpose()? {
+                    list.depth = list.depth.max(deeper(&item));
+                    list.items[place] = item;
+                } else {
+                    gauge::steps(list.items.len() / 8);
+                    list.items.remove(place);
                 }
                 Ok(Self::List(shared))
             }

@@ -28,6 +28,9 @@ const MAX_OPERATORS: usize = 120;
 /// How many of these may be words, or signs in front of a number.
 const MAX_OPENINGS: usize = 60;
 
+/// The longest JSON an expression may make, in bytes.
+const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
+
 /// Definitions that reach beyond a message, or are of no use without what does.
 const LEFT_OUT: [&str; 4] = ["stderr", "debug", "halt", "halt_error"];
 /// Functions that do: clock, environment, output, the zone of this computer.
@@ -69,11 +72,6 @@ impl<'a> HasLut<'a, Jq> for Data<'a> {
     }
 }
 
-/// Bytes a text may have that is made at once.
-fn gauge_bytes() -> u64 {
-    16 * 1024 * 1024
-}
-
 /// An expression, compiled.
 pub(super) struct Program(Filter<Jq>);
 
@@ -96,19 +94,17 @@ impl Program {
             Some((expected, at)) => fail(at, format!("expected a {}", expected_token(&expected))),
             None => fail("", "it cannot be read".into()),
         })?;
-        let term =
-            Parser::new(&tokens).parse(|parser| parser.term()).map_err(|errors| match errors.into_iter().next() {
-                Some((expected, found)) => {
-                    let at = found.map_or(&code[code.len()..], |token| token.0);
-                    fail(at, expectation(expected.as_str()))
-                }
-                None => fail("", "it cannot be read".into()),
-            })?;
+        let term = Parser::new(&tokens).parse(Parser::term).map_err(|errors| match errors.into_iter().next() {
+            Some((expected, found)) => {
+                let at = found.map_or(&code[code.len()..], |token| token.0);
+                fail(at, expectation(expected.as_str()))
+            }
+            None => fail("", "it cannot be read".into()),
+        })?;
         check_recursion(&term, &mut Vec::new())?;
 
         let definitions = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
         let definitions = definitions.filter(|definition| !LEFT_OUT.contains(&definition.name));
-        #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
         let added = load::parse(ADDED, |parser| parser.defs()).unwrap_or_default();
         let arena = Arena::default();
         let modules = Loader::new(definitions.chain(added))
