@@ -103,7 +103,7 @@ impl Explain for PayloadError {
                 "Mend it there, or send it as text",
             ),
             Self::OddHex { digits } => Problem::new(
-                "mqtt.payload_hex",
+                "mqtt.payload_odd_hex",
                 format!("The payload has {digits} hexadecimal digits"),
                 "Two digits make a byte, and one is left over",
                 "Add the missing digit",

@@ -168,6 +168,7 @@ fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
         .allow_double_click_reset(false)
         .allow_axis_zoom_drag(false)
         .x_grid_spacer(uniform_grid_spacer(time_steps))
+        .y_grid_spacer(uniform_grid_spacer(number_steps))
         .x_axis_formatter(move |mark, _| axis_time(mark, &zone))
         .y_axis_formatter(|mark, _| number(mark.value))
         .y_axis_min_width(48.0)
@@ -293,6 +294,18 @@ fn time_steps(input: GridInput) -> [f64; 3] {
     let first =
         STEPS.iter().position(|step| *step >= input.base_step_size).unwrap_or(STEPS.len() - 3).min(STEPS.len() - 3);
     [STEPS[first], STEPS[first + 1], STEPS[first + 2]]
+}
+
+/// Steps of the grid that are 1, 2 or 5 with noughts, each a multiple of the one before.
+fn number_steps(input: GridInput) -> [f64; 3] {
+    let ten = input.base_step_size.max(f64::MIN_POSITIVE).log10().floor();
+    let unit = 10_f64.powf(ten);
+    match input.base_step_size / unit {
+        part if part <= 1.0 => [unit, 5.0 * unit, 10.0 * unit],
+        part if part <= 2.0 => [2.0 * unit, 10.0 * unit, 20.0 * unit],
+        part if part <= 5.0 => [5.0 * unit, 10.0 * unit, 50.0 * unit],
+        _ => [10.0 * unit, 50.0 * unit, 100.0 * unit],
+    }
 }
 
 fn axis_time(mark: GridMark, zone: &TimeZone) -> String {
@@ -527,6 +540,9 @@ mod tests {
             [(0.5, [1.0, 5.0, 15.0]), (30.0, [60.0, 300.0, 900.0]), (1e12, [2_419_200.0, 31_449_600.0, 314_496_000.0])]
         {
             assert_eq!(time_steps(GridInput { bounds: (0.0, 1.0), base_step_size: base }), steps);
+        }
+        for (base, steps) in [(0.48, [0.5, 1.0, 5.0]), (1.0, [1.0, 5.0, 10.0]), (70.0, [100.0, 500.0, 1000.0])] {
+            assert_eq!(number_steps(GridInput { bounds: (0.0, 1.0), base_step_size: base }), steps);
         }
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let mark = |step_size| GridMark { value: 1_767_225_600.0, step_size };
