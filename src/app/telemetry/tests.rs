@@ -152,9 +152,7 @@ fn a_topic_of_the_list_is_found_in_the_tree() {
     let picked = list::Picked { id: MessageId(5), topic: TopicId(9) };
     let _ = app.act(TelemetryAction::List(ListAction::Selected(picked)).into(), now);
     let commands = app.act(TelemetryAction::ShowedInTree.into(), now);
-    let asks = |one: &Command| {
-        matches!(one, Command::Telemetry { command: TelemetryCommand::Reveal(TopicId(9)), .. })
-    };
+    let asks = |one: &Command| matches!(one, Command::Telemetry { command: TelemetryCommand::Reveal(TopicId(9)), .. });
     assert!(commands.iter().any(asks));
     tell(&mut app, job, TelemetryEvent::Revealed { topic: TopicId(9), row: 70_000 }, now);
     assert_eq!(app.telemetry.tree.take_scroll(), Some(70_000));
@@ -173,11 +171,7 @@ fn nothing_is_watched_by_itself_without_a_broker() {
     let catalog = crate::profile::Catalog::built_in();
     let settings = SettingsView::default();
     let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now };
-    let gateway = || Commissioned {
-        name: "hall".into(),
-        profile: None,
-        pushed_before: Some(Duration::from_secs(3)),
-    };
+    let gateway = || Commissioned { name: "hall".into(), profile: None, pushed_before: Some(Duration::from_secs(3)) };
     assert!(telemetry.watch(gateway(), None, &settings, &mut desk).is_empty());
     let commands = telemetry.watch(gateway(), Some("mqtt://127.0.0.1:1999".into()), &settings, &mut desk);
     let [Command::Telemetry { command: TelemetryCommand::Open(start), .. }] = commands.as_slice() else {
