@@ -35,7 +35,10 @@ if [ "$(uname -m)" = x86_64 ]; then PEER_PACKAGES+=(libc6-i386 lib32gcc-s1); fi
 readonly PEER_PACKAGES
 
 # Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
-readonly APART=(improv_sdk improv_ble_client esp_rainmaker smp_client zephyr linux_console mqtt_client bench_broker telemetry_payloads recordings azure window ble_lab)
+readonly APART=(
+  bench_broker cloud improv_sdk improv_ble_client esp_rainmaker inspect linux_console mqtt_client recordings smp_client
+  telemetry_payloads zephyr window ble_lab
+)
 
 # What is built and tested beyond the usual: forms of export that a newcomer need not wait for.
 readonly FEATURES=(--features parquet)

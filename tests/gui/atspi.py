@@ -21,6 +21,9 @@ ROLES = {
     "choice": {"radio button", "check box", "toggle button", "push button", "button", "list item", "combo box"},
     "field": {"entry", "password text", "text"},
     "password": {"password text"},
+    "tab": {"page tab"},
+    "row": {"tree item", "list item", "table row"},
+    "picture": {"image", "icon", "drawing area"},
     "label": {"label", "static", "paragraph", "heading", "status bar", "alert", "text"},
 }
 

@@ -4,7 +4,8 @@
   tests/gui/display.sh /usr/bin/python3 tests/gui/window.py --binary target/debug/linesman --pictures target/window
 
 Starts `linesman demo`, finds the gateway, asks what it is, sends a wrong passphrase, reads the refusal, corrects it,
-reads that the gateway joined, looks at the records, and closes the window. Exits with 0 when all of it held.
+reads that the gateway joined, watches what the gateways of the site publish, looks at the records, and closes the
+window. Exits with 0 when all of it held.
 """
 
 import argparse
@@ -48,6 +49,33 @@ NAMES = {
     "finished": re.compile(r"^Session closed$|^Session failed$"),
     # Records
     "record_joined": re.compile(r"\bjoined\b", re.IGNORECASE),
+    # Telemetry: the broker of the simulated site stands in the form already.
+    "telemetry": "Telemetry",
+    "connect_broker": "Connect",
+    "disconnect": "Disconnect from the broker",
+    "close_inspection": "Close the inspection",
+    "topics": "Topics",
+    "open_levels": "Open all levels",
+    "topic": re.compile(r"^telemetry, \d+ messages"),
+    "value": re.compile(r"^temperature: -?\d"),
+    "plot_value": "Draw a curve of temperature",
+    "plot": "Plot",
+    "curves": re.compile(r"^Plot of 1 curve, "),
+    "numbers": re.compile(r"^last .*  \d+ points?"),
+    "live": "Live",
+    "pause": "Pause the list",
+    "follow": "Follow the newest messages",
+    "minutes": "Minutes to keep",
+    "one_minute": "1 min",
+    "keep": "Keep the last 1 min",
+    "kept": re.compile(r"^Kept [1-9]"),
+    "publish": "Publish",
+    "topic_field": "Topic",
+    "as_text": "Payload as Text",
+    "payload": "Payload text",
+    "send_message": "Publish the message",
+    "sent": "Sent",
+    "published": re.compile(r"^window-test, 1 messages, last hello from the window"),
     # Settings
     "light": "Light theme",
     "dark": "Dark theme",
@@ -84,6 +112,13 @@ class WindowTest:
         self.step("correct it and read that the gateway joined", self.join)
         self.step("take pictures in both themes", self.picture_both)
         self.step("close the session", self.close_session)
+        self.step("connect to the broker of the site", self.connect_broker)
+        self.step("see topics and open a message", self.see_topics)
+        self.step("plot a field", self.plot)
+        self.step("pause the list and go on", self.pause)
+        self.step("keep the last minute", self.keep)
+        self.step("publish a message and see it come", self.publish)
+        self.step("disconnect from the broker", self.disconnect)
         self.step("find it in the records", self.look_at_records)
         self.step("close the window", self.close)
         self.step("find the outcome on record, and no passphrase in any file", self.check_files)
@@ -144,7 +179,7 @@ class WindowTest:
             self.go("settings")
             self.window.press(NAMES[theme], "choice")
             self.picture(f"settings-{theme}")
-            for place in ("commission", "records", "discover"):
+            for place in ("commission", "records", "telemetry", "discover"):
                 self.go(place)
                 brightness[theme] = self.picture(f"{place}-{theme}")
         if brightness["light"] - brightness["dark"] < 60:
@@ -157,6 +192,61 @@ class WindowTest:
         if seen == "open":
             self.window.press(NAMES["finish"])
             self.window.find(NAMES["finished"])
+
+    def connect_broker(self):
+        self.go("telemetry")
+        # What a gateway of the simulated site sends is watched by itself once it has joined.
+        seen, _ = self.window.find_any({"open": NAMES["disconnect"], "closed": NAMES["connect_broker"]})
+        if seen == "closed":
+            self.window.press(NAMES["connect_broker"])
+        self.window.find(NAMES["disconnect"], "button", patience=60)
+
+    def see_topics(self):
+        self.window.press(NAMES["topics"], "tab")
+        self.window.press(NAMES["open_levels"])
+        self.window.press(NAMES["topic"], "row", patience=60)
+        self.window.press(NAMES["value"], "row")
+        self.picture("topics")
+
+    def plot(self):
+        self.window.press(NAMES["plot_value"])
+        self.window.press(NAMES["plot"], "tab")
+        self.window.find(NAMES["curves"], "picture")
+        self.window.find(NAMES["numbers"], patience=60)
+        self.picture("plot")
+
+    def pause(self):
+        self.window.press(NAMES["live"], "tab")
+        self.window.press(NAMES["pause"])
+        self.window.find(NAMES["follow"], "button")
+        self.picture("paused")
+        self.window.press(NAMES["follow"])
+        self.window.find(NAMES["pause"], "button")
+
+    def keep(self):
+        self.window.press(NAMES["minutes"], "choice")
+        self.window.press(NAMES["one_minute"], "choice")
+        self.window.press(NAMES["keep"])
+        self.window.find(NAMES["kept"])
+        kept = [name for _, _, files in os.walk(self.data_dir) for name in files if name.startswith("kept-")]
+        if len(kept) != 1:
+            raise Failed(f"expected one kept recording, found {kept}")
+
+    def publish(self):
+        self.window.press(NAMES["publish"], "tab")
+        self.window.set_text(NAMES["topic_field"], "site/window-test")
+        self.window.press(NAMES["as_text"], "choice")
+        self.window.set_text(NAMES["payload"], "hello from the window")
+        self.window.press(NAMES["send_message"])
+        self.window.find(NAMES["sent"])
+        self.picture("publish")
+        self.window.press(NAMES["topics"], "tab")
+        self.window.find(NAMES["published"], "row")
+
+    def disconnect(self):
+        self.window.press(NAMES["disconnect"])
+        self.window.press(NAMES["close_inspection"])
+        self.window.find(NAMES["connect_broker"], "button")
 
     def look_at_records(self):
         self.go("records")

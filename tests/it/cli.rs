@@ -515,9 +515,13 @@ fn the_page_describes_the_kinds_there_are() {
         "demo",
         "device",
         "discover",
+        "inspect",
+        "mqtt",
         "output",
         "profiles/json",
+        "publish",
         "records",
+        "replay",
         "session",
         "sim",
         "terminal",
@@ -528,5 +532,7 @@ fn the_page_describes_the_kinds_there_are() {
             kinds.extend(found);
         }
     }
+    // Written as exported files have it.
+    kinds.insert("message".to_owned());
     assert_eq!(documented_kinds().into_iter().map(str::to_owned).collect::<std::collections::BTreeSet<_>>(), kinds);
 }

@@ -29,6 +29,7 @@ fuzz! {
     esp from "../../fuzz/checks/esp.rs"
     improv_ble from "../../fuzz/checks/improv_ble.rs"
     improv_serial from "../../fuzz/checks/improv_serial.rs"
+    mqtt from "../../fuzz/checks/mqtt.rs"
     recording from "../../fuzz/checks/recording.rs"
     smp from "../../fuzz/checks/smp.rs"
     telemetry_payloads from "../../fuzz/checks/telemetry_payloads.rs"

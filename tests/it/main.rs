@@ -20,6 +20,7 @@ mod ble;
 mod ble_lab;
 #[cfg(unix)]
 mod cli;
+mod cloud;
 mod commission;
 mod device;
 #[cfg(unix)]
@@ -40,6 +41,8 @@ mod improv_ble_client;
 mod improv_fake_bluez;
 #[cfg(unix)]
 mod improv_sdk;
+#[cfg(unix)]
+mod inspect;
 #[cfg(unix)]
 mod kill;
 mod layers;
@@ -66,6 +69,7 @@ mod screens;
 mod secrets;
 #[cfg(unix)]
 mod serial;
+mod sim_telemetry;
 #[cfg(unix)]
 mod smp_client;
 mod support;

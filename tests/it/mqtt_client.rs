@@ -200,6 +200,13 @@ impl Client {
         self.published.iter().find(is_mine).unwrap().1.clone()
     }
 
+    /// Lets go, and waits until the farewell is said.
+    async fn leave(&mut self) {
+        let (gone, _) = mpsc::channel(1);
+        self.connection.requests = gone;
+        assert_eq!(self.end().await, "mqtt.left");
+    }
+
     async fn subscribe(&mut self, ticket: u64, subscriptions: Vec<Subscription>) -> Vec<Grant> {
         let request = BrokerRequest::Subscribe { ticket, subscriptions };
         self.connection.requests.send(request).await.unwrap_or_else(|_| panic!("the connection is gone"));

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use linesman::flow::port::{Playback, Recorder, Recordings as _};
 use linesman::io::recordings::DiskRecordings;
-use linesman::model::mqtt::message::{Properties, Qos};
+use linesman::model::mqtt::message::Qos;
 use linesman::telemetry::batch::{Arrival, Batch};
 use linesman::telemetry::recording::{RecordingFacts, RingPlan};
 
@@ -205,6 +205,7 @@ async fn a_file_that_may_not_grow_ends_the_recording() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_document_is_enough_to_read_a_recording() {
+    use linesman::model::mqtt::message::Properties;
     use linesman::model::text::hex;
 
     let Some(python) = crate::python::with_packages("recording") else { return };

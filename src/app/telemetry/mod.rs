@@ -21,6 +21,9 @@ pub mod trace;
 pub mod tree;
 pub mod value_tree;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -51,6 +51,8 @@ pub enum RecorderAction {
     Bundled,
     /// Opens or closes a sheet below the bar.
     ToggledSheet(Sheet),
+    /// Read what came of keeping and writing.
+    ReadResults,
 }
 
 /// What is done less often, below the bar.
@@ -211,6 +213,10 @@ impl Recorder {
 
     pub(super) fn act(&mut self, action: RecorderAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
+            RecorderAction::ReadResults => {
+                self.kept = None;
+                self.written.take_if(|written| written.result.is_some());
+            }
             RecorderAction::ToggledSheet(sheet) => {
                 self.sheet = if self.sheet == Some(sheet) { None } else { Some(sheet) };
             }

@@ -116,7 +116,7 @@ impl Drive {
         tokio::select! {
             biased;
             pushed = push(writer, engine.out()), if writes || flushes => {
-                let count = pushed.map_err(broken)?;
+                let count = pushed.map_err(|error| broken(&error))?;
                 engine.written(count, Instant::now());
                 *write_began = None;
                 *is_unflushed = count > 0;
@@ -142,7 +142,7 @@ impl Drive {
                 }
             }
             count = reader.read(buffer.room(may_read, needed)), if may_read => {
-                let count = count.map_err(broken)?;
+                let count = count.map_err(|error| broken(&error))?;
                 if count == 0 {
                     return Err(MqttError::Closed { detail: buffer.remainder() });
                 }
@@ -234,7 +234,7 @@ async fn push(writer: &mut WriteHalf<Box<dyn Stream>>, out: &[u8]) -> Result<usi
     }
 }
 
-async fn reserve<'a>(deliveries: Option<&'a mpsc::Sender<Delivery>>) -> Option<mpsc::Permit<'a, Delivery>> {
+async fn reserve(deliveries: Option<&mpsc::Sender<Delivery>>) -> Option<mpsc::Permit<'_, Delivery>> {
     deliveries?.reserve().await.ok()
 }
 
@@ -242,7 +242,7 @@ async fn receive(requests: &mut Option<&mut mpsc::Receiver<BrokerRequest>>) -> O
     requests.as_mut()?.recv().await
 }
 
-fn broken(error: Error) -> MqttError {
+fn broken(error: &Error) -> MqttError {
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         // What the handshake showed is added by those who know it.
         return tls::of_tls(error, Asked::default());

@@ -398,7 +398,8 @@ impl Engine {
             return Some(answer);
         }
         let has_trace = !self.trace.is_empty();
-        if (!self.batch.is_empty() || !self.batch.missed.is_zero()) && !(self.is_trace_next && has_trace) {
+        let has_messages = !self.batch.is_empty() || !self.batch.missed.is_zero();
+        if has_messages && (!self.is_trace_next || !has_trace) {
             self.is_trace_next = true;
             let next = Batch::new(self.clock.unix_offset_micros());
             let batch = std::mem::replace(&mut self.batch, next);
@@ -477,9 +478,9 @@ impl Engine {
             let rest = &bytes[done..];
             // What is no MQTT is known by its first byte, however long it says it is.
             if rest[0] >> 4 != kind::PUBLISH {
-                Answer::check_first(self.version, rest[0]).map_err(|wrong| self.not_mqtt(&wrong, rest))?;
+                Answer::check_first(self.version, rest[0]).map_err(|wrong| self.not_mqtt(wrong, rest))?;
             }
-            let Some(head) = Head::parse(rest).map_err(|wrong| self.not_mqtt(&wrong, rest))? else {
+            let Some(head) = Head::parse(rest).map_err(|wrong| self.not_mqtt(wrong, rest))? else {
                 self.needed = 5;
                 break;
             };
@@ -514,7 +515,7 @@ impl Engine {
         }
     }
 
-    fn not_mqtt(&self, wrong: &Malformed, bytes: &[u8]) -> MqttError {
+    fn not_mqtt(&self, wrong: Malformed, bytes: &[u8]) -> MqttError {
         let shown = visible_octets(&bytes[..bytes.len().min(80)], 60);
         let detail = format!("{wrong}; it begins with “{shown}”");
         if self.connected.is_none() { MqttError::NotMqtt { detail } } else { MqttError::Malformed { detail } }
@@ -524,7 +525,7 @@ impl Engine {
     fn start_skipping(&mut self, head: Head, bytes: &[u8], now: Now) -> Result<bool, MqttError> {
         if head.kind() != kind::PUBLISH || self.connected.is_none() {
             let wrong = Malformed::Length;
-            return Err(self.not_mqtt(&wrong, bytes));
+            return Err(self.not_mqtt(wrong, bytes));
         }
         let body = &bytes[head.head_bytes.min(bytes.len())..];
         let packet_id = match Publish::packet_id(head.first, body) {
@@ -569,7 +570,7 @@ impl Engine {
             Ok(answer) => answer,
             Err(wrong) => {
                 let bytes = [&[head.first], body].concat();
-                return Err(self.not_mqtt(&wrong, &bytes));
+                return Err(self.not_mqtt(wrong, &bytes));
             }
         };
         if self.connected.is_none() && !matches!(answer, Answer::ConnAck(_) | Answer::Disconnect { .. }) {
@@ -711,7 +712,7 @@ impl Engine {
         match answer {
             Answer::ConnAck(ack) => self.connack(ack, bytes, now),
             Answer::SubAck { packet_id, codes, says } => {
-                self.suback(packet_id, codes, says.unwrap_or_default(), bytes, now);
+                self.suback(packet_id, codes, &says.unwrap_or_default(), bytes, now);
                 Ok(())
             }
             Answer::UnsubAck { packet_id, codes, says } => {
@@ -743,7 +744,7 @@ impl Engine {
                 let meaning = reason::reason(code);
                 let mut words = says.unwrap_or_default();
                 if let Some(other) = other {
-                    words = format!("{words} (other broker: {other})").trim_start().to_owned();
+                    words = with_other(&words, &other);
                 }
                 let reason = Some((code, meaning.clone()));
                 self.traced(now, Direction::Received, kind::DISCONNECT, None, bytes, reason, None, words.clone());
@@ -769,7 +770,7 @@ impl Engine {
         if ack.code != 0 {
             let mut words = ack.says.unwrap_or_default();
             if let Some(other) = ack.other {
-                words = format!("{words} (other broker: {other})").trim_start().to_owned();
+                words = with_other(&words, &other);
             }
             return Err(MqttError::NotLetIn { code: ack.code, says, meaning: Refusal::of(ack.code), words });
         }
@@ -795,7 +796,7 @@ impl Engine {
         self.connected.as_ref()
     }
 
-    fn suback(&mut self, packet_id: u16, codes: &[u8], says: String, bytes: u32, now: Now) {
+    fn suback(&mut self, packet_id: u16, codes: &[u8], says: &str, bytes: u32, now: Now) {
         let mut after = None;
         if let Some(&Pending::Subscribe { group, from, count, sent, .. }) = self.pending.get(&packet_id) {
             self.pending.remove(&packet_id);
@@ -995,6 +996,11 @@ impl Now {
         let mono = self.mono_micros + u64::try_from(self.instant.elapsed().as_micros()).unwrap_or_default();
         unix.saturating_sub(i64::try_from(mono).unwrap_or(i64::MAX))
     }
+}
+
+/// A broker's words, and the other broker it names.
+fn with_other(words: &str, other: &str) -> String {
+    if words.is_empty() { format!("other broker: {other}") } else { format!("{words}; other broker: {other}") }
 }
 
 /// Marks an answer to which there was no question.

@@ -328,14 +328,17 @@ impl MqttError {
             ),
             Self::Refused { address, detail } => Problem::new(
                 "mqtt.refused",
-                format!("{address} refuses the connection"),
+                format!("The connection to {address} is refused"),
                 "The computer is there, but no broker listens on this port, or a firewall turns us away",
                 "Check the port (1883 plain, 8883 encrypted, 443 or 80 for WebSocket) and that the broker runs",
             )
             .with_detail(detail),
             Self::Silent { address, secs, detail } => Problem::new(
                 "mqtt.silent",
-                format!("{address} does not answer within {secs} s"),
+                match secs {
+                    0 => format!("Nothing answers at {address}"),
+                    secs => format!("Nothing answers at {address} within {secs} s"),
+                },
                 "A firewall drops the packets, or nothing has this address",
                 "Ask for the port to be opened, or try MQTT over WebSocket on port 443",
             )
@@ -376,7 +379,7 @@ impl MqttError {
             .with_detail(status),
             Self::NotAProxy { proxy, detail } => Problem::new(
                 "mqtt.not_a_proxy",
-                format!("{proxy} does not answer like a proxy"),
+                format!("What listens at {proxy} does not answer like a proxy"),
                 "Address or port belong to something else",
                 "Check address and port of the proxy",
             )
@@ -441,7 +444,7 @@ impl MqttError {
         match self {
             Self::NotTls { address, looks_like } => Problem::new(
                 "mqtt.not_tls",
-                format!("{address} does not speak TLS"),
+                format!("What listens at {address} does not speak TLS"),
                 if looks_like.is_empty() {
                     "The port is the one without encryption, or belongs to something else".to_owned()
                 } else {
@@ -533,7 +536,7 @@ impl MqttError {
                 };
                 Problem::new(
                     "mqtt.http_status",
-                    format!("{url} answers with HTTP {status} instead of a WebSocket"),
+                    format!("The address {url} answers with HTTP {status} instead of a WebSocket"),
                     cause,
                     next,
                 )
@@ -541,14 +544,14 @@ impl MqttError {
             }
             Self::NotAWebSocket { url, detail } => Problem::new(
                 "mqtt.not_a_websocket",
-                format!("{url} is no WebSocket"),
+                format!("The address {url} is no WebSocket"),
                 "The port is the one for plain MQTT, or belongs to something else",
                 "Check the port: WebSocket has one of its own, often 9001, 8083 or 443",
             )
             .with_detail(detail),
             Self::NoSubProtocol { url } => Problem::new(
                 "mqtt.no_sub_protocol",
-                format!("{url} is a WebSocket that does not carry MQTT"),
+                format!("The address {url} is a WebSocket that does not carry MQTT"),
                 "The server did not agree to the sub-protocol mqtt",
                 "Check the path of the address",
             ),
@@ -597,7 +600,7 @@ impl MqttError {
                 "Shorten them",
             ),
             Self::ClosedOnConnect { detail } => Problem::new(
-                "mqtt.closed_on_connect",
+                "mqtt.hung_up_on_connect",
                 "The broker closed the connection instead of answering CONNECT",
                 "It wants encryption, another version of MQTT, or a login; some brokers close without a word",
                 "Check scheme and port, then login and client id",
@@ -635,7 +638,7 @@ impl MqttError {
                 "Subscribe with QoS 0 or 1, and to fewer topics",
             ),
             Self::ClosedOnSubscribe { detail } => Problem::new(
-                "mqtt.closed_on_subscribe",
+                "mqtt.hung_up_on_subscribe",
                 "The broker closed the connection after SUBSCRIBE",
                 "This client may not subscribe to one of the filters, and the broker says it this way",
                 "Subscribe to what the client has a right to, one filter at a time",
@@ -659,7 +662,7 @@ impl MqttError {
     fn explain_end(&self) -> Problem {
         match self {
             Self::Closed { detail } => Problem::new(
-                "mqtt.closed",
+                "mqtt.hung_up",
                 "The broker closed the connection",
                 "It was restarted, another client uses the same client id, or something we did is not allowed there",
                 "Look whether it happens again at the same moment, and whether the client id is in use",

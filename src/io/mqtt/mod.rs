@@ -13,6 +13,7 @@ mod reason;
 mod send;
 mod tcp;
 mod tls;
+pub mod trial;
 mod websocket;
 pub mod wire;
 

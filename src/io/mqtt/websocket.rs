@@ -141,8 +141,9 @@ struct Carried {
 fn failed(error: Error) -> IoError {
     match error {
         Error::Io(error) => error,
-        Error::ConnectionClosed | Error::AlreadyClosed => ErrorKind::UnexpectedEof.into(),
-        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => ErrorKind::UnexpectedEof.into(),
+        Error::ConnectionClosed
+        | Error::AlreadyClosed
+        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => ErrorKind::UnexpectedEof.into(),
         error => IoError::new(ErrorKind::InvalidData, visible(&error.to_string(), 200)),
     }
 }
@@ -157,13 +158,12 @@ impl AsyncRead for Carried {
                 return Poll::Ready(Ok(()));
             }
             match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
-                None => return Poll::Ready(Ok(())),
+                None | Some(Ok(Message::Close(None))) => return Poll::Ready(Ok(())),
                 Some(Ok(Message::Binary(piece))) => self.piece = piece,
                 Some(Ok(Message::Close(Some(close)))) => {
                     let detail = format!("WebSocket closed: {} {}", close.code, visible(&close.reason, 200));
                     return Poll::Ready(Err(IoError::new(ErrorKind::UnexpectedEof, detail)));
                 }
-                Some(Ok(Message::Close(None))) => return Poll::Ready(Ok(())),
                 Some(Ok(Message::Text(_))) => {
                     let detail = "a text in the WebSocket, where MQTT has octets";
                     return Poll::Ready(Err(IoError::new(ErrorKind::InvalidData, detail)));

@@ -24,6 +24,7 @@ use self::output::{FileOutput, Output};
 use self::playback::DiskPlayback;
 use self::ring::RingOutput;
 use self::writer::Writer;
+use super::files::make_private_folder;
 use crate::flow::port::{Boxed, Playback, Recorder, Recordings};
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::recording::{RecordingError, RecordingFacts, RingPlan};
@@ -40,10 +41,20 @@ impl DiskRecordings {
         Self { folder: data_root.as_ref().join("telemetry") }
     }
 
+    /// Where recordings go that a person named no place for.
+    fn usual_folder(&self) -> PathBuf {
+        self.folder.with_file_name("recordings")
+    }
+
     /// Recordings made of the rings of programs that were cut off, the newest last. Made when the next ring begins.
     pub fn left_behind(&self) -> Vec<PathBuf> {
         ring::left_behind(&self.folder)
     }
+}
+
+/// Makes the folder of recordings that a person named no place for. If it cannot be made, writing there says why.
+fn make_usual(folder: &Path) {
+    let _ = make_private_folder(folder);
 }
 
 impl Recordings for DiskRecordings {
@@ -51,7 +62,12 @@ impl Recordings for DiskRecordings {
         let path = path.to_owned();
         Box::pin(async move {
             let name = path.clone();
-            let output = blocking("recording-open", &name, move || FileOutput::create(&path, &about)).await?;
+            let usual = self.usual_folder();
+            let output = blocking("recording-open", &name, move || {
+                make_usual(&usual);
+                FileOutput::create(&path, &about)
+            })
+            .await?;
             Ok(Writer::start(Output::File(output)).map_err(|error| error.explain())? as Arc<dyn Recorder>)
         })
     }
@@ -60,7 +76,12 @@ impl Recordings for DiskRecordings {
         let folder = self.folder.clone();
         Box::pin(async move {
             let name = folder.clone();
-            let output = blocking("recording-open", &name, move || RingOutput::create(&folder, plan, about)).await?;
+            let usual = self.usual_folder();
+            let output = blocking("recording-open", &name, move || {
+                make_usual(&usual);
+                RingOutput::create(&folder, plan, about)
+            })
+            .await?;
             Ok(Writer::start(Output::Ring(output)).map_err(|error| error.explain())? as Arc<dyn Recorder>)
         })
     }

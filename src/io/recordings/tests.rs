@@ -134,6 +134,16 @@ async fn what_is_recorded_is_played_from_any_time() {
 }
 
 #[tokio::test]
+async fn the_usual_folder_is_made_when_it_is_needed() {
+    let place = Place::new();
+    let path = place.path("recordings/a.lmrec");
+    let recorder = place.recordings.create(&path, about()).await.unwrap();
+    assert!(recorder.write(&batch(0..10, 1, 8)));
+    recorder.finish().await.unwrap();
+    assert!(path.is_file());
+}
+
+#[tokio::test]
 async fn no_recording_is_written_over_another_file() {
     let place = Place::new();
     let path = place.path("a.lmrec");

@@ -233,8 +233,12 @@ impl Thread {
         let (mut flush_at, mut sync_at) = (None, None);
         loop {
             let until = [flush_at, sync_at].into_iter().flatten().min();
+            let mut has_more = false;
             match self.shared.take(until) {
-                Turn::Work(Work::Batch(batch)) => self.batch(&batch),
+                Turn::Work(Work::Batch(batch)) => {
+                    self.batch(&batch);
+                    has_more = true;
+                }
                 Turn::Work(Work::Keep(span, answer)) => {
                     self.seal();
                     // Nobody waits for it any more: then it is not needed.
@@ -252,12 +256,16 @@ impl Thread {
             if flush_at.is_some_and(|at| at <= now) {
                 self.seal();
             }
-            flush_at = if self.packer.is_empty() { None } else { flush_at.or(Some(now + FLUSH_AFTER)) };
-            if sync_at.is_some_and(|at| at <= now) {
+            // What is left over when the disk is full is never written.
+            let is_waiting = !self.packer.is_empty() && !self.is_stopped;
+            flush_at = if is_waiting { flush_at.or(Some(now + FLUSH_AFTER)) } else { None };
+            if self.is_stopped {
+                sync_at = None;
+            } else if sync_at.is_some_and(|at| at <= now) {
                 let synced = self.output.sync();
                 self.note(synced);
                 sync_at = None;
-            } else if sync_at.is_none() && flush_at.is_some() && !self.is_stopped {
+            } else if sync_at.is_none() && has_more {
                 sync_at = Some(now + SYNC_AFTER);
             }
         }

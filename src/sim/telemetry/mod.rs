@@ -85,7 +85,12 @@ impl TelemetryPlan {
 
     /// Publishes while the uplink is up, until the task is aborted. Call it inside a tokio runtime.
     pub fn start(self, uplink: &Uplink) -> JoinHandle<()> {
-        tokio::spawn(self.run(uplink.watch()))
+        let (watched, kept) = (uplink.watch(), uplink.clone());
+        tokio::spawn(async move {
+            self.run(watched).await;
+            // An uplink that nobody else holds any more stays as it is.
+            drop(kept);
+        })
     }
 
     async fn run(self, mut uplink: watch::Receiver<UplinkState>) {

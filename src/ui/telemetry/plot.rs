@@ -15,7 +15,7 @@ use crate::app::telemetry::plot::{Curve, Picture, Plot, PlotAction, View};
 use crate::telemetry::view::Series;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
-use crate::ui::theme::{GRID, curve, palette};
+use crate::ui::theme::{GRID, control_radius, curve, palette};
 use crate::ui::widgets::{
     Button, card, choice, empty_state, finding, fold, muted, notice, path_field, problem_card, small, truncated,
 };
@@ -23,7 +23,7 @@ use crate::ui::widgets::{
 /// Least height of the curves.
 const LEAST_HEIGHT: f32 = 180.0;
 /// Height of a row of the legend.
-const LEGEND_ROW: f32 = 26.0;
+const LEGEND_ROW: f32 = 32.0;
 /// How long the window may take to hand out a picture.
 const PICTURE_WITHIN: Duration = Duration::from_secs(5);
 /// What is in sight, by choice: seconds and words.
@@ -99,7 +99,7 @@ fn fields(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
 fn nothing(ui: &mut Ui) {
     card(ui, |ui| {
         empty_state(ui, icon::CHART, "Nothing is plotted yet", |ui| {
-            muted(ui, "Open a message under Topics or Live and press Plot beside a number in it");
+            muted(ui, "Open a message under Topics or Live and press Draw a curve beside a number in it");
             muted(ui, "Or type a topic, with + and # for several, and the field that holds the number");
         });
     });
@@ -114,8 +114,8 @@ fn toolbar(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
         }
         ui.add_space(GRID);
         let moves = [
-            (Button::icon_only(icon::BACK, "Go back in time"), PlotAction::Stepped(-0.5)),
-            (Button::icon_only(icon::NEXT, "Go on in time"), PlotAction::Stepped(0.5)),
+            (Button::icon_only(icon::BACKWARD, "Go back in time"), PlotAction::Stepped(-0.5)),
+            (Button::icon_only(icon::FASTER, "Go on in time"), PlotAction::Stepped(0.5)),
             (Button::new("+").named("Zoom in"), PlotAction::Zoomed(0.5)),
             (Button::new("−").named("Zoom out"), PlotAction::Zoomed(2.0)),
         ];
@@ -152,11 +152,15 @@ fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
         pass.did(PlotAction::Resized(columns));
     }
     let range = plot.range();
+    if range.is_none() {
+        return no_numbers(ui, vec2(width, height));
+    }
     let (zone, hover_zone) = (pass.zone.clone(), pass.zone.clone());
     let drawing = egui_plot::Plot::new("curves")
         .height(height)
         .width(width)
         .show_background(true)
+        .grid_color(palette(ui).line)
         .allow_drag([true, false])
         .allow_zoom([true, false])
         .allow_scroll(false)
@@ -196,12 +200,18 @@ fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
             pass.did(PlotAction::Moved(*seen.start(), *seen.end()));
         }
     }
-    if range.is_none() {
-        let text = "No numbers yet. They appear here as messages come in";
-        let font = egui::TextStyle::Body.resolve(ui.style());
-        let centre = response.response.rect.center();
-        ui.painter().text(centre, egui::Align2::CENTER_CENTER, text, font, palette(ui).muted);
-    }
+}
+
+/// What stands where the curves will be. As high as they, so that nothing jumps when they come.
+fn no_numbers(ui: &mut Ui, size: egui::Vec2) {
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
+    let palette = palette(ui);
+    ui.painter().rect_filled(rect, control_radius(), palette.input);
+    let room = ui.new_child(
+        egui::UiBuilder::new().max_rect(rect).layout(Layout::centered_and_justified(egui::Direction::TopDown)),
+    );
+    let mut room = room;
+    muted(&mut room, "No numbers yet. They appear here as messages come in");
 }
 
 fn draw(plot_ui: &mut egui_plot::PlotUi<'_>, place: usize, name: &str, series: &Series, colour: Color32, round: usize) {
@@ -344,7 +354,6 @@ fn legend(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
 fn row(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
     let size = vec2(ui.available_width(), LEGEND_ROW);
     ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
-        ui.spacing_mut().interact_size.y = LEGEND_ROW - 2.0;
         add(ui);
     });
 }

@@ -5,6 +5,7 @@ use egui::{Align, Layout, RichText, Slider, Ui, WidgetInfo};
 use super::parts::{bytes, clock_time, combo, count, counted, span, times};
 use crate::app::telemetry::recorder::{MINUTES, Recorder, RecorderAction, SPEEDS, Sheet};
 use crate::app::telemetry::{Telemetry, TelemetryAction};
+use crate::model::problem::Problem;
 use crate::msg::telemetry::ExportForm;
 use crate::telemetry::recording::RecorderState;
 use crate::ui::icon;
@@ -36,7 +37,7 @@ pub(super) fn bar(ui: &mut Ui, telemetry: &mut Telemetry, pass: &mut Pass<'_>) {
             timeline(ui, recorder, is_open, pass);
         }
         sheet(ui, recorder, is_open, pass);
-        told(ui, recorder);
+        told(ui, recorder, pass);
     });
 }
 
@@ -259,7 +260,7 @@ fn why_not(recorder: &Recorder, is_open: bool) -> &'static str {
 }
 
 /// What came of all that.
-fn told(ui: &mut Ui, recorder: &Recorder) {
+fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
     let problems =
         [recorder.recording(), recorder.ring()].into_iter().flatten().filter_map(|state| state.problem.as_ref());
     for problem in problems {
@@ -271,16 +272,16 @@ fn told(ui: &mut Ui, recorder: &Recorder) {
     match recorder.kept() {
         Some(Ok(state)) => {
             let text = format!("Kept {} in {}", amount(state), state.path.display());
-            notice(ui, palette(ui).ok, icon::JOINED, &text);
+            result(ui, &text, "Dismiss what was kept", pass);
         }
-        Some(Err(problem)) => problem_card(ui, problem),
+        Some(Err(problem)) => failed(ui, problem, "Dismiss what was not kept", pass),
         None => {}
     }
     if let Some(written) = recorder.written() {
         match &written.result {
             None => notice(ui, palette(ui).accent, icon::RUNNING, &format!("{} is being written…", written.what)),
-            Some(Ok(text)) => notice(ui, palette(ui).ok, icon::JOINED, &format!("{}: {text}", written.what)),
-            Some(Err(problem)) => problem_card(ui, problem),
+            Some(Ok(text)) => result(ui, &format!("{}: {text}", written.what), "Dismiss what was written", pass),
+            Some(Err(problem)) => failed(ui, problem, "Dismiss what was not written", pass),
         }
     }
     if let Some(playback) = recorder.playback() {
@@ -299,5 +300,24 @@ fn told(ui: &mut Ui, recorder: &Recorder) {
             let hover = format!("{}\n{}", playback.recording.path.display(), all.join("\n"));
             truncated(ui, RichText::new(text).small().color(palette(ui).muted)).on_hover_text(hover);
         });
+    }
+}
+
+/// A sentence that stays until it was read.
+fn result(ui: &mut Ui, text: &str, dismiss: &str, pass: &mut Pass<'_>) {
+    ui.horizontal(|ui| {
+        ui.spacing_mut().interact_size.y = 24.0;
+        glyph(ui, icon::JOINED, palette(ui).ok);
+        if Button::icon_only(icon::CLOSE, dismiss).pressed(ui) {
+            pass.did(RecorderAction::ReadResults);
+        }
+        truncated(ui, RichText::new(text).small());
+    });
+}
+
+fn failed(ui: &mut Ui, problem: &Problem, dismiss: &str, pass: &mut Pass<'_>) {
+    problem_card(ui, problem);
+    if Button::new("Dismiss").named(dismiss).pressed(ui) {
+        pass.did(RecorderAction::ReadResults);
     }
 }

@@ -212,13 +212,12 @@ async fn a_last_will_is_published_when_we_vanish_and_not_when_we_leave() {
     let mut plan = plan(&url(&broker), &[]);
     plan.client_id = "goner".into();
     plan.will = Some(message("will/goner", "gone", Qos::AtLeastOnce));
-    let client = connect(&plan).await;
+    let mut client = connect(&plan).await;
     let mut plain = plan.clone();
     plain.will = None;
     // A farewell, and the will is forgotten.
-    drop(client);
-    let second = connect(&plain).await;
-    drop(second);
+    client.leave().await;
+    connect(&plain).await.leave().await;
     let first = connect(&plan).await;
     // Taken over: the first one vanishes without a farewell.
     let _third = connect(&plain).await;

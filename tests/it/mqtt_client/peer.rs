@@ -529,14 +529,14 @@ async fn the_limits_a_broker_tells_are_kept() {
 async fn leaving_waits_for_what_is_in_flight_and_says_farewell() {
     let (mut client, mut peer) = pair(|_| {}).await;
     client.publish(1, message("t", "last", Qos::AtLeastOnce)).await;
-    // Let go of the requests; what comes is still taken.
-    let (gone, _) = tokio::sync::mpsc::channel(1);
-    client.connection.requests = gone;
-    assert_eq!(peer.read().await.0, 0x32);
-    peer.send(&[0x40, 2, 0, 1]).await;
-    peer.expect(&[0xE0, 0]).await;
-    assert_eq!(peer.end().await, b"");
-    assert_eq!(client.end().await, "mqtt.left");
+    let answer = async {
+        assert_eq!(peer.read().await.0, 0x32);
+        peer.send(&[0x40, 2, 0, 1]).await;
+        peer.expect(&[0xE0, 0]).await;
+        assert_eq!(peer.end().await, b"");
+    };
+    // What comes is still taken.
+    tokio::join!(client.leave(), answer);
     assert_eq!(client.published, [(1, PublishEnd::Acknowledged)]);
 }
 

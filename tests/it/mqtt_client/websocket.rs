@@ -25,17 +25,16 @@ async fn a_websocket_carries_mqtt_plain_and_encrypted() {
         let (outcome, reports) = attempt(&plan).await;
         let mut client = super::Client::new(outcome.unwrap_or_else(|end| panic!("{end:?}")));
         assert_eq!(fact(stage(&reports, Stage::WebSocket), "Address"), format!("{scheme}://localhost:{port}/mqtt"));
-        let big = vec![3; 1_000_000];
-        assert_eq!(
-            client.published(1, message("a/big", big.clone(), Qos::AtLeastOnce)).await,
-            PublishEnd::Acknowledged
-        );
-        for number in 0..500_u64 {
+        // This server writes 4 KB at a time, ten times a second.
+        let big = vec![3; 60_000];
+        let end = client.published(1, message("a/big", big.clone(), Qos::AtLeastOnce)).await;
+        assert_eq!(end, PublishEnd::Acknowledged, "{:?} {:?}", client.kinds(), broker.log());
+        for number in 0..100_u64 {
             client.publish(number + 2, message("a/small", number.to_string(), Qos::AtMostOnce)).await;
         }
-        client.messages(501).await;
+        client.messages(101).await;
         assert_eq!(client.messages[0].payload, big);
-        let numbers: Vec<Vec<u8>> = (0..500).map(|number| number.to_string().into_bytes()).collect();
+        let numbers: Vec<Vec<u8>> = (0..100).map(|number| number.to_string().into_bytes()).collect();
         assert!(client.messages[1..].iter().map(|message| &message.payload).eq(&numbers));
     }
 }

@@ -1,0 +1,183 @@
+//! What an inspection reports, and what is asked of it.
+
+use super::*;
+use crate::app::{Action, App, Screen};
+use crate::model::mqtt::message::Subscription;
+use crate::msg::Event;
+use crate::telemetry::view::{MessageDetail, MessageId, MessageRow, TopicId, TreePage};
+
+fn opened() -> (App, JobId, Instant) {
+    let now = Instant::now();
+    let mut app = App::new();
+    let _ = app.act(Action::WentTo(Screen::Telemetry), now);
+    app.telemetry.form.url = "mqtt://broker.example".into();
+    let commands = app.act(TelemetryAction::Connected.into(), now);
+    let [Command::Telemetry { job, command: TelemetryCommand::Open(_) }, Command::Telemetry { command, .. }] =
+        commands.as_slice()
+    else {
+        panic!("it is opened, and told what is in sight")
+    };
+    assert!(matches!(command, TelemetryCommand::View(_)));
+    let job = *job;
+    (app, job, now)
+}
+
+fn tell(app: &mut App, job: JobId, event: TelemetryEvent, now: Instant) -> Vec<Command> {
+    app.apply(Event::TelemetryProgressed { job, at: Duration::ZERO, event }, now)
+}
+
+fn connected() -> TelemetryEvent {
+    TelemetryEvent::State(InspectionState::Connected { facts: Vec::new(), login_ends: None })
+}
+
+#[test]
+fn who_connects_is_shown_the_topics_once() {
+    let (mut app, job, now) = opened();
+    assert_eq!(app.telemetry.pane(), Pane::Connection);
+    tell(&mut app, job, connected(), now);
+    assert_eq!(app.telemetry.pane(), Pane::Topics);
+    let _ = app.act(TelemetryAction::WentTo(Pane::Connection).into(), now);
+    tell(&mut app, job, connected(), now);
+    assert_eq!(app.telemetry.pane(), Pane::Connection, "not when it was connected already");
+}
+
+#[test]
+fn the_view_is_sent_when_it_changed_and_not_otherwise() {
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    let views = |commands: &[Command]| {
+        let is_view = |one: &&Command| matches!(one, Command::Telemetry { command: TelemetryCommand::View(_), .. });
+        commands.iter().filter(is_view).count()
+    };
+    assert_eq!(views(&app.tick(now)), 1, "the topics came into sight");
+    assert_eq!(views(&app.tick(now)), 0);
+    assert_eq!(views(&app.act(Action::WentTo(Screen::Records), now)), 1);
+    assert_eq!(views(&app.act(Action::WentTo(Screen::Settings), now)), 0);
+}
+
+#[test]
+fn events_of_an_earlier_inspection_are_dropped() {
+    let (mut app, first, now) = opened();
+    tell(&mut app, first, TelemetryEvent::State(InspectionState::Disconnected { problem: None }), now);
+    let _ = app.act(TelemetryAction::Closed.into(), now);
+    app.apply(Event::JobFinished { job: first, end: JobEnd::Cancelled }, now);
+    let _ = app.act(TelemetryAction::Connected.into(), now);
+    let second = app.telemetry.job().unwrap();
+    assert_ne!(first, second);
+    tell(&mut app, first, connected(), now);
+    assert!(!app.telemetry.is_connected());
+}
+
+#[test]
+fn an_open_inspection_connects_anew_and_keeps_what_it_has() {
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, TelemetryEvent::Snapshot(Arc::default()), now);
+    tell(&mut app, job, TelemetryEvent::State(InspectionState::Disconnected { problem: None }), now);
+    let commands = app.act(TelemetryAction::Connected.into(), now);
+    let [Command::Telemetry { job: again, command: TelemetryCommand::Connect(Some(_)) }] = commands.as_slice() else {
+        panic!("the same one connects")
+    };
+    assert_eq!(*again, job);
+    assert!(app.telemetry.snapshot().is_some());
+}
+
+#[test]
+fn an_identity_that_was_not_confirmed_is_not_used() {
+    let (mut app, job, now) = opened();
+    assert!(app.act(TelemetryAction::ConfirmedIdentity.into(), now).is_empty(), "nobody asked");
+    let problem = Problem::new("mqtt.own_identity", "a", "b", "c");
+    tell(&mut app, job, TelemetryEvent::IdentityQuestion(Box::new(problem.clone())), now);
+    assert!(app.is_dialog_open());
+    let commands = app.act(TelemetryAction::DroppedIdentity.into(), now);
+    assert!(matches!(&commands[..], [Command::Telemetry { command: TelemetryCommand::Disconnect, .. }]));
+    tell(&mut app, job, TelemetryEvent::IdentityQuestion(Box::new(problem)), now);
+    let commands = app.act(TelemetryAction::ConfirmedIdentity.into(), now);
+    assert!(matches!(&commands[..], [Command::Telemetry { command: TelemetryCommand::ConfirmIdentity, .. }]));
+}
+
+#[test]
+fn subscriptions_are_taken_back_and_made_at_once() {
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    let _ = app.tick(now);
+    app.telemetry.form.new_filter = "site/#".into();
+    let commands = app.act(TelemetryAction::Connect(ConnectAction::AddedSubscription).into(), now);
+    assert!(matches!(&commands[..], [Command::Telemetry { command: TelemetryCommand::Subscribe(_), .. }]));
+    let one = Subscription { filter: "site/#".parse().unwrap(), qos: crate::model::mqtt::message::Qos::AtMostOnce };
+    tell(&mut app, job, TelemetryEvent::Subscriptions(vec![one]), now);
+    assert_eq!(app.telemetry.form.subscriptions().len(), 1);
+    let commands = app.act(TelemetryAction::Connect(ConnectAction::RemovedSubscription(0)).into(), now);
+    assert!(matches!(&commands[..], [Command::Telemetry { command: TelemetryCommand::Unsubscribe(_), .. }]));
+}
+
+#[test]
+fn a_message_that_was_picked_stays_when_it_had_to_make_room() {
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    let row = MessageRow {
+        id: MessageId(5),
+        topic_id: TopicId(1),
+        topic: Arc::from("a"),
+        unix_micros: 0,
+        bytes: 1,
+        qos: crate::model::mqtt::message::Qos::AtMostOnce,
+        is_retained: false,
+        is_duplicate: false,
+        preview: Arc::from("x"),
+        columns: Vec::new(),
+    };
+    let decoded = crate::telemetry::value::Decoded {
+        kind: crate::telemetry::value::DecoderKind::Text,
+        is_detected: true,
+        packed_in: Vec::new(),
+        body: crate::telemetry::value::Body::Text(Arc::from("x")),
+        failure: None,
+        notes: Vec::new(),
+    };
+    let message =
+        MessageDetail { row, payload: Arc::from(*b"x"), properties: None, decoded, notes: Vec::new(), diff: None };
+    let picked = list::Picked { id: MessageId(5), topic: TopicId(1) };
+    let _ = app.act(TelemetryAction::List(ListAction::Selected(picked)).into(), now);
+    let here = Snapshot { message: Some(Arc::new(message)), ..Snapshot::default() };
+    tell(&mut app, job, TelemetryEvent::Snapshot(Arc::new(here)), now);
+    assert!(app.telemetry.detail.message().is_some() && !app.telemetry.detail.is_gone());
+    tell(&mut app, job, TelemetryEvent::Snapshot(Arc::default()), now);
+    assert!(app.telemetry.detail.message().is_some() && app.telemetry.detail.is_gone());
+}
+
+#[test]
+fn a_topic_of_the_list_is_found_in_the_tree() {
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    let picked = list::Picked { id: MessageId(5), topic: TopicId(9) };
+    let _ = app.act(TelemetryAction::List(ListAction::Selected(picked)).into(), now);
+    let commands = app.act(TelemetryAction::ShowedInTree.into(), now);
+    let asks = |one: &Command| matches!(one, Command::Telemetry { command: TelemetryCommand::Reveal(TopicId(9)), .. });
+    assert!(commands.iter().any(asks));
+    tell(&mut app, job, TelemetryEvent::Revealed { topic: TopicId(9), row: 70_000 }, now);
+    assert_eq!(app.telemetry.tree.take_scroll(), Some(70_000));
+    let page = TreePage { total: 0, ..TreePage::default() };
+    let snapshot = Snapshot { tree: Some(page), ..Snapshot::default() };
+    tell(&mut app, job, TelemetryEvent::Snapshot(Arc::new(snapshot)), now);
+    assert!(app.telemetry.tree.selected().is_none(), "its row is not here yet");
+}
+
+#[test]
+fn nothing_is_watched_by_itself_without_a_broker() {
+    let now = Instant::now();
+    let mut telemetry = Telemetry::default();
+    let mut jobs = crate::app::jobs::Jobs::default();
+    let mut toasts = crate::app::Toasts::default();
+    let catalog = crate::profile::Catalog::built_in();
+    let settings = SettingsView::default();
+    let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now };
+    let gateway = || Commissioned { name: "hall".into(), profile: None, pushed_before: Some(Duration::from_secs(3)) };
+    assert!(telemetry.watch(gateway(), None, &settings, &mut desk).is_empty());
+    let commands = telemetry.watch(gateway(), Some("mqtt://127.0.0.1:1999".into()), &settings, &mut desk);
+    let [Command::Telemetry { command: TelemetryCommand::Open(start), .. }] = commands.as_slice() else {
+        panic!("it begins")
+    };
+    assert_eq!(start.pushed_before, Some(Duration::from_secs(3)));
+    assert_eq!(start.gateway.as_deref(), Some("hall"));
+    assert!(telemetry.watch(gateway(), None, &settings, &mut desk).is_empty(), "what is watched goes on");
+}
