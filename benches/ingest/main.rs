@@ -7,7 +7,14 @@
 //! Foreign clients are used where they can be had: `mosquitto_sub` (Debian: mosquitto-clients), `mqtt` from npm and
 //! `paho-mqtt` from PyPI, installed below `target/`.
 
-#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+#![expect(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints what it measured, or ends"
+)]
 
 use std::env;
 use std::fs;
@@ -91,9 +98,11 @@ fn clients(is_measuring: bool) -> Vec<(&'static str, &'static str, Option<Run>)>
     let numbers = |command: &mut Command, port: u16, count: u64| {
         command.args([port.to_string(), count.to_string()]);
     };
+    let bare: Run = Box::new(|port, count| own_cpu(|| count_bare(port, count)));
+    let whole: Run = Box::new(|port, count| own_cpu(|| into_store(port, count)));
     vec![
-        ("bare rumqttc loop that counts", "", Some(Box::new(|port, count| own_cpu(|| count_bare(port, count))))),
-        ("Linesman, into the whole store", "", Some(Box::new(|port, count| own_cpu(|| into_store(port, count))))),
+        ("bare rumqttc loop that counts", "", Some(bare)),
+        ("Linesman, into the whole store", "", Some(whole)),
         (
             "mosquitto_sub -F %l > /dev/null",
             "mosquitto_sub (Debian: mosquitto-clients)",
@@ -141,7 +150,7 @@ fn into_store(port: u16, count: u64) {
         while seen < count {
             match connection.deliveries.recv().await {
                 Some(Delivery::Messages(batch)) => seen += store.ingest(&batch).messages,
-                Some(Delivery::Ended(end)) => panic!("the connection ended: {}", end.problem),
+                Some(Delivery::Ended(end)) => panic!("the connection ended: {}", end.problem.what),
                 Some(_) => {}
                 None => panic!("the connection ended"),
             }

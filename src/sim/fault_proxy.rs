@@ -125,6 +125,9 @@ async fn pass(
     if matches!(end, End::Reset) {
         // Closed so, the system sends a reset instead of an end.
         let _ = (to_client.as_ref().set_zero_linger(), to_broker.as_ref().set_zero_linger());
+        // Dropped as they are, they would say an orderly end first.
+        to_client.forget();
+        to_broker.forget();
     }
 }
 

@@ -1,4 +1,4 @@
-//! The bench broker, met by foreign clients: paho-mqtt (PyPI), mosquitto_pub and mosquitto_sub, and by what is no client at all.
+//! The bench broker, met by a foreign client, paho-mqtt (PyPI), on every port, and by what is no client at all.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -667,6 +667,15 @@ fn a_code_means_one_thing() {
         "mqtt.http_status",
         "mqtt.subscription_refused",
         "mqtt.ended",
+        // One failure, told of one broker or another, or of one way in which an identity shows.
+        "mqtt.dialect_scheme",
+        "mqtt.dialect_no_login",
+        "mqtt.login_refused",
+        "mqtt.subscribe_closed",
+        "mqtt.subscribe_foreign",
+        "mqtt.publish_closed",
+        "mqtt.closed_on_connect",
+        "mqtt.own_identity",
     ];
     for problem in all().into_iter().flat_map(|(_, problems)| problems) {
         if shared.contains(&problem.code) || problem.code.starts_with("profile.") {

@@ -368,7 +368,7 @@ impl ConnectForm {
 
     /// The broker of a simulated site: one click connects.
     pub(in crate::app) fn take_demo(&mut self, url: &str) {
-        self.url = url.to_owned();
+        url.clone_into(&mut self.url);
     }
 
     /// The subscriptions as the inspection has them.
@@ -511,7 +511,7 @@ impl ConnectForm {
                         device,
                         key,
                         policy: Some(self.policy.trim().to_owned()).filter(|policy| !policy.is_empty()),
-                        lifetime: Duration::from_secs(3600),
+                        lifetime: Duration::from_hours(1),
                     },
                     // The certificate says who it is; the hub wants the name all the same.
                     None => {
@@ -633,11 +633,10 @@ impl ConnectForm {
         if !saved.client_id.is_empty() {
             form.client_id.clone_from(&saved.client_id);
         }
-        match login {
-            LoginKind::Signature => {
-                (form.region, form.access_key_id) = (saved.place.clone(), saved.identity.clone());
-            }
-            _ => (form.hub, form.device) = (saved.place.clone(), saved.identity.clone()),
+        if login == LoginKind::Signature {
+            (form.region, form.access_key_id) = (saved.place.clone(), saved.identity.clone());
+        } else {
+            (form.hub, form.device) = (saved.place.clone(), saved.identity.clone());
         }
         *self = form;
     }
@@ -646,12 +645,12 @@ impl ConnectForm {
 /// The broker that a profile names, as an address.
 pub(super) fn broker_of(profile: &Profile) -> Option<String> {
     let rules = profile.mqtt.as_ref()?;
-    let rows = profile.endpoints.iter().filter(|row| row.probes.contains(&ProbeKind::Mqtt));
+    let mut rows = profile.endpoints.iter().filter(|row| row.probes.contains(&ProbeKind::Mqtt));
     let named = |host: &HostPattern| match host {
         HostPattern::Name(_) | HostPattern::Address(_) => Some(host.to_string()),
         _ => None,
     };
-    let (host, port) = rows.filter_map(|row| Some((row.hosts.iter().find_map(named)?, row.port))).next()?;
+    let (host, port) = rows.find_map(|row| Some((row.hosts.iter().find_map(named)?, row.port)))?;
     let scheme = match (rules.carrier, rules.tls) {
         (Carrier::WebSocket, TlsUse::None) => Scheme::Ws,
         (Carrier::WebSocket, _) => Scheme::Wss,

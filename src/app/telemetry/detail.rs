@@ -56,7 +56,7 @@ impl Face {
 }
 
 /// What the user did with history and message.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DetailAction {
     /// Other rows of the history are in sight: the first, and how many.
     ScrolledHistory {

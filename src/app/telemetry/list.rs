@@ -13,7 +13,7 @@ const STEP: usize = 16;
 const MAX_COLUMNS: usize = 8;
 
 /// What the user did in the list.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ListAction {
     /// Other rows are in sight: the first, and how many. While the list follows the newest only the number counts.
     Scrolled {

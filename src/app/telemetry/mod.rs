@@ -406,11 +406,11 @@ impl Telemetry {
         let Some(mut plan) = self.form.plan() else { return Vec::new() };
         let kept = &settings.values.telemetry;
         plan.when_full = kept.when_full();
-        if let Some(job) = self.job() {
-            if self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay) {
-                let command = TelemetryCommand::Connect(Some(Box::new(plan)));
-                return vec![Command::Telemetry { job, command }];
-            }
+        if let Some(job) = self.job()
+            && self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay)
+        {
+            let command = TelemetryCommand::Connect(Some(Box::new(plan)));
+            return vec![Command::Telemetry { job, command }];
         }
         let name = plan.url.to_string();
         let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));

@@ -16,7 +16,7 @@ const STEP: usize = 16;
 const FREE_FOR: Duration = Duration::from_millis(800);
 
 /// What the user did in the tree.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum TreeAction {
     /// Other rows are in sight: the first, and how many.
     Scrolled {

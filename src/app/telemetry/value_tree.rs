@@ -2,6 +2,7 @@
 //! than what is unfolded, and a frame no more than what is in sight.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use crate::telemetry::value::Value;
@@ -120,13 +121,14 @@ impl Lines {
                         path.push('.');
                     }
                     // JSON's way to write a text is jq's.
-                    path.push_str(&format!("[{}]", quoted(name)));
+                    // Writing to a String cannot fail.
+                    let _ = write!(path, "[{}]", quoted(name));
                 }
                 Label::Place(place) => {
                     if path.is_empty() {
                         path.push('.');
                     }
-                    path.push_str(&format!("[{place}]"));
+                    let _ = write!(path, "[{place}]");
                 }
                 Label::Root => {}
             }
@@ -190,7 +192,9 @@ fn quoted(name: &str) -> String {
     for c in name.chars() {
         match c {
             '"' | '\\' => text.extend(['\\', c]),
-            c if c.is_control() => text.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => {
+                let _ = write!(text, "\\u{:04x}", u32::from(c));
+            }
             c => text.push(c),
         }
     }

@@ -137,11 +137,6 @@ impl Acts {
         repeats.chain(ack).min()
     }
 
-    /// Whether nothing is on its way or yet to be sent.
-    pub(super) fn is_idle(&self) -> bool {
-        self.flights.is_empty() && self.messages.is_empty() && self.clearing.is_empty()
-    }
-
     /// Sends what is due, gives up what was never answered, and closes what has come to its end.
     pub(super) fn pump(&mut self, link: &mut Link, now: Instant, told: &mut Told) {
         let overdue: Vec<u64> = self

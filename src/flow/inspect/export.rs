@@ -58,11 +58,6 @@ pub(super) enum Kind {
 }
 
 impl Exports {
-    /// Whether none is under way.
-    pub(super) fn is_empty(&self) -> bool {
-        self.away.is_empty()
-    }
-
     /// Begins an export: of the recording at that path, or of everything that is held now.
     pub(super) fn begin(
         &mut self,

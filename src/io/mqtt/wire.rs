@@ -497,7 +497,7 @@ mod tests {
 
     #[test]
     fn a_message_of_version_5_carries_its_properties() {
-        let body = b"\x00\x01t\x00\x07\x1d\x01\x01\x03\x00\x02ct\x09\x00\x01\xff\x0b\x81\x01\x23\x00\x05\x26\x00\x01k\x00\x01v\x08\x00\x00hello";
+        let body = b"\x00\x01t\x00\x07\x1b\x01\x01\x03\x00\x02ct\x09\x00\x01\xff\x0b\x81\x01\x23\x00\x05\x26\x00\x01k\x00\x01v\x08\x00\x00hello";
         let read = Publish::parse(MqttVersion::V5, 0x3D, body).unwrap();
         assert_eq!((read.topic, read.payload, read.packet_id), (&b"t"[..], &b"hello"[..], 7));
         assert_eq!(

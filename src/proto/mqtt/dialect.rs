@@ -550,7 +550,7 @@ impl Explain for PlanFault {
                 format!("Add {wanted} as ALPN protocol, or use port 8883"),
             ),
             Self::SignatureWithoutWebSocket => Problem::new(
-                "mqtt.signature_without_websocket",
+                "mqtt.signature_needs_websocket",
                 "A signature needs a WebSocket",
                 "AWS IoT Core reads Signature Version 4 from the address of a WebSocket, and nowhere else",
                 "Write the address with wss, or log in with a certificate",

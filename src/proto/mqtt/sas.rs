@@ -50,7 +50,7 @@ impl Explain for SasError {
                 "Copy “Primary key” of the device once more, and not the connection string around it",
             ),
             Self::NoKey => Problem::new(
-                "mqtt.sas_key",
+                "mqtt.sas_no_key",
                 "The device's key is missing",
                 "A token for an IoT Hub is made from the device's key",
                 "Copy “Primary key” of the device into the field, or use a certificate",

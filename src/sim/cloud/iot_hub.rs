@@ -209,11 +209,15 @@ impl IotHub {
         if publish.qos == QoS::ExactlyOnce || publish.payload.len() > MAX_EVENT {
             return self.close(number, "400000 publish", effects);
         }
+        let topic = publish.topic.as_str();
+        let events = format!("devices/{device}/messages/events");
+        let others = ["$iothub/twin/GET/", "$iothub/twin/PATCH/properties/reported/", "$iothub/methods/res/"];
+        if !topic.starts_with(&events) && !others.iter().any(|start| topic.starts_with(start)) {
+            return self.close(number, "400000 topic", effects);
+        }
         if publish.qos == QoS::AtLeastOnce {
             effects.send(number, Packet::PubAck(PubAck::new(publish.pkid)));
         }
-        let topic = publish.topic.as_str();
-        let events = format!("devices/{device}/messages/events");
         if let Some(bag) = topic.strip_prefix(&events) {
             let mut bag = bag.trim_matches('/').to_owned();
             if publish.retain {

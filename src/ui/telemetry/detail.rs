@@ -226,7 +226,7 @@ fn bytes(ui: &mut Ui, message: &Arc<MessageDetail>) {
     let id = ui.scope_id().with("shown bytes");
     let is_new = ui.data_mut(|data| {
         let last = data.get_temp_mut_or::<Option<MessageId>>(id, None);
-        std::mem::replace(last, Some(message.row.id)) != Some(message.row.id)
+        last.replace(message.row.id) != Some(message.row.id)
     });
     let is_whole = message.decoded.packed_in.is_empty() || !note.is_empty();
     let mark = message.decoded.failure.as_ref().map(|failure| failure.offset).filter(|_| is_whole);
@@ -249,12 +249,15 @@ fn picture(ui: &mut Ui, message: &Arc<MessageDetail>) {
     let id = ui.scope_id().with("picture");
     let key = (message.row.id, Arc::as_ptr(rgba).cast::<u8>() as usize);
     let kept = ui.data(|data| data.get_temp::<((MessageId, usize), TextureHandle)>(id)).filter(|(of, _)| *of == key);
-    let texture = kept.map(|(_, texture)| texture).unwrap_or_else(|| {
-        let image = egui::ColorImage::from_rgba_unmultiplied(size, rgba);
-        let texture = ui.ctx().load_texture("payload", image, TextureOptions::LINEAR);
-        ui.data_mut(|data| data.insert_temp(id, (key, texture.clone())));
-        texture
-    });
+    let texture = match kept {
+        Some((_, texture)) => texture,
+        None => {
+            let image = egui::ColorImage::from_rgba_unmultiplied(size, rgba);
+            let texture = ui.ctx().load_texture("payload", image, TextureOptions::LINEAR);
+            ui.data_mut(|data| data.insert_temp(id, (key, texture.clone())));
+            texture
+        }
+    };
     muted(ui, &format!("{width} × {height} points"));
     let name = format!("Picture of {width} by {height} points");
     let image = egui::Image::new(&texture).max_size(ui.available_size()).shrink_to_fit().alt_text(name);

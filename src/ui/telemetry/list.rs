@@ -119,15 +119,15 @@ struct Columns {
 }
 
 impl Columns {
+    #[expect(clippy::cast_precision_loss, reason = "eight columns at most")]
     fn of(width: f32, own: usize) -> Self {
         let mut right = width - 16.0;
-        let bytes = (width > 480.0).then(|| (right - 56.0, right));
+        let bytes = (width > 480.0).then_some((right - 56.0, right));
         right -= bytes.map_or(0.0, |_| 62.0);
         let flags = (right - 46.0, right);
         right -= 52.0;
         let time = (4.0, 92.0);
         let room = (right - 98.0).max(60.0);
-        #[expect(clippy::cast_precision_loss, reason = "eight columns at most")]
         let own_width = if own == 0 { 0.0 } else { (room * 0.45 / own as f32).min(110.0) };
         let rest = room - own_width * own as f32;
         let topic = (98.0, 98.0 + rest * 0.45);
@@ -151,10 +151,8 @@ fn rows(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
     let rows = Rows { name: "Messages", role: Role::ListBox, total, height: DENSE_HEIGHT, place };
     let mut clicked = None;
     let shown = rows.show(ui, |ui, place, rect| match list.row(place) {
-        Some(row) => {
-            if draw_row(ui, rect, row, list.selected() == Some(row.id), &columns, pass) {
-                clicked = Some(Picked { id: row.id, topic: row.topic_id });
-            }
+        Some(row) if draw_row(ui, rect, row, list.selected() == Some(row.id), &columns, pass) => {
+            clicked = Some(Picked { id: row.id, topic: row.topic_id });
         }
         None if (place as u64) < list.page().evicted => {
             cell(
@@ -166,7 +164,7 @@ fn rows(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
                 Align2::LEFT_CENTER,
             );
         }
-        None => {}
+        _ => {}
     });
     // A row that is pressed stays where it is until the button is let go.
     let is_pressed = shown.hovered.is_some() && ui.input(|input| input.pointer.primary_pressed());

@@ -118,7 +118,7 @@ impl Rows<'_> {
             top = self.bar(ui, id, rect, top, last_top, fits);
         }
         top = self.wheel(ui, &response, top);
-        top = self.keys(ui, &response, top, last_top).clamp(0.0, last_top);
+        top = Self::keys(ui, &response, top, last_top).clamp(0.0, last_top);
         ui.data_mut(|data| data.insert_temp(id, top));
         let first = top.floor() as usize;
         let end = ((top + fits).ceil() as usize).min(self.total);
@@ -207,7 +207,7 @@ impl Rows<'_> {
         top - f64::from(delta / self.height)
     }
 
-    fn keys(&self, ui: &Ui, response: &Response, top: f64, last_top: f64) -> f64 {
+    fn keys(ui: &Ui, response: &Response, top: f64, last_top: f64) -> f64 {
         if !response.has_focus() {
             return top;
         }
@@ -270,7 +270,7 @@ pub(super) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
