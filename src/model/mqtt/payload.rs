@@ -90,7 +90,7 @@ impl Explain for PayloadError {
             Self::Json { line, column, what } => Problem::new(
                 "mqtt.payload_json",
                 format!("The payload is no JSON: line {line}, column {column}"),
-                visible(what, 200),
+                format!("A reader of JSON says: {}", visible(what, 200)),
                 "Mend it there, or send it as text",
             ),
             Self::Hex { line, column, found } => Problem::new(
