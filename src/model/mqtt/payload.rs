@@ -90,7 +90,7 @@ impl Explain for PayloadError {
             Self::Json { line, column, what } => Problem::new(
                 "mqtt.payload_json",
                 format!("The payload is no JSON: line {line}, column {column}"),
-                format!("A reader of JSON says: {}", visible(what, 200)),
+                sentence(&visible(what, 200)),
                 "Mend it there, or send it as text",
             ),
             Self::Hex { line, column, found } => Problem::new(
@@ -116,6 +116,13 @@ impl Explain for PayloadError {
             ),
         }
     }
+}
+
+/// A text of the parser as a sentence.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(char::to_uppercase);
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// The bytes that a typed payload means. Nothing is a payload of no bytes, whatever the kind.

@@ -36,6 +36,8 @@ pub(super) fn combo<T: Copy + PartialEq>(
         for value in all {
             if ui.selectable_label(*value == chosen, text(*value)).clicked() {
                 picked = Some(*value);
+                // A click through the accessibility tree would leave the list open.
+                ui.close();
             }
         }
     });

@@ -54,10 +54,12 @@ fn toolbar(ui: &mut Ui, trace: &Trace, pass: &mut Pass<'_>) {
         let response = shown.show_ui(ui, |ui| {
             if ui.selectable_label(trace.kind().is_none(), "all").clicked() {
                 pass.did(TraceAction::ShowedKind(None));
+                ui.close();
             }
             for kind in trace.kinds() {
                 if ui.selectable_label(trace.kind() == Some(kind), *kind).clicked() {
                     pass.did(TraceAction::ShowedKind(Some(kind)));
+                    ui.close();
                 }
             }
         });
