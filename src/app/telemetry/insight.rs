@@ -68,7 +68,7 @@ impl Default for Insight {
         Self {
             filter: String::new(),
             part: Part::default(),
-            talkers: TalkersSpec { window: Duration::from_secs(60), by: TalkersBy::Messages, depth: 0, count: TALKERS },
+            talkers: TalkersSpec { window: Duration::from_mins(1), by: TalkersBy::Messages, depth: 0, count: TALKERS },
             quality: QualitySpec { filter: None, first: 0, count: 40 },
             mistake: None,
             loud: None,

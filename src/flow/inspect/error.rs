@@ -187,7 +187,7 @@ impl InspectError {
             Self::IsLive,
             Self::BadTopic { topic: "site/+".into() },
             Self::NeedsVersion5,
-            Self::AttemptTooSlow { limit: Duration::from_secs(120) },
+            Self::AttemptTooSlow { limit: Duration::from_mins(2) },
             Self::Gone,
             Self::NotAcknowledged { topic: "site/a".into() },
             Self::TooManyRetained { most: 500_000 },

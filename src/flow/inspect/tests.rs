@@ -1041,7 +1041,7 @@ fn a_window_that_takes_no_snapshots_holds_nothing_up() {
         let mut desk = Options::default().open();
         let peer = desk.peer().await;
         desk.until_connected().await;
-        desk.ask(TelemetryCommand::View(Box::new(ViewSpec::default()))).await;
+        desk.ask(TelemetryCommand::View(Box::default())).await;
         // All snapshots are kept alive, as by a window that hangs.
         let mut kept = Vec::new();
         for _ in 0..200 {

@@ -264,7 +264,7 @@ impl Stage {
         };
         let page = TalkersPage {
             total: (10_000, 2_100_000),
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
             loud: vec![
                 talker(1, "site/meter/1/power", 8000, 0, Some(1)),
                 talker(2, "site/hall/climate", 1500, 2, Some(5)),
@@ -289,7 +289,7 @@ impl Stage {
             sequence_missing: 12,
             sequence_back: 0,
             clock_offset_secs: Some(-240.0),
-            stuck: Some((Duration::from_secs(600), 120)),
+            stuck: Some((Duration::from_mins(10), 120)),
             unit_jump: Some(("temperature".into(), 21.5, 2150.0)),
             findings: findings.iter().map(|text| (*text).to_owned()).collect(),
         };
@@ -505,7 +505,7 @@ fn the_last_minutes_are_kept_with_one_click() {
     opened.harness.get_by_label("Keep the last 10 min").click();
     opened.harness.run();
     let asked = asked(&mut opened);
-    assert!(matches!(&asked[..], [TelemetryCommand::KeepLast { span, .. }] if *span == Duration::from_secs(600)));
+    assert!(matches!(&asked[..], [TelemetryCommand::KeepLast { span, .. }] if *span == Duration::from_mins(10)));
 }
 
 #[test]
