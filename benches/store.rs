@@ -126,7 +126,7 @@ fn pages(factor: usize) {
             println!("  {name:<18} {}", times_of(times));
         }
         let began = Instant::now();
-        let spec = TalkersSpec { window: Duration::from_secs(60), by: TalkersBy::Messages, depth: 0, count: 50 };
+        let spec = TalkersSpec { window: Duration::from_mins(1), by: TalkersBy::Messages, depth: 0, count: 50 };
         black_box(store.talkers(&spec, now));
         println!("  {:<18} {:>8.3} once a second", "talkers", began.elapsed().as_secs_f64() * 1e3);
         let began = Instant::now();

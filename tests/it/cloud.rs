@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use crate::python;
 
 /// More than any of this takes.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 const DEVICE: &str = "gw-07";
 /// The octets 0 to 31.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -164,7 +164,7 @@ fn hub_plan(hub: &CloudServer<IotHub>) -> ConnectPlan {
         device: DEVICE.into(),
         key: Secret::new(KEY.into()),
         policy: None,
-        lifetime: Duration::from_secs(600),
+        lifetime: Duration::from_mins(10),
     };
     plan
 }
@@ -193,9 +193,8 @@ async fn connect(plan: &ConnectPlan) -> Result<Connection, ConnectionEnd> {
 async fn end(mut connection: Connection) -> ConnectionEnd {
     let find = async {
         loop {
-            match connection.deliveries.recv().await.expect("it says why") {
-                Delivery::Ended(end) => return end,
-                _ => {}
+            if let Delivery::Ended(end) = connection.deliveries.recv().await.expect("it says why") {
+                return end;
             }
         }
     };

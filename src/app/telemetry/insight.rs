@@ -68,7 +68,7 @@ impl Default for Insight {
         Self {
             filter: String::new(),
             part: Part::default(),
-            talkers: TalkersSpec { window: Duration::from_secs(60), by: TalkersBy::Messages, depth: 0, count: TALKERS },
+            talkers: TalkersSpec { window: Duration::from_mins(1), by: TalkersBy::Messages, depth: 0, count: TALKERS },
             quality: QualitySpec { filter: None, first: 0, count: 40 },
             mistake: None,
             loud: None,
@@ -119,6 +119,7 @@ impl Insight {
         self.opened
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an action is taken in, as by all screens")]
     pub(super) fn act(&mut self, action: InsightAction, _seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             InsightAction::Showed(part) => self.part = part,

@@ -19,7 +19,7 @@ const MOST_SENT: usize = 100;
 /// The shortest time between repetitions.
 const LEAST_EVERY: Duration = Duration::from_millis(10);
 /// The longest time between repetitions: a day.
-const MOST_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const MOST_EVERY: Duration = Duration::from_hours(24);
 
 /// What the user did on Publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -406,9 +406,10 @@ impl Publish {
 
     /// The question whether to clear retained messages: how many, and of which filter.
     pub fn question(&self) -> Option<(usize, &str)> {
-        self.retained.is_asking.then(|| (self.retained.marked.len(), self.retained.filter.as_str()))
+        self.retained.is_asking.then_some((self.retained.marked.len(), self.retained.filter.as_str()))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an action is taken in, as by all screens")]
     pub(super) fn act(&mut self, action: PublishAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             PublishAction::Published => return self.publish(seat),

@@ -211,6 +211,7 @@ impl Recorder {
         })
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an action is taken in, as by all screens")]
     pub(super) fn act(&mut self, action: RecorderAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             RecorderAction::ReadResults => {
@@ -421,7 +422,7 @@ mod tests {
         let Some(TelemetryCommand::KeepLast { span, path }) = act(&mut recorder, RecorderAction::KeptLast) else {
             panic!("nothing kept")
         };
-        assert_eq!(span, Duration::from_secs(300));
+        assert_eq!(span, Duration::from_mins(5));
         assert_eq!(path.to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "it is at it");
         recorder.told(&TelemetryEvent::Kept(Ok(state(7))));
@@ -487,7 +488,7 @@ mod tests {
     #[test]
     fn no_ring_is_wanted_where_the_settings_say_zero_minutes() {
         let mut settings = TelemetrySettings::default();
-        assert_eq!(Recorder::ring_plan(&settings).map(|plan| plan.span), Some(Duration::from_secs(600)));
+        assert_eq!(Recorder::ring_plan(&settings).map(|plan| plan.span), Some(Duration::from_mins(10)));
         settings.ring_minutes = 0;
         assert_eq!(Recorder::ring_plan(&settings), None);
     }

@@ -107,7 +107,7 @@ impl Explain for InspectError {
                 "Write the whole topic, level by level",
             ),
             Self::NeedsVersion5 => Problem::new(
-                "mqtt.needs_version_5",
+                "mqtt.needs_newer_version",
                 "The message was not sent: its properties need MQTT 5",
                 "The connection speaks MQTT 3.1.1, which carries none",
                 "Connect with MQTT 5, or leave the properties out",
@@ -187,7 +187,7 @@ impl InspectError {
             Self::IsLive,
             Self::BadTopic { topic: "site/+".into() },
             Self::NeedsVersion5,
-            Self::AttemptTooSlow { limit: Duration::from_secs(120) },
+            Self::AttemptTooSlow { limit: Duration::from_mins(2) },
             Self::Gone,
             Self::NotAcknowledged { topic: "site/a".into() },
             Self::TooManyRetained { most: 500_000 },

@@ -623,10 +623,8 @@ impl Job {
             TelemetryCommand::Play(is_playing) => player.play(*is_playing),
             TelemetryCommand::SetSpeed(speed) => player.set_speed(*speed),
             TelemetryCommand::StepOnce => player.step(),
-            TelemetryCommand::Seek(unix_micros) => {
-                if player.seek(*unix_micros, self.setup.start.budget_bytes) {
-                    self.inspector.clear(0);
-                }
+            TelemetryCommand::Seek(unix_micros) if player.seek(*unix_micros, self.setup.start.budget_bytes) => {
+                self.inspector.clear(0);
             }
             _ => {}
         }
@@ -716,7 +714,7 @@ impl Job {
         if let Some(report) = self.first_stage.take() {
             let state = StageState::Skipped("the connection ended before a message came".into());
             let took = self.attempt_at.elapsed().saturating_sub(report.at);
-            self.stage(StageReport { state, took, ..report }).await;
+            self.stage(StageReport { took, state, ..report }).await;
         }
         self.inspector.stop_listening();
         let mut told = Told::default();
@@ -1025,12 +1023,11 @@ impl Job {
 
     async fn write_entry(&mut self, entry: StepEntry) -> Result<(), Problem> {
         let records = self.setup.records.as_ref().map_err(crate::model::problem::Explain::explain)?;
-        let record = match self.record {
-            Some(record) => record,
-            None => {
-                let record = records.begin(self.setup.intent.clone()).await.map_err(|error| error.explain())?;
-                *self.record.insert(record)
-            }
+        let record = if let Some(record) = self.record {
+            record
+        } else {
+            let record = records.begin(self.setup.intent.clone()).await.map_err(|error| error.explain())?;
+            *self.record.insert(record)
         };
         records.step(record, entry).await.map_err(|error| error.explain())
     }

@@ -182,12 +182,9 @@ impl Link {
                     let has_requests = !self.outbox.is_empty();
                     let delivery = tokio::select! {
                         biased;
-                        report = next_stage(stages), if has_stages => match report {
-                            Some(report) => return Happened::Stage(report),
-                            None => {
-                                *stages = None;
-                                continue;
-                            }
+                        report = next_stage(stages), if has_stages => if let Some(report) = report { return Happened::Stage(report) } else {
+                            *stages = None;
+                            continue;
                         },
                         permit = requests.reserve(), if has_requests => {
                             match permit {

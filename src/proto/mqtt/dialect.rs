@@ -93,7 +93,7 @@ const IOT_CORE: Limits = Limits {
     max_slashes: Some(7),
     max_client_id_bytes: Some(128),
     max_payload_bytes: Some(128 * 1024),
-    max_keep_alive: Some(Duration::from_secs(1200)),
+    max_keep_alive: Some(Duration::from_mins(20)),
     wildcards_bring_retained: false,
     hash_means_parent: false,
     can_watch_others: true,
@@ -654,10 +654,10 @@ fn check_login(plan: &ConnectPlan, faults: &mut Vec<PlanFault>) {
     let dialect = plan.dialect;
     match &plan.login {
         Login::SharedAccess { device, .. } if *device != plan.client_id => {
-            faults.push(PlanFault::ClientIdIsNotDevice { device: device.clone(), client_id: plan.client_id.clone() })
+            faults.push(PlanFault::ClientIdIsNotDevice { device: device.clone(), client_id: plan.client_id.clone() });
         }
         Login::SignatureV4 { .. } if plan.url.scheme != Scheme::Wss => {
-            faults.push(PlanFault::SignatureWithoutWebSocket)
+            faults.push(PlanFault::SignatureWithoutWebSocket);
         }
         // An IoT Hub wants the user name even with a certificate.
         Login::None if plan.tls.identity.is_none() && matches!(dialect, Dialect::AzureIotHub | Dialect::AwsIotCore) => {
@@ -799,7 +799,7 @@ pub fn all_faults() -> Vec<PlanFault> {
         PlanFault::TooManySlashes { dialect: core, topic: "a/b/c/d/e/f/g/h/i".into(), limit: 7 },
         PlanFault::NoRetainedByWildcard { dialect: core, filter: filter() },
         PlanFault::LongClientId { dialect: core, bytes: 200, limit: 128 },
-        PlanFault::LongKeepAlive { dialect: hub, asked: Duration::from_secs(3600), limit: Duration::from_secs(1177) },
+        PlanFault::LongKeepAlive { dialect: hub, asked: Duration::from_hours(1), limit: Duration::from_secs(1177) },
         PlanFault::ClientIdIsNotDevice { device: "gw-07".into(), client_id: "observer".into() },
         PlanFault::NoLogin { dialect: hub },
         PlanFault::NoLogin { dialect: core },

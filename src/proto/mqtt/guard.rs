@@ -127,9 +127,9 @@ pub fn is_observer_id(client_id: &str) -> bool {
 }
 
 /// How far back ends are looked at.
-const WINDOW: Duration = Duration::from_secs(180);
+const WINDOW: Duration = Duration::from_mins(3);
 /// A connection that ended by itself within this time was kicked, if it was.
-const SHORT: Duration = Duration::from_secs(60);
+const SHORT: Duration = Duration::from_mins(1);
 /// So many such ends in the window are no accident.
 const ENOUGH: usize = 3;
 /// So many are enough where the broker itself says that another client took over.

@@ -17,7 +17,7 @@ use crate::model::text::visible;
 /// The version of the hub's interface that a user name asks for.
 pub const API_VERSION: &str = "2021-04-12";
 /// For how long the vendor's own libraries make a token.
-pub const USUAL_LIFETIME: Duration = Duration::from_secs(3600);
+pub const USUAL_LIFETIME: Duration = Duration::from_hours(1);
 
 const PREFIX: &str = "SharedAccessSignature ";
 /// The longest token that is read.

@@ -569,10 +569,10 @@ mod tests {
         );
         // Long after it, it was something else.
         let mut late = end(Dialect::AwsIotCore, &act);
-        late.since = Duration::from_secs(60);
+        late.since = Duration::from_mins(1);
         check(&late, "mqtt.closed", "Another client");
         assert!(cause_of_end(&late).is_takeover());
-        late.last_sent = Duration::from_secs(60);
+        late.last_sent = Duration::from_mins(1);
         check(&late, "mqtt.keep_alive_missed", "60 s");
         late.keep_alive = Duration::ZERO;
         check(&late, "mqtt.closed", "Another client");

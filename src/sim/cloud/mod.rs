@@ -116,7 +116,7 @@ impl<C: Cloud> CloudServer<C> {
             let mut tick = interval(TICK);
             loop {
                 tick.tick().await;
-                locked(&ticking).run(|cloud, effects| cloud.tick(effects));
+                locked(&ticking).run(Cloud::tick);
             }
         };
         let serve = serve(listener, acceptor, Arc::clone(&shared), !alpn.is_empty());
@@ -180,7 +180,7 @@ async fn talk<C: Cloud>(
                 let Some(Ok(packet)) = packet else { return Ok(()) };
                 last = Instant::now();
                 match &packet {
-                    Packet::Connect(connect) if connect.keep_alive == 0 => keep_alive = Duration::from_secs(86_400),
+                    Packet::Connect(connect) if connect.keep_alive == 0 => keep_alive = Duration::from_hours(24),
                     Packet::Connect(connect) => keep_alive = Duration::from_secs(connect.keep_alive.into()),
                     Packet::Disconnect => return Ok(()),
                     _ => {}

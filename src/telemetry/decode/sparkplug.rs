@@ -768,7 +768,9 @@ mod tests {
     }
 
     fn payload(seq: u8, metrics: &[Vec<u8>]) -> Vec<u8> {
-        [&metrics.concat()[..], &[0x18, seq]].concat()
+        // A varint: numbers from 128 on take two bytes.
+        let seq = if seq < 128 { vec![seq] } else { vec![seq, 1] };
+        [&metrics.concat()[..], &[0x18], &seq].concat()
     }
 
     struct Stream {

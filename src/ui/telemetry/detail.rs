@@ -249,14 +249,13 @@ fn picture(ui: &mut Ui, message: &Arc<MessageDetail>) {
     let id = ui.scope_id().with("picture");
     let key = (message.row.id, Arc::as_ptr(rgba).cast::<u8>() as usize);
     let kept = ui.data(|data| data.get_temp::<((MessageId, usize), TextureHandle)>(id)).filter(|(of, _)| *of == key);
-    let texture = match kept {
-        Some((_, texture)) => texture,
-        None => {
-            let image = egui::ColorImage::from_rgba_unmultiplied(size, rgba);
-            let texture = ui.ctx().load_texture("payload", image, TextureOptions::LINEAR);
-            ui.data_mut(|data| data.insert_temp(id, (key, texture.clone())));
-            texture
-        }
+    let texture = if let Some((_, texture)) = kept {
+        texture
+    } else {
+        let image = egui::ColorImage::from_rgba_unmultiplied(size, rgba);
+        let texture = ui.ctx().load_texture("payload", image, TextureOptions::LINEAR);
+        ui.data_mut(|data| data.insert_temp(id, (key, texture.clone())));
+        texture
     };
     muted(ui, &format!("{width} × {height} points"));
     let name = format!("Picture of {width} by {height} points");
