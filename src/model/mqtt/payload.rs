@@ -109,7 +109,7 @@ impl Explain for PayloadError {
                 "Add the missing digit",
             ),
             Self::Base64 { line, column } => Problem::new(
-                "mqtt.payload_base64",
+                "mqtt.payload_encoding",
                 format!("The payload is no base64: line {line}, column {column}"),
                 "Base64 has letters, digits, + and /, and ends with = where it has to be filled up",
                 "Mend it there, or send it as text",
