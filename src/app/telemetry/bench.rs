@@ -287,7 +287,8 @@ mod tests {
 
     #[test]
     fn mistakes_in_the_form_are_named_and_nothing_is_started() {
-        let spoiled: [(&str, fn(&mut BenchDraft)); 4] = [
+        type Spoil = fn(&mut BenchDraft);
+        let spoiled: [(&str, Spoil); 4] = [
             ("no address", |draft| draft.address = "eth0".into()),
             ("no port", |draft| draft.tls.1 = "70000".into()),
             ("given twice", |draft| draft.tls.1 = "1883".into()),

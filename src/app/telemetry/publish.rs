@@ -409,6 +409,7 @@ impl Publish {
         self.retained.is_asking.then_some((self.retained.marked.len(), self.retained.filter.as_str()))
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an action is used up")]
     pub(super) fn act(&mut self, action: PublishAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             PublishAction::Published => return self.publish(seat),

@@ -172,7 +172,7 @@ fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
         .x_axis_formatter(move |mark, _| axis_time(mark, &zone))
         .y_axis_formatter(|mark, _| number(mark.value))
         .y_axis_min_width(48.0)
-        .label_formatter(move |position| readout(position, &hover_zone));
+        .label_formatter(move |position| Some(readout(position, &hover_zone)));
     let shown = range.map(|range| (range, heights(plot, range)));
     let drawn: Vec<(usize, Curve, Series)> = plot
         .curves()
@@ -272,6 +272,7 @@ fn micros(secs: f64) -> i64 {
 }
 
 /// Steps of the grid that are whole seconds, minutes, hours or days, each a multiple of the one before.
+#[expect(clippy::needless_pass_by_value, reason = "the plot hands it over so")]
 fn time_steps(input: GridInput) -> [f64; 3] {
     const STEPS: [f64; 16] = [
         0.001,
@@ -297,6 +298,7 @@ fn time_steps(input: GridInput) -> [f64; 3] {
 }
 
 /// Steps of the grid that are 1, 2 or 5 with noughts, each a multiple of the one before.
+#[expect(clippy::needless_pass_by_value, reason = "the plot hands it over so")]
 fn number_steps(input: GridInput) -> [f64; 3] {
     let ten = input.base_step_size.max(f64::MIN_POSITIVE).log10().floor();
     let unit = 10_f64.powf(ten);
@@ -319,15 +321,15 @@ fn axis_time(mark: GridMark, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
-fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> Option<String> {
+fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> String {
     match position {
         HoverPosition::NearDataPoint { plot_name, position, .. } => {
             let (at, utc) = local(position.x, zone);
-            Some(format!("{plot_name}\n{}\n{at}\n{utc}", number(position.y)))
+            format!("{plot_name}\n{}\n{at}\n{utc}", number(position.y))
         }
         HoverPosition::Elsewhere { position } => {
             let (at, utc) = local(position.x, zone);
-            Some(format!("{}\n{at}\n{utc}", number(position.y)))
+            format!("{}\n{at}\n{utc}", number(position.y))
         }
     }
 }
@@ -406,9 +408,9 @@ fn legend_row(
 fn numbers(series: &Series) -> String {
     let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
     let mut text = format!("last {}  min {}  max {}", of(series.last), of(series.min), of(series.max));
-    text.push_str(&format!("  {}", counted(series.points, "point", "points")));
+    text = text + "  " + &counted(series.points, "point", "points");
     if series.without > 0 {
-        text.push_str(&format!("  {} without", super::parts::count(series.without)));
+        text = text + "  " + &super::parts::count(series.without) + " without";
     }
     text
 }
@@ -535,6 +537,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "the steps stand in a table or are small multiples of powers of ten")]
     fn the_grid_has_whole_times() {
         for (base, steps) in
             [(0.5, [1.0, 5.0, 15.0]), (30.0, [60.0, 300.0, 900.0]), (1e12, [2_419_200.0, 31_449_600.0, 314_496_000.0])]

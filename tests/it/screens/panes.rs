@@ -39,13 +39,28 @@ const BEGIN: i64 = 1_767_225_600;
 
 /// The states of these panes.
 pub(crate) const STATES: &[State] = &[
-    State { name: "plot_empty", plant: |stage| drop(stage.pane(Pane::Plot)) },
+    State {
+        name: "plot_empty",
+        plant: |stage| {
+            stage.pane(Pane::Plot);
+        },
+    },
     State { name: "plot_curves", plant: Stage::curves },
     State { name: "plot_mistake", plant: Stage::plot_mistake },
-    State { name: "publish_empty", plant: |stage| drop(stage.pane(Pane::Publish)) },
+    State {
+        name: "publish_empty",
+        plant: |stage| {
+            stage.pane(Pane::Publish);
+        },
+    },
     State { name: "publish_mistake", plant: Stage::publish_mistake },
-    State { name: "publish_sent", plant: |stage| drop(stage.sent_messages()) },
-    State { name: "publish_not_connected", plant: |stage| stage.to_pane(Pane::Publish) },
+    State {
+        name: "publish_sent",
+        plant: |stage| {
+            stage.sent_messages();
+        },
+    },
+    State { name: "publish_not_connected", plant: |stage| stage.go_to_pane(Pane::Publish) },
     State { name: "retained_listed", plant: Stage::retained_listed },
     State { name: "retained_dialog", plant: Stage::retained_dialog },
     State { name: "retained_cleared", plant: Stage::retained_cleared },
@@ -55,22 +70,42 @@ pub(crate) const STATES: &[State] = &[
     State { name: "recorder_export", plant: Stage::exporting },
     State { name: "recorder_playing", plant: Stage::playing },
     State { name: "recorder_repaired_at_end", plant: Stage::at_end },
-    State { name: "insight_empty", plant: |stage| drop(stage.pane(Pane::Insight)) },
+    State {
+        name: "insight_empty",
+        plant: |stage| {
+            stage.pane(Pane::Insight);
+        },
+    },
     State { name: "insight_talkers", plant: Stage::talkers },
     State { name: "insight_quality", plant: Stage::quality },
-    State { name: "trace_empty", plant: |stage| drop(stage.pane(Pane::Trace)) },
+    State {
+        name: "trace_empty",
+        plant: |stage| {
+            stage.pane(Pane::Trace);
+        },
+    },
     State { name: "trace_packets", plant: Stage::packets },
     State { name: "trace_refusals", plant: Stage::refusals },
-    State { name: "expected_empty", plant: |stage| drop(stage.pane(Pane::Expectations)) },
+    State {
+        name: "expected_empty",
+        plant: |stage| {
+            stage.pane(Pane::Expectations);
+        },
+    },
     State { name: "expected_mixed", plant: Stage::expected },
-    State { name: "bench_off", plant: |stage| stage.to_pane(Pane::Bench) },
+    State { name: "bench_off", plant: |stage| stage.go_to_pane(Pane::Bench) },
     State { name: "bench_open_to_others", plant: Stage::bench_open },
-    State { name: "bench_running", plant: |stage| drop(stage.bench_running()) },
+    State {
+        name: "bench_running",
+        plant: |stage| {
+            stage.bench_running();
+        },
+    },
     State { name: "bench_failed", plant: Stage::bench_failed },
 ];
 
 impl Stage {
-    fn to_pane(&mut self, pane: Pane) {
+    fn go_to_pane(&mut self, pane: Pane) {
         self.act(Action::WentTo(Screen::Telemetry));
         self.act(Action::Telemetry(TelemetryAction::WentTo(pane)));
     }
@@ -351,12 +386,12 @@ impl Stage {
     }
 
     fn bench_open(&mut self) {
-        self.to_pane(Pane::Bench);
+        self.go_to_pane(Pane::Bench);
         self.act(BenchAction::ChoseAddress("0.0.0.0".into()));
     }
 
     fn bench_started(&mut self) -> JobId {
-        self.to_pane(Pane::Bench);
+        self.go_to_pane(Pane::Bench);
         self.act(BenchAction::Started);
         match self.sent.pop() {
             Some(Command::Bench { job, command: BenchCommand::Start(_) }) => job,
@@ -466,7 +501,9 @@ fn asked(opened: &mut super::Opened) -> Vec<TelemetryCommand> {
 
 #[test]
 fn a_message_is_typed_and_published() {
-    let mut opened = open([1100.0, 720.0], Theme::Light, |stage| drop(stage.pane(Pane::Publish)));
+    let mut opened = open([1100.0, 720.0], Theme::Light, |stage| {
+        stage.pane(Pane::Publish);
+    });
     opened.harness.get_by_role_and_label(Role::TextInput, "Topic").focus();
     opened.harness.run();
     opened.harness.get_by_role_and_label(Role::TextInput, "Topic").type_text("site/valve");
@@ -566,7 +603,7 @@ fn a_picture_that_the_window_does_not_hand_out_is_told_as_missed() {
 
 #[test]
 fn the_bench_broker_listens_to_others_only_after_it_was_chosen() {
-    let mut opened = open(SIZE, Theme::Light, |stage| stage.to_pane(Pane::Bench));
+    let mut opened = open(SIZE, Theme::Light, |stage| stage.go_to_pane(Pane::Bench));
     opened.harness.get_by_label("Start the bench broker").click();
     opened.harness.run();
     let Ok(Command::Bench { command: BenchCommand::Start(plan), .. }) = opened.commands.try_recv() else {
