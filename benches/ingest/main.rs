@@ -91,7 +91,7 @@ fn clients(is_measuring: bool) -> Vec<(&'static str, &'static str, Option<Run>)>
             arguments(&mut command, port, count);
             cpu_of_children(|| {
                 let end = command.stdout(Stdio::null()).status();
-                assert!(end.is_ok_and(|status| status.success()), "{program:?} did not receive all messages");
+                assert!(end.is_ok_and(|status| status.success()), "{} did not receive all messages", program.display());
             })
         }))
     };

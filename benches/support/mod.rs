@@ -10,7 +10,8 @@ pub(crate) fn is_measuring() -> bool {
     std::env::args().any(|argument| argument == "--bench")
 }
 
-/// The spread of several runs.
+/// The spread of several runs. A benchmark may go without.
+#[allow(dead_code, reason = "each benchmark has a copy of this module")]
 pub(crate) struct Spread {
     /// The quickest.
     pub(crate) least: Duration,
@@ -20,6 +21,7 @@ pub(crate) struct Spread {
     pub(crate) p95: Duration,
 }
 
+#[allow(dead_code, reason = "each benchmark has a copy of this module")]
 impl Spread {
     /// The spread of these runs; of none it is zero.
     pub(crate) fn of(mut runs: Vec<Duration>) -> Self {

@@ -220,13 +220,12 @@ impl Workers {
                 let folder = self.parts.data.root().join("bench");
                 self.spawn(job, bench::run(job, plan, folder, self.reporter.clone()));
             }
-            Command::Bench { job, command: BenchCommand::Stop } => self.cancel(job).await,
             Command::Batch { job, command } => self.batch(job, command).await,
             Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
             Command::Terminal { job, input } => self.pass_input(job, input).await,
             Command::Session { job, request } => self.pass_on(job, request).await,
             Command::SendCredentialFile { job, id, path } => self.read_credential(job, id, path),
-            Command::Cancel { job } => self.cancel(job).await,
+            Command::Cancel { job } | Command::Bench { job, command: BenchCommand::Stop } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
             Command::ListRecords { limit } => self.list_records(limit),
@@ -703,7 +702,9 @@ impl Workers {
 
     /// What a connection proves itself with is cut out of diagnostics.
     fn learn_plan(&mut self, plan: &ConnectPlan) {
-        telemetry::secrets_of(plan).into_iter().for_each(|secret| self.jobs.learn_secret(secret));
+        for secret in telemetry::secrets_of(plan) {
+            self.jobs.learn_secret(secret);
+        }
     }
 
     fn open_inspection(&mut self, job: JobId, start: InspectionStart) {

@@ -104,7 +104,9 @@ impl DemoPlan {
         }
         let publish = |name: &str, habit: Habit, uplink: &Uplink| {
             let plan = broker.and_then(|broker| TelemetryPlan::new(broker.clone(), name, habit).ok());
-            plan.into_iter().for_each(|plan| drop(plan.start(uplink)));
+            if let Some(plan) = plan {
+                drop(plan.start(uplink));
+            }
         };
         for (name, habit) in IN_SERVICE {
             let uplink = Uplink::default();

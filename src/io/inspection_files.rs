@@ -8,7 +8,7 @@ use x509_parser::pem::Pem;
 
 use super::files;
 use super::recordings::{bundle, export};
-use crate::flow::port::{Boxed, Bundle, ExportSink, InspectionFiles};
+use crate::flow::port::{Boxed, Bundle, Completed, ExportSink, InspectionFiles};
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsFiles, Trust};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
@@ -41,7 +41,7 @@ impl InspectionFiles for DiskFiles {
         Box::pin(async move { Ok(Box::new(bundle::begin(&path, bundle).await?) as Box<dyn ExportSink>) })
     }
 
-    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>> {
+    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<Completed, Problem>> {
         Box::pin(blocking(move || complete(plan)))
     }
 
@@ -68,7 +68,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> +
 }
 
 /// Reads what the plan names.
-fn complete(mut plan: Box<ConnectPlan>) -> Result<(Box<ConnectPlan>, Vec<String>), Problem> {
+fn complete(mut plan: Box<ConnectPlan>) -> Result<Completed, Problem> {
     let TlsFiles { authorities, certificates, key } = plan.tls.files.clone();
     if let Some(path) = &authorities {
         let pem = read(path)?;

@@ -175,8 +175,7 @@ fn running_job(ui: &mut Ui, app: &App, job: &RunningJob, pass: &mut Pass<'_>) {
     let step =
         app.commission.session().filter(|session| session.job == job.id).and_then(|session| session.running_step());
     let doing = step.map_or_else(String::new, |line| format!(" · {}", line.step.label()));
-    let clock =
-        if job.kind.has_clock() { format!(" · {}", pass.clock_since(job.started)) } else { Default::default() };
+    let clock = if job.kind.has_clock() { format!(" · {}", pass.clock_since(job.started)) } else { String::new() };
     let text = format!("{}{doing}{clock}", job.label);
     let width = (ui.available_width() - 96.0).clamp(80.0, 480.0);
     let size = egui::vec2(width, ui.spacing().interact_size.y);

@@ -17,7 +17,7 @@ pub const DEPTHS: [u16; 5] = [0, 1, 2, 3, 4];
 const TALKERS: usize = 50;
 
 /// What the user did on Insight.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InsightAction {
     /// Chose a part of the page.
     Showed(Part),

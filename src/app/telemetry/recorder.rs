@@ -23,7 +23,7 @@ pub const SPEEDS: [f32; 7] = [0.1, 0.5, 1.0, 2.0, 10.0, 50.0, 100.0];
 pub const EXTENSION: &str = "lmrec";
 
 /// What the user did with the recorder.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RecorderAction {
     /// Chose how many minutes are kept.
     ChoseMinutes(u32),

@@ -12,7 +12,7 @@ use crate::msg::telemetry::TelemetryEvent;
 const MOST_PACKETS: usize = 20_000;
 
 /// What the user did on Trace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceAction {
     /// Shows all kinds, or one of them.
     ShowedKind(Option<&'static str>),

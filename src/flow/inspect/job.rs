@@ -125,6 +125,7 @@ struct Pace {
 }
 
 /// What woke the loop.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum Woken {
     Command(Option<TelemetryCommand>),
     Link(Happened),
@@ -220,7 +221,7 @@ impl Job {
             found = next_found(find) => Woken::Found(found),
             back = exports.next() => Woken::Exported(back),
             Some(away) = away.next(), if !away.is_empty() => Woken::Away(away),
-            () = writer_ready(held, ring, recording), if !is_free => Woken::WriterReady,
+            () = writer_ready(held.as_ref(), ring.as_ref(), recording.as_ref()), if !is_free => Woken::WriterReady,
             () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => Woken::Due,
             () = yield_once(), if has_work => Woken::Due,
         }
@@ -751,15 +752,13 @@ impl Job {
                 self.tell(TelemetryEvent::Packets(packets)).await;
             }
             Delivery::Subscribed { grants, .. } => self.tell(TelemetryEvent::Subscribed(grants)).await,
-            Delivery::Unsubscribed { .. } => {}
+            Delivery::Unsubscribed { .. } | Delivery::Ended(_) => {}
             Delivery::Published { ticket, end } => {
                 let mut told = Told::default();
                 self.acts.answered(ticket, end, &mut told);
                 self.take_told(told).await;
                 self.pump().await;
-            }
-            // The link has taken it out already.
-            Delivery::Ended(_) => {}
+            } // The link has taken it out already.
         }
     }
 
@@ -1043,7 +1042,7 @@ impl Job {
             while is_patient && !self.link.is_off() {
                 let finish = async {
                     while self.held.is_some() {
-                        writer_ready(&self.held, &self.ring, &self.recording).await;
+                        writer_ready(self.held.as_ref(), self.ring.as_ref(), self.recording.as_ref()).await;
                         self.offer_held().await;
                     }
                 };
@@ -1141,7 +1140,7 @@ async fn next_found(find: &mut Option<Find>) -> Found {
 }
 
 /// Waits until the writer that messages are held for takes them.
-async fn writer_ready(held: &Option<Held>, ring: &Option<Arc<dyn Recorder>>, recording: &Option<Arc<dyn Recorder>>) {
+async fn writer_ready(held: Option<&Held>, ring: Option<&Arc<dyn Recorder>>, recording: Option<&Arc<dyn Recorder>>) {
     let Some(held) = held else { return };
     for (_, writer) in
         [(held.for_ring, ring), (held.for_recording, recording)].into_iter().filter(|(wanted, _)| *wanted)

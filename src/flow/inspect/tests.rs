@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{Setup, run};
 use crate::flow::port::{
-    Boxed, Broker, BrokerRequest, Bundle, Connection, ConnectionEnd, Delivery, ExportSink, InspectionFiles, Playback,
-    Recorder, Recordings, Records, RecordsError, Retry,
+    Boxed, Broker, BrokerRequest, Bundle, Completed, Connection, ConnectionEnd, Delivery, ExportSink, InspectionFiles,
+    Playback, Recorder, Recordings, Records, RecordsError, Retry,
 };
 use crate::model::basis::Basis;
 use crate::model::mqtt::connect::ConnectPlan;
@@ -28,7 +28,7 @@ use crate::msg::telemetry::{
 use crate::profile::rules::Expectation;
 use crate::telemetry::batch::{Arrival, Batch, Missed};
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
-use crate::telemetry::view::{ExpectationWord, Query, ViewSpec};
+use crate::telemetry::view::{ExpectationWord, Query};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -214,7 +214,7 @@ struct FakeFiles {
 }
 
 impl InspectionFiles for FakeFiles {
-    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>> {
+    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<Completed, Problem>> {
         Box::pin(async { Ok((plan, Vec::new())) })
     }
 

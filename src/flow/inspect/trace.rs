@@ -28,7 +28,9 @@ impl Trace {
     }
 
     pub(super) fn packets(&mut self, packets: &[TracedPacket]) {
-        packets.iter().for_each(|packet| push(&mut self.packets, packet.clone(), PACKETS));
+        for packet in packets {
+            push(&mut self.packets, packet.clone(), PACKETS);
+        }
     }
 
     pub(super) fn warning(&mut self, at: Duration, problem: &Problem) {

@@ -14,6 +14,9 @@ use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::RecordingFacts;
 use crate::telemetry::view::{Counters, ExpectationState};
 
+/// A plan with what its files hold, and the names in the client's certificate, the subject's common name first.
+pub type Completed = (Box<ConnectPlan>, Vec<String>);
+
 /// Reads and writes the files of an inspection, beside its recordings.
 pub trait InspectionFiles: Send + Sync {
     /// Begins an export into a new file.
@@ -29,7 +32,7 @@ pub trait InspectionFiles: Send + Sync {
 
     /// Reads the files that a plan names, certificates and keys, into it; with the names in the client's certificate, the
     /// subject's common name first.
-    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<(Box<ConnectPlan>, Vec<String>), Problem>>;
+    fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<Completed, Problem>>;
 
     /// Reads schemas: name and text of each.
     fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>>;

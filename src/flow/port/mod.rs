@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use ble::{AdapterOff, BleError, Characteristic, Gatt, GattEvent, GattLink, Radio, RadioEvent};
 pub use broker::{Broker, BrokerRequest, Connection, ConnectionEnd, Delivery, Retry};
 pub use http::{Http, HttpError};
-pub use inspection::{Bundle, ExportSink, InspectionFiles};
+pub use inspection::{Bundle, Completed, ExportSink, InspectionFiles};
 pub use link::{Link, LinkCommand, LinkError, LinkEvent};
 pub use recordings::{Playback, Recorder, Recordings};
 pub use records::{BatchRecords, Records, RecordsError};

@@ -64,10 +64,12 @@ pub enum BenchError {
 }
 
 impl BenchError {
+    #[expect(clippy::needless_pass_by_value, reason = "so that `map_err` takes it as it is")]
     pub(super) fn ca(error: impl ToString) -> Self {
         Self::Ca { detail: error.to_string() }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "so that `map_err` takes it as it is")]
     pub(super) fn broker(error: impl ToString) -> Self {
         Self::Broker { detail: error.to_string() }
     }

@@ -62,13 +62,10 @@ impl Front {
     pub(super) async fn serve(self: Arc<Self>, listener: TcpListener, way: Way) {
         let mut number = 0_u64;
         loop {
-            let (stream, peer) = match listener.accept().await {
-                Ok(accepted) => accepted,
+            let Ok((stream, peer)) = listener.accept().await else {
                 // Out of handles, most likely: wait until some are free.
-                Err(_) => {
-                    sleep(Duration::from_millis(200)).await;
-                    continue;
-                }
+                sleep(Duration::from_millis(200)).await;
+                continue;
             };
             number += 1;
             let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() else {
@@ -223,10 +220,14 @@ impl Front {
             clients.insert(greeting.client_id.clone(), visit.number).filter(|_| !greeting.client_id.is_empty());
         let mut line = format!("{name} came from {} over {}, {}", visit.peer.ip(), visit.over, greeting.version());
         if let Some(certificate) = &visit.certificate {
-            line.push_str(&format!(", certificate “{certificate}”"));
+            line += ", certificate “";
+            line += certificate;
+            line += "”";
         }
         if let Some(username) = &greeting.username {
-            line.push_str(&format!(", user “{username}”"));
+            line += ", user “";
+            line += username;
+            line += "”";
         }
         if greeting.has_will {
             line.push_str(", with a last will");
@@ -394,9 +395,8 @@ async fn pump<S: AsyncRead + AsyncWrite + Unpin>(socket: WebSocketStream<S>, str
                         break;
                     }
                 }
-                Message::Close(_) => break,
                 // Text is not allowed (MQTT 5.0, section 6); signs of life answer themselves.
-                Message::Text(_) => break,
+                Message::Close(_) | Message::Text(_) => break,
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
             }
         }

@@ -201,7 +201,9 @@ fn certificate_names(plan: &BenchPlan, address: IpAddr) -> Result<Vec<String>, B
         }
     };
     if address.is_unspecified() {
-        interfaces::addresses().iter().for_each(|address| add(address.to_string()));
+        for address in interfaces::addresses() {
+            add(address.to_string());
+        }
     } else {
         add(address.to_string());
     }
@@ -218,7 +220,9 @@ fn certificate_names(plan: &BenchPlan, address: IpAddr) -> Result<Vec<String>, B
         }
         add(name.to_owned());
     }
-    ["localhost", "127.0.0.1", "::1"].into_iter().for_each(|name| add(name.to_owned()));
+    for name in ["localhost", "127.0.0.1", "::1"] {
+        add(name.to_owned());
+    }
     Ok(names)
 }
 

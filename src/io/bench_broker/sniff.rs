@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn noise_is_followed_no_further() {
-        assert_eq!(run(&[&[0xFF; 100_000]]), []);
+        assert_eq!(run(&[&vec![0xFF; 100_000]]), []);
         let long = [&[0x10, 0xFF, 0xFF, 0xFF, 0x7F][..], &vec![1; 1_000_000]].concat();
         assert_eq!(run(&[&long]), []);
     }

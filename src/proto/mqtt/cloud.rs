@@ -116,7 +116,7 @@ impl CloudTracker {
                 let is_done = status.starts_with('2');
                 match (is_done, report, read_json(payload)) {
                     (true, Some(report), _) => self.merge("twin", "reported", report, finding),
-                    (true, None, Some(twin)) if twin.is_object() => self.replace("twin", twin, finding),
+                    (true, None, Some(twin)) if twin.is_object() => self.replace("twin", &twin, finding),
                     _ => finding,
                 }
             }
@@ -135,7 +135,7 @@ impl CloudTracker {
             CloudTopic::RegistrationAnswer { rid, .. } => self.answered("dps", rid, mono_micros).0,
             CloudTopic::Shadow { thing, shadow, action } => {
                 let key = format!("shadow {thing} {}", shadow.unwrap_or_default());
-                self.shadow(key, action, payload, mono_micros)
+                self.shadow(&key, action, payload, mono_micros)
             }
             CloudTopic::Event { .. } | CloudTopic::ToDevice { .. } | CloudTopic::Presence { .. } => return None,
         };
@@ -177,7 +177,7 @@ impl CloudTracker {
         (finding, pending.report)
     }
 
-    fn shadow(&mut self, key: String, action: &str, payload: &[u8], mono_micros: u64) -> CloudFinding {
+    fn shadow(&mut self, key: &str, action: &str, payload: &[u8], mono_micros: u64) -> CloudFinding {
         let (verb, answer) = action.split_once('/').unwrap_or((action, ""));
         let document = read_json(payload);
         let token = document.as_ref().and_then(|document| document.get("clientToken")).and_then(Value::as_str);
@@ -188,9 +188,9 @@ impl CloudTracker {
                 let (finding, _) = self.answered("shadow", &rid, mono_micros);
                 let state = document.as_ref().and_then(|document| document.get("state")).cloned();
                 match (verb, state) {
-                    ("get", Some(state)) => self.replace(&key, state, finding),
-                    ("update", Some(state)) => self.merge(&key, "", state, finding),
-                    ("delete", _) => self.replace(&key, Value::Object(Map::new()), finding),
+                    ("get", Some(state)) => self.replace(key, &state, finding),
+                    ("update", Some(state)) => self.merge(key, "", state, finding),
+                    ("delete", _) => self.replace(key, &Value::Object(Map::new()), finding),
                     _ => finding,
                 }
             }
@@ -200,11 +200,11 @@ impl CloudTracker {
     }
 
     /// A new document takes the place of the one that is known.
-    fn replace(&mut self, key: &str, document: Value, finding: CloudFinding) -> CloudFinding {
+    fn replace(&mut self, key: &str, document: &Value, finding: CloudFinding) -> CloudFinding {
         let before = self.documents.get(key).cloned();
         self.store(key, document.clone());
         // The first one is no change.
-        before.map_or(finding.clone(), |before| with_changes(finding, &before, &document))
+        before.map_or(finding.clone(), |before| with_changes(finding, &before, document))
     }
 
     /// A part of a document is merged into the one that is known (RFC 7396). Nothing is told without one.

@@ -271,11 +271,15 @@ fn topic_notes(cloud: &CloudTopic<'_>, payload: &[u8], notes: &mut Vec<(String, 
         CloudTopic::TwinAnswer { status, rid, version } => {
             add("Answer", &format!("{status}: {}", status_words(status)));
             add("Request number", rid);
-            version.iter().for_each(|version| add("Twin version", version));
+            if let Some(version) = version {
+                add("Twin version", version);
+            }
         }
         CloudTopic::TwinDesired { version } => {
             add("Twin", "the cloud wants these properties");
-            version.iter().for_each(|version| add("Twin version", version));
+            if let Some(version) = version {
+                add("Twin version", version);
+            }
         }
         CloudTopic::MethodCall { name, rid } => {
             add("Method called", &unescaped(name));
@@ -292,12 +296,16 @@ fn topic_notes(cloud: &CloudTopic<'_>, payload: &[u8], notes: &mut Vec<(String, 
         CloudTopic::RegistrationPoll { rid, operation } => {
             add("Provisioning", "2 of 3: the device asks whether its registration is done");
             add("Request number", rid);
-            operation.iter().for_each(|operation| add("Registration", operation));
+            if let Some(operation) = operation {
+                add("Registration", operation);
+            }
         }
         CloudTopic::RegistrationAnswer { status, rid, retry_after } => {
             add("Provisioning", registration_words(status));
             add("Request number", rid);
-            retry_after.iter().for_each(|after| add("Ask again after", &format!("{after} s")));
+            if let Some(after) = retry_after {
+                add("Ask again after", &format!("{after} s"));
+            }
             registration_result(payload, &mut add);
         }
         CloudTopic::Shadow { thing, shadow, action } => {

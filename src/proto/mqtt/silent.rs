@@ -197,8 +197,10 @@ impl Cause {
     pub const fn is_lasting(&self) -> bool {
         match self {
             // A token is made anew for each attempt.
-            Self::TokenEnded { .. } | Self::KeepAliveMissed { .. } | Self::ClosedWhileIdle { .. } => false,
-            Self::ClosedOnConnect { .. } => false,
+            Self::TokenEnded { .. }
+            | Self::KeepAliveMissed { .. }
+            | Self::ClosedWhileIdle { .. }
+            | Self::ClosedOnConnect { .. } => false,
             Self::ClockWrong { .. }
             | Self::LoginRefused { .. }
             | Self::SubscribeDenied { .. }

@@ -145,7 +145,15 @@ fn is_last(left: &mut Option<u64>) -> bool {
 fn name_of(value: Value) -> Arc<str> {
     match value {
         Value::Text(text) => text,
-        value => json::to_json_within(&value, MAX_NAME_BYTES).into(),
+        value => {
+            let mut name = json::to_json_within(&value, MAX_NAME_BYTES);
+            // A name in a name in a name has its quotes escaped each time: without a cut it doubles with each level.
+            if name.len() > MAX_NAME_BYTES {
+                name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
+                name.push('…');
+            }
+            name.into()
+        }
     }
 }
 

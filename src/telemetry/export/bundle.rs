@@ -87,7 +87,7 @@ impl Contents {
             let redacted = self.redactor.redact_text(&line);
             text.cut_lines += u64::from(redacted != line);
             // Secrets went first: cut or made safe, they would no longer be recognised. JSON must not be cut.
-            let is_json = name.ends_with(".jsonl");
+            let is_json = name.strip_suffix(".jsonl").is_some();
             text.text.push_str(&if is_json { redacted } else { visible(&redacted, LINE_CHARS) });
             text.text.push('\n');
         }

@@ -63,7 +63,7 @@ mod tests {
     fn a_line_has_its_place_its_bytes_and_its_characters() {
         assert_eq!(dump(b"{\"a\":1}\n\xff", 0, 8), "0000  7b 22 61 22 3a 31 7d 0a  {\"a\":1}.");
         assert_eq!(dump(b"{\"a\":1}\n\xff", 8, 8), "0008  ff                       .");
-        assert!(dump(&[0; 70_000], 69_984, 16).starts_with("00011160  00"));
+        assert!(dump(&vec![0; 70_000], 69_984, 16).starts_with("00011160  00"));
         assert_eq!(dump(b"", 0, 8).trim(), "0000");
     }
 }

@@ -172,7 +172,7 @@ fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
         .x_axis_formatter(move |mark, _| axis_time(mark, &zone))
         .y_axis_formatter(|mark, _| number(mark.value))
         .y_axis_min_width(48.0)
-        .label_formatter(move |position| readout(position, &hover_zone));
+        .label_formatter(move |position| Some(readout(position, &hover_zone)));
     let shown = range.map(|range| (range, heights(plot, range)));
     let drawn: Vec<(usize, Curve, Series)> = plot
         .curves()
@@ -321,16 +321,20 @@ fn axis_time(mark: GridMark, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
+<<<<<<< HEAD
 #[expect(clippy::unnecessary_wraps, reason = "the plot asks for it so")]
 fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> Option<String> {
+=======
+fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> String {
+>>>>>>> main
     match position {
         HoverPosition::NearDataPoint { plot_name, position, .. } => {
             let (at, utc) = local(position.x, zone);
-            Some(format!("{plot_name}\n{}\n{at}\n{utc}", number(position.y)))
+            format!("{plot_name}\n{}\n{at}\n{utc}", number(position.y))
         }
         HoverPosition::Elsewhere { position } => {
             let (at, utc) = local(position.x, zone);
-            Some(format!("{}\n{at}\n{utc}", number(position.y)))
+            format!("{}\n{at}\n{utc}", number(position.y))
         }
     }
 }
@@ -409,12 +413,18 @@ fn legend_row(
 fn numbers(series: &Series) -> String {
     let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
     let mut text = format!("last {}  min {}  max {}", of(series.last), of(series.min), of(series.max));
+<<<<<<< HEAD
     text.push_str("  ");
     text.push_str(&counted(series.points, "point", "points"));
     if series.without > 0 {
         text.push_str("  ");
         text.push_str(&super::parts::count(series.without));
         text.push_str(" without");
+=======
+    text = text + "  " + &counted(series.points, "point", "points");
+    if series.without > 0 {
+        text = text + "  " + &super::parts::count(series.without) + " without";
+>>>>>>> main
     }
     text
 }
@@ -547,6 +557,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::float_cmp, reason = "the steps stand in a table or are small multiples of powers of ten")]
     fn the_grid_has_whole_times() {
         for (base, steps) in
             [(0.5, [1.0, 5.0, 15.0]), (30.0, [60.0, 300.0, 900.0]), (1e12, [2_419_200.0, 31_449_600.0, 314_496_000.0])]

@@ -277,7 +277,7 @@ async fn odd_topics_are_kept_or_counted_and_the_connection_lives() {
     peer.send(&[0x30, 3, 0, 9, b't']).await;
     // Not UTF-8: kept as it is, and marked.
     peer.send(&publish(version, 0, 0, b"caf\xE9/1", b"", b"kept")).await;
-    peer.send(&publish(version, 0, 0, &[b'x'; 65_535], b"", b"long")).await;
+    peer.send(&publish(version, 0, 0, &vec![b'x'; 65_535], b"", b"long")).await;
     // With QoS 1 it is acknowledged, or it would come again.
     peer.send(&publish(version, 1, 9, b"", b"", b"lost")).await;
     peer.expect(&[0x40, 2, 0, 9]).await;
