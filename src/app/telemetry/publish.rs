@@ -409,11 +409,7 @@ impl Publish {
         self.retained.is_asking.then_some((self.retained.marked.len(), self.retained.filter.as_str()))
     }
 
-<<<<<<< HEAD
-    #[expect(clippy::needless_pass_by_value, reason = "an action is taken in, as by all screens")]
-=======
     #[expect(clippy::needless_pass_by_value, reason = "an action is used up")]
->>>>>>> main
     pub(super) fn act(&mut self, action: PublishAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             PublishAction::Published => return self.publish(seat),

@@ -321,12 +321,7 @@ fn axis_time(mark: GridMark, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
-<<<<<<< HEAD
-#[expect(clippy::unnecessary_wraps, reason = "the plot asks for it so")]
-fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> Option<String> {
-=======
 fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> String {
->>>>>>> main
     match position {
         HoverPosition::NearDataPoint { plot_name, position, .. } => {
             let (at, utc) = local(position.x, zone);
@@ -413,18 +408,9 @@ fn legend_row(
 fn numbers(series: &Series) -> String {
     let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
     let mut text = format!("last {}  min {}  max {}", of(series.last), of(series.min), of(series.max));
-<<<<<<< HEAD
-    text.push_str("  ");
-    text.push_str(&counted(series.points, "point", "points"));
-    if series.without > 0 {
-        text.push_str("  ");
-        text.push_str(&super::parts::count(series.without));
-        text.push_str(" without");
-=======
     text = text + "  " + &counted(series.points, "point", "points");
     if series.without > 0 {
         text = text + "  " + &super::parts::count(series.without) + " without";
->>>>>>> main
     }
     text
 }
@@ -550,22 +536,16 @@ mod tests {
         assert!(cropped(&image, Rect::NOTHING, 2.0).is_none());
     }
 
-    #[track_caller]
-    fn same(steps: [f64; 3], expected: [f64; 3]) {
-        let is_same = steps.iter().zip(expected).all(|(step, expected)| (step - expected).abs() < 1e-9);
-        assert!(is_same, "{steps:?} for {expected:?}");
-    }
-
     #[test]
     #[expect(clippy::float_cmp, reason = "the steps stand in a table or are small multiples of powers of ten")]
     fn the_grid_has_whole_times() {
         for (base, steps) in
             [(0.5, [1.0, 5.0, 15.0]), (30.0, [60.0, 300.0, 900.0]), (1e12, [2_419_200.0, 31_449_600.0, 314_496_000.0])]
         {
-            same(time_steps(GridInput { bounds: (0.0, 1.0), base_step_size: base }), steps);
+            assert_eq!(time_steps(GridInput { bounds: (0.0, 1.0), base_step_size: base }), steps);
         }
         for (base, steps) in [(0.48, [0.5, 1.0, 5.0]), (1.0, [1.0, 5.0, 10.0]), (70.0, [100.0, 500.0, 1000.0])] {
-            same(number_steps(GridInput { bounds: (0.0, 1.0), base_step_size: base }), steps);
+            assert_eq!(number_steps(GridInput { bounds: (0.0, 1.0), base_step_size: base }), steps);
         }
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let mark = |step_size| GridMark { value: 1_767_225_600.0, step_size };

@@ -60,11 +60,7 @@ pub(crate) const STATES: &[State] = &[
             stage.sent_messages();
         },
     },
-<<<<<<< HEAD
-    State { name: "publish_not_connected", plant: |stage| stage.show_pane(Pane::Publish) },
-=======
     State { name: "publish_not_connected", plant: |stage| stage.go_to_pane(Pane::Publish) },
->>>>>>> main
     State { name: "retained_listed", plant: Stage::retained_listed },
     State { name: "retained_dialog", plant: Stage::retained_dialog },
     State { name: "retained_cleared", plant: Stage::retained_cleared },
@@ -97,11 +93,7 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "expected_mixed", plant: Stage::expected },
-<<<<<<< HEAD
-    State { name: "bench_off", plant: |stage| stage.show_pane(Pane::Bench) },
-=======
     State { name: "bench_off", plant: |stage| stage.go_to_pane(Pane::Bench) },
->>>>>>> main
     State { name: "bench_open_to_others", plant: Stage::bench_open },
     State {
         name: "bench_running",
@@ -113,11 +105,7 @@ pub(crate) const STATES: &[State] = &[
 ];
 
 impl Stage {
-<<<<<<< HEAD
-    fn show_pane(&mut self, pane: Pane) {
-=======
     fn go_to_pane(&mut self, pane: Pane) {
->>>>>>> main
         self.act(Action::WentTo(Screen::Telemetry));
         self.act(Action::Telemetry(TelemetryAction::WentTo(pane)));
     }
@@ -398,20 +386,12 @@ impl Stage {
     }
 
     fn bench_open(&mut self) {
-<<<<<<< HEAD
-        self.show_pane(Pane::Bench);
-=======
         self.go_to_pane(Pane::Bench);
->>>>>>> main
         self.act(BenchAction::ChoseAddress("0.0.0.0".into()));
     }
 
     fn bench_started(&mut self) -> JobId {
-<<<<<<< HEAD
-        self.show_pane(Pane::Bench);
-=======
         self.go_to_pane(Pane::Bench);
->>>>>>> main
         self.act(BenchAction::Started);
         match self.sent.pop() {
             Some(Command::Bench { job, command: BenchCommand::Start(_) }) => job,
@@ -623,11 +603,7 @@ fn a_picture_that_the_window_does_not_hand_out_is_told_as_missed() {
 
 #[test]
 fn the_bench_broker_listens_to_others_only_after_it_was_chosen() {
-<<<<<<< HEAD
-    let mut opened = open(SIZE, Theme::Light, |stage| stage.show_pane(Pane::Bench));
-=======
     let mut opened = open(SIZE, Theme::Light, |stage| stage.go_to_pane(Pane::Bench));
->>>>>>> main
     opened.harness.get_by_label("Start the bench broker").click();
     opened.harness.run();
     let Ok(Command::Bench { command: BenchCommand::Start(plan), .. }) = opened.commands.try_recv() else {
