@@ -119,7 +119,6 @@ impl Insight {
         self.opened
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "an action is taken in, as by all screens")]
     pub(super) fn act(&mut self, action: InsightAction, _seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             InsightAction::Showed(part) => self.part = part,

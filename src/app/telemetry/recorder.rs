@@ -211,7 +211,6 @@ impl Recorder {
         })
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "an action is taken in, as by all screens")]
     pub(super) fn act(&mut self, action: RecorderAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             RecorderAction::ReadResults => {

@@ -119,7 +119,6 @@ impl Trace {
         text
     }
 
-    #[expect(clippy::needless_pass_by_value, reason = "an action is taken in, as by all screens")]
     pub(super) fn act(&mut self, action: TraceAction, _seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
             TraceAction::ShowedKind(kind) => {
