@@ -136,8 +136,8 @@ fn what_a_profile_expects_decides_the_exit_code() {
     let generic = include_str!("../../profiles/generic-improv.toml");
     let profile = generic.replacen("id = \"generic-improv\"", "id = \"expecting\"", 1)
         + "\n[[expect]]\nid = \"climate\"\ntopic = \"site/+/climate\"\nwithin_secs = 60\n\
-           fields = [{ name = \"temperature\", type = \"number\", min = -40, max = 85 }]\n\
-           basis = \"assumed\"\nreason = \"a test\"\n";
+           basis = \"assumed\"\nreason = \"a test\"\n\
+           [[expect.field]]\nname = \"temperature\"\ntype = \"number\"\nmin = -40\nmax = 85\n";
     std::fs::write(place.data().join("profiles/expecting.toml"), profile).unwrap();
     let expecting = ["--broker", &broker, "--topic", "site/#", "--expect", "expecting"];
     let mut hot = watch(&place, &[&expecting[..], &["--count", "1"]].concat());
