@@ -70,6 +70,7 @@ NAMES = {
     "keep": "Keep the last 1 min",
     "kept": re.compile(r"^Kept [1-9]"),
     "publish": "Publish",
+    "search_topics": "Search",
     "topic_field": "Topic",
     "as_text": "Payload as Text",
     "payload": "Payload text",
@@ -241,6 +242,8 @@ class WindowTest:
         self.window.find(NAMES["sent"])
         self.picture("publish")
         self.window.press(NAMES["topics"], "tab")
+        # Its row may be out of sight in the whole tree.
+        self.window.set_text(NAMES["search_topics"], "window-test")
         self.window.find(NAMES["published"], "row")
 
     def disconnect(self):
