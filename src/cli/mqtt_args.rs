@@ -118,7 +118,7 @@ Examples:
   linesman inspect --broker mqtts://broker.example --doctor
   linesman inspect --broker mqtt://192.168.1.10 --topic 'site/+/climate' --filter-jq '.temperature > 30'
   linesman inspect --broker mqtt://192.168.1.10 --expect my-vendor --for 120
-  linesman inspect --broker mqtt://192.168.1.10 --record site.lrec --for 600 --stats
+  linesman inspect --broker mqtt://192.168.1.10 --record site.lmrec --for 600 --stats
 
 Ends after --count messages, after --for seconds, or with Ctrl+C. With --expect and neither of them it ends as soon as
 everything that the profile expects was seen. Secrets come from files, never from an argument.")]
@@ -188,9 +188,9 @@ pub struct SieveArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  linesman replay site.lrec
-  linesman replay site.lrec --speed max --topic 'site/+/climate' --json
-  linesman replay site.lrec --export site.parquet --format parquet")]
+  linesman replay site.lmrec
+  linesman replay site.lmrec --speed max --topic 'site/+/climate' --json
+  linesman replay site.lmrec --export site.parquet --format parquet")]
 pub struct ReplayArgs {
     /// The recording.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]

@@ -344,7 +344,7 @@ impl Default for Options {
 impl Options {
     fn of_recording(batches: Vec<Batch>, speed: f32) -> Self {
         Self {
-            source: InspectionSource::Recording { path: "r.lrec".into(), speed },
+            source: InspectionSource::Recording { path: "r.lmrec".into(), speed },
             batches: batches.into_iter().map(Arc::new).collect(),
             ..Self::default()
         }
@@ -370,7 +370,7 @@ impl Options {
                 is_identity_confirmed: false,
                 guarded_client_id: self.guarded,
                 ring: None,
-                record: self.records.then(|| "r.lrec".into()),
+                record: self.records.then(|| "r.lmrec".into()),
                 wants_messages: true,
                 is_reconnecting: true,
             },
