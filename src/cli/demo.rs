@@ -1,4 +1,4 @@
-//! The tour of the simulated site in the terminal: discover, commission, records. It passes only if all of it held.
+//! The tour of the simulated site in the terminal: discover, commission, records, telemetry. It passes only if all of it held.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::commission::{STOPPED, stopped, wait_for_start};
+use super::mqtt::print_stats;
 use super::next_job;
 use super::output::{Exit, Output};
 use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
@@ -14,11 +15,17 @@ use crate::model::access::Access;
 use crate::model::credentials::WifiDraft;
 use crate::model::gateway::{Probe, Sighting};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::topic::TopicFilter;
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wifi::{Network, Signal, WifiRules};
+use crate::msg::telemetry::{
+    InspectionSource, InspectionStart, InspectionStats, STORE_BYTES, TelemetryCommand, TelemetryEvent,
+};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Request};
 use crate::profile::{Catalog, Profile};
 
@@ -28,6 +35,11 @@ const FIND_LIMIT: Duration = Duration::from_secs(10);
 const QUIET: Duration = Duration::from_millis(1500);
 /// How long all of them may take to answer; a mute one takes twelve seconds.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long the gateways in service may take to send.
+const TELEMETRY_LIMIT: Duration = Duration::from_secs(15);
+/// On how many topics something must come.
+const TOPICS: usize = 5;
 
 /// The credential that is brought to a gateway without networks.
 const TAKEN: &str = "server-root";
@@ -101,6 +113,8 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     }
     out.text("\nRecords");
     tour.failed.extend(check_records(handle, &tour.recorded, out)?);
+    out.text("\nTelemetry");
+    tour.failed.extend(watch(handle, &site, out)?);
     Ok(tour.failed)
 }
 
@@ -304,4 +318,52 @@ fn check_records(handle: &mut Handle, expected: &[&str], out: &mut Output) -> Re
     }
     let recorded: Vec<&str> = jobs.iter().rev().map(|job| job.outcome.as_str()).collect();
     Ok((recorded != expected).then(|| format!("the records say {recorded:?} instead of {expected:?}")))
+}
+
+/// What did not hold of the telemetry: the gateways in service must send on several topics.
+fn watch(handle: &mut Handle, site: &DemoSite, out: &mut Output) -> Result<Option<String>, Problem> {
+    let Some(url) = site.broker.as_ref().and_then(|url| url.parse().ok()) else {
+        return Ok(Some("the site has no broker".into()));
+    };
+    let mut plan = ConnectPlan::new(url, "linesman-tour");
+    plan.subscriptions = vec![Subscription { filter: TopicFilter::everything(), qos: Qos::AtMostOnce }];
+    let start = InspectionStart {
+        source: InspectionSource::Broker(Box::new(plan)),
+        budget_bytes: STORE_BYTES,
+        profile: None,
+        gateway: None,
+        pushed_before: None,
+        is_identity_confirmed: false,
+        guarded_client_id: None,
+        ring: None,
+        record: None,
+        wants_messages: true,
+        is_reconnecting: false,
+    };
+    let job = next_job();
+    let command = TelemetryCommand::Open(Box::new(start));
+    handle.try_send(Command::Telemetry { job, command })?;
+    let (mut topics, mut stats, mut is_closing) = (BTreeSet::new(), InspectionStats::default(), false);
+    let until = Instant::now() + TELEMETRY_LIMIT;
+    let end = loop {
+        match handle.recv_until(if is_closing { until + TELEMETRY_LIMIT } else { until }) {
+            Some(Event::TelemetryProgressed { event: TelemetryEvent::Messages(batch), .. }) => {
+                topics.extend(batch.iter().map(|arrival| arrival.topic.to_vec()));
+            }
+            Some(Event::TelemetryProgressed { event: TelemetryEvent::Stats(told), .. }) => stats = told,
+            Some(Event::JobFinished { job: ended, end }) if ended == job => break end,
+            None if is_closing => return Err(workers_gone()),
+            Some(_) | None => {}
+        }
+        if !is_closing && (topics.len() >= TOPICS || Instant::now() >= until) {
+            is_closing = true;
+            handle.try_send(Command::Telemetry { job, command: TelemetryCommand::Close })?;
+        }
+    };
+    match end {
+        JobEnd::Done { .. } => print_stats(&stats, out),
+        JobEnd::Cancelled => return Err(stopped()),
+        JobEnd::Failed(problem) => return Err(problem),
+    }
+    Ok((topics.len() < TOPICS).then(|| format!("telemetry came on {} topics instead of {TOPICS}", topics.len())))
 }

@@ -492,7 +492,7 @@ fn the_tour_of_the_demo_holds() {
     let result = ran.result();
     assert_eq!((&result["kind"], &result["ok"]), (&"summary".into(), &true.into()), "{ran:#?}");
     let kinds: Vec<Value> = ran.lines().iter().map(|line| line["kind"].clone()).collect();
-    for kind in ["found", "step", "network", "outcome", "job"] {
+    for kind in ["found", "step", "network", "outcome", "job", "stats"] {
         assert!(kinds.contains(&kind.into()), "no {kind} in {kinds:?}");
     }
     // Beside Improv a gateway of every other driver: a proof over the radio, a login on a console, a file over SMP.
