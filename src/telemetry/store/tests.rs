@@ -219,6 +219,7 @@ fn hostile_topics_cost_no_more_than_others() {
 fn a_flood_of_topics_stays_within_the_budget_and_loses_no_message() {
     let budget = 4 << 20;
     let mut store = Store::new(budget);
+    store.expand_all(false);
     let mut sent = 0;
     for round in 0..60 {
         let topics: Vec<String> =
@@ -261,8 +262,19 @@ fn a_clock_that_is_set_back_changes_no_order() {
 }
 
 #[test]
+fn a_small_tree_shows_its_values_at_once() {
+    let mut store = Store::new(1 << 20);
+    take(&mut store, &[("a/b", "1"), ("c/d/e", "2")]);
+    assert_eq!(names(&tree(&mut store, TreeSort::Name, "")), ["a", "  b", "c", "  d", "    e"]);
+    store.expand_all(false);
+    take(&mut store, &[("f/g", "3")]);
+    assert_eq!(names(&tree(&mut store, TreeSort::Name, "")), ["a", "c", "f"], "what was closed stays closed");
+}
+
+#[test]
 fn rows_stand_as_they_were_asked_for() {
     let mut store = Store::new(1 << 20);
+    store.expand_all(false);
     take(&mut store, &[("b/10", "x"), ("b/9", "xx"), ("b/9", "xx"), ("a", "xxxxxxxxxxxx"), ("c/d/e", "x")]);
     assert_eq!(names(&tree(&mut store, TreeSort::Name, "")), ["a", "b", "c"]);
     let b = tree(&mut store, TreeSort::Name, "").rows[1].node;
@@ -297,6 +309,7 @@ fn rows_stand_as_they_were_asked_for() {
 #[test]
 fn a_search_shows_what_was_found_and_the_way_to_it() {
     let mut store = Store::new(1 << 20);
+    store.expand_all(false);
     take(&mut store, &[("home/kitchen/temp", "1"), ("home/bath/temp", "2"), ("home/bath/hum", "3"), ("$SYS/up", "4")]);
     assert_eq!(names(&tree(&mut store, TreeSort::Name, "BATH")), ["home", "  bath", "    hum", "    temp"]);
     assert_eq!(

@@ -19,6 +19,8 @@ use crate::telemetry::view::TreeSort;
 pub(super) const MAX_LEVELS: usize = 128;
 /// Seconds over which rates are taken.
 const RATE_SECONDS: u64 = 5;
+/// While a tree has fewer nodes than this, those that come are open: a newcomer sees values at once.
+const OPEN_AT_FIRST: usize = 64;
 /// Those, and the one that is being counted in.
 const SLOTS: usize = 6;
 /// Rows that are put in order within one page.
@@ -103,8 +105,8 @@ pub(super) struct Tree {
     sums: Vec<Sums>,
     table: Table,
     children_bytes: usize,
-    /// Whether nodes that come are open.
-    expands_new: bool,
+    /// Whether nodes that come are open, once a person opened or closed all of them.
+    expands_new: Option<bool>,
     /// How often a node or topic was added.
     changes: u64,
     rows: Rows,
@@ -174,7 +176,7 @@ impl Tree {
             sums: vec![Sums::default()],
             table: Table::new(),
             children_bytes: 0,
-            expands_new: false,
+            expands_new: None,
             changes: 0,
             rows: Rows {
                 nodes: Vec::new(),
@@ -283,7 +285,7 @@ impl Tree {
             depth,
             children: Vec::new(),
             ordered: 0,
-            is_expanded: self.expands_new,
+            is_expanded: self.expands_new.unwrap_or(self.nodes.len() < OPEN_AT_FIRST),
         });
         self.sums.push(Sums::default());
         let children = &mut self.nodes[parent as usize].children;
@@ -351,7 +353,7 @@ impl Tree {
             Some(search) => search.closed.extend((1u32..).zip(&self.nodes[1..]).map(|(node, _)| node)),
             None => {
                 self.nodes[1..].iter_mut().for_each(|node| node.is_expanded = is_expanded);
-                self.expands_new = is_expanded;
+                self.expands_new = Some(is_expanded);
             }
         }
         self.rows.is_stale = true;
