@@ -134,6 +134,8 @@ async fn paho_meets_it_on_every_port() {
         for (name, port, way) in &ways {
             let id = format!("{name}-{}", &version[..1]);
             let topic = |level: &str| format!("site/{id}/{level}");
+            // paho masks what it sends over a WebSocket octet by octet, in Python: 5 MB keep its answers back for seconds.
+            let long = if name.starts_with("ws") { 200_000 } else { 5_000_000 };
             let exchange = json!({
                 "version": version,
                 "subscribe": [{ "filter": format!("site/{id}/#"), "qos": 2 }],
@@ -141,7 +143,7 @@ async fn paho_meets_it_on_every_port() {
                     { "topic": topic("0"), "payload": "zero" },
                     { "topic": topic("1"), "payload": "one", "qos": 1 },
                     { "topic": topic("2"), "payload": "two", "qos": 2 },
-                    { "topic": topic("long"), "bytes": 5_000_000, "qos": 1 },
+                    { "topic": topic("long"), "bytes": long, "qos": 1 },
                 ],
                 "expect": 4,
                 "stay": true,

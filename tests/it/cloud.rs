@@ -152,6 +152,8 @@ async fn whoever_observes_under_a_devices_name_throws_it_out() {
         }
     };
     timeout(LIMIT, gone).await.unwrap();
+    // It takes a moment until the SDK has noticed.
+    assert_eq!(sdk.step("connection").await["is_connected"], false);
     drop(sdk.child.stdin.take());
     assert_eq!(sdk.step("connected_at_end").await["is_connected"], false);
 }

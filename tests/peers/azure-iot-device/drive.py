@@ -54,6 +54,11 @@ async def main():
         say("failed", causes=causes)
         return
     say("connected")
+
+    async def on_connection():
+        say("connection", is_connected=client.connected)
+
+    client.on_connection_state_change = on_connection
     # Setting a handler subscribes.
     client.on_message_received = on_message
     client.on_method_request_received = on_method
