@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-pub use super::mqtt_args::{BrokerArgs, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, SieveArgs};
+pub use super::mqtt_args::{
+    BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
+};
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
@@ -56,6 +58,9 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Publish a message, once or again and again. It goes on record.
     Publish(Box<PublishArgs>),
+    /// List the messages that a broker retains, or clear them.
+    #[command(subcommand)]
+    Retained(RetainedCommand),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),

@@ -24,7 +24,7 @@ use crate::model::mqtt::MqttVersion;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
 use crate::model::mqtt::stage::{Stage, StageReport, StageState};
-use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter};
+use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, RecordId, StepEntry};
 use crate::model::redact::Redactor;
@@ -199,7 +199,11 @@ impl Job {
                 Woken::Played(played) => self.played(played).await,
                 Woken::Found(found) => self.found(found).await,
                 Woken::Exported(back) => {
-                    if let Some(event) = self.exports.go_on(back, &self.inspector) {
+                    let event = self.exports.go_on(back, &self.inspector);
+                    if let Some(problem) = self.exports.left_out() {
+                        self.warn(problem).await;
+                    }
+                    if let Some(event) = event {
                         self.tell(event).await;
                     }
                 }
@@ -525,10 +529,7 @@ impl Job {
         if !self.link.is_open() {
             return Err(InspectError::NotConnected.explain());
         }
-        let topic = &message.topic;
-        if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES || topic.contains(['+', '#', '\0']) {
-            return Err(InspectError::BadTopic { topic: topic.clone() }.explain());
-        }
+        message.check().map_err(|error| error.explain())?;
         if !message.properties.is_empty() && plan.version != MqttVersion::V5 {
             return Err(InspectError::NeedsVersion5.explain());
         }

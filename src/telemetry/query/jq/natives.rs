@@ -28,6 +28,7 @@ pub(super) fn all() -> Vec<Filter<RunPtr<Jq>>> {
         ("length", v(0), |cv| bome(length(&cv.1))),
         ("tojson", v(0), |cv| bome(Ok(Item::from(cv.1.json())))),
         ("fromjson", v(0), |cv| bome(from_json(&cv.1))),
+        ("isbytes", v(0), |cv| bome(Ok(matches!(cv.1, Item::Bytes(_)).into()))),
         ("tobytes", v(0), |cv| bome(to_bytes(cv.1))),
         ("has", v(1), |cv| unary(cv, |item, key| has(&item, &key))),
         ("contains", v(1), |cv| unary(cv, |item, part| Ok(contains(&item, &part).into()))),
