@@ -65,6 +65,8 @@ pub(super) struct Following<'a> {
     /// What was seen so far.
     pub(super) seen: Ended,
     told: Told,
+    /// The workers take nothing any more.
+    is_lost: bool,
 }
 
 /// What is told once.
@@ -77,15 +79,7 @@ struct Told {
 
 /// Begins an inspection.
 pub(super) fn begin<'a>(handle: &'a mut Handle, start: InspectionStart) -> Result<Following<'a>, Problem> {
-    let following = Following {
-        handle,
-        job: next_job(),
-        until: None,
-        wakes_only: false,
-        has_timeline: false,
-        seen: Ended::default(),
-        told: Told::default(),
-    };
+    let mut following = Following::of(handle, next_job());
     following.send(TelemetryCommand::Open(Box::new(start)))?;
     Ok(following)
 }
@@ -125,10 +119,24 @@ enum Next {
     Nothing,
 }
 
-impl Following<'_> {
+impl<'a> Following<'a> {
+    /// An inspection that was begun.
+    pub(super) fn of(handle: &'a mut Handle, job: JobId) -> Self {
+        Self {
+            handle,
+            job,
+            until: None,
+            wakes_only: false,
+            has_timeline: false,
+            seen: Ended::default(),
+            told: Told::default(),
+            is_lost: false,
+        }
+    }
+
     /// Asks something of the inspection.
-    pub(super) fn send(&self, command: TelemetryCommand) -> Result<(), Problem> {
-        self.handle.try_send(Command::Telemetry { job: self.job, command })
+    pub(super) fn send(&mut self, command: TelemetryCommand) -> Result<(), Problem> {
+        self.handle.send_blocking(Command::Telemetry { job: self.job, command })
     }
 
     /// Asks something of the inspection; what keeps it from being asked ends it.
@@ -152,8 +160,11 @@ impl Following<'_> {
     /// Ends the inspection in an orderly way; its result comes before its end.
     pub(super) fn close(&mut self) {
         if !std::mem::replace(&mut self.seen.is_over, true) {
-            // If even that cannot be sent, the workers have ended, and that is told next.
-            let _ = self.send(TelemetryCommand::Close);
+            if let Err(problem) = self.send(TelemetryCommand::Close) {
+                // Nobody will close it any more: waiting for that would never end.
+                self.seen.problem.get_or_insert(problem);
+                self.is_lost = true;
+            }
         }
     }
 
@@ -164,6 +175,9 @@ impl Following<'_> {
     }
 
     fn next(&mut self) -> Next {
+        if self.is_lost {
+            return Next::End(JobEnd::Cancelled);
+        }
         let event = match self.until.filter(|_| self.wakes_only || !self.is_closing()) {
             Some(until) => match self.handle.recv_until(until) {
                 None if Instant::now() >= until => return Next::TimeIsUp,

@@ -170,13 +170,16 @@ impl Follower for Run<'_> {
 impl Run<'_> {
     fn send(&mut self, following: &mut Following<'_>) {
         let Some(message) = self.message.take() else { return };
-        self.began = Some(Instant::now());
         if self.args.stdin_line {
+            self.began = Some(Instant::now());
             return self.send_lines(message, following);
         }
         let every = Duration::from_secs_f64(self.args.every);
         let repeat = (self.args.repeat > 1).then_some(Repeat { every, times: Some(self.args.repeat) });
-        following.ask(TelemetryCommand::Publish { ticket: TICKET, message: Box::new(message), repeat });
+        match following.send(TelemetryCommand::Publish { ticket: TICKET, message: Box::new(message), repeat }) {
+            Ok(()) => self.began = Some(Instant::now()),
+            Err(problem) => following.fail(problem),
+        }
     }
 
     /// Reads lines on a thread of its own, which waits for the workers where they are behind.
@@ -291,7 +294,33 @@ impl Ends {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser as _;
+
+    use super::super::next_job;
     use super::*;
+    use crate::backend::channels;
+    use crate::cli::args::{Cli, Command as Subcommand};
+    use crate::msg::Event;
+
+    #[test]
+    fn a_message_that_cannot_be_handed_over_ends_the_command() {
+        let words = ["linesman", "publish", "--broker", "mqtt://localhost", "--topic", "a", "--payload", "b"];
+        let cli = Cli::try_parse_from(words).unwrap();
+        let Some(Subcommand::Publish(args)) = cli.command else { panic!("not a publish") };
+        let (mut handle, commands, reporter) = channels();
+        let job = next_job();
+        let message = Some(message(&args).unwrap());
+        let run = Run { args: &args, message, ends: Ends::default(), began: None, lines: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let state = InspectionState::Connected { facts: Vec::new(), login_ends: None };
+        let event = TelemetryEvent::State(state);
+        runtime.block_on(reporter.report(Event::TelemetryProgressed { job, at: Duration::ZERO, event }));
+        // The workers take nothing any more, and do not say so: the reporter is still there.
+        drop(commands);
+        let following = Following::of(&mut handle, job);
+        assert_eq!(follow(following, run, &mut Output::standard(true)), Exit::CouldNotRun);
+        drop(reporter);
+    }
 
     #[test]
     fn a_line_is_a_message_without_its_end() {

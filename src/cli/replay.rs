@@ -80,7 +80,7 @@ fn open<'h, 'a>(
         commands.push(TelemetryCommand::Play(false));
         commands.push(TelemetryCommand::Export { path: path.clone(), format, query: Box::new(query) });
     }
-    let following = begin(handle, start).map_err(could_not_run)?;
+    let mut following = begin(handle, start).map_err(could_not_run)?;
     for command in decoding::commands(&args.sieve, printer.decoders()).into_iter().chain(commands) {
         following.send(command).map_err(could_not_run)?;
     }
