@@ -50,8 +50,8 @@ const NATIVES_LEFT_OUT: [&str; 10] = [
 const ADDED: &str = r#"
 def ascii: [.] | implode;
 def leaf_paths: paths(scalars);
-def @base64: if isbytes then . else tostring end | encode_base64;
-def @uri: if isbytes then . else tostring end | encode_uri;
+def @base64: if isbytes then bytes_to_base64 else tostring | encode_base64 end;
+def @uri: if isbytes then bytes_to_uri else tostring | encode_uri end;
 def @csv: map(if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" else tostring end) | join(",");
 "#;
 
