@@ -6,18 +6,16 @@ use std::time::Duration;
 
 use super::args::BrokerArgs;
 use super::secret_input;
-use crate::model::mqtt::Dialect;
 use crate::model::mqtt::connect::{ConnectPlan, Login, Proxy, TlsFiles, Trust};
 use crate::model::mqtt::message::{Outgoing, Qos};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
-use crate::profile::Profile;
+use crate::profile::{Profile, broker};
 use crate::proto::mqtt::{dialect, guard};
 
 /// A connection without subscriptions.
 pub(super) fn plan(args: &BrokerArgs, profile: Option<&Profile>) -> Result<ConnectPlan, Problem> {
-    let of_profile = profile.and_then(|profile| profile.mqtt.as_ref()).map(|mqtt| mqtt.dialect);
-    let dialect = args.dialect.or_else(|| dialect::guess(&args.broker.host)).or(of_profile).unwrap_or(Dialect::Plain);
+    let dialect = broker::dialect(args.dialect, &args.broker.host, profile);
     let client_id = args.client_id.clone().or_else(|| args.device.clone()).unwrap_or_else(|| observer(args));
     let mut plan = ConnectPlan::new(args.broker.clone(), client_id);
     plan.dialect = dialect;
