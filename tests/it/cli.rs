@@ -579,7 +579,7 @@ fn ctrl_c_at_a_prompt_is_cancelled_and_ends_with_four() {
     let place = Place::new();
     let commission = ["commission", "--via", "serial:/dev/null", "--ssid", "Site", "--json"];
     interrupted_at_the_prompt(&place, &commission, "Passphrase");
-    let manifest =
-        place.write("site.csv", "name,match,profile,ssid,password_file\ngw,serial:/dev/null,generic-improv,Site,@site\n");
+    let manifest = place
+        .write("site.csv", "name,match,profile,ssid,password_file\ngw,serial:/dev/null,generic-improv,Site,@site\n");
     interrupted_at_the_prompt(&place, &["batch", &manifest, "--json"], "Secret @site");
 }
