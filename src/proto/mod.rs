@@ -6,4 +6,5 @@ pub mod improv;
 pub mod laptop_scan;
 pub mod mqtt;
 pub mod smp;
+pub mod tls_hello;
 pub mod wifi_qr;
