@@ -288,7 +288,6 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::backend::channels;
     use crate::cli::args::{Cli, Command as Subcommand};
 
     #[test]
@@ -296,7 +295,7 @@ mod tests {
         let words = ["linesman", "publish", "--broker", "mqtt://localhost", "--topic", "a", "--payload", "b"];
         let cli = Cli::try_parse_from(words).unwrap();
         let Some(Subcommand::Publish(args)) = cli.command else { panic!("not a publish") };
-        let (mut handle, commands, reporter) = channels();
+        let (mut handle, commands, reporter) = Handle::with_workers();
         let job = next_job();
         let message = Some(message(&args).unwrap());
         let ends = Ends::default();

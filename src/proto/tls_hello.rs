@@ -51,7 +51,7 @@ impl Explain for Mismatch {
                 "Add ciphers with ECDHE to its settings, such as ECDHE-RSA-AES128-GCM-SHA256",
             ),
             Self::FiniteField => Problem::new(
-                "mqtt.tls_key_exchange",
+                "mqtt.tls_finite_field",
                 "The broker exchanges keys by DHE only",
                 "Its ciphers lack ECDHE, the key exchange on curves",
                 "Add ciphers with ECDHE to its settings, such as ECDHE-RSA-AES128-GCM-SHA256",
@@ -217,6 +217,8 @@ pub fn read_answer(bytes: &[u8]) -> Result<Option<Choice>, Refused> {
         match kind {
             22 => messages.extend_from_slice(content),
             21 => alert = Some(content.get(1).copied().unwrap_or_default()),
+            // What follows a change of cipher is encrypted.
+            20 | 23 => break,
             _ => return Err(Refused { alert: None }),
         }
     }
@@ -356,6 +358,7 @@ mod tests {
         // TLS 1.3 wants another group.
         let wants = [0, 43, 0, 2, 3, 4, 0, 51, 0, 2, 0, 0x1E];
         check(hello(0x0303, 0x1301, &wants), Some("the curve X448 only"));
+        check([hello(0x0303, 0x1301, &wants), vec![20, 3, 3, 0, 1, 1]].concat(), Some("the curve X448 only"));
         let exchange = [22, 3, 3, 0, 11, 12, 0, 0, 7, 3, 0, 0x17, 1, 4, 6, 3];
         check([hello(0x0303, 0xC02B, &[]), exchange.to_vec()].concat(), Some("signatures by ECDSA on P-521"));
     }

@@ -10,7 +10,7 @@ use self::curve::Curve;
 pub use self::table::Table;
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::{visible, visible_octets};
-use crate::telemetry::decode::{Decoders, json};
+use crate::telemetry::decode::Decoders;
 use crate::telemetry::query::{Budget, Expression, Source};
 use crate::telemetry::value::Value;
 use crate::telemetry::view::{MessageId, PlotPage, PlotSpec, Series, SeriesSpec, TopicId};
@@ -329,6 +329,7 @@ fn collect_numbers(value: &Value, path: &mut String, found: &mut Vec<String>, ma
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::decode::json;
     use crate::telemetry::query::tests_source::Messages;
 
     fn spec(filter: &str, path: &str) -> PlotSpec {

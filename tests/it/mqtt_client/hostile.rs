@@ -162,14 +162,16 @@ async fn broken_messages_do_not_stop_those_behind_them() {
 #[tokio::test]
 async fn a_byte_at_a_time_is_as_good_as_all_at_once() {
     let (mut client, mut peer) = pair(|_| {}).await;
-    let mut bytes = publish(MqttVersion::V311, 2, 5, b"slow/topic", b"", &[b'z'; 300]);
-    bytes.extend([0x62, 2, 0, 5]);
-    for byte in bytes {
-        peer.send(&[byte]).await;
-        tokio::task::yield_now().await;
-    }
+    let slowly = async |peer: &mut Peer, bytes: &[u8]| {
+        for byte in bytes {
+            peer.send(&[*byte]).await;
+            tokio::task::yield_now().await;
+        }
+    };
+    slowly(&mut peer, &publish(MqttVersion::V311, 2, 5, b"slow/topic", b"", &[b'z'; 300])).await;
     assert_eq!(client.messages(1).await[0].payload.len(), 300);
     peer.expect(&[0x50, 2, 0, 5]).await;
+    slowly(&mut peer, &[0x62, 2, 0, 5]).await;
     peer.expect(&[0x70, 2, 0, 5]).await;
 }
 

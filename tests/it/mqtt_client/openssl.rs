@@ -99,7 +99,7 @@ async fn each_handshake_without_common_ground_names_its_own_cause() {
         (
             "rsa",
             &["-tls1_2", "-cipher", "DHE-RSA-AES128-GCM-SHA256"],
-            "mqtt.tls_key_exchange",
+            "mqtt.tls_finite_field",
             "The broker exchanges keys by DHE only",
         ),
         (

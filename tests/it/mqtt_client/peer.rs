@@ -446,13 +446,20 @@ async fn each_end_of_a_connection_is_told() {
         (v5, &[0xE0, 7, 0x87, 5, 0x1F, 0, 2, b'n', b'o'], "mqtt.ended", false, Retry::Never),
         (v5, &[0xF0, 0], "mqtt.malformed", false, Retry::Later),
     ] {
-        let (mut client, mut peer) = pair(|plan| plan.version = version).await;
+        let fixed = |plan: &mut ConnectPlan| (plan.version, plan.client_id) = (version, "gateway-7".into());
+        let (mut client, mut peer) = pair(fixed).await;
         peer.send(bytes).await;
         peer.stream.shutdown().await.unwrap();
         let found = client.end().await;
         let end = client.ended.as_ref().unwrap();
         assert_eq!((found, end.is_takeover, end.retry), (code, is_takeover, retry), "{version} {bytes:?} {end:?}");
     }
+    // A name made up at random is nobody else's: the same end is no takeover.
+    let (mut client, peer) = pair(|plan| plan.client_id = "linesman-7f3a".into()).await;
+    drop(peer);
+    assert_eq!(client.end().await, "mqtt.closed");
+    let end = client.ended.unwrap();
+    assert!(!end.is_takeover && !end.problem.likely_cause.contains("Another client"), "{end:?}");
     // A reset, long after anything was done.
     let (mut client, peer) = pair(|_| {}).await;
     peer.stream.set_zero_linger().unwrap();
