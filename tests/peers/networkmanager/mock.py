@@ -22,12 +22,11 @@ given = str(args[0].get('802-11-wireless-security', {{}}).get('psk', ''))
 name = bytes(dbusmock.get_object(args[2]).props['org.freedesktop.NetworkManager.AccessPoint']['Ssid']).decode()
 if given != {sys.argv[1]!r} and name != 'Guest':
     raise dbus.exceptions.DBusException('Secrets were required, but not provided.', name='org.freedesktop.NetworkManager.Failed')
-# A network that joins another one, as where a stored profile comes first, and still reports success.
-point = args[2] if name != 'Trap' else args[2].rsplit('/', 1)[0] + '/ap2'
-ret = self.add_and_activate_connection(self, {{}} if name == 'Trap' else args[0], args[1], point)
+ret = self.add_and_activate_connection(self, args[0], args[1], args[2])
+# Success on another network, as where a stored profile comes first.
+point = args[2] if name != 'Trap' else dbus.ObjectPath(str(args[2]).rsplit('/', 1)[0] + '/ap2')
 dbusmock.get_object(ret[0]).settings['connection']['id'] = args[0]['connection']['id']
-dbusmock.get_object(args[1]).UpdateProperties(
-    'org.freedesktop.NetworkManager.Device.Wireless', {{'ActiveAccessPoint': dbus.ObjectPath(point)}})
+dbusmock.get_object(args[1]).Set('org.freedesktop.NetworkManager.Device.Wireless', 'ActiveAccessPoint', point)
 '''
 
 # The template's scan never ends: nmcli waits for the time of the last one to change.
