@@ -31,6 +31,9 @@ fn run(arguments: &Cli) -> Exit {
         Some(Command::Inspect(args)) => with_workers(arguments, None, |handle| cli::inspect(handle, args, &mut out)),
         Some(Command::Replay(args)) => with_workers(arguments, None, |handle| cli::replay(handle, args, &mut out)),
         Some(Command::Publish(args)) => with_workers(arguments, None, |handle| cli::publish(handle, args, &mut out)),
+        Some(Command::BenchBroker(args)) => {
+            with_workers(arguments, None, |handle| cli::bench_broker(handle, args, &mut out))
+        }
         Some(Command::Profiles(command)) => profiles(arguments, command, &mut out),
         Some(Command::Records(command)) => {
             with_workers(arguments, None, |handle| cli::records(handle, command, &mut out))

@@ -42,6 +42,41 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         .then_some(path)
 }
 
+/// mosquitto's own clients, out of the Debian package unless the system has them.
+pub(crate) struct Clients {
+    folder: PathBuf,
+    libraries: Option<PathBuf>,
+}
+
+impl Clients {
+    /// `None` when they are missing and may be.
+    pub(crate) fn find() -> Option<Self> {
+        let installed = Path::new("/usr/bin");
+        if installed.join("mosquitto_pub").is_file() {
+            return Some(Self { folder: installed.to_owned(), libraries: None });
+        }
+        let folder = linux_console::unpacked("mosquitto-clients")?.join("usr/bin");
+        let library = linux_console::unpacked("libmosquitto1")?.join("usr/lib");
+        let libraries = fs::read_dir(&library).ok()?.filter_map(Result::ok).map(|entry| entry.path()).next()?;
+        let clients = Self { folder, libraries: Some(libraries) };
+        // Asked for its help, it ends with 1; what cannot be loaded ends with 127.
+        let mut help = clients.command("mosquitto_pub").into_std();
+        let status = help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let is_there = status.is_ok_and(|status| status.code().is_some_and(|code| code < 100));
+        peers::require("mosquitto-clients", is_there, "the bench broker is proven with them (Debian: libcjson1)")
+            .then_some(clients)
+    }
+
+    /// One of them, to be run.
+    pub(crate) fn command(&self, name: &str) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(self.folder.join(name));
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        command
+    }
+}
+
 impl Mosquitto {
     /// A broker with one plain listener that lets everyone in.
     pub(crate) fn plain() -> Option<Self> {

@@ -1,6 +1,7 @@
-//! What brokers ask for beyond MQTT itself: logins that are computed, limits, habits, identities. No I/O and no clock: the
-//! time is an argument.
+//! What brokers ask for beyond MQTT itself: logins that are computed, limits, habits, identities; and the
+//! broker for a bench. No I/O and no clock: the time is an argument.
 
+pub mod broker;
 pub mod cloud;
 pub mod dialect;
 pub mod guard;
