@@ -341,7 +341,8 @@ async fn mqtt_js_finds_all_that_mqtt_5_has_unaltered() {
         let steps = run(json!({
             "url": url,
             "options": options,
-            "subscribe": { "site/t": { "qos": 2, "properties": { "subscriptionIdentifier": 77 } } },
+            "subscribe": { "site/t": { "qos": 2 } },
+            "subscribeOptions": { "qos": 2, "properties": { "subscriptionIdentifier": 77 } },
             "publish": [message(0), message(1), message(2), message(1), message(2)],
             "expect": 5,
         }))

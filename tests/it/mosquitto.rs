@@ -45,7 +45,7 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
 /// mosquitto's own clients, out of the Debian package unless the system has them.
 pub(crate) struct Clients {
     folder: PathBuf,
-    libraries: Option<PathBuf>,
+    libraries: Option<std::ffi::OsString>,
 }
 
 impl Clients {
@@ -56,15 +56,23 @@ impl Clients {
             return Some(Self { folder: installed.to_owned(), libraries: None });
         }
         let folder = linux_console::unpacked("mosquitto-clients")?.join("usr/bin");
-        let library = linux_console::unpacked("libmosquitto1")?.join("usr/lib");
-        let libraries = fs::read_dir(&library).ok()?.filter_map(Result::ok).map(|entry| entry.path()).next()?;
-        let clients = Self { folder, libraries: Some(libraries) };
+        let mut libraries = Vec::new();
+        for package in ["libmosquitto1", "libcjson1"] {
+            // One folder, named after the machine.
+            let folders = fs::read_dir(linux_console::unpacked(package)?.join("usr/lib")).unwrap();
+            libraries.extend(folders.map(|entry| entry.unwrap().path()));
+        }
+        let clients = Self { folder, libraries: Some(std::env::join_paths(libraries).unwrap()) };
         // Asked for its help, it ends with 1; what cannot be loaded ends with 127.
-        let mut help = clients.command("mosquitto_pub").into_std();
+        let mut help = clients.command("mosquitto_sub").into_std();
         let status = help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
         let is_there = status.is_ok_and(|status| status.code().is_some_and(|code| code < 100));
-        peers::require("mosquitto-clients", is_there, "the bench broker is proven with them (Debian: libcjson1)")
-            .then_some(clients)
+        peers::require(
+            "mosquitto-clients",
+            is_there,
+            "the bench broker is proven with them (Debian: apt install mosquitto-clients)",
+        )
+        .then_some(clients)
     }
 
     /// One of them, to be run.

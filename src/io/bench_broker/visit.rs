@@ -30,6 +30,8 @@ pub(super) struct Visit {
     since: Instant,
     last: Instant,
     greeting: Option<Greeting>,
+    /// That it ended, and why, has been told.
+    has_ended: bool,
 }
 
 /// How a connection ended.
@@ -45,7 +47,7 @@ enum End {
 impl Visit {
     pub(super) fn new(peer: SocketAddr, over: &'static str, number: u64) -> Self {
         let now = Instant::now();
-        Self { peer, over, certificate: None, number, since: now, last: now, greeting: None }
+        Self { peer, over, certificate: None, number, since: now, last: now, greeting: None, has_ended: false }
     }
 
     /// Serves the client until one side ends.
@@ -57,8 +59,12 @@ impl Visit {
             end = upwards(desk, id, &mut from, &drained, &visit) => end,
             end = downwards(desk, id, &mut to, (&waker, &drained), &visit, lines) => end,
         };
+        let mut visit = visit.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // A client may say goodbye and close before that was told.
+        for news in desk.with(|broker, now| broker.take_output(id, now)).news {
+            visit.tell(news, lines);
+        }
         desk.close(id);
-        let visit = visit.into_inner().unwrap_or_else(PoisonError::into_inner);
         visit.closed(&end, lines);
         if matches!(end, End::Over) {
             // What still comes is read and forgotten: an end with something unread would take our last packet with it.
@@ -83,7 +89,10 @@ impl Visit {
                 self.greeting = Some(greeting);
                 self.sighting(SightingKind::Came, self.came(), lines);
             }
-            News::Ended(ending) => self.ended(&ending, lines),
+            News::Ended(ending) => {
+                self.has_ended = true;
+                self.ended(&ending, lines);
+            }
         }
     }
 
@@ -148,6 +157,7 @@ impl Visit {
         let (from, over) = (self.peer.ip(), self.over);
         match (end, &self.greeting) {
             (End::Over, _) => {}
+            _ if self.has_ended => {}
             (_, None) => {
                 let text = format!("{from} connected over {over} and closed before it said who it is");
                 lines.from(SightingKind::Went, from, text);

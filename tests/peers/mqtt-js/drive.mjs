@@ -1,6 +1,6 @@
 // Drives mqtt.js as a plan on standard input says, and prints a JSON line for each thing that happens.
 //
-// Plan: url, options (as mqtt.js takes them; `ca` is a path), subscribe ({filter: options}), publish ([{topic, payload, options}]),
+// Plan: url, options (as mqtt.js takes them; `ca` is a path), subscribe ({filter: options}), subscribeOptions, publish ([{topic, payload, options}]),
 // expect (how many messages to wait for).
 
 import { readFileSync } from 'node:fs'
@@ -40,7 +40,7 @@ const connack = await new Promise((resolve, reject) => {
   process.exit(0)
 })
 say('connected', { session: connack.sessionPresent, properties: connack.properties })
-if (plan.subscribe) say('granted', { grants: (await client.subscribeAsync(plan.subscribe)).map((grant) => grant.qos) })
+if (plan.subscribe) say('granted', { grants: (await client.subscribeAsync(plan.subscribe, plan.subscribeOptions)).map((grant) => grant.qos) })
 for (const { topic, payload, options } of plan.publish ?? []) {
   const answer = await client.publishAsync(topic, payload, options)
   say('published', { topic, reason: answer?.reasonCode })
