@@ -4,10 +4,11 @@ use serde_json::json;
 
 use super::args::BenchArgs;
 use super::commission::wait_for_start;
-use super::mqtt::{local_time, utc};
+use super::lines::utc;
 use super::next_job;
 use super::output::{Exit, Output};
 use super::session::workers_gone;
+use super::sieve::local_time;
 use crate::backend::Handle;
 use crate::model::ids::JobId;
 use crate::model::mqtt::bench::{BenchFacts, BenchPlan, Sighting, SightingKind};
