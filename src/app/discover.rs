@@ -191,7 +191,7 @@ impl Discover {
                 let mut drivers = catalog.drivers_for(id, link.kind()).map(|binding| binding.driver);
                 drivers.find(|driver| driver.is_available_over(link.kind()))
             });
-            let driver = answered.or(of_profile).unwrap_or(DriverId::Improv);
+            let driver = answered.or(of_profile).unwrap_or_else(|| DriverId::usual_over(link.kind()));
             taken.push(Marked { link, name, profile, driver });
         }
         taken

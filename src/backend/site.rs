@@ -12,7 +12,7 @@ use crate::model::mqtt::bench::BenchPlan;
 use crate::model::mqtt::url::BrokerUrl;
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
-use crate::profile::{Catalog, DriverSettings, Profile, PushWay};
+use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::security::device::Lock;
 use crate::proto::esp::version::Scheme;
 use crate::sim::telemetry::{Habit, TelemetryPlan};
@@ -193,8 +193,8 @@ fn is_on_the_air(profile: &Profile) -> bool {
 fn esp_on_the_air(profile: &Profile) -> Option<EspPlan> {
     let name = profile.discovery.ble.iter().find_map(|rule| rule.name.as_ref())?.to_string().replace('*', "");
     let binding = profile.drivers_over(LinkKind::Ble).find(|binding| binding.driver == DriverId::EspProv)?;
-    let mut esp = EspPlan::new(match binding.settings {
-        DriverSettings::EspProv { security: 0 | 1, .. } => Scheme::Security1 { is_without_proof: false },
+    let mut esp = EspPlan::new(match binding.settings.number("security") {
+        Some(0 | 1) => Scheme::Security1 { is_without_proof: false },
         _ => Scheme::Security2 { has_counter: true },
     });
     let SimAccess { username, secret } = access();

@@ -125,11 +125,12 @@ fn open(
     let (requests, save_to) = requests(command).map_err(usage)?;
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
     let profile = link.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
-    let manages = |binding: &&DriverBinding| {
-        binding.link == link.via.kind() && matches!(binding.driver, DriverId::Smp | DriverId::LinuxConsole)
-    };
+    let manages =
+        |binding: &&DriverBinding| binding.link == link.via.kind() && binding.driver.facts().offers.management;
     let of_profile = profile.and_then(|profile| profile.drivers.iter().find(manages).map(|binding| binding.driver));
-    let driver = link.driver.or(of_profile).unwrap_or(DriverId::Smp);
+    let usual = || DriverId::managing_over(link.via.kind()).next();
+    let driver = link.driver.or(of_profile).or_else(usual);
+    let driver = driver.unwrap_or_else(|| DriverId::usual_over(link.via.kind()));
     let secret = link.password_file.as_deref().map(|file| secret_input::read(Some(file))).transpose().map_err(usage)?;
     let access = Access { username: link.username.clone(), secret, allows_unprotected: false };
     let job = next_job();

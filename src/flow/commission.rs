@@ -24,6 +24,7 @@ use super::smp::{self, Smp};
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
+use crate::model::drivers::USUAL_BAUD;
 use crate::model::gateway::{DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
@@ -220,10 +221,7 @@ impl Session {
             }
             (DriverId::LinuxConsole, LinkKind::Serial) => {
                 let Setup { ref access, ref settings, .. } = self.setup;
-                let baud = match settings {
-                    Some(DriverSettings::LinuxConsole { baud, .. }) => *baud,
-                    _ => crate::proto::console::BAUD,
-                };
+                let baud = settings.as_ref().map_or(USUAL_BAUD, |settings| settings.baud());
                 report.started(Step::Connect, "the console to ask for a login", console::LIMITS.hello).await;
                 let opened = self.open_port(links.open_at(link, baud)).await?;
                 let (report, transcript) = (report.clone(), transcript.clone());

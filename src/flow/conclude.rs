@@ -127,7 +127,7 @@ pub fn conclude(facts: Facts<'_>) -> Outcome {
 
 fn judge(facts: &Facts<'_>) -> (Verdict, &'static str, String) {
     let ssid = facts.credentials.ssid.shown();
-    let codes = codes(facts.driver);
+    let codes = facts.driver.facts().codes;
     match &facts.end {
         PushEnd::Joined { .. } => {
             (Verdict::Joined, codes.joined, format!("The gateway reports that it joined “{ssid}”"))
@@ -149,35 +149,6 @@ fn judge(facts: &Facts<'_>) -> (Verdict, &'static str, String) {
         PushEnd::LinkLost { .. } => {
             (Verdict::Unknown, codes.link_lost, format!("The link broke before the gateway gave a verdict on “{ssid}”"))
         }
-    }
-}
-
-/// The codes of ends that every driver knows.
-struct Codes {
-    joined: &'static str,
-    joined_late: &'static str,
-    fell_back: &'static str,
-    no_verdict: &'static str,
-    link_lost: &'static str,
-}
-
-const fn codes(driver: DriverId) -> Codes {
-    macro_rules! codes {
-        ($driver:literal) => {
-            Codes {
-                joined: concat!($driver, ".joined"),
-                joined_late: concat!($driver, ".joined_late"),
-                fell_back: concat!($driver, ".fell_back"),
-                no_verdict: concat!($driver, ".no_verdict"),
-                link_lost: concat!($driver, ".link_lost"),
-            }
-        };
-    }
-    match driver {
-        DriverId::Improv => codes!("improv"),
-        DriverId::EspProv => codes!("esp"),
-        DriverId::Smp => codes!("smp"),
-        DriverId::LinuxConsole => codes!("console"),
     }
 }
 

@@ -266,6 +266,13 @@ fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 
+/// How the console asks, as the profile says.
+fn wording(settings: Option<&DriverSettings>) -> Wording {
+    settings.map_or_else(Wording::default, |settings| {
+        Wording::new(settings.text("login_prompt"), settings.text("password_prompt"))
+    })
+}
+
 /// A commissioning conversation with a Linux gateway.
 pub(super) struct LinuxConsole {
     console: Console,
@@ -293,14 +300,9 @@ impl LinuxConsole {
         report: Report,
         transcript: SharedTranscript,
     ) -> Self {
-        let (wording, interface) = match settings {
-            Some(DriverSettings::LinuxConsole { login_prompt, password_prompt, interface, .. }) => {
-                (Wording::new(Some(login_prompt), Some(password_prompt)), interface.clone())
-            }
-            _ => (Wording::default(), String::new()),
-        };
+        let interface = settings.and_then(|settings| settings.text("interface")).unwrap_or_default().to_owned();
         Self {
-            console: Console::new(link, wording, Some(report), transcript),
+            console: Console::new(link, wording(settings), Some(report), transcript),
             access,
             interface: if interface.is_empty() { "wlan0".into() } else { interface },
             facts: Facts::default(),

@@ -18,6 +18,7 @@ use super::smp::{Smp, push_file, push_setting};
 use super::smp_error::SmpError;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
+use crate::model::drivers::USUAL_BAUD;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::outcome::{Evidence, EvidenceKind};
@@ -320,10 +321,7 @@ impl Job {
             }
             DriverId::LinuxConsole => {
                 let settings = self.setup.settings.as_ref();
-                let baud = match settings {
-                    Some(DriverSettings::LinuxConsole { baud, .. }) => *baud,
-                    _ => crate::proto::console::BAUD,
-                };
+                let baud = settings.as_ref().map_or(USUAL_BAUD, |settings| settings.baud());
                 let opened = links.open_at(link, baud).await?;
                 let mut shell = ConsoleShell::new(opened, settings, transcript.clone());
                 if let Err(error) = shell.log_in(&self.setup.access).await {

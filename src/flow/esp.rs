@@ -90,10 +90,7 @@ pub(super) struct Parts {
 impl Esp {
     /// Takes a Bluetooth connection over.
     pub(super) fn over_ble(link: GattLink, parts: Parts) -> Self {
-        let service = match &parts.settings {
-            Some(DriverSettings::EspProv { service: Some(service), .. }) => full_uuid(&service.to_string()),
-            _ => None,
-        };
+        let service = parts.settings.as_ref().and_then(|settings| settings.text("service")).and_then(full_uuid);
         Self::new(Carrier::Ble(Characteristics::new(link, service)), parts)
     }
 
@@ -112,10 +109,7 @@ impl Esp {
 
     fn new(carrier: Carrier, parts: Parts) -> Self {
         let Parts { access, settings, place, report, transcript } = parts;
-        let least = match settings {
-            Some(DriverSettings::EspProv { security, .. }) => Some(security),
-            _ => None,
-        };
+        let least = settings.and_then(|settings| settings.number("security")?.try_into().ok());
         if let Some(secret) = &access.secret {
             transcript.learn_secret(secret.expose().as_bytes());
         }
