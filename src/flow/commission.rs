@@ -12,21 +12,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::conclude::{Facts, PushEnd, conclude, evidence_of};
-use super::console::{self, LinuxConsole};
-use super::driver::{CLOSE_LIMIT, Driver, Name, Scan};
+use super::driver::{CLOSE_LIMIT, Driver, Limits, Name, Scan};
+use super::drivers::{self, Opening, open_and_greet};
 use super::error::SessionError;
-use super::esp::{self, Esp};
-use super::improv::{self, Improv};
-use super::improv_ble::{self, ImprovBle};
-use super::port::{Boxed, Link, LinkError, Links, Records};
+use super::port::{Links, Records};
 use super::report::Report;
-use super::smp::{self, Smp};
+use super::step;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
 use crate::model::drivers::USUAL_BAUD;
 use crate::model::gateway::{DeviceInfo, Protection, ProvisioningState};
-use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
@@ -34,11 +31,6 @@ use crate::model::secret::Secret;
 use crate::model::wifi::{Network, WifiRules};
 use crate::msg::{JobEnd, Progress, Request, Step};
 use crate::profile::{CredentialRule, DriverSettings};
-
-/// How long opening a port may take.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// How long connecting over the radio may take, the search included.
-const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a session needs to begin.
 pub struct Setup {
@@ -133,14 +125,16 @@ impl Session {
         requests: &mut mpsc::Receiver<Request>,
     ) -> Result<(), SessionError> {
         self.begin(Step::Connect, json!({ "link": self.setup.link.to_string(), "driver": self.setup.driver })).await?;
-        let device = match self.open().await {
-            Ok(device) => place.insert(device).as_mut(),
+        let state = match self.connect(place).await {
+            Ok(state) => state,
             Err(error) => {
                 self.fail(Step::Connect, error.clone()).await?;
                 return Err(error);
             }
         };
-        let state = self.greet(device).await?;
+        // A connection that answered is there.
+        let Some(device) = place.as_deref_mut() else { return Ok(()) };
+        self.greet(device, state).await?;
         self.describe(device, state).await?;
         loop {
             self.setup.report.send(Progress::Ready).await;
@@ -184,9 +178,9 @@ impl Session {
             Request::ResetDevice => (Step::Reset, self.reset(device).await),
             Request::Close => return Ok(()),
         };
-        match result {
-            Err(error) if error.is_final() => self.fail(step, error).await,
-            Err(error) => self.fail(step, error).await.or(Ok(())),
+        match step::settle(device, result) {
+            // What the records refuse ends the session as well: nothing may be sent that is not on record.
+            Err(error) => self.fail(step, error).await,
             Ok(()) => Ok(()),
         }
     }
@@ -203,89 +197,30 @@ impl Session {
         self.last.as_ref().is_some_and(|last| last.verdict == Verdict::Joined)
     }
 
-    /// Opens the link for the driver.
-    async fn open(&self) -> Result<Box<dyn Driver>, SessionError> {
-        let Setup { ref link, driver, ref links, ref report, ref transcript, .. } = self.setup;
-        let missing = SessionError::DriverMissing { driver, link: link.kind() };
-        if !driver.is_available_over(link.kind()) {
-            return Err(missing);
-        }
-        match (driver, link.kind()) {
-            (DriverId::Improv, LinkKind::Serial) => {
-                let limit = improv::LIMITS.hello;
-                report
-                    .started(Step::Connect, "the gateway to answer; some restart when the port is opened", limit)
-                    .await;
-                let opened = self.open_port(links.open(link)).await?;
-                Ok(Box::new(Improv::new(opened, report.clone(), transcript.clone())))
-            }
-            (DriverId::LinuxConsole, LinkKind::Serial) => {
-                let Setup { ref access, ref settings, .. } = self.setup;
-                let baud = settings.as_ref().map_or(USUAL_BAUD, |settings| settings.baud());
-                report.started(Step::Connect, "the console to ask for a login", console::LIMITS.hello).await;
-                let opened = self.open_port(links.open_at(link, baud)).await?;
-                let (report, transcript) = (report.clone(), transcript.clone());
-                Ok(Box::new(LinuxConsole::new(opened, access.clone(), settings.as_ref(), report, transcript)))
-            }
-            (DriverId::Improv, LinkKind::Ble) => {
-                let limit = improv_ble::LIMITS.hello;
-                report.started(Step::Connect, "the gateway to be heard and to take the connection", limit).await;
-                let connected = links.connect(link).await?;
-                let driver = ImprovBle::new(connected, link.clone(), report.clone(), transcript.clone());
-                Ok(Box::new(driver.reconnecting(Arc::clone(links))))
-            }
-            (DriverId::Smp, LinkKind::Serial | LinkKind::Udp | LinkKind::Ble) => {
-                report.started(Step::Connect, "the gateway to answer", smp::LIMITS.hello).await;
-                let opened = Smp::open(&**links, link, transcript.clone()).await?;
-                Ok(Box::new(opened.reporting_to(report.clone())))
-            }
-            (DriverId::EspProv, _) => Ok(Box::new(self.open_esp().await?)),
-            _ => Err(missing),
-        }
-    }
-
-    /// Opens a port, within a limit.
-    async fn open_port(&self, opening: Boxed<'_, Result<Link, LinkError>>) -> Result<Link, LinkError> {
-        let port = self.setup.link.place().to_owned();
-        timeout(OPEN_LIMIT, opening)
-            .await
-            .unwrap_or_else(|_| Err(LinkError::Io { port, detail: "opening the port took too long".into() }))
-    }
-
-    async fn open_esp(&self) -> Result<Esp, SessionError> {
-        let Setup { ref link, ref links, ref report, .. } = self.setup;
-        let parts = esp::Parts {
+    /// Opens the link and begins the conversation: one step, with one limit for both.
+    async fn connect(&self, place: &mut Option<Box<dyn Driver>>) -> Result<ProvisioningState, SessionError> {
+        let Setup { ref link, driver, ref report, .. } = self.setup;
+        let unit = drivers::unit(driver, link.kind())?;
+        let opening = Opening {
+            link: link.clone(),
+            links: Arc::clone(&self.setup.links),
             access: self.setup.access.clone(),
             settings: self.setup.settings.clone(),
-            place: link.place().to_owned(),
             report: report.clone(),
             transcript: self.setup.transcript.clone(),
         };
-        report.started(Step::Connect, "the gateway to be reached", esp::LIMITS.hello).await;
-        let too_slow = || LinkError::Io { port: link.place().to_owned(), detail: "connecting took too long".into() };
-        match link.kind() {
-            LinkKind::Ble => {
-                let connected =
-                    timeout(CONNECT_LIMIT, links.connect(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
-                Ok(Esp::over_ble(connected, parts))
-            }
-            LinkKind::Http => Ok(Esp::over_http(links.http(link).await?, parts)),
-            LinkKind::Serial | LinkKind::Udp => {
-                let opened = timeout(OPEN_LIMIT, links.open(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
-                Ok(Esp::over_console(opened, parts)?)
-            }
-        }
+        let connect = open_and_greet(unit, &opening, place);
+        step::within(report, Step::Connect, (unit.waits_for)(link.kind()), self.limits()?.connect, connect).await
     }
 
-    /// Begins the conversation.
-    async fn greet(&mut self, device: &mut dyn Driver) -> Result<ProvisioningState, SessionError> {
-        let state = match device.hello().await {
-            Ok(state) => state,
-            Err(error) => {
-                self.fail(Step::Connect, error.clone()).await?;
-                return Err(error);
-            }
-        };
+    /// How long each step may take in total.
+    fn limits(&self) -> Result<Limits, SessionError> {
+        let link = self.setup.link.kind();
+        Ok((drivers::unit(self.setup.driver, link)?.limits)(link))
+    }
+
+    /// Tells where the gateway stands, and secures the session where that is to be done.
+    async fn greet(&mut self, device: &mut dyn Driver, state: ProvisioningState) -> Result<(), SessionError> {
         let report = self.setup.report.clone();
         let answers = format!("The gateway answers: it {}", state.label());
         let protection = if device.is_to_be_secured() {
@@ -300,15 +235,16 @@ impl Session {
         };
         self.protection = Some(protection);
         report.send(Progress::Protected(protection)).await;
-        Ok(state)
+        Ok(())
     }
 
     /// Lets both sides prove who they are.
     async fn secure(&mut self, device: &mut dyn Driver) -> Result<Protection, SessionError> {
         self.begin(Step::Secure, Value::Null).await?;
         let report = self.setup.report.clone();
-        report.started(Step::Secure, "both sides to prove who they are", device.limits().question).await;
-        if let Err(error) = device.secure().await {
+        let waits_for = "both sides to prove who they are";
+        let limit = self.limits()?.question;
+        if let Err(error) = step::within(&report, Step::Secure, waits_for, limit, device.secure()).await {
             self.fail(Step::Secure, error.clone()).await?;
             return Err(error);
         }
@@ -320,8 +256,10 @@ impl Session {
 
     async fn describe(&mut self, device: &mut dyn Driver, state: ProvisioningState) -> Result<(), SessionError> {
         self.begin(Step::Describe, Value::Null).await?;
-        self.setup.report.started(Step::Describe, "the gateway to say what it is", device.limits().question).await;
-        let info = match device.describe().await {
+        let waits_for = "the gateway to say what it is";
+        let limit = self.limits()?.question;
+        let described = step::within(&self.setup.report, Step::Describe, waits_for, limit, device.describe()).await;
+        let info = match step::settle(device, described) {
             Ok(info) => {
                 self.end(Step::Describe, "done", json!(info)).await?;
                 self.setup.report.done(Step::Describe, describe_line(&info)).await;
@@ -357,8 +295,9 @@ impl Session {
             return Ok(());
         }
         self.begin(Step::Identify, Value::Null).await?;
-        self.setup.report.started(Step::Identify, "the gateway to take the request", device.limits().question).await;
-        device.identify().await?;
+        let limit = self.limits()?.question;
+        let waits_for = "the gateway to take the request";
+        step::within(&self.setup.report, Step::Identify, waits_for, limit, device.identify()).await?;
         self.end(Step::Identify, "done", Value::Null).await?;
         self.setup
             .report
@@ -373,9 +312,10 @@ impl Session {
             return Ok(());
         }
         self.begin(Step::ScanNetworks, Value::Null).await?;
-        let limit = device.limits().scan;
-        self.setup.report.started(Step::ScanNetworks, "the gateway to list the networks it hears", limit).await;
-        let Scan { networks, ignored } = device.scan().await?;
+        let limit = self.limits()?.scan;
+        let waits_for = "the gateway to list the networks it hears";
+        let scanned = step::within(&self.setup.report, Step::ScanNetworks, waits_for, limit, device.scan()).await;
+        let Scan { networks, ignored } = scanned?;
         self.end(Step::ScanNetworks, "done", json!({ "networks": networks.len(), "ignored": ignored })).await?;
         self.setup.report.send(Progress::Networks { networks: networks.clone(), is_complete: true }).await;
         self.setup.report.done(Step::ScanNetworks, scan_line(networks.len(), ignored)).await;
@@ -385,8 +325,9 @@ impl Session {
 
     async fn rename(&mut self, device: &mut dyn Driver, name: Name) -> Result<(), SessionError> {
         self.begin(Step::Rename, json!({ "what": name.label() })).await?;
-        self.setup.report.started(Step::Rename, "the gateway to take the name", device.limits().question).await;
-        let name = device.rename(name).await?;
+        let Limits { question, push, .. } = self.limits()?;
+        let (waits_for, limit) = ("the gateway to take the name", question.max(push));
+        let name = step::within(&self.setup.report, Step::Rename, waits_for, limit, device.rename(name)).await?;
         self.end(Step::Rename, "done", json!({ "name": name })).await?;
         self.setup.report.done(Step::Rename, format!("The gateway answers with the name “{name}”")).await;
         Ok(())
@@ -407,9 +348,11 @@ impl Session {
         self.begin(Step::Credential, json!({ "credential": id, "to": way, "octets": octets })).await?;
         let report = self.setup.report.clone();
         let waits_for = format!("{} to take {id} ({octets} octets)", way.place());
-        report.started(Step::Credential, &waits_for, device.limits().question).await;
+        let baud = self.setup.settings.as_ref().map_or(USUAL_BAUD, DriverSettings::baud);
+        let limit = step::transfer(self.limits()?.question, octets, baud);
         self.setup.transcript.learn_secret(content.expose());
-        let taken = device.push_credential(&way, content).await?;
+        let push = device.push_credential(&way, content);
+        let taken = step::within(&report, Step::Credential, &waits_for, limit, push).await?;
         let evidence = Evidence { kind: taken.kind, text: taken.text, at: report.elapsed() };
         self.end(Step::Credential, evidence.kind.label(), json!({ "credential": id, "evidence": evidence })).await?;
         report.done(Step::Credential, evidence.text.clone()).await;
@@ -421,8 +364,9 @@ impl Session {
     async fn reprovision(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
         self.begin(Step::Reprovision, Value::Null).await?;
         let report = self.setup.report.clone();
-        report.started(Step::Reprovision, "the gateway to forget its network", device.limits().question).await;
-        device.reprovision().await?;
+        let waits_for = "the gateway to forget its network";
+        let limit = self.limits()?.question;
+        step::within(&report, Step::Reprovision, waits_for, limit, device.reprovision()).await?;
         self.end(Step::Reprovision, "acknowledged", Value::Null).await?;
         report
             .done(Step::Reprovision, "The gateway waits for a network again; what lies in its flash may come back")
@@ -432,8 +376,9 @@ impl Session {
 
     async fn reset(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
         self.begin(Step::Reset, Value::Null).await?;
-        self.setup.report.started(Step::Reset, "the reset line to be pulsed", OPEN_LIMIT).await;
-        device.pulse_reset().await?;
+        let waits_for = "the reset line to be pulsed";
+        let limit = self.limits()?.question;
+        step::within(&self.setup.report, Step::Reset, waits_for, limit, device.pulse_reset()).await?;
         self.end(Step::Reset, "requested", Value::Null).await?;
         self.setup
             .report
@@ -448,7 +393,7 @@ impl Session {
         self.begin(Step::Push, detail).await?;
         self.last = None;
         let report = self.setup.report.clone();
-        report.started(Step::Push, "the credentials to be taken", device.limits().question).await;
+        let limits = self.limits()?;
         let requested = format!("Join “{ssid}” with {}", credentials.key_label());
         self.open_push = Some(OpenPush {
             evidence: vec![Evidence { kind: EvidenceKind::Requested, text: requested, at: report.elapsed() }],
@@ -456,15 +401,23 @@ impl Session {
             credentials,
         });
         let sent = match &self.open_push {
-            Some(push) => device.push(&push.credentials).await,
+            Some(push) => {
+                let waits_for = "the credentials to be taken";
+                let pushed = device.push(&push.credentials);
+                step::within(&report, Step::Push, waits_for, limits.push, pushed).await
+            }
             None => Ok(()),
         };
+        let sent = step::settle(device, sent);
         let mut broken = None;
         let end = match sent {
             Ok(()) => {
                 report.done(Step::Push, "The credentials were sent").await;
-                report.started(Step::Follow, "the gateway's verdict", device.limits().join).await;
-                let end = device.follow().await;
+                let followed = async { Ok(device.follow().await) };
+                let waits_for = "the gateway's verdict";
+                let end = step::within(&report, Step::Follow, waits_for, limits.join, followed).await;
+                // What was not observed in time is not known.
+                let end = step::settle(device, end).unwrap_or(PushEnd::NoVerdict { last_word: None });
                 self.note_began(device.began_joining());
                 let word = self.note_end(&end);
                 report.done(Step::Follow, word).await;
@@ -518,8 +471,12 @@ impl Session {
         }
         let report = self.setup.report.clone();
         let waits_for = "the gateway to say again where it stands";
-        report.started(Step::ReadBack, waits_for, device.limits().hello).await;
-        let Some(answer) = device.read_back().await else {
+        let asked = async { device.read_back().await.transpose() };
+        let asked = match self.limits() {
+            Ok(limits) => step::within(&report, Step::ReadBack, waits_for, limits.connect, asked).await,
+            Err(error) => Err(error),
+        };
+        let Some(answer) = step::settle(device, asked).transpose() else {
             self.skip(Step::ReadBack, "The gateway ends the connection once it has joined").await;
             return end;
         };

@@ -13,7 +13,9 @@ use tokio::time::{Instant, sleep_until};
 pub use self::error::ConsoleError;
 pub use self::shell::ConsoleShell;
 use super::conclude::{PushEnd, Refusal, RefusalKind};
+use super::device::Management;
 use super::driver::{Driver, Limits, ReadBack, Scan, Taken};
+use super::drivers::{Opening, Unit};
 use super::error::SessionError;
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
@@ -34,12 +36,34 @@ use crate::proto::console::quote::{self, NotSendable, Script};
 use crate::proto::console::session::{Answer, Event, Failure, Login, Output, Run, Session, Timeouts};
 use crate::proto::console::system::{self, Compared, Facts, Rights};
 
-/// How long each step may take.
-pub(super) const LIMITS: Limits = Limits {
-    hello: Duration::from_mins(1),
-    question: Duration::from_secs(10),
-    scan: Duration::from_secs(40),
-    join: Duration::from_secs(nmcli::JOIN_SECS + 10),
+/// The driver.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::LinuxConsole,
+    limits: |_| LIMITS,
+    waits_for: |_| "the console to ask for a login",
+    open: |opening| {
+        Box::pin(async move {
+            let Opening { access, settings, report, transcript, .. } = opening;
+            let (link, settings) = (opening.port().await?, settings.as_ref());
+            let console = LinuxConsole::new(link, access.clone(), settings, report.clone(), transcript.clone());
+            Ok(Box::new(console) as Box<dyn Driver>)
+        })
+    },
+    manage: Some(|opening| {
+        Box::pin(async move { Ok(Box::new(ConsoleShell::opened(opening).await?) as Box<dyn Management>) })
+    }),
+};
+
+/// How long each step may take, in total.
+const LIMITS: Limits = Limits {
+    // A gateway that is starting may take three minutes to its login.
+    connect: Duration::from_mins(5),
+    question: Duration::from_mins(1),
+    // A fresh scan, and the list from before if that comes to nothing.
+    scan: Duration::from_secs(60),
+    push: Duration::from_secs(20),
+    // Joining, looking whether it holds, and clearing up after what failed.
+    join: Duration::from_secs(nmcli::JOIN_SECS + 60),
 };
 /// How long a scan may take before the list from before is asked for.
 const FRESH_SCAN: Duration = Duration::from_secs(30);
@@ -175,8 +199,7 @@ impl Console {
                 Event::Log(line) => lines.extend(self.shown_line(&line)),
                 Event::Starting => {
                     if let Some(report) = &self.report {
-                        let limit = Timeouts::default().boot;
-                        report.started(Step::Connect, "the gateway to start and to ask for a login", limit).await;
+                        report.waits_for(Step::Connect, "the gateway to start and to ask for a login").await;
                     }
                 }
                 Event::Finished(finished) => {
@@ -555,10 +578,6 @@ impl Driver for LinuxConsole {
         DriverId::LinuxConsole
     }
 
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             wifi: self.has_wifi,
@@ -638,7 +657,7 @@ impl Driver for LinuxConsole {
             let name = format!("linesman {}", credentials.ssid.shown());
             let script = nmcli::join(&credentials.ssid, &self.interface, &name, credentials.is_hidden, self.prefix())
                 .map_err(ConsoleError::from)?;
-            let mut run = Run::new("join", script).within(LIMITS.join);
+            let mut run = Run::new("join", script).within(Duration::from_secs(nmcli::JOIN_SECS + 10));
             run.answer = (!self.was_open).then(|| Secret::new(credentials.password().to_owned()));
             self.connection = Some(name);
             self.console.session.run(run, now());

@@ -16,6 +16,7 @@ use super::transcript::SharedTranscript;
 use super::{console, esp, improv, smp};
 use crate::model::access::Access;
 use crate::model::drivers::USUAL_BAUD;
+use crate::model::gateway::ProvisioningState;
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::profile::DriverSettings;
 
@@ -45,6 +46,25 @@ pub(super) struct Unit {
 pub(super) fn unit(driver: DriverId, link: LinkKind) -> Result<&'static Unit, SessionError> {
     let unit = UNITS.iter().copied().find(|unit| unit.id == driver && driver.is_available_over(link));
     unit.ok_or(SessionError::DriverMissing { driver, link })
+}
+
+/// Opens a link and begins the conversation. A pairing swallows the question that began it with some systems: then the
+/// connection is made once more, now that both sides know each other.
+pub(super) async fn open_and_greet(
+    unit: &Unit,
+    opening: &Opening,
+    place: &mut Option<Box<dyn Driver>>,
+) -> Result<ProvisioningState, SessionError> {
+    let device = place.insert((unit.open)(opening).await?);
+    match device.hello().await {
+        Err(SessionError::Link(LinkError::Ble(BleError::LostToPairing { .. }))) => {
+            device.close().await;
+            place.take();
+            opening.transcript.note(opening.report.elapsed(), "paired; the connection is made once more");
+            place.insert((unit.open)(opening).await?).hello().await
+        }
+        greeted => greeted,
+    }
 }
 
 /// What opening a link takes.
