@@ -471,11 +471,10 @@ impl Session {
         }
         let report = self.setup.report.clone();
         let waits_for = "the gateway to say again where it stands";
+        // The driver is open, so it has limits.
+        let Ok(limits) = self.limits() else { return end };
         let asked = async { device.read_back().await.transpose() };
-        let asked = match self.limits() {
-            Ok(limits) => step::within(&report, Step::ReadBack, waits_for, limits.connect, asked).await,
-            Err(error) => Err(error),
-        };
+        let asked = step::within(&report, Step::ReadBack, waits_for, limits.connect, asked).await;
         let Some(answer) = step::settle(device, asked).transpose() else {
             self.skip(Step::ReadBack, "The gateway ends the connection once it has joined").await;
             return end;

@@ -84,11 +84,6 @@ pub(super) struct Opening {
 }
 
 impl Opening {
-    /// A text of the settings.
-    pub(super) fn text(&self, key: &str) -> Option<&str> {
-        self.settings.as_ref()?.text(key)
-    }
-
     /// Opens a link that carries bytes, a serial one at the speed the profile names.
     pub(super) async fn port(&self) -> Result<Link, LinkError> {
         let baud = self.settings.as_ref().map_or(USUAL_BAUD, DriverSettings::baud);

@@ -294,7 +294,8 @@ fn a_driver_is_named_in_its_own_files_only() {
 /// Where a source names one driver, outside of its tests and of the drivers' own files.
 fn named_drivers(file: &Path, text: &str) -> Vec<String> {
     let name = file.with_extension("").display().to_string();
-    let is_own = |own: &&str| name.strip_prefix(**own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '_']));
+    let is_own =
+        |own: &&str| name.strip_prefix(*own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '_']));
     if DRIVERS.iter().any(|own| is_own(&own)) {
         return Vec::new();
     }
