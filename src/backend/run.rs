@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use super::batch::{self, BatchJob};
 use super::bench;
 use super::handle::Reporter;
-use super::job::{Jobs, NotTaken};
+use super::job::{Jobs, NotTaken, hand_over};
 use super::start::Parts;
 use super::telemetry;
 use crate::flow::batch::Steer;
@@ -644,14 +644,8 @@ impl Workers {
             BatchCommand::Resume => Steer::Resume,
             BatchCommand::Retry(again) => Steer::Retry(again),
         };
-        let is_taken = self.batches.get(&job).is_some_and(|batch| batch.try_send(steer).is_ok());
-        if !is_taken {
-            let problem = Problem::new(
-                "batch.gone",
-                "The request was not taken",
-                "The batch has ended",
-                "Start it again; what succeeded is not repeated when you go on with it",
-            );
+        let taken = hand_over(self.batches.get(&job), steer);
+        if let Some(problem) = taken.err().map(not_steered) {
             self.reporter.report(Event::Trouble(problem)).await;
         }
     }
@@ -902,6 +896,24 @@ impl Workers {
 async fn interrupted() {
     if tokio::signal::ctrl_c().await.is_err() {
         std::future::pending::<()>().await;
+    }
+}
+
+/// Why an order did not reach its batch.
+fn not_steered(why: NotTaken) -> Problem {
+    match why {
+        NotTaken::Gone => Problem::new(
+            "batch.gone",
+            "The request was not taken",
+            "The batch has ended",
+            "Start it again; what succeeded is not repeated when you go on with it",
+        ),
+        NotTaken::Busy => Problem::new(
+            "batch.busy",
+            "The request was not taken",
+            "The batch still works on the requests before it",
+            "Wait a moment and try again",
+        ),
     }
 }
 

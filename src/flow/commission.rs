@@ -416,8 +416,11 @@ impl Session {
                 let followed = async { Ok(device.follow().await) };
                 let waits_for = "the gateway's verdict";
                 let end = step::within(&report, Step::Follow, waits_for, limits.join, followed).await;
-                // What was not observed in time is not known.
-                let end = step::settle(device, end).unwrap_or(PushEnd::NoVerdict { last_word: None });
+                let end = step::settle(device, end).unwrap_or_else(|error| {
+                    broken = error.is_final().then_some(error);
+                    // What was not observed in time is not known.
+                    PushEnd::NoVerdict { last_word: None }
+                });
                 self.note_began(device.began_joining());
                 let word = self.note_end(&end);
                 report.done(Step::Follow, word).await;
@@ -441,7 +444,7 @@ impl Session {
                 return Err(error);
             }
         };
-        let end = if broken.is_some() { end } else { self.read_back(device, end).await };
+        let end = if broken.is_some() { end } else { self.read_back(device, end, &mut broken).await };
         self.finish_push(end).await?;
         broken.map_or(Ok(()), Err)
     }
@@ -465,7 +468,8 @@ impl Session {
     }
 
     /// Asks once more: it strengthens "joined", and may settle what gave no verdict.
-    async fn read_back(&mut self, device: &mut dyn Driver, end: PushEnd) -> PushEnd {
+    /// `broken` gets the error after which the driver cannot go on.
+    async fn read_back(&mut self, device: &mut dyn Driver, end: PushEnd, broken: &mut Option<SessionError>) -> PushEnd {
         if !matches!(end, PushEnd::Joined { .. } | PushEnd::NoVerdict { .. }) {
             return end;
         }
@@ -504,6 +508,8 @@ impl Session {
             }
             (Ok(_), end) => return end,
             (Err(error), end) => {
+                *broken =
+                    Some(error.clone()).filter(|error| matches!(error, SessionError::TooSlow { is_over: true, .. }));
                 let text = format!("Whether the gateway keeps the network: {}", error.explain().what);
                 (Evidence { kind: EvidenceKind::NotChecked, text, at }, end)
             }

@@ -37,10 +37,13 @@ pub(super) struct Unit {
     /// What is waited for while the gateway is being reached.
     pub(super) waits_for: fn(LinkKind) -> &'static str,
     /// Opens the link of a commissioning session.
-    pub(super) open: for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Driver>, SessionError>>,
+    pub(super) open: Open,
     /// Opens the link and begins to manage, where the driver can.
-    pub(super) manage: Option<for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Management>, DeviceError>>>,
+    pub(super) manage: Option<Manage>,
 }
+
+type Open = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Driver>, SessionError>>;
+type Manage = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Management>, DeviceError>>;
 
 /// The unit of a driver, if it runs over the link.
 pub(super) fn unit(driver: DriverId, link: LinkKind) -> Result<&'static Unit, SessionError> {
@@ -55,16 +58,24 @@ pub(super) async fn open_and_greet(
     opening: &Opening,
     place: &mut Option<Box<dyn Driver>>,
 ) -> Result<ProvisioningState, SessionError> {
-    let device = place.insert((unit.open)(opening).await?);
-    match device.hello().await {
+    match greet_once(unit, opening, place).await {
         Err(SessionError::Link(LinkError::Ble(BleError::LostToPairing { .. }))) => {
-            device.close().await;
-            place.take();
+            if let Some(mut device) = place.take() {
+                device.close().await;
+            }
             opening.transcript.note(opening.report.elapsed(), "paired; the connection is made once more");
-            place.insert((unit.open)(opening).await?).hello().await
+            greet_once(unit, opening, place).await
         }
         greeted => greeted,
     }
+}
+
+async fn greet_once(
+    unit: &Unit,
+    opening: &Opening,
+    place: &mut Option<Box<dyn Driver>>,
+) -> Result<ProvisioningState, SessionError> {
+    place.insert((unit.open)(opening).await?).hello().await
 }
 
 /// What opening a link takes.

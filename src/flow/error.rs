@@ -121,6 +121,7 @@ impl SessionError {
     pub(super) fn may_have_pushed(&self) -> bool {
         match self {
             Self::Esp(error) => error.may_have_applied(),
+            Self::TooSlow { step, .. } => matches!(step, Step::Push),
             _ => false,
         }
     }

@@ -97,7 +97,13 @@ impl Smp {
     async fn open(opening: &Opening) -> Result<Self, LinkError> {
         let transcript = opening.transcript.clone();
         match opening.link.kind() {
-            LinkKind::Ble => Self::over_gatt(opening.radio().await?, transcript).await,
+            LinkKind::Ble => match Self::over_gatt(opening.radio().await?, transcript.clone()).await {
+                // The pairing swallowed the question that began it.
+                Err(LinkError::Ble(BleError::LostToPairing { .. })) => {
+                    Self::over_gatt(opening.radio().await?, transcript).await
+                }
+                opened => opened,
+            },
             LinkKind::Udp => Ok(Self::over_datagrams(opening.port().await?, transcript)),
             _ => Ok(Self::over_console(opening.port().await?, transcript)),
         }

@@ -131,3 +131,15 @@ async fn typed_ports_stay_and_nothing_is_told_after_the_watch_ends() {
     sleep(Duration::from_secs(10)).await;
     assert!(watch.handle.try_recv().is_none());
 }
+
+#[test]
+fn a_batch_whose_queue_is_full_is_busy_and_has_not_ended() {
+    let (steer, orders) = mpsc::channel(1);
+    assert_eq!(hand_over(Some(&steer), Steer::Pause), Ok(()));
+    let full = hand_over(Some(&steer), Steer::Resume).map_err(not_steered).unwrap_err();
+    assert_eq!(full.code, "batch.busy");
+    assert!(!full.likely_cause.contains("ended"), "{}", full.likely_cause);
+    drop(orders);
+    let gone = hand_over(Some(&steer), Steer::Resume).map_err(not_steered).unwrap_err();
+    assert_eq!(gone.code, "batch.gone");
+}

@@ -138,7 +138,9 @@ impl Characteristics {
         for characteristic in &own {
             let label = match self.gatt.label(characteristic.uuid).await {
                 Ok(label) => label,
-                Err(error @ LinkError::Ble(BleError::Disconnected { .. })) => return Err(error.into()),
+                Err(error @ LinkError::Ble(BleError::Disconnected { .. } | BleError::LostToPairing { .. })) => {
+                    return Err(error.into());
+                }
                 // A device that does not let its names be read is found by the table.
                 Err(_) => None,
             };
