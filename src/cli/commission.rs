@@ -311,6 +311,7 @@ mod tests {
             wants_network: false,
             seen: None,
             refusal: None,
+            act: None,
             probed: Vec::new(),
             end: JobEnd::Done { note: String::new() },
         }

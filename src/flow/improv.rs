@@ -11,8 +11,7 @@ use tokio::time::{Instant, sleep_until};
 pub use self::ble::ImprovBleError;
 
 use self::ble::ImprovBle;
-use super::conclude::{PushEnd, Refusal, RefusalKind};
-use super::driver::{Driver, Limits, Name, ReadBack, Scan};
+use super::driver::{Driver, Followed, Limits, Name, Scan};
 use super::drivers::{Opening, Unit};
 use super::error::SessionError;
 use super::heard::Heard;
@@ -24,6 +23,7 @@ use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::secret::Secret;
+use crate::model::verdict::{Before, Look, Named, Observation, Refusal, RefusalKind, Seen, Station};
 use crate::model::wifi::Network;
 use crate::msg::{Progress, Step};
 use crate::proto::improv::serial::{Decoder, Packet, encode_request, parse_message};
@@ -302,19 +302,17 @@ impl Driver for Improv {
         })
     }
 
-    fn follow(&mut self) -> Boxed<'_, PushEnd> {
+    fn before(&mut self) -> Boxed<'_, Result<Before, SessionError>> {
+        Box::pin(std::future::ready(Ok(before(self.session.state()))))
+    }
+
+    fn follow(&mut self) -> Boxed<'_, Followed> {
         Box::pin(async {
-            match self.wait().await {
-                Err(error) => PushEnd::LinkLost { error, last_word: self.last_word() },
-                Ok(Ok(Answer::Joined { addresses, was_provisioning })) => {
-                    PushEnd::Joined { addresses, was_provisioning }
-                }
-                Ok(Err(Failure::Device { error, was_provisioning })) => {
-                    PushEnd::Refused { refusal: refusal(error), was_provisioning }
-                }
-                Ok(Err(Failure::FellBack)) => PushEnd::FellBack,
-                Ok(_) => PushEnd::NoVerdict { last_word: self.last_word() },
-            }
+            let (observations, broken) = match self.wait().await {
+                Err(error) => (vec![Observation::LinkLost], Some(error)),
+                Ok(outcome) => (observed(outcome), None),
+            };
+            followed(observations, self.began_joining().is_some(), self.last_word(), broken)
         })
     }
 
@@ -322,10 +320,10 @@ impl Driver for Improv {
         self.states.began_joining
     }
 
-    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
         Box::pin(async {
             Some(match self.ask(Request::CurrentState, Step::ReadBack).await {
-                Ok(Answer::State { state: State::Known(state), addresses }) => Ok(ReadBack { state, addresses }),
+                Ok(Answer::State { state, addresses }) => Ok(look(state, Seen::Question, addresses)),
                 Ok(_) => Err(SessionError::Malformed { step: Step::ReadBack }),
                 Err(error) => Err(error),
             })
@@ -372,6 +370,58 @@ impl States {
         }
         self.last = Some(state);
     }
+}
+
+/// What a state before the push says of the gateway's network.
+const fn before(state: Option<State>) -> Before {
+    match state {
+        None => Before::NotKnown,
+        Some(State::Known(
+            ProvisioningState::Ready | ProvisioningState::AuthorizationRequired | ProvisioningState::Stopped,
+        )) => Before::NoNetwork,
+        // One that it was joining is another one, too.
+        Some(State::Known(ProvisioningState::Provisioned | ProvisioningState::Provisioning) | State::Unknown(_)) => {
+            Before::SomeNetwork
+        }
+    }
+}
+
+/// What the end of a push says.
+fn observed(outcome: Result<Answer, Failure>) -> Vec<Observation> {
+    let has_network = |seen, addresses| look(State::Known(ProvisioningState::Provisioned), seen, addresses);
+    match outcome {
+        Ok(Answer::Joined { addresses, is_answered: true, .. }) => {
+            vec![Observation::Done, has_network(Seen::Answer, addresses)]
+        }
+        Ok(Answer::Joined { addresses, is_answered: false, .. }) => vec![has_network(Seen::Unasked, addresses)],
+        Err(Failure::Device { error, .. }) => vec![Observation::Refused(refusal(error))],
+        Err(Failure::FellBack) => vec![look(State::Known(ProvisioningState::Ready), Seen::Unasked, Vec::new())],
+        Ok(_) | Err(Failure::NoReply | Failure::Malformed | Failure::NoVerdict { .. }) => vec![Observation::TimeOver],
+    }
+}
+
+/// Puts in front that the gateway began to join.
+fn followed(
+    mut observations: Vec<Observation>,
+    has_begun: bool,
+    last_word: Option<String>,
+    broken: Option<LinkError>,
+) -> Followed {
+    if has_begun {
+        observations.insert(0, Observation::Began);
+    }
+    Followed { observations, last_word, broken, connection: None }
+}
+
+/// A look at where the gateway stands. Improv names no network.
+fn look(state: State, seen: Seen, addresses: Vec<String>) -> Observation {
+    let station = match state {
+        State::Known(ProvisioningState::Provisioned) => Station::Connected,
+        State::Known(ProvisioningState::Provisioning) => Station::Busy,
+        State::Known(ProvisioningState::Ready | ProvisioningState::AuthorizationRequired) => Station::Apart,
+        State::Known(ProvisioningState::Stopped) | State::Unknown(_) => Station::Unclear,
+    };
+    Observation::Look(Look { station, named: Named::NotSaid, seen, addresses })
 }
 
 /// A state as it is said of a gateway.

@@ -31,6 +31,8 @@ const FILE_PIECE: usize = 128;
 const FILE_NEWS: Duration = Duration::from_millis(100);
 /// How long the line may take no more octets.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
+/// Octets handed over at once, so that the slowest line takes a piece within the limit.
+const WRITE_PIECE: usize = 64;
 
 /// What a terminal needs to begin.
 pub struct Setup {
@@ -263,8 +265,16 @@ impl Terminal<'_> {
         self.tell(TerminalOutput::FileEnded { sent: file.sent as u64, stopped }).await;
     }
 
-    /// Writes. A device that takes nothing for long keeps no keyboard waiting.
+    /// Writes. A device that takes nothing for long keeps no keyboard waiting; one that takes it slowly is waited for, piece
+    /// by piece.
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), LinkError> {
+        for piece in bytes.chunks(WRITE_PIECE) {
+            self.write_piece(piece.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_piece(&mut self, bytes: Vec<u8>) -> Result<(), LinkError> {
         let octets = bytes.len() as u64;
         let sending = self.link.outgoing.send(LinkCommand::Write(bytes));
         match timeout(WRITE_LIMIT, sending).await {

@@ -150,13 +150,16 @@ fn move_bytes(
     }
 }
 
-/// Writes all of it, waiting while the other side is slow.
+/// Writes all of it, waiting while the other side is slow: what is given up is a line that takes nothing for long.
 fn write_all(path: &str, port: &mut dyn SerialPort, mut bytes: &[u8]) -> Result<(), LinkError> {
     let port_name = || path.to_owned();
-    let give_up = Instant::now() + WRITE_LIMIT;
+    let mut give_up = Instant::now() + WRITE_LIMIT;
     while !bytes.is_empty() {
         match port.write(&bytes[..bytes.len().min(WRITE_CHUNK)]) {
-            Ok(count @ 1..) => bytes = &bytes[count..],
+            Ok(count @ 1..) => {
+                bytes = &bytes[count..];
+                give_up = Instant::now() + WRITE_LIMIT;
+            }
             Err(error) if is_wait(error.kind()) && Instant::now() < give_up => {}
             Err(error) if is_wait(error.kind()) => {
                 return Err(LinkError::Io { port: port_name(), detail: "it takes no more octets".into() });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Console, wording};
+use super::Console;
 use crate::flow::device::{DeviceError, Done, Management, ran};
 use crate::flow::drivers::Opening;
 use crate::flow::error::SessionError;
@@ -47,7 +47,7 @@ pub struct Ran {
 impl ConsoleShell {
     /// Takes an open link over. Nothing is sent yet.
     pub fn new(link: Link, settings: Option<&DriverSettings>, transcript: SharedTranscript) -> Self {
-        Self { console: Console::new(link, wording(settings), None, transcript), facts: Facts::default() }
+        Self { console: Console::new(link, settings, None, transcript), facts: Facts::default() }
     }
 
     /// Opens a link and logs in; what was begun is ended in an orderly way where that fails.

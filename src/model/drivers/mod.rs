@@ -174,6 +174,16 @@ pub struct Codes {
     pub joined_late: &'static str,
     /// It waits for a network again.
     pub fell_back: &'static str,
+    /// It is on another network.
+    pub other_network: &'static str,
+    /// It is on the network by other means.
+    pub other_connection: &'static str,
+    /// It has a network and does not say whether that is the new one.
+    pub maybe_the_old_one: &'static str,
+    /// It is connected to a network that cannot be read.
+    pub not_named: &'static str,
+    /// It was still joining when time was up.
+    pub still_joining: &'static str,
     /// It gave no verdict.
     pub no_verdict: &'static str,
     /// The link broke before the verdict.
@@ -187,6 +197,11 @@ macro_rules! codes {
             joined: concat!($word, ".joined"),
             joined_late: concat!($word, ".joined_late"),
             fell_back: concat!($word, ".fell_back"),
+            other_network: concat!($word, ".other_network"),
+            other_connection: concat!($word, ".other_connection"),
+            maybe_the_old_one: concat!($word, ".maybe_the_old_one"),
+            not_named: concat!($word, ".not_named"),
+            still_joining: concat!($word, ".still_joining"),
             no_verdict: concat!($word, ".no_verdict"),
             link_lost: concat!($word, ".link_lost"),
         }

@@ -389,7 +389,8 @@ proptest! {
     fn terse_lines_of_any_kind_are_read(output in prop::collection::vec(any::<u8>(), 0..2000)) {
         super::nmcli::parse_scan(&output);
         super::nmcli::parse_devices(&output);
-        super::nmcli::parse_address(&output);
+        super::nmcli::parse_standing(&output);
+        super::nmcli::parse_activated(&output);
         super::nmcli::parse_connections(&output);
         super::nmcli::parse_general(&output);
         super::system::parse_facts(&output);
