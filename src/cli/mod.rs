@@ -2,8 +2,8 @@
 //!
 //! Exit codes: 0 done and good, 1 done with findings or refused, 2 wrong usage or input, 3 could not run, 4 unknown.
 
-pub mod act;
-mod args;
+mod act;
+pub mod args;
 mod batch;
 mod commission;
 mod demo;
