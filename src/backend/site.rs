@@ -218,7 +218,7 @@ fn endpoints(profile: &Profile) -> impl Iterator<Item = String> {
 }
 
 fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {
-    let mut esp = EspPlan::new(Scheme::Security2 { has_counter: true });
+    let mut esp = EspPlan::default();
     esp.name.clone_from(&name);
     esp.custom.extend(endpoints(profile));
     let usb = profile.discovery.usb.first();

@@ -76,6 +76,13 @@ pub struct EspPlan {
     pub name: String,
 }
 
+impl Default for EspPlan {
+    /// A current device.
+    fn default() -> Self {
+        Self::new(Scheme::Security2 { has_counter: true })
+    }
+}
+
 impl EspPlan {
     /// A current device with that security.
     pub fn new(scheme: Scheme) -> Self {

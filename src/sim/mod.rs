@@ -32,6 +32,6 @@ pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
 pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
-pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, access, is_on_ports, start};
+pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, access, is_on_ports, start, start_gateway};
 pub use smp::{SmpDevice, SmpFraming, Store};
 pub use uplink::{Uplink, UplinkState};

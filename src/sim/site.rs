@@ -183,7 +183,7 @@ pub(super) fn start_esp_console(plan: &GatewayPlan) -> Result<SimulatedGateway, 
 
 /// Starts one gateway behind a pseudo-terminal. Call it inside a tokio runtime.
 #[cfg(unix)]
-pub(super) fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
     let mut device = device(plan, LinkKind::Serial)?;
     let no_terminal = |source| SimError::NoTerminal { source };
     let terminal = PseudoTerminal::open().map_err(no_terminal)?;
@@ -198,7 +198,7 @@ pub(super) fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimE
 
 /// Starts one gateway behind a pseudo-terminal: there are none on this system.
 #[cfg(not(unix))]
-pub(super) fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
     let _ = device(plan, LinkKind::Serial)?;
     Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
 }
