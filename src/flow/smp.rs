@@ -20,7 +20,7 @@ use super::drivers::{Opening, Unit};
 use super::error::SessionError;
 use super::heard::Heard;
 use super::log_lines::LogLines;
-use super::port::{BleError, Boxed, GattEvent, GattLink, Link, LinkCommand, LinkError, LinkEvent};
+use super::port::{BleError, Boxed, GattEvent, GattLink, Link, LinkCommand, LinkError};
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
@@ -402,11 +402,11 @@ impl Smp {
                     if number > 0 {
                         sleep(PACE).await;
                     }
-                    send(link, line).await?;
+                    link.send(LinkCommand::Write(line)).await?;
                 }
                 Ok(())
             }
-            Wire::Datagrams { link } => send(link, frame.to_vec()).await,
+            Wire::Datagrams { link } => link.send(LinkCommand::Write(frame.to_vec())).await,
             Wire::Gatt { link, characteristic, joiner } => {
                 joiner.reset();
                 for piece in frame.chunks(link.gatt.payload_octets().max(1)) {
@@ -440,12 +440,12 @@ impl Wire {
     async fn next(&mut self) -> Result<Came, LinkError> {
         match self {
             Self::Console { link, decoder } => {
-                let bytes = receive(link).await?;
+                let bytes = link.receive().await?;
                 let frames = decoder.push(&bytes);
                 Ok(Came { frames, log: decoder.take_log(), bytes })
             }
             Self::Datagrams { link } => {
-                let datagram = receive(link).await?;
+                let datagram = link.receive().await?;
                 let frames = from_datagram(&datagram).into_iter().collect();
                 Ok(Came { frames, log: Vec::new(), bytes: datagram })
             }
@@ -460,24 +460,6 @@ impl Wire {
                 }
             },
         }
-    }
-}
-
-async fn receive(link: &mut Link) -> Result<Vec<u8>, LinkError> {
-    match link.incoming.recv().await {
-        Some(LinkEvent::Bytes(bytes)) => Ok(bytes),
-        Some(LinkEvent::Closed(error)) => Err(error),
-        None => Err(LinkError::Vanished { port: "the port".into() }),
-    }
-}
-
-async fn send(link: &mut Link, bytes: Vec<u8>) -> Result<(), LinkError> {
-    if link.outgoing.send(LinkCommand::Write(bytes)).await.is_ok() {
-        return Ok(());
-    }
-    // The link ended; its last event says why.
-    loop {
-        receive(link).await?;
     }
 }
 
@@ -579,10 +561,7 @@ impl Driver for Smp {
                 return Err(SessionError::NotOffered { step: Step::Reset, driver: DriverId::Smp });
             };
             self.transcript.note(self.started.elapsed(), "pulse the reset line");
-            link.outgoing
-                .send(LinkCommand::PulseReset)
-                .await
-                .map_err(|_| SessionError::Link(LinkError::Vanished { port: "the port".into() }))
+            link.send(LinkCommand::PulseReset).await.map_err(SessionError::from)
         })
     }
 

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::backend::handle::{Handle, channels};
-use crate::flow::port::{Boxed, Link, Links};
+use crate::flow::port::{Boxed, Link, Links, RecordsError};
 use crate::io::files::DataDir;
 use crate::profile::Catalog;
 
@@ -135,11 +135,13 @@ async fn typed_ports_stay_and_nothing_is_told_after_the_watch_ends() {
 #[test]
 fn a_batch_whose_queue_is_full_is_busy_and_has_not_ended() {
     let (steer, orders) = mpsc::channel(1);
-    assert_eq!(hand_over(Some(&steer), Steer::Pause), Ok(()));
-    let full = hand_over(Some(&steer), Steer::Resume).map_err(not_steered).unwrap_err();
+    assert_eq!(crate::backend::job::hand_over(Some(&steer), Steer::Pause), Ok(()));
+    let full =
+        crate::backend::job::hand_over(Some(&steer), Steer::Resume).map_err(super::batches::not_steered).unwrap_err();
     assert_eq!(full.code, "batch.busy");
     assert!(!full.likely_cause.contains("ended"), "{}", full.likely_cause);
     drop(orders);
-    let gone = hand_over(Some(&steer), Steer::Resume).map_err(not_steered).unwrap_err();
+    let gone =
+        crate::backend::job::hand_over(Some(&steer), Steer::Resume).map_err(super::batches::not_steered).unwrap_err();
     assert_eq!(gone.code, "batch.gone");
 }
