@@ -464,7 +464,7 @@ pub fn can_be_asked(row: &Sighting) -> bool {
         LinkKind::Ble => {
             // Improv alone puts its state into its advertisement.
             row.heard.as_ref().is_some_and(|heard| heard.state.is_some())
-                || row.profile.as_ref().is_some_and(|guess| guess.driver == DriverId::Improv)
+                || row.profile.as_ref().is_some_and(|guess| guess.driver.facts().offers.asking)
         }
         LinkKind::Http | LinkKind::Udp => false,
     }

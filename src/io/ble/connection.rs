@@ -66,7 +66,14 @@ pub(super) async fn connect(links: &BleLinks, device: &str) -> Result<GattLink, 
     let (events, event_rx) = mpsc::channel(CHANNEL);
     let pump = Pump { hold: Arc::clone(&hold), turns, values: values.boxed(), events, closed };
     tokio::spawn(pump.run());
-    let gatt = Connection { hold, characteristics, is_closed, pairing, has_answered: AtomicBool::new(false) };
+    let gatt = Connection {
+        hold,
+        characteristics,
+        is_closed,
+        pairing,
+        has_answered: AtomicBool::new(false),
+        is_settled: AtomicBool::new(false),
+    };
     Ok(GattLink { gatt: Arc::new(gatt), events: event_rx })
 }
 
@@ -288,8 +295,10 @@ struct Connection {
     is_closed: watch::Receiver<Option<BleError>>,
     /// Whether the device was paired before, and is now.
     pairing: system::Pairing,
-    /// Something was answered on this connection; before that, a pairing may swallow what began it.
+    /// A read or write was answered on this connection. Before that one may begin a pairing.
     has_answered: AtomicBool,
+    /// An answer came after the pairing: it swallowed nothing.
+    is_settled: AtomicBool,
 }
 
 impl Connection {
@@ -302,17 +311,18 @@ impl Connection {
     /// A call within its limit. The end of the connection ends it at once, and so does a pairing that swallowed it.
     async fn call<T>(&self, call: impl Future<Output = btleplug::Result<T>> + Send) -> Result<T, BleError> {
         let mut is_closed = self.is_closed.clone();
-        let is_first = !self.has_answered.load(Ordering::Relaxed);
-        let limit = if is_first { FIRST_LIMIT } else { VALUE_LIMIT };
+        let limit = if self.has_answered.load(Ordering::Relaxed) { VALUE_LIMIT } else { FIRST_LIMIT };
+        let began = Instant::now();
         let answer = tokio::select! {
             answer = within(limit, call) => answer.map_err(|error| explain(&error, &self.hold.device)),
             error = until_closed(&mut is_closed) => Err(error),
-            () = self.until_swallowed(), if is_first => {
+            () = self.until_swallowed(), if !self.is_settled.load(Ordering::Relaxed) => {
                 Err(BleError::LostToPairing { device: self.hold.device.clone() })
             }
         };
-        if answer.is_ok() {
-            self.has_answered.store(true, Ordering::Relaxed);
+        // An answer that took so long may have waited for a pairing: then no other one is to come.
+        if answer.is_ok() && began.elapsed() >= PAIRING_LOOK && self.pairing.is_new().await {
+            self.is_settled.store(true, Ordering::Relaxed);
         }
         answer
     }
@@ -320,21 +330,27 @@ impl Connection {
     /// Waits until the device became paired on this connection and did not answer all the same. The system keeps the request
     /// that began the pairing, and joins every further one to it: only another connection asks anew.
     async fn until_swallowed(&self) {
-        while !self.pairing.is_new().await {
+        loop {
             sleep(PAIRING_LOOK).await;
+            if self.pairing.is_new().await {
+                return sleep(AFTER_PAIRING).await;
+            }
         }
-        sleep(AFTER_PAIRING).await;
     }
 
     async fn read_value(&self, uuid: Uuid) -> Result<Vec<u8>, BleError> {
         let characteristic = self.find(uuid)?;
-        self.call(self.hold.peripheral.read(characteristic)).await
+        let answer = self.call(self.hold.peripheral.read(characteristic)).await;
+        self.has_answered.fetch_or(answer.is_ok(), Ordering::Relaxed);
+        answer
     }
 
     async fn write_value(&self, uuid: Uuid, value: Vec<u8>, kind: WriteType) -> Result<(), BleError> {
         let characteristic = self.find(uuid)?;
         let octets = value.len();
-        match self.call(self.hold.peripheral.write(characteristic, &value, kind)).await {
+        let answer = self.call(self.hold.peripheral.write(characteristic, &value, kind)).await;
+        self.has_answered.fetch_or(answer.is_ok(), Ordering::Relaxed);
+        match answer {
             Err(BleError::TooLong { device, .. }) => Err(BleError::TooLong { device, octets }),
             answer => answer,
         }

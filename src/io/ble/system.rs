@@ -201,7 +201,7 @@ mod linux {
 
         /// Whether it became paired since.
         pub(in crate::io::ble) async fn is_new(&self) -> bool {
-            let Some(id) = &self.stranger else { return std::future::pending().await };
+            let Some(id) = &self.stranger else { return false };
             asked(self.session.get_device_info(id)).await.is_ok_and(|info| info.paired)
         }
     }
@@ -355,7 +355,7 @@ mod others {
 
         /// Never told.
         pub(in crate::io::ble) async fn is_new(&self) -> bool {
-            std::future::pending().await
+            false
         }
     }
 
