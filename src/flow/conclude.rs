@@ -129,6 +129,46 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
     }
 }
 
+<<<<<<< HEAD
+=======
+/// The codes of ends that every driver knows.
+struct Codes {
+    joined: &'static str,
+    joined_late: &'static str,
+    fell_back: &'static str,
+    other_network: &'static str,
+    other_connection: &'static str,
+    maybe_the_old_one: &'static str,
+    not_named: &'static str,
+    no_verdict: &'static str,
+    link_lost: &'static str,
+}
+
+const fn codes(driver: DriverId) -> Codes {
+    macro_rules! codes {
+        ($driver:literal) => {
+            Codes {
+                joined: concat!($driver, ".joined"),
+                joined_late: concat!($driver, ".joined_late"),
+                fell_back: concat!($driver, ".fell_back"),
+                other_network: concat!($driver, ".other_network"),
+                other_connection: concat!($driver, ".other_connection"),
+                maybe_the_old_one: concat!($driver, ".maybe_the_old_one"),
+                not_named: concat!($driver, ".not_named"),
+                no_verdict: concat!($driver, ".no_verdict"),
+                link_lost: concat!($driver, ".link_lost"),
+            }
+        };
+    }
+    match driver {
+        DriverId::Improv => codes!("improv"),
+        DriverId::EspProv => codes!("esp"),
+        DriverId::Smp => codes!("smp"),
+        DriverId::LinuxConsole => codes!("console"),
+    }
+}
+
+>>>>>>> verdict
 fn refusal_summary(refusal: &Refusal, ssid: &str) -> String {
     match refusal.kind {
         RefusalKind::CouldNotJoin => format!("The gateway could not join “{ssid}”"),
@@ -160,7 +200,7 @@ pub fn evidence_of(end: &End, at: Duration) -> Evidence {
     let End { ground, has_begun, addresses, last_word, broken } = end;
     let acknowledged = |text: String| (EvidenceKind::Acknowledged, text);
     let (kind, text) = match ground {
-        Ground::Joined { is_late: false, is_named } => acknowledged(joined_words(*is_named, addresses)),
+        Ground::Joined { is_late: false, .. } => acknowledged(joined_words(addresses)),
         Ground::Joined { is_late: true, .. } => {
             acknowledged("The gateway changed to “provisioned” after the time for a verdict was over".into())
         }
@@ -192,11 +232,10 @@ pub fn evidence_of(end: &End, at: Duration) -> Evidence {
     Evidence { kind, text, at }
 }
 
-fn joined_words(is_named: bool, addresses: &[String]) -> String {
-    let joined = if is_named { "The gateway says it joined this network" } else { "The gateway says it joined" };
+fn joined_words(addresses: &[String]) -> String {
     match addresses.first() {
-        Some(address) => format!("{joined} and can be reached at {address}"),
-        None => format!("{joined}; it gave no address"),
+        Some(address) => format!("The gateway says it joined and can be reached at {address}"),
+        None => "The gateway says it joined; it gave no address".into(),
     }
 }
 
@@ -222,7 +261,7 @@ pub fn asked_again(before: &Ground, end: &End, addresses: &[String], at: Duratio
         Ground::OtherConnection { name } => format!("is on the network by its connection “{name}”"),
         Ground::MaybeTheOldOne => "has a network and does not say which".into(),
         Ground::NotNamed => "is connected; to what cannot be read".into(),
-        Ground::StillJoining => "is still joining".into(),
+        Ground::StillJoining => "is joining a network".into(),
         Ground::NoWord | Ground::LinkLost => "says nothing that settles it".into(),
     };
     Evidence { kind: EvidenceKind::Observed, text: format!("{when}, the gateway {word}"), at }

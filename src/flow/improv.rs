@@ -447,3 +447,111 @@ fn refusal(error: DeviceError) -> Refusal {
     };
     Refusal { kind, code, words: format!("error {:#04x} ({name})", error.octet()) }
 }
+<<<<<<< HEAD
+=======
+
+/// Cuts a device's log into lines, redacted and safe to show.
+pub(super) struct LogLines {
+    redactor: Redactor,
+    line: Vec<u8>,
+}
+
+impl LogLines {
+    /// Cuts out what the transcript knows of secrets now.
+    pub(super) fn new(transcript: &SharedTranscript) -> Self {
+        Self { redactor: transcript.redactor(), line: Vec::new() }
+    }
+
+    /// Takes in octets and returns the lines that are whole.
+    pub(super) fn push(&mut self, octets: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for octet in self.redactor.push(octets) {
+            if octet == b'\n' || self.line.len() >= LOG_LINE {
+                let line = std::mem::take(&mut self.line);
+                let text = visible_octets(line.trim_ascii_end(), LOG_LINE);
+                if !text.trim().is_empty() {
+                    lines.push(text);
+                }
+            }
+            if octet != b'\n' {
+                self.line.push(octet);
+            }
+        }
+        lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::Verdict;
+    use crate::model::verdict::{Asked, rule};
+    use crate::model::wifi::Ssid;
+
+    const READY: Message = Message::State(State::Known(ProvisioningState::Ready));
+    const PROVISIONING: Message = Message::State(State::Known(ProvisioningState::Provisioning));
+    const PROVISIONED: Message = Message::State(State::Known(ProvisioningState::Provisioned));
+
+    /// What a gateway that says this after a push comes to; the state it reported before stands in front.
+    fn verdict(mut session: Session, first: &Message, messages: &[Message]) -> Verdict {
+        let mut now = Instant::now().into_std();
+        session.handle_message(first.clone(), now);
+        while session.poll_event().is_some() {}
+        let before = before(session.state());
+        let request = Request::WifiSettings { ssid: b"Site".to_vec(), password: Secret::new("long enough".into()) };
+        session.start(request, now);
+        let (mut has_begun, mut incoming) = (false, messages.iter());
+        let outcome = loop {
+            match session.poll_event() {
+                Some(Event::Finished(outcome)) => break outcome,
+                Some(Event::State(state)) => has_begun |= state == State::Known(ProvisioningState::Provisioning),
+                Some(Event::Network(_)) => {}
+                None => match (incoming.next(), session.poll_timeout()) {
+                    (Some(message), _) => session.handle_message(message.clone(), now),
+                    (None, Some(due)) => {
+                        now = due;
+                        session.handle_timeout(now);
+                    }
+                    (None, None) => panic!("a request that runs has a limit"),
+                },
+            }
+        };
+        let followed = followed(observed(outcome), has_begun, None, None);
+        let ssid = Ssid::from_octets(*b"Site").unwrap();
+        rule(Asked { ssid: &ssid, connection: None }, &before, &followed.observations).verdict()
+    }
+
+    #[test]
+    fn whatever_a_gateway_says_it_joined_only_if_that_can_speak_of_this_push() {
+        let result = Message::Result { command: command::WIFI_SETTINGS, strings: vec![b"http://192.0.2.7".to_vec()] };
+        let words = [READY, PROVISIONING, PROVISIONED, result.clone(), Message::Error(DeviceError::UnableToConnect)];
+        let mut joined = 0;
+        for number in 0..words.len().pow(4) {
+            let said: Vec<_> =
+                (0..4).map(|place| words[number / words.len().pow(place) % words.len()].clone()).collect();
+            for (first, had_one) in [(READY, false), (PROVISIONED, true), (PROVISIONING, true)] {
+                for session in [Session::new(Timeouts::STANDARD), Session::over_gatt()] {
+                    if verdict(session, &first, &said) != Verdict::Joined {
+                        continue;
+                    }
+                    joined += 1;
+                    let (tried, answered) = (said.contains(&PROVISIONING), said.contains(&result));
+                    assert!(tried && answered || !had_one, "{first:?} then {said:?}");
+                    assert!(answered || said.contains(&PROVISIONED), "{first:?} then {said:?}");
+                }
+            }
+        }
+        assert!(joined > 100, "{joined}");
+    }
+
+    #[test]
+    fn a_gateway_that_had_a_network_and_says_so_at_once_is_unknown() {
+        for session in [Session::new(Timeouts::STANDARD), Session::over_gatt()] {
+            assert_eq!(verdict(session, &PROVISIONED, &[PROVISIONED]), Verdict::Unknown);
+        }
+        let fell_back = [PROVISIONING, PROVISIONED];
+        assert_eq!(verdict(Session::over_gatt(), &PROVISIONED, &fell_back), Verdict::Unknown);
+        assert_eq!(verdict(Session::over_gatt(), &READY, &fell_back), Verdict::Joined);
+    }
+}
+>>>>>>> verdict

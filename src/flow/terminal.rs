@@ -353,7 +353,7 @@ mod tests {
     }
 
     fn start(baud: u32) -> Stage {
-        let (outgoing, commands) = mpsc::channel(64);
+        let (outgoing, commands) = mpsc::channel(1);
         let (events, incoming) = mpsc::channel(64);
         let (output_tx, output) = mpsc::channel(64);
         let (inputs, input_rx) = mpsc::channel(64);
@@ -423,6 +423,23 @@ mod tests {
                 TerminalOutput::Opened | TerminalOutput::Bytes(_) => {}
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paste_of_some_kilobytes_at_9600_baud_is_not_given_up() {
+        let mut stage = start(9600);
+        let paste = vec![b'x'; 7000];
+        for _ in 0..2 {
+            stage.inputs.send(Input::Bytes(Secret::new(paste.clone()))).await.ok().unwrap();
+        }
+        stage.inputs.send(Input::Close).await.ok().unwrap();
+        let mut taken = 0;
+        while let Some(LinkCommand::Write(bytes)) = stage.commands.recv().await {
+            taken += bytes.len();
+            tokio::time::sleep(Duration::from_micros(bytes.len() as u64 * 10 * 1_000_000 / 9600)).await;
+        }
+        assert_eq!(taken, 14_000);
+        assert!(matches!(stage.job.await.unwrap(), JobEnd::Done { .. }));
     }
 
     #[tokio::test(start_paused = true)]

@@ -40,7 +40,7 @@ pub(super) struct Attempt {
     made: Option<String>,
     /// When it must have settled.
     until: Instant,
-    /// Whether it settled, so that nothing is taken back at the end.
+    /// Whether it was followed to its end; what was broken off in the middle is taken back.
     is_settled: bool,
     is_open_network: bool,
 }
@@ -104,6 +104,14 @@ impl LinuxConsole {
 
     /// Waits for nmcli's end, then looks until the radio has settled.
     pub(super) async fn follow_join(&mut self) -> Followed {
+        let followed = self.watch_join().await;
+        if let Some(attempt) = &mut self.attempt {
+            attempt.is_settled = true;
+        }
+        followed
+    }
+
+    async fn watch_join(&mut self) -> Followed {
         let outcome = self.console.wait().await;
         let output = match outcome {
             Err(error) => return self.broken(error),
@@ -121,7 +129,8 @@ impl LinuxConsole {
         match self.look_until_settled(is_settled).await {
             Ok(look) => observations.push(look),
             Err(SessionError::Link(error)) => {
-                return Followed { broken: Some(error), ..self.followed(observations, None) };
+                observations.push(Observation::LinkLost);
+                return Followed { broken: Some(error), ..self.followed(observations, self.last_word()) };
             }
             Err(_) => {}
         }
@@ -131,9 +140,6 @@ impl LinuxConsole {
         let is_over = matches!(observations.last(), Some(Observation::Look(look)) if look.station == Station::Busy);
         if is_over {
             observations.insert(1, Observation::TimeOver);
-        }
-        if let Some(attempt) = &mut self.attempt {
-            attempt.is_settled = true;
         }
         self.followed(observations, self.last_word())
     }
@@ -269,7 +275,7 @@ impl LinuxConsole {
 
     /// The session ends while a join is on its way: takes back what it made.
     pub(super) async fn take_back_unfinished(&mut self) {
-        if self.attempt.as_ref().is_none_or(|attempt| attempt.is_settled) {
+        if !self.console.session.is_in() || self.attempt.as_ref().is_none_or(|attempt| attempt.is_settled) {
             return;
         }
         self.console.session.interrupt(now());
