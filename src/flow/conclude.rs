@@ -129,46 +129,6 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
     }
 }
 
-<<<<<<< HEAD
-=======
-/// The codes of ends that every driver knows.
-struct Codes {
-    joined: &'static str,
-    joined_late: &'static str,
-    fell_back: &'static str,
-    other_network: &'static str,
-    other_connection: &'static str,
-    maybe_the_old_one: &'static str,
-    not_named: &'static str,
-    no_verdict: &'static str,
-    link_lost: &'static str,
-}
-
-const fn codes(driver: DriverId) -> Codes {
-    macro_rules! codes {
-        ($driver:literal) => {
-            Codes {
-                joined: concat!($driver, ".joined"),
-                joined_late: concat!($driver, ".joined_late"),
-                fell_back: concat!($driver, ".fell_back"),
-                other_network: concat!($driver, ".other_network"),
-                other_connection: concat!($driver, ".other_connection"),
-                maybe_the_old_one: concat!($driver, ".maybe_the_old_one"),
-                not_named: concat!($driver, ".not_named"),
-                no_verdict: concat!($driver, ".no_verdict"),
-                link_lost: concat!($driver, ".link_lost"),
-            }
-        };
-    }
-    match driver {
-        DriverId::Improv => codes!("improv"),
-        DriverId::EspProv => codes!("esp"),
-        DriverId::Smp => codes!("smp"),
-        DriverId::LinuxConsole => codes!("console"),
-    }
-}
-
->>>>>>> verdict
 fn refusal_summary(refusal: &Refusal, ssid: &str) -> String {
     match refusal.kind {
         RefusalKind::CouldNotJoin => format!("The gateway could not join “{ssid}”"),

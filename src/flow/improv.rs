@@ -447,39 +447,6 @@ fn refusal(error: DeviceError) -> Refusal {
     };
     Refusal { kind, code, words: format!("error {:#04x} ({name})", error.octet()) }
 }
-<<<<<<< HEAD
-=======
-
-/// Cuts a device's log into lines, redacted and safe to show.
-pub(super) struct LogLines {
-    redactor: Redactor,
-    line: Vec<u8>,
-}
-
-impl LogLines {
-    /// Cuts out what the transcript knows of secrets now.
-    pub(super) fn new(transcript: &SharedTranscript) -> Self {
-        Self { redactor: transcript.redactor(), line: Vec::new() }
-    }
-
-    /// Takes in octets and returns the lines that are whole.
-    pub(super) fn push(&mut self, octets: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        for octet in self.redactor.push(octets) {
-            if octet == b'\n' || self.line.len() >= LOG_LINE {
-                let line = std::mem::take(&mut self.line);
-                let text = visible_octets(line.trim_ascii_end(), LOG_LINE);
-                if !text.trim().is_empty() {
-                    lines.push(text);
-                }
-            }
-            if octet != b'\n' {
-                self.line.push(octet);
-            }
-        }
-        lines
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -554,4 +521,3 @@ mod tests {
         assert_eq!(verdict(Session::over_gatt(), &READY, &fell_back), Verdict::Joined);
     }
 }
->>>>>>> verdict
