@@ -126,8 +126,7 @@ impl Jobs {
     }
 }
 
-/// Hands something to a job, without waiting for it.
-pub(super) fn hand_over<T>(requests: Option<&mpsc::Sender<T>>, request: T) -> Result<(), NotTaken> {
+fn hand_over<T>(requests: Option<&mpsc::Sender<T>>, request: T) -> Result<(), NotTaken> {
     requests.ok_or(NotTaken::Gone)?.try_send(request).map_err(|error| match error {
         mpsc::error::TrySendError::Full(_) => NotTaken::Busy,
         mpsc::error::TrySendError::Closed(_) => NotTaken::Gone,

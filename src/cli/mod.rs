@@ -5,6 +5,7 @@
 mod act;
 pub mod args;
 mod batch;
+mod bench_broker;
 mod commission;
 mod decoding;
 mod demo;
@@ -29,6 +30,7 @@ mod sim;
 mod terminal;
 
 pub use batch::batch;
+pub use bench_broker::bench_broker;
 pub use commission::commission;
 pub use demo::tour;
 pub use device::device;

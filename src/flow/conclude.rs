@@ -121,9 +121,7 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
         Ground::NotNamed => {
             (codes.not_named, format!("The gateway is connected, but whether to “{ssid}” cannot be read"))
         }
-        Ground::StillJoining => {
-            (codes.still_joining, format!("The gateway was still joining “{ssid}” when time was up"))
-        }
+        Ground::StillJoining => (codes.no_verdict, format!("The gateway was still joining “{ssid}” when time was up")),
         Ground::NoWord => (codes.no_verdict, format!("The gateway gave no verdict on “{ssid}”")),
         Ground::LinkLost => (codes.link_lost, format!("The link broke before the gateway gave a verdict on “{ssid}”")),
     }

@@ -365,6 +365,14 @@ async fn a_join_that_succeeds_after_nmcli_gave_up_is_seen() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn exit_code_0_after_an_error_is_the_error() {
+    let error = Some((0, "Error: Connection activation failed: (7) Secrets were required, but not provided."));
+    let plan = Plan { after: vec![APART], end: error, ..Plan::default() };
+    let visit = check(plan, Verdict::Refused, "console.wrong_key").await;
+    assert!(visit.kept.is_empty(), "{:?}", visit.kept);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_behind_the_question_hides_it_from_nobody() {
     for behind in
         ["[   12.345678] usb 1-1: new device\r\n", "usb 1-1: new device\r\n", "<6>[  1.000000] a\r\n[  1.000001] b\r\n"]

@@ -5,7 +5,6 @@ use tokio::sync::mpsc;
 use super::support::saved;
 use super::{Notice, Workers, crashed, operator};
 use crate::backend::batch::{self, BatchJob};
-use crate::backend::job::{NotTaken, hand_over};
 use crate::flow::batch::Steer;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -32,7 +31,7 @@ impl Workers {
             BatchCommand::Resume => Steer::Resume,
             BatchCommand::Retry(again) => Steer::Retry(again),
         };
-        if let Some(problem) = hand_over(self.batches.get(&job), steer).err().map(not_steered) {
+        if let Err(problem) = hand_over(self.batches.get(&job), steer) {
             self.reporter.report(Event::Trouble(problem)).await;
         }
     }
@@ -59,20 +58,41 @@ impl Workers {
     }
 }
 
-/// Why an order did not reach its batch.
-pub(super) fn not_steered(why: NotTaken) -> Problem {
-    match why {
-        NotTaken::Gone => Problem::new(
+/// Hands on what steers a batch. One that still has others to look at has not ended.
+fn hand_over(batch: Option<&mpsc::Sender<Steer>>, steer: Steer) -> Result<(), Problem> {
+    let is_busy = match batch.map(|batch| batch.try_send(steer)) {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(mpsc::error::TrySendError::Full(_))) => true,
+        Some(Err(mpsc::error::TrySendError::Closed(_))) | None => false,
+    };
+    Err(if is_busy {
+        Problem::new(
+            "batch.busy",
+            "The request was not taken",
+            "The batch still has other requests waiting",
+            "Wait a moment and try again",
+        )
+    } else {
+        Problem::new(
             "batch.gone",
             "The request was not taken",
             "The batch has ended",
             "Start it again; what succeeded is not repeated when you go on with it",
-        ),
-        NotTaken::Busy => Problem::new(
-            "batch.busy",
-            "The request was not taken",
-            "The batch still works on the requests before it",
-            "Wait a moment and try again",
-        ),
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_busy_has_not_ended() {
+        let (steer, batch) = mpsc::channel(1);
+        assert!(hand_over(Some(&steer), Steer::Pause).is_ok());
+        assert_eq!(hand_over(Some(&steer), Steer::Resume).unwrap_err().code, "batch.busy");
+        drop(batch);
+        assert_eq!(hand_over(Some(&steer), Steer::Resume).unwrap_err().code, "batch.gone");
+        assert_eq!(hand_over(None, Steer::Resume).unwrap_err().code, "batch.gone");
     }
 }

@@ -147,6 +147,8 @@ impl LinuxConsole {
     /// What nmcli's end says by itself. Exit code 0 is its answer to the push and says nothing of the network.
     fn word_of(&self, output: &Output) -> Observation {
         match output.code.map(Exit::from_code) {
+            // Some versions end with 0 after this error.
+            Some(Exit::Success) if says_wrong_key(&output.text) => Observation::Refused(self.refusal(output)),
             Some(Exit::Success) => Observation::Done,
             Some(Exit::TimedOut) => Observation::TimeOver,
             code => {
@@ -315,9 +317,7 @@ impl LinuxConsole {
         let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
         let (kind, code) = match output.code.map(Exit::from_code) {
             _ if output.has_asked_again => (RefusalKind::WrongKey, "console.wrong_key"),
-            _ if has(&["Secrets were required", "802-11-wireless-security.psk"]) => {
-                (RefusalKind::WrongKey, "console.wrong_key")
-            }
+            _ if says_wrong_key(&output.text) => (RefusalKind::WrongKey, "console.wrong_key"),
             None if output.has_asked => (RefusalKind::WrongKey, "console.wrong_key"),
             Some(Exit::NotFound) => (RefusalKind::NotFound, "console.not_found"),
             _ if has(&["network could not be found", "No network with SSID"]) => {
@@ -340,4 +340,10 @@ impl LinuxConsole {
         };
         Refusal { kind, code, words }
     }
+}
+
+/// Whether nmcli says that the passphrase was not the network's.
+fn says_wrong_key(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text);
+    ["Secrets were required", "802-11-wireless-security.psk"].iter().any(|part| text.contains(part))
 }

@@ -182,8 +182,6 @@ pub struct Codes {
     pub maybe_the_old_one: &'static str,
     /// It is connected to a network that cannot be read.
     pub not_named: &'static str,
-    /// It was still joining when time was up.
-    pub still_joining: &'static str,
     /// It gave no verdict.
     pub no_verdict: &'static str,
     /// The link broke before the verdict.
@@ -201,7 +199,6 @@ macro_rules! codes {
             other_connection: concat!($word, ".other_connection"),
             maybe_the_old_one: concat!($word, ".maybe_the_old_one"),
             not_named: concat!($word, ".not_named"),
-            still_joining: concat!($word, ".still_joining"),
             no_verdict: concat!($word, ".no_verdict"),
             link_lost: concat!($word, ".link_lost"),
         }
