@@ -8,7 +8,8 @@ use linesman::proto::improv::Request;
 use serde_json::Value;
 
 use crate::gateway::{Act, Gateway, answer};
-use crate::program::{Place, Ran, Running, Sim, documented_kinds, text_of};
+use crate::json_types::documented_kinds;
+use crate::program::{Place, Ran, Running, Sim, text_of};
 
 /// A passphrase that is valid and wrong.
 const WRONG: &str = "wrong horse battery";
