@@ -209,6 +209,7 @@ fn what_cannot_run_ends_with_three() {
     place.run_json(&["sim", "--profile", "generic-improv", "--state-dir", &file]).expect_problem(3, "sim.card");
     place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.not_written");
     let recorded = jobs(&place);
+    assert_eq!(recorded.len(), 4, "each commission that was begun: {recorded:#?}");
     assert!(recorded.iter().all(|job| job["outcome"] == "failed"), "{recorded:#?}");
 }
 

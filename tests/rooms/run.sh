@@ -90,9 +90,9 @@ in_room() {
     chroot "$tree" "${prefix[@]}" bash -c 'umask "${ROOM_UMASK:-022}"; cd "$1" && shift && exec "$@"' bash "$clone" "$@"
 }
 
-# Gives home and clone to an account.
+# Gives home and clone to an account and its group, which have the same number.
 give_to() {
-  chown -R "$1:" "$tree/home/$who"
+  chown -R "$1:$1" "$tree/home/$who"
   chmod "$2" "$tree/home/$who"
 }
 
@@ -101,7 +101,7 @@ if [ -n "${ROOMS_COMMAND:-}" ]; then tests=(bash -c "$ROOMS_COMMAND"); fi
 no_capabilities=(setpriv --bounding-set=-all --inh-caps=-all --ambient-caps=-all --no-new-privs)
 
 room_a() {
-  give_to root 0700
+  give_to 0 0700
   in_room HOME=/root LANG=C.UTF-8 -- env -- "${tests[@]}"
 }
 
@@ -113,7 +113,7 @@ room_b() {
 
 # Root that may do nothing more than others, as in a locked container; no HOME.
 room_c() {
-  give_to root 0755
+  give_to 0 0755
   if in_room -- "${no_capabilities[@]}" -- unshare --mount true 2>/dev/null ||
     in_room -- "${no_capabilities[@]}" -- unshare --user --mount true 2>/dev/null; then
     echo "This room has mount namespaces after all."
@@ -123,7 +123,7 @@ room_c() {
 }
 
 room_d() {
-  give_to root 0700
+  give_to 0 0700
   in_room HOME=/root LANG=C.UTF-8 -- env -- .ci/run
 }
 
