@@ -267,17 +267,3 @@ fn names(of: &Type, into: &mut BTreeSet<String>) {
         Type::Object(fields) => fields.iter().for_each(|field| names(&field.holds, into)),
     }
 }
-
-#[test]
-fn tmp_dump() {
-    let mut faults = BTreeSet::new();
-    for line in std::fs::read_to_string("/tmp/rooms-json.jsonl").unwrap().lines() {
-        let Ok(mut value) = serde_json::from_str::<Value>(line) else { continue };
-        let kind = value["kind"].as_str().unwrap().to_owned();
-        value.as_object_mut().unwrap().remove("kind");
-        if let Err(fault) = TYPES.check(&TYPES.kinds[&kind], &value, &kind) {
-            faults.insert(fault.chars().take(300).collect::<String>());
-        }
-    }
-    panic!("{faults:#?}");
-}

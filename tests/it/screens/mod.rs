@@ -62,10 +62,12 @@ fn check_all(states: &[State]) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
-    settings.bind(|| states.iter().for_each(check));
+    let mut faults = Vec::new();
+    settings.bind(|| states.iter().for_each(|state| check(state, &mut faults)));
+    assert!(faults.is_empty(), "{faults:#?}");
 }
 
-fn check(state: &State) {
+fn check(state: &State, faults: &mut Vec<String>) {
     let name = state.name;
     let mut opened = open(LARGE, egui::Theme::Light, state.plant);
     let text = tree::dump(&opened.harness);
@@ -74,18 +76,18 @@ fn check(state: &State) {
     for secret in ["correct horse battery", "from-the-code-77"] {
         assert!(!text.contains(secret), "{name} shows a secret");
     }
-    sight::expect_legible(name, &opened.harness, egui::Theme::Light);
+    faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Light));
 
     // The window follows the system.
     opened.harness.input_mut().system_theme = Some(egui::Theme::Dark);
     opened.harness.run();
     assert_eq!(tree::dump(&opened.harness), text, "{name} reads the same in the dark");
-    sight::expect_legible(name, &opened.harness, egui::Theme::Dark);
+    faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Dark));
 
     opened.harness.set_size(egui::Vec2::from(SMALLEST));
     opened.harness.run();
-    sight::expect_legible(name, &opened.harness, egui::Theme::Dark);
-    sight::expect_room(name, &opened.harness, SMALLEST);
+    faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Dark));
+    faults.extend(sight::cut_off(name, &opened.harness, SMALLEST));
 }
 
 /// A form of export that builds with it offer; the page is the same but for that line.
