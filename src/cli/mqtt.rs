@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 use super::args::{BrokerArgs, SieveArgs};
 use super::output::{Exit, Output};
 use super::secret_input;
-use crate::model::mqtt::Dialect;
 use crate::model::mqtt::connect::{ConnectPlan, Login, Proxy, TlsFiles, Trust};
 use crate::model::mqtt::stage::{StageReport, StageState, TracedPacket};
 use crate::model::mqtt::topic::TopicFilter;
@@ -17,7 +16,7 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::visible_octets;
 use crate::msg::telemetry::{InspectionState, InspectionStats};
-use crate::profile::Profile;
+use crate::profile::{Profile, broker};
 use crate::proto::mqtt::{dialect, guard};
 use crate::telemetry::batch::{Arrival, Batch};
 use crate::telemetry::decode::Decoders;
@@ -32,8 +31,7 @@ const MAX_TOPIC: usize = 400;
 
 /// A connection without subscriptions.
 pub(super) fn plan(args: &BrokerArgs, profile: Option<&Profile>) -> Result<ConnectPlan, Problem> {
-    let of_profile = profile.and_then(|profile| profile.mqtt.as_ref()).map(|mqtt| mqtt.dialect);
-    let dialect = args.dialect.or_else(|| dialect::guess(&args.broker.host)).or(of_profile).unwrap_or(Dialect::Plain);
+    let dialect = broker::dialect(args.dialect, &args.broker.host, profile);
     let client_id = args.client_id.clone().or_else(|| args.device.clone()).unwrap_or_else(|| observer(args));
     let mut plan = ConnectPlan::new(args.broker.clone(), client_id);
     plan.dialect = dialect;

@@ -12,7 +12,7 @@ use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, S
 use linesman::io::bench_broker::BenchError;
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
-use linesman::io::mqtt::{CertificateFault, MqttError, Refusal as NotLetIn};
+use linesman::io::mqtt::{CertificateFault, MqttError};
 use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::batch::Mistake;
@@ -31,6 +31,7 @@ use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
 use linesman::proto::mqtt::guard::{GuardedIdentity, Kicking};
 use linesman::proto::mqtt::sas::SasError;
+use linesman::proto::mqtt::session::{Refusal as NotLetIn, SessionError as Conversation};
 use linesman::proto::smp::refusal::Refusal;
 use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
@@ -463,7 +464,7 @@ fn connections() -> Vec<MqttError> {
     ];
     errors.extend(refusals.map(|(code, meaning)| {
         let says = text("what the code means");
-        MqttError::NotLetIn { code, says, meaning, words: words() }
+        MqttError::Session(Conversation::NotLetIn { code, says, meaning, words: words() })
     }));
     errors.extend([
         MqttError::NotAWebSocket { url: url(), detail: detail() },
@@ -471,23 +472,23 @@ fn connections() -> Vec<MqttError> {
         MqttError::LoginTooLong,
         MqttError::ClosedOnConnect { detail: detail() },
         MqttError::NoConnAck { secs: 15 },
-        MqttError::NotMqtt { detail: detail() },
-        MqttError::TooEarly { kind: "PUBLISH" },
+        MqttError::Session(Conversation::NotMqtt { detail: detail() }),
+        MqttError::Session(Conversation::TooEarly { kind: "PUBLISH" }),
         MqttError::NoSubAck { secs: 15 },
         MqttError::ClosedOnSubscribe { detail: detail() },
         MqttError::Closed { detail: detail() },
-        MqttError::Ended { code: 0x8E, says: text("another client"), words: words() },
-        MqttError::Ended { code: 0x8B, says: text("the broker shuts down"), words: words() },
+        MqttError::Session(Conversation::Ended { code: 0x8E, says: text("another client"), words: words() }),
+        MqttError::Session(Conversation::Ended { code: 0x8B, says: text("the broker shuts down"), words: words() }),
         MqttError::Broken { detail: detail(), is_reset: true },
-        MqttError::NoPingResp { secs: 15 },
-        MqttError::Malformed { detail: detail() },
-        MqttError::NotSent { secs: 15 },
+        MqttError::Session(Conversation::NoPingResp { secs: 15 }),
+        MqttError::Session(Conversation::Malformed { detail: detail() }),
+        MqttError::Session(Conversation::NotSent { secs: 15 }),
         MqttError::Left,
-        MqttError::BadTopic { detail: "It is empty" },
-        MqttError::TooLarge { bytes: 300_000, most: 262_144 },
-        MqttError::QosTooHigh { asked: 2, most: 1 },
-        MqttError::NoRetain,
-        MqttError::PublishRefused { code: 0x87, says: text("not allowed"), words: words() },
+        MqttError::Session(Conversation::BadTopic { detail: "It is empty" }),
+        MqttError::Session(Conversation::TooLarge { bytes: 300_000, most: 262_144 }),
+        MqttError::Session(Conversation::QosTooHigh { asked: 2, most: 1 }),
+        MqttError::Session(Conversation::NoRetain),
+        MqttError::Session(Conversation::PublishRefused { code: 0x87, says: text("not allowed"), words: words() }),
         MqttError::SubscriptionsRefused { refused: 1, asked: 3, says: text("a/#: not allowed") },
         MqttError::SubscriptionsRefused { refused: 3, asked: 3, says: text("a/#: not allowed") },
         MqttError::EndsSoon { whose: "the broker", days: 9 },

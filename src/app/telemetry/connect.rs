@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use crate::app::Desk;
 use crate::app::settings::SettingsView;
-use crate::model::endpoint::{HostPattern, ProbeKind};
 use crate::model::ids::ProfileId;
 use crate::model::mqtt::connect::{
     ConnectPlan, Login, MAX_PACKET_BYTES, Proxy, TlsChecks, TlsFiles, TlsPlan, Trust, WhenFull,
@@ -22,8 +21,7 @@ use crate::model::settings::SavedConnection;
 use crate::model::text::visible;
 use crate::model::word::{Word as _, words};
 use crate::msg::telemetry::{InspectionSource, InspectionStart, STORE_BYTES, TelemetryCommand};
-use crate::profile::rules::{Carrier, TlsUse};
-use crate::profile::{Catalog, Profile};
+use crate::profile::{Catalog, broker};
 
 /// Connections kept at most.
 const MAX_SAVED: usize = 50;
@@ -366,9 +364,22 @@ impl ConnectForm {
         Vec::new()
     }
 
-    /// The broker of a simulated site: one click connects.
+    /// The broker of a simulated site, or one on this computer: one click connects.
     pub(in crate::app) fn take_demo(&mut self, url: &str) {
         url.clone_into(&mut self.url);
+        self.choose_dialect(broker::dialect(None, &self.host(), None));
+    }
+
+    /// The broker of a gateway's profile: its address takes the place of the one before.
+    pub(super) fn take_profile(&mut self, profile: Option<ProfileId>, catalog: &Catalog) {
+        if let Some(url) = profile.as_ref().and_then(|id| catalog.get(id)).and_then(broker::address) {
+            self.url = url.to_string();
+        }
+        self.choose_profile(profile, catalog);
+    }
+
+    fn host(&self) -> String {
+        self.url.parse::<BrokerUrl>().map(|url| url.host).unwrap_or_default()
     }
 
     /// The subscriptions as the inspection has them.
@@ -388,8 +399,8 @@ impl ConnectForm {
             let qos = Qos::AtMostOnce;
             self.subscriptions = filters.into_iter().map(|filter| Subscription { filter, qos }).collect();
         }
-        if let Some(url) = broker_of(profile).filter(|_| self.url.trim().is_empty()) {
-            self.url = url;
+        if let Some(url) = broker::address(profile).filter(|_| self.url.trim().is_empty()) {
+            self.url = url.to_string();
         }
     }
 
@@ -453,7 +464,9 @@ impl ConnectForm {
         }
         let is_tls = url.scheme.is_tls();
         let mut plan = ConnectPlan::new(url, client_id);
-        plan.dialect = self.dialect;
+        // Whose rules the form does not name, the host may: nobody meets a cloud by the rules of a plain broker unawares.
+        let chosen = Some(self.dialect).filter(|dialect| *dialect != Dialect::Plain);
+        plan.dialect = broker::dialect(chosen, &plan.url.host, None);
         plan.version = self.version;
         plan.is_clean = self.is_clean;
         plan.keep_alive = Duration::from_secs(u64::from(self.keep_alive_secs));
@@ -642,28 +655,6 @@ impl ConnectForm {
     }
 }
 
-/// The broker that a profile names, as an address.
-pub(super) fn broker_of(profile: &Profile) -> Option<String> {
-    let rules = profile.mqtt.as_ref()?;
-    let mut rows = profile.endpoints.iter().filter(|row| row.probes.contains(&ProbeKind::Mqtt));
-    let named = |host: &HostPattern| match host {
-        HostPattern::Name(_) | HostPattern::Address(_) => Some(host.to_string()),
-        _ => None,
-    };
-    let (host, port) = rows.find_map(|row| Some((row.hosts.iter().find_map(named)?, row.port)))?;
-    let scheme = match (rules.carrier, rules.tls) {
-        (Carrier::WebSocket, TlsUse::None) => Scheme::Ws,
-        (Carrier::WebSocket, _) => Scheme::Wss,
-        (_, TlsUse::None) => Scheme::Mqtt,
-        // Where both go, the port says which.
-        (_, TlsUse::Optional) if port == Some(Scheme::Mqtt.default_port()) => Scheme::Mqtt,
-        _ => Scheme::Mqtts,
-    };
-    let port = port.or_else(|| rules.ports.first().copied()).unwrap_or(scheme.default_port());
-    let path = if scheme.is_websocket() { "/mqtt".to_owned() } else { String::new() };
-    Some(BrokerUrl { scheme, host, port, path }.to_string())
-}
-
 fn path(text: &str) -> Option<PathBuf> {
     let text = text.trim();
     (!text.is_empty()).then(|| PathBuf::from(text))
@@ -736,6 +727,14 @@ mod tests {
         assert_eq!(username, "example.azure-devices.net/gw-7/?api-version=2021-04-12");
         form.hub_key = Secret::new("a2V5".into());
         assert!(matches!(&form.plan().unwrap().login, Login::SharedAccess { device, .. } if device == "gw-7"));
+    }
+
+    #[test]
+    fn the_host_of_a_cloud_brings_its_rules() {
+        let mut form = form("mqtts://example.azure-devices.net");
+        assert_eq!(form.plan().unwrap().dialect, Dialect::AzureIotHub);
+        form.url = "mqtt://192.168.1.10".into();
+        assert_eq!(form.plan().unwrap().dialect, Dialect::Plain);
     }
 
     #[test]
