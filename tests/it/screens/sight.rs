@@ -10,8 +10,6 @@ use egui_kittest::kittest::{AccessKitNode, By, NodeT as _, Queryable as _};
 
 /// How much lighter the lighter of two colours must be at least (WCAG 2: 4.5 for normal text, 3 for large text and signs).
 const CONTRAST: f32 = 3.0;
-/// The same for what cannot be used now and is drawn half through. WCAG asks nothing of it; it has to be seen all the same.
-const CONTRAST_FADED: f32 = 2.5;
 
 /// A filled area, in the order in which they are painted.
 struct Area {
@@ -21,15 +19,19 @@ struct Area {
 
 /// Texts that can hardly be told from what is behind them. Holds that the window is as dark or light as its theme.
 pub(super) fn illegible<State>(name: &str, harness: &Harness<'_, State>, theme: Theme) -> Vec<String> {
+    let exempt = Exempt::of(harness);
     let mut areas = Vec::new();
     let mut faint = Vec::new();
     let mut texts = 0;
     for ClippedShape { clip_rect, shape, .. } in &harness.output().shapes {
         look(shape, *clip_rect, &mut areas, &mut |at, text, ink, areas: &[Area]| {
+            if exempt.holds(at) {
+                return;
+            }
             texts += 1;
             let paper = paper(areas, at);
             let contrast = contrast(blend(paper, ink), paper);
-            if contrast < if ink.is_opaque() { CONTRAST } else { CONTRAST_FADED } {
+            if contrast < CONTRAST {
                 faint.push(format!("{name}, {theme:?}: {text:?} {ink:?} on {paper:?}: {contrast:.1}"));
             }
         });
@@ -59,6 +61,28 @@ pub(super) fn cut_off<State>(name: &str, harness: &Harness<'_, State>, size: [f3
     }
     assert!(controls >= 5, "{name}: only {controls} controls are left");
     faults
+}
+
+/// Where nothing is asked of the contrast (WCAG 2): what cannot be used now, and what stands behind a dialog.
+struct Exempt {
+    disabled: Vec<Rect>,
+    dialog: Option<Rect>,
+}
+
+impl Exempt {
+    fn of<State>(harness: &Harness<'_, State>) -> Self {
+        let rects = |wanted: fn(&AccessKitNode<'_>) -> bool| -> Vec<Rect> {
+            harness.root().query_all(By::new().predicate(wanted)).map(|node| node.rect()).collect()
+        };
+        Self {
+            disabled: rects(|node| node.is_disabled()),
+            dialog: rects(|node| node.role() == Role::AlertDialog).pop(),
+        }
+    }
+
+    fn holds(&self, at: Pos2) -> bool {
+        self.dialog.map_or_else(|| self.disabled.iter().any(|rect| rect.contains(at)), |dialog| !dialog.contains(at))
+    }
 }
 
 fn look(shape: &Shape, clip: Rect, areas: &mut Vec<Area>, text: &mut impl FnMut(Pos2, &str, Color32, &[Area])) {
