@@ -187,7 +187,10 @@ impl Measured {
         let secs = took.as_secs_f64();
         let share = 100.0 * cpu.as_secs_f64() / secs;
         if self.plan.rate == 0 {
-            println!("connected to a quiet broker, at rest for {secs:.0} s: {share:.2} % of a core, {} frames", self.frames.len());
+            println!(
+                "connected to a quiet broker, at rest for {secs:.0} s: {share:.2} % of a core, {} frames",
+                self.frames.len()
+            );
             return;
         }
         let page = self.window.app.telemetry.tree.page().total;
@@ -196,10 +199,13 @@ impl Measured {
         for (name, pick) in [("wall", (|frame| frame.wall) as fn(&Frame) -> Duration), ("CPU", |frame| frame.cpu)] {
             let mut times: Vec<Duration> = self.frames.iter().map(pick).collect();
             times.sort_unstable();
-            let at = |share: usize| times.get(times.len().saturating_sub(1) * share / 1000).copied().unwrap_or_default();
+            let at =
+                |share: usize| times.get(times.len().saturating_sub(1) * share / 1000).copied().unwrap_or_default();
             let [median, p95, p99, most] = [500, 950, 990, 1000].map(at);
             let count = times.len();
-            println!("logic and ui, {name}: median {median:.2?}  p95 {p95:.2?}  p99 {p99:.2?}  most {most:.2?}, {count} frames");
+            println!(
+                "logic and ui, {name}: median {median:.2?}  p95 {p95:.2?}  p99 {p99:.2?}  most {most:.2?}, {count} frames"
+            );
         }
         if is_measuring() {
             assert!(page > TOPICS, "all topics are listed");

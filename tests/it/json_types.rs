@@ -86,15 +86,17 @@ impl Types {
             },
             Type::List(item) => {
                 let items = value.as_array().ok_or_else(|| format!("{at} is no list but {value}"))?;
-                items.iter().enumerate().try_for_each(|(number, value)| self.check(item, value, &format!("{at}[{number}]")))
+                items
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(number, value)| self.check(item, value, &format!("{at}[{number}]")))
             }
             Type::Record(item) => {
                 let fields = value.as_object().ok_or_else(|| format!("{at} is no object but {value}"))?;
                 fields.iter().try_for_each(|(name, value)| self.check(item, value, &format!("{at}.{name}")))
             }
             Type::AnyOf(types) => {
-                let faults: Vec<String> =
-                    types.iter().map_while(|one| self.check(one, value, at).err()).collect();
+                let faults: Vec<String> = types.iter().map_while(|one| self.check(one, value, at).err()).collect();
                 if faults.len() < types.len() { Ok(()) } else { Err(faults.join("; or ")) }
             }
             Type::Object(_) | Type::AllOf(_) => self.check_object(&self.fields(expected), value, at),

@@ -382,7 +382,8 @@ pub(crate) fn unpacked(package: &str) -> Option<PathBuf> {
     if !root.exists() {
         // Root without rights cannot become the account that apt fetches as.
         let sandbox = ["-o", "APT::Sandbox::User=root"];
-        let fetched = Command::new("apt-get").args(sandbox).args(["-qq", "download", package]).current_dir(&target).output();
+        let fetched =
+            Command::new("apt-get").args(sandbox).args(["-qq", "download", package]).current_dir(&target).output();
         let is_fetched = fetched.is_ok_and(|output| output.status.success());
         if !peers::require(package, is_fetched, "it is fetched by apt-get download") {
             return None;

@@ -246,7 +246,8 @@ async fn the_document_is_enough_to_read_a_recording() {
     recorder.finish().await.unwrap();
 
     let read = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/recording/read.py");
-    let output = Command::new(python).args(["-I", "-X", "utf8"]).arg(read).arg(&path).stdin(Stdio::null()).output().unwrap();
+    let output =
+        Command::new(python).args(["-I", "-X", "utf8"]).arg(read).arg(&path).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(said["facts"], serde_json::json!([["Broker", "mqtt://bench"]]));
@@ -294,7 +295,8 @@ async fn duckdb_reads_the_parquet_export() {
     assert_eq!(sink.close().await, Ok(300_001));
 
     let drive = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/duckdb/drive.py");
-    let output = Command::new(python).args(["-I", "-X", "utf8"]).arg(drive).arg(&path).stdin(Stdio::null()).output().unwrap();
+    let output =
+        Command::new(python).args(["-I", "-X", "utf8"]).arg(drive).arg(&path).stdin(Stdio::null()).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     let said: serde_json::Value = serde_json::from_str(&printed).unwrap();

@@ -132,7 +132,8 @@ async fn the_list_of_ports_opens_none() {
         Err(error) => assert_eq!(error.explain().code, "serial.not_listed"),
     }
     let seen = opened(&watch);
-    let is_port = |name: &String| ["ttyS", "ttyUSB", "ttyACM", "ttyAMA", "rfcomm"].iter().any(|kind| name.starts_with(kind));
+    let is_port =
+        |name: &String| ["ttyS", "ttyUSB", "ttyACM", "ttyAMA", "rfcomm"].iter().any(|kind| name.starts_with(kind));
     assert_eq!(seen.into_iter().find(is_port), None, "a port was opened for the list");
     File::open("/dev/zero").unwrap();
     assert!(opened(&watch).contains(&"zero".to_owned()), "what is opened is seen");

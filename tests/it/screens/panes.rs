@@ -30,8 +30,8 @@ use linesman::telemetry::view::{
     TalkersPage, TopicId,
 };
 
-use super::states::{Stage, State};
 use super::open;
+use super::states::{Stage, State};
 
 const SIZE: [f32; 2] = [1024.0, 640.0];
 /// 2026-01-01 00:00 UTC.
