@@ -5,10 +5,14 @@
 pub mod args;
 mod batch;
 mod commission;
+mod decoding;
 mod demo;
 mod device;
 mod discover;
+mod follow;
+mod format;
 mod inspect;
+mod lines;
 mod mqtt;
 mod mqtt_args;
 mod output;
@@ -16,8 +20,10 @@ pub mod profiles;
 mod publish;
 mod records;
 mod replay;
+mod retained;
 mod secret_input;
 mod session;
+mod sieve;
 mod sim;
 mod terminal;
 
@@ -31,6 +37,7 @@ pub use output::{Exit, Output, fail};
 pub use publish::publish;
 pub use records::records;
 pub use replay::replay;
+pub use retained::retained;
 pub use sim::{announce, plan as sim_plan};
 pub use terminal::terminal;
 

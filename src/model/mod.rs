@@ -21,5 +21,6 @@ pub mod roots;
 pub mod secret;
 pub mod settings;
 pub mod text;
+pub mod verdict;
 pub mod wifi;
 pub mod word;

@@ -18,6 +18,8 @@ use linesman::io::qr_image::QrImageError;
 use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::mqtt::Dialect;
+use linesman::model::mqtt::header::HeaderError;
+use linesman::model::mqtt::message::OutgoingError;
 use linesman::model::mqtt::payload::PayloadError;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
@@ -29,6 +31,7 @@ use linesman::proto::esp::security::HandshakeError;
 use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
+use linesman::proto::key_file::KeyFileError;
 use linesman::proto::mqtt::guard::{GuardedIdentity, Kicking};
 use linesman::proto::mqtt::sas::SasError;
 use linesman::proto::mqtt::session::{Refusal as NotLetIn, SessionError as Conversation};
@@ -567,6 +570,11 @@ fn identities() -> Vec<Problem> {
     problems
 }
 
+fn outgoing() -> Vec<OutgoingError> {
+    let topic = || text("site/+");
+    vec![OutgoingError::BadTopic { topic: topic() }, OutgoingError::BadResponseTopic { topic: topic() }]
+}
+
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
         errors.iter().map(Explain::explain).collect()
@@ -584,6 +592,9 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Inspections", explain(&InspectError::all())),
         ("Pictures", explain(&pictures())),
         ("Pictures that are written", explain(&written_pictures())),
+        ("Keys of clients", explain(&[KeyFileError::WrongPassword, KeyFileError::OldForm, KeyFileError::Damaged])),
+        ("Headers", explain(&HeaderError::all())),
+        ("Messages to publish", explain(&outgoing())),
         ("Typed payloads", explain(&payloads())),
         ("Connections to brokers as typed", explain(&FormError::all())),
         ("What brokers take", explain(&linesman::proto::mqtt::dialect::all_faults())),

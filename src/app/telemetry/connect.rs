@@ -11,7 +11,7 @@ use crate::model::ids::ProfileId;
 use crate::model::mqtt::connect::{
     ConnectPlan, Login, MAX_PACKET_BYTES, Proxy, TlsChecks, TlsFiles, TlsPlan, Trust, WhenFull,
 };
-use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::message::{Outgoing, Qos, Subscription};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::mqtt::url::{BrokerUrl, Scheme};
 use crate::model::mqtt::{Dialect, MqttVersion};
@@ -27,6 +27,8 @@ use crate::profile::{Catalog, broker};
 const MAX_SAVED: usize = 50;
 /// The version of the hub's interface that a certificate login names.
 const HUB_API: &str = "2021-04-12";
+/// For how long a broker keeps a session unless it is said: a day.
+const SESSION_SECS: u32 = 24 * 60 * 60;
 /// How the made-up client ids begin.
 const OBSERVER: &str = "linesman-observer-";
 
@@ -186,6 +188,8 @@ pub struct ConnectForm {
     pub certificate_path: String,
     /// The file of its key.
     pub key_path: String,
+    /// What that file is protected with.
+    pub key_password: Secret<String>,
     /// Protocols offered in the handshake, with commas.
     pub alpn: String,
     /// The name expected in the certificate.
@@ -216,6 +220,18 @@ pub struct ConnectForm {
     pub session_token: Secret<String>,
     /// Whether the broker forgets what an earlier session of that name had.
     pub is_clean: bool,
+    /// For how many seconds the broker keeps a session that is not clean, with MQTT 5.
+    pub session_expiry_secs: u32,
+    /// What the broker publishes when the connection is lost: its topic; none if that is empty.
+    pub will_topic: String,
+    /// Its payload.
+    pub will_payload: String,
+    /// Its quality of service.
+    pub will_qos: Qos,
+    /// Whether the broker keeps it.
+    pub is_will_retained: bool,
+    /// Headers for the WebSocket, by name and value.
+    pub headers: Vec<(String, Secret<String>)>,
     /// Seconds between signs of life.
     pub keep_alive_secs: u16,
     /// Where the keys of the encryption are written.
@@ -247,6 +263,7 @@ impl Default for ConnectForm {
             trusts_system_too: false,
             certificate_path: String::new(),
             key_path: String::new(),
+            key_password: Secret::default(),
             alpn: String::new(),
             server_name: String::new(),
             checks: TlsChecks::All,
@@ -262,6 +279,12 @@ impl Default for ConnectForm {
             access_key: Secret::default(),
             session_token: Secret::default(),
             is_clean: true,
+            session_expiry_secs: SESSION_SECS,
+            will_topic: String::new(),
+            will_payload: String::new(),
+            will_qos: Qos::AtMostOnce,
+            is_will_retained: false,
+            headers: Vec::new(),
             keep_alive_secs: 30,
             key_log: String::new(),
             new_filter: String::new(),
@@ -314,6 +337,11 @@ impl ConnectForm {
     /// Whether the address, as far as it is typed, is that of an encrypted connection.
     pub fn is_tls(&self) -> bool {
         self.url.parse::<BrokerUrl>().is_ok_and(|url| url.scheme.is_tls())
+    }
+
+    /// Whether it is that of a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.url.parse::<BrokerUrl>().is_ok_and(|url| url.scheme.is_websocket())
     }
 
     /// Whether the client id was made up here.
@@ -458,7 +486,9 @@ impl ConnectForm {
         if self.subscriptions.is_empty() {
             errors.push(FormError::NoSubscription);
         }
+        let will = self.will();
         self.problems = errors.iter().map(Explain::explain).collect();
+        self.problems.extend(will.iter().filter_map(|will| will.check().err()).map(|error| error.explain()));
         if !self.problems.is_empty() {
             return None;
         }
@@ -469,6 +499,16 @@ impl ConnectForm {
         plan.dialect = broker::dialect(chosen, &plan.url.host, None);
         plan.version = self.version;
         plan.is_clean = self.is_clean;
+        let keeps_session = !self.is_clean && self.version == MqttVersion::V5;
+        plan.session_expiry_secs = keeps_session.then_some(self.session_expiry_secs);
+        plan.will = will;
+        if plan.url.scheme.is_websocket() {
+            plan.headers = self.headers_given();
+            if let Err(error) = plan.check_headers() {
+                self.problems.push(error.explain());
+                return None;
+            }
+        }
         plan.keep_alive = Duration::from_secs(u64::from(self.keep_alive_secs));
         if is_tls {
             plan.tls = self.tls();
@@ -480,6 +520,24 @@ impl ConnectForm {
         plan.subscriptions.clone_from(&self.subscriptions);
         plan.when_full = WhenFull::Wait;
         Some(plan)
+    }
+
+    /// What the broker publishes when the connection is lost.
+    fn will(&self) -> Option<Outgoing> {
+        let topic = self.will_topic.trim().to_owned();
+        (!topic.is_empty()).then(|| Outgoing {
+            topic,
+            payload: self.will_payload.clone().into_bytes(),
+            qos: self.will_qos,
+            is_retained: self.is_will_retained,
+            ..Outgoing::default()
+        })
+    }
+
+    /// The headers, without rows that are still empty.
+    fn headers_given(&self) -> Vec<(String, Secret<String>)> {
+        let given = self.headers.iter().filter(|(name, value)| !(name.trim().is_empty() && value.expose().is_empty()));
+        given.map(|(name, value)| (name.trim().to_owned(), value.clone())).collect()
     }
 
     fn tls(&self) -> TlsPlan {
@@ -501,6 +559,7 @@ impl ConnectForm {
             alpn: alpn.map(str::to_owned).collect(),
             server_name: Some(self.server_name.trim().to_owned()).filter(|name| !name.is_empty()),
             checks: self.checks,
+            key_password: Some(self.key_password.clone()).filter(|password| !password.expose().is_empty()),
             files,
         }
     }
@@ -714,6 +773,35 @@ mod tests {
         assert!(matches!(form.plan().unwrap().tls.trust, Trust::SystemAnd(_)));
         form.url = "mqtt://broker".into();
         assert!(form.plan().unwrap().tls.files.is_empty(), "in clear text no file is touched");
+    }
+
+    #[test]
+    fn will_session_headers_and_key_password_reach_the_plan() {
+        let mut form = form("wss://broker/mqtt");
+        form.version = MqttVersion::V5;
+        form.is_clean = false;
+        form.session_expiry_secs = 600;
+        form.will_topic = " site/gw/state ".into();
+        form.will_payload = "lost".into();
+        form.is_will_retained = true;
+        form.certificate_path = "/c.pem".into();
+        form.key_password = Secret::new("open it".into());
+        let value = |text: &str| Secret::new(text.to_owned());
+        form.headers = vec![("Authorization".into(), value("Bearer x")), (String::new(), value(""))];
+        let plan = form.plan().unwrap();
+        assert_eq!((plan.is_clean, plan.session_expiry_secs), (false, Some(600)));
+        let will = plan.will.clone().unwrap();
+        assert_eq!(
+            (will.topic.as_str(), will.payload.as_slice(), will.is_retained),
+            ("site/gw/state", &b"lost"[..], true)
+        );
+        assert_eq!((plan.headers.len(), plan.headers[0].0.as_str()), (1, "Authorization"));
+        assert!(plan.secrets().contains(&&b"Bearer x"[..]) && plan.secrets().contains(&&b"open it"[..]));
+
+        form.will_topic = "a/+".into();
+        refuses(form, "mqtt.topic");
+        let host = ConnectForm { headers: vec![("Host".into(), value("x"))], ..self::form("ws://broker") };
+        refuses(host, "mqtt.header");
     }
 
     #[test]

@@ -333,7 +333,7 @@ impl MqttError {
                 "mqtt.key_encrypted",
                 "The client's key is protected by a password",
                 "It was made for programs that ask for one",
-                "Take the protection off with: openssl pkey -in KEY.pem -out PLAIN.pem",
+                "Give its password, or take the protection off with: openssl pkey -in KEY.pem -out PLAIN.pem",
             ),
             Self::KeyMismatch => Problem::new(
                 "mqtt.key_mismatch",

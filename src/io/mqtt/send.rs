@@ -63,7 +63,8 @@ fn connect(out: &mut BytesMut, plan: &ConnectPlan, login: &Login) {
         MqttVersion::V5 => {
             let mut properties = v5::ConnectProperties::new();
             properties.topic_alias_max = Some(MAX_ALIASES);
-            properties.session_expiry_interval = (!plan.is_clean).then_some(SESSION_SECS);
+            properties.session_expiry_interval =
+                (!plan.is_clean).then(|| plan.session_expiry_secs.unwrap_or(SESSION_SECS));
             // The largest packet is not told: the broker would leave larger ones out in silence, and nobody would count them.
             let packet = v5::Connect {
                 keep_alive,

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod connect;
+pub mod header;
 pub mod message;
 pub mod payload;
 pub mod stage;
