@@ -4,6 +4,7 @@
 
 pub mod args;
 mod batch;
+mod bench_broker;
 mod commission;
 mod decoding;
 mod demo;
@@ -28,6 +29,7 @@ mod sim;
 mod terminal;
 
 pub use batch::batch;
+pub use bench_broker::bench_broker;
 pub use commission::commission;
 pub use demo::tour;
 pub use device::device;
