@@ -36,6 +36,7 @@ mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
+mod hostile;
 #[cfg(target_os = "linux")]
 mod improv_ble_client;
 #[cfg(target_os = "linux")]
