@@ -47,6 +47,9 @@ use crate::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup, S
 use crate::profile::{DriverSettings, Profile};
 use crate::proto::wifi_qr;
 
+/// How long looking at a typed path may take.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Requests a session may have waiting.
 const REQUESTS: usize = 4;
 /// Progress a session may have waiting.
@@ -396,8 +399,12 @@ impl Workers {
     }
 
     async fn add_port(&mut self, link: LinkAddress) {
-        if let Some(change) = self.sightings.add_typed(link, &self.parts.catalog) {
-            self.tell(change).await;
+        // A path on a folder that does not answer must not hold up everything else.
+        let looked = tokio::time::timeout(LOOK, self.parts.links.look(&link)).await.unwrap_or(Ok(()));
+        let Some(change) = self.sightings.add_typed(link.clone(), &self.parts.catalog) else { return };
+        match looked {
+            Ok(()) => self.tell(change).await,
+            Err(error) => self.set_probe(&link, Probe::Failed(error.explain())).await,
         }
     }
 

@@ -36,19 +36,22 @@ pub fn batch(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Exit {
 fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Option<JobId>, (Problem, Exit)> {
     let usage = |problem| (problem, Exit::Usage);
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
+    let with_exit = |problem| {
+        let exit = secret_input::exit_of(&problem);
+        (problem, exit)
+    };
     wait_for_start(handle).map_err(could_not_run)?;
     let mut secrets = given(args).map_err(usage)?;
     let check = check(handle, args, &secrets)?;
+    check.notes.iter().for_each(|note| out.note(note));
     if !check.findings.is_empty() {
         return Err(usage(mistakes(&check.findings, out)));
     }
     let mut wanted: BTreeSet<&str> = check.wanted.iter().map(String::as_str).collect();
     if !wanted.is_empty() && std::io::stdin().is_terminal() && !args.check {
         for name in std::mem::take(&mut wanted) {
-            secrets.push((
-                name.to_owned(),
-                secret_input::prompt(&format!("Secret @{name} (not shown): ")).map_err(usage)?,
-            ));
+            let secret = secret_input::prompt(&format!("Secret @{name} (not shown): "));
+            secrets.push((name.to_owned(), secret.map_err(with_exit)?));
         }
     }
     if let Some(name) = wanted.first() {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroize as _;
 
+use super::output::Exit;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 
@@ -30,9 +31,25 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
     }
 }
 
-/// Asks for a secret without showing it.
+/// The code of the problem that says that somebody left a prompt.
+const CANCELLED: &str = "prompt.cancelled";
+
+/// Asks for a secret without showing it. Ctrl+C and the end of input leave the prompt.
 pub(super) fn prompt(text: &str) -> Result<Secret<String>, Problem> {
-    rpassword::prompt_password(text).map(Secret::new).map_err(|error| unreadable("the prompt", &error))
+    rpassword::prompt_password(text).map(Secret::new).map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => Problem::new(
+            CANCELLED,
+            "Cancelled at the prompt",
+            "The prompt was left with Ctrl+C or at the end of input",
+            "Start again, or give the secret as a file",
+        ),
+        _ => unreadable("the prompt", &error),
+    })
+}
+
+/// How the program ends for a secret that could not be had: whoever leaves a prompt made no mistake.
+pub(super) fn exit_of(problem: &Problem) -> Exit {
+    if problem.code == CANCELLED { Exit::Unknown } else { Exit::Usage }
 }
 
 /// The largest token, key or file that is sent to a gateway, in octets.
