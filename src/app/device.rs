@@ -277,9 +277,8 @@ impl Session {
                 keep_last(&mut self.shell);
             }
             // What a command wrote says more than that it was run.
-            DeviceProgress::Changed { change: "shell", .. }
-            | DeviceProgress::Busy { .. }
-            | DeviceProgress::Time(_) => {}
+            DeviceProgress::Changed { change: "shell", .. } | DeviceProgress::Busy { .. } | DeviceProgress::Time(_) => {
+            }
             DeviceProgress::File { path, facts } => self.keep_file(path, facts),
             DeviceProgress::Changed { evidence, .. } => {
                 self.done.insert(0, evidence);
@@ -380,7 +379,8 @@ impl Device {
         if self.session.as_ref().is_some_and(|session| session.is_open()) {
             return;
         }
-        let is_another = self.last.as_ref().is_some_and(|last| last != link) || self.session.as_ref().is_some_and(|s| !is_of(s));
+        let is_another =
+            self.last.as_ref().is_some_and(|last| last != link) || self.session.as_ref().is_some_and(|s| !is_of(s));
         if is_another {
             *self = Self::default();
         }

@@ -270,7 +270,13 @@ impl Discover {
     }
 
     /// A gateway told in a session what it is and how it stands.
-    pub(super) fn told(&mut self, link: &LinkAddress, driver: DriverId, info: Option<DeviceInfo>, state: ProvisioningState) {
+    pub(super) fn told(
+        &mut self,
+        link: &LinkAddress,
+        driver: DriverId,
+        info: Option<DeviceInfo>,
+        state: ProvisioningState,
+    ) {
         self.forget_if_taken_back(link, state);
         let Some(row) = self.rows.get_mut(link) else { return };
         let known = match &row.probe {

@@ -139,7 +139,8 @@ impl Search {
             (_, Some(heard)) => heard.state,
             _ => None,
         };
-        let holds = |done: &Done| row.link.kind() == LinkKind::Ble && state.is_none_or(|state| !takes_back(*done, state));
+        let holds =
+            |done: &Done| row.link.kind() == LinkKind::Ble && state.is_none_or(|state| !takes_back(*done, state));
         stand(row, done.filter(holds))
     }
 
@@ -159,11 +160,8 @@ impl Search {
     fn is_asked(&self, link: &LinkAddress) -> bool {
         // The question is put in Improv: a gateway that speaks something else is asked only by name.
         let speaks_it = |row: &Sighting| row.profile.as_ref().is_none_or(|guess| guess.driver == DriverId::Improv);
-        let is_meant = if self.named.is_empty() {
-            self.seen.get(link).is_some_and(speaks_it)
-        } else {
-            self.named.contains(link)
-        };
+        let is_meant =
+            if self.named.is_empty() { self.seen.get(link).is_some_and(speaks_it) } else { self.named.contains(link) };
         self.is_asking && link.kind() == LinkKind::Serial && is_meant
     }
 

@@ -193,7 +193,11 @@ impl FromStr for LinkAddress {
             ("ble", id) => Ok(Self::Ble(one_device_id(id))),
             ("http", host) => {
                 let host = host.trim_start_matches("//").trim_end_matches('/');
-                if is_host(host, Port::MayBeThere) { Ok(Self::Http(host.to_ascii_lowercase())) } else { Err(bad(BAD_HOST)) }
+                if is_host(host, Port::MayBeThere) {
+                    Ok(Self::Http(host.to_ascii_lowercase()))
+                } else {
+                    Err(bad(BAD_HOST))
+                }
             }
             (_, host) => {
                 if is_host(host, Port::MustBeThere) {
@@ -285,7 +289,11 @@ mod tests {
     #[test]
     fn one_gateway_has_one_identity_however_it_is_written() {
         let check = |written: &str, expected: &str| {
-            assert_eq!(written.parse::<LinkAddress>().map(|link| link.to_string()), Ok(expected.to_owned()), "{written}");
+            assert_eq!(
+                written.parse::<LinkAddress>().map(|link| link.to_string()),
+                Ok(expected.to_owned()),
+                "{written}"
+            );
         };
         check("serial:com7", "serial:COM7");
         check(r"serial:\\.\Com12", "serial:COM12");

@@ -401,7 +401,9 @@ fn key_for_form(protection: Protection, fields: &mut Fields) -> (bool, Secret<St
     let passphrase = fields.take("P").map(|value| Secret::new(value.text.as_str().to_owned())).unwrap_or_default();
     let is_empty = passphrase.expose().is_empty();
     if has_percent_code(passphrase.expose()) {
-        fields.note("The passphrase holds `%` and two digits, taken as they are: some WPA3 codes write special characters so");
+        fields.note(
+            "The passphrase holds `%` and two digits, taken as they are: some WPA3 codes write special characters so",
+        );
     }
     match protection {
         Protection::Open if !is_empty => {

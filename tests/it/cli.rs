@@ -449,7 +449,10 @@ fn ports_are_listed_and_asked() {
         ran.lines().into_iter().find(|line| line["link"] == sim.link.as_str()).unwrap_or_else(|| panic!("{ran:#?}"))
     };
     let listed = place.run_json(&["discover", "--port", &sim.port]).expect(0);
-    assert_eq!((&gateway(&listed)["answer"], &gateway(&listed)["state"]), (&"not queried".into(), &"not-queried".into()));
+    assert_eq!(
+        (&gateway(&listed)["answer"], &gateway(&listed)["state"]),
+        (&"not queried".into(), &"not-queried".into())
+    );
     let asked = gateway(&place.run_json(&["discover", "--ask", "--port", &sim.link]).expect(0));
     assert!(asked["name"].as_str().is_some_and(|name| name.contains("SIM0042")), "{asked:#}");
     assert_eq!((&asked["driver"], &asked["answer"]), (&"improv".into(), &"Ready for a network".into()));
@@ -486,7 +489,8 @@ fn leaving_a_prompt_cancels_and_is_no_mistake_of_the_input() {
         return;
     }
     let place = Place::new();
-    let manifest = place.write("site.csv", "name,match,profile,ssid,password_file\nA,serial:/dev/x,generic-improv,Site,@site\n");
+    let manifest =
+        place.write("site.csv", "name,match,profile,ssid,password_file\nA,serial:/dev/x,generic-improv,Site,@site\n");
     for key in ["\u{3}", "\u{4}"] {
         let mut command = std::process::Command::new("python3");
         command.args(["-c", AT_A_PROMPT, key, env!("CARGO_BIN_EXE_linesman"), "batch", &manifest, "--data-dir"]);

@@ -332,7 +332,12 @@ fn a_cell_is_what_the_sheet_shows_or_a_mistake() {
             sheet.write_number_with_format(1, 3, value, &format(code)).unwrap();
         }
     };
-    check_cell(&|sheet| drop(sheet.write_boolean(1, 3, true).unwrap()), Err("manifest.cell_not_text"));
+    check_cell(
+        &|sheet| {
+            sheet.write_boolean(1, 3, true).unwrap();
+        },
+        Err("manifest.cell_not_text"),
+    );
     check_cell(&number(12345.0, "00000000"), Ok("00012345"));
     check_cell(&number(12345.0, "General"), Ok("12345"));
     check_cell(&number(12345.0, "#,##0"), Err("manifest.cell_not_text"));
@@ -340,11 +345,31 @@ fn a_cell_is_what_the_sheet_shows_or_a_mistake() {
     check_cell(&number(45000.0, "yyyy-mm-dd"), Err("manifest.cell_not_text"));
     check_cell(&number(123_456_789_012.0, "General"), Err("manifest.cell_not_text"));
     check_cell(&number(2.0, "\"TRUE\";\"TRUE\";\"FALSE\""), Err("manifest.cell_not_text"));
-    check_cell(&|sheet| drop(sheet.write(1, 3, "0050").unwrap()), Ok("0050"));
-    check_cell(&|sheet| drop(sheet.write(1, 3, " Plant ").unwrap()), Ok(" Plant "));
+    check_cell(
+        &|sheet| {
+            sheet.write(1, 3, "0050").unwrap();
+        },
+        Ok("0050"),
+    );
+    check_cell(
+        &|sheet| {
+            sheet.write(1, 3, " Plant ").unwrap();
+        },
+        Ok(" Plant "),
+    );
     let formula = |text: &'static str| rust_xlsxwriter::Formula::new("=B9").set_result(text);
-    check_cell(&|sheet| drop(sheet.write_formula(1, 3, formula("Plant 2")).unwrap()), Ok("Plant 2"));
-    check_cell(&|sheet| drop(sheet.write_formula(1, 3, formula("#REF!")).unwrap()), Err("manifest.cell_error"));
+    check_cell(
+        &|sheet| {
+            sheet.write_formula(1, 3, formula("Plant 2")).unwrap();
+        },
+        Ok("Plant 2"),
+    );
+    check_cell(
+        &|sheet| {
+            sheet.write_formula(1, 3, formula("#REF!")).unwrap();
+        },
+        Err("manifest.cell_error"),
+    );
 }
 
 #[test]

@@ -88,7 +88,12 @@ const PAPERS: &[Paper] = &[
                 &[53],
                 &["DNS", "UDP", "TCP"],
             ),
-            place("2.1 KIS.ME Geräte Anforderungen > DHCP: Port 67 und 68", &[], &[67, 68], &["DHCP", "UDP", "67", "68"]),
+            place(
+                "2.1 KIS.ME Geräte Anforderungen > DHCP: Port 67 und 68",
+                &[],
+                &[67, 68],
+                &["DHCP", "UDP", "67", "68"],
+            ),
             place(
                 "2.1 KIS.ME Geräte Anforderungen > NTP: Port 123",
                 &["0.europe.pool.ntp.org", "1.europe.pool.ntp.org", "2.europe.pool.ntp.org", "3.europe.pool.ntp.org"],
@@ -266,8 +271,27 @@ fn titles_stand_as_printed_and_a_vendor_no_paper_prints_has_its_reason() {
 
 /// The keys whose words are this program's own, whatever the rule rests on: the reference page says so.
 const OWN: &[&str] = &[
-    "id", "need", "probes", "samples", "idle_secs", "evidence", "otherwise", "guidance", "ambiguity", "roots",
-    "roots_from", "one_of", "source", "basis", "reason", "assumed", "push", "hosts", "path", "settings", "port",
+    "id",
+    "need",
+    "probes",
+    "samples",
+    "idle_secs",
+    "evidence",
+    "otherwise",
+    "guidance",
+    "ambiguity",
+    "roots",
+    "roots_from",
+    "one_of",
+    "source",
+    "basis",
+    "reason",
+    "assumed",
+    "push",
+    "hosts",
+    "path",
+    "settings",
+    "port",
 ];
 
 /// Whether a word is a figure or a term of art: what has a digit, or a capital behind its first letter.
@@ -280,7 +304,9 @@ fn terms(value: &Value, found: &mut BTreeSet<String>) {
     match value {
         Value::String(text) => {
             let words = text.split(|c: char| c.is_whitespace() || "(),;:/+\"".contains(c));
-            found.extend(words.map(|word| word.trim_matches(['.', '\''])).filter(|word| is_term(word)).map(str::to_owned));
+            found.extend(
+                words.map(|word| word.trim_matches(['.', '\''])).filter(|word| is_term(word)).map(str::to_owned),
+            );
         }
         Value::Number(number) => {
             found.insert(number.to_string());
@@ -353,11 +379,9 @@ fn what_the_papers_say_of_secrets_and_limits_is_what_the_profiles_say() {
     let form = credential(&connector, "cloud-certificate").form.unwrap();
     assert!(["RSA 2048", "self-signed", "X.509"].iter().all(|part| form.contains(part)), "{form}");
     let limits: Vec<String> = connector.limits.iter().map(|limit| format!("{} {}", limit.at_most, limit.of)).collect();
-    assert_eq!(
-        limits,
-        ["15 devices provisioned per second", "1 endpoint per group", "1 group per device at a time"]
-    );
-    let step = |profile: &Profile, id: &str| profile.wipe.clone().unwrap().steps.into_iter().find(|s| s.id == id).unwrap();
+    assert_eq!(limits, ["15 devices provisioned per second", "1 endpoint per group", "1 group per device at a time"]);
+    let step =
+        |profile: &Profile, id: &str| profile.wipe.clone().unwrap().steps.into_iter().find(|s| s.id == id).unwrap();
     assert!(step(&connector, "leave-group").removes.is_empty(), "leaving a group takes no SIM");
     assert_eq!(step(&connector, "delete-local-keys").removes, ["local-key-copy"]);
     let choice: Vec<&str> =

@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_login_typed_for_one_gateway_is_not_in_the_form_of_the_next() {
-        let mut form = AccessForm { username: "root".into(), secret: Secret::new("typed".into()), ..AccessForm::default() };
+        let mut form =
+            AccessForm { username: "root".into(), secret: Secret::new("typed".into()), ..AccessForm::default() };
         form.allows_unprotected = true;
         form.gateway_changed(Some(&LinkAddress::Serial("/dev/ttyUSB1".into())));
         assert!(!form.is_filled() && !form.allows_unprotected);

@@ -102,7 +102,8 @@ impl Rows {
     /// Merged cells show one text in many places, and hold it in the first of them alone.
     fn add_merged(&mut self, (top, left): (u32, u32), (bottom, right): (u32, u32)) {
         let rows: Vec<u32> = self.rows.range(top + 1..=bottom.saturating_add(1)).map(|(number, _)| *number).collect();
-        let columns = usize::try_from(left).unwrap_or_default()..=usize::try_from(right).unwrap_or_default().min(MAX_COLUMNS);
+        let columns =
+            usize::try_from(left).unwrap_or_default()..=usize::try_from(right).unwrap_or_default().min(MAX_COLUMNS);
         for row in rows {
             for column in columns.clone() {
                 let is_first = row == top + 1 && Ok(column) == usize::try_from(left);

@@ -184,10 +184,9 @@ fn read_beside(table: &Table<'_>) -> Option<Assumption> {
         table.inconsistent("assumed", "`assumed` names at least one key of this table");
     }
     match (table.has("assumed"), table.has("reason")) {
-        (false, true) => table.inconsistent(
-            "reason",
-            "a documented rule has a `reason` only for the keys that `assumed` names",
-        ),
+        (false, true) => {
+            table.inconsistent("reason", "a documented rule has a `reason` only for the keys that `assumed` names")
+        }
         (true, false) => table.missing("reason", "an assumption says why it is made"),
         _ => {}
     }

@@ -8,7 +8,8 @@ use crate::model::endpoint::{
 use crate::model::roots::TrustAnchor;
 use crate::profile::read::{Table, Taken, Value};
 use crate::profile::rules::{
-    Carrier, Dialect, Document, Expectation, FieldRule, Limit, MqttRules, NetworkFact, NetworkRule, NetworkRules, TlsUse,
+    Carrier, Dialect, Document, Expectation, FieldRule, Limit, MqttRules, NetworkFact, NetworkRule, NetworkRules,
+    TlsUse,
 };
 use crate::profile::schema;
 

@@ -12,8 +12,8 @@ pub use device::{
     Precondition, PushPath, PushRule, PushWay, Template, UsbMeaning, UsbRule, WipeActor, WipePlan, WipeStep,
 };
 pub use site::{
-    Carrier, Dialect, Expectation, FieldRule, FieldType, Limit, MqttAuthentication, MqttRules, NetworkFact, NetworkRule,
-    NetworkRules, TlsUse,
+    Carrier, Dialect, Expectation, FieldRule, FieldType, Limit, MqttAuthentication, MqttRules, NetworkFact,
+    NetworkRule, NetworkRules, TlsUse,
 };
 
 use crate::model::basis::Basis;
