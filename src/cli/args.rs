@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-pub use super::mqtt_args::{BrokerArgs, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, SieveArgs};
+pub use super::mqtt_args::{
+    BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
+};
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
+use crate::model::mqtt::topic::{FilterError, TopicFilter};
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
 
 /// Commission and diagnose IoT gateways. Without a subcommand the window opens.
@@ -56,6 +59,11 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Publish a message, once or again and again. It goes on record.
     Publish(Box<PublishArgs>),
+    /// Run a broker on this computer to point gateways at, and see who comes and goes, until Ctrl+C.
+    BenchBroker(BenchArgs),
+    /// List the messages that a broker retains, or clear them.
+    #[command(subcommand)]
+    Retained(RetainedCommand),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -130,7 +138,7 @@ pub struct CommissionArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub pop_file: Option<PathBuf>,
     /// The user name that belongs to it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
     /// Allow a session that nothing protects (Security 0).
     #[arg(long)]
@@ -140,7 +148,7 @@ pub struct CommissionArgs {
     #[arg(long = "credential", value_name = "ID=FILE", value_parser = credential)]
     pub credentials: Vec<CredentialFile>,
     /// The network's name; hex:… for octets that are no text. Left out only to send credentials alone.
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["qr_file", "credentials"])]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["qr_file", "credentials"], allow_hyphen_values = true)]
     pub ssid: Option<String>,
     /// File with the passphrase on its first line; - reads standard input. Without it you are asked.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -165,10 +173,10 @@ pub struct CommissionArgs {
     #[arg(long)]
     pub no_scan: bool,
     /// Give the gateway this host name first.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub hostname: Option<String>,
     /// Give the gateway this name first.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub device_name: Option<String>,
     /// Write the redacted byte transcript to this file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -318,7 +326,7 @@ pub enum DeviceCommand {
         #[arg(long, value_name = "TIME", requires = "confirm")]
         set: Option<String>,
         /// The gateway's name, as `device info` prints it.
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         confirm: Option<String>,
     },
     /// Restart it.
@@ -339,7 +347,7 @@ pub enum DeviceCommand {
         #[command(flatten)]
         confirm: Confirmation,
         /// A setting that is there: it is read before and looked for after, as evidence.
-        #[arg(long, value_name = "KEY")]
+        #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         look_for: Option<String>,
     },
 }
@@ -372,7 +380,7 @@ pub enum SettingsCommand {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "value")]
         value_file: Option<PathBuf>,
         /// The value as text; only for what is no secret, since other accounts can see arguments.
-        #[arg(long, value_name = "TEXT", conflicts_with = "value_file")]
+        #[arg(long, value_name = "TEXT", conflicts_with = "value_file", allow_hyphen_values = true)]
         value: Option<String>,
     },
     /// Delete one.
@@ -442,7 +450,7 @@ pub struct DeviceLink {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
     /// The user name that belongs to it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
     /// Write the redacted transcript to this file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -453,7 +461,7 @@ pub struct DeviceLink {
 #[derive(Args, Debug)]
 pub struct Confirmation {
     /// The gateway's name, as `device info` prints it.
-    #[arg(long = "confirm", value_name = "NAME")]
+    #[arg(long = "confirm", value_name = "NAME", allow_hyphen_values = true)]
     pub name: String,
 }
 
@@ -497,6 +505,56 @@ pub enum RecordsCommand {
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
     },
+}
+
+/// Arguments of `bench-broker`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  linesman bench-broker
+  linesman bench-broker --address 192.168.1.20 --name broker.local --mutual-tls off
+  linesman bench-broker --plain 0 --tls off --mutual-tls off --websocket off --json")]
+pub struct BenchArgs {
+    /// The address it listens on: one of this computer's, or 0.0.0.0 for all of them. The default is reached from here alone.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub address: String,
+    /// A name or an address for its certificate, as the gateway has it in its settings. May be repeated.
+    #[arg(long = "name", value_name = "HOST")]
+    pub names: Vec<String>,
+    /// Port of plain MQTT; 0 for any that is free, or off.
+    #[arg(long, value_name = "PORT", default_value = "1883", value_parser = bench_port)]
+    pub plain: BenchPort,
+    /// Port of MQTT over TLS; 0 or off as above.
+    #[arg(long, value_name = "PORT", default_value = "8883", value_parser = bench_port)]
+    pub tls: BenchPort,
+    /// Port of MQTT over TLS with client certificates; 0 or off as above.
+    #[arg(long, value_name = "PORT", default_value = "8884", value_parser = bench_port)]
+    pub mutual_tls: BenchPort,
+    /// Port of MQTT over WebSocket, in clear text and over TLS; 0 or off as above.
+    #[arg(long, value_name = "PORT", default_value = "9001", value_parser = bench_port)]
+    pub websocket: BenchPort,
+    /// MQTT 5: the longest keep alive; clients that want a longer one get this one.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_keep_alive: Option<u16>,
+    /// Refuse subscriptions to this filter, to see what a gateway does then. May be repeated.
+    #[arg(long, value_name = "FILTER", value_parser = topic_filter)]
+    pub refuse: Vec<TopicFilter>,
+}
+
+/// A port of the bench broker; `None` where it is off.
+#[derive(Clone, Copy, Debug)]
+pub struct BenchPort(pub Option<u16>);
+
+fn bench_port(text: &str) -> Result<BenchPort, String> {
+    match text {
+        "off" => Ok(BenchPort(None)),
+        text => {
+            text.parse().map(|port| BenchPort(Some(port))).map_err(|_| "write a port from 0 to 65535, or off".into())
+        }
+    }
+}
+
+fn topic_filter(text: &str) -> Result<TopicFilter, String> {
+    text.parse().map_err(|error: FilterError| error.to_string())
 }
 
 /// Arguments of `sim`.
@@ -546,7 +604,7 @@ pub struct SimArgs {
     #[arg(long, value_name = "N", default_value_t = 1200)]
     pub join_millis: u64,
     /// Name of its access point.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub ssid: Option<String>,
     /// A broker of plain MQTT to which it publishes once it has joined, such as mqtt://127.0.0.1:1883.
     #[arg(long, value_name = "URL", value_parser = broker)]

@@ -34,12 +34,11 @@ pub fn batch(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Exit {
 
 /// Checks the manifest, asks for what is given once, and starts. Nothing follows with `--check`.
 fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Option<JobId>, (Problem, Exit)> {
-    let usage = |problem| (problem, Exit::Usage);
-    let could_not_run = |problem| (problem, Exit::CouldNotRun);
-    let with_exit = |problem| {
-        let exit = secret_input::exit_of(&problem);
+    let usage = |problem: Problem| {
+        let exit = Exit::of_input(&problem);
         (problem, exit)
     };
+    let could_not_run = |problem| (problem, Exit::CouldNotRun);
     wait_for_start(handle).map_err(could_not_run)?;
     let mut secrets = given(args).map_err(usage)?;
     let check = check(handle, args, &secrets)?;
@@ -51,7 +50,7 @@ fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Op
     if !wanted.is_empty() && std::io::stdin().is_terminal() && !args.check {
         for name in std::mem::take(&mut wanted) {
             let secret = secret_input::prompt(&format!("Secret @{name} (not shown): "));
-            secrets.push((name.to_owned(), secret.map_err(with_exit)?));
+            secrets.push((name.to_owned(), secret.map_err(usage)?));
         }
     }
     if let Some(name) = wanted.first() {

@@ -4,11 +4,16 @@
 
 pub mod args;
 mod batch;
+mod bench_broker;
 mod commission;
+mod decoding;
 mod demo;
 mod device;
 mod discover;
+mod follow;
+mod format;
 mod inspect;
+mod lines;
 mod mqtt;
 mod mqtt_args;
 mod output;
@@ -16,12 +21,15 @@ pub mod profiles;
 mod publish;
 mod records;
 mod replay;
+mod retained;
 mod secret_input;
 mod session;
+mod sieve;
 mod sim;
 mod terminal;
 
 pub use batch::batch;
+pub use bench_broker::bench_broker;
 pub use commission::commission;
 pub use demo::tour;
 pub use device::device;
@@ -31,6 +39,7 @@ pub use output::{Exit, Output, fail};
 pub use publish::publish;
 pub use records::records;
 pub use replay::replay;
+pub use retained::retained;
 pub use sim::{announce, plan as sim_plan};
 pub use terminal::terminal;
 

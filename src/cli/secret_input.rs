@@ -5,10 +5,11 @@ use std::path::Path;
 
 use zeroize::Zeroize as _;
 
-use super::output::Exit;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 
+/// The longest answer to a question that is shown.
+const MAX_ANSWER: usize = 32;
 /// A file with a passphrase is short; more than this is another file.
 const MAX_OCTETS: u64 = 4096;
 
@@ -31,25 +32,33 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
     }
 }
 
-/// The code of the problem that says that somebody left a prompt.
-const CANCELLED: &str = "prompt.cancelled";
-
 /// Asks for a secret without showing it. Ctrl+C and the end of input leave the prompt.
 pub(super) fn prompt(text: &str) -> Result<Secret<String>, Problem> {
-    rpassword::prompt_password(text).map(Secret::new).map_err(|error| match error.kind() {
-        io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => Problem::new(
-            CANCELLED,
-            "Cancelled at the prompt",
-            "The prompt was left with Ctrl+C or at the end of input",
-            "Start again, or give the secret as a file",
-        ),
-        _ => unreadable("the prompt", &error),
-    })
+    rpassword::prompt_password(text).map(Secret::new).map_err(|error| explain_prompt(&error))
 }
 
-/// How the program ends for a secret that could not be had: whoever leaves a prompt made no mistake.
-pub(super) fn exit_of(problem: &Problem) -> Exit {
-    if problem.code == CANCELLED { Exit::Unknown } else { Exit::Usage }
+/// Asks for a short answer, which is shown as it is typed.
+pub(super) fn question(text: &str) -> Result<String, Problem> {
+    let config = rpassword::ConfigBuilder::new().password_feedback_partial_mask('*', MAX_ANSWER).build();
+    rpassword::prompt_password_with_config(text, config).map_err(|error| explain_prompt(&error))
+}
+
+fn explain_prompt(error: &io::Error) -> Problem {
+    match error.kind() {
+        // Ctrl+C, or Ctrl+D on an empty line.
+        io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => cancelled(),
+        _ => unreadable("the prompt", error),
+    }
+}
+
+/// Somebody gave up at a prompt.
+pub(super) fn cancelled() -> Problem {
+    Problem::new(
+        "secret.cancelled",
+        "Cancelled at the prompt; nothing was sent",
+        "Somebody interrupted it",
+        "Start again when the answer is at hand",
+    )
 }
 
 /// The largest token, key or file that is sent to a gateway, in octets.

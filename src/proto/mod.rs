@@ -3,7 +3,9 @@
 pub mod console;
 pub mod esp;
 pub mod improv;
+pub mod key_file;
 pub mod laptop_scan;
 pub mod mqtt;
 pub mod smp;
+pub mod tls_hello;
 pub mod wifi_qr;

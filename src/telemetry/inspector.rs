@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::decode::{Decoders, Rule};
 use super::diff;
 use super::expect::Expectations;
-use super::plot::Plotter;
+use super::plot::{Plotter, Table};
 use super::query::{Budget, CompiledQuery, Held, Source};
 use super::store::{Message, Store};
 use super::view::{
@@ -83,7 +83,34 @@ struct DetailKey {
 }
 
 /// Which messages are wanted, for exports.
-pub struct Filter(CompiledQuery);
+pub struct Filter {
+    query: CompiledQuery,
+    /// What is learnt on the way, where the messages are not those of the store.
+    decoders: Decoders,
+}
+
+impl Filter {
+    /// The messages of a batch of a recording that are wanted. The batches come in their order.
+    pub fn sift(&mut self, batch: Arc<Batch>) -> Arc<Batch> {
+        if self.query.is_everything() {
+            return batch;
+        }
+        let mut part = Batch::new(batch.unix_offset_micros);
+        for arrival in batch.iter() {
+            self.decoders.observe(arrival.topic, arrival.payload, arrival.mono_micros);
+            if self.query.matches(arrival.topic, arrival.payload, arrival.mono_micros, &self.decoders) {
+                // A part of what fitted into a batch fits into one.
+                let _ = part.push(&arrival);
+            }
+        }
+        Arc::new(part)
+    }
+
+    /// How many messages could not be asked, and why: a limit was met.
+    pub fn problem(&self) -> Option<Problem> {
+        self.query.problem()
+    }
+}
 
 /// What an inspection amounts to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -102,6 +129,24 @@ pub struct Totals {
     pub dropped: u64,
 }
 
+/// A table of curves on its way.
+pub struct PlotTable(Making);
+
+enum Making {
+    Curves(Plotter, PlotSpec),
+    Table(Table),
+}
+
+impl PlotTable {
+    /// The table once it is complete, and how many points there are.
+    pub fn finish(self) -> std::io::Result<(Vec<u8>, u64)> {
+        match self.0 {
+            Making::Curves(plotter, spec) => plotter.table(&spec)?.finish(),
+            Making::Table(table) => table.finish(),
+        }
+    }
+}
+
 /// The store as searches and curves walk through it.
 struct Walk<'a>(&'a Store);
 
@@ -116,8 +161,8 @@ impl Source for Walk<'_> {
 
     fn visit(&self, from: MessageId, show: &mut dyn FnMut(Held<'_>) -> bool) {
         for message in self.0.scan(from) {
-            let Message { id, topic_id, topic, payload, unix_micros, .. } = message;
-            if !show(Held { id, topic_id, topic, payload, unix_micros }) {
+            let Message { id, topic_id, topic, payload, mono_micros, unix_micros, .. } = message;
+            if !show(Held { id, topic_id, topic, payload, mono_micros, unix_micros }) {
                 return;
             }
         }
@@ -335,7 +380,7 @@ impl Inspector {
         let message = self.spec.message.clone().and_then(|spec| self.detail(&spec));
         let plot = self.spec.plot.clone().map(|spec| self.curves(&spec));
         let Self { store, decoders, spec, list, .. } = self;
-        let preview = |topic: &[u8], payload: &[u8]| decoders.one_line(topic, payload, PREVIEW_CHARS);
+        let preview = |topic: &[u8], payload: &[u8], mono: u64| decoders.one_line(topic, payload, mono, PREVIEW_CHARS);
         let counters = store.counters(now_micros);
         let tree = spec.tree.as_ref().map(|spec| store.tree(spec, now_micros, &preview));
         let history = spec.history.as_ref().map(|spec| store.history_page(spec, &preview));
@@ -392,7 +437,8 @@ impl Inspector {
         if let Some((_, detail)) = self.detail.as_ref().filter(|(known, _)| *known == key) {
             return Some(Arc::clone(detail));
         }
-        let preview = |topic: &[u8], payload: &[u8]| self.decoders.one_line(topic, payload, PREVIEW_CHARS);
+        let preview =
+            |topic: &[u8], payload: &[u8], mono: u64| self.decoders.one_line(topic, payload, mono, PREVIEW_CHARS);
         let decode = |message: &Message<'_>| {
             self.decoders.decode_at(message.topic, message.payload, spec.decoder, message.mono_micros)
         };
@@ -433,7 +479,7 @@ impl Inspector {
 
     /// Makes a query ready for an export.
     pub fn filter(&self, query: &Query) -> Result<Filter, Problem> {
-        CompiledQuery::compile(query).map(Filter)
+        Ok(Filter { query: CompiledQuery::compile(query)?, decoders: self.decoders.afresh() })
     }
 
     /// The oldest and the newest message in memory.
@@ -455,7 +501,8 @@ impl Inspector {
             if is_full || (!batch.is_empty() && offset(&message) != batch.unix_offset_micros) {
                 return (batch, Some(message.id));
             }
-            if filter.0.matches(message.topic, message.payload, &self.decoders) {
+            let is_wanted = filter.query.matches(message.topic, message.payload, message.mono_micros, &self.decoders);
+            if is_wanted {
                 if batch.is_empty() {
                     batch.unix_offset_micros = offset(&message);
                 }
@@ -467,32 +514,27 @@ impl Inspector {
         (batch, None)
     }
 
-    /// The messages of a batch that are wanted.
-    pub fn sift(&self, filter: &Filter, batch: Arc<Batch>) -> Arc<Batch> {
-        if filter.0.is_everything() {
-            return batch;
+    /// Begins a table of all points of curves: of those that are looked at, else of curves that are still to be made.
+    pub fn plot_table(&self, spec: PlotSpec) -> std::io::Result<PlotTable> {
+        let is_shown = self.spec.plot.as_ref().is_some_and(|shown| shown.series == spec.series);
+        if is_shown && !self.is_plot_behind {
+            return Ok(PlotTable(Making::Table(self.plotter.table(&spec)?)));
         }
-        let mut part = Batch::new(batch.unix_offset_micros);
-        for arrival in batch.iter().filter(|arrival| filter.0.matches(arrival.topic, arrival.payload, &self.decoders)) {
-            // A part of what fitted into a batch fits into one.
-            let _ = part.push(&arrival);
-        }
-        Arc::new(part)
+        let mut plotter = Plotter::new();
+        plotter.set(&spec.series);
+        Ok(PlotTable(Making::Curves(plotter, spec)))
     }
 
-    /// All points of curves as a table, none thinned out, and how many there are. Takes as long as it takes, unless they are
-    /// what is looked at.
-    pub fn plot_table(&self, spec: &PlotSpec) -> std::io::Result<(Vec<u8>, u64)> {
-        let mut table = Vec::new();
-        let is_shown = self.spec.plot.as_ref().is_some_and(|shown| shown.series == spec.series);
-        let points = if is_shown && !self.is_plot_behind {
-            self.plotter.write_csv(spec, &mut table)?
-        } else {
-            let mut plotter = Plotter::new();
-            plotter.set(&spec.series);
-            while !plotter.advance(&Walk(&self.store), &self.decoders, Budget::default()) {}
-            plotter.write_csv(spec, &mut table)?
-        };
-        Ok((table, points))
+    /// Goes on with a table for a slice. True once it is complete.
+    pub fn go_on(&self, table: &mut PlotTable) -> std::io::Result<bool> {
+        match &mut table.0 {
+            Making::Curves(plotter, spec) => {
+                if plotter.advance(&Walk(&self.store), &self.decoders, Budget::default()) {
+                    table.0 = Making::Table(plotter.table(spec)?);
+                }
+                Ok(false)
+            }
+            Making::Table(table) => table.go_on(),
+        }
     }
 }

@@ -22,6 +22,7 @@ mod ble_lab;
 mod cli;
 mod cloud;
 mod commission;
+mod console_lies;
 mod device;
 #[cfg(unix)]
 mod device_cli;
@@ -65,6 +66,8 @@ mod program;
 mod python;
 #[cfg(unix)]
 mod recordings;
+#[cfg(unix)]
+mod replay;
 mod screens;
 #[cfg(unix)]
 mod secrets;

@@ -1,7 +1,7 @@
 //! What an inspection reports, and what is asked of it.
 
 use super::*;
-use crate::app::{Action, App, Screen};
+use crate::app::{Action, App, Screen, ToastText};
 use crate::model::mqtt::message::Subscription;
 use crate::msg::Event;
 use crate::telemetry::view::{MessageDetail, MessageId, MessageRow, TopicId, TreePage};
@@ -79,6 +79,60 @@ fn an_open_inspection_connects_anew_and_keeps_what_it_has() {
     };
     assert_eq!(*again, job);
     assert!(app.telemetry.snapshot().is_some());
+}
+
+fn held(messages: u64) -> TelemetryEvent {
+    let counters = Counters { held: messages, ..Counters::default() };
+    TelemetryEvent::Snapshot(Arc::new(Snapshot { counters, ..Snapshot::default() }))
+}
+
+#[test]
+fn another_broker_gets_an_inspection_a_job_and_a_record_of_its_own() {
+    let (mut app, first, now) = opened();
+    let problem = Box::new(Problem::new("mqtt.refused", "a", "b", "c"));
+    tell(&mut app, first, TelemetryEvent::State(InspectionState::Disconnected { problem: Some(problem) }), now);
+    app.telemetry.form.url = "mqtt://other.example".into();
+    // What is only typed names nothing.
+    assert_eq!(app.telemetry.inspection().unwrap().name, "mqtt://broker.example:1883");
+    let commands = app.act(TelemetryAction::Connected.into(), now);
+    let [
+        Command::Telemetry { job: closed, command: TelemetryCommand::Close },
+        Command::Telemetry { job, command: TelemetryCommand::Open(_) },
+        ..,
+    ] = commands.as_slice()
+    else {
+        panic!("the one before is closed, and another opened")
+    };
+    assert!(*closed == first && *job != first);
+    assert_eq!(app.telemetry.inspection().unwrap().name, "mqtt://other.example:1883");
+    assert!(app.jobs().iter().any(|job| job.label.contains("other.example")));
+}
+
+#[test]
+fn nothing_forgets_messages_before_a_question_that_counts_them() {
+    let recording = || TelemetryAction::OpenedRecording("r.lmrec".into());
+    for action in [TelemetryAction::Cleared, TelemetryAction::Closed, TelemetryAction::Connected, recording()] {
+        let (mut app, job, now) = opened();
+        tell(&mut app, job, connected(), now);
+        tell(&mut app, job, held(12_345), now);
+        app.telemetry.form.url = "mqtt://other.example".into();
+        let _ = app.tick(now);
+        assert!(app.act(action.clone().into(), now).is_empty(), "{action:?}");
+        assert_eq!(app.telemetry.forgetting().map(|(_, count)| count), Some(12_345));
+        assert!(app.is_dialog_open());
+        let _ = app.act(TelemetryAction::DroppedForgetting.into(), now);
+        assert!(app.act(TelemetryAction::ConfirmedForgetting.into(), now).is_empty() && !app.is_dialog_open());
+        assert_eq!(app.telemetry.counters().held, 12_345);
+        let _ = app.act(action.clone().into(), now);
+        assert!(!app.act(TelemetryAction::ConfirmedForgetting.into(), now).is_empty(), "{action:?}");
+    }
+    // Where nothing is held, nothing is asked; but a live connection is not dropped for a replay.
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    let commands = app.act(TelemetryAction::Cleared.into(), now);
+    assert!(matches!(&commands[..], [Command::Telemetry { command: TelemetryCommand::Clear, .. }, ..]));
+    let _ = app.act(recording().into(), now);
+    assert!(app.is_dialog_open());
 }
 
 #[test]
@@ -180,4 +234,31 @@ fn nothing_is_watched_by_itself_without_a_broker() {
     assert_eq!(start.pushed_before, Some(Duration::from_secs(3)));
     assert_eq!(start.gateway.as_deref(), Some("hall"));
     assert!(telemetry.watch(gateway(), None, &settings, &mut desk).is_empty(), "what is watched goes on");
+}
+
+#[test]
+fn watch_on_the_bench_broker_says_what_it_did_connected_or_not() {
+    let news = |app: &App| match app.toasts().iter().last().map(|toast| &toast.text) {
+        Some(ToastText::News(news)) => news.clone(),
+        _ => String::new(),
+    };
+    let (mut app, job, now) = opened();
+    let bench = "mqtt://127.0.0.1:1883";
+    let _ = app.act(TelemetryAction::TookAddress(bench.into()).into(), now);
+    assert_eq!(
+        (news(&app).as_str(), app.telemetry.form.url.as_str()),
+        ("Address filled in: mqtt://127.0.0.1:1883", bench)
+    );
+    tell(&mut app, job, connected(), now);
+    let commands = app.act(TelemetryAction::TookAddress(bench.into()).into(), now);
+    assert!(
+        commands
+            .iter()
+            .all(|command| !matches!(command, Command::Telemetry { command: TelemetryCommand::Connect(_), .. }))
+    );
+    assert!(news(&app).contains("Still connected to mqtt://broker.example"), "{}", news(&app));
+    assert_eq!(app.telemetry.pane(), Pane::Connection);
+    let url = app.telemetry.inspection().unwrap().name.clone();
+    let _ = app.act(TelemetryAction::TookAddress(url).into(), now);
+    assert!(news(&app).starts_with("Already connected to mqtt://broker.example"), "{}", news(&app));
 }

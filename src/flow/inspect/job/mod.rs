@@ -4,6 +4,7 @@ mod act;
 mod connection;
 mod end;
 mod pace;
+mod plots;
 mod recording;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::pace::Pace;
+use self::plots::Plots;
 use self::recording::{Held, writer_ready};
 use super::acts::{Acts, Told};
 use super::backoff::Backoff;
@@ -81,6 +83,7 @@ pub(super) struct Job {
     acts_unknown: usize,
     find: Option<Find>,
     exports: Exports,
+    plots: Plots,
     away: FuturesUnordered<Boxed<'static, Away>>,
     trace: Trace,
     record: Option<RecordId>,
@@ -147,6 +150,7 @@ impl Job {
             acts_unknown: 0,
             find: None,
             exports: Exports::default(),
+            plots: Plots::default(),
             away: FuturesUnordered::new(),
             trace: Trace::default(),
             record: None,
@@ -170,14 +174,19 @@ impl Job {
                 let until = Instant::now() + SLICE;
                 self.inspector.work(&mut || Instant::now() >= until);
             }
-            match self.wait(commands, has_work).await {
+            self.work_on_plots();
+            match self.wait(commands, has_work || !self.plots.is_empty()).await {
                 Woken::Command(None | Some(TelemetryCommand::Close)) => return Ok(()),
                 Woken::Command(Some(command)) => self.handle(command).await,
                 Woken::Link(happened) => self.happened(happened).await,
                 Woken::Played(played) => self.played(played).await,
                 Woken::Found(found) => self.found(found).await,
                 Woken::Exported(back) => {
-                    if let Some(event) = self.exports.go_on(back, &self.inspector) {
+                    let event = self.exports.go_on(back, &self.inspector);
+                    if let Some(problem) = self.exports.left_out() {
+                        self.warn(problem).await;
+                    }
+                    if let Some(event) = event {
                         self.tell(event).await;
                     }
                 }
@@ -290,17 +299,7 @@ impl Job {
                 let kind = Kind::Messages(format, self.about());
                 self.export(path, kind, &query).await;
             }
-            TelemetryCommand::ExportPlot { path, spec } => {
-                let table = self.inspector.plot_table(&spec);
-                let files = Arc::clone(&self.setup.files);
-                self.away.push(Box::pin(async move {
-                    let result = match table {
-                        Ok((table, points)) => files.save(path.clone(), table).await.map(|()| points),
-                        Err(error) => Err(InspectError::NoTable { detail: error.to_string() }.explain()),
-                    };
-                    Away::Plot(path, result)
-                }));
-            }
+            TelemetryCommand::ExportPlot { path, spec } => self.export_plot(path, *spec),
             TelemetryCommand::Bundle { path } => {
                 let kind = Kind::Bundle(Box::new(self.bundle()));
                 self.export(path, kind, &Query::default()).await;
