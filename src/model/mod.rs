@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows a window. Every other module may use it.
 
 pub mod access;
+pub mod agenda;
 pub mod basis;
 pub mod batch;
 pub mod credentials;
@@ -21,6 +22,7 @@ pub mod redact;
 pub mod roots;
 pub mod secret;
 pub mod settings;
+pub mod standing;
 pub mod text;
 pub mod verdict;
 pub mod wifi;

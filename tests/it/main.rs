@@ -59,6 +59,7 @@ mod mqtt_client;
 mod node;
 mod peers;
 mod problems;
+mod profile_facts;
 mod profiles;
 #[cfg(unix)]
 mod program;
