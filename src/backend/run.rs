@@ -28,8 +28,9 @@ use crate::io::inspection_files::DiskFiles;
 use crate::io::mqtt::MqttBroker;
 use crate::io::recordings::DiskRecordings;
 use crate::io::records::RecordStore;
-use crate::io::{diagnostics, files, laptop_wifi, picture, qr_image};
+use crate::io::{diagnostics, files, laptop_wifi, picture, qr_image, save};
 use crate::model::access::Access;
+use crate::model::destination::Destination;
 use crate::model::gateway::{PortFacts, Probe};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::mqtt::connect::ConnectPlan;
@@ -230,20 +231,23 @@ impl Workers {
             Command::ReadQr { job, source } => self.read_qr(job, source),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::ShowRecord { id } => self.show_record(id),
-            Command::ExportRecords { job, path, format } => {
+            Command::ExportRecords { job, destination, format } => {
                 let records = self.parts.records.clone();
                 self.spawn(job, async move {
-                    match export_records(records, &path, format).await {
-                        Ok(()) => JobEnd::Done { note: saved(&path) },
+                    let note = saved(&destination);
+                    match export_records(records, destination, format).await {
+                        Ok(()) => JobEnd::Done { note },
                         Err(problem) => JobEnd::Failed(problem),
                     }
                 });
             }
-            Command::ExportTranscript { job, session, path } => self.export_transcript(job, session, path),
-            Command::SavePicture { job, path, width, height, rgba } => {
+            Command::ExportTranscript { job, session, destination } => {
+                self.export_transcript(job, session, destination)
+            }
+            Command::SavePicture { job, destination, width, height, rgba } => {
                 self.spawn_blocking(job, move || {
-                    picture::write_png(&path, width, height, rgba).map_err(|error| error.explain())?;
-                    Ok(saved(&path))
+                    picture::write_png(&destination, width, height, rgba).map_err(|error| error.explain())?;
+                    Ok(saved(&destination))
                 });
             }
             Command::CollectDiagnostics { job } => self.collect_diagnostics(job),
@@ -632,10 +636,11 @@ impl Workers {
                 return self.spawn(job, batch.check(manifest, secrets));
             }
             BatchCommand::Start(start) => return self.start_batch(job, *start),
-            BatchCommand::Export { path, rows } => {
+            BatchCommand::Export { destination, rows } => {
                 return self.spawn(job, async move {
-                    match batch::write_results(path.clone(), rows).await {
-                        Ok(()) => JobEnd::Done { note: saved(&path) },
+                    let note = saved(&destination);
+                    match batch::write_results(destination, rows).await {
+                        Ok(()) => JobEnd::Done { note },
                         Err(problem) => JobEnd::Failed(problem),
                     }
                 });
@@ -818,7 +823,7 @@ impl Workers {
         });
     }
 
-    fn export_transcript(&mut self, job: JobId, session: JobId, path: std::path::PathBuf) {
+    fn export_transcript(&mut self, job: JobId, session: JobId, destination: Destination) {
         let transcript = self.jobs.transcript(session);
         self.spawn_blocking(job, move || {
             let Some(transcript) = transcript else {
@@ -829,8 +834,8 @@ impl Workers {
                     "Connect again and export before the program is closed",
                 ));
             };
-            files::write_atomically(&path, transcript.render().as_bytes()).map_err(|error| error.explain())?;
-            Ok(saved(&path))
+            save::save(&destination, transcript.render().as_bytes()).map_err(|error| error.explain())?;
+            Ok(saved(&destination))
         });
     }
 
@@ -916,15 +921,15 @@ fn operator(set: &str) -> String {
 
 async fn export_records(
     records: Result<Arc<RecordStore>, RecordsError>,
-    path: &std::path::Path,
+    destination: Destination,
     format: ExportFormat,
 ) -> Result<(), Problem> {
     let records = records.map_err(|error| error.explain())?;
-    records.export(path, format).await.map(|_| ()).map_err(|error| error.explain())
+    records.export(destination, format).await.map(|_| ()).map_err(|error| error.explain())
 }
 
-fn saved(path: &std::path::Path) -> String {
-    path.display().to_string()
+fn saved(destination: &Destination) -> String {
+    destination.path().display().to_string()
 }
 
 fn read_qr(source: QrSource) -> Result<QrContent, Problem> {

@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use super::mqtt_args::{BrokerArgs, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, SieveArgs};
+use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
@@ -78,6 +80,9 @@ pub enum Command {
         /// Folder to write to.
         #[arg(long, value_hint = ValueHint::DirPath)]
         out: Option<PathBuf>,
+        /// Whether files that are there may be replaced.
+        #[command(flatten)]
+        overwrite: Overwrite,
     },
 }
 
@@ -171,8 +176,11 @@ pub struct CommissionArgs {
     #[arg(long, value_name = "NAME")]
     pub device_name: Option<String>,
     /// Write the redacted byte transcript to this file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub transcript: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub transcript: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 /// Arguments of `batch`.
@@ -206,8 +214,11 @@ pub struct BatchArgs {
     #[arg(long, value_name = "WHAT")]
     pub retry: Vec<RetryWhat>,
     /// Write the results to this CSV file, a line as each gateway ends.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub out: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub out: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
     /// Give up on gateways that are to be plugged in when none has come or ended for so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub wait: u64,
@@ -257,8 +268,11 @@ pub struct TerminalArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub linger: u64,
     /// Write what the device wrote to this file, with times.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub transcript: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub transcript: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 /// Subcommands of `device`.
@@ -355,8 +369,8 @@ pub enum SettingsCommand {
         /// Its key.
         key: String,
         /// Write the value to this file instead of printing it.
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        out: Option<PathBuf>,
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+        out: Option<Destination>,
     },
     /// Write one, save it and read it back.
     Set {
@@ -407,8 +421,8 @@ pub enum FilesCommand {
         /// Path on the gateway.
         path: String,
         /// Where to write it.
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        out: PathBuf,
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+        out: Destination,
     },
     /// Write one and read it back.
     Put {
@@ -445,8 +459,11 @@ pub struct DeviceLink {
     #[arg(long, value_name = "NAME")]
     pub username: Option<String>,
     /// Write the redacted transcript to this file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub transcript: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub transcript: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 /// A confirmation that names the gateway.
@@ -493,9 +510,12 @@ pub enum RecordsCommand {
     /// Write all jobs to a file: CSV, or JSON lines with every entry.
     #[command(after_help = "Examples:\n  linesman records export jobs.csv\n  linesman records export jobs.jsonl")]
     Export {
-        /// The file; its ending decides: .csv, else JSON lines.
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: PathBuf,
+        /// The file; its ending decides: .csv, else JSON lines. - writes to standard output.
+        #[arg(value_hint = ValueHint::FilePath, value_parser = destination())]
+        file: Destination,
+        /// Whether a file that is there may be replaced.
+        #[command(flatten)]
+        overwrite: Overwrite,
     },
 }
 
@@ -559,6 +579,19 @@ pub struct DemoArgs {
     /// Tour the site in the terminal even if there is a display.
     #[arg(long)]
     pub headless: bool,
+}
+
+/// Whether a file that is there already may be replaced.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Overwrite {
+    /// Replace a file that is there already; without it nothing is written over.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// Where a file goes: a path, or - for standard output.
+pub(super) fn destination() -> impl TypedValueParser<Value = Destination> {
+    OsStringValueParser::new().map(|argument| Destination::of_argument(&argument))
 }
 
 fn link(text: &str) -> Result<LinkAddress, BadLinkAddress> {

@@ -53,7 +53,7 @@ fn open<'a>(handle: &mut Handle, args: &'a ReplayArgs) -> Result<Replay<'a>, (Pr
         is_reconnecting: false,
     };
     let mut commands = vec![TelemetryCommand::Open(Box::new(start))];
-    if let Some(path) = &args.export {
+    if let Some(destination) = &args.export {
         let ([] | [_]) = args.topics.as_slice() else {
             return Err(usage(Problem::new(
                 "replay.one_filter",
@@ -68,9 +68,9 @@ fn open<'a>(handle: &mut Handle, args: &'a ReplayArgs) -> Result<Replay<'a>, (Pr
             is_regex: args.sieve.regex,
             jq: args.sieve.filter_jq.clone().unwrap_or_default(),
         };
-        let format = args.format.unwrap_or_else(|| form_of(path));
+        let format = args.format.unwrap_or_else(|| form_of(destination.path()));
         commands.push(TelemetryCommand::Play(false));
-        commands.push(TelemetryCommand::Export { path: path.clone(), format, query: Box::new(query) });
+        commands.push(TelemetryCommand::Export { destination: destination.clone(), format, query: Box::new(query) });
     }
     for command in commands {
         handle.try_send(Command::Telemetry { job, command }).map_err(could_not_run)?;
@@ -186,9 +186,11 @@ impl Replay<'_> {
             out.problem(&problem);
             return Exit::CouldNotRun;
         }
-        if let (Some(path), Some(messages)) = (&self.args.export, self.exported) {
-            out.json(&json!({ "kind": "exported", "path": path.display().to_string(), "messages": messages }));
-            out.text(format!("{messages} messages written to {}", path.display()));
+        if let (Some(destination), Some(messages)) = (&self.args.export, self.exported) {
+            out.json(
+                &json!({ "kind": "exported", "path": destination.path().display().to_string(), "messages": messages }),
+            );
+            out.text(format!("{messages} messages written to {destination}"));
             return Exit::Good;
         }
         print_expectations(&[], &self.expectations, out);

@@ -58,7 +58,7 @@ pub fn terminal(handle: &mut Handle, args: &TerminalArgs, out: &mut Output) -> E
     };
     let exit = visit.run(handle, args, out);
     drop(visit);
-    write_transcript(handle, job, args.transcript.as_deref(), out);
+    write_transcript(handle, job, args.transcript.as_ref(), out);
     exit
 }
 

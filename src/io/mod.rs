@@ -16,6 +16,7 @@ pub mod qr_image;
 pub mod recordings;
 pub mod records;
 pub mod results;
+pub mod save;
 pub mod serial;
 mod udp;
 pub mod usage;

@@ -6,6 +6,7 @@ pub mod access;
 pub mod basis;
 pub mod batch;
 pub mod credentials;
+pub mod destination;
 pub mod endpoint;
 pub mod fault;
 pub mod gateway;

@@ -528,7 +528,6 @@ fn recordings() -> Vec<Problem> {
         RecordingError::NotARecording { path: path() },
         RecordingError::TooNew { path: path(), found: 9, known: 1 },
         RecordingError::NotFound { path: path() },
-        RecordingError::Exists { path: path() },
         RecordingError::NoPermission { path: path() },
         RecordingError::DiskFull { path: path() },
         RecordingError::NotWritten { path: path(), detail: detail() },

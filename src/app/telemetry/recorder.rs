@@ -227,7 +227,7 @@ impl Recorder {
                     self.is_keeping = true;
                     self.kept = None;
                     let span = Duration::from_secs(60 * u64::from(self.minutes));
-                    return seat.ask(TelemetryCommand::KeepLast { span, path });
+                    return seat.ask(TelemetryCommand::KeepLast { span, destination: path.into() });
                 }
             }
             RecorderAction::Started => {
@@ -239,7 +239,7 @@ impl Recorder {
                         PathBuf::from(typed)
                     };
                     self.record_path.clear();
-                    return seat.ask(TelemetryCommand::Record { path });
+                    return seat.ask(TelemetryCommand::Record { destination: path.into() });
                 }
             }
             RecorderAction::Stopped => return seat.ask(TelemetryCommand::StopRecording),
@@ -265,12 +265,12 @@ impl Recorder {
             RecorderAction::Exported => {
                 let path = PathBuf::from(self.export_path.trim());
                 let query = Box::new(seat.query.clone());
-                let command = TelemetryCommand::Export { path: path.clone(), format: self.form, query };
+                let command = TelemetryCommand::Export { destination: path.clone().into(), format: self.form, query };
                 return self.write("Export", path, command, seat);
             }
             RecorderAction::Bundled => {
                 let path = PathBuf::from(self.bundle_path.trim());
-                let command = TelemetryCommand::Bundle { path: path.clone() };
+                let command = TelemetryCommand::Bundle { destination: path.clone().into() };
                 return self.write("Support bundle", path, command, seat);
             }
         }
@@ -418,11 +418,12 @@ mod tests {
         recorder.saw(&at(1_767_225_600));
         recorder.told(&TelemetryEvent::Recording { recorder: None, ring: Some(state(5)) });
         act(&mut recorder, RecorderAction::ChoseMinutes(5));
-        let Some(TelemetryCommand::KeepLast { span, path }) = act(&mut recorder, RecorderAction::KeptLast) else {
+        let Some(TelemetryCommand::KeepLast { span, destination }) = act(&mut recorder, RecorderAction::KeptLast)
+        else {
             panic!("nothing kept")
         };
         assert_eq!(span, Duration::from_mins(5));
-        assert_eq!(path.to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
+        assert_eq!(destination.path().to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "it is at it");
         recorder.told(&TelemetryEvent::Kept(Ok(state(7))));
         assert!(!recorder.is_keeping() && recorder.kept().is_some());
@@ -431,10 +432,10 @@ mod tests {
     #[test]
     fn a_recording_goes_where_a_person_says_and_its_rate_is_measured() {
         let mut recorder = Recorder { record_path: " /tmp/x.lmrec ".into(), ..Recorder::default() };
-        let Some(TelemetryCommand::Record { path }) = act(&mut recorder, RecorderAction::Started) else {
+        let Some(TelemetryCommand::Record { destination }) = act(&mut recorder, RecorderAction::Started) else {
             panic!("nothing recorded")
         };
-        assert_eq!(path.to_str(), Some("/tmp/x.lmrec"));
+        assert_eq!(destination.path().to_str(), Some("/tmp/x.lmrec"));
         for (secs, messages) in [(10, 0), (11, 500), (12, 1500)] {
             recorder.saw(&at(secs));
             recorder.told(&TelemetryEvent::Recording { recorder: Some(state(messages)), ring: None });

@@ -20,6 +20,7 @@ use super::rules::{self, Kicks};
 use super::trace::Trace;
 use super::{InspectError, Setup};
 use crate::flow::port::{Boxed, BrokerRequest, Bundle, ConnectionEnd, Delivery, Recorder, RecordsError, Retry};
+use crate::model::destination::Destination;
 use crate::model::mqtt::MqttVersion;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
@@ -242,7 +243,7 @@ impl Job {
                     Err(error) => self.warn(error.explain()).await,
                 }
                 self.plan = Some(*plan);
-                self.begin_recording().await;
+                self.begin_recording().await?;
                 self.try_to_connect().await;
             }
             InspectionSource::Recording { path, speed } => {
@@ -259,7 +260,7 @@ impl Job {
         Ok(())
     }
 
-    async fn begin_recording(&mut self) {
+    async fn begin_recording(&mut self) -> Result<(), Problem> {
         if let Some(plan) = self.setup.start.ring {
             let ring = timeout(FILE_LIMIT, self.setup.recordings.ring(plan, self.about())).await;
             match ring.unwrap_or_else(|_| Err(too_slow(std::path::Path::new("ring")))) {
@@ -267,10 +268,11 @@ impl Job {
                 Err(problem) => self.warn(problem).await,
             }
         }
-        if let Some(path) = self.setup.start.record.take() {
-            self.record(path).await;
+        if let Some(destination) = self.setup.start.record.take() {
+            self.record(destination).await?;
         }
         self.is_recording_changed |= self.ring.is_some() || self.recording.is_some();
+        Ok(())
     }
 
     fn about(&self) -> RecordingFacts {
@@ -316,34 +318,37 @@ impl Job {
             }
             TelemetryCommand::FindRetained(filter) => self.find_retained(filter).await,
             TelemetryCommand::ClearRetained(topics) => self.clear_retained(topics).await,
-            TelemetryCommand::Record { path } => {
-                self.record(path).await;
+            TelemetryCommand::Record { destination } => {
+                if let Err(problem) = self.record(destination).await {
+                    self.warn(problem).await;
+                }
                 self.tell_recording().await;
             }
             TelemetryCommand::StopRecording => self.stop_recording().await,
-            TelemetryCommand::KeepLast { span, path } => self.keep_last(span, path).await,
+            TelemetryCommand::KeepLast { span, destination } => self.keep_last(span, destination).await,
             TelemetryCommand::Play(_)
             | TelemetryCommand::SetSpeed(_)
             | TelemetryCommand::StepOnce
             | TelemetryCommand::Seek(_) => self.steer(&command).await,
-            TelemetryCommand::Export { path, format, query } => {
+            TelemetryCommand::Export { destination, format, query } => {
                 let kind = Kind::Messages(format, self.about());
-                self.export(path, kind, &query).await;
+                self.export(destination, kind, &query).await;
             }
-            TelemetryCommand::ExportPlot { path, spec } => {
+            TelemetryCommand::ExportPlot { destination, spec } => {
                 let table = self.inspector.plot_table(&spec);
                 let files = Arc::clone(&self.setup.files);
                 self.away.push(Box::pin(async move {
+                    let path = destination.path().to_owned();
                     let result = match table {
-                        Ok((table, points)) => files.save(path.clone(), table).await.map(|()| points),
+                        Ok((table, points)) => files.save(destination, table).await.map(|()| points),
                         Err(error) => Err(InspectError::NoTable { detail: error.to_string() }.explain()),
                     };
                     Away::Plot(path, result)
                 }));
             }
-            TelemetryCommand::Bundle { path } => {
+            TelemetryCommand::Bundle { destination } => {
                 let kind = Kind::Bundle(Box::new(self.bundle()));
-                self.export(path, kind, &Query::default()).await;
+                self.export(destination, kind, &Query::default()).await;
             }
             // The loop has seen to it.
             TelemetryCommand::Close => {}
@@ -574,20 +579,19 @@ impl Job {
         self.find = Some(Find::new(link));
     }
 
-    async fn record(&mut self, path: PathBuf) {
+    async fn record(&mut self, destination: Destination) -> Result<(), Problem> {
         if self.player.is_some() {
-            return self.warn(InspectError::IsRecording { what: "recording" }.explain()).await;
+            return Err(InspectError::IsRecording { what: "recording" }.explain());
         }
         if let Some(running) = &self.recording {
             let path = running.state().path.display().to_string();
-            return self.warn(InspectError::RecordsAlready { path }.explain()).await;
-        }
-        let begun = timeout(FILE_LIMIT, self.setup.recordings.create(&path, self.about())).await;
-        match begun.unwrap_or_else(|_| Err(too_slow(&path))) {
-            Ok(recording) => self.recording = Some(recording),
-            Err(problem) => self.warn(problem).await,
+            return Err(InspectError::RecordsAlready { path }.explain());
         }
         self.is_recording_changed = true;
+        let path = destination.path().to_owned();
+        let begun = timeout(FILE_LIMIT, self.setup.recordings.create(destination, self.about())).await;
+        self.recording = Some(begun.unwrap_or_else(|_| Err(too_slow(&path)))?);
+        Ok(())
     }
 
     async fn stop_recording(&mut self) {
@@ -600,10 +604,10 @@ impl Job {
         self.offer_held().await;
     }
 
-    async fn keep_last(&mut self, span: Duration, path: PathBuf) {
+    async fn keep_last(&mut self, span: Duration, destination: Destination) {
         match self.ring.clone() {
             Some(ring) => {
-                self.away.push(Box::pin(async move { Away::Kept(ring.keep_last(span, &path).await) }));
+                self.away.push(Box::pin(async move { Away::Kept(ring.keep_last(span, destination).await) }));
             }
             None => self.tell(TelemetryEvent::Kept(Err(InspectError::NoRing.explain()))).await,
         }
@@ -641,14 +645,17 @@ impl Job {
         self.tell(TelemetryEvent::Playback(Box::new(playback))).await;
     }
 
-    async fn export(&mut self, path: PathBuf, kind: Kind, query: &Query) {
+    async fn export(&mut self, destination: Destination, kind: Kind, query: &Query) {
         match self.inspector.filter(query) {
             Ok(filter) => {
                 let recording = self.path.clone().map(|path| (path, Arc::clone(&self.setup.recordings)));
                 let files = Arc::clone(&self.setup.files);
-                self.exports.begin(path, kind, filter, &self.inspector, recording, files);
+                self.exports.begin(destination, kind, filter, &self.inspector, recording, files);
             }
-            Err(problem) => self.tell(TelemetryEvent::Exported { path, result: Err(problem) }).await,
+            Err(problem) => {
+                let path = destination.path().to_owned();
+                self.tell(TelemetryEvent::Exported { path, result: Err(problem) }).await;
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Encryption by rustls with a verifier of our own around the usual one: what the broker showed is recorded whether it is
 //! accepted or not, and why it is not.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::pin::Pin;
@@ -28,6 +28,8 @@ use super::certificate;
 use super::connect::Findings;
 use super::drive::Stream;
 use super::error::MqttError;
+use crate::io::files::FilesError;
+use crate::io::save;
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust};
 use crate::model::mqtt::stage::CertificateFacts;
 use crate::model::problem::Explain;
@@ -427,18 +429,11 @@ struct KeyFile(Mutex<File>);
 
 impl KeyFile {
     fn open(path: &Path) -> Result<Self, MqttError> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let failed = |error: std::io::Error| MqttError::KeyLog {
+        let failed = |error: FilesError| MqttError::KeyLog {
             path: visible(&path.display().to_string(), 300),
             detail: error.to_string(),
         };
-        options.open(path).map(|file| Self(Mutex::new(file))).map_err(failed)
+        save::append(path).map(|file| Self(Mutex::new(file))).map_err(failed)
     }
 }
 
