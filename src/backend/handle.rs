@@ -1,7 +1,8 @@
 //! The two bounded channels between a front end and the workers, and the wake-up after an event.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -12,6 +13,10 @@ use crate::msg::{Command, Event};
 const COMMANDS: usize = 64;
 /// Events the workers may have waiting before they pause.
 const EVENTS: usize = 1024;
+/// How long a command line waits for room for a command.
+const ROOM_LIMIT: Duration = Duration::from_secs(10);
+/// How often it looks for room where no event wakes it.
+const ROOM_EVERY: Duration = Duration::from_millis(20);
 
 /// Wakes the front end after an event: a repaint request for the window.
 type Wake = Arc<dyn Fn() + Send + Sync>;
@@ -20,6 +25,8 @@ type Wake = Arc<dyn Fn() + Send + Sync>;
 pub struct Handle {
     commands: mpsc::Sender<Command>,
     events: mpsc::Receiver<Event>,
+    /// Events that came while a command waited for room.
+    backlog: VecDeque<Event>,
     wake: Arc<OnceLock<Wake>>,
 }
 
@@ -27,19 +34,28 @@ impl Handle {
     /// Sends a command without waiting.
     pub fn try_send(&self, command: Command) -> Result<(), Problem> {
         self.commands.try_send(command).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Problem::new(
-                "app.busy",
-                "The request was not taken",
-                "The workers still have many requests waiting",
-                "Wait a moment and try again",
-            ),
-            mpsc::error::TrySendError::Closed(_) => Problem::new(
-                "app.workers_gone",
-                "The request was not taken",
-                "The background workers have ended",
-                "Copy the diagnostics, close Linesman and start it again",
-            ),
+            mpsc::error::TrySendError::Full(_) => busy(),
+            mpsc::error::TrySendError::Closed(_) => gone(),
         })
+    }
+
+    /// Sends a command, waiting a while for room. Events that come meanwhile are kept for the next call that asks for one, so
+    /// that the workers never wait for a front end that waits for them. For the command line, never for the window.
+    pub fn send_blocking(&mut self, mut command: Command) -> Result<(), Problem> {
+        let until = Instant::now() + ROOM_LIMIT;
+        loop {
+            match self.commands.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Closed(_)) => return Err(gone()),
+                Err(mpsc::error::TrySendError::Full(back)) => command = back,
+            }
+            let now = Instant::now();
+            if now >= until {
+                return Err(busy());
+            }
+            let event = self.wait_for_event(now + ROOM_EVERY);
+            self.backlog.extend(event);
+        }
     }
 
     /// A way to send commands from another thread: it waits while the workers are behind, and tells whether they are there.
@@ -51,16 +67,20 @@ impl Handle {
 
     /// The next event, if there is one already.
     pub fn try_recv(&mut self) -> Option<Event> {
-        self.events.try_recv().ok()
+        self.backlog.pop_front().or_else(|| self.events.try_recv().ok())
     }
 
     /// Waits for the next event; `None` when the workers have ended. For the command line, never for the window.
     pub fn recv_blocking(&mut self) -> Option<Event> {
-        self.events.blocking_recv()
+        self.backlog.pop_front().or_else(|| self.events.blocking_recv())
     }
 
     /// Waits for the next event until a time; `None` when there was none. For the command line, never for the window.
     pub fn recv_until(&mut self, until: Instant) -> Option<Event> {
+        self.backlog.pop_front().or_else(|| self.wait_for_event(until))
+    }
+
+    fn wait_for_event(&mut self, until: Instant) -> Option<Event> {
         let thread = std::thread::current();
         self.set_wake(move || thread.unpark());
         loop {
@@ -79,6 +99,24 @@ impl Handle {
         // A second front end on one handle does not exist; the first wake stays.
         let _ = self.wake.set(Arc::new(wake));
     }
+}
+
+fn busy() -> Problem {
+    Problem::new(
+        "app.busy",
+        "The request was not taken",
+        "The workers still have many requests waiting",
+        "Wait a moment and try again",
+    )
+}
+
+fn gone() -> Problem {
+    Problem::new(
+        "app.workers_gone",
+        "The request was not taken",
+        "The background workers have ended",
+        "Copy the diagnostics, close Linesman and start it again",
+    )
 }
 
 /// The workers' end for events: sends first, wakes after.
@@ -109,5 +147,40 @@ pub fn channels() -> (Handle, mpsc::Receiver<Command>, Reporter) {
     let (event_tx, event_rx) = mpsc::channel(EVENTS);
     let wake = Arc::new(OnceLock::new());
     let reporter = Reporter { events: event_tx, wake: Arc::clone(&wake) };
-    (Handle { commands: command_tx, events: event_rx, wake }, command_rx, reporter)
+    (Handle { commands: command_tx, events: event_rx, backlog: VecDeque::new(), wake }, command_rx, reporter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_waits_for_room_and_loses_no_event_meanwhile() {
+        let (mut handle, mut commands, reporter) = channels();
+        for _ in 0..COMMANDS {
+            handle.try_send(Command::StopDiscovery).unwrap();
+        }
+        assert_eq!(handle.try_send(Command::StopDiscovery).unwrap_err().code, "app.busy");
+        let workers = std::thread::spawn(move || {
+            // An event first: it must not be lost, nor be waited for.
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(reporter.report(Event::Interrupted));
+            let mut taken = 0;
+            while commands.blocking_recv().is_some() {
+                taken += 1;
+            }
+            taken
+        });
+        handle.send_blocking(Command::StopDiscovery).unwrap();
+        assert!(matches!(handle.recv_blocking(), Some(Event::Interrupted)));
+        drop(handle);
+        assert_eq!(workers.join().unwrap(), COMMANDS + 1);
+    }
+
+    #[test]
+    fn workers_that_have_gone_are_told_at_once() {
+        let (mut handle, commands, _reporter) = channels();
+        drop(commands);
+        assert_eq!(handle.send_blocking(Command::StopDiscovery).unwrap_err().code, "app.workers_gone");
+    }
 }

@@ -707,7 +707,7 @@ impl Workers {
 
     /// What a connection proves itself with is cut out of diagnostics.
     fn learn_plan(&mut self, plan: &ConnectPlan) {
-        for secret in telemetry::secrets_of(plan) {
+        for secret in plan.secrets() {
             self.jobs.learn_secret(secret);
         }
     }

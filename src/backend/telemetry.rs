@@ -9,7 +9,6 @@ use super::handle::Reporter;
 use crate::flow::inspect::{self, Setup};
 use crate::io::usage::usage;
 use crate::model::ids::JobId;
-use crate::model::mqtt::connect::{ConnectPlan, Login};
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{TelemetryCommand, TelemetryEvent};
 use crate::msg::{Event, JobEnd};
@@ -59,23 +58,6 @@ pub(super) fn usage_of_this_program() -> Arc<dyn Fn() -> (Duration, u64) + Send 
 /// The clock of this computer, in microseconds since 1970 UTC.
 pub(super) fn clock() -> Arc<dyn Fn() -> i64 + Send + Sync> {
     Arc::new(|| jiff::Timestamp::now().as_microsecond())
-}
-
-/// Every secret of a plan, to be cut out of diagnostics.
-pub(super) fn secrets_of(plan: &ConnectPlan) -> Vec<&[u8]> {
-    let mut secrets: Vec<&[u8]> = match &plan.login {
-        Login::None => Vec::new(),
-        Login::Password { password, .. } => password.iter().map(|secret| secret.expose().as_bytes()).collect(),
-        Login::SharedAccess { key, .. } => vec![key.expose().as_bytes()],
-        Login::SignatureV4 { secret_key, session_token, .. } => {
-            let token = session_token.iter().map(|secret| secret.expose().as_bytes());
-            std::iter::once(secret_key.expose().as_bytes()).chain(token).collect()
-        }
-    };
-    secrets.extend(plan.tls.identity.iter().map(|identity| identity.key.expose().as_slice()));
-    secrets.extend(plan.proxy.iter().filter_map(|proxy| proxy.login.as_ref()).map(|(_, it)| it.expose().as_bytes()));
-    secrets.retain(|secret| !secret.is_empty());
-    secrets
 }
 
 /// An inspection crashed: a mistake in the program, told as one.

@@ -59,7 +59,16 @@ fn open<'a>(handle: &mut Handle, args: &'a PublishArgs) -> Result<Run<'a>, (Prob
     };
     let command = TelemetryCommand::Open(Box::new(start));
     handle.try_send(Command::Telemetry { job, command }).map_err(could_not_run)?;
-    Ok(Run { args, job, message: Some(message), ends: Ends::default(), problem: None, began: None, is_closing: false })
+    Ok(Run {
+        args,
+        job,
+        message: Some(message),
+        ends: Ends::default(),
+        problem: None,
+        began: None,
+        is_closing: false,
+        is_lost: false,
+    })
 }
 
 fn message(args: &PublishArgs) -> Result<Outgoing, Problem> {
@@ -120,11 +129,16 @@ struct Run<'a> {
     problem: Option<Problem>,
     began: Option<Instant>,
     is_closing: bool,
+    /// The workers take nothing any more.
+    is_lost: bool,
 }
 
 impl Run<'_> {
     fn run(mut self, handle: &mut Handle, out: &mut Output) -> Exit {
         let end = loop {
+            if self.is_lost {
+                break JobEnd::Cancelled;
+            }
             match handle.recv_blocking() {
                 Some(Event::TelemetryProgressed { job, event, .. }) if job == self.job => {
                     self.take_in(event, handle, out);
@@ -138,15 +152,18 @@ impl Run<'_> {
         self.conclude(end, out)
     }
 
-    fn close(&mut self, handle: &Handle) {
+    fn close(&mut self, handle: &mut Handle) {
         if !std::mem::replace(&mut self.is_closing, true) {
             let (job, command) = (self.job, TelemetryCommand::Close);
-            // If even that cannot be sent, the workers have ended, and that is told next.
-            let _ = handle.try_send(Command::Telemetry { job, command });
+            if let Err(problem) = handle.send_blocking(Command::Telemetry { job, command }) {
+                // Nobody will close it any more: waiting for that would never end.
+                self.problem.get_or_insert(problem);
+                self.is_lost = true;
+            }
         }
     }
 
-    fn take_in(&mut self, event: TelemetryEvent, handle: &Handle, out: &mut Output) {
+    fn take_in(&mut self, event: TelemetryEvent, handle: &mut Handle, out: &mut Output) {
         match event {
             TelemetryEvent::State(state) => {
                 print_state(&state, out);
@@ -173,18 +190,21 @@ impl Run<'_> {
         }
     }
 
-    fn send(&mut self, handle: &Handle) {
+    fn send(&mut self, handle: &mut Handle) {
         let Some(message) = self.message.take() else { return };
-        self.began = Some(Instant::now());
         let every = Duration::from_secs_f64(self.args.every);
         let repeat = (self.args.repeat > 1).then_some(Repeat { every, times: Some(self.args.repeat) });
         let command = TelemetryCommand::Publish { ticket: TICKET, message: Box::new(message), repeat };
-        if let Err(problem) = handle.try_send(Command::Telemetry { job: self.job, command }) {
-            self.problem = Some(problem);
+        match handle.send_blocking(Command::Telemetry { job: self.job, command }) {
+            Ok(()) => self.began = Some(Instant::now()),
+            Err(problem) => {
+                self.problem = Some(problem);
+                self.close(handle);
+            }
         }
     }
 
-    fn published(&mut self, count: u32, end: PublishEnd, handle: &Handle, out: &mut Output) {
+    fn published(&mut self, count: u32, end: PublishEnd, handle: &mut Handle, out: &mut Output) {
         let (word, problem) = match end {
             PublishEnd::Sent => ("sent", None),
             PublishEnd::Acknowledged => ("acknowledged", None),
@@ -260,5 +280,35 @@ impl Run<'_> {
 impl Ends {
     const fn all(&self) -> u32 {
         self.sent + self.acknowledged + self.nobody + self.refused + self.unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::backend::channels;
+    use crate::cli::args::{Cli, Command as Subcommand};
+
+    #[test]
+    fn a_message_that_cannot_be_handed_over_ends_the_command() {
+        let words = ["linesman", "publish", "--broker", "mqtt://localhost", "--topic", "a", "--payload", "b"];
+        let cli = Cli::try_parse_from(words).unwrap();
+        let Some(Subcommand::Publish(args)) = cli.command else { panic!("not a publish") };
+        let (mut handle, commands, reporter) = channels();
+        let job = next_job();
+        let message = Some(message(&args).unwrap());
+        let ends = Ends::default();
+        let run =
+            Run { args: &args, job, message, ends, problem: None, began: None, is_closing: false, is_lost: false };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let state = InspectionState::Connected { facts: Vec::new(), login_ends: None };
+        let event = TelemetryEvent::State(state);
+        runtime.block_on(reporter.report(Event::TelemetryProgressed { job, at: Duration::ZERO, event }));
+        // The workers take nothing any more, and do not say so: the reporter is still there.
+        drop(commands);
+        assert_eq!(run.run(&mut handle, &mut Output::standard(true)), Exit::CouldNotRun);
+        drop(reporter);
     }
 }

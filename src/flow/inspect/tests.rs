@@ -345,7 +345,7 @@ impl Default for Options {
 impl Options {
     fn of_recording(batches: Vec<Batch>, speed: f32) -> Self {
         Self {
-            source: InspectionSource::Recording { path: Destination::file("r.lmrec"), speed },
+            source: InspectionSource::Recording { path: "r.lmrec".into(), speed },
             batches: batches.into_iter().map(Arc::new).collect(),
             ..Self::default()
         }

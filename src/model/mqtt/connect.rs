@@ -69,8 +69,8 @@ impl ConnectPlan {
         }
     }
 
-    /// What of it must never be seen: passwords and keys. Without the client's private key, which is no text that turns
-    /// up anywhere.
+    /// What of it must never be seen: passwords, tokens and keys, the client's private key included. The one list of them:
+    /// what redacts anything asks here.
     pub fn secrets(&self) -> Vec<&[u8]> {
         let mut secrets: Vec<&Secret<String>> = match &self.login {
             Login::None => Vec::new(),
@@ -81,7 +81,9 @@ impl ConnectPlan {
             }
         };
         secrets.extend(self.proxy.iter().filter_map(|proxy| proxy.login.as_ref()).map(|(_, password)| password));
-        secrets.into_iter().map(|secret| secret.expose().as_bytes()).collect()
+        let key = self.tls.identity.iter().map(|identity| identity.key.expose().as_slice());
+        let texts = secrets.into_iter().map(|secret| secret.expose().as_bytes());
+        texts.chain(key).filter(|secret| !secret.is_empty()).collect()
     }
 }
 
@@ -218,4 +220,47 @@ pub struct Proxy {
     pub port: u16,
     /// User and password, if it asks for them.
     pub login: Option<(String, Secret<String>)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_of_a_plan_is_in_its_one_list() {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let logins = [
+            (Login::Password { username: "u".into(), password: Some(secret("word")) }, vec!["word"]),
+            (Login::Password { username: "u".into(), password: Some(secret("")) }, vec![]),
+            (
+                Login::SharedAccess {
+                    hub: "h".into(),
+                    device: "d".into(),
+                    key: secret("shared"),
+                    policy: None,
+                    lifetime: Duration::ZERO,
+                },
+                vec!["shared"],
+            ),
+            (
+                Login::SignatureV4 {
+                    region: "r".into(),
+                    access_key_id: "id".into(),
+                    secret_key: secret("signing"),
+                    session_token: Some(secret("session")),
+                },
+                vec!["signing", "session"],
+            ),
+        ];
+        for (login, expected) in logins {
+            let mut plan = ConnectPlan::new("mqtts://h".parse().unwrap(), "c");
+            plan.login = login;
+            plan.proxy = Some(Proxy { host: "p".into(), port: 3128, login: Some(("u".into(), secret("proxy"))) });
+            let key = Secret::new(b"-----BEGIN PRIVATE KEY-----".to_vec());
+            plan.tls.identity = Some(ClientIdentity { certificates: Vec::new(), key });
+            let found: Vec<_> = plan.secrets().into_iter().map(|bytes| String::from_utf8_lossy(bytes)).collect();
+            let expected: Vec<_> = expected.into_iter().chain(["proxy", "-----BEGIN PRIVATE KEY-----"]).collect();
+            assert_eq!(found, expected);
+        }
+    }
 }

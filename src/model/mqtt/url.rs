@@ -52,7 +52,7 @@ pub struct BrokerUrl {
     pub host: String,
     /// The port.
     pub port: u16,
-    /// Path and query of the WebSocket, from its slash on; `/mqtt` where none is given, empty without a WebSocket.
+    /// Path and query of the WebSocket, from its slash on, kept as it was given; `/mqtt` where none is, empty without a WebSocket.
     pub path: String,
 }
 
@@ -151,7 +151,7 @@ impl FromStr for BrokerUrl {
         let scheme = scheme.unwrap_or(if port == Some(8883) { Scheme::Mqtts } else { Scheme::Mqtt });
         let path = match (scheme.is_websocket(), path) {
             (false, _) => "",
-            (true, "" | "/") => "/mqtt",
+            (true, "") => "/mqtt",
             (true, path) => path,
         };
         Ok(Self { scheme, host: host.into(), port: port.unwrap_or(scheme.default_port()), path: path.into() })
@@ -197,6 +197,15 @@ mod tests {
         check("mqtt://[::1]:1884", "mqtt://[::1]:1884");
         check("::1", "mqtt://[::1]:1883");
         check(" 192.168.1.10 ", "mqtt://192.168.1.10:1883");
+    }
+
+    #[test]
+    fn a_path_that_is_given_is_kept() {
+        check("ws://broker.example/", "ws://broker.example:80/");
+        check("wss://broker.example:9001/", "wss://broker.example:9001/");
+        check("ws://broker.example/mqtt/", "ws://broker.example:80/mqtt/");
+        check("ws://[::1]/", "ws://[::1]:80/");
+        check("mqtt://broker.example/", "mqtt://broker.example:1883");
     }
 
     #[test]
