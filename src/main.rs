@@ -13,7 +13,7 @@ use linesman::model::problem::Explain as _;
 use linesman::profile::schema::MAX_BYTES;
 
 fn main() -> ExitCode {
-    let mut arguments = Cli::parse();
+    let mut arguments = Cli::try_parse().unwrap_or_else(|error| cli::without_secrets(error).exit());
     // Before anything runs: what cannot be written at the end would have been done in vain.
     match cli::settle(&mut arguments, save::check, |error| error.explain()) {
         Ok(is_taken) => run(&arguments, is_taken).into(),

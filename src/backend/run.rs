@@ -1,7 +1,7 @@
 //! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ use crate::io::inspection_files::DiskFiles;
 use crate::io::mqtt::MqttBroker;
 use crate::io::recordings::DiskRecordings;
 use crate::io::records::RecordStore;
-use crate::io::{diagnostics, files, laptop_wifi, picture, qr_image, save};
+use crate::io::{diagnostics, files, laptop_wifi, picture, qr_image, save, secret_file};
 use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::gateway::{PortFacts, Probe};
@@ -38,6 +38,7 @@ use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, JobIntent};
 use crate::model::secret::Secret;
+use crate::model::secret_text::SecretKind;
 use crate::model::settings::Settings;
 use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, WifiRules};
@@ -610,7 +611,10 @@ impl Workers {
     fn read_credential(&self, job: JobId, id: String, path: PathBuf) {
         let notices = self.notices.clone();
         tokio::spawn(async move {
-            let read = tokio::task::spawn_blocking(move || read_credential_file(&path)).await;
+            let read = tokio::task::spawn_blocking(move || {
+                secret_file::read(&path, SecretKind::Content).map_err(|error| error.explain(&path))
+            })
+            .await;
             let content = read.unwrap_or_else(|error| Err(crashed(&error)));
             let _ = notices.send(Notice::CredentialRead { job, id, content }).await;
         });
@@ -903,11 +907,32 @@ impl Workers {
     }
 }
 
-/// Waits for Ctrl+C. Where the system does not tell of it, nobody is interrupted.
+/// Waits for Ctrl+C, and for the request to end that service managers and `timeout` send. Where the system does not tell of
+/// them, nobody is interrupted.
 async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminated() => {}
     }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
 }
 
 /// Who is named in the records: as set, else the account of the computer.
@@ -953,21 +978,6 @@ pub(super) fn crashed(error: &tokio::task::JoinError) -> Problem {
     .with_detail(error.to_string())
 }
 
-/// The largest token, key or file that is sent to a gateway, in octets.
-const MAX_CREDENTIAL_OCTETS: u64 = 64 * 1024;
-
-fn read_credential_file(path: &Path) -> Result<Secret<Vec<u8>>, Problem> {
-    let content = Secret::new(files::read_bytes(path, MAX_CREDENTIAL_OCTETS).map_err(|error| error.explain())?);
-    if content.expose().is_empty() {
-        return Err(Problem::new(
-            "secret.empty",
-            format!("{} is empty", visible(&path.display().to_string(), 120)),
-            "The file holds nothing that could be sent",
-            "Choose the file that holds the token, key or certificate",
-        ));
-    }
-    Ok(content)
-}
 mod terminal;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
@@ -11,6 +12,7 @@ use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
+use crate::model::text::without_login;
 
 /// Commission and diagnose IoT gateways. Without a subcommand the window opens.
 #[derive(Debug, Parser)]
@@ -587,6 +589,20 @@ pub struct Overwrite {
     /// Replace a file that is there already; without it nothing is written over.
     #[arg(long)]
     pub overwrite: bool,
+}
+
+/// A refusal of the arguments that does not repeat the login of an address.
+pub fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let kinds = [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
+    for kind in kinds {
+        if let Some(ContextValue::String(text)) = error.get(kind)
+            && text.contains('@')
+        {
+            let text = without_login(text);
+            error.insert(kind, ContextValue::String(text));
+        }
+    }
+    error
 }
 
 /// Where a file goes: a path, or - for standard output.

@@ -87,7 +87,7 @@ fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<Desti
             (read(DeviceRead::File { path: path.clone(), wants_content: true }), Some(out.clone()))
         }
         DeviceCommand::Files(FilesCommand::Put { confirm, path, file, .. }) => {
-            let content = secret_input::read_file(file)?;
+            let content = secret_input::read_raw(file)?;
             (change(DeviceChange::WriteFile { path: path.clone(), content }, &confirm.name), None)
         }
         DeviceCommand::Shell { confirm, words, .. } => {

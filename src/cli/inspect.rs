@@ -25,6 +25,7 @@ use crate::msg::telemetry::{
 use crate::msg::{Command, Event, JobEnd};
 use crate::profile::Profile;
 use crate::proto::mqtt::dialect;
+use crate::telemetry::recording::RecorderState;
 use crate::telemetry::view::{Counters, ExpectationState};
 
 /// How long the doctor waits for a first message.
@@ -103,6 +104,8 @@ struct Watch<'a> {
     is_refused: bool,
     has_seen_first: bool,
     stats: InspectionStats,
+    /// The recording as it stood last, however the inspection ended.
+    recording: Option<RecorderState>,
 }
 
 impl<'a> Watch<'a> {
@@ -121,6 +124,7 @@ impl<'a> Watch<'a> {
             is_refused: false,
             has_seen_first: false,
             stats: InspectionStats::default(),
+            recording: None,
         }
     }
 
@@ -211,13 +215,7 @@ impl<'a> Watch<'a> {
                 self.close(handle);
             }
             TelemetryEvent::Warning(problem) => out.warning(&problem),
-            TelemetryEvent::Recording { recorder: Some(state), .. } if self.is_closing || state.problem.is_some() => {
-                out.json(&json!({
-                    "kind": "recording", "path": state.path.display().to_string(), "messages": state.messages,
-                    "bytes": state.file_bytes, "problem": state.problem,
-                }));
-                out.text(format!("Recorded {} messages to {}", state.messages, state.path.display()));
-            }
+            TelemetryEvent::Recording { recorder: Some(state), .. } => self.recording = Some(state),
             TelemetryEvent::Stats(stats) => self.stats = stats,
             _ => {}
         }
@@ -247,6 +245,9 @@ impl<'a> Watch<'a> {
 
     /// Prints the result, last, and tells the exit code.
     fn conclude(self, end: JobEnd, out: &mut Output) -> Exit {
+        if let Some(state) = &self.recording {
+            print_recording(state, out);
+        }
         let problem = match end {
             JobEnd::Failed(problem) => Some(problem),
             JobEnd::Done { .. } | JobEnd::Cancelled => self.problem,
@@ -279,4 +280,14 @@ impl<'a> Watch<'a> {
         let is_silent = self.args.doctor && !self.has_seen_first;
         if is_short || is_unmet || is_silent || self.is_refused { Exit::Findings } else { Exit::Good }
     }
+}
+
+/// What was recorded, and where.
+fn print_recording(state: &RecorderState, out: &mut Output) {
+    out.json(&json!({
+        "kind": "recording", "path": state.path.display().to_string(), "messages": state.messages,
+        "bytes": state.file_bytes, "problem": state.problem,
+    }));
+    let messages = if state.messages == 1 { "1 message".to_owned() } else { format!("{} messages", state.messages) };
+    out.text(format!("Recorded {messages} to {}", state.path.display()));
 }

@@ -22,6 +22,7 @@ mod session;
 mod sim;
 mod terminal;
 
+pub use args::without_secrets;
 pub use batch::batch;
 pub use commission::commission;
 pub use demo::tour;

@@ -13,6 +13,7 @@ use crate::model::destination::Destination;
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsFiles, Trust};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
+use crate::model::secret_text::content_of;
 use crate::model::text::visible;
 use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::RecordingFacts;
@@ -87,7 +88,7 @@ fn complete(mut plan: Box<ConnectPlan>) -> Result<Completed, Problem> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    files::read_bytes(path, MAX_CERTIFICATES).map_err(|error| {
+    files::read_bytes(path, MAX_CERTIFICATES).map(|read| content_of(&read)).map_err(|error| {
         let detail = error.explain().detail;
         Problem::new(
             "mqtt.tls_file",

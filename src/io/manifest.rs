@@ -10,9 +10,11 @@ use std::path::Path;
 use calamine::{DataRef, Reader as _, Xlsx};
 
 use super::files::{self, FilesError};
+use super::secret_file;
 use crate::model::batch::{MAX_COLUMNS, MAX_ROWS, Table};
 use crate::model::problem::{Explain, Problem};
 use crate::model::secret::Secret;
+use crate::model::secret_text::SecretKind;
 use crate::model::text::visible;
 
 /// Largest manifest read.
@@ -21,8 +23,6 @@ const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
 const MAX_UNPACKED_BYTES: u64 = 64 * 1024 * 1024;
 /// Parts of a compressed one.
 const MAX_PARTS: usize = 2000;
-/// Largest token, key or file that a row names.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
 /// Cells that are read in a sheet: those of the largest manifest, and as many again.
 const MAX_CELLS: usize = MAX_ROWS * MAX_COLUMNS * 2;
 
@@ -108,16 +108,7 @@ pub fn read(path: &Path) -> Result<Table, ManifestError> {
 
 /// Reads a file that a row refers to; why not is told without its path, which may be a secret by mistake.
 pub fn read_reference(path: &Path) -> Result<Secret<Vec<u8>>, String> {
-    let bytes = files::read_bytes(path, MAX_SECRET_BYTES).map(Secret::new);
-    match bytes {
-        Ok(bytes) if bytes.expose().is_empty() => Err("The file is empty".into()),
-        Ok(bytes) => Ok(bytes),
-        Err(FilesError::NotFound { .. }) => Err("There is no such file".into()),
-        Err(FilesError::NoPermission { .. }) => Err("This account may not read it".into()),
-        Err(FilesError::NotAFile { .. }) => Err("It is a folder or a device, not a file".into()),
-        Err(FilesError::TooLarge { .. }) => Err("It holds more than 64 KiB".into()),
-        Err(_) => Err("The system could not read it".into()),
-    }
+    secret_file::read(path, SecretKind::Content).map_err(|error| error.reason())
 }
 
 /// Takes a manifest apart.

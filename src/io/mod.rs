@@ -17,6 +17,7 @@ pub mod recordings;
 pub mod records;
 pub mod results;
 pub mod save;
+pub mod secret_file;
 pub mod serial;
 mod udp;
 pub mod usage;

@@ -20,6 +20,7 @@ pub mod record;
 pub mod redact;
 pub mod roots;
 pub mod secret;
+pub mod secret_text;
 pub mod settings;
 pub mod text;
 pub mod wifi;

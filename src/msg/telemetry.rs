@@ -172,6 +172,8 @@ pub enum TelemetryEvent {
     Recording { recorder: Option<RecorderState>, ring: Option<RecorderState> },
     /// The last minutes were kept, or why not.
     Kept(Result<RecorderState, Problem>),
+    /// A recording was stopped, and its file closed.
+    Recorded(RecorderState),
     /// The recording that is played.
     Playback(Box<PlaybackState>),
     /// Message types of a user's schemas, or why they cannot be used.

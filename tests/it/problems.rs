@@ -19,6 +19,7 @@ use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::mqtt::Dialect;
 use linesman::model::mqtt::payload::PayloadError;
+use linesman::model::mqtt::stage::Expiry;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
@@ -490,7 +491,7 @@ fn connections() -> Vec<MqttError> {
         MqttError::PublishRefused { code: 0x87, says: text("not allowed"), words: words() },
         MqttError::SubscriptionsRefused { refused: 1, asked: 3, says: text("a/#: not allowed") },
         MqttError::SubscriptionsRefused { refused: 3, asked: 3, says: text("a/#: not allowed") },
-        MqttError::EndsSoon { whose: "the broker", days: 9 },
+        MqttError::EndsSoon { whose: "the broker", end: Expiry::Ends { in_days: 9 } },
         MqttError::Unchecked { why: text("The certificate of broker.example ended 4 days ago") },
     ]);
     errors

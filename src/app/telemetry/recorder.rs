@@ -98,6 +98,7 @@ pub struct Recorder {
     rate: Option<u64>,
     last_rate: Option<(i64, u64)>,
     kept: Option<Result<RecorderState, Problem>>,
+    recorded: Option<RecorderState>,
     is_keeping: bool,
     playback: Option<Box<PlaybackState>>,
     is_playing: bool,
@@ -122,6 +123,7 @@ impl Default for Recorder {
             rate: None,
             last_rate: None,
             kept: None,
+            recorded: None,
             is_keeping: false,
             playback: None,
             is_playing: false,
@@ -166,6 +168,11 @@ impl Recorder {
     /// What came of keeping the last minutes.
     pub const fn kept(&self) -> Option<&Result<RecorderState, Problem>> {
         self.kept.as_ref()
+    }
+
+    /// The recording that was stopped last.
+    pub const fn recorded(&self) -> Option<&RecorderState> {
+        self.recorded.as_ref()
     }
 
     /// Whether the last minutes are being kept.
@@ -215,6 +222,7 @@ impl Recorder {
         match action {
             RecorderAction::ReadResults => {
                 self.kept = None;
+                self.recorded = None;
                 self.written.take_if(|written| written.result.is_some());
             }
             RecorderAction::ToggledSheet(sheet) => {
@@ -292,6 +300,7 @@ impl Recorder {
                 self.is_keeping = false;
                 self.kept = Some(result.clone());
             }
+            TelemetryEvent::Recorded(state) => self.recorded = Some(state.clone()),
             TelemetryEvent::Playback(playback) => self.playback = Some(playback.clone()),
             TelemetryEvent::State(state) => {
                 self.is_playing = *state == InspectionState::Playing;
@@ -327,6 +336,7 @@ impl Recorder {
     pub(super) fn begun(&mut self) {
         self.ended();
         self.kept = None;
+        self.recorded = None;
         self.written = None;
         self.sheet = None;
     }
@@ -444,6 +454,11 @@ mod tests {
         assert!(act(&mut recorder, RecorderAction::Started).is_none(), "one at a time");
         recorder.told(&TelemetryEvent::Recording { recorder: None, ring: None });
         assert_eq!(recorder.rate(), None);
+        let stopped = RecorderState { path: "/tmp/x.lmrec".into(), ..state(1500) };
+        recorder.told(&TelemetryEvent::Recorded(stopped.clone()));
+        assert_eq!(recorder.recorded(), Some(&stopped), "the file is named");
+        act(&mut recorder, RecorderAction::ReadResults);
+        assert_eq!(recorder.recorded(), None);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use super::error::MqttError;
 use crate::io::files::FilesError;
 use crate::io::save;
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust};
-use crate::model::mqtt::stage::CertificateFacts;
+use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::problem::Explain;
 use crate::model::text::{visible, visible_octets};
 
@@ -130,36 +130,31 @@ fn tell(seen: &Seen, own: Option<&CertifiedKey>, plan: &ConnectPlan, findings: &
     if let Some(own) = &own {
         findings.facts.push(("Client certificate".into(), own.subject.clone()));
         findings.facts.push(("Client certificate SHA-1".into(), own.sha1.clone()));
-        findings.facts.push(("Client certificate ends".into(), ends(own, now)));
+        findings.facts.push(("Client certificate ends".into(), end(own, now).to_string()));
     }
     let brokers = findings.certificates.first().cloned();
     if let Some(brokers) = &brokers {
-        findings.facts.push(("Certificate ends".into(), ends(brokers, now)));
+        findings.facts.push(("Certificate ends".into(), end(brokers, now).to_string()));
     }
-    let is_soon = |facts: &CertificateFacts| (0..SOON_DAYS).contains(&certificate::days_left(facts, now));
     let note = match (&seen.fault, &own, &brokers) {
         (Some(fault), ..) if plan.tls.checks != TlsChecks::All => {
             let fault = certificate::fault(fault, &seen.chain, &seen.asked_name, now);
             let why = MqttError::Certificate { host: plan.url.host.clone(), why: fault }.explain();
             Some(MqttError::Unchecked { why: why.what })
         }
-        (_, Some(own), _) if certificate::days_left(own, now) < SOON_DAYS => {
-            Some(MqttError::EndsSoon { whose: "this client", days: certificate::days_left(own, now) })
+        (_, Some(own), _) if end(own, now).is_within(SOON_DAYS) => {
+            Some(MqttError::EndsSoon { whose: "this client", end: end(own, now) })
         }
-        (_, _, Some(brokers)) if is_soon(brokers) => {
-            Some(MqttError::EndsSoon { whose: "the broker", days: certificate::days_left(brokers, now) })
+        (_, _, Some(brokers)) if matches!(end(brokers, now), Expiry::Ends { in_days: ..SOON_DAYS }) => {
+            Some(MqttError::EndsSoon { whose: "the broker", end: end(brokers, now) })
         }
         _ => None,
     };
     findings.note = note.map(|note| note.explain());
 }
 
-fn ends(facts: &CertificateFacts, now: i64) -> String {
-    match certificate::days_left(facts, now) {
-        days @ ..0 => format!("ended {} days ago", -days),
-        0 => "ends today".into(),
-        days => format!("ends in {days} days"),
-    }
+const fn end(facts: &CertificateFacts, now: i64) -> Expiry {
+    Expiry::at(facts.not_after, now)
 }
 
 fn explain(

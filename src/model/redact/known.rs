@@ -17,6 +17,9 @@ const PIECE: usize = 64;
 /// A shorter line may stand anywhere: it is looked for together with the line before it.
 const LEAST_LINE: usize = 16;
 
+/// How the lines around a key in PEM begin.
+const FRAME: &[u8] = b"-----";
+
 /// The pieces of all secrets.
 #[derive(Clone, Default)]
 pub(super) struct Known {
@@ -140,24 +143,21 @@ fn pieces_of(secret: &[u8]) -> Vec<Range<usize>> {
     if !secret.contains(&b'\n') {
         return cut(secret, 0..secret.len());
     }
-    let lines = lines_of(secret);
     if is_short {
-        let is_line = |line: &Range<usize>| line.len() >= LEAST_LINE && line.len() < secret.len();
-        return std::iter::once(0..secret.len()).chain(lines.into_iter().filter(is_line)).collect();
+        let is_line = |line: &Range<usize>| {
+            (LEAST_LINE..secret.len()).contains(&line.len()) && !secret[line.clone()].starts_with(FRAME)
+        };
+        return std::iter::once(0..secret.len()).chain(each_line(secret).filter(is_line)).collect();
     }
-    lines.into_iter().flat_map(|line| cut(secret, line)).collect()
+    lines_of(secret).into_iter().flat_map(|line| cut(secret, line)).collect()
 }
 
 /// The lines that say something: without blanks around them and the frame of PEM, a short one with the one before it.
 fn lines_of(secret: &[u8]) -> Vec<Range<usize>> {
     let mut lines: Vec<Range<usize>> = Vec::new();
     let mut is_first = true;
-    let mut at = 0;
-    for line in secret.split_inclusive(|byte| *byte == b'\n') {
-        let blank = line.len() - line.trim_ascii_start().len();
-        let range = at + blank..at + blank + line.trim_ascii().len();
-        at += line.len();
-        if line.trim_ascii().starts_with(b"-----") {
+    for range in each_line(secret) {
+        if secret[range.clone()].starts_with(FRAME) {
             is_first = true;
             continue;
         }
@@ -172,6 +172,17 @@ fn lines_of(secret: &[u8]) -> Vec<Range<usize>> {
         }
     }
     lines
+}
+
+/// The lines without the blanks around them.
+fn each_line(secret: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    secret.split_inclusive(|byte| *byte == b'\n').map(move |line| {
+        let blank = line.len() - line.trim_ascii_start().len();
+        let range = at + blank..at + blank + line.trim_ascii().len();
+        at += line.len();
+        range
+    })
 }
 
 /// A long line in pieces of which none is short, and none begins within a character of a text.

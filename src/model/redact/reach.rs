@@ -408,7 +408,9 @@ impl<'a> Reader<'a> {
     /// Whether a number with these digits in front goes on with a piece.
     fn may_begin_with(&self, span: Span, digits: &[u8]) -> bool {
         (0..=u8::MAX).any(|byte| {
-            byte.to_string().as_bytes().starts_with(digits) && !self.known.narrow(span, byte, 8, |_| {}).is_empty()
+            let mut has_ended = false;
+            byte.to_string().as_bytes().starts_with(digits)
+                && (!self.known.narrow(span, byte, 8, |_| has_ended = true).is_empty() || has_ended)
         })
     }
 

@@ -420,7 +420,10 @@ impl Job {
                 let types = result.and_then(|schemas| self.inspector.load_schemas(&schemas));
                 self.tell(TelemetryEvent::SchemasLoaded(types)).await;
             }
-            Away::Closed(Ok(_)) => self.tell_recording().await,
+            Away::Closed(Ok(state)) => {
+                self.tell(TelemetryEvent::Recorded(state)).await;
+                self.tell_recording().await;
+            }
             Away::Closed(Err(problem)) => {
                 self.warn(problem).await;
                 self.tell_recording().await;
