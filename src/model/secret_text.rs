@@ -85,7 +85,8 @@ fn line_of(read: &[u8]) -> Option<Vec<u8>> {
 /// A text is freed of its mark; anything else stays as it is, whatever its first bytes are.
 pub fn content_of(read: &[u8]) -> Vec<u8> {
     let is_plain = |text: &Zeroizing<String>| text.chars().all(|c| matches!(c, '\t' | '\r' | '\n' | ' '..='~'));
-    let has_mark = UTF16_MARKS.iter().any(|mark| read.starts_with(mark)) || read.starts_with(UTF8_MARK);
+    let is_wide = UTF16_MARKS.iter().any(|mark| read.starts_with(mark)) && read.len().is_multiple_of(2);
+    let has_mark = is_wide || read.starts_with(UTF8_MARK);
     let text = if has_mark { text_of(read).map(Zeroizing::new).filter(is_plain) } else { None };
     text.map_or_else(|| read.to_vec(), |text| text.as_bytes().to_vec())
 }

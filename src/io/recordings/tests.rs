@@ -408,7 +408,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     let place = Place::new();
     let path = place.path("a.jsonl");
     fs::write(&path, "an older export").unwrap();
-    let mut sink = export::begin(Destination::file(&path), ExportForm::JsonLines, about()).await.unwrap();
+    let mut sink = export::begin(Destination::replacing(&path), ExportForm::JsonLines, about()).await.unwrap();
     for start in 0..20 {
         sink.take(batch(start * 100..(start + 1) * 100, 1000, 8)).await.unwrap();
     }
@@ -416,7 +416,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     assert_eq!(sink.close().await, Ok(2000));
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000);
 
-    let mut sink = export::begin(Destination::file(&path), ExportForm::Csv, about()).await.unwrap();
+    let mut sink = export::begin(Destination::replacing(&path), ExportForm::Csv, about()).await.unwrap();
     sink.take(batch(0..10, 1000, 8)).await.unwrap();
     drop(sink);
     while fs::read_dir(place.folder.path()).unwrap().count() > 1 {

@@ -213,7 +213,8 @@ fn line_ends_and_colours_within_a_secret_do_not_hide_it() {
         "correct\\u0020hor\nse\u{1b}[K battery",
     ] {
         let output = redact(&mut redactor, format!("<{broken}>").as_bytes());
-        assert_eq!(String::from_utf8_lossy(&output), "<[redacted]>", "{broken:?}");
+        let shown = String::from_utf8_lossy(&output).replace("\u{1b}[1m", "");
+        assert_eq!(shown, "<[redacted]>", "{broken:?}");
     }
     let encoded = STANDARD.encode("x correct horse battery staple");
     let lines: Vec<&str> = encoded.as_bytes().chunks(16).map(|line| std::str::from_utf8(line).unwrap()).collect();
