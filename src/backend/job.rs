@@ -58,9 +58,13 @@ impl Jobs {
         stopped
     }
 
-    /// Tells a job to stop; `false` when it does not run.
+    /// Tells a job to stop; `false` when there is none. One that has just come to its end tells that end itself.
     pub(super) fn stop(&self, job: JobId) -> bool {
-        self.running.get(&job).is_some_and(|job| job.stop.send(true).is_ok())
+        let running = self.running.get(&job);
+        if let Some(job) = running {
+            let _ = job.stop.send(true);
+        }
+        running.is_some()
     }
 
     /// Tells every job to stop.

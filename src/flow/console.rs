@@ -229,22 +229,9 @@ impl Console {
                 }
                 label => self.transcript.sent(at, label, &transmit.bytes),
             }
-            self.command(LinkCommand::Write(transmit.bytes)).await?;
+            self.link.send(LinkCommand::Write(transmit.bytes)).await?;
         }
         Ok(())
-    }
-
-    async fn command(&mut self, command: LinkCommand) -> Result<(), LinkError> {
-        if self.link.outgoing.send(command).await.is_ok() {
-            return Ok(());
-        }
-        // The link ended; its last event says why.
-        while let Some(event) = self.link.incoming.recv().await {
-            if let LinkEvent::Closed(error) = event {
-                return Err(error);
-            }
-        }
-        Err(LinkError::Vanished { port: "the port".into() })
     }
 
     /// Asks what the gateway is and has.

@@ -172,20 +172,7 @@ impl Improv {
     }
 
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), LinkError> {
-        self.command(LinkCommand::Write(bytes)).await
-    }
-
-    async fn command(&mut self, command: LinkCommand) -> Result<(), LinkError> {
-        if self.link.outgoing.send(command).await.is_ok() {
-            return Ok(());
-        }
-        // The link ended; its last event says why.
-        while let Some(event) = self.link.incoming.recv().await {
-            if let LinkEvent::Closed(error) = event {
-                return Err(error);
-            }
-        }
-        Err(LinkError::Vanished { port: "the port".into() })
+        self.link.send(LinkCommand::Write(bytes)).await
     }
 }
 
@@ -307,7 +294,7 @@ impl Driver for Improv {
     fn pulse_reset(&mut self) -> Boxed<'_, Result<(), SessionError>> {
         Box::pin(async {
             self.transcript.note(self.report.elapsed(), "pulse the reset line");
-            self.command(LinkCommand::PulseReset).await.map_err(SessionError::from)
+            self.link.send(LinkCommand::PulseReset).await.map_err(SessionError::from)
         })
     }
 

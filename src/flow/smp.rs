@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::driver::{Driver, Limits, Taken};
 use super::error::SessionError;
 use super::improv::LogLines;
-use super::port::{BleError, Boxed, GattEvent, GattLink, Link, LinkCommand, LinkError, LinkEvent, Links};
+use super::port::{BleError, Boxed, GattEvent, GattLink, Link, LinkCommand, LinkError, Links};
 use super::report::Report;
 use super::smp_error::SmpError;
 use super::transcript::SharedTranscript;
@@ -375,11 +375,11 @@ impl Smp {
                     if number > 0 {
                         sleep(PACE).await;
                     }
-                    send(link, line).await?;
+                    link.send(LinkCommand::Write(line)).await?;
                 }
                 Ok(())
             }
-            Wire::Datagrams { link } => send(link, frame.to_vec()).await,
+            Wire::Datagrams { link } => link.send(LinkCommand::Write(frame.to_vec())).await,
             Wire::Gatt { link, characteristic, joiner } => {
                 joiner.reset();
                 for piece in frame.chunks(link.gatt.payload_octets().max(1)) {
@@ -411,11 +411,11 @@ impl Wire {
     async fn next(&mut self) -> Result<Heard, LinkError> {
         match self {
             Self::Console { link, decoder } => {
-                let frames = decoder.push(&receive(link).await?);
+                let frames = decoder.push(&link.receive().await?);
                 Ok(Heard { frames, log: decoder.take_log() })
             }
             Self::Datagrams { link } => {
-                let datagram = receive(link).await?;
+                let datagram = link.receive().await?;
                 Ok(Heard { frames: from_datagram(&datagram).into_iter().collect(), log: Vec::new() })
             }
             Self::Gatt { link, characteristic, joiner } => loop {
@@ -429,24 +429,6 @@ impl Wire {
                 }
             },
         }
-    }
-}
-
-async fn receive(link: &mut Link) -> Result<Vec<u8>, LinkError> {
-    match link.incoming.recv().await {
-        Some(LinkEvent::Bytes(bytes)) => Ok(bytes),
-        Some(LinkEvent::Closed(error)) => Err(error),
-        None => Err(LinkError::Vanished { port: "the port".into() }),
-    }
-}
-
-async fn send(link: &mut Link, bytes: Vec<u8>) -> Result<(), LinkError> {
-    if link.outgoing.send(LinkCommand::Write(bytes)).await.is_ok() {
-        return Ok(());
-    }
-    // The link ended; its last event says why.
-    loop {
-        receive(link).await?;
     }
 }
 
@@ -544,10 +526,7 @@ impl Driver for Smp {
                 return Err(SessionError::NotOffered { step: Step::Reset, driver: DriverId::Smp });
             };
             self.transcript.note(self.started.elapsed(), "pulse the reset line");
-            link.outgoing
-                .send(LinkCommand::PulseReset)
-                .await
-                .map_err(|_| SessionError::Link(LinkError::Vanished { port: "the port".into() }))
+            link.send(LinkCommand::PulseReset).await.map_err(SessionError::from)
         })
     }
 

@@ -266,20 +266,13 @@ impl Terminal<'_> {
     /// Writes. A device that takes nothing for long keeps no keyboard waiting.
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), LinkError> {
         let octets = bytes.len() as u64;
-        let sending = self.link.outgoing.send(LinkCommand::Write(bytes));
+        let sending = self.link.send(LinkCommand::Write(bytes));
         match timeout(WRITE_LIMIT, sending).await {
             Ok(Ok(())) => {
                 self.counts.sent += octets;
                 Ok(())
             }
-            Ok(Err(_)) => {
-                while let Some(event) = self.link.incoming.recv().await {
-                    if let LinkEvent::Closed(error) = event {
-                        return Err(error);
-                    }
-                }
-                Err(LinkError::Vanished { port: "the port".into() })
-            }
+            Ok(Err(error)) => Err(error),
             Err(_) => Err(LinkError::Io { port: "the port".into(), detail: "it takes no more octets".into() }),
         }
     }

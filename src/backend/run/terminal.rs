@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::{Notice, Workers, crashed};
-use crate::flow::port::Records;
+use super::{Workers, crashed};
 use crate::flow::terminal::{Input, Setup, run as run_terminal};
 use crate::flow::transcript::SharedTranscript;
 use crate::io::files;
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
+use crate::msg::Event;
 use crate::msg::terminal::{TerminalInput, TerminalOutput};
-use crate::msg::{Event, JobEnd};
 
 /// What a terminal may have waiting each way. A full channel slows the port down, so that nothing is lost.
 const ROOM: usize = 64;
@@ -24,26 +23,18 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 impl Workers {
     pub(super) fn open_terminal(&mut self, job: JobId, link: LinkAddress, baud: u32) {
         let stop = self.jobs.add(job, None);
-        let records: Arc<dyn Records> = match &self.parts.records {
-            Ok(records) => Arc::clone(records) as Arc<dyn Records>,
-            Err(error) => return self.end(job, JobEnd::Failed(error.explain())),
-        };
+        let Some(records) = self.records_for(job) else { return };
         let (inputs, input_rx) = mpsc::channel(ROOM);
         self.terminals.retain(|_, inputs| !inputs.is_closed());
         self.terminals.insert(job, inputs);
         let transcript = SharedTranscript::new(format!("Terminal on {link}, {baud} bits a second"));
         self.jobs.keep_transcript(job, transcript.clone());
-        let (output, mut output_rx) = mpsc::channel(ROOM);
+        let (output, output_rx) = mpsc::channel(ROOM);
         let intent = self.intent("terminal", &link, None, None);
         let setup = Setup { link, baud, links: Arc::clone(&self.parts.links), output, transcript, intent, records };
-        let (reporter, notices) = (self.reporter.clone(), self.notices.clone());
-        tokio::spawn(async move {
-            let terminal = tokio::spawn(run_terminal(setup, input_rx, stop));
-            while let Some(output) = output_rx.recv().await {
-                reporter.report(Event::TerminalProgressed { job, output }).await;
-            }
-            let end = terminal.await.unwrap_or_else(|error| JobEnd::Failed(crashed(&error)));
-            let _ = notices.send(Notice::Ended { job, end }).await;
+        self.follow(job, run_terminal(setup, input_rx, stop), output_rx, move |output| Event::TerminalProgressed {
+            job,
+            output,
         });
     }
 

@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::backend::handle::{Handle, channels};
-use crate::flow::port::{Boxed, Link, Links};
+use crate::flow::port::{Boxed, Link, Links, RecordsError};
 use crate::io::files::DataDir;
 use crate::profile::Catalog;
 

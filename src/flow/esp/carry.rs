@@ -101,7 +101,7 @@ impl Carrier {
     /// Pulses the reset line, where there is one.
     pub(super) async fn pulse_reset(&mut self) -> Option<Result<(), LinkError>> {
         let Self::Console(console) = self else { return None };
-        Some(console.command(LinkCommand::PulseReset).await)
+        Some(console.link.send(LinkCommand::PulseReset).await)
     }
 
     /// Ends the link in an orderly way.
@@ -212,7 +212,7 @@ impl Console {
     async fn wake(&mut self) -> Result<(), CarryError> {
         for _ in 0..PROMPT_TRIES {
             self.heard.clear();
-            self.command(LinkCommand::Write(b"\r".to_vec())).await?;
+            self.link.send(LinkCommand::Write(b"\r".to_vec())).await?;
             if let Ok(said) = timeout(PROMPT_LIMIT, self.said()).await {
                 said?;
                 return Ok(());
@@ -229,7 +229,7 @@ impl Console {
         }
         self.heard.clear();
         self.decoder.clear();
-        self.command(LinkCommand::Write(line)).await?;
+        self.link.send(LinkCommand::Write(line)).await?;
         match self.said().await? {
             Said::Answer(octets) => Ok(octets),
             Said::Prompt => Err(CarryError::Failed),
@@ -245,10 +245,8 @@ impl Console {
     }
 
     async fn hear(&mut self) -> Result<(), LinkError> {
-        match self.link.incoming.recv().await {
-            Some(event) => self.handle(event),
-            None => Err(LinkError::Vanished { port: "the port".into() }),
-        }
+        let bytes = self.link.receive().await?;
+        self.handle(LinkEvent::Bytes(bytes))
     }
 
     fn handle(&mut self, event: LinkEvent) -> Result<(), LinkError> {
@@ -261,15 +259,6 @@ impl Console {
                 Ok(())
             }
             LinkEvent::Closed(error) => Err(error),
-        }
-    }
-
-    async fn command(&mut self, command: LinkCommand) -> Result<(), LinkError> {
-        if self.link.outgoing.send(command).await.is_ok() {
-            return Ok(());
-        }
-        loop {
-            self.hear().await?;
         }
     }
 

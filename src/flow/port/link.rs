@@ -17,6 +17,35 @@ pub struct Link {
     pub incoming: mpsc::Receiver<LinkEvent>,
 }
 
+impl Link {
+    /// Hands over what is to be done. On a link that has ended it says why it ended.
+    pub async fn send(&mut self, command: LinkCommand) -> Result<(), LinkError> {
+        if self.outgoing.send(command).await.is_ok() {
+            return Ok(());
+        }
+        Err(self.why_closed().await)
+    }
+
+    /// Waits for the bytes that come in next. Safe to drop.
+    pub async fn receive(&mut self) -> Result<Vec<u8>, LinkError> {
+        match self.incoming.recv().await {
+            Some(LinkEvent::Bytes(bytes)) => Ok(bytes),
+            Some(LinkEvent::Closed(error)) => Err(error),
+            // Whoever carried it ended without a word.
+            None => Err(LinkError::Vanished { port: "the port".into() }),
+        }
+    }
+
+    /// Why it ended: its last event says so. What came in before is dropped.
+    pub async fn why_closed(&mut self) -> LinkError {
+        loop {
+            if let Err(error) = self.receive().await {
+                return error;
+            }
+        }
+    }
+}
+
 /// What a link can be told.
 #[derive(Debug)]
 pub enum LinkCommand {
