@@ -100,7 +100,10 @@ fn text_of(read: &[u8]) -> Option<String> {
     for (mark, is_big) in UTF16_MARKS.into_iter().zip([false, true]) {
         if let Some(rest) = read.strip_prefix(mark) {
             let pairs = rest.chunks_exact(2);
-            // Half a character may be left of what was cut at a line end.
+            // Half a line end may be left of what was cut there.
+            if !matches!(pairs.remainder(), [] | [b'\n']) {
+                return None;
+            }
             let units = pairs.map(|pair| {
                 let pair = [pair[0], pair[1]];
                 if is_big { u16::from_be_bytes(pair) } else { u16::from_le_bytes(pair) }

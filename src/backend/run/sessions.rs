@@ -16,11 +16,10 @@ use crate::io::secret_file;
 use crate::model::access::Access;
 use crate::model::gateway::Probe;
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
-use crate::model::problem::{Explain as _, Problem};
+use crate::model::problem::Problem;
 use crate::model::record::JobIntent;
 use crate::model::secret::Secret;
 use crate::model::secret_text::SecretKind;
-use crate::model::text::visible;
 use crate::model::wifi::WifiRules;
 use crate::msg::device::{DeviceChange, DeviceRequest};
 use crate::msg::{Event, Progress, Request, Step};
@@ -193,7 +192,10 @@ impl Workers {
     pub(super) fn read_credential(&self, job: JobId, id: String, path: PathBuf) {
         let notices = self.notices.clone();
         tokio::spawn(async move {
-            let read = tokio::task::spawn_blocking(move || secret_file::read(&path, SecretKind::Content).map_err(|error| error.explain(&path))).await;
+            let read = tokio::task::spawn_blocking(move || {
+                secret_file::read(&path, SecretKind::Content).map_err(|error| error.explain(&path))
+            })
+            .await;
             let content = read.unwrap_or_else(|error| Err(crashed(&error)));
             let _ = notices.send(Notice::CredentialRead { job, id, content }).await;
         });

@@ -1,6 +1,5 @@
 //! What is read, listed and written for a person: QR codes, records, transcripts, pictures, diagnostics.
 
-
 use super::{Workers, crashed};
 use crate::io::{diagnostics, laptop_wifi, picture, qr_image, save};
 use crate::model::destination::Destination;
@@ -115,7 +114,14 @@ impl Workers {
         });
     }
 
-    pub(super) fn save_picture(&mut self, job: JobId, destination: Destination, width: u32, height: u32, rgba: Vec<u8>) {
+    pub(super) fn save_picture(
+        &mut self,
+        job: JobId,
+        destination: Destination,
+        width: u32,
+        height: u32,
+        rgba: Vec<u8>,
+    ) {
         self.spawn_blocking(job, move || {
             picture::write_png(&destination, width, height, rgba).map_err(|error| error.explain())?;
             Ok(saved(&destination))
