@@ -458,9 +458,20 @@ pub(super) fn read_error(path: &Path, error: &io::Error) -> FilesError {
     }
 }
 
+/// What the system said, though a library may have wrapped it.
+pub(super) fn kind_of(error: &io::Error) -> ErrorKind {
+    let mut kind = error.kind();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source.filter(|_| kind == ErrorKind::Other) {
+        kind = inner.downcast_ref::<io::Error>().map_or(kind, io::Error::kind);
+        source = inner.source();
+    }
+    kind
+}
+
 pub(super) fn write_error(path: &Path, error: &io::Error) -> FilesError {
     let path = shown(path);
-    match error.kind() {
+    match kind_of(error) {
         ErrorKind::PermissionDenied => FilesError::NoPermission { path },
         ErrorKind::ReadOnlyFilesystem => FilesError::ReadOnly { path },
         ErrorKind::IsADirectory => FilesError::NotAFile { path },

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use crate::io::files::FilesError;
+use crate::io::files::{FilesError, kind_of};
 use crate::model::problem::Explain as _;
 use crate::telemetry::recording::RecordingError;
 use crate::telemetry::recording::reader::Source;
@@ -73,7 +73,7 @@ pub(super) fn refused(error: &FilesError) -> RecordingError {
 
 pub(super) fn write_error(path: &Path, error: &io::Error) -> RecordingError {
     let path = shown(path);
-    match error.kind() {
+    match kind_of(error) {
         ErrorKind::NotFound | ErrorKind::NotADirectory => RecordingError::NotFound { path },
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => RecordingError::NoPermission { path },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
