@@ -15,34 +15,31 @@ use linesman::profile::schema::MAX_BYTES;
 fn main() -> ExitCode {
     let mut arguments = Cli::try_parse().unwrap_or_else(|error| cli::without_secrets(error).exit());
     // Before anything runs: what cannot be written at the end would have been done in vain.
-    match cli::settle(&mut arguments, save::check, |error| error.explain()) {
-        Ok(is_taken) => run(&arguments, is_taken).into(),
-        Err(problem) => cli::fail(arguments.json, &problem, Exit::CouldNotRun).into(),
-    }
+    let is_output_taken = match cli::settle(&mut arguments, save::check, |error| error.explain()) {
+        Ok(is_taken) => is_taken,
+        Err(problem) => return cli::fail(arguments.json, &problem, Exit::CouldNotRun).into(),
+    };
+    let mut out = if is_output_taken { Output::beside(arguments.json) } else { Output::standard(arguments.json) };
+    let exit = run(&arguments, &mut out);
+    out.end(exit).into()
 }
 
-fn run(arguments: &Cli, is_output_taken: bool) -> Exit {
-    let mut out = if is_output_taken { Output::beside(arguments.json) } else { Output::standard(arguments.json) };
+fn run(arguments: &Cli, out: &mut Output) -> Exit {
     match &arguments.command {
         None => window(arguments, None),
-        Some(Command::Discover(args)) => with_workers(arguments, None, |handle| cli::discover(handle, args, &mut out)),
-        Some(Command::Terminal(args)) => with_workers(arguments, None, |handle| cli::terminal(handle, args, &mut out)),
-        Some(Command::Commission(args)) => {
-            with_workers(arguments, None, |handle| cli::commission(handle, args, &mut out))
-        }
-        Some(Command::Batch(args)) => with_workers(arguments, None, |handle| cli::batch(handle, args, &mut out)),
-        Some(Command::Device(command)) => {
-            with_workers(arguments, None, |handle| cli::device(handle, command, &mut out))
-        }
-        Some(Command::Inspect(args)) => with_workers(arguments, None, |handle| cli::inspect(handle, args, &mut out)),
-        Some(Command::Replay(args)) => with_workers(arguments, None, |handle| cli::replay(handle, args, &mut out)),
-        Some(Command::Publish(args)) => with_workers(arguments, None, |handle| cli::publish(handle, args, &mut out)),
-        Some(Command::Profiles(command)) => profiles(arguments, command, &mut out),
-        Some(Command::Records(command)) => {
-            with_workers(arguments, None, |handle| cli::records(handle, command, &mut out))
-        }
-        Some(Command::Sim(args)) => sim(arguments, args, &mut out),
-        Some(Command::Demo(args)) => demo(arguments, args.headless, &mut out),
+        Some(Command::Discover(args)) => with_workers(arguments, None, |handle| cli::discover(handle, args, out)),
+        Some(Command::Terminal(args)) => with_workers(arguments, None, |handle| cli::terminal(handle, args, out)),
+        Some(Command::Commission(args)) => with_workers(arguments, None, |handle| cli::commission(handle, args, out)),
+        Some(Command::Batch(args)) => with_workers(arguments, None, |handle| cli::batch(handle, args, out)),
+        Some(Command::Device(command)) => with_workers(arguments, None, |handle| cli::device(handle, command, out)),
+        Some(Command::Inspect(args)) => with_workers(arguments, None, |handle| cli::inspect(handle, args, out)),
+        Some(Command::Replay(args)) => with_workers(arguments, None, |handle| cli::replay(handle, args, out)),
+        Some(Command::Publish(args)) => with_workers(arguments, None, |handle| cli::publish(handle, args, out)),
+        Some(Command::Retained(command)) => with_workers(arguments, None, |handle| cli::retained(handle, command, out)),
+        Some(Command::Profiles(command)) => profiles(arguments, command, out),
+        Some(Command::Records(command)) => with_workers(arguments, None, |handle| cli::records(handle, command, out)),
+        Some(Command::Sim(args)) => sim(arguments, args, out),
+        Some(Command::Demo(args)) => demo(arguments, args.headless, out),
         Some(Command::Completions { shell }) => {
             // Written to memory first: clap_complete panics when the reader goes away.
             let mut script = Vec::new();
@@ -50,9 +47,7 @@ fn run(arguments: &Cli, is_output_taken: bool) -> Exit {
             out.line(String::from_utf8_lossy(&script));
             Exit::Good
         }
-        Some(Command::Man { out: folder, overwrite }) => {
-            manual(arguments, folder.as_deref(), overwrite.overwrite, &mut out)
-        }
+        Some(Command::Man { out: folder, overwrite }) => manual(arguments, folder.as_deref(), overwrite.overwrite, out),
     }
 }
 

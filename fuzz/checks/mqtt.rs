@@ -3,8 +3,8 @@
 //! they are cut, with every one of them held or counted.
 
 use linesman::io::mqtt::trial::Trial;
-use linesman::io::mqtt::wire::{Answer, Head, Publish, check_topic};
 use linesman::model::mqtt::MqttVersion;
+use linesman::proto::mqtt::wire::{Answer, Head, Publish, check_topic};
 
 /// Good input to start from: messages of each QoS, properties, an alias, and each kind of answer.
 pub(crate) const SEEDS: &[&[u8]] = &[

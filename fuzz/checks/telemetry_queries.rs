@@ -35,7 +35,7 @@ pub(crate) fn check(piece: u8, bytes: &[u8]) {
     let query = Query { text: text.into(), is_regex: piece.is_multiple_of(2), ..Query::default() };
     match CompiledQuery::compile(&query) {
         Ok(query) => {
-            let _ = query.matches(b"site/a", PAYLOAD, &decoders);
+            let _ = query.matches(b"site/a", PAYLOAD, 0, &decoders);
         }
         Err(problem) => assert!(!problem.what.is_empty() && !problem.next_step.is_empty()),
     }

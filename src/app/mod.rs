@@ -246,6 +246,7 @@ impl App {
             || self.commission.question().is_some()
             || self.device.question().is_some()
             || self.telemetry.question().is_some()
+            || self.telemetry.forgetting().is_some()
             || self.telemetry.panes.publish.question().is_some()
     }
 

@@ -7,7 +7,9 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-pub use super::mqtt_args::{BrokerArgs, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, SieveArgs};
+pub use super::mqtt_args::{
+    BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
+};
 use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
@@ -60,6 +62,9 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Publish a message, once or again and again. It goes on record.
     Publish(Box<PublishArgs>),
+    /// List the messages that a broker retains, or clear them.
+    #[command(subcommand)]
+    Retained(RetainedCommand),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -137,7 +142,7 @@ pub struct CommissionArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub pop_file: Option<PathBuf>,
     /// The user name that belongs to it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
     /// Allow a session that nothing protects (Security 0).
     #[arg(long)]
@@ -147,7 +152,7 @@ pub struct CommissionArgs {
     #[arg(long = "credential", value_name = "ID=FILE", value_parser = credential)]
     pub credentials: Vec<CredentialFile>,
     /// The network's name; hex:… for octets that are no text. Left out only to send credentials alone.
-    #[arg(long, value_name = "NAME", required_unless_present_any = ["qr_file", "credentials"])]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["qr_file", "credentials"], allow_hyphen_values = true)]
     pub ssid: Option<String>,
     /// File with the passphrase on its first line; - reads standard input. Without it you are asked.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -172,10 +177,10 @@ pub struct CommissionArgs {
     #[arg(long)]
     pub no_scan: bool,
     /// Give the gateway this host name first.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub hostname: Option<String>,
     /// Give the gateway this name first.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub device_name: Option<String>,
     /// Write the redacted byte transcript to this file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
@@ -334,7 +339,7 @@ pub enum DeviceCommand {
         #[arg(long, value_name = "TIME", requires = "confirm")]
         set: Option<String>,
         /// The gateway's name, as `device info` prints it.
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
         confirm: Option<String>,
     },
     /// Restart it.
@@ -355,7 +360,7 @@ pub enum DeviceCommand {
         #[command(flatten)]
         confirm: Confirmation,
         /// A setting that is there: it is read before and looked for after, as evidence.
-        #[arg(long, value_name = "KEY")]
+        #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         look_for: Option<String>,
     },
 }
@@ -388,7 +393,7 @@ pub enum SettingsCommand {
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "value")]
         value_file: Option<PathBuf>,
         /// The value as text; only for what is no secret, since other accounts can see arguments.
-        #[arg(long, value_name = "TEXT", conflicts_with = "value_file")]
+        #[arg(long, value_name = "TEXT", conflicts_with = "value_file", allow_hyphen_values = true)]
         value: Option<String>,
     },
     /// Delete one.
@@ -458,7 +463,7 @@ pub struct DeviceLink {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
     /// The user name that belongs to it.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
     /// Write the redacted transcript to this file.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
@@ -472,7 +477,7 @@ pub struct DeviceLink {
 #[derive(Args, Debug)]
 pub struct Confirmation {
     /// The gateway's name, as `device info` prints it.
-    #[arg(long = "confirm", value_name = "NAME")]
+    #[arg(long = "confirm", value_name = "NAME", allow_hyphen_values = true)]
     pub name: String,
 }
 
@@ -568,7 +573,7 @@ pub struct SimArgs {
     #[arg(long, value_name = "N", default_value_t = 1200)]
     pub join_millis: u64,
     /// Name of its access point.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub ssid: Option<String>,
     /// A broker of plain MQTT to which it publishes once it has joined, such as mqtt://127.0.0.1:1883.
     #[arg(long, value_name = "URL", value_parser = broker)]

@@ -34,7 +34,10 @@ pub fn batch(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Exit {
 
 /// Checks the manifest, asks for what is given once, and starts. Nothing follows with `--check`.
 fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Option<JobId>, (Problem, Exit)> {
-    let usage = |problem| (problem, Exit::Usage);
+    let usage = |problem: Problem| {
+        let exit = Exit::of_input(&problem);
+        (problem, exit)
+    };
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
     wait_for_start(handle).map_err(could_not_run)?;
     let mut secrets = given(args).map_err(usage)?;

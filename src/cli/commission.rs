@@ -52,7 +52,10 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
             (problem, Exit::Findings)
         }
         (_, Some(problem), _) => (problem, Exit::Usage),
-        (_, None, JobEnd::Failed(problem)) => (problem, Exit::CouldNotRun),
+        (_, None, JobEnd::Failed(problem)) => {
+            let exit = Exit::of(&problem);
+            (problem, exit)
+        }
         (None, None, JobEnd::Done { note }) if !ended.wants_network && !ended.taken.is_empty() => {
             if let Some((id, evidence)) = ended.taken.last() {
                 out.json(&json!({ "kind": "done", "credential": id, "evidence": evidence, "note": note }));
@@ -110,7 +113,10 @@ pub(super) fn write_transcript(
 
 /// Reads what the session needs before anything is opened: wrong input must not touch the gateway.
 fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Result<Session, (Problem, Exit)> {
-    let usage = |problem| (problem, Exit::Usage);
+    let usage = |problem: Problem| {
+        let exit = Exit::of_input(&problem);
+        (problem, exit)
+    };
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
     let profile = args.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;

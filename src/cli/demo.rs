@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use super::commission::{STOPPED, stopped, wait_for_start};
-use super::mqtt::print_stats;
+use super::follow::{self, Follower, Following};
+use super::lines::print_stats;
 use super::next_job;
 use super::output::{Exit, Output};
 use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
@@ -23,9 +24,7 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wifi::{Network, Signal, WifiRules};
-use crate::msg::telemetry::{
-    InspectionSource, InspectionStart, InspectionStats, STORE_BYTES, TelemetryCommand, TelemetryEvent,
-};
+use crate::msg::telemetry::{InspectionSource, InspectionStart, STORE_BYTES, TelemetryEvent};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Request};
 use crate::profile::{Catalog, Profile};
 
@@ -340,30 +339,38 @@ fn watch(handle: &mut Handle, site: &DemoSite, out: &mut Output) -> Result<Optio
         wants_messages: true,
         is_reconnecting: false,
     };
-    let job = next_job();
-    let command = TelemetryCommand::Open(Box::new(start));
-    handle.try_send(Command::Telemetry { job, command })?;
-    let (mut topics, mut stats, mut is_closing) = (BTreeSet::new(), InspectionStats::default(), false);
-    let until = Instant::now() + TELEMETRY_LIMIT;
-    let end = loop {
-        match handle.recv_until(if is_closing { until + TELEMETRY_LIMIT } else { until }) {
-            Some(Event::TelemetryProgressed { event: TelemetryEvent::Messages(batch), .. }) => {
-                topics.extend(batch.iter().map(|arrival| arrival.topic.to_vec()));
+    let mut following = follow::begin(handle, start)?;
+    following.until = Some(Instant::now() + TELEMETRY_LIMIT);
+    follow::follow(following, Watched::default(), out)
+}
+
+/// What the tour sees of the telemetry.
+#[derive(Default)]
+struct Watched {
+    topics: BTreeSet<Vec<u8>>,
+}
+
+impl Follower for Watched {
+    type Verdict = Result<Option<String>, Problem>;
+
+    fn take_in(&mut self, event: TelemetryEvent, following: &mut Following<'_>, _out: &mut Output) {
+        if let TelemetryEvent::Messages(batch) = event {
+            self.topics.extend(batch.iter().map(|arrival| arrival.topic.to_vec()));
+            if self.topics.len() >= TOPICS {
+                following.close();
             }
-            Some(Event::TelemetryProgressed { event: TelemetryEvent::Stats(told), .. }) => stats = told,
-            Some(Event::JobFinished { job: ended, end }) if ended == job => break end,
-            None if is_closing => return Err(workers_gone()),
-            Some(_) | None => {}
         }
-        if !is_closing && (topics.len() >= TOPICS || Instant::now() >= until) {
-            is_closing = true;
-            handle.try_send(Command::Telemetry { job, command: TelemetryCommand::Close })?;
-        }
-    };
-    match end {
-        JobEnd::Done { .. } => print_stats(&stats, out),
-        JobEnd::Cancelled => return Err(stopped()),
-        JobEnd::Failed(problem) => return Err(problem),
     }
-    Ok((topics.len() < TOPICS).then(|| format!("telemetry came on {} topics instead of {TOPICS}", topics.len())))
+
+    fn conclude(self, ended: follow::Ended, out: &mut Output) -> Self::Verdict {
+        if let Some(problem) = ended.problem {
+            return Err(problem);
+        }
+        if !ended.is_over {
+            return Err(stopped());
+        }
+        print_stats(&ended.stats, &ended.counters, 0, out);
+        let seen = self.topics.len();
+        Ok((seen < TOPICS).then(|| format!("telemetry came on {seen} topics instead of {TOPICS}")))
+    }
 }

@@ -59,6 +59,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         Command::Records(RecordsCommand::Export { file, overwrite }) => (vec![file], Vec::new(), *overwrite),
         Command::Discover(_)
         | Command::Publish(_)
+        | Command::Retained(_)
         | Command::Profiles(_)
         | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. })
         | Command::Sim(_)

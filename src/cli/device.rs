@@ -199,7 +199,7 @@ impl Run {
             }
             (_, JobEnd::Failed(problem)) => {
                 out.problem(&problem);
-                Exit::CouldNotRun
+                Exit::of(&problem)
             }
             (..) => {
                 out.problem(&Problem::new(

@@ -5,11 +5,15 @@
 pub mod args;
 mod batch;
 mod commission;
+mod decoding;
 mod demo;
 mod destinations;
 mod device;
 mod discover;
+mod follow;
+mod format;
 mod inspect;
+mod lines;
 mod mqtt;
 mod mqtt_args;
 mod output;
@@ -17,8 +21,10 @@ pub mod profiles;
 mod publish;
 mod records;
 mod replay;
+mod retained;
 mod secret_input;
 mod session;
+mod sieve;
 mod sim;
 mod terminal;
 
@@ -34,6 +40,7 @@ pub use output::{Exit, Output, fail};
 pub use publish::publish;
 pub use records::records;
 pub use replay::replay;
+pub use retained::retained;
 pub use sim::{announce, plan as sim_plan};
 pub use terminal::terminal;
 

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueHint};
+use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
 use super::args::{Overwrite, destination};
+use super::format::Format;
 use crate::model::destination::Destination;
 use crate::model::mqtt::connect::{TlsChecks, WhenFull};
 use crate::model::mqtt::topic::TopicFilter;
@@ -12,12 +13,13 @@ use crate::model::mqtt::url::BrokerUrl;
 use crate::model::mqtt::{Dialect, MqttVersion};
 use crate::model::problem::Explain;
 use crate::model::word::Word;
-use crate::msg::telemetry::ExportForm;
+use crate::telemetry::value::DecoderKind;
 
 /// Where a broker is, and how we connect to it.
 #[derive(Args, Debug)]
+#[command(group = ArgGroup::new("own_name").args(["client_id", "device"]).multiple(true))]
 pub struct BrokerArgs {
-    /// The broker: mqtt://, mqtts://, ws:// or wss://HOST[:PORT][/PATH].
+    /// The broker: mqtt://, mqtts://, ws:// or wss://HOST[:PORT][/PATH]; tcp:// and ssl:// are other names of the first two.
     #[arg(long, value_name = "URL", value_parser = explained::<BrokerUrl>)]
     pub broker: BrokerUrl,
     /// The version of the protocol: 3.1.1 or 5. The default is 3.1.1.
@@ -28,10 +30,10 @@ pub struct BrokerArgs {
     #[arg(long, value_name = "DIALECT", value_parser = word::<Dialect>)]
     pub dialect: Option<Dialect>,
     /// The name to connect under; the default is one of our own, under which nobody is disturbed.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", allow_hyphen_values = true)]
     pub client_id: Option<String>,
     /// The user name.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
     /// File with the password on its first line; - reads standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "username")]
@@ -48,6 +50,42 @@ pub struct BrokerArgs {
     /// Its private key (PEM); the default is the file of the certificate.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
     pub key: Option<PathBuf>,
+    /// File with the password of the private key on its first line; - reads standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "cert")]
+    pub key_password_file: Option<PathBuf>,
+    /// WebSocket: send this header with the request. May be repeated. For a value that is a secret, see --ws-header-file.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = property)]
+    pub ws_header: Vec<(String, String)>,
+    /// WebSocket: send this header, its value on the first line of the file; - reads standard input. May be repeated.
+    #[arg(long, value_name = "NAME=FILE", value_parser = property)]
+    pub ws_header_file: Vec<(String, String)>,
+    /// Go on with the session that the broker keeps for this client id, and let it be kept: what came meanwhile is delivered.
+    #[arg(long, alias = "disable-clean-session", requires = "own_name")]
+    pub no_clean: bool,
+    /// With --no-clean and MQTT 5: for how long the broker keeps the session. The default is one day.
+    #[arg(long, alias = "session-expiry-interval", value_name = "SECONDS", requires = "no_clean")]
+    pub session_expiry: Option<u32>,
+    /// What the broker publishes when this connection is lost without a farewell: its topic.
+    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
+    pub will_topic: Option<String>,
+    /// The last will's payload, as text; empty if none is given.
+    #[arg(
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true,
+        requires = "will_topic",
+        conflicts_with = "will_payload_file"
+    )]
+    pub will_payload: Option<String>,
+    /// The last will's payload, as the bytes of this file.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "will_topic")]
+    pub will_payload_file: Option<PathBuf>,
+    /// The last will's quality of service.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2), requires = "will_topic")]
+    pub will_qos: u8,
+    /// The broker keeps the last will for those who come later.
+    #[arg(long, requires = "will_topic")]
+    pub will_retain: bool,
     /// The name to ask for and to expect in the broker's certificate, where it is not the host's.
     #[arg(long, value_name = "NAME")]
     pub server_name: Option<String>,
@@ -121,9 +159,14 @@ Examples:
   linesman inspect --broker mqtt://192.168.1.10 --topic 'site/+/climate' --filter-jq '.temperature > 30'
   linesman inspect --broker mqtt://192.168.1.10 --expect my-vendor --for 120
   linesman inspect --broker mqtt://192.168.1.10 --record site.lmrec --for 600 --stats
+  linesman inspect --broker mqtt://192.168.1.10 --topic 'spBv1.0/#' --full
+  linesman inspect --broker mqtt://192.168.1.10 --proto meter.proto --decode 'meter/#=protobuf:Reading' --json
+  linesman inspect --broker mqtt://192.168.1.10 --filter-out 'site/+/log' --format '%I %t %v'
+  linesman inspect --broker wss://broker.example/mqtt --ws-header-file Authorization=bearer.txt --retained-only
 
 Ends after --count messages, after --for seconds, or with Ctrl+C. With --expect and neither of them it ends as soon as
-everything that the profile expects was seen. Secrets come from files, never from an argument.")]
+everything that the profile expects was seen; and when nobody reads its output any more. Secrets come from files, never
+from an argument.")]
 pub struct InspectArgs {
     /// The broker.
     #[command(flatten)]
@@ -167,6 +210,11 @@ pub struct InspectArgs {
     /// Print packets other than messages too.
     #[arg(long)]
     pub packets: bool,
+    /// Print each message so: %t topic, %p payload, %v value as JSON, %x hex, %b base64, %l length, %I time, %U seconds
+    /// since 1970, %q quality of service, %r 1 if retained, %k what it was read as, %C content type, %R response topic,
+    /// %j the JSON line, %% a percent sign; \n, \t and \\ as usual.
+    #[arg(long, short = 'F', value_name = "FORMAT", allow_hyphen_values = true, value_parser = format)]
+    pub format: Option<Format>,
     /// Print no messages, only the counts at the end: the fastest path.
     #[arg(long)]
     pub stats: bool,
@@ -179,14 +227,34 @@ pub struct InspectArgs {
 #[derive(Args, Debug, Default)]
 pub struct SieveArgs {
     /// Print and count only messages with this text in topic or payload, whatever the case of its letters.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
     pub text: Option<String>,
     /// --text is a regular expression.
     #[arg(long, requires = "text")]
     pub regex: bool,
     /// Print and count only messages for which this jq expression gives neither false nor null.
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub filter_jq: Option<String>,
+    /// Leave messages on topics of this filter out. May be repeated.
+    #[arg(long, value_name = "FILTER", value_parser = explained::<TopicFilter>)]
+    pub filter_out: Vec<TopicFilter>,
+    /// Print and count only messages that the broker had retained.
+    #[arg(long, conflicts_with = "no_retained")]
+    pub retained_only: bool,
+    /// Leave out messages that the broker had retained.
+    #[arg(long)]
+    pub no_retained: bool,
+    /// Print each value in full, on lines of its own, with what it was read as. JSON lines always have it, as `value`.
+    #[arg(long)]
+    pub full: bool,
+    /// Read payloads on topics of this filter so: json, text, hex, base64, cbor, messagepack, sparkplug-b, image, protobuf
+    /// or protobuf:TYPE. May be repeated; the last one that fits holds.
+    #[arg(long, value_name = "FILTER=KIND", value_parser = decode_rule)]
+    pub decode: Vec<DecodeRule>,
+    /// Read Protobuf by this schema; name each file that is imported too. Where it has one message type, --decode may be
+    /// left out. May be repeated.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub proto: Vec<PathBuf>,
 }
 
 /// Arguments of `replay`.
@@ -195,6 +263,7 @@ pub struct SieveArgs {
 Examples:
   linesman replay site.lmrec
   linesman replay site.lmrec --speed max --topic 'site/+/climate' --json
+  linesman replay site.lmrec --speed max --format '%I %t %v' --no-retained
   linesman replay site.lmrec --export site.parquet --format parquet")]
 pub struct ReplayArgs {
     /// The recording.
@@ -227,9 +296,10 @@ pub struct ReplayArgs {
     /// Whether a file that is there may be replaced.
     #[command(flatten)]
     pub overwrite: Overwrite,
-    /// In which form: csv, jsonl, parquet or recording. The default is what the file's ending says, else jsonl.
-    #[arg(long, value_name = "FORM", requires = "export", value_parser = word::<ExportForm>)]
-    pub format: Option<ExportForm>,
+    /// With --export: in which form, csv, jsonl, parquet or recording; the default is what the file's ending says, else
+    /// jsonl. Without it: print each message so, as `inspect --format` does.
+    #[arg(long, short = 'F', value_name = "FORMAT", allow_hyphen_values = true)]
+    pub format: Option<String>,
 }
 
 /// Arguments of `publish`.
@@ -239,17 +309,22 @@ Examples:
   linesman publish --broker mqtt://192.168.1.10 --topic site/a/set --payload on --qos 1
   linesman publish --broker mqtt://192.168.1.10 --topic site/a/set --payload-file message.json
   echo 21.5 | linesman publish --broker mqtt://192.168.1.10 --topic t --payload-file - --repeat 10 --every 1
+  linesman publish --broker mqtt://192.168.1.10 --topic setpoint --payload -5
+  seq 3 | linesman publish --broker mqtt://192.168.1.10 --topic count --stdin-line
   linesman publish --broker mqtt://192.168.1.10 --topic old/topic --retain --payload ''")]
 pub struct PublishArgs {
     /// The broker.
     #[command(flatten)]
     pub broker: BrokerArgs,
     /// The topic.
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub topic: String,
     /// The payload, as text.
-    #[arg(long, value_name = "TEXT", required_unless_present = "payload_file", conflicts_with = "payload_file")]
+    #[arg(long, value_name = "TEXT", allow_hyphen_values = true, required_unless_present_any = ["payload_file", "stdin_line"], conflicts_with = "payload_file")]
     pub payload: Option<String>,
+    /// A message for each line of standard input, without its line end, until the input ends.
+    #[arg(long, short = 'l', conflicts_with_all = ["payload", "payload_file", "repeat"])]
+    pub stdin_line: bool,
     /// The payload, as the bytes of this file; - reads standard input.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub payload_file: Option<PathBuf>,
@@ -260,13 +335,13 @@ pub struct PublishArgs {
     #[arg(long)]
     pub retain: bool,
     /// MQTT 5: a name and value of your own. May be repeated.
-    #[arg(long = "property", value_name = "NAME=VALUE", value_parser = property)]
+    #[arg(long = "property", value_name = "NAME=VALUE", allow_hyphen_values = true, value_parser = property)]
     pub properties: Vec<(String, String)>,
     /// MQTT 5: what the payload is, such as application/json.
-    #[arg(long, value_name = "TYPE")]
+    #[arg(long, value_name = "TYPE", allow_hyphen_values = true)]
     pub content_type: Option<String>,
     /// MQTT 5: where an answer is wanted.
-    #[arg(long, value_name = "TOPIC")]
+    #[arg(long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub response_topic: Option<String>,
     /// MQTT 5: for how long the message is worth delivering.
     #[arg(long, value_name = "SECONDS")]
@@ -277,6 +352,52 @@ pub struct PublishArgs {
     /// With --repeat: the time in between, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, requires = "repeat")]
     pub every: f64,
+}
+
+/// Subcommands of `retained`.
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  linesman retained list --broker mqtt://192.168.1.10
+  linesman retained list --broker mqtt://192.168.1.10 --topic 'site/old/#' --json
+  linesman retained clear --broker mqtt://192.168.1.10 --topic 'site/old/#'
+  linesman retained clear --broker mqtt://192.168.1.10 --topic 'site/old/#' --confirm 12
+
+Retained messages are searched on a connection of its own. Clearing goes on record, with the topics.")]
+pub enum RetainedCommand {
+    /// List the topics for which the broker retains a message.
+    List(Box<RetainedArgs>),
+    /// Clear the retained messages on these topics, after a confirmation that counts them.
+    Clear {
+        /// Which.
+        #[command(flatten)]
+        of: Box<RetainedArgs>,
+        /// How many messages are to be cleared: nothing is done if there is another number. Without it you are asked.
+        #[arg(long, value_name = "COUNT")]
+        confirm: Option<u64>,
+    },
+}
+
+/// Which retained messages are meant.
+#[derive(Args, Debug)]
+pub struct RetainedArgs {
+    /// The broker.
+    #[command(flatten)]
+    pub broker: BrokerArgs,
+    /// Only those on topics of this filter.
+    #[arg(long, value_name = "FILTER", default_value = "#", value_parser = explained::<TopicFilter>)]
+    pub topic: TopicFilter,
+}
+
+/// A rule by which payloads are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecodeRule {
+    /// On which topics.
+    pub filter: TopicFilter,
+    /// How.
+    pub kind: DecoderKind,
+    /// The message type, for Protobuf.
+    pub message_type: Option<String>,
 }
 
 /// A proxy's address.
@@ -329,6 +450,24 @@ fn property(text: &str) -> Result<(String, String), &'static str> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as NAME=VALUE"),
     }
+}
+
+fn decode_rule(text: &str) -> Result<DecodeRule, String> {
+    let (filter, kind) = text.rsplit_once('=').ok_or("write it as FILTER=KIND, such as site/#=cbor")?;
+    let filter = explained::<TopicFilter>(filter)?;
+    let (kind, message_type) = match kind.split_once(':') {
+        Some((kind, message_type)) => (kind, Some(message_type.to_owned()).filter(|name| !name.is_empty())),
+        None => (kind, None),
+    };
+    let kind = word::<DecoderKind>(kind)?;
+    if message_type.is_some() && kind != DecoderKind::Protobuf {
+        return Err("only protobuf takes a message type".into());
+    }
+    Ok(DecodeRule { filter, kind, message_type })
+}
+
+fn format(text: &str) -> Result<Format, String> {
+    text.parse()
 }
 
 fn proxy(text: &str) -> Result<ProxyUrl, &'static str> {

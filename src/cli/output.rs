@@ -1,4 +1,4 @@
-//! Printing: text for people, one JSON object a line for programs. A reader that went away ends the program quietly.
+//! Printing: text for people, one JSON object a line for programs. A reader that went away ends quietly whatever only looks.
 
 use std::io::{self, Write};
 
@@ -28,21 +28,96 @@ impl From<Exit> for std::process::ExitCode {
     }
 }
 
+impl Exit {
+    /// What a problem means for scripts that kept something from being done: wrong input, or that it could not run. Here
+    /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
+    pub(super) fn of(problem: &Problem) -> Self {
+        const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
+        const INPUT: [&str; 31] = [
+            "driver.not_available",
+            "files.not_a_file",
+            "files.not_found",
+            "files.not_text",
+            "files.too_large",
+            "mqtt.address",
+            "mqtt.bad_server_name",
+            "mqtt.bad_topic",
+            "mqtt.cannot_watch",
+            "mqtt.client_id_is_not_device",
+            "mqtt.filter",
+            "mqtt.foreign_filter",
+            "mqtt.foreign_topic",
+            "mqtt.header",
+            "mqtt.identity_unreadable",
+            "mqtt.key_encrypted",
+            "mqtt.key_mismatch",
+            "mqtt.key_password",
+            "mqtt.login_too_long",
+            "mqtt.needs_newer_version",
+            "mqtt.no_alpn",
+            "mqtt.own_identity",
+            "mqtt.response_topic",
+            "mqtt.signature_needs_websocket",
+            "mqtt.tls_file",
+            "mqtt.topic",
+            "mqtt.trust_empty",
+            "mqtt.trust_unreadable",
+            "recording.not_a_recording",
+            "recording.not_found",
+            "retained.not_confirmed",
+        ];
+        const AREAS: [&str; 3] = ["mqtt.dialect", "decode.schema", "telemetry.jq"];
+        let code = problem.code;
+        if CANCELLED.contains(&code) {
+            Self::Unknown
+        } else if INPUT.contains(&code) || AREAS.iter().any(|area| code.starts_with(area)) {
+            Self::Usage
+        } else {
+            Self::CouldNotRun
+        }
+    }
+
+    /// As [`Exit::of`] for input that was refused before anything was begun: wrong, unless somebody gave up at a prompt.
+    pub(super) fn of_input(problem: &Problem) -> Self {
+        if Self::of(problem) == Self::Unknown { Self::Unknown } else { Self::Usage }
+    }
+}
+
 /// Where results go.
 pub struct Output {
     is_json: bool,
     out: Box<dyn Write>,
+    /// Why nothing can be written any more.
+    failure: Option<io::Error>,
 }
 
 impl Output {
     /// Standard output.
     pub fn standard(is_json: bool) -> Self {
-        Self { is_json, out: Box::new(io::stdout()) }
+        Self { is_json, out: Box::new(io::stdout()), failure: None }
+    }
+
+    /// Whether nobody reads any more, or nothing can be written: what only looks ends then, as other tools do.
+    pub(super) const fn is_over(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// The exit code once everything is printed: what could not be written is told, unless its reader only went away.
+    pub fn end(&self, exit: Exit) -> Exit {
+        match &self.failure {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                to_people(&format!(
+                    "The output could not be written: {error}. Free some space, or choose another target"
+                ));
+                exit.max(Exit::CouldNotRun)
+            }
+            _ => exit,
+        }
     }
 
     /// Standard error, for when a file goes to standard output.
     pub fn beside(is_json: bool) -> Self {
-        Self { is_json, out: Box::new(io::stderr()) }
+        Self { is_json, out: Box::new(io::stderr()), failure: None }
     }
 
     /// Whether JSON lines were asked for.
@@ -71,15 +146,13 @@ impl Output {
 
     /// Lines that are complete, all at once: a flood is not flushed line by line.
     pub(super) fn lines(&mut self, lines: &[u8]) {
-        // As below: what cannot be written any more is not missed.
-        let _ = self.out.write_all(lines).and_then(|()| self.out.flush());
+        self.put(lines);
     }
 
     /// Octets of a device for people, as they are; nothing with `--json`.
     pub(super) fn octets(&mut self, octets: &[u8]) {
         if !self.is_json {
-            // As below: what cannot be written any more is not missed.
-            let _ = self.out.write_all(octets).and_then(|()| self.out.flush());
+            self.put(octets);
         }
     }
 
@@ -107,10 +180,35 @@ impl Output {
         self.text(format!("Note: {note}"));
     }
 
-    fn write(&mut self, line: &str) {
-        // `linesman records list | head` closes the pipe: what cannot be written any more is not missed.
-        let _ = writeln!(self.out, "{}", line.trim_end_matches('\n')).and_then(|()| self.out.flush());
+    /// Something to know beside a stream of messages, so on standard error; an object for programs with `--json`.
+    pub(super) fn aside(&mut self, warning: &Problem) {
+        self.json(&tagged("warning", warning));
+        self.aside_text(format!("Warning: {}. {}", warning.what, warning.next_step));
     }
+
+    /// A line for people on standard error; nothing with `--json`.
+    pub(super) fn aside_text(&self, line: impl AsRef<str>) {
+        if !self.is_json {
+            to_people(line.as_ref());
+        }
+    }
+
+    fn write(&mut self, line: &str) {
+        let line = line.trim_end_matches('\n');
+        self.put(format!("{line}\n").as_bytes());
+    }
+
+    /// After the first failure nothing is written any more: `linesman records list | head` closes the pipe.
+    fn put(&mut self, bytes: &[u8]) {
+        if self.failure.is_none() {
+            self.failure = self.out.write_all(bytes).and_then(|()| self.out.flush()).err();
+        }
+    }
+}
+
+/// A line on standard error. Where that is closed there is nobody to tell.
+fn to_people(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// An object with its kind in front.

@@ -1,35 +1,35 @@
-//! `linesman publish`: a message, once or again and again, and what the broker says to it.
+//! `linesman publish`: a message, once, again and again, or one a line, and what the broker says to it.
 
-use std::io::Read as _;
-use std::path::Path;
+use std::io::{BufRead, Read as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::args::PublishArgs;
 use super::commission::wait_for_start;
-use super::mqtt::{exit_of, plan, print_stage, print_state};
-use super::next_job;
+use super::follow::{Ended, Follower, Following, begin, follow};
+use super::mqtt::{plan, read_payload};
 use super::output::{Exit, Output};
-use super::session::workers_gone;
 use crate::backend::Handle;
-use crate::model::ids::JobId;
 use crate::model::mqtt::message::{Outgoing, Properties, PublishEnd, Qos};
-use crate::model::problem::Problem;
+use crate::model::problem::{Explain as _, Problem};
 use crate::msg::telemetry::{
     InspectionSource, InspectionStart, InspectionState, Repeat, STORE_BYTES, TelemetryCommand, TelemetryEvent,
 };
-use crate::msg::{Command, Event, JobEnd};
 
-/// The largest payload that is read: the protocol takes no more.
-const MAX_PAYLOAD: u64 = 256 * 1024 * 1024;
-/// The ticket of the one message.
+/// The ticket of the first message.
 const TICKET: u64 = 1;
+/// How often it is looked whether standard input has ended.
+const LOOK: Duration = Duration::from_millis(50);
+/// The longest line that is a message.
+const MAX_LINE: u64 = 16 * 1024 * 1024;
 
 /// Publishes and prints what came of it.
 pub fn publish(handle: &mut Handle, args: &PublishArgs, out: &mut Output) -> Exit {
     match open(handle, args) {
-        Ok(run) => run.run(handle, out),
+        Ok((following, run)) => follow(following, run, out),
         Err((problem, exit)) => {
             out.problem(&problem);
             exit
@@ -37,13 +37,15 @@ pub fn publish(handle: &mut Handle, args: &PublishArgs, out: &mut Output) -> Exi
     }
 }
 
-fn open<'a>(handle: &mut Handle, args: &'a PublishArgs) -> Result<Run<'a>, (Problem, Exit)> {
-    let usage = |problem| (problem, Exit::Usage);
+fn open<'h, 'a>(handle: &'h mut Handle, args: &'a PublishArgs) -> Result<(Following<'h>, Run<'a>), (Problem, Exit)> {
+    let usage = |problem: Problem| {
+        let exit = Exit::of_input(&problem);
+        (problem, exit)
+    };
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
     let message = message(args).map_err(usage)?;
     let plan = plan(&args.broker, None).map_err(usage)?;
     wait_for_start(handle).map_err(could_not_run)?;
-    let job = next_job();
     let start = InspectionStart {
         source: InspectionSource::Broker(Box::new(plan)),
         budget_bytes: STORE_BYTES,
@@ -57,23 +59,19 @@ fn open<'a>(handle: &mut Handle, args: &'a PublishArgs) -> Result<Run<'a>, (Prob
         wants_messages: false,
         is_reconnecting: false,
     };
-    let command = TelemetryCommand::Open(Box::new(start));
-    handle.try_send(Command::Telemetry { job, command }).map_err(could_not_run)?;
-    Ok(Run {
-        args,
-        job,
-        message: Some(message),
-        ends: Ends::default(),
-        problem: None,
-        began: None,
-        is_closing: false,
-        is_lost: false,
-    })
+    let following = begin(handle, start).map_err(could_not_run)?;
+    Ok((following, Run { args, message: Some(message), ends: Ends::default(), began: None, lines: None }))
 }
 
 fn message(args: &PublishArgs) -> Result<Outgoing, Problem> {
+    let message = unchecked(args)?;
+    message.check().map_err(|error| error.explain())?;
+    Ok(message)
+}
+
+fn unchecked(args: &PublishArgs) -> Result<Outgoing, Problem> {
     let payload = match (&args.payload_file, &args.payload) {
-        (Some(file), _) => read(file)?,
+        (Some(file), _) => read_payload(file)?,
         (None, payload) => payload.clone().unwrap_or_default().into_bytes(),
     };
     Ok(Outgoing {
@@ -91,25 +89,6 @@ fn message(args: &PublishArgs) -> Result<Outgoing, Problem> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    let mut payload = Vec::new();
-    let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(MAX_PAYLOAD).read_to_end(&mut payload)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(MAX_PAYLOAD).read_to_end(&mut payload))
-    };
-    match read {
-        Ok(_) => Ok(payload),
-        Err(error) => Err(Problem::new(
-            "publish.unreadable",
-            format!("{} could not be read", path.display()),
-            "The file is missing or may not be read",
-            "Check the path and its rights",
-        )
-        .with_detail(error.to_string())),
-    }
-}
-
 /// How the messages ended.
 #[derive(Default)]
 struct Ends {
@@ -123,88 +102,114 @@ struct Ends {
 
 struct Run<'a> {
     args: &'a PublishArgs,
-    job: JobId,
     message: Option<Outgoing>,
     ends: Ends,
-    problem: Option<Problem>,
     began: Option<Instant>,
-    is_closing: bool,
-    /// The workers take nothing any more.
-    is_lost: bool,
+    lines: Option<Lines>,
 }
 
-impl Run<'_> {
-    fn run(mut self, handle: &mut Handle, out: &mut Output) -> Exit {
-        let end = loop {
-            if self.is_lost {
-                break JobEnd::Cancelled;
-            }
-            match handle.recv_blocking() {
-                Some(Event::TelemetryProgressed { job, event, .. }) if job == self.job => {
-                    self.take_in(event, handle, out);
-                }
-                Some(Event::JobFinished { job, end }) if job == self.job => break end,
-                Some(Event::Trouble(problem)) => out.warning(&problem),
-                Some(_) => {}
-                None => break JobEnd::Failed(workers_gone()),
-            }
-        };
-        self.conclude(end, out)
-    }
+/// Lines of standard input on their way.
+struct Lines {
+    /// How many were handed over so far.
+    count: Arc<AtomicU64>,
+    /// What ended the input: nothing while it is open, then its end or an error.
+    end: Arc<OnceLock<Result<(), std::io::Error>>>,
+}
 
-    fn close(&mut self, handle: &mut Handle) {
-        if !std::mem::replace(&mut self.is_closing, true) {
-            let (job, command) = (self.job, TelemetryCommand::Close);
-            if let Err(problem) = handle.send_blocking(Command::Telemetry { job, command }) {
-                // Nobody will close it any more: waiting for that would never end.
-                self.problem.get_or_insert(problem);
-                self.is_lost = true;
-            }
-        }
-    }
+impl Follower for Run<'_> {
+    type Verdict = Exit;
 
-    fn take_in(&mut self, event: TelemetryEvent, handle: &mut Handle, out: &mut Output) {
+    const IS_ACT: bool = true;
+
+    fn take_in(&mut self, event: TelemetryEvent, following: &mut Following<'_>, out: &mut Output) {
         match event {
-            TelemetryEvent::State(state) => {
-                print_state(&state, out);
-                match state {
-                    InspectionState::Connected { .. } => self.send(handle),
-                    InspectionState::Disconnected { problem: Some(problem) } => {
-                        self.problem = Some(*problem);
-                        self.close(handle);
-                    }
-                    _ => {}
-                }
-            }
-            TelemetryEvent::Stage(report) => print_stage(&report, out),
-            TelemetryEvent::IdentityQuestion(problem) => {
-                self.problem = Some(Problem {
-                    next_step: format!("{}; --confirm-identity connects all the same", problem.next_step),
-                    ..*problem
-                });
-                self.close(handle);
-            }
-            TelemetryEvent::Published { count, end, .. } => self.published(count, end, handle, out),
-            TelemetryEvent::Warning(problem) => out.warning(&problem),
+            TelemetryEvent::State(InspectionState::Connected { .. }) => self.send(following),
+            TelemetryEvent::Published { ticket, count, end } => self.published(ticket, count, end, following, out),
             _ => {}
         }
     }
 
-    fn send(&mut self, handle: &mut Handle) {
-        let Some(message) = self.message.take() else { return };
-        let every = Duration::from_secs_f64(self.args.every);
-        let repeat = (self.args.repeat > 1).then_some(Repeat { every, times: Some(self.args.repeat) });
-        let command = TelemetryCommand::Publish { ticket: TICKET, message: Box::new(message), repeat };
-        match handle.send_blocking(Command::Telemetry { job: self.job, command }) {
-            Ok(()) => self.began = Some(Instant::now()),
-            Err(problem) => {
-                self.problem = Some(problem);
-                self.close(handle);
-            }
+    fn look_around(&mut self, following: &mut Following<'_>, _out: &mut Output) {
+        let Some(lines) = &self.lines else { return };
+        following.until = Some(Instant::now() + LOOK);
+        following.wakes_only = true;
+        match lines.end.get() {
+            Some(Ok(())) if self.ends.all() >= lines.count.load(Ordering::Acquire) => following.close(),
+            Some(Err(error)) if !following.is_closing() => following.fail(unreadable_input(error)),
+            _ => {}
+        }
+        if following.is_closing() {
+            following.until = None;
         }
     }
 
-    fn published(&mut self, count: u32, end: PublishEnd, handle: &mut Handle, out: &mut Output) {
+    fn conclude(self, ended: Ended, out: &mut Output) -> Exit {
+        let refusal = self.ends.last_refusal.as_ref().filter(|problem| Exit::of(problem) == Exit::Usage);
+        let own_refusal = refusal.filter(|_| self.ends.all() == u64::from(self.ends.refused)).cloned();
+        let began = match (self.began, own_refusal) {
+            (Some(began), None) => began,
+            (_, refusal) => {
+                let problem = refusal.or(ended.problem).unwrap_or_else(stopped);
+                out.problem(&problem);
+                return Exit::of(&problem);
+            }
+        };
+        for problem in ended.problem.iter().chain(&self.ends.last_refusal) {
+            out.aside(problem);
+        }
+        self.ends.print(began.elapsed(), out);
+        match (self.ends.unknown, self.ends.refused) {
+            (1.., _) => Exit::Unknown,
+            (0, 1..) => Exit::Findings,
+            (0, 0) if self.ends.all() < self.wanted() || ended.problem.is_some() => Exit::Unknown,
+            (0, 0) => Exit::Good,
+        }
+    }
+}
+
+impl Run<'_> {
+    fn send(&mut self, following: &mut Following<'_>) {
+        let Some(message) = self.message.take() else { return };
+        if self.args.stdin_line {
+            self.began = Some(Instant::now());
+            return self.send_lines(message, following);
+        }
+        let every = Duration::from_secs_f64(self.args.every);
+        let repeat = (self.args.repeat > 1).then_some(Repeat { every, times: Some(self.args.repeat) });
+        match following.send(TelemetryCommand::Publish { ticket: TICKET, message: Box::new(message), repeat }) {
+            Ok(()) => self.began = Some(Instant::now()),
+            Err(problem) => following.fail(problem),
+        }
+    }
+
+    /// Reads lines on a thread of its own, which waits for the workers where they are behind.
+    fn send_lines(&mut self, message: Outgoing, following: &mut Following<'_>) {
+        let (count, end) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
+        self.lines = Some(Lines { count: Arc::clone(&count), end: Arc::clone(&end) });
+        let ask = following.asker();
+        let read = move || {
+            let result = each_line(std::io::stdin().lock(), |payload| {
+                let ticket = count.fetch_add(1, Ordering::AcqRel) + TICKET;
+                let message = Box::new(Outgoing { payload, ..message.clone() });
+                ask(TelemetryCommand::Publish { ticket, message, repeat: None })
+            });
+            // Nobody else says how it ended.
+            let _ = end.set(result);
+        };
+        if let Err(error) = std::thread::Builder::new().name("standard input".into()).spawn(read) {
+            following.fail(unreadable_input(&error));
+        }
+    }
+
+    /// How many messages there are to be.
+    fn wanted(&self) -> u64 {
+        match &self.lines {
+            Some(lines) => lines.count.load(Ordering::Acquire),
+            None => self.args.repeat.into(),
+        }
+    }
+
+    fn published(&mut self, ticket: u64, count: u32, end: PublishEnd, following: &mut Following<'_>, out: &mut Output) {
         let (word, problem) = match end {
             PublishEnd::Sent => ("sent", None),
             PublishEnd::Acknowledged => ("acknowledged", None),
@@ -212,7 +217,8 @@ impl Run<'_> {
             PublishEnd::Refused(problem) => ("refused", Some(problem)),
             PublishEnd::Unknown => ("unknown", None),
         };
-        out.json(&json!({ "kind": "publish", "count": count, "end": word, "problem": problem }));
+        let number = if self.lines.is_some() { ticket } else { count.into() };
+        out.json(&json!({ "kind": "publish", "count": number, "end": word, "problem": problem }));
         match word {
             "sent" => self.ends.sent += 1,
             "acknowledged" => self.ends.acknowledged += 1,
@@ -221,41 +227,57 @@ impl Run<'_> {
             _ => self.ends.unknown += 1,
         }
         // What is refused before anything was sent is not repeated.
-        let is_over = self.ends.all() >= self.args.repeat || (count == 1 && problem.is_some());
+        let is_first_refused = count == 1 && problem.is_some() && self.lines.is_none();
         if problem.is_some() {
             self.ends.last_refusal = problem;
         }
-        if is_over {
-            self.close(handle);
+        if is_first_refused || (self.lines.is_none() && self.ends.all() >= self.wanted()) {
+            following.close();
         }
     }
+}
 
-    /// Prints the result, last, and tells the exit code.
-    fn conclude(self, end: JobEnd, out: &mut Output) -> Exit {
-        let problem = match end {
-            JobEnd::Failed(problem) => Some(problem),
-            JobEnd::Done { .. } | JobEnd::Cancelled => self.problem,
-        };
-        let Ends { sent, acknowledged, nobody, refused, unknown, .. } = self.ends;
-        let Some(began) = self.began else {
-            let problem = problem.unwrap_or_else(|| {
-                Problem::new(
-                    "publish.stopped",
-                    "It was stopped before anything was sent",
-                    "Somebody interrupted it",
-                    "Try again",
-                )
-            });
-            out.problem(&problem);
-            return exit_of(&problem);
-        };
-        if let Some(problem) = problem {
-            out.warning(&problem);
+/// Hands each line over, without its end, until the input ends or nobody takes them any more.
+fn each_line(mut input: impl BufRead, mut take: impl FnMut(Vec<u8>) -> bool) -> std::io::Result<()> {
+    loop {
+        let mut line = Vec::new();
+        if input.by_ref().take(MAX_LINE).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
         }
-        if let Some(refusal) = &self.ends.last_refusal {
-            out.warning(refusal);
+        if line.last() == Some(&b'\n') {
+            line.pop();
+            if line.last() == Some(&b'\r') {
+                line.pop();
+            }
         }
-        let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if !take(line) {
+            return Ok(());
+        }
+    }
+}
+
+fn unreadable_input(error: &std::io::Error) -> Problem {
+    Problem::new(
+        "publish.unreadable",
+        "Standard input could not be read",
+        "The program that writes to it failed",
+        "Check what stands before the pipe; the messages counted were sent",
+    )
+    .with_detail(error.to_string())
+}
+
+fn stopped() -> Problem {
+    Problem::new("publish.stopped", "It was stopped before anything was sent", "Somebody interrupted it", "Try again")
+}
+
+impl Ends {
+    fn all(&self) -> u64 {
+        [self.sent, self.acknowledged, self.nobody, self.refused, self.unknown].into_iter().map(u64::from).sum()
+    }
+
+    fn print(&self, took: Duration, out: &mut Output) {
+        let Self { sent, acknowledged, nobody, refused, unknown, .. } = self;
+        let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         out.json(&json!({
             "kind": "published", "sent": sent, "acknowledged": acknowledged, "nobody_subscribed": nobody,
             "refused": refused, "unknown": unknown, "took_millis": took,
@@ -267,19 +289,6 @@ impl Run<'_> {
                 format!("{sent} sent, {acknowledged} acknowledged, {refused} refused, {unknown} without an answer")
             }
         });
-        let is_short = self.ends.all() < self.args.repeat;
-        match (unknown, refused) {
-            (1.., _) => Exit::Unknown,
-            (0, 1..) => Exit::Findings,
-            (0, 0) if is_short => Exit::Unknown,
-            (0, 0) => Exit::Good,
-        }
-    }
-}
-
-impl Ends {
-    const fn all(&self) -> u32 {
-        self.sent + self.acknowledged + self.nobody + self.refused + self.unknown
     }
 }
 
@@ -287,9 +296,11 @@ impl Ends {
 mod tests {
     use clap::Parser as _;
 
+    use super::super::next_job;
     use super::*;
     use crate::backend::channels;
     use crate::cli::args::{Cli, Command as Subcommand};
+    use crate::msg::Event;
 
     #[test]
     fn a_message_that_cannot_be_handed_over_ends_the_command() {
@@ -299,16 +310,26 @@ mod tests {
         let (mut handle, commands, reporter) = channels();
         let job = next_job();
         let message = Some(message(&args).unwrap());
-        let ends = Ends::default();
-        let run =
-            Run { args: &args, job, message, ends, problem: None, began: None, is_closing: false, is_lost: false };
+        let run = Run { args: &args, message, ends: Ends::default(), began: None, lines: None };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let state = InspectionState::Connected { facts: Vec::new(), login_ends: None };
         let event = TelemetryEvent::State(state);
         runtime.block_on(reporter.report(Event::TelemetryProgressed { job, at: Duration::ZERO, event }));
         // The workers take nothing any more, and do not say so: the reporter is still there.
         drop(commands);
-        assert_eq!(run.run(&mut handle, &mut Output::standard(true)), Exit::CouldNotRun);
+        let following = Following::of(&mut handle, job);
+        assert_eq!(follow(following, run, &mut Output::standard(true)), Exit::CouldNotRun);
         drop(reporter);
+    }
+
+    #[test]
+    fn a_line_is_a_message_without_its_end() {
+        let mut lines = Vec::new();
+        each_line(&b"one\r\ntwo\n\n\xff three"[..], |line| {
+            lines.push(line);
+            true
+        })
+        .unwrap();
+        assert_eq!(lines, [&b"one"[..], b"two", b"", b"\xff three"]);
     }
 }

@@ -6,25 +6,25 @@ use serde_json::json;
 
 use super::args::ReplayArgs;
 use super::commission::wait_for_start;
-use super::mqtt::{Sieve, all_met, print_expectations, print_state, print_stats, utc};
-use super::next_job;
+use super::decoding;
+use super::follow::{Ended, Follower, Following, begin, follow};
+use super::format::Format;
+use super::lines::{all_met, counted, print_expectations, print_stats, something_expected, utc};
 use super::output::{Exit, Output};
-use super::session::workers_gone;
+use super::sieve::Printer;
 use crate::backend::Handle;
-use crate::model::ids::JobId;
 use crate::model::problem::Problem;
+use crate::model::text::visible;
 use crate::model::word::Word as _;
 use crate::msg::telemetry::{
-    ExportForm, InspectionSource, InspectionStart, InspectionState, InspectionStats, PlaybackState, TelemetryCommand,
-    TelemetryEvent,
+    ExportForm, InspectionSource, InspectionStart, InspectionState, PlaybackState, TelemetryCommand, TelemetryEvent,
 };
-use crate::msg::{Command, Event, JobEnd};
-use crate::telemetry::view::{ExpectationState, Query};
+use crate::telemetry::view::Query;
 
 /// Plays to the end, and prints the result.
 pub fn replay(handle: &mut Handle, args: &ReplayArgs, out: &mut Output) -> Exit {
-    match open(handle, args) {
-        Ok(replay) => replay.run(handle, out),
+    match open(handle, args, out) {
+        Ok((following, replay)) => follow(following, replay, out),
         Err((problem, exit)) => {
             out.problem(&problem);
             exit
@@ -32,13 +32,21 @@ pub fn replay(handle: &mut Handle, args: &ReplayArgs, out: &mut Output) -> Exit 
     }
 }
 
-fn open<'a>(handle: &mut Handle, args: &'a ReplayArgs) -> Result<Replay<'a>, (Problem, Exit)> {
-    let usage = |problem| (problem, Exit::Usage);
+fn open<'h, 'a>(
+    handle: &'h mut Handle,
+    args: &'a ReplayArgs,
+    out: &Output,
+) -> Result<(Following<'h>, Replay<'a>), (Problem, Exit)> {
+    let usage = |problem: Problem| {
+        let exit = Exit::of_input(&problem);
+        (problem, exit)
+    };
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
-    let sieve = Sieve::new(&args.sieve, &args.topics).map_err(usage)?;
+    let format = format(args).map_err(usage)?;
+    let printer = Printer::new(&args.sieve, &args.topics, args.count, format.lines(), out).map_err(usage)?;
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
     let profile = args.expect.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
-    let job = next_job();
+    something_expected(profile).map_err(usage)?;
     let start = InspectionStart {
         source: InspectionSource::Recording { path: args.file.clone(), speed: args.speed },
         budget_bytes: args.budget as usize * 1024 * 1024,
@@ -52,7 +60,7 @@ fn open<'a>(handle: &mut Handle, args: &'a ReplayArgs) -> Result<Replay<'a>, (Pr
         wants_messages: !args.stats && args.export.is_none(),
         is_reconnecting: false,
     };
-    let mut commands = vec![TelemetryCommand::Open(Box::new(start))];
+    let mut commands = Vec::new();
     if let Some(destination) = &args.export {
         let ([] | [_]) = args.topics.as_slice() else {
             return Err(usage(Problem::new(
@@ -68,26 +76,49 @@ fn open<'a>(handle: &mut Handle, args: &'a ReplayArgs) -> Result<Replay<'a>, (Pr
             is_regex: args.sieve.regex,
             jq: args.sieve.filter_jq.clone().unwrap_or_default(),
         };
-        let format = args.format.unwrap_or_else(|| form_of(destination.path()));
+        let format = format.file().unwrap_or_else(|| form_of(destination.path()));
         commands.push(TelemetryCommand::Play(false));
         commands.push(TelemetryCommand::Export { destination: destination.clone(), format, query: Box::new(query) });
     }
-    for command in commands {
-        handle.try_send(Command::Telemetry { job, command }).map_err(could_not_run)?;
+    let mut following = begin(handle, start).map_err(could_not_run)?;
+    for command in decoding::commands(&args.sieve, printer.decoders()).into_iter().chain(commands) {
+        following.send(command).map_err(could_not_run)?;
     }
-    Ok(Replay {
-        args,
-        job,
-        sieve,
-        printed: 0,
-        expectations: Vec::new(),
-        exported: None,
-        is_told: false,
-        is_closing: false,
-        is_at_end: false,
-        problem: None,
-        stats: InspectionStats::default(),
-    })
+    Ok((following, Replay { args, printer, exported: None, left_some_out: false, is_told: false }))
+}
+
+/// What `--format` says: of a file, or of each message that is printed.
+enum Wanted {
+    File(Option<ExportForm>),
+    Lines(Option<Format>),
+}
+
+impl Wanted {
+    const fn lines(&self) -> Option<&Format> {
+        if let Self::Lines(format) = self { format.as_ref() } else { None }
+    }
+
+    const fn file(&self) -> Option<ExportForm> {
+        if let Self::File(form) = self { *form } else { None }
+    }
+}
+
+fn format(args: &ReplayArgs) -> Result<Wanted, Problem> {
+    let wrong = |text: &str, cause: String| {
+        let what = format!("“{}” can't be used as --format", visible(text, 80));
+        Problem::new("replay.format", what, cause, "With --export, name one of csv, jsonl, parquet and recording")
+    };
+    match (&args.export, &args.format) {
+        (Some(_), None) => Ok(Wanted::File(None)),
+        (None, None) => Ok(Wanted::Lines(None)),
+        (Some(_), Some(text)) => match ExportForm::from_word(text) {
+            Some(form) => Ok(Wanted::File(Some(form))),
+            None => Err(wrong(text, "A file is written as csv, jsonl, parquet or recording".into())),
+        },
+        (None, Some(text)) => {
+            text.parse().map(|format| Wanted::Lines(Some(format))).map_err(|cause| wrong(text, cause))
+        }
+    }
 }
 
 /// What the ending of a file says.
@@ -99,105 +130,54 @@ fn form_of(path: &Path) -> ExportForm {
 /// A recording that is played.
 struct Replay<'a> {
     args: &'a ReplayArgs,
-    job: JobId,
-    sieve: Sieve,
-    printed: u64,
-    expectations: Vec<ExpectationState>,
+    printer: Printer,
     exported: Option<u64>,
+    /// Whether the export lacks messages that the jq expression could not be asked about.
+    left_some_out: bool,
     is_told: bool,
-    is_closing: bool,
-    is_at_end: bool,
-    problem: Option<Problem>,
-    stats: InspectionStats,
 }
 
-impl Replay<'_> {
-    fn run(mut self, handle: &mut Handle, out: &mut Output) -> Exit {
-        let end = loop {
-            match handle.recv_blocking() {
-                Some(Event::TelemetryProgressed { job, event, .. }) if job == self.job => {
-                    self.take_in(event, handle, out);
-                }
-                Some(Event::JobFinished { job, end }) if job == self.job => break end,
-                Some(Event::Trouble(problem)) => out.warning(&problem),
-                Some(_) => {}
-                None => break JobEnd::Failed(workers_gone()),
-            }
-        };
-        self.conclude(end, out)
-    }
+impl Follower for Replay<'_> {
+    type Verdict = Exit;
 
-    fn close(&mut self, handle: &Handle) {
-        if !std::mem::replace(&mut self.is_closing, true) {
-            let (job, command) = (self.job, TelemetryCommand::Close);
-            // If even that cannot be sent, the workers have ended, and that is told next.
-            let _ = handle.try_send(Command::Telemetry { job, command });
-        }
-    }
-
-    fn take_in(&mut self, event: TelemetryEvent, handle: &Handle, out: &mut Output) {
+    fn take_in(&mut self, event: TelemetryEvent, following: &mut Following<'_>, out: &mut Output) {
         match event {
-            TelemetryEvent::State(state) => {
-                print_state(&state, out);
-                if let InspectionState::Paused { is_at_end: true } = state
-                    && self.args.export.is_none()
-                {
-                    self.is_at_end = true;
-                    self.close(handle);
-                }
+            TelemetryEvent::State(InspectionState::Paused { is_at_end: true }) if self.args.export.is_none() => {
+                following.close();
             }
             TelemetryEvent::Playback(playback) if !self.is_told => {
                 self.is_told = true;
                 print_playback(&playback, out);
             }
-            TelemetryEvent::Messages(batch) => {
-                let most = self.args.count.unwrap_or(u64::MAX) - self.printed;
-                if most > 0 && !self.is_closing {
-                    self.printed += self.sieve.print(&batch, most, out);
-                }
-                if self.args.count.is_some_and(|count| self.printed >= count) {
-                    self.close(handle);
-                }
+            TelemetryEvent::Messages(batch) if !following.is_closing() && self.printer.print(&batch, out) => {
+                following.close();
             }
-            TelemetryEvent::Snapshot(snapshot) => {
-                print_expectations(&self.expectations, &snapshot.expectations, out);
-                self.expectations.clone_from(&snapshot.expectations);
+            TelemetryEvent::Warning(problem) if problem.code == "telemetry.jq_stopped" => self.left_some_out = true,
+            TelemetryEvent::Exported { result: Ok(messages), .. } => {
+                self.exported = Some(messages);
+                following.close();
             }
-            TelemetryEvent::Exported { result, .. } => {
-                match result {
-                    Ok(messages) => self.exported = Some(messages),
-                    Err(problem) => self.problem = Some(problem),
-                }
-                self.close(handle);
-            }
-            TelemetryEvent::Warning(problem) => out.warning(&problem),
-            TelemetryEvent::Stats(stats) => self.stats = stats,
+            TelemetryEvent::Exported { result: Err(problem), .. } => following.fail(problem),
             _ => {}
         }
     }
 
-    /// Prints the result, last, and tells the exit code.
-    fn conclude(self, end: JobEnd, out: &mut Output) -> Exit {
-        let problem = match end {
-            JobEnd::Failed(problem) => Some(problem),
-            JobEnd::Done { .. } | JobEnd::Cancelled => self.problem,
-        };
-        if let Some(problem) = problem {
+    fn conclude(self, ended: Ended, out: &mut Output) -> Exit {
+        if let Some(problem) = ended.problem {
             out.problem(&problem);
-            return Exit::CouldNotRun;
+            return Exit::of(&problem);
         }
         if let (Some(destination), Some(messages)) = (&self.args.export, self.exported) {
-            out.json(
-                &json!({ "kind": "exported", "path": destination.path().display().to_string(), "messages": messages }),
-            );
-            out.text(format!("{messages} messages written to {destination}"));
-            return Exit::Good;
+            let path = destination.path().display().to_string();
+            out.json(&json!({ "kind": "exported", "path": path, "messages": messages }));
+            out.text(format!("{} written to {destination}", counted(messages, "message")));
+            return if self.left_some_out { Exit::Findings } else { Exit::Good };
         }
-        print_expectations(&[], &self.expectations, out);
-        print_stats(&self.stats, out);
-        let is_short = self.args.count.is_some_and(|wanted| self.printed < wanted && !self.args.stats);
-        let is_unmet = self.args.expect.is_some() && !all_met(&self.expectations);
-        match (self.is_closing, is_short || is_unmet) {
+        print_expectations(&[], &ended.expectations, out);
+        print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
+        let is_short = self.args.count.is_some_and(|wanted| self.printer.printed < wanted && !self.args.stats);
+        let is_unmet = self.args.expect.is_some() && !all_met(&ended.expectations);
+        match (ended.is_over, is_short || is_unmet || self.printer.unasked() > 0) {
             (false, _) => Exit::Unknown,
             (true, true) => Exit::Findings,
             (true, false) => Exit::Good,

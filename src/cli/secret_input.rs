@@ -10,6 +10,9 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::secret_text::{SecretKind, typed};
 
+/// The longest answer to a question that is shown.
+const MAX_ANSWER: usize = 32;
+
 /// Reads a passphrase.
 pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
     match file {
@@ -26,18 +29,40 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
 
 /// Asks for a secret without showing it.
 pub(super) fn prompt(text: &str) -> Result<Secret<String>, Problem> {
-    let mut given = rpassword::prompt_password(text).map_err(|error| {
-        Problem::new(
+    let mut given = rpassword::prompt_password(text).map_err(|error| explain_prompt(&error))?;
+    let secret = Secret::new(typed(&given).to_owned());
+    given.zeroize();
+    Ok(secret)
+}
+
+/// Asks for a short answer, which is shown as it is typed.
+pub(super) fn question(text: &str) -> Result<String, Problem> {
+    let config = rpassword::ConfigBuilder::new().password_feedback_partial_mask('*', MAX_ANSWER).build();
+    rpassword::prompt_password_with_config(text, config).map_err(|error| explain_prompt(&error))
+}
+
+fn explain_prompt(error: &io::Error) -> Problem {
+    match error.kind() {
+        // Ctrl+C, or Ctrl+D on an empty line.
+        io::ErrorKind::Interrupted | io::ErrorKind::UnexpectedEof => cancelled(),
+        _ => Problem::new(
             "secret.unreadable",
             "The secret could not be read from the prompt",
             "The terminal was closed, or reported an error",
             "Give the file that holds the secret",
         )
-        .with_detail(error.to_string())
-    })?;
-    let secret = Secret::new(typed(&given).to_owned());
-    given.zeroize();
-    Ok(secret)
+        .with_detail(error.to_string()),
+    }
+}
+
+/// Somebody gave up at a prompt.
+pub(super) fn cancelled() -> Problem {
+    Problem::new(
+        "secret.cancelled",
+        "Cancelled at the prompt; nothing was sent",
+        "Somebody interrupted it",
+        "Start again when the answer is at hand",
+    )
 }
 
 /// Reads a token, key or certificate that is sent to a gateway.

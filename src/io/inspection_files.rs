@@ -15,6 +15,7 @@ use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
 use crate::model::secret_text::content_of;
 use crate::model::text::visible;
+use crate::proto::key_file;
 use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::RecordingFacts;
 
@@ -81,10 +82,22 @@ fn complete(mut plan: Box<ConnectPlan>) -> Result<Completed, Problem> {
     }
     if let Some(path) = certificates.as_ref().or(key.as_ref()) {
         let key = Secret::new(read(key.as_ref().unwrap_or(path))?);
+        let key = opened(key, plan.tls.key_password.as_ref())?;
         plan.tls.identity = Some(ClientIdentity { certificates: read(path)?, key });
     }
     let names = plan.tls.identity.as_ref().map(|identity| names_of(&identity.certificates)).unwrap_or_default();
     Ok((plan, names))
+}
+
+/// The key without its protection, if there is one and its password was given.
+fn opened(key: Secret<Vec<u8>>, password: Option<&Secret<String>>) -> Result<Secret<Vec<u8>>, Problem> {
+    match password.filter(|_| key_file::is_protected(key.expose())) {
+        Some(password) => match key_file::open(key.expose(), password.expose().as_bytes()) {
+            Ok(mut plain) => Ok(Secret::new(std::mem::take(&mut *plain))),
+            Err(error) => Err(error.explain()),
+        },
+        None => Ok(key),
+    }
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {

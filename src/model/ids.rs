@@ -178,8 +178,14 @@ impl FromStr for LinkAddress {
     /// Reads `serial:PATH`, `ble:ID`, `http:HOST[:PORT]` and `udp:HOST:PORT`. A bare path is taken as a serial port.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let bad = |reason| BadLinkAddress { text: text.to_owned(), reason };
-        let (kind, place) = match text.split_once(':') {
-            Some((kind @ ("serial" | "ble" | "http" | "udp"), place)) => (kind, place),
+        let scheme = text.split_once(':').map(|(kind, place)| (kind.to_ascii_lowercase(), place));
+        let (kind, place) = match &scheme {
+            Some((kind, place)) if matches!(kind.as_str(), "serial" | "ble" | "http" | "udp") => {
+                (kind.as_str(), *place)
+            }
+            Some((kind, place)) if is_scheme(kind) && !place.is_empty() => {
+                return Err(bad("there is no such kind of link"));
+            }
             _ => ("serial", text),
         };
         if place.chars().any(char::is_control) {
@@ -205,6 +211,12 @@ impl FromStr for LinkAddress {
             }
         }
     }
+}
+
+/// Whether the text before a colon names a kind of link, known or not, and is no part of a path: `C:` is none.
+fn is_scheme(text: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    text.len() > 1 && text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name)
 }
 
 const BAD_HOST: &str = "a host is wanted, with a colon and a port if that is not 80, and no path";
@@ -258,6 +270,13 @@ mod tests {
             assert_eq!(text.parse::<LinkAddress>().map(|link| link.to_string()), Ok(text.to_owned()));
         }
         assert_eq!("/dev/pts/4".parse(), Ok(LinkAddress::Serial("/dev/pts/4".into())));
+        assert_eq!("BLE:c4:4f".parse(), Ok(LinkAddress::Ble("C4:4F".into())));
+        for path in ["C:\\port", "COM7:", "/dev/serial/by-path/pci-0000:00:14.0", r"\\.\COM10"] {
+            assert_eq!(path.parse(), Ok(LinkAddress::Serial(path.into())));
+        }
+        for wrong in ["tcp:192.0.2.7:23", "usb:/dev/ttyUSB0", "ssh://gateway", "https:192.0.2.7"] {
+            assert_eq!(wrong.parse::<LinkAddress>().unwrap_err().reason, "there is no such kind of link", "{wrong}");
+        }
         assert_eq!("ble:c4:4f:33:00:12:af".parse(), Ok(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
         assert_eq!("http://192.168.4.1/".parse(), Ok(LinkAddress::Http("192.168.4.1".into())));
     }

@@ -3,6 +3,7 @@
 //! `schema` says which tables and keys there are, `load` turns a text into a [`Profile`] or into all its mistakes,
 //! `catalog` holds the built-in profiles and those of the user. Nothing here reads a file.
 
+pub mod broker;
 mod catalog;
 mod error;
 mod load;

@@ -3,6 +3,7 @@
 pub mod console;
 pub mod esp;
 pub mod improv;
+pub mod key_file;
 pub mod laptop_scan;
 pub mod mqtt;
 pub mod smp;

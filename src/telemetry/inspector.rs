@@ -83,7 +83,34 @@ struct DetailKey {
 }
 
 /// Which messages are wanted, for exports.
-pub struct Filter(CompiledQuery);
+pub struct Filter {
+    query: CompiledQuery,
+    /// What is learnt on the way, where the messages are not those of the store.
+    decoders: Decoders,
+}
+
+impl Filter {
+    /// The messages of a batch of a recording that are wanted. The batches come in their order.
+    pub fn sift(&mut self, batch: Arc<Batch>) -> Arc<Batch> {
+        if self.query.is_everything() {
+            return batch;
+        }
+        let mut part = Batch::new(batch.unix_offset_micros);
+        for arrival in batch.iter() {
+            self.decoders.observe(arrival.topic, arrival.payload, arrival.mono_micros);
+            if self.query.matches(arrival.topic, arrival.payload, arrival.mono_micros, &self.decoders) {
+                // A part of what fitted into a batch fits into one.
+                let _ = part.push(&arrival);
+            }
+        }
+        Arc::new(part)
+    }
+
+    /// How many messages could not be asked, and why: a limit was met.
+    pub fn problem(&self) -> Option<Problem> {
+        self.query.problem()
+    }
+}
 
 /// What an inspection amounts to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,8 +143,8 @@ impl Source for Walk<'_> {
 
     fn visit(&self, from: MessageId, show: &mut dyn FnMut(Held<'_>) -> bool) {
         for message in self.0.scan(from) {
-            let Message { id, topic_id, topic, payload, unix_micros, .. } = message;
-            if !show(Held { id, topic_id, topic, payload, unix_micros }) {
+            let Message { id, topic_id, topic, payload, mono_micros, unix_micros, .. } = message;
+            if !show(Held { id, topic_id, topic, payload, mono_micros, unix_micros }) {
                 return;
             }
         }
@@ -335,7 +362,7 @@ impl Inspector {
         let message = self.spec.message.clone().and_then(|spec| self.detail(&spec));
         let plot = self.spec.plot.clone().map(|spec| self.curves(&spec));
         let Self { store, decoders, spec, list, .. } = self;
-        let preview = |topic: &[u8], payload: &[u8]| decoders.one_line(topic, payload, PREVIEW_CHARS);
+        let preview = |topic: &[u8], payload: &[u8], mono: u64| decoders.one_line(topic, payload, mono, PREVIEW_CHARS);
         let counters = store.counters(now_micros);
         let tree = spec.tree.as_ref().map(|spec| store.tree(spec, now_micros, &preview));
         let history = spec.history.as_ref().map(|spec| store.history_page(spec, &preview));
@@ -392,7 +419,8 @@ impl Inspector {
         if let Some((_, detail)) = self.detail.as_ref().filter(|(known, _)| *known == key) {
             return Some(Arc::clone(detail));
         }
-        let preview = |topic: &[u8], payload: &[u8]| self.decoders.one_line(topic, payload, PREVIEW_CHARS);
+        let preview =
+            |topic: &[u8], payload: &[u8], mono: u64| self.decoders.one_line(topic, payload, mono, PREVIEW_CHARS);
         let decode = |message: &Message<'_>| {
             self.decoders.decode_at(message.topic, message.payload, spec.decoder, message.mono_micros)
         };
@@ -433,7 +461,7 @@ impl Inspector {
 
     /// Makes a query ready for an export.
     pub fn filter(&self, query: &Query) -> Result<Filter, Problem> {
-        CompiledQuery::compile(query).map(Filter)
+        Ok(Filter { query: CompiledQuery::compile(query)?, decoders: self.decoders.afresh() })
     }
 
     /// The oldest and the newest message in memory.
@@ -455,7 +483,8 @@ impl Inspector {
             if is_full || (!batch.is_empty() && offset(&message) != batch.unix_offset_micros) {
                 return (batch, Some(message.id));
             }
-            if filter.0.matches(message.topic, message.payload, &self.decoders) {
+            let is_wanted = filter.query.matches(message.topic, message.payload, message.mono_micros, &self.decoders);
+            if is_wanted {
                 if batch.is_empty() {
                     batch.unix_offset_micros = offset(&message);
                 }
@@ -465,19 +494,6 @@ impl Inspector {
             }
         }
         (batch, None)
-    }
-
-    /// The messages of a batch that are wanted.
-    pub fn sift(&self, filter: &Filter, batch: Arc<Batch>) -> Arc<Batch> {
-        if filter.0.is_everything() {
-            return batch;
-        }
-        let mut part = Batch::new(batch.unix_offset_micros);
-        for arrival in batch.iter().filter(|arrival| filter.0.matches(arrival.topic, arrival.payload, &self.decoders)) {
-            // A part of what fitted into a batch fits into one.
-            let _ = part.push(&arrival);
-        }
-        Arc::new(part)
     }
 
     /// All points of curves as a table, none thinned out, and how many there are. Takes as long as it takes, unless they are

@@ -81,6 +81,16 @@ impl Value {
         }
     }
 
+    /// How many lists and maps stand in one another; 0 for a single value.
+    pub fn depth(&self) -> usize {
+        let below = |values: &mut dyn Iterator<Item = &Self>| 1 + values.map(Self::depth).max().unwrap_or(0);
+        match self {
+            Self::List(items) => below(&mut items.iter()),
+            Self::Map(members) => below(&mut members.iter().map(|(_, value)| value)),
+            _ => 0,
+        }
+    }
+
     /// The member of that name, the last one if it stands twice, as JSON parsers have it.
     pub fn member(&self, name: &str) -> Option<&Self> {
         match self {

@@ -4,12 +4,13 @@
 use egui::{Frame, Id, Key, Modal, Role, TextEdit, Ui};
 
 use super::pass::Pass;
+use super::telemetry::number;
 use super::theme::{DIALOG_WIDTH, GRID, palette};
 use super::widgets::{Button, strong};
 use crate::app::commission::{CommissionAction, Question};
 use crate::app::device::{Device, DeviceAction};
-use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::publish::{Publish, PublishAction};
+use crate::app::telemetry::{Forgetting, TelemetryAction};
 use crate::app::{Action, App};
 use crate::model::text::visible;
 
@@ -25,6 +26,8 @@ pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
         change(ui, &mut app.device, pass);
     } else if app.telemetry.question().is_some() {
         identity(ui, app, pass);
+    } else if app.telemetry.forgetting().is_some() {
+        forget(ui, app, pass);
     } else if app.telemetry.panes.publish.question().is_some() {
         clear_retained(ui, &mut app.telemetry.panes.publish, pass);
     }
@@ -169,6 +172,42 @@ fn identity(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     match ask(ui, &problem.what, &text, "Do not connect", "Throw the gateway out and connect") {
         Some(Answer::Safe) => pass.did(TelemetryAction::DroppedIdentity),
         Some(Answer::Dangerous) => pass.did(TelemetryAction::ConfirmedIdentity),
+        None => {}
+    }
+}
+
+/// Messages in memory are about to be cleared: how many is said, as is what else ends.
+fn forget(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
+    let Some((forgetting, count)) = app.telemetry.forgetting() else { return };
+    let messages = if count == 1 { "1 message".to_owned() } else { format!("{} messages", number(count)) };
+    let broker = app.telemetry.inspection().map_or("the broker", |inspection| inspection.name.as_str());
+    let (title, text, dangerous) = match forgetting {
+        Forgetting::Clear => (
+            format!("Clear {messages}?"),
+            "They are removed from memory, and counting starts again. A recording keeps what it holds.".to_owned(),
+            format!("Clear {messages}"),
+        ),
+        Forgetting::Close => (
+            "Close the inspection?".to_owned(),
+            format!("It holds {messages} of {broker}, which are removed from memory. A recording keeps what it holds."),
+            "Clear and close".to_owned(),
+        ),
+        Forgetting::Connect => (
+            "Connect to another broker?".to_owned(),
+            format!(
+                "The inspection holds {messages} of {broker}, which are removed from memory: those of two brokers aren't mixed."
+            ),
+            "Clear and connect".to_owned(),
+        ),
+        Forgetting::Replay(path) => (
+            format!("Replay {}?", visible(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), 60)),
+            format!("The inspection of {broker} ends, and {messages} are removed from memory."),
+            "End it and replay".to_owned(),
+        ),
+    };
+    match ask(ui, &title, &text, "Cancel", &dangerous) {
+        Some(Answer::Safe) => pass.did(TelemetryAction::DroppedForgetting),
+        Some(Answer::Dangerous) => pass.did(TelemetryAction::ConfirmedForgetting),
         None => {}
     }
 }

@@ -54,6 +54,7 @@ NAMES = {
     "connect_broker": "Connect",
     "disconnect": "Disconnect from the broker",
     "close_inspection": "Close the inspection",
+    "clear_and_close": "Clear and close",
     "topics": "Topics",
     "open_levels": "Open all levels",
     "topic": re.compile(r"^telemetry, \d+ messages"),
@@ -249,6 +250,7 @@ class WindowTest:
     def disconnect(self):
         self.window.press(NAMES["disconnect"])
         self.window.press(NAMES["close_inspection"])
+        self.window.press(NAMES["clear_and_close"])
         self.window.find(NAMES["connect_broker"], "button")
 
     def look_at_records(self):

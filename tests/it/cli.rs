@@ -536,3 +536,50 @@ fn the_page_describes_the_kinds_there_are() {
     kinds.insert("message".to_owned());
     assert_eq!(documented_kinds().into_iter().map(str::to_owned).collect::<std::collections::BTreeSet<_>>(), kinds);
 }
+
+/// Runs the program on a terminal of its own, and presses Ctrl+C when it asks.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn interrupted_at_the_prompt(place: &Place, arguments: &[&str], prompt: &str) {
+    use std::io::{Read as _, Write as _};
+    use std::process::{Command, Stdio};
+
+    let quoted: Vec<String> = [&[env!("CARGO_BIN_EXE_linesman")], arguments]
+        .concat()
+        .iter()
+        .map(|word| format!("'{word}'"))
+        .chain(["--data-dir".into(), format!("'{}'", place.data().display())])
+        .collect();
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &quoted.join(" "), "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let Ok(mut child) = terminal.spawn() else {
+        {
+            crate::peers::require("script", false, "prompts are answered on a terminal");
+            return;
+        }
+    };
+    let mut out = child.stdout.take().unwrap();
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    while !String::from_utf8_lossy(&seen).contains(prompt) {
+        assert_eq!(out.read(&mut byte).unwrap(), 1, "no prompt: {}", String::from_utf8_lossy(&seen));
+        seen.push(byte[0]);
+    }
+    let mut keys = child.stdin.take().unwrap();
+    keys.write_all(b"\x03").unwrap();
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(4), "{rest}");
+    assert!(rest.contains("secret.cancelled") && rest.contains("nothing was sent"), "{rest}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_at_a_prompt_is_cancelled_and_ends_with_four() {
+    let place = Place::new();
+    let commission = ["commission", "--via", "serial:/dev/null", "--ssid", "Site", "--json"];
+    interrupted_at_the_prompt(&place, &commission, "Passphrase");
+    let manifest = place
+        .write("site.csv", "name,match,profile,ssid,password_file\ngw,serial:/dev/null,generic-improv,Site,@site\n");
+    interrupted_at_the_prompt(&place, &["batch", &manifest, "--json"], "Secret @site");
+}

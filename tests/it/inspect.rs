@@ -1,11 +1,13 @@
 //! `inspect`, `replay` and `publish` as they are used, against mosquitto and against recordings.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 
 use serde_json::{Value, json};
 
 use crate::mosquitto::Mosquitto;
 use crate::program::{Place, Ran, Running, text_of};
+use crate::replay::ends;
 
 fn url(broker: &Mosquitto) -> String {
     format!("mqtt://127.0.0.1:{}", broker.port())
@@ -125,7 +127,125 @@ fn wrong_input_touches_no_broker() {
     let argument = place.run_json(&["inspect", "--broker", "mqtt://me:secret@127.0.0.1"]);
     assert_eq!(argument.code, Some(2));
     assert!(!argument.err.contains("Write filters") && argument.out.is_empty());
-    place.run_json(&["replay", "no-such-file.lmrec"]).expect(3);
+    let nothing = ["inspect", "--broker", broker, "--expect", "generic-improv"];
+    place.run_json(&nothing).expect_problem(2, "inspect.nothing_expected");
+}
+
+#[test]
+fn what_cannot_be_published_touches_no_broker() {
+    let place = Place::new();
+    let publish = |more: &[&str]| {
+        let common = ["publish", "--broker", "mqtt://127.0.0.1:1", "--payload", "x"];
+        place.run_json(&[&common, more].concat())
+    };
+    publish(&["--topic", "a/+"]).expect_problem(2, "mqtt.topic");
+    let answer = ["--topic", "a", "--mqtt", "5", "--response-topic", "re/+"];
+    publish(&answer).expect_problem(2, "mqtt.response_topic");
+    publish(&["--topic", "a", "--will-topic", "w/#"]).expect_problem(2, "mqtt.topic");
+    publish(&["--topic", "a", "--ws-header", "X-Key=1"]).expect_problem(2, "mqtt.header");
+    publish(&["--topic", "a", "--no-clean"]).expect(2);
+}
+
+#[test]
+fn payloads_that_begin_with_a_hyphen_are_taken() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    let watch = watch(&place, &["--broker", &broker, "--topic", "-t/#", "--count", "1", "--filter-jq", "-. == 5"]);
+    publish(&Place::new(), &broker, "-t/a", "-5", &["--mqtt", "5", "--property", "-a=-b"]).expect(0);
+    let ran = watch.finish().expect(0);
+    assert_eq!(of_kind(&ran, "message")[0]["payload"], "-5");
+}
+
+#[test]
+fn own_refusals_of_publish_are_wrong_input() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    publish(&place, &broker, "a", "x", &["--content-type", "t"]).expect_problem(2, "mqtt.needs_newer_version");
+}
+
+#[test]
+fn each_line_of_standard_input_is_a_message() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    let watch = watch(&place, &["--broker", &broker, "--topic", "line", "--count", "3"]);
+    let other = Place::new();
+    let arguments = ["publish", "--broker", &broker, "--topic", "line", "-l", "--qos", "1", "--json"];
+    let ran = Ran::with_input(&mut other.linesman(&arguments), b"one\r\n\nthree").expect(0);
+    assert_eq!(ran.result()["acknowledged"], 3);
+    let counts: Vec<Value> = of_kind(&ran, "publish").iter().map(|line| line["count"].clone()).collect();
+    assert_eq!(counts, [1, 2, 3]);
+    let payloads: Vec<Value> =
+        of_kind(&watch.finish().expect(0), "message").iter().map(|line| line["payload"].clone()).collect();
+    assert_eq!(payloads, ["one", "", "three"]);
+    let none = Ran::with_input(&mut other.linesman(&arguments), b"").expect(0);
+    assert_eq!(none.result()["acknowledged"], 0);
+}
+
+#[test]
+fn the_last_will_is_published_when_the_program_is_cut_off() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    let seen = watch(&place, &["--broker", &broker, "--topic", "will", "--count", "1"]);
+    let other = Place::new();
+    let will = ["--will-topic", "will", "--will-payload", "-gone", "--will-qos", "1", "--will-retain"];
+    let mut dying = watch(&other, &[&["--broker", broker.as_str(), "--topic", "nothing"][..], &will].concat());
+    dying.kill();
+    let ran = seen.finish().expect(0);
+    assert_eq!(of_kind(&ran, "message")[0]["payload"], "-gone");
+    let retained = ["--broker", &broker, "--topic", "will", "--count", "1", "--retained-only"];
+    place.run_json(&[&["inspect"], &retained[..]].concat()).expect(0);
+}
+
+#[test]
+fn a_session_that_is_not_clean_brings_what_came_meanwhile() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    let session = ["--broker", &broker, "--topic", "s/#", "--qos", "1", "--client-id", "watcher", "--no-clean"];
+    let first = watch(&place, &[&session[..], &["--mqtt", "5", "--session-expiry", "600"]].concat());
+    first.interrupt();
+    first.finish().expect(0);
+    publish(&Place::new(), &broker, "s/a", "meanwhile", &[]).expect(0);
+    let again = [&["inspect"], &session[..], &["--mqtt", "5", "--session-expiry", "600", "--count", "1"]].concat();
+    let ran = place.run_json(&again).expect(0);
+    assert_eq!(of_kind(&ran, "message")[0]["payload"], "meanwhile");
+}
+
+#[test]
+fn retained_messages_are_listed_and_cleared_after_a_confirmation() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    for topic in ["old/a", "old/b", "new"] {
+        publish(&place, &broker, topic, "kept", &["--retain"]).expect(0);
+    }
+    let retained =
+        |task: &str, more: &[&str]| place.run_json(&[&["retained", task, "--broker", broker.as_str()], more].concat());
+    let listed = retained("list", &["--topic", "old/#"]).expect(0);
+    let topics: Vec<Value> = of_kind(&listed, "retained").iter().map(|line| line["topic"].clone()).collect();
+    assert_eq!((topics, &listed.result()["retained"]), (vec![json!("old/a"), json!("old/b")], &json!(2)));
+    retained("clear", &["--topic", "old/#"]).expect_problem(2, "retained.not_confirmed");
+    retained("clear", &["--topic", "old/#", "--confirm", "3"]).expect_problem(2, "retained.not_confirmed");
+    let cleared = retained("clear", &["--topic", "old/#", "--confirm", "2"]).expect(0).result();
+    assert_eq!((&cleared["found"], &cleared["cleared"]), (&json!(2), &json!(2)));
+    assert_eq!(retained("list", &[]).expect(0).result()["retained"], 1);
+    assert_eq!(retained("clear", &["--topic", "old/#"]).expect(0).result()["cleared"], 0);
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_the_inspection() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    publish(&place, &broker, "site/kept", "hello", &["--retain"]).expect(0);
+    let mut command = place.linesman(&["inspect", "--broker", &broker, "--topic", "site/#"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    assert!(line.ends_with(" site/kept hello\n"), "{line}");
+    drop(out);
+    publish(&Place::new(), &broker, "site/a", "on", &[]).expect(0);
+    let mut err = child.stderr.take().unwrap();
+    assert_eq!(ends(child).code(), Some(0));
+    assert_eq!(std::io::read_to_string(&mut err).unwrap(), "");
 }
 
 #[test]

@@ -66,6 +66,8 @@ mod program;
 mod python;
 #[cfg(unix)]
 mod recordings;
+#[cfg(unix)]
+mod replay;
 mod screens;
 #[cfg(unix)]
 mod secrets;

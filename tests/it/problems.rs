@@ -12,12 +12,14 @@ use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, S
 use linesman::io::bench_broker::BenchError;
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
-use linesman::io::mqtt::{CertificateFault, MqttError, Refusal as NotLetIn};
+use linesman::io::mqtt::{CertificateFault, MqttError};
 use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
 use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::mqtt::Dialect;
+use linesman::model::mqtt::header::HeaderError;
+use linesman::model::mqtt::message::OutgoingError;
 use linesman::model::mqtt::payload::PayloadError;
 use linesman::model::mqtt::stage::Expiry;
 use linesman::model::mqtt::url::Scheme;
@@ -30,8 +32,10 @@ use linesman::proto::esp::security::HandshakeError;
 use linesman::proto::esp::token::BadToken;
 use linesman::proto::improv::DeviceError;
 use linesman::proto::improv::serial::NotSendable;
+use linesman::proto::key_file::KeyFileError;
 use linesman::proto::mqtt::guard::{GuardedIdentity, Kicking};
 use linesman::proto::mqtt::sas::SasError;
+use linesman::proto::mqtt::session::{Refusal as NotLetIn, SessionError as Conversation};
 use linesman::proto::smp::refusal::Refusal;
 use linesman::proto::smp::session::NotSendable::TooLong;
 use linesman::proto::wifi_qr::QrError;
@@ -464,7 +468,7 @@ fn connections() -> Vec<MqttError> {
     ];
     errors.extend(refusals.map(|(code, meaning)| {
         let says = text("what the code means");
-        MqttError::NotLetIn { code, says, meaning, words: words() }
+        MqttError::Session(Conversation::NotLetIn { code, says, meaning, words: words() })
     }));
     errors.extend([
         MqttError::NotAWebSocket { url: url(), detail: detail() },
@@ -472,23 +476,23 @@ fn connections() -> Vec<MqttError> {
         MqttError::LoginTooLong,
         MqttError::ClosedOnConnect { detail: detail() },
         MqttError::NoConnAck { secs: 15 },
-        MqttError::NotMqtt { detail: detail() },
-        MqttError::TooEarly { kind: "PUBLISH" },
+        MqttError::Session(Conversation::NotMqtt { detail: detail() }),
+        MqttError::Session(Conversation::TooEarly { kind: "PUBLISH" }),
         MqttError::NoSubAck { secs: 15 },
         MqttError::ClosedOnSubscribe { detail: detail() },
         MqttError::Closed { detail: detail() },
-        MqttError::Ended { code: 0x8E, says: text("another client"), words: words() },
-        MqttError::Ended { code: 0x8B, says: text("the broker shuts down"), words: words() },
+        MqttError::Session(Conversation::Ended { code: 0x8E, says: text("another client"), words: words() }),
+        MqttError::Session(Conversation::Ended { code: 0x8B, says: text("the broker shuts down"), words: words() }),
         MqttError::Broken { detail: detail(), is_reset: true },
-        MqttError::NoPingResp { secs: 15 },
-        MqttError::Malformed { detail: detail() },
-        MqttError::NotSent { secs: 15 },
+        MqttError::Session(Conversation::NoPingResp { secs: 15 }),
+        MqttError::Session(Conversation::Malformed { detail: detail() }),
+        MqttError::Session(Conversation::NotSent { secs: 15 }),
         MqttError::Left,
-        MqttError::BadTopic { detail: "It is empty" },
-        MqttError::TooLarge { bytes: 300_000, most: 262_144 },
-        MqttError::QosTooHigh { asked: 2, most: 1 },
-        MqttError::NoRetain,
-        MqttError::PublishRefused { code: 0x87, says: text("not allowed"), words: words() },
+        MqttError::Session(Conversation::BadTopic { detail: "It is empty" }),
+        MqttError::Session(Conversation::TooLarge { bytes: 300_000, most: 262_144 }),
+        MqttError::Session(Conversation::QosTooHigh { asked: 2, most: 1 }),
+        MqttError::Session(Conversation::NoRetain),
+        MqttError::Session(Conversation::PublishRefused { code: 0x87, says: text("not allowed"), words: words() }),
         MqttError::SubscriptionsRefused { refused: 1, asked: 3, says: text("a/#: not allowed") },
         MqttError::SubscriptionsRefused { refused: 3, asked: 3, says: text("a/#: not allowed") },
         MqttError::EndsSoon { whose: "the broker", end: Expiry::Ends { in_days: 9 } },
@@ -566,6 +570,11 @@ fn identities() -> Vec<Problem> {
     problems
 }
 
+fn outgoing() -> Vec<OutgoingError> {
+    let topic = || text("site/+");
+    vec![OutgoingError::BadTopic { topic: topic() }, OutgoingError::BadResponseTopic { topic: topic() }]
+}
+
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
         errors.iter().map(Explain::explain).collect()
@@ -583,6 +592,9 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Inspections", explain(&InspectError::all())),
         ("Pictures", explain(&pictures())),
         ("Pictures that are written", explain(&written_pictures())),
+        ("Keys of clients", explain(&[KeyFileError::WrongPassword, KeyFileError::OldForm, KeyFileError::Damaged])),
+        ("Headers", explain(&HeaderError::all())),
+        ("Messages to publish", explain(&outgoing())),
         ("Typed payloads", explain(&payloads())),
         ("Connections to brokers as typed", explain(&FormError::all())),
         ("What brokers take", explain(&linesman::proto::mqtt::dialect::all_faults())),

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use crate::app::Desk;
 use crate::app::settings::SettingsView;
-use crate::model::endpoint::{HostPattern, ProbeKind};
 use crate::model::ids::ProfileId;
 use crate::model::mqtt::connect::{
     ConnectPlan, Login, MAX_PACKET_BYTES, Proxy, TlsChecks, TlsFiles, TlsPlan, Trust, WhenFull,
 };
-use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::message::{Outgoing, Qos, Subscription};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::mqtt::url::{BrokerUrl, Scheme};
 use crate::model::mqtt::{Dialect, MqttVersion};
@@ -22,13 +21,14 @@ use crate::model::settings::SavedConnection;
 use crate::model::text::visible;
 use crate::model::word::{Word as _, words};
 use crate::msg::telemetry::{InspectionSource, InspectionStart, STORE_BYTES, TelemetryCommand};
-use crate::profile::rules::{Carrier, TlsUse};
-use crate::profile::{Catalog, Profile};
+use crate::profile::{Catalog, broker};
 
 /// Connections kept at most.
 const MAX_SAVED: usize = 50;
 /// The version of the hub's interface that a certificate login names.
 const HUB_API: &str = "2021-04-12";
+/// For how long a broker keeps a session unless it is said: a day.
+const SESSION_SECS: u32 = 24 * 60 * 60;
 /// How the made-up client ids begin.
 const OBSERVER: &str = "linesman-observer-";
 
@@ -188,6 +188,8 @@ pub struct ConnectForm {
     pub certificate_path: String,
     /// The file of its key.
     pub key_path: String,
+    /// What that file is protected with.
+    pub key_password: Secret<String>,
     /// Protocols offered in the handshake, with commas.
     pub alpn: String,
     /// The name expected in the certificate.
@@ -218,6 +220,18 @@ pub struct ConnectForm {
     pub session_token: Secret<String>,
     /// Whether the broker forgets what an earlier session of that name had.
     pub is_clean: bool,
+    /// For how many seconds the broker keeps a session that is not clean, with MQTT 5.
+    pub session_expiry_secs: u32,
+    /// What the broker publishes when the connection is lost: its topic; none if that is empty.
+    pub will_topic: String,
+    /// Its payload.
+    pub will_payload: String,
+    /// Its quality of service.
+    pub will_qos: Qos,
+    /// Whether the broker keeps it.
+    pub is_will_retained: bool,
+    /// Headers for the WebSocket, by name and value.
+    pub headers: Vec<(String, Secret<String>)>,
     /// Seconds between signs of life.
     pub keep_alive_secs: u16,
     /// Where the keys of the encryption are written.
@@ -249,6 +263,7 @@ impl Default for ConnectForm {
             trusts_system_too: false,
             certificate_path: String::new(),
             key_path: String::new(),
+            key_password: Secret::default(),
             alpn: String::new(),
             server_name: String::new(),
             checks: TlsChecks::All,
@@ -264,6 +279,12 @@ impl Default for ConnectForm {
             access_key: Secret::default(),
             session_token: Secret::default(),
             is_clean: true,
+            session_expiry_secs: SESSION_SECS,
+            will_topic: String::new(),
+            will_payload: String::new(),
+            will_qos: Qos::AtMostOnce,
+            is_will_retained: false,
+            headers: Vec::new(),
             keep_alive_secs: 30,
             key_log: String::new(),
             new_filter: String::new(),
@@ -318,6 +339,11 @@ impl ConnectForm {
         self.url.parse::<BrokerUrl>().is_ok_and(|url| url.scheme.is_tls())
     }
 
+    /// Whether it is that of a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.url.parse::<BrokerUrl>().is_ok_and(|url| url.scheme.is_websocket())
+    }
+
     /// Whether the client id was made up here.
     pub fn is_id_proposed(&self) -> bool {
         self.client_id.starts_with(OBSERVER)
@@ -366,9 +392,22 @@ impl ConnectForm {
         Vec::new()
     }
 
-    /// The broker of a simulated site: one click connects.
+    /// The broker of a simulated site, or one on this computer: one click connects.
     pub(in crate::app) fn take_demo(&mut self, url: &str) {
         url.clone_into(&mut self.url);
+        self.choose_dialect(broker::dialect(None, &self.host(), None));
+    }
+
+    /// The broker of a gateway's profile: its address takes the place of the one before.
+    pub(super) fn take_profile(&mut self, profile: Option<ProfileId>, catalog: &Catalog) {
+        if let Some(url) = profile.as_ref().and_then(|id| catalog.get(id)).and_then(broker::address) {
+            self.url = url.to_string();
+        }
+        self.choose_profile(profile, catalog);
+    }
+
+    fn host(&self) -> String {
+        self.url.parse::<BrokerUrl>().map(|url| url.host).unwrap_or_default()
     }
 
     /// The subscriptions as the inspection has them.
@@ -388,8 +427,8 @@ impl ConnectForm {
             let qos = Qos::AtMostOnce;
             self.subscriptions = filters.into_iter().map(|filter| Subscription { filter, qos }).collect();
         }
-        if let Some(url) = broker_of(profile).filter(|_| self.url.trim().is_empty()) {
-            self.url = url;
+        if let Some(url) = broker::address(profile).filter(|_| self.url.trim().is_empty()) {
+            self.url = url.to_string();
         }
     }
 
@@ -447,15 +486,29 @@ impl ConnectForm {
         if self.subscriptions.is_empty() {
             errors.push(FormError::NoSubscription);
         }
+        let will = self.will();
         self.problems = errors.iter().map(Explain::explain).collect();
+        self.problems.extend(will.iter().filter_map(|will| will.check().err()).map(|error| error.explain()));
         if !self.problems.is_empty() {
             return None;
         }
         let is_tls = url.scheme.is_tls();
         let mut plan = ConnectPlan::new(url, client_id);
-        plan.dialect = self.dialect;
+        // Whose rules the form does not name, the host may: nobody meets a cloud by the rules of a plain broker unawares.
+        let chosen = Some(self.dialect).filter(|dialect| *dialect != Dialect::Plain);
+        plan.dialect = broker::dialect(chosen, &plan.url.host, None);
         plan.version = self.version;
         plan.is_clean = self.is_clean;
+        let keeps_session = !self.is_clean && self.version == MqttVersion::V5;
+        plan.session_expiry_secs = keeps_session.then_some(self.session_expiry_secs);
+        plan.will = will;
+        if plan.url.scheme.is_websocket() {
+            plan.headers = self.headers_given();
+            if let Err(error) = plan.check_headers() {
+                self.problems.push(error.explain());
+                return None;
+            }
+        }
         plan.keep_alive = Duration::from_secs(u64::from(self.keep_alive_secs));
         if is_tls {
             plan.tls = self.tls();
@@ -467,6 +520,24 @@ impl ConnectForm {
         plan.subscriptions.clone_from(&self.subscriptions);
         plan.when_full = WhenFull::Wait;
         Some(plan)
+    }
+
+    /// What the broker publishes when the connection is lost.
+    fn will(&self) -> Option<Outgoing> {
+        let topic = self.will_topic.trim().to_owned();
+        (!topic.is_empty()).then(|| Outgoing {
+            topic,
+            payload: self.will_payload.clone().into_bytes(),
+            qos: self.will_qos,
+            is_retained: self.is_will_retained,
+            ..Outgoing::default()
+        })
+    }
+
+    /// The headers, without rows that are still empty.
+    fn headers_given(&self) -> Vec<(String, Secret<String>)> {
+        let given = self.headers.iter().filter(|(name, value)| !(name.trim().is_empty() && value.expose().is_empty()));
+        given.map(|(name, value)| (name.trim().to_owned(), value.clone())).collect()
     }
 
     fn tls(&self) -> TlsPlan {
@@ -488,6 +559,7 @@ impl ConnectForm {
             alpn: alpn.map(str::to_owned).collect(),
             server_name: Some(self.server_name.trim().to_owned()).filter(|name| !name.is_empty()),
             checks: self.checks,
+            key_password: Some(self.key_password.clone()).filter(|password| !password.expose().is_empty()),
             files,
         }
     }
@@ -642,28 +714,6 @@ impl ConnectForm {
     }
 }
 
-/// The broker that a profile names, as an address.
-pub(super) fn broker_of(profile: &Profile) -> Option<String> {
-    let rules = profile.mqtt.as_ref()?;
-    let mut rows = profile.endpoints.iter().filter(|row| row.probes.contains(&ProbeKind::Mqtt));
-    let named = |host: &HostPattern| match host {
-        HostPattern::Name(_) | HostPattern::Address(_) => Some(host.to_string()),
-        _ => None,
-    };
-    let (host, port) = rows.find_map(|row| Some((row.hosts.iter().find_map(named)?, row.port)))?;
-    let scheme = match (rules.carrier, rules.tls) {
-        (Carrier::WebSocket, TlsUse::None) => Scheme::Ws,
-        (Carrier::WebSocket, _) => Scheme::Wss,
-        (_, TlsUse::None) => Scheme::Mqtt,
-        // Where both go, the port says which.
-        (_, TlsUse::Optional) if port == Some(Scheme::Mqtt.default_port()) => Scheme::Mqtt,
-        _ => Scheme::Mqtts,
-    };
-    let port = port.or_else(|| rules.ports.first().copied()).unwrap_or(scheme.default_port());
-    let path = if scheme.is_websocket() { "/mqtt".to_owned() } else { String::new() };
-    Some(BrokerUrl { scheme, host, port, path }.to_string())
-}
-
 fn path(text: &str) -> Option<PathBuf> {
     let text = text.trim();
     (!text.is_empty()).then(|| PathBuf::from(text))
@@ -726,6 +776,35 @@ mod tests {
     }
 
     #[test]
+    fn will_session_headers_and_key_password_reach_the_plan() {
+        let mut form = form("wss://broker/mqtt");
+        form.version = MqttVersion::V5;
+        form.is_clean = false;
+        form.session_expiry_secs = 600;
+        form.will_topic = " site/gw/state ".into();
+        form.will_payload = "lost".into();
+        form.is_will_retained = true;
+        form.certificate_path = "/c.pem".into();
+        form.key_password = Secret::new("open it".into());
+        let value = |text: &str| Secret::new(text.to_owned());
+        form.headers = vec![("Authorization".into(), value("Bearer x")), (String::new(), value(""))];
+        let plan = form.plan().unwrap();
+        assert_eq!((plan.is_clean, plan.session_expiry_secs), (false, Some(600)));
+        let will = plan.will.clone().unwrap();
+        assert_eq!(
+            (will.topic.as_str(), will.payload.as_slice(), will.is_retained),
+            ("site/gw/state", &b"lost"[..], true)
+        );
+        assert_eq!((plan.headers.len(), plan.headers[0].0.as_str()), (1, "Authorization"));
+        assert!(plan.secrets().contains(&&b"Bearer x"[..]) && plan.secrets().contains(&&b"open it"[..]));
+
+        form.will_topic = "a/+".into();
+        refuses(form, "mqtt.topic");
+        let host = ConnectForm { headers: vec![("Host".into(), value("x"))], ..self::form("ws://broker") };
+        refuses(host, "mqtt.header");
+    }
+
+    #[test]
     fn a_device_of_a_hub_signs_in_by_key_or_by_certificate() {
         let mut form = form("mqtts://example.azure-devices.net");
         form.choose_dialect(Dialect::AzureIotHub);
@@ -736,6 +815,14 @@ mod tests {
         assert_eq!(username, "example.azure-devices.net/gw-7/?api-version=2021-04-12");
         form.hub_key = Secret::new("a2V5".into());
         assert!(matches!(&form.plan().unwrap().login, Login::SharedAccess { device, .. } if device == "gw-7"));
+    }
+
+    #[test]
+    fn the_host_of_a_cloud_brings_its_rules() {
+        let mut form = form("mqtts://example.azure-devices.net");
+        assert_eq!(form.plan().unwrap().dialect, Dialect::AzureIotHub);
+        form.url = "mqtt://192.168.1.10".into();
+        assert_eq!(form.plan().unwrap().dialect, Dialect::Plain);
     }
 
     #[test]

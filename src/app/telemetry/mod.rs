@@ -144,6 +144,23 @@ pub enum TelemetryAction {
     ShowedInTree,
     /// Forgets the messages and counts anew.
     Cleared,
+    /// Confirms what forgets messages.
+    ConfirmedForgetting,
+    /// Keeps the messages after all.
+    DroppedForgetting,
+}
+
+/// What forgets messages, and is done only after a person's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Forgetting {
+    /// Counting anew.
+    Clear,
+    /// Closing the inspection.
+    Close,
+    /// Connecting to another broker.
+    Connect,
+    /// Replaying a recording.
+    Replay(PathBuf),
 }
 
 /// A gateway that was commissioned.
@@ -211,6 +228,7 @@ pub struct Telemetry {
     inspection: Option<Inspection>,
     snapshot: Option<Arc<Snapshot>>,
     question: Option<Box<Problem>>,
+    forgetting: Option<Forgetting>,
     warnings: Vec<Problem>,
     asked: Option<ViewSpec>,
 }
@@ -249,6 +267,11 @@ impl Telemetry {
     /// The question whether a gateway's own identity is to be used.
     pub fn question(&self) -> Option<&Problem> {
         self.question.as_deref()
+    }
+
+    /// What would forget messages and waits for a person's word, with the number of those messages.
+    pub fn forgetting(&self) -> Option<(&Forgetting, u64)> {
+        self.forgetting.as_ref().map(|forgetting| (forgetting, self.counters().held))
     }
 
     /// What the broker said to the subscriptions, those of the connection first.
@@ -326,7 +349,12 @@ impl Telemetry {
                 let query = &self.list.spec().query;
                 return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
             }
-            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::OpenedRecording(path) => {
+                return match self.asks_before(Forgetting::Replay(path)) {
+                    Some(Forgetting::Replay(path)) => self.open_recording(path, settings, desk),
+                    _ => Vec::new(),
+                };
+            }
             TelemetryAction::TookAddress(url) => {
                 self.form.take_demo(&url);
                 self.pane = Pane::Connection;
@@ -334,7 +362,10 @@ impl Telemetry {
             }
             TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
-            TelemetryAction::Closed => vec![TelemetryCommand::Close],
+            TelemetryAction::Closed => match self.asks_before(Forgetting::Close) {
+                Some(_) => vec![TelemetryCommand::Close],
+                None => Vec::new(),
+            },
             TelemetryAction::ConfirmedIdentity => {
                 if self.question.take().is_none() {
                     return Vec::new();
@@ -363,9 +394,20 @@ impl Telemetry {
                 Vec::new()
             }
             TelemetryAction::ShowedInTree => self.show_in_tree(desk),
-            TelemetryAction::Cleared => {
-                self.forget();
-                vec![TelemetryCommand::Clear]
+            TelemetryAction::Cleared => match self.asks_before(Forgetting::Clear) {
+                Some(_) => self.clear(),
+                None => Vec::new(),
+            },
+            TelemetryAction::ConfirmedForgetting => match self.forgetting.take() {
+                Some(Forgetting::Clear) => self.clear(),
+                Some(Forgetting::Close) => vec![TelemetryCommand::Close],
+                Some(Forgetting::Connect) => return self.connect_elsewhere(settings, desk),
+                Some(Forgetting::Replay(path)) => return self.open_recording(path, settings, desk),
+                None => Vec::new(),
+            },
+            TelemetryAction::DroppedForgetting => {
+                self.forgetting = None;
+                Vec::new()
             }
         };
         self.addressed(commands)
@@ -401,17 +443,45 @@ impl Telemetry {
         self.detail.act(action, desk)
     }
 
-    /// Connects with what the form says: opens an inspection, or connects the open one anew.
+    fn clear(&mut self) -> Vec<TelemetryCommand> {
+        self.forget();
+        vec![TelemetryCommand::Clear]
+    }
+
+    /// Whether something that forgets what a broker sent may be done at once: it is handed back then, else it is asked about.
+    /// A replay forgets nothing that is not on the disk.
+    fn asks_before(&mut self, forgetting: Forgetting) -> Option<Forgetting> {
+        let live = self.inspection.as_ref().filter(|inspection| inspection.is_open() && !inspection.is_replay);
+        let cuts = matches!(forgetting, Forgetting::Replay(_)) && live.is_some_and(Inspection::is_connected);
+        if live.is_some() && (cuts || self.counters().held > 0) {
+            self.forgetting = Some(forgetting);
+            return None;
+        }
+        Some(forgetting)
+    }
+
+    /// Connects with what the form says: opens an inspection, or connects the open one anew where it is the same broker.
     fn connect(&mut self, settings: &SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
         let Some(mut plan) = self.form.plan() else { return Vec::new() };
-        let kept = &settings.values.telemetry;
-        plan.when_full = kept.when_full();
+        plan.when_full = settings.values.telemetry.when_full();
+        let url = plan.url.to_string();
         if let Some(job) = self.job()
-            && self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay)
+            && self.inspection.as_ref().is_some_and(|inspection| !inspection.is_replay && inspection.name == url)
         {
             let command = TelemetryCommand::Connect(Some(Box::new(plan)));
             return vec![Command::Telemetry { job, command }];
         }
+        if self.asks_before(Forgetting::Connect).is_none() {
+            return Vec::new();
+        }
+        self.connect_elsewhere(settings, desk)
+    }
+
+    /// Opens an inspection of its own for the broker of the form: with its own name, job and record.
+    fn connect_elsewhere(&mut self, settings: &SettingsView, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(mut plan) = self.form.plan() else { return Vec::new() };
+        let kept = &settings.values.telemetry;
+        plan.when_full = kept.when_full();
         let name = plan.url.to_string();
         let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
         start.budget_bytes = kept.budget_bytes();
@@ -431,17 +501,20 @@ impl Telemetry {
         if self.job().is_some() {
             return Vec::new();
         }
-        let named = gateway.profile.as_ref().and_then(|id| desk.catalog.get(id)).and_then(connect::broker_of);
-        if let Some(url) = demo.or(named) {
+        if let Some(url) = demo {
             self.form.take_demo(&url);
         } else if gateway.profile.is_some() && self.form.profile() != gateway.profile.as_ref() {
-            self.form.choose_profile(gateway.profile.clone(), desk.catalog);
+            self.form.take_profile(gateway.profile.clone(), desk.catalog);
         }
         if self.form.url.trim().is_empty() {
             self.pane = Pane::Connection;
             return Vec::new();
         }
-        let Some(mut plan) = self.form.plan() else { return Vec::new() };
+        let Some(mut plan) = self.form.plan() else {
+            // What is missing stands on the form.
+            self.pane = Pane::Connection;
+            return Vec::new();
+        };
         let kept = &settings.values.telemetry;
         plan.when_full = kept.when_full();
         let name = plan.url.to_string();
@@ -450,6 +523,7 @@ impl Telemetry {
         start.ring = Recorder::ring_plan(kept);
         start.profile = gateway.profile.or(start.profile);
         start.pushed_before = gateway.pushed_before;
+        start.guarded_client_id.get_or_insert_with(|| gateway.name.clone());
         start.gateway = Some(gateway.name);
         self.open(start, name, desk)
     }
@@ -476,6 +550,7 @@ impl Telemetry {
         self.doctor = Doctor::default();
         self.warnings.clear();
         self.question = None;
+        self.forgetting = None;
         self.asked = None;
         self.panes.begun();
         self.forget();
@@ -560,6 +635,7 @@ impl Telemetry {
         if let Some(inspection) = self.inspection.as_mut().filter(|inspection| inspection.job == job) {
             inspection.end = Some(end);
             self.question = None;
+            self.forgetting = None;
             self.panes.ended();
         }
     }

@@ -81,6 +81,60 @@ fn an_open_inspection_connects_anew_and_keeps_what_it_has() {
     assert!(app.telemetry.snapshot().is_some());
 }
 
+fn held(messages: u64) -> TelemetryEvent {
+    let counters = Counters { held: messages, ..Counters::default() };
+    TelemetryEvent::Snapshot(Arc::new(Snapshot { counters, ..Snapshot::default() }))
+}
+
+#[test]
+fn another_broker_gets_an_inspection_a_job_and_a_record_of_its_own() {
+    let (mut app, first, now) = opened();
+    let problem = Box::new(Problem::new("mqtt.refused", "a", "b", "c"));
+    tell(&mut app, first, TelemetryEvent::State(InspectionState::Disconnected { problem: Some(problem) }), now);
+    app.telemetry.form.url = "mqtt://other.example".into();
+    // What is only typed names nothing.
+    assert_eq!(app.telemetry.inspection().unwrap().name, "mqtt://broker.example:1883");
+    let commands = app.act(TelemetryAction::Connected.into(), now);
+    let [
+        Command::Telemetry { job: closed, command: TelemetryCommand::Close },
+        Command::Telemetry { job, command: TelemetryCommand::Open(_) },
+        ..,
+    ] = commands.as_slice()
+    else {
+        panic!("the one before is closed, and another opened")
+    };
+    assert!(*closed == first && *job != first);
+    assert_eq!(app.telemetry.inspection().unwrap().name, "mqtt://other.example:1883");
+    assert!(app.jobs().iter().any(|job| job.label.contains("other.example")));
+}
+
+#[test]
+fn nothing_forgets_messages_before_a_question_that_counts_them() {
+    let recording = || TelemetryAction::OpenedRecording("r.lmrec".into());
+    for action in [TelemetryAction::Cleared, TelemetryAction::Closed, TelemetryAction::Connected, recording()] {
+        let (mut app, job, now) = opened();
+        tell(&mut app, job, connected(), now);
+        tell(&mut app, job, held(12_345), now);
+        app.telemetry.form.url = "mqtt://other.example".into();
+        let _ = app.tick(now);
+        assert!(app.act(action.clone().into(), now).is_empty(), "{action:?}");
+        assert_eq!(app.telemetry.forgetting().map(|(_, count)| count), Some(12_345));
+        assert!(app.is_dialog_open());
+        let _ = app.act(TelemetryAction::DroppedForgetting.into(), now);
+        assert!(app.act(TelemetryAction::ConfirmedForgetting.into(), now).is_empty() && !app.is_dialog_open());
+        assert_eq!(app.telemetry.counters().held, 12_345);
+        let _ = app.act(action.clone().into(), now);
+        assert!(!app.act(TelemetryAction::ConfirmedForgetting.into(), now).is_empty(), "{action:?}");
+    }
+    // Where nothing is held, nothing is asked; but a live connection is not dropped for a replay.
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    let commands = app.act(TelemetryAction::Cleared.into(), now);
+    assert!(matches!(&commands[..], [Command::Telemetry { command: TelemetryCommand::Clear, .. }, ..]));
+    let _ = app.act(recording().into(), now);
+    assert!(app.is_dialog_open());
+}
+
 #[test]
 fn an_identity_that_was_not_confirmed_is_not_used() {
     let (mut app, job, now) = opened();

@@ -20,12 +20,6 @@ pub enum InspectError {
     /// A broker is watched: there is nothing to play.
     #[error("a broker is watched")]
     IsLive,
-    /// No topic that can be published on.
-    #[error("no topic: {topic}")]
-    BadTopic {
-        /// What was given.
-        topic: String,
-    },
     /// MQTT 3.1.1 carries no properties.
     #[error("properties need MQTT 5")]
     NeedsVersion5,
@@ -99,12 +93,6 @@ impl Explain for InspectError {
                 "What comes from a broker cannot be played again",
                 "Playing, stepping and going to a time are for recordings",
                 "Record, or keep the last minutes, and open the recording",
-            ),
-            Self::BadTopic { topic } => Problem::new(
-                "mqtt.topic",
-                format!("“{}” is no topic to publish on", visible(topic, 120)),
-                "A topic has at least one character, no wildcards + and #, no NUL, and 65535 bytes at most",
-                "Write the whole topic, level by level",
             ),
             Self::NeedsVersion5 => Problem::new(
                 "mqtt.needs_newer_version",
@@ -185,7 +173,6 @@ impl InspectError {
             Self::NotConnected,
             Self::IsRecording { what: "publishing" },
             Self::IsLive,
-            Self::BadTopic { topic: "site/+".into() },
             Self::NeedsVersion5,
             Self::AttemptTooSlow { limit: Duration::from_mins(2) },
             Self::Gone,

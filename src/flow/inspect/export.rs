@@ -21,6 +21,8 @@ pub(super) struct Exports {
     next: u64,
     running: Vec<Export>,
     away: FuturesUnordered<Boxed<'static, Back>>,
+    /// What an export that has ended left out, until it is told.
+    left_out: Option<Problem>,
 }
 
 struct Export {
@@ -93,6 +95,11 @@ impl Exports {
         }));
     }
 
+    /// Why the last export that ended left messages out without being asked to.
+    pub(super) const fn left_out(&mut self) -> Option<Problem> {
+        self.left_out.take()
+    }
+
     /// What comes back next; never while none is under way. Safe to drop at any point.
     pub(super) async fn next(&mut self) -> Back {
         match self.away.next().await {
@@ -120,12 +127,16 @@ impl Exports {
             Back::Read { playback, read, .. } => read.map(|batch| {
                 export.playback = Some(playback);
                 match batch {
-                    Some(batch) => export.write(inspector.sift(&export.filter, batch)),
+                    Some(batch) => {
+                        let wanted = export.filter.sift(batch);
+                        export.write(wanted)
+                    }
                     None => export.finish(),
                 }
             }),
             Back::Finished { result, .. } => {
                 let export = self.running.swap_remove(place);
+                self.left_out = export.filter.problem();
                 return Some(TelemetryEvent::Exported { path: export.path, result: result.map(|()| export.written) });
             }
         };

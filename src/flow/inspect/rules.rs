@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::flow::port::ConnectionEnd;
+use crate::model::mqtt::MqttVersion;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, Subscription};
 use crate::model::problem::{Explain as _, Problem};
@@ -55,8 +56,11 @@ impl Kicks {
         end: &ConnectionEnd,
         plan: &ConnectPlan,
     ) -> Option<Problem> {
-        let ConnectPlan { dialect, client_id, .. } = plan;
-        let kicked = KickedEnd { at, lasted, is_takeover: end.is_takeover, is_said: end.problem.code == TAKEN_OVER };
+        let ConnectPlan { dialect, client_id, version, .. } = plan;
+        let is_said = end.problem.code == TAKEN_OVER;
+        // In version 5 a broker has to say so (MQTT-3.1.4-3): what it does not say is something else.
+        let is_takeover = is_said || end.is_takeover && *version == MqttVersion::V311;
+        let kicked = KickedEnd { at, lasted, is_takeover, is_said };
         let times = self.0.ended(kicked)?;
         Some(Kicking { dialect: *dialect, client_id: client_id.clone(), times }.explain())
     }

@@ -7,8 +7,7 @@ use tokio::time::timeout;
 
 use super::drive::{Drive, Ports, Stream, Turn};
 use super::engine::Engine;
-use super::error::{MqttError, Refusal};
-use super::send::Login;
+use super::error::MqttError;
 use super::tcp::{self, Facts};
 use super::tls::{self, Asked};
 use super::{Clock, proxy, websocket};
@@ -20,8 +19,9 @@ use crate::model::mqtt::{Dialect, topic};
 use crate::model::problem::{Explain, Problem};
 use crate::model::secret::Secret;
 use crate::model::text::visible;
+use crate::proto::mqtt::session::{Login, Refusal, SessionError};
 use crate::proto::mqtt::silent::{Act, Cause, Proof, SilentEnd, cause_of_end, cause_of_silence};
-use crate::proto::mqtt::{dialect, sas, sigv4};
+use crate::proto::mqtt::{sas, sigv4};
 
 /// Room for requests of the front.
 const REQUESTS: usize = 64;
@@ -29,8 +29,6 @@ const REQUESTS: usize = 64;
 const DELIVERIES: usize = 1;
 /// How long a report of a stage waits for being taken.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
-/// Filters in one SUBSCRIBE where nobody sets a limit: their packet stays small.
-const FILTERS: usize = 50;
 /// A connection that is cut within this time after we did something was cut for it.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -129,7 +127,7 @@ impl Circumstances {
             MqttError::Broken { detail, is_reset: true } if *act != Act::Idle && since < SOON => {
                 because(&cause_of_end(&silent()), detail)
             }
-            MqttError::NotLetIn { meaning: Refusal::Login, ref says, .. } if !is_plain_login => {
+            MqttError::Session(SessionError::NotLetIn { meaning: Refusal::Login, ref says, .. }) if !is_plain_login => {
                 let mut silent = silent();
                 silent.act = &Act::Connect;
                 because(&cause_of_end(&silent), says.clone())
@@ -199,16 +197,14 @@ struct Opened {
 async fn open(plan: ConnectPlan, clock: Clock, doctor: &Doctor) -> Result<Opened, ConnectionEnd> {
     let mut known = Circumstances { proof: proof(&plan), plan, asked: Asked::default(), clock_ahead_secs: None };
     let stream = carry(&mut known, doctor).await?;
-    let dialect = dialect::limits(known.plan.dialect);
-    let chunk = dialect.max_filters_per_subscribe.unwrap_or(FILTERS);
-    let engine = Engine::new(&known.plan, clock, chunk, dialect.max_qos);
+    let engine = Engine::new(&known.plan, clock);
     let mut drive = Drive::new(stream, engine, clock, known.plan.stage_limit);
     let login_ends =
-        doctor.stage(Stage::Connect, async |findings| connect(&mut drive, &mut known, clock, findings).await).await?;
+        doctor.stage(Stage::Connect, async |findings| connect(&mut drive, &mut known, findings).await).await?;
     if known.plan.subscriptions.is_empty() {
         doctor.skip(Stage::Subscribe, "Nothing is to be subscribed to").await;
     } else {
-        doctor.stage(Stage::Subscribe, async |findings| subscribe(&mut drive, &known, clock, findings).await).await?;
+        doctor.stage(Stage::Subscribe, async |findings| subscribe(&mut drive, &known, findings).await).await?;
     }
     drive.engine.opened();
     Ok(Opened { drive, circumstances: known, login_ends })
@@ -217,7 +213,6 @@ async fn open(plan: ConnectPlan, clock: Clock, doctor: &Doctor) -> Result<Opened
 async fn connect(
     drive: &mut Drive,
     known: &mut Circumstances,
-    clock: Clock,
     findings: &mut Findings,
 ) -> Result<Option<i64>, ConnectionEnd> {
     let (login, login_ends) = login(&known.plan)?;
@@ -226,7 +221,7 @@ async fn connect(
         findings.facts.push(("Token".into(), sas::countdown(ends - now_secs())));
     }
     let limit = known.plan.stage_limit;
-    drive.engine.connect(&known.plan, &login, clock.now());
+    drive.engine.connect(&known.plan, &login);
     let until = Instant::now() + limit;
     let error = loop {
         if drive.engine.connected().is_some() {
@@ -255,13 +250,8 @@ async fn connect(
     Ok(login_ends)
 }
 
-async fn subscribe(
-    drive: &mut Drive,
-    known: &Circumstances,
-    clock: Clock,
-    findings: &mut Findings,
-) -> Result<(), ConnectionEnd> {
-    drive.engine.subscribe(None, &known.plan.subscriptions, clock.now());
+async fn subscribe(drive: &mut Drive, known: &Circumstances, findings: &mut Findings) -> Result<(), ConnectionEnd> {
+    drive.engine.subscribe(&known.plan.subscriptions);
     let limit = known.plan.stage_limit;
     let until = Instant::now() + limit;
     let error = loop {
@@ -355,8 +345,8 @@ async fn carry(known: &mut Circumstances, doctor: &Doctor) -> Result<Box<dyn Str
 fn refused_upgrade(known: &Circumstances, error: MqttError) -> ConnectionEnd {
     match error {
         MqttError::HttpStatus { status: 401 | 403, says, .. } if known.proof == Proof::Signature => {
-            let says = MqttError::NotLetIn { code: 0, says, meaning: Refusal::Login, words: String::new() };
-            known.end(says, None)
+            let refused = SessionError::NotLetIn { code: 0, says, meaning: Refusal::Login, words: String::new() };
+            known.end(refused.into(), None)
         }
         error => error.end(),
     }

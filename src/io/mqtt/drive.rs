@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::error::MqttError;
 use super::tls::{self, Asked};
 use crate::flow::port::{BrokerRequest, ConnectionEnd, Delivery};
+use crate::proto::mqtt::session::SessionError;
 
 /// Room for what is read at once.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -129,12 +130,12 @@ impl Drive {
             }
             request = receive(&mut requests), if takes_requests && requests.is_some() => {
                 let Some(request) = request else { return Ok(Turn::LetGo) };
-                engine.request(request, clock.now());
+                engine.request(request);
             }
             () = timer.as_mut(), if wake.is_some() => {
                 let now = clock.now();
                 if write_end.is_some_and(|end| now.instant >= end) {
-                    return Err(MqttError::NotSent { secs: self.write_limit.as_secs() });
+                    return Err(SessionError::NotSent { secs: self.write_limit.as_secs() }.into());
                 }
                 engine.handle_time(now, may_read)?;
                 if until.is_some_and(|until| now.instant >= until) {
@@ -211,7 +212,7 @@ impl Drive {
 
     /// Sends DISCONNECT and closes.
     pub(super) async fn farewell(&mut self) {
-        self.engine.farewell(self.clock.now());
+        self.engine.farewell();
         let close = async {
             let count = self.engine.out().len();
             self.writer.write_all(self.engine.out()).await?;

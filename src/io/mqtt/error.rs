@@ -5,10 +5,14 @@
 use crate::flow::port::{ConnectionEnd, Retry};
 use crate::model::mqtt::stage::Expiry;
 use crate::model::problem::{Explain, Problem};
+use crate::proto::mqtt::session::SessionError;
 
 /// Why a connection did not come about, or ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MqttError {
+    /// MQTT itself ended it.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// The thread of the connection could not be started.
     #[error("the connection could not be started: {detail}")]
     NotStarted { detail: String },
@@ -81,9 +85,6 @@ pub enum MqttError {
     /// The WebSocket does not carry MQTT.
     #[error("{url} does not carry MQTT")]
     NoSubProtocol { url: String },
-    /// The broker refused us.
-    #[error("the broker does not let us in: {says}")]
-    NotLetIn { code: u8, says: String, meaning: Refusal, words: String },
     /// Client id, user, password or last will are longer than MQTT can say.
     #[error("the login is longer than 65535 bytes")]
     LoginTooLong,
@@ -93,12 +94,6 @@ pub enum MqttError {
     /// No answer to CONNECT came.
     #[error("no answer to CONNECT within {secs} s")]
     NoConnAck { secs: u64 },
-    /// What answers is no MQTT broker.
-    #[error("what answers does not speak MQTT: {detail}")]
-    NotMqtt { detail: String },
-    /// The broker sent something else before its answer to CONNECT.
-    #[error("{kind} came before the answer to CONNECT")]
-    TooEarly { kind: &'static str },
     /// No answer to SUBSCRIBE came.
     #[error("no answer to SUBSCRIBE within {secs} s")]
     NoSubAck { secs: u64 },
@@ -108,39 +103,12 @@ pub enum MqttError {
     /// The broker closed the connection without a word.
     #[error("the broker closed the connection")]
     Closed { detail: String },
-    /// The broker said why it closes (MQTT 5).
-    #[error("the broker ended the connection: {says}")]
-    Ended { code: u8, says: String, words: String },
     /// The connection broke.
     #[error("the connection broke: {detail}")]
     Broken { detail: String, is_reset: bool },
-    /// The broker gave no sign of life.
-    #[error("no sign of life for {secs} s")]
-    NoPingResp { secs: u64 },
-    /// Bytes that are no packet.
-    #[error("the broker sent {detail}")]
-    Malformed { detail: String },
-    /// Nothing could be sent for long.
-    #[error("nothing could be sent for {secs} s")]
-    NotSent { secs: u64 },
     /// We ended it.
     #[error("ended on request")]
     Left,
-    /// The topic of a message of ours is none.
-    #[error("the topic cannot be published to")]
-    BadTopic { detail: &'static str },
-    /// A message of ours is larger than the broker takes.
-    #[error("the message has {bytes} bytes, the broker takes {most}")]
-    TooLarge { bytes: usize, most: usize },
-    /// The broker does not do this QoS.
-    #[error("the broker does QoS {most} at most")]
-    QosTooHigh { asked: u8, most: u8 },
-    /// The broker keeps no messages.
-    #[error("the broker keeps no messages")]
-    NoRetain,
-    /// The broker refused a message of ours.
-    #[error("the broker refused the message: {says}")]
-    PublishRefused { code: u8, says: String, words: String },
     /// Some of the subscriptions were refused, or all.
     #[error("{refused} of {asked} subscriptions were refused")]
     SubscriptionsRefused { refused: usize, asked: usize, says: String },
@@ -177,37 +145,6 @@ pub enum CertificateFault {
     Other { detail: String },
 }
 
-/// What kind of refusal a code of CONNACK is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// User, password or right.
-    Login,
-    /// The client id.
-    ClientId,
-    /// The version.
-    Version,
-    /// The broker has no time or service.
-    Busy,
-    /// Use another broker.
-    Elsewhere,
-    /// Anything else.
-    Other,
-}
-
-impl Refusal {
-    /// The kind of refusal a code means.
-    pub(super) const fn of(code: u8) -> Self {
-        match code {
-            4 | 5 | 0x86 | 0x87 | 0x8A | 0x8C => Self::Login,
-            2 | 0x85 => Self::ClientId,
-            1 | 0x84 => Self::Version,
-            3 | 0x88 | 0x89 | 0x97 | 0x9F | 0x8B => Self::Busy,
-            0x9C | 0x9D => Self::Elsewhere,
-            _ => Self::Other,
-        }
-    }
-}
-
 impl MqttError {
     /// How a connection ended by this.
     pub(super) fn end(&self) -> ConnectionEnd {
@@ -215,16 +152,14 @@ impl MqttError {
     }
 
     const fn is_takeover(&self) -> bool {
-        matches!(self, Self::Ended { code: 0x8E, .. })
+        matches!(self, Self::Session(error) if error.is_takeover())
     }
 
     /// Whether trying again can help without a person.
     fn retry(&self) -> Retry {
         match self {
-            Self::NotLetIn { meaning: Refusal::Busy, .. } => Retry::Later,
-            Self::Ended { code: 0x81 | 0x82 | 0x86 | 0x87 | 0x8A | 0x90 | 0x95 | 0x99 | 0x9C | 0x9D, .. }
-            | Self::NotLetIn { .. }
-            | Self::ProxyLogin { .. }
+            Self::Session(error) if error.is_lasting() => Retry::Never,
+            Self::ProxyLogin { .. }
             | Self::NotAProxy { .. }
             | Self::TrustUnreadable { .. }
             | Self::TrustEmpty { .. }
@@ -238,8 +173,6 @@ impl MqttError {
             | Self::Alert { .. }
             | Self::NotAWebSocket { .. }
             | Self::NoSubProtocol { .. }
-            | Self::NotMqtt { .. }
-            | Self::TooEarly { .. }
             | Self::Left => Retry::Never,
             Self::HttpStatus { status, .. } if *status < 500 && *status != 429 => Retry::Never,
             _ => Retry::Later,
@@ -274,27 +207,12 @@ impl Explain for MqttError {
             Self::HttpStatus { .. } | Self::NotAWebSocket { .. } | Self::NoSubProtocol { .. } => {
                 self.explain_websocket()
             }
-            Self::NotLetIn { .. }
-            | Self::LoginTooLong
-            | Self::ClosedOnConnect { .. }
-            | Self::NoConnAck { .. }
-            | Self::NotMqtt { .. }
-            | Self::TooEarly { .. } => self.explain_connect(),
+            Self::Session(error) => error.explain(),
+            Self::LoginTooLong | Self::ClosedOnConnect { .. } | Self::NoConnAck { .. } => self.explain_connect(),
             Self::NoSubAck { .. } | Self::ClosedOnSubscribe { .. } | Self::SubscriptionsRefused { .. } => {
                 self.explain_subscribe()
             }
-            Self::Closed { .. }
-            | Self::Ended { .. }
-            | Self::Broken { .. }
-            | Self::NoPingResp { .. }
-            | Self::Malformed { .. }
-            | Self::NotSent { .. }
-            | Self::Left => self.explain_end(),
-            Self::BadTopic { .. }
-            | Self::TooLarge { .. }
-            | Self::QosTooHigh { .. }
-            | Self::NoRetain
-            | Self::PublishRefused { .. } => self.explain_publish(),
+            Self::Closed { .. } | Self::Broken { .. } | Self::Left => self.explain_end(),
         }
     }
 }
@@ -416,7 +334,7 @@ impl MqttError {
                 "mqtt.key_encrypted",
                 "The client's key is protected by a password",
                 "It was made for programs that ask for one",
-                "Take the protection off with: openssl pkey -in KEY.pem -out PLAIN.pem",
+                "Give its password, or take the protection off with: openssl pkey -in KEY.pem -out PLAIN.pem",
             ),
             Self::KeyMismatch => Problem::new(
                 "mqtt.key_mismatch",
@@ -562,38 +480,6 @@ impl MqttError {
 
     fn explain_connect(&self) -> Problem {
         match self {
-            Self::NotLetIn { says, meaning, words, code } => {
-                let (code_word, cause, next) = match meaning {
-                    Refusal::Login => (
-                        "mqtt.not_authorised",
-                        "User, password, token or certificate are wrong, or this client has no rights",
-                        "Check login and client id with those who run the broker",
-                    ),
-                    Refusal::ClientId => (
-                        "mqtt.client_id",
-                        "The broker allows other client ids only",
-                        "Use the client id that was given out for this login",
-                    ),
-                    Refusal::Version => (
-                        "mqtt.version",
-                        "It speaks another version of MQTT",
-                        "Choose the other version: 3.1.1 instead of 5, or 5 instead of 3.1.1",
-                    ),
-                    Refusal::Busy => (
-                        "mqtt.busy",
-                        "It is busy, out of service, or has too many connections",
-                        "Wait a while and try again",
-                    ),
-                    Refusal::Elsewhere => {
-                        ("mqtt.elsewhere", "Another broker does its work", "Use the address it names")
-                    }
-                    Refusal::Other => {
-                        ("mqtt.not_let_in", "The broker has a reason of its own", "Look into the broker's log")
-                    }
-                };
-                Problem::new(code_word, format!("The broker does not let us in: {says}"), cause, next)
-                    .with_detail(detail(*code, words))
-            }
             Self::LoginTooLong => Problem::new(
                 "mqtt.login_too_long",
                 "Client id, user, password or last will are too long",
@@ -612,19 +498,6 @@ impl MqttError {
                 format!("No answer to CONNECT within {secs} s"),
                 "What listens there is no MQTT broker, or waits for encryption (mqtts://)",
                 "Check scheme and port",
-            ),
-            Self::NotMqtt { detail } => Problem::new(
-                "mqtt.not_mqtt",
-                "What answers does not speak MQTT",
-                "The port belongs to something else, or is the one for encrypted connections",
-                "Check scheme and port",
-            )
-            .with_detail(detail),
-            Self::TooEarly { kind } => Problem::new(
-                "mqtt.too_early",
-                format!("The broker sent {kind} before its answer to CONNECT"),
-                "It does not keep to the protocol",
-                "Tell those who make it; the trace shows what came",
             ),
             _ => elsewhere(self),
         }
@@ -669,20 +542,6 @@ impl MqttError {
                 "Look whether it happens again at the same moment, and whether the client id is in use",
             )
             .with_detail(detail),
-            Self::Ended { code: 0x8E, words, .. } => Problem::new(
-                "mqtt.taken_over",
-                "Another client connected with the same client id",
-                "Two programs, or a gateway and this one, use one client id: each throws the other out",
-                "Use a client id of your own",
-            )
-            .with_detail(detail(0x8E, words)),
-            Self::Ended { code, says, words } => Problem::new(
-                "mqtt.ended",
-                format!("The broker ended the connection: {says}"),
-                "That is what it said",
-                "Look into the broker's log for the same moment",
-            )
-            .with_detail(detail(*code, words)),
             Self::Broken { detail, .. } => Problem::new(
                 "mqtt.broken",
                 "The connection to the broker broke",
@@ -690,68 +549,12 @@ impl MqttError {
                 "Nothing is lost at the broker; wait until it is back",
             )
             .with_detail(detail),
-            Self::NoPingResp { secs } => Problem::new(
-                "mqtt.no_sign_of_life",
-                format!("The broker gave no sign of life for {secs} s"),
-                "The way to it is interrupted, without either side having been told",
-                "Check the network of this computer",
-            ),
-            Self::Malformed { detail } => Problem::new(
-                "mqtt.malformed",
-                "The broker sent something that is no MQTT packet",
-                "It does not keep to the protocol, or something on the way changes the bytes",
-                "Look into the trace; tell those who make the broker",
-            )
-            .with_detail(detail),
-            Self::NotSent { secs } => Problem::new(
-                "mqtt.not_sent",
-                format!("Nothing could be sent for {secs} s"),
-                "The broker does not read any more, or the way to it is interrupted",
-                "Check the broker's load and the network of this computer",
-            ),
             Self::Left => Problem::new(
                 "mqtt.left",
                 "The connection was ended on request",
                 "It was no longer needed",
                 "Connect again when you want to",
             ),
-            _ => elsewhere(self),
-        }
-    }
-
-    fn explain_publish(&self) -> Problem {
-        match self {
-            Self::BadTopic { detail } => Problem::new(
-                "mqtt.bad_topic",
-                "The topic cannot be published to",
-                *detail,
-                "Write a topic without + and #, such as site/gateway/command",
-            ),
-            Self::TooLarge { bytes, most } => Problem::new(
-                "mqtt.too_large",
-                format!("The message has {bytes} bytes, and the broker takes {most}"),
-                "The broker has a limit on packets",
-                "Send less at once",
-            ),
-            Self::QosTooHigh { asked, most } => Problem::new(
-                "mqtt.qos_too_high",
-                format!("The broker does not do QoS {asked}"),
-                format!("It does QoS {most} at most, and would end the connection"),
-                format!("Publish with QoS {most}"),
-            ),
-            Self::NoRetain => Problem::new(
-                "mqtt.no_retain",
-                "The broker keeps no messages",
-                "It said on connecting that it does not do retained messages, and would end the connection",
-                "Publish without retain",
-            ),
-            Self::PublishRefused { code, says, words } => Problem::new(
-                "mqtt.publish_refused",
-                format!("The broker refused the message: {says}"),
-                "This client may not publish to the topic, or the broker does not take such messages",
-                "Check topic and rights",
-            )
-            .with_detail(detail(*code, words)),
             _ => elsewhere(self),
         }
     }
@@ -834,8 +637,4 @@ impl CertificateFault {
             .with_detail(detail),
         }
     }
-}
-
-fn detail(code: u8, words: &str) -> String {
-    if words.is_empty() { format!("code 0x{code:02X}") } else { format!("code 0x{code:02X}: {words}") }
 }

@@ -1,5 +1,6 @@
 //! [`MqttBroker`]: the real [`Broker`]. Sockets, TLS and WebSocket are ours, so that every stage is seen on the one
-//! connection that is used; packets that go out are written by rumqttc's codec.
+//! connection that is used; the conversation is the state machine of [`crate::proto::mqtt::session`], and packets that go out are
+//! written by rumqttc's codec.
 //!
 //! Each connection has a thread of its own with a small runtime: what comes in is read while others work.
 
@@ -9,13 +10,11 @@ mod drive;
 mod engine;
 mod error;
 mod proxy;
-mod reason;
 mod send;
 mod tcp;
 mod tls;
 pub mod trial;
 mod websocket;
-pub mod wire;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,11 +22,12 @@ use std::time::{Duration, Instant};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 
-pub use error::{CertificateFault, MqttError, Refusal};
+pub use error::{CertificateFault, MqttError};
 
 use crate::flow::port::{Boxed, Broker, Connection, ConnectionEnd};
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::stage::StageReport;
+use crate::proto::mqtt::session::Now;
 
 /// Connects to real brokers. Times count from when it was made, over all its connections.
 pub struct MqttBroker {
@@ -41,14 +41,14 @@ struct Clock {
 }
 
 impl Clock {
-    fn now(self) -> engine::Now {
+    fn now(self) -> Now {
         let instant = Instant::now();
         let mono_micros = u64::try_from(instant.duration_since(self.began).as_micros()).unwrap_or(u64::MAX);
-        engine::Now { instant, mono_micros }
+        Now { instant, mono_micros }
     }
 
     fn unix_offset_micros(self) -> i64 {
-        self.now().unix_offset_micros()
+        engine::unix_offset_micros(self.now())
     }
 }
 

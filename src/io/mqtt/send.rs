@@ -4,23 +4,28 @@ use bytes::{Bytes, BytesMut};
 use rumqttc::mqttbytes::{QoS as QoS4, v4};
 use rumqttc::v5::mqttbytes::{QoS as QoS5, v5};
 
-use super::wire::kind;
 use crate::model::mqtt::MqttVersion;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, Properties, Qos, Subscription};
 use crate::model::mqtt::topic::TopicFilter;
-use crate::model::secret::Secret;
+use crate::proto::mqtt::session::{Login, MAX_ALIASES, Packet};
+use crate::proto::mqtt::wire::kind;
 
-/// How many aliases of topics we let a broker use.
-pub(super) const MAX_ALIASES: u16 = 64;
 /// How long a broker keeps a session that is not to be forgotten, in seconds (MQTT 5): a day.
 const SESSION_SECS: u32 = 24 * 60 * 60;
 
-/// User and password as they go over the wire.
-#[derive(Default)]
-pub(super) struct Login {
-    pub(super) username: String,
-    pub(super) password: Secret<String>,
+/// Writes what a session sends.
+pub(super) fn encode(out: &mut BytesMut, version: MqttVersion, packet: Packet<'_>) {
+    match packet {
+        Packet::Connect { plan, login } => connect(out, plan, login),
+        Packet::Subscribe { packet_id, subscriptions } => subscribe(out, version, packet_id, subscriptions),
+        Packet::Unsubscribe { packet_id, filters } => unsubscribe(out, version, packet_id, filters),
+        Packet::Publish { packet_id, message } => publish(out, version, packet_id, message),
+        Packet::Ack { kind, packet_id } => ack(out, kind, packet_id),
+        // What follows fails for lengths it never has.
+        Packet::Ping => drop(v4::PingReq.write(out)),
+        Packet::Disconnect => drop(v4::Disconnect.write(out)),
+    }
 }
 
 fn qos4(qos: Qos) -> QoS4 {
@@ -40,7 +45,7 @@ fn qos5(qos: Qos) -> QoS5 {
 }
 
 /// Writes CONNECT.
-pub(super) fn connect(out: &mut BytesMut, plan: &ConnectPlan, login: &Login) {
+fn connect(out: &mut BytesMut, plan: &ConnectPlan, login: &Login) {
     let keep_alive = u16::try_from(plan.keep_alive.as_secs()).unwrap_or(u16::MAX);
     let has_login = !login.username.is_empty() || !login.password.expose().is_empty();
     match plan.version {
@@ -58,7 +63,8 @@ pub(super) fn connect(out: &mut BytesMut, plan: &ConnectPlan, login: &Login) {
         MqttVersion::V5 => {
             let mut properties = v5::ConnectProperties::new();
             properties.topic_alias_max = Some(MAX_ALIASES);
-            properties.session_expiry_interval = (!plan.is_clean).then_some(SESSION_SECS);
+            properties.session_expiry_interval =
+                (!plan.is_clean).then(|| plan.session_expiry_secs.unwrap_or(SESSION_SECS));
             // The largest packet is not told: the broker would leave larger ones out in silence, and nobody would count them.
             let packet = v5::Connect {
                 keep_alive,
@@ -89,7 +95,7 @@ fn last_will5(will: &Outgoing) -> v5::LastWill {
 }
 
 /// Writes SUBSCRIBE.
-pub(super) fn subscribe(out: &mut BytesMut, version: MqttVersion, packet_id: u16, wanted: &[Subscription]) {
+fn subscribe(out: &mut BytesMut, version: MqttVersion, packet_id: u16, wanted: &[Subscription]) {
     match version {
         MqttVersion::V311 => {
             let filters =
@@ -109,7 +115,7 @@ pub(super) fn subscribe(out: &mut BytesMut, version: MqttVersion, packet_id: u16
 }
 
 /// Writes UNSUBSCRIBE.
-pub(super) fn unsubscribe(out: &mut BytesMut, version: MqttVersion, packet_id: u16, filters: &[TopicFilter]) {
+fn unsubscribe(out: &mut BytesMut, version: MqttVersion, packet_id: u16, filters: &[TopicFilter]) {
     let texts = filters.iter().map(|filter| filter.as_str().to_owned()).collect();
     match version {
         MqttVersion::V311 => drop(v4::Unsubscribe { pkid: packet_id, topics: texts }.write(out)),
@@ -117,61 +123,38 @@ pub(super) fn unsubscribe(out: &mut BytesMut, version: MqttVersion, packet_id: u
     }
 }
 
-/// A message as a packet; its length can be asked before it is written.
-pub(super) enum Publish {
-    V4(v4::Publish),
-    V5(v5::Publish),
-}
-
-impl Publish {
-    pub(super) fn new(version: MqttVersion, packet_id: u16, message: Outgoing) -> Self {
-        let Outgoing { topic, payload, qos, is_retained, properties } = message;
-        match version {
-            MqttVersion::V311 => {
-                let mut packet = v4::Publish::from_bytes(topic, qos4(qos), Bytes::from(payload));
-                packet.retain = is_retained;
-                packet.pkid = packet_id;
-                Self::V4(packet)
-            }
-            MqttVersion::V5 => {
-                let properties = (!properties.is_empty()).then(|| v5::PublishProperties {
-                    payload_format_indicator: properties.is_text.then_some(1),
-                    message_expiry_interval: properties.expiry_secs,
-                    topic_alias: None,
-                    response_topic: properties.response_topic,
-                    correlation_data: (!properties.correlation_data.is_empty())
-                        .then(|| properties.correlation_data.into()),
-                    user_properties: properties.user,
-                    // A client must not send them.
-                    subscription_identifiers: Vec::new(),
-                    content_type: properties.content_type,
-                });
-                let mut packet = v5::Publish::new(topic, qos5(qos), payload, properties);
-                packet.retain = is_retained;
-                packet.pkid = packet_id;
-                Self::V5(packet)
-            }
+/// Writes PUBLISH. It fails for a packet id of 0 only, which no caller gives with QoS 1 and 2.
+fn publish(out: &mut BytesMut, version: MqttVersion, packet_id: u16, message: Outgoing) {
+    let Outgoing { topic, payload, qos, is_retained, properties } = message;
+    match version {
+        MqttVersion::V311 => {
+            let mut packet = v4::Publish::from_bytes(topic, qos4(qos), Bytes::from(payload));
+            packet.retain = is_retained;
+            packet.pkid = packet_id;
+            drop(packet.write(out));
         }
-    }
-
-    pub(super) fn bytes(&self) -> usize {
-        match self {
-            Self::V4(packet) => packet.size(),
-            Self::V5(packet) => packet.size(),
-        }
-    }
-
-    pub(super) fn write(&self, out: &mut BytesMut) {
-        // They fail for a packet id of 0 only, which no caller gives with QoS 1 and 2.
-        match self {
-            Self::V4(packet) => drop(packet.write(out)),
-            Self::V5(packet) => drop(packet.write(out)),
+        MqttVersion::V5 => {
+            let properties = (!properties.is_empty()).then(|| v5::PublishProperties {
+                payload_format_indicator: properties.is_text.then_some(1),
+                message_expiry_interval: properties.expiry_secs,
+                topic_alias: None,
+                response_topic: properties.response_topic,
+                correlation_data: (!properties.correlation_data.is_empty()).then(|| properties.correlation_data.into()),
+                user_properties: properties.user,
+                // A client must not send them.
+                subscription_identifiers: Vec::new(),
+                content_type: properties.content_type,
+            });
+            let mut packet = v5::Publish::new(topic, qos5(qos), payload, properties);
+            packet.retain = is_retained;
+            packet.pkid = packet_id;
+            drop(packet.write(out));
         }
     }
 }
 
 /// Writes PUBACK, PUBREC, PUBREL or PUBCOMP of success; they are alike in both versions.
-pub(super) fn ack(out: &mut BytesMut, ack: u8, packet_id: u16) {
+fn ack(out: &mut BytesMut, ack: u8, packet_id: u16) {
     // They fail for lengths they never have.
     match ack {
         kind::PUBACK => drop(v4::PubAck::new(packet_id).write(out)),
@@ -181,20 +164,10 @@ pub(super) fn ack(out: &mut BytesMut, ack: u8, packet_id: u16) {
     }
 }
 
-/// Writes PINGREQ.
-pub(super) fn ping(out: &mut BytesMut) {
-    drop(v4::PingReq.write(out));
-}
-
-/// Writes DISCONNECT: the last will is not published.
-pub(super) fn disconnect(out: &mut BytesMut) {
-    drop(v4::Disconnect.write(out));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::mqtt::wire::{Head, Publish as Read};
+    use crate::proto::mqtt::wire::{Head, Publish as Read};
 
     #[test]
     fn a_message_of_ours_reads_back() {
@@ -217,10 +190,10 @@ mod tests {
             };
             for version in [MqttVersion::V311, MqttVersion::V5] {
                 let mut out = BytesMut::new();
-                let packet = Publish::new(version, u16::from(qos.number()), message.clone());
-                packet.write(&mut out);
+                let packet_id = u16::from(qos.number());
+                encode(&mut out, version, Packet::Publish { packet_id, message: message.clone() });
                 let head = Head::parse(&out).unwrap().unwrap();
-                assert_eq!((head.bytes(), packet.bytes()), (out.len(), out.len()));
+                assert_eq!(head.bytes(), out.len());
                 let read = Read::parse(version, head.first, &out[head.head_bytes..]).unwrap();
                 assert_eq!((read.topic, read.payload.len(), read.qos), (&b"a/b"[..], 20_000, qos));
                 let expected = (version == MqttVersion::V5).then(|| Box::new(properties.clone()));

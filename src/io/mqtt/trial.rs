@@ -8,7 +8,6 @@ use super::engine::Engine;
 use crate::flow::port::Delivery;
 use crate::model::mqtt::MqttVersion;
 use crate::model::mqtt::connect::ConnectPlan;
-use crate::model::mqtt::message::Qos;
 use crate::model::mqtt::url::{BrokerUrl, Scheme};
 use crate::telemetry::batch::Missed;
 
@@ -38,7 +37,7 @@ impl Trial {
         let mut plan = ConnectPlan::new(url, "trial");
         (plan.version, plan.max_packet_bytes) = (version, max_packet_bytes);
         let clock = Clock { began: Instant::now() };
-        let mut engine = Engine::new(&plan, clock, 1, Qos::ExactlyOnce);
+        let mut engine = Engine::new(&plan, clock);
         let welcome: &[u8] = if version == MqttVersion::V5 { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
         // It is whole and well formed.
         let _ = engine.take(welcome, clock.now());

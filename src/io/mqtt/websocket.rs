@@ -53,15 +53,18 @@ pub(super) async fn open(
     let url = visible(&format!("{}://{}{bare_path}", plan.url.scheme, plan.url.authority()), 300);
     facts.push(("Address".into(), url.clone()));
     let host = host(plan);
-    let request = Request::builder()
+    let mut request = Request::builder()
         .uri(format!("ws://{host}{}", path.expose()))
         .header("Host", &host)
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")
         .header("Sec-WebSocket-Version", "13")
         .header("Sec-WebSocket-Key", generate_key())
-        .header("Sec-WebSocket-Protocol", "mqtt")
-        .body(());
+        .header("Sec-WebSocket-Protocol", "mqtt");
+    for (name, value) in &plan.headers {
+        request = request.header(name, value.expose());
+    }
+    let request = request.body(());
     let refused = |detail: String| MqttError::NotAWebSocket { url: url.clone(), detail };
     // What is wrong with an address may quote it, and it may hold a signature.
     let request = request.map_err(|_| (refused("the path cannot be asked for".into()), None))?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::header::{self, HeaderError};
 use super::message::{Outgoing, Subscription};
 use super::url::BrokerUrl;
 use super::{Dialect, MqttVersion};
@@ -25,6 +26,8 @@ pub struct ConnectPlan {
     pub client_id: String,
     /// Whether the broker forgets what an earlier session of that name had.
     pub is_clean: bool,
+    /// For how many seconds it keeps a session that is not clean; MQTT 5 only, and one day unless it is said.
+    pub session_expiry_secs: Option<u32>,
     /// How often a sign of life is sent.
     pub keep_alive: Duration,
     /// How an encrypted connection is checked.
@@ -45,6 +48,8 @@ pub struct ConnectPlan {
     pub when_full: WhenFull,
     /// Where the keys of the encryption are written for a packet capture; only ever on a person's request.
     pub key_log: Option<PathBuf>,
+    /// Headers of a person's own in the request for a WebSocket; their values may be secrets.
+    pub headers: Vec<(String, Secret<String>)>,
 }
 
 impl ConnectPlan {
@@ -56,6 +61,7 @@ impl ConnectPlan {
             version: MqttVersion::V311,
             client_id: client_id.into(),
             is_clean: true,
+            session_expiry_secs: None,
             keep_alive: Duration::from_secs(30),
             tls: TlsPlan::default(),
             login: Login::None,
@@ -66,7 +72,16 @@ impl ConnectPlan {
             stage_limit: Duration::from_secs(15),
             when_full: WhenFull::Wait,
             key_log: None,
+            headers: Vec::new(),
         }
+    }
+
+    /// Whether the headers can be sent.
+    pub fn check_headers(&self) -> Result<(), HeaderError> {
+        if !self.headers.is_empty() && !self.url.scheme.is_websocket() {
+            return Err(HeaderError::NoWebSocket);
+        }
+        self.headers.iter().try_for_each(|(name, value)| header::check(name, value.expose()))
     }
 
     /// What of it must never be seen: passwords, tokens and keys, the client's private key included. The one list of them:
@@ -80,6 +95,8 @@ impl ConnectPlan {
                 [secret_key].into_iter().chain(session_token).collect()
             }
         };
+        secrets.extend(self.headers.iter().map(|(_, value)| value));
+        secrets.extend(self.tls.key_password.as_ref());
         secrets.extend(self.proxy.iter().filter_map(|proxy| proxy.login.as_ref()).map(|(_, password)| password));
         let key = self.tls.identity.iter().map(|identity| identity.key.expose().as_slice());
         let texts = secrets.into_iter().map(|secret| secret.expose().as_bytes());
@@ -110,6 +127,8 @@ pub struct TlsPlan {
     pub server_name: Option<String>,
     /// What is checked.
     pub checks: TlsChecks,
+    /// What the file of the private key is encrypted with.
+    pub key_password: Option<Secret<String>>,
     /// Files that are still to be read into `trust` and `identity`: whoever runs the plan does so first.
     pub files: TlsFiles,
 }

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::topic::TopicFilter;
-use crate::model::problem::Problem;
+use super::topic::{MAX_TOPIC_BYTES, TopicFilter};
+use crate::model::problem::{Explain, Problem};
+use crate::model::text::visible;
 
 /// How hard a delivery is tried (MQTT 5.0, section 4.3).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,6 +84,56 @@ pub struct Outgoing {
     pub properties: Properties,
 }
 
+/// Why a message cannot be published.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutgoingError {
+    /// No topic that can be published on.
+    #[error("no topic: {topic}")]
+    BadTopic {
+        /// What was given.
+        topic: String,
+    },
+    /// No topic that an answer can be published on.
+    #[error("no topic for an answer: {topic}")]
+    BadResponseTopic {
+        /// What was given.
+        topic: String,
+    },
+}
+
+impl Explain for OutgoingError {
+    fn explain(&self) -> Problem {
+        let rule = "A topic has at least one character, no wildcards + and #, no NUL, and 65535 bytes at most";
+        let next = "Write the whole topic, level by level";
+        match self {
+            Self::BadTopic { topic } => {
+                Problem::new("mqtt.topic", format!("“{}” can't be published on", visible(topic, 120)), rule, next)
+            }
+            Self::BadResponseTopic { topic } => Problem::new(
+                "mqtt.response_topic",
+                format!("No answer can be published on “{}”", visible(topic, 120)),
+                rule,
+                "Write the whole response topic, level by level",
+            ),
+        }
+    }
+}
+
+impl Outgoing {
+    /// Whether its topics can be published on (MQTT 5.0, sections 3.3.2.1 and 3.3.2.3.5).
+    pub fn check(&self) -> Result<(), OutgoingError> {
+        let is_topic =
+            |topic: &str| !topic.is_empty() && topic.len() <= MAX_TOPIC_BYTES && !topic.contains(['+', '#', '\0']);
+        if !is_topic(&self.topic) {
+            return Err(OutgoingError::BadTopic { topic: self.topic.clone() });
+        }
+        match &self.properties.response_topic {
+            Some(topic) if !is_topic(topic) => Err(OutgoingError::BadResponseTopic { topic: topic.clone() }),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What is subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Subscription {
@@ -120,4 +171,22 @@ pub enum PublishEnd {
     Refused(Problem),
     /// The connection ended before the broker acknowledged it: it may have arrived.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wildcards_are_refused_in_every_topic_of_a_message() {
+        let to = |topic: &str, answer: Option<&str>| {
+            let properties = Properties { response_topic: answer.map(str::to_owned), ..Properties::default() };
+            Outgoing { topic: topic.into(), properties, ..Outgoing::default() }.check()
+        };
+        assert_eq!(to("a/b", Some("re/a")), Ok(()));
+        for topic in ["", "a/+", "#", "a\0"] {
+            assert!(matches!(to(topic, None), Err(OutgoingError::BadTopic { .. })), "{topic}");
+            assert!(matches!(to("a", Some(topic)), Err(OutgoingError::BadResponseTopic { .. })), "{topic}");
+        }
+    }
 }

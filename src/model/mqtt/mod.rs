@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod connect;
+pub mod header;
 pub mod message;
 pub mod payload;
 pub mod stage;
@@ -21,6 +22,26 @@ words! {
         AwsIotCore = "aws-iot-core",
         /// A proxy that passes on to another broker.
         Proxy = "proxy",
+    }
+}
+
+impl Dialect {
+    /// What an address tells of the dialect behind it: the clouds have names of their own.
+    pub fn of_host(host: &str) -> Option<Self> {
+        let host = host.to_ascii_lowercase();
+        let ends = |ends: &[&str]| ends.iter().any(|end| host.ends_with(end));
+        if ends(&[".azure-devices.net", ".azure-devices.cn", ".azure-devices.us", ".azure-devices-provisioning.net"]) {
+            return Some(Self::AzureIotHub);
+        }
+        (host.contains(".iot.") && ends(&[".amazonaws.com", ".amazonaws.com.cn"])).then_some(Self::AwsIotCore)
+    }
+
+    /// The path at which a broker takes MQTT inside a WebSocket.
+    pub const fn websocket_path(self) -> &'static str {
+        match self {
+            Self::AzureIotHub => "/$iothub/websocket",
+            Self::Plain | Self::AwsIotCore | Self::Proxy => "/mqtt",
+        }
     }
 }
 

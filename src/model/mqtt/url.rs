@@ -134,7 +134,7 @@ impl FromStr for BrokerUrl {
         let shown = || visible(&without_login(text), 200);
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => {
-                let scheme = Scheme::from_word(&scheme.to_ascii_lowercase());
+                let scheme = named(&scheme.to_ascii_lowercase());
                 (Some(scheme.ok_or_else(|| UrlError::UnknownScheme { text: shown() })?), rest)
             }
             None => (None, text),
@@ -157,6 +157,15 @@ impl FromStr for BrokerUrl {
             (true, path) => path,
         };
         Ok(Self { scheme, host: host.into(), port: port.unwrap_or(scheme.default_port()), path: path.into() })
+    }
+}
+
+/// The scheme of that name; other tools call two of them after what carries them.
+fn named(scheme: &str) -> Option<Scheme> {
+    match scheme {
+        "tcp" => Some(Scheme::Mqtt),
+        "ssl" | "tls" => Some(Scheme::Mqtts),
+        scheme => Scheme::from_word(scheme),
     }
 }
 
@@ -197,6 +206,9 @@ mod tests {
         check("ws://broker.example", "ws://broker.example:80/mqtt");
         check("wss://hub.example:444/$iothub/websocket?a=b", "wss://hub.example:444/$iothub/websocket?a=b");
         check("mqtt://[::1]:1884", "mqtt://[::1]:1884");
+        check("tcp://broker.example", "mqtt://broker.example:1883");
+        check("SSL://broker.example", "mqtts://broker.example:8883");
+        check("tls://broker.example:443", "mqtts://broker.example:443");
         check("::1", "mqtt://[::1]:1883");
         check(" 192.168.1.10 ", "mqtt://192.168.1.10:1883");
     }

@@ -197,16 +197,6 @@ pub const fn usual(dialect: Dialect) -> Usual {
     }
 }
 
-/// What an address tells of the dialect behind it: the clouds have names of their own.
-pub fn guess(host: &str) -> Option<Dialect> {
-    let host = host.to_ascii_lowercase();
-    let ends = |ends: &[&str]| ends.iter().any(|end| host.ends_with(end));
-    if ends(&[".azure-devices.net", ".azure-devices.cn", ".azure-devices.us", ".azure-devices-provisioning.net"]) {
-        return Some(Dialect::AzureIotHub);
-    }
-    (host.contains(".iot.") && ends(&[".amazonaws.com", ".amazonaws.com.cn"])).then_some(Dialect::AwsIotCore)
-}
-
 /// What to subscribe to at the start. `profile` has the filters of the profile; `client_id` is the name to connect with.
 ///
 /// Never `#` together with `$SYS/#`: one cloud drops the session for it, and for another it means nothing.
@@ -934,10 +924,10 @@ mod tests {
 
     #[test]
     fn a_host_tells_its_dialect() {
-        assert_eq!(guess("Site.Azure-Devices.net"), Some(Dialect::AzureIotHub));
-        assert_eq!(guess("abc-ats.iot.eu-central-1.amazonaws.com"), Some(Dialect::AwsIotCore));
-        assert_eq!(guess("s3.amazonaws.com"), None);
-        assert_eq!(guess("broker.example"), None);
+        assert_eq!(Dialect::of_host("Site.Azure-Devices.net"), Some(Dialect::AzureIotHub));
+        assert_eq!(Dialect::of_host("abc-ats.iot.eu-central-1.amazonaws.com"), Some(Dialect::AwsIotCore));
+        assert_eq!(Dialect::of_host("s3.amazonaws.com"), None);
+        assert_eq!(Dialect::of_host("broker.example"), None);
     }
 
     #[test]

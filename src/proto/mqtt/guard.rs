@@ -126,10 +126,16 @@ pub fn is_observer_id(client_id: &str) -> bool {
     client_id.starts_with(OBSERVER)
 }
 
+/// Whether another client may have the same: it was given by a person or a profile, and not made up at random.
+pub fn is_fixed_id(client_id: &str) -> bool {
+    // Without one the broker makes one up.
+    !client_id.is_empty() && !is_observer_id(client_id)
+}
+
 /// How far back ends are looked at.
 const WINDOW: Duration = Duration::from_mins(3);
 /// A connection that ended by itself within this time was kicked, if it was.
-const SHORT: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_secs(30);
 /// So many such ends in the window are no accident.
 const ENOUGH: usize = 3;
 /// So many are enough where the broker itself says that another client took over.
@@ -164,6 +170,12 @@ impl KickWatch {
         }
         if self.ends.is_empty() {
             self.is_told = false;
+        }
+        if end.lasted.is_none() {
+            // Nobody answered, or not as a broker that only obeys a second client: it restarts, or the network is down. What
+            // ended shortly before ended for that.
+            self.ends.retain(|end| end.is_said);
+            return None;
         }
         let is_kick = end.is_takeover && end.lasted.is_some_and(|lasted| lasted <= SHORT);
         if !is_kick && !end.is_said {
@@ -290,6 +302,22 @@ mod tests {
         let said = |at| KickedEnd { is_said: true, ..kick(at, 500) };
         assert_eq!(watch.ended(said(10)), None);
         assert_eq!(watch.ended(said(20)), Some(2));
+    }
+
+    #[test]
+    fn a_broker_that_is_restarted_again_and_again_is_no_fight() {
+        let mut watch = KickWatch::default();
+        for restart in 0..10 {
+            assert_eq!(watch.ended(kick(restart * 10, 5)), None, "closed in the restart");
+            let refused = KickedEnd { lasted: None, is_takeover: false, ..kick(restart * 10 + 1, 0) };
+            assert_eq!(watch.ended(refused), None, "and not there for a moment");
+        }
+    }
+
+    #[test]
+    fn a_random_name_is_nobody_elses() {
+        assert!(!is_fixed_id(&observer_id(None, 7)) && !is_fixed_id(&observer_id(Some("gw"), 7)) && !is_fixed_id(""));
+        assert!(is_fixed_id("gw-07"));
     }
 
     #[test]

@@ -1,13 +1,16 @@
-//! What brokers ask for beyond MQTT itself: logins that are computed, limits, habits, identities. No I/O and no clock: the
-//! time is an argument.
+//! MQTT: packets as they come ([`wire`]) and one connection's state machine ([`session`]); and what brokers ask for beyond
+//! MQTT itself: logins that are computed, limits, habits, identities. No I/O and no clock: the time is an argument.
 
 pub mod cloud;
 pub mod dialect;
 pub mod guard;
 pub mod notes;
+pub mod reason;
 pub mod sas;
+pub mod session;
 pub mod sigv4;
 pub mod silent;
+pub mod wire;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::dialect::{self, is_iot_hub_filter, is_iot_hub_topic, label};
-use super::sas;
+use super::{guard, sas};
 use crate::model::mqtt::Dialect;
 use crate::model::mqtt::message::{Qos, Subscription};
 use crate::model::problem::{Explain, Problem};
@@ -188,9 +188,9 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// Whether another client of the same name may have taken over.
-    pub const fn is_takeover(&self) -> bool {
-        matches!(self, Self::ClosedWhileIdle { .. })
+    /// Whether another client of the same name may have taken over: never where the name was made up at random.
+    pub fn is_takeover(&self) -> bool {
+        matches!(self, Self::ClosedWhileIdle { client_id, .. } if guard::is_fixed_id(client_id))
     }
 
     /// Whether trying again changes nothing until a person has changed something.
@@ -389,6 +389,12 @@ impl Explain for Cause {
                     keep_alive.as_secs()
                 ),
                 "Keep the computer awake and connect again; a longer keep-alive helps on a slow network",
+            ),
+            Self::ClosedWhileIdle { dialect, client_id } if !guard::is_fixed_id(client_id) => Problem::new(
+                "mqtt.closed",
+                format!("{} closed the connection without giving a reason", label(*dialect)),
+                "The broker was restarted, someone ended the session, or the network did; the random client ID is in nobody's way",
+                "Wait for the reconnection; if it happens again and again, check the broker's log for that time",
             ),
             Self::ClosedWhileIdle { dialect, client_id } => Problem::new(
                 "mqtt.closed",

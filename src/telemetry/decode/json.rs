@@ -1,32 +1,66 @@
-//! JSON (RFC 8259): a strict reader into [`Value`], and writers.
+//! JSON (RFC 8259): a reader into [`Value`], and writers.
 //!
 //! Not serde_json, whose own options for what is wanted here (members in their order, names that stand twice, digits as
 //! they were written) hold for the whole program and everything built into it. The reader keeps a list instead of calling
-//! itself, so that a nesting without end costs no stack; it says at which byte it ended.
+//! itself, so that a nesting without end costs no stack; it says at which byte it ended. What devices get wrong and still
+//! means one thing only is read, and noted: a NUL behind the value, `NaN`, bytes that are not UTF-8.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::limit::{Count, MAX_DEPTH};
-use crate::model::text::hex;
 use crate::telemetry::value::{DecodeFailure, Value};
 
 /// Reads a JSON text. Nothing but white space may stand around it.
 pub fn parse(text: &[u8]) -> Result<Value, DecodeFailure> {
-    let mut reader = Reader { text, at: 0, count: Count::default() };
+    read(text).map(|(value, _)| value)
+}
+
+/// As [`parse`], with what is against the rules of JSON and was read all the same.
+pub(super) fn read(text: &[u8]) -> Result<(Value, Vec<String>), DecodeFailure> {
+    let mut reader = Reader { text, at: 0, count: Count::default(), oddities: Oddities::default() };
     let value = reader.document()?;
     reader.space();
-    match reader.peek() {
-        None => Ok(value),
-        Some(0) => reader.fail("a NUL character stands behind the value"),
-        Some(_) => reader.fail("something stands behind the value"),
+    let nuls = text.len() - reader.at;
+    if text[reader.at..].iter().any(|byte| *byte != 0) {
+        return reader.fail("something stands behind the value");
     }
+    Ok((value, reader.oddities.notes(nuls)))
 }
 
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
     count: Count,
+    oddities: Oddities,
+}
+
+/// What is against the rules, and means one thing only all the same.
+#[derive(Default)]
+struct Oddities {
+    no_number: bool,
+    control: bool,
+    half_pair: bool,
+    not_utf8: bool,
+}
+
+impl Oddities {
+    fn notes(&self, nuls: usize) -> Vec<String> {
+        let nul = match nuls {
+            0 => None,
+            1 => Some("ends with a NUL character, which JSON forbids".to_owned()),
+            nuls => Some(format!("ends with {nuls} NUL characters, which JSON forbids")),
+        };
+        let seen = [
+            (self.no_number, "holds NaN or Infinity, which JSON forbids"),
+            (self.control, "holds control characters inside a text, which JSON forbids"),
+            (self.half_pair, "holds half of a surrogate pair, shown as �"),
+            (self.not_utf8, "holds bytes that are not UTF-8, shown as �"),
+        ];
+        let seen = seen.into_iter().filter(|(is_seen, _)| *is_seen).map(|(_, note)| note.to_owned());
+        nul.into_iter().chain(seen).collect()
+    }
 }
 
 /// A list or map that is not at its end yet.
@@ -153,10 +187,24 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
+        for (word, number) in [
+            ("NaN", f64::NAN),
+            ("nan", f64::NAN),
+            ("Infinity", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+            ("inf", f64::INFINITY),
+            ("-inf", f64::NEG_INFINITY),
+            ("-nan", f64::NAN),
+        ] {
+            if self.text[self.at..].starts_with(word.as_bytes()) {
+                self.at += word.len();
+                self.oddities.no_number = true;
+                return Ok(Value::Number(number));
+            }
+        }
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'N' | b'I') => self.fail("JSON has no such number"),
             Some(_) => self.fail("no value begins here"),
             None => self.fail("it ends where a value should begin"),
         }
@@ -219,13 +267,13 @@ impl<'a> Reader<'a> {
             self.at = self.text.len();
             return self.fail("it ends inside a text");
         };
-        let first = self.utf8(start, start + plain)?;
+        let first = self.utf8(start, start + plain);
         self.at = start + plain;
         if self.peek() == Some(b'"') {
             self.at += 1;
-            return Ok(first.into());
+            return Ok(first.as_ref().into());
         }
-        let mut text = first.to_owned();
+        let mut text = first.into_owned();
         loop {
             match self.peek() {
                 None => return self.fail("it ends inside a text"),
@@ -235,25 +283,26 @@ impl<'a> Reader<'a> {
                 }
                 Some(b'\\') => text.push(self.escape()?),
                 Some(byte @ 0..=0x1f) => {
-                    return self.fail(format!("a text may not hold the byte 0x{} as it is", hex(&[byte])));
+                    self.oddities.control = true;
+                    text.push(char::from(byte));
+                    self.at += 1;
                 }
                 Some(_) => {
                     let start = self.at;
                     let rest = &self.text[start..];
                     let end = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
                     let end = start + end.unwrap_or(rest.len());
-                    text.push_str(self.utf8(start, end)?);
+                    text.push_str(&self.utf8(start, end));
                     self.at = end;
                 }
             }
         }
     }
 
-    fn utf8(&self, start: usize, end: usize) -> Result<&'a str, DecodeFailure> {
-        std::str::from_utf8(&self.text[start..end]).map_err(|error| DecodeFailure {
-            offset: start + error.valid_up_to(),
-            what: "the text is not UTF-8 here".into(),
-        })
+    fn utf8(&mut self, start: usize, end: usize) -> Cow<'a, str> {
+        let text = String::from_utf8_lossy(&self.text[start..end]);
+        self.oddities.not_utf8 |= matches!(text, Cow::Owned(_));
+        text
     }
 
     fn escape(&mut self) -> Result<char, DecodeFailure> {
@@ -280,15 +329,19 @@ impl<'a> Reader<'a> {
     fn code_point(&mut self, start: usize) -> Result<char, DecodeFailure> {
         let bad = || DecodeFailure { offset: start, what: "this escape means no character".into() };
         let first = self.four_digits().ok_or_else(bad)?;
-        if !(0xD800..0xDC00).contains(&first) {
-            return char::from_u32(first).ok_or_else(bad);
+        if let Some(character) = char::from_u32(first) {
+            return Ok(character);
         }
-        if !self.text[self.at..].starts_with(b"\\u") {
-            return Err(bad());
+        let behind = self.at;
+        if (0xD800..0xDC00).contains(&first) && self.text[self.at..].starts_with(b"\\u") {
+            self.at += 2;
+            if let Some(second) = self.four_digits().filter(|second| (0xDC00..0xE000).contains(second)) {
+                return char::from_u32(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)).ok_or_else(bad);
+            }
+            self.at = behind;
         }
-        self.at += 2;
-        let second = self.four_digits().filter(|second| (0xDC00..0xE000).contains(second)).ok_or_else(bad)?;
-        char::from_u32(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00)).ok_or_else(bad)
+        self.oddities.half_pair = true;
+        Ok(char::REPLACEMENT_CHARACTER)
     }
 
     fn four_digits(&mut self) -> Option<u32> {
@@ -514,14 +567,28 @@ mod tests {
         check("{\"a\":1", "6: it ends inside an object");
         check("[1", "2: it ends inside a list");
         check("01", "1: something stands behind the value");
-        check("{}\0", "2: a NUL character stands behind the value");
         check("1.", "2: expected a digit here");
         check("\"a", "2: it ends inside a text");
         check("\"a\\x\"", "2: there is no such escape");
-        check("\"\\ud800\"", "1: this escape means no character");
-        check("\"a\nb\"", "2: a text may not hold the byte 0x0a as it is");
-        check("NaN", "0: JSON has no such number");
-        assert_eq!(parse(b"\"ab\xffc\"").unwrap_err().offset, 3);
+        check("\"\\ud8\"", "1: this escape means no character");
+        check("{}\0x", "2: something stands behind the value");
+    }
+
+    #[test]
+    fn what_devices_get_wrong_is_read_and_noted() {
+        let check = |text: &[u8], expected: &str, note: &str| {
+            let (value, notes) = read(text).unwrap();
+            assert_eq!((to_json(&value).as_str(), notes.join("; ").as_str()), (expected, note));
+        };
+        check(b"{\"a\":1}\0", "{\"a\":1}", "ends with a NUL character, which JSON forbids");
+        check(b"[]\n\0\0", "[]", "ends with 2 NUL characters, which JSON forbids");
+        let numbers = "holds NaN or Infinity, which JSON forbids";
+        check(b"[NaN,-Infinity,Infinity,nan,inf]", r#"["NaN","-Infinity","Infinity","NaN","Infinity"]"#, numbers);
+        check(b"\"\\ud800\\u0041\"", "\"�A\"", "holds half of a surrogate pair, shown as �");
+        check(b"\"\\udc00\"", "\"�\"", "holds half of a surrogate pair, shown as �");
+        check(b"\"a\nb\"", "\"a\\nb\"", "holds control characters inside a text, which JSON forbids");
+        check(b"{\"u\":\"\xb0C\"}", "{\"u\":\"�C\"}", "holds bytes that are not UTF-8, shown as �");
+        check(b"{\"a\":1}", "{\"a\":1}", "");
     }
 
     #[test]
@@ -574,7 +641,8 @@ mod tests {
             Just(b'e'), Just(b'-'), Just(b'\\'), Just(b'u'), Just(b' '), any::<u8>(),
         ], 0..24)) {
             let theirs = serde_json::from_slice::<serde_json::Value>(&bytes);
-            match parse(&bytes) {
+            match read(&bytes) {
+                Ok((_, notes)) if !notes.is_empty() => {}
                 Ok(_) => prop_assert!(theirs.is_ok() || theirs.unwrap_err().to_string().contains("number out of range")),
                 Err(_) => prop_assert!(theirs.is_err()),
             }

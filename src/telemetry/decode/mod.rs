@@ -60,6 +60,11 @@ impl Decoders {
         self.rules = rules;
     }
 
+    /// The rules, the earlier ones first.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
     /// Takes in a user's Protobuf schemas, by name and text, in place of those before. The answer is their message types.
     pub fn load_schemas(&mut self, schemas: &[(String, String)]) -> Result<Vec<String>, Problem> {
         self.schemas = protobuf::Schemas::load(schemas).map_err(|error| error.explain())?;
@@ -73,6 +78,11 @@ impl Decoders {
         }
     }
 
+    /// The same decoders, with nothing learnt: for another way through the same messages.
+    pub fn afresh(&self) -> Self {
+        Self { rules: self.rules.clone(), schemas: self.schemas.clone(), nodes: sparkplug::Nodes::default() }
+    }
+
     /// Forgets what was learnt, for another connection or another place in a recording.
     pub fn forget(&mut self) {
         self.nodes = sparkplug::Nodes::default();
@@ -83,7 +93,8 @@ impl Decoders {
         self.nodes.states()
     }
 
-    /// What the payload means: read as a person chose, else by the last rule for its topic, else as what it looks like.
+    /// What the payload means, going by what is known now: read as a person chose, else by the last rule for its topic, else
+    /// as what it looks like.
     pub fn decode(&self, topic: &[u8], payload: &[u8], kind: Option<DecoderKind>) -> Decoded {
         self.decode_at(topic, payload, kind, u64::MAX)
     }
@@ -102,9 +113,10 @@ impl Decoders {
         }
     }
 
-    /// The value of a payload for queries and plots: a tree, a text or bytes as one value.
-    pub fn value(&self, topic: &[u8], payload: &[u8]) -> Value {
-        match self.decode(topic, payload, None).body {
+    /// The value of a payload for queries and plots, with what was known when the message came: a tree, a text or bytes as
+    /// one value.
+    pub fn value(&self, topic: &[u8], payload: &[u8], mono_micros: u64) -> Value {
+        match self.decode_at(topic, payload, None, mono_micros).body {
             Body::Tree(value) => value,
             Body::Text(text) => Value::Text(text),
             Body::Bytes(bytes) => Value::Bytes(bytes),
@@ -117,8 +129,9 @@ impl Decoders {
         packing::unpack_within(packing::detect(payload)?, payload, SEARCHED_BYTES).ok()
     }
 
-    /// The payload on one line, made safe to show and shortened with an ellipsis. Looks at its beginning only.
-    pub fn one_line(&self, topic: &[u8], payload: &[u8], max_chars: usize) -> String {
+    /// The payload on one line, with what was known when the message came, made safe to show and shortened with an ellipsis.
+    /// Looks at its beginning only.
+    pub fn one_line(&self, topic: &[u8], payload: &[u8], mono_micros: u64, max_chars: usize) -> String {
         let head = &payload[..payload.len().min(PREVIEW_BYTES)];
         let is_cut = payload.len() > head.len();
         if is_text_so_far(head, is_cut) {
@@ -134,9 +147,16 @@ impl Decoders {
         if let Some(format) = picture::detect(payload) {
             return visible(&format!("{format}, {} bytes", payload.len()), max_chars);
         }
-        if !is_cut && let Body::Tree(value) = self.decode(topic, payload, None).body {
-            let value = value.member("metrics").filter(|_| sparkplug::Topic::parse(topic).is_some()).unwrap_or(&value);
-            return visible(&json::to_json_within(value, max_chars * 4), max_chars);
+        if !is_cut {
+            match self.decode_at(topic, payload, None, mono_micros).body {
+                Body::Tree(value) => {
+                    let is_sparkplug = sparkplug::Topic::parse(topic).is_some();
+                    let value = value.member("metrics").filter(|_| is_sparkplug).unwrap_or(&value);
+                    return visible(&json::to_json_within(value, max_chars * 4), max_chars);
+                }
+                Body::Text(text) => return visible(&collapsed(text.as_bytes()), max_chars),
+                Body::Bytes(_) | Body::Image { .. } => {}
+            }
         }
         if let Some(topic) = sparkplug::Topic::parse(topic) {
             return visible(&format!("{}, {} bytes", topic.kind, payload.len()), max_chars);
@@ -178,13 +198,17 @@ impl Decoders {
     fn read(&self, asked: Asked<'_>, bytes: &[u8], kind: DecoderKind, depth: usize) -> Result<Read, DecodeFailure> {
         match kind {
             DecoderKind::Json => {
-                let (text, notes) = without_mark(bytes);
+                let (text, mut notes) = without_mark(bytes);
                 let shift = bytes.len() - text.len();
-                let value = json::parse(text)
+                let (value, oddities) = json::read(text)
                     .map_err(|failure| DecodeFailure { offset: failure.offset + shift, what: failure.what })?;
+                notes.extend(oddities.into_iter().map(|oddity| ("note".to_owned(), oddity)));
                 Ok((Body::Tree(value), notes))
             }
-            DecoderKind::Text => match std::str::from_utf8(bytes) {
+            DecoderKind::Text => match std::str::from_utf8(without_nul(bytes)) {
+                Ok(text) if text.len() < bytes.len() => {
+                    Ok((Body::Text(text.into()), vec![("note".into(), "ends with a NUL character".into())]))
+                }
                 Ok(text) => Ok((Body::Text(text.into()), Vec::new())),
                 Err(error) => {
                     Err(DecodeFailure { offset: error.valid_up_to(), what: "the text is not UTF-8 here".into() })
@@ -234,13 +258,23 @@ impl Decoders {
             }
         };
         if !bytes.is_empty() && depth == 0 && sparkplug::Topic::parse(asked.topic).is_some() {
-            return read(DecoderKind::Sparkplug);
+            let sparkplug = read(DecoderKind::Sparkplug);
+            let json = may_hold_json(bytes).then(|| read(DecoderKind::Json)).filter(|json| json.failure.is_none());
+            let Some(mut json) = json else { return sparkplug };
+            json.notes.push(("note".into(), "is JSON, where the topic promises Sparkplug B".into()));
+            return json;
         }
         if picture::detect(bytes).is_some() {
             return read(DecoderKind::Image);
         }
-        if let Some(text) = as_text(bytes) {
+        if let Some(text) = as_text(without_nul(bytes)) {
             return self.detect_text(text, depth, read);
+        }
+        if may_hold_json(bytes) {
+            let decoded = read(DecoderKind::Json);
+            if decoded.failure.is_none() {
+                return decoded;
+            }
         }
         // A list or map of which nothing is left is no accident.
         let candidates =
@@ -348,6 +382,20 @@ fn without_mark(bytes: &[u8]) -> (&[u8], Vec<(String, String)>) {
     }
 }
 
+/// A text without the NUL that ends it in C. Of two, four and eight bytes it may be a number instead, and stays.
+fn without_nul(bytes: &[u8]) -> &[u8] {
+    let text = bytes.strip_suffix(b"\0").filter(|text| !text.is_empty() && !matches!(bytes.len(), 2 | 4 | 8));
+    text.unwrap_or(bytes)
+}
+
+/// Whether bytes that need not be text begin and end as a list or object of JSON does, but for white space and NULs.
+fn may_hold_json(bytes: &[u8]) -> bool {
+    let is_around = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+    let first = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).iter().find(|byte| !is_around(byte));
+    let last = bytes.iter().rev().find(|byte| !is_around(byte));
+    matches!((first, last), (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')))
+}
+
 /// The bytes as text, if they are UTF-8 and hold no control characters but those of a log.
 fn as_text(bytes: &[u8]) -> Option<&str> {
     std::str::from_utf8(bytes).ok().filter(|text| !text.bytes().any(is_control))
@@ -388,7 +436,7 @@ fn visible_octets_keeping_space(head: &[u8]) -> String {
 
 fn may_be_json(text: &str) -> bool {
     let first = text.trim_start_matches('\u{feff}').trim_start().bytes().next();
-    matches!(first, Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))
+    matches!(first, Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n' | b'N' | b'I' | b'i'))
 }
 
 /// Whether a text that is no JSON was meant to be some. `[INFO] started` was not.
@@ -469,6 +517,34 @@ mod tests {
     }
 
     #[test]
+    fn json_with_what_devices_get_wrong_is_json_in_all_views() {
+        check(b"{\"a\":1}\0", "json {\"a\":1}");
+        check(b"{\"a\":1}\n\0\0", "json {\"a\":1}");
+        check(b"{\"u\":\"\xb0C\"}", "json {\"u\":\"�C\"}");
+        check(b"{\"t\":NaN}", "json {\"t\":\"NaN\"}");
+        check(b"NaN", "json \"NaN\"");
+        check(b"hello\0", "text \"hello\"");
+        check(b"21.50\0", "json 21.5");
+        check(b"ABC\0", "hex 4 bytes");
+        check(b"{\xff}", "hex 3 bytes");
+        let decoders = Decoders::new();
+        assert_eq!(decoders.one_line(b"t", b"{\"u\":\"\xb0C\"}", 0, 40), "{\"u\":\"�C\"}");
+        assert_eq!(decoders.one_line(b"t", b"hello\0", 0, 40), "hello");
+        assert_eq!(decoders.value(b"t", b"{\"a\":1}\0", 0).at("a"), Some(&Value::Integer(1)));
+    }
+
+    #[test]
+    fn json_where_sparkplug_is_expected_is_json_for_queries_too() {
+        let (topic, payload) = (b"spBv1.0/g/NDATA/n", b"{\"t\":21}");
+        let decoders = Decoders::new();
+        let decoded = decoders.decode(topic, payload, None);
+        assert_eq!(shown(&decoded), "json {\"t\":21}");
+        assert_eq!(decoded.notes[0].1, "is JSON, where the topic promises Sparkplug B");
+        assert_eq!(decoders.value(topic, payload, 0).at("t"), Some(&Value::Integer(21)));
+        assert_eq!(decoders.decode(topic, b"\x18\x07", None).kind, DecoderKind::Sparkplug);
+    }
+
+    #[test]
     fn a_person_or_rule_chooses() {
         check_as(DecoderKind::Text, b"{\"a\":1}", "text \"{\\\"a\\\":1}\"");
         check_as(DecoderKind::Hex, b"{\"a\":1}", "hex 7 bytes");
@@ -494,7 +570,7 @@ mod tests {
 
     #[test]
     fn previews_are_short_and_safe() {
-        let line = |payload: &[u8], max: usize| Decoders::new().one_line(b"t", payload, max);
+        let line = |payload: &[u8], max: usize| Decoders::new().one_line(b"t", payload, u64::MAX, max);
         assert_eq!(line(b"", 20), "");
         assert_eq!(line(b"{\n  \"a\": 1,\n  \"b\": 2\n}", 40), "{ \"a\": 1, \"b\": 2 }");
         assert_eq!(line(b"{\n  \"a\": 1,\n  \"b\": 2\n}", 8), "{ \"a\": …");

@@ -6,10 +6,14 @@ use std::io::{self, Write};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::time;
 use crate::model::mqtt::message::Properties;
+use crate::model::word::Word as _;
 use crate::telemetry::batch::Arrival;
+use crate::telemetry::decode::json;
+use crate::telemetry::value::{Body, DecodeFailure, Decoded, DecoderKind};
 
 /// A message as it is written.
 #[derive(Debug, Serialize)]
@@ -90,4 +94,81 @@ impl<'a> PropertiesLine<'a> {
 pub fn write(out: &mut impl Write, arrival: &Arrival<'_>) -> io::Result<()> {
     serde_json::to_writer(&mut *out, &MessageLine::of(arrival))?;
     out.write_all(b"\n")
+}
+
+/// How deep a value may be nested to be written beside its payload: many readers of JSON give up soon after that.
+const MAX_VALUE_DEPTH: usize = 100;
+
+/// As [`write`], with what the payload was read as, and its value where that is more than the payload's own text. Into
+/// memory, which cannot fail.
+pub fn write_decoded(out: &mut Vec<u8>, arrival: &Arrival<'_>, decoded: Option<&Decoded>) -> io::Result<()> {
+    write(out, arrival)?;
+    let Some(decoded) = decoded else { return Ok(()) };
+    // The end of the object, and of the line.
+    out.truncate(out.len() - 2);
+    write!(out, ",\"read_as\":\"{}\"", decoded.kind)?;
+    if !decoded.packed_in.is_empty() {
+        let packings: Vec<&str> = decoded.packed_in.iter().map(|packing| packing.word()).collect();
+        write!(out, ",\"packed_in\":{}", json!(packings))?;
+    }
+    if let Some(value) = value(decoded) {
+        write!(out, ",\"value\":{value}")?;
+    }
+    if let Some(DecodeFailure { offset, what }) = &decoded.failure {
+        write!(out, ",\"failure\":{}", json!({ "offset": offset, "what": what }))?;
+    }
+    if !decoded.notes.is_empty() {
+        let notes = decoded.notes.iter().map(|(name, value)| json!({ "name": name, "value": value }));
+        write!(out, ",\"notes\":{}", Value::from(notes.collect::<Vec<_>>()))?;
+    }
+    out.extend_from_slice(b"}\n");
+    Ok(())
+}
+
+/// The value as JSON, unless it is the payload as it came, or no JSON holds it.
+fn value(decoded: &Decoded) -> Option<String> {
+    let is_unpacked = !decoded.packed_in.is_empty() || decoded.kind == DecoderKind::Base64;
+    match &decoded.body {
+        Body::Tree(value) if value.depth() <= MAX_VALUE_DEPTH => Some(json::to_json(value)),
+        Body::Text(text) if is_unpacked => Some(json::quoted(text)),
+        Body::Bytes(bytes) if is_unpacked => Some(json::quoted(&STANDARD.encode(bytes))),
+        Body::Tree(_) | Body::Text(_) | Body::Bytes(_) | Body::Image { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::mqtt::message::Qos;
+    use crate::telemetry::decode::Decoders;
+
+    fn line(payload: &[u8]) -> Value {
+        let arrival = Arrival {
+            topic: b"site/a",
+            payload,
+            qos: Qos::AtMostOnce,
+            is_retained: false,
+            is_duplicate: false,
+            mono_micros: 0,
+            unix_micros: 0,
+            properties: None,
+        };
+        let mut out = Vec::new();
+        write_decoded(&mut out, &arrival, Some(&Decoders::new().decode(b"site/a", payload, None))).unwrap();
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn a_message_has_its_value_beside_its_payload() {
+        let read = line(&[0xa1, 0x61, 0x61, 0x15]);
+        assert_eq!((&read["read_as"], &read["value"]["a"]), (&json!("cbor"), &json!(21)));
+        assert_eq!(line(b"{\"a\":9007199254740993}")["value"].to_string(), "{\"a\":9007199254740993}");
+        let text = line(b"on");
+        assert_eq!((&text["read_as"], text.get("value")), (&json!("text"), None), "the payload says it all");
+        assert_eq!(line(b"{\"t\":NaN}\0")["notes"].as_array().unwrap().len(), 2);
+        assert_eq!(line(b"{\"a\":}")["failure"]["offset"], 5);
+        assert_eq!(line(b"eyJ0ZW1wZXJhdHVyZSI6MjEuNSwib24iOnRydWV9")["value"]["temperature"], 21.5);
+        let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+        assert_eq!(line(deep.as_bytes()).get("value"), None);
+    }
 }

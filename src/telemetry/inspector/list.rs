@@ -196,7 +196,9 @@ impl List {
         let Self { columns, results, .. } = self;
         for row in &mut page.rows {
             let known = results.entry(row.id.0).or_insert_with(|| {
-                let value = store.message(row.id).map(|message| decoders.value(message.topic, message.payload));
+                let value = store
+                    .message(row.id)
+                    .map(|message| decoders.value(message.topic, message.payload, message.mono_micros));
                 let text = |(_, column): &(String, Result<Expression, Problem>)| match (column, &value) {
                     (Ok(expression), Some(value)) => expression.text(value, COLUMN_CHARS),
                     _ => String::new(),
@@ -208,8 +210,8 @@ impl List {
     }
 }
 
-fn preview(decoders: &Decoders) -> impl Fn(&[u8], &[u8]) -> String + '_ {
-    |topic, payload| decoders.one_line(topic, payload, PREVIEW_CHARS)
+fn preview(decoders: &Decoders) -> impl Fn(&[u8], &[u8], u64) -> String + '_ {
+    |topic, payload, mono_micros| decoders.one_line(topic, payload, mono_micros, PREVIEW_CHARS)
 }
 
 fn place(number: u64) -> usize {

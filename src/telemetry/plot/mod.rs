@@ -187,7 +187,7 @@ impl Plotter {
                 if group.next > held.id {
                     continue;
                 }
-                let value = value.get_or_insert_with(|| decoders.value(held.topic, held.payload));
+                let value = value.get_or_insert_with(|| decoders.value(held.topic, held.payload, held.mono_micros));
                 let number = group.place.number(value);
                 #[expect(clippy::cast_precision_loss, reason = "a microsecond of today's dates fits")]
                 group.add(held.topic_id, held.topic, held.unix_micros as f64 / 1e6, number);

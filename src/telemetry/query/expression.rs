@@ -2,8 +2,8 @@
 //! jq; everything else is jq, within limits.
 
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
@@ -30,6 +30,8 @@ pub struct Expression {
     /// How often it met a limit, and which one first.
     stops: AtomicU32,
     limit: OnceLock<&'static str>,
+    /// For how many values it gave nothing because of that.
+    unasked: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,8 @@ impl Expression {
             Some(steps) => Form::Path(steps),
             None => Form::Jq(Box::new(Program::compile(expression)?)),
         };
-        Ok(Self { source: expression.into(), form, stops: AtomicU32::new(0), limit: OnceLock::new() })
+        let (stops, unasked) = (AtomicU32::new(0), AtomicU64::new(0));
+        Ok(Self { source: expression.into(), form, stops, limit: OnceLock::new(), unasked })
     }
 
     /// The expression as it was written.
@@ -87,11 +90,13 @@ impl Expression {
             Form::Jq(program) => program,
         };
         if let Some(limit) = self.limit.get().filter(|_| self.stops.load(Relaxed) >= MAX_STOPS) {
+            self.unasked.fetch_add(1, Relaxed);
             return Err(RunError::Stopped(limit));
         }
         let result = program.run(value, max_results);
         if let Err(RunError::Stopped(limit)) = &result {
             self.stops.fetch_add(1, Relaxed);
+            self.unasked.fetch_add(1, Relaxed);
             let _ = self.limit.set(limit);
         }
         result
@@ -114,6 +119,11 @@ impl Expression {
             Ok(Some(value)) => visible(&json::to_json_within(&value, max_chars * 4), max_chars),
             Err(RunError::Stopped(limit)) => visible(limit, max_chars),
         }
+    }
+
+    /// For how many values it gave nothing because it met a limit.
+    pub fn unasked(&self) -> u64 {
+        self.unasked.load(Relaxed)
     }
 
     /// Why it gave nothing for some values: it met a limit. After a few times it is not asked any more.

@@ -171,8 +171,8 @@ impl CompiledQuery {
         if self.expression.is_some() { 16 } else { 1 }
     }
 
-    /// Whether a message fits. An expression that fails on it does not.
-    pub fn matches(&self, topic: &[u8], payload: &[u8], decoders: &Decoders) -> bool {
+    /// Whether a message fits, read with what was known when it came. An expression that fails on it does not.
+    pub fn matches(&self, topic: &[u8], payload: &[u8], mono_micros: u64, decoders: &Decoders) -> bool {
         if self.filter.as_ref().is_some_and(|filter| !filter.matches_bytes(topic)) {
             return false;
         }
@@ -184,9 +184,14 @@ impl CompiledQuery {
             return false;
         }
         match &self.expression {
-            Some(expression) => expression.is_true(&decoders.value(topic, payload)),
+            Some(expression) => expression.is_true(&decoders.value(topic, payload, mono_micros)),
             None => true,
         }
+    }
+
+    /// How many messages could not be asked: the expression was stopped on them, or is not asked any more.
+    pub fn unasked(&self) -> u64 {
+        self.expression.as_ref().map_or(0, Expression::unasked)
     }
 
     /// Why some messages could not be asked: the expression was stopped on them.
@@ -223,7 +228,7 @@ mod tests {
     #[track_caller]
     fn check(query: &Query, topic: &str, payload: &[u8], expected: bool) {
         let compiled = CompiledQuery::compile(query).unwrap();
-        assert_eq!(compiled.matches(topic.as_bytes(), payload, &Decoders::new()), expected, "{query:?} on {topic}");
+        assert_eq!(compiled.matches(topic.as_bytes(), payload, 0, &Decoders::new()), expected, "{query:?} on {topic}");
     }
 
     fn text(text: &str) -> Query {

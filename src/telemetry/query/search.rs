@@ -17,6 +17,8 @@ pub struct Held<'a> {
     pub topic: &'a [u8],
     /// Its payload.
     pub payload: &'a [u8],
+    /// When it came, in microseconds since the inspection began.
+    pub mono_micros: u64,
     /// When it came, in microseconds since 1970 UTC.
     pub unix_micros: i64,
 }
@@ -89,7 +91,7 @@ impl Search {
         let cost = query.cost();
         let mut next = self.next;
         source.visit(self.next, &mut |held| {
-            if query.matches(held.topic, held.payload, decoders) {
+            if query.matches(held.topic, held.payload, held.mono_micros, decoders) {
                 found.push_back(held.id);
             }
             next = MessageId(held.id.0 + 1);
@@ -193,6 +195,7 @@ pub(in crate::telemetry) mod tests {
                     topic_id: TopicId(u32::try_from(topic_id).unwrap()),
                     topic: topic.as_bytes(),
                     payload,
+                    mono_micros: place as u64,
                     unix_micros: *unix_micros,
                 };
                 if !show(held) {

@@ -20,13 +20,13 @@ const MAX_ROWS: usize = 10_000;
 
 /// Makes one line of a payload.
 pub trait Preview {
-    /// The payload on one line, shortened with an ellipsis and safe to show.
-    fn one_line(&self, topic: &[u8], payload: &[u8]) -> String;
+    /// The payload on one line, as it was to be read when it came, shortened with an ellipsis and safe to show.
+    fn one_line(&self, topic: &[u8], payload: &[u8], mono_micros: u64) -> String;
 }
 
-impl<F: Fn(&[u8], &[u8]) -> String> Preview for F {
-    fn one_line(&self, topic: &[u8], payload: &[u8]) -> String {
-        self(topic, payload)
+impl<F: Fn(&[u8], &[u8], u64) -> String> Preview for F {
+    fn one_line(&self, topic: &[u8], payload: &[u8], mono_micros: u64) -> String {
+        self(topic, payload, mono_micros)
     }
 }
 
@@ -35,7 +35,7 @@ impl<F: Fn(&[u8], &[u8]) -> String> Preview for F {
 pub struct PlainPreview;
 
 impl Preview for PlainPreview {
-    fn one_line(&self, _topic: &[u8], payload: &[u8]) -> String {
+    fn one_line(&self, _topic: &[u8], payload: &[u8], _mono_micros: u64) -> String {
         // One character more than is shown tells whether there is more.
         let start = &payload[..payload.len().min(4 * (PREVIEW_CHARS + 1))];
         let is_text = match std::str::from_utf8(start) {
@@ -100,11 +100,11 @@ impl Store {
 
     fn newest_line(&self, id: u64, preview: &impl Preview) -> Option<Arc<str>> {
         if let Some(message) = self.message(MessageId(id)) {
-            return Some(preview.one_line(message.topic, message.payload).into());
+            return Some(preview.one_line(message.topic, message.payload, message.mono_micros).into());
         }
         // Only its beginning is left: it is shown as such, never as the whole.
         let kept: &Kept = self.kept.get(&id)?;
-        let line = PlainPreview.one_line(self.topics.name(kept.topic), &kept.payload);
+        let line = PlainPreview.one_line(self.topics.name(kept.topic), &kept.payload, kept.mono_micros);
         Some(if line.ends_with('…') { line.into() } else { format!("{line}…").into() })
     }
 
@@ -129,7 +129,7 @@ impl Store {
             qos: message.qos,
             is_retained: message.is_retained,
             is_duplicate: message.is_duplicate,
-            preview: preview.one_line(message.topic, message.payload).into(),
+            preview: preview.one_line(message.topic, message.payload, message.mono_micros).into(),
             columns: Vec::new(),
         }
     }

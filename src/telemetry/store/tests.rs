@@ -473,7 +473,7 @@ fn a_wrong_clock_a_stuck_value_and_another_unit_are_found() {
 
 #[test]
 fn previews_are_one_safe_line() {
-    let line = |payload: &[u8]| PlainPreview.one_line(b"t", payload);
+    let line = |payload: &[u8]| PlainPreview.one_line(b"t", payload, 0);
     assert_eq!(line("21 °C\n".as_bytes()), "21 °C\u{FFFD}");
     assert_eq!(line(&[0xff, 0x00]), "ff00");
     assert_eq!(line("ä".repeat(500).as_bytes()).chars().count(), 120);

@@ -327,6 +327,9 @@ fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
         }
         path(ui, "Certificate", &mut form.certificate_path, "none", PathField::BrokerCertificate);
         path(ui, "Key", &mut form.key_path, "in the certificate's file", PathField::BrokerKey);
+        if !form.certificate_path.trim().is_empty() {
+            secret(ui, "Key password", &mut form.key_password, &mut form.is_secret_shown);
+        }
         fold(ui, "encryption", "More on encryption", |ui| {
             field(ui, "Server name", &mut form.server_name, "the host of the address");
             field(ui, "ALPN", &mut form.alpn, "x-amzn-mqtt-ca");
@@ -383,9 +386,57 @@ fn rarer(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
                 "Begin a clean session",
                 "Otherwise the broker delivers what it kept for this client id",
             );
+            if !form.is_clean && form.version == MqttVersion::V5 {
+                labelled(ui, "Session expiry", |ui, id| {
+                    let drag = egui::DragValue::new(&mut form.session_expiry_secs).suffix(" s");
+                    let response = ui.add(drag).labelled_by(id);
+                    focus_ring(ui, &response);
+                });
+            }
+            will(ui, form);
+            if form.is_websocket() {
+                headers(ui, form);
+            }
         });
         let _ = pass;
     });
+}
+
+fn will(ui: &mut Ui, form: &mut ConnectForm) {
+    field(ui, "Last will", &mut form.will_topic, "topic, published when the connection is lost");
+    if form.will_topic.trim().is_empty() {
+        return;
+    }
+    field(ui, "Will payload", &mut form.will_payload, "empty");
+    labelled(ui, "Will delivery", |ui, _| {
+        if let Some(qos) = qos_choice(ui, form.will_qos, "Quality of service of the last will") {
+            form.will_qos = qos;
+        }
+        let response = ui.checkbox(&mut form.is_will_retained, "Retain the last will");
+        focus_ring(ui, &response);
+    });
+}
+
+/// Headers for the WebSocket. A value may be a secret, and is masked as one.
+fn headers(ui: &mut Ui, form: &mut ConnectForm) {
+    let ConnectForm { headers, is_secret_shown, .. } = form;
+    let mut gone = None;
+    for (place, (name, value)) in headers.iter_mut().enumerate() {
+        ui.push_id(("header", place), |ui| {
+            let number = place + 1;
+            field(ui, &format!("Header {number}"), name, "Authorization");
+            secret(ui, &format!("Value {number}"), value, is_secret_shown);
+            if Button::new("Remove").named(&format!("Remove header {number}")).pressed(ui) {
+                gone = Some(place);
+            }
+        });
+    }
+    if let Some(place) = gone {
+        headers.remove(place);
+    }
+    if Button::new("Add a header").named("Add a WebSocket header").pressed(ui) {
+        headers.push((String::new(), Secret::default()));
+    }
 }
 
 fn saved(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {

@@ -24,6 +24,7 @@ use std::time::Duration;
 
 use egui::{Align, Color32, Layout, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
+pub(super) use self::rows::number;
 use super::icon;
 use super::pass::{Pass, clock};
 use super::theme::{CONTROL_HEIGHT, GAP, GRID, medium, palette};

@@ -266,7 +266,7 @@ pub(super) fn one_line(ui: &Ui, text: &str, font: FontId, colour: Color32, width
 }
 
 /// A number as people read it: `1,234,567`.
-pub(super) fn number(value: u64) -> String {
+pub(in crate::ui) fn number(value: u64) -> String {
     let digits = value.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {

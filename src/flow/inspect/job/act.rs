@@ -12,7 +12,7 @@ use super::super::rules;
 use super::{FINDER, Job, Told, random};
 use crate::model::mqtt::MqttVersion;
 use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
-use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter};
+use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, StepEntry};
 use crate::msg::telemetry::{Repeat, TelemetryEvent};
@@ -41,10 +41,7 @@ impl Job {
         if !self.link.is_open() {
             return Err(InspectError::NotConnected.explain());
         }
-        let topic = &message.topic;
-        if topic.is_empty() || topic.len() > MAX_TOPIC_BYTES || topic.contains(['+', '#', '\0']) {
-            return Err(InspectError::BadTopic { topic: topic.clone() }.explain());
-        }
+        message.check().map_err(|error| error.explain())?;
         if !message.properties.is_empty() && plan.version != MqttVersion::V5 {
             return Err(InspectError::NeedsVersion5.explain());
         }

@@ -178,7 +178,11 @@ impl Job {
                 Woken::Played(played) => self.played(played).await,
                 Woken::Found(found) => self.found(found).await,
                 Woken::Exported(back) => {
-                    if let Some(event) = self.exports.go_on(back, &self.inspector) {
+                    let event = self.exports.go_on(back, &self.inspector);
+                    if let Some(problem) = self.exports.left_out() {
+                        self.warn(problem).await;
+                    }
+                    if let Some(event) = event {
                         self.tell(event).await;
                     }
                 }

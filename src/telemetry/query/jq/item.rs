@@ -838,7 +838,14 @@ impl jaq_std::ValT for Item {
         }
     }
 
+    /// A text; bytes where it is none, so that nothing of them is lost.
     fn from_utf8_bytes(bytes: impl AsRef<[u8]> + Send + 'static) -> Self {
-        Self::text(&String::from_utf8_lossy(bytes.as_ref()))
+        match std::str::from_utf8(bytes.as_ref()) {
+            Ok(text) => Self::text(text),
+            Err(_) => {
+                gauge::bytes(bytes.as_ref().len());
+                Self::Bytes(bytes.as_ref().into())
+            }
+        }
     }
 }

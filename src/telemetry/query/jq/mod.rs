@@ -31,8 +31,8 @@ const MAX_OPENINGS: usize = 60;
 /// The longest JSON an expression may make, in bytes.
 const MAX_JSON_BYTES: usize = 16 * 1024 * 1024;
 
-/// Definitions that reach beyond a message, or are of no use without what does.
-const LEFT_OUT: [&str; 4] = ["stderr", "debug", "halt", "halt_error"];
+/// Definitions that reach beyond a message, or are of no use without what does; and those that make bytes a text first.
+const LEFT_OUT: [&str; 6] = ["stderr", "debug", "halt", "halt_error", "@base64", "@uri"];
 /// Functions that do: clock, environment, output, the zone of this computer.
 const NATIVES_LEFT_OUT: [&str; 10] = [
     "now",
@@ -50,6 +50,8 @@ const NATIVES_LEFT_OUT: [&str; 10] = [
 const ADDED: &str = r#"
 def ascii: [.] | implode;
 def leaf_paths: paths(scalars);
+def @base64: if isbytes then bytes_to_base64 else tostring | encode_base64 end;
+def @uri: if isbytes then bytes_to_uri else tostring | encode_uri end;
 def @csv: map(if isstring then "\"" + (split("\"") | join("\"\"")) + "\"" elif . == null then "" else tostring end) | join(",");
 "#;
 
@@ -363,6 +365,20 @@ mod tests {
         check(".[5] = 1", "[0]", "[0,null,null,null,null,1]");
         check(".a.b = 1", "null", r#"{"a":{"b":1}}"#);
         check("input_line_number", "null", "refused: no input_line_number here, at character 1");
+    }
+
+    #[test]
+    fn bytes_stay_bytes() {
+        let run = |code: &str, value: Value| {
+            let results = Program::compile(code).unwrap().run(&value, 1).unwrap();
+            results.into_iter().next().unwrap()
+        };
+        let bytes = || Value::Bytes([0x00, 0xff, 0xfe, 0x80].as_slice().into());
+        assert_eq!(run("@base64", bytes()), Value::Text("AP/+gA==".into()));
+        assert_eq!(run("@uri", bytes()), Value::Text("%00%FF%FE%80".into()));
+        assert_eq!(run("@base64 | @base64d", bytes()), bytes());
+        assert_eq!(run("\"\\(1)x\" | @base64", Value::Null), Value::Text("MXg=".into()));
+        assert_eq!(run("length, .[1:2]", bytes()), Value::Integer(4));
     }
 
     #[test]

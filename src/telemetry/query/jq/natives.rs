@@ -5,9 +5,12 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jaq_core::native::{Filter, bome, unary, v};
 use jaq_core::{RunPtr, ValR, ValT as _};
 use jaq_std::ValT as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use regex::{Regex, RegexBuilder};
 
 use super::Jq;
@@ -15,6 +18,8 @@ use super::gauge;
 use super::item::{Error, Item};
 use crate::telemetry::decode::json;
 
+/// What stays as it is in an address.
+const URI: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 /// The most memory a regular expression may become, in bytes.
 const MAX_REGEX_BYTES: usize = 256 * 1024;
 /// How many of them a thread keeps ready.
@@ -28,6 +33,9 @@ pub(super) fn all() -> Vec<Filter<RunPtr<Jq>>> {
         ("length", v(0), |cv| bome(length(&cv.1))),
         ("tojson", v(0), |cv| bome(Ok(Item::from(cv.1.json())))),
         ("fromjson", v(0), |cv| bome(from_json(&cv.1))),
+        ("isbytes", v(0), |cv| bome(Ok(matches!(cv.1, Item::Bytes(_)).into()))),
+        ("bytes_to_base64", v(0), |cv| bome(of_bytes(&cv.1, |bytes| STANDARD.encode(bytes)))),
+        ("bytes_to_uri", v(0), |cv| bome(of_bytes(&cv.1, |bytes| percent_encode(bytes, &URI).to_string()))),
         ("tobytes", v(0), |cv| bome(to_bytes(cv.1))),
         ("has", v(1), |cv| unary(cv, |item, key| has(&item, &key))),
         ("contains", v(1), |cv| unary(cv, |item, part| Ok(contains(&item, &part).into()))),
@@ -72,6 +80,13 @@ fn from_json(item: &Item) -> ValR<Item> {
         Ok(value) => Ok(Item::from_value(&value)),
         Err(failure) => Err(Error::str(format_args!("no JSON at byte {}: {}", failure.offset, failure.what))),
     }
+}
+
+/// A text made of bytes as they are.
+fn of_bytes(item: &Item, text: fn(&[u8]) -> String) -> ValR<Item> {
+    let Item::Bytes(bytes) = item else { return Err(Error::typ(item.clone(), "bytes")) };
+    gauge::bytes(3 * bytes.len());
+    Ok(Item::from(text(bytes)))
 }
 
 fn to_bytes(item: Item) -> ValR<Item> {

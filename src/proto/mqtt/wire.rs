@@ -27,14 +27,18 @@ pub struct Head {
 /// The kinds of packets, as the upper half of a head's first byte.
 pub mod kind {
     #![expect(missing_docs, reason = "the names are those of the standard")]
+    pub const CONNECT: u8 = 1;
     pub const CONNACK: u8 = 2;
     pub const PUBLISH: u8 = 3;
     pub const PUBACK: u8 = 4;
     pub const PUBREC: u8 = 5;
     pub const PUBREL: u8 = 6;
     pub const PUBCOMP: u8 = 7;
+    pub const SUBSCRIBE: u8 = 8;
     pub const SUBACK: u8 = 9;
+    pub const UNSUBSCRIBE: u8 = 10;
     pub const UNSUBACK: u8 = 11;
+    pub const PINGREQ: u8 = 12;
     pub const PINGRESP: u8 = 13;
     pub const DISCONNECT: u8 = 14;
     pub const AUTH: u8 = 15;
@@ -454,7 +458,8 @@ impl<'a> Fields<'a> {
 }
 
 /// The standard's name of a kind of packet.
-pub(super) const fn name(kind: u8) -> &'static str {
+/// What people call a kind of packet.
+pub const fn name(kind: u8) -> &'static str {
     match kind {
         1 => "CONNECT",
         kind::CONNACK => "CONNACK",

@@ -3,7 +3,7 @@
 use crate::model::mqtt::MqttVersion;
 
 /// What a code of CONNACK means.
-pub(super) fn connack(version: MqttVersion, code: u8) -> String {
+pub fn connack(version: MqttVersion, code: u8) -> String {
     match version {
         MqttVersion::V311 => match code {
             0 => "accepted".into(),
@@ -19,7 +19,7 @@ pub(super) fn connack(version: MqttVersion, code: u8) -> String {
 }
 
 /// What a code of SUBACK means.
-pub(super) fn suback(version: MqttVersion, code: u8) -> String {
+pub fn suback(version: MqttVersion, code: u8) -> String {
     match (version, code) {
         (_, 0..=2) => format!("granted with QoS {code}"),
         (MqttVersion::V311, 0x80) => "refused, and MQTT 3.1.1 has no way to say why".into(),
@@ -29,7 +29,7 @@ pub(super) fn suback(version: MqttVersion, code: u8) -> String {
 }
 
 /// What a reason code of MQTT 5 means.
-pub(super) fn reason(code: u8) -> String {
+pub fn reason(code: u8) -> String {
     let words = match code {
         0x00 => "success",
         0x01 => "granted with QoS 1",
