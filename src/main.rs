@@ -36,6 +36,9 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::Replay(args)) => with_workers(arguments, None, |handle| cli::replay(handle, args, out)),
         Some(Command::Publish(args)) => with_workers(arguments, None, |handle| cli::publish(handle, args, out)),
         Some(Command::Retained(command)) => with_workers(arguments, None, |handle| cli::retained(handle, command, out)),
+        Some(Command::BenchBroker(args)) => {
+            with_workers(arguments, None, |handle| cli::bench_broker(handle, args, out))
+        }
         Some(Command::Profiles(command)) => profiles(arguments, command, out),
         Some(Command::Records(command)) => with_workers(arguments, None, |handle| cli::records(handle, command, out)),
         Some(Command::Sim(args)) => sim(arguments, args, out),

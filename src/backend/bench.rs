@@ -15,9 +15,9 @@ pub(super) async fn run(job: JobId, plan: BenchPlan, folder: PathBuf, reporter: 
         Err(problem) => return JobEnd::Failed(problem),
     };
     reporter.report(Event::BenchProgressed { job, event: BenchEvent::Running(facts) }).await;
-    while let Some(text) = broker.seen().await {
+    while let Some(sighting) = broker.seen().await {
         let unix_micros = jiff::Timestamp::now().as_microsecond();
-        reporter.report(Event::BenchProgressed { job, event: BenchEvent::Seen { unix_micros, text } }).await;
+        reporter.report(Event::BenchProgressed { job, event: BenchEvent::Seen { unix_micros, sighting } }).await;
     }
     JobEnd::Done { note: "The bench broker has ended".into() }
 }

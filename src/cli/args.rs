@@ -13,6 +13,7 @@ pub use super::mqtt_args::{
 use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
+use crate::model::mqtt::topic::{FilterError, TopicFilter};
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
 use crate::model::text::without_login;
 
@@ -62,6 +63,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Publish a message, once or again and again. It goes on record.
     Publish(Box<PublishArgs>),
+    /// Run a broker on this computer to point gateways at, and see who comes and goes, until Ctrl+C.
+    BenchBroker(BenchArgs),
     /// List the messages that a broker retains, or clear them.
     #[command(subcommand)]
     Retained(RetainedCommand),
@@ -524,6 +527,56 @@ pub enum RecordsCommand {
         #[command(flatten)]
         overwrite: Overwrite,
     },
+}
+
+/// Arguments of `bench-broker`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  linesman bench-broker
+  linesman bench-broker --address 192.168.1.20 --name broker.local --mutual-tls off
+  linesman bench-broker --plain 0 --tls off --mutual-tls off --websocket off --json")]
+pub struct BenchArgs {
+    /// The address it listens on: one of this computer's, or 0.0.0.0 for all of them. The default is reached from here alone.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    pub address: String,
+    /// A name or an address for its certificate, as the gateway has it in its settings. May be repeated.
+    #[arg(long = "name", value_name = "HOST")]
+    pub names: Vec<String>,
+    /// Port of plain MQTT; 0 for any that is free, or off.
+    #[arg(long, value_name = "PORT", default_value = "1883", value_parser = bench_port)]
+    pub plain: BenchPort,
+    /// Port of MQTT over TLS; 0 or off as above.
+    #[arg(long, value_name = "PORT", default_value = "8883", value_parser = bench_port)]
+    pub tls: BenchPort,
+    /// Port of MQTT over TLS with client certificates; 0 or off as above.
+    #[arg(long, value_name = "PORT", default_value = "8884", value_parser = bench_port)]
+    pub mutual_tls: BenchPort,
+    /// Port of MQTT over WebSocket, in clear text and over TLS; 0 or off as above.
+    #[arg(long, value_name = "PORT", default_value = "9001", value_parser = bench_port)]
+    pub websocket: BenchPort,
+    /// MQTT 5: the longest keep alive; clients that want a longer one get this one.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_keep_alive: Option<u16>,
+    /// Refuse subscriptions to this filter, to see what a gateway does then. May be repeated.
+    #[arg(long, value_name = "FILTER", value_parser = topic_filter)]
+    pub refuse: Vec<TopicFilter>,
+}
+
+/// A port of the bench broker; `None` where it is off.
+#[derive(Clone, Copy, Debug)]
+pub struct BenchPort(pub Option<u16>);
+
+fn bench_port(text: &str) -> Result<BenchPort, String> {
+    match text {
+        "off" => Ok(BenchPort(None)),
+        text => {
+            text.parse().map(|port| BenchPort(Some(port))).map_err(|_| "write a port from 0 to 65535, or off".into())
+        }
+    }
+}
+
+fn topic_filter(text: &str) -> Result<TopicFilter, String> {
+    text.parse().map_err(|error: FilterError| error.to_string())
 }
 
 /// Arguments of `sim`.

@@ -4,6 +4,7 @@
 
 pub mod args;
 mod batch;
+mod bench_broker;
 mod commission;
 mod decoding;
 mod demo;
@@ -30,6 +31,7 @@ mod terminal;
 
 pub use args::without_secrets;
 pub use batch::batch;
+pub use bench_broker::bench_broker;
 pub use commission::commission;
 pub use demo::tour;
 pub use destinations::settle;

@@ -204,7 +204,7 @@ fn safe_lines(text: &str, lines: &mut Vec<u8>) {
 }
 
 /// The time of day here, with milliseconds.
-fn local_time(unix_micros: i64) -> String {
+pub(super) fn local_time(unix_micros: i64) -> String {
     match jiff::Timestamp::from_microsecond(unix_micros) {
         Ok(time) => time.to_zoned(jiff::tz::TimeZone::system()).strftime("%H:%M:%S%.3f").to_string(),
         Err(_) => "--:--:--.---".into(),

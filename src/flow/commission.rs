@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
-use super::conclude::{Facts, PushEnd, conclude, evidence_of};
+use super::conclude::{End, Facts, asked_again, before_the_push, conclude, evidence_of};
 use super::console::{self, LinuxConsole};
-use super::driver::{CLOSE_LIMIT, Driver, Name, Scan};
+use super::driver::{CLOSE_LIMIT, Driver, Followed, Name, Scan};
 use super::error::SessionError;
 use super::esp::{self, Esp};
 use super::improv::{self, Improv};
@@ -30,6 +30,7 @@ use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
 use crate::model::secret::Secret;
+use crate::model::verdict::{Asked, Before, Ground, Look, Observation, Seen, Station, rule};
 use crate::model::wifi::{Network, WifiRules};
 use crate::msg::{JobEnd, Progress, Request, Step};
 use crate::profile::{CredentialRule, DriverSettings};
@@ -72,8 +73,16 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<Request>, mut stop: 
         Err(error) => return JobEnd::Failed(error.explain()),
     };
     let records = Arc::clone(&setup.records);
-    let mut session =
-        Session { setup, record, protection: None, seen: None, last: None, open_push: None, taken: Vec::new() };
+    let mut session = Session {
+        setup,
+        record,
+        protection: None,
+        seen: None,
+        last: None,
+        open_push: None,
+        taken: Vec::new(),
+        had_network: false,
+    };
     let mut device = None;
     let end = tokio::select! {
         biased;
@@ -115,6 +124,8 @@ struct Session {
     last: Option<Outcome>,
     /// A push without a verdict: sent, or given up waiting for.
     open_push: Option<OpenPush>,
+    /// The gateway had a network in this session, to which it may fall back, and was not told to forget it.
+    had_network: bool,
 }
 
 /// A push whose end is open.
@@ -122,6 +133,19 @@ struct OpenPush {
     credentials: WifiCredentials,
     evidence: Vec<Evidence>,
     sent_at: Duration,
+    /// What was known of its network before.
+    before: Before,
+    followed: Followed,
+}
+
+impl OpenPush {
+    /// Rules on what was observed so far.
+    fn end(&self) -> End {
+        let Followed { observations, connection, last_word, broken } = &self.followed;
+        let asked = Asked { ssid: &self.credentials.ssid, connection: connection.as_deref() };
+        let ground = rule(asked, &self.before, observations);
+        End::new(ground, observations, last_word.clone(), broken.clone())
+    }
 }
 
 impl Session {
@@ -425,6 +449,7 @@ impl Session {
         let report = self.setup.report.clone();
         report.started(Step::Reprovision, "the gateway to forget its network", device.limits().question).await;
         device.reprovision().await?;
+        self.had_network = false;
         self.end(Step::Reprovision, "acknowledged", Value::Null).await?;
         report
             .done(Step::Reprovision, "The gateway waits for a network again; what lies in its flash may come back")
@@ -451,48 +476,59 @@ impl Session {
         self.last = None;
         let report = self.setup.report.clone();
         report.started(Step::Push, "the credentials to be taken", device.limits().question).await;
+        let before = device.before().await?;
+        let before = self.before(before);
         let requested = format!("Join “{ssid}” with {}", credentials.key_label());
-        self.open_push = Some(OpenPush {
-            evidence: vec![Evidence { kind: EvidenceKind::Requested, text: requested, at: report.elapsed() }],
-            sent_at: report.elapsed(),
-            credentials,
-        });
+        let mut evidence = vec![Evidence { kind: EvidenceKind::Requested, text: requested, at: report.elapsed() }];
+        evidence.extend(before_the_push(&before, report.elapsed()));
+        self.open_push =
+            Some(OpenPush { evidence, sent_at: report.elapsed(), before, followed: Followed::default(), credentials });
         let sent = match &self.open_push {
             Some(push) => device.push(&push.credentials).await,
             None => Ok(()),
         };
         let mut broken = None;
-        let end = match sent {
+        let is_sent = sent.is_ok();
+        let followed = match sent {
             Ok(()) => {
                 report.done(Step::Push, "The credentials were sent").await;
                 report.started(Step::Follow, "the gateway's verdict", device.limits().join).await;
-                let end = device.follow().await;
-                self.note_began(device.began_joining());
-                let word = self.note_end(&end);
-                report.done(Step::Follow, word).await;
-                end
+                device.follow().await
             }
             // What was under way when the link broke may have arrived.
             Err(SessionError::Link(error)) => {
-                let end = PushEnd::LinkLost { error, last_word: None };
-                self.note_end(&end);
-                end
+                Followed { observations: vec![Observation::LinkLost], broken: Some(error), ..Followed::default() }
             }
             // What was sent may have been taken although no answer says so: that is no failure to send.
             Err(error) if error.may_have_pushed() => {
-                let end = PushEnd::NoVerdict { last_word: None };
-                self.note_end(&end);
                 broken = error.is_final().then_some(error);
-                end
+                Followed { observations: vec![Observation::TimeOver], ..Followed::default() }
             }
             Err(error) => {
                 self.open_push = None;
                 return Err(error);
             }
         };
-        let end = if broken.is_some() { end } else { self.read_back(device, end).await };
-        self.finish_push(end).await?;
+        self.note_began(device.began_joining().filter(|_| is_sent));
+        let Some(word) = self.note_followed(followed) else { return Ok(()) };
+        if is_sent {
+            report.done(Step::Follow, word).await;
+        }
+        if broken.is_none() {
+            self.read_back(device).await;
+        }
+        self.finish_push().await?;
         broken.map_or(Ok(()), Err)
+    }
+
+    /// What the gateway's network was before a push. One that it had in this session may come back at any time.
+    fn before(&mut self, told: Before) -> Before {
+        match told {
+            Before::SomeNetwork => self.had_network = true,
+            Before::NoNetwork if self.had_network => return Before::SomeNetwork,
+            Before::NoNetwork | Before::NotKnown | Before::On { .. } => {}
+        }
+        told
     }
 
     /// Puts among the evidence that the gateway began to join.
@@ -503,69 +539,58 @@ impl Session {
         }
     }
 
-    /// Puts the end of the push among the evidence and returns it in words.
-    fn note_end(&mut self, end: &PushEnd) -> String {
-        let evidence = evidence_of(end, self.setup.report.elapsed());
+    /// Takes in what was observed, puts what it means among the evidence and returns it in words.
+    fn note_followed(&mut self, followed: Followed) -> Option<String> {
+        let at = self.setup.report.elapsed();
+        let push = self.open_push.as_mut()?;
+        push.followed = followed;
+        let evidence = evidence_of(&push.end(), at);
         let word = evidence.text.clone();
-        if let Some(push) = &mut self.open_push {
-            push.evidence.push(evidence);
-        }
-        word
+        push.evidence.push(evidence);
+        Some(word)
     }
 
     /// Asks once more: it strengthens "joined", and may settle what gave no verdict.
-    async fn read_back(&mut self, device: &mut dyn Driver, end: PushEnd) -> PushEnd {
-        if !matches!(end, PushEnd::Joined { .. } | PushEnd::NoVerdict { .. }) {
-            return end;
+    async fn read_back(&mut self, device: &mut dyn Driver) {
+        let Some(ground) = self.open_push.as_ref().map(|push| push.end().ground) else { return };
+        if ground == Ground::LinkLost || ground.verdict() == Verdict::Refused {
+            return;
         }
         let report = self.setup.report.clone();
         let waits_for = "the gateway to say again where it stands";
         report.started(Step::ReadBack, waits_for, device.limits().hello).await;
         let Some(answer) = device.read_back().await else {
-            self.skip(Step::ReadBack, "The gateway ends the connection once it has joined").await;
-            return end;
+            return self.skip(Step::ReadBack, "The gateway ends the connection once it has joined").await;
         };
         let at = report.elapsed();
-        let (evidence, end) = match (answer, end) {
-            (Ok(answer), PushEnd::Joined { addresses, was_provisioning })
-                if answer.state == ProvisioningState::Provisioned =>
-            {
-                let text = match answer.addresses.first() {
-                    Some(address) => {
-                        format!("Asked again, the gateway still has the network and the address {address}")
-                    }
-                    None => "Asked again, the gateway still has the network".into(),
+        let Some(push) = &mut self.open_push else { return };
+        let evidence = match answer {
+            Ok(observation) => {
+                let addresses = match &observation {
+                    Observation::Look(look) => look.addresses.clone(),
+                    _ => Vec::new(),
                 };
-                let addresses = if addresses.is_empty() { answer.addresses } else { addresses };
-                (Evidence { kind: EvidenceKind::Observed, text, at }, PushEnd::Joined { addresses, was_provisioning })
+                push.followed.observations.push(observation);
+                asked_again(&ground, &push.end(), &addresses, at)
             }
-            (Ok(answer), PushEnd::Joined { .. }) => {
-                let text = format!("Asked again, the gateway {}", answer.state.label());
-                (Evidence { kind: EvidenceKind::Observed, text, at }, PushEnd::FellBack)
-            }
-            (Ok(answer), PushEnd::NoVerdict { last_word }) => {
-                let text = format!("Asked after the time for a verdict, the gateway {}", answer.state.label());
-                let end = settle(answer.state, answer.addresses, last_word);
-                (Evidence { kind: EvidenceKind::Observed, text, at }, end)
-            }
-            (Ok(_), end) => return end,
-            (Err(error), end) => {
-                let text = format!("Whether the gateway keeps the network: {}", error.explain().what);
-                (Evidence { kind: EvidenceKind::NotChecked, text, at }, end)
-            }
+            Err(error) => Evidence {
+                kind: EvidenceKind::NotChecked,
+                text: format!("Whether the gateway keeps the network: {}", error.explain().what),
+                at,
+            },
         };
-        report.done(Step::ReadBack, evidence.text.clone()).await;
-        if let Some(push) = &mut self.open_push {
-            push.evidence.push(evidence);
-        }
-        end
+        let word = evidence.text.clone();
+        push.evidence.push(evidence);
+        report.done(Step::ReadBack, word).await;
     }
 
     /// Concludes the open push, puts it on record and reports it. An open end stays open for a late word.
-    async fn finish_push(&mut self, end: PushEnd) -> Result<(), SessionError> {
+    async fn finish_push(&mut self) -> Result<(), SessionError> {
         let Some(push) = self.open_push.take() else { return Ok(()) };
-        let link_error = if let PushEnd::LinkLost { error, .. } = &end { Some(error.clone()) } else { None };
-        let is_open = matches!(end, PushEnd::NoVerdict { .. });
+        let end = push.end();
+        let is_lost = end.ground == Ground::LinkLost;
+        let link_error = end.broken.clone().filter(|_| is_lost);
+        let is_open = !is_lost && end.ground.verdict() == Verdict::Unknown;
         let at = self.setup.report.elapsed();
         let outcome = conclude(Facts {
             credentials: &push.credentials,
@@ -591,16 +616,25 @@ impl Session {
 
     /// A word of the gateway while nobody asked: it may settle a push that had no verdict.
     async fn handle_unasked(&mut self, state: ProvisioningState) -> Result<(), SessionError> {
-        if self.open_push.is_none() {
+        let at = self.setup.report.elapsed();
+        let Some(push) = &mut self.open_push else { return Ok(()) };
+        let station = match state {
+            ProvisioningState::Provisioned => Station::Connected,
+            ProvisioningState::Ready => Station::Apart,
+            ProvisioningState::Provisioning => {
+                push.followed.observations.push(Observation::Began);
+                return Ok(());
+            }
+            ProvisioningState::Stopped | ProvisioningState::AuthorizationRequired => return Ok(()),
+        };
+        let told_before = push.end().ground;
+        push.followed.observations.push(Observation::Look(Look::unnamed(station, Seen::Unasked)));
+        let end = push.end();
+        if end.ground == told_before {
             return Ok(());
         }
-        let end = match state {
-            ProvisioningState::Provisioned => PushEnd::JoinedLate,
-            ProvisioningState::Ready => PushEnd::FellBack,
-            _ => return Ok(()),
-        };
-        self.note_end(&end);
-        self.finish_push(end).await
+        push.evidence.push(evidence_of(&end, at));
+        self.finish_push().await
     }
 
     async fn begin(&self, step: Step, detail: Value) -> Result<(), SessionError> {
@@ -659,16 +693,6 @@ impl Session {
                 ("closed", "session.closed".into(), "Closed without sending credentials".into())
             }
         }
-    }
-}
-
-/// What a state means that was asked for after the time for a verdict.
-fn settle(state: ProvisioningState, addresses: Vec<String>, last_word: Option<String>) -> PushEnd {
-    let began = last_word.is_some();
-    match state {
-        ProvisioningState::Provisioned if began => PushEnd::Joined { addresses, was_provisioning: true },
-        ProvisioningState::Ready if began => PushEnd::FellBack,
-        _ => PushEnd::NoVerdict { last_word },
     }
 }
 

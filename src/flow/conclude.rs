@@ -1,7 +1,7 @@
-//! From what was seen to a verdict: evidence, causes ranked by what speaks for them here, and the next step.
+//! From a ruling to an outcome: evidence, causes ranked by what speaks for them here, and the next step.
 //!
-//! A pure function of the facts. "Joined" is the gateway's word, strengthened when it says so again on a second question;
-//! whether the vendor's cloud can be reached is a check of its own and is named as not checked.
+//! A pure function of the facts. What counts as joined is decided in [`crate::model::verdict`]; whether the vendor's cloud can
+//! be reached is a check of its own and is named as not checked.
 
 use std::time::Duration;
 
@@ -9,86 +9,51 @@ use super::port::LinkError;
 use crate::model::credentials::{WifiCredentials, WifiKey};
 use crate::model::gateway::Protection;
 use crate::model::ids::DriverId;
-use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
+use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome};
 use crate::model::problem::Explain as _;
-use crate::model::wifi::{Band, Network, Security, Signal, WifiRules};
+use crate::model::verdict::{Before, Ground, Observation, Refusal, RefusalKind};
+use crate::model::wifi::{Band, Network, Security, Signal, WifiRules, shown_name};
 
 /// A refusal after this long speaks against a wrong passphrase, which access points turn down within seconds.
 const SLOW_REFUSAL: Duration = Duration::from_secs(15);
 
-/// How a push ended, as the driver saw it.
+/// How a push ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PushEnd {
-    /// The gateway says that it joined.
-    Joined {
-        /// `http` and `https` addresses it gave.
-        addresses: Vec<String>,
-        /// Whether it said before that it began to join.
-        was_provisioning: bool,
-    },
-    /// It says that it joined, after the time for a verdict was over.
-    JoinedLate,
-    /// It said that it could not, or that it would not.
-    Refused {
-        /// What it said.
-        refusal: Refusal,
-        /// Whether it had begun to join.
-        was_provisioning: bool,
-    },
-    /// It began to join and is ready again without a word.
-    FellBack,
-    /// It gave no verdict in time.
-    NoVerdict {
-        /// Its last word since the push, as a sentence without a subject: `is joining a network`.
+pub struct End {
+    /// The ruling.
+    pub ground: Ground,
+    /// Whether the gateway said that it began to join.
+    pub has_begun: bool,
+    /// Addresses it gave.
+    pub addresses: Vec<String>,
+    /// Its last word since the push, as a sentence without a subject: `is joining a network`.
+    pub last_word: Option<String>,
+    /// Why the link broke, if it did.
+    pub broken: Option<LinkError>,
+}
+
+impl End {
+    /// The end that a ruling over these observations makes.
+    pub fn new(
+        ground: Ground,
+        observations: &[Observation],
         last_word: Option<String>,
-    },
-    /// The link broke before the verdict.
-    LinkLost {
-        /// Why.
-        error: LinkError,
-        /// Its last word since the push.
-        last_word: Option<String>,
-    },
-}
-
-/// What a gateway said when it refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// What it means.
-    pub kind: RefusalKind,
-    /// Short and stable: `improv.unable_to_connect`.
-    pub code: &'static str,
-    /// How the gateway put it: `error 0x03 (unable to connect)`.
-    pub words: String,
-}
-
-/// What a refusal means, whatever the driver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RefusalKind {
-    /// It could not join and does not say why.
-    CouldNotJoin,
-    /// It could not join because it was not let in.
-    WrongKey,
-    /// It could not join because it did not find the network.
-    NotFound,
-    /// It wants to be authorised first.
-    NotAuthorized,
-    /// It could not read the credentials.
-    Unreadable,
-    /// It takes no Wi-Fi credentials this way.
-    NotOffered,
-    /// It names an error that says nothing to us.
-    Other,
-}
-
-impl RefusalKind {
-    /// Whether it tried the network.
-    const fn is_about_joining(self) -> bool {
-        matches!(self, Self::CouldNotJoin | Self::WrongKey | Self::NotFound)
+        broken: Option<LinkError>,
+    ) -> Self {
+        let has_begun = observations.contains(&Observation::Began);
+        let told = |seen: &Observation| match seen {
+            Observation::Look(look) if !look.addresses.is_empty() => Some(look.addresses.clone()),
+            _ => None,
+        };
+        let addresses = match ground {
+            Ground::Joined { .. } => observations.iter().find_map(told).unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        Self { ground, has_begun, addresses, last_word, broken }
     }
 }
 
-/// Everything a verdict rests on.
+/// Everything an outcome rests on.
 pub struct Facts<'a> {
     /// What was sent. Only the name and the kind of key are used.
     pub credentials: &'a WifiCredentials,
@@ -101,7 +66,7 @@ pub struct Facts<'a> {
     /// How the session is protected.
     pub protection: Protection,
     /// How it ended.
-    pub end: PushEnd,
+    pub end: End,
     /// From the request to the verdict.
     pub took: Duration,
     /// Evidence gathered on the way, in order, that of the end included.
@@ -112,43 +77,53 @@ pub struct Facts<'a> {
 
 /// Draws the conclusion.
 pub fn conclude(facts: Facts<'_>) -> Outcome {
-    let (verdict, code, summary) = judge(&facts);
+    let verdict = facts.end.ground.verdict();
+    let (code, summary) = summary(&facts);
     let causes = causes(&facts);
     let next_step = next_step(&facts, &causes);
     let Facts { end, driver, protection, took, mut evidence, at, .. } = facts;
-    evidence.push(Evidence {
-        kind: EvidenceKind::NotChecked,
-        text: "Whether the gateway reaches its vendor's cloud from this network".into(),
-        at,
-    });
-    let addresses = if let PushEnd::Joined { addresses, .. } = end { addresses } else { Vec::new() };
-    Outcome { verdict, code, summary, evidence, causes, next_step, addresses, driver, protection, took }
+    let mut not_checked = |text: &str| {
+        evidence.push(Evidence { kind: EvidenceKind::NotChecked, text: text.into(), at });
+    };
+    if matches!(end.ground, Ground::Joined { is_named: false, .. } | Ground::MaybeTheOldOne) {
+        not_checked("Which network the gateway is on: it does not say");
+    }
+    not_checked("Whether the gateway reaches its vendor's cloud from this network");
+    Outcome { verdict, code, summary, evidence, causes, next_step, addresses: end.addresses, driver, protection, took }
 }
 
-fn judge(facts: &Facts<'_>) -> (Verdict, &'static str, String) {
+fn summary(facts: &Facts<'_>) -> (&'static str, String) {
     let ssid = facts.credentials.ssid.shown();
     let codes = codes(facts.driver);
-    match &facts.end {
-        PushEnd::Joined { .. } => {
-            (Verdict::Joined, codes.joined, format!("The gateway reports that it joined “{ssid}”"))
+    match &facts.end.ground {
+        Ground::Joined { is_late: false, .. } => (codes.joined, format!("The gateway reports that it joined “{ssid}”")),
+        Ground::Joined { is_late: true, .. } => {
+            (codes.joined_late, format!("The gateway reports, later than expected, that it joined “{ssid}”"))
         }
-        PushEnd::JoinedLate => (
-            Verdict::Joined,
-            codes.joined_late,
-            format!("The gateway reports, later than expected, that it joined “{ssid}”"),
+        Ground::Refused(refusal) => (refusal.code, refusal_summary(refusal, &ssid)),
+        Ground::FellBack => {
+            (codes.fell_back, format!("The gateway tried “{ssid}” and waits for a network again without saying why"))
+        }
+        Ground::OtherNetwork { name, was_there_before: false } => {
+            (codes.other_network, format!("The gateway is on “{name}”, not on “{ssid}”"))
+        }
+        Ground::OtherNetwork { name, was_there_before: true } => {
+            (codes.other_network, format!("The gateway is still on “{name}”, not on “{ssid}”"))
+        }
+        Ground::OtherConnection { name } => (
+            codes.other_connection,
+            format!("The gateway is on “{ssid}” by its connection “{name}”, not by what was sent"),
         ),
-        PushEnd::Refused { refusal, .. } => (Verdict::Refused, refusal.code, refusal_summary(refusal, &ssid)),
-        PushEnd::FellBack => (
-            Verdict::Refused,
-            codes.fell_back,
-            format!("The gateway tried “{ssid}” and waits for a network again without saying why"),
+        Ground::MaybeTheOldOne => (
+            codes.maybe_the_old_one,
+            format!("The gateway has a network, as before, and does not say whether it is “{ssid}”"),
         ),
-        PushEnd::NoVerdict { .. } => {
-            (Verdict::Unknown, codes.no_verdict, format!("The gateway gave no verdict on “{ssid}”"))
+        Ground::NotNamed => {
+            (codes.not_named, format!("The gateway is connected, but whether to “{ssid}” cannot be read"))
         }
-        PushEnd::LinkLost { .. } => {
-            (Verdict::Unknown, codes.link_lost, format!("The link broke before the gateway gave a verdict on “{ssid}”"))
-        }
+        Ground::StillJoining => (codes.no_verdict, format!("The gateway was still joining “{ssid}” when time was up")),
+        Ground::NoWord => (codes.no_verdict, format!("The gateway gave no verdict on “{ssid}”")),
+        Ground::LinkLost => (codes.link_lost, format!("The link broke before the gateway gave a verdict on “{ssid}”")),
     }
 }
 
@@ -157,6 +132,10 @@ struct Codes {
     joined: &'static str,
     joined_late: &'static str,
     fell_back: &'static str,
+    other_network: &'static str,
+    other_connection: &'static str,
+    maybe_the_old_one: &'static str,
+    not_named: &'static str,
     no_verdict: &'static str,
     link_lost: &'static str,
 }
@@ -168,6 +147,10 @@ const fn codes(driver: DriverId) -> Codes {
                 joined: concat!($driver, ".joined"),
                 joined_late: concat!($driver, ".joined_late"),
                 fell_back: concat!($driver, ".fell_back"),
+                other_network: concat!($driver, ".other_network"),
+                other_connection: concat!($driver, ".other_connection"),
+                maybe_the_old_one: concat!($driver, ".maybe_the_old_one"),
+                not_named: concat!($driver, ".not_named"),
                 no_verdict: concat!($driver, ".no_verdict"),
                 link_lost: concat!($driver, ".link_lost"),
             }
@@ -193,41 +176,90 @@ fn refusal_summary(refusal: &Refusal, ssid: &str) -> String {
     }
 }
 
+/// What is said of the network from before.
+pub fn before_the_push(before: &Before, at: Duration) -> Option<Evidence> {
+    let text = match before {
+        Before::NotKnown | Before::NoNetwork => return None,
+        Before::SomeNetwork => "Before the push the gateway had a network and did not say which".to_owned(),
+        Before::On { ssid, connection } => {
+            let by =
+                connection.as_ref().map_or_else(String::new, |kept| format!(", by its connection “{}”", kept.name));
+            format!("Before the push the gateway was on “{}”{by}", shown_name(ssid))
+        }
+    };
+    Some(Evidence { kind: EvidenceKind::Acknowledged, text, at })
+}
+
 /// What the end of a push is evidence of.
-pub fn evidence_of(end: &PushEnd, at: Duration) -> Evidence {
-    let (kind, text) = match end {
-        PushEnd::Joined { addresses, .. } => (
-            EvidenceKind::Acknowledged,
-            match addresses.first() {
-                Some(address) => format!("The gateway says it joined and can be reached at {address}"),
-                None => "The gateway says it joined; it gave no address".into(),
-            },
-        ),
-        PushEnd::JoinedLate => (
-            EvidenceKind::Acknowledged,
-            "The gateway changed to “provisioned” after the time for a verdict was over".into(),
-        ),
-        PushEnd::Refused { refusal, was_provisioning } => (
-            EvidenceKind::Acknowledged,
-            format!(
-                "The gateway reports {}{}",
-                refusal.words,
-                if *was_provisioning { " after trying to join" } else { " without having tried to join" }
-            ),
-        ),
-        PushEnd::FellBack => (
-            EvidenceKind::Acknowledged,
-            "The gateway went from “provisioning” back to “ready” and named no error".into(),
-        ),
-        PushEnd::NoVerdict { last_word } => {
+pub fn evidence_of(end: &End, at: Duration) -> Evidence {
+    let End { ground, has_begun, addresses, last_word, broken } = end;
+    let acknowledged = |text: String| (EvidenceKind::Acknowledged, text);
+    let (kind, text) = match ground {
+        Ground::Joined { is_late: false, .. } => acknowledged(joined_words(addresses)),
+        Ground::Joined { is_late: true, .. } => {
+            acknowledged("The gateway changed to “provisioned” after the time for a verdict was over".into())
+        }
+        Ground::Refused(refusal) => {
+            let tried = if *has_begun { "after trying to join" } else { "without having tried to join" };
+            acknowledged(format!("The gateway reports {} {tried}", refusal.words))
+        }
+        Ground::FellBack => {
+            acknowledged("The gateway began to join, then was without a network again and named no error".into())
+        }
+        Ground::OtherNetwork { name, .. } => acknowledged(format!("The gateway says it is on “{name}”")),
+        Ground::OtherConnection { name } => {
+            acknowledged(format!("The gateway says it is on the network by its connection “{name}”"))
+        }
+        Ground::MaybeTheOldOne => {
+            acknowledged("The gateway says it has a network; it had one before and does not say which".into())
+        }
+        Ground::NotNamed => acknowledged("The gateway says it is connected; to what cannot be read".into()),
+        Ground::StillJoining => acknowledged("The gateway says it is still joining".into()),
+        Ground::NoWord => {
             (EvidenceKind::NotChecked, format!("Whether the gateway joined: {}", told(last_word.as_deref())))
         }
-        PushEnd::LinkLost { error, last_word } => (
-            EvidenceKind::NotChecked,
-            format!("Whether the gateway joined: {}, then the link broke ({error})", told(last_word.as_deref())),
-        ),
+        Ground::LinkLost => {
+            let why = broken.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
+            let word = told(last_word.as_deref());
+            (EvidenceKind::NotChecked, format!("Whether the gateway joined: {word}, then the link broke{why}"))
+        }
     };
     Evidence { kind, text, at }
+}
+
+fn joined_words(addresses: &[String]) -> String {
+    match addresses.first() {
+        Some(address) => format!("The gateway says it joined and can be reached at {address}"),
+        None => "The gateway says it joined; it gave no address".into(),
+    }
+}
+
+/// What it is evidence of that the gateway was asked again.
+pub fn asked_again(before: &Ground, end: &End, addresses: &[String], at: Duration) -> Evidence {
+    let when = match before {
+        Ground::NoWord | Ground::StillJoining => "Asked after the time for a verdict",
+        _ => "Asked again",
+    };
+    let word = match &end.ground {
+        Ground::Joined { is_named, .. } => {
+            let still = if matches!(before, Ground::Joined { .. }) { "still " } else { "" };
+            match (is_named, addresses.first()) {
+                (true, Some(address)) => format!("is {still}on this network, with the address {address}"),
+                (true, None) => format!("is {still}on this network"),
+                (false, Some(address)) => format!("{still}has a network and the address {address}"),
+                (false, None) => format!("{still}has a network"),
+            }
+        }
+        Ground::Refused(refusal) => format!("reports {}", refusal.words),
+        Ground::FellBack => "is without a network".into(),
+        Ground::OtherNetwork { name, .. } => format!("is on “{name}”"),
+        Ground::OtherConnection { name } => format!("is on the network by its connection “{name}”"),
+        Ground::MaybeTheOldOne => "has a network and does not say which".into(),
+        Ground::NotNamed => "is connected; to what cannot be read".into(),
+        Ground::StillJoining => "is joining a network".into(),
+        Ground::NoWord | Ground::LinkLost => "says nothing that settles it".into(),
+    };
+    Evidence { kind: EvidenceKind::Observed, text: format!("{when}, the gateway {word}"), at }
 }
 
 fn told(last_word: Option<&str>) -> String {
@@ -239,18 +271,33 @@ fn told(last_word: Option<&str>) -> String {
 
 /// The causes that may stand behind a refusal or silence, the likeliest first.
 fn causes(facts: &Facts<'_>) -> Vec<Cause> {
-    match &facts.end {
-        PushEnd::Joined { .. } | PushEnd::JoinedLate => Vec::new(),
-        PushEnd::Refused { refusal, .. } if refusal.kind.is_about_joining() => join_causes(facts, Some(refusal.kind)),
-        PushEnd::FellBack => join_causes(facts, None),
-        PushEnd::Refused { refusal, .. } => vec![refusal_cause(refusal.kind)],
-        PushEnd::NoVerdict { last_word } => silence_causes(last_word.is_some()),
-        PushEnd::LinkLost { error, .. } => {
-            let problem = error.explain();
-            vec![
-                cause(problem.likely_cause, problem.what),
-                cause("The gateway restarted to take up the network", "Some firmware does so right after a join"),
-            ]
+    match &facts.end.ground {
+        Ground::Joined { .. } => Vec::new(),
+        Ground::Refused(refusal) if refusal.kind.is_about_joining() => join_causes(facts, Some(refusal.kind)),
+        Ground::FellBack => join_causes(facts, None),
+        Ground::Refused(refusal) => vec![refusal_cause(refusal.kind)],
+        Ground::OtherNetwork { name, was_there_before } => {
+            let because = if *was_there_before { "It was on that one before" } else { "It names that one" };
+            let mut causes = vec![cause(format!("It could not join and fell back to “{name}”"), because)];
+            causes.extend(join_causes(facts, None));
+            causes
+        }
+        Ground::OtherConnection { name } => {
+            vec![cause(format!("Its connection “{name}” goes to the same network and came first"), "It names that one")]
+        }
+        Ground::MaybeTheOldOne => vec![
+            cause("It could not join and fell back to the network it had", "It had a network before"),
+            cause("It joined, and its protocol names no network", "It has a network now"),
+        ],
+        Ground::NotNamed => vec![cause("Its answer to the question for the network was lost", "It is connected")],
+        Ground::StillJoining => silence_causes(true),
+        Ground::NoWord => silence_causes(facts.end.last_word.is_some()),
+        Ground::LinkLost => {
+            let broken = facts.end.broken.as_ref().map(|error| error.explain());
+            let link = broken.map(|problem| cause(problem.likely_cause, problem.what));
+            let restarted =
+                cause("The gateway restarted to take up the network", "Some firmware does so right after a join");
+            link.into_iter().chain([restarted]).collect()
         }
     }
 }
@@ -317,8 +364,7 @@ fn join_causes(facts: &Facts<'_>, said: Option<RefusalKind>) -> Vec<Cause> {
 
 /// The gateway names the handshake as the reason. Some report it so when the answers got lost on the way.
 fn not_let_in_causes(facts: &Facts<'_>) -> Vec<Cause> {
-    let heard = facts.seen.and_then(|seen| seen.iter().find(|network| network.ssid == facts.credentials.ssid));
-    let level = heard.and_then(|network| network.rssi_dbm);
+    let level = named(facts).find_map(|network| network.rssi_dbm);
     let signal = cause(
         "The signal is too weak for the handshake",
         match level {
@@ -328,11 +374,27 @@ fn not_let_in_causes(facts: &Facts<'_>) -> Vec<Cause> {
             None => "Lost answers look like a wrong key to the gateway".into(),
         },
     );
-    match level.map(Signal::from_dbm) {
+    let mut causes = match level.map(Signal::from_dbm) {
         Some(Signal::TooWeak) => vec![signal, passphrase_cause(facts)],
         Some(Signal::Good) => vec![passphrase_cause(facts)],
         _ => vec![passphrase_cause(facts), signal],
-    }
+    };
+    // Gateways that cannot do WPA3 or its protected frames fail in the handshake, as with a wrong key.
+    let with_wpa3 = |network: &&Network| matches!(network.security, Security::Wpa3 | Security::Wpa2Wpa3);
+    causes.extend(named(facts).find(with_wpa3).map(protection_cause));
+    causes
+}
+
+/// What the gateway's own scan says of the network.
+fn named<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a Network> {
+    facts.seen.unwrap_or_default().iter().filter(|network| network.ssid == facts.credentials.ssid)
+}
+
+fn protection_cause(network: &Network) -> Cause {
+    cause(
+        "WPA3 or protected management frames do not suit the gateway",
+        format!("The network is {}", network.security.label()),
+    )
 }
 
 fn passphrase_cause(facts: &Facts<'_>) -> Cause {
@@ -353,10 +415,6 @@ fn heard_causes(facts: &Facts<'_>, network: &Network) -> Vec<Cause> {
         format!("The refusal took {} s; a wrong passphrase is refused within seconds", facts.took.as_secs()),
     );
     let signal = cause("The signal is too weak for the handshake", format!("The gateway hears the network {level}"));
-    let protection = cause(
-        "WPA3 or protected management frames do not suit the gateway",
-        format!("The network is {}", network.security.label()),
-    );
     let grade = network.rssi_dbm.map(Signal::from_dbm);
     let mut causes = match grade {
         Some(Signal::TooWeak) => vec![signal, passphrase],
@@ -367,7 +425,7 @@ fn heard_causes(facts: &Facts<'_>, network: &Network) -> Vec<Cause> {
         _ => vec![passphrase, signal],
     };
     if network.security != Security::Open {
-        causes.push(protection);
+        causes.push(protection_cause(network));
     }
     causes
 }
@@ -394,33 +452,47 @@ fn cause(text: impl Into<String>, because: impl Into<String>) -> Cause {
 }
 
 fn next_step(facts: &Facts<'_>, causes: &[Cause]) -> String {
-    match &facts.end {
-        PushEnd::Joined { .. } | PushEnd::JoinedLate => {
-            "Go on with the next gateway; look for this one's data in the vendor's portal".into()
-        }
-        PushEnd::FellBack => join_next_step(causes).into(),
-        PushEnd::Refused { refusal, .. } if refusal.kind.is_about_joining() => join_next_step(causes).into(),
-        PushEnd::Refused { refusal: Refusal { kind: RefusalKind::NotAuthorized, .. }, .. } => {
+    match &facts.end.ground {
+        Ground::Joined { .. } => "Go on with the next gateway; look for this one's data in the vendor's portal".into(),
+        Ground::FellBack => join_next_step(causes).into(),
+        Ground::Refused(refusal) if refusal.kind.is_about_joining() => join_next_step(causes).into(),
+        Ground::Refused(Refusal { kind: RefusalKind::NotAuthorized, .. }) => {
             "Press the button on the gateway and send again within a minute".into()
         }
-        PushEnd::Refused { .. } => {
+        Ground::Refused(_) => {
             "Send again; if it is refused again, export the transcript and send it to the vendor".into()
         }
-        PushEnd::NoVerdict { last_word: None } => {
+        Ground::OtherNetwork { .. } => {
+            "Check passphrase and signal, then send again; look for the gateway in both routers' lists of devices"
+                .into()
+        }
+        Ground::OtherConnection { name } => {
+            format!("Delete “{name}” on the gateway if it must use what was sent, then send again")
+        }
+        Ground::MaybeTheOldOne => {
+            "Look for the gateway in the router's list of devices of the new network before sending again".into()
+        }
+        Ground::NotNamed => "Connect again and look at its state; look for it in the router's list of devices".into(),
+        Ground::NoWord if facts.end.last_word.is_none() => {
             "Restart the gateway, connect again and see whether it already has a network before sending again".into()
         }
-        PushEnd::NoVerdict { .. } => {
+        Ground::NoWord | Ground::StillJoining => {
             "Wait a minute and watch the state here; look for the gateway in the router's list of devices".into()
         }
-        PushEnd::LinkLost { error: LinkError::Http(_), .. } => {
-            "Wait a minute, go back to your own network and look for the gateway in the router's list of devices; send again only if it is missing".into()
+        Ground::LinkLost => lost_next_step(facts.end.broken.as_ref()).into(),
+    }
+}
+
+const fn lost_next_step(broken: Option<&LinkError>) -> &'static str {
+    match broken {
+        Some(LinkError::Http(_)) => {
+            "Wait a minute, go back to your own network and look for the gateway in the router's list of devices; send again only if it is missing"
         }
-        PushEnd::LinkLost { error: LinkError::Ble(_), .. } => {
-            "Come closer and connect again, or look for the gateway in the router's list of devices. Do not send again before".into()
+        Some(LinkError::Ble(_)) => {
+            "Come closer and connect again, or look for the gateway in the router's list of devices. Do not send again before"
         }
-        PushEnd::LinkLost { .. } => {
+        _ => {
             "Plug the gateway in again and connect: its state tells whether it has a network. Do not send again before"
-                .into()
         }
     }
 }
@@ -437,5 +509,66 @@ fn join_next_step(causes: &[Cause]) -> &'static str {
         }
         Some(_) => "Look at the access point: free addresses, DHCP, MAC filter; then try again",
         None => "Try again",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::Verdict;
+    use crate::model::secret::Secret;
+    use crate::model::wifi::Ssid;
+
+    fn outcome(ground: Ground, seen: &[Network]) -> Outcome {
+        let ssid = Ssid::from_octets(*b"Site").unwrap();
+        let credentials =
+            WifiCredentials { ssid, key: WifiKey::Passphrase(Secret::new("long enough".into())), is_hidden: false };
+        conclude(Facts {
+            credentials: &credentials,
+            seen: Some(seen),
+            rules: &WifiRules::standard(),
+            driver: DriverId::LinuxConsole,
+            protection: Protection::CableLogin,
+            end: End::new(ground, &[], None, None),
+            took: Duration::from_secs(3),
+            evidence: Vec::new(),
+            at: Duration::ZERO,
+        })
+    }
+
+    #[test]
+    fn a_refused_key_on_a_network_with_wpa3_may_be_its_protection() {
+        let refusal = Refusal { kind: RefusalKind::WrongKey, code: "console.wrong_key", words: "no".into() };
+        let heard = |security| Network { ssid: Ssid::from_octets(*b"Site").unwrap(), rssi_dbm: Some(-50), security };
+        let causes = |security| {
+            let outcome = outcome(Ground::Refused(refusal.clone()), &[heard(security)]);
+            outcome.causes.into_iter().map(|cause| cause.text).collect::<Vec<_>>()
+        };
+        for security in [Security::Wpa2Wpa3, Security::Wpa3] {
+            let causes = causes(security);
+            assert_eq!(causes[0], "The passphrase is wrong");
+            assert!(causes[1].contains("WPA3"), "{causes:?}");
+        }
+        assert_eq!(causes(Security::Wpa2), ["The passphrase is wrong"]);
+    }
+
+    #[test]
+    fn every_open_end_says_what_to_do_and_claims_no_address() {
+        let other = |was_there_before| Ground::OtherNetwork { name: "Guest".into(), was_there_before };
+        for ground in [
+            other(false),
+            other(true),
+            Ground::OtherConnection { name: "factory".into() },
+            Ground::MaybeTheOldOne,
+            Ground::NotNamed,
+            Ground::StillJoining,
+            Ground::LinkLost,
+            Ground::NoWord,
+        ] {
+            let outcome = outcome(ground, &[]);
+            assert_eq!(outcome.verdict, Verdict::Unknown);
+            assert!(!outcome.next_step.is_empty() && !outcome.causes.is_empty(), "{outcome:?}");
+            assert!(outcome.addresses.is_empty() && !outcome.summary.contains("joined “"), "{outcome:?}");
+        }
     }
 }

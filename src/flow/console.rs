@@ -4,6 +4,7 @@
 //! a secret into a command: nmcli asks for the passphrase, and files go through a here-document with echo switched off.
 
 mod error;
+mod join;
 mod shell;
 
 use std::time::Duration;
@@ -11,24 +12,26 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 pub use self::error::ConsoleError;
+use self::join::Attempt;
 pub use self::shell::ConsoleShell;
-use super::conclude::{PushEnd, Refusal, RefusalKind};
-use super::driver::{Driver, Limits, ReadBack, Scan, Taken};
+use super::driver::{Driver, Followed, Limits, Scan, Taken};
 use super::error::SessionError;
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
-use crate::model::credentials::{WifiCredentials, WifiKey};
+use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::DriverId;
 use crate::model::outcome::EvidenceKind;
 use crate::model::redact::Redactor;
 use crate::model::secret::Secret;
 use crate::model::text::{visible, visible_octets};
+use crate::model::verdict::{Before, Observation, Station};
 use crate::msg::{Progress, Step};
 use crate::profile::{DriverSettings, PushWay};
-use crate::proto::console::nmcli::{self, Exit, Id};
+use crate::proto::console::BAUD;
+use crate::proto::console::nmcli::{self, Id};
 use crate::proto::console::prompt::Wording;
 use crate::proto::console::quote::{self, NotSendable, Script};
 use crate::proto::console::session::{Answer, Event, Failure, Login, Output, Run, Session, Timeouts};
@@ -67,12 +70,23 @@ struct Console {
 }
 
 impl Console {
-    fn new(link: Link, wording: Wording, report: Option<Report>, transcript: SharedTranscript) -> Self {
+    fn new(
+        link: Link,
+        settings: Option<&DriverSettings>,
+        report: Option<Report>,
+        transcript: SharedTranscript,
+    ) -> Self {
+        let (wording, baud) = match settings {
+            Some(DriverSettings::LinuxConsole { login_prompt, password_prompt, baud, .. }) => {
+                (Wording::new(Some(login_prompt), Some(password_prompt)), *baud)
+            }
+            _ => (Wording::default(), BAUD),
+        };
         // A mark need only be unlike what else stands on the line; what proves a shell is the sum.
         let seed = getrandom::u32().unwrap_or_default();
         Self {
             link,
-            session: Session::new(Timeouts::default(), wording, seed),
+            session: Session::new(Timeouts::default(), wording, seed).at(baud),
             report,
             started: Instant::now(),
             redactor: transcript.redactor(),
@@ -265,10 +279,8 @@ pub(super) struct LinuxConsole {
     /// What nmcli said when it could not list the devices.
     complaint: Option<String>,
     state: Option<ProvisioningState>,
-    /// The connection that was made by the last push.
-    connection: Option<String>,
-    /// What a network's protection was when it was pushed.
-    was_open: bool,
+    /// The last push, as long as something is left to be done about it.
+    attempt: Option<Attempt>,
 }
 
 impl LinuxConsole {
@@ -280,22 +292,19 @@ impl LinuxConsole {
         report: Report,
         transcript: SharedTranscript,
     ) -> Self {
-        let (wording, interface) = match settings {
-            Some(DriverSettings::LinuxConsole { login_prompt, password_prompt, interface, .. }) => {
-                (Wording::new(Some(login_prompt), Some(password_prompt)), interface.clone())
-            }
-            _ => (Wording::default(), String::new()),
+        let interface = match settings {
+            Some(DriverSettings::LinuxConsole { interface, .. }) => interface.clone(),
+            _ => String::new(),
         };
         Self {
-            console: Console::new(link, wording, Some(report), transcript),
+            console: Console::new(link, settings, Some(report), transcript),
             access,
             interface: if interface.is_empty() { "wlan0".into() } else { interface },
             facts: Facts::default(),
             has_wifi: false,
             complaint: None,
             state: None,
-            connection: None,
-            was_open: false,
+            attempt: None,
         }
     }
 
@@ -326,64 +335,8 @@ impl LinuxConsole {
         let Some(radio) = radio else { return Ok(()) };
         self.interface.clone_from(&radio.name);
         self.has_wifi = true;
-        self.state = Some(match radio.state.as_str() {
-            "connected" => ProvisioningState::Provisioned,
-            state if state.starts_with("connecting") => ProvisioningState::Provisioning,
-            _ => ProvisioningState::Ready,
-        });
+        self.look(step).await?;
         Ok(())
-    }
-
-    /// Why nmcli gave up, as what the gateway says.
-    fn refusal(&self, output: &Output) -> Refusal {
-        let words = self.console.last_words(output);
-        let text = String::from_utf8_lossy(&output.text);
-        let has = |parts: &[&str]| parts.iter().any(|part| text.contains(part));
-        let (kind, code) = match output.code.map(Exit::from_code) {
-            _ if output.has_asked_again => (RefusalKind::WrongKey, "console.wrong_key"),
-            _ if has(&["Secrets were required", "802-11-wireless-security.psk"]) => {
-                (RefusalKind::WrongKey, "console.wrong_key")
-            }
-            None if output.has_asked => (RefusalKind::WrongKey, "console.wrong_key"),
-            Some(Exit::NotFound) => (RefusalKind::NotFound, "console.not_found"),
-            _ if has(&["network could not be found", "No network with SSID"]) => {
-                (RefusalKind::NotFound, "console.not_found")
-            }
-            _ if has(&["Not authorized", "not authorized", "Insufficient privileges"]) => {
-                (RefusalKind::Other, "console.no_rights")
-            }
-            Some(Exit::ActivationFailed | Exit::TimedOut) => (RefusalKind::CouldNotJoin, "console.could_not_join"),
-            Some(Exit::BadInput | Exit::NotRunning | Exit::NoProgram) => {
-                (RefusalKind::NotOffered, "console.no_network_manager")
-            }
-            Some(Exit::Success | Exit::NotEnded | Exit::Other(_)) | None => (RefusalKind::Other, "console.failed"),
-        };
-        let exit = output.code.map_or_else(|| "no exit code".into(), |code| format!("exit code {code}"));
-        let words = match words.as_str() {
-            _ if output.has_asked_again => "that the passphrase was asked for a second time".into(),
-            "" => exit,
-            words => format!("“{words}” ({exit})"),
-        };
-        Refusal { kind, code, words }
-    }
-
-    /// Deletes the connection that a failed join leaves behind.
-    async fn delete_dead(&mut self) {
-        let Some(name) = self.connection.take() else { return };
-        let deleted = match nmcli::forget(Id::Name(&name), self.prefix()) {
-            Ok(script) => {
-                let run = Run::new("delete the connection that failed", script).within(Duration::from_secs(25));
-                self.console.run(run, Step::Follow).await.map(|output| output.code)
-            }
-            Err(_) => return,
-        };
-        let word = match deleted {
-            Ok(Some(0)) => "The connection that failed was deleted on the gateway",
-            // NetworkManager had not kept it.
-            Ok(Some(10)) => "The gateway kept nothing of the failed attempt",
-            _ => "Whether the gateway kept the connection that failed is not known; look with: nmcli connection",
-        };
-        self.say(word).await;
     }
 
     async fn say(&self, text: &str) {
@@ -394,12 +347,15 @@ impl LinuxConsole {
     }
 
     /// Where the radio stands now.
-    async fn look(&mut self, step: Step) -> Result<nmcli::Joined, SessionError> {
-        let output = self.console.ask("address", nmcli::address(&self.interface), step).await?;
-        let text = self.console.transcript.redact_octets(&output.text);
-        let joined = nmcli::parse_address(&text);
-        self.state = Some(if joined.is_connected { ProvisioningState::Provisioned } else { ProvisioningState::Ready });
-        Ok(joined)
+    async fn look(&mut self, step: Step) -> Result<nmcli::Standing, SessionError> {
+        let output = self.console.ask("where the radio stands", nmcli::standing(&self.interface), step).await?;
+        let standing = nmcli::parse_standing(&self.console.transcript.redact_octets(&output.text));
+        self.state = Some(match standing.station() {
+            Station::Connected => ProvisioningState::Provisioned,
+            Station::Busy => ProvisioningState::Provisioning,
+            Station::Apart | Station::Unclear => ProvisioningState::Ready,
+        });
+        Ok(standing)
     }
 
     async fn write_file(&mut self, path: &str, content: &[u8]) -> Result<Taken, SessionError> {
@@ -463,70 +419,22 @@ impl LinuxConsole {
         Ok(Scan { networks, ignored })
     }
 
-    async fn judge(&mut self) -> PushEnd {
-        let outcome = self.console.wait().await;
-        let output = match outcome {
-            Err(error) => return PushEnd::LinkLost { error, last_word: self.last_word() },
-            Ok(Ok(Answer::Ran(output))) => output,
-            Ok(Err(Failure::ThrownOut)) => {
-                return PushEnd::NoVerdict { last_word: Some("ended the visit in the middle of it".into()) };
-            }
-            Ok(_) => return PushEnd::NoVerdict { last_word: self.last_word() },
-        };
-        let was_provisioning = self.console.answered_at.is_some() || self.was_open;
-        if output.code != Some(0) {
-            let refusal = self.refusal(&output);
-            let is_cut_short = output.code.is_none() && refusal.kind != RefusalKind::WrongKey;
-            if is_cut_short || output.code.map(Exit::from_code) == Some(Exit::TimedOut) {
-                return PushEnd::NoVerdict { last_word: self.last_word() };
-            }
-            self.delete_dead().await;
-            return PushEnd::Refused { refusal, was_provisioning };
-        }
-        match self.look(Step::Follow).await {
-            Ok(joined) if joined.is_connected => PushEnd::Joined { addresses: joined.addresses, was_provisioning },
-            Ok(_) => PushEnd::FellBack,
-            Err(SessionError::Link(error)) => PushEnd::LinkLost { error, last_word: self.last_word() },
-            Err(_) => PushEnd::NoVerdict { last_word: self.last_word() },
-        }
-    }
-
-    fn last_word(&self) -> Option<String> {
-        self.console.answered_at.map(|_| ProvisioningState::Provisioning.label().to_owned())
-    }
-
-    async fn look_again(&mut self) -> Result<ReadBack, SessionError> {
-        let script = nmcli::connectivity().map_err(ConsoleError::from)?;
-        let run = Run::new("connectivity", script).within(CONNECTIVITY);
-        // Without an answer nothing is known of the internet; where the radio stands is another question.
-        if let Ok(output) = self.console.run(run, Step::ReadBack).await {
-            let reach = nmcli::Connectivity::parse(&output.text).label();
-            self.say(&format!("Asked whether it reaches the internet, the gateway says: {reach}")).await;
-        }
-        let joined = self.look(Step::ReadBack).await?;
-        if !joined.is_connected {
-            self.delete_dead().await;
-        }
-        let state = if joined.is_connected { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
-        Ok(ReadBack { state, addresses: joined.addresses })
-    }
-
-    async fn wifi_connections(&mut self) -> Result<Vec<nmcli::Connection>, SessionError> {
-        let output = self.console.ask("list of connections", nmcli::connections(), Step::Reprovision).await?;
+    async fn wifi_connections(&mut self, step: Step) -> Result<Vec<nmcli::Connection>, SessionError> {
+        let output = self.console.ask("list of connections", nmcli::connections(), step).await?;
         if output.code != Some(0) {
             let words = self.console.last_words(&output);
-            return Err(ConsoleError::Failed { step: Step::Reprovision, code: output.code, words }.into());
+            return Err(ConsoleError::Failed { step, code: output.code, words }.into());
         }
         Ok(nmcli::parse_connections(&output.text).into_iter().filter(|connection| connection.is_wifi).collect())
     }
 
     async fn forget(&mut self) -> Result<(), SessionError> {
-        for connection in self.wifi_connections().await? {
+        for connection in self.wifi_connections(Step::Reprovision).await? {
             let script = nmcli::forget(Id::Uuid(&connection.uuid), self.prefix()).map_err(ConsoleError::from)?;
             let run = Run::new("delete a connection", script).within(Duration::from_secs(25));
             self.console.run(run, Step::Reprovision).await?;
         }
-        let left = self.wifi_connections().await?;
+        let left = self.wifi_connections(Step::Reprovision).await?;
         if !left.is_empty() {
             return Err(ConsoleError::NotForgotten { left: left.len(), rights: self.facts.rights }.into());
         }
@@ -611,35 +519,23 @@ impl Driver for LinuxConsole {
         })
     }
 
-    fn push<'a>(&'a mut self, credentials: &'a WifiCredentials) -> Boxed<'a, Result<(), SessionError>> {
-        Box::pin(async {
-            if !self.has_wifi {
-                return Err(self.no_radio().into());
-            }
-            self.console.transcript.learn(credentials);
-            self.console.redactor = self.console.transcript.redactor();
-            self.console.answered_at = None;
-            self.was_open = matches!(credentials.key, WifiKey::Open);
-            let name = format!("linesman {}", credentials.ssid.shown());
-            let script = nmcli::join(&credentials.ssid, &self.interface, &name, credentials.is_hidden, self.prefix())
-                .map_err(ConsoleError::from)?;
-            let mut run = Run::new("join", script).within(LIMITS.join);
-            run.answer = (!self.was_open).then(|| Secret::new(credentials.password().to_owned()));
-            self.connection = Some(name);
-            self.console.session.run(run, now());
-            self.console.transmit().await.map_err(SessionError::from)
-        })
+    fn before(&mut self) -> Boxed<'_, Result<Before, SessionError>> {
+        Box::pin(self.look_before())
     }
 
-    fn follow(&mut self) -> Boxed<'_, PushEnd> {
-        Box::pin(self.judge())
+    fn push<'a>(&'a mut self, credentials: &'a WifiCredentials) -> Boxed<'a, Result<(), SessionError>> {
+        Box::pin(self.begin_join(credentials))
+    }
+
+    fn follow(&mut self) -> Boxed<'_, Followed> {
+        Box::pin(self.follow_join())
     }
 
     fn began_joining(&self) -> Option<Duration> {
         self.console.answered_at
     }
 
-    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
         Box::pin(async { Some(self.look_again().await) })
     }
 
@@ -656,6 +552,9 @@ impl Driver for LinuxConsole {
     }
 
     fn close(&mut self) -> Boxed<'_, ()> {
-        Box::pin(self.console.log_out())
+        Box::pin(async {
+            self.take_back_unfinished().await;
+            self.console.log_out().await;
+        })
     }
 }

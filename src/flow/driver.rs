@@ -5,7 +5,6 @@
 
 use std::time::Duration;
 
-use super::conclude::PushEnd;
 use super::error::SessionError;
 use super::port::{Boxed, LinkError};
 use crate::model::credentials::WifiCredentials;
@@ -13,6 +12,7 @@ use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningSt
 use crate::model::ids::DriverId;
 use crate::model::outcome::EvidenceKind;
 use crate::model::secret::Secret;
+use crate::model::verdict::{Before, Observation};
 use crate::model::wifi::Network;
 use crate::msg::Step;
 use crate::profile::PushWay;
@@ -87,9 +87,14 @@ pub(super) trait Driver: Send {
         not_offered(self.id(), Step::Push)
     }
 
-    /// Waits for the verdict on what was pushed.
-    fn follow(&mut self) -> Boxed<'_, PushEnd> {
-        Box::pin(std::future::ready(PushEnd::NoVerdict { last_word: None }))
+    /// What is known of the gateway's network before a push. A driver that can asks.
+    fn before(&mut self) -> Boxed<'_, Result<Before, SessionError>> {
+        Box::pin(std::future::ready(Ok(Before::NotKnown)))
+    }
+
+    /// Waits until what was pushed is settled, and tells what was observed. It judges nothing.
+    fn follow(&mut self) -> Boxed<'_, Followed> {
+        Box::pin(std::future::ready(Followed { observations: vec![Observation::TimeOver], ..Followed::default() }))
     }
 
     /// When the gateway said, since the push, that it began to join.
@@ -98,7 +103,7 @@ pub(super) trait Driver: Send {
     }
 
     /// Asks again where it stands. `None` where a second question would say nothing new, or the link ends with success.
-    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
         Box::pin(std::future::ready(None))
     }
 
@@ -129,8 +134,8 @@ fn not_offered<'a, T: Send + 'a>(driver: DriverId, step: Step) -> Boxed<'a, Resu
     Box::pin(std::future::ready(Err(SessionError::NotOffered { step, driver })))
 }
 
-/// How long a driver may take to end its conversation.
-pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a driver may take to end its conversation, what it takes back included.
+pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(12);
 
 /// How long each step may take, as shown while it runs. The driver keeps them itself.
 #[derive(Clone, Copy, Debug)]
@@ -182,11 +187,15 @@ pub(super) struct Taken {
     pub(super) text: String,
 }
 
-/// What the gateway said when it was asked again after a push.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ReadBack {
-    /// Where it stands.
-    pub(super) state: ProvisioningState,
-    /// Its addresses, safe to show.
-    pub(super) addresses: Vec<String>,
+/// What was observed after a push.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Followed {
+    /// In order.
+    pub(super) observations: Vec<Observation>,
+    /// The id of the connection that the push made, where the gateway keeps networks as connections.
+    pub(super) connection: Option<String>,
+    /// The gateway's last word since the push, as a sentence without a subject: `is joining a network`.
+    pub(super) last_word: Option<String>,
+    /// Why the link broke, if it did.
+    pub(super) broken: Option<LinkError>,
 }

@@ -15,8 +15,7 @@ use uuid::Uuid;
 pub use self::error::EspError;
 
 use self::carry::{Carrier, CarryError, Characteristics, Console};
-use super::conclude::{PushEnd, Refusal, RefusalKind};
-use super::driver::{Driver, Limits, ReadBack, Scan, Taken};
+use super::driver::{Driver, Followed, Limits, Scan, Taken};
 use super::error::SessionError;
 use super::improv::LogLines;
 use super::port::{Boxed, GattLink, Http, HttpError, Link, LinkError};
@@ -29,6 +28,7 @@ use crate::model::ids::DriverId;
 use crate::model::outcome::EvidenceKind;
 use crate::model::secret::Secret;
 use crate::model::text::visible_octets;
+use crate::model::verdict::{Look, Named, Observation, Refusal, RefusalKind, Seen, Station as Standing};
 use crate::msg::{Progress, Step};
 use crate::profile::{DriverSettings, PushWay, Template};
 use crate::proto::esp::messages::status;
@@ -341,41 +341,42 @@ impl Esp {
         }
     }
 
-    async fn verdict(&mut self) -> PushEnd {
-        match self.run(Operation::Follow).await {
-            Ok(Answer::Station(station)) => self.conclude(station),
-            Err(SessionError::Link(error)) => PushEnd::LinkLost { error, last_word: self.last_word() },
-            Ok(_) | Err(SessionError::Esp(EspError::NoReply { .. })) => {
-                PushEnd::NoVerdict { last_word: self.last_word() }
+    async fn verdict(&mut self) -> Followed {
+        let (seen, last_word, broken) = match self.run(Operation::Follow).await {
+            Ok(Answer::Station(station)) => {
+                self.has_joined = matches!(&station, Station::Joined(joined) if joined.ssid == self.ssid);
+                (self.observed(station), self.last_word(), None)
             }
+            Err(SessionError::Link(error)) => (Observation::LinkLost, self.last_word(), Some(error)),
+            Ok(_) | Err(SessionError::Esp(EspError::NoReply { .. })) => (Observation::TimeOver, self.last_word(), None),
             Err(error) => {
                 self.transcript.note(self.report.elapsed(), &error.to_string());
-                PushEnd::NoVerdict { last_word: Some("gave an answer that cannot be read".into()) }
+                (Observation::TimeOver, Some("gave an answer that cannot be read".into()), None)
             }
-        }
+        };
+        // It names a reason only after it tried.
+        let has_begun = self.began_joining.is_some() || matches!(seen, Observation::Refused(_));
+        let began = has_begun.then_some(Observation::Began);
+        Followed { observations: began.into_iter().chain([seen]).collect(), last_word, broken, connection: None }
     }
 
-    fn conclude(&mut self, station: Station) -> PushEnd {
-        let was_provisioning = self.began_joining.is_some();
-        match station {
-            Station::Joined(joined) if !joined.ssid.is_empty() && joined.ssid != self.ssid => {
-                let other = crate::model::wifi::shown_name(&joined.ssid);
-                PushEnd::NoVerdict { last_word: Some(format!("is in another network, “{other}”")) }
-            }
+    /// What a state says. The device names the network it is connected to.
+    fn observed(&self, station: Station) -> Observation {
+        let (standing, named, addresses) = match station {
             Station::Joined(joined) => {
-                self.has_joined = true;
                 let is_address = !joined.address.is_empty() && joined.address != "0.0.0.0";
-                let address = self.transcript.redact(&joined.address);
-                PushEnd::Joined { addresses: is_address.then_some(address).into_iter().collect(), was_provisioning }
+                let address = is_address.then(|| self.transcript.redact(&joined.address));
+                let named = match joined.ssid {
+                    ssid if ssid.is_empty() => Named::Unreadable,
+                    ssid => Named::Network { ssid, connection: None },
+                };
+                (Standing::Connected, named, address.into_iter().collect())
             }
-            Station::Failed(reason) => {
-                // It says so only after it tried.
-                PushEnd::Refused { refusal: refusal(reason), was_provisioning: true }
-            }
-            Station::Connecting { .. } | Station::Disconnected | Station::Unknown(_) => {
-                PushEnd::NoVerdict { last_word: self.last_word() }
-            }
-        }
+            Station::Failed(reason) => return Observation::Refused(refusal(reason)),
+            Station::Connecting { .. } => (Standing::Busy, Named::NotSaid, Vec::new()),
+            Station::Disconnected | Station::Unknown(_) => (Standing::Unclear, Named::NotSaid, Vec::new()),
+        };
+        Observation::Look(Look { station: standing, named, seen: Seen::Question, addresses })
     }
 
     fn last_word(&self) -> Option<String> {
@@ -533,7 +534,7 @@ impl Driver for Esp {
         Box::pin(self.send(credentials))
     }
 
-    fn follow(&mut self) -> Boxed<'_, PushEnd> {
+    fn follow(&mut self) -> Boxed<'_, Followed> {
         Box::pin(self.verdict())
     }
 
@@ -541,21 +542,16 @@ impl Driver for Esp {
         self.began_joining
     }
 
-    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
         Box::pin(async move {
             if self.has_joined {
                 return None;
             }
-            let answer = self.run(Operation::Status).await;
-            Some(answer.map(|answer| match answer {
-                Answer::Station(Station::Joined(joined)) if joined.ssid.is_empty() || joined.ssid == self.ssid => {
-                    ReadBack { state: ProvisioningState::Provisioned, addresses: vec![joined.address] }
-                }
-                Answer::Station(Station::Connecting { .. }) => {
-                    ReadBack { state: ProvisioningState::Provisioning, addresses: Vec::new() }
-                }
-                _ => ReadBack { state: ProvisioningState::Stopped, addresses: Vec::new() },
-            }))
+            match self.run(Operation::Status).await {
+                Ok(Answer::Station(station)) => Some(Ok(self.observed(station))),
+                Ok(_) => Some(Err(EspError::Nonsense { label: "connection state" }.into())),
+                Err(error) => Some(Err(error)),
+            }
         })
     }
 

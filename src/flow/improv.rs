@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::conclude::{PushEnd, Refusal, RefusalKind};
-use super::driver::{Driver, Limits, Name, ReadBack, Scan};
+use super::driver::{Driver, Followed, Limits, Name, Scan};
 use super::error::SessionError;
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
@@ -17,6 +16,7 @@ use crate::model::ids::DriverId;
 use crate::model::redact::Redactor;
 use crate::model::secret::Secret;
 use crate::model::text::visible_octets;
+use crate::model::verdict::{Before, Look, Named, Observation, Refusal, RefusalKind, Seen, Station};
 use crate::model::wifi::Network;
 use crate::msg::{Progress, Step};
 use crate::proto::improv::serial::{Decoder, Packet, encode_request, parse_message};
@@ -260,19 +260,17 @@ impl Driver for Improv {
         })
     }
 
-    fn follow(&mut self) -> Boxed<'_, PushEnd> {
+    fn before(&mut self) -> Boxed<'_, Result<Before, SessionError>> {
+        Box::pin(std::future::ready(Ok(before(self.session.state()))))
+    }
+
+    fn follow(&mut self) -> Boxed<'_, Followed> {
         Box::pin(async {
-            match self.wait().await {
-                Err(error) => PushEnd::LinkLost { error, last_word: self.last_word() },
-                Ok(Ok(Answer::Joined { addresses, was_provisioning })) => {
-                    PushEnd::Joined { addresses, was_provisioning }
-                }
-                Ok(Err(Failure::Device { error, was_provisioning })) => {
-                    PushEnd::Refused { refusal: refusal(error), was_provisioning }
-                }
-                Ok(Err(Failure::FellBack)) => PushEnd::FellBack,
-                Ok(_) => PushEnd::NoVerdict { last_word: self.last_word() },
-            }
+            let (observations, broken) = match self.wait().await {
+                Err(error) => (vec![Observation::LinkLost], Some(error)),
+                Ok(outcome) => (observed(outcome), None),
+            };
+            followed(observations, self.began_joining().is_some(), self.last_word(), broken)
         })
     }
 
@@ -281,10 +279,10 @@ impl Driver for Improv {
         self.states.iter().find(|(_, state)| *state == joining).map(|(at, _)| *at)
     }
 
-    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
         Box::pin(async {
             Some(match self.ask(Request::CurrentState, Step::ReadBack).await {
-                Ok(Answer::State { state: State::Known(state), addresses }) => Ok(ReadBack { state, addresses }),
+                Ok(Answer::State { state, addresses }) => Ok(look(state, Seen::Question, addresses)),
                 Ok(_) => Err(SessionError::Malformed { step: Step::ReadBack }),
                 Err(error) => Err(error),
             })
@@ -307,6 +305,58 @@ impl Driver for Improv {
             }
         })
     }
+}
+
+/// What a state before the push says of the gateway's network.
+pub(super) const fn before(state: Option<State>) -> Before {
+    match state {
+        None => Before::NotKnown,
+        Some(State::Known(
+            ProvisioningState::Ready | ProvisioningState::AuthorizationRequired | ProvisioningState::Stopped,
+        )) => Before::NoNetwork,
+        // One that it was joining is another one, too.
+        Some(State::Known(ProvisioningState::Provisioned | ProvisioningState::Provisioning) | State::Unknown(_)) => {
+            Before::SomeNetwork
+        }
+    }
+}
+
+/// What the end of a push says.
+pub(super) fn observed(outcome: Result<Answer, Failure>) -> Vec<Observation> {
+    let has_network = |seen, addresses| look(State::Known(ProvisioningState::Provisioned), seen, addresses);
+    match outcome {
+        Ok(Answer::Joined { addresses, is_answered: true, .. }) => {
+            vec![Observation::Done, has_network(Seen::Answer, addresses)]
+        }
+        Ok(Answer::Joined { addresses, is_answered: false, .. }) => vec![has_network(Seen::Unasked, addresses)],
+        Err(Failure::Device { error, .. }) => vec![Observation::Refused(refusal(error))],
+        Err(Failure::FellBack) => vec![look(State::Known(ProvisioningState::Ready), Seen::Unasked, Vec::new())],
+        Ok(_) | Err(Failure::NoReply | Failure::Malformed | Failure::NoVerdict { .. }) => vec![Observation::TimeOver],
+    }
+}
+
+/// Puts in front that the gateway began to join.
+pub(super) fn followed(
+    mut observations: Vec<Observation>,
+    has_begun: bool,
+    last_word: Option<String>,
+    broken: Option<LinkError>,
+) -> Followed {
+    if has_begun {
+        observations.insert(0, Observation::Began);
+    }
+    Followed { observations, last_word, broken, connection: None }
+}
+
+/// A look at where the gateway stands. Improv names no network.
+pub(super) fn look(state: State, seen: Seen, addresses: Vec<String>) -> Observation {
+    let station = match state {
+        State::Known(ProvisioningState::Provisioned) => Station::Connected,
+        State::Known(ProvisioningState::Provisioning) => Station::Busy,
+        State::Known(ProvisioningState::Ready | ProvisioningState::AuthorizationRequired) => Station::Apart,
+        State::Known(ProvisioningState::Stopped) | State::Unknown(_) => Station::Unclear,
+    };
+    Observation::Look(Look { station, named: Named::NotSaid, seen, addresses })
 }
 
 /// A state as it is said of a gateway.
@@ -374,5 +424,79 @@ impl LogLines {
             }
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::outcome::Verdict;
+    use crate::model::verdict::{Asked, rule};
+    use crate::model::wifi::Ssid;
+
+    const READY: Message = Message::State(State::Known(ProvisioningState::Ready));
+    const PROVISIONING: Message = Message::State(State::Known(ProvisioningState::Provisioning));
+    const PROVISIONED: Message = Message::State(State::Known(ProvisioningState::Provisioned));
+
+    /// What a gateway that says this after a push comes to; the state it reported before stands in front.
+    fn verdict(mut session: Session, first: &Message, messages: &[Message]) -> Verdict {
+        let mut now = Instant::now().into_std();
+        session.handle_message(first.clone(), now);
+        while session.poll_event().is_some() {}
+        let before = before(session.state());
+        let request = Request::WifiSettings { ssid: b"Site".to_vec(), password: Secret::new("long enough".into()) };
+        session.start(request, now);
+        let (mut has_begun, mut incoming) = (false, messages.iter());
+        let outcome = loop {
+            match session.poll_event() {
+                Some(Event::Finished(outcome)) => break outcome,
+                Some(Event::State(state)) => has_begun |= state == State::Known(ProvisioningState::Provisioning),
+                Some(Event::Network(_)) => {}
+                None => match (incoming.next(), session.poll_timeout()) {
+                    (Some(message), _) => session.handle_message(message.clone(), now),
+                    (None, Some(due)) => {
+                        now = due;
+                        session.handle_timeout(now);
+                    }
+                    (None, None) => panic!("a request that runs has a limit"),
+                },
+            }
+        };
+        let followed = followed(observed(outcome), has_begun, None, None);
+        let ssid = Ssid::from_octets(*b"Site").unwrap();
+        rule(Asked { ssid: &ssid, connection: None }, &before, &followed.observations).verdict()
+    }
+
+    #[test]
+    fn whatever_a_gateway_says_it_joined_only_if_that_can_speak_of_this_push() {
+        let result = Message::Result { command: command::WIFI_SETTINGS, strings: vec![b"http://192.0.2.7".to_vec()] };
+        let words = [READY, PROVISIONING, PROVISIONED, result.clone(), Message::Error(DeviceError::UnableToConnect)];
+        let mut joined = 0;
+        for number in 0..words.len().pow(4) {
+            let said: Vec<_> =
+                (0..4).map(|place| words[number / words.len().pow(place) % words.len()].clone()).collect();
+            for (first, had_one) in [(READY, false), (PROVISIONED, true), (PROVISIONING, true)] {
+                for session in [Session::new(Timeouts::STANDARD), Session::over_gatt()] {
+                    if verdict(session, &first, &said) != Verdict::Joined {
+                        continue;
+                    }
+                    joined += 1;
+                    let (tried, answered) = (said.contains(&PROVISIONING), said.contains(&result));
+                    assert!(tried && answered || !had_one, "{first:?} then {said:?}");
+                    assert!(answered || said.contains(&PROVISIONED), "{first:?} then {said:?}");
+                }
+            }
+        }
+        assert!(joined > 100, "{joined}");
+    }
+
+    #[test]
+    fn a_gateway_that_had_a_network_and_says_so_at_once_is_unknown() {
+        for session in [Session::new(Timeouts::STANDARD), Session::over_gatt()] {
+            assert_eq!(verdict(session, &PROVISIONED, &[PROVISIONED]), Verdict::Unknown);
+        }
+        let fell_back = [PROVISIONING, PROVISIONED];
+        assert_eq!(verdict(Session::over_gatt(), &PROVISIONED, &fell_back), Verdict::Unknown);
+        assert_eq!(verdict(Session::over_gatt(), &READY, &fell_back), Verdict::Joined);
     }
 }

@@ -10,10 +10,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-use super::conclude::PushEnd;
-use super::driver::{Driver, Limits, Name, ReadBack, Scan};
+use super::driver::{Driver, Followed, Limits, Name, Scan};
 use super::error::SessionError;
-use super::improv::{refusal, said, without_secrets};
+use super::improv::{before, followed, look, observed, refusal, said, without_secrets};
 use super::port::{BleError, Boxed, GattEvent, GattLink, LinkError, Links};
 use super::report::Report;
 use super::transcript::SharedTranscript;
@@ -22,6 +21,7 @@ use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningSt
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::problem::{Explain, Problem};
 use crate::model::secret::Secret;
+use crate::model::verdict::{Before, Observation, Seen};
 use crate::model::wifi::Network;
 use crate::msg::{Progress, Step};
 use crate::proto::improv::ble::{
@@ -382,69 +382,60 @@ impl ImprovBle {
     }
 
     /// Follows a push to its end.
-    async fn verdict(&mut self) -> PushEnd {
+    async fn verdict(&mut self) -> Followed {
         match self.wait().await {
             Err(error) => self.look_again(error).await,
-            Ok(Ok(Answer::Joined { addresses, was_provisioning })) => PushEnd::Joined { addresses, was_provisioning },
             Ok(Err(Failure::Device { error: DeviceError::NotAuthorized, was_provisioning: false })) => {
                 self.press_and_push_again().await
             }
-            Ok(Err(Failure::Device { error, was_provisioning })) => {
-                PushEnd::Refused { refusal: refusal(error), was_provisioning }
-            }
-            Ok(Err(Failure::FellBack)) => PushEnd::FellBack,
-            Ok(_) => PushEnd::NoVerdict { last_word: self.last_word() },
+            Ok(outcome) => self.followed(observed(outcome), None),
         }
     }
 
+    fn followed(&self, observations: Vec<Observation>, broken: Option<LinkError>) -> Followed {
+        followed(observations, self.began_joining().is_some(), self.last_word(), broken)
+    }
+
     /// The time that a press counts for was over when the credentials came: asks once more, and sends them once more.
-    async fn press_and_push_again(&mut self) -> PushEnd {
-        let refused = PushEnd::Refused { refusal: refusal(DeviceError::NotAuthorized), was_provisioning: false };
-        let Some(request) = self.pushed.take() else { return refused };
+    async fn press_and_push_again(&mut self) -> Followed {
+        let refused = || vec![Observation::Refused(refusal(DeviceError::NotAuthorized))];
+        let Some(request) = self.pushed.take() else { return self.followed(refused(), None) };
         match self.await_button().await {
             Ok(()) => {}
-            Err(SessionError::Link(error)) => return PushEnd::LinkLost { error, last_word: self.last_word() },
-            Err(_) => return refused,
+            Err(SessionError::Link(error)) => return self.followed(vec![Observation::LinkLost], Some(error)),
+            Err(_) => return self.followed(refused(), None),
         }
         self.report.started(Step::Follow, "the gateway's verdict", LIMITS.join).await;
         match self.begin(request).await {
             Ok(()) => Box::pin(self.verdict()).await,
-            Err(SessionError::Link(error)) => PushEnd::LinkLost { error, last_word: self.last_word() },
-            Err(_) => refused,
+            Err(SessionError::Link(error)) => self.followed(vec![Observation::LinkLost], Some(error)),
+            Err(_) => self.followed(refused(), None),
         }
     }
 
     /// The link broke before the verdict: connects once more and reads the state, where that can tell anything.
-    async fn look_again(&mut self, error: LinkError) -> PushEnd {
-        let was_provisioning = self.began_joining().is_some();
-        let last_word = self.last_word();
-        let lost = |error| PushEnd::LinkLost { error, last_word };
-        let Some(links) = self.links.clone() else { return lost(error) };
-        if !was_provisioning && self.before != Some(State::Known(ProvisioningState::Ready)) {
-            return lost(error);
+    async fn look_again(&mut self, error: LinkError) -> Followed {
+        let lost = self.followed(vec![Observation::LinkLost], Some(error));
+        let Some(links) = self.links.clone() else { return lost };
+        if self.began_joining().is_none() && self.before != Some(State::Known(ProvisioningState::Ready)) {
+            return lost;
         }
         let waits_for = "the gateway to be heard again: the link broke while it was joining";
         self.report.started(Step::Follow, waits_for, LIMITS.hello).await;
-        let Ok(link) = links.connect(&self.address).await else { return lost(error) };
+        let Ok(link) = links.connect(&self.address).await else { return lost };
         self.transcript.note(self.report.elapsed(), "connected again");
         self.link = link;
         self.closed = None;
         self.session = Session::over_gatt();
         if self.subscribe_and_read().await.is_err() {
-            return lost(error);
+            return lost;
         }
         let busy = State::Known(ProvisioningState::Provisioning);
         let limit = Instant::now() + LIMITS.join;
         let _ = timeout_at(limit, self.until(|state| state != busy)).await;
-        match self.session.state() {
-            Some(State::Known(ProvisioningState::Provisioned)) => {
-                PushEnd::Joined { addresses: Vec::new(), was_provisioning }
-            }
-            Some(State::Known(ProvisioningState::Ready | ProvisioningState::AuthorizationRequired)) => {
-                PushEnd::FellBack
-            }
-            _ => lost(error),
-        }
+        let Some(state) = self.session.state() else { return lost };
+        let observations = [lost.observations, vec![look(state, Seen::Question, Vec::new())]].concat();
+        Followed { observations, last_word: lost.last_word, broken: None, connection: None }
     }
 
     fn last_word(&self) -> Option<String> {
@@ -572,11 +563,15 @@ impl Driver for ImprovBle {
         })
     }
 
-    fn follow(&mut self) -> Boxed<'_, PushEnd> {
+    fn before(&mut self) -> Boxed<'_, Result<Before, SessionError>> {
+        Box::pin(std::future::ready(Ok(before(self.session.state()))))
+    }
+
+    fn follow(&mut self) -> Boxed<'_, Followed> {
         Box::pin(async {
-            let end = self.verdict().await;
+            let followed = self.verdict().await;
             self.pushed = None;
-            end
+            followed
         })
     }
 
@@ -585,11 +580,10 @@ impl Driver for ImprovBle {
         self.states.iter().find(|(_, state)| *state == joining).map(|(at, _)| *at)
     }
 
-    fn read_back(&mut self) -> Boxed<'_, Option<Result<ReadBack, SessionError>>> {
+    fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
         Box::pin(async {
             match self.read_state().await {
-                Ok(State::Known(state)) => Some(Ok(ReadBack { state, addresses: Vec::new() })),
-                Ok(State::Unknown(_)) => Some(Err(SessionError::Malformed { step: Step::ReadBack })),
+                Ok(state) => Some(Ok(look(state, Seen::Question, Vec::new()))),
                 // Many devices end the connection as soon as they have joined.
                 Err(_) if self.state() == Some(ProvisioningState::Provisioned) => None,
                 Err(error) => Some(Err(error)),

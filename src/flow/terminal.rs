@@ -31,6 +31,8 @@ const FILE_PIECE: usize = 128;
 const FILE_NEWS: Duration = Duration::from_millis(100);
 /// How long the line may take no more octets.
 const WRITE_LIMIT: Duration = Duration::from_secs(5);
+/// Octets handed over at once, so that the slowest line takes a piece within the limit.
+const WRITE_PIECE: usize = 64;
 
 /// What a terminal needs to begin.
 pub struct Setup {
@@ -263,8 +265,16 @@ impl Terminal<'_> {
         self.tell(TerminalOutput::FileEnded { sent: file.sent as u64, stopped }).await;
     }
 
-    /// Writes. A device that takes nothing for long keeps no keyboard waiting.
+    /// Writes. A device that takes nothing for long keeps no keyboard waiting; one that takes it slowly is waited for, piece
+    /// by piece.
     async fn write(&mut self, bytes: Vec<u8>) -> Result<(), LinkError> {
+        for piece in bytes.chunks(WRITE_PIECE) {
+            self.write_piece(piece.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_piece(&mut self, bytes: Vec<u8>) -> Result<(), LinkError> {
         let octets = bytes.len() as u64;
         let sending = self.link.send(LinkCommand::Write(bytes));
         match timeout(WRITE_LIMIT, sending).await {
@@ -343,7 +353,7 @@ mod tests {
     }
 
     fn start(baud: u32) -> Stage {
-        let (outgoing, commands) = mpsc::channel(64);
+        let (outgoing, commands) = mpsc::channel(1);
         let (events, incoming) = mpsc::channel(64);
         let (output_tx, output) = mpsc::channel(64);
         let (inputs, input_rx) = mpsc::channel(64);
@@ -413,6 +423,23 @@ mod tests {
                 TerminalOutput::Opened | TerminalOutput::Bytes(_) => {}
             }
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_paste_of_some_kilobytes_at_9600_baud_is_not_given_up() {
+        let mut stage = start(9600);
+        let paste = vec![b'x'; 7000];
+        for _ in 0..2 {
+            stage.inputs.send(Input::Bytes(Secret::new(paste.clone()))).await.ok().unwrap();
+        }
+        stage.inputs.send(Input::Close).await.ok().unwrap();
+        let mut taken = 0;
+        while let Some(LinkCommand::Write(bytes)) = stage.commands.recv().await {
+            taken += bytes.len();
+            tokio::time::sleep(Duration::from_micros(bytes.len() as u64 * 10 * 1_000_000 / 9600)).await;
+        }
+        assert_eq!(taken, 14_000);
+        assert!(matches!(stage.job.await.unwrap(), JobEnd::Done { .. }));
     }
 
     #[tokio::test(start_paused = true)]

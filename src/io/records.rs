@@ -38,6 +38,15 @@ const JOB_STEP: &str = "job";
 pub const CUT_OFF: &str = "records.cut_off";
 const CUT_OFF_SUMMARY: &str = "The program ended before the outcome was known; verify on the device";
 
+/// The code of a job that ended with the program and can have changed nothing.
+pub const ENDED_EARLY: &str = "records.ended_early";
+const ENDED_EARLY_SUMMARY: &str = "The program ended while this ran; no gateway was changed";
+
+/// How a job reads that the program's end cut off: outcome, reason, summary.
+fn cut_off(may_have_changed: bool) -> (&'static str, &'static str, &'static str) {
+    if may_have_changed { ("unknown", CUT_OFF, CUT_OFF_SUMMARY) } else { ("closed", ENDED_EARLY, ENDED_EARLY_SUMMARY) }
+}
+
 /// A piece of work for the thread.
 type Work = Box<dyn FnOnce(&mut Database) + Send>;
 
@@ -246,7 +255,8 @@ impl Database {
             instance::sweep(&database.running)?;
         } else {
             let live = instance::live(&database.running)?;
-            database.cut_off = database.open_ended(&live)?.len();
+            database.cut_off =
+                database.open_ended(&live)?.iter().filter(|(_, may_have_changed)| *may_have_changed).count();
         }
         Ok(database)
     }
@@ -356,27 +366,29 @@ impl Database {
         Ok(jobs.len())
     }
 
-    /// Jobs without an end whose process is gone.
-    fn open_ended(&self, live: &HashSet<String>) -> Result<Vec<i64>, Failure> {
-        let mut statement = self.connection.prepare(
-            "SELECT id, instance FROM jobs
-             WHERE NOT EXISTS (SELECT 1 FROM entries WHERE entries.job = jobs.id AND is_end = 1) ORDER BY id",
-        )?;
-        let rows = statement.query_map((), |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    /// Jobs without an end whose process is gone, and whether each may have changed a gateway.
+    fn open_ended(&self, live: &HashSet<String>) -> Result<Vec<(i64, bool)>, Failure> {
+        let mut statement = self.connection.prepare(&format!("{JOBS} WHERE ending.at IS NULL ORDER BY jobs.id"))?;
+        let rows = statement.query_map((), |row| {
+            let (id, instance) = (row.get::<_, i64>("id")?, row.get::<_, String>("instance")?);
+            Ok((id, instance, intent_of(row)?.may_have_changed_a_gateway(row.get("has_open_act")?)))
+        })?;
         let jobs = rows.collect::<rusqlite::Result<Vec<_>>>()?;
-        Ok(jobs.into_iter().filter(|(_, instance)| !live.contains(instance)).map(|(job, _)| job).collect())
+        let gone = jobs.into_iter().filter(|(_, instance, _)| !live.contains(instance));
+        Ok(gone.map(|(job, _, may_have_changed)| (job, may_have_changed)).collect())
     }
 
-    /// Enters the outcome `unknown` for the jobs that were cut off, and says how many they are.
+    /// Enters the outcome of the jobs that were cut off, and says how many of them are unknown.
     fn enter_cut_off(&mut self) -> Result<usize, Failure> {
         let live = instance::live(&self.running)?;
         let jobs = self.open_ended(&live)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        for job in &jobs {
-            insert_end(&transaction, *job, "unknown", CUT_OFF, CUT_OFF_SUMMARY)?;
+        for (job, may_have_changed) in &jobs {
+            let (outcome, reason, summary) = cut_off(*may_have_changed);
+            insert_end(&transaction, *job, outcome, reason, summary)?;
         }
         transaction.commit()?;
-        Ok(jobs.len())
+        Ok(jobs.iter().filter(|(_, may_have_changed)| *may_have_changed).count())
     }
 }
 
@@ -414,11 +426,30 @@ const JOBS: &str = "
                      WHERE told.job = jobs.id AND told.step = 'describe' AND told.outcome = 'done'
                            AND json_valid(told.detail) LIMIT 1), gateway) AS gateway,
            driver, operator, is_simulated,
+           EXISTS (SELECT 1 FROM entries AS act WHERE act.job = jobs.id AND act.step <> 'job' GROUP BY act.step
+                   HAVING SUM(act.phase = 'intent') > SUM(act.phase = 'outcome')) AS has_open_act,
            ending.at, ending.outcome, ending.reason, ending.summary
     FROM jobs LEFT JOIN entries AS ending ON ending.job = jobs.id AND ending.is_end = 1";
 
 fn job_of(row: &Row<'_>, live: &HashSet<String>) -> rusqlite::Result<JobRecord> {
-    let intent = JobIntent {
+    let intent = intent_of(row)?;
+    let (outcome, reason, summary) = match row.get::<_, Option<String>>("outcome")? {
+        Some(outcome) => (outcome, row.get("reason")?, row.get("summary")?),
+        None if live.contains(&row.get::<_, String>("instance")?) => {
+            ("running".into(), String::new(), "Still running".into())
+        }
+        None => {
+            let may_have_changed = intent.may_have_changed_a_gateway(row.get("has_open_act")?);
+            let (outcome, reason, summary) = cut_off(may_have_changed);
+            (outcome.into(), reason.into(), summary.into())
+        }
+    };
+    let id = RecordId(row.get("id")?);
+    Ok(JobRecord { id, started_at: row.get("started_at")?, ended_at: row.get("at")?, intent, outcome, reason, summary })
+}
+
+fn intent_of(row: &Row<'_>) -> rusqlite::Result<JobIntent> {
+    Ok(JobIntent {
         action: row.get("action")?,
         gateway: row.get("gateway")?,
         link: row.get("link")?,
@@ -426,16 +457,7 @@ fn job_of(row: &Row<'_>, live: &HashSet<String>) -> rusqlite::Result<JobRecord> 
         driver: row.get("driver")?,
         operator: row.get("operator")?,
         is_simulated: row.get("is_simulated")?,
-    };
-    let (outcome, reason, summary) = match row.get::<_, Option<String>>("outcome")? {
-        Some(outcome) => (outcome, row.get("reason")?, row.get("summary")?),
-        None if live.contains(&row.get::<_, String>("instance")?) => {
-            ("running".into(), String::new(), "Still running".into())
-        }
-        None => ("unknown".into(), CUT_OFF.into(), CUT_OFF_SUMMARY.into()),
-    };
-    let id = RecordId(row.get("id")?);
-    Ok(JobRecord { id, started_at: row.get("started_at")?, ended_at: row.get("at")?, intent, outcome, reason, summary })
+    })
 }
 
 fn entry_of(row: &Row<'_>) -> rusqlite::Result<EntryRecord> {

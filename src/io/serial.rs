@@ -150,14 +150,26 @@ fn move_bytes(
     }
 }
 
-/// Writes all of it, waiting while the other side is slow.
-fn write_all(path: &str, port: &mut dyn SerialPort, mut bytes: &[u8]) -> Result<(), LinkError> {
+/// Writes all of it, waiting while the other side is slow: what is given up is a line that takes nothing for long.
+fn write_all(path: &str, port: &mut dyn SerialPort, bytes: &[u8]) -> Result<(), LinkError> {
+    write_patiently(path, bytes, |piece| port.write(piece), Instant::now)
+}
+
+fn write_patiently(
+    path: &str,
+    mut bytes: &[u8],
+    mut write: impl FnMut(&[u8]) -> std::io::Result<usize>,
+    mut now: impl FnMut() -> Instant,
+) -> Result<(), LinkError> {
     let port_name = || path.to_owned();
-    let give_up = Instant::now() + WRITE_LIMIT;
+    let mut give_up = now() + WRITE_LIMIT;
     while !bytes.is_empty() {
-        match port.write(&bytes[..bytes.len().min(WRITE_CHUNK)]) {
-            Ok(count @ 1..) => bytes = &bytes[count..],
-            Err(error) if is_wait(error.kind()) && Instant::now() < give_up => {}
+        match write(&bytes[..bytes.len().min(WRITE_CHUNK)]) {
+            Ok(count @ 1..) => {
+                bytes = &bytes[count..];
+                give_up = now() + WRITE_LIMIT;
+            }
+            Err(error) if is_wait(error.kind()) && now() < give_up => {}
             Err(error) if is_wait(error.kind()) => {
                 return Err(LinkError::Io { port: port_name(), detail: "it takes no more octets".into() });
             }
@@ -307,7 +319,37 @@ fn rest(time: Duration) {
 
 #[cfg(all(test, unix))]
 mod tests {
-    use super::group_name;
+    use std::cell::Cell;
+    use std::io;
+    use std::time::{Duration, Instant};
+
+    use super::{ErrorKind, LinkError, WRITE_LIMIT, group_name, write_patiently};
+
+    #[test]
+    fn a_slow_line_is_waited_for_and_a_stuck_one_is_not() {
+        let start = Instant::now();
+        let time = Cell::new(start);
+        let pass = |millis| time.set(time.get() + Duration::from_millis(millis));
+        // 7 kB at 9600 bits a second: more than twice the limit, and something goes on all the time.
+        let mut taken = 0;
+        let slow = |piece: &[u8]| {
+            let count = piece.len().min(64);
+            pass(u64::try_from(count).unwrap() * 10_000 / 9600);
+            taken += count;
+            Ok(count)
+        };
+        assert_eq!(write_patiently("one", &[b'x'; 7000], slow, || time.get()), Ok(()));
+        assert_eq!(taken, 7000);
+        assert!(time.get() - start > 2 * WRITE_LIMIT);
+
+        let stuck = |_: &[u8]| {
+            pass(5);
+            Err(io::Error::from(ErrorKind::TimedOut))
+        };
+        let begun = time.get();
+        assert!(matches!(write_patiently("one", b"x", stuck, || time.get()), Err(LinkError::Io { .. })));
+        assert!(time.get() - begun < WRITE_LIMIT + Duration::from_secs(1));
+    }
 
     #[test]
     fn the_group_of_a_port_is_named_unless_it_is_root() {

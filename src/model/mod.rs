@@ -23,5 +23,6 @@ pub mod secret;
 pub mod secret_text;
 pub mod settings;
 pub mod text;
+pub mod verdict;
 pub mod wifi;
 pub mod word;

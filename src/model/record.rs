@@ -30,6 +30,19 @@ pub struct JobIntent {
     pub is_simulated: bool,
 }
 
+impl JobIntent {
+    /// Whether a job of this kind, cut off, may have left a gateway other than it was: only then is its end unknown.
+    /// `has_open_act` says that an act is on record that was begun and has no outcome.
+    pub fn may_have_changed_a_gateway(&self, has_open_act: bool) -> bool {
+        match self.action.as_str() {
+            // It watches; what it publishes is an act of its own.
+            "inspect" => has_open_act,
+            // Whatever else there is may act at any time.
+            _ => true,
+        }
+    }
+}
+
 /// Which side of an act an entry stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -77,7 +90,8 @@ pub struct JobRecord {
     pub intent: JobIntent,
     /// `joined`, `refused`, `unknown`, `failed`, `cancelled`, `closed`, or `running`.
     pub outcome: String,
-    /// Code of the outcome or problem: `improv.unable_to_connect`; `records.cut_off` when the program ended in mid-job.
+    /// Code of the outcome or problem: `improv.unable_to_connect`; `records.cut_off` when the program ended in mid-job,
+    /// `records.ended_early` when that job can have changed nothing.
     pub reason: String,
     /// One sentence for the list.
     pub summary: String,

@@ -19,7 +19,7 @@ use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
 use crate::telemetry::value::DecoderKind;
 use crate::telemetry::view::{NodeId, PlotSpec, Query, Snapshot, TopicId, ViewSpec};
 
-pub use crate::model::mqtt::bench::{BenchFacts, BenchPlan};
+pub use crate::model::mqtt::bench::{BenchFacts, BenchPlan, Sighting};
 
 /// How many bytes of messages are kept unless another limit is set: 512 MiB.
 pub const STORE_BYTES: usize = 512 * 1024 * 1024;
@@ -259,6 +259,6 @@ pub enum BenchCommand {
 pub enum BenchEvent {
     /// It runs.
     Running(BenchFacts),
-    /// A client came, went or was refused: a line to read.
-    Seen { unix_micros: i64, text: String },
+    /// A client came, went or was refused.
+    Seen { unix_micros: i64, sighting: Sighting },
 }

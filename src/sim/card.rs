@@ -1,5 +1,6 @@
 //! The card of a simulated gateway: a folder that stands for its SD card or flash, unencrypted as on real ones.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ use crate::model::text::{from_hex, hex};
 pub struct Card {
     folder: Option<PathBuf>,
     network: Option<(Vec<u8>, String)>,
+    /// What a card that is gone with the process keeps.
+    files: BTreeMap<String, Vec<u8>>,
 }
 
 /// The file with the network, readable by anyone who holds the card.
@@ -30,7 +33,7 @@ impl Card {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { folder: Some(folder.to_owned()), network })
+        Ok(Self { folder: Some(folder.to_owned()), network, files: BTreeMap::new() })
     }
 
     /// The network it holds.
@@ -38,13 +41,36 @@ impl Card {
         self.network.is_some()
     }
 
-    /// Keeps octets under a name, which holds letters, digits, `-` and `_` only.
-    pub fn keep(&self, name: &str, octets: &[u8]) -> io::Result<()> {
-        let is_plain = name.bytes().all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_'));
+    /// The name of the network it holds, as octets.
+    pub fn ssid(&self) -> Option<&[u8]> {
+        self.network.as_ref().map(|(ssid, _)| ssid.as_slice())
+    }
+
+    /// Keeps octets under a name, such as a path on the gateway.
+    pub fn keep(&mut self, name: &str, octets: &[u8]) -> io::Result<()> {
         match &self.folder {
-            Some(folder) if is_plain => fs::write(folder.join(name), octets),
-            Some(_) => Err(io::Error::from(io::ErrorKind::InvalidInput)),
-            None => Ok(()),
+            Some(folder) => fs::write(folder.join(file_name(name)), octets),
+            None => {
+                self.files.insert(file_name(name), octets.to_vec());
+                Ok(())
+            }
+        }
+    }
+
+    /// What is kept under a name, looked up on the card itself.
+    pub fn kept(&self, name: &str) -> Option<Vec<u8>> {
+        match &self.folder {
+            Some(folder) => fs::read(folder.join(file_name(name))).ok(),
+            None => self.files.get(&file_name(name)).cloned(),
+        }
+    }
+
+    /// Forgets the network.
+    pub fn forget(&mut self) -> io::Result<()> {
+        self.network = None;
+        match self.folder.as_ref().map(|folder| fs::remove_file(folder.join(NETWORK_FILE))) {
+            Some(Err(error)) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 
@@ -58,7 +84,60 @@ impl Card {
     }
 }
 
+/// A file's name for a name of any kind: letters, digits, `-`, `.` and `_` as they are, the separators of a path as `_`, all
+/// else spelt out. An underscore that stands beside a separator would be one, so it is spelt out where there is a path.
+fn file_name(name: &str) -> String {
+    let is_path = name.contains('/');
+    let spelt: String = name
+        .bytes()
+        .map(|octet| match octet {
+            b'/' => "_".to_owned(),
+            b'_' if !is_path => "_".to_owned(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => char::from(octet).to_string(),
+            other => format!("%{other:02x}"),
+        })
+        .collect();
+    // The network has a file of its own, and no name leads out of the folder.
+    if spelt == NETWORK_FILE || spelt.starts_with('.') { format!("%{spelt}") } else { spelt }
+}
+
 fn parse(text: &str) -> Option<(Vec<u8>, String)> {
     let value = |key: &str| text.lines().find_map(|line| line.strip_prefix(key));
     Some((from_hex(value("ssid=")?)?, value("psk=")?.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_on_the_card_also_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["/etc/app/token.pem", "/etc/app_token.pem", "token-x", "../out", "/", "wifi.conf", ".", "/é \n"];
+        let mut cards = [Card::at(folder.path()).unwrap(), Card::in_memory()];
+        for card in &mut cards {
+            for (number, name) in names.iter().enumerate() {
+                card.keep(name, number.to_string().as_bytes()).unwrap();
+            }
+            for (number, name) in names.iter().enumerate() {
+                assert_eq!(card.kept(name), Some(number.to_string().into_bytes()), "{name}");
+            }
+            assert_eq!(card.kept("/etc/other"), None);
+        }
+        let again = Card::at(folder.path()).unwrap();
+        assert_eq!(again.kept("/etc/app/token.pem").as_deref(), Some(&b"0"[..]));
+        assert!(!again.has_network(), "a file of that name is no network");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), names.len());
+    }
+
+    #[test]
+    fn a_network_that_was_forgotten_stays_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut card = Card::at(folder.path()).unwrap();
+        card.store(b"Site", "secret").unwrap();
+        assert_eq!(Card::at(folder.path()).unwrap().ssid(), Some(&b"Site"[..]));
+        card.forget().unwrap();
+        card.forget().unwrap();
+        assert!(!Card::at(folder.path()).unwrap().has_network());
+    }
 }

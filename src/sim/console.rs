@@ -2,7 +2,7 @@
 //!
 //! What it writes is what the real programs wrote when `tests/it/linux_console.rs` spoke with them.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -30,8 +30,7 @@ enum State {
     Shell,
     /// nmcli asks for the passphrase of a network.
     Asking {
-        ssid: Vec<u8>,
-        nonce: String,
+        join: Join,
     },
     /// A file is being written.
     Writing {
@@ -46,7 +45,22 @@ enum State {
 enum Due {
     Bytes(Vec<u8>),
     DropLink,
-    JoinEnds { ssid: Vec<u8>, password: String, result: JoinResult, nonce: String },
+    JoinEnds { join: Join, password: String, result: JoinResult },
+}
+
+/// A join that was begun.
+struct Join {
+    ssid: Vec<u8>,
+    /// Name of the connection it makes.
+    name: String,
+    nonce: String,
+}
+
+/// A stored connection.
+struct Stored {
+    name: String,
+    uuid: String,
+    ssid: Vec<u8>,
 }
 
 /// The simulated gateway.
@@ -58,8 +72,11 @@ pub struct ConsoleDevice {
     state: State,
     has_echo: bool,
     line: Vec<u8>,
-    connections: Vec<String>,
-    files: BTreeMap<String, Vec<u8>>,
+    connections: Vec<Stored>,
+    /// Id of the connection in use.
+    active: Option<String>,
+    /// Connections made so far.
+    made: usize,
     schedule: VecDeque<(Instant, Due)>,
 }
 
@@ -69,8 +86,12 @@ impl ConsoleDevice {
         for &fault in faults {
             air.apply(fault);
         }
-        let connections = if card.has_network() { vec!["stored before".to_owned()] } else { Vec::new() };
+        let before =
+            |ssid: &[u8]| Stored { name: "stored before".into(), uuid: "00000000-0".into(), ssid: ssid.to_vec() };
+        let connections: Vec<_> = card.ssid().map(before).into_iter().collect();
         Self {
+            active: connections.first().map(|stored| stored.uuid.clone()),
+            made: 0,
             info,
             air,
             card,
@@ -79,7 +100,6 @@ impl ConsoleDevice {
             has_echo: true,
             line: Vec::new(),
             connections,
-            files: BTreeMap::new(),
             schedule: VecDeque::new(),
         }
     }
@@ -128,13 +148,12 @@ impl ConsoleDevice {
                 self.say(at, b"\r\n\r\nLogin incorrect");
                 self.ask_login(at);
             }
-            State::Asking { ssid, nonce } => self.join(ssid, text, nonce, now),
+            State::Asking { join } => self.join(join, text, now),
             State::Writing { nonce, path, is_base64, end, mut lines } => {
                 if text == end {
                     let content = if is_base64 { STANDARD.decode(&lines).unwrap_or_default() } else { lines };
                     // A card that cannot be written is seen when the file is read back.
-                    let _ = self.card.keep(&path.replace('/', "_"), &content);
-                    self.files.insert(path, content);
+                    let _ = self.card.keep(&path, &content);
                     self.say(now, format!("{nonce}-42\r\n").as_bytes());
                     return;
                 }
@@ -192,7 +211,8 @@ impl ConsoleDevice {
 
     /// What a command writes, and its exit code.
     fn answer(&mut self, body: &str) -> (String, u8) {
-        let is_connected = !self.connections.is_empty();
+        let active = self.connections.iter().find(|stored| Some(&stored.uuid) == self.active.as_ref());
+        let is_connected = active.is_some();
         let state = if is_connected { "connected" } else { "disconnected" };
         if body.contains("PRETTY_NAME") {
             let os = self.info.os.clone().unwrap_or_else(|| "Simulated Linux 12".into());
@@ -203,31 +223,19 @@ impl ConsoleDevice {
             );
             (text, 1)
         } else if body.contains("DEVICE,TYPE") {
-            let connection = self.connections.first().cloned().unwrap_or_default();
-            (format!("eth0:ethernet:unavailable:\nwlan0:wifi:{state}:{}\n", escaped(&connection)), 0)
+            let connection = active.map_or("", |stored| &stored.name);
+            (format!("eth0:ethernet:unavailable:\nwlan0:wifi:{state}:{}\n", escaped(connection)), 0)
+        } else if body.contains("device show") {
+            (active.map_or_else(|| "GENERAL.STATE:30 (disconnected)\nGENERAL.CONNECTION:\n".into(), standing), 0)
         } else if body.contains("wifi list") {
             (self.list(), 0)
         } else if body.contains("connectivity check") {
             (if is_connected { "full\n" } else { "none\n" }.into(), 0)
-        } else if body.contains("device show") && is_connected {
-            let name = escaped(&self.connections[0]);
-            (
-                format!(
-                    "GENERAL.STATE:100 (connected)\nGENERAL.CONNECTION:{name}\nIP4.ADDRESS[1]:192.0.2.17/24\nIP4.GATEWAY:192.0.2.1\n"
-                ),
-                0,
-            )
-        } else if body.contains("device show") {
-            ("GENERAL.STATE:30 (disconnected)\nGENERAL.CONNECTION:\n".into(), 0)
         } else if body.contains("connection show") {
-            let line =
-                |(number, name): (usize, &String)| format!("{}:00000000-{number}:802-11-wireless\n", escaped(name));
-            (self.connections.iter().enumerate().map(line).collect(), 0)
+            let line = |stored: &Stored| format!("{}:{}:802-11-wireless\n", escaped(&stored.name), stored.uuid);
+            (self.connections.iter().map(line).collect(), 0)
         } else if body.contains("connection delete") {
-            let had = !self.connections.is_empty();
-            self.connections.clear();
-            self.air.uplink.restart(false);
-            if had { (String::new(), 0) } else { ("Error: unknown connection.\n".into(), 10) }
+            self.delete(body)
         } else if body.contains("ls -ldn") {
             self.file_facts(body)
         } else {
@@ -236,10 +244,31 @@ impl ConsoleDevice {
     }
 
     fn file_facts(&self, body: &str) -> (String, u8) {
-        let found = self.files.iter().find(|(path, _)| body.contains(path.as_str()));
-        let Some((path, content)) = found else { return ("ls: cannot access\nsize=\n".into(), 2) };
-        let (size, sum) = (content.len(), hex(&Sha256::digest(content)));
+        let path =
+            body.split_once("ls -ldn ").and_then(|(_, rest)| rest.split_once("; echo size=")).map(|(word, _)| word);
+        let path = path.map(|word| unquoted(&word.replace(r"'\''", "'")));
+        let found = path.and_then(|path| Some((self.card.kept(&path)?, path)));
+        let Some((content, path)) = found else { return ("ls: cannot access\nsize=\n".into(), 2) };
+        let (size, sum) = (content.len(), hex(&Sha256::digest(&content)));
         (format!("-rw------- 1 0 0 {size} Jan  1 00:00 {path}\nsize={size}\n{sum}  {path}\n"), 0)
+    }
+
+    /// Deletes a connection by its id.
+    fn delete(&mut self, body: &str) -> (String, u8) {
+        let uuid = body.split_once(" uuid ").map_or_else(String::new, |(_, word)| unquoted(word));
+        let Some(at) = self.connections.iter().position(|stored| stored.uuid == uuid) else {
+            return ("Error: unknown connection.\n".into(), 10);
+        };
+        let gone = self.connections.remove(at);
+        if self.card.ssid() == Some(&gone.ssid) {
+            // A card that cannot be written shows the network again after a restart.
+            let _ = self.card.forget();
+        }
+        if self.active.as_ref() == Some(&uuid) {
+            self.active = None;
+            self.air.uplink.restart(false);
+        }
+        (String::new(), 0)
     }
 
     fn list(&self) -> String {
@@ -253,19 +282,26 @@ impl ConsoleDevice {
 
     fn begin_join(&mut self, rest: &str, nonce: String, now: Instant) {
         let ssid = value_of(rest);
+        let name = rest
+            .split_once(" name ")
+            .map_or(&b""[..], |(_, rest)| rest.split("; r=").next().unwrap_or_default().as_bytes());
+        let name = String::from_utf8_lossy(name).trim_end_matches(" hidden yes").to_owned();
+        let name = String::from_utf8_lossy(&value_of(&name)).into_owned();
         let Some(point) = self.air.heard().find(|point| point.ssid == ssid) else {
             let name = String::from_utf8_lossy(&ssid).into_owned();
             let text = format!("Error: No network with SSID '{name}' found.\r\n{nonce}:10\r\n");
             return self.say(now, text.as_bytes());
         };
-        if point.security == Security::Open {
-            return self.join(ssid, String::new(), nonce, now);
+        let is_open = point.security == Security::Open;
+        let join = Join { ssid, name, nonce };
+        if is_open {
+            return self.join(join, String::new(), now);
         }
-        self.state = State::Asking { ssid, nonce };
+        self.state = State::Asking { join };
         self.say(now, b"\x1b[?2004hPassword: ");
     }
 
-    fn join(&mut self, ssid: Vec<u8>, password: String, nonce: String, now: Instant) {
+    fn join(&mut self, join: Join, password: String, now: Instant) {
         let bullets = "\u{2022}".repeat(password.chars().count());
         self.say(now, format!("{bullets}\r\n\x1b[?2004l").as_bytes());
         if self.has(Fault::DropLink) {
@@ -274,18 +310,23 @@ impl ConsoleDevice {
         if self.has(Fault::SilentJoin) {
             return;
         }
-        let (result, after) = self.air.join(&ssid, &password);
-        self.plan(now + after, Due::JoinEnds { ssid, password, result, nonce });
+        let (result, after) = self.air.join(&join.ssid, &password);
+        self.plan(now + after, Due::JoinEnds { join, password, result });
     }
 
-    fn end_join(&mut self, ssid: &[u8], password: &str, result: &JoinResult, nonce: &str, at: Instant) {
+    fn end_join(&mut self, join: Join, password: &str, result: &JoinResult, at: Instant) {
+        let Join { ssid, name, nonce } = join;
         let text = match result {
             JoinResult::Joined => {
                 // A card that cannot be written is no matter of the network.
-                let _ = self.card.store(ssid, password);
+                let _ = self.card.store(&ssid, password);
                 self.air.uplink.up();
-                self.connections = vec![format!("linesman {}", String::from_utf8_lossy(ssid))];
-                format!("\x1b[2KDevice 'wlan0' successfully activated with '00000000-0'.\r\n{nonce}:0\r\n")
+                self.made += 1;
+                let uuid = format!("00000000-{}", self.made);
+                self.active = Some(uuid.clone());
+                let text = format!("\x1b[2KDevice 'wlan0' successfully activated with '{uuid}'.\r\n{nonce}:0\r\n");
+                self.connections.push(Stored { name, uuid, ssid });
+                text
             }
             JoinResult::Failed => {
                 let is_right =
@@ -339,11 +380,22 @@ impl SimulatedDevice for ConsoleDevice {
                 _ if self.has(Fault::Silent) => {}
                 Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
                 Due::DropLink => return Some(Emission::DropLink),
-                Due::JoinEnds { ssid, password, result, nonce } => self.end_join(&ssid, &password, &result, &nonce, at),
+                Due::JoinEnds { join, password, result } => self.end_join(join, &password, &result, at),
             }
         }
         None
     }
+}
+
+/// Where the radio stands that is on a network, as nmcli tells it.
+fn standing(active: &Stored) -> String {
+    let Stored { name, uuid, ssid } = active;
+    format!(
+        "GENERAL.STATE:100 (connected)\nGENERAL.CONNECTION:{}\nGENERAL.CON-UUID:{uuid}\n\
+         IP4.ADDRESS[1]:192.0.2.17/24\n*:{}\n",
+        escaped(name),
+        hex(ssid).to_uppercase()
+    )
 }
 
 /// A name as nmcli writes it in terse lines.

@@ -12,7 +12,8 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-use crate::python;
+use crate::program::Place;
+use crate::{mosquitto, node, python};
 
 /// More than any of this takes.
 const LIMIT: Duration = Duration::from_mins(1);
@@ -43,7 +44,7 @@ impl Bench {
         let mut lines = Vec::new();
         let find = async {
             loop {
-                let line = self.broker.seen().await.expect("the broker runs");
+                let line = self.broker.seen().await.expect("the broker runs").text;
                 if line.contains(words) {
                     return line;
                 }
@@ -134,8 +135,6 @@ async fn paho_meets_it_on_every_port() {
         for (name, port, way) in &ways {
             let id = format!("{name}-{}", &version[..1]);
             let topic = |level: &str| format!("site/{id}/{level}");
-            // paho masks what it sends over a WebSocket octet by octet, in Python: 5 MB keep its answers back for seconds.
-            let long = if name.starts_with("ws") { 200_000 } else { 5_000_000 };
             let exchange = json!({
                 "version": version,
                 "subscribe": [{ "filter": format!("site/{id}/#"), "qos": 2 }],
@@ -143,7 +142,7 @@ async fn paho_meets_it_on_every_port() {
                     { "topic": topic("0"), "payload": "zero" },
                     { "topic": topic("1"), "payload": "one", "qos": 1 },
                     { "topic": topic("2"), "payload": "two", "qos": 2 },
-                    { "topic": topic("long"), "bytes": long, "qos": 1 },
+                    { "topic": topic("long"), "bytes": 5_000_000, "qos": 1 },
                 ],
                 "expect": 4,
                 "stay": true,
@@ -238,7 +237,11 @@ async fn what_speaks_to_the_wrong_port_is_told() {
         ),
         (bench.port("mqtts", 0), b"\x16\x03\x01\x00\x05hello", "what it sent is no TLS"),
         (bench.port("ws", 0), b"GET /mqtt HTTP/1.1\r\nHost: h\r\n\r\n", "the WebSocket did not open"),
-        (bench.port("mqtt", 0), b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x00\x00\x02a/", "a slash is not taken"),
+        (
+            bench.port("mqtt", 0),
+            b"\x10\x0c\x00\x04MQTT\x04\x00\x00\x00\x00\x00",
+            "an empty client id needs a clean session",
+        ),
         (bench.port("mqtt", 0), b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x1e\x00\x01a", "no other version"),
         (bench.port("mqtt", 0), b"", "connected and closed without a word"),
     ] {
@@ -281,4 +284,153 @@ async fn a_gateway_configured_yesterday_still_works_today() {
     assert_eq!(first.ca_sha256, second.ca_sha256);
     assert_eq!(first.ca_sha256.len(), 64);
     assert!(second.interfaces.iter().all(|address| !address.starts_with("127.")));
+}
+
+/// mqtt.js on its way through a plan, up to its end.
+fn mqtt_js(folder: &Path, plan: &Value) -> Vec<Value> {
+    let mut child = std::process::Command::new("node")
+        .arg(folder.join("drive.mjs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), plan.to_string().as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let steps: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(output.status.success() && steps.last().is_some_and(|last| last["step"] == "ended"), "{steps:#?}");
+    steps
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mqtt_js_finds_all_that_mqtt_5_has_unaltered() {
+    let Some(folder) = node::with_packages("mqtt-js", &["drive.mjs"]) else { return };
+    let bench = Bench::start().await;
+    let run = async |plan: Value| {
+        let folder = folder.clone();
+        let run = tokio::task::spawn_blocking(move || mqtt_js(&folder, &plan));
+        timeout(LIMIT, run).await.expect("mqtt.js comes to its end").unwrap()
+    };
+    let properties = json!({
+        "payloadFormatIndicator": true,
+        "contentType": "application/json",
+        "responseTopic": "site/answers",
+        "correlationData": { "type": "Buffer", "data": [1, 2] },
+        "userProperties": { "unit": ["°C", "K"] },
+    });
+    let sent = json!({
+        "payloadFormatIndicator": true,
+        "contentType": "application/json",
+        "responseTopic": "site/answers",
+        "userProperties": { "unit": ["°C", "K"] },
+    });
+    let plain = format!("mqtt://127.0.0.1:{}", bench.port("mqtt", 0));
+    let ways = [
+        (plain.clone(), json!({})),
+        (format!("mqtts://localhost:{}", bench.port("mqtts", 0)), json!({ "ca": bench.facts.ca_path })),
+        (format!("ws://127.0.0.1:{}/mqtt", bench.port("ws", 0)), json!({})),
+        (format!("wss://localhost:{}/mqtt", bench.port("wss", 0)), json!({ "ca": bench.facts.ca_path })),
+    ];
+    for (url, mut options) in ways {
+        options["protocolVersion"] = json!(5);
+        options["properties"] = json!({ "topicAliasMaximum": 5, "receiveMaximum": 2 });
+        options["autoAssignTopicAlias"] = json!(true);
+        options["autoUseTopicAlias"] = json!(true);
+        let message =
+            |qos: u8| json!({ "topic": "site/t", "payload": "{}", "options": { "qos": qos, "properties": sent } });
+        let steps = run(json!({
+            "url": url,
+            "options": options,
+            "subscribe": { "site/t": { "qos": 2 } },
+            "subscribeOptions": { "qos": 2, "properties": { "subscriptionIdentifier": 77 } },
+            "publish": [message(0), message(1), message(2), message(1), message(2)],
+            "expect": 5,
+        }))
+        .await;
+        let messages: Vec<&Value> = steps.iter().filter(|step| step["step"] == "message").collect();
+        assert_eq!(messages.iter().map(|message| &message["qos"]).collect::<Vec<_>>(), [0, 1, 2, 1, 2], "{url}");
+        for message in messages {
+            let found = &message["properties"];
+            for name in ["payloadFormatIndicator", "contentType", "responseTopic", "userProperties"] {
+                assert_eq!(found[name], properties[name], "{url}: {message}");
+            }
+            assert_eq!(found["subscriptionIdentifier"], 77, "{url}: {message}");
+        }
+    }
+    // A session that survives absence.
+    let away = json!({ "protocolVersion": 5, "clean": false, "clientId": "gw", "properties": { "sessionExpiryInterval": 100 } });
+    run(json!({ "url": plain, "options": away, "subscribe": { "to/gw": { "qos": 1 } } })).await;
+    let message = json!({ "topic": "to/gw", "payload": "wake up", "options": { "qos": 1 } });
+    run(json!({ "url": plain, "options": { "protocolVersion": 4 }, "publish": [message] })).await;
+    let back = run(json!({ "url": plain, "options": away, "expect": 1 })).await;
+    // What waited may come before the client tells that it is connected.
+    let find = |step: &str| back.iter().find(|found| found["step"] == step).unwrap();
+    assert_eq!((&find("connected")["session"], &find("message")["payload"]), (&json!(true), &json!("wake up")));
+}
+
+#[tokio::test]
+async fn mosquitto_s_own_clients_meet_it() {
+    let Some(clients) = mosquitto::Clients::find() else { return };
+    let mut bench = Bench::start().await;
+    for version in ["mqttv311", "mqttv5"] {
+        let port = bench.port("mqtt", 0).to_string();
+        let mut watcher = clients.command("mosquitto_sub");
+        watcher.args([
+            "-p", &port, "-V", version, "-i", "watcher", "-t", "site/#", "-q", "2", "-C", "3", "-F", "%q %t %p",
+        ]);
+        let watcher = watcher.stdout(Stdio::piped()).kill_on_drop(true).spawn().unwrap();
+        bench.wait_for("“watcher” came").await;
+        for qos in ["0", "1", "2"] {
+            let mut publish = clients.command("mosquitto_pub");
+            publish.args(["-p", &port, "-V", version, "-t", "site/gw/value", "-q", qos, "-m", qos]);
+            assert!(timeout(LIMIT, publish.status()).await.unwrap().unwrap().success());
+        }
+        let output = timeout(LIMIT, watcher.wait_with_output()).await.unwrap().unwrap();
+        let expected = "0 site/gw/value 0\n1 site/gw/value 1\n2 site/gw/value 2\n";
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{version}");
+    }
+    let mut long = clients.command("mosquitto_sub");
+    let (port, ca) = (bench.port("mqtts", 0).to_string(), bench.facts.ca_path.clone());
+    long.args(["-h", "localhost", "-p", &port, "--cafile"]).arg(ca).args(["-i", "tls", "-t", "#", "-E", "-d"]);
+    assert!(timeout(LIMIT, long.stdout(Stdio::null()).status()).await.unwrap().unwrap().success());
+    bench.wait_for("“tls” said goodbye").await;
+}
+
+#[tokio::test]
+async fn the_command_runs_it_and_tells_who_comes_until_ctrl_c() {
+    let place = Place::new();
+    let mut running = place.start(&[
+        "bench-broker",
+        "--plain",
+        "0",
+        "--tls",
+        "off",
+        "--mutual-tls",
+        "off",
+        "--websocket",
+        "off",
+        "--refuse",
+        "secret/#",
+    ]);
+    let first = running.until(|_| true);
+    assert_eq!(first["kind"], "bench-broker");
+    let url = first["urls"][0].as_str().unwrap().to_owned();
+    assert!(first["ca"].as_str().is_some_and(|path| Path::new(path).is_file()), "{first}");
+    let address = url.trim_start_matches("mqtt://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream
+        .write_all(b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x0a\x00\x02gw\x82\x0d\x00\x01\x00\x08secret/#\x00")
+        .await
+        .unwrap();
+    let mut answer = [0; 9];
+    timeout(LIMIT, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"\x20\x02\x00\x00\x90\x03\x00\x01\x80");
+    let seen = running.until(|line| line["event"] == "came");
+    assert_eq!(seen["kind"], "bench-seen");
+    assert_eq!((seen["client_id"].as_str(), seen["address"].as_str()), (Some("gw"), Some("127.0.0.1")));
+    stream.write_all(b"\xe0\x00").await.unwrap();
+    running.until(|line| line["event"] == "went");
+    running.interrupt();
+    let ended = running.finish().expect(0).result();
+    assert_eq!(ended, json!({ "kind": "bench-ended", "came": 1, "went": 1, "refused": 0 }));
 }

@@ -30,6 +30,7 @@ fuzz! {
     improv_ble from "../../fuzz/checks/improv_ble.rs"
     improv_serial from "../../fuzz/checks/improv_serial.rs"
     mqtt from "../../fuzz/checks/mqtt.rs"
+    mqtt_broker from "../../fuzz/checks/mqtt_broker.rs"
     recording from "../../fuzz/checks/recording.rs"
     smp from "../../fuzz/checks/smp.rs"
     telemetry_payloads from "../../fuzz/checks/telemetry_payloads.rs"

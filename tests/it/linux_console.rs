@@ -423,11 +423,16 @@ struct Site {
 
 impl Site {
     fn start(shell: &str) -> Option<Self> {
+        Self::start_with(shell, "")
+    }
+
+    /// As [`Site::start`], with more in the profile that a login reads.
+    fn start_with(shell: &str, profile: &str) -> Option<Self> {
         if !has_shell(shell) {
             return None;
         }
         let manager = NetworkManager::start()?;
-        let console = RealConsole::start(shell, "", &manager.profile)?;
+        let console = RealConsole::start(shell, "", &format!("{}\n{profile}", manager.profile))?;
         let place = Place::new();
         place.write("login.txt", PASSWORD);
         let profile =
@@ -525,6 +530,23 @@ fn refusals_of_network_manager_are_told_apart() {
     assert_eq!(ran.result()["reason"], "console.wrong_key", "{ran:#?}");
     let ran = site.commission("Nowhere", PASSPHRASE, &["--no-scan"]).expect(1);
     assert_eq!(ran.result()["reason"], "console.not_found", "{ran:#?}");
+    site.expect_clean();
+}
+
+#[test]
+fn success_of_nmcli_on_another_network_is_not_joined() {
+    let Some(site) = Site::start("bash") else { return };
+    let ran = site.commission("Trap", PASSPHRASE, &["--no-scan"]).expect(4);
+    assert_eq!(ran.result()["reason"], "console.other_network", "{ran:#?}");
+    site.expect_clean();
+}
+
+#[test]
+fn a_gateway_that_speaks_german_is_asked_in_plain_english() {
+    let manager_profile = "export LANGUAGE=de_DE:de LANG=de_DE.UTF-8 LC_MESSAGES=de_DE.UTF-8";
+    let Some(site) = Site::start_with("bash", manager_profile) else { return };
+    let ran = site.commission(SSID, PASSPHRASE, &["--no-scan"]).expect(0);
+    assert_eq!(ran.result()["reason"], "console.joined", "{ran:#?}");
     site.expect_clean();
 }
 

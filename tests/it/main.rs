@@ -22,6 +22,7 @@ mod ble_lab;
 mod cli;
 mod cloud;
 mod commission;
+mod console_lies;
 mod device;
 #[cfg(unix)]
 mod device_cli;

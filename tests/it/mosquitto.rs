@@ -42,6 +42,49 @@ pub(crate) fn program(name: &str) -> Option<PathBuf> {
         .then_some(path)
 }
 
+/// mosquitto's own clients, out of the Debian package unless the system has them.
+pub(crate) struct Clients {
+    folder: PathBuf,
+    libraries: Option<std::ffi::OsString>,
+}
+
+impl Clients {
+    /// `None` when they are missing and may be.
+    pub(crate) fn find() -> Option<Self> {
+        let installed = Path::new("/usr/bin");
+        if installed.join("mosquitto_pub").is_file() {
+            return Some(Self { folder: installed.to_owned(), libraries: None });
+        }
+        let folder = linux_console::unpacked("mosquitto-clients")?.join("usr/bin");
+        let mut libraries = Vec::new();
+        for package in ["libmosquitto1", "libcjson1"] {
+            // One folder, named after the machine.
+            let folders = fs::read_dir(linux_console::unpacked(package)?.join("usr/lib")).unwrap();
+            libraries.extend(folders.map(|entry| entry.unwrap().path()));
+        }
+        let clients = Self { folder, libraries: Some(std::env::join_paths(libraries).unwrap()) };
+        // Asked for its help, it ends with 1; what cannot be loaded ends with 127.
+        let mut help = clients.command("mosquitto_sub").into_std();
+        let status = help.arg("--help").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let is_there = status.is_ok_and(|status| status.code().is_some_and(|code| code < 100));
+        peers::require(
+            "mosquitto-clients",
+            is_there,
+            "the bench broker is proven with them (Debian: apt install mosquitto-clients)",
+        )
+        .then_some(clients)
+    }
+
+    /// One of them, to be run.
+    pub(crate) fn command(&self, name: &str) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(self.folder.join(name));
+        if let Some(libraries) = &self.libraries {
+            command.env("LD_LIBRARY_PATH", libraries);
+        }
+        command
+    }
+}
+
 impl Mosquitto {
     /// A broker with one plain listener that lets everyone in.
     pub(crate) fn plain() -> Option<Self> {

@@ -87,7 +87,7 @@ async fn a_gateway_publishes_once_it_has_joined_and_its_last_will_is_seen_after_
     let back = next_on(&mut events, "site/boiler-room/status").await;
     assert_eq!(&back.payload[..], b"online");
     task.abort();
-    let came = async { while !broker.seen().await.unwrap().contains("“gw-boiler-room” came") {} };
+    let came = async { while !broker.seen().await.unwrap().text.contains("“gw-boiler-room” came") {} };
     timeout(LIMIT, came).await.unwrap();
 }
 

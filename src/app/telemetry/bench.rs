@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use crate::app::Desk;
 use crate::app::jobs::JobKind;
 use crate::model::ids::JobId;
-use crate::model::problem::Problem;
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::problem::{Explain as _, Problem};
 use crate::msg::telemetry::{BenchCommand, BenchEvent, BenchFacts, BenchPlan};
 use crate::msg::{Command, JobEnd};
 
@@ -40,6 +41,10 @@ pub struct BenchDraft {
     pub mutual_tls: (bool, String),
     /// WebSocket.
     pub websocket: (bool, String),
+    /// The longest keep alive in seconds; empty for any.
+    pub max_keep_alive: String,
+    /// Filters to which nobody may subscribe, with spaces or commas in between.
+    pub refused: String,
 }
 
 impl Default for BenchDraft {
@@ -52,6 +57,8 @@ impl Default for BenchDraft {
             tls: (true, "8883".into()),
             mutual_tls: (true, "8884".into()),
             websocket: (true, "9001".into()),
+            max_keep_alive: String::new(),
+            refused: String::new(),
         }
     }
 }
@@ -86,6 +93,8 @@ impl BenchDraft {
             tls: port("TLS", &self.tls)?,
             mutual_tls: port("TLS with client certificates", &self.mutual_tls)?,
             websocket: port("WebSocket", &self.websocket)?,
+            most_keep_alive_secs: keep_alive(self.max_keep_alive.trim())?,
+            refused: refused(&self.refused)?,
         };
         let ports = [plan.plain, plan.tls, plan.mutual_tls, plan.websocket];
         if ports.iter().all(Option::is_none) {
@@ -111,6 +120,21 @@ fn port(what: &str, (is_on, text): &(bool, String)) -> Result<Option<u16>, Probl
             wrong(what, "Type a number from 1 to 65535, or 0 for any that is free")
         }),
     }
+}
+
+fn keep_alive(text: &str) -> Result<Option<u16>, Problem> {
+    match text {
+        "" => Ok(None),
+        text => text.parse().ok().filter(|secs| *secs > 0).map(Some).ok_or_else(|| {
+            let what = format!("“{}” isn't a keep alive", crate::model::text::visible(text, 20));
+            wrong(what, "Type seconds from 1 to 65535, or nothing")
+        }),
+    }
+}
+
+fn refused(text: &str) -> Result<Vec<TopicFilter>, Problem> {
+    let filters = text.split([',', ' ']).filter(|filter| !filter.is_empty());
+    filters.map(|filter| filter.parse::<TopicFilter>().map_err(|error| error.explain())).collect()
 }
 
 fn wrong(what: impl Into<String>, next_step: &str) -> Problem {
@@ -229,8 +253,8 @@ impl Bench {
                     self.state = BenchState::Running(facts);
                 }
             }
-            BenchEvent::Seen { unix_micros, text } => {
-                self.seen.push_back((unix_micros, text));
+            BenchEvent::Seen { unix_micros, sighting } => {
+                self.seen.push_back((unix_micros, sighting.text));
                 if self.seen.len() > MOST_SEEN {
                     self.seen.pop_front();
                 }
@@ -263,6 +287,7 @@ mod tests {
     use super::*;
     use crate::app::jobs::Jobs;
     use crate::app::toasts::Toasts;
+    use crate::model::mqtt::bench::{Sighting, SightingKind};
     use crate::profile::Catalog;
 
     fn act(bench: &mut Bench, action: BenchAction) -> Vec<Command> {
@@ -277,7 +302,9 @@ mod tests {
         act(&mut bench, BenchAction::ChoseAddress("192.168.1.20".into()));
         assert!(bench.draft.is_open_to_others());
         bench.draft.names = "laptop.local, 192.168.1.20 localhost".into();
+        (bench.draft.max_keep_alive, bench.draft.refused) = ("60".into(), "secret/#, $SYS/#".into());
         let plan = bench.draft.plan().unwrap();
+        assert_eq!((plan.most_keep_alive_secs, plan.refused.len()), (Some(60), 2));
         assert_eq!(
             (plan.address.as_str(), plan.names),
             ("192.168.1.20", vec!["localhost".into(), "laptop.local".into()])
@@ -288,10 +315,12 @@ mod tests {
     #[test]
     fn mistakes_in_the_form_are_named_and_nothing_is_started() {
         type Spoil = fn(&mut BenchDraft);
-        let spoiled: [(&str, Spoil); 4] = [
+        let spoiled: [(&str, Spoil); 6] = [
             ("no address", |draft| draft.address = "eth0".into()),
             ("no port", |draft| draft.tls.1 = "70000".into()),
             ("given twice", |draft| draft.tls.1 = "1883".into()),
+            ("keep alive", |draft| draft.max_keep_alive = "0".into()),
+            ("topic filter", |draft| draft.refused = "a/#/b".into()),
             ("nowhere", |draft| {
                 for kind in [&mut draft.plain, &mut draft.tls, &mut draft.mutual_tls, &mut draft.websocket] {
                     kind.0 = false;
@@ -319,7 +348,9 @@ mod tests {
         assert_eq!(bench.state(), &BenchState::Starting);
         bench.progressed(job, BenchEvent::Running(facts.clone()));
         assert_eq!((bench.facts(), bench.interfaces().len()), (Some(&facts), 1));
-        bench.progressed(job, BenchEvent::Seen { unix_micros: 1, text: "gateway came".into() });
+        let (kind, text) = (SightingKind::Came, "gateway came".into());
+        let sighting = Sighting { kind, address: None, client_id: None, text };
+        bench.progressed(job, BenchEvent::Seen { unix_micros: 1, sighting });
         assert_eq!(bench.seen().count(), 1);
         assert!(matches!(
             act(&mut bench, BenchAction::Stopped)[..],

@@ -355,11 +355,7 @@ impl Telemetry {
                     _ => Vec::new(),
                 };
             }
-            TelemetryAction::TookAddress(url) => {
-                self.form.take_demo(&url);
-                self.pane = Pane::Connection;
-                Vec::new()
-            }
+            TelemetryAction::TookAddress(url) => return self.take_address(&url, desk),
             TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
             TelemetryAction::Closed => match self.asks_before(Forgetting::Close) {
@@ -441,6 +437,27 @@ impl Telemetry {
 
     fn on_detail(&mut self, action: DetailAction, desk: &mut Desk<'_>) -> Vec<TelemetryCommand> {
         self.detail.act(action, desk)
+    }
+
+    /// Puts an address into the form and says so. What is connected stays: leaving it is the user's to say.
+    fn take_address(&mut self, url: &str, desk: &mut Desk<'_>) -> Vec<Command> {
+        let connected =
+            self.inspection.as_ref().filter(|inspection| inspection.is_connected() && !inspection.is_replay);
+        let is_same =
+            connected.is_some_and(|inspection| inspection.name.trim_end_matches('/') == url.trim_end_matches('/'));
+        if is_same {
+            self.pane = Pane::Topics;
+            desk.toasts.tell(format!("Already connected to {url}"), desk.now);
+            return Vec::new();
+        }
+        let news = match connected {
+            Some(inspection) => format!("Address filled in: {url}. Still connected to {}", inspection.name),
+            None => format!("Address filled in: {url}"),
+        };
+        self.form.take_demo(url);
+        self.pane = Pane::Connection;
+        desk.toasts.tell(news, desk.now);
+        Vec::new()
     }
 
     fn clear(&mut self) -> Vec<TelemetryCommand> {

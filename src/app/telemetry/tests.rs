@@ -1,7 +1,7 @@
 //! What an inspection reports, and what is asked of it.
 
 use super::*;
-use crate::app::{Action, App, Screen};
+use crate::app::{Action, App, Screen, ToastText};
 use crate::model::mqtt::message::Subscription;
 use crate::msg::Event;
 use crate::telemetry::view::{MessageDetail, MessageId, MessageRow, TopicId, TreePage};
@@ -234,4 +234,31 @@ fn nothing_is_watched_by_itself_without_a_broker() {
     assert_eq!(start.pushed_before, Some(Duration::from_secs(3)));
     assert_eq!(start.gateway.as_deref(), Some("hall"));
     assert!(telemetry.watch(gateway(), None, &settings, &mut desk).is_empty(), "what is watched goes on");
+}
+
+#[test]
+fn watch_on_the_bench_broker_says_what_it_did_connected_or_not() {
+    let news = |app: &App| match app.toasts().iter().last().map(|toast| &toast.text) {
+        Some(ToastText::News(news)) => news.clone(),
+        _ => String::new(),
+    };
+    let (mut app, job, now) = opened();
+    let bench = "mqtt://127.0.0.1:1883";
+    let _ = app.act(TelemetryAction::TookAddress(bench.into()).into(), now);
+    assert_eq!(
+        (news(&app).as_str(), app.telemetry.form.url.as_str()),
+        ("Address filled in: mqtt://127.0.0.1:1883", bench)
+    );
+    tell(&mut app, job, connected(), now);
+    let commands = app.act(TelemetryAction::TookAddress(bench.into()).into(), now);
+    assert!(
+        commands
+            .iter()
+            .all(|command| !matches!(command, Command::Telemetry { command: TelemetryCommand::Connect(_), .. }))
+    );
+    assert!(news(&app).contains("Still connected to mqtt://broker.example"), "{}", news(&app));
+    assert_eq!(app.telemetry.pane(), Pane::Connection);
+    let url = app.telemetry.inspection().unwrap().name.clone();
+    let _ = app.act(TelemetryAction::TookAddress(url).into(), now);
+    assert!(news(&app).starts_with("Already connected to mqtt://broker.example"), "{}", news(&app));
 }

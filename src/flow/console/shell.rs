@@ -13,7 +13,6 @@ use crate::model::text::visible;
 use crate::msg::Step;
 use crate::msg::device::Row;
 use crate::profile::DriverSettings;
-use crate::proto::console::prompt::Wording;
 use crate::proto::console::quote::Script;
 use crate::proto::console::session::Run;
 use crate::proto::console::system::Facts;
@@ -47,13 +46,7 @@ pub struct Ran {
 impl ConsoleShell {
     /// Takes an open link over. Nothing is sent yet.
     pub fn new(link: Link, settings: Option<&DriverSettings>, transcript: SharedTranscript) -> Self {
-        let wording = match settings {
-            Some(DriverSettings::LinuxConsole { login_prompt, password_prompt, .. }) => {
-                Wording::new(Some(login_prompt), Some(password_prompt))
-            }
-            _ => Wording::default(),
-        };
-        Self { console: Console::new(link, wording, None, transcript), facts: Facts::default() }
+        Self { console: Console::new(link, settings, None, transcript), facts: Facts::default() }
     }
 
     /// Logs in and asks what the gateway is.

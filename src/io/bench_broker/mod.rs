@@ -1,46 +1,47 @@
 //! The bench broker: gateways are pointed at this computer, with no internet. Plain MQTT, TLS, mutual TLS and WebSocket, for
 //! MQTT 3.1.1 and 5, on loopback unless a person picks another address, with a test CA of its own.
 //!
-//! The broker is that of the crate `mqtt5`, behind ports of ours: those tell who came and why someone was refused. It runs on
-//! a thread of its own, keeps messages in memory only, and lets everyone in: it is for a bench, not for a site.
+//! The broker itself is [`crate::proto::mqtt::broker`]; here are its ports, which tell who came and why someone was refused. It
+//! runs on a thread of its own, keeps messages in memory only, and lets everyone in: it is for a bench, not for a site.
 
 mod ca;
+mod desk;
 mod error;
 mod front;
 mod interfaces;
-mod sniff;
+mod lines;
 mod tls;
+mod visit;
+mod wires;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use mqtt5::broker::auth::AllowAllAuthProvider;
-use mqtt5::broker::config::StorageConfig;
-use mqtt5::broker::{BrokerConfig, MqttBroker};
 use sha2::Digest as _;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
 use self::ca::TestCa;
+use self::desk::Desk;
 pub use self::error::BenchError;
-use self::front::{Front, Lines, Way};
-use crate::model::mqtt::bench::{BenchFacts, BenchPlan};
+use self::front::{Front, Way};
+use self::lines::Lines;
+use crate::model::mqtt::bench::{BenchFacts, BenchPlan, Sighting};
 use crate::model::mqtt::url::{BrokerUrl, Scheme};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::text::hex;
+use crate::proto::mqtt::broker::Limits;
 
 /// Lines that may wait to be read.
 const LINES: usize = 256;
-/// The largest packet, in bytes.
-const MAX_PACKET: usize = 64 * 1024 * 1024;
-/// Messages kept for those who come later.
-const MAX_RETAINED: usize = 100_000;
+/// Clients have that long to read that the broker stops.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// A bench broker that runs. It ends when this is dropped.
 pub struct BenchBroker {
-    lines: mpsc::Receiver<String>,
+    lines: mpsc::Receiver<Sighting>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -65,7 +66,7 @@ impl BenchBroker {
                             // Dropped without a word, or told to stop: the same.
                             let _ = stopped.await;
                         }
-                        running.broker.shutdown();
+                        running.stop().await;
                     }
                     Err(error) => drop(started.send(Err(error))),
                 }
@@ -79,17 +80,23 @@ impl BenchBroker {
     }
 
     /// What happened next: a client came, went or was refused. `None` when the broker has ended.
-    pub async fn seen(&mut self) -> Option<String> {
+    pub async fn seen(&mut self) -> Option<Sighting> {
         self.lines.recv().await
     }
 }
 
 /// The broker and its ports, on their thread.
 struct Running {
-    broker: mqtt5::broker::BrokerShutdownHandle,
+    desk: Arc<Desk>,
 }
 
 impl Running {
+    /// Tells all clients, and gives them a moment to be told.
+    async fn stop(self) {
+        self.desk.stop();
+        tokio::time::sleep(FAREWELL).await;
+    }
+
     async fn start(plan: &BenchPlan, folder: &Path, lines: Lines) -> Result<(Self, BenchFacts), BenchError> {
         let address = listening_address(&plan.address)?;
         let names = certificate_names(plan, address)?;
@@ -99,12 +106,17 @@ impl Running {
         let ca = TestCa::open(folder, &names, now)?;
         let identity = ca.server(&names, now)?;
         let (tls, mutual_tls) = (tls::acceptor(&identity, None)?, tls::acceptor(&identity, Some(&ca.certificate))?);
-        let (broker, inner) = start_broker().await?;
         if let Some(why) = ca.made_because {
-            lines.tell(format!("A new test CA was made: {why}. Gateways need its file"));
+            lines.note(format!("A new test CA was made: {why}. Gateways need its file"));
         }
+        let (keep_alive_secs, refused) = (plan.most_keep_alive_secs, plan.refused.clone());
+        let limits = Limits { keep_alive_secs, refused, ..Limits::default() };
+        // Different from run to run is all that it has to be.
+        let desk = Arc::new(Desk::new(limits, u32::try_from(now & 0xffff_ffff).unwrap_or_default()));
+        let (clock, told) = (Arc::clone(&desk), lines.clone());
+        tokio::spawn(async move { clock.keep_time(&told).await });
         let urls = listeners.urls(&names);
-        let front = Front::new(inner, tls, mutual_tls, lines);
+        let front = Front::new(Arc::clone(&desk), tls, mutual_tls, lines);
         for (listener, way) in listeners.0 {
             tokio::spawn(Arc::clone(&front).serve(listener, way));
         }
@@ -115,28 +127,8 @@ impl Running {
             ca_path: ca.path,
             interfaces: interfaces::addresses().iter().map(ToString::to_string).collect(),
         };
-        Ok((Self { broker }, facts))
+        Ok((Self { desk }, facts))
     }
-}
-
-/// The broker behind, on any port of loopback.
-async fn start_broker() -> Result<(mqtt5::broker::BrokerShutdownHandle, SocketAddr), BenchError> {
-    let config = BrokerConfig::new()
-        .with_bind_address(([127, 0, 0, 1], 0))
-        .with_max_packet_size(MAX_PACKET)
-        .with_max_retained_messages(MAX_RETAINED)
-        .with_storage(StorageConfig::new().with_persistence(false));
-    let broker = MqttBroker::with_config(config).await.map_err(BenchError::broker)?;
-    let mut broker = broker.with_auth_provider(Arc::new(AllowAllAuthProvider));
-    let inner = broker.local_addr().ok_or_else(|| BenchError::broker("it listens nowhere"))?;
-    let (handle, mut ready) = (broker.shutdown_handle(), broker.ready_receiver());
-    tokio::spawn(async move {
-        if let Err(error) = broker.run().await {
-            tracing::error!(%error, "the bench broker ended");
-        }
-    });
-    ready.wait_for(|is_ready| *is_ready).await.map_err(BenchError::broker)?;
-    Ok((handle, inner))
 }
 
 /// The ports that are open, each with what it speaks.

@@ -136,6 +136,41 @@ async fn an_orderly_end_without_outcome_counts_as_cut_off_once() {
 }
 
 #[tokio::test]
+async fn a_watch_that_was_cut_off_is_no_unknown_unless_an_act_of_its_is_open() {
+    let (_folder, data_dir) = data_dir();
+    let watch = || JobIntent { action: "inspect".into(), ..intent("broker.example") };
+    let publish = |phase, outcome: &str| StepEntry {
+        step: "publish".into(),
+        phase,
+        outcome: outcome.into(),
+        detail: json!({ "topic": "x/cmd" }),
+    };
+    let store = RecordStore::open(&data_dir).unwrap();
+    let only_watched = store.begin(watch()).await.unwrap();
+    let published = store.begin(watch()).await.unwrap();
+    store.step(published, publish(Phase::Intent, "")).await.unwrap();
+    store.step(published, publish(Phase::Outcome, "done")).await.unwrap();
+    let open = store.begin(watch()).await.unwrap();
+    store.step(open, publish(Phase::Intent, "")).await.unwrap();
+    drop(store);
+
+    let reader = RecordStore::open_reader(&data_dir).unwrap();
+    assert_eq!(reader.cut_off_jobs(), 1);
+    let seen = reader.show(only_watched).await.unwrap().job;
+    assert_eq!((seen.outcome.as_str(), seen.reason.as_str()), ("closed", ENDED_EARLY));
+    drop(reader);
+
+    let writer = RecordStore::open(&data_dir).unwrap();
+    assert_eq!(writer.cut_off_jobs(), 1, "only one may have changed something");
+    for (job, outcome) in [(only_watched, "closed"), (published, "closed"), (open, "unknown")] {
+        let seen = writer.show(job).await.unwrap().job;
+        assert_eq!(seen.outcome, outcome);
+        assert_eq!(seen.summary.contains("verify"), outcome == "unknown", "{}", seen.summary);
+        assert!(seen.ended_at.is_some());
+    }
+}
+
+#[tokio::test]
 async fn jobs_of_another_live_writer_are_running() {
     let (_folder, data_dir) = data_dir();
     let first = RecordStore::open(&data_dir).unwrap();

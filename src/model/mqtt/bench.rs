@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::word::words;
+
 /// A bench broker: for gateways that are pointed at this computer, with no internet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BenchPlan {
@@ -17,6 +20,10 @@ pub struct BenchPlan {
     pub mutual_tls: Option<u16>,
     /// Port of WebSocket.
     pub websocket: Option<u16>,
+    /// The longest keep alive in seconds: an MQTT 5 client that wants a longer one gets this one.
+    pub most_keep_alive_secs: Option<u16>,
+    /// Filters to which nobody may subscribe.
+    pub refused: Vec<TopicFilter>,
 }
 
 impl Default for BenchPlan {
@@ -29,6 +36,8 @@ impl Default for BenchPlan {
             tls: Some(0),
             mutual_tls: Some(0),
             websocket: Some(0),
+            most_keep_alive_secs: None,
+            refused: Vec::new(),
         }
     }
 }
@@ -46,4 +55,33 @@ pub struct BenchFacts {
     pub ca_sha256: String,
     /// Addresses of this computer it could listen on instead.
     pub interfaces: Vec<String>,
+}
+
+words! {
+    /// What was seen at a bench broker.
+    SightingKind {
+        /// A client logged in.
+        Came = "came",
+        /// A client went, or was disconnected.
+        Went = "went",
+        /// Someone was turned away.
+        Refused = "refused",
+        /// Messages for a client were left out.
+        LeftOut = "left-out",
+        /// Something else.
+        Note = "note",
+    }
+}
+
+/// Something that was seen at a bench broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// What it was.
+    pub kind: SightingKind,
+    /// Where from.
+    pub address: Option<String>,
+    /// The client's name, where it is known; one that the broker gave it, if it had none.
+    pub client_id: Option<String>,
+    /// The sentence to read.
+    pub text: String,
 }

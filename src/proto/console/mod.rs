@@ -16,5 +16,9 @@ pub mod system;
 #[cfg(test)]
 mod tests;
 
+/// What decides the language of a program, all of it: `LANGUAGE` counts more than `LC_ALL` where that is no plain `C`, and a
+/// system without `C.UTF-8` falls back to `C`.
+pub(crate) const LANGUAGE: &str = "LANGUAGE=C LC_ALL=C.UTF-8 LC_MESSAGES=C LANG=C.UTF-8";
+
 /// Speed of most consoles, in bits a second.
 pub const BAUD: u32 = 115_200;

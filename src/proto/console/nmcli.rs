@@ -5,6 +5,7 @@
 
 use super::quote::{NotSendable, Script, word};
 use crate::model::text::{from_hex, visible_octets};
+use crate::model::verdict::Station;
 use crate::model::wifi::{Band, Network, Security, Ssid};
 
 /// Seconds nmcli waits for a join. Its own default is 90.
@@ -91,12 +92,18 @@ pub fn connectivity() -> Result<Script, NotSendable> {
     Script::line("nmcli networking connectivity check")
 }
 
-/// Addresses of a device.
-pub fn address(interface: &str) -> Result<Script, NotSendable> {
+/// Where a device stands: its state, the connection in use, its addresses, and the name of the network it is on.
+pub fn standing(interface: &str) -> Result<Script, NotSendable> {
+    let interface = word(interface.as_bytes())?;
     Script::line(format!(
-        "nmcli -t -e yes -f GENERAL.STATE,GENERAL.CONNECTION,IP4.ADDRESS,IP4.GATEWAY device show {}",
-        word(interface.as_bytes())?
+        "nmcli -t -e yes -f GENERAL.STATE,GENERAL.CONNECTION,GENERAL.CON-UUID,IP4.ADDRESS device show {interface}; \
+         nmcli -t -e yes -f IN-USE,SSID-HEX device wifi list ifname {interface} --rescan no"
     ))
+}
+
+/// The name of the network that a stored connection is for.
+pub fn network_of(uuid: &str) -> Result<Script, NotSendable> {
+    Script::line(format!("nmcli -g 802-11-wireless.ssid connection show uuid {}", word(uuid.as_bytes())?))
 }
 
 /// The stored connections.
@@ -285,40 +292,80 @@ fn parse_security(column: &[u8]) -> Security {
     }
 }
 
-/// Where a device stands after a join.
+/// Where a device stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Joined {
+pub struct Standing {
+    /// The number of its state (`NMDeviceState`); the words beside it are in the gateway's language.
+    pub state: Option<u16>,
     /// Its state in words: `100 (connected)`.
-    pub state: String,
-    /// Whether that state is "connected".
-    pub is_connected: bool,
-    /// The connection in use.
+    pub words: String,
+    /// Name of the connection in use.
     pub connection: Option<String>,
+    /// Id of the connection in use.
+    pub uuid: Option<String>,
+    /// The network whose access point it is on, as octets.
+    pub ssid: Option<Vec<u8>>,
     /// Its IPv4 addresses without the length of the prefix.
     pub addresses: Vec<String>,
 }
 
-/// Reads state and addresses of a device.
-pub fn parse_address(output: &[u8]) -> Joined {
-    let mut joined = Joined::default();
+impl Standing {
+    /// The state as the verdict counts it.
+    pub const fn station(&self) -> Station {
+        match self.state {
+            Some(100) => Station::Connected,
+            // Preparing, the handshake, waiting for secrets, for an address, for the check; leaving.
+            Some(40..=99 | 110) => Station::Busy,
+            // Disconnected, failed.
+            Some(30 | 120) => Station::Apart,
+            // Unmanaged, unavailable, unknown.
+            Some(_) | None => Station::Unclear,
+        }
+    }
+}
+
+/// Reads the answer to [`standing`].
+pub fn parse_standing(output: &[u8]) -> Standing {
+    let mut standing = Standing::default();
     for row in rows(output) {
         let [key, value] = row.as_slice() else { continue };
+        let is_told = !value.is_empty() && value != b"--";
         match key.as_slice() {
             b"GENERAL.STATE" => {
-                joined.is_connected = value.starts_with(b"100");
-                joined.state = text(value);
+                let digits = value.iter().take_while(|octet| octet.is_ascii_digit()).count();
+                standing.state = std::str::from_utf8(&value[..digits]).ok().and_then(|number| number.parse().ok());
+                standing.words = text(value);
             }
-            b"GENERAL.CONNECTION" if !value.is_empty() && value != b"--" => joined.connection = Some(text(value)),
+            b"GENERAL.CONNECTION" if is_told => standing.connection = Some(text(value)),
+            b"GENERAL.CON-UUID" if is_told => standing.uuid = Some(text(value)),
+            b"*" => standing.ssid = std::str::from_utf8(value).ok().and_then(from_hex).filter(|ssid| !ssid.is_empty()),
             key if key.starts_with(b"IP4.ADDRESS") => {
                 let address = value.split(|&octet| octet == b'/').next().unwrap_or_default();
-                if is_ipv4(address) && joined.addresses.len() < 8 {
-                    joined.addresses.push(text(address));
+                if is_ipv4(address) && standing.addresses.len() < 8 {
+                    standing.addresses.push(text(address));
                 }
             }
             _ => {}
         }
     }
-    joined
+    standing
+}
+
+/// The id of the connection that a join activated, as nmcli tells it: `… successfully activated with 'UUID'.`
+pub fn parse_activated(output: &[u8]) -> Option<String> {
+    let line =
+        output.split(|&octet| octet == b'\n').rev().find(|line| line.windows(9).any(|part| part == b"activated"))?;
+    let quoted = std::str::from_utf8(line).ok()?.trim_end().trim_end_matches('.').strip_suffix('\'')?;
+    let uuid = quoted.rsplit('\'').next()?;
+    let is_uuid = !uuid.is_empty() && uuid.bytes().all(|octet| octet.is_ascii_hexdigit() || octet == b'-');
+    is_uuid.then(|| uuid.to_owned())
+}
+
+/// A name that no stored connection has: nmcli would change or use one that it finds under it.
+pub fn free_name(wanted: &str, stored: &[Connection]) -> String {
+    let is_free = |name: &str| stored.iter().all(|connection| connection.name != name);
+    let numbered = (2..=stored.len() + 2).map(|number| format!("{wanted} {number}"));
+    std::iter::once(wanted.to_owned()).chain(numbered).find(|name| is_free(name)).unwrap_or_else(|| wanted.to_owned())
 }
 
 fn is_ipv4(text: &[u8]) -> bool {
@@ -400,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn state_devices_addresses_and_connections_are_read() {
+    fn state_devices_standing_and_connections_are_read() {
         let general = parse_general(b"disconnected:none\n").unwrap();
         assert_eq!((general.state.as_str(), general.connectivity), ("disconnected", Connectivity::None));
         assert_eq!(parse_general(b"Error\n"), None);
@@ -410,14 +457,51 @@ mod tests {
             (devices[1].name.as_str(), devices[1].kind.as_str(), &devices[1].connection),
             ("wlan0", "wifi", &None)
         );
-        let joined = parse_address(
-            b"GENERAL.STATE:100 (connected)\nGENERAL.CONNECTION:linesman\nIP4.ADDRESS[1]:192.0.2.17/24\n\
-              IP4.ADDRESS[2]:;reboot/24\nIP4.GATEWAY:192.0.2.1\n",
+        let standing = parse_standing(
+            b"GENERAL.STATE:100 (verbunden)\nGENERAL.CONNECTION:linesman\nGENERAL.CON-UUID:0a-1\n\
+              IP4.ADDRESS[1]:192.0.2.17/24\nIP4.ADDRESS[2]:;reboot/24\nIP4.GATEWAY:192.0.2.1\n :477565\n*:53697465\n",
         );
-        assert!(joined.is_connected);
-        assert_eq!((joined.addresses, joined.connection), (vec!["192.0.2.17".into()], Some("linesman".into())));
+        assert_eq!(standing.station(), Station::Connected);
+        assert_eq!((standing.addresses, standing.connection), (vec!["192.0.2.17".into()], Some("linesman".into())));
+        assert_eq!((standing.uuid.as_deref(), standing.ssid.as_deref()), (Some("0a-1"), Some(&b"Site"[..])));
         let stored = parse_connections(b"Site\\:1:0a-1:802-11-wireless\nWired:0b:802-3-ethernet\n");
         assert_eq!((stored[0].name.as_str(), stored[0].is_wifi, stored[1].is_wifi), ("Site:1", true, false));
+    }
+
+    #[test]
+    fn a_state_is_read_by_its_number_whatever_its_words() {
+        let check = |line: &str, expected| {
+            assert_eq!(parse_standing(format!("GENERAL.STATE:{line}\n").as_bytes()).station(), expected, "{line}");
+        };
+        check("100 (verbunden)", Station::Connected);
+        check("100 (connected (externally))", Station::Connected);
+        check("70 (connecting (getting IP configuration))", Station::Busy);
+        check("40 (connecting (prepare))", Station::Busy);
+        check("110 (deactivating)", Station::Busy);
+        check("30 (disconnected)", Station::Apart);
+        check("120 (connection failed)", Station::Apart);
+        check("20 (unavailable)", Station::Unclear);
+        check("10 (unmanaged)", Station::Unclear);
+        check("connected", Station::Unclear);
+        check("1000 (connected)", Station::Unclear);
+        check("", Station::Unclear);
+        assert_eq!(parse_standing(b"").station(), Station::Unclear);
+    }
+
+    #[test]
+    fn the_connection_of_a_join_is_read_and_its_name_is_free() {
+        let line = b"Device 'wlan0' successfully activated with '0a1b-2'.\n";
+        assert_eq!(parse_activated(line).as_deref(), Some("0a1b-2"));
+        for bad in ["", "activated", "activated with 'x y'.", "Device successfully activated with ''.", "'0a'"] {
+            assert_eq!(parse_activated(bad.as_bytes()), None, "{bad}");
+        }
+        let stored = |names: &[&str]| -> Vec<_> {
+            let stored = |name: &&str| Connection { name: (*name).into(), uuid: "0".into(), is_wifi: true };
+            names.iter().map(stored).collect()
+        };
+        assert_eq!(free_name("a", &stored(&[])), "a");
+        assert_eq!(free_name("a", &stored(&["a", "b"])), "a 2");
+        assert_eq!(free_name("a", &stored(&["a", "a 2", "a 3"])), "a 4");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What a console waits for, by the end of the line that is not ended yet, and what whole lines announce.
 //!
-//! Sources: agetty(8) and login(1) of util-linux, busybox login, Linux-PAM's messages, the prompts of common bootloaders.
+//! Sources: agetty(8) and login(1) of util-linux and of shadow, busybox login, Linux-PAM's messages, the prompts of common
+//! bootloaders. Before the login nothing can be set, so the translations of those programs are known as well: [`words`].
+
+mod words;
 
 /// What stands at the end of what a console wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,17 +71,27 @@ pub fn classify(tail: &[u8], wording: &Wording, is_loader: bool) -> Option<Promp
     if is_loader_prompt(text, &lower, is_loader) {
         return Some(Prompt::Bootloader(crate::model::text::visible(text.trim(), 60)));
     }
-    if ["new password:", "current password:", "unix password:", "old password:"].iter().any(|end| lower.ends_with(end))
-    {
+    let plain = words::plain(&lower);
+    if words::asks_for_new_password(&plain) {
         return Some(Prompt::NewPassword);
     }
-    if lower.ends_with(&wording.login) && !lower.ends_with("last login:") {
+    if !words::is_last_login(&plain) && (lower.ends_with(&wording.login) || words::asks_for_login(&plain)) {
         return Some(Prompt::Login);
     }
-    if lower.ends_with(&wording.password) || (lower.starts_with("password for ") && lower.ends_with(':')) {
+    if lower.ends_with(&wording.password) || words::asks_for_password(&plain) {
         return Some(Prompt::Password);
     }
     text.ends_with(['$', '#', '%', '>']).then_some(Prompt::Shell)
+}
+
+/// The question for an account or a password that other text was written behind, as a kernel or a service does.
+pub fn question_within(line: &[u8], wording: &Wording) -> Option<Prompt> {
+    let looked_at = &line[..line.len().min(LOOKED_AT)];
+    let colons = memchr::memmem::find_iter(looked_at, ":").map(|at| at + 1);
+    let wide = memchr::memmem::find_iter(looked_at, "：").map(|at| at + "：".len());
+    let ends = colons.chain(wide).filter(|end| *end < line.len());
+    ends.filter_map(|end| classify(&looked_at[..end], wording, false))
+        .find(|prompt| matches!(prompt, Prompt::Login | Prompt::Password))
 }
 
 fn is_loader_prompt(text: &str, lower: &str, is_loader: bool) -> bool {
@@ -100,7 +113,7 @@ fn ends_like_shell(text: &str) -> bool {
 pub fn sign_of(line: &[u8]) -> Option<Sign> {
     let line = String::from_utf8_lossy(&line[..line.len().min(LOOKED_AT * 2)]).to_lowercase();
     let has = |text: &str| line.contains(text);
-    if has("login incorrect") || has("authentication failure") || has("maximum number of tries exceeded") {
+    if words::is_refusal(&line) || has("authentication failure") || has("maximum number of tries exceeded") {
         Some(Sign::Refused)
     } else if has("required to change your password") || has("password has expired") || has("account has expired") {
         Some(Sign::MustChange)
@@ -117,6 +130,13 @@ pub fn sign_of(line: &[u8]) -> Option<Sign> {
 pub fn is_countdown(tail: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&tail[..tail.len().min(LOOKED_AT * 2)]).to_lowercase();
     text.contains("autoboot") || text.contains("press any key to") || text.contains("hit any key")
+}
+
+/// Whether a line begins with a program's question for a passphrase and goes on with what something else wrote.
+pub fn begins_with_question(line: &[u8]) -> bool {
+    let line = line.trim_ascii_start();
+    let end = line.iter().position(|&octet| octet == b':').map_or(0, |at| at + 1);
+    line.get(end) == Some(&b' ') && is_question(&line[..end])
 }
 
 /// Whether a program asks for a passphrase: the line is that question and nothing else.
@@ -175,9 +195,161 @@ mod tests {
     }
 
     #[test]
+    fn prompts_of_the_common_languages_are_known() {
+        for prompt in [
+            "gw login: ",
+            "Anmeldung: ",
+            "gw-Anmeldung: ",
+            "identifiant : ",
+            "gw connexion : ",
+            "Inicio de sesión: ",
+            "gw nombre: ",
+            "nombre de usuario:",
+            "sessão: ",
+            "Login gw: ",
+            "inlognaam: ",
+            "gw gebruikersnaam: ",
+            "Přihlašovací jméno:",
+            "Přihlašovací jméno na gw: ",
+            "логин: ",
+            "gw имя пользователя: ",
+            "користувач: ",
+            "登录：",
+            "gw 用户名：",
+            "登入：",
+            "gw 使用者：",
+            "ログイン: ",
+            "로그인: ",
+            "Kullanıcı ismi: ",
+            "gw giriş: ",
+            "användarnamn: ",
+            "gw inloggning: ",
+            "logind: ",
+            "tunnus: ",
+            "gw-tunnus: ",
+            "felhasználónév: ",
+            "gw bejelentkezés: ",
+            "logg inn:",
+            "Username: ",
+        ] {
+            check(prompt, false, Some(Prompt::Login));
+        }
+        for prompt in [
+            "Passwort: ",
+            "Passwort von kim: ",
+            "Mot de passe : ",
+            "Mot de passe\u{a0}: ",
+            "Mot de passe de kim : ",
+            "Contraseña: ",
+            "Contraseña de kim: ",
+            "Password di kim: ",
+            "Palavra-passe: ",
+            "Senha: ",
+            "Senha : ",
+            "Wachtwoord: ",
+            "Wachtwoord van kim: ",
+            "Hasło: ",
+            "Hasło użytkownika kim: ",
+            "Heslo: ",
+            "Пароль: ",
+            "Пароль пользователя kim: ",
+            "密码：",
+            "密码： ",
+            "密碼：",
+            "kim 的密码：",
+            "パスワード: ",
+            "kim のパスワード: ",
+            "암호:",
+            "비밀번호: ",
+            "Parola: ",
+            "kim kullanıcı parolası: ",
+            "Lösenord: ",
+            "Adgangskode: ",
+            "Salasana: ",
+            "Jelszó: ",
+            "Passord: ",
+            "Κωδικός πρόσβασης: ",
+            "password for kim: ",
+        ] {
+            check(prompt, false, Some(Prompt::Password));
+        }
+        for prompt in [
+            "Geben Sie ein neues Passwort ein: ",
+            "Geben Sie das aktuelle Passwort ein: ",
+            "Nouveau mot de passe : ",
+            "Mot de passe actuel : ",
+            "Nueva contraseña: ",
+            "Contraseña actual: ",
+            "Nuova password: ",
+            "Password attuale: ",
+            "Nova palavra-passe: ",
+            "Atual senha: ",
+            "Nieuw wachtwoord: ",
+            "Huidig wachtwoord: ",
+            "Nowe hasło: ",
+            "Obecne hasło: ",
+            "Nové heslo: ",
+            "Stávající heslo: ",
+            "Новый пароль: ",
+            "Текущий пароль: ",
+            "新的密码： ",
+            "当前的密码： ",
+            "新 密碼： ",
+            "目前密碼： ",
+            "新しいパスワード: ",
+            "現在のパスワード: ",
+            "신규 비밀번호: ",
+            "현재 비밀번호: ",
+            "Yeni parola: ",
+            "Mevcut parola: ",
+            "Nytt lösenord: ",
+            "Ny adgangskode: ",
+            "Uusi salasana: ",
+            "Új jelszó: ",
+            "Retype new password: ",
+            "(current) UNIX password: ",
+        ] {
+            check(prompt, false, Some(Prompt::NewPassword));
+        }
+        for text in ["Letzte Anmeldung: ", "Dernière connexion : ", "Último inicio de sesión: ", "Heslo", "Fehler: "]
+        {
+            check(text, false, None);
+        }
+    }
+
+    #[test]
+    fn a_prompt_in_an_older_encoding_is_known() {
+        let check = |tail: &[u8], expected| assert_eq!(classify(tail, &Wording::default(), false), Some(expected));
+        check(b"Contrase\xf1a: ", Prompt::Password);
+        check(b"L\xf6senord: ", Prompt::Password);
+        check(b"Inicio de sesi\xf3n: ", Prompt::Login);
+    }
+
+    #[test]
+    fn a_question_is_found_though_text_follows() {
+        let check = |line: &str, expected| {
+            assert_eq!(question_within(line.as_bytes(), &Wording::default()), expected, "{line}");
+        };
+        check("gw login: usb 1-1: new device", Some(Prompt::Login));
+        check("Password: [  OK  ] Started something.", Some(Prompt::Password));
+        check("密码：usb 1-1: new device", Some(Prompt::Password));
+        check("New password: usb 1-1: new", None);
+        check("usb 1-1: new device", None);
+        check("Last login: Mon Jan 1", None);
+        check("gw login:", None);
+        assert!(begins_with_question(b"Password: usb 1-1: new device"));
+        assert!(begins_with_question(b"Password (802-11-wireless-security.psk): x"));
+        for line in ["Password: ", "Password:x", "x Password: y", "Error: y", ""] {
+            assert!(!begins_with_question(line.trim_end().as_bytes()), "{line}");
+        }
+    }
+
+    #[test]
     fn lines_that_mean_something_are_read() {
         let check = |line: &str, expected| assert_eq!(sign_of(line.as_bytes()), expected, "{line}");
         check("Login incorrect", Some(Sign::Refused));
+        check("Anmeldung fehlerhaft", Some(Sign::Refused));
+        check("登录错误", Some(Sign::Refused));
         check("You are required to change your password immediately (administrator enforced).", Some(Sign::MustChange));
         check("U-Boot 2023.01 (Jan 01 2023)", Some(Sign::LoaderRuns));
         check("Hit any key to stop autoboot:  3", Some(Sign::LoaderRuns));

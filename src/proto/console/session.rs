@@ -9,8 +9,11 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::BAUD;
+use super::LANGUAGE;
 use super::lines::{Cleaner, Line, Lines, kernel_message};
-use super::prompt::{Prompt, Sign, Wording, classify, is_countdown, is_question, sign_of};
+use super::prompt::{
+    Prompt, Sign, Wording, begins_with_question, classify, is_countdown, is_question, question_within, sign_of,
+};
 use super::quote::Script;
 use crate::model::secret::Secret;
 use crate::model::text::visible_octets;
@@ -63,7 +66,7 @@ impl Default for Timeouts {
             answer: Duration::from_secs(10),
             verdict: Duration::from_secs(30),
             unknown_prompt: Duration::from_secs(6),
-            interrupt: Duration::from_secs(3),
+            interrupt: Duration::from_secs(2),
             // Less than a driver is given to end its conversation.
             log_out: Duration::from_secs(4),
         }
@@ -209,6 +212,12 @@ pub struct Session {
     commands: u32,
     cleaner: Cleaner,
     lines: Lines,
+    /// What stood on the line before a message of the kernel broke into it: it goes on behind it.
+    carried: Vec<u8>,
+    /// The last end of a line that may be a prompt, and since when it stands there.
+    candidate: Option<(Vec<u8>, Instant)>,
+    /// Bits a second of the line.
+    baud: u32,
     heard_octets: u64,
     last_line: Vec<u8>,
     /// A bootloader was seen and no kernel since.
@@ -265,8 +274,8 @@ struct Running {
     nonce: String,
     run: Run,
     has_begun: bool,
-    /// Octets before a kernel message that broke into a line.
-    carried: Vec<u8>,
+    /// Something was written behind its question.
+    has_hidden_question: bool,
     output: Output,
     until: Instant,
     /// Number of line ends when the password was given.
@@ -286,6 +295,9 @@ impl Session {
             commands: 0,
             cleaner: Cleaner::default(),
             lines: Lines::default(),
+            carried: Vec::new(),
+            candidate: None,
+            baud: BAUD,
             heard_octets: 0,
             last_line: Vec::new(),
             is_loader: false,
@@ -297,6 +309,13 @@ impl Session {
             free_at: None,
             events: VecDeque::new(),
         }
+    }
+
+    /// The same on a line of that speed.
+    #[must_use]
+    pub fn at(mut self, baud: u32) -> Self {
+        self.baud = baud.max(1);
+        self
     }
 
     /// Whether somebody may be logged in, so that leaving without [`Session::log_out`] would leave a shell open.
@@ -335,7 +354,7 @@ impl Session {
     pub fn run(&mut self, run: Run, now: Instant) {
         self.commands += 1;
         let nonce = format!("{}x{}", self.nonce, self.commands);
-        self.lines.clear();
+        self.clear_lines();
         if std::mem::take(&mut self.may_echo) {
             self.send("silence", b"stty -echo\r".to_vec());
         }
@@ -347,14 +366,33 @@ impl Session {
         self.task = Task::Run(Running {
             nonce,
             has_begun: false,
-            carried: Vec::new(),
+            has_hidden_question: false,
             output: Output::default(),
-            until: now + run.limit + 2 * time_on_line(octets),
+            until: now + run.limit + 2 * self.time_on_line(octets),
             answered_at: None,
             line_ends: 0,
             is_interrupted: false,
             run,
         });
+    }
+
+    /// Breaks off what runs. It ends as any other command does, or after a moment.
+    pub fn interrupt(&mut self, now: Instant) {
+        let until = now + self.timeouts.interrupt;
+        self.outbox.clear();
+        self.free_at = None;
+        match &mut self.task {
+            Task::Run(running) => {
+                running.is_interrupted = true;
+                running.output.has_asked = true;
+                running.until = until;
+                self.send_interrupt();
+            }
+            Task::Idle | Task::LogIn(_) | Task::LogOut { .. } => {
+                self.task = Task::Idle;
+                self.finish(Ok(Answer::Ran(Output::default())));
+            }
+        }
     }
 
     /// Logs out, whatever goes on. Ends at once when nobody is logged in.
@@ -369,7 +407,7 @@ impl Session {
         if was_busy {
             self.send_interrupt();
         }
-        self.lines.clear();
+        self.clear_lines();
         self.send_leave();
         self.task = Task::LogOut { until: now + self.timeouts.log_out, exits: 1 };
     }
@@ -380,8 +418,14 @@ impl Session {
             return None;
         }
         let transmit = self.outbox.pop_front()?;
-        self.free_at =
-            if self.outbox.is_empty() { None } else { Some(now + time_on_line(transmit.bytes.len() as u64)) };
+        let time = self.time_on_line(transmit.bytes.len() as u64);
+        self.free_at = if self.outbox.is_empty() { None } else { Some(now + time) };
+        if let Task::Run(running) = &mut self.task
+            && transmit.label == running.run.label
+        {
+            // What counts is the time since something went on, however slow the line is.
+            running.until = running.until.max(now + running.run.limit + time);
+        }
         Some(transmit)
     }
 
@@ -408,7 +452,6 @@ impl Session {
             return;
         }
         self.heard_octets += bytes.len() as u64;
-        self.settles_at = Some(now + self.timeouts.settle);
         if let Task::LogIn(log_in) = &mut self.task
             && log_in.stage == Stage::Looking
         {
@@ -417,8 +460,27 @@ impl Session {
         }
         let text = self.cleaner.push(bytes);
         for line in self.lines.push(&text) {
-            self.handle_line(line, now);
+            self.handle_piece(line, now);
         }
+        self.note_tail(now);
+    }
+
+    /// When the end of the line counts as a prompt: after a quiet moment. Messages of the kernel behind it are no noise.
+    fn note_tail(&mut self, now: Instant) {
+        let tail = self.tail();
+        let settle = self.timeouts.settle;
+        let since = match &self.candidate {
+            Some((text, since)) if *text == tail && !tail.is_empty() => *since,
+            Some((text, _)) if !text.is_empty() && tail.strip_prefix(text.as_slice()).is_some_and(begins_message) => {
+                self.settles_at = Some(now + settle);
+                return;
+            }
+            _ => {
+                self.candidate = Some((tail, now));
+                now
+            }
+        };
+        self.settles_at = Some(now.max(since + settle));
     }
 
     /// Takes in that time passed.
@@ -435,6 +497,43 @@ impl Session {
         }
     }
 
+    /// How long octets take on the line, with some room for the shell to read them.
+    fn time_on_line(&self, octets: u64) -> Duration {
+        Duration::from_micros(octets * 10 * 1_000_000 / u64::from(self.baud)) + Duration::from_millis(2)
+    }
+
+    /// The end of the line that is not ended yet, without messages of the kernel in it.
+    fn tail(&self) -> Vec<u8> {
+        [self.carried.as_slice(), self.lines.tail()].concat()
+    }
+
+    fn clear_lines(&mut self) {
+        self.lines.clear();
+        self.carried.clear();
+        self.candidate = None;
+    }
+
+    /// Puts together again what a message of the kernel broke, and hands the message on by itself.
+    fn handle_piece(&mut self, mut line: Line, now: Instant) {
+        if !self.carried.is_empty() {
+            line.text = [std::mem::take(&mut self.carried), line.text].concat();
+        }
+        let keeps_them = matches!(&self.task, Task::Run(running) if running.run.keeps_kernel_messages);
+        match kernel_message(&line.text).filter(|_| line.is_whole && !keeps_them) {
+            Some(at) => {
+                let text = line.text.split_off(at);
+                self.carried = line.text;
+                if let Task::Run(running) = &mut self.task {
+                    running.line_ends += 1;
+                    self.events.push_back(Event::Log(text));
+                } else {
+                    self.handle_line(Line { text, is_whole: true }, now);
+                }
+            }
+            None => self.handle_line(line, now),
+        }
+    }
+
     fn handle_line(&mut self, line: Line, now: Instant) {
         if let Task::Run(_) = self.task {
             return self.handle_output(line);
@@ -448,6 +547,10 @@ impl Session {
         }
         if let Task::LogIn(_) = self.task {
             self.handle_login_line(&line, now);
+        }
+        if matches!(self.task, Task::LogOut { .. }) && question_within(&line.text, &self.wording) == Some(Prompt::Login)
+        {
+            self.end_log_out(true);
         }
         // Our own questions come back as an echo until they switch it off.
         let is_ours = memchr::memmem::find(&line.text, self.nonce.as_bytes()).is_some();
@@ -467,6 +570,12 @@ impl Session {
                 self.finish(Ok(Answer::LoggedIn { was_open }));
             }
             (Stage::Judged, Some(Sign::Refused)) => self.fail(Failure::Refused),
+            // It asks, and something wrote behind the question: it is asked for again after a quiet moment.
+            (Stage::Named, _)
+                if line.is_whole && question_within(&line.text, &self.wording) == Some(Prompt::Password) =>
+            {
+                log_in.due = log_in.due.min(now + self.timeouts.quiet);
+            }
             (Stage::Judged, Some(Sign::MustChange)) => {
                 log_in.must_change = true;
                 log_in.due = now + self.timeouts.answer;
@@ -485,7 +594,7 @@ impl Session {
             Task::Idle => {}
             Task::LogIn(_) => self.handle_login_tail(now),
             Task::Run(_) => self.handle_question(now),
-            Task::LogOut { .. } => match classify(self.lines.tail(), &self.wording, self.is_loader) {
+            Task::LogOut { .. } => match classify(&self.tail(), &self.wording, self.is_loader) {
                 Some(Prompt::Login) => self.end_log_out(true),
                 Some(Prompt::Shell) => self.leave_again(),
                 _ => {}
@@ -494,7 +603,7 @@ impl Session {
     }
 
     fn handle_login_tail(&mut self, now: Instant) {
-        let prompt = classify(self.lines.tail(), &self.wording, self.is_loader);
+        let prompt = classify(&self.tail(), &self.wording, self.is_loader);
         let Task::LogIn(log_in) = &mut self.task else { return };
         let Some(prompt) = prompt else { return };
         match (prompt, log_in.stage) {
@@ -522,7 +631,7 @@ impl Session {
         }
         log_in.stage = Stage::Named;
         log_in.due = now + self.timeouts.answer;
-        self.lines.clear();
+        self.clear_lines();
         self.send("account", [name.as_bytes(), &[ENTER]].concat());
     }
 
@@ -535,7 +644,7 @@ impl Session {
         log_in.give_up_at = now + self.timeouts.verdict;
         // From here on we may be inside.
         self.is_in = true;
-        self.lines.clear();
+        self.clear_lines();
         self.send("password", [password.expose().as_bytes(), &[ENTER]].concat());
     }
 
@@ -544,7 +653,7 @@ impl Session {
         let Task::LogIn(log_in) = &mut self.task else { return };
         log_in.returns += 1;
         log_in.due = now + self.timeouts.nudge;
-        self.lines.clear();
+        self.clear_lines();
         self.send("carriage return", vec![ENTER]);
     }
 
@@ -555,10 +664,10 @@ impl Session {
         log_in.due = now + self.timeouts.answer / 2;
         let question = format!(
             "PS1= PS2=; stty -echo; unset HISTFILE PROMPT_COMMAND; [ -n \"$BASH_VERSION\" ] && set +H +o history; \
-             export LC_ALL=C.UTF-8 TERM=dumb PAGER=cat; echo {}-$((40+2))\r",
+             export {LANGUAGE} TERM=dumb PAGER=cat; echo {}-$((40+2))\r",
             self.nonce
         );
-        self.lines.clear();
+        self.clear_lines();
         self.send("question to the shell", question.into_bytes());
     }
 
@@ -574,7 +683,7 @@ impl Session {
         }
         log_in.stage = Stage::Looking;
         log_in.returns = 0;
-        match classify(self.lines.tail(), &self.wording, self.is_loader) {
+        match classify(&self.tail(), &self.wording, self.is_loader) {
             Some(Prompt::Login) => self.send_name(now),
             _ => self.nudge(now),
         }
@@ -582,8 +691,8 @@ impl Session {
 
     /// The time for what was expected is over.
     fn press_log_in(&mut self, now: Instant) {
-        let is_countdown = is_countdown(self.lines.tail());
-        let is_blank = self.lines.tail().trim_ascii().is_empty();
+        let is_countdown = is_countdown(&self.tail());
+        let is_blank = self.tail().trim_ascii().is_empty();
         let heard_octets = self.heard_octets;
         let (is_loader, timeouts) = (self.is_loader, self.timeouts);
         let Task::LogIn(log_in) = &mut self.task else { return };
@@ -613,6 +722,13 @@ impl Session {
             Stage::Looking | Stage::Proving { was_open: true, is_second: true } => {
                 self.fail_here(|last| Failure::NotALogin { last });
             }
+            // The question for the password may be hidden: an empty one has it asked for again.
+            Stage::Named if log_in.returns < RETURNS => {
+                self.nudge(now);
+                if let Task::LogIn(log_in) = &mut self.task {
+                    log_in.due = now + timeouts.answer;
+                }
+            }
             Stage::Named | Stage::Proving { is_second: true, .. } => self.fail_here(|last| Failure::NoShell { last }),
             Stage::Proving { was_open, is_second: false } => self.prove(was_open, true, now),
             // Its prompt is none that we know, or it takes its time.
@@ -624,20 +740,9 @@ impl Session {
 
     fn handle_output(&mut self, line: Line) {
         let Task::Run(running) = &mut self.task else { return };
-        let mut text = line.text;
-        if !running.carried.is_empty() {
-            text = [std::mem::take(&mut running.carried), text].concat();
-        }
+        let text = line.text;
         if line.is_whole {
             running.line_ends += 1;
-            if !running.run.keeps_kernel_messages
-                && let Some(at) = kernel_message(&text)
-            {
-                // The rest of the line that it broke into comes after it.
-                self.events.push_back(Event::Log(text.split_off(at)));
-                running.carried = text;
-                return;
-            }
         }
         if !running.has_begun {
             running.has_begun = line.is_whole && text.ends_with(format!("{}-42", running.nonce).as_bytes());
@@ -648,6 +753,7 @@ impl Session {
             running.output.code = (!running.is_interrupted).then_some(code);
             return self.end_run();
         }
+        running.has_hidden_question |= running.answered_at.is_none() && begins_with_question(&text);
         running.output.keep(&text);
         if line.is_whole {
             running.output.keep(b"\n");
@@ -661,10 +767,12 @@ impl Session {
 
     /// The program waits: perhaps for the password.
     fn handle_question(&mut self, now: Instant) {
-        let is_question = is_question(self.lines.tail());
+        let tail = self.tail();
         let interrupt = self.timeouts.interrupt;
         let Task::Run(running) = &mut self.task else { return };
-        if !is_question || !running.has_begun || running.is_interrupted {
+        // Something else may have written behind the question; then the line is quiet, and the program waits.
+        let is_hidden = std::mem::take(&mut running.has_hidden_question) && tail.trim_ascii().is_empty();
+        if !(is_question(&tail) || is_hidden) || !running.has_begun || running.is_interrupted {
             return;
         }
         running.output.has_asked = true;
@@ -685,7 +793,7 @@ impl Session {
 
     fn give_up_run(&mut self, now: Instant) {
         let interrupt = self.timeouts.interrupt;
-        let is_login = classify(self.lines.tail(), &self.wording, false) == Some(Prompt::Login);
+        let is_login = classify(&self.tail(), &self.wording, false) == Some(Prompt::Login);
         let Task::Run(running) = &mut self.task else { return };
         if is_login {
             self.is_in = false;
@@ -718,7 +826,7 @@ impl Session {
         let Task::LogOut { exits, .. } = &mut self.task else { return };
         if *exits < 3 {
             *exits += 1;
-            self.lines.clear();
+            self.clear_lines();
             self.send_leave();
         }
     }
@@ -735,7 +843,8 @@ impl Session {
 
     /// Fails with the last thing the console wrote.
     fn fail_here(&mut self, failure: impl FnOnce(String) -> Failure) {
-        let tail = self.lines.tail().trim_ascii();
+        let tail = self.tail();
+        let tail = tail.trim_ascii();
         let last = if tail.is_empty() { self.last_line.trim_ascii() } else { tail };
         let failure = failure(visible_octets(last, SHOWN));
         self.fail(failure);
@@ -763,15 +872,15 @@ impl Output {
     }
 }
 
+/// Whether text may be the beginning of a kernel's message: its time, perhaps with its level in front.
+fn begins_message(text: &[u8]) -> bool {
+    matches!(text.trim_ascii_start(), [b'[' | b'<', rest @ ..] if rest.iter().take(4).all(|octet| octet.is_ascii_digit() || matches!(octet, b' ' | b'>' | b'[' | b'.')))
+}
+
 /// Where the end mark begins in a line, and the exit code after it.
 fn split_end(line: &[u8], nonce: &str) -> Option<(usize, u8)> {
     let colon = line.iter().rposition(|&octet| octet == b':')?;
     let code = std::str::from_utf8(&line[colon + 1..]).ok().filter(|text| text.bytes().all(|d| d.is_ascii_digit()))?;
     line[..colon].ends_with(nonce.as_bytes()).then_some(())?;
     Some((colon - nonce.len(), code.parse().ok()?))
-}
-
-/// How long octets take on the line, with some room for the shell to read them.
-fn time_on_line(octets: u64) -> Duration {
-    Duration::from_micros(octets * 10 * 1_000_000 / u64::from(BAUD)) + Duration::from_millis(2)
 }

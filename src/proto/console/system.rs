@@ -44,7 +44,8 @@ impl Rights {
     /// What to put in front of a command that needs root.
     pub const fn prefix(self) -> &'static str {
         match self {
-            Self::Sudo => "sudo -n ",
+            // sudo may set the language anew, as its PAM session says.
+            Self::Sudo => "sudo -n env LANGUAGE=C LC_ALL=C.UTF-8 ",
             Self::Root | Self::None => "",
         }
     }

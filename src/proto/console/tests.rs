@@ -281,6 +281,91 @@ fn messages_of_the_kernel_are_no_output_even_within_a_line() {
     assert_eq!(stage.log, ["[    1.000000] a", "[   12.345678] usb 1-1: new", "[   13.000000] b"]);
 }
 
+const KERNEL: &[u8] = b"[   12.345678] usb 1-1: new device\r\n";
+
+fn kim() -> Login {
+    Login { username: Some("kim".into()), password: Some(Secret::new("s3cret".into())) }
+}
+
+#[test]
+fn a_message_right_behind_the_prompt_does_not_hide_it() {
+    let mut stage = Stage::new(gateway("s3cret"));
+    stage.session.log_in(kim(), stage.now);
+    stage.session.handle_bytes(b"\r\ngw login: ", stage.now);
+    stage.now += Duration::from_millis(20);
+    stage.session.handle_bytes(KERNEL, stage.now);
+    assert_eq!(stage.go_on(), Ok(Answer::LoggedIn { was_open: false }));
+    assert_eq!(stage.sent[..2], ["kim\r", "s3cret\r"], "the prompt was found, not asked for again");
+}
+
+#[test]
+fn messages_without_a_pause_do_not_hide_a_prompt() {
+    let mut stage = Stage::new(gateway("s3cret"));
+    stage.session.log_in(kim(), stage.now);
+    stage.session.handle_bytes(b"\r\ngw login: ", stage.now);
+    for _ in 0..5 {
+        stage.now += Duration::from_millis(100);
+        stage.session.handle_bytes(&KERNEL[..10], stage.now);
+        stage.session.handle_bytes(&KERNEL[10..], stage.now);
+        stage.session.handle_timeout(stage.now);
+    }
+    let sent = stage.session.poll_transmit(stage.now).map(|transmit| transmit.bytes);
+    assert_eq!(sent.as_deref(), Some(&b"kim\r"[..]));
+}
+
+#[test]
+fn a_message_in_the_middle_of_a_prompt_does_not_hide_it() {
+    let mut inner = gateway("s3cret");
+    let mut stage = Stage::new(move |sent: &str| {
+        inner(sent).replace("Password: ", "Pass[   12.345678] usb 1-1: new device\r\nword: ")
+    });
+    assert_eq!(stage.log_in(Some("s3cret")), Ok(Answer::LoggedIn { was_open: false }));
+    assert_eq!(stage.sent[..3], ["\r", "kim\r", "s3cret\r"]);
+}
+
+#[test]
+fn a_prompt_that_a_service_wrote_behind_is_asked_for_again() {
+    let (mut inner, mut hidden) = (gateway("s3cret"), 0);
+    let mut stage = Stage::new(move |sent: &str| {
+        let answer = inner(sent);
+        hidden += usize::from(answer.ends_with("Password: "));
+        if hidden == 1 { answer.replace("Password: ", "Password: [  OK  ] Started a service.\r\n") } else { answer }
+    });
+    assert_eq!(stage.log_in(Some("s3cret")), Ok(Answer::LoggedIn { was_open: false }));
+    assert_eq!(stage.sent[..5], ["\r", "kim\r", "\r", "kim\r", "s3cret\r"]);
+}
+
+#[test]
+fn prompts_in_another_language_are_answered_and_the_session_speaks_none() {
+    let mut inner = gateway("s3cret");
+    let mut stage = Stage::new(move |sent: &str| {
+        inner(sent).replace("gw login: ", "gw-Anmeldung: ").replace("Password: ", "Passwort: ")
+    });
+    assert_eq!(stage.log_in(Some("s3cret")), Ok(Answer::LoggedIn { was_open: false }));
+    for name in ["LANGUAGE=C", "LC_ALL=C.UTF-8", "LC_MESSAGES=C", "LANG=C.UTF-8"] {
+        assert!(stage.sent[3].contains(name), "{}", stage.sent[3]);
+    }
+}
+
+#[test]
+fn a_slow_line_has_the_time_it_takes() {
+    let content = "a line of text that is sent\n".repeat(250);
+    let script = super::quote::write_file("/tmp/f", content.as_bytes(), "").unwrap();
+    let mut session = Session::new(Timeouts::default(), Wording::default(), SEED).at(9600);
+    let (mut now, mut octets) = (Instant::now(), 0);
+    let start = now;
+    session.run(Run::new("file", script).within(Duration::from_secs(2)), now);
+    while octets < content.len() {
+        while let Some(transmit) = session.poll_transmit(now) {
+            assert_ne!(transmit.bytes, [3], "it was given up after {:?} and {octets} octets", now - start);
+            octets += transmit.bytes.len();
+        }
+        now = session.poll_timeout().unwrap().max(now);
+        session.handle_timeout(now);
+    }
+    assert!(now - start > Duration::from_secs(7));
+}
+
 #[test]
 fn ten_megabytes_without_a_line_end_stay_bounded() {
     let nonce = "lm00000007x1";
@@ -389,7 +474,8 @@ proptest! {
     fn terse_lines_of_any_kind_are_read(output in prop::collection::vec(any::<u8>(), 0..2000)) {
         super::nmcli::parse_scan(&output);
         super::nmcli::parse_devices(&output);
-        super::nmcli::parse_address(&output);
+        super::nmcli::parse_standing(&output);
+        super::nmcli::parse_activated(&output);
         super::nmcli::parse_connections(&output);
         super::nmcli::parse_general(&output);
         super::system::parse_facts(&output);

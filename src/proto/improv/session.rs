@@ -99,6 +99,8 @@ pub enum Answer {
         addresses: Vec<String>,
         /// Whether it reported "provisioning" before.
         was_provisioning: bool,
+        /// Whether it answered the request itself; else only its state changed, which names no network.
+        is_answered: bool,
     },
 }
 
@@ -337,7 +339,7 @@ impl Session {
                 let is_whole = exchange.state == Some(State::Known(ProvisioningState::Provisioned));
                 let addresses = parse_addresses(strings);
                 if is_whole || !self.is_gatt {
-                    return self.finish(Ok(Answer::Joined { addresses, was_provisioning }));
+                    return self.finish(Ok(Answer::Joined { addresses, was_provisioning, is_answered: true }));
                 }
                 exchange.joined = Some(addresses);
                 exchange.complete_at = Some(now + self.timeouts.second_half);
@@ -390,14 +392,16 @@ impl Session {
         let Some(exchange) = &mut self.exchange else { return };
         let was_provisioning = exchange.has_begun_to_join;
         if let Some(addresses) = exchange.joined.take() {
-            return self.finish(Ok(Answer::Joined { addresses, was_provisioning }));
+            return self.finish(Ok(Answer::Joined { addresses, was_provisioning, is_answered: true }));
         }
         let outcome = match (&exchange.request, exchange.early_error, exchange.state) {
             (Request::WifiSettings { .. }, Some(error), _) => Err(Failure::Device { error, was_provisioning }),
             (Request::WifiSettings { .. }, None, Some(State::Known(ProvisioningState::Ready))) => {
                 Err(Failure::FellBack)
             }
-            (Request::WifiSettings { .. }, None, _) => Ok(Answer::Joined { addresses: Vec::new(), was_provisioning }),
+            (Request::WifiSettings { .. }, None, _) => {
+                Ok(Answer::Joined { addresses: Vec::new(), was_provisioning, is_answered: false })
+            }
             (_, _, Some(state)) => Ok(Answer::State { state, addresses: Vec::new() }),
             (_, _, None) => Err(Failure::NoReply),
         };
@@ -505,7 +509,12 @@ mod tests {
 
     fn joined(addresses: &[&str]) -> Answer {
         let addresses = addresses.iter().map(|&address| address.to_owned()).collect();
-        Answer::Joined { addresses, was_provisioning: true }
+        Answer::Joined { addresses, was_provisioning: true, is_answered: true }
+    }
+
+    /// It has a network since; no answer speaks of this one.
+    fn has_a_network() -> Answer {
+        Answer::Joined { addresses: Vec::new(), was_provisioning: true, is_answered: false }
     }
 
     #[test]
@@ -536,7 +545,7 @@ mod tests {
     #[test]
     fn the_second_half_is_waited_for_three_seconds() {
         let (outcome, took, _) = ask(settings(), &[PROVISIONING, PROVISIONED]);
-        assert_eq!(outcome, Ok(joined(&[])));
+        assert_eq!(outcome, Ok(has_a_network()));
         assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(4), "{took:?}");
     }
 
@@ -647,12 +656,12 @@ mod tests {
         assert_eq!(push_over_gatt(&[PROVISIONING, url.clone(), PROVISIONED], 0), whole);
         assert_eq!(push_over_gatt(&[PROVISIONING, PROVISIONED, url], 0), whole);
         assert_eq!(push_over_gatt(&[PROVISIONING, PROVISIONED], 2), None);
-        assert_eq!(push_over_gatt(&[PROVISIONING, PROVISIONED], 3), Some(Ok(joined(&[]))));
+        assert_eq!(push_over_gatt(&[PROVISIONING, PROVISIONED], 3), Some(Ok(has_a_network())));
     }
 
     #[test]
     fn over_gatt_a_change_to_provisioned_is_a_verdict_though_the_attempt_went_unseen() {
-        let unseen = Answer::Joined { addresses: Vec::new(), was_provisioning: false };
+        let unseen = Answer::Joined { addresses: Vec::new(), was_provisioning: false, is_answered: false };
         assert_eq!(push_over_gatt(&[PROVISIONED], 3), Some(Ok(unseen)));
     }
 
@@ -669,7 +678,7 @@ mod tests {
             session.handle_closed();
             finished(&mut session)
         };
-        assert_eq!(closed(&[PROVISIONING, PROVISIONED]), Some(Ok(joined(&[]))));
+        assert_eq!(closed(&[PROVISIONING, PROVISIONED]), Some(Ok(has_a_network())));
         assert_eq!(closed(&[PROVISIONING, result(1, &[])]), Some(Ok(joined(&[]))));
         assert_eq!(closed(&[PROVISIONING]), None);
         assert_eq!(closed(&[]), None);

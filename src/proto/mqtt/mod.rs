@@ -1,6 +1,7 @@
 //! MQTT: packets as they come ([`wire`]) and one connection's state machine ([`session`]); and what brokers ask for beyond
-//! MQTT itself: logins that are computed, limits, habits, identities. No I/O and no clock: the time is an argument.
+//! MQTT itself: logins that are computed, limits, habits, identities. No I/O and no clock: the time is an argument. Beside it the broker for a bench.
 
+pub mod broker;
 pub mod cloud;
 pub mod dialect;
 pub mod guard;

@@ -111,6 +111,12 @@ fn form(ui: &mut Ui, bench: &mut Bench, pass: &mut Pass<'_>) {
         field(ui, "Names", &mut draft.names, "laptop.local, 192.168.1.20");
         muted(ui, "What gateways call this computer: the certificate is made good for these names and addresses");
     });
+    fold(ui, "bench-limits", "Limits for a test", |ui| {
+        let draft = &mut bench.draft;
+        field(ui, "Longest keep alive (s)", &mut draft.max_keep_alive, "any");
+        field(ui, "Refused subscriptions", &mut draft.refused, "secret/#");
+        muted(ui, "How does a gateway take a shorter keep alive (MQTT 5), or a subscription that is refused?");
+    });
     if let Some(mistake) = bench.mistake() {
         finding(ui, mistake, true);
     }

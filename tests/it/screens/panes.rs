@@ -15,6 +15,7 @@ use linesman::app::telemetry::trace::TraceAction;
 use linesman::app::telemetry::{Pane, TelemetryAction};
 use linesman::app::{Action, Screen};
 use linesman::model::ids::JobId;
+use linesman::model::mqtt::bench::{Sighting, SightingKind};
 use linesman::model::mqtt::message::{PublishEnd, Qos};
 use linesman::model::mqtt::payload::PayloadKind;
 use linesman::model::mqtt::stage::{Direction, TracedPacket};
@@ -410,7 +411,9 @@ impl Stage {
         };
         self.apply(Event::BenchProgressed { job, event: BenchEvent::Running(facts) });
         for (secs, text) in [(5, "gateway-7 came from 127.0.0.1"), (9, "gateway-7 subscribed to gateway-7/commands")] {
-            let event = BenchEvent::Seen { unix_micros: (BEGIN + secs) * 1_000_000, text: text.into() };
+            let kind = SightingKind::Came;
+            let sighting = Sighting { kind, address: None, client_id: None, text: text.into() };
+            let event = BenchEvent::Seen { unix_micros: (BEGIN + secs) * 1_000_000, sighting };
             self.apply(Event::BenchProgressed { job, event });
         }
         job
