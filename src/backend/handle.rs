@@ -94,6 +94,12 @@ impl Handle {
         }
     }
 
+    /// A handle with the workers' ends, for tests of what holds one.
+    #[cfg(test)]
+    pub(crate) fn with_workers() -> (Self, mpsc::Receiver<Command>, Reporter) {
+        channels()
+    }
+
     /// Sets what is called after each event. Only the first call counts.
     pub fn set_wake(&self, wake: impl Fn() + Send + Sync + 'static) {
         // A second front end on one handle does not exist; the first wake stays.

@@ -301,13 +301,18 @@ impl Workers {
         });
     }
 
+    /// Runs a job that cannot be cut: told to stop, it ends as it ends, and that is what is reported.
     fn spawn_blocking(&mut self, job: JobId, work: impl FnOnce() -> Result<String, Problem> + Send + 'static) {
-        self.spawn(job, async move {
-            match tokio::task::spawn_blocking(work).await {
+        let stop = self.jobs.add(job, None);
+        let notices = self.notices.clone();
+        tokio::spawn(async move {
+            let end = match tokio::task::spawn_blocking(work).await {
                 Ok(Ok(note)) => JobEnd::Done { note },
                 Ok(Err(problem)) => JobEnd::Failed(problem),
                 Err(error) => JobEnd::Failed(crashed(&error)),
-            }
+            };
+            drop(stop);
+            let _ = notices.send(Notice::Ended { job, end }).await;
         });
     }
 

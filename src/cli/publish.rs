@@ -298,7 +298,6 @@ mod tests {
 
     use super::super::next_job;
     use super::*;
-    use crate::backend::channels;
     use crate::cli::args::{Cli, Command as Subcommand};
     use crate::msg::Event;
 
@@ -307,7 +306,7 @@ mod tests {
         let words = ["linesman", "publish", "--broker", "mqtt://localhost", "--topic", "a", "--payload", "b"];
         let cli = Cli::try_parse_from(words).unwrap();
         let Some(Subcommand::Publish(args)) = cli.command else { panic!("not a publish") };
-        let (mut handle, commands, reporter) = channels();
+        let (mut handle, commands, reporter) = Handle::with_workers();
         let job = next_job();
         let message = Some(message(&args).unwrap());
         let run = Run { args: &args, message, ends: Ends::default(), began: None, lines: None };

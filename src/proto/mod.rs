@@ -7,4 +7,5 @@ pub mod key_file;
 pub mod laptop_scan;
 pub mod mqtt;
 pub mod smp;
+pub mod tls_hello;
 pub mod wifi_qr;

@@ -13,7 +13,7 @@ use super::batch::Batch;
 use super::decode::{Decoders, Rule};
 use super::diff;
 use super::expect::Expectations;
-use super::plot::Plotter;
+use super::plot::{Plotter, Table};
 use super::query::{Budget, CompiledQuery, Held, Source};
 use super::store::{Message, Store};
 use super::view::{
@@ -127,6 +127,24 @@ pub struct Totals {
     pub evicted: u64,
     /// Messages dropped.
     pub dropped: u64,
+}
+
+/// A table of curves on its way.
+pub struct PlotTable(Making);
+
+enum Making {
+    Curves(Plotter, PlotSpec),
+    Table(Table),
+}
+
+impl PlotTable {
+    /// The table once it is complete, and how many points there are.
+    pub fn finish(self) -> std::io::Result<(Vec<u8>, u64)> {
+        match self.0 {
+            Making::Curves(plotter, spec) => plotter.table(&spec)?.finish(),
+            Making::Table(table) => table.finish(),
+        }
+    }
 }
 
 /// The store as searches and curves walk through it.
@@ -496,19 +514,27 @@ impl Inspector {
         (batch, None)
     }
 
-    /// All points of curves as a table, none thinned out, and how many there are. Takes as long as it takes, unless they are
-    /// what is looked at.
-    pub fn plot_table(&self, spec: &PlotSpec) -> std::io::Result<(Vec<u8>, u64)> {
-        let mut table = Vec::new();
+    /// Begins a table of all points of curves: of those that are looked at, else of curves that are still to be made.
+    pub fn plot_table(&self, spec: PlotSpec) -> std::io::Result<PlotTable> {
         let is_shown = self.spec.plot.as_ref().is_some_and(|shown| shown.series == spec.series);
-        let points = if is_shown && !self.is_plot_behind {
-            self.plotter.write_csv(spec, &mut table)?
-        } else {
-            let mut plotter = Plotter::new();
-            plotter.set(&spec.series);
-            while !plotter.advance(&Walk(&self.store), &self.decoders, Budget::default()) {}
-            plotter.write_csv(spec, &mut table)?
-        };
-        Ok((table, points))
+        if is_shown && !self.is_plot_behind {
+            return Ok(PlotTable(Making::Table(self.plotter.table(&spec)?)));
+        }
+        let mut plotter = Plotter::new();
+        plotter.set(&spec.series);
+        Ok(PlotTable(Making::Curves(plotter, spec)))
+    }
+
+    /// Goes on with a table for a slice. True once it is complete.
+    pub fn go_on(&self, table: &mut PlotTable) -> std::io::Result<bool> {
+        match &mut table.0 {
+            Making::Curves(plotter, spec) => {
+                if plotter.advance(&Walk(&self.store), &self.decoders, Budget::default()) {
+                    table.0 = Making::Table(plotter.table(spec)?);
+                }
+                Ok(false)
+            }
+            Making::Table(table) => table.go_on(),
+        }
     }
 }

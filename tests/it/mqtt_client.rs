@@ -1,6 +1,8 @@
 //! The MQTT client against mosquitto, and against a peer in this process that does what no broker does.
 
+mod hostile;
 mod mosquitto;
+mod openssl;
 mod peer;
 mod tls;
 mod websocket;

@@ -38,6 +38,7 @@ use linesman::proto::mqtt::sas::SasError;
 use linesman::proto::mqtt::session::{Refusal as NotLetIn, SessionError as Conversation};
 use linesman::proto::smp::refusal::Refusal;
 use linesman::proto::smp::session::NotSendable::TooLong;
+use linesman::proto::tls_hello::Mismatch;
 use linesman::proto::wifi_qr::QrError;
 use linesman::sim::SimError;
 use linesman::sim::telemetry::TelemetryError;
@@ -408,6 +409,17 @@ fn mistakes() -> Vec<Mistake> {
     ]
 }
 
+fn mismatches() -> [Mismatch; 6] {
+    [
+        Mismatch::Version { version: "TLS 1.1" },
+        Mismatch::RsaKeyExchange,
+        Mismatch::FiniteField,
+        Mismatch::Curve { curve: text("P-521") },
+        Mismatch::Cipher,
+        Mismatch::Signature { signature: text("ECDSA on P-521") },
+    ]
+}
+
 fn connections() -> Vec<MqttError> {
     let (detail, host) = (|| text("what the library said"), || text("broker.example"));
     let (address, url) = (|| text("192.168.1.10:8883"), || text("wss://broker.example:443/mqtt"));
@@ -440,12 +452,15 @@ fn connections() -> Vec<MqttError> {
     for (has_identity, was_asked) in [(false, true), (true, true), (false, false)] {
         errors.push(MqttError::Alert { alert: text("HandshakeFailure"), has_identity, was_asked });
     }
+    errors.extend(mismatches().map(MqttError::Mismatch));
     let faults = [
         CertificateFault::Expired { days_ago: 4 },
         CertificateFault::Expired { days_ago: 0 },
         CertificateFault::NotYet { in_days: 3 },
         CertificateFault::NotYet { in_days: 0 },
-        CertificateFault::UnknownIssuer { issuer: text("CN=Site CA") },
+        CertificateFault::UnknownIssuer { issuer: text("CN=Site CA"), is_alone: true },
+        CertificateFault::UnknownIssuer { issuer: text("CN=Site CA"), is_alone: false },
+        CertificateFault::Version { version: 1 },
         CertificateFault::SelfSigned,
         CertificateFault::Intercepted { by: text("CN=Zscaler Root CA") },
         CertificateFault::WrongName { asked: host(), names: vec![text("a.example"), text("b.example")] },

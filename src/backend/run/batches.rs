@@ -32,14 +32,7 @@ impl Workers {
             BatchCommand::Resume => Steer::Resume,
             BatchCommand::Retry(again) => Steer::Retry(again),
         };
-        let is_taken = self.batches.get(&job).is_some_and(|batch| batch.try_send(steer).is_ok());
-        if !is_taken {
-            let problem = Problem::new(
-                "batch.gone",
-                "The request was not taken",
-                "The batch has ended",
-                "Start it again; what succeeded is not repeated when you go on with it",
-            );
+        if let Err(problem) = hand_over(self.batches.get(&job), steer) {
             self.reporter.report(Event::Trouble(problem)).await;
         }
     }
@@ -63,5 +56,44 @@ impl Workers {
             let end = run.await.unwrap_or_else(|error| JobEnd::Failed(crashed(&error)));
             let _ = notices.send(Notice::Ended { job, end }).await;
         });
+    }
+}
+
+/// Hands on what steers a batch. One that still has others to look at has not ended.
+fn hand_over(batch: Option<&mpsc::Sender<Steer>>, steer: Steer) -> Result<(), Problem> {
+    let is_busy = match batch.map(|batch| batch.try_send(steer)) {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(mpsc::error::TrySendError::Full(_))) => true,
+        Some(Err(mpsc::error::TrySendError::Closed(_))) | None => false,
+    };
+    Err(if is_busy {
+        Problem::new(
+            "batch.busy",
+            "The request was not taken",
+            "The batch still has other requests waiting",
+            "Wait a moment and try again",
+        )
+    } else {
+        Problem::new(
+            "batch.gone",
+            "The request was not taken",
+            "The batch has ended",
+            "Start it again; what succeeded is not repeated when you go on with it",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_that_is_busy_has_not_ended() {
+        let (steer, batch) = mpsc::channel(1);
+        assert!(hand_over(Some(&steer), Steer::Pause).is_ok());
+        assert_eq!(hand_over(Some(&steer), Steer::Resume).unwrap_err().code, "batch.busy");
+        drop(batch);
+        assert_eq!(hand_over(Some(&steer), Steer::Resume).unwrap_err().code, "batch.gone");
+        assert_eq!(hand_over(None, Steer::Resume).unwrap_err().code, "batch.gone");
     }
 }

@@ -37,7 +37,7 @@ impl Links for Plugged {
 struct Watch {
     plugged: Plugged,
     handle: Handle,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Watch {
@@ -63,7 +63,7 @@ impl Watch {
         let (handle, commands, reporter) = channels();
         tokio::spawn(run(parts, startup, reporter, commands));
         handle.try_send(Command::StartDiscovery { radio: false }).unwrap();
-        Self { plugged, handle, _folder: folder }
+        Self { plugged, handle, folder }
     }
 
     /// Waits for an event and returns how long it took.
@@ -130,4 +130,31 @@ async fn typed_ports_stay_and_nothing_is_told_after_the_watch_ends() {
     watch.plugged.set(Ok(Vec::new()));
     sleep(Duration::from_secs(10)).await;
     assert!(watch.handle.try_recv().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_cancelled_beside_its_end_reports_the_end_it_had_and_once() {
+    let mut watch = Watch::start();
+    let path = watch.folder.path().join("picture.png");
+    let job = JobId(77);
+    let save = Command::SavePicture { job, path: path.clone(), width: 1, height: 1, rgba: vec![0; 4] };
+    for command in [save, Command::Cancel { job }] {
+        watch.handle.try_send(command).unwrap();
+    }
+    // It cannot be cut, and it wrote its file: that is what is told.
+    let is_done = |event: &Event| matches!(event, Event::JobFinished { job: JobId(77), end: JobEnd::Done { .. } });
+    let is_end = |event: &Event| matches!(event, Event::JobFinished { job: JobId(77), .. });
+    let mut ends = Vec::new();
+    watch
+        .until(|event| {
+            assert!(!is_end(event) || is_done(event), "another end was reported");
+            is_end(event)
+        })
+        .await;
+    assert!(path.exists());
+    sleep(Duration::from_secs(5)).await;
+    while let Some(event) = watch.handle.try_recv() {
+        ends.extend(is_end(&event).then_some(()));
+    }
+    assert!(ends.is_empty(), "it ended twice");
 }

@@ -29,7 +29,7 @@ use crate::msg::telemetry::{
 use crate::profile::rules::Expectation;
 use crate::telemetry::batch::{Arrival, Batch, Missed};
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
-use crate::telemetry::view::{ExpectationWord, Query};
+use crate::telemetry::view::{ExpectationWord, PlotSpec, Query, SeriesSpec};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -578,6 +578,35 @@ fn snapshots_are_paced_in_a_flood() {
         };
         let ((), snapshots) = tokio::join!(flood, count);
         assert!((20..=32).contains(&snapshots), "{snapshots} snapshots in a second");
+    });
+}
+
+#[test]
+fn messages_come_in_while_a_table_of_curves_is_made() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        for _ in 0..100 {
+            peer.send(batch(&["site/a"; 1000])).await;
+            desk.messages().await;
+        }
+        let series = vec![SeriesSpec { filter: "site/a".parse().unwrap(), path: "length".into() }];
+        let spec = Box::new(PlotSpec { series, span: None, columns: 100 });
+        desk.ask(TelemetryCommand::ExportPlot { path: "p.csv".into(), spec }).await;
+        peer.send(batch(&["site/b"])).await;
+        let mut came = Vec::new();
+        while !came.contains(&"exported") {
+            match desk.events.recv().await.unwrap().1 {
+                TelemetryEvent::Messages(_) => came.push("message"),
+                TelemetryEvent::Exported { result, .. } => {
+                    result.unwrap();
+                    came.push("exported");
+                }
+                _ => {}
+            }
+        }
+        assert_eq!(came, ["message", "exported"], "the table held everything up");
     });
 }
 

@@ -132,6 +132,16 @@ pub(super) fn validity(der: &[u8]) -> Option<(i64, i64)> {
     read(der).map(|found| (found.validity().not_before.timestamp(), found.validity().not_after.timestamp()))
 }
 
+/// Its version: 3 is what is made today.
+fn version(der: &[u8]) -> Option<u32> {
+    read(der).map(|found| found.version().0 + 1)
+}
+
+/// Its public key, as signatures are verified by it.
+pub(super) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
+    read(der).map(|found| found.public_key().subject_public_key.data.to_vec())
+}
+
 /// What is wrong with a chain that was refused. `asked` is the name that was wanted.
 pub(super) fn fault(error: &TlsError, chain: &[Vec<u8>], asked: &str, now_secs: i64) -> CertificateFault {
     let shown: Vec<CertificateFacts> = chain.iter().map(|der| facts(der)).collect();
@@ -168,6 +178,9 @@ pub(super) fn fault(error: &TlsError, chain: &[Vec<u8>], asked: &str, now_secs: 
         CertificateError::UnknownIssuer => unknown_issuer(chain, &shown),
         other => {
             let detail = format!("{other:?}");
+            if let Some(version) = chain.first().and_then(|own| version(own)).filter(|version| *version < 3) {
+                return CertificateFault::Version { version };
+            }
             if !detail.contains("CaUsedAsEndEntity") {
                 return CertificateFault::Other { detail: visible(&detail, 500) };
             }
@@ -191,5 +204,6 @@ fn unknown_issuer(chain: &[Vec<u8>], shown: &[CertificateFacts]) -> CertificateF
     if chain.first().is_some_and(|own| is_self_signed(own)) {
         return CertificateFault::SelfSigned;
     }
-    CertificateFault::UnknownIssuer { issuer: shown.last().map(|last| last.issuer.clone()).unwrap_or_default() }
+    let issuer = shown.last().map(|last| last.issuer.clone()).unwrap_or_default();
+    CertificateFault::UnknownIssuer { issuer, is_alone: chain.len() == 1 }
 }

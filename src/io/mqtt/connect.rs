@@ -1,5 +1,6 @@
 //! How a connection comes about: stage by stage, each told as it begins and as it ends, on the one connection that is used.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot};
@@ -29,6 +30,8 @@ const REQUESTS: usize = 64;
 const DELIVERIES: usize = 1;
 /// How long a report of a stage waits for being taken.
 const REPORT_LIMIT: Duration = Duration::from_secs(1);
+/// How long a server that refused a handshake is asked why, at each step.
+const PROBE_LIMIT: Duration = Duration::from_secs(3);
 /// A connection that is cut within this time after we did something was cut for it.
 const SOON: Duration = Duration::from_secs(10);
 
@@ -244,7 +247,11 @@ async fn connect(
         return Err(known.end(error, Some(&drive.engine)));
     }
     let ack = drive.engine.connected().cloned().unwrap_or_default();
-    let session = if ack.is_session_present { "kept from before" } else { "new" };
+    let session = match (ack.is_session_present, known.plan.is_clean) {
+        (true, true) => "kept from before, though a new one was asked for",
+        (true, false) => "kept from before",
+        (false, _) => "new",
+    };
     findings.facts.push(("Session".into(), session.into()));
     findings.facts.extend(ack.facts);
     Ok(login_ends)
@@ -317,7 +324,10 @@ async fn carry(known: &mut Circumstances, doctor: &Doctor) -> Result<Box<dyn Str
     if plan.url.scheme.is_tls() {
         let encrypt = async |findings: &mut Findings| {
             let address = plan.url.authority();
-            tls::encrypt(stream, &address, &plan, limit, findings).await.map_err(|error| error.end())
+            match tls::encrypt(stream, &address, &plan, limit, findings).await {
+                Ok(encrypted) => Ok(encrypted),
+                Err(error) => Err(more_of(error, &addresses, &plan).await.end()),
+            }
         };
         (stream, known.asked) = doctor.stage(Stage::Tls, encrypt).await?;
     } else {
@@ -339,6 +349,30 @@ async fn carry(known: &mut Circumstances, doctor: &Doctor) -> Result<Box<dyn Str
         doctor.skip(Stage::WebSocket, "MQTT runs without a WebSocket").await;
     }
     Ok(stream)
+}
+
+/// Why a handshake found no common ground, where the server tells when it is offered everything there is.
+async fn more_of(error: MqttError, addresses: &[SocketAddr], plan: &ConnectPlan) -> MqttError {
+    let is_about_ground = match &error {
+        MqttError::Alert { alert, was_asked, .. } => {
+            !was_asked && ["HandshakeFailure", "ProtocolVersion", "InsufficientSecurity"].contains(&alert.as_str())
+        }
+        MqttError::Handshake { .. } | MqttError::CutInHandshake { .. } => true,
+        _ => false,
+    };
+    if !is_about_ground {
+        return error;
+    }
+    let limit = plan.stage_limit.min(PROBE_LIMIT);
+    let ask = async {
+        let mut facts = Facts::new();
+        let mut stream: Box<dyn Stream> = Box::new(tcp::reach(addresses, limit, &mut facts).await.ok()?);
+        if let Some(proxy) = &plan.proxy {
+            proxy::pass(&mut stream, proxy, plan, limit, &mut facts).await.ok()?;
+        }
+        tls::mismatch(stream, plan, limit).await
+    };
+    ask.await.map_or(error, MqttError::Mismatch)
 }
 
 /// A signature is judged when the WebSocket is opened.

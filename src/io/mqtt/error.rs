@@ -6,6 +6,7 @@ use crate::flow::port::{ConnectionEnd, Retry};
 use crate::model::mqtt::stage::Expiry;
 use crate::model::problem::{Explain, Problem};
 use crate::proto::mqtt::session::SessionError;
+use crate::proto::tls_hello::Mismatch;
 
 /// Why a connection did not come about, or ended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -73,6 +74,9 @@ pub enum MqttError {
     /// The handshake failed otherwise.
     #[error("the handshake failed: {detail}")]
     Handshake { detail: String },
+    /// The broker chooses what is not spoken here.
+    #[error("the broker speaks {0}")]
+    Mismatch(Mismatch),
     /// The connection was cut in the handshake.
     #[error("the connection was cut in the handshake")]
     CutInHandshake { has_identity: bool },
@@ -128,7 +132,7 @@ pub enum CertificateFault {
     /// It has not begun, by the clock of this computer.
     NotYet { in_days: i64 },
     /// Nobody we trust vouches for it.
-    UnknownIssuer { issuer: String },
+    UnknownIssuer { issuer: String, is_alone: bool },
     /// It vouches for itself.
     SelfSigned,
     /// A device in between shows a certificate of its own.
@@ -141,6 +145,8 @@ pub enum CertificateFault {
     Revoked,
     /// Not for servers.
     WrongPurpose,
+    /// Made by the rules of another century.
+    Version { version: u32 },
     /// The certificates on the way to the root are missing, or do not fit.
     Other { detail: String },
 }
@@ -171,6 +177,7 @@ impl MqttError {
             | Self::NotTls { .. }
             | Self::Certificate { .. }
             | Self::Alert { .. }
+            | Self::Mismatch(_)
             | Self::NotAWebSocket { .. }
             | Self::NoSubProtocol { .. }
             | Self::Left => Retry::Never,
@@ -208,6 +215,7 @@ impl Explain for MqttError {
                 self.explain_websocket()
             }
             Self::Session(error) => error.explain(),
+            Self::Mismatch(mismatch) => mismatch.explain(),
             Self::LoginTooLong | Self::ClosedOnConnect { .. } | Self::NoConnAck { .. } => self.explain_connect(),
             Self::NoSubAck { .. } | Self::ClosedOnSubscribe { .. } | Self::SubscriptionsRefused { .. } => {
                 self.explain_subscribe()
@@ -582,7 +590,15 @@ impl CertificateFault {
                 "The clock of this computer is most likely behind",
                 "Set date and time of this computer",
             ),
-            Self::UnknownIssuer { issuer } => Problem::new(
+            Self::UnknownIssuer { issuer, is_alone: true } => Problem::new(
+                "mqtt.unknown_issuer",
+                format!("Nobody we trust vouches for {of}"),
+                format!(
+                    "It comes alone, and its issuer “{issuer}” isn't trusted here: the broker leaves the certificates in between out, or the authority is not among those trusted"
+                ),
+                "Have the broker send its whole chain (often fullchain.pem); add that authority's certificate if it is yours",
+            ),
+            Self::UnknownIssuer { issuer, is_alone: false } => Problem::new(
                 "mqtt.unknown_issuer",
                 format!("Nobody we trust vouches for {of}"),
                 format!("It was issued by “{issuer}”, which is not among those trusted here"),
@@ -627,6 +643,12 @@ impl CertificateFault {
                 format!("{}{} is not for servers", of[..1].to_uppercase(), &of[1..]),
                 "It was issued for clients or for signing",
                 "Issue one with the purpose “server authentication”",
+            ),
+            Self::Version { version } => Problem::new(
+                "mqtt.certificate_version",
+                format!("{}{} is of X.509 version {version}", of[..1].to_uppercase(), &of[1..]),
+                "Version 3 is what can be judged: an older one names no host and no purpose",
+                "Issue it again as version 3 (openssl x509 needs -extfile for that); --tls-checks nothing connects meanwhile",
             ),
             Self::Other { detail } => Problem::new(
                 "mqtt.certificate",

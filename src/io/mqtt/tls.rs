@@ -20,7 +20,7 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, InconsistentKeys, KeyLog, RootCertStore,
     SignatureScheme,
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -34,9 +34,12 @@ use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust}
 use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::problem::Explain;
 use crate::model::text::{visible, visible_octets};
+use crate::proto::tls_hello::{self, Mismatch};
 
 /// A certificate that ends sooner than this is pointed out.
 const SOON_DAYS: i64 = 30;
+/// The most that is read of a server's answer.
+const MAX_ANSWER: usize = 128 * 1024;
 /// How many certificates of a chain are shown.
 const MAX_CHAIN: usize = 16;
 
@@ -136,12 +139,8 @@ fn tell(seen: &Seen, own: Option<&CertifiedKey>, plan: &ConnectPlan, findings: &
     if let Some(brokers) = &brokers {
         findings.facts.push(("Certificate ends".into(), end(brokers, now).to_string()));
     }
-    let note = match (&seen.fault, &own, &brokers) {
-        (Some(fault), ..) if plan.tls.checks != TlsChecks::All => {
-            let fault = certificate::fault(fault, &seen.chain, &seen.asked_name, now);
-            let why = MqttError::Certificate { host: plan.url.host.clone(), why: fault }.explain();
-            Some(MqttError::Unchecked { why: why.what })
-        }
+    let note = match (seen.faults.as_slice(), &own, &brokers) {
+        ([_, ..], ..) if plan.tls.checks != TlsChecks::All => Some(unchecked(seen, &plan.url.host, now)),
         (_, Some(own), _) if end(own, now).is_within(SOON_DAYS) => {
             Some(MqttError::EndsSoon { whose: "this client", end: end(own, now) })
         }
@@ -151,6 +150,19 @@ fn tell(seen: &Seen, own: Option<&CertifiedKey>, plan: &ConnectPlan, findings: &
         _ => None,
     };
     findings.note = note.map(|note| note.explain());
+}
+
+/// Everything that is wrong with a certificate that is accepted all the same.
+fn unchecked(seen: &Seen, host: &str, now: i64) -> MqttError {
+    let mut wrong = Vec::new();
+    for fault in &seen.faults {
+        let why = certificate::fault(fault, &seen.chain, &seen.asked_name, now);
+        let why = MqttError::Certificate { host: host.to_owned(), why }.explain().what;
+        if !wrong.contains(&why) {
+            wrong.push(why);
+        }
+    }
+    MqttError::Unchecked { why: wrong.join(". ") }
 }
 
 const fn end(facts: &CertificateFacts, now: i64) -> Expiry {
@@ -198,6 +210,32 @@ pub(super) fn of_tls(error: &TlsError, asked: Asked) -> MqttError {
         },
         error => MqttError::Handshake { detail: visible(&error.to_string(), 300) },
     }
+}
+
+/// Asks a server that refused the handshake, on a connection of its own, what it would have chosen of everything there is.
+pub(super) async fn mismatch(mut stream: Box<dyn Stream>, plan: &ConnectPlan, limit: Duration) -> Option<Mismatch> {
+    let wanted = plan.tls.server_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&plan.url.host);
+    let name = match ServerName::try_from(wanted).ok()? {
+        ServerName::DnsName(name) => Some(name.as_ref().to_owned()),
+        _ => None,
+    };
+    let mut random = [0; 32];
+    ring::default_provider().secure_random.fill(&mut random).ok()?;
+    let hello = tls_hello::client_hello(name.as_deref(), &plan.tls.alpn, random);
+    let ask = async {
+        stream.write_all(&hello).await.ok()?;
+        let mut answer = Vec::new();
+        while answer.len() < MAX_ANSWER {
+            let mut piece = [0; 4096];
+            let count = stream.read(&mut piece).await.ok().filter(|count| *count > 0)?;
+            answer.extend_from_slice(&piece[..count]);
+            if let Some(choice) = tls_hello::read_answer(&answer).ok()? {
+                return choice.mismatch();
+            }
+        }
+        None
+    };
+    timeout(limit, ask).await.ok().flatten()
 }
 
 fn looks_like(first_bytes: &[u8]) -> String {
@@ -305,7 +343,8 @@ fn identity(identity: Option<&ClientIdentity>) -> Result<Option<Arc<CertifiedKey
 struct Seen {
     chain: Vec<Vec<u8>>,
     asked_name: String,
-    fault: Option<TlsError>,
+    /// Everything that is wrong with the certificate, what weighs most first.
+    faults: Vec<TlsError>,
     was_asked: bool,
 }
 
@@ -349,6 +388,72 @@ impl Verifier {
     }
 }
 
+impl Verifier {
+    /// What else is wrong beside what was found first: a look stops at the first fault.
+    fn more_faults(
+        &self,
+        first: &TlsError,
+        own: &CertificateDer<'_>,
+        others: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+    ) -> Vec<TlsError> {
+        let mut faults = Vec::new();
+        let Some((begin, end)) = certificate::validity(own) else { return faults };
+        let now = now_secs();
+        let is_time = |fault: &TlsError| {
+            use CertificateError as Fault;
+            matches!(
+                fault,
+                TlsError::InvalidCertificate(
+                    Fault::Expired
+                        | Fault::ExpiredContext { .. }
+                        | Fault::NotValidYet
+                        | Fault::NotValidYetContext { .. }
+                )
+            )
+        };
+        if is_time(first) {
+            // As if it were good today.
+            let within = Duration::from_secs(u64::try_from(begin + (end - begin) / 2).unwrap_or_default());
+            let judged = self.judge(own, others, name, ocsp, UnixTime::since_unix_epoch(within));
+            faults.extend(judged.err().filter(|fault| !is_time(fault)));
+        } else if end < now {
+            faults.push(CertificateError::Expired.into());
+        } else if begin > now {
+            faults.push(CertificateError::NotValidYet.into());
+        }
+        if certificate::is_self_signed(own) && !self.pinned.iter().any(|pinned| pinned == own) {
+            faults.push(CertificateError::UnknownIssuer.into());
+        }
+        match ParsedCertificate::try_from(own) {
+            Ok(parsed) => faults.extend(verify_server_name(&parsed, name).err()),
+            // One that cannot be judged at all: of version 1, which has no names of hosts.
+            Err(_) => faults.push(CertificateError::NotValidForName.into()),
+        }
+        faults
+    }
+
+    /// Verifies by the bare key where the certificate is one that cannot be judged, such as one of version 1, and nothing of
+    /// it is to be.
+    fn or_by_key(
+        &self,
+        verified: Result<HandshakeSignatureValid, TlsError>,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        if verified.is_ok() || self.checks != TlsChecks::Nothing || ParsedCertificate::try_from(cert).is_ok() {
+            return verified;
+        }
+        let key = certificate::public_key(cert).unwrap_or_default();
+        let schemes = self.provider.signature_verification_algorithms.mapping;
+        let known = schemes.iter().filter(|(scheme, _)| *scheme == dss.scheme).flat_map(|(_, algorithms)| *algorithms);
+        let mut verifies = known.map(|algorithm| algorithm.verify_signature(&key, message, dss.signature()).is_ok());
+        if verifies.any(|is_right| is_right) { Ok(HandshakeSignatureValid::assertion()) } else { verified }
+    }
+}
+
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
@@ -362,7 +467,12 @@ impl ServerCertVerifier for Verifier {
         let mut seen = lock(&self.seen);
         seen.chain = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN).map(|der| der.to_vec()).collect();
         seen.asked_name = server_name.to_str().into_owned();
-        seen.fault = judged.as_ref().err().cloned();
+        seen.faults = judged.as_ref().err().into_iter().cloned().collect();
+        if let Err(fault) = &judged
+            && self.checks != TlsChecks::All
+        {
+            seen.faults.extend(self.more_faults(fault, end_entity, intermediates, server_name, ocsp_response));
+        }
         let is_name = matches!(
             judged,
             Err(TlsError::InvalidCertificate(
@@ -383,7 +493,8 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        let verified = verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms);
+        self.or_by_key(verified, message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -392,7 +503,8 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+        let verified = verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms);
+        self.or_by_key(verified, message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -2,15 +2,15 @@
 //! make room, and thins them out for what is looked at.
 
 mod curve;
-
-use std::io::Write;
+mod table;
 
 use rustc_hash::FxHashMap;
 
 use self::curve::Curve;
+pub use self::table::Table;
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::{visible, visible_octets};
-use crate::telemetry::decode::{Decoders, json};
+use crate::telemetry::decode::Decoders;
 use crate::telemetry::query::{Budget, Expression, Source};
 use crate::telemetry::value::Value;
 use crate::telemetry::view::{MessageId, PlotPage, PlotSpec, Series, SeriesSpec, TopicId};
@@ -242,28 +242,9 @@ impl Plotter {
         all.unwrap_or((0.0, 0.0))
     }
 
-    /// Writes all points of these curves as a table, not thinned out: time in UTC, the same in seconds since 1970, topic,
-    /// place in the payload, number. The answer is how many.
-    pub fn write_csv(&self, spec: &PlotSpec, out: impl Write) -> std::io::Result<u64> {
-        let (from, to) = spec.span.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
-        let mut table = csv::Writer::from_writer(out);
-        table.write_record(["time", "unix_seconds", "topic", "path", "value"])?;
-        let mut written = 0;
-        for wanted in &spec.series {
-            let groups = self.groups.iter().filter(|group| group.spec == *wanted);
-            for curve in groups.flat_map(|group| &group.curves) {
-                let points = curve.points().filter(|[at, number]| (from..=to).contains(at) && !number.is_nan());
-                for [at, number] in points {
-                    #[expect(clippy::cast_possible_truncation, reason = "it was made of whole microseconds")]
-                    let micros = (at * 1e6).round() as i64;
-                    let (time, topic, path) = (json::time(micros), cell(&curve.topic), cell(&wanted.path));
-                    table.write_record([time, format!("{at:.6}"), topic, path, number.to_string()])?;
-                    written += 1;
-                }
-            }
-        }
-        table.flush()?;
-        Ok(written)
+    /// All points of curves as a table, none thinned out, to be written a slice at a time.
+    pub fn table(&self, spec: &PlotSpec) -> std::io::Result<Table> {
+        Table::of(self, spec)
     }
 }
 
@@ -348,6 +329,7 @@ fn collect_numbers(value: &Value, path: &mut String, found: &mut Vec<String>, ma
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::decode::json;
     use crate::telemetry::query::tests_source::Messages;
 
     fn spec(filter: &str, path: &str) -> PlotSpec {
@@ -411,8 +393,10 @@ mod tests {
         let page = plotter.page(&spec);
         assert_eq!((page.series[0].points, page.series[0].last), (11, Some(50.0)), "points outlive their messages");
 
-        let mut table = Vec::new();
-        assert_eq!(plotter.write_csv(&spec, &mut table).unwrap(), 12);
+        let mut table = plotter.table(&spec).unwrap();
+        while !table.go_on().unwrap() {}
+        let (table, points) = table.finish().unwrap();
+        assert_eq!(points, 12);
         let table = String::from_utf8(table).unwrap();
         assert!(table.starts_with("time,unix_seconds,topic,path,value\n1970-01-01T00:00:00Z,0.000000,hall/a,t,0\n"));
         assert!(table.ends_with("1970-01-01T00:00:09.5Z,9.500000,hall/b,t,-4\n"), "{table}");

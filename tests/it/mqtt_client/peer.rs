@@ -13,13 +13,13 @@ use tokio::net::{TcpListener, TcpStream};
 use super::{Client, attempt, connect, message, plan, refused, stage, subscription};
 
 /// The far end of a connection.
-struct Peer {
-    stream: TcpStream,
+pub(super) struct Peer {
+    pub(super) stream: TcpStream,
     version: MqttVersion,
 }
 
 impl Peer {
-    async fn accept(listener: &TcpListener, version: MqttVersion) -> Self {
+    pub(super) async fn accept(listener: &TcpListener, version: MqttVersion) -> Self {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
         let mut peer = Self { stream, version };
@@ -29,7 +29,7 @@ impl Peer {
     }
 
     /// A packet: its first byte and its body.
-    async fn read(&mut self) -> (u8, Vec<u8>) {
+    pub(super) async fn read(&mut self) -> (u8, Vec<u8>) {
         let first = self.stream.read_u8().await.unwrap();
         let (mut length, mut shift) = (0_usize, 0);
         loop {
@@ -45,17 +45,17 @@ impl Peer {
         (first, body)
     }
 
-    async fn expect(&mut self, expected: &[u8]) {
+    pub(super) async fn expect(&mut self, expected: &[u8]) {
         let (first, body) = self.read().await;
         let length = u8::try_from(body.len()).unwrap();
         assert_eq!([&[first, length], body.as_slice()].concat(), expected);
     }
 
-    async fn send(&mut self, bytes: &[u8]) {
+    pub(super) async fn send(&mut self, bytes: &[u8]) {
         self.stream.write_all(bytes).await.unwrap();
     }
 
-    async fn let_in(&mut self) {
+    pub(super) async fn let_in(&mut self) {
         let ack: &[u8] = if self.version == MqttVersion::V5 { &[0x20, 3, 0, 0, 0] } else { &[0x20, 2, 0, 0] };
         self.send(ack).await;
     }
@@ -69,7 +69,14 @@ impl Peer {
 }
 
 /// A message with QoS 0, or with a number.
-fn publish(version: MqttVersion, qos: u8, packet_id: u16, topic: &[u8], properties: &[u8], payload: &[u8]) -> Vec<u8> {
+pub(super) fn publish(
+    version: MqttVersion,
+    qos: u8,
+    packet_id: u16,
+    topic: &[u8],
+    properties: &[u8],
+    payload: &[u8],
+) -> Vec<u8> {
     let mut body = u16::try_from(topic.len()).unwrap().to_be_bytes().to_vec();
     body.extend(topic);
     if qos > 0 {
@@ -94,14 +101,14 @@ fn publish(version: MqttVersion, qos: u8, packet_id: u16, topic: &[u8], properti
     packet
 }
 
-async fn listen() -> (TcpListener, ConnectPlan) {
+pub(super) async fn listen() -> (TcpListener, ConnectPlan) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let plan = plan(&format!("mqtt://{}", listener.local_addr().unwrap()), &[]);
     (listener, plan)
 }
 
 /// A client that was let in, and its peer.
-async fn pair(change: impl FnOnce(&mut ConnectPlan)) -> (Client, Peer) {
+pub(super) async fn pair(change: impl FnOnce(&mut ConnectPlan)) -> (Client, Peer) {
     let (listener, mut plan) = listen().await;
     change(&mut plan);
     let version = plan.version;
@@ -113,7 +120,7 @@ async fn pair(change: impl FnOnce(&mut ConnectPlan)) -> (Client, Peer) {
     tokio::join!(connect(&plan), accept)
 }
 
-fn version_5(plan: &mut ConnectPlan) {
+pub(super) fn version_5(plan: &mut ConnectPlan) {
     plan.version = MqttVersion::V5;
 }
 
@@ -439,13 +446,20 @@ async fn each_end_of_a_connection_is_told() {
         (v5, &[0xE0, 7, 0x87, 5, 0x1F, 0, 2, b'n', b'o'], "mqtt.ended", false, Retry::Never),
         (v5, &[0xF0, 0], "mqtt.malformed", false, Retry::Later),
     ] {
-        let (mut client, mut peer) = pair(|plan| plan.version = version).await;
+        let fixed = |plan: &mut ConnectPlan| (plan.version, plan.client_id) = (version, "gateway-7".into());
+        let (mut client, mut peer) = pair(fixed).await;
         peer.send(bytes).await;
         peer.stream.shutdown().await.unwrap();
         let found = client.end().await;
         let end = client.ended.as_ref().unwrap();
         assert_eq!((found, end.is_takeover, end.retry), (code, is_takeover, retry), "{version} {bytes:?} {end:?}");
     }
+    // A name made up at random is nobody else's: the same end is no takeover.
+    let (mut client, peer) = pair(|plan| plan.client_id = "linesman-7f3a".into()).await;
+    drop(peer);
+    assert_eq!(client.end().await, "mqtt.closed");
+    let end = client.ended.unwrap();
+    assert!(!end.is_takeover && !end.problem.likely_cause.contains("Another client"), "{end:?}");
     // A reset, long after anything was done.
     let (mut client, peer) = pair(|_| {}).await;
     peer.stream.set_zero_linger().unwrap();

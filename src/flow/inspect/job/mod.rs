@@ -4,6 +4,7 @@ mod act;
 mod connection;
 mod end;
 mod pace;
+mod plots;
 mod recording;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::pace::Pace;
+use self::plots::Plots;
 use self::recording::{Held, writer_ready};
 use super::acts::{Acts, Told};
 use super::backoff::Backoff;
@@ -82,6 +84,7 @@ pub(super) struct Job {
     acts_unknown: usize,
     find: Option<Find>,
     exports: Exports,
+    plots: Plots,
     away: FuturesUnordered<Boxed<'static, Away>>,
     trace: Trace,
     record: Option<RecordId>,
@@ -148,6 +151,7 @@ impl Job {
             acts_unknown: 0,
             find: None,
             exports: Exports::default(),
+            plots: Plots::default(),
             away: FuturesUnordered::new(),
             trace: Trace::default(),
             record: None,
@@ -171,7 +175,8 @@ impl Job {
                 let until = Instant::now() + SLICE;
                 self.inspector.work(&mut || Instant::now() >= until);
             }
-            match self.wait(commands, has_work).await {
+            self.work_on_plots();
+            match self.wait(commands, has_work || !self.plots.is_empty()).await {
                 Woken::Command(None | Some(TelemetryCommand::Close)) => return Ok(()),
                 Woken::Command(Some(command)) => self.handle(command).await,
                 Woken::Link(happened) => self.happened(happened).await,
@@ -297,18 +302,7 @@ impl Job {
                 let kind = Kind::Messages(format, self.about());
                 self.export(destination, kind, &query).await;
             }
-            TelemetryCommand::ExportPlot { destination, spec } => {
-                let table = self.inspector.plot_table(&spec);
-                let files = Arc::clone(&self.setup.files);
-                self.away.push(Box::pin(async move {
-                    let path = destination.path().to_owned();
-                    let result = match table {
-                        Ok((table, points)) => files.save(destination, table).await.map(|()| points),
-                        Err(error) => Err(InspectError::NoTable { detail: error.to_string() }.explain()),
-                    };
-                    Away::Plot(path, result)
-                }));
-            }
+            TelemetryCommand::ExportPlot { destination, spec } => self.export_plot(destination, *spec),
             TelemetryCommand::Bundle { destination } => {
                 let kind = Kind::Bundle(Box::new(self.bundle()));
                 self.export(destination, kind, &Query::default()).await;
