@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::lines::utc;
-use crate::model::text::hex;
+use crate::model::mqtt::message::Properties;
+use crate::model::text::{hex, visible_octets};
 use crate::model::word::Word as _;
 use crate::telemetry::batch::Arrival;
 use crate::telemetry::decode::json;
@@ -109,19 +110,23 @@ impl Format {
         self.0.iter().any(|part| matches!(part, Part::Value | Part::Kind | Part::Line))
     }
 
-    /// Writes a message and a line end. Writing to memory cannot fail: that is what the results are dropped for.
-    pub(super) fn write(&self, arrival: &Arrival<'_>, decoded: Option<&Decoded>, out: &mut Vec<u8>) {
-        let property = |of: fn(&crate::model::mqtt::message::Properties) -> Option<&String>| {
+    /// Writes a message and a line end; on a terminal what a sender wrote is made safe. Writing to memory cannot fail: that is
+    /// what the results are dropped for.
+    pub(super) fn write(&self, arrival: &Arrival<'_>, decoded: Option<&Decoded>, is_terminal: bool, out: &mut Vec<u8>) {
+        let told = |bytes: &[u8], out: &mut Vec<u8>| {
+            if is_terminal { out.write_all(visible_octets(bytes, usize::MAX).as_bytes()) } else { out.write_all(bytes) }
+        };
+        let property = |of: fn(&Properties) -> Option<&String>| {
             arrival.properties.and_then(of).map_or(&b""[..], |text| text.as_bytes())
         };
         for part in &self.0 {
             let _ = match part {
                 Part::Text(text) => out.write_all(text.as_bytes()),
-                Part::Topic => out.write_all(arrival.topic),
-                Part::Payload => out.write_all(arrival.payload),
+                Part::Topic => told(arrival.topic, out),
+                Part::Payload => told(arrival.payload, out),
                 Part::Hex => out.write_all(hex(arrival.payload).as_bytes()),
                 Part::Base64 => out.write_all(STANDARD.encode(arrival.payload).as_bytes()),
-                Part::Value => out.write_all(decoded.map(value).unwrap_or_default().as_bytes()),
+                Part::Value => told(decoded.map(value).unwrap_or_default().as_bytes(), out),
                 Part::Kind => out.write_all(decoded.map_or("", |decoded| decoded.kind.word()).as_bytes()),
                 Part::Length => write!(out, "{}", arrival.payload.len()),
                 Part::Time => out.write_all(utc(arrival.unix_micros).unwrap_or_default().as_bytes()),
@@ -129,8 +134,8 @@ impl Format {
                 Part::Qos => write!(out, "{}", arrival.qos.number()),
                 Part::Retained => write!(out, "{}", u8::from(arrival.is_retained)),
                 Part::Line => jsonl::write_decoded(out, arrival, decoded).map(|()| out.truncate(out.len() - 1)),
-                Part::ContentType => out.write_all(property(|properties| properties.content_type.as_ref())),
-                Part::ResponseTopic => out.write_all(property(|properties| properties.response_topic.as_ref())),
+                Part::ContentType => told(property(|properties| properties.content_type.as_ref()), out),
+                Part::ResponseTopic => told(property(|properties| properties.response_topic.as_ref()), out),
             };
         }
         out.push(b'\n');
@@ -161,6 +166,10 @@ mod tests {
     use crate::telemetry::decode::Decoders;
 
     fn shown(format: &str, payload: &[u8]) -> String {
+        printed(format, payload, false)
+    }
+
+    fn printed(format: &str, payload: &[u8], is_terminal: bool) -> String {
         let format: Format = format.parse().unwrap();
         let arrival = Arrival {
             topic: b"site/a",
@@ -174,7 +183,7 @@ mod tests {
         };
         let decoded = Decoders::new().decode(arrival.topic, payload, None);
         let mut out = Vec::new();
-        format.write(&arrival, Some(&decoded), &mut out);
+        format.write(&arrival, Some(&decoded), is_terminal, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -184,6 +193,8 @@ mod tests {
         assert_eq!(shown("%I %U\\t%q%r %l%%", b"on"), "1970-01-01T00:00:01.500Z 1.500000\t11 2%\n");
         assert_eq!(shown("%x %b %k %v", &[0xa1, 0x61, 0x61, 0x15]), "a1616115 oWFhFQ== cbor {\"a\":21}\n");
         assert_eq!(shown("%v", b"on"), "\"on\"\n");
+        assert_eq!(shown("%p", b"\x1b[2J"), "\x1b[2J\n");
+        assert_eq!(printed("%p", b"\x1b[2J", true), "\u{fffd}[2J\n", "a terminal is not steered by a payload");
         assert!(shown("%j", b"{\"a\":1}").contains("\"value\":{\"a\":1}"));
     }
 

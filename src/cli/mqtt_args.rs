@@ -172,7 +172,7 @@ pub struct InspectArgs {
     #[command(flatten)]
     pub broker: BrokerArgs,
     /// Subscribe to this filter. May be repeated. The default is what the profile names, else #.
-    #[arg(long = "topic", value_name = "FILTER", value_parser = explained::<TopicFilter>)]
+    #[arg(long = "topic", value_name = "FILTER", allow_hyphen_values = true, value_parser = explained::<TopicFilter>)]
     pub topics: Vec<TopicFilter>,
     /// The highest quality of service wanted.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
@@ -236,7 +236,7 @@ pub struct SieveArgs {
     #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub filter_jq: Option<String>,
     /// Leave messages on topics of this filter out. May be repeated.
-    #[arg(long, value_name = "FILTER", value_parser = explained::<TopicFilter>)]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true, value_parser = explained::<TopicFilter>)]
     pub filter_out: Vec<TopicFilter>,
     /// Print and count only messages that the broker had retained.
     #[arg(long, conflicts_with = "no_retained")]
@@ -249,7 +249,7 @@ pub struct SieveArgs {
     pub full: bool,
     /// Read payloads on topics of this filter so: json, text, hex, base64, cbor, messagepack, sparkplug-b, image, protobuf
     /// or protobuf:TYPE. May be repeated; the last one that fits holds.
-    #[arg(long, value_name = "FILTER=KIND", value_parser = decode_rule)]
+    #[arg(long, value_name = "FILTER=KIND", allow_hyphen_values = true, value_parser = decode_rule)]
     pub decode: Vec<DecodeRule>,
     /// Read Protobuf by this schema; name each file that is imported too. Where it has one message type, --decode may be
     /// left out. May be repeated.
@@ -273,7 +273,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     pub speed: f32,
     /// Print only messages on topics of this filter. May be repeated.
-    #[arg(long = "topic", value_name = "FILTER", value_parser = explained::<TopicFilter>)]
+    #[arg(long = "topic", value_name = "FILTER", allow_hyphen_values = true, value_parser = explained::<TopicFilter>)]
     pub topics: Vec<TopicFilter>,
     /// What is printed of the messages.
     #[command(flatten)]
@@ -385,7 +385,7 @@ pub struct RetainedArgs {
     #[command(flatten)]
     pub broker: BrokerArgs,
     /// Only those on topics of this filter.
-    #[arg(long, value_name = "FILTER", default_value = "#", value_parser = explained::<TopicFilter>)]
+    #[arg(long, value_name = "FILTER", default_value = "#", allow_hyphen_values = true, value_parser = explained::<TopicFilter>)]
     pub topic: TopicFilter,
 }
 

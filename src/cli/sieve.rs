@@ -1,6 +1,6 @@
 //! Messages as lines: which of them are printed, how many, and how.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use super::args::SieveArgs;
 use super::decoding;
@@ -33,6 +33,8 @@ pub(super) struct Printer {
     pub(super) printed: u64,
     /// Whether it was told that some could not be asked.
     is_stop_told: bool,
+    /// Whether a person looks at the output as it comes.
+    is_terminal: bool,
 }
 
 /// How a message is printed.
@@ -73,7 +75,8 @@ impl Printer {
         };
         let sieve = Sieve::new(args, topics)?;
         let most = count.unwrap_or(u64::MAX);
-        Ok(Self { sieve, decoders: decoding::decoders(args)?, form, most, printed: 0, is_stop_told: false })
+        let (decoders, is_terminal) = (decoding::decoders(args)?, std::io::stdout().is_terminal());
+        Ok(Self { sieve, decoders, form, most, printed: 0, is_stop_told: false, is_terminal })
     }
 
     /// The decoders, as the arguments want them.
@@ -123,7 +126,9 @@ impl Printer {
         let decoded = || self.decoders.decode_at(arrival.topic, arrival.payload, None, arrival.mono_micros);
         match &self.form {
             Form::Json => drop(jsonl::write_decoded(lines, arrival, Some(&decoded()))),
-            Form::Own(format) => format.write(arrival, format.needs_value().then(decoded).as_ref(), lines),
+            Form::Own(format) => {
+                format.write(arrival, format.needs_value().then(decoded).as_ref(), self.is_terminal, lines);
+            }
             Form::Full => full(arrival, &decoded(), lines),
             Form::Line => {
                 let topic = visible_octets(arrival.topic, MAX_TOPIC);

@@ -90,7 +90,7 @@ fn people_read_one_line_a_message() {
     let counted =
         place.run(&["inspect", "--broker", &broker, "--topic", "site/#", "--count", "1", "--stats"]).expect(0);
     assert_eq!(counted.out.lines().count(), 1, "{}", counted.out);
-    assert!(counted.out.starts_with("1 messages, 14 bytes in "), "{}", counted.out);
+    assert!(counted.out.starts_with("1 message, 14 bytes in "), "{}", counted.out);
 }
 
 #[test]

@@ -22,7 +22,7 @@ const MAX_METRICS: usize = 100_000;
 /// How many metrics are kept of all births.
 const MAX_ALL_METRICS: usize = 1_000_000;
 /// How many births of a node or device are remembered, to read messages from before the newest one.
-const MAX_BIRTHS: usize = 4;
+const MAX_BIRTHS: usize = 32;
 /// How deep templates may stand in one another.
 const MAX_DEPTH: usize = 32;
 
@@ -299,10 +299,13 @@ pub(super) fn parse(nodes: &Nodes, topic: &[u8], payload: &[u8], mono_micros: u6
             note("device", visible(device, 200));
         }
         if topic.kind.ends_with("DATA") && birth.is_none() {
-            note(
-                "birth",
-                "none was seen before this message: types and names may be missing; a rebirth would tell them".into(),
-            );
+            let is_forgotten = source.is_some_and(|source| source.born > source.births.len() as u64);
+            let told = if is_forgotten {
+                "the one that was valid then is no longer remembered: types and names may be missing"
+            } else {
+                "none was seen before this message: types and names may be missing; a rebirth would tell them"
+            };
+            note("birth", told.into());
         }
         if let Some(source) = source.filter(|source| source.born > 1) {
             note("births", format!("{}: it was born again, or connected again", source.born));
@@ -827,6 +830,21 @@ mod tests {
         assert_eq!(stream.metrics("NDATA", &data, 1), r#"{"Speed":5}"#, "what it meant when it came");
         assert_eq!(stream.metrics("DDATA", &data, u64::MAX), r#"{"alias 7":5}"#, "a device has aliases of its own");
         assert_eq!(stream.state().births, 2);
+    }
+
+    #[test]
+    fn a_birth_that_is_no_longer_remembered_is_said_to_be() {
+        let mut stream = stream();
+        let data = payload(1, &[metric("", 7, 5)]);
+        let note = |stream: &Stream| {
+            let (_, notes) = parse(&stream.nodes, topic("NDATA").as_bytes(), &data, 1).unwrap();
+            notes.into_iter().find(|(name, _)| name == "birth").map(|(_, text)| text)
+        };
+        assert!(note(&stream).unwrap().starts_with("none was seen"));
+        for _ in 0..=MAX_BIRTHS {
+            stream.observe("NBIRTH", &payload(0, &[metric("Speed", 7, 1)]));
+        }
+        assert!(note(&stream).unwrap().starts_with("the one that was valid then is no longer remembered"));
     }
 
     #[test]

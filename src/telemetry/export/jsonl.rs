@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +14,7 @@ use crate::model::mqtt::message::Properties;
 use crate::model::word::Word as _;
 use crate::telemetry::batch::Arrival;
 use crate::telemetry::decode::json;
-use crate::telemetry::value::{Body, DecodeFailure, Decoded, DecoderKind};
+use crate::telemetry::value::{self as telemetry, Body, DecodeFailure, Decoded, DecoderKind};
 
 /// A message as it is written.
 #[derive(Debug, Serialize)]
@@ -129,10 +130,35 @@ pub fn write_decoded(out: &mut Vec<u8>, arrival: &Arrival<'_>, decoded: Option<&
 fn value(decoded: &Decoded) -> Option<String> {
     let is_unpacked = !decoded.packed_in.is_empty() || decoded.kind == DecoderKind::Base64;
     match &decoded.body {
-        Body::Tree(value) if value.depth() <= MAX_VALUE_DEPTH => Some(json::to_json(value)),
+        Body::Tree(value) if value.depth() <= MAX_VALUE_DEPTH => Some(json::to_json(&within_doubles(value))),
         Body::Text(text) if is_unpacked => Some(json::quoted(text)),
         Body::Bytes(bytes) if is_unpacked => Some(json::quoted(&STANDARD.encode(bytes))),
         Body::Tree(_) | Body::Text(_) | Body::Bytes(_) | Body::Image { .. } => None,
+    }
+}
+
+/// The value with numbers as texts where they are larger than any double: JSON allows them, and many readers refuse them.
+fn within_doubles(value: &telemetry::Value) -> Cow<'_, telemetry::Value> {
+    if !has_huge(value) {
+        return Cow::Borrowed(value);
+    }
+    let inner = |value| within_doubles(value).into_owned();
+    Cow::Owned(match value {
+        telemetry::Value::Digits(digits) => telemetry::Value::Text(Arc::clone(digits)),
+        telemetry::Value::List(items) => telemetry::Value::List(items.iter().map(inner).collect()),
+        telemetry::Value::Map(members) => {
+            telemetry::Value::Map(members.iter().map(|(name, value)| (Arc::clone(name), inner(value))).collect())
+        }
+        other => other.clone(),
+    })
+}
+
+fn has_huge(value: &telemetry::Value) -> bool {
+    match value {
+        telemetry::Value::Digits(digits) => digits.parse::<f64>().is_ok_and(f64::is_infinite),
+        telemetry::Value::List(items) => items.iter().any(has_huge),
+        telemetry::Value::Map(members) => members.iter().any(|(_, value)| has_huge(value)),
+        _ => false,
     }
 }
 
@@ -163,6 +189,7 @@ mod tests {
         let read = line(&[0xa1, 0x61, 0x61, 0x15]);
         assert_eq!((&read["read_as"], &read["value"]["a"]), (&json!("cbor"), &json!(21)));
         assert_eq!(line(b"{\"a\":9007199254740993}")["value"].to_string(), "{\"a\":9007199254740993}");
+        assert_eq!(line(b"{\"a\":[1e400,1e30]}")["value"], json!({"a": ["1e400", 1e30]}));
         let text = line(b"on");
         assert_eq!((&text["read_as"], text.get("value")), (&json!("text"), None), "the payload says it all");
         assert_eq!(line(b"{\"t\":NaN}\0")["notes"].as_array().unwrap().len(), 2);
