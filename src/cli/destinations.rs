@@ -60,6 +60,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         Command::Discover(_)
         | Command::Publish(_)
         | Command::Retained(_)
+        | Command::BenchBroker(_)
         | Command::Profiles(_)
         | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. })
         | Command::Sim(_)

@@ -593,7 +593,7 @@ fn messages_come_in_while_a_table_of_curves_is_made() {
         }
         let series = vec![SeriesSpec { filter: "site/a".parse().unwrap(), path: "length".into() }];
         let spec = Box::new(PlotSpec { series, span: None, columns: 100 });
-        desk.ask(TelemetryCommand::ExportPlot { path: "p.csv".into(), spec }).await;
+        desk.ask(TelemetryCommand::ExportPlot { destination: Destination::file("p.csv"), spec }).await;
         peer.send(batch(&["site/b"])).await;
         let mut came = Vec::new();
         while !came.contains(&"exported") {
