@@ -10,7 +10,7 @@ use crate::model::credentials::{WifiCredentials, WifiKey};
 use crate::model::gateway::Protection;
 use crate::model::ids::DriverId;
 use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome};
-use crate::model::problem::Explain as _;
+use crate::model::problem::Explain;
 use crate::model::verdict::{Before, Ground, Observation, Refusal, RefusalKind};
 use crate::model::wifi::{Band, Network, Security, Signal, WifiRules, shown_name};
 
@@ -293,7 +293,7 @@ fn causes(facts: &Facts<'_>) -> Vec<Cause> {
         Ground::StillJoining => silence_causes(true),
         Ground::NoWord => silence_causes(facts.end.last_word.is_some()),
         Ground::LinkLost => {
-            let broken = facts.end.broken.as_ref().map(|error| error.explain());
+            let broken = facts.end.broken.as_ref().map(Explain::explain);
             let link = broken.map(|problem| cause(problem.likely_cause, problem.what));
             let restarted =
                 cause("The gateway restarted to take up the network", "Some firmware does so right after a join");
