@@ -131,7 +131,7 @@ async fn write(recordings: &DiskRecordings, folder: &Path, kind: Kind, count: u6
     let batches: Vec<_> = (0..count / BATCH).map(|number| batch(kind, number * BATCH)).collect();
     let content: usize = batches.iter().map(|batch| batch.bytes()).sum();
     let path = folder.join("write.lmrec");
-    let recorder = recordings.create(&path, RecordingFacts::default()).await.expect("a file");
+    let recorder = recordings.create(path.as_path().into(), RecordingFacts::default()).await.expect("a file");
     let began = Instant::now();
     for batch in &batches {
         give(&*recorder, batch).await;
@@ -157,7 +157,7 @@ async fn paced(recordings: &DiskRecordings, folder: &Path) {
     let secs = if is_measuring() { 10 } else { 1 };
     let path = folder.join("paced.lmrec");
     let batches: Vec<_> = (0..200).map(|number| batch(Kind::Json, number * BATCH)).collect();
-    let recorder = recordings.create(&path, RecordingFacts::default()).await.expect("a file");
+    let recorder = recordings.create(path.as_path().into(), RecordingFacts::default()).await.expect("a file");
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
     let mut waits = 0;
     let began = Instant::now();
@@ -177,7 +177,7 @@ async fn paced(recordings: &DiskRecordings, folder: &Path) {
 }
 
 async fn make(recordings: &DiskRecordings, path: &Path, count: u64) {
-    let recorder = recordings.create(path, RecordingFacts::default()).await.expect("a file");
+    let recorder = recordings.create(path.into(), RecordingFacts::default()).await.expect("a file");
     for number in 0..count / BATCH {
         give(&*recorder, &batch(Kind::Json, number * BATCH)).await;
     }

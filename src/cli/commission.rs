@@ -12,6 +12,7 @@ use crate::backend::Handle;
 use crate::model::access::Access;
 use crate::model::agenda::{Agenda, Order};
 use crate::model::credentials::{WifiDraft, check};
+use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
@@ -26,7 +27,7 @@ pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) 
         Ok(session) => {
             let job = session.job;
             let ended = session.run(handle, out);
-            write_transcript(handle, job, args.transcript.as_deref(), out);
+            write_transcript(handle, job, args.transcript.as_ref(), out);
             conclude(ended, out)
         }
         Err((problem, exit)) => {
@@ -82,10 +83,15 @@ pub(super) fn stopped() -> Problem {
 }
 
 /// Writes the transcript of a session that has ended.
-pub(super) fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, out: &mut Output) {
-    let Some(path) = path else { return };
+pub(super) fn write_transcript(
+    handle: &mut Handle,
+    session: JobId,
+    destination: Option<&Destination>,
+    out: &mut Output,
+) {
+    let Some(destination) = destination else { return };
     let job = next_job();
-    let command = Command::ExportTranscript { job, session, path: path.to_owned() };
+    let command = Command::ExportTranscript { job, session, destination: destination.clone() };
     if let Err(problem) = handle.try_send(command) {
         return out.problem(&problem);
     }

@@ -206,7 +206,7 @@ fn what_cannot_run_ends_with_three() {
         .run_json(&["sim", "--profile", "generic-improv", "--driver", "improv", "--via", "http"])
         .expect_problem(3, "sim.no_driver");
     place.run_json(&["sim", "--profile", "generic-improv", "--state-dir", &file]).expect_problem(3, "sim.card");
-    place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.not_written");
+    place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.no_folder");
     let recorded = jobs(&place);
     assert!(recorded.iter().all(|job| job["outcome"] == "failed"), "{recorded:#?}");
 }

@@ -31,6 +31,8 @@ mod esp;
 mod esp_cli;
 #[cfg(unix)]
 mod esp_rainmaker;
+#[cfg(unix)]
+mod exports;
 #[cfg(target_os = "linux")]
 mod fake_bluez;
 #[cfg(unix)]

@@ -24,6 +24,7 @@ use super::Desk;
 use super::discover::display_name;
 use super::jobs::JobKind;
 use crate::model::agenda::{Agenda, Order, Todo};
+use crate::model::destination::Destination;
 use crate::model::drivers::Wanted;
 use crate::model::gateway::{ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
@@ -611,14 +612,14 @@ impl Commission {
     }
 
     fn export_transcript(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = PathBuf::from(self.transcript_path.trim());
-        let Some(session) = self.session.as_ref().filter(|_| !path.as_os_str().is_empty()) else {
+        let path = self.transcript_path.trim();
+        let Some(session) = self.session.as_ref().filter(|_| !path.is_empty()) else {
             return Vec::new();
         };
         let job = desk.jobs.start(JobKind::ExportTranscript, "Exporting the transcript", desk.now);
         self.transcript_job = Some(job);
         self.transcript_result = None;
-        vec![Command::ExportTranscript { job, session: session.job, path }]
+        vec![Command::ExportTranscript { job, session: session.job, destination: Destination::file(path) }]
     }
 }
 
