@@ -8,7 +8,8 @@ use linesman::proto::improv::Request;
 use serde_json::Value;
 
 use crate::gateway::{Act, Gateway, answer};
-use crate::program::{Place, Ran, Running, Sim, documented_kinds, text_of};
+use crate::json_types::documented_kinds;
+use crate::program::{Place, Ran, Running, Sim, text_of};
 
 /// A passphrase that is valid and wrong.
 const WRONG: &str = "wrong horse battery";
@@ -208,6 +209,7 @@ fn what_cannot_run_ends_with_three() {
     place.run_json(&["sim", "--profile", "generic-improv", "--state-dir", &file]).expect_problem(3, "sim.card");
     place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.no_folder");
     let recorded = jobs(&place);
+    assert_eq!(recorded.len(), 4, "each commission that was begun: {recorded:#?}");
     assert!(recorded.iter().all(|job| job["outcome"] == "failed"), "{recorded:#?}");
 }
 

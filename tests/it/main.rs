@@ -47,6 +47,7 @@ mod improv_fake_bluez;
 mod improv_sdk;
 #[cfg(unix)]
 mod inspect;
+mod json_types;
 #[cfg(unix)]
 mod kill;
 mod layers;
