@@ -36,6 +36,7 @@ use self::settings::{SettingsAction, SettingsView};
 use self::telemetry::{Commissioned, Telemetry, TelemetryAction};
 use self::terminal::{Terminal, TerminalAction};
 
+use crate::model::access::Access;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
@@ -542,7 +543,9 @@ impl App {
         let target = commission.gateway().map(|(link, _)| Target {
             link: link.clone(),
             profile: commission.profile().cloned(),
-            access: commission.access.given(DriverId::LinuxConsole),
+            access: device
+                .driver(link.kind(), of_profile)
+                .map_or_else(Access::default, |driver| commission.access.given(driver)),
         });
         device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
     }

@@ -354,6 +354,22 @@ pub enum DeviceCommand {
         #[command(flatten)]
         confirm: Confirmation,
     },
+    /// Let it blink or beep, so that somebody finds it.
+    Identify {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// Let it forget its Wi-Fi network and wait for another.
+    #[command(visible_alias = "forget")]
+    Reprovision {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+    },
     /// Erase all its settings and storage. There is no undo.
     Erase {
         /// The gateway.
@@ -459,11 +475,11 @@ pub struct DeviceLink {
     /// The vendor profile.
     #[arg(long, value_name = "ID")]
     pub profile: Option<String>,
-    /// The driver to speak; the default is the profile's for this link, else smp.
+    /// The driver to speak; the default is the profile's for this link, else the usual one.
     #[arg(long, value_name = "NAME", value_parser = driver)]
     pub driver: Option<DriverId>,
-    /// File with the password of the login on its first line; - reads standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// File with the password of the login, or the proof of possession, on its first line; - reads standard input.
+    #[arg(long, visible_alias = "pop-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
     /// The user name that belongs to it.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]

@@ -127,18 +127,15 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     })?;
     check_code(args, code.as_ref()).map_err(usage)?;
     // The code is on the device itself.
-    let of_code = matches!(code, Some(Code::Device(_)))
-        .then_some(DriverId::EspProv)
-        .filter(|driver| driver.is_available_over(args.via.kind()));
+    let mut let_in_by_code = DriverId::over(args.via.kind()).filter(|driver| driver.is_let_in_by_code());
+    let of_code = matches!(code, Some(Code::Device(_))).then(|| let_in_by_code.next()).flatten();
     let of_profile = profile.and_then(|profile| {
         let fitting = |binding: &&DriverBinding| {
             binding.link == args.via.kind() && binding.driver.is_available_over(binding.link)
         };
         profile.drivers.iter().find(fitting).map(|binding| binding.driver)
     });
-    let speaks = |driver: &DriverId| driver.is_available_over(args.via.kind());
-    let driver = args.driver.or(of_code).or(of_profile);
-    let driver = driver.or_else(|| DriverId::ALL.into_iter().find(speaks)).unwrap_or(DriverId::Improv);
+    let driver = args.driver.or(of_code).or(of_profile).unwrap_or_else(|| DriverId::usual_over(args.via.kind()));
     if let Some(profile) = profile
         && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
     {
@@ -155,7 +152,7 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     let (network, of_code) = match code {
         Some(Code::Network(draft)) => (Some(*draft), Access::default()),
         // What lets into a device in one protocol is no business of another's.
-        Some(Code::Device(access)) if driver == DriverId::EspProv => (None, access),
+        Some(Code::Device(access)) if driver.is_let_in_by_code() => (None, access),
         Some(Code::Device(_)) | None => (None, Access::default()),
     };
     let draft = draft(args, network).map_err(usage)?;
@@ -326,6 +323,7 @@ mod tests {
             wants_network: false,
             seen: None,
             refusal: None,
+            act: None,
             probed: Vec::new(),
             end: JobEnd::Done { note: String::new() },
         }

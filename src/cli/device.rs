@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::{Map, Value, json};
 
+use super::act::act;
 use super::args::{DeviceCommand, DeviceLink, FilesCommand, SettingsCommand};
 use super::commission::{wait_for_start, write_transcript};
 use super::output::{Exit, Output};
@@ -19,7 +20,7 @@ use crate::model::text::{hex, visible};
 use crate::msg::device::{
     DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, SettingValue, Table,
 };
-use crate::msg::{Command, Event, JobEnd};
+use crate::msg::{Command, Event, JobEnd, Request};
 use crate::profile::DriverBinding;
 
 /// Longest text of a value that is shown in full.
@@ -28,6 +29,13 @@ const MAX_SHOWN: usize = 4000;
 /// Asks or does one thing and prints what came of it.
 pub fn device(handle: &mut Handle, command: &DeviceCommand, out: &mut Output) -> Exit {
     let link = link_of(command);
+    match command {
+        DeviceCommand::Identify { .. } => return act(handle, link, Request::Identify, None, out),
+        DeviceCommand::Reprovision { confirm, .. } => {
+            return act(handle, link, Request::Reprovision, Some(&confirm.name), out);
+        }
+        _ => {}
+    }
     match open(handle, link, command, out) {
         Ok(mut run) => {
             let exit = run.drive(handle, out);
@@ -49,6 +57,8 @@ const fn link_of(command: &DeviceCommand) -> &DeviceLink {
         | DeviceCommand::Shell { via, .. }
         | DeviceCommand::Time { via, .. }
         | DeviceCommand::Reset { via, .. }
+        | DeviceCommand::Identify { via }
+        | DeviceCommand::Reprovision { via, .. }
         | DeviceCommand::Erase { via, .. }
         | DeviceCommand::Settings(
             SettingsCommand::Get { via, .. } | SettingsCommand::Set { via, .. } | SettingsCommand::Delete { via, .. },
@@ -98,6 +108,8 @@ fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<Desti
             let time = if time == "now" { now() } else { time.clone() };
             (change(DeviceChange::SetTime(time), confirm.as_deref().unwrap_or_default()), None)
         }
+        // A session of its own does these.
+        DeviceCommand::Identify { .. } | DeviceCommand::Reprovision { .. } => (Vec::new(), None),
         DeviceCommand::Reset { confirm, .. } => (change(DeviceChange::Reset, &confirm.name), None),
         DeviceCommand::Erase { confirm, look_for, .. } => {
             let mut requests: Vec<_> =
@@ -125,11 +137,12 @@ fn open(
     let (requests, save_to) = requests(command).map_err(usage)?;
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
     let profile = link.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
-    let manages = |binding: &&DriverBinding| {
-        binding.link == link.via.kind() && matches!(binding.driver, DriverId::Smp | DriverId::LinuxConsole)
-    };
+    let manages =
+        |binding: &&DriverBinding| binding.link == link.via.kind() && binding.driver.facts().offers.management;
     let of_profile = profile.and_then(|profile| profile.drivers.iter().find(manages).map(|binding| binding.driver));
-    let driver = link.driver.or(of_profile).unwrap_or(DriverId::Smp);
+    let usual = || DriverId::managing_over(link.via.kind()).next();
+    let driver = link.driver.or(of_profile).or_else(usual);
+    let driver = driver.unwrap_or_else(|| DriverId::usual_over(link.via.kind()));
     let secret = link.password_file.as_deref().map(|file| secret_input::read(Some(file))).transpose().map_err(usage)?;
     let access = Access { username: link.username.clone(), secret, allows_unprotected: false };
     let job = next_job();

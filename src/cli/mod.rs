@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done and good, 1 done with findings or refused, 2 wrong usage or input, 3 could not run, 4 unknown.
 
+mod act;
 pub mod args;
 mod batch;
 mod bench_broker;

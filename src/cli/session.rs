@@ -11,6 +11,7 @@ use crate::model::gateway::Probe;
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
+use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Network, Signal, WifiRules, parse_ssid};
 use crate::msg::{Command, Event, JobEnd, Progress, Request, Step};
 
@@ -20,12 +21,29 @@ pub(super) enum Todo {
     Ask(Request),
     /// Check these credentials against the gateway's scan and send them.
     Push(Box<WifiDraft>),
+    /// Ask this, if the gateway's name is the one that confirms it.
+    Act {
+        /// What.
+        request: Request,
+        /// The name; `None` where nothing is changed.
+        confirmed: Option<String>,
+    },
+}
+
+/// What came of an act.
+pub(super) struct Act {
+    /// Which.
+    pub(super) step: Step,
+    /// What the gateway said, or why it was skipped.
+    pub(super) note: String,
+    /// Whether it was done.
+    pub(super) is_done: bool,
 }
 
 impl Todo {
     fn draft(&self) -> Option<&WifiDraft> {
         match self {
-            Self::Ask(_) => None,
+            Self::Ask(_) | Self::Act { .. } => None,
             Self::Push(draft) => Some(draft),
         }
     }
@@ -46,6 +64,10 @@ pub(super) struct Session {
     failed: Option<(Step, Problem)>,
     wants_network: bool,
     probed: Vec<(LinkAddress, Probe)>,
+    /// What confirms an act: what the gateway calls itself, else its place.
+    name: String,
+    /// What came of the last step that an act may be.
+    act: Option<Act>,
 }
 
 /// What is known of the laptop's scan.
@@ -69,6 +91,8 @@ pub(super) struct Ended {
     pub(super) seen: Option<Vec<Network>>,
     /// Why our check kept credentials back although the gateway was ready.
     pub(super) refusal: Option<Problem>,
+    /// What came of an act.
+    pub(super) act: Option<Act>,
     /// Gateways that answered a question, or did not, while the session ran.
     pub(super) probed: Vec<(LinkAddress, Probe)>,
     /// How the job ended.
@@ -92,7 +116,14 @@ impl Session {
             failed: None,
             wants_network,
             probed: Vec::new(),
+            name: String::new(),
+            act: None,
         }
+    }
+
+    /// Where the gateway is, which is its name where it tells none.
+    pub(super) fn at(self, place: &str) -> Self {
+        Self { name: visible(place, 80), ..self }
     }
 
     /// Lets credentials wait for what the laptop sees, which was asked for.
@@ -122,8 +153,8 @@ impl Session {
                 None => break JobEnd::Failed(workers_gone()),
             }
         };
-        let Self { outcomes, taken, seen, refusal, failed, wants_network, probed, .. } = self;
-        Ended { outcomes, taken, failed, wants_network, seen, refusal, probed, end }
+        let Self { outcomes, taken, seen, refusal, failed, wants_network, probed, act, .. } = self;
+        Ended { outcomes, taken, failed, wants_network, seen, refusal, act, probed, end }
     }
 
     fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {
@@ -137,8 +168,20 @@ impl Session {
                 self.failed.get_or_insert((Step::Credential, problem));
             }
             // Without a scan or a description commissioning still works; what was asked for must not fail unnoticed.
-            Progress::StepFailed { step: step @ (Step::Rename | Step::Push), problem } => {
+            Progress::StepFailed {
+                step: step @ (Step::Rename | Step::Push | Step::Identify | Step::Reprovision),
+                problem,
+            } => {
                 self.failed.get_or_insert((step, problem));
+            }
+            Progress::Described { info: Some(info), .. } if !info.name.trim().is_empty() => {
+                self.name = visible(info.name.trim(), 80);
+            }
+            Progress::StepDone { step: step @ (Step::Identify | Step::Reprovision), note } => {
+                self.act = Some(Act { step, note, is_done: true });
+            }
+            Progress::StepSkipped { step: step @ (Step::Identify | Step::Reprovision), reason } => {
+                self.act = Some(Act { step, note: reason, is_done: false });
             }
             Progress::Ready => self.go_on(handle, out)?,
             _ => {}
@@ -164,7 +207,12 @@ impl Session {
 
     fn next_request(&mut self, out: &mut Output) -> Request {
         match self.todo.pop_front() {
-            Some(Todo::Ask(request)) => request,
+            Some(Todo::Ask(request) | Todo::Act { request, confirmed: None }) => request,
+            Some(Todo::Act { request, confirmed: Some(name) }) if name.trim() == self.name => request,
+            Some(Todo::Act { .. }) => {
+                self.refusal = Some(not_confirmed(&self.name));
+                Request::Close
+            }
             Some(Todo::Push(draft)) => self.checked(&draft, out).map_or(Request::Close, Request::Push),
             None => Request::Close,
         }
@@ -180,6 +228,15 @@ impl Session {
         self.refusal = findings.errors.into_iter().next();
         credentials
     }
+}
+
+fn not_confirmed(name: &str) -> Problem {
+    Problem::new(
+        "device.not_confirmed",
+        format!("Nothing was done: the confirmation does not name “{name}”"),
+        "Acts that change a gateway are confirmed with its name, so that the wrong one is not changed",
+        format!("Check that this is the right gateway, then confirm with its name, “{name}”"),
+    )
 }
 
 /// The workers ended although the front end is there.

@@ -7,6 +7,7 @@ pub mod basis;
 pub mod batch;
 pub mod credentials;
 pub mod destination;
+pub mod drivers;
 pub mod endpoint;
 pub mod fault;
 pub mod gateway;

@@ -505,28 +505,18 @@ fn the_tour_of_the_demo_holds() {
     assert_eq!((&taken["credential"], &taken["evidence"]["kind"]), (&"server-root".into(), &"observed".into()));
 }
 
+/// The sources in a folder and below it.
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
 #[test]
 fn the_page_describes_the_kinds_there_are() {
     let mut kinds = std::collections::BTreeSet::new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
-    for file in [
-        "batch",
-        "commission",
-        "demo",
-        "device",
-        "discover",
-        "inspect",
-        "mqtt",
-        "output",
-        "profiles/json",
-        "publish",
-        "records",
-        "replay",
-        "session",
-        "sim",
-        "terminal",
-    ] {
-        let text = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
+    for file in sources(&folder) {
+        let text = std::fs::read_to_string(file).unwrap();
         for before in ["\"kind\": \"", "tagged(\"", "push(&mut out, \"", "push(out, \""] {
             let found = text.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
             kinds.extend(found);

@@ -38,6 +38,7 @@ mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
+mod hostile;
 #[cfg(target_os = "linux")]
 mod improv_ble_client;
 #[cfg(target_os = "linux")]

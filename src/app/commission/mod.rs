@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use access::{AccessForm, Wanted, wanted};
+pub use access::AccessForm;
 pub use choice::{DriverOption, driver_options};
 pub use form::{QrForm, WifiForm};
 pub use next::Handled;
@@ -25,6 +25,7 @@ use super::Desk;
 use super::discover::display_name;
 use super::jobs::JobKind;
 use crate::model::destination::Destination;
+use crate::model::drivers::Wanted;
 use crate::model::gateway::{ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
@@ -186,7 +187,7 @@ impl Commission {
 
     /// What the chosen driver wants before it opens a session.
     pub fn wanted_access(&self) -> Option<Wanted> {
-        self.driver.and_then(wanted)
+        self.driver.and_then(|driver| driver.facts().wanted)
     }
 
     /// The tokens and files that the profile names and the driver can send.

@@ -314,7 +314,9 @@ impl Run<'_> {
         let name = cells.get("driver");
         let driver = if name.is_empty() {
             let fits = |(kind, driver): &&(LinkKind, DriverId)| *kind == link && driver.is_available_over(link);
-            facts.and_then(|facts| facts.drivers.iter().find(fits)).map_or(DriverId::Improv, |(_, driver)| *driver)
+            facts
+                .and_then(|facts| facts.drivers.iter().find(fits))
+                .map_or_else(|| DriverId::usual_over(link), |(_, driver)| *driver)
         } else if let Ok(driver) = name.parse() {
             driver
         } else {
