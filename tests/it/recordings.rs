@@ -78,7 +78,7 @@ async fn write_until_full(recorder: &dyn Recorder, mut number: u64, pause: Durat
 #[ignore = "a writer of the tests below"]
 async fn writer_of_a_file() {
     let folder = told_folder();
-    let recorder = DiskRecordings::new(&folder).create(&folder.join("a.lmrec"), about()).await.unwrap();
+    let recorder = DiskRecordings::new(&folder).create((&*folder.join("a.lmrec")).into(), about()).await.unwrap();
     write_until_full(&*recorder, 0, Duration::from_micros(100)).await;
     let state = recorder.state();
     let code = state.problem.map_or("none", |problem| problem.code);
@@ -230,7 +230,7 @@ async fn the_document_is_enough_to_read_a_recording() {
     let Some(python) = crate::python::with_packages("recording") else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.lmrec");
-    let recorder = DiskRecordings::new(folder.path()).create(&path, about()).await.unwrap();
+    let recorder = DiskRecordings::new(folder.path()).create((&*path).into(), about()).await.unwrap();
     for start in 0..300 {
         assert!(recorder.write(&batch(start * 100)));
     }
@@ -282,7 +282,7 @@ async fn duckdb_reads_the_parquet_export() {
     let Some(python) = crate::python::with_packages("duckdb") else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("messages.parquet");
-    let mut sink = export::begin(&path, ExportForm::Parquet, about()).await.unwrap();
+    let mut sink = export::begin(path.clone().into(), ExportForm::Parquet, about()).await.unwrap();
     // More than one row group.
     for start in 0..3000 {
         sink.take(batch(start * 100)).await.unwrap();

@@ -108,3 +108,15 @@ fn a_reset_goes_out_only_after_the_dialog_that_names_the_gateway() {
     let sent = opened.commands.try_recv();
     assert!(matches!(sent, Ok(Command::Session { request: Request::ResetDevice, .. })));
 }
+
+#[test]
+fn correcting_a_passphrase_selects_the_old_one_so_that_typing_replaces_it() {
+    let state = STATES.iter().find(|state| state.name == "commission_refused").expect("a state");
+    let mut opened = open(SIZE, Theme::Light, state.plant);
+    assert!(!opened.harness.state().app.commission.form.draft.passphrase.expose().is_empty());
+    opened.harness.get_by_role_and_label(Role::Button, "Correct the passphrase and try again").click();
+    opened.harness.run();
+    opened.harness.event(egui::Event::Text("right one".into()));
+    opened.harness.run();
+    assert_eq!(opened.harness.state().app.commission.form.draft.passphrase.expose(), "right one");
+}
