@@ -142,7 +142,7 @@ fn what_cannot_be_published_touches_no_broker() {
     let answer = ["--topic", "a", "--mqtt", "5", "--response-topic", "re/+"];
     publish(&answer).expect_problem(2, "mqtt.response_topic");
     publish(&["--topic", "a", "--will-topic", "w/#"]).expect_problem(2, "mqtt.topic");
-    publish(&["--topic", "a", "--ws-header", "X-Key=1"]).expect_problem(2, "mqtt.header");
+    publish(&["--topic", "a", "--ws-header", "X-Key=1"]).expect_problem(2, "mqtt.header_without_websocket");
     publish(&["--topic", "a", "--no-clean"]).expect(2);
 }
 
