@@ -27,7 +27,7 @@ pub(super) fn act(
         Ok(session) => {
             let job = session.job;
             let ended = session.run(handle, out);
-            write_transcript(handle, job, link.transcript.as_deref(), out);
+            write_transcript(handle, job, link.transcript.as_ref(), out);
             conclude(ended, out)
         }
         Err((problem, exit)) => {
