@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use linesman::flow::port::{Bundle, Playback, Recorder, Recordings as _};
 use linesman::io::recordings::{DiskRecordings, bundle, export};
+use linesman::model::destination::Destination;
 use linesman::model::mqtt::message::Qos;
 use linesman::model::redact::Redactor;
 use linesman::telemetry::batch::{Arrival, Batch};
@@ -250,7 +251,7 @@ async fn exports(folder: &Path, count: u64) {
     for form in forms {
         let path = folder.join("export");
         let began = Instant::now();
-        let mut sink = export::begin(&path, form, RecordingFacts::default()).await.expect("a file");
+        let mut sink = export::begin(Destination::file(&path), form, RecordingFacts::default()).await.expect("a file");
         for batch in &batches {
             sink.take(Arc::clone(batch)).await.expect("room");
         }
@@ -267,7 +268,7 @@ async fn exports(folder: &Path, count: u64) {
     let redactor = Redactor::new([b"correct horse battery".as_slice(), b"SharedAccessKeyOfThisDevice="], None);
     let began = Instant::now();
     let bundle = Bundle { redactor, ..Bundle::default() };
-    let mut sink = bundle::begin(&path, bundle).await.expect("a file");
+    let mut sink = bundle::begin(Destination::file(&path), bundle).await.expect("a file");
     for batch in batches.iter().take(100) {
         sink.take(Arc::clone(batch)).await.expect("room");
     }

@@ -103,6 +103,7 @@ pub struct Batch {
     source: Source,
     rows: Vec<Row>,
     findings: Vec<Finding>,
+    notes: Vec<String>,
     earlier: Option<Summary>,
     problem: Option<Problem>,
     number: Option<BatchId>,
@@ -128,6 +129,11 @@ impl Batch {
     /// The mistakes of the manifest.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// What a person should know of the manifest that is no mistake.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// What an earlier run of this manifest came to, as long as nothing was begun here.
@@ -300,7 +306,8 @@ impl Batch {
     }
 
     fn checked(&mut self, check: ManifestCheck) {
-        let ManifestCheck { rows, findings, wanted, earlier } = check;
+        let ManifestCheck { rows, findings, wanted, earlier, notes } = check;
+        self.notes = notes;
         if self.job.is_none() {
             self.rows = rows.into_iter().map(|head| Row { head, state: RowState::Open }).collect();
             self.secrets = wanted.into_iter().map(|name| SecretField { name, value: room() }).collect();

@@ -152,6 +152,7 @@ impl BatchJob {
                     let problem = mistakes(checked.findings.len());
                     self.tell(BatchEvent::Checked(Box::new(ManifestCheck {
                         findings: checked.findings,
+                        notes: checked.notes,
                         ..ManifestCheck::default()
                     })))
                     .await;
@@ -233,6 +234,7 @@ fn told(checked: &Checked, earlier: Option<&BatchHistory>) -> ManifestCheck {
         rows: checked.plans.iter().map(RowPlan::head).collect(),
         findings: checked.findings.clone(),
         wanted: checked.wanted.iter().cloned().collect(),
+        notes: checked.notes.clone(),
         earlier: outcomes.filter(|summary| summary.open < summary.rows && summary.joined + summary.done < summary.rows),
     }
 }
@@ -275,6 +277,10 @@ impl Surroundings for Files<'_> {
 
     fn file(&mut self, path: &str) -> Result<Secret<Vec<u8>>, String> {
         manifest::read_reference(&self.folder.join(path))
+    }
+
+    fn real_port(&self, path: &str) -> String {
+        manifest::real_port(path)
     }
 
     fn secret(&self, name: &str) -> Option<Secret<String>> {

@@ -42,16 +42,15 @@ fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Op
     wait_for_start(handle).map_err(could_not_run)?;
     let mut secrets = given(args).map_err(usage)?;
     let check = check(handle, args, &secrets)?;
+    check.notes.iter().for_each(|note| out.note(note));
     if !check.findings.is_empty() {
         return Err(usage(mistakes(&check.findings, out)));
     }
     let mut wanted: BTreeSet<&str> = check.wanted.iter().map(String::as_str).collect();
     if !wanted.is_empty() && std::io::stdin().is_terminal() && !args.check {
         for name in std::mem::take(&mut wanted) {
-            secrets.push((
-                name.to_owned(),
-                secret_input::prompt(&format!("Secret @{name} (not shown): ")).map_err(usage)?,
-            ));
+            let secret = secret_input::prompt(&format!("Secret @{name} (not shown): "));
+            secrets.push((name.to_owned(), secret.map_err(usage)?));
         }
     }
     if let Some(name) = wanted.first() {

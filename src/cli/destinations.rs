@@ -82,6 +82,8 @@ fn device(command: &mut DeviceCommand) -> Option<Written<'_>> {
         | DeviceCommand::Images { via }
         | DeviceCommand::Shell { via, .. }
         | DeviceCommand::Time { via, .. }
+        | DeviceCommand::Identify { via }
+        | DeviceCommand::Reprovision { via, .. }
         | DeviceCommand::Reset { via, .. }
         | DeviceCommand::Erase { via, .. }
         | DeviceCommand::Settings(SettingsCommand::Set { via, .. } | SettingsCommand::Delete { via, .. })

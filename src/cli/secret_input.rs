@@ -27,7 +27,7 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
     }
 }
 
-/// Asks for a secret without showing it.
+/// Asks for a secret without showing it. Ctrl+C and the end of input leave the prompt.
 pub(super) fn prompt(text: &str) -> Result<Secret<String>, Problem> {
     let mut given = rpassword::prompt_password(text).map_err(|error| explain_prompt(&error))?;
     let secret = Secret::new(typed(&given).to_owned());

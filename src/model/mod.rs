@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock or knows a window. Every other module may use it.
 
 pub mod access;
+pub mod agenda;
 pub mod basis;
 pub mod batch;
 pub mod credentials;
@@ -23,6 +24,7 @@ pub mod roots;
 pub mod secret;
 pub mod secret_text;
 pub mod settings;
+pub mod standing;
 pub mod text;
 pub mod verdict;
 pub mod wifi;

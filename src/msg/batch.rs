@@ -110,6 +110,8 @@ pub struct ManifestCheck {
     pub findings: Vec<Finding>,
     /// Names of secrets that are referred to and were not given. They are no mistakes before the batch is to begin.
     pub wanted: Vec<String>,
+    /// What a person should know that is no mistake.
+    pub notes: Vec<String>,
     /// What an earlier run of this manifest came to, if there was one and it did not succeed as a whole.
     pub earlier: Option<Summary>,
 }
