@@ -223,7 +223,7 @@ impl eframe::App for Measured {
                 unit: egui::MouseWheelUnit::Point,
                 delta: egui::vec2(0.0, if down { -60.0 } else { 60.0 }),
                 phase: egui::TouchPhase::Move,
-                source: egui::MouseWheelSource::Unknown,
+                source: egui::MouseWheelSource::Wheel,
                 modifiers: egui::Modifiers::NONE,
             });
         }

@@ -5,7 +5,6 @@
 
 use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
 
 /// With `1` nothing may be left out; `tests/run.sh` sets it with `CI=true`.
 const STRICT: &str = "LINESMAN_REQUIRE_PEERS";
@@ -41,11 +40,6 @@ pub(crate) fn has_program(name: &str) -> bool {
     std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
 }
 
-/// Whether a program is on the search path, or where administrators' programs lie, which is not on everyone's path.
-pub(crate) fn has_system_program(name: &str) -> bool {
-    has_program(name) || ["/usr/sbin", "/sbin"].iter().any(|folder| Path::new(folder).join(name).is_file())
-}
-
 /// One line, so that those of several processes do not mix, and the same one wherever the same thing is missing.
 fn skip_line(peer: &str, why: &str) -> String {
     let why: Vec<&str> = why.split_whitespace().collect();
@@ -57,7 +51,7 @@ fn tell(out: &mut impl io::Write, line: &str) {
 }
 
 /// The test binary, run again for one test, without strictness and with a list.
-#[cfg(unix)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::process::{Command, Output};
 
