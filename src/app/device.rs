@@ -15,7 +15,7 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::{from_hex, hex, visible};
 use crate::msg::device::{
-    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, ImageRow, Offers, Row, SettingValue, Table,
+    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, Row, SettingValue, Table,
 };
 use crate::msg::{Command, JobEnd};
 
@@ -25,6 +25,10 @@ const MAX_LINES: usize = 2000;
 const MAX_HISTORY: usize = 100;
 /// Settings kept in the table.
 const MAX_SETTINGS: usize = 200;
+/// Files kept in the list.
+const MAX_FILES: usize = 20;
+/// Most of a file that is shown.
+const MAX_FILE_SHOWN: usize = 4096;
 /// Longest value shown.
 const MAX_SHOWN: usize = 400;
 
@@ -43,6 +47,13 @@ pub enum DeviceAction {
     Asked(DeviceRead),
     /// Reads the setting whose key is typed.
     ReadSetting,
+    /// Looks at the file whose path is typed: its size and checksum, or its content as well.
+    ReadFile {
+        /// Whether the content is wanted.
+        wants_content: bool,
+    },
+    /// Shows or hides a file's content.
+    ToggledFile(String),
     /// Wants to write the typed value to the typed key; asks first.
     AskedToWrite,
     /// Wants to delete a setting; asks first.
@@ -116,6 +127,38 @@ impl SettingRow {
     }
 }
 
+/// A file that was looked at.
+pub struct FileRow {
+    /// Its path.
+    pub path: String,
+    /// What it is.
+    pub facts: FileFacts,
+    /// Whether its content is shown.
+    pub is_shown: bool,
+}
+
+impl FileRow {
+    /// Size and checksum in words.
+    pub fn summary(&self) -> String {
+        let bytes = match self.facts.length {
+            1 => "1 byte".to_owned(),
+            length => format!("{length} bytes"),
+        };
+        self.facts.sha256.as_ref().map_or_else(|| bytes.clone(), |sha256| format!("{bytes}, SHA-256 {sha256}"))
+    }
+
+    /// The content as text or as bytes, at most so much that it can be looked at; nothing while it is hidden.
+    pub fn shown(&self) -> Option<String> {
+        let octets = self.facts.content.as_ref().filter(|_| self.is_shown)?.expose();
+        let head = &octets[..octets.len().min(MAX_FILE_SHOWN)];
+        let more = octets.len() - head.len();
+        let is_plain = |text: &&str| text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t'));
+        let text = std::str::from_utf8(head).ok().filter(is_plain);
+        let shown = text.map_or_else(|| format!("hex:{}", hex(head)), str::to_owned);
+        Some(if more > 0 { format!("{shown}\n… and {more} bytes more") } else { shown })
+    }
+}
+
 /// An act that waits for its confirmation.
 struct Waiting {
     change: DeviceChange,
@@ -145,6 +188,8 @@ pub struct Session {
     pub images: Loaded<Vec<ImageRow>>,
     /// The settings asked for.
     pub settings: Vec<SettingRow>,
+    /// The files looked at, the last one first.
+    pub files: Vec<FileRow>,
     /// The shell.
     pub shell: VecDeque<ShellLine>,
     /// Its log.
@@ -172,6 +217,7 @@ impl Session {
             statistics: Loaded::NotAsked,
             images: Loaded::NotAsked,
             settings: Vec::new(),
+            files: Vec::new(),
             shell: VecDeque::new(),
             log: VecDeque::new(),
             done: Vec::new(),
@@ -231,10 +277,9 @@ impl Session {
                 keep_last(&mut self.shell);
             }
             // What a command wrote says more than that it was run.
-            DeviceProgress::Changed { change: "shell", .. }
-            | DeviceProgress::Busy { .. }
-            | DeviceProgress::Time(_)
-            | DeviceProgress::File { .. } => {}
+            DeviceProgress::Changed { change: "shell", .. } | DeviceProgress::Busy { .. } | DeviceProgress::Time(_) => {
+            }
+            DeviceProgress::File { path, facts } => self.keep_file(path, facts),
             DeviceProgress::Changed { evidence, .. } => {
                 self.done.insert(0, evidence);
                 self.done.truncate(20);
@@ -271,6 +316,12 @@ impl Session {
         }
     }
 
+    fn keep_file(&mut self, path: String, facts: FileFacts) {
+        self.files.retain(|row| row.path != path);
+        self.files.insert(0, FileRow { path, facts, is_shown: false });
+        self.files.truncate(MAX_FILES);
+    }
+
     fn keep_setting(&mut self, key: String, value: Option<SettingValue>) {
         let known = self.settings.iter().position(|row| row.key == key).map(|index| self.settings.remove(index));
         let is_shown = known.is_some_and(|row| row.is_shown);
@@ -290,6 +341,8 @@ fn keep_last<T>(lines: &mut VecDeque<T>) {
 pub struct Device {
     /// The key being typed; edited in place.
     pub key: String,
+    /// The path of a file being typed; edited in place.
+    pub file_path: String,
     /// The value being typed; edited in place. `hex:` begins octets that are no text.
     pub value: Secret<String>,
     /// Whether the value being typed is shown.
@@ -299,6 +352,8 @@ pub struct Device {
     /// The name being typed in the dialog; edited in place.
     pub typed_name: String,
     driver: Option<DriverId>,
+    /// The gateway that all this belongs to.
+    last: Option<LinkAddress>,
     session: Option<Session>,
     waiting: Option<Waiting>,
     history: Vec<String>,
@@ -316,6 +371,27 @@ impl Device {
     /// The job, open or ended.
     pub const fn session(&self) -> Option<&Session> {
         self.session.as_ref()
+    }
+
+    /// A gateway was chosen. What is known of another one, and what was typed for it, goes; an open job stays.
+    pub(super) fn gateway_chosen(&mut self, link: &LinkAddress) {
+        let is_of = |session: &Session| session.link == *link;
+        if self.session.as_ref().is_some_and(|session| session.is_open()) {
+            return;
+        }
+        let is_another =
+            self.last.as_ref().is_some_and(|last| last != link) || self.session.as_ref().is_some_and(|s| !is_of(s));
+        if is_another {
+            *self = Self::default();
+        }
+        self.last = Some(link.clone());
+    }
+
+    /// A port went away: what is plugged in there next is another gateway.
+    pub(super) fn unplugged(&mut self, link: &LinkAddress) {
+        if self.last.as_ref() == Some(link) && self.session.as_ref().is_none_or(|session| !session.is_open()) {
+            *self = Self::default();
+        }
     }
 
     /// The drivers that manage a gateway over that kind of link.
@@ -383,6 +459,15 @@ impl Device {
                 "" => Vec::new(),
                 key => self.ask(DeviceRead::Setting(key.to_owned())),
             },
+            DeviceAction::ReadFile { wants_content } => match self.file_path.trim() {
+                "" => Vec::new(),
+                path => self.ask(DeviceRead::File { path: path.to_owned(), wants_content }),
+            },
+            DeviceAction::ToggledFile(path) => {
+                let rows = self.session.iter_mut().flat_map(|session| &mut session.files);
+                rows.filter(|row| row.path == path).for_each(|row| row.is_shown = !row.is_shown);
+                Vec::new()
+            }
             DeviceAction::ToggledValue(key) => {
                 let rows = self.session.iter_mut().flat_map(|session| &mut session.settings);
                 rows.filter(|row| row.key == key).for_each(|row| row.is_shown = !row.is_shown);
@@ -448,6 +533,7 @@ impl Device {
         let Some(driver) = self.driver(link.kind(), of_profile) else { return Vec::new() };
         let job = desk.jobs.start(JobKind::Device, format!("Managing {}", link.place()), desk.now);
         self.session = Some(Session::new(job, link.clone()));
+        self.last = Some(link.clone());
         vec![Command::OpenDevice { job, link, profile, driver, access }]
     }
 

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 use super::Desk;
 use super::batch::Marked;
 use super::jobs::JobKind;
-use crate::model::gateway::{Probe, Sighting};
+use crate::model::gateway::{DeviceInfo, Identity, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
+use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
+use crate::model::standing::{Done, Stand, stand, takes_back};
 use crate::model::text::visible;
 use crate::msg::{Command, JobEnd};
 use crate::profile::Catalog;
@@ -100,6 +102,8 @@ pub struct Discover {
     /// Why the radio cannot be used.
     pub radio_trouble: Option<Problem>,
     rows: BTreeMap<LinkAddress, Sighting>,
+    /// What this program did with gateways since they were plugged in or heard.
+    done: BTreeMap<LinkAddress, Done>,
     hearings: BTreeMap<LinkAddress, Hearing>,
     kinds: Shown,
     shown: Vec<LinkAddress>,
@@ -134,6 +138,11 @@ impl Discover {
     /// Whether nothing was seen.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
+    }
+
+    /// How a gateway stands.
+    pub fn stand(&self, row: &Sighting) -> Stand {
+        stand(row, self.done.get(&row.link).copied())
     }
 
     /// When a device was heard, and how strongly.
@@ -245,7 +254,47 @@ impl Discover {
         self.ask_next(desk)
     }
 
+    /// This program did something with a gateway, or what it did counts no more.
+    pub(super) fn did(&mut self, link: &LinkAddress, done: Option<Done>) {
+        match done {
+            Some(done) => drop(self.done.insert(link.clone(), done)),
+            None => drop(self.done.remove(link)),
+        }
+    }
+
+    /// A session ended. What it had begun and told no end of is unknown.
+    pub(super) fn session_ended(&mut self, link: &LinkAddress) {
+        if let Some(done) = self.done.get_mut(link).filter(|done| **done == Done::SettingUp) {
+            *done = Done::Pushed(Verdict::Unknown);
+        }
+    }
+
+    /// A gateway told in a session what it is and how it stands.
+    pub(super) fn told(
+        &mut self,
+        link: &LinkAddress,
+        driver: DriverId,
+        info: Option<DeviceInfo>,
+        state: ProvisioningState,
+    ) {
+        self.forget_if_taken_back(link, state);
+        let Some(row) = self.rows.get_mut(link) else { return };
+        let known = match &row.probe {
+            Probe::Answered(identity) => identity.info.clone(),
+            Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
+        };
+        row.probe = Probe::Answered(Identity { driver, info: info.or(known), state });
+        self.is_stale = true;
+    }
+
+    fn forget_if_taken_back(&mut self, link: &LinkAddress, state: ProvisioningState) {
+        if self.done.get(link).is_some_and(|done| takes_back(*done, state)) {
+            self.done.remove(link);
+        }
+    }
+
     pub(super) fn seen(&mut self, mut sighting: Sighting, now: Instant) {
+        self.note_advertised_state(&sighting);
         if let Some(heard) = &sighting.heard {
             self.note_strength(&sighting.link, heard.rssi_dbm, now);
         }
@@ -261,6 +310,15 @@ impl Discover {
             }
         }
         self.rows.insert(sighting.link.clone(), sighting);
+    }
+
+    /// An advertisement may lag behind a join by some seconds: it takes the join back only once it had agreed with it.
+    fn note_advertised_state(&mut self, sighting: &Sighting) {
+        let state = |row: &Sighting| row.heard.as_ref().and_then(|heard| heard.state);
+        let before = self.rows.get(&sighting.link).and_then(state);
+        if let (Some(ProvisioningState::Provisioned), Some(now)) = (before, state(sighting)) {
+            self.forget_if_taken_back(&sighting.link, now);
+        }
     }
 
     fn note_strength(&mut self, link: &LinkAddress, rssi_dbm: Option<i16>, now: Instant) {
@@ -282,12 +340,17 @@ impl Discover {
         if let Some(row) = self.rows.get_mut(link) {
             row.is_present = false;
         }
+        // What is plugged in at this path next is another gateway; a device keeps its address.
+        if link.kind() == LinkKind::Serial {
+            self.done.remove(link);
+        }
         self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
     }
 
     pub(super) fn removed(&mut self, link: &LinkAddress) {
         self.rows.remove(link);
+        self.done.remove(link);
         self.hearings.remove(link);
         self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
@@ -296,6 +359,9 @@ impl Discover {
     }
 
     pub(super) fn probed(&mut self, link: &LinkAddress, probe: Probe) {
+        if let Probe::Answered(identity) = &probe {
+            self.forget_if_taken_back(link, identity.state);
+        }
         if let Some(row) = self.rows.get_mut(link) {
             row.probe = probe;
             self.is_stale = true;
@@ -470,9 +536,13 @@ pub fn can_be_asked(row: &Sighting) -> bool {
     }
 }
 
-/// Only ports are asked with all the others: over Bluetooth a question takes a connection, which is a click for each.
+/// Only ports are asked with all the others: over Bluetooth a question takes a connection, which is a click for each. The
+/// question is put in Improv: a gateway that speaks something else, such as a login console, is spared it.
 fn is_askable(row: &Sighting) -> bool {
-    row.link.kind() == LinkKind::Serial && row.is_present && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
+    row.link.kind() == LinkKind::Serial
+        && row.is_present
+        && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
+        && row.profile.as_ref().is_none_or(|guess| guess.driver == DriverId::Improv)
 }
 
 /// The job that asks a port at the moment.

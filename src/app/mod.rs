@@ -10,6 +10,7 @@ pub mod discover;
 pub mod jobs;
 pub mod loaded;
 pub mod records;
+mod replace;
 pub mod settings;
 pub mod telemetry;
 pub mod terminal;
@@ -18,6 +19,7 @@ mod toasts;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,17 +31,20 @@ use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
+use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
 use self::telemetry::{Commissioned, Telemetry, TelemetryAction};
 use self::terminal::{Terminal, TerminalAction};
 
 use crate::model::access::Access;
+use crate::model::batch::RowOutcome;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
-use crate::msg::batch::BatchCommand;
+use crate::model::standing::Done;
+use crate::msg::batch::{BatchCommand, BatchEvent};
 use crate::msg::telemetry::{BenchCommand, TelemetryCommand};
-use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup};
+use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
 use crate::profile::Catalog;
 
 /// The screens there are.
@@ -100,6 +105,10 @@ pub enum Action {
     DismissedToast(u64),
     /// Copied something to the clipboard; the window has done it already.
     Copied(&'static str),
+    /// Replaces the file that is there.
+    ReplacedFile,
+    /// Leaves the file that is there.
+    KeptFile,
     /// Wants to close the window.
     AskedToClose,
     /// Closes the window though jobs run.
@@ -154,6 +163,7 @@ pub struct App {
     toasts: Toasts,
     clipboard: Option<String>,
     closing: Closing,
+    replace: Replace,
 }
 
 impl App {
@@ -223,6 +233,11 @@ impl App {
         self.closing == Closing::Yes
     }
 
+    /// The file that is there already, while the question whether to replace it is open.
+    pub fn file_there(&self) -> Option<&Path> {
+        self.replace.question()
+    }
+
     fn may_close(&self) -> bool {
         !self.jobs.iter().any(|job| job.kind.must_not_be_cut())
     }
@@ -230,6 +245,7 @@ impl App {
     /// Whether a dialog covers the page.
     pub fn is_dialog_open(&self) -> bool {
         self.is_asking_to_close()
+            || self.file_there().is_some()
             || self.commission.question().is_some()
             || self.device.question().is_some()
             || self.telemetry.question().is_some()
@@ -275,6 +291,11 @@ impl App {
                 self.toasts.tell(format!("{what} copied"), now);
                 Vec::new()
             }
+            Action::ReplacedFile => self.replace.confirm(),
+            Action::KeptFile => match self.replace.keep() {
+                Some(event) => self.apply(event, now),
+                None => Vec::new(),
+            },
             Action::AskedToClose => self.ask_to_close(),
             Action::ConfirmedClose => self.confirm_close(),
             Action::KeptOpen => {
@@ -284,11 +305,13 @@ impl App {
         };
         self.discover.arrange_if_stale(&self.catalog);
         commands.extend(self.telemetry.refresh_view(self.screen == Screen::Telemetry));
+        self.replace.note(&commands);
         commands
     }
 
     /// Takes in what happened; the commands go to the workers. Call [`App::tick`] after the last one at hand.
     pub fn apply(&mut self, event: Event, now: Instant) -> Vec<Command> {
+        let Some(event) = self.replace.take_in(event) else { return Vec::new() };
         match event {
             Event::Started(startup) => {
                 self.started(*startup);
@@ -298,7 +321,8 @@ impl App {
             Event::GatewayGone(link) => {
                 // A device that falls silent keeps its address; a port may get another gateway.
                 if link.kind() == LinkKind::Serial {
-                    self.commission.handled.unplugged(&link);
+                    self.commission.unplugged(&link);
+                    self.device.unplugged(&link);
                 }
                 self.discover.gone(&link);
             }
@@ -314,8 +338,14 @@ impl App {
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
-            Event::BatchProgressed { job, event } => self.batch.told(job, event),
+            Event::BatchProgressed { job, event } => {
+                if self.batch.is_job(job) {
+                    self.note_row(&event);
+                }
+                self.batch.told(job, event);
+            }
             Event::SessionProgressed { job, at, progress } => {
+                self.note_session(job, &progress);
                 let has_joined = matches!(&progress, Progress::Pushed(outcome) if outcome.verdict == Verdict::Joined);
                 let mut commands =
                     self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
@@ -396,6 +426,9 @@ impl App {
                 return discover.probe_finished(&link, end, &mut Desk { catalog, jobs, toasts, now });
             }
             JobKind::Session => {
+                if let Some(session) = self.commission.session().filter(|session| session.job == job) {
+                    self.discover.session_ended(&session.target.link);
+                }
                 let mut commands = self.with_desk(now, |commission, desk| commission.session_finished(job, end, desk));
                 if self.screen == Screen::Records {
                     commands.push(self.records.refresh());
@@ -430,6 +463,37 @@ impl App {
             }
         }
         Vec::new()
+    }
+
+    /// What a session shows of a gateway is known in the list, too.
+    fn note_session(&mut self, job: JobId, progress: &Progress) {
+        let Some(target) = self.commission.session().filter(|session| session.job == job).map(|s| &s.target) else {
+            return;
+        };
+        let (link, driver) = (&target.link, target.driver);
+        match progress {
+            Progress::Described { info, state, .. } => self.discover.told(link, driver, info.clone(), *state),
+            Progress::StateChanged(state) => self.discover.told(link, driver, None, *state),
+            Progress::StepStarted { step: Step::Push, .. } => self.discover.did(link, Some(Done::SettingUp)),
+            Progress::Pushed(outcome) => self.discover.did(link, Some(Done::Pushed(outcome.verdict))),
+            Progress::StepDone { step: Step::Reprovision, .. } => self.discover.did(link, None),
+            _ => {}
+        }
+    }
+
+    /// A row of a batch that ended: its gateway stands as the batch found.
+    fn note_row(&mut self, event: &BatchEvent) {
+        let BatchEvent::Row { state, .. } = event else { return };
+        let Some(result) = batch::result(state).filter(|result| !result.is_earlier) else { return };
+        let verdict = match result.outcome {
+            RowOutcome::Joined => Verdict::Joined,
+            RowOutcome::Refused => Verdict::Refused,
+            RowOutcome::Unknown => Verdict::Unknown,
+            RowOutcome::Done | RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun => return,
+        };
+        if let Ok(link) = result.link.parse() {
+            self.discover.did(&link, Some(Done::Pushed(verdict)));
+        }
     }
 
     fn with_desk<R>(&mut self, now: Instant, f: impl FnOnce(&mut Commission, &mut Desk<'_>) -> R) -> R {
@@ -483,6 +547,7 @@ impl App {
             let last = settings.values.last_profile.as_ref();
             commission.choose(row, last, &mut Desk { catalog, jobs, toasts, now });
         }
+        self.keep_device_to_the_chosen();
         commands
     }
 
@@ -501,7 +566,15 @@ impl App {
         let Self { discover, commission, catalog, jobs, toasts, .. } = self;
         let mut desk = Desk { catalog, jobs, toasts, now };
         commands.extend(discover.row(link).map_or_else(Vec::new, |row| commission.go_on(row, &mut desk)));
+        self.keep_device_to_the_chosen();
         commands
+    }
+
+    /// What Device shows belongs to the gateway that is chosen.
+    fn keep_device_to_the_chosen(&mut self) {
+        if let Some((link, _)) = self.commission.gateway() {
+            self.device.gateway_chosen(link);
+        }
     }
 
     fn take_marked(&mut self) -> Vec<Command> {

@@ -604,3 +604,109 @@ fn a_port_that_goes_away_is_no_longer_marked() {
     bench.apply(Event::GatewayGone(link("/dev/ttyUSB1")));
     assert_eq!(bench.app.discover.marked(), 1);
 }
+
+impl Bench {
+    fn standing(&self, place: &str) -> &'static str {
+        let row = self.app.discover.row(&link(place)).expect("a row");
+        self.app.discover.stand(row).standing.title()
+    }
+}
+
+#[test]
+fn the_list_knows_what_this_program_did_with_a_gateway() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "Not queried");
+    let job = bench.connect();
+    bench.make_ready(job, ProvisioningState::Ready);
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "Ready", "a session tells what a question would");
+    let started = Progress::StepStarted { step: Step::Push, waits_for: String::new(), limit: Duration::from_secs(1) };
+    bench.progress(job, started);
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "Setting up");
+    bench.progress(job, Progress::StateChanged(ProvisioningState::Provisioned));
+    bench.progress(job, joined());
+    bench.apply(Event::JobFinished { job, end: done() });
+    assert_eq!((bench.standing("/dev/ttyUSB0"), bench.standing("/dev/ttyUSB1")), ("Joined", "Not queried"));
+    // Another gateway on the same port has not joined.
+    bench.apply(Event::GatewayGone(link("/dev/ttyUSB0")));
+    bench.plug_in("/dev/ttyUSB0");
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "Not queried");
+}
+
+#[test]
+fn a_push_that_was_cut_off_stands_as_unknown_in_the_list() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.make_ready(job, ProvisioningState::Ready);
+    let started = Progress::StepStarted { step: Step::Push, waits_for: String::new(), limit: Duration::from_secs(1) };
+    bench.progress(job, started);
+    bench.apply(Event::JobFinished { job, end: JobEnd::Cancelled });
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "Unknown: verify");
+}
+
+#[test]
+fn what_belongs_to_a_gateway_is_gone_when_another_is_chosen() {
+    let mut bench = Bench::new();
+    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.fill();
+    let commission = &mut bench.app.commission;
+    commission.access.username = "root".into();
+    commission.access.secret = Secret::new("hall-1".into());
+    (commission.hostname, commission.device_name) = ("gw-1".into(), "Gateway 1".into());
+    bench.app.device.key = "wifi/token".into();
+    bench.app.device.value = Secret::new("typed".into());
+    bench.app.device.file_path = "/lfs/key".into();
+    let opened = bench.act(DeviceAction::ChoseDriver(DriverId::Smp));
+    assert!(opened.is_empty());
+    let Some(Command::OpenDevice { job, .. }) = bench.act(DeviceAction::Connected).pop() else { panic!("opens") };
+    bench.apply(Event::JobFinished { job, end: done() });
+    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    assert!(bench.app.device.session().is_some() && bench.app.commission.access.is_filled(), "the same gateway");
+    bench.act(Action::TookToCommission(link("/dev/ttyUSB1")));
+    let (device, commission) = (&bench.app.device, &bench.app.commission);
+    assert!(device.session().is_none(), "information of the gateway before");
+    assert!(device.key.is_empty() && device.value.expose().is_empty() && device.file_path.is_empty());
+    assert!(!commission.access.is_filled(), "a login");
+    assert!(commission.hostname.is_empty() && commission.device_name.is_empty());
+    assert_eq!(commission.form.draft.ssid, "Office", "the network is the site's");
+}
+
+#[test]
+fn what_is_plugged_in_at_the_same_port_next_is_another_gateway() {
+    let mut bench = Bench::new();
+    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.app.commission.access.secret = Secret::new("hall-1".into());
+    bench.act(DeviceAction::ChoseDriver(DriverId::Smp));
+    let Some(Command::OpenDevice { job, .. }) = bench.act(DeviceAction::Connected).pop() else { panic!("opens") };
+    bench.apply(Event::JobFinished { job, end: done() });
+    bench.apply(Event::GatewayGone(link("/dev/ttyUSB0")));
+    assert!(!bench.app.commission.access.is_filled() && bench.app.device.session().is_none());
+}
+
+#[test]
+fn a_gateway_that_speaks_another_driver_is_not_asked_with_all_the_others() {
+    let mut bench = Bench::new();
+    let mut sighting = bench.app.discover.row(&link("/dev/ttyUSB1")).unwrap().clone();
+    sighting.profile = Some(crate::model::gateway::ProfileMatch {
+        profile: crate::model::ids::ProfileId::new("generic-linux"),
+        driver: DriverId::LinuxConsole,
+        reason: "a test".into(),
+    });
+    bench.apply(Event::GatewaySeen(Box::new(sighting)));
+    let asked = bench.act(DiscoverAction::AskedAll);
+    assert!(matches!(&asked[..], [Command::Probe { link: asked, .. }] if *asked == link("/dev/ttyUSB0")));
+    assert_eq!(bench.standing("/dev/ttyUSB1"), "Needs login");
+}
+
+#[test]
+fn the_next_gateway_is_not_tried_with_the_login_of_the_last_one() {
+    let mut bench = Bench::new();
+    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.act(CommissionAction::ChoseDriver(DriverId::LinuxConsole));
+    bench.app.commission.access.secret = Secret::new("hall-1".into());
+    let job = opened(&bench.act(CommissionAction::Connected));
+    bench.apply(Event::JobFinished { job, end: done() });
+    let commands = bench.act(Action::WentOnWith(link("/dev/ttyUSB1")));
+    assert!(!commands.iter().any(|command| matches!(command, Command::OpenSession { .. })), "its login comes first");
+    assert!(bench.app.commission.session().is_none(), "the form is shown");
+    assert_eq!(bench.app.commission.gateway().unwrap().0, &link("/dev/ttyUSB1"));
+}

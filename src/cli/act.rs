@@ -5,7 +5,7 @@ use serde_json::json;
 use super::args::DeviceLink;
 use super::commission::{stopped, wait_for_start, write_transcript};
 use super::output::{Exit, Output};
-use super::session::{Act, Ended, Session, Todo};
+use super::session::{Act, Ended, Session, Todos};
 use super::{next_job, secret_input};
 use crate::backend::Handle;
 use crate::model::access::Access;
@@ -27,7 +27,7 @@ pub(super) fn act(
         Ok(session) => {
             let job = session.job;
             let ended = session.run(handle, out);
-            write_transcript(handle, job, link.transcript.as_deref(), out);
+            write_transcript(handle, job, link.transcript.as_ref(), out);
             conclude(ended, out)
         }
         Err((problem, exit)) => {
@@ -59,8 +59,8 @@ fn open(
         .try_send(Command::OpenSession { job, link: link.via.clone(), profile, driver, access })
         .map_err(could_not_run)?;
     out.text(format!("Connecting to {} with {driver} …", link.via));
-    let todo = Todo::Act { request, confirmed: confirmed.map(str::to_owned) };
-    Ok(Session::new(job, WifiRules::standard(), vec![todo]).at(link.via.place()))
+    let session = Session::new(job, WifiRules::standard(), Todos::default()).at(link.via.place());
+    Ok(session.acting(request, confirmed.map(str::to_owned)))
 }
 
 fn conclude(ended: Ended, out: &mut Output) -> Exit {

@@ -42,16 +42,15 @@ fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Op
     wait_for_start(handle).map_err(could_not_run)?;
     let mut secrets = given(args).map_err(usage)?;
     let check = check(handle, args, &secrets)?;
+    check.notes.iter().for_each(|note| out.note(note));
     if !check.findings.is_empty() {
         return Err(usage(mistakes(&check.findings, out)));
     }
     let mut wanted: BTreeSet<&str> = check.wanted.iter().map(String::as_str).collect();
     if !wanted.is_empty() && std::io::stdin().is_terminal() && !args.check {
         for name in std::mem::take(&mut wanted) {
-            secrets.push((
-                name.to_owned(),
-                secret_input::prompt(&format!("Secret @{name} (not shown): ")).map_err(usage)?,
-            ));
+            let secret = secret_input::prompt(&format!("Secret @{name} (not shown): "));
+            secrets.push((name.to_owned(), secret.map_err(usage)?));
         }
     }
     if let Some(name) = wanted.first() {
@@ -252,7 +251,7 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
     };
     let mut object = tagged("summary", &summary);
     object["took_millis"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-    object["out"] = json!(args.out);
+    object["out"] = json!(args.out.as_ref().map(|out| out.path().display().to_string()));
     out.text(format!("\n{} gateways in {:.1} s: {}", summary.rows, took.as_secs_f64(), summary.words()));
     if summary.refused + summary.failed > 0 {
         out.text("Mend the causes, then run the same command with --retry failed.");
@@ -263,8 +262,8 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
     if summary.open > 0 {
         out.text("Go on with --resume: what succeeded is not repeated.");
     }
-    if let Some(path) = &args.out {
-        out.text(format!("The results are in {}", path.display()));
+    if let Some(results) = &args.out {
+        out.text(format!("The results are in {results}"));
     }
     out.json(&object);
     exit_of(&summary)

@@ -6,17 +6,19 @@ use serde_json::json;
 
 use super::args::{CommissionArgs, CredentialFile};
 use super::output::{Exit, Output};
-use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
+use super::session::{Ended, Session, Todos, print_outcome, workers_gone};
 use super::{next_job, secret_input};
 use crate::backend::Handle;
 use crate::model::access::Access;
+use crate::model::agenda::{Agenda, Order};
 use crate::model::credentials::{WifiDraft, check};
+use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::qr::QrContent;
 use crate::model::wifi::WifiRules;
-use crate::msg::{Command, Event, JobEnd, QrSource, Request, Startup, Step};
+use crate::msg::{Command, Event, JobEnd, QrSource, Startup, Step};
 use crate::profile::DriverBinding;
 
 /// Commissions one gateway and tells how it ended.
@@ -25,7 +27,7 @@ pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) 
         Ok(session) => {
             let job = session.job;
             let ended = session.run(handle, out);
-            write_transcript(handle, job, args.transcript.as_deref(), out);
+            write_transcript(handle, job, args.transcript.as_ref(), out);
             conclude(ended, out)
         }
         Err((problem, exit)) => {
@@ -81,10 +83,15 @@ pub(super) fn stopped() -> Problem {
 }
 
 /// Writes the transcript of a session that has ended.
-pub(super) fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, out: &mut Output) {
-    let Some(path) = path else { return };
+pub(super) fn write_transcript(
+    handle: &mut Handle,
+    session: JobId,
+    destination: Option<&Destination>,
+    out: &mut Output,
+) {
+    let Some(destination) = destination else { return };
     let job = next_job();
-    let command = Command::ExportTranscript { job, session, path: path.to_owned() };
+    let command = Command::ExportTranscript { job, session, destination: destination.clone() };
     if let Err(problem) = handle.try_send(command) {
         return out.problem(&problem);
     }
@@ -172,22 +179,16 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     Ok(session.with_laptop_scan())
 }
 
-/// What to ask of the gateway, in order.
-fn todo(args: &CommissionArgs, draft: Option<WifiDraft>) -> Result<Vec<Todo>, Problem> {
-    let mut todo = Vec::new();
-    for CredentialFile { id, file } in &args.credentials {
-        let content = secret_input::read_file(file)?;
-        todo.push(Todo::Ask(Request::PushCredential { id: id.clone(), content }));
-    }
-    todo.extend(args.hostname.clone().map(|name| Todo::Ask(Request::SetHostname(name))));
-    todo.extend(args.device_name.clone().map(|name| Todo::Ask(Request::SetDeviceName(name))));
-    if let Some(draft) = draft {
-        if !args.no_scan {
-            todo.push(Todo::Ask(Request::ScanNetworks));
-        }
-        todo.push(Todo::Push(Box::new(draft)));
-    }
-    Ok(todo)
+/// What to ask of the gateway.
+fn todo(args: &CommissionArgs, network: Option<WifiDraft>) -> Result<Todos, Problem> {
+    let read = |CredentialFile { id, file }: &CredentialFile| Ok((id.clone(), secret_input::read_file(file)?));
+    Ok(Agenda::of(Order {
+        credentials: args.credentials.iter().map(read).collect::<Result<_, Problem>>()?,
+        hostname: args.hostname.clone(),
+        device_name: args.device_name.clone(),
+        is_scanning: network.is_some() && !args.no_scan,
+        networks: network.into_iter().collect(),
+    }))
 }
 
 /// What lets us in: from the files named, and what they leave open from the device's code.

@@ -10,9 +10,10 @@ use super::follow::{self, Follower, Following};
 use super::lines::print_stats;
 use super::next_job;
 use super::output::{Exit, Output};
-use super::session::{Ended, Session, Todo, print_outcome, workers_gone};
+use super::session::{Ended, Session, print_outcome, workers_gone};
 use crate::backend::Handle;
 use crate::model::access::Access;
+use crate::model::agenda::{Agenda, Order};
 use crate::model::credentials::WifiDraft;
 use crate::model::gateway::{Probe, Sighting};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind};
@@ -25,7 +26,7 @@ use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wifi::{Network, Signal, WifiRules};
 use crate::msg::telemetry::{InspectionSource, InspectionStart, STORE_BYTES, TelemetryEvent};
-use crate::msg::{Command, DemoSite, Event, JobEnd, Request};
+use crate::msg::{Command, DemoSite, Event, JobEnd};
 use crate::profile::{Catalog, Profile};
 
 /// How long the simulated gateways may take to be found.
@@ -200,17 +201,14 @@ impl Tour<'_> {
         let profile = sighting.profile.as_ref().map(|profile| profile.profile.clone());
         let of_catalog = profile.as_ref().and_then(|id| self.catalog.get(id));
         let rules = of_catalog.and_then(|profile| profile.wifi.clone());
-        let todo = if !driver.facts().offers.wifi {
+        let todo = Agenda::of(if !driver.facts().offers.wifi {
             let content = Secret::new(b"-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----\n".to_vec());
-            vec![Todo::Ask(Request::PushCredential { id: TAKEN.into(), content })]
+            Order { credentials: vec![(TAKEN.to_owned(), content)], ..Order::default() }
         } else {
-            let mut todo = vec![Todo::Ask(Request::ScanNetworks)];
-            if is_first {
-                todo.push(Todo::Push(Box::new(draft(self.site, "not the passphrase"))));
-            }
-            todo.push(Todo::Push(Box::new(draft(self.site, &self.site.passphrase))));
-            todo
-        };
+            let wrong = is_first.then(|| draft(self.site, "not the passphrase"));
+            let networks = wrong.into_iter().chain([draft(self.site, &self.site.passphrase)]).collect();
+            Order { is_scanning: true, networks, ..Order::default() }
+        });
         let access = driver.facts().wanted.map_or_else(Access::default, |_| Access {
             username: Some(self.site.access.username.clone()),
             secret: Some(Secret::new(self.site.access.secret.clone())),

@@ -1,7 +1,6 @@
 //! `linesman device`: one question to a gateway, or one act on it, and the answer.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
@@ -11,10 +10,11 @@ use super::commission::{wait_for_start, write_transcript};
 use super::output::{Exit, Output};
 use super::session::workers_gone;
 use super::{next_job, secret_input};
-use crate::backend::Handle;
+use crate::backend::{Handle, local};
 use crate::model::access::Access;
+use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId};
-use crate::model::problem::Problem;
+use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
 use crate::model::text::{hex, visible};
 use crate::msg::device::{
@@ -39,7 +39,7 @@ pub fn device(handle: &mut Handle, command: &DeviceCommand, out: &mut Output) ->
     match open(handle, link, command, out) {
         Ok(mut run) => {
             let exit = run.drive(handle, out);
-            write_transcript(handle, run.job, link.transcript.as_deref(), out);
+            write_transcript(handle, run.job, link.transcript.as_ref(), out);
             run.conclude(exit, out)
         }
         Err((problem, exit)) => {
@@ -70,7 +70,7 @@ const fn link_of(command: &DeviceCommand) -> &DeviceLink {
 }
 
 /// What is to be asked, in order, and where a content goes.
-fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<PathBuf>), Problem> {
+fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<Destination>), Problem> {
     let read = |read| vec![DeviceRequest::Read(read)];
     let change = |change, name: &str| vec![DeviceRequest::Change { change, confirmed: name.to_owned() }];
     Ok(match command {
@@ -97,7 +97,7 @@ fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<PathB
             (read(DeviceRead::File { path: path.clone(), wants_content: true }), Some(out.clone()))
         }
         DeviceCommand::Files(FilesCommand::Put { confirm, path, file, .. }) => {
-            let content = secret_input::read_file(file)?;
+            let content = secret_input::read_raw(file)?;
             (change(DeviceChange::WriteFile { path: path.clone(), content }, &confirm.name), None)
         }
         DeviceCommand::Shell { confirm, words, .. } => {
@@ -158,7 +158,7 @@ struct Run {
     job: JobId,
     requests: VecDeque<DeviceRequest>,
     /// Where a content goes instead of the screen.
-    save_to: Option<PathBuf>,
+    save_to: Option<Destination>,
     /// What the answer means for scripts.
     exit: Option<Exit>,
     /// What went wrong.
@@ -307,7 +307,7 @@ impl Run {
         });
         if let Some(path) = self.save_to.take() {
             if self.save(&path, octets, out) {
-                result["path"] = json!(path.display().to_string());
+                result["path"] = json!(path.path().display().to_string());
                 self.done(Exit::Good, result);
             }
             return;
@@ -335,41 +335,23 @@ impl Run {
             if !self.save(&target, content.expose(), out) {
                 return;
             }
-            result["saved_to"] = json!(target.display().to_string());
+            result["saved_to"] = json!(target.path().display().to_string());
         }
         self.done(Exit::Good, result);
     }
 
-    fn save(&mut self, path: &Path, octets: &[u8], out: &mut Output) -> bool {
-        match write_private(path, octets) {
-            Ok(()) => {
-                out.text(format!("Written to {}", path.display()));
+    fn save(&mut self, destination: &Destination, octets: &[u8], out: &mut Output) -> bool {
+        match local::save(destination, octets) {
+            Ok(_) => {
+                out.text(format!("Written to {destination}"));
                 true
             }
             Err(error) => {
-                self.problem = Some(
-                    Problem::new(
-                        "device.not_saved",
-                        format!("{} could not be written", path.display()),
-                        "The folder is missing or may not be written, or the disk is full",
-                        "Choose another path",
-                    )
-                    .with_detail(error.to_string()),
-                );
+                self.problem = Some(error.explain());
                 false
             }
         }
     }
-}
-
-/// Writes a file that only its owner can read: it may hold a key.
-fn write_private(path: &Path, octets: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(octets)
 }
 
 fn offers_line(offers: Offers) -> String {

@@ -1,6 +1,6 @@
 //! `linesman discover`: what is on the serial ports and in the air, and what the gateways behind the ports say.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -10,12 +10,18 @@ use super::next_job;
 use super::output::{Exit, Output};
 use crate::backend::Handle;
 use crate::model::gateway::{Advertisement, Probe, Sighting};
-use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::outcome::Verdict;
+use crate::model::record::JobRecord;
+use crate::model::standing::{Done, Stand, Standing, stand, takes_back};
 use crate::model::text::visible;
 use crate::msg::{Command, Event};
 
 /// How long the first list of ports may take.
 const FIRST_LIST: Duration = Duration::from_millis(1200);
+
+/// How many of the last jobs are looked at for what was done with a gateway before.
+const JOBS_LOOKED_AT: usize = 2000;
 
 /// How long Bluetooth is listened to unless a time is named: most devices say something every second.
 const LISTENED: u64 = 5;
@@ -43,6 +49,7 @@ pub fn discover(handle: &mut Handle, args: &DiscoverArgs, out: &mut Output) -> E
         }
     }
     search.print(out);
+    search.tell_unreachable(out);
     match (search.has_trouble, search.seen.is_empty()) {
         (true, _) => Exit::CouldNotRun,
         (false, true) => Exit::Findings,
@@ -54,6 +61,7 @@ fn begin(handle: &Handle, args: &DiscoverArgs) -> Result<(), crate::model::probl
     for link in &args.ports {
         handle.try_send(Command::AddPort(link.clone()))?;
     }
+    handle.try_send(Command::ListRecords { limit: JOBS_LOOKED_AT })?;
     handle.try_send(Command::StartDiscovery { radio: args.ble })
 }
 
@@ -69,6 +77,8 @@ struct Search {
     asked: HashSet<LinkAddress>,
     done: HashSet<LinkAddress>,
     seen: BTreeMap<LinkAddress, Sighting>,
+    /// The last push over each link, from the records.
+    pushed: HashMap<LinkAddress, JobRecord>,
 }
 
 impl Search {
@@ -85,6 +95,8 @@ impl Search {
                     }
                 }
             }
+            Event::RecordsListed(Ok(jobs)) => self.note_records(jobs),
+            Event::RecordsListed(Err(problem)) => out.problem(&problem),
             Event::GatewayRemoved(link) => drop(self.seen.remove(&link)),
             Event::GatewayGone(link) => {
                 if let Some(sighting) = self.seen.get_mut(&link) {
@@ -109,9 +121,48 @@ impl Search {
         }
     }
 
+    /// Keeps the newest push of each link; the list comes newest first.
+    fn note_records(&mut self, jobs: Vec<JobRecord>) {
+        for job in jobs.into_iter().filter(|job| verdict_of(job).is_some()) {
+            if let Ok(link) = job.intent.link.parse() {
+                self.pushed.entry(link).or_insert(job);
+            }
+        }
+    }
+
+    /// How a gateway stands. What was done with a device over Bluetooth is known by its address; a port may carry another
+    /// gateway by now, so that there the records are told beside it.
+    fn stand(&self, row: &Sighting) -> Stand {
+        let done = self.pushed.get(&row.link).and_then(verdict_of).map(Done::Pushed);
+        let state = match (&row.probe, &row.heard) {
+            (Probe::Answered(identity), _) => Some(identity.state),
+            (_, Some(heard)) => heard.state,
+            _ => None,
+        };
+        let holds =
+            |done: &Done| row.link.kind() == LinkKind::Ble && state.is_none_or(|state| !takes_back(*done, state));
+        stand(row, done.filter(holds))
+    }
+
+    /// A port that was named and cannot be opened is not found by saying so in a list.
+    fn tell_unreachable(&mut self, out: &mut Output) {
+        for row in self.named.iter().filter_map(|link| self.seen.get(link)) {
+            if let Probe::Failed(problem) = &row.probe
+                && stand(row, None).standing == Standing::CannotOpen
+            {
+                out.problem(problem);
+                self.has_trouble = true;
+            }
+        }
+    }
+
     /// Whether a port is to be asked: whoever names some means these, and nothing is sent to what hangs on the others.
     fn is_asked(&self, link: &LinkAddress) -> bool {
-        self.is_asking && link.kind() == LinkKind::Serial && (self.named.is_empty() || self.named.contains(link))
+        // The question is put in Improv: a gateway that speaks something else is asked only by name.
+        let speaks_it = |row: &Sighting| row.profile.as_ref().is_none_or(|guess| guess.driver == DriverId::Improv);
+        let is_meant =
+            if self.named.is_empty() { self.seen.get(link).is_some_and(speaks_it) } else { self.named.contains(link) };
+        self.is_asking && link.kind() == LinkKind::Serial && is_meant
     }
 
     /// Whether it was asked for: ports, what is on the air, or both.
@@ -126,7 +177,7 @@ impl Search {
 
     fn print(&self, out: &mut Output) {
         for sighting in self.seen.values() {
-            print_sighting(sighting, out);
+            print_sighting(sighting, &self.stand(sighting), self.pushed.get(&sighting.link), out);
         }
         let has_ports = self.seen.keys().any(|link| link.kind() != LinkKind::Ble);
         let hears = self.seen.keys().any(|link| link.kind() == LinkKind::Ble);
@@ -143,7 +194,7 @@ impl Search {
     }
 }
 
-fn print_sighting(sighting: &Sighting, out: &mut Output) {
+fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>, out: &mut Output) {
     let profile = sighting.profile.as_ref();
     let heard = sighting.heard.as_ref();
     let (name, driver, answer) = match &sighting.probe {
@@ -153,7 +204,7 @@ fn print_sighting(sighting: &Sighting, out: &mut Output) {
             identity.state.title().to_owned(),
         ),
         Probe::Failed(problem) => (None, None, format!("{} ({})", problem.what, problem.code)),
-        Probe::NotAsked | Probe::Asking => (None, None, "not asked".to_owned()),
+        Probe::NotAsked | Probe::Asking => (None, None, "not queried".to_owned()),
     };
     let name = name.or_else(|| heard?.name.as_deref().map(|name| visible(name, 60)));
     let mut line = json!({
@@ -165,6 +216,8 @@ fn print_sighting(sighting: &Sighting, out: &mut Output) {
         "reason": profile.map(|profile| profile.reason.as_str()),
         "rssi_dbm": heard.and_then(|heard| heard.rssi_dbm),
         "answer": answer,
+        "state": stand.standing,
+        "last": pushed.map(|job| json!({ "outcome": job.outcome, "at": job.started_at, "record": job.id.0 })),
         "is_present": sighting.is_present,
     });
     match heard {
@@ -196,12 +249,26 @@ fn print_sighting(sighting: &Sighting, out: &mut Output) {
     if let Some(name) = name {
         out.text(format!("  name     {name}"));
     }
-    let gone = match (sighting.is_present, heard) {
-        (true, _) => "",
-        (false, Some(_)) => "; not heard any more",
-        (false, None) => "; went away",
-    };
-    out.text(format!("  answer   {answer}{gone}"));
+    out.text(format!("  state    {}: {}", stand.standing.title(), lower_first(&stand.because)));
+    if let Some(job) = pushed {
+        out.text(format!("  last     {} over this link on {}, record {}", job.outcome, job.started_at, job.id.0));
+    }
+}
+
+/// A sentence as the end of another.
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
+}
+
+/// How a push ended, if the job was one.
+fn verdict_of(job: &JobRecord) -> Option<Verdict> {
+    match job.outcome.as_str() {
+        "joined" => Some(Verdict::Joined),
+        "refused" => Some(Verdict::Refused),
+        "unknown" => Some(Verdict::Unknown),
+        _ => None,
+    }
 }
 
 fn print_heard(heard: &Advertisement, out: &mut Output) {
@@ -213,8 +280,5 @@ fn print_heard(heard: &Advertisement, out: &mut Output) {
     let companies: Vec<String> = heard.companies.iter().map(|company| format!("{company:04x}")).collect();
     if !companies.is_empty() {
         out.text(format!("  company  {}", companies.join(", ")));
-    }
-    if let Some(state) = heard.state {
-        out.text(format!("  state    {}", state.title()));
     }
 }

@@ -116,6 +116,11 @@ impl Output {
         }
     }
 
+    /// Standard error, for when a file goes to standard output.
+    pub fn beside(is_json: bool) -> Self {
+        Self { is_json, out: Box::new(io::stderr()), failure: None }
+    }
+
     /// Whether JSON lines were asked for.
     pub const fn is_json(&self) -> bool {
         self.is_json

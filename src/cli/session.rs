@@ -1,33 +1,28 @@
 //! A session driven by a list of things to do, with its progress printed as it comes.
 
-use std::collections::VecDeque;
-
 use serde_json::json;
 
 use super::output::{Output, tagged};
 use crate::backend::Handle;
+use crate::model::agenda::{Agenda, Todo};
 use crate::model::credentials::{WifiCredentials, WifiDraft, check};
 use crate::model::gateway::Probe;
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
+use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Network, Signal, WifiRules, parse_ssid};
 use crate::msg::{Command, Event, JobEnd, Progress, Request, Step};
 
-/// One thing to do.
-pub(super) enum Todo {
-    /// Ask this.
-    Ask(Request),
-    /// Check these credentials against the gateway's scan and send them.
-    Push(Box<WifiDraft>),
-    /// Ask this, if the gateway's name is the one that confirms it.
-    Act {
-        /// What.
-        request: Request,
-        /// The name; `None` where nothing is changed.
-        confirmed: Option<String>,
-    },
+/// What a session has to do: credentials with their content, and a network that is checked against the gateway's scan.
+pub(super) type Todos = Agenda<(String, Secret<Vec<u8>>), WifiDraft>;
+
+/// One act that sends no credentials, done before anything else.
+struct PlannedAct {
+    request: Request,
+    /// The gateway's name as it was typed to confirm it; `None` where nothing is changed.
+    confirmed: Option<String>,
 }
 
 /// What came of an act.
@@ -40,20 +35,11 @@ pub(super) struct Act {
     pub(super) is_done: bool,
 }
 
-impl Todo {
-    fn draft(&self) -> Option<&WifiDraft> {
-        match self {
-            Self::Ask(_) | Self::Act { .. } => None,
-            Self::Push(draft) => Some(draft),
-        }
-    }
-}
-
 /// A session that was asked for and is on its way.
 pub(super) struct Session {
     pub(super) job: JobId,
     rules: WifiRules,
-    todo: VecDeque<Todo>,
+    todo: Todos,
     seen: Option<Vec<Network>>,
     laptop: Laptop,
     /// The gateway is ready, and the laptop's scan is waited for.
@@ -66,6 +52,8 @@ pub(super) struct Session {
     probed: Vec<(LinkAddress, Probe)>,
     /// What confirms an act: what the gateway calls itself, else its place.
     name: String,
+    /// The act that is still to be asked for.
+    planned: Option<PlannedAct>,
     /// What came of the last step that an act may be.
     act: Option<Act>,
 }
@@ -100,13 +88,13 @@ pub(super) struct Ended {
 }
 
 impl Session {
-    pub(super) fn new(job: JobId, rules: WifiRules, todo: Vec<Todo>) -> Self {
+    pub(super) fn new(job: JobId, rules: WifiRules, todo: Todos) -> Self {
         let (laptop, is_held) = (Laptop::NotAsked, false);
-        let wants_network = todo.iter().any(|todo| todo.draft().is_some());
+        let wants_network = todo.network().is_some();
         Self {
             job,
             rules,
-            todo: todo.into(),
+            todo,
             seen: None,
             laptop,
             is_held,
@@ -117,6 +105,7 @@ impl Session {
             wants_network,
             probed: Vec::new(),
             name: String::new(),
+            planned: None,
             act: None,
         }
     }
@@ -124,6 +113,11 @@ impl Session {
     /// Where the gateway is, which is its name where it tells none.
     pub(super) fn at(self, place: &str) -> Self {
         Self { name: visible(place, 80), ..self }
+    }
+
+    /// Asks for one act, if the gateway's name is the one that confirms it.
+    pub(super) fn acting(self, request: Request, confirmed: Option<String>) -> Self {
+        Self { planned: Some(PlannedAct { request, confirmed }), ..self }
     }
 
     /// Lets credentials wait for what the laptop sees, which was asked for.
@@ -162,9 +156,8 @@ impl Session {
             Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
             Progress::Pushed(outcome) => self.outcomes.push(*outcome),
             Progress::CredentialPushed { id, evidence } => self.taken.push((id, evidence)),
-            // A gateway without its token must not be sent into the network: nobody could commission it a second time.
             Progress::StepFailed { step: Step::Credential, problem } => {
-                self.todo.clear();
+                self.todo.credential_failed();
                 self.failed.get_or_insert((Step::Credential, problem));
             }
             // Without a scan or a description commissioning still works; what was asked for must not fail unnoticed.
@@ -190,14 +183,14 @@ impl Session {
     }
 
     fn take_laptop(&mut self, handle: &Handle, scan: LaptopScan, out: &mut Output) -> Result<(), Problem> {
-        print_laptop(&scan, self.todo.iter().find_map(Todo::draft), out);
+        print_laptop(&scan, self.todo.network(), out);
         self.laptop = Laptop::Here(scan);
         if std::mem::take(&mut self.is_held) { self.go_on(handle, out) } else { Ok(()) }
     }
 
     /// Asks for the next thing, unless that needs the laptop's scan and it is still under way: it ends within seconds.
     fn go_on(&mut self, handle: &Handle, out: &mut Output) -> Result<(), Problem> {
-        if matches!((self.todo.front(), &self.laptop), (Some(Todo::Push(_)), Laptop::Asked)) {
+        if self.todo.is_network_next() && matches!(self.laptop, Laptop::Asked) {
             self.is_held = true;
             return Ok(());
         }
@@ -206,15 +199,26 @@ impl Session {
     }
 
     fn next_request(&mut self, out: &mut Output) -> Request {
-        match self.todo.pop_front() {
-            Some(Todo::Ask(request) | Todo::Act { request, confirmed: None }) => request,
-            Some(Todo::Act { request, confirmed: Some(name) }) if name.trim() == self.name => request,
-            Some(Todo::Act { .. }) => {
+        if let Some(planned) = self.planned.take() {
+            return self.act_request(planned);
+        }
+        match self.todo.take_next() {
+            Some(Todo::Credential((id, content))) => Request::PushCredential { id, content },
+            Some(Todo::Hostname(name)) => Request::SetHostname(name),
+            Some(Todo::DeviceName(name)) => Request::SetDeviceName(name),
+            Some(Todo::Scan) => Request::ScanNetworks,
+            Some(Todo::Network(draft)) => self.checked(&draft, out).map_or(Request::Close, Request::Push),
+            None => Request::Close,
+        }
+    }
+
+    fn act_request(&mut self, planned: PlannedAct) -> Request {
+        match planned.confirmed {
+            Some(name) if name.trim() != self.name => {
                 self.refusal = Some(not_confirmed(&self.name));
                 Request::Close
             }
-            Some(Todo::Push(draft)) => self.checked(&draft, out).map_or(Request::Close, Request::Push),
-            None => Request::Close,
+            _ => planned.request,
         }
     }
 

@@ -22,6 +22,13 @@ impl Links for SystemLinks {
         self.serial.ports()
     }
 
+    fn look<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<(), LinkError>> {
+        match address.kind() {
+            LinkKind::Serial => self.serial.look(address),
+            LinkKind::Ble | LinkKind::Http | LinkKind::Udp => Box::pin(std::future::ready(Ok(()))),
+        }
+    }
+
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         match address.kind() {
             LinkKind::Serial => self.serial.open(address),

@@ -60,6 +60,14 @@ impl Links for SerialLinks {
         })
     }
 
+    fn look<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<(), LinkError>> {
+        let path = address.place().to_owned();
+        Box::pin(async move {
+            let looked = tokio::task::spawn_blocking(move || check_path(&path)).await;
+            looked.unwrap_or_else(|error| Err(LinkError::NotListed { detail: error.to_string() }))
+        })
+    }
+
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
         self.open_at(address, BAUD)
     }

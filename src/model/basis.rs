@@ -10,6 +10,9 @@ pub enum Basis {
     Documented {
         /// Document and section.
         source: String,
+        /// What of the rule no paper says.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        beside: Option<Assumption>,
     },
     /// We assume it.
     Assumed {
@@ -18,7 +21,34 @@ pub enum Basis {
     },
 }
 
+/// The part of a documented rule that we assume.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Assumption {
+    /// The keys of the rule that no paper fills.
+    pub assumed: Vec<String>,
+    /// Why they are filled as they are.
+    pub reason: String,
+}
+
 impl Basis {
+    /// A rule that a paper says in full.
+    pub fn documented(source: impl Into<String>) -> Self {
+        Self::Documented { source: source.into(), beside: None }
+    }
+
+    /// Whether that key of the rule is assumed, alone or with the whole rule.
+    pub fn assumes(&self, key: &str) -> bool {
+        self.is_assumed() || self.assumption().is_some_and(|beside| beside.assumed.iter().any(|own| own == key))
+    }
+
+    /// The part that is assumed beside what a paper says.
+    pub const fn assumption(&self) -> Option<&Assumption> {
+        match self {
+            Self::Documented { beside, .. } => beside.as_ref(),
+            Self::Assumed { .. } => None,
+        }
+    }
+
     /// Whether nobody has written it down for us.
     pub const fn is_assumed(&self) -> bool {
         matches!(self, Self::Assumed { .. })
@@ -35,7 +65,7 @@ impl Basis {
     /// The source or the reason.
     pub fn text(&self) -> &str {
         match self {
-            Self::Documented { source } => source,
+            Self::Documented { source, .. } => source,
             Self::Assumed { reason } => reason,
         }
     }

@@ -189,6 +189,16 @@ words! {
 }
 
 words! {
+    /// A version of TLS.
+    TlsVersion {
+        /// TLS 1.2.
+        Tls12 = "1.2",
+        /// TLS 1.3.
+        Tls13 = "1.3",
+    }
+}
+
+words! {
     /// Who begins.
     Direction {
         /// The gateway, or the person's computer, calls out.
@@ -197,6 +207,8 @@ words! {
         Reply = "reply",
         /// Someone calls the gateway.
         In = "in",
+        /// Both ways.
+        Both = "both",
     }
 }
 
@@ -273,6 +285,9 @@ pub struct Endpoint {
     pub hosts: Vec<HostPattern>,
     /// How many of them must answer.
     pub need: Need,
+    /// A word that it shares with other rows, of which one is enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_of: Option<String>,
     /// The port at the far end; `None` where there is none, or the person on site has to name it.
     pub port: Option<u16>,
     /// Whether the vendor states the port; otherwise it is our reading.
@@ -282,6 +297,9 @@ pub struct Endpoint {
     pub path: Option<String>,
     /// What carries it.
     pub transport: Transport,
+    /// The oldest version of TLS that is allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_min: Option<TlsVersion>,
     /// Who begins.
     pub direction: Direction,
     /// What it is for.

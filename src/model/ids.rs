@@ -133,22 +133,48 @@ impl FromStr for LinkAddress {
             ("serial", "") => Err(bad("the path of the port is missing")),
             ("ble", "") => Err(bad("the address of the device is missing")),
             ("http" | "udp", "") => Err(bad("the host is missing")),
-            ("serial", path) => Ok(Self::Serial(path.to_owned())),
-            // Addresses are compared as text: upper case is how systems write them.
-            ("ble", id) => Ok(Self::Ble(id.to_ascii_uppercase())),
+            ("serial", path) => Ok(Self::Serial(one_port_name(path))),
+            ("ble", id) => Ok(Self::Ble(one_device_id(id))),
             ("http", host) => {
                 let host = host.trim_start_matches("//").trim_end_matches('/');
-                if is_host(host, Port::MayBeThere) { Ok(Self::Http(host.to_owned())) } else { Err(bad(BAD_HOST)) }
+                if is_host(host, Port::MayBeThere) {
+                    Ok(Self::Http(host.to_ascii_lowercase()))
+                } else {
+                    Err(bad(BAD_HOST))
+                }
             }
             (_, host) => {
                 if is_host(host, Port::MustBeThere) {
-                    Ok(Self::Udp(host.to_owned()))
+                    Ok(Self::Udp(host.to_ascii_lowercase()))
                 } else {
                     Err(bad("after the host, a colon and the port are wanted"))
                 }
             }
         }
     }
+}
+
+/// The name of a port as its system lists it: Windows takes `com7` and `\\\\.\\COM7` for COM7. Paths stay as they are.
+fn one_port_name(path: &str) -> String {
+    let name = path.strip_prefix(r"\\.\").unwrap_or(path);
+    let is_com = name.get(..3).is_some_and(|com| com.eq_ignore_ascii_case("com"));
+    let number = name.get(3..).unwrap_or_default();
+    if is_com && !number.is_empty() && number.len() <= 3 && number.bytes().all(|b| b.is_ascii_digit()) {
+        return format!("COM{}", number.trim_start_matches('0'));
+    }
+    path.to_owned()
+}
+
+/// The address of a device as systems write it: upper case, with colons. An id that is no address is only put into upper
+/// case, since ids are compared as text.
+fn one_device_id(id: &str) -> String {
+    let id = id.to_ascii_uppercase();
+    let digits: String = id.chars().filter(|c| !matches!(c, ':' | '-' | '.' | ' ')).collect();
+    if digits.len() != 12 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return id;
+    }
+    let pairs: Vec<&str> = (0..6).filter_map(|pair| digits.get(2 * pair..2 * pair + 2)).collect();
+    pairs.join(":")
 }
 
 /// Whether the text before a colon names a kind of link, known or not, and is no part of a path: `C:` is none.
@@ -209,12 +235,37 @@ mod tests {
         }
         assert_eq!("/dev/pts/4".parse(), Ok(LinkAddress::Serial("/dev/pts/4".into())));
         assert_eq!("BLE:c4:4f".parse(), Ok(LinkAddress::Ble("C4:4F".into())));
-        for path in ["C:\\port", "COM7:", "/dev/serial/by-path/pci-0000:00:14.0", r"\\.\COM10"] {
+        for path in ["C:\\port", "COM7:", "/dev/serial/by-path/pci-0000:00:14.0"] {
             assert_eq!(path.parse(), Ok(LinkAddress::Serial(path.into())));
         }
         for wrong in ["tcp:192.0.2.7:23", "usb:/dev/ttyUSB0", "ssh://gateway", "https:192.0.2.7"] {
             assert_eq!(wrong.parse::<LinkAddress>().unwrap_err().reason, "there is no such kind of link", "{wrong}");
         }
+    }
+
+    #[test]
+    fn one_gateway_has_one_identity_however_it_is_written() {
+        let check = |written: &str, expected: &str| {
+            assert_eq!(
+                written.parse::<LinkAddress>().map(|link| link.to_string()),
+                Ok(expected.to_owned()),
+                "{written}"
+            );
+        };
+        check("serial:com7", "serial:COM7");
+        check(r"serial:\\.\Com12", "serial:COM12");
+        check("serial:COM007", "serial:COM7");
+        check("serial:/dev/com7", "serial:/dev/com7");
+        check("serial:community", "serial:community");
+        check("ble:c4-4f-33-00-12-af", "ble:C4:4F:33:00:12:AF");
+        check("ble:c44f.3300.12af", "ble:C4:4F:33:00:12:AF");
+        check("ble:5c39b1d2-0000-1000-8000-00805f9b34fb", "ble:5C39B1D2-0000-1000-8000-00805F9B34FB");
+        check("http:Gateway.Local/", "http:gateway.local");
+        check("udp:GW:1337", "udp:gw:1337");
+    }
+
+    #[test]
+    fn texts_that_are_no_link_are_refused() {
         assert_eq!("ble:c4:4f:33:00:12:af".parse(), Ok(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
         assert_eq!("http://192.168.4.1/".parse(), Ok(LinkAddress::Http("192.168.4.1".into())));
     }

@@ -3,9 +3,11 @@
 //! Nothing here does I/O, reads a clock or knows a window. Every other module may use it.
 
 pub mod access;
+pub mod agenda;
 pub mod basis;
 pub mod batch;
 pub mod credentials;
+pub mod destination;
 pub mod drivers;
 pub mod endpoint;
 pub mod fault;
@@ -20,7 +22,9 @@ pub mod record;
 pub mod redact;
 pub mod roots;
 pub mod secret;
+pub mod secret_text;
 pub mod settings;
+pub mod standing;
 pub mod text;
 pub mod verdict;
 pub mod wifi;

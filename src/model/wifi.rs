@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::text::{hex, visible, visible_octets};
+use super::word::words;
 
 /// A network name: 1 to 32 octets of any value (IEEE 802.11, SSID element).
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,6 +101,18 @@ impl Security {
             Self::Protected => "protected".into(),
             Self::Other(number) => format!("unknown kind {number}"),
         }
+    }
+}
+
+words! {
+    /// How frames are encrypted (IEEE 802.11, pairwise cipher suites).
+    Cipher {
+        /// TKIP, of the first WPA.
+        Tkip = "tkip",
+        /// AES-CCMP, of WPA2.
+        Ccmp = "ccmp",
+        /// AES-GCMP, of newer networks.
+        Gcmp = "gcmp",
     }
 }
 
@@ -272,6 +285,8 @@ pub struct WifiRules {
     pub bands: Vec<Band>,
     /// Protections it supports.
     pub security: Vec<Security>,
+    /// Ciphers it supports; empty where nothing is known.
+    pub ciphers: Vec<Cipher>,
     /// Shortest passphrase, characters.
     pub passphrase_min: usize,
     /// Longest passphrase, characters.
@@ -295,6 +310,7 @@ impl WifiRules {
                 Security::Wpa2Wpa3,
                 Security::Wpa3,
             ],
+            ciphers: Vec::new(),
             passphrase_min: 8,
             passphrase_max: 63,
             is_raw_psk_accepted: false,

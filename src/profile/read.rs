@@ -112,6 +112,11 @@ impl<'a> Table<'a> {
         Self { shape, entries, at, findings }
     }
 
+    /// The keys the table may have.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &'static str> + Clone {
+        self.shape.keys.iter().copied()
+    }
+
     /// Whether the key is there.
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.get(key).is_some()
@@ -207,6 +212,10 @@ impl<'a> Table<'a> {
 
     pub(super) fn word<T: Word>(&self, key: &'static str) -> Option<T> {
         self.need(key, || format!("one of {}", words_of::<T>().join(", ")))?.word()
+    }
+
+    pub(super) fn word_opt<T: Word>(&self, key: &'static str) -> Option<T> {
+        self.get(key)?.word()
     }
 
     pub(super) fn word_or<T: Word>(&self, key: &'static str, default: T) -> T {

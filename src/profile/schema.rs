@@ -57,38 +57,39 @@ macro_rules! shapes {
 
 shapes! {
     TOP = "the top of the file" [
-        "schema" "id" "name" "vendor" "summary" "document" "discovery" "driver" "wifi" "credential" "network"
-        "root" "endpoint" "mqtt" "expect" "wipe"
+        "schema" "id" "name" "vendor" "vendor_reason" "summary" "document" "discovery" "driver" "wifi" "credential" "network"
+        "root" "endpoint" "mqtt" "limit" "expect" "wipe"
     ]
     DOCUMENT = "[[document]]" ["id" "title" "version" "date"]
     DISCOVERY = "[discovery]" ["usb" "ble" "banner"]
-    USB = "[[discovery.usb]]" ["vid" "pid" "product" "manufacturer" "means" "says" "basis" "source" "reason"]
-    BLE = "[[discovery.ble]]" ["service" "company" "name" "says" "basis" "source" "reason"]
-    BANNER = "[[discovery.banner]]" ["line" "says" "basis" "source" "reason"]
-    DRIVER = "[[driver]]" ["driver" "link" "settings" "basis" "source" "reason" "ambiguity"]
+    USB = "[[discovery.usb]]" ["vid" "pid" "product" "manufacturer" "means" "says" "basis" "source" "assumed" "reason"]
+    BLE = "[[discovery.ble]]" ["service" "company" "name" "says" "basis" "source" "assumed" "reason"]
+    BANNER = "[[discovery.banner]]" ["line" "says" "basis" "source" "assumed" "reason"]
+    DRIVER = "[[driver]]" ["driver" "link" "settings" "basis" "source" "assumed" "reason" "ambiguity"]
     WIFI = "[wifi]" [
-        "id" "bands" "security" "passphrase_min" "passphrase_max" "raw_psk" "basis" "source" "reason" "ambiguity"
+        "id" "bands" "security" "ciphers" "passphrase_min" "passphrase_max" "raw_psk" "basis" "source" "assumed" "reason" "ambiguity"
     ]
     CREDENTIAL = "[[credential]]" [
-        "id" "kind" "purpose" "pushed" "push" "kept" "at_rest" "revoked" "basis" "source" "reason" "ambiguity"
+        "id" "kind" "form" "purpose" "pushed" "push" "kept" "at_rest" "revoked" "basis" "source" "assumed" "reason" "ambiguity"
     ]
     PUSH = "[[credential.push]]" [
-        "driver" "endpoint" "template" "json" "field" "setting" "file" "basis" "source" "reason"
+        "driver" "endpoint" "template" "json" "field" "setting" "file" "basis" "source" "assumed" "reason"
     ]
     NETWORK = "[network]" ["vantage" "rule"]
-    NETWORK_RULE = "[[network.rule]]" ["id" "fact" "says" "level" "basis" "source" "reason" "ambiguity"]
+    NETWORK_RULE = "[[network.rule]]" ["id" "fact" "says" "level" "basis" "source" "assumed" "reason" "ambiguity"]
     ROOT = "[[root]]" ["id" "name" "sha256" "not_after"]
     ENDPOINT = "[[endpoint]]" [
-        "id" "hosts" "need" "port" "port_stated" "path" "transport" "direction" "purpose" "level" "vantage" "roots"
-        "roots_from" "probes" "samples" "idle_secs" "basis" "source" "reason" "ambiguity"
+        "id" "hosts" "need" "one_of" "port" "port_stated" "path" "transport" "tls_min" "direction" "purpose" "level" "vantage" "roots"
+        "roots_from" "probes" "samples" "idle_secs" "basis" "source" "assumed" "reason" "ambiguity"
     ]
     MQTT = "[mqtt]" [
-        "dialect" "ports" "carrier" "tls" "authentication" "topics" "identity" "basis" "source" "reason" "ambiguity"
+        "dialect" "ports" "carrier" "tls" "authentication" "topics" "identity" "basis" "source" "assumed" "reason" "ambiguity"
     ]
-    EXPECT = "[[expect]]" ["id" "topic" "within_secs" "field" "basis" "source" "reason"]
+    LIMIT = "[[limit]]" ["id" "at_most" "of" "basis" "source" "assumed" "reason" "ambiguity"]
+    EXPECT = "[[expect]]" ["id" "topic" "within_secs" "field" "basis" "source" "assumed" "reason"]
     FIELD = "[[expect.field]]" ["name" "type" "min" "max"]
     WIPE = "[wipe]" ["preconditions" "guidance" "step"]
     WIPE_STEP = "[[wipe.step]]" [
-        "id" "does" "by" "needs" "removes" "evidence" "otherwise" "basis" "source" "reason"
+        "id" "does" "by" "needs" "removes" "evidence" "otherwise" "basis" "source" "assumed" "reason"
     ]
 }

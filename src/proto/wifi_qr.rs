@@ -62,6 +62,12 @@ pub enum QrError {
         /// Which one, from 1.
         number: usize,
     },
+    /// A `;` that is not marked stands in the name or the passphrase, and the value ends in front of it.
+    #[error("the {what} in the code is cut at a `;`")]
+    Cut {
+        /// What is cut.
+        what: &'static str,
+    },
     /// A field stands there twice, and nobody knows which one counts.
     #[error("the code has the field {field} twice")]
     Duplicate {
@@ -130,6 +136,12 @@ impl Explain for QrError {
                 format!("Field {number} of the code cannot be read"),
                 "The program that made the code did not mark `;`, `:` or `\\` in the name or passphrase",
                 "Type name and passphrase by hand",
+            ),
+            Self::Cut { what } => Problem::new(
+                "qr.cut",
+                format!("The {what} in the code is cut at a `;`"),
+                format!("The {what} holds `;`, and the program that made the code did not write `\\;`"),
+                "Type name and passphrase by hand, or make the code anew with `\\` in front of each `;`",
             ),
             Self::Duplicate { field } => Problem::new(
                 "qr.duplicate",
@@ -242,6 +254,17 @@ impl Fields {
         Some(self.list.swap_remove(index).1)
     }
 
+    /// What cannot be read as a field follows: after the name or the passphrase, in which a `;` may have been meant, that
+    /// means that the value is cut. A value in quotes is whole.
+    fn refuse_if_cut(&self) -> Result<(), QrError> {
+        let cut = self.list.last().filter(|(_, value)| !value.is_quoted).and_then(|(name, _)| match name.as_str() {
+            "P" => Some("passphrase"),
+            "S" => Some("network name"),
+            _ => None,
+        });
+        cut.map_or(Ok(()), |what| Err(QrError::Cut { what }))
+    }
+
     fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
@@ -263,18 +286,23 @@ fn read_fields(mut rest: &str) -> Result<Fields, QrError> {
     let mut fields = Fields::default();
     loop {
         if let Some(after) = rest.strip_prefix(';') {
-            if !after.trim().is_empty() {
+            // More semicolons at the end are a habit of some generators.
+            if !after.trim_matches(|c: char| c == ';' || c.is_whitespace()).is_empty() {
+                fields.refuse_if_cut()?;
                 fields.note("Text after the end of the code is left out");
             }
             return Ok(fields);
         }
         let bad_field = QrError::BadField { number: fields.list.len() + 1 };
-        let (name, behind) = rest.split_once(':').ok_or_else(|| bad_field.clone())?;
-        let is_name = (1..=8).contains(&name.len()) && name.bytes().all(|octet| octet.is_ascii_alphanumeric());
-        if !is_name {
+        let named = rest.split_once(':').filter(|(name, _)| is_field_name(name));
+        let Some((name, behind)) = named else {
+            fields.refuse_if_cut()?;
             return Err(bad_field);
-        }
+        };
         let name = name.to_ascii_uppercase();
+        if !is_known_field(&name) {
+            fields.refuse_if_cut()?;
+        }
         if USED_FIELDS.contains(&name.as_str()) && fields.list.iter().any(|(field, _)| *field == name) {
             return Err(QrError::Duplicate { field: name });
         }
@@ -286,6 +314,15 @@ fn read_fields(mut rest: &str) -> Result<Fields, QrError> {
             return Ok(fields);
         }
     }
+}
+
+fn is_field_name(name: &str) -> bool {
+    (1..=8).contains(&name.len()) && name.bytes().all(|octet| octet.is_ascii_alphanumeric())
+}
+
+/// Whether ZXing's page lists a field of that name. What else stands behind a `;` may be the rest of a value.
+fn is_known_field(name: &str) -> bool {
+    [&USED_FIELDS[..], &ENTERPRISE_FIELDS, &UNUSED_FIELDS].iter().any(|fields| fields.contains(&name))
 }
 
 /// Reads a value and says where the next field begins. `None` if the text ends after a backslash.
@@ -363,6 +400,11 @@ fn ssid_for_form(ssid: &Value, fields: &mut Fields) -> String {
 fn key_for_form(protection: Protection, fields: &mut Fields) -> (bool, Secret<String>) {
     let passphrase = fields.take("P").map(|value| Secret::new(value.text.as_str().to_owned())).unwrap_or_default();
     let is_empty = passphrase.expose().is_empty();
+    if has_percent_code(passphrase.expose()) {
+        fields.note(
+            "The passphrase holds `%` and two digits, taken as they are: some WPA3 codes write special characters so",
+        );
+    }
     match protection {
         Protection::Open if !is_empty => {
             fields.note("The code says that the network is open but has a passphrase too; it is left out");
@@ -384,6 +426,13 @@ fn key_for_form(protection: Protection, fields: &mut Fields) -> (bool, Secret<St
             (false, passphrase)
         }
     }
+}
+
+/// Whether a text could be one in which characters are written as `%3B`: the WPA3 specification's way, which phones
+/// do not follow.
+fn has_percent_code(text: &str) -> bool {
+    let is_code = |rest: &str| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2;
+    text.split('%').skip(1).any(is_code)
 }
 
 fn is_hidden(fields: &mut Fields) -> bool {

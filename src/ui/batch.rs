@@ -153,6 +153,10 @@ fn told(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
         findings(ui, batch.findings());
         ui.add_space(GRID);
     }
+    for note in batch.notes() {
+        notice(ui, palette(ui).warn, icon::WARNING, note);
+        ui.add_space(GRID / 2.0);
+    }
     if let Some(earlier) = batch.earlier().filter(|_| !batch.is_running()) {
         let text =
             format!("An earlier run of this manifest came to: {}. What succeeded is not repeated", earlier.words());

@@ -10,7 +10,7 @@ use super::widgets::{
     Button, card, copyable, empty_state, facts, field, focus_ring, header, labelled, muted, notice, pill, problem_card,
     strong, titled_card, truncated,
 };
-use crate::app::device::{Device, DeviceAction, Phase, Session, ShellLine};
+use crate::app::device::{Device, DeviceAction, FileRow, Phase, Session, ShellLine};
 use crate::app::{Action, App, Screen};
 use crate::model::ids::DriverId;
 use crate::msg::JobEnd;
@@ -195,6 +195,9 @@ fn connected(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
     if offers.settings {
         settings(ui, &mut app.device, pass);
+    }
+    if offers.files {
+        files(ui, &mut app.device, pass);
     }
     if offers.shell {
         shell(ui, &mut app.device, pass);
@@ -389,6 +392,52 @@ fn settings(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
             settings_table(ui, session, pass);
         }
     });
+}
+
+fn files(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
+    let hint = "The protocol can't list files: type a path, as the vendor documentation names it";
+    titled_card(ui, "Files", hint, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID;
+        let is_ready = device.session().is_some_and(Session::is_ready);
+        let is_typed = !device.file_path.trim().is_empty();
+        let why = if is_typed { "The gateway is busy" } else { "Type a path first" };
+        ui.horizontal_wrapped(|ui| {
+            let response = field(ui, "Path", &mut device.file_path, "/lfs/mqtt-ca.pem");
+            let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+            let look = Button::new("Check").named("Check size and checksum of the file");
+            if look.enabled_if(is_typed && is_ready, why).pressed(ui) || (is_entered && is_typed && is_ready) {
+                pass.did(DeviceAction::ReadFile { wants_content: false });
+            }
+            let read = Button::new("Read").named("Read the file").enabled_if(is_typed && is_ready, why);
+            if read.pressed(ui) {
+                pass.did(DeviceAction::ReadFile { wants_content: true });
+            }
+        });
+        let rows = device.session().map_or(&[][..], |session| &session.files);
+        if rows.is_empty() {
+            muted(ui, "No file was read yet. The command line also writes files: linesman device files put");
+        }
+        for row in rows {
+            ui.push_id(&row.path, |ui| file_row(ui, row, pass));
+        }
+    });
+}
+
+fn file_row(ui: &mut Ui, row: &FileRow, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new(&row.path).monospace());
+        muted(ui, &row.summary());
+        if row.facts.content.is_some() {
+            let (glyph, verb) = if row.is_shown { (icon::HIDE, "Hide") } else { (icon::SHOW, "Show") };
+            if Button::icon_only(glyph, &format!("{verb} the content of {}", row.path)).pressed(ui) {
+                pass.did(DeviceAction::ToggledFile(row.path.clone()));
+            }
+        }
+    });
+    if let Some(text) = row.shown() {
+        let area = ScrollArea::both().id_salt("content").max_height(PANE_HEIGHT).auto_shrink([false, true]);
+        area.show(ui, |ui| ui.add(Label::new(RichText::new(text).monospace()).selectable(true).extend()));
+    }
 }
 
 fn value_row(ui: &mut Ui, device: &mut Device, is_ready: bool, pass: &mut Pass<'_>) {

@@ -18,8 +18,9 @@ use crate::app::discover::{
     DiscoverAction, HISTORY, Hearing, Shown, SortKey, can_be_asked, display_name, profile_name,
 };
 use crate::app::{Action, App};
-use crate::model::gateway::{Advertisement, Identity, Probe, ProvisioningState, Sighting};
+use crate::model::gateway::{Advertisement, Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::standing::{Stand, Tone};
 
 /// Height of what stands below the list.
 const DETAIL_HEIGHT: f32 = 172.0;
@@ -274,7 +275,8 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
     if let Some(rect) = columns.profile {
         part(ui, rect, lines, &mut |ui| profile_part(ui, app, sighting));
     }
-    part(ui, columns.state, Layout::left_to_right(Align::Center), &mut |ui| state_part(ui, sighting));
+    let stand = app.discover.stand(sighting);
+    part(ui, columns.state, Layout::left_to_right(Align::Center), &mut |ui| state_part(ui, &stand));
     let buttons = Layout::right_to_left(Align::Center);
     let hearing = app.discover.hearing(&sighting.link);
     part(ui, columns.buttons, buttons, &mut |ui| buttons_part(ui, sighting, hearing, pass));
@@ -344,38 +346,16 @@ fn two_lines(ui: &mut Ui) {
     ui.add_space(2.0);
 }
 
-fn state_part(ui: &mut Ui, sighting: &Sighting) {
+fn state_part(ui: &mut Ui, stand: &Stand) {
     let palette = palette(ui);
-    if let Some(heard) = &sighting.heard {
-        return heard_state_part(ui, sighting, heard);
-    }
-    let (colour, text) = match &sighting.probe {
-        _ if !sighting.is_present => (palette.muted, "Gone"),
-        Probe::NotAsked => (palette.muted, "Not asked"),
-        Probe::Asking => (palette.accent, "Asking…"),
-        Probe::Answered(_) => (palette.ok, "Answered"),
-        Probe::Failed(_) => (palette.danger, "No answer"),
+    let colour = match stand.standing.tone() {
+        Tone::Quiet => palette.muted,
+        Tone::Busy => palette.accent,
+        Tone::Good => palette.ok,
+        Tone::Calls => palette.warn,
+        Tone::Bad => palette.danger,
     };
-    let hover = match &sighting.probe {
-        Probe::Answered(identity) => answer_line(identity),
-        Probe::Failed(problem) => problem.what.clone(),
-        Probe::NotAsked => "Nothing was sent to this port".to_owned(),
-        Probe::Asking => "A harmless question is on its way".to_owned(),
-    };
-    pill(ui, colour, text).on_hover_text(hover);
-}
-
-/// What a device says of itself without being asked.
-fn heard_state_part(ui: &mut Ui, sighting: &Sighting, heard: &Advertisement) {
-    let palette = palette(ui);
-    let (colour, text, hover) = match heard.state {
-        _ if !sighting.is_present => (palette.muted, "Silent", "Not heard for half a minute"),
-        Some(state) if state == ProvisioningState::Ready => (palette.ok, "Ready", state.title()),
-        Some(state) if state == ProvisioningState::Provisioned => (palette.accent, "Has network", state.title()),
-        Some(state) => (palette.accent, "In set-up", state.title()),
-        None => (palette.muted, "Heard", "It says nothing of its state"),
-    };
-    pill(ui, colour, text).on_hover_text(hover);
+    pill(ui, colour, stand.standing.title()).on_hover_text(&stand.because);
 }
 
 /// How strongly a device is heard: the last minute as a line, the last strength, and how long ago that was.
@@ -446,11 +426,6 @@ fn buttons_part(ui: &mut Ui, sighting: &Sighting, hearing: Option<&Hearing>, pas
     if ask.pressed(ui) {
         pass.did(DiscoverAction::Asked(sighting.link.clone()));
     }
-}
-
-fn answer_line(identity: &Identity) -> String {
-    let info = identity.info.as_ref().map(|info| format!("{} {}, ", info.firmware, info.firmware_version));
-    format!("{}{}", info.unwrap_or_default(), identity.state.title())
 }
 
 fn detail(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {

@@ -34,7 +34,7 @@ NAMES = {
     "gateway": re.compile(r"^(?P<name>Gateway with Improv.*), (?P<place>/dev/pts/\d+)$"),
     "ask": "Ask {place} what it is",
     "ask_all": "Ask all what they are",
-    "answered": "Answered",
+    "answered": "Ready",
     "commission_this": "Commission {place}",
     # Commission
     "connect": "Connect",

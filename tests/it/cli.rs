@@ -8,7 +8,8 @@ use linesman::proto::improv::Request;
 use serde_json::Value;
 
 use crate::gateway::{Act, Gateway, answer};
-use crate::program::{Place, Ran, Running, Sim, documented_kinds, text_of};
+use crate::json_types::documented_kinds;
+use crate::program::{Place, Ran, Running, Sim, text_of};
 
 /// A passphrase that is valid and wrong.
 const WRONG: &str = "wrong horse battery";
@@ -206,8 +207,9 @@ fn what_cannot_run_ends_with_three() {
         .run_json(&["sim", "--profile", "generic-improv", "--driver", "improv", "--via", "http"])
         .expect_problem(3, "sim.no_driver");
     place.run_json(&["sim", "--profile", "generic-improv", "--state-dir", &file]).expect_problem(3, "sim.card");
-    place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.not_written");
+    place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.no_folder");
     let recorded = jobs(&place);
+    assert_eq!(recorded.len(), 4, "each commission that was begun: {recorded:#?}");
     assert!(recorded.iter().all(|job| job["outcome"] == "failed"), "{recorded:#?}");
 }
 
@@ -449,13 +451,81 @@ fn ports_are_listed_and_asked() {
         ran.lines().into_iter().find(|line| line["link"] == sim.link.as_str()).unwrap_or_else(|| panic!("{ran:#?}"))
     };
     let listed = place.run_json(&["discover", "--port", &sim.port]).expect(0);
-    assert_eq!(gateway(&listed)["answer"], "not asked");
+    assert_eq!(
+        (&gateway(&listed)["answer"], &gateway(&listed)["state"]),
+        (&"not queried".into(), &"not-queried".into())
+    );
     let asked = gateway(&place.run_json(&["discover", "--ask", "--port", &sim.link]).expect(0));
     assert!(asked["name"].as_str().is_some_and(|name| name.contains("SIM0042")), "{asked:#}");
     assert_eq!((&asked["driver"], &asked["answer"]), (&"improv".into(), &"Ready for a network".into()));
     let nothing = gateway(&place.run_json(&["discover", "--port", &sim.port, "--for", "0"]).expect(0));
     assert_eq!(nothing["is_present"], true);
     assert_eq!(jobs(&place), [] as [Value; 0], "asking is not put on record");
+}
+
+/// Runs the program on a terminal of its own, presses a key once it asks, and exits with its code.
+const AT_A_PROMPT: &str = r#"
+import os, pty, sys
+child, terminal = pty.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+heard = b""
+while b"not shown" not in heard:
+    heard += os.read(terminal, 4096)
+os.write(terminal, sys.argv[1].encode())
+try:
+    while True:
+        piece = os.read(terminal, 4096)
+        if not piece:
+            break
+        heard += piece
+except OSError:
+    pass
+sys.stdout.write(heard.decode(errors="replace"))
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"#;
+
+#[test]
+fn leaving_a_prompt_cancels_and_is_no_mistake_of_the_input() {
+    if !crate::peers::require("python3", crate::peers::has_program("python3"), "it presses keys at a prompt") {
+        return;
+    }
+    let place = Place::new();
+    let manifest =
+        place.write("site.csv", "name,match,profile,ssid,password_file\nA,serial:/dev/x,generic-improv,Site,@site\n");
+    for key in ["\u{3}", "\u{4}"] {
+        let mut command = std::process::Command::new("python3");
+        command.args(["-c", AT_A_PROMPT, key, env!("CARGO_BIN_EXE_linesman"), "batch", &manifest, "--data-dir"]);
+        let ran = Ran::of(command.arg(place.data())).expect(4);
+        assert!(ran.out.contains("Cancelled at the prompt"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_not_there_is_looked_at_and_not_listed_as_found() {
+    let place = Place::new();
+    let missing = text_of(&place.path("no-such-port"));
+    let file = place.write("plain.txt", "not a port");
+    for (path, code) in [(&missing, "serial.not_found"), (&file, "serial.not_a_port")] {
+        for arguments in [&["discover", "--port", path][..], &["discover", "--ask", "--port", path]] {
+            let ran = place.run_json(arguments).expect_problem(3, code);
+            let line = ran.lines().into_iter().find(|line| line["kind"] == "gateway").unwrap();
+            assert_eq!(line["state"], "cannot-open", "{ran:#?}");
+        }
+        let text = place.run(&["discover", "--port", path]).expect(3);
+        assert!(text.out.contains("Can't open"), "{text:#?}");
+    }
+}
+
+#[test]
+fn discover_tells_what_was_done_over_a_link_before() {
+    let place = Place::new();
+    let sim = place.sim(&[]);
+    let file = place.write("wifi.txt", &sim.password);
+    place.run_json(&commission(&sim, &file)).expect(0);
+    let ran = place.run_json(&["discover", "--ask", "--port", &sim.port]).expect(0);
+    let line = ran.lines().into_iter().find(|line| line["link"] == sim.link.as_str()).unwrap();
+    assert_eq!((&line["state"], &line["last"]["outcome"]), (&"already-set-up".into(), &"joined".into()), "{line:#}");
 }
 
 #[test]

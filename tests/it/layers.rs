@@ -216,6 +216,7 @@ const LAYERS: &[Layer] = &[
             "msg",
             "telemetry",
             "backend::Handle",
+            "backend::local",
         ],
         foreign: &[
             "clap",

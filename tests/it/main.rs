@@ -31,6 +31,8 @@ mod esp;
 mod esp_cli;
 #[cfg(unix)]
 mod esp_rainmaker;
+#[cfg(unix)]
+mod exports;
 #[cfg(target_os = "linux")]
 mod fake_bluez;
 #[cfg(unix)]
@@ -45,6 +47,7 @@ mod improv_fake_bluez;
 mod improv_sdk;
 #[cfg(unix)]
 mod inspect;
+mod json_types;
 #[cfg(unix)]
 mod kill;
 mod layers;
@@ -59,6 +62,7 @@ mod mqtt_client;
 mod node;
 mod peers;
 mod problems;
+mod profile_facts;
 mod profiles;
 #[cfg(unix)]
 mod program;

@@ -183,7 +183,7 @@ fn every_form_of_csv_reads_the_same() {
     {
         assert_eq!(parse(text.as_bytes()).unwrap(), expected, "{text:?}");
     }
-    let Table { header, rows } = parse(named.as_bytes()).unwrap();
+    let Table { header, rows, .. } = parse(named.as_bytes()).unwrap();
     assert_eq!(
         (header, rows),
         (expected.header, vec![(3, cells(&["Hall 1", "serial:x"])), (5, cells(&["Hall, 2", "say \"hi\""]))])
@@ -222,10 +222,231 @@ fn a_sheet_reads_with_the_rows_a_person_sees() {
     assert_eq!(check(&table, &mut World).findings, []);
 }
 
+/// The codes of the mistakes with their places.
+fn found(checked: &Checked) -> Vec<String> {
+    checked.findings.iter().map(|finding| format!("{}: {}", finding.place(), finding.problem.code)).collect()
+}
+
+#[test]
+fn a_row_with_more_cells_than_columns_is_a_mistake_with_its_row() {
+    let ragged = "name,match,profile,password_file,ssid\nHall 1,serial:COM7,p,wifi.txt,Plant, Nord\n";
+    assert_eq!(found(&check_text(ragged)), ["Row 2: manifest.more_cells"]);
+    let trailing = "name,match,profile,password_file,ssid\nHall 1,serial:COM7,p,wifi.txt,Plant,, \n";
+    assert_eq!(found(&check_text(trailing)), Vec::<String>::new(), "empty cells at the end say nothing");
+    let fewer = format!("{HEADER},hidden\nHall 1,serial:COM7,p,Plant,wifi.txt");
+    assert_eq!(found(&check_text(&fewer)), Vec::<String>::new());
+}
+
+#[test]
+fn rows_are_numbered_as_a_spreadsheet_shows_them_whatever_ends_a_line() {
+    let rows = ["A,serial:COM7,p,Plant,wifi.txt", "", "B,serial:COM8,nope,Plant,wifi.txt"].map(str::to_owned);
+    for end in ["\r", "\n", "\r\n"] {
+        let text = format!("{HEADER}{end}{}", rows.join(end));
+        assert_eq!(found(&check_text(&text)), ["Row 4, column profile: manifest.profile_unknown"], "{end:?}");
+    }
+    // A line end inside quotes begins no row.
+    let quoted = format!("{HEADER}\nA,serial:COM7,p,\"two\r\nlines\",wifi.txt\nB,serial:COM8,nope,Plant,wifi.txt");
+    let expected = ["Row 2, column ssid: manifest.cell_control", "Row 3, column profile: manifest.profile_unknown"];
+    assert_eq!(found(&check_text(&quoted)), expected);
+}
+
+#[test]
+fn unicode_text_of_a_spreadsheet_is_read() {
+    let text = "name\tmatch\r\nHalle Süd\tserial:x\r\n";
+    for (mark, bytes) in [
+        ([0xFF, 0xFE], text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>()),
+        ([0xFE, 0xFF], text.encode_utf16().flat_map(u16::to_be_bytes).collect()),
+    ] {
+        let table = parse(&[&mark[..], &bytes].concat()).unwrap();
+        assert_eq!(table.rows, [(2, cells(&["Halle Süd", "serial:x"]))]);
+    }
+}
+
+#[test]
+fn one_gateway_in_two_spellings_stands_twice() {
+    let twice = |one: &str, other: &str| {
+        let text = format!("{HEADER}\nA,{one},p,Plant,wifi.txt\nB,{other},p,Plant,wifi.txt");
+        found(&check_text(&text))
+    };
+    for (one, other) in [
+        ("serial:COM7", "serial:com7"),
+        ("serial:COM7", r"serial:\\.\COM7"),
+        ("ble:C4:4F:33:00:12:AF", "ble:c4-4f-33-00-12-af"),
+        ("ble:C4:4F:33:00:12:AF", "ble:c44f330012af"),
+    ] {
+        assert_eq!(twice(one, other), ["Row 3, column match: manifest.match_twice"], "{one} {other}");
+    }
+    assert_eq!(twice("serial:COM7", "serial:COM8"), Vec::<String>::new());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_port_is_that_port() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, link) = (folder.path().join("ttyUSB0"), folder.path().join("by-id"));
+    std::fs::write(&port, "").unwrap();
+    std::os::unix::fs::symlink(&port, &link).unwrap();
+    let real = |path: &std::path::Path| linesman::io::manifest::real_port(&path.display().to_string());
+    assert_eq!(real(&link), real(&port));
+    assert_eq!(linesman::io::manifest::real_port("COM7"), "COM7");
+    assert_eq!(linesman::io::manifest::real_port("/dev/tty.usbserial-1"), "/dev/cu.usbserial-1");
+}
+
+/// A sheet with the usual columns; `edit` writes below them.
+fn sheet_of(edit: impl FnOnce(&mut rust_xlsxwriter::Worksheet)) -> Table {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    for (column, name) in (0..).zip(["name", "match", "profile", "ssid", "password_file", "hidden"]) {
+        sheet.write(0, column, name).unwrap();
+    }
+    edit(sheet);
+    parse(&book.save_to_buffer().unwrap()).unwrap()
+}
+
+fn write_row(sheet: &mut rust_xlsxwriter::Worksheet, row: u32, name: &str) {
+    let place = format!("serial:{name}");
+    for (column, text) in (0..).zip([name, place.as_str(), "p", "Plant", "wifi.txt"]) {
+        sheet.write(row, column, text).unwrap();
+    }
+}
+
+#[test]
+fn a_cell_is_what_the_sheet_shows_or_a_mistake() {
+    let check_cell = |write: &dyn Fn(&mut rust_xlsxwriter::Worksheet), expected: Result<&str, &str>| {
+        let table = sheet_of(|sheet| {
+            write_row(sheet, 1, "A");
+            write(sheet);
+        });
+        let checked = check(&table, &mut World);
+        match expected {
+            Ok(ssid) => {
+                assert_eq!(found(&checked), Vec::<String>::new());
+                assert_eq!(checked.plans[0].network.as_ref().unwrap().ssid, ssid);
+            }
+            Err(code) => assert_eq!(found(&checked), [format!("Row 2, column ssid: {code}")]),
+        }
+    };
+    let format = |code: &str| rust_xlsxwriter::Format::new().set_num_format(code);
+    let number = |value: f64, code: &'static str| {
+        move |sheet: &mut rust_xlsxwriter::Worksheet| {
+            sheet.write_number_with_format(1, 3, value, &format(code)).unwrap();
+        }
+    };
+    check_cell(
+        &|sheet| {
+            sheet.write_boolean(1, 3, true).unwrap();
+        },
+        Err("manifest.cell_not_text"),
+    );
+    check_cell(&number(12345.0, "00000000"), Ok("00012345"));
+    check_cell(&number(12345.0, "General"), Ok("12345"));
+    check_cell(&number(12345.0, "#,##0"), Err("manifest.cell_not_text"));
+    check_cell(&number(0.5, "0%"), Err("manifest.cell_not_text"));
+    check_cell(&number(45000.0, "yyyy-mm-dd"), Err("manifest.cell_not_text"));
+    check_cell(&number(123_456_789_012.0, "General"), Err("manifest.cell_not_text"));
+    check_cell(&number(2.0, "\"TRUE\";\"TRUE\";\"FALSE\""), Err("manifest.cell_not_text"));
+    check_cell(
+        &|sheet| {
+            sheet.write(1, 3, "0050").unwrap();
+        },
+        Ok("0050"),
+    );
+    check_cell(
+        &|sheet| {
+            sheet.write(1, 3, " Plant ").unwrap();
+        },
+        Ok(" Plant "),
+    );
+    let formula = |text: &'static str| rust_xlsxwriter::Formula::new("=B9").set_result(text);
+    check_cell(
+        &|sheet| {
+            sheet.write_formula(1, 3, formula("Plant 2")).unwrap();
+        },
+        Ok("Plant 2"),
+    );
+    check_cell(
+        &|sheet| {
+            sheet.write_formula(1, 3, formula("#REF!")).unwrap();
+        },
+        Err("manifest.cell_error"),
+    );
+}
+
+#[test]
+fn true_in_a_column_of_yes_and_no_is_yes() {
+    let table = sheet_of(|sheet| {
+        write_row(sheet, 1, "A");
+        sheet.write_boolean(1, 5, true).unwrap();
+    });
+    let checked = check(&table, &mut World);
+    assert_eq!(found(&checked), Vec::<String>::new());
+    assert!(checked.plans[0].network.as_ref().unwrap().is_hidden);
+}
+
+#[test]
+fn merged_cells_are_a_mistake_where_they_hide_what_belongs_to_a_row() {
+    let table = sheet_of(|sheet| {
+        write_row(sheet, 1, "A");
+        write_row(sheet, 2, "B");
+        sheet.merge_range(1, 3, 2, 3, "Plant", &rust_xlsxwriter::Format::new()).unwrap();
+    });
+    assert_eq!(found(&check(&table, &mut World)), ["Row 3, column ssid: manifest.cell_not_text"]);
+}
+
+#[test]
+fn hidden_and_filtered_rows_are_skipped_and_told() {
+    let table = sheet_of(|sheet| {
+        for (row, name) in (1..).zip(["A", "B", "C", "D"]) {
+            write_row(sheet, row, name);
+        }
+        sheet.set_row_hidden(2).unwrap();
+        sheet.autofilter(0, 0, 4, 5).unwrap();
+        sheet.filter_column(0, &rust_xlsxwriter::FilterCondition::new().add_list_filter("A")).unwrap();
+        sheet.set_column_hidden(2).unwrap();
+    });
+    let checked = check(&table, &mut World);
+    assert_eq!(found(&checked), Vec::<String>::new());
+    let planned: Vec<&str> = checked.plans.iter().map(|plan| plan.name.as_str()).collect();
+    assert_eq!(planned, ["A"]);
+    let skipped = "3 rows are hidden and skipped (3, 4, 5): only what you see is sent. Show them to include them";
+    assert_eq!(checked.notes, [skipped, "The column profile is hidden and read all the same"]);
+}
+
+#[test]
+fn of_several_sheets_the_first_that_shows_is_read_and_named() {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    book.add_worksheet().set_hidden(true).write(0, 0, "an old list").unwrap();
+    let sheet = book.add_worksheet().set_name("Halls").unwrap();
+    sheet.set_active(true);
+    for (column, name) in (0..).zip(["name", "match", "profile", "ssid", "password_file"]) {
+        sheet.write(0, column, name).unwrap();
+    }
+    write_row(sheet, 1, "A");
+    let checked = check(&parse(&book.save_to_buffer().unwrap()).unwrap(), &mut World);
+    assert_eq!(checked.plans.len(), 1, "{:?}", found(&checked));
+    assert_eq!(checked.notes, ["The sheet Halls is read; 1 other sheet is not"]);
+}
+
+#[test]
+fn what_may_be_meant_otherwise_in_a_network_name_is_told_and_sent_as_it_stands() {
+    let note = |ssid: &str| {
+        let checked = check_text(&format!("{HEADER}\nA,serial:x,p,{ssid},wifi.txt"));
+        assert_eq!(found(&checked), Vec::<String>::new());
+        assert_eq!(checked.plans[0].network.as_ref().unwrap().ssid, ssid);
+        checked.notes.join("|")
+    };
+    assert_eq!(note("Plant"), "");
+    assert!(note("“Plant”").contains("quotes"));
+    assert!(note("Plant\u{A0}2").contains("no-break space"));
+    assert!(note("Cafe\u{301}").contains("accent"));
+    assert!(note("Plant ").starts_with("Row 2: "), "{}", note("Plant "));
+}
+
 #[test]
 fn files_that_are_no_manifest_are_told_apart() {
     assert_eq!(parse(b"name,match\nHall \xe4,x").unwrap_err(), ManifestError::NotUtf8 { line: 2 });
-    assert_eq!(parse(b"\xff\xfen\0a\0").unwrap_err(), ManifestError::NotUtf8 { line: 1 });
+    assert_eq!(parse(b"\xff\xfen\0a").unwrap_err(), ManifestError::NotUtf8 { line: 1 });
+    assert_eq!(parse(b"\xff\xfe\x00\xd8").unwrap_err(), ManifestError::NotUtf8 { line: 1 }, "half a pair");
     assert_eq!(parse(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1").unwrap_err(), ManifestError::OldOrLocked);
     assert!(matches!(parse(b"PK\x03\x04 cut off").unwrap_err(), ManifestError::BadSheet { .. }));
     assert_eq!(parse(b"").unwrap(), Table::default());

@@ -22,6 +22,7 @@ use linesman::model::mqtt::Dialect;
 use linesman::model::mqtt::header::HeaderError;
 use linesman::model::mqtt::message::OutgoingError;
 use linesman::model::mqtt::payload::PayloadError;
+use linesman::model::mqtt::stage::Expiry;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
@@ -531,7 +532,7 @@ fn connections() -> Vec<MqttError> {
         MqttError::Session(Conversation::PublishRefused { code: 0x87, says: text("not allowed"), words: words() }),
         MqttError::SubscriptionsRefused { refused: 1, asked: 3, says: text("a/#: not allowed") },
         MqttError::SubscriptionsRefused { refused: 3, asked: 3, says: text("a/#: not allowed") },
-        MqttError::EndsSoon { whose: "the broker", days: 9 },
+        MqttError::EndsSoon { whose: "the broker", end: Expiry::Ends { in_days: 9 } },
         MqttError::Unchecked { why: text("The certificate of broker.example ended 4 days ago") },
     ]);
     errors
@@ -569,7 +570,6 @@ fn recordings() -> Vec<Problem> {
         RecordingError::NotARecording { path: path() },
         RecordingError::TooNew { path: path(), found: 9, known: 1 },
         RecordingError::NotFound { path: path() },
-        RecordingError::Exists { path: path() },
         RecordingError::NoPermission { path: path() },
         RecordingError::DiskFull { path: path() },
         RecordingError::NotWritten { path: path(), detail: detail() },

@@ -60,7 +60,7 @@ fn json_lines_parse_and_end_with_a_summary() {
     for output in outputs {
         let lines: Vec<serde_json::Value> =
             output.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect();
-        assert!(lines.iter().all(|line| line["kind"].is_string()), "{output}");
+        lines.iter().for_each(crate::json_types::hold);
         assert_eq!(lines.last().unwrap()["kind"], "summary");
     }
     let biot = catalog.get(&ProfileId::new("biot")).unwrap();

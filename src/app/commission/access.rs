@@ -22,8 +22,6 @@ pub struct AccessForm {
     pub allows_unprotected: bool,
     /// The device whose QR code filled the secret in, and the gateway that was chosen then.
     from_code: Option<(String, Option<LinkAddress>)>,
-    /// The user name that it filled in.
-    code_username: Option<String>,
 }
 
 impl Default for AccessForm {
@@ -34,7 +32,6 @@ impl Default for AccessForm {
             is_revealed: false,
             allows_unprotected: false,
             from_code: None,
-            code_username: None,
         }
     }
 }
@@ -71,7 +68,6 @@ impl AccessForm {
     ) {
         if let Some(username) = username.filter(|name| visible(name, MAX_USERNAME) == **name) {
             username.clone_into(&mut self.username);
-            self.code_username = Some(username.to_owned());
         }
         self.secret.expose_mut().clear();
         self.secret.expose_mut().push_str(secret.expose());
@@ -79,18 +75,16 @@ impl AccessForm {
         self.from_code = Some((device, gateway));
     }
 
-    /// Another gateway was chosen: what came from the code of a single device goes, what was typed stays, and leave to go
-    /// without protection was given for one gateway only.
-    pub(super) fn gateway_changed(&mut self, to: &LinkAddress) {
-        self.is_revealed = false;
-        self.allows_unprotected = false;
-        if self.from_code.as_ref().is_some_and(|(_, link)| link.as_ref().is_some_and(|link| link != to)) {
-            self.secret.expose_mut().clear();
-            self.from_code = None;
-            let of_code = self.code_username.take();
-            if of_code.is_some_and(|of_code| of_code == self.username) {
-                self.username.clear();
+    /// Another gateway was chosen: a login, a proof and leave to go without protection belong to one gateway. A code that
+    /// was read before any gateway was chosen, or for this one, stays.
+    pub(super) fn gateway_changed(&mut self, to: Option<&LinkAddress>) {
+        let is_for = |link: &Option<LinkAddress>| link.as_ref().is_none_or(|link| Some(link) == to);
+        match &mut self.from_code {
+            Some((_, link)) if is_for(link) => {
+                *link = to.cloned();
+                (self.is_revealed, self.allows_unprotected) = (false, false);
             }
+            _ => self.forget(),
         }
     }
 
@@ -125,15 +119,26 @@ mod tests {
         let link = |place: &str| LinkAddress::Ble(place.into());
         let mut form = AccessForm::default();
         form.take_over("PROV_1".into(), Some("wifiprov"), &Secret::new("abcd1234".into()), Some(link("A")));
-        form.gateway_changed(&link("A"));
+        form.gateway_changed(Some(&link("A")));
         assert_eq!((form.from_code(), form.username.as_str()), (Some("PROV_1"), "wifiprov"));
-        form.gateway_changed(&link("B"));
+        form.gateway_changed(Some(&link("B")));
         assert!(form.secret.expose().is_empty() && form.from_code().is_none() && form.username.is_empty());
+        form.take_over("PROV_2".into(), None, &Secret::new("x".into()), None);
+        form.gateway_changed(Some(&link("A")));
+        assert!(form.is_filled(), "a code that was read first is for the gateway chosen next");
+        form.gateway_changed(Some(&link("B")));
+        assert!(!form.is_filled());
         form.username = "typed".into();
-        form.secret = Secret::new("typed".into());
-        form.gateway_changed(&link("C"));
-        assert_eq!((form.secret.expose().as_str(), form.username.as_str()), ("typed", "typed"));
         form.take_over("PROV_2".into(), Some("a\u{202E}b"), &Secret::new("x".into()), None);
         assert_eq!(form.username, "typed", "what cannot be shown is not taken over");
+    }
+
+    #[test]
+    fn a_login_typed_for_one_gateway_is_not_in_the_form_of_the_next() {
+        let mut form =
+            AccessForm { username: "root".into(), secret: Secret::new("typed".into()), ..AccessForm::default() };
+        form.allows_unprotected = true;
+        form.gateway_changed(Some(&LinkAddress::Serial("/dev/ttyUSB1".into())));
+        assert!(!form.is_filled() && !form.allows_unprotected);
     }
 }

@@ -23,7 +23,10 @@ impl DriverOption {
     fn named(binding: &DriverBinding, link: LinkKind) -> Self {
         let (note, is_assumed) = match &binding.basis {
             _ if binding.link != link => (format!("The profile names it over {}, not over {link}", binding.link), true),
-            Basis::Documented { source } => (format!("Documented: {source}"), false),
+            Basis::Documented { source, beside: None } => (format!("Documented: {source}"), false),
+            Basis::Documented { source, beside: Some(beside) } => {
+                (format!("Documented: {source}. Assumed: {}", beside.reason), binding.is_guess())
+            }
             Basis::Assumed { reason } => (format!("Assumed: {reason}"), true),
         };
         Self { driver: binding.driver, note, is_assumed, unavailable: why_not(binding.driver, link) }

@@ -10,7 +10,6 @@ mod next;
 mod session;
 mod tokens;
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +23,8 @@ pub use tokens::{TokenInput, TokenRow, Tokens};
 use super::Desk;
 use super::discover::display_name;
 use super::jobs::JobKind;
+use crate::model::agenda::{Agenda, Order, Todo};
+use crate::model::destination::Destination;
 use crate::model::drivers::Wanted;
 use crate::model::gateway::{ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
@@ -104,16 +105,29 @@ pub enum QrGiven {
     Clipboard,
 }
 
-/// What a session does by itself as soon as it is ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Wish {
-    Scan,
-    Token(String),
-    /// With a click for this gateway.
-    Send,
-    /// Because the click that connected said so.
-    SendByItself,
+/// What follows once the session that is being closed has ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum AfterClose {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The session with the gateway chosen meanwhile.
+    Opens,
+    /// The form for the gateway chosen meanwhile: it needs a login or proof of its own.
+    ShowsForm,
 }
+
+/// Why the network is sent as soon as the session is ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Send {
+    /// With a click for this gateway.
+    Asked,
+    /// Because the click that connected said so.
+    ByItself,
+}
+
+/// What a session does by itself as soon as it is ready: credentials by their id, and the network of the form.
+type Wishes = Agenda<String, Send>;
 
 /// The view model of Commission.
 #[derive(Default)]
@@ -122,7 +136,7 @@ pub struct Commission {
     pub form: WifiForm,
     /// Whether the next gateway is sent the network as soon as it is ready.
     pub is_sending_on_connect: bool,
-    /// What lets us into the gateway; edited in place, and kept from one gateway to the next until it is forgotten.
+    /// What the gateway asks for before a session; edited in place. It belongs to the chosen gateway.
     pub access: AccessForm,
     /// Tokens and files for this gateway; edited in place.
     pub tokens: Tokens,
@@ -142,8 +156,8 @@ pub struct Commission {
     session: Option<Session>,
     /// What this laptop sees, as it was asked last.
     laptop: Option<LaptopScan>,
-    wishes: VecDeque<Wish>,
-    opens_after_close: bool,
+    wishes: Wishes,
+    after_close: AfterClose,
     question: Option<Question>,
     transcript_job: Option<JobId>,
 }
@@ -230,29 +244,62 @@ impl Commission {
         let guess = row.profile.as_ref();
         self.profile = guess.map(|guess| &guess.profile).or(last).filter(|id| catalog.get(id).is_some()).cloned();
         if self.gateway.as_ref().is_none_or(|(link, _)| *link != row.link) {
-            self.access.gateway_changed(&row.link);
-            // A token is made out to one gateway.
-            self.tokens.forget();
+            self.forget_what_is_the_gateways(Some(&row.link));
         }
         self.gateway = Some((row.link.clone(), display_name(row)));
         self.driver = choice::preselect(&self.drivers(catalog), guess.map(|guess| guess.driver));
         self.recheck(catalog);
     }
 
+    /// Another gateway: what was typed for the one before goes. The network stays, it is the site's.
+    fn forget_what_is_the_gateways(&mut self, next: Option<&LinkAddress>) {
+        self.access.gateway_changed(next);
+        self.tokens.forget();
+        self.hostname.clear();
+        self.device_name.clear();
+        self.transcript_result = None;
+    }
+
+    /// A port went away: what is plugged in there next is another gateway.
+    pub(super) fn unplugged(&mut self, link: &LinkAddress) {
+        self.handled.unplugged(link);
+        let is_chosen = self.gateway.as_ref().is_some_and(|(chosen, _)| chosen == link);
+        if is_chosen && self.open_session().is_none() {
+            self.forget_what_is_the_gateways(None);
+        }
+    }
+
     /// Goes on with the next gateway: closes this session, then opens the next one with the network kept.
     pub(super) fn go_on(&mut self, row: &Sighting, desk: &mut Desk<'_>) -> Vec<Command> {
         let last = self.profile.clone();
-        self.wishes = VecDeque::from([Wish::Scan]);
-        if self.is_sending_on_connect && self.form.has_network() {
-            self.wishes.push_back(Wish::SendByItself);
-        }
+        let is_sending = self.is_sending_on_connect && self.form.has_network();
+        self.wishes = Agenda::of(Order {
+            is_scanning: true,
+            networks: is_sending.then_some(Send::ByItself).into_iter().collect(),
+            ..Order::default()
+        });
         let commands = self.close();
+        let had_access = self.access.is_filled();
         self.take_gateway(row, last.as_ref(), desk.catalog);
+        // A login or proof was that of the gateway before: this one's has to be typed first.
+        let next = if had_access && !self.access.is_filled() { AfterClose::ShowsForm } else { AfterClose::Opens };
         if commands.is_empty() {
-            return self.open(desk);
+            return self.after_close(next, desk);
         }
-        self.opens_after_close = true;
+        self.after_close = next;
         commands
+    }
+
+    fn after_close(&mut self, next: AfterClose, desk: &mut Desk<'_>) -> Vec<Command> {
+        match next {
+            AfterClose::Nothing => {}
+            AfterClose::Opens => return self.open(desk),
+            AfterClose::ShowsForm => {
+                self.wishes.clear();
+                self.session = None;
+            }
+        }
+        Vec::new()
     }
 
     pub(super) fn act(&mut self, action: CommissionAction, desk: &mut Desk<'_>) -> Vec<Command> {
@@ -260,7 +307,7 @@ impl Commission {
             CommissionAction::ChoseProfile(profile) => self.choose_profile(profile, desk.catalog),
             CommissionAction::ChoseDriver(driver) => self.driver = Some(driver),
             CommissionAction::Connected => {
-                self.wishes = VecDeque::from([Wish::Scan]);
+                self.wishes = Agenda::of(Order { is_scanning: true, ..Order::default() });
                 return self.open(desk);
             }
             CommissionAction::Cancelled => return self.cancel(),
@@ -303,9 +350,8 @@ impl Commission {
             return Vec::new();
         };
         let is_pushed = matches!(progress, Progress::Pushed(_));
-        // A gateway without its token must not be sent into the network: nobody could commission it a second time.
         if matches!(progress, Progress::StepFailed { step: Step::Credential, .. }) {
-            self.wishes.clear();
+            self.wishes.credential_failed();
         }
         session.progressed(at, progress, desk.now);
         if is_pushed {
@@ -320,11 +366,11 @@ impl Commission {
             session.ended(end);
         }
         self.question = None;
-        if std::mem::take(&mut self.opens_after_close) {
-            return self.open(desk);
+        let next = std::mem::take(&mut self.after_close);
+        if next == AfterClose::Nothing {
+            self.wishes.clear();
         }
-        self.wishes.clear();
-        Vec::new()
+        self.after_close(next, desk)
     }
 
     /// A request could not be handed to the workers: the session is as ready as it was.
@@ -397,12 +443,14 @@ impl Commission {
         if !self.is_ready() {
             return Vec::new();
         }
-        match self.wishes.pop_front() {
-            Some(Wish::Scan) if !self.can_scan() => self.follow_wishes(catalog),
-            Some(Wish::Scan) => self.request(Request::ScanNetworks),
-            Some(Wish::Token(id)) => self.send_token(&id),
-            Some(Wish::Send) => self.send(catalog),
-            Some(Wish::SendByItself) => self.send_by_itself(catalog),
+        match self.wishes.take_next() {
+            Some(Todo::Scan) if !self.can_scan() => self.follow_wishes(catalog),
+            Some(Todo::Scan) => self.request(Request::ScanNetworks),
+            Some(Todo::Credential(id)) => self.send_token(&id),
+            Some(Todo::Hostname(name)) => self.rename(name, Request::SetHostname),
+            Some(Todo::DeviceName(name)) => self.rename(name, Request::SetDeviceName),
+            Some(Todo::Network(Send::Asked)) => self.send(catalog),
+            Some(Todo::Network(Send::ByItself)) => self.send_by_itself(catalog),
             None => Vec::new(),
         }
     }
@@ -451,18 +499,17 @@ impl Commission {
 
     /// Sends the tokens that are filled in and not sent yet, then the network: the service may end with it.
     fn send_all(&mut self, catalog: &Catalog) -> Vec<Command> {
-        let unsent: Vec<Wish> = self
+        let unsent: Vec<String> = self
             .token_rows(catalog)
             .into_iter()
             .filter(|row| self.tokens.is_filled(&row.id))
             .filter(|row| self.session.as_ref().is_some_and(|session| session.token(&row.id).is_none()))
-            .map(|row| Wish::Token(row.id))
+            .map(|row| row.id)
             .collect();
         if unsent.is_empty() || !self.is_form_right(catalog) {
             return self.send(catalog);
         }
-        self.wishes = unsent.into();
-        self.wishes.push_back(Wish::Send);
+        self.wishes = Agenda::of(Order { credentials: unsent, networks: vec![Send::Asked], ..Order::default() });
         self.follow_wishes(catalog)
     }
 
@@ -507,7 +554,7 @@ impl Commission {
 
     fn cancel(&mut self) -> Vec<Command> {
         self.wishes.clear();
-        self.opens_after_close = false;
+        self.after_close = AfterClose::Nothing;
         self.open_session().map(|session| Command::Cancel { job: session.job }).into_iter().collect()
     }
 
@@ -565,14 +612,14 @@ impl Commission {
     }
 
     fn export_transcript(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = PathBuf::from(self.transcript_path.trim());
-        let Some(session) = self.session.as_ref().filter(|_| !path.as_os_str().is_empty()) else {
+        let path = self.transcript_path.trim();
+        let Some(session) = self.session.as_ref().filter(|_| !path.is_empty()) else {
             return Vec::new();
         };
         let job = desk.jobs.start(JobKind::ExportTranscript, "Exporting the transcript", desk.now);
         self.transcript_job = Some(job);
         self.transcript_result = None;
-        vec![Command::ExportTranscript { job, session: session.job, path }]
+        vec![Command::ExportTranscript { job, session: session.job, destination: Destination::file(path) }]
     }
 }
 

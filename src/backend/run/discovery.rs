@@ -1,8 +1,9 @@
 //! Discovery: which ports there are, what the radio hears, and what a gateway answers when it is asked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{Notice, RADIO_RETRY, RadioState, Workers, crashed};
 use crate::flow::commission::stopped;
@@ -12,6 +13,9 @@ use crate::model::gateway::{PortFacts, Probe};
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::Explain as _;
 use crate::msg::Event;
+
+/// How long looking at a typed path may take.
+const LOOK: Duration = Duration::from_millis(500);
 
 impl Workers {
     /// Looks at the ports, and at how long each device has been silent.
@@ -137,8 +141,12 @@ impl Workers {
     }
 
     pub(super) async fn add_port(&mut self, link: LinkAddress) {
-        if let Some(change) = self.sightings.add_typed(link, &self.parts.catalog) {
-            self.tell(change).await;
+        // A path on a folder that does not answer must not hold up everything else.
+        let looked = timeout(LOOK, self.parts.links.look(&link)).await.unwrap_or(Ok(()));
+        let Some(change) = self.sightings.add_typed(link.clone(), &self.parts.catalog) else { return };
+        match looked {
+            Ok(()) => self.tell(change).await,
+            Err(error) => self.set_probe(&link, Probe::Failed(error.explain())).await,
         }
     }
 

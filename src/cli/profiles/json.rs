@@ -36,6 +36,8 @@ struct ProfileLine<'a> {
     id: &'a str,
     name: &'a str,
     vendor: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    vendor_reason: Option<&'a str>,
     summary: &'a str,
     origin: &'a Origin,
     drivers: Vec<String>,
@@ -48,6 +50,7 @@ impl<'a> ProfileLine<'a> {
             id: profile.id.as_str(),
             name: &profile.name,
             vendor: &profile.vendor,
+            vendor_reason: profile.vendor_reason.as_deref(),
             summary: &profile.summary,
             origin: &profile.origin,
             drivers: profile.drivers.iter().map(|b| format!("{}/{}", b.driver, b.link)).collect(),
@@ -76,6 +79,7 @@ pub(super) fn show(profile: &Profile) -> String {
     if let Some(mqtt) = &profile.mqtt {
         push(&mut out, "mqtt", mqtt);
     }
+    profile.limits.iter().for_each(|limit| push(&mut out, "limit", limit));
     profile.expectations.iter().for_each(|expectation| push(&mut out, "expect", expectation));
     push_wipe(&mut out, profile);
     push(&mut out, "summary", serde_json::json!({ "id": profile.id, "rows": profile.row_ids().count() }));
@@ -112,6 +116,7 @@ struct NetworkRow<'a, T> {
 struct WifiRow<'a> {
     bands: Vec<&'static str>,
     security: Vec<&'static str>,
+    ciphers: Vec<&'static str>,
     passphrase_min: usize,
     passphrase_max: usize,
     raw_psk: bool,
@@ -124,6 +129,7 @@ impl<'a> WifiRow<'a> {
         Self {
             bands: rules.bands.iter().map(|band| band.word()).collect(),
             security: rules.security.iter().map(|security| security.word()).collect(),
+            ciphers: rules.ciphers.iter().map(|cipher| cipher.word()).collect(),
             passphrase_min: rules.passphrase_min,
             passphrase_max: rules.passphrase_max,
             raw_psk: rules.is_raw_psk_accepted,

@@ -8,7 +8,7 @@ use crate::model::endpoint::Endpoint;
 use crate::model::ids::LinkKind;
 use crate::model::problem::Explain;
 use crate::model::text::visible;
-use crate::profile::rules::{CredentialRule, Discovery, MqttRules, NetworkRule, Origin, WipePlan};
+use crate::profile::rules::{CredentialRule, Discovery, Limit, MqttRules, NetworkRule, Origin, WipePlan};
 use crate::profile::{Catalog, DriverBinding, Profile, ProfileError};
 
 /// Columns a line should keep to.
@@ -31,7 +31,7 @@ pub(super) fn list(catalog: &Catalog) -> String {
 }
 
 fn driver_label(binding: &DriverBinding) -> String {
-    let mark = if binding.basis.is_assumed() { "*" } else { "" };
+    let mark = if binding.is_guess() { "*" } else { "" };
     format!("{}/{}{mark}", binding.driver, binding.link)
 }
 
@@ -45,6 +45,9 @@ fn origin(origin: &Origin) -> String {
 
 pub(super) fn show(profile: &Profile) -> String {
     let mut out = format!("{}  {}, by {}\n", profile.id, profile.name, profile.vendor);
+    if let Some(reason) = &profile.vendor_reason {
+        wrap(&mut out, 0, &format!("vendor assumed: {reason}"));
+    }
     wrap(&mut out, 0, &profile.summary);
     push_documents(&mut out, profile);
     push_discovery(&mut out, &profile.discovery);
@@ -55,6 +58,7 @@ pub(super) fn show(profile: &Profile) -> String {
     profile.network.rules.iter().for_each(|rule| push_network_rule(&mut out, rule));
     push_endpoints(&mut out, &profile.endpoints);
     profile.mqtt.iter().for_each(|mqtt| push_mqtt(&mut out, mqtt));
+    push_section(&mut out, "Limits", &profile.limits, push_limit);
     push_expectations(&mut out, profile);
     profile.wipe.iter().for_each(|plan| push_wipe(&mut out, plan));
     out
@@ -151,13 +155,18 @@ fn push_wifi(out: &mut String, profile: &Profile) {
     let security: Vec<String> = rules.security.iter().map(|security| security.label()).collect();
     let raw = if rules.is_raw_psk_accepted { "accepted" } else { "not accepted" };
     let (min, max) = (rules.passphrase_min, rules.passphrase_max);
-    let _ = write!(out, "\nWi-Fi{id}\n  {}; {}\n", bands.join(", "), security.join(", "));
+    let ciphers: Vec<&str> = rules.ciphers.iter().map(|cipher| cipher.as_str()).collect();
+    let ciphers = if ciphers.is_empty() { String::new() } else { format!("; ciphers {}", ciphers.join(", ")) };
+    let _ = write!(out, "\nWi-Fi{id}\n  {}; {}{ciphers}\n", bands.join(", "), security.join(", "));
     let _ = writeln!(out, "  passphrase of {min} to {max} characters; raw key of 64 digits {raw}");
     push_basis(out, &statement.basis, statement.ambiguity.as_deref());
 }
 
 fn push_credential(out: &mut String, rule: &CredentialRule) {
     let _ = writeln!(out, "  {}  {}: {}", rule.id, rule.kind, rule.purpose);
+    if let Some(form) = &rule.form {
+        wrap(out, INDENT, &format!("form: {form}"));
+    }
     let facts = format!("pushed: {}; kept: {} ({}); revoked: {}", rule.pushed, rule.kept, rule.at_rest, rule.revoked);
     wrap(out, INDENT, &facts);
     push_basis(out, &rule.basis, rule.ambiguity.as_deref());
@@ -187,7 +196,10 @@ fn push_endpoints(out: &mut String, endpoints: &[Endpoint]) {
         let (transport, direction, level, vantage) = (row.transport, row.direction, row.level, row.vantage);
         let need =
             if row.hosts.len() + row.samples.len() > 1 { format!(", {} of them", row.need) } else { String::new() };
-        wrap(out, INDENT, &format!("{transport}{port} {direction}, {level}, from {vantage}{need}: {}", row.purpose));
+        let tls = row.tls_min.map(|version| format!(", TLS {version} or newer")).unwrap_or_default();
+        let choice = row.one_of.as_ref().map(|word| format!(", one row of {word} is enough")).unwrap_or_default();
+        let facts = format!("{transport}{port} {direction}{tls}, {level}{choice}, from {vantage}{need}");
+        wrap(out, INDENT, &format!("{facts}: {}", row.purpose));
         push_probes(out, row);
         push_basis(out, &row.basis, row.ambiguity.as_deref());
     });
@@ -215,6 +227,11 @@ fn push_mqtt(out: &mut String, mqtt: &MqttRules) {
     let _ = writeln!(out, "  topics: {}", mqtt.topics.join(", "));
     wrap(out, INDENT, &mqtt.identity);
     push_basis(out, &mqtt.basis, mqtt.ambiguity.as_deref());
+}
+
+fn push_limit(out: &mut String, limit: &Limit) {
+    let _ = writeln!(out, "  {}: at most {} {}", limit.id, limit.at_most, limit.of);
+    push_basis(out, &limit.basis, limit.ambiguity.as_deref());
 }
 
 fn push_expectations(out: &mut String, profile: &Profile) {
@@ -253,6 +270,9 @@ fn push_wipe(out: &mut String, plan: &WipePlan) {
 fn push_basis(out: &mut String, basis: &Basis, ambiguity: Option<&str>) {
     let word = if basis.is_assumed() { "assumed" } else { "source" };
     wrap(out, INDENT, &format!("{word}: {}", basis.text()));
+    if let Some(beside) = basis.assumption() {
+        wrap(out, INDENT, &format!("assumed ({}): {}", beside.assumed.join(", "), beside.reason));
+    }
     if let Some(ambiguity) = ambiguity {
         wrap(out, INDENT, &format!("open: {ambiguity}"));
     }

@@ -3,7 +3,6 @@
 //! It is the session of a single gateway, with the credentials first and then the network. If a token or file is not
 //! taken the network is not sent: a gateway without its token cannot be commissioned a second time.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -14,12 +13,14 @@ use crate::flow::commission::Setup as SessionSetup;
 use crate::flow::port::{BatchRecords, Boxed, Records, RecordsError};
 use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
+use crate::model::agenda::{Agenda, Order, Todo};
 use crate::model::batch::{BatchId, RowOutcome, RowPlan, RowResult, evidence_word};
 use crate::model::credentials::{WifiDraft, check};
 use crate::model::ids::LinkAddress;
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::record::{JobIntent, RecordId, StepEntry};
+use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wifi::{Network, WifiRules};
 use crate::msg::batch::{BatchEvent, RowState};
@@ -138,17 +139,11 @@ impl Records for RowRecords {
     }
 }
 
-/// One thing to do.
-enum Todo<'a> {
-    Ask(Request),
-    Push(&'a WifiDraft),
-}
-
 /// What a row has to do, and what has come of it.
 struct Row<'a> {
     plan: &'a RowPlan,
     rules: WifiRules,
-    todo: VecDeque<Todo<'a>>,
+    todo: Agenda<(String, Secret<Vec<u8>>), &'a WifiDraft>,
     requests: mpsc::Sender<Request>,
     seen: Option<Vec<Network>>,
     gateway: String,
@@ -161,16 +156,12 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn new(plan: &'a RowPlan, rules: WifiRules, is_scanning: bool, requests: mpsc::Sender<Request>) -> Self {
-        let mut todo = VecDeque::new();
-        for (id, content) in &plan.credentials {
-            todo.push_back(Todo::Ask(Request::PushCredential { id: id.clone(), content: content.clone() }));
-        }
-        if let Some(network) = &plan.network {
-            if is_scanning {
-                todo.push_back(Todo::Ask(Request::ScanNetworks));
-            }
-            todo.push_back(Todo::Push(network));
-        }
+        let todo = Agenda::of(Order {
+            credentials: plan.credentials.clone(),
+            is_scanning: is_scanning && plan.network.is_some(),
+            networks: plan.network.iter().collect(),
+            ..Order::default()
+        });
         Self {
             plan,
             rules,
@@ -197,7 +188,7 @@ impl<'a> Row<'a> {
             Progress::Pushed(outcome) => self.outcome = Some(*outcome),
             Progress::CredentialPushed { evidence, .. } => self.taken.push(evidence),
             Progress::StepFailed { step: Step::Credential, problem } => {
-                self.todo.clear();
+                self.todo.credential_failed();
                 self.problem = Some(problem);
             }
             Progress::StepFailed { step: Step::Push, problem } => {
@@ -214,9 +205,12 @@ impl<'a> Row<'a> {
     }
 
     fn next(&mut self) -> Request {
-        match self.todo.pop_front() {
-            Some(Todo::Ask(request)) => request,
-            Some(Todo::Push(draft)) => {
+        match self.todo.take_next() {
+            Some(Todo::Credential((id, content))) => Request::PushCredential { id, content },
+            Some(Todo::Hostname(name)) => Request::SetHostname(name),
+            Some(Todo::DeviceName(name)) => Request::SetDeviceName(name),
+            Some(Todo::Scan) => Request::ScanNetworks,
+            Some(Todo::Network(draft)) => {
                 let (credentials, findings) = check(draft, &self.rules, self.seen.as_deref(), None);
                 if let Some(credentials) = credentials {
                     self.has_pushed = true;

@@ -8,21 +8,21 @@ use std::time::Duration;
 use btleplug::api::{Central as _, CharPropFlags, Peripheral as _, WriteType};
 use btleplug::platform::Peripheral;
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, SelectAll};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::system::{self, Ear, System, Turn, Turns};
+use super::system::{self, Ear, Sign, Signs, System, Turn, Turns};
 use super::{BleLinks, ReadyAdapter, SERVICE_LIMIT, explain, id_of, within};
 use crate::flow::port::{BleError, Boxed, Characteristic, Gatt, GattEvent, GattLink, LinkError};
 
 /// How long a device that is not known yet is listened for.
 const HEAR_LIMIT: Duration = Duration::from_secs(10);
-/// How often it is looked for meanwhile.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often it is looked for meanwhile, whether or not it was heard.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the connection may take to stand.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long the device may take to tell what it offers, after that.
@@ -86,16 +86,21 @@ async fn find(
     if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
         return Ok(found);
     }
-    let mut ears = Vec::new();
+    let (mut ears, mut signs) = (Vec::new(), SelectAll::new());
     for ready in adapters {
-        // What it hears is looked up; nobody reads along.
-        ears.push(Ear::open(system, ready).await?.0);
+        let (ear, told) = Ear::open(system, ready).await?;
+        ears.push(ear);
+        signs.push(told);
     }
-    let mut look = interval(LOOK);
+    let mut look = interval_at(Instant::now() + LOOK, LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let heard = timeout(HEAR_LIMIT, async {
         loop {
-            look.tick().await;
+            tokio::select! {
+                _ = look.tick() => {}
+                // Looked up at once: on a slow computer each question to the service counts.
+                () = heard(&mut signs, device) => {}
+            }
             if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
                 return Ok(found);
             }
@@ -111,6 +116,18 @@ async fn find(
             known.ok_or_else(|| BleError::NotHeard { device: device.to_owned() })
         }
         Err(_) => Err(BleError::NotHeard { device: device.to_owned() }),
+    }
+}
+
+/// Waits until a sign of the device comes.
+async fn heard(signs: &mut SelectAll<Signs>, device: &str) {
+    loop {
+        match signs.next().await {
+            Some(Sign::Known(id) | Sign::Heard(id, _)) if id == device => return,
+            Some(_) => {}
+            // The events ended; that it is gone shows when it is looked for.
+            None => std::future::pending().await,
+        }
     }
 }
 

@@ -6,11 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mistake::{Finding, Mistake};
-use super::{Match, RowPlan};
+use super::{Match, RowPlan, notes};
 use crate::model::access::Access;
 use crate::model::credentials::{self, WifiDraft};
-use crate::model::ids::{DriverId, LinkKind, ProfileId};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind, ProfileId};
+use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::secret_text::{self, NoSecret};
 use crate::model::wifi::WifiRules;
 
 /// Most gateways in a manifest.
@@ -29,6 +31,8 @@ const NEEDED: [&str; 3] = ["name", "match", "profile"];
 /// Columns that name the network; needed unless there is a credential to send.
 const NETWORK: [&str; 2] = ["ssid", "password_file"];
 const OTHER: [&str; 5] = ["driver", "hidden", "username", "pop_file", "allow_unprotected"];
+/// Columns that take yes or no.
+const YES_OR_NO: [&str; 2] = ["hidden", "allow_unprotected"];
 /// What a column is called that would hold a secret itself. Compared without blanks, hyphens and underscores.
 const SECRETS: [&str; 24] = [
     "password",
@@ -62,8 +66,31 @@ const SECRETS: [&str; 24] = [
 pub struct Table {
     /// The names of the columns.
     pub header: Vec<String>,
-    /// The rows below it that are not blank, each with its number.
+    /// The rows below it that are not blank and not hidden, each with its number.
     pub rows: Vec<(u32, Vec<String>)>,
+    /// Cells of which it is not known what the sheet shows, by row and by column counted from 0.
+    pub doubts: BTreeMap<(u32, usize), Doubt>,
+    /// Rows that hold something and are hidden, by hand or by a filter: they are not among the rows.
+    pub hidden_rows: Vec<u32>,
+    /// Columns that are hidden, counted from 0; they are read all the same.
+    pub hidden_columns: Vec<usize>,
+    /// The sheet that was read, where there are others.
+    pub sheet: Option<String>,
+    /// How many other sheets there are.
+    pub other_sheets: usize,
+}
+
+/// Why the text of a cell may be another than the sheet shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It is true or false, which each language writes in its own way.
+    Truth,
+    /// It is a date or a time.
+    Date,
+    /// It is a number that is shown shortened, rounded or in another form.
+    Number,
+    /// It is part of merged cells and not their first.
+    Merged,
 }
 
 /// What a profile says that a manifest is held against.
@@ -85,6 +112,10 @@ pub trait Surroundings {
     fn file(&mut self, path: &str) -> Result<Secret<Vec<u8>>, String>;
     /// The secret that was given once under that name.
     fn secret(&self, name: &str) -> Option<Secret<String>>;
+    /// The one path of a port that has several, where the system tells: `/dev/serial/by-id/…` leads to `/dev/ttyUSB0`.
+    fn real_port(&self, path: &str) -> String {
+        path.to_owned()
+    }
 }
 
 /// What the check brought.
@@ -98,6 +129,8 @@ pub struct Checked {
     pub wanted: BTreeSet<String>,
     /// Where they are referred to: mistakes as soon as the batch is to begin.
     pub lacking: Vec<Finding>,
+    /// What a person should know that is no mistake: what was left out, what may be meant otherwise.
+    pub notes: Vec<String>,
 }
 
 /// Checks a table.
@@ -110,10 +143,11 @@ pub fn check(table: &Table, world: &mut dyn Surroundings) -> Checked {
         names: BTreeMap::new(),
         places: BTreeMap::new(),
     };
+    run.checked.notes = notes::of(table);
     let columns = run.columns(table);
     if let Some(columns) = columns {
         for (row, cells) in &table.rows {
-            run.row(*row, cells, &columns);
+            run.row(*row, cells, &columns, table);
         }
     }
     if run.more > 0 {
@@ -215,10 +249,11 @@ impl Run<'_> {
         Some(Columns { places, has_credentials })
     }
 
-    fn row(&mut self, row: u32, cells: &[String], columns: &Columns) {
+    fn row(&mut self, row: u32, cells: &[String], columns: &Columns, table: &Table) {
         let before = self.checked.findings.len() + self.more;
         let cells = Cells { row, texts: cells, columns };
-        self.shape(&cells);
+        self.width(&cells, table);
+        self.shape(&cells, &table.doubts);
         if self.checked.findings.len() + self.more > before {
             return;
         }
@@ -241,9 +276,24 @@ impl Run<'_> {
         self.checked.plans.push(plan);
     }
 
+    /// A row with more cells than columns: a separator stands inside a cell, and what follows has slipped.
+    fn width(&mut self, cells: &Cells<'_>, table: &Table) {
+        let filled = cells.texts.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
+        let columns = table.header.len();
+        if filled > columns {
+            self.say(Mistake::MoreCells { cells: filled, columns }, Some(cells.row), None);
+        }
+    }
+
     /// What every cell is held to.
-    fn shape(&mut self, cells: &Cells<'_>) {
+    fn shape(&mut self, cells: &Cells<'_>, doubts: &BTreeMap<(u32, usize), Doubt>) {
         for (column, place) in &cells.columns.places {
+            if let Some(doubt) = doubts.get(&(cells.row, *place))
+                && !(*doubt == Doubt::Truth && YES_OR_NO.contains(&column.as_str()))
+            {
+                self.say(Mistake::CellNotText { doubt: *doubt }, Some(cells.row), Some(column));
+                continue;
+            }
             let Some(cell) = cells.texts.get(*place) else { continue };
             let chars = cell.chars().count();
             if chars > MAX_CELL_CHARS {
@@ -276,7 +326,10 @@ impl Run<'_> {
         }
         match text.parse::<Match>() {
             Ok(place) => {
-                let key = place.to_string();
+                let key = match &place {
+                    Match::Link(LinkAddress::Serial(path)) => format!("serial:{}", self.world.real_port(path)),
+                    other => other.to_string(),
+                };
                 if let Some(&first_row) = self.places.get(&key) {
                     self.say(Mistake::MatchTwice { place: key, first_row }, Some(cells.row), Some("match"));
                 } else {
@@ -363,11 +416,21 @@ impl Run<'_> {
             }
         }
         let (_, found) = credentials::check(&draft, rules, None, None);
+        self.note_network(cells.row, ssid, &found.warnings);
         for problem in found.errors {
             let column = if problem.code.starts_with("wifi.ssid") { "ssid" } else { "password_file" };
             self.add(Finding { row: Some(cells.row), column: Some(column.into()), problem });
         }
         Some(draft)
+    }
+
+    /// What may be meant otherwise in the name of a network. Blanks and quotes are part of it, and stay.
+    fn note_network(&mut self, row: u32, ssid: &str, warnings: &[Problem]) {
+        let said = notes::of_ssid(ssid).map(str::to_owned);
+        let warned = warnings.iter().filter(|warning| warning.code.starts_with("wifi.ssid")).map(|w| w.what.clone());
+        for text in warned.chain(said) {
+            self.checked.notes.push(format!("Row {row}: {text}"));
+        }
     }
 
     fn credentials(
@@ -480,10 +543,12 @@ fn is_word(name: &str) -> bool {
 
 /// The first line without its end; blanks stay.
 fn first_line(content: &Secret<Vec<u8>>) -> Option<Secret<String>> {
-    let line = content.expose().split(|octet| *octet == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let line = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line);
-    std::str::from_utf8(line).ok().map(|line| Secret::new(line.to_owned()))
+    match secret_text::line(content.expose()) {
+        Ok(line) => Some(line),
+        // What is missing is told where the rest of the row is checked.
+        Err(NoSecret::Empty) => Some(Secret::default()),
+        Err(NoSecret::NotText | NoSecret::TooLong) => None,
+    }
 }
 
 /// What the row says, column by column; references, never secrets.

@@ -1,7 +1,7 @@
 //! What can be wrong with a manifest. No text repeats a cell that may hold a secret by mistake.
 
 use super::MAX_ROWS;
-use super::manifest::{MAX_CELL_CHARS, MAX_COLUMNS};
+use super::manifest::{Doubt, MAX_CELL_CHARS, MAX_COLUMNS};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 
@@ -57,6 +57,10 @@ pub enum Mistake {
     CellControl,
     /// A cell holds the error of a formula.
     CellError,
+    /// What the sheet shows in a cell is not known.
+    CellNotText { doubt: Doubt },
+    /// A row holds more cells than there are columns.
+    MoreCells { cells: usize, columns: usize },
     /// The name of a row was used before.
     NameTwice { name: String, first_row: u32 },
     /// Another row names the same gateway.
@@ -175,6 +179,13 @@ impl Explain for Mistake {
                 "Its formula has no result",
                 "Write the value itself",
             ),
+            Self::CellNotText { doubt } => explain_doubt(*doubt),
+            Self::MoreCells { cells, columns } => Problem::new(
+                "manifest.more_cells",
+                format!("The row has {cells} cells for {columns} columns"),
+                "A cell holds the character that separates cells, so that what follows has moved",
+                "Put that cell in double quotes, or remove the extra separator",
+            ),
             Self::NameTwice { name, first_row } => Problem::new(
                 "manifest.name_twice",
                 format!("The name {} is used in row {first_row} already", visible(name, 60)),
@@ -273,5 +284,37 @@ impl Explain for Mistake {
                 "Mend these and check again",
             ),
         }
+    }
+}
+
+/// Why the text of a cell is not taken, and how to make it one.
+fn explain_doubt(doubt: Doubt) -> Problem {
+    const CODE: &str = "manifest.cell_not_text";
+    const STEP: &str = "Format the cell as text, then type the value again";
+    match doubt {
+        Doubt::Truth => Problem::new(
+            CODE,
+            "The cell holds true or false instead of text",
+            "The spreadsheet took the word for a truth value, and shows it in its own language",
+            STEP,
+        ),
+        Doubt::Date => Problem::new(
+            CODE,
+            "The cell holds a date or time instead of text",
+            "The spreadsheet took the value for a date, and shows it in its own way",
+            STEP,
+        ),
+        Doubt::Number => Problem::new(
+            CODE,
+            "The cell holds a number that the sheet shows in another form",
+            "Long numbers, fractions, percentages and number formats are shown differently from what is stored",
+            STEP,
+        ),
+        Doubt::Merged => Problem::new(
+            CODE,
+            "The cell is merged with others",
+            "Merged cells hold their text in the first one only",
+            "Undo the merging and fill in each cell",
+        ),
     }
 }

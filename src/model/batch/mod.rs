@@ -5,6 +5,7 @@
 
 mod manifest;
 mod mistake;
+mod notes;
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +13,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use manifest::{Checked, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, ProfileFacts, Surroundings, Table, check};
+pub use manifest::{Checked, Doubt, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, ProfileFacts, Surroundings, Table, check};
 pub use mistake::{Finding, Mistake};
 
 use super::access::Access;

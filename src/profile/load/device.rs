@@ -107,6 +107,7 @@ pub(super) fn read_wifi(top: &Table<'_>, documents: &[Document], rows: &mut Take
     take_row(&table, rows);
     let bands = table.words("bands");
     let security = table.words("security");
+    let ciphers = table.words("ciphers");
     for key in ["bands", "security"] {
         if !table.has(key) {
             table.missing(key, "a list with at least one word");
@@ -127,7 +128,7 @@ pub(super) fn read_wifi(top: &Table<'_>, documents: &[Document], rows: &mut Take
     let ambiguity = table.text_opt("ambiguity");
     let basis = read_basis(&table, documents)?;
     let source = if basis.is_assumed() { format!("assumed: {}", basis.text()) } else { basis.text().to_owned() };
-    let rules = WifiRules { bands, security, passphrase_min, passphrase_max, is_raw_psk_accepted, source };
+    let rules = WifiRules { bands, security, ciphers, passphrase_min, passphrase_max, is_raw_psk_accepted, source };
     Some((rules, Statement { id, basis, ambiguity }))
 }
 
@@ -149,6 +150,7 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
     if id.as_deref() == Some(WIFI) {
         table.refuse("id", "`wifi` stands for the Wi-Fi credentials, which every profile has without a table");
     }
+    let form = table.text_opt("form");
     let (purpose, pushed) = (table.text("purpose"), table.word("pushed"));
     let push = read_push(table, documents);
     if !push.is_empty() && pushed == Some(PushPath::Never) {
@@ -160,6 +162,7 @@ fn read_credential(table: &Table<'_>, documents: &[Document], taken: &mut Taken)
         push,
         id: id?,
         kind: kind?,
+        form,
         purpose: purpose?,
         pushed: pushed?,
         kept: kept?,

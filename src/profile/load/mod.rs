@@ -8,10 +8,10 @@ mod site;
 use toml::de::DeTable;
 
 use super::error::{Fault, ProfileError};
-use super::read::{Findings, Table, Taken};
+use super::read::{Findings, Table, Taken, Value};
 use super::rules::{Document, Origin, Profile};
 use super::schema;
-use crate::model::basis::Basis;
+use crate::model::basis::{Assumption, Basis};
 use crate::model::endpoint::is_kebab;
 use crate::model::ids::ProfileId;
 
@@ -48,6 +48,7 @@ fn read_profile(top: &Table<'_>) -> Option<Profile> {
     let id = read_id(top, "id", &mut Taken::new());
     let name = top.text("name");
     let vendor = top.text("vendor");
+    let vendor_reason = top.text_opt("vendor_reason");
     let summary = top.text("summary");
     let discovery = device::read_discovery(top, &documents);
     let drivers = device::read_drivers(top, &documents);
@@ -56,6 +57,7 @@ fn read_profile(top: &Table<'_>) -> Option<Profile> {
     let network = site::read_network(top, &documents, &mut rows);
     let endpoints = site::read_endpoints(top, &documents, network.as_ref().map(|rules| rules.vantage), &mut rows);
     let mqtt = site::read_mqtt(top, &documents);
+    let limits = site::read_limits(top, &documents);
     let expectations = site::read_expectations(top, &documents);
     let credentials = device::read_credentials(top, &documents);
     let wipe = device::read_wipe(top, &documents, &credentials);
@@ -67,6 +69,7 @@ fn read_profile(top: &Table<'_>) -> Option<Profile> {
         id: ProfileId::new(id?),
         name: name?,
         vendor: vendor?,
+        vendor_reason,
         summary: summary?,
         origin: Origin::BuiltIn,
         documents,
@@ -78,6 +81,7 @@ fn read_profile(top: &Table<'_>) -> Option<Profile> {
         network: network?,
         endpoints,
         mqtt,
+        limits,
         expectations,
         wipe,
     })
@@ -140,6 +144,9 @@ fn read_assumption(table: &Table<'_>) -> Option<Basis> {
     if table.has("source") {
         table.inconsistent("source", "an assumption has a `reason`, not a `source`");
     }
+    if table.has("assumed") {
+        table.inconsistent("assumed", "the whole rule is assumed: `assumed` stands beside a `source` only");
+    }
     if !table.has("reason") {
         table.missing("reason", "an assumption says why it is made");
     }
@@ -147,9 +154,7 @@ fn read_assumption(table: &Table<'_>) -> Option<Basis> {
 }
 
 fn read_source(table: &Table<'_>, documents: &[Document]) -> Option<Basis> {
-    if table.has("reason") {
-        table.inconsistent("reason", "a documented rule has a `source`, not a `reason`");
-    }
+    let beside = read_beside(table);
     if !table.has("source") {
         table.missing("source", "every rule names its `source`, or `basis = \"assumed\"` with a `reason`");
     }
@@ -162,7 +167,31 @@ fn read_source(table: &Table<'_>, documents: &[Document]) -> Option<Basis> {
         table.refuse_word("source", id, documents.iter().map(|document| document.id.as_str()));
         return None;
     };
-    Some(Basis::Documented { source: document.citation(section.trim()) })
+    Some(Basis::Documented { source: document.citation(section.trim()), beside })
+}
+
+/// Reads which keys of a documented rule are assumed all the same, and why.
+fn read_beside(table: &Table<'_>) -> Option<Assumption> {
+    let read = |value: &Value<'_>| {
+        let key = value.text()?;
+        if !table.keys().any(|own| own == key) {
+            value.refuse_word(key, table.keys());
+        }
+        Some(key.to_owned())
+    };
+    let assumed: Vec<String> = table.list("assumed").iter().filter_map(read).collect();
+    if table.is_empty_list("assumed") {
+        table.inconsistent("assumed", "`assumed` names at least one key of this table");
+    }
+    match (table.has("assumed"), table.has("reason")) {
+        (false, true) => {
+            table.inconsistent("reason", "a documented rule has a `reason` only for the keys that `assumed` names")
+        }
+        (true, false) => table.missing("reason", "an assumption says why it is made"),
+        _ => {}
+    }
+    let reason = table.text_opt("reason")?;
+    table.has("assumed").then_some(Assumption { assumed, reason })
 }
 
 /// Reads a date as exact as it is known.

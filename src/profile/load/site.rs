@@ -8,7 +8,8 @@ use crate::model::endpoint::{
 use crate::model::roots::TrustAnchor;
 use crate::profile::read::{Table, Taken, Value};
 use crate::profile::rules::{
-    Carrier, Dialect, Document, Expectation, FieldRule, MqttRules, NetworkFact, NetworkRule, NetworkRules, TlsUse,
+    Carrier, Dialect, Document, Expectation, FieldRule, Limit, MqttRules, NetworkFact, NetworkRule, NetworkRules,
+    TlsUse,
 };
 use crate::profile::schema;
 
@@ -60,7 +61,19 @@ pub(super) fn read_endpoints(
     let own_roots = read_roots(top);
     let vantage = vantage.unwrap_or(Vantage::Gateway);
     let tables = top.tables("endpoint", &schema::ENDPOINT);
+    check_choices(&tables);
     tables.iter().filter_map(|table| read_endpoint(table, documents, vantage, &own_roots, rows)).collect()
+}
+
+/// Notes a choice of one row: `one_of` joins rows of which one is enough.
+fn check_choices(tables: &[Table<'_>]) {
+    let choice = |table: &Table<'_>| table.get("one_of").and_then(|value| value.as_str()).map(str::to_owned);
+    for table in tables {
+        let Some(own) = choice(table) else { continue };
+        if tables.iter().filter(|other| choice(other).as_ref() == Some(&own)).count() < 2 {
+            table.inconsistent("one_of", "no other row has the same `one_of`: a choice needs two rows at least");
+        }
+    }
 }
 
 fn read_roots(top: &Table<'_>) -> Vec<TrustAnchor> {
@@ -101,6 +114,8 @@ fn read_endpoint(
     take_row(table, rows);
     let hosts = read_hosts(table);
     let need = table.word_or("need", Need::All);
+    let one_of = table.text_opt("one_of");
+    let tls_min = table.word_opt("tls_min");
     let transport = table.word::<Transport>("transport");
     let (purpose, level) = (table.text("purpose"), table.word("level"));
     let port = table.integer_opt("port", &PORTS);
@@ -114,10 +129,12 @@ fn read_endpoint(
     let endpoint = Endpoint {
         hosts,
         need,
+        one_of,
         port,
         is_port_stated: table.flag("port_stated", port.is_some()),
         path,
         transport: transport.unwrap_or(Transport::NotStated),
+        tls_min,
         direction: table.word_or("direction", Direction::Out),
         vantage: table.word_or("vantage", vantage),
         roots,
@@ -247,6 +264,20 @@ fn read_filter(value: &Value<'_>) -> Option<String> {
         value.refuse("`+` and `#` each stand alone between slashes, `#` only at the end");
     }
     Some(filter.to_owned())
+}
+
+pub(super) fn read_limits(top: &Table<'_>, documents: &[Document]) -> Vec<Limit> {
+    let mut taken = Taken::new();
+    let read = |table: &Table<'_>| {
+        let id = read_id(table, "id", &mut taken);
+        if !table.has("at_most") {
+            table.missing("at_most", "a number");
+        }
+        let (at_most, of) = (table.integer_opt("at_most", &(1..=1_000_000)), table.text("of"));
+        let (basis, ambiguity) = (read_basis(table, documents), table.text_opt("ambiguity"));
+        Some(Limit { id: id?, at_most: at_most?, of: of?, basis: basis?, ambiguity })
+    };
+    top.tables("limit", &schema::LIMIT).iter().filter_map(read).collect()
 }
 
 pub(super) fn read_expectations(top: &Table<'_>, documents: &[Document]) -> Vec<Expectation> {

@@ -94,6 +94,13 @@ pub struct DriverBinding {
     pub ambiguity: Option<String>,
 }
 
+impl DriverBinding {
+    /// Whether no paper names this driver over this link.
+    pub fn is_guess(&self) -> bool {
+        self.basis.assumes("driver") || self.basis.assumes("link")
+    }
+}
+
 /// The settings of a driver, in the order of its facts. A setting that the profile leaves out holds what is usual, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DriverSettings(Vec<(&'static str, Option<SettingValue>)>);
@@ -288,6 +295,9 @@ pub struct CredentialRule {
     /// What it is.
     #[serde(rename = "credential")]
     pub kind: CredentialKind,
+    /// What it is made of: format, kind and length of the key, who signs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub form: Option<String>,
     /// What it is for.
     pub purpose: String,
     /// How it reaches the device.

@@ -13,8 +13,8 @@ pub use device::{
     WipeStep,
 };
 pub use site::{
-    Carrier, Dialect, Expectation, FieldRule, FieldType, MqttAuthentication, MqttRules, NetworkFact, NetworkRule,
-    NetworkRules, TlsUse,
+    Carrier, Dialect, Expectation, FieldRule, FieldType, Limit, MqttAuthentication, MqttRules, NetworkFact,
+    NetworkRule, NetworkRules, TlsUse,
 };
 
 use crate::model::basis::Basis;
@@ -31,6 +31,8 @@ pub struct Profile {
     pub name: String,
     /// Who makes it.
     pub vendor: String,
+    /// Why we name that vendor, where the papers do not.
+    pub vendor_reason: Option<String>,
     /// One or two sentences: what it is, and what is not known of it.
     pub summary: String,
     /// Where the file came from.
@@ -53,6 +55,8 @@ pub struct Profile {
     pub endpoints: Vec<Endpoint>,
     /// How it speaks MQTT; `None` where nothing is known.
     pub mqtt: Option<MqttRules>,
+    /// How much of something the system allows.
+    pub limits: Vec<Limit>,
     /// What must appear on MQTT once it is in service.
     pub expectations: Vec<Expectation>,
     /// How it is taken out of service.

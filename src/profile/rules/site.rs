@@ -41,6 +41,8 @@ words! {
         InterceptionTolerated = "interception-tolerated",
         /// It should be kept apart from other devices.
         SeparateNetworkAdvised = "separate-network-advised",
+        /// It should stand where few people can reach it.
+        SecurePlaceAdvised = "secure-place-advised",
         /// It calls out itself; nothing has to be let in but answers.
         OutboundOnly = "outbound-only",
         /// It answers pings.
@@ -71,6 +73,7 @@ impl NetworkFact {
             Self::AnswersPing => Some(Self::ListensNowhere),
             Self::ListensNowhere => Some(Self::AnswersPing),
             Self::SeparateNetworkAdvised
+            | Self::SecurePlaceAdvised
             | Self::OutboundOnly
             | Self::FixedAddress
             | Self::RootNeeded
@@ -160,6 +163,23 @@ pub struct MqttRules {
     /// How a message tells which device it is from.
     pub identity: String,
     /// Where the rules come from.
+    #[serde(flatten)]
+    pub basis: Basis,
+    /// What is left open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ambiguity: Option<String>,
+}
+
+/// The most of something that the system allows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Limit {
+    /// Its id.
+    pub id: String,
+    /// How many.
+    pub at_most: u32,
+    /// Of what, to stand behind the number.
+    pub of: String,
+    /// Where it comes from.
     #[serde(flatten)]
     pub basis: Basis,
     /// What is left open.

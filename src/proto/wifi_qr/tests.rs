@@ -170,3 +170,32 @@ proptest! {
         is_known_kind(&text);
     }
 }
+
+#[test]
+fn a_passphrase_that_was_cut_at_an_unmarked_semicolon_is_never_used() {
+    for text in [
+        "WIFI:T:WPA;S:x;P:a;b;c;;",
+        "WIFI:T:WPA;S:x;P:aaaaaaaa;b:c;;",
+        "WIFI:T:WPA;S:x;P:aaaaaaaa;;bbbb;;",
+        "WIFI:T:WPA;S:x;P:aaaaaaaa;b;H:true;;",
+        "WIFI:T:WPA;P:12345678;S:half;of it;;",
+        "WIFI:S:x;P:aaaaaaaa;é;T:WPA;;",
+    ] {
+        refuse(text, "qr.cut");
+    }
+    // What follows a quoted value, or another field, cannot be the rest of it.
+    check("WIFI:T:WPA;S:x;P:\"a;b;c;d;e\";X:1;;", "x", "a;b;c;d;e", (false, false), 1);
+    check("WIFI:T:WPA;S:x;P:12345678;H:true;X:1;;", "x", "12345678", (false, true), 1);
+    check("WIFI:T:WPA;S:x;P:12345678;;;", "x", "12345678", (false, false), 0);
+    check("WIFI:T:WPA;R:1;S:x;P:12345678;;", "x", "12345678", (false, false), 0);
+}
+
+#[test]
+fn codes_of_routers_and_of_the_wpa3_specification_are_read_as_phones_do() {
+    // A router that marks more characters than it must.
+    check(r"WIFI:S:Gatze;T:WPA;P:a\'b\/c\,d;;", "Gatze", "a'b/c,d", (false, false), 0);
+    check("WIFI:T:WPA;R:1;S:x;P:my%3Apass;;", "x", "my%3Apass", (false, false), 1);
+    check("WIFI:T:WPA;S:x;P:100%sure1;;", "x", "100%sure1", (false, false), 0);
+    check("WIFI:S:n;T:WPA2;P:12345678;H:true;", "n", "12345678", (false, true), 1);
+    check("WIFI:P:12345678;H:false;T:WPA;S:n;;", "n", "12345678", (false, false), 0);
+}

@@ -1,5 +1,6 @@
 //! The Wi-Fi form: name, passphrase, what the check says, and Send.
 
+use egui::text::{CCursor, CCursorRange};
 use egui::{TextEdit, Ui};
 
 use super::qr;
@@ -105,6 +106,7 @@ fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
         forget_undo(ui, egui::Id::unique(PASSPHRASE));
         if std::mem::take(&mut form.wants_passphrase_focus) {
             response.request_focus();
+            select_all(ui, egui::Id::unique(PASSPHRASE), form.draft.passphrase.expose());
         }
         *is_changed |= response.changed();
         let (glyph, name) =
@@ -118,6 +120,14 @@ fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
 
 pub(super) fn field_width(ui: &Ui) -> f32 {
     (FIELD_WIDTH - 80.0).min(ui.available_width() - 120.0).max(120.0)
+}
+
+/// Selects the whole text of a field, so that typing replaces it.
+fn select_all(ui: &Ui, id: egui::Id, text: &str) {
+    let mut state = TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
+    let all = CCursorRange::two(CCursor::default(), CCursor::new(text.chars().count()));
+    state.cursor.set_char_range(Some(all));
+    TextEdit::store_state(ui.ctx(), id, state);
 }
 
 /// Undo would keep every state of the passphrase in memory for as long as the window is open.

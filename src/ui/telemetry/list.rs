@@ -146,13 +146,13 @@ fn rows(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
     heads(ui, list, &columns);
     let total = list.page().total;
     let step_id = ui.scope_id().with("step");
-    let stepped = ui.data_mut(|data| data.remove_temp::<usize>(step_id)).map(Place::Showing);
-    let place = if list.is_following() { Some(Place::End) } else { stepped };
+    let stepped = ui.data_mut(|data| data.remove_temp::<usize>(step_id));
+    let place = Some(if list.is_following() { Place::End } else { Place::Still(stepped) });
     let rows = Rows { name: "Messages", role: Role::ListBox, total, height: DENSE_HEIGHT, place };
     let mut clicked = None;
     let shown = rows.show(ui, |ui, place, rect| match list.row(place) {
         Some(row) if draw_row(ui, rect, row, list.selected() == Some(row.id), &columns, pass) => {
-            clicked = Some(Picked { id: row.id, topic: row.topic_id });
+            clicked = Some((place, Picked { id: row.id, topic: row.topic_id }));
         }
         None if (place as u64) < list.page().evicted => {
             cell(
@@ -179,7 +179,8 @@ fn rows(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
         let action = ListAction::Scrolled { first: shown.range.start, count: shown.count() };
         pass.did(TelemetryAction::List(action));
     }
-    if let Some(picked) = clicked {
+    if let Some((place, picked)) = clicked {
+        ui.data_mut(|data| data.insert_temp(step_id, place));
         pass.did(TelemetryAction::List(ListAction::Selected(picked)));
     }
     let chosen = list.selected_place();

@@ -104,7 +104,8 @@ fn live(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: impl FnMut(&mut Ui, bool)) {
     let room = ui.available_rect_before_wrap();
     if !has_side {
-        ui.scope_builder(UiBuilder::new().max_rect(room), |ui| add(ui, false));
+        // The same name with and without the side part: what the main part remembers, such as its place, is kept.
+        ui.scope_builder(UiBuilder::new().max_rect(room).id_salt((salt, "main")), |ui| add(ui, false));
         return;
     }
     let is_stacked = room.width() < STACKED_BELOW;

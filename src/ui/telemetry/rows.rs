@@ -40,6 +40,9 @@ pub(super) enum Place {
     End,
     /// So that this row is in sight.
     Showing(usize),
+    /// Where it is on the screen, whatever room appears or goes above it: a row stays under the pointer. The row named
+    /// comes into sight all the same where the room for the list shrank from below.
+    Still(Option<usize>),
 }
 
 /// What became of a list in a frame.
@@ -104,10 +107,17 @@ impl Rows<'_> {
         let fits = f64::from(rect.height() / self.height).max(1.0);
         let last_top = (self.total as f64 - fits).max(0.0);
         let mut top = ui.data(|data| data.get_temp::<f64>(id)).unwrap_or(0.0);
+        let edge_id = id.with("edge");
+        let edge = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or(edge_id, rect.top()), rect.top()));
+        if let Some(Place::Still(_)) = self.place {
+            top += f64::from((rect.top() - edge) / self.height);
+        }
         match self.place {
             Some(Place::End) => top = last_top,
-            Some(Place::Showing(row)) if (row as f64) < top => top = row as f64,
-            Some(Place::Showing(row)) if row as f64 + 1.0 > top + fits => top = row as f64 + 1.0 - fits,
+            Some(Place::Showing(row) | Place::Still(Some(row))) if (row as f64) < top => top = row as f64,
+            Some(Place::Showing(row) | Place::Still(Some(row))) if row as f64 + 1.0 > top + fits => {
+                top = row as f64 + 1.0 - fits;
+            }
             _ => {}
         }
         top = top.clamp(0.0, last_top);
