@@ -192,7 +192,9 @@ impl Run<'_> {
         let (count, end) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
         let (room, has_room) = sync_channel(WINDOW);
         // There is room for that many.
-        (0..WINDOW).for_each(|_| drop(room.try_send(())));
+        for _ in 0..WINDOW {
+            let _ = room.try_send(());
+        }
         self.lines = Some(Lines { count: Arc::clone(&count), end: Arc::clone(&end), room });
         let ask = following.asker();
         let read = move || {
