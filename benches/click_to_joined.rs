@@ -24,7 +24,7 @@ use linesman::model::wifi::parse_ssid;
 use linesman::msg::{Command, Event, Progress, Request, SIMULATED_PASSPHRASE, SIMULATED_SSID, Step};
 use linesman::proto::improv;
 use linesman::proto::improv::serial::encode_request;
-use linesman::sim::{Air, GatewayPlan, SimError, SimulatedGateway, start_gateway};
+use linesman::sim::{Air, EspPlan, GatewayPlan, SimError, SimulatedGateway, start_gateway};
 use tokio::runtime::Runtime;
 
 mod support;
@@ -75,6 +75,7 @@ fn gateway(site: &Runtime) -> Result<SimulatedGateway, SimError> {
         air: Air { join_after: Duration::ZERO, ..Air::site(SIMULATED_SSID, SIMULATED_PASSPHRASE) },
         faults: Vec::new(),
         card: None,
+        esp: EspPlan::default(),
     })
 }
 

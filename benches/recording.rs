@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use linesman::flow::port::{Bundle, Playback, Recorder, Recordings as _};
 use linesman::io::recordings::{DiskRecordings, bundle, export};
+use linesman::model::destination::Destination;
 use linesman::model::mqtt::message::Qos;
 use linesman::model::redact::Redactor;
 use linesman::telemetry::batch::{Arrival, Batch};
@@ -131,7 +132,7 @@ async fn write(recordings: &DiskRecordings, folder: &Path, kind: Kind, count: u6
     let batches: Vec<_> = (0..count / BATCH).map(|number| batch(kind, number * BATCH)).collect();
     let content: usize = batches.iter().map(|batch| batch.bytes()).sum();
     let path = folder.join("write.lmrec");
-    let recorder = recordings.create(&path, RecordingFacts::default()).await.expect("a file");
+    let recorder = recordings.create(path.as_path().into(), RecordingFacts::default()).await.expect("a file");
     let began = Instant::now();
     for batch in &batches {
         give(&*recorder, batch).await;
@@ -157,7 +158,7 @@ async fn paced(recordings: &DiskRecordings, folder: &Path) {
     let secs = if is_measuring() { 10 } else { 1 };
     let path = folder.join("paced.lmrec");
     let batches: Vec<_> = (0..200).map(|number| batch(Kind::Json, number * BATCH)).collect();
-    let recorder = recordings.create(&path, RecordingFacts::default()).await.expect("a file");
+    let recorder = recordings.create(path.as_path().into(), RecordingFacts::default()).await.expect("a file");
     let mut ticks = tokio::time::interval(Duration::from_millis(5));
     let mut waits = 0;
     let began = Instant::now();
@@ -177,7 +178,7 @@ async fn paced(recordings: &DiskRecordings, folder: &Path) {
 }
 
 async fn make(recordings: &DiskRecordings, path: &Path, count: u64) {
-    let recorder = recordings.create(path, RecordingFacts::default()).await.expect("a file");
+    let recorder = recordings.create(path.into(), RecordingFacts::default()).await.expect("a file");
     for number in 0..count / BATCH {
         give(&*recorder, &batch(Kind::Json, number * BATCH)).await;
     }
@@ -250,7 +251,7 @@ async fn exports(folder: &Path, count: u64) {
     for form in forms {
         let path = folder.join("export");
         let began = Instant::now();
-        let mut sink = export::begin(&path, form, RecordingFacts::default()).await.expect("a file");
+        let mut sink = export::begin(Destination::file(&path), form, RecordingFacts::default()).await.expect("a file");
         for batch in &batches {
             sink.take(Arc::clone(batch)).await.expect("room");
         }
@@ -267,7 +268,7 @@ async fn exports(folder: &Path, count: u64) {
     let redactor = Redactor::new([b"correct horse battery".as_slice(), b"SharedAccessKeyOfThisDevice="], None);
     let began = Instant::now();
     let bundle = Bundle { redactor, ..Bundle::default() };
-    let mut sink = bundle::begin(&path, bundle).await.expect("a file");
+    let mut sink = bundle::begin(Destination::file(&path), bundle).await.expect("a file");
     for batch in batches.iter().take(100) {
         sink.take(Arc::clone(batch)).await.expect("room");
     }

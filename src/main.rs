@@ -7,12 +7,19 @@ use linesman::backend::{self, Backend, Config, DemoPlan, Handle};
 use linesman::cli::args::{Cli, Command, ProfilesCommand};
 use linesman::cli::{self, Exit, Output};
 use linesman::io::files::{self, DataDir};
+use linesman::io::save;
+use linesman::model::destination::{Destination, Existing};
 use linesman::model::problem::Explain as _;
 use linesman::profile::schema::MAX_BYTES;
 
 fn main() -> ExitCode {
-    let arguments = Cli::parse();
-    let mut out = Output::standard(arguments.json);
+    let mut arguments = Cli::try_parse().unwrap_or_else(|error| cli::without_secrets(error).exit());
+    // Before anything runs: what cannot be written at the end would have been done in vain.
+    let is_output_taken = match cli::settle(&mut arguments, save::check, |error| error.explain()) {
+        Ok(is_taken) => is_taken,
+        Err(problem) => return cli::fail(arguments.json, &problem, Exit::CouldNotRun).into(),
+    };
+    let mut out = if is_output_taken { Output::beside(arguments.json) } else { Output::standard(arguments.json) };
     let exit = run(&arguments, &mut out);
     out.end(exit).into()
 }
@@ -43,7 +50,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
             out.line(String::from_utf8_lossy(&script));
             Exit::Good
         }
-        Some(Command::Man { out: folder }) => manual(folder.as_deref(), out),
+        Some(Command::Man { out: folder, overwrite }) => manual(arguments, folder.as_deref(), overwrite.overwrite, out),
     }
 }
 
@@ -139,16 +146,36 @@ fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {
     }
 }
 
-fn manual(folder: Option<&std::path::Path>, out: &mut Output) -> Exit {
-    let written = match folder {
-        Some(folder) => clap_mangen::generate_to(Cli::command(), folder),
-        None => clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout()),
+/// Prints the manual page, or writes one for each subcommand.
+fn manual(arguments: &Cli, folder: Option<&std::path::Path>, is_replacing: bool, out: &mut Output) -> Exit {
+    let mut command = Cli::command().disable_help_subcommand(true);
+    command.build();
+    let Some(folder) = folder else {
+        let mut page = Vec::new();
+        // Written to memory, which does not fail.
+        let _ = clap_mangen::Man::new(command).render(&mut page);
+        out.line(String::from_utf8_lossy(&page));
+        return Exit::Good;
     };
-    match written {
-        Ok(()) => Exit::Good,
-        Err(error) => {
-            out.text(format!("The manual page could not be written: {error}"));
-            Exit::CouldNotRun
+    let existing = if is_replacing { Existing::Replace } else { Existing::Refuse };
+    for (name, page) in manual_pages(&command) {
+        let destination = Destination { existing, ..Destination::file(folder.join(name)) };
+        if let Err(error) = save::save(&destination, &page) {
+            return cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun);
         }
     }
+    Exit::Good
+}
+
+/// The pages of a command and of all below it, by the names of their files.
+fn manual_pages(command: &clap::Command) -> Vec<(String, Vec<u8>)> {
+    let man = clap_mangen::Man::new(command.clone());
+    let mut page = Vec::new();
+    // Written to memory, which does not fail.
+    let _ = man.render(&mut page);
+    let mut pages = vec![(man.get_filename(), page)];
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        pages.extend(manual_pages(sub));
+    }
+    pages
 }

@@ -13,6 +13,7 @@ use crate::model::batch::{
     Again, BatchId, Finding, MAX_PARALLEL, Match, RowHead, RowOutcome, RowPlan, RowResult, Summary,
 };
 use crate::model::credentials::{WifiDraft, check};
+use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
@@ -340,7 +341,7 @@ impl Batch {
         };
         let job = desk.jobs.start(JobKind::Batch, label, desk.now);
         (self.job, self.ended, self.exported) = (Some(job), None, None);
-        let out = Some(self.out.trim()).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let out = Some(self.out.trim()).filter(|path| !path.is_empty()).map(Destination::file);
         let start = BatchStart {
             source,
             parallel: MAX_PARALLEL,
@@ -362,14 +363,17 @@ impl Batch {
     }
 
     fn export(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = PathBuf::from(self.out.trim());
-        if path.as_os_str().is_empty() || self.is_exporting() || self.rows.is_empty() {
+        let out = self.out.trim();
+        if out.is_empty() || self.is_exporting() || self.rows.is_empty() {
             return Vec::new();
         }
         let job = desk.jobs.start(JobKind::ExportResults, "Writing the results", desk.now);
         (self.exporting, self.exported) = (Some(job), None);
         let rows = self.rows.iter().map(|row| (row.head.clone(), result(&row.state).cloned())).collect();
-        vec![Command::Batch { job, command: BatchCommand::Export { path, rows } }]
+        vec![Command::Batch {
+            job,
+            command: BatchCommand::Export { destination: Destination::file(self.out.trim()), rows },
+        }]
     }
 }
 

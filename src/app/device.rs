@@ -396,8 +396,7 @@ impl Device {
 
     /// The drivers that manage a gateway over that kind of link.
     pub fn drivers(link: LinkKind) -> impl Iterator<Item = DriverId> {
-        let managing = [DriverId::Smp, DriverId::LinuxConsole];
-        managing.into_iter().filter(move |driver| driver.is_available_over(link))
+        DriverId::managing_over(link)
     }
 
     /// The driver to connect with: the one chosen, else the profile's, else the first.

@@ -200,7 +200,7 @@ impl Discover {
                 let mut drivers = catalog.drivers_for(id, link.kind()).map(|binding| binding.driver);
                 drivers.find(|driver| driver.is_available_over(link.kind()))
             });
-            let driver = answered.or(of_profile).unwrap_or(DriverId::Improv);
+            let driver = answered.or(of_profile).unwrap_or_else(|| DriverId::usual_over(link.kind()));
             taken.push(Marked { link, name, profile, driver });
         }
         taken
@@ -530,7 +530,7 @@ pub fn can_be_asked(row: &Sighting) -> bool {
         LinkKind::Ble => {
             // Improv alone puts its state into its advertisement.
             row.heard.as_ref().is_some_and(|heard| heard.state.is_some())
-                || row.profile.as_ref().is_some_and(|guess| guess.driver == DriverId::Improv)
+                || row.profile.as_ref().is_some_and(|guess| guess.driver.facts().offers.asking)
         }
         LinkKind::Http | LinkKind::Udp => false,
     }

@@ -10,6 +10,7 @@ pub mod discover;
 pub mod jobs;
 pub mod loaded;
 pub mod records;
+mod replace;
 pub mod settings;
 pub mod telemetry;
 pub mod terminal;
@@ -18,6 +19,7 @@ mod toasts;
 #[cfg(test)]
 mod tests;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,10 +31,12 @@ use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
 use self::jobs::{JobKind, Jobs};
 use self::records::{Records, RecordsAction};
+use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
 use self::telemetry::{Commissioned, Telemetry, TelemetryAction};
 use self::terminal::{Terminal, TerminalAction};
 
+use crate::model::access::Access;
 use crate::model::batch::RowOutcome;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
@@ -101,6 +105,10 @@ pub enum Action {
     DismissedToast(u64),
     /// Copied something to the clipboard; the window has done it already.
     Copied(&'static str),
+    /// Replaces the file that is there.
+    ReplacedFile,
+    /// Leaves the file that is there.
+    KeptFile,
     /// Wants to close the window.
     AskedToClose,
     /// Closes the window though jobs run.
@@ -155,6 +163,7 @@ pub struct App {
     toasts: Toasts,
     clipboard: Option<String>,
     closing: Closing,
+    replace: Replace,
 }
 
 impl App {
@@ -224,6 +233,11 @@ impl App {
         self.closing == Closing::Yes
     }
 
+    /// The file that is there already, while the question whether to replace it is open.
+    pub fn file_there(&self) -> Option<&Path> {
+        self.replace.question()
+    }
+
     fn may_close(&self) -> bool {
         !self.jobs.iter().any(|job| job.kind.must_not_be_cut())
     }
@@ -231,6 +245,7 @@ impl App {
     /// Whether a dialog covers the page.
     pub fn is_dialog_open(&self) -> bool {
         self.is_asking_to_close()
+            || self.file_there().is_some()
             || self.commission.question().is_some()
             || self.device.question().is_some()
             || self.telemetry.question().is_some()
@@ -276,6 +291,11 @@ impl App {
                 self.toasts.tell(format!("{what} copied"), now);
                 Vec::new()
             }
+            Action::ReplacedFile => self.replace.confirm(),
+            Action::KeptFile => match self.replace.keep() {
+                Some(event) => self.apply(event, now),
+                None => Vec::new(),
+            },
             Action::AskedToClose => self.ask_to_close(),
             Action::ConfirmedClose => self.confirm_close(),
             Action::KeptOpen => {
@@ -285,11 +305,13 @@ impl App {
         };
         self.discover.arrange_if_stale(&self.catalog);
         commands.extend(self.telemetry.refresh_view(self.screen == Screen::Telemetry));
+        self.replace.note(&commands);
         commands
     }
 
     /// Takes in what happened; the commands go to the workers. Call [`App::tick`] after the last one at hand.
     pub fn apply(&mut self, event: Event, now: Instant) -> Vec<Command> {
+        let Some(event) = self.replace.take_in(event) else { return Vec::new() };
         match event {
             Event::Started(startup) => {
                 self.started(*startup);
@@ -573,7 +595,9 @@ impl App {
         let target = commission.gateway().map(|(link, _)| Target {
             link: link.clone(),
             profile: commission.profile().cloned(),
-            access: commission.access.given(DriverId::LinuxConsole),
+            access: device
+                .driver(link.kind(), of_profile)
+                .map_or_else(Access::default, |driver| commission.access.given(driver)),
         });
         device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
     }

@@ -1,10 +1,9 @@
 //! Records: the jobs on record, newest first, one of them in detail, and the export to a file.
 
-use std::path::PathBuf;
-
 use super::Desk;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
+use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
@@ -131,14 +130,18 @@ impl Records {
     }
 
     fn start_export(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = PathBuf::from(self.export.path.trim());
-        if path.as_os_str().is_empty() || self.export.is_running() {
+        let path = self.export.path.trim();
+        if path.is_empty() || self.export.is_running() {
             return Vec::new();
         }
         let job = desk.jobs.start(JobKind::ExportRecords, "Exporting records", desk.now);
         self.export.job = Some(job);
         self.export.result = None;
-        vec![Command::ExportRecords { job, path, format: self.export.format }]
+        vec![Command::ExportRecords {
+            job,
+            destination: Destination::file(self.export.path.trim()),
+            format: self.export.format,
+        }]
     }
 }
 

@@ -19,6 +19,7 @@ use crate::model::batch::{
     Again, BatchHistory, BatchId, Checked, MAX_PARALLEL, ProfileFacts, RowHead, RowPlan, RowResult, Standing, Summary,
     Surroundings, check,
 };
+use crate::model::destination::{Destination, Existing};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
 use crate::model::wifi::WifiRules;
@@ -102,8 +103,13 @@ impl BatchJob {
             Err(error) => return JobEnd::Failed(crashed(&error)),
         };
         let summary = Summary::of(results.iter().map(|result| result.as_ref().map(|result| result.outcome)));
-        if let Some(path) = out
-            && let Err(problem) = write_results(path, heads.into_iter().zip(results).collect()).await
+        // What went into a pipe is there already, and not to be put in order.
+        if let Some(destination) = out.filter(|out| results::is_there(out))
+            && let Err(problem) = write_results(
+                Destination { existing: Existing::Replace, ..destination },
+                heads.into_iter().zip(results).collect(),
+            )
+            .await
         {
             self.tell(BatchEvent::OutTrouble(problem)).await;
         }
@@ -133,6 +139,7 @@ impl BatchJob {
 
     async fn prepare(&self, start: BatchStart) -> Result<Prepared, Problem> {
         let BatchStart { source, parallel, wait, is_scanning, go_on, out } = start;
+        let out = out.map(|out| place_of_results(out, &source, go_on.is_some()));
         let records: Arc<dyn BatchRecords> = match &self.parts.records {
             Ok(records) => Arc::clone(records) as Arc<dyn BatchRecords>,
             Err(error) => return Err(error.explain()),
@@ -180,7 +187,7 @@ struct Prepared {
     parallel: usize,
     wait: Duration,
     is_scanning: bool,
-    out: Option<PathBuf>,
+    out: Option<Destination>,
 }
 
 /// Gives each session a task of its own: if it crashes, the row ends and the others go on.
@@ -301,16 +308,26 @@ fn secrets_of<'a>(plans: impl Iterator<Item = &'a RowPlan>) -> Vec<Secret<Vec<u8
     secrets
 }
 
+/// Where results go: never over the manifest, and over those of an earlier run only where this one goes on with it.
+fn place_of_results(out: Destination, source: &BatchSource, goes_on: bool) -> Destination {
+    let out = match source {
+        BatchSource::Manifest { path, .. } => out.made_from([path.clone()]),
+        BatchSource::Selected { .. } => out,
+    };
+    let existing = if goes_on && results::is_there(&out) { Existing::Replace } else { out.existing };
+    Destination { existing, ..out }
+}
+
 async fn open_results(
-    out: Option<PathBuf>,
+    out: Option<Destination>,
     heads: Vec<RowHead>,
     rows: &[(RowPlan, Option<RowResult>)],
 ) -> Result<Option<ResultFile>, Problem> {
-    let Some(path) = out else { return Ok(None) };
+    let Some(destination) = out else { return Ok(None) };
     let earlier: Vec<Option<RowResult>> = rows.iter().map(|(_, earlier)| earlier.clone()).collect();
     let work = tokio::task::spawn_blocking(move || {
         let ended = heads.iter().zip(&earlier).filter_map(|(head, earlier)| Some((head, earlier.as_ref()?)));
-        ResultFile::create(&path, ended).map_err(|error| error.explain())
+        ResultFile::create(&destination, ended).map_err(|error| error.explain())
     });
     work.await.unwrap_or_else(|error| Err(crashed(&error))).map(Some)
 }
@@ -325,8 +342,12 @@ async fn add_result(file: Arc<Mutex<ResultFile>>, head: RowHead, result: RowResu
 }
 
 /// Writes all rows to a file.
-pub(super) async fn write_results(path: PathBuf, rows: Vec<(RowHead, Option<RowResult>)>) -> Result<(), Problem> {
-    let work = tokio::task::spawn_blocking(move || results::write(&path, &rows).map_err(|error| error.explain()));
+pub(super) async fn write_results(
+    destination: Destination,
+    rows: Vec<(RowHead, Option<RowResult>)>,
+) -> Result<(), Problem> {
+    let work =
+        tokio::task::spawn_blocking(move || results::write(&destination, &rows).map_err(|error| error.explain()));
     work.await.unwrap_or_else(|error| Err(crashed(&error)))
 }
 

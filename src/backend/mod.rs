@@ -4,6 +4,7 @@ mod batch;
 mod bench;
 mod handle;
 mod job;
+pub mod local;
 mod run;
 mod site;
 mod start;

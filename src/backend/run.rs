@@ -211,10 +211,12 @@ impl Workers {
             Command::ReadQr { job, source } => self.read_qr(job, source),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::ShowRecord { id } => self.show_record(id),
-            Command::ExportRecords { job, path, format } => self.export_records(job, path, format),
-            Command::ExportTranscript { job, session, path } => self.export_transcript(job, session, path),
-            Command::SavePicture { job, path, width, height, rgba } => {
-                self.save_picture(job, path, width, height, rgba);
+            Command::ExportRecords { job, destination, format } => self.export_records(job, destination, format),
+            Command::ExportTranscript { job, session, destination } => {
+                self.export_transcript(job, session, destination)
+            }
+            Command::SavePicture { job, destination, width, height, rgba } => {
+                self.save_picture(job, destination, width, height, rgba);
             }
             Command::CollectDiagnostics { job } => self.collect_diagnostics(job),
             Command::SaveSettings(settings) => drop(self.settings.send_replace(settings)),
@@ -320,11 +322,32 @@ impl Workers {
     }
 }
 
-/// Waits for Ctrl+C. Where the system does not tell of it, nobody is interrupted.
+/// Waits for Ctrl+C, and for the request to end that service managers and `timeout` send. Where the system does not tell of
+/// them, nobody is interrupted.
 async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminated() => {}
     }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut signals) => drop(signals.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
 }
 
 /// Who is named in the records: as set, else the account of the computer.

@@ -12,13 +12,11 @@ use crate::model::mqtt::bench::BenchPlan;
 use crate::model::mqtt::url::BrokerUrl;
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
-use crate::profile::{Catalog, DriverSettings, Profile, PushWay};
-use crate::proto::esp::security::device::Lock;
+use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::version::Scheme;
 use crate::sim::telemetry::{Habit, TelemetryPlan};
 use crate::sim::{
-    Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, EspGatewayPlan, EspPlan, Fault, GatewayPlan, SimError, SimulatedGateway,
-    Site, Uplink, start_datagram_gateway, start_esp_console, start_esp_http, start_gateway,
+    self, Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, EspPlan, Fault, GatewayPlan, Site, Uplink, is_on_ports,
 };
 
 /// Gateways of the generic profiles by the place they hang at, some of them in trouble. A vendor's is named after it.
@@ -114,7 +112,7 @@ impl DemoPlan {
             publish(name, habit, &uplink);
         }
         for plan in &plans {
-            if plan.driver == DriverId::Smp {
+            if !plan.driver.facts().offers.wifi {
                 // It is behind a SIM: there is no network to bring to it.
                 plan.air.uplink.up();
             }
@@ -127,19 +125,40 @@ impl DemoPlan {
                 let mut plan = plan(profile, name.to_owned(), self.air(), faults.to_vec());
                 plan.card = Some(cards.next());
                 publish(&plan.info.name, Habit::Json, &plan.air.uplink);
-                site = site.with_improv_ble(address, &plan).map_err(|error| error.explain())?;
+                site = site.with_radio(address, &plan).map_err(|error| error.explain())?;
             }
         }
-        for (esp, address) in catalog.iter().filter_map(esp_on_the_air).zip(addresses) {
-            let plan = EspGatewayPlan { esp, air: self.air(), faults: Vec::new(), card: Some(cards.next()) };
-            publish(&plan.esp.name, Habit::Json, &plan.air.uplink);
-            site = site.with_esp_ble(address, &plan).map_err(|error| error.explain())?;
+        let on_the_air = catalog.iter().filter_map(|profile| self.locked_on_the_air(profile));
+        for (mut plan, address) in on_the_air.zip(addresses) {
+            plan.card = Some(cards.next());
+            publish(&plan.info.name, Habit::Json, &plan.air.uplink);
+            site = site.with_radio(address, &plan).map_err(|error| error.explain())?;
         }
         Ok(site)
     }
 
     fn air(&self) -> Air {
         Air { join_after: self.join_after, ..Air::site(&self.ssid, &self.passphrase) }
+    }
+
+    /// The gateway on the air that a profile recognises by its name, if it looks for one that asks to be let in.
+    fn locked_on_the_air(&self, profile: &Profile) -> Option<GatewayPlan> {
+        let name = profile.discovery.ble.iter().find_map(|rule| rule.name.as_ref())?.to_string().replace('*', "");
+        let mut bindings = profile.drivers_over(LinkKind::Ble);
+        let binding = bindings.find(|binding| binding.driver.facts().wanted.is_some())?;
+        // The name as the rule wants it, with the end that devices give it.
+        let name = if name.ends_with('_') { format!("{name}SIM001") } else { name };
+        let mut plan = plan(profile, name, self.air(), Vec::new());
+        plan.driver = binding.driver;
+        plan.esp.lock.scheme = match binding.settings.number("security") {
+            Some(0 | 1) => Scheme::Security1 { is_without_proof: false },
+            _ => Scheme::Security2 { has_counter: true },
+        };
+        let SimAccess { username, secret } = access();
+        (plan.esp.lock.username, plan.esp.lock.secret) = (username, secret);
+        // It can be tried again, after a reprovision.
+        plan.esp.stops_after_success = false;
+        Some(plan)
     }
 
     /// The gateways of a profile that hang at ports of their own.
@@ -154,7 +173,7 @@ impl DemoPlan {
         for plan in &mut plans {
             plan.driver = driver;
             // A console asks for a login under the gateway's name.
-            plan.info.hostname = (driver == DriverId::LinuxConsole).then(|| profile.id.to_string());
+            plan.info.hostname = Some(profile.id.to_string());
         }
         plans
     }
@@ -181,30 +200,12 @@ fn access() -> SimAccess {
 /// The driver by which a profile's gateway is simulated behind a port.
 fn simulated_over_serial(profile: &Profile) -> Option<DriverId> {
     let mut drivers = profile.drivers_over(LinkKind::Serial).map(|binding| binding.driver);
-    drivers.find(|driver| matches!(driver, DriverId::Improv | DriverId::Smp | DriverId::LinuxConsole))
+    drivers.find(|driver| is_on_ports(*driver))
 }
 
 /// The profile of any gateway that speaks Improv over Bluetooth, as distinct from a vendor's.
 fn is_on_the_air(profile: &Profile) -> bool {
     profile.id.as_str() == "generic-improv"
-}
-
-/// The Espressif device on the air that a profile recognises by its name, if it looks for one.
-fn esp_on_the_air(profile: &Profile) -> Option<EspPlan> {
-    let name = profile.discovery.ble.iter().find_map(|rule| rule.name.as_ref())?.to_string().replace('*', "");
-    let binding = profile.drivers_over(LinkKind::Ble).find(|binding| binding.driver == DriverId::EspProv)?;
-    let mut esp = EspPlan::new(match binding.settings {
-        DriverSettings::EspProv { security: 0 | 1, .. } => Scheme::Security1 { is_without_proof: false },
-        _ => Scheme::Security2 { has_counter: true },
-    });
-    let SimAccess { username, secret } = access();
-    (esp.lock.username, esp.lock.secret) = (username, secret);
-    esp.custom.extend(endpoints(profile));
-    // The name as the rule wants it, with the end that devices give it.
-    esp.name = if name.ends_with('_') { format!("{name}SIM001") } else { name };
-    // It can be tried again, after a reprovision.
-    esp.stops_after_success = false;
-    Some(esp)
 }
 
 /// The endpoints that a profile puts credentials to.
@@ -217,6 +218,9 @@ fn endpoints(profile: &Profile) -> impl Iterator<Item = String> {
 }
 
 fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> GatewayPlan {
+    let mut esp = EspPlan::default();
+    esp.name.clone_from(&name);
+    esp.custom.extend(endpoints(profile));
     let usb = profile.discovery.usb.first();
     // The text that the profile looks for, so that it is recognised by the same rule as a real one.
     let pattern = usb.and_then(|usb| usb.product.as_ref()).filter(|pattern| !pattern.matches(&profile.name));
@@ -238,10 +242,11 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
             is_simulated: true,
             ..PortFacts::default()
         },
-        driver: DriverId::Improv,
+        driver: DriverId::usual_over(LinkKind::Serial),
         air,
         faults,
         card: None,
+        esp,
     }
 }
 
@@ -255,16 +260,16 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
     let telemetry = plan.broker.clone().map(|broker| TelemetryPlan::new(broker, &plan.serial_number, Habit::Json));
     let telemetry = telemetry.transpose().map_err(|error| error.explain())?;
     let uplink = air.uplink.clone();
-    if plan.driver == DriverId::Smp {
+    if !plan.driver.facts().offers.wifi {
         uplink.up();
     }
-    let simulator = simulator(plan, profile, name, air)?;
+    let gateway = gateway_plan(plan, profile, name, air);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| {
         Problem::new("sim.no_runtime", "The simulator could not start", "The system is out of resources", "Try again")
             .with_detail(error.to_string())
     })?;
     runtime.block_on(async {
-        let started = simulator.start().await.map_err(|error| error.explain())?;
+        let started = sim::start(&gateway, plan.link).await.map_err(|error| error.explain())?;
         let _publishing = telemetry.map(|plan| plan.start(&uplink));
         ready(&SimReady {
             port: started.address.place().to_owned(),
@@ -273,7 +278,7 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
             ssid: plan.ssid.clone(),
             password: plan.passphrase.clone(),
             link: started.address.to_string(),
-            access: simulator.access(),
+            access: sim::access(&gateway).map(|(username, secret)| SimAccess { username, secret }),
         });
         // A gateway that crashed is as gone as one that dropped its link.
         let _ = started.running.await;
@@ -281,78 +286,18 @@ pub fn run_simulator(plan: &SimPlan, ready: impl FnOnce(&SimReady)) -> Result<()
     })
 }
 
-/// A simulator that is ready to be started.
-enum Simulator {
-    Terminal(GatewayPlan),
-    Datagrams(GatewayPlan),
-    EspHttp(EspGatewayPlan),
-    EspConsole(EspGatewayPlan),
-    Console(GatewayPlan),
-}
-
-impl Simulator {
-    async fn start(&self) -> Result<SimulatedGateway, SimError> {
-        match self {
-            Self::Terminal(plan) | Self::Console(plan) => start_gateway(plan),
-            Self::Datagrams(plan) => start_datagram_gateway(plan).await,
-            Self::EspHttp(plan) => start_esp_http(plan).await,
-            Self::EspConsole(plan) => start_esp_console(plan),
-        }
-    }
-
-    fn access(&self) -> Option<SimAccess> {
-        match self {
-            Self::Console(_) => Some(access()),
-            Self::Terminal(_) | Self::Datagrams(_) => None,
-            Self::EspHttp(plan) | Self::EspConsole(plan) => {
-                let Lock { username, secret, .. } = plan.esp.lock.clone();
-                Some(SimAccess { username, secret })
-            }
-        }
-    }
-}
-
-fn simulator(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> Result<Simulator, Problem> {
-    match (plan.driver, plan.link) {
-        (DriverId::Improv | DriverId::Smp, None | Some(LinkKind::Serial)) => {
-            Ok(Simulator::Terminal(gateway_plan(plan, profile, name, air)))
-        }
-        (DriverId::LinuxConsole, None | Some(LinkKind::Serial)) => {
-            Ok(Simulator::Console(gateway_plan(plan, profile, name, air)))
-        }
-        (DriverId::Smp, Some(LinkKind::Udp)) => Ok(Simulator::Datagrams(gateway_plan(plan, profile, name, air))),
-        (DriverId::EspProv, None | Some(LinkKind::Http)) => Ok(Simulator::EspHttp(esp_plan(plan, profile, name, air))),
-        (DriverId::EspProv, Some(LinkKind::Serial)) => Ok(Simulator::EspConsole(esp_plan(plan, profile, name, air))),
-        (driver, link) => Err(Problem::new(
-            "sim.no_driver",
-            match link {
-                Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
-                None => format!("There is no simulator for the driver {driver}"),
-            },
-            "This version simulates improv and linux-console over serial, smp over serial and udp, and esp-prov over http and serial",
-            "Use --driver improv, smp or linux-console, or --driver esp-prov with --via http",
-        )),
-    }
-}
-
 fn gateway_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> GatewayPlan {
     let mut gateway = self::plan(profile, name, air, plan.faults.clone());
     gateway.facts.serial_number = Some(plan.serial_number.clone());
     gateway.card = Some(plan.state_dir.clone());
     gateway.driver = plan.driver;
-    gateway
-}
-
-fn esp_plan(plan: &SimPlan, profile: &Profile, name: String, air: Air) -> EspGatewayPlan {
     let SimEsp { security, has_legacy_nonce, is_without_proof, is_without_control, attempts } = plan.esp;
-    let mut esp = EspPlan::new(match security {
+    gateway.esp.lock.scheme = match security {
         0 => Scheme::Security0,
         1 => Scheme::Security1 { is_without_proof },
         _ => Scheme::Security2 { has_counter: !has_legacy_nonce },
-    });
-    esp.has_control = !is_without_control;
-    esp.attempts = attempts.max(1);
-    esp.name = name;
-    esp.custom.extend(endpoints(profile));
-    EspGatewayPlan { esp, air, faults: plan.faults.clone(), card: Some(plan.state_dir.clone()) }
+    };
+    gateway.esp.has_control = !is_without_control;
+    gateway.esp.attempts = attempts.max(1);
+    gateway
 }

@@ -2,16 +2,20 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 pub use super::mqtt_args::{
     BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
 };
+use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 use crate::model::mqtt::topic::{FilterError, TopicFilter};
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
+use crate::model::text::without_login;
 
 /// Commission and diagnose IoT gateways. Without a subcommand the window opens.
 #[derive(Debug, Parser)]
@@ -86,6 +90,9 @@ pub enum Command {
         /// Folder to write to.
         #[arg(long, value_hint = ValueHint::DirPath)]
         out: Option<PathBuf>,
+        /// Whether files that are there may be replaced.
+        #[command(flatten)]
+        overwrite: Overwrite,
     },
 }
 
@@ -179,8 +186,11 @@ pub struct CommissionArgs {
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub device_name: Option<String>,
     /// Write the redacted byte transcript to this file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub transcript: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub transcript: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 /// Arguments of `batch`.
@@ -214,8 +224,11 @@ pub struct BatchArgs {
     #[arg(long, value_name = "WHAT")]
     pub retry: Vec<RetryWhat>,
     /// Write the results to this CSV file, a line as each gateway ends.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub out: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub out: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
     /// Give up on gateways that are to be plugged in when none has come or ended for so many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub wait: u64,
@@ -265,8 +278,11 @@ pub struct TerminalArgs {
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub linger: u64,
     /// Write what the device wrote to this file, with times.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub transcript: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub transcript: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 /// Subcommands of `device`.
@@ -338,6 +354,22 @@ pub enum DeviceCommand {
         #[command(flatten)]
         confirm: Confirmation,
     },
+    /// Let it blink or beep, so that somebody finds it.
+    Identify {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+    },
+    /// Let it forget its Wi-Fi network and wait for another.
+    #[command(visible_alias = "forget")]
+    Reprovision {
+        /// The gateway.
+        #[command(flatten)]
+        via: DeviceLink,
+        /// Confirmation.
+        #[command(flatten)]
+        confirm: Confirmation,
+    },
     /// Erase all its settings and storage. There is no undo.
     Erase {
         /// The gateway.
@@ -363,8 +395,8 @@ pub enum SettingsCommand {
         /// Its key.
         key: String,
         /// Write the value to this file instead of printing it.
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        out: Option<PathBuf>,
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+        out: Option<Destination>,
     },
     /// Write one, save it and read it back.
     Set {
@@ -415,8 +447,8 @@ pub enum FilesCommand {
         /// Path on the gateway.
         path: String,
         /// Where to write it.
-        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-        out: PathBuf,
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+        out: Destination,
     },
     /// Write one and read it back.
     Put {
@@ -443,18 +475,21 @@ pub struct DeviceLink {
     /// The vendor profile.
     #[arg(long, value_name = "ID")]
     pub profile: Option<String>,
-    /// The driver to speak; the default is the profile's for this link, else smp.
+    /// The driver to speak; the default is the profile's for this link, else the usual one.
     #[arg(long, value_name = "NAME", value_parser = driver)]
     pub driver: Option<DriverId>,
-    /// File with the password of the login on its first line; - reads standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// File with the password of the login, or the proof of possession, on its first line; - reads standard input.
+    #[arg(long, visible_alias = "pop-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
     /// The user name that belongs to it.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
     /// Write the redacted transcript to this file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub transcript: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub transcript: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
 }
 
 /// A confirmation that names the gateway.
@@ -501,9 +536,12 @@ pub enum RecordsCommand {
     /// Write all jobs to a file: CSV, or JSON lines with every entry.
     #[command(after_help = "Examples:\n  linesman records export jobs.csv\n  linesman records export jobs.jsonl")]
     Export {
-        /// The file; its ending decides: .csv, else JSON lines.
-        #[arg(value_hint = ValueHint::FilePath)]
-        file: PathBuf,
+        /// The file; its ending decides: .csv, else JSON lines. - writes to standard output.
+        #[arg(value_hint = ValueHint::FilePath, value_parser = destination())]
+        file: Destination,
+        /// Whether a file that is there may be replaced.
+        #[command(flatten)]
+        overwrite: Overwrite,
     },
 }
 
@@ -617,6 +655,33 @@ pub struct DemoArgs {
     /// Tour the site in the terminal even if there is a display.
     #[arg(long)]
     pub headless: bool,
+}
+
+/// Whether a file that is there already may be replaced.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub struct Overwrite {
+    /// Replace a file that is there already; without it nothing is written over.
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// A refusal of the arguments that does not repeat the login of an address.
+pub fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let kinds = [ContextKind::InvalidValue, ContextKind::InvalidArg, ContextKind::InvalidSubcommand];
+    for kind in kinds {
+        if let Some(ContextValue::String(text)) = error.get(kind)
+            && text.contains('@')
+        {
+            let text = without_login(text);
+            error.insert(kind, ContextValue::String(text));
+        }
+    }
+    error
+}
+
+/// Where a file goes: a path, or - for standard output.
+pub(super) fn destination() -> impl TypedValueParser<Value = Destination> {
+    OsStringValueParser::new().map(|argument| Destination::of_argument(&argument))
 }
 
 fn link(text: &str) -> Result<LinkAddress, BadLinkAddress> {

@@ -251,7 +251,7 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
     };
     let mut object = tagged("summary", &summary);
     object["took_millis"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-    object["out"] = json!(args.out);
+    object["out"] = json!(args.out.as_ref().map(|out| out.path().display().to_string()));
     out.text(format!("\n{} gateways in {:.1} s: {}", summary.rows, took.as_secs_f64(), summary.words()));
     if summary.refused + summary.failed > 0 {
         out.text("Mend the causes, then run the same command with --retry failed.");
@@ -262,8 +262,8 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
     if summary.open > 0 {
         out.text("Go on with --resume: what succeeded is not repeated.");
     }
-    if let Some(path) = &args.out {
-        out.text(format!("The results are in {}", path.display()));
+    if let Some(results) = &args.out {
+        out.text(format!("The results are in {results}"));
     }
     out.json(&object);
     exit_of(&summary)

@@ -12,6 +12,7 @@ use crate::backend::Handle;
 use crate::model::access::Access;
 use crate::model::agenda::{Agenda, Order};
 use crate::model::credentials::{WifiDraft, check};
+use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
@@ -26,7 +27,7 @@ pub fn commission(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) 
         Ok(session) => {
             let job = session.job;
             let ended = session.run(handle, out);
-            write_transcript(handle, job, args.transcript.as_deref(), out);
+            write_transcript(handle, job, args.transcript.as_ref(), out);
             conclude(ended, out)
         }
         Err((problem, exit)) => {
@@ -82,10 +83,15 @@ pub(super) fn stopped() -> Problem {
 }
 
 /// Writes the transcript of a session that has ended.
-pub(super) fn write_transcript(handle: &mut Handle, session: JobId, path: Option<&Path>, out: &mut Output) {
-    let Some(path) = path else { return };
+pub(super) fn write_transcript(
+    handle: &mut Handle,
+    session: JobId,
+    destination: Option<&Destination>,
+    out: &mut Output,
+) {
+    let Some(destination) = destination else { return };
     let job = next_job();
-    let command = Command::ExportTranscript { job, session, path: path.to_owned() };
+    let command = Command::ExportTranscript { job, session, destination: destination.clone() };
     if let Err(problem) = handle.try_send(command) {
         return out.problem(&problem);
     }
@@ -122,18 +128,15 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     })?;
     check_code(args, code.as_ref()).map_err(usage)?;
     // The code is on the device itself.
-    let of_code = matches!(code, Some(Code::Device(_)))
-        .then_some(DriverId::EspProv)
-        .filter(|driver| driver.is_available_over(args.via.kind()));
+    let mut let_in_by_code = DriverId::over(args.via.kind()).filter(|driver| driver.is_let_in_by_code());
+    let of_code = matches!(code, Some(Code::Device(_))).then(|| let_in_by_code.next()).flatten();
     let of_profile = profile.and_then(|profile| {
         let fitting = |binding: &&DriverBinding| {
             binding.link == args.via.kind() && binding.driver.is_available_over(binding.link)
         };
         profile.drivers.iter().find(fitting).map(|binding| binding.driver)
     });
-    let speaks = |driver: &DriverId| driver.is_available_over(args.via.kind());
-    let driver = args.driver.or(of_code).or(of_profile);
-    let driver = driver.or_else(|| DriverId::ALL.into_iter().find(speaks)).unwrap_or(DriverId::Improv);
+    let driver = args.driver.or(of_code).or(of_profile).unwrap_or_else(|| DriverId::usual_over(args.via.kind()));
     if let Some(profile) = profile
         && !profile.drivers.iter().any(|binding| binding.driver == driver && binding.link == args.via.kind())
     {
@@ -150,7 +153,7 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     let (network, of_code) = match code {
         Some(Code::Network(draft)) => (Some(*draft), Access::default()),
         // What lets into a device in one protocol is no business of another's.
-        Some(Code::Device(access)) if driver == DriverId::EspProv => (None, access),
+        Some(Code::Device(access)) if driver.is_let_in_by_code() => (None, access),
         Some(Code::Device(_)) | None => (None, Access::default()),
     };
     let draft = draft(args, network).map_err(usage)?;
@@ -315,6 +318,7 @@ mod tests {
             wants_network: false,
             seen: None,
             refusal: None,
+            act: None,
             probed: Vec::new(),
             end: JobEnd::Done { note: String::new() },
         }

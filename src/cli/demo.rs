@@ -82,9 +82,10 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     out.text(format!("  gateways that ask: user {}, password or proof {}", site.access.username, site.access.secret));
     out.text("\nDiscover");
     let found = find(handle)?;
-    let is_asked = |sighting: &Sighting| sighting.link.kind() == LinkKind::Serial && is_for(sighting, DriverId::Improv);
+    let hangs_on_a_port =
+        |sighting: &Sighting| sighting.link.kind() == LinkKind::Serial && driver_of(sighting).is_some_and(is_asked);
     let (mut asked, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        found.into_iter().partition(|(_, sighting)| is_asked(sighting));
+        found.into_iter().partition(|(_, sighting)| hangs_on_a_port(sighting));
     for sighting in others.values() {
         print_found(sighting, out);
     }
@@ -92,7 +93,7 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     for link in asked.keys() {
         handle.try_send(Command::Probe { job: next_job(), link: link.clone() })?;
     }
-    for driver in [DriverId::EspProv, DriverId::LinuxConsole, DriverId::Smp] {
+    for driver in DriverId::ALL.iter().copied().filter(|driver| !is_asked(*driver)) {
         let Some(sighting) = others.values().find(|sighting| tour.can_visit(sighting, driver)) else {
             tour.failed.push(format!("no gateway with the driver {driver} was found"));
             continue;
@@ -118,8 +119,13 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     Ok(tour.failed)
 }
 
-fn is_for(sighting: &Sighting, driver: DriverId) -> bool {
-    sighting.profile.as_ref().is_some_and(|guess| guess.driver == driver)
+fn driver_of(sighting: &Sighting) -> Option<DriverId> {
+    sighting.profile.as_ref().map(|guess| guess.driver)
+}
+
+/// Whether gateways of the driver are asked who they are before they are visited.
+const fn is_asked(driver: DriverId) -> bool {
+    driver.facts().offers.asking
 }
 
 /// What the tour knows and has seen.
@@ -139,7 +145,7 @@ impl Tour<'_> {
     fn can_visit(&self, sighting: &Sighting, driver: DriverId) -> bool {
         let profile = sighting.profile.as_ref().and_then(|guess| self.catalog.get(&guess.profile));
         let takes = |profile: &Profile| profile.credentials.iter().any(|credential| credential.id == TAKEN);
-        is_for(sighting, driver) && (driver != DriverId::Smp || profile.is_some_and(takes))
+        driver_of(sighting) == Some(driver) && (driver.facts().offers.wifi || profile.is_some_and(takes))
     }
 
     /// Commissions those that answered and were not visited yet.
@@ -151,9 +157,10 @@ impl Tour<'_> {
     ) -> Result<(), Problem> {
         let answering = asked.values().filter(|sighting| matches!(sighting.probe, Probe::Answered(_)));
         for sighting in answering.cloned().collect::<Vec<_>>() {
+            let Some(driver) = driver_of(&sighting) else { continue };
             if self.visited.insert(sighting.link.clone()) {
                 let is_first = self.visited.len() == 1;
-                let ended = self.visit(handle, &sighting, DriverId::Improv, is_first, out)?;
+                let ended = self.visit(handle, &sighting, driver, is_first, out)?;
                 note(asked, ended.probed);
             }
         }
@@ -170,7 +177,7 @@ impl Tour<'_> {
     ) -> Result<Ended, Problem> {
         out.text(format!("\nCommission {} with the driver {driver}", sighting.link));
         let ended = self.commission(handle, sighting, driver, is_first, out)?;
-        if driver == DriverId::Smp {
+        if !driver.facts().offers.wifi {
             // The driver has no networks: a root certificate is what it brings.
             let is_taken = ended.taken.iter().any(|(id, _)| id == TAKEN) && matches!(ended.end, JobEnd::Done { .. });
             self.failed.extend((!is_taken).then(|| format!("{} did not take {TAKEN}", sighting.link)));
@@ -194,7 +201,7 @@ impl Tour<'_> {
         let profile = sighting.profile.as_ref().map(|profile| profile.profile.clone());
         let of_catalog = profile.as_ref().and_then(|id| self.catalog.get(id));
         let rules = of_catalog.and_then(|profile| profile.wifi.clone());
-        let todo = Agenda::of(if driver == DriverId::Smp {
+        let todo = Agenda::of(if !driver.facts().offers.wifi {
             let content = Secret::new(b"-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----\n".to_vec());
             Order { credentials: vec![(TAKEN.to_owned(), content)], ..Order::default() }
         } else {
@@ -202,14 +209,11 @@ impl Tour<'_> {
             let networks = wrong.into_iter().chain([draft(self.site, &self.site.passphrase)]).collect();
             Order { is_scanning: true, networks, ..Order::default() }
         });
-        let access = match driver {
-            DriverId::EspProv | DriverId::LinuxConsole => Access {
-                username: Some(self.site.access.username.clone()),
-                secret: Some(Secret::new(self.site.access.secret.clone())),
-                allows_unprotected: false,
-            },
-            DriverId::Improv | DriverId::Smp => Access::default(),
-        };
+        let access = driver.facts().wanted.map_or_else(Access::default, |_| Access {
+            username: Some(self.site.access.username.clone()),
+            secret: Some(Secret::new(self.site.access.secret.clone())),
+            allows_unprotected: false,
+        });
         let (job, link) = (next_job(), sighting.link.clone());
         handle.try_send(Command::OpenSession { job, link, profile, driver, access })?;
         let ended = Session::new(job, rules.unwrap_or_else(WifiRules::standard), todo).run(handle, out);

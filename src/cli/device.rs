@@ -1,25 +1,26 @@
 //! `linesman device`: one question to a gateway, or one act on it, and the answer.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
+use super::act::act;
 use super::args::{DeviceCommand, DeviceLink, FilesCommand, SettingsCommand};
 use super::commission::{wait_for_start, write_transcript};
 use super::output::{Exit, Output};
 use super::session::workers_gone;
 use super::{next_job, secret_input};
-use crate::backend::Handle;
+use crate::backend::{Handle, local};
 use crate::model::access::Access;
+use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId};
-use crate::model::problem::Problem;
+use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
 use crate::model::text::{hex, visible};
 use crate::msg::device::{
     DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, SettingValue, Table,
 };
-use crate::msg::{Command, Event, JobEnd};
+use crate::msg::{Command, Event, JobEnd, Request};
 use crate::profile::DriverBinding;
 
 /// Longest text of a value that is shown in full.
@@ -28,10 +29,17 @@ const MAX_SHOWN: usize = 4000;
 /// Asks or does one thing and prints what came of it.
 pub fn device(handle: &mut Handle, command: &DeviceCommand, out: &mut Output) -> Exit {
     let link = link_of(command);
+    match command {
+        DeviceCommand::Identify { .. } => return act(handle, link, Request::Identify, None, out),
+        DeviceCommand::Reprovision { confirm, .. } => {
+            return act(handle, link, Request::Reprovision, Some(&confirm.name), out);
+        }
+        _ => {}
+    }
     match open(handle, link, command, out) {
         Ok(mut run) => {
             let exit = run.drive(handle, out);
-            write_transcript(handle, run.job, link.transcript.as_deref(), out);
+            write_transcript(handle, run.job, link.transcript.as_ref(), out);
             run.conclude(exit, out)
         }
         Err((problem, exit)) => {
@@ -49,6 +57,8 @@ const fn link_of(command: &DeviceCommand) -> &DeviceLink {
         | DeviceCommand::Shell { via, .. }
         | DeviceCommand::Time { via, .. }
         | DeviceCommand::Reset { via, .. }
+        | DeviceCommand::Identify { via }
+        | DeviceCommand::Reprovision { via, .. }
         | DeviceCommand::Erase { via, .. }
         | DeviceCommand::Settings(
             SettingsCommand::Get { via, .. } | SettingsCommand::Set { via, .. } | SettingsCommand::Delete { via, .. },
@@ -60,7 +70,7 @@ const fn link_of(command: &DeviceCommand) -> &DeviceLink {
 }
 
 /// What is to be asked, in order, and where a content goes.
-fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<PathBuf>), Problem> {
+fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<Destination>), Problem> {
     let read = |read| vec![DeviceRequest::Read(read)];
     let change = |change, name: &str| vec![DeviceRequest::Change { change, confirmed: name.to_owned() }];
     Ok(match command {
@@ -87,7 +97,7 @@ fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<PathB
             (read(DeviceRead::File { path: path.clone(), wants_content: true }), Some(out.clone()))
         }
         DeviceCommand::Files(FilesCommand::Put { confirm, path, file, .. }) => {
-            let content = secret_input::read_file(file)?;
+            let content = secret_input::read_raw(file)?;
             (change(DeviceChange::WriteFile { path: path.clone(), content }, &confirm.name), None)
         }
         DeviceCommand::Shell { confirm, words, .. } => {
@@ -98,6 +108,8 @@ fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<PathB
             let time = if time == "now" { now() } else { time.clone() };
             (change(DeviceChange::SetTime(time), confirm.as_deref().unwrap_or_default()), None)
         }
+        // A session of its own does these.
+        DeviceCommand::Identify { .. } | DeviceCommand::Reprovision { .. } => (Vec::new(), None),
         DeviceCommand::Reset { confirm, .. } => (change(DeviceChange::Reset, &confirm.name), None),
         DeviceCommand::Erase { confirm, look_for, .. } => {
             let mut requests: Vec<_> =
@@ -125,11 +137,12 @@ fn open(
     let (requests, save_to) = requests(command).map_err(usage)?;
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
     let profile = link.profile.as_ref().map(|id| catalog.find(id)).transpose().map_err(usage)?;
-    let manages = |binding: &&DriverBinding| {
-        binding.link == link.via.kind() && matches!(binding.driver, DriverId::Smp | DriverId::LinuxConsole)
-    };
+    let manages =
+        |binding: &&DriverBinding| binding.link == link.via.kind() && binding.driver.facts().offers.management;
     let of_profile = profile.and_then(|profile| profile.drivers.iter().find(manages).map(|binding| binding.driver));
-    let driver = link.driver.or(of_profile).unwrap_or(DriverId::Smp);
+    let usual = || DriverId::managing_over(link.via.kind()).next();
+    let driver = link.driver.or(of_profile).or_else(usual);
+    let driver = driver.unwrap_or_else(|| DriverId::usual_over(link.via.kind()));
     let secret = link.password_file.as_deref().map(|file| secret_input::read(Some(file))).transpose().map_err(usage)?;
     let access = Access { username: link.username.clone(), secret, allows_unprotected: false };
     let job = next_job();
@@ -145,7 +158,7 @@ struct Run {
     job: JobId,
     requests: VecDeque<DeviceRequest>,
     /// Where a content goes instead of the screen.
-    save_to: Option<PathBuf>,
+    save_to: Option<Destination>,
     /// What the answer means for scripts.
     exit: Option<Exit>,
     /// What went wrong.
@@ -294,7 +307,7 @@ impl Run {
         });
         if let Some(path) = self.save_to.take() {
             if self.save(&path, octets, out) {
-                result["path"] = json!(path.display().to_string());
+                result["path"] = json!(path.path().display().to_string());
                 self.done(Exit::Good, result);
             }
             return;
@@ -322,41 +335,23 @@ impl Run {
             if !self.save(&target, content.expose(), out) {
                 return;
             }
-            result["saved_to"] = json!(target.display().to_string());
+            result["saved_to"] = json!(target.path().display().to_string());
         }
         self.done(Exit::Good, result);
     }
 
-    fn save(&mut self, path: &Path, octets: &[u8], out: &mut Output) -> bool {
-        match write_private(path, octets) {
-            Ok(()) => {
-                out.text(format!("Written to {}", path.display()));
+    fn save(&mut self, destination: &Destination, octets: &[u8], out: &mut Output) -> bool {
+        match local::save(destination, octets) {
+            Ok(_) => {
+                out.text(format!("Written to {destination}"));
                 true
             }
             Err(error) => {
-                self.problem = Some(
-                    Problem::new(
-                        "device.not_saved",
-                        format!("{} could not be written", path.display()),
-                        "The folder is missing or may not be written, or the disk is full",
-                        "Choose another path",
-                    )
-                    .with_detail(error.to_string()),
-                );
+                self.problem = Some(error.explain());
                 false
             }
         }
     }
-}
-
-/// Writes a file that only its owner can read: it may hold a key.
-fn write_private(path: &Path, octets: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)?.write_all(octets)
 }
 
 fn offers_line(offers: Offers) -> String {

@@ -3,15 +3,12 @@
 use std::io::Write as _;
 use std::str::FromStr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-
 use super::lines::utc;
 use crate::model::mqtt::message::Properties;
 use crate::model::text::{hex, visible_octets};
 use crate::model::word::Word as _;
 use crate::telemetry::batch::Arrival;
-use crate::telemetry::decode::json;
+use crate::telemetry::decode::{json, to_base64};
 use crate::telemetry::export::jsonl;
 use crate::telemetry::value::{Body, Decoded};
 
@@ -125,7 +122,7 @@ impl Format {
                 Part::Topic => told(arrival.topic, out),
                 Part::Payload => told(arrival.payload, out),
                 Part::Hex => out.write_all(hex(arrival.payload).as_bytes()),
-                Part::Base64 => out.write_all(STANDARD.encode(arrival.payload).as_bytes()),
+                Part::Base64 => out.write_all(to_base64(arrival.payload).as_bytes()),
                 Part::Value => told(decoded.map(value).unwrap_or_default().as_bytes(), out),
                 Part::Kind => out.write_all(decoded.map_or("", |decoded| decoded.kind.word()).as_bytes()),
                 Part::Length => write!(out, "{}", arrival.payload.len()),
@@ -147,7 +144,7 @@ fn value(decoded: &Decoded) -> String {
     match &decoded.body {
         Body::Tree(value) => json::to_json(value),
         Body::Text(text) => json::quoted(text),
-        Body::Bytes(bytes) => json::quoted(&STANDARD.encode(bytes)),
+        Body::Bytes(bytes) => json::quoted(&to_base64(bytes)),
         Body::Image { .. } => "null".into(),
     }
 }

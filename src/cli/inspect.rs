@@ -76,7 +76,7 @@ fn open<'h, 'a>(
     for command in decoding::commands(&args.sieve, printer.decoders()) {
         following.send(command).map_err(could_not_run)?;
     }
-    Ok((following, Watch { args, printer, has_seen_first: false }))
+    Ok((following, Watch { args, printer, has_seen_first: false, recording: None }))
 }
 
 fn subscriptions(
@@ -100,6 +100,8 @@ struct Watch<'a> {
     args: &'a InspectArgs,
     printer: Printer,
     has_seen_first: bool,
+    /// The recording as it stood last, however the inspection ends.
+    recording: Option<RecorderState>,
 }
 
 impl Follower for Watch<'_> {
@@ -114,16 +116,15 @@ impl Follower for Watch<'_> {
             }
             TelemetryEvent::Packets(packets) if self.args.packets => print_packets(&packets, out),
             TelemetryEvent::Snapshot(_) if self.is_enough(&following.seen) => following.close(),
-            TelemetryEvent::Recording { recorder: Some(state), .. }
-                if following.is_closing() || state.problem.is_some() =>
-            {
-                print_recording(&state, out);
-            }
+            TelemetryEvent::Recording { recorder: Some(state), .. } => self.recording = Some(state),
             _ => {}
         }
     }
 
     fn conclude(self, ended: Ended, out: &mut Output) -> Exit {
+        if let Some(state) = &self.recording {
+            print_recording(state, out);
+        }
         if !ended.was_connected {
             let problem = ended.problem.unwrap_or_else(stopped);
             out.problem(&problem);

@@ -2,12 +2,14 @@
 //!
 //! Exit codes: 0 done and good, 1 done with findings or refused, 2 wrong usage or input, 3 could not run, 4 unknown.
 
+mod act;
 pub mod args;
 mod batch;
 mod bench_broker;
 mod commission;
 mod decoding;
 mod demo;
+mod destinations;
 mod device;
 mod discover;
 mod follow;
@@ -28,10 +30,12 @@ mod sieve;
 mod sim;
 mod terminal;
 
+pub use args::without_secrets;
 pub use batch::batch;
 pub use bench_broker::bench_broker;
 pub use commission::commission;
 pub use demo::tour;
+pub use destinations::settle;
 pub use device::device;
 pub use discover::discover;
 pub use inspect::inspect;

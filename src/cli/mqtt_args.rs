@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 
+use super::args::{Overwrite, destination};
 use super::format::Format;
+use crate::model::destination::Destination;
 use crate::model::mqtt::connect::{TlsChecks, WhenFull};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::mqtt::url::BrokerUrl;
@@ -187,9 +189,12 @@ pub struct InspectArgs {
     /// End after so many seconds of being connected.
     #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     pub seconds: Option<u64>,
-    /// Record everything into this new file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub record: Option<PathBuf>,
+    /// Record everything into this file; - writes the recording to standard output.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub record: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
     /// What is printed of the messages.
     #[command(flatten)]
     pub sieve: SieveArgs,
@@ -285,9 +290,12 @@ pub struct ReplayArgs {
     /// How much memory messages may use.
     #[arg(long, value_name = "MIB", default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
     pub budget: u32,
-    /// Write the messages to this file instead of playing them.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["speed", "count", "expect", "stats"])]
-    pub export: Option<PathBuf>,
+    /// Write the messages to this file instead of playing them; - writes them to standard output.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination(), conflicts_with_all = ["speed", "count", "expect", "stats"])]
+    pub export: Option<Destination>,
+    /// Whether a file that is there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
     /// With --export: in which form, csv, jsonl, parquet or recording; the default is what the file's ending says, else
     /// jsonl. Without it: print each message so, as `inspect --format` does.
     #[arg(long, short = 'F', value_name = "FORMAT", allow_hyphen_values = true)]

@@ -33,7 +33,7 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub(super) fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 31] = [
+        const INPUT: [&str; 32] = [
             "driver.not_available",
             "files.not_a_file",
             "files.not_found",
@@ -47,11 +47,12 @@ impl Exit {
             "mqtt.filter",
             "mqtt.foreign_filter",
             "mqtt.foreign_topic",
-            "mqtt.header",
             "mqtt.identity_unreadable",
+            "mqtt.key_damaged",
             "mqtt.key_encrypted",
             "mqtt.key_mismatch",
             "mqtt.key_password",
+            "mqtt.key_protection",
             "mqtt.login_too_long",
             "mqtt.needs_newer_version",
             "mqtt.no_alpn",
@@ -66,7 +67,7 @@ impl Exit {
             "recording.not_found",
             "retained.not_confirmed",
         ];
-        const AREAS: [&str; 3] = ["mqtt.dialect", "decode.schema", "telemetry.jq"];
+        const AREAS: [&str; 4] = ["decode.schema", "mqtt.dialect", "mqtt.header_", "telemetry.jq"];
         let code = problem.code;
         if CANCELLED.contains(&code) {
             Self::Unknown
@@ -113,6 +114,11 @@ impl Output {
             }
             _ => exit,
         }
+    }
+
+    /// Standard error, for when a file goes to standard output.
+    pub fn beside(is_json: bool) -> Self {
+        Self { is_json, out: Box::new(io::stderr()), failure: None }
     }
 
     /// Whether JSON lines were asked for.

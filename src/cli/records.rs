@@ -1,12 +1,11 @@
 //! `linesman records`: list, show and export what was done.
 
-use std::path::Path;
-
 use super::args::RecordsCommand;
 use super::next_job;
 use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
 use crate::backend::Handle;
+use crate::model::destination::Destination;
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::text::visible;
@@ -17,7 +16,7 @@ pub fn records(handle: &mut Handle, command: &RecordsCommand, out: &mut Output) 
     let done = match command {
         RecordsCommand::List { limit } => list(handle, *limit, out),
         RecordsCommand::Show { id } => show(handle, RecordId(*id), out),
-        RecordsCommand::Export { file } => export(handle, file, out),
+        RecordsCommand::Export { file, .. } => export(handle, file, out),
     };
     match done {
         Ok(()) => Exit::Good,
@@ -48,11 +47,11 @@ fn show(handle: &mut Handle, id: RecordId, out: &mut Output) -> Result<(), Probl
     Ok(())
 }
 
-fn export(handle: &mut Handle, file: &Path, out: &mut Output) -> Result<(), Problem> {
-    let is_csv = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+fn export(handle: &mut Handle, file: &Destination, out: &mut Output) -> Result<(), Problem> {
+    let is_csv = file.path().extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
     let format = if is_csv { ExportFormat::Csv } else { ExportFormat::JsonLines };
     let job = next_job();
-    handle.try_send(Command::ExportRecords { job, path: file.to_owned(), format })?;
+    handle.try_send(Command::ExportRecords { job, destination: file.clone(), format })?;
     let end = wait(handle, |event| match event {
         Event::JobFinished { job: ended, end } if ended == job => Some(end),
         _ => None,

@@ -61,7 +61,7 @@ fn open<'h, 'a>(
         is_reconnecting: false,
     };
     let mut commands = Vec::new();
-    if let Some(path) = &args.export {
+    if let Some(destination) = &args.export {
         let ([] | [_]) = args.topics.as_slice() else {
             return Err(usage(Problem::new(
                 "replay.one_filter",
@@ -76,9 +76,9 @@ fn open<'h, 'a>(
             is_regex: args.sieve.regex,
             jq: args.sieve.filter_jq.clone().unwrap_or_default(),
         };
-        let format = format.file().unwrap_or_else(|| form_of(path));
+        let format = format.file().unwrap_or_else(|| form_of(destination.path()));
         commands.push(TelemetryCommand::Play(false));
-        commands.push(TelemetryCommand::Export { path: path.clone(), format, query: Box::new(query) });
+        commands.push(TelemetryCommand::Export { destination: destination.clone(), format, query: Box::new(query) });
     }
     let mut following = begin(handle, start).map_err(could_not_run)?;
     for command in decoding::commands(&args.sieve, printer.decoders()).into_iter().chain(commands) {
@@ -167,9 +167,10 @@ impl Follower for Replay<'_> {
             out.problem(&problem);
             return Exit::of(&problem);
         }
-        if let (Some(path), Some(messages)) = (&self.args.export, self.exported) {
-            out.json(&json!({ "kind": "exported", "path": path.display().to_string(), "messages": messages }));
-            out.text(format!("{} written to {}", counted(messages, "message"), path.display()));
+        if let (Some(destination), Some(messages)) = (&self.args.export, self.exported) {
+            let path = destination.path().display().to_string();
+            out.json(&json!({ "kind": "exported", "path": path, "messages": messages }));
+            out.text(format!("{} written to {destination}", counted(messages, "message")));
             return if self.left_some_out { Exit::Findings } else { Exit::Good };
         }
         print_expectations(&[], &ended.expectations, out);

@@ -11,11 +11,29 @@ use crate::model::ids::{JobId, LinkAddress};
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Network, Signal, WifiRules, parse_ssid};
 use crate::msg::{Command, Event, JobEnd, Progress, Request, Step};
 
 /// What a session has to do: credentials with their content, and a network that is checked against the gateway's scan.
 pub(super) type Todos = Agenda<(String, Secret<Vec<u8>>), WifiDraft>;
+
+/// One act that sends no credentials, done before anything else.
+struct PlannedAct {
+    request: Request,
+    /// The gateway's name as it was typed to confirm it; `None` where nothing is changed.
+    confirmed: Option<String>,
+}
+
+/// What came of an act.
+pub(super) struct Act {
+    /// Which.
+    pub(super) step: Step,
+    /// What the gateway said, or why it was skipped.
+    pub(super) note: String,
+    /// Whether it was done.
+    pub(super) is_done: bool,
+}
 
 /// A session that was asked for and is on its way.
 pub(super) struct Session {
@@ -32,6 +50,12 @@ pub(super) struct Session {
     failed: Option<(Step, Problem)>,
     wants_network: bool,
     probed: Vec<(LinkAddress, Probe)>,
+    /// What confirms an act: what the gateway calls itself, else its place.
+    name: String,
+    /// The act that is still to be asked for.
+    planned: Option<PlannedAct>,
+    /// What came of the last step that an act may be.
+    act: Option<Act>,
 }
 
 /// What is known of the laptop's scan.
@@ -55,6 +79,8 @@ pub(super) struct Ended {
     pub(super) seen: Option<Vec<Network>>,
     /// Why our check kept credentials back although the gateway was ready.
     pub(super) refusal: Option<Problem>,
+    /// What came of an act.
+    pub(super) act: Option<Act>,
     /// Gateways that answered a question, or did not, while the session ran.
     pub(super) probed: Vec<(LinkAddress, Probe)>,
     /// How the job ended.
@@ -78,7 +104,20 @@ impl Session {
             failed: None,
             wants_network,
             probed: Vec::new(),
+            name: String::new(),
+            planned: None,
+            act: None,
         }
+    }
+
+    /// Where the gateway is, which is its name where it tells none.
+    pub(super) fn at(self, place: &str) -> Self {
+        Self { name: visible(place, 80), ..self }
+    }
+
+    /// Asks for one act, if the gateway's name is the one that confirms it.
+    pub(super) fn acting(self, request: Request, confirmed: Option<String>) -> Self {
+        Self { planned: Some(PlannedAct { request, confirmed }), ..self }
     }
 
     /// Lets credentials wait for what the laptop sees, which was asked for.
@@ -108,8 +147,8 @@ impl Session {
                 None => break JobEnd::Failed(workers_gone()),
             }
         };
-        let Self { outcomes, taken, seen, refusal, failed, wants_network, probed, .. } = self;
-        Ended { outcomes, taken, failed, wants_network, seen, refusal, probed, end }
+        let Self { outcomes, taken, seen, refusal, failed, wants_network, probed, act, .. } = self;
+        Ended { outcomes, taken, failed, wants_network, seen, refusal, act, probed, end }
     }
 
     fn take_in(&mut self, handle: &Handle, progress: Progress, out: &mut Output) -> Result<(), Problem> {
@@ -122,8 +161,20 @@ impl Session {
                 self.failed.get_or_insert((Step::Credential, problem));
             }
             // Without a scan or a description commissioning still works; what was asked for must not fail unnoticed.
-            Progress::StepFailed { step: step @ (Step::Rename | Step::Push), problem } => {
+            Progress::StepFailed {
+                step: step @ (Step::Rename | Step::Push | Step::Identify | Step::Reprovision),
+                problem,
+            } => {
                 self.failed.get_or_insert((step, problem));
+            }
+            Progress::Described { info: Some(info), .. } if !info.name.trim().is_empty() => {
+                self.name = visible(info.name.trim(), 80);
+            }
+            Progress::StepDone { step: step @ (Step::Identify | Step::Reprovision), note } => {
+                self.act = Some(Act { step, note, is_done: true });
+            }
+            Progress::StepSkipped { step: step @ (Step::Identify | Step::Reprovision), reason } => {
+                self.act = Some(Act { step, note: reason, is_done: false });
             }
             Progress::Ready => self.go_on(handle, out)?,
             _ => {}
@@ -148,6 +199,9 @@ impl Session {
     }
 
     fn next_request(&mut self, out: &mut Output) -> Request {
+        if let Some(planned) = self.planned.take() {
+            return self.act_request(planned);
+        }
         match self.todo.take_next() {
             Some(Todo::Credential((id, content))) => Request::PushCredential { id, content },
             Some(Todo::Hostname(name)) => Request::SetHostname(name),
@@ -155,6 +209,16 @@ impl Session {
             Some(Todo::Scan) => Request::ScanNetworks,
             Some(Todo::Network(draft)) => self.checked(&draft, out).map_or(Request::Close, Request::Push),
             None => Request::Close,
+        }
+    }
+
+    fn act_request(&mut self, planned: PlannedAct) -> Request {
+        match planned.confirmed {
+            Some(name) if name.trim() != self.name => {
+                self.refusal = Some(not_confirmed(&self.name));
+                Request::Close
+            }
+            _ => planned.request,
         }
     }
 
@@ -168,6 +232,15 @@ impl Session {
         self.refusal = findings.errors.into_iter().next();
         credentials
     }
+}
+
+fn not_confirmed(name: &str) -> Problem {
+    Problem::new(
+        "device.not_confirmed",
+        format!("Nothing was done: the confirmation does not name “{name}”"),
+        "Acts that change a gateway are confirmed with its name, so that the wrong one is not changed",
+        format!("Check that this is the right gateway, then confirm with its name, “{name}”"),
+    )
 }
 
 /// The workers ended although the front end is there.

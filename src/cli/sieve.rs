@@ -10,6 +10,7 @@ use super::output::Output;
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
 use crate::model::text::{visible, visible_octets};
+use crate::model::word::Word as _;
 use crate::telemetry::batch::{Arrival, Batch};
 use crate::telemetry::decode::{Decoders, hex, json};
 use crate::telemetry::export::jsonl;
@@ -174,7 +175,7 @@ fn two_forms() -> Problem {
 /// A message with its value in full: a line that says what it is, then the value, safe to show.
 fn full(arrival: &Arrival<'_>, decoded: &Decoded, lines: &mut Vec<u8>) {
     let topic = visible_octets(arrival.topic, MAX_TOPIC);
-    let packed = decoded.packed_in.iter().map(|packing| format!(" in {packing}")).collect::<String>();
+    let packed = decoded.packed_in.iter().fold(String::new(), |packed, packing| packed + " in " + packing.word());
     let retained = if arrival.is_retained { ", retained" } else { "" };
     let _ = writeln!(
         lines,

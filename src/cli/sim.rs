@@ -42,9 +42,10 @@ pub fn announce(ready: &SimReady, driver: DriverId, out: &mut Output) {
         "state_dir": ready.state_dir,
         "ssid": ready.ssid,
         "password": ready.password,
-        "try": match driver {
-            DriverId::Smp => format!("linesman device info --via {}", ready.link),
-            _ => format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid),
+        "try": if driver.facts().offers.wifi {
+            format!("linesman commission --via {} --ssid {}", ready.link, ready.ssid)
+        } else {
+            format!("linesman device info --via {}", ready.link)
         },
     });
     if let Some(access) = &ready.access {

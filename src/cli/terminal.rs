@@ -17,6 +17,7 @@ use crate::backend::Handle;
 use crate::model::ids::{JobId, LinkKind};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::text::TextStream;
 use crate::msg::terminal::{TerminalInput, TerminalOutput};
 use crate::msg::{Command, Event, JobEnd};
 
@@ -55,10 +56,11 @@ pub fn terminal(handle: &mut Handle, args: &TerminalArgs, out: &mut Output) -> E
         has_ended_input: Arc::new(AtomicBool::new(false)),
         files: usize::from(args.send.is_some()),
         raw: None,
+        text: TextStream::default(),
     };
     let exit = visit.run(handle, args, out);
     drop(visit);
-    write_transcript(handle, job, args.transcript.as_deref(), out);
+    write_transcript(handle, job, args.transcript.as_ref(), out);
     exit
 }
 
@@ -68,6 +70,8 @@ struct Visit {
     /// Files that are still to be sent.
     files: usize,
     raw: Option<raw::RawMode>,
+    /// What the device writes, which may come byte by byte.
+    text: TextStream,
 }
 
 impl Visit {
@@ -115,7 +119,8 @@ impl Visit {
                 self.begin(handle, args, out)
             }
             TerminalOutput::Bytes(bytes) => {
-                out.json(&json!({ "kind": "terminal-output", "text": String::from_utf8_lossy(&bytes) }));
+                let text = self.text.push(&bytes);
+                self.print(&text, out);
                 out.octets(&bytes);
                 Ok(())
             }
@@ -178,7 +183,16 @@ impl Visit {
         })
     }
 
+    /// Text of the device; nothing while a character is not whole yet.
+    fn print(&self, text: &str, out: &mut Output) {
+        if !text.is_empty() {
+            out.json(&json!({ "kind": "terminal-output", "text": text }));
+        }
+    }
+
     fn finish(&mut self, end: JobEnd, out: &mut Output) -> Exit {
+        let rest = self.text.finish();
+        self.print(&rest, out);
         // Before anything else is written: lines begin at the left again.
         self.raw = None;
         match end {

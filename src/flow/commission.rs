@@ -12,20 +12,18 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::conclude::{End, Facts, asked_again, before_the_push, conclude, evidence_of};
-use super::console::{self, LinuxConsole};
-use super::driver::{CLOSE_LIMIT, Driver, Followed, Name, Scan};
+use super::driver::{CLOSE_LIMIT, Driver, Followed, Limits, Name, Scan};
+use super::drivers::{self, Opening, open_and_greet};
 use super::error::SessionError;
-use super::esp::{self, Esp};
-use super::improv::{self, Improv};
-use super::improv_ble::{self, ImprovBle};
-use super::port::{Boxed, Link, LinkError, Links, Records};
+use super::port::{Links, Records};
 use super::report::Report;
-use super::smp::{self, Smp};
+use super::step;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
+use crate::model::drivers::USUAL_BAUD;
 use crate::model::gateway::{DeviceInfo, Protection, ProvisioningState};
-use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
@@ -34,11 +32,6 @@ use crate::model::verdict::{Asked, Before, Ground, Look, Observation, Seen, Stat
 use crate::model::wifi::{Network, WifiRules};
 use crate::msg::{JobEnd, Progress, Request, Step};
 use crate::profile::{CredentialRule, DriverSettings};
-
-/// How long opening a port may take.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// How long connecting over the radio may take, the search included.
-const CONNECT_LIMIT: Duration = Duration::from_secs(30);
 
 /// What a session needs to begin.
 pub struct Setup {
@@ -156,14 +149,16 @@ impl Session {
         requests: &mut mpsc::Receiver<Request>,
     ) -> Result<(), SessionError> {
         self.begin(Step::Connect, json!({ "link": self.setup.link.to_string(), "driver": self.setup.driver })).await?;
-        let device = match self.open().await {
-            Ok(device) => place.insert(device).as_mut(),
+        let state = match self.connect(place).await {
+            Ok(state) => state,
             Err(error) => {
                 self.fail(Step::Connect, error.clone()).await?;
                 return Err(error);
             }
         };
-        let state = self.greet(device).await?;
+        // A connection that answered is there.
+        let Some(device) = place.as_deref_mut() else { return Ok(()) };
+        self.greet(device, state).await?;
         self.describe(device, state).await?;
         loop {
             self.setup.report.send(Progress::Ready).await;
@@ -207,9 +202,9 @@ impl Session {
             Request::ResetDevice => (Step::Reset, self.reset(device).await),
             Request::Close => return Ok(()),
         };
-        match result {
-            Err(error) if error.is_final() => self.fail(step, error).await,
-            Err(error) => self.fail(step, error).await.or(Ok(())),
+        match step::settle(device, result) {
+            // What the records refuse ends the session as well: nothing may be sent that is not on record.
+            Err(error) => self.fail(step, error).await,
             Ok(()) => Ok(()),
         }
     }
@@ -226,92 +221,30 @@ impl Session {
         self.last.as_ref().is_some_and(|last| last.verdict == Verdict::Joined)
     }
 
-    /// Opens the link for the driver.
-    async fn open(&self) -> Result<Box<dyn Driver>, SessionError> {
-        let Setup { ref link, driver, ref links, ref report, ref transcript, .. } = self.setup;
-        let missing = SessionError::DriverMissing { driver, link: link.kind() };
-        if !driver.is_available_over(link.kind()) {
-            return Err(missing);
-        }
-        match (driver, link.kind()) {
-            (DriverId::Improv, LinkKind::Serial) => {
-                let limit = improv::LIMITS.hello;
-                report
-                    .started(Step::Connect, "the gateway to answer; some restart when the port is opened", limit)
-                    .await;
-                let opened = self.open_port(links.open(link)).await?;
-                Ok(Box::new(Improv::new(opened, report.clone(), transcript.clone())))
-            }
-            (DriverId::LinuxConsole, LinkKind::Serial) => {
-                let Setup { ref access, ref settings, .. } = self.setup;
-                let baud = match settings {
-                    Some(DriverSettings::LinuxConsole { baud, .. }) => *baud,
-                    _ => crate::proto::console::BAUD,
-                };
-                report.started(Step::Connect, "the console to ask for a login", console::LIMITS.hello).await;
-                let opened = self.open_port(links.open_at(link, baud)).await?;
-                let (report, transcript) = (report.clone(), transcript.clone());
-                Ok(Box::new(LinuxConsole::new(opened, access.clone(), settings.as_ref(), report, transcript)))
-            }
-            (DriverId::Improv, LinkKind::Ble) => {
-                let limit = improv_ble::LIMITS.hello;
-                report.started(Step::Connect, "the gateway to be heard and to take the connection", limit).await;
-                let connected = links.connect(link).await?;
-                let driver = ImprovBle::new(connected, link.clone(), report.clone(), transcript.clone());
-                Ok(Box::new(driver.reconnecting(Arc::clone(links))))
-            }
-            (DriverId::Smp, LinkKind::Serial | LinkKind::Udp | LinkKind::Ble) => {
-                report.started(Step::Connect, "the gateway to answer", smp::LIMITS.hello).await;
-                let opened = Smp::open(&**links, link, transcript.clone()).await?;
-                Ok(Box::new(opened.reporting_to(report.clone())))
-            }
-            (DriverId::EspProv, _) => Ok(Box::new(self.open_esp().await?)),
-            _ => Err(missing),
-        }
-    }
-
-    /// Opens a port, within a limit.
-    async fn open_port(&self, opening: Boxed<'_, Result<Link, LinkError>>) -> Result<Link, LinkError> {
-        let port = self.setup.link.place().to_owned();
-        timeout(OPEN_LIMIT, opening)
-            .await
-            .unwrap_or_else(|_| Err(LinkError::Io { port, detail: "opening the port took too long".into() }))
-    }
-
-    async fn open_esp(&self) -> Result<Esp, SessionError> {
-        let Setup { ref link, ref links, ref report, .. } = self.setup;
-        let parts = esp::Parts {
+    /// Opens the link and begins the conversation: one step, with one limit for both.
+    async fn connect(&self, place: &mut Option<Box<dyn Driver>>) -> Result<ProvisioningState, SessionError> {
+        let Setup { ref link, driver, ref report, .. } = self.setup;
+        let unit = drivers::unit(driver, link.kind())?;
+        let opening = Opening {
+            link: link.clone(),
+            links: Arc::clone(&self.setup.links),
             access: self.setup.access.clone(),
             settings: self.setup.settings.clone(),
-            place: link.place().to_owned(),
             report: report.clone(),
             transcript: self.setup.transcript.clone(),
         };
-        report.started(Step::Connect, "the gateway to be reached", esp::LIMITS.hello).await;
-        let too_slow = || LinkError::Io { port: link.place().to_owned(), detail: "connecting took too long".into() };
-        match link.kind() {
-            LinkKind::Ble => {
-                let connected =
-                    timeout(CONNECT_LIMIT, links.connect(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
-                Ok(Esp::over_ble(connected, parts))
-            }
-            LinkKind::Http => Ok(Esp::over_http(links.http(link).await?, parts)),
-            LinkKind::Serial | LinkKind::Udp => {
-                let opened = timeout(OPEN_LIMIT, links.open(link)).await.unwrap_or_else(|_| Err(too_slow()))?;
-                Ok(Esp::over_console(opened, parts)?)
-            }
-        }
+        let connect = open_and_greet(unit, &opening, place);
+        step::within(report, Step::Connect, (unit.waits_for)(link.kind()), self.limits()?.connect, connect).await
     }
 
-    /// Begins the conversation.
-    async fn greet(&mut self, device: &mut dyn Driver) -> Result<ProvisioningState, SessionError> {
-        let state = match device.hello().await {
-            Ok(state) => state,
-            Err(error) => {
-                self.fail(Step::Connect, error.clone()).await?;
-                return Err(error);
-            }
-        };
+    /// How long each step may take in total.
+    fn limits(&self) -> Result<Limits, SessionError> {
+        let link = self.setup.link.kind();
+        Ok((drivers::unit(self.setup.driver, link)?.limits)(link))
+    }
+
+    /// Tells where the gateway stands, and secures the session where that is to be done.
+    async fn greet(&mut self, device: &mut dyn Driver, state: ProvisioningState) -> Result<(), SessionError> {
         let report = self.setup.report.clone();
         let answers = format!("The gateway answers: it {}", state.label());
         let protection = if device.is_to_be_secured() {
@@ -326,15 +259,16 @@ impl Session {
         };
         self.protection = Some(protection);
         report.send(Progress::Protected(protection)).await;
-        Ok(state)
+        Ok(())
     }
 
     /// Lets both sides prove who they are.
     async fn secure(&mut self, device: &mut dyn Driver) -> Result<Protection, SessionError> {
         self.begin(Step::Secure, Value::Null).await?;
         let report = self.setup.report.clone();
-        report.started(Step::Secure, "both sides to prove who they are", device.limits().question).await;
-        if let Err(error) = device.secure().await {
+        let waits_for = "both sides to prove who they are";
+        let limit = self.limits()?.question;
+        if let Err(error) = step::within(&report, Step::Secure, waits_for, limit, device.secure()).await {
             self.fail(Step::Secure, error.clone()).await?;
             return Err(error);
         }
@@ -346,8 +280,10 @@ impl Session {
 
     async fn describe(&mut self, device: &mut dyn Driver, state: ProvisioningState) -> Result<(), SessionError> {
         self.begin(Step::Describe, Value::Null).await?;
-        self.setup.report.started(Step::Describe, "the gateway to say what it is", device.limits().question).await;
-        let info = match device.describe().await {
+        let waits_for = "the gateway to say what it is";
+        let limit = self.limits()?.question;
+        let described = step::within(&self.setup.report, Step::Describe, waits_for, limit, device.describe()).await;
+        let info = match step::settle(device, described) {
             Ok(info) => {
                 self.end(Step::Describe, "done", json!(info)).await?;
                 self.setup.report.done(Step::Describe, describe_line(&info)).await;
@@ -383,8 +319,9 @@ impl Session {
             return Ok(());
         }
         self.begin(Step::Identify, Value::Null).await?;
-        self.setup.report.started(Step::Identify, "the gateway to take the request", device.limits().question).await;
-        device.identify().await?;
+        let limit = self.limits()?.question;
+        let waits_for = "the gateway to take the request";
+        step::within(&self.setup.report, Step::Identify, waits_for, limit, device.identify()).await?;
         self.end(Step::Identify, "done", Value::Null).await?;
         self.setup
             .report
@@ -399,9 +336,10 @@ impl Session {
             return Ok(());
         }
         self.begin(Step::ScanNetworks, Value::Null).await?;
-        let limit = device.limits().scan;
-        self.setup.report.started(Step::ScanNetworks, "the gateway to list the networks it hears", limit).await;
-        let Scan { networks, ignored } = device.scan().await?;
+        let limit = self.limits()?.scan;
+        let waits_for = "the gateway to list the networks it hears";
+        let scanned = step::within(&self.setup.report, Step::ScanNetworks, waits_for, limit, device.scan()).await;
+        let Scan { networks, ignored } = scanned?;
         self.end(Step::ScanNetworks, "done", json!({ "networks": networks.len(), "ignored": ignored })).await?;
         self.setup.report.send(Progress::Networks { networks: networks.clone(), is_complete: true }).await;
         self.setup.report.done(Step::ScanNetworks, scan_line(networks.len(), ignored)).await;
@@ -411,8 +349,9 @@ impl Session {
 
     async fn rename(&mut self, device: &mut dyn Driver, name: Name) -> Result<(), SessionError> {
         self.begin(Step::Rename, json!({ "what": name.label() })).await?;
-        self.setup.report.started(Step::Rename, "the gateway to take the name", device.limits().question).await;
-        let name = device.rename(name).await?;
+        let Limits { question, push, .. } = self.limits()?;
+        let (waits_for, limit) = ("the gateway to take the name", question.max(push));
+        let name = step::within(&self.setup.report, Step::Rename, waits_for, limit, device.rename(name)).await?;
         self.end(Step::Rename, "done", json!({ "name": name })).await?;
         self.setup.report.done(Step::Rename, format!("The gateway answers with the name “{name}”")).await;
         Ok(())
@@ -433,9 +372,11 @@ impl Session {
         self.begin(Step::Credential, json!({ "credential": id, "to": way, "octets": octets })).await?;
         let report = self.setup.report.clone();
         let waits_for = format!("{} to take {id} ({octets} octets)", way.place());
-        report.started(Step::Credential, &waits_for, device.limits().question).await;
+        let baud = self.setup.settings.as_ref().map_or(USUAL_BAUD, DriverSettings::baud);
+        let limit = step::transfer(self.limits()?.question, octets, baud);
         self.setup.transcript.learn_secret(content.expose());
-        let taken = device.push_credential(&way, content).await?;
+        let push = device.push_credential(&way, content);
+        let taken = step::within(&report, Step::Credential, &waits_for, limit, push).await?;
         let evidence = Evidence { kind: taken.kind, text: taken.text, at: report.elapsed() };
         self.end(Step::Credential, evidence.kind.label(), json!({ "credential": id, "evidence": evidence })).await?;
         report.done(Step::Credential, evidence.text.clone()).await;
@@ -447,8 +388,9 @@ impl Session {
     async fn reprovision(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
         self.begin(Step::Reprovision, Value::Null).await?;
         let report = self.setup.report.clone();
-        report.started(Step::Reprovision, "the gateway to forget its network", device.limits().question).await;
-        device.reprovision().await?;
+        let waits_for = "the gateway to forget its network";
+        let limit = self.limits()?.question;
+        step::within(&report, Step::Reprovision, waits_for, limit, device.reprovision()).await?;
         self.had_network = false;
         self.end(Step::Reprovision, "acknowledged", Value::Null).await?;
         report
@@ -459,8 +401,9 @@ impl Session {
 
     async fn reset(&mut self, device: &mut dyn Driver) -> Result<(), SessionError> {
         self.begin(Step::Reset, Value::Null).await?;
-        self.setup.report.started(Step::Reset, "the reset line to be pulsed", OPEN_LIMIT).await;
-        device.pulse_reset().await?;
+        let waits_for = "the reset line to be pulsed";
+        let limit = self.limits()?.question;
+        step::within(&self.setup.report, Step::Reset, waits_for, limit, device.pulse_reset()).await?;
         self.end(Step::Reset, "requested", Value::Null).await?;
         self.setup
             .report
@@ -475,8 +418,9 @@ impl Session {
         self.begin(Step::Push, detail).await?;
         self.last = None;
         let report = self.setup.report.clone();
-        report.started(Step::Push, "the credentials to be taken", device.limits().question).await;
-        let before = device.before().await?;
+        let limits = self.limits()?;
+        let (waits_for, began) = ("the credentials to be taken", report.elapsed());
+        let before = step::within(&report, Step::Push, waits_for, limits.push, device.before()).await?;
         let before = self.before(before);
         let requested = format!("Join “{ssid}” with {}", credentials.key_label());
         let mut evidence = vec![Evidence { kind: EvidenceKind::Requested, text: requested, at: report.elapsed() }];
@@ -484,16 +428,27 @@ impl Session {
         self.open_push =
             Some(OpenPush { evidence, sent_at: report.elapsed(), before, followed: Followed::default(), credentials });
         let sent = match &self.open_push {
-            Some(push) => device.push(&push.credentials).await,
+            Some(push) => {
+                // What was looked at before took some of the time.
+                let left = limits.push.saturating_sub(report.elapsed().saturating_sub(began));
+                step::within(&report, Step::Push, waits_for, left, device.push(&push.credentials)).await
+            }
             None => Ok(()),
         };
+        let sent = step::settle(device, sent);
         let mut broken = None;
         let is_sent = sent.is_ok();
         let followed = match sent {
             Ok(()) => {
                 report.done(Step::Push, "The credentials were sent").await;
-                report.started(Step::Follow, "the gateway's verdict", device.limits().join).await;
-                device.follow().await
+                let followed = async { Ok(device.follow().await) };
+                let waits_for = "the gateway's verdict";
+                let followed = step::within(&report, Step::Follow, waits_for, limits.join, followed).await;
+                step::settle(device, followed).unwrap_or_else(|error| {
+                    broken = error.is_final().then_some(error);
+                    // What was not observed in time is not known.
+                    Followed { observations: vec![Observation::TimeOver], ..Followed::default() }
+                })
             }
             // What was under way when the link broke may have arrived.
             Err(SessionError::Link(error)) => {
@@ -515,7 +470,7 @@ impl Session {
             report.done(Step::Follow, word).await;
         }
         if broken.is_none() {
-            self.read_back(device).await;
+            self.read_back(device, &mut broken).await;
         }
         self.finish_push().await?;
         broken.map_or(Ok(()), Err)
@@ -551,15 +506,19 @@ impl Session {
     }
 
     /// Asks once more: it strengthens "joined", and may settle what gave no verdict.
-    async fn read_back(&mut self, device: &mut dyn Driver) {
+    /// `broken` gets the error after which the driver cannot go on.
+    async fn read_back(&mut self, device: &mut dyn Driver, broken: &mut Option<SessionError>) {
         let Some(ground) = self.open_push.as_ref().map(|push| push.end().ground) else { return };
         if ground == Ground::LinkLost || ground.verdict() == Verdict::Refused {
             return;
         }
         let report = self.setup.report.clone();
         let waits_for = "the gateway to say again where it stands";
-        report.started(Step::ReadBack, waits_for, device.limits().hello).await;
-        let Some(answer) = device.read_back().await else {
+        // The driver is open, so it has limits.
+        let Ok(limits) = self.limits() else { return };
+        let asked = async { device.read_back().await.transpose() };
+        let asked = step::within(&report, Step::ReadBack, waits_for, limits.connect, asked).await;
+        let Some(answer) = step::settle(device, asked).transpose() else {
             return self.skip(Step::ReadBack, "The gateway ends the connection once it has joined").await;
         };
         let at = report.elapsed();
@@ -573,11 +532,11 @@ impl Session {
                 push.followed.observations.push(observation);
                 asked_again(&ground, &push.end(), &addresses, at)
             }
-            Err(error) => Evidence {
-                kind: EvidenceKind::NotChecked,
-                text: format!("Whether the gateway keeps the network: {}", error.explain().what),
-                at,
-            },
+            Err(error) => {
+                let text = format!("Whether the gateway keeps the network: {}", error.explain().what);
+                *broken = Some(error).filter(|error| matches!(error, SessionError::TooSlow { is_over: true, .. }));
+                Evidence { kind: EvidenceKind::NotChecked, text, at }
+            }
         };
         let word = evidence.text.clone();
         push.evidence.push(evidence);

@@ -10,7 +10,7 @@ use crate::model::credentials::{WifiCredentials, WifiKey};
 use crate::model::gateway::Protection;
 use crate::model::ids::DriverId;
 use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome};
-use crate::model::problem::Explain as _;
+use crate::model::problem::Explain;
 use crate::model::verdict::{Before, Ground, Observation, Refusal, RefusalKind};
 use crate::model::wifi::{Band, Network, Security, Signal, WifiRules, shown_name};
 
@@ -94,7 +94,7 @@ pub fn conclude(facts: Facts<'_>) -> Outcome {
 
 fn summary(facts: &Facts<'_>) -> (&'static str, String) {
     let ssid = facts.credentials.ssid.shown();
-    let codes = codes(facts.driver);
+    let codes = facts.driver.facts().codes;
     match &facts.end.ground {
         Ground::Joined { is_late: false, .. } => (codes.joined, format!("The gateway reports that it joined “{ssid}”")),
         Ground::Joined { is_late: true, .. } => {
@@ -124,43 +124,6 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
         Ground::StillJoining => (codes.no_verdict, format!("The gateway was still joining “{ssid}” when time was up")),
         Ground::NoWord => (codes.no_verdict, format!("The gateway gave no verdict on “{ssid}”")),
         Ground::LinkLost => (codes.link_lost, format!("The link broke before the gateway gave a verdict on “{ssid}”")),
-    }
-}
-
-/// The codes of ends that every driver knows.
-struct Codes {
-    joined: &'static str,
-    joined_late: &'static str,
-    fell_back: &'static str,
-    other_network: &'static str,
-    other_connection: &'static str,
-    maybe_the_old_one: &'static str,
-    not_named: &'static str,
-    no_verdict: &'static str,
-    link_lost: &'static str,
-}
-
-const fn codes(driver: DriverId) -> Codes {
-    macro_rules! codes {
-        ($driver:literal) => {
-            Codes {
-                joined: concat!($driver, ".joined"),
-                joined_late: concat!($driver, ".joined_late"),
-                fell_back: concat!($driver, ".fell_back"),
-                other_network: concat!($driver, ".other_network"),
-                other_connection: concat!($driver, ".other_connection"),
-                maybe_the_old_one: concat!($driver, ".maybe_the_old_one"),
-                not_named: concat!($driver, ".not_named"),
-                no_verdict: concat!($driver, ".no_verdict"),
-                link_lost: concat!($driver, ".link_lost"),
-            }
-        };
-    }
-    match driver {
-        DriverId::Improv => codes!("improv"),
-        DriverId::EspProv => codes!("esp"),
-        DriverId::Smp => codes!("smp"),
-        DriverId::LinuxConsole => codes!("console"),
     }
 }
 
@@ -293,7 +256,7 @@ fn causes(facts: &Facts<'_>) -> Vec<Cause> {
         Ground::StillJoining => silence_causes(true),
         Ground::NoWord => silence_causes(facts.end.last_word.is_some()),
         Ground::LinkLost => {
-            let broken = facts.end.broken.as_ref().map(|error| error.explain());
+            let broken = facts.end.broken.as_ref().map(Explain::explain);
             let link = broken.map(|problem| cause(problem.likely_cause, problem.what));
             let restarted =
                 cause("The gateway restarted to take up the network", "Some firmware does so right after a join");

@@ -14,7 +14,9 @@ use tokio::time::{Instant, sleep_until};
 pub use self::error::ConsoleError;
 use self::join::Attempt;
 pub use self::shell::ConsoleShell;
+use super::device::Management;
 use super::driver::{Driver, Followed, Limits, Scan, Taken};
+use super::drivers::{Opening, Unit};
 use super::error::SessionError;
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
@@ -37,13 +39,38 @@ use crate::proto::console::quote::{self, NotSendable, Script};
 use crate::proto::console::session::{Answer, Event, Failure, Login, Output, Run, Session, Timeouts};
 use crate::proto::console::system::{self, Compared, Facts, Rights};
 
-/// How long each step may take.
-pub(super) const LIMITS: Limits = Limits {
-    hello: Duration::from_mins(1),
-    question: Duration::from_secs(10),
-    scan: Duration::from_secs(40),
-    join: Duration::from_secs(nmcli::JOIN_SECS + 10),
+/// The driver.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::LinuxConsole,
+    limits: |_| LIMITS,
+    waits_for: |_| "the console to ask for a login",
+    open: |opening| {
+        Box::pin(async move {
+            let Opening { access, settings, report, transcript, .. } = opening;
+            let (link, settings) = (opening.port().await?, settings.as_ref());
+            let console = LinuxConsole::new(link, access.clone(), settings, report.clone(), transcript.clone());
+            Ok(Box::new(console) as Box<dyn Driver>)
+        })
+    },
+    manage: Some(|opening| {
+        Box::pin(async move { Ok(Box::new(ConsoleShell::opened(opening).await?) as Box<dyn Management>) })
+    }),
 };
+
+/// How long each step may take, in total.
+const LIMITS: Limits = Limits {
+    // A gateway that is starting may take three minutes to its login.
+    connect: Duration::from_mins(5),
+    question: Duration::from_mins(1),
+    // A fresh scan, and the list from before if that comes to nothing.
+    scan: Duration::from_secs(60),
+    // Where the gateway stands, and what it keeps, is looked at first.
+    push: Duration::from_mins(1),
+    // Joining, looking whether it holds, and clearing up after what failed.
+    join: Duration::from_secs(nmcli::JOIN_SECS + 60),
+};
+/// How long nmcli may take to join.
+const JOIN_LIMIT: Duration = Duration::from_secs(nmcli::JOIN_SECS + 10);
 /// How long a scan may take before the list from before is asked for.
 const FRESH_SCAN: Duration = Duration::from_secs(30);
 /// How long NetworkManager may take to look for the internet.
@@ -76,17 +103,12 @@ impl Console {
         report: Option<Report>,
         transcript: SharedTranscript,
     ) -> Self {
-        let (wording, baud) = match settings {
-            Some(DriverSettings::LinuxConsole { login_prompt, password_prompt, baud, .. }) => {
-                (Wording::new(Some(login_prompt), Some(password_prompt)), *baud)
-            }
-            _ => (Wording::default(), BAUD),
-        };
+        let baud = settings.map_or(BAUD, DriverSettings::baud);
         // A mark need only be unlike what else stands on the line; what proves a shell is the sum.
         let seed = getrandom::u32().unwrap_or_default();
         Self {
             link,
-            session: Session::new(Timeouts::default(), wording, seed).at(baud),
+            session: Session::new(Timeouts::default(), wording(settings), seed).at(baud),
             report,
             started: Instant::now(),
             redactor: transcript.redactor(),
@@ -189,8 +211,7 @@ impl Console {
                 Event::Log(line) => lines.extend(self.shown_line(&line)),
                 Event::Starting => {
                     if let Some(report) = &self.report {
-                        let limit = Timeouts::default().boot;
-                        report.started(Step::Connect, "the gateway to start and to ask for a login", limit).await;
+                        report.waits_for(Step::Connect, "the gateway to start and to ask for a login").await;
                     }
                 }
                 Event::Finished(finished) => {
@@ -267,6 +288,13 @@ fn now() -> std::time::Instant {
     Instant::now().into_std()
 }
 
+/// How the console asks, as the profile says.
+fn wording(settings: Option<&DriverSettings>) -> Wording {
+    settings.map_or_else(Wording::default, |settings| {
+        Wording::new(settings.text("login_prompt"), settings.text("password_prompt"))
+    })
+}
+
 /// A commissioning conversation with a Linux gateway.
 pub(super) struct LinuxConsole {
     console: Console,
@@ -292,10 +320,7 @@ impl LinuxConsole {
         report: Report,
         transcript: SharedTranscript,
     ) -> Self {
-        let interface = match settings {
-            Some(DriverSettings::LinuxConsole { interface, .. }) => interface.clone(),
-            _ => String::new(),
-        };
+        let interface = settings.and_then(|settings| settings.text("interface")).unwrap_or_default().to_owned();
         Self {
             console: Console::new(link, settings, Some(report), transcript),
             access,
@@ -446,10 +471,6 @@ impl LinuxConsole {
 impl Driver for LinuxConsole {
     fn id(&self) -> DriverId {
         DriverId::LinuxConsole
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
     }
 
     fn capabilities(&self) -> Capabilities {

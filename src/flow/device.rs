@@ -11,41 +11,30 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
 use super::commission::stopped;
-use super::console::ConsoleShell;
+use super::driver::CLOSE_LIMIT;
+use super::drivers::{self, Opening};
 use super::error::SessionError;
 use super::port::{Boxed, LinkError, Links, Records, RecordsError};
-use super::smp::{Smp, push_file, push_setting};
-use super::smp_error::SmpError;
+use super::report::Report;
+use super::smp::SmpError;
+use super::step;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
+use crate::model::drivers::USUAL_BAUD;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::outcome::{Evidence, EvidenceKind};
 use crate::model::problem::{Explain, Problem};
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
-use crate::model::secret::Secret;
-use crate::model::text::{hex, visible};
-use crate::msg::JobEnd;
-use crate::msg::device::{
-    DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, FileFacts, ImageRow, Offers, Row, SettingValue, Table,
-};
+use crate::model::text::visible;
+use crate::msg::device::{DeviceChange, DeviceProgress, DeviceRead, DeviceRequest, Offers};
+use crate::msg::{JobEnd, Step};
 use crate::profile::DriverSettings;
-use crate::proto::smp::answer::{Answer, Image};
-use crate::proto::smp::refusal::RefusalKind;
-use crate::proto::smp::request::Request;
-use crate::proto::smp::{group, sha256};
 
 /// How long one thing that was asked for may take.
 const ACT_LIMIT: Duration = Duration::from_mins(2);
-/// How long a console may take to log out.
-const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 /// Longest text of a device in one field.
 const MAX_FIELD: usize = 200;
-/// Longest line of a shell's output, and most lines of it.
-const MAX_LINE: usize = 400;
-const MAX_LINES: usize = 2000;
-/// How long a gateway may take to be back after it was told to restart.
-const BACK_LIMIT: Duration = Duration::from_secs(20);
 
 /// What a job needs to begin.
 pub struct Setup {
@@ -69,38 +58,55 @@ pub struct Setup {
     pub transcript: SharedTranscript,
 }
 
-/// A console with a shell, as another driver gives it.
-pub trait Shell: Send {
-    /// How the session is protected.
-    fn protection(&self) -> Protection;
-
+/// How a gateway is managed. A driver that can brings one along.
+pub trait Management: Send {
     /// What the gateway calls itself, safe to show.
     fn name(&self) -> Option<String>;
 
-    /// What it is: names and values, safe to show.
-    fn info(&mut self) -> Boxed<'_, Result<Vec<Row>, SessionError>>;
+    /// How the session is protected.
+    fn protection(&self) -> Protection;
 
-    /// Runs a line and returns what it wrote, a line each and safe to show, and its exit code.
-    fn run<'a>(&'a mut self, line: &'a str) -> Boxed<'a, Result<(Vec<String>, i64), SessionError>>;
+    /// What can be asked and done.
+    fn offers(&self) -> Offers;
 
-    /// Logs out.
-    fn close(&mut self) -> Boxed<'_, ()>;
+    /// From here on this secret is cut out of what is told.
+    fn learn(&mut self, secret: &[u8]) {
+        let _ = secret;
+    }
+
+    /// The device's log since the last call, a line each, without secrets and safe to show.
+    fn take_log(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Waits for something to tell while nothing is asked. Safe to drop at any point.
+    fn hear(&mut self) -> Boxed<'_, Result<(), LinkError>> {
+        Box::pin(std::future::pending())
+    }
+
+    /// Answers a question.
+    fn read(&mut self, read: DeviceRead) -> Boxed<'_, Result<DeviceProgress, DeviceError>>;
+
+    /// Does something. `known_setting` is a setting that was there, to look for after an erasure.
+    fn change<'a>(
+        &'a mut self,
+        change: DeviceChange,
+        known_setting: Option<&'a str>,
+    ) -> Boxed<'a, Result<Done, DeviceError>>;
+
+    /// Something took longer than its limit and was given up: whether the conversation can go on all the same.
+    fn abandon(&mut self) -> bool {
+        false
+    }
+
+    /// Ends the conversation in an orderly way.
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
-/// How a gateway is managed.
-pub enum Management {
-    /// By SMP.
-    Smp(Box<SmpManagement>),
-    /// By a login console.
-    Console(Box<dyn Shell>),
-}
-
-/// A gateway managed by SMP.
-pub struct SmpManagement {
-    smp: Smp,
-    groups: Vec<u16>,
-    name: Option<String>,
-}
+/// What an act brought: something to tell first, how sure it is, and a sentence.
+pub type Done = (Option<DeviceProgress>, EvidenceKind, String);
 
 /// Why something that was asked for could not be done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -131,6 +137,10 @@ pub enum DeviceError {
     TooSlow {
         /// What.
         what: String,
+        /// How long that may take.
+        limit: Duration,
+        /// Whether the job is over with it.
+        is_over: bool,
     },
     /// After the erasure something that was there can still be read.
     #[error("the storage is not empty")]
@@ -149,7 +159,12 @@ impl From<LinkError> for DeviceError {
 impl DeviceError {
     /// Whether the job is over with it.
     const fn is_final(&self) -> bool {
-        matches!(self, Self::Smp(SmpError::Link(_)) | Self::Session(SessionError::Link(_)) | Self::Records(_))
+        match self {
+            Self::Smp(SmpError::Link(_)) | Self::Records(_) => true,
+            Self::Session(error) => error.is_final(),
+            Self::TooSlow { is_over, .. } => *is_over,
+            _ => false,
+        }
     }
 
     /// Whether something may have been done all the same.
@@ -180,9 +195,9 @@ impl Explain for DeviceError {
                 "Its firmware was built without it, or this driver cannot do it",
                 "Go on without it, or use the vendor's own tool",
             ),
-            Self::TooSlow { what } => Problem::new(
+            Self::TooSlow { what, limit, .. } => Problem::new(
                 "device.too_slow",
-                format!("{what}: it was given up after {} minutes", ACT_LIMIT.as_secs() / 60),
+                format!("{what}: stopped after {} s without a result", limit.as_secs()),
                 "The gateway answers so slowly, or the file is so large, that it never came to an end",
                 "See what the gateway has taken in before trying again",
             ),
@@ -225,9 +240,9 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<DeviceRequest>, mut 
             Err(error) => JobEnd::Failed(error.explain()),
         },
     };
-    if let Some(Management::Console(mut shell)) = management {
-        // One that cannot log out in time loses its link with the value.
-        let _ = timeout(CLOSE_LIMIT, shell.close()).await;
+    if let Some(mut management) = management {
+        // One that cannot end its conversation in time loses its link with the value.
+        let _ = timeout(CLOSE_LIMIT, management.close()).await;
     }
     let (outcome, reason, summary) = job.outcome(&end);
     match records.end(record, outcome, reason, summary).await {
@@ -255,13 +270,13 @@ struct Job {
 impl Job {
     async fn drive(
         &mut self,
-        place: &mut Option<Management>,
+        place: &mut Option<Box<dyn Management>>,
         requests: &mut mpsc::Receiver<DeviceRequest>,
     ) -> Result<(), DeviceError> {
         let (link, driver) = (self.setup.link.clone(), self.setup.driver);
         self.write("connect", Phase::Intent, "", json!({ "link": link.to_string(), "driver": driver })).await?;
         let management = match self.open().await {
-            Ok(management) => place.insert(management),
+            Ok(management) => place.insert(management).as_mut(),
             Err(error) => {
                 self.write("connect", Phase::Outcome, "failed", json!(error.explain())).await?;
                 return Err(error);
@@ -303,40 +318,28 @@ impl Job {
         }
     }
 
-    async fn open(&self) -> Result<Management, DeviceError> {
-        let Setup { ref link, driver, ref links, ref transcript, .. } = self.setup;
-        let missing = SessionError::DriverMissing { driver, link: link.kind() };
-        if !driver.is_available_over(link.kind()) {
-            return Err(missing.into());
-        }
-        self.tell(DeviceProgress::Busy { what: "Connect".into(), limit: super::smp::LIMITS.hello }).await;
-        match driver {
-            DriverId::Smp => {
-                let mut smp = Smp::open(&**links, link, transcript.clone()).await?;
-                smp.find().await?;
-                let groups = groups(&mut smp).await?;
-                let name = if groups.contains(&group::OS) { name(&mut smp).await? } else { None };
-                Ok(Management::Smp(Box::new(SmpManagement { smp, groups, name })))
-            }
-            DriverId::LinuxConsole => {
-                let settings = self.setup.settings.as_ref();
-                let baud = match settings {
-                    Some(DriverSettings::LinuxConsole { baud, .. }) => *baud,
-                    _ => crate::proto::console::BAUD,
-                };
-                let opened = links.open_at(link, baud).await?;
-                let mut shell = ConsoleShell::new(opened, settings, transcript.clone());
-                if let Err(error) = shell.log_in(&self.setup.access).await {
-                    shell.close().await;
-                    return Err(error.into());
-                }
-                Ok(Management::Console(Box::new(shell)))
-            }
-            DriverId::Improv | DriverId::EspProv => Err(missing.into()),
-        }
+    async fn open(&self) -> Result<Box<dyn Management>, DeviceError> {
+        let Setup { ref link, driver, .. } = self.setup;
+        let unit = drivers::unit(driver, link.kind())?;
+        let manage = unit.manage.ok_or(SessionError::DriverMissing { driver, link: link.kind() })?;
+        let limits = (unit.limits)(link.kind());
+        // What is asked to begin with, on top of what the first answer may take.
+        let limit = limits.connect + limits.question;
+        self.tell(DeviceProgress::Busy { what: "Connect".into(), limit }).await;
+        let (progress, _) = mpsc::channel(1);
+        let opening = Opening {
+            link: link.clone(),
+            links: Arc::clone(&self.setup.links),
+            access: self.setup.access.clone(),
+            settings: self.setup.settings.clone(),
+            report: Report::new(progress),
+            transcript: self.setup.transcript.clone(),
+        };
+        let opened = timeout(limit, manage(&opening)).await;
+        opened.unwrap_or(Err(SessionError::TooSlow { step: Step::Connect, limit, is_over: true }.into()))
     }
 
-    async fn read(&mut self, management: &mut Management, read: DeviceRead) -> Result<(), DeviceError> {
+    async fn read(&mut self, management: &mut dyn Management, read: DeviceRead) -> Result<(), DeviceError> {
         let what = match &read {
             DeviceRead::Info => "Read what it is".to_owned(),
             DeviceRead::Statistics => "Read statistics".to_owned(),
@@ -345,8 +348,10 @@ impl Job {
             DeviceRead::Setting(key) => format!("Read the setting {}", visible(key, 80)),
             DeviceRead::File { path, .. } => format!("Read the file {}", visible(path, 80)),
         };
-        self.tell(DeviceProgress::Busy { what: what.clone(), limit: ACT_LIMIT }).await;
-        let told = timeout(ACT_LIMIT, management.read(read)).await.map_err(|_| DeviceError::TooSlow { what })??;
+        let limit = ACT_LIMIT;
+        self.tell(DeviceProgress::Busy { what: what.clone(), limit }).await;
+        let told = timeout(limit, management.read(read)).await;
+        let told = told.unwrap_or_else(|_| Err(too_slow(management, what, limit)))?;
         if let DeviceProgress::Setting { key, value: Some(_) } = &told {
             self.known_setting = Some(key.clone());
         }
@@ -357,7 +362,7 @@ impl Job {
     /// Does something, on record before and after.
     async fn change(
         &mut self,
-        management: &mut Management,
+        management: &mut dyn Management,
         change: DeviceChange,
         confirmed: &str,
         name: &str,
@@ -365,7 +370,7 @@ impl Job {
         if confirmed.trim() != name {
             return Err(DeviceError::NotConfirmed { name: name.to_owned() });
         }
-        management.check(&change)?;
+        check(management.offers(), &change)?;
         if let DeviceChange::WriteSetting { value: secret, .. } | DeviceChange::WriteFile { content: secret, .. } =
             &change
         {
@@ -374,10 +379,11 @@ impl Job {
         let (step, label) = (change.as_str(), change.label());
         self.write(step, Phase::Intent, "", detail(&change)).await?;
         self.pending = Some(step);
-        self.tell(DeviceProgress::Busy { what: label.clone(), limit: ACT_LIMIT }).await;
+        let limit = self.limit_of(&change);
+        self.tell(DeviceProgress::Busy { what: label.clone(), limit }).await;
         let known = self.known_setting.clone();
-        let done = timeout(ACT_LIMIT, management.change(change, known.as_deref())).await;
-        let done = done.unwrap_or(Err(DeviceError::TooSlow { what: label }));
+        let done = timeout(limit, management.change(change, known.as_deref())).await;
+        let done = done.unwrap_or_else(|_| Err(too_slow(management, label, limit)));
         match done {
             Ok((told, kind, text)) => {
                 let evidence = Evidence { kind, text, at: self.started.elapsed() };
@@ -405,12 +411,24 @@ impl Job {
         }
     }
 
+    /// How long an act may take: a large file on a slow line has the time it takes.
+    fn limit_of(&self, change: &DeviceChange) -> Duration {
+        let octets = match change {
+            DeviceChange::WriteSetting { value: content, .. } | DeviceChange::WriteFile { content, .. } => {
+                content.expose().len()
+            }
+            _ => 0,
+        };
+        let baud = self.setup.settings.as_ref().map_or(USUAL_BAUD, DriverSettings::baud);
+        step::transfer(ACT_LIMIT, octets, baud)
+    }
+
     async fn tell(&self, progress: DeviceProgress) {
         // A front end that has gone does not hear it, and the job goes on.
         let _ = self.setup.progress.send((self.started.elapsed(), progress)).await;
     }
 
-    async fn tell_log(&self, management: &mut Management) {
+    async fn tell_log(&self, management: &mut dyn Management) {
         let lines = management.take_log();
         if !lines.is_empty() {
             self.tell(DeviceProgress::Log(lines)).await;
@@ -450,6 +468,11 @@ impl Job {
     }
 }
 
+/// Something took longer than it may. What answers it later must not be taken for an answer to what is asked next.
+fn too_slow(management: &mut dyn Management, what: String, limit: Duration) -> DeviceError {
+    DeviceError::TooSlow { what, limit, is_over: !management.abandon() }
+}
+
 /// What goes on record before an act. Of values and contents only the length.
 fn detail(change: &DeviceChange) -> Value {
     match change {
@@ -462,410 +485,21 @@ fn detail(change: &DeviceChange) -> Value {
     }
 }
 
-/// What an act brought: something to tell first, how sure it is, and a sentence.
-type Done = (Option<DeviceProgress>, EvidenceKind, String);
-
-impl Management {
-    fn name(&self) -> Option<String> {
-        match self {
-            Self::Smp(smp) => smp.name.clone(),
-            Self::Console(shell) => shell.name(),
-        }
-    }
-
-    fn protection(&self) -> Protection {
-        match self {
-            Self::Smp(management) => management.smp.wire_protection(),
-            Self::Console(shell) => shell.protection(),
-        }
-    }
-
-    fn offers(&self) -> Offers {
-        match self {
-            Self::Smp(management) => management.offers(),
-            Self::Console(_) => Offers { info: true, shell: true, ..Offers::default() },
-        }
-    }
-
-    fn learn(&mut self, secret: &[u8]) {
-        match self {
-            Self::Smp(management) => management.smp.learn(secret),
-            Self::Console(_) => {}
-        }
-    }
-
-    fn take_log(&mut self) -> Vec<String> {
-        match self {
-            Self::Smp(management) => management.smp.take_log(),
-            Self::Console(_) => Vec::new(),
-        }
-    }
-
-    /// Waits for something to tell while nothing is asked. Safe to drop at any point.
-    async fn hear(&mut self) -> Result<(), LinkError> {
-        match self {
-            Self::Smp(management) => management.smp.hear().await,
-            Self::Console(_) => std::future::pending().await,
-        }
-    }
-
-    /// Refuses what this gateway does not have, before anything is on record.
-    fn check(&self, change: &DeviceChange) -> Result<(), DeviceError> {
-        let offers = self.offers();
-        let (is_offered, what) = match change {
-            DeviceChange::Shell(_) => (offers.shell, "shell"),
-            DeviceChange::WriteSetting { .. } | DeviceChange::DeleteSetting(_) => (offers.settings, "settings"),
-            DeviceChange::WriteFile { .. } => (offers.files, "files"),
-            DeviceChange::SetTime(_) => (offers.time, "clock"),
-            DeviceChange::Reset => (offers.reset, "restart"),
-            DeviceChange::EraseStorage => (offers.erase, "erasing of its storage"),
-        };
-        if is_offered { Ok(()) } else { Err(DeviceError::NotOffered { what }) }
-    }
-
-    async fn read(&mut self, read: DeviceRead) -> Result<DeviceProgress, DeviceError> {
-        match (self, read) {
-            (Self::Smp(management), read) => management.read(read).await,
-            (Self::Console(shell), DeviceRead::Info) => Ok(DeviceProgress::Info(shell.info().await?)),
-            (Self::Console(_), _) => Err(DeviceError::NotOffered { what: "such question" }),
-        }
-    }
-
-    async fn change(&mut self, change: DeviceChange, known_setting: Option<&str>) -> Result<Done, DeviceError> {
-        match (self, change) {
-            (Self::Smp(management), change) => management.change(change, known_setting).await,
-            (Self::Console(shell), DeviceChange::Shell(line)) => {
-                let (lines, status) = shell.run(&line).await?;
-                Ok(ran(line, lines, status))
-            }
-            (Self::Console(_), _) => Err(DeviceError::NotOffered { what: "such act" }),
-        }
-    }
+/// Refuses what this gateway does not have, before anything is on record.
+fn check(offers: Offers, change: &DeviceChange) -> Result<(), DeviceError> {
+    let (is_offered, what) = match change {
+        DeviceChange::Shell(_) => (offers.shell, "shell"),
+        DeviceChange::WriteSetting { .. } | DeviceChange::DeleteSetting(_) => (offers.settings, "settings"),
+        DeviceChange::WriteFile { .. } => (offers.files, "files"),
+        DeviceChange::SetTime(_) => (offers.time, "clock"),
+        DeviceChange::Reset => (offers.reset, "restart"),
+        DeviceChange::EraseStorage => (offers.erase, "erasing of its storage"),
+    };
+    if is_offered { Ok(()) } else { Err(DeviceError::NotOffered { what }) }
 }
 
-fn ran(line: String, lines: Vec<String>, status: i64) -> Done {
+/// What a command in a shell brought.
+pub(super) fn ran(line: String, lines: Vec<String>, status: i64) -> Done {
     let text = format!("The command ended with {status}");
     (Some(DeviceProgress::Output { line, lines, status }), EvidenceKind::Acknowledged, text)
-}
-
-impl SmpManagement {
-    fn offers(&self) -> Offers {
-        let has = |number| self.groups.contains(&number);
-        Offers {
-            info: has(group::OS),
-            statistics: has(group::STATISTICS) || has(group::OS),
-            images: has(group::IMAGE),
-            settings: has(group::SETTINGS),
-            files: has(group::FILES),
-            shell: has(group::SHELL),
-            time: has(group::OS),
-            reset: has(group::OS),
-            erase: has(group::ZEPHYR),
-        }
-    }
-
-    async fn read(&mut self, read: DeviceRead) -> Result<DeviceProgress, DeviceError> {
-        Ok(match read {
-            DeviceRead::Info => DeviceProgress::Info(self.info().await?),
-            DeviceRead::Statistics => DeviceProgress::Statistics(self.statistics().await?),
-            DeviceRead::Images => match self.smp.ask(Request::Images).await? {
-                Answer::Images(images) => DeviceProgress::Images(images.iter().map(image_row).collect()),
-                _ => return Err(SmpError::Malformed { label: "images" }.into()),
-            },
-            DeviceRead::Time => match self.smp.ask(Request::DateTime).await? {
-                Answer::Text(text) => DeviceProgress::Time(visible(&text, 60)),
-                _ => return Err(SmpError::Malformed { label: "read the clock" }.into()),
-            },
-            DeviceRead::Setting(key) => match self.smp.ask(Request::ReadSetting(key.clone())).await {
-                Ok(Answer::Setting { value, may_be_cut }) => {
-                    let value = Some(SettingValue { octets: Secret::new(value), may_be_cut });
-                    DeviceProgress::Setting { key, value }
-                }
-                Err(SmpError::Refused { refusal, .. }) if refusal.kind() == RefusalKind::NotFound => {
-                    DeviceProgress::Setting { key, value: None }
-                }
-                Ok(_) => return Err(SmpError::Malformed { label: "read a setting" }.into()),
-                Err(error) => return Err(error.into()),
-            },
-            DeviceRead::File { path, wants_content } => {
-                let facts = self.file(&path, wants_content).await?;
-                DeviceProgress::File { path, facts }
-            }
-        })
-    }
-
-    /// What it is: each question that has an answer is a row.
-    async fn info(&mut self) -> Result<Vec<Row>, DeviceError> {
-        let mut rows = Vec::new();
-        for (letter, label) in [
-            ("n", "Name"),
-            ("o", "Operating system"),
-            ("s", "Kernel"),
-            ("v", "Version"),
-            ("r", "Release"),
-            ("b", "Built"),
-            ("i", "Hardware"),
-            ("m", "Machine"),
-            ("p", "Processor"),
-        ] {
-            if let Some(Answer::Text(text)) = optional(self.smp.ask(Request::Info(letter)).await)? {
-                push_row(&mut rows, label, &text);
-            }
-        }
-        if let Some(Answer::Bootloader(answers)) = optional(self.smp.ask(Request::Bootloader(None)).await)? {
-            for (_, text) in answers {
-                push_row(&mut rows, "Boot loader", &text);
-            }
-            if let Some(Answer::Bootloader(answers)) = optional(self.smp.ask(Request::Bootloader(Some("mode"))).await)?
-            {
-                for (_, text) in answers.iter().filter(|(key, _)| key == "mode") {
-                    push_row(&mut rows, "Boot mode", &boot_mode(text));
-                }
-            }
-        }
-        if let Some(Answer::Text(text)) = optional(self.smp.ask(Request::DateTime).await)? {
-            push_row(&mut rows, "Clock", &text);
-        }
-        if let Some(Answer::Parameters { buffer_octets, buffers }) = optional(self.smp.ask(Request::Parameters).await)?
-        {
-            rows.push(("Message buffers".into(), format!("{buffers} of {buffer_octets} octets")));
-        }
-        let groups: Vec<String> =
-            self.groups.iter().map(|number| format!("{number} {}", group::label(*number))).collect();
-        rows.push(("Groups".into(), groups.join(", ")));
-        Ok(rows)
-    }
-
-    async fn statistics(&mut self) -> Result<Vec<Table>, DeviceError> {
-        let mut tables = Vec::new();
-        let table = |heading: &str, name: &str, rows: Vec<(String, i64)>| Table {
-            name: visible(&format!("{heading}{name}"), MAX_FIELD),
-            rows: rows.into_iter().map(|(name, number)| (visible(&name, MAX_FIELD), number)).collect(),
-        };
-        if self.groups.contains(&group::STATISTICS)
-            && let Answer::Names(names) = self.smp.ask(Request::StatisticsNames).await?
-        {
-            for name in names {
-                match optional(self.smp.ask(Request::Statistics(name.clone())).await)? {
-                    Some(Answer::Numbers(rows)) => tables.push(table("", &name, rows)),
-                    Some(_) => return Err(SmpError::Malformed { label: "statistics" }.into()),
-                    None => {}
-                }
-            }
-        }
-        for (request, heading) in [(Request::Tasks, "Task "), (Request::MemoryPools, "Memory pool ")] {
-            if let Some(Answer::Tables(found)) = optional(self.smp.ask(request).await)? {
-                tables.extend(found.into_iter().map(|(name, rows)| table(heading, &name, rows)));
-            }
-        }
-        Ok(tables)
-    }
-
-    async fn file(&mut self, path: &str, wants_content: bool) -> Result<FileFacts, DeviceError> {
-        if wants_content {
-            let content = self.smp.read_file(path).await?;
-            let sha256 = Some(hex(&sha256(&content)));
-            return Ok(FileFacts { length: content.len() as u64, sha256, content: Some(Secret::new(content)) });
-        }
-        let Answer::Length(length) = self.smp.ask(Request::FileStatus(path.to_owned())).await? else {
-            return Err(SmpError::Malformed { label: "length of a file" }.into());
-        };
-        let hash = optional(self.smp.ask(Request::FileHash { name: path.to_owned(), kind: "sha256" }).await)?;
-        let sha256 = match hash {
-            Some(Answer::Hash { octets, .. }) => Some(hex(&octets)),
-            _ => None,
-        };
-        Ok(FileFacts { length, sha256, content: None })
-    }
-
-    async fn change(&mut self, change: DeviceChange, known_setting: Option<&str>) -> Result<Done, DeviceError> {
-        let acknowledged = |text: String| Ok((None, EvidenceKind::Acknowledged, text));
-        match change {
-            DeviceChange::Shell(line) => {
-                let words = line.split_whitespace().map(str::to_owned).collect();
-                match self.smp.ask(Request::Execute(words)).await? {
-                    Answer::Output { text, status } => {
-                        let text = self.smp.redact(&text);
-                        let lines =
-                            text.lines().take(MAX_LINES).map(|line| visible(&without_colour(line), MAX_LINE)).collect();
-                        Ok(ran(line, lines, status))
-                    }
-                    _ => Err(SmpError::Malformed { label: "shell" }.into()),
-                }
-            }
-            DeviceChange::WriteSetting { key, value } => {
-                let taken = push_setting(&mut self.smp, &key, &value).await?;
-                Ok((None, taken.kind, taken.text))
-            }
-            DeviceChange::DeleteSetting(key) => {
-                self.smp.ask(Request::DeleteSetting(key.clone())).await?;
-                match self.smp.ask(Request::ReadSetting(key.clone())).await {
-                    Err(SmpError::Refused { refusal, .. }) if refusal.kind() == RefusalKind::NotFound => Ok((
-                        None,
-                        EvidenceKind::Observed,
-                        format!("The setting {key} was deleted; it is not found any more"),
-                    )),
-                    // Many settings keep their value in memory until the next start.
-                    Ok(_) => acknowledged(format!(
-                        "The gateway says that the setting {key} was deleted; it can be read until the gateway restarts"
-                    )),
-                    Err(SmpError::Link(error)) => Err(error.into()),
-                    Err(_) => acknowledged(format!("The gateway says that the setting {key} was deleted")),
-                }
-            }
-            DeviceChange::WriteFile { path, content } => {
-                let taken = push_file(&mut self.smp, &path, &content).await?;
-                Ok((None, taken.kind, taken.text))
-            }
-            DeviceChange::SetTime(time) => {
-                self.smp.ask(Request::SetDateTime(time)).await?;
-                match optional(self.smp.ask(Request::DateTime).await)? {
-                    Some(Answer::Text(text)) => {
-                        let text = visible(&text, 60);
-                        let told = DeviceProgress::Time(text.clone());
-                        Ok((Some(told), EvidenceKind::Observed, format!("The clock was set; it reads {text}")))
-                    }
-                    _ => acknowledged("The gateway says that its clock was set".into()),
-                }
-            }
-            DeviceChange::Reset => {
-                self.smp.ask(Request::Reset).await?;
-                self.watch_restart().await
-            }
-            DeviceChange::EraseStorage => {
-                self.smp.ask(Request::EraseStorage).await?;
-                self.look_for(known_setting).await
-            }
-        }
-    }
-
-    /// After a restart was acknowledged: whether the gateway answers again.
-    async fn watch_restart(&mut self) -> Result<Done, DeviceError> {
-        let begun = Instant::now();
-        while begun.elapsed() < BACK_LIMIT {
-            match self.smp.ask(Request::Parameters).await {
-                Ok(_) | Err(SmpError::Refused { .. } | SmpError::Malformed { .. }) => {
-                    let text =
-                        "The gateway took the request and answers; whether it restarted shows in its log".to_owned();
-                    return Ok((None, EvidenceKind::Acknowledged, text));
-                }
-                Err(SmpError::NoReply { .. }) => {}
-                Err(_) => {
-                    let text = "The gateway took the request and its link went away, as with a restart".to_owned();
-                    return Ok((None, EvidenceKind::Acknowledged, text));
-                }
-            }
-        }
-        let text = format!("The gateway took the request and has not answered for {} s since", BACK_LIMIT.as_secs());
-        Ok((None, EvidenceKind::Acknowledged, text))
-    }
-
-    /// After an erasure was acknowledged: whether a setting that was there is gone.
-    async fn look_for(&mut self, known_setting: Option<&str>) -> Result<Done, DeviceError> {
-        let Some(key) = known_setting else {
-            let text =
-                "The gateway says that its storage was erased; no setting was read before that could be looked for";
-            return Ok((None, EvidenceKind::Acknowledged, text.into()));
-        };
-        match self.smp.ask(Request::ReadSetting(key.to_owned())).await {
-            Err(SmpError::Refused { refusal, .. }) if refusal.kind() == RefusalKind::NotFound => {
-                let text = format!("The storage was erased: the setting {key}, which was there, is not found any more");
-                Ok((None, EvidenceKind::Observed, text))
-            }
-            Ok(_) => Err(DeviceError::NotErased { key: key.to_owned() }),
-            Err(SmpError::Link(error)) => Err(error.into()),
-            Err(_) => Ok((None, EvidenceKind::Acknowledged, "The gateway says that its storage was erased".into())),
-        }
-    }
-}
-
-/// Which groups there are: the gateway's own list, else one harmless question to each.
-async fn groups(smp: &mut Smp) -> Result<Vec<u16>, DeviceError> {
-    if let Some(Answer::Groups(mut groups)) = optional(smp.ask(Request::Groups).await)? {
-        groups.sort_unstable();
-        groups.dedup();
-        return Ok(groups);
-    }
-    let mut groups = vec![group::OS];
-    // Names that are not there: the answer is an error of the group where there is one, "no such command" where not.
-    for (request, number) in [
-        (Request::Images, group::IMAGE),
-        (Request::StatisticsNames, group::STATISTICS),
-        (Request::ReadSetting("linesman/probe".into()), group::SETTINGS),
-        (Request::FileStatus("/linesman-probe".into()), group::FILES),
-    ] {
-        match smp.ask(request).await {
-            Err(error) if error.is_not_offered() => {}
-            Err(SmpError::NoReply { .. }) => {}
-            Err(error @ SmpError::Link(_)) => return Err(error.into()),
-            _ => groups.push(number),
-        }
-    }
-    Ok(groups)
-}
-
-/// What the gateway calls itself; a name that says nothing is none.
-async fn name(smp: &mut Smp) -> Result<Option<String>, DeviceError> {
-    let Some(Answer::Text(text)) = optional(smp.ask(Request::Info("n")).await)? else { return Ok(None) };
-    let name = visible(text.trim(), 80);
-    Ok(Some(name).filter(|name| !name.is_empty() && name != "unknown"))
-}
-
-/// An answer that may be missing. Only a link that is gone, or silence, is an error.
-fn optional(result: Result<Answer, SmpError>) -> Result<Option<Answer>, SmpError> {
-    match result {
-        Ok(answer) => Ok(Some(answer)),
-        Err(SmpError::Refused { .. } | SmpError::Malformed { .. } | SmpError::TooLong { .. }) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-fn push_row(rows: &mut Vec<Row>, label: &str, text: &str) {
-    let text = visible(text.trim(), MAX_FIELD);
-    if !text.is_empty() && text != "unknown" {
-        rows.push((label.to_owned(), text));
-    }
-}
-
-/// The numbers of MCUboot's modes in words.
-fn boot_mode(number: &str) -> String {
-    match number {
-        "0" => "single application",
-        "1" => "swap using a scratch area",
-        "2" => "overwrite only",
-        "3" => "swap without a scratch area",
-        "4" => "run from either slot, no way back",
-        "5" => "run from either slot, with a way back",
-        "6" => "run from memory",
-        other => other,
-    }
-    .to_owned()
-}
-
-fn image_row(image: &Image) -> ImageRow {
-    let flags = [
-        (image.is_active, "active"),
-        (image.is_confirmed, "confirmed"),
-        (image.is_pending, "pending"),
-        (image.is_bootable, "bootable"),
-    ];
-    ImageRow {
-        image: image.image,
-        slot: image.slot,
-        version: visible(&image.version, 60),
-        hash: hex(&image.hash[..image.hash.len().min(64)]),
-        flags: flags.into_iter().filter(|(is_set, _)| *is_set).map(|(_, word)| word).collect(),
-    }
-}
-
-/// Takes the terminal's colour sequences out of a line: a shell writes them, and they say nothing here.
-fn without_colour(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut rest = line;
-    while let Some((before, after)) = rest.split_once("\u{1b}[") {
-        text.push_str(before);
-        rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
-        rest = rest.strip_prefix(|c: char| c.is_ascii_alphabetic()).unwrap_or(rest);
-    }
-    text + rest
 }

@@ -1,21 +1,24 @@
 //! Discovery: which ports are there, which devices are heard, what came and went, and asking a port what it is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::driver::Driver;
+use super::driver::{CLOSE_LIMIT, Driver, Limits};
+use super::drivers::{self, Opening, Unit, open_and_greet};
 use super::error::SessionError;
-use super::improv::Improv;
-use super::improv_ble::ImprovBle;
-use super::port::Links;
+use super::port::{LinkError, Links};
 use super::report::Report;
+use super::step;
 use super::transcript::SharedTranscript;
+use crate::model::access::Access;
 use crate::model::gateway::{Advertisement, Identity, PortFacts, Probe, ProvisioningState, Sighting};
-use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::problem::Explain as _;
+use crate::msg::Step;
 use crate::profile::Catalog;
 use crate::proto::improv;
 
@@ -221,54 +224,67 @@ fn same_contents(known: &Advertisement, heard: &Advertisement) -> bool {
 }
 
 /// Asks a port what is behind it. Sends the questions for state and device information, nothing else.
-pub async fn probe(links: &dyn Links, link: &LinkAddress) -> Probe {
+pub async fn probe(links: Arc<dyn Links>, link: &LinkAddress) -> Probe {
     match ask(links, link).await {
         Ok(identity) => Probe::Answered(identity),
         Err(error) => Probe::Failed(error.explain()),
     }
 }
 
-async fn ask(links: &dyn Links, link: &LinkAddress) -> Result<Identity, SessionError> {
+async fn ask(links: Arc<dyn Links>, link: &LinkAddress) -> Result<Identity, SessionError> {
     // Nobody listens to the progress of a probe; the channel is large enough for all of it to be dropped in time.
     let (progress, mut unheard) = mpsc::channel(16);
     let report = Report::new(progress);
     let drain = async { while unheard.recv().await.is_some() {} };
     let conversation = async move {
-        let mut driver = open(links, link, report).await?;
-        let identity = converse(driver.as_mut()).await;
-        driver.close().await;
+        let driver = DriverId::asking_over(link.kind());
+        let driver = driver.ok_or_else(|| LinkError::NotOffered { link: link.kind() })?;
+        let unit = drivers::unit(driver, link.kind())?;
+        let opening = Opening {
+            link: link.clone(),
+            links,
+            access: Access::default(),
+            settings: None,
+            report,
+            transcript: SharedTranscript::new("probe"),
+        };
+        let limits = (unit.limits)(link.kind());
+        let mut place = None;
+        let identity = converse(unit, &opening, &mut place, limits).await;
+        if let Some(mut driver) = place {
+            let _ = timeout(CLOSE_LIMIT, driver.close()).await;
+        }
         identity
     };
     let (answer, ()) = tokio::join!(conversation, drain);
     answer
 }
 
-/// Opens a link for the question.
-async fn open(links: &dyn Links, link: &LinkAddress, report: Report) -> Result<Box<dyn Driver>, SessionError> {
-    let transcript = SharedTranscript::new("probe");
-    match link.kind() {
-        LinkKind::Ble => {
-            let connected = links.connect(link).await?;
-            Ok(Box::new(ImprovBle::new(connected, link.clone(), report, transcript)))
-        }
-        _ => Ok(Box::new(Improv::new(links.open(link).await?, report, transcript))),
-    }
-}
-
-async fn converse(driver: &mut dyn Driver) -> Result<Identity, SessionError> {
-    let state = driver.hello().await?;
-    let info = match driver.describe().await {
+/// Asks where the gateway stands and what it is, each within its limit.
+async fn converse(
+    unit: &Unit,
+    opening: &Opening,
+    place: &mut Option<Box<dyn Driver>>,
+    limits: Limits,
+) -> Result<Identity, SessionError> {
+    let greeted = open_and_greet(unit, opening, place);
+    let waits_for = (unit.waits_for)(opening.link.kind());
+    let state = step::within(&opening.report, Step::Connect, waits_for, limits.connect, greeted).await?;
+    let Some(driver) = place.as_deref_mut() else { return Err(SessionError::Malformed { step: Step::Connect }) };
+    let waits_for = "the gateway to say what it is";
+    let described = step::within(&opening.report, Step::Describe, waits_for, limits.question, driver.describe()).await;
+    // It said where it stands: an odd answer to the other question takes nothing of that away.
+    let info = match described {
         Ok(info) => Some(info),
-        Err(error) if error.is_not_offered() => None,
+        Err(error) if error.is_not_offered() || error.is_about_one_answer() => None,
         Err(error) => return Err(error),
     };
-    Ok(Identity { driver: driver.id(), info, state })
+    Ok(Identity { driver: driver.id(), info, state: driver.state().unwrap_or(state) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::DriverId;
 
     fn port(path: &str) -> (LinkAddress, PortFacts) {
         (LinkAddress::Serial(path.into()), PortFacts::default())

@@ -22,9 +22,6 @@ pub(super) trait Driver: Send {
     /// Which driver it is.
     fn id(&self) -> DriverId;
 
-    /// How long each step may take.
-    fn limits(&self) -> Limits;
-
     /// What can be asked, known once [`Driver::hello`] and [`Driver::describe`] have been.
     fn capabilities(&self) -> Capabilities;
 
@@ -122,6 +119,12 @@ pub(super) trait Driver: Send {
         Box::pin(std::future::pending())
     }
 
+    /// A step took longer than its limit and was given up: whether the conversation can go on, so that what answers that step
+    /// later is not taken for the answer to another.
+    fn abandon(&mut self) -> bool {
+        false
+    }
+
     /// Ends the conversation in an orderly way, such as by logging out. Also called when the session is stopped or failed;
     /// it is given [`CLOSE_LIMIT`].
     fn close(&mut self) -> Boxed<'_, ()> {
@@ -137,16 +140,18 @@ fn not_offered<'a, T: Send + 'a>(driver: DriverId, step: Step) -> Boxed<'a, Resu
 /// How long a driver may take to end its conversation, what it takes back included.
 pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(12);
 
-/// How long each step may take, as shown while it runs. The driver keeps them itself.
+/// How long each step may take in total. The session ends what takes longer; no driver can renew a limit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limits {
-    /// Until the gateway answers and the session is secured.
-    pub(super) hello: Duration,
-    /// A question.
+    /// Opening the link, until the gateway says where it stands.
+    pub(super) connect: Duration,
+    /// A question, or securing the session.
     pub(super) question: Duration,
     /// A scan.
     pub(super) scan: Duration,
-    /// Until the verdict.
+    /// Until credentials are sent.
+    pub(super) push: Duration,
+    /// From then until the verdict.
     pub(super) join: Duration,
 }
 

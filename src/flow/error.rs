@@ -1,10 +1,13 @@
 //! Why a session could not begin or go on, apart from the verdict on a network.
 
+use std::time::Duration;
+
 use super::console::ConsoleError;
 use super::esp::EspError;
-use super::improv_ble::ImprovBleError;
+use super::heard::Heard;
+use super::improv::ImprovBleError;
 use super::port::{LinkError, RecordsError};
-use super::smp_error::SmpError;
+use super::smp::SmpError;
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
@@ -29,8 +32,8 @@ pub enum SessionError {
     NoReply {
         /// The step.
         step: Step,
-        /// Octets of other text the device wrote meanwhile.
-        heard_octets: u64,
+        /// What came in meanwhile.
+        heard: Heard,
     },
     /// The device named an error.
     #[error("the device refused {step:?}: {error:?}")]
@@ -83,6 +86,16 @@ pub enum SessionError {
         /// Why.
         error: SmpError,
     },
+    /// The step took longer than it may in total.
+    #[error("{step:?} took too long")]
+    TooSlow {
+        /// The step.
+        step: Step,
+        /// How long it may take.
+        limit: Duration,
+        /// Whether the session is over with it.
+        is_over: bool,
+    },
     /// This build cannot speak the driver over that link.
     #[error("{driver} is not spoken over {link}")]
     DriverMissing {
@@ -98,6 +111,7 @@ impl SessionError {
     pub(super) const fn is_final(&self) -> bool {
         match self {
             Self::Link(_) => true,
+            Self::TooSlow { is_over, .. } => *is_over,
             Self::Esp(error) => error.is_final(),
             _ => false,
         }
@@ -107,6 +121,7 @@ impl SessionError {
     pub(super) fn may_have_pushed(&self) -> bool {
         match self {
             Self::Esp(error) => error.may_have_applied(),
+            Self::TooSlow { step, .. } => matches!(step, Step::Push),
             _ => false,
         }
     }
@@ -127,6 +142,7 @@ impl SessionError {
                 | Self::Malformed { .. }
                 | Self::Device { .. }
                 | Self::Smp { .. }
+                | Self::TooSlow { is_over: false, .. }
                 | Self::ImprovBle(ImprovBleError::NoReply { .. })
         )
     }
@@ -139,7 +155,7 @@ impl Explain for SessionError {
             Self::Records(error) => error.explain(),
             Self::Console(error) => error.explain(),
             Self::ImprovBle(error) => error.explain(),
-            Self::NoReply { step, heard_octets } => explain_silence(*step, *heard_octets),
+            Self::NoReply { step, heard } => explain_silence(*step, *heard),
             Self::Device { step, error } => explain_refusal(*step, *error),
             Self::Malformed { step } => Problem::new(
                 "improv.malformed",
@@ -173,6 +189,12 @@ impl Explain for SessionError {
                 "See `linesman profiles show` for the credentials, or add a [[credential.push]] to a profile of your own",
             ),
             Self::Smp { error, .. } => error.explain(),
+            Self::TooSlow { step, limit, .. } => Problem::new(
+                "session.too_slow",
+                format!("{}: stopped after {} s without a result", step.label(), limit.as_secs()),
+                "The gateway keeps answering without reaching an end, or answers very slowly",
+                "Try again; if it stays, restart the gateway, export the transcript and send it to the vendor",
+            ),
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",
                 format!("This version does not speak {driver} over {link}"),
@@ -183,27 +205,20 @@ impl Explain for SessionError {
     }
 }
 
-fn explain_silence(step: Step, heard_octets: u64) -> Problem {
+fn explain_silence(step: Step, heard: Heard) -> Problem {
     let what = match step {
         Step::Connect => "The gateway does not answer".to_owned(),
         step => format!("{}: the gateway does not answer", step.label()),
     };
-    if heard_octets > 0 {
-        return Problem::new(
-            "improv.no_reply",
-            what,
-            "Something writes text on this port, but it does not speak Improv: other firmware, or Improv is switched off",
-            "Read the device log, check that this is the right port, and put the gateway into commissioning mode",
-        )
-        .with_detail(format!("{heard_octets} octets of other text were received"));
-    }
-    Problem::new(
-        "improv.no_reply",
-        what,
+    let silent = (
         "The gateway has no power, is still starting, hangs, or this is another device's port",
         "Check power and cable, restart the gateway, wait until it is up and try again",
-    )
-    .with_detail("Nothing was received at all")
+    );
+    let text = (
+        "Something writes text on this port, but it does not speak Improv: other firmware, or Improv is switched off",
+        "Read the device log, check that this is the right port, and put the gateway into commissioning mode",
+    );
+    heard.explain("improv.no_reply", what, "Improv", silent, text)
 }
 
 fn explain_refusal(step: Step, error: DeviceError) -> Problem {

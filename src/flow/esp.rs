@@ -16,15 +16,17 @@ pub use self::error::EspError;
 
 use self::carry::{Carrier, CarryError, Characteristics, Console};
 use super::driver::{Driver, Followed, Limits, Scan, Taken};
+use super::drivers::{Opening, Unit};
 use super::error::SessionError;
-use super::improv::LogLines;
+use super::heard::Heard;
+use super::log_lines::LogLines;
 use super::port::{Boxed, GattLink, Http, HttpError, Link, LinkError};
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::credentials::{WifiCredentials, WifiKey};
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
-use crate::model::ids::DriverId;
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::outcome::EvidenceKind;
 use crate::model::secret::Secret;
 use crate::model::text::visible_octets;
@@ -39,12 +41,47 @@ use crate::proto::esp::session::{
 use crate::proto::esp::token::{status_of, wrap_json, wrap_protobuf, wrap_raw};
 use crate::proto::esp::version::{NoScheme, Scheme, Version};
 
-/// The limits of each step.
-pub(super) const LIMITS: Limits = {
-    let Timeouts { exchange, scan, join, .. } = Timeouts::STANDARD;
-    // Waking the console and the three exchanges of the longest handshake.
-    Limits { hello: exchange.saturating_mul(4), question: exchange, scan, join }
+/// The driver for all of its links.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::EspProv,
+    limits: |link| if link == LinkKind::Ble { Limits { connect: CONNECT_OVER_BLE, ..LIMITS } } else { LIMITS },
+    waits_for: |_| "the gateway to be reached",
+    open: |opening| Box::pin(async move { Ok(Box::new(open(opening).await?) as Box<dyn Driver>) }),
+    manage: None,
 };
+
+async fn open(opening: &Opening) -> Result<Esp, SessionError> {
+    let parts = Parts {
+        access: opening.access.clone(),
+        settings: opening.settings.clone(),
+        place: opening.link.place().to_owned(),
+        report: opening.report.clone(),
+        transcript: opening.transcript.clone(),
+    };
+    Ok(match opening.link.kind() {
+        LinkKind::Ble => Esp::over_ble(opening.radio().await?, parts),
+        LinkKind::Http => Esp::over_http(opening.links.http(&opening.link).await?, parts),
+        LinkKind::Serial | LinkKind::Udp => Esp::over_console(opening.port().await?, parts)?,
+    })
+}
+
+/// The limits of each step, in total.
+const LIMITS: Limits = {
+    let Timeouts { exchange, scan, join, .. } = Timeouts::STANDARD;
+    Limits {
+        // Opening, waking the console, and asking what it is.
+        connect: exchange.saturating_mul(4),
+        // The longest handshake has three exchanges.
+        question: exchange.saturating_mul(3),
+        // Asked for, looked at and fetched.
+        scan: scan.saturating_add(exchange.saturating_mul(2)),
+        // An attempt before may have to be taken back, then credentials go out and are applied.
+        push: exchange.saturating_mul(5),
+        join: join.saturating_add(exchange),
+    }
+};
+/// Finding and connecting come first.
+const CONNECT_OVER_BLE: Duration = Duration::from_secs(75);
 /// Draws of a private key; one in 256 does not do.
 const DRAWS: usize = 64;
 /// Entries of a scan asked for at once where a value holds 512 octets, and elsewhere.
@@ -56,7 +93,7 @@ const GROUP_OVER_HTTP: u32 = 5;
 const ANSWER_CHARS: usize = 80;
 
 /// A conversation with an Espressif device.
-pub(super) struct Esp {
+struct Esp {
     carrier: Carrier,
     session: Session,
     access: Access,
@@ -78,32 +115,29 @@ pub(super) struct Esp {
 }
 
 /// What a conversation needs besides its link.
-pub(super) struct Parts {
-    pub(super) access: Access,
-    pub(super) settings: Option<DriverSettings>,
+struct Parts {
+    access: Access,
+    settings: Option<DriverSettings>,
     /// Where the gateway is, which is the only name this protocol tells of it.
-    pub(super) place: String,
-    pub(super) report: Report,
-    pub(super) transcript: SharedTranscript,
+    place: String,
+    report: Report,
+    transcript: SharedTranscript,
 }
 
 impl Esp {
     /// Takes a Bluetooth connection over.
-    pub(super) fn over_ble(link: GattLink, parts: Parts) -> Self {
-        let service = match &parts.settings {
-            Some(DriverSettings::EspProv { service: Some(service), .. }) => full_uuid(&service.to_string()),
-            _ => None,
-        };
+    fn over_ble(link: GattLink, parts: Parts) -> Self {
+        let service = parts.settings.as_ref().and_then(|settings| settings.text("service")).and_then(full_uuid);
         Self::new(Carrier::Ble(Characteristics::new(link, service)), parts)
     }
 
     /// Talks to the service on the gateway's own access point.
-    pub(super) fn over_http(http: std::sync::Arc<dyn Http>, parts: Parts) -> Self {
+    fn over_http(http: std::sync::Arc<dyn Http>, parts: Parts) -> Self {
         Self::new(Carrier::Http(http), parts)
     }
 
     /// Takes an open serial link over.
-    pub(super) fn over_console(link: Link, parts: Parts) -> Result<Self, EspError> {
+    fn over_console(link: Link, parts: Parts) -> Result<Self, EspError> {
         let mut session = [0; 2];
         getrandom::fill(&mut session).map_err(|_| EspError::NoRandom)?;
         let console = Console::new(link, u16::from_be_bytes(session));
@@ -112,10 +146,7 @@ impl Esp {
 
     fn new(carrier: Carrier, parts: Parts) -> Self {
         let Parts { access, settings, place, report, transcript } = parts;
-        let least = match settings {
-            Some(DriverSettings::EspProv { security, .. }) => Some(security),
-            _ => None,
-        };
+        let least = settings.and_then(|settings| settings.number("security")?.try_into().ok());
         if let Some(secret) = &access.secret {
             transcript.learn_secret(secret.expose().as_bytes());
         }
@@ -140,7 +171,7 @@ impl Esp {
     }
 
     async fn greet(&mut self) -> Result<ProvisioningState, SessionError> {
-        self.report.started(Step::Connect, "the gateway to say how it wants to be provisioned", LIMITS.hello).await;
+        self.report.waits_for(Step::Connect, "the gateway to say how it wants to be provisioned").await;
         let prepared = self.carrier.prepare().await;
         prepared.map_err(|error| self.explain(error, &Endpoint::Version, "prompt", false))?;
         let Answer::Version(version) = self.run(Operation::Version).await? else {
@@ -245,7 +276,7 @@ impl Esp {
 
     /// What a failed exchange means. A device that does not like the proof of possession fails the exchange or hangs up.
     fn explain(&self, error: CarryError, endpoint: &Endpoint, label: &'static str, is_proving: bool) -> SessionError {
-        let heard_octets = if let Carrier::Console(console) = &self.carrier { console.heard_octets() } else { 0 };
+        let heard = if let Carrier::Console(console) = &self.carrier { console.heard() } else { Heard::default() };
         let level = self.version.as_ref().and_then(|version| version.scheme().ok()).map_or(1, level);
         match error {
             CarryError::Failed if is_proving => EspError::ProofRefused { level }.into(),
@@ -257,7 +288,7 @@ impl Esp {
             CarryError::Failed if *endpoint == Endpoint::Version => EspError::NoVersion.into(),
             CarryError::Failed => EspError::Failed { label }.into(),
             CarryError::TooLong => EspError::LineTooLong { label }.into(),
-            CarryError::Silent => EspError::NoReply { label, heard_octets }.into(),
+            CarryError::Silent => EspError::NoReply { label, heard }.into(),
         }
     }
 
@@ -287,7 +318,7 @@ impl Esp {
                 }
                 if let Some(left) = attempts_left {
                     let waits_for = format!("the gateway's verdict; an attempt failed, it has {left} left");
-                    self.report.started(Step::Follow, &waits_for, LIMITS.join).await;
+                    self.report.waits_for(Step::Follow, &waits_for).await;
                 }
             }
             Station::Disconnected | Station::Unknown(_) | Station::Joined(_) | Station::Failed(_) => {}
@@ -442,10 +473,6 @@ impl Driver for Esp {
         DriverId::EspProv
     }
 
-    fn limits(&self) -> Limits {
-        LIMITS
-    }
-
     fn capabilities(&self) -> Capabilities {
         let version = self.version.as_ref();
         let has = |endpoint| self.carrier.has(&endpoint) != Some(false);
@@ -536,6 +563,12 @@ impl Driver for Esp {
 
     fn follow(&mut self) -> Boxed<'_, Followed> {
         Box::pin(self.verdict())
+    }
+
+    fn abandon(&mut self) -> bool {
+        // A cipher that lost a message is out of step; without one an answer names no question.
+        self.session.abandon();
+        false
     }
 
     fn began_joining(&self) -> Option<Duration> {

@@ -1,21 +1,28 @@
 //! The driver `improv` on a link: moves bytes between a link and the protocol's state machine, and reads answers into
 //! words of the model. The commission flow knows only these words, so that another driver can stand in its place.
 
+mod ble;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
+pub use self::ble::ImprovBleError;
+
+use self::ble::ImprovBle;
 use super::driver::{Driver, Followed, Limits, Name, Scan};
+use super::drivers::{Opening, Unit};
 use super::error::SessionError;
+use super::heard::Heard;
+use super::log_lines::LogLines;
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
 use super::transcript::SharedTranscript;
 use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
-use crate::model::ids::DriverId;
-use crate::model::redact::Redactor;
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::secret::Secret;
-use crate::model::text::visible_octets;
 use crate::model::verdict::{Before, Look, Named, Observation, Refusal, RefusalKind, Seen, Station};
 use crate::model::wifi::Network;
 use crate::msg::{Progress, Step};
@@ -23,31 +30,56 @@ use crate::proto::improv::serial::{Decoder, Packet, encode_request, parse_messag
 use crate::proto::improv::session::{Answer, Event, Failure, Session, Timeouts};
 use crate::proto::improv::{DeviceError, Message, Request, State, command};
 
-/// Longest line of device log that is shown; longer ones are broken.
-const LOG_LINE: usize = 400;
+/// The driver for both of its links.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::Improv,
+    limits: |link| if link == LinkKind::Ble { ble::LIMITS } else { LIMITS },
+    waits_for: |link| match link {
+        LinkKind::Ble => "the gateway to be heard and to take the connection",
+        _ => "the gateway to answer; some restart when the port is opened",
+    },
+    open: |opening| Box::pin(open(opening)),
+    manage: None,
+};
 
-/// The limits of each step.
-pub(super) const LIMITS: Limits = {
-    let Timeouts { hello, rpc, scan_entry, join, .. } = Timeouts::STANDARD;
-    Limits { hello, question: rpc, scan: scan_entry, join }
+async fn open(opening: &Opening) -> Result<Box<dyn Driver>, SessionError> {
+    let Opening { link, links, report, transcript, .. } = opening;
+    if link.kind() == LinkKind::Ble {
+        let driver = ImprovBle::new(opening.radio().await?, link.clone(), report.clone(), transcript.clone());
+        return Ok(Box::new(driver.reconnecting(Arc::clone(links))));
+    }
+    Ok(Box::new(Improv::new(opening.port().await?, report.clone(), transcript.clone())))
+}
+
+/// The limits of each step, in total.
+const LIMITS: Limits = {
+    let Timeouts { hello, rpc, scan, join, second_half, .. } = Timeouts::STANDARD;
+    Limits {
+        connect: Duration::from_secs(10).saturating_add(hello),
+        question: rpc,
+        scan,
+        push: rpc,
+        // The second half of a verdict that comes in the last moment.
+        join: join.saturating_add(second_half),
+    }
 };
 
 /// A conversation in Improv over a serial link.
-pub(super) struct Improv {
+struct Improv {
     link: Link,
     decoder: Decoder,
     session: Session,
     report: Report,
     transcript: SharedTranscript,
     log: LogLines,
-    heard_octets: u64,
-    /// States since the last request, with the time each came.
-    states: Vec<(Duration, State)>,
+    heard: Heard,
+    /// What it said of its state since the last request.
+    states: States,
 }
 
 impl Improv {
     /// Takes an open link over.
-    pub(super) fn new(link: Link, report: Report, transcript: SharedTranscript) -> Self {
+    fn new(link: Link, report: Report, transcript: SharedTranscript) -> Self {
         let log = LogLines::new(&transcript);
         Self {
             link,
@@ -56,27 +88,27 @@ impl Improv {
             report,
             transcript,
             log,
-            heard_octets: 0,
-            states: Vec::new(),
+            heard: Heard::default(),
+            states: States::default(),
         }
     }
 
     fn last_word(&self) -> Option<String> {
-        self.states.last().map(|(_, state)| said(*state))
+        self.states.last.map(said)
     }
 
     /// One request, from sending to its answer.
     async fn ask(&mut self, request: Request, step: Step) -> Result<Answer, SessionError> {
         encode_request(&request)?;
-        self.heard_octets = 0;
-        self.states.clear();
+        self.heard = Heard::default();
+        self.states = States::default();
         self.session.start(request, Instant::now().into_std());
         match self.wait().await? {
             Ok(answer) => Ok(answer),
             Err(Failure::Device { error, .. }) => Err(SessionError::Device { step, error }),
             Err(Failure::Malformed) => Err(SessionError::Malformed { step }),
             Err(Failure::NoReply | Failure::FellBack | Failure::NoVerdict { .. }) => {
-                Err(SessionError::NoReply { step, heard_octets: self.heard_octets })
+                Err(SessionError::NoReply { step, heard: self.heard })
             }
         }
     }
@@ -101,7 +133,7 @@ impl Improv {
         self.transmit().await?;
         if let Some(event) = self.session.poll_event() {
             if let Event::State(state) = event {
-                self.states.push((self.report.elapsed(), state));
+                self.states.note(self.report.elapsed(), state);
                 if let State::Known(state) = state {
                     self.report.send(Progress::StateChanged(state)).await;
                 }
@@ -126,6 +158,7 @@ impl Improv {
         match event {
             Some(LinkEvent::Bytes(bytes)) => {
                 self.transcript.received(self.report.elapsed(), &bytes);
+                self.heard.note(&bytes);
                 let packets = self.decoder.push(&bytes, Instant::now().into_std());
                 self.handle_packets(packets).await;
                 Ok(())
@@ -147,6 +180,7 @@ impl Improv {
 
     async fn handle_packets(&mut self, packets: Vec<Packet>) {
         let now = Instant::now().into_std();
+        self.heard.note_messages(packets.len());
         for packet in packets {
             match parse_message(&packet) {
                 Some(message) => self.session.handle_message(without_secrets(&self.transcript, message), now),
@@ -154,7 +188,6 @@ impl Improv {
             }
         }
         let log = self.decoder.take_log();
-        self.heard_octets += log.len() as u64;
         let lines = self.log.push(&log);
         if !lines.is_empty() {
             self.report.send(Progress::DeviceLog(lines)).await;
@@ -179,10 +212,6 @@ impl Improv {
 impl Driver for Improv {
     fn id(&self) -> DriverId {
         DriverId::Improv
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -250,7 +279,7 @@ impl Driver for Improv {
         Box::pin(async {
             self.transcript.learn(credentials);
             self.log.redactor = self.transcript.redactor();
-            self.states.clear();
+            self.states = States::default();
             let ssid = credentials.ssid.octets().to_vec();
             let request = Request::WifiSettings { ssid, password: Secret::new(credentials.password().to_owned()) };
             // A request that does not fit is refused before anything is sent.
@@ -275,8 +304,7 @@ impl Driver for Improv {
     }
 
     fn began_joining(&self) -> Option<Duration> {
-        let joining = State::Known(ProvisioningState::Provisioning);
-        self.states.iter().find(|(_, state)| *state == joining).map(|(at, _)| *at)
+        self.states.began_joining
     }
 
     fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
@@ -287,6 +315,12 @@ impl Driver for Improv {
                 Err(error) => Err(error),
             })
         })
+    }
+
+    fn abandon(&mut self) -> bool {
+        // What answers what was given up answers nothing that is asked later: every answer names its command.
+        self.session.abandon();
+        true
     }
 
     fn pulse_reset(&mut self) -> Boxed<'_, Result<(), SessionError>> {
@@ -307,8 +341,26 @@ impl Driver for Improv {
     }
 }
 
+/// What a gateway said of its state since something was asked of it: however long it goes on, two facts are kept.
+#[derive(Clone, Copy, Debug, Default)]
+struct States {
+    /// When it first said that it began to join.
+    began_joining: Option<Duration>,
+    /// What it said last.
+    last: Option<State>,
+}
+
+impl States {
+    fn note(&mut self, at: Duration, state: State) {
+        if state == State::Known(ProvisioningState::Provisioning) {
+            self.began_joining.get_or_insert(at);
+        }
+        self.last = Some(state);
+    }
+}
+
 /// What a state before the push says of the gateway's network.
-pub(super) const fn before(state: Option<State>) -> Before {
+const fn before(state: Option<State>) -> Before {
     match state {
         None => Before::NotKnown,
         Some(State::Known(
@@ -322,7 +374,7 @@ pub(super) const fn before(state: Option<State>) -> Before {
 }
 
 /// What the end of a push says.
-pub(super) fn observed(outcome: Result<Answer, Failure>) -> Vec<Observation> {
+fn observed(outcome: Result<Answer, Failure>) -> Vec<Observation> {
     let has_network = |seen, addresses| look(State::Known(ProvisioningState::Provisioned), seen, addresses);
     match outcome {
         Ok(Answer::Joined { addresses, is_answered: true, .. }) => {
@@ -336,7 +388,7 @@ pub(super) fn observed(outcome: Result<Answer, Failure>) -> Vec<Observation> {
 }
 
 /// Puts in front that the gateway began to join.
-pub(super) fn followed(
+fn followed(
     mut observations: Vec<Observation>,
     has_begun: bool,
     last_word: Option<String>,
@@ -349,7 +401,7 @@ pub(super) fn followed(
 }
 
 /// A look at where the gateway stands. Improv names no network.
-pub(super) fn look(state: State, seen: Seen, addresses: Vec<String>) -> Observation {
+fn look(state: State, seen: Seen, addresses: Vec<String>) -> Observation {
     let station = match state {
         State::Known(ProvisioningState::Provisioned) => Station::Connected,
         State::Known(ProvisioningState::Provisioning) => Station::Busy,
@@ -360,7 +412,7 @@ pub(super) fn look(state: State, seen: Seen, addresses: Vec<String>) -> Observat
 }
 
 /// A state as it is said of a gateway.
-pub(super) fn said(state: State) -> String {
+fn said(state: State) -> String {
     match state {
         State::Known(state) => state.label().to_owned(),
         State::Unknown(number) => format!("is in the unknown state {number}"),
@@ -368,7 +420,7 @@ pub(super) fn said(state: State) -> String {
 }
 
 /// Cuts the session's secrets out of what a gateway answers: some put them into the address or the name they tell.
-pub(super) fn without_secrets(transcript: &SharedTranscript, message: Message) -> Message {
+fn without_secrets(transcript: &SharedTranscript, message: Message) -> Message {
     match message {
         // Names of networks are compared octet by octet.
         Message::Result { command: command::SCAN, .. } | Message::State(_) | Message::Error(_) => message,
@@ -380,7 +432,7 @@ pub(super) fn without_secrets(transcript: &SharedTranscript, message: Message) -
 }
 
 /// What the gateway's error means for a push.
-pub(super) fn refusal(error: DeviceError) -> Refusal {
+fn refusal(error: DeviceError) -> Refusal {
     let (kind, code, name) = match error {
         DeviceError::InvalidPacket => (RefusalKind::Unreadable, "improv.invalid_packet", "invalid packet"),
         DeviceError::UnknownCommand => (RefusalKind::NotOffered, "improv.unknown_command", "unknown command"),
@@ -394,37 +446,6 @@ pub(super) fn refusal(error: DeviceError) -> Refusal {
         }
     };
     Refusal { kind, code, words: format!("error {:#04x} ({name})", error.octet()) }
-}
-
-/// Cuts a device's log into lines, redacted and safe to show.
-pub(super) struct LogLines {
-    redactor: Redactor,
-    line: Vec<u8>,
-}
-
-impl LogLines {
-    /// Cuts out what the transcript knows of secrets now.
-    pub(super) fn new(transcript: &SharedTranscript) -> Self {
-        Self { redactor: transcript.redactor(), line: Vec::new() }
-    }
-
-    /// Takes in octets and returns the lines that are whole.
-    pub(super) fn push(&mut self, octets: &[u8]) -> Vec<String> {
-        let mut lines = Vec::new();
-        for octet in self.redactor.push(octets) {
-            if octet == b'\n' || self.line.len() >= LOG_LINE {
-                let line = std::mem::take(&mut self.line);
-                let text = visible_octets(line.trim_ascii_end(), LOG_LINE);
-                if !text.trim().is_empty() {
-                    lines.push(text);
-                }
-            }
-            if octet != b'\n' {
-                self.line.push(octet);
-            }
-        }
-        lines
-    }
 }
 
 #[cfg(test)]

@@ -3,20 +3,28 @@
 //!
 //! Bodies that may hold a secret never reach the transcript, in neither direction.
 
+mod error;
+mod manage;
+
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
+pub use self::error::SmpError;
+
+use self::manage::SmpManagement;
+use super::device::Management;
 use super::driver::{Driver, Limits, Taken};
+use super::drivers::{Opening, Unit};
 use super::error::SessionError;
-use super::improv::LogLines;
-use super::port::{BleError, Boxed, GattEvent, GattLink, Link, LinkCommand, LinkError, Links};
+use super::heard::Heard;
+use super::log_lines::LogLines;
+use super::port::{BleError, Boxed, GattEvent, GattLink, Link, LinkCommand, LinkError};
 use super::report::Report;
-use super::smp_error::SmpError;
 use super::transcript::SharedTranscript;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
-use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::outcome::EvidenceKind;
 use crate::model::secret::Secret;
 use crate::model::text::{visible, without_line_end};
@@ -31,20 +39,33 @@ use crate::proto::smp::{HEADER, console, sha256};
 
 /// Between two lines of one request on a console: small UART buffers lose bytes that come faster.
 const PACE: Duration = Duration::from_millis(10);
-/// How long opening a port may take.
-const OPEN_LIMIT: Duration = Duration::from_secs(10);
-/// How long finding and connecting a Bluetooth device may take.
-const CONNECT_LIMIT: Duration = Duration::from_secs(45);
 /// Most octets of a file that are read.
-pub(super) const MAX_FILE: usize = 4 * 1024 * 1024;
+const MAX_FILE: usize = 4 * 1024 * 1024;
 /// Lines of device log kept until somebody takes them.
 const MAX_LOG_LINES: usize = 2000;
 
-/// The limits of each step.
-pub(super) const LIMITS: Limits = Limits {
-    hello: Duration::from_secs(15),
+/// The driver for all of its links.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::Smp,
+    limits: |link| if link == LinkKind::Ble { Limits { connect: Duration::from_mins(1), ..LIMITS } } else { LIMITS },
+    waits_for: |_| "the gateway to answer",
+    open: |opening| {
+        Box::pin(async move {
+            let opened = Smp::open(opening).await?;
+            Ok(Box::new(opened.reporting_to(opening.report.clone())) as Box<dyn Driver>)
+        })
+    },
+    manage: Some(|opening| {
+        Box::pin(async move { Ok(Box::new(SmpManagement::open(opening).await?) as Box<dyn Management>) })
+    }),
+};
+
+/// The limits of each step, in total.
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(25),
     question: Duration::from_secs(30),
     scan: Duration::ZERO,
+    push: Duration::ZERO,
     join: Duration::ZERO,
 };
 
@@ -59,43 +80,32 @@ enum Wire {
 }
 
 /// A conversation in SMP.
-pub(super) struct Smp {
+struct Smp {
     wire: Wire,
     session: Session,
     transcript: SharedTranscript,
     started: Instant,
     lines: LogLines,
     log: Vec<String>,
-    heard_octets: u64,
+    heard: Heard,
     /// Where progress of a commissioning session goes; the Device operation takes the log itself.
     report: Option<Report>,
 }
 
 impl Smp {
     /// Opens a link of any kind that carries SMP.
-    pub(super) async fn open(
-        links: &dyn Links,
-        address: &LinkAddress,
-        transcript: SharedTranscript,
-    ) -> Result<Self, LinkError> {
-        let too_slow = |_| {
-            let detail = "opening it took too long".to_owned();
-            Err(LinkError::Io { port: address.place().to_owned(), detail })
-        };
-        match address {
-            LinkAddress::Ble(device) => {
-                let late = |_| Err(BleError::NotHeard { device: device.clone() }.into());
-                let link = timeout(CONNECT_LIMIT, links.connect(address)).await.unwrap_or_else(late)?;
-                Self::over_gatt(link, transcript).await
-            }
-            LinkAddress::Udp(_) => {
-                let link = timeout(OPEN_LIMIT, links.open(address)).await.unwrap_or_else(too_slow)?;
-                Ok(Self::over_datagrams(link, transcript))
-            }
-            _ => {
-                let link = timeout(OPEN_LIMIT, links.open(address)).await.unwrap_or_else(too_slow)?;
-                Ok(Self::over_console(link, transcript))
-            }
+    async fn open(opening: &Opening) -> Result<Self, LinkError> {
+        let transcript = opening.transcript.clone();
+        match opening.link.kind() {
+            LinkKind::Ble => match Self::over_gatt(opening.radio().await?, transcript.clone()).await {
+                // The pairing swallowed the question that began it.
+                Err(LinkError::Ble(BleError::LostToPairing { .. })) => {
+                    Self::over_gatt(opening.radio().await?, transcript).await
+                }
+                opened => opened,
+            },
+            LinkKind::Udp => Ok(Self::over_datagrams(opening.port().await?, transcript)),
+            _ => Ok(Self::over_console(opening.port().await?, transcript)),
         }
     }
 
@@ -129,18 +139,18 @@ impl Smp {
             transcript,
             started: Instant::now(),
             log: Vec::new(),
-            heard_octets: 0,
+            heard: Heard::default(),
             report: None,
         }
     }
 
     /// Tells the device's log to a commissioning session.
-    pub(super) fn reporting_to(self, report: Report) -> Self {
+    fn reporting_to(self, report: Report) -> Self {
         Self { report: Some(report), ..self }
     }
 
     /// How the wire is protected.
-    pub(super) const fn wire_protection(&self) -> Protection {
+    const fn wire_protection(&self) -> Protection {
         match self.wire {
             Wire::Console { .. } => Protection::Cable,
             Wire::Datagrams { .. } | Wire::Gatt { .. } => Protection::ClearText,
@@ -148,7 +158,7 @@ impl Smp {
     }
 
     /// Finds the device and learns how long messages may be, before anything longer is sent.
-    pub(super) async fn find(&mut self) -> Result<(), SmpError> {
+    async fn find(&mut self) -> Result<(), SmpError> {
         match self.ask(Request::Parameters).await {
             Ok(Answer::Parameters { buffer_octets, .. }) => {
                 match self.wire {
@@ -158,21 +168,24 @@ impl Smp {
                 }
                 Ok(())
             }
-            // Older firmware lacks the question, or drops what it does not know: an echo tells whether anybody is there.
-            Ok(_) | Err(SmpError::Refused { .. } | SmpError::Malformed { .. }) => Ok(()),
-            Err(SmpError::NoReply { .. }) => match self.ask(Request::Echo("linesman".into())).await {
-                Ok(_) | Err(SmpError::Refused { .. } | SmpError::Malformed { .. }) => Ok(()),
-                Err(error) => Err(error),
-            },
+            // Older firmware lacks the question.
+            Err(SmpError::Refused { .. }) => Ok(()),
+            // Or it drops what it does not know, or garbles it: an echo tells whether anybody is there who can be understood.
+            Ok(_) | Err(SmpError::NoReply { .. } | SmpError::Malformed { .. }) => {
+                match self.ask(Request::Echo("linesman".into())).await {
+                    Ok(_) | Err(SmpError::Refused { .. }) => Ok(()),
+                    Err(error) => Err(error),
+                }
+            }
             Err(error) => Err(error),
         }
     }
 
     /// One request, from sending to its answer.
-    pub(super) async fn ask(&mut self, request: Request) -> Result<Answer, SmpError> {
+    async fn ask(&mut self, request: Request) -> Result<Answer, SmpError> {
         let (label, is_repeatable) = (request.label(), request.is_repeatable());
         let is_secret = may_be_secret(&request);
-        self.heard_octets = 0;
+        self.heard = Heard::default();
         self.session.start(request, now()).map_err(|reason| SmpError::TooLong { label, reason })?;
         loop {
             if let Some(frame) = self.session.poll_transmit() {
@@ -182,7 +195,7 @@ impl Smp {
             match self.session.poll_finished() {
                 Some(Ok(answer)) => return Ok(answer),
                 Some(Err(Failure::NoReply { tries })) => {
-                    return Err(SmpError::NoReply { label, tries, is_repeatable, heard_octets: self.heard_octets });
+                    return Err(SmpError::NoReply { label, tries, is_repeatable, heard: self.heard });
                 }
                 Some(Err(Failure::Refused(refusal))) => return Err(SmpError::Refused { label, refusal }),
                 Some(Err(Failure::BadBody(_) | Failure::Malformed)) => return Err(SmpError::Malformed { label }),
@@ -204,32 +217,32 @@ impl Smp {
     }
 
     /// Waits for log lines while nothing is asked. Safe to drop at any point.
-    pub(super) async fn hear(&mut self) -> Result<(), LinkError> {
+    async fn hear(&mut self) -> Result<(), LinkError> {
         while self.log.is_empty() {
-            let heard = self.wire.next().await?;
-            self.handle(heard, false);
+            let came = self.wire.next().await?;
+            self.handle(came, false);
         }
         Ok(())
     }
 
     /// The device's log since the last call, a line each, without secrets and safe to show.
-    pub(super) fn take_log(&mut self) -> Vec<String> {
+    fn take_log(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log)
     }
 
     /// From here on this secret is cut out of the log.
-    pub(super) fn learn(&mut self, secret: &[u8]) {
+    fn learn(&mut self, secret: &[u8]) {
         self.transcript.learn_secret(secret);
         self.lines = LogLines::new(&self.transcript);
     }
 
     /// Cuts the session's secrets out of a text of the device.
-    pub(super) fn redact(&self, text: &str) -> String {
+    fn redact(&self, text: &str) -> String {
         self.transcript.redact(text)
     }
 
     /// A file's octets.
-    pub(super) async fn read_file(&mut self, path: &str) -> Result<Vec<u8>, SmpError> {
+    async fn read_file(&mut self, path: &str) -> Result<Vec<u8>, SmpError> {
         let label = "read a file";
         let mut content = Vec::new();
         let mut expected: Option<u64> = None;
@@ -253,7 +266,7 @@ impl Smp {
     }
 
     /// Writes a file in pieces that fit the device's buffer.
-    pub(super) async fn write_file(&mut self, path: &str, content: &Secret<Vec<u8>>) -> Result<(), SmpError> {
+    async fn write_file(&mut self, path: &str, content: &Secret<Vec<u8>>) -> Result<(), SmpError> {
         let label = "write a file";
         let length = content.expose().len() as u64;
         let mut offset = 0;
@@ -290,7 +303,7 @@ impl Smp {
 
     /// Whether a file on the device has this content: by its checksum where the device has one, else by reading it.
     /// `None` when neither can be had.
-    pub(super) async fn has_file(&mut self, path: &str, content: &[u8]) -> Result<Option<bool>, SmpError> {
+    async fn has_file(&mut self, path: &str, content: &[u8]) -> Result<Option<bool>, SmpError> {
         match self.ask(Request::FileHash { name: path.to_owned(), kind: "sha256" }).await {
             Ok(Answer::Hash { length, octets }) => {
                 return Ok(Some(length == content.len() as u64 && octets == sha256(content)));
@@ -306,7 +319,7 @@ impl Smp {
     }
 
     /// Whether a setting has this value; `None` when the device does not let it be read, or cuts it.
-    pub(super) async fn has_setting(&mut self, key: &str, value: &[u8]) -> Result<Option<bool>, SmpError> {
+    async fn has_setting(&mut self, key: &str, value: &[u8]) -> Result<Option<bool>, SmpError> {
         match self.ask(Request::ReadSetting(key.to_owned())).await {
             Ok(Answer::Setting { value: found, may_be_cut: false }) => Ok(Some(found == value)),
             Ok(Answer::Setting { value: found, may_be_cut: true }) => {
@@ -320,10 +333,23 @@ impl Smp {
 
     /// Writes a setting, puts it to use and saves it, where the device has a command for that.
     /// Tells whether the device says that it saved.
-    pub(super) async fn write_setting(&mut self, key: &str, value: &Secret<Vec<u8>>) -> Result<bool, SmpError> {
+    async fn write_setting(&mut self, key: &str, value: &Secret<Vec<u8>>) -> Result<bool, SmpError> {
         self.ask(Request::WriteSetting { name: key.to_owned(), value: value.clone() }).await?;
         self.ask_if_offered(Request::CommitSettings).await?;
         self.ask_if_offered(Request::SaveSettings).await
+    }
+
+    /// Gives up what runs. Messages are numbered: an answer that comes later answers nothing.
+    fn give_up(&mut self) -> bool {
+        self.session.abandon();
+        true
+    }
+
+    /// Ends a Bluetooth connection in an orderly way; the other wires end with the value.
+    async fn hang_up(&mut self) {
+        if let Wire::Gatt { link, .. } = &self.wire {
+            link.gatt.disconnect().await;
+        }
     }
 
     async fn ask_if_offered(&mut self, request: Request) -> Result<bool, SmpError> {
@@ -334,16 +360,17 @@ impl Smp {
         }
     }
 
-    fn handle(&mut self, heard: Heard, is_secret: bool) {
+    fn handle(&mut self, came: Came, is_secret: bool) {
         let at = self.started.elapsed();
-        if !heard.log.is_empty() {
-            self.heard_octets += heard.log.len() as u64;
-            self.transcript.received(at, &heard.log);
-            self.log.extend(self.lines.push(&heard.log));
+        self.heard.note(&came.bytes);
+        self.heard.note_messages(came.frames.len());
+        if !came.log.is_empty() {
+            self.transcript.received(at, &came.log);
+            self.log.extend(self.lines.push(&came.log));
             let excess = self.log.len().saturating_sub(MAX_LOG_LINES);
             self.log.drain(..excess);
         }
-        for frame in heard.frames {
+        for frame in came.frames {
             if is_secret {
                 self.transcript.note(at, &format!("an answer of {} octets, which may hold a secret", frame.len()));
             } else {
@@ -401,27 +428,31 @@ impl Smp {
 
 /// What came in at once.
 #[derive(Default)]
-struct Heard {
+struct Came {
     frames: Vec<Vec<u8>>,
     log: Vec<u8>,
+    /// All of it, as it came.
+    bytes: Vec<u8>,
 }
 
 impl Wire {
     /// Waits for what comes in. Safe to drop at any point.
-    async fn next(&mut self) -> Result<Heard, LinkError> {
+    async fn next(&mut self) -> Result<Came, LinkError> {
         match self {
             Self::Console { link, decoder } => {
-                let frames = decoder.push(&link.receive().await?);
-                Ok(Heard { frames, log: decoder.take_log() })
+                let bytes = link.receive().await?;
+                let frames = decoder.push(&bytes);
+                Ok(Came { frames, log: decoder.take_log(), bytes })
             }
             Self::Datagrams { link } => {
                 let datagram = link.receive().await?;
-                Ok(Heard { frames: from_datagram(&datagram).into_iter().collect(), log: Vec::new() })
+                let frames = from_datagram(&datagram).into_iter().collect();
+                Ok(Came { frames, log: Vec::new(), bytes: datagram })
             }
             Self::Gatt { link, characteristic, joiner } => loop {
                 match link.events.recv().await {
                     Some(GattEvent::Notified { characteristic: whose, value }) if whose == *characteristic => {
-                        return Ok(Heard { frames: joiner.push(&value), log: Vec::new() });
+                        return Ok(Came { frames: joiner.push(&value), log: Vec::new(), bytes: value });
                     }
                     Some(GattEvent::Notified { .. }) => {}
                     Some(GattEvent::Closed(error)) => return Err(error),
@@ -449,7 +480,7 @@ const fn may_be_secret(request: &Request) -> bool {
 const MAX_FIELD: usize = 80;
 
 /// Reads the words that a device says of itself: one question a word, since a word may hold blanks.
-pub(super) async fn describe(smp: &mut Smp) -> Result<DeviceInfo, SmpError> {
+async fn describe(smp: &mut Smp) -> Result<DeviceInfo, SmpError> {
     let mut words = Vec::new();
     for letter in ["n", "o", "v", "i"] {
         let text = match smp.ask(Request::Info(letter)).await {
@@ -468,10 +499,6 @@ pub(super) async fn describe(smp: &mut Smp) -> Result<DeviceInfo, SmpError> {
 impl Driver for Smp {
     fn id(&self) -> DriverId {
         DriverId::Smp
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -520,6 +547,14 @@ impl Driver for Smp {
         })
     }
 
+    fn abandon(&mut self) -> bool {
+        self.give_up()
+    }
+
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(self.hang_up())
+    }
+
     fn pulse_reset(&mut self) -> Boxed<'_, Result<(), SessionError>> {
         Box::pin(async {
             let Wire::Console { link, .. } = &mut self.wire else {
@@ -541,7 +576,7 @@ impl Driver for Smp {
 }
 
 /// Writes a setting and reads it back.
-pub(super) async fn push_setting(smp: &mut Smp, name: &str, value: &Secret<Vec<u8>>) -> Result<Taken, SmpError> {
+async fn push_setting(smp: &mut Smp, name: &str, value: &Secret<Vec<u8>>) -> Result<Taken, SmpError> {
     let is_saved = smp.write_setting(name, value).await?;
     let saved = if is_saved { " and saved" } else { "" };
     match smp.has_setting(name, value.expose()).await? {
@@ -558,7 +593,7 @@ pub(super) async fn push_setting(smp: &mut Smp, name: &str, value: &Secret<Vec<u
 }
 
 /// Writes a file and reads it back.
-pub(super) async fn push_file(smp: &mut Smp, path: &str, content: &Secret<Vec<u8>>) -> Result<Taken, SmpError> {
+async fn push_file(smp: &mut Smp, path: &str, content: &Secret<Vec<u8>>) -> Result<Taken, SmpError> {
     smp.write_file(path, content).await?;
     match smp.has_file(path, content.expose()).await? {
         Some(true) => Ok(Taken {

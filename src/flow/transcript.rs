@@ -61,17 +61,10 @@ impl SharedTranscript {
         });
     }
 
-    /// From here on this secret is cut out: as a whole, and each of its lines, since some drivers send a file by lines.
+    /// From here on this secret is cut out, a long one line by line, since some drivers send a file so.
     pub fn learn_secret(&self, secret: &[u8]) {
         self.with(|transcript| {
             transcript.redactor.add(secret, None);
-            let lines = secret.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii);
-            // Shorter ones, such as a frame around a key, say nothing and may stand anywhere.
-            for line in
-                lines.filter(|line| line.len() >= 16 && line.len() < secret.len() && !line.starts_with(b"-----"))
-            {
-                transcript.redactor.add(line, None);
-            }
             let rest = transcript.incoming.finish();
             transcript.add(Duration::ZERO, Direction::Received, rest);
             transcript.incoming = transcript.redactor.fresh();

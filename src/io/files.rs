@@ -1,4 +1,5 @@
-//! The data folder, the settings, the user's profile texts, and files read and written for people.
+//! The data folder, the settings, the user's profile texts, and files read for people. What people want written goes
+//! through [`super::save`].
 //!
 //! Every write is atomic: a temporary file in the same folder, flushed to the disk, then renamed. Every read has a limit
 //! and takes plain files only. Everything here blocks.
@@ -8,6 +9,7 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::model::destination::EXISTS;
 use crate::model::problem::{Explain, Problem};
 use crate::model::settings::Settings;
 use crate::model::text::visible;
@@ -65,6 +67,36 @@ pub enum FilesError {
         /// Its path.
         path: String,
     },
+    /// A file of that name is there, and nobody said that it may be replaced.
+    #[error("{path} is there already")]
+    Exists {
+        /// Its path.
+        path: String,
+    },
+    /// It is, by another name perhaps, a file that is read for it.
+    #[error("{path} is what is being read")]
+    SameFile {
+        /// Its path.
+        path: String,
+    },
+    /// The folder it should lie in is missing.
+    #[error("there is no folder {path}")]
+    NoFolder {
+        /// The folder's path.
+        path: String,
+    },
+    /// Its disk takes no changes.
+    #[error("{path} lies on a disk that is read-only")]
+    ReadOnly {
+        /// Its path.
+        path: String,
+    },
+    /// It is a pipe that nobody reads.
+    #[error("nobody reads from {path}")]
+    NoReader {
+        /// Its path.
+        path: String,
+    },
     /// The disk is full.
     #[error("the disk is full; {path} was not written")]
     DiskFull {
@@ -103,7 +135,7 @@ impl Explain for FilesError {
                 "files.not_created",
                 format!("The folder {} cannot be used", shown(path)),
                 "It cannot be made, is no folder, or belongs to another account",
-                "Check the rights of the folder above it, or name another with --data-dir",
+                "Check the permissions of the folder above it, or name another with --data-dir",
             )
             .with_detail(visible(detail, 300)),
             Self::NotFound { path } => Problem::new(
@@ -116,11 +148,11 @@ impl Explain for FilesError {
                 "files.no_permission",
                 format!("No permission for {}", shown(path)),
                 "Your account may not read or write there",
-                "Choose another folder, or change its rights",
+                "Choose another folder, or change its permissions",
             ),
             Self::NotAFile { path } => Problem::new(
                 "files.not_a_file",
-                format!("{} is no file", shown(path)),
+                format!("{} isn't a file", shown(path)),
                 "The path leads to a folder, a pipe or a device",
                 "Name a file",
             ),
@@ -132,9 +164,39 @@ impl Explain for FilesError {
             ),
             Self::NotText { path } => Problem::new(
                 "files.not_text",
-                format!("{} is no text", shown(path)),
+                format!("{} isn't text", shown(path)),
                 "It is another kind of file, or was saved in another encoding than UTF-8",
                 "Save it as UTF-8, or choose the right file",
+            ),
+            Self::Exists { path } => Problem::new(
+                EXISTS,
+                format!("{} exists already", shown(path)),
+                "An earlier run wrote it, or it is another file of that name; nothing was changed",
+                "Choose another name, or replace it (--overwrite)",
+            ),
+            Self::SameFile { path } => Problem::new(
+                "files.same_file",
+                format!("{} is the file being read", shown(path)),
+                "The path, or a link, leads back to the source; nothing was changed",
+                "Choose another name",
+            ),
+            Self::NoFolder { path } => Problem::new(
+                "files.no_folder",
+                format!("The folder {} doesn't exist", shown(path)),
+                "The path is mistyped, or the drive isn't connected",
+                "Create the folder, or choose another",
+            ),
+            Self::ReadOnly { path } => Problem::new(
+                "files.read_only",
+                format!("{} was not written: its disk is read-only", shown(path)),
+                "The disk is write-protected, or was mounted read-only",
+                "Choose a folder on another disk",
+            ),
+            Self::NoReader { path } => Problem::new(
+                "files.no_reader",
+                format!("No program reads from the pipe {}", shown(path)),
+                "The program at the other end has not started, or has ended",
+                "Start it first, then try again",
             ),
             Self::DiskFull { path } => Problem::new(
                 "files.disk_full",
@@ -152,7 +214,7 @@ impl Explain for FilesError {
             Self::NotWritten { path, detail } => Problem::new(
                 "files.not_written",
                 format!("{} cannot be written", shown(path)),
-                "The folder is missing or read-only, or the file is open in another program",
+                "The disk or network drive reported an error, or another program has the file open",
                 "Choose another folder or name, or close the other program",
             )
             .with_detail(visible(detail, 300)),
@@ -396,16 +458,29 @@ pub(super) fn read_error(path: &Path, error: &io::Error) -> FilesError {
     }
 }
 
+/// What the system said, though a library may have wrapped it.
+pub(super) fn kind_of(error: &io::Error) -> ErrorKind {
+    let mut kind = error.kind();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source.filter(|_| kind == ErrorKind::Other) {
+        kind = inner.downcast_ref::<io::Error>().map_or(kind, io::Error::kind);
+        source = inner.source();
+    }
+    kind
+}
+
 pub(super) fn write_error(path: &Path, error: &io::Error) -> FilesError {
     let path = shown(path);
-    match error.kind() {
+    match kind_of(error) {
         ErrorKind::PermissionDenied => FilesError::NoPermission { path },
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FilesError::DiskFull { path },
+        ErrorKind::ReadOnlyFilesystem => FilesError::ReadOnly { path },
+        ErrorKind::IsADirectory => FilesError::NotAFile { path },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => FilesError::DiskFull { path },
         _ => FilesError::NotWritten { path, detail: error.to_string() },
     }
 }
 
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 

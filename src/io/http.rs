@@ -1,8 +1,9 @@
-//! HTTP to the service on a gateway's own access point: one connection, its session cookie, and limits on everything.
+//! HTTP to the service on a gateway's own access point: one connection, its cookies, and limits on everything.
 //!
 //! A request is never sent twice: after the first octet nobody knows whether the gateway acted on it, and a cipher that lost
 //! a message is out of step. Names are looked up by the system; nothing else leaves this computer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,8 +26,9 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
 /// Longest answer that is read, octets.
 const MAX_ANSWER: usize = 64 * 1024;
-/// Longest cookie that is kept, octets.
+/// Longest cookie that is kept, bytes, and most of them.
 const MAX_COOKIE: usize = 256;
+const MAX_COOKIES: usize = 16;
 /// The port if none is named.
 const PORT: u16 = 80;
 
@@ -39,7 +41,7 @@ pub struct HttpClient {
 #[derive(Default)]
 struct State {
     connection: Option<SendRequest<Full<Bytes>>>,
-    cookie: Option<HeaderValue>,
+    cookies: Cookies,
 }
 
 /// A client for the gateway at an address. Nothing is sent yet.
@@ -60,19 +62,19 @@ impl Http for HttpClient {
                 },
                 None => self.connect().await?,
             };
-            let exchange = self.exchange(connection, state.cookie.as_ref(), path, body);
-            let (answer, connection, cookie) = timeout(REQUEST_LIMIT, exchange)
+            let exchange = self.exchange(connection, state.cookies.header(), path, body);
+            let (answer, connection, headers) = timeout(REQUEST_LIMIT, exchange)
                 .await
                 .unwrap_or_else(|_| Err(self.broken("no answer came in time")))?;
-            state.cookie = cookie.or_else(|| state.cookie.take());
+            state.cookies.take_in(&headers);
             state.connection = Some(connection);
             answer
         })
     }
 }
 
-/// What an exchange leaves: the answer, the connection, and a cookie if the gateway set one.
-type Exchanged = (Result<Vec<u8>, LinkError>, SendRequest<Full<Bytes>>, Option<HeaderValue>);
+/// What an exchange leaves: the answer, the connection, and the headers.
+type Exchanged = (Result<Vec<u8>, LinkError>, SendRequest<Full<Bytes>>, HeaderMap);
 
 impl HttpClient {
     fn broken(&self, detail: &str) -> LinkError {
@@ -101,19 +103,19 @@ impl HttpClient {
     async fn exchange(
         &self,
         mut connection: SendRequest<Full<Bytes>>,
-        cookie: Option<&HeaderValue>,
+        cookie: Option<HeaderValue>,
         path: &str,
         body: Vec<u8>,
     ) -> Result<Exchanged, LinkError> {
         let mut request =
             Request::post(path).header(HOST, &self.host).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         if let Some(cookie) = cookie {
-            request = request.header(COOKIE, cookie.clone());
+            request = request.header(COOKIE, cookie);
         }
         let request = request.body(Full::new(Bytes::from(body))).map_err(|error| self.broken(&error.to_string()))?;
         let response: Response<Incoming> =
             connection.send_request(request).await.map_err(|error| self.broken(&error.to_string()))?;
-        let (status, cookie) = (response.status(), session_cookie(response.headers()));
+        let (status, headers) = (response.status(), response.headers().clone());
         let body = Limited::new(response.into_body(), MAX_ANSWER);
         let body = body.collect().await.map_err(|error| self.broken(&error.to_string()))?.to_bytes();
         let answer = if status.is_success() {
@@ -121,16 +123,37 @@ impl HttpClient {
         } else {
             Err(HttpError::Status { host: self.host.clone(), status: status.as_u16() }.into())
         };
-        Ok((answer, connection, cookie))
+        Ok((answer, connection, headers))
     }
 }
 
-/// The cookie's name and value, without what tells a browser how to keep it.
-fn session_cookie(headers: &HeaderMap) -> Option<HeaderValue> {
-    let text = headers.get(SET_COOKIE)?.to_str().ok()?;
-    let cookie = text.split(';').next()?.trim();
-    let is_pair = cookie.contains('=') && cookie.len() <= MAX_COOKIE;
-    is_pair.then(|| HeaderValue::from_str(cookie).ok()).flatten()
+/// The cookies that the gateway set, by name.
+#[derive(Default)]
+struct Cookies(BTreeMap<String, String>);
+
+impl Cookies {
+    /// Takes in what an answer sets, replaces and deletes.
+    fn take_in(&mut self, headers: &HeaderMap) {
+        for text in headers.get_all(SET_COOKIE).iter().filter_map(|value| value.to_str().ok()) {
+            let mut parts = text.split(';').map(str::trim);
+            let Some((name, value)) = parts.next().and_then(|pair| pair.split_once('=')) else { continue };
+            if parts.any(|part| part.eq_ignore_ascii_case("Max-Age=0")) {
+                self.0.remove(name);
+            } else if self.has_room_for(name) && name.len() + value.len() < MAX_COOKIE {
+                self.0.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    fn has_room_for(&self, name: &str) -> bool {
+        self.0.len() < MAX_COOKIES || self.0.contains_key(name)
+    }
+
+    /// What goes with a request: names and values, without what tells a browser how to keep them.
+    fn header(&self) -> Option<HeaderValue> {
+        let pairs: Vec<String> = self.0.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        if pairs.is_empty() { None } else { HeaderValue::from_str(&pairs.join("; ")).ok() }
+    }
 }
 
 /// The host with its port; an IPv6 address stands in brackets.
@@ -158,15 +181,34 @@ mod tests {
         }
     }
 
+    /// The header that goes out after answers with these cookies, a list each.
+    fn cookies(answers: &[&[&str]]) -> Option<String> {
+        let mut cookies = Cookies::default();
+        for answer in answers {
+            let mut headers = HeaderMap::new();
+            for text in *answer {
+                headers.append(SET_COOKIE, HeaderValue::from_str(text).expect("a header"));
+            }
+            cookies.take_in(&headers);
+        }
+        cookies.header().map(|value| value.to_str().expect("text").to_owned())
+    }
+
     #[test]
     fn of_a_cookie_only_name_and_value_are_kept() {
-        let cookie = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(SET_COOKIE, HeaderValue::from_str(text).expect("a header"));
-            session_cookie(&headers).map(|value| value.to_str().expect("text").to_owned())
-        };
-        assert_eq!(cookie("session=42; Path=/; HttpOnly").as_deref(), Some("session=42"));
-        assert_eq!(cookie("nothing"), None);
-        assert_eq!(cookie(&format!("session={}", "9".repeat(MAX_COOKIE))), None);
+        assert_eq!(cookies(&[&["session=42; Path=/; HttpOnly"]]).as_deref(), Some("session=42"));
+        assert_eq!(cookies(&[&["nothing"]]), None);
+        assert_eq!(cookies(&[&[&format!("session={}", "9".repeat(MAX_COOKIE))]]), None);
+    }
+
+    #[test]
+    fn every_cookie_of_an_answer_goes_back_and_a_later_one_replaces_it() {
+        let first: &[&str] = &["lang=de; Path=/", "session=42", "csrf=a=b"];
+        assert_eq!(cookies(&[first]).as_deref(), Some("csrf=a=b; lang=de; session=42"));
+        assert_eq!(cookies(&[first, &["session=43"]]).as_deref(), Some("csrf=a=b; lang=de; session=43"));
+        assert_eq!(cookies(&[first, &["lang=; Max-Age=0"]]).as_deref(), Some("csrf=a=b; session=42"));
+        let many: Vec<String> = (0..100).map(|number| format!("c{number}=1")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(cookies(&[&many]).map(|text| text.split("; ").count()), Some(MAX_COOKIES));
     }
 }

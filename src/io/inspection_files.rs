@@ -6,12 +6,14 @@ use tokio::task::spawn_blocking;
 use x509_parser::extensions::GeneralName;
 use x509_parser::pem::Pem;
 
-use super::files;
 use super::recordings::{bundle, export};
+use super::{files, save};
 use crate::flow::port::{Boxed, Bundle, Completed, ExportSink, InspectionFiles};
+use crate::model::destination::Destination;
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsFiles, Trust};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
+use crate::model::secret_text::content_of;
 use crate::model::text::visible;
 use crate::proto::key_file;
 use crate::telemetry::export::ExportForm;
@@ -29,25 +31,25 @@ const MAX_NAMES: usize = 20;
 pub struct DiskFiles;
 
 impl InspectionFiles for DiskFiles {
-    fn export<'a>(
-        &'a self,
-        path: &'a Path,
+    fn export(
+        &self,
+        destination: Destination,
         form: ExportForm,
         about: RecordingFacts,
-    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>> {
-        Box::pin(async move { Ok(Box::new(export::begin(path, form, about).await?) as Box<dyn ExportSink>) })
+    ) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
+        Box::pin(async move { Ok(Box::new(export::begin(destination, form, about).await?) as Box<dyn ExportSink>) })
     }
 
-    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
-        Box::pin(async move { Ok(Box::new(bundle::begin(&path, bundle).await?) as Box<dyn ExportSink>) })
+    fn bundle(&self, destination: Destination, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
+        Box::pin(async move { Ok(Box::new(bundle::begin(destination, bundle).await?) as Box<dyn ExportSink>) })
     }
 
     fn complete(&self, plan: Box<ConnectPlan>) -> Boxed<'_, Result<Completed, Problem>> {
         Box::pin(blocking(move || complete(plan)))
     }
 
-    fn save(&self, path: PathBuf, content: Vec<u8>) -> Boxed<'_, Result<(), Problem>> {
-        Box::pin(blocking(move || files::write_atomically(&path, &content).map_err(|error| error.explain())))
+    fn save(&self, destination: Destination, content: Vec<u8>) -> Boxed<'_, Result<(), Problem>> {
+        Box::pin(blocking(move || save::save(&destination, &content).map(drop).map_err(|error| error.explain())))
     }
 
     fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>> {
@@ -99,7 +101,7 @@ fn opened(key: Secret<Vec<u8>>, password: Option<&Secret<String>>) -> Result<Sec
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Problem> {
-    files::read_bytes(path, MAX_CERTIFICATES).map_err(|error| {
+    files::read_bytes(path, MAX_CERTIFICATES).map(|read| content_of(&read)).map_err(|error| {
         let detail = error.explain().detail;
         Problem::new(
             "mqtt.tls_file",

@@ -12,15 +12,15 @@ mod shown;
 use std::path::Path;
 
 use super::files::{self, FilesError};
+use super::secret_file;
 use crate::model::batch::{MAX_ROWS, Table};
 use crate::model::problem::{Explain, Problem};
 use crate::model::secret::Secret;
+use crate::model::secret_text::SecretKind;
 use crate::model::text::visible;
 
 /// Largest manifest read.
 const MAX_FILE_BYTES: u64 = 8 * 1024 * 1024;
-/// Largest token, key or file that a row names.
-const MAX_SECRET_BYTES: u64 = 64 * 1024;
 
 /// Why a manifest cannot be read as a table.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -115,16 +115,7 @@ pub fn real_port(path: &str) -> String {
 
 /// Reads a file that a row refers to; why not is told without its path, which may be a secret by mistake.
 pub fn read_reference(path: &Path) -> Result<Secret<Vec<u8>>, String> {
-    let bytes = files::read_bytes(path, MAX_SECRET_BYTES).map(Secret::new);
-    match bytes {
-        Ok(bytes) if bytes.expose().is_empty() => Err("The file is empty".into()),
-        Ok(bytes) => Ok(bytes),
-        Err(FilesError::NotFound { .. }) => Err("There is no such file".into()),
-        Err(FilesError::NoPermission { .. }) => Err("This account may not read it".into()),
-        Err(FilesError::NotAFile { .. }) => Err("It is a folder or a device, not a file".into()),
-        Err(FilesError::TooLarge { .. }) => Err("It holds more than 64 KiB".into()),
-        Err(_) => Err("The system could not read it".into()),
-    }
+    secret_file::read(path, SecretKind::Content).map_err(|error| error.reason())
 }
 
 /// Takes a manifest apart.

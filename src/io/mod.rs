@@ -16,6 +16,8 @@ pub mod qr_image;
 pub mod recordings;
 pub mod records;
 pub mod results;
+pub mod save;
+pub mod secret_file;
 pub mod serial;
 mod udp;
 pub mod usage;

@@ -1,11 +1,12 @@
-//! Writes a picture to a PNG file, atomically. Everything here blocks.
+//! Writes a picture to a PNG file. Everything here blocks.
 
 use std::io::Cursor;
-use std::path::Path;
 
 use image::{ImageFormat, RgbaImage};
 
-use super::files::{self, FilesError};
+use super::files::FilesError;
+use super::save;
+use crate::model::destination::{Destination, Saved};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 
@@ -56,7 +57,7 @@ impl Explain for PictureError {
 }
 
 /// Writes a picture of four bytes a point, red, green, blue and opacity, to a PNG file.
-pub fn write_png(path: &Path, width: u32, height: u32, rgba: Vec<u8>) -> Result<(), PictureError> {
+pub fn write_png(destination: &Destination, width: u32, height: u32, rgba: Vec<u8>) -> Result<Saved, PictureError> {
     let bytes = rgba.len();
     let wrong_size = || PictureError::WrongSize { width, height, bytes };
     let is_whole = u128::from(width) * u128::from(height) * 4 == bytes as u128 && bytes > 0;
@@ -64,7 +65,7 @@ pub fn write_png(path: &Path, width: u32, height: u32, rgba: Vec<u8>) -> Result<
     let mut packed = Cursor::new(Vec::new());
     let encoded = picture.write_to(&mut packed, ImageFormat::Png);
     encoded.map_err(|error| PictureError::NotEncoded { detail: error.to_string() })?;
-    Ok(files::write_atomically(path, packed.get_ref())?)
+    Ok(save::save(destination, packed.get_ref())?)
 }
 
 #[cfg(test)]
@@ -76,7 +77,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plot.png");
         let rgba = vec![255, 0, 0, 255, 0, 255, 0, 255, 0, 0, 255, 255, 1, 2, 3, 255, 9, 9, 9, 255, 0, 0, 0, 255];
-        write_png(&path, 3, 2, rgba.clone()).unwrap();
+        write_png(&path.clone().into(), 3, 2, rgba.clone()).unwrap();
         let read = image::open(&path).unwrap().to_rgba8();
         assert_eq!((read.dimensions(), read.into_raw()), ((3, 2), rgba));
     }
@@ -86,11 +87,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("plot.png");
         for (width, height, bytes) in [(0, 0, 0), (2, 2, 15), (u32::MAX, u32::MAX, 4)] {
-            let error = write_png(&path, width, height, vec![0; bytes]).unwrap_err();
+            let error = write_png(&path.clone().into(), width, height, vec![0; bytes]).unwrap_err();
             assert_eq!(error, PictureError::WrongSize { width, height, bytes });
         }
         assert!(!path.exists());
-        let error = write_png(folder.path(), 1, 1, vec![0; 4]).unwrap_err();
+        let error = write_png(&folder.path().into(), 1, 1, vec![0; 4]).unwrap_err();
         assert!(matches!(error, PictureError::File(_)), "{error:?}");
     }
 }

@@ -16,8 +16,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::instance::Instance;
 use super::files::{self, DataDir, FilesError};
+use super::save;
 use crate::flow::port::{Boxed, Records, RecordsError};
 use crate::model::batch::BatchId;
+use crate::model::destination::Destination;
 use crate::model::problem::{Explain, Problem};
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobIntent, JobRecord, Phase, RecordId, StepEntry};
 
@@ -109,10 +111,10 @@ impl RecordStore {
         self.run(move |database| database.histories(Some(limit))).await
     }
 
-    /// Writes all jobs to a file, oldest first, and says how many they are. A file of that name is replaced as a whole.
-    pub async fn export(&self, path: &Path, format: ExportFormat) -> Result<usize, ExportError> {
-        let path = path.to_owned();
-        self.run(move |database| Ok(database.export(&path, format))).await?
+    /// Writes all jobs to a file, oldest first, and says how many they are.
+    pub async fn export(&self, destination: Destination, format: ExportFormat) -> Result<usize, ExportError> {
+        let destination = destination.made_from([self.path.clone()]);
+        self.run(move |database| Ok(database.export(&destination, format))).await?
     }
 
     fn start(data_dir: &DataDir, is_writer: bool) -> Result<Self, RecordsError> {
@@ -356,11 +358,11 @@ impl Database {
     }
 
     /// The outer result is the database's, the inner one the file's.
-    fn export(&self, path: &Path, format: ExportFormat) -> Result<usize, ExportError> {
+    fn export(&self, destination: &Destination, format: ExportFormat) -> Result<usize, ExportError> {
         let damaged = |failure: Failure| failure.at(&PathBuf::from(self.connection.path().unwrap_or_default()));
         let jobs = self.histories(None).map_err(damaged)?;
         let text = export::write(&jobs, format).map_err(|error| damaged(Failure::Json(error)))?;
-        files::write_atomically(path, text.as_bytes())?;
+        save::save(destination, text.as_bytes())?;
         Ok(jobs.len())
     }
 

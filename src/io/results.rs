@@ -3,13 +3,15 @@
 //! A file that was cut off lacks its last line, which counts the outcomes. A row that was done again has a second line
 //! until then; the later one counts. Cells are made safe to show and never begin a formula.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::path::PathBuf;
 
 use super::files::{self, FilesError};
 use super::records::export::cell;
+use super::save;
 use crate::model::batch::{RowHead, RowOutcome, RowResult, Summary};
+use crate::model::destination::Destination;
 
 const HEADER: &str =
     "row,name,gateway,link,outcome,reason,evidence,took_seconds,match,profile,driver,ssid,summary,next_step";
@@ -21,26 +23,46 @@ pub struct ResultFile {
 }
 
 impl ResultFile {
-    /// Begins the file anew, with the rows that have ended already. One of that name is replaced.
+    /// Begins the file, with the rows that have ended already.
     pub fn create<'a>(
-        path: &Path,
+        destination: &Destination,
         ended: impl Iterator<Item = (&'a RowHead, &'a RowResult)>,
     ) -> Result<Self, FilesError> {
         let lines: Vec<String> = ended.map(|(head, result)| line(head, Some(result))).collect();
-        files::write_atomically(path, format!("{HEADER}\r\n{}", lines.concat()).as_bytes())?;
-        let file = OpenOptions::new().append(true).open(path).map_err(|error| files::write_error(path, &error))?;
+        let path = destination.path();
+        let mut file = save::grow(destination)?;
+        let written = file.write_all(format!("{HEADER}\r\n{}", lines.concat()).as_bytes());
+        written.and_then(|()| synced(&file)).map_err(|error| files::write_error(path, &error))?;
         Ok(Self { path: path.to_owned(), file })
     }
 
     /// Adds a row that ended. Returns once it is on the disk.
     pub fn add(&mut self, head: &RowHead, result: &RowResult) -> Result<(), FilesError> {
-        let written = self.file.write_all(line(head, Some(result)).as_bytes()).and_then(|()| self.file.sync_data());
+        let written = self.file.write_all(line(head, Some(result)).as_bytes()).and_then(|()| synced(&self.file));
         written.map_err(|error| files::write_error(&self.path, &error))
     }
 }
 
-/// Writes all rows in order, and the counts below them. A file of that name is replaced as a whole.
-pub fn write(path: &Path, rows: &[(RowHead, Option<RowResult>)]) -> Result<(), FilesError> {
+/// Whether the file there holds results of an earlier run, which one that goes on with it may replace.
+pub fn is_there(destination: &Destination) -> bool {
+    let path = destination.path();
+    let mut beginning = vec![0; HEADER.len()];
+    let is_file = !destination.is_standard_output() && std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    is_file
+        && File::open(path).and_then(|mut file| file.read_exact(&mut beginning)).is_ok()
+        && beginning == HEADER.as_bytes()
+}
+
+/// Waits for the disk, where there is one: a pipe has none.
+fn synced(file: &File) -> std::io::Result<()> {
+    match file.sync_data() {
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
+    }
+}
+
+/// Writes all rows in order, and the counts below them.
+pub fn write(destination: &Destination, rows: &[(RowHead, Option<RowResult>)]) -> Result<(), FilesError> {
     let lines: Vec<String> = rows.iter().map(|(head, result)| line(head, result.as_ref())).collect();
     let summary = Summary::of(rows.iter().map(|(_, result)| result.as_ref().map(|result| result.outcome)));
     let mut total = vec![String::new(); HEADER.split(',').count()];
@@ -48,7 +70,7 @@ pub fn write(path: &Path, rows: &[(RowHead, Option<RowResult>)]) -> Result<(), F
     total[1] = summary.rows.to_string();
     total[4] = cell(&summary.words());
     let text = format!("{HEADER}\r\n{}{}\r\n", lines.concat(), total.join(","));
-    files::write_atomically(path, text.as_bytes())
+    save::save(destination, text.as_bytes()).map(drop)
 }
 
 fn line(head: &RowHead, result: Option<&RowResult>) -> String {

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::drivers::{DriverId, UnknownDriver};
+
 /// One job of this process: a probe, a session with a gateway, an export. Unique for as long as the process lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct JobId(pub u64);
@@ -36,70 +38,6 @@ impl fmt::Display for ProfileId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// A provisioning or management protocol spoken over a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DriverId {
-    /// Improv Wi-Fi.
-    Improv,
-    /// Espressif protocomm provisioning.
-    EspProv,
-    /// MCUmgr Simple Management Protocol.
-    Smp,
-    /// A login console of a Linux gateway.
-    LinuxConsole,
-}
-
-impl DriverId {
-    /// Every driver a profile may name.
-    pub const ALL: [Self; 4] = [Self::Improv, Self::EspProv, Self::Smp, Self::LinuxConsole];
-
-    /// The name used in profiles and on the command line.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Improv => "improv",
-            Self::EspProv => "esp-prov",
-            Self::Smp => "smp",
-            Self::LinuxConsole => "linux-console",
-        }
-    }
-
-    /// Whether this build can speak the driver over that kind of link.
-    pub const fn is_available_over(self, link: LinkKind) -> bool {
-        match self {
-            Self::Improv => matches!(link, LinkKind::Serial | LinkKind::Ble),
-            Self::EspProv => matches!(link, LinkKind::Ble | LinkKind::Http | LinkKind::Serial),
-            Self::Smp => matches!(link, LinkKind::Serial | LinkKind::Ble | LinkKind::Udp),
-            Self::LinuxConsole => matches!(link, LinkKind::Serial),
-        }
-    }
-}
-
-impl fmt::Display for DriverId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for DriverId {
-    type Err = UnknownDriver;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|driver| driver.as_str() == text)
-            .ok_or_else(|| UnknownDriver { name: text.to_owned() })
-    }
-}
-
-/// The text names no driver.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no driver is called `{name}`; drivers are improv, esp-prov, smp, linux-console")]
-pub struct UnknownDriver {
-    /// What was written.
-    pub name: String,
 }
 
 /// What carries the bytes of a driver.

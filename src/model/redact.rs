@@ -1,39 +1,59 @@
 //! [`Redactor`]: takes secrets out of bytes on their way to a transcript, a log or a report.
 //!
-//! It knows the forms in which a secret can turn up: as it is, escaped (JSON, percent, backslash, HTML), hexadecimal,
-//! decimal and base64 dumps, UTF-16, and the pre-shared key made of it. Every octet that belongs to an occurrence goes;
-//! a run of such octets becomes one mark. The result does not depend on how the bytes were split over calls.
-//! Not found: forms within forms (base64 of JSON), base64 broken into lines, compressed or encrypted data.
+//! It knows the forms in which a secret can turn up: as it is, escaped (JSON, percent, backslash, HTML, shell quotes),
+//! hexadecimal, decimal and base64 dumps, UTF-16, and the pre-shared key made of it; broken by line ends, colour codes and
+//! the rows of a dump with addresses and characters beside them. Every byte that belongs to an occurrence goes; a run of
+//! such bytes becomes one mark. The result does not depend on how the bytes were split over calls. A long secret is looked
+//! for piece by piece, and its memory is that of its pieces.
+//! Not found: forms within forms (base64 of JSON), words with their bytes swapped, compressed or encrypted data.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use self::form::{Form, Reach};
+use self::known::Known;
+use self::reach::Reader;
 use super::credentials::{WifiCredentials, WifiKey};
 use super::psk;
 use super::text::from_hex;
 use super::wifi::Ssid;
 
-mod form;
+mod known;
+mod reach;
 
+/// How much of what was given out is looked back at, to tell a row of a dump.
+const REMEMBERED: usize = 24;
 /// What stands in place of a secret. The others are used when a secret itself could be read out of the mark before.
 const MARKS: [&str; 6] = ["[redacted]", "<redacted>", "{hidden}", "(***)", "\u{FFFD}", "|||"];
 
 /// Replaces secrets in a stream. Not printable; the memory of its patterns is cleared when the last copy goes.
 pub struct Redactor {
-    forms: Vec<Arc<Form>>,
+    known: Arc<Known>,
+    /// The secrets and networks of which the key is known.
+    derived: Vec<(Ssid, u64)>,
     mark: &'static str,
-    /// The end of what came in, of which it is not yet known whether a secret begins in it.
+    /// The end of what came in: first what was given out, as far as it matters for what follows, then that of which it is
+    /// not yet known whether a secret begins in it.
     held: Zeroizing<Vec<u8>>,
-    /// How many octets at the front of `held` belong to an occurrence.
+    /// How many bytes at the front of `held` were given out.
+    given: usize,
+    /// How many of the bytes that follow belong to an occurrence.
     covered: usize,
     is_in_run: bool,
 }
 
 impl Default for Redactor {
     fn default() -> Self {
-        Self { forms: Vec::new(), mark: MARKS[0], held: Zeroizing::default(), covered: 0, is_in_run: false }
+        Self {
+            known: Arc::default(),
+            derived: Vec::new(),
+            mark: MARKS[0],
+            held: Zeroizing::default(),
+            given: 0,
+            covered: 0,
+            is_in_run: false,
+        }
     }
 }
 
@@ -63,31 +83,49 @@ impl Redactor {
         }
     }
 
-    /// Learns a secret; an empty one is ignored. With a network name, the key derived from it is learnt as well, which
-    /// takes some milliseconds. What was given out before stays as it is.
+    /// Learns a secret; an empty one is ignored, one that is known costs nothing. With a network name, the key derived from
+    /// it is learnt as well, which takes some milliseconds. What was given out before stays as it is.
     pub fn add(&mut self, secret: &[u8], ssid: Option<&Ssid>) {
-        if secret.is_empty() {
-            return;
+        let mut is_new = self.learn(secret);
+        if let Some(mut bytes) = std::str::from_utf8(secret).ok().filter(|text| text.len() >= 10).and_then(from_hex) {
+            is_new |= self.learn(&bytes);
+            bytes.zeroize();
         }
-        self.add_forms(secret);
-        if let Some(mut octets) = std::str::from_utf8(secret).ok().filter(|text| text.len() >= 10).and_then(from_hex) {
-            self.add_forms(&octets);
-            octets.zeroize();
+        if let Some(ssid) = ssid.filter(|_| !secret.is_empty()) {
+            is_new |= self.derive(secret, ssid);
         }
-        if let Some(ssid) = ssid {
-            self.add_forms(psk::derive(secret, ssid).as_ref());
+        if is_new {
+            self.mark = self.choose_mark();
         }
-        self.mark = self.choose_mark();
+    }
+
+    fn learn(&mut self, secret: &[u8]) -> bool {
+        !self.known.has_all(secret) && Arc::make_mut(&mut self.known).add(secret)
+    }
+
+    /// Learns the key of a network, once.
+    fn derive(&mut self, secret: &[u8], ssid: &Ssid) -> bool {
+        let mut hasher = DefaultHasher::new();
+        secret.hash(&mut hasher);
+        let pair = (ssid.clone(), hasher.finish());
+        if self.derived.contains(&pair) {
+            return false;
+        }
+        self.derived.push(pair);
+        self.learn(psk::derive(secret, ssid).as_ref())
     }
 
     /// Another redactor with the same secrets and an empty stream: one for each direction.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { forms: self.forms.clone(), mark: self.mark, ..Self::default() }
+        Self { known: Arc::clone(&self.known), derived: self.derived.clone(), mark: self.mark, ..Self::default() }
     }
 
-    /// Takes bytes in and gives out what is certain. Holds back less than the longest form of a secret.
+    /// Takes bytes in and gives out what is certain. Holds back what may become a secret, which is bounded.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<u8> {
+        if self.known.is_empty() {
+            return bytes.to_vec();
+        }
         self.held.extend_from_slice(bytes);
         self.drain(false)
     }
@@ -95,6 +133,7 @@ impl Redactor {
     /// Gives out what was held back; the stream ends here and a new one may begin.
     pub fn finish(&mut self) -> Vec<u8> {
         let rest = self.drain(true);
+        self.forget(self.held.len());
         self.is_in_run = false;
         self.covered = 0;
         rest
@@ -103,17 +142,17 @@ impl Redactor {
     /// Redacts one text from beginning to end.
     pub fn redact_text(&self, text: &str) -> String {
         let mut stream = self.fresh();
-        let mut octets = stream.push(text.as_bytes());
-        octets.extend(stream.finish());
+        let mut bytes = stream.push(text.as_bytes());
+        bytes.extend(stream.finish());
         // An occurrence can end within a character only if the secret is no text; the rest of it is then shown as such.
-        String::from_utf8(octets).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+        String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
     }
 
     fn drain(&mut self, is_end: bool) -> Vec<u8> {
         let mut given = Vec::with_capacity(self.held.len());
-        let mut start = 0;
+        let mut start = self.given;
         while start < self.held.len() {
-            let reach = self.reach(&self.held[start..]);
+            let reach = Reader::reach(&self.known, &self.held[..start], &self.held[start..]);
             if reach.is_open && !is_end {
                 break;
             }
@@ -121,15 +160,16 @@ impl Redactor {
             self.give(self.held[start], &mut given);
             start += 1;
         }
-        self.forget(start);
+        self.given = start;
+        self.forget(start.saturating_sub(REMEMBERED));
         given
     }
 
-    /// Gives out one octet or, for the first of a run, the mark.
-    fn give(&mut self, octet: u8, given: &mut Vec<u8>) {
+    /// Gives out one byte or, for the first of a run, the mark.
+    fn give(&mut self, byte: u8, given: &mut Vec<u8>) {
         if self.covered == 0 {
             self.is_in_run = false;
-            given.push(octet);
+            given.push(byte);
             return;
         }
         self.covered -= 1;
@@ -139,31 +179,31 @@ impl Redactor {
         self.is_in_run = true;
     }
 
-    /// Drops the first octets held and clears the place where they lay.
+    /// Drops the first bytes held and clears the place where they lay.
     fn forget(&mut self, count: usize) {
         let rest = self.held.len() - count;
         self.held.copy_within(count.., 0);
         self.held[rest..].zeroize();
         self.held.truncate(rest);
-    }
-
-    /// The longest occurrence at the front of the bytes, and whether more bytes could make another one.
-    fn reach(&self, bytes: &[u8]) -> Reach {
-        self.forms.iter().fold(Reach::default(), |reach, form| {
-            let other = form.reach(bytes);
-            Reach { longest: reach.longest.max(other.longest), is_open: reach.is_open || other.is_open }
-        })
-    }
-
-    fn add_forms(&mut self, secret: &[u8]) {
-        self.forms.extend(form::forms_of(secret).into_iter().map(Arc::new));
+        self.given -= count;
     }
 
     /// The first mark that can neither hold a secret nor complete one together with the bytes around it.
     fn choose_mark(&self) -> &'static str {
-        let is_safe = |mark: &&&str| !self.forms.iter().any(|form| form.is_readable_around(mark.as_bytes()));
+        let is_safe = |mark: &&&str| !is_readable_around(&self.known, mark.as_bytes());
         MARKS.iter().find(is_safe).copied().unwrap_or(MARKS[0])
     }
+}
+
+/// Whether a secret could be read in the mark, or across one of its edges.
+fn is_readable_around(known: &Known, mark: &[u8]) -> bool {
+    let is_inside = |start: usize| Reader::reach(known, &mark[..start], &mark[start..]).longest > 0;
+    let is_across = |piece: &[u8]| {
+        let is_at_edge =
+            |length: usize| piece.starts_with(&mark[mark.len() - length..]) || piece.ends_with(&mark[..length]);
+        (1..=mark.len()).any(is_at_edge) || piece.windows(mark.len()).any(|window| window == mark)
+    };
+    (0..mark.len()).any(is_inside) || known.iter().any(is_across)
 }
 
 #[cfg(test)]

@@ -18,6 +18,16 @@ pub fn visible(text: &str, max_chars: usize) -> String {
     shown
 }
 
+/// An address without the login that stands in it by mistake: `mqtt://me:secret@host` becomes `mqtt://…@host`.
+pub fn without_login(text: &str) -> String {
+    let Some(end) = text.rfind('@') else { return text.to_owned() };
+    let start = text.find("://").map_or(0, |scheme| scheme + 3);
+    match text.get(start..end) {
+        Some(_) => format!("{}{ELLIPSIS}{}", &text[..start], &text[end..]),
+        None => format!("{ELLIPSIS}{}", &text[end..]),
+    }
+}
+
 /// As [`visible`] for bytes that should be UTF-8; octets that are not become `�`.
 pub fn visible_octets(octets: &[u8], max_chars: usize) -> String {
     // Four octets a character at most, so no more than that needs decoding, however long the input is.
@@ -34,6 +44,42 @@ pub fn without_line_end(content: &[u8]) -> &[u8] {
         std::str::from_utf8(line).is_ok_and(|text| !text.contains(|c: char| c.is_control() && c != '\t'))
     };
     line.filter(|line| !line.is_empty()).filter(is_text).unwrap_or(content)
+}
+
+/// Text that arrives in pieces, which may end within a character.
+#[derive(Debug, Default)]
+pub struct TextStream {
+    /// The beginning of a character.
+    held: Vec<u8>,
+}
+
+impl TextStream {
+    /// The characters that are whole by now; what is not UTF-8 becomes `�`.
+    pub fn push(&mut self, bytes: &[u8]) -> String {
+        self.held.extend_from_slice(bytes);
+        let unfinished = unfinished_character(&self.held);
+        let rest = self.held.split_off(self.held.len() - unfinished);
+        let text = String::from_utf8_lossy(&self.held).into_owned();
+        self.held = rest;
+        text
+    }
+
+    /// What is left at the end.
+    pub fn finish(&mut self) -> String {
+        String::from_utf8_lossy(&std::mem::take(&mut self.held)).into_owned()
+    }
+}
+
+/// How many bytes at the end may become a character with those that follow.
+fn unfinished_character(bytes: &[u8]) -> usize {
+    // An error without a length says that the bytes end within a character; a byte that continues one begins none.
+    let is_unfinished = |at: &usize| {
+        let begins = bytes[*at] & 0xC0 != 0x80;
+        begins
+            && std::str::from_utf8(&bytes[*at..])
+                .is_err_and(|error| error.error_len().is_none() && error.valid_up_to() == 0)
+    };
+    (bytes.len().saturating_sub(3)..bytes.len()).find(is_unfinished).map_or(0, |at| bytes.len() - at)
 }
 
 /// Octets as lower-case hexadecimal.
@@ -70,6 +116,36 @@ fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_that_comes_byte_by_byte_is_whole() {
+        let text = "h\u{E9}llo \u{4E16}\u{754C} \u{1F600}!";
+        for size in 1..=text.len() {
+            let mut stream = TextStream::default();
+            let mut got: String = text.as_bytes().chunks(size).map(|piece| stream.push(piece)).collect();
+            got += &stream.finish();
+            assert_eq!(got, text, "pieces of {size}");
+        }
+        let mut stream = TextStream::default();
+        assert_eq!(stream.push(b"a\xF0\x9F"), "a");
+        assert_eq!(stream.push(b"b"), "\u{FFFD}b", "what cannot become a character is not held back");
+        assert_eq!(stream.push(b"\xE4"), "");
+        assert_eq!(stream.finish(), "\u{FFFD}");
+        assert_eq!(stream.finish(), "");
+    }
+
+    #[test]
+    fn the_login_of_an_address_is_never_shown() {
+        for (given, shown) in [
+            ("mqtt://user:secret@host:1883", "mqtt://\u{2026}@host:1883"),
+            ("user:sec/ret@host", "\u{2026}@host"),
+            ("x://a:b@c@host/p", "x://\u{2026}@host/p"),
+            ("a@b://c", "\u{2026}@b://c"),
+            ("mqtt://host", "mqtt://host"),
+        ] {
+            assert_eq!(without_login(given), shown, "{given}");
+        }
+    }
 
     #[test]
     fn direction_overrides_and_controls_are_replaced() {

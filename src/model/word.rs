@@ -62,7 +62,7 @@ macro_rules! words {
 pub(crate) use words;
 
 impl Word for DriverId {
-    const ALL: &'static [Self] = &Self::ALL;
+    const ALL: &'static [Self] = Self::ALL;
 
     fn word(self) -> &'static str {
         self.as_str()

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::batch::{Again, BatchId, Finding, RowHead, RowPlan, RowResult, Summary};
+use crate::model::destination::Destination;
 use crate::model::secret::Secret;
 
 /// What can be asked of a batch.
+#[derive(Clone)]
 pub enum BatchCommand {
     /// Read and check a manifest; nothing is sent to a gateway. Answer: [`BatchEvent::Checked`], and the job ends.
     Check {
@@ -26,13 +28,14 @@ pub enum BatchCommand {
     /// Write results to a file, as they stand.
     Export {
         /// The file.
-        path: PathBuf,
+        destination: Destination,
         /// The rows with what came of them.
         rows: Vec<(RowHead, Option<RowResult>)>,
     },
 }
 
 /// How a batch is begun.
+#[derive(Clone)]
 pub struct BatchStart {
     /// What is to be done.
     pub source: BatchSource,
@@ -45,10 +48,11 @@ pub struct BatchStart {
     /// Go on with an earlier run instead of beginning anew: what succeeded in it is not repeated.
     pub go_on: Option<Again>,
     /// The file for the results, written as rows end.
-    pub out: Option<PathBuf>,
+    pub out: Option<Destination>,
 }
 
 /// What a batch is made from.
+#[derive(Clone)]
 pub enum BatchSource {
     /// A manifest.
     Manifest {

@@ -20,6 +20,7 @@ use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent
 use self::terminal::{TerminalInput, TerminalOutput};
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
+use crate::model::destination::Destination;
 use crate::model::fault::Fault;
 use crate::model::gateway::{Capabilities, DeviceInfo, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
@@ -78,12 +79,12 @@ pub enum Command {
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
     ShowRecord { id: RecordId },
     /// Write records to a file. Answer: [`Event::JobFinished`] with the path in the note.
-    ExportRecords { job: JobId, path: PathBuf, format: ExportFormat },
+    ExportRecords { job: JobId, destination: Destination, format: ExportFormat },
     /// Write the redacted byte transcript of a session to a file. Answer: [`Event::JobFinished`].
-    ExportTranscript { job: JobId, session: JobId, path: PathBuf },
+    ExportTranscript { job: JobId, session: JobId, destination: Destination },
     /// Write a picture to a PNG file: four bytes a point, red, green, blue, opacity. Answer: [`Event::JobFinished`] with the
     /// path in the note.
-    SavePicture { job: JobId, path: PathBuf, width: u32, height: u32, rgba: Vec<u8> },
+    SavePicture { job: JobId, destination: Destination, width: u32, height: u32, rgba: Vec<u8> },
     /// Put a redacted bundle of facts about this program and its last jobs together. Answer: [`Event::DiagnosticsReady`].
     CollectDiagnostics { job: JobId },
     /// Store the settings.

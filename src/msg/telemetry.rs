@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::model::destination::Destination;
 use crate::model::ids::ProfileId;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Grant, Outgoing, PublishEnd, Subscription};
@@ -62,11 +63,11 @@ pub enum TelemetryCommand {
     /// Let the broker forget the messages it keeps for these topics. Answer: [`TelemetryEvent::RetainedCleared`].
     ClearRetained(Vec<String>),
     /// Begin to record into a new file.
-    Record { path: PathBuf },
+    Record { destination: Destination },
     /// End the recording.
     StopRecording,
     /// Write what came in that last span to a recording, out of the ring on disk. Answer: [`TelemetryEvent::Kept`].
-    KeepLast { span: Duration, path: PathBuf },
+    KeepLast { span: Duration, destination: Destination },
     /// Play on, or pause. For recordings only, as the next three.
     Play(bool),
     /// Play at that speed: 0.1 to 100.
@@ -76,11 +77,11 @@ pub enum TelemetryCommand {
     /// Go to that time, in microseconds since 1970 UTC. What comes after it is forgotten and comes again.
     Seek(i64),
     /// Write messages to a file. Answer: [`TelemetryEvent::Exported`].
-    Export { path: PathBuf, format: ExportForm, query: Box<Query> },
+    Export { destination: Destination, format: ExportForm, query: Box<Query> },
     /// Write all points of the curves to a CSV file, not thinned out. Answer: [`TelemetryEvent::Exported`].
-    ExportPlot { path: PathBuf, spec: Box<PlotSpec> },
+    ExportPlot { destination: Destination, spec: Box<PlotSpec> },
     /// Write one redacted file for support: recording, trace, stages, profile facts. Answer: [`TelemetryEvent::Exported`].
-    Bundle { path: PathBuf },
+    Bundle { destination: Destination },
     /// End the inspection: farewell to the broker, close files.
     Close,
 }
@@ -104,7 +105,7 @@ pub struct InspectionStart {
     /// The ring on disk; `None` for none.
     pub ring: Option<RingPlan>,
     /// A recording from the first message on.
-    pub record: Option<PathBuf>,
+    pub record: Option<Destination>,
     /// Whether every message is reported as [`TelemetryEvent::Messages`]: for a command line that prints them.
     pub wants_messages: bool,
     /// Whether a lost connection is made again by itself.
@@ -171,6 +172,8 @@ pub enum TelemetryEvent {
     Recording { recorder: Option<RecorderState>, ring: Option<RecorderState> },
     /// The last minutes were kept, or why not.
     Kept(Result<RecorderState, Problem>),
+    /// A recording was stopped, and its file closed.
+    Recorded(RecorderState),
     /// The recording that is played.
     Playback(Box<PlaybackState>),
     /// Message types of a user's schemas, or why they cannot be used.

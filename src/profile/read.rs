@@ -102,7 +102,7 @@ impl<'a> Table<'a> {
             findings.add(
                 key.span().start,
                 Fault::UnknownKey {
-                    table: shape.name.into(),
+                    table: shape.name.clone().into_owned(),
                     key: written.into(),
                     allowed: shape.keys.iter().map(ToString::to_string).collect(),
                     nearest,
@@ -144,7 +144,11 @@ impl<'a> Table<'a> {
 
     /// Notes that a key is missing.
     pub(super) fn missing(&self, key: &str, expected: impl Into<String>) {
-        let fault = Fault::MissingKey { table: self.shape.name.into(), key: key.into(), expected: expected.into() };
+        let fault = Fault::MissingKey {
+            table: self.shape.name.clone().into_owned(),
+            key: key.into(),
+            expected: expected.into(),
+        };
         self.findings.add(self.at, fault);
     }
 

@@ -4,27 +4,54 @@
 //! the first mistake and forgets where a value stood, while an author wants all mistakes at once, each with its place.
 //! A test holds `docs/profiles.md` against this list.
 
+use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use crate::model::drivers::DriverId;
+
 /// The version of the format this program reads.
 pub const VERSION: i64 = 1;
 
 /// The largest file taken for a profile, in bytes.
 pub const MAX_BYTES: usize = 1024 * 1024;
 
+/// The settings of each driver, as its facts name them.
+static SETTINGS: LazyLock<Vec<Shape>> = LazyLock::new(|| {
+    let shape = |driver: &DriverId| Shape {
+        name: format!("the settings of {driver}").into(),
+        keys: driver.facts().settings.iter().map(|rule| rule.key).collect(),
+    };
+    DriverId::ALL.iter().map(shape).collect()
+});
+
+/// The shape of a driver's settings.
+pub(super) fn settings_of(driver: DriverId) -> &'static Shape {
+    // The list has the order of the drivers.
+    &SETTINGS[driver as usize]
+}
+
+/// Every table of the format.
+pub fn all() -> impl Iterator<Item = &'static Shape> {
+    TABLES.iter().copied().chain(SETTINGS.iter())
+}
+
 /// A table and its keys.
 #[derive(Debug)]
 pub struct Shape {
     /// How the table is written: `[[endpoint]]`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its keys, in the order of the reference page.
-    pub keys: &'static [&'static str],
+    pub keys: Cow<'static, [&'static str]>,
 }
 
 macro_rules! shapes {
     ($($id:ident = $name:literal [$($key:literal)+])+) => {
-        $(pub(super) static $id: Shape = Shape { name: $name, keys: &[$($key,)+] };)+
+        $(pub(super) static $id: Shape = Shape {
+            name: Cow::Borrowed($name),
+            keys: Cow::Borrowed(&[$($key,)+]),
+        };)+
 
-        /// Every table of the format.
-        pub static ALL: &[&Shape] = &[$(&$id,)+];
+        static TABLES: &[&Shape] = &[$(&$id,)+];
     };
 }
 
@@ -39,12 +66,6 @@ shapes! {
     BLE = "[[discovery.ble]]" ["service" "company" "name" "says" "basis" "source" "assumed" "reason"]
     BANNER = "[[discovery.banner]]" ["line" "says" "basis" "source" "assumed" "reason"]
     DRIVER = "[[driver]]" ["driver" "link" "settings" "basis" "source" "assumed" "reason" "ambiguity"]
-    IMPROV = "the settings of improv" ["baud"]
-    ESP_PROV = "the settings of esp-prov" ["baud" "security" "service" "wipe_endpoint"]
-    SMP = "the settings of smp" ["baud" "broker_setting" "port_setting"]
-    LINUX_CONSOLE = "the settings of linux-console" [
-        "baud" "login_prompt" "password_prompt" "interface"
-    ]
     WIFI = "[wifi]" [
         "id" "bands" "security" "ciphers" "passphrase_min" "passphrase_max" "raw_psk" "basis" "source" "assumed" "reason" "ambiguity"
     ]

@@ -52,13 +52,13 @@ impl Explain for KeyFileError {
                 "Check the password, or choose the key it belongs to",
             ),
             Self::OldForm => Problem::new(
-                "mqtt.key_password",
+                "mqtt.key_protection",
                 "The client's key has an older protection that isn't supported",
                 "It was made by an old tool, or with other methods than PBKDF2 and AES",
                 "Protect it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY.pem -out NEW.pem",
             ),
             Self::Damaged => Problem::new(
-                "mqtt.key_password",
+                "mqtt.key_damaged",
                 "The client's key is damaged",
                 "The file was cut off or edited",
                 "Get the file again from where it came from",

@@ -48,13 +48,11 @@ impl Card {
 
     /// Keeps octets under a name, such as a path on the gateway.
     pub fn keep(&mut self, name: &str, octets: &[u8]) -> io::Result<()> {
-        match &self.folder {
-            Some(folder) => fs::write(folder.join(file_name(name)), octets),
-            None => {
-                self.files.insert(file_name(name), octets.to_vec());
-                Ok(())
-            }
+        if let Some(folder) = &self.folder {
+            return fs::write(folder.join(file_name(name)), octets);
         }
+        self.files.insert(file_name(name), octets.to_vec());
+        Ok(())
     }
 
     /// What is kept under a name, looked up on the card itself.

@@ -12,10 +12,24 @@ use sha2::{Digest as _, Sha256};
 use super::air::{Air, JoinResult};
 use super::card::Card;
 use super::device::{Emission, SimulatedDevice};
+use super::drivers::{Unit, card};
+use super::site::start_gateway;
 use crate::model::fault::Fault;
 use crate::model::gateway::DeviceInfo;
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::text::hex;
 use crate::model::wifi::Security;
+
+/// The driver's simulator.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::LinuxConsole,
+    device: Some(|plan, _| {
+        Ok(Box::new(ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card(plan)?, &plan.faults)))
+    }),
+    links: &[(LinkKind::Serial, |plan| Box::pin(async move { start_gateway(plan) }))],
+    radio: None,
+    access: |_| Some((ACCOUNT.into(), PASSWORD.into())),
+};
 
 /// The account of the simulated gateway: made up and no secret.
 pub const ACCOUNT: &str = "installer";

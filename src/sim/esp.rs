@@ -14,7 +14,11 @@ use serde_json::json;
 
 use super::air::{Air, JoinResult};
 use super::card::Card;
+use super::drivers::{Unit, esp_device};
+use super::site::{start_esp_console, start_esp_http};
 use crate::model::fault::Fault;
+use crate::model::gateway::PortFacts;
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::wifi::Security;
 use crate::proto::esp::messages::{
     AttemptFailed, ConfigPayload, Connected, ControlPayload, Empty, ScanEntry, ScanPayload, ScanResult, ScanStatus,
@@ -23,6 +27,18 @@ use crate::proto::esp::messages::{
 };
 use crate::proto::esp::security::device::{DeviceSession, Lock};
 use crate::proto::esp::version::Scheme;
+
+/// The driver's simulator.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::EspProv,
+    device: None,
+    links: &[
+        (LinkKind::Http, |plan| Box::pin(start_esp_http(plan))),
+        (LinkKind::Serial, |plan| Box::pin(async move { start_esp_console(plan) })),
+    ],
+    radio: Some(|links, address, plan| Ok(links.with_esp(address, PortFacts::default(), esp_device(plan)?, true))),
+    access: |plan| Some((plan.esp.lock.username.clone(), plan.esp.lock.secret.clone())),
+};
 
 /// How long after it told that it joined the device ends its service.
 const STOP_AFTER: Duration = Duration::from_secs(1);
@@ -58,6 +74,13 @@ pub struct EspPlan {
     pub loses_apply: bool,
     /// Its own name, in its application's object.
     pub name: String,
+}
+
+impl Default for EspPlan {
+    /// A current device.
+    fn default() -> Self {
+        Self::new(Scheme::Security2 { has_counter: true })
+    }
 }
 
 impl EspPlan {

@@ -8,11 +8,29 @@ use std::time::{Duration, Instant};
 use super::air::{Air, JoinResult};
 use super::card::Card;
 use super::device::{Emission, SimulatedDevice};
+use super::drivers::{Unit, card};
+use super::improv_ble::ImprovBle;
+use super::site::start_gateway;
 use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, ProvisioningState};
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::wifi::Security;
 use crate::proto::improv::serial::{Decoder, encode_message, parse_request};
 use crate::proto::improv::{DeviceError, Message, Request, State, command};
+
+/// The driver's simulator.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::Improv,
+    device: Some(|plan, _| {
+        Ok(Box::new(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card(plan)?, &plan.faults)))
+    }),
+    links: &[(LinkKind::Serial, |plan| Box::pin(async move { start_gateway(plan) }))],
+    radio: Some(|links, address, plan| {
+        let device = ImprovBle::new(plan.info.clone(), plan.air.clone(), card(plan)?, &plan.faults);
+        Ok(links.with_gatt(address, device))
+    }),
+    access: |_| None,
+};
 
 /// Longest name a device takes.
 const MAX_NAME: usize = 63;

@@ -8,6 +8,7 @@ mod card;
 pub mod cloud;
 mod console;
 mod device;
+mod drivers;
 mod esp;
 pub mod fault_proxy;
 mod gatt;
@@ -31,9 +32,6 @@ pub use gatt::{AttError, GattDevice, GattEmission};
 pub use improv::ImprovDevice;
 pub use improv_ble::ImprovBle;
 pub use link::SimulatedLinks;
-pub use site::{
-    EspGatewayPlan, GatewayPlan, SimError, SimulatedGateway, Site, start_datagram_gateway, start_esp_console,
-    start_esp_http, start_gateway,
-};
+pub use site::{GatewayPlan, SimError, SimulatedGateway, Site, access, is_on_ports, start, start_gateway};
 pub use smp::{SmpDevice, SmpFraming, Store};
 pub use uplink::{Uplink, UplinkState};

@@ -3,7 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::net::UdpSocket;
 #[cfg(unix)]
@@ -11,22 +11,18 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::air::Air;
-use super::card::Card;
-use super::console::ConsoleDevice;
 use super::device::SimulatedDevice;
-use super::esp::{self, EspDevice, EspPlan};
-use super::improv::ImprovDevice;
-use super::improv_ble::ImprovBle;
+use super::drivers::{self, esp_device};
+use super::esp::{self, EspPlan};
 #[cfg(unix)]
 use super::link::serve;
 use super::link::{SimulatedLinks, serve_datagrams};
 #[cfg(unix)]
 use super::pty::PseudoTerminal;
-use super::smp::{SmpDevice, SmpFraming, Store};
 use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
 use crate::model::fault::Fault;
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::problem::{Explain, Problem};
 
 /// A gateway to simulate.
@@ -44,19 +40,8 @@ pub struct GatewayPlan {
     pub faults: Vec<Fault>,
     /// The folder of its card; `None` keeps it in memory.
     pub card: Option<PathBuf>,
-}
-
-/// An Espressif device to simulate.
-#[derive(Clone, Debug)]
-pub struct EspGatewayPlan {
-    /// What it is built with.
+    /// What it is built with if it is an Espressif device.
     pub esp: EspPlan,
-    /// What is on the air around it.
-    pub air: Air,
-    /// What goes wrong.
-    pub faults: Vec<Fault>,
-    /// The folder of its card; `None` keeps it in memory.
-    pub card: Option<PathBuf>,
 }
 
 /// Why a simulated gateway could not be started.
@@ -75,6 +60,14 @@ pub enum SimError {
     NoSocket {
         /// What the system said.
         source: io::Error,
+    },
+    /// Nothing simulates the driver over that link.
+    #[error("there is no simulator for {driver}")]
+    NoSimulator {
+        /// The driver.
+        driver: DriverId,
+        /// The link that was asked for.
+        link: Option<LinkKind>,
     },
     /// There is no pseudo-terminal to be had.
     #[error("no pseudo-terminal could be opened")]
@@ -101,6 +94,22 @@ impl Explain for SimError {
                 "Allow programs to listen on 127.0.0.1, or use --via serial",
             )
             .with_detail(source.to_string()),
+            Self::NoSimulator { driver, link } => {
+                let words = |(driver, links): (DriverId, Vec<LinkKind>)| {
+                    let links: Vec<&str> = links.into_iter().map(LinkKind::as_str).collect();
+                    format!("{driver} over {}", links.join(" and "))
+                };
+                let all: Vec<String> = drivers::all().map(words).collect();
+                Problem::new(
+                    "sim.no_driver",
+                    match link {
+                        Some(link) => format!("There is no simulator for the driver {driver} over {link}"),
+                        None => format!("There is no simulator for the driver {driver}"),
+                    },
+                    format!("This version simulates {}", all.join(", ")),
+                    "Use another --driver, or another link with --via",
+                )
+            }
             Self::NoTerminal { source } => Problem::new(
                 "sim.no_terminal",
                 "The simulated gateway has no port",
@@ -120,41 +129,39 @@ pub struct SimulatedGateway {
     pub running: JoinHandle<()>,
 }
 
-fn device(plan: &GatewayPlan, framing: SmpFraming) -> Result<Box<dyn SimulatedDevice>, SimError> {
-    if plan.driver == DriverId::LinuxConsole {
-        let card = card(plan.card.as_ref())?;
-        return Ok(Box::new(ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults)));
-    }
-    if plan.driver == DriverId::Smp {
-        let no_card = |source| SimError::Card { folder: plan.card.clone().unwrap_or_default(), source };
-        let store = plan.card.as_deref().map_or_else(|| Ok(Store::in_memory()), Store::at).map_err(no_card)?;
-        return Ok(Box::new(SmpDevice::new(plan.info.clone(), framing, store, &plan.faults)));
-    }
-    let card = card(plan.card.as_ref())?;
-    Ok(Box::new(ImprovDevice::new(plan.info.clone(), plan.air.clone(), card, &plan.faults)))
+/// Starts a gateway behind a link, or the driver's usual one. Call it inside a tokio runtime.
+pub async fn start(plan: &GatewayPlan, link: Option<LinkKind>) -> Result<SimulatedGateway, SimError> {
+    let none = || SimError::NoSimulator { driver: plan.driver, link };
+    let unit = drivers::unit(plan.driver).ok_or_else(none)?;
+    let serve = unit.links.iter().find(|(known, _)| link.is_none_or(|link| link == *known));
+    let (_, serve) = serve.ok_or_else(none)?;
+    serve(plan).await
 }
 
-fn card(folder: Option<&PathBuf>) -> Result<Card, SimError> {
-    match folder {
-        Some(folder) => Card::at(folder).map_err(|source| SimError::Card { folder: folder.clone(), source }),
-        None => Ok(Card::in_memory()),
-    }
+/// What lets a client into a gateway: user name and secret, where its driver asks for them.
+pub fn access(plan: &GatewayPlan) -> Option<(String, String)> {
+    drivers::unit(plan.driver).and_then(|unit| (unit.access)(plan))
 }
 
-fn esp_device(plan: &EspGatewayPlan) -> Result<Arc<Mutex<EspDevice>>, SimError> {
-    let card = card(plan.card.as_ref())?;
-    Ok(Arc::new(Mutex::new(EspDevice::new(plan.esp.clone(), plan.air.clone(), card, &plan.faults))))
+/// Whether a driver's gateway can hang at a port of a simulated site.
+pub fn is_on_ports(driver: DriverId) -> bool {
+    drivers::unit(driver).is_some_and(|unit| unit.device.is_some())
+}
+
+fn device(plan: &GatewayPlan, link: LinkKind) -> Result<Box<dyn SimulatedDevice>, SimError> {
+    let make = drivers::unit(plan.driver).and_then(|unit| unit.device);
+    make.ok_or(SimError::NoSimulator { driver: plan.driver, link: Some(link) })?(plan, link)
 }
 
 /// Starts an Espressif device behind HTTP on the loopback address.
-pub async fn start_esp_http(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimError> {
+pub(super) async fn start_esp_http(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
     let served = esp::http::serve(esp_device(plan)?).await.map_err(|source| SimError::NoSocket { source })?;
     Ok(SimulatedGateway { address: LinkAddress::Http(served.address.to_string()), running: served.running })
 }
 
 /// Starts an Espressif device's console behind a pseudo-terminal. Call it inside a tokio runtime.
 #[cfg(unix)]
-pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimError> {
+pub(super) fn start_esp_console(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
     let device = esp_device(plan)?;
     let no_terminal = |source| SimError::NoTerminal { source };
     let terminal = PseudoTerminal::open().map_err(no_terminal)?;
@@ -169,7 +176,7 @@ pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimE
 
 /// Starts an Espressif device's console behind a pseudo-terminal: there are none on this system.
 #[cfg(not(unix))]
-pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimError> {
+pub(super) fn start_esp_console(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
     let _ = esp_device(plan)?;
     Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
 }
@@ -177,7 +184,7 @@ pub fn start_esp_console(plan: &EspGatewayPlan) -> Result<SimulatedGateway, SimE
 /// Starts one gateway behind a pseudo-terminal. Call it inside a tokio runtime.
 #[cfg(unix)]
 pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let mut device = device(plan, SmpFraming::Console)?;
+    let mut device = device(plan, LinkKind::Serial)?;
     let no_terminal = |source| SimError::NoTerminal { source };
     let terminal = PseudoTerminal::open().map_err(no_terminal)?;
     let path = terminal.path.clone();
@@ -192,13 +199,13 @@ pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
 /// Starts one gateway behind a pseudo-terminal: there are none on this system.
 #[cfg(not(unix))]
 pub fn start_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let _ = device(plan, SmpFraming::Console)?;
+    let _ = device(plan, LinkKind::Serial)?;
     Err(SimError::NoTerminal { source: io::Error::from(io::ErrorKind::Unsupported) })
 }
 
 /// Starts one gateway on a UDP port of this computer's own. Call it inside a tokio runtime.
-pub async fn start_datagram_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
-    let mut device = device(plan, SmpFraming::Datagram)?;
+pub(super) async fn start_datagram_gateway(plan: &GatewayPlan) -> Result<SimulatedGateway, SimError> {
+    let mut device = device(plan, LinkKind::Udp)?;
     let no_port = |source| SimError::NoTerminal { source };
     let socket = UdpSocket::bind("127.0.0.1:0").await.map_err(no_port)?;
     let address = LinkAddress::Udp(socket.local_addr().map_err(no_port)?.to_string());
@@ -223,23 +230,17 @@ impl Site {
                 site.terminals.push((start_gateway(&plan)?, facts));
             } else {
                 let address = LinkAddress::Serial(format!("SIM{}", number + 1));
-                site.in_process = site.in_process.with_boxed(address, facts, device(&plan, SmpFraming::Console)?);
+                site.in_process = site.in_process.with_boxed(address, facts, device(&plan, LinkKind::Serial)?);
             }
         }
         Ok(site)
     }
 
-    /// Puts a gateway that speaks Improv on the simulated air.
-    pub fn with_improv_ble(mut self, address: LinkAddress, plan: &GatewayPlan) -> Result<Self, SimError> {
-        let card = card(plan.card.as_ref())?;
-        let device = ImprovBle::new(plan.info.clone(), plan.air.clone(), card, &plan.faults);
-        self.in_process = self.in_process.with_gatt(address, device);
-        Ok(self)
-    }
-
-    /// Puts an Espressif device on the simulated air.
-    pub fn with_esp_ble(mut self, address: LinkAddress, plan: &EspGatewayPlan) -> Result<Self, SimError> {
-        self.in_process = self.in_process.with_esp(address, PortFacts::default(), esp_device(plan)?, true);
+    /// Puts a gateway on the simulated air.
+    pub fn with_radio(mut self, address: LinkAddress, plan: &GatewayPlan) -> Result<Self, SimError> {
+        let put = drivers::unit(plan.driver).and_then(|unit| unit.radio);
+        let put = put.ok_or(SimError::NoSimulator { driver: plan.driver, link: Some(LinkKind::Ble) })?;
+        self.in_process = put(self.in_process, address, plan)?;
         Ok(self)
     }
 

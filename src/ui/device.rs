@@ -117,7 +117,7 @@ fn choose(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if chosen.is_none() {
             notice(ui, palette(ui).warn, icon::WARNING, "No driver of this version manages gateways over this link");
         }
-        if chosen == Some(DriverId::LinuxConsole) {
+        if chosen.is_some_and(|driver| driver.facts().wanted.is_some()) {
             login(ui, app);
         }
         if app.commission.open_session().is_some() {
@@ -127,12 +127,8 @@ fn choose(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
 }
 
-const fn driver_words(driver: DriverId) -> &'static str {
-    match driver {
-        DriverId::Smp => "smp · MCUmgr on Zephyr and Mynewt",
-        DriverId::LinuxConsole => "linux-console · login on a serial console",
-        other => other.as_str(),
-    }
+fn driver_words(driver: DriverId) -> String {
+    format!("{driver} · {}", driver.facts().label)
 }
 
 fn login(ui: &mut Ui, app: &mut App) {

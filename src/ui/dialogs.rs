@@ -1,4 +1,4 @@
-//! The dialogs: closing while something runs, resetting a device, letting it forget its network, and acts that want the
+//! The dialogs: closing while something runs, replacing a file, resetting a device, letting it forget its network, and acts that want the
 //! gateway's name typed. Decided by their buttons; Esc is the safe one.
 
 use egui::{Frame, Id, Key, Modal, Role, TextEdit, Ui};
@@ -18,6 +18,8 @@ use crate::model::text::visible;
 pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
     if app.is_asking_to_close() {
         close(ui, app, pass);
+    } else if app.file_there().is_some() {
+        replace(ui, app, pass);
     } else if let Some(question) = app.commission.question() {
         confirm(ui, app, question, pass);
     } else if app.device.question().is_some() {
@@ -47,6 +49,22 @@ fn close(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     match ask(ui, "Close Linesman?", &text, "Keep open", "Stop and close") {
         Some(Answer::Safe) => pass.did(Action::KeptOpen),
         Some(Answer::Dangerous) => pass.did(Action::ConfirmedClose),
+        None => {}
+    }
+}
+
+/// A file of that name is there.
+fn replace(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
+    let Some(path) = app.file_there() else { return };
+    let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
+    let title = format!("Replace {}?", visible(&name, 80));
+    let text = format!(
+        "{} exists already. Its content is lost when it is replaced.",
+        visible(&path.display().to_string(), 200)
+    );
+    match ask(ui, &title, &text, "Cancel", "Replace") {
+        Some(Answer::Safe) => pass.did(Action::KeptFile),
+        Some(Answer::Dangerous) => pass.did(Action::ReplacedFile),
         None => {}
     }
 }

@@ -11,6 +11,9 @@ use crate::app::terminal::{Ink, Port, SPEEDS, Terminal, TerminalAction};
 use crate::app::{Action, App};
 use crate::model::secret::Secret;
 
+/// What stays free beside the path of a file, for the button that sends it.
+const SEND_WIDTH: f32 = 100.0;
+
 /// Size of the characters.
 const FONT_SIZE: f32 = 13.0;
 /// Room around the characters.
@@ -105,7 +108,7 @@ fn toolbar(ui: &mut Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
 }
 
 fn paste_question(ui: &mut Ui, lines: usize, pass: &mut Pass<'_>) {
-    ui.horizontal(|ui| {
+    ui.horizontal_wrapped(|ui| {
         super::widgets::icon(ui, icon::WARNING, palette(ui).warn);
         ui.label(format!("The pasted text has {lines} lines. Each of them is carried out as it arrives"));
         if Button::new("Drop it").named("Drop the pasted text").pressed(ui) {
@@ -281,7 +284,12 @@ fn file(ui: &mut Ui, terminal: &mut Terminal, pass: &mut Pass<'_>) {
             }
             return;
         }
-        let (_, is_browsing) = path_field(ui, "Send a file", &mut terminal.file_path, "/home/me/script.txt");
+        let left = ui.available_width() - SEND_WIDTH;
+        let field = ui.scope(|ui| {
+            ui.set_max_width(left);
+            path_field(ui, "Send a file", &mut terminal.file_path, "/home/me/script.txt")
+        });
+        let (_, is_browsing) = field.inner;
         if is_browsing {
             pass.browse = Some(PathField::TerminalFile);
         }

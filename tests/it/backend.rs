@@ -101,11 +101,11 @@ fn commands_for_what_is_not_there_are_answered() {
     let shown = workers.until(|event| if let Event::RecordShown(shown) = event { Some(shown) } else { None });
     assert_eq!(shown.err().map(|problem| problem.code), Some("records.not_found"));
     let path = place.path("transcript.txt");
-    workers.send(Command::ExportTranscript { job: JobId(2), session: nobody, path });
+    workers.send(Command::ExportTranscript { job: JobId(2), session: nobody, destination: path.into() });
     assert!(matches!(workers.end_of(JobId(2)), JobEnd::Failed(_)));
     let path = place.path("missing/jobs.csv");
-    workers.send(Command::ExportRecords { job: JobId(3), path, format: ExportFormat::Csv });
-    assert!(matches!(workers.end_of(JobId(3)), JobEnd::Failed(problem) if problem.code == "files.not_written"));
+    workers.send(Command::ExportRecords { job: JobId(3), destination: path.into(), format: ExportFormat::Csv });
+    assert!(matches!(workers.end_of(JobId(3)), JobEnd::Failed(problem) if problem.code == "files.no_folder"));
     workers.send(Command::RemovePort(no_port()));
     workers.send(Command::StopDiscovery);
     assert!(workers.finish() < Duration::from_secs(2));

@@ -264,7 +264,9 @@ fn what_gateways_and_manifests_say_becomes_no_formula() {
     let out = text_of(&place.path("results.csv"));
     place.run(&["batch", &site, "--out", &out, "--no-scan"]);
     let written = std::fs::read_to_string(&out).unwrap();
-    for row in results(&out) {
+    let rows = results(&out);
+    assert_eq!(rows.len(), 2, "the gateway and the total: {written}");
+    for row in rows {
         assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@'])), "{row:?}");
         assert!(row.iter().all(|cell| !cell.chars().any(char::is_control)), "{row:?}");
     }

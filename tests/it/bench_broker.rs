@@ -75,7 +75,7 @@ impl Paho {
     async fn start(python: &Path, plan: &Value) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/paho-mqtt/drive.py");
         let mut child = Command::new(python)
-            .arg("-I")
+            .args(["-I", "-X", "utf8"])
             .arg(script)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -11,8 +11,7 @@ fn gateways_are_commissioned_over_a_real_bluez() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let lab = std::env::var_os("LINESMAN_LAB_DIR").map_or_else(|| root.join("target/lab"), Into::into);
     // It takes half a minute and 180 MB of packages: not without being asked.
-    let is_required = std::env::var_os("LINESMAN_REQUIRE_PEERS").is_some_and(|value| value == "1");
-    if !is_required && !lab.join("prepared").exists() {
+    if !peers::is_strict() && !lab.join("prepared").exists() {
         peers::require("the Bluetooth lab", false, "tests/lab/prepare.sh makes it, without root");
         return;
     }

@@ -8,7 +8,8 @@ use linesman::proto::improv::Request;
 use serde_json::Value;
 
 use crate::gateway::{Act, Gateway, answer};
-use crate::program::{Place, Ran, Running, Sim, documented_kinds, text_of};
+use crate::json_types::documented_kinds;
+use crate::program::{Place, Ran, Running, Sim, text_of};
 
 /// A passphrase that is valid and wrong.
 const WRONG: &str = "wrong horse battery";
@@ -206,8 +207,9 @@ fn what_cannot_run_ends_with_three() {
         .run_json(&["sim", "--profile", "generic-improv", "--driver", "improv", "--via", "http"])
         .expect_problem(3, "sim.no_driver");
     place.run_json(&["sim", "--profile", "generic-improv", "--state-dir", &file]).expect_problem(3, "sim.card");
-    place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.not_written");
+    place.run_json(&["records", "export", "/nowhere/jobs.csv"]).expect_problem(3, "files.no_folder");
     let recorded = jobs(&place);
+    assert_eq!(recorded.len(), 4, "each commission that was begun: {recorded:#?}");
     assert!(recorded.iter().all(|job| job["outcome"] == "failed"), "{recorded:#?}");
 }
 
@@ -535,28 +537,18 @@ fn the_tour_of_the_demo_holds() {
     assert_eq!((&taken["credential"], &taken["evidence"]["kind"]), (&"server-root".into(), &"observed".into()));
 }
 
+/// The sources in a folder and below it.
+fn sources(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+}
+
 #[test]
 fn the_page_describes_the_kinds_there_are() {
     let mut kinds = std::collections::BTreeSet::new();
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli");
-    for file in [
-        "batch",
-        "commission",
-        "demo",
-        "device",
-        "discover",
-        "inspect",
-        "mqtt",
-        "output",
-        "profiles/json",
-        "publish",
-        "records",
-        "replay",
-        "session",
-        "sim",
-        "terminal",
-    ] {
-        let text = std::fs::read_to_string(folder.join(format!("{file}.rs"))).unwrap();
+    for file in sources(&folder) {
+        let text = std::fs::read_to_string(file).unwrap();
         for before in ["\"kind\": \"", "tagged(\"", "push(&mut out, \"", "push(out, \""] {
             let found = text.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned());
             kinds.extend(found);

@@ -58,7 +58,7 @@ impl Sdk {
         }
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/azure-iot-device/drive.py");
         let mut child = Command::new(python)
-            .arg("-I")
+            .args(["-I", "-X", "utf8"])
             .arg(script)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

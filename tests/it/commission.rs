@@ -361,13 +361,13 @@ async fn a_session_can_be_stopped_in_every_step() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stopped_gateway_can_be_commissioned_again() {
-    let (links, address) = (Arc::new(links(&[])), address());
+    let (links, address) = (Arc::new(links(&[])) as Arc<dyn Links>, address());
     for _ in 0..2 {
         // The same gateway, through a probe that is dropped in the middle, then asked to the end.
-        let half = linesman::flow::discover::probe(&*links, &address);
+        let half = linesman::flow::discover::probe(Arc::clone(&links), &address);
         let _ = tokio::time::timeout(Duration::from_micros(1), half).await;
         tokio::task::yield_now().await;
-        let probe = linesman::flow::discover::probe(&*links, &address).await;
+        let probe = linesman::flow::discover::probe(Arc::clone(&links), &address).await;
         assert!(matches!(probe, linesman::model::gateway::Probe::Answered(_)), "{probe:?}");
     }
 }
@@ -460,7 +460,7 @@ async fn credentials_over_the_air_are_named_as_clear_text_everywhere() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gateway_on_the_air_is_heard_asked_and_heard_again() {
-    let links = ble_links(ble_gateway(&[Fault::Authorization]));
+    let links = Arc::new(ble_links(ble_gateway(&[Fault::Authorization])));
     let mut radio = links.watch_radio().await.expect("there is a radio");
     let heard = async |radio: &mut linesman::flow::port::Radio| match radio.events.recv().await {
         Some(RadioEvent::Heard { link, advertisement }) => (link, advertisement),
@@ -470,7 +470,7 @@ async fn a_gateway_on_the_air_is_heard_asked_and_heard_again() {
     assert_eq!(link, ble_address());
     let told = first.service_data.first().and_then(|(_, data)| parse_service_data(data)).expect("its state");
     assert_eq!(told.state, State::Known(ProvisioningState::AuthorizationRequired));
-    let probe = linesman::flow::discover::probe(&links, &link).await;
+    let probe = linesman::flow::discover::probe(links.clone(), &link).await;
     assert!(matches!(probe, Probe::Answered(identity) if identity.state == ProvisioningState::AuthorizationRequired));
     let mut signals = vec![first.rssi_dbm];
     for _ in 0..5 {

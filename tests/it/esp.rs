@@ -16,6 +16,7 @@ use linesman::model::record::JobIntent;
 use linesman::model::secret::Secret;
 use linesman::model::wifi::{WifiRules, parse_ssid};
 use linesman::msg::{JobEnd, Progress, Request, Step};
+use linesman::profile::rules::SettingValue;
 use linesman::profile::{DriverSettings, Profile, parse_profile};
 use linesman::proto::esp::version::Scheme;
 use linesman::sim::{Air, Card, EspDevice, EspPlan, Fault, SimulatedLinks};
@@ -221,12 +222,10 @@ impl Driven {
                 secret: given(&scenario.proof).map(Secret::new),
                 allows_unprotected: scenario.allows_unprotected,
             },
-            settings: Some(DriverSettings::EspProv {
-                baud: 115_200,
-                security: scenario.least_security,
-                service: None,
-                wipe_endpoint: None,
-            }),
+            settings: Some(DriverSettings::of(
+                DriverId::EspProv,
+                &[("security", SettingValue::Number(scenario.least_security.into()))],
+            )),
             credentials: profile().credentials,
             rules: WifiRules::standard(),
             intent: JobIntent {

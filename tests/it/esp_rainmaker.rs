@@ -39,7 +39,8 @@ struct Client {
 
 impl Client {
     fn run(&self, arguments: &[&str]) -> Value {
-        let output = Command::new(&self.python).arg("-I").arg(&self.script).args(arguments).output().unwrap();
+        let output =
+            Command::new(&self.python).args(["-I", "-X", "utf8"]).arg(&self.script).args(arguments).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);
         let errors = String::from_utf8_lossy(&output.stderr);
         printed

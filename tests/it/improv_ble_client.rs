@@ -56,7 +56,7 @@ fn provision(faults: &[Fault], mtu: u16, passphrase: &str, flags: &[&str]) -> Op
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/foreign/improv_client.py");
         let mut client = Command::new(python);
         client
-            .arg("-I")
+            .args(["-I", "-X", "utf8"])
             .arg(script)
             .args([&address, SSID, passphrase])
             .args(flags)

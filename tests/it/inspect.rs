@@ -142,7 +142,7 @@ fn what_cannot_be_published_touches_no_broker() {
     let answer = ["--topic", "a", "--mqtt", "5", "--response-topic", "re/+"];
     publish(&answer).expect_problem(2, "mqtt.response_topic");
     publish(&["--topic", "a", "--will-topic", "w/#"]).expect_problem(2, "mqtt.topic");
-    publish(&["--topic", "a", "--ws-header", "X-Key=1"]).expect_problem(2, "mqtt.header");
+    publish(&["--topic", "a", "--ws-header", "X-Key=1"]).expect_problem(2, "mqtt.header_without_websocket");
     publish(&["--topic", "a", "--no-clean"]).expect(2);
 }
 
@@ -177,6 +177,9 @@ fn each_line_of_standard_input_is_a_message() {
     let payloads: Vec<Value> =
         of_kind(&watch.finish().expect(0), "message").iter().map(|line| line["payload"].clone()).collect();
     assert_eq!(payloads, ["one", "", "three"]);
+    let many = "line\n".repeat(300);
+    let ran = Ran::with_input(&mut other.linesman(&arguments), many.as_bytes()).expect(0);
+    assert_eq!(ran.result()["acknowledged"], 300, "none is lost in a queue");
     let none = Ran::with_input(&mut other.linesman(&arguments), b"").expect(0);
     assert_eq!(none.result()["acknowledged"], 0);
 }

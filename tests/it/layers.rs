@@ -216,6 +216,7 @@ const LAYERS: &[Layer] = &[
             "msg",
             "telemetry",
             "backend::Handle",
+            "backend::local",
         ],
         foreign: &[
             "clap",
@@ -244,6 +245,19 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
+/// Where a driver may be named: what describes it, how it speaks, and its simulator. Everything else asks its facts.
+const DRIVERS: [&str; 9] = [
+    "flow/console",
+    "flow/esp",
+    "flow/improv",
+    "flow/smp",
+    "model/drivers",
+    "sim/console",
+    "sim/esp",
+    "sim/improv",
+    "sim/smp",
+];
+
 /// Names of vendors, which belong into `profiles/` only. Each is matched as a whole word, `CamelCase` taken apart.
 const VENDORS: [&str; 6] = ["asavie", "biot", "calms", "casambi", "kis", "rafi"];
 
@@ -263,6 +277,47 @@ fn sources_keep_to_the_table() {
         found.extend(check_source(relative, &text, &crates));
     }
     assert!(found.is_empty(), "against the table of tests/it/layers.rs:\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_driver_is_named_in_its_own_files_only() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    collect_sources(&root, &mut files);
+    let mut found = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap();
+        found.extend(named_drivers(relative, &std::fs::read_to_string(&file).unwrap()));
+    }
+    assert!(found.is_empty(), "ask the driver's facts (model/drivers) instead:\n{}", found.join("\n"));
+}
+
+/// Where a source names one driver, outside of its tests and of the drivers' own files.
+fn named_drivers(file: &Path, text: &str) -> Vec<String> {
+    let name = file.with_extension("").display().to_string();
+    let is_own =
+        |own: &&str| name.strip_prefix(*own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '_']));
+    if DRIVERS.iter().any(|own| is_own(&own)) {
+        return Vec::new();
+    }
+    let module = module_path(file);
+    let source = read_source(text, &module, module.iter().any(|name| name == "tests"));
+    let is_variant = |word: &str| word.starts_with(char::is_uppercase) && word.contains(char::is_lowercase);
+    let named = source.tokens.windows(3).filter(|tokens| {
+        tokens[0].is_word("DriverId") && tokens[1].is_sign("::") && is_variant(&tokens[2].text) && !tokens[2].in_test
+    });
+    named.map(|tokens| format!("src/{}:{}: {}", file.display(), tokens[2].line, tokens[2].text)).collect()
+}
+
+#[test]
+fn planted_names_of_drivers_are_found() {
+    let planted = "fn f(d: DriverId) { if d == DriverId::Smp {} DriverId::ALL; }";
+    assert_eq!(named_drivers(Path::new("backend/site.rs"), planted), ["src/backend/site.rs:1: Smp"]);
+    assert!(named_drivers(Path::new("flow/smp.rs"), planted).is_empty());
+    assert!(named_drivers(Path::new("flow/smp/manage.rs"), planted).is_empty());
+    assert_eq!(named_drivers(Path::new("flow/smpx.rs"), planted).len(), 1);
+    let in_test = "#[cfg(test)] mod tests { fn f() { DriverId::Smp; } }";
+    assert!(named_drivers(Path::new("app/a.rs"), in_test).is_empty());
 }
 
 fn collect_sources(folder: &Path, files: &mut Vec<PathBuf>) {

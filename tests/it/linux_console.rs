@@ -29,7 +29,7 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 
 use crate::gateway::terminal;
 use crate::peers;
-use crate::program::{Place, Ran, Sim, json_line, text_of};
+use crate::program::{Place, Ran, Sim, folder_for_all_accounts, json_line, text_of};
 
 /// The account and its password.
 const ACCOUNT: &str = "kim";
@@ -65,9 +65,8 @@ impl RealConsole {
         if !has_what_it_takes() {
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
+        let folder = folder_for_all_accounts();
         let place = folder.path();
-        fs::set_permissions(place, fs::Permissions::from_mode(0o755)).unwrap();
         let home = place.join("home");
         fs::create_dir(&home).unwrap();
         fs::write(home.join(".profile"), format!("{profile}\nexport HISTFILE={}\n", home.join("history").display()))
@@ -81,7 +80,10 @@ impl RealConsole {
             fs::read_to_string("/etc/shadow").unwrap() + &format!("{ACCOUNT}:{HASH}:19000:0:99999:7:::\n"),
         )
         .unwrap();
-        fs::set_permissions(place.join("shadow"), fs::Permissions::from_mode(0o600)).unwrap();
+        // The account needs its way in, whatever rights new files get here.
+        for (path, mode) in [(place.join("passwd"), 0o644), (place.join("shadow"), 0o600)] {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        }
         for path in [&home, &home.join(".profile")] {
             std::os::unix::fs::chown(path, Some(UID), Some(UID)).unwrap();
         }
@@ -94,8 +96,8 @@ impl RealConsole {
         bridge(far, near, Some(Arc::clone(&wire)));
         let tty = far_path.strip_prefix("/dev/").unwrap();
         let script = format!(
-            "mount --make-rprivate / && mount --bind {0}/passwd /etc/passwd && mount --bind {0}/shadow /etc/shadow && \
-             while :; do setsid --wait agetty --local-line --issue-file {0}/issue 115200 {tty} linux || exit; done",
+            "cd '{}' && mount --make-rprivate / && mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow && \
+             while :; do setsid --wait agetty --local-line --issue-file \"$PWD/issue\" 115200 {tty} linux || exit; done",
             place.display()
         );
         Some(Self { link: near_path, home, wire, script, process: None, _folder: folder, _kept: kept })
@@ -104,6 +106,8 @@ impl RealConsole {
     fn switch_on(&mut self) {
         let process = Command::new("unshare")
             .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c", &self.script])
+            // What is read here are its own words, not their translation.
+            .env("LC_ALL", "C.UTF-8")
             .stdin(Stdio::null())
             .spawn();
         self.process = Some(process.unwrap());
@@ -136,20 +140,26 @@ fn has_what_it_takes() -> bool {
     if !tools.iter().all(|tool| peers::require(tool, has_system_program(tool), why)) {
         return false;
     }
-    let tried = Command::new("unshare")
-        .args(["--mount", "--pid", "--fork", "--kill-child", "mount", "--make-rprivate", "/"])
-        .stderr(Stdio::null())
-        .status();
-    peers::require(
-        "a mount namespace",
-        tried.is_ok_and(|status| status.success()),
-        "a test account is made in one, as root",
-    )
+    peers::require("a mount namespace", can_make_accounts(), "a test account is made in one, as root")
 }
 
 /// Administrators' programs lie in folders that are not on everyone's path.
 fn has_system_program(name: &str) -> bool {
     peers::has_program(name) || ["/usr/sbin", "/sbin"].iter().any(|folder| Path::new(folder).join(name).is_file())
+}
+
+/// Whether this account may do all that makes the test account: mount, change owners, become another account.
+fn can_make_accounts() -> bool {
+    let account = UID.to_string();
+    let tried = Command::new("unshare")
+        .args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-c"])
+        .arg("mount --make-rprivate / && mount --bind /etc/passwd /etc/shadow && exec setpriv --reuid \"$0\" --clear-groups true")
+        .arg(account)
+        .stderr(Stdio::null())
+        .status();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let may_give_away = std::os::unix::fs::chown(file.path(), Some(UID), Some(UID)).is_ok();
+    may_give_away && tried.is_ok_and(|status| status.success())
 }
 
 /// Where the shell lies. busybox is a shell under that name only.
@@ -281,8 +291,7 @@ impl NetworkManager {
         {
             return None;
         }
-        let folder = tempfile::tempdir().unwrap();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let folder = folder_for_all_accounts();
         let config = folder.path().join("bus.conf");
         let address = format!("unix:path={}", folder.path().join("bus").display());
         // Anyone may speak with anyone: the account that logs in is another one than ours.
@@ -294,7 +303,9 @@ impl NetworkManager {
             ),
         )
         .unwrap();
-        let mut bus = Command::new("dbus-daemon")
+        // The socket must be open to all, whatever rights new files get here.
+        let mut bus = Command::new("sh")
+            .args(["-c", "umask 0; exec dbus-daemon \"$@\"", "dbus-daemon"])
             .args(["--nofork", "--nopidfile", "--print-address=1"])
             .arg(format!("--config-file={}", config.display()))
             .stdin(Stdio::null())
@@ -314,7 +325,8 @@ impl NetworkManager {
             .spawn()
             .unwrap();
         assert_eq!(read_line(&mut mock).trim(), "ready");
-        let profile = format!("export DBUS_SYSTEM_BUS_ADDRESS={address} PATH={}:$PATH", tools.display());
+        let tools = for_all_accounts(&tools, folder.path());
+        let profile = format!("export DBUS_SYSTEM_BUS_ADDRESS='{address}' PATH='{}':$PATH", tools.display());
         Some(Self { processes: [mock, bus], profile, _folder: folder })
     }
 }
@@ -354,6 +366,17 @@ fn nmcli() -> Option<PathBuf> {
     peers::require("nmcli", tried.is_ok_and(|status| status.success()), why).then_some(folder)
 }
 
+/// nmcli where every account can start it: the folder of the package lies below ours, which may be closed to others.
+fn for_all_accounts(tools: &Path, folder: &Path) -> PathBuf {
+    if tools.starts_with("/usr") {
+        return tools.into();
+    }
+    let copy = folder.join("nmcli");
+    fs::copy(tools.join("nmcli"), &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    folder.into()
+}
+
 /// A Debian package, unpacked below `target/`.
 pub(crate) fn unpacked(package: &str) -> Option<PathBuf> {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian").join(package);
@@ -362,7 +385,10 @@ pub(crate) fn unpacked(package: &str) -> Option<PathBuf> {
     lock.lock().unwrap();
     let root = target.join("root");
     if !root.exists() {
-        let fetched = Command::new("apt-get").args(["-qq", "download", package]).current_dir(&target).output();
+        // Root without rights cannot become the account that apt fetches as.
+        let sandbox = ["-o", "APT::Sandbox::User=root"];
+        let fetched =
+            Command::new("apt-get").args(sandbox).args(["-qq", "download", package]).current_dir(&target).output();
         let is_fetched = fetched.is_ok_and(|output| output.status.success());
         if !peers::require(package, is_fetched, "it is fetched by apt-get download") {
             return None;
@@ -370,7 +396,10 @@ pub(crate) fn unpacked(package: &str) -> Option<PathBuf> {
         let file = fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().path());
         let file = file.filter(|path| path.extension().is_some_and(|end| end == "deb")).max().unwrap();
         let part = target.join("part");
-        assert!(Command::new("dpkg").arg("-x").args([&file, &part]).status().unwrap().success());
+        let status = Command::new("dpkg").arg("-x").args([&file, &part]).status();
+        if !peers::require(package, status.is_ok_and(|status| status.success()), "dpkg -x cannot unpack it here") {
+            return None;
+        }
         fs::rename(part, &root).unwrap();
     }
     Some(root)

@@ -31,11 +31,14 @@ mod esp;
 mod esp_cli;
 #[cfg(unix)]
 mod esp_rainmaker;
+#[cfg(unix)]
+mod exports;
 #[cfg(target_os = "linux")]
 mod fake_bluez;
 #[cfg(unix)]
 mod fuzz;
 mod gateway;
+mod hostile;
 #[cfg(target_os = "linux")]
 mod improv_ble_client;
 #[cfg(target_os = "linux")]
@@ -44,6 +47,7 @@ mod improv_fake_bluez;
 mod improv_sdk;
 #[cfg(unix)]
 mod inspect;
+mod json_types;
 #[cfg(unix)]
 mod kill;
 mod layers;

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use linesman::app::telemetry::connect::FormError;
 use linesman::flow::console::ConsoleError;
 use linesman::flow::inspect::InspectError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
-use linesman::flow::{DeviceError as ManagementError, EspError, ImprovBleError, SessionError, SmpError};
+use linesman::flow::{DeviceError as ManagementError, EspError, Heard, ImprovBleError, SessionError, SmpError};
 use linesman::io::bench_broker::BenchError;
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
@@ -21,6 +22,7 @@ use linesman::model::mqtt::Dialect;
 use linesman::model::mqtt::header::HeaderError;
 use linesman::model::mqtt::message::OutgoingError;
 use linesman::model::mqtt::payload::PayloadError;
+use linesman::model::mqtt::stage::Expiry;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
@@ -82,6 +84,7 @@ fn radio() -> Vec<BleError> {
         BleError::NoServices { device: device() },
         BleError::Disconnected { device: device() },
         BleError::NoAnswer { device: device() },
+        BleError::LostToPairing { device: device() },
         BleError::NotPaired { device: device() },
         BleError::TooLong { device: device(), octets: 300 },
         BleError::NoCharacteristic { device: device(), characteristic: Uuid::from_u128(0x2a) },
@@ -102,12 +105,27 @@ fn records() -> Vec<RecordsError> {
     ]
 }
 
+const fn of_text() -> Heard {
+    Heard { bytes: 4711, odd: 3, messages: 0 }
+}
+
+const fn of_noise() -> Heard {
+    Heard { bytes: 4711, odd: 3000, messages: 0 }
+}
+
+const fn of_rejections() -> Heard {
+    Heard { bytes: 120, odd: 40, messages: 12 }
+}
+
 fn sessions() -> Vec<SessionError> {
     let step = Step::Describe;
     let mut errors = vec![
-        SessionError::NoReply { step: Step::Connect, heard_octets: 0 },
-        SessionError::NoReply { step: Step::Connect, heard_octets: 4711 },
-        SessionError::NoReply { step: Step::ScanNetworks, heard_octets: 0 },
+        SessionError::NoReply { step: Step::Connect, heard: Heard::default() },
+        SessionError::NoReply { step: Step::Connect, heard: of_text() },
+        SessionError::NoReply { step: Step::Connect, heard: of_noise() },
+        SessionError::NoReply { step: Step::Connect, heard: of_rejections() },
+        SessionError::NoReply { step: Step::ScanNetworks, heard: Heard::default() },
+        SessionError::TooSlow { step: Step::ScanNetworks, limit: Duration::from_mins(1), is_over: false },
         SessionError::Malformed { step },
         SessionError::NotSendable { reason: NotSendable::NoSuchCommand },
         SessionError::NotSendable { reason: NotSendable::TooLong { octets: 300 } },
@@ -177,16 +195,16 @@ fn rest_of_sessions(step: Step) -> Vec<SessionError> {
 }
 
 fn management() -> Vec<ManagementError> {
-    let silent =
-        |is_repeatable, heard_octets| SmpError::NoReply { label: "echo", tries: 3, is_repeatable, heard_octets };
+    let silent = |is_repeatable, heard| SmpError::NoReply { label: "echo", tries: 3, is_repeatable, heard };
     let refused = |group, code| {
         let refusal = Refusal { group, code, reason: None };
         SmpError::Refused { label: "write a setting", refusal }
     };
     let smp = [
-        silent(true, 0),
-        silent(true, 4711),
-        silent(false, 0),
+        silent(true, Heard::default()),
+        silent(true, of_text()),
+        silent(true, of_rejections()),
+        silent(false, Heard::default()),
         // One of each kind: no such key, no such command, protected, busy, too large, invalid, version, fault.
         refused(Some(3), 3),
         refused(None, 8),
@@ -207,7 +225,11 @@ fn management() -> Vec<ManagementError> {
     errors.extend([
         ManagementError::NotConfirmed { name: text("gw-7") },
         ManagementError::NotOffered { what: "shell" },
-        ManagementError::TooSlow { what: text("Write the file /lfs/key.pem") },
+        ManagementError::TooSlow {
+            what: text("Write the file /lfs/key.pem"),
+            limit: Duration::from_mins(2),
+            is_over: false,
+        },
         ManagementError::NotErased { key: text("bridge/token") },
     ]);
     errors
@@ -228,8 +250,9 @@ fn espressif() -> Vec<EspError> {
     let status = |status| EspError::Status { label, status };
     let token = |reason| EspError::Token { reason };
     vec![
-        EspError::NoReply { label, heard_octets: 0 },
-        EspError::NoReply { label, heard_octets: 4711 },
+        EspError::NoReply { label, heard: Heard::default() },
+        EspError::NoReply { label, heard: of_text() },
+        EspError::NoReply { label, heard: of_noise() },
         EspError::NoVersion,
         EspError::UnknownLevel { level: 3 },
         EspError::NewerPatch { patch: 2 },
@@ -509,7 +532,7 @@ fn connections() -> Vec<MqttError> {
         MqttError::Session(Conversation::PublishRefused { code: 0x87, says: text("not allowed"), words: words() }),
         MqttError::SubscriptionsRefused { refused: 1, asked: 3, says: text("a/#: not allowed") },
         MqttError::SubscriptionsRefused { refused: 3, asked: 3, says: text("a/#: not allowed") },
-        MqttError::EndsSoon { whose: "the broker", days: 9 },
+        MqttError::EndsSoon { whose: "the broker", end: Expiry::Ends { in_days: 9 } },
         MqttError::Unchecked { why: text("The certificate of broker.example ended 4 days ago") },
     ]);
     errors
@@ -547,7 +570,6 @@ fn recordings() -> Vec<Problem> {
         RecordingError::NotARecording { path: path() },
         RecordingError::TooNew { path: path(), found: 9, known: 1 },
         RecordingError::NotFound { path: path() },
-        RecordingError::Exists { path: path() },
         RecordingError::NoPermission { path: path() },
         RecordingError::DiskFull { path: path() },
         RecordingError::NotWritten { path: path(), detail: detail() },

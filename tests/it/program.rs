@@ -1,31 +1,21 @@
 //! Drives the built program: runs it to its end, or follows its JSON lines while it runs.
 //!
-//! Every line it prints with `--json` is parsed, and its kind must stand in `docs/json-lines.md`.
+//! Every line it prints with `--json` is parsed, and must be what `docs/json-lines.md` says of its kind.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Lines, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::LazyLock;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// The page that promises what the lines hold.
-pub(crate) const JSON_LINES: &str = include_str!("../../docs/json-lines.md");
+use crate::json_types;
 
-/// The kinds that the page describes: its third-level headings.
-pub(crate) fn documented_kinds() -> BTreeSet<&'static str> {
-    JSON_LINES.lines().filter_map(|line| line.strip_prefix("### `")?.strip_suffix('`')).collect()
-}
-
-/// Reads a line that the program printed with `--json`.
+/// Reads a line that the program printed with `--json`, and holds its fields against docs/json-lines.md.
 #[track_caller]
 pub(crate) fn json_line(line: &str) -> Value {
-    static KINDS: LazyLock<BTreeSet<&str>> = LazyLock::new(documented_kinds);
     let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
-    let kind = value["kind"].as_str().unwrap_or_else(|| panic!("a line without kind: {line}"));
-    assert!(KINDS.contains(kind), "docs/json-lines.md does not describe `{kind}`: {line}");
+    json_types::hold(&value);
     value
 }
 
@@ -35,6 +25,11 @@ pub(crate) struct Place(tempfile::TempDir);
 impl Place {
     pub(crate) fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
+    }
+
+    /// One that other accounts may enter.
+    pub(crate) fn for_all_accounts() -> Self {
+        Self(folder_for_all_accounts())
     }
 
     /// A path in it.
@@ -81,6 +76,13 @@ impl Place {
         let common = ["sim", "--profile", "generic-improv", "--join-millis", "50"];
         Sim::start(&mut self.linesman(&[&common, arguments].concat()))
     }
+}
+
+/// A folder that other accounts may enter, although `TMPDIR` may be closed to them and new folders, too.
+pub(crate) fn folder_for_all_accounts() -> tempfile::TempDir {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    folder
 }
 
 /// A path as an argument.

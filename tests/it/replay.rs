@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use linesman::flow::port::Recordings as _;
 use linesman::io::recordings::DiskRecordings;
+use linesman::model::destination::Destination;
 use linesman::model::mqtt::message::Qos;
 use linesman::telemetry::batch::{Arrival, Batch};
 use linesman::telemetry::recording::RecordingFacts;
@@ -35,7 +36,10 @@ pub(crate) fn recording(place: &Place, messages: &[(&str, &[u8])]) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let folder = place.path("recorder");
-        let recorder = DiskRecordings::new(&folder).create(&path, RecordingFacts { facts: Vec::new() }).await.unwrap();
+        let recorder = DiskRecordings::new(&folder)
+            .create(Destination::file(&path), RecordingFacts { facts: Vec::new() })
+            .await
+            .unwrap();
         let batch = Arc::new(batch);
         while !recorder.write(&batch) {
             recorder.ready().await;

@@ -381,7 +381,7 @@ fn no_event_and_no_diagnostics_hold_a_secret() {
             Event::JobFinished { job, end } if job == session => {
                 assert!(matches!(end, JobEnd::Done { .. }), "{end:?}");
                 let path = place.path("transcript.txt");
-                send(&handle, Command::ExportTranscript { job: transcript, session, path });
+                send(&handle, Command::ExportTranscript { job: transcript, session, destination: path.into() });
             }
             Event::JobFinished { job, .. } if job == transcript => {
                 // As if something had written it into the log.

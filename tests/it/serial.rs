@@ -15,7 +15,7 @@ use tokio::time::timeout;
 
 use crate::gateway::terminal;
 use crate::peers;
-use crate::program::{Place, Ran, Running, Sim};
+use crate::program::{Place, Ran, Running, Sim, text_of};
 
 /// An account without rights, where tests run as root.
 const NOBODY: u32 = 65534;
@@ -116,44 +116,77 @@ async fn what_is_no_port_is_told_as_such() {
     }
 }
 
+/// The kernel tells whatever is opened in /dev meanwhile, by anyone.
+#[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_list_of_ports_opens_none() {
-    // What is there depends on the machine; the list comes, or says why not.
+    use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+
+    let watch = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).unwrap();
+    add_watch(&watch, "/dev", WatchFlags::OPEN).unwrap();
     match SerialLinks::default().ports().await {
-        Ok(ports) => assert!(ports.iter().all(|(link, facts)| !link.place().is_empty() && !facts.is_simulated)),
+        // What is there depends on the machine; the list comes, or says why not.
+        Ok(ports) => {
+            assert!(ports.iter().all(|(link, facts)| !link.place().is_empty() && !facts.is_simulated), "{ports:?}");
+        }
         Err(error) => assert_eq!(error.explain().code, "serial.not_listed"),
     }
+    let seen = opened(&watch);
+    let is_port =
+        |name: &String| ["ttyS", "ttyUSB", "ttyACM", "ttyAMA", "rfcomm"].iter().any(|kind| name.starts_with(kind));
+    assert_eq!(seen.into_iter().find(is_port), None, "a port was opened for the list");
+    File::open("/dev/zero").unwrap();
+    assert!(opened(&watch).contains(&"zero".to_owned()), "what is opened is seen");
+}
+
+/// The names of the files that were opened in a folder that is watched.
+#[cfg(target_os = "linux")]
+fn opened(watch: &std::os::fd::OwnedFd) -> Vec<String> {
+    let mut buffer = [std::mem::MaybeUninit::uninit(); 16 * 1024];
+    let mut reader = rustix::fs::inotify::Reader::new(watch, &mut buffer);
+    let events = std::iter::from_fn(|| {
+        reader.next().ok().map(|event| event.file_name().map(|name| name.to_string_lossy().into_owned()))
+    });
+    events.flatten().collect()
 }
 
 /// The program as an account that is not root; `None` when this machine has no way to do that.
 fn as_nobody(place: &Place) -> Option<impl Fn(&[&str]) -> Command> {
-    let is_root = rustix::process::geteuid().is_root();
-    let (data, program) = (place.data(), env!("CARGO_BIN_EXE_linesman"));
-    let prefix = format!("setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups");
+    let data = place.data();
     std::fs::create_dir(&data).unwrap();
-    if is_root {
-        std::fs::set_permissions(data.parent().unwrap(), PermissionsExt::from_mode(0o755)).unwrap();
-        chown(&data, Some(NOBODY), Some(NOBODY)).unwrap();
-        let mut words = prefix.split(' ');
-        let can = Command::new(words.next().unwrap()).args(words).args([program, "--version"]).output();
-        let is_possible = can.is_ok_and(|output| output.status.success());
-        if !peers::require("setpriv", is_possible, "it runs the program as another account than root (util-linux)") {
+    let mut words = vec![env!("CARGO_BIN_EXE_linesman").to_owned()];
+    if rustix::process::geteuid().is_root() {
+        let why = "it runs the program as another account than root (util-linux; and root must be allowed to)";
+        let given = give_to_nobody(place);
+        if !peers::require("setpriv", given.is_some(), why) {
             return None;
         }
+        words = given?;
     }
     Some(move |arguments: &[&str]| {
-        let mut words: Vec<&str> = if is_root { prefix.split(' ').collect() } else { Vec::new() };
-        words.push(program);
-        let mut command = Command::new(words[0]);
+        let mut command = Command::new(&words[0]);
         command.args(&words[1..]).args(arguments).arg("--data-dir").arg(&data);
         command.current_dir("/").stdin(Stdio::null());
         command
     })
 }
 
+/// Gives the data folder to an account without rights, and says how to start the program as that account: a copy of it,
+/// since the folder it was built in may be closed to others. `None` where root may not do that.
+fn give_to_nobody(place: &Place) -> Option<Vec<String>> {
+    chown(place.data(), Some(NOBODY), Some(NOBODY)).ok()?;
+    let program = place.path("linesman");
+    std::fs::copy(env!("CARGO_BIN_EXE_linesman"), &program).unwrap();
+    std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+    let words = format!("setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups");
+    let words: Vec<String> = words.split(' ').map(Into::into).chain([text_of(&program)]).collect();
+    let tried = Command::new(&words[0]).args(&words[1..]).arg("--version").output();
+    tried.is_ok_and(|output| output.status.success()).then_some(words)
+}
+
 #[test]
 fn a_port_of_another_account_names_who_may() {
-    let place = Place::new();
+    let place = Place::for_all_accounts();
     let Some(linesman) = as_nobody(&place) else { return };
     let (_master, path) = terminal();
     // For everybody but root; as root the program runs as another account here.
@@ -165,7 +198,7 @@ fn a_port_of_another_account_names_who_may() {
 /// The mark that a client has the port for itself must not outlive the client: root would not notice.
 #[test]
 fn an_account_without_rights_opens_a_simulated_port_again_and_again() {
-    let place = Place::new();
+    let place = Place::for_all_accounts();
     let Some(linesman) = as_nobody(&place) else { return };
     let sim = Sim::start(&mut linesman(&["sim", "--profile", "generic-improv", "--join-millis", "10"]));
     for _ in 0..3 {

@@ -66,7 +66,7 @@ fn step<'a>(steps: &'a [Value], name: &str) -> &'a Value {
 /// Runs the client and tells the steps it printed.
 fn drive(python: &Path, arguments: &[&str]) -> Vec<Value> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/smp-client/drive.py");
-    let output = Command::new(python).arg(script).args(arguments).output().unwrap();
+    let output = Command::new(python).args(["-X", "utf8"]).arg(script).args(arguments).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{printed}\n{}", String::from_utf8_lossy(&output.stderr));
     printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()

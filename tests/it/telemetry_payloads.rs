@@ -33,7 +33,7 @@ message Reading {
 fn payloads_of_foreign_libraries_are_read() {
     let Some(python) = python::with_packages("telemetry-payloads") else { return };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/telemetry-payloads/drive.py");
-    let output = Command::new(python).arg(script).output().unwrap();
+    let output = Command::new(python).args(["-X", "utf8"]).arg(script).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 
     let mut decoders = Decoders::new();

@@ -62,7 +62,6 @@ unpack "$lab/guest" 'perl|dpkg|tar_|adduser|udev|usrmerge|gcc-|debconf|libperl|p
 say "kernel"
 kernel=$(apt-cache "${apt[@]}" depends linux-image-amd64 | sed -n 's/.*Depends: linux-image-\([0-9].*\)/\1/p' | head -1)
 (cd "$lab/apt" && apt-get "${apt[@]}" download "linux-image-$kernel")
-modules=lib/modules/$kernel
 mkdir "$lab/kernel"
 dpkg-deb --fsys-tarfile "$lab"/apt/linux-image-*.deb | tar -x -C "$lab/kernel" --no-same-owner --wildcards \
   './boot/vmlinuz-*' './*/modules.*' './*/kernel/'{arch/x86/crypto,crypto,lib,net/bluetooth,net/rfkill}'/*' \

@@ -10,42 +10,6 @@ const SECRET_ROOM: usize = 256;
 /// Longest user name taken over from a code, in characters.
 const MAX_USERNAME: usize = 64;
 
-/// What a driver may want before it opens a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// Label of the user name.
-    pub username: &'static str,
-    /// Label of the secret.
-    pub secret: &'static str,
-    /// When which of them is needed.
-    pub hint: &'static str,
-    /// Whether a session without protection can be allowed.
-    pub may_be_unprotected: bool,
-    /// Whether a QR code may hold it.
-    pub may_be_in_a_code: bool,
-}
-
-/// What the driver wants; nothing where nobody has to be let in.
-pub const fn wanted(driver: DriverId) -> Option<Wanted> {
-    match driver {
-        DriverId::Improv | DriverId::Smp => None,
-        DriverId::EspProv => Some(Wanted {
-            username: "User name",
-            secret: "Proof or password",
-            hint: "Security 1 wants the proof of possession from the label, Security 2 a user name and its password",
-            may_be_unprotected: true,
-            may_be_in_a_code: true,
-        }),
-        DriverId::LinuxConsole => Some(Wanted {
-            username: "User name",
-            secret: "Password",
-            hint: "The login of the console. Leave both empty where the console asks for none",
-            may_be_unprotected: false,
-            may_be_in_a_code: false,
-        }),
-    }
-}
-
 /// The fields.
 pub struct AccessForm {
     /// User name; edited in place.
@@ -85,7 +49,7 @@ impl AccessForm {
 
     /// What goes with a session in that driver; a driver that wants nothing gets nothing.
     pub(in crate::app) fn given(&self, driver: DriverId) -> Access {
-        let Some(wanted) = wanted(driver) else { return Access::default() };
+        let Some(wanted) = driver.facts().wanted else { return Access::default() };
         let username = self.username.trim();
         Access {
             username: (!username.is_empty()).then(|| username.to_owned()),

@@ -51,7 +51,7 @@ pub fn driver_options(profile: Option<&Profile>, link: LinkKind) -> Vec<DriverOp
         bindings.into_iter().map(|binding| DriverOption::named(binding, link)).collect();
     let mut seen = Vec::new();
     options.retain(|option| !seen.contains(&option.driver) && (seen.push(option.driver), true).1);
-    let others = DriverId::ALL.into_iter().filter(|driver| !seen.contains(driver));
+    let others = DriverId::ALL.iter().copied().filter(|driver| !seen.contains(driver));
     options.extend(others.map(|driver| DriverOption::unnamed(driver, link, profile)));
     options
 }

@@ -13,7 +13,7 @@ mod tokens;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use access::{AccessForm, Wanted, wanted};
+pub use access::AccessForm;
 pub use choice::{DriverOption, driver_options};
 pub use form::{QrForm, WifiForm};
 pub use next::Handled;
@@ -24,6 +24,8 @@ use super::Desk;
 use super::discover::display_name;
 use super::jobs::JobKind;
 use crate::model::agenda::{Agenda, Order, Todo};
+use crate::model::destination::Destination;
+use crate::model::drivers::Wanted;
 use crate::model::gateway::{ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
@@ -198,7 +200,7 @@ impl Commission {
 
     /// What the chosen driver wants before it opens a session.
     pub fn wanted_access(&self) -> Option<Wanted> {
-        self.driver.and_then(wanted)
+        self.driver.and_then(|driver| driver.facts().wanted)
     }
 
     /// The tokens and files that the profile names and the driver can send.
@@ -610,14 +612,14 @@ impl Commission {
     }
 
     fn export_transcript(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = PathBuf::from(self.transcript_path.trim());
-        let Some(session) = self.session.as_ref().filter(|_| !path.as_os_str().is_empty()) else {
+        let path = self.transcript_path.trim();
+        let Some(session) = self.session.as_ref().filter(|_| !path.is_empty()) else {
             return Vec::new();
         };
         let job = desk.jobs.start(JobKind::ExportTranscript, "Exporting the transcript", desk.now);
         self.transcript_job = Some(job);
         self.transcript_result = None;
-        vec![Command::ExportTranscript { job, session: session.job, path }]
+        vec![Command::ExportTranscript { job, session: session.job, destination: Destination::file(path) }]
     }
 }
 

@@ -801,7 +801,7 @@ mod tests {
         form.will_topic = "a/+".into();
         refuses(form, "mqtt.topic");
         let host = ConnectForm { headers: vec![("Host".into(), value("x"))], ..self::form("ws://broker") };
-        refuses(host, "mqtt.header");
+        refuses(host, "mqtt.header_reserved");
     }
 
     #[test]

@@ -628,6 +628,7 @@ impl Telemetry {
             | TelemetryEvent::RetainedCleared { .. }
             | TelemetryEvent::Recording { .. }
             | TelemetryEvent::Kept(_)
+            | TelemetryEvent::Recorded(_)
             | TelemetryEvent::Playback(_)
             | TelemetryEvent::Exported { .. }
             | TelemetryEvent::Stats(_) => {}

@@ -460,7 +460,7 @@ impl Plot {
         let spec = Box::new(PlotSpec { series: self.series.clone(), span, columns: 0 });
         self.exported = None;
         self.exporting = Some(path.clone());
-        seat.ask(TelemetryCommand::ExportPlot { path, spec })
+        seat.ask(TelemetryCommand::ExportPlot { destination: path.into(), spec })
     }
 
     fn save(&mut self, picture: Picture, seat: &mut Seat<'_, '_>) -> Vec<Command> {
@@ -471,7 +471,7 @@ impl Plot {
         let job = seat.desk.jobs.start(JobKind::SavePicture, "Saving a picture of the plot", seat.desk.now);
         self.saving = Some(job);
         let Picture { width, height, rgba } = picture;
-        vec![Command::SavePicture { job, path, width, height, rgba }]
+        vec![Command::SavePicture { job, destination: path.into(), width, height, rgba }]
     }
 }
 
@@ -653,12 +653,12 @@ mod tests {
         assert!(act(&mut plot, None, PlotAction::ExportedCsv).is_empty(), "no inspection is open");
         act(&mut plot, None, PlotAction::Moved(10.0, 20.0));
         let commands = act(&mut plot, Some(JobId(3)), PlotAction::ExportedCsv);
-        let [Command::Telemetry { job: JobId(3), command: TelemetryCommand::ExportPlot { path, spec } }] =
+        let [Command::Telemetry { job: JobId(3), command: TelemetryCommand::ExportPlot { destination, spec } }] =
             &commands[..]
         else {
             panic!("no export")
         };
-        assert_eq!((path.to_str(), spec.span), (Some("/tmp/a.csv"), Some((10.0, 20.0))));
+        assert_eq!((destination.path().to_str(), spec.span), (Some("/tmp/a.csv"), Some((10.0, 20.0))));
         assert!(plot.is_exporting());
         plot.told(&TelemetryEvent::Exported { path: "/tmp/other.csv".into(), result: Ok(1) });
         assert!(plot.is_exporting(), "that was another export");

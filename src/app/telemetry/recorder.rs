@@ -98,6 +98,7 @@ pub struct Recorder {
     rate: Option<u64>,
     last_rate: Option<(i64, u64)>,
     kept: Option<Result<RecorderState, Problem>>,
+    recorded: Option<RecorderState>,
     is_keeping: bool,
     playback: Option<Box<PlaybackState>>,
     is_playing: bool,
@@ -122,6 +123,7 @@ impl Default for Recorder {
             rate: None,
             last_rate: None,
             kept: None,
+            recorded: None,
             is_keeping: false,
             playback: None,
             is_playing: false,
@@ -166,6 +168,11 @@ impl Recorder {
     /// What came of keeping the last minutes.
     pub const fn kept(&self) -> Option<&Result<RecorderState, Problem>> {
         self.kept.as_ref()
+    }
+
+    /// The recording that was stopped last.
+    pub const fn recorded(&self) -> Option<&RecorderState> {
+        self.recorded.as_ref()
     }
 
     /// Whether the last minutes are being kept.
@@ -215,6 +222,7 @@ impl Recorder {
         match action {
             RecorderAction::ReadResults => {
                 self.kept = None;
+                self.recorded = None;
                 self.written.take_if(|written| written.result.is_some());
             }
             RecorderAction::ToggledSheet(sheet) => {
@@ -227,7 +235,7 @@ impl Recorder {
                     self.is_keeping = true;
                     self.kept = None;
                     let span = Duration::from_secs(60 * u64::from(self.minutes));
-                    return seat.ask(TelemetryCommand::KeepLast { span, path });
+                    return seat.ask(TelemetryCommand::KeepLast { span, destination: path.into() });
                 }
             }
             RecorderAction::Started => {
@@ -239,7 +247,7 @@ impl Recorder {
                         PathBuf::from(typed)
                     };
                     self.record_path.clear();
-                    return seat.ask(TelemetryCommand::Record { path });
+                    return seat.ask(TelemetryCommand::Record { destination: path.into() });
                 }
             }
             RecorderAction::Stopped => return seat.ask(TelemetryCommand::StopRecording),
@@ -265,12 +273,12 @@ impl Recorder {
             RecorderAction::Exported => {
                 let path = PathBuf::from(self.export_path.trim());
                 let query = Box::new(seat.query.clone());
-                let command = TelemetryCommand::Export { path: path.clone(), format: self.form, query };
+                let command = TelemetryCommand::Export { destination: path.clone().into(), format: self.form, query };
                 return self.write("Export", path, command, seat);
             }
             RecorderAction::Bundled => {
                 let path = PathBuf::from(self.bundle_path.trim());
-                let command = TelemetryCommand::Bundle { path: path.clone() };
+                let command = TelemetryCommand::Bundle { destination: path.clone().into() };
                 return self.write("Support bundle", path, command, seat);
             }
         }
@@ -292,6 +300,7 @@ impl Recorder {
                 self.is_keeping = false;
                 self.kept = Some(result.clone());
             }
+            TelemetryEvent::Recorded(state) => self.recorded = Some(state.clone()),
             TelemetryEvent::Playback(playback) => self.playback = Some(playback.clone()),
             TelemetryEvent::State(state) => {
                 self.is_playing = *state == InspectionState::Playing;
@@ -327,6 +336,7 @@ impl Recorder {
     pub(super) fn begun(&mut self) {
         self.ended();
         self.kept = None;
+        self.recorded = None;
         self.written = None;
         self.sheet = None;
     }
@@ -418,11 +428,12 @@ mod tests {
         recorder.saw(&at(1_767_225_600));
         recorder.told(&TelemetryEvent::Recording { recorder: None, ring: Some(state(5)) });
         act(&mut recorder, RecorderAction::ChoseMinutes(5));
-        let Some(TelemetryCommand::KeepLast { span, path }) = act(&mut recorder, RecorderAction::KeptLast) else {
+        let Some(TelemetryCommand::KeepLast { span, destination }) = act(&mut recorder, RecorderAction::KeptLast)
+        else {
             panic!("nothing kept")
         };
         assert_eq!(span, Duration::from_mins(5));
-        assert_eq!(path.to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
+        assert_eq!(destination.path().to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "it is at it");
         recorder.told(&TelemetryEvent::Kept(Ok(state(7))));
         assert!(!recorder.is_keeping() && recorder.kept().is_some());
@@ -431,10 +442,10 @@ mod tests {
     #[test]
     fn a_recording_goes_where_a_person_says_and_its_rate_is_measured() {
         let mut recorder = Recorder { record_path: " /tmp/x.lmrec ".into(), ..Recorder::default() };
-        let Some(TelemetryCommand::Record { path }) = act(&mut recorder, RecorderAction::Started) else {
+        let Some(TelemetryCommand::Record { destination }) = act(&mut recorder, RecorderAction::Started) else {
             panic!("nothing recorded")
         };
-        assert_eq!(path.to_str(), Some("/tmp/x.lmrec"));
+        assert_eq!(destination.path().to_str(), Some("/tmp/x.lmrec"));
         for (secs, messages) in [(10, 0), (11, 500), (12, 1500)] {
             recorder.saw(&at(secs));
             recorder.told(&TelemetryEvent::Recording { recorder: Some(state(messages)), ring: None });
@@ -443,6 +454,11 @@ mod tests {
         assert!(act(&mut recorder, RecorderAction::Started).is_none(), "one at a time");
         recorder.told(&TelemetryEvent::Recording { recorder: None, ring: None });
         assert_eq!(recorder.rate(), None);
+        let stopped = RecorderState { path: "/tmp/x.lmrec".into(), ..state(1500) };
+        recorder.told(&TelemetryEvent::Recorded(stopped.clone()));
+        assert_eq!(recorder.recorded(), Some(&stopped), "the file is named");
+        act(&mut recorder, RecorderAction::ReadResults);
+        assert_eq!(recorder.recorded(), None);
     }
 
     #[test]

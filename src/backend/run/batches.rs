@@ -19,10 +19,11 @@ impl Workers {
                 return self.spawn(job, batch.check(manifest, secrets));
             }
             BatchCommand::Start(start) => return self.start_batch(job, *start),
-            BatchCommand::Export { path, rows } => {
+            BatchCommand::Export { destination, rows } => {
                 return self.spawn(job, async move {
-                    match batch::write_results(path.clone(), rows).await {
-                        Ok(()) => JobEnd::Done { note: saved(&path) },
+                    let note = saved(&destination);
+                    match batch::write_results(destination, rows).await {
+                        Ok(()) => JobEnd::Done { note },
                         Err(problem) => JobEnd::Failed(problem),
                     }
                 });

@@ -169,7 +169,7 @@ impl Workers {
         tokio::spawn(async move {
             let asked = link.clone();
             // A task of its own: if it crashes, the job still ends.
-            let mut task = tokio::spawn(async move { discover::probe(&*links, &asked).await });
+            let mut task = tokio::spawn(async move { discover::probe(links, &asked).await });
             let probe = tokio::select! {
                 probe = &mut task => probe.unwrap_or_else(|error| Probe::Failed(crashed(&error))),
                 () = stopped(&mut stop) => {

@@ -1,6 +1,6 @@
 //! Sessions with one gateway: commissioning and management, and what is passed on to them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::flow::commission::{Setup, run as run_session};
 use crate::flow::device;
 use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
-use crate::io::files;
+use crate::io::secret_file;
 use crate::model::access::Access;
 use crate::model::gateway::Probe;
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
-use crate::model::problem::{Explain as _, Problem};
+use crate::model::problem::Problem;
 use crate::model::record::JobIntent;
 use crate::model::secret::Secret;
-use crate::model::text::visible;
+use crate::model::secret_text::SecretKind;
 use crate::model::wifi::WifiRules;
 use crate::msg::device::{DeviceChange, DeviceRequest};
 use crate::msg::{Event, Progress, Request, Step};
@@ -192,7 +192,10 @@ impl Workers {
     pub(super) fn read_credential(&self, job: JobId, id: String, path: PathBuf) {
         let notices = self.notices.clone();
         tokio::spawn(async move {
-            let read = tokio::task::spawn_blocking(move || read_credential_file(&path)).await;
+            let read = tokio::task::spawn_blocking(move || {
+                secret_file::read(&path, SecretKind::Content).map_err(|error| error.explain(&path))
+            })
+            .await;
             let content = read.unwrap_or_else(|error| Err(crashed(&error)));
             let _ = notices.send(Notice::CredentialRead { job, id, content }).await;
         });
@@ -210,20 +213,4 @@ impl Workers {
             }
         }
     }
-}
-
-/// The largest token, key or file that is sent to a gateway, in octets.
-const MAX_CREDENTIAL_OCTETS: u64 = 64 * 1024;
-
-fn read_credential_file(path: &Path) -> Result<Secret<Vec<u8>>, Problem> {
-    let content = Secret::new(files::read_bytes(path, MAX_CREDENTIAL_OCTETS).map_err(|error| error.explain())?);
-    if content.expose().is_empty() {
-        return Err(Problem::new(
-            "secret.empty",
-            format!("{} is empty", visible(&path.display().to_string(), 120)),
-            "The file holds nothing that could be sent",
-            "Choose the file that holds the token, key or certificate",
-        ));
-    }
-    Ok(content)
 }

@@ -1,9 +1,8 @@
 //! What is read, listed and written for a person: QR codes, records, transcripts, pictures, diagnostics.
 
-use std::path::{Path, PathBuf};
-
 use super::{Workers, crashed};
-use crate::io::{diagnostics, files, laptop_wifi, picture, qr_image};
+use crate::io::{diagnostics, laptop_wifi, picture, qr_image, save};
+use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
@@ -58,7 +57,7 @@ impl Workers {
         });
     }
 
-    pub(super) fn export_transcript(&mut self, job: JobId, session: JobId, path: PathBuf) {
+    pub(super) fn export_transcript(&mut self, job: JobId, session: JobId, destination: Destination) {
         let transcript = self.jobs.transcript(session);
         self.spawn_blocking(job, move || {
             let Some(transcript) = transcript else {
@@ -69,8 +68,8 @@ impl Workers {
                     "Connect again and export before the program is closed",
                 ));
             };
-            files::write_atomically(&path, transcript.render().as_bytes()).map_err(|error| error.explain())?;
-            Ok(saved(&path))
+            save::save(&destination, transcript.render().as_bytes()).map_err(|error| error.explain())?;
+            Ok(saved(&destination))
         });
     }
 
@@ -104,27 +103,34 @@ impl Workers {
         });
     }
 
-    pub(super) fn export_records(&mut self, job: JobId, path: PathBuf, format: ExportFormat) {
+    pub(super) fn export_records(&mut self, job: JobId, destination: Destination, format: ExportFormat) {
         let records = self.parts.records.clone();
         self.spawn(job, async move {
             let exported = match records {
-                Ok(records) => records.export(&path, format).await.map_err(|error| error.explain()),
+                Ok(records) => records.export(destination.clone(), format).await.map_err(|error| error.explain()),
                 Err(error) => Err(error.explain()),
             };
-            exported.map_or_else(JobEnd::Failed, |_| JobEnd::Done { note: saved(&path) })
+            exported.map_or_else(JobEnd::Failed, |_| JobEnd::Done { note: saved(&destination) })
         });
     }
 
-    pub(super) fn save_picture(&mut self, job: JobId, path: PathBuf, width: u32, height: u32, rgba: Vec<u8>) {
+    pub(super) fn save_picture(
+        &mut self,
+        job: JobId,
+        destination: Destination,
+        width: u32,
+        height: u32,
+        rgba: Vec<u8>,
+    ) {
         self.spawn_blocking(job, move || {
-            picture::write_png(&path, width, height, rgba).map_err(|error| error.explain())?;
-            Ok(saved(&path))
+            picture::write_png(&destination, width, height, rgba).map_err(|error| error.explain())?;
+            Ok(saved(&destination))
         });
     }
 }
 
-pub(super) fn saved(path: &Path) -> String {
-    path.display().to_string()
+pub(super) fn saved(destination: &Destination) -> String {
+    destination.path().display().to_string()
 }
 
 fn read_qr(source: QrSource) -> Result<QrContent, Problem> {

@@ -137,7 +137,7 @@ async fn a_job_that_is_cancelled_beside_its_end_reports_the_end_it_had_and_once(
     let mut watch = Watch::start();
     let path = watch.folder.path().join("picture.png");
     let job = JobId(77);
-    let save = Command::SavePicture { job, path: path.clone(), width: 1, height: 1, rgba: vec![0; 4] };
+    let save = Command::SavePicture { job, destination: path.as_path().into(), width: 1, height: 1, rgba: vec![0; 4] };
     for command in [save, Command::Cancel { job }] {
         watch.handle.try_send(command).unwrap();
     }

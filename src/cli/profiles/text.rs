@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::model::basis::Basis;
+use crate::model::drivers::BAUD;
 use crate::model::endpoint::Endpoint;
 use crate::model::ids::LinkKind;
 use crate::model::problem::Explain;
 use crate::model::text::visible;
 use crate::profile::rules::{CredentialRule, Discovery, Limit, MqttRules, NetworkRule, Origin, WipePlan};
-use crate::profile::{Catalog, DriverBinding, DriverSettings, Profile, ProfileError};
+use crate::profile::{Catalog, DriverBinding, Profile, ProfileError};
 
 /// Columns a line should keep to.
 const WIDTH: usize = 100;
@@ -138,25 +139,10 @@ fn push_drivers(out: &mut String, profile: &Profile) {
 }
 
 fn settings(binding: &DriverBinding) -> String {
-    let named = |name: &str, value: &Option<String>| value.as_ref().map(|value| format!("{name} {value}"));
-    let (baud, rest) = match &binding.settings {
-        DriverSettings::Improv { baud } => (baud, vec![]),
-        DriverSettings::EspProv { baud, security, service, wipe_endpoint } => {
-            let security = Some(format!("security {security} at least"));
-            let service = service.as_ref().map(|service| format!("service {service}"));
-            (baud, vec![security, service, named("wipe by", wipe_endpoint)])
-        }
-        DriverSettings::Smp { baud, broker_setting, port_setting } => {
-            let port = named("port in", port_setting);
-            (baud, vec![named("broker in", broker_setting), port])
-        }
-        DriverSettings::LinuxConsole { baud, login_prompt, password_prompt, interface } => {
-            let prompts = Some(format!("prompts `{login_prompt}` and `{password_prompt}`"));
-            (baud, vec![prompts, Some(format!("interface {interface}"))])
-        }
-    };
-    let baud = (binding.link == LinkKind::Serial).then(|| format!("{baud} baud"));
-    std::iter::once(baud).chain(rest).flatten().collect::<Vec<_>>().join(", ")
+    let rules = binding.driver.facts().settings.iter();
+    let rules = rules.filter(|rule| rule.key != BAUD || binding.link == LinkKind::Serial);
+    let told = rules.filter_map(|rule| Some(rule.says.replace("{}", &binding.settings.get(rule.key)?.to_string())));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 fn push_wifi(out: &mut String, profile: &Profile) {

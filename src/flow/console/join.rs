@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{CONNECTIVITY, ConsoleError, LIMITS, LinuxConsole, now};
+use super::{CONNECTIVITY, ConsoleError, JOIN_LIMIT, LinuxConsole, now};
 use crate::flow::driver::Followed;
 use crate::flow::error::SessionError;
 use crate::flow::port::LinkError;
@@ -75,14 +75,14 @@ impl LinuxConsole {
         let script = nmcli::join(&credentials.ssid, &self.interface, &name, credentials.is_hidden, self.prefix())
             .map_err(ConsoleError::from)?;
         let is_open_network = matches!(credentials.key, WifiKey::Open);
-        let mut run = Run::new("join", script).within(LIMITS.join);
+        let mut run = Run::new("join", script).within(JOIN_LIMIT);
         run.answer = (!is_open_network).then(|| Secret::new(credentials.password().to_owned()));
         self.attempt = Some(Attempt {
             ssid: credentials.ssid.octets().to_vec(),
             name,
             stored: stored.map(|stored| stored.into_iter().map(|connection| connection.uuid).collect()),
             made: None,
-            until: Instant::now() + LIMITS.join,
+            until: Instant::now() + JOIN_LIMIT,
             is_settled: false,
             is_open_network,
         });

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::Console;
-use crate::flow::device::Shell;
+use crate::flow::device::{DeviceError, Done, Management, ran};
+use crate::flow::drivers::Opening;
 use crate::flow::error::SessionError;
 use crate::flow::port::{Boxed, Link};
 use crate::flow::transcript::SharedTranscript;
@@ -11,7 +12,7 @@ use crate::model::access::Access;
 use crate::model::gateway::Protection;
 use crate::model::text::visible;
 use crate::msg::Step;
-use crate::msg::device::Row;
+use crate::msg::device::{DeviceChange, DeviceProgress, DeviceRead, Offers};
 use crate::profile::DriverSettings;
 use crate::proto::console::quote::Script;
 use crate::proto::console::session::Run;
@@ -47,6 +48,19 @@ impl ConsoleShell {
     /// Takes an open link over. Nothing is sent yet.
     pub fn new(link: Link, settings: Option<&DriverSettings>, transcript: SharedTranscript) -> Self {
         Self { console: Console::new(link, settings, None, transcript), facts: Facts::default() }
+    }
+
+    /// Opens a link and logs in; what was begun is ended in an orderly way where that fails.
+    pub(super) async fn opened(opening: &Opening) -> Result<Self, SessionError> {
+        let link = opening.port().await?;
+        let mut shell = Self::new(link, opening.settings.as_ref(), opening.transcript.clone());
+        match shell.log_in(&opening.access).await {
+            Ok(()) => Ok(shell),
+            Err(error) => {
+                shell.close().await;
+                Err(error)
+            }
+        }
     }
 
     /// Logs in and asks what the gateway is.
@@ -103,28 +117,43 @@ impl ConsoleShell {
     }
 }
 
-impl Shell for ConsoleShell {
-    fn protection(&self) -> Protection {
-        Protection::CableLogin
-    }
-
+impl Management for ConsoleShell {
     fn name(&self) -> Option<String> {
         self.facts.hostname.clone()
     }
 
-    fn info(&mut self) -> Boxed<'_, Result<Vec<Row>, SessionError>> {
-        let rows = Self::info(self).into_iter().map(|(name, value)| (name.to_owned(), value));
-        Box::pin(std::future::ready(Ok(rows.collect())))
+    fn protection(&self) -> Protection {
+        Protection::CableLogin
     }
 
-    fn run<'a>(&'a mut self, line: &'a str) -> Boxed<'a, Result<(Vec<String>, i64), SessionError>> {
+    fn offers(&self) -> Offers {
+        Offers { info: true, shell: true, ..Offers::default() }
+    }
+
+    fn read(&mut self, read: DeviceRead) -> Boxed<'_, Result<DeviceProgress, DeviceError>> {
+        let rows = self.info().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let answer = match read {
+            DeviceRead::Info => Ok(DeviceProgress::Info(rows)),
+            _ => Err(DeviceError::NotOffered { what: "such question" }),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn change<'a>(
+        &'a mut self,
+        change: DeviceChange,
+        _known_setting: Option<&'a str>,
+    ) -> Boxed<'a, Result<Done, DeviceError>> {
         Box::pin(async move {
-            let Ran { mut lines, is_cut, code } = Self::run(self, line).await?;
+            let DeviceChange::Shell(line) = change else {
+                return Err(DeviceError::NotOffered { what: "such act" });
+            };
+            let Ran { mut lines, is_cut, code } = self.run(&line).await?;
             if is_cut {
                 lines.push("… more was written than is kept".into());
             }
             // Interrupted, as shells count it: by signal 2.
-            Ok((lines, code.map_or(130, i64::from)))
+            Ok(ran(line, lines, code.map_or(130, i64::from)))
         })
     }
 

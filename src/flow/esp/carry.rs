@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use crate::flow::heard::Heard;
 use crate::flow::port::{
     BleError, Gatt, GattEvent, GattLink, Http, HttpError, Link, LinkCommand, LinkError, LinkEvent,
 };
@@ -137,7 +138,9 @@ impl Characteristics {
         for characteristic in &own {
             let label = match self.gatt.label(characteristic.uuid).await {
                 Ok(label) => label,
-                Err(error @ LinkError::Ble(BleError::Disconnected { .. })) => return Err(error.into()),
+                Err(error @ LinkError::Ble(BleError::Disconnected { .. } | BleError::LostToPairing { .. })) => {
+                    return Err(error.into());
+                }
                 // A device that does not let its names be read is found by the table.
                 Err(_) => None,
             };
@@ -199,13 +202,13 @@ pub(super) struct Console {
     decoder: Decoder,
     session: u16,
     heard: Vec<Said>,
-    heard_octets: u64,
+    came: Heard,
 }
 
 impl Console {
     /// `session` tells this conversation from earlier ones.
     pub(super) fn new(link: Link, session: u16) -> Self {
-        Self { link, decoder: Decoder::default(), session, heard: Vec::new(), heard_octets: 0 }
+        Self { link, decoder: Decoder::default(), session, heard: Vec::new(), came: Heard::default() }
     }
 
     /// Presses return until the prompt shows.
@@ -228,6 +231,7 @@ impl Console {
             self.handle(event)?;
         }
         self.heard.clear();
+        self.came = Heard::default();
         self.decoder.clear();
         self.link.send(LinkCommand::Write(line)).await?;
         match self.said().await? {
@@ -252,7 +256,7 @@ impl Console {
     fn handle(&mut self, event: LinkEvent) -> Result<(), LinkError> {
         match event {
             LinkEvent::Bytes(bytes) => {
-                self.heard_octets += bytes.len() as u64;
+                self.came.note(&bytes);
                 self.heard.extend(self.decoder.push(&bytes));
                 // Nobody asked for more than one.
                 self.heard.truncate(8);
@@ -262,8 +266,8 @@ impl Console {
         }
     }
 
-    /// Octets that came so far.
-    pub(super) const fn heard_octets(&self) -> u64 {
-        self.heard_octets
+    /// What came since the last exchange began.
+    pub(super) const fn heard(&self) -> Heard {
+        self.came
     }
 }

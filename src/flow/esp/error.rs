@@ -1,5 +1,6 @@
 //! Why a provisioning session with an Espressif device could not begin or go on, and what to do about it.
 
+use crate::flow::heard::Heard;
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 use crate::proto::esp::messages::status;
@@ -16,8 +17,8 @@ pub enum EspError {
     NoReply {
         /// What was asked.
         label: &'static str,
-        /// Octets of other text meanwhile.
-        heard_octets: u64,
+        /// What came in meanwhile.
+        heard: Heard,
     },
     /// `proto-ver` is missing or unreadable.
     #[error("the device does not say what it is")]
@@ -177,23 +178,23 @@ impl From<Failure> for EspError {
     }
 }
 
+fn explain_silence(label: &str, heard: Heard) -> Problem {
+    let silent = (
+        "It has no power, is still starting, has left provisioning, or is out of range",
+        "Check its power, put it into provisioning mode, come closer and connect again",
+    );
+    let text = (
+        "Something writes text on this port, but its console takes no provisioning commands",
+        "Check that this is the right port, and that the firmware offers provisioning on its console",
+    );
+    let problem = heard.explain("esp.no_reply", "The gateway does not answer".into(), "provisioning", silent, text);
+    problem.with_detail(format!("asked for: {label}; {}", heard.told()))
+}
+
 impl Explain for EspError {
     fn explain(&self) -> Problem {
         match self {
-            Self::NoReply { label, heard_octets: 0 } => Problem::new(
-                "esp.no_reply",
-                "The gateway does not answer",
-                "It has no power, is still starting, has left provisioning, or is out of range",
-                "Check its power, put it into provisioning mode, come closer and connect again",
-            )
-            .with_detail(format!("asked for: {label}")),
-            Self::NoReply { label, heard_octets } => Problem::new(
-                "esp.no_reply",
-                "The gateway does not answer",
-                "Something writes text on this port, but its console takes no provisioning commands",
-                "Check that this is the right port, and that the firmware offers provisioning on its console",
-            )
-            .with_detail(format!("asked for: {label}; {heard_octets} octets of other text were received")),
+            Self::NoReply { label, heard } => explain_silence(label, *heard),
             Self::NoVersion => Problem::new(
                 "esp.no_version",
                 "The gateway does not say how it wants to be provisioned",

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
 use crate::flow::port::{Boxed, Bundle, ExportSink, InspectionFiles, Playback, Recordings};
+use crate::model::destination::Destination;
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{ExportForm, TelemetryEvent};
 use crate::telemetry::batch::Batch;
@@ -63,7 +64,7 @@ impl Exports {
     /// Begins an export: of the recording at that path, or of everything that is held now.
     pub(super) fn begin(
         &mut self,
-        path: PathBuf,
+        destination: Destination,
         kind: Kind,
         filter: Filter,
         inspector: &Inspector,
@@ -74,7 +75,8 @@ impl Exports {
         let id = self.next;
         let is_of_recording = recording.is_some();
         let rest = if is_of_recording { None } else { inspector.held() };
-        let target = path.clone();
+        let path = destination.path().to_owned();
+        let destination = destination.made_from(recording.iter().map(|(path, _)| path.clone()));
         let (playback, sink, written) = (None, None, 0);
         self.running.push(Export { id, path, filter, rest, playback, is_of_recording, sink, written });
         self.away.push(Box::pin(async move {
@@ -84,8 +86,8 @@ impl Exports {
                     None => None,
                 };
                 let sink = match kind {
-                    Kind::Messages(form, about) => files.export(&target, form, about).await?,
-                    Kind::Bundle(bundle) => files.bundle(target, *bundle).await?,
+                    Kind::Messages(form, about) => files.export(destination, form, about).await?,
+                    Kind::Bundle(bundle) => files.bundle(destination, *bundle).await?,
                 };
                 Ok((sink, playback))
             };

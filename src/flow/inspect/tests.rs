@@ -15,6 +15,7 @@ use crate::flow::port::{
     Playback, Recorder, Recordings, Records, RecordsError, Retry,
 };
 use crate::model::basis::Basis;
+use crate::model::destination::Destination;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
 use crate::model::mqtt::stage::{Stage, StageReport, StageState};
@@ -124,7 +125,7 @@ struct FakeRecorder {
 }
 
 impl Recordings for FakeRecordings {
-    fn create<'a>(&'a self, _: &'a Path, _: RecordingFacts) -> Boxed<'a, Result<Arc<dyn Recorder>, Problem>> {
+    fn create(&self, _: Destination, _: RecordingFacts) -> Boxed<'_, Result<Arc<dyn Recorder>, Problem>> {
         let recorder: Arc<dyn Recorder> = Arc::<FakeRecorder>::clone(&self.recorder);
         Box::pin(async { Ok(recorder) })
     }
@@ -156,7 +157,7 @@ impl Recorder for FakeRecorder {
         RecorderState { messages: *self.messages.lock().unwrap(), ..RecorderState::default() }
     }
 
-    fn keep_last<'a>(&'a self, _: Duration, _: &'a Path) -> Boxed<'a, Result<RecorderState, Problem>> {
+    fn keep_last(&self, _: Duration, _: Destination) -> Boxed<'_, Result<RecorderState, Problem>> {
         Box::pin(async { Ok(self.state()) })
     }
 
@@ -218,16 +219,16 @@ impl InspectionFiles for FakeFiles {
         Box::pin(async { Ok((plan, Vec::new())) })
     }
 
-    fn export<'a>(
-        &'a self,
-        _: &'a Path,
+    fn export(
+        &self,
+        _: Destination,
         _: ExportForm,
         _: RecordingFacts,
-    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>> {
+    ) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
         Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn ExportSink>) })
     }
 
-    fn save(&self, _: PathBuf, _: Vec<u8>) -> Boxed<'_, Result<(), Problem>> {
+    fn save(&self, _: Destination, _: Vec<u8>) -> Boxed<'_, Result<(), Problem>> {
         Box::pin(async { Ok(()) })
     }
 
@@ -235,7 +236,7 @@ impl InspectionFiles for FakeFiles {
         Box::pin(async { Ok(Vec::new()) })
     }
 
-    fn bundle(&self, _: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
+    fn bundle(&self, _: Destination, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>> {
         self.exported.lock().unwrap().push(format!("bundle with {} stages", bundle.stages.len()));
         Box::pin(async { Ok(Box::new(self.clone()) as Box<dyn ExportSink>) })
     }
@@ -370,7 +371,7 @@ impl Options {
                 is_identity_confirmed: false,
                 guarded_client_id: self.guarded,
                 ring: None,
-                record: self.records.then(|| "r.lmrec".into()),
+                record: self.records.then(|| Destination::file("r.lmrec")),
                 wants_messages: true,
                 is_reconnecting: true,
             },
@@ -592,7 +593,7 @@ fn messages_come_in_while_a_table_of_curves_is_made() {
         }
         let series = vec![SeriesSpec { filter: "site/a".parse().unwrap(), path: "length".into() }];
         let spec = Box::new(PlotSpec { series, span: None, columns: 100 });
-        desk.ask(TelemetryCommand::ExportPlot { path: "p.csv".into(), spec }).await;
+        desk.ask(TelemetryCommand::ExportPlot { destination: Destination::file("p.csv"), spec }).await;
         peer.send(batch(&["site/b"])).await;
         let mut came = Vec::new();
         while !came.contains(&"exported") {
@@ -1003,7 +1004,11 @@ fn a_recording_has_no_broker() {
 fn exports_are_of_what_is_held_or_of_the_whole_recording() {
     on_paused_clock(|| async {
         let query = || Box::new(Query { filter: Some("m/+".parse().unwrap()), ..Query::default() });
-        let export = || TelemetryCommand::Export { path: "x".into(), format: ExportForm::Csv, query: query() };
+        let export = || TelemetryCommand::Export {
+            destination: Destination::file("x"),
+            format: ExportForm::Csv,
+            query: query(),
+        };
         let exported = |event| match event {
             TelemetryEvent::Exported { result, .. } => Some(result),
             _ => None,
@@ -1016,7 +1021,7 @@ fn exports_are_of_what_is_held_or_of_the_whole_recording() {
         assert_eq!(desk.until(exported).await, Ok(2));
         assert_eq!(*desk.files.exported.lock().unwrap(), ["m/0", "m/1"]);
         desk.files.exported.lock().unwrap().clear();
-        desk.ask(TelemetryCommand::Bundle { path: "b".into() }).await;
+        desk.ask(TelemetryCommand::Bundle { destination: Destination::file("b") }).await;
         assert_eq!(desk.until(exported).await, Ok(3));
         assert_eq!(desk.files.exported.lock().unwrap()[0], "bundle with 2 stages");
 

@@ -163,6 +163,12 @@ pub enum BleError {
         /// Address of the device.
         device: String,
     },
+    /// The pairing that a read or write began swallowed it.
+    #[error("{device} was paired and does not answer what was asked before")]
+    LostToPairing {
+        /// Address of the device.
+        device: String,
+    },
     /// The device has no such characteristic.
     #[error("{device} has no characteristic {characteristic}")]
     NoCharacteristic {
@@ -246,6 +252,12 @@ impl Explain for BleError {
                 format!("The connection to {} broke", visible(device, 60)),
                 "The gateway went out of range, restarted or ended the connection",
                 "Move closer and connect again",
+            ),
+            Self::LostToPairing { device } => Problem::new(
+                "ble.lost_to_pairing",
+                format!("The gateway {} was paired, then did not answer", visible(device, 60)),
+                "The request that started the pairing was lost in it, twice",
+                "Connect again: the pairing is kept",
             ),
             Self::NoAnswer { device } => Problem::new(
                 "ble.no_answer",

@@ -1,10 +1,11 @@
 //! The port of an inspection's files: exports, schemas and the bundle for support.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Boxed;
+use crate::model::destination::Destination;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::stage::{StageReport, TracedPacket};
 use crate::model::problem::Problem;
@@ -19,16 +20,16 @@ pub type Completed = (Box<ConnectPlan>, Vec<String>);
 
 /// Reads and writes the files of an inspection, beside its recordings.
 pub trait InspectionFiles: Send + Sync {
-    /// Begins an export into a new file.
-    fn export<'a>(
-        &'a self,
-        path: &'a Path,
+    /// Begins an export into a file.
+    fn export(
+        &self,
+        destination: Destination,
         form: ExportForm,
         about: RecordingFacts,
-    ) -> Boxed<'a, Result<Box<dyn ExportSink>, Problem>>;
+    ) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>>;
 
-    /// Writes a small file as a whole, such as the points of curves; one of that name is replaced.
-    fn save(&self, path: PathBuf, content: Vec<u8>) -> Boxed<'_, Result<(), Problem>>;
+    /// Writes a small file as a whole, such as the points of curves.
+    fn save(&self, destination: Destination, content: Vec<u8>) -> Boxed<'_, Result<(), Problem>>;
 
     /// Reads the files that a plan names, certificates and keys, into it; with the names in the client's certificate, the
     /// subject's common name first.
@@ -38,7 +39,7 @@ pub trait InspectionFiles: Send + Sync {
     fn read_schemas(&self, paths: Vec<PathBuf>) -> Boxed<'_, Result<Vec<(String, String)>, Problem>>;
 
     /// Writes one redacted file for support. The messages are in the sink's file; the answer is how many there are.
-    fn bundle(&self, path: PathBuf, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>>;
+    fn bundle(&self, destination: Destination, bundle: Bundle) -> Boxed<'_, Result<Box<dyn ExportSink>, Problem>>;
 }
 
 /// A file that messages are exported to.

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Boxed;
+use crate::model::destination::Destination;
 use crate::model::problem::Problem;
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
 
 /// Writes and reads recordings. Problems come as a person reads them: the disk is full, no permission, not a recording.
 pub trait Recordings: Send + Sync {
-    /// Begins a recording in a new file. `about` is written into it: broker without login, profile, program version; redacted.
-    fn create<'a>(&'a self, path: &'a Path, about: RecordingFacts) -> Boxed<'a, Result<Arc<dyn Recorder>, Problem>>;
+    /// Begins a recording in a file that grows. `about` is written into it: broker without login, profile, program version; redacted.
+    fn create(&self, destination: Destination, about: RecordingFacts) -> Boxed<'_, Result<Arc<dyn Recorder>, Problem>>;
 
     /// Begins to keep the newest messages in a ring of files in the program's data folder.
     fn ring(&self, plan: RingPlan, about: RecordingFacts) -> Boxed<'_, Result<Arc<dyn Recorder>, Problem>>;
@@ -34,7 +35,7 @@ pub trait Recorder: Send + Sync {
     fn state(&self) -> RecorderState;
 
     /// Copies the newest part of a ring into a recording of its own, which is complete when this returns.
-    fn keep_last<'a>(&'a self, span: Duration, path: &'a Path) -> Boxed<'a, Result<RecorderState, Problem>>;
+    fn keep_last(&self, span: Duration, destination: Destination) -> Boxed<'_, Result<RecorderState, Problem>>;
 
     /// Writes what is left and closes the file.
     fn finish(&self) -> Boxed<'_, Result<RecorderState, Problem>>;

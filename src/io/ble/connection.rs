@@ -1,33 +1,40 @@
 //! One connection: standing it up, reading, writing, what comes in by itself, and its end.
 
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use btleplug::api::{Central as _, CharPropFlags, Peripheral as _, WriteType};
 use btleplug::platform::Peripheral;
 use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{BoxStream, SelectAll};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::system::{self, Ear, System, Turn, Turns};
+use super::system::{self, Ear, Sign, Signs, System, Turn, Turns};
 use super::{BleLinks, ReadyAdapter, SERVICE_LIMIT, explain, id_of, within};
 use crate::flow::port::{BleError, Boxed, Characteristic, Gatt, GattEvent, GattLink, LinkError};
 
 /// How long a device that is not known yet is listened for.
 const HEAR_LIMIT: Duration = Duration::from_secs(10);
-/// How often it is looked for meanwhile.
-const LOOK: Duration = Duration::from_millis(250);
+/// How often it is looked for meanwhile, whether or not it was heard.
+const LOOK: Duration = Duration::from_secs(1);
 /// How long the connection may take to stand.
 const CONNECT_LIMIT: Duration = Duration::from_secs(20);
 /// How long the device may take to tell what it offers, after that.
 const SERVICES_LIMIT: Duration = Duration::from_secs(30);
 /// How long a read or write may take.
 const VALUE_LIMIT: Duration = Duration::from_secs(10);
+/// How long the first one may take: it may begin a pairing, and somebody may have to agree to that.
+const FIRST_LIMIT: Duration = Duration::from_secs(20);
+/// How often the system is asked meanwhile whether the device is paired by now.
+const PAIRING_LOOK: Duration = Duration::from_millis(500);
+/// How long the answer may take once it is.
+const AFTER_PAIRING: Duration = Duration::from_secs(3);
 /// How long whoever ends a connection waits for it. The end itself takes two to four seconds and goes on behind.
 const FAREWELL: Duration = Duration::from_millis(400);
 /// How long the end may take before the next connection to the device is let through.
@@ -50,6 +57,7 @@ pub(super) async fn connect(links: &BleLinks, device: &str) -> Result<GattLink, 
     let (ready, peripheral) = find(&system, &adapters, device).await?;
     // Before the connection is asked for: what happens to it is told here and nowhere else.
     let mut turns = system::follow(&system, &ready, &peripheral).await?;
+    let pairing = system::Pairing::of(&system, &peripheral).await;
     let hold = Arc::new(Hold::new(device, peripheral.clone(), guard));
     stand_up(&peripheral, &mut turns, device).await?;
     let values = within(SERVICE_LIMIT, peripheral.notifications()).await.map_err(|error| explain(&error, device))?;
@@ -58,7 +66,14 @@ pub(super) async fn connect(links: &BleLinks, device: &str) -> Result<GattLink, 
     let (events, event_rx) = mpsc::channel(CHANNEL);
     let pump = Pump { hold: Arc::clone(&hold), turns, values: values.boxed(), events, closed };
     tokio::spawn(pump.run());
-    let gatt = Connection { hold, characteristics, is_closed, was_read: Mutex::new(false) };
+    let gatt = Connection {
+        hold,
+        characteristics,
+        is_closed,
+        pairing,
+        has_answered: AtomicBool::new(false),
+        is_settled: AtomicBool::new(false),
+    };
     Ok(GattLink { gatt: Arc::new(gatt), events: event_rx })
 }
 
@@ -71,16 +86,21 @@ async fn find(
     if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
         return Ok(found);
     }
-    let mut ears = Vec::new();
+    let (mut ears, mut signs) = (Vec::new(), SelectAll::new());
     for ready in adapters {
-        // What it hears is looked up; nobody reads along.
-        ears.push(Ear::open(system, ready).await?.0);
+        let (ear, told) = Ear::open(system, ready).await?;
+        ears.push(ear);
+        signs.push(told);
     }
-    let mut look = interval(LOOK);
+    let mut look = interval_at(Instant::now() + LOOK, LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let heard = timeout(HEAR_LIMIT, async {
         loop {
-            look.tick().await;
+            tokio::select! {
+                _ = look.tick() => {}
+                // Looked up at once: on a slow computer each question to the service counts.
+                () = heard(&mut signs, device) => {}
+            }
             if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
                 return Ok(found);
             }
@@ -96,6 +116,18 @@ async fn find(
             known.ok_or_else(|| BleError::NotHeard { device: device.to_owned() })
         }
         Err(_) => Err(BleError::NotHeard { device: device.to_owned() }),
+    }
+}
+
+/// Waits until a sign of the device comes.
+async fn heard(signs: &mut SelectAll<Signs>, device: &str) {
+    loop {
+        match signs.next().await {
+            Some(Sign::Known(id) | Sign::Heard(id, _)) if id == device => return,
+            Some(_) => {}
+            // The events ended; that it is gone shows when it is looked for.
+            None => std::future::pending().await,
+        }
     }
 }
 
@@ -278,8 +310,12 @@ struct Connection {
     hold: Arc<Hold>,
     characteristics: Vec<btleplug::api::Characteristic>,
     is_closed: watch::Receiver<Option<BleError>>,
-    /// A value was read on this connection; before that, a pairing may swallow one.
-    was_read: Mutex<bool>,
+    /// Whether the device was paired before, and is now.
+    pairing: system::Pairing,
+    /// A read or write was answered on this connection. Before that one may begin a pairing.
+    has_answered: AtomicBool,
+    /// An answer came after the pairing: it swallowed nothing.
+    is_settled: AtomicBool,
 }
 
 impl Connection {
@@ -289,30 +325,49 @@ impl Connection {
         found.ok_or_else(|| BleError::NoCharacteristic { device: device(), characteristic: uuid })
     }
 
-    /// A call within its limit. The end of the connection ends it at once.
+    /// A call within its limit. The end of the connection ends it at once, and so does a pairing that swallowed it.
     async fn call<T>(&self, call: impl Future<Output = btleplug::Result<T>> + Send) -> Result<T, BleError> {
         let mut is_closed = self.is_closed.clone();
-        tokio::select! {
-            answer = within(VALUE_LIMIT, call) => answer.map_err(|error| explain(&error, &self.hold.device)),
+        let limit = if self.has_answered.load(Ordering::Relaxed) { VALUE_LIMIT } else { FIRST_LIMIT };
+        let began = Instant::now();
+        let answer = tokio::select! {
+            answer = within(limit, call) => answer.map_err(|error| explain(&error, &self.hold.device)),
             error = until_closed(&mut is_closed) => Err(error),
+            () = self.until_swallowed(), if !self.is_settled.load(Ordering::Relaxed) => {
+                Err(BleError::LostToPairing { device: self.hold.device.clone() })
+            }
+        };
+        // An answer that took so long may have waited for a pairing: then no other one is to come.
+        if answer.is_ok() && began.elapsed() >= PAIRING_LOOK && self.pairing.is_new().await {
+            self.is_settled.store(true, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    /// Waits until the device became paired on this connection and did not answer all the same. The system keeps the request
+    /// that began the pairing, and joins every further one to it: only another connection asks anew.
+    async fn until_swallowed(&self) {
+        loop {
+            sleep(PAIRING_LOOK).await;
+            if self.pairing.is_new().await {
+                return sleep(AFTER_PAIRING).await;
+            }
         }
     }
 
     async fn read_value(&self, uuid: Uuid) -> Result<Vec<u8>, BleError> {
         let characteristic = self.find(uuid)?;
-        let mut answer = self.call(self.hold.peripheral.read(characteristic)).await;
-        let was_read = std::mem::replace(&mut *self.was_read.lock().unwrap_or_else(PoisonError::into_inner), true);
-        if matches!(answer, Err(BleError::NoAnswer { .. })) && !was_read {
-            // The one that began a pairing may be lost; the next one is answered.
-            answer = self.call(self.hold.peripheral.read(characteristic)).await;
-        }
+        let answer = self.call(self.hold.peripheral.read(characteristic)).await;
+        self.has_answered.fetch_or(answer.is_ok(), Ordering::Relaxed);
         answer
     }
 
     async fn write_value(&self, uuid: Uuid, value: Vec<u8>, kind: WriteType) -> Result<(), BleError> {
         let characteristic = self.find(uuid)?;
         let octets = value.len();
-        match self.call(self.hold.peripheral.write(characteristic, &value, kind)).await {
+        let answer = self.call(self.hold.peripheral.write(characteristic, &value, kind)).await;
+        self.has_answered.fetch_or(answer.is_ok(), Ordering::Relaxed);
+        match answer {
             Err(BleError::TooLong { device, .. }) => Err(BleError::TooLong { device, octets }),
             answer => answer,
         }

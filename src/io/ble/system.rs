@@ -45,9 +45,9 @@ pub(super) type Signs = BoxStream<'static, Sign>;
 pub(super) type Turns = BoxStream<'static, Turn>;
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Ear, System, follow, reach};
+pub(super) use linux::{Ear, Pairing, System, follow, reach};
 #[cfg(not(target_os = "linux"))]
-pub(super) use others::{Ear, System, follow, reach};
+pub(super) use others::{Ear, Pairing, System, follow, reach};
 
 /// BlueZ.
 #[cfg(target_os = "linux")]
@@ -178,6 +178,32 @@ mod linux {
             _ => None,
         };
         Ok(events.filter_map(move |event| std::future::ready(turn(event))).boxed())
+    }
+
+    /// Whether a device is paired, then and now.
+    pub(in crate::io::ble) struct Pairing {
+        session: BluetoothSession,
+        /// The device, if it was not paired to begin with.
+        stranger: Option<DeviceId>,
+    }
+
+    impl Pairing {
+        /// How it stands before anything is asked of the device.
+        pub(in crate::io::ble) async fn of(system: &System, peripheral: &Peripheral) -> Self {
+            let session = system.session.clone();
+            let id = DeviceId::from_str(&peripheral.id().to_string()).ok();
+            let stranger = match id {
+                Some(id) => asked(session.get_device_info(&id)).await.is_ok_and(|info| !info.paired).then_some(id),
+                None => None,
+            };
+            Self { session, stranger }
+        }
+
+        /// Whether it became paired since.
+        pub(in crate::io::ble) async fn is_new(&self) -> bool {
+            let Some(id) = &self.stranger else { return false };
+            asked(self.session.get_device_info(id)).await.is_ok_and(|info| info.paired)
+        }
     }
 
     fn sign(event: BluetoothEvent) -> Option<Sign> {
@@ -316,6 +342,21 @@ mod others {
             _ => None,
         };
         Ok(events.filter_map(move |event| std::future::ready(turn(event))).boxed())
+    }
+
+    /// Whether a device is paired: these systems do not tell, and ask anew by themselves.
+    pub(in crate::io::ble) struct Pairing;
+
+    impl Pairing {
+        /// Nothing is known.
+        pub(in crate::io::ble) async fn of(_system: &System, _peripheral: &Peripheral) -> Self {
+            Self
+        }
+
+        /// Never told.
+        pub(in crate::io::ble) async fn is_new(&self) -> bool {
+            false
+        }
     }
 
     fn sign(event: CentralEvent) -> Option<Sign> {

@@ -11,14 +11,13 @@ use x509_parser::public_key::PublicKey;
 use x509_parser::x509::X509Name;
 
 use super::error::CertificateFault;
-use crate::model::mqtt::stage::CertificateFacts;
+use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::text::{hex, visible};
 
 /// Longest text of a name.
 const NAME_CHARS: usize = 300;
 /// How many names of a certificate are shown.
 const MAX_NAMES: usize = 100;
-const DAY_SECS: i64 = 24 * 60 * 60;
 
 /// Makers of devices and programs that look into encrypted connections, as they stand in their certificates.
 const INTERCEPTORS: &[&str] = &[
@@ -123,11 +122,6 @@ fn key(certificate: &X509Certificate<'_>) -> String {
     }
 }
 
-/// Whole days from `now_secs` to the end of a certificate.
-pub(super) fn days_left(facts: &CertificateFacts, now_secs: i64) -> i64 {
-    (facts.not_after - now_secs).div_euclid(DAY_SECS)
-}
-
 /// Whether it vouches for itself.
 pub(super) fn is_self_signed(der: &[u8]) -> bool {
     read(der).is_some_and(|certificate| certificate.subject().as_raw() == certificate.issuer().as_raw())
@@ -159,11 +153,19 @@ pub(super) fn fault(error: &TlsError, chain: &[Vec<u8>], asked: &str, now_secs: 
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             // It may be one further up that ended.
             let ended = shown.iter().map(|facts| facts.not_after).filter(|end| *end < now_secs).min();
-            CertificateFault::Expired { days_ago: ended.map_or(0, |end| (now_secs - end) / DAY_SECS) }
+            let days_ago = match ended.map(|end| Expiry::at(end, now_secs)) {
+                Some(Expiry::Ended { days_ago }) => days_ago,
+                Some(Expiry::Ends { .. }) | None => 0,
+            };
+            CertificateFault::Expired { days_ago }
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             let begins = shown.iter().map(|facts| facts.not_before).max().unwrap_or(now_secs);
-            CertificateFault::NotYet { in_days: (begins - now_secs).max(0) / DAY_SECS }
+            let in_days = match Expiry::at(begins, now_secs) {
+                Expiry::Ends { in_days } => in_days,
+                Expiry::Ended { .. } => 0,
+            };
+            CertificateFault::NotYet { in_days }
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             let names = own.map(|own| own.names.clone()).unwrap_or_default();

@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
 
 use crate::flow::port::{ConnectionEnd, Retry};
+use crate::model::mqtt::stage::Expiry;
 use crate::model::problem::{Explain, Problem};
 use crate::proto::mqtt::session::SessionError;
 use crate::proto::tls_hello::Mismatch;
@@ -117,7 +118,7 @@ pub enum MqttError {
     SubscriptionsRefused { refused: usize, asked: usize, says: String },
     /// A certificate ends soon.
     #[error("a certificate ends soon")]
-    EndsSoon { whose: &'static str, days: i64 },
+    EndsSoon { whose: &'static str, end: Expiry },
     /// Nothing, or not the name, was checked, and it would have failed.
     #[error("the certificate is not in order, and was accepted all the same")]
     Unchecked { why: String },
@@ -411,9 +412,9 @@ impl MqttError {
                 },
                 "Check the port, and try from another network",
             ),
-            Self::EndsSoon { whose, days } => Problem::new(
+            Self::EndsSoon { whose, end } => Problem::new(
                 "mqtt.certificate_ends_soon",
-                format!("The certificate of {whose} ends in {days} days"),
+                format!("The certificate of {whose} {end}"),
                 "It is due for renewal",
                 "Have it renewed before it ends: from then on no connection comes about",
             ),

@@ -1,7 +1,7 @@
 //! Encryption by rustls with a verifier of our own around the usual one: what the broker showed is recorded whether it is
 //! accepted or not, and why it is not.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::pin::Pin;
@@ -28,8 +28,10 @@ use super::certificate;
 use super::connect::Findings;
 use super::drive::Stream;
 use super::error::MqttError;
+use crate::io::files::FilesError;
+use crate::io::save;
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust};
-use crate::model::mqtt::stage::CertificateFacts;
+use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::problem::Explain;
 use crate::model::text::{visible, visible_octets};
 use crate::proto::tls_hello::{self, Mismatch};
@@ -131,20 +133,19 @@ fn tell(seen: &Seen, own: Option<&CertifiedKey>, plan: &ConnectPlan, findings: &
     if let Some(own) = &own {
         findings.facts.push(("Client certificate".into(), own.subject.clone()));
         findings.facts.push(("Client certificate SHA-1".into(), own.sha1.clone()));
-        findings.facts.push(("Client certificate ends".into(), ends(own, now)));
+        findings.facts.push(("Client certificate ends".into(), end(own, now).to_string()));
     }
     let brokers = findings.certificates.first().cloned();
     if let Some(brokers) = &brokers {
-        findings.facts.push(("Certificate ends".into(), ends(brokers, now)));
+        findings.facts.push(("Certificate ends".into(), end(brokers, now).to_string()));
     }
-    let is_soon = |facts: &CertificateFacts| (0..SOON_DAYS).contains(&certificate::days_left(facts, now));
     let note = match (seen.faults.as_slice(), &own, &brokers) {
         ([_, ..], ..) if plan.tls.checks != TlsChecks::All => Some(unchecked(seen, &plan.url.host, now)),
-        (_, Some(own), _) if certificate::days_left(own, now) < SOON_DAYS => {
-            Some(MqttError::EndsSoon { whose: "this client", days: certificate::days_left(own, now) })
+        (_, Some(own), _) if end(own, now).is_within(SOON_DAYS) => {
+            Some(MqttError::EndsSoon { whose: "this client", end: end(own, now) })
         }
-        (_, _, Some(brokers)) if is_soon(brokers) => {
-            Some(MqttError::EndsSoon { whose: "the broker", days: certificate::days_left(brokers, now) })
+        (_, _, Some(brokers)) if matches!(end(brokers, now), Expiry::Ends { in_days: ..SOON_DAYS }) => {
+            Some(MqttError::EndsSoon { whose: "the broker", end: end(brokers, now) })
         }
         _ => None,
     };
@@ -164,12 +165,8 @@ fn unchecked(seen: &Seen, host: &str, now: i64) -> MqttError {
     MqttError::Unchecked { why: wrong.join(". ") }
 }
 
-fn ends(facts: &CertificateFacts, now: i64) -> String {
-    match certificate::days_left(facts, now) {
-        days @ ..0 => format!("ended {} days ago", -days),
-        0 => "ends today".into(),
-        days => format!("ends in {days} days"),
-    }
+const fn end(facts: &CertificateFacts, now: i64) -> Expiry {
+    Expiry::at(facts.not_after, now)
 }
 
 fn explain(
@@ -539,18 +536,11 @@ struct KeyFile(Mutex<File>);
 
 impl KeyFile {
     fn open(path: &Path) -> Result<Self, MqttError> {
-        let mut options = OpenOptions::new();
-        options.append(true).create(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt as _;
-            options.mode(0o600);
-        }
-        let failed = |error: std::io::Error| MqttError::KeyLog {
+        let failed = |error: FilesError| MqttError::KeyLog {
             path: visible(&path.display().to_string(), 300),
             detail: error.to_string(),
         };
-        options.open(path).map(|file| Self(Mutex::new(file))).map_err(failed)
+        save::append(path).map(|file| Self(Mutex::new(file))).map_err(failed)
     }
 }
 

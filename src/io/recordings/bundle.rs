@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
@@ -12,21 +12,22 @@ use super::disk;
 use super::export::{DiskSink, Work, start};
 use crate::flow::port::Bundle;
 use crate::io::diagnostics;
+use crate::model::destination::Destination;
 use crate::model::problem::Problem;
 use crate::telemetry::batch::Batch;
 use crate::telemetry::export::RecordingWriter;
 use crate::telemetry::export::bundle::{Contents, CutMessages, README, RECORDING};
 use crate::telemetry::recording::RecordingError;
 
-/// Begins a bundle in that file; one of that name is replaced at the end. Messages are given to the sink.
-pub async fn begin(path: &Path, bundle: Bundle) -> Result<DiskSink, Problem> {
+/// Begins a bundle in that file. Messages are given to the sink.
+pub async fn begin(destination: Destination, bundle: Bundle) -> Result<DiskSink, Problem> {
     let Bundle { about, stages, packets, warnings, expectations, counters, redactor } = bundle;
-    start(path, move |file| {
+    start(destination, move |writing| {
         let program = diagnostics::program_facts();
         let contents = Contents { about, program, stages, packets, warnings, expectations, counters, redactor };
-        let path = file.path.clone();
+        let path = writing.path().to_owned();
         let failed = |error: &io::Error| disk::write_error(&path, error);
-        let mut zip = ZipWriter::new(file.take()?);
+        let mut zip = ZipWriter::new(writing.take().map_err(|error| disk::refused(&error))?);
         // Its blocks are compressed already.
         zip.start_file(RECORDING, options(CompressionMethod::Stored)).map_err(|error| failed(&io_error(error)))?;
         let writer = RecordingWriter::new(zip, &contents.about()).map_err(|error| failed(&error))?;

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, FileSource};
 use super::output::FileOutput;
+use crate::io::files::FilesError;
+use crate::io::save::Writing;
+use crate::model::destination::Destination;
 use crate::telemetry::recording::block::{Block, HEADER_BYTES};
 use crate::telemetry::recording::index::Entry;
 use crate::telemetry::recording::reader::Reader;
@@ -25,7 +28,21 @@ pub(super) struct Part {
     pub(super) entries: Vec<Entry>,
 }
 
-/// Writes it. If that fails, nothing is left of it.
+/// Writes it where a person wants it; nothing bears that name before all of it is there.
+pub(super) fn write_to(kept: Kept, destination: &Destination) -> Result<RecorderState, RecordingError> {
+    let refused = |error: FilesError| disk::refused(&error);
+    let target = destination.path();
+    let mut writing = Writing::begin(destination).map_err(refused)?;
+    let file = writing.take().map_err(refused)?;
+    let failed = |error: io::Error| disk::write_error(target, &error);
+    let handle = file.try_clone().map_err(failed)?;
+    let mut output = FileOutput::begin(target, Box::new(file), &kept.about).map_err(failed)?;
+    copy_all(kept, &mut output, target)?;
+    writing.keep(&handle).map_err(refused)?;
+    Ok(output.state())
+}
+
+/// Writes it to a file of the program's own. If that fails, nothing is left of it.
 pub(super) fn write(kept: Kept, target: &Path) -> Result<RecorderState, RecordingError> {
     let mut output = FileOutput::create(target, &kept.about)?;
     let written = copy_all(kept, &mut output, target);

@@ -4,6 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
+use crate::io::files::{FilesError, kind_of};
+use crate::model::problem::Explain as _;
 use crate::telemetry::recording::RecordingError;
 use crate::telemetry::recording::reader::Source;
 
@@ -23,7 +25,11 @@ impl Disk for File {
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        match self.sync_data() {
+            // A pipe or a device has nothing to sync.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+            synced => synced,
+        }
     }
 }
 
@@ -60,10 +66,14 @@ pub(super) fn open(path: &Path) -> Result<File, RecordingError> {
     File::open(path).map_err(failed)
 }
 
+/// Where a person wants it cannot be written to.
+pub(super) fn refused(error: &FilesError) -> RecordingError {
+    RecordingError::Refused(Box::new(error.explain()))
+}
+
 pub(super) fn write_error(path: &Path, error: &io::Error) -> RecordingError {
     let path = shown(path);
-    match error.kind() {
-        ErrorKind::AlreadyExists => RecordingError::Exists { path },
+    match kind_of(error) {
         ErrorKind::NotFound | ErrorKind::NotADirectory => RecordingError::NotFound { path },
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => RecordingError::NoPermission { path },
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {

@@ -1,18 +1,18 @@
 //! [`DiskSink`]: messages into a file of another form, or into a bundle for support, on a thread of its own.
 //!
-//! The file comes into being under another name and gets its own at the end: what stands there is whole, and an export
-//! that fails or is given up leaves nothing.
+//! The file is one of [`crate::io::save`]: what stands there is whole, and an export that fails or is given up leaves nothing.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::{self, shown};
 use crate::flow::port::{Boxed, ExportSink};
+use crate::io::save::Writing;
+use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::export::{Export, ExportForm};
@@ -23,11 +23,12 @@ const QUEUE: usize = 4;
 /// Bytes written at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// Begins an export into that file; one of that name is replaced at the end.
-pub async fn begin(path: &Path, form: ExportForm, about: RecordingFacts) -> Result<DiskSink, Problem> {
-    start(path, move |file| {
-        let path = file.path.clone();
-        let out = BufWriter::with_capacity(BUFFER_BYTES, file.take()?);
+/// Begins an export into that file.
+pub async fn begin(destination: Destination, form: ExportForm, about: RecordingFacts) -> Result<DiskSink, Problem> {
+    start(destination, move |writing| {
+        let path = writing.path().to_owned();
+        let file = writing.take().map_err(|error| disk::refused(&error))?;
+        let out = BufWriter::with_capacity(BUFFER_BYTES, file);
         let export =
             Export::new(form, out, &about).map_err(|error| error.about(|error| disk::write_error(&path, error)))?;
         Ok(ExportWork { path, export })
@@ -128,25 +129,25 @@ impl Work for ExportWork {
 
 /// Begins such work on a thread of its own.
 pub(super) async fn start<W: Work>(
-    path: &Path,
-    begin: impl FnOnce(&mut NewFile) -> Result<W, RecordingError> + Send + 'static,
+    destination: Destination,
+    begin: impl FnOnce(&mut Writing) -> Result<W, RecordingError> + Send + 'static,
 ) -> Result<DiskSink, Problem> {
     let (items, mut taken) = mpsc::channel(QUEUE);
     let (answer, result) = oneshot::channel();
     let (began, has_begun) = oneshot::channel();
-    let target = path.to_owned();
+    let path = destination.path().to_owned();
     let run = move || {
-        let mut file = match NewFile::create(&target) {
-            Ok(file) => file,
-            Err(error) => return drop(began.send(Err(error))),
+        let mut writing = match Writing::begin(&destination) {
+            Ok(writing) => writing,
+            Err(error) => return drop(began.send(Err(disk::refused(&error)))),
         };
-        let work = match begin(&mut file) {
+        let work = match begin(&mut writing) {
             Ok(work) => work,
             Err(error) => return drop(began.send(Err(error))),
         };
         // Whoever asked may be gone: then there is nothing to take either.
         let _ = began.send(Ok(()));
-        if let Some(result) = write_all(work, file, &mut taken) {
+        if let Some(result) = write_all(work, writing, &mut taken) {
             let _ = answer.send(result);
         }
     };
@@ -154,16 +155,16 @@ pub(super) async fn start<W: Work>(
     std::thread::Builder::new()
         .name("export".into())
         .spawn(run)
-        .map_err(|error| failed(disk::write_error(path, &error)))?;
-    let ended = || RecordingError::Ended { path: shown(path) };
+        .map_err(|error| failed(disk::write_error(&path, &error)))?;
+    let ended = || RecordingError::Ended { path: shown(&path) };
     has_begun.await.unwrap_or_else(|_| Err(ended())).map_err(failed)?;
-    Ok(DiskSink { path: path.to_owned(), items, result, outcome: None })
+    Ok(DiskSink { path, items, result, outcome: None })
 }
 
 /// Writes what comes; nothing to tell if it was given up.
 fn write_all(
     mut work: impl Work,
-    file: NewFile,
+    writing: Writing,
     taken: &mut mpsc::Receiver<Item>,
 ) -> Option<Result<u64, RecordingError>> {
     while let Item::Batch(batch) = taken.blocking_recv()? {
@@ -171,45 +172,8 @@ fn write_all(
             return Some(Err(error));
         }
     }
-    Some(work.finish().and_then(|(written, messages)| file.keep(&written).map(|()| messages)))
-}
-
-/// A file under another name, which is deleted unless it is kept.
-pub(super) struct NewFile {
-    pub(super) path: PathBuf,
-    temporary: PathBuf,
-    file: Option<File>,
-}
-
-impl NewFile {
-    fn create(path: &Path) -> Result<Self, RecordingError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let temporary = path.with_file_name(format!(".{name}.{}-{number}.part", std::process::id()));
-        // A folder of that name would be found out only at the end.
-        if path.is_dir() {
-            return Err(RecordingError::NotWritten { path: shown(path), detail: "it is a folder".into() });
-        }
-        let file = disk::create_new(&temporary)?;
-        Ok(Self { path: path.to_owned(), temporary, file: Some(file) })
-    }
-
-    /// The file, for whoever writes it.
-    pub(super) fn take(&mut self) -> Result<File, RecordingError> {
-        self.file.take().ok_or_else(|| RecordingError::Ended { path: shown(&self.path) })
-    }
-
-    /// Gives it its name once all of it is on the disk.
-    fn keep(self, written: &File) -> Result<(), RecordingError> {
-        let kept = written.sync_all().and_then(|()| fs::rename(&self.temporary, &self.path));
-        kept.map_err(|error| disk::write_error(&self.path, &error))
-    }
-}
-
-impl Drop for NewFile {
-    fn drop(&mut self) {
-        // Gone already if it was kept.
-        let _ = fs::remove_file(&self.temporary);
-    }
+    let keep = |(written, messages): (File, u64)| {
+        writing.keep(&written).map(|_| messages).map_err(|error| disk::refused(&error))
+    };
+    Some(work.finish().and_then(keep))
 }

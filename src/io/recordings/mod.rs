@@ -26,6 +26,7 @@ use self::ring::RingOutput;
 use self::writer::Writer;
 use super::files::make_private_folder;
 use crate::flow::port::{Boxed, Playback, Recorder, Recordings};
+use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::recording::{RecordingError, RecordingFacts, RingPlan};
 
@@ -58,14 +59,13 @@ fn make_usual(folder: &Path) {
 }
 
 impl Recordings for DiskRecordings {
-    fn create<'a>(&'a self, path: &'a Path, about: RecordingFacts) -> Boxed<'a, Result<Arc<dyn Recorder>, Problem>> {
-        let path = path.to_owned();
+    fn create(&self, destination: Destination, about: RecordingFacts) -> Boxed<'_, Result<Arc<dyn Recorder>, Problem>> {
         Box::pin(async move {
-            let name = path.clone();
+            let name = destination.path().to_owned();
             let usual = self.usual_folder();
             let output = blocking("recording-open", &name, move || {
                 make_usual(&usual);
-                FileOutput::create(&path, &about)
+                FileOutput::create_at(&destination, &about)
             })
             .await?;
             Ok(Writer::start(Output::File(output)).map_err(|error| error.explain())? as Arc<dyn Recorder>)

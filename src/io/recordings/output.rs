@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, Disk};
 use super::ring::RingOutput;
+use crate::io::save;
+use crate::model::destination::Destination;
 use crate::telemetry::recording::index::{Entry, IndexWriter, file_header};
 use crate::telemetry::recording::{RecorderState, RecordingError, RecordingFacts, Sealed};
 
@@ -67,7 +69,14 @@ pub(super) struct FileOutput {
 }
 
 impl FileOutput {
-    /// Makes the file, which must not be there, and writes its header.
+    /// Makes the file where a person wants it, and writes its header.
+    pub(super) fn create_at(destination: &Destination, about: &RecordingFacts) -> Result<Self, RecordingError> {
+        let file = save::grow(destination).map_err(|error| disk::refused(&error))?;
+        let path = destination.path();
+        Self::begin(path, Box::new(file), about).map_err(|error| disk::write_error(path, &error))
+    }
+
+    /// Makes a file of the program's own, which must not be there, and writes its header.
     pub(super) fn create(path: &Path, about: &RecordingFacts) -> Result<Self, RecordingError> {
         let file = disk::create_new(path)?;
         Self::begin(path, Box::new(file), about).map_err(|error| {

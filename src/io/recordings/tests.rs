@@ -11,6 +11,7 @@ use super::output::{FileOutput, Output};
 use super::writer::Writer;
 use super::{DiskRecordings, bundle, export};
 use crate::flow::port::{Bundle, Playback, Recorder, Recordings as _};
+use crate::model::destination::Destination;
 use crate::model::mqtt::message::Qos;
 use crate::model::redact::Redactor;
 use crate::telemetry::batch::{Arrival, Batch};
@@ -105,7 +106,7 @@ impl Place {
 async fn what_is_recorded_is_played_from_any_time() {
     let place = Place::new();
     let path = place.path("a.lmrec");
-    let recorder = place.recordings.create(&path, about()).await.unwrap();
+    let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
     for start in 0..50 {
         write_all(&*recorder, &batch(start * 1000..(start + 1) * 1000, 1000, 40)).await;
     }
@@ -137,7 +138,7 @@ async fn what_is_recorded_is_played_from_any_time() {
 async fn the_usual_folder_is_made_when_it_is_needed() {
     let place = Place::new();
     let path = place.path("recordings/a.lmrec");
-    let recorder = place.recordings.create(&path, about()).await.unwrap();
+    let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
     assert!(recorder.write(&batch(0..10, 1, 8)));
     recorder.finish().await.unwrap();
     assert!(path.is_file());
@@ -150,9 +151,12 @@ async fn no_recording_is_written_over_another_file() {
     fs::write(&path, "mine").unwrap();
     let code =
         |result: Result<Arc<dyn Recorder>, _>| result.err().map(|problem: crate::model::problem::Problem| problem.code);
-    assert_eq!(code(place.recordings.create(&path, about()).await), Some("recording.exists"));
+    assert_eq!(code(place.recordings.create(Destination::file(&path), about()).await), Some("files.exists"));
     assert_eq!(fs::read(&path).unwrap(), b"mine");
-    assert_eq!(code(place.recordings.create(&place.path("no/folder"), about()).await), Some("recording.not_found"));
+    assert_eq!(
+        code(place.recordings.create(Destination::file(&place.path("no/folder")), about()).await),
+        Some("files.no_folder")
+    );
     let problem = place.recordings.open(&path).await.err().unwrap();
     assert_eq!(problem.code, "recording.not_a_recording");
     assert_eq!(place.recordings.open(&place.path("none")).await.err().unwrap().code, "recording.not_found");
@@ -164,7 +168,7 @@ async fn no_recording_is_written_over_another_file() {
 async fn a_dropped_recorder_finishes_its_file() {
     let place = Place::new();
     let path = place.path("a.lmrec");
-    let recorder = place.recordings.create(&path, about()).await.unwrap();
+    let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
     assert!(recorder.write(&batch(0..10, 1, 8)));
     drop(recorder);
     loop {
@@ -250,7 +254,7 @@ async fn a_ring_keeps_to_its_bytes_and_its_span() {
         write_all(&*ring, &batch(start * 100..(start + 1) * 100, 1000, 1000)).await;
     }
     let path = place.path("kept.lmrec");
-    let kept = ring.keep_last(Duration::from_mins(10), &path).await.unwrap();
+    let kept = ring.keep_last(Duration::from_mins(10), Destination::file(&path)).await.unwrap();
     let state = ring.state();
     assert!(state.file_bytes <= plan.bytes && state.file_bytes > plan.bytes / 2, "{state:?}");
     let on_disk: u64 = place.ring_files().iter().map(|file| fs::metadata(file).unwrap().len()).sum();
@@ -270,7 +274,7 @@ async fn a_ring_keeps_to_its_bytes_and_its_span() {
         write_all(&*ring, &batch(start * 1000..(start + 1) * 1000, 1000, 1100)).await;
     }
     let path = place.path("all.lmrec");
-    ring.keep_last(Duration::from_mins(10), &path).await.unwrap();
+    ring.keep_last(Duration::from_mins(10), Destination::file(&path)).await.unwrap();
     let found = read(&mut place.open(&path).await).await;
     assert!((10_000..13_000).contains(&found.len()), "{}", found.len());
     assert!(ring.state().file_bytes < 16_000_000);
@@ -282,14 +286,17 @@ async fn the_last_minutes_are_kept_while_more_comes_in() {
     let ring =
         place.recordings.ring(RingPlan { span: Duration::from_hours(1), bytes: 1 << 30 }, about()).await.unwrap();
     let span = Duration::from_mins(1);
-    assert_eq!(ring.keep_last(span, &place.path("none")).await.unwrap_err().code, "recording.nothing_kept");
+    assert_eq!(
+        ring.keep_last(span, Destination::file(&place.path("none"))).await.unwrap_err().code,
+        "recording.nothing_kept"
+    );
     assert!(!place.path("none").exists());
     // Ten a second, in one block for each call.
     for start in 0..200 {
         write_all(&*ring, &batch(start * 10..(start + 1) * 10, SECOND / 10, 5000)).await;
     }
     let path = place.path("kept.lmrec");
-    let (kept, ()) = tokio::join!(ring.keep_last(span, &path), async {
+    let (kept, ()) = tokio::join!(ring.keep_last(span, Destination::file(&path)), async {
         for start in 200..300 {
             write_all(&*ring, &batch(start * 10..(start + 1) * 10, SECOND / 10, 5000)).await;
         }
@@ -303,10 +310,13 @@ async fn the_last_minutes_are_kept_while_more_comes_in() {
     assert!(found[0] >= 1399 && found[0] < 1500, "{}", found[0]);
     assert_eq!(found, (found[0]..2000).collect::<Vec<_>>(), "what came in later is not in it");
     assert_eq!(kept.messages, found.len() as u64);
-    assert_eq!(ring.keep_last(span, &path).await.unwrap_err().code, "recording.exists");
+    assert_eq!(ring.keep_last(span, Destination::file(&path)).await.unwrap_err().code, "files.exists");
 
-    let plain = place.recordings.create(&place.path("plain"), about()).await.unwrap();
-    assert_eq!(plain.keep_last(span, &place.path("x")).await.unwrap_err().code, "recording.not_a_ring");
+    let plain = place.recordings.create(Destination::file(&place.path("plain")), about()).await.unwrap();
+    assert_eq!(
+        plain.keep_last(span, Destination::file(&place.path("x"))).await.unwrap_err().code,
+        "recording.not_a_ring"
+    );
 }
 
 /// The lock of a dead process is free: what its ring held becomes a recording as soon as another ring begins.
@@ -323,7 +333,7 @@ async fn a_ring_left_behind_becomes_a_recording() {
         fs::write(folder.join("lock"), "").unwrap();
         for part in 0..2 {
             let path = folder.join(format!("{part:08}.lmrec"));
-            let recorder = place.recordings.create(&path, about()).await.unwrap();
+            let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
             assert!(recorder.write(&batch(part * count..(part + 1) * count, 1000, 8)));
             recorder.finish().await.unwrap();
         }
@@ -347,7 +357,7 @@ async fn a_ring_left_behind_becomes_a_recording() {
     drop(next);
     // The living one was left alone.
     let path = place.path("kept.lmrec");
-    assert_eq!(alive.keep_last(Duration::from_mins(1), &path).await.unwrap().messages, 10);
+    assert_eq!(alive.keep_last(Duration::from_mins(1), Destination::file(&path)).await.unwrap().messages, 10);
 }
 
 /// More than the queue takes comes back, and is taken once there is room.
@@ -398,7 +408,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     let place = Place::new();
     let path = place.path("a.jsonl");
     fs::write(&path, "an older export").unwrap();
-    let mut sink = export::begin(&path, ExportForm::JsonLines, about()).await.unwrap();
+    let mut sink = export::begin(Destination::replacing(&path), ExportForm::JsonLines, about()).await.unwrap();
     for start in 0..20 {
         sink.take(batch(start * 100..(start + 1) * 100, 1000, 8)).await.unwrap();
     }
@@ -406,7 +416,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     assert_eq!(sink.close().await, Ok(2000));
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000);
 
-    let mut sink = export::begin(&path, ExportForm::Csv, about()).await.unwrap();
+    let mut sink = export::begin(Destination::replacing(&path), ExportForm::Csv, about()).await.unwrap();
     sink.take(batch(0..10, 1000, 8)).await.unwrap();
     drop(sink);
     while fs::read_dir(place.folder.path()).unwrap().count() > 1 {
@@ -414,10 +424,12 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000, "what was given up changes nothing");
 
-    let sink = export::begin(&place.path("b.lmrec"), ExportForm::Recording, about()).await.unwrap();
+    let sink = export::begin(Destination::file(&place.path("b.lmrec")), ExportForm::Recording, about()).await.unwrap();
     assert_eq!(sink.close().await, Ok(0));
     assert_eq!(place.open(&place.path("b.lmrec")).await.facts(), about());
-    let code = |path: PathBuf| async move { export::begin(&path, ExportForm::Csv, about()).await.unwrap_err().code };
+    let code = |path: PathBuf| async move {
+        export::begin(Destination::file(&path), ExportForm::Csv, about()).await.unwrap_err().code
+    };
     assert_eq!(code(place.path("no/folder.csv")).await, "recording.not_found");
     assert_eq!(code(place.folder.path().to_owned()).await, "recording.not_written");
 }
@@ -431,7 +443,7 @@ async fn a_bundle_holds_recording_and_texts_and_no_secret() {
     about.facts.push(("Client".into(), "hunter2hunter2".into()));
     let redactor = Redactor::new([b"hunter2hunter2".as_slice()], None);
     let contents = Bundle { about, redactor, ..Bundle::default() };
-    let mut sink = bundle::begin(&path, contents).await.unwrap();
+    let mut sink = bundle::begin(Destination::file(&path), contents).await.unwrap();
     let mut secret = Batch::new(0);
     let plain = batch(0..1, 1, 8);
     let arrival = plain.iter().next().unwrap();

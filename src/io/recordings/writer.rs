@@ -6,7 +6,6 @@
 //! thread sleeps.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +15,7 @@ use super::copy::{self, Kept};
 use super::disk::{self, shown};
 use super::output::Output;
 use crate::flow::port::{Boxed, Recorder};
+use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::{Packer, RecorderState, RecordingError};
@@ -145,15 +145,15 @@ impl Recorder for Writer {
         self.shared.state().clone()
     }
 
-    fn keep_last<'a>(&'a self, span: Duration, path: &'a Path) -> Boxed<'a, Result<RecorderState, Problem>> {
+    fn keep_last(&self, span: Duration, destination: Destination) -> Boxed<'_, Result<RecorderState, Problem>> {
         Box::pin(async move {
             let (answer, kept) = oneshot::channel();
             if !self.ask(Work::Keep(span, answer)) {
                 return Err(self.ended());
             }
             let kept = kept.await.map_err(|_| self.ended())?.map_err(|error| error.explain())?;
-            let target = path.to_owned();
-            super::blocking("recording-keep", path, move || copy::write(kept, &target)).await
+            let path = destination.path().to_owned();
+            super::blocking("recording-keep", &path, move || copy::write_to(kept, &destination)).await
         })
     }
 

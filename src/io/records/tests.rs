@@ -333,18 +333,18 @@ async fn exports_hold_every_job() {
     store.begin(intent("gw 2")).await.unwrap();
 
     let path = folder.path().join("export.csv");
-    assert_eq!(store.export(&path, ExportFormat::Csv).await, Ok(2));
+    assert_eq!(store.export(Destination::replacing(&path), ExportFormat::Csv).await, Ok(2));
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.split("\r\n").collect();
     assert_eq!(lines.len(), 4);
     assert!(lines[1].contains("\"Joined, \"\"at once\"\"\"") && lines[1].contains("'=cmd|"), "{}", lines[1]);
 
-    assert_eq!(store.export(&path, ExportFormat::JsonLines).await, Ok(2));
+    assert_eq!(store.export(Destination::replacing(&path), ExportFormat::JsonLines).await, Ok(2));
     let text = std::fs::read_to_string(&path).unwrap();
     let jobs: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(jobs[0]["gateway"], "=cmd|' /C calc'!A0");
     assert_eq!(jobs[1]["outcome"], "running");
-    assert!(matches!(store.export(folder.path(), ExportFormat::Csv).await, Err(ExportError::Files(_))));
+    assert!(matches!(store.export(folder.path().into(), ExportFormat::Csv).await, Err(ExportError::Files(_))));
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ use crate::model::credentials::{self, WifiDraft};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::secret_text::{self, NoSecret};
 use crate::model::wifi::WifiRules;
 
 /// Most gateways in a manifest.
@@ -365,7 +366,9 @@ impl Run<'_> {
         let name = cells.get("driver");
         let driver = if name.is_empty() {
             let fits = |(kind, driver): &&(LinkKind, DriverId)| *kind == link && driver.is_available_over(link);
-            facts.and_then(|facts| facts.drivers.iter().find(fits)).map_or(DriverId::Improv, |(_, driver)| *driver)
+            facts
+                .and_then(|facts| facts.drivers.iter().find(fits))
+                .map_or_else(|| DriverId::usual_over(link), |(_, driver)| *driver)
         } else if let Ok(driver) = name.parse() {
             driver
         } else {
@@ -540,10 +543,12 @@ fn is_word(name: &str) -> bool {
 
 /// The first line without its end; blanks stay.
 fn first_line(content: &Secret<Vec<u8>>) -> Option<Secret<String>> {
-    let line = content.expose().split(|octet| *octet == b'\n').next().unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let line = line.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(line);
-    std::str::from_utf8(line).ok().map(|line| Secret::new(line.to_owned()))
+    match secret_text::line(content.expose()) {
+        Ok(line) => Some(line),
+        // What is missing is told where the rest of the row is checked.
+        Err(NoSecret::Empty) => Some(Secret::default()),
+        Err(NoSecret::NotText | NoSecret::TooLong) => None,
+    }
 }
 
 /// What the row says, column by column; references, never secrets.

@@ -46,25 +46,25 @@ impl Explain for HeaderError {
     fn explain(&self) -> Problem {
         match self {
             Self::BadName { name } => Problem::new(
-                "mqtt.header",
+                "mqtt.header_name",
                 format!("“{}” can't be the name of a header", visible(name, 80)),
                 "A name has letters, digits and hyphens, and no blanks",
                 "Write it like Authorization=VALUE",
             ),
             Self::Reserved { name } => Problem::new(
-                "mqtt.header",
+                "mqtt.header_reserved",
                 format!("The header {} can't be set", visible(name, 80)),
                 "The handshake of the WebSocket sets it",
                 "Leave it out",
             ),
             Self::BadValue { name } => Problem::new(
-                "mqtt.header",
+                "mqtt.header_value",
                 format!("The value of the header {} can't be sent", visible(name, 80)),
                 "It holds a line end or another control character, or characters beyond ASCII",
                 "Give the value alone, on one line",
             ),
             Self::NoWebSocket => Problem::new(
-                "mqtt.header",
+                "mqtt.header_without_websocket",
                 "Headers need a WebSocket",
                 "They are part of its request, and this address begins with neither ws nor wss",
                 "Leave the headers out, or take the broker's ws or wss address",

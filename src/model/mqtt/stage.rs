@@ -1,5 +1,6 @@
 //! How a connection came about, stage by stage, and the packets that went to and fro.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -119,6 +120,54 @@ pub struct CertificateFacts {
     pub serial: String,
     /// What its key is, such as `EC P-256`.
     pub key: String,
+}
+
+/// When a certificate ends, in whole days: the one way to count them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// It has ended, so many whole days ago.
+    Ended {
+        /// None: less than a day ago.
+        days_ago: i64,
+    },
+    /// It ends, in so many whole days.
+    Ends {
+        /// None: in less than a day.
+        in_days: i64,
+    },
+}
+
+impl Expiry {
+    /// The end of a life at that moment, both in seconds since 1970 UTC.
+    pub const fn at(not_after: i64, unix_secs: i64) -> Self {
+        const DAY_SECS: i64 = 86_400;
+        if not_after < unix_secs {
+            Self::Ended { days_ago: (unix_secs - not_after) / DAY_SECS }
+        } else {
+            Self::Ends { in_days: (not_after - unix_secs) / DAY_SECS }
+        }
+    }
+
+    /// Whether it has ended, or ends within so many days.
+    pub const fn is_within(self, days: i64) -> bool {
+        match self {
+            Self::Ended { .. } => true,
+            Self::Ends { in_days } => in_days < days,
+        }
+    }
+}
+
+impl fmt::Display for Expiry {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended { days_ago: 0 } => write!(out, "ended today"),
+            Self::Ended { days_ago: 1 } => write!(out, "ended 1 day ago"),
+            Self::Ended { days_ago } => write!(out, "ended {days_ago} days ago"),
+            Self::Ends { in_days: 0 } => write!(out, "ends today"),
+            Self::Ends { in_days: 1 } => write!(out, "ends in 1 day"),
+            Self::Ends { in_days } => write!(out, "ends in {in_days} days"),
+        }
+    }
 }
 
 words! {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::model::problem::{Explain, Problem};
-use crate::model::text::visible;
+use crate::model::text::{visible, without_login};
 use crate::model::word::{Word, words};
 
 words! {
@@ -131,7 +131,7 @@ impl FromStr for BrokerUrl {
     /// Without a scheme it is `mqtt`, or `mqtts` on port 8883.
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let text = text.trim();
-        let shown = || visible(text, 200);
+        let shown = || visible(&without_login(text), 200);
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) => {
                 let scheme = named(&scheme.to_ascii_lowercase());
@@ -143,7 +143,9 @@ impl FromStr for BrokerUrl {
         if authority.contains('@') {
             return Err(UrlError::HoldsLogin);
         }
-        let (host, port) = split_port(authority).ok_or_else(|| UrlError::BadPort { text: shown() })?;
+        // A password with a slash: what comes before that is no port then.
+        let no_port = || if rest.contains('@') { UrlError::HoldsLogin } else { UrlError::BadPort { text: shown() } };
+        let (host, port) = split_port(authority).ok_or_else(no_port)?;
         let is_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%');
         if host.is_empty() || !host.chars().all(is_host) {
             return Err(UrlError::NoHost { text: shown() });

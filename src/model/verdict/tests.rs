@@ -30,8 +30,8 @@ fn refused() -> Observation {
 
 /// A protocol that names no network.
 #[track_caller]
-fn check_unnamed(before: Before, observations: &[Observation], expected: Verdict) {
-    let ground = rule(Asked { ssid: &site(), connection: None }, &before, observations);
+fn check_unnamed(before: &Before, observations: &[Observation], expected: Verdict) {
+    let ground = rule(Asked { ssid: &site(), connection: None }, before, observations);
     assert_eq!(ground.verdict(), expected, "{before:?} {observations:?}: {ground:?}");
 }
 
@@ -46,10 +46,10 @@ fn check_named(observations: &[Observation], expected: &Ground) {
 fn a_gateway_without_a_network_that_has_one_afterwards_joined() {
     use Observation::{Began, Done, LinkLost};
     let has_one = unnamed(Station::Connected, Seen::Answer);
-    check_unnamed(Before::NoNetwork, &[Began, has_one.clone()], Verdict::Joined);
-    check_unnamed(Before::NoNetwork, &[Done, has_one.clone()], Verdict::Joined);
-    check_unnamed(Before::NoNetwork, &[Began, LinkLost, has_one], Verdict::Joined);
-    check_unnamed(Before::NoNetwork, &[unnamed(Station::Connected, Seen::Unasked)], Verdict::Joined);
+    check_unnamed(&Before::NoNetwork, &[Began, has_one.clone()], Verdict::Joined);
+    check_unnamed(&Before::NoNetwork, &[Done, has_one.clone()], Verdict::Joined);
+    check_unnamed(&Before::NoNetwork, &[Began, LinkLost, has_one], Verdict::Joined);
+    check_unnamed(&Before::NoNetwork, &[unnamed(Station::Connected, Seen::Unasked)], Verdict::Joined);
 }
 
 #[test]
@@ -57,15 +57,15 @@ fn a_gateway_that_had_a_network_and_names_none_joined_only_by_its_answer_to_this
     use Observation::{Began, Done, TimeOver};
     let has_one = unnamed(Station::Connected, Seen::Answer);
     for before in [Before::SomeNetwork, Before::NotKnown] {
-        check_unnamed(before.clone(), &[Began, Done, has_one.clone()], Verdict::Joined);
+        check_unnamed(&before, &[Began, Done, has_one.clone()], Verdict::Joined);
         // It says "provisioned" at once.
-        check_unnamed(before.clone(), &[has_one.clone()], Verdict::Unknown);
-        check_unnamed(before.clone(), &[Done, has_one.clone()], Verdict::Unknown);
+        check_unnamed(&before, std::slice::from_ref(&has_one), Verdict::Unknown);
+        check_unnamed(&before, &[Done, has_one.clone()], Verdict::Unknown);
         // It tried, and has a network again: perhaps the old one.
-        check_unnamed(before.clone(), &[Began, has_one.clone()], Verdict::Unknown);
+        check_unnamed(&before, &[Began, has_one.clone()], Verdict::Unknown);
         // Later than expected.
         let late = [Began, TimeOver, unnamed(Station::Connected, Seen::Unasked)];
-        check_unnamed(before, &late, Verdict::Unknown);
+        check_unnamed(&before, &late, Verdict::Unknown);
     }
 }
 
@@ -107,7 +107,7 @@ fn what_is_neither_joined_nor_refused_is_unknown() {
     check_named(&[Observation::Began, Observation::TimeOver], &Ground::NoWord);
     check_named(&[Observation::Began, Observation::LinkLost], &Ground::LinkLost);
     check_named(&[], &Ground::NoWord);
-    check_unnamed(Before::NoNetwork, &[unnamed(Station::Apart, Seen::Question)], Verdict::Unknown);
+    check_unnamed(&Before::NoNetwork, &[unnamed(Station::Apart, Seen::Question)], Verdict::Unknown);
 }
 
 #[test]

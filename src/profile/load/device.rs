@@ -1,13 +1,14 @@
 //! Reads what a profile says of the device: how it is recognised, driven, joined to Wi-Fi, given credentials and wiped.
 
 use super::{read_basis, read_id};
-use crate::model::ids::{DriverId, LinkKind};
+use crate::model::drivers::{DriverId, Place, SettingKind, SettingRule};
+use crate::model::ids::LinkKind;
 use crate::model::wifi::{Security, WifiRules};
-use crate::profile::pattern::parse_hex16;
+use crate::profile::pattern::{ServiceUuid, parse_hex16};
 use crate::profile::read::{Table, Taken};
 use crate::profile::rules::{
     BannerRule, BleRule, CredentialRule, Discovery, Document, DriverBinding, DriverSettings, PushPath, PushRule,
-    PushWay, Statement, Template, UsbRule, WipePlan, WipeStep,
+    PushWay, SettingValue, Statement, Template, UsbRule, WipePlan, WipeStep,
 };
 use crate::profile::schema;
 
@@ -67,7 +68,7 @@ fn read_driver(table: &Table<'_>, documents: &[Document], taken: &mut Taken) -> 
     let (driver, link) = (table.word::<DriverId>("driver"), table.word::<LinkKind>("link"));
     let (basis, ambiguity) = (read_basis(table, documents), table.text_opt("ambiguity"));
     let (driver, link) = (driver?, link?);
-    let links = links_of(driver);
+    let links = driver.facts().links;
     if !links.contains(&link) {
         let words: Vec<&str> = links.iter().map(|link| link.as_str()).collect();
         table.inconsistent("link", format!("{driver} does not run over {link}; its links are {}", words.join(", ")));
@@ -77,43 +78,26 @@ fn read_driver(table: &Table<'_>, documents: &[Document], taken: &mut Taken) -> 
     Some(DriverBinding { driver, link, settings, basis: basis?, ambiguity })
 }
 
-/// The links a driver is defined for.
-const fn links_of(driver: DriverId) -> &'static [LinkKind] {
-    match driver {
-        DriverId::Improv => &[LinkKind::Serial, LinkKind::Ble],
-        DriverId::EspProv => &[LinkKind::Ble, LinkKind::Http, LinkKind::Serial],
-        DriverId::Smp => &[LinkKind::Serial, LinkKind::Ble, LinkKind::Udp],
-        DriverId::LinuxConsole => &[LinkKind::Serial],
-    }
+fn read_settings(driver_table: &Table<'_>, driver: DriverId) -> DriverSettings {
+    let table = driver_table.table("settings", schema::settings_of(driver));
+    let read = |rule: &SettingRule| (rule.key, read_setting(table.as_ref(), rule));
+    DriverSettings::new(driver.facts().settings.iter().map(read).collect())
 }
 
-fn read_settings(driver_table: &Table<'_>, driver: DriverId) -> DriverSettings {
-    let shape = match driver {
-        DriverId::Improv => &schema::IMPROV,
-        DriverId::EspProv => &schema::ESP_PROV,
-        DriverId::Smp => &schema::SMP,
-        DriverId::LinuxConsole => &schema::LINUX_CONSOLE,
-    };
-    let table = driver_table.table("settings", shape);
-    let baud = table.and_then(|t| t.integer_opt("baud", &(300..=4_000_000))).unwrap_or(115_200);
-    let text = |key| table.and_then(|t: Table<'_>| t.text_opt(key));
-    match driver {
-        DriverId::Improv => DriverSettings::Improv { baud },
-        DriverId::EspProv => DriverSettings::EspProv {
-            baud,
-            security: table.and_then(|t| t.integer_opt("security", &(0..=2))).unwrap_or(1),
-            service: table.and_then(|t| t.parsed_opt("service")),
-            wipe_endpoint: text("wipe_endpoint"),
-        },
-        DriverId::Smp => {
-            DriverSettings::Smp { baud, broker_setting: text("broker_setting"), port_setting: text("port_setting") }
+fn read_setting(table: Option<&Table<'_>>, rule: &SettingRule) -> Option<SettingValue> {
+    match rule.kind {
+        SettingKind::Number { least, most, usual } => {
+            let number = table.and_then(|table| table.integer_opt(rule.key, &(least..=most)));
+            Some(SettingValue::Number(number.unwrap_or(usual)))
         }
-        DriverId::LinuxConsole => DriverSettings::LinuxConsole {
-            baud,
-            login_prompt: text("login_prompt").unwrap_or_else(|| "login:".into()),
-            password_prompt: text("password_prompt").unwrap_or_else(|| "Password:".into()),
-            interface: text("interface").unwrap_or_else(|| "wlan0".into()),
-        },
+        SettingKind::Text { usual } => {
+            let text = table.and_then(|table| table.text_opt(rule.key));
+            text.or_else(|| usual.map(str::to_owned)).map(SettingValue::Text)
+        }
+        SettingKind::Service => {
+            let service: Option<ServiceUuid> = table.and_then(|table| table.parsed_opt(rule.key));
+            service.map(|service| SettingValue::Text(service.to_string()))
+        }
     }
 }
 
@@ -198,13 +182,8 @@ fn read_push(credential: &Table<'_>, documents: &[Document]) -> Vec<PushRule> {
 fn read_push_rule(table: &Table<'_>, documents: &[Document], taken: &mut Taken) -> Option<PushRule> {
     let (driver, basis) = (table.word::<DriverId>("driver")?, read_basis(table, documents));
     table.take("driver", driver.as_str(), taken);
-    let fitting: &[&str] = match driver {
-        DriverId::Improv => &[],
-        DriverId::EspProv => &["endpoint"],
-        DriverId::Smp => &["setting", "file"],
-        DriverId::LinuxConsole => &["file"],
-    };
-    let given: Vec<&str> = ["endpoint", "setting", "file"].into_iter().filter(|key| table.has(key)).collect();
+    let fitting: Vec<&str> = driver.facts().takes.iter().map(|place| place.key()).collect();
+    let given: Vec<&str> = Place::ALL.map(Place::key).into_iter().filter(|key| table.has(key)).collect();
     match given[..] {
         [] if fitting.is_empty() => {
             table.refuse("driver", "this driver carries no tokens and no files");

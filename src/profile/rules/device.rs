@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::basis::Basis;
+use crate::model::drivers::{BAUD, SettingKind, SettingRule, USUAL_BAUD};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::word::words;
 use crate::profile::pattern::{Glob, ServiceUuid};
@@ -100,46 +101,77 @@ impl DriverBinding {
     }
 }
 
-/// The settings of a driver. A setting that is `None` or empty is left to the driver.
+/// The settings of a driver, in the order of its facts. A setting that the profile leaves out holds what is usual, or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriverSettings(Vec<(&'static str, Option<SettingValue>)>);
+
+/// What a setting holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum DriverSettings {
-    /// Improv Wi-Fi.
-    Improv {
-        /// Speed of the line; only over serial.
-        baud: u32,
-    },
-    /// Espressif provisioning.
-    EspProv {
-        /// Speed of the line; only over serial.
-        baud: u32,
-        /// The least security scheme to accept: 0, 1 or 2.
-        security: u8,
-        /// The provisioning service, where it is not the usual one.
-        service: Option<ServiceUuid>,
-        /// The endpoint that wipes the device.
-        wipe_endpoint: Option<String>,
-    },
-    /// MCUmgr.
-    Smp {
-        /// Speed of the line; only over serial.
-        baud: u32,
-        /// Setting that holds the broker's host.
-        broker_setting: Option<String>,
-        /// Setting that holds the broker's port.
-        port_setting: Option<String>,
-    },
-    /// A login console.
-    LinuxConsole {
-        /// Speed of the line.
-        baud: u32,
-        /// What ends the line that asks for the user.
-        login_prompt: String,
-        /// What ends the line that asks for the password.
-        password_prompt: String,
-        /// The Wi-Fi interface.
-        interface: String,
-    },
+pub enum SettingValue {
+    /// A whole number.
+    Number(i64),
+    /// A text, or the id of a service in the form that is compared.
+    Text(String),
+}
+
+impl DriverSettings {
+    /// Settings as they were read.
+    pub(in crate::profile) const fn new(values: Vec<(&'static str, Option<SettingValue>)>) -> Self {
+        Self(values)
+    }
+
+    /// The usual settings of a driver, with these in place of some.
+    pub fn of(driver: DriverId, set: &[(&str, SettingValue)]) -> Self {
+        let value = |rule: &SettingRule| match rule.kind {
+            SettingKind::Number { usual, .. } => Some(SettingValue::Number(usual)),
+            SettingKind::Text { usual } => usual.map(|usual| SettingValue::Text(usual.to_owned())),
+            SettingKind::Service => None,
+        };
+        let chosen = |rule: &SettingRule| set.iter().find(|(key, _)| *key == rule.key).map(|(_, value)| value.clone());
+        Self(driver.facts().settings.iter().map(|rule| (rule.key, chosen(rule).or_else(|| value(rule)))).collect())
+    }
+
+    /// What a key holds.
+    pub fn get(&self, key: &str) -> Option<&SettingValue> {
+        self.0.iter().find(|(known, _)| *known == key).and_then(|(_, value)| value.as_ref())
+    }
+
+    /// The number a key holds.
+    pub fn number(&self, key: &str) -> Option<i64> {
+        match self.get(key)? {
+            SettingValue::Number(number) => Some(*number),
+            SettingValue::Text(_) => None,
+        }
+    }
+
+    /// The text a key holds.
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.get(key)? {
+            SettingValue::Text(text) => Some(text),
+            SettingValue::Number(_) => None,
+        }
+    }
+
+    /// The speed of a serial line.
+    pub fn baud(&self) -> u32 {
+        self.number(BAUD).and_then(|baud| baud.try_into().ok()).unwrap_or(USUAL_BAUD)
+    }
+}
+
+impl Serialize for DriverSettings {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl std::fmt::Display for SettingValue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
 }
 
 words! {

@@ -9,7 +9,8 @@ use serde::Serialize;
 
 pub use device::{
     AtRest, BannerRule, BleRule, CredentialKind, CredentialRule, Discovery, DriverBinding, DriverSettings,
-    Precondition, PushPath, PushRule, PushWay, Template, UsbMeaning, UsbRule, WipeActor, WipePlan, WipeStep,
+    Precondition, PushPath, PushRule, PushWay, SettingValue, Template, UsbMeaning, UsbRule, WipeActor, WipePlan,
+    WipeStep,
 };
 pub use site::{
     Carrier, Dialect, Expectation, FieldRule, FieldType, Limit, MqttAuthentication, MqttRules, NetworkFact,

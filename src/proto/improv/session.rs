@@ -29,6 +29,8 @@ pub struct Timeouts {
     pub repeat: Duration,
     /// For the next entry of a scan.
     pub scan_entry: Duration,
+    /// For all of a scan, however its entries drip in.
+    pub scan: Duration,
     /// For the verdict on a network.
     pub join: Duration,
     /// For the second half of an answer that comes in two packets.
@@ -43,6 +45,7 @@ impl Timeouts {
         rpc: Duration::from_secs(30),
         repeat: Duration::from_secs(10),
         scan_entry: Duration::from_secs(15),
+        scan: Duration::from_mins(1),
         join: Duration::from_mins(1),
         second_half: Duration::from_secs(3),
     };
@@ -54,6 +57,7 @@ impl Timeouts {
         rpc: Duration::from_secs(10),
         repeat: Duration::from_mins(2),
         scan_entry: Duration::from_secs(15),
+        scan: Duration::from_mins(1),
         join: Duration::from_mins(1),
         second_half: Duration::from_secs(3),
     };
@@ -154,6 +158,8 @@ pub struct Session {
 struct Exchange {
     request: Request,
     deadline: Instant,
+    /// No answer moves the deadline beyond this.
+    latest: Instant,
     repeat_at: Option<Instant>,
     /// State reported since the request.
     state: Option<State>,
@@ -203,6 +209,7 @@ impl Session {
         self.exchange = Some(Exchange {
             request,
             deadline: now + limit,
+            latest: now + limit.max(self.timeouts.scan),
             repeat_at: repeat.map(|after| now + after),
             state: None,
             has_begun_to_join: false,
@@ -212,6 +219,13 @@ impl Session {
             early_error: None,
             joined: None,
         });
+    }
+
+    /// Gives up the request that runs: what answers it later answers nothing.
+    pub fn abandon(&mut self) {
+        self.exchange = None;
+        self.outbox.clear();
+        self.events.retain(|event| matches!(event, Event::State(_)));
     }
 
     /// Whether a result of that command would answer the request that runs.
@@ -351,7 +365,7 @@ impl Session {
             command::DEVICE_INFO => self.finish(parse_device_info(strings).map(Answer::Info).ok_or(Failure::Malformed)),
             command::SCAN if strings.is_empty() => self.finish_scan(),
             command::SCAN => {
-                exchange.deadline = now + self.timeouts.scan_entry;
+                exchange.deadline = (now + self.timeouts.scan_entry).min(exchange.latest);
                 self.take_network(strings);
             }
             command::NETWORK_STATE => {

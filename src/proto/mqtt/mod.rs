@@ -1,5 +1,6 @@
 //! MQTT: packets as they come ([`wire`]) and one connection's state machine ([`session`]); and what brokers ask for beyond
-//! MQTT itself: logins that are computed, limits, habits, identities. No I/O and no clock: the time is an argument. Beside it the broker for a bench.
+//! MQTT itself: logins that are computed, limits, habits, identities. No I/O and no clock: the time is an argument.
+//! Beside it the broker for a bench ([`broker`]).
 
 pub mod broker;
 pub mod cloud;

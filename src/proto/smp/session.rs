@@ -121,6 +121,13 @@ impl Session {
         Ok(())
     }
 
+    /// Gives up the request that runs: an answer to it is known by its number and ignored.
+    pub fn abandon(&mut self) {
+        self.exchange = None;
+        self.outbox = None;
+        self.finished = None;
+    }
+
     /// The frame to send now, if any.
     pub const fn poll_transmit(&mut self) -> Option<Vec<u8>> {
         self.outbox.take()

@@ -11,10 +11,30 @@ use std::time::{Duration, Instant};
 pub use store::Store;
 
 use super::device::{Emission, SimulatedDevice};
+use super::drivers::Unit;
+use super::site::{SimError, start_datagram_gateway, start_gateway};
 use crate::model::fault::Fault;
 use crate::model::gateway::DeviceInfo;
+use crate::model::ids::{DriverId, LinkKind};
 use crate::proto::smp::cbor::Map;
 use crate::proto::smp::{Frame, Operation, Version, console, stream};
+
+/// The driver's simulator.
+pub(super) const UNIT: Unit = Unit {
+    id: DriverId::Smp,
+    device: Some(|plan, link| {
+        let no_card = |source| SimError::Card { folder: plan.card.clone().unwrap_or_default(), source };
+        let store = plan.card.as_deref().map_or_else(|| Ok(Store::in_memory()), Store::at).map_err(no_card)?;
+        let framing = if link == LinkKind::Udp { SmpFraming::Datagram } else { SmpFraming::Console };
+        Ok(Box::new(SmpDevice::new(plan.info.clone(), framing, store, &plan.faults)))
+    }),
+    links: &[
+        (LinkKind::Serial, |plan| Box::pin(async move { start_gateway(plan) })),
+        (LinkKind::Udp, |plan| Box::pin(start_datagram_gateway(plan))),
+    ],
+    radio: None,
+    access: |_| None,
+};
 
 /// Octets of one message buffer, as most devices have.
 const BUFFER: usize = 384;

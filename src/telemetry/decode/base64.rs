@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 const MIN_CHARS: usize = 24;
 
 /// Bytes as base64.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 

@@ -38,28 +38,27 @@ struct Reader<'a> {
 
 /// What is against the rules, and means one thing only all the same.
 #[derive(Default)]
-struct Oddities {
-    no_number: bool,
-    control: bool,
-    half_pair: bool,
-    not_utf8: bool,
-}
+struct Oddities(Vec<&'static str>);
+
+const NO_NUMBER: &str = "holds NaN or Infinity, which JSON forbids";
+const CONTROL: &str = "holds control characters inside a text, which JSON forbids";
+const HALF_PAIR: &str = "holds half of a surrogate pair, shown as �";
+const NOT_UTF8: &str = "holds bytes that are not UTF-8, shown as �";
 
 impl Oddities {
+    fn add(&mut self, oddity: &'static str) {
+        if !self.0.contains(&oddity) {
+            self.0.push(oddity);
+        }
+    }
+
     fn notes(&self, nuls: usize) -> Vec<String> {
         let nul = match nuls {
             0 => None,
             1 => Some("ends with a NUL character, which JSON forbids".to_owned()),
             nuls => Some(format!("ends with {nuls} NUL characters, which JSON forbids")),
         };
-        let seen = [
-            (self.no_number, "holds NaN or Infinity, which JSON forbids"),
-            (self.control, "holds control characters inside a text, which JSON forbids"),
-            (self.half_pair, "holds half of a surrogate pair, shown as �"),
-            (self.not_utf8, "holds bytes that are not UTF-8, shown as �"),
-        ];
-        let seen = seen.into_iter().filter(|(is_seen, _)| *is_seen).map(|(_, note)| note.to_owned());
-        nul.into_iter().chain(seen).collect()
+        nul.into_iter().chain(self.0.iter().map(|oddity| (*oddity).to_owned())).collect()
     }
 }
 
@@ -187,20 +186,10 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        for (word, number) in [
-            ("NaN", f64::NAN),
-            ("nan", f64::NAN),
-            ("Infinity", f64::INFINITY),
-            ("-Infinity", f64::NEG_INFINITY),
-            ("inf", f64::INFINITY),
-            ("-inf", f64::NEG_INFINITY),
-            ("-nan", f64::NAN),
-        ] {
-            if self.text[self.at..].starts_with(word.as_bytes()) {
-                self.at += word.len();
-                self.oddities.no_number = true;
-                return Ok(Value::Number(number));
-            }
+        if let Some((word, number)) = no_number(&self.text[self.at..]) {
+            self.at += word.len();
+            self.oddities.add(NO_NUMBER);
+            return Ok(Value::Number(number));
         }
         match self.peek() {
             Some(b'"') => self.string().map(Value::Text),
@@ -283,7 +272,7 @@ impl<'a> Reader<'a> {
                 }
                 Some(b'\\') => text.push(self.escape()?),
                 Some(byte @ 0..=0x1f) => {
-                    self.oddities.control = true;
+                    self.oddities.add(CONTROL);
                     text.push(char::from(byte));
                     self.at += 1;
                 }
@@ -301,7 +290,9 @@ impl<'a> Reader<'a> {
 
     fn utf8(&mut self, start: usize, end: usize) -> Cow<'a, str> {
         let text = String::from_utf8_lossy(&self.text[start..end]);
-        self.oddities.not_utf8 |= matches!(text, Cow::Owned(_));
+        if matches!(text, Cow::Owned(_)) {
+            self.oddities.add(NOT_UTF8);
+        }
         text
     }
 
@@ -340,7 +331,7 @@ impl<'a> Reader<'a> {
             }
             self.at = behind;
         }
-        self.oddities.half_pair = true;
+        self.oddities.add(HALF_PAIR);
         Ok(char::REPLACEMENT_CHARACTER)
     }
 
@@ -349,6 +340,22 @@ impl<'a> Reader<'a> {
         self.at += 4;
         digits.iter().try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
     }
+}
+
+/// A word for what is no number of JSON, as Python, C and JavaScript write it.
+fn no_number(text: &[u8]) -> Option<(&'static str, f64)> {
+    const WORDS: [(&str, f64); 7] = [
+        ("NaN", f64::NAN),
+        ("nan", f64::NAN),
+        ("-nan", f64::NAN),
+        ("Infinity", f64::INFINITY),
+        ("-Infinity", f64::NEG_INFINITY),
+        ("inf", f64::INFINITY),
+        ("-inf", f64::NEG_INFINITY),
+    ];
+    // Digits are what nearly all numbers begin with.
+    let may_be = matches!(text, [b'N' | b'n' | b'I' | b'i', ..] | [b'-', b'n' | b'I' | b'i', ..]);
+    WORDS.into_iter().find(|(word, _)| may_be && text.starts_with(word.as_bytes()))
 }
 
 /// The value of a number with a fraction or an exponent.

@@ -16,6 +16,7 @@ mod protobuf;
 mod sparkplug;
 mod wire;
 
+pub use self::base64::encode as to_base64;
 pub use self::protobuf::SchemaError;
 pub use self::sparkplug::NodeState;
 

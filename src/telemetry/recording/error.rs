@@ -19,9 +19,9 @@ pub enum RecordingError {
     /// There is no such file.
     #[error("there is no file {path}")]
     NotFound { path: String },
-    /// A file of that name is there already.
-    #[error("{path} is there already")]
-    Exists { path: String },
+    /// The place for it was refused: something is there already, its folder is missing.
+    #[error("{}", _0.what)]
+    Refused(Box<Problem>),
     /// The account may not read or write it.
     #[error("no permission for {path}")]
     NoPermission { path: String },
@@ -73,12 +73,7 @@ impl Explain for RecordingError {
                 "It was moved or deleted, or the name is misspelled",
                 "Check the name and the folder",
             ),
-            Self::Exists { path } => Problem::new(
-                "recording.exists",
-                format!("There is a file {} already", shown(path)),
-                "It was recorded earlier under the same name; recordings are never overwritten",
-                "Choose another name, or move the old file away first",
-            ),
+            Self::Refused(problem) => problem.as_ref().clone(),
             Self::NoPermission { path } => Problem::new(
                 "recording.no_permission",
                 format!("{} may not be used by this account", shown(path)),

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::app::telemetry::doctor::{Attempt, Doctor};
 use crate::app::telemetry::{Inspection, TelemetryAction};
 use crate::model::mqtt::message::Grant;
-use crate::model::mqtt::stage::{CertificateFacts, Stage, StageReport, StageState};
+use crate::model::mqtt::stage::{CertificateFacts, Expiry, Stage, StageReport, StageState};
 use crate::model::problem::Problem;
 use crate::model::text::visible;
 use crate::msg::JobEnd;
@@ -351,12 +351,13 @@ fn grants(ui: &mut Ui, grants: &[Grant]) {
 
 fn certificate(ui: &mut Ui, place: usize, certificate: &CertificateFacts, pass: &mut Pass<'_>) {
     let palette = palette(ui);
-    let days = (certificate.not_after - pass.unix_secs).div_euclid(86_400);
-    let (colour, expiry) = match days {
-        ..0 => (palette.danger, format!("ended {} days ago", -days)),
-        0..30 => (palette.warn, format!("ends in {days} days")),
-        _ => (palette.text, format!("ends in {days} days")),
+    let end = Expiry::at(certificate.not_after, pass.unix_secs);
+    let colour = match end {
+        Expiry::Ended { .. } => palette.danger,
+        Expiry::Ends { in_days: ..30 } => palette.warn,
+        Expiry::Ends { .. } => palette.text,
     };
+    let expiry = end.to_string();
     let role = if place == 0 { "The broker's own" } else { "Vouches for the one above" };
     ui.horizontal_wrapped(|ui| {
         strong(ui, &visible(&certificate.subject, 120));

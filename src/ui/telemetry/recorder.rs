@@ -277,6 +277,10 @@ fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
         Some(Err(problem)) => failed(ui, problem, "Dismiss what was not kept", pass),
         None => {}
     }
+    if let Some(state) = recorder.recorded() {
+        let text = format!("Recorded {} to {}", amount(state), state.path.display());
+        result(ui, &text, "Dismiss what was recorded", pass);
+    }
     if let Some(written) = recorder.written() {
         match &written.result {
             None => notice(ui, palette(ui).accent, icon::RUNNING, &format!("{} is being written…", written.what)),

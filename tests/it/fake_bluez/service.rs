@@ -53,6 +53,7 @@ struct Adapter {
 struct Device {
     plan: FakeDevice,
     is_connected: bool,
+    is_paired: bool,
     is_resolved: bool,
 }
 
@@ -66,7 +67,9 @@ pub(super) fn start(plan: FakeBluez, address: &str) -> Radio {
         let _ = resource.await;
     });
     let adapter = |is_powered| Adapter { is_powered, is_discovering: false };
-    let device = |plan: FakeDevice| (plan.address.clone(), Device { plan, is_connected: false, is_resolved: false });
+    let device = |plan: FakeDevice| {
+        (plan.address.clone(), Device { plan, is_connected: false, is_paired: false, is_resolved: false })
+    };
     let world = World {
         adapters: plan.adapters.into_iter().map(|(name, is_powered)| (name, adapter(is_powered))).collect(),
         devices: plan.devices.into_iter().map(device).collect(),
@@ -122,6 +125,13 @@ impl Radio {
         self.world().adapters.values().any(|adapter| adapter.is_discovering)
     }
 
+    /// The device is paired from here on.
+    pub(crate) fn pair(&self, address: &str) {
+        if let Some(device) = self.world().devices.get_mut(address) {
+            device.is_paired = true;
+        }
+    }
+
     /// Whether the device is connected.
     pub(crate) fn is_connected(&self, address: &str) -> bool {
         self.world().devices.get(address).is_some_and(|device| device.is_connected)
@@ -136,6 +146,7 @@ impl Radio {
             let device = world.devices.entry(address.clone()).or_insert(Device {
                 plan: plan.clone(),
                 is_connected: false,
+                is_paired: false,
                 is_resolved: false,
             });
             device.plan = plan;
@@ -476,7 +487,7 @@ fn device_properties(device: &Device) -> PropMap {
         property("AddressType", "random".to_owned()),
         property("Alias", plan.name.clone().unwrap_or_else(|| plan.address.replace(':', "-"))),
         property("Adapter", Path::from("/org/bluez/hci0")),
-        property("Paired", false),
+        property("Paired", device.is_paired),
         property("Bonded", false),
         property("Trusted", false),
         property("Blocked", false),

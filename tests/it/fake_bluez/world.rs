@@ -41,6 +41,11 @@ impl Peer<'_> {
         self.radio.notify(self.address, characteristic, value);
     }
 
+    /// The computer and the device are paired.
+    pub(crate) fn pair(&self) {
+        self.radio.pair(self.address);
+    }
+
     /// Breaks the connection.
     pub(crate) fn drop_link(&self) {
         self.radio.drop_link(self.address);

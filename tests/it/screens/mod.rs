@@ -7,6 +7,7 @@
 mod device;
 mod keyboard;
 mod panes;
+mod sight;
 mod states;
 mod telemetry;
 mod tree;
@@ -20,10 +21,14 @@ use linesman::msg::Command;
 use linesman::ui::{Clock, Window};
 use tokio::sync::mpsc::Receiver;
 
-use states::{STATES, Stage};
+use states::{STATES, Stage, State};
 
 /// The date on which all of this happens: 2026-03-02 09:14 UTC.
 const NOW: i64 = 1_772_442_840;
+/// A window as most people have it.
+const LARGE: [f32; 2] = [1100.0, 720.0];
+/// The smallest a window can be made.
+const SMALLEST: [f32; 2] = [640.0, 480.0];
 
 /// The window in a state, and the far end of its commands.
 pub(crate) struct Opened {
@@ -45,59 +50,68 @@ pub(crate) fn open(size: [f32; 2], theme: egui::Theme, plant: impl FnOnce(&mut S
         window.app = app;
         window
     });
+    harness.input_mut().system_theme = Some(theme);
     harness.run();
     while commands.try_recv().is_ok() {}
     Opened { harness, commands }
 }
 
-#[test]
-fn every_state_reads_as_recorded() {
-    let settings = {
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path("snapshots");
-        settings.set_prepend_module_to_snapshot(false);
-        settings
-    };
-    settings.bind(|| {
-        for state in STATES {
-            let opened = open([1100.0, 720.0], egui::Theme::Light, state.plant);
-            insta::assert_snapshot!(state.name, tree::dump(&opened.harness));
-        }
-    });
+/// Holds of every screen, opened once: its words stand as recorded, no glyph of the icon font is read out, no secret is shown,
+/// the dark theme changes no word, and everything can be read in both themes and in the smallest window.
+fn check_all(states: &[State]) {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    let mut faults = Vec::new();
+    settings.bind(|| states.iter().for_each(|state| check(state, &mut faults)));
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
+fn check(state: &State, faults: &mut Vec<String>) {
+    let name = state.name;
+    let mut opened = open(LARGE, egui::Theme::Light, state.plant);
+    let text = tree::dump(&opened.harness);
+    insta::assert_snapshot!(name, without_parquet(name, &text));
+    assert_eq!(tree::glyph(&text), None, "{name} reads an icon out");
+    for secret in ["correct horse battery", "from-the-code-77"] {
+        assert!(!text.contains(secret), "{name} shows a secret");
+    }
+    faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Light));
+
+    // The window follows the system.
+    opened.harness.input_mut().system_theme = Some(egui::Theme::Dark);
+    opened.harness.run();
+    assert_eq!(tree::dump(&opened.harness), text, "{name} reads the same in the dark");
+    faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Dark));
+
+    opened.harness.set_size(egui::Vec2::from(SMALLEST));
+    opened.harness.run();
+    faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Dark));
+    faults.extend(sight::cut_off(name, &opened.harness, SMALLEST));
+}
+
+/// A form of export that builds with it offer; the page is the same but for that line.
+fn without_parquet(name: &str, text: &str) -> String {
+    let is_offer = |line: &&str| line.contains("\"Export as Parquet\"");
+    let offers = text.lines().filter(is_offer).count();
+    assert_eq!(offers, usize::from(cfg!(feature = "parquet") && name == "recorder_export"), "{name}");
+    text.lines().filter(|line| !is_offer(line)).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
-fn every_state_draws_in_the_dark_and_in_the_smallest_window() {
-    for state in STATES {
-        open([1024.0, 640.0], egui::Theme::Dark, state.plant);
-        open([640.0, 480.0], egui::Theme::Dark, state.plant);
-    }
+fn every_state_reads_as_recorded_keeps_secrets_and_is_legible_in_the_dark_and_in_the_smallest_window() {
+    check_all(STATES);
 }
 
 #[test]
-fn no_glyph_of_the_icon_font_is_read_out() {
-    for state in STATES {
-        let opened = open([1100.0, 720.0], egui::Theme::Light, state.plant);
-        let text = tree::dump(&opened.harness);
-        assert_eq!(tree::glyph(&text), None, "{}", state.name);
-    }
-}
-
-#[test]
-fn a_passphrase_is_masked_wherever_it_is_typed() {
-    for state in STATES {
-        let opened = open([1100.0, 720.0], egui::Theme::Light, state.plant);
-        let text = tree::dump(&opened.harness);
-        for secret in ["correct horse battery", "from-the-code-77"] {
-            assert!(!text.contains(secret), "{} shows a passphrase", state.name);
-        }
-    }
+fn every_pane_reads_as_recorded_keeps_secrets_and_is_legible_in_the_dark_and_in_the_smallest_window() {
+    check_all(panes::STATES);
 }
 
 #[test]
 fn a_thousand_rows_cost_no_more_than_the_visible_ones() {
     let state = STATES.iter().find(|state| state.name == "discover_thousand").expect("it is listed");
-    let opened = open([1100.0, 720.0], egui::Theme::Light, state.plant);
+    let opened = open(LARGE, egui::Theme::Light, state.plant);
     let rows = tree::dump(&opened.harness).matches("ListBoxOption").count();
     assert!((3..20).contains(&rows), "{rows} rows laid out");
 }

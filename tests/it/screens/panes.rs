@@ -31,8 +31,8 @@ use linesman::telemetry::view::{
     TalkersPage, TopicId,
 };
 
+use super::open;
 use super::states::{Stage, State};
-use super::{open, tree};
 
 const SIZE: [f32; 2] = [1024.0, 640.0];
 /// 2026-01-01 00:00 UTC.
@@ -463,33 +463,6 @@ fn recorded(messages: u64) -> RecorderState {
         file_bytes: messages * 90,
         span_unix_micros: Some((BEGIN * 1_000_000, (BEGIN + 540) * 1_000_000)),
         problem: None,
-    }
-}
-
-#[test]
-fn every_pane_reads_as_recorded() {
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("snapshots");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.bind(|| {
-        for state in STATES {
-            let opened = open([1100.0, 720.0], Theme::Light, state.plant);
-            let text = tree::dump(&opened.harness);
-            assert_eq!(tree::glyph(&text), None, "{} reads an icon out", state.name);
-            // Offered by builds that have it; the page is the same but for that line.
-            let parquet = text.lines().filter(|line| line.contains("\"Export as Parquet\"")).count();
-            assert_eq!(parquet, usize::from(cfg!(feature = "parquet") && state.name == "recorder_export"));
-            let lines: Vec<&str> = text.lines().filter(|line| !line.contains("\"Export as Parquet\"")).collect();
-            insta::assert_snapshot!(state.name, lines.join("\n"));
-        }
-    });
-}
-
-#[test]
-fn every_pane_draws_in_the_dark_and_in_the_smallest_window() {
-    for state in STATES {
-        open(SIZE, Theme::Dark, state.plant);
-        open([640.0, 480.0], Theme::Dark, state.plant);
     }
 }
 

@@ -10,12 +10,19 @@ import sys
 import zstandard
 
 
+def after_eight_bits(crc):
+    for _ in range(8):
+        crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return crc
+
+
+CRC_OF_OCTET = [after_eight_bits(octet) for octet in range(256)]
+
+
 def crc32c(octets):
     crc = 0xFFFFFFFF
     for octet in octets:
-        crc ^= octet
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+        crc = crc >> 8 ^ CRC_OF_OCTET[(crc ^ octet) & 0xFF]
     return crc ^ 0xFFFFFFFF
 
 

@@ -29,6 +29,7 @@ use super::rules::Kicks;
 use super::trace::Trace;
 use super::{InspectError, Setup};
 use crate::flow::port::{Boxed, Bundle, Recorder};
+use crate::model::destination::Destination;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::stage::StageReport;
 use crate::model::problem::{Explain as _, Problem};
@@ -229,7 +230,7 @@ impl Job {
                     Err(error) => self.warn(error.explain()).await,
                 }
                 self.plan = Some(*plan);
-                self.begin_recording().await;
+                self.begin_recording().await?;
                 self.try_to_connect().await;
             }
             InspectionSource::Recording { path, speed } => {
@@ -285,24 +286,26 @@ impl Job {
             }
             TelemetryCommand::FindRetained(filter) => self.find_retained(filter).await,
             TelemetryCommand::ClearRetained(topics) => self.clear_retained(topics).await,
-            TelemetryCommand::Record { path } => {
-                self.record(path).await;
+            TelemetryCommand::Record { destination } => {
+                if let Err(problem) = self.record(destination).await {
+                    self.warn(problem).await;
+                }
                 self.tell_recording().await;
             }
             TelemetryCommand::StopRecording => self.stop_recording().await,
-            TelemetryCommand::KeepLast { span, path } => self.keep_last(span, path).await,
+            TelemetryCommand::KeepLast { span, destination } => self.keep_last(span, destination).await,
             TelemetryCommand::Play(_)
             | TelemetryCommand::SetSpeed(_)
             | TelemetryCommand::StepOnce
             | TelemetryCommand::Seek(_) => self.steer(&command).await,
-            TelemetryCommand::Export { path, format, query } => {
+            TelemetryCommand::Export { destination, format, query } => {
                 let kind = Kind::Messages(format, self.about());
-                self.export(path, kind, &query).await;
+                self.export(destination, kind, &query).await;
             }
-            TelemetryCommand::ExportPlot { path, spec } => self.export_plot(path, *spec),
-            TelemetryCommand::Bundle { path } => {
+            TelemetryCommand::ExportPlot { destination, spec } => self.export_plot(destination, *spec),
+            TelemetryCommand::Bundle { destination } => {
                 let kind = Kind::Bundle(Box::new(self.bundle()));
-                self.export(path, kind, &Query::default()).await;
+                self.export(destination, kind, &Query::default()).await;
             }
             // The loop has seen to it.
             TelemetryCommand::Close => {}
@@ -341,14 +344,17 @@ impl Job {
         self.tell(TelemetryEvent::Playback(Box::new(playback))).await;
     }
 
-    async fn export(&mut self, path: PathBuf, kind: Kind, query: &Query) {
+    async fn export(&mut self, destination: Destination, kind: Kind, query: &Query) {
         match self.inspector.filter(query) {
             Ok(filter) => {
                 let recording = self.path.clone().map(|path| (path, Arc::clone(&self.setup.recordings)));
                 let files = Arc::clone(&self.setup.files);
-                self.exports.begin(path, kind, filter, &self.inspector, recording, files);
+                self.exports.begin(destination, kind, filter, &self.inspector, recording, files);
             }
-            Err(problem) => self.tell(TelemetryEvent::Exported { path, result: Err(problem) }).await,
+            Err(problem) => {
+                let path = destination.path().to_owned();
+                self.tell(TelemetryEvent::Exported { path, result: Err(problem) }).await;
+            }
         }
     }
 
@@ -412,7 +418,10 @@ impl Job {
                 let types = result.and_then(|schemas| self.inspector.load_schemas(&schemas));
                 self.tell(TelemetryEvent::SchemasLoaded(types)).await;
             }
-            Away::Closed(Ok(_)) => self.tell_recording().await,
+            Away::Closed(Ok(state)) => {
+                self.tell(TelemetryEvent::Recorded(state)).await;
+                self.tell_recording().await;
+            }
             Away::Closed(Err(problem)) => {
                 self.warn(problem).await;
                 self.tell_recording().await;

@@ -1,6 +1,5 @@
 //! What an inspection writes to the disk as messages come: the ring, the recording, and messages that wait for either.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,8 @@ use tokio::time::{Instant, timeout};
 use super::super::InspectError;
 use super::{Away, FILE_LIMIT, FINISH_LIMIT, Job, too_slow};
 use crate::flow::port::Recorder;
-use crate::model::problem::Explain as _;
+use crate::model::destination::Destination;
+use crate::model::problem::{Explain as _, Problem};
 use crate::msg::telemetry::TelemetryEvent;
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::RecordingFacts;
@@ -38,7 +38,8 @@ pub(super) async fn writer_ready(
 }
 
 impl Job {
-    pub(super) async fn begin_recording(&mut self) {
+    /// Begins the ring and the recording; without a recording that was asked for nothing else begins.
+    pub(super) async fn begin_recording(&mut self) -> Result<(), Problem> {
         if let Some(plan) = self.setup.start.ring {
             let ring = timeout(FILE_LIMIT, self.setup.recordings.ring(plan, self.about())).await;
             match ring.unwrap_or_else(|_| Err(too_slow(std::path::Path::new("ring")))) {
@@ -46,30 +47,30 @@ impl Job {
                 Err(problem) => self.warn(problem).await,
             }
         }
-        if let Some(path) = self.setup.start.record.take() {
-            self.record(path).await;
+        if let Some(destination) = self.setup.start.record.take() {
+            self.record(destination).await?;
         }
         self.is_recording_changed |= self.ring.is_some() || self.recording.is_some();
+        Ok(())
     }
 
     pub(super) fn about(&self) -> RecordingFacts {
         RecordingFacts { facts: self.setup.about.clone() }
     }
 
-    pub(super) async fn record(&mut self, path: PathBuf) {
+    pub(super) async fn record(&mut self, destination: Destination) -> Result<(), Problem> {
         if self.player.is_some() {
-            return self.warn(InspectError::IsRecording { what: "recording" }.explain()).await;
+            return Err(InspectError::IsRecording { what: "recording" }.explain());
         }
         if let Some(running) = &self.recording {
             let path = running.state().path.display().to_string();
-            return self.warn(InspectError::RecordsAlready { path }.explain()).await;
-        }
-        let begun = timeout(FILE_LIMIT, self.setup.recordings.create(&path, self.about())).await;
-        match begun.unwrap_or_else(|_| Err(too_slow(&path))) {
-            Ok(recording) => self.recording = Some(recording),
-            Err(problem) => self.warn(problem).await,
+            return Err(InspectError::RecordsAlready { path }.explain());
         }
         self.is_recording_changed = true;
+        let path = destination.path().to_owned();
+        let begun = timeout(FILE_LIMIT, self.setup.recordings.create(destination, self.about())).await;
+        self.recording = Some(begun.unwrap_or_else(|_| Err(too_slow(&path)))?);
+        Ok(())
     }
 
     pub(super) async fn stop_recording(&mut self) {
@@ -82,10 +83,10 @@ impl Job {
         self.offer_held().await;
     }
 
-    pub(super) async fn keep_last(&mut self, span: Duration, path: PathBuf) {
+    pub(super) async fn keep_last(&mut self, span: Duration, destination: Destination) {
         match self.ring.clone() {
             Some(ring) => {
-                self.away.push(Box::pin(async move { Away::Kept(ring.keep_last(span, &path).await) }));
+                self.away.push(Box::pin(async move { Away::Kept(ring.keep_last(span, destination).await) }));
             }
             None => self.tell(TelemetryEvent::Kept(Err(InspectError::NoRing.explain()))).await,
         }

@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
-use super::driver::{Driver, Followed, Limits, Name, Scan};
-use super::error::SessionError;
-use super::improv::{before, followed, look, observed, refusal, said, without_secrets};
-use super::port::{BleError, Boxed, GattEvent, GattLink, LinkError, Links};
-use super::report::Report;
-use super::transcript::SharedTranscript;
+use super::{States, before, followed, look, observed, refusal, said, without_secrets};
+use crate::flow::driver::{Driver, Followed, Limits, Name, Scan};
+use crate::flow::error::SessionError;
+use crate::flow::port::{BleError, Boxed, GattEvent, GattLink, LinkError, Links};
+use crate::flow::report::Report;
+use crate::flow::transcript::SharedTranscript;
 use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, LinkAddress};
@@ -30,12 +30,25 @@ use crate::proto::improv::ble::{
 use crate::proto::improv::session::{Answer, Event, Failure, Session, Timeouts};
 use crate::proto::improv::{DeviceError, Message, Request, State};
 
-/// The limits of each step.
+/// The limits of each step, in total.
 pub(super) const LIMITS: Limits = {
-    let Timeouts { hello, rpc, scan_entry, join, .. } = Timeouts::GATT;
-    Limits { hello, question: rpc, scan: scan_entry, join }
+    let Timeouts { hello, rpc, scan, join, second_half, .. } = Timeouts::GATT;
+    Limits {
+        // The search, the connection, and a second one where a pairing swallowed the first question.
+        connect: hello.saturating_mul(2),
+        question: rpc.saturating_add(VALUE_LIMIT),
+        scan,
+        // What was begun before may have to end first, then somebody has to press the button.
+        push: rpc.saturating_add(join).saturating_add(BUTTON_LIMIT),
+        // A press that came too late is asked for again, and where the link broke the gateway is looked for again.
+        join: join.saturating_mul(2).saturating_add(BUTTON_LIMIT).saturating_add(second_half),
+    }
 };
+/// How long the system may take over a write.
+const VALUE_LIMIT: Duration = Duration::from_secs(20);
 
+/// How long the gateway may take over one attempt to join.
+const JOIN_LIMIT: Duration = Timeouts::GATT.join;
 /// How long a person has to press the button before we ask again.
 const BUTTON_LIMIT: Duration = Duration::from_mins(1);
 
@@ -120,8 +133,8 @@ pub(super) struct ImprovBle {
     pushed: Option<Request>,
     /// The state before the push.
     before: Option<State>,
-    /// States since the last request, with the time each came.
-    states: Vec<(Duration, State)>,
+    /// What it said of its state since the last request.
+    states: States,
 }
 
 impl ImprovBle {
@@ -141,7 +154,7 @@ impl ImprovBle {
             transcript,
             pushed: None,
             before: None,
-            states: Vec::new(),
+            states: States::default(),
         }
     }
 
@@ -199,7 +212,7 @@ impl ImprovBle {
     async fn begin(&mut self, request: Request) -> Result<(), SessionError> {
         // A request that does not fit is refused before anything is sent.
         encode_request(&request, self.names)?;
-        self.states.clear();
+        self.states = States::default();
         self.before = self.session.state();
         self.session.start(request, Instant::now().into_std());
         Ok(self.transmit().await?)
@@ -244,7 +257,7 @@ impl ImprovBle {
     async fn step(&mut self) -> Result<Option<Event>, LinkError> {
         if let Some(event) = self.session.poll_event() {
             if let Event::State(state) = event {
-                self.states.push((self.report.elapsed(), state));
+                self.states.note(self.report.elapsed(), state);
                 if let State::Known(state) = state {
                     self.report.send(Progress::StateChanged(state)).await;
                 }
@@ -345,8 +358,8 @@ impl ImprovBle {
         let busy = State::Known(ProvisioningState::Provisioning);
         if self.session.state() == Some(busy) {
             let waits_for = "the gateway to end what was begun before: it is joining a network";
-            self.report.started(Step::Push, waits_for, LIMITS.join).await;
-            let limit = Instant::now() + LIMITS.join;
+            self.report.waits_for(Step::Push, waits_for).await;
+            let limit = Instant::now() + JOIN_LIMIT;
             let ended = timeout_at(limit, self.until(|state| state != busy)).await;
             ended.map_err(|_| ImprovBleError::Occupied)??;
         }
@@ -405,7 +418,7 @@ impl ImprovBle {
             Err(SessionError::Link(error)) => return self.followed(vec![Observation::LinkLost], Some(error)),
             Err(_) => return self.followed(refused(), None),
         }
-        self.report.started(Step::Follow, "the gateway's verdict", LIMITS.join).await;
+        self.report.waits_for(Step::Follow, "the gateway's verdict").await;
         match self.begin(request).await {
             Ok(()) => Box::pin(self.verdict()).await,
             Err(SessionError::Link(error)) => self.followed(vec![Observation::LinkLost], Some(error)),
@@ -421,7 +434,7 @@ impl ImprovBle {
             return lost;
         }
         let waits_for = "the gateway to be heard again: the link broke while it was joining";
-        self.report.started(Step::Follow, waits_for, LIMITS.hello).await;
+        self.report.waits_for(Step::Follow, waits_for).await;
         let Ok(link) = links.connect(&self.address).await else { return lost };
         self.transcript.note(self.report.elapsed(), "connected again");
         self.link = link;
@@ -431,7 +444,7 @@ impl ImprovBle {
             return lost;
         }
         let busy = State::Known(ProvisioningState::Provisioning);
-        let limit = Instant::now() + LIMITS.join;
+        let limit = Instant::now() + JOIN_LIMIT;
         let _ = timeout_at(limit, self.until(|state| state != busy)).await;
         let Some(state) = self.session.state() else { return lost };
         let observations = [lost.observations, vec![look(state, Seen::Question, Vec::new())]].concat();
@@ -439,7 +452,7 @@ impl ImprovBle {
     }
 
     fn last_word(&self) -> Option<String> {
-        self.states.last().map(|(_, state)| said(*state))
+        self.states.last.map(said)
     }
 
     async fn set_name(&mut self, request: Request) -> Result<Answer, SessionError> {
@@ -466,10 +479,6 @@ impl ImprovBle {
 impl Driver for ImprovBle {
     fn id(&self) -> DriverId {
         DriverId::Improv
-    }
-
-    fn limits(&self) -> Limits {
-        LIMITS
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -575,9 +584,13 @@ impl Driver for ImprovBle {
         })
     }
 
+    fn abandon(&mut self) -> bool {
+        // Half a command may stand in the device's buffer; only a disconnection clears it.
+        false
+    }
+
     fn began_joining(&self) -> Option<Duration> {
-        let joining = State::Known(ProvisioningState::Provisioning);
-        self.states.iter().find(|(_, state)| *state == joining).map(|(at, _)| *at)
+        self.states.began_joining
     }
 
     fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {

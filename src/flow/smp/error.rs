@@ -1,7 +1,8 @@
 //! Why a conversation in SMP failed, and what a person can do about it.
 
-use super::error::SessionError;
-use super::port::LinkError;
+use crate::flow::error::SessionError;
+use crate::flow::heard::Heard;
+use crate::flow::port::LinkError;
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 use crate::msg::Step;
@@ -23,8 +24,8 @@ pub enum SmpError {
         tries: u32,
         /// Whether it was a question; anything else may have been done all the same.
         is_repeatable: bool,
-        /// Octets of other text the device wrote meanwhile.
-        heard_octets: u64,
+        /// What came in meanwhile.
+        heard: Heard,
     },
     /// The device said no.
     #[error("the device refused {label}")]
@@ -58,7 +59,7 @@ pub enum SmpError {
 
 impl SmpError {
     /// The error of a step of a commissioning session.
-    pub(super) fn into_session(self, step: Step) -> SessionError {
+    pub(in crate::flow) fn into_session(self, step: Step) -> SessionError {
         match self {
             Self::Link(error) => SessionError::Link(error),
             error => SessionError::Smp { step, error },
@@ -66,12 +67,12 @@ impl SmpError {
     }
 
     /// Whether the device simply lacks what was asked for.
-    pub(super) fn is_not_offered(&self) -> bool {
+    pub(in crate::flow) fn is_not_offered(&self) -> bool {
         matches!(self, Self::Refused { refusal, .. } if refusal.kind() == RefusalKind::NotOffered)
     }
 
     /// Whether something may have been done although there was no answer.
-    pub(super) const fn is_open(&self) -> bool {
+    pub(in crate::flow) const fn is_open(&self) -> bool {
         matches!(self, Self::NoReply { is_repeatable: false, .. })
     }
 }
@@ -80,8 +81,8 @@ impl Explain for SmpError {
     fn explain(&self) -> Problem {
         match self {
             Self::Link(error) => error.explain(),
-            Self::NoReply { label, tries, is_repeatable, heard_octets } => {
-                explain_silence(label, *tries, *is_repeatable, *heard_octets)
+            Self::NoReply { label, tries, is_repeatable, heard } => {
+                explain_silence(label, *tries, *is_repeatable, *heard)
             }
             Self::Refused { label, refusal } => explain_refusal(label, refusal),
             Self::Malformed { label } => Problem::new(
@@ -113,7 +114,7 @@ fn sentence(label: &str) -> String {
     letters.next().map(|first| first.to_uppercase().collect::<String>() + letters.as_str()).unwrap_or_default()
 }
 
-fn explain_silence(label: &'static str, tries: u32, is_repeatable: bool, heard_octets: u64) -> Problem {
+fn explain_silence(label: &'static str, tries: u32, is_repeatable: bool, heard: Heard) -> Problem {
     if !is_repeatable {
         return Problem::new(
             "smp.no_word",
@@ -123,23 +124,16 @@ fn explain_silence(label: &'static str, tries: u32, is_repeatable: bool, heard_o
         );
     }
     let what = format!("{}: the gateway does not answer", sentence(label));
-    let asked = format!("asked {tries} times");
-    if heard_octets > 0 {
-        return Problem::new(
-            "smp.no_reply",
-            what,
-            "Something writes text on this port, but it does not speak SMP: other firmware, or MCUmgr is not built in or is on another port",
-            "Read the device log, check that this is the right port, and ask the vendor whether MCUmgr is enabled",
-        )
-        .with_detail(format!("{asked}; {heard_octets} octets of other text were received"));
-    }
-    Problem::new(
-        "smp.no_reply",
-        what,
+    let silent = (
         "The gateway has no power, is still starting, hangs, or does not speak SMP here",
         "Check power, cable or address, restart the gateway, wait until it is up and try again",
-    )
-    .with_detail(format!("{asked}; nothing was received at all"))
+    );
+    let text = (
+        "Something writes text on this port, but it does not speak SMP: other firmware, or MCUmgr is not built in or is on another port",
+        "Read the device log, check that this is the right port, and ask the vendor whether MCUmgr is enabled",
+    );
+    let problem = heard.explain("smp.no_reply", what, "SMP", silent, text);
+    problem.with_detail(format!("asked {tries} times; {}", heard.told()))
 }
 
 fn explain_refusal(label: &'static str, refusal: &Refusal) -> Problem {

@@ -1,0 +1,203 @@
+//! [`Replace`]: the question whether a file that is there may be replaced, for whatever the window writes.
+//!
+//! A command that writes a file is remembered until it is answered. If the answer is that the file is there, the answer
+//! waits behind the question: "Replace" sends the command once more, "Cancel" lets the answer through as it came.
+
+use std::path::Path;
+
+use crate::model::destination::{Destination, EXISTS, Existing};
+use crate::model::ids::JobId;
+use crate::model::problem::Problem;
+use crate::msg::batch::{BatchCommand, BatchEvent};
+use crate::msg::telemetry::{TelemetryCommand, TelemetryEvent};
+use crate::msg::{Command, Event, JobEnd};
+
+/// Commands remembered at most: more files than that are not written at once.
+const REMEMBERED: usize = 16;
+
+/// What was sent, and the question that is open.
+#[derive(Default)]
+pub(super) struct Replace {
+    sent: Vec<Command>,
+    question: Option<(Command, Event)>,
+}
+
+impl Replace {
+    /// The file that is there, while the question is open.
+    pub(super) fn question(&self) -> Option<&Path> {
+        let (command, _) = self.question.as_ref()?;
+        destination_of(command).map(Destination::path)
+    }
+
+    /// Remembers what writes a file.
+    pub(super) fn note(&mut self, commands: &[Command]) {
+        self.sent.extend(commands.iter().filter_map(copy));
+        let surplus = self.sent.len().saturating_sub(REMEMBERED);
+        self.sent.drain(..surplus);
+    }
+
+    /// Lets an event through, unless it becomes the question.
+    pub(super) fn take_in(&mut self, event: Event) -> Option<Event> {
+        let Some((job, problem)) = answered(&event) else { return Some(event) };
+        let Some(place) = self.sent.iter().position(|command| is_answered(command, job, &event)) else {
+            return Some(event);
+        };
+        let command = self.sent.remove(place);
+        if problem.is_none_or(|problem| problem.code != EXISTS) || self.question.is_some() {
+            return Some(event);
+        }
+        self.question = Some((command, event));
+        None
+    }
+
+    /// The command once more, to replace the file.
+    pub(super) fn confirm(&mut self) -> Vec<Command> {
+        let Some((mut command, _)) = self.question.take() else { return Vec::new() };
+        if let Some(destination) = destination_mut(&mut command) {
+            destination.existing = Existing::Replace;
+        }
+        vec![command]
+    }
+
+    /// The answer as it came: the file stays.
+    pub(super) fn keep(&mut self) -> Option<Event> {
+        self.question.take().map(|(_, event)| event)
+    }
+}
+
+/// The job that an event answers for, and what went wrong.
+fn answered(event: &Event) -> Option<(JobId, Option<&Problem>)> {
+    match event {
+        Event::JobFinished { job, end: JobEnd::Failed(problem) } => Some((*job, Some(problem))),
+        Event::JobFinished { job, .. } | Event::BatchProgressed { job, event: BatchEvent::Began { .. } } => {
+            Some((*job, None))
+        }
+        Event::TelemetryProgressed { job, event, .. } => match event {
+            TelemetryEvent::Exported { result: Err(problem), .. } | TelemetryEvent::Kept(Err(problem)) => {
+                Some((*job, Some(problem)))
+            }
+            TelemetryEvent::Warning(problem) if problem.code == EXISTS => Some((*job, Some(problem))),
+            TelemetryEvent::Exported { .. }
+            | TelemetryEvent::Kept(_)
+            | TelemetryEvent::Recording { recorder: Some(_), .. } => Some((*job, None)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Whether that event answers this command.
+fn is_answered(command: &Command, job: JobId, event: &Event) -> bool {
+    match (command, event) {
+        (Command::Telemetry { job: asked, command }, Event::TelemetryProgressed { event, .. }) if *asked == job => {
+            match (command, event) {
+                (
+                    TelemetryCommand::Export { destination, .. }
+                    | TelemetryCommand::ExportPlot { destination, .. }
+                    | TelemetryCommand::Bundle { destination },
+                    TelemetryEvent::Exported { path, .. },
+                ) => destination.path() == path,
+                (TelemetryCommand::KeepLast { .. }, TelemetryEvent::Kept(_)) => true,
+                (
+                    TelemetryCommand::Record { .. },
+                    TelemetryEvent::Warning(_) | TelemetryEvent::Recording { recorder: Some(_), .. },
+                ) => true,
+                _ => false,
+            }
+        }
+        (Command::Telemetry { job: asked, .. }, Event::JobFinished { .. })
+        | (
+            Command::ExportRecords { job: asked, .. }
+            | Command::ExportTranscript { job: asked, .. }
+            | Command::SavePicture { job: asked, .. },
+            Event::JobFinished { .. },
+        )
+        | (Command::Batch { job: asked, .. }, Event::JobFinished { .. } | Event::BatchProgressed { .. }) => {
+            *asked == job
+        }
+        _ => false,
+    }
+}
+
+/// A copy of a command that writes a file and does not replace one.
+fn copy(command: &Command) -> Option<Command> {
+    destination_of(command).filter(|destination| destination.existing == Existing::Refuse)?;
+    Some(match command {
+        Command::ExportRecords { job, destination, format } => {
+            Command::ExportRecords { job: *job, destination: destination.clone(), format: *format }
+        }
+        Command::ExportTranscript { job, session, destination } => {
+            Command::ExportTranscript { job: *job, session: *session, destination: destination.clone() }
+        }
+        Command::SavePicture { job, destination, width, height, rgba } => Command::SavePicture {
+            job: *job,
+            destination: destination.clone(),
+            width: *width,
+            height: *height,
+            rgba: rgba.clone(),
+        },
+        Command::Batch { job, command } => Command::Batch { job: *job, command: command.clone() },
+        Command::Telemetry { job, command } => Command::Telemetry {
+            job: *job,
+            command: match command {
+                TelemetryCommand::Record { destination } => {
+                    TelemetryCommand::Record { destination: destination.clone() }
+                }
+                TelemetryCommand::KeepLast { span, destination } => {
+                    TelemetryCommand::KeepLast { span: *span, destination: destination.clone() }
+                }
+                TelemetryCommand::Export { destination, format, query } => {
+                    TelemetryCommand::Export { destination: destination.clone(), format: *format, query: query.clone() }
+                }
+                TelemetryCommand::ExportPlot { destination, spec } => {
+                    TelemetryCommand::ExportPlot { destination: destination.clone(), spec: spec.clone() }
+                }
+                TelemetryCommand::Bundle { destination } => {
+                    TelemetryCommand::Bundle { destination: destination.clone() }
+                }
+                _ => return None,
+            },
+        },
+        _ => return None,
+    })
+}
+
+fn destination_of(command: &Command) -> Option<&Destination> {
+    match command {
+        Command::ExportRecords { destination, .. }
+        | Command::ExportTranscript { destination, .. }
+        | Command::SavePicture { destination, .. }
+        | Command::Batch { command: BatchCommand::Export { destination, .. }, .. }
+        | Command::Telemetry {
+            command:
+                TelemetryCommand::Record { destination }
+                | TelemetryCommand::KeepLast { destination, .. }
+                | TelemetryCommand::Export { destination, .. }
+                | TelemetryCommand::ExportPlot { destination, .. }
+                | TelemetryCommand::Bundle { destination },
+            ..
+        } => Some(destination),
+        Command::Batch { command: BatchCommand::Start(start), .. } => start.out.as_ref(),
+        _ => None,
+    }
+}
+
+fn destination_mut(command: &mut Command) -> Option<&mut Destination> {
+    match command {
+        Command::ExportRecords { destination, .. }
+        | Command::ExportTranscript { destination, .. }
+        | Command::SavePicture { destination, .. }
+        | Command::Batch { command: BatchCommand::Export { destination, .. }, .. }
+        | Command::Telemetry {
+            command:
+                TelemetryCommand::Record { destination }
+                | TelemetryCommand::KeepLast { destination, .. }
+                | TelemetryCommand::Export { destination, .. }
+                | TelemetryCommand::ExportPlot { destination, .. }
+                | TelemetryCommand::Bundle { destination },
+            ..
+        } => Some(destination),
+        Command::Batch { command: BatchCommand::Start(start), .. } => start.out.as_mut(),
+        _ => None,
+    }
+}

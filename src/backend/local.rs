@@ -1,0 +1,4 @@
+//! What a front end does with files by itself, before or after the workers: it writes what they fetched, and reads secrets.
+
+pub use crate::io::save::{check, save};
+pub use crate::io::secret_file::{read as read_secret, read_standard_input as read_secret_from_standard_input};

@@ -1,0 +1,399 @@
+//! The one way to write a file that a person names: exports, recordings, transcripts, pictures, results, keys.
+//!
+//! What is read for the file is never written over, by whatever name; a file that is there stays unless it is to be
+//! replaced; links are followed; pipes and devices such as `/dev/null` are written to and never replaced. A plain file
+//! comes into being under another name in the same folder and gets its own once all of it is on the disk, or
+//! ([`grow`]) it gets its own at once and grows. A file that is replaced leaves its permissions to the new one.
+//! Everything here blocks.
+
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::files::{FilesError, read_error, shown, write_error};
+use crate::model::destination::{Destination, Existing, Place, Saved};
+
+/// Links that lead to links: more than that is a circle.
+const MAX_LINKS: usize = 40;
+
+/// Writes a file as a whole.
+pub fn save(destination: &Destination, bytes: &[u8]) -> Result<Saved, FilesError> {
+    let mut writing = Writing::begin(destination)?;
+    let mut file = writing.take()?;
+    file.write_all(bytes).map_err(|error| write_error(destination.path(), &error))?;
+    let saved = writing.keep(&file)?;
+    Ok(Saved { bytes: Some(bytes.len() as u64), ..saved })
+}
+
+/// Opens a file that grows under its own name, such as a recording: what is in it survives whatever comes. One that is
+/// to be replaced is gone from here on.
+pub(super) fn grow(destination: &Destination) -> Result<File, FilesError> {
+    let path = match &destination.place {
+        Place::StandardOutput => return standard_output(),
+        Place::File(path) => path,
+    };
+    match look(path, destination)? {
+        Found::Stream(file) => Ok(file),
+        Found::Plain { path: place, replaced: None } => create_new(&place).map_err(|error| not_created(path, &error)),
+        Found::Plain { path: place, replaced: Some(old) } => {
+            let temporary = temporary_beside(&place);
+            let file = create_new(&temporary).map_err(|error| not_created(path, &error))?;
+            keep_permissions(&file, &old);
+            fs::rename(&temporary, &place).map_err(|error| {
+                // It has nothing in it yet.
+                let _ = fs::remove_file(&temporary);
+                write_error(path, &error)
+            })?;
+            Ok(file)
+        }
+    }
+}
+
+/// Opens a file that is added to, whatever is in it, such as a log of keys.
+pub(super) fn append(path: &Path) -> Result<File, FilesError> {
+    let destination = Destination::replacing(path);
+    match look(path, &destination)? {
+        Found::Stream(file) => Ok(file),
+        Found::Plain { path: place, .. } => {
+            private(OpenOptions::new().append(true).create(true)).open(place).map_err(|error| not_created(path, &error))
+        }
+    }
+}
+
+/// Whether a file may be written there, as far as that can be told before: what is refused later is refused now.
+pub fn check(destination: &Destination) -> Result<(), FilesError> {
+    let Place::File(path) = &destination.place else { return Ok(()) };
+    let place = follow(path)?;
+    if descriptor(&place).is_some() {
+        return Ok(());
+    }
+    match metadata(&place)? {
+        Some(found) if found.is_file() => allow(path, &place, &found, destination),
+        Some(found) if found.is_dir() => Err(FilesError::NotAFile { path: shown(path) }),
+        Some(_) => Ok(()),
+        None => folder_of(path, &place),
+    }
+}
+
+/// A file on its way. Dropped before it is kept, it leaves nothing behind.
+#[derive(Debug)]
+pub(super) struct Writing {
+    path: PathBuf,
+    file: Option<File>,
+    plain: Option<Plain>,
+}
+
+/// A plain file that has another name until it is whole.
+#[derive(Debug)]
+struct Plain {
+    place: PathBuf,
+    temporary: PathBuf,
+    is_replacing: bool,
+}
+
+impl Writing {
+    /// Opens the place, or says why that cannot be done. Nothing that is there is touched.
+    pub(super) fn begin(destination: &Destination) -> Result<Self, FilesError> {
+        let path = destination.path().to_owned();
+        let place = match &destination.place {
+            Place::StandardOutput => Found::Stream(standard_output()?),
+            Place::File(path) => look(path, destination)?,
+        };
+        match place {
+            Found::Stream(file) => Ok(Self { path, file: Some(file), plain: None }),
+            Found::Plain { path: place, replaced } => {
+                let temporary = temporary_beside(&place);
+                let file = create_new(&temporary).map_err(|error| not_created(&path, &error))?;
+                let plain = Plain { place, temporary, is_replacing: replaced.is_some() };
+                if let Some(old) = replaced {
+                    keep_permissions(&file, &old);
+                }
+                Ok(Self { path, file: Some(file), plain: Some(plain) })
+            }
+        }
+    }
+
+    /// Its path, as it was given.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file, for whoever writes it; once.
+    pub(super) fn take(&mut self) -> Result<File, FilesError> {
+        self.file
+            .take()
+            .ok_or_else(|| FilesError::NotWritten { path: shown(&self.path), detail: "it is closed".into() })
+    }
+
+    /// Gives it its name once all of it is on the disk.
+    pub(super) fn keep(self, written: &File) -> Result<Saved, FilesError> {
+        let failed = |error: io::Error| write_error(&self.path, &error);
+        let Some(plain) = &self.plain else {
+            return Ok(Saved { path: self.path.clone(), bytes: None });
+        };
+        written.sync_all().map_err(failed)?;
+        let bytes = written.metadata().map_err(failed)?.len();
+        if plain.is_replacing {
+            fs::rename(&plain.temporary, &plain.place).map_err(failed)?;
+        } else {
+            name_new(&plain.temporary, &plain.place).map_err(|error| not_created(&self.path, &error))?;
+        }
+        match sync_folder(folder(&plain.place)) {
+            // A folder that this account may write to and not read: the file itself is on the disk.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            synced => synced.map_err(failed)?,
+        }
+        Ok(Saved { path: self.path.clone(), bytes: Some(bytes) })
+    }
+}
+
+impl Drop for Writing {
+    fn drop(&mut self) {
+        if let Some(plain) = &self.plain {
+            // Gone already if it was kept.
+            let _ = fs::remove_file(&plain.temporary);
+        }
+    }
+}
+
+/// What a path leads to.
+enum Found {
+    /// A pipe or a device, open.
+    Stream(File),
+    /// A plain file that is to come into being there, and what it replaces.
+    Plain { path: PathBuf, replaced: Option<Metadata> },
+}
+
+/// Follows the path and says what may be done there.
+fn look(path: &Path, destination: &Destination) -> Result<Found, FilesError> {
+    let place = follow(path)?;
+    if let Some(opened) = descriptor(&place) {
+        return opened.map(Found::Stream).map_err(|error| write_error(path, &error));
+    }
+    match metadata(&place)? {
+        None => {
+            folder_of(path, &place)?;
+            Ok(Found::Plain { path: place, replaced: None })
+        }
+        Some(found) if found.is_file() => {
+            allow(path, &place, &found, destination)?;
+            Ok(Found::Plain { path: place, replaced: Some(found) })
+        }
+        Some(found) => stream(path, &place, &found).map(Found::Stream),
+    }
+}
+
+/// Whether a plain file that is there may be replaced.
+fn allow(path: &Path, place: &Path, found: &Metadata, destination: &Destination) -> Result<(), FilesError> {
+    if destination.sources.iter().any(|source| is_same(source, place, found)) {
+        return Err(FilesError::SameFile { path: shown(path) });
+    }
+    match destination.existing {
+        Existing::Refuse => Err(FilesError::Exists { path: shown(path) }),
+        Existing::Replace => Ok(()),
+    }
+}
+
+/// Where a path leads once its links are followed. The last name need not be there.
+fn follow(path: &Path) -> Result<PathBuf, FilesError> {
+    let ends_as_folder = path.as_os_str().to_string_lossy().ends_with(std::path::is_separator);
+    if path.file_name().is_none() || ends_as_folder {
+        return Err(FilesError::NotAFile { path: shown(path) });
+    }
+    let mut place = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        if descriptor_number(&place).is_some() {
+            return Ok(place);
+        }
+        match fs::read_link(&place) {
+            Ok(target) => place = folder(&place).join(target),
+            // Not a link, or nothing is there.
+            Err(_) => return Ok(place),
+        }
+    }
+    Err(FilesError::NotWritten { path: shown(path), detail: "its links lead in a circle".into() })
+}
+
+fn metadata(place: &Path) -> Result<Option<Metadata>, FilesError> {
+    match fs::metadata(place) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            Err(FilesError::NoFolder { path: shown(folder(place)) })
+        }
+        Err(error) => Err(write_error(place, &error)),
+    }
+}
+
+/// Says so if the folder of a new file is missing.
+fn folder_of(path: &Path, place: &Path) -> Result<(), FilesError> {
+    let folder = folder(place);
+    match fs::metadata(folder) {
+        Ok(found) if found.is_dir() => Ok(()),
+        Ok(_) => Err(FilesError::NoFolder { path: shown(folder) }),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(read_error(path, &error)),
+        Err(_) => Err(FilesError::NoFolder { path: shown(folder) }),
+    }
+}
+
+fn folder(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether both are one file: the same entry of the disk, so that links and hard links count.
+#[cfg(unix)]
+fn is_same(source: &Path, _place: &Path, found: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata(source).is_ok_and(|source| (source.dev(), source.ino()) == (found.dev(), found.ino()))
+}
+
+/// Whether both are one file, as far as paths tell; a second hard link is not seen here.
+#[cfg(not(unix))]
+fn is_same(source: &Path, place: &Path, _found: &Metadata) -> bool {
+    match (fs::canonicalize(source), fs::canonicalize(place)) {
+        (Ok(source), Ok(place)) => source == place,
+        _ => false,
+    }
+}
+
+/// Opens a pipe or a device to write to. A folder, a disk or a socket is none.
+#[cfg(unix)]
+fn stream(path: &Path, place: &Path, found: &Metadata) -> Result<File, FilesError> {
+    use std::os::unix::fs::FileTypeExt as _;
+    let kind = found.file_type();
+    let opened = match (kind.is_fifo(), kind.is_char_device()) {
+        (true, _) => open_pipe(place),
+        (false, true) => OpenOptions::new().write(true).open(place),
+        (false, false) => return Err(FilesError::NotAFile { path: shown(path) }),
+    };
+    opened.map_err(|error| match error.kind() {
+        ErrorKind::TimedOut => FilesError::NoReader { path: shown(path) },
+        _ => write_error(path, &error),
+    })
+}
+
+#[cfg(not(unix))]
+fn stream(path: &Path, _place: &Path, _found: &Metadata) -> Result<File, FilesError> {
+    Err(FilesError::NotAFile { path: shown(path) })
+}
+
+/// Opens a named pipe once somebody reads from it, which is waited for only so long.
+#[cfg(unix)]
+fn open_pipe(place: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    use std::time::Duration;
+    const TRIES: u32 = 200;
+    let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
+    for _ in 0..TRIES {
+        match OpenOptions::new().write(true).custom_flags(flags).open(place) {
+            Ok(file) => {
+                let flags = rustix::fs::fcntl_getfl(&file)? - rustix::fs::OFlags::NONBLOCK;
+                rustix::fs::fcntl_setfl(&file, flags)?;
+                return Ok(file);
+            }
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error()) => {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(ErrorKind::TimedOut.into())
+}
+
+/// The number of a stream that this process has open already, if the path is its name.
+fn descriptor_number(place: &Path) -> Option<u32> {
+    let folder = place.parent()?.to_str()?;
+    let is_own = matches!(folder, "/dev/fd" | "/proc/self/fd") || folder == format!("/proc/{}/fd", std::process::id());
+    place.file_name()?.to_str()?.parse().ok().filter(|_| cfg!(unix) && is_own)
+}
+
+/// A stream that this process has open already, if the path is its name. It is written to where it stands.
+fn descriptor(place: &Path) -> Option<io::Result<File>> {
+    Some(match descriptor_number(place)? {
+        1 => duplicate(&io::stdout()),
+        2 => duplicate(&io::stderr()),
+        _ => OpenOptions::new().append(true).open(place),
+    })
+}
+
+fn standard_output() -> Result<File, FilesError> {
+    duplicate(&io::stdout()).map_err(|error| write_error(Path::new("standard output"), &error))
+}
+
+#[cfg(unix)]
+fn duplicate(stream: &impl std::os::fd::AsFd) -> io::Result<File> {
+    stream.as_fd().try_clone_to_owned().map(File::from)
+}
+
+#[cfg(windows)]
+fn duplicate(stream: &impl std::os::windows::io::AsHandle) -> io::Result<File> {
+    stream.as_handle().try_clone_to_owned().map(File::from)
+}
+
+/// A name in the same folder that nothing else has. Short, since the place's own name may be as long as is allowed.
+fn temporary_beside(place: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    folder(place).join(format!(".linesman-{}-{number}.part", std::process::id()))
+}
+
+/// Makes a file that was not there, for this account only where the system knows that.
+fn create_new(path: &Path) -> io::Result<File> {
+    private(OpenOptions::new().write(true).create_new(true)).open(path)
+}
+
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
+}
+
+/// Gives a file the permissions of the one it replaces, and its owner where this account may.
+fn keep_permissions(file: &File, old: &Metadata) {
+    // Both are best kept and never worth losing what is to be written: without them the new file is this account's alone.
+    let _ = file.set_permissions(old.permissions());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let is_other = file.metadata().is_ok_and(|new| (new.uid(), new.gid()) != (old.uid(), old.gid()));
+        if is_other {
+            let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+        }
+    }
+}
+
+/// Gives a new file its name, unless something got that name meanwhile.
+fn name_new(temporary: &Path, place: &Path) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, temporary, CWD, place, RenameFlags::NOREPLACE) {
+            // Some network drives know no such thing.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => {}
+            done => return Ok(done?),
+        }
+    }
+    if fs::symlink_metadata(place).is_ok() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    fs::rename(temporary, place)
+}
+
+/// Makes the renaming itself last. Only Unix knows this for folders.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// A file that could not be made: something of its name came meanwhile, or its folder went.
+fn not_created(path: &Path, error: &io::Error) -> FilesError {
+    match error.kind() {
+        ErrorKind::AlreadyExists => FilesError::Exists { path: shown(path) },
+        ErrorKind::NotFound => FilesError::NoFolder { path: shown(folder(path)) },
+        _ => write_error(path, error),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,503 @@
+//! Gateways that never come to an end, garble or reject everything, or answer what was asked before, on a paused clock.
+//!
+//! After public bug reports of tools of the kind: scans that never finish, frames that drip in byte by byte, answers nested
+//! without end, clients that wait per fragment and so for ever.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use linesman::flow::port::{Boxed, GattLink, Link, LinkError, Links, Records, RecordsError};
+use linesman::flow::report::Report;
+use linesman::flow::transcript::SharedTranscript;
+use linesman::flow::{commission, device, discover};
+use linesman::model::access::Access;
+use linesman::model::credentials::{WifiCredentials, WifiKey};
+use linesman::model::gateway::{PortFacts, Probe, ProvisioningState};
+use linesman::model::ids::{DriverId, LinkAddress};
+use linesman::model::outcome::Verdict;
+use linesman::model::problem::Problem;
+use linesman::model::record::{JobIntent, RecordId, StepEntry};
+use linesman::model::secret::Secret;
+use linesman::model::wifi::{WifiRules, parse_ssid};
+use linesman::msg::device::{DeviceProgress, DeviceRead, DeviceRequest};
+use linesman::msg::{JobEnd, Progress, Request, Step};
+use linesman::proto::improv::serial::{Decoder, encode_message, parse_request};
+use linesman::proto::improv::{DeviceError, Message, Request as Asked, State};
+use linesman::proto::smp::cbor::Body;
+use linesman::proto::smp::{Frame, console, group};
+use linesman::sim::{Emission, SimulatedDevice, SimulatedLinks};
+use tokio::sync::{mpsc, watch};
+
+use crate::support::{MemoryRecords, address, ble_address};
+
+/// Improv's commands for credentials, information and a scan.
+const WIFI_SETTINGS: u8 = 1;
+const INFO: u8 = 3;
+const SCAN: u8 = 4;
+
+/// What a gateway writes, and how long after the request.
+type Due = (Duration, Vec<u8>);
+
+/// A gateway made of what it answers to bytes.
+struct Peer<F> {
+    react: F,
+    due: Vec<(Instant, Vec<u8>)>,
+}
+
+impl<F: FnMut(&[u8], Instant) -> Vec<Due> + Send> SimulatedDevice for Peer<F> {
+    fn handle_bytes(&mut self, bytes: &[u8], now: Instant) {
+        let due = (self.react)(bytes, now);
+        self.due.extend(due.into_iter().map(|(after, bytes)| (now + after, bytes)));
+        self.due.sort_by_key(|(at, _)| *at);
+    }
+
+    fn handle_reset(&mut self, _now: Instant) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    fn poll_emission(&mut self, now: Instant) -> Option<Emission> {
+        let is_due = self.due.first().is_some_and(|(at, _)| *at <= now);
+        is_due.then(|| Emission::Bytes(self.due.remove(0).1))
+    }
+}
+
+fn links(react: impl FnMut(&[u8], Instant) -> Vec<Due> + Send + 'static) -> Arc<dyn Links> {
+    let facts = PortFacts { is_simulated: true, ..PortFacts::default() };
+    Arc::new(SimulatedLinks::default().with(address(), facts, Peer { react, due: Vec::new() }))
+}
+
+/// A gateway that speaks Improv and answers each request with messages, each after a while.
+fn improv(mut answer: impl FnMut(Asked) -> Vec<(Duration, Message)> + Send + 'static) -> Arc<dyn Links> {
+    let mut decoder = Decoder::default();
+    links(move |bytes, now| {
+        let requests = decoder.push(bytes, now).into_iter().filter_map(|packet| parse_request(&packet).ok());
+        let answers = requests.collect::<Vec<_>>().into_iter().flat_map(&mut answer);
+        answers.map(|(after, message)| (after, encode_message(&message).expect("it fits"))).collect()
+    })
+}
+
+/// A gateway that speaks SMP and answers each request with a body, after a while.
+fn smp(mut answer: impl FnMut(&Frame) -> Option<(Duration, Vec<u8>)> + Send + 'static) -> Arc<dyn Links> {
+    let mut decoder = console::Decoder::default();
+    links(move |bytes, _| {
+        let mut due = Vec::new();
+        for request in decoder.push(bytes).iter().filter_map(|frame| Frame::parse(frame)) {
+            let Some((after, body)) = answer(&request) else { continue };
+            let frame = Frame { operation: request.operation.answered(), body, ..request };
+            let lines = console::encode(&frame.to_bytes().expect("it fits")).expect("it fits");
+            due.extend(lines.into_iter().map(|line| (after, line)));
+        }
+        due
+    })
+}
+
+fn intent(action: &str) -> JobIntent {
+    JobIntent {
+        action: action.into(),
+        gateway: "SIM1".into(),
+        link: address().to_string(),
+        profile: None,
+        driver: None,
+        operator: "tester".into(),
+        is_simulated: true,
+    }
+}
+
+/// A commissioning session that a test drives.
+struct Session {
+    requests: mpsc::Sender<Request>,
+    progress: mpsc::Receiver<(Duration, Progress)>,
+    end: tokio::task::JoinHandle<JobEnd>,
+    _stop: watch::Sender<bool>,
+    seen: Vec<(Duration, Progress)>,
+}
+
+impl Session {
+    fn start(link: LinkAddress, links: Arc<dyn Links>, records: Arc<dyn Records>) -> Self {
+        let (requests, request_rx) = mpsc::channel(4);
+        let (progress_tx, progress) = mpsc::channel(256);
+        let (stop, stopped) = watch::channel(false);
+        let setup = commission::Setup {
+            link,
+            driver: DriverId::Improv,
+            access: Access::default(),
+            settings: None,
+            credentials: Vec::new(),
+            rules: WifiRules::standard(),
+            intent: intent("commission"),
+            links,
+            records,
+            report: Report::new(progress_tx),
+            transcript: SharedTranscript::new("hostile"),
+        };
+        let end = tokio::spawn(commission::run(setup, request_rx, stopped));
+        Self { requests, progress, end, _stop: stop, seen: Vec::new() }
+    }
+
+    fn with(links: Arc<dyn Links>) -> Self {
+        Self::start(address(), links, Arc::new(MemoryRecords::default()))
+    }
+
+    /// Takes progress in until the session is ready or over.
+    async fn until_ready(&mut self) -> bool {
+        while let Some((at, progress)) = self.progress.recv().await {
+            let is_ready = matches!(progress, Progress::Ready);
+            self.seen.push((at, progress));
+            if is_ready {
+                return true;
+            }
+        }
+        false
+    }
+
+    async fn ask(&mut self, request: Request) -> bool {
+        // A session that has ended takes no more, which the end tells.
+        let _ = self.requests.send(request).await;
+        self.until_ready().await
+    }
+
+    /// The end, once nothing is asked any more.
+    async fn end(mut self) -> (JobEnd, Vec<(Duration, Progress)>) {
+        let _ = self.requests.send(Request::Close).await;
+        while self.until_ready().await {}
+        (self.end.await.expect("no panic"), self.seen)
+    }
+}
+
+fn problem(end: JobEnd) -> Problem {
+    match end {
+        JobEnd::Failed(problem) => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn state(state: ProvisioningState) -> Message {
+    Message::State(State::Known(state))
+}
+
+fn result(command: u8, strings: &[&str]) -> Message {
+    Message::Result { command, strings: strings.iter().map(|text| text.as_bytes().to_vec()).collect() }
+}
+
+fn at_once(message: Message) -> Vec<(Duration, Message)> {
+    vec![(Duration::from_millis(1), message)]
+}
+
+/// What an orderly gateway answers to the first questions.
+fn greeting(asked: &Asked) -> Option<Vec<(Duration, Message)>> {
+    match asked {
+        Asked::CurrentState => Some(at_once(state(ProvisioningState::Ready))),
+        Asked::DeviceInfo => Some(at_once(result(INFO, &["fw", "1", "chip", "Gateway 7"]))),
+        _ => None,
+    }
+}
+
+fn credentials() -> WifiCredentials {
+    WifiCredentials {
+        ssid: parse_ssid("Site").expect("a name"),
+        key: WifiKey::Passphrase(Secret::new("correct horse".into())),
+        is_hidden: false,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scan_whose_entries_drip_in_ends_with_what_was_found_and_the_session_goes_on() {
+    let mut has_joined = false;
+    let mut session = Session::with(improv(move |asked| {
+        if has_joined && matches!(asked, Asked::CurrentState) {
+            return at_once(state(ProvisioningState::Provisioned));
+        }
+        has_joined |= matches!(asked, Asked::WifiSettings { .. });
+        greeting(&asked).unwrap_or_else(|| match asked {
+            Asked::ScanNetworks => {
+                let entry = |number: u64| {
+                    let name = format!("Net {number}");
+                    (Duration::from_secs(8 * number), result(SCAN, &[&name, "-50", "YES"]))
+                };
+                (1..500).map(entry).collect()
+            }
+            Asked::WifiSettings { .. } => vec![
+                (Duration::from_millis(10), state(ProvisioningState::Provisioning)),
+                (Duration::from_secs(9), state(ProvisioningState::Provisioned)),
+                (Duration::from_secs(9), result(WIFI_SETTINGS, &["http://192.0.2.7/"])),
+            ],
+            _ => Vec::new(),
+        })
+    }));
+    assert!(session.until_ready().await);
+    assert!(session.ask(Request::ScanNetworks).await);
+    let limit = session.seen.iter().find_map(|(at, progress)| match progress {
+        Progress::StepStarted { step: Step::ScanNetworks, limit, .. } => Some((*at, *limit)),
+        _ => None,
+    });
+    let (began, limit) = limit.expect("the limit is told");
+    let ended = session.seen.iter().find_map(|(at, progress)| match progress {
+        Progress::StepDone { step: Step::ScanNetworks, .. } => Some(*at),
+        _ => None,
+    });
+    assert!(ended.expect("it ends") <= began + limit + Duration::from_secs(1), "{:#?}", session.seen);
+    // Entries of the scan that was given up still drip in, and are not taken for the verdict.
+    session.ask(Request::Push(credentials())).await;
+    let (_, seen) = session.end().await;
+    let verdicts = seen.iter().filter_map(|(_, progress)| match progress {
+        Progress::Pushed(outcome) => Some(outcome.verdict),
+        _ => None,
+    });
+    assert_eq!(verdicts.collect::<Vec<_>>(), [Verdict::Joined]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_tells_its_limit_once_and_what_it_waits_for_later_never_adds_to_it() {
+    let mut session = Session::with(improv(|asked| greeting(&asked).unwrap_or_default()));
+    assert!(session.until_ready().await);
+    session.ask(Request::Push(credentials())).await;
+    let (_, seen) = session.end().await;
+    let mut ends = std::collections::BTreeMap::new();
+    for (at, progress) in &seen {
+        if let Progress::StepStarted { step, limit, .. } = progress {
+            let end = *ends.entry(step.as_str()).or_insert(*at + *limit);
+            assert!(*at + *limit <= end + Duration::from_millis(1), "{step:?} was renewed at {at:?}");
+        }
+    }
+    assert!(ends.contains_key("follow"), "{ends:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_rejects_every_request_is_not_said_to_have_no_power() {
+    let (end, _) = Session::with(improv(|_| at_once(Message::Error(DeviceError::InvalidPacket)))).end().await;
+    let problem = problem(end);
+    assert_eq!(problem.code, "improv.no_reply");
+    assert!(problem.likely_cause.contains("rejects"), "{}", problem.likely_cause);
+    assert!(problem.detail.contains("messages"), "{}", problem.detail);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_whose_every_message_is_damaged_is_not_said_to_have_no_power() {
+    let (end, _) = Session::with(links(|_, _| {
+        let mut bytes = encode_message(&state(ProvisioningState::Ready)).expect("it fits");
+        for byte in &mut bytes[6..] {
+            *byte ^= 0x80;
+        }
+        vec![(Duration::from_millis(1), bytes)]
+    }))
+    .end()
+    .await;
+    let problem = problem(end);
+    assert_eq!(problem.code, "improv.no_reply");
+    assert!(problem.likely_cause.contains("baud rate"), "{}", problem.likely_cause);
+}
+
+/// Links that let every attempt hang.
+struct Hanging;
+
+impl Links for Hanging {
+    fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn open<'a>(&'a self, _address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn connect<'a>(&'a self, _address: &'a LinkAddress) -> Boxed<'a, Result<GattLink, LinkError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_never_opens_ends_the_session_within_the_limit_that_was_told() {
+    for link in [address(), ble_address()] {
+        let session = Session::start(link.clone(), Arc::new(Hanging), Arc::new(MemoryRecords::default()));
+        let began = tokio::time::Instant::now();
+        let (end, seen) = session.end().await;
+        let limit = seen.iter().find_map(|(_, progress)| match progress {
+            Progress::StepStarted { step: Step::Connect, limit, .. } => Some(*limit),
+            _ => None,
+        });
+        assert!(began.elapsed() <= limit.expect("it is told") + Duration::from_secs(1), "{link}");
+        assert!(matches!(end, JobEnd::Failed(_)), "{link}: {end:?}");
+        let asked = tokio::time::timeout(Duration::from_mins(3), discover::probe(Arc::new(Hanging), &link)).await;
+        assert!(matches!(asked, Ok(Probe::Failed(_))), "{link}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_that_was_told_outlives_an_odd_answer_about_the_device() {
+    let odd = improv(|asked| match asked {
+        Asked::CurrentState => at_once(state(ProvisioningState::AuthorizationRequired)),
+        Asked::DeviceInfo => at_once(result(INFO, &["one word only"])),
+        _ => Vec::new(),
+    });
+    match discover::probe(odd, &address()).await {
+        Probe::Answered(identity) => {
+            assert_eq!((identity.state, identity.info), (ProvisioningState::AuthorizationRequired, None));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Records that cannot take the outcome of a step that failed.
+#[derive(Default)]
+struct Full(MemoryRecords);
+
+impl Records for Full {
+    fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
+        self.0.begin(intent)
+    }
+
+    fn step(&self, job: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
+        if entry.outcome == "failed" {
+            let path = "/data/records.sqlite".into();
+            return Box::pin(std::future::ready(Err(RecordsError::DiskFull { path })));
+        }
+        self.0.step(job, entry)
+    }
+
+    fn end(
+        &self,
+        job: RecordId,
+        outcome: &'static str,
+        reason: String,
+        summary: String,
+    ) -> Boxed<'_, Result<(), RecordsError>> {
+        self.0.end(job, outcome, reason, summary)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_that_cannot_be_put_on_record_ends_the_session() {
+    let gateway = improv(|asked| greeting(&asked).unwrap_or_else(|| at_once(Message::Error(DeviceError::BadHostname))));
+    let mut session = Session::start(address(), gateway, Arc::new(Full::default()));
+    assert!(session.until_ready().await);
+    assert!(!session.ask(Request::SetHostname("gw-7".into())).await, "the session went on");
+    let (end, _) = session.end().await;
+    assert!(problem(end).code.starts_with("records."));
+}
+
+/// Management of a gateway that a test drives.
+struct Managed {
+    requests: mpsc::Sender<DeviceRequest>,
+    progress: mpsc::Receiver<(Duration, DeviceProgress)>,
+    end: tokio::task::JoinHandle<JobEnd>,
+    _stop: watch::Sender<bool>,
+}
+
+impl Managed {
+    async fn open(links: Arc<dyn Links>) -> (Self, Vec<DeviceProgress>) {
+        let (requests, request_rx) = mpsc::channel(4);
+        let (progress_tx, progress) = mpsc::channel(256);
+        let (stop, stopped) = watch::channel(false);
+        let setup = device::Setup {
+            link: address(),
+            driver: DriverId::Smp,
+            access: Access::default(),
+            settings: None,
+            intent: intent("device"),
+            links,
+            records: Arc::new(MemoryRecords::default()),
+            progress: progress_tx,
+            transcript: SharedTranscript::new("hostile"),
+        };
+        let end = tokio::spawn(device::run(setup, request_rx, stopped));
+        let mut managed = Self { requests, progress, end, _stop: stop };
+        let told = managed.until_ready().await;
+        (managed, told)
+    }
+
+    async fn until_ready(&mut self) -> Vec<DeviceProgress> {
+        let mut told = Vec::new();
+        while let Some((_, progress)) = self.progress.recv().await {
+            match progress {
+                DeviceProgress::Ready => break,
+                DeviceProgress::Busy { .. } | DeviceProgress::Log(_) => {}
+                other => told.push(other),
+            }
+        }
+        told
+    }
+
+    async fn read(&mut self, read: DeviceRead) -> Vec<DeviceProgress> {
+        self.requests.send(DeviceRequest::Read(read)).await.expect("the job runs");
+        self.until_ready().await
+    }
+
+    async fn end(self) -> JobEnd {
+        drop((self.requests, self.progress));
+        self.end.await.expect("no panic")
+    }
+}
+
+/// A body whose one value is a list in a list, 300 deep.
+fn nested() -> Vec<u8> {
+    let mut body = vec![0xA1, 0x61, b'r'];
+    body.extend(std::iter::repeat_n(0x81, 300));
+    body.push(0);
+    body
+}
+
+fn soon(body: Vec<u8>) -> Option<(Duration, Vec<u8>)> {
+    Some((Duration::from_millis(1), body))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_whose_answers_cannot_be_read_offers_nothing() {
+    let (managed, told) = Managed::open(smp(|_| soon(nested()))).await;
+    assert!(!told.iter().any(|progress| matches!(progress, DeviceProgress::Opened { .. })));
+    assert_eq!(problem(managed.end().await).code, "smp.malformed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_group_is_there_only_if_its_answer_can_be_read() {
+    let gateway = smp(|request| {
+        let echo = Body::default().text("r", "linesman").finish();
+        soon(if request.group == group::OS { echo } else { nested() })
+    });
+    let (mut managed, told) = Managed::open(gateway).await;
+    let offers = told.iter().find_map(|progress| match progress {
+        DeviceProgress::Opened { offers, .. } => Some(*offers),
+        _ => None,
+    });
+    let offers = offers.expect("its system group answers");
+    assert!(offers.info && !offers.images && !offers.settings && !offers.files, "{offers:?}");
+    let told = managed.read(DeviceRead::Info).await;
+    let row = told.iter().find_map(|progress| match progress {
+        DeviceProgress::Info(rows) => rows.iter().find(|(label, _)| label == "Cannot be read").cloned(),
+        _ => None,
+    });
+    assert!(row.expect("it is told").1.contains("settings"));
+    assert!(matches!(managed.end().await, JobEnd::Done { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_only_drips_bytes_is_given_up_in_time() {
+    let dripping = links(|_, _| (1..600).map(|second| (Duration::from_secs(second), vec![b'.'])).collect());
+    let began = tokio::time::Instant::now();
+    let (managed, _) = Managed::open(dripping).await;
+    let problem = problem(managed.end().await);
+    assert!(began.elapsed() < Duration::from_mins(1), "{:?}", began.elapsed());
+    assert!(!problem.likely_cause.contains("no power"), "{}", problem.likely_cause);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_comes_byte_by_byte_is_given_up_and_the_job_answers_the_next_question() {
+    let gateway = smp(|request| match (request.group, request.command) {
+        (group::FILES, 0) => {
+            let map = linesman::proto::smp::cbor::Map::parse(&request.body).expect("ours");
+            let offset = map.unsigned("off").unwrap_or_default();
+            let body = Body::default().unsigned("off", offset).octets("data", b"x").unsigned("len", 4_000_000);
+            Some((Duration::from_secs(1), body.finish()))
+        }
+        (group::SETTINGS, _) => soon(Body::default().octets("val", b"v").finish()),
+        _ => soon(Body::default().text("r", "linesman").finish()),
+    });
+    let (mut managed, _) = Managed::open(gateway).await;
+    let began = tokio::time::Instant::now();
+    let told = managed.read(DeviceRead::File { path: "/lfs/a".into(), wants_content: true }).await;
+    assert!(matches!(&told[..], [DeviceProgress::Failed(problem)] if problem.code == "device.too_slow"),);
+    assert!(began.elapsed() < Duration::from_mins(3), "{:?}", began.elapsed());
+    let told = managed.read(DeviceRead::Setting("a/b".into())).await;
+    assert!(matches!(&told[..], [DeviceProgress::Setting { value: Some(_), .. }]));
+    assert!(matches!(managed.end().await, JobEnd::Done { .. }));
+}
