@@ -18,6 +18,7 @@
 mod fake_bluez;
 #[cfg(target_os = "linux")]
 #[path = "../tests/it/peers.rs"]
+#[allow(dead_code, unused_imports, reason = "its own tests are for the tests")]
 mod peers;
 
 #[cfg(target_os = "linux")]

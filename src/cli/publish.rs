@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read as _};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,8 @@ use crate::msg::telemetry::{
 const TICKET: u64 = 1;
 /// How often it is looked whether standard input has ended.
 const LOOK: Duration = Duration::from_millis(50);
+/// Lines on their way at once: fewer than an inspection's queue holds, for what finds it full is not taken.
+const WINDOW: usize = 8;
 /// The longest line that is a message.
 const MAX_LINE: u64 = 16 * 1024 * 1024;
 
@@ -114,6 +117,8 @@ struct Lines {
     count: Arc<AtomicU64>,
     /// What ended the input: nothing while it is open, then its end or an error.
     end: Arc<OnceLock<Result<(), std::io::Error>>>,
+    /// Lets another line go, for each that has come to its end.
+    room: SyncSender<()>,
 }
 
 impl Follower for Run<'_> {
@@ -185,10 +190,16 @@ impl Run<'_> {
     /// Reads lines on a thread of its own, which waits for the workers where they are behind.
     fn send_lines(&mut self, message: Outgoing, following: &mut Following<'_>) {
         let (count, end) = (Arc::new(AtomicU64::new(0)), Arc::new(OnceLock::new()));
-        self.lines = Some(Lines { count: Arc::clone(&count), end: Arc::clone(&end) });
+        let (room, has_room) = sync_channel(WINDOW);
+        // There is room for that many.
+        (0..WINDOW).for_each(|_| drop(room.try_send(())));
+        self.lines = Some(Lines { count: Arc::clone(&count), end: Arc::clone(&end), room });
         let ask = following.asker();
         let read = move || {
             let result = each_line(std::io::stdin().lock(), |payload| {
+                if has_room.recv().is_err() {
+                    return false;
+                }
                 let ticket = count.fetch_add(1, Ordering::AcqRel) + TICKET;
                 let message = Box::new(Outgoing { payload, ..message.clone() });
                 ask(TelemetryCommand::Publish { ticket, message, repeat: None })
@@ -218,6 +229,10 @@ impl Run<'_> {
             PublishEnd::Unknown => ("unknown", None),
         };
         let number = if self.lines.is_some() { ticket } else { count.into() };
+        if let Some(lines) = &self.lines {
+            // Each line took one of the places: there is always one to give back.
+            let _ = lines.room.try_send(());
+        }
         out.json(&json!({ "kind": "publish", "count": number, "end": word, "problem": problem }));
         match word {
             "sent" => self.ends.sent += 1,

@@ -177,6 +177,9 @@ fn each_line_of_standard_input_is_a_message() {
     let payloads: Vec<Value> =
         of_kind(&watch.finish().expect(0), "message").iter().map(|line| line["payload"].clone()).collect();
     assert_eq!(payloads, ["one", "", "three"]);
+    let many = "line\n".repeat(300);
+    let ran = Ran::with_input(&mut other.linesman(&arguments), many.as_bytes()).expect(0);
+    assert_eq!(ran.result()["acknowledged"], 300, "none is lost in a queue");
     let none = Ran::with_input(&mut other.linesman(&arguments), b"").expect(0);
     assert_eq!(none.result()["acknowledged"], 0);
 }
