@@ -76,8 +76,6 @@ fn device(command: &mut DeviceCommand) -> Option<Written<'_>> {
         DeviceCommand::Settings(SettingsCommand::Get { via, out, .. }) => (out.as_mut(), via),
         DeviceCommand::Files(FilesCommand::Get { via, out, .. }) => (Some(out), via),
         DeviceCommand::Info { via }
-        | DeviceCommand::Identify { via }
-        | DeviceCommand::Reprovision { via, .. }
         | DeviceCommand::Stats { via }
         | DeviceCommand::Images { via }
         | DeviceCommand::Shell { via, .. }

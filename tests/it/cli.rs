@@ -463,44 +463,6 @@ fn ports_are_listed_and_asked() {
     assert_eq!(jobs(&place), [] as [Value; 0], "asking is not put on record");
 }
 
-/// Runs the program on a terminal of its own, presses a key once it asks, and exits with its code.
-const AT_A_PROMPT: &str = r#"
-import os, pty, sys
-child, terminal = pty.fork()
-if child == 0:
-    os.execv(sys.argv[2], sys.argv[2:])
-heard = b""
-while b"not shown" not in heard:
-    heard += os.read(terminal, 4096)
-os.write(terminal, sys.argv[1].encode())
-try:
-    while True:
-        piece = os.read(terminal, 4096)
-        if not piece:
-            break
-        heard += piece
-except OSError:
-    pass
-sys.stdout.write(heard.decode(errors="replace"))
-sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-"#;
-
-#[test]
-fn leaving_a_prompt_cancels_and_is_no_mistake_of_the_input() {
-    if !crate::peers::require("python3", crate::peers::has_program("python3"), "it presses keys at a prompt") {
-        return;
-    }
-    let place = Place::new();
-    let manifest =
-        place.write("site.csv", "name,match,profile,ssid,password_file\nA,serial:/dev/x,generic-improv,Site,@site\n");
-    for key in ["\u{3}", "\u{4}"] {
-        let mut command = std::process::Command::new("python3");
-        command.args(["-c", AT_A_PROMPT, key, env!("CARGO_BIN_EXE_linesman"), "batch", &manifest, "--data-dir"]);
-        let ran = Ran::of(command.arg(place.data())).expect(4);
-        assert!(ran.out.contains("Cancelled at the prompt"), "{ran:#?}");
-    }
-}
-
 #[test]
 fn a_port_that_is_not_there_is_looked_at_and_not_listed_as_found() {
     let place = Place::new();
@@ -509,7 +471,7 @@ fn a_port_that_is_not_there_is_looked_at_and_not_listed_as_found() {
     for (path, code) in [(&missing, "serial.not_found"), (&file, "serial.not_a_port")] {
         for arguments in [&["discover", "--port", path][..], &["discover", "--ask", "--port", path]] {
             let ran = place.run_json(arguments).expect_problem(3, code);
-            let line = ran.lines().into_iter().find(|line| line["kind"] == "gateway").unwrap();
+            let line = ran.lines().into_iter().find(|line| line["link"] == format!("serial:{path}")).unwrap();
             assert_eq!(line["state"], "cannot-open", "{ran:#?}");
         }
         let text = place.run(&["discover", "--port", path]).expect(3);
