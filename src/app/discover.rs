@@ -542,7 +542,7 @@ fn is_askable(row: &Sighting) -> bool {
     row.link.kind() == LinkKind::Serial
         && row.is_present
         && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
-        && row.profile.as_ref().is_none_or(|guess| guess.driver == DriverId::Improv)
+        && row.profile.as_ref().is_none_or(|guess| guess.driver.facts().offers.asking)
 }
 
 /// The job that asks a port at the moment.

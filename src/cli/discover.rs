@@ -159,7 +159,7 @@ impl Search {
     /// Whether a port is to be asked: whoever names some means these, and nothing is sent to what hangs on the others.
     fn is_asked(&self, link: &LinkAddress) -> bool {
         // The question is put in Improv: a gateway that speaks something else is asked only by name.
-        let speaks_it = |row: &Sighting| row.profile.as_ref().is_none_or(|guess| guess.driver == DriverId::Improv);
+        let speaks_it = |row: &Sighting| row.profile.as_ref().is_none_or(|guess| guess.driver.facts().offers.asking);
         let is_meant =
             if self.named.is_empty() { self.seen.get(link).is_some_and(speaks_it) } else { self.named.contains(link) };
         self.is_asking && link.kind() == LinkKind::Serial && is_meant

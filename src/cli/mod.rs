@@ -15,6 +15,7 @@ mod discover;
 mod follow;
 mod format;
 mod inspect;
+mod keyboard;
 mod lines;
 mod mqtt;
 mod mqtt_args;

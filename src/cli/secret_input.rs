@@ -5,6 +5,7 @@ use std::path::Path;
 
 use zeroize::Zeroize as _;
 
+use super::keyboard::KeyboardMode;
 use crate::backend::local;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
@@ -29,6 +30,8 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
 
 /// Asks for a secret without showing it. Ctrl+C and the end of input leave the prompt.
 pub(super) fn prompt(text: &str) -> Result<Secret<String>, Problem> {
+    // Ctrl+C is to be read from the moment the prompt can be seen.
+    let _keys = KeyboardMode::without_signals();
     let mut given = rpassword::prompt_password(text).map_err(|error| explain_prompt(&error))?;
     let secret = Secret::new(typed(&given).to_owned());
     given.zeroize();
@@ -37,6 +40,7 @@ pub(super) fn prompt(text: &str) -> Result<Secret<String>, Problem> {
 
 /// Asks for a short answer, which is shown as it is typed.
 pub(super) fn question(text: &str) -> Result<String, Problem> {
+    let _keys = KeyboardMode::without_signals();
     let config = rpassword::ConfigBuilder::new().password_feedback_partial_mask('*', MAX_ANSWER).build();
     rpassword::prompt_password_with_config(text, config).map_err(|error| explain_prompt(&error))
 }

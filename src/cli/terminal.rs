@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::args::TerminalArgs;
 use super::commission::{wait_for_start, write_transcript};
+use super::keyboard::KeyboardMode;
 use super::next_job;
 use super::output::{Exit, Output};
 use crate::backend::Handle;
@@ -20,8 +21,6 @@ use crate::model::secret::Secret;
 use crate::model::text::TextStream;
 use crate::msg::terminal::{TerminalInput, TerminalOutput};
 use crate::msg::{Command, Event, JobEnd};
-
-mod raw;
 
 /// Ctrl+]: leaves the terminal, as in telnet.
 const ESCAPE: u8 = 0x1d;
@@ -69,7 +68,7 @@ struct Visit {
     has_ended_input: Arc<AtomicBool>,
     /// Files that are still to be sent.
     files: usize,
-    raw: Option<raw::RawMode>,
+    raw: Option<KeyboardMode>,
     /// What the device writes, which may come byte by byte.
     text: TextStream,
 }
@@ -147,7 +146,7 @@ impl Visit {
                 args.via.place(),
                 args.baud
             ));
-            self.raw = raw::RawMode::enter();
+            self.raw = KeyboardMode::raw();
         }
         let (send, job, ended) = (handle.sender(), self.job, Arc::clone(&self.has_ended_input));
         // A pipe is faster than any line; a person is not.

@@ -4,7 +4,6 @@
 //! speaks another driver than the one a question can be put in was not queried, whatever the silence.
 
 use super::gateway::{Advertisement, Probe, ProvisioningState, Sighting};
-use super::ids::DriverId;
 use super::outcome::Verdict;
 use super::problem::Problem;
 use super::word::words;
@@ -163,19 +162,19 @@ fn advertised(row: &Sighting, heard: &Advertisement) -> (Standing, String) {
 }
 
 fn not_queried(row: &Sighting) -> (Standing, String) {
-    match row.profile.as_ref().map(|guess| guess.driver) {
-        Some(driver @ (DriverId::LinuxConsole | DriverId::EspProv)) => {
+    match row.profile.as_ref().map(|guess| guess.driver).filter(|driver| !driver.facts().offers.asking) {
+        Some(driver) if driver.facts().wanted.is_some() => {
             (Standing::NeedsLogin, format!("{driver} asks for a login or proof first: open it on Commission"))
         }
-        Some(driver @ DriverId::Smp) => (Standing::NotQueried, format!("{driver} is spoken on Commission and Device")),
-        Some(DriverId::Improv) | None => (Standing::NotQueried, "Nothing was sent to it".to_owned()),
+        Some(driver) => (Standing::NotQueried, format!("{driver} is spoken on Commission and Device")),
+        None => (Standing::NotQueried, "Nothing was sent to it".to_owned()),
     }
 }
 
 /// A question failed. Questions are put in Improv alone: silence says nothing of a gateway that speaks another driver.
 fn failed(row: &Sighting, problem: &Problem) -> (Standing, String) {
     let is_link = ["serial.", "ble.", "http.", "udp."].iter().any(|link| problem.code.starts_with(link));
-    let own = row.profile.as_ref().map(|guess| guess.driver).filter(|driver| *driver != DriverId::Improv);
+    let own = row.profile.as_ref().map(|guess| guess.driver).filter(|driver| !driver.facts().offers.asking);
     match own {
         _ if is_link => (Standing::CannotOpen, problem.what.clone()),
         Some(driver) => {
@@ -201,7 +200,7 @@ pub fn takes_back(done: Done, state: ProvisioningState) -> bool {
 mod tests {
     use super::*;
     use crate::model::gateway::{Identity, PortFacts, ProfileMatch};
-    use crate::model::ids::{LinkAddress, ProfileId};
+    use crate::model::ids::{DriverId, LinkAddress, ProfileId};
 
     fn row(driver: Option<DriverId>, probe: Probe) -> Sighting {
         let profile =

@@ -430,7 +430,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     let code = |path: PathBuf| async move {
         export::begin(Destination::file(&path), ExportForm::Csv, about()).await.unwrap_err().code
     };
-    assert_eq!(code(place.path("no/folder.csv")).await, "recording.not_found");
+    assert_eq!(code(place.path("no/folder.csv")).await, "files.no_folder");
     assert_eq!(code(place.folder.path().to_owned()).await, "recording.not_written");
 }
 
