@@ -84,7 +84,7 @@ fn measure(rate: usize, settle: Duration, span: Duration) {
     let broker = Broker::start(rate);
     let folder = env::temp_dir().join(format!("linesman-bench-{}", std::process::id()));
     let config = Config { data_dir: Some(folder.clone()), ..Config::default() };
-    let (handle, backend) = backend::start(config).ok().expect("the workers start");
+    let (handle, backend) = backend::start(config).expect("the workers start");
     let send: Send = Box::new(handle.sender());
     let plan = Plan { url: broker.url.clone(), rate, settle, span };
     let viewport = egui::ViewportBuilder::default().with_title("Linesman").with_inner_size([1100.0, 720.0]);
@@ -217,7 +217,7 @@ impl eframe::App for Measured {
     /// Turns the wheel, so that other rows come into sight all the time.
     fn raw_input_hook(&mut self, _ctx: &egui::Context, input: &mut egui::RawInput) {
         if self.plan.rate > 0 && matches!(self.stage, Stage::Measuring { .. }) {
-            let down = self.frames.len() / 200 % 2 == 0;
+            let down = (self.frames.len() / 200).is_multiple_of(2);
             input.events.push(egui::Event::PointerMoved(egui::pos2(400.0, 420.0)));
             input.events.push(egui::Event::MouseWheel {
                 unit: egui::MouseWheelUnit::Point,

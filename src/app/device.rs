@@ -376,7 +376,7 @@ impl Device {
     /// A gateway was chosen. What is known of another one, and what was typed for it, goes; an open job stays.
     pub(super) fn gateway_chosen(&mut self, link: &LinkAddress) {
         let is_of = |session: &Session| session.link == *link;
-        if self.session.as_ref().is_some_and(|session| session.is_open()) {
+        if self.session.as_ref().is_some_and(Session::is_open) {
             return;
         }
         let is_another =

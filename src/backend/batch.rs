@@ -104,7 +104,7 @@ impl BatchJob {
         };
         let summary = Summary::of(results.iter().map(|result| result.as_ref().map(|result| result.outcome)));
         // What went into a pipe is there already, and not to be put in order.
-        if let Some(destination) = out.filter(|out| results::is_there(out))
+        if let Some(destination) = out.filter(results::is_there)
             && let Err(problem) = write_results(
                 Destination { existing: Existing::Replace, ..destination },
                 heads.into_iter().zip(results).collect(),

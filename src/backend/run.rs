@@ -213,7 +213,7 @@ impl Workers {
             Command::ShowRecord { id } => self.show_record(id),
             Command::ExportRecords { job, destination, format } => self.export_records(job, destination, format),
             Command::ExportTranscript { job, session, destination } => {
-                self.export_transcript(job, session, destination)
+                self.export_transcript(job, session, destination);
             }
             Command::SavePicture { job, destination, width, height, rgba } => {
                 self.save_picture(job, destination, width, height, rgba);

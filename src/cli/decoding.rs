@@ -132,7 +132,7 @@ mod tests {
         std::fs::write(&path, SCHEMA).unwrap();
         let read = |args: SieveArgs| {
             let decoders = decoders(&SieveArgs { proto: vec![path.clone()], ..args }).unwrap();
-            decoders.value(b"a", &[0x08, 21], 0).at("t").and_then(|value| value.as_number())
+            decoders.value(b"a", &[0x08, 21], 0).at("t").and_then(crate::telemetry::value::Value::as_number)
         };
         assert_eq!(read(args("a=Reading")), Some(21.0));
         assert_eq!(read(args("a=site.Reading")), Some(21.0));

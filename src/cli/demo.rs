@@ -177,14 +177,14 @@ impl Tour<'_> {
     ) -> Result<Ended, Problem> {
         out.text(format!("\nCommission {} with the driver {driver}", sighting.link));
         let ended = self.commission(handle, sighting, driver, is_first, out)?;
-        if !driver.facts().offers.wifi {
+        if driver.facts().offers.wifi {
+            self.failed.extend(judge(sighting, &ended, is_first, self.site));
+            self.recorded.extend(ended.outcomes.last().map(|outcome| outcome.verdict.as_str()));
+        } else {
             // The driver has no networks: a root certificate is what it brings.
             let is_taken = ended.taken.iter().any(|(id, _)| id == TAKEN) && matches!(ended.end, JobEnd::Done { .. });
             self.failed.extend((!is_taken).then(|| format!("{} did not take {TAKEN}", sighting.link)));
             self.recorded.push("done");
-        } else {
-            self.failed.extend(judge(sighting, &ended, is_first, self.site));
-            self.recorded.extend(ended.outcomes.last().map(|outcome| outcome.verdict.as_str()));
         }
         Ok(ended)
     }
@@ -201,13 +201,13 @@ impl Tour<'_> {
         let profile = sighting.profile.as_ref().map(|profile| profile.profile.clone());
         let of_catalog = profile.as_ref().and_then(|id| self.catalog.get(id));
         let rules = of_catalog.and_then(|profile| profile.wifi.clone());
-        let todo = Agenda::of(if !driver.facts().offers.wifi {
-            let content = Secret::new(b"-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----\n".to_vec());
-            Order { credentials: vec![(TAKEN.to_owned(), content)], ..Order::default() }
-        } else {
+        let todo = Agenda::of(if driver.facts().offers.wifi {
             let wrong = is_first.then(|| draft(self.site, "not the passphrase"));
             let networks = wrong.into_iter().chain([draft(self.site, &self.site.passphrase)]).collect();
             Order { is_scanning: true, networks, ..Order::default() }
+        } else {
+            let content = Secret::new(b"-----BEGIN CERTIFICATE-----\nsimulated\n-----END CERTIFICATE-----\n".to_vec());
+            Order { credentials: vec![(TAKEN.to_owned(), content)], ..Order::default() }
         });
         let access = driver.facts().wanted.map_or_else(Access::default, |_| Access {
             username: Some(self.site.access.username.clone()),

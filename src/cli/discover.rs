@@ -10,7 +10,7 @@ use super::next_job;
 use super::output::{Exit, Output};
 use crate::backend::Handle;
 use crate::model::gateway::{Advertisement, Probe, Sighting};
-use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::record::JobRecord;
 use crate::model::standing::{Done, Stand, Standing, stand, takes_back};

@@ -78,7 +78,7 @@ struct Told {
 }
 
 /// Begins an inspection.
-pub(super) fn begin<'a>(handle: &'a mut Handle, start: InspectionStart) -> Result<Following<'a>, Problem> {
+pub(super) fn begin(handle: &mut Handle, start: InspectionStart) -> Result<Following<'_>, Problem> {
     let mut following = Following::of(handle, next_job());
     following.send(TelemetryCommand::Open(Box::new(start)))?;
     Ok(following)
@@ -159,13 +159,12 @@ impl<'a> Following<'a> {
 
     /// Ends the inspection in an orderly way; its result comes before its end.
     pub(super) fn close(&mut self) {
-        if !std::mem::replace(&mut self.seen.is_over, true) {
-            if let Err(problem) = self.send(TelemetryCommand::Close) {
+        if !std::mem::replace(&mut self.seen.is_over, true)
+            && let Err(problem) = self.send(TelemetryCommand::Close) {
                 // Nobody will close it any more: waiting for that would never end.
                 self.seen.problem.get_or_insert(problem);
                 self.is_lost = true;
             }
-        }
     }
 
     /// Ends the inspection for that reason.

@@ -63,7 +63,7 @@ const LIMITS: Limits = Limits {
     connect: Duration::from_mins(5),
     question: Duration::from_mins(1),
     // A fresh scan, and the list from before if that comes to nothing.
-    scan: Duration::from_secs(60),
+    scan: Duration::from_mins(1),
     // Where the gateway stands, and what it keeps, is looked at first.
     push: Duration::from_mins(1),
     // Joining, looking whether it holds, and clearing up after what failed.

@@ -64,7 +64,7 @@ fn text_of(bytes: &[u8]) -> Result<Cow<'_, str>, ManifestError> {
 fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<Cow<'static, str>, ManifestError> {
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
     match String::from_utf16(&units) {
-        Ok(text) if bytes.len() % 2 == 0 => Ok(Cow::Owned(text)),
+        Ok(text) if bytes.len().is_multiple_of(2) => Ok(Cow::Owned(text)),
         _ => Err(ManifestError::NotUtf8 { line: 1 }),
     }
 }

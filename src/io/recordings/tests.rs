@@ -154,7 +154,7 @@ async fn no_recording_is_written_over_another_file() {
     assert_eq!(code(place.recordings.create(Destination::file(&path), about()).await), Some("files.exists"));
     assert_eq!(fs::read(&path).unwrap(), b"mine");
     assert_eq!(
-        code(place.recordings.create(Destination::file(&place.path("no/folder")), about()).await),
+        code(place.recordings.create(Destination::file(place.path("no/folder")), about()).await),
         Some("files.no_folder")
     );
     let problem = place.recordings.open(&path).await.err().unwrap();
@@ -287,7 +287,7 @@ async fn the_last_minutes_are_kept_while_more_comes_in() {
         place.recordings.ring(RingPlan { span: Duration::from_hours(1), bytes: 1 << 30 }, about()).await.unwrap();
     let span = Duration::from_mins(1);
     assert_eq!(
-        ring.keep_last(span, Destination::file(&place.path("none"))).await.unwrap_err().code,
+        ring.keep_last(span, Destination::file(place.path("none"))).await.unwrap_err().code,
         "recording.nothing_kept"
     );
     assert!(!place.path("none").exists());
@@ -312,9 +312,9 @@ async fn the_last_minutes_are_kept_while_more_comes_in() {
     assert_eq!(kept.messages, found.len() as u64);
     assert_eq!(ring.keep_last(span, Destination::file(&path)).await.unwrap_err().code, "files.exists");
 
-    let plain = place.recordings.create(Destination::file(&place.path("plain")), about()).await.unwrap();
+    let plain = place.recordings.create(Destination::file(place.path("plain")), about()).await.unwrap();
     assert_eq!(
-        plain.keep_last(span, Destination::file(&place.path("x"))).await.unwrap_err().code,
+        plain.keep_last(span, Destination::file(place.path("x"))).await.unwrap_err().code,
         "recording.not_a_ring"
     );
 }
@@ -424,7 +424,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
     }
     assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2000, "what was given up changes nothing");
 
-    let sink = export::begin(Destination::file(&place.path("b.lmrec")), ExportForm::Recording, about()).await.unwrap();
+    let sink = export::begin(Destination::file(place.path("b.lmrec")), ExportForm::Recording, about()).await.unwrap();
     assert_eq!(sink.close().await, Ok(0));
     assert_eq!(place.open(&place.path("b.lmrec")).await.facts(), about());
     let code = |path: PathBuf| async move {

@@ -17,7 +17,7 @@ pub(super) fn of(table: &Table) -> Vec<String> {
     match &table.hidden_rows[..] {
         [] => {}
         [row] => {
-            notes.push(format!("Row {row} is hidden and skipped: only what you see is sent. Show it to include it"))
+            notes.push(format!("Row {row} is hidden and skipped: only what you see is sent. Show it to include it"));
         }
         rows => notes.push(format!(
             "{} rows are hidden and skipped ({}): only what you see is sent. Show them to include them",

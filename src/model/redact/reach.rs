@@ -299,7 +299,7 @@ impl<'a> Reader<'a> {
             let may_go_on =
                 rest.len() < ENTITY && rest.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'#');
             return if may_go_on {
-                self.open(state, Writing::Text)
+                self.open(state, Writing::Text);
             };
         };
         let name = &rest[..end];
@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
         let writing = Writing::Utf16 { is_big };
         let Some(first) = unit(0) else {
             return if state.span.bits > 0 || self.may_begin_utf16(rest[0], is_big) {
-                self.open(state, writing)
+                self.open(state, writing);
             };
         };
         let (code, length) = match (first, unit(2)) {
@@ -420,7 +420,7 @@ impl<'a> Reader<'a> {
             let is_begun =
                 [b"%2B", b"%2b", b"%2F", b"%2f"].iter().any(|escaped| escaped.starts_with(rest)) || rest == b"\\";
             return if is_begun {
-                self.open(state, Writing::Base64 { lead })
+                self.open(state, Writing::Base64 { lead });
             };
         };
         let count = if state.span.bits == 0 { 6 - lead } else { 6 };
@@ -477,7 +477,7 @@ impl<'a> Reader<'a> {
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
         let Some(end) = rest.iter().take(GUTTER).position(is_end) else {
             return if rest.len() < GUTTER {
-                self.open(open, Writing::Hex)
+                self.open(open, Writing::Hex);
             };
         };
         let row = end + rest[end..].iter().take(4).take_while(|byte| is_end(byte)).count();

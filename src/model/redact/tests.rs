@@ -139,7 +139,7 @@ fn dump(kind: &str, bytes: &[u8]) -> String {
         text += &match kind {
             "hexdump -C" => format!("{at:08x}  {:<48}  |{characters}|\n", halves.join("  ")),
             "xxd" => {
-                let groups: Vec<String> = pairs.chunks(2).map(|group| group.concat()).collect();
+                let groups: Vec<String> = pairs.chunks(2).map(<[std::string::String]>::concat).collect();
                 format!("{at:08x}: {:<39}  {characters}\n", groups.join(" "))
             }
             "esp hex" => format!("\u{1b}[0;32mI (1234) app: {} \u{1b}[0m\r\n", pairs.join(" ")),

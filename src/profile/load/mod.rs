@@ -185,7 +185,7 @@ fn read_beside(table: &Table<'_>) -> Option<Assumption> {
     }
     match (table.has("assumed"), table.has("reason")) {
         (false, true) => {
-            table.inconsistent("reason", "a documented rule has a `reason` only for the keys that `assumed` names")
+            table.inconsistent("reason", "a documented rule has a `reason` only for the keys that `assumed` names");
         }
         (true, false) => table.missing("reason", "an assumption says why it is made"),
         _ => {}

@@ -34,12 +34,9 @@ impl Terms {
 
     /// The alias of a topic, and whether the client knows it. The first topics get one.
     fn alias(&self, topic: &str) -> Option<(u16, bool)> {
-        match self.aliases.get(topic) {
-            Some(alias) => Some((*alias, true)),
-            None => {
-                let next = u16::try_from(self.aliases.len() + 1).ok()?;
-                (next <= self.alias_maximum).then_some((next, false))
-            }
+        if let Some(alias) = self.aliases.get(topic) { Some((*alias, true)) } else {
+            let next = u16::try_from(self.aliases.len() + 1).ok()?;
+            (next <= self.alias_maximum).then_some((next, false))
         }
     }
 }

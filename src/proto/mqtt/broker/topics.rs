@@ -84,12 +84,9 @@ impl Subscriptions {
             None => &mut members.alone,
             Some(group) => &mut members.groups.entry(group).or_default().members,
         };
-        match list.iter_mut().find(|known| known.session == subscription.session) {
-            Some(known) => *known = subscription,
-            None => {
-                list.push(subscription);
-                return true;
-            }
+        if let Some(known) = list.iter_mut().find(|known| known.session == subscription.session) { *known = subscription } else {
+            list.push(subscription);
+            return true;
         }
         false
     }
