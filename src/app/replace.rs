@@ -97,8 +97,8 @@ fn is_answered(command: &Command, job: JobId, event: &Event) -> bool {
                     | TelemetryCommand::Bundle { destination },
                     TelemetryEvent::Exported { path, .. },
                 ) => destination.path() == path,
-                (TelemetryCommand::KeepLast { .. }, TelemetryEvent::Kept(_)) => true,
-                (
+                (TelemetryCommand::KeepLast { .. }, TelemetryEvent::Kept(_))
+                | (
                     TelemetryCommand::Record { .. },
                     TelemetryEvent::Warning(_) | TelemetryEvent::Recording { recorder: Some(_), .. },
                 ) => true,

@@ -167,7 +167,7 @@ mod tests {
             handle.try_send(Command::StopDiscovery).unwrap();
         }
         assert_eq!(handle.try_send(Command::StopDiscovery).unwrap_err().code, "app.busy");
-        let workers = std::thread::spawn(move || {
+        let workers = std::thread::Builder::new().name("workers".into()).spawn(move || {
             // An event first: it must not be lost, nor be waited for.
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(reporter.report(Event::Interrupted));
@@ -177,6 +177,7 @@ mod tests {
             }
             taken
         });
+        let workers = workers.unwrap();
         handle.send_blocking(Command::StopDiscovery).unwrap();
         assert!(matches!(handle.recv_blocking(), Some(Event::Interrupted)));
         drop(handle);

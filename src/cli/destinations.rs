@@ -50,7 +50,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
             (list(&mut args.out), vec![args.manifest.clone()], args.overwrite)
         }
         Command::Terminal(args) => (list(&mut args.transcript), paths([&args.send]), args.overwrite),
-        Command::Device(command) => return device(command),
+        Command::Device(command) => return Some(device(command)),
         Command::Inspect(args) => {
             let sources = sources_of(args);
             (list(&mut args.record), sources, args.overwrite)
@@ -71,7 +71,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
     Some(Written { destinations, sources, overwrite, goes_on })
 }
 
-fn device(command: &mut DeviceCommand) -> Option<Written<'_>> {
+fn device(command: &mut DeviceCommand) -> Written<'_> {
     let (out, via) = match command {
         DeviceCommand::Settings(SettingsCommand::Get { via, out, .. }) => (out.as_mut(), via),
         DeviceCommand::Files(FilesCommand::Get { via, out, .. }) => (Some(out), via),
@@ -89,7 +89,7 @@ fn device(command: &mut DeviceCommand) -> Option<Written<'_>> {
     };
     let DeviceLink { transcript, password_file, overwrite, .. } = via;
     let destinations = out.into_iter().chain(transcript).collect();
-    Some(Written { destinations, sources: paths([&*password_file]), overwrite: *overwrite, goes_on: false })
+    Written { destinations, sources: paths([&*password_file]), overwrite: *overwrite, goes_on: false }
 }
 
 fn sources_of(args: &InspectArgs) -> Vec<PathBuf> {

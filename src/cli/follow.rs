@@ -111,6 +111,7 @@ pub(super) fn follow<F: Follower>(mut following: Following<'_>, mut follower: F,
 }
 
 /// What comes next.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum Next {
     Event(TelemetryEvent),
     Trouble(Problem),
@@ -160,11 +161,12 @@ impl<'a> Following<'a> {
     /// Ends the inspection in an orderly way; its result comes before its end.
     pub(super) fn close(&mut self) {
         if !std::mem::replace(&mut self.seen.is_over, true)
-            && let Err(problem) = self.send(TelemetryCommand::Close) {
-                // Nobody will close it any more: waiting for that would never end.
-                self.seen.problem.get_or_insert(problem);
-                self.is_lost = true;
-            }
+            && let Err(problem) = self.send(TelemetryCommand::Close)
+        {
+            // Nobody will close it any more: waiting for that would never end.
+            self.seen.problem.get_or_insert(problem);
+            self.is_lost = true;
+        }
     }
 
     /// Ends the inspection for that reason.

@@ -119,7 +119,7 @@ impl Visit {
             }
             TerminalOutput::Bytes(bytes) => {
                 let text = self.text.push(&bytes);
-                self.print(&text, out);
+                print(&text, out);
                 out.octets(&bytes);
                 Ok(())
             }
@@ -182,16 +182,9 @@ impl Visit {
         })
     }
 
-    /// Text of the device; nothing while a character is not whole yet.
-    fn print(&self, text: &str, out: &mut Output) {
-        if !text.is_empty() {
-            out.json(&json!({ "kind": "terminal-output", "text": text }));
-        }
-    }
-
     fn finish(&mut self, end: JobEnd, out: &mut Output) -> Exit {
         let rest = self.text.finish();
-        self.print(&rest, out);
+        print(&rest, out);
         // Before anything else is written: lines begin at the left again.
         self.raw = None;
         match end {
@@ -210,5 +203,12 @@ impl Visit {
                 Exit::CouldNotRun
             }
         }
+    }
+}
+
+/// Text of the device; nothing while a character is not whole yet.
+fn print(text: &str, out: &mut Output) {
+    if !text.is_empty() {
+        out.json(&json!({ "kind": "terminal-output", "text": text }));
     }
 }

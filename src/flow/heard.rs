@@ -98,7 +98,9 @@ mod tests {
     #[track_caller]
     fn check(chunks: &[&[u8]], messages: usize, expected: Sound) {
         let mut heard = Heard::default();
-        chunks.iter().for_each(|chunk| heard.note(chunk));
+        for chunk in chunks {
+            heard.note(chunk);
+        }
         heard.note_messages(messages);
         assert_eq!(heard.sound(), expected, "{heard:?}");
     }

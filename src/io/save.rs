@@ -231,9 +231,8 @@ fn folder_of(path: &Path, place: &Path) -> Result<(), FilesError> {
     let folder = folder(place);
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
-        Ok(_) => Err(FilesError::NoFolder { path: shown(folder) }),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(read_error(path, &error)),
-        Err(_) => Err(FilesError::NoFolder { path: shown(folder) }),
+        Ok(_) | Err(_) => Err(FilesError::NoFolder { path: shown(folder) }),
     }
 }
 

@@ -159,7 +159,7 @@ mod tests {
         }
         check(SecretKind::Raw, b"\xEF\xBB\xBFtext", Ok(b"\xEF\xBB\xBFtext"));
         check(content, b"", Err(NoSecret::Empty));
-        check(content, &[1; 65_537], Err(NoSecret::TooLong));
+        check(content, &vec![1; 65_537], Err(NoSecret::TooLong));
     }
 
     #[test]

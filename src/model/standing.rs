@@ -187,12 +187,12 @@ fn failed(row: &Sighting, problem: &Problem) -> (Standing, String) {
 
 /// Whether what a gateway reports now takes back what this program did before: it was set back, or set up by others.
 pub fn takes_back(done: Done, state: ProvisioningState) -> bool {
-    match (done, state) {
-        (Done::SettingUp, _) => false,
-        (Done::Pushed(Verdict::Joined), ProvisioningState::Provisioned | ProvisioningState::Provisioning) => false,
-        (Done::Pushed(Verdict::Refused | Verdict::Unknown), ProvisioningState::Provisioned) => true,
-        (Done::Pushed(Verdict::Refused | Verdict::Unknown), _) => false,
-        (Done::Pushed(Verdict::Joined), _) => true,
+    match done {
+        Done::SettingUp => false,
+        Done::Pushed(Verdict::Joined) => {
+            !matches!(state, ProvisioningState::Provisioned | ProvisioningState::Provisioning)
+        }
+        Done::Pushed(Verdict::Refused | Verdict::Unknown) => state == ProvisioningState::Provisioned,
     }
 }
 

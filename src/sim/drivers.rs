@@ -19,14 +19,20 @@ pub(super) struct Unit {
     /// Which it is.
     pub(super) id: DriverId,
     /// The gateway of a plan on a link that carries bytes, where one device does for them all.
-    pub(super) device: Option<fn(&GatewayPlan, LinkKind) -> Result<Box<dyn SimulatedDevice>, SimError>>,
+    pub(super) device: Option<Build>,
     /// How a gateway is served over each link, the usual one first.
     pub(super) links: &'static [(LinkKind, Serve)],
     /// Puts a gateway on the simulated air.
-    pub(super) radio: Option<fn(SimulatedLinks, LinkAddress, &GatewayPlan) -> Result<SimulatedLinks, SimError>>,
+    pub(super) radio: Option<PutOnAir>,
     /// What lets a client in: user name and secret.
     pub(super) access: fn(&GatewayPlan) -> Option<(String, String)>,
 }
+
+/// Builds the gateway of a plan for a link.
+pub(super) type Build = fn(&GatewayPlan, LinkKind) -> Result<Box<dyn SimulatedDevice>, SimError>;
+
+/// Puts the gateway of a plan on the simulated air.
+pub(super) type PutOnAir = fn(SimulatedLinks, LinkAddress, &GatewayPlan) -> Result<SimulatedLinks, SimError>;
 
 /// Starts a gateway behind a link.
 pub(super) type Serve = for<'a> fn(&'a GatewayPlan) -> Boxed<'a, Result<SimulatedGateway, SimError>>;

@@ -133,8 +133,8 @@ pub struct Totals {
 pub struct PlotTable(Making);
 
 enum Making {
-    Curves(Plotter, PlotSpec),
-    Table(Table),
+    Curves(Box<Plotter>, PlotSpec),
+    Table(Box<Table>),
 }
 
 impl PlotTable {
@@ -522,7 +522,7 @@ impl Inspector {
         }
         let mut plotter = Plotter::new();
         plotter.set(&spec.series);
-        Ok(PlotTable(Making::Curves(plotter, spec)))
+        Ok(PlotTable(Making::Curves(Box::new(plotter), spec)))
     }
 
     /// Goes on with a table for a slice. True once it is complete.

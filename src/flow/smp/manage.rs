@@ -348,9 +348,8 @@ async fn groups(smp: &mut Smp) -> Result<Groups, DeviceError> {
         (Request::FileStatus("/linesman-probe".into()), group::FILES),
     ] {
         match smp.ask(request).await {
-            Ok(_) => found.groups.push(number),
             Err(error) if error.is_not_offered() => {}
-            Err(SmpError::Refused { .. }) => found.groups.push(number),
+            Ok(_) | Err(SmpError::Refused { .. }) => found.groups.push(number),
             Err(SmpError::Malformed { .. }) => found.unreadable.push(number),
             Err(SmpError::NoReply { .. } | SmpError::TooLong { .. } | SmpError::NotKept { .. }) => {}
             Err(error @ SmpError::Link(_)) => return Err(error.into()),

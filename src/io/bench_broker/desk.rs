@@ -67,7 +67,9 @@ impl Desk {
                 broker.tick(now);
                 (broker.next_due(), broker.take_omissions())
             });
-            omissions.iter().for_each(|omission| lines.tell(left_out(omission)));
+            for omission in &omissions {
+                lines.tell(left_out(omission));
+            }
             let pause = due.map_or(LOOK, |due| due.saturating_duration_since(Instant::now()).min(LOOK));
             let _ = timeout(pause, self.rescheduled.notified()).await;
         }

@@ -50,7 +50,8 @@ impl Lines {
             *rate = Rate { second: Instant::now(), told: 0, left_out: rate.left_out };
         }
         if rate.left_out > 0 {
-            sighting.text += &format!(" ({} lines before this one were left out)", rate.left_out);
+            let note = format!(" ({} lines before this one were left out)", rate.left_out);
+            sighting.text.push_str(&note);
         }
         // A reader that is behind is as good a reason to leave a line out.
         if rate.told < LINES_A_SECOND && self.sender.try_send(sighting).is_ok() {

@@ -109,10 +109,10 @@ impl Visit {
         };
         let mut line = format!("{} came from {} over {}, {version}", self.name(), self.peer.ip(), self.over);
         if let Some(certificate) = &self.certificate {
-            line += &format!(", certificate “{certificate}”");
+            line.push_str(&[", certificate “", certificate, "”"].concat());
         }
         if let Some(username) = &greeting.username {
-            line += &format!(", user “{}”", visible(username, 130));
+            line.push_str(&[", user “", &visible(username, 130), "”"].concat());
         }
         if greeting.has_will {
             line += ", with a last will";

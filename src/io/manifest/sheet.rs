@@ -72,7 +72,7 @@ fn read_cells(book: &mut Xlsx<Cursor<&[u8]>>, sheet: &str) -> Result<Rows, Manif
 /// The rows that hold something.
 #[derive(Default)]
 struct Rows {
-    rows: BTreeMap<u32, Vec<String>>,
+    cells_by_row: BTreeMap<u32, Vec<String>>,
     doubts: BTreeMap<(u32, usize), Doubt>,
     cells: usize,
 }
@@ -84,11 +84,11 @@ impl Rows {
         }
         self.cells += 1;
         let column = usize::try_from(column).unwrap_or(usize::MAX);
-        if self.cells > MAX_CELLS || self.rows.len() > MAX_ROWS + 1 || column > MAX_COLUMNS {
+        if self.cells > MAX_CELLS || self.cells_by_row.len() > MAX_ROWS + 1 || column > MAX_COLUMNS {
             return Err(ManifestError::TooMuch);
         }
         let number = row.saturating_add(1);
-        let cells = self.rows.entry(number).or_default();
+        let cells = self.cells_by_row.entry(number).or_default();
         if cells.len() <= column {
             cells.resize(column + 1, String::new());
         }
@@ -101,7 +101,8 @@ impl Rows {
 
     /// Merged cells show one text in many places, and hold it in the first of them alone.
     fn add_merged(&mut self, (top, left): (u32, u32), (bottom, right): (u32, u32)) {
-        let rows: Vec<u32> = self.rows.range(top + 1..=bottom.saturating_add(1)).map(|(number, _)| *number).collect();
+        let rows: Vec<u32> =
+            self.cells_by_row.range(top + 1..=bottom.saturating_add(1)).map(|(number, _)| *number).collect();
         let columns =
             usize::try_from(left).unwrap_or_default()..=usize::try_from(right).unwrap_or_default().min(MAX_COLUMNS);
         for row in rows {
@@ -116,7 +117,7 @@ impl Rows {
 
     /// The first row names the columns, whether it is hidden or not; further rows that are hidden are left out.
     fn into_table(self, hidden: &hidden::Hidden) -> Table {
-        let mut rows = self.rows.into_iter();
+        let mut rows = self.cells_by_row.into_iter();
         let header = rows.next().map(|(_, cells)| cells).unwrap_or_default();
         let (left_out, rows): (Vec<_>, Vec<_>) = rows.partition(|(number, _)| hidden.rows.contains(number));
         let hidden_rows = left_out.into_iter().map(|(number, _)| number).collect();

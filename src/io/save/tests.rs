@@ -163,7 +163,7 @@ mod unix {
         assert!(made.success());
         check(&Destination::file(&path)).unwrap();
         let there = path.clone();
-        let reader = std::thread::spawn(move || fs::read(there).unwrap());
+        let reader = std::thread::Builder::new().name("reader".into()).spawn(move || fs::read(there).unwrap()).unwrap();
         save(&Destination::file(&path), b"through").unwrap();
         assert_eq!(reader.join().unwrap(), b"through");
         assert!(fs::metadata(&path).unwrap().file_type().is_fifo());

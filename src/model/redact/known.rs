@@ -112,7 +112,7 @@ impl Known {
         while left > 0 && !span.is_empty() {
             let (byte, bit) = (span.bits / 8, span.bits % 8);
             let take = left.min(8 - bit);
-            let mask = ((1_u16 << take) - 1) as u8;
+            let mask = u8::MAX >> (8 - take);
             let wanted = (value >> (left - take)) & mask;
             // All pieces here are longer than `byte`: those that end are taken out below.
             let of = |piece: &Arc<Zeroizing<Box<[u8]>>>| (piece[byte] >> (8 - bit - take)) & mask;
@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn the_same_secret_again_adds_nothing() {
-        let secret: String = (0..3000).map(|line| format!("line {line} of a long secret\n")).collect();
+        let lines: Vec<String> = (0..3000).map(|line| format!("line {line} of a long secret\n")).collect();
+        let secret = lines.concat();
         let mut known = Known::default();
         assert!(known.add(secret.as_bytes()));
         let before = known.heap_bytes();

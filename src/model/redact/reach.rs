@@ -565,9 +565,8 @@ fn row_end(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
         match bytes.get(at..)? {
-            [] => return None,
+            [] | [b' '] => return None,
             [b' ', b' ' | b'|', ..] | [b'|', ..] => break,
-            [b' '] => return None,
             [byte, ..] if *byte == b' ' || byte.is_ascii_hexdigit() => at += 1,
             _ => return Some(0),
         }

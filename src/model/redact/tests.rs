@@ -136,7 +136,7 @@ fn dump(kind: &str, bytes: &[u8]) -> String {
         let halves: Vec<String> = pairs.chunks(8).map(|half| half.join(" ")).collect();
         let characters: String = row.iter().map(shown).collect();
         let at = number * 16;
-        text += &match kind {
+        let line = match kind {
             "hexdump -C" => format!("{at:08x}  {:<48}  |{characters}|\n", halves.join("  ")),
             "xxd" => {
                 let groups: Vec<String> = pairs.chunks(2).map(<[std::string::String]>::concat).collect();
@@ -155,6 +155,7 @@ fn dump(kind: &str, bytes: &[u8]) -> String {
             }
             _ => format!("{at:04X}   {}\n", pairs.join(" ").to_uppercase()),
         };
+        text.push_str(&line);
     }
     text
 }
@@ -264,7 +265,7 @@ fn a_long_key_is_gone_line_by_line_and_in_any_form() {
     let key = pem(4096);
     let mut redactor = Redactor::new([key.as_bytes()], None);
     let body: Vec<&str> = key.lines().filter(|line| !line.starts_with('-')).collect();
-    let echoed: String = key.lines().map(|line| format!("> {line}\r\n")).collect();
+    let echoed = key.lines().map(|line| format!("> {line}\r\n")).collect::<Vec<_>>().concat();
     let json = serde_json::to_string(&key).unwrap();
     for written in [key.clone(), echoed, json, STANDARD.encode(&key), hex(key.as_bytes())] {
         let output = String::from_utf8(redact(&mut redactor, written.as_bytes())).unwrap();

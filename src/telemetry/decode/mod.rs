@@ -80,6 +80,7 @@ impl Decoders {
     }
 
     /// The same decoders, with nothing learnt: for another way through the same messages.
+    #[must_use]
     pub fn afresh(&self) -> Self {
         Self { rules: self.rules.clone(), schemas: self.schemas.clone(), nodes: sparkplug::Nodes::default() }
     }

@@ -20,7 +20,7 @@ pub struct Table {
 struct Points {
     topic: String,
     path: String,
-    points: Vec<[f64; 2]>,
+    pairs: Vec<[f64; 2]>,
 }
 
 impl Table {
@@ -33,7 +33,7 @@ impl Table {
             for curve in groups.flat_map(|group| &group.curves) {
                 let points = curve.points().filter(|[at, number]| (from..=to).contains(at) && !number.is_nan());
                 let (topic, path) = (cell(&curve.topic), cell(&wanted.path));
-                curves.push(Points { topic, path, points: points.collect() });
+                curves.push(Points { topic, path, pairs: points.collect() });
             }
         }
         let mut out = csv::Writer::from_writer(Vec::new());
@@ -43,16 +43,16 @@ impl Table {
 
     /// Writes the next points. True once there are no more.
     pub(in crate::telemetry) fn go_on(&mut self) -> std::io::Result<bool> {
-        let Some(Points { topic, path, points }) = self.curves.get(self.curve) else { return Ok(true) };
-        let end = (self.point + SLICE).min(points.len());
-        for [at, number] in &points[self.point..end] {
+        let Some(Points { topic, path, pairs }) = self.curves.get(self.curve) else { return Ok(true) };
+        let end = (self.point + SLICE).min(pairs.len());
+        for [at, number] in &pairs[self.point..end] {
             #[expect(clippy::cast_possible_truncation, reason = "it was made of whole microseconds")]
             let micros = (at * 1e6).round() as i64;
             let (time, value) = (json::time(micros), number.to_string());
             self.out.write_record([time.as_str(), &format!("{at:.6}"), topic, path, &value])?;
             self.written += 1;
         }
-        if end == points.len() {
+        if end == pairs.len() {
             (self.curve, self.point) = (self.curve + 1, 0);
         } else {
             self.point = end;

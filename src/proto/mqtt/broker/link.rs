@@ -150,7 +150,9 @@ impl Link {
             let most = terms.packet_maximum;
             let packets = [why, ""].map(|why| disconnect(terms.version, code, why));
             let fitting = packets.into_iter().flatten().find(|packet| packet.len() <= most);
-            fitting.into_iter().for_each(|packet| self.push(packet));
+            if let Some(packet) = fitting {
+                self.push(packet);
+            }
         }
     }
 

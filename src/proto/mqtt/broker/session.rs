@@ -34,7 +34,9 @@ impl Terms {
 
     /// The alias of a topic, and whether the client knows it. The first topics get one.
     fn alias(&self, topic: &str) -> Option<(u16, bool)> {
-        if let Some(alias) = self.aliases.get(topic) { Some((*alias, true)) } else {
+        if let Some(alias) = self.aliases.get(topic) {
+            Some((*alias, true))
+        } else {
             let next = u16::try_from(self.aliases.len() + 1).ok()?;
             (next <= self.alias_maximum).then_some((next, false))
         }
@@ -236,12 +238,11 @@ impl Session {
                 Some(ack(version, PUBREL, id, reason::SUCCESS))
             }
             (PUBREC, None) if code < reason::FIRST_FAILURE => Some(ack(version, PUBREL, id, reason::PACKET_ID_UNKNOWN)),
-            (PUBCOMP, Some(UnderWay { stage: Stage::Publish(_), .. })) => None,
+            (PUBCOMP, Some(UnderWay { stage: Stage::Publish(_), .. })) | (_, None) => None,
             (_, Some(_)) => {
                 self.finish(id, budget);
                 None
             }
-            (_, None) => None,
         }
     }
 

@@ -84,7 +84,9 @@ impl Subscriptions {
             None => &mut members.alone,
             Some(group) => &mut members.groups.entry(group).or_default().members,
         };
-        if let Some(known) = list.iter_mut().find(|known| known.session == subscription.session) { *known = subscription } else {
+        if let Some(known) = list.iter_mut().find(|known| known.session == subscription.session) {
+            *known = subscription;
+        } else {
             list.push(subscription);
             return true;
         }

@@ -85,8 +85,8 @@ impl SessionError {
     /// Whether trying again changes nothing until a person has changed something.
     pub const fn is_lasting(&self) -> bool {
         match self {
-            Self::NotLetIn { meaning: Refusal::Busy, .. } => false,
-            Self::NotLetIn { .. } | Self::NotMqtt { .. } | Self::TooEarly { .. } => true,
+            Self::NotLetIn { meaning, .. } => !matches!(meaning, Refusal::Busy),
+            Self::NotMqtt { .. } | Self::TooEarly { .. } => true,
             Self::Ended { code, .. } => {
                 matches!(code, 0x81 | 0x82 | 0x86 | 0x87 | 0x8A | 0x90 | 0x95 | 0x99 | 0x9C | 0x9D)
             }

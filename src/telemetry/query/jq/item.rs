@@ -840,7 +840,9 @@ impl jaq_std::ValT for Item {
 
     /// A text; bytes where it is none, so that nothing of them is lost.
     fn from_utf8_bytes(bytes: impl AsRef<[u8]> + Send + 'static) -> Self {
-        if let Ok(text) = std::str::from_utf8(bytes.as_ref()) { Self::text(text) } else {
+        if let Ok(text) = std::str::from_utf8(bytes.as_ref()) {
+            Self::text(text)
+        } else {
             gauge::bytes(bytes.as_ref().len());
             Self::Bytes(bytes.as_ref().into())
         }
