@@ -32,7 +32,8 @@ pub(super) fn illegible<State>(name: &str, harness: &Harness<'_, State>, theme: 
             let paper = paper(areas, at);
             let contrast = contrast(blend(paper, ink), paper);
             if contrast < CONTRAST {
-                faint.push(format!("{name}, {theme:?}: {text:?} {ink:?} on {paper:?}: {contrast:.1}"));
+                let told = format!("{name}, {theme:?}: {text:?} {ink:?} on {paper:?}: {contrast:.1}");
+                faint.push((areas.len(), at, told));
             }
         });
     }
@@ -41,7 +42,10 @@ pub(super) fn illegible<State>(name: &str, harness: &Harness<'_, State>, theme: 
     let dark = areas.iter().filter(|area| area.colour.is_opaque() && luminance(area.colour) < 0.2);
     let share = dark.map(|area| area.rect.area()).sum::<f32>() / all;
     assert_eq!(share > 0.5, theme == Theme::Dark, "{name}, {theme:?}: {share} of the areas are dark");
-    faint
+    // What is painted over is not seen at all.
+    let is_covered =
+        |before: usize, at: Pos2| areas[before..].iter().any(|area| area.colour.is_opaque() && area.rect.contains(at));
+    faint.into_iter().filter(|(before, at, _)| !is_covered(*before, *at)).map(|(_, _, told)| told).collect()
 }
 
 /// What a person presses or types into and is cut off at the right, where nothing scrolls.
