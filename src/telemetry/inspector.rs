@@ -518,7 +518,7 @@ impl Inspector {
     pub fn plot_table(&self, spec: PlotSpec) -> std::io::Result<PlotTable> {
         let is_shown = self.spec.plot.as_ref().is_some_and(|shown| shown.series == spec.series);
         if is_shown && !self.is_plot_behind {
-            return Ok(PlotTable(Making::Table(self.plotter.table(&spec)?)));
+            return Ok(PlotTable(Making::Table(Box::new(self.plotter.table(&spec)?))));
         }
         let mut plotter = Plotter::new();
         plotter.set(&spec.series);
@@ -530,7 +530,7 @@ impl Inspector {
         match &mut table.0 {
             Making::Curves(plotter, spec) => {
                 if plotter.advance(&Walk(&self.store), &self.decoders, Budget::default()) {
-                    table.0 = Making::Table(plotter.table(spec)?);
+                    table.0 = Making::Table(Box::new(plotter.table(spec)?));
                 }
                 Ok(false)
             }

@@ -5,8 +5,8 @@
 use egui::accesskit::Role;
 use egui::epaint::ClippedShape;
 use egui::{Color32, Pos2, Rect, Shape, Theme};
-use egui_kittest::Harness;
 use egui_kittest::kittest::{AccessKitNode, By, NodeT as _, Queryable as _};
+use egui_kittest::{Harness, Node};
 
 /// How much lighter the lighter of two colours must be at least (WCAG 2: 4.5 for normal text, 3 for large text and signs).
 const CONTRAST: f32 = 3.0;
@@ -32,7 +32,8 @@ pub(super) fn illegible<State>(name: &str, harness: &Harness<'_, State>, theme: 
             let paper = paper(areas, at);
             let contrast = contrast(blend(paper, ink), paper);
             if contrast < CONTRAST {
-                faint.push(format!("{name}, {theme:?}: {text:?} {ink:?} on {paper:?}: {contrast:.1}"));
+                let told = format!("{name}, {theme:?}: {text:?} {ink:?} on {paper:?}: {contrast:.1}");
+                faint.push((areas.len(), at, told));
             }
         });
     }
@@ -41,7 +42,10 @@ pub(super) fn illegible<State>(name: &str, harness: &Harness<'_, State>, theme: 
     let dark = areas.iter().filter(|area| area.colour.is_opaque() && luminance(area.colour) < 0.2);
     let share = dark.map(|area| area.rect.area()).sum::<f32>() / all;
     assert_eq!(share > 0.5, theme == Theme::Dark, "{name}, {theme:?}: {share} of the areas are dark");
-    faint
+    // What is painted over is not seen at all.
+    let is_covered =
+        |before: usize, at: Pos2| areas[before..].iter().any(|area| area.colour.is_opaque() && area.rect.contains(at));
+    faint.into_iter().filter(|(before, at, _)| !is_covered(*before, *at)).map(|(_, _, told)| told).collect()
 }
 
 /// What a person presses or types into and is cut off at the right, where nothing scrolls.
@@ -71,20 +75,28 @@ struct Exempt {
 
 impl Exempt {
     fn of<State>(harness: &Harness<'_, State>) -> Self {
-        let rects = |wanted: fn(&AccessKitNode<'_>) -> bool| -> Vec<Rect> {
-            // What is only said aloud has no place.
-            let found = harness.root().query_all(By::new().predicate(wanted));
-            found.filter(|node| node.accesskit_node().raw_bounds().is_some()).map(|node| node.rect()).collect()
-        };
+        let root = harness.root();
+        let disabled = By::new().predicate(|node: &AccessKitNode<'_>| -> bool { node.is_disabled() });
+        let dialog = By::new().predicate(|node: &AccessKitNode<'_>| -> bool { node.role() == Role::AlertDialog });
         Self {
-            disabled: rects(|node| node.is_disabled()),
-            dialog: rects(|node| node.role() == Role::AlertDialog).pop(),
+            disabled: root.query_all(disabled).filter_map(|node| place(&node)).collect(),
+            dialog: root.query_all(dialog).map(|node| extent(&node)).next(),
         }
     }
 
     fn holds(&self, at: Pos2) -> bool {
         self.dialog.map_or_else(|| self.disabled.iter().any(|rect| rect.contains(at)), |dialog| !dialog.contains(at))
     }
+}
+
+/// Where a node is; what is only said aloud has no place.
+fn place(node: &Node<'_>) -> Option<Rect> {
+    node.accesskit_node().raw_bounds().map(|_| node.rect())
+}
+
+/// The place of all that a node holds.
+fn extent(node: &Node<'_>) -> Rect {
+    node.children().map(|child| extent(&child)).fold(place(node).unwrap_or(Rect::NOTHING), Rect::union)
 }
 
 fn look(shape: &Shape, clip: Rect, areas: &mut Vec<Area>, text: &mut impl FnMut(Pos2, &str, Color32, &[Area])) {
