@@ -82,8 +82,8 @@ fn expect_good(command: &mut Command) {
 /// Opens the window on a broker of that pace, and prints what it cost.
 fn measure(rate: usize, settle: Duration, span: Duration) {
     let broker = Broker::start(rate);
-    let folder = env::temp_dir().join(format!("linesman-bench-{}", std::process::id()));
-    let config = Config { data_dir: Some(folder.clone()), ..Config::default() };
+    let folder = tempfile::tempdir().expect("a folder of its own");
+    let config = Config { data_dir: Some(folder.path().to_owned()), ..Config::default() };
     let (handle, backend) = backend::start(config).expect("the workers start");
     let send: Send = Box::new(handle.sender());
     let plan = Plan { url: broker.url.clone(), rate, settle, span };
@@ -99,8 +99,6 @@ fn measure(rate: usize, settle: Duration, span: Duration) {
     )
     .expect("the window opens");
     backend.finish();
-    // What is left of it is in the folder for temporary files.
-    let _ = fs::remove_dir_all(folder);
 }
 
 struct Plan {
@@ -277,8 +275,12 @@ fn serve_for_ever(rate: usize) -> ! {
     io::stdout().flush().expect("somebody reads");
     loop {
         let (stream, _) = listener.accept().expect("clients come");
-        std::thread::spawn(move || serve(stream, rate));
+        thread("client", move || serve(stream, rate));
     }
+}
+
+fn thread(name: &str, work: impl FnOnce() + std::marker::Send + 'static) {
+    std::thread::Builder::new().name(name.into()).spawn(work).expect("a thread");
 }
 
 /// Answers until the client subscribed, then also sends.
@@ -298,7 +300,7 @@ fn serve(mut stream: TcpStream, rate: usize) {
         }
         if kind >> 4 == 8 && rate > 0 {
             let writer = Arc::clone(&writer);
-            std::thread::spawn(move || send(&writer, rate));
+            thread("sender", move || send(&writer, rate));
         }
     }
 }
