@@ -33,7 +33,7 @@ pub(crate) fn check(piece: u8, bytes: &[u8]) {
             }
         }
     }
-    let later = now + Duration::from_secs(3600);
+    let later = now + Duration::from_hours(1);
     broker.tick(later);
     for id in [0, 1, 2].map(LinkId) {
         drain(&mut broker, id, later);

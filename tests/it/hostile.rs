@@ -437,6 +437,7 @@ fn nested() -> Vec<u8> {
     body
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a peer answers with a pause and a body, or not at all")]
 fn soon(body: Vec<u8>) -> Option<(Duration, Vec<u8>)> {
     Some((Duration::from_millis(1), body))
 }

@@ -297,7 +297,7 @@ fn named_drivers(file: &Path, text: &str) -> Vec<String> {
     let name = file.with_extension("").display().to_string();
     let is_own =
         |own: &&str| name.strip_prefix(*own).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '_']));
-    if DRIVERS.iter().any(|own| is_own(&own)) {
+    if DRIVERS.iter().any(is_own) {
         return Vec::new();
     }
     let module = module_path(file);

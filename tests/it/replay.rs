@@ -68,13 +68,12 @@ pub(crate) fn ends(mut child: Child) -> ExitStatus {
     let (done, is_done) = sync_channel(1);
     let wait = move || drop(done.send(child.wait()));
     std::thread::Builder::new().name("wait".into()).spawn(wait).unwrap();
-    match is_done.recv_timeout(Duration::from_secs(60)) {
-        Ok(status) => status.unwrap(),
-        Err(_) => {
-            let id = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
-            rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
-            panic!("it runs on");
-        }
+    if let Ok(status) = is_done.recv_timeout(Duration::from_mins(1)) {
+        status.unwrap()
+    } else {
+        let id = rustix::process::Pid::from_raw(i32::try_from(id).unwrap()).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::KILL).unwrap();
+        panic!("it runs on");
     }
 }
 

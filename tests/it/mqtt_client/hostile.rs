@@ -37,7 +37,7 @@ async fn retained_messages_without_end_before_the_grant_end_at_the_limit() {
     let flood = async {
         let mut peer = Peer::accept(&listener, MqttVersion::V311).await;
         peer.let_in().await;
-        let one = publish(MqttVersion::V311, 0, 0, b"a/b", b"", &[7; 50_000]);
+        let one = publish(MqttVersion::V311, 0, 0, b"a/b", b"", &vec![7; 50_000]);
         while peer.stream.write_all(&one).await.is_ok() {}
     };
     let ((code, at, ..), ()) = tokio::join!(refused(&plan), flood);
