@@ -116,15 +116,14 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         inspections: HashMap::new(),
         terminals: HashMap::new(),
     };
+    // From here on a front end may ask for a passphrase.
+    let mut interrupts = Interrupts::begin();
     workers.reporter.report(Event::Started(Box::new(startup))).await;
     if let Err(error) = &workers.parts.records {
         workers.reporter.report(Event::Trouble(error.explain())).await;
     }
     let mut tick = interval(INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    // Kept over the rounds, so that none is lost while a command is handled. Until something runs that could be stopped,
-    // Ctrl+C ends the program as usual: it may be waiting for a passphrase.
-    let mut interrupt = Box::pin(interrupted());
     let mut is_listening = false;
     loop {
         is_listening |= workers.is_discovering || !workers.jobs.is_empty();
@@ -136,8 +135,10 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
             Some(notice) = notice_rx.recv() => workers.take_in(notice).await,
             _ = tick.tick(), if workers.is_discovering => workers.look_around().await,
             event = next_heard(&mut workers.radio) => workers.hear(event).await,
-            () = &mut interrupt, if is_listening => {
-                interrupt = Box::pin(interrupted());
+            () = interrupts.next() => {
+                if !is_listening {
+                    leave_soon();
+                }
                 workers.jobs.stop_all();
                 workers.reporter.report(Event::Interrupted).await;
             }
@@ -322,32 +323,64 @@ impl Workers {
     }
 }
 
-/// Waits for Ctrl+C, and for the request to end that service managers and `timeout` send. Where the system does not tell of
-/// them, nobody is interrupted.
-async fn interrupted() {
-    let ctrl_c = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
+/// Code of a program that was interrupted before anything was begun, as for every other cancellation.
+const CANCELLED: i32 = 4;
+/// How long a prompt has to end the program by itself after Ctrl+C.
+const PROMPT_ENDS: Duration = Duration::from_millis(500);
+
+/// Nothing was begun that could be stopped. A prompt reads Ctrl+C itself and says that nothing was sent; whoever waits for
+/// standard input never returns, so the program ends.
+fn leave_soon() {
+    tokio::spawn(async {
+        tokio::time::sleep(PROMPT_ENDS).await;
+        std::process::exit(CANCELLED);
+    });
+}
+
+/// Ctrl+C, and the request to end that service managers and `timeout` send. They are taken from the start, so that none ends
+/// the program while a prompt reads it. Where the system does not tell of them, nobody is interrupted.
+#[cfg(unix)]
+struct Interrupts([Option<tokio::signal::unix::Signal>; 2]);
+
+#[cfg(unix)]
+impl Interrupts {
+    fn begin() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self([SignalKind::interrupt(), SignalKind::terminate()].map(|kind| signal(kind).ok()))
+    }
+
+    /// Waits for the next. Safe to drop.
+    async fn next(&mut self) {
+        let [interrupt, terminate] = &mut self.0;
+        tokio::select! {
+            Some(()) = told(interrupt) => {}
+            Some(()) = told(terminate) => {}
+            else => std::future::pending().await,
         }
-    };
-    tokio::select! {
-        () = ctrl_c => {}
-        () = terminated() => {}
     }
 }
 
 #[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut signals) => drop(signals.recv().await),
-        Err(_) => std::future::pending().await,
-    }
+async fn told(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    signal.as_mut()?.recv().await
 }
 
+/// Ctrl+C. Where the system does not tell of it, nobody is interrupted.
 #[cfg(not(unix))]
-async fn terminated() {
-    std::future::pending().await
+struct Interrupts;
+
+#[cfg(not(unix))]
+impl Interrupts {
+    fn begin() -> Self {
+        Self
+    }
+
+    /// Waits for the next. Safe to drop.
+    async fn next(&mut self) {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
 }
 
 /// Who is named in the records: as set, else the account of the computer.

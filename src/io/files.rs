@@ -461,12 +461,20 @@ pub(super) fn read_error(path: &Path, error: &io::Error) -> FilesError {
 /// What the system said, though a library may have wrapped it.
 pub(super) fn kind_of(error: &io::Error) -> ErrorKind {
     let mut kind = error.kind();
-    let mut source = std::error::Error::source(error);
-    while let Some(inner) = source.filter(|_| kind == ErrorKind::Other) {
-        kind = inner.downcast_ref::<io::Error>().map_or(kind, io::Error::kind);
-        source = inner.source();
+    let mut inner = error.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
+    while let Some(found) = inner.filter(|_| kind == ErrorKind::Other) {
+        kind = found.downcast_ref::<io::Error>().or_else(|| of_csv(found)).map_or(kind, kind_of);
+        inner = found.source();
     }
     kind
+}
+
+/// What the system said, where the library of CSV hands it on without naming it as its source.
+fn of_csv<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a io::Error> {
+    match error.downcast_ref::<csv::Error>()?.kind() {
+        csv::ErrorKind::Io(error) => Some(error),
+        _ => None,
+    }
 }
 
 pub(super) fn write_error(path: &Path, error: &io::Error) -> FilesError {

@@ -431,7 +431,7 @@ async fn an_export_is_there_as_a_whole_or_not_at_all() {
         export::begin(Destination::file(&path), ExportForm::Csv, about()).await.unwrap_err().code
     };
     assert_eq!(code(place.path("no/folder.csv")).await, "files.no_folder");
-    assert_eq!(code(place.folder.path().to_owned()).await, "recording.not_written");
+    assert_eq!(code(place.folder.path().to_owned()).await, "files.not_a_file");
 }
 
 #[tokio::test]
