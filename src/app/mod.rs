@@ -105,6 +105,8 @@ pub enum Action {
     DismissedToast(u64),
     /// Copied something to the clipboard; the window has done it already.
     Copied(&'static str),
+    /// Asked for a file dialog, and the desktop opened none.
+    FoundNoFileDialog,
     /// Replaces the file that is there.
     ReplacedFile,
     /// Leaves the file that is there.
@@ -297,6 +299,10 @@ impl App {
                 None => Vec::new(),
             },
             Action::AskedToClose => self.ask_to_close(),
+            Action::FoundNoFileDialog => {
+                self.toasts.report(no_file_dialog());
+                Vec::new()
+            }
             Action::ConfirmedClose => self.confirm_close(),
             Action::KeptOpen => {
                 self.closing = Closing::No;
@@ -781,4 +787,13 @@ impl From<SettingsAction> for Action {
     fn from(action: SettingsAction) -> Self {
         Self::Settings(action)
     }
+}
+
+fn no_file_dialog() -> Problem {
+    Problem::new(
+        "app.no_file_dialog",
+        "The desktop opened no file dialog",
+        "No desktop portal runs here, or it closed the dialog at once",
+        "Type the path into the field beside the button",
+    )
 }

@@ -710,3 +710,12 @@ fn the_next_gateway_is_not_tried_with_the_login_of_the_last_one() {
     assert!(bench.app.commission.session().is_none(), "the form is shown");
     assert_eq!(bench.app.commission.gateway().unwrap().0, &link("/dev/ttyUSB1"));
 }
+
+#[test]
+fn a_desktop_without_a_file_dialog_is_told_and_where_the_path_goes() {
+    let mut bench = Bench::new();
+    bench.act(Action::FoundNoFileDialog);
+    bench.act(Action::FoundNoFileDialog);
+    let told: Vec<_> = bench.app.toasts().iter().map(|toast| toast.text.clone()).collect();
+    assert!(matches!(&told[..], [ToastText::Problem(problem)] if problem.code == "app.no_file_dialog"), "{told:?}");
+}

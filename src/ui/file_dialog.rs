@@ -1,16 +1,29 @@
 //! File dialogs of the desktop, each on a thread of its own; the frame never waits for one.
 //!
-//! Without a desktop portal a dialog ends at once without a file: the path field beside the button is always enough.
+//! Without a desktop portal a dialog ends at once without a file. That is told: the path field beside the button is always
+//! enough.
 
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::thread::Builder;
+use std::time::{Duration, Instant};
 
 use super::pass::PathField;
+
+/// No person closes a dialog this fast: there was none.
+const NO_DIALOG: Duration = Duration::from_millis(250);
+
+/// What came of a dialog.
+pub(super) enum Answer {
+    /// A path was chosen for a field.
+    Chosen(PathField, String),
+    /// The desktop opened none.
+    NoDialog,
+}
 
 /// The dialog that is open, if any.
 #[derive(Default)]
 pub(super) struct FileDialogs {
-    open: Option<(PathField, Receiver<String>)>,
+    open: Option<(PathField, Receiver<Option<String>>)>,
 }
 
 impl FileDialogs {
@@ -22,7 +35,9 @@ impl FileDialogs {
         let (tx, rx) = sync_channel(1);
         let (waker, asked) = (ctx.clone(), field.clone());
         let spawned = Builder::new().name("file-dialog".into()).spawn(move || {
-            if let Some(path) = pollster::block_on(ask(&asked)) {
+            let began = Instant::now();
+            let path = pollster::block_on(ask(&asked));
+            if path.is_some() || began.elapsed() < NO_DIALOG {
                 // The window may have closed in between: then nobody wants the path.
                 let _ = tx.send(path);
             }
@@ -33,14 +48,14 @@ impl FileDialogs {
         self.open = spawned.ok().map(|_| (field, rx));
     }
 
-    /// The path that was chosen, once.
-    pub(super) fn poll(&mut self) -> Option<(PathField, String)> {
+    /// What came of it, once; nothing where a person closed it without choosing.
+    pub(super) fn poll(&mut self) -> Option<Answer> {
         let (field, rx) = self.open.as_ref()?;
         match rx.try_recv() {
             Ok(path) => {
-                let chosen = (field.clone(), path);
+                let answer = path.map_or(Answer::NoDialog, |path| Answer::Chosen(field.clone(), path));
                 self.open = None;
-                Some(chosen)
+                Some(answer)
             }
             Err(TryRecvError::Disconnected) => {
                 self.open = None;

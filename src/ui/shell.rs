@@ -9,7 +9,7 @@ use eframe::egui;
 use egui::{Context, Ui, ViewportCommand};
 use jiff::tz::TimeZone;
 
-use super::file_dialog::FileDialogs;
+use super::file_dialog::{Answer, FileDialogs};
 use super::pass::{Pass, PathField};
 use super::{dialogs, frame};
 use crate::app::{Action, App, Ticket};
@@ -98,7 +98,11 @@ impl Window {
     }
 
     fn take_path(&mut self) {
-        let Some((field, path)) = self.dialogs.poll() else { return };
+        let (field, path) = match self.dialogs.poll() {
+            Some(Answer::Chosen(field, path)) => (field, path),
+            Some(Answer::NoDialog) => return self.act(Action::FoundNoFileDialog),
+            None => return,
+        };
         match field {
             PathField::QrPicture => self.app.commission.form.qr.path = path,
             PathField::TerminalFile => self.app.terminal.file_path = path,

@@ -200,3 +200,22 @@ pub struct TracedPacket {
     /// What else is worth reading, redacted and safe to show.
     pub note: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_counted_in_one_way_before_and_after_the_end() {
+        const NOW: i64 = 1_764_000_000;
+        const DAY: i64 = 86_400;
+        let check = |seconds: i64, expected: &str| assert_eq!(Expiry::at(NOW + seconds, NOW).to_string(), expected);
+        check(-1062 * DAY - 40_000, "ended 1062 days ago");
+        check(-DAY, "ended 1 day ago");
+        check(-1, "ended today");
+        check(0, "ends today");
+        check(DAY + 1, "ends in 1 day");
+        check(1062 * DAY + 40_000, "ends in 1062 days");
+        assert!(Expiry::at(NOW - 1, NOW).is_within(0) && !Expiry::at(NOW + 30 * DAY, NOW).is_within(30));
+    }
+}

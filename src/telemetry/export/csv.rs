@@ -46,7 +46,7 @@ impl<W: Write> Csv<W> {
     }
 
     pub(super) fn finish(self) -> io::Result<W> {
-        self.writer.into_inner().map_err(|error| io::Error::other(error.to_string()))
+        self.writer.into_inner().map_err(|error| io::Error::new(error.error().kind(), error.to_string()))
     }
 }
 

@@ -617,3 +617,24 @@ fn a_payload_of_megabytes_costs_no_more_than_what_is_in_sight() {
     let lines = super::tree::dump(&opened.harness).matches("Label \"").count();
     assert!(lines < 200, "{lines} labels");
 }
+
+/// Where a message of the list is on the screen.
+fn top_of(opened: &Opened, preview: &str) -> f32 {
+    opened.harness.get_by_label_contains(preview).rect().top()
+}
+
+#[test]
+fn a_message_that_is_opened_stays_under_the_pointer() {
+    const PREVIEW: &str = "{\"temperature\":5.5}";
+    for size in [SIZE, [1360.0, 900.0]] {
+        let mut opened = open(size, Theme::Light, Stage::telemetry_list);
+        opened.harness.get_by_role_and_label(Role::Button, "Pause the list").click();
+        opened.harness.run();
+        let before = top_of(&opened, PREVIEW);
+        opened.harness.get_by_label_contains(PREVIEW).click();
+        opened.harness.run();
+        assert!(opened.harness.state().app.telemetry.list.selected().is_some(), "the message is open");
+        let after = top_of(&opened, PREVIEW);
+        assert!((before - after).abs() < 1.0, "{size:?}: from {before} to {after}");
+    }
+}
