@@ -85,6 +85,8 @@ pub struct Choice {
     cipher: u16,
     group: Option<u16>,
     signature: Option<u16>,
+    /// The server's certificate has a key on P-521. TLS 1.2 ties no curve to a signature, so the signature does not tell.
+    has_p521_key: bool,
 }
 
 const TLS_1_2: u16 = 0x0303;
@@ -107,7 +109,10 @@ impl Choice {
         if CBC.contains(&self.cipher) {
             return Some(Mismatch::Cipher);
         }
-        let is_foreign = |scheme: &u16| matches!(scheme, 0x0603 | 0x0201 | 0x0203 | 0x0808);
+        if self.has_p521_key {
+            return Some(Mismatch::Signature { signature: signature_name(ECDSA_P521) });
+        }
+        let is_foreign = |scheme: &u16| matches!(*scheme, ECDSA_P521 | 0x0201 | 0x0203 | 0x0808);
         self.signature.filter(is_foreign).map(|scheme| Mismatch::Signature { signature: signature_name(scheme) })
     }
 }
@@ -135,12 +140,16 @@ fn group_name(group: u16) -> String {
 
 fn signature_name(scheme: u16) -> String {
     match scheme {
-        0x0603 => "ECDSA on P-521".into(),
+        ECDSA_P521 => "ECDSA on P-521".into(),
         0x0201 | 0x0203 => "SHA-1".into(),
         0x0808 => "Ed448".into(),
         other => format!("0x{other:04X}"),
     }
 }
+
+const ECDSA_P521: u16 = 0x0603;
+/// The curve P-521 as a certificate names it: 1.3.132.0.35 (RFC 5480, section 2.1.1.1).
+const P521: [u8; 7] = [0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x23];
 
 /// What is spoken here, the best first.
 const OURS: [u16; 9] = [0x1301, 0x1302, 0x1303, 0xC02B, 0xC02F, 0xC02C, 0xC030, 0xCCA9, 0xCCA8];
@@ -227,6 +236,7 @@ pub fn read_answer(bytes: &[u8]) -> Result<Option<Choice>, Refused> {
     while let Some((kind, content)) = rest.message() {
         match (kind, &mut choice) {
             (2, None) => choice = Fields(content).server_hello(),
+            (11, Some(choice)) => choice.has_p521_key = Fields(content).has_p521_key(),
             (12, Some(choice)) => {
                 Fields(content).key_exchange(choice);
                 return Ok(Some(choice.clone()));
@@ -295,7 +305,7 @@ impl<'a> Fields<'a> {
         self.take(session)?;
         let cipher = self.two()?;
         self.take(1)?;
-        let mut choice = Choice { version, cipher, group: None, signature: None };
+        let mut choice = Choice { version, cipher, ..Choice::default() };
         let length = self.two().unwrap_or_default();
         let mut extensions = Fields(self.take(usize::from(length)).unwrap_or_default());
         while let (Some(kind), Some(length)) = (extensions.two(), extensions.two()) {
@@ -307,6 +317,13 @@ impl<'a> Fields<'a> {
             }
         }
         Some(choice)
+    }
+
+    /// Whether the first certificate of the list holds a key on P-521.
+    fn has_p521_key(mut self) -> bool {
+        self.number(3);
+        let length = self.number(3).unwrap_or_default();
+        self.take(length).is_some_and(|leaf| leaf.windows(P521.len()).any(|part| part == P521))
     }
 
     fn key_exchange(mut self, choice: &mut Choice) {

@@ -488,7 +488,7 @@ impl Site {
         let transcript = text_of(&self.place.path("transcript.txt"));
         let arguments = [
             &["commission", "--via", &link, "--profile", "my-linux", "--username", ACCOUNT, "--pop-file", &login],
-            &["--ssid", ssid, "--password-file", &wifi, "--transcript", &transcript][..],
+            &["--ssid", ssid, "--password-file", &wifi, "--transcript", &transcript, "--overwrite"][..],
             more,
         ];
         self.place.run_json(&arguments.concat())
