@@ -71,7 +71,7 @@ bring_clone() {
   if [ -n "${ROOMS_TARGET:-}" ] && [ ! -d "$tree$clone/target" ]; then
     say "warm target folder from $ROOMS_TARGET"
     mkdir "$tree$clone/target"
-    cp -a --reflink=auto "$ROOMS_TARGET/debug" "$tree$clone/target/"
+    (cd "$ROOMS_TARGET" && cp -a --reflink=auto --parents debug/.fingerprint debug/build debug/deps "$tree$clone/target/")
   fi
 }
 
@@ -85,7 +85,7 @@ in_room() {
   while IFS= read -r name; do variables+=("$name=${!name}"); done < <(compgen -e | grep -E '^(RUSTFLAGS|CARGO_PROFILE_.*)$')
   # shellcheck disable=SC2016  # the variables are the inner shell's
   env -i PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
-    CARGO_HOME="$crates" "${variables[@]}" \
+    CARGO_HOME="$crates" CARGO_INCREMENTAL=0 "${variables[@]}" \
     chroot "$tree" "${prefix[@]}" bash -c 'umask "${ROOM_UMASK:-022}"; cd "$1" && shift && exec "$@"' bash "$clone" "$@"
 }
 
