@@ -94,6 +94,8 @@ words! {
         NothingToAsk = "nothing-to-ask",
         /// The run was stopped.
         Stopped = "stopped",
+        /// The time of the row in total was over.
+        TimeUp = "time-up",
     }
 }
 
