@@ -145,3 +145,18 @@ words! {
         ThroughProxy = "through-proxy",
     }
 }
+
+#[expect(clippy::derivable_impls, reason = "the words of an enum come without a default")]
+impl Default for Shape {
+    fn default() -> Self {
+        Self::Plain
+    }
+}
+
+impl Shape {
+    /// Whether the connection is as usual.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde calls")]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
+    }
+}
