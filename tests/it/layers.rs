@@ -132,6 +132,7 @@ const LAYERS: &[Layer] = &[
             "calamine",
             "csv",
             "dbus",
+            "dbus_tokio",
             "directories",
             "futures_util",
             "http_body_util",
