@@ -7,6 +7,7 @@
 //! | [`model`] | plain data and pure rules |
 //! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
 //! | [`proto`] | wire protocols, without I/O and without a clock |
+//! | [`check`] | what a site's network lets a gateway reach: plan, observations, verdicts |
 //! | [`telemetry`] | captured telemetry: store, decoders, queries, recordings, what a window sees of it |
 //! | [`msg`] | the vocabulary between front ends and workers |
 //! | [`flow`] | operations in steps, against the traits of [`flow::port`] |
@@ -24,6 +25,7 @@
 
 pub mod app;
 pub mod backend;
+pub mod check;
 pub mod cli;
 pub mod flow;
 pub mod io;

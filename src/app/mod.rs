@@ -43,6 +43,7 @@ use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::Done;
 use crate::msg::batch::{BatchCommand, BatchEvent};
+use crate::msg::check::CheckCommand;
 use crate::msg::telemetry::{BenchCommand, TelemetryCommand};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
 use crate::profile::Catalog;
@@ -344,6 +345,7 @@ impl App {
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
+            Event::CheckProgressed { .. } => {}
             Event::BatchProgressed { job, event } => {
                 if self.batch.is_job(job) {
                     self.note_row(&event);
@@ -715,6 +717,7 @@ impl Ticket {
             | Command::CollectDiagnostics { job }
             | Command::Telemetry { job, command: TelemetryCommand::Open(_) }
             | Command::Bench { job, command: BenchCommand::Start(_) }
+            | Command::Check { job, command: CheckCommand::Start(_) }
             | Command::Batch {
                 job,
                 command: BatchCommand::Check { .. } | BatchCommand::Start(_) | BatchCommand::Export { .. },
@@ -724,6 +727,7 @@ impl Ticket {
             | Command::Device { job, .. }
             | Command::Telemetry { job, .. }
             | Command::Bench { job, .. }
+            | Command::Check { job, .. }
             | Command::Terminal { job, .. }
             | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
                 Self::Asks(*job)

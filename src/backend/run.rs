@@ -1,6 +1,7 @@
 //! The loop that takes commands and starts jobs. One line a command; the work stands in named functions.
 
 mod batches;
+mod checks;
 mod discovery;
 mod inspections;
 mod sessions;
@@ -203,6 +204,7 @@ impl Workers {
                 self.spawn(job, bench::run(job, plan, folder, self.reporter.clone()));
             }
             Command::Batch { job, command } => self.batch(job, command).await,
+            Command::Check { job, command } => self.check(job, command).await,
             Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
             Command::Terminal { job, input } => self.pass_input(job, input).await,
             Command::Session { job, request } => self.pass_on(job, request).await,

@@ -129,9 +129,25 @@ struct OpenPush {
     /// What was known of its network before.
     before: Before,
     followed: Followed,
+    /// What was told of it last.
+    told: Option<Ground>,
+    /// How often what the gateway said unasked has changed that.
+    late_words: usize,
 }
 
+/// So often a gateway may change its word while nobody asks; after that it is left at what was known last.
+const LATE_WORDS: usize = 8;
+
 impl OpenPush {
+    /// Takes in a state that the gateway told unasked. What it told so before is worth nothing any more, so that a gateway
+    /// that goes on telling takes no more memory.
+    fn hear(&mut self, heard: Observation) {
+        let is_unasked = |seen: &Observation| matches!(seen, Observation::Look(look) if look.seen == Seen::Unasked);
+        let observations = &mut self.followed.observations;
+        observations.retain(|seen| !is_unasked(seen) && *seen != heard);
+        observations.push(heard);
+    }
+
     /// Rules on what was observed so far.
     fn end(&self) -> End {
         let Followed { observations, connection, last_word, broken } = &self.followed;
@@ -425,8 +441,15 @@ impl Session {
         let requested = format!("Join “{ssid}” with {}", credentials.key_label());
         let mut evidence = vec![Evidence { kind: EvidenceKind::Requested, text: requested, at: report.elapsed() }];
         evidence.extend(before_the_push(&before, report.elapsed()));
-        self.open_push =
-            Some(OpenPush { evidence, sent_at: report.elapsed(), before, followed: Followed::default(), credentials });
+        self.open_push = Some(OpenPush {
+            evidence,
+            sent_at: report.elapsed(),
+            before,
+            followed: Followed::default(),
+            credentials,
+            told: None,
+            late_words: 0,
+        });
         let sent = match &self.open_push {
             Some(push) => {
                 // What was looked at before took some of the time.
@@ -545,8 +568,9 @@ impl Session {
 
     /// Concludes the open push, puts it on record and reports it. An open end stays open for a late word.
     async fn finish_push(&mut self) -> Result<(), SessionError> {
-        let Some(push) = self.open_push.take() else { return Ok(()) };
+        let Some(mut push) = self.open_push.take() else { return Ok(()) };
         let end = push.end();
+        push.told = Some(end.ground.clone());
         let is_lost = end.ground == Ground::LinkLost;
         let link_error = end.broken.clone().filter(|_| is_lost);
         let is_open = !is_lost && end.ground.verdict() == Verdict::Unknown;
@@ -577,23 +601,30 @@ impl Session {
     async fn handle_unasked(&mut self, state: ProvisioningState) -> Result<(), SessionError> {
         let at = self.setup.report.elapsed();
         let Some(push) = &mut self.open_push else { return Ok(()) };
-        let station = match state {
-            ProvisioningState::Provisioned => Station::Connected,
-            ProvisioningState::Ready => Station::Apart,
-            ProvisioningState::Provisioning => {
-                push.followed.observations.push(Observation::Began);
-                return Ok(());
-            }
+        push.hear(match state {
+            ProvisioningState::Provisioned => Observation::Look(Look::unnamed(Station::Connected, Seen::Unasked)),
+            ProvisioningState::Ready => Observation::Look(Look::unnamed(Station::Apart, Seen::Unasked)),
+            ProvisioningState::Provisioning => Observation::Began,
             ProvisioningState::Stopped | ProvisioningState::AuthorizationRequired => return Ok(()),
-        };
-        let told_before = push.end().ground;
-        push.followed.observations.push(Observation::Look(Look::unnamed(station, Seen::Unasked)));
+        });
         let end = push.end();
-        if end.ground == told_before {
+        if state == ProvisioningState::Provisioning || push.told.as_ref() == Some(&end.ground) {
             return Ok(());
         }
         push.evidence.push(evidence_of(&end, at));
-        self.finish_push().await
+        push.late_words += 1;
+        let is_fickle = push.late_words == LATE_WORDS;
+        if is_fickle {
+            let text = format!(
+                "The gateway changed its word {LATE_WORDS} times; what it says unasked is ignored from here on"
+            );
+            push.evidence.push(Evidence { kind: EvidenceKind::NotChecked, text, at });
+        }
+        self.finish_push().await?;
+        if is_fickle {
+            self.open_push = None;
+        }
+        Ok(())
     }
 
     async fn begin(&self, step: Step, detail: Value) -> Result<(), SessionError> {

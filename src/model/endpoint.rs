@@ -6,7 +6,8 @@ use core::net::IpAddr;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::basis::Basis;
 use super::roots::TrustAnchor;
@@ -43,6 +44,12 @@ impl FromStr for RowId {
         let is_prefix = (2..=8).contains(&prefix.len()) && prefix.bytes().all(|b| b.is_ascii_uppercase());
         let is_number = (2..=4).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
         if is_prefix && is_number { Ok(Self(text.to_owned())) } else { Err(BadRowId) }
+    }
+}
+
+impl<'de> Deserialize<'de> for RowId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

@@ -2,7 +2,11 @@
 //!
 //! One declaration gives the enum, its words and the list of all of them, so that an error text can name what is allowed.
 
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer};
+
 use super::ids::{DriverId, LinkKind};
+use super::text::visible;
 use super::wifi::{Band, Security};
 
 /// A closed set of words.
@@ -56,7 +60,22 @@ macro_rules! words {
                 serializer.serialize_str(self.as_str())
             }
         }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::model::word::read(deserializer)
+            }
+        }
     };
+}
+
+/// Reads a word of a closed set; another one is an error that names those there are.
+pub(crate) fn read<'de, T: Word, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    T::from_word(&word).ok_or_else(|| {
+        let known: Vec<&str> = T::ALL.iter().map(|value| value.word()).collect();
+        D::Error::custom(format!("\"{}\" isn't one of {}", visible(&word, 60), known.join(", ")))
+    })
 }
 
 pub(crate) use words;

@@ -6,6 +6,7 @@
 #![expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
 
 pub mod batch;
+pub mod check;
 pub mod device;
 pub mod telemetry;
 pub mod terminal;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::batch::{BatchCommand, BatchEvent};
+use self::check::{CheckCommand, CheckEvent};
 use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
@@ -68,6 +70,8 @@ pub enum Command {
     Bench { job: JobId, command: BenchCommand },
     /// Commission many gateways.
     Batch { job: JobId, command: BatchCommand },
+    /// A network check: `Start` begins the job, all else goes to a job that was started so.
+    Check { job: JobId, command: CheckCommand },
     /// Stop a job at once and leave the device usable. For a session this closes it.
     Cancel { job: JobId },
     /// List the networks this laptop sees, without a new scan. Answer: [`Event::LaptopScanned`], within seconds.
@@ -259,6 +263,8 @@ pub enum Event {
     BenchProgressed { job: JobId, event: BenchEvent },
     /// A batch reports.
     BatchProgressed { job: JobId, event: BatchEvent },
+    /// A network check reports.
+    CheckProgressed { job: JobId, event: CheckEvent },
     /// A session reports. `at` counts from its start.
     SessionProgressed { job: JobId, at: Duration, progress: Progress },
     /// A job ended. Nothing of it follows.

@@ -264,6 +264,72 @@ async fn a_step_tells_its_limit_once_and_what_it_waits_for_later_never_adds_to_i
     assert!(ends.contains_key("follow"), "{ends:?}");
 }
 
+/// A gateway that had a network, gives no verdict, and then says these states unasked, over and over.
+fn fickle(states: &'static [ProvisioningState]) -> Arc<dyn Links> {
+    improv(move |asked| match asked {
+        Asked::CurrentState => at_once(state(ProvisioningState::Provisioned)),
+        Asked::WifiSettings { .. } => {
+            let words = (0..4000).map(|number: u16| {
+                let after = Duration::from_mins(5) + Duration::from_millis(10) * u32::from(number);
+                (after, state(states[usize::from(number) % states.len()]))
+            });
+            words.collect()
+        }
+        _ => greeting(&asked).unwrap_or_default(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_keeps_changing_its_word_in_an_idle_session_fills_neither_screen_nor_records() {
+    let records = MemoryRecords::default();
+    let links = fickle(&[ProvisioningState::Ready, ProvisioningState::Provisioned]);
+    let mut session = Session::start(address(), links, Arc::new(records.clone()));
+    assert!(session.until_ready().await);
+    assert!(session.ask(Request::Push(credentials())).await);
+    // Nobody asks anything, for much longer than the gateway talks.
+    while let Ok(Some(progress)) = tokio::time::timeout(Duration::from_mins(10), session.progress.recv()).await {
+        session.seen.push(progress);
+    }
+    let (end, seen) = session.end().await;
+    assert!(matches!(end, JobEnd::Done { .. }), "{end:?}");
+    let outcomes: Vec<_> = seen
+        .iter()
+        .filter_map(|(_, progress)| match progress {
+            Progress::Pushed(outcome) => Some(outcome),
+            _ => None,
+        })
+        .collect();
+    assert!((2..12).contains(&outcomes.len()), "{} outcomes", outcomes.len());
+    assert!(records.lines().len() < 40, "{:#?}", records.lines());
+    let last = outcomes.last().expect("one at least");
+    assert_eq!(last.verdict, Verdict::Unknown);
+    let is_told = last.evidence.iter().any(|evidence| evidence.text.contains("changed its word"));
+    assert!(is_told && last.evidence.len() < 20, "{:#?}", last.evidence);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_attempt_that_fails_is_told_whatever_the_gateway_said_before() {
+    let words = [ProvisioningState::Ready, ProvisioningState::Provisioning, ProvisioningState::Ready];
+    let mut session = Session::with(improv(move |asked| match asked {
+        Asked::WifiSettings { .. } => {
+            let at = |number: u32| Duration::from_mins(5) + Duration::from_secs(1) * number;
+            (0..).zip(words).map(|(number, word)| (at(number), state(word))).collect()
+        }
+        _ => greeting(&asked).unwrap_or_default(),
+    }));
+    assert!(session.until_ready().await);
+    assert!(session.ask(Request::Push(credentials())).await);
+    while let Ok(Some(progress)) = tokio::time::timeout(Duration::from_mins(10), session.progress.recv()).await {
+        session.seen.push(progress);
+    }
+    let verdicts = session.seen.iter().filter_map(|(_, progress)| match progress {
+        Progress::Pushed(outcome) => Some(outcome.verdict),
+        _ => None,
+    });
+    let verdicts: Vec<_> = verdicts.collect();
+    assert_eq!(verdicts.last(), Some(&Verdict::Refused), "{verdicts:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_gateway_that_rejects_every_request_is_not_said_to_have_no_power() {
     let (end, _) = Session::with(improv(|_| at_once(Message::Error(DeviceError::InvalidPacket)))).end().await;

@@ -28,7 +28,7 @@ const CLOCK: [&str; 6] = [
 /// What `#[cfg(test)]` modules may do all the same: a state machine needs some instant to start from.
 const CLOCK_IN_TESTS: &str = "std::time::Instant::now";
 /// Layers for which [`CLOCK`] holds.
-const WITHOUT_CLOCK: [&str; 5] = ["model", "profile", "proto", "telemetry", "app"];
+const WITHOUT_CLOCK: [&str; 6] = ["model", "profile", "proto", "check", "telemetry", "app"];
 
 const FILES_AND_SOCKETS: &[&str] = &["std::fs", "std::net", "std::os", "std::process", "std::env", "std::thread"];
 
@@ -70,6 +70,12 @@ const LAYERS: &[Layer] = &[
         never: FILES_AND_SOCKETS,
     },
     Layer {
+        name: "check",
+        ours: &["model", "profile"],
+        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "thiserror"],
+        never: FILES_AND_SOCKETS,
+    },
+    Layer {
         name: "telemetry",
         ours: &["model", "profile", "proto"],
         foreign: &[
@@ -100,10 +106,15 @@ const LAYERS: &[Layer] = &[
         ],
         never: FILES_AND_SOCKETS,
     },
-    Layer { name: "msg", ours: &["model", "profile", "telemetry"], foreign: &["serde"], never: FILES_AND_SOCKETS },
+    Layer {
+        name: "msg",
+        ours: &["model", "profile", "check", "telemetry"],
+        foreign: &["serde"],
+        never: FILES_AND_SOCKETS,
+    },
     Layer {
         name: "flow",
-        ours: &["model", "profile", "proto", "telemetry", "msg"],
+        ours: &["model", "profile", "proto", "check", "telemetry", "msg"],
         foreign: &[
             "futures_util::stream",
             "getrandom",
@@ -122,7 +133,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "io",
-        ours: &["model", "proto", "telemetry", "flow::port"],
+        ours: &["model", "proto", "check", "telemetry", "flow::port"],
         foreign: &[
             "arboard",
             "base64",
@@ -135,12 +146,17 @@ const LAYERS: &[Layer] = &[
             "dbus_tokio",
             "directories",
             "futures_util",
+            "hickory_net",
+            "hickory_proto",
             "http_body_util",
             "hyper",
             "hyper_util",
             "image",
             "jiff",
             "memchr",
+            "netdev",
+            "nix",
+            "ping_async",
             "rcgen",
             "rqrr",
             "rumqttc",
@@ -153,6 +169,7 @@ const LAYERS: &[Layer] = &[
             "serialport",
             "sha1",
             "sha2",
+            "socket2",
             "thiserror",
             "tokio",
             "tokio_rustls",
@@ -163,6 +180,7 @@ const LAYERS: &[Layer] = &[
             "tracing_appender",
             "tracing_subscriber",
             "uuid",
+            "webpki_root_certs",
             "x509_parser",
             "zeroize",
             "zip",
@@ -171,7 +189,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "sim",
-        ours: &["model", "profile", "proto", "telemetry", "flow::port", "io"],
+        ours: &["model", "profile", "proto", "check", "telemetry", "flow::port", "io"],
         foreign: &[
             "base64",
             "bytes",
@@ -203,7 +221,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "backend",
-        ours: &["model", "profile", "proto", "telemetry", "flow", "io", "sim", "msg"],
+        ours: &["model", "profile", "proto", "check", "telemetry", "flow", "io", "sim", "msg"],
         foreign: &["jiff", "thiserror", "tokio", "tracing"],
         never: &[],
     },
@@ -214,6 +232,7 @@ const LAYERS: &[Layer] = &[
             "profile",
             "proto::mqtt::dialect",
             "proto::mqtt::guard",
+            "check",
             "msg",
             "telemetry",
             "backend::Handle",
@@ -234,13 +253,13 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "app",
-        ours: &["model", "profile", "telemetry", "msg"],
+        ours: &["model", "profile", "check", "telemetry", "msg"],
         foreign: &["jiff", "uuid", "vt100"],
         never: FILES_AND_SOCKETS,
     },
     Layer {
         name: "ui",
-        ours: &["app", "model", "telemetry", "msg", "backend::Handle"],
+        ours: &["app", "model", "check", "telemetry", "msg", "backend::Handle"],
         foreign: &["eframe", "egui", "egui_plot", "jiff", "pollster", "rfd", "serde_json"],
         never: &["std::fs", "std::net", "std::process", "std::thread::sleep", "eframe::egui_wgpu"],
     },

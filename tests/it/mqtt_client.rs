@@ -5,6 +5,7 @@ mod mosquitto;
 mod openssl;
 mod peer;
 mod tls;
+mod told;
 mod websocket;
 
 use std::time::Duration;

@@ -25,6 +25,8 @@ mkdir -p "$rooms/logs"
 rooms=$(cd "$rooms" && pwd)
 readonly rooms tree=$rooms/tree
 readonly who=kim clone="/home/kim/My gateways – Geräte/linesman"
+# Cargo rebuilds all dependencies if the folder of their sources has another path, so it has the same in here.
+readonly crates=${CARGO_HOME:-${HOME:-/root}/.cargo}
 
 say() { printf '\n### %s\n' "$*"; }
 
@@ -39,7 +41,7 @@ build_tree() {
   debootstrap --variant=minbase --include="ca-certificates,gcc,git,libc6-dev${ROOMS_PACKAGES:+,$ROOMS_PACKAGES}" \
     "$suite" "$tree" >"$rooms/logs/debootstrap.log"
   chroot "$tree" useradd --create-home --shell /bin/bash "$who"
-  mkdir -p "$tree/opt/rust" "$tree/home/$who/.cargo"
+  mkdir -p "$tree/opt/rust" "$tree$crates"
   echo "$suite" >"$rooms/made"
 }
 
@@ -57,11 +59,8 @@ mount_tree() {
 
 # The sources as they are committed; what earlier runs built stays.
 bring_clone() {
-  local home=${CARGO_HOME:-${HOME:-/root}/.cargo} bundle=$rooms/linesman.bundle
-  if [ -d "$home/registry" ] && [ ! -d "$tree/home/$who/.cargo/registry" ]; then
-    cp -a "$home/registry" "$tree/home/$who/.cargo/"
-  fi
-  if command -v cargo-nextest >/dev/null; then cp "$(command -v cargo-nextest)" "$tree/usr/local/bin/"; fi
+  local bundle=$rooms/linesman.bundle
+  if [ -d "$crates/registry" ] && [ ! -d "$tree$crates/registry" ]; then cp -a "$crates/registry" "$tree$crates/"; fi
   if [ ! -d "$tree$clone/.git" ]; then
     mkdir -p "$tree$clone"
     git init --quiet "$tree$clone"
@@ -71,8 +70,8 @@ bring_clone() {
   git -c safe.directory='*' -C "$tree$clone" checkout --quiet --force --detach FETCH_HEAD
   if [ -n "${ROOMS_TARGET:-}" ] && [ ! -d "$tree$clone/target" ]; then
     say "warm target folder from $ROOMS_TARGET"
-    cp -a --reflink=auto "$ROOMS_TARGET" "$tree$clone/target"
-    rm -rf "$tree$clone/target/rooms"
+    mkdir "$tree$clone/target"
+    (cd "$ROOMS_TARGET" && cp -a --reflink=auto --parents debug/.fingerprint debug/build debug/deps "$tree$clone/target/")
   fi
 }
 
@@ -86,13 +85,14 @@ in_room() {
   while IFS= read -r name; do variables+=("$name=${!name}"); done < <(compgen -e | grep -E '^(RUSTFLAGS|CARGO_PROFILE_.*)$')
   # shellcheck disable=SC2016  # the variables are the inner shell's
   env -i PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
-    CARGO_HOME="/home/$who/.cargo" "${variables[@]}" \
+    CARGO_HOME="$crates" CARGO_INCREMENTAL=0 "${variables[@]}" \
     chroot "$tree" "${prefix[@]}" bash -c 'umask "${ROOM_UMASK:-022}"; cd "$1" && shift && exec "$@"' bash "$clone" "$@"
 }
 
-# Gives home and clone to an account and its group, which have the same number.
+# Gives home, clone and crates to an account and its group, which have the same number.
 give_to() {
-  chown -R "$1:$1" "$tree/home/$who"
+  chown -R "$1:$1" "$tree/home/$who" "$tree$crates"
+  chmod 0755 "$tree$(dirname "$crates")"
   chmod "$2" "$tree/home/$who"
 }
 

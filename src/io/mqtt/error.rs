@@ -534,7 +534,7 @@ impl MqttError {
                     format!("The broker refused {refused} of {asked} subscriptions")
                 },
                 "This client may not read these topics",
-                "Ask for the right to read them, or subscribe to others",
+                "Ask for permission to read them, or subscribe to others",
             )
             .with_detail(says),
             _ => elsewhere(self),

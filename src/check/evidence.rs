@@ -1,0 +1,84 @@
+//! [`Evidence`]: a whole run as it is saved: what it was made from, and what was observed.
+
+use core::net::SocketAddr;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::plan::Vantage;
+use super::seen::Observation;
+use crate::model::endpoint::RowId;
+use crate::model::ids::ProfileId;
+
+/// The version of the format.
+pub const VERSION: u32 = 1;
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// The version of the format.
+    pub evidence: u32,
+    /// Who wrote it: program and version.
+    pub program: String,
+    /// What the run was made from.
+    pub about: About,
+    /// What was observed, in order.
+    pub observations: Vec<Observation>,
+}
+
+/// What a run is made from. With the profile it gives the plan again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct About {
+    /// The profile.
+    pub profile: Option<ProfileId>,
+    /// Only these rows; empty for all.
+    pub rows: Vec<RowId>,
+    /// Hosts the vendor leaves open: the word of the profile, or the wildcard, and the names.
+    pub hosts: BTreeMap<String, Vec<String>>,
+    /// Where the run stands.
+    pub vantage: Vantage,
+    /// The interface or source address chosen; empty for the system's choice.
+    pub from: String,
+    /// Name of the site; empty without one.
+    pub site: String,
+    /// Before the gateway is there.
+    pub is_survey: bool,
+    /// Whether third parties may be asked.
+    pub has_consent: bool,
+    /// The network's name the gateway is to join; empty where it was not given.
+    pub ssid: String,
+    /// Address of the gateway on site; empty where it is not known.
+    pub gateway: String,
+    /// When the run began, in microseconds since 1970 UTC.
+    pub began_unix_micros: i64,
+    /// What an override file changed: each line of it as it took effect. Empty without one.
+    pub overrides: Vec<String>,
+}
+
+/// Where packets go instead of where they should, for a test site. Only addresses, ports and trusted roots change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Host and port (`None`: all ports), and where they lead.
+    pub map: Vec<(String, Option<u16>, SocketAddr)>,
+    /// Name servers to ask instead of the system's.
+    pub name_servers: Vec<SocketAddr>,
+    /// The port of time servers instead of 123.
+    pub ntp_port: Option<u16>,
+    /// Roots trusted beside those the profile expects, DER.
+    pub roots: Vec<Vec<u8>>,
+}
+
+impl Overrides {
+    /// Where a host and port lead, if the file says so. An entry with the port wins over one without.
+    pub fn target(&self, host: &str, port: u16) -> Option<SocketAddr> {
+        let of = |wanted: Option<u16>| self.map.iter().find(|(name, own, _)| name == host && *own == wanted);
+        of(Some(port)).or_else(|| of(None)).map(|(_, _, to)| *to)
+    }
+
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}

@@ -1,0 +1,19 @@
+//! What a site's network lets a gateway reach: the plan of a check, what was observed, and what follows from it.
+//!
+//! Three layers, kept apart so that a saved run can be judged again: a [`plan`] says which rows are looked at and how, made
+//! from a profile and what the person on site knows; [`seen`] holds raw observations, append-only and serialisable; [`judge`]
+//! turns both into verdicts and is a pure, total function. Nothing here sends a packet or reads a clock: `flow::check` asks the
+//! [`question`]s in their order and `io::probe` answers them.
+
+pub mod evidence;
+pub mod judge;
+pub mod plan;
+pub mod question;
+pub mod seen;
+pub mod verdict;
+
+pub use evidence::Evidence;
+pub use judge::judge;
+pub use plan::Plan;
+pub use seen::{Observation, Seen};
+pub use verdict::{Judged, Reason, RowState, RowVerdict};

@@ -1,0 +1,25 @@
+//! [`Probes`]: the way to ask the network. Implemented in `io::probe` for this computer, and by whoever asks on a gateway.
+
+use tokio::sync::mpsc;
+
+use super::Boxed;
+use crate::check::question::Question;
+use crate::check::seen::Seen;
+
+/// Something that was seen, with its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witnessed {
+    /// When it was begun, in microseconds since 1970 UTC by this computer's clock.
+    pub at_unix_micros: i64,
+    /// How long it took.
+    pub took_micros: u64,
+    /// What was seen.
+    pub seen: Seen,
+}
+
+/// A way to ask the network.
+pub trait Probes: Send + Sync {
+    /// Asks one question. What is seen is sent as it comes; it returns by the question's limit at the latest. Dropping it stops
+    /// everything that belongs to the question.
+    fn ask(&self, question: Question, seen: mpsc::Sender<Witnessed>) -> Boxed<'_, ()>;
+}

@@ -1,0 +1,93 @@
+//! What crosses between a front end and a network check.
+
+#![expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::check::Plan;
+use crate::check::evidence::{About, Evidence};
+use crate::check::seen::Observation;
+use crate::check::verdict::Judged;
+use crate::model::access::Access;
+use crate::model::destination::Destination;
+use crate::model::endpoint::RowId;
+use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::word::words;
+
+/// What can be asked of a network check.
+pub enum CheckCommand {
+    /// Begin: make the plan, tell it, run it.
+    Start(Box<CheckStart>),
+    /// Look again at these rows; at all where none is named. What was observed of them before stays in the evidence of the
+    /// earlier round.
+    Again { rows: Vec<RowId> },
+    /// Write what was found to a file. Answer: [`CheckEvent::Saved`].
+    Save { destination: Destination, form: ReportForm, is_masked: bool },
+    /// End: a run under way is stopped.
+    Close,
+}
+
+/// What a check begins with.
+pub struct CheckStart {
+    /// What the run is made from. The profile is named in it.
+    pub about: About,
+    /// A file of evidence to judge again instead of looking.
+    pub evidence: Option<PathBuf>,
+    /// The file of a site, whose hosts, names to sample and overrides are taken in.
+    pub site: Option<PathBuf>,
+    /// An override file for a test site.
+    pub overrides: Option<PathBuf>,
+    /// The gateway that is to look itself.
+    pub via: Option<Via>,
+    /// Look again after that time, until closed.
+    pub watch: Option<Duration>,
+    /// End when the first round is over, as the command line does; a window stays open for [`CheckCommand::Again`].
+    pub ends_itself: bool,
+}
+
+/// A gateway that looks itself.
+pub struct Via {
+    /// The link to it.
+    pub link: LinkAddress,
+    /// The driver it speaks.
+    pub driver: DriverId,
+    /// What opens it.
+    pub access: Access,
+}
+
+words! {
+    /// The form of a report.
+    ReportForm {
+        /// A page for a browser, to print.
+        Html = "html",
+        /// A document, where this build can make it.
+        Pdf = "pdf",
+        /// The rules for the firewall, one a line.
+        Csv = "csv",
+        /// The evidence, to be judged again.
+        Json = "json",
+    }
+}
+
+/// What a network check reports.
+#[derive(Clone)]
+pub enum CheckEvent {
+    /// What is going to be looked at. Comes before anything is sent.
+    Planned(Arc<Plan>),
+    /// A round of looking began.
+    RoundBegan { round: u32, at_unix_micros: i64, rows: Vec<RowId> },
+    /// These rows are being looked at now.
+    Looking(Vec<RowId>),
+    /// Something was seen.
+    Observed(Box<Observation>),
+    /// How all rows stand by what was seen of this round so far.
+    Judged(Arc<Judged>),
+    /// A round is over; the evidence holds it whole.
+    RoundEnded { round: u32, evidence: Arc<Evidence>, judged: Arc<Judged> },
+    /// A report was written.
+    Saved { path: PathBuf },
+    /// A report could not be written, or something else did not work without ending the check.
+    Trouble(Box<crate::model::problem::Problem>),
+}
