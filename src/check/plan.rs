@@ -10,7 +10,7 @@ use crate::model::endpoint::{Endpoint, HostPattern, Level, NamedHost, ProbeKind,
 use crate::model::ids::ProfileId;
 use crate::model::wifi::WifiRules;
 use crate::model::word::words;
-use crate::profile::rules::{NetworkFact, NetworkRule, Profile};
+use crate::profile::rules::{Document, NetworkFact, NetworkRule, Profile};
 
 words! {
     /// Where a run stands.
@@ -42,6 +42,10 @@ pub struct Plan {
     pub profile: ProfileId,
     /// Its name.
     pub name: String,
+    /// Who makes the system.
+    pub vendor: String,
+    /// The papers its rows cite.
+    pub documents: Vec<Document>,
     /// Whether the vendor says that the system cannot use a proxy.
     pub is_proxy_unsupported: bool,
     /// What the run was made from.
@@ -120,13 +124,16 @@ impl Plan {
     pub fn new(profile: &Profile, about: About) -> Self {
         let wanted = |id: &RowId| about.rows.is_empty() || about.rows.contains(id);
         let endpoints = profile.endpoints.iter().map(|endpoint| endpoint_row(endpoint, &about));
-        let rules = profile.network.rules.iter().filter_map(network_row);
+        let rules =
+            profile.network.rules.iter().filter_map(|rule| network_row(rule, profile.network.vantage, about.vantage));
         let wifi = wifi_row(profile, &about);
         let mut rows: Vec<PlannedRow> = endpoints.chain(rules).chain(wifi).filter(|row| wanted(&row.id)).collect();
         rows.sort_by(|a, b| a.id.cmp(&b.id));
         Self {
             profile: profile.id.clone(),
             name: profile.name.clone(),
+            vendor: profile.vendor.clone(),
+            documents: profile.documents.clone(),
             is_proxy_unsupported: profile.network.says(NetworkFact::ProxyUnsupported),
             about,
             rows,
@@ -223,9 +230,11 @@ fn target(text: &str, port: Option<u16>) -> Target {
     }
 }
 
-fn network_row(rule: &NetworkRule) -> Option<PlannedRow> {
+fn network_row(rule: &NetworkRule, place: RowVantage, here: Vantage) -> Option<PlannedRow> {
     let outlook = match rule.fact {
         NetworkFact::DhcpRequired | NetworkFact::ProxyUnsupported => Outlook::Run,
+        // Which root is needed shows in the chains of the rows that name roots.
+        NetworkFact::RootNeeded => vantage(place, here).unwrap_or(Outlook::Run),
         _ => Outlook::Advice,
     };
     Some(PlannedRow { id: rule.id.clone()?, subject: Subject::Network(rule.clone()), targets: Vec::new(), outlook })
