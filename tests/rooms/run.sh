@@ -56,6 +56,8 @@ mount_tree() {
   mount -t tmpfs -o mode=1777 tmpfs "$tree/dev/shm"
   mount --bind -o ro "$(rustc --print sysroot)" "$tree/opt/rust"
   cp /etc/resolv.conf "$tree/etc/resolv.conf"
+  # Which every installer and every container writes, and debootstrap does not.
+  printf '127.0.0.1 localhost\n::1 localhost\n' >"$tree/etc/hosts"
   # Behind a proxy of a company the registries show a certificate that this machine was told to trust.
   local authority
   for authority in /usr/local/share/ca-certificates/*.crt; do
