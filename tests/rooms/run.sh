@@ -81,6 +81,10 @@ bring_clone() {
     say "warm target folder from $ROOMS_TARGET"
     mkdir "$tree$clone/target"
     (cd "$ROOMS_TARGET" && cp -a --reflink=auto --parents debug/.fingerprint debug/build debug/deps "$tree$clone/target/")
+    if [ -d "$ROOMS_TARGET/tools/bin" ]; then
+      mkdir -p "$tree$clone/target/tools"
+      cp -a "$ROOMS_TARGET/tools/bin" "$tree$clone/target/tools/"
+    fi
   fi
 }
 
@@ -95,7 +99,7 @@ in_room() {
   # shellcheck disable=SC2016  # the variables are the inner shell's
   env -i PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
     CARGO_HOME="$crates" CARGO_INCREMENTAL=0 \
-    NODE_EXTRA_CA_CERTS=$trusted PIP_CERT=$trusted "${variables[@]}" \
+    NODE_EXTRA_CA_CERTS="$trusted" PIP_CERT="$trusted" "${variables[@]}" \
     chroot "$tree" "${prefix[@]}" bash -c 'umask "${ROOM_UMASK:-022}"; cd "$1" && shift && exec "$@"' bash "$clone" "$@"
 }
 
