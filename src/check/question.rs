@@ -33,7 +33,7 @@ pub enum Question {
     Wifi { ssid: Option<String> },
     /// A name's addresses.
     Lookup(Lookup),
-    /// A connection, and what is said on it.
+    /// A connection, and what is said on it. An attempt that is refused is repeated once.
     Talk(Talk),
     /// The time of a server: one request.
     Time { server: SocketAddr, limit: Duration },
@@ -43,8 +43,6 @@ pub enum Question {
     Trace { to: SocketAddr, transport: Carrier, limit: Duration },
     /// Revocation data or an issuer's certificate named in a chain: fetched by plain HTTP, size capped.
     Fetch { url: String, to: SocketAddr, limit: Duration },
-    /// What the operating system's own trust store says of a chain. Beside the row, never deciding it.
-    SystemTrust { host: String, chain: Vec<Vec<u8>>, limit: Duration },
 }
 
 words! {
@@ -109,7 +107,8 @@ pub struct Talk {
 /// One step of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Say {
-    /// TLS handshake, then one read: a server that wants a client certificate says so only then.
+    /// TLS handshake, then one read: a server that wants a client certificate says so only then. When the whole conversation is
+    /// over, what the system's own trust store says of the chain: beside the row, never deciding it.
     Tls {
         /// Protocols offered.
         alpn: Vec<String>,
