@@ -18,6 +18,7 @@ pub mod qr_image;
 pub mod recordings;
 pub mod records;
 pub mod results;
+pub mod root_files;
 pub mod save;
 pub mod secret_file;
 pub mod serial;

@@ -32,7 +32,7 @@ use crate::check::seen::{NotRun, Seen};
 use crate::flow::port::{Boxed, Probes, Witnessed};
 use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
-use roots::Roots;
+use roots::{Chains, Roots};
 
 /// Longest text of a detail.
 const DETAIL_CHARS: usize = 300;
@@ -43,13 +43,14 @@ pub struct NetProbes {
     /// Name servers to tell of instead of the system's.
     name_servers: Option<Vec<SocketAddr>>,
     roots: Roots,
+    chains: Chains,
 }
 
 impl NetProbes {
     /// Asks from there. `name_servers` stand in for the system's, and `extra_roots` (DER) are trusted beside those the profile
     /// expects: both only for a test site.
     pub fn new(from: From, name_servers: Option<Vec<SocketAddr>>, extra_roots: Vec<Vec<u8>>) -> Self {
-        Self { from, name_servers, roots: Roots::new(extra_roots) }
+        Self { from, name_servers, roots: Roots::new(extra_roots), chains: Chains::default() }
     }
 
     async fn answer(&self, question: Question, teller: &Teller) {
@@ -58,11 +59,14 @@ impl NetProbes {
             Question::Route { to } => teller.time(async { surroundings::route(&self.from, to) }).await,
             Question::Wifi { ssid } => wifi::look(ssid.as_deref(), teller).await,
             Question::Lookup(lookup) => dns::look_up(&self.from, lookup, teller).await,
-            Question::Talk(talk) => talk::talk(&self.from, &self.roots, talk, teller).await,
+            Question::Talk(talk) => talk::talk(&self.from, &self.roots, &self.chains, talk, teller).await,
             Question::Time { server, limit } => teller.time(time::ask(&self.from, server, limit)).await,
             Question::Ping { to, limit } => teller.time(ping::ping(&self.from, to, limit)).await,
             Question::Trace { to, transport, limit } => {
                 teller.time(trace::trace(&self.from, to, transport, limit)).await;
+            }
+            Question::SystemTrust { host, leaf_sha256, limit } => {
+                teller.time(roots::ask_system(&self.chains, &host, &leaf_sha256, limit)).await;
             }
             Question::Fetch { url, to, limit } => teller.time(fetch::fetch(&self.from, &url, to, limit)).await,
         }

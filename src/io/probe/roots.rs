@@ -1,6 +1,7 @@
 //! Whom a chain leads to: the roots the profile expects, those of an override file, and the Mozilla set; held apart.
 
-use std::sync::LazyLock;
+use std::collections::VecDeque;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -9,10 +10,11 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error as TlsError, RootCertStore};
 use sha2::{Digest as _, Sha256};
+use tokio::time::timeout;
 use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 use x509_parser::certificate::X509Certificate;
 
-use crate::check::seen::{SystemTrust, Trust};
+use crate::check::seen::{Seen, SystemTrust, Trust};
 use crate::io::certificate;
 use crate::model::text::{hex, visible};
 
@@ -140,8 +142,51 @@ impl Roots {
     }
 }
 
+/// How many chains are kept, and how many certificates of each.
+const MAX_CHAINS: usize = 64;
+const MAX_KEPT: usize = 16;
+
+/// The chains that were seen last, so that the system can be asked about one later.
+#[derive(Default)]
+pub(super) struct Chains(Mutex<VecDeque<Vec<CertificateDer<'static>>>>);
+
+impl Chains {
+    /// Keeps one; the oldest makes room.
+    pub(super) fn keep(&self, mut chain: Vec<CertificateDer<'static>>) {
+        if chain.is_empty() {
+            return;
+        }
+        chain.truncate(MAX_KEPT);
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|known| known.first() != chain.first());
+        kept.push_back(chain);
+        if kept.len() > MAX_CHAINS {
+            kept.pop_front();
+        }
+    }
+
+    /// The chain whose first certificate has that SHA-256.
+    fn of(&self, leaf_sha256: &str) -> Option<Vec<CertificateDer<'static>>> {
+        let is_it = |leaf: &CertificateDer<'_>| hex(&Sha256::digest(leaf)) == leaf_sha256;
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.iter().rev().find(|chain| chain.first().is_some_and(is_it)).cloned()
+    }
+}
+
+/// What the system's trust store says of a chain that was seen. It may stall, and never decides.
+pub(super) async fn ask_system(chains: &Chains, host: &str, leaf_sha256: &str, limit: Duration) -> Seen {
+    let unknown = |detail: &str| Seen::SystemTrust(SystemTrust { trusts: None, detail: detail.into() });
+    let Some(chain) = chains.of(leaf_sha256) else { return unknown("the chain is no longer known") };
+    let Ok(name) = ServerName::try_from(host.to_owned()) else { return unknown("the host is no name and no address") };
+    match timeout(limit, tokio::task::spawn_blocking(move || system(&chain, &name))).await {
+        Ok(Ok(judged)) => Seen::SystemTrust(judged),
+        Ok(Err(_)) => unknown("it failed"),
+        Err(_) => unknown("it did not answer in time"),
+    }
+}
+
 /// What the system's trust store says of a chain at this moment.
-pub(super) fn system(chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> SystemTrust {
+fn system(chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> SystemTrust {
     if SYSTEM.is_empty() {
         return SystemTrust { trusts: None, detail: "the system's trust store is empty".into() };
     }

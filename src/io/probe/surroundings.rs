@@ -22,6 +22,7 @@ const TUNNELS: [&str; 9] = ["tun", "tap", "wg", "utun", "ppp", "tailscale", "zt"
 /// Tells of everything there is.
 pub(super) async fn look(given: Option<&[SocketAddr]>, teller: &Teller) {
     let began = Began::now();
+    teller.tell(began, Seen::System { name: std::env::consts::OS.into() }).await;
     let interfaces = tokio::task::spawn_blocking(netdev::get_interfaces).await.unwrap_or_default();
     for interface in interfaces.iter().filter(|one| !one.is_loopback()).take(MAX_INTERFACES) {
         teller.tell(began, Seen::Interface(shown(interface))).await;

@@ -2,24 +2,21 @@
 
 use std::time::Duration;
 
-use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use super::errors::broke;
 use super::http::Session;
-use super::roots::{self, Roots};
+use super::roots::{Chains, Roots};
 use super::tls::{MAX_BYTES, Shaken, Wanted};
 use super::{Began, Teller, connect, http, mqtt, not_run, proxies, tls};
 use crate::check::question::{From, Say, Shape, Talk};
-use crate::check::seen::{Broke, HttpEnd, Idle, MqttEnd, NotRun, Seen, SystemTrust, TlsEnd};
+use crate::check::seen::{Broke, HttpEnd, Idle, MqttEnd, NotRun, Seen, TlsEnd};
 use crate::io::stream::{Glimpse, Split, Stream, Watched};
 
 /// How much of a hello goes out alone where it is split: within its name as a rule.
 const ALONE: usize = 100;
-/// How long the system's own trust store may take.
-const SYSTEM_LIMIT: Duration = Duration::from_secs(3);
 
 /// What the conversation stands on by now.
 enum Ground {
@@ -32,13 +29,13 @@ enum Ground {
 }
 
 /// Connects and talks, and tells of each step.
-pub(super) async fn talk(from: &From, roots: &Roots, talk: Talk, teller: &Teller) {
+pub(super) async fn talk(from: &From, roots: &Roots, chains: &Chains, talk: Talk, teller: &Teller) {
     let Some(stream) = open(from, &talk, teller).await else { return };
     let stream: Box<dyn Stream> = match talk.shape {
         Shape::SplitHello => Box::new(Split::new(stream, ALONE)),
         _ => stream,
     };
-    let mut talker = Talker { roots, talk: &talk, teller, shown: None, is_tls: false };
+    let mut talker = Talker { roots, talk: &talk, teller, chains, is_tls: false };
     let mut ground = Ground::Stream(stream, "tcp");
     for (at, say) in talk.steps.iter().enumerate() {
         let is_last = at + 1 == talk.steps.len();
@@ -47,9 +44,6 @@ pub(super) async fn talk(from: &From, roots: &Roots, talk: Talk, teller: &Teller
             ground => talker.step(ground, say, is_last).await,
         };
     }
-    // The connection is closed before what needs none.
-    drop(ground);
-    talker.ask_the_system().await;
 }
 
 async fn open(from: &From, talk: &Talk, teller: &Teller) -> Option<Box<dyn Stream>> {
@@ -70,8 +64,7 @@ struct Talker<'a> {
     roots: &'a Roots,
     talk: &'a Talk,
     teller: &'a Teller,
-    /// The chain that was shown, and the name it was asked of.
-    shown: Option<(Vec<CertificateDer<'static>>, ServerName<'static>)>,
+    chains: &'a Chains,
     is_tls: bool,
 }
 
@@ -97,9 +90,9 @@ impl Talker<'_> {
         let began = Began::now();
         let Talk { to, host, shape, limit, .. } = self.talk;
         let wanted = Wanted { host, alpn, expected, shape: *shape, limit: *limit, is_last };
-        let Shaken { seen, stream, chain, name } = tls::shake(stream, *to, self.roots, &wanted).await;
+        let Shaken { seen, stream, chain } = tls::shake(stream, *to, self.roots, &wanted).await;
         self.is_tls = true;
-        self.shown = name.filter(|_| !chain.is_empty()).map(|name| (chain, name));
+        self.chains.keep(chain);
         let stream = stream.filter(|_| matches!(seen.end, TlsEnd::Done { .. }));
         self.teller.tell(began, Seen::Tls(seen)).await;
         stream.map_or(Ground::Over, |stream| Ground::Stream(stream, "tls"))
@@ -115,7 +108,8 @@ impl Talker<'_> {
         let (watched, glimpse) = Watched::new(stream, MAX_BYTES);
         let page = http::Page { host: &self.talk.host, path, wants_body: is_last };
         let (end, session) = http::ask(Box::new(watched), &glimpse, &page, self.talk.limit).await;
-        let seen = crate::check::seen::Http { to: self.talk.to, url: self.url("http", path), end };
+        let seen =
+            crate::check::seen::Http { to: self.talk.to, url: self.url("http", path), shape: self.talk.shape, end };
         self.teller.tell(began, Seen::Http(seen)).await;
         session.map_or(Ground::Over, Ground::Http)
     }
@@ -129,7 +123,8 @@ impl Talker<'_> {
             Ok(Err(error)) => (HttpEnd::Broken(broke(&error, &glimpse)), None),
             Err(_) => (HttpEnd::Broken(Broke::Silent), None),
         };
-        let seen = crate::check::seen::Http { to: self.talk.to, url: self.url("ws", path), end };
+        let seen =
+            crate::check::seen::Http { to: self.talk.to, url: self.url("ws", path), shape: self.talk.shape, end };
         self.teller.tell(began, Seen::WebSocket(seen)).await;
         stream.map_or(Ground::Over, |stream| Ground::Stream(stream, "websocket"))
     }
@@ -143,7 +138,7 @@ impl Talker<'_> {
             Err(_) => MqttEnd::Broken(Broke::Silent),
         };
         let is_in = matches!(end, MqttEnd::Connack { code: 0 });
-        let seen = crate::check::seen::Mqtt { to: self.talk.to, inside: inside.into(), end };
+        let seen = crate::check::seen::Mqtt { to: self.talk.to, inside: inside.into(), shape: self.talk.shape, end };
         self.teller.tell(began, Seen::Mqtt(seen)).await;
         if is_in { Ground::Stream(stream, inside) } else { Ground::Over }
     }
@@ -158,21 +153,6 @@ impl Talker<'_> {
         let cut = cut.map(|broke| (broke, began.instant.elapsed().as_secs()));
         self.teller.tell(began, Seen::Idle(Idle { to: self.talk.to, secs: time.as_secs(), cut })).await;
         Ground::Over
-    }
-
-    /// Asks the system's trust store last: it may stall, and never decides.
-    async fn ask_the_system(self) {
-        let Some((chain, name)) = self.shown else { return };
-        let judging = async {
-            let judged = tokio::task::spawn_blocking(move || roots::system(&chain, &name));
-            let silent = |detail: &str| SystemTrust { trusts: None, detail: detail.into() };
-            match timeout(SYSTEM_LIMIT, judged).await {
-                Ok(Ok(judged)) => Seen::SystemTrust(judged),
-                Ok(Err(_)) => Seen::SystemTrust(silent("it failed")),
-                Err(_) => Seen::SystemTrust(silent("it did not answer in time")),
-            }
-        };
-        self.teller.time(judging).await;
     }
 }
 

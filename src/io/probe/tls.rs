@@ -58,7 +58,6 @@ pub(super) struct Shaken {
     pub(super) stream: Option<Box<dyn Stream>>,
     /// The chain as it came.
     pub(super) chain: Vec<CertificateDer<'static>>,
-    pub(super) name: Option<ServerName<'static>>,
 }
 
 /// Shakes hands over a stream with that far end.
@@ -80,18 +79,18 @@ pub(super) async fn shake(
     };
     let Ok(name) = name else {
         seen.end = TlsEnd::Failed { detail: "the host is no name and no address".into() };
-        return Shaken { seen, stream: None, chain: Vec::new(), name: None };
+        return Shaken { seen, stream: None, chain: Vec::new() };
     };
     if wanted.shape == Shape::PaddedHello {
         seen.end = timeout(wanted.limit, large_hello(watched, &glimpse, &name, wanted.alpn)).await.unwrap_or(seen.end);
-        return Shaken { seen, stream: None, chain: Vec::new(), name: Some(name) };
+        return Shaken { seen, stream: None, chain: Vec::new() };
     }
     let recorded = Arc::new(Mutex::new(Recorded::default()));
     let config = match config(&recorded, wanted.alpn) {
         Ok(config) => config,
         Err(error) => {
             seen.end = TlsEnd::Failed { detail: visible(&error.to_string(), URL_CHARS) };
-            return Shaken { seen, stream: None, chain: Vec::new(), name: Some(name) };
+            return Shaken { seen, stream: None, chain: Vec::new() };
         }
     };
     let (end, stream) = finish(config, name.clone(), watched, &glimpse, &recorded, wanted).await;
@@ -99,7 +98,7 @@ pub(super) async fn shake(
     seen.end = end;
     seen.chain = chain.iter().take(MAX_SHOWN).map(|der| shown(der)).collect();
     seen.trust = roots.judge(&chain, &name, wanted.expected);
-    Shaken { seen, stream, chain, name: Some(name) }
+    Shaken { seen, stream, chain }
 }
 
 async fn finish(

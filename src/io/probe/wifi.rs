@@ -24,6 +24,7 @@ pub(super) async fn look(ssid: Option<&str>, teller: &Teller) {
                     ssid: visible(&network.ssid.shown(), 64),
                     band: word(network.band),
                     security: word(network.security),
+                    ciphers: Vec::new(),
                 };
                 teller.tell(began, Seen::Wifi(seen)).await;
             }
