@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::evidence::About;
 use super::verdict::Reason;
-use crate::model::endpoint::{Endpoint, HostPattern, Level, ProbeKind, RowId, Vantage as RowVantage};
+use crate::model::endpoint::{Endpoint, HostPattern, Level, NamedHost, ProbeKind, RowId, Vantage as RowVantage};
 use crate::model::ids::ProfileId;
 use crate::model::wifi::WifiRules;
 use crate::model::word::words;
@@ -222,13 +222,12 @@ fn given<'a>(hosts: &'a BTreeMap<String, Vec<String>>, word: &str) -> &'a [Strin
     hosts.get(word).map_or(&[], Vec::as_slice)
 }
 
-/// A host with the port of its row, unless the person named one with it: `broker.example:8883`, `[2001:db8::1]:8883`.
+/// A host with the port of its row, unless the person named one with it. A text that is none is looked at as it stands.
 fn target(text: &str, port: Option<u16>) -> Target {
-    let split = text.rsplit_once(':').filter(|(host, _)| host.starts_with('[') == host.contains(':'));
-    if let Some((host, own)) = split.and_then(|(host, own)| own.parse().ok().map(|own| (host, own))) {
-        return Target { host: host.trim_matches(['[', ']']).to_owned(), port: own };
+    match text.parse::<NamedHost>() {
+        Ok(named) => Target { host: named.host, port: named.port.or(port).unwrap_or(0) },
+        Err(_) => Target { host: text.to_owned(), port: port.unwrap_or(0) },
     }
-    Target { host: text.trim_matches(['[', ']']).to_owned(), port: port.unwrap_or(0) }
 }
 
 fn network_row(rule: &NetworkRule, place: RowVantage, here: Vantage) -> Option<PlannedRow> {
