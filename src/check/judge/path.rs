@@ -173,7 +173,7 @@ impl Case<'_> {
         };
         self.seen.iter().filter(|observation| fits(observation)).find_map(|observation| match &observation.seen {
             // Who stops before a step says so of the step; what hangs on it is not run either.
-            Seen::NotRun { what, why, .. } if *what <= kind => Some((why.reason(), observation.number)),
+            Seen::NotRun { what: Some(what), why, .. } if *what <= kind => Some((why.reason(), observation.number)),
             _ => None,
         })
     }
