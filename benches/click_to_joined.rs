@@ -154,11 +154,11 @@ fn commission(handle: &mut Handle, site: &Runtime, job: JobId, thought: Duration
 }
 
 fn credentials() -> WifiCredentials {
-    WifiCredentials {
-        ssid: parse_ssid(SIMULATED_SSID).expect("a good name"),
-        key: WifiKey::Passphrase(Secret::new(SIMULATED_PASSPHRASE.into())),
-        is_hidden: false,
-    }
+    WifiCredentials::new(
+        parse_ssid(SIMULATED_SSID).expect("a good name"),
+        WifiKey::Passphrase(Secret::new(SIMULATED_PASSPHRASE.into())),
+        false,
+    )
 }
 
 /// One entry of the records: written, and on the disk.

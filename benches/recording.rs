@@ -265,7 +265,7 @@ async fn exports(folder: &Path, count: u64) {
         fs::remove_file(path).expect("it is ours");
     }
     let path = folder.join("support.zip");
-    let redactor = Redactor::new([b"correct horse battery".as_slice(), b"SharedAccessKeyOfThisDevice="], None);
+    let redactor = Redactor::new([b"correct horse battery".as_slice(), b"SharedAccessKeyOfThisDevice="]);
     let began = Instant::now();
     let bundle = Bundle { redactor, ..Bundle::default() };
     let mut sink = bundle::begin(Destination::file(&path), bundle).await.expect("a file");

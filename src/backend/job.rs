@@ -30,7 +30,7 @@ pub(super) struct Jobs {
 
 impl Default for Jobs {
     fn default() -> Self {
-        Self { running: HashMap::new(), transcripts: VecDeque::new(), secrets: Redactor::new([], None) }
+        Self { running: HashMap::new(), transcripts: VecDeque::new(), secrets: Redactor::new([]) }
     }
 }
 
@@ -94,7 +94,7 @@ impl Jobs {
 
     /// From here on this proof, password, token, key or file is cut out of diagnostics.
     pub(super) fn learn_secret(&mut self, secret: &[u8]) {
-        self.secrets.add(secret, None);
+        self.secrets.add(secret);
     }
 
     /// Cuts out every secret this process has handled.

@@ -33,7 +33,7 @@ pub enum Question {
     Wifi { ssid: Option<String> },
     /// A name's addresses.
     Lookup(Lookup),
-    /// A connection, and what is said on it.
+    /// A connection, and what is said on it. An attempt that is refused is repeated once.
     Talk(Talk),
     /// The time of a server: one request.
     Time { server: SocketAddr, limit: Duration },
@@ -43,8 +43,9 @@ pub enum Question {
     Trace { to: SocketAddr, transport: Carrier, limit: Duration },
     /// Revocation data or an issuer's certificate named in a chain: fetched by plain HTTP, size capped.
     Fetch { url: String, to: SocketAddr, limit: Duration },
-    /// What the operating system's own trust store says of a chain. Beside the row, never deciding it.
-    SystemTrust { host: String, chain: Vec<Vec<u8>>, limit: Duration },
+    /// What the operating system's own trust store says of a chain that was seen before, named by the SHA-256 of its leaf.
+    /// Beside the row, never deciding it.
+    SystemTrust { host: String, leaf_sha256: String, limit: Duration },
 }
 
 words! {
@@ -142,5 +143,20 @@ words! {
         NeutralName = "neutral-name",
         /// Through the proxy of the system. Only to explain a failure.
         ThroughProxy = "through-proxy",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the words of an enum come without a default")]
+impl Default for Shape {
+    fn default() -> Self {
+        Self::Plain
+    }
+}
+
+impl Shape {
+    /// Whether the connection is as usual.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde calls")]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
     }
 }

@@ -484,8 +484,7 @@ mod tests {
 
     fn outcome(ground: Ground, seen: &[Network]) -> Outcome {
         let ssid = Ssid::from_octets(*b"Site").unwrap();
-        let credentials =
-            WifiCredentials { ssid, key: WifiKey::Passphrase(Secret::new("long enough".into())), is_hidden: false };
+        let credentials = WifiCredentials::new(ssid, WifiKey::Passphrase(Secret::new("long enough".into())), false);
         conclude(Facts {
             credentials: &credentials,
             seen: Some(seen),

@@ -46,8 +46,8 @@ impl SharedTranscript {
             entries: VecDeque::new(),
             held_octets: 0,
             dropped_entries: 0,
-            redactor: Redactor::new([], None),
-            incoming: Redactor::new([], None),
+            redactor: Redactor::new([]),
+            incoming: Redactor::new([]),
         })))
     }
 
@@ -64,7 +64,7 @@ impl SharedTranscript {
     /// From here on this secret is cut out, a long one line by line, since some drivers send a file so.
     pub fn learn_secret(&self, secret: &[u8]) {
         self.with(|transcript| {
-            transcript.redactor.add(secret, None);
+            transcript.redactor.add(secret);
             let rest = transcript.incoming.finish();
             transcript.add(Duration::ZERO, Direction::Received, rest);
             transcript.incoming = transcript.redactor.fresh();
@@ -184,11 +184,11 @@ mod tests {
     use crate::model::wifi::Ssid;
 
     fn credentials() -> WifiCredentials {
-        WifiCredentials {
-            ssid: Ssid::from_octets(*b"Site").expect("four octets"),
-            key: WifiKey::Passphrase(Secret::new("correct horse battery".into())),
-            is_hidden: false,
-        }
+        WifiCredentials::new(
+            Ssid::from_octets(*b"Site").expect("four octets"),
+            WifiKey::Passphrase(Secret::new("correct horse battery".into())),
+            false,
+        )
     }
 
     #[test]

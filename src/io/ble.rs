@@ -4,7 +4,11 @@
 //! every call has a limit, since some never answer; a lost connection is followed through the adapter's events, since the
 //! stream of values goes on in silence; and whether the service still lives is asked now and then, since nobody tells.
 
+#[cfg(target_os = "linux")]
+mod bluez;
 mod connection;
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
 mod fault;
 mod radio;
 mod system;
@@ -13,12 +17,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use btleplug::api::{Central as _, CentralState, Manager as _, Peripheral as _};
-use btleplug::platform::{Adapter, Peripheral};
 use tokio::time::timeout;
 
 use self::fault::explain;
-use self::system::System;
+use self::system::{Adapter, System};
 use crate::flow::port::{BleError, Boxed, GattLink, Link, LinkError, Links, Radio};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
@@ -90,11 +92,10 @@ impl BleLinks {
         }
         let mut ready = Vec::new();
         for adapter in adapters {
-            if state(&adapter).await? == CentralState::PoweredOff {
+            if system::is_off(&adapter).await? {
                 continue;
             }
-            let info = within(SERVICE_LIMIT, adapter.adapter_info()).await;
-            let name = info.ok().and_then(|info| info.split(' ').next().map(ToOwned::to_owned)).unwrap_or_default();
+            let name = system::name_of(&adapter).await;
             ready.push(ReadyAdapter { adapter, name });
         }
         ready.sort_by(|one, other| one.name.cmp(&other.name));
@@ -112,7 +113,7 @@ impl BleLinks {
             None => Reached { system: system::reach().await?, kept: Vec::new() },
         };
         let adapters = if known.kept.is_empty() {
-            within(SERVICE_LIMIT, known.system.manager.adapters()).await.map_err(|error| explain(&error, ""))
+            within(SERVICE_LIMIT, known.system.adapters()).await.map_err(|error| explain(&error, ""))
         } else {
             Ok(known.kept.clone())
         };
@@ -145,20 +146,6 @@ impl BleLinks {
         };
         let taken = timeout(ENDING_LIMIT, lock.lock_owned()).await;
         taken.map_err(|_| BleError::Failed { detail: "another connection to the device does not end".into() })
-    }
-}
-
-/// Whether the adapter is switched on.
-async fn state(adapter: &Adapter) -> Result<CentralState, BleError> {
-    within(SERVICE_LIMIT, adapter.adapter_state()).await.map_err(|error| explain(&error, ""))
-}
-
-/// The address of a device, or the id that this computer gave it.
-fn id_of(peripheral: &Peripheral) -> String {
-    if cfg!(target_os = "macos") {
-        peripheral.id().to_string().to_ascii_uppercase()
-    } else {
-        peripheral.address().to_string().to_ascii_uppercase()
     }
 }
 

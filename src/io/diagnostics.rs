@@ -262,7 +262,7 @@ mod tests {
             jobs: Ok(&[history()]),
             ports: Err(&trouble),
         };
-        let text = collect(&facts, &Redactor::new([b"hunter2hunter2".as_slice()], None));
+        let text = collect(&facts, &Redactor::new([b"hunter2hunter2".as_slice()]));
         for expected in
             ["Linesman 0.", "System: ", "records.cut_off", "gw\u{FFFD}\u{FFFD}1", "serial.not_listed", "why"]
         {

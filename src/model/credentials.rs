@@ -5,7 +5,12 @@
 mod check;
 mod findings;
 
+use std::sync::{Arc, OnceLock};
+
+use zeroize::Zeroizing;
+
 use super::problem::Problem;
+use super::psk::{self, PSK_OCTETS};
 use super::secret::Secret;
 use super::wifi::Ssid;
 
@@ -50,9 +55,35 @@ pub struct WifiCredentials {
     pub key: WifiKey,
     /// Whether the network hides its name.
     pub is_hidden: bool,
+    /// The key derived from the passphrase, once somebody asked for it.
+    derived: Derived,
 }
 
+/// The key that belongs to a passphrase and a network: derived once for all copies, since that takes a while. It says
+/// nothing that the two do not say, so it does not count when credentials are compared.
+#[derive(Clone, Default)]
+struct Derived(Arc<OnceLock<Zeroizing<[u8; PSK_OCTETS]>>>);
+
+impl PartialEq for Derived {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Derived {}
+
 impl WifiCredentials {
+    /// Credentials of this network.
+    pub fn new(ssid: Ssid, key: WifiKey, is_hidden: bool) -> Self {
+        Self { ssid, key, is_hidden, derived: Derived::default() }
+    }
+
+    /// The key that a device derives from the passphrase, where there is one. Takes some milliseconds the first time.
+    pub fn derived_key(&self) -> Option<&[u8]> {
+        let WifiKey::Passphrase(passphrase) = &self.key else { return None };
+        Some(self.derived.0.get_or_init(|| psk::derive(passphrase.expose().as_bytes(), &self.ssid)).as_ref())
+    }
+
     /// The text a driver sends as password; empty for an open network.
     pub fn password(&self) -> &str {
         match &self.key {
@@ -79,4 +110,20 @@ pub struct Findings {
     pub errors: Vec<Problem>,
     /// Things to know before sending.
     pub warnings: Vec<Problem>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_of_a_passphrase_is_derived_once_for_all_copies_and_there_is_none_without_a_passphrase() {
+        let ssid = || Ssid::from_octets("Site").unwrap();
+        let credentials = WifiCredentials::new(ssid(), WifiKey::Passphrase(Secret::new("long enough".into())), false);
+        let copy = credentials.clone();
+        let (first, second) = (credentials.derived_key().unwrap(), copy.derived_key().unwrap());
+        assert!(std::ptr::eq(first, second));
+        assert_eq!(first, psk::derive(b"long enough", &ssid()).as_slice());
+        assert!(WifiCredentials::new(ssid(), WifiKey::Open, false).derived_key().is_none());
+    }
 }

@@ -7,7 +7,6 @@
 //! for piece by piece, and its memory is that of its pieces.
 //! Not found: forms within forms (base64 of JSON), words with their bytes swapped, compressed or encrypted data.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use zeroize::{Zeroize, Zeroizing};
@@ -15,9 +14,7 @@ use zeroize::{Zeroize, Zeroizing};
 use self::known::Known;
 use self::reach::Reader;
 use super::credentials::{WifiCredentials, WifiKey};
-use super::psk;
 use super::text::from_hex;
-use super::wifi::Ssid;
 
 mod known;
 mod reach;
@@ -30,8 +27,6 @@ const MARKS: [&str; 6] = ["[redacted]", "<redacted>", "{hidden}", "(***)", "\u{F
 /// Replaces secrets in a stream. Not printable; the memory of its patterns is cleared when the last copy goes.
 pub struct Redactor {
     known: Arc<Known>,
-    /// The secrets and networks of which the key is known.
-    derived: Vec<(Ssid, u64)>,
     mark: &'static str,
     /// The end of what came in: first what was given out, as far as it matters for what follows, then that of which it is
     /// not yet known whether a secret begins in it.
@@ -47,7 +42,6 @@ impl Default for Redactor {
     fn default() -> Self {
         Self {
             known: Arc::default(),
-            derived: Vec::new(),
             mark: MARKS[0],
             held: Zeroizing::default(),
             given: 0,
@@ -58,16 +52,16 @@ impl Default for Redactor {
 }
 
 impl Redactor {
-    /// Knows these secrets; with a network name also the keys derived from them.
-    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a [u8]>, ssid: Option<&Ssid>) -> Self {
+    /// Knows these secrets.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets {
-            redactor.add(secret, ssid);
+            redactor.add(secret);
         }
         redactor
     }
 
-    /// Knows the key of these credentials.
+    /// Knows the key of these credentials, and the one derived from it, which takes some milliseconds the first time.
     pub fn for_credentials(credentials: &WifiCredentials) -> Self {
         let mut redactor = Self::default();
         redactor.add_credentials(credentials);
@@ -78,21 +72,21 @@ impl Redactor {
     pub fn add_credentials(&mut self, credentials: &WifiCredentials) {
         match &credentials.key {
             WifiKey::Open => {}
-            WifiKey::Passphrase(secret) => self.add(secret.expose().as_bytes(), Some(&credentials.ssid)),
-            WifiKey::RawPsk(secret) | WifiKey::Wep(secret) => self.add(secret.expose().as_bytes(), None),
+            WifiKey::Passphrase(secret) | WifiKey::RawPsk(secret) | WifiKey::Wep(secret) => {
+                self.add(secret.expose().as_bytes());
+            }
+        }
+        if credentials.derived_key().is_some_and(|key| self.learn(key)) {
+            self.mark = self.choose_mark();
         }
     }
 
-    /// Learns a secret; an empty one is ignored, one that is known costs nothing. With a network name, the key derived from
-    /// it is learnt as well, which takes some milliseconds. What was given out before stays as it is.
-    pub fn add(&mut self, secret: &[u8], ssid: Option<&Ssid>) {
+    /// Learns a secret; an empty one is ignored, one that is known costs nothing. What was given out before stays as it is.
+    pub fn add(&mut self, secret: &[u8]) {
         let mut is_new = self.learn(secret);
         if let Some(mut bytes) = std::str::from_utf8(secret).ok().filter(|text| text.len() >= 10).and_then(from_hex) {
             is_new |= self.learn(&bytes);
             bytes.zeroize();
-        }
-        if let Some(ssid) = ssid.filter(|_| !secret.is_empty()) {
-            is_new |= self.derive(secret, ssid);
         }
         if is_new {
             self.mark = self.choose_mark();
@@ -103,22 +97,10 @@ impl Redactor {
         !self.known.has_all(secret) && Arc::make_mut(&mut self.known).add(secret)
     }
 
-    /// Learns the key of a network, once.
-    fn derive(&mut self, secret: &[u8], ssid: &Ssid) -> bool {
-        let mut hasher = DefaultHasher::new();
-        secret.hash(&mut hasher);
-        let pair = (ssid.clone(), hasher.finish());
-        if self.derived.contains(&pair) {
-            return false;
-        }
-        self.derived.push(pair);
-        self.learn(psk::derive(secret, ssid).as_ref())
-    }
-
     /// Another redactor with the same secrets and an empty stream: one for each direction.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { known: Arc::clone(&self.known), derived: self.derived.clone(), mark: self.mark, ..Self::default() }
+        Self { known: Arc::clone(&self.known), mark: self.mark, ..Self::default() }
     }
 
     /// Takes bytes in and gives out what is certain. Holds back what may become a secret, which is bounded.

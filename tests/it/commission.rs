@@ -96,11 +96,11 @@ const fn yes() -> bool {
 }
 
 fn credentials(ssid: &str, passphrase: &str, is_hidden: bool) -> WifiCredentials {
-    WifiCredentials {
-        ssid: parse_ssid(ssid).expect("scenarios hold valid names"),
-        key: WifiKey::Passphrase(Secret::new(passphrase.into())),
+    WifiCredentials::new(
+        parse_ssid(ssid).expect("scenarios hold valid names"),
+        WifiKey::Passphrase(Secret::new(passphrase.into())),
         is_hidden,
-    }
+    )
 }
 
 /// A session that a test drives.

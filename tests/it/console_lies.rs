@@ -258,11 +258,11 @@ async fn visit(plan: Plan, stops: bool) -> Visit {
         match seen {
             Progress::Ready if !is_sent => {
                 is_sent = true;
-                let credentials = WifiCredentials {
-                    ssid: Ssid::from_octets(SSID).unwrap(),
-                    key: WifiKey::Passphrase(Secret::new(PASSPHRASE.into())),
-                    is_hidden: false,
-                };
+                let credentials = WifiCredentials::new(
+                    Ssid::from_octets(SSID).unwrap(),
+                    WifiKey::Passphrase(Secret::new(PASSPHRASE.into())),
+                    false,
+                );
                 requests.send(Request::Push(credentials)).await.ok().unwrap();
             }
             // It may have ended by itself.

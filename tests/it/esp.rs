@@ -272,11 +272,11 @@ impl Driven {
 }
 
 fn credentials(passphrase: &str) -> WifiCredentials {
-    WifiCredentials {
-        ssid: parse_ssid(SSID).expect("a valid name"),
-        key: WifiKey::Passphrase(Secret::new(passphrase.into())),
-        is_hidden: false,
-    }
+    WifiCredentials::new(
+        parse_ssid(SSID).expect("a valid name"),
+        WifiKey::Passphrase(Secret::new(passphrase.into())),
+        false,
+    )
 }
 
 /// Plays a scenario as the window would and returns the session after its end.

@@ -195,11 +195,11 @@ fn greeting(asked: &Asked) -> Option<Vec<(Duration, Message)>> {
 }
 
 fn credentials() -> WifiCredentials {
-    WifiCredentials {
-        ssid: parse_ssid("Site").expect("a name"),
-        key: WifiKey::Passphrase(Secret::new("correct horse".into())),
-        is_hidden: false,
-    }
+    WifiCredentials::new(
+        parse_ssid("Site").expect("a name"),
+        WifiKey::Passphrase(Secret::new("correct horse".into())),
+        false,
+    )
 }
 
 #[tokio::test(start_paused = true)]

@@ -143,6 +143,7 @@ const LAYERS: &[Layer] = &[
             "calamine",
             "csv",
             "dbus",
+            "dbus_tokio",
             "directories",
             "futures_util",
             "hickory_net",

@@ -364,7 +364,7 @@ fn no_event_and_no_diagnostics_hold_a_secret() {
     let ask = |handle: &backend::Handle, request| send(handle, Command::Session { job: session, request });
     let push = || {
         let key = WifiKey::Passphrase(Secret::new(PASSPHRASE.into()));
-        Ask::Push(WifiCredentials { ssid: parse_ssid(SSID).unwrap(), key, is_hidden: false })
+        Ask::Push(WifiCredentials::new(parse_ssid(SSID).unwrap(), key, false))
     };
     let link = gateway.link.parse().unwrap();
     send(

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use btleplug::api::{Central as _, CharPropFlags, Peripheral as _, WriteType};
-use btleplug::platform::Peripheral;
+use btleplug::api::{CharPropFlags, WriteType};
 use futures_util::StreamExt as _;
 use futures_util::stream::{BoxStream, SelectAll};
 use tokio::runtime::Handle;
@@ -15,8 +14,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::system::{self, Ear, Sign, Signs, System, Turn, Turns};
-use super::{BleLinks, ReadyAdapter, SERVICE_LIMIT, explain, id_of, within};
+use super::system::{Device, Ear, Offered, Sign, Signs, System, Turn, Turns, Value};
+use super::{BleLinks, ReadyAdapter, SERVICE_LIMIT, explain, within};
 use crate::flow::port::{BleError, Boxed, Characteristic, Gatt, GattEvent, GattLink, LinkError};
 
 /// How long a device that is not known yet is listened for.
@@ -47,30 +46,25 @@ const CHANNEL: usize = 64;
 const LEAST_PAYLOAD: usize = 20;
 /// What a packet carries beside the value.
 const PACKET_HEAD: usize = 3;
-/// Descriptor that holds a characteristic's name.
-const USER_DESCRIPTION: Uuid = Uuid::from_u128(0x0000_2901_0000_1000_8000_0080_5f9b_34fb);
 
 /// Connects, and finds out what the device offers.
 pub(super) async fn connect(links: &BleLinks, device: &str) -> Result<GattLink, BleError> {
     let guard = links.take(device).await?;
     let (system, adapters) = links.adapters().await?;
-    let (ready, peripheral) = find(&system, &adapters, device).await?;
+    let peripheral = find(&system, &adapters, device).await?;
     // Before the connection is asked for: what happens to it is told here and nowhere else.
-    let mut turns = system::follow(&system, &ready, &peripheral).await?;
-    let pairing = system::Pairing::of(&system, &peripheral).await;
+    let mut turns = within(SERVICE_LIMIT, peripheral.turns()).await.map_err(|error| explain(&error, ""))?;
     let hold = Arc::new(Hold::new(device, peripheral.clone(), guard));
-    stand_up(&peripheral, &mut turns, device).await?;
-    let values = within(SERVICE_LIMIT, peripheral.notifications()).await.map_err(|error| explain(&error, device))?;
-    let characteristics = peripheral.characteristics().into_iter().collect();
+    let offered = stand_up(&peripheral, &mut turns, device).await?;
+    let values = within(SERVICE_LIMIT, peripheral.values(&offered)).await.map_err(|error| explain(&error, device))?;
     let (closed, is_closed) = watch::channel(None);
     let (events, event_rx) = mpsc::channel(CHANNEL);
-    let pump = Pump { hold: Arc::clone(&hold), turns, values: values.boxed(), events, closed };
+    let pump = Pump { hold: Arc::clone(&hold), turns, values, events, closed };
     tokio::spawn(pump.run());
     let gatt = Connection {
         hold,
-        characteristics,
+        offered,
         is_closed,
-        pairing,
         has_answered: AtomicBool::new(false),
         is_settled: AtomicBool::new(false),
     };
@@ -78,12 +72,8 @@ pub(super) async fn connect(links: &BleLinks, device: &str) -> Result<GattLink, 
 }
 
 /// The device, as an object that carries nothing over from connections before.
-async fn find(
-    system: &System,
-    adapters: &[ReadyAdapter],
-    device: &str,
-) -> Result<(ReadyAdapter, Peripheral), BleError> {
-    if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
+async fn find(system: &System, adapters: &[ReadyAdapter], device: &str) -> Result<Device, BleError> {
+    if let Some(found) = among(system, adapters, device, Wanted::HeardOrConnected).await? {
         return Ok(found);
     }
     let (mut ears, mut signs) = (Vec::new(), SelectAll::new());
@@ -101,7 +91,7 @@ async fn find(
                 // Looked up at once: on a slow computer each question to the service counts.
                 () = heard(&mut signs, device) => {}
             }
-            if let Some(found) = among(adapters, device, Wanted::HeardOrConnected).await? {
+            if let Some(found) = among(system, adapters, device, Wanted::HeardOrConnected).await? {
                 return Ok(found);
             }
         }
@@ -112,7 +102,7 @@ async fn find(
         Ok(found) => found,
         // A system that tells no strength: what it knows is tried.
         Err(_) if cfg!(not(target_os = "linux")) => {
-            let known = among(adapters, device, Wanted::Known).await?;
+            let known = among(system, adapters, device, Wanted::Known).await?;
             known.ok_or_else(|| BleError::NotHeard { device: device.to_owned() })
         }
         Err(_) => Err(BleError::NotHeard { device: device.to_owned() }),
@@ -139,27 +129,24 @@ enum Wanted {
 }
 
 async fn among(
+    system: &System,
     adapters: &[ReadyAdapter],
     device: &str,
     wanted: Wanted,
-) -> Result<Option<(ReadyAdapter, Peripheral)>, BleError> {
+) -> Result<Option<Device>, BleError> {
     for ready in adapters {
-        let known = within(SERVICE_LIMIT, ready.adapter.peripherals()).await.map_err(|error| explain(&error, ""))?;
-        let Some(peripheral) = known.into_iter().find(|peripheral| id_of(peripheral) == device) else { continue };
-        let counts = wanted == Wanted::Known || {
-            let properties = within(SERVICE_LIMIT, peripheral.properties()).await.ok().flatten();
-            let is_heard = properties.is_some_and(|properties| properties.rssi.is_some());
-            is_heard || within(SERVICE_LIMIT, peripheral.is_connected()).await.unwrap_or_default()
-        };
-        if counts {
-            return Ok(Some((ready.clone(), peripheral)));
+        let known = within(SERVICE_LIMIT, system.look_up(ready, device)).await.map_err(|error| explain(&error, ""))?;
+        if let Some((found, is_there)) = known
+            && (is_there || wanted == Wanted::Known)
+        {
+            return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
 /// Waits until the connection stands and the services are known, or for the reason why not.
-async fn stand_up(peripheral: &Peripheral, turns: &mut Turns, device: &str) -> Result<(), BleError> {
+async fn stand_up(peripheral: &Device, turns: &mut Turns, device: &str) -> Result<Vec<Offered>, BleError> {
     let name = || device.to_owned();
     let mut deadline = Instant::now() + CONNECT_LIMIT;
     let mut has_stood = false;
@@ -188,8 +175,8 @@ async fn stand_up(peripheral: &Peripheral, turns: &mut Turns, device: &str) -> R
             }
         }
     }
-    match within(SERVICES_LIMIT, peripheral.discover_services()).await {
-        Ok(()) => Ok(()),
+    match within(SERVICES_LIMIT, peripheral.offers()).await {
+        Ok(offered) => Ok(offered),
         Err(btleplug::Error::TimedOut(_)) => Err(BleError::NoServices { device: name() }),
         Err(error) => Err(explain(&error, device)),
     }
@@ -212,14 +199,14 @@ fn not_connected(error: &btleplug::Error, device: &str, has_stood: bool) -> BleE
 /// What keeps the connection: both parts of a link hold it, and the last one to go ends it.
 struct Hold {
     device: String,
-    peripheral: Peripheral,
+    peripheral: Device,
     runtime: Handle,
     /// Keeps the next connection to this device waiting. Taken when the end begins.
     guard: Mutex<Option<OwnedMutexGuard<()>>>,
 }
 
 impl Hold {
-    fn new(device: &str, peripheral: Peripheral, guard: OwnedMutexGuard<()>) -> Self {
+    fn new(device: &str, peripheral: Device, guard: OwnedMutexGuard<()>) -> Self {
         Self { device: device.to_owned(), peripheral, runtime: Handle::current(), guard: Mutex::new(Some(guard)) }
     }
 
@@ -247,7 +234,7 @@ impl Drop for Hold {
 struct Pump {
     hold: Arc<Hold>,
     turns: Turns,
-    values: BoxStream<'static, btleplug::api::ValueNotification>,
+    values: BoxStream<'static, Value>,
     events: mpsc::Sender<GattEvent>,
     closed: watch::Sender<Option<BleError>>,
 }
@@ -308,10 +295,8 @@ impl Pump {
 /// What can be done on a connection.
 struct Connection {
     hold: Arc<Hold>,
-    characteristics: Vec<btleplug::api::Characteristic>,
+    offered: Vec<Offered>,
     is_closed: watch::Receiver<Option<BleError>>,
-    /// Whether the device was paired before, and is now.
-    pairing: system::Pairing,
     /// A read or write was answered on this connection. Before that one may begin a pairing.
     has_answered: AtomicBool,
     /// An answer came after the pairing: it swallowed nothing.
@@ -319,8 +304,8 @@ struct Connection {
 }
 
 impl Connection {
-    fn find(&self, uuid: Uuid) -> Result<&btleplug::api::Characteristic, BleError> {
-        let found = self.characteristics.iter().find(|characteristic| characteristic.uuid == uuid);
+    fn find(&self, uuid: Uuid) -> Result<&Offered, BleError> {
+        let found = self.offered.iter().find(|offered| offered.uuid == uuid);
         let device = || self.hold.device.clone();
         found.ok_or_else(|| BleError::NoCharacteristic { device: device(), characteristic: uuid })
     }
@@ -338,7 +323,7 @@ impl Connection {
             }
         };
         // An answer that took so long may have waited for a pairing: then no other one is to come.
-        if answer.is_ok() && began.elapsed() >= PAIRING_LOOK && self.pairing.is_new().await {
+        if answer.is_ok() && began.elapsed() >= PAIRING_LOOK && self.is_newly_paired().await {
             self.is_settled.store(true, Ordering::Relaxed);
         }
         answer
@@ -349,10 +334,15 @@ impl Connection {
     async fn until_swallowed(&self) {
         loop {
             sleep(PAIRING_LOOK).await;
-            if self.pairing.is_new().await {
+            if self.is_newly_paired().await {
                 return sleep(AFTER_PAIRING).await;
             }
         }
+    }
+
+    /// Whether the device was not paired before, and is now.
+    async fn is_newly_paired(&self) -> bool {
+        within(SERVICE_LIMIT, self.hold.peripheral.is_newly_paired()).await.unwrap_or_default()
     }
 
     async fn read_value(&self, uuid: Uuid) -> Result<Vec<u8>, BleError> {
@@ -374,11 +364,7 @@ impl Connection {
     }
 
     async fn read_label(&self, uuid: Uuid) -> Result<Option<String>, BleError> {
-        let descriptors = &self.find(uuid)?.descriptors;
-        let Some(descriptor) = descriptors.iter().find(|descriptor| descriptor.uuid == USER_DESCRIPTION) else {
-            return Ok(None);
-        };
-        let label = self.call(self.hold.peripheral.read_descriptor(descriptor)).await?;
+        let Some(label) = self.call(self.hold.peripheral.label(self.find(uuid)?)).await? else { return Ok(None) };
         let label = String::from_utf8_lossy(&label).trim_end_matches('\0').to_owned();
         Ok(Some(label).filter(|label| !label.is_empty()))
     }
@@ -396,15 +382,15 @@ async fn until_closed(is_closed: &mut watch::Receiver<Option<BleError>>) -> BleE
 impl Gatt for Connection {
     fn characteristics(&self) -> Vec<Characteristic> {
         let can = |flags: CharPropFlags, wanted| flags.intersects(wanted);
-        let describe = |found: &btleplug::api::Characteristic| Characteristic {
-            service: found.service_uuid,
+        let describe = |found: &Offered| Characteristic {
+            service: found.service,
             uuid: found.uuid,
-            can_read: can(found.properties, CharPropFlags::READ),
-            can_write: can(found.properties, CharPropFlags::WRITE),
-            can_write_without_response: can(found.properties, CharPropFlags::WRITE_WITHOUT_RESPONSE),
-            can_notify: can(found.properties, CharPropFlags::NOTIFY | CharPropFlags::INDICATE),
+            can_read: can(found.can, CharPropFlags::READ),
+            can_write: can(found.can, CharPropFlags::WRITE),
+            can_write_without_response: can(found.can, CharPropFlags::WRITE_WITHOUT_RESPONSE),
+            can_notify: can(found.can, CharPropFlags::NOTIFY | CharPropFlags::INDICATE),
         };
-        self.characteristics.iter().map(describe).collect()
+        self.offered.iter().map(describe).collect()
     }
 
     fn label(&self, characteristic: Uuid) -> Boxed<'_, Result<Option<String>, LinkError>> {
@@ -431,7 +417,7 @@ impl Gatt for Connection {
     }
 
     fn payload_octets(&self) -> usize {
-        usize::from(self.hold.peripheral.mtu()).saturating_sub(PACKET_HEAD).max(LEAST_PAYLOAD)
+        usize::from(self.hold.peripheral.mtu(&self.offered)).saturating_sub(PACKET_HEAD).max(LEAST_PAYLOAD)
     }
 
     fn disconnect(&self) -> Boxed<'_, ()> {

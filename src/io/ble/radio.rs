@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use futures_util::stream::{BoxStream, SelectAll};
+use futures_util::stream::{self, BoxStream, SelectAll};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
@@ -42,8 +42,9 @@ pub(super) async fn watch(links: &BleLinks) -> Result<Radio, BleError> {
         match Ear::open(&system, ready).await {
             Ok((ear, told)) => {
                 let number = ears.len();
+                let remembered = stream::iter(ear.remembered().await);
                 ears.push(ear);
-                signs.push(told.map(move |sign| (number, sign)).boxed());
+                signs.push(remembered.chain(told).map(move |sign| (number, sign)).boxed());
             }
             Err(error) => failed = Some(error),
         }

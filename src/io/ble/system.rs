@@ -7,6 +7,9 @@
 use futures_util::stream::BoxStream;
 use uuid::Uuid;
 
+/// Descriptor that holds a characteristic's name.
+pub(super) const USER_DESCRIPTION: Uuid = Uuid::from_u128(0x0000_2901_0000_1000_8000_0080_5f9b_34fb);
+
 /// Something the radio reports.
 pub(super) enum Sign {
     /// The system knows a device; that says not yet that it is heard.
@@ -39,32 +42,42 @@ pub(super) enum Turn {
     Off,
 }
 
+/// A value that a device told by itself.
+pub(super) struct Value {
+    pub(super) uuid: Uuid,
+    pub(super) value: Vec<u8>,
+}
+
 /// What the radio reports, for as long as this lives.
 pub(super) type Signs = BoxStream<'static, Sign>;
 /// What becomes of a connection.
 pub(super) type Turns = BoxStream<'static, Turn>;
 
 #[cfg(target_os = "linux")]
-pub(super) use linux::{Ear, Pairing, System, follow, reach};
+pub(super) use super::bluez::{Device, Offered};
 #[cfg(not(target_os = "linux"))]
-pub(super) use others::{Ear, Pairing, System, follow, reach};
+pub(super) use super::elsewhere::{Device, Offered};
+#[cfg(target_os = "linux")]
+pub(super) use linux::{Adapter, Ear, System, is_off, name_of, reach};
+#[cfg(not(target_os = "linux"))]
+pub(super) use others::{Adapter, Ear, System, is_off, name_of, reach};
 
 /// BlueZ.
 #[cfg(target_os = "linux")]
 mod linux {
     use std::collections::HashMap;
-    use std::str::FromStr as _;
+    use std::sync::Arc;
 
+    pub(in crate::io::ble) use bluez_async::AdapterInfo as Adapter;
     use bluez_async::{
         AdapterEvent, AdapterId, BluetoothError, BluetoothEvent, BluetoothSession, DeviceEvent, DeviceId, DeviceInfo,
         DiscoveryFilter, Transport,
     };
-    use btleplug::api::Peripheral as _;
-    use btleplug::platform::{Manager, Peripheral};
-    use futures_util::{StreamExt as _, stream};
+    use dbus::nonblock::SyncConnection;
+    use futures_util::StreamExt as _;
     use tokio::time::timeout;
 
-    use super::{News, Sign, Signs, Turn, Turns};
+    use super::{Device, News, Sign, Signs};
     use crate::flow::port::BleError;
     use crate::io::ble::fault::{explain, hush_the_library};
     use crate::io::ble::{ReadyAdapter, SERVICE_LIMIT, within};
@@ -73,8 +86,34 @@ mod linux {
     /// Two lines to the service: the library's, and ours beside it.
     #[derive(Clone)]
     pub(in crate::io::ble) struct System {
-        pub(in crate::io::ble) manager: Manager,
         session: BluetoothSession,
+        bus: Arc<SyncConnection>,
+    }
+
+    impl System {
+        /// All adapters.
+        pub(in crate::io::ble) async fn adapters(&self) -> btleplug::Result<Vec<Adapter>> {
+            Ok(self.session.get_adapters().await?)
+        }
+
+        /// A device of an adapter, if it is known, and whether it is heard or connected.
+        pub(in crate::io::ble) async fn look_up(
+            &self,
+            ready: &ReadyAdapter,
+            device: &str,
+        ) -> btleplug::Result<Option<(Device, bool)>> {
+            Device::look_up(&self.session, &self.bus, &ready.name, device).await
+        }
+    }
+
+    /// Whether the adapter is switched off.
+    pub(in crate::io::ble) async fn is_off(adapter: &Adapter) -> Result<bool, BleError> {
+        std::future::ready(Ok(!adapter.powered)).await
+    }
+
+    /// `hci0`
+    pub(in crate::io::ble) async fn name_of(adapter: &Adapter) -> String {
+        std::future::ready(adapter.id.to_string()).await
     }
 
     /// Reaches the service. That blocks, so it has a thread to itself.
@@ -84,7 +123,10 @@ mod linux {
         let reached = tokio::task::spawn_blocking(move || {
             runtime.block_on(async {
                 let (_, session) = BluetoothSession::new().await?;
-                Ok(System { manager: Manager::new().await?, session })
+                let (line, bus) = dbus_tokio::connection::new_system_sync().map_err(BluetoothError::from)?;
+                // When it breaks, what is asked over it fails, and the line is made anew.
+                tokio::spawn(line);
+                Ok::<_, btleplug::Error>(System { session, bus })
             })
         });
         match timeout(SERVICE_LIMIT, reached).await {
@@ -104,14 +146,9 @@ mod linux {
     impl Ear {
         /// Begins to listen.
         pub(in crate::io::ble) async fn open(system: &System, ready: &ReadyAdapter) -> Result<(Self, Signs), BleError> {
-            let session = system.session.clone();
-            let adapters = asked(session.get_adapters()).await?;
-            let adapter = adapters.into_iter().map(|info| info.id).find(|id| id.to_string() == ready.name);
-            let adapter = adapter.ok_or(BleError::NoAdapter)?;
+            let (session, adapter) = (system.session.clone(), ready.adapter.id.clone());
             let events = asked(session.adapter_event_stream(&adapter)).await?;
-            let before = asked(session.get_devices_on_adapter(&adapter)).await?;
-            let before = stream::iter(before).map(|info| Sign::Known(address_of(&info.id)));
-            let signs = before.chain(events.filter_map(|event| std::future::ready(sign(event))));
+            let signs = events.filter_map(|event| std::future::ready(sign(event)));
             // From here on whatever ends this ends the scan.
             let ear = Self { session, adapter, name: ready.name.clone() };
             let filter = DiscoveryFilter {
@@ -121,6 +158,12 @@ mod linux {
             };
             asked(ear.session.start_discovery_on_adapter_with_filter(&ear.adapter, &filter)).await?;
             Ok((ear, signs.boxed()))
+        }
+
+        /// The devices that the service remembers.
+        pub(in crate::io::ble) async fn remembered(&self) -> Vec<Sign> {
+            let devices = asked(self.session.get_devices_on_adapter(&self.adapter)).await.unwrap_or_default();
+            devices.into_iter().map(|info| Sign::Known(address_of(&info.id))).collect()
         }
 
         /// Everything that is known of every device, by its address.
@@ -159,50 +202,6 @@ mod linux {
                     }
                 });
             }
-        }
-    }
-
-    /// What becomes of the connection to a device.
-    pub(in crate::io::ble) async fn follow(
-        system: &System,
-        _ready: &ReadyAdapter,
-        peripheral: &Peripheral,
-    ) -> Result<Turns, BleError> {
-        let id = DeviceId::from_str(&peripheral.id().to_string());
-        let id = id.map_err(|error| BleError::Failed { detail: error.to_string() })?;
-        let events = asked(system.session.device_event_stream(&id)).await?;
-        let turn = |event| match event {
-            BluetoothEvent::Device { event: DeviceEvent::Connected { connected }, .. } => {
-                Some(if connected { Turn::Up } else { Turn::Down })
-            }
-            _ => None,
-        };
-        Ok(events.filter_map(move |event| std::future::ready(turn(event))).boxed())
-    }
-
-    /// Whether a device is paired, then and now.
-    pub(in crate::io::ble) struct Pairing {
-        session: BluetoothSession,
-        /// The device, if it was not paired to begin with.
-        stranger: Option<DeviceId>,
-    }
-
-    impl Pairing {
-        /// How it stands before anything is asked of the device.
-        pub(in crate::io::ble) async fn of(system: &System, peripheral: &Peripheral) -> Self {
-            let session = system.session.clone();
-            let id = DeviceId::from_str(&peripheral.id().to_string()).ok();
-            let stranger = match id {
-                Some(id) => asked(session.get_device_info(&id)).await.is_ok_and(|info| !info.paired).then_some(id),
-                None => None,
-            };
-            Self { session, stranger }
-        }
-
-        /// Whether it became paired since.
-        pub(in crate::io::ble) async fn is_new(&self) -> bool {
-            let Some(id) = &self.stranger else { return false };
-            asked(self.session.get_device_info(id)).await.is_ok_and(|info| info.paired)
         }
     }
 
@@ -245,20 +244,50 @@ mod linux {
 mod others {
     use std::collections::HashMap;
 
-    use btleplug::api::{Central as _, CentralEvent, CentralState, Peripheral as _, ScanFilter};
-    use btleplug::platform::{Adapter, Manager, Peripheral, PeripheralId};
+    use btleplug::api::{Central as _, CentralEvent, CentralState, Manager as _, Peripheral as _, ScanFilter};
+    pub(in crate::io::ble) use btleplug::platform::Adapter;
+    use btleplug::platform::{Manager, PeripheralId};
     use futures_util::StreamExt as _;
 
-    use super::{News, Sign, Signs, Turn, Turns};
+    use super::{Device, News, Sign, Signs};
     use crate::flow::port::BleError;
+    use crate::io::ble::elsewhere::id_of;
     use crate::io::ble::fault::explain;
-    use crate::io::ble::{ReadyAdapter, SERVICE_LIMIT, id_of, within};
+    use crate::io::ble::{ReadyAdapter, SERVICE_LIMIT, within};
     use crate::model::gateway::Advertisement;
 
     /// The library.
     #[derive(Clone)]
     pub(in crate::io::ble) struct System {
-        pub(in crate::io::ble) manager: Manager,
+        manager: Manager,
+    }
+
+    impl System {
+        /// All adapters.
+        pub(in crate::io::ble) async fn adapters(&self) -> btleplug::Result<Vec<Adapter>> {
+            self.manager.adapters().await
+        }
+
+        /// A device of an adapter, if it is known, and whether it is heard or connected.
+        pub(in crate::io::ble) async fn look_up(
+            &self,
+            ready: &ReadyAdapter,
+            device: &str,
+        ) -> btleplug::Result<Option<(Device, bool)>> {
+            Device::look_up(&ready.adapter, device).await
+        }
+    }
+
+    /// Whether the adapter is switched off.
+    pub(in crate::io::ble) async fn is_off(adapter: &Adapter) -> Result<bool, BleError> {
+        let state = within(SERVICE_LIMIT, adapter.adapter_state()).await.map_err(|error| explain(&error, ""))?;
+        Ok(state == CentralState::PoweredOff)
+    }
+
+    /// What the system calls it.
+    pub(in crate::io::ble) async fn name_of(adapter: &Adapter) -> String {
+        let info = within(SERVICE_LIMIT, adapter.adapter_info()).await;
+        info.ok().and_then(|info| info.split(' ').next().map(ToOwned::to_owned)).unwrap_or_default()
     }
 
     /// Reaches the system's Bluetooth.
@@ -286,6 +315,11 @@ mod others {
             let scan = within(SERVICE_LIMIT, ear.adapter.start_scan(ScanFilter::default())).await;
             scan.map_err(|error| explain(&error, ""))?;
             Ok((ear, events.filter_map(|event| std::future::ready(sign(event))).boxed()))
+        }
+
+        /// None: what was heard before is forgotten when the scan begins.
+        pub(in crate::io::ble) async fn remembered(&self) -> Vec<Sign> {
+            std::future::ready(Vec::new()).await
         }
 
         /// Everything that is known of every device, by its address or id.
@@ -324,38 +358,6 @@ mod others {
                     }
                 });
             }
-        }
-    }
-
-    /// What becomes of the connection to a device.
-    pub(in crate::io::ble) async fn follow(
-        _system: &System,
-        ready: &ReadyAdapter,
-        peripheral: &Peripheral,
-    ) -> Result<Turns, BleError> {
-        let ours = peripheral.id();
-        let events = within(SERVICE_LIMIT, ready.adapter.events()).await.map_err(|error| explain(&error, ""))?;
-        let turn = move |event| match event {
-            CentralEvent::DeviceConnected(id) if id == ours => Some(Turn::Up),
-            CentralEvent::DeviceDisconnected(id) if id == ours => Some(Turn::Down),
-            CentralEvent::StateUpdate(CentralState::PoweredOff) => Some(Turn::Off),
-            _ => None,
-        };
-        Ok(events.filter_map(move |event| std::future::ready(turn(event))).boxed())
-    }
-
-    /// Whether a device is paired: these systems do not tell, and ask anew by themselves.
-    pub(in crate::io::ble) struct Pairing;
-
-    impl Pairing {
-        /// Nothing is known.
-        pub(in crate::io::ble) async fn of(_system: &System, _peripheral: &Peripheral) -> Self {
-            Self
-        }
-
-        /// Never told.
-        pub(in crate::io::ble) async fn is_new(&self) -> bool {
-            false
         }
     }
 

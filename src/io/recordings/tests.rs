@@ -441,7 +441,7 @@ async fn a_bundle_holds_recording_and_texts_and_no_secret() {
     let path = place.path("support.zip");
     let mut about = about();
     about.facts.push(("Client".into(), "hunter2hunter2".into()));
-    let redactor = Redactor::new([b"hunter2hunter2".as_slice()], None);
+    let redactor = Redactor::new([b"hunter2hunter2".as_slice()]);
     let contents = Bundle { about, redactor, ..Bundle::default() };
     let mut sink = bundle::begin(Destination::file(&path), contents).await.unwrap();
     let mut secret = Batch::new(0);

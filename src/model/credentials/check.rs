@@ -56,7 +56,7 @@ fn finish(key: WifiKey, ssid: Ssid, draft: &WifiDraft) -> WifiCredentials {
         }
         key => key,
     };
-    WifiCredentials { ssid, key, is_hidden: draft.is_hidden }
+    WifiCredentials::new(ssid, key, draft.is_hidden)
 }
 
 fn bad_ssid(error: BadSsid) -> Problem {

@@ -5,8 +5,10 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_S
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::psk;
 use crate::model::secret::Secret;
 use crate::model::text::hex;
+use crate::model::wifi::Ssid;
 
 const SECRET: &str = "pä55 \"w\\rd/?>";
 
@@ -53,7 +55,7 @@ fn spellings(secret: &str) -> Vec<Vec<u8>> {
 #[test]
 fn every_form_becomes_the_mark() {
     for secret in [SECRET, "correct horse", "abc", "0123456789abcdef", "日本語のパス😀"] {
-        let mut redactor = Redactor::new([secret.as_bytes()], None);
+        let mut redactor = Redactor::new([secret.as_bytes()]);
         for spelling in spellings(secret) {
             let input = [b"<".as_slice(), &spelling, b">"].concat();
             let output = redact(&mut redactor, &input);
@@ -64,7 +66,7 @@ fn every_form_becomes_the_mark() {
 
 #[test]
 fn base64_is_found_at_every_alignment_with_its_edges() {
-    let mut redactor = Redactor::new([SECRET.as_bytes()], None);
+    let mut redactor = Redactor::new([SECRET.as_bytes()]);
     for before in 0..4 {
         for after in 0..4 {
             let whole = ["\u{1}".repeat(before).as_bytes(), SECRET.as_bytes(), "~".repeat(after).as_bytes()].concat();
@@ -84,7 +86,7 @@ fn base64_is_found_at_every_alignment_with_its_edges() {
 fn the_derived_key_is_a_secret_too() {
     let ssid = Ssid::from_octets("MyWirelessAP").unwrap();
     let key = WifiKey::Passphrase(Secret::new("mysecurepassword".into()));
-    let redactor = Redactor::for_credentials(&WifiCredentials { ssid: ssid.clone(), key, is_hidden: false });
+    let redactor = Redactor::for_credentials(&WifiCredentials::new(ssid.clone(), key, false));
     let digits = psk::derive_hex(b"mysecurepassword", &ssid);
     let text = format!("psk={} PSK={}", digits.expose(), digits.expose().to_uppercase());
     assert_eq!(redactor.redact_text(&text), "psk=[redacted] PSK=[redacted]");
@@ -92,19 +94,19 @@ fn the_derived_key_is_a_secret_too() {
     assert_eq!(redact(&mut redactor.fresh(), raw.as_ref()), b"[redacted]");
 
     let key = WifiKey::RawPsk(Secret::new(digits.expose().clone()));
-    let mut redactor = Redactor::for_credentials(&WifiCredentials { ssid, key, is_hidden: false });
+    let mut redactor = Redactor::for_credentials(&WifiCredentials::new(ssid, key, false));
     assert_eq!(redact(&mut redactor, raw.as_ref()), b"[redacted]");
 }
 
 #[test]
 fn overlapping_occurrences_go_as_a_whole() {
-    let mut redactor = Redactor::new([b"abcabcab".as_slice(), b"cabXYZ"], None);
+    let mut redactor = Redactor::new([b"abcabcab".as_slice(), b"cabXYZ"]);
     assert_eq!(redact(&mut redactor, b"-abcabcabcabXYZ-abcabcab-"), b"-[redacted]-[redacted]-");
 }
 
 #[test]
 fn only_what_may_become_a_secret_is_held_back() {
-    let mut redactor = Redactor::new([b"password1".as_slice()], None);
+    let mut redactor = Redactor::new([b"password1".as_slice()]);
     assert_eq!(redactor.push(b"network ok. pass"), b"network ok. ");
     assert_eq!(redactor.push(b"ed!"), b"passed!");
     assert_eq!(redactor.push(b"password"), b"");
@@ -116,7 +118,7 @@ fn only_what_may_become_a_secret_is_held_back() {
 #[test]
 fn the_mark_never_spells_a_secret() {
     for (secret, mark) in [("redacted", "{hidden}"), ("]abcdefg", "<redacted>"), ("abcdefg[", "<redacted>")] {
-        let redactor = Redactor::new([secret.as_bytes()], None);
+        let redactor = Redactor::new([secret.as_bytes()]);
         assert_eq!(redactor.redact_text(&format!("{secret}{secret}-")), format!("{mark}-"), "{secret}");
     }
 }
@@ -124,7 +126,7 @@ fn the_mark_never_spells_a_secret() {
 #[test]
 fn no_secrets_change_nothing() {
     assert_eq!(Redactor::default().redact_text("as it is"), "as it is");
-    assert_eq!(Redactor::new([b"".as_slice()], None).redact_text("as it is"), "as it is");
+    assert_eq!(Redactor::new([b"".as_slice()]).redact_text("as it is"), "as it is");
 }
 
 /// A dump as programs print it, in rows of that many bytes, from an offset within a row on.
@@ -176,7 +178,7 @@ fn assert_gone(output: &str, secret: &str, about: &str) {
 #[test]
 fn a_secret_is_gone_from_a_dump_wherever_the_rows_break_it() {
     for secret in ["hunter2hunter3", "Correct-Horse!Battery#Staple", "p\u{E4}ssw\u{F6}rd-\u{4E16}\u{754C}"] {
-        let mut redactor = Redactor::new([secret.as_bytes()], None);
+        let mut redactor = Redactor::new([secret.as_bytes()]);
         for kind in DUMPS {
             for before in 0..17 {
                 let whole = ["~".repeat(before).as_bytes(), secret.as_bytes(), "~~~~~".as_bytes()].concat();
@@ -195,7 +197,7 @@ fn a_secret_is_gone_from_a_dump_wherever_the_rows_break_it() {
 
 #[test]
 fn what_stands_around_a_dump_stays() {
-    let mut redactor = Redactor::new([b"hunter2hunter3".as_slice()], None);
+    let mut redactor = Redactor::new([b"hunter2hunter3".as_slice()]);
     let other = dump("hexdump -C", b"nothing secret in here, at all");
     assert_eq!(redact(&mut redactor, other.as_bytes()), other.as_bytes());
     let text = format!("before\n{}after\n", dump("hexdump -C", b"0123456789hunter2hunter3"));
@@ -205,7 +207,7 @@ fn what_stands_around_a_dump_stays() {
 
 #[test]
 fn line_ends_and_colours_within_a_secret_do_not_hide_it() {
-    let mut redactor = Redactor::new([b"correct horse battery".as_slice()], None);
+    let mut redactor = Redactor::new([b"correct horse battery".as_slice()]);
     for broken in [
         "correct hor\r\nse battery",
         "correct\n horse\n battery",
@@ -222,13 +224,13 @@ fn line_ends_and_colours_within_a_secret_do_not_hide_it() {
     let output = String::from_utf8(redact(&mut redactor, lines.join("\r\n").as_bytes())).unwrap();
     assert!(output.len() < 26 && output.contains("[redacted]"), "{output}");
     // A short one is not looked for so: it would be found everywhere.
-    let mut short = Redactor::new([b"abc".as_slice()], None);
+    let mut short = Redactor::new([b"abc".as_slice()]);
     assert_eq!(redact(&mut short, b"a\nbc"), b"a\nbc");
 }
 
 #[test]
 fn a_quote_within_a_secret_is_found_as_shells_write_it() {
-    let mut redactor = Redactor::new([b"it's a secret".as_slice()], None);
+    let mut redactor = Redactor::new([b"it's a secret".as_slice()]);
     for written in ["'it'\\''s a secret'", "'it'\"'\"'s a secret'"] {
         assert_eq!(redact(&mut redactor, written.as_bytes()), b"'[redacted]'", "{written}");
     }
@@ -252,7 +254,7 @@ fn a_long_key_costs_less_than_three_times_its_size_however_often_it_is_learnt() 
     let key = pem(64 * 1024);
     let mut redactor = Redactor::default();
     for _ in 0..20 {
-        redactor.add(key.as_bytes(), None);
+        redactor.add(key.as_bytes());
     }
     let bytes = redactor.known.heap_bytes();
     assert!(bytes < 3 * key.len(), "{bytes} bytes for a key of {}", key.len());
@@ -263,7 +265,7 @@ fn a_long_key_costs_less_than_three_times_its_size_however_often_it_is_learnt() 
 #[test]
 fn a_long_key_is_gone_line_by_line_and_in_any_form() {
     let key = pem(4096);
-    let mut redactor = Redactor::new([key.as_bytes()], None);
+    let mut redactor = Redactor::new([key.as_bytes()]);
     let body: Vec<&str> = key.lines().filter(|line| !line.starts_with('-')).collect();
     let echoed = key.lines().map(|line| format!("> {line}\r\n")).collect::<Vec<_>>().concat();
     let json = serde_json::to_string(&key).unwrap();
@@ -296,7 +298,7 @@ fn secret_and_stream() -> impl Strategy<Value = (String, Vec<u8>)> {
 proptest! {
     #[test]
     fn any_split_gives_the_same((secret, stream) in secret_and_stream(), cuts in prop::collection::vec(0..200_usize, 0..8)) {
-        let mut whole = Redactor::new([secret.as_bytes()], None);
+        let mut whole = Redactor::new([secret.as_bytes()]);
         let expected = redact(&mut whole, &stream);
         let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(stream.len())).collect();
         cuts.sort_unstable();
@@ -314,7 +316,7 @@ proptest! {
 
     #[test]
     fn nothing_known_comes_out((secret, stream) in secret_and_stream()) {
-        let mut redactor = Redactor::new([secret.as_bytes()], None);
+        let mut redactor = Redactor::new([secret.as_bytes()]);
         let output = redact(&mut redactor, &stream);
         for spelling in spellings(&secret).iter().take(if secret.len() < 3 { 1 } else { usize::MAX }) {
             prop_assert!(!output.windows(spelling.len()).any(|window| window == spelling.as_slice()));
@@ -324,7 +326,7 @@ proptest! {
     #[test]
     fn a_text_without_the_secret_is_unchanged(text in "[a-fA-F0-9 :|.\n\r%&+\\\\x1b\\[0m=]{0,300}") {
         // No sign of it is in the text, in whatever form.
-        let mut redactor = Redactor::new([b"ZQZQ~ZQ~~Z".as_slice()], None);
+        let mut redactor = Redactor::new([b"ZQZQ~ZQ~~Z".as_slice()]);
         prop_assert_eq!(redact(&mut redactor, text.as_bytes()), text.as_bytes());
     }
 
@@ -337,7 +339,7 @@ proptest! {
         prop_assume!(!secret.contains('\u{1}'));
         let whole = [vec![1; before], secret.clone().into_bytes(), vec![1; after]].concat();
         let text = dump(DUMPS[kind], &whole);
-        let mut redactor = Redactor::new([secret.as_bytes()], None);
+        let mut redactor = Redactor::new([secret.as_bytes()]);
         let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
         cuts.sort_unstable();
         cuts.push(text.len());
@@ -355,7 +357,7 @@ proptest! {
 
     #[test]
     fn arbitrary_secrets_and_bytes_never_panic(secret: Vec<u8>, stream: Vec<u8>, name in prop::collection::vec(any::<u8>(), 1..32)) {
-        let mut redactor = Redactor::new([secret.as_slice()], None);
+        let mut redactor = Redactor::new([secret.as_slice()]);
         prop_assert!(redactor.push(&stream).len() <= stream.len() * 10);
         redactor.finish();
         let ssid = Ssid::from_octets(name).unwrap();

@@ -120,7 +120,7 @@ fn times_beyond_any_calendar_become_the_nearest() {
 #[test]
 fn known_secrets_are_cut_out_of_a_bundle_and_counted() {
     let secret = b"hunter2hunter2";
-    let redactor = Redactor::new([secret.as_slice()], None);
+    let redactor = Redactor::new([secret.as_slice()]);
     let properties = Properties { user: vec![("pw".into(), "hunter2hunter2".into())], ..Properties::default() };
     let batch = batch(&[
         (b"a", b"{\"pw\":\"hunter2hunter2\"}", None),

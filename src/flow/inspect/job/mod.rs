@@ -368,7 +368,7 @@ impl Job {
             warnings: self.trace.warnings.iter().cloned().collect(),
             expectations: snapshot.expectations,
             counters: snapshot.counters,
-            redactor: Redactor::new(self.plan.iter().flat_map(ConnectPlan::secrets), None),
+            redactor: Redactor::new(self.plan.iter().flat_map(ConnectPlan::secrets)),
         }
     }
 
