@@ -68,6 +68,7 @@ mod profiles;
 mod program;
 #[cfg(unix)]
 mod python;
+mod readme;
 #[cfg(unix)]
 mod recordings;
 #[cfg(unix)]
@@ -79,6 +80,7 @@ mod secrets;
 mod serial;
 mod sim_telemetry;
 #[cfg(unix)]
+mod site_files;
 mod smp_client;
 mod support;
 #[cfg(target_os = "linux")]
