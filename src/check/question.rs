@@ -33,7 +33,7 @@ pub enum Question {
     Wifi { ssid: Option<String> },
     /// A name's addresses.
     Lookup(Lookup),
-    /// A connection, and what is said on it.
+    /// A connection, and what is said on it. An attempt that is refused is repeated once.
     Talk(Talk),
     /// The time of a server: one request.
     Time { server: SocketAddr, limit: Duration },

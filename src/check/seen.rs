@@ -77,8 +77,8 @@ pub enum Seen {
     Fetch(Fetch),
     /// The clock of the gateway, where it could be read: microseconds since 1970 UTC when this was observed.
     GatewayClock { unix_micros: i64 },
-    /// A probe could not be run. Never a failure of the row.
-    NotRun { what: ProbeKind, why: NotRun, detail: String },
+    /// A probe could not be run. Never a failure of the row. No kind where it is none of a row: radio, surroundings, trace.
+    NotRun { what: Option<ProbeKind>, why: NotRun, detail: String },
 }
 
 words! {

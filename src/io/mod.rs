@@ -2,6 +2,7 @@
 
 pub mod bench_broker;
 pub mod ble;
+mod certificate;
 pub mod diagnostics;
 pub mod files;
 pub mod http;
@@ -12,6 +13,7 @@ pub mod logs;
 pub mod manifest;
 pub mod mqtt;
 pub mod picture;
+pub mod probe;
 pub mod qr_image;
 pub mod recordings;
 pub mod records;
@@ -20,5 +22,6 @@ pub mod root_files;
 pub mod save;
 pub mod secret_file;
 pub mod serial;
+mod stream;
 mod udp;
 pub mod usage;
