@@ -144,6 +144,9 @@ fn source(endpoint: &Endpoint, about: &About) -> Option<String> {
 
 /// The hosts of a row as a firewall takes them: the vendor's pattern rather than its samples.
 fn destinations(row: &PlannedRow, endpoint: &Endpoint) -> Vec<(String, Option<u16>)> {
+    if !endpoint.unblock.is_empty() {
+        return endpoint.unblock.iter().map(|pattern| (pattern.to_string(), None)).collect();
+    }
     let mut found = Vec::new();
     for host in &endpoint.hosts {
         match host {

@@ -41,7 +41,10 @@ pub fn told(seen: &Seen) -> Told {
         Seen::Trace(seen) => (Some(seen.to), trace(seen)),
         Seen::Fetch(seen) => (None, fetch(seen)),
         Seen::GatewayClock { .. } => (None, "The gateway's clock was read".to_owned()),
-        Seen::NotRun { what, why, detail } => (None, format!("{what} was not run: {why}{}", tail(detail))),
+        Seen::NotRun { what, why, detail } => {
+            let what = what.map_or_else(|| "A probe".to_owned(), |what| format!("The probe {what}"));
+            (None, format!("{what} was not run: {why}{}", tail(detail)))
+        }
     };
     Told { from: String::new(), to: to.map(|to| to.to_string()).unwrap_or_default(), text }
 }
