@@ -8,6 +8,7 @@ use super::evidence::About;
 use super::verdict::Reason;
 use crate::model::endpoint::{Endpoint, HostPattern, Level, ProbeKind, RowId, Vantage as RowVantage};
 use crate::model::ids::ProfileId;
+use crate::model::mqtt::Dialect;
 use crate::model::wifi::WifiRules;
 use crate::model::word::words;
 use crate::profile::rules::{NetworkFact, NetworkRule, Profile};
@@ -44,6 +45,8 @@ pub struct Plan {
     pub name: String,
     /// Whether the vendor says that the system cannot use a proxy.
     pub is_proxy_unsupported: bool,
+    /// How its broker speaks MQTT, where that is known.
+    pub dialect: Option<Dialect>,
     /// What the run was made from.
     pub about: About,
     /// The rows, in the order of the profile.
@@ -128,6 +131,7 @@ impl Plan {
             profile: profile.id.clone(),
             name: profile.name.clone(),
             is_proxy_unsupported: profile.network.says(NetworkFact::ProxyUnsupported),
+            dialect: profile.mqtt.as_ref().map(|mqtt| mqtt.dialect),
             about,
             rows,
         }
