@@ -8,6 +8,7 @@ mod job;
 pub mod local;
 mod run;
 mod site;
+pub mod site_files;
 mod start;
 mod telemetry;
 

@@ -9,6 +9,7 @@ use super::plan::Vantage;
 use super::seen::Observation;
 use crate::model::endpoint::RowId;
 use crate::model::ids::ProfileId;
+use crate::profile::overrides::OverrideFile;
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -71,6 +72,16 @@ pub struct Overrides {
 }
 
 impl Overrides {
+    /// What an override file says, with the roots of the files it names.
+    pub fn new(file: &OverrideFile, roots: Vec<Vec<u8>>) -> Self {
+        Self {
+            map: file.map.iter().map(|mapping| (mapping.host.clone(), mapping.port, mapping.to)).collect(),
+            name_servers: file.name_servers.clone(),
+            ntp_port: file.ntp_port,
+            roots,
+        }
+    }
+
     /// Where a host and port lead, if the file says so. An entry with the port wins over one without.
     pub fn target(&self, host: &str, port: u16) -> Option<SocketAddr> {
         let of = |wanted: Option<u16>| self.map.iter().find(|(name, own, _)| name == host && *own == wanted);

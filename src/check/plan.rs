@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 
 use super::evidence::About;
 use super::verdict::Reason;
-use crate::model::endpoint::{Endpoint, HostPattern, Level, ProbeKind, RowId, Vantage as RowVantage};
+use crate::model::endpoint::{Endpoint, HostPattern, Level, NamedHost, ProbeKind, RowId, Vantage as RowVantage};
 use crate::model::ids::ProfileId;
 use crate::model::mqtt::Dialect;
 use crate::model::wifi::WifiRules;
 use crate::model::word::words;
-use crate::profile::rules::{NetworkFact, NetworkRule, Profile};
+use crate::profile::rules::{Document, NetworkFact, NetworkRule, Profile};
 
 words! {
     /// Where a run stands.
@@ -43,6 +43,10 @@ pub struct Plan {
     pub profile: ProfileId,
     /// Its name.
     pub name: String,
+    /// Who makes the system.
+    pub vendor: String,
+    /// The papers its rows cite.
+    pub documents: Vec<Document>,
     /// Whether the vendor says that the system cannot use a proxy.
     pub is_proxy_unsupported: bool,
     /// How its broker speaks MQTT, where that is known.
@@ -123,13 +127,16 @@ impl Plan {
     pub fn new(profile: &Profile, about: About) -> Self {
         let wanted = |id: &RowId| about.rows.is_empty() || about.rows.contains(id);
         let endpoints = profile.endpoints.iter().map(|endpoint| endpoint_row(endpoint, &about));
-        let rules = profile.network.rules.iter().filter_map(network_row);
+        let rules =
+            profile.network.rules.iter().filter_map(|rule| network_row(rule, profile.network.vantage, about.vantage));
         let wifi = wifi_row(profile, &about);
         let mut rows: Vec<PlannedRow> = endpoints.chain(rules).chain(wifi).filter(|row| wanted(&row.id)).collect();
         rows.sort_by(|a, b| a.id.cmp(&b.id));
         Self {
             profile: profile.id.clone(),
             name: profile.name.clone(),
+            vendor: profile.vendor.clone(),
+            documents: profile.documents.clone(),
             is_proxy_unsupported: profile.network.says(NetworkFact::ProxyUnsupported),
             dialect: profile.mqtt.as_ref().map(|mqtt| mqtt.dialect),
             about,
@@ -219,18 +226,19 @@ fn given<'a>(hosts: &'a BTreeMap<String, Vec<String>>, word: &str) -> &'a [Strin
     hosts.get(word).map_or(&[], Vec::as_slice)
 }
 
-/// A host with the port of its row, unless the person named one with it: `broker.example:8883`, `[2001:db8::1]:8883`.
+/// A host with the port of its row, unless the person named one with it. A text that is none is looked at as it stands.
 fn target(text: &str, port: Option<u16>) -> Target {
-    let split = text.rsplit_once(':').filter(|(host, _)| host.starts_with('[') == host.contains(':'));
-    if let Some((host, own)) = split.and_then(|(host, own)| own.parse().ok().map(|own| (host, own))) {
-        return Target { host: host.trim_matches(['[', ']']).to_owned(), port: own };
+    match text.parse::<NamedHost>() {
+        Ok(named) => Target { host: named.host, port: named.port.or(port).unwrap_or(0) },
+        Err(_) => Target { host: text.to_owned(), port: port.unwrap_or(0) },
     }
-    Target { host: text.trim_matches(['[', ']']).to_owned(), port: port.unwrap_or(0) }
 }
 
-fn network_row(rule: &NetworkRule) -> Option<PlannedRow> {
+fn network_row(rule: &NetworkRule, place: RowVantage, here: Vantage) -> Option<PlannedRow> {
     let outlook = match rule.fact {
         NetworkFact::DhcpRequired | NetworkFact::ProxyUnsupported => Outlook::Run,
+        // Which root is needed shows in the chains of the rows that name roots.
+        NetworkFact::RootNeeded => vantage(place, here).unwrap_or(Outlook::Run),
         _ => Outlook::Advice,
     };
     Some(PlannedRow { id: rule.id.clone()?, subject: Subject::Network(rule.clone()), targets: Vec::new(), outlook })

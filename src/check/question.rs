@@ -33,7 +33,7 @@ pub enum Question {
     Wifi { ssid: Option<String> },
     /// A name's addresses.
     Lookup(Lookup),
-    /// A connection, and what is said on it.
+    /// A connection, and what is said on it. An attempt that is refused is repeated once.
     Talk(Talk),
     /// The time of a server: one request.
     Time { server: SocketAddr, limit: Duration },
@@ -143,5 +143,20 @@ words! {
         NeutralName = "neutral-name",
         /// Through the proxy of the system. Only to explain a failure.
         ThroughProxy = "through-proxy",
+    }
+}
+
+#[expect(clippy::derivable_impls, reason = "the words of an enum come without a default")]
+impl Default for Shape {
+    fn default() -> Self {
+        Self::Plain
+    }
+}
+
+impl Shape {
+    /// Whether the connection is as usual.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde calls")]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain)
     }
 }

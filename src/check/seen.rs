@@ -37,6 +37,8 @@ pub struct Observation {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "probe", rename_all = "kebab-case")]
 pub enum Seen {
+    /// The operating system that looks: `linux`, `macos`, `windows`.
+    System { name: String },
     /// An interface of this computer.
     Interface(Interface),
     /// A name server of this computer's settings.
@@ -75,8 +77,8 @@ pub enum Seen {
     Fetch(Fetch),
     /// The clock of the gateway, where it could be read: microseconds since 1970 UTC when this was observed.
     GatewayClock { unix_micros: i64 },
-    /// A probe could not be run. Never a failure of the row.
-    NotRun { what: ProbeKind, why: NotRun, detail: String },
+    /// A probe could not be run. Never a failure of the row. No kind where it is none of a row: radio, surroundings, trace.
+    NotRun { what: Option<ProbeKind>, why: NotRun, detail: String },
 }
 
 words! {
@@ -191,6 +193,9 @@ pub struct Wifi {
     pub band: String,
     /// Its protection in the words of profiles.
     pub security: String,
+    /// The ciphers it offers, `tkip` or `ccmp`; empty where the system does not tell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ciphers: Vec<String>,
 }
 
 /// A look-up and its answer.
@@ -425,6 +430,9 @@ pub struct Http {
     pub to: SocketAddr,
     /// Where: scheme, host and path.
     pub url: String,
+    /// How the connection below was shaped: only the plain one says how the row stands.
+    #[serde(default, skip_serializing_if = "Shape::is_plain")]
+    pub shape: Shape,
     /// What came back.
     pub end: HttpEnd,
 }
@@ -459,6 +467,9 @@ pub struct Mqtt {
     pub to: SocketAddr,
     /// What it ran inside: `tcp`, `tls` or `websocket`.
     pub inside: String,
+    /// How the connection below was shaped: only the plain one says how the row stands.
+    #[serde(default, skip_serializing_if = "Shape::is_plain")]
+    pub shape: Shape,
     /// What came back.
     pub end: MqttEnd,
 }

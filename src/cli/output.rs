@@ -67,7 +67,8 @@ impl Exit {
             "recording.not_found",
             "retained.not_confirmed",
         ];
-        const AREAS: [&str; 4] = ["decode.schema", "mqtt.dialect", "mqtt.header_", "telemetry.jq"];
+        const AREAS: [&str; 6] =
+            ["decode.schema", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];
         let code = problem.code;
         if CANCELLED.contains(&code) {
             Self::Unknown

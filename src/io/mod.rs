@@ -2,6 +2,7 @@
 
 pub mod bench_broker;
 pub mod ble;
+mod certificate;
 pub mod diagnostics;
 pub mod files;
 pub mod http;
@@ -12,12 +13,15 @@ pub mod logs;
 pub mod manifest;
 pub mod mqtt;
 pub mod picture;
+pub mod probe;
 pub mod qr_image;
 pub mod recordings;
 pub mod records;
 pub mod results;
+pub mod root_files;
 pub mod save;
 pub mod secret_file;
 pub mod serial;
+mod stream;
 mod udp;
 pub mod usage;

@@ -2,7 +2,7 @@
 //!
 //! A wildcard can be sampled, never proved; a host a vendor does not name has to be asked for. Nothing here probes.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::fmt;
 use std::str::FromStr;
 
@@ -160,6 +160,11 @@ impl FromStr for HostPattern {
 
 /// Whether the text is a lower-case DNS name of at least two labels that is no IPv4 address.
 pub fn is_dns_name(text: &str) -> bool {
+    text.contains('.') && is_host_name(text)
+}
+
+/// Whether the text is a lower-case host name that is no IPv4 address; a single label will do.
+pub fn is_host_name(text: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
@@ -167,10 +172,60 @@ pub fn is_dns_name(text: &str) -> bool {
             && !label.ends_with('-')
     };
     let last = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= 253
-        && text.contains('.')
-        && text.split('.').all(is_label)
-        && last.bytes().any(|b| b.is_ascii_lowercase())
+    text.len() <= 253 && text.split('.').all(is_label) && last.bytes().any(|b| b.is_ascii_lowercase())
+}
+
+/// A host as a person on site names it, with the port where it is not that of the row: `broker.example`,
+/// `broker.example:8883`, `192.0.2.7`, `[2001:db8::1]:8883`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedHost {
+    /// The name or address.
+    pub host: String,
+    /// The port, where one was named.
+    pub port: Option<u16>,
+}
+
+/// Why a text is not a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadNamedHost {
+    /// Upper case.
+    #[error("a host is written in lower case, as in broker.example")]
+    UpperCase,
+    /// The port.
+    #[error("after the colon stands a port from 1 to 65535")]
+    Port,
+    /// Anything else.
+    #[error("a host is a name or an address with or without a port, as in broker.example:8883 or [2001:db8::1]:8883")]
+    Malformed,
+}
+
+impl FromStr for NamedHost {
+    type Err = BadNamedHost;
+
+    fn from_str(text: &str) -> Result<Self, BadNamedHost> {
+        if text.parse::<IpAddr>().is_ok() {
+            return Ok(Self { host: text.to_owned(), port: None });
+        }
+        let (host, port) = match text.rsplit_once(':') {
+            Some((host, port)) => {
+                let port = port.parse().ok().filter(|port| *port > 0).ok_or(BadNamedHost::Port)?;
+                (host, Some(port))
+            }
+            None => (text, None),
+        };
+        if host.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err(BadNamedHost::UpperCase);
+        }
+        let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_address = match bracketed {
+            Some(inner) => inner.parse::<Ipv6Addr>().is_ok(),
+            None => host.parse::<Ipv4Addr>().is_ok(),
+        };
+        if !is_address && !is_host_name(host) {
+            return Err(BadNamedHost::Malformed);
+        }
+        Ok(Self { host: bracketed.unwrap_or(host).to_owned(), port })
+    }
 }
 
 /// Whether the text is an id in lower-case-kebab form.
@@ -367,6 +422,28 @@ mod tests {
         check("*", BadHost::Star);
         for text in ["", "localhost", "-a.example", "a..example", "1.2.3.999", "<Broker>", "<>", "ä.example"] {
             check(text, BadHost::Malformed);
+        }
+    }
+
+    #[test]
+    fn hosts_are_named_with_and_without_a_port() {
+        let check = |text: &str, host: &str, port: Option<u16>| {
+            assert_eq!(text.parse(), Ok(NamedHost { host: host.to_owned(), port }), "{text}");
+        };
+        check("broker.example", "broker.example", None);
+        check("gateway", "gateway", None);
+        check("broker.example:8883", "broker.example", Some(8883));
+        check("192.0.2.7:1883", "192.0.2.7", Some(1883));
+        check("2001:db8::1", "2001:db8::1", None);
+        check("[2001:db8::1]:8883", "2001:db8::1", Some(8883));
+        let refuse =
+            |text: &str, expected: BadNamedHost| assert_eq!(text.parse::<NamedHost>(), Err(expected), "{text}");
+        refuse("Broker.example", BadNamedHost::UpperCase);
+        refuse("broker.example:0", BadNamedHost::Port);
+        refuse("broker.example:x", BadNamedHost::Port);
+        refuse("https://broker.example", BadNamedHost::Port);
+        for text in ["", "[broker.example]:1", "2001:db8::1:70000x:1", "1.2.3", "a b", "a/b"] {
+            assert!(text.parse::<NamedHost>().is_err(), "{text}");
         }
     }
 

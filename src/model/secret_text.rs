@@ -6,6 +6,40 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::secret::Secret;
 
+/// What a column or key is called that would hold a secret itself. Compared without blanks, hyphens and underscores.
+const SECRETS: [&str; 24] = [
+    "password",
+    "passphrase",
+    "passwort",
+    "pwd",
+    "pass",
+    "psk",
+    "presharedkey",
+    "key",
+    "wifikey",
+    "wifipassword",
+    "wifipassphrase",
+    "wlanpassword",
+    "networkkey",
+    "networkpassword",
+    "secret",
+    "token",
+    "apikey",
+    "pop",
+    "proofofpossession",
+    "pin",
+    "privatekey",
+    "ssidpassword",
+    "wpakey",
+    "credential",
+];
+
+/// Whether a column or key of that name would hold a secret itself.
+pub fn names_secret(name: &str) -> bool {
+    let plain = name.trim().to_lowercase().replace(['_', '-', ' '], "");
+    SECRETS.contains(&plain.as_str())
+}
+
 /// What kind of secret it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretKind {

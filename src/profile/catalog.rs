@@ -2,7 +2,7 @@
 //!
 //! Nothing here reads a file: whoever starts the program hands over names and texts.
 
-use super::error::ProfileError;
+use super::error::FileError;
 use super::load::parse_profile;
 use super::recognise;
 use super::rules::{DriverBinding, Origin, Profile};
@@ -121,8 +121,8 @@ impl Catalog {
 }
 
 /// The first mistakes of a file, and how many more there are.
-fn explain_some(file: &str, errors: &[ProfileError]) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = errors.iter().take(MAX_PROBLEMS_A_FILE).map(ProfileError::explain).collect();
+fn explain_some(file: &str, errors: &[FileError]) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = errors.iter().take(MAX_PROBLEMS_A_FILE).map(FileError::explain).collect();
     if let Some(more) = errors.len().checked_sub(MAX_PROBLEMS_A_FILE).filter(|more| *more > 0) {
         problems.push(Problem::new(
             "profile.more",

@@ -1,12 +1,45 @@
-//! What is wrong with a profile file, where, and what would be right.
+//! What is wrong with a profile, site or override file, where, and what would be right.
 
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 
-/// A mistake in a profile file, with its place.
+/// What a file is to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileKind {
+    /// A vendor profile.
+    Profile,
+    /// A site.
+    Site,
+    /// Overrides for a test site.
+    Overrides,
+}
+
+impl FileKind {
+    /// What people call it.
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Profile => "profile",
+            Self::Site => "site file",
+            Self::Overrides => "override file",
+        }
+    }
+
+    /// The page that explains it.
+    const fn page(self) -> &'static str {
+        match self {
+            Self::Profile => "docs/profiles.md",
+            Self::Site => "docs/site.md",
+            Self::Overrides => "docs/overrides.md",
+        }
+    }
+}
+
+/// A mistake in a file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}:{line}:{column}: {fault}", visible(file, 120))]
-pub struct ProfileError {
+pub struct FileError {
+    /// What the file is to be.
+    pub kind: FileKind,
     /// Name of the file.
     pub file: String,
     /// Line, from 1.
@@ -20,8 +53,8 @@ pub struct ProfileError {
 /// The kinds of mistakes. Texts taken from the file are made safe to show here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The file is too large to be a profile.
-    #[error("the file has {bytes} bytes; a profile has at most {limit}")]
+    /// The file is too large to be one.
+    #[error("the file has {bytes} bytes; at most {limit} are read")]
     TooLarge {
         /// Its size.
         bytes: usize,
@@ -53,6 +86,14 @@ pub enum Fault {
         allowed: Vec<String>,
         /// The key probably meant.
         nearest: Option<String>,
+    },
+    /// A key that would hold a secret, in a file that is mailed and kept.
+    #[error("`{}` can't stand in a {}: such a file is mailed, printed and kept, and never holds a secret", visible(key, 60), kind.noun())]
+    Secret {
+        /// What was written.
+        key: String,
+        /// What the file is.
+        kind: FileKind,
     },
     /// A key is missing.
     #[error("{table} lacks `{key}`: {expected}")]
@@ -127,29 +168,40 @@ fn suggestion(nearest: Option<&String>) -> String {
 
 impl Fault {
     /// The stable code.
-    pub const fn code(&self) -> &'static str {
+    const fn code(&self, kind: FileKind) -> &'static str {
+        macro_rules! of {
+            ($name:literal) => {
+                match kind {
+                    FileKind::Profile => concat!("profile.", $name),
+                    FileKind::Site => concat!("site.", $name),
+                    FileKind::Overrides => concat!("overrides.", $name),
+                }
+            };
+        }
         match self {
-            Self::TooLarge { .. } => "profile.too_large",
-            Self::Syntax { .. } => "profile.syntax",
-            Self::Schema { .. } => "profile.schema",
-            Self::UnknownKey { .. } => "profile.unknown_key",
-            Self::MissingKey { .. } => "profile.missing_key",
-            Self::WrongType { .. } => "profile.wrong_type",
-            Self::UnknownWord { .. } => "profile.unknown_word",
-            Self::BadValue { .. } => "profile.bad_value",
-            Self::Duplicate { .. } => "profile.duplicate",
-            Self::Inconsistent { .. } => "profile.inconsistent",
-            Self::Cut { .. } => "profile.more",
+            Self::TooLarge { .. } => of!("too_large"),
+            Self::Syntax { .. } => of!("syntax"),
+            Self::Schema { .. } => of!("schema"),
+            Self::UnknownKey { .. } => of!("unknown_key"),
+            Self::Secret { .. } => of!("secret"),
+            Self::MissingKey { .. } => of!("missing_key"),
+            Self::WrongType { .. } => of!("wrong_type"),
+            Self::UnknownWord { .. } => of!("unknown_word"),
+            Self::BadValue { .. } => of!("bad_value"),
+            Self::Duplicate { .. } => of!("duplicate"),
+            Self::Inconsistent { .. } => of!("inconsistent"),
+            Self::Cut { .. } => of!("more"),
         }
     }
 
     /// What probably happened.
     const fn likely_cause(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "This is another file than a profile",
+            Self::TooLarge { .. } => "This is another kind of file",
             Self::Syntax { .. } => "A quote, bracket or equals sign is missing, or a key stands there twice",
             Self::Schema { .. } => "The file was written for another version of the program",
             Self::UnknownKey { .. } => "The key is mistyped, or belongs to another table",
+            Self::Secret { .. } => "A passphrase, key or token was to be written down beside the rest",
             Self::MissingKey { .. } => "The key was forgotten or mistyped",
             Self::WrongType { .. } => "Quotes or brackets are missing or too many",
             Self::UnknownWord { .. } => "The word is mistyped, or not one of the list",
@@ -161,18 +213,19 @@ impl Fault {
     }
 
     /// What to do.
-    fn next_step(&self) -> String {
+    fn next_step(&self, kind: FileKind) -> String {
         match self {
-            Self::TooLarge { .. } => "Choose the profile file".into(),
+            Self::TooLarge { .. } => format!("Choose the {}", kind.noun()),
             Self::Syntax { .. } => "Correct the line, then validate the file again".into(),
             Self::Schema { known, .. } => format!("Write `schema = {known}` and bring the file into that form"),
             Self::UnknownKey { nearest: Some(nearest), .. } => format!("Write `{nearest}`, or take the line out"),
             Self::UnknownKey { .. } => "Use one of the keys listed, or take the line out".into(),
-            Self::MissingKey { key, .. } => format!("Add `{key}`; docs/profiles.md says where its value is found"),
+            Self::Secret { .. } => "Take the line out; a manifest names the file that holds the secret".into(),
+            Self::MissingKey { key, .. } => format!("Add `{key}`; {} says where its value is found", kind.page()),
             Self::WrongType { expected, .. } => format!("Write {expected}"),
             Self::UnknownWord { nearest: Some(nearest), .. } => format!("Write `{nearest}` or another allowed word"),
             Self::UnknownWord { .. } => "Use one of the words listed".into(),
-            Self::BadValue { .. } => "Correct the value; docs/profiles.md gives its form".into(),
+            Self::BadValue { .. } => format!("Correct the value; {} gives its form", kind.page()),
             Self::Duplicate { .. } => "Take one of the two out, or change it".into(),
             Self::Inconsistent { .. } => "Bring the two places into line".into(),
             Self::Cut { .. } => "Correct the ones shown, then validate the file again".into(),
@@ -180,13 +233,13 @@ impl Fault {
     }
 }
 
-impl Explain for ProfileError {
+impl Explain for FileError {
     fn explain(&self) -> Problem {
         Problem::new(
-            self.fault.code(),
+            self.fault.code(self.kind),
             format!("{}, line {}, column {}: {}", visible(&self.file, 120), self.line, self.column, self.fault),
             self.fault.likely_cause(),
-            self.fault.next_step(),
+            self.fault.next_step(self.kind),
         )
     }
 }

@@ -1,7 +1,7 @@
 //! Reading typed values out of a spanned TOML tree, with every mistake noted at its place.
 //!
 //! A getter that returns `None` for something that is there has noted why; callers read all keys of a table before they
-//! give up on it, so that one run shows an author everything. Nothing here knows what a profile is.
+//! give up on it, so that one run shows an author everything. Nothing here knows what a profile or a site is.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -12,8 +12,9 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{Fault, ProfileError, nearest};
+use super::error::{Fault, FileError, FileKind, nearest};
 use super::schema::Shape;
+use crate::model::secret_text::names_secret;
 use crate::model::text::visible;
 use crate::model::word::Word;
 
@@ -26,8 +27,53 @@ const MAX_ITEMS: usize = 500;
 /// The longest text a key may hold, in characters.
 const MAX_TEXT_CHARS: usize = 2000;
 
+/// The largest file read, in bytes.
+pub(super) const MAX_BYTES: usize = 1024 * 1024;
+
+/// The most syntax errors reported; after the first few the parser mostly repeats itself.
+const MAX_SYNTAX_ERRORS: usize = 10;
+
+/// Reads a file, or tells all its mistakes. `file` is only named in them.
+pub(super) fn read_file<T>(
+    kind: FileKind,
+    file: &str,
+    text: &str,
+    top: &'static Shape,
+    read: impl FnOnce(&Table<'_>) -> Option<T>,
+) -> Result<T, Vec<FileError>> {
+    if text.len() > MAX_BYTES {
+        let fault = Fault::TooLarge { bytes: text.len(), limit: MAX_BYTES };
+        return Err(vec![FileError { kind, file: file.to_owned(), line: 1, column: 1, fault }]);
+    }
+    let findings = Findings::new(kind, file, text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
+        let at = error.span().map_or(0, |span| span.start);
+        findings.add(at, Fault::Syntax { message: visible(error.message(), 200) });
+    }
+    let found = if errors.is_empty() { read(&Table::open(document.get_ref(), 0, top, &findings)) } else { None };
+    let errors = findings.into_errors();
+    match found {
+        Some(found) if errors.is_empty() => Ok(found),
+        _ => Err(errors),
+    }
+}
+
+/// Reads the version of the format and tells whether it is the one known.
+pub(super) fn read_schema(top: &Table<'_>, known: i64) -> bool {
+    if !top.has("schema") {
+        top.missing("schema", format!("`schema = {known}`"));
+    }
+    let found = top.integer_opt::<i64>("schema", &(0..=i64::MAX));
+    if let Some(found) = found.filter(|found| *found != known) {
+        top.fault_at("schema", Fault::Schema { found, known });
+    }
+    found == Some(known)
+}
+
 /// The mistakes of one file.
 pub(super) struct Findings<'a> {
+    kind: FileKind,
     file: &'a str,
     text: &'a str,
     line_starts: Vec<usize>,
@@ -37,13 +83,13 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     /// No mistakes yet.
-    pub(super) fn new(file: &'a str, text: &'a str) -> Self {
+    fn new(kind: FileKind, file: &'a str, text: &'a str) -> Self {
         let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { file, text, line_starts, found: RefCell::default(), more: Cell::default() }
+        Self { kind, file, text, line_starts, found: RefCell::default(), more: Cell::default() }
     }
 
     /// Notes a mistake at a byte offset.
-    pub(super) fn add(&self, at: usize, fault: Fault) {
+    fn add(&self, at: usize, fault: Fault) {
         if self.is_full() {
             self.more.set(self.more.get() + 1);
         } else {
@@ -57,12 +103,12 @@ impl<'a> Findings<'a> {
     }
 
     /// The line of a byte offset, from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
+    fn line(&self, at: usize) -> usize {
         self.line_starts.partition_point(|start| *start <= at)
     }
 
     /// The mistakes in the order of the file.
-    pub(super) fn into_errors(self) -> Vec<ProfileError> {
+    fn into_errors(self) -> Vec<FileError> {
         let mut found = self.found.take();
         found.sort_by_key(|(at, _)| *at);
         let last = found.last().map_or(0, |(at, _)| *at);
@@ -73,11 +119,11 @@ impl<'a> Findings<'a> {
         found.into_iter().map(|(at, fault)| self.error(at, fault)).collect()
     }
 
-    fn error(&self, at: usize, fault: Fault) -> ProfileError {
+    fn error(&self, at: usize, fault: Fault) -> FileError {
         let line = self.line(at);
         let start = self.line_starts.get(line - 1).copied().unwrap_or_default();
         let before = self.text.get(start..at.min(self.text.len())).unwrap_or_default();
-        ProfileError { file: self.file.to_owned(), line, column: before.chars().count() + 1, fault }
+        FileError { kind: self.kind, file: self.file.to_owned(), line, column: before.chars().count() + 1, fault }
     }
 }
 
@@ -95,9 +141,13 @@ pub(super) struct Table<'a> {
 
 impl<'a> Table<'a> {
     /// Opens a table and notes the keys that do not belong there.
-    pub(super) fn open(entries: &'a DeTable<'a>, at: usize, shape: &'static Shape, findings: &'a Findings<'a>) -> Self {
+    fn open(entries: &'a DeTable<'a>, at: usize, shape: &'static Shape, findings: &'a Findings<'a>) -> Self {
         for key in entries.keys().filter(|key| !shape.keys.contains(&key.get_ref().as_ref())) {
             let written = key.get_ref().as_ref();
+            if findings.kind != FileKind::Profile && names_secret(written) {
+                findings.add(key.span().start, Fault::Secret { key: written.into(), kind: findings.kind });
+                continue;
+            }
             let nearest = if findings.is_full() { None } else { nearest(written, shape.keys.iter().copied()) };
             findings.add(
                 key.span().start,
@@ -343,7 +393,7 @@ impl<'a> Value<'a> {
         None
     }
 
-    fn parsed<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
+    pub(super) fn parsed<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
         match parse(self.text()?) {
             Ok(value) => Some(value),
             Err(reason) => {

@@ -13,7 +13,7 @@ use crate::model::drivers::DriverId;
 pub const VERSION: i64 = 1;
 
 /// The largest file taken for a profile, in bytes.
-pub const MAX_BYTES: usize = 1024 * 1024;
+pub const MAX_BYTES: usize = super::read::MAX_BYTES;
 
 /// The settings of each driver, as its facts name them.
 static SETTINGS: LazyLock<Vec<Shape>> = LazyLock::new(|| {
@@ -44,16 +44,19 @@ pub struct Shape {
     pub keys: Cow<'static, [&'static str]>,
 }
 
+/// Declares the tables of a file and the list of all of them.
 macro_rules! shapes {
     ($($id:ident = $name:literal [$($key:literal)+])+) => {
-        $(pub(super) static $id: Shape = Shape {
-            name: Cow::Borrowed($name),
-            keys: Cow::Borrowed(&[$($key,)+]),
+        $(pub(super) static $id: $crate::profile::schema::Shape = $crate::profile::schema::Shape {
+            name: std::borrow::Cow::Borrowed($name),
+            keys: std::borrow::Cow::Borrowed(&[$($key,)+]),
         };)+
 
-        static TABLES: &[&Shape] = &[$(&$id,)+];
+        static TABLES: &[&$crate::profile::schema::Shape] = &[$(&$id,)+];
     };
 }
+
+pub(super) use shapes;
 
 shapes! {
     TOP = "the top of the file" [

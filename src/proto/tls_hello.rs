@@ -92,6 +92,22 @@ pub struct Choice {
 const TLS_1_2: u16 = 0x0303;
 
 impl Choice {
+    /// The version chosen, as `TLSv1.3`.
+    pub const fn version(&self) -> &'static str {
+        match self.version {
+            0x0304 => "TLSv1.3",
+            TLS_1_2 => "TLSv1.2",
+            0x0302 => "TLSv1.1",
+            0x0301 => "TLSv1.0",
+            _ => "SSL",
+        }
+    }
+
+    /// The number of the suite chosen, as `0x1301`.
+    pub fn cipher(&self) -> String {
+        format!("0x{:04X}", self.cipher)
+    }
+
     /// What of it is not spoken here; nothing where all of it is.
     pub fn mismatch(&self) -> Option<Mismatch> {
         if self.version < TLS_1_2 {
@@ -165,6 +181,11 @@ const VERSIONS: [u16; 4] = [0x0304, 0x0303, 0x0302, 0x0301];
 
 /// A ClientHello in its record.
 pub fn client_hello(server_name: Option<&str>, alpn: &[String], random: [u8; 32]) -> Vec<u8> {
+    padded_client_hello(server_name, alpn, random, 0)
+}
+
+/// A ClientHello in its record, filled up to that many bytes (RFC 7685).
+pub fn padded_client_hello(server_name: Option<&str>, alpn: &[String], random: [u8; 32], bytes: usize) -> Vec<u8> {
     let mut body = TLS_1_2.to_be_bytes().to_vec();
     body.extend_from_slice(&random);
     body.push(0);
@@ -191,6 +212,11 @@ pub fn client_hello(server_name: Option<&str>, alpn: &[String], random: [u8; 32]
     extension(&mut extensions, 45, |out| out.extend_from_slice(&[1, 1]));
     // No share: a server of TLS 1.3 says then which group it wants.
     extension(&mut extensions, 51, |out| out.extend_from_slice(&[0, 0]));
+    // Headers of record and message, the length of the extensions, and the header of this one.
+    let around = 5 + 4 + body.len() + 2 + extensions.len() + 4;
+    if bytes > around {
+        extension(&mut extensions, 21, |out| out.resize(bytes - around, 0));
+    }
     with_length(&mut body, 2, &extensions);
     let mut handshake = vec![1];
     with_length(&mut handshake, 3, &body);
@@ -388,6 +414,16 @@ mod tests {
         }
         assert_eq!(read_answer(&[21, 3, 3, 0, 2, 2, 70]), Err(Refused { alert: Some(70) }));
         assert_eq!(read_answer(b"HTTP/1.1 400 Bad Request"), Ok(None));
+    }
+
+    #[test]
+    fn a_hello_is_as_large_as_asked_for_and_whole() {
+        let alpn = ["h2".to_owned()];
+        let plain = client_hello(Some("gateway.example"), &alpn, [7; 32]);
+        let padded = padded_client_hello(Some("gateway.example"), &alpn, [7; 32], 1500);
+        assert_eq!(padded.len(), 1500);
+        assert_eq!(padded.len() - 5, usize::from(u16::from_be_bytes([padded[3], padded[4]])));
+        assert_eq!(padded_client_hello(Some("gateway.example"), &alpn, [7; 32], 20), plain);
     }
 
     proptest! {

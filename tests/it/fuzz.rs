@@ -32,6 +32,7 @@ fuzz! {
     mqtt from "../../fuzz/checks/mqtt.rs"
     mqtt_broker from "../../fuzz/checks/mqtt_broker.rs"
     recording from "../../fuzz/checks/recording.rs"
+    site_files from "../../fuzz/checks/site_files.rs"
     smp from "../../fuzz/checks/smp.rs"
     telemetry_payloads from "../../fuzz/checks/telemetry_payloads.rs"
     telemetry_queries from "../../fuzz/checks/telemetry_queries.rs"

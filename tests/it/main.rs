@@ -79,6 +79,7 @@ mod secrets;
 mod serial;
 mod sim_telemetry;
 #[cfg(unix)]
+mod site_files;
 mod smp_client;
 mod support;
 #[cfg(target_os = "linux")]

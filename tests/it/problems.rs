@@ -26,7 +26,7 @@ use linesman::model::mqtt::stage::Expiry;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
 use linesman::msg::Step;
-use linesman::profile::{Fault, ProfileError};
+use linesman::profile::{Fault, FileError, FileKind};
 use linesman::proto::console::quote::NotSendable as Unwritable;
 use linesman::proto::console::system::Rights;
 use linesman::proto::esp::security::HandshakeError;
@@ -363,7 +363,7 @@ fn simulators() -> Vec<SimError> {
     ]
 }
 
-fn profiles() -> Vec<ProfileError> {
+fn profiles() -> Vec<FileError> {
     let key = || text("bands");
     let nearest = || Some(text("bands"));
     let list = || vec![text("bands"), text("security")];
@@ -373,6 +373,7 @@ fn profiles() -> Vec<ProfileError> {
         Fault::Schema { found: 9, known: 1 },
         Fault::UnknownKey { table: text("[wifi]"), key: text("band"), allowed: list(), nearest: nearest() },
         Fault::UnknownKey { table: text("[wifi]"), key: text("colour"), allowed: list(), nearest: None },
+        Fault::Secret { key: text("password"), kind: FileKind::Site },
         Fault::MissingKey { table: text("[wifi]"), key: key(), expected: text("a list of bands") },
         Fault::WrongType { key: key(), expected: text("a list"), found: text("a number") },
         Fault::UnknownWord { key: key(), value: text("2.5GHz"), allowed: list(), nearest: nearest() },
@@ -382,7 +383,7 @@ fn profiles() -> Vec<ProfileError> {
         Fault::Inconsistent { reason: text("the row names a document that is not there") },
         Fault::Cut { more: 12 },
     ];
-    let at = |fault| ProfileError { file: text("my.toml"), line: 3, column: 7, fault };
+    let at = |fault| FileError { kind: FileKind::Profile, file: text("my.toml"), line: 3, column: 7, fault };
     faults.into_iter().map(at).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::model::text::visible;
 use crate::model::wifi::WifiRules;
 use crate::model::word::Word;
 use crate::profile::rules::{Discovery, NetworkRules, Origin, Precondition, Statement};
-use crate::profile::{Catalog, Profile, ProfileError};
+use crate::profile::{Catalog, FileError, Profile};
 
 /// A line: its kind, and what stands in it.
 #[derive(Serialize)]
@@ -161,7 +161,7 @@ struct ProblemLine<'a> {
     next_step: &'a str,
 }
 
-pub(super) fn bad(file: &str, errors: &[ProfileError]) -> String {
+pub(super) fn bad(file: &str, errors: &[FileError]) -> String {
     let mut out = String::new();
     for error in errors {
         let problem = error.explain();

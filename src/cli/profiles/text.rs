@@ -9,7 +9,7 @@ use crate::model::ids::LinkKind;
 use crate::model::problem::Explain;
 use crate::model::text::visible;
 use crate::profile::rules::{CredentialRule, Discovery, Limit, MqttRules, NetworkRule, Origin, WipePlan};
-use crate::profile::{Catalog, DriverBinding, Profile, ProfileError};
+use crate::profile::{Catalog, DriverBinding, FileError, Profile};
 
 /// Columns a line should keep to.
 const WIDTH: usize = 100;
@@ -69,7 +69,7 @@ pub(super) fn good(file: &str, profile: &Profile) -> String {
     format!("{}: good. Profile {}, {drivers} drivers, {rows} rows\n", visible(file, 120), profile.id)
 }
 
-pub(super) fn bad(file: &str, errors: &[ProfileError]) -> String {
+pub(super) fn bad(file: &str, errors: &[FileError]) -> String {
     let mut out = String::new();
     for error in errors {
         // Writing to a String cannot fail, here and below.

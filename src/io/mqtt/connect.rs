@@ -6,13 +6,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::drive::{Drive, Ports, Stream, Turn};
+use super::drive::{Drive, Ports, Turn};
 use super::engine::Engine;
 use super::error::MqttError;
 use super::tcp::{self, Facts};
 use super::tls::{self, Asked};
 use super::{Clock, proxy, websocket};
 use crate::flow::port::{Connection, ConnectionEnd, Retry};
+use crate::io::stream::Stream;
 use crate::model::mqtt::connect::{self as plan, ConnectPlan};
 use crate::model::mqtt::message::Grant;
 use crate::model::mqtt::stage::{CertificateFacts, Stage, StageReport, StageState};

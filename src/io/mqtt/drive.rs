@@ -6,7 +6,7 @@ use std::io::{Error, ErrorKind};
 use std::pin::Pin;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep_until, timeout};
 
@@ -15,6 +15,7 @@ use super::engine::Engine;
 use super::error::MqttError;
 use super::tls::{self, Asked};
 use crate::flow::port::{BrokerRequest, ConnectionEnd, Delivery};
+use crate::io::stream::Stream;
 use crate::proto::mqtt::session::SessionError;
 
 /// Room for what is read at once.
@@ -23,11 +24,6 @@ const BUFFER_BYTES: usize = 256 * 1024;
 const GRACE: Duration = Duration::from_secs(2);
 /// How long the last deliveries wait for being taken.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-
-/// What carries MQTT: TCP, TLS or a WebSocket.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A stream with the engine it feeds.
 pub(super) struct Drive {

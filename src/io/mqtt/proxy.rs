@@ -8,9 +8,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::drive::Stream;
 use super::error::MqttError;
 use super::tcp::Facts;
+use crate::io::stream::Stream;
 use crate::model::mqtt::connect::{ConnectPlan, Proxy};
 use crate::model::text::visible_octets;
 

@@ -4,9 +4,7 @@
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -20,16 +18,16 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, InconsistentKeys, KeyLog, RootCertStore,
     SignatureScheme,
 };
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::certificate;
 use super::connect::Findings;
-use super::drive::Stream;
 use super::error::MqttError;
 use crate::io::files::FilesError;
 use crate::io::save;
+use crate::io::stream::{Stream, Watched};
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust};
 use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::problem::Explain;
@@ -72,8 +70,7 @@ pub(super) async fn encrypt(
     if let Some(path) = &plan.key_log {
         findings.facts.push(("Keys are written to".into(), visible(&path.display().to_string(), 300)));
     }
-    let first_bytes = Arc::new(Mutex::new(Vec::new()));
-    let watched = Watched { stream, first_bytes: Some(Arc::clone(&first_bytes)) };
+    let (watched, first_bytes) = Watched::new(stream, u64::MAX);
     let outcome = timeout(limit, TlsConnector::from(Arc::new(config)).connect(name, watched)).await;
     let seen = lock(&seen).clone();
     let asked = Asked { has_identity: own.is_some(), was_asked: seen.was_asked };
@@ -81,7 +78,7 @@ pub(super) async fn encrypt(
     let stream = match outcome {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
-            let first_bytes = lock(&first_bytes);
+            let first_bytes = first_bytes.first();
             return Err(explain(&error, &first_bytes, &seen, address, wanted, asked));
         }
         Err(_) => {
@@ -446,11 +443,11 @@ impl Verifier {
         if verified.is_ok() || self.checks != TlsChecks::Nothing || ParsedCertificate::try_from(cert).is_ok() {
             return verified;
         }
-        let key = certificate::public_key(cert).unwrap_or_default();
-        let schemes = self.provider.signature_verification_algorithms.mapping;
-        let known = schemes.iter().filter(|(scheme, _)| *scheme == dss.scheme).flat_map(|(_, algorithms)| *algorithms);
-        let mut verifies = known.map(|algorithm| algorithm.verify_signature(&key, message, dss.signature()).is_ok());
-        if verifies.any(|is_right| is_right) { Ok(HandshakeSignatureValid::assertion()) } else { verified }
+        if certificate::has_signed(cert, message, dss, &self.provider) {
+            Ok(HandshakeSignatureValid::assertion())
+        } else {
+            verified
+        }
     }
 }
 
@@ -550,39 +547,5 @@ impl KeyLog for KeyFile {
         let line = format!("{label} {} {}\n", hex(client_random), hex(secret));
         // The connection does not depend on it.
         let _ = lock(&self.0).write_all(line.as_bytes());
-    }
-}
-
-/// Remembers the first bytes that came: they tell who answers where no TLS does.
-struct Watched {
-    stream: Box<dyn Stream>,
-    first_bytes: Option<Arc<Mutex<Vec<u8>>>>,
-}
-
-impl AsyncRead for Watched {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if polled.is_ready()
-            && let Some(first_bytes) = self.first_bytes.take()
-        {
-            let read = &buf.filled()[before..];
-            lock(&first_bytes).extend_from_slice(&read[..read.len().min(64)]);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Watched {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

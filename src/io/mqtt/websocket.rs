@@ -1,32 +1,24 @@
 //! MQTT inside a WebSocket (MQTT 5.0, section 6; RFC 6455): opened over a stream of ours, so that proxy and encryption are
 //! the same as without; then read and written like any stream.
 
-use std::io::{Error as IoError, ErrorKind};
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
-use bytes::{Buf as _, Bytes};
-use futures_util::{Sink, Stream as _};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::timeout;
+use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, Request, Response};
-use tokio_tungstenite::tungstenite::protocol::{Message, WebSocketConfig};
-use tokio_tungstenite::{WebSocketStream, client_async_with_config};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use super::drive::Stream;
 use super::error::MqttError;
 use super::tcp::Facts;
+use crate::io::stream::{Carried, Stream};
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::secret::Secret;
 use crate::model::text::{visible, visible_octets};
 
 /// The largest message of a WebSocket, packet limit or not: what is larger cannot be skipped, it is held whole.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024 * 1024;
-/// The most that is put into one message.
-const MAX_PIECE_BYTES: usize = 256 * 1024;
 
 /// The host as the header has it: with the port where it is not the usual one.
 pub(super) fn host(plan: &ConnectPlan) -> String {
@@ -90,8 +82,7 @@ pub(super) async fn open(
     };
     let ahead = clock_ahead(response.headers());
     note_server(response.headers(), facts);
-    let carried = Carried { socket, piece: Bytes::new() };
-    Ok((Box::new(carried), ahead))
+    Ok((Box::new(Carried::new(socket)), ahead))
 }
 
 fn http_status(url: String, response: &Response<Option<Vec<u8>>>, facts: &mut Facts) -> MqttError {
@@ -132,66 +123,4 @@ fn clock_ahead(headers: &HeaderMap) -> Option<i64> {
     let told = jiff::fmt::rfc2822::parse(headers.get("date")?.to_str().ok()?).ok()?;
     let now = jiff::Timestamp::try_from(SystemTime::now()).ok()?;
     Some(now.as_second() - told.timestamp().as_second())
-}
-
-/// A WebSocket as a stream of octets.
-struct Carried {
-    socket: WebSocketStream<Box<dyn Stream>>,
-    /// What came and was not read yet.
-    piece: Bytes,
-}
-
-fn failed(error: Error) -> IoError {
-    match error {
-        Error::Io(error) => error,
-        Error::ConnectionClosed
-        | Error::AlreadyClosed
-        | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => ErrorKind::UnexpectedEof.into(),
-        error => IoError::new(ErrorKind::InvalidData, visible(&error.to_string(), 200)),
-    }
-}
-
-impl AsyncRead for Carried {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
-        loop {
-            if !self.piece.is_empty() {
-                let count = self.piece.len().min(buf.remaining());
-                buf.put_slice(&self.piece[..count]);
-                self.piece.advance(count);
-                return Poll::Ready(Ok(()));
-            }
-            match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
-                None | Some(Ok(Message::Close(None))) => return Poll::Ready(Ok(())),
-                Some(Ok(Message::Binary(piece))) => self.piece = piece,
-                Some(Ok(Message::Close(Some(close)))) => {
-                    let detail = format!("WebSocket closed: {} {}", close.code, visible(&close.reason, 200));
-                    return Poll::Ready(Err(IoError::new(ErrorKind::UnexpectedEof, detail)));
-                }
-                Some(Ok(Message::Text(_))) => {
-                    let detail = "a text in the WebSocket, where MQTT has octets";
-                    return Poll::Ready(Err(IoError::new(ErrorKind::InvalidData, detail)));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(Err(failed(error))),
-            }
-        }
-    }
-}
-
-impl AsyncWrite for Carried {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<std::io::Result<usize>> {
-        ready!(Pin::new(&mut self.socket).poll_ready(cx)).map_err(failed)?;
-        let piece = &buf[..buf.len().min(MAX_PIECE_BYTES)];
-        let message = Message::Binary(Bytes::copy_from_slice(piece));
-        Pin::new(&mut self.socket).start_send(message).map_err(failed)?;
-        Poll::Ready(Ok(piece.len()))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(cx).map_err(failed)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.socket).poll_close(cx).map_err(failed)
-    }
 }

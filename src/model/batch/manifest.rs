@@ -33,34 +33,6 @@ const NETWORK: [&str; 2] = ["ssid", "password_file"];
 const OTHER: [&str; 5] = ["driver", "hidden", "username", "pop_file", "allow_unprotected"];
 /// Columns that take yes or no.
 const YES_OR_NO: [&str; 2] = ["hidden", "allow_unprotected"];
-/// What a column is called that would hold a secret itself. Compared without blanks, hyphens and underscores.
-const SECRETS: [&str; 24] = [
-    "password",
-    "passphrase",
-    "passwort",
-    "pwd",
-    "pass",
-    "psk",
-    "presharedkey",
-    "key",
-    "wifikey",
-    "wifipassword",
-    "wifipassphrase",
-    "wlanpassword",
-    "networkkey",
-    "networkpassword",
-    "secret",
-    "token",
-    "apikey",
-    "pop",
-    "proofofpossession",
-    "pin",
-    "privatekey",
-    "ssidpassword",
-    "wpakey",
-    "credential",
-];
-
 /// A table as it was read: texts, with the row numbers a person sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
@@ -224,7 +196,7 @@ impl Run<'_> {
                 if places.insert(name, place).is_some() {
                     self.say(Mistake::ColumnTwice { column: written.trim().into() }, None, Some(written));
                 }
-            } else if SECRETS.contains(&name.replace(['_', '-', ' '], "").as_str()) {
+            } else if secret_text::names_secret(&name) {
                 self.say(Mistake::ColumnOfSecrets { column: written.trim().into() }, None, Some(written));
             } else {
                 self.say(Mistake::ColumnUnknown { column: written.trim().into() }, None, Some(written));

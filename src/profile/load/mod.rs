@@ -5,45 +5,21 @@
 mod device;
 mod site;
 
-use toml::de::DeTable;
-
-use super::error::{Fault, ProfileError};
-use super::read::{Findings, Table, Taken, Value};
+use super::error::{FileError, FileKind};
+use super::read::{Table, Taken, Value, read_file, read_schema};
 use super::rules::{Document, Origin, Profile};
 use super::schema;
 use crate::model::basis::{Assumption, Basis};
 use crate::model::endpoint::is_kebab;
 use crate::model::ids::ProfileId;
 
-/// The most syntax errors reported; after the first few the parser mostly repeats itself.
-const MAX_SYNTAX_ERRORS: usize = 10;
-
 /// Reads a profile. `file` is only named in the mistakes.
-pub fn parse_profile(file: &str, text: &str) -> Result<Profile, Vec<ProfileError>> {
-    if text.len() > schema::MAX_BYTES {
-        let fault = Fault::TooLarge { bytes: text.len(), limit: schema::MAX_BYTES };
-        return Err(vec![ProfileError { file: file.to_owned(), line: 1, column: 1, fault }]);
-    }
-    let findings = Findings::new(file, text);
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
-        let at = error.span().map_or(0, |span| span.start);
-        findings.add(at, Fault::Syntax { message: crate::model::text::visible(error.message(), 200) });
-    }
-    let profile = if errors.is_empty() {
-        read_profile(&Table::open(document.get_ref(), 0, &schema::TOP, &findings))
-    } else {
-        None
-    };
-    let errors = findings.into_errors();
-    match profile {
-        Some(profile) if errors.is_empty() => Ok(profile),
-        _ => Err(errors),
-    }
+pub fn parse_profile(file: &str, text: &str) -> Result<Profile, Vec<FileError>> {
+    read_file(FileKind::Profile, file, text, &schema::TOP, read_profile)
 }
 
 fn read_profile(top: &Table<'_>) -> Option<Profile> {
-    let is_known_schema = read_schema(top);
+    let is_known_schema = read_schema(top, schema::VERSION);
     let documents = read_documents(top);
     let id = read_id(top, "id", &mut Taken::new());
     let name = top.text("name");
@@ -85,17 +61,6 @@ fn read_profile(top: &Table<'_>) -> Option<Profile> {
         expectations,
         wipe,
     })
-}
-
-fn read_schema(top: &Table<'_>) -> bool {
-    if !top.has("schema") {
-        top.missing("schema", format!("`schema = {}`", schema::VERSION));
-    }
-    let found = top.integer_opt::<i64>("schema", &(0..=i64::MAX));
-    if let Some(found) = found.filter(|found| *found != schema::VERSION) {
-        top.fault_at("schema", Fault::Schema { found, known: schema::VERSION });
-    }
-    found == Some(schema::VERSION)
 }
 
 fn read_documents(top: &Table<'_>) -> Vec<Document> {

@@ -1,0 +1,59 @@
+//! MQTT 3.1.1 CONNECT without credentials, and what comes back.
+
+use bytes::BytesMut;
+use rumqttc::mqttbytes::v4::Connect;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::errors::{alert, broke, other};
+use crate::check::seen::{Broke, MqttEnd};
+use crate::io::stream::{Glimpse, Stream};
+use crate::proto::mqtt::wire::{Head, kind};
+
+/// Seconds without a sign of life after which the server may forget us.
+const KEEP_ALIVE_SECS: u16 = 60;
+
+/// Says CONNECT and reads the answer.
+pub(super) async fn connect(stream: &mut Box<dyn Stream>, client_id: &str, glimpse: &Glimpse) -> MqttEnd {
+    let mut connect = Connect::new(client_id);
+    connect.keep_alive = KEEP_ALIVE_SECS;
+    let mut packet = BytesMut::new();
+    if connect.write(&mut packet).is_err() {
+        return MqttEnd::Broken(Broke::Closed);
+    }
+    let exchange = async {
+        stream.write_all(&packet).await?;
+        stream.flush().await?;
+        let mut answer = Vec::new();
+        loop {
+            let mut piece = [0; 256];
+            let count = stream.read(&mut piece).await?;
+            answer.extend_from_slice(&piece[..count]);
+            if let Some(end) = read(&answer, count == 0, glimpse) {
+                return Ok(end);
+            }
+        }
+    };
+    let ended: Result<MqttEnd, std::io::Error> = exchange.await;
+    match ended {
+        Ok(end) => end,
+        Err(error) => match alert(&error) {
+            Some(alert) => MqttEnd::Alert { alert },
+            None => MqttEnd::Broken(broke(&error, glimpse)),
+        },
+    }
+}
+
+/// What an answer so far amounts to; `None` while more is needed.
+fn read(answer: &[u8], is_over: bool, glimpse: &Glimpse) -> Option<MqttEnd> {
+    if answer.is_empty() {
+        return is_over.then_some(MqttEnd::Broken(Broke::Closed));
+    }
+    match Head::parse(answer) {
+        Ok(Some(head)) if head.first == kind::CONNACK << 4 && head.body_bytes == 2 => match answer.get(3) {
+            Some(code) => Some(MqttEnd::Connack { code: *code }),
+            None => is_over.then_some(MqttEnd::Broken(Broke::Closed)),
+        },
+        Ok(None) if !is_over && answer[0] == kind::CONNACK << 4 => None,
+        _ => Some(MqttEnd::Broken(other(glimpse))),
+    }
+}

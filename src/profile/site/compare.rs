@@ -1,0 +1,240 @@
+//! What was found, held against what is expected. What nobody told is said to be not checked, never to be right.
+
+use serde::Serialize;
+
+use super::{ExpectedGateway, Site};
+use crate::model::batch::Match;
+use crate::model::gateway::{Probe, Sighting};
+use crate::model::ids::{LinkAddress, ProfileId};
+use crate::model::record::JobRecord;
+use crate::model::text::visible;
+use crate::model::word::words;
+
+/// The longest text of a gateway that is shown.
+const SHOWN: usize = 80;
+
+/// A gateway as it was found: live, in a file of results, or on record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The name it reports or announces.
+    pub name: Option<String>,
+    /// Where it was reached.
+    pub link: String,
+    /// The profile it looks like.
+    pub profile: Option<ProfileId>,
+    /// Its serial number, of the gateway or of its USB port.
+    pub serial_number: Option<String>,
+    /// Name of its firmware.
+    pub firmware: Option<String>,
+    /// Version of its firmware.
+    pub firmware_version: Option<String>,
+    /// Whether it is known to be a gateway; a port that nobody recognised is no extra gateway.
+    pub is_gateway: bool,
+}
+
+impl From<&Sighting> for Found {
+    fn from(sighting: &Sighting) -> Self {
+        let info = match &sighting.probe {
+            Probe::Answered(identity) => identity.info.as_ref(),
+            _ => None,
+        };
+        let heard = sighting.heard.as_ref().and_then(|heard| heard.name.clone());
+        let told = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+        Self {
+            name: info.and_then(|info| told(&info.name)).or(heard),
+            link: sighting.link.to_string(),
+            profile: sighting.profile.as_ref().map(|guess| guess.profile.clone()),
+            serial_number: sighting.facts.serial_number.clone(),
+            firmware: info.and_then(|info| told(&info.firmware)),
+            firmware_version: info.and_then(|info| told(&info.firmware_version)),
+            is_gateway: sighting.profile.is_some() || matches!(sighting.probe, Probe::Answered(_)),
+        }
+    }
+}
+
+impl From<&JobRecord> for Found {
+    fn from(job: &JobRecord) -> Self {
+        Self {
+            name: Some(job.intent.gateway.clone()).filter(|name| *name != job.intent.link),
+            link: job.intent.link.clone(),
+            profile: job.intent.profile.as_ref().map(ProfileId::new),
+            is_gateway: true,
+            ..Self::default()
+        }
+    }
+}
+
+words! {
+    /// How a gateway stands against the site.
+    Fit {
+        /// It is there, and nothing that was told differs.
+        AsExpected = "as-expected",
+        /// It is there and differs.
+        Different = "different",
+        /// It was not found.
+        Missing = "missing",
+        /// It is there and not expected.
+        Extra = "extra",
+    }
+}
+
+words! {
+    /// What tied a found gateway to an expected one.
+    Way {
+        /// The serial number.
+        SerialNumber = "serial-number",
+        /// What the site says under `match`.
+        Match = "match",
+        /// The name.
+        Name = "name",
+    }
+}
+
+words! {
+    /// What is compared.
+    Fact {
+        /// The serial number.
+        SerialNumber = "serial-number",
+        /// The firmware.
+        Firmware = "firmware",
+        /// The profile.
+        Profile = "profile",
+    }
+}
+
+/// A fact that differs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mismatch {
+    /// Which.
+    pub fact: Fact,
+    /// As the site says.
+    pub expected: String,
+    /// As it was found, made safe to show.
+    pub found: String,
+}
+
+/// One gateway of a comparison.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    /// What the site calls it; of an extra one its own name, or its link.
+    pub name: String,
+    /// How it stands.
+    pub fit: Fit,
+    /// Where it was found.
+    pub link: Option<String>,
+    /// What tied it to the expected one.
+    pub by: Option<Way>,
+    /// What differs.
+    pub differences: Vec<Mismatch>,
+    /// What the site names and nobody told of the gateway.
+    pub not_checked: Vec<Fact>,
+}
+
+/// A whole comparison: first the expected ones in the order of the site, then the extra ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// The gateways.
+    pub lines: Vec<Line>,
+}
+
+impl Comparison {
+    /// How many stand so.
+    pub fn count(&self, fit: Fit) -> usize {
+        self.lines.iter().filter(|line| line.fit == fit).count()
+    }
+
+    /// Whether everything is as expected.
+    pub fn is_good(&self) -> bool {
+        self.lines.iter().all(|line| line.fit == Fit::AsExpected)
+    }
+}
+
+/// Holds what was found against the site. Each found gateway stands for one expected one at most; what ties them most
+/// surely goes first.
+pub fn compare(site: &Site, found: &[Found]) -> Comparison {
+    let mut tied: Vec<Option<(usize, Way)>> = vec![None; site.gateways.len()];
+    let mut is_free = vec![true; found.len()];
+    for way in [Way::SerialNumber, Way::Match, Way::Name] {
+        for (expected, tie) in site.gateways.iter().zip(&mut tied).filter(|(_, tie)| tie.is_none()) {
+            let fits = |at: &usize| is_free[*at] && ties(expected, &found[*at], way);
+            if let Some(at) = (0..found.len()).find(fits) {
+                is_free[at] = false;
+                *tie = Some((at, way));
+            }
+        }
+    }
+    let expected = site.gateways.iter().zip(tied);
+    let mut lines: Vec<Line> =
+        expected.map(|(expected, tie)| line(expected, tie.map(|(at, way)| (&found[at], way)))).collect();
+    let extra = found.iter().zip(is_free).filter(|(found, is_free)| *is_free && found.is_gateway);
+    lines.extend(extra.map(|(found, _)| extra_line(found)));
+    Comparison { lines }
+}
+
+fn ties(expected: &ExpectedGateway, found: &Found, way: Way) -> bool {
+    match way {
+        Way::SerialNumber => expected.serial_number.is_some() && expected.serial_number == found.serial_number,
+        Way::Match => match &expected.place {
+            Some(Match::Link(link)) => found.link.parse::<LinkAddress>().is_ok_and(|found| found == *link),
+            Some(Match::SerialNumber(number)) => found.serial_number.as_ref() == Some(number),
+            Some(Match::Announced(name)) => found.name.as_ref() == Some(name),
+            None => false,
+        },
+        Way::Name => found.name.as_ref() == Some(&expected.name),
+    }
+}
+
+fn line(expected: &ExpectedGateway, tie: Option<(&Found, Way)>) -> Line {
+    let Some((found, way)) = tie else {
+        let name = expected.name.clone();
+        return Line {
+            name,
+            fit: Fit::Missing,
+            link: None,
+            by: None,
+            differences: Vec::new(),
+            not_checked: Vec::new(),
+        };
+    };
+    let facts = [
+        (Fact::SerialNumber, expected.serial_number.clone(), found.serial_number.clone()),
+        (Fact::Firmware, expected.firmware.clone(), firmware_of(found, expected.firmware.as_deref())),
+        (Fact::Profile, text_of(expected.profile.as_ref()), text_of(found.profile.as_ref())),
+    ];
+    let (mut differences, mut not_checked) = (Vec::new(), Vec::new());
+    for (fact, expected, found) in facts {
+        match (expected, found) {
+            (Some(_), None) => not_checked.push(fact),
+            (Some(expected), Some(found)) if expected != found => {
+                differences.push(Mismatch { fact, expected, found: visible(&found, SHOWN) });
+            }
+            _ => {}
+        }
+    }
+    let fit = if differences.is_empty() { Fit::AsExpected } else { Fit::Different };
+    let link = Some(visible(&found.link, SHOWN));
+    Line { name: expected.name.clone(), fit, link, by: Some(way), differences, not_checked }
+}
+
+/// The firmware in the words of the site: its version alone, or name and version.
+fn firmware_of(found: &Found, expected: Option<&str>) -> Option<String> {
+    let version = found.firmware_version.clone()?;
+    let whole = format!("{} {version}", found.firmware.as_deref()?);
+    Some(if expected == Some(whole.as_str()) { whole } else { version })
+}
+
+fn text_of(profile: Option<&ProfileId>) -> Option<String> {
+    profile.map(ToString::to_string)
+}
+
+fn extra_line(found: &Found) -> Line {
+    let name = found.name.as_deref().unwrap_or(&found.link);
+    Line {
+        name: visible(name, SHOWN),
+        fit: Fit::Extra,
+        link: Some(visible(&found.link, SHOWN)),
+        by: None,
+        differences: Vec::new(),
+        not_checked: Vec::new(),
+    }
+}
