@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
+use super::run::crashed;
 use super::start::Parts;
 use super::telemetry::clock;
-use crate::check::evidence::{Evidence, Overrides};
+use crate::check::evidence::{About, Evidence, Overrides};
 use crate::check::question::From;
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
@@ -17,6 +18,7 @@ use crate::flow::check::{self, Setup};
 use crate::flow::port::{Probes, Records, RecordsError};
 use crate::io::files;
 use crate::io::probe::NetProbes;
+use crate::io::root_files;
 use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
@@ -25,6 +27,10 @@ use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
 use crate::msg::{Event, JobEnd};
+use crate::profile::FileError;
+use crate::profile::overrides::parse_overrides;
+use crate::profile::schema::MAX_BYTES;
+use crate::profile::site::{Site, parse_site};
 
 /// Commands a check may have waiting.
 pub(super) const COMMANDS: usize = 16;
@@ -32,8 +38,6 @@ pub(super) const COMMANDS: usize = 16;
 const REPORTS: usize = 256;
 /// The largest file of evidence that is read.
 const MAX_EVIDENCE: u64 = 64 * 1024 * 1024;
-/// The largest override file that is read.
-const MAX_OVERRIDES: u64 = 1024 * 1024;
 
 /// What the last round of a check came to: what a report is made from.
 #[derive(Clone)]
@@ -156,17 +160,21 @@ fn random() -> u64 {
 
 async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
     let CheckStart { mut about, evidence, site, overrides, via: _, watch } = start;
-    let saved = match evidence {
-        Some(path) => {
-            let evidence = read_evidence(path).await?;
-            about = evidence.about;
-            Some(evidence.observations)
-        }
-        None => None,
-    };
-    let _ = site;
-    let overrides = match overrides {
-        Some(path) => read_overrides(path).await?,
+    let mut saved = None;
+    if let Some(path) = evidence {
+        let evidence = read_evidence(path).await?;
+        about = evidence.about;
+        saved = Some(evidence.observations);
+    }
+    let mut override_file = overrides;
+    if let Some(path) = site {
+        let site = read_file(&path, parse_site).await?;
+        take_site(&mut about, &site);
+        // Named in the file, and relative to it.
+        override_file = override_file.or(site.overrides.as_ref().map(|file| beside(&path, file)));
+    }
+    let overrides = match override_file {
+        Some(path) => read_overrides(&path, &mut about).await?,
         None => Overrides::default(),
     };
     let profile = about.profile.as_ref().ok_or_else(no_profile)?;
@@ -176,10 +184,63 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     if !unknown.is_empty() {
         return Err(unknown_rows(&unknown, profile.id.as_str()));
     }
-    let from = from(&about.from);
     let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
-    let probes = NetProbes::new(from, servers, overrides.roots.clone());
+    let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
     Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes: Arc::new(probes), watch })
+}
+
+/// What the site knows goes into the run; what was said beside the site stays.
+fn take_site(about: &mut About, site: &Site) {
+    about.site.clone_from(&site.name);
+    if about.profile.is_none() {
+        let mut named = site.gateways.iter().filter_map(|gateway| gateway.profile.clone());
+        let first = named.next();
+        // A site with gateways of several vendors leaves the choice to the person.
+        about.profile = first.filter(|first| named.all(|other| other == *first));
+    }
+    let Some(profile) = about.profile.clone() else { return };
+    for (word, names) in site.hosts_for(&profile) {
+        about.hosts.entry(word).or_insert(names);
+    }
+    if about.ssid.is_empty() {
+        about.ssid = site.ssid.clone().unwrap_or_default();
+    }
+    if about.gateway.is_empty() {
+        let address = site.gateways_of(&profile).find_map(|gateway| gateway.address.clone());
+        about.gateway = address.unwrap_or_default();
+    }
+}
+
+/// A file named in another one.
+fn beside(file: &Path, name: &str) -> PathBuf {
+    file.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+}
+
+async fn read_overrides(path: &Path, about: &mut About) -> Result<Overrides, Problem> {
+    let file = read_file(path, parse_overrides).await?;
+    about.overrides = file.lines();
+    let mut overrides = Overrides {
+        map: file.map.iter().map(|mapping| (mapping.host.clone(), mapping.port, mapping.to)).collect(),
+        name_servers: file.name_servers,
+        ntp_port: file.ntp_port,
+        roots: Vec::new(),
+    };
+    for name in &file.root_files {
+        let root = beside(path, name);
+        let read = tokio::task::spawn_blocking(move || root_files::read(&root)).await;
+        overrides.roots.extend(read.map_err(|error| crashed(&error))??);
+    }
+    Ok(overrides)
+}
+
+/// Reads a file of a strict format. The first mistake is the problem; the others stand in its detail.
+async fn read_file<T>(path: &Path, parse: impl FnOnce(&str, &str) -> Result<T, Vec<FileError>>) -> Result<T, Problem> {
+    let text = read_text(path, MAX_BYTES as u64).await?;
+    parse(&path.display().to_string(), &text).map_err(|errors| {
+        let more: Vec<String> = errors.iter().skip(1).map(|error| error.explain().what).collect();
+        let first = errors.first().map(FileError::explain);
+        first.unwrap_or_else(no_profile).with_detail(more.join("; "))
+    })
 }
 
 /// From where packets leave: an address, else an interface's name.
@@ -194,7 +255,7 @@ fn from(text: &str) -> From {
 async fn read_text(path: &Path, most: u64) -> Result<String, Problem> {
     let path = path.to_owned();
     let read = tokio::task::spawn_blocking(move || files::read_text(&path, most)).await;
-    read.map_err(|error| super::run::crashed(&error))?.map_err(|error| error.explain())
+    read.map_err(|error| crashed(&error))?.map_err(|error| error.explain())
 }
 
 async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
@@ -208,11 +269,6 @@ async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
         )
         .with_detail(error.to_string())
     })
-}
-
-async fn read_overrides(path: PathBuf) -> Result<Overrides, Problem> {
-    let _ = read_text(&path, MAX_OVERRIDES).await?;
-    Ok(Overrides::default())
 }
 
 fn no_profile() -> Problem {
@@ -274,7 +330,7 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
     match written.await {
         Ok(Ok(_)) => CheckEvent::Saved { path },
         Ok(Err(problem)) => CheckEvent::Trouble(Box::new(problem)),
-        Err(error) => CheckEvent::Trouble(Box::new(super::run::crashed(&error))),
+        Err(error) => CheckEvent::Trouble(Box::new(crashed(&error))),
     }
 }
 

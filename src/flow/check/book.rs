@@ -11,7 +11,7 @@ use crate::check::plan::Plan;
 use crate::check::seen::{NotRun, Observation, Seen, TimeEnd};
 use crate::check::verdict::{Judged, RowState};
 use crate::flow::port::Witnessed;
-use crate::model::endpoint::{ProbeKind, RowId};
+use crate::model::endpoint::RowId;
 use crate::msg::check::CheckEvent;
 
 /// What was seen so far.
@@ -86,7 +86,7 @@ impl Book {
     /// Notes that a row was not looked at to its end.
     pub(super) async fn not_run(&self, id: &RowId, why: NotRun) {
         let endpoint = self.plan.row(id).and_then(|row| row.subject.endpoint());
-        let what = endpoint.and_then(|row| row.probes.last().copied()).unwrap_or(ProbeKind::Dns);
+        let what = endpoint.and_then(|row| row.probes.last().copied());
         self.note(Some(id), None, Seen::NotRun { what, why, detail: String::new() }).await;
     }
 

@@ -36,12 +36,7 @@ struct Net {
 
 impl Net {
     fn new(far: Far) -> Arc<Self> {
-        Arc::new(Self {
-            far,
-            asked: Mutex::default(),
-            at_once: AtomicUsize::new(0),
-            most: AtomicUsize::new(0),
-        })
+        Arc::new(Self { far, asked: Mutex::default(), at_once: AtomicUsize::new(0), most: AtomicUsize::new(0) })
     }
 
     fn asked(&self) -> Vec<Question> {
@@ -84,8 +79,7 @@ impl Net {
         tokio::time::sleep(limit).await;
         self.at_once.fetch_sub(1, Ordering::SeqCst);
         let is_connected = end == ConnectEnd::Connected;
-        let mut seen =
-            vec![Seen::Connect(Connect { to: talk.to, from: None, shape: talk.shape, attempt: 1, end })];
+        let mut seen = vec![Seen::Connect(Connect { to: talk.to, from: None, shape: talk.shape, attempt: 1, end })];
         let path = talk.steps.iter().find_map(|step| if let Say::Http { path } = step { Some(path) } else { None });
         if let Some(path) = path.filter(|_| is_connected) {
             let end = HttpEnd::Status {
@@ -96,7 +90,12 @@ impl Net {
                 begins: String::new(),
                 is_upgraded: false,
             };
-            seen.push(Seen::Http(Http { to: talk.to, url: format!("https://{}{path}", talk.host), end }));
+            seen.push(Seen::Http(Http {
+                to: talk.to,
+                url: format!("https://{}{path}", talk.host),
+                shape: talk.shape,
+                end,
+            }));
         }
         seen
     }
@@ -243,9 +242,7 @@ async fn watching_makes_no_names_up_after_the_first_round() {
     let overrides = Overrides { name_servers: vec![server], ..Overrides::default() };
     let mut desk = Desk::open(&net, 3, overrides, Some(Duration::from_secs(30)));
     let made_up = || {
-        let is_made_up = |question: &Question| {
-            matches!(question, Question::Lookup(lookup) if lookup.purpose != crate::check::question::Purpose::Row)
-        };
+        let is_made_up = |question: &Question| matches!(question, Question::Lookup(lookup) if lookup.purpose != crate::check::question::Purpose::Row);
         net.asked().iter().filter(|question| is_made_up(question)).count()
     };
     assert_eq!(desk.round().await.0, 1);
