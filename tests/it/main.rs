@@ -68,6 +68,7 @@ mod profiles;
 mod program;
 #[cfg(unix)]
 mod python;
+mod readme;
 #[cfg(unix)]
 mod recordings;
 #[cfg(unix)]
