@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod judge;
 pub mod plan;
 pub mod question;
+pub mod report;
 pub mod seen;
 pub mod verdict;
 
