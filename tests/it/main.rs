@@ -19,6 +19,7 @@ mod ble;
 #[cfg(target_os = "linux")]
 mod ble_lab;
 #[cfg(unix)]
+mod check;
 mod cli;
 mod cloud;
 mod commission;
