@@ -93,7 +93,7 @@ fn a_row_passes_when_a_trusted_peer_answers_in_its_own_protocol() {
     let row = row(&ran);
     assert!(row["state"] == "pass" || row["state"] == "pass-with-note", "{row}");
     assert_eq!(row["step"], "http");
-    assert_eq!(ran.code(), 0);
+    ran.expect(0);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_peer_with_an_unknown_certificate_never_passes() {
     let ran = check(&place, &overrides(&place, web.address, None), &[]);
     assert_eq!(row(&ran)["state"], "fail");
     assert_eq!(row(&ran)["step"], "tls");
-    assert_eq!(ran.code(), 1);
+    ran.expect(1);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_certificate_for_another_name_never_passes() {
     let (place, web) = (Place::new(), Web::start("other.example"));
     let ran = check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &[]);
     assert_eq!((row(&ran)["state"].clone(), row(&ran)["reason"].clone()), ("fail".into(), "wrong-name".into()));
-    assert_eq!(ran.code(), 1);
+    ran.expect(1);
 }
 
 #[test]
@@ -119,19 +119,20 @@ fn a_closed_port_fails_and_says_that_it_was_refused() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let ran = check(&place, &overrides(&place, free, None), &[]);
     assert_eq!((row(&ran)["state"].clone(), row(&ran)["step"].clone()), ("fail".into(), "tcp".into()));
-    assert_eq!(ran.code(), 1);
+    ran.expect(1);
 }
 
 #[test]
 fn a_saved_run_is_judged_again_to_the_same_verdict_without_a_network() {
     let (place, web) = (Place::new(), Web::start(HOST));
     let report = text_of(&place.path("run.json"));
-    let ran = check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &["--report", &report]);
-    assert_eq!(ran.code(), 0);
-    let again = place.run_json(&["check", "--rejudge", &report]);
-    assert_eq!(again.code(), 0);
+    let ran = check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &["--report", &report]).expect(0);
+    let again = place.run_json(&["check", "--rejudge", &report]).expect(0);
     let (first, second) = (row(&ran), row(&again));
-    assert_eq!((&first["state"], &first["reason"], &first["notes"]), (&second["state"], &second["reason"], &second["notes"]));
+    assert_eq!(
+        (&first["state"], &first["reason"], &first["notes"]),
+        (&second["state"], &second["reason"], &second["notes"])
+    );
 }
 
 #[test]
@@ -139,7 +140,7 @@ fn a_report_does_not_replace_a_file_unasked() {
     let (place, web) = (Place::new(), Web::start(HOST));
     let report = place.write("run.json", "mine");
     let ran = check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &["--report", &report]);
-    assert_ne!(ran.code(), 0);
+    assert_ne!(ran.code, Some(0));
     assert_eq!(std::fs::read_to_string(&report).unwrap(), "mine");
 }
 
@@ -148,18 +149,17 @@ fn an_override_file_with_a_mistake_is_refused_with_its_place() {
     let place = Place::new();
     let file = place.write("override.toml", "[[map]]\nhost = \"a.example\"\nto = \"nowhere\"\n");
     let ran = check(&place, &file, &[]);
-    let problem = ran.last();
+    let problem = ran.result();
     assert_eq!(problem["kind"], "problem");
-    assert!(problem["what"].as_str().unwrap_or_default().contains("override.toml"), "{problem}");
-    assert_ne!(ran.code(), 0);
+    assert!(problem.to_string().contains("override.toml"), "{problem}");
+    ran.expect(2);
 }
 
 #[test]
 fn rows_of_another_profile_are_refused_by_name() {
     let place = Place::new();
     let ran = place.run_json(&["check", "--profile", "casambi-cloud-gateway", "--rows", "KIS-05"]);
-    assert_eq!(ran.last()["code"], "check.unknown_rows");
-    assert_eq!(ran.code(), 2);
+    ran.expect_problem(2, "check.unknown_rows");
 }
 
 #[test]
@@ -167,5 +167,6 @@ fn what_only_the_sim_network_reaches_is_not_applicable_from_a_site() {
     let place = Place::new();
     let ran = place.run_json(&["check", "--profile", "cloud-connector", "--rows", "ASV-01"]);
     assert_eq!(row(&ran)["state"], "not-applicable");
-    assert_eq!(ran.code(), 4, "nothing was found out");
+    // Nothing was found out.
+    ran.expect(4);
 }
