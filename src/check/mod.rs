@@ -12,6 +12,7 @@ pub mod explain;
 pub mod judge;
 pub mod plan;
 pub mod question;
+pub mod report;
 pub mod seen;
 pub mod verdict;
 
