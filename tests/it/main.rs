@@ -20,7 +20,7 @@ mod ble;
 mod ble_lab;
 mod check;
 #[cfg(unix)]
-mod check;
+mod check_cli;
 mod cli;
 mod cloud;
 mod commission;
