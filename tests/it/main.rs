@@ -18,6 +18,9 @@ mod bench_broker;
 mod ble;
 #[cfg(target_os = "linux")]
 mod ble_lab;
+#[cfg(target_os = "linux")]
+mod check_lab;
+mod check_probes;
 #[cfg(unix)]
 mod cli;
 mod cloud;
