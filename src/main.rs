@@ -39,6 +39,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::BenchBroker(args)) => {
             with_workers(arguments, None, |handle| cli::bench_broker(handle, args, out))
         }
+        Some(Command::Check(args)) => with_workers(arguments, None, |handle| cli::check(handle, args, out)),
         Some(Command::Profiles(command)) => profiles(arguments, command, out),
         Some(Command::Records(command)) => with_workers(arguments, None, |handle| cli::records(handle, command, out)),
         Some(Command::Sim(args)) => sim(arguments, args, out),

@@ -123,10 +123,11 @@ install_packages() {
   fi
   echo "Installing: ${missing[*]}"
   # A list that cannot be renewed may still do.
-  "${as_root[@]}" apt-get -qq update || true
+  "${as_root[@]}" apt-get -qq update >"$logs/apt.log" 2>&1 || true
   if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install --yes \
-    --no-install-recommends "${missing[@]}" </dev/null; then
-    echo "They could not be installed."
+    --no-install-recommends "${missing[@]}" </dev/null >>"$logs/apt.log" 2>&1; then
+    grep '^E: ' "$logs/apt.log" | tail -n 3
+    echo "They could not be installed ($logs/apt.log). The tests that need them will be skipped."
     [ "$strict" = 0 ]
   fi
 }

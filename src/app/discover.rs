@@ -10,6 +10,7 @@ use super::batch::Marked;
 use super::jobs::JobKind;
 use crate::model::gateway::{DeviceInfo, Identity, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
+use crate::model::order::{in_order_of_numbers, order_of_link};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::{Done, Stand, stand, takes_back};
@@ -453,34 +454,11 @@ type SortText = (bool, String);
 
 fn sort_text(row: &Sighting, key: SortKey, catalog: &Catalog) -> SortText {
     let text = match key {
+        SortKey::Link => return (false, order_of_link(&row.link)),
         SortKey::Name => Some(display_name(row)),
-        SortKey::Link => Some(format!("{} {}", u8::from(row.link.kind() != LinkKind::Serial), row.link.place())),
         SortKey::Profile => profile_name(row, catalog),
     };
-    let text = (text.is_none(), text.unwrap_or_default().to_lowercase());
-    // The digits of an address are no numbers.
-    let is_address = key == SortKey::Link && row.link.kind() == LinkKind::Ble;
-    if is_address { text } else { (text.0, in_order_of_numbers(&text.1)) }
-}
-
-/// A key by which `port 9` comes before `port 10`: numbers are filled up with zeros.
-fn in_order_of_numbers(text: &str) -> String {
-    const DIGITS: usize = 10;
-    let mut key = String::with_capacity(text.len() + DIGITS);
-    let mut number = String::new();
-    for c in text.chars().chain(['\0']) {
-        if c.is_ascii_digit() {
-            number.push(c);
-            continue;
-        }
-        if !number.is_empty() {
-            key.extend(std::iter::repeat_n('0', DIGITS.saturating_sub(number.len())));
-            key.push_str(&number);
-            number.clear();
-        }
-        key.push(c);
-    }
-    key
+    (text.is_none(), in_order_of_numbers(&text.unwrap_or_default().to_lowercase()))
 }
 
 /// The best name there is: what the gateway calls itself, else what its USB adapter does, else the port.

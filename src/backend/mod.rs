@@ -2,6 +2,7 @@
 
 mod batch;
 mod bench;
+mod check;
 mod handle;
 mod job;
 pub mod local;

@@ -71,6 +71,8 @@ struct Workers {
     notices: mpsc::Sender<Notice>,
     /// How to reach the inspections that run.
     inspections: HashMap<JobId, mpsc::Sender<TelemetryCommand>>,
+    /// The network checks that run.
+    checks: HashMap<JobId, checks::OpenCheck>,
     /// The terminals that are open, and where what is typed goes.
     terminals: HashMap<JobId, mpsc::Sender<TerminalIn>>,
 }
@@ -115,6 +117,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         radio: RadioState::Off,
         notices,
         inspections: HashMap::new(),
+        checks: HashMap::new(),
         terminals: HashMap::new(),
     };
     // From here on a front end may ask for a passphrase.
@@ -243,6 +246,7 @@ impl Workers {
                 self.jobs.remove(job);
                 self.batches.remove(&job);
                 self.inspections.remove(&job);
+                self.checks.remove(&job);
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
         }

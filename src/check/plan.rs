@@ -8,6 +8,7 @@ use super::evidence::About;
 use super::verdict::Reason;
 use crate::model::endpoint::{Endpoint, HostPattern, Level, NamedHost, ProbeKind, RowId, Vantage as RowVantage};
 use crate::model::ids::ProfileId;
+use crate::model::mqtt::Dialect;
 use crate::model::wifi::WifiRules;
 use crate::model::word::words;
 use crate::profile::rules::{Document, NetworkFact, NetworkRule, Profile};
@@ -48,6 +49,8 @@ pub struct Plan {
     pub documents: Vec<Document>,
     /// Whether the vendor says that the system cannot use a proxy.
     pub is_proxy_unsupported: bool,
+    /// How its broker speaks MQTT, where that is known.
+    pub dialect: Option<Dialect>,
     /// What the run was made from.
     pub about: About,
     /// The rows, in the order of the profile.
@@ -135,6 +138,7 @@ impl Plan {
             vendor: profile.vendor.clone(),
             documents: profile.documents.clone(),
             is_proxy_unsupported: profile.network.says(NetworkFact::ProxyUnsupported),
+            dialect: profile.mqtt.as_ref().map(|mqtt| mqtt.dialect),
             about,
             rows,
         }

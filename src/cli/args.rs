@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
+pub use super::check_args::CheckArgs;
 pub use super::mqtt_args::{
     BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
 };
@@ -68,6 +69,8 @@ pub enum Command {
     /// List the messages that a broker retains, or clear them.
     #[command(subcommand)]
     Retained(RetainedCommand),
+    /// Check whether this network lets a gateway reach everything its vendor requires, and who stops it if not.
+    Check(Box<CheckArgs>),
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
@@ -684,11 +687,11 @@ pub(super) fn destination() -> impl TypedValueParser<Value = Destination> {
     OsStringValueParser::new().map(|argument| Destination::of_argument(&argument))
 }
 
-fn link(text: &str) -> Result<LinkAddress, BadLinkAddress> {
+pub(super) fn link(text: &str) -> Result<LinkAddress, BadLinkAddress> {
     text.parse()
 }
 
-fn driver(text: &str) -> Result<DriverId, UnknownDriver> {
+pub(super) fn driver(text: &str) -> Result<DriverId, UnknownDriver> {
     text.parse()
 }
 

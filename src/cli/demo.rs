@@ -20,6 +20,7 @@ use crate::model::ids::{DriverId, LinkAddress, LinkKind};
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Qos, Subscription};
 use crate::model::mqtt::topic::TopicFilter;
+use crate::model::order::order_of_link;
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
@@ -86,9 +87,7 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
         |sighting: &Sighting| sighting.link.kind() == LinkKind::Serial && driver_of(sighting).is_some_and(is_asked);
     let (mut asked, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
         found.into_iter().partition(|(_, sighting)| hangs_on_a_port(sighting));
-    for sighting in others.values() {
-        print_found(sighting, out);
-    }
+    print_all_found(&others, out);
     // A mute one takes a while: the others are commissioned meanwhile.
     for link in asked.keys() {
         handle.try_send(Command::Probe { job: next_job(), link: link.clone() })?;
@@ -106,9 +105,7 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     tour.visit_answering(handle, &mut asked, out)?;
     let answering = asked.values().filter(|sighting| matches!(sighting.probe, Probe::Answered(_))).count();
     out.text("");
-    for sighting in asked.values() {
-        print_found(sighting, out);
-    }
+    print_all_found(&asked, out);
     if answering < 3 || answering == asked.len() {
         tour.failed.push(format!("{answering} of {} gateways answered; all but the mute one should", asked.len()));
     }
@@ -267,6 +264,14 @@ fn display(sighting: &Sighting) -> String {
     let heard = sighting.heard.as_ref().and_then(|heard| heard.name.as_deref());
     let name = heard.or(sighting.facts.product.as_deref());
     name.map_or_else(|| "no name".into(), |name| visible(name, 60))
+}
+
+fn print_all_found(found: &BTreeMap<LinkAddress, Sighting>, out: &mut Output) {
+    let mut rows: Vec<&Sighting> = found.values().collect();
+    rows.sort_by_cached_key(|row| order_of_link(&row.link));
+    for row in rows {
+        print_found(row, out);
+    }
 }
 
 fn print_found(sighting: &Sighting, out: &mut Output) {

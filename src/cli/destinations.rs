@@ -56,6 +56,10 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
             (list(&mut args.record), sources, args.overwrite)
         }
         Command::Replay(args) => (list(&mut args.export), vec![args.file.clone()], args.overwrite),
+        Command::Check(args) => {
+            let sources = paths([&args.site, &args.overrides, &args.rejudge]);
+            (args.reports.iter_mut().collect(), sources, args.overwrite)
+        }
         Command::Records(RecordsCommand::Export { file, overwrite }) => (vec![file], Vec::new(), *overwrite),
         Command::Discover(_)
         | Command::Publish(_)

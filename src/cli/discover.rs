@@ -11,6 +11,7 @@ use super::output::{Exit, Output};
 use crate::backend::Handle;
 use crate::model::gateway::{Advertisement, Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::order::order_of_link;
 use crate::model::outcome::Verdict;
 use crate::model::record::JobRecord;
 use crate::model::standing::{Done, Stand, Standing, stand, takes_back};
@@ -176,7 +177,9 @@ impl Search {
     }
 
     fn print(&self, out: &mut Output) {
-        for sighting in self.seen.values() {
+        let mut rows: Vec<&Sighting> = self.seen.values().collect();
+        rows.sort_by_cached_key(|row| order_of_link(&row.link));
+        for sighting in rows {
             print_sighting(sighting, &self.stand(sighting), self.pushed.get(&sighting.link), out);
         }
         let has_ports = self.seen.keys().any(|link| link.kind() != LinkKind::Ble);

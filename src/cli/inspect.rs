@@ -135,11 +135,14 @@ impl Follower for Watch<'_> {
         }
         print_expectations(&[], &ended.expectations, out);
         print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
-        match ended.problem {
+        let exit = match ended.problem {
             Some(_) => Exit::Unknown,
             None if self.has_findings(&ended) => Exit::Findings,
             None => Exit::Good,
-        }
+        };
+        // A recording that ended early is not what was asked for, however well the rest went.
+        let is_cut_short = self.recording.is_some_and(|state| state.problem.is_some());
+        if is_cut_short { exit.max(Exit::CouldNotRun) } else { exit }
     }
 }
 

@@ -3,6 +3,7 @@
 //! A flow never names a socket, a serial port or a window. Time is tokio's, so that tests can pause it.
 
 pub mod batch;
+pub mod check;
 pub mod commission;
 pub mod conclude;
 pub mod console;

@@ -88,11 +88,11 @@ pub async fn run(setup: Setup, mut inputs: mpsc::Receiver<Input>, mut stop: watc
         },
     };
     let Counts { received, sent } = counts;
-    let octets = format!("{received} octets were received and {sent} sent");
+    let bytes = format!("{received} bytes received, {sent} sent");
     let (outcome, reason, summary) = match &end {
-        JobEnd::Done { .. } => ("closed", "terminal.closed", format!("The terminal was closed; {octets}")),
-        JobEnd::Cancelled => ("cancelled", "session.stopped", format!("The terminal was stopped; {octets}")),
-        JobEnd::Failed(Problem { code, what, .. }) => ("failed", *code, format!("{what}; {octets}")),
+        JobEnd::Done { .. } => ("closed", "terminal.closed", format!("Terminal closed: {bytes}")),
+        JobEnd::Cancelled => ("cancelled", "session.stopped", format!("Terminal stopped: {bytes}")),
+        JobEnd::Failed(Problem { code, what, .. }) => ("failed", *code, format!("{what}; {bytes}")),
     };
     match records.end(record, outcome, reason.to_owned(), summary).await {
         Ok(()) => end,
@@ -394,7 +394,7 @@ mod tests {
         stage.inputs.send(Input::Close).await.ok().unwrap();
         assert_eq!(stage.job.await.unwrap(), JobEnd::Done { note: "The terminal was closed".into() });
         let lines = stage.records.0.lock().unwrap().clone();
-        let closed = "closed terminal.closed The terminal was closed; 9 octets were received and 8 sent";
+        let closed = "closed terminal.closed Terminal closed: 9 bytes received, 8 sent";
         assert_eq!(lines, ["terminal serial:one", closed]);
         let text = stage.transcript.render();
         assert!(text.contains("typed 8 octets") && !text.contains("hunter"), "{text}");

@@ -379,6 +379,12 @@ pub struct Endpoint {
     pub probes: Vec<ProbeKind>,
     /// Concrete names to try in place of a wildcard.
     pub samples: Vec<String>,
+    /// Statuses of HTTP the vendor expects; empty where any will do. Another one is worth a note, never a failure.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub expect_status: Vec<u16>,
+    /// What a firewall should allow, where that is more than the hosts that are tried: usually a wildcard around them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unblock: Vec<HostPattern>,
     /// How long an idle session must survive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub idle_secs: Option<u32>,

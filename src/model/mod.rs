@@ -14,6 +14,7 @@ pub mod fault;
 pub mod gateway;
 pub mod ids;
 pub mod mqtt;
+pub mod order;
 pub mod outcome;
 pub mod problem;
 pub mod psk;

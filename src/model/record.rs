@@ -37,6 +37,8 @@ impl JobIntent {
         match self.action.as_str() {
             // It watches; what it publishes is an act of its own.
             "inspect" => has_open_act,
+            // It asks servers, and a gateway only to ask them.
+            "check" => false,
             // Whatever else there is may act at any time.
             _ => true,
         }

@@ -3,6 +3,8 @@
 //! A gateway's answer is untrusted: it may hold control characters, direction overrides that turn a line around, or
 //! megabytes. Nothing of it reaches a screen, a terminal or a record without passing through here.
 
+use std::borrow::Cow;
+
 /// The mark that stands where something was cut.
 const ELLIPSIS: char = '…';
 
@@ -26,6 +28,12 @@ pub fn without_login(text: &str) -> String {
         Some(_) => format!("{}{ELLIPSIS}{}", &text[..start], &text[end..]),
         None => format!("{ELLIPSIS}{}", &text[end..]),
     }
+}
+
+/// The text with an apostrophe before it if a spreadsheet would take it for a formula. A number is none.
+pub fn no_formula(text: &str) -> Cow<'_, str> {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && text.parse::<f64>().is_err();
+    if is_formula { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 /// As [`visible`] for bytes that should be UTF-8; octets that are not become `�`.

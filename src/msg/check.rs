@@ -41,10 +41,8 @@ pub struct CheckStart {
     pub overrides: Option<PathBuf>,
     /// The gateway that is to look itself.
     pub via: Option<Via>,
-    /// Look again after that time, until closed.
+    /// Look again after that time. The check stays open until it is closed, with or without it.
     pub watch: Option<Duration>,
-    /// End when the first round is over, as the command line does; a window stays open for [`CheckCommand::Again`].
-    pub ends_itself: bool,
 }
 
 /// A gateway that looks itself.

@@ -155,7 +155,7 @@ pub struct Table {
     /// What is counted: a group of statistics, a task, a memory pool.
     pub name: String,
     /// The numbers.
-    pub rows: Vec<(String, i64)>,
+    pub rows: Vec<(String, i128)>,
 }
 
 /// A firmware image, safe to show.

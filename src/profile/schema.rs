@@ -83,7 +83,7 @@ shapes! {
     ROOT = "[[root]]" ["id" "name" "sha256" "not_after"]
     ENDPOINT = "[[endpoint]]" [
         "id" "hosts" "need" "one_of" "port" "port_stated" "path" "transport" "tls_min" "direction" "purpose" "level" "vantage" "roots"
-        "roots_from" "probes" "samples" "idle_secs" "basis" "source" "assumed" "reason" "ambiguity"
+        "roots_from" "probes" "samples" "expect_status" "unblock" "idle_secs" "basis" "source" "assumed" "reason" "ambiguity"
     ]
     MQTT = "[mqtt]" [
         "dialect" "ports" "carrier" "tls" "authentication" "topics" "identity" "basis" "source" "assumed" "reason" "ambiguity"

@@ -36,7 +36,7 @@ fn every_question_ends_with_one_line() {
         assert!(result["kind"] == kind && !result[field].is_null(), "{ran:#?}");
     }
     let text = place.run(&["device", "info", "--via", &sim.link]).expect(0).out;
-    assert!(text.contains("Message buffers    4 of 384 octets"), "{text}");
+    assert!(text.contains("Message buffers    4 of 384 bytes"), "{text}");
     let missing = device(&place, &sim, &["settings", "get", "bridge/nothing"]).expect(1);
     assert_eq!(missing.result()["found"], false);
 }

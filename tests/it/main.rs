@@ -18,6 +18,7 @@ mod bench_broker;
 mod ble;
 #[cfg(target_os = "linux")]
 mod ble_lab;
+mod check;
 #[cfg(target_os = "linux")]
 mod check_lab;
 mod check_probes;
@@ -71,6 +72,7 @@ mod profiles;
 mod program;
 #[cfg(unix)]
 mod python;
+mod readme;
 #[cfg(unix)]
 mod recordings;
 #[cfg(unix)]

@@ -275,6 +275,8 @@ const OWN: &[&str] = &[
     "need",
     "probes",
     "samples",
+    "expect_status",
+    "unblock",
     "idle_secs",
     "evidence",
     "otherwise",

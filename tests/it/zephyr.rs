@@ -153,7 +153,7 @@ fn datagrams_carry_the_same() {
     let server = Server::start(&servers, "udp");
     let info = server.device(&["info"]);
     assert_eq!(info.code, 0, "{info:?}");
-    assert!(info.last["facts"].to_string().contains("2 of 2048 octets"), "{info:?}");
+    assert!(info.last["facts"].to_string().contains("2 of 2048 bytes"), "{info:?}");
     let folder = tempfile::tempdir().unwrap();
     let sent = folder.path().join("sent");
     fs::write(&sent, vec![0x5a; 5000]).unwrap();

@@ -25,6 +25,7 @@ mkdir -p "$rooms/logs"
 rooms=$(cd "$rooms" && pwd)
 readonly rooms tree=$rooms/tree
 readonly who=kim clone="/home/kim/My gateways – Geräte/linesman"
+readonly trusted=/etc/ssl/certs/ca-certificates.crt
 # Cargo rebuilds all dependencies if the folder of their sources has another path, so it has the same in here.
 readonly crates=${CARGO_HOME:-${HOME:-/root}/.cargo}
 
@@ -55,6 +56,14 @@ mount_tree() {
   mount -t tmpfs -o mode=1777 tmpfs "$tree/dev/shm"
   mount --bind -o ro "$(rustc --print sysroot)" "$tree/opt/rust"
   cp /etc/resolv.conf "$tree/etc/resolv.conf"
+  # Which every installer and every container writes, and debootstrap does not.
+  printf '127.0.0.1 localhost\n::1 localhost\n' >"$tree/etc/hosts"
+  # Behind a proxy of a company the registries show a certificate that this machine was told to trust.
+  local authority
+  for authority in /usr/local/share/ca-certificates/*.crt; do
+    if [ -e "$authority" ]; then cp "$authority" "$tree/usr/local/share/ca-certificates/"; fi
+  done
+  chroot "$tree" update-ca-certificates >/dev/null
 }
 
 # The sources as they are committed; what earlier runs built stays.
@@ -72,6 +81,10 @@ bring_clone() {
     say "warm target folder from $ROOMS_TARGET"
     mkdir "$tree$clone/target"
     (cd "$ROOMS_TARGET" && cp -a --reflink=auto --parents debug/.fingerprint debug/build debug/deps "$tree$clone/target/")
+    if [ -d "$ROOMS_TARGET/tools/bin" ]; then
+      mkdir -p "$tree$clone/target/tools"
+      cp -a "$ROOMS_TARGET/tools/bin" "$tree$clone/target/tools/"
+    fi
   fi
 }
 
@@ -85,7 +98,8 @@ in_room() {
   while IFS= read -r name; do variables+=("$name=${!name}"); done < <(compgen -e | grep -E '^(RUSTFLAGS|CARGO_PROFILE_.*)$')
   # shellcheck disable=SC2016  # the variables are the inner shell's
   env -i PATH=/opt/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin TERM=dumb \
-    CARGO_HOME="$crates" CARGO_INCREMENTAL=0 "${variables[@]}" \
+    CARGO_HOME="$crates" CARGO_INCREMENTAL=0 \
+    NODE_EXTRA_CA_CERTS="$trusted" PIP_CERT="$trusted" "${variables[@]}" \
     chroot "$tree" "${prefix[@]}" bash -c 'umask "${ROOM_UMASK:-022}"; cd "$1" && shift && exec "$@"' bash "$clone" "$@"
 }
 

@@ -213,6 +213,14 @@ fn push_probes(out: &mut String, row: &Endpoint) {
     let probes = if probes.is_empty() { "none possible".to_owned() } else { probes.join(" ") };
     let samples = if row.samples.is_empty() { String::new() } else { format!("; samples {}", row.samples.join(", ")) };
     wrap(out, INDENT, &format!("probes: {probes}{samples}"));
+    if !row.expect_status.is_empty() {
+        let statuses: Vec<String> = row.expect_status.iter().map(ToString::to_string).collect();
+        wrap(out, INDENT, &format!("expected status: {}", statuses.join(", ")));
+    }
+    if !row.unblock.is_empty() {
+        let patterns: Vec<String> = row.unblock.iter().map(ToString::to_string).collect();
+        wrap(out, INDENT, &format!("to unblock: {}", patterns.join(", ")));
+    }
     if !row.roots.is_empty() {
         let roots: Vec<&str> = row.roots.iter().map(|root| root.name.as_str()).collect();
         wrap(out, INDENT, &format!("roots: {} ({})", roots.join(", "), row.roots_from));

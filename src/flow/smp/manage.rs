@@ -169,7 +169,7 @@ impl SmpManagement {
         }
         if let Some(Answer::Parameters { buffer_octets, buffers }) = optional(self.smp.ask(Request::Parameters).await)?
         {
-            rows.push(("Message buffers".into(), format!("{buffers} of {buffer_octets} octets")));
+            rows.push(("Message buffers".into(), format!("{buffers} of {buffer_octets} bytes")));
         }
         for (label, groups) in [("Groups", &self.groups), ("Cannot be read", &self.unreadable)] {
             let named: Vec<String> =
@@ -183,7 +183,7 @@ impl SmpManagement {
 
     async fn statistics(&mut self) -> Result<Vec<Table>, DeviceError> {
         let mut tables = Vec::new();
-        let table = |heading: &str, name: &str, rows: Vec<(String, i64)>| Table {
+        let table = |heading: &str, name: &str, rows: Vec<(String, i128)>| Table {
             name: visible(&format!("{heading}{name}"), MAX_FIELD),
             rows: rows.into_iter().map(|(name, number)| (visible(&name, MAX_FIELD), number)).collect(),
         };

@@ -591,10 +591,10 @@ impl CertificateFault {
                 "Set date and time of this computer",
             ),
             Self::UnknownIssuer { issuer, is_alone: true } => Problem::new(
-                "mqtt.unknown_issuer",
-                format!("Nobody we trust vouches for {of}"),
+                "mqtt.issuer_not_sent",
+                format!("The broker sent {of} without its issuer's"),
                 format!(
-                    "It comes alone, and its issuer “{issuer}” isn't trusted here: the broker leaves the certificates in between out, or the authority is not among those trusted"
+                    "Its issuer “{issuer}” isn't trusted here: the broker leaves intermediate certificates out, or the authority is a private one"
                 ),
                 "Have the broker send its whole chain (often fullchain.pem); add that authority's certificate if it is yours",
             ),

@@ -15,6 +15,8 @@ use crate::profile::schema;
 
 /// The ports there are.
 const PORTS: std::ops::RangeInclusive<i64> = 1..=65_535;
+/// The statuses of HTTP.
+const STATUSES: std::ops::RangeInclusive<i64> = 100..=599;
 
 pub(super) fn read_network(top: &Table<'_>, documents: &[Document], rows: &mut Taken) -> Option<NetworkRules> {
     let Some(table) = top.table("network", &schema::NETWORK) else {
@@ -126,6 +128,8 @@ fn read_endpoint(
         table.list("roots").iter().filter_map(|value| read_root_name(value, own_roots)).collect();
     let roots_from = table.text_opt("roots_from").unwrap_or_default();
     let idle_secs = table.integer_opt("idle_secs", &(1..=3600));
+    let expect_status = read_statuses(table);
+    let unblock = table.list("unblock").iter().filter_map(Value::parse).collect();
     let endpoint = Endpoint {
         hosts,
         need,
@@ -141,6 +145,8 @@ fn read_endpoint(
         roots_from,
         probes,
         samples,
+        expect_status,
+        unblock,
         idle_secs,
         ambiguity: table.text_opt("ambiguity"),
         basis: read_basis(table, documents)?,
@@ -175,6 +181,10 @@ fn read_samples(table: &Table<'_>, hosts: &[HostPattern]) -> Vec<String> {
         Some(name.to_owned())
     };
     table.list("samples").iter().filter_map(read).collect()
+}
+
+fn read_statuses(table: &Table<'_>) -> Vec<u16> {
+    table.list("expect_status").iter().filter_map(|value| value.integer(&STATUSES)).collect()
 }
 
 fn read_path(table: &Table<'_>) -> Option<String> {
@@ -215,6 +225,12 @@ fn check_endpoint(table: &Table<'_>, row: &Endpoint) {
     }
     if row.idle_secs.is_some() != row.probes.contains(&ProbeKind::Idle) && !table.has("idle_secs") {
         table.missing("idle_secs", "the probe `idle` needs the seconds a session must survive");
+    }
+    if !row.expect_status.is_empty() && !row.probes.contains(&ProbeKind::Http) {
+        table.inconsistent("expect_status", "`expect_status` is told by the probe `http` alone");
+    }
+    if row.unblock.iter().any(|host| !matches!(host, HostPattern::Name(_) | HostPattern::Wildcard { .. })) {
+        table.inconsistent("unblock", "`unblock` holds names and *.parents, as a firewall takes them");
     }
     if row.path.is_some() && !row.probes.contains(&ProbeKind::Http) {
         table.inconsistent("path", "`path` is tried by the probe `http` alone");

@@ -16,9 +16,9 @@ pub enum Answer {
     /// Names: groups of statistics, kinds of checksum.
     Names(Vec<String>),
     /// Tasks or memory pools: a name each, and numbers with names.
-    Tables(Vec<(String, Vec<(String, i64)>)>),
+    Tables(Vec<(String, Vec<(String, i128)>)>),
     /// Numbers with names.
-    Numbers(Vec<(String, i64)>),
+    Numbers(Vec<(String, i128)>),
     /// How long messages may be, and how many the device can hold.
     Parameters {
         /// Octets of one message.
@@ -177,12 +177,12 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-fn tables(map: &Map) -> Vec<(String, Vec<(String, i64)>)> {
+fn tables(map: &Map) -> Vec<(String, Vec<(String, i128)>)> {
     map.entries().filter_map(|(name, value)| Some((name.to_owned(), numbers(map_of(value)?)))).collect()
 }
 
-fn numbers(map: &Map) -> Vec<(String, i64)> {
-    map.entries().filter_map(|(name, _)| Some((name.to_owned(), map.signed_or_highest(name)?))).collect()
+fn numbers(map: &Map) -> Vec<(String, i128)> {
+    map.entries().filter_map(|(name, _)| Some((name.to_owned(), map.whole(name)?))).collect()
 }
 
 fn image(map: &Map) -> Image {

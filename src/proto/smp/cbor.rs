@@ -94,11 +94,11 @@ impl Map {
         }
     }
 
-    /// A number with a sign; one that is too large counts as the largest.
-    pub fn signed_or_highest(&self, key: &str) -> Option<i64> {
+    /// A number with or without a sign, whatever its size.
+    pub fn whole(&self, key: &str) -> Option<i128> {
         match self.get(key)? {
-            Value::Unsigned(number) => Some(i64::try_from(*number).unwrap_or(i64::MAX)),
-            Value::Negative(number) => Some(*number),
+            Value::Unsigned(number) => Some(i128::from(*number)),
+            Value::Negative(number) => Some(i128::from(*number)),
             _ => None,
         }
     }
@@ -483,6 +483,7 @@ mod tests {
         assert_eq!(read("a161613bffffffffffffffff").signed("a"), Some(i64::MIN));
         assert_eq!(read("a161611bffffffffffffffff").unsigned("a"), Some(u64::MAX));
         assert_eq!(read("a161611bffffffffffffffff").signed("a"), None);
+        assert_eq!(read("a161611bffffffffffffffff").whole("a"), Some(i128::from(u64::MAX)));
         assert_eq!(read("a1616120").signed("a"), Some(-1));
     }
 

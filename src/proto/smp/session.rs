@@ -447,9 +447,11 @@ mod tests {
 
     #[test]
     fn tables_and_images_are_read_and_what_is_no_row_is_left_out() {
-        let task = || Body::default().unsigned("prio", 3).signed("state", -1).text("odd", "x");
+        let most = u64::MAX;
+        let task = || Body::default().unsigned("prio", 3).signed("state", -1).unsigned("ticks", most).text("odd", "x");
         let body = Body::default().map("tasks", Body::default().map("main", task()).unsigned("odd", 1));
-        let rows = vec![("main".to_owned(), vec![("prio".to_owned(), 3), ("state".to_owned(), -1)])];
+        let counts = [("prio", 3), ("state", -1), ("ticks", i128::from(most))];
+        let rows = vec![("main".to_owned(), counts.map(|(name, count)| (name.to_owned(), count)).to_vec())];
         assert!(ask(Request::Tasks, Version::V2, body) == Ok(Answer::Tables(rows)));
         let image = Body::default().unsigned("slot", 1).text("version", "1.2.3").flag("active", true);
         let expected = Image { slot: 1, version: "1.2.3".into(), is_active: true, ..Image::default() };

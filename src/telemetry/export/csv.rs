@@ -9,6 +9,7 @@ use csv::{Terminator, WriterBuilder};
 
 use super::jsonl::PropertiesLine;
 use super::time;
+use crate::model::text::no_formula;
 use crate::telemetry::batch::Arrival;
 
 const HEADER: [&str; 8] = ["time", "topic", "qos", "retained", "duplicate", "payload_as", "payload", "properties"];
@@ -28,13 +29,13 @@ impl<W: Write> Csv<W> {
     pub(super) fn push(&mut self, arrival: &Arrival<'_>) -> io::Result<()> {
         let yes_or_no = |is: bool| if is { "yes" } else { "no" };
         let (payload_as, payload) = match text(arrival.payload) {
-            Some(text) => ("text", guarded(text)),
+            Some(text) => ("text", no_formula(text)),
             None => ("base64", Cow::Owned(STANDARD.encode(arrival.payload))),
         };
         let properties = arrival.properties.map(|properties| serde_json::to_string(&PropertiesLine::of(properties)));
         self.writer.write_record([
             time(arrival.unix_micros).as_str(),
-            &guarded(&String::from_utf8_lossy(arrival.topic)),
+            &no_formula(&String::from_utf8_lossy(arrival.topic)),
             ["0", "1", "2"][usize::from(arrival.qos.number())],
             yes_or_no(arrival.is_retained),
             yes_or_no(arrival.is_duplicate),
@@ -54,10 +55,4 @@ impl<W: Write> Csv<W> {
 fn text(payload: &[u8]) -> Option<&str> {
     let is_plain = |c: char| !c.is_control() || matches!(c, '\t' | '\r' | '\n');
     std::str::from_utf8(payload).ok().filter(|text| text.chars().all(is_plain))
-}
-
-/// The text with an apostrophe before it if a spreadsheet would take it for a formula. A number is none.
-fn guarded(text: &str) -> Cow<'_, str> {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) && text.parse::<f64>().is_err();
-    if is_formula { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }

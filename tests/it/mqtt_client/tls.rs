@@ -168,7 +168,7 @@ async fn each_fault_of_a_certificate_is_told_with_the_chain() {
         (serve(&here, -30..-4), "mqtt.certificate_expired", "The certificate of localhost ended 3 days ago"),
         (serve(&here, 3..40), "mqtt.certificate_not_yet", "The certificate of localhost begins in 3 days"),
         (serve(&["broker.example"], -1..9), "mqtt.wrong_name", "The certificate of localhost is not for localhost"),
-        (other.server(), "mqtt.unknown_issuer", "Nobody we trust vouches for the certificate of localhost"),
+        (other.server(), "mqtt.issuer_not_sent", "The broker sent the certificate of localhost without its issuer's"),
         (boxed.server(), "mqtt.intercepted", "Something in between shows the certificate of localhost"),
         (own, "mqtt.self_signed", "Nobody but itself vouches for the certificate of localhost"),
         (authority.client(-1..9), "mqtt.certificate_purpose", "The certificate of localhost is not for servers"),

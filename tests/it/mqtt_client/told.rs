@@ -1,5 +1,7 @@
 //! What the command line tells of a broker that refuses, damages and exceeds: no message is lost without a word.
 
+use std::process::Command;
+
 use linesman::model::mqtt::MqttVersion;
 use tokio::net::TcpListener;
 use tokio::task::spawn_blocking;
@@ -7,7 +9,7 @@ use tokio::time::timeout;
 
 use super::PATIENCE;
 use super::peer::{Peer, publish};
-use crate::program::{Place, Ran};
+use crate::program::{Place, Ran, text_of};
 
 const VERSION: MqttVersion = MqttVersion::V311;
 
@@ -67,4 +69,40 @@ async fn packets_show_each_message_that_was_left_out_and_why() {
     }
     let oversize = ran.out.lines().filter(|line| line.contains("PUBLISH") && line.contains("larger"));
     assert_eq!(oversize.count(), 1, "{ran:#?}");
+}
+
+/// Bytes that no compression makes shorter.
+fn noise(count: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_u32;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state.to_le_bytes()[1]
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// The system refuses to make the file longer, as a full disk does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recording_that_ends_early_is_told_once_and_in_the_exit_code() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let place = Place::new();
+    let (broker, file) = (format!("mqtt://{}", listener.local_addr().unwrap()), text_of(&place.path("site.lmrec")));
+    let inspect = place.linesman(&["inspect", "--broker", &broker, "--count", "8", "--record", &file]);
+    // In blocks of 512 bytes or of 1024. The signal that comes with it would end the program.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 1000; exec \"$0\" \"$@\""]);
+    limited.arg(inspect.get_program()).args(inspect.get_args());
+    let ran = spawn_blocking(move || Ran::of(&mut limited));
+    let mut peer = timeout(PATIENCE, Peer::accept(&listener, VERSION)).await.unwrap();
+    peer.let_in().await;
+    let (_, body) = peer.read().await;
+    peer.send(&[0x90, 3, body[0], body[1], 0]).await;
+    for _ in 0..8 {
+        peer.send(&publish(VERSION, 0, 0, b"site/log", b"", &noise(300_000))).await;
+    }
+    let ran = ran.await.unwrap().expect(3);
+    assert_eq!(ran.err.matches("The disk is full").count(), 1, "{}", ran.err);
+    assert!(ran.out.contains(" to ") && ran.out.contains("Recorded "), "what was recorded is told all the same");
 }

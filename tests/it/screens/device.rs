@@ -154,7 +154,7 @@ impl Stage {
 }
 
 fn tables() -> Vec<Table> {
-    let table = |name: &str, rows: &[(&str, i64)]| Table {
+    let table = |name: &str, rows: &[(&str, i128)]| Table {
         name: name.into(),
         rows: rows.iter().map(|(name, number)| ((*name).to_owned(), *number)).collect(),
     };

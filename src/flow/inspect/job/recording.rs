@@ -12,7 +12,7 @@ use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
 use crate::msg::telemetry::TelemetryEvent;
 use crate::telemetry::batch::Batch;
-use crate::telemetry::recording::RecordingFacts;
+use crate::telemetry::recording::{RecorderState, RecordingFacts};
 
 /// Messages that a writer could not take yet: nothing else is read before they are.
 pub(super) struct Held {
@@ -135,13 +135,20 @@ impl Job {
     pub(super) async fn finish_recorders(&mut self) {
         let (recording, ring) = (self.recording.take(), self.ring.take());
         let mut states = [None, None];
-        for (state, recorder) in states.iter_mut().zip([recording, ring]) {
+        for (place, recorder) in [recording, ring].into_iter().enumerate() {
             let Some(recorder) = recorder else { continue };
-            match timeout(FINISH_LIMIT, recorder.finish()).await {
-                Ok(Ok(finished)) => *state = Some(finished),
-                Ok(Err(problem)) => self.warn(problem).await,
-                Err(_) => self.warn(too_slow(&recorder.state().path)).await,
+            let finished = timeout(FINISH_LIMIT, recorder.finish()).await;
+            let problem = match finished.unwrap_or_else(|_| Err(too_slow(&recorder.state().path))) {
+                Ok(finished) => {
+                    states[place] = Some(finished);
+                    continue;
+                }
+                Err(problem) => problem,
+            };
+            if self.recorder_problems[place] != Some(problem.code) {
+                self.warn(problem.clone()).await;
             }
+            states[place] = Some(RecorderState { problem: Some(problem), ..recorder.state() });
         }
         let [recorder, ring] = states;
         if recorder.is_some() || ring.is_some() {

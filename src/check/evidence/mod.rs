@@ -1,15 +1,20 @@
 //! [`Evidence`]: a whole run as it is saved: what it was made from, and what was observed.
 
+mod read;
+
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use read::{EvidenceError, MAX_BYTES, MAX_OBSERVATIONS, read};
 
 use super::plan::Vantage;
 use super::seen::Observation;
 use crate::model::endpoint::RowId;
 use crate::model::ids::ProfileId;
 use crate::profile::overrides::OverrideFile;
+use crate::profile::site::Site;
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -50,12 +55,42 @@ pub struct About {
     pub has_consent: bool,
     /// The network's name the gateway is to join; empty where it was not given.
     pub ssid: String,
+    /// The network gateways get their addresses from, `192.0.2.0/24`; empty where it is not known.
+    pub subnet: String,
     /// Address of the gateway on site; empty where it is not known.
     pub gateway: String,
     /// When the run began, in microseconds since 1970 UTC.
     pub began_unix_micros: i64,
     /// What an override file changed: each line of it as it took effect. Empty without one.
     pub overrides: Vec<String>,
+    /// Whether addresses inside the site were replaced by others of their kind before the evidence was saved.
+    pub is_masked: bool,
+}
+
+impl About {
+    /// Takes in what a site says; what was named for the run alone stays.
+    #[must_use]
+    pub fn at_site(mut self, site: &Site) -> Self {
+        let take = |own: &mut String, text: Option<&String>| {
+            if let Some(text) = text.filter(|_| own.is_empty()) {
+                own.clone_from(text);
+            }
+        };
+        take(&mut self.site, Some(&site.name));
+        take(&mut self.ssid, site.ssid.as_ref());
+        take(&mut self.subnet, site.subnet.as_ref());
+        if let Some(profile) = &self.profile {
+            for (word, names) in site.hosts_for(profile) {
+                self.hosts.entry(word).or_insert(names);
+            }
+            let mut addresses = site.gateways_of(profile).filter_map(|gateway| gateway.address.as_ref());
+            // With several gateways nobody knows which one is meant.
+            if let (Some(only), None) = (addresses.next(), addresses.next()) {
+                take(&mut self.gateway, Some(only));
+            }
+        }
+        self
+    }
 }
 
 /// Where packets go instead of where they should, for a test site. Only addresses, ports and trusted roots change.

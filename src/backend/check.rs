@@ -1,0 +1,339 @@
+//! Network checks as jobs: reads what a check is made from, runs it, and writes its reports.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, watch};
+
+use super::handle::Reporter;
+use super::run::crashed;
+use super::start::Parts;
+use super::telemetry::clock;
+use crate::check::evidence::{About, Evidence, Overrides};
+use crate::check::question::From;
+use crate::check::seen::Observation;
+use crate::check::verdict::Judged;
+use crate::check::{Plan, RowState};
+use crate::flow::check::{self, Setup};
+use crate::flow::port::{Probes, Records, RecordsError};
+use crate::io::files;
+use crate::io::probe::NetProbes;
+use crate::io::root_files;
+use crate::io::save;
+use crate::model::destination::Destination;
+use crate::model::endpoint::Level;
+use crate::model::ids::JobId;
+use crate::model::problem::{Explain as _, Problem};
+use crate::model::record::JobIntent;
+use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
+use crate::msg::{Event, JobEnd};
+use crate::profile::FileError;
+use crate::profile::overrides::parse_overrides;
+use crate::profile::schema::MAX_BYTES;
+use crate::profile::site::{Site, parse_site};
+
+/// Commands a check may have waiting.
+pub(super) const COMMANDS: usize = 16;
+/// Reports a check may have waiting.
+const REPORTS: usize = 256;
+/// The largest file of evidence that is read.
+const MAX_EVIDENCE: u64 = 64 * 1024 * 1024;
+
+/// What the last round of a check came to: what a report is made from.
+#[derive(Clone)]
+pub(super) struct Latest {
+    pub(super) plan: Arc<Plan>,
+    pub(super) evidence: Arc<Evidence>,
+    pub(super) judged: Arc<Judged>,
+}
+
+/// Where the last round is kept.
+pub(super) type Kept = Arc<Mutex<Option<Latest>>>;
+
+/// What a check works with.
+pub(super) struct CheckJob {
+    pub(super) job: JobId,
+    pub(super) parts: Parts,
+    pub(super) operator: String,
+    pub(super) reporter: Reporter,
+    pub(super) kept: Kept,
+}
+
+impl CheckJob {
+    /// Runs a check to its end.
+    pub(super) async fn run(
+        self,
+        start: CheckStart,
+        commands: mpsc::Receiver<CheckCommand>,
+        stop: watch::Receiver<bool>,
+    ) -> JobEnd {
+        let prepared = match prepare(&self.parts, start).await {
+            Ok(prepared) => prepared,
+            Err(problem) => return JobEnd::Failed(problem),
+        };
+        let record = match self.begin(&prepared).await {
+            Ok(record) => record,
+            Err(error) => return JobEnd::Failed(error.explain()),
+        };
+        let (progress, mut events) = mpsc::channel(REPORTS);
+        let setup = prepared.setup(progress);
+        let is_simulated = self.parts.is_demo;
+        let plan = Arc::new(setup.plan.clone());
+        let forward = async {
+            while let Some(event) = events.recv().await {
+                self.keep(&plan, &event);
+                self.reporter.report(Event::CheckProgressed { job: self.job, event }).await;
+            }
+        };
+        let ((end, judged), ()) = tokio::join!(check::run(setup, commands, stop), forward);
+        tracing::debug!(is_simulated, "a network check ended");
+        if let Some((records, record)) = record {
+            let (outcome, summary) = summary(&plan, &judged, &end);
+            if let Err(error) = records.end(record, outcome, format!("check.{outcome}"), summary).await {
+                return JobEnd::Failed(error.explain());
+            }
+        }
+        end
+    }
+
+    fn keep(&self, plan: &Arc<Plan>, event: &CheckEvent) {
+        if let CheckEvent::RoundEnded { evidence, judged, .. } = event {
+            let latest = Latest { plan: Arc::clone(plan), evidence: Arc::clone(evidence), judged: Arc::clone(judged) };
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
+        }
+    }
+
+    /// Puts the check on record before anything is sent. Judging a saved run again sends nothing and is not recorded.
+    async fn begin(
+        &self,
+        prepared: &Prepared,
+    ) -> Result<Option<(Arc<dyn Records>, crate::model::record::RecordId)>, RecordsError> {
+        if prepared.saved.is_some() {
+            return Ok(None);
+        }
+        let records = Arc::clone(self.parts.records.as_ref().map_err(Clone::clone)?) as Arc<dyn Records>;
+        let about = &prepared.plan.about;
+        let place = if about.site.is_empty() { "this network".to_owned() } else { about.site.clone() };
+        let intent = JobIntent {
+            action: "check".into(),
+            gateway: place,
+            link: about.from.clone(),
+            profile: Some(prepared.plan.profile.to_string()),
+            driver: None,
+            operator: self.operator.clone(),
+            is_simulated: self.parts.is_demo || !about.overrides.is_empty(),
+        };
+        let record = records.begin(intent).await?;
+        Ok(Some((records, record)))
+    }
+}
+
+/// A check that can begin.
+struct Prepared {
+    plan: Plan,
+    overrides: Overrides,
+    saved: Option<Vec<Observation>>,
+    probes: Arc<dyn Probes>,
+    watch: Option<std::time::Duration>,
+}
+
+impl Prepared {
+    fn setup(self, progress: mpsc::Sender<CheckEvent>) -> Setup {
+        Setup {
+            plan: self.plan,
+            overrides: self.overrides,
+            saved: self.saved,
+            probes: self.probes,
+            watch: self.watch,
+            progress,
+            clock: clock(),
+            random: Arc::new(random),
+        }
+    }
+}
+
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    // Seeded by the system; what is made of it has to be fresh, not secret.
+    RandomState::new().hash_one(0)
+}
+
+async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
+    let CheckStart { mut about, evidence, site, overrides, via: _, watch } = start;
+    let mut saved = None;
+    if let Some(path) = evidence {
+        let evidence = read_evidence(path).await?;
+        about = evidence.about;
+        saved = Some(evidence.observations);
+    }
+    let mut override_file = overrides;
+    if let Some(path) = site {
+        let site = read_file(&path, parse_site).await?;
+        take_site(&mut about, &site);
+        // Named in the file, and relative to it.
+        override_file = override_file.or(site.overrides.as_ref().map(|file| beside(&path, file)));
+    }
+    let overrides = match override_file {
+        Some(path) => read_overrides(&path, &mut about).await?,
+        None => Overrides::default(),
+    };
+    let profile = about.profile.as_ref().ok_or_else(no_profile)?;
+    let profile = parts.catalog.get(profile).ok_or_else(|| unknown_profile(profile.as_str()))?;
+    let unknown: Vec<String> =
+        about.rows.iter().filter(|id| !profile.row_ids().any(|own| own == *id)).map(ToString::to_string).collect();
+    if !unknown.is_empty() {
+        return Err(unknown_rows(&unknown, profile.id.as_str()));
+    }
+    let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
+    let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
+    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes: Arc::new(probes), watch })
+}
+
+/// What the site knows goes into the run; what was said beside the site stays.
+fn take_site(about: &mut About, site: &Site) {
+    about.site.clone_from(&site.name);
+    if about.profile.is_none() {
+        let mut named = site.gateways.iter().filter_map(|gateway| gateway.profile.clone());
+        let first = named.next();
+        // A site with gateways of several vendors leaves the choice to the person.
+        about.profile = first.filter(|first| named.all(|other| other == *first));
+    }
+    let Some(profile) = about.profile.clone() else { return };
+    for (word, names) in site.hosts_for(&profile) {
+        about.hosts.entry(word).or_insert(names);
+    }
+    if about.ssid.is_empty() {
+        about.ssid = site.ssid.clone().unwrap_or_default();
+    }
+    if about.gateway.is_empty() {
+        let address = site.gateways_of(&profile).find_map(|gateway| gateway.address.clone());
+        about.gateway = address.unwrap_or_default();
+    }
+}
+
+/// A file named in another one.
+fn beside(file: &Path, name: &str) -> PathBuf {
+    file.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+}
+
+async fn read_overrides(path: &Path, about: &mut About) -> Result<Overrides, Problem> {
+    let file = read_file(path, parse_overrides).await?;
+    about.overrides = file.lines();
+    let mut overrides = Overrides {
+        map: file.map.iter().map(|mapping| (mapping.host.clone(), mapping.port, mapping.to)).collect(),
+        name_servers: file.name_servers,
+        ntp_port: file.ntp_port,
+        roots: Vec::new(),
+    };
+    for name in &file.root_files {
+        let root = beside(path, name);
+        let read = tokio::task::spawn_blocking(move || root_files::read(&root)).await;
+        overrides.roots.extend(read.map_err(|error| crashed(&error))??);
+    }
+    Ok(overrides)
+}
+
+/// Reads a file of a strict format. The first mistake is the problem; the others stand in its detail.
+async fn read_file<T>(path: &Path, parse: impl FnOnce(&str, &str) -> Result<T, Vec<FileError>>) -> Result<T, Problem> {
+    let text = read_text(path, MAX_BYTES as u64).await?;
+    parse(&path.display().to_string(), &text).map_err(|errors| {
+        let more: Vec<String> = errors.iter().skip(1).map(|error| error.explain().what).collect();
+        let first = errors.first().map(FileError::explain);
+        first.unwrap_or_else(no_profile).with_detail(more.join("; "))
+    })
+}
+
+/// From where packets leave: an address, else an interface's name.
+fn from(text: &str) -> From {
+    match text.parse() {
+        _ if text.is_empty() => From::Anywhere,
+        Ok(address) => From::Address(address),
+        Err(_) => From::Interface(text.to_owned()),
+    }
+}
+
+async fn read_text(path: &Path, most: u64) -> Result<String, Problem> {
+    let path = path.to_owned();
+    let read = tokio::task::spawn_blocking(move || files::read_text(&path, most)).await;
+    read.map_err(|error| crashed(&error))?.map_err(|error| error.explain())
+}
+
+async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
+    let text = read_text(&path, MAX_EVIDENCE).await?;
+    serde_json::from_str(&text).map_err(|error| {
+        Problem::new(
+            "check.evidence",
+            format!("{} isn't the evidence of a network check", path.display()),
+            "The file is of another program, was cut, or was changed by hand",
+            "Choose a file that linesman check --report FILE.json wrote",
+        )
+        .with_detail(error.to_string())
+    })
+}
+
+fn no_profile() -> Problem {
+    Problem::new(
+        "check.no_profile",
+        "No profile was chosen for the network check",
+        "Which servers a gateway needs depends on its vendor's system",
+        "Choose a profile; linesman profiles list shows them",
+    )
+}
+
+fn unknown_profile(id: &str) -> Problem {
+    Problem::new(
+        "check.unknown_profile",
+        format!("There is no profile called {}", crate::model::text::visible(id, 60)),
+        "The name is misspelt, or the profile isn't in the profiles folder of this computer",
+        "Run linesman profiles list for the names",
+    )
+}
+
+fn unknown_rows(ids: &[String], profile: &str) -> Problem {
+    Problem::new(
+        "check.unknown_rows",
+        format!("The profile {profile} has no row {}", ids.join(", ")),
+        "The row belongs to another profile, or its number is misspelt",
+        format!("Run linesman profiles show {profile} for its rows"),
+    )
+}
+
+/// What goes on record.
+fn summary(plan: &Plan, judged: &Judged, end: &JobEnd) -> (&'static str, String) {
+    let is_required = |row: &&crate::check::RowVerdict| {
+        plan.row(&row.row).is_some_and(|planned| planned.subject.level() == Level::Required)
+    };
+    let failed: Vec<String> = judged
+        .rows
+        .iter()
+        .filter(|row| row.state == RowState::Fail)
+        .filter(is_required)
+        .map(|row| row.row.to_string())
+        .collect();
+    let good = judged.rows.iter().filter(|row| row.state.is_good()).count();
+    let all = judged.rows.len();
+    match end {
+        JobEnd::Failed(problem) => ("failed", problem.what.clone()),
+        JobEnd::Cancelled => ("cancelled", format!("Stopped: {good} of {all} rows passed so far")),
+        JobEnd::Done { .. } if failed.is_empty() => ("passed", format!("{good} of {all} rows passed")),
+        JobEnd::Done { .. } => ("findings", format!("{good} of {all} rows passed; failed: {}", failed.join(", "))),
+    }
+}
+
+/// Writes a report of the last round.
+pub(super) async fn save(latest: Latest, destination: Destination, form: ReportForm, is_masked: bool) -> CheckEvent {
+    let path = destination.path().to_owned();
+    let written = tokio::task::spawn_blocking(move || {
+        let report = report(&latest, form, is_masked)?;
+        save::save(&destination, &report).map_err(|error| error.explain())
+    });
+    match written.await {
+        Ok(Ok(_)) => CheckEvent::Saved { path },
+        Ok(Err(problem)) => CheckEvent::Trouble(Box::new(problem)),
+        Err(error) => CheckEvent::Trouble(Box::new(crashed(&error))),
+    }
+}
+
+fn report(latest: &Latest, _form: ReportForm, _is_masked: bool) -> Result<Vec<u8>, Problem> {
+    Ok(serde_json::to_vec_pretty(&*latest.evidence).unwrap_or_default())
+}

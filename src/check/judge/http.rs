@@ -1,0 +1,117 @@
+//! What an HTTP exchange, a WebSocket upgrade and an idle session amount to.
+
+use super::path::{Fault, Spot, Step, Walk};
+use super::tls;
+use crate::check::seen::{Broke, Http, HttpEnd, Observation, Seen};
+use crate::check::verdict::{Confidence, Reason};
+use crate::model::endpoint::ProbeKind;
+use crate::model::text::visible;
+
+/// Judges the exchange for a page: any status of the verified peer will do.
+pub(super) fn page(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
+    let exchanges = spot.seen.iter().filter_map(|observation| match &observation.seen {
+        Seen::Http(http) if http.shape.is_plain() => Some((*observation, http)),
+        _ => None,
+    });
+    let Some((observation, http)) = best(exchanges) else { return Step::Unseen };
+    match &http.end {
+        HttpEnd::Status { status, .. } => {
+            walk.facts.push(observation.number);
+            if let Some(fault) = gate(observation, *status, ProbeKind::Http) {
+                return Step::Bad(fault);
+            }
+            note_status(spot, walk, observation.number, *status);
+            Step::Good
+        }
+        HttpEnd::Broken(broke) => Step::Bad(broken(spot, observation, broke)),
+    }
+}
+
+/// Judges the upgrade to a WebSocket: done, or refused by the verified peer itself.
+pub(super) fn upgrade(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
+    let exchanges = spot.seen.iter().filter_map(|observation| match &observation.seen {
+        Seen::WebSocket(http) if http.shape.is_plain() => Some((*observation, http)),
+        _ => None,
+    });
+    let Some((observation, http)) = best(exchanges) else { return Step::Unseen };
+    let status = match &http.end {
+        HttpEnd::Status { status: 101, is_upgraded: true, .. } => {
+            walk.facts.push(observation.number);
+            return Step::Good;
+        }
+        HttpEnd::Status { status, .. } => *status,
+        HttpEnd::Broken(broke) => return Step::Bad(broken(spot, observation, broke)),
+    };
+    walk.facts.push(observation.number);
+    if let Some(fault) = gate(observation, status, ProbeKind::WebSocket) {
+        return Step::Bad(fault);
+    }
+    if matches!(status, 400..=499) {
+        note_status(spot, walk, observation.number, status);
+        return Step::Enough;
+    }
+    let fault = Fault::new(Reason::WebSocketRefused, ProbeKind::WebSocket, Confidence::Medium, observation.number);
+    Step::Bad(fault.about(status.to_string()))
+}
+
+/// The last exchange with a status, or the last.
+fn best<'o, 'a: 'o>(
+    exchanges: impl Iterator<Item = (&'a Observation, &'a Http)>,
+) -> Option<(&'o Observation, &'o Http)> {
+    let mut best: Option<(&Observation, &Http)> = None;
+    for (observation, http) in exchanges {
+        let is_answer = matches!(http.end, HttpEnd::Status { .. });
+        if is_answer || best.is_none_or(|(_, held)| !matches!(held.end, HttpEnd::Status { .. })) {
+            best = Some((observation, http));
+        }
+    }
+    best
+}
+
+/// Statuses by which something in front of the service asks for a login.
+fn gate(observation: &Observation, status: u16, step: ProbeKind) -> Option<Fault> {
+    let reason = match status {
+        407 => Reason::ProxyLogin,
+        511 => Reason::CaptivePortal,
+        _ => return None,
+    };
+    Some(Fault::new(reason, step, Confidence::High, observation.number).about(status.to_string()))
+}
+
+fn note_status(spot: &Spot<'_, '_>, walk: &mut Walk, fact: u32, status: u16) {
+    let expected = &spot.case.endpoint.expect_status;
+    let reason = match status {
+        _ if expected.contains(&status) => return,
+        500..=599 => Reason::ServerError,
+        403 | 451 => Reason::ServiceRefuses,
+        _ if expected.is_empty() => return,
+        _ => Reason::UnexpectedStatus,
+    };
+    walk.note(reason, fact, status.to_string());
+}
+
+fn broken(spot: &Spot<'_, '_>, observation: &Observation, broke: &Broke) -> Fault {
+    let (reason, about) = match broke {
+        Broke::Silent => (Reason::HttpSilent, String::new()),
+        Broke::Reset | Broke::Closed => (Reason::HttpCut, String::new()),
+        Broke::Other { begins } => (Reason::NotHttp, visible(begins, 80)),
+        Broke::TooLong { bytes } => (Reason::NotHttp, format!("{bytes} bytes")),
+    };
+    let kind = if matches!(observation.seen, Seen::WebSocket(_)) { ProbeKind::WebSocket } else { ProbeKind::Http };
+    let fault = Fault::new(reason, kind, Confidence::Medium, observation.number).about(about);
+    tls::cut_by_name(spot, fault, "after the first bytes of the application")
+}
+
+/// Judges an idle session. A cut is worth a note: no vendor states how long it must stand.
+pub(super) fn idle(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
+    let last = spot.seen.iter().rev().find_map(|observation| match &observation.seen {
+        Seen::Idle(idle) => Some((observation.number, idle)),
+        _ => None,
+    });
+    let Some((number, idle)) = last else { return Step::Unseen };
+    walk.facts.push(number);
+    if let Some((_, secs)) = &idle.cut {
+        walk.note(Reason::IdleCut, number, format!("{secs} s"));
+    }
+    Step::Good
+}

@@ -1,0 +1,329 @@
+//! `linesman check`: whether this site lets a gateway reach everything its vendor requires, and if not, who stops it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::check_args::CheckArgs;
+use super::commission::wait_for_start;
+use super::next_job;
+use super::output::{Exit, Output};
+use super::session::workers_gone;
+use crate::backend::Handle;
+use crate::check::evidence::About;
+use crate::check::plan::{Outlook, Plan, PlannedRow};
+use crate::check::verdict::{Judged, Reason, RowState, RowVerdict};
+use crate::model::destination::Destination;
+use crate::model::endpoint::Level;
+use crate::model::ids::{JobId, ProfileId};
+use crate::model::problem::Problem;
+use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
+use crate::msg::{Command, Event, JobEnd};
+
+/// Runs a network check, or judges a saved one again.
+pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
+    let mut reports = VecDeque::new();
+    for destination in &args.reports {
+        match form_of(destination) {
+            Ok(form) => reports.push_back((destination.clone(), form)),
+            Err(problem) => {
+                out.problem(&problem);
+                return Exit::Usage;
+            }
+        }
+    }
+    let job = next_job();
+    if let Err(problem) = start(handle, args, job) {
+        out.problem(&problem);
+        return Exit::of(&problem);
+    }
+    Run { handle, args, job, reports, plan: None, judged: None, is_closing: false, exit: None }.follow(out)
+}
+
+/// The form of a report by the ending of its name.
+fn form_of(destination: &Destination) -> Result<ReportForm, Problem> {
+    let ending = destination.path().extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    match ending.to_ascii_lowercase().as_str() {
+        "html" | "htm" => Ok(ReportForm::Html),
+        "pdf" => Ok(ReportForm::Pdf),
+        "csv" => Ok(ReportForm::Csv),
+        "json" => Ok(ReportForm::Json),
+        _ => Err(Problem::new(
+            "check.report_form",
+            format!("{} has no ending that names a form of report", destination.path().display()),
+            "The form of a report follows the ending of its file",
+            "Choose a name that ends in .html, .pdf, .csv or .json",
+        )),
+    }
+}
+
+fn start(handle: &mut Handle, args: &CheckArgs, job: JobId) -> Result<(), Problem> {
+    wait_for_start(handle)?;
+    let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, host) in &args.hosts {
+        hosts.entry(name.trim_matches(['<', '>']).to_owned()).or_default().push(host.clone());
+    }
+    let about = About {
+        profile: args.profile.as_ref().map(ProfileId::new),
+        rows: args.rows.clone(),
+        hosts,
+        vantage: args.vantage,
+        from: args.from.clone(),
+        is_survey: args.survey,
+        has_consent: args.ask_others,
+        ssid: args.ssid.clone(),
+        gateway: args.gateway.clone(),
+        ..About::default()
+    };
+    let start = CheckStart {
+        about,
+        evidence: args.rejudge.clone(),
+        site: args.site.clone(),
+        overrides: args.overrides.clone(),
+        via: None,
+        watch: args.watch,
+    };
+    handle.try_send(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })
+}
+
+/// A check that is followed.
+struct Run<'a> {
+    handle: &'a mut Handle,
+    args: &'a CheckArgs,
+    job: JobId,
+    /// Reports that are still to be written.
+    reports: VecDeque<(Destination, ReportForm)>,
+    plan: Option<Arc<Plan>>,
+    /// What was told last.
+    judged: Option<Arc<Judged>>,
+    is_closing: bool,
+    /// What it amounts to, apart from the verdicts.
+    exit: Option<Exit>,
+}
+
+impl Run<'_> {
+    fn follow(mut self, out: &mut Output) -> Exit {
+        let end = loop {
+            match self.handle.recv_blocking() {
+                Some(Event::CheckProgressed { job, event }) if job == self.job => self.take_in(event, out),
+                Some(Event::JobFinished { job, end }) if job == self.job => break end,
+                Some(Event::Trouble(problem)) => out.aside(&problem),
+                Some(_) => {}
+                None => break JobEnd::Failed(workers_gone()),
+            }
+            if out.is_over() {
+                self.close();
+            }
+        };
+        self.conclude(end, out)
+    }
+
+    fn take_in(&mut self, event: CheckEvent, out: &mut Output) {
+        match event {
+            CheckEvent::Planned(plan) => {
+                announce(&plan, out);
+                self.plan = Some(plan);
+            }
+            CheckEvent::RoundBegan { round, at_unix_micros, rows } => {
+                out.json(&json!({ "kind": "round", "round": round, "time": super::lines::utc(at_unix_micros), "rows": rows }));
+            }
+            CheckEvent::Observed(observation) if self.args.observations => {
+                let mut object = serde_json::to_value(&*observation).unwrap_or(Value::Null);
+                if let Some(object) = object.as_object_mut() {
+                    object.insert("kind".into(), "observation".into());
+                }
+                out.json(&object);
+            }
+            CheckEvent::Judged(judged) => self.tell(judged, out),
+            CheckEvent::RoundEnded { judged, .. } => {
+                self.tell(judged, out);
+                self.save_next(out);
+            }
+            CheckEvent::Saved { path } => {
+                out.json(&json!({ "kind": "saved", "path": path }));
+                out.text(format!("Report saved: {}", path.display()));
+                self.reports.pop_front();
+                self.save_next(out);
+            }
+            CheckEvent::Trouble(problem) => {
+                out.problem(&problem);
+                self.exit = Some(self.exit.unwrap_or(Exit::Good).max(Exit::of(&problem)));
+                self.reports.pop_front();
+                self.save_next(out);
+            }
+            CheckEvent::Looking(_) | CheckEvent::Observed(_) => {}
+        }
+    }
+
+    /// Writes the next report; after the last, one round ends the check unless it is watched.
+    fn save_next(&mut self, _out: &mut Output) {
+        match self.reports.front() {
+            Some((destination, form)) => {
+                let command =
+                    CheckCommand::Save { destination: destination.clone(), form: *form, is_masked: self.args.mask };
+                self.send(command);
+            }
+            None if self.args.watch.is_none() => self.close(),
+            None => {}
+        }
+    }
+
+    fn close(&mut self) {
+        if !std::mem::replace(&mut self.is_closing, true) {
+            self.send(CheckCommand::Close);
+        }
+    }
+
+    fn send(&mut self, command: CheckCommand) {
+        // Workers that have gone end the loop by themselves.
+        let _ = self.handle.send_blocking(Command::Check { job: self.job, command });
+    }
+
+    /// Prints the rows that stand otherwise than before.
+    fn tell(&mut self, judged: Arc<Judged>, out: &mut Output) {
+        let Some(plan) = self.plan.clone() else { return };
+        let before = self.judged.replace(Arc::clone(&judged));
+        for row in &judged.rows {
+            let was = before.as_ref().and_then(|before| before.row(&row.row));
+            let is_new = was.is_none_or(|was| was.state != row.state || was.reason != row.reason);
+            if row.state != RowState::Pending && is_new {
+                print_row(&plan, row, out);
+            }
+        }
+    }
+
+    fn conclude(self, end: JobEnd, out: &mut Output) -> Exit {
+        let judged = self.judged.unwrap_or_default();
+        if let JobEnd::Failed(problem) = &end {
+            out.problem(problem);
+            return Exit::of(problem);
+        }
+        let Some(plan) = self.plan else { return Exit::Unknown };
+        for finding in &judged.findings {
+            out.json(&json!({ "kind": "finding", "reason": finding.reason, "confidence": finding.confidence, "rows": finding.rows, "about": finding.about, "evidence": finding.facts }));
+        }
+        let count = Count::of(&plan, &judged);
+        let is_cancelled = matches!(end, JobEnd::Cancelled);
+        out.json(&count.json(is_cancelled));
+        out.text("");
+        out.text(count.words());
+        let own = count.exit(is_cancelled);
+        self.exit.map_or(own, |exit| exit.max(own))
+    }
+}
+
+/// What is going to be looked at, before anything is sent.
+fn announce(plan: &Plan, out: &mut Output) {
+    out.text(format!("{}: {} rows, {} to check from here", plan.name, plan.rows.len(), plan.to_run().count()));
+    for change in &plan.about.overrides {
+        out.text(format!("  Override in force: {change}"));
+    }
+    for row in &plan.rows {
+        let hosts: Vec<String> = row.targets.iter().map(target).collect();
+        let probes: Vec<&str> = row
+            .subject
+            .endpoint()
+            .map_or_else(Vec::new, |endpoint| endpoint.probes.iter().map(|probe| probe.as_str()).collect());
+        out.json(&json!({
+            "kind": "planned",
+            "id": row.id,
+            "targets": hosts,
+            "probes": probes,
+            "level": row.subject.level(),
+            "is_checked": row.outlook == Outlook::Run,
+        }));
+        if row.outlook == Outlook::Run {
+            out.text(format!("  {:<8} {}", row.id, what(row)));
+        }
+    }
+    out.text("");
+}
+
+fn target(target: &crate::check::plan::Target) -> String {
+    match target.port {
+        0 => target.host.clone(),
+        port if target.host.contains(':') => format!("[{}]:{port}", target.host),
+        port => format!("{}:{port}", target.host),
+    }
+}
+
+/// What a row is about, in a line.
+fn what(row: &PlannedRow) -> String {
+    use crate::check::plan::Subject;
+    match &row.subject {
+        Subject::Endpoint(endpoint) => {
+            let hosts: Vec<String> = row.targets.iter().map(target).collect();
+            if hosts.is_empty() {
+                endpoint.purpose.clone()
+            } else {
+                format!("{}: {}", endpoint.purpose, hosts.join(", "))
+            }
+        }
+        Subject::Network(rule) => rule.says.clone(),
+        Subject::Wifi(_) => "Wi-Fi that the gateway can join".to_owned(),
+    }
+}
+
+fn print_row(plan: &Plan, row: &RowVerdict, out: &mut Output) {
+    out.json(&json!({
+        "kind": "row",
+        "id": row.row,
+        "state": row.state,
+        "reason": row.reason,
+        "step": row.step,
+        "confidence": row.confidence,
+        "because": row.because,
+        "sampled": row.sampled.map(|(good, tried)| json!({ "good": good, "tried": tried })),
+        "about": row.about,
+        "evidence": row.facts,
+        "notes": row.notes,
+    }));
+    let about = plan.row(&row.row).map(what).unwrap_or_default();
+    out.text(format!("{:<14} {:<8} {about}", row.state, row.row));
+    if !matches!(row.reason, Reason::Answered) {
+        out.text(format!("               {}", row.reason));
+    }
+}
+
+/// How many rows stand how.
+struct Count {
+    states: BTreeMap<RowState, u32>,
+    required_failed: u32,
+    required_good: u32,
+}
+
+impl Count {
+    fn of(plan: &Plan, judged: &Judged) -> Self {
+        let mut count = Self { states: BTreeMap::new(), required_failed: 0, required_good: 0 };
+        for row in &judged.rows {
+            *count.states.entry(row.state).or_default() += 1;
+            let is_required = plan.row(&row.row).is_some_and(|row| row.subject.level() == Level::Required);
+            count.required_failed += u32::from(is_required && row.state == RowState::Fail);
+            count.required_good += u32::from(is_required && row.state.is_good());
+        }
+        count
+    }
+
+    fn json(&self, is_cancelled: bool) -> Value {
+        let states: serde_json::Map<String, Value> =
+            self.states.iter().map(|(state, count)| (state.to_string(), (*count).into())).collect();
+        json!({ "kind": "summary", "states": states, "required_failed": self.required_failed, "is_complete": !is_cancelled })
+    }
+
+    fn words(&self) -> String {
+        let parts: Vec<String> = self.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
+        parts.join(", ")
+    }
+
+    /// Advised rows never change it.
+    const fn exit(&self, is_cancelled: bool) -> Exit {
+        if is_cancelled || (self.required_failed == 0 && self.required_good == 0) {
+            Exit::Unknown
+        } else if self.required_failed > 0 {
+            Exit::Findings
+        } else {
+            Exit::Good
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Arguments of `check`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+
+use super::args::{Overwrite, destination, driver, link};
+use crate::check::plan::Vantage;
+use crate::model::destination::Destination;
+use crate::model::endpoint::RowId;
+use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::word::Word as _;
+
+/// Arguments of `check`.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  linesman check --profile casambi-cloud-gateway
+  linesman check --profile biot --host broker=mqtt.example.org:8883
+  linesman check --profile kis-me --rows KIS-05,KIS-09 --from wlan0 --report site.html
+  linesman check --profile kis-me --watch 30
+  linesman check --rejudge site.json
+  linesman check --compare before.json after.json
+
+Only the rows of the profile are checked, and they are listed first. Nothing is sent to anyone else without --ask-others.
+A report ends in .html, .pdf, .csv or .json; the .json holds the evidence and can be judged again.")]
+pub struct CheckArgs {
+    /// The vendor profile.
+    #[arg(long, value_name = "ID", required_unless_present_any = ["rejudge", "compare", "site"])]
+    pub profile: Option<String>,
+    /// A site file: host names the vendor leaves open, the network's name, overrides.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub site: Option<PathBuf>,
+    /// Check these rows only, separated by commas.
+    #[arg(long, value_name = "ID,…", value_delimiter = ',', value_parser = row)]
+    pub rows: Vec<RowId>,
+    /// A host the vendor leaves open, by the profile's word or the wildcard; may be given several times.
+    #[arg(long = "host", value_name = "NAME=HOST[:PORT]", value_parser = host)]
+    pub hosts: Vec<(String, String)>,
+    /// The interface or source address to check from.
+    #[arg(long, value_name = "INTERFACE|ADDRESS", default_value = "", hide_default_value = true)]
+    pub from: String,
+    /// Where this computer stands.
+    #[arg(long, value_name = "PLACE", default_value = "site-network", value_parser = vantage)]
+    pub vantage: Vantage,
+    /// Name of the network the gateway is to join.
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub ssid: String,
+    /// Address of the gateway on the site's network.
+    #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
+    pub gateway: String,
+    /// Let the gateway at this link check by itself: serial:PATH or udp:HOST:PORT.
+    #[arg(long, value_name = "LINK", value_parser = link)]
+    pub via: Option<LinkAddress>,
+    /// The driver to speak with --via; the default is the profile's for this link.
+    #[arg(long, value_name = "NAME", value_parser = driver, requires = "via")]
+    pub driver: Option<DriverId>,
+    /// File with the password of the login for --via on its first line; - reads standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "via")]
+    pub password_file: Option<PathBuf>,
+    /// The user name that belongs to it.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, requires = "via")]
+    pub username: Option<String>,
+    /// The gateway isn't there yet: check what can be checked before it comes.
+    #[arg(long)]
+    pub survey: bool,
+    /// Ask third parties too: captive-portal canaries and the revocation servers of observed chains.
+    #[arg(long)]
+    pub ask_others: bool,
+    /// Check again after this many seconds, until Ctrl+C.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with_all = ["rejudge", "compare"])]
+    pub watch: Option<Duration>,
+    /// Map names to addresses and ports, for a test site.
+    #[arg(long = "override", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub overrides: Option<PathBuf>,
+    /// Write a report; the form follows the ending. May be given several times.
+    #[arg(long = "report", value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+    pub reports: Vec<Destination>,
+    /// Mask the addresses of this site in reports.
+    #[arg(long, requires = "reports")]
+    pub mask: bool,
+    /// Print every observation with --json.
+    #[arg(long)]
+    pub observations: bool,
+    /// Judge a saved run again; nothing is sent.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["profile", "site", "rows", "hosts", "via", "overrides"])]
+    pub rejudge: Option<PathBuf>,
+    /// Compare two saved runs; nothing is sent.
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], value_hint = ValueHint::FilePath, conflicts_with_all = ["profile", "site", "rows", "hosts", "via", "overrides", "rejudge", "reports"])]
+    pub compare: Vec<PathBuf>,
+    /// Whether files that are there may be replaced.
+    #[command(flatten)]
+    pub overwrite: Overwrite,
+}
+
+fn row(text: &str) -> Result<RowId, String> {
+    text.trim().parse().map_err(|_| "a row is written as in CAS-03".to_owned())
+}
+
+fn host(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, host)) if !name.trim().is_empty() && !host.trim().is_empty() => {
+            Ok((name.trim().to_owned(), host.trim().to_ascii_lowercase()))
+        }
+        _ => Err("write NAME=HOST or NAME=HOST:PORT, with the word of the profile as NAME".into()),
+    }
+}
+
+fn vantage(text: &str) -> Result<Vantage, String> {
+    Vantage::from_word(text).ok_or_else(|| {
+        let known: Vec<&str> = Vantage::ALL.iter().map(|vantage| vantage.as_str()).collect();
+        format!("it is one of {}", known.join(", "))
+    })
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 5..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("give 5 to 86400 seconds".into()),
+    }
+}

@@ -1,0 +1,279 @@
+//! Network checks on a paused clock, against a network made of answers.
+
+use core::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::{Setup, run};
+use crate::check::evidence::{About, Overrides};
+use crate::check::plan::Plan;
+use crate::check::question::{Asked, Question, Say, Shape};
+use crate::check::seen::{Answer, Connect, ConnectEnd, Http, HttpEnd, Lookup, Seen, SocketError};
+use crate::check::verdict::{Judged, RowState};
+use crate::flow::port::{Boxed, Probes, Witnessed};
+use crate::model::endpoint::RowId;
+use crate::msg::JobEnd;
+use crate::msg::check::{CheckCommand, CheckEvent};
+use crate::profile::{Profile, parse_profile};
+
+/// How the far end of every port behaves.
+#[derive(Clone, Copy)]
+enum Far {
+    Answers,
+    Drops,
+    Refuses,
+}
+
+struct Net {
+    far: Far,
+    asked: Mutex<Vec<Question>>,
+    at_once: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Net {
+    fn new(far: Far) -> Arc<Self> {
+        Arc::new(Self { far, asked: Mutex::default(), at_once: AtomicUsize::new(0), most: AtomicUsize::new(0) })
+    }
+
+    fn asked(&self) -> Vec<Question> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    async fn answer(&self, question: Question) -> Vec<Seen> {
+        match question {
+            Question::Lookup(lookup) => {
+                let (server, by) = match lookup.asked {
+                    Asked::System => (None, None),
+                    Asked::Server { address, by } => (Some(address), Some(by)),
+                };
+                let answer = Answer::Message {
+                    rcode: Some(0),
+                    addresses: vec!["192.0.2.7".parse().unwrap()],
+                    aliases: Vec::new(),
+                    ttl_secs: Some(60),
+                    extended: Vec::new(),
+                };
+                let (name, purpose) = (lookup.name, lookup.purpose);
+                vec![Seen::Lookup(Lookup { name, purpose, server, by, sent: 1, lost: 0, answer })]
+            }
+            Question::Talk(talk) => self.talk(talk).await,
+            _ => Vec::new(),
+        }
+    }
+
+    async fn talk(&self, talk: crate::check::question::Talk) -> Vec<Seen> {
+        let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        let (end, limit) = match self.far {
+            Far::Answers => (ConnectEnd::Connected, Duration::from_millis(30)),
+            Far::Drops => (ConnectEnd::TimedOut, talk.limit),
+            Far::Refuses => {
+                let end = ConnectEnd::Failed { error: SocketError::Refused, number: Some(111), icmp: None };
+                (end, Duration::ZERO)
+            }
+        };
+        tokio::time::sleep(limit).await;
+        self.at_once.fetch_sub(1, Ordering::SeqCst);
+        let is_connected = end == ConnectEnd::Connected;
+        let mut seen = vec![Seen::Connect(Connect { to: talk.to, from: None, shape: talk.shape, attempt: 1, end })];
+        let path = talk.steps.iter().find_map(|step| if let Say::Http { path } = step { Some(path) } else { None });
+        if let Some(path) = path.filter(|_| is_connected) {
+            let end = HttpEnd::Status {
+                status: 404,
+                server: None,
+                location: None,
+                date: None,
+                begins: String::new(),
+                is_upgraded: false,
+            };
+            seen.push(Seen::Http(Http {
+                to: talk.to,
+                url: format!("https://{}{path}", talk.host),
+                shape: talk.shape,
+                end,
+            }));
+        }
+        seen
+    }
+}
+
+impl Probes for Net {
+    fn ask(&self, question: Question, seen: mpsc::Sender<Witnessed>) -> Boxed<'_, ()> {
+        Box::pin(async move {
+            self.asked.lock().unwrap().push(question.clone());
+            for seen_now in self.answer(question).await {
+                let witnessed = Witnessed { at_unix_micros: 1, took_micros: 1, seen: seen_now };
+                let _ = seen.send(witnessed).await;
+            }
+        })
+    }
+}
+
+fn profile(rows: usize) -> Profile {
+    let mut text = String::from(
+        "schema = 1\nid = \"made-up\"\nname = \"Made up\"\nvendor = \"Nobody\"\nsummary = \"Made up.\"\n\
+         [[document]]\nid = \"brief\"\ntitle = \"Brief\"\n[discovery]\n[network]\nvantage = \"gateway\"\n",
+    );
+    for row in 1..=rows {
+        text += &format!(
+            "[[endpoint]]\nid = \"ROW-{row:03}\"\nhosts = [\"host{row}.example\"]\nport = 443\ntransport = \"tcp\"\n\
+             purpose = \"Something\"\nlevel = \"required\"\nprobes = [\"dns\", \"tcp\", \"http\"]\nsource = \"brief: a\"\n",
+        );
+    }
+    parse_profile("made-up.toml", &text).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+/// A check that runs, and what it tells.
+struct Desk {
+    commands: mpsc::Sender<CheckCommand>,
+    stop: watch::Sender<bool>,
+    events: mpsc::Receiver<CheckEvent>,
+    end: tokio::task::JoinHandle<(JobEnd, Judged)>,
+}
+
+impl Desk {
+    fn open(net: &Arc<Net>, rows: usize, overrides: Overrides, watch_every: Option<Duration>) -> Self {
+        let (commands, command_rx) = mpsc::channel(8);
+        let (stop, stop_rx) = watch::channel(false);
+        let (progress, events) = mpsc::channel(10_000);
+        let setup = Setup {
+            plan: Plan::new(&profile(rows), About::default()),
+            overrides,
+            saved: None,
+            probes: Arc::clone(net) as Arc<dyn Probes>,
+            watch: watch_every,
+            progress,
+            clock: Arc::new(|| 1),
+            random: Arc::new(|| 7),
+        };
+        let end = tokio::spawn(run(setup, command_rx, stop_rx));
+        Self { commands, stop, events, end }
+    }
+
+    /// Waits for the end of the next round.
+    async fn round(&mut self) -> (u32, Arc<Judged>) {
+        loop {
+            match self.events.recv().await.expect("the check goes on") {
+                CheckEvent::RoundEnded { round, judged, .. } => return (round, judged),
+                _ => {}
+            }
+        }
+    }
+}
+
+fn states(judged: &Judged) -> Vec<RowState> {
+    judged.rows.iter().map(|row| row.state).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_plan_is_told_before_anything_is_asked() {
+    let net = Net::new(Far::Answers);
+    let mut desk = Desk::open(&net, 1, Overrides::default(), None);
+    assert!(matches!(desk.events.recv().await, Some(CheckEvent::Planned(plan)) if plan.rows.len() == 1));
+    let (_, judged) = desk.round().await;
+    assert_eq!(judged.rows.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_rows_at_most_are_looked_at_side_by_side() {
+    let net = Net::new(Far::Drops);
+    let mut desk = Desk::open(&net, 40, Overrides::default(), None);
+    desk.round().await;
+    assert!((2..=8).contains(&net.most.load(Ordering::SeqCst)), "{}", net.most.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_port_is_traced_and_never_passes() {
+    let net = Net::new(Far::Drops);
+    let mut desk = Desk::open(&net, 1, Overrides::default(), None);
+    let (_, judged) = desk.round().await;
+    assert!(states(&judged).iter().all(|state| !state.is_good()), "{judged:?}");
+    assert!(net.asked().iter().any(|question| matches!(question, Question::Trace { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_port_is_not_traced() {
+    let net = Net::new(Far::Refuses);
+    let mut desk = Desk::open(&net, 1, Overrides::default(), None);
+    desk.round().await;
+    assert!(!net.asked().iter().any(|question| matches!(question, Question::Trace { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mapped_name_is_looked_up_nowhere_and_leads_where_the_file_says() {
+    let net = Net::new(Far::Answers);
+    let to: SocketAddr = "127.0.0.1:4433".parse().unwrap();
+    let overrides = Overrides { map: vec![("host1.example".into(), None, to)], ..Overrides::default() };
+    let mut desk = Desk::open(&net, 1, overrides, None);
+    desk.round().await;
+    let asked = net.asked();
+    assert!(!asked.iter().any(|question| matches!(question, Question::Lookup(_))), "{asked:?}");
+    assert!(asked.iter().all(|question| match question {
+        Question::Talk(talk) => talk.to == to && talk.shape == Shape::Plain,
+        _ => true,
+    }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn name_servers_of_the_override_file_are_asked_and_never_the_system() {
+    let net = Net::new(Far::Answers);
+    let server: SocketAddr = "127.0.0.1:5353".parse().unwrap();
+    let overrides = Overrides { name_servers: vec![server], ..Overrides::default() };
+    let mut desk = Desk::open(&net, 2, overrides, None);
+    desk.round().await;
+    let mut lookups = 0;
+    for question in net.asked() {
+        if let Question::Lookup(lookup) = question {
+            assert!(matches!(lookup.asked, Asked::Server { address, .. } if address == server), "{lookup:?}");
+            lookups += 1;
+        }
+    }
+    assert!(lookups >= 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn watching_makes_no_names_up_after_the_first_round() {
+    let net = Net::new(Far::Answers);
+    let server: SocketAddr = "127.0.0.1:5353".parse().unwrap();
+    let overrides = Overrides { name_servers: vec![server], ..Overrides::default() };
+    let mut desk = Desk::open(&net, 3, overrides, Some(Duration::from_secs(30)));
+    let made_up = || {
+        let is_made_up = |question: &Question| matches!(question, Question::Lookup(lookup) if lookup.purpose != crate::check::question::Purpose::Row);
+        net.asked().iter().filter(|question| is_made_up(question)).count()
+    };
+    assert_eq!(desk.round().await.0, 1);
+    let first = made_up();
+    assert!(first > 0);
+    assert_eq!(desk.round().await.0, 2);
+    assert_eq!(made_up(), first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_can_be_looked_at_again_and_the_others_keep_their_verdict() {
+    let net = Net::new(Far::Answers);
+    let mut desk = Desk::open(&net, 2, Overrides::default(), None);
+    let (_, first) = desk.round().await;
+    let row: RowId = "ROW-002".parse().unwrap();
+    desk.commands.send(CheckCommand::Again { rows: vec![row] }).await.unwrap();
+    let (number, second) = desk.round().await;
+    assert_eq!(number, 2);
+    assert_eq!(states(&first), states(&second));
+    desk.commands.send(CheckCommand::Close).await.unwrap();
+    assert!(matches!(desk.end.await.unwrap().0, JobEnd::Done { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stopped_check_ends_at_once_and_passes_nothing_it_did_not_see() {
+    let net = Net::new(Far::Drops);
+    let mut desk = Desk::open(&net, 20, Overrides::default(), None);
+    assert!(desk.events.recv().await.is_some());
+    desk.stop.send_replace(true);
+    let (end, judged) = desk.end.await.unwrap();
+    assert_eq!(end, JobEnd::Cancelled);
+    assert_eq!(judged.rows.len(), 20);
+    assert!(states(&judged).iter().all(|state| !state.is_good() && *state != RowState::Fail), "{judged:?}");
+}
