@@ -10,7 +10,9 @@ use super::run::crashed;
 use super::start::Parts;
 use super::telemetry::clock;
 use crate::check::evidence::{self, About, Evidence, Overrides};
+use crate::check::explain::Spoken;
 use crate::check::question::From;
+use crate::check::report::{self, Filter, Input};
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
 use crate::check::{Plan, RowState};
@@ -22,7 +24,7 @@ use crate::io::root_files;
 use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
-use crate::model::ids::JobId;
+use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
@@ -37,7 +39,7 @@ pub(super) const COMMANDS: usize = 16;
 /// Reports a check may have waiting.
 const REPORTS: usize = 256;
 /// The largest file of evidence that is read.
-const MAX_EVIDENCE: u64 = 64 * 1024 * 1024;
+const MAX_EVIDENCE: u64 = evidence::MAX_BYTES as u64;
 
 /// What the last round of a check came to: what a report is made from.
 #[derive(Clone)]
@@ -162,16 +164,17 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     let CheckStart { mut about, evidence, site, overrides, via: _, watch } = start;
     let mut saved = None;
     if let Some(path) = evidence {
-        let evidence = read_evidence(path).await?;
+        let evidence = read_evidence(path.clone()).await.map_err(|problem| in_file(&path, problem))?;
         about = evidence.about;
         saved = Some(evidence.observations);
     }
     let mut override_file = overrides;
     if let Some(path) = site {
         let site = read_file(&path, parse_site).await?;
-        take_site(&mut about, &site);
+        about.profile = about.profile.or_else(|| only_profile(&site));
         // Named in the file, and relative to it.
         override_file = override_file.or(site.overrides.as_ref().map(|file| beside(&path, file)));
+        about = about.at_site(&site);
     }
     let overrides = match override_file {
         Some(path) => read_overrides(&path, &mut about).await?,
@@ -189,26 +192,11 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes: Arc::new(probes), watch })
 }
 
-/// What the site knows goes into the run; what was said beside the site stays.
-fn take_site(about: &mut About, site: &Site) {
-    about.site.clone_from(&site.name);
-    if about.profile.is_none() {
-        let mut named = site.gateways.iter().filter_map(|gateway| gateway.profile.clone());
-        let first = named.next();
-        // A site with gateways of several vendors leaves the choice to the person.
-        about.profile = first.filter(|first| named.all(|other| other == *first));
-    }
-    let Some(profile) = about.profile.clone() else { return };
-    for (word, names) in site.hosts_for(&profile) {
-        about.hosts.entry(word).or_insert(names);
-    }
-    if about.ssid.is_empty() {
-        about.ssid = site.ssid.clone().unwrap_or_default();
-    }
-    if about.gateway.is_empty() {
-        let address = site.gateways_of(&profile).find_map(|gateway| gateway.address.clone());
-        about.gateway = address.unwrap_or_default();
-    }
+/// The profile of a site's gateways, where all have the same.
+fn only_profile(site: &Site) -> Option<ProfileId> {
+    let mut named = site.gateways.iter().filter_map(|gateway| gateway.profile.as_ref());
+    let first = named.next()?;
+    named.all(|other| other == first).then(|| first.clone())
 }
 
 /// A file named in another one.
@@ -216,21 +204,25 @@ fn beside(file: &Path, name: &str) -> PathBuf {
     file.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
 }
 
+/// A problem with a file, with its path.
+fn in_file(path: &Path, problem: Problem) -> Problem {
+    let detail = match problem.detail.as_str() {
+        "" => path.display().to_string(),
+        detail => format!("{}: {detail}", path.display()),
+    };
+    problem.with_detail(detail)
+}
+
 async fn read_overrides(path: &Path, about: &mut About) -> Result<Overrides, Problem> {
     let file = read_file(path, parse_overrides).await?;
     about.overrides = file.lines();
-    let mut overrides = Overrides {
-        map: file.map.iter().map(|mapping| (mapping.host.clone(), mapping.port, mapping.to)).collect(),
-        name_servers: file.name_servers,
-        ntp_port: file.ntp_port,
-        roots: Vec::new(),
-    };
+    let mut roots = Vec::new();
     for name in &file.root_files {
         let root = beside(path, name);
         let read = tokio::task::spawn_blocking(move || root_files::read(&root)).await;
-        overrides.roots.extend(read.map_err(|error| crashed(&error))??);
+        roots.extend(read.map_err(|error| crashed(&error))??);
     }
-    Ok(overrides)
+    Ok(Overrides::new(&file, roots))
 }
 
 /// Reads a file of a strict format. The first mistake is the problem; the others stand in its detail.
@@ -332,6 +324,23 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
     }
 }
 
-fn report(latest: &Latest, _form: ReportForm, _is_masked: bool) -> Result<Vec<u8>, Problem> {
-    Ok(serde_json::to_vec_pretty(&*latest.evidence).unwrap_or_default())
+fn report(latest: &Latest, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
+    let Latest { plan, evidence, judged } = latest;
+    let words = Spoken { plan, judged, observations: &evidence.observations };
+    let input = Input { plan, evidence, judged, words: &words, is_masked };
+    match form {
+        ReportForm::Html => Ok(report::html(&input).into_bytes()),
+        ReportForm::Csv => Ok(report::csv(&input, Filter::All).into_bytes()),
+        ReportForm::Json => Ok(report::json(evidence, is_masked).into_bytes()),
+        ReportForm::Pdf => Err(no_pdf()),
+    }
+}
+
+fn no_pdf() -> Problem {
+    Problem::new(
+        "check.no_pdf",
+        "This build can't write PDF",
+        "PDF is part of the packages and of builds with the feature pdf",
+        "Save the report as HTML and print it from the browser",
+    )
 }

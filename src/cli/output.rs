@@ -72,8 +72,8 @@ impl Exit {
             "recording.not_found",
             "retained.not_confirmed",
         ];
-        const AREAS: [&str; 6] =
-            ["decode.schema", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];
+        const AREAS: [&str; 7] =
+            ["decode.schema", "evidence.", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];
         let code = problem.code;
         if CANCELLED.contains(&code) {
             Self::Unknown

@@ -170,3 +170,49 @@ fn what_only_the_sim_network_reaches_is_not_applicable_from_a_site() {
     // Nothing was found out.
     ran.expect(4);
 }
+
+#[test]
+fn two_saved_runs_are_compared_row_by_row() {
+    let (place, web) = (Place::new(), Web::start(HOST));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [before, after] = ["before.json", "after.json"].map(|name| text_of(&place.path(name)));
+    check(&place, &overrides(&place, free, None), &["--report", &before]).expect(1);
+    check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &["--report", &after]).expect(0);
+    let ran = place.run_json(&["check", "--compare", &before, &after]).expect(0);
+    let compared = ran.lines().into_iter().find(|line| line["kind"] == "compared").unwrap();
+    assert_eq!((compared["id"].as_str(), compared["change"].as_str()), (Some(ROW), Some("better")));
+}
+
+#[test]
+fn a_run_that_was_edited_is_refused() {
+    let (place, web) = (Place::new(), Web::start(HOST));
+    let report = text_of(&place.path("run.json"));
+    check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &["--report", &report]).expect(0);
+    let text = std::fs::read_to_string(&report).unwrap();
+    std::fs::write(&report, &text[..text.len() / 2]).unwrap();
+    let ran = place.run_json(&["check", "--rejudge", &report]).expect(2);
+    assert!(ran.result()["code"].as_str().unwrap_or_default().starts_with("evidence."), "{ran:?}");
+}
+
+#[test]
+fn reports_say_that_an_override_was_in_force_and_hold_the_rule_to_add() {
+    let place = Place::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let [page, rules] = ["run.html", "run.csv"].map(|name| text_of(&place.path(name)));
+    check(&place, &overrides(&place, free, None), &["--report", &page, "--report", &rules]).expect(1);
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("leads to 127.0.0.1") && page.contains(HOST), "{page}");
+    let rules = std::fs::read_to_string(rules).unwrap();
+    assert!(rules.lines().any(|line| line.contains(HOST) && line.contains("443")), "{rules}");
+}
+
+#[test]
+fn people_read_what_happened_why_and_what_to_do() {
+    let place = Place::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let file = overrides(&place, free, None);
+    let ran = place.run(&["check", "--profile", "casambi-cloud-gateway", "--rows", ROW, "--override", &file]).expect(1);
+    for part in ["Override in force", ROW, "Possible causes: ", "Next: "] {
+        assert!(ran.out.contains(part), "no {part}: {}", ran.out);
+    }
+}
