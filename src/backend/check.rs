@@ -323,13 +323,7 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
 }
 
 fn report(latest: &Latest, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
-    let input = Input {
-        plan: &latest.plan,
-        evidence: &latest.evidence,
-        judged: &latest.judged,
-        words: &report::Plain,
-        is_masked,
-    };
+    let input = Input { plan: &latest.plan, evidence: &latest.evidence, judged: &latest.judged, is_masked };
     match form {
         ReportForm::Html => Ok(report::html(&input).into_bytes()),
         ReportForm::Pdf => report::pdf(&input),

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::evidence::{About, Evidence};
+use crate::check::evidence::Evidence;
+use crate::check::explain::{document, subnet_of};
 use crate::check::plan::{Plan, PlannedRow};
 use crate::check::seen::{Answer, Lookup, Seen};
 use crate::check::verdict::{Judged, RowState};
@@ -46,7 +47,7 @@ pub fn rules(plan: &Plan, evidence: &Evidence, judged: &Judged) -> Vec<Rule> {
     let aliases = aliases(evidence);
     let of = |row: &PlannedRow| -> Vec<Rule> {
         let Some(endpoint) = row.subject.endpoint() else { return Vec::new() };
-        let Some(source) = source(endpoint, &plan.about) else { return Vec::new() };
+        let Some(source) = source(endpoint, plan, evidence) else { return Vec::new() };
         let state = judged.row(&row.id).map_or(RowState::Pending, |verdict| verdict.state);
         let rule = |(destination, port): (String, Option<u16>)| Rule {
             rows: vec![row.id.to_string()],
@@ -59,7 +60,7 @@ pub fn rules(plan: &Plan, evidence: &Evidence, judged: &Judged) -> Vec<Rule> {
             purpose: vec![endpoint.purpose.clone()],
             level: endpoint.level,
             is_inspection_exempt: endpoint.vantage == Vantage::Gateway && endpoint.probes.contains(&ProbeKind::Tls),
-            documents: vec![endpoint.basis.text().to_owned()],
+            documents: vec![document(plan, &endpoint.basis)],
             states: vec![state],
         };
         destinations(row, endpoint).into_iter().map(rule).collect()
@@ -133,11 +134,11 @@ impl Rule {
 }
 
 /// Who calls out; `None` where no firewall of the site decides.
-fn source(endpoint: &Endpoint, about: &About) -> Option<String> {
+fn source(endpoint: &Endpoint, plan: &Plan, evidence: &Evidence) -> Option<String> {
     match endpoint.vantage {
-        Vantage::Gateway if about.subnet.is_empty() => Some("the network of the gateway".to_owned()),
-        Vantage::Gateway => Some(about.subnet.clone()),
-        Vantage::Operator => Some("computers that operate the system".to_owned()),
+        Vantage::Gateway if plan.about.subnet.is_empty() => Some(subnet_of(plan, &evidence.observations)),
+        Vantage::Gateway => Some(plan.about.subnet.clone()),
+        Vantage::Operator => Some("the operator's computer".to_owned()),
         Vantage::SimNetwork | Vantage::Vpn | Vantage::Upstream => None,
     }
 }
