@@ -10,6 +10,7 @@ use crate::check::seen::{
     Answer, Certificate, Connect, ConnectEnd, Interface, Lookup, NameServer, Observation, Seen, SocketError, Tls,
     TlsEnd, Trust,
 };
+use crate::model::endpoint::ProbeKind;
 use crate::profile::overrides::parse_overrides;
 use crate::profile::parse_profile;
 
@@ -159,6 +160,8 @@ impl Run {
         // Whatever the judge makes of it, these reports are about a failure.
         if let Some(first) = judged.rows.first_mut() {
             first.state = crate::check::RowState::Fail;
+            first.reason = crate::check::Reason::Intercepted;
+            first.step = Some(ProbeKind::Tls);
             first.about = issuer.to_owned();
         }
         Self { plan, evidence, judged }
@@ -295,6 +298,15 @@ fn the_same_run_gives_the_same_bytes() {
     let (one, two) = (Run::new(20, "Cloud", "CA"), Run::new(20, "Cloud", "CA"));
     assert_eq!(one.forms(false), two.forms(false));
     assert_eq!(one.forms(true), two.forms(true));
+}
+
+#[test]
+fn a_build_without_pdf_says_what_to_do_instead() {
+    let run = Run::new(1, "Cloud", "CA");
+    match pdf(&run.input(false)) {
+        Ok(paper) => assert!(can_write_pdf() && paper.starts_with(b"%PDF-")),
+        Err(problem) => assert_eq!((problem.code, can_write_pdf()), ("report.no_pdf", false)),
+    }
 }
 
 #[test]
