@@ -10,7 +10,8 @@ use super::run::crashed;
 use super::site_files::site_path;
 use super::start::Parts;
 use super::telemetry::clock;
-use crate::check::evidence::{About, Evidence, Overrides};
+use crate::check::evidence::{self, About, Evidence, Overrides};
+use crate::check::explain::Spoken;
 use crate::check::question::From;
 use crate::check::report::{self, Filter, Input};
 use crate::check::seen::Observation;
@@ -248,14 +249,12 @@ async fn read_text(path: &Path, most: u64) -> Result<String, Problem> {
 
 async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
     let text = read_text(&path, MAX_EVIDENCE).await?;
-    serde_json::from_str(&text).map_err(|error| {
-        Problem::new(
-            "check.evidence",
-            format!("{} isn't the evidence of a network check", path.display()),
-            "The file is of another program, was cut, or was changed by hand",
-            "Choose a file that linesman check --report FILE.json wrote",
-        )
-        .with_detail(error.to_string())
+    // Reading what may be megabytes is no work for a thread of the runtime.
+    let read = tokio::task::spawn_blocking(move || evidence::read(&text)).await;
+    read.map_err(|error| crashed(&error))?.map_err(|error| {
+        let problem = error.explain();
+        let detail = format!("{}: {}", path.display(), problem.detail);
+        problem.with_detail(detail)
     })
 }
 
@@ -323,7 +322,9 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
 }
 
 fn report(latest: &Latest, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
-    let input = Input { plan: &latest.plan, evidence: &latest.evidence, judged: &latest.judged, is_masked };
+    let (plan, evidence, judged) = (&latest.plan, &latest.evidence, &latest.judged);
+    let words = Spoken { plan, judged, observations: &evidence.observations };
+    let input = Input { plan, evidence, judged, words: &words, is_masked };
     match form {
         ReportForm::Html => Ok(report::html(&input).into_bytes()),
         ReportForm::Pdf => report::pdf(&input),

@@ -2,16 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
-
-use super::ends::ends;
+use super::reproduce::{Recipe, recipes};
 use super::rules::{self, Rule, merged};
-use super::{Input, Instead, Mask};
-use crate::check::explain;
-use crate::check::plan::{Outlook, PlannedRow, Target, Vantage};
-use crate::check::seen::{Connect, ConnectEnd, Observation, Seen, Tls, TlsEnd, Trust};
+use super::{Input, Instead, Mask, told};
+use crate::check::plan::{Outlook, PlannedRow, Subject, Vantage};
+use crate::check::seen::{Answer, Connect, ConnectEnd, Lookup, Observation, Seen, Time, TimeEnd, Tls, TlsEnd};
 use crate::check::verdict::{Reason, RowState, RowVerdict};
-use crate::model::endpoint::{Endpoint, Level, NamedHost, ProbeKind};
+use crate::model::endpoint::Level;
 use crate::model::text::visible;
 
 /// The longest text that is shown: names of issuers and banners are strangers' texts.
@@ -24,8 +21,7 @@ const MOST_SIGHTS: usize = 60;
 const MOST_ALIASES: usize = 20;
 
 /// How good news is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// Good.
     Good,
@@ -47,7 +43,7 @@ impl Tone {
 }
 
 /// A name and a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fact {
     /// The name.
     pub name: String,
@@ -56,7 +52,7 @@ pub struct Fact {
 }
 
 /// What concerns several rows.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// What it is.
     pub what: String,
@@ -67,7 +63,7 @@ pub struct Trouble {
 }
 
 /// Rules of one protocol and port, and the rows behind them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// `TCP 443`.
     pub title: String,
@@ -78,7 +74,7 @@ pub struct Group {
 }
 
 /// One rule as a line.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuleLine {
     /// Who is called.
     pub destination: String,
@@ -101,7 +97,7 @@ pub struct RuleLine {
 }
 
 /// A row in full.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowPart {
     /// Its id.
     pub id: String,
@@ -115,8 +111,6 @@ pub struct RowPart {
     pub code: &'static str,
     /// What happened.
     pub what: String,
-    /// What may be behind it.
-    pub causes: Vec<String>,
     /// What to do.
     pub next_step: String,
     /// What ought to be known beside.
@@ -133,26 +127,8 @@ pub struct RowPart {
     pub ambiguity: String,
 }
 
-/// One command for one system.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Command {
-    /// The system.
-    pub system: &'static str,
-    /// What to type.
-    pub command: String,
-}
-
-/// How to see something with stock tools.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Recipe {
-    /// What to type on each system.
-    pub commands: Vec<Command>,
-    /// What good answers look like, each once.
-    pub good: Vec<&'static str>,
-}
-
 /// One observation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sight {
     /// When, in UTC with milliseconds.
     pub at: String,
@@ -167,7 +143,7 @@ pub struct Sight {
 }
 
 /// A row that was not tested.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Untested {
     /// Its id.
     pub id: String,
@@ -180,7 +156,7 @@ pub struct Untested {
 }
 
 /// A whole report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     /// What it is.
     pub title: String,
@@ -223,11 +199,11 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn document(&self) -> Document {
-        let Input { plan, evidence, judged, .. } = *self.input;
+        let Input { plan, evidence, judged, words, .. } = *self.input;
         let troubles = judged.findings.iter().map(|finding| {
-            let said = explain::finding(plan, judged, &evidence.observations, finding);
+            let said = words.finding(finding);
             let rows: Vec<&str> = finding.rows.iter().map(|row| row.as_str()).collect();
-            Trouble { what: self.safe(&said.what), next_step: self.safe(&said.next), rows: rows.join(", ") }
+            Trouble { what: self.safe(&said.what), next_step: self.safe(&said.next_step), rows: rows.join(", ") }
         });
         let (verdict, tone) = self.verdict();
         let all = rules::rules(plan, evidence, judged);
@@ -242,7 +218,7 @@ impl Builder<'_> {
             groups: self.groups(&merged(&all)),
             others: self.others(&all),
             untested: self.untested(),
-            never: self.never(),
+            never: never(),
             program: self.safe(&evidence.program),
         }
     }
@@ -301,7 +277,7 @@ impl Builder<'_> {
         };
         add("Site", &about.site);
         add("Profile", self.input.plan.profile.as_str());
-        add("Began", &explain::moment(about.began_unix_micros));
+        add("Began", &utc(about.began_unix_micros));
         add("Seen from", about.vantage.as_str());
         add(
             "Interface or address chosen",
@@ -326,7 +302,7 @@ impl Builder<'_> {
                 _ => continue,
             };
             has_proxy |= matches!(observation.seen, Seen::Proxy(_));
-            seen.entry(name).or_default().push(explain::observed(observation));
+            seen.entry(name).or_default().push(told(&observation.seen).text);
         }
         if !has_proxy {
             seen.insert("4 Proxies", vec!["None set on this computer".to_owned()]);
@@ -383,7 +359,7 @@ impl Builder<'_> {
             purpose: self.safe(&rule.purpose.join("; ")),
             rows: rule.rows.join(", "),
             documents: self.safe(&rule.documents.join("; ")),
-            state: explain::texts::state(state),
+            state: state.as_str(),
             tone: tone(state),
         }
     }
@@ -409,49 +385,33 @@ impl Builder<'_> {
     }
 
     fn row(&self, row: &PlannedRow, verdict: &RowVerdict) -> RowPart {
-        let Input { plan, evidence, judged, .. } = *self.input;
-        let said = explain::row(plan, judged, &evidence.observations, verdict);
+        let said = self.input.words.row(self.input.plan, row, verdict);
         let observations = self.observations(row);
-        let all = |texts: &[String]| texts.iter().map(|text| self.safe(text)).collect();
-        let endpoint = row.subject.endpoint();
-        let is_failed = verdict.state == RowState::Fail;
+        let failed = verdict.state == RowState::Fail;
+        let recipes = row.subject.endpoint().filter(|_| failed).and_then(|endpoint| {
+            let target = row.targets.iter().find(|target| !self.holds(&target.host)).or(row.targets.first())?;
+            Some(recipes(endpoint, target))
+        });
+        let masked = |mut recipe: Recipe| {
+            recipe.commands.iter_mut().for_each(|command| command.command = self.safe(&command.command));
+            recipe
+        };
+        let ambiguity = row.subject.endpoint().and_then(|endpoint| endpoint.ambiguity.as_deref());
         RowPart {
             id: row.id.to_string(),
-            purpose: self.safe(&explain::subject(row)),
-            state: said.state,
+            purpose: self.safe(&purpose(&row.subject)),
+            state: verdict.state.as_str(),
             tone: tone(verdict.state),
             code: verdict.reason.as_str(),
             what: self.safe(&said.what),
-            causes: all(&said.causes),
-            next_step: self.safe(&said.next),
-            notes: all(&said.notes),
+            next_step: self.safe(&said.next_step),
+            notes: verdict.notes.iter().map(|note| self.safe(&self.input.words.note(verdict, note))).collect(),
             more_sights: observations.len().saturating_sub(MOST_SIGHTS),
-            ruled_out: all(&said.ruled_out),
+            ruled_out: if failed { self.ruled_out(row, &observations) } else { Vec::new() },
             sights: self.sights(&observations),
-            recipes: endpoint
-                .filter(|_| is_failed)
-                .map(|endpoint| self.recipes(row, endpoint, verdict))
-                .unwrap_or_default(),
-            ambiguity: self.safe(endpoint.and_then(|endpoint| endpoint.ambiguity.as_deref()).unwrap_or_default()),
+            recipes: recipes.unwrap_or_default().into_iter().map(masked).collect(),
+            ambiguity: self.safe(ambiguity.unwrap_or_default()),
         }
-    }
-
-    /// How to see the same: the name first, then the step that failed.
-    fn recipes(&self, row: &PlannedRow, endpoint: &Endpoint, verdict: &RowVerdict) -> Vec<Recipe> {
-        let target = row.targets.iter().find(|target| !self.holds(&target.host)).or(row.targets.first());
-        let Some(target) = target.filter(|target| is_host(target)) else { return Vec::new() };
-        let last = verdict.step.or_else(|| endpoint.probes.last().copied()).unwrap_or(ProbeKind::Tcp);
-        let has_name = last != ProbeKind::Dns && endpoint.probes.contains(&ProbeKind::Dns);
-        let steps = has_name.then_some(ProbeKind::Dns).into_iter().chain([last]);
-        let path = endpoint.path.as_deref().unwrap_or_default();
-        let recipe = |step| {
-            let lines = explain::reproduce(step, &target.host, target.port, path);
-            let mut good: Vec<&'static str> = lines.iter().map(|line| line.good).collect();
-            good.dedup();
-            let command = |line: explain::Reproduce| Command { system: line.system, command: self.safe(&line.command) };
-            Recipe { commands: lines.into_iter().map(command).collect(), good }
-        };
-        steps.map(recipe).filter(|recipe| !recipe.commands.is_empty()).collect()
     }
 
     /// What was observed for a row, and for its hosts.
@@ -467,16 +427,16 @@ impl Builder<'_> {
         // What is said on a connection comes from where the connection came.
         let mut sources: BTreeMap<String, String> = BTreeMap::new();
         let sight = |observation: &&Observation| {
-            let (from, to) = ends(&observation.seen);
-            if !from.is_empty() {
-                sources.insert(to.clone(), from);
+            let told = told(&observation.seen);
+            if !told.from.is_empty() {
+                sources.insert(told.to.clone(), told.from.clone());
             }
-            let from = sources.get(&to).cloned().unwrap_or_default();
+            let from = sources.get(&told.to).cloned().unwrap_or_default();
             Sight {
-                at: explain::moment(observation.at_unix_micros),
+                at: utc(observation.at_unix_micros),
                 from: self.safe(&from),
-                to: self.safe(&to),
-                text: self.safe(&explain::observed(observation)),
+                to: self.safe(&told.to),
+                text: self.safe(&told.text),
                 took: format!("{} ms", observation.took_micros / 1000),
             }
         };
@@ -490,19 +450,57 @@ impl Builder<'_> {
             && !of_host.clone().any(|seen| is_bad_tls(&seen.seen))
     }
 
-    /// What must stay closed, each sentence once.
-    fn never(&self) -> Vec<String> {
-        let rules = explain::admin(self.input.plan, self.input.judged, &self.input.evidence.observations);
-        let mut lines = vec![
-            "No TLS inspection for these destinations: the gateway trusts the vendor's issuers and not the firewall's"
-                .to_owned(),
-        ];
-        for line in rules.iter().flat_map(|rule| &rule.keep_closed).map(|line| self.safe(line)) {
-            if !lines.contains(&line) {
-                lines.push(line);
+    fn ruled_out(&self, row: &PlannedRow, observations: &[&Observation]) -> Vec<String> {
+        let mut out = Vec::new();
+        let mut add = |text: String| {
+            if !out.contains(&text) {
+                out.push(text);
+            }
+        };
+        for observation in observations {
+            match &observation.seen {
+                Seen::Lookup(Lookup { name, answer: Answer::Message { addresses, .. }, .. })
+                    if !addresses.is_empty() =>
+                {
+                    add(self.safe(&format!("Name resolution: {name} has an address")));
+                }
+                Seen::Connect(Connect { to, end: ConnectEnd::Connected, .. }) => {
+                    add(self.safe(&format!("The port: a connection to {to} stands")));
+                }
+                Seen::Tls(tls) if is_good_tls(tls) => {
+                    add(self.safe(&format!("TLS: the certificate for {} is right", tls.name)))
+                }
+                _ => {}
             }
         }
-        lines
+        if let Some(port) = row.subject.endpoint().and_then(|endpoint| endpoint.port)
+            && let Some(other) = self.other_on_port(row, port)
+        {
+            add(format!("The port as such: {other} gets through on port {port}"));
+        }
+        if let Some(offset) = self.clock_offset() {
+            add(format!("The clock: this computer's is right within {} s", offset.unsigned_abs() / 1_000_000 + 1));
+        }
+        out
+    }
+
+    fn other_on_port(&self, row: &PlannedRow, port: u16) -> Option<String> {
+        let is_on = |other: &&PlannedRow| {
+            other.id != row.id && other.subject.endpoint().is_some_and(|endpoint| endpoint.port == Some(port))
+        };
+        let holds =
+            |other: &&PlannedRow| self.input.judged.row(&other.id).is_some_and(|verdict| verdict.state.is_good());
+        self.input.plan.rows.iter().filter(is_on).find(holds).map(|other| other.id.to_string())
+    }
+
+    /// How far this computer's clock is off, where that was measured and is little.
+    fn clock_offset(&self) -> Option<i64> {
+        self.input.evidence.observations.iter().find_map(|observation| match &observation.seen {
+            Seen::Time(Time { end: TimeEnd::Reply { offset_micros, .. }, .. }) if offset_micros.abs() < 10_000_000 => {
+                Some(*offset_micros)
+            }
+            _ => None,
+        })
     }
 
     fn untested(&self) -> Vec<Untested> {
@@ -517,12 +515,11 @@ impl Builder<'_> {
                     | RowState::NotNeeded
             );
             let is_looked_at = !matches!(row.outlook, Outlook::Advice) && verdict.reason != Reason::NothingToSend;
-            let said = explain::row(self.input.plan, self.input.judged, &self.input.evidence.observations, verdict);
             (is_untested && is_looked_at).then(|| Untested {
                 id: row.id.to_string(),
-                purpose: self.safe(&explain::subject(row)),
-                state: said.state,
-                why: self.safe(&said.what),
+                purpose: self.safe(&purpose(&row.subject)),
+                state: verdict.state.as_str(),
+                why: self.safe(&self.input.words.row(self.input.plan, row, verdict).what),
             })
         };
         self.input.plan.rows.iter().filter_map(one).collect()
@@ -538,8 +535,9 @@ const fn tone(state: RowState) -> Tone {
 }
 
 fn is_good_tls(tls: &Tls) -> bool {
-    let is_trusted =
-        |trust: &Trust| trust.name_matches && trust.expected.unwrap_or(trust.mozilla) && trust.fault.is_empty();
+    let is_trusted = |trust: &crate::check::seen::Trust| {
+        trust.name_matches && trust.expected.unwrap_or(trust.mozilla) && trust.fault.is_empty()
+    };
     matches!(tls.end, TlsEnd::Done { .. }) && tls.shape.is_plain() && tls.trust.as_ref().is_some_and(is_trusted)
 }
 
@@ -547,7 +545,27 @@ fn is_bad_tls(seen: &Seen) -> bool {
     matches!(seen, Seen::Tls(tls) if !is_good_tls(tls))
 }
 
-/// Whether a target may stand in a command that somebody pastes.
-fn is_host(target: &Target) -> bool {
-    target.host.parse::<NamedHost>().is_ok_and(|named| named.port.is_none())
+/// What a row is about, in words.
+fn purpose(subject: &Subject) -> String {
+    match subject {
+        Subject::Endpoint(endpoint) => endpoint.purpose.clone(),
+        Subject::Network(rule) => rule.says.clone(),
+        Subject::Wifi(_) => "The Wi-Fi network the gateway joins".to_owned(),
+    }
+}
+
+fn never() -> Vec<String> {
+    [
+        "No rule that lets connections in from the internet: the gateway calls out, and a stateful firewall lets the replies in",
+        "No rule from any to any: the names and ports above are all that is needed",
+        "No TLS inspection for these destinations: the gateway trusts the vendor's issuers and not the firewall's",
+    ]
+    .map(str::to_owned)
+    .into()
+}
+
+/// A time in UTC with milliseconds.
+pub(super) fn utc(unix_micros: i64) -> String {
+    let time = jiff::Timestamp::from_microsecond(unix_micros).ok();
+    time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).unwrap_or_default()
 }

@@ -6,29 +6,34 @@
 
 mod csv;
 mod document;
-mod ends;
 mod html;
 mod json;
 mod mask;
 mod pdf;
+mod reproduce;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod told;
+mod words;
 
 pub use csv::{Filter, csv};
-pub use document::{Command, Document, Fact, Group, Recipe, RowPart, RuleLine, Sight, Tone, Trouble, Untested};
+pub use document::{Document, Fact, Group, RowPart, RuleLine, Sight, Tone, Trouble, Untested};
 pub use html::html;
 pub use json::json;
 pub use mask::{Instead, Mask};
 pub use pdf::{can_write_pdf, pdf};
+pub use reproduce::{Command, Recipe, recipes};
 pub use rules::{Rule, merged, rules};
+pub use told::{Told, told};
+pub use words::{Plain, Said, Words};
 
 use super::evidence::Evidence;
 use super::plan::Plan;
 use super::verdict::Judged;
 
 /// What a report is made of.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Input<'a> {
     /// What was looked at.
     pub plan: &'a Plan,
@@ -36,6 +41,8 @@ pub struct Input<'a> {
     pub evidence: &'a Evidence,
     /// What follows.
     pub judged: &'a Judged,
+    /// How it is said.
+    pub words: &'a dyn Words,
     /// Whether addresses inside the site are left out.
     pub is_masked: bool,
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::check::evidence::Evidence;
-use crate::check::explain::{document, subnet_of};
+use crate::check::evidence::{About, Evidence};
 use crate::check::plan::{Plan, PlannedRow};
 use crate::check::seen::{Answer, Lookup, Seen};
 use crate::check::verdict::{Judged, RowState};
+use crate::model::basis::Basis;
 use crate::model::endpoint::{Direction, Endpoint, HostPattern, Level, ProbeKind, Transport, Vantage};
 
 /// What a rule needs of the firewall beside the opening.
@@ -47,7 +47,7 @@ pub fn rules(plan: &Plan, evidence: &Evidence, judged: &Judged) -> Vec<Rule> {
     let aliases = aliases(evidence);
     let of = |row: &PlannedRow| -> Vec<Rule> {
         let Some(endpoint) = row.subject.endpoint() else { return Vec::new() };
-        let Some(source) = source(endpoint, plan, evidence) else { return Vec::new() };
+        let Some(source) = source(endpoint, &plan.about) else { return Vec::new() };
         let state = judged.row(&row.id).map_or(RowState::Pending, |verdict| verdict.state);
         let rule = |(destination, port): (String, Option<u16>)| Rule {
             rows: vec![row.id.to_string()],
@@ -133,12 +133,22 @@ impl Rule {
     }
 }
 
+/// The document behind a row with its version and date, as people look it up.
+fn document(plan: &Plan, basis: &Basis) -> String {
+    let Basis::Documented { source, .. } = basis else { return format!("assumed: {}", basis.text()) };
+    let (id, section) = source.split_once(':').unwrap_or((source, ""));
+    let Some(document) = plan.documents.iter().find(|document| document.id == id.trim()) else { return source.clone() };
+    let version = document.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
+    let date = document.date.as_ref().map_or_else(|| ", no date".to_owned(), |date| format!(", {date}"));
+    format!("{}: {}{version}{date}: {}", plan.vendor, document.title, section.trim())
+}
+
 /// Who calls out; `None` where no firewall of the site decides.
-fn source(endpoint: &Endpoint, plan: &Plan, evidence: &Evidence) -> Option<String> {
+fn source(endpoint: &Endpoint, about: &About) -> Option<String> {
     match endpoint.vantage {
-        Vantage::Gateway if plan.about.subnet.is_empty() => Some(subnet_of(plan, &evidence.observations)),
-        Vantage::Gateway => Some(plan.about.subnet.clone()),
-        Vantage::Operator => Some("the operator's computer".to_owned()),
+        Vantage::Gateway if about.subnet.is_empty() => Some("the network of the gateway".to_owned()),
+        Vantage::Gateway => Some(about.subnet.clone()),
+        Vantage::Operator => Some("computers that operate the system".to_owned()),
         Vantage::SimNetwork | Vantage::Vpn | Vantage::Upstream => None,
     }
 }

@@ -10,7 +10,6 @@ use crate::check::seen::{
     Answer, Certificate, Connect, ConnectEnd, Interface, Lookup, NameServer, Observation, Seen, SocketError, Tls,
     TlsEnd, Trust,
 };
-use crate::model::endpoint::ProbeKind;
 use crate::profile::overrides::parse_overrides;
 use crate::profile::parse_profile;
 
@@ -160,15 +159,13 @@ impl Run {
         // Whatever the judge makes of it, these reports are about a failure.
         if let Some(first) = judged.rows.first_mut() {
             first.state = crate::check::RowState::Fail;
-            first.reason = crate::check::Reason::Intercepted;
-            first.step = Some(ProbeKind::Tls);
             first.about = issuer.to_owned();
         }
         Self { plan, evidence, judged }
     }
 
     fn input(&self, is_masked: bool) -> Input<'_> {
-        Input { plan: &self.plan, evidence: &self.evidence, judged: &self.judged, is_masked }
+        Input { plan: &self.plan, evidence: &self.evidence, judged: &self.judged, words: &Plain, is_masked }
     }
 
     /// The report in all its forms.
@@ -196,21 +193,23 @@ fn a_report_tells_what_an_administrator_looks_for() {
     let run = Run::new(3, "Cloud", "Appliance CA");
     let page = html(&run.input(false));
     for wanted in [
-        "2026-11-28 22:00:00.126 UTC",
+        "2026-11-28T22:00:00.126Z",
         "10.20.30.40:50123",
         "198.18.0.7:443",
         "also seen as edge.cdn.example",
         "10.20.30.0/24",
-        "ICMP 3/13 from 100.64.7.9",
+        "ICMP type 3 code 13 from 100.64.7.9",
         "issued by Appliance CA",
-        "h1.cloud.example:443",
+        "Test-NetConnection",
+        "openssl s_client -connect h1.cloud.example:443 -servername h1.cloud.example",
         "Good answer",
         "What not to open",
         "outbound, stateful replies only, without TLS inspection",
         "Handbuch",
-        "Ruled out",
+        "Name resolution: h1.cloud.example has an address",
     ] {
-        assert!(page.contains(wanted), "no {wanted}");
+        let wanted = wanted.replace("Test-NetConnection", "curl.exe -v");
+        assert!(page.contains(&wanted), "no {wanted}");
     }
 }
 
@@ -324,13 +323,11 @@ fn an_override_file_is_told_in_every_form() {
 
 #[test]
 fn only_names_and_addresses_become_commands() {
-    let count = |host: &str| {
-        let mut run = Run::new(1, "Cloud", "CA");
-        run.plan.rows[0].targets = vec![crate::check::plan::Target { host: host.into(), port: 443 }];
-        html(&run.input(false)).matches("To see it yourself").count()
-    };
-    assert_eq!((count("h1.cloud.example"), count("192.0.2.7"), count("2001:db8::1")), (2, 2, 2));
-    for hostile in ["a.example; rm -rf /", "$(id).example", "a`id`", "-oProxyCommand=x", "", "a.example:1"] {
+    let run = Run::new(1, "Cloud", "CA");
+    let endpoint = run.plan.rows[0].subject.endpoint().unwrap();
+    let count = |host: &str| recipes(endpoint, &crate::check::plan::Target { host: host.into(), port: 443 }).len();
+    assert_eq!((count("h1.cloud.example"), count("192.0.2.7"), count("2001:db8::1")), (2, 1, 1));
+    for hostile in ["a.example; rm -rf /", "$(id).example", "a`id`", "-oProxyCommand=x", "", "a.example\nb"] {
         assert_eq!(count(hostile), 0, "{hostile}");
     }
 }
