@@ -12,7 +12,7 @@ use crate::check::verdict::{Confidence, Note, Reason, RowState, RowVerdict};
 use crate::model::endpoint::{Endpoint, HostPattern, Need, ProbeKind};
 
 /// The most observations a verdict names.
-const MAX_FACTS: usize = 16;
+const MAX_FACTS: usize = 24;
 /// The most notes a verdict carries.
 const MAX_NOTES: usize = 12;
 
@@ -136,8 +136,8 @@ fn revocation_beside(case: &Case<'_>, end: End, notes: &mut Vec<Note>) -> End {
             let facts = case.not_run(kind, None).map(|(_, fact)| fact).into_iter().collect();
             notes.push(Note { reason, facts, about: kind.as_str().to_owned() });
         }
-        End::Open => return End::Open,
-        End::Good(_) => {}
+        // It stands beside the row and never holds it back.
+        End::Open | End::Good(_) => {}
     }
     end
 }
@@ -196,6 +196,7 @@ fn families(walks: Vec<Walk>) -> (End, Vec<Note>, Vec<u32>) {
             End::Bad(fault.clone())
         }
         (End::Bad(fault), End::Bad(other)) if fault.is_local && !other.is_local => End::Bad(other.clone()),
+        (End::Bad(fault), End::Open) if fault.is_local => End::Open,
         (End::Good(kind), End::Good(_)) => {
             notes.extend(
                 v6.1.iter()
@@ -243,7 +244,12 @@ fn family(walks: &[Walk]) -> Option<(End, Vec<Note>, Vec<u32>)> {
         }
         return Some((good.end.clone(), notes, facts));
     }
-    let open = walks.iter().find(|walk| matches!(walk.end, End::Open));
+    // The whole conversation is held with one address; of the others it is only known that they take a connection. They keep
+    // the row open as long as no address has failed further on.
+    let failed_at = bad.iter().map(|(_, fault)| fault.step).max();
+    let open = walks
+        .iter()
+        .find(|walk| matches!(walk.end, End::Open) && failed_at.is_none_or(|step| walk.waits_for > Some(step)));
     // The address that came furthest says most of what stands in the way.
     let furthest = walks
         .iter()
@@ -286,10 +292,12 @@ fn conclude(case: &Case<'_>, ends: &[HostEnd]) -> RowVerdict {
         verdict.reason = reason;
         verdict.step = Some(step);
     }
-    for host in ends {
-        verdict.facts.extend(&host.facts);
-        verdict.notes.extend(host.notes.iter().cloned());
-    }
+    verdict.notes.extend(ends.iter().flat_map(|host| host.notes.iter().cloned()));
+    // What decided stands last, and is what remains where there is too much.
+    let is_good = |host: &&HostEnd| matches!(host.end, End::Good(_));
+    let (holding, other): (Vec<&HostEnd>, Vec<&HostEnd>) = ends.iter().partition(is_good);
+    let decisive = std::mem::take(&mut verdict.facts);
+    verdict.facts = other.iter().chain(&holding).flat_map(|host| host.facts.iter().copied()).chain(decisive).collect();
     if is_sampled(case.endpoint) && total > 0 && verdict.state != RowState::Pending {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let tried = ends.iter().filter(|host| !matches!(host.end, End::Open | End::Unknown(..))).count();
@@ -385,9 +393,10 @@ pub(super) fn settle(verdict: &mut RowVerdict) {
         }
     }
     verdict.notes = kept;
+    let surplus = verdict.facts.len().saturating_sub(MAX_FACTS);
+    verdict.facts.drain(..surplus);
     verdict.facts.sort_unstable();
     verdict.facts.dedup();
-    verdict.facts.truncate(MAX_FACTS);
     if verdict.state == RowState::Pass && !verdict.notes.is_empty() {
         verdict.state = RowState::PassWithNote;
     }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::here::Scene;
+use super::ports::{Connections, nothing_leaves, ports};
 use super::row::blank;
 use super::{dns, time};
 use crate::check::plan::{Outlook, Subject};
 use crate::check::question::Shape;
 use crate::check::seen::{Answer, ConnectEnd, HttpEnd, NameServer, Observation, Seen, TlsEnd};
 use crate::check::verdict::{Confidence, Finding, Note, Reason, RowState, RowVerdict};
-use crate::model::endpoint::{ProbeKind, RowId};
+use crate::model::endpoint::{Level, ProbeKind, RowId};
 use crate::model::text::visible;
 use crate::profile::rules::NetworkFact;
 
@@ -37,7 +38,10 @@ pub(super) fn rows_about_others(scene: &Scene<'_>, rows: &mut [RowVerdict]) {
 }
 
 /// Rows that are held over a connection.
-fn talking<'r>(scene: &'r Scene<'_>, rows: &'r [RowVerdict]) -> impl Iterator<Item = (usize, &'r RowVerdict)> {
+pub(super) fn talking<'r>(
+    scene: &'r Scene<'_>,
+    rows: &'r [RowVerdict],
+) -> impl Iterator<Item = (usize, &'r RowVerdict)> {
     let is_talk = |at: usize| {
         let planned = &scene.plan.rows[at];
         planned.outlook == Outlook::Run
@@ -140,7 +144,12 @@ pub(super) fn findings(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Vec<Findin
     found
 }
 
-fn finding(reason: Reason, confidence: Confidence, rows: Vec<RowId>, facts: impl IntoIterator<Item = u32>) -> Finding {
+pub(super) fn finding(
+    reason: Reason,
+    confidence: Confidence,
+    rows: Vec<RowId>,
+    facts: impl IntoIterator<Item = u32>,
+) -> Finding {
     let facts: BTreeSet<u32> = facts.into_iter().collect();
     Finding { reason, confidence, rows, about: String::new(), facts: facts.into_iter().take(MAX_FACTS).collect() }
 }
@@ -149,7 +158,7 @@ fn failing(rows: &[RowVerdict]) -> impl Iterator<Item = &RowVerdict> {
     rows.iter().filter(|row| row.state == RowState::Fail)
 }
 
-fn ids<'r>(rows: impl Iterator<Item = &'r RowVerdict>) -> Vec<RowId> {
+pub(super) fn ids<'r>(rows: impl Iterator<Item = &'r RowVerdict>) -> Vec<RowId> {
     rows.map(|row| row.row.clone()).collect()
 }
 
@@ -162,17 +171,20 @@ fn of_reason(rows: &[RowVerdict], reason: Reason, least: usize) -> Option<Findin
     Some(Finding { about, ..finding(reason, first.confidence, ids(hit.iter().copied()), facts) })
 }
 
-/// Marks failed rows as skipped because of one of them, which goes on failing.
+/// Marks failed rows as skipped because of one of them, which goes on failing: the one given, or the first that is required,
+/// since a run in which only an advised row fails counts as good.
 fn hang(
+    scene: &Scene<'_>,
     rows: &mut [RowVerdict],
     root: Option<usize>,
     reason: Reason,
     hangs: impl Fn(&RowVerdict) -> bool,
-) -> Vec<RowId> {
+) -> Option<(usize, Vec<RowId>)> {
     let hit: Vec<usize> = (0..rows.len())
         .filter(|at| rows[*at].state == RowState::Fail && (Some(*at) == root || hangs(&rows[*at])))
         .collect();
-    let Some(root) = root.or_else(|| hit.first().copied()) else { return Vec::new() };
+    let is_required = |at: &&usize| scene.plan.rows[**at].subject.level() == Level::Required;
+    let root = root.or_else(|| hit.iter().find(is_required).or(hit.first()).copied())?;
     let because = rows[root].row.clone();
     let named = hit.iter().map(|at| rows[*at].row.clone()).collect();
     for at in hit.into_iter().filter(|at| *at != root) {
@@ -185,7 +197,7 @@ fn hang(
         row.reason = reason;
         row.because = Some(because.clone());
     }
-    named
+    Some((root, named))
 }
 
 fn no_network(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
@@ -198,10 +210,8 @@ fn no_network(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
         return None;
     }
     let facts: Vec<u32> = scene.interfaces.iter().map(|(observation, _)| observation.number).collect();
-    let named = hang(rows, None, Reason::NoNetwork, |_| true);
-    if let Some(root) = named.first().and_then(|root| rows.iter_mut().find(|row| row.row == *root)) {
-        root.reason = Reason::NoNetwork;
-    }
+    let (root, named) = hang(scene, rows, None, Reason::NoNetwork, |_| true)?;
+    rows[root].reason = Reason::NoNetwork;
     Some(finding(Reason::NoNetwork, Confidence::High, named, facts))
 }
 
@@ -222,10 +232,9 @@ fn only_through_proxy(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Find
     }
     let root = rows.iter().position(|row| row.reason == Reason::OnlyThroughProxy);
     let talks: BTreeSet<RowId> = talking(scene, rows).map(|(_, row)| row.row.clone()).collect();
-    let named = hang(rows, root, Reason::OnlyThroughProxy, |row| talks.contains(&row.row));
-    if let Some(first) = named.first().filter(|_| root.is_none())
-        && let Some(row) = rows.iter_mut().find(|row| row.row == *first)
-    {
+    let (chosen, named) = hang(scene, rows, root, Reason::OnlyThroughProxy, |row| talks.contains(&row.row))?;
+    if root.is_none() {
+        let row = &mut rows[chosen];
         row.notes.push(Note { reason: row.reason, facts: row.facts.clone(), about: row.about.clone() });
         row.reason = Reason::OnlyThroughProxy;
     }
@@ -266,8 +275,8 @@ fn dns_dead(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
             && scene.plan.rows[*at].targets.is_empty()
     };
     let root = (0..rows.len()).find(is_resolver);
-    let named = hang(rows, root, reason, by_name);
-    (!named.is_empty()).then(|| finding(reason, Confidence::High, named, silent))
+    let (_, named) = hang(scene, rows, root, reason, by_name)?;
+    Some(finding(reason, Confidence::High, named, silent))
 }
 
 /// Answers that are not what the vendor's servers would say.
@@ -445,89 +454,6 @@ fn interception(rows: &[RowVerdict]) -> Vec<Finding> {
         })
         .collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.rows.len()));
-    found
-}
-
-/// Which hosts took a connection on which port, and which did not.
-#[derive(Default)]
-struct Connections<'a> {
-    open: BTreeSet<(&'a str, u16)>,
-    tried: BTreeSet<(&'a str, u16)>,
-    facts: BTreeMap<u16, Vec<u32>>,
-}
-
-impl<'a> Connections<'a> {
-    fn of(scene: &Scene<'a>) -> Self {
-        let mut found = Self::default();
-        for observation in scene.index.all {
-            let Seen::Connect(connect) = &observation.seen else { continue };
-            if !connect.shape.is_plain() || dns::is_documentation(connect.to.ip()) {
-                continue;
-            }
-            let Some(host) = observation.host.as_deref().or_else(|| host_of_row(scene, observation)) else { continue };
-            let key = (host, connect.to.port());
-            found.tried.insert(key);
-            if connect.end == ConnectEnd::Connected {
-                found.open.insert(key);
-            } else {
-                found.facts.entry(key.1).or_default().push(observation.number);
-            }
-        }
-        found
-    }
-}
-
-fn host_of_row<'a>(scene: &Scene<'a>, observation: &Observation) -> Option<&'a str> {
-    let row = scene.plan.row(observation.row.as_ref()?)?;
-    row.targets.first().map(|target| target.host.as_str())
-}
-
-fn is_at_connection(row: &RowVerdict) -> bool {
-    let reasons = [Reason::TcpSilent, Reason::TcpRefused, Reason::TcpRejected, Reason::Unreachable, Reason::TcpFailed];
-    row.state == RowState::Fail && reasons.contains(&row.reason)
-}
-
-fn nothing_leaves(connections: &Connections<'_>, scene: &Scene<'_>, rows: &[RowVerdict]) -> Option<Finding> {
-    let hit: Vec<&RowVerdict> = talking(scene, rows).map(|(_, row)| row).filter(|row| is_at_connection(row)).collect();
-    let hosts: BTreeSet<&str> = connections.tried.iter().map(|(host, _)| *host).collect();
-    if !connections.open.is_empty() || hosts.len() < 2 || hit.len() < 2 {
-        return None;
-    }
-    let facts = hit.iter().flat_map(|row| row.facts.iter().copied());
-    Some(finding(Reason::NothingLeaves, Confidence::Medium, ids(hit.iter().copied()), facts))
-}
-
-/// What a failed connection has in common with others: the port, or only its host.
-fn ports(connections: &Connections<'_>, scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut by_port: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
-    for (at, row) in talking(scene, rows).filter(|(_, row)| is_at_connection(row)) {
-        if let Some(target) = scene.plan.rows[at].targets.first().filter(|_| row.reason != Reason::Unreachable) {
-            by_port.entry(target.port).or_default().push(at);
-        }
-    }
-    for (port, hit) in by_port {
-        let tried: BTreeSet<&str> =
-            connections.tried.iter().filter(|(_, p)| *p == port).map(|(host, _)| *host).collect();
-        let is_open_at_all = connections.open.iter().any(|(_, p)| *p == port);
-        let facts = connections.facts.get(&port).cloned().unwrap_or_default();
-        for at in &hit {
-            let host = scene.plan.rows[*at].targets.first().map_or("", |target| target.host.as_str());
-            let is_open_elsewhere = connections.open.iter().any(|(other, p)| *other == host && *p != port);
-            let is_open_at_others = connections.open.iter().any(|(other, p)| *other != host && *p == port);
-            let reason = match (is_open_at_others, is_open_elsewhere) {
-                (true, false) => Reason::OnlyThisHost,
-                (false, true) => Reason::OnlyThisPort,
-                _ => continue,
-            };
-            rows[*at].notes.push(Note { reason, facts: Vec::new(), about: port.to_string() });
-        }
-        if !is_open_at_all && !connections.open.is_empty() {
-            let confidence = if tried.len() > 1 { Confidence::Medium } else { Confidence::Low };
-            let named = hit.iter().map(|at| rows[*at].row.clone()).collect();
-            found.push(Finding { about: port.to_string(), ..finding(Reason::PortBlocked, confidence, named, facts) });
-        }
-    }
     found
 }
 
