@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
 use super::run::crashed;
+use super::site_files::site_path;
 use super::start::Parts;
 use super::telemetry::clock;
 use crate::check::evidence::{self, About, Evidence, Overrides};
@@ -170,6 +171,7 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     }
     let mut override_file = overrides;
     if let Some(path) = site {
+        let path = site_path(&parts.data, &path);
         let site = read_file(&path, parse_site).await?;
         about.profile = about.profile.or_else(|| only_profile(&site));
         // Named in the file, and relative to it.
@@ -325,22 +327,14 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
 }
 
 fn report(latest: &Latest, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
-    let Latest { plan, evidence, judged } = latest;
+    let (plan, evidence, judged) = (&latest.plan, &latest.evidence, &latest.judged);
     let words = Spoken { plan, judged, observations: &evidence.observations };
     let input = Input { plan, evidence, judged, words: &words, is_masked };
     match form {
         ReportForm::Html => Ok(report::html(&input).into_bytes()),
-        ReportForm::Csv => Ok(report::csv(&input, Filter::All).into_bytes()),
-        ReportForm::Json => Ok(report::json(evidence, is_masked).into_bytes()),
-        ReportForm::Pdf => Err(no_pdf()),
+        ReportForm::Pdf => report::pdf(&input),
+        ReportForm::Csv => Ok(report::csv(&input, Filter::Merged).into_bytes()),
+        ReportForm::AllRules => Ok(report::csv(&input, Filter::All).into_bytes()),
+        ReportForm::Json => Ok(report::json(&latest.evidence, is_masked).into_bytes()),
     }
-}
-
-fn no_pdf() -> Problem {
-    Problem::new(
-        "check.no_pdf",
-        "This build can't write PDF",
-        "PDF is part of the packages and of builds with the feature pdf",
-        "Save the report as HTML and print it from the browser",
-    )
 }
