@@ -337,7 +337,7 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
-            Event::Probed { .. } => {}
+            Event::Probed { .. } | Event::CheckProgressed { .. } => {}
             Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
             Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
             Event::TelemetryProgressed { job, event, .. } => {
@@ -345,7 +345,6 @@ impl App {
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
-            Event::CheckProgressed { .. } => {}
             Event::BatchProgressed { job, event } => {
                 if self.batch.is_job(job) {
                     self.note_row(&event);

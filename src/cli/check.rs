@@ -218,7 +218,7 @@ impl Run<'_> {
                 self.close();
             }
         };
-        self.conclude(end, out)
+        self.conclude(&end, out)
     }
 
     fn take_in(&mut self, event: CheckEvent, out: &mut Output) {
@@ -237,9 +237,9 @@ impl Run<'_> {
                 }
                 self.observations.push(*observation);
             }
-            CheckEvent::Judged(judged) => self.tell(judged, out),
+            CheckEvent::Judged(judged) => self.tell(&judged, out),
             CheckEvent::RoundEnded { judged, .. } => {
-                self.tell(judged, out);
+                self.tell(&judged, out);
                 self.save_next(out);
             }
             CheckEvent::Saved { path } => {
@@ -283,21 +283,21 @@ impl Run<'_> {
     }
 
     /// Prints the rows that stand otherwise than before.
-    fn tell(&mut self, judged: Arc<Judged>, out: &mut Output) {
+    fn tell(&mut self, judged: &Arc<Judged>, out: &mut Output) {
         let Some(plan) = self.plan.clone() else { return };
-        let before = self.judged.replace(Arc::clone(&judged));
+        let before = self.judged.replace(Arc::clone(judged));
         for row in &judged.rows {
             let was = before.as_ref().and_then(|before| before.row(&row.row));
             let is_new = was.is_none_or(|was| was.state != row.state || was.reason != row.reason);
             if row.state != RowState::Pending && is_new {
-                print_row(&plan, &judged, &self.observations, row, out);
+                print_row(&plan, judged, &self.observations, row, out);
             }
         }
     }
 
-    fn conclude(self, end: JobEnd, out: &mut Output) -> Exit {
+    fn conclude(self, end: &JobEnd, out: &mut Output) -> Exit {
         let judged = self.judged.unwrap_or_default();
-        if let JobEnd::Failed(problem) = &end {
+        if let JobEnd::Failed(problem) = end {
             out.problem(problem);
             return Exit::of(problem);
         }

@@ -39,14 +39,18 @@ impl Web {
         let config = Arc::new(config);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        std::thread::spawn(move || {
+        spawn(move || {
             for stream in listener.incoming().flatten() {
                 let config = Arc::clone(&config);
-                std::thread::spawn(move || serve(stream, config));
+                spawn(move || serve(stream, config));
             }
         });
         Self { address, ca_pem }
     }
+}
+
+fn spawn(work: impl FnOnce() + Send + 'static) {
+    std::thread::Builder::new().name("stand-in".into()).spawn(work).unwrap();
 }
 
 fn serve(stream: TcpStream, config: Arc<ServerConfig>) {

@@ -162,11 +162,11 @@ impl Lab {
         let server = self.server.clone();
         self.stand_in(&server, "server");
     }
+}
 
-    /// Runs `ip` as the laptop.
-    fn ip(&self, arguments: &[&str]) {
-        assert!(Command::new("ip").args(arguments).status().unwrap().success(), "{arguments:?}");
-    }
+/// Runs `ip` as the laptop.
+fn ip(arguments: &[&str]) {
+    assert!(Command::new("ip").args(arguments).status().unwrap().success(), "{arguments:?}");
 }
 
 impl Drop for Lab {
@@ -248,7 +248,7 @@ fn each_way_to_be_refused_is_told_with_the_box_that_did_it() {
 
 #[test]
 fn hosts_and_routes_that_are_not_there_are_told_with_who_says_so() {
-    in_lab("hosts_and_routes_that_are_not_there_are_told_with_who_says_so", async |lab| {
+    in_lab("hosts_and_routes_that_are_not_there_are_told_with_who_says_so", async |_lab| {
         let long = Duration::from_secs(9);
         let (beyond, near, nowhere) = tokio::join!(
             connect("10.9.2.99".parse().unwrap(), 443, long),
@@ -258,7 +258,7 @@ fn hosts_and_routes_that_are_not_there_are_told_with_who_says_so() {
         holds(&beyond, SocketError::HostUnreachable, Some((3, 1, ROUTER)), "absent behind the router");
         holds(&near, SocketError::HostUnreachable, Some((3, 1, CLIENT)), "absent on the own link");
         holds(&nowhere, SocketError::NetworkUnreachable, Some((3, 0, ROUTER)), "the router knows no way");
-        lab.ip(&["route", "del", "default"]);
+        ip(&["route", "del", "default"]);
         holds(&connect(SERVER, 443, LIMIT).await, SocketError::NetworkUnreachable, None, "no default route");
     });
 }
@@ -410,13 +410,13 @@ fn a_time_request_that_is_rejected_is_repeated_once_and_names_the_box() {
 fn a_tunnel_that_owns_the_way_is_told_and_can_be_left_aside() {
     in_lab("a_tunnel_that_owns_the_way_is_told_and_can_be_left_aside", async |mut lab| {
         lab.server_stand_in();
-        lab.ip(&["link", "add", "tun0", "type", "veth", "peer", "name", "far0"]);
-        lab.ip(&["address", "add", "10.66.0.2/24", "dev", "tun0"]);
+        ip(&["link", "add", "tun0", "type", "veth", "peer", "name", "far0"]);
+        ip(&["address", "add", "10.66.0.2/24", "dev", "tun0"]);
         for name in ["tun0", "far0"] {
-            lab.ip(&["link", "set", name, "up"]);
+            ip(&["link", "set", name, "up"]);
         }
-        lab.ip(&["route", "replace", "default", "via", "10.66.0.1", "dev", "tun0"]);
-        lab.ip(&["route", "add", "default", "via", "10.9.1.1", "dev", "eth0", "metric", "500"]);
+        ip(&["route", "replace", "default", "via", "10.66.0.1", "dev", "tun0"]);
+        ip(&["route", "add", "default", "via", "10.9.1.1", "dev", "eth0", "metric", "500"]);
         let route =
             async |from: From| match ask_with(&NetProbes::new(from, None, Vec::new()), Question::Route { to: SERVER })
                 .await

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::{SinkExt as _, StreamExt as _};
 use linesman::check::question::{Asked, Carrier, From, Lookup, Purpose, Question, Say, Shape, Talk};
 use linesman::check::seen::{
     Answer, Broke, Connect, ConnectEnd, Http, HttpEnd, Idle, Mqtt, MqttEnd, Seen, SocketError, SystemTrust, Time,
@@ -54,9 +55,9 @@ fn page() -> Say {
 }
 
 /// A server that does that with each connection; its address.
-async fn serve<F: Future<Output = ()> + Send>(with: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+async fn serve<F>(with: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
-    F: 'static,
+    F: Future<Output = ()> + Send + 'static,
 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -508,7 +509,6 @@ async fn mqtt_inside_a_websocket_is_reached() {
                 Ok(response)
             };
         let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, with_protocol).await else { return };
-        use futures_util::{SinkExt as _, StreamExt as _};
         let connect = socket.next().await.unwrap().unwrap().into_data();
         assert_eq!(connect[0], 0x10);
         assert!(connect.windows(7).any(|part| part == b"fresh-1"));
@@ -718,7 +718,7 @@ async fn one_lost_answer_is_counted_and_asked_for_again() {
 
 #[tokio::test]
 async fn a_dead_and_a_closed_name_server_are_two_things() {
-    let deaf = name_server(usize::MAX, |query| query.to_vec()).await;
+    let deaf = name_server(usize::MAX, <[u8]>::to_vec).await;
     let mut question = lookup("api.example", deaf, Carrier::Udp);
     if let Question::Lookup(lookup) = &mut question {
         lookup.limit = SHORT;

@@ -90,11 +90,11 @@ impl Book {
         self.note(Some(id), None, Seen::NotRun { what, why, detail: String::new() }).await;
     }
 
-    /// The revocation addresses in the chains seen so far.
-    pub(super) fn chain_urls(&self) -> Vec<String> {
+    /// The revocation addresses in the chains seen so far: of all rows, or of one.
+    pub(super) fn chain_urls(&self, of: Option<&RowId>) -> Vec<String> {
         let pages = self.pages();
         let chains = pages.observations.iter().filter_map(|observation| match &observation.seen {
-            Seen::Tls(tls) => Some(&tls.chain),
+            Seen::Tls(tls) if of.is_none() || observation.row.as_ref() == of => Some(&tls.chain),
             _ => None,
         });
         let mut urls: Vec<String> = chains.flatten().flat_map(|certificate| certificate.urls.iter().cloned()).collect();

@@ -37,7 +37,7 @@ const SIDE_BY_SIDE: usize = 8;
 /// How long reading this computer's own settings may take.
 const SURROUNDINGS_LIMIT: Duration = Duration::from_secs(5);
 /// How long a row may take, the time of an idle session apart.
-const ROW_LIMIT: Duration = Duration::from_secs(60);
+const ROW_LIMIT: Duration = Duration::from_mins(1);
 /// The longest a row waits before it begins, so that not all packets leave in one instant.
 const JITTER_MILLIS: u64 = 60;
 

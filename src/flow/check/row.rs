@@ -55,6 +55,10 @@ impl Round {
         let mut targets: FuturesUnordered<_> =
             row.targets.iter().map(|target| self.look_at_target(row, endpoint, target)).collect();
         while targets.next().await.is_some() {}
+        drop(targets);
+        if has(ProbeKind::Revocation) {
+            self.fetch_of_chain(&row.id).await;
+        }
     }
 
     /// The row is about the name servers: each is asked both ways for a name that the plan needs anyway.
@@ -199,6 +203,9 @@ impl Round {
         let mut seen = std::collections::BTreeSet::new();
         servers.retain(|(_, to)| seen.insert(*to));
         servers.truncate(MAX_TIME_SERVERS);
+        if let Some((target, server)) = servers.first().filter(|_| self.overrides.is_empty()) {
+            self.ask(Some(&row.id), Some(&target.host), Question::Route { to: server.ip() }).await;
+        }
         let mut asking: FuturesUnordered<_> =
             servers.iter().map(|(target, server)| self.ask_time_of(row, target, *server)).collect();
         while asking.next().await.is_some() {}
@@ -224,11 +231,22 @@ impl Round {
         }
     }
 
+    /// Revocation data of the row's own chain. Its addresses belong to third parties, so they are asked on consent only.
+    async fn fetch_of_chain(&self, id: &RowId) {
+        let urls = self.book.chain_urls(Some(id));
+        let why = match (urls.is_empty(), self.plan.about.has_consent) {
+            (true, _) => NotRun::NothingToAsk,
+            (false, false) => NotRun::NoConsent,
+            (false, true) => return self.fetch_all(id, urls.into_iter().filter_map(with_host).collect(), 80).await,
+        };
+        let what = Some(ProbeKind::Revocation);
+        self.book.note(Some(id), None, Seen::NotRun { what, why, detail: String::new() }).await;
+    }
+
     /// Revocation data from where the chains of other rows point, else from the names to sample.
     async fn fetch(&self, row: &PlannedRow, endpoint: &Endpoint) {
         let covered = |host: &str| endpoint.hosts.iter().any(|pattern| pattern.covers(host));
-        let mut urls: Vec<(String, String)> =
-            self.book.chain_urls().into_iter().filter_map(|url| Some((host_of(&url)?, url))).collect();
+        let mut urls: Vec<(String, String)> = self.book.chain_urls(None).into_iter().filter_map(with_host).collect();
         urls.retain(|(host, _)| covered(host));
         if urls.is_empty() {
             urls = row.targets.iter().map(|target| (target.host.clone(), format!("http://{}/", target.host))).collect();
@@ -236,15 +254,23 @@ impl Round {
         if urls.is_empty() {
             return self.book.not_run(&row.id, NotRun::NothingToAsk).await;
         }
+        self.fetch_all(&row.id, urls, endpoint.port.unwrap_or(80)).await;
+    }
+
+    async fn fetch_all(&self, id: &RowId, urls: Vec<(String, String)>, port: u16) {
         for (host, url) in urls.into_iter().take(MAX_FETCHES) {
-            let port = endpoint.port.unwrap_or(80);
             let addresses = self.addresses(&host).await;
             let own = addresses.first().map(|address| SocketAddr::new(*address, port));
             if let Some(to) = self.overrides.target(&host, port).or(own) {
-                self.ask(Some(&row.id), Some(&host), Question::Fetch { url, to, limit: STEP_LIMIT }).await;
+                self.ask(Some(id), Some(&host), Question::Fetch { url, to, limit: STEP_LIMIT }).await;
             }
         }
     }
+}
+
+/// An address with its host in front.
+fn with_host(url: String) -> Option<(String, String)> {
+    Some((host_of(&url)?, url))
 }
 
 /// The host of a plain HTTP address.

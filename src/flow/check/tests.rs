@@ -118,12 +118,13 @@ fn profile(rows: usize) -> Profile {
         "schema = 1\nid = \"made-up\"\nname = \"Made up\"\nvendor = \"Nobody\"\nsummary = \"Made up.\"\n\
          [[document]]\nid = \"brief\"\ntitle = \"Brief\"\n[discovery]\n[network]\nvantage = \"gateway\"\n",
     );
-    for row in 1..=rows {
-        text += &format!(
+    let row = |row: usize| {
+        format!(
             "[[endpoint]]\nid = \"ROW-{row:03}\"\nhosts = [\"host{row}.example\"]\nport = 443\ntransport = \"tcp\"\n\
              purpose = \"Something\"\nlevel = \"required\"\nprobes = [\"dns\", \"tcp\", \"http\"]\nsource = \"brief: a\"\n",
-        );
-    }
+        )
+    };
+    text.extend((1..=rows).map(row));
     parse_profile("made-up.toml", &text).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
@@ -157,9 +158,9 @@ impl Desk {
     /// Waits for the end of the next round.
     async fn round(&mut self) -> (u32, Arc<Judged>) {
         loop {
-            match self.events.recv().await.expect("the check goes on") {
-                CheckEvent::RoundEnded { round, judged, .. } => return (round, judged),
-                _ => {}
+            let event = self.events.recv().await.expect("the check goes on");
+            if let CheckEvent::RoundEnded { round, judged, .. } = event {
+                return (round, judged);
             }
         }
     }

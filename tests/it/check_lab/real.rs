@@ -47,9 +47,14 @@ fn start(mut command: Command, folder: tempfile::TempDir, says: &str) -> Running
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let is_ready = says.is_empty() || lines.by_ref().map_while(Result::ok).any(|line| line.contains(says));
     assert!(is_ready, "{command:?} ended");
-    // Whatever else it says is read, so that it does not stall.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    swallow(lines);
     Running(child, folder)
+}
+
+/// Reads the rest, so that the server does not stall.
+fn swallow<R: std::io::BufRead + Send + 'static>(lines: std::io::Lines<R>) {
+    let reader = std::thread::Builder::new().name("swallow".into());
+    reader.spawn(move || lines.map_while(Result::ok).for_each(drop)).unwrap();
 }
 
 /// A server that writes to its error output when it runs.
@@ -63,7 +68,7 @@ fn start_by_errors(mut command: Command, folder: tempfile::TempDir, says: &str) 
         is_it
     });
     assert!(is_ready, "{command:?} ended: {told:?}");
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    swallow(lines);
     Running(child, folder)
 }
 
