@@ -2,10 +2,13 @@
 //!
 //! Three layers, kept apart so that a saved run can be judged again: a [`plan`] says which rows are looked at and how, made
 //! from a profile and what the person on site knows; [`seen`] holds raw observations, append-only and serialisable; [`judge`]
-//! turns both into verdicts and is a pure, total function. Nothing here sends a packet or reads a clock: `flow::check` asks the
+//! turns both into verdicts and is a pure, total function. [`explain`] puts
+//! verdicts into words for people and for whoever runs the firewall. Nothing here sends a packet or reads a clock: `flow::check` asks the
 //! [`question`]s in their order and `io::probe` answers them.
 
+pub mod compare;
 pub mod evidence;
+pub mod explain;
 pub mod judge;
 pub mod plan;
 pub mod question;

@@ -155,7 +155,6 @@ impl Default for Shape {
 
 impl Shape {
     /// Whether the connection is as usual.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature serde calls")]
     pub const fn is_plain(&self) -> bool {
         matches!(self, Self::Plain)
     }

@@ -207,8 +207,6 @@ words! {
         ClockWrong = "clock-wrong",
         /// By the gateway's clock the certificate does not hold.
         GatewayClockWrong = "gateway-clock-wrong",
-        /// This system's own trust store sees it otherwise.
-        SystemStoreDiffers = "system-store-differs",
         /// HTTP got no answer.
         HttpSilent = "http-silent",
         /// The connection was cut before HTTP got an answer.

@@ -27,6 +27,7 @@ macro_rules! fuzz {
 
 fuzz! {
     esp from "../../fuzz/checks/esp.rs"
+    evidence from "../../fuzz/checks/evidence.rs"
     improv_ble from "../../fuzz/checks/improv_ble.rs"
     improv_serial from "../../fuzz/checks/improv_serial.rs"
     mqtt from "../../fuzz/checks/mqtt.rs"

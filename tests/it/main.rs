@@ -18,6 +18,7 @@ mod bench_broker;
 mod ble;
 #[cfg(target_os = "linux")]
 mod ble_lab;
+mod check;
 #[cfg(unix)]
 mod cli;
 mod cloud;

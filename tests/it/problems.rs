@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use linesman::app::telemetry::connect::FormError;
+use linesman::check::evidence::EvidenceError;
 use linesman::flow::console::ConsoleError;
 use linesman::flow::inspect::InspectError;
 use linesman::flow::port::{AdapterOff, BleError, HttpError, LinkError, RecordsError};
@@ -613,6 +614,16 @@ fn outgoing() -> Vec<OutgoingError> {
     vec![OutgoingError::BadTopic { topic: topic() }, OutgoingError::BadResponseTopic { topic: topic() }]
 }
 
+fn evidence() -> Vec<EvidenceError> {
+    vec![
+        EvidenceError::TooLarge { bytes: 50_000_000 },
+        EvidenceError::Form { line: 3, column: 17, reason: text("unknown field `prog`") },
+        EvidenceError::Version { found: 2 },
+        EvidenceError::Order { at: 4, number: 2, before: 3 },
+        EvidenceError::Content { place: text("observations[3].host"), reason: "is longer than any text of a run" },
+    ]
+}
+
 fn all() -> Vec<(&'static str, Vec<Problem>)> {
     fn explain(errors: &[impl Explain]) -> Vec<Problem> {
         errors.iter().map(Explain::explain).collect()
@@ -648,6 +659,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Queries", explain(&queries())),
         ("Plots", explain(&plots())),
         ("Schemas", explain(&schemas())),
+        ("Saved runs of network checks", explain(&evidence())),
     ]
 }
 

@@ -330,7 +330,6 @@ pub(super) fn servers(case: &Case<'_>) -> (End, Vec<Note>, Vec<u32>) {
         }
     }
     let notes = match service.works.as_slice() {
-        [] => Vec::new(),
         [one] => {
             let about = one.as_str().to_uppercase();
             vec![Note { reason: Reason::DnsOneTransport, facts: service.facts.clone(), about }]
@@ -338,9 +337,8 @@ pub(super) fn servers(case: &Case<'_>) -> (End, Vec<Note>, Vec<u32>) {
         _ => Vec::new(),
     };
     let end = match (service.works.is_empty(), service.silent, system) {
-        (false, _, _) => End::Good(ProbeKind::Dns),
+        (false, _, _) | (true, None, Some(_)) => End::Good(ProbeKind::Dns),
         (true, Some(fault), _) => End::Bad(fault),
-        (true, None, Some(_)) => End::Good(ProbeKind::Dns),
         (true, None, None) => {
             case.not_run(ProbeKind::Dns, None).map_or(End::Open, |(reason, _)| End::Unknown(reason, ProbeKind::Dns))
         }

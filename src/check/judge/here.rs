@@ -42,7 +42,9 @@ impl<'a> Scene<'a> {
             rewriting: dns::Rewriting::of(observations),
             strange_issuers: strange_issuers(observations),
         };
-        observations.iter().for_each(|observation| scene.take(observation));
+        for observation in observations {
+            scene.take(observation);
+        }
         scene
     }
 

@@ -25,7 +25,9 @@ impl<'a> Index<'a> {
     pub(super) fn new(all: &'a [Observation]) -> Self {
         let mut index =
             Self { all, by_row: HashMap::new(), by_host: HashMap::new(), lookups: HashMap::new(), shared: Vec::new() };
-        all.iter().for_each(|observation| index.add(observation));
+        for observation in all {
+            index.add(observation);
+        }
         index
     }
 

@@ -104,7 +104,7 @@ impl Walk {
 const CONVERSATION: [ProbeKind; 6] =
     [ProbeKind::Tcp, ProbeKind::Tls, ProbeKind::Http, ProbeKind::WebSocket, ProbeKind::Mqtt, ProbeKind::Idle];
 
-impl<'a> Spot<'_, 'a> {
+impl Spot<'_, '_> {
     /// Follows one address.
     pub(super) fn walk(&self) -> Walk {
         let mut walk = Walk { to: self.to, end: End::Open, notes: Vec::new(), facts: Vec::new() };

@@ -62,14 +62,14 @@ fn judge_endpoint(case: &Case<'_>) -> RowVerdict {
     let has = |kind| case.endpoint.probes.contains(&kind);
     if case.endpoint.hosts.iter().all(|host| matches!(host, HostPattern::Resolver)) {
         let (end, notes, facts) = dns::servers(case);
-        return conclude(case, vec![HostEnd { host: String::new(), end, notes, facts }]);
+        return conclude(case, &[HostEnd { host: String::new(), end, notes, facts }]);
     }
     if has(ProbeKind::Icmp) {
-        return conclude(case, vec![local::ping(case)]);
+        return conclude(case, &[local::ping(case)]);
     }
     let mut hosts: Vec<&str> = case.row.targets.iter().map(|target| target.host.as_str()).collect();
     hosts.dedup();
-    let ends = if has(ProbeKind::Ntp) {
+    let ends: Vec<HostEnd> = if has(ProbeKind::Ntp) {
         hosts.into_iter().map(|host| time::host(case, host)).collect()
     } else if case.endpoint.probes == [ProbeKind::Revocation] {
         local::revocation_hosts(case, &hosts)
@@ -78,7 +78,7 @@ fn judge_endpoint(case: &Case<'_>) -> RowVerdict {
     } else {
         hosts.into_iter().map(|host| talk(case, host)).collect()
     };
-    conclude(case, ends)
+    conclude(case, &ends)
 }
 
 /// A host of which only the name can be tried.
@@ -98,7 +98,7 @@ fn talk(case: &Case<'_>, host: &str) -> HostEnd {
     let walks = walks(case, host, &named);
     let mut notes = named.notes;
     let mut facts = named.facts;
-    let (end, beside, more) = families(case, walks);
+    let (end, beside, more) = families(walks);
     facts.extend(more);
     notes.extend(beside);
     let end = match (end, named.fault) {
@@ -164,13 +164,18 @@ fn walks(case: &Case<'_>, host: &str, named: &dns::Named) -> Vec<Walk> {
     }
     let is_tried = |seen: &[&Observation]| seen.iter().any(|observation| kind_of(&observation.seen).is_some());
     spots.retain(|(_, seen)| is_tried(seen));
+    // Another port of the host tells of the host, not of the row; on a test site the row's own port stands nowhere.
+    let port = case.row.targets.iter().find(|target| target.host == host).map(|target| target.port);
+    if spots.iter().any(|(to, _)| Some(to.port()) == port) {
+        spots.retain(|(to, _)| Some(to.port()) == port);
+    }
     spots.into_iter().map(|(to, seen)| Spot { case, host, to, seen }.walk()).collect()
 }
 
 /// IPv4 and IPv6 apart, then together: IPv4 decides where this computer has it.
-fn families(case: &Case<'_>, walks: Vec<Walk>) -> (End, Vec<Note>, Vec<u32>) {
+fn families(walks: Vec<Walk>) -> (End, Vec<Note>, Vec<u32>) {
     let (v4, v6): (Vec<Walk>, Vec<Walk>) = walks.into_iter().partition(|walk| walk.to.is_ipv4());
-    let (v4, v6) = (family(case, v4), family(case, v6));
+    let (v4, v6) = (family(&v4), family(&v6));
     let (Some(v4), Some(v6)) = (&v4, &v6) else { return v4.or(v6).unwrap_or((End::Open, Vec::new(), Vec::new())) };
     let mut notes = v4.1.clone();
     let mut facts = v4.2.clone();
@@ -212,7 +217,7 @@ fn families(case: &Case<'_>, walks: Vec<Walk>) -> (End, Vec<Note>, Vec<u32>) {
 }
 
 /// The addresses of one family: one that works will do, and those that do not are told.
-fn family(_: &Case<'_>, walks: Vec<Walk>) -> Option<(End, Vec<Note>, Vec<u32>)> {
+fn family(walks: &[Walk]) -> Option<(End, Vec<Note>, Vec<u32>)> {
     if walks.is_empty() {
         return None;
     }
@@ -258,7 +263,7 @@ fn fault_of(walk: &Walk) -> Option<Fault> {
 }
 
 /// Joins the hosts of a row.
-fn conclude(case: &Case<'_>, ends: Vec<HostEnd>) -> RowVerdict {
+fn conclude(case: &Case<'_>, ends: &[HostEnd]) -> RowVerdict {
     let total = ends.len();
     let good = ends.iter().filter(|host| matches!(host.end, End::Good(_))).count();
     let is_enough = match case.endpoint.need {
@@ -272,16 +277,16 @@ fn conclude(case: &Case<'_>, ends: Vec<HostEnd>) -> RowVerdict {
     });
     let is_open = ends.iter().any(|host| matches!(host.end, End::Open));
     if is_enough {
-        pass(case, &mut verdict, &ends);
+        pass(case, &mut verdict, ends);
     } else if let Some((host, fault)) = bad.filter(|_| case.endpoint.need == Need::All || !is_open) {
         fail(case, &mut verdict, host, fault, total);
-    } else if let Some((reason, step)) = unknown(&ends).filter(|_| !is_open) {
+    } else if let Some((reason, step)) = unknown(ends).filter(|_| !is_open) {
         // Whoever stops a run leaves rows that were not looked at, and nothing that speaks against testing them.
         verdict.state = if reason == Reason::Stopped { RowState::Pending } else { RowState::NotTestable };
         verdict.reason = reason;
         verdict.step = Some(step);
     }
-    for host in &ends {
+    for host in ends {
         verdict.facts.extend(&host.facts);
         verdict.notes.extend(host.notes.iter().cloned());
     }
@@ -324,7 +329,9 @@ fn fail(case: &Case<'_>, verdict: &mut RowVerdict, host: &HostEnd, fault: Fault,
     // Of several hosts the one that failed is named, where the reason itself has nothing to name.
     verdict.about = if fault.about.is_empty() && total > 1 { host.host.clone() } else { fault.about };
     verdict.facts.extend(fault.facts);
-    if fault.reason == Reason::NtpSilent && servers_asked(case) < 2 {
+    // What a VPN carries says little of the site.
+    let is_tunnelled = host.notes.iter().any(|note| note.reason == Reason::VpnOwnsRoute);
+    if is_tunnelled || fault.reason == Reason::NtpSilent && servers_asked(case) < 2 {
         verdict.confidence = Confidence::Low;
     }
 }

@@ -509,19 +509,20 @@ fn ports(connections: &Connections<'_>, scene: &Scene<'_>, rows: &mut [RowVerdic
     for (port, hit) in by_port {
         let tried: BTreeSet<&str> =
             connections.tried.iter().filter(|(_, p)| *p == port).map(|(host, _)| *host).collect();
-        let is_open_for_others = connections.open.iter().any(|(_, p)| *p == port);
+        let is_open_at_all = connections.open.iter().any(|(_, p)| *p == port);
         let facts = connections.facts.get(&port).cloned().unwrap_or_default();
         for at in &hit {
             let host = scene.plan.rows[*at].targets.first().map_or("", |target| target.host.as_str());
             let is_open_elsewhere = connections.open.iter().any(|(other, p)| *other == host && *p != port);
-            let reason = match (is_open_for_others, is_open_elsewhere) {
+            let is_open_at_others = connections.open.iter().any(|(other, p)| *other != host && *p == port);
+            let reason = match (is_open_at_others, is_open_elsewhere) {
                 (true, false) => Reason::OnlyThisHost,
                 (false, true) => Reason::OnlyThisPort,
                 _ => continue,
             };
             rows[*at].notes.push(Note { reason, facts: Vec::new(), about: port.to_string() });
         }
-        if !is_open_for_others && !connections.open.is_empty() {
+        if !is_open_at_all && !connections.open.is_empty() {
             let confidence = if tried.len() > 1 { Confidence::Medium } else { Confidence::Low };
             let named = hit.iter().map(|at| rows[*at].row.clone()).collect();
             found.push(Finding { about: port.to_string(), ..finding(Reason::PortBlocked, confidence, named, facts) });

@@ -153,7 +153,7 @@ pub(super) fn host(case: &Case<'_>, host: &str) -> HostEnd {
                 notes.append(&mut beside);
             }
             Err(found) => {
-                fault = Some(fault.filter(|held| weight(held.reason) >= weight(found.reason)).unwrap_or(found))
+                fault = Some(fault.filter(|held| weight(held.reason) >= weight(found.reason)).unwrap_or(found));
             }
         }
     }
@@ -164,8 +164,7 @@ pub(super) fn host(case: &Case<'_>, host: &str) -> HostEnd {
             End::Good(ProbeKind::Ntp)
         }
         (false, Some(_), _, Some(_)) => End::Unknown(Reason::VpnOwnsRoute, ProbeKind::Ntp),
-        (false, Some(fault), None, None) => End::Bad(fault),
-        (false, _, Some(fault), _) => End::Bad(fault),
+        (false, _, Some(fault), _) | (false, Some(fault), None, None) => End::Bad(fault),
         (false, None, None, _) => case
             .not_run(ProbeKind::Ntp, Some(host))
             .map_or(End::Open, |(reason, _)| End::Unknown(reason, ProbeKind::Ntp)),

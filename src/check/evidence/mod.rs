@@ -1,9 +1,13 @@
 //! [`Evidence`]: a whole run as it is saved: what it was made from, and what was observed.
 
+mod read;
+
 use core::net::SocketAddr;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use read::{EvidenceError, MAX_BYTES, MAX_OBSERVATIONS, read};
 
 use super::plan::Vantage;
 use super::seen::Observation;
