@@ -75,8 +75,7 @@ impl Form {
 
     /// Chooses a profile; what was typed for words it shares with the one before stays.
     pub(super) fn choose(&mut self, profile: &Profile) {
-        let typed: BTreeMap<String, String> =
-            self.hosts.drain(..).map(|field| (field.word, field.value)).collect();
+        let typed: BTreeMap<String, String> = self.hosts.drain(..).map(|field| (field.word, field.value)).collect();
         let mut words: BTreeMap<String, bool> = BTreeMap::new();
         for host in profile.endpoints.iter().flat_map(|endpoint| &endpoint.hosts) {
             match host {

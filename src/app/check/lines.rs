@@ -53,7 +53,8 @@ impl Sheet {
         let lines = groups.iter().enumerate().flat_map(|(place, group)| {
             core::iter::once(Line::Group(place)).chain(group.rows.iter().map(|row| Line::Row(*row)))
         });
-        let faces = plan.rows.iter().map(|row| Face { name: words::name(row), purpose: words::purpose(row).to_owned() });
+        let faces =
+            plan.rows.iter().map(|row| Face { name: words::name(row), purpose: words::purpose(row).to_owned() });
         Self { lines: lines.collect(), faces: faces.collect(), groups }
     }
 

@@ -1,8 +1,13 @@
 //! The texts of Network check that no verdict brings along: those of the set-up, of states and of columns, in one place.
 
+use std::path::Path;
+
 use super::lines::Counts;
+use crate::check::explain::{SeenLine, Text};
 use crate::check::plan::{Outlook, PlannedRow, Subject, Target};
 use crate::model::endpoint::{Endpoint, Transport};
+use crate::model::text::visible;
+use crate::msg::check::ReportForm;
 
 /// The name of the place.
 pub const PLACE: &str = "Network check";
@@ -121,9 +126,13 @@ pub fn counts(counts: &Counts) -> String {
         (counts.other, "not needed here"),
         (counts.open, "not checked"),
     ];
-    let told: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let told: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
     told.join(" · ")
 }
+
+/// The label of the job that judges saved evidence.
+pub const JOB_SAVED: &str = "Judging saved evidence";
 
 /// The label of the job.
 pub fn job(profile: &str) -> String {
@@ -140,10 +149,70 @@ pub fn vantage(interface: &str, address: &str) -> String {
     }
 }
 
+/// Where and when a round looked.
+pub fn vantage_at(vantage: &str, round: u32, time: &str) -> String {
+    format!("{vantage} · round {round}, {time}")
+}
+
 /// The banner while an override file is in force.
-pub fn overrides(lines: &[String]) -> String {
-    let changes = counted(lines.len(), "change", "changes");
-    format!("Override in force, {changes}: results hold for a test site, not for this network. {}", lines.join("; "))
+pub fn overrides(count: usize) -> String {
+    let changes = counted(count, "change", "changes");
+    format!("Override in force, {changes}: results hold for a test site, not for this network")
+}
+
+/// A round under way.
+pub fn round(round: u32, open: usize) -> String {
+    format!("Round {round}: {} left", counted(open, "row", "rows"))
+}
+
+/// Required rows that failed.
+pub fn required_failed(count: usize) -> String {
+    format!("{} failed", counted(count, "required row", "required rows"))
+}
+
+/// When a watched check looks again.
+pub fn next_round(seconds: u64) -> String {
+    format!("Next round in {seconds} s")
+}
+
+/// The button that looks at failed rows again.
+pub fn again_failed(count: usize) -> String {
+    format!("Check {count} failed again")
+}
+
+/// A finding in one line: what happened, then what to do.
+pub fn finding(text: &Text) -> String {
+    let mut line = format!("{}. {}", text.title, text.what);
+    for more in text.notes.iter().chain(Some(&text.next).filter(|next| !next.is_empty())) {
+        line.push_str(". ");
+        line.push_str(more);
+    }
+    line
+}
+
+/// Findings that are not shown.
+pub fn more_findings(count: usize) -> String {
+    format!("{} in the report", counted(count, "more finding", "more findings"))
+}
+
+/// What a comparison came to.
+pub fn compared(better: usize, worse: usize, other: usize) -> String {
+    format!("{better} better · {worse} worse · {other} changed otherwise")
+}
+
+/// The form of a report.
+pub const fn form(form: ReportForm) -> &'static str {
+    match form {
+        ReportForm::Html => "HTML",
+        ReportForm::Pdf => "PDF",
+        ReportForm::Csv => "CSV rules",
+        ReportForm::Json => "JSON evidence",
+    }
+}
+
+/// The state with its time: `Failed since 10:41:07`.
+pub fn since(state: &str, time: &str) -> String {
+    format!("{state} since {time}")
 }
 
 /// The state of a wildcard.
@@ -158,4 +227,133 @@ pub fn millis(micros: u64) -> String {
         1_000..10_000_000 => format!("{} ms", micros / 1_000),
         _ => format!("{} s", micros / 1_000_000),
     }
+}
+
+/// Observations that are not shown.
+pub fn more_moments(count: usize) -> String {
+    format!("{} in the report", counted(count, "more observation", "more observations"))
+}
+
+/// A line to look for in a firewall's log.
+pub fn log_line(seen: &SeenLine) -> String {
+    let from = if seen.from.is_empty() { String::new() } else { format!("{} → ", seen.from) };
+    format!("{}  {from}{}  {}", seen.at, seen.to, seen.what)
+}
+
+/// What a command shows where all is well.
+pub fn good_answer(good: &str) -> String {
+    format!("Good answer: {good}")
+}
+
+/// A row that stood the same in all rounds.
+pub fn unchanged(rounds: usize) -> String {
+    format!("Unchanged for {}", counted(rounds, "round", "rounds"))
+}
+
+/// How many rows of a plan will be checked.
+pub fn will_be_checked(checked: usize, all: usize) -> String {
+    format!("{checked} of {} will be checked", counted(all, "row", "rows"))
+}
+
+/// Where a report was saved.
+pub fn saved(path: &Path) -> String {
+    format!("Saved to {}", visible(&path.display().to_string(), 160))
+}
+
+/// What a run is compared with.
+pub fn compared_with(time: &str) -> String {
+    format!("Compared with the run of {time}")
+}
+
+/// What became of a row.
+pub fn became(before: &str, after: &str) -> String {
+    if before == after { after.to_owned() } else { format!("{before} → {after}") }
+}
+
+/// Texts of the window alone.
+pub mod ui {
+    /// Buttons.
+    pub const START: &str = "Start check";
+    /// Looks at all rows again.
+    pub const AGAIN: &str = "Check again";
+    /// Looks at one row again.
+    pub const AGAIN_ROW: &str = "Check this row";
+    /// Ends the check.
+    pub const STOP: &str = "Stop";
+    /// Copies the request to the admin.
+    pub const COPY_REQUEST: &str = "Copy request";
+    /// Why a check cannot start.
+    pub const WHY_NOT_START: &str = "Choose a profile or a site file first";
+    /// Why a check cannot start while one runs.
+    pub const WHY_NOT_START_BUSY: &str = "Stop the check that runs first";
+    /// The parts.
+    pub const VIEWS: [&str; 4] = ["Set-up", "Rows", "Report", "Compare"];
+    /// Watch.
+    pub const WATCH: &str = "Watch";
+    /// The time between rounds.
+    pub const EVERY: &str = "Seconds between rounds";
+    /// Above the causes.
+    pub const CAUSES: &str = "Possible causes, likeliest first";
+    /// Above what was ruled out.
+    pub const RULED_OUT: &str = "Ruled out";
+    /// Above the next step.
+    pub const NEXT: &str = "Next step";
+    /// Above the notes.
+    pub const NOTES: &str = "Also seen";
+    /// Above the timeline.
+    pub const TIMELINE: &str = "What was seen";
+    /// A row of which nothing was seen.
+    pub const NO_TIMELINE: &str = "Nothing was observed for this row yet";
+    /// Above the request.
+    pub const REQUEST: &str = "What to ask the firewall admin";
+    /// Above the rounds.
+    pub const ROUNDS: &str = "Rounds";
+    /// Above the planned rows.
+    pub const PLANNED: &str = "Will be checked";
+    /// A plan that may grow.
+    pub const SITE_ADDS: &str = "Hosts from the site file are added when the check starts";
+    /// Above the report.
+    pub const REPORT: &str = "Report";
+    /// What the report is for.
+    pub const REPORT_HINT: &str = "Rules to add, what was seen and how to see the same, for whoever runs the firewall";
+    /// Masks addresses.
+    pub const MASK: &str = "Mask addresses of this site";
+    /// What that does.
+    pub const MASK_WHY: &str = "Private addresses are replaced by others of their kind";
+    /// Saves the report.
+    pub const SAVE: &str = "Save report";
+    /// Above the compared rows.
+    pub const COMPARE: &str = "Compare two runs";
+    /// What it is for.
+    pub const COMPARE_HINT: &str = "Keep this run, change the firewall, check again: each row shows what became of it";
+    /// Keeps the run.
+    pub const KEEP: &str = "Keep this run as before";
+    /// Nothing to keep.
+    pub const WHY_NOT_KEPT: &str = "End a round first";
+    /// Takes a saved run.
+    pub const OPEN_BEFORE: &str = "Open as before";
+    /// Drops it.
+    pub const DROP_BEFORE: &str = "Close comparison";
+    /// A run to compare with is there, and no other.
+    pub const ONLY_BEFORE: &str = "Start a check, or open saved evidence in Set-up, to compare with it";
+    /// Above saved evidence.
+    pub const EVIDENCE: &str = "Saved evidence";
+    /// What opening it does.
+    pub const EVIDENCE_HINT: &str = "A report saved as JSON is judged again, and nothing is sent";
+    /// Opens it.
+    pub const OPEN_EVIDENCE: &str = "Judge again";
+    /// Why a path is missing.
+    pub const NO_PATH: &str = "Type a path first";
+    /// Above hosts that the vendor leaves open.
+    pub const HOSTS: &str = "Hosts the vendor leaves open";
+    /// Wildcards.
+    pub const SAMPLES: &str = "Names to sample for wildcards";
+    /// Folded away.
+    pub const ADVANCED: &str = "Advanced";
+    /// The empty list.
+    pub const STARTING: &str = "Preparing the check…";
+    /// On the result card of a gateway that joined.
+    pub const JOINED: &str = "Whether this network lets the gateway reach its vendor's servers";
+    /// The button there.
+    pub const JOINED_BUTTON: &str = "Check network";
 }

@@ -25,7 +25,7 @@ use egui::{Align, Color32, Layout, RichText, Role, Sense, Ui, UiBuilder, WidgetI
 
 use super::icon;
 use super::pass::{Pass, clock};
-use super::theme::{CONTROL_HEIGHT, GAP, GRID, medium, palette};
+use super::theme::{CONTROL_HEIGHT, GRID, medium, palette};
 pub(super) use super::widgets::rows::number;
 use super::widgets::{
     Button, beside, empty_state, focus_ring, icon as show_icon, muted, pill, rows, surface, truncated,
