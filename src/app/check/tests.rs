@@ -110,6 +110,10 @@ impl Bench {
         self.begin_round(job, round);
         self.see(job, "CAS-03", resolved());
         self.see(job, "CAS-03", connect(is_refused));
+        if !is_refused {
+            self.see(job, "CAS-03", secured());
+            self.see(job, "CAS-03", answered());
+        }
         self.end_round(job, round);
     }
 
@@ -150,6 +154,56 @@ fn connect(is_refused: bool) -> Seen {
         attempt: 1,
         end,
     })
+}
+
+fn secured() -> Seen {
+    let (not_before, not_after) = (0, i64::MAX / 2_000_000);
+    let certificate = Certificate {
+        sha256: "00".repeat(32),
+        key_sha256: "11".repeat(32),
+        subject: "CN=api.casambi.com".into(),
+        issuer: "CN=Root".into(),
+        names: vec!["api.casambi.com".into()],
+        not_before,
+        not_after,
+        urls: Vec::new(),
+    };
+    let trust = Trust {
+        name_matches: true,
+        expected: Some(true),
+        mozilla: true,
+        from_override: false,
+        root: Some("Root".into()),
+        not_before,
+        not_after,
+        fault: String::new(),
+    };
+    Seen::Tls(Tls {
+        to: "192.0.2.7:443".parse().unwrap(),
+        name: "api.casambi.com".into(),
+        shape: Shape::default(),
+        end: TlsEnd::Done {
+            version: "TLSv1.3".into(),
+            cipher: "TLS13_AES_128_GCM_SHA256".into(),
+            alpn: None,
+            asked_certificate: false,
+        },
+        chain: vec![certificate],
+        trust: Some(trust),
+    })
+}
+
+fn answered() -> Seen {
+    let end = HttpEnd::Status {
+        status: 404,
+        server: None,
+        location: None,
+        date: None,
+        begins: String::new(),
+        is_upgraded: false,
+    };
+    let to = "192.0.2.7:443".parse().unwrap();
+    Seen::Http(Http { to, url: "https://api.casambi.com/".into(), shape: Shape::default(), end })
 }
 
 fn ids(rows: &[&str]) -> Vec<RowId> {
