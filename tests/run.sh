@@ -28,6 +28,15 @@ readonly CONSOLE_PACKAGES=(
 # clients that come with it.
 readonly BROKER_PACKAGES=(libdlt2 libwrap0 libcjson1 libcap2 libsystemd0 mosquitto-clients)
 
+# The network check is proven in network namespaces with nftables, and against real servers. All of them are unpacked and not
+# installed, so that none of them starts; these are the libraries they need. unbound needs the library of the system's Python.
+CHECK_PACKAGES=(
+  iproute2 openssl libdbus-1-3 libevent-2.1-7 libnghttp2-14 libpcre2-8-0 libnettle8 libhogweed6 libgnutls30 libseccomp2 libidn2-0
+)
+unbound_python=$(apt-cache depends unbound 2>/dev/null | sed -n 's/^ *Depends: \(libpython3[0-9.a-z]*\)$/\1/p' || true)
+if [ -n "$unbound_python" ]; then CHECK_PACKAGES+=("$unbound_python"); fi
+readonly CHECK_PACKAGES
+
 # What foreign programs from package registries are installed with.
 PEER_PACKAGES=(python3-venv python3-pip)
 # Zephyr's SMP servers are 32-bit programs; other machines than these cannot run them.
@@ -36,8 +45,8 @@ readonly PEER_PACKAGES
 
 # Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
 readonly APART=(
-  bench_broker cloud improv_sdk improv_ble_client esp_rainmaker inspect linux_console mqtt_client recordings smp_client
-  telemetry_payloads zephyr window ble_lab
+  bench_broker check_lab cloud improv_sdk improv_ble_client esp_rainmaker inspect linux_console mqtt_client recordings
+  smp_client telemetry_payloads zephyr window ble_lab
 )
 
 # What is built and tested beyond the usual: forms of export that a newcomer need not wait for.
@@ -88,7 +97,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=(shellcheck "${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}" "${BROKER_PACKAGES[@]}")
+  local wanted=(shellcheck "${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}" "${BROKER_PACKAGES[@]}" "${CHECK_PACKAGES[@]}")
   local missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)

@@ -36,5 +36,7 @@ pub(crate) fn check(_: u8, bytes: &[u8]) {
         let said = explain::row(&plan, &judged, &run.observations, verdict);
         assert!(!said.what.contains(char::is_control), "{said:?}");
     }
-    explain::admin(&plan, &judged, &run.observations);
+    for rule in explain::missing(&plan, &run, &judged) {
+        assert!(!explain::sentence(&rule).is_empty());
+    }
 }

@@ -9,7 +9,7 @@ use super::handle::Reporter;
 use super::run::crashed;
 use super::start::Parts;
 use super::telemetry::clock;
-use crate::check::evidence::{About, Evidence, Overrides};
+use crate::check::evidence::{self, About, Evidence, Overrides};
 use crate::check::question::From;
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
@@ -260,14 +260,12 @@ async fn read_text(path: &Path, most: u64) -> Result<String, Problem> {
 
 async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
     let text = read_text(&path, MAX_EVIDENCE).await?;
-    serde_json::from_str(&text).map_err(|error| {
-        Problem::new(
-            "check.evidence",
-            format!("{} isn't the evidence of a network check", path.display()),
-            "The file is of another program, was cut, or was changed by hand",
-            "Choose a file that linesman check --report FILE.json wrote",
-        )
-        .with_detail(error.to_string())
+    // Reading what may be megabytes is no work for a thread of the runtime.
+    let read = tokio::task::spawn_blocking(move || evidence::read(&text)).await;
+    read.map_err(|error| crashed(&error))?.map_err(|error| {
+        let problem = error.explain();
+        let detail = format!("{}: {}", path.display(), problem.detail);
+        problem.with_detail(detail)
     })
 }
 

@@ -3,22 +3,15 @@
 //! Evidence for the laptop's place, never proof for the gateway's; so whatever stands in the way makes "not checked" of it
 //! and no failure. No new scan is asked for, which would disturb the laptop's own connection. The tool gets five seconds.
 
-use std::io::Read as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use super::tool::{self, Ran};
 use crate::model::wifi::{LaptopScan, NearbyNetwork};
 use crate::proto::laptop_scan;
 
 /// How long the tool may take before it is ended.
 const LIMIT: Duration = Duration::from_secs(5);
-/// How often is looked whether a tool that printed its list has ended.
-const PAUSE: Duration = Duration::from_millis(10);
-/// Most octets taken from it.
-const MAX_OCTETS: u64 = 1 << 20;
 
 /// How a list is come by.
 struct Tool<'a> {
@@ -90,22 +83,11 @@ async fn scan_with(tool: Tool<'static>) -> LaptopScan {
 /// Runs the tool to its end or its limit.
 fn list(tool: &Tool<'_>) -> LaptopScan {
     let name = tool.program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut child = match command(tool).spawn() {
-        Ok(child) => child,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            return not_checked(format!("{name} is not installed"));
-        }
-        Err(error) => {
-            tracing::info!(%error, %name, "not started");
-            return not_checked(format!("{name} could not be started"));
-        }
-    };
-    let ended = text_of(&mut child).and_then(|text| wait(&mut child, &text, tool.limit));
-    let Some((text, code)) = ended else {
-        // It may have ended in between; what counts is that it is gone.
-        let _ = child.kill();
-        let _ = child.wait();
-        return not_checked(format!("{name} took too long"));
+    let (text, code) = match tool::run(tool.program, tool.arguments, tool.limit) {
+        Ran::Ended { text, code } => (text, code),
+        Ran::NotThere => return not_checked(format!("{name} is not installed")),
+        Ran::NotStarted => return not_checked(format!("{name} could not be started")),
+        Ran::TooLong => return not_checked(format!("{name} took too long")),
     };
     match code {
         Some(0) => match (tool.parse)(&text) {
@@ -121,52 +103,6 @@ fn list(tool: &Tool<'_>) -> LaptopScan {
     }
 }
 
-fn command(tool: &Tool<'_>) -> Command {
-    let mut command = Command::new(tool.program);
-    // English, but with names as they are: in the plain C locale letters beyond ASCII would be lost.
-    command.args(tool.arguments).env("LANG", "C").env("LC_ALL", "C.UTF-8").env_remove("LANGUAGE");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    #[cfg(windows)]
-    {
-        use std::os::windows::process::CommandExt as _;
-        /// No console window flashes up (`CREATE_NO_WINDOW`).
-        const NO_WINDOW: u32 = 0x0800_0000;
-        command.creation_flags(NO_WINDOW);
-    }
-    command
-}
-
-/// Reads what the tool prints on a thread of its own: a tool that hangs cannot hold up its own end.
-fn text_of(child: &mut Child) -> Option<Receiver<String>> {
-    let mut output = child.stdout.take()?.take(MAX_OCTETS);
-    let (text, is_read) = sync_channel(1);
-    let read = move || {
-        let mut octets = Vec::new();
-        // What was read before a failure is parsed; the exit code tells the rest.
-        let _ = output.read_to_end(&mut octets);
-        drop(output);
-        // Nobody waits any more once the limit has passed.
-        let _ = text.send(String::from_utf8_lossy(&octets).into_owned());
-    };
-    Builder::new().name("laptop-wifi".into()).spawn(read).ok()?;
-    Some(is_read)
-}
-
-/// What it printed and how it ended; `None` when the limit passed first.
-fn wait(child: &mut Child, text: &Receiver<String>, limit: Duration) -> Option<(String, Option<i32>)> {
-    let until = Instant::now() + limit;
-    let text = text.recv_timeout(limit).ok()?;
-    loop {
-        if let Some(status) = child.try_wait().ok()? {
-            return Some((text, status.code()));
-        }
-        if Instant::now() >= until {
-            return None;
-        }
-        std::thread::sleep(PAUSE);
-    }
-}
-
 fn not_checked(reason: impl Into<String>) -> LaptopScan {
     LaptopScan::NotChecked { reason: reason.into() }
 }
@@ -175,8 +111,12 @@ fn not_checked(reason: impl Into<String>) -> LaptopScan {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Instant;
 
     use super::*;
+
+    /// Between two tries to start a script.
+    const PAUSE: Duration = Duration::from_millis(10);
     use crate::model::wifi::{Band, Security, Ssid};
 
     /// Runs a stand-in for nmcli that does this.

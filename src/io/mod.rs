@@ -23,5 +23,6 @@ pub mod save;
 pub mod secret_file;
 pub mod serial;
 mod stream;
+mod tool;
 mod udp;
 pub mod usage;

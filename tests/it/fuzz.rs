@@ -32,6 +32,7 @@ fuzz! {
     improv_serial from "../../fuzz/checks/improv_serial.rs"
     mqtt from "../../fuzz/checks/mqtt.rs"
     mqtt_broker from "../../fuzz/checks/mqtt_broker.rs"
+    network_answers from "../../fuzz/checks/network_answers.rs"
     recording from "../../fuzz/checks/recording.rs"
     site_files from "../../fuzz/checks/site_files.rs"
     smp from "../../fuzz/checks/smp.rs"

@@ -146,7 +146,6 @@ const LAYERS: &[Layer] = &[
             "dbus_tokio",
             "directories",
             "futures_util",
-            "hickory_net",
             "hickory_proto",
             "http_body_util",
             "hyper",

@@ -19,6 +19,9 @@ mod ble;
 #[cfg(target_os = "linux")]
 mod ble_lab;
 mod check;
+#[cfg(target_os = "linux")]
+mod check_lab;
+mod check_probes;
 #[cfg(unix)]
 mod cli;
 mod cloud;

@@ -3,17 +3,18 @@
 //! The window, the command line and the reports all use these and write no text of their own:
 //! - [`row`]: a verdict in words: state, what happened, possible causes, what is ruled out, what to do next, notes;
 //! - [`finding`]: the same for what concerns several rows;
-//! - [`observed`]: one observation as a line of a timeline;
-//! - [`admin`]: the rules a firewall must have, each with what was seen and how to reproduce it;
+//! - [`note`]: one note beside a verdict;
+//! - [`missing`] and [`sentence`]: the rules that somebody has to add to the firewall, each in one sentence;
+//! - [`Spoken`]: the same words for the reports, which hold rules, timeline ([`super::report::told`]) and commands;
 //! - [`texts`]: all texts of reasons and states in one place, for a page and for translators.
 //!
+//! Each call looks through the observations of the run: whoever draws often keeps what it got.
 //! Pure: what is not in plan, judgement and observations is not said.
 
 mod admin;
-mod commands;
 mod fill;
-mod observed;
 mod ruled_out;
+mod spoken;
 pub mod texts;
 
 use fill::Blanks;
@@ -22,9 +23,8 @@ use super::plan::{Plan, PlannedRow, Subject};
 use super::seen::Observation;
 use super::verdict::{Confidence, Finding, Judged, Note, Reason, RowState, RowVerdict};
 
-pub use admin::{AdminRule, SeenLine, admin};
-pub use commands::{Reproduce, reproduce};
-pub use observed::{moment, observed};
+pub use admin::{missing, sentence};
+pub use spoken::Spoken;
 
 /// A verdict or a finding in words. Texts are single sentences without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +118,11 @@ fn causes(blanks: &Blanks, known: &[&str], reason: Reason, confidence: Confidenc
 
 fn note_text(blanks: &Blanks, note: &Note) -> String {
     blanks.with(note.reason, &note.about).fill(texts::of(note.reason).what)
+}
+
+/// A note beside a verdict in words.
+pub fn note(plan: &Plan, observations: &[Observation], verdict: &RowVerdict, note: &Note) -> String {
+    note_text(&Blanks::of_row(plan, observations, verdict), note)
 }
 
 /// A finding in words.

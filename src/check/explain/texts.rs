@@ -227,7 +227,7 @@ pub const fn of(reason: Reason) -> Texts {
         ),
         R::OnlyResolved => texts(
             "Only resolved",
-            "{host} resolves; whether it answers can't be told from here",
+            "{host} resolves; whether it answers can't be seen from here",
             &[],
             "Check the service from the gateway",
         ),
@@ -239,7 +239,7 @@ pub const fn of(reason: Reason) -> Texts {
         ),
         R::TcpSilent => texts(
             "No answer",
-            "{host} port {port} doesn't answer; whether a filter or an outage can't be told",
+            "{host} doesn't answer on port {port}; a filter and an outage look alike",
             &["The firewall drops the connection", "The host is down"],
             "Ask the admin to allow TCP to {host} port {port}",
         ),
@@ -321,7 +321,7 @@ pub const fn of(reason: Reason) -> Texts {
         R::NothingLeaves => texts(
             "No way out",
             "No connection to the internet works, on any port",
-            &["The network has no internet access", "The device isn't allowed out yet"],
+            &["The network has no internet access", "Devices need a permission of the firewall first"],
             "Ask the admin whether this network may reach the internet",
         ),
         R::EverythingAccepts => texts(
@@ -363,13 +363,13 @@ pub const fn of(reason: Reason) -> Texts {
         R::LargeHelloLost => texts(
             "Large hello lost",
             "A TLS hello of 1,500 bytes to {host} is lost",
-            &["A firewall wants the hello in one segment; newer devices send larger ones"],
+            &["A firewall accepts the hello in one segment only; newer devices send larger ones"],
             "Ask the admin to update or relax TLS inspection",
         ),
         R::SplitHelloLost => texts(
             "Split hello lost",
             "A TLS hello in two segments to {host} is lost",
-            &["A firewall wants the hello in one segment"],
+            &["A firewall accepts the hello in one segment only"],
             "Ask the admin to update or relax TLS inspection",
         ),
         R::NotTls => texts(
@@ -381,7 +381,7 @@ pub const fn of(reason: Reason) -> Texts {
         R::TlsAlert => texts(
             "TLS alert",
             "{host} ends the handshake with the alert {about}",
-            &["A proxy that doesn't know the name", "The server wants another TLS version"],
+            &["A proxy that doesn't know the name", "The server needs another TLS version"],
             "Ask the admin whether TLS to {host} passes a proxy",
         ),
         R::TlsTooOld => texts(
@@ -505,7 +505,7 @@ pub const fn of(reason: Reason) -> Texts {
             "Proxy login",
             "A proxy asks for a login before {host}",
             &["The proxy allows known users only"],
-            "Ask the admin to let the gateway out without a proxy login",
+            "Ask the admin for direct access for the gateway, without a proxy login",
         ),
         R::ProxyConfigured => {
             texts("Proxy configured", "This computer uses the proxy {about}; the rows were tried without it", &[], "")
@@ -516,12 +516,12 @@ pub const fn of(reason: Reason) -> Texts {
         R::OnlyThroughProxy => texts(
             "Only through a proxy",
             "Hosts answer only through the proxy {about}; the gateway can't use one",
-            &["The network lets out the proxy alone"],
-            "Ask the admin to let the gateway out without the proxy",
+            &["The firewall allows the proxy alone"],
+            "Ask the admin for direct access for the gateway, without the proxy",
         ),
         R::NothingReached => texts(
             "Nothing reached",
-            "No row got through, so this row can't be told",
+            "No row got through, so this row can't be judged",
             &[],
             "Solve the failed rows first",
         ),
@@ -639,14 +639,14 @@ pub const fn of(reason: Reason) -> Texts {
         R::WifiBand => texts(
             "Wrong band",
             "The Wi-Fi network is on {about} only, which the device can't receive",
-            &["2.4 GHz is switched off"],
-            "Switch on 2.4 GHz for this network",
+            &["The other bands are switched off"],
+            "Switch on a band the device can receive, such as 2.4 GHz",
         ),
         R::WifiSecurity => texts(
             "Wrong Wi-Fi security",
             "The Wi-Fi network uses {about}, which the device can't join",
             &["WPA3 only, enterprise or an old cipher"],
-            "Offer WPA2-PSK with CCMP for the device",
+            "Offer a protection the device can join, such as WPA2-PSK with CCMP",
         ),
         R::RevocationSilent => texts(
             "Revocation data silent",

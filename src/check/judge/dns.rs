@@ -12,6 +12,9 @@ use crate::check::verdict::{Confidence, Note, Reason};
 use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
 
+/// The most look-ups that a verdict names for one host.
+const MAX_FACTS: usize = 4;
+
 /// What is known of a name.
 #[derive(Default)]
 pub(super) struct Named {
@@ -29,13 +32,13 @@ pub(super) struct Named {
 const FILTERED: std::ops::RangeInclusive<u16> = 15..=18;
 
 /// Addresses that filters answer with, by their makers' pages, as of November 2026.
-const SINKHOLES: [(&str, &str); 6] = [
-    ("198.135.184.22", "Palo Alto Networks"),
-    ("72.5.65.111", "Palo Alto Networks"),
-    ("208.91.112.55", "Fortinet"),
-    ("146.112.61.104", "Cisco Umbrella"),
-    ("146.112.61.105", "Cisco Umbrella"),
-    ("146.112.61.106", "Cisco Umbrella"),
+const SINKHOLES: [(Ipv4Addr, &str); 6] = [
+    (Ipv4Addr::new(198, 135, 184, 22), "Palo Alto Networks"),
+    (Ipv4Addr::new(72, 5, 65, 111), "Palo Alto Networks"),
+    (Ipv4Addr::new(208, 91, 112, 55), "Fortinet"),
+    (Ipv4Addr::new(146, 112, 61, 104), "Cisco Umbrella"),
+    (Ipv4Addr::new(146, 112, 61, 105), "Cisco Umbrella"),
+    (Ipv4Addr::new(146, 112, 61, 106), "Cisco Umbrella"),
 ];
 
 /// Names that cannot exist, and what was answered for them.
@@ -132,7 +135,7 @@ fn found(scene: &Scene<'_>, lookups: &[(&Observation, &Lookup)], may_be_inside: 
         .filter(|(_, lookup)| !addresses(&lookup.answer).is_empty())
         .map(|(seen, _)| seen.number)
         .collect();
-    named.facts.clone_from(&facts);
+    named.facts = facts.iter().copied().take(MAX_FACTS).collect();
     if lookups.iter().any(|(_, lookup)| matches!(lookup.answer, Answer::Overridden { .. })) {
         return;
     }
@@ -248,8 +251,7 @@ pub fn is_leading_nowhere(address: IpAddr) -> bool {
 
 /// Why an address leads nowhere. On a test site, loopback is where the stand-ins are.
 fn nowhere(address: IpAddr, is_mapped: bool) -> Option<&'static str> {
-    let text = address.to_string();
-    if let Some((_, maker)) = SINKHOLES.iter().find(|(known, _)| *known == text) {
+    if let Some((_, maker)) = SINKHOLES.iter().find(|(known, _)| address == *known) {
         return Some(maker);
     }
     if address.is_loopback() {

@@ -12,7 +12,7 @@ use crate::check::verdict::{Confidence, Note, Reason, RowState, RowVerdict};
 use crate::model::endpoint::{Endpoint, HostPattern, Need, ProbeKind};
 
 /// The most observations a verdict names.
-const MAX_FACTS: usize = 16;
+const MAX_FACTS: usize = 24;
 /// The most notes a verdict carries.
 const MAX_NOTES: usize = 12;
 
@@ -286,10 +286,12 @@ fn conclude(case: &Case<'_>, ends: &[HostEnd]) -> RowVerdict {
         verdict.reason = reason;
         verdict.step = Some(step);
     }
-    for host in ends {
-        verdict.facts.extend(&host.facts);
-        verdict.notes.extend(host.notes.iter().cloned());
-    }
+    verdict.notes.extend(ends.iter().flat_map(|host| host.notes.iter().cloned()));
+    // What decided stands last, and is what remains where there is too much.
+    let is_good = |host: &&HostEnd| matches!(host.end, End::Good(_));
+    let (holding, other): (Vec<&HostEnd>, Vec<&HostEnd>) = ends.iter().partition(is_good);
+    let decisive = std::mem::take(&mut verdict.facts);
+    verdict.facts = other.iter().chain(&holding).flat_map(|host| host.facts.iter().copied()).chain(decisive).collect();
     if is_sampled(case.endpoint) && total > 0 && verdict.state != RowState::Pending {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let tried = ends.iter().filter(|host| !matches!(host.end, End::Open | End::Unknown(..))).count();
@@ -385,9 +387,10 @@ pub(super) fn settle(verdict: &mut RowVerdict) {
         }
     }
     verdict.notes = kept;
+    let surplus = verdict.facts.len().saturating_sub(MAX_FACTS);
+    verdict.facts.drain(..surplus);
     verdict.facts.sort_unstable();
     verdict.facts.dedup();
-    verdict.facts.truncate(MAX_FACTS);
     if verdict.state == RowState::Pass && !verdict.notes.is_empty() {
         verdict.state = RowState::PassWithNote;
     }

@@ -9,7 +9,7 @@ use crate::check::plan::{Outlook, Subject};
 use crate::check::question::Shape;
 use crate::check::seen::{Answer, ConnectEnd, HttpEnd, NameServer, Observation, Seen, TlsEnd};
 use crate::check::verdict::{Confidence, Finding, Note, Reason, RowState, RowVerdict};
-use crate::model::endpoint::{ProbeKind, RowId};
+use crate::model::endpoint::{Level, ProbeKind, RowId};
 use crate::model::text::visible;
 use crate::profile::rules::NetworkFact;
 
@@ -162,17 +162,20 @@ fn of_reason(rows: &[RowVerdict], reason: Reason, least: usize) -> Option<Findin
     Some(Finding { about, ..finding(reason, first.confidence, ids(hit.iter().copied()), facts) })
 }
 
-/// Marks failed rows as skipped because of one of them, which goes on failing.
+/// Marks failed rows as skipped because of one of them, which goes on failing: the one given, or the first that is required,
+/// since a run in which only an advised row fails counts as good.
 fn hang(
+    scene: &Scene<'_>,
     rows: &mut [RowVerdict],
     root: Option<usize>,
     reason: Reason,
     hangs: impl Fn(&RowVerdict) -> bool,
-) -> Vec<RowId> {
+) -> Option<(usize, Vec<RowId>)> {
     let hit: Vec<usize> = (0..rows.len())
         .filter(|at| rows[*at].state == RowState::Fail && (Some(*at) == root || hangs(&rows[*at])))
         .collect();
-    let Some(root) = root.or_else(|| hit.first().copied()) else { return Vec::new() };
+    let is_required = |at: &&usize| scene.plan.rows[**at].subject.level() == Level::Required;
+    let root = root.or_else(|| hit.iter().find(is_required).or(hit.first()).copied())?;
     let because = rows[root].row.clone();
     let named = hit.iter().map(|at| rows[*at].row.clone()).collect();
     for at in hit.into_iter().filter(|at| *at != root) {
@@ -185,7 +188,7 @@ fn hang(
         row.reason = reason;
         row.because = Some(because.clone());
     }
-    named
+    Some((root, named))
 }
 
 fn no_network(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
@@ -198,10 +201,8 @@ fn no_network(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
         return None;
     }
     let facts: Vec<u32> = scene.interfaces.iter().map(|(observation, _)| observation.number).collect();
-    let named = hang(rows, None, Reason::NoNetwork, |_| true);
-    if let Some(root) = named.first().and_then(|root| rows.iter_mut().find(|row| row.row == *root)) {
-        root.reason = Reason::NoNetwork;
-    }
+    let (root, named) = hang(scene, rows, None, Reason::NoNetwork, |_| true)?;
+    rows[root].reason = Reason::NoNetwork;
     Some(finding(Reason::NoNetwork, Confidence::High, named, facts))
 }
 
@@ -222,10 +223,9 @@ fn only_through_proxy(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Find
     }
     let root = rows.iter().position(|row| row.reason == Reason::OnlyThroughProxy);
     let talks: BTreeSet<RowId> = talking(scene, rows).map(|(_, row)| row.row.clone()).collect();
-    let named = hang(rows, root, Reason::OnlyThroughProxy, |row| talks.contains(&row.row));
-    if let Some(first) = named.first().filter(|_| root.is_none())
-        && let Some(row) = rows.iter_mut().find(|row| row.row == *first)
-    {
+    let (chosen, named) = hang(scene, rows, root, Reason::OnlyThroughProxy, |row| talks.contains(&row.row))?;
+    if root.is_none() {
+        let row = &mut rows[chosen];
         row.notes.push(Note { reason: row.reason, facts: row.facts.clone(), about: row.about.clone() });
         row.reason = Reason::OnlyThroughProxy;
     }
@@ -266,8 +266,8 @@ fn dns_dead(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
             && scene.plan.rows[*at].targets.is_empty()
     };
     let root = (0..rows.len()).find(is_resolver);
-    let named = hang(rows, root, reason, by_name);
-    (!named.is_empty()).then(|| finding(reason, Confidence::High, named, silent))
+    let (_, named) = hang(scene, rows, root, reason, by_name)?;
+    Some(finding(reason, Confidence::High, named, silent))
 }
 
 /// Answers that are not what the vendor's servers would say.

@@ -405,7 +405,7 @@ impl Builder<'_> {
             code: verdict.reason.as_str(),
             what: self.safe(&said.what),
             next_step: self.safe(&said.next_step),
-            notes: verdict.notes.iter().map(|note| self.safe(&self.input.words.note(note))).collect(),
+            notes: verdict.notes.iter().map(|note| self.safe(&self.input.words.note(verdict, note))).collect(),
             more_sights: observations.len().saturating_sub(MOST_SIGHTS),
             ruled_out: if failed { self.ruled_out(row, &observations) } else { Vec::new() },
             sights: self.sights(&observations),

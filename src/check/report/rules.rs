@@ -6,6 +6,7 @@ use crate::check::evidence::{About, Evidence};
 use crate::check::plan::{Plan, PlannedRow};
 use crate::check::seen::{Answer, Lookup, Seen};
 use crate::check::verdict::{Judged, RowState};
+use crate::model::basis::Basis;
 use crate::model::endpoint::{Direction, Endpoint, HostPattern, Level, ProbeKind, Transport, Vantage};
 
 /// What a rule needs of the firewall beside the opening.
@@ -59,7 +60,7 @@ pub fn rules(plan: &Plan, evidence: &Evidence, judged: &Judged) -> Vec<Rule> {
             purpose: vec![endpoint.purpose.clone()],
             level: endpoint.level,
             is_inspection_exempt: endpoint.vantage == Vantage::Gateway && endpoint.probes.contains(&ProbeKind::Tls),
-            documents: vec![endpoint.basis.text().to_owned()],
+            documents: vec![document(plan, &endpoint.basis)],
             states: vec![state],
         };
         destinations(row, endpoint).into_iter().map(rule).collect()
@@ -130,6 +131,16 @@ impl Rule {
         };
         self.states.iter().copied().min_by_key(rank).unwrap_or(RowState::Pending)
     }
+}
+
+/// The document behind a row with its version and date, as people look it up.
+fn document(plan: &Plan, basis: &Basis) -> String {
+    let Basis::Documented { source, .. } = basis else { return format!("assumed: {}", basis.text()) };
+    let (id, section) = source.split_once(':').unwrap_or((source, ""));
+    let Some(document) = plan.documents.iter().find(|document| document.id == id.trim()) else { return source.clone() };
+    let version = document.version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
+    let date = document.date.as_ref().map_or_else(|| ", no date".to_owned(), |date| format!(", {date}"));
+    format!("{}: {}{version}{date}: {}", plan.vendor, document.title, section.trim())
 }
 
 /// Who calls out; `None` where no firewall of the site decides.

@@ -18,7 +18,7 @@ pub trait Words {
     /// A row.
     fn row(&self, plan: &Plan, row: &PlannedRow, verdict: &RowVerdict) -> Said;
     /// What ought to be known beside a row.
-    fn note(&self, note: &Note) -> String;
+    fn note(&self, verdict: &RowVerdict, note: &Note) -> String;
     /// What concerns several rows.
     fn finding(&self, finding: &Finding) -> Said;
 }
@@ -32,7 +32,7 @@ impl Words for Plain {
         Said { what: spelt(verdict.reason, &verdict.about), next_step: String::new() }
     }
 
-    fn note(&self, note: &Note) -> String {
+    fn note(&self, _: &RowVerdict, note: &Note) -> String {
         spelt(note.reason, &note.about)
     }
 

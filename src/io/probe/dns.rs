@@ -275,7 +275,6 @@ fn extended(message: &Message) -> Vec<(u16, String)> {
 }
 
 /// Reads an answer as it came over the wire: what a fuzzer asks.
-#[cfg(test)]
-fn read_wire(octets: &[u8]) -> Option<Answer> {
+pub fn read_wire(octets: &[u8]) -> Option<Answer> {
     Message::from_vec(octets).ok().map(|message| read(&message))
 }

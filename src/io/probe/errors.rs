@@ -45,8 +45,7 @@ pub(super) fn broke(error: &Error, glimpse: &Glimpse) -> Broke {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Broke::Reset,
         ErrorKind::FileTooLarge => Broke::TooLong { bytes: glimpse.bytes() },
         ErrorKind::TimedOut => Broke::Silent,
-        _ if glimpse.bytes() == 0 => Broke::Closed,
-        ErrorKind::UnexpectedEof => Broke::Closed,
+        kind if glimpse.bytes() == 0 || kind == ErrorKind::UnexpectedEof => Broke::Closed,
         _ => other(glimpse),
     }
 }
@@ -83,7 +82,7 @@ pub(super) fn listen(_socket: &socket2::Socket, _is_ipv6: bool) {}
 /// The last ICMP error that a socket got, and all before it are forgotten.
 #[cfg(target_os = "linux")]
 pub(super) fn icmp(socket: &impl std::os::fd::AsRawFd) -> Option<Icmp> {
-    std::iter::from_fn(|| queued(socket.as_raw_fd())).take(MAX_QUEUED).filter_map(|found| found).last()
+    std::iter::from_fn(|| queued(socket.as_raw_fd())).take(MAX_QUEUED).flatten().last()
 }
 
 /// The most errors that are taken from a queue at once.

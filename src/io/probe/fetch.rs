@@ -60,7 +60,7 @@ async fn get(from: &From, host: &str, path: &str, to: SocketAddr) -> (HttpEnd, V
 }
 
 /// What a content is, as far as its form tells.
-pub(super) fn kind(content: &[u8]) -> &'static str {
+pub fn kind(content: &[u8]) -> &'static str {
     if is_whole(CertificateRevocationList::from_der(content).ok().map(|(rest, _)| rest)) {
         return "crl";
     }

@@ -8,11 +8,13 @@ mod dns;
 mod errors;
 mod fetch;
 mod http;
+mod leases;
 mod mqtt;
 mod name_servers;
 mod ping;
 mod proxies;
 mod roots;
+mod settings;
 mod sockets;
 mod surroundings;
 mod talk;
@@ -32,7 +34,10 @@ use crate::check::seen::{NotRun, Seen};
 use crate::flow::port::{Boxed, Probes, Witnessed};
 use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
+pub use dns::read_wire as read_dns_answer;
+pub use fetch::kind as content_kind;
 use roots::{Chains, Roots};
+pub use tls::shown as show_certificate;
 
 /// Longest text of a detail.
 const DETAIL_CHARS: usize = 300;

@@ -42,7 +42,8 @@ pub(super) fn of_environment() -> Vec<Proxy> {
     named.collect()
 }
 
-fn proxy(source: &str, scheme: &str, address: &str, except: &[String]) -> Proxy {
+/// A setting as it is told, without its login.
+pub(super) fn proxy(source: &str, scheme: &str, address: &str, except: &[String]) -> Proxy {
     Proxy {
         source: source.into(),
         scheme: scheme.into(),
@@ -51,7 +52,8 @@ fn proxy(source: &str, scheme: &str, address: &str, except: &[String]) -> Proxy 
     }
 }
 
-fn split_list(list: &str, at: char) -> Vec<String> {
+/// The parts of a list.
+pub(super) fn split_list(list: &str, at: char) -> Vec<String> {
     let parts = list.split(at).map(str::trim).filter(|part| !part.is_empty());
     parts.take(MAX_EXCEPT).map(|part| visible(part, SETTING_CHARS)).collect()
 }
@@ -138,7 +140,6 @@ async fn socks(stream: &mut (impl Stream + ?Sized), talk: &Talk) -> Result<(), E
 
 /// The setting `ProxyServer` of Windows with `ProxyOverride`: one address for everything, or a list with a key for each scheme.
 /// An address behind the key `socks` is a SOCKS proxy, and no HTTP proxy.
-#[cfg_attr(not(test), expect(dead_code, reason = "nothing reads the registry yet"))]
 pub(super) fn of_windows(server: &str, except: &str) -> Vec<Proxy> {
     const SOURCE: &str = "Windows settings";
     let except = split_list(except, ';');

@@ -282,8 +282,10 @@ fn fault(error: &TlsError) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => "wrong purpose".into(),
         CertificateError::BadEncoding => "cannot be read".into(),
         CertificateError::BadSignature => "wrongly signed".into(),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "never valid all at once".into(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "never valid all at once".into(),
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => "never valid all at once".into(),
         other => visible(&format!("{other:?}"), super::DETAIL_CHARS),
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use netdev::interface::types::InterfaceType;
 
-use super::{Began, Teller, name_servers, proxies, sockets};
+use super::{Began, Teller, leases, name_servers, proxies, settings, sockets};
 use crate::check::question::From;
 use crate::check::seen::{Interface, Lease, Route, Seen};
 use crate::model::text::visible;
@@ -23,11 +23,10 @@ const TUNNELS: [&str; 9] = ["tun", "tap", "wg", "utun", "ppp", "tailscale", "zt"
 pub(super) async fn look(given: Option<&[SocketAddr]>, teller: &Teller) {
     let began = Began::now();
     teller.tell(began, Seen::System { name: std::env::consts::OS.into() }).await;
-    let interfaces = tokio::task::spawn_blocking(netdev::get_interfaces).await.unwrap_or_default();
-    for interface in interfaces.iter().filter(|one| !one.is_loopback()).take(MAX_INTERFACES) {
-        teller.tell(began, Seen::Interface(shown(interface))).await;
-        if interface.is_up() && (interface.dhcp_v4_enabled.is_some() || interface.default) {
-            teller.tell(began, Seen::Lease(lease(interface))).await;
+    for (interface, lease) in tokio::task::spawn_blocking(interfaces).await.unwrap_or_default() {
+        teller.tell(began, Seen::Interface(interface)).await;
+        if let Some(lease) = lease {
+            teller.tell(began, Seen::Lease(lease)).await;
         }
     }
     let servers = match given {
@@ -37,9 +36,17 @@ pub(super) async fn look(given: Option<&[SocketAddr]>, teller: &Teller) {
     for server in servers {
         teller.tell(began, Seen::NameServer(server)).await;
     }
-    for proxy in proxies::of_environment() {
+    let settings = tokio::task::spawn_blocking(settings::read).await.unwrap_or_default();
+    for proxy in proxies::of_environment().into_iter().chain(settings) {
         teller.tell(began, Seen::Proxy(proxy)).await;
     }
+}
+
+/// The interfaces, and how those that are up got their addresses.
+fn interfaces() -> Vec<(Interface, Option<Lease>)> {
+    let all = netdev::get_interfaces().into_iter().filter(|one| !one.is_loopback()).take(MAX_INTERFACES);
+    let has_lease = |one: &netdev::Interface| one.is_up() && !one.ipv4.is_empty() && !is_tunnel(one);
+    all.map(|one| (shown(&one), has_lease(&one).then(|| leases::of(&one, &name(&one))))).collect()
 }
 
 fn name(interface: &netdev::Interface) -> String {
@@ -68,16 +75,6 @@ fn is_tunnel(interface: &netdev::Interface) -> bool {
     matches!(interface.if_type, InterfaceType::Tunnel | InterfaceType::Ppp)
         || interface.is_tun()
         || TUNNELS.iter().any(|begin| interface.name.starts_with(begin))
-}
-
-/// What netdev tells of how the interface got its address: whether it was by DHCP.
-fn lease(interface: &netdev::Interface) -> Lease {
-    Lease {
-        interface: name(interface),
-        by_dhcp: interface.dhcp_v4_enabled,
-        address: interface.ipv4.first().map(ToString::to_string),
-        ..Lease::default()
-    }
 }
 
 /// The interface and source address that lead to an address.

@@ -133,10 +133,8 @@ impl Talker<'_> {
         let began = Began::now();
         let (watched, glimpse) = Watched::new(stream, MAX_BYTES);
         let mut stream: Box<dyn Stream> = Box::new(watched);
-        let end = match timeout(self.talk.limit, mqtt::connect(&mut stream, client_id, &glimpse)).await {
-            Ok(end) => end,
-            Err(_) => MqttEnd::Broken(Broke::Silent),
-        };
+        let connected = timeout(self.talk.limit, mqtt::connect(&mut stream, client_id, &glimpse)).await;
+        let end = connected.unwrap_or(MqttEnd::Broken(Broke::Silent));
         let is_in = matches!(end, MqttEnd::Connack { code: 0 });
         let seen = crate::check::seen::Mqtt { to: self.talk.to, inside: inside.into(), shape: self.talk.shape, end };
         self.teller.tell(began, Seen::Mqtt(seen)).await;

@@ -232,7 +232,7 @@ fn config(recorded: &Arc<Mutex<Recorded>>, alpn: &[String]) -> Result<ClientConf
 }
 
 /// What a certificate says of itself.
-fn shown(der: &[u8]) -> Certificate {
+pub fn shown(der: &[u8]) -> Certificate {
     let facts = certificate::facts(der);
     let read = certificate::read(der);
     let key = read.as_ref().map(|read| hex(&Sha256::digest(read.public_key().raw))).unwrap_or_default();

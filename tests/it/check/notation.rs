@@ -18,11 +18,11 @@ use linesman::model::endpoint::ProbeKind;
 use linesman::model::word::Word;
 
 /// 28 November 2026, noon.
-pub const NOON: i64 = 1_795_867_200;
+const NOON: i64 = 1_795_867_200;
 const YEAR: i64 = 31_536_000;
 
 /// Reads all lines. Panics on a mistake, naming the line.
-pub fn read(plan: &Plan, text: &str) -> Vec<Observation> {
+pub(crate) fn read(plan: &Plan, text: &str) -> Vec<Observation> {
     let mut seen = Vec::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let line = Line::new(plan, line);

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use linesman::check::evidence::About;
+use linesman::check::evidence::{self, About, Evidence};
 use linesman::check::plan::Vantage;
 use linesman::check::{Judged, Plan, explain, judge};
 use linesman::model::endpoint::RowId;
@@ -82,6 +82,7 @@ fn check(scenario: &Scenario) -> Vec<String> {
         ssid: scenario.ssid.clone(),
         gateway: scenario.gateway.clone(),
         overrides: scenario.overrides.clone(),
+        subnet: "192.168.1.0/24".into(),
         ..About::default()
     };
     let plan = plan(&scenario.profile, about);
@@ -117,8 +118,14 @@ fn check(scenario: &Scenario) -> Vec<String> {
 
 /// What is said to the admin.
 fn said(plan: &Plan, judged: &Judged, seen: &[linesman::check::Observation]) -> String {
-    let rules = explain::admin(plan, judged, seen);
-    let rules = rules.iter().filter(|rule| rule.is_missing).map(|rule| rule.sentence.clone());
+    let evidence = Evidence {
+        evidence: evidence::VERSION,
+        program: "linesman".into(),
+        about: plan.about.clone(),
+        observations: seen.to_vec(),
+    };
+    let rules = explain::missing(plan, &evidence, judged);
+    let rules = rules.iter().map(explain::sentence);
     let findings = judged.findings.iter().map(|finding| explain::finding(plan, judged, seen, finding).what);
     rules.chain(findings).collect::<Vec<_>>().join("\n")
 }
