@@ -10,7 +10,9 @@ use crate::check::evidence::Evidence;
 use crate::check::judge;
 use crate::check::plan::Outlook;
 use crate::check::question::{Purpose, Shape};
-use crate::check::seen::{Answer, Connect, ConnectEnd, Http, HttpEnd, Lookup, Observation, Seen, SocketError};
+use crate::check::seen::{
+    Answer, Certificate, Connect, ConnectEnd, Http, HttpEnd, Lookup, Observation, Seen, SocketError, Tls, TlsEnd, Trust,
+};
 use crate::check::verdict::{Judged, RowState};
 use crate::model::destination::{EXISTS, Existing};
 use crate::msg::Event;
@@ -477,26 +479,13 @@ fn a_check_that_cannot_begin_says_why_in_the_set_up() {
 #[test]
 fn an_answer_shows_as_a_word_and_the_quickest_attempt_counts() {
     let mut figures = figures::Figures::default();
-    let http = Seen::Http(Http {
-        to: "192.0.2.7:443".parse().unwrap(),
-        url: "https://api.casambi.com/".into(),
-        shape: Shape::default(),
-        end: HttpEnd::Status {
-            status: 404,
-            server: None,
-            location: None,
-            date: None,
-            begins: String::new(),
-            is_upgraded: false,
-        },
-    });
     let observe =
         |took_micros, seen| Observation { number: 0, row: None, host: None, at_unix_micros: 0, took_micros, seen };
     for observation in [
         observe(9_000, connect(true)),
         observe(31_000, connect(false)),
         observe(28_000, connect(false)),
-        observe(1, http),
+        observe(1, answered()),
     ] {
         figures.take(&observation);
     }
