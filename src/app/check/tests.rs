@@ -297,7 +297,7 @@ fn an_opened_row_shows_what_was_seen_what_it_means_and_what_to_ask_for() {
     let text = detail.text.as_ref().unwrap();
     assert_eq!(text.state, "Failed");
     assert!(!text.next.is_empty() && !text.causes.is_empty());
-    let request = detail.request().unwrap();
+    let request = detail.request.as_ref().unwrap().text();
     assert!(request.starts_with("Allow TCP port 443") && request.contains("casambi.com"), "{request}");
     bench.act(CheckAction::Deselected);
     assert!(bench.app.check.detail().is_none());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::lines::Counts;
-use crate::check::explain::{SeenLine, Text};
+use crate::check::explain::Text;
 use crate::check::plan::{Outlook, PlannedRow, Subject, Target};
 use crate::model::endpoint::{Endpoint, Transport};
 use crate::model::text::visible;
@@ -234,10 +234,42 @@ pub fn more_moments(count: usize) -> String {
     format!("{} in the report", counted(count, "more observation", "more observations"))
 }
 
+/// A time in UTC with milliseconds, as logs of firewalls have it.
+pub fn utc(unix_micros: i64) -> String {
+    jiff::Timestamp::from_microsecond(unix_micros)
+        .map_or_else(|_| "time out of range".to_owned(), |time| time.strftime("%Y-%m-%d %H:%M:%S.%3f UTC").to_string())
+}
+
 /// A line to look for in a firewall's log.
-pub fn log_line(seen: &SeenLine) -> String {
-    let from = if seen.from.is_empty() { String::new() } else { format!("{} → ", seen.from) };
-    format!("{}  {from}{}  {}", seen.at, seen.to, seen.what)
+pub fn log_line(unix_micros: i64, from: &str, to: &str, what: &str) -> String {
+    let parts = [utc(unix_micros), way(from, to), what.to_owned()];
+    let told: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    told.join("  ")
+}
+
+/// From where to where; empty where neither is known.
+pub fn way(from: &str, to: &str) -> String {
+    match (from.is_empty(), to.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!("to {to}"),
+        (false, true) => format!("from {from}"),
+        (false, false) => format!("{from} → {to}"),
+    }
+}
+
+/// A line of the request: what was seen.
+pub fn seen_line(line: &str) -> String {
+    format!("Seen: {line}")
+}
+
+/// A line of the request: how to see the same.
+pub fn command_line(system: &str, command: &str, good: &str) -> String {
+    format!("{system}: {command}  (good answer: {good})")
+}
+
+/// The name of the button that copies a sentence.
+pub fn copy_sentence(place: usize) -> String {
+    format!("Copy sentence {}", place + 1)
 }
 
 /// What a command shows where all is well.
@@ -306,6 +338,10 @@ pub mod ui {
     pub const NO_TIMELINE: &str = "Nothing was observed for this row yet";
     /// Above the request.
     pub const REQUEST: &str = "What to ask the firewall admin";
+    /// Above lines of a log.
+    pub const LOG_LINES: &str = "Lines to look for in the firewall's log";
+    /// Above commands.
+    pub const COMMANDS: &str = "Commands that show the same";
     /// Above the rounds.
     pub const ROUNDS: &str = "Rounds";
     /// Above the planned rows.

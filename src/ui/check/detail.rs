@@ -4,16 +4,16 @@ use egui::{Label, RichText, ScrollArea, Sense, Ui, vec2};
 
 use super::rows::{look, strip};
 use crate::app::Action;
-use crate::app::check::detail::{Detail, Moment};
+use crate::app::check::detail::{Detail, Moment, Request};
 use crate::app::check::run::{Run, Standing};
 use crate::app::check::words::{self, ui as w};
 use crate::app::check::{Again, CheckAction};
-use crate::check::explain::{AdminRule, Text};
+use crate::check::explain::Text;
 use crate::check::verdict::RowState;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, control_radius, palette, small_mono, tint};
-use crate::ui::widgets::{Button, copyable, facts, fold, icon as show_icon, muted, strong, truncated};
+use crate::ui::widgets::{Button, copyable, fold, icon as show_icon, muted, strong, truncated};
 
 /// Draws it.
 pub(super) fn show(ui: &mut Ui, run: &Run, detail: &Detail, pass: &mut Pass<'_>) {
@@ -26,8 +26,8 @@ pub(super) fn show(ui: &mut Ui, run: &Run, detail: &Detail, pass: &mut Pass<'_>)
             explanation(ui, text);
         }
         timeline(ui, detail, pass);
-        if let Some(rule) = &detail.rule {
-            request(ui, rule, pass);
+        if let Some(request) = &detail.request {
+            ask(ui, request, pass);
         }
         rounds(ui, run, detail, pass);
     });
@@ -45,8 +45,10 @@ fn head(ui: &mut Ui, run: &Run, detail: &Detail, pass: &mut Pass<'_>) {
             pass.did(CheckAction::Again(Again::Row(detail.row.clone())));
         }
         let copy = Button::new(w::COPY_REQUEST).icon(icon::COPY).named("Copy the request to the firewall admin");
-        if detail.rule.is_some() && copy.pressed(ui) {
-            ui.ctx().copy_text(detail.request().unwrap_or_default());
+        if let Some(request) = &detail.request
+            && copy.pressed(ui)
+        {
+            ui.ctx().copy_text(request.text());
             pass.did(Action::Copied("Request"));
         }
         if Button::icon_only(icon::CLOSE, "Close the row").pressed(ui) {
@@ -110,12 +112,12 @@ fn moment_line(ui: &mut Ui, moment: &Moment, pass: &Pass<'_>) {
         let colour = if moment.is_deciding { palette(ui).accent } else { palette(ui).muted };
         show_icon(ui, if moment.is_deciding { icon::RIGHT } else { icon::PENDING }, colour);
         let time = RichText::new(pass.time_of_day(moment.at_unix_micros)).font(small_mono()).color(palette(ui).muted);
-        ui.label(time).on_hover_text(crate::check::explain::moment(moment.at_unix_micros));
+        ui.label(time).on_hover_text(words::utc(moment.at_unix_micros));
         ui.vertical(|ui| {
             ui.add(Label::new(&moment.what).selectable(true).wrap());
             let took = if moment.took_micros > 0 { words::millis(moment.took_micros) } else { String::new() };
-            let parts = [moment.host.as_str(), &took];
-            let below: Vec<&str> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            let way = words::way(&moment.from, &moment.to);
+            let below: Vec<&str> = [way.as_str(), &took].into_iter().filter(|part| !part.is_empty()).collect();
             if !below.is_empty() {
                 muted(ui, &below.join(" · "));
             }
@@ -123,42 +125,33 @@ fn moment_line(ui: &mut Ui, moment: &Moment, pass: &Pass<'_>) {
     });
 }
 
-fn request(ui: &mut Ui, rule: &AdminRule, pass: &mut Pass<'_>) {
+fn ask(ui: &mut Ui, request: &Request, pass: &mut Pass<'_>) {
     ui.add_space(GRID / 2.0);
-    ui.horizontal(|ui| {
-        strong(ui, w::REQUEST);
-        if Button::icon_only(icon::COPY, "Copy the sentence for the firewall admin").pressed(ui) {
-            ui.ctx().copy_text(rule.sentence.clone());
-            pass.did(Action::Copied("Sentence"));
-        }
-    });
-    ui.add(Label::new(&rule.sentence).selectable(true).wrap());
-    facts(
-        ui,
-        "request",
-        &[
-            ("From", rule.source.clone()),
-            ("To", rule.destinations.join(", ")),
-            ("Aliases", rule.aliases.join(", ")),
-            ("Replies", rule.replies.to_owned()),
-            ("For", rule.purpose.clone()),
-            ("Document", rule.document.clone()),
-            ("Don't open", rule.keep_closed.join("; ")),
-        ],
-    );
-    if !rule.seen.is_empty() {
-        fold(ui, "log lines", "Lines to look for in the firewall's log", |ui| {
-            for seen in &rule.seen {
-                copyable(ui, &words::log_line(seen));
+    strong(ui, w::REQUEST);
+    for (place, sentence) in request.sentences.iter().enumerate() {
+        ui.push_id(("sentence", place), |ui| {
+            ui.horizontal_top(|ui| {
+                if Button::icon_only(icon::COPY, &words::copy_sentence(place)).pressed(ui) {
+                    ui.ctx().copy_text(sentence.clone());
+                    pass.did(Action::Copied("Sentence"));
+                }
+                ui.vertical(|ui| ui.add(Label::new(sentence).selectable(true).wrap()));
+            });
+        });
+    }
+    if !request.log_lines.is_empty() {
+        fold(ui, "log lines", w::LOG_LINES, |ui| {
+            for line in &request.log_lines {
+                copyable(ui, line);
             }
         });
     }
-    if !rule.reproduce.is_empty() {
-        fold(ui, "reproduce", "Commands that show the same", |ui| {
-            for command in &rule.reproduce {
-                muted(ui, command.system);
-                copyable(ui, &command.command);
-                muted(ui, &words::good_answer(command.good));
+    if !request.commands.is_empty() {
+        fold(ui, "reproduce", w::COMMANDS, |ui| {
+            for shown in &request.commands {
+                muted(ui, shown.system);
+                copyable(ui, &shown.command);
+                muted(ui, &words::good_answer(&shown.good));
             }
         });
     }
