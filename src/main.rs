@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use linesman::backend::{self, Backend, Config, DemoPlan, Handle};
-use linesman::cli::args::{Cli, Command, ProfilesCommand};
+use linesman::cli::args::{Cli, Command, ProfilesCommand, SiteCommand};
 use linesman::cli::{self, Exit, Output};
 use linesman::io::files::{self, DataDir};
 use linesman::io::save;
@@ -27,7 +27,10 @@ fn main() -> ExitCode {
 fn run(arguments: &Cli, out: &mut Output) -> Exit {
     match &arguments.command {
         None => window(arguments, None),
-        Some(Command::Discover(args)) => with_workers(arguments, None, |handle| cli::discover(handle, args, out)),
+        Some(Command::Discover(args)) => {
+            let data_dir = arguments.data_dir.as_deref();
+            with_workers(arguments, None, |handle| cli::discover(handle, data_dir, args, out))
+        }
         Some(Command::Terminal(args)) => with_workers(arguments, None, |handle| cli::terminal(handle, args, out)),
         Some(Command::Commission(args)) => with_workers(arguments, None, |handle| cli::commission(handle, args, out)),
         Some(Command::Batch(args)) => with_workers(arguments, None, |handle| cli::batch(handle, args, out)),
@@ -41,6 +44,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         }
         Some(Command::Check(args)) => with_workers(arguments, None, |handle| cli::check(handle, args, out)),
         Some(Command::Profiles(command)) => profiles(arguments, command, out),
+        Some(Command::Site(command)) => site(arguments, command, out),
         Some(Command::Records(command)) => with_workers(arguments, None, |handle| cli::records(handle, command, out)),
         Some(Command::Sim(args)) => sim(arguments, args, out),
         Some(Command::Demo(args)) => demo(arguments, args.headless, out),
@@ -130,6 +134,15 @@ fn catalog(data: &DataDir, out: &mut Output) -> linesman::profile::Catalog {
     let (catalog, more) = linesman::profile::Catalog::built_in().with_user_files(&texts);
     problems.iter().chain(&more).for_each(|problem| out.problem(problem));
     catalog
+}
+
+/// Only what looks into the records needs the workers.
+fn site(arguments: &Cli, command: &SiteCommand, out: &mut Output) -> Exit {
+    let data_dir = arguments.data_dir.as_deref();
+    if matches!(command, SiteCommand::Compare { records: true, .. }) {
+        return with_workers(arguments, None, |handle| cli::site(Some(handle), data_dir, command, out));
+    }
+    cli::site(None, data_dir, command, out)
 }
 
 fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {

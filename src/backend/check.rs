@@ -7,10 +7,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
 use super::run::crashed;
+use super::site_files::site_path;
 use super::start::Parts;
 use super::telemetry::clock;
 use crate::check::evidence::{self, About, Evidence, Overrides};
+use crate::check::explain::Spoken;
 use crate::check::question::From;
+use crate::check::report::{self, Filter, Input};
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
 use crate::check::{Plan, RowState};
@@ -168,6 +171,7 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     }
     let mut override_file = overrides;
     if let Some(path) = site {
+        let path = site_path(&parts.data, &path);
         let site = read_file(&path, parse_site).await?;
         take_site(&mut about, &site);
         // Named in the file, and relative to it.
@@ -198,17 +202,7 @@ fn take_site(about: &mut About, site: &Site) {
         // A site with gateways of several vendors leaves the choice to the person.
         about.profile = first.filter(|first| named.all(|other| other == *first));
     }
-    let Some(profile) = about.profile.clone() else { return };
-    for (word, names) in site.hosts_for(&profile) {
-        about.hosts.entry(word).or_insert(names);
-    }
-    if about.ssid.is_empty() {
-        about.ssid = site.ssid.clone().unwrap_or_default();
-    }
-    if about.gateway.is_empty() {
-        let address = site.gateways_of(&profile).find_map(|gateway| gateway.address.clone());
-        about.gateway = address.unwrap_or_default();
-    }
+    *about = std::mem::take(about).at_site(site);
 }
 
 /// A file named in another one.
@@ -219,12 +213,7 @@ fn beside(file: &Path, name: &str) -> PathBuf {
 async fn read_overrides(path: &Path, about: &mut About) -> Result<Overrides, Problem> {
     let file = read_file(path, parse_overrides).await?;
     about.overrides = file.lines();
-    let mut overrides = Overrides {
-        map: file.map.iter().map(|mapping| (mapping.host.clone(), mapping.port, mapping.to)).collect(),
-        name_servers: file.name_servers,
-        ntp_port: file.ntp_port,
-        roots: Vec::new(),
-    };
+    let mut overrides = Overrides::new(&file, Vec::new());
     for name in &file.root_files {
         let root = beside(path, name);
         let read = tokio::task::spawn_blocking(move || root_files::read(&root)).await;
@@ -332,6 +321,15 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
     }
 }
 
-fn report(latest: &Latest, _form: ReportForm, _is_masked: bool) -> Result<Vec<u8>, Problem> {
-    Ok(serde_json::to_vec_pretty(&*latest.evidence).unwrap_or_default())
+fn report(latest: &Latest, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
+    let (plan, evidence, judged) = (&latest.plan, &latest.evidence, &latest.judged);
+    let words = Spoken { plan, judged, observations: &evidence.observations };
+    let input = Input { plan, evidence, judged, words: &words, is_masked };
+    match form {
+        ReportForm::Html => Ok(report::html(&input).into_bytes()),
+        ReportForm::Pdf => report::pdf(&input),
+        ReportForm::Csv => Ok(report::csv(&input, Filter::Merged).into_bytes()),
+        ReportForm::AllRules => Ok(report::csv(&input, Filter::All).into_bytes()),
+        ReportForm::Json => Ok(report::json(&latest.evidence, is_masked).into_bytes()),
+    }
 }

@@ -11,6 +11,7 @@ pub use super::check_args::CheckArgs;
 pub use super::mqtt_args::{
     BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
 };
+pub use super::site_args::SiteCommand;
 use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
@@ -74,6 +75,9 @@ pub enum Command {
     /// Show and check vendor profiles.
     #[command(subcommand)]
     Profiles(ProfilesCommand),
+    /// Show and check sites, and hold what was found against one.
+    #[command(subcommand)]
+    Site(SiteCommand),
     /// Show and export the records of what was done.
     #[command(subcommand)]
     Records(RecordsCommand),
@@ -106,6 +110,7 @@ Examples:
   linesman discover
   linesman discover --ask
   linesman discover --ble --for 10
+  linesman discover --ask --site hall-3
   linesman discover --port /dev/pts/4 --ask --json")]
 pub struct DiscoverArgs {
     /// Look at serial ports. This is the default; with --ble, name it to have both.
@@ -123,6 +128,9 @@ pub struct DiscoverArgs {
     /// Take this path in too, such as a pseudo-terminal. May be repeated.
     #[arg(long = "port", value_name = "PATH", value_parser = link)]
     pub ports: Vec<LinkAddress>,
+    /// Hold what is found against this site: a file, or without `.toml` a name in the folder `sites` of the data folder.
+    #[arg(long, value_name = "SITE", value_hint = ValueHint::FilePath)]
+    pub site: Option<PathBuf>,
 }
 
 /// Arguments of `commission`.

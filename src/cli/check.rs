@@ -44,7 +44,9 @@ pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
 /// The form of a report by the ending of its name.
 fn form_of(destination: &Destination) -> Result<ReportForm, Problem> {
     let ending = destination.path().extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    let is_all = destination.path().file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with(".all"));
     match ending.to_ascii_lowercase().as_str() {
+        "csv" if is_all => Ok(ReportForm::AllRules),
         "html" | "htm" => Ok(ReportForm::Html),
         "pdf" => Ok(ReportForm::Pdf),
         "csv" => Ok(ReportForm::Csv),

@@ -66,6 +66,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         | Command::Retained(_)
         | Command::BenchBroker(_)
         | Command::Profiles(_)
+        | Command::Site(_)
         | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. })
         | Command::Sim(_)
         | Command::Demo(_)

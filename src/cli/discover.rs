@@ -1,6 +1,7 @@
 //! `linesman discover`: what is on the serial ports and in the air, and what the gateways behind the ports say.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -8,7 +9,8 @@ use serde_json::json;
 use super::args::DiscoverArgs;
 use super::next_job;
 use super::output::{Exit, Output};
-use crate::backend::Handle;
+use super::site;
+use crate::backend::{Handle, local};
 use crate::model::gateway::{Advertisement, Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::order::order_of_link;
@@ -17,6 +19,7 @@ use crate::model::record::JobRecord;
 use crate::model::standing::{Done, Stand, Standing, stand, takes_back};
 use crate::model::text::visible;
 use crate::msg::{Command, Event};
+use crate::profile::site::{Found, Site};
 
 /// How long the first list of ports may take.
 const FIRST_LIST: Duration = Duration::from_millis(1200);
@@ -28,7 +31,11 @@ const JOBS_LOOKED_AT: usize = 2000;
 const LISTENED: u64 = 5;
 
 /// Looks, asks if wanted, and prints each gateway once, as last seen.
-pub fn discover(handle: &mut Handle, args: &DiscoverArgs, out: &mut Output) -> Exit {
+pub fn discover(handle: &mut Handle, data_dir: Option<&Path>, args: &DiscoverArgs, out: &mut Output) -> Exit {
+    let site = match site_of(data_dir, args, out) {
+        Ok(site) => site,
+        Err(exit) => return exit,
+    };
     let mut search = Search {
         is_asking: args.ask,
         wants_ports: args.serial || !args.ble || !args.ports.is_empty(),
@@ -51,10 +58,28 @@ pub fn discover(handle: &mut Handle, args: &DiscoverArgs, out: &mut Output) -> E
     }
     search.print(out);
     search.tell_unreachable(out);
-    match (search.has_trouble, search.seen.is_empty()) {
-        (true, _) => Exit::CouldNotRun,
-        (false, true) => Exit::Findings,
-        (false, false) => Exit::Good,
+    let compared = site.map(|site| {
+        let found: Vec<Found> = search.seen.values().map(Found::from).collect();
+        site::against(&site, &found, out)
+    });
+    match (search.has_trouble, compared, search.seen.is_empty()) {
+        (true, ..) => Exit::CouldNotRun,
+        (false, Some(exit), _) => exit,
+        (false, None, true) => Exit::Findings,
+        (false, None, false) => Exit::Good,
+    }
+}
+
+/// The site that was named, read before anything is looked for.
+fn site_of(data_dir: Option<&Path>, args: &DiscoverArgs, out: &mut Output) -> Result<Option<Site>, Exit> {
+    let Some(named) = &args.site else { return Ok(None) };
+    match local::find_site(data_dir, named).and_then(|path| site::load(&path, out)) {
+        Ok(Some(site)) => Ok(Some(site)),
+        Ok(None) => Err(Exit::Usage),
+        Err(problem) => {
+            out.problem(&problem);
+            Err(Exit::of(&problem))
+        }
     }
 }
 
@@ -200,6 +225,10 @@ impl Search {
 fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>, out: &mut Output) {
     let profile = sighting.profile.as_ref();
     let heard = sighting.heard.as_ref();
+    let info = match &sighting.probe {
+        Probe::Answered(identity) => identity.info.as_ref(),
+        _ => None,
+    };
     let (name, driver, answer) = match &sighting.probe {
         Probe::Answered(identity) => (
             identity.info.as_ref().map(|info| info.name.clone()),
@@ -222,6 +251,8 @@ fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>
         "state": stand.standing,
         "last": pushed.map(|job| json!({ "outcome": job.outcome, "at": job.started_at, "record": job.id.0 })),
         "is_present": sighting.is_present,
+        "firmware": info.map(|info| info.firmware.as_str()),
+        "firmware_version": info.map(|info| info.firmware_version.as_str()),
     });
     match heard {
         Some(heard) => {

@@ -31,6 +31,8 @@ mod secret_input;
 mod session;
 mod sieve;
 mod sim;
+mod site;
+mod site_args;
 mod terminal;
 
 pub use args::without_secrets;
@@ -49,6 +51,7 @@ pub use records::records;
 pub use replay::replay;
 pub use retained::retained;
 pub use sim::{announce, plan as sim_plan};
+pub use site::site;
 pub use terminal::terminal;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,7 +7,7 @@ mod text;
 
 use super::args::ProfilesCommand;
 use super::output::{Exit, Output};
-use crate::profile::{Catalog, Profile, parse_profile};
+use crate::profile::{Catalog, FileError, Profile, parse_profile};
 
 /// Runs `list` or `show` on a catalog; `validate` needs a file and stands on its own.
 pub fn list_or_show(catalog: &Catalog, command: &ProfilesCommand, out: &mut Output) -> Exit {
@@ -34,10 +34,15 @@ pub fn show(profile: &Profile, json: bool) -> String {
     if json { json::show(profile) } else { text::show(profile) }
 }
 
+/// The mistakes of a file that is read as profiles are.
+pub(super) fn mistakes(file: &str, errors: &[FileError], json: bool) -> String {
+    if json { json::bad(file, errors) } else { text::bad(file, errors) }
+}
+
 /// Checks the text of a profile file. The flag says whether it is good.
 pub fn validate(file: &str, text: &str, json: bool) -> (String, bool) {
     match parse_profile(file, text) {
         Ok(profile) => (if json { json::good(file, &profile) } else { text::good(file, &profile) }, true),
-        Err(errors) => (if json { json::bad(file, &errors) } else { text::bad(file, &errors) }, false),
+        Err(errors) => (mistakes(file, &errors, json), false),
     }
 }

@@ -11,6 +11,9 @@ use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::text::visible;
 use crate::msg::{Command, Event, JobEnd};
 
+/// The most jobs that are held against a site.
+const MOST: usize = 10_000;
+
 /// Runs a subcommand.
 pub fn records(handle: &mut Handle, command: &RecordsCommand, out: &mut Output) -> Exit {
     let done = match command {
@@ -38,6 +41,12 @@ fn list(handle: &mut Handle, limit: usize, out: &mut Output) -> Result<(), Probl
         out.text(job_line(job));
     }
     Ok(())
+}
+
+/// The latest jobs on record, the newest first.
+pub(super) fn all(handle: &mut Handle) -> Result<Vec<JobRecord>, Problem> {
+    handle.try_send(Command::ListRecords { limit: MOST })?;
+    wait(handle, |event| if let Event::RecordsListed(jobs) = event { Some(jobs) } else { None })?
 }
 
 fn show(handle: &mut Handle, id: RecordId, out: &mut Output) -> Result<(), Problem> {

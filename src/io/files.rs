@@ -19,6 +19,9 @@ const MAX_SETTINGS_BYTES: u64 = 2 * 1024 * 1024;
 /// Largest profile file read: what the format allows.
 const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
 /// Most profile files read.
+/// The most sites that are listed.
+const MAX_SITES: usize = 2000;
+
 const MAX_PROFILES: usize = 200;
 
 /// Why a file or folder could not be used.
@@ -273,6 +276,19 @@ impl DataDir {
     /// The user's profile files.
     pub fn profiles(&self) -> PathBuf {
         self.root.join("profiles")
+    }
+
+    /// Folder with the files of sites.
+    pub fn sites(&self) -> PathBuf {
+        self.root.join("sites")
+    }
+
+    /// The files of sites, by name.
+    pub fn list_sites(&self) -> Result<Vec<PathBuf>, Problem> {
+        let mut paths = profile_paths(&self.sites())?;
+        paths.sort();
+        paths.truncate(MAX_SITES);
+        Ok(paths)
     }
 
     /// The settings file.

@@ -64,8 +64,10 @@ words! {
         Html = "html",
         /// A document, where this build can make it.
         Pdf = "pdf",
-        /// The rules for the firewall, one a line.
+        /// The rules to add to a firewall, each destination and port once.
         Csv = "csv",
+        /// All rules, one for each row and destination.
+        AllRules = "all.csv",
         /// The evidence, to be judged again.
         Json = "json",
     }

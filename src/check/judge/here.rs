@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::index::Index;
 use super::{dns, time};
-use crate::check::plan::Plan;
+use crate::check::plan::{Plan, Vantage};
 use crate::check::seen::{Interface, Lease, Observation, Proxy, Route, Seen, Tls};
 use crate::check::verdict::{Note, Reason};
 
@@ -87,9 +87,21 @@ impl<'a> Scene<'a> {
 
     /// The VPN that carries what goes to an address, unless the person chose where packets leave.
     pub(super) fn tunnel(&self, to: IpAddr) -> Option<Note> {
-        let (observation, route) = self.tunnels.get(&to).filter(|_| self.plan.about.from.is_empty())?;
-        let about = route.interface.clone().unwrap_or_default();
-        Some(Note { reason: Reason::VpnOwnsRoute, facts: vec![observation.number], about })
+        let about = &self.plan.about;
+        if !about.from.is_empty() || !about.overrides.is_empty() || to.is_loopback() || about.vantage == Vantage::Vpn {
+            return None;
+        }
+        let asked =
+            self.tunnels.get(&to).map(|(seen, route)| (seen.number, route.interface.clone().unwrap_or_default()));
+        let (fact, name) = asked.or_else(|| self.default_tunnel().filter(|_| !self.is_neighbour(to)))?;
+        Some(Note { reason: Reason::VpnOwnsRoute, facts: vec![fact], about: name })
+    }
+
+    /// The tunnel that the default route leads through, where no other interface has one.
+    fn default_tunnel(&self) -> Option<(u32, String)> {
+        let is_other = self.interfaces.iter().any(|(_, interface)| interface.is_default && !interface.is_tunnel);
+        let tunnel = self.interfaces.iter().find(|(_, it)| it.is_default && it.is_tunnel && it.is_up && !is_other);
+        tunnel.map(|(observation, interface)| (observation.number, interface.name.clone()))
     }
 
     /// The lease of the interface that packets leave by.

@@ -13,6 +13,7 @@ mod index;
 mod local;
 mod mqtt;
 mod path;
+mod ports;
 mod row;
 mod site;
 mod tcp;

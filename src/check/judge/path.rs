@@ -92,6 +92,8 @@ pub(super) struct Walk {
     pub end: End,
     pub notes: Vec<Note>,
     pub facts: Vec<u32>,
+    /// The step that was not observed yet, where the end is open.
+    pub waits_for: Option<ProbeKind>,
 }
 
 impl Walk {
@@ -107,7 +109,7 @@ const CONVERSATION: [ProbeKind; 6] =
 impl Spot<'_, '_> {
     /// Follows one address.
     pub(super) fn walk(&self) -> Walk {
-        let mut walk = Walk { to: self.to, end: End::Open, notes: Vec::new(), facts: Vec::new() };
+        let mut walk = Walk { to: self.to, end: End::Open, notes: Vec::new(), facts: Vec::new(), waits_for: None };
         walk.end = self.steps(&mut walk);
         if let Some(vpn) = self.case.scene.tunnel(self.to.ip()) {
             walk.notes.push(vpn);
@@ -132,7 +134,10 @@ impl Spot<'_, '_> {
                     Some((reason, _)) => return End::Unknown(reason, kind),
                     None if self.is_seen_after(kind) && kind == ProbeKind::Tcp => {}
                     None if self.is_seen_after(kind) => return End::Unknown(Reason::PeerNotVerified, kind),
-                    None => return End::Open,
+                    None => {
+                        walk.waits_for = Some(kind);
+                        return End::Open;
+                    }
                 },
             }
         }

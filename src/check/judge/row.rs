@@ -136,8 +136,8 @@ fn revocation_beside(case: &Case<'_>, end: End, notes: &mut Vec<Note>) -> End {
             let facts = case.not_run(kind, None).map(|(_, fact)| fact).into_iter().collect();
             notes.push(Note { reason, facts, about: kind.as_str().to_owned() });
         }
-        End::Open => return End::Open,
-        End::Good(_) => {}
+        // It stands beside the row and never holds it back.
+        End::Open | End::Good(_) => {}
     }
     end
 }
@@ -196,6 +196,7 @@ fn families(walks: Vec<Walk>) -> (End, Vec<Note>, Vec<u32>) {
             End::Bad(fault.clone())
         }
         (End::Bad(fault), End::Bad(other)) if fault.is_local && !other.is_local => End::Bad(other.clone()),
+        (End::Bad(fault), End::Open) if fault.is_local => End::Open,
         (End::Good(kind), End::Good(_)) => {
             notes.extend(
                 v6.1.iter()
@@ -243,7 +244,12 @@ fn family(walks: &[Walk]) -> Option<(End, Vec<Note>, Vec<u32>)> {
         }
         return Some((good.end.clone(), notes, facts));
     }
-    let open = walks.iter().find(|walk| matches!(walk.end, End::Open));
+    // The whole conversation is held with one address; of the others it is only known that they take a connection. They keep
+    // the row open as long as no address has failed further on.
+    let failed_at = bad.iter().map(|(_, fault)| fault.step).max();
+    let open = walks
+        .iter()
+        .find(|walk| matches!(walk.end, End::Open) && failed_at.is_none_or(|step| walk.waits_for > Some(step)));
     // The address that came furthest says most of what stands in the way.
     let furthest = walks
         .iter()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::here::Scene;
+use super::ports::{Connections, nothing_leaves, ports};
 use super::row::blank;
 use super::{dns, time};
 use crate::check::plan::{Outlook, Subject};
@@ -37,7 +38,10 @@ pub(super) fn rows_about_others(scene: &Scene<'_>, rows: &mut [RowVerdict]) {
 }
 
 /// Rows that are held over a connection.
-fn talking<'r>(scene: &'r Scene<'_>, rows: &'r [RowVerdict]) -> impl Iterator<Item = (usize, &'r RowVerdict)> {
+pub(super) fn talking<'r>(
+    scene: &'r Scene<'_>,
+    rows: &'r [RowVerdict],
+) -> impl Iterator<Item = (usize, &'r RowVerdict)> {
     let is_talk = |at: usize| {
         let planned = &scene.plan.rows[at];
         planned.outlook == Outlook::Run
@@ -140,7 +144,12 @@ pub(super) fn findings(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Vec<Findin
     found
 }
 
-fn finding(reason: Reason, confidence: Confidence, rows: Vec<RowId>, facts: impl IntoIterator<Item = u32>) -> Finding {
+pub(super) fn finding(
+    reason: Reason,
+    confidence: Confidence,
+    rows: Vec<RowId>,
+    facts: impl IntoIterator<Item = u32>,
+) -> Finding {
     let facts: BTreeSet<u32> = facts.into_iter().collect();
     Finding { reason, confidence, rows, about: String::new(), facts: facts.into_iter().take(MAX_FACTS).collect() }
 }
@@ -149,7 +158,7 @@ fn failing(rows: &[RowVerdict]) -> impl Iterator<Item = &RowVerdict> {
     rows.iter().filter(|row| row.state == RowState::Fail)
 }
 
-fn ids<'r>(rows: impl Iterator<Item = &'r RowVerdict>) -> Vec<RowId> {
+pub(super) fn ids<'r>(rows: impl Iterator<Item = &'r RowVerdict>) -> Vec<RowId> {
     rows.map(|row| row.row.clone()).collect()
 }
 
@@ -445,89 +454,6 @@ fn interception(rows: &[RowVerdict]) -> Vec<Finding> {
         })
         .collect();
     found.sort_by_key(|finding| std::cmp::Reverse(finding.rows.len()));
-    found
-}
-
-/// Which hosts took a connection on which port, and which did not.
-#[derive(Default)]
-struct Connections<'a> {
-    open: BTreeSet<(&'a str, u16)>,
-    tried: BTreeSet<(&'a str, u16)>,
-    facts: BTreeMap<u16, Vec<u32>>,
-}
-
-impl<'a> Connections<'a> {
-    fn of(scene: &Scene<'a>) -> Self {
-        let mut found = Self::default();
-        for observation in scene.index.all {
-            let Seen::Connect(connect) = &observation.seen else { continue };
-            if !connect.shape.is_plain() || dns::is_documentation(connect.to.ip()) {
-                continue;
-            }
-            let Some(host) = observation.host.as_deref().or_else(|| host_of_row(scene, observation)) else { continue };
-            let key = (host, connect.to.port());
-            found.tried.insert(key);
-            if connect.end == ConnectEnd::Connected {
-                found.open.insert(key);
-            } else {
-                found.facts.entry(key.1).or_default().push(observation.number);
-            }
-        }
-        found
-    }
-}
-
-fn host_of_row<'a>(scene: &Scene<'a>, observation: &Observation) -> Option<&'a str> {
-    let row = scene.plan.row(observation.row.as_ref()?)?;
-    row.targets.first().map(|target| target.host.as_str())
-}
-
-fn is_at_connection(row: &RowVerdict) -> bool {
-    let reasons = [Reason::TcpSilent, Reason::TcpRefused, Reason::TcpRejected, Reason::Unreachable, Reason::TcpFailed];
-    row.state == RowState::Fail && reasons.contains(&row.reason)
-}
-
-fn nothing_leaves(connections: &Connections<'_>, scene: &Scene<'_>, rows: &[RowVerdict]) -> Option<Finding> {
-    let hit: Vec<&RowVerdict> = talking(scene, rows).map(|(_, row)| row).filter(|row| is_at_connection(row)).collect();
-    let hosts: BTreeSet<&str> = connections.tried.iter().map(|(host, _)| *host).collect();
-    if !connections.open.is_empty() || hosts.len() < 2 || hit.len() < 2 {
-        return None;
-    }
-    let facts = hit.iter().flat_map(|row| row.facts.iter().copied());
-    Some(finding(Reason::NothingLeaves, Confidence::Medium, ids(hit.iter().copied()), facts))
-}
-
-/// What a failed connection has in common with others: the port, or only its host.
-fn ports(connections: &Connections<'_>, scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Vec<Finding> {
-    let mut found = Vec::new();
-    let mut by_port: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
-    for (at, row) in talking(scene, rows).filter(|(_, row)| is_at_connection(row)) {
-        if let Some(target) = scene.plan.rows[at].targets.first().filter(|_| row.reason != Reason::Unreachable) {
-            by_port.entry(target.port).or_default().push(at);
-        }
-    }
-    for (port, hit) in by_port {
-        let tried: BTreeSet<&str> =
-            connections.tried.iter().filter(|(_, p)| *p == port).map(|(host, _)| *host).collect();
-        let is_open_at_all = connections.open.iter().any(|(_, p)| *p == port);
-        let facts = connections.facts.get(&port).cloned().unwrap_or_default();
-        for at in &hit {
-            let host = scene.plan.rows[*at].targets.first().map_or("", |target| target.host.as_str());
-            let is_open_elsewhere = connections.open.iter().any(|(other, p)| *other == host && *p != port);
-            let is_open_at_others = connections.open.iter().any(|(other, p)| *other != host && *p == port);
-            let reason = match (is_open_at_others, is_open_elsewhere) {
-                (true, false) => Reason::OnlyThisHost,
-                (false, true) => Reason::OnlyThisPort,
-                _ => continue,
-            };
-            rows[*at].notes.push(Note { reason, facts: Vec::new(), about: port.to_string() });
-        }
-        if !is_open_at_all && !connections.open.is_empty() {
-            let confidence = if tried.len() > 1 { Confidence::Medium } else { Confidence::Low };
-            let named = hit.iter().map(|at| rows[*at].row.clone()).collect();
-            found.push(Finding { about: port.to_string(), ..finding(Reason::PortBlocked, confidence, named, facts) });
-        }
-    }
     found
 }
 

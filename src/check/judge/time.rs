@@ -140,12 +140,12 @@ fn median(mut told: Vec<(i64, u32)>) -> Option<(i64, Vec<u32>)> {
 /// Judges one host of a row that asks for the time. Any of its addresses will do.
 pub(super) fn host(case: &Case<'_>, host: &str) -> HostEnd {
     let named = dns::name(case.scene, host, true);
-    let times = || case.seen.iter().filter_map(|observation| of_host(observation, host, &named));
+    let times = requests(case, host, &named);
     let mut facts = named.facts.clone();
     let mut notes = named.notes.clone();
     let mut is_answered = false;
     let mut fault: Option<Fault> = None;
-    for (observation, time) in times() {
+    for (observation, time) in &times {
         match judge_reply(case, observation, time) {
             Ok(mut beside) => {
                 is_answered = true;
@@ -157,7 +157,7 @@ pub(super) fn host(case: &Case<'_>, host: &str) -> HostEnd {
             }
         }
     }
-    let is_tunnelled = times().find_map(|(_, time)| case.scene.tunnel(time.server.ip()));
+    let is_tunnelled = times.iter().find_map(|(_, time)| case.scene.tunnel(time.server.ip()));
     let end = match (is_answered, fault, named.fault, &is_tunnelled) {
         (true, _, beside, _) => {
             notes.extend(beside.map(Fault::into_note));
@@ -173,13 +173,20 @@ pub(super) fn host(case: &Case<'_>, host: &str) -> HostEnd {
     HostEnd { host: host.to_owned(), end, notes, facts }
 }
 
-fn of_host<'a>(observation: &'a Observation, host: &str, named: &dns::Named) -> Option<(&'a Observation, &'a Time)> {
-    let Seen::Time(time) = &observation.seen else { return None };
-    let is_own = match &observation.host {
-        Some(own) => own == host,
-        None => named.addresses.contains(&time.server.ip()),
+/// The requests made for a host. Several names of a pool may lead to the same server, which is asked once: a name without a
+/// request of its own shares those to its addresses.
+fn requests<'a>(case: &Case<'a>, host: &str, named: &dns::Named) -> Vec<(&'a Observation, &'a Time)> {
+    let all = || {
+        case.seen.iter().filter_map(|observation| match &observation.seen {
+            Seen::Time(time) => Some((*observation, time)),
+            _ => None,
+        })
     };
-    is_own.then_some((observation, time))
+    let own: Vec<_> = all().filter(|(observation, _)| observation.host.as_deref() == Some(host)).collect();
+    if !own.is_empty() {
+        return own;
+    }
+    all().filter(|(_, time)| named.addresses.contains(&time.server.ip())).collect()
 }
 
 /// What says most when several servers fail.

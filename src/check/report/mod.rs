@@ -9,6 +9,7 @@ mod document;
 mod html;
 mod json;
 mod mask;
+mod pdf;
 mod reproduce;
 mod rules;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use document::{Document, Fact, Group, RowPart, RuleLine, Sight, Tone, Troubl
 pub use html::html;
 pub use json::json;
 pub use mask::{Instead, Mask};
+pub use pdf::{can_write_pdf, pdf};
 pub use reproduce::{Command, Recipe, recipes};
 pub use rules::{Rule, merged, rules};
 pub use told::{Told, told};

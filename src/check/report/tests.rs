@@ -300,6 +300,15 @@ fn the_same_run_gives_the_same_bytes() {
 }
 
 #[test]
+fn a_build_without_pdf_says_what_to_do_instead() {
+    let run = Run::new(1, "Cloud", "CA");
+    match pdf(&run.input(false)) {
+        Ok(paper) => assert!(can_write_pdf() && paper.starts_with(b"%PDF-")),
+        Err(problem) => assert_eq!((problem.code, can_write_pdf()), ("report.no_pdf", false)),
+    }
+}
+
+#[test]
 fn an_override_file_is_told_in_every_form() {
     let mut run = Run::new(1, "Cloud", "CA");
     let file = parse_overrides("o", "[[map]]\nhost = 'h1.cloud.example'\nto = '127.0.0.1:1'").unwrap();

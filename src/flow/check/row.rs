@@ -45,7 +45,8 @@ impl Round {
         if endpoint.hosts.contains(&HostPattern::Resolver) {
             self.ask_resolvers(&row.id).await;
         }
-        if has(ProbeKind::Revocation) {
+        // Where it stands beside other probes, the row is looked at like any other and its chain tells the addresses.
+        if endpoint.probes == [ProbeKind::Revocation] {
             return self.fetch(row, endpoint).await;
         }
         if has(ProbeKind::Ntp) {

@@ -238,3 +238,57 @@ fn extra_line(found: &Found) -> Line {
         not_checked: Vec::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::site::parse_site;
+
+    const SITE: &str = "schema = 1\nname = 'S'\n\
+        [[gateway]]\nname = 'A'\nmatch = 'serial:/dev/ttyUSB0'\nserial_number = 'S1'\nfirmware = '1.2'\nprofile = 'p'\n\
+        [[gateway]]\nname = 'B'\nmatch = 'serial:/dev/ttyUSB1'\nserial_number = 'S2'\n\
+        [[gateway]]\nname = 'C'\n";
+
+    fn found(link: &str, serial: Option<&str>) -> Found {
+        Found { link: link.into(), serial_number: serial.map(str::to_owned), is_gateway: true, ..Found::default() }
+    }
+
+    fn compared(found: &[Found]) -> Comparison {
+        compare(&parse_site("s", SITE).unwrap(), found)
+    }
+
+    #[test]
+    fn a_gateway_in_another_place_is_known_by_its_serial_number() {
+        let compared = compared(&[found("serial:/dev/ttyUSB0", Some("S2")), found("serial:/dev/ttyUSB1", Some("S1"))]);
+        let fits: Vec<_> = compared.lines.iter().map(|line| (line.name.as_str(), line.fit, line.by)).collect();
+        let by = Some(Way::SerialNumber);
+        assert_eq!(fits, [("A", Fit::AsExpected, by), ("B", Fit::AsExpected, by), ("C", Fit::Missing, None)]);
+        assert_eq!(compared.lines[0].not_checked, [Fact::Firmware, Fact::Profile], "nobody told them");
+    }
+
+    #[test]
+    fn another_serial_number_and_another_firmware_are_told() {
+        let other = Found {
+            firmware: Some("fw".into()),
+            firmware_version: Some("1.3".into()),
+            profile: Some(ProfileId::new("p")),
+            ..found("serial:/dev/ttyUSB0", Some("S9"))
+        };
+        let lines = compared(std::slice::from_ref(&other)).lines;
+        let facts: Vec<_> = lines[0].differences.iter().map(|other| (other.fact, other.found.as_str())).collect();
+        assert_eq!(facts, [(Fact::SerialNumber, "S9"), (Fact::Firmware, "1.3")]);
+        assert_eq!((lines[0].fit, lines[0].by), (Fit::Different, Some(Way::Match)));
+    }
+
+    #[test]
+    fn what_nobody_expected_is_extra_if_it_is_a_gateway() {
+        let port = Found { is_gateway: false, ..found("serial:/dev/ttyS0", None) };
+        let named = Found { name: Some("C".into()), ..found("ble:AA", None) };
+        let compared = compared(&[found("ble:BB", None), port, named]);
+        let extra: Vec<_> =
+            compared.lines.iter().filter(|line| line.fit == Fit::Extra).map(|line| &line.name).collect();
+        assert_eq!(extra, ["ble:BB"]);
+        assert_eq!((compared.count(Fit::Missing), compared.count(Fit::AsExpected)), (2, 1));
+        assert!(!compared.is_good());
+    }
+}

@@ -155,3 +155,49 @@ fn parse_subnet(text: &str) -> Result<String, &'static str> {
         _ => Ok(text.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mistakes_are_told_with_line_and_column() {
+        let check = |text: &str, expected: &[&str]| {
+            let text = format!("schema = 1\nname = 'S'\n{text}");
+            let errors = parse_site("s.toml", &text).map(|_| ()).unwrap_err();
+            let found: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            assert_eq!(found.len(), expected.len(), "{text}: {found:?}");
+            for (found, expected) in found.iter().zip(expected) {
+                assert!(found.contains(expected), "{found} lacks {expected}");
+            }
+        };
+        check("[network]\npsk = 'secret'", &["s.toml:4:1: `psk` can't stand in a site file"]);
+        check("[network]\nssid = 'a name of more than thirty-two octets'", &["Wi-Fi allows 32"]);
+        check("[network]\nssid = 'hex:0'", &["pairs of hexadecimal digits"]);
+        check("[network]\nsubnet = '192.0.2.1/24'", &["write the network itself"]);
+        check("[network]\nsubnet = '192.0.2.0/33'", &["too large"]);
+        check("[network]\nsubnet = '192.0.2.0'", &["as in 192.0.2.0/24"]);
+        check("[[gateway]]\nmatch = 'ttyUSB0'", &["[[gateway]] lacks `name`", "in front of a colon"]);
+        check("[[gateway]]\nname = 'A'\ndriver = 'improve'", &["(`improv`?)"]);
+        check("[[gateway]]\nname = 'A'\n[[gateway]]\nname = 'A'", &["taken already in line 4"]);
+        check("[[gateway]]\nname = 'A'\nprofile = 'My Gateway'", &["a profile is named by its id"]);
+        check("[[gateway]]\nname = 'A'\naddress = 'http://x'", &["an address, or a host name"]);
+        check("[[host]]\nfor = 'broker'", &["[[host]] lacks `names`"]);
+        check("[[host]]\nfor = 'Broker!'\nnames = ['a.example']", &["in <brackets>"]);
+        check("[[host]]\nfor = '*.a.example'\nnames = ['a.example']", &["doesn't cover this name"]);
+        check("[[host]]\nfor = 'broker'\nnames = ['a.example:0']", &["a port from 1 to 65535"]);
+        check("[[host]]\nfor = 'b'\nnames = ['a']\n[[host]]\nfor = '<b>'\nnames = ['c']", &["taken already in line 4"]);
+        assert!(parse_site("s", "name = 'S'").unwrap_err()[0].to_string().contains("lacks `schema`"));
+        assert!(parse_site("s", "schema = 2\nname = 'S'").unwrap_err()[0].to_string().contains("schema 2"));
+    }
+
+    #[test]
+    fn networks_of_both_families_are_read() {
+        for good in ["192.0.2.0/24", "0.0.0.0/0", "192.0.2.7/32", "2001:db8::/32", "::/0", "fd00::1/128"] {
+            assert_eq!(parse_subnet(good).as_deref(), Ok(good));
+        }
+        for bad in ["2001:db8::1/64", "192.0.2.0/x", "/24", "a/24", "2001:db8::/129"] {
+            assert!(parse_subnet(bad).is_err(), "{bad}");
+        }
+    }
+}
