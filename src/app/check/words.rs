@@ -205,7 +205,8 @@ pub const fn form(form: ReportForm) -> &'static str {
     match form {
         ReportForm::Html => "HTML",
         ReportForm::Pdf => "PDF",
-        ReportForm::Csv => "CSV rules",
+        ReportForm::Csv => "CSV, rules to add",
+        ReportForm::AllRules => "CSV, all rules",
         ReportForm::Json => "JSON evidence",
     }
 }

@@ -44,11 +44,13 @@ pub(super) fn show(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
 
 fn form(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
     labelled(ui, "Form", |ui, _| {
-        for form in ReportForm::ALL {
-            let text = words::form(*form);
-            if choice(ui, check.save.form() == *form, text, &format!("Save as {text}")) {
-                pass.did(CheckAction::ChoseForm(*form));
+        ui.horizontal_wrapped(|ui| {
+            for form in ReportForm::ALL {
+                let text = words::form(*form);
+                if choice(ui, check.save.form() == *form, text, &format!("Save as {text}")) {
+                    pass.did(CheckAction::ChoseForm(*form));
+                }
             }
-        }
+        });
     });
 }

@@ -42,7 +42,7 @@ pub(crate) const STATES: &[State] = &[
     State {
         name: "check_done",
         plant: |stage| {
-            stage.checked(About::default());
+            stage.check_ended(About::default());
         },
     },
     State { name: "check_row_failed", plant: Stage::check_row_failed },
@@ -117,7 +117,7 @@ impl Stage {
     }
 
     /// A check of which the first round is over.
-    fn checked(&mut self, about: About) -> JobId {
+    fn check_ended(&mut self, about: About) -> JobId {
         let job = self.check_started();
         let plan = self.check_round(job, 1, about);
         self.check_round_ends(job, 1, &plan);
@@ -125,22 +125,22 @@ impl Stage {
     }
 
     fn check_row_failed(&mut self) {
-        self.checked(About::default());
+        self.check_ended(About::default());
         self.act(CheckAction::Selected("CAS-05".parse().expect("a row")));
     }
 
     fn check_row_not_run(&mut self) {
-        self.checked(About::default());
+        self.check_ended(About::default());
         self.act(CheckAction::Selected("CAS-07".parse().expect("a row")));
     }
 
     fn check_overridden(&mut self) {
         let overrides = vec!["api.casambi.com leads to 127.0.0.1:4443".to_owned(), "NTP on port 1123".to_owned()];
-        self.checked(About { overrides, ..About::default() });
+        self.check_ended(About { overrides, ..About::default() });
     }
 
     fn check_watching(&mut self) {
-        let job = self.checked(About::default());
+        let job = self.check_ended(About::default());
         self.act(CheckAction::Watched(true));
         for round in 2..=4 {
             let plan = self.check_round(job, round, About::default());
@@ -163,7 +163,7 @@ impl Stage {
     }
 
     fn check_report(&mut self) {
-        let job = self.checked(About::default());
+        let job = self.check_ended(About::default());
         self.act(CheckAction::WentTo(View::Report));
         self.app.check.save.path = "/home/me/harbour.html".into();
         self.act(CheckAction::ChoseForm(ReportForm::Json));
@@ -172,7 +172,7 @@ impl Stage {
     }
 
     fn check_report_failed(&mut self) {
-        let job = self.checked(About::default());
+        let job = self.check_ended(About::default());
         self.act(CheckAction::WentTo(View::Report));
         self.app.check.save.path = "/home/me/harbour.html".into();
         self.act(CheckAction::Saved);
@@ -180,12 +180,12 @@ impl Stage {
     }
 
     fn check_compare_choose(&mut self) {
-        self.checked(About::default());
+        self.check_ended(About::default());
         self.act(CheckAction::WentTo(View::Compare));
     }
 
     fn check_compared(&mut self) {
-        let job = self.checked(About::default());
+        let job = self.check_ended(About::default());
         self.act(CheckAction::KeptAsBefore);
         let plan = self.check_round(job, 2, About::default());
         self.check_round_ends(job, 2, &plan);
@@ -386,7 +386,7 @@ fn a_check_is_set_up_and_started_by_keyboard_and_nothing_is_sent_before() {
 #[test]
 fn arrows_walk_the_rows_and_escape_closes_the_opened_one() {
     let mut opened = open(super::LARGE, Theme::Light, |stage| {
-        stage.checked(About::default());
+        stage.check_ended(About::default());
     });
     opened.harness.get_by_label_contains("Rows of the check, ").focus();
     opened.harness.run();
