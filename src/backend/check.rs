@@ -25,7 +25,7 @@ use crate::io::root_files;
 use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
-use crate::model::ids::JobId;
+use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
@@ -40,7 +40,7 @@ pub(super) const COMMANDS: usize = 16;
 /// Reports a check may have waiting.
 const REPORTS: usize = 256;
 /// The largest file of evidence that is read.
-const MAX_EVIDENCE: u64 = 64 * 1024 * 1024;
+const MAX_EVIDENCE: u64 = evidence::MAX_BYTES as u64;
 
 /// What the last round of a check came to: what a report is made from.
 #[derive(Clone)]
@@ -165,7 +165,7 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     let CheckStart { mut about, evidence, site, overrides, via: _, watch } = start;
     let mut saved = None;
     if let Some(path) = evidence {
-        let evidence = read_evidence(path).await?;
+        let evidence = read_evidence(path.clone()).await.map_err(|problem| in_file(&path, problem))?;
         about = evidence.about;
         saved = Some(evidence.observations);
     }
@@ -173,9 +173,10 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     if let Some(path) = site {
         let path = site_path(&parts.data, &path);
         let site = read_file(&path, parse_site).await?;
-        take_site(&mut about, &site);
+        about.profile = about.profile.or_else(|| only_profile(&site));
         // Named in the file, and relative to it.
         override_file = override_file.or(site.overrides.as_ref().map(|file| beside(&path, file)));
+        about = about.at_site(&site);
     }
     let overrides = match override_file {
         Some(path) => read_overrides(&path, &mut about).await?,
@@ -193,16 +194,11 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes: Arc::new(probes), watch })
 }
 
-/// What the site knows goes into the run; what was said beside the site stays.
-fn take_site(about: &mut About, site: &Site) {
-    about.site.clone_from(&site.name);
-    if about.profile.is_none() {
-        let mut named = site.gateways.iter().filter_map(|gateway| gateway.profile.clone());
-        let first = named.next();
-        // A site with gateways of several vendors leaves the choice to the person.
-        about.profile = first.filter(|first| named.all(|other| other == *first));
-    }
-    *about = std::mem::take(about).at_site(site);
+/// The profile of a site's gateways, where all have the same.
+fn only_profile(site: &Site) -> Option<ProfileId> {
+    let mut named = site.gateways.iter().filter_map(|gateway| gateway.profile.as_ref());
+    let first = named.next()?;
+    named.all(|other| other == first).then(|| first.clone())
 }
 
 /// A file named in another one.
@@ -210,16 +206,25 @@ fn beside(file: &Path, name: &str) -> PathBuf {
     file.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
 }
 
+/// A problem with a file, with its path.
+fn in_file(path: &Path, problem: Problem) -> Problem {
+    let detail = match problem.detail.as_str() {
+        "" => path.display().to_string(),
+        detail => format!("{}: {detail}", path.display()),
+    };
+    problem.with_detail(detail)
+}
+
 async fn read_overrides(path: &Path, about: &mut About) -> Result<Overrides, Problem> {
     let file = read_file(path, parse_overrides).await?;
     about.overrides = file.lines();
-    let mut overrides = Overrides::new(&file, Vec::new());
+    let mut roots = Vec::new();
     for name in &file.root_files {
         let root = beside(path, name);
         let read = tokio::task::spawn_blocking(move || root_files::read(&root)).await;
-        overrides.roots.extend(read.map_err(|error| crashed(&error))??);
+        roots.extend(read.map_err(|error| crashed(&error))??);
     }
-    Ok(overrides)
+    Ok(Overrides::new(&file, roots))
 }
 
 /// Reads a file of a strict format. The first mistake is the problem; the others stand in its detail.

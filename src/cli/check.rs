@@ -1,6 +1,7 @@
 //! `linesman check`: whether this site lets a gateway reach everything its vendor requires, and if not, who stops it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -11,15 +12,21 @@ use super::next_job;
 use super::output::{Exit, Output};
 use super::session::workers_gone;
 use crate::backend::Handle;
+use crate::check::compare;
 use crate::check::evidence::About;
-use crate::check::plan::{Outlook, Plan, PlannedRow};
-use crate::check::verdict::{Judged, Reason, RowState, RowVerdict};
+use crate::check::explain::{self, texts};
+use crate::check::plan::{Outlook, Plan};
+use crate::check::seen::Observation;
+use crate::check::verdict::{Finding, Judged, Reason, RowState, RowVerdict};
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::Problem;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
 use crate::msg::{Command, Event, JobEnd};
+
+/// How far what belongs to a row is set in.
+const INDENT: &str = "                ";
 
 /// Runs a network check, or judges a saved one again.
 pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
@@ -33,12 +40,103 @@ pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
             }
         }
     }
+    if let [before, after] = args.compare.as_slice() {
+        return compare(handle, before, after, out);
+    }
     let job = next_job();
     if let Err(problem) = start(handle, args, job) {
         out.problem(&problem);
         return Exit::of(&problem);
     }
-    Run { handle, args, job, reports, plan: None, judged: None, is_closing: false, exit: None }.follow(out)
+    let run = Run {
+        handle,
+        args,
+        job,
+        reports,
+        plan: None,
+        judged: None,
+        observations: Vec::new(),
+        is_closing: false,
+        exit: None,
+    };
+    run.follow(out)
+}
+
+/// Judges two saved runs and says what became of each row.
+fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -> Exit {
+    let judged = wait_for_start(handle).map(drop).and_then(|()| {
+        let (_, before) = judge_saved(handle, before)?;
+        let (plan, after) = judge_saved(handle, after)?;
+        Ok((plan, before, after))
+    });
+    let (plan, before, after) = match judged {
+        Ok(judged) => judged,
+        Err(problem) => {
+            out.problem(&problem);
+            return Exit::of(&problem);
+        }
+    };
+    for change in compare::compare(&before, &after) {
+        let stood = |stood: Option<(RowState, Reason)>| {
+            stood.map_or(Value::Null, |(state, reason)| json!({ "state": state, "reason": reason }))
+        };
+        out.json(&json!({
+            "kind": "compared",
+            "id": change.row,
+            "change": change.change,
+            "before": stood(change.before),
+            "after": stood(change.after),
+        }));
+        let word = |stood: Option<(RowState, Reason)>| stood.map_or("-", |(state, _)| texts::state(state));
+        out.text(format!(
+            "{:<8} {:<8} {} before, {} after",
+            change.change,
+            change.row,
+            word(change.before),
+            word(change.after)
+        ));
+    }
+    let count = Count::of(&plan, &after);
+    out.json(&count.json(false));
+    out.text("");
+    out.text(format!("After: {}", count.words()));
+    count.exit(false)
+}
+
+/// The verdicts of a saved run.
+fn judge_saved(handle: &mut Handle, path: &Path) -> Result<(Arc<Plan>, Arc<Judged>), Problem> {
+    let job = next_job();
+    let start = CheckStart {
+        about: About::default(),
+        evidence: Some(path.to_owned()),
+        site: None,
+        overrides: None,
+        via: None,
+        watch: None,
+    };
+    handle.send_blocking(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })?;
+    let (mut plan, mut verdicts) = (None, None);
+    loop {
+        match handle.recv_blocking() {
+            Some(Event::CheckProgressed { job: of, event }) if of == job => match event {
+                CheckEvent::Planned(planned) => plan = Some(planned),
+                CheckEvent::RoundEnded { judged, .. } => {
+                    verdicts = Some(judged);
+                    handle.send_blocking(Command::Check { job, command: CheckCommand::Close })?;
+                }
+                _ => {}
+            },
+            Some(Event::JobFinished { job: of, end }) if of == job => {
+                return match (plan, verdicts, end) {
+                    (Some(plan), Some(verdicts), _) => Ok((plan, verdicts)),
+                    (_, _, JobEnd::Failed(problem)) => Err(problem),
+                    _ => Err(workers_gone()),
+                };
+            }
+            Some(_) => {}
+            None => return Err(workers_gone()),
+        }
+    }
 }
 
 /// The form of a report by the ending of its name.
@@ -99,6 +197,8 @@ struct Run<'a> {
     plan: Option<Arc<Plan>>,
     /// What was told last.
     judged: Option<Arc<Judged>>,
+    /// What was seen so far.
+    observations: Vec<Observation>,
     is_closing: bool,
     /// What it amounts to, apart from the verdicts.
     exit: Option<Exit>,
@@ -128,14 +228,14 @@ impl Run<'_> {
                 self.plan = Some(plan);
             }
             CheckEvent::RoundBegan { round, at_unix_micros, rows } => {
+                self.observations.retain(|seen| seen.row.as_ref().is_some_and(|row| !rows.contains(row)));
                 out.json(&json!({ "kind": "round", "round": round, "time": super::lines::utc(at_unix_micros), "rows": rows }));
             }
-            CheckEvent::Observed(observation) if self.args.observations => {
-                let mut object = serde_json::to_value(&*observation).unwrap_or(Value::Null);
-                if let Some(object) = object.as_object_mut() {
-                    object.insert("kind".into(), "observation".into());
+            CheckEvent::Observed(observation) => {
+                if self.args.observations {
+                    print_observation(&observation, out);
                 }
-                out.json(&object);
+                self.observations.push(*observation);
             }
             CheckEvent::Judged(judged) => self.tell(judged, out),
             CheckEvent::RoundEnded { judged, .. } => {
@@ -154,7 +254,7 @@ impl Run<'_> {
                 self.reports.pop_front();
                 self.save_next(out);
             }
-            CheckEvent::Looking(_) | CheckEvent::Observed(_) => {}
+            CheckEvent::Looking(_) => {}
         }
     }
 
@@ -190,7 +290,7 @@ impl Run<'_> {
             let was = before.as_ref().and_then(|before| before.row(&row.row));
             let is_new = was.is_none_or(|was| was.state != row.state || was.reason != row.reason);
             if row.state != RowState::Pending && is_new {
-                print_row(&plan, row, out);
+                print_row(&plan, &judged, &self.observations, row, out);
             }
         }
     }
@@ -203,7 +303,7 @@ impl Run<'_> {
         }
         let Some(plan) = self.plan else { return Exit::Unknown };
         for finding in &judged.findings {
-            out.json(&json!({ "kind": "finding", "reason": finding.reason, "confidence": finding.confidence, "rows": finding.rows, "about": finding.about, "evidence": finding.facts }));
+            print_finding(&plan, &judged, &self.observations, finding, out);
         }
         let count = Count::of(&plan, &judged);
         let is_cancelled = matches!(end, JobEnd::Cancelled);
@@ -236,7 +336,7 @@ fn announce(plan: &Plan, out: &mut Output) {
             "is_checked": row.outlook == Outlook::Run,
         }));
         if row.outlook == Outlook::Run {
-            out.text(format!("  {:<8} {}", row.id, what(row)));
+            out.text(format!("  {:<8} {}", row.id, explain::subject(row)));
         }
     }
     out.text("");
@@ -250,24 +350,7 @@ fn target(target: &crate::check::plan::Target) -> String {
     }
 }
 
-/// What a row is about, in a line.
-fn what(row: &PlannedRow) -> String {
-    use crate::check::plan::Subject;
-    match &row.subject {
-        Subject::Endpoint(endpoint) => {
-            let hosts: Vec<String> = row.targets.iter().map(target).collect();
-            if hosts.is_empty() {
-                endpoint.purpose.clone()
-            } else {
-                format!("{}: {}", endpoint.purpose, hosts.join(", "))
-            }
-        }
-        Subject::Network(rule) => rule.says.clone(),
-        Subject::Wifi(_) => "Wi-Fi that the gateway can join".to_owned(),
-    }
-}
-
-fn print_row(plan: &Plan, row: &RowVerdict, out: &mut Output) {
+fn print_row(plan: &Plan, judged: &Judged, observations: &[Observation], row: &RowVerdict, out: &mut Output) {
     out.json(&json!({
         "kind": "row",
         "id": row.row,
@@ -281,11 +364,57 @@ fn print_row(plan: &Plan, row: &RowVerdict, out: &mut Output) {
         "evidence": row.facts,
         "notes": row.notes,
     }));
-    let about = plan.row(&row.row).map(what).unwrap_or_default();
-    out.text(format!("{:<14} {:<8} {about}", row.state, row.row));
-    if !matches!(row.reason, Reason::Answered) {
-        out.text(format!("               {}", row.reason));
+    if out.is_json() {
+        return;
     }
+    let text = explain::row(plan, judged, observations, row);
+    let about = plan.row(&row.row).map(explain::subject).unwrap_or_default();
+    out.text(format!("{:<15} {:<8} {about}", text.state, row.row));
+    if !matches!(row.state, RowState::Pass | RowState::Advice) {
+        out.text(format!("{INDENT}{}", text.what));
+    }
+    print_rest(&text, out);
+}
+
+/// What follows the first sentence of a row or finding.
+fn print_rest(text: &explain::Text, out: &mut Output) {
+    if !text.causes.is_empty() {
+        out.text(format!("{INDENT}Possible causes: {}", text.causes.join("; ")));
+    }
+    if !text.ruled_out.is_empty() {
+        out.text(format!("{INDENT}Ruled out: {}", text.ruled_out.join("; ")));
+    }
+    if !text.next.is_empty() {
+        out.text(format!("{INDENT}Next: {}", text.next));
+    }
+    for note in &text.notes {
+        out.text(format!("{INDENT}Note: {note}"));
+    }
+}
+
+fn print_finding(plan: &Plan, judged: &Judged, observations: &[Observation], finding: &Finding, out: &mut Output) {
+    out.json(&json!({
+        "kind": "finding",
+        "reason": finding.reason,
+        "confidence": finding.confidence,
+        "rows": finding.rows,
+        "about": finding.about,
+        "evidence": finding.facts,
+    }));
+    if !out.is_json() {
+        let text = explain::finding(plan, judged, observations, finding);
+        out.text(format!("{:<15} {}: {}", text.state, text.title, text.what));
+        print_rest(&text, out);
+    }
+}
+
+/// One observation as a line, as it stands in the evidence.
+fn print_observation(observation: &Observation, out: &mut Output) {
+    let mut object = serde_json::to_value(observation).unwrap_or(Value::Null);
+    if let Some(object) = object.as_object_mut() {
+        object.insert("kind".into(), "observation".into());
+    }
+    out.json(&object);
 }
 
 /// How many rows stand how.
@@ -314,8 +443,8 @@ impl Count {
     }
 
     fn words(&self) -> String {
-        let parts: Vec<String> = self.states.iter().map(|(state, count)| format!("{count} {state}")).collect();
-        parts.join(", ")
+        let state = |(state, count): (&RowState, &u32)| format!("{}: {count}", texts::state(*state));
+        self.states.iter().map(state).collect::<Vec<_>>().join(", ")
     }
 
     /// Advised rows never change it.

@@ -16,10 +16,10 @@ use crate::model::word::Word as _;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  linesman check --profile casambi-cloud-gateway
-  linesman check --profile biot --host broker=mqtt.example.org:8883
-  linesman check --profile kis-me --rows KIS-05,KIS-09 --from wlan0 --report site.html
-  linesman check --profile kis-me --watch 30
+  linesman check --profile ID
+  linesman check --profile ID --host broker=mqtt.example.org:8883
+  linesman check --profile ID --rows ABC-05,ABC-09 --from wlan0 --report site.html
+  linesman check --profile ID --watch 30
   linesman check --rejudge site.json
   linesman check --compare before.json after.json
 
@@ -95,7 +95,7 @@ pub struct CheckArgs {
 }
 
 fn row(text: &str) -> Result<RowId, String> {
-    text.trim().parse().map_err(|_| "a row is written as in CAS-03".to_owned())
+    text.trim().parse().map_err(|_| "a row is written as in ABC-03".to_owned())
 }
 
 fn host(text: &str) -> Result<(String, String), String> {

@@ -33,7 +33,12 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub(super) fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 32] = [
+        const INPUT: [&str; 37] = [
+            "check.evidence",
+            "check.no_profile",
+            "check.report_form",
+            "check.unknown_profile",
+            "check.unknown_rows",
             "driver.not_available",
             "files.not_a_file",
             "files.not_found",
@@ -67,8 +72,8 @@ impl Exit {
             "recording.not_found",
             "retained.not_confirmed",
         ];
-        const AREAS: [&str; 6] =
-            ["decode.schema", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];
+        const AREAS: [&str; 7] =
+            ["decode.schema", "evidence.", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];
         let code = problem.code;
         if CANCELLED.contains(&code) {
             Self::Unknown

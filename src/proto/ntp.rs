@@ -62,13 +62,9 @@ pub fn read(packet: &[u8], nonce: [u8; 8], sent_micros: i64, received_micros: i6
         mode: packet[0] & 0b111,
         stratum,
         reference: reference(stratum, [packet[12], packet[13], packet[14], packet[15]]),
-        offset_micros: average(arrived.saturating_sub(sent_micros), left.saturating_sub(received_micros)),
+        offset_micros: i64::midpoint(arrived.saturating_sub(sent_micros), left.saturating_sub(received_micros)),
         delay_micros: received_micros.saturating_sub(sent_micros).saturating_sub(left.saturating_sub(arrived)),
     })
-}
-
-fn average(a: i64, b: i64) -> i64 {
-    i64::try_from((i128::from(a) + i128::from(b)) / 2).unwrap_or_default()
 }
 
 /// A time of NTP in microseconds since 1970 UTC. The seconds go round every 136 years: of all rounds the one nearest to our own

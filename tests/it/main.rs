@@ -19,10 +19,11 @@ mod ble;
 #[cfg(target_os = "linux")]
 mod ble_lab;
 mod check;
+#[cfg(unix)]
+mod check_cli;
 #[cfg(target_os = "linux")]
 mod check_lab;
 mod check_probes;
-#[cfg(unix)]
 mod cli;
 mod cloud;
 mod commission;

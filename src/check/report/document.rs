@@ -8,7 +8,7 @@ use super::{Input, Instead, Mask, told};
 use crate::check::plan::{Outlook, PlannedRow, Subject, Vantage};
 use crate::check::seen::{Answer, Connect, ConnectEnd, Lookup, Observation, Seen, Time, TimeEnd, Tls, TlsEnd};
 use crate::check::verdict::{Reason, RowState, RowVerdict};
-use crate::model::endpoint::Level;
+use crate::model::endpoint::{Level, RowId};
 use crate::model::text::visible;
 
 /// The longest text that is shown: names of issuers and banners are strangers' texts.
@@ -202,7 +202,7 @@ impl Builder<'_> {
         let Input { plan, evidence, judged, words, .. } = *self.input;
         let troubles = judged.findings.iter().map(|finding| {
             let said = words.finding(finding);
-            let rows: Vec<&str> = finding.rows.iter().map(|row| row.as_str()).collect();
+            let rows: Vec<&str> = finding.rows.iter().map(RowId::as_str).collect();
             Trouble { what: self.safe(&said.what), next_step: self.safe(&said.next_step), rows: rows.join(", ") }
         });
         let (verdict, tone) = self.verdict();
@@ -218,7 +218,7 @@ impl Builder<'_> {
             groups: self.groups(&merged(&all)),
             others: self.others(&all),
             untested: self.untested(),
-            never: never(),
+            never: self.never(&all),
             program: self.safe(&evidence.program),
         }
     }
@@ -308,7 +308,9 @@ impl Builder<'_> {
             seen.insert("4 Proxies", vec!["None set on this computer".to_owned()]);
         }
         for (name, lines) in seen {
-            lines.iter().for_each(|line| add(&name[2..], line));
+            for line in &lines {
+                add(&name[2..], line);
+            }
         }
         facts
     }
@@ -468,7 +470,7 @@ impl Builder<'_> {
                     add(self.safe(&format!("The port: a connection to {to} stands")));
                 }
                 Seen::Tls(tls) if is_good_tls(tls) => {
-                    add(self.safe(&format!("TLS: the certificate for {} is right", tls.name)))
+                    add(self.safe(&format!("TLS: the certificate for {} is right", tls.name)));
                 }
                 _ => {}
             }
@@ -501,6 +503,20 @@ impl Builder<'_> {
             }
             _ => None,
         })
+    }
+
+    /// What must stay closed. Wildcards of shared clouds are named: they open more than the vendor's own hosts.
+    fn never(&self, rules: &[Rule]) -> Vec<String> {
+        let mut lines = never();
+        for rule in merged(rules).iter().filter(|rule| rule.destination.starts_with("*.")) {
+            let wildcard = self.safe(&rule.destination);
+            let line =
+                format!("{wildcard} also covers hosts of other customers: allow single names where they are known");
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
     }
 
     fn untested(&self) -> Vec<Untested> {

@@ -65,15 +65,12 @@ impl Mask {
     /// Characters of which addresses are made, in a row: whole, or with something around.
     fn run(&self, mut run: &str, shown: &mut String) {
         while !run.is_empty() {
-            match address_at_start(run) {
-                Some((address, length)) => {
-                    shown.push_str(&self.replaced(address).unwrap_or_else(|| run[..length].to_owned()));
-                    run = &run[length..];
-                }
-                None => {
-                    shown.push_str(&run[..1]);
-                    run = &run[1..];
-                }
+            if let Some((address, length)) = address_at_start(run) {
+                shown.push_str(&self.replaced(address).unwrap_or_else(|| run[..length].to_owned()));
+                run = &run[length..];
+            } else {
+                shown.push_str(&run[..1]);
+                run = &run[1..];
             }
         }
     }

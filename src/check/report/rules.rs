@@ -162,7 +162,7 @@ fn destinations(row: &PlannedRow, endpoint: &Endpoint) -> Vec<(String, Option<u1
     for host in &endpoint.hosts {
         match host {
             HostPattern::Name(_) | HostPattern::Address(_) | HostPattern::Wildcard { .. } => {
-                found.push((host.to_string(), None))
+                found.push((host.to_string(), None));
             }
             HostPattern::Resolver => found.push(("the name servers of the site".to_owned(), None)),
             HostPattern::Asked(_) | HostPattern::Device => {

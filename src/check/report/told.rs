@@ -128,7 +128,9 @@ fn answer(answer: &Answer) -> String {
             };
             let aliases = if aliases.is_empty() { String::new() } else { format!(", by way of {}", list(aliases)) };
             let ttl = ttl_secs.map(|ttl| format!(", TTL {ttl} s")).unwrap_or_default();
-            let extended: String = extended.iter().map(|(code, text)| format!(", EDE {code}{}", tail(text))).collect();
+            let extended: Vec<String> =
+                extended.iter().map(|(code, text)| format!(", EDE {code}{}", tail(text))).collect();
+            let extended = extended.concat();
             format!("{what}{aliases}{ttl}{extended}")
         }
         Answer::Overridden { addresses } => format!("{}, by the override file", list(addresses)),

@@ -29,7 +29,7 @@ pub(super) fn in_lines(text: &str) -> Result<Vec<Found>, Problem> {
 }
 
 /// The gateways on record, each link once, the newest first; simulated ones aside.
-pub(super) fn on_record(jobs: Vec<JobRecord>) -> Vec<Found> {
+pub(super) fn on_record(jobs: &[JobRecord]) -> Vec<Found> {
     let mut links = BTreeSet::new();
     let real = jobs.iter().filter(|job| !job.intent.is_simulated && !job.intent.link.is_empty());
     real.filter(|job| links.insert(job.intent.link.clone())).map(Found::from).collect()

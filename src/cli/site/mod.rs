@@ -21,7 +21,7 @@ pub fn site(handle: Option<&mut Handle>, data_dir: Option<&Path>, command: &Site
         SiteCommand::List => list(data_dir, out),
         SiteCommand::Show { site } => show(data_dir, site, out),
         SiteCommand::Validate { site } => validate(data_dir, site, out),
-        SiteCommand::Compare { site, found, .. } => compare_with(handle, data_dir, site, found, out),
+        SiteCommand::Compare { site, found, .. } => compare_with(handle, data_dir, site, found.as_deref(), out),
     };
     done.unwrap_or_else(|problem| {
         out.problem(&problem);
@@ -66,14 +66,14 @@ fn compare_with(
     handle: Option<&mut Handle>,
     data_dir: Option<&Path>,
     named: &Path,
-    file: &Option<std::path::PathBuf>,
+    file: Option<&Path>,
     out: &mut Output,
 ) -> Result<Exit, Problem> {
     let path = local::find_site(data_dir, named)?;
     let Some(site) = load(&path, out)? else { return Ok(Exit::Usage) };
     let found = match (file, handle) {
         (Some(file), _) => found::in_lines(&local::read_found(file)?)?,
-        (None, Some(handle)) => found::on_record(records::all(handle)?),
+        (None, Some(handle)) => found::on_record(&records::all(handle)?),
         (None, None) => Vec::new(),
     };
     Ok(against(&site, &found, out))

@@ -67,10 +67,9 @@ pub(super) async fn tunnel(from: &From, talk: &Talk, teller: &Teller) -> Result<
     let opened = timeout(talk.limit, async {
         let to = lookup_host(&authority).await?.next().ok_or(ErrorKind::NotFound)?;
         let mut stream = TcpSocket::from_std_stream(sockets::tcp(from, to)?.into()).connect(to).await?;
-        if proxy.scheme == "socks" {
-            socks(&mut stream, talk).await?
-        } else {
-            connect(&mut stream, talk).await?
+        match proxy.scheme.as_str() {
+            "socks" => socks(&mut stream, talk).await?,
+            _ => connect(&mut stream, talk).await?,
         }
         Ok::<_, Error>(stream)
     })

@@ -64,6 +64,7 @@ pub struct ExpectedGateway {
     pub note: Option<String>,
 }
 
+#[expect(clippy::ref_option, reason = "the signature serde calls")]
 fn as_text<S: serde::Serializer>(place: &Option<Match>, serializer: S) -> Result<S::Ok, S::Error> {
     place.as_ref().map(ToString::to_string).serialize(serializer)
 }
