@@ -98,18 +98,18 @@ fn keys(
     step_id: egui::Id,
     pass: &mut Pass<'_>,
 ) {
+    // A list that has the keyboard gives it up at Escape before it can be asked.
+    if selected.is_some() && ui.is_enabled() && ui.input(|input| input.key_pressed(Key::Escape)) {
+        pass.did(CheckAction::Deselected);
+        return;
+    }
     if !shown.response.has_focus() {
         return;
     }
     let sheet = run.sheet();
     let chosen = selected.and_then(|id| run.place(id)).and_then(|row| sheet.place_of(row));
     let total = sheet.lines.len();
-    let (home, end, escape) =
-        ui.input(|input| (input.key_pressed(Key::Home), input.key_pressed(Key::End), input.key_pressed(Key::Escape)));
-    if escape && selected.is_some() {
-        pass.did(CheckAction::Deselected);
-        return;
-    }
+    let (home, end) = ui.input(|input| (input.key_pressed(Key::Home), input.key_pressed(Key::End)));
     let next = match (home, end) {
         (true, _) => Some(0),
         (_, true) => total.checked_sub(1),
