@@ -234,7 +234,7 @@ fn observations(is_blocked: bool) -> Vec<Observation> {
     };
     let mut seen = vec![(None, "", Seen::Interface(interface))];
     let api = "api.casambi.com";
-    let hub = "iot-gateway-prod-westeurope.azure-devices.net";
+    let hub = "iot-gateway-prod-westeuropa.azure-devices.net";
     seen.extend([
         (Some("CAS-03"), api, resolved(api)),
         (Some("CAS-03"), api, connected()),
