@@ -35,6 +35,8 @@ pub enum JobKind {
     SavePicture,
     /// The bench broker.
     Bench,
+    /// A network check.
+    Check,
     /// Put the diagnostics together.
     Diagnostics,
 }
@@ -42,7 +44,7 @@ pub enum JobKind {
 impl JobKind {
     /// Whether its clock is shown: what may run all day has none, so that the window rests.
     pub const fn has_clock(&self) -> bool {
-        !matches!(self, Self::Telemetry | Self::Bench)
+        !matches!(self, Self::Telemetry | Self::Bench | Self::Check)
     }
 
     /// Whether closing the window in the middle would lose something.

@@ -4,6 +4,7 @@
 //! Screens may edit drafts in place (text fields); everything else changes here. Events of jobs nobody waits for are dropped.
 
 pub mod batch;
+pub mod check;
 pub mod commission;
 pub mod device;
 pub mod discover;
@@ -26,10 +27,11 @@ use std::time::Instant;
 pub use toasts::{Toast, ToastText, Toasts};
 
 use self::batch::{Batch, BatchAction};
+use self::check::{CheckAction, NetworkCheck};
 use self::commission::{Commission, CommissionAction};
 use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
-use self::jobs::{JobKind, Jobs};
+use self::jobs::{JobKind, Jobs, RunningJob};
 use self::records::{Records, RecordsAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
@@ -62,6 +64,8 @@ pub enum Screen {
     Terminal,
     /// One gateway is looked at and managed.
     Device,
+    /// Whether the site's network lets gateways reach what they need.
+    Check,
     /// What gateways send to a broker is watched.
     Telemetry,
     /// What was done.
@@ -82,6 +86,10 @@ pub enum Action {
     Commission(CommissionAction),
     /// Something on Device.
     Device(DeviceAction),
+    /// Something on Network check.
+    Check(CheckAction),
+    /// Wants to check the network for the gateway on Commission.
+    TookToCheck,
     /// Something on Telemetry.
     Telemetry(TelemetryAction),
     /// Wants to see the telemetry of the gateway on Commission.
@@ -150,6 +158,8 @@ pub struct App {
     pub terminal: Terminal,
     /// Device.
     pub device: Device,
+    /// Network check.
+    pub check: NetworkCheck,
     /// Telemetry.
     pub telemetry: Telemetry,
     /// Records.
@@ -212,6 +222,11 @@ impl App {
         &self.jobs
     }
 
+    /// The jobs that do something just now: a check that only stays open for more rounds is none of them.
+    pub fn busy_jobs(&self) -> impl Iterator<Item = &RunningJob> {
+        self.jobs.iter().filter(|job| !self.check.is_resting(job.id))
+    }
+
     /// The messages at the edge.
     pub const fn toasts(&self) -> &Toasts {
         &self.toasts
@@ -219,7 +234,7 @@ impl App {
 
     /// Whether a clock on the screen has to tick.
     pub fn is_ticking(&self) -> bool {
-        !self.jobs.is_empty()
+        self.busy_jobs().next().is_some()
             || self.toasts.is_any_timed()
             || self.settings.is_unsaved()
             || self.is_listening()
@@ -270,6 +285,8 @@ impl App {
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
             Action::Telemetry(action) => self.on_telemetry(action, now),
+            Action::Check(action) => self.on_check(action, now),
+            Action::TookToCheck => self.take_to_check(now),
             Action::TookToTelemetry => self.take_to_telemetry(now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::TookMarkedToBatch => self.take_marked(),
@@ -337,7 +354,7 @@ impl App {
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
             Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
-            Event::Probed { .. } | Event::CheckProgressed { .. } => {}
+            Event::Probed { .. } => {}
             Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
             Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
             Event::TelemetryProgressed { job, event, .. } => {
@@ -345,6 +362,7 @@ impl App {
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
+            Event::CheckProgressed { job, event } => return self.check.progressed(job, event, now),
             Event::BatchProgressed { job, event } => {
                 if self.batch.is_job(job) {
                     self.note_row(&event);
@@ -386,6 +404,7 @@ impl App {
     /// Time went on: stores settings that rested, lets messages go, orders the list anew.
     pub fn tick(&mut self, now: Instant) -> Vec<Command> {
         self.toasts.expire(now);
+        self.check.refresh();
         self.discover.arrange_if_stale(&self.catalog);
         let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
         commands.extend(self.telemetry.refresh_view(self.screen == Screen::Telemetry));
@@ -403,6 +422,7 @@ impl App {
                 self.commission.request_not_taken(job);
                 self.device.request_not_taken(job);
                 self.telemetry.panes.bench.request_not_taken(job);
+                self.check.request_not_taken(job);
                 self.toasts.report(problem);
             }
             Ticket::Lists => self.records.listed(Err(problem)),
@@ -462,6 +482,7 @@ impl App {
             JobKind::ExportTranscript => self.commission.transcript_finished(end),
             JobKind::SavePicture => self.telemetry.panes.plot.picture_saved(job, &end),
             JobKind::Bench => self.telemetry.panes.bench.finished(job, end),
+            JobKind::Check => self.check.finished(job, end),
             JobKind::Diagnostics => {
                 self.settings.diagnostics_finished();
                 if let JobEnd::Failed(problem) = end {
@@ -612,6 +633,20 @@ impl App {
     fn on_telemetry(&mut self, action: TelemetryAction, now: Instant) -> Vec<Command> {
         let Self { telemetry, settings, catalog, jobs, toasts, .. } = self;
         telemetry.act(action, settings, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    fn on_check(&mut self, action: CheckAction, now: Instant) -> Vec<Command> {
+        let Self { check, catalog, jobs, toasts, .. } = self;
+        check.act(action, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    /// Shows Network check with the profile of the gateway on Commission and the network it joined. Starts nothing.
+    fn take_to_check(&mut self, now: Instant) -> Vec<Command> {
+        let commands = self.switch_to(Screen::Check);
+        let Self { check, commission, catalog, jobs, toasts, .. } = self;
+        let profile = commission.session().and_then(|session| session.target.profile.as_ref());
+        check.take(profile, &commission.form.draft.ssid, &Desk { catalog, jobs, toasts, now });
+        commands
     }
 
     /// Shows Telemetry with what is known of the gateway on Commission; connects where the broker is known.
@@ -777,6 +812,12 @@ impl From<DeviceAction> for Action {
 impl From<TelemetryAction> for Action {
     fn from(action: TelemetryAction) -> Self {
         Self::Telemetry(action)
+    }
+}
+
+impl From<CheckAction> for Action {
+    fn from(action: CheckAction) -> Self {
+        Self::Check(action)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::model::destination::{Destination, EXISTS, Existing};
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::msg::batch::{BatchCommand, BatchEvent};
+use crate::msg::check::{CheckCommand, CheckEvent};
 use crate::msg::telemetry::{TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, Event, JobEnd};
 
@@ -82,6 +83,8 @@ fn answered(event: &Event) -> Option<(JobId, Option<&Problem>)> {
             | TelemetryEvent::Recording { recorder: Some(_), .. } => Some((*job, None)),
             _ => None,
         },
+        Event::CheckProgressed { job, event: CheckEvent::Saved { .. } } => Some((*job, None)),
+        Event::CheckProgressed { job, event: CheckEvent::Trouble(problem) } => Some((*job, Some(problem))),
         _ => None,
     }
 }
@@ -105,7 +108,8 @@ fn is_answered(command: &Command, job: JobId, event: &Event) -> bool {
                 _ => false,
             }
         }
-        (Command::Telemetry { job: asked, .. }, Event::JobFinished { .. })
+        (Command::Check { job: asked, .. }, Event::CheckProgressed { .. })
+        | (Command::Telemetry { job: asked, .. }, Event::JobFinished { .. })
         | (
             Command::ExportRecords { job: asked, .. }
             | Command::ExportTranscript { job: asked, .. }
@@ -137,6 +141,10 @@ fn copy(command: &Command) -> Option<Command> {
             rgba: rgba.clone(),
         },
         Command::Batch { job, command } => Command::Batch { job: *job, command: command.clone() },
+        Command::Check { job, command: CheckCommand::Save { destination, form, is_masked } } => Command::Check {
+            job: *job,
+            command: CheckCommand::Save { destination: destination.clone(), form: *form, is_masked: *is_masked },
+        },
         Command::Telemetry { job, command } => Command::Telemetry {
             job: *job,
             command: match command {
@@ -168,6 +176,7 @@ fn destination_of(command: &Command) -> Option<&Destination> {
         | Command::ExportTranscript { destination, .. }
         | Command::SavePicture { destination, .. }
         | Command::Batch { command: BatchCommand::Export { destination, .. }, .. }
+        | Command::Check { command: CheckCommand::Save { destination, .. }, .. }
         | Command::Telemetry {
             command:
                 TelemetryCommand::Record { destination }
@@ -188,6 +197,7 @@ fn destination_mut(command: &mut Command) -> Option<&mut Destination> {
         | Command::ExportTranscript { destination, .. }
         | Command::SavePicture { destination, .. }
         | Command::Batch { command: BatchCommand::Export { destination, .. }, .. }
+        | Command::Check { command: CheckCommand::Save { destination, .. }, .. }
         | Command::Telemetry {
             command:
                 TelemetryCommand::Record { destination }

@@ -246,7 +246,7 @@ impl Workers {
                 self.jobs.remove(job);
                 self.batches.remove(&job);
                 self.inspections.remove(&job);
-                self.checks.remove(&job);
+                self.forget_old_checks();
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
         }

@@ -410,9 +410,9 @@ fn print_finding(plan: &Plan, judged: &Judged, observations: &[Observation], fin
 
 /// One observation as a line, as it stands in the evidence.
 fn print_observation(observation: &Observation, out: &mut Output) {
-    let mut object = serde_json::to_value(observation).unwrap_or(Value::Null);
-    if let Some(object) = object.as_object_mut() {
-        object.insert("kind".into(), "observation".into());
+    let mut object = json!({ "kind": "observation" });
+    if let (Some(line), Ok(Value::Object(fields))) = (object.as_object_mut(), serde_json::to_value(observation)) {
+        line.extend(fields);
     }
     out.json(&object);
 }

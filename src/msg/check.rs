@@ -23,6 +23,8 @@ pub enum CheckCommand {
     /// Look again at these rows; at all where none is named. What was observed of them before stays in the evidence of the
     /// earlier round.
     Again { rows: Vec<RowId> },
+    /// Look again after that time from now on; at no time by itself where there is none.
+    Watch { every: Option<Duration> },
     /// Write what was found to a file. Answer: [`CheckEvent::Saved`].
     Save { destination: Destination, form: ReportForm, is_masked: bool },
     /// End: a run under way is stopped.

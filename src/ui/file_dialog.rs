@@ -85,6 +85,11 @@ async fn ask(field: &PathField) -> Option<String> {
         PathField::RecordingOpen => dialog.add_filter("Recordings", &["lmrec"]).pick_file().await,
         PathField::TelemetryExport => dialog.set_file_name("messages.csv").save_file().await,
         PathField::SupportBundle => dialog.set_file_name("linesman-support.zip").save_file().await,
+        PathField::CheckSite | PathField::CheckOverride => dialog.add_filter("TOML files", &["toml"]).pick_file().await,
+        PathField::CheckEvidence | PathField::CheckBefore => dialog.add_filter("Evidence", &["json"]).pick_file().await,
+        PathField::CheckReport(form) => {
+            dialog.set_file_name(format!("network-check.{}", form.as_str())).save_file().await
+        }
         PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
     };
     file.map(|file| file.path().display().to_string())

@@ -7,15 +7,16 @@ use super::theme::{
     BAR_HEIGHT, GAP, GRID, NARROW_BELOW, NAV_NARROW_WIDTH, NAV_WIDTH, PAGE_MARGIN, TOAST_WIDTH, palette, section,
 };
 use super::widgets::{Button, banner, copyable, icon, muted, nav_item, problem_card, truncated};
-use super::{batch, commission, device, discover, icon, records, settings, telemetry, terminal};
+use super::{batch, check, commission, device, discover, icon, records, settings, telemetry, terminal};
 use crate::app::jobs::{JobKind, RunningJob};
 use crate::app::{Action, App, Screen, ToastText};
 
-const SCREENS: [(Screen, &str, &str); 8] = [
+const SCREENS: [(Screen, &str, &str); 9] = [
     (Screen::Discover, icon::DISCOVER, "Discover"),
     (Screen::Commission, icon::COMMISSION, "Commission"),
     (Screen::Batch, icon::BATCH, "Batch"),
     (Screen::Device, icon::DEVICE, "Device"),
+    (Screen::Check, icon::CHECK, "Network check"),
     (Screen::Telemetry, icon::TELEMETRY, "Telemetry"),
     (Screen::Terminal, icon::TERMINAL, "Terminal"),
     (Screen::Records, icon::RECORDS, "Records"),
@@ -35,6 +36,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             Screen::Commission => scrolled(ui, "commission", |ui| commission::show(ui, app, pass)),
             Screen::Batch => batch::show(ui, app, pass),
             Screen::Device => scrolled(ui, "device", |ui| device::show(ui, app, pass)),
+            Screen::Check => check::show(ui, app, pass),
             Screen::Telemetry => telemetry::show(ui, app, pass),
             Screen::Terminal => terminal::show(ui, app, pass),
             Screen::Records => records::show(ui, app, pass),
@@ -144,11 +146,11 @@ fn jobs_bar(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         ui,
         |ui| {
             ui.horizontal_centered(|ui| {
-                if app.jobs().is_empty() {
+                if app.busy_jobs().next().is_none() {
                     muted(ui, if app.is_started() { "Nothing is running" } else { "Starting…" });
                 }
                 asking(ui, app, pass);
-                for job in app.jobs().iter().filter(|job| !matches!(job.kind, JobKind::Probe(_))).take(2) {
+                for job in app.busy_jobs().filter(|job| !matches!(job.kind, JobKind::Probe(_))).take(2) {
                     running_job(ui, app, job, pass);
                 }
             });

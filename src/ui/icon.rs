@@ -4,6 +4,7 @@ pub(super) const DISCOVER: &str = "\u{e30c}";
 pub(super) const COMMISSION: &str = "\u{eb5a}";
 /// The same sign as [`COPY`]: several of a kind.
 pub(super) const BATCH: &str = "\u{e1ca}";
+pub(super) const CHECK: &str = "\u{e40c}";
 pub(super) const TERMINAL: &str = "\u{eae8}";
 pub(super) const RECORDS: &str = "\u{eadc}";
 pub(super) const SETTINGS: &str = "\u{e272}";

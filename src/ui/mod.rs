@@ -2,6 +2,7 @@
 //! file dialog, which runs on a thread of its own.
 
 mod batch;
+mod check;
 mod commission;
 mod device;
 mod dialogs;

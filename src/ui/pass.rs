@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 
 use crate::app::Action;
+use crate::msg::check::ReportForm;
 
 /// A path field that a file dialog can fill.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,6 +46,16 @@ pub(super) enum PathField {
     TelemetryExport,
     /// Where the bundle for support is written to.
     SupportBundle,
+    /// The file of a site for a network check.
+    CheckSite,
+    /// Its override file.
+    CheckOverride,
+    /// Evidence of a network check to judge again.
+    CheckEvidence,
+    /// Evidence to compare with.
+    CheckBefore,
+    /// Where its report is written to, in that form.
+    CheckReport(ReportForm),
 }
 
 /// One frame of the screens.

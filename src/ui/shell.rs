@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use super::file_dialog::{Answer, FileDialogs};
 use super::pass::{Pass, PathField};
 use super::{dialogs, frame};
+use crate::app::check::CheckAction;
 use crate::app::{Action, App, Ticket};
 use crate::backend::Handle;
 use crate::model::settings::ThemeChoice;
@@ -124,6 +125,14 @@ impl Window {
             PathField::RecordingOpen => self.app.telemetry.panes.recorder.open_path = path,
             PathField::TelemetryExport => self.app.telemetry.panes.recorder.export_path = path,
             PathField::SupportBundle => self.app.telemetry.panes.recorder.bundle_path = path,
+            PathField::CheckSite => {
+                self.app.check.form.site_path = path;
+                self.act(CheckAction::FormChanged.into());
+            }
+            PathField::CheckOverride => self.app.check.form.override_path = path,
+            PathField::CheckEvidence => self.app.check.evidence_path = path,
+            PathField::CheckBefore => self.app.check.before_path = path,
+            PathField::CheckReport(_) => self.app.check.save.path = path,
             PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
         }
     }

@@ -11,7 +11,10 @@ use crate::model::problem::Problem;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart};
 use crate::msg::{Event, JobEnd};
 
-/// A check that runs.
+/// Checks that have ended of which the last round can still be saved.
+const KEPT: usize = 4;
+
+/// A check that runs, or has ended.
 pub(super) struct OpenCheck {
     commands: mpsc::Sender<CheckCommand>,
     kept: Kept,
@@ -51,6 +54,16 @@ impl Workers {
         };
         let event = CheckEvent::Trouble(Box::new(problem));
         self.reporter.report(Event::CheckProgressed { job, event }).await;
+    }
+
+    /// Drops all but the newest checks that have ended.
+    pub(super) fn forget_old_checks(&mut self) {
+        let ended = self.checks.iter().filter(|(_, check)| check.commands.is_closed());
+        let mut ended: Vec<JobId> = ended.map(|(job, _)| *job).collect();
+        ended.sort_unstable_by_key(|job| std::cmp::Reverse(job.0));
+        for job in ended.into_iter().skip(KEPT) {
+            self.checks.remove(&job);
+        }
     }
 
     fn start_check(&mut self, job: JobId, start: CheckStart) {

@@ -1,5 +1,6 @@
 //! The observations of a run in their order, and the verdicts over them.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
@@ -47,13 +48,19 @@ impl Book {
         let _ = self.progress.send(event).await;
     }
 
-    /// Begins a round: what was seen of its rows, and of all, is of the round before and goes.
+    /// Begins a round: what was seen of its rows, of their hosts and of this computer is of the round before and goes.
     pub(super) async fn begin_round(&self, round: u32, rows: &[RowId]) {
         let at_unix_micros = (self.clock)();
         {
             let mut pages = self.pages();
             let again = set(rows);
-            pages.observations.retain(|seen| seen.row.as_ref().is_some_and(|row| !again.contains(row)));
+            let targets = again.iter().filter_map(|id| self.plan.row(id)).flat_map(|row| &row.targets);
+            let hosts: BTreeSet<&str> = targets.map(|target| target.host.as_str()).collect();
+            pages.observations.retain(|seen| match (&seen.row, &seen.host) {
+                (Some(row), _) => !again.contains(row),
+                (None, Some(host)) => !hosts.contains(host.as_str()),
+                (None, None) => false,
+            });
             pages.began_unix_micros = at_unix_micros;
         }
         self.tell(CheckEvent::RoundBegan { round, at_unix_micros, rows: rows.to_vec() }).await;

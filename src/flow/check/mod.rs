@@ -85,6 +85,7 @@ pub async fn run(
     book.tell(CheckEvent::Planned(Arc::clone(&plan))).await;
     let all: Vec<RowId> = plan.to_run().map(|row| row.id.clone()).collect();
     let (mut rows, mut saved) = (all.clone(), setup.saved.clone());
+    let mut every = setup.watch;
     for number in 1.. {
         let judged = if let Some(saved) = saved.take() {
             book.judge_saved(saved).await
@@ -92,7 +93,7 @@ pub async fn run(
             let is_over = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => false,
-                () = closed(&mut commands) => false,
+                () = closed(&mut commands, &mut every) => false,
                 () = look(&setup, &plan, &book, number, &rows) => true,
             };
             let judged = book.end_round(number, (!is_over).then_some(NotRun::Stopped), &rows).await;
@@ -101,15 +102,21 @@ pub async fn run(
             }
             judged
         };
-        let next = setup.watch.map(|every| Instant::now() + every);
-        rows = tokio::select! {
-            biased;
-            () = stopped(&mut stop) => return (JobEnd::Cancelled, judged),
-            rows = again(&mut commands, &plan) => match rows {
-                Some(rows) => rows,
-                None => return (JobEnd::Done { note: String::new() }, judged),
-            },
-            () = until(next) => all.clone(),
+        rows = loop {
+            let next = every.map(|every| Instant::now() + every);
+            break tokio::select! {
+                biased;
+                () = stopped(&mut stop) => return (JobEnd::Cancelled, judged),
+                asked = again(&mut commands, &plan) => match asked {
+                    Asked::Rows(rows) => rows,
+                    Asked::Every(interval) => {
+                        every = interval;
+                        continue;
+                    }
+                    Asked::End => return (JobEnd::Done { note: String::new() }, judged),
+                },
+                () = until(next) => all.clone(),
+            };
         };
     }
     (JobEnd::Cancelled, Judged::default())
@@ -122,26 +129,37 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-/// Waits until the check is closed. What else is asked while a round runs is too late for it.
-async fn closed(commands: &mut mpsc::Receiver<CheckCommand>) {
+/// Waits until the check is closed. What else is asked while a round runs is too late for it, but how often to look.
+async fn closed(commands: &mut mpsc::Receiver<CheckCommand>, every: &mut Option<Duration>) {
     loop {
         match commands.recv().await {
             Some(CheckCommand::Close) | None => return,
+            Some(CheckCommand::Watch { every: interval }) => *every = interval,
             Some(_) => {}
         }
     }
 }
 
-/// The rows to look at again; `None` where it is closed.
-async fn again(commands: &mut mpsc::Receiver<CheckCommand>, plan: &Plan) -> Option<Vec<RowId>> {
+/// What is asked between rounds.
+enum Asked {
+    /// These rows again.
+    Rows(Vec<RowId>),
+    /// All rows, each time so much has gone by.
+    Every(Option<Duration>),
+    /// The end.
+    End,
+}
+
+async fn again(commands: &mut mpsc::Receiver<CheckCommand>, plan: &Plan) -> Asked {
     loop {
-        match commands.recv().await? {
-            CheckCommand::Again { rows } => {
+        match commands.recv().await {
+            Some(CheckCommand::Again { rows }) => {
                 let wanted = |id: &RowId| rows.is_empty() || rows.contains(id);
-                return Some(plan.to_run().map(|row| row.id.clone()).filter(wanted).collect());
+                return Asked::Rows(plan.to_run().map(|row| row.id.clone()).filter(wanted).collect());
             }
-            CheckCommand::Close => return None,
-            CheckCommand::Start(_) | CheckCommand::Save { .. } => {}
+            Some(CheckCommand::Watch { every }) => return Asked::Every(every),
+            Some(CheckCommand::Close) | None => return Asked::End,
+            Some(CheckCommand::Start(_) | CheckCommand::Save { .. }) => {}
         }
     }
 }

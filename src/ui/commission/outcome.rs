@@ -2,6 +2,7 @@
 
 use egui::{Color32, RichText, Ui};
 
+use crate::app::check::words;
 use crate::app::commission::{CommissionAction, Session};
 use crate::app::discover::display_name;
 use crate::app::{Action, App};
@@ -26,6 +27,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
     });
     if outcome.verdict == Verdict::Joined {
         card(ui, |ui| telemetry(ui, app, session, pass));
+        card(ui, |ui| network(ui, pass));
     }
     card(ui, |ui| next_gateway(ui, app, outcome.verdict == Verdict::Joined, pass));
     card(ui, |ui| {
@@ -172,6 +174,15 @@ fn telemetry(ui: &mut Ui, app: &App, session: &Session, pass: &mut Pass<'_>) {
     let watch = Button::new("Watch its telemetry").icon(icon::TELEMETRY);
     if watch.pressed(ui) {
         pass.did(Action::TookToTelemetry);
+    }
+}
+
+/// Whether it reaches its vendor's servers from here: not known by joining alone.
+fn network(ui: &mut Ui, pass: &mut Pass<'_>) {
+    strong(ui, words::PLACE);
+    muted(ui, words::ui::JOINED);
+    if Button::new(words::ui::JOINED_BUTTON).icon(icon::CHECK).pressed(ui) {
+        pass.did(Action::TookToCheck);
     }
 }
 

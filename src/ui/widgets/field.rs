@@ -33,7 +33,7 @@ pub(in crate::ui) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &s
 /// A field for a path with its browse button: the response of the field, and whether to browse.
 pub(in crate::ui) fn path_field(ui: &mut Ui, label: &str, path: &mut String, hint: &str) -> (Response, bool) {
     labelled(ui, label, |ui, id| {
-        let width = (ui.available_width() - 130.0).min(FIELD_WIDTH - 2.0 * GRID);
+        let width = (ui.available_width() - 144.0).min(FIELD_WIDTH - 2.0 * GRID);
         let response = ui.add(single(path, hint).desired_width(width)).labelled_by(id);
         let name = format!("Browse for {label}");
         (response, Button::new("Browse…").icon(icon::FOLDER).named(&name).pressed(ui))

@@ -4,6 +4,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+mod check;
 mod device;
 mod keyboard;
 mod panes;
@@ -106,6 +107,11 @@ fn every_state_reads_as_recorded_keeps_secrets_and_is_legible_in_the_dark_and_in
 #[test]
 fn every_pane_reads_as_recorded_keeps_secrets_and_is_legible_in_the_dark_and_in_the_smallest_window() {
     check_all(panes::STATES);
+}
+
+#[test]
+fn every_state_of_a_network_check_reads_as_recorded_and_is_legible_in_the_dark_and_in_the_smallest_window() {
+    check_all(check::STATES);
 }
 
 #[test]

@@ -20,7 +20,7 @@ const BAR_WIDTH: f32 = 10.0;
 const HANDLE_HEIGHT: f32 = 24.0;
 
 /// A list to show.
-pub(super) struct Rows<'a> {
+pub(in crate::ui) struct Rows<'a> {
     /// Its accessible name, and what tells it from others.
     pub name: &'a str,
     /// What it is.
@@ -35,7 +35,7 @@ pub(super) struct Rows<'a> {
 
 /// Where a list is to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Place {
+pub(in crate::ui) enum Place {
     /// At its end.
     End,
     /// So that this row is in sight.
@@ -46,7 +46,7 @@ pub(super) enum Place {
 }
 
 /// What became of a list in a frame.
-pub(super) struct Shown {
+pub(in crate::ui) struct Shown {
     /// The rows in sight.
     pub range: Range<usize>,
     /// The row under the pointer.
@@ -59,12 +59,12 @@ pub(super) struct Shown {
 
 impl Shown {
     /// How many rows are in sight.
-    pub(super) fn count(&self) -> usize {
+    pub(in crate::ui) fn count(&self) -> usize {
         self.range.len()
     }
 
     /// What the keyboard asks of a list with a chosen row: the row to choose next.
-    pub(super) fn step(&self, ui: &Ui, chosen: Option<usize>, total: usize) -> Option<usize> {
+    pub(in crate::ui) fn step(&self, ui: &Ui, chosen: Option<usize>, total: usize) -> Option<usize> {
         if !self.response.has_focus() || total == 0 {
             return None;
         }
@@ -99,7 +99,7 @@ impl Rows<'_> {
         clippy::cast_sign_loss,
         reason = "rows fit"
     )]
-    pub(super) fn show(self, ui: &mut Ui, mut add: impl FnMut(&mut Ui, usize, Rect)) -> Shown {
+    pub(in crate::ui) fn show(self, ui: &mut Ui, mut add: impl FnMut(&mut Ui, usize, Rect)) -> Shown {
         let id = ui.make_persistent_id(("rows", self.name));
         let size = ui.available_size().max(vec2(40.0, self.height));
         let (_, rect) = ui.allocate_space(size);
@@ -234,7 +234,7 @@ impl Rows<'_> {
 }
 
 /// A row that can be chosen: its ground, and its name for those who do not see it. Tells whether it was clicked.
-pub(super) fn choosable(
+pub(in crate::ui) fn choosable(
     ui: &Ui,
     rect: Rect,
     key: impl egui::AsIdSalt,
@@ -256,7 +256,7 @@ pub(super) fn choosable(
 }
 
 /// Text on one line, cut with an ellipsis where it is too long. Returns how wide it came out.
-pub(super) fn cell(ui: &Ui, rect: Rect, text: &str, font: FontId, colour: Color32, align: Align2) -> f32 {
+pub(in crate::ui) fn cell(ui: &Ui, rect: Rect, text: &str, font: FontId, colour: Color32, align: Align2) -> f32 {
     if rect.width() < 6.0 || text.is_empty() {
         return 0.0;
     }
@@ -268,7 +268,7 @@ pub(super) fn cell(ui: &Ui, rect: Rect, text: &str, font: FontId, colour: Color3
 }
 
 /// Text laid out on one line.
-pub(super) fn one_line(ui: &Ui, text: &str, font: FontId, colour: Color32, width: f32) -> Arc<Galley> {
+pub(in crate::ui) fn one_line(ui: &Ui, text: &str, font: FontId, colour: Color32, width: f32) -> Arc<Galley> {
     let mut job = LayoutJob::single_section(text.to_owned(), TextFormat::simple(font, colour));
     job.wrap = TextWrapping::truncate_at_width(width);
     job.break_on_newline = false;
@@ -290,7 +290,7 @@ pub(in crate::ui) fn number(value: u64) -> String {
 
 /// A size as people read it: `12.3 KiB`.
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
-pub(super) fn size(bytes: u64) -> String {
+pub(in crate::ui) fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

@@ -1,0 +1,219 @@
+//! Network check: what is set up, the rows as they fill in, the opened row, the report and the comparison.
+
+mod compare;
+mod detail;
+mod report;
+mod rows;
+mod setup;
+
+use egui::{Color32, RichText, TextEdit, Ui};
+
+use super::icon;
+use super::pass::Pass;
+use super::theme::{GRID, palette};
+use super::widgets::{
+    Button, banner, beside, choice, empty_state, finding, header, muted, notice, pill, problem_card, surface,
+};
+use crate::app::App;
+use crate::app::check::lines::Counts;
+use crate::app::check::run::{Phase, Run};
+use crate::app::check::words::{self, ui as w};
+use crate::app::check::{Again, CheckAction, NetworkCheck, View};
+use crate::check::explain::Text;
+
+/// Findings that stand above the rows; the rest follow in the report.
+const MOST_FINDINGS: usize = 3;
+
+/// Draws Network check.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let check = &mut app.check;
+    page_header(ui, check);
+    acts(ui, check, pass);
+    vantage(ui, check, pass);
+    tabs(ui, check, pass);
+    match check.view() {
+        View::SetUp => setup::show(ui, app, pass),
+        View::Rows => listed(ui, check, pass),
+        View::Report => report::show(ui, check, pass),
+        View::Compare => compare::show(ui, check, pass),
+    }
+}
+
+fn page_header(ui: &mut Ui, check: &NetworkCheck) {
+    let (colour, word) = state(ui, check);
+    header(
+        ui,
+        words::PLACE,
+        |ui| {
+            if !word.is_empty() {
+                pill(ui, colour, &word);
+            }
+        },
+        |_| {},
+    );
+}
+
+/// How the check stands, in words.
+fn state(ui: &Ui, check: &NetworkCheck) -> (Color32, String) {
+    let palette = palette(ui);
+    let Some(run) = check.run() else { return (palette.muted, String::new()) };
+    let failed = run.required_failed;
+    match &run.phase {
+        Phase::Starting => (palette.accent, w::STARTING.to_owned()),
+        Phase::Looking => (palette.accent, words::round(run.round, open_rows(run))),
+        Phase::Waiting | Phase::Ended(_) if !run.has_round() => (palette.muted, words::PLANNED.to_owned()),
+        Phase::Waiting | Phase::Ended(_) if failed > 0 => (palette.danger, words::required_failed(failed)),
+        Phase::Waiting | Phase::Ended(_) => (palette.muted, words::counts(&run.counts)),
+    }
+}
+
+fn open_rows(run: &Run) -> usize {
+    run.counts.open
+}
+
+/// What can be done now.
+fn acts(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        let is_set_up = check.view() == View::SetUp || check.run().is_none();
+        match check.run() {
+            Some(run) if run.is_busy() => stop(ui, pass),
+            Some(run) if !is_set_up => again(ui, run, pass),
+            _ => start(ui, check, pass),
+        }
+        if check.run().is_some_and(|run| run.is_watching() && !run.is_busy()) {
+            stop(ui, pass);
+        }
+        watch(ui, check, pass);
+        if let Some(next) = check.run().and_then(Run::next_at) {
+            let seconds = next.saturating_duration_since(pass.now).as_secs();
+            muted(ui, &words::next_round(seconds));
+        }
+    });
+}
+
+fn start(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
+    let why = if check.form.watch().is_err() { words::BAD_INTERVAL } else { w::WHY_NOT_START };
+    let start = Button::new(w::START).icon(icon::PLAY).primary().enabled_if(check.is_ready(), why);
+    if start.pressed(ui) {
+        pass.did(CheckAction::Started);
+    }
+}
+
+fn stop(ui: &mut Ui, pass: &mut Pass<'_>) {
+    if Button::new(w::STOP).icon(icon::STOP).named("Stop the network check").pressed(ui) {
+        pass.did(CheckAction::Stopped);
+    }
+}
+
+fn again(ui: &mut Ui, run: &Run, pass: &mut Pass<'_>) {
+    let why = run.why_not_again();
+    let all = Button::new(w::AGAIN).icon(icon::REFRESH).named("Check all rows again").primary();
+    if all.enabled_if(why.is_none(), why.unwrap_or_default()).pressed(ui) {
+        pass.did(CheckAction::Again(Again::All));
+    }
+    let failed = run.counts.failed + run.counts.skipped;
+    if failed > 0 {
+        let text = words::again_failed(failed);
+        let button = Button::new(&text).icon(icon::REFRESH).enabled_if(why.is_none(), why.unwrap_or_default());
+        if button.pressed(ui) {
+            pass.did(CheckAction::Again(Again::Failed));
+        }
+    }
+}
+
+fn watch(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
+    let mut is_watching = check.form.is_watching;
+    if super::widgets::check(ui, &mut is_watching, w::WATCH, "") {
+        pass.did(CheckAction::Watched(is_watching));
+    }
+    if !check.form.is_watching {
+        return;
+    }
+    let label = ui.label(w::EVERY).id;
+    let edit = TextEdit::singleline(&mut check.form.interval).desired_width(48.0);
+    let response = ui.add(edit.margin(egui::Margin::symmetric(8, 7))).labelled_by(label);
+    if response.lost_focus() {
+        pass.did(CheckAction::Watched(true));
+    }
+    if let Err(why) = check.form.watch() {
+        ui.label(RichText::new(why).small().color(palette(ui).warn));
+    }
+}
+
+/// From where it looks, when, and whether an override file is in force: always in sight.
+fn vantage(ui: &mut Ui, check: &NetworkCheck, pass: &Pass<'_>) {
+    let Some(run) = check.run() else {
+        muted(ui, &words::vantage("", check.form.from.trim()));
+        return;
+    };
+    let mut text = run.vantage();
+    if run.round_at_unix_micros() > 0 {
+        let time = pass.short_time(run.round_at_unix_micros());
+        text = words::vantage_at(&text, run.round, &time);
+    }
+    muted(ui, &text);
+    let overrides = run.plan().map_or(&[][..], |plan| plan.about.overrides.as_slice());
+    if !overrides.is_empty() {
+        let colour = palette(ui).warn;
+        banner(ui, colour, icon::WARNING, |ui| {
+            ui.label(words::overrides(overrides.len())).on_hover_text(overrides.join("\n"));
+        });
+    }
+}
+
+fn tabs(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        let views = [View::SetUp, View::Rows, View::Report, View::Compare];
+        for (view, name) in views.into_iter().zip(w::VIEWS) {
+            if choice(ui, check.view() == view, name, name) {
+                pass.did(CheckAction::WentTo(view));
+            }
+        }
+        if let Some(run) = check.run().filter(|run| run.has_round() && check.view() == View::Rows) {
+            muted(ui, &words::counts(&run.counts));
+        }
+    });
+    ui.add_space(GRID / 2.0);
+}
+
+/// The rows, and the opened one beside them.
+fn listed(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
+    if let Some(problem) = check.problem() {
+        problem_card(ui, problem);
+    }
+    let Some(run) = check.run() else { return nothing(ui) };
+    for problem in &run.troubles {
+        finding(ui, problem, false);
+    }
+    findings(ui, &run.findings);
+    let detail = check.detail();
+    beside(ui, "check", detail.is_some(), |ui, is_side| {
+        surface(ui, |ui| match detail {
+            Some(detail) if is_side => detail::show(ui, run, detail, pass),
+            _ => rows::live(ui, run, check.selected(), pass),
+        });
+    });
+}
+
+fn findings(ui: &mut Ui, findings: &[Text]) {
+    for text in findings.iter().take(MOST_FINDINGS) {
+        notice(ui, palette(ui).warn, icon::WARNING, &words::finding(text));
+        ui.add_space(GRID / 2.0);
+    }
+    if findings.len() > MOST_FINDINGS {
+        muted(ui, &words::more_findings(findings.len() - MOST_FINDINGS));
+    }
+}
+
+fn nothing(ui: &mut Ui) {
+    empty_state(ui, icon::CHECK, words::NOTHING_TITLE, |ui| {
+        for line in words::NOTHING {
+            muted(ui, line);
+        }
+    });
+}
+
+/// The count of rows under way, for the head of a group.
+fn group_words(counts: &Counts) -> String {
+    words::counts(counts)
+}

@@ -1,0 +1,134 @@
+//! The set-up: profile, site file, interface, and the rows that will be checked beside it.
+
+use egui::{ComboBox, ScrollArea, Ui};
+
+use super::rows;
+use crate::app::App;
+use crate::app::check::words::{self, ui as w};
+use crate::app::check::{CheckAction, NetworkCheck};
+use crate::model::text::visible;
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField};
+use crate::ui::theme::{FIELD_WIDTH, GAP, GRID};
+use crate::ui::widgets::{
+    Button, beside, check as check_box, empty_state, field, fold, labelled, muted, path_field, problem_card, strong,
+    surface,
+};
+
+/// Draws it.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    beside(ui, "check-set-up", true, |ui, is_side| {
+        surface(ui, |ui| {
+            if is_side {
+                planned(ui, &app.check);
+            } else {
+                ScrollArea::vertical().id_salt("check-form").auto_shrink(false).show(ui, |ui| {
+                    egui::Frame::new()
+                        .inner_margin(egui::Margin { left: 4, right: 12, top: 4, bottom: 4 })
+                        .show(ui, |ui| form(ui, app, pass));
+                });
+            }
+        });
+    });
+}
+
+fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = GRID;
+    if let Some(problem) = app.check.problem() {
+        problem_card(ui, problem);
+    }
+    profile(ui, app, pass);
+    let check = &mut app.check;
+    path(ui, "Site file", &mut check.form.site_path, "Optional: /home/me/site.toml", PathField::CheckSite, pass);
+    let mut is_changed = field(ui, "From", &mut check.form.from, "Interface or address; empty: automatic").changed();
+    is_changed |= hosts(ui, check, true);
+    is_changed |= check_box(ui, &mut check.form.is_survey, words::SURVEY, words::SURVEY_WHY);
+    is_changed |= check_box(ui, &mut check.form.has_consent, words::CONSENT, words::CONSENT_WHY);
+    fold(ui, "check-advanced", w::ADVANCED, |ui| {
+        is_changed |= field(ui, "Network (SSID)", &mut check.form.ssid, "The one the gateway joins").changed();
+        is_changed |= field(ui, "Gateway", &mut check.form.gateway, "Its address, where it is known").changed();
+        is_changed |= hosts(ui, check, false);
+        path(ui, "Override file", &mut check.form.override_path, "For a test site", PathField::CheckOverride, pass);
+    });
+    if is_changed {
+        pass.did(CheckAction::FormChanged);
+    }
+    ui.add_space(GAP);
+    evidence(ui, check, pass);
+}
+
+fn path(ui: &mut Ui, label: &str, text: &mut String, hint: &str, kind: PathField, pass: &mut Pass<'_>) {
+    let (response, is_browsing) = path_field(ui, label, text, hint);
+    if is_browsing {
+        pass.browse = Some(kind);
+    }
+    if response.changed() {
+        pass.did(CheckAction::FormChanged);
+    }
+}
+
+fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let chosen = app.check.form.profile().and_then(|id| app.catalog().get(id));
+    labelled(ui, "Profile", |ui, id| {
+        let text = chosen.map_or_else(|| "Choose…".to_owned(), |profile| visible(&profile.name, 60));
+        let width = FIELD_WIDTH.min(ui.available_width() - 8.0);
+        let combo = ComboBox::from_id_salt("check-profile").width(width).selected_text(text).truncate();
+        let response = combo.show_ui(ui, |ui| {
+            for profile in app.catalog().iter() {
+                let is_chosen = chosen.is_some_and(|chosen| chosen.id == profile.id);
+                if ui.selectable_label(is_chosen, format!("{} · {}", profile.name, profile.vendor)).clicked() {
+                    pass.did(CheckAction::ChoseProfile(profile.id.clone()));
+                    ui.close();
+                }
+            }
+        });
+        let _ = response.response.labelled_by(id);
+    });
+}
+
+/// Hosts without which rows cannot be checked, or names to sample for wildcards.
+fn hosts(ui: &mut Ui, check: &mut NetworkCheck, is_needed: bool) -> bool {
+    let mut wanted = check.form.hosts.iter_mut().filter(|field| field.is_needed == is_needed).peekable();
+    if wanted.peek().is_none() {
+        return false;
+    }
+    muted(ui, if is_needed { w::HOSTS } else { w::SAMPLES });
+    let mut is_changed = false;
+    for host in wanted {
+        let label = host.word.clone();
+        let hint = if is_needed { "host or host:port" } else { "name, name" };
+        is_changed |= field(ui, &label, &mut host.value, hint).changed();
+    }
+    is_changed
+}
+
+fn evidence(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
+    strong(ui, w::EVIDENCE);
+    muted(ui, w::EVIDENCE_HINT);
+    let (response, is_browsing) = path_field(ui, "Evidence", &mut check.evidence_path, "/home/me/network-check.json");
+    if is_browsing {
+        pass.browse = Some(PathField::CheckEvidence);
+    }
+    let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
+    let is_typed = !check.evidence_path.trim().is_empty();
+    let open = Button::new(w::OPEN_EVIDENCE).icon(icon::FOLDER).named("Judge the saved evidence again");
+    if open.enabled_if(is_typed, w::NO_PATH).pressed(ui) || (is_entered && is_typed) {
+        pass.did(CheckAction::OpenedEvidence);
+    }
+}
+
+fn planned(ui: &mut Ui, check: &NetworkCheck) {
+    let Some((plan, sheet)) = check.preview() else {
+        return empty_state(ui, icon::CHECK, words::NOTHING_TITLE, |ui| {
+            for line in words::NOTHING {
+                muted(ui, line);
+            }
+        });
+    };
+    strong(ui, &words::will_be_checked(plan.to_run().count(), plan.rows.len()));
+    muted(ui, words::ONLY_THESE);
+    if !check.form.site_path.trim().is_empty() {
+        muted(ui, w::SITE_ADDS);
+    }
+    rows::planned(ui, plan, sheet);
+}

@@ -1,0 +1,69 @@
+//! Parts of a page: a list with something beside it, and the surface that takes all the room.
+
+use egui::{Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+
+use crate::ui::theme::{GAP, GRID, card_radius, palette};
+
+/// Below this width what stands beside a list goes under it.
+const STACKED_BELOW: f32 = 620.0;
+
+/// A main part, and a side part whose width can be drawn. `add` is told which of the two it draws.
+pub(in crate::ui) fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: impl FnMut(&mut Ui, bool)) {
+    let room = ui.available_rect_before_wrap();
+    if !has_side {
+        // The same name with and without the side part: what the main part remembers, such as its place, is kept.
+        ui.scope_builder(UiBuilder::new().max_rect(room).id_salt((salt, "main")), |ui| add(ui, false));
+        return;
+    }
+    let is_stacked = room.width() < STACKED_BELOW;
+    let id = ui.make_persistent_id(("beside", salt, is_stacked));
+    let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.56);
+    let (from, length) = if is_stacked { (room.top(), room.height()) } else { (room.left(), room.width()) };
+    let edge = (from + length * share).round();
+    let (main, side) = if is_stacked { room.split_top_bottom_at_y(edge) } else { room.split_left_right_at_x(edge) };
+    let half = GRID * 0.75;
+    let (main, side, grip) = if is_stacked {
+        (
+            main.with_max_y(edge - half),
+            side.with_min_y(edge + half),
+            main.with_min_y(edge - half).with_max_y(edge + half),
+        )
+    } else {
+        (
+            main.with_max_x(edge - half),
+            side.with_min_x(edge + half),
+            main.with_min_x(edge - half).with_max_x(edge + half),
+        )
+    };
+    ui.scope_builder(UiBuilder::new().max_rect(main).id_salt((salt, "main")), |ui| add(ui, false));
+    ui.scope_builder(UiBuilder::new().max_rect(side).id_salt((salt, "side")), |ui| add(ui, true));
+    let response = ui.interact(grip, id.with("grip"), Sense::DRAG);
+    let cursor = if is_stacked { egui::CursorIcon::ResizeVertical } else { egui::CursorIcon::ResizeHorizontal };
+    if response.hovered() || response.dragged() {
+        ui.set_cursor_icon(cursor);
+        let colour = palette(ui).accent.gamma_multiply(0.5);
+        ui.painter().rect_filled(grip.shrink(half - 1.0), 1.0, colour);
+    }
+    if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
+        let at = if is_stacked { at.y } else { at.x };
+        ui.data_mut(|data| data.insert_temp(id, ((at - from) / length).clamp(0.25, 0.75)));
+    }
+    let is_enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::labeled(Role::Splitter, is_enabled, "Width of the two parts"));
+    ui.advance_cursor_after_rect(room);
+}
+
+/// Draws something into a surface that fills the room.
+pub(in crate::ui) fn surface<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let palette = palette(ui);
+    let rect = ui.available_rect_before_wrap();
+    let stroke = egui::Stroke::new(1.0, palette.line);
+    let radius = card_radius();
+    ui.painter().rect(rect, radius, palette.surface, stroke, egui::StrokeKind::Inside);
+    let inner = rect.shrink2(vec2(GAP * 0.5, GRID));
+    ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(inner.expand(2.0)));
+        add(ui)
+    })
+    .inner
+}
