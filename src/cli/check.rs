@@ -228,7 +228,7 @@ impl Run<'_> {
                 self.plan = Some(plan);
             }
             CheckEvent::RoundBegan { round, at_unix_micros, rows } => {
-                self.observations.retain(|seen| seen.row.as_ref().is_some_and(|row| !rows.contains(row)));
+                self.observations.clear();
                 out.json(&json!({ "kind": "round", "round": round, "time": super::lines::utc(at_unix_micros), "rows": rows }));
             }
             CheckEvent::Observed(observation) => {

@@ -282,7 +282,7 @@ pub(super) fn look(ui: &Ui, standing: Standing) -> Look {
     let palette = palette(ui);
     let quiet = |glyph| Look { glyph, sign: palette.muted, word: palette.muted };
     match standing {
-        Standing::Planned(Outlook::Run) => quiet(icon::PENDING),
+        Standing::Planned(Outlook::Run) | Standing::Judged(RowState::Pending) => quiet(icon::PENDING),
         Standing::Looking => Look { glyph: icon::RUNNING, sign: palette.accent, word: palette.text },
         Standing::Judged(RowState::Pass | RowState::Sampled) => {
             Look { glyph: icon::JOINED, sign: palette.ok, word: palette.text }
@@ -293,7 +293,6 @@ pub(super) fn look(ui: &Ui, standing: Standing) -> Look {
         Standing::Planned(Outlook::Advice) | Standing::Judged(RowState::Advice) => quiet(icon::INFO),
         Standing::Planned(Outlook::NotApplicable(_))
         | Standing::Judged(RowState::NotApplicable | RowState::NotNeeded | RowState::Skipped) => quiet(icon::SKIPPED),
-        Standing::Judged(RowState::Pending) => quiet(icon::PENDING),
     }
 }
 
