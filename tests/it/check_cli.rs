@@ -220,3 +220,26 @@ fn people_read_what_happened_why_and_what_to_do() {
         assert!(ran.out.contains(part), "no {part}: {}", ran.out);
     }
 }
+
+#[test]
+fn a_port_that_one_host_answers_on_is_not_called_blocked() {
+    let (place, web) = (Place::new(), Web::start(HOST));
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    place.write("ca.pem", &web.ca_pem);
+    let map = |host: &str, to: SocketAddr| format!("[[map]]\nhost = \"{host}\"\nto = \"{to}\"\n");
+    let text = format!("{}{}[trust]\nroots = [\"ca.pem\"]\n", map(HOST, web.address), map("hosted.mender.io", free));
+    let file = place.write("two.toml", text);
+    let ran = place.run_json(&[
+        "check",
+        "--profile",
+        "casambi-cloud-gateway",
+        "--rows",
+        "CAS-03,CAS-06,CAS-11",
+        "--override",
+        &file,
+    ]);
+    let lines = ran.expect(1).lines();
+    assert!(!lines.iter().any(|line| line["kind"] == "finding" && line["reason"] == "port-blocked"), "{lines:#?}");
+    let summary = lines.last().unwrap();
+    assert!(summary["states"].get("pending").is_none(), "{summary}");
+}

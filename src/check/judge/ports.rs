@@ -25,7 +25,8 @@ impl<'a> Connections<'a> {
                 continue;
             }
             let Some(host) = observation.host.as_deref().or_else(|| host_of_row(scene, observation)) else { continue };
-            let key = (host, connect.to.port());
+            // On a test site packets go elsewhere; the port that counts is the row's.
+            let key = (host, port_of_row(scene, observation, host).unwrap_or(connect.to.port()));
             found.tried.insert(key);
             if connect.end == ConnectEnd::Connected {
                 found.open.insert(key);
@@ -40,6 +41,14 @@ impl<'a> Connections<'a> {
 fn host_of_row<'a>(scene: &Scene<'a>, observation: &Observation) -> Option<&'a str> {
     let row = scene.plan.row(observation.row.as_ref()?)?;
     row.targets.first().map(|target| target.host.as_str())
+}
+
+fn port_of_row(scene: &Scene<'_>, observation: &Observation, host: &str) -> Option<u16> {
+    if scene.plan.about.overrides.is_empty() {
+        return None;
+    }
+    let row = scene.plan.row(observation.row.as_ref()?)?;
+    row.targets.iter().find(|target| target.host == host).map(|target| target.port)
 }
 
 fn is_at_connection(row: &RowVerdict) -> bool {

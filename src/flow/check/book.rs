@@ -131,14 +131,12 @@ impl Book {
         self.tell(CheckEvent::Judged(judged)).await;
     }
 
-    /// Ends a round and tells what it came to. Rows that were cut off are noted as such.
-    pub(super) async fn end_round(&self, round: u32, cut: Option<NotRun>, rows: &[RowId]) -> Judged {
-        if let Some(why) = cut {
-            let judged = self.judgement();
-            let open = rows.iter().filter(|id| judged.row(id).is_none_or(|row| row.state == RowState::Pending));
-            for id in open {
-                self.not_run(id, why).await;
-            }
+    /// Ends a round and tells what it came to. Rows of which nothing was seen are noted as such, with the reason.
+    pub(super) async fn end_round(&self, round: u32, why: NotRun, rows: &[RowId]) -> Judged {
+        let judged = self.judgement();
+        let open = rows.iter().filter(|id| judged.row(id).is_none_or(|row| row.state == RowState::Pending));
+        for id in open {
+            self.not_run(id, why).await;
         }
         self.conclude(round).await
     }

@@ -96,7 +96,9 @@ pub async fn run(
                 () = closed(&mut commands, &mut every) => false,
                 () = look(&setup, &plan, &book, number, &rows) => true,
             };
-            let judged = book.end_round(number, (!is_over).then_some(NotRun::Stopped), &rows).await;
+            // After a whole round no row is left open: what nothing was seen of, this system does not tell.
+            let why = if is_over { NotRun::NotOffered } else { NotRun::Stopped };
+            let judged = book.end_round(number, why, &rows).await;
             if !is_over {
                 return (JobEnd::Cancelled, judged);
             }

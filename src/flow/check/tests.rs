@@ -25,6 +25,8 @@ enum Far {
     Answers,
     Drops,
     Refuses,
+    /// Nothing is seen at all, not even a failure.
+    Mute,
 }
 
 struct Net {
@@ -45,6 +47,7 @@ impl Net {
 
     async fn answer(&self, question: Question) -> Vec<Seen> {
         match question {
+            _ if matches!(self.far, Far::Mute) => Vec::new(),
             Question::Lookup(lookup) => {
                 let (server, by) = match lookup.asked {
                     Asked::System => (None, None),
@@ -71,6 +74,7 @@ impl Net {
         let (end, limit) = match self.far {
             Far::Answers => (ConnectEnd::Connected, Duration::from_millis(30)),
             Far::Drops => (ConnectEnd::TimedOut, talk.limit),
+            Far::Mute => return Vec::new(),
             Far::Refuses => {
                 let end = ConnectEnd::Failed { error: SocketError::Refused, number: Some(111), icmp: None };
                 (end, Duration::ZERO)
@@ -277,4 +281,12 @@ async fn a_stopped_check_ends_at_once_and_passes_nothing_it_did_not_see() {
     assert_eq!(end, JobEnd::Cancelled);
     assert_eq!(judged.rows.len(), 20);
     assert!(states(&judged).iter().all(|state| !state.is_good() && *state != RowState::Fail), "{judged:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_whole_round_no_row_is_left_open() {
+    let net = Net::new(Far::Mute);
+    let mut desk = Desk::open(&net, 2, Overrides::default(), None);
+    let (_, judged) = desk.round().await;
+    assert_eq!(states(&judged), [RowState::NotTestable; 2]);
 }
