@@ -22,6 +22,10 @@ struct Web {
 
 impl Web {
     fn start(name: &str) -> Self {
+        Self::of(name, serve)
+    }
+
+    fn of(name: &str, serve: fn(TcpStream, Arc<ServerConfig>)) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -66,6 +70,22 @@ fn serve(stream: TcpStream, config: Arc<ServerConfig>) {
             if stream.write_all(b"HTTP/1.1 404 Not Found\r\nServer: stand-in\r\nContent-Length: 0\r\n\r\n").is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// A server that knows GET and nothing else, as small devices do: it says nothing to HEAD.
+fn serve_get_only(stream: TcpStream, config: Arc<ServerConfig>) {
+    let Ok(session) = ServerConnection::new(config) else { return };
+    let mut stream = StreamOwned::new(session, stream);
+    let mut piece = [0; 2048];
+    while let Ok(count @ 1..) = stream.read(&mut piece) {
+        if piece[..count].starts_with(b"GET ") {
+            let _ = stream.write_all(b"HTTP/1.0 200 ok\r\n\r\nhello");
+            return;
+        }
+        if piece[..count].starts_with(b"HEAD ") {
+            return;
         }
     }
 }
@@ -242,4 +262,12 @@ fn a_port_that_one_host_answers_on_is_not_called_blocked() {
     assert!(!lines.iter().any(|line| line["kind"] == "finding" && line["reason"] == "port-blocked"), "{lines:#?}");
     let summary = lines.last().unwrap();
     assert!(summary["states"].get("pending").is_none(), "{summary}");
+}
+
+#[test]
+fn a_server_that_knows_no_head_is_asked_by_get() {
+    let (place, web) = (Place::new(), Web::of(HOST, serve_get_only));
+    let ran = check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &[]);
+    assert!(row(&ran)["state"].as_str().is_some_and(|state| state.starts_with("pass")), "{ran:?}");
+    ran.expect(0);
 }

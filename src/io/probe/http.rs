@@ -1,4 +1,4 @@
-//! HTTP/1.1 over a stream that is there: HEAD, then GET of little; no redirects, no credentials, no proxy.
+//! HTTP/1.1 over a stream that is there: HEAD, then GET of little (GET alone where HEAD brings nothing); no redirects, no credentials, no proxy.
 
 use std::future::{Future, poll_fn};
 use std::io::Error;
@@ -76,6 +76,25 @@ pub(super) async fn ask(
         Ok(Ok(end)) => (end, None),
         // HEAD was answered, and that says enough.
         Ok(Err(_)) | Err(_) => (head, None),
+    }
+}
+
+/// Asks for a page by GET alone.
+pub(super) async fn ask_by_get(
+    stream: Box<dyn Stream>,
+    glimpse: &Glimpse,
+    page: &Page<'_>,
+    limit: Duration,
+) -> (HttpEnd, Option<Session>) {
+    let got = async {
+        let mut session = Session::open(stream, page.host, page.path).await?;
+        let end = session.page().await?;
+        Ok((end, session))
+    };
+    match timeout(limit, got).await {
+        Ok(Ok((end, session))) => (end, Some(session).filter(Session::is_open)),
+        Ok(Err(error)) => (ended(&error, glimpse), None),
+        Err(_) => (HttpEnd::Broken(Broke::Silent), None),
     }
 }
 

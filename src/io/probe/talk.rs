@@ -35,7 +35,7 @@ pub(super) async fn talk(from: &From, roots: &Roots, chains: &Chains, talk: Talk
         Shape::SplitHello => Box::new(Split::new(stream, ALONE)),
         _ => stream,
     };
-    let mut talker = Talker { roots, talk: &talk, teller, chains, is_tls: false };
+    let mut talker = Talker { from, roots, talk: &talk, teller, chains, is_tls: false };
     let mut ground = Ground::Stream(stream, "tcp");
     for (at, say) in talk.steps.iter().enumerate() {
         let is_last = at + 1 == talk.steps.len();
@@ -61,6 +61,7 @@ async fn open(from: &From, talk: &Talk, teller: &Teller) -> Option<Box<dyn Strea
 }
 
 struct Talker<'a> {
+    from: &'a From,
     roots: &'a Roots,
     talk: &'a Talk,
     teller: &'a Teller,
@@ -107,11 +108,34 @@ impl Talker<'_> {
         let began = Began::now();
         let (watched, glimpse) = Watched::new(stream, MAX_BYTES);
         let page = http::Page { host: &self.talk.host, path, wants_body: is_last };
-        let (end, session) = http::ask(Box::new(watched), &glimpse, &page, self.talk.limit).await;
+        let (mut end, mut session) = http::ask(Box::new(watched), &glimpse, &page, self.talk.limit).await;
+        // Some servers know no HEAD, and say nothing or hang up.
+        if matches!(end, HttpEnd::Broken(Broke::Silent | Broke::Closed | Broke::Reset))
+            && let Some(answered) = self.ask_by_get(&page).await
+        {
+            (end, session) = answered;
+        }
         let seen =
             crate::check::seen::Http { to: self.talk.to, url: self.url("http", path), shape: self.talk.shape, end };
         self.teller.tell(began, Seen::Http(seen)).await;
         session.map_or(Ground::Over, Ground::Http)
+    }
+
+    /// Asks by GET on a connection of its own; `None` where that brings no answer either.
+    async fn ask_by_get(&self, page: &http::Page<'_>) -> Option<(HttpEnd, Option<Session>)> {
+        let Talk { to, host, shape, limit, steps, .. } = self.talk;
+        if *shape != Shape::Plain {
+            return None;
+        }
+        let mut stream: Box<dyn Stream> =
+            Box::new(connect::connect(self.from, *to, *shape, *limit, self.teller).await?);
+        if let Some(Say::Tls { alpn, expected }) = steps.iter().find(|step| matches!(step, Say::Tls { .. })) {
+            let wanted = Wanted { host, alpn, expected, shape: *shape, limit: *limit, is_last: false };
+            stream = tls::shake(stream, *to, self.roots, &wanted).await.stream?;
+        }
+        let (watched, glimpse) = Watched::new(stream, MAX_BYTES);
+        let (end, session) = http::ask_by_get(Box::new(watched), &glimpse, page, *limit).await;
+        matches!(end, HttpEnd::Status { .. }).then_some((end, session))
     }
 
     async fn upgrade(&self, stream: Box<dyn Stream>, path: &str, protocol: &str) -> Ground {
