@@ -162,7 +162,7 @@ fn random() -> u64 {
 }
 
 async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
-    let CheckStart { mut about, evidence, site, overrides, via: _, watch } = start;
+    let CheckStart { mut about, evidence, site, overrides, watch } = start;
     let mut saved = None;
     if let Some(path) = evidence {
         let evidence = read_evidence(path.clone()).await.map_err(|problem| in_file(&path, problem))?;

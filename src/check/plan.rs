@@ -212,7 +212,10 @@ fn targets(endpoint: &Endpoint, about: &About) -> Vec<Target> {
                 hosts.extend(named.iter().cloned().chain(own.filter(|_| named.is_empty())));
             }
             HostPattern::Asked(word) => hosts.extend(given(&about.hosts, word).iter().cloned()),
-            HostPattern::Device => hosts.extend(Some(about.gateway.clone()).filter(|address| !address.is_empty())),
+            HostPattern::Device => {
+                let is_there = !about.is_survey && !about.gateway.is_empty();
+                hosts.extend(is_there.then(|| about.gateway.clone()));
+            }
             HostPattern::Resolver => {}
         }
     }

@@ -111,7 +111,6 @@ fn judge_saved(handle: &mut Handle, path: &Path) -> Result<(Arc<Plan>, Arc<Judge
         evidence: Some(path.to_owned()),
         site: None,
         overrides: None,
-        via: None,
         watch: None,
     };
     handle.send_blocking(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })?;
@@ -181,7 +180,6 @@ fn start(handle: &mut Handle, args: &CheckArgs, job: JobId) -> Result<(), Proble
         evidence: args.rejudge.clone(),
         site: args.site.clone(),
         overrides: args.overrides.clone(),
-        via: None,
         watch: args.watch,
     };
     handle.try_send(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use super::args::{Overwrite, destination, driver, link};
+use super::args::{Overwrite, destination};
 use crate::check::plan::Vantage;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
-use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::word::Word as _;
 
 /// Arguments of `check`.
@@ -50,22 +49,10 @@ pub struct CheckArgs {
     /// Address of the gateway on the site's network.
     #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
     pub gateway: String,
-    /// Let the gateway at this link check by itself: serial:PATH or udp:HOST:PORT.
-    #[arg(long, value_name = "LINK", value_parser = link)]
-    pub via: Option<LinkAddress>,
-    /// The driver to speak with --via; the default is the profile's for this link.
-    #[arg(long, value_name = "NAME", value_parser = driver, requires = "via")]
-    pub driver: Option<DriverId>,
-    /// File with the password of the login for --via on its first line; - reads standard input.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "via")]
-    pub password_file: Option<PathBuf>,
-    /// The user name that belongs to it.
-    #[arg(long, value_name = "NAME", allow_hyphen_values = true, requires = "via")]
-    pub username: Option<String>,
-    /// The gateway isn't there yet: check what can be checked before it comes.
+    /// The gateway isn't there yet: leave out the rows about the gateway itself.
     #[arg(long)]
     pub survey: bool,
-    /// Ask third parties too: captive-portal canaries and the revocation servers of observed chains.
+    /// Ask third parties too: the revocation servers named in the certificates that were seen.
     #[arg(long)]
     pub ask_others: bool,
     /// Check again after this many seconds, until Ctrl+C.
@@ -84,10 +71,10 @@ pub struct CheckArgs {
     #[arg(long)]
     pub observations: bool,
     /// Judge a saved run again; nothing is sent.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["profile", "site", "rows", "hosts", "via", "overrides"])]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["profile", "site", "rows", "hosts", "overrides"])]
     pub rejudge: Option<PathBuf>,
     /// Compare two saved runs; nothing is sent.
-    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], value_hint = ValueHint::FilePath, conflicts_with_all = ["profile", "site", "rows", "hosts", "via", "overrides", "rejudge", "reports"])]
+    #[arg(long, num_args = 2, value_names = ["BEFORE", "AFTER"], value_hint = ValueHint::FilePath, conflicts_with_all = ["profile", "site", "rows", "hosts", "overrides", "rejudge", "reports"])]
     pub compare: Vec<PathBuf>,
     /// Whether files that are there may be replaced.
     #[command(flatten)]

@@ -10,10 +10,8 @@ use crate::check::Plan;
 use crate::check::evidence::{About, Evidence};
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
-use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
-use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::word::words;
 
 /// What can be asked of a network check.
@@ -41,20 +39,8 @@ pub struct CheckStart {
     pub site: Option<PathBuf>,
     /// An override file for a test site.
     pub overrides: Option<PathBuf>,
-    /// The gateway that is to look itself.
-    pub via: Option<Via>,
     /// Look again after that time. The check stays open until it is closed, with or without it.
     pub watch: Option<Duration>,
-}
-
-/// A gateway that looks itself.
-pub struct Via {
-    /// The link to it.
-    pub link: LinkAddress,
-    /// The driver it speaks.
-    pub driver: DriverId,
-    /// What opens it.
-    pub access: Access,
 }
 
 words! {

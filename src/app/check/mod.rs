@@ -362,7 +362,6 @@ impl NetworkCheck {
             evidence: None,
             site: file(&self.form.site_path),
             overrides: file(&self.form.override_path),
-            via: None,
             watch,
         };
         let name = self.form.profile().and_then(|id| desk.catalog.get(id)).map_or("", |profile| &profile.name);
@@ -477,5 +476,5 @@ fn before(run: &Run) -> Option<Before> {
 
 /// A start that only judges.
 fn saved(path: PathBuf) -> CheckStart {
-    CheckStart { about: About::default(), evidence: Some(path), site: None, overrides: None, via: None, watch: None }
+    CheckStart { about: About::default(), evidence: Some(path), site: None, overrides: None, watch: None }
 }

@@ -23,7 +23,7 @@ pub const ONLY_THESE: &str = "Only the rows below are checked, and nothing is se
 /// What consent is about.
 pub const CONSENT: &str = "Query third parties as well";
 /// What it means.
-pub const CONSENT_WHY: &str = "Pages that reveal a login page, and the revocation servers named in certificates";
+pub const CONSENT_WHY: &str = "The revocation servers named in the certificates that are seen";
 /// The gateway is missing.
 pub const SURVEY: &str = "The gateway isn't there yet";
 /// What that means.

@@ -67,9 +67,6 @@ impl Workers {
     }
 
     fn start_check(&mut self, job: JobId, start: CheckStart) {
-        if let Some(via) = &start.via {
-            self.learn_access(&via.access);
-        }
         let (commands, command_rx) = mpsc::channel(check::COMMANDS);
         let stop = self.jobs.add(job, None);
         let kept = Kept::default();
