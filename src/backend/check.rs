@@ -1,16 +1,16 @@
 //! Network checks as jobs: reads what a check is made from, runs it, and writes its reports.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
 use super::run::crashed;
-use super::site_files::site_path;
+use super::site_files::{load_overrides, load_site, overrides_of, site_path};
 use super::start::Parts;
 use super::telemetry::clock;
-use crate::check::evidence::{self, About, Evidence, Overrides};
+use crate::check::evidence::{self, Evidence, Overrides};
 use crate::check::explain::Spoken;
 use crate::check::question::From;
 use crate::check::report::{self, Filter, Input};
@@ -21,7 +21,6 @@ use crate::flow::check::{self, Setup};
 use crate::flow::port::{Probes, Records, RecordsError};
 use crate::io::files;
 use crate::io::probe::NetProbes;
-use crate::io::root_files;
 use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
@@ -30,10 +29,7 @@ use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
 use crate::msg::{Event, JobEnd};
-use crate::profile::FileError;
-use crate::profile::overrides::parse_overrides;
-use crate::profile::schema::MAX_BYTES;
-use crate::profile::site::{Site, parse_site};
+use crate::profile::site::Site;
 
 /// Commands a check may have waiting.
 pub(super) const COMMANDS: usize = 16;
@@ -165,23 +161,23 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     let CheckStart { mut about, evidence, site, overrides, watch } = start;
     let mut saved = None;
     if let Some(path) = evidence {
-        let evidence = read_evidence(path.clone()).await.map_err(|problem| in_file(&path, problem))?;
+        let evidence = read_evidence(path).await?;
         about = evidence.about;
         saved = Some(evidence.observations);
     }
     let mut override_file = overrides;
-    if let Some(path) = site {
-        let path = site_path(&parts.data, &path);
-        let site = read_file(&path, parse_site).await?;
+    if let Some(named) = site {
+        let path = site_path(&parts.data, &named);
+        let file = path.clone();
+        let site = apart(move || load_site(&file).map_err(|error| first_of(error.problems()))).await?;
         about.profile = about.profile.or_else(|| only_profile(&site));
-        // Named in the file, and relative to it.
-        override_file = override_file.or(site.overrides.as_ref().map(|file| beside(&path, file)));
+        override_file = override_file.or_else(|| overrides_of(&site, &path));
         about = about.at_site(&site);
     }
-    let overrides = match override_file {
-        Some(path) => read_overrides(&path, &mut about).await?,
-        None => Overrides::default(),
-    };
+    let mut overrides = Overrides::default();
+    if let Some(path) = override_file {
+        (overrides, about.overrides) = apart(move || load_overrides(&path).map_err(first_of)).await?;
+    }
     let profile = about.profile.as_ref().ok_or_else(no_profile)?;
     let profile = parts.catalog.get(profile).ok_or_else(|| unknown_profile(profile.as_str()))?;
     let unknown: Vec<String> =
@@ -201,40 +197,17 @@ fn only_profile(site: &Site) -> Option<ProfileId> {
     named.all(|other| other == first).then(|| first.clone())
 }
 
-/// A file named in another one.
-fn beside(file: &Path, name: &str) -> PathBuf {
-    file.parent().map_or_else(|| PathBuf::from(name), |folder| folder.join(name))
+/// The first of several problems is the one that is told; the others stand in its detail.
+fn first_of(problems: Vec<Problem>) -> Problem {
+    let mut problems = problems.into_iter();
+    let first = problems.next().unwrap_or_else(no_profile);
+    let more: Vec<String> = problems.map(|problem| problem.what).collect();
+    if more.is_empty() { first } else { first.with_detail(more.join("; ")) }
 }
 
-/// A problem with a file, with its path.
-fn in_file(path: &Path, problem: Problem) -> Problem {
-    let detail = match problem.detail.as_str() {
-        "" => path.display().to_string(),
-        detail => format!("{}: {detail}", path.display()),
-    };
-    problem.with_detail(detail)
-}
-
-async fn read_overrides(path: &Path, about: &mut About) -> Result<Overrides, Problem> {
-    let file = read_file(path, parse_overrides).await?;
-    about.overrides = file.lines();
-    let mut roots = Vec::new();
-    for name in &file.root_files {
-        let root = beside(path, name);
-        let read = tokio::task::spawn_blocking(move || root_files::read(&root)).await;
-        roots.extend(read.map_err(|error| crashed(&error))??);
-    }
-    Ok(Overrides::new(&file, roots))
-}
-
-/// Reads a file of a strict format. The first mistake is the problem; the others stand in its detail.
-async fn read_file<T>(path: &Path, parse: impl FnOnce(&str, &str) -> Result<T, Vec<FileError>>) -> Result<T, Problem> {
-    let text = read_text(path, MAX_BYTES as u64).await?;
-    parse(&path.display().to_string(), &text).map_err(|errors| {
-        let more: Vec<String> = errors.iter().skip(1).map(|error| error.explain().what).collect();
-        let first = errors.first().map(FileError::explain);
-        first.unwrap_or_else(no_profile).with_detail(more.join("; "))
-    })
+/// Reads files where waiting for a disk holds nobody up.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem> + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| crashed(&error))?
 }
 
 /// From where packets leave: an address, else an interface's name.
@@ -246,21 +219,16 @@ fn from(text: &str) -> From {
     }
 }
 
-async fn read_text(path: &Path, most: u64) -> Result<String, Problem> {
-    let path = path.to_owned();
-    let read = tokio::task::spawn_blocking(move || files::read_text(&path, most)).await;
-    read.map_err(|error| crashed(&error))?.map_err(|error| error.explain())
-}
-
 async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
-    let text = read_text(&path, MAX_EVIDENCE).await?;
-    // Reading what may be megabytes is no work for a thread of the runtime.
-    let read = tokio::task::spawn_blocking(move || evidence::read(&text)).await;
-    read.map_err(|error| crashed(&error))?.map_err(|error| {
-        let problem = error.explain();
-        let detail = format!("{}: {}", path.display(), problem.detail);
-        problem.with_detail(detail)
+    apart(move || {
+        let text = files::read_text(&path, MAX_EVIDENCE).map_err(|error| error.explain())?;
+        evidence::read(&text).map_err(|error| {
+            let problem = error.explain();
+            let detail = format!("{}: {}", path.display(), problem.detail);
+            problem.with_detail(detail)
+        })
     })
+    .await
 }
 
 fn no_profile() -> Problem {
