@@ -16,6 +16,7 @@ use crate::check::compare;
 use crate::check::evidence::About;
 use crate::check::explain::{self, texts};
 use crate::check::plan::{Outlook, Plan};
+use crate::check::report::{can_write_pdf, no_pdf};
 use crate::check::seen::Observation;
 use crate::check::verdict::{Finding, Judged, Reason, RowState, RowVerdict};
 use crate::model::destination::Destination;
@@ -145,14 +146,15 @@ fn form_of(destination: &Destination) -> Result<ReportForm, Problem> {
     match ending.to_ascii_lowercase().as_str() {
         "csv" if is_all => Ok(ReportForm::AllRules),
         "html" | "htm" => Ok(ReportForm::Html),
-        "pdf" => Ok(ReportForm::Pdf),
+        "pdf" if can_write_pdf() => Ok(ReportForm::Pdf),
+        "pdf" => Err(no_pdf()),
         "csv" => Ok(ReportForm::Csv),
         "json" => Ok(ReportForm::Json),
         _ => Err(Problem::new(
             "check.report_form",
             format!("{} has no ending that names a form of report", destination.path().display()),
             "The form of a report follows the ending of its file",
-            "Choose a name that ends in .html, .pdf, .csv or .json",
+            "Choose a name that ends in .html, .csv or .json",
         )),
     }
 }

@@ -23,7 +23,7 @@ Examples:
   linesman check --compare before.json after.json
 
 Only the rows of the profile are checked, and they are listed first. Nothing is sent to anyone else without --ask-others.
-A report ends in .html, .pdf, .csv or .json; .csv holds the rules to add, .all.csv every rule unmerged; the .json holds the evidence and can be judged again.")]
+A report ends in .html, .csv or .json; .csv holds the rules to add, .all.csv every rule unmerged; the .json holds the evidence and can be judged again.")]
 pub struct CheckArgs {
     /// The vendor profile.
     #[arg(long, value_name = "ID", required_unless_present_any = ["rejudge", "compare", "site"])]

@@ -271,3 +271,11 @@ fn a_server_that_knows_no_head_is_asked_by_get() {
     assert!(row(&ran)["state"].as_str().is_some_and(|state| state.starts_with("pass")), "{ran:?}");
     ran.expect(0);
 }
+
+#[test]
+fn a_form_this_build_cannot_write_is_refused_before_anything_is_checked() {
+    let place = Place::new();
+    let report = text_of(&place.path("run.pdf"));
+    let ran = place.run_json(&["check", "--profile", "casambi-cloud-gateway", "--rows", "CAS-07", "--report", &report]);
+    ran.expect_problem(2, "report.no_pdf");
+}

@@ -22,7 +22,7 @@ pub use document::{Document, Fact, Group, RowPart, RuleLine, Sight, Tone, Troubl
 pub use html::html;
 pub use json::json;
 pub use mask::{Instead, Mask};
-pub use pdf::{can_write_pdf, pdf};
+pub use pdf::{can_write_pdf, no_pdf, pdf};
 pub use reproduce::{Command, Recipe, recipes};
 pub use rules::{Rule, merged, rules};
 pub use told::{Told, told};

@@ -5,6 +5,7 @@ use egui::{ScrollArea, Ui};
 use crate::app::check::run::Run;
 use crate::app::check::words::{self, ui as w};
 use crate::app::check::{CheckAction, NetworkCheck};
+use crate::check::report::can_write_pdf;
 use crate::model::word::Word as _;
 use crate::msg::check::ReportForm;
 use crate::ui::icon;
@@ -45,7 +46,7 @@ pub(super) fn show(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
 fn form(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
     labelled(ui, "Form", |ui, _| {
         ui.horizontal_wrapped(|ui| {
-            for form in ReportForm::ALL {
+            for form in ReportForm::ALL.iter().filter(|form| can_write_pdf() || **form != ReportForm::Pdf) {
                 let text = words::form(*form);
                 if choice(ui, check.save.form() == *form, text, &format!("Save as {text}")) {
                     pass.did(CheckAction::ChoseForm(*form));
