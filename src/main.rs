@@ -95,7 +95,7 @@ fn window(arguments: &Cli, demo: Option<DemoPlan>) -> Exit {
 fn demo(arguments: &Cli, is_headless: bool, out: &mut Output) -> Exit {
     if is_headless || !has_display() {
         if !is_headless {
-            out.text("There is no display, so the tour of the simulated site runs here in the terminal.\n");
+            out.text("No display: the tour of the simulated site runs in the terminal.\n");
         }
         return with_workers(arguments, Some(DemoPlan::in_a_hurry()), |handle| cli::tour(handle, out));
     }

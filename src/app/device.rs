@@ -119,11 +119,11 @@ impl SettingRow {
         let Some(value) = &self.value else { return "no such setting".into() };
         let octets = value.octets.expose();
         if !self.is_shown {
-            return format!("{} octets", octets.len());
+            return format!("{} bytes", octets.len());
         }
         let text = std::str::from_utf8(octets).ok().filter(|text| visible(text, MAX_SHOWN) == *text);
         let shown = text.map_or_else(|| format!("hex:{}", hex(octets)), str::to_owned);
-        if value.may_be_cut { format!("{shown} (it may go on)") } else { shown }
+        if value.may_be_cut { format!("{shown} (may be longer)") } else { shown }
     }
 }
 
@@ -479,8 +479,7 @@ impl Device {
                 self.wait_for_name(DeviceChange::DeleteSetting(key), text)
             }
             DeviceAction::AskedToReset => {
-                let text =
-                    "It starts anew: whatever it is doing is cut off, and settings that were not saved are lost.";
+                let text = "It restarts: whatever it was doing is interrupted, and unsaved settings are lost.";
                 self.wait_for_name(DeviceChange::Reset, text)
             }
             DeviceAction::AskedToErase => {
@@ -619,7 +618,7 @@ impl Device {
         if self.session.as_ref().is_some_and(|session| session.is_shell_open) {
             return self.send(DeviceChange::Shell(line));
         }
-        let text = "Commands can change the gateway in any way. Once confirmed, further ones run without asking until the connection is closed.";
+        let text = "Commands can change anything on the gateway. Once confirmed, further ones run without a question until the connection closes.";
         self.wait_for_name(DeviceChange::Shell(line), text)
     }
 

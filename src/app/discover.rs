@@ -419,7 +419,7 @@ impl Discover {
         {
             if let Some(row) = self.rows.get_mut(&link) {
                 row.probe = Probe::Asking;
-                let label = format!("Asking {}", link.place());
+                let label = format!("Querying {}", link.place());
                 let job = desk.jobs.start(JobKind::Probe(link.clone()), label, desk.now);
                 commands.push(Command::Probe { job, link });
             }

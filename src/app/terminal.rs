@@ -266,8 +266,8 @@ impl Terminal {
             TerminalOutput::FileEnded { sent, stopped } => {
                 self.file = None;
                 self.file_note = Some(match stopped {
-                    None => format!("The file was sent: {sent} octets"),
-                    Some(why) => format!("The file ended after {sent} octets: {why}"),
+                    None => format!("File sent: {sent} bytes"),
+                    Some(why) => format!("Sending stopped after {sent} bytes: {why}"),
                 });
             }
         }

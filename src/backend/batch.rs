@@ -356,14 +356,14 @@ fn mistakes(count: usize) -> Problem {
         "manifest.mistakes",
         if count == 1 { "The manifest has a mistake".into() } else { format!("The manifest has {count} mistakes") },
         "They are named with their rows and columns",
-        "Mend them all and start again; nothing was sent to any gateway",
+        "Fix them all and start again; nothing was sent to any gateway",
     )
 }
 
 fn no_earlier() -> Problem {
     Problem::new(
         "batch.no_earlier",
-        "There is no earlier run of this manifest to go on with",
+        "No earlier run of this manifest to resume",
         "It was never started with this data folder, or its file was moved",
         "Start it without --resume and --retry",
     )

@@ -10,6 +10,7 @@ use super::run::crashed;
 use super::site_files::{load_overrides, load_site, overrides_of, site_path};
 use super::start::Parts;
 use super::telemetry::clock;
+use crate::check::asked;
 use crate::check::evidence::{self, Evidence, Overrides};
 use crate::check::explain::Spoken;
 use crate::check::question::From;
@@ -20,7 +21,7 @@ use crate::check::{Plan, RowState};
 use crate::flow::check::{self, Setup};
 use crate::flow::port::{Probes, Records, RecordsError};
 use crate::io::files;
-use crate::io::probe::NetProbes;
+use crate::io::probe::{self, NetProbes};
 use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
@@ -165,6 +166,7 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
         about = evidence.about;
         saved = Some(evidence.observations);
     }
+    let typed = about.clone();
     let mut override_file = overrides;
     if let Some(named) = site {
         let path = site_path(&parts.data, &named);
@@ -180,10 +182,10 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     }
     let profile = about.profile.as_ref().ok_or_else(no_profile)?;
     let profile = parts.catalog.get(profile).ok_or_else(|| unknown_profile(profile.as_str()))?;
-    let unknown: Vec<String> =
-        about.rows.iter().filter(|id| !profile.row_ids().any(|own| own == *id)).map(ToString::to_string).collect();
-    if !unknown.is_empty() {
-        return Err(unknown_rows(&unknown, profile.id.as_str()));
+    if saved.is_none() {
+        asked::refuse(&typed, profile)?;
+        let from = about.from.clone();
+        apart(move || probe::refuse_source(&from)).await?;
     }
     let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
     let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
@@ -235,7 +237,7 @@ fn no_profile() -> Problem {
     Problem::new(
         "check.no_profile",
         "No profile was chosen for the network check",
-        "Which servers a gateway needs depends on its vendor's system",
+        "Which servers a gateway needs depends on its vendor",
         "Choose a profile; linesman profiles list shows them",
     )
 }
@@ -246,15 +248,6 @@ fn unknown_profile(id: &str) -> Problem {
         format!("There is no profile called {}", crate::model::text::visible(id, 60)),
         "The name is misspelt, or the profile isn't in the profiles folder of this computer",
         "Run linesman profiles list for the names",
-    )
-}
-
-fn unknown_rows(ids: &[String], profile: &str) -> Problem {
-    Problem::new(
-        "check.unknown_rows",
-        format!("The profile {profile} has no row {}", ids.join(", ")),
-        "The row belongs to another profile, or its number is misspelt",
-        format!("Run linesman profiles show {profile} for its rows"),
     )
 }
 

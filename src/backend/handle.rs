@@ -110,7 +110,7 @@ impl Handle {
 fn busy() -> Problem {
     Problem::new(
         "app.busy",
-        "The request was not taken",
+        "The request wasn't accepted",
         "The workers still have many requests waiting",
         "Wait a moment and try again",
     )
@@ -119,7 +119,7 @@ fn busy() -> Problem {
 fn gone() -> Problem {
     Problem::new(
         "app.workers_gone",
-        "The request was not taken",
+        "The request wasn't accepted",
         "The background workers have ended",
         "Copy the diagnostics, close Linesman and start it again",
     )

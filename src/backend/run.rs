@@ -403,7 +403,7 @@ pub(super) fn crashed(error: &tokio::task::JoinError) -> Problem {
     tracing::error!(%error, "a job crashed");
     Problem::new(
         "app.crashed",
-        "A job ended by a mistake in the program",
+        "A job failed due to a program error",
         "This is a fault of Linesman, not of the gateway",
         "Copy the diagnostics and send them to support; check the gateway before trying again",
     )

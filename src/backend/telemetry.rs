@@ -65,7 +65,7 @@ pub(super) fn crashed() -> Problem {
     tracing::error!("an inspection crashed");
     Problem::new(
         "app.crashed",
-        "The inspection ended by a mistake in the program",
+        "The inspection failed due to a program error",
         "This is a fault of Linesman, not of the broker",
         "Copy the diagnostics and send them to support, then open it again",
     )
@@ -74,11 +74,11 @@ pub(super) fn crashed() -> Problem {
 /// A command for an inspection that has ended or is behind.
 pub(super) fn not_taken(is_gone: bool) -> Problem {
     if is_gone {
-        Problem::new("telemetry.gone", "The request was not taken", "The inspection has ended", "Open it again")
+        Problem::new("telemetry.gone", "The request wasn't accepted", "The inspection is closed", "Open it again")
     } else {
         Problem::new(
             "telemetry.behind",
-            "The request was not taken",
+            "The request wasn't accepted",
             "The inspection still has many requests waiting",
             "Wait a moment and try again",
         )

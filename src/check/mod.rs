@@ -6,6 +6,7 @@
 //! verdicts into words for people and for whoever runs the firewall. Nothing here sends a packet or reads a clock: `flow::check` asks the
 //! [`question`]s in their order and `io::probe` answers them.
 
+pub mod asked;
 pub mod compare;
 pub mod evidence;
 pub mod explain;

@@ -241,7 +241,13 @@ pub enum Answer {
     /// The server, or a box on the way, refused.
     Refused { icmp: Option<Icmp> },
     /// It could not be sent, or made no sense.
-    Failed { detail: String },
+    Failed {
+        /// What the system or the reader of answers says.
+        detail: String,
+        /// The error of the socket, where that was it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<SocketError>,
+    },
 }
 
 /// An ICMP error and who sent it.

@@ -115,6 +115,8 @@ words! {
         DnsIntercepted = "dns-intercepted",
         /// The name has no address.
         DnsEmpty = "dns-empty",
+        /// Nobody gave an answer that says anything of the name.
+        DnsUnclear = "dns-unclear",
         /// The name leads to a private address.
         DnsPrivate = "dns-private",
         /// Some queries had no answer.

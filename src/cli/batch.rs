@@ -66,7 +66,7 @@ fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Op
     });
     if let (Some(earlier), None) = (check.earlier, go_on) {
         out.note(&format!(
-            "An earlier run of this manifest came to: {}. This one begins anew; --resume goes on with that one",
+            "An earlier run of this manifest ended with: {}. This is a new run; --resume continues the earlier one",
             earlier.words()
         ));
     }
@@ -145,7 +145,7 @@ fn mistakes(findings: &[Finding], out: &mut Output) -> Problem {
         "manifest.mistakes",
         what,
         "They are named with their rows and columns",
-        "Mend them all and start again; nothing was sent to any gateway",
+        "Fix them all and start again; nothing was sent to any gateway",
     )
 }
 
@@ -254,7 +254,7 @@ fn conclude(ended: Option<(Summary, Duration)>, end: JobEnd, args: &BatchArgs, o
     object["out"] = json!(args.out.as_ref().map(|out| out.path().display().to_string()));
     out.text(format!("\n{} gateways in {:.1} s: {}", summary.rows, took.as_secs_f64(), summary.words()));
     if summary.refused + summary.failed > 0 {
-        out.text("Mend the causes, then run the same command with --retry failed.");
+        out.text("Fix the causes, then run the same command with --retry failed.");
     }
     if summary.unknown > 0 {
         out.text("Verify the unknown ones on the device; --retry unknown does them again.");

@@ -317,7 +317,9 @@ impl Run<'_> {
 
 /// What is going to be looked at, before anything is sent.
 fn announce(plan: &Plan, out: &mut Output) {
-    out.text(format!("{}: {} rows, {} to check from here", plan.name, plan.rows.len(), plan.to_run().count()));
+    let rows = plan.rows.len();
+    let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
+    out.text(format!("{}: {rows}, {} to check from here", plan.name, plan.to_run().count()));
     for change in &plan.about.overrides {
         out.text(format!("  Override in force: {change}"));
     }

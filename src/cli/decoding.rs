@@ -81,7 +81,7 @@ fn full_name(name: &str, types: &[String]) -> Result<String, Problem> {
         Problem::new(
             "decode.schema_type",
             format!("No schema has a message type {}", visible(name, 80)),
-            "It is spelled otherwise, or stands in a file that was not given",
+            "It's spelled differently, or is in a file that wasn't chosen",
             next_step,
         )
     })

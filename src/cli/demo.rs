@@ -50,7 +50,9 @@ pub fn tour(handle: &mut Handle, out: &mut Output) -> Exit {
     match walk(handle, out) {
         Ok(failed) if failed.is_empty() => {
             out.json(&json!({ "kind": "summary", "ok": true, "failed": failed }));
-            out.text("\nThe tour held: every gateway was found, asked and commissioned as expected, and all of it is on record.");
+            out.text(
+                "\nTour complete: every gateway was found, queried and set up as expected, and all of it is on record.",
+            );
             Exit::Good
         }
         Ok(failed) => {

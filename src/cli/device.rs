@@ -320,14 +320,14 @@ impl Run {
             None => out.text(hex(octets)),
         }
         if value.may_be_cut {
-            out.note("The value is as long as the gateway tells values: it may go on");
+            out.note("The gateway cuts values at this length: there may be more");
         }
         self.done(Exit::Good, result);
     }
 
     fn file(&mut self, path: &str, facts: &FileFacts, out: &mut Output) {
         let mut result = json!({ "kind": "file", "path": path, "octets": facts.length, "sha256": facts.sha256 });
-        out.text(format!("{} octets", facts.length));
+        out.text(format!("{} bytes", facts.length));
         if let Some(sha256) = &facts.sha256 {
             out.text(format!("SHA-256 {sha256}"));
         }

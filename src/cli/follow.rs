@@ -272,7 +272,7 @@ mod losses {
             "telemetry.dropped",
             "Messages are being dropped",
             "They come faster than they are taken in, and --when-full says to drop them",
-            "Subscribe to less, or leave --when-full out; the number stands in the counts at the end",
+            "Subscribe to less, or leave --when-full out; the count is at the end",
         )
     }
 
@@ -281,16 +281,16 @@ mod losses {
             "telemetry.oversize",
             "A message was larger than is taken",
             "--max-packet limits the size of a packet",
-            "Raise --max-packet; the number stands in the counts at the end",
+            "Raise --max-packet; the count is at the end",
         )
     }
 
     pub(super) fn malformed() -> Problem {
         Problem::new(
             "telemetry.malformed",
-            "A message broke the protocol and was left out",
+            "A message violated the protocol and was skipped",
             "A fault of the broker or of something in between, such as an unknown topic alias",
-            "Look at it with --packets; the number stands in the counts at the end",
+            "Look at it with --packets; the count is at the end",
         )
     }
 }

@@ -46,14 +46,14 @@ impl FromStr for Format {
                 ('%', rest) => match rest.next() {
                     Some('%') => Err('%'),
                     Some(word) => Ok(part(word).ok_or_else(|| unknown(&format!("%{word}")))?),
-                    None => return Err("a % at the end stands for nothing; write %% for a percent sign".into()),
+                    None => return Err("a % at the end has no meaning; write %% for a percent sign".into()),
                 },
                 ('\\', rest) => match rest.next() {
                     Some('n') => Err('\n'),
                     Some('t') => Err('\t'),
                     Some('\\') => Err('\\'),
                     Some(other) => return Err(unknown(&format!("\\{other}"))),
-                    None => return Err("a \\ at the end stands for nothing; write \\\\ for a backslash".into()),
+                    None => return Err("a \\ at the end has no meaning; write \\\\ for a backslash".into()),
                 },
                 (character, _) => Err(character),
             };
@@ -78,7 +78,7 @@ impl FromStr for Format {
 }
 
 fn unknown(what: &str) -> String {
-    format!("{what} stands for nothing here; %t is the topic, %p the payload, %v the value; see --help for all")
+    format!("{what} has no meaning here; %t is the topic, %p the payload, %v the value; see --help for all")
 }
 
 const fn part(word: char) -> Option<Part> {

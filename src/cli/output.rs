@@ -33,12 +33,15 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub(super) fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 37] = [
+        const INPUT: [&str; 40] = [
+            "check.bad_host",
             "check.evidence",
             "check.no_profile",
             "check.report_form",
+            "check.unknown_host_word",
             "check.unknown_profile",
             "check.unknown_rows",
+            "check.unknown_source",
             "driver.not_available",
             "files.not_a_file",
             "files.not_found",

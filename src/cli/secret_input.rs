@@ -22,7 +22,7 @@ pub(super) fn read(file: Option<&Path>) -> Result<Secret<String>, Problem> {
         None => Err(Problem::new(
             "secret.missing",
             "No passphrase was given",
-            "Standard input is no terminal, so nobody can be asked",
+            "Standard input isn't a terminal, so Linesman can't ask",
             "Give the file that holds it, or - to read it from standard input; for a network without protection give --open",
         )),
     }

@@ -238,7 +238,7 @@ fn not_confirmed(name: &str) -> Problem {
     Problem::new(
         "device.not_confirmed",
         format!("Nothing was done: the confirmation does not name “{name}”"),
-        "Acts that change a gateway are confirmed with its name, so that the wrong one is not changed",
+        "Changes are confirmed with the gateway's name, so that the wrong one isn't changed",
         format!("Check that this is the right gateway, then confirm with its name, “{name}”"),
     )
 }

@@ -32,8 +32,8 @@ pub fn terminal(handle: &mut Handle, args: &TerminalArgs, out: &mut Output) -> E
     if args.via.kind() != LinkKind::Serial {
         out.problem(&Problem::new(
             "terminal.not_serial",
-            format!("There is no terminal over {}", args.via.kind()),
-            "A terminal needs a line that carries single octets",
+            format!("No terminal over {}", args.via.kind()),
+            "A terminal needs a serial line",
             "Use --via serial:PATH",
         ));
         return Exit::Usage;

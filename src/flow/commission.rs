@@ -387,7 +387,7 @@ impl Session {
         let octets = content.expose().len();
         self.begin(Step::Credential, json!({ "credential": id, "to": way, "octets": octets })).await?;
         let report = self.setup.report.clone();
-        let waits_for = format!("{} to take {id} ({octets} octets)", way.place());
+        let waits_for = format!("{} to take {id} ({octets} bytes)", way.place());
         let baud = self.setup.settings.as_ref().map_or(USUAL_BAUD, DriverSettings::baud);
         let limit = step::transfer(self.limits()?.question, octets, baud);
         self.setup.transcript.learn_secret(content.expose());
@@ -698,7 +698,7 @@ fn scan_line(count: usize, ignored: usize) -> String {
     };
     match ignored {
         0 => networks,
-        1 => format!("{networks}; 1 entry was left out, its name being none"),
-        ignored => format!("{networks}; {ignored} entries were left out, their names being none"),
+        1 => format!("{networks}; skipped 1 entry without a valid name"),
+        ignored => format!("{networks}; skipped {ignored} entries without a valid name"),
     }
 }

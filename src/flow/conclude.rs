@@ -130,7 +130,7 @@ fn summary(facts: &Facts<'_>) -> (&'static str, String) {
 fn refusal_summary(refusal: &Refusal, ssid: &str) -> String {
     match refusal.kind {
         RefusalKind::CouldNotJoin => format!("The gateway could not join “{ssid}”"),
-        RefusalKind::WrongKey => format!("The gateway was not let into “{ssid}”"),
+        RefusalKind::WrongKey => format!("“{ssid}” refused the gateway"),
         RefusalKind::NotFound => format!("The gateway did not find “{ssid}”"),
         RefusalKind::Unreadable => "The gateway could not read the credentials".into(),
         RefusalKind::NotOffered => "The gateway takes no Wi-Fi credentials this way".into(),
@@ -267,7 +267,7 @@ fn causes(facts: &Facts<'_>) -> Vec<Cause> {
 
 fn refusal_cause(kind: RefusalKind) -> Cause {
     match kind {
-        RefusalKind::Unreadable => cause("Octets were lost on the line", "The gateway found the packet damaged"),
+        RefusalKind::Unreadable => cause("Bytes were lost on the line", "The gateway found the packet damaged"),
         RefusalKind::NotOffered => {
             cause("The firmware has no Wi-Fi settings over this driver", "The gateway does not know the command")
         }
@@ -284,7 +284,7 @@ fn silence_causes(has_begun: bool) -> Vec<Cause> {
     if !has_begun {
         return vec![
             cause("The gateway hangs or restarted", "It did not even acknowledge the credentials"),
-            cause("Octets were lost on the line", "A damaged packet is dropped in silence by some firmware"),
+            cause("Bytes were lost on the line", "A damaged packet is dropped in silence by some firmware"),
         ];
     }
     vec![
@@ -319,7 +319,7 @@ fn join_causes(facts: &Facts<'_>, said: Option<RefusalKind>) -> Vec<Cause> {
         Some(Some(network)) => heard_causes(facts, network),
         None => {
             let mut causes = vec![passphrase_cause(facts)];
-            causes.extend(not_heard_causes(facts, "The gateway was not asked which networks it hears"));
+            causes.extend(not_heard_causes(facts, "The gateway didn't scan for networks"));
             causes
         }
     }
@@ -397,10 +397,10 @@ fn not_heard_causes(facts: &Facts<'_>, because: &str) -> Vec<Cause> {
     let ssid = &facts.credentials.ssid;
     let mut causes = vec![cause(
         "The network's name is written differently",
-        format!("{because}; “{}” has {} octets, and upper and lower case count", ssid.shown(), ssid.octets().len()),
+        format!("{because}; “{}” has {} bytes, and upper and lower case count", ssid.shown(), ssid.octets().len()),
     )];
     if !facts.rules.bands.contains(&Band::Ghz5) {
-        causes.push(cause("The network is on 5 GHz only", "The gateway hears 2.4 GHz only"));
+        causes.push(cause("The network is on 5 GHz only", "The gateway supports 2.4 GHz only"));
     }
     causes.push(cause("The access point is switched off or out of range", because));
     if !facts.credentials.is_hidden {
@@ -455,7 +455,7 @@ const fn lost_next_step(broken: Option<&LinkError>) -> &'static str {
             "Come closer and connect again, or look for the gateway in the router's list of devices. Do not send again before"
         }
         _ => {
-            "Plug the gateway in again and connect: its state tells whether it has a network. Do not send again before"
+            "Plug the gateway in again and connect: its state shows whether it has a network. Don't send again before that"
         }
     }
 }

@@ -166,7 +166,7 @@ impl Console {
         let word = match self.wait().await {
             Ok(Ok(Answer::LoggedOut { is_confirmed: true })) => "logged out; the console asks for a login again",
             Ok(_) => "logged out; the console did not say so",
-            Err(_) => "the link ended before the console confirmed that we are logged out",
+            Err(_) => "the link ended before the console confirmed the logout",
         };
         self.transcript.note(self.elapsed(), word);
     }
@@ -255,7 +255,7 @@ impl Console {
         while let Some(transmit) = self.session.poll_transmit(now()) {
             let at = self.elapsed();
             match transmit.label {
-                FILE => self.transcript.note(at, &format!("send {FILE}, a line of {} octets", transmit.bytes.len())),
+                FILE => self.transcript.note(at, &format!("send {FILE}, a line of {} bytes", transmit.bytes.len())),
                 label if label.starts_with("answer") || label == "password" => {
                     if label != "password" {
                         self.answered_at = Some(at);
@@ -406,12 +406,12 @@ impl LinuxConsole {
             Compared::SameByCksum => "the same checksum",
             Compared::SameSize => "the same size; the gateway has no program for a checksum",
             Compared::Unreadable => {
-                let text = format!("The gateway took {path} and says nothing of it when asked");
+                let text = format!("The gateway accepted {path} but doesn't confirm it");
                 return Ok(Taken { kind: EvidenceKind::Acknowledged, text });
             }
         };
         let mode = if facts.is_private() { "readable by its owner only" } else { "readable by others as well" };
-        let text = format!("{path} was read back: {octets} octets, {sure}, {mode}");
+        let text = format!("{path} was read back: {octets} bytes, {sure}, {mode}");
         Ok(Taken { kind: EvidenceKind::Observed, text })
     }
 
@@ -488,7 +488,7 @@ impl Driver for LinuxConsole {
     }
 
     fn why_no_identify(&self) -> &'static str {
-        "A console has no such command; the cable tells which gateway it is"
+        "A console can't identify a device; follow the cable"
     }
 
     fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>> {

@@ -186,20 +186,20 @@ impl Explain for DeviceError {
             Self::NotConfirmed { name } => Problem::new(
                 "device.not_confirmed",
                 format!("Nothing was done: the confirmation does not name “{}”", visible(name, 80)),
-                "Acts that change a gateway are confirmed with its name, so that the wrong one is not changed",
+                "Changes are confirmed with the gateway's name, so that the wrong one isn't changed",
                 format!("Check that this is the right gateway, then confirm with its name, “{}”", visible(name, 80)),
             ),
             Self::NotOffered { what } => Problem::new(
                 "device.not_offered",
                 format!("This gateway offers no {what}"),
-                "Its firmware was built without it, or this driver cannot do it",
-                "Go on without it, or use the vendor's own tool",
+                "Its firmware was built without it, or this driver doesn't support it",
+                "Continue without it, or use the vendor's own tool",
             ),
             Self::TooSlow { what, limit, .. } => Problem::new(
                 "device.too_slow",
                 format!("{what}: stopped after {} s without a result", limit.as_secs()),
-                "The gateway answers so slowly, or the file is so large, that it never came to an end",
-                "See what the gateway has taken in before trying again",
+                "The gateway answers too slowly, or the file is too large",
+                "Check what arrived on the gateway before you retry",
             ),
             Self::NotErased { key } => Problem::new(
                 "device.not_erased",
@@ -208,7 +208,7 @@ impl Explain for DeviceError {
                     visible(key, 80)
                 ),
                 "The firmware keeps settings elsewhere, or keeps them in memory until it restarts",
-                "Restart the gateway and read the setting again; until it is gone the gateway counts as not wiped",
+                "Restart the gateway and read the setting again; until it's gone, the gateway isn't wiped",
             ),
         }
     }

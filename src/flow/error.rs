@@ -97,7 +97,7 @@ pub enum SessionError {
         is_over: bool,
     },
     /// This build cannot speak the driver over that link.
-    #[error("{driver} is not spoken over {link}")]
+    #[error("{driver} doesn't work over {link}")]
     DriverMissing {
         /// The driver.
         driver: DriverId,
@@ -161,26 +161,26 @@ impl Explain for SessionError {
                 "improv.malformed",
                 format!("{}: the gateway's answer cannot be read", step.label()),
                 "The firmware answers in a way the specification does not allow",
-                "Try again; if it stays, export the transcript and send it to the vendor",
+                "Try again; if it happens again, export the transcript and send it to the vendor",
             ),
             Self::NotSendable { reason: NotSendable::TooLong { octets } } => Problem::new(
                 "improv.too_long",
-                format!("The request has {octets} octets and cannot be sent"),
-                "An Improv packet holds 255 octets",
+                format!("The request has {octets} bytes and can't be sent"),
+                "An Improv packet holds 255 bytes",
                 "Shorten the name or the passphrase, or use another driver",
             ),
             Self::NotSendable { reason: NotSendable::NoSuchCommand } => Problem::new(
                 "improv.no_such_command",
-                "The request cannot be sent over serial",
-                "Improv has this command over Bluetooth only",
-                "Go on without this step",
+                "The request can't be sent over serial",
+                "Improv offers this command over Bluetooth only",
+                "Continue without this step",
             ),
             Self::Esp(error) => error.explain(),
             Self::NotOffered { step, driver } => Problem::new(
                 "driver.not_offered",
-                format!("{}: the gateway cannot be asked for this", step.label()),
+                format!("{}: the gateway doesn't offer this", step.label()),
                 format!("The driver {driver} has no such request, or the gateway does not offer it"),
-                "Go on without this step, or use the vendor's own tool for it",
+                "Continue without this step, or use the vendor's own tool for it",
             ),
             Self::NoWay { credential, driver } => Problem::new(
                 "credential.no_way",
@@ -193,7 +193,7 @@ impl Explain for SessionError {
                 "session.too_slow",
                 format!("{}: stopped after {} s without a result", step.label(), limit.as_secs()),
                 "The gateway keeps answering without reaching an end, or answers very slowly",
-                "Try again; if it stays, restart the gateway, export the transcript and send it to the vendor",
+                "Try again; if it happens again, restart the gateway, export the transcript and send it to the vendor",
             ),
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",
@@ -226,34 +226,34 @@ fn explain_refusal(step: Step, error: DeviceError) -> Problem {
     match error {
         DeviceError::UnknownCommand => Problem::new(
             "improv.unknown_command",
-            what("does not know the request"),
-            "Its firmware has an older or smaller Improv",
-            "Go on without this step",
+            what("doesn't support the request"),
+            "Its firmware supports an older or smaller version of Improv",
+            "Continue without this step",
         ),
         DeviceError::InvalidPacket => Problem::new(
             "improv.invalid_packet",
             what("could not read the request"),
-            "Octets were lost on the line, or the firmware expects another form",
+            "Bytes were lost on the line, or the firmware expects another form",
             "Try again with a shorter cable or another USB port",
         ),
         DeviceError::NotAuthorized => Problem::new(
             "improv.not_authorized",
-            what("wants to be authorised first"),
+            what("requires authorisation first"),
             "Someone has to press its button",
             "Press the button on the gateway and try again within a minute",
         ),
         DeviceError::BadHostname => Problem::new(
             "improv.bad_hostname",
-            what("does not take this name"),
-            "Host names consist of letters, digits and hyphens, 63 octets at most",
+            what("doesn't accept this name"),
+            "Host names consist of letters, digits and hyphens, 63 bytes at most",
             "Choose another name",
         ),
         DeviceError::UnableToConnect | DeviceError::None | DeviceError::Unspecified | DeviceError::Other(_) => {
             Problem::new(
                 "improv.device_error",
                 what("reports an error"),
-                "The firmware says no more than a number",
-                "Restart the gateway and try again; if it stays, export the transcript for the vendor",
+                "The firmware reports only an error number",
+                "Restart the gateway and try again; if it happens again, export the transcript for the vendor",
             )
             .with_detail(format!("error {:#04x}", error.octet()))
         }

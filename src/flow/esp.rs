@@ -450,7 +450,7 @@ impl Esp {
             return Err(EspError::Status { label: "credential", status: told }.into());
         }
         let answer = self.shown_answer(&answer);
-        let text = format!("The endpoint {name} took {octets} octets and {answer}");
+        let text = format!("The endpoint {name} took {octets} bytes and {answer}");
         Ok(Taken { kind: EvidenceKind::Acknowledged, text })
     }
 
@@ -463,7 +463,7 @@ impl Esp {
             (_, true) => {
                 format!("answered “{}”", self.transcript.redact(&visible_octets(text, ANSWER_CHARS)))
             }
-            (octets, false) => format!("answered {octets} octets"),
+            (octets, false) => format!("answered {octets} bytes"),
         }
     }
 }
@@ -533,7 +533,7 @@ impl Driver for Esp {
     }
 
     fn why_no_identify(&self) -> &'static str {
-        "Espressif's provisioning has no such command; its name or its place tells which gateway it is"
+        "Espressif provisioning can't identify a device; check its name or place"
     }
 
     fn scan(&mut self) -> Boxed<'_, Result<Scan, SessionError>> {

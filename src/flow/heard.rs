@@ -68,7 +68,7 @@ impl Heard {
             Sound::Text => (text.0.to_owned(), text.1),
             Sound::Protocol => (
                 format!("It speaks {protocol} and rejects the requests, or the line damages them"),
-                "Try another cable or USB port; if it stays, export the transcript and send it to the vendor",
+                "Try another cable or USB port; if it happens again, export the transcript and send it to the vendor",
             ),
             Sound::Noise => (
                 format!(

@@ -223,7 +223,7 @@ impl Driver for Improv {
     }
 
     fn why_no_identify(&self) -> &'static str {
-        "Improv over serial has no such command; the cable tells which gateway it is"
+        "Improv over serial can't identify a device; follow the cable"
     }
 
     fn hello(&mut self) -> Boxed<'_, Result<ProvisioningState, SessionError>> {

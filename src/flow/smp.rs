@@ -372,7 +372,7 @@ impl Smp {
         }
         for frame in came.frames {
             if is_secret {
-                self.transcript.note(at, &format!("an answer of {} octets, which may hold a secret", frame.len()));
+                self.transcript.note(at, &format!("an answer of {} bytes, which may hold a secret", frame.len()));
             } else {
                 self.transcript.received(at, &frame);
             }
@@ -387,7 +387,7 @@ impl Smp {
     fn note_sent(&self, label: &str, frame: &[u8], is_secret: bool) {
         let at = self.started.elapsed();
         if is_secret {
-            self.transcript.note(at, &format!("send {label}, {} octets, which may hold a secret", frame.len()));
+            self.transcript.note(at, &format!("send {label}, {} bytes, which may hold a secret", frame.len()));
         } else {
             self.transcript.sent(at, label, frame);
         }

@@ -173,11 +173,11 @@ impl Terminal<'_> {
     async fn handle_input(&mut self, input: Input) -> Result<(), LinkError> {
         match input {
             Input::Bytes(bytes) => {
-                self.note(&format!("typed {} octets", bytes.expose().len()));
+                self.note(&format!("typed {} bytes", bytes.expose().len()));
                 self.write(bytes.expose().clone()).await
             }
             Input::File(content) => {
-                self.note(&format!("a file of {} octets begins", content.expose().len()));
+                self.note(&format!("a file of {} bytes begins", content.expose().len()));
                 let now = Instant::now();
                 self.file = Some(File { content, sent: 0, next_at: now, news_at: now });
                 Ok(())
@@ -261,7 +261,7 @@ impl Terminal<'_> {
 
     async fn end_file(&mut self, stopped: Option<String>) {
         let Some(file) = self.file.take() else { return };
-        self.note(&format!("the file ended after {} octets", file.sent));
+        self.note(&format!("the file ended after {} bytes", file.sent));
         self.tell(TerminalOutput::FileEnded { sent: file.sent as u64, stopped }).await;
     }
 
@@ -283,7 +283,7 @@ impl Terminal<'_> {
                 Ok(())
             }
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(LinkError::Io { port: "the port".into(), detail: "it takes no more octets".into() }),
+            Err(_) => Err(LinkError::Io { port: "the port".into(), detail: "it accepts no more data".into() }),
         }
     }
 
@@ -397,7 +397,7 @@ mod tests {
         let closed = "closed terminal.closed Terminal closed: 9 bytes received, 8 sent";
         assert_eq!(lines, ["terminal serial:one", closed]);
         let text = stage.transcript.render();
-        assert!(text.contains("typed 8 octets") && !text.contains("hunter"), "{text}");
+        assert!(text.contains("typed 8 bytes") && !text.contains("hunter"), "{text}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -74,7 +74,7 @@ impl SharedTranscript {
     /// Notes what was sent.
     pub fn sent(&self, at: Duration, label: &str, octets: &[u8]) {
         self.with(|transcript| {
-            transcript.add(at, Direction::Note, format!("send {label}, {} octets", octets.len()).into_bytes());
+            transcript.add(at, Direction::Note, format!("send {label}, {} bytes", octets.len()).into_bytes());
             let mut redactor = transcript.redactor.fresh();
             let redacted = [redactor.push(octets), redactor.finish()].concat();
             transcript.add(at, Direction::Sent, redacted);
@@ -185,7 +185,7 @@ mod tests {
 
     fn credentials() -> WifiCredentials {
         WifiCredentials::new(
-            Ssid::from_octets(*b"Site").expect("four octets"),
+            Ssid::from_octets(*b"Site").expect("four bytes"),
             WifiKey::Passphrase(Secret::new("correct horse battery".into())),
             false,
         )

@@ -51,7 +51,7 @@ pub enum FilesError {
         path: String,
     },
     /// A folder, pipe or device.
-    #[error("{path} is no file")]
+    #[error("{path} isn't a file")]
     NotAFile {
         /// Its path.
         path: String,
@@ -65,7 +65,7 @@ pub enum FilesError {
         limit_bytes: u64,
     },
     /// Not UTF-8.
-    #[error("{path} is no text")]
+    #[error("{path} isn't text")]
     NotText {
         /// Its path.
         path: String,
@@ -137,7 +137,7 @@ impl Explain for FilesError {
             Self::NotCreated { path, detail } => Problem::new(
                 "files.not_created",
                 format!("The folder {} cannot be used", shown(path)),
-                "It cannot be made, is no folder, or belongs to another account",
+                "It can't be created, isn't a folder, or belongs to another account",
                 "Check the permissions of the folder above it, or name another with --data-dir",
             )
             .with_detail(visible(detail, 300)),
@@ -347,13 +347,13 @@ impl DataDir {
     fn set_aside(&self, detail: &str) -> Problem {
         let aside = self.root.join("settings.bad.toml");
         let kept = match fs::rename(self.settings(), &aside) {
-            Ok(()) => format!("The old file was kept as {}", shown(&aside)),
-            Err(error) => format!("The old file could not be kept aside: {error}"),
+            Ok(()) => format!("The old file was saved as {}", shown(&aside)),
+            Err(error) => format!("The old file couldn't be saved: {error}"),
         };
         Problem::new(
             "files.bad_settings",
             "The settings could not be read; the usual ones are used",
-            "The file was edited by hand, or written by another version",
+            "The file was edited, or written by another version",
             "Set what you need again in Settings",
         )
         .with_detail(format!("{}. {kept}", visible(detail, 300)))

@@ -106,7 +106,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Problem> {
         Problem::new(
             "mqtt.tls_file",
             format!("The certificate or key {} cannot be read", visible(&path.display().to_string(), 120)),
-            "The file is missing, is not yours to read, or is no certificate at all",
+            "The file is missing, isn't readable, or isn't a certificate",
             "Choose the file again; if it belongs to another account, copy it to a place of your own",
         )
         .with_detail(detail)

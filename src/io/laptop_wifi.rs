@@ -30,7 +30,7 @@ pub async fn scan() -> LaptopScan {
     } else if cfg!(windows) {
         scan_with(netsh(Path::new("netsh"), LIMIT)).await
     } else if cfg!(target_os = "macos") {
-        not_checked("macOS tells network names only to programs with the location permission")
+        not_checked("macOS shows network names only to programs with the location permission")
     } else {
         not_checked("this system has no list that Linesman can read")
     }

@@ -118,7 +118,7 @@ fn not_started(detail: &str) -> Problem {
         "logs.not_started",
         "The log cannot be written",
         "The folder is read-only or belongs to another account, or the disk is full",
-        "Nothing has to be done to go on; check the rights of the data folder before asking for support",
+        "Nothing has to be done to go on; check the permissions of the data folder before asking for support",
     )
     .with_detail(visible(detail, 300))
 }

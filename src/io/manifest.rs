@@ -63,34 +63,34 @@ impl Explain for ManifestError {
             Self::NotUtf8 { line } => Problem::new(
                 "manifest.not_text",
                 format!("The manifest is not UTF-8 from line {line} on"),
-                "Spreadsheets save CSV in the encoding of the computer unless told otherwise",
+                "Spreadsheets save CSV in the computer's encoding by default",
                 "Save it as `CSV UTF-8` or as XLSX",
             ),
             Self::OldOrLocked => Problem::new(
                 "manifest.old_or_locked",
-                "The spreadsheet is of an old form or locked with a password",
-                "XLS files and locked files cannot be read",
+                "The spreadsheet is in an old format or password-protected",
+                "XLS files and protected files can't be read",
                 "Save it as XLSX without a password, or as `CSV UTF-8`",
             ),
             Self::BadCsv { row, detail } => Problem::new(
                 "manifest.bad_csv",
                 format!("The manifest cannot be read near row {row}"),
                 "A quote is not closed, or this is another kind of file",
-                "Mend the row, or save the table anew as `CSV UTF-8` or XLSX",
+                "Fix the row, or save the table again as `CSV UTF-8` or XLSX",
             )
             .with_detail(visible(detail, 300)),
             Self::BadSheet { detail } => Problem::new(
                 "manifest.bad_sheet",
                 "The spreadsheet cannot be read",
                 "The file is damaged, or is another kind of file",
-                "Open it in a spreadsheet program and save it anew as XLSX",
+                "Open it in a spreadsheet program and save it as XLSX again",
             )
             .with_detail(visible(detail, 300)),
             Self::TooMuch => Problem::new(
                 "manifest.too_much",
-                "The manifest holds more than is read",
-                format!("A manifest holds at most {MAX_ROWS} gateways; this file becomes far more than that"),
-                "Copy the rows that are needed into a new file",
+                "The manifest is too large",
+                format!("A manifest holds at most {MAX_ROWS} gateways; this file has far more"),
+                "Copy the rows you need into a new file",
             ),
         }
     }

@@ -40,14 +40,14 @@ impl Explain for PictureError {
             Self::WrongSize { .. } => Problem::new(
                 "files.picture_size",
                 "The picture has no size",
-                "What was to be shown in it was out of sight",
-                "Show the whole of it and try again",
+                "The part to save was out of view",
+                "Show all of it and try again",
             )
             .with_detail(self.to_string()),
             Self::NotEncoded { detail } => Problem::new(
                 "files.picture_not_encoded",
-                "The picture could not be packed as PNG",
-                "It is too large for the memory that is left",
+                "The picture couldn't be saved as PNG",
+                "It's too large for the free memory",
                 "Make the window smaller and try again",
             )
             .with_detail(visible(detail, 300)),

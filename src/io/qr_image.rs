@@ -44,7 +44,7 @@ pub enum QrImageError {
         detail: String,
     },
     /// The path leads to a folder, a device or the like.
-    #[error("{path} is no file")]
+    #[error("{path} isn't a file")]
     NotAFile {
         /// Its path.
         path: String,
@@ -53,7 +53,7 @@ pub enum QrImageError {
     #[error("the picture is too large")]
     TooLarge,
     /// Neither PNG nor JPEG, or damaged.
-    #[error("this is no picture that can be read")]
+    #[error("the picture can't be read")]
     NotAnImage {
         /// What the decoder said.
         detail: String,
@@ -87,13 +87,13 @@ impl Explain for QrImageError {
             Self::NotRead { path, detail } => Problem::new(
                 "qr.file_not_read",
                 format!("The file {} cannot be read", visible(path, 80)),
-                "It is gone, or your account may not read it",
+                "It was deleted, or your account has no permission to read it",
                 "Choose the file again",
             )
             .with_detail(visible(detail, 300)),
             Self::NotAFile { path } => Problem::new(
                 "qr.not_a_file",
-                format!("{} is no file", visible(path, 80)),
+                format!("{} isn't a file", visible(path, 80)),
                 "The path leads to a folder or a device",
                 "Choose a PNG or JPEG file",
             ),
@@ -105,7 +105,7 @@ impl Explain for QrImageError {
             ),
             Self::NotAnImage { detail } => Problem::new(
                 "qr.not_an_image",
-                "This is no picture that can be read",
+                "The picture can't be read",
                 "It is neither PNG nor JPEG, or it is damaged",
                 "Save the picture as PNG or JPEG, or take a screenshot of it",
             )
@@ -120,7 +120,7 @@ impl Explain for QrImageError {
                 "qr.unreadable",
                 "There is a code in the picture, but it cannot be read",
                 "It is blurred, dirty or partly covered",
-                "Take the picture again with more light, or type name and passphrase by hand",
+                "Take the picture again with more light, or type name and passphrase",
             ),
             Self::Several { count } => Problem::new(
                 "qr.several",

@@ -179,7 +179,7 @@ fn write_patiently(
             }
             Err(error) if is_wait(error.kind()) && now() < give_up => {}
             Err(error) if is_wait(error.kind()) => {
-                return Err(LinkError::Io { port: port_name(), detail: "it takes no more octets".into() });
+                return Err(LinkError::Io { port: port_name(), detail: "it accepts no more data".into() });
             }
             Ok(0) | Err(_) => return Err(LinkError::Vanished { port: port_name() }),
         }

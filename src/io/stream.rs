@@ -215,7 +215,7 @@ impl AsyncRead for Carried {
                     return Poll::Ready(Err(IoError::new(ErrorKind::UnexpectedEof, detail)));
                 }
                 Some(Ok(Message::Text(_))) => {
-                    let detail = "a text in the WebSocket, where MQTT has octets";
+                    let detail = "text in the WebSocket, where MQTT has bytes";
                     return Poll::Ready(Err(IoError::new(ErrorKind::InvalidData, detail)));
                 }
                 Some(Ok(_)) => {}

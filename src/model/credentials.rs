@@ -96,9 +96,9 @@ impl WifiCredentials {
     pub fn key_label(&self) -> String {
         match &self.key {
             WifiKey::Open => "no key (open network)".into(),
-            WifiKey::Passphrase(secret) => format!("a passphrase of {} octets", secret.expose().len()),
+            WifiKey::Passphrase(secret) => format!("a passphrase of {} bytes", secret.expose().len()),
             WifiKey::RawPsk(_) => "a derived key of 64 digits".into(),
-            WifiKey::Wep(secret) => format!("a WEP key of {} octets", secret.expose().len()),
+            WifiKey::Wep(secret) => format!("a WEP key of {} bytes", secret.expose().len()),
         }
     }
 }

@@ -124,7 +124,7 @@ pub enum BadHost {
     #[error("a star may only stand for the first labels, as in *.example.org")]
     Star,
     /// It is no name, address or placeholder.
-    #[error("this is no host name, IP address, *.parent or <placeholder>")]
+    #[error("this isn't a host name, IP address, *.parent or <placeholder>")]
     Malformed,
 }
 

@@ -115,17 +115,17 @@ impl Protection {
     pub const fn warning(self) -> Option<&'static str> {
         match self {
             Self::Cable | Self::CableLogin | Self::Security1 | Self::Security2 => None,
-            Self::ClearText => Some(
-                "Improv over Bluetooth encrypts nothing: whoever listens within some 30 metres can read the passphrase",
-            ),
+            Self::ClearText => {
+                Some("Improv over Bluetooth isn't encrypted: anyone within some 30 metres can read the passphrase")
+            }
             Self::Security0 => {
-                Some("Security 0 encrypts nothing: whoever listens on this link can read the credentials")
+                Some("Security 0 isn't encrypted: anyone listening on this link can read the credentials")
             }
             Self::Security1WithoutProof => Some(
                 "The session is encrypted, but the gateway asked for no proof of possession: another device could pose as it",
             ),
             Self::Security2ConstantNonce => Some(
-                "The gateway's firmware uses one nonce for all messages, a known weakness: have its maker update it (ESP-IDF 5.4.1 or newer)",
+                "The gateway's firmware uses one nonce for all messages, a known weakness: ask the vendor to update it (ESP-IDF 5.4.1 or newer)",
             ),
         }
     }

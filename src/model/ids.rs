@@ -206,7 +206,7 @@ fn is_host(text: &str, wanted: Port) -> bool {
 /// The text is no address of a link.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{}` is no link: {reason}; write it as serial:PATH, ble:ADDRESS, http:HOST[:PORT] or udp:HOST:PORT",
+    "`{}` isn't a link: {reason}; write it as serial:PATH, ble:ADDRESS, http:HOST[:PORT] or udp:HOST:PORT",
     crate::model::text::visible(text, 80)
 )]
 pub struct BadLinkAddress {

@@ -16,7 +16,7 @@ pub enum BadSsid {
     #[error("the network name is empty")]
     Empty,
     /// More than 32 octets.
-    #[error("the network name has {octets} octets; Wi-Fi allows 32")]
+    #[error("the network name has {octets} bytes; Wi-Fi allows 32")]
     TooLong {
         /// How many there were.
         octets: usize,

@@ -88,7 +88,7 @@ pub enum Fault {
         nearest: Option<String>,
     },
     /// A key that would hold a secret, in a file that is mailed and kept.
-    #[error("`{}` can't stand in a {}: such a file is mailed, printed and kept, and never holds a secret", visible(key, 60), kind.noun())]
+    #[error("`{}` can't stand in a {}: such files are mailed and printed, and never hold a secret", visible(key, 60), kind.noun())]
     Secret {
         /// What was written.
         key: String,
@@ -138,7 +138,7 @@ pub enum Fault {
         reason: String,
     },
     /// Something that must be unique stands there twice.
-    #[error("`{key}` `{}` is taken already in line {first_line}", visible(value, 60))]
+    #[error("`{key}` `{}` is already used in line {first_line}", visible(value, 60))]
     Duplicate {
         /// The key.
         key: String,
@@ -201,10 +201,10 @@ impl Fault {
             Self::Syntax { .. } => "A quote, bracket or equals sign is missing, or a key stands there twice",
             Self::Schema { .. } => "The file was written for another version of the program",
             Self::UnknownKey { .. } => "The key is mistyped, or belongs to another table",
-            Self::Secret { .. } => "A passphrase, key or token was to be written down beside the rest",
+            Self::Secret { .. } => "The file contains a passphrase, key or token",
             Self::MissingKey { .. } => "The key was forgotten or mistyped",
-            Self::WrongType { .. } => "Quotes or brackets are missing or too many",
-            Self::UnknownWord { .. } => "The word is mistyped, or not one of the list",
+            Self::WrongType { .. } => "Quotes or brackets are missing, or there are too many",
+            Self::UnknownWord { .. } => "The word is mistyped, or isn't in the list",
             Self::BadValue { .. } => "The value is mistyped or has another form than the format asks for",
             Self::Duplicate { .. } => "A table was copied and its id not changed",
             Self::Inconsistent { .. } => "Two places of the file contradict each other, or one of them was forgotten",
@@ -218,16 +218,16 @@ impl Fault {
             Self::TooLarge { .. } => format!("Choose the {}", kind.noun()),
             Self::Syntax { .. } => "Correct the line, then validate the file again".into(),
             Self::Schema { known, .. } => format!("Write `schema = {known}` and bring the file into that form"),
-            Self::UnknownKey { nearest: Some(nearest), .. } => format!("Write `{nearest}`, or take the line out"),
-            Self::UnknownKey { .. } => "Use one of the keys listed, or take the line out".into(),
-            Self::Secret { .. } => "Take the line out; a manifest names the file that holds the secret".into(),
+            Self::UnknownKey { nearest: Some(nearest), .. } => format!("Write `{nearest}`, or remove the line"),
+            Self::UnknownKey { .. } => "Use one of the keys listed, or remove the line".into(),
+            Self::Secret { .. } => "Remove the line; a manifest names the file that holds the secret".into(),
             Self::MissingKey { key, .. } => format!("Add `{key}`; {} says where its value is found", kind.page()),
             Self::WrongType { expected, .. } => format!("Write {expected}"),
             Self::UnknownWord { nearest: Some(nearest), .. } => format!("Write `{nearest}` or another allowed word"),
             Self::UnknownWord { .. } => "Use one of the words listed".into(),
             Self::BadValue { .. } => format!("Correct the value; {} gives its form", kind.page()),
-            Self::Duplicate { .. } => "Take one of the two out, or change it".into(),
-            Self::Inconsistent { .. } => "Bring the two places into line".into(),
+            Self::Duplicate { .. } => "Remove one of the two, or change it".into(),
+            Self::Inconsistent { .. } => "Make the two places match".into(),
             Self::Cut { .. } => "Correct the ones shown, then validate the file again".into(),
         }
     }

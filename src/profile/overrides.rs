@@ -202,7 +202,7 @@ roots = ["ca.pem", "../other.pem"]
         check("[[map]]\nhost = 'a.example'\nport = 0\nto = '127.0.0.1:1'", &["3:8: `port` cannot be `0`"]);
         check("[[map]]\nport = 1", &["[[map]] lacks `host`", "[[map]] lacks `to`"]);
         let twice = "[[map]]\nhost = 'a'\nto = '127.0.0.1:1'\n[[map]]\nhost = 'a'\nto = '127.0.0.1:2'";
-        check(twice, &["5:8: `host` `a, all ports` is taken already in line 2"]);
+        check(twice, &["5:8: `host` `a, all ports` is already used in line 2"]);
         check("[dns]", &["[dns] lacks `servers`"]);
         check("[dns]\nservers = []", &["at least one item"]);
         check("[dns]\nserver = ['127.0.0.1:53']", &["[dns] lacks `servers`", "`servers`?"]);

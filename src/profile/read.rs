@@ -179,7 +179,7 @@ impl<'a> Table<'a> {
 
     /// The value of a key.
     pub(super) fn get(&self, key: &'static str) -> Option<Value<'a>> {
-        debug_assert!(self.shape.keys.contains(&key), "{key} is no key of {}", self.shape.name);
+        debug_assert!(self.shape.keys.contains(&key), "{key} isn't a key of {}", self.shape.name);
         self.entries.get(key).map(|tree| Value { key, tree, findings: self.findings })
     }
 

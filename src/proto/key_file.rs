@@ -55,7 +55,7 @@ impl Explain for KeyFileError {
                 "mqtt.key_protection",
                 "The client's key has an older protection that isn't supported",
                 "It was made by an old tool, or with other methods than PBKDF2 and AES",
-                "Protect it anew with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY.pem -out NEW.pem",
+                "Protect it again with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in KEY.pem -out NEW.pem",
             ),
             Self::Damaged => Problem::new(
                 "mqtt.key_damaged",

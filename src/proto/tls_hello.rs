@@ -41,13 +41,13 @@ impl Explain for Mismatch {
             Self::Version { version } => Problem::new(
                 "mqtt.tls_version",
                 format!("The broker speaks {version} at most"),
-                "TLS 1.2 and 1.3 are spoken here: older versions can be broken",
+                "Linesman supports TLS 1.2 and 1.3; older versions are insecure",
                 "Update the broker, or allow TLS 1.2 in its settings",
             ),
             Self::RsaKeyExchange => Problem::new(
                 "mqtt.tls_key_exchange",
                 "The broker exchanges keys by RSA only",
-                "Its ciphers lack ECDHE, so what is recorded today can be read by whoever gets its key later",
+                "Its ciphers lack ECDHE, so traffic recorded today can be read by anyone who gets its key later",
                 "Add ciphers with ECDHE to its settings, such as ECDHE-RSA-AES128-GCM-SHA256",
             ),
             Self::FiniteField => Problem::new(
@@ -59,20 +59,20 @@ impl Explain for Mismatch {
             Self::Curve { curve } => Problem::new(
                 "mqtt.tls_curve",
                 format!("The broker exchanges keys on the curve {curve} only"),
-                "X25519, P-256 and P-384 are spoken here",
+                "Linesman supports X25519, P-256 and P-384",
                 "Allow X25519 or P-256 in the broker's settings (curves or groups)",
             ),
             Self::Cipher => Problem::new(
                 "mqtt.tls_cipher",
                 "The broker offers ciphers in CBC mode only",
-                "AES-GCM and ChaCha20 are spoken here: CBC mode has known attacks",
+                "Linesman supports AES-GCM and ChaCha20; CBC mode has known attacks",
                 "Add ciphers with GCM to its settings, such as ECDHE-RSA-AES128-GCM-SHA256",
             ),
             Self::Signature { signature } => Problem::new(
                 "mqtt.tls_signature",
                 format!("The broker signs by {signature}"),
-                "RSA from 2048 bits, ECDSA on P-256 and P-384, and Ed25519 are verified here",
-                "Give the broker a certificate with such a key",
+                "RSA from 2048 bits, ECDSA on P-256 and P-384, and Ed25519 are supported",
+                "Issue the broker a certificate with such a key",
             ),
         }
     }

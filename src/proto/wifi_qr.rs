@@ -39,13 +39,13 @@ pub enum QrError {
     #[error("the code is empty")]
     Empty,
     /// Longer than any QR code.
-    #[error("the text has {octets} octets; a code has at most {MAX_OCTETS}")]
+    #[error("the text has {octets} bytes; a code has at most {MAX_OCTETS}")]
     TooLong {
         /// How many there are.
         octets: usize,
     },
     /// Longer than a provisioning code may be.
-    #[error("the provisioning code has {octets} octets; it may have {MAX_ESP_OCTETS}")]
+    #[error("the provisioning code has {octets} bytes; the limit is {MAX_ESP_OCTETS}")]
     EspTooLong {
         /// How many there are.
         octets: usize,
@@ -107,19 +107,19 @@ pub enum QrError {
 
 impl Explain for QrError {
     fn explain(&self) -> Problem {
-        let scan_again = "Scan the code again, or type name and passphrase by hand";
+        let scan_again = "Scan the code again, or type name and passphrase";
         match self {
-            Self::Empty => Problem::new("qr.empty", "The code is empty", "Nothing was pasted or read", scan_again),
+            Self::Empty => Problem::new("qr.empty", "The code is empty", "Nothing was pasted or scanned", scan_again),
             Self::TooLong { octets } => Problem::new(
                 "qr.too_long",
-                format!("The text has {octets} octets; a code has at most {MAX_OCTETS}"),
+                format!("The text has {octets} bytes; a code has at most {MAX_OCTETS}"),
                 "Something else than a code was pasted",
                 scan_again,
             ),
             Self::EspTooLong { octets } => Problem::new(
                 "qr.esp_too_long",
-                format!("The provisioning code has {octets} octets; it may have {MAX_ESP_OCTETS}"),
-                "It holds more than a device needs, or was put together wrongly",
+                format!("The provisioning code has {octets} bytes; the limit is {MAX_ESP_OCTETS}"),
+                "It holds more than a device needs, or was generated wrongly",
                 "Type the proof of possession from the device's label",
             ),
             Self::NotWifi { scheme } => Problem::new(
@@ -135,37 +135,37 @@ impl Explain for QrError {
                 "qr.bad_field",
                 format!("Field {number} of the code cannot be read"),
                 "The program that made the code did not mark `;`, `:` or `\\` in the name or passphrase",
-                "Type name and passphrase by hand",
+                "Type name and passphrase",
             ),
             Self::Cut { what } => Problem::new(
                 "qr.cut",
                 format!("The {what} in the code is cut at a `;`"),
                 format!("The {what} holds `;`, and the program that made the code did not write `\\;`"),
-                "Type name and passphrase by hand, or make the code anew with `\\` in front of each `;`",
+                "Type name and passphrase, or generate the code again with `\\` in front of each `;`",
             ),
             Self::Duplicate { field } => Problem::new(
                 "qr.duplicate",
                 format!("The code has the field {field} twice"),
-                "The code was put together wrongly, or altered; which value counts is not certain",
-                "Type name and passphrase by hand, after asking whoever runs the network",
+                "The code was generated wrongly, or altered; which value counts isn't certain",
+                "Type name and passphrase, after asking the network's admin",
             ),
             Self::NoSsid => Problem::new(
                 "qr.no_ssid",
                 "The code names no network",
                 "The field S is missing or empty",
-                "Type name and passphrase by hand",
+                "Type name and passphrase",
             ),
             Self::Enterprise => Problem::new(
                 "qr.enterprise",
                 "The code is for an enterprise network (802.1X)",
-                "Such a network wants an account or a certificate for each device, which cannot be sent to a gateway",
-                "Ask the site for a network with a passphrase",
+                "Such a network needs an account or certificate for each device, which can't be sent to a gateway",
+                "Ask the site's admin for a network with a passphrase",
             ),
             Self::UnknownSecurity { name } => Problem::new(
                 "qr.unknown_security",
                 format!("The code names the unknown protection `{name}`"),
-                "It was made by a program that does not keep to the usual names",
-                "Type name and passphrase by hand",
+                "The program that made it doesn't use the usual names",
+                "Type name and passphrase",
             ),
             Self::BadJson { line, column } => Problem::new(
                 "qr.bad_json",
@@ -289,7 +289,7 @@ fn read_fields(mut rest: &str) -> Result<Fields, QrError> {
             // More semicolons at the end are a habit of some generators.
             if !after.trim_matches(|c: char| c == ';' || c.is_whitespace()).is_empty() {
                 fields.refuse_if_cut()?;
-                fields.note("Text after the end of the code is left out");
+                fields.note("Text after the end of the code is ignored");
             }
             return Ok(fields);
         }
@@ -407,7 +407,7 @@ fn key_for_form(protection: Protection, fields: &mut Fields) -> (bool, Secret<St
     }
     match protection {
         Protection::Open if !is_empty => {
-            fields.note("The code says that the network is open but has a passphrase too; it is left out");
+            fields.note("The code says that the network is open but has a passphrase too; it's ignored");
             (true, Secret::default())
         }
         Protection::Open => (true, passphrase),
@@ -452,12 +452,12 @@ fn note_the_rest(fields: &mut Fields) {
     let rest: Vec<_> = fields.list.drain(..).map(|(name, _)| name).collect();
     let is_among = |names: &[&str]| rest.iter().any(|name| names.contains(&name.as_str()));
     if is_among(&ENTERPRISE_FIELDS) {
-        fields.note("Fields of enterprise networks are left out: the code is for a network without accounts");
+        fields.note("Fields of enterprise networks are ignored: the code is for a network without accounts");
     }
     let is_known = |name: &str| ENTERPRISE_FIELDS.contains(&name) || UNUSED_FIELDS.contains(&name);
     let unknown = rest.iter().filter(|name| !is_known(name)).count();
     if unknown > 0 {
-        fields.note(format!("{unknown} unknown fields are left out; check the passphrase if it holds `;`"));
+        fields.note(format!("{unknown} unknown fields are ignored; check the passphrase if it holds `;`"));
     }
 }
 

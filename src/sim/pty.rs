@@ -39,7 +39,7 @@ impl PseudoTerminal {
         unlockpt(&master)?;
         let path = ptsname(&master, Vec::new())?
             .into_string()
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the path of the pseudo-terminal is no text"))?;
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the path of the pseudo-terminal isn't text"))?;
         Ok(Self { master: Arc::new(File::from(master)), path })
     }
 

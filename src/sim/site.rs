@@ -90,7 +90,7 @@ impl Explain for SimError {
             Self::NoSocket { source } => Problem::new(
                 "sim.no_socket",
                 "The simulated gateway has no address",
-                "This account may not open ports on this computer's own address",
+                "No permission to listen on this computer's own address",
                 "Allow programs to listen on 127.0.0.1, or use --via serial",
             )
             .with_detail(source.to_string()),

@@ -213,7 +213,7 @@ impl Row {
         let overdue = self.deadline(listening_since).filter(|deadline| now >= *deadline);
         let every = self.rule.within_secs.unwrap_or_default();
         let Some(last) = self.last else {
-            let kept = if self.kept > 0 { "; what the broker had kept may be old and does not count" } else { "" };
+            let kept = if self.kept > 0 { "; retained messages may be old and don't count" } else { "" };
             return match (overdue, self.rule.within_secs) {
                 (Some(_), _) => {
                     (ExpectationWord::NotMet, format!("No message came; one was due within {every} s{kept}"))
@@ -296,7 +296,7 @@ fn fault_of(rule: &FieldRule, value: &Value) -> Option<String> {
     match (rule.min, rule.max) {
         (Some(min), _) if number < min => Some(format!("{name} is {number}, below {min}")),
         (_, Some(max)) if number > max => Some(format!("{name} is {number}, above {max}")),
-        _ if number.is_nan() => Some(format!("{name} is no number")),
+        _ if number.is_nan() => Some(format!("{name} isn't a number")),
         _ => None,
     }
 }
@@ -419,7 +419,7 @@ mod tests {
             &rows,
             SECOND,
             ExpectationWord::Waiting,
-            "Waits for a first message; it comes when something happens; what the broker had kept may be old and does not count",
+            "Waits for a first message; it comes when something happens; retained messages may be old and don't count",
         );
         assert_eq!(rows.states(SECOND)[0].messages, 0);
     }

@@ -69,7 +69,7 @@ fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
             }
         },
         |ui| {
-            if can_clear && Button::new("Put away").icon(icon::CLOSE).named("Put this batch away").pressed(ui) {
+            if can_clear && Button::new("Close").icon(icon::CLOSE).named("Put this batch away").pressed(ui) {
                 pass.did(BatchAction::Cleared);
             }
         },
@@ -177,7 +177,7 @@ fn findings(ui: &mut Ui, findings: &[Finding]) {
             count => format!("{count} mistakes in the manifest"),
         };
         strong(ui, &title);
-        muted(ui, "Nothing was sent. Mend them, then open the manifest again");
+        muted(ui, "Nothing was sent. Fix them, then open the manifest again");
         for (index, finding) in findings.iter().enumerate() {
             ui.push_id(index, |ui| {
                 ui.horizontal_wrapped(|ui| {
@@ -215,7 +215,7 @@ fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
         if batch.was_begun() {
             return ended_buttons(ui, batch, pass);
         }
-        let why = if batch.findings().is_empty() { "Type the secrets first" } else { "Mend the mistakes first" };
+        let why = if batch.findings().is_empty() { "Type the secrets first" } else { "Fix the mistakes first" };
         let name = format!("Commission {}", gateways(batch.rows().len()));
         if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), why).pressed(ui) {
             pass.did(BatchAction::Started(None));

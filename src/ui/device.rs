@@ -140,7 +140,7 @@ fn login(ui: &mut Ui, app: &mut App) {
         ui.add(edit.desired_width(FIELD_WIDTH - 2.0 * GRID).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
         forget_undo(ui, field);
     });
-    muted(ui, "Stays in memory only. Left out where the console lets everyone in");
+    muted(ui, "Stays in memory only. Empty if the console has no password");
 }
 
 fn nothing_chosen(ui: &mut Ui, pass: &mut Pass<'_>) {
@@ -170,7 +170,7 @@ fn connected(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             strong(ui, "Waiting for the gateway to answer");
             muted(
                 ui,
-                "It is asked how long messages may be and what it offers. Some devices restart when a port is opened",
+                "Reads the largest message size and what the gateway offers. Some devices restart when a port is opened",
             );
         });
         return;
@@ -269,7 +269,7 @@ fn what_it_is(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
         rows.extend(told.map(|(name, value)| (name.as_str(), value.clone())));
         facts(ui, "device info", &rows);
         if session.info.value().is_none() && session.info.is_pending() {
-            muted(ui, "Asking…");
+            muted(ui, "Querying…");
         }
         if let Some(warning) = session.protection.and_then(link_warning) {
             notice(ui, palette(ui).warn, icon::NO_LOCK, warning);
@@ -280,7 +280,7 @@ fn what_it_is(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
 /// What to know before values are sent over a link that nothing protects.
 fn link_warning(protection: crate::model::gateway::Protection) -> Option<&'static str> {
     let is_clear = protection == crate::model::gateway::Protection::ClearText;
-    is_clear.then_some("Nothing is encrypted here: whoever listens can read settings and files")
+    is_clear.then_some("Not encrypted: anyone listening can read settings and files")
 }
 
 fn statistics(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
@@ -292,7 +292,7 @@ fn statistics(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
         }
         let tables = session.statistics.value().map_or(&[][..], Vec::as_slice);
         if tables.is_empty() {
-            let text = if session.statistics.is_pending() { "Asking…" } else { "The gateway counts nothing" };
+            let text = if session.statistics.is_pending() { "Querying…" } else { "The gateway counts nothing" };
             muted(ui, text);
         }
         ScrollArea::both().id_salt("statistics").max_height(260.0).auto_shrink([false, true]).show(ui, |ui| {
@@ -373,7 +373,7 @@ fn image_line(ui: &mut Ui, image: &ImageRow) {
 }
 
 fn settings(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
-    let hint = "The protocol cannot list keys: type one, as the vendor's papers name it";
+    let hint = "The protocol can't list keys: type one, as in the vendor documentation";
     titled_card(ui, "Settings", hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         let is_ready = device.session().is_some_and(Session::is_ready);

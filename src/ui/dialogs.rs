@@ -74,7 +74,7 @@ fn confirm(ui: &Ui, app: &App, question: Question, pass: &mut Pass<'_>) {
     let (title, text, safe, dangerous) = match question {
         Question::Reset => (
             format!("Reset {name}?"),
-            "The reset line of the port is pulsed: the device starts anew, and whatever it is doing is cut off.",
+            "The port's reset line is pulsed: the device restarts, and whatever it was doing is interrupted.",
             "Leave it running",
             format!("Reset {name}"),
         ),
@@ -169,7 +169,7 @@ fn clear_retained(ui: &Ui, publish: &mut Publish, pass: &mut Pass<'_>) {
 fn identity(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(problem) = app.telemetry.question() else { return };
     let text = format!("{}.\n\n{}.", problem.likely_cause, problem.next_step);
-    match ask(ui, &problem.what, &text, "Do not connect", "Throw the gateway out and connect") {
+    match ask(ui, &problem.what, &text, "Do not connect", "Disconnect the gateway and connect") {
         Some(Answer::Safe) => pass.did(TelemetryAction::DroppedIdentity),
         Some(Answer::Dangerous) => pass.did(TelemetryAction::ConfirmedIdentity),
         None => {}

@@ -221,10 +221,10 @@ fn nothing_heard(ui: &mut Ui, app: &App) {
         });
         return;
     }
-    empty_state(ui, icon::DISCOVER, "No Bluetooth device is heard yet", |ui| {
+    empty_state(ui, icon::DISCOVER, "No Bluetooth device in range yet", |ui| {
         muted(ui, "Power: the gateway has to be on, and in its set-up mode");
         muted(ui, "Distance: a few metres are best; metal cabinets let little through");
-        muted(ui, "Phones: a gateway that a phone is connected to is not heard");
+        muted(ui, "Phones: a gateway connected to a phone doesn't advertise");
     });
 }
 
@@ -409,7 +409,7 @@ fn buttons_part(ui: &mut Ui, sighting: &Sighting, hearing: Option<&Hearing>, pas
     let place = sighting.link.place();
     let is_here = sighting.is_present;
     let name = format!("Commission {place}");
-    let gone = if sighting.heard.is_some() { "It is not heard any more" } else { "The port is gone" };
+    let gone = if sighting.heard.is_some() { "No longer in range" } else { "The port is gone" };
     let commission = Button::new("Commission").named(&name).enabled_if(is_here, gone);
     if commission.pressed(ui) {
         pass.did(Action::TookToCommission(sighting.link.clone()));
@@ -422,7 +422,7 @@ fn buttons_part(ui: &mut Ui, sighting: &Sighting, hearing: Option<&Hearing>, pas
     }
     let is_askable = is_here && sighting.probe != Probe::Asking;
     let name = format!("Ask {place} what it is");
-    let ask = Button::new("Ask what it is").named(&name).enabled_if(is_askable, "It cannot be asked now");
+    let ask = Button::new("Query").named(&name).enabled_if(is_askable, "It can't be queried now");
     if ask.pressed(ui) {
         pass.did(DiscoverAction::Asked(sighting.link.clone()));
     }
@@ -452,7 +452,7 @@ fn detail_of(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
     if row.link.kind() == LinkKind::Ble && can_be_asked(row) {
         let name = format!("Ask {} what it is", row.link.place());
         let is_askable = row.is_present && row.probe != Probe::Asking;
-        let ask = Button::new("Ask what it is").named(&name).enabled_if(is_askable, "It cannot be asked now");
+        let ask = Button::new("Query").named(&name).enabled_if(is_askable, "It can't be queried now");
         if ask.pressed(ui) {
             pass.did(DiscoverAction::Asked(row.link.clone()));
         }

@@ -131,7 +131,7 @@ fn cut_off_banner(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     }
     let jobs = if jobs == 1 { "1 job was".to_owned() } else { format!("{jobs} jobs were") };
     banner(ui, palette(ui).warn, icon::WARNING, |ui| {
-        ui.label(format!("{jobs} cut off when Linesman ended last time: the outcome is unknown, verify on the device"));
+        ui.label(format!("{jobs} interrupted when Linesman last ended: the outcome is unknown, verify on the device"));
         if Button::new("Open records").quiet().pressed(ui) {
             pass.did(Action::WentTo(Screen::Records));
         }
@@ -165,8 +165,8 @@ fn asking(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     }
     icon(ui, icon::RUNNING, palette(ui).muted);
     let waiting = if waiting > 0 { format!(", {waiting} waiting") } else { String::new() };
-    ui.label(format!("Asking {asked} {}{waiting}", if asked == 1 { "port" } else { "ports" }));
-    if Button::new("Stop asking").quiet().pressed(ui) {
+    ui.label(format!("Querying {asked} {}{waiting}", if asked == 1 { "port" } else { "ports" }));
+    if Button::new("Stop querying").quiet().pressed(ui) {
         pass.did(crate::app::discover::DiscoverAction::StoppedAsking);
     }
     ui.add_space(GAP);

@@ -157,7 +157,7 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
         });
         ui.label(&job.summary);
         if is_cut_off(job) {
-            let text = "Linesman ended in the middle of this job. Verify on the device what became of it";
+            let text = "Linesman ended during this job. Verify the outcome on the device";
             notice(ui, palette(ui).warn, icon::WARNING, text);
         }
         job_facts(ui, history, pass);

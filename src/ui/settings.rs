@@ -90,10 +90,7 @@ fn telemetry(ui: &mut Ui, settings: &mut TelemetrySettings, pass: &mut Pass<'_>)
     muted(ui, "When messages come faster than they are taken in. A broker that waits may itself drop those of QoS 0");
     one_of(ui, "Ring on disk", &RING_MINUTES, &mut settings.ring_minutes, minutes, "Ring on disk");
     one_of(ui, "Ring size", &RING_SIZES, &mut settings.ring_mib, size, "Ring size");
-    muted(
-        ui,
-        "The ring keeps the last minutes, so that they can be kept with one click. Whichever limit comes first counts",
-    );
+    muted(ui, "The ring holds the last minutes, so one click can save them. The limit reached first counts");
     let text = "Watch the telemetry by itself once a gateway has joined";
     check(
         ui,

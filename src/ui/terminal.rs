@@ -95,7 +95,7 @@ fn toolbar(ui: &mut Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
         muted(ui, if terminal.job().is_some() { "bits a second; close to change it" } else { "bits a second" });
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| match terminal.scrolled_back() {
             0 => {
-                muted(ui, &format!("{} octets received", terminal.heard_octets()));
+                muted(ui, &format!("{} bytes received", terminal.heard_octets()));
             }
             lines => {
                 if Button::new("To the end").quiet().named("Scroll to the end").pressed(ui) {
@@ -277,7 +277,7 @@ fn file(ui: &mut Ui, terminal: &mut Terminal, pass: &mut Pass<'_>) {
         if let Some(file) = terminal.file() {
             #[expect(clippy::cast_precision_loss, reason = "a share for a bar")]
             let share = if file.total == 0 { 0.0 } else { file.sent as f32 / file.total as f32 };
-            let text = format!("{} of {} octets sent", file.sent, file.total);
+            let text = format!("{} of {} bytes sent", file.sent, file.total);
             ui.add(egui::ProgressBar::new(share).desired_width(240.0).text(text));
             if Button::new("Stop").named("Stop sending the file").pressed(ui) {
                 pass.did(TerminalAction::StoppedFile);

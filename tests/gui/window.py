@@ -66,7 +66,7 @@ NAMES = {
     "live": "Live",
     "pause": "Pause the list",
     "follow": "Follow the newest messages",
-    "minutes": "Minutes to keep",
+    "minutes": "Minutes to save",
     "one_minute": "1 min",
     "keep": "Keep the last 1 min",
     "kept": re.compile(r"^Kept [1-9]"),

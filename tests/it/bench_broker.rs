@@ -196,7 +196,7 @@ async fn a_second_client_of_one_name_throws_the_first_out_and_that_is_told() {
     bench.wait_for("“gw” came").await;
     let second = Paho::start(&python, &plan("gw", bench.port("mqtt", 0), &[stay])).await;
     bench.wait_for("another connection of that name is thrown out").await;
-    bench.wait_for("“gw” was thrown out: another connection came under the same client id").await;
+    bench.wait_for("“gw” was disconnected: another connection used the same client ID").await;
     drop((first, second));
 }
 
@@ -245,7 +245,7 @@ async fn what_speaks_to_the_wrong_port_is_told() {
             "an empty client id needs a clean session",
         ),
         (bench.port("mqtt", 0), b"\x10\x0f\x00\x06MQIsdp\x03\x02\x00\x1e\x00\x01a", "no other version"),
-        (bench.port("mqtt", 0), b"", "connected and closed without a word"),
+        (bench.port("mqtt", 0), b"", "connected and closed without sending anything"),
     ] {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
         stream.write_all(sent).await.unwrap();

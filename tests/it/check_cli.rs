@@ -187,6 +187,19 @@ fn rows_of_another_profile_are_refused_by_name() {
 }
 
 #[test]
+fn hosts_and_sources_that_do_not_exist_are_refused_before_anything_is_sent() {
+    let place = Place::new();
+    let refused = |more: &[&str], code: &str| {
+        let ran = place.run_json(&[&["check", "--profile", "biot"], more].concat());
+        ran.expect_problem(2, code);
+    };
+    refused(&["--host", "broker=a b:70000"], "check.bad_host");
+    refused(&["--host", "brokr=broker.example"], "check.unknown_host_word");
+    refused(&["--host", "broker=broker.example", "--from", "no-such-0"], "check.unknown_source");
+    refused(&["--host", "broker=broker.example", "--from", "203.0.113.9"], "check.unknown_source");
+}
+
+#[test]
 fn what_only_the_sim_network_reaches_is_not_applicable_from_a_site() {
     let place = Place::new();
     let ran = place.run_json(&["check", "--profile", "cloud-connector", "--rows", "ASV-01"]);

@@ -761,7 +761,7 @@ async fn answers_of_64_kilobytes_and_nonsense_are_survived() {
     })
     .await;
     let seen = looked_up(lookup("api.example", nonsense, Carrier::Udp)).await;
-    assert!(matches!(&seen.answer, Answer::Failed { detail } if detail.contains("cannot be read")), "{seen:?}");
+    assert!(matches!(&seen.answer, Answer::Failed { detail, .. } if detail.contains("cannot be read")), "{seen:?}");
     let seen = looked_up(lookup(&"x".repeat(300), nonsense, Carrier::Udp)).await;
     assert!(matches!(&seen.answer, Answer::Failed { .. }) && seen.sent == 0, "{seen:?}");
 }

@@ -445,7 +445,7 @@ async fn identify_is_done_when_the_write_is_acknowledged() {
     let is_done = |progress: &Progress| matches!(progress, Progress::StepDone { step: Step::Identify, .. });
     assert!(driven.until(is_done).await);
     let blinks = driven.transcript.render();
-    assert!(blinks.contains("send identify, 3 octets"), "{blinks}");
+    assert!(blinks.contains("send identify, 3 bytes"), "{blinks}");
 }
 
 #[tokio::test(start_paused = true)]

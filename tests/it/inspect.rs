@@ -98,7 +98,7 @@ fn the_doctor_shows_each_stage_and_says_what_is_missing() {
     let Some(broker) = Mosquitto::plain() else { return };
     let (place, broker) = (Place::new(), url(&broker));
     let ran = place.run(&["inspect", "--broker", &broker, "--topic", "quiet", "--doctor", "--for", "1"]).expect(1);
-    for stage in ["Reach the address", "Be let in", "Subscribe"] {
+    for stage in ["Reach the address", "Log in", "Subscribe"] {
         assert!(ran.out.contains(stage), "no {stage}: {}", ran.out);
     }
 }

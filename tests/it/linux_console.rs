@@ -622,7 +622,7 @@ fn a_terminal_carries_keys_and_what_the_device_writes() {
     kill_process(Pid::from_child(&program), Signal::INT).unwrap();
     assert_eq!(program.wait().unwrap().code(), Some(4), "interrupted");
     let text = fs::read_to_string(transcript).unwrap();
-    assert!(text.contains("typed 14 octets") && !text.contains(PASSWORD), "{text}");
+    assert!(text.contains("typed 14 bytes") && !text.contains(PASSWORD), "{text}");
 }
 
 #[test]

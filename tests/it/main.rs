@@ -91,6 +91,7 @@ mod support;
 #[cfg(target_os = "linux")]
 mod telemetry_payloads;
 #[cfg(unix)]
+mod voice;
 mod window;
 #[cfg(target_os = "linux")]
 mod zephyr;

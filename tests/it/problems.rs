@@ -416,7 +416,7 @@ fn mistakes() -> Vec<Mistake> {
         Mistake::CellError,
         Mistake::NameTwice { name: text("Hall 1"), first_row: 2 },
         Mistake::MatchTwice { place: text("serial:x"), first_row: 2 },
-        Mistake::BadMatch { reason: text("What it is stands in front of a colon") },
+        Mistake::BadMatch { reason: text("The kind of match comes before a colon") },
         Mistake::ProfileUnknown { id: text("nobody") },
         Mistake::DriverUnknown { name: text("improve") },
         Mistake::DriverNotOverLink { driver: text("improv"), link: text("http") },

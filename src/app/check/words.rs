@@ -27,7 +27,7 @@ pub const CONSENT_WHY: &str = "The revocation servers named in the certificates 
 /// The gateway is missing.
 pub const SURVEY: &str = "The gateway isn't there yet";
 /// What that means.
-pub const SURVEY_WHY: &str = "A visit before the installation: rows about the gateway itself are left out";
+pub const SURVEY_WHY: &str = "A visit before the installation: rows about the gateway itself are skipped";
 /// Before anything is known of the interface.
 pub const FROM_SYSTEM: &str = "From this computer; the system chooses the interface";
 /// Evidence judged again.
@@ -352,7 +352,7 @@ pub mod ui {
     /// Above the report.
     pub const REPORT: &str = "Report";
     /// What the report is for.
-    pub const REPORT_HINT: &str = "Rules to add, what was seen and how to see the same, for whoever runs the firewall";
+    pub const REPORT_HINT: &str = "Rules to add, what was seen and how to see the same, for the firewall admin";
     /// Masks addresses.
     pub const MASK: &str = "Mask addresses of this site";
     /// What that does.

@@ -176,7 +176,7 @@ fn a_value_is_hidden_until_it_is_shown_and_octets_are_hexadecimal() {
     let value = |octets: &[u8]| Some(SettingValue { octets: Secret::new(octets.to_vec()), may_be_cut: false });
     bench.tell(DeviceProgress::Setting { key: "a/b".into(), value: value(b"token") });
     let shown = |bench: &Bench| bench.device.session().expect("a session").settings[0].shown();
-    assert_eq!(shown(&bench), "5 octets");
+    assert_eq!(shown(&bench), "5 bytes");
     bench.act(DeviceAction::ToggledValue("a/b".into()));
     assert_eq!(shown(&bench), "token");
     bench.tell(DeviceProgress::Setting { key: "a/b".into(), value: value(b"a\x1b[2J") });

@@ -74,7 +74,7 @@ impl BenchDraft {
         let address = self.address.trim();
         if !looks_like_address(address) {
             return Err(wrong(
-                format!("“{}” is no address of this computer", crate::model::text::visible(address, 60)),
+                format!("“{}” isn't an address of this computer", crate::model::text::visible(address, 60)),
                 "Choose one of those offered, or type an address such as 192.168.1.20",
             ));
         }
@@ -98,7 +98,10 @@ impl BenchDraft {
         };
         let ports = [plan.plain, plan.tls, plan.mutual_tls, plan.websocket];
         if ports.iter().all(Option::is_none) {
-            return Err(wrong("The bench broker would listen nowhere", "Switch at least one kind of connection on"));
+            return Err(wrong(
+                "The bench broker has nothing to listen on",
+                "Switch at least one kind of connection on",
+            ));
         }
         let given: Vec<u16> = ports.into_iter().flatten().filter(|port| *port != 0).collect();
         let twice = given.iter().enumerate().find(|(place, port)| given[..*place].contains(port));
@@ -116,7 +119,7 @@ fn port(what: &str, (is_on, text): &(bool, String)) -> Result<Option<u16>, Probl
     match text.trim() {
         "" => Ok(Some(0)),
         text => text.parse().map(Some).map_err(|_| {
-            let what = format!("“{}” is no port for {what}", crate::model::text::visible(text, 20));
+            let what = format!("“{}” isn't a port for {what}", crate::model::text::visible(text, 20));
             wrong(what, "Type a number from 1 to 65535, or 0 for any that is free")
         }),
     }

@@ -121,25 +121,25 @@ impl Explain for FormError {
             Self::NoClientId => Problem::new(
                 "mqtt.no_client_id",
                 "The client id is empty",
-                "A broker tells its clients apart by their ids, and throws out the first of two with the same",
-                "Take the one that is proposed, or type one that no gateway uses",
+                "A broker identifies clients by their ID, and disconnects the first of two with the same",
+                "Use the proposed one, or enter one that no gateway uses",
             ),
             Self::BadProxy { text } => Problem::new(
                 "mqtt.proxy_address",
-                format!("“{text}” is no address of a proxy"),
-                "Host and port are wanted",
+                format!("“{text}” isn't a proxy address"),
+                "Host and port are needed",
                 "Write it like proxy.example:3128",
             ),
             Self::KeyWithoutCertificate => Problem::new(
                 "mqtt.key_without_certificate",
-                "A key is named, and no certificate",
-                "A client proves who it is with both",
+                "A key without a certificate",
+                "A client needs both",
                 "Choose the certificate's file, or empty the field of the key",
             ),
             Self::NoDevice => Problem::new(
                 "mqtt.no_device",
                 "The hub or the device is missing",
-                "An IoT Hub lets in nobody but its devices",
+                "An IoT Hub accepts only its own devices",
                 "Type the hub's host name, such as example.azure-devices.net, and the id of the device",
             ),
             Self::NoAccessKey => Problem::new(
@@ -151,13 +151,13 @@ impl Explain for FormError {
             Self::SignatureWithoutWebSocket => Problem::new(
                 "mqtt.signature_without_websocket",
                 "A signature needs a secure WebSocket",
-                "It stands in the WebSocket's address",
-                "Begin the address with wss, or sign in with a certificate",
+                "It's part of the WebSocket's address",
+                "Use an address with wss, or log in with a certificate",
             ),
             Self::NoSubscription => Problem::new(
                 "mqtt.no_subscription",
-                "Nothing is subscribed to",
-                "A broker sends only what was subscribed to",
+                "No subscription",
+                "A broker sends only subscribed topics",
                 "Add a topic filter, such as site/#",
             ),
         }

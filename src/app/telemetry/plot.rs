@@ -362,7 +362,7 @@ impl Plot {
             self.mistake = Some(Problem::new(
                 "telemetry.plot_full",
                 format!("There are {MOST_SERIES} series already"),
-                "More of them cannot be told apart",
+                "More than that can't be distinguished",
                 "Remove one first",
             ));
             return;

@@ -113,24 +113,27 @@ impl Draft {
     /// The message, or what a person has to mend first.
     pub fn message(&self) -> Result<Outgoing, Problem> {
         if let Some(mistake) = self.topic_mistake() {
-            return Err(wrong(format!("The topic cannot be used: {mistake}"), "Mend the topic"));
+            return Err(wrong(format!("The topic cannot be used: {mistake}"), "Fix the topic"));
         }
         let payload = self.payload().map_err(|error| error.explain())?;
         let expiry_secs = match self.expiry_secs.trim() {
             "" => None,
             text => {
                 let secs = text.parse().map_err(|_| {
-                    wrong(format!("“{}” is no number of seconds", visible(text, 20)), "Type whole seconds, or nothing")
+                    wrong(
+                        format!("“{}” isn't a number of seconds", visible(text, 20)),
+                        "Type whole seconds, or nothing",
+                    )
                 })?;
                 Some(secs)
             }
         };
         let correlation_data = from_hex(&self.correlation_hex.split_whitespace().collect::<String>())
-            .ok_or_else(|| wrong("The correlation data is no hex", "Type two hexadecimal digits a byte, or nothing"))?;
+            .ok_or_else(|| wrong("The correlation data isn't hex", "Type two hexadecimal digits a byte, or nothing"))?;
         let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let response_topic = filled(&self.response_topic);
         if let Some(mistake) = response_topic.as_deref().and_then(topic_mistake) {
-            return Err(wrong(format!("The response topic cannot be used: {mistake}"), "Mend the response topic"));
+            return Err(wrong(format!("The response topic cannot be used: {mistake}"), "Fix the response topic"));
         }
         let properties = Properties {
             is_text: self.is_text,
@@ -572,7 +575,7 @@ impl Publish {
         let problem = if name.is_empty() {
             Some(wrong("The template has no name", "Type a name for it"))
         } else if self.draft.payload.len() > PublishTemplate::LONGEST_PAYLOAD {
-            Some(wrong("The payload is too long for a template", "Templates keep payloads up to 32 KiB"))
+            Some(wrong("The payload is too long for a template", "Templates hold payloads up to 32 KiB"))
         } else if known.is_none() && templates.len() >= PublishTemplate::MOST {
             Some(wrong(format!("There are {} templates already", PublishTemplate::MOST), "Remove one first"))
         } else {
@@ -589,7 +592,7 @@ impl Publish {
         }
         seat.touch_settings();
         let now = seat.desk.now;
-        seat.desk.toasts.tell(format!("Template {name} kept"), now);
+        seat.desk.toasts.tell(format!("Template {name} saved"), now);
     }
 
     fn search_retained(&mut self, seat: &Seat<'_, '_>) -> Vec<Command> {

@@ -69,14 +69,14 @@ fn hand_over(batch: Option<&mpsc::Sender<Steer>>, steer: Steer) -> Result<(), Pr
     Err(if is_busy {
         Problem::new(
             "batch.busy",
-            "The request was not taken",
+            "The request wasn't accepted",
             "The batch still has other requests waiting",
             "Wait a moment and try again",
         )
     } else {
         Problem::new(
             "batch.gone",
-            "The request was not taken",
+            "The request wasn't accepted",
             "The batch has ended",
             "Start it again; what succeeded is not repeated when you go on with it",
         )

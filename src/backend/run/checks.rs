@@ -95,7 +95,7 @@ fn nothing_to_save() -> Problem {
 fn not_taken() -> Problem {
     Problem::new(
         "check.not_taken",
-        "The request was not taken",
+        "The request wasn't accepted",
         "The network check has ended, or is still busy",
         "Start the check again",
     )

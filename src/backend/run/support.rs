@@ -64,7 +64,7 @@ impl Workers {
                 return Err(Problem::new(
                     "transcript.gone",
                     "There is no transcript of this session",
-                    "Transcripts are kept in memory, of the last eight sessions",
+                    "The transcripts of the last eight sessions are in memory",
                     "Connect again and export before the program is closed",
                 ));
             };

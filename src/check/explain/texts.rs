@@ -163,7 +163,7 @@ pub const fn of(reason: Reason) -> Texts {
             "DNS failed",
             "The name server {about} reports a failure for {host}",
             &["The name server can't reach the internet", "Its DNSSEC check fails"],
-            "Run the row again; if it stays, ask the admin to check the name server",
+            "Run the row again; if it fails again, ask the admin to check the name server",
         ),
         R::DnsFiltered => texts(
             "DNS filtered",
@@ -192,8 +192,14 @@ pub const fn of(reason: Reason) -> Texts {
         R::DnsEmpty => texts(
             "No address",
             "{host} has no address, by {about}",
-            &["A DNS filter removes the address", "The name server is busy and the system reads that as not found"],
+            &["A DNS filter removes the address"],
             "Ask the admin to resolve {host} at the site's name server",
+        ),
+        R::DnsUnclear => texts(
+            "Not resolved",
+            "{host} couldn't be resolved: no usable answer from {about}",
+            &["No name server answers, or one is busy", "A DNS filter drops the answer"],
+            "Run the row again; if it fails again, ask the admin to resolve {host}",
         ),
         R::DnsPrivate => texts(
             "Private address",
@@ -222,7 +228,7 @@ pub const fn of(reason: Reason) -> Texts {
         R::NameServerIgnored => texts(
             "Name server not usable",
             "An entry of the name server list was ignored ({about})",
-            &["A wrong entry in the DHCP settings or by hand"],
+            &["A wrong entry in the DHCP or manual settings"],
             "Ask the admin to correct the name servers",
         ),
         R::OnlyResolved => texts(
@@ -259,7 +265,7 @@ pub const fn of(reason: Reason) -> Texts {
             "Connection failed",
             "The connection to {host} port {port} failed with a system error",
             &[],
-            "Run the row again; if it stays, look at the details",
+            "Run the row again; if it fails again, look at the details",
         ),
         R::TcpLost => texts(
             "Connection repeated",
@@ -613,8 +619,8 @@ pub const fn of(reason: Reason) -> Texts {
             "",
         ),
         R::StaticAddress => texts(
-            "Address set by hand",
-            "This computer's address was set by hand, so DHCP wasn't seen",
+            "Address set manually",
+            "This computer's address was set manually, so DHCP wasn't seen",
             &[],
             "Set this computer to DHCP and run the row again",
         ),

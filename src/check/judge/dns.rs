@@ -7,7 +7,7 @@ use super::here::{Scene, is_within};
 use super::path::{Case, End, Fault};
 use super::tcp;
 use crate::check::question::{Carrier, Purpose};
-use crate::check::seen::{Answer, Lookup, Observation, Seen};
+use crate::check::seen::{Answer, Lookup, Observation, Seen, SocketError};
 use crate::check::verdict::{Confidence, Note, Reason};
 use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
@@ -241,7 +241,26 @@ fn not_found(lookups: &[(&Observation, &Lookup)]) -> Option<Fault> {
     if let Some(silent) = is_server_silent.or_else(|| by(&|lookup| matches!(lookup.answer, Answer::TimedOut))) {
         return Some(fault(Reason::DnsSilent, Confidence::High, silent));
     }
+    let is_unsent = |lookup: &Lookup| is_unsent(&lookup.answer);
+    if let Some(unsent) = by(&is_unsent).filter(|_| lookups.iter().all(|(_, it)| it.server.is_none() || is_unsent(it)))
+    {
+        return Some(fault(Reason::NoNetwork, Confidence::High, unsent));
+    }
+    let has_no_source =
+        |lookup: &Lookup| matches!(lookup.answer, Answer::Failed { error: Some(SocketError::NoSuchAddress), .. });
+    if let Some(unsent) = by(&has_no_source) {
+        return Some(fault(Reason::SourceUnusable, Confidence::High, unsent));
+    }
+    if let Some(odd) = by(&|lookup| matches!(lookup.answer, Answer::Failed { .. }) && !is_unsent(lookup)) {
+        return Some(fault(Reason::DnsUnclear, Confidence::Low, odd));
+    }
+    // An answer of the system without an address.
     lookups.first().map(|said| fault(Reason::DnsEmpty, Confidence::Low, said))
+}
+
+/// Whether a query never left this computer, for want of a network.
+pub(super) const fn is_unsent(answer: &Answer) -> bool {
+    matches!(answer, Answer::Failed { error: Some(SocketError::NetworkUnreachable), .. })
 }
 
 /// Whether an address cannot be the public service that a vendor means.

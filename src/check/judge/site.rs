@@ -205,11 +205,17 @@ fn no_network(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
         super::here::with_prefix(text).is_some_and(|(ip, _)| !ip.is_loopback() && !dns::is_leading_nowhere(ip))
     };
     let is_up = scene.interfaces.iter().any(|(_, it)| it.is_up && it.addresses.iter().any(has_address));
-    if scene.interfaces.is_empty() || is_up || failing(rows).next().is_none() || !scene.plan.about.overrides.is_empty()
-    {
+    if is_up || failing(rows).next().is_none() || !scene.plan.about.overrides.is_empty() {
         return None;
     }
-    let facts: Vec<u32> = scene.interfaces.iter().map(|(observation, _)| observation.number).collect();
+    let mut facts: Vec<u32> = scene.interfaces.iter().map(|(observation, _)| observation.number).collect();
+    if scene.interfaces.is_empty() {
+        // A computer without any interface lists none: then the rows say it themselves, all of them.
+        facts = failing(rows).flat_map(|row| row.facts.iter().copied()).collect();
+        if failing(rows).any(|row| row.reason != Reason::NoNetwork) {
+            return None;
+        }
+    }
     let (root, named) = hang(scene, rows, None, Reason::NoNetwork, |_| true)?;
     rows[root].reason = Reason::NoNetwork;
     Some(finding(Reason::NoNetwork, Confidence::High, named, facts))

@@ -249,7 +249,7 @@ impl Builder<'_> {
         let about = &self.input.evidence.about;
         let mut banners = Vec::new();
         if !about.overrides.is_empty() {
-            banners.push("An override file was used: packets went to other places than the vendor names. This is no evidence for a site".to_owned());
+            banners.push("An override file was used: packets went to other places than the vendor names. This doesn't count as evidence for a site".to_owned());
         }
         if self.mask.is_masking() || about.is_masked {
             banners.push("Addresses inside the site are masked".to_owned());

@@ -136,7 +136,7 @@ fn answer(answer: &Answer) -> String {
         Answer::Overridden { addresses } => format!("{}, by the override file", list(addresses)),
         Answer::TimedOut => "no answer in time".to_owned(),
         Answer::Refused { icmp } => format!("refused{}", by_box(icmp.as_ref())),
-        Answer::Failed { detail } => format!("failed{}", tail(detail)),
+        Answer::Failed { detail, .. } => format!("failed{}", tail(detail)),
     }
 }
 

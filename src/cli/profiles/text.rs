@@ -188,7 +188,7 @@ fn push_endpoints(out: &mut String, endpoints: &[Endpoint]) {
         let hosts: Vec<String> = row.hosts.iter().map(ToString::to_string).collect();
         let port = match (row.port, row.is_port_stated) {
             (Some(port), true) => format!(" {port}"),
-            (Some(port), false) => format!(" {port} (our reading)"),
+            (Some(port), false) => format!(" {port} (Linesman's reading)"),
             (None, _) => String::new(),
         };
         let path = row.path.as_deref().unwrap_or_default();

@@ -182,7 +182,7 @@ impl Found {
             (Self::Several(count), _) => Problem::new(
                 "batch.ambiguous",
                 format!("{count} gateways answer to {place}"),
-                "Some makers give all their devices the same number or name",
+                "Some vendors give all their devices the same number or name",
                 "Leave one of them plugged in or switched on, or write its address into the manifest",
             ),
             (_, Some(trouble)) => trouble,

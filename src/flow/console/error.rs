@@ -58,7 +58,7 @@ pub enum ConsoleError {
         heard_octets: u64,
     },
     /// The console asks for a login in the middle of it.
-    #[error("thrown out at {step:?}")]
+    #[error("logged out at {step:?}")]
     ThrownOut {
         /// The step.
         step: Step,
@@ -142,28 +142,28 @@ impl Explain for ConsoleError {
         match self {
             Self::Silent => Problem::new(
                 "console.silent",
-                "The console says nothing",
+                "No answer from the console",
                 "The gateway has no power, the cable is on another port, the speed differs, or no login runs on this port",
                 "Check power and cable; open a terminal on the port at 115200 and press Enter",
             ),
             Self::NotALogin { last } => Problem::new(
                 "console.no_login",
-                "Something answers on this port, but it asks for no login",
-                "Another program than a login runs there, or the speed is wrong",
+                "Something answers on this port, but not with a login prompt",
+                "A program other than a login runs there, or the speed is wrong",
                 "Open a terminal on the port and look; try 9600 or 57600 if the text is garbled",
             )
             .with_detail(last_line(last)),
             Self::NeedsAccount => Problem::new(
                 "console.needs_account",
                 "The console asks for an account",
-                "No account was given; Linesman tries none by itself",
-                "Give the account that the gateway's vendor names for its console, and its password",
+                "No account was entered; Linesman doesn't guess",
+                "Enter the account from the vendor documentation, and its password",
             ),
             Self::NeedsPassword => Problem::new(
                 "console.needs_password",
                 "The console asks for a password",
-                "No password was given; Linesman tries none by itself",
-                "Give the password of the account; it is kept in memory only",
+                "No password was entered; Linesman doesn't guess",
+                "Enter the password of the account; it stays in memory only",
             ),
             Self::Refused => Problem::new(
                 "console.refused",
@@ -173,28 +173,28 @@ impl Explain for ConsoleError {
             ),
             Self::Expired => Problem::new(
                 "console.expired",
-                "The console wants a new password before it lets anyone in",
+                "The console requires a new password",
                 "The password has expired, or the vendor asks for a new one at the first login",
                 "Open a terminal on the port, log in and set a new password, then connect again",
             ),
             Self::Bootloader { prompt } => Problem::new(
                 "console.bootloader",
-                "The gateway stands in its bootloader",
-                "Its start was stopped by a key, or it finds no system to start. Nothing was sent to the bootloader",
+                "The gateway is in its bootloader",
+                "A key stopped the start, or no system was found. Nothing was sent to the bootloader",
                 "Switch the gateway off and on again and press no key; if it stops there again, ask the vendor",
             )
             .with_detail(format!("Prompt: {}", visible(prompt, 60))),
             Self::Starting { last } => Problem::new(
                 "console.starting",
-                "The gateway does not come to its login",
+                "The gateway doesn't reach its login prompt",
                 "It is still starting after three minutes, hangs, or waits at its bootloader",
                 "Read the device log, switch the gateway off and on again, and connect when it asks for a login",
             )
             .with_detail(last_line(last)),
             Self::NoShell { last } => Problem::new(
                 "console.no_shell",
-                "After the login no shell answers",
-                "The account begins with a menu or another program in place of a shell, or the gateway hangs",
+                "No shell answers after the login",
+                "The account starts a menu or another program instead of a shell, or the gateway hangs",
                 "Open a terminal on the port and log in there; ask the vendor for an account with a shell",
             )
             .with_detail(last_line(last)),
@@ -202,20 +202,20 @@ impl Explain for ConsoleError {
                 "console.no_answer",
                 format!("{}: the gateway's shell does not answer in time", step.label()),
                 "A program on the gateway hangs; it was interrupted",
-                "Try again; if it stays, restart the gateway",
+                "Try again; if it happens again, restart the gateway",
             )
-            .with_detail(format!("{heard_octets} octets were received")),
+            .with_detail(format!("{heard_octets} bytes were received")),
             Self::ThrownOut { step } => Problem::new(
                 "console.thrown_out",
-                format!("{}: the console asks for a login in the middle of it", step.label()),
-                "The gateway restarted, or it ends visits after a time",
+                format!("{}: the console asks for a login midway", step.label()),
+                "The gateway restarted, or the console session timed out",
                 "Wait until it asks for a login, then connect again",
             ),
             Self::NotSendable { reason } => explain_not_sendable(*reason),
             Self::NoRadio { has_network_manager: true } => Problem::new(
                 "console.no_radio",
-                "The gateway has no Wi-Fi that it could be given",
-                "NetworkManager lists no Wi-Fi device: no radio, no driver for it, or another program looks after it",
+                "The gateway has no usable Wi-Fi device",
+                "NetworkManager lists no Wi-Fi device: no radio, no driver, or another program manages it",
                 "Check the radio; with a terminal: nmcli device, rfkill list",
             ),
             Self::NoRadio { has_network_manager: false } => Problem::new(
@@ -226,42 +226,42 @@ impl Explain for ConsoleError {
             ),
             Self::Failed { step, code, words } => Problem::new(
                 "console.failed",
-                format!("{}: the gateway could not do it", step.label()),
+                format!("{}: the command failed on the gateway", step.label()),
                 if words.is_empty() {
                     "The program gave no reason".into()
                 } else {
                     format!("It says: {}", words.trim_end_matches('.'))
                 },
-                "Try again; if it stays, export the transcript and send it to the vendor",
+                "Try again; if it happens again, export the transcript and send it to the vendor",
             )
             .with_detail(code.map_or_else(|| "It was interrupted".into(), |code| format!("Exit code {code}"))),
             Self::NoBase64 { path } => Problem::new(
                 "console.cannot_unpack",
-                format!("{} cannot be sent over this console", visible(path, 120)),
-                "The file is more than plain lines of text, and the gateway has no program base64 to unpack it",
-                "Send it as text if there is such a form (PEM in place of DER), or bring it onto the gateway by other means",
+                format!("{} can't be sent over this console", visible(path, 120)),
+                "The file isn't plain text, and the gateway has no base64 program to decode it",
+                "Send a text form of it (PEM instead of DER), or copy it to the gateway another way",
             ),
             Self::FileRefused { path, words, rights } => Problem::new(
                 "console.file_refused",
                 format!("{} was not written", visible(path, 120)),
                 match rights {
-                    Rights::None => "The account has no right to write there".to_owned(),
+                    Rights::None => "The account has no write permission there".to_owned(),
                     Rights::Root | Rights::Sudo => "The folder is missing, read-only or full".to_owned(),
                 },
-                "Log in with an account that may write there, or make the folder; nothing half-written was left",
+                "Log in with an account that may write there, or make the folder; no partial file was left",
             )
             .with_detail(words.clone()),
             Self::FileDiffers { path } => Problem::new(
                 "console.file_differs",
                 format!("{} on the gateway is not what was sent", visible(path, 120)),
-                "Octets were lost on the line",
+                "Bytes were lost on the line",
                 "Send it again; with a long cable at a lower speed",
             ),
             Self::NotForgotten { left, rights } => Problem::new(
                 "console.not_forgotten",
                 format!("The gateway still holds {left} Wi-Fi connections"),
                 match rights {
-                    Rights::None => "The account has no right to delete them",
+                    Rights::None => "The account has no permission to delete them",
                     Rights::Root | Rights::Sudo => "NetworkManager refused to delete them",
                 },
                 "Log in with an account that may administer the network, or delete them in a terminal: nmcli connection delete",
@@ -274,21 +274,21 @@ fn explain_not_sendable(reason: NotSendable) -> Problem {
     match reason {
         NotSendable::ControlCharacter => Problem::new(
             "console.control_character",
-            "A value cannot be written on a console",
+            "A value can't be typed on a console",
             "It holds a control character, such as a line break or a tab, which acts on the terminal",
             "Correct the value; a network with such a name needs another driver",
         ),
         NotSendable::TooLong { octets } => Problem::new(
             "console.too_long",
-            format!("A line of {octets} octets cannot be written on a console"),
-            "Terminals cut long lines; Linesman stays below 1000 octets",
+            format!("A line of {octets} bytes can't be typed on a console"),
+            "Terminals cut long lines; Linesman sends at most 1000 bytes",
             "Shorten it, or split the command",
         ),
         NotSendable::TooLarge { octets } => Problem::new(
             "console.too_large",
-            format!("A file of {octets} octets is too large for a console"),
-            "Linesman sends at most 256 KiB this way; more takes minutes and fails in the middle",
-            "Bring the file onto the gateway by other means, such as its network",
+            format!("A file of {octets} bytes is too large for a console"),
+            "Linesman sends at most 256 KiB this way; more would take minutes and fail midway",
+            "Copy the file to the gateway another way, such as over its network",
         ),
         NotSendable::BadPath => Problem::new(
             "console.bad_path",

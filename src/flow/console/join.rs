@@ -92,7 +92,7 @@ impl LinuxConsole {
 
     async fn tell_stored(&self, stored: Option<&[nmcli::Connection]>) {
         let text = match stored {
-            None => "Which connections the gateway keeps from before could not be read: none will be deleted".into(),
+            None => "The gateway's earlier connections couldn't be read: none will be deleted".into(),
             Some([]) => return,
             Some(stored) => {
                 let names: Vec<_> = stored.iter().map(|connection| format!("“{}”", connection.name)).collect();
@@ -117,7 +117,7 @@ impl LinuxConsole {
             Err(error) => return self.broken(error),
             Ok(Ok(Answer::Ran(output))) => output,
             Ok(Err(Failure::ThrownOut)) => {
-                let last_word = Some("ended the visit in the middle of it".into());
+                let last_word = Some("ended the session midway".into());
                 return self.followed(vec![Observation::TimeOver], last_word);
             }
             Ok(_) => return self.followed(vec![Observation::TimeOver], self.last_word()),
@@ -258,9 +258,9 @@ impl LinuxConsole {
         let could_list = attempt.stored.is_some();
         let Some(uuid) = attempt.made.take() else {
             let word = if could_list {
-                "The gateway kept nothing of the failed attempt"
+                "Nothing of the failed attempt is left on the gateway"
             } else {
-                "Whether the gateway kept the connection that failed is not known; look with: nmcli connection"
+                "Whether the failed connection is still on the gateway is unknown; check with: nmcli connection"
             };
             return self.say(word).await;
         };
@@ -269,8 +269,8 @@ impl LinuxConsole {
         let word = match self.console.run(run, Step::Follow).await.map(|output| output.code) {
             Ok(Some(0)) => "The connection that failed was deleted on the gateway",
             // NetworkManager had not kept it.
-            Ok(Some(10)) => "The gateway kept nothing of the failed attempt",
-            _ => "Whether the gateway kept the connection that failed is not known; look with: nmcli connection",
+            Ok(Some(10)) => "Nothing of the failed attempt is left on the gateway",
+            _ => "Whether the failed connection is still on the gateway is unknown; check with: nmcli connection",
         };
         self.say(word).await;
     }

@@ -115,10 +115,10 @@ pub enum EspError {
         name: String,
     },
     /// The attempt before must be taken back first, and the firmware cannot.
-    #[error("the device must be reset by hand")]
+    #[error("the device must be reset manually")]
     NeedsReset,
     /// The request does not fit the console's line.
-    #[error("the request does not fit the console's line of 256 octets")]
+    #[error("the request doesn't fit the console's line of 256 bytes")]
     LineTooLong {
         /// What was asked.
         label: &'static str,
@@ -197,7 +197,7 @@ impl Explain for EspError {
             Self::NoReply { label, heard } => explain_silence(label, *heard),
             Self::NoVersion => Problem::new(
                 "esp.no_version",
-                "The gateway does not say how it wants to be provisioned",
+                "The gateway doesn't report how to provision it",
                 "Something else answers here, or the firmware speaks another protocol",
                 "Check that this is the right gateway, or choose another driver",
             ),
@@ -205,13 +205,13 @@ impl Explain for EspError {
                 "esp.unknown_security",
                 format!("The gateway asks for security level {level}, which this version does not know"),
                 "Its firmware is newer than this program",
-                "Look for a newer version of this program, or use the maker's own app",
+                "Look for a newer version of this program, or use the vendor's app",
             ),
             Self::NewerPatch { patch } => Problem::new(
                 "esp.newer_patch",
                 format!("The gateway uses patch level {patch} of Security 2, which this version does not know"),
                 format!("Its firmware is newer than this program, which knows patch levels up to {NEWEST_PATCH}"),
-                "Look for a newer version of this program, or use the maker's own app",
+                "Look for a newer version of this program, or use the vendor's app",
             ),
             Self::BelowMinimum { offered, wanted } => Problem::new(
                 "esp.below_minimum",
@@ -221,108 +221,108 @@ impl Explain for EspError {
             ),
             Self::Unprotected => Problem::new(
                 "esp.unprotected",
-                "The gateway wants the credentials without any protection (Security 0)",
+                "The gateway asks for unprotected credentials (Security 0)",
                 "Its firmware was built without security, or another device poses as the gateway",
-                "If you accept that others may read along, allow unprotected sessions and connect again",
+                "If others may read the credentials, allow unprotected sessions and connect again",
             ),
             Self::TooLongForConsole => Problem::new(
                 "esp.console_line",
                 "Security 2 cannot be used over the gateway's console",
-                "A line of the console holds 256 octets; the key of Security 2 alone needs 768",
+                "A console line holds 256 bytes; the key of Security 2 alone needs 768",
                 "Reach this gateway over Bluetooth or its own Wi-Fi network",
             ),
             Self::ProofMissing { level } => Problem::new(
                 "esp.proof_missing",
                 format!("The gateway asks for its proof of possession (Security {level})"),
-                "None was given; it is printed on the device, on its QR code or in its papers",
+                "None was entered; it's printed on the device, in its QR code or in its documentation",
                 "Type or scan the proof of possession, or give it in a file with --pop-file, and connect again",
             ),
             Self::UsernameMissing => Problem::new(
                 "esp.username_missing",
                 "The gateway asks for a user name (Security 2)",
-                "None was given; it stands in the QR code or the maker's papers",
+                "None was entered; it's in the QR code or the vendor documentation",
                 "Type or scan the user name, or give it with --username, and connect again",
             ),
             Self::ProofRefused { level: 2 } => Problem::new(
                 "esp.proof_refused",
                 "The gateway refuses the proof of possession",
-                "User name or password is not this gateway's; upper and lower case count",
-                "Compare both with the label or QR code of this very gateway, then connect again",
+                "User name or password isn't this gateway's; upper and lower case count",
+                "Compare both with the label or QR code of this gateway, then connect again",
             ),
             Self::ProofRefused { .. } => Problem::new(
                 "esp.proof_refused",
                 "The gateway refuses the proof of possession",
-                "It is not this gateway's; upper and lower case count",
-                "Compare it with the label or QR code of this very gateway, then connect again",
+                "It isn't this gateway's; upper and lower case count",
+                "Compare it with the label or QR code of this gateway, then connect again",
             ),
             Self::NotProven => Problem::new(
                 "esp.not_proven",
                 "The gateway did not prove that it knows the proof of possession",
                 "The proof of possession belongs to another gateway, or another device poses as this one",
-                "Compare it with the label of this very gateway; if it is right, send no credentials and ask the maker",
+                "Compare it with the label of this gateway; if it is right, send no credentials and ask the vendor",
             ),
             Self::Handshake { reason } => Problem::new(
                 "esp.handshake",
                 "The session could not be secured",
-                "The firmware does not keep to the protocol, or the answers were changed on the way",
-                "Restart the gateway and connect again; if it stays, export the transcript and send it to the maker",
+                "The firmware doesn't follow the protocol, or the answers were changed on the way",
+                "Restart the gateway and connect again; if it happens again, export the transcript and send it to the vendor",
             )
             .with_detail(reason.to_string()),
             Self::OutOfStep { label } => Problem::new(
                 "esp.out_of_step",
                 "The gateway's answer cannot be decrypted",
-                "A message was lost or changed on the way, so that both sides are out of step",
-                "Connect again; the session begins anew",
+                "A message was lost or changed on the way, so both sides are out of step",
+                "Connect again; a new session starts",
             )
             .with_detail(format!("at: {label}")),
             Self::OtherNonceScheme => Problem::new(
                 "esp.other_nonce",
-                "The gateway encrypts otherwise than it says",
+                "The gateway doesn't encrypt as it announced",
                 "Its firmware was updated in parts: it names one patch level of Security 2 and uses the other",
-                "Have the maker update the firmware (ESP-IDF 5.4.1 or newer), or use the maker's own app",
+                "Ask the vendor to update the firmware (ESP-IDF 5.4.1 or newer), or use the vendor's app",
             ),
             Self::Nonsense { label } => Problem::new(
                 "esp.nonsense",
-                "The gateway's answer makes no sense",
-                "The firmware leaves out a part that the protocol asks for",
-                "Connect again; if it stays, export the transcript and send it to the maker",
+                "The gateway's answer isn't valid",
+                "The firmware leaves out a part the protocol requires",
+                "Connect again; if it happens again, export the transcript and send it to the vendor",
             )
             .with_detail(format!("at: {label}")),
             Self::Failed { label } => Problem::new(
                 "esp.failed",
-                format!("The gateway cannot carry out the request ({label})"),
-                "Its handler reports an error and says no more",
-                "Connect again; if it stays, export the transcript and send it to the maker",
+                format!("The gateway couldn't carry out the request ({label})"),
+                "Its handler reports an error without details",
+                "Connect again; if it happens again, export the transcript and send it to the vendor",
             ),
             Self::Status { label, status } => explain_status(label, *status),
             Self::TooSlow { label } => Problem::new(
                 "esp.too_slow",
-                format!("The gateway does not come to an end ({label})"),
+                format!("The gateway doesn't finish ({label})"),
                 "Its firmware hangs, or its radio is busy",
                 "Try again, or go on without this step",
             ),
             Self::NoEndpoint { name } => Problem::new(
                 "esp.no_endpoint",
                 format!("The gateway has no endpoint {}", visible(name, 60)),
-                "The firmware is older or built without it, or the profile names it wrongly",
-                "Compare the endpoint's name in the profile with the maker's papers, then connect again",
+                "The firmware is older or built without it, or the profile has a wrong name for it",
+                "Compare the endpoint's name in the profile with the vendor documentation, then connect again",
             ),
             Self::NeedsReset => Problem::new(
                 "esp.needs_reset",
-                "The gateway takes no second attempt",
-                "Its firmware cannot take the first attempt back",
-                "Restart the gateway by hand, put it into provisioning mode again and connect",
+                "The gateway doesn't accept a second attempt",
+                "Its firmware can't undo the first attempt",
+                "Restart the gateway, put it into provisioning mode again and connect",
             ),
             Self::LineTooLong { label } => Problem::new(
                 "esp.line_too_long",
                 format!("The request is too long for the gateway's console ({label})"),
-                "A line of the console holds 256 octets, which is some 110 octets of content",
+                "A console line holds 256 bytes, which is some 110 bytes of content",
                 "Reach this gateway over Bluetooth or its own Wi-Fi network",
             ),
             Self::KeyNotCarried => Problem::new(
                 "esp.key_not_carried",
                 "The derived key cannot be sent to this gateway",
-                "The protocol takes passphrases of up to 63 characters, and no raw keys",
+                "The protocol accepts passphrases of up to 63 characters, but not raw keys",
                 "Send the passphrase itself",
             ),
             Self::Token { reason } => explain_token(*reason),
@@ -334,8 +334,8 @@ impl Explain for EspError {
             ),
             Self::NoRandom => Problem::new(
                 "esp.no_random",
-                "The system gives no random numbers",
-                "It was just started, or is restricted",
+                "The system provides no random numbers",
+                "It has just started, or is restricted",
                 "Wait a moment and try again",
             ),
         }
@@ -346,27 +346,27 @@ fn explain_status(label: &str, told: i32) -> Problem {
     let problem = match told {
         status::INVALID_ARGUMENT => Problem::new(
             "esp.invalid_argument",
-            format!("The gateway does not take what was sent ({label})"),
-            "A name beyond 32 octets, a passphrase beyond 63, or a content its firmware does not expect",
+            format!("The gateway doesn't accept what was sent ({label})"),
+            "A name longer than 32 bytes, a passphrase longer than 63, or content the firmware doesn't expect",
             "Check name, passphrase or token, then send again",
         ),
         status::INTERNAL_ERROR => Problem::new(
             "esp.internal_error",
-            format!("The gateway is in no state for this request ({label})"),
+            format!("The gateway isn't in the right state for this request ({label})"),
             "It already holds credentials from an earlier attempt, or its firmware failed",
-            "Let it forget the network (reprovision) or restart it, then connect and send again",
+            "Delete its network (reprovision) or restart it, then connect and send again",
         ),
         status::TOO_MANY_SESSIONS => Problem::new(
             "esp.too_many_sessions",
-            "The gateway serves somebody else",
+            "The gateway is busy with another client",
             "Another program or phone holds its session",
             "Close the other one, wait a minute, then connect again",
         ),
         _ => Problem::new(
             "esp.status",
             format!("The gateway refuses the request ({label})"),
-            "Its firmware says no more than a number",
-            "Connect again; if it stays, export the transcript and send it to the maker",
+            "Its firmware reports only an error number",
+            "Connect again; if it happens again, export the transcript and send it to the vendor",
         ),
     };
     problem.with_detail(format!("status {told}: {}", status::label(told)))
@@ -376,23 +376,23 @@ fn explain_token(reason: BadToken) -> Problem {
     match reason {
         BadToken::NotText => Problem::new(
             "esp.token_not_text",
-            "The token is no text, but the profile sends it as text",
-            "The file holds other octets than UTF-8, such as a certificate in binary form",
+            "The token isn't text, but the profile sends it as text",
+            "The file isn't UTF-8; it may be a certificate in binary form",
             "Choose the right file, or let the profile's template use {base64}",
         ),
         BadToken::BadTemplate | BadToken::BadPath => Problem::new(
             "esp.token_template",
-            "The profile does not say rightly how to send the token",
-            "Its template is no JSON once filled, or its list of fields is not usable",
+            "The profile's rule for sending the token isn't valid",
+            "Its template isn't JSON once filled in, or its list of fields isn't usable",
             "Correct [[credential.push]] in the profile; docs/profiles.md says how it is written",
         )
         .with_detail(reason.to_string()),
         BadToken::TooLong { octets } => Problem::new(
             "esp.token_too_long",
             "The token is longer than the gateway takes",
-            "The gateway's server reads 4096 octets at most",
-            "Check that this is the right file, and ask the maker how it is to be sent",
+            "The gateway reads 4096 bytes at most",
+            "Check that this is the right file, and ask the vendor how to send it",
         )
-        .with_detail(format!("{octets} octets when wrapped")),
+        .with_detail(format!("{octets} bytes when wrapped")),
     }
 }

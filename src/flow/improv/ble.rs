@@ -83,34 +83,34 @@ impl Explain for ImprovBleError {
         match self {
             Self::Stopped => Problem::new(
                 "improv.stopped",
-                "The gateway has provisioning switched off",
+                "Provisioning is switched off on the gateway",
                 "It joined a network before and ended the service, or the service stops some minutes after the start",
                 "Restart the gateway and connect within its first minutes, or put it into commissioning mode",
             ),
             Self::UnknownState { number } => Problem::new(
                 "improv.unknown_state",
-                "The gateway is in a state that Improv does not know",
-                "Its firmware is newer than this version, or does not keep to the specification",
-                "Restart the gateway and try again; if it stays, export the transcript and send it to the vendor",
+                "The gateway reports a state that Improv doesn't define",
+                "Its firmware is newer than this version, or doesn't follow the specification",
+                "Restart the gateway and try again; if it happens again, export the transcript and send it to the vendor",
             )
             .with_detail(format!("state {number:#04x}")),
             Self::Occupied => Problem::new(
                 "improv.occupied",
-                "The gateway is still busy with a network that it was given before",
-                "Someone else commissions it, or it is stuck in an attempt to join",
-                "See that no phone commissions it; if that does not help, restart the gateway and connect again",
+                "The gateway is still busy with a network from before",
+                "Someone else is setting it up, or it is stuck while joining",
+                "Check that no phone is setting it up; otherwise restart the gateway and connect again",
             ),
             Self::NotPressed => Problem::new(
                 "improv.not_pressed",
                 "Nobody pressed the button on the gateway",
-                "The gateway takes credentials only after its button was pressed, and a press counts for a minute",
+                "The gateway accepts credentials only within a minute after its button was pressed",
                 "Go to the gateway, send again and press its button within a minute",
             ),
             Self::NoReply { step } => Problem::new(
                 "improv.no_reply",
                 format!("{}: the gateway does not answer", step.label()),
-                "It took the question and told nothing: its firmware hangs or lacks this command",
-                "Try again; if it stays, restart the gateway and connect again",
+                "It received the query and sent no result: its firmware hangs or lacks this command",
+                "Try again; if it happens again, restart the gateway and connect again",
             ),
         }
     }
@@ -141,7 +141,7 @@ impl ImprovBle {
     /// Takes a connection over.
     pub(super) fn new(link: GattLink, address: LinkAddress, report: Report, transcript: SharedTranscript) -> Self {
         let payload = link.gatt.payload_octets();
-        transcript.note(report.elapsed(), &format!("connected; a packet carries {payload} octets"));
+        transcript.note(report.elapsed(), &format!("connected; a packet carries {payload} bytes"));
         Self {
             link,
             address,
@@ -324,7 +324,7 @@ impl ImprovBle {
             Err(BadFrame::Cut { held, wanted })
                 if value.first().is_some_and(|command| self.session.expects(*command)) =>
             {
-                let note = format!("{held} of {wanted} octets came; the whole is read");
+                let note = format!("{held} of {wanted} bytes came; the whole is read");
                 self.transcript.note(self.report.elapsed(), &note);
                 match self.link.gatt.read(RESULT).await {
                     Ok(whole) => {

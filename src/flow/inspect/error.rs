@@ -30,7 +30,7 @@ pub enum InspectError {
         limit: Duration,
     },
     /// The connection ended without a word.
-    #[error("the connection ended without a word")]
+    #[error("the connection ended without a reason")]
     Gone,
     /// The broker did not acknowledge it in time.
     #[error("not acknowledged: {topic}")]
@@ -39,19 +39,19 @@ pub enum InspectError {
         topic: String,
     },
     /// More kept messages than are listed.
-    #[error("more than {most} kept messages")]
+    #[error("more than {most} retained messages")]
     TooManyRetained {
         /// How many are listed at most.
         most: usize,
     },
     /// Kept messages on topics that are no text.
-    #[error("{count} kept messages cannot be named")]
+    #[error("{count} retained messages can't be named")]
     UnnamedRetained {
         /// How many.
         count: u64,
     },
     /// A search for kept messages is under way.
-    #[error("a search for kept messages is under way")]
+    #[error("a search for retained messages is running")]
     FindUnderWay,
     /// A recording is being written already.
     #[error("a recording is being written")]
@@ -78,21 +78,21 @@ impl Explain for InspectError {
         match self {
             Self::NotConnected => Problem::new(
                 "telemetry.not_connected",
-                "Nothing was sent: there is no connection to the broker",
-                "The connection was lost, or was never there",
+                "Nothing was sent: not connected to the broker",
+                "The connection was lost, or never existed",
                 "Connect, then send again",
             ),
             Self::IsRecording { what } => Problem::new(
                 "telemetry.is_recording",
-                format!("A recording has no broker: it offers no {what}"),
+                format!("A recording has no broker, so no {what}"),
                 "What is shown was recorded earlier, and nobody is connected",
                 "Connect to a broker for that",
             ),
             Self::IsLive => Problem::new(
                 "telemetry.is_live",
-                "What comes from a broker cannot be played again",
+                "Live messages can't be replayed",
                 "Playing, stepping and going to a time are for recordings",
-                "Record, or keep the last minutes, and open the recording",
+                "Record, or save the last minutes, and open the recording",
             ),
             Self::NeedsVersion5 => Problem::new(
                 "mqtt.needs_newer_version",
@@ -102,15 +102,15 @@ impl Explain for InspectError {
             ),
             Self::AttemptTooSlow { limit } => Problem::new(
                 "mqtt.too_slow",
-                format!("The connection did not come about within {} s", limit.as_secs()),
-                "Something between here and the broker answers, but never to the end",
-                "See in the timeline which stage hangs; try another network",
+                format!("No connection within {} s", limit.as_secs()),
+                "Something between this computer and the broker answers, but never finishes",
+                "The timeline shows which stage hangs; try another network",
             ),
             Self::Gone => Problem::new(
                 "mqtt.gone",
-                "The connection ended without a word",
+                "The connection ended without a reason",
                 "The part of the program that held it stopped",
-                "Connect again; if it stays, copy the diagnostics and ask for support",
+                "Connect again; if it happens again, copy the diagnostics and ask for support",
             ),
             Self::NotAcknowledged { topic } => Problem::new(
                 "mqtt.not_acknowledged",
@@ -120,46 +120,46 @@ impl Explain for InspectError {
             ),
             Self::TooManyRetained { most } => Problem::new(
                 "telemetry.too_many_retained",
-                format!("The broker keeps more than {most} messages for this filter"),
-                "The filter means most of what the broker has",
+                format!("The broker retains more than {most} messages for this filter"),
+                "The filter covers most of the broker's topics",
                 "Choose a narrower filter",
             ),
             Self::UnnamedRetained { count } => Problem::new(
                 "telemetry.unnamed_retained",
-                format!("{count} kept messages are not listed: their topics are no text"),
-                "Their sender wrote topics that are not UTF-8, which MQTT forbids",
+                format!("{count} retained messages aren't listed: their topics aren't text"),
+                "Their topics aren't UTF-8, which MQTT forbids",
                 "Clear them with the broker's own tools",
             ),
             Self::FindUnderWay => Problem::new(
                 "telemetry.find_under_way",
-                "The search for kept messages was not begun",
-                "Another one is under way",
+                "The search for retained messages didn't start",
+                "Another one is running",
                 "Wait until it is complete",
             ),
             Self::RecordsAlready { path } => Problem::new(
                 "recording.running",
-                "The recording was not begun",
+                "The recording didn't start",
                 "Another one is being written",
-                "End that one first",
+                "Stop that one first",
             )
             .with_detail(path.clone()),
             Self::NoRing => Problem::new(
                 "recording.no_ring",
-                "The last minutes cannot be kept",
-                "Nothing was kept on disk: the ring is switched off in the settings, or could not be written",
+                "The last minutes can't be saved",
+                "Nothing is on disk: the ring is switched off in the settings, or couldn't be written",
                 "Switch the ring on and connect again",
             ),
             Self::NoTable { detail } => Problem::new(
                 "telemetry.no_table",
-                "The points of the curves could not be written",
+                "The points of the plot couldn't be written",
                 "There are too many of them for a table",
                 "Choose a shorter span of time",
             )
             .with_detail(visible(detail, 200)),
             Self::OutOfTurn => Problem::new(
                 "telemetry.out_of_turn",
-                "The request was not taken",
-                "The inspection has not begun, or began already",
+                "The request wasn't accepted",
+                "The connection isn't open yet, or was opened already",
                 "Close it and open it again",
             ),
         }

@@ -134,7 +134,7 @@ pub enum BleError {
         detail: String,
     },
     /// The device was not heard or went out of range before the connection stood.
-    #[error("{device} was not heard")]
+    #[error("{device} isn't in range")]
     NotHeard {
         /// Address of the device.
         device: String,
@@ -146,7 +146,7 @@ pub enum BleError {
         device: String,
     },
     /// The connection stood, and the device did not tell within its limit what it offers.
-    #[error("{device} does not tell its services")]
+    #[error("{device} didn't list its services")]
     NoServices {
         /// Address of the device.
         device: String,
@@ -178,7 +178,7 @@ pub enum BleError {
         characteristic: Uuid,
     },
     /// The device does not take a value of that length in one write (ATT errors 06, 07, 09, 0B and 0D).
-    #[error("{device} does not take {octets} octets in one write")]
+    #[error("{device} doesn't accept {octets} bytes in one write")]
     TooLong {
         /// Address of the device.
         device: String,
@@ -212,7 +212,7 @@ impl Explain for BleError {
             Self::NoPermission { detail } => no_permission().with_detail(visible(detail, 300)),
             Self::NoService { detail } => Problem::new(
                 "ble.no_service",
-                "The Bluetooth service does not run",
+                "The Bluetooth service isn't running",
                 per_system(
                     "The service bluetoothd is not installed or not started, or there is no system bus, as in a container",
                     "The service \"Bluetooth Support Service\" is stopped",
@@ -227,19 +227,19 @@ impl Explain for BleError {
             .with_detail(visible(detail, 300)),
             Self::NotHeard { device } => Problem::new(
                 "ble.not_heard",
-                format!("The gateway {} is not heard", visible(device, 60)),
+                format!("The gateway {} isn't in range", visible(device, 60)),
                 "It is out of range, switched off, or connected to something else: a connected device stops advertising",
                 "Move closer, see that it has power and that no phone is connected to it, then try again",
             ),
             Self::NotConnected { device } => Problem::new(
                 "ble.not_connected",
-                format!("The gateway {} does not take the connection", visible(device, 60)),
+                format!("The gateway {} doesn't accept a connection", visible(device, 60)),
                 "It is at the edge of the range, a phone got there first, or its Bluetooth hangs",
                 "Move closer, close other programs and phones that use it, or restart the gateway, then try again",
             ),
             Self::NoServices { device } => Problem::new(
                 "ble.no_services",
-                format!("The gateway {} does not tell what it offers", visible(device, 60)),
+                format!("The gateway {} didn't list its services", visible(device, 60)),
                 "The connection is weak, or this computer remembers an older list of its services",
                 per_system(
                     "Move closer; if that does not help, run `bluetoothctl remove ADDRESS` with its address and try again",
@@ -256,23 +256,23 @@ impl Explain for BleError {
             Self::LostToPairing { device } => Problem::new(
                 "ble.lost_to_pairing",
                 format!("The gateway {} was paired, then did not answer", visible(device, 60)),
-                "The request that started the pairing was lost in it, twice",
-                "Connect again: the pairing is kept",
+                "The request that started the pairing was lost twice",
+                "Connect again; the pairing is saved",
             ),
             Self::NoAnswer { device } => Problem::new(
                 "ble.no_answer",
                 format!("The gateway {} does not answer", visible(device, 60)),
                 "The connection is weak, its firmware hangs, or it wants to be paired and nothing on this computer asks for it",
                 per_system(
-                    "Move closer and try again; if it stays, keep `bluetoothctl` running in a terminal (it offers pairing) and try again",
-                    "Move closer and try again; if it stays, pair it under Bluetooth devices in Settings and try again",
+                    "Move closer and try again; if it happens again, keep `bluetoothctl` running in a terminal (it offers pairing) and try again",
+                    "Move closer and try again; if it happens again, pair it under Bluetooth devices in Settings and try again",
                     "Move closer and try again; if a window asks for pairing, accept it",
                 ),
             ),
             Self::NotPaired { device } => Problem::new(
                 "ble.not_paired",
-                format!("The gateway {} wants to be paired first", visible(device, 60)),
-                "It gives its values only over an encrypted connection",
+                format!("The gateway {} requires pairing first", visible(device, 60)),
+                "It requires an encrypted connection",
                 per_system(
                     "Run `bluetoothctl pair ADDRESS` with its address (if it knows a pairing already: `bluetoothctl remove ADDRESS` first), then connect again",
                     "Pair it under Settings, Bluetooth and devices, Add device; if it is listed there, remove it first. Then connect again",
@@ -288,7 +288,7 @@ impl Explain for BleError {
             .with_detail(format!("characteristic {characteristic}")),
             Self::TooLong { device, octets } => Problem::new(
                 "ble.too_long",
-                format!("The gateway {} does not take {octets} octets at once", visible(device, 60)),
+                format!("The gateway {} doesn't accept {octets} bytes at once", visible(device, 60)),
                 "Its firmware has less room for a value than its protocol asks for",
                 "Shorten the name or the passphrase, or reach the gateway by cable",
             ),
@@ -317,7 +317,7 @@ const fn per_system(linux: &'static str, windows: &'static str, macos: &'static 
 fn powered_off(off: AdapterOff) -> Problem {
     let (cause, step) = match off {
         AdapterOff::Switched => (
-            "The adapter is there, and somebody switched it off",
+            "The adapter is present, but switched off",
             per_system(
                 "Switch Bluetooth on in the desktop's settings, or run `bluetoothctl power on`",
                 "Switch Bluetooth on in Settings, Bluetooth and devices",
@@ -329,7 +329,7 @@ fn powered_off(off: AdapterOff) -> Problem {
             "Switch the aeroplane mode off, or run `rfkill unblock bluetooth`, then `bluetoothctl power on`",
         ),
         AdapterOff::BlockedByHardware => (
-            "A switch or key of this computer keeps its radio off",
+            "A hardware switch or key turns the radio off",
             "Turn the wireless switch of the computer on, then run `bluetoothctl power on`",
         ),
     };
@@ -341,7 +341,7 @@ fn no_permission() -> Problem {
         "ble.no_permission",
         "Linesman may not use Bluetooth",
         per_system(
-            "The message bus keeps this account from the Bluetooth service: it is not in the group `bluetooth`, or not logged in at this computer",
+            "The message bus denies this account access to the Bluetooth service: it isn't in the group `bluetooth`, or isn't logged in locally",
             "The privacy settings keep programs from the radios",
             "The privacy settings do not let this program, or the terminal it was started from, use Bluetooth",
         ),

@@ -46,21 +46,21 @@ impl Explain for HttpError {
                 "http.not_reached",
                 format!("Nothing answers at {}", visible(host, 80)),
                 "This computer is not in the gateway's own Wi-Fi network, or the gateway has left provisioning",
-                "Join the gateway's Wi-Fi network with this computer, stay in it though it has no internet, and try again",
+                "Connect this computer to the gateway's Wi-Fi network, stay there although it has no internet, and try again",
             )
             .with_detail(visible(detail, 300)),
             Self::Status { host, status } => Problem::new(
                 "http.status",
                 format!("The gateway at {} refuses the request", visible(host, 80)),
-                "It does not know the request, or could not carry it out",
-                "Connect again; if it stays, export the transcript and send it to the vendor",
+                "It doesn't support the request, or couldn't carry it out",
+                "Connect again; if it happens again, export the transcript and send it to the vendor",
             )
             .with_detail(format!("HTTP status {status}")),
             Self::Broken { host, detail } => Problem::new(
                 "http.broken",
                 format!("The exchange with {} broke off", visible(host, 80)),
                 "The gateway's network went away or changed its channel, or something else answers at this address",
-                "See that this computer is still in the gateway's Wi-Fi network, then connect again",
+                "Check that this computer is still in the gateway's Wi-Fi network, then connect again",
             )
             .with_detail(visible(detail, 300)),
         }

@@ -88,7 +88,7 @@ pub enum LinkError {
         port: String,
     },
     /// The path leads to something else than a serial port.
-    #[error("{port} is no serial port")]
+    #[error("{port} isn't a serial port")]
     NotASerialPort {
         /// Path of the port.
         port: String,
@@ -153,7 +153,7 @@ impl Explain for LinkError {
                     ),
                     None => (
                         "Your account may not use this port".to_owned(),
-                        "Ask whoever looks after this computer for access to serial ports".to_owned(),
+                        "Ask this computer's administrator for access to serial ports".to_owned(),
                     ),
                 };
                 Problem::new("serial.no_permission", format!("No permission to open {port}"), cause, step)
@@ -166,7 +166,7 @@ impl Explain for LinkError {
             ),
             Self::NotASerialPort { port } => Problem::new(
                 "serial.not_a_port",
-                format!("{} is no serial port", visible(port, 80)),
+                format!("{} isn't a serial port", visible(port, 80)),
                 "The path leads to a file or another kind of device",
                 "Choose a port from the list, or correct the path",
             ),
@@ -179,8 +179,8 @@ impl Explain for LinkError {
             Self::NotListed { detail } => Problem::new(
                 "serial.not_listed",
                 "The serial ports could not be listed",
-                "The operating system refused the question",
-                "Type the path of the port by hand",
+                "The operating system returned an error",
+                "Type the path of the port",
             )
             .with_detail(visible(detail, 300)),
             Self::Ble(error) => error.explain(),

@@ -103,14 +103,14 @@ impl Explain for RecordsError {
                 "records.not_opened",
                 "The records cannot be opened",
                 "The folder is missing, read-only or belongs to another account",
-                "Check the rights of the data folder, or choose another with --data-dir",
+                "Check the permissions of the data folder, or choose another with --data-dir",
             )
             .with_detail(format!("{path}: {}", visible(detail, 300))),
             Self::Damaged { path, detail } => Problem::new(
                 "records.damaged",
                 "The records are damaged",
-                "The file is no database of this program, or the disk has errors",
-                "Move the file aside and keep it for support; a new one is made at the next start",
+                "The file isn't a Linesman database, or the disk has errors",
+                "Move the file to another folder for support; Linesman creates a new one at the next start",
             )
             .with_detail(format!("{path}: {}", visible(detail, 300))),
             Self::TooNew { path, found, known } => Problem::new(
@@ -122,7 +122,7 @@ impl Explain for RecordsError {
             .with_detail(path.clone()),
             Self::DiskFull { path } => Problem::new(
                 "records.disk_full",
-                "Nothing can be written to the records",
+                "The records can't be written",
                 "The disk is full",
                 "Free some space and try again; nothing is sent to a gateway while the records cannot be written",
             )
@@ -137,7 +137,7 @@ impl Explain for RecordsError {
                 "records.failed",
                 "The records could not be used",
                 "The database reported an error",
-                "Try again; if it stays, copy the diagnostics and ask for support",
+                "Try again; if it happens again, copy the diagnostics and ask for support",
             )
             .with_detail(format!("{path}: {}", visible(detail, 300))),
         }

@@ -89,21 +89,19 @@ impl Explain for SmpError {
                 "smp.malformed",
                 format!("{}: the gateway's answer cannot be read", sentence(label)),
                 "The firmware answers in a way the specification does not allow",
-                "Try again; if it stays, export the transcript and send it to the vendor",
+                "Try again; if it happens again, export the transcript and send it to the vendor",
             ),
             Self::TooLong { label, reason: NotSendable::TooLong { octets, room } } => Problem::new(
                 "smp.too_long",
                 format!("{}: the request is too long for the gateway", sentence(label)),
-                format!(
-                    "It has {octets} octets and the gateway takes {room}; it would drop a longer one without a word"
-                ),
+                format!("It has {octets} bytes and the gateway accepts {room}; it would drop a longer one silently"),
                 "Use a shorter key, path or value, or a file instead of a setting",
             ),
             Self::NotKept { place } => Problem::new(
                 "smp.not_kept",
                 format!("The gateway says that {} was written, but it reads back different", visible(place, 120)),
-                "The firmware does not keep what it is given there, or changes it",
-                "Check the name with the vendor's papers and try again; do not rely on what was sent",
+                "The firmware doesn't save this setting, or changes it",
+                "Check the name in the vendor documentation and try again; do not rely on what was sent",
             ),
         }
     }
@@ -118,9 +116,9 @@ fn explain_silence(label: &'static str, tries: u32, is_repeatable: bool, heard: 
     if !is_repeatable {
         return Problem::new(
             "smp.no_word",
-            format!("{}: the gateway did not answer, so the outcome is unknown", sentence(label)),
-            "The request or the answer was lost, or the gateway restarted over it; such a request is never sent twice by itself",
-            "Look at the gateway before trying again: it may have been done",
+            format!("{}: the gateway didn't answer, so the outcome is unknown", sentence(label)),
+            "The request or the answer was lost, or the gateway restarted; Linesman never repeats such a request by itself",
+            "Check the gateway before you retry: the request may have worked",
         );
     }
     let what = format!("{}: the gateway does not answer", sentence(label));
@@ -143,13 +141,13 @@ fn explain_refusal(label: &'static str, refusal: &Refusal) -> Problem {
             "smp.not_found",
             what,
             "The name is mistyped, or this firmware has no such thing",
-            "Check the name with the vendor's papers",
+            "Check the name in the vendor documentation",
         ),
         RefusalKind::NotOffered => Problem::new(
             "smp.not_offered",
             what,
             "The firmware was built without this command",
-            "Go on without it, or use the vendor's own tool",
+            "Continue without it, or use the vendor's own tool",
         ),
         RefusalKind::NotAllowed => Problem::new(
             "smp.not_allowed",
@@ -160,20 +158,20 @@ fn explain_refusal(label: &'static str, refusal: &Refusal) -> Problem {
         RefusalKind::Busy => Problem::new(
             "smp.busy",
             what,
-            "The gateway works on something else, or is not in the state for it",
+            "The gateway is busy with something else, or isn't in the right state",
             "Wait a moment and try again",
         ),
         RefusalKind::TooLarge => Problem::new(
             "smp.too_large",
             what,
-            "The request or its answer does not fit into the gateway's memory",
-            "Ask for less at once, or use a shorter name or value",
+            "The request or its answer doesn't fit into the gateway's memory",
+            "Request less at once, or use a shorter name or value",
         ),
         RefusalKind::Invalid => Problem::new(
             "smp.invalid",
             what,
-            "The firmware does not take this value in this form",
-            "Check name and value with the vendor's papers",
+            "The firmware doesn't accept this value in this form",
+            "Check name and value in the vendor documentation",
         ),
         RefusalKind::Version => Problem::new(
             "smp.version",
@@ -184,8 +182,8 @@ fn explain_refusal(label: &'static str, refusal: &Refusal) -> Problem {
         RefusalKind::Fault => Problem::new(
             "smp.fault",
             what,
-            "The firmware failed and says no more than this",
-            "Restart the gateway and try again; if it stays, export the transcript for the vendor",
+            "The firmware reports no more than this",
+            "Restart the gateway and try again; if it happens again, export the transcript for the vendor",
         ),
     };
     let detail = match &refusal.reason {

@@ -73,7 +73,7 @@ impl TestCa {
                 Some("the old one is not good yet by this computer's clock")
             }
             Some(kept) if !names.iter().all(|name| kept.scope.covers(name)) => {
-                Some("the old one may not vouch for one of the names")
+                Some("the old one can't issue for one of the names")
             }
             Some(_) => None,
         };
@@ -356,7 +356,7 @@ mod tests {
         let open = |wanted: &[&str]| TestCa::open(folder.path(), &names(wanted), NOW).unwrap();
         open(&["localhost"]);
         let wider = open(&["broker.vendor.example", "203.0.113.7"]);
-        assert_eq!(wider.made_because, Some("the old one may not vouch for one of the names"));
+        assert_eq!(wider.made_because, Some("the old one can't issue for one of the names"));
         assert_eq!(open(&["a.broker.vendor.example", "203.0.113.7"]).made_because, None);
         assert!(open(&["2001:db8::7"]).made_because.is_some());
         assert_eq!(open(&["BROKER.vendor.example", "203.0.113.7", "2001:db8::7"]).made_because, None);

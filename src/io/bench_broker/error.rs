@@ -8,7 +8,7 @@ use crate::model::text::visible;
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     /// The address is none.
-    #[error("{address} is no address")]
+    #[error("{address} isn't an address")]
     BadAddress {
         /// What was given.
         address: String,
@@ -41,7 +41,7 @@ pub enum BenchError {
     #[error("no port was chosen")]
     NoPort,
     /// A name cannot stand in a certificate.
-    #[error("{name} is no host name")]
+    #[error("{name} isn't a host name")]
     BadName {
         /// What was given.
         name: String,
@@ -108,7 +108,7 @@ impl Explain for BenchError {
             Self::BadAddress { address } => Problem::new(
                 "bench.address",
                 format!("The bench broker cannot listen on “{}”", visible(address, 100)),
-                "This is no IP address",
+                "It isn't an IP address",
                 "Pick one of this computer's addresses from the list",
             ),
             Self::NotOurAddress { address, detail } => Problem::new(
@@ -127,40 +127,40 @@ impl Explain for BenchError {
             .with_detail(detail),
             Self::NoPermission { port, detail } => Problem::new(
                 "bench.no_permission",
-                format!("This account may not listen on port {port}"),
-                "On many systems ports below 1024 are for the administrator",
-                "Choose a port from 1024 on, and give the gateway that one",
+                format!("No permission to listen on port {port}"),
+                "On many systems ports below 1024 need administrator permission",
+                "Choose a port from 1024 on, and set it on the gateway",
             )
             .with_detail(detail),
             Self::NoPort => Problem::new(
                 "bench.no_port",
-                "The bench broker would listen nowhere",
+                "The bench broker has nothing to listen on",
                 "Every kind of connection is switched off",
                 "Switch one of them on",
             ),
             Self::BadName { name } => Problem::new(
                 "bench.name",
-                format!("“{}” cannot stand in a certificate", visible(name, 100)),
+                format!("“{}” can't be used in a certificate", visible(name, 100)),
                 "It is neither a host name nor an IP address",
                 "Write the name as the gateway has it in its settings, such as broker.local",
             ),
             Self::Folder(error) => {
                 let problem = error.explain();
-                Problem::new("bench.folder", "The test CA cannot be kept", problem.what, problem.next_step)
+                Problem::new("bench.folder", "The test CA can't be saved", problem.what, problem.next_step)
                     .with_detail(problem.detail)
             }
             Self::Ca { detail } => Problem::new(
                 "bench.ca",
-                "The test CA could not be made",
-                "The encryption library refused",
-                "Try again; if it stays so, copy the diagnostics and report it",
+                "The test CA couldn't be created",
+                "The encryption library returned an error",
+                "Try again; if it happens again, copy the diagnostics and report it",
             )
             .with_detail(detail),
             Self::Broker { detail } => Problem::new(
                 "bench.not_started",
                 "The bench broker did not start",
                 "The system is out of resources, or a setting does not fit",
-                "Try again with the settings as they were proposed",
+                "Try again with the default settings",
             )
             .with_detail(detail),
         }

@@ -83,7 +83,7 @@ impl Front {
         match timeout(GREETING_LIMIT, stream.peek(&mut first)).await {
             Ok(Ok(1)) => {}
             Ok(Ok(_) | Err(_)) => {
-                let text = format!("{from} connected and closed without a word");
+                let text = format!("{from} connected and closed without sending anything");
                 return self.lines.from(SightingKind::Went, from, text);
             }
             Err(_) => {

@@ -121,7 +121,7 @@ impl Visit {
             line += ", back in its session";
         }
         if greeting.has_taken_over {
-            line += "; another connection of that name is thrown out";
+            line += "; another connection of that name gets disconnected";
         }
         line
     }
@@ -140,14 +140,14 @@ impl Visit {
         let how = match ending {
             Ending::Goodbye { with_will: false } => "said goodbye".to_owned(),
             Ending::Goodbye { with_will: true } => "said goodbye and asked for its last will".to_owned(),
-            Ending::TakenOver => "was thrown out: another connection came under the same client id".to_owned(),
+            Ending::TakenOver => "was disconnected: another connection used the same client ID".to_owned(),
             Ending::Silent => format!(
-                "was dropped: no sign of life for {} s, and it had promised one every {} s",
+                "was dropped: nothing received for {} s, with a keep-alive of {} s",
                 self.last.elapsed().as_secs(),
                 greeting.keep_alive_secs
             ),
             Ending::Fault(why) | Ending::Refused(why) => format!("was dropped: {why}"),
-            Ending::Stopped => "was told that the bench broker stops".to_owned(),
+            Ending::Stopped => "was notified that the bench broker stops".to_owned(),
         };
         self.went(&how, lines);
     }

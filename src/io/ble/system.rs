@@ -13,7 +13,7 @@ pub(super) const USER_DESCRIPTION: Uuid = Uuid::from_u128(0x0000_2901_0000_1000_
 /// Something the radio reports.
 pub(super) enum Sign {
     /// The system knows a device; that says not yet that it is heard.
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only BlueZ tells of devices it does not hear"))]
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "only BlueZ lists devices out of range"))]
     Known(String),
     /// A device is heard; what is new about it, as far as that was told.
     Heard(String, News),
@@ -38,7 +38,7 @@ pub(super) enum Turn {
     /// It is gone.
     Down,
     /// The adapter was switched off.
-    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "BlueZ tells that the connection is gone"))]
+    #[cfg_attr(target_os = "linux", expect(dead_code, reason = "BlueZ reports that the connection is gone"))]
     Off,
 }
 

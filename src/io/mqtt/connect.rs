@@ -249,8 +249,8 @@ async fn connect(
     }
     let ack = drive.engine.connected().cloned().unwrap_or_default();
     let session = match (ack.is_session_present, known.plan.is_clean) {
-        (true, true) => "kept from before, though a new one was asked for",
-        (true, false) => "kept from before",
+        (true, true) => "resumed, though a new one was requested",
+        (true, false) => "resumed",
         (false, _) => "new",
     };
     findings.facts.push(("Session".into(), session.into()));

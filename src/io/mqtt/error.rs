@@ -30,13 +30,13 @@ pub enum MqttError {
     #[error("{address} does not answer within {secs} s")]
     Silent { address: String, secs: u64, detail: String },
     /// There is no way to the address.
-    #[error("there is no way to {address}: {detail}")]
+    #[error("no route to {address}: {detail}")]
     Unreachable { address: String, detail: String },
     /// The proxy wants a login, or another one.
     #[error("the proxy {proxy} wants a login")]
     ProxyLogin { proxy: String, has_login: bool, offers: String },
     /// The proxy does not pass us on.
-    #[error("the proxy {proxy} does not pass us on: {status}")]
+    #[error("the proxy {proxy} doesn't connect: {status}")]
     ProxyRefused { proxy: String, target: String, status: String },
     /// What answers is no HTTP proxy.
     #[error("{proxy} does not answer like a proxy")]
@@ -57,7 +57,7 @@ pub enum MqttError {
     #[error("key and certificate of the client do not belong together")]
     KeyMismatch,
     /// The name to ask for is none.
-    #[error("{name} cannot be asked for in a handshake")]
+    #[error("{name} can't be used in a handshake")]
     BadServerName { name: String },
     /// The file of the keys cannot be written.
     #[error("the keys cannot be written to {path}: {detail}")]
@@ -69,7 +69,7 @@ pub enum MqttError {
     #[error("the broker's certificate is not accepted: {why:?}")]
     Certificate { host: String, why: CertificateFault },
     /// The broker ended the handshake, or refused our certificate right after it.
-    #[error("the broker ended the handshake: {alert}")]
+    #[error("the broker rejected the TLS handshake: {alert}")]
     Alert { alert: String, has_identity: bool, was_asked: bool },
     /// The handshake failed otherwise.
     #[error("the handshake failed: {detail}")]
@@ -84,7 +84,7 @@ pub enum MqttError {
     #[error("HTTP answers {status}")]
     HttpStatus { url: String, status: u16, says: String },
     /// What answers is no WebSocket.
-    #[error("{url} is no WebSocket: {detail}")]
+    #[error("{url} isn't a WebSocket: {detail}")]
     NotAWebSocket { url: String, detail: String },
     /// The WebSocket does not carry MQTT.
     #[error("{url} does not carry MQTT")]
@@ -120,7 +120,7 @@ pub enum MqttError {
     #[error("a certificate ends soon")]
     EndsSoon { whose: &'static str, end: Expiry },
     /// Nothing, or not the name, was checked, and it would have failed.
-    #[error("the certificate is not in order, and was accepted all the same")]
+    #[error("the certificate isn't valid, and was accepted anyway")]
     Unchecked { why: String },
 }
 
@@ -256,7 +256,7 @@ impl MqttError {
             Self::Refused { address, detail } => Problem::new(
                 "mqtt.refused",
                 format!("The connection to {address} is refused"),
-                "The computer is there, but no broker listens on this port, or a firewall turns us away",
+                "The computer is there, but no broker listens on this port, or a firewall rejects it",
                 "Check the port (1883 plain, 8883 encrypted, 443 or 80 for WebSocket) and that the broker runs",
             )
             .with_detail(detail),
@@ -267,13 +267,13 @@ impl MqttError {
                     secs => format!("Nothing answers at {address} within {secs} s"),
                 },
                 "A firewall drops the packets, or nothing has this address",
-                "Ask for the port to be opened, or try MQTT over WebSocket on port 443",
+                "Ask the admin to open the port, or try MQTT over WebSocket on port 443",
             )
             .with_detail(detail),
             Self::Unreachable { address, detail } => Problem::new(
                 "mqtt.unreachable",
-                format!("There is no way to {address}"),
-                "This computer is not connected, or not in the broker's network",
+                format!("No route to {address}"),
+                "This computer isn't connected, or isn't in the broker's network",
                 "Connect to the site's network or VPN and try again",
             )
             .with_detail(detail),
@@ -293,15 +293,15 @@ impl MqttError {
                 if offers.is_empty() || offers.to_ascii_lowercase().contains("basic") {
                     "User or password is missing or wrong".to_owned()
                 } else {
-                    format!("It wants {offers}; only the login “Basic” is spoken here")
+                    format!("It requires {offers}; Linesman supports only “Basic”")
                 },
-                "Enter the proxy's user and password, or ask for an exception for the broker's address",
+                "Enter the proxy's user and password, or ask the admin for an exception for the broker's address",
             ),
             Self::ProxyRefused { proxy, target, status } => Problem::new(
                 "mqtt.proxy_refused",
-                format!("The proxy {proxy} does not pass us on to {target}"),
-                "Its rules allow other targets or ports only, often 443 alone, or it cannot reach the broker itself",
-                "Ask for the broker's address and port to be allowed, or try WebSocket on port 443",
+                format!("The proxy {proxy} doesn't connect to {target}"),
+                "Its rules allow only other targets or ports, often just 443, or it can't reach the broker itself",
+                "Ask the admin to allow the broker's address and port, or try WebSocket on port 443",
             )
             .with_detail(status),
             Self::NotAProxy { proxy, detail } => Problem::new(
@@ -319,47 +319,47 @@ impl MqttError {
         match self {
             Self::TrustUnreadable { detail } => Problem::new(
                 "mqtt.trust_unreadable",
-                "The certificate of the authority to trust cannot be read",
-                "The file is no PEM, or holds no certificate",
-                "Choose the authority's certificate as PEM: text that begins with BEGIN CERTIFICATE",
+                "The CA certificate to trust can't be read",
+                "The file isn't PEM, or has no certificate",
+                "Choose the CA's certificate as PEM: text that starts with BEGIN CERTIFICATE",
             )
             .with_detail(detail),
             Self::TrustEmpty { detail } => Problem::new(
                 "mqtt.trust_empty",
-                "This computer has no list of authorities to trust",
+                "This computer has no list of trusted CAs",
                 "The package of root certificates is not installed (ca-certificates)",
-                "Install it, or give the authority's certificate by hand",
+                "Install it, or choose the CA's certificate",
             )
             .with_detail(detail),
             Self::IdentityUnreadable { detail } => Problem::new(
                 "mqtt.identity_unreadable",
                 "The client's certificate or key cannot be read",
-                "A file is no PEM, or certificate and key are swapped",
+                "A file isn't PEM, or certificate and key are swapped",
                 "Choose both as PEM: BEGIN CERTIFICATE, and BEGIN PRIVATE KEY, RSA PRIVATE KEY or EC PRIVATE KEY",
             )
             .with_detail(detail),
             Self::KeyEncrypted => Problem::new(
                 "mqtt.key_encrypted",
-                "The client's key is protected by a password",
+                "The client's key is password-protected",
                 "It was made for programs that ask for one",
-                "Give its password, or take the protection off with: openssl pkey -in KEY.pem -out PLAIN.pem",
+                "Enter its password, or remove the protection with: openssl pkey -in KEY.pem -out PLAIN.pem",
             ),
             Self::KeyMismatch => Problem::new(
                 "mqtt.key_mismatch",
-                "Key and certificate of the client do not belong together",
+                "The client's key and certificate don't match",
                 "They come from different pairs, or the first certificate in the file is not the client's",
                 "Choose the pair that was handed out together, the client's certificate first",
             ),
             Self::BadServerName { name } => Problem::new(
                 "mqtt.bad_server_name",
-                format!("“{name}” cannot be asked for in a handshake"),
+                format!("“{name}” can't be used in a handshake"),
                 "It is neither a host name nor an address",
-                "Enter the name that stands in the broker's certificate",
+                "Enter the name in the broker's certificate",
             ),
             Self::KeyLog { path, detail } => Problem::new(
                 "mqtt.key_log",
                 format!("The keys cannot be written to {path}"),
-                "The folder does not exist, or may not be written to",
+                "The folder doesn't exist, or isn't writable",
                 "Choose another file",
             )
             .with_detail(detail),
@@ -385,44 +385,44 @@ impl MqttError {
                         ("It asks for a client certificate, and none is set", "Set the client's certificate and key")
                     }
                     (true, _) => (
-                        "It does not accept our client certificate: unknown, ended, withdrawn, or of another authority",
-                        "Check that the broker trusts the issuer of the client's certificate, and that it has not ended",
+                        "It doesn't accept the client certificate: unknown, expired, revoked, or from another CA",
+                        "Check that the broker trusts the issuer of the client's certificate, and that it hasn't expired",
                     ),
                     (false, false) => (
-                        "Version, cipher, server name or protocol (ALPN) do not suit it",
+                        "Version, cipher, server name or protocol (ALPN) don't match",
                         "Check the server name and the ALPN protocol that this broker expects",
                     ),
                 };
-                Problem::new("mqtt.tls_alert", "The broker ended the handshake", cause, next).with_detail(alert)
+                Problem::new("mqtt.tls_alert", "The broker rejected the TLS handshake", cause, next).with_detail(alert)
             }
             Self::Handshake { detail } => Problem::new(
                 "mqtt.tls_failed",
-                "The encryption could not be agreed on",
+                "The TLS handshake failed",
                 "The broker is older than TLS 1.2, or something in between changes the bytes",
                 "Check which versions of TLS the broker offers",
             )
             .with_detail(detail),
             Self::CutInHandshake { has_identity } => Problem::new(
                 "mqtt.tls_cut",
-                "The connection was cut in the handshake",
+                "The connection was cut during the TLS handshake",
                 if *has_identity {
-                    "The port does not speak TLS, a firewall looks into it, or the broker dislikes our certificate"
+                    "The port doesn't speak TLS, a firewall inspects it, or the broker rejects the client certificate"
                 } else {
-                    "The port does not speak TLS, a firewall looks into it, or the broker wants a client certificate"
+                    "The port doesn't speak TLS, a firewall inspects it, or the broker requires a client certificate"
                 },
                 "Check the port, and try from another network",
             ),
             Self::EndsSoon { whose, end } => Problem::new(
                 "mqtt.certificate_ends_soon",
                 format!("The certificate of {whose} {end}"),
-                "It is due for renewal",
-                "Have it renewed before it ends: from then on no connection comes about",
+                "It's due for renewal",
+                "Renew it before it expires: connections fail from then on",
             ),
             Self::Unchecked { why } => Problem::new(
                 "mqtt.tls_unchecked",
-                "The broker's certificate is not in order, and was accepted all the same",
+                "The broker's certificate isn't valid, and was accepted anyway",
                 why.clone(),
-                "Use this to find a fault, not for passwords you want to keep",
+                "Use this for diagnosis only, not with real passwords",
             ),
             _ => elsewhere(self),
         }
@@ -433,33 +433,33 @@ impl MqttError {
             Self::HttpStatus { url, status, says } => {
                 let (cause, next) = match status {
                     200 => (
-                        "A web page answers: this is no WebSocket, or a captive portal wants you to log in first",
+                        "A web page answers: this isn't a WebSocket, or a captive portal requires a login first",
                         "Open any page in a browser and log in to the network, then check the path of the address",
                     ),
                     301 | 302 | 303 | 307 | 308 => (
-                        "It sends us elsewhere: a captive portal, or the address needs wss or another path",
-                        "Open the address in a browser and look where it leads",
+                        "It redirects: a captive portal, or the address needs wss or another path",
+                        "Open the address in a browser and see where it leads",
                     ),
                     400 | 426 => (
-                        "The server does not take this as the opening of a WebSocket",
+                        "The server doesn't accept this as a WebSocket request",
                         "Check the path of the address, and that the port is the one for WebSocket",
                     ),
-                    401 => ("It wants a login, or the signature is missing", "Check user, password or keys"),
+                    401 => ("It requires a login, or the signature is missing", "Check user, password or keys"),
                     403 => (
                         "It does not allow this: wrong signature or keys, a clock that is off, or rules of the server",
                         "Check keys, region and the clock of this computer",
                     ),
                     404 => (
                         "There is nothing at this path",
-                        "Try /mqtt, /ws or / as the path; it stands in the broker's settings",
+                        "Try /mqtt, /ws or / as the path; it's in the broker's settings",
                     ),
                     407 => ("A proxy in between asks for a login", "Enter the proxy and its login"),
                     429 | 503 => ("The server is busy or limits connections", "Wait a while and try again"),
                     500..=599 => (
-                        "The server, or the broker behind it, is out of order",
-                        "Wait a while and try again, then tell those who run it",
+                        "The server, or the broker behind it, is down",
+                        "Wait a while and try again, then tell its operator",
                     ),
-                    _ => ("It is no broker with WebSocket", "Check port and path of the address"),
+                    _ => ("It isn't a broker with WebSocket", "Check port and path of the address"),
                 };
                 Problem::new(
                     "mqtt.http_status",
@@ -471,7 +471,7 @@ impl MqttError {
             }
             Self::NotAWebSocket { url, detail } => Problem::new(
                 "mqtt.not_a_websocket",
-                format!("The address {url} is no WebSocket"),
+                format!("The address {url} isn't a WebSocket"),
                 "The port is the one for plain MQTT, or belongs to something else",
                 "Check the port: WebSocket has one of its own, often 9001, 8083 or 443",
             )
@@ -491,20 +491,20 @@ impl MqttError {
             Self::LoginTooLong => Problem::new(
                 "mqtt.login_too_long",
                 "Client id, user, password or last will are too long",
-                "MQTT has room for 65535 bytes in each",
+                "MQTT allows 65535 bytes for each",
                 "Shorten them",
             ),
             Self::ClosedOnConnect { detail } => Problem::new(
                 "mqtt.hung_up_on_connect",
                 "The broker closed the connection instead of answering CONNECT",
-                "It wants encryption, another version of MQTT, or a login; some brokers close without a word",
+                "It wants encryption, another version of MQTT, or a login; some brokers close without a reason",
                 "Check scheme and port, then login and client id",
             )
             .with_detail(detail),
             Self::NoConnAck { secs } => Problem::new(
                 "mqtt.no_connack",
                 format!("No answer to CONNECT within {secs} s"),
-                "What listens there is no MQTT broker, or waits for encryption (mqtts://)",
+                "It isn't an MQTT broker, or expects encryption (mqtts://)",
                 "Check scheme and port",
             ),
             _ => elsewhere(self),
@@ -516,14 +516,14 @@ impl MqttError {
             Self::NoSubAck { secs } => Problem::new(
                 "mqtt.no_suback",
                 format!("No answer to SUBSCRIBE within {secs} s"),
-                "Some brokers say nothing when they do not do what was asked, QoS 2 for one",
+                "Some brokers don't answer a request they don't support, such as QoS 2",
                 "Subscribe with QoS 0 or 1, and to fewer topics",
             ),
             Self::ClosedOnSubscribe { detail } => Problem::new(
                 "mqtt.hung_up_on_subscribe",
                 "The broker closed the connection after SUBSCRIBE",
-                "This client may not subscribe to one of the filters, and the broker says it this way",
-                "Subscribe to what the client has a right to, one filter at a time",
+                "This client has no permission for one of the filters",
+                "Subscribe to permitted filters, one at a time",
             )
             .with_detail(detail),
             Self::SubscriptionsRefused { refused, asked, says } => Problem::new(
@@ -546,8 +546,8 @@ impl MqttError {
             Self::Closed { detail } => Problem::new(
                 "mqtt.hung_up",
                 "The broker closed the connection",
-                "It was restarted, another client uses the same client id, or something we did is not allowed there",
-                "Look whether it happens again at the same moment, and whether the client id is in use",
+                "It was restarted, another client uses the same client id, or a request isn't allowed there",
+                "Check whether it happens again at the same moment, and whether the client ID is in use",
             )
             .with_detail(detail),
             Self::Broken { detail, .. } => Problem::new(
@@ -575,46 +575,46 @@ impl CertificateFault {
             Self::Expired { days_ago } => Problem::new(
                 "mqtt.certificate_expired",
                 match days_ago {
-                    0 => format!("The certificate of {host} has ended today"),
-                    days => format!("The certificate of {host} ended {days} days ago"),
+                    0 => format!("The certificate of {host} expired today"),
+                    days => format!("The certificate of {host} expired {days} days ago"),
                 },
                 "It was not renewed, or the clock of this computer is ahead",
-                "Check date and time of this computer, then have the certificate renewed",
+                "Check this computer's date and time, then have the certificate renewed",
             ),
             Self::NotYet { in_days } => Problem::new(
                 "mqtt.certificate_not_yet",
                 match in_days {
-                    0 => format!("The certificate of {host} begins later today"),
-                    days => format!("The certificate of {host} begins in {days} days"),
+                    0 => format!("The certificate of {host} isn't valid until later today"),
+                    days => format!("The certificate of {host} isn't valid for another {days} days"),
                 },
                 "The clock of this computer is most likely behind",
-                "Set date and time of this computer",
+                "Set this computer's date and time",
             ),
             Self::UnknownIssuer { issuer, is_alone: true } => Problem::new(
                 "mqtt.issuer_not_sent",
                 format!("The broker sent {of} without its issuer's"),
                 format!(
-                    "Its issuer “{issuer}” isn't trusted here: the broker leaves intermediate certificates out, or the authority is a private one"
+                    "Its issuer “{issuer}” isn't trusted here: the broker doesn't send intermediate certificates, or the CA is private"
                 ),
-                "Have the broker send its whole chain (often fullchain.pem); add that authority's certificate if it is yours",
+                "Have the broker send its whole chain (often fullchain.pem); add that CA's certificate if it's yours",
             ),
             Self::UnknownIssuer { issuer, is_alone: false } => Problem::new(
                 "mqtt.unknown_issuer",
-                format!("Nobody we trust vouches for {of}"),
-                format!("It was issued by “{issuer}”, which is not among those trusted here"),
-                "Add the certificate of that authority, if it is yours",
+                format!("No trusted CA issued {of}"),
+                format!("It was issued by “{issuer}”, which isn't trusted here"),
+                "Add that CA's certificate, if it's yours",
             ),
             Self::SelfSigned => Problem::new(
                 "mqtt.self_signed",
-                format!("Nobody but itself vouches for {of}"),
-                "The broker has a certificate of its own making",
+                format!("Self-signed: {of}"),
+                "The broker uses a self-signed certificate",
                 "Compare its SHA-256 with the broker's and add it as the certificate to trust",
             ),
             Self::Intercepted { by } => Problem::new(
                 "mqtt.intercepted",
                 format!("Something in between shows {of}"),
-                format!("“{by}” looks into encrypted connections of this network and shows its own certificate"),
-                "Ask for an exception for the broker's address, or use another network; the gateway meets the same",
+                format!("“{by}” inspects TLS connections on this network and presents its own certificate"),
+                "Ask the admin for an exception for the broker's address, or use another network; the gateway has the same problem",
             ),
             Self::WrongName { asked, names } => Problem::new(
                 "mqtt.wrong_name",
@@ -628,15 +628,15 @@ impl CertificateFault {
             ),
             Self::Authority => Problem::new(
                 "mqtt.certificate_of_authority",
-                format!("The broker shows an authority's own certificate as {of}"),
-                "A certificate that vouches for others must not be a server's",
+                format!("The broker presents a CA certificate as {of}"),
+                "A CA certificate must not be used by a server",
                 "Issue a certificate for the broker and install that one",
             ),
             Self::Revoked => Problem::new(
                 "mqtt.certificate_revoked",
-                format!("{}{} was withdrawn", of[..1].to_uppercase(), &of[1..]),
-                "Its authority no longer stands by it",
-                "Do not connect; tell those who run the broker",
+                format!("{}{} was revoked", of[..1].to_uppercase(), &of[1..]),
+                "Its CA has revoked it",
+                "Don't connect; tell the broker's operator",
             ),
             Self::WrongPurpose => Problem::new(
                 "mqtt.certificate_purpose",
@@ -647,14 +647,14 @@ impl CertificateFault {
             Self::Version { version } => Problem::new(
                 "mqtt.certificate_version",
                 format!("{}{} is of X.509 version {version}", of[..1].to_uppercase(), &of[1..]),
-                "Version 3 is what can be judged: an older one names no host and no purpose",
+                "Linesman checks version 3: older ones name neither host nor purpose",
                 "Issue it again as version 3 (openssl x509 needs -extfile for that); --tls-checks nothing connects meanwhile",
             ),
             Self::Other { detail } => Problem::new(
                 "mqtt.certificate",
                 format!("{}{} is not accepted", of[..1].to_uppercase(), &of[1..]),
-                "A certificate on the way to the root is missing, or it is not made as it should be",
-                "Have the broker send the whole chain, and look at the certificates shown here",
+                "A certificate in the chain is missing or malformed",
+                "Have the broker send the whole chain, and check the certificates shown here",
             )
             .with_detail(detail),
         }

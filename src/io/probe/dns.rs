@@ -65,7 +65,7 @@ async fn by_system(name: &str, until: Instant) -> Found {
             addresses.truncate(MAX_KEPT);
             Answer::Message { rcode: None, addresses, aliases: Vec::new(), ttl_secs: None, extended: Vec::new() }
         }
-        Ok(Err(error)) => Answer::Failed { detail: visible(&error.to_string(), DETAIL_CHARS) },
+        Ok(Err(error)) => Answer::Failed { detail: visible(&error.to_string(), DETAIL_CHARS), error: None },
     };
     Found { sent: 1, lost: u32::from(answer == Answer::TimedOut), answer }
 }
@@ -81,7 +81,7 @@ async fn by_server(from: &From, name: &str, server: SocketAddr, by: Carrier, unt
         return Found {
             sent: 0,
             lost: 0,
-            answer: Answer::Failed { detail: "this is no name that can be asked for".into() },
+            answer: Answer::Failed { detail: "the name can't be asked for".into(), error: None },
         };
     };
     let (a, aaaa) = tokio::join!(
@@ -173,7 +173,7 @@ fn answers(answer: &Message, query: &Message) -> bool {
 
 async fn over_udp(from: &From, query: &Message, server: SocketAddr, until: Instant) -> Result<Message, Answer> {
     let socket = sockets::udp(from, server.ip()).map_err(|error| failed(&error, None))?;
-    let octets = query.to_vec().map_err(|error| Answer::Failed { detail: error.to_string() })?;
+    let octets = query.to_vec().map_err(|error| Answer::Failed { detail: error.to_string(), error: None })?;
     socket.send_to(&octets, server).await.map_err(|error| failed(&error, Some(&socket)))?;
     let mut buffer = vec![0; MAX_MESSAGE];
     loop {
@@ -230,11 +230,11 @@ fn refused(error: &Error, icmp: Option<crate::check::seen::Icmp>) -> Answer {
     if icmp.is_some() || matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset) {
         return Answer::Refused { icmp };
     }
-    Answer::Failed { detail: visible(&error.to_string(), DETAIL_CHARS) }
+    Answer::Failed { detail: visible(&error.to_string(), DETAIL_CHARS), error: Some(errors::word(error)) }
 }
 
 fn unreadable(detail: &str) -> Answer {
-    Answer::Failed { detail: visible(&format!("the answer cannot be read: {detail}"), DETAIL_CHARS) }
+    Answer::Failed { detail: visible(&format!("the answer cannot be read: {detail}"), DETAIL_CHARS), error: None }
 }
 
 fn read(message: &Message) -> Answer {

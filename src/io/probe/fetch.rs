@@ -26,7 +26,7 @@ const URL_CHARS: usize = 300;
 pub(super) async fn fetch(from: &From, url: &str, to: SocketAddr, limit: Duration) -> Seen {
     let until = Instant::now() + limit;
     let (end, content) = match split(url) {
-        None => (HttpEnd::Broken(Broke::Other { begins: "this is no address of plain HTTP".into() }), Vec::new()),
+        None => (HttpEnd::Broken(Broke::Other { begins: "this isn't an address of plain HTTP".into() }), Vec::new()),
         Some((host, path)) => match timeout_at(until, get(from, host, path, to)).await {
             Ok(answered) => answered,
             Err(_) => (HttpEnd::Broken(Broke::Silent), Vec::new()),

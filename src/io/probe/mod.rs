@@ -37,6 +37,7 @@ use crate::model::text::visible;
 pub use dns::read_wire as read_dns_answer;
 pub use fetch::kind as content_kind;
 use roots::{Chains, Roots};
+pub use surroundings::refuse_source;
 pub use tls::shown as show_certificate;
 
 /// Longest text of a detail.

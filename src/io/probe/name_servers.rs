@@ -101,7 +101,7 @@ fn is_placeholder(address: Ipv6Addr) -> bool {
 /// An address, with the interface it belongs to where one is named: `fe80::1%eth0`.
 fn address(entry: &str, scope_of: fn(&str) -> Option<u32>) -> Result<SocketAddr, &'static str> {
     let (bare, scope) = entry.split_once('%').map_or((entry, None), |(bare, scope)| (bare, Some(scope)));
-    let ip: IpAddr = bare.parse().map_err(|_| "this is no address")?;
+    let ip: IpAddr = bare.parse().map_err(|_| "this isn't an address")?;
     match (ip, scope) {
         (IpAddr::V6(ip), Some(scope)) => {
             let number = scope.parse().ok().or_else(|| scope_of(scope)).ok_or("its interface is not there")?;
@@ -109,7 +109,7 @@ fn address(entry: &str, scope_of: fn(&str) -> Option<u32>) -> Result<SocketAddr,
         }
         (IpAddr::V6(ip), None) if ip.is_unicast_link_local() => Err("a link-local address without its interface"),
         (ip, None) => Ok(SocketAddr::new(ip, PORT)),
-        (IpAddr::V4(_), Some(_)) => Err("this is no address"),
+        (IpAddr::V4(_), Some(_)) => Err("this isn't an address"),
     }
 }
 
@@ -140,12 +140,12 @@ mod tests {
             read(text),
             [
                 yes("[fe80::1%7]:53"),
-                no("this is no address"),
+                no("this isn't an address"),
                 yes("192.0.2.1:53"),
                 no("its interface is not there"),
                 no("a link-local address without its interface"),
                 yes("[2001:db8::1]:53"),
-                no("this is no address"),
+                no("this isn't an address"),
             ]
         );
     }

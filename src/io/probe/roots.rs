@@ -177,7 +177,9 @@ impl Chains {
 pub(super) async fn ask_system(chains: &Chains, host: &str, leaf_sha256: &str, limit: Duration) -> Seen {
     let unknown = |detail: &str| Seen::SystemTrust(SystemTrust { trusts: None, detail: detail.into() });
     let Some(chain) = chains.of(leaf_sha256) else { return unknown("the chain is no longer known") };
-    let Ok(name) = ServerName::try_from(host.to_owned()) else { return unknown("the host is no name and no address") };
+    let Ok(name) = ServerName::try_from(host.to_owned()) else {
+        return unknown("the host is neither a name nor an address");
+    };
     match timeout(limit, tokio::task::spawn_blocking(move || system(&chain, &name))).await {
         Ok(Ok(judged)) => Seen::SystemTrust(judged),
         Ok(Err(_)) => unknown("it failed"),

@@ -7,6 +7,7 @@ use netdev::interface::types::InterfaceType;
 use super::{Began, Teller, leases, name_servers, proxies, settings, sockets};
 use crate::check::question::From;
 use crate::check::seen::{Interface, Lease, Route, Seen};
+use crate::model::problem::Problem;
 use crate::model::text::visible;
 
 /// Most interfaces and addresses that are told.
@@ -47,6 +48,35 @@ fn interfaces() -> Vec<(Interface, Option<Lease>)> {
     let all = netdev::get_interfaces().into_iter().filter(|one| !one.is_loopback()).take(MAX_INTERFACES);
     let has_lease = |one: &netdev::Interface| one.is_up() && !one.ipv4.is_empty() && !is_tunnel(one);
     all.map(|one| (shown(&one), has_lease(&one).then(|| leases::of(&one, &name(&one))))).collect()
+}
+
+/// Refuses an interface or source address that this computer doesn't have; nothing chosen is fine.
+pub fn refuse_source(from: &str) -> Result<(), Problem> {
+    if from.is_empty() {
+        return Ok(());
+    }
+    let all = netdev::get_interfaces();
+    let address: Option<IpAddr> = from.parse().ok();
+    let has = |one: &netdev::Interface| match address {
+        Some(address) => one.ip_addrs().contains(&address),
+        None => one.name == from || one.friendly_name.as_deref() == Some(from),
+    };
+    if all.iter().any(has) || address.is_some_and(|address| address.is_loopback()) {
+        return Ok(());
+    }
+    let here = |one: &netdev::Interface| {
+        let addresses: Vec<String> = one.ip_addrs().iter().map(ToString::to_string).collect();
+        format!("{} ({})", name(one), if addresses.is_empty() { "no address".into() } else { addresses.join(", ") })
+    };
+    let here: Vec<String> = all.iter().take(MAX_INTERFACES).map(here).collect();
+    let what = if address.is_some() { "address" } else { "network interface" };
+    Err(Problem::new(
+        "check.unknown_source",
+        format!("This computer has no {what} {}", visible(from, NAME_CHARS)),
+        "The name is misspelt, the adapter is unplugged, or the address has changed",
+        "Choose an interface or address of this computer, or none for the usual way out",
+    )
+    .with_detail(here.join("; ")))
 }
 
 fn name(interface: &netdev::Interface) -> String {

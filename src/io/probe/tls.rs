@@ -78,7 +78,7 @@ pub(super) async fn shake(
         trust: None,
     };
     let Ok(name) = name else {
-        seen.end = TlsEnd::Failed { detail: "the host is no name and no address".into() };
+        seen.end = TlsEnd::Failed { detail: "the host is neither a name nor an address".into() };
         return Shaken { seen, stream: None, chain: Vec::new() };
     };
     if wanted.shape == Shape::PaddedHello {

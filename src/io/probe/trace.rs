@@ -26,7 +26,7 @@ const MAX_SILENT: usize = 6;
 /// Looks hop by hop until the far end, or until nothing more answers.
 pub(super) async fn trace(from: &From, to: SocketAddr, by: Carrier, limit: Duration) -> Seen {
     if !cfg!(target_os = "linux") {
-        return not_run(None, NotRun::NotOffered, "this system does not tell which box answered");
+        return not_run(None, NotRun::NotOffered, "this operating system doesn't report which box answered");
     }
     let until = Instant::now() + limit;
     let mut hops: Vec<Hop> = Vec::new();

@@ -108,26 +108,26 @@ impl Explain for Mistake {
         match self {
             Self::Empty => Problem::new(
                 "manifest.empty",
-                "The manifest holds no gateway",
-                "The file or its first sheet is empty, or holds the names of the columns alone",
+                "The manifest has no gateway",
+                "The file or its first sheet is empty, or has only the column names",
                 "Write one row for each gateway below the names of the columns",
             ),
             Self::TooManyRows => Problem::new(
                 "manifest.too_many_rows",
                 format!("The manifest has more than {MAX_ROWS} rows"),
-                "That many gateways are not held in one run",
+                "One run holds at most 2000 gateways",
                 "Split it into several files",
             ),
             Self::TooManyColumns => Problem::new(
                 "manifest.too_many_columns",
                 format!("The manifest has more than {MAX_COLUMNS} columns"),
                 "This may be another table",
-                "Leave the columns that the manifest needs",
+                "Keep only the columns the manifest needs",
             ),
             Self::ColumnMissing { column } => Problem::new(
                 "manifest.column_missing",
                 format!("The column {column} is missing"),
-                "The first row holds the names of the columns, and this one is not among them",
+                "The first row holds the names of the columns, and this one is missing",
                 format!("Add a column {column}, or correct the name of the one that is meant"),
             ),
             Self::ColumnUnknown { column } => Problem::new(
@@ -139,7 +139,7 @@ impl Explain for Mistake {
             Self::ColumnTwice { column } => Problem::new(
                 "manifest.column_twice",
                 format!("The column {} is there twice", visible(column, 60)),
-                "Which of them counts cannot be told",
+                "It's unclear which of them counts",
                 "Remove one of them",
             ),
             Self::ColumnOfSecrets { column } => Problem::new(
@@ -170,8 +170,8 @@ impl Explain for Mistake {
             Self::CellControl => Problem::new(
                 "manifest.cell_control",
                 "The cell holds a line break or another control character",
-                "It was copied along, or a quote is not closed",
-                "Type the cell anew",
+                "It was copied by mistake, or a quote isn't closed",
+                "Type the cell again",
             ),
             Self::CellError => Problem::new(
                 "manifest.cell_error",
@@ -189,18 +189,18 @@ impl Explain for Mistake {
             Self::NameTwice { name, first_row } => Problem::new(
                 "manifest.name_twice",
                 format!("The name {} is used in row {first_row} already", visible(name, 60)),
-                "Results and a later run are told apart by the name",
-                "Give each gateway a name of its own",
+                "Results and later runs are matched by name",
+                "Give each gateway its own name",
             ),
             Self::MatchTwice { place, first_row } => Problem::new(
                 "manifest.match_twice",
                 format!("Row {first_row} is {} already", visible(place, 80)),
-                "Two rows would commission the same gateway",
+                "Two rows would set up the same gateway",
                 "Remove one of them; for gateways plugged in one after the other use serial-number:",
             ),
             Self::BadMatch { reason } => Problem::new(
                 "manifest.bad_match",
-                "The gateway cannot be found by this",
+                "This doesn't identify a gateway",
                 reason.clone(),
                 "Write serial:PATH, ble:ADDRESS, http:HOST[:PORT], udp:HOST:PORT, serial-number:NUMBER or name:ANNOUNCED",
             ),
@@ -218,33 +218,33 @@ impl Explain for Mistake {
             ),
             Self::DriverNotOverLink { driver, link } => Problem::new(
                 "manifest.driver_not_over_link",
-                format!("The driver {driver} is not spoken over {link}"),
-                "The driver and the way to the gateway do not fit together",
+                format!("The driver {driver} doesn't work over {link}"),
+                "The driver and the link don't match",
                 "Change the driver or the match",
             ),
             Self::CredentialUnknown { id, profile } => Problem::new(
                 "manifest.credential_unknown",
-                format!("The profile {profile} knows no credential {}", visible(id, 60)),
+                format!("The profile {profile} has no credential {}", visible(id, 60)),
                 "The id after `credential:` is mistyped, or belongs to another profile",
                 "See `linesman profiles show` for its credentials, or leave the cell empty",
             ),
             Self::CredentialNoWay { id, driver } => Problem::new(
                 "manifest.credential_no_way",
                 format!("The credential {} cannot be sent with the driver {driver}", visible(id, 60)),
-                "The profile does not say where this driver puts it",
+                "The profile doesn't say where this driver stores it",
                 "Leave the cell empty, or add a [[credential.push]] to a profile of your own",
             ),
             Self::FileUnreadable { reason } => Problem::new(
                 "manifest.file_unreadable",
-                "The file that the cell names cannot be used",
+                "The file named in the cell can't be used",
                 reason.clone(),
                 "Correct the path, which counts from the manifest's folder. If the cell holds the secret itself, remove it \
                  and treat it as known",
             ),
             Self::FileNotText => Problem::new(
                 "manifest.file_not_text",
-                "The file that the cell names holds no text",
-                "It is not UTF-8, or is another file",
+                "The file named in the cell isn't text",
+                "It isn't UTF-8, or is another file",
                 "Save the secret alone, as UTF-8, on the first line",
             ),
             Self::SecretMissing { name } => Problem::new(
@@ -261,7 +261,7 @@ impl Explain for Mistake {
             ),
             Self::HalfANetwork { is_name_there: true } => Problem::new(
                 "manifest.half_a_network",
-                "The network's passphrase is not referred to",
+                "The network's passphrase is missing",
                 "Only ssid is filled in, and password_file is not",
                 "Name the file with the passphrase, or write open for a network without protection",
             ),
@@ -280,8 +280,8 @@ impl Explain for Mistake {
             Self::Cut { more } => Problem::new(
                 "manifest.more_mistakes",
                 format!("There are {more} more mistakes"),
-                "Only the first are listed",
-                "Mend these and check again",
+                "Only the first mistakes are listed",
+                "Fix these and check again",
             ),
         }
     }

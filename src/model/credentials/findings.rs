@@ -15,8 +15,8 @@ pub(super) fn ssid_empty() -> Problem {
 pub(super) fn ssid_too_long(octets: usize) -> Problem {
     Problem::new(
         "wifi.ssid_too_long",
-        format!("The network name has {octets} octets; Wi-Fi allows {}", Ssid::MAX_OCTETS),
-        "Something else was pasted, or the name has letters that take more than one octet",
+        format!("The network name has {octets} bytes; Wi-Fi allows {}", Ssid::MAX_OCTETS),
+        "Something else was pasted, or the name has letters that take more than one byte",
         "Compare the name with the access point's settings",
     )
 }
@@ -33,9 +33,9 @@ pub(super) fn ssid_outer_blank() -> Problem {
 pub(super) fn ssid_hex_as_text() -> Problem {
     Problem::new(
         "wifi.ssid_hex_as_text",
-        "The network name begins with `hex:` but is no hexadecimal number",
+        "The network name starts with `hex:` but isn't a hexadecimal number",
         "A digit is missing, or a character other than 0-9 and a-f stands in it",
-        "Correct the digits; as it stands it is sent as plain text",
+        "Correct the digits; otherwise it's sent as plain text",
     )
 }
 
@@ -61,7 +61,7 @@ pub(super) fn open_network() -> Problem {
     Problem::new(
         "wifi.open",
         "The network has no protection",
-        "It was chosen as open: whoever is near can read what is not encrypted otherwise and join the network",
+        "It's open: anyone nearby can join it and read unencrypted traffic",
         "Prefer a protected network; go on only if the site wants it so",
     )
 }
@@ -81,7 +81,7 @@ pub(super) fn passphrase_control() -> Problem {
         "wifi.passphrase_control",
         "The passphrase holds a tab, a line break or another invisible character",
         "It was copied along when pasting",
-        "Type the passphrase by hand, or paste it without the end of the line",
+        "Type the passphrase, or paste it without the line break",
     )
 }
 
@@ -97,7 +97,7 @@ pub(super) fn passphrase_not_ascii() -> Problem {
 pub(super) fn passphrase_utf8(chars: usize, octets: usize) -> Problem {
     Problem::new(
         "wifi.passphrase_utf8",
-        format!("The passphrase is sent as UTF-8: {chars} characters, {octets} octets"),
+        format!("The passphrase is sent as UTF-8: {chars} characters, {octets} bytes"),
         "It holds letters beyond ASCII, which not every gateway and access point treats alike",
         "If the gateway cannot join, change the passphrase of the network to plain letters and digits",
     )
@@ -115,7 +115,7 @@ pub(super) fn passphrase_outer_blank() -> Problem {
 pub(super) fn passphrase_too_short(octets: usize, min: usize, rules: &WifiRules) -> Problem {
     Problem::new(
         "wifi.passphrase_too_short",
-        format!("The passphrase has {octets} octets; at least {min} are needed"),
+        format!("The passphrase has {octets} bytes; at least {min} are needed"),
         "A part is missing; WPA and WPA2 take no fewer than 8, and the profile may ask for more",
         "Compare the passphrase with the access point's settings",
     )
@@ -125,9 +125,9 @@ pub(super) fn passphrase_too_short(octets: usize, min: usize, rules: &WifiRules)
 pub(super) fn passphrase_too_long(octets: usize, max: usize, rules: &WifiRules) -> Problem {
     Problem::new(
         "wifi.passphrase_too_long",
-        format!("The passphrase has {octets} octets; this gateway takes at most {max}"),
+        format!("The passphrase has {octets} bytes; this gateway takes at most {max}"),
         "Something else was pasted, or the network's passphrase is longer than this gateway takes",
-        "Compare it with the access point's settings; if it is right, give the network a shorter one",
+        "Compare it with the access point's settings; if it's right, change the network's passphrase to a shorter one",
     )
     .with_detail(rules.source.clone())
 }
@@ -135,7 +135,7 @@ pub(super) fn passphrase_too_long(octets: usize, max: usize, rules: &WifiRules) 
 pub(super) fn passphrase_short_for_sae(octets: usize) -> Problem {
     Problem::new(
         "wifi.passphrase_short_for_sae",
-        format!("The passphrase has only {octets} octets"),
+        format!("The passphrase has only {octets} bytes"),
         "WPA3 allows that, WPA and WPA2 do not, and not every gateway takes it",
         "If the gateway refuses it, give the network a passphrase of at least 8 characters",
     )
@@ -144,7 +144,7 @@ pub(super) fn passphrase_short_for_sae(octets: usize) -> Problem {
 pub(super) fn raw_psk_not_accepted(rules: &WifiRules) -> Problem {
     Problem::new(
         "wifi.raw_psk_not_accepted",
-        "64 hexadecimal digits are a derived key, which this gateway does not take",
+        "64 hexadecimal digits are a derived key, which this gateway doesn't accept",
         "The profile allows passphrases of at most 63 characters only",
         "Type the passphrase the key was made from",
     )
@@ -154,7 +154,7 @@ pub(super) fn raw_psk_not_accepted(rules: &WifiRules) -> Problem {
 pub(super) fn derived_not_accepted(rules: &WifiRules) -> Problem {
     Problem::new(
         "wifi.derived_not_accepted",
-        "This gateway does not take a derived key",
+        "This gateway doesn't accept a derived key",
         "The profile allows passphrases of at most 63 characters only",
         "Switch “Send derived key” off",
     )
@@ -191,7 +191,7 @@ pub(super) fn psk_not_for_wep() -> Problem {
 pub(super) fn wep_key_form(octets: usize) -> Problem {
     Problem::new(
         "wifi.wep_key_form",
-        format!("A WEP key has 5 or 13 characters, or 10 or 26 hexadecimal digits; this one has {octets} octets"),
+        format!("A WEP key has 5 or 13 characters, or 10 or 26 hexadecimal digits; this one has {octets} bytes"),
         "The network uses WEP, and a character is missing or too many",
         "Compare the key with the access point's settings",
     )
@@ -209,7 +209,7 @@ pub(super) fn wep_insecure() -> Problem {
 pub(super) fn too_long_for_link(octets: usize, max: usize) -> Problem {
     Problem::new(
         "wifi.too_long_for_link",
-        format!("Name and passphrase together take {octets} octets; one command holds {max}"),
+        format!("Name and passphrase together take {octets} bytes; one command holds {max}"),
         "The passphrase is far longer than Wi-Fi networks use",
         "Give the network a passphrase of at most 63 characters",
     )
@@ -248,7 +248,7 @@ pub(super) fn not_in_scan(ssid: &Ssid, rules: &WifiRules, look_alike: Option<&Ss
     let step = if look_alike.is_some() {
         "Choose the network from the list instead of typing it"
     } else {
-        "Compare the name letter by letter, scan again nearer to the access point, or mark the network as hidden"
+        "Compare the name character by character, scan again nearer to the access point, or mark the network as hidden"
     };
     Problem::new(
         "wifi.not_in_scan",
@@ -307,7 +307,7 @@ pub(super) fn enterprise(ssid: &Ssid) -> Problem {
         "wifi.enterprise",
         format!("`{}` is an enterprise network (802.1X)", ssid.shown()),
         "It wants an account or a certificate for each device; the provisioning protocol has no fields for that",
-        "Ask the site for a network with a passphrase, such as a separate one for devices",
+        "Ask the site's admin for a network with a passphrase, such as a separate one for devices",
     )
 }
 
@@ -325,7 +325,7 @@ pub(super) fn scan_says_open(ssid: &Ssid) -> Problem {
         "wifi.scan_says_open",
         format!("A passphrase is given for `{}`, but the gateway sees it open", ssid.shown()),
         "It is another network of the same name, perhaps one set up to be mistaken for it, or the protection was removed",
-        "Ask whoever runs the network; choose “Open network” only if it is meant to be open",
+        "Ask the network's admin; choose “Open network” only if it is meant to be open",
     )
 }
 
@@ -334,7 +334,7 @@ pub(super) fn open_twin(ssid: &Ssid) -> Problem {
         "wifi.open_twin",
         format!("The gateway sees `{}` both open and protected", ssid.shown()),
         "Two networks share the name; one may be set up to be mistaken for the other",
-        "Ask whoever runs the network which is the right one before going on",
+        "Ask the network's admin which one is right before you continue",
     )
 }
 

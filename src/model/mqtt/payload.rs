@@ -89,18 +89,18 @@ impl Explain for PayloadError {
         match self {
             Self::Json { line, column, what } => Problem::new(
                 "mqtt.payload_json",
-                format!("The payload is no JSON: line {line}, column {column}"),
+                format!("The payload isn't JSON: line {line}, column {column}"),
                 sentence(&visible(what, 200)),
-                "Mend it there, or send it as text",
+                "Fix it there, or send it as text",
             ),
             Self::Hex { line, column, found } => Problem::new(
                 "mqtt.payload_hex",
                 format!(
-                    "The payload is no hex: “{}” at line {line}, column {column}",
+                    "The payload isn't hex: “{}” at line {line}, column {column}",
                     visible(found.encode_utf8(&mut [0; 4]), 1)
                 ),
                 "Hex has the digits 0 to 9 and a to f, two a byte",
-                "Mend it there, or send it as text",
+                "Fix it there, or send it as text",
             ),
             Self::OddHex { digits } => Problem::new(
                 "mqtt.payload_odd_hex",
@@ -110,9 +110,9 @@ impl Explain for PayloadError {
             ),
             Self::Base64 { line, column } => Problem::new(
                 "mqtt.payload_encoding",
-                format!("The payload is no base64: line {line}, column {column}"),
+                format!("The payload isn't base64: line {line}, column {column}"),
                 "Base64 has letters, digits, + and /, and ends with = where it has to be filled up",
-                "Mend it there, or send it as text",
+                "Fix it there, or send it as text",
             ),
         }
     }

@@ -40,7 +40,7 @@ impl Stage {
             Self::Proxy => "Pass the proxy",
             Self::Tls => "Encrypt and check the certificate",
             Self::WebSocket => "Open the WebSocket",
-            Self::Connect => "Be let in",
+            Self::Connect => "Log in",
             Self::Subscribe => "Subscribe",
             Self::FirstMessage => "Receive the first message",
         }
@@ -160,12 +160,12 @@ impl Expiry {
 impl fmt::Display for Expiry {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended { days_ago: 0 } => write!(out, "ended today"),
-            Self::Ended { days_ago: 1 } => write!(out, "ended 1 day ago"),
-            Self::Ended { days_ago } => write!(out, "ended {days_ago} days ago"),
+            Self::Ended { days_ago: 0 } => write!(out, "expired today"),
+            Self::Ended { days_ago: 1 } => write!(out, "expired 1 day ago"),
+            Self::Ended { days_ago } => write!(out, "expired {days_ago} days ago"),
             Self::Ends { in_days: 0 } => write!(out, "ends today"),
-            Self::Ends { in_days: 1 } => write!(out, "ends in 1 day"),
-            Self::Ends { in_days } => write!(out, "ends in {in_days} days"),
+            Self::Ends { in_days: 1 } => write!(out, "expires in 1 day"),
+            Self::Ends { in_days } => write!(out, "expires in {in_days} days"),
         }
     }
 }
@@ -211,10 +211,10 @@ mod tests {
         const DAY: i64 = 86_400;
         let check = |seconds: i64, expected: &str| assert_eq!(Expiry::at(NOW + seconds, NOW).to_string(), expected);
         check(-1062 * DAY - 40_000, "ended 1062 days ago");
-        check(-DAY, "ended 1 day ago");
-        check(-1, "ended today");
+        check(-DAY, "expired 1 day ago");
+        check(-1, "expired today");
         check(0, "ends today");
-        check(DAY + 1, "ends in 1 day");
+        check(DAY + 1, "expires in 1 day");
         check(1062 * DAY + 40_000, "ends in 1062 days");
         assert!(Expiry::at(NOW - 1, NOW).is_within(0) && !Expiry::at(NOW + 30 * DAY, NOW).is_within(30));
     }

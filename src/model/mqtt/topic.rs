@@ -107,13 +107,13 @@ impl Explain for FilterError {
             ),
             Self::HashNotLast { filter } => Problem::new(
                 "mqtt.filter",
-                format!("“{filter}” is no topic filter"),
+                format!("“{filter}” isn't a topic filter"),
                 "# means all levels from there on: it stands alone, in the last level",
                 next,
             ),
             Self::PlusNotAlone { filter } => Problem::new(
                 "mqtt.filter",
-                format!("“{filter}” is no topic filter"),
+                format!("“{filter}” isn't a topic filter"),
                 "+ means one whole level: it shares it with no other character",
                 next,
             ),

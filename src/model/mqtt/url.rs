@@ -92,7 +92,7 @@ pub enum UrlError {
         text: String,
     },
     /// User and password stand in the address, where everyone reads them.
-    #[error("a login stands in the address")]
+    #[error("the address contains a login")]
     HoldsLogin,
 }
 
@@ -102,7 +102,7 @@ impl Explain for UrlError {
         match self {
             Self::UnknownScheme { text } => Problem::new(
                 "mqtt.address",
-                format!("“{text}” is no address of a broker"),
+                format!("“{text}” isn't a broker address"),
                 "An address begins with mqtt, mqtts, ws or wss",
                 example,
             ),

@@ -172,7 +172,7 @@ mod tests {
             }
         };
         check("[network]\npsk = 'secret'", &["s.toml:4:1: `psk` can't stand in a site file"]);
-        check("[network]\nssid = 'a name of more than thirty-two octets'", &["Wi-Fi allows 32"]);
+        check("[network]\nssid = 'a name of more than thirty-two bytes'", &["Wi-Fi allows 32"]);
         check("[network]\nssid = 'hex:0'", &["pairs of hexadecimal digits"]);
         check("[network]\nsubnet = '192.0.2.1/24'", &["write the network itself"]);
         check("[network]\nsubnet = '192.0.2.0/33'", &["too large"]);

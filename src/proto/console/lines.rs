@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(String::from_utf8_lossy(&whole), expected, "{raw:?}");
         let mut cut = Cleaner::default();
         let pieces: Vec<u8> = raw.bytes().flat_map(|octet| cut.push(&[octet])).collect();
-        assert_eq!(pieces, whole, "{raw:?} octet by octet");
+        assert_eq!(pieces, whole, "{raw:?} byte by byte");
     }
 
     #[test]

@@ -21,13 +21,13 @@ pub enum NotSendable {
     #[error("a value holds a control character")]
     ControlCharacter,
     /// The line is longer than a terminal takes.
-    #[error("the line has {octets} octets")]
+    #[error("the line has {octets} bytes")]
     TooLong {
         /// Octets of the line.
         octets: usize,
     },
     /// The file is too large for a console.
-    #[error("the file has {octets} octets")]
+    #[error("the file has {octets} bytes")]
     TooLarge {
         /// Octets of the file.
         octets: usize,

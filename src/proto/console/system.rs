@@ -55,7 +55,7 @@ impl Rights {
         match self {
             Self::Root => "root",
             Self::Sudo => "an account that may use sudo",
-            Self::None => "an account without rights to administer",
+            Self::None => "an account without administrator permission",
         }
     }
 }

@@ -357,7 +357,7 @@ fn a_slow_line_has_the_time_it_takes() {
     session.run(Run::new("file", script).within(Duration::from_secs(2)), now);
     while octets < content.len() {
         while let Some(transmit) = session.poll_transmit(now) {
-            assert_ne!(transmit.bytes, [3], "it was given up after {:?} and {octets} octets", now - start);
+            assert_ne!(transmit.bytes, [3], "it was given up after {:?} and {octets} bytes", now - start);
             octets += transmit.bytes.len();
         }
         now = session.poll_timeout().unwrap().max(now);

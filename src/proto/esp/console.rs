@@ -20,7 +20,7 @@ const MAX_LOG: usize = 64 * 1024;
 
 /// The request does not fit into the device's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the request needs a line of {octets} octets; the console takes {LINE}")]
+#[error("the request needs a line of {octets} bytes; the console takes {LINE}")]
 pub struct LineTooLong {
     /// Octets of the line.
     pub octets: usize,

@@ -43,7 +43,7 @@ pub mod status {
 
 /// Bytes that are no such message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the bytes are no such message")]
+#[error("the bytes aren't such a message")]
 pub struct Unreadable;
 
 /// Reads a message of bounded size.

@@ -58,7 +58,7 @@ pub enum HandshakeError {
         status: i32,
     },
     /// A public key, salt or nonce of the device is none.
-    #[error("the device sent a key that is none")]
+    #[error("the device sent an invalid key")]
     BadKey,
     /// The device could not prove that it knows the secret.
     #[error("the device did not prove that it knows the secret")]
@@ -81,7 +81,7 @@ pub enum CipherError {
 
 /// The random octets do not do: draw others. One draw in 256 is like that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the random octets give a public key with a zero in front")]
+#[error("the random bytes give a public key with a zero in front")]
 pub struct DrawAgain;
 
 /// What seals and opens the messages of a session.

@@ -23,13 +23,13 @@ pub enum BadToken {
     #[error("the content is no UTF-8 text")]
     NotText,
     /// The template is no JSON once it is filled.
-    #[error("the template is no JSON")]
+    #[error("the template isn't JSON")]
     BadTemplate,
     /// The path of fields is empty, too deep, or names a number that is none.
     #[error("the path of fields is not usable")]
     BadPath,
     /// Wrapped it is longer than a device takes.
-    #[error("the content is {octets} octets when wrapped; the device takes {MAX_MESSAGE}")]
+    #[error("the content is {octets} bytes when wrapped; the device takes {MAX_MESSAGE}")]
     TooLong {
         /// Octets when wrapped.
         octets: usize,

@@ -126,7 +126,7 @@ pub fn pieces(frame: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFrame {
     /// It ends before its length is reached: the link cut it, and the whole can be read from [`RESULT`].
-    #[error("{held} of {wanted} octets")]
+    #[error("{held} of {wanted} bytes")]
     Cut {
         /// Octets that are there.
         held: usize,
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn service_data_tells_state_and_offers() {
-        let read = parse_service_data(&bytes("010500000000")).expect("six octets");
+        let read = parse_service_data(&bytes("010500000000")).expect("six bytes");
         assert_eq!(read.state, State::Known(ProvisioningState::AuthorizationRequired));
         assert!(read.offers.identify() && read.offers.scan() && !read.offers.device_info() && !read.offers.rename());
         assert_eq!(encode_service_data(read).to_vec(), bytes("010500000000"));
@@ -370,13 +370,13 @@ mod tests {
     proptest! {
         #[test]
         fn results_survive_the_round_trip(command in any::<u8>(), strings in arbitrary_strings()) {
-            let frame = encode_result(command, &strings).expect("at most 255 octets");
+            let frame = encode_result(command, &strings).expect("at most 255 bytes");
             prop_assert_eq!(ResultFrame::parse(&frame), Ok(ResultFrame { command, strings }));
         }
 
         #[test]
         fn every_truncation_is_told_as_a_cut(command in any::<u8>(), strings in arbitrary_strings()) {
-            let frame = encode_result(command, &strings).expect("at most 255 octets");
+            let frame = encode_result(command, &strings).expect("at most 255 bytes");
             for held in 0..frame.len() {
                 let wanted = if held < 2 { AROUND } else { frame.len() };
                 prop_assert_eq!(ResultFrame::parse(&frame[..held]), Err(BadFrame::Cut { held, wanted }));
@@ -385,7 +385,7 @@ mod tests {
 
         #[test]
         fn a_wrong_octet_is_never_a_result(strings in arbitrary_strings(), at in any::<prop::sample::Index>(), bit in 0..8u32) {
-            let mut frame = encode_result(4, &strings).expect("at most 255 octets");
+            let mut frame = encode_result(4, &strings).expect("at most 255 bytes");
             let at = at.index(frame.len());
             frame[at] ^= 1u8 << bit;
             prop_assert!(ResultFrame::parse(&frame).is_err());

@@ -44,7 +44,7 @@ pub enum NotSendable {
     #[error("Improv over serial has no such command")]
     NoSuchCommand,
     /// Name and password together are too long for one packet.
-    #[error("the request has {octets} octets; a packet holds 255")]
+    #[error("the request has {octets} bytes; a packet holds 255")]
     TooLong {
         /// Octets the request would need.
         octets: usize,
@@ -452,13 +452,13 @@ mod tests {
             prop_assume!(memmem::find(&before, b"IMPROV").is_none());
             let mut line = before;
             line.push(b'\n');
-            line.extend(encode_message(&message).expect("below 255 octets"));
+            line.extend(encode_message(&message).expect("below 255 bytes"));
             prop_assert_eq!(messages(&line), vec![message]);
         }
 
         #[test]
         fn every_truncation_yields_nothing_and_recovers(message in arbitrary_message()) {
-            let bytes = encode_message(&message).expect("below 255 octets");
+            let bytes = encode_message(&message).expect("below 255 bytes");
             let start = now();
             for cut in 0..bytes.len() - 1 {
                 let mut decoder = Decoder::default();

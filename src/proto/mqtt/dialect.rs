@@ -434,23 +434,23 @@ impl Explain for PlanFault {
         match self {
             Self::CannotWatch => Problem::new(
                 "mqtt.cannot_watch",
-                "Telemetry of other devices cannot be watched at Azure IoT Hub over MQTT",
-                "A hub passes what devices send on to its Event Hubs endpoint; over MQTT a client gets only what is meant for itself",
+                "Azure IoT Hub doesn't show other devices' telemetry over MQTT",
+                "A hub forwards telemetry to its Event Hubs endpoint; over MQTT a client gets only its own messages",
                 "Start the bench broker and point the gateway at it, or read the hub's built-in endpoint with the vendor's tools",
             ),
             Self::Version { dialect } => Problem::new(
                 "mqtt.dialect_version",
-                format!("{} does not speak MQTT 5 as it stands in the standard", label(*dialect)),
+                format!("{} doesn't support standard MQTT 5", label(*dialect)),
                 "Devices connect to it with MQTT 3.1.1",
                 "Choose MQTT 3.1.1",
             ),
             Self::Scheme { dialect, scheme } => Problem::new(
                 "mqtt.dialect_scheme",
-                format!("{} is not reached by {scheme}", label(*dialect)),
+                format!("{} isn't available over {scheme}", label(*dialect)),
                 if scheme.is_tls() {
                     "It has no WebSocket"
                 } else {
-                    "It takes encrypted connections only: port 1883 is closed"
+                    "It accepts encrypted connections only: port 1883 is closed"
                 },
                 if scheme.is_tls() {
                     "Use mqtts on port 8883 or mqtt on port 1883"
@@ -470,20 +470,20 @@ impl Explain for PlanFault {
             Self::TooManySubscriptions { dialect, count, limit } => Problem::new(
                 "mqtt.dialect_subscriptions",
                 format!("{count} subscriptions are too many"),
-                format!("{} takes {limit} from one connection and refuses more, or closes", label(*dialect)),
-                "Leave some of the filters out",
+                format!("{} takes {limit} from one connection and refuses more, or disconnects", label(*dialect)),
+                "Remove some of the filters",
             ),
             Self::ForeignFilter { filter } => Problem::new(
                 "mqtt.foreign_filter",
                 format!("“{}” cannot be subscribed to at Azure IoT Hub", visible(filter, 200)),
                 "A device may subscribe to its own messages, twin and methods, and to nothing else; for any other filter the hub closes the connection",
-                "Take the filters that Linesman proposes for the hub; to see what a gateway sends, use the bench broker",
+                "Use the filters Linesman proposes for the hub; to see what a gateway sends, use the bench broker",
             ),
             Self::SysTopics { dialect, filter } => Problem::new(
                 "mqtt.no_sys_topics",
                 format!("“{}” means nothing here", visible(filter, 200)),
                 format!("{} has no topics below $SYS and closes the connection when asked for them", label(*dialect)),
-                "Leave that filter out",
+                "Remove that filter",
             ),
             Self::TooManySlashes { dialect, topic, limit } => Problem::new(
                 "mqtt.dialect_levels",
@@ -498,7 +498,7 @@ impl Explain for PlanFault {
                     "{} delivers a retained message only to a subscription that names its topic exactly",
                     label(*dialect)
                 ),
-                "To see a kept message, subscribe to its exact topic",
+                "To see a retained message, subscribe to its exact topic",
             ),
             Self::LongClientId { dialect, bytes, limit } => Problem::new(
                 "mqtt.dialect_client_id",
@@ -515,21 +515,21 @@ impl Explain for PlanFault {
             Self::ClientIdIsNotDevice { device, client_id } => Problem::new(
                 "mqtt.client_id_is_not_device",
                 format!("The client id “{}” is not the device “{}”", visible(client_id, 130), visible(device, 130)),
-                "Azure IoT Hub lets a device in under its own id only, capitals and small letters told apart",
+                "Azure IoT Hub accepts a device only under its own ID; upper and lower case count",
                 "Use the device id as client id",
             ),
             Self::NoLogin { dialect } => Problem::new(
                 "mqtt.dialect_no_login",
-                format!("{} will not let us in without a login", label(*dialect)),
+                format!("{} requires a login", label(*dialect)),
                 match dialect {
-                    Dialect::AzureIotHub => "A device shows a token or a client certificate",
-                    _ => "A client shows a certificate, or signs the address of the WebSocket",
+                    Dialect::AzureIotHub => "A device logs in with a token or a client certificate",
+                    _ => "A client logs in with a certificate, or a signed WebSocket address",
                 },
-                "Give a key, a token or a client certificate with its key",
+                "Enter a key, a token or a client certificate with its key",
             ),
             Self::WebSocketPath { dialect, path, wanted } => Problem::new(
                 "mqtt.dialect_path",
-                format!("The path “{}” leads nowhere", visible(path, 100)),
+                format!("The path “{}” doesn't exist", visible(path, 100)),
                 format!("{} answers MQTT over WebSocket at {wanted} only", label(*dialect)),
                 format!("Write the address with {wanted} at its end"),
             ),
@@ -564,12 +564,9 @@ impl Explain for PlanFault {
             ),
             Self::NotRetained { dialect } => Problem::new(
                 "mqtt.not_retained",
-                "The message will not be kept",
-                format!(
-                    "{} keeps no messages for those who come later: it turns the wish into a property",
-                    label(*dialect)
-                ),
-                "Send it without “retain”",
+                "The message won't be retained",
+                format!("{} has no retained messages: it turns the flag into a property", label(*dialect)),
+                "Send it without “Retain”",
             ),
             Self::ForeignTopic { topic } => Problem::new(
                 "mqtt.foreign_topic",

@@ -49,32 +49,32 @@ impl Explain for GuardedIdentity {
             Self::HubDevice { device } => Problem::new(
                 "mqtt.own_identity",
                 format!("This would connect as the device “{}” itself", visible(device, 130)),
-                "Azure IoT Hub keeps one connection for each device: the live gateway is thrown out as soon as we connect, and throws us out when it comes back",
+                "Azure IoT Hub allows one connection for each device: the live gateway gets disconnected when Linesman connects, and disconnects Linesman when it comes back",
                 "Connect only while the gateway is off, or to show that its credentials work; to see what it sends, use the bench broker",
             ),
             Self::ClientId { dialect, client_id } => Problem::new(
                 "mqtt.own_identity",
                 format!("This would connect under the gateway's own client id “{}”", visible(client_id, 130)),
                 format!(
-                    "{} keeps one connection for each client id: the live gateway is thrown out as soon as we connect",
+                    "{} allows one connection for each client id: the live gateway gets disconnected when Linesman connects",
                     label(*dialect)
                 ),
-                "Take the observer's id that Linesman proposes, or connect so only while the gateway is off",
+                "Use the observer ID that Linesman proposes, or connect this way only while the gateway is off",
             ),
             Self::Certificate { dialect, name } => Problem::new(
                 "mqtt.own_identity",
                 format!("This would connect with the certificate of the gateway “{}”", visible(name, 130)),
                 format!(
-                    "{} may let it in under the gateway's own client id only, and then throws the live gateway out",
+                    "{} may accept it only under the gateway's client ID, and then disconnects the live gateway",
                     label(*dialect)
                 ),
-                "Use a certificate made for an observer, or connect so only while the gateway is off",
+                "Use a certificate made for an observer, or connect this way only while the gateway is off",
             ),
             Self::ThingName { client_id } => Problem::new(
                 "mqtt.own_identity",
                 format!("“{}” is the client id and the name in the certificate", visible(client_id, 130)),
-                "Gateways connect so: if one of that name is live, it is thrown out as soon as we connect (DUPLICATE_CLIENTID)",
-                "Take the observer's id that Linesman proposes if the policy allows it, or connect so only while the gateway is off",
+                "Gateways connect this way: a live gateway of that name gets disconnected (DUPLICATE_CLIENTID)",
+                "Use the observer ID that Linesman proposes if the policy allows it, or connect this way only while the gateway is off",
             ),
         }
     }
@@ -211,12 +211,12 @@ impl Explain for Kicking {
         Problem::new(
             "mqtt.kicking",
             format!(
-                "Two clients named “{}” throw each other out: {} times in the last 3 min",
+                "Two clients named “{}” disconnect each other: {} times in the last 3 min",
                 visible(&self.client_id, 130),
                 self.times
             ),
             format!(
-                "{} keeps one connection for each name; most likely the live gateway uses this one, and loses messages each time",
+                "{} allows one connection for each name; most likely the live gateway uses this one, and loses messages each time",
                 label(self.dialect)
             ),
             "Disconnect here, and connect under another client id; at a hub, wait until the gateway is off",

@@ -418,13 +418,13 @@ fn presence_details(payload: &[u8], add: &mut impl FnMut(&str, &str)) {
 /// Why a client went, as AWS IoT Core names it (developer guide, "Lifecycle events").
 pub fn disconnect_words(reason: &str) -> &'static str {
     match reason {
-        "AUTH_ERROR" => "it was not let in, or lost its permission",
+        "AUTH_ERROR" => "its login was refused, or it lost its permission",
         "CLIENT_INITIATED_DISCONNECT" => "it said goodbye",
         "CLIENT_ERROR" => "it did something wrong: see the log for which packet",
         "CONNECTION_LOST" => "the network to it broke",
         "DUPLICATE_CLIENTID" => "another client connected under the same name",
         "FORBIDDEN_ACCESS" => "its policy does not allow what it did",
-        "MQTT_KEEP_ALIVE_TIMEOUT" => "no sign of life came in one and a half times its keep-alive",
+        "MQTT_KEEP_ALIVE_TIMEOUT" => "nothing was received within one and a half times its keep-alive",
         "SERVER_ERROR" => "something went wrong at AWS",
         "SERVER_INITIATED_DISCONNECT" => "AWS ended it on purpose",
         "THROTTLED" => "it did too much at once",

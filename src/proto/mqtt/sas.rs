@@ -46,7 +46,7 @@ impl Explain for SasError {
             Self::KeyNotBase64 => Problem::new(
                 "mqtt.sas_key",
                 "The device's key cannot be used",
-                "The key of an IoT Hub is written in base64 and often ends with =; a part may be missing",
+                "The key of an IoT Hub is written in base64 and often ends with =; part of it may be missing",
                 "Copy “Primary key” of the device once more, and not the connection string around it",
             ),
             Self::NoKey => Problem::new(
@@ -59,13 +59,13 @@ impl Explain for SasError {
                 "mqtt.sas_device",
                 "The device's name cannot be used",
                 "It is empty, or holds characters that an IoT Hub does not know",
-                "Write the device id as the hub lists it, for a module followed by a slash and the module's id",
+                "Enter the device ID as in the hub; for a module add a slash and the module ID",
             ),
             Self::NoToken => Problem::new(
                 "mqtt.sas_token",
-                "This is no shared access signature",
-                "A token begins with SharedAccessSignature and has sr, sig and se",
-                "Copy the whole token, or give the device's key and let Linesman make one",
+                "This isn't a shared access signature",
+                "A token starts with SharedAccessSignature and contains sr, sig and se",
+                "Copy the whole token, or enter the device's key, and Linesman makes one",
             ),
         }
     }

@@ -82,7 +82,7 @@ pub struct SilentEnd<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Cause {
     /// The token had ended.
-    #[error("the token ended {ago_secs} s ago")]
+    #[error("the token expired {ago_secs} s ago")]
     TokenEnded {
         /// How long before.
         ago_secs: u64,
@@ -309,68 +309,68 @@ impl Explain for Cause {
         match self {
             Self::TokenEnded { ago_secs, clock_ahead_secs } => Problem::new(
                 "mqtt.token_ended",
-                format!("The token ended {} ago, and the hub closed the connection", sas::span(*ago_secs)),
+                format!("The token expired {} ago, and the hub closed the connection", sas::span(*ago_secs)),
                 match clock_ahead_secs.filter(|ahead| ahead.unsigned_abs() > CLOCK_TOLERANCE_SECS) {
-                    Some(ahead) => format!("A token is good for a limited time; this computer's clock is {}", off(ahead)),
-                    None => "A token is good for a limited time (401003 in the hub's log)".into(),
+                    Some(ahead) => format!("A token is valid for a limited time; this computer's clock is {}", off(ahead)),
+                    None => "A token is valid for a limited time (401003 in the hub's log)".into(),
                 },
-                "Connect again: a new token is made from the key; where the token itself was given, get a new one",
+                "Connect again: a new token is made from the key; if you entered the token itself, get a new one",
             ),
             Self::ClockWrong { dialect, ahead_secs } => Problem::new(
                 "mqtt.clock_wrong",
-                format!("{} did not let us in, and this computer's clock is {}", label(*dialect), off(*ahead_secs)),
-                "Tokens and signatures carry the time; with a wrong clock they have ended before they begin",
-                "Set this computer's clock, and connect again",
+                format!("{} refused the login, and this computer's clock is {}", label(*dialect), off(*ahead_secs)),
+                "Tokens and signatures depend on the time; with a wrong clock they're expired or not valid yet",
+                "Set this computer's clock, then connect again",
             ),
             Self::LoginRefused { dialect, proof, client_id } => login_refused(*dialect, *proof, client_id),
             Self::SubscribeDenied { dialect, filters } => Problem::new(
                 "mqtt.subscribe_closed",
-                format!("{} closed the connection after we subscribed to {filters}", label(*dialect)),
+                format!("{} closed the connection after the subscription to {filters}", label(*dialect)),
                 match dialect {
                     Dialect::AwsIotCore => "The policy does not allow this filter; topicfilter/* in a policy is not the same as permission for #".to_owned(),
                     _ => format!("{} does not allow this filter to this client", label(*dialect)),
                 },
                 match dialect {
-                    Dialect::AwsIotCore => "Subscribe to fewer topics, or let someone add iot:Subscribe and iot:Receive for them to the policy",
-                    _ => "Subscribe to fewer topics, or let someone allow them to this client",
+                    Dialect::AwsIotCore => "Subscribe to fewer topics, or ask for iot:Subscribe and iot:Receive in the policy",
+                    _ => "Subscribe to fewer topics, or ask for permission",
                 },
             ),
             Self::ForeignFilter { dialect, filter } => Problem::new(
                 "mqtt.subscribe_foreign",
-                format!("{} closed the connection after we subscribed to “{filter}”", label(*dialect)),
+                format!("{} closed the connection after the subscription to “{filter}”", label(*dialect)),
                 match dialect {
                     Dialect::AzureIotHub => "A hub knows the device's own messages, twin and methods, and closes for any other filter",
                     _ => "There are no topics below $SYS here, and asking for them ends the session",
                 },
-                "Take that filter out, and connect again",
+                "Remove that filter, and connect again",
             ),
             Self::TooManyFilters { dialect, count, limit } => Problem::new(
                 "mqtt.subscribe_too_many",
-                format!("{} closed the connection after we subscribed to {count} filters", label(*dialect)),
+                format!("{} closed the connection after the subscription to {count} filters", label(*dialect)),
                 format!("It takes {limit} at most"),
-                "Take some of the filters out, and connect again",
+                "Remove some of the filters, and connect again",
             ),
             Self::NeverAnswered { dialect } => Problem::new(
                 "mqtt.never_answered",
                 format!("{} does not answer", label(*dialect)),
-                "Quality of service 2 was asked for; it is not served here, and never answered",
+                "Quality of service 2 isn't supported here, and never answered",
                 "Ask for quality of service 0 or 1",
             ),
             Self::PublishQos { dialect } => Problem::new(
                 "mqtt.publish_closed_qos",
-                format!("{} closed the connection after we published", label(*dialect)),
+                format!("{} closed the connection after a published message", label(*dialect)),
                 "The message had quality of service 2, which is not served here",
                 "Publish with quality of service 0 or 1",
             ),
             Self::PublishTooLong { dialect, bytes, limit } => Problem::new(
                 "mqtt.publish_closed_length",
-                format!("{} closed the connection after we published {bytes} bytes", label(*dialect)),
+                format!("{} closed the connection after a message of {bytes} bytes", label(*dialect)),
                 format!("It takes {} KB at most", limit / 1024),
                 "Send less at once",
             ),
             Self::PublishDenied { dialect, topic } => Problem::new(
                 "mqtt.publish_closed",
-                format!("{} closed the connection after we published on “{topic}”", label(*dialect)),
+                format!("{} closed the connection after a message on “{topic}”", label(*dialect)),
                 match dialect {
                     Dialect::AzureIotHub => "A device may publish its own events, twin requests and answers, and nothing else",
                     Dialect::AwsIotCore => "The policy does not allow this topic, or the topic is reserved",
@@ -378,14 +378,14 @@ impl Explain for Cause {
                 },
                 match dialect {
                     Dialect::AzureIotHub => "Publish on devices/DEVICE/messages/events/ with the id of this device",
-                    _ => "Publish on another topic, or let someone allow this one to this client",
+                    _ => "Publish on another topic, or ask for permission",
                 },
             ),
             Self::KeepAliveMissed { idle, keep_alive } => Problem::new(
                 "mqtt.keep_alive_missed",
-                format!("The broker closed the connection after {} s without a sign of life from us", idle.as_secs()),
+                format!("The broker closed the connection: it received nothing for {} s", idle.as_secs()),
                 format!(
-                    "We had promised one every {} s; this computer slept, or was too busy to send it",
+                    "The keep-alive is {} s; this computer slept, or was too busy to send",
                     keep_alive.as_secs()
                 ),
                 "Keep the computer awake and connect again; a longer keep-alive helps on a slow network",
@@ -393,7 +393,7 @@ impl Explain for Cause {
             Self::ClosedWhileIdle { dialect, client_id } if !guard::is_fixed_id(client_id) => Problem::new(
                 "mqtt.closed",
                 format!("{} closed the connection without giving a reason", label(*dialect)),
-                "The broker was restarted, someone ended the session, or the network did; the random client ID is in nobody's way",
+                "The broker was restarted, someone ended the session, or the network did; the random client ID is unique",
                 "Wait for the reconnection; if it happens again and again, check the broker's log for that time",
             ),
             Self::ClosedWhileIdle { dialect, client_id } => Problem::new(
@@ -407,7 +407,7 @@ impl Explain for Cause {
             ),
             Self::ClosedOnConnect { dialect } => Problem::new(
                 "mqtt.closed_on_connect",
-                format!("{} closed the connection as soon as we asked to be let in", label(*dialect)),
+                format!("{} closed the connection right after CONNECT", label(*dialect)),
                 match dialect {
                     Dialect::Proxy => "The proxy does not know this SIM or this address as one of its devices",
                     _ => "It wants another version of MQTT, a login or a certificate, or something else than MQTT listens there",
@@ -429,13 +429,13 @@ fn login_refused(dialect: Dialect, proof: Proof, client_id: &str) -> Problem {
             "mqtt.login_refused",
             what,
             "The certificate's thumbprint is not the one of this device, the device is disabled or does not exist, or its id is spelt otherwise (401003 in the hub's log)",
-            "Compare the SHA-1 or SHA-256 thumbprint with the portal's, and the device id letter by letter",
+            "Compare the SHA-1 or SHA-256 thumbprint with the portal's, and the device id character by character",
         ),
         (Dialect::AzureIotHub, _) => Problem::new(
             "mqtt.login_refused",
             what,
             "The key belongs to another device or was regenerated, the device is disabled or does not exist, or the clock is wrong (401003 in the hub's log)",
-            "Copy the device's primary key once more, compare device id and hub name letter by letter, and see to this computer's clock",
+            "Copy the device's primary key once more, compare device id and hub name character by character, and check this computer's clock",
         ),
         (Dialect::AwsIotCore, Proof::Certificate) => Problem::new(
             "mqtt.login_refused",
@@ -446,14 +446,14 @@ fn login_refused(dialect: Dialect, proof: Proof, client_id: &str) -> Problem {
         (Dialect::AwsIotCore, _) => Problem::new(
             "mqtt.login_refused",
             what,
-            "The key may not iot:Connect under this client id, the token of a temporary key has ended, or the clock is wrong",
-            "Check the key's permissions, get a new temporary key, and see to this computer's clock",
+            "The key may not iot:Connect under this client id, the token of a temporary key has expired, or the clock is wrong",
+            "Check the key's permissions, get a new temporary key, and check this computer's clock",
         ),
         (Dialect::Plain | Dialect::Proxy, Proof::Certificate) => Problem::new(
             "mqtt.login_refused",
             what,
             "The broker does not accept this certificate, or allows it under another client id only",
-            "Check which authority the broker trusts and which client id belongs to the certificate",
+            "Check which CA the broker trusts and which client id belongs to the certificate",
         ),
         (Dialect::Plain | Dialect::Proxy, _) => Problem::new(
             "mqtt.login_refused",

@@ -305,7 +305,7 @@ impl ConnAck {
         let shown = |bytes: &[u8]| visible_octets(bytes, 300);
         let yes_no = |number: u32| if number == 0 { "no" } else { "yes" }.to_owned();
         let (name, text) = match (id, value) {
-            (0x11, _) => ("Session kept for", seconds(number)),
+            (0x11, _) => ("Session expiry", seconds(number)),
             (0x12, Value::Bytes(text)) => ("Client id given by the broker", shown(text)),
             (0x13, _) => {
                 self.server_keep_alive_secs = u16::try_from(number).ok();

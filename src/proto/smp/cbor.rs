@@ -43,7 +43,7 @@ pub enum BadBody {
     #[error("the body is no CBOR")]
     NotCbor,
     /// It is CBOR, but no map.
-    #[error("the body is no map")]
+    #[error("the body isn't a map")]
     NotAMap,
     /// Lists and maps are nested too deeply.
     #[error("the body is nested deeper than {MAX_DEPTH} levels")]

@@ -40,7 +40,7 @@ pub enum Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSendable {
     /// The device's buffer is too small for it; the device would not even answer.
-    #[error("the request has {octets} octets; the device takes {room}")]
+    #[error("the request has {octets} bytes; the device takes {room}")]
     TooLong {
         /// Octets of the frame.
         octets: usize,

@@ -113,7 +113,7 @@ impl<'a> Reader<'a> {
             match (head.kind, head.number) {
                 (7, None) => return Ok(whole),
                 (piece, Some(length)) if piece == kind => whole.extend_from_slice(self.take(length)?),
-                _ => return Err(DecodeFailure { offset: start, what: "this is no piece of a text".into() }),
+                _ => return Err(DecodeFailure { offset: start, what: "this isn't a piece of a text".into() }),
             }
         }
     }
@@ -308,7 +308,7 @@ mod tests {
         check("ff", "0: nothing ends here");
         check("bf6161ff", "3: a map ends behind a name");
         check("82ff", "1: nothing ends here");
-        check("5f6161ff", "1: this is no piece of a text");
+        check("5f6161ff", "1: this isn't a piece of a text");
         check("5bffffffffffffffff00", "9: 18446744073709551615 bytes should follow, and 1 do");
         check("9bffffffffffffffff00", "10: 1 bytes should follow, and 0 do");
         check("bbffffffffffffffff6161", "11: 1 bytes should follow, and 0 do");

@@ -553,7 +553,7 @@ mod tests {
         check_as(DecoderKind::Text, b"ab\xff", "text 3 bytes !2 the text is not UTF-8 here");
         check_as(DecoderKind::Cbor, b"21.5", "cbor \"21.5\" !1 something stands behind the value");
         check_as(DecoderKind::Base64, b"aGVsbG8=", "base64 \"hello\"");
-        check_as(DecoderKind::Base64, b"hello", "base64 \"hello\" !5 the number of digits is no multiple of four");
+        check_as(DecoderKind::Base64, b"hello", "base64 \"hello\" !5 the number of digits isn't a multiple of four");
         check_as(DecoderKind::Image, b"hello", "image \"hello\" !0 no picture begins so");
         check_as(DecoderKind::Protobuf, b"\x08\x07", "protobuf {\"1\":7}");
         // Deflate without a header, which nothing tells.

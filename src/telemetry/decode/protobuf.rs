@@ -57,19 +57,19 @@ impl Explain for SchemaError {
                 "decode.schema",
                 "The Protobuf schemas cannot be used",
                 "A line is wrong, or a file that is imported was not chosen along with the others",
-                "Choose all files that belong together, and correct the line that is named",
+                "Choose all files that belong together, and fix the named line",
             )
             .with_detail(detail),
             Self::TooLarge { files, bytes } => Problem::new(
                 "decode.schema_size",
                 format!("{files} Protobuf schemas with {bytes} bytes are more than are read"),
-                "A whole folder was chosen, or a file that is no schema",
+                "A whole folder was chosen, or a file that isn't a schema",
                 "Choose the files that describe the payloads, and those they import",
             ),
             Self::Empty => Problem::new(
                 "decode.schema_empty",
                 "There is no message type in the Protobuf schemas",
-                "The files hold services, options or enumerations only",
+                "The files have only services, options or enumerations",
                 "Choose the files that describe the payloads",
             ),
         }

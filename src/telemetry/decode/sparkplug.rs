@@ -301,9 +301,9 @@ pub(super) fn parse(nodes: &Nodes, topic: &[u8], payload: &[u8], mono_micros: u6
         if topic.kind.ends_with("DATA") && birth.is_none() {
             let is_forgotten = source.is_some_and(|source| source.born > source.births.len() as u64);
             let told = if is_forgotten {
-                "the one that was valid then is no longer remembered: types and names may be missing"
+                "the one valid then isn't stored any more: types and names may be missing"
             } else {
-                "none was seen before this message: types and names may be missing; a rebirth would tell them"
+                "none was seen before this message: types and names may be missing; a rebirth would supply them"
             };
             note("birth", told.into());
         }

@@ -44,8 +44,8 @@ impl Explain for PlotError {
         match self {
             Self::TooManyTopics { filter } => Problem::new(
                 "telemetry.plot_topics",
-                format!("“{filter}” has more topics than are drawn"),
-                format!("Each topic makes a curve of its own, and {MAX_CURVES} are drawn at most"),
+                format!("“{filter}” matches too many topics to plot"),
+                format!("Each topic is a curve, and at most {MAX_CURVES} are plotted"),
                 "Choose a narrower topic filter",
             ),
         }

@@ -83,9 +83,9 @@ impl Explain for QueryError {
         match self {
             Self::BadRegex { detail } => Problem::new(
                 "telemetry.regex",
-                "The search text is no regular expression",
-                "A bracket is not closed, or a character with a meaning of its own stands for itself",
-                "Put \\ in front of . * + ? ( ) [ ] { } | ^ $ where they stand for themselves, or search for plain text",
+                "The search text isn't a valid regular expression",
+                "A bracket isn't closed, or a special character isn't escaped",
+                "Put \\ in front of . * + ? ( ) [ ] { } | ^ $ to match them literally, or search for plain text",
             )
             .with_detail(detail),
             Self::LargeRegex => Problem::new(
@@ -102,7 +102,7 @@ impl Explain for QueryError {
             ),
             Self::BadExpression { expression, at, found } => Problem::new(
                 "telemetry.jq",
-                format!("“{expression}” is no jq expression"),
+                format!("“{expression}” isn't a valid jq expression"),
                 format!("At character {at}: {found}"),
                 "Write expressions like .temperature, .data[0].value or .state == \"on\"",
             ),
@@ -115,20 +115,20 @@ impl Explain for QueryError {
             Self::NotOffered { name, at } => Problem::new(
                 "telemetry.jq_name",
                 format!("There is no “{name}” in expressions here"),
-                format!("At character {at}: the name is not known, or reaches outside of the message"),
-                "Use what jq offers for values; clock, environment, input and output are left out",
+                format!("At character {at}: the name is not known, or reaches outside the message"),
+                "Use what jq offers for values; clock, environment, input and output aren't available",
             ),
             Self::Recursive { name } => Problem::new(
                 "telemetry.jq_recursion",
                 format!("The definition “{name}” calls itself with a filter as argument"),
-                "Such a definition grows with each call, and is not run here",
+                "Such a definition grows with each call, and isn't supported",
                 "Use recurse, walk, until or reduce, or pass values as in def name($value)",
             ),
             Self::Stopped { expression, limit } => Problem::new(
                 "telemetry.jq_stopped",
                 format!("“{expression}” was stopped before its end"),
                 limit.clone(),
-                "Let the expression do less for each message",
+                "Simplify the expression",
             ),
         }
     }

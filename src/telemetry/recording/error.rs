@@ -11,7 +11,7 @@ const NAMED_SKIPS: usize = 8;
 #[expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
 pub enum RecordingError {
     /// The file is something else.
-    #[error("{path} is no recording")]
+    #[error("{path} isn't a recording")]
     NotARecording { path: String },
     /// It was written by a later version.
     #[error("{path} has version {found} of the format")]
@@ -38,7 +38,7 @@ pub enum RecordingError {
     #[error("nothing was received in the last {secs} s")]
     NothingKept { secs: u64 },
     /// Only a ring can be asked for its newest part.
-    #[error("this is no ring")]
+    #[error("this isn't a ring")]
     NotARing,
     /// The worker that writes or reads is gone.
     #[error("the worker of {path} has ended")]
@@ -54,12 +54,9 @@ impl Explain for RecordingError {
         match self {
             Self::NotARecording { path } => Problem::new(
                 "recording.not_a_recording",
-                format!("{} is no recording of Linesman", shown(path)),
+                format!("{} isn't a Linesman recording", shown(path)),
                 "It is another kind of file, or was damaged at its very beginning",
-                format!(
-                    "Choose a file that was recorded or kept with Linesman; its name usually ends in .{}",
-                    super::EXTENSION
-                ),
+                format!("Choose a file that Linesman recorded; its name usually ends in .{}", super::EXTENSION),
             ),
             Self::TooNew { path, found, known } => Problem::new(
                 "recording.too_new",
@@ -76,19 +73,19 @@ impl Explain for RecordingError {
             Self::Refused(problem) => problem.as_ref().clone(),
             Self::NoPermission { path } => Problem::new(
                 "recording.no_permission",
-                format!("{} may not be used by this account", shown(path)),
+                format!("No permission to use {}", shown(path)),
                 "The file or its folder belongs to another account or is read-only",
                 "Choose a folder of your own",
             ),
             Self::DiskFull { path } => Problem::new(
                 "recording.disk_full",
-                format!("The disk is full; {} is not written any further", shown(path)),
-                "The disk, a quota or a limit on the length of files has no room left",
-                "Make room and start a new recording; what was written before can be opened",
+                format!("The disk is full; recording to {} stopped", shown(path)),
+                "The disk, a quota or a file size limit is full",
+                "Free some space and start a new recording; what was written before can be opened",
             ),
             Self::NotWritten { path, detail } => Problem::new(
                 "recording.not_written",
-                format!("{} cannot be written any further", shown(path)),
+                format!("{} can't be written any more", shown(path)),
                 "The disk was removed, or the folder is missing or read-only",
                 "Choose another folder and start again; what was written before can be opened",
             )
@@ -102,20 +99,20 @@ impl Explain for RecordingError {
             .with_detail(visible(detail, 300)),
             Self::NothingKept { secs } => Problem::new(
                 "recording.nothing_kept",
-                format!("No message was received in the last {secs} s, so nothing was kept"),
+                format!("No message arrived in the last {secs} s, so nothing was saved"),
                 "The gateways were silent, or the connection was lost for that time",
-                "Keep a longer time, or wait for the next message",
+                "Save a longer time, or wait for the next message",
             ),
             Self::NotARing => Problem::new(
                 "recording.not_a_ring",
-                "The last minutes can only be kept out of the ring on disk",
+                "The last minutes can be saved only from the ring on disk",
                 "The ring is switched off, or could not be started",
                 "Switch the ring on, or stop the recording and use its file",
             ),
             Self::Ended { path } => Problem::new(
                 "recording.ended",
                 format!("{} is closed", shown(path)),
-                "The recording was finished while something else was asked of it",
+                "The recording was closed while it was in use",
                 "Open it again, or start a new one",
             ),
             Self::NoParquet => Problem::new(
@@ -173,10 +170,10 @@ impl Repairs {
             parts.push("what it says about itself cannot be read".to_owned());
         }
         if self.is_unfinished {
-            parts.push("its index was made anew".to_owned());
+            parts.push("its index was rebuilt".to_owned());
         }
         if self.cut_bytes > 0 {
-            parts.push(format!("{} bytes at its end were left out", self.cut_bytes));
+            parts.push(format!("{} bytes at its end were skipped", self.cut_bytes));
         }
         if self.skip_count > 0 {
             let (places, were) = if self.skip_count == 1 { ("place", "was") } else { ("places", "were") };
@@ -193,7 +190,7 @@ impl Repairs {
         let named: Vec<String> = self.skips.iter().map(Skip::told).collect();
         let problem = Problem::new(
             "recording.repaired",
-            format!("The recording was not whole: {}", parts.join(", ")),
+            format!("The recording was damaged: {}", parts.join(", ")),
             cause,
             "Use it as it is; all other messages are there, and the file itself was not changed",
         );

@@ -293,7 +293,7 @@ fn an_unfinished_file_with_a_damaged_header_is_read_on_behind_it() {
     let mut reader = open(&bytes);
     assert_eq!(all_messages(&read(&mut reader)).len(), 20);
     let problem = reader.repairs().explain().unwrap();
-    assert_eq!(problem.what, "The recording was not whole: its index was made anew, 1 damaged place in it was skipped");
+    assert_eq!(problem.what, "The recording was damaged: its index was rebuilt, 1 damaged place in it was skipped");
     let (from, to) = (file.ends[0].0, file.ends[1].0);
     assert_eq!(problem.detail, format!("{} bytes at {from}: 10 messages", to - from));
 }

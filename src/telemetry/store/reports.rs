@@ -194,14 +194,14 @@ fn findings(row: &QualityRow, quality: &quality::Quality, silence: Option<Durati
         ));
     }
     if row.sequence_missing > 0 {
-        all.push(format!("{} left out by its own count", count(row.sequence_missing, "message")));
+        all.push(format!("{} missing by its own count", count(row.sequence_missing, "message")));
     }
     if row.sequence_back > 0 {
         let back = count(row.sequence_back, "message");
         all.push(format!("{back} with a number or time before that of the one before"));
     }
     if quality.restarts > 0 {
-        all.push(format!("Its own count began anew {}", count(u64::from(quality.restarts), "time")));
+        all.push(format!("Its own count restarted {}", count(u64::from(quality.restarts), "time")));
     }
     if let Some(offset) = row.clock_offset_secs.filter(|offset| offset.abs() > quality::CLOCK_OFF_SECS) {
         let way = if offset > 0.0 { "ahead of" } else { "behind" };

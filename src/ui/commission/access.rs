@@ -28,7 +28,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             let allows = &mut app.commission.access.allows_unprotected;
             check(ui, allows, "Allow a session that nothing protects", "");
             if *allows {
-                let text = "Whoever listens on the link can read the passphrase and every token sent";
+                let text = "Anyone listening on the link can read the passphrase and every token";
                 notice(ui, palette(ui).warn, icon::NO_LOCK, text);
             }
         }

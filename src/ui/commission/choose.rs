@@ -16,7 +16,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         gateway(ui, app, pass);
         profile(ui, app, pass);
     });
-    let hint = "The protocol spoken with the gateway. No vendor publishes its own, so a profile names an open one";
+    let hint = "The protocol used with the gateway. No vendor publishes its own, so a profile names an open one";
     titled_card(ui, "Driver", hint, |ui| drivers(ui, app, pass));
     access::show(ui, app, pass);
     if app.commission.form.has_network() {
@@ -74,7 +74,7 @@ fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         muted(ui, "Not recognised from the port: the profile used last, or your choice");
     }
     if app.commission.rules(app.catalog()).is_none() {
-        notice(ui, palette(ui).warn, icon::WARNING, "This profile has no Wi-Fi: there is no network to send");
+        notice(ui, palette(ui).warn, icon::WARNING, "This profile has no Wi-Fi: no network to send");
     }
 }
 
@@ -109,10 +109,10 @@ fn driver(ui: &mut Ui, app: &App, option: &DriverOption, pass: &mut Pass<'_>) {
 }
 
 fn kept_network(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    titled_card(ui, "Network kept from before", "In memory only, until Linesman is closed", |ui| {
+    titled_card(ui, "Network from before", "In memory only, until Linesman is closed", |ui| {
         ui.horizontal_wrapped(|ui| {
             strong(ui, &crate::model::text::visible(&app.commission.form.draft.ssid, 40));
-            if Button::new("Forget it").quiet().named("Forget the kept network").pressed(ui) {
+            if Button::new("Forget it").quiet().named("Forget this network").pressed(ui) {
                 pass.did(CommissionAction::ForgotNetwork);
             }
         });

@@ -29,7 +29,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 fn names(ui: &mut Ui, commission: &mut Commission, is_ready: bool, pass: &mut Pass<'_>) {
-    muted(ui, "Not every gateway can be named; it says so when it is asked");
+    muted(ui, "Not every gateway can be renamed");
     let why = "The gateway is not ready";
     ui.horizontal_wrapped(|ui| {
         field(ui, "Host name", &mut commission.hostname, "gateway-hall-2");

@@ -159,9 +159,7 @@ fn button(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
     let palette = palette(ui);
     let (colour, text) = match session.button {
         PressedButton::NotNeeded => return,
-        PressedButton::Needed => {
-            (palette.warn, "The gateway wants its button pressed once you send; you will be asked for it".to_owned())
-        }
+        PressedButton::Needed => (palette.warn, "After you send, press the gateway's button".to_owned()),
         PressedButton::Awaited { since, limit } => {
             let left = limit.saturating_sub(pass.now.saturating_duration_since(since));
             (palette.accent, format!("Press the button on the gateway · {} left", clock(left)))

@@ -30,7 +30,7 @@ pub(super) fn show(ui: &mut Ui, form: &mut WifiForm, pass: &mut Pass<'_>) {
 fn sources(ui: &mut Ui, form: &mut WifiForm, pass: &mut Pass<'_>) {
     ui.separator();
     let is_idle = !form.qr.is_reading();
-    muted(ui, "The text of a code holds a secret: it is masked here and forgotten once read");
+    muted(ui, "The code's text holds a secret: it's masked here and deleted once read");
     pasted(ui, form, is_idle, pass);
     picture(ui, form, is_idle, pass);
     ui.horizontal_wrapped(|ui| {

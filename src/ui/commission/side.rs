@@ -66,7 +66,7 @@ fn step_words(state: &StepState, pass: &Pass<'_>) -> String {
         }
         StepState::Done { note, took } if note.is_empty() => short(*took),
         StepState::Done { note, took } => format!("{note} · {}", short(*took)),
-        StepState::Skipped { reason } => format!("left out: {reason}"),
+        StepState::Skipped { reason } => format!("Skipped: {reason}"),
         StepState::Failed { problem, took } => format!("failed: {} · {}", problem.what, short(*took)),
         StepState::Stopped => "stopped".to_owned(),
     }

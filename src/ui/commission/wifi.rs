@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
     let Some(rules) = app.commission.rules(app.catalog()) else {
         titled_card(ui, "Wi-Fi", "", |ui| {
-            notice(ui, palette(ui).warn, icon::WARNING, "The chosen profile has no Wi-Fi: there is no network to send");
+            notice(ui, palette(ui).warn, icon::WARNING, "The chosen profile has no Wi-Fi: no network to send");
         });
         return;
     };
@@ -41,7 +41,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             notice(ui, palette(ui).warn, icon::NO_LOCK, warning);
         }
         if protection == Some(Protection::Cable) {
-            let text = "The passphrase crosses the cable as it is: whoever holds the cable can read along";
+            let text = "Serial isn't encrypted: anyone on the cable can read the passphrase";
             notice(ui, palette(ui).muted, icon::INFO, text);
         }
         send_row(ui, form, is_ready, is_entered, pass);
@@ -84,7 +84,7 @@ fn network_name(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool
             ui.add(edit.desired_width(field_width(ui)).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
         *is_changed |= response.changed();
         let octets = form.ssid_octets();
-        let text = format!("{octets} of {} octets", Ssid::MAX_OCTETS);
+        let text = format!("{octets} of {} bytes", Ssid::MAX_OCTETS);
         if octets > Ssid::MAX_OCTETS {
             ui.colored_label(palette(ui).danger, text);
         } else {

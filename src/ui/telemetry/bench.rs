@@ -123,7 +123,7 @@ fn form(ui: &mut Ui, bench: &mut Bench, pass: &mut Pass<'_>) {
 }
 
 fn open_warning(ui: &mut Ui) {
-    let text = "Whoever is on that network can connect, publish and read along: plain MQTT asks for no login. Stop it when the test is done";
+    let text = "Anyone on that network can connect, publish and read: plain MQTT needs no login. Stop it when the test is done";
     notice(ui, palette(ui).warn, icon::WARNING, text);
 }
 

@@ -166,9 +166,9 @@ fn client_id(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
         }
     });
     if form.is_id_proposed() {
-        muted(ui, "Made up: no gateway has it, so none is thrown out");
+        muted(ui, "Random ID, so no gateway gets disconnected");
     } else if !form.client_id.trim().is_empty() {
-        let text = "If a gateway uses this id, the broker throws it out as soon as you connect";
+        let text = "If a gateway uses this ID, the broker disconnects it when you connect";
         notice(ui, palette(ui).warn, icon::WARNING, text);
     }
 }
@@ -240,7 +240,7 @@ fn secret(ui: &mut Ui, label: &str, text: &mut Secret<String>, is_shown: &mut bo
 
 fn subscriptions(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let grants = app.telemetry.grants().to_vec();
-    let hint = "Only what is subscribed to arrives. + stands for one level, # for all from there on";
+    let hint = "Only subscribed topics arrive. + matches one level, # all levels below";
     titled_card(ui, "Subscriptions", hint, |ui| {
         let form = &mut app.telemetry.form;
         for (place, subscription) in form.subscriptions().iter().enumerate() {
@@ -261,7 +261,7 @@ fn subscriptions(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             });
         }
         if form.subscriptions().is_empty() {
-            muted(ui, "Nothing is subscribed to: nothing will arrive");
+            muted(ui, "No subscription: nothing will arrive");
         }
         ui.horizontal(|ui| {
             let id = ui.label("New").id;
@@ -346,7 +346,7 @@ fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
                 }
             });
             if form.checks != TlsChecks::All {
-                let text = "Whoever answers may read what is sent, the password too. What is wrong with the certificate is told all the same";
+                let text = "The other end can read everything sent, including the password. Certificate faults are still shown";
                 notice(ui, palette(ui).warn, icon::NO_LOCK, text);
             }
             let (_, is_browsing) = path_field(ui, "Key log", &mut form.key_log, "none");
@@ -354,7 +354,7 @@ fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
                 pass.browse = Some(PathField::BrokerKeyLog);
             }
             if !form.key_log.trim().is_empty() {
-                let text = "Whoever has this file and a packet capture can read this connection. Delete it afterwards";
+                let text = "With this file and a packet capture, anyone can read this connection. Delete it afterwards";
                 notice(ui, palette(ui).warn, icon::WARNING, text);
             }
         });
@@ -373,7 +373,7 @@ fn rarer(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
             field(ui, "Gateway's id", &mut form.gateway_client_id, "the client id to guard");
             muted(
                 ui,
-                "You are asked before this id is used: a broker throws out the first of two clients with the same",
+                "Linesman asks before it uses this ID: a broker disconnects the first of two clients with the same",
             );
             labelled(ui, "Keep-alive", |ui, id| {
                 let drag = egui::DragValue::new(&mut form.keep_alive_secs).range(5..=1200).suffix(" s");
@@ -384,7 +384,7 @@ fn rarer(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
                 ui,
                 &mut form.is_clean,
                 "Begin a clean session",
-                "Otherwise the broker delivers what it kept for this client id",
+                "Otherwise the broker delivers what it stored for this client ID",
             );
             if !form.is_clean && form.version == MqttVersion::V5 {
                 labelled(ui, "Session expiry", |ui, id| {
@@ -442,7 +442,7 @@ fn headers(ui: &mut Ui, form: &mut ConnectForm) {
 fn saved(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     card(ui, |ui| {
         ui.horizontal(|ui| {
-            ui.label(RichText::new("Kept connections").text_style(section()).color(palette(ui).strong));
+            ui.label(RichText::new("Saved connections").text_style(section()).color(palette(ui).strong));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let is_typed = !app.telemetry.form.url.trim().is_empty();
                 let keep = Button::new("Keep").icon(icon::SAVE).named("Keep this connection");
@@ -453,7 +453,7 @@ fn saved(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         });
         let all = &app.settings.values.connections;
         if all.is_empty() {
-            muted(ui, "Keep the form's fields for the next time. Passwords and keys are not kept");
+            muted(ui, "Save the form's fields for next time. Passwords and keys aren't saved");
         }
         for (place, one) in all.iter().enumerate() {
             ui.horizontal(|ui| {

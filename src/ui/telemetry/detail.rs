@@ -132,7 +132,7 @@ fn message_facts(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &P
     parts.extend(message.decoded.packed_in.iter().map(|packing| format!("in {packing}")));
     if detail.is_gone() {
         let gone = RichText::new("held no more").small().color(palette(ui).warn);
-        ui.label(gone).on_hover_text("It had to make room; it stays here while you look at it");
+        ui.label(gone).on_hover_text("Dropped from memory to make room; still here while it's selected");
     }
     let text = RichText::new(parts.join(" · ")).small().color(palette(ui).muted);
     truncated(ui, text).on_hover_text(format!("{} bytes", number(row.bytes)));
@@ -265,7 +265,7 @@ fn picture(ui: &mut Ui, message: &Arc<MessageDetail>) {
 
 fn changes(ui: &mut Ui, message: &MessageDetail) {
     let Some(diff) = &message.diff else {
-        muted(ui, "There is no message before it on this topic");
+        muted(ui, "No earlier message on this topic");
         return;
     };
     if diff.iter().all(|line| line.change == Change::Same) {

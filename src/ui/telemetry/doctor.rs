@@ -61,7 +61,7 @@ pub(super) fn full(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         return empty_state(ui, icon::CERTIFICATE, "What happens on the way", |ui| {
             muted(
                 ui,
-                "Each stage of a connection is told here with its time: looking the name up, reaching the address, the certificate, the login, the subscriptions, the first message",
+                "Each stage of a connection appears here with its time: name look-up, TCP, certificate, login, subscriptions, first message",
             );
         });
     };

@@ -186,7 +186,7 @@ fn login_end(ui: &Ui, inspection: &Inspection, pass: &Pass<'_>) -> Option<(Color
     let left = u64::try_from(end - pass.unix_secs).unwrap_or(0);
     let colour = if left < 60 { palette(ui).warn } else { palette(ui).muted };
     let text =
-        if left == 0 { "Token has ended".to_owned() } else { format!("Token {}", clock(Duration::from_secs(left))) };
+        if left == 0 { "Token expired".to_owned() } else { format!("Token {}", clock(Duration::from_secs(left))) };
     Some((colour, text))
 }
 
@@ -230,7 +230,7 @@ fn close_button(ui: &mut Ui, pass: &mut Pass<'_>) {
 }
 
 fn clear_button(ui: &mut Ui, pass: &mut Pass<'_>) {
-    let clear = Button::icon_only(icon::REMOVE, "Forget all messages and count anew");
+    let clear = Button::icon_only(icon::REMOVE, "Clear all messages and counters");
     if clear.pressed(ui) {
         pass.did(TelemetryAction::Cleared);
     }

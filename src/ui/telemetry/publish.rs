@@ -99,8 +99,7 @@ fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pa
                 }
             }
             ui.add_space(GRID);
-            ui.checkbox(&mut draft.is_retained, "Retain")
-                .on_hover_text("The broker keeps it for those who subscribe later");
+            ui.checkbox(&mut draft.is_retained, "Retain").on_hover_text("The broker retains it for later subscribers");
         });
         if let Some(mistake) = publish.mistake() {
             finding(ui, mistake, true);
@@ -138,7 +137,7 @@ fn validity(ui: &mut Ui, draft: &Draft, pass: &mut Pass<'_>) {
                 glyph(ui, icon::JOINED, palette.ok);
                 let what = match (payload.is_empty(), draft.kind.0) {
                     (true, _) if draft.is_retained => {
-                        "Empty: the broker forgets what it keeps for this topic".to_owned()
+                        "Empty: the broker deletes the retained message of this topic".to_owned()
                     }
                     (true, _) => "Empty".to_owned(),
                     (false, PayloadKind::Text) => counted(payload.len() as u64, "byte", "bytes"),
@@ -279,7 +278,7 @@ fn outcome(ui: &Ui, one: &Sent) -> (Color32, String) {
 fn kept(ui: &mut Ui, publish: &mut Publish, templates: &[PublishTemplate], pass: &mut Pass<'_>) {
     card(ui, |ui| {
         strong(ui, "Templates");
-        muted(ui, "Kept in the settings as they are: keep nothing secret in one");
+        muted(ui, "Saved unencrypted in the settings: keep secrets out of templates");
         for (index, template) in templates.iter().enumerate() {
             ui.push_id(index, |ui| {
                 ui.horizontal(|ui| {
@@ -309,10 +308,7 @@ fn kept(ui: &mut Ui, publish: &mut Publish, templates: &[PublishTemplate], pass:
 fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut Pass<'_>) {
     card(ui, |ui| {
         strong(ui, "Retained messages");
-        muted(
-            ui,
-            "Brokers keep the last retained message of a topic. Find those of a filter, choose, and let the broker forget them",
-        );
+        muted(ui, "Brokers retain the last message of a topic. Find those of a filter, choose some and clear them");
         ui.horizontal_wrapped(|ui| {
             let filter = inline_field(ui, "Filter", &mut retained.filter, "site/old-gateway/#", 220.0);
             let is_ready = is_connected && !retained.is_busy() && !retained.filter.trim().is_empty();
@@ -340,7 +336,7 @@ fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut
                     ui,
                     palette(ui).muted,
                     icon::INFO,
-                    "The broker keeps nothing for this filter, or may not show it",
+                    "No retained messages for this filter, or no permission to read them",
                 );
             }
             RetainedPhase::Listed => found(ui, retained, is_connected, pass),

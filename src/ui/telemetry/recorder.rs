@@ -49,7 +49,7 @@ fn keeping(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>)
     let why = match () {
         () if recorder.is_keeping() => "It is at it",
         () if !is_open => "Connect to a broker first",
-        () => "Nothing is kept on disk: switch it on in the settings",
+        () => "Nothing is saved on disk: switch it on in the settings",
     };
     let keep = Button::new(&name).icon(icon::SAVE).enabled_if(is_ready, why);
     let hover = recorder.ring().map_or_else(String::new, |ring| format!("On disk now: {}", amount(ring)));
@@ -58,7 +58,7 @@ fn keeping(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>)
     if response.clicked() {
         pass.did(RecorderAction::KeptLast);
     }
-    if let Some(chosen) = combo(ui, "Minutes to keep", false, minutes, &MINUTES, |minutes| format!("{minutes} min")) {
+    if let Some(chosen) = combo(ui, "Minutes to save", false, minutes, &MINUTES, |minutes| format!("{minutes} min")) {
         pass.did(RecorderAction::ChoseMinutes(chosen));
     }
 }

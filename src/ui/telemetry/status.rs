@@ -81,13 +81,7 @@ fn counters(counters: &Counters, budget_bytes: usize) -> Vec<Counter> {
             1.1,
         ),
         one("Oversize", "Messages refused because of their size", counters.oversize, Tone::Loss, 0.85),
-        one(
-            "Malformed",
-            "Messages left out because they were against the protocol",
-            counters.malformed,
-            Tone::Loss,
-            0.95,
-        ),
+        one("Malformed", "Messages skipped because they violate the protocol", counters.malformed, Tone::Loss, 0.95),
         Counter {
             name: "Rate",
             says: "Messages a second, over the last seconds",

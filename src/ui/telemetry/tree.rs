@@ -68,7 +68,7 @@ fn nothing(ui: &mut Ui, app: &App) {
     let telemetry = &app.telemetry;
     if !telemetry.tree.search.is_empty() && telemetry.counters().topics > 0 {
         return empty_state(ui, icon::DISCOVER, "No topic fits the search", |ui| {
-            muted(ui, "Change or clear the text. + stands for one level, # for all from there on");
+            muted(ui, "Change or clear the text. + matches one level, # all levels below");
         });
     }
     if !telemetry.is_connected() {
@@ -285,7 +285,7 @@ fn rate(rate: f32) -> Option<String> {
     match rate {
         rate if rate < 0.05 => None,
         rate if rate < 9.95 => Some(format!("{rate:.1}")),
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is no negative number")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate isn't negative")]
         rate => Some(number(rate.round() as u64)),
     }
 }

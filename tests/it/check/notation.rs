@@ -302,7 +302,10 @@ impl<'a> Line<'a> {
             "empty" => message(server.map(|_| 0)),
             "silent" => Answer::TimedOut,
             "refused" => Answer::Refused { icmp: self.icmp() },
-            "failed" => Answer::Failed { detail: "it made no sense".into() },
+            "failed" => Answer::Failed { detail: "it made no sense".into(), error: None },
+            "unsent" => {
+                Answer::Failed { detail: "Network is unreachable".into(), error: Some(SocketError::NetworkUnreachable) }
+            }
             "overridden" => {
                 Answer::Overridden { addresses: self.args[2..].iter().filter_map(|arg| arg.parse().ok()).collect() }
             }

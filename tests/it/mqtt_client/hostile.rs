@@ -124,7 +124,7 @@ async fn an_old_session_that_should_have_been_forgotten_is_told() {
     };
     let ((outcome, reports), _peer) = tokio::join!(attempt(&plan), accept);
     assert!(outcome.is_ok());
-    assert_eq!(fact(stage(&reports, Stage::Connect), "Session"), "kept from before, though a new one was asked for");
+    assert_eq!(fact(stage(&reports, Stage::Connect), "Session"), "resumed, though a new one was requested");
 }
 
 #[tokio::test]

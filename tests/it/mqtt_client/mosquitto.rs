@@ -287,7 +287,7 @@ async fn a_session_is_kept_over_a_restart_in_mid_stream() {
     let (outcome, reports) = attempt(&plan).await;
     let connection = outcome.unwrap_or_else(|end| panic!("{end:?}"));
     assert!(connection.is_session_present);
-    assert_eq!(fact(stage(&reports, Stage::Connect), "Session"), "kept from before");
+    assert_eq!(fact(stage(&reports, Stage::Connect), "Session"), "resumed");
     let mut client = super::Client::new(connection);
     // The first message comes once more if the broker ended before it read that we had it: at least once is QoS 1.
     let is_there = |client: &super::Client| client.messages.iter().any(|message| message.payload == b"while away");

@@ -244,7 +244,7 @@ async fn grants_are_told_one_by_one() {
         peer.send(&[0x90, 4, body[0], body[1], 0, 0x8F]).await;
     };
     let (grants, ()) = tokio::join!(client.subscribe(7, vec![subscription("late", Qos::AtMostOnce)]), answer);
-    assert_eq!(grants[0].says, "the broker does not take this filter");
+    assert_eq!(grants[0].says, "the broker doesn't accept this filter");
 }
 
 #[tokio::test]

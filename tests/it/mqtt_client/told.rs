@@ -43,7 +43,7 @@ async fn what_a_broker_refuses_lowers_damages_or_sends_too_large_is_told_beside_
         "Warning: The subscription to refused was refused: ",
         "Note: lowered is delivered with QoS 0 at most",
         "A message was larger than is taken",
-        "A message broke the protocol and was left out",
+        "A message violated the protocol and was skipped",
     ] {
         assert_eq!(ran.err.matches(told).count(), 1, "{told}: {ran:#?}");
     }

@@ -59,7 +59,7 @@ impl Stage {
         };
         self.tell(job, opened);
         self.tell(job, DeviceProgress::Ready);
-        let rows = [("Operating system", "Zephyr"), ("Version", "4.4.0"), ("Message buffers", "4 of 384 octets")];
+        let rows = [("Operating system", "Zephyr"), ("Version", "4.4.0"), ("Message buffers", "4 of 384 bytes")];
         let rows = rows.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         self.tell(job, DeviceProgress::Info(rows));
         self.tell(job, DeviceProgress::Ready);
@@ -170,7 +170,7 @@ fn refused() -> Problem {
         "smp.not_found",
         "Write a setting: the gateway refuses, there is no such key",
         "The name is mistyped, or this firmware has no such thing",
-        "Check the name with the vendor's papers",
+        "Check the name in the vendor documentation",
     )
 }
 

@@ -145,7 +145,7 @@ pub(crate) const STATES: &[State] = &[
         name: "commission_form_errors",
         plant: |stage| {
             stage.ready(networks());
-            stage.fill("A name of more than thirty-two octets", "short");
+            stage.fill("A name of more than thirty-two bytes", "short");
         },
     },
     State {
@@ -931,7 +931,7 @@ fn sightings() -> Vec<Sighting> {
 fn outcome(verdict: Verdict) -> Outcome {
     let piece = |kind, text: &str, at| Evidence { kind, text: text.into(), at: Duration::from_millis(at) };
     let mut evidence = vec![
-        piece(EvidenceKind::Requested, "Sent Site-Office with a passphrase of 21 octets", 8900),
+        piece(EvidenceKind::Requested, "Sent Site-Office with a passphrase of 21 bytes", 8900),
         piece(EvidenceKind::Acknowledged, "The gateway took the request", 9000),
     ];
     let (code, summary, next_step) = match verdict {
@@ -1028,7 +1028,7 @@ fn silent() -> Problem {
         "It speaks another protocol, or is still starting",
         "Wait until its light is steady, then ask again; or pick another driver",
     )
-    .with_detail("3 tries at 115200 baud, 0 octets received")
+    .with_detail("3 tries at 115200 baud, 0 bytes received")
 }
 
 fn trouble() -> Problem {

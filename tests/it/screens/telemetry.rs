@@ -559,7 +559,7 @@ fn a_row_that_is_clicked_is_the_one_that_opens_though_more_come() {
 
 #[test]
 fn the_gateways_identity_is_used_only_after_the_dangerous_button() {
-    for (button, is_used) in [("Throw the gateway out and connect", true), ("Do not connect", false)] {
+    for (button, is_used) in [("Disconnect the gateway and connect", true), ("Do not connect", false)] {
         let mut opened = open(SIZE, Theme::Light, Stage::telemetry_identity);
         opened.harness.get_by_role_and_label(Role::Button, button).click();
         opened.harness.run();

@@ -69,7 +69,7 @@ impl Job {
 
     pub(super) async fn find_retained(&mut self, filter: TopicFilter) {
         let refused = match (&self.plan, &self.find) {
-            (None, _) => Some(InspectError::IsRecording { what: "kept messages" }),
+            (None, _) => Some(InspectError::IsRecording { what: "retained messages" }),
             (_, Some(_)) => Some(InspectError::FindUnderWay),
             (Some(_), None) => None,
         };

@@ -277,7 +277,7 @@ impl Job {
         let took = self.attempt_at.elapsed().saturating_sub(report.at);
         let mut facts = vec![("topic".to_owned(), visible_octets(first.topic, 200))];
         if first.is_retained {
-            facts.push(("kept by the broker".to_owned(), "yes: it may be old".to_owned()));
+            facts.push(("retained".to_owned(), "yes: it may be old".to_owned()));
         }
         self.stage(StageReport { state: StageState::Done, took, facts, ..report }).await;
     }

@@ -64,7 +64,7 @@ impl Job {
         let (Ok(records), Some(record)) = (&self.setup.records, self.record) else { return Ok(note) };
         let (outcome, reason, summary) = match (&self.last_problem, self.acts_unknown) {
             (_, 1..) => {
-                let summary = format!("{} acts ended without an answer; look at the broker", self.acts_unknown);
+                let summary = format!("{} requests ended without an answer; check the broker", self.acts_unknown);
                 ("unknown", "inspect.unknown".to_owned(), summary)
             }
             (Some(problem), 0) if !self.was_connected => ("failed", problem.code.to_owned(), problem.what.clone()),

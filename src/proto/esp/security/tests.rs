@@ -10,7 +10,7 @@ fn bytes(text: &str) -> Vec<u8> {
 }
 
 fn array<const N: usize>(text: &str) -> [u8; N] {
-    bytes(text).try_into().expect("as many octets")
+    bytes(text).try_into().expect("as many bytes")
 }
 
 fn counting<const N: usize>(first: u8) -> [u8; N] {

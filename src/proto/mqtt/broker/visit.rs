@@ -243,7 +243,7 @@ impl Broker {
             return Ok(());
         }
         let topic = link.aliases.get(&alias);
-        publish.topic = topic.cloned().ok_or(against_protocol("it sent a topic alias that stands for nothing"))?;
+        publish.topic = topic.cloned().ok_or(against_protocol("it sent an unknown topic alias"))?;
         Ok(())
     }
 

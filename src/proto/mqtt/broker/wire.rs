@@ -98,7 +98,7 @@ pub(super) fn next_packet(buffer: &mut BytesMut, most: usize) -> Result<Option<(
     };
     let header_bytes = header.len() - rest.0.len();
     if header_bytes.saturating_add(length) > most {
-        return Err(Fault { code: reason::TOO_LARGE, why: "it sent a packet larger than the broker takes" });
+        return Err(Fault { code: reason::TOO_LARGE, why: "it sent a packet larger than the broker accepts" });
     }
     if buffer.len() < header_bytes + length {
         return Ok(None);

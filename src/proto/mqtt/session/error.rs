@@ -8,7 +8,7 @@ use crate::model::problem::{Explain, Problem};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SessionError {
     /// The broker refused us.
-    #[error("the broker does not let us in: {says}")]
+    #[error("the broker refused the login: {says}")]
     NotLetIn { code: u8, says: String, meaning: Refusal, words: String },
     /// What answers is no MQTT broker.
     #[error("what answers does not speak MQTT: {detail}")]
@@ -17,10 +17,10 @@ pub enum SessionError {
     #[error("{kind} came before the answer to CONNECT")]
     TooEarly { kind: &'static str },
     /// The broker said why it closes (MQTT 5).
-    #[error("the broker ended the connection: {says}")]
+    #[error("the broker closed the connection: {says}")]
     Ended { code: u8, says: String, words: String },
     /// The broker gave no sign of life.
-    #[error("no sign of life for {secs} s")]
+    #[error("nothing received for {secs} s")]
     NoPingResp { secs: u64 },
     /// Bytes that are no packet.
     #[error("the broker sent {detail}")]
@@ -32,13 +32,13 @@ pub enum SessionError {
     #[error("the topic cannot be published to")]
     BadTopic { detail: &'static str },
     /// A message of ours is larger than the broker takes.
-    #[error("the message has {bytes} bytes, the broker takes {most}")]
+    #[error("the message has {bytes} bytes, the broker accepts {most}")]
     TooLarge { bytes: usize, most: usize },
     /// The broker does not do this QoS.
     #[error("the broker does QoS {most} at most")]
     QosTooHigh { asked: u8, most: u8 },
     /// The broker keeps no messages.
-    #[error("the broker keeps no messages")]
+    #[error("the broker has no retained messages")]
     NoRetain,
     /// The broker refused a message of ours.
     #[error("the broker refused the message: {says}")]
@@ -111,7 +111,7 @@ impl Explain for SessionError {
             Self::NotLetIn { code, says, meaning, words } => meaning.explain(*code, says, words),
             Self::NotMqtt { detail } => Problem::new(
                 "mqtt.not_mqtt",
-                "What answers does not speak MQTT",
+                "The answer isn't MQTT",
                 "The port belongs to something else, or is the one for encrypted connections",
                 "Check scheme and port",
             )
@@ -119,71 +119,71 @@ impl Explain for SessionError {
             Self::TooEarly { kind } => Problem::new(
                 "mqtt.too_early",
                 format!("The broker sent {kind} before its answer to CONNECT"),
-                "It does not keep to the protocol",
-                "Tell those who make it; the trace shows what came",
+                "It doesn't follow the protocol",
+                "Report it to the broker's vendor; the trace shows what arrived",
             ),
             Self::Ended { code: 0x8E, words, .. } => Problem::new(
                 "mqtt.taken_over",
                 "Another client connected with the same client id",
-                "Two programs, or a gateway and this one, use one client id: each throws the other out",
-                "Use a client id of your own",
+                "Two programs, or a gateway and this one, use one client ID: each disconnects the other",
+                "Use a unique client ID",
             )
             .with_detail(detail(0x8E, words)),
             Self::Ended { code, says, words } => Problem::new(
                 "mqtt.ended",
-                format!("The broker ended the connection: {says}"),
-                "That is what it said",
-                "Look into the broker's log for the same moment",
+                format!("The broker closed the connection: {says}"),
+                "The broker's own reason",
+                "Check the broker's log for the same moment",
             )
             .with_detail(detail(*code, words)),
             Self::Malformed { detail } => Problem::new(
                 "mqtt.malformed",
-                "The broker sent something that is no MQTT packet",
-                "It does not keep to the protocol, or something on the way changes the bytes",
-                "Look into the trace; tell those who make the broker",
+                "The broker sent an invalid MQTT packet",
+                "It doesn't follow the protocol, or something on the way changes the bytes",
+                "Check the trace; report it to the broker's vendor",
             )
             .with_detail(detail),
             Self::NoPingResp { secs } => Problem::new(
                 "mqtt.no_sign_of_life",
-                format!("The broker gave no sign of life for {secs} s"),
-                "The way to it is interrupted, without either side having been told",
+                format!("Nothing received from the broker for {secs} s"),
+                "The network between is interrupted, and neither side was notified",
                 "Check the network of this computer",
             ),
             Self::NotSent { secs } => Problem::new(
                 "mqtt.not_sent",
                 format!("Nothing could be sent for {secs} s"),
-                "The broker does not read any more, or the way to it is interrupted",
+                "The broker has stopped reading, or the network is interrupted",
                 "Check the broker's load and the network of this computer",
             ),
             Self::BadTopic { detail } => Problem::new(
                 "mqtt.bad_topic",
-                "The topic cannot be published to",
+                "The topic can't be used for publishing",
                 *detail,
                 "Write a topic without + and #, such as site/gateway/command",
             ),
             Self::TooLarge { bytes, most } => Problem::new(
                 "mqtt.too_large",
-                format!("The message has {bytes} bytes, and the broker takes {most}"),
+                format!("The message has {bytes} bytes, and the broker accepts {most}"),
                 "The broker has a limit on packets",
                 "Send less at once",
             ),
             Self::QosTooHigh { asked, most } => Problem::new(
                 "mqtt.qos_too_high",
-                format!("The broker does not do QoS {asked}"),
-                format!("It does QoS {most} at most, and would end the connection"),
+                format!("The broker doesn't support QoS {asked}"),
+                format!("It supports QoS {most} at most, and would end the connection"),
                 format!("Publish with QoS {most}"),
             ),
             Self::NoRetain => Problem::new(
                 "mqtt.no_retain",
-                "The broker keeps no messages",
-                "It said on connecting that it does not do retained messages, and would end the connection",
-                "Publish without retain",
+                "The broker has no retained messages",
+                "It announced that it doesn't support retained messages, and would disconnect",
+                "Publish without Retain",
             ),
             Self::PublishRefused { code, says, words } => Problem::new(
                 "mqtt.publish_refused",
                 format!("The broker refused the message: {says}"),
-                "This client may not publish to the topic, or the broker does not take such messages",
-                "Check topic and rights",
+                "This client may not publish to the topic, or the broker doesn't accept such messages",
+                "Check topic and permissions",
             )
             .with_detail(detail(*code, words)),
         }
@@ -195,26 +195,26 @@ impl Refusal {
         let (code_word, cause, next) = match self {
             Self::Login => (
                 "mqtt.not_authorised",
-                "User, password, token or certificate are wrong, or this client has no rights",
-                "Check login and client id with those who run the broker",
+                "User, password, token or certificate are wrong, or this client has no permission",
+                "Check login and client ID with the broker's operator",
             ),
             Self::ClientId => (
                 "mqtt.client_id",
                 "The broker allows other client ids only",
-                "Use the client id that was given out for this login",
+                "Use the client ID that belongs to this login",
             ),
             Self::Version => (
                 "mqtt.version",
-                "It speaks another version of MQTT",
+                "It supports another version of MQTT",
                 "Choose the other version: 3.1.1 instead of 5, or 5 instead of 3.1.1",
             ),
             Self::Busy => {
                 ("mqtt.busy", "It is busy, out of service, or has too many connections", "Wait a while and try again")
             }
             Self::Elsewhere => ("mqtt.elsewhere", "Another broker does its work", "Use the address it names"),
-            Self::Other => ("mqtt.not_let_in", "The broker has a reason of its own", "Look into the broker's log"),
+            Self::Other => ("mqtt.not_let_in", "The broker gave another reason", "Check the broker's log"),
         };
-        Problem::new(code_word, format!("The broker does not let us in: {says}"), cause, next)
+        Problem::new(code_word, format!("The broker refused the login: {says}"), cause, next)
             .with_detail(detail(code, words))
     }
 }

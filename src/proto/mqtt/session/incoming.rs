@@ -161,7 +161,7 @@ impl Session {
             self.held_acks.push((ack, packet_id));
         }
         let topic = topic_of(body);
-        let note = format!("left out: larger than the limit of {} bytes; topic {topic}", self.max_packet_bytes);
+        let note = format!("skipped: larger than the limit of {} bytes; topic {topic}", self.max_packet_bytes);
         self.note_message(head, packet_id, now, note);
         Ok(true)
     }
@@ -308,7 +308,7 @@ impl Session {
         intake.lose(Loss::Malformed);
         if self.explained < EXPLAINED {
             self.explained += 1;
-            let note = format!("left out: {wrong}; topic “{}”", topic_of(body));
+            let note = format!("skipped: {wrong}; topic “{}”", topic_of(body));
             self.note_message(head, packet_id, now, note);
         }
         if packet_id != 0 {

@@ -312,7 +312,7 @@ enum Number {
 }
 
 impl Number {
-    #[expect(clippy::cast_precision_loss, reason = "beyond 53 bits jq's numbers are no better")]
+    #[expect(clippy::cast_precision_loss, reason = "beyond 53 bits jq's numbers are not exact either")]
     fn float(self) -> f64 {
         match self {
             Self::Int(number) => number as f64,

@@ -193,7 +193,8 @@ fn regex(pattern: &str, flags: &str) -> Result<Rc<Regex>, Error> {
             flag => return Err(Error::str(format_args!("there is no flag {flag} for regular expressions"))),
         };
     }
-    let regex = Rc::new(builder.build().map_err(|_| Error::str("this is no regular expression, or grows too large"))?);
+    let regex =
+        Rc::new(builder.build().map_err(|_| Error::str("this isn't a regular expression, or grows too large"))?);
     REGEXES.with_borrow_mut(|ready| {
         if ready.len() >= MAX_REGEXES {
             ready.remove(0);
