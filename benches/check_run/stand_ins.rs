@@ -20,7 +20,8 @@ use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+use tokio_tungstenite::tungstenite::http::HeaderValue;
 
 const ARGUMENT: &str = "--stand-ins";
 
@@ -206,6 +207,10 @@ async fn page(mut stream: Served, delay: Duration) {
 async fn broker(stream: Served, delay: Duration) {
     const NOT_AUTHORISED: [u8; 4] = [0x20, 2, 0, 5];
     sleep(delay).await;
+    let agree = |_: &Request, mut response: Response| {
+        response.headers_mut().insert("Sec-WebSocket-Protocol", HeaderValue::from_static("mqtt"));
+        Ok(response)
+    };
     let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, agree).await else { return };
     while let Some(Ok(message)) = socket.next().await {
         if message.is_binary() {
@@ -214,12 +219,6 @@ async fn broker(stream: Served, delay: Duration) {
             return;
         }
     }
-}
-
-#[expect(clippy::result_large_err, clippy::unnecessary_wraps, reason = "the library wants it so")]
-fn agree(_: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
-    response.headers_mut().insert("Sec-WebSocket-Protocol", "mqtt".parse().expect("a word"));
-    Ok(response)
 }
 
 async fn time(delay: Duration) -> SocketAddr {
