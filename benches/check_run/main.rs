@@ -139,7 +139,7 @@ fn only(plan: &Plan, id: &RowId) -> Plan {
 
 /// Starts a stand-in for each host, and leads the host there.
 fn stand_ins_for(plan: &Plan, delays: &[u64]) -> (Far, Overrides) {
-    let mut wanted = Vec::new();
+    let mut wanted: Vec<(String, Speaks, u64)> = Vec::new();
     for row in plan.to_run() {
         let Some(endpoint) = row.subject.endpoint() else { continue };
         let speaks = if endpoint.probes.contains(&ProbeKind::Ntp) {
