@@ -170,6 +170,6 @@ fn an_address_where_nobody_listens_is_told_with_the_remedy() {
         "--pop-file",
         &proof,
     ]);
-    assert!(ran.out.contains("Join the gateway's Wi-Fi network"), "{ran:#?}");
+    assert!(ran.out.contains("Connect this computer to the gateway's Wi-Fi network"), "{ran:#?}");
     ran.expect_problem(3, "http.not_reached");
 }

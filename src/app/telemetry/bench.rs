@@ -319,12 +319,12 @@ mod tests {
     fn mistakes_in_the_form_are_named_and_nothing_is_started() {
         type Spoil = fn(&mut BenchDraft);
         let spoiled: [(&str, Spoil); 6] = [
-            ("no address", |draft| draft.address = "eth0".into()),
-            ("no port", |draft| draft.tls.1 = "70000".into()),
+            ("isn't an address of this computer", |draft| draft.address = "eth0".into()),
+            ("isn't a port", |draft| draft.tls.1 = "70000".into()),
             ("given twice", |draft| draft.tls.1 = "1883".into()),
             ("keep alive", |draft| draft.max_keep_alive = "0".into()),
             ("topic filter", |draft| draft.refused = "a/#/b".into()),
-            ("nowhere", |draft| {
+            ("nothing to listen on", |draft| {
                 for kind in [&mut draft.plain, &mut draft.tls, &mut draft.mutual_tls, &mut draft.websocket] {
                     kind.0 = false;
                 }

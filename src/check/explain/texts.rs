@@ -199,7 +199,7 @@ pub const fn of(reason: Reason) -> Texts {
             "Not resolved",
             "{host} couldn't be resolved: no usable answer from {about}",
             &["No name server answers, or one is busy", "A DNS filter drops the answer"],
-            "Run the row again; if it fails again, ask the admin to resolve {host}",
+            "Run the row again; otherwise ask the admin to resolve {host}",
         ),
         R::DnsPrivate => texts(
             "Private address",

@@ -210,7 +210,7 @@ mod tests {
         const NOW: i64 = 1_764_000_000;
         const DAY: i64 = 86_400;
         let check = |seconds: i64, expected: &str| assert_eq!(Expiry::at(NOW + seconds, NOW).to_string(), expected);
-        check(-1062 * DAY - 40_000, "ended 1062 days ago");
+        check(-1062 * DAY - 40_000, "expired 1062 days ago");
         check(-DAY, "expired 1 day ago");
         check(-1, "expired today");
         check(0, "ends today");

@@ -179,14 +179,14 @@ mod tests {
         check("[network]\nsubnet = '192.0.2.0'", &["as in 192.0.2.0/24"]);
         check("[[gateway]]\nmatch = 'ttyUSB0'", &["[[gateway]] lacks `name`", "in front of a colon"]);
         check("[[gateway]]\nname = 'A'\ndriver = 'improve'", &["(`improv`?)"]);
-        check("[[gateway]]\nname = 'A'\n[[gateway]]\nname = 'A'", &["taken already in line 4"]);
+        check("[[gateway]]\nname = 'A'\n[[gateway]]\nname = 'A'", &["already used in line 4"]);
         check("[[gateway]]\nname = 'A'\nprofile = 'My Gateway'", &["a profile is named by its id"]);
         check("[[gateway]]\nname = 'A'\naddress = 'http://x'", &["an address, or a host name"]);
         check("[[host]]\nfor = 'broker'", &["[[host]] lacks `names`"]);
         check("[[host]]\nfor = 'Broker!'\nnames = ['a.example']", &["in <brackets>"]);
         check("[[host]]\nfor = '*.a.example'\nnames = ['a.example']", &["doesn't cover this name"]);
         check("[[host]]\nfor = 'broker'\nnames = ['a.example:0']", &["a port from 1 to 65535"]);
-        check("[[host]]\nfor = 'b'\nnames = ['a']\n[[host]]\nfor = '<b>'\nnames = ['c']", &["taken already in line 4"]);
+        check("[[host]]\nfor = 'b'\nnames = ['a']\n[[host]]\nfor = '<b>'\nnames = ['c']", &["already used in line 4"]);
         assert!(parse_site("s", "name = 'S'").unwrap_err()[0].to_string().contains("lacks `schema`"));
         assert!(parse_site("s", "schema = 2\nname = 'S'").unwrap_err()[0].to_string().contains("schema 2"));
     }

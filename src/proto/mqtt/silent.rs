@@ -536,7 +536,7 @@ mod tests {
     fn an_ended_token_is_named_before_anything_else() {
         let mut end = end(Dialect::AzureIotHub, &Act::Idle);
         end.proof = Proof::Token { ends_unix_secs: NOW - 240 };
-        check(&end, "mqtt.token_ended", "The token ended 4 min 00 s ago");
+        check(&end, "mqtt.token_ended", "The token expired 4 min 00 s ago");
         end.clock_ahead_secs = Some(-4_000);
         check(&end, "mqtt.token_ended", "this computer's clock is 1 h 06 min behind");
         // By this clock it is good, by the hub's it is not.

@@ -844,7 +844,7 @@ mod tests {
         for _ in 0..=MAX_BIRTHS {
             stream.observe("NBIRTH", &payload(0, &[metric("Speed", 7, 1)]));
         }
-        assert!(note(&stream).unwrap().starts_with("the one that was valid then is no longer remembered"));
+        assert!(note(&stream).unwrap().starts_with("the one valid then isn't stored any more"));
     }
 
     #[test]

@@ -422,7 +422,7 @@ fn the_senders_own_numbers_are_followed() {
     let row = store.quality_of(topic, 0).unwrap();
     // 4 and 5 were left out, 5 came late; then the count began anew.
     assert_eq!((row.sequence_missing, row.sequence_back), (1, 2));
-    assert!(row.findings.contains(&"1 message left out by its own count".to_owned()), "{:?}", row.findings);
+    assert!(row.findings.contains(&"1 message missing by its own count".to_owned()), "{:?}", row.findings);
     assert!(row.findings.contains(&"Its own count restarted 1 time".to_owned()));
 
     // One that may be anything is believed once it has counted.
