@@ -452,7 +452,7 @@ const fn lost_next_step(broken: Option<&LinkError>) -> &'static str {
             "Wait a minute, go back to your own network and look for the gateway in the router's list of devices; send again only if it is missing"
         }
         Some(LinkError::Ble(_)) => {
-            "Come closer and connect again, or look for the gateway in the router's list of devices. Do not send again before"
+            "Come closer and connect again, or look for the gateway in the router's list of devices. Don't send again before that"
         }
         _ => {
             "Plug the gateway in again and connect: its state shows whether it has a network. Don't send again before that"

@@ -163,7 +163,7 @@ impl fmt::Display for Expiry {
             Self::Ended { days_ago: 0 } => write!(out, "expired today"),
             Self::Ended { days_ago: 1 } => write!(out, "expired 1 day ago"),
             Self::Ended { days_ago } => write!(out, "expired {days_ago} days ago"),
-            Self::Ends { in_days: 0 } => write!(out, "ends today"),
+            Self::Ends { in_days: 0 } => write!(out, "expires today"),
             Self::Ends { in_days: 1 } => write!(out, "expires in 1 day"),
             Self::Ends { in_days } => write!(out, "expires in {in_days} days"),
         }
@@ -213,9 +213,9 @@ mod tests {
         check(-1062 * DAY - 40_000, "expired 1062 days ago");
         check(-DAY, "expired 1 day ago");
         check(-1, "expired today");
-        check(0, "ends today");
+        check(0, "expires today");
         check(DAY + 1, "expires in 1 day");
-        check(1062 * DAY + 40_000, "ends in 1062 days");
+        check(1062 * DAY + 40_000, "expires in 1062 days");
         assert!(Expiry::at(NOW - 1, NOW).is_within(0) && !Expiry::at(NOW + 30 * DAY, NOW).is_within(30));
     }
 }

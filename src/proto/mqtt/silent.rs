@@ -541,7 +541,7 @@ mod tests {
         check(&end, "mqtt.token_ended", "this computer's clock is 1 h 06 min behind");
         // By this clock it is good, by the hub's it is not.
         end.proof = GOOD;
-        check(&end, "mqtt.token_ended", "ended 16 min ago");
+        check(&end, "mqtt.token_ended", "expired 16 min ago");
     }
 
     #[test]
