@@ -55,7 +55,7 @@ fn main() {
 async fn whole_against_slowest(profile: &Profile, what: &str, delays: &[u64]) {
     let plan = plan(profile);
     let (_far, overrides) = stand_ins_for(&plan, delays);
-    let rounds = if is_measuring() { 15 } else { 1 };
+    let rounds = if is_measuring() { 7 } else { 1 };
     let whole = median_of(rounds, &plan, &overrides).await;
     let mut slowest = (Duration::ZERO, String::new());
     for row in &plan.rows {
