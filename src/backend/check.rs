@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
+use super::network::{AtDemo, at_demo};
 use super::run::crashed;
 use super::site_files::{load_overrides, load_site, overrides_of, site_path};
 use super::start::Parts;
@@ -70,13 +71,15 @@ impl CheckJob {
             Ok(prepared) => prepared,
             Err(problem) => return JobEnd::Failed(problem),
         };
+        for note in &prepared.notes {
+            self.reporter.report(Event::Trouble(note.clone())).await;
+        }
         let record = match self.begin(&prepared).await {
             Ok(record) => record,
             Err(error) => return JobEnd::Failed(error.explain()),
         };
         let (progress, mut events) = mpsc::channel(REPORTS);
         let setup = prepared.setup(progress);
-        let is_simulated = self.parts.is_demo;
         let plan = Arc::new(setup.plan.clone());
         let forward = async {
             while let Some(event) = events.recv().await {
@@ -85,7 +88,6 @@ impl CheckJob {
             }
         };
         let ((end, judged), ()) = tokio::join!(check::run(setup, commands, stop), forward);
-        tracing::debug!(is_simulated, "a network check ended");
         if let Some((records, record)) = record {
             let (outcome, summary) = summary(&plan, &judged, &end);
             if let Err(error) = records.end(record, outcome, format!("check.{outcome}"), summary).await {
@@ -134,15 +136,19 @@ struct Prepared {
     saved: Option<Vec<Observation>>,
     probes: Arc<dyn Probes>,
     watch: Option<std::time::Duration>,
+    /// What ought to be known of what it was made from.
+    notes: Vec<Problem>,
+    /// The stand-ins of a demo: there as long as this is.
+    _demo: Option<AtDemo>,
 }
 
 impl Prepared {
-    fn setup(self, progress: mpsc::Sender<CheckEvent>) -> Setup {
+    fn setup(&self, progress: mpsc::Sender<CheckEvent>) -> Setup {
         Setup {
-            plan: self.plan,
-            overrides: self.overrides,
-            saved: self.saved,
-            probes: self.probes,
+            plan: self.plan.clone(),
+            overrides: self.overrides.clone(),
+            saved: self.saved.clone(),
+            probes: Arc::clone(&self.probes),
             watch: self.watch,
             progress,
             clock: clock(),
@@ -159,11 +165,13 @@ fn random() -> u64 {
 
 async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
     let CheckStart { mut about, evidence, site, overrides, watch } = start;
-    let mut saved = None;
+    let is_given_files = site.is_some() || overrides.is_some();
+    let (mut saved, mut notes) = (None, Vec::new());
     if let Some(path) = evidence {
-        let evidence = read_evidence(path).await?;
-        about = evidence.about;
-        saved = Some(evidence.observations);
+        let read = read_evidence(path).await?;
+        notes.extend((!read.has_digest).then(evidence::no_digest));
+        about = read.evidence.about;
+        saved = Some(read.evidence.observations);
     }
     let mut override_file = overrides;
     if let Some(named) = site {
@@ -180,6 +188,12 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     }
     let profile = about.profile.as_ref().ok_or_else(no_profile)?;
     let profile = parts.catalog.get(profile).ok_or_else(|| unknown_profile(profile.as_str()))?;
+    let mut demo = None;
+    if parts.is_demo && saved.is_none() {
+        let at_demo = at_demo(profile, about, is_given_files).await?;
+        (about, overrides) = (at_demo.about.clone(), at_demo.overrides.clone());
+        demo = Some(at_demo);
+    }
     let unknown: Vec<String> =
         about.rows.iter().filter(|id| !profile.row_ids().any(|own| own == *id)).map(ToString::to_string).collect();
     if !unknown.is_empty() {
@@ -187,7 +201,11 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     }
     let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
     let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
-    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes: Arc::new(probes), watch })
+    let probes = match &demo {
+        Some(demo) => demo.probes(probes),
+        None => Arc::new(probes),
+    };
+    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes, watch, notes, _demo: demo })
 }
 
 /// The profile of a site's gateways, where all have the same.
@@ -219,7 +237,7 @@ fn from(text: &str) -> From {
     }
 }
 
-async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
+async fn read_evidence(path: PathBuf) -> Result<evidence::Saved, Problem> {
     apart(move || {
         let text = files::read_text(&path, MAX_EVIDENCE).map_err(|error| error.explain())?;
         evidence::read(&text).map_err(|error| {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::network;
 use crate::flow::port::Links;
 use crate::io::bench_broker::{BenchBroker, BenchError};
 use crate::model::gateway::{DeviceInfo, PortFacts};
@@ -71,6 +72,7 @@ impl DemoPlan {
             passphrase: self.passphrase.clone(),
             access: access(),
             broker: broker.map(ToString::to_string),
+            check: network::shown(),
         }
     }
 

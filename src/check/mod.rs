@@ -7,6 +7,7 @@
 //! [`question`]s in their order and `io::probe` answers them.
 
 pub mod compare;
+pub mod controls;
 pub mod evidence;
 pub mod explain;
 pub mod judge;

@@ -65,6 +65,8 @@ words! {
         NoPermission = "no-permission",
         /// The operating system does not offer the probe.
         NotOffered = "not-offered",
+        /// The operating system says nothing of what the row is about.
+        NotTold = "not-told",
         /// The program it needs is missing on the gateway.
         NoProgram = "no-program",
         /// It asks third parties, and nobody agreed to that.

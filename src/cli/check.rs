@@ -12,7 +12,7 @@ use super::next_job;
 use super::output::{Exit, Output};
 use super::session::workers_gone;
 use crate::backend::Handle;
-use crate::check::compare;
+use crate::check::{compare, controls};
 use crate::check::evidence::About;
 use crate::check::explain::{self, texts};
 use crate::check::plan::{Outlook, Plan};
@@ -66,8 +66,8 @@ pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
 /// Judges two saved runs and says what became of each row.
 fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -> Exit {
     let judged = wait_for_start(handle).map(drop).and_then(|()| {
-        let (_, before) = judge_saved(handle, before)?;
-        let (plan, after) = judge_saved(handle, after)?;
+        let (_, before) = judge_saved(handle, before, out)?;
+        let (plan, after) = judge_saved(handle, after, out)?;
         Ok((plan, before, after))
     });
     let (plan, before, after) = match judged {
@@ -105,7 +105,7 @@ fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -
 }
 
 /// The verdicts of a saved run.
-fn judge_saved(handle: &mut Handle, path: &Path) -> Result<(Arc<Plan>, Arc<Judged>), Problem> {
+fn judge_saved(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<(Arc<Plan>, Arc<Judged>), Problem> {
     let job = next_job();
     let start = CheckStart {
         about: About::default(),
@@ -133,6 +133,7 @@ fn judge_saved(handle: &mut Handle, path: &Path) -> Result<(Arc<Plan>, Arc<Judge
                     _ => Err(workers_gone()),
                 };
             }
+            Some(Event::Trouble(problem)) => out.aside(&problem),
             Some(_) => {}
             None => return Err(workers_gone()),
         }
@@ -321,6 +322,11 @@ fn announce(plan: &Plan, out: &mut Output) {
     for change in &plan.about.overrides {
         out.text(format!("  Override in force: {change}"));
     }
+    if plan.about.has_consent {
+        for line in controls::lines() {
+            out.text(format!("  Asked beside the rows: {line}"));
+        }
+    }
     for row in &plan.rows {
         let hosts: Vec<String> = row.targets.iter().map(target).collect();
         let probes: Vec<&str> = row
@@ -350,7 +356,7 @@ fn target(target: &crate::check::plan::Target) -> String {
     }
 }
 
-fn print_row(plan: &Plan, judged: &Judged, observations: &[Observation], row: &RowVerdict, out: &mut Output) {
+pub(super) fn print_row(plan: &Plan, judged: &Judged, observations: &[Observation], row: &RowVerdict, out: &mut Output) {
     out.json(&json!({
         "kind": "row",
         "id": row.row,
@@ -377,7 +383,7 @@ fn print_row(plan: &Plan, judged: &Judged, observations: &[Observation], row: &R
 }
 
 /// What follows the first sentence of a row or finding.
-fn print_rest(text: &explain::Text, out: &mut Output) {
+pub(super) fn print_rest(text: &explain::Text, out: &mut Output) {
     if !text.causes.is_empty() {
         out.text(format!("{INDENT}Possible causes: {}", text.causes.join("; ")));
     }

@@ -52,7 +52,8 @@ pub struct CheckArgs {
     /// The gateway isn't there yet: leave out the rows about the gateway itself.
     #[arg(long)]
     pub survey: bool,
-    /// Ask third parties too: the revocation servers named in the certificates that were seen.
+    /// Ask third parties too: revocation servers named in the certificates, and once, without --watch, pages and an address that
+    /// tell sign-in pages and boxes that accept everything; they are listed before the check.
     #[arg(long)]
     pub ask_others: bool,
     /// Check again after this many seconds, until Ctrl+C.

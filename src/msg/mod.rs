@@ -20,9 +20,11 @@ use self::check::{CheckCommand, CheckEvent};
 use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
+use crate::check::verdict::Reason;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
 use crate::model::destination::Destination;
+use crate::model::endpoint::RowId;
 use crate::model::fault::Fault;
 use crate::model::gateway::{Capabilities, DeviceInfo, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
@@ -312,6 +314,34 @@ pub struct DemoSite {
     pub access: SimAccess,
     /// The broker to which its gateways publish.
     pub broker: Option<String>,
+    /// What a network check of it shows.
+    pub check: Option<DemoCheck>,
+}
+
+/// What a network check of the simulated site shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DemoCheck {
+    /// The profile the tour checks.
+    pub profile: ProfileId,
+    /// The row it explains.
+    pub explained: RowId,
+    /// How the rows come out that the network is in the way of: why a row fails, or the note of one that passes.
+    pub expected: Vec<(RowId, Reason)>,
+}
+
+/// A simulated network for a check by another program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimNetworkReady {
+    /// Number of its process.
+    pub pid: u32,
+    /// The profile whose servers it stands in for.
+    pub profile: ProfileId,
+    /// The site file, which names the override file.
+    pub site: PathBuf,
+    /// The override file.
+    pub overrides: PathBuf,
+    /// What it does to rows: the row, what, and how a check has to find it.
+    pub does: Vec<(RowId, &'static str, Reason)>,
 }
 
 /// Where a simulator on the command line is and how to talk to it.

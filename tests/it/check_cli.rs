@@ -219,6 +219,28 @@ fn a_run_that_was_edited_is_refused() {
 }
 
 #[test]
+fn a_changed_run_is_refused_with_its_place_and_one_without_a_digest_is_pointed_out() {
+    let (place, web) = (Place::new(), Web::start(HOST));
+    let report = text_of(&place.path("run.json"));
+    check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &["--report", &report]).expect(0);
+    let text = std::fs::read_to_string(&report).unwrap();
+    let again = place.run_json(&["check", "--rejudge", &report]).expect(0);
+    assert!(!again.lines().iter().any(|line| line["kind"] == "warning"), "{again:?}");
+    assert!(text.contains("\"status\": 404"));
+    let changed = place.write("changed.json", text.replace("\"status\": 404", "\"status\": 200"));
+    let ran = place.run_json(&["check", "--rejudge", &changed]);
+    let problem = ran.result();
+    assert!(problem["detail"].as_str().unwrap().contains("observations["), "{problem}");
+    ran.expect_problem(2, "evidence.changed");
+    let mut tree: Value = serde_json::from_str(&text).unwrap();
+    tree.as_object_mut().unwrap().remove("digest");
+    let without = place.write("without.json", tree.to_string());
+    let ran = place.run_json(&["check", "--rejudge", &without]).expect(0);
+    let warning = ran.lines().into_iter().find(|line| line["kind"] == "warning").expect("it is pointed out");
+    assert_eq!(warning["code"], "evidence.no_digest");
+}
+
+#[test]
 fn reports_say_that_an_override_was_in_force_and_hold_the_rule_to_add() {
     let place = Place::new();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

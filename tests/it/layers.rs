@@ -72,7 +72,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "check",
         ours: &["model", "profile"],
-        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "thiserror"],
+        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "sha2", "thiserror"],
         never: FILES_AND_SOCKETS,
     },
     Layer {
@@ -200,8 +200,8 @@ const LAYERS: &[Layer] = &[
             "rustls",
             "tokio_rustls",
             "tokio_util",
-            "sha2",
             "getrandom",
+            "hickory_proto",
             "http_body_util",
             "hyper",
             "hyper_util",
@@ -212,6 +212,7 @@ const LAYERS: &[Layer] = &[
             "sha2",
             "thiserror",
             "tokio",
+            "tokio_tungstenite",
             "toml",
             "tracing",
             "uuid",

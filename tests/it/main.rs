@@ -23,6 +23,7 @@ mod check;
 mod check_cli;
 #[cfg(target_os = "linux")]
 mod check_lab;
+mod check_network;
 mod check_probes;
 mod cli;
 mod cloud;

@@ -23,7 +23,9 @@ pub const ONLY_THESE: &str = "Only the rows below are checked, and nothing is se
 /// What consent is about.
 pub const CONSENT: &str = "Query third parties as well";
 /// What it means.
-pub const CONSENT_WHY: &str = "The revocation servers named in the certificates that are seen";
+pub fn consent() -> String {
+    crate::check::controls::lines().join("\n")
+}
 /// The gateway is missing.
 pub const SURVEY: &str = "The gateway isn't there yet";
 /// What that means.

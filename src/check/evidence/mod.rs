@@ -1,5 +1,6 @@
 //! [`Evidence`]: a whole run as it is saved: what it was made from, and what was observed.
 
+mod digest;
 mod read;
 
 use core::net::SocketAddr;
@@ -7,7 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::{EvidenceError, MAX_BYTES, MAX_OBSERVATIONS, read};
+pub use digest::seal;
+pub use read::{EvidenceError, MAX_BYTES, MAX_OBSERVATIONS, Saved, no_digest, read};
 
 use super::plan::Vantage;
 use super::seen::Observation;

@@ -65,6 +65,12 @@ pub const fn of(reason: Reason) -> Texts {
             &[],
             "Run the check on another computer, or on the gateway",
         ),
+        R::NotTold => texts(
+            "Not reported",
+            "This operating system doesn't report what the row is about",
+            &[],
+            "Look it up in the network settings, or run the check on another computer",
+        ),
         R::NoProgram => texts(
             "Program missing",
             "The gateway doesn't have the program for this probe",

@@ -190,6 +190,7 @@ impl NotRun {
         match self {
             Self::NoPermission => Reason::NoPermission,
             Self::NotOffered => Reason::NotOffered,
+            Self::NotTold => Reason::NotTold,
             Self::NoProgram => Reason::NoProgram,
             Self::NoConsent => Reason::NoConsent,
             Self::NothingToAsk => Reason::NothingToAsk,

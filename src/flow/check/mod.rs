@@ -2,9 +2,11 @@
 //!
 //! Rows run side by side, eight at most, each within a limit in total. A name is looked up once a round, whoever needs it.
 //! Nothing is sent but for the rows of the plan; what only explains a failure is asked after it. Look-ups of made-up names
-//! are made in the first round only, so that watching stays quiet.
+//! are made in the first round only, so that watching stays quiet. Third parties are asked on consent, once, and never by a
+//! check that watches.
 
 mod book;
+mod controls;
 mod names;
 mod row;
 #[cfg(test)]
@@ -13,6 +15,7 @@ mod why;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -70,6 +73,10 @@ struct Round {
     names: Names,
     /// Made-up names may be asked for.
     has_controls: bool,
+    /// What is asked once a check, and not while it watches, may be asked.
+    is_thorough: bool,
+    /// Whether hellos of other sizes were tried where the usual one works.
+    are_hellos_tried: AtomicBool,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -90,14 +97,15 @@ pub async fn run(
         let judged = if let Some(saved) = saved.take() {
             book.judge_saved(saved).await
         } else {
+            let is_watching = every.is_some();
             let is_over = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => false,
                 () = closed(&mut commands, &mut every) => false,
-                () = look(&setup, &plan, &book, number, &rows) => true,
+                () = look(&setup, &plan, &book, number, is_watching, &rows) => true,
             };
             // After a whole round no row is left open: what nothing was seen of, this system does not tell.
-            let why = if is_over { NotRun::NotOffered } else { NotRun::Stopped };
+            let why = if is_over { NotRun::NotTold } else { NotRun::Stopped };
             let judged = book.end_round(number, why, &rows).await;
             if !is_over {
                 return (JobEnd::Cancelled, judged);
@@ -166,7 +174,14 @@ async fn again(commands: &mut mpsc::Receiver<CheckCommand>, plan: &Plan) -> Aske
     }
 }
 
-async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, rows: &[RowId]) {
+async fn look(
+    setup: &Setup,
+    plan: &Arc<Plan>,
+    book: &Arc<Book>,
+    number: u32,
+    is_watching: bool,
+    rows: &[RowId],
+) {
     book.begin_round(number, rows).await;
     let round = Round {
         plan: Arc::clone(plan),
@@ -175,6 +190,8 @@ async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, ro
         book: Arc::clone(book),
         names: Names::default(),
         has_controls: number == 1,
+        is_thorough: number == 1 && !is_watching,
+        are_hellos_tried: AtomicBool::new(false),
         random: Arc::clone(&setup.random),
     };
     let surroundings = round.ask(None, None, Question::Surroundings);
@@ -185,7 +202,7 @@ async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, ro
     let of = |id: &RowId| plan.row(id).and_then(|row| row.subject.endpoint());
     let (late, soon): (Vec<RowId>, Vec<RowId>) =
         rows.iter().cloned().partition(|id| of(id).is_some_and(|row| row.probes.contains(&ProbeKind::Revocation)));
-    side_by_side(&round, soon).await;
+    tokio::join!(side_by_side(&round, soon), round.ask_controls());
     side_by_side(&round, late).await;
 }
 

@@ -43,7 +43,7 @@ fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let mut is_changed = field(ui, "From", &mut check.form.from, "Interface or address; empty: automatic").changed();
     is_changed |= hosts(ui, check, true);
     is_changed |= check_box(ui, &mut check.form.is_survey, words::SURVEY, words::SURVEY_WHY);
-    is_changed |= check_box(ui, &mut check.form.has_consent, words::CONSENT, words::CONSENT_WHY);
+    is_changed |= check_box(ui, &mut check.form.has_consent, words::CONSENT, &words::consent());
     fold(ui, "check-advanced", w::ADVANCED, |ui| {
         is_changed |= field(ui, "Network (SSID)", &mut check.form.ssid, "The one the gateway joins").changed();
         is_changed |= field(ui, "Gateway", &mut check.form.gateway, "Its address, where it is known").changed();
