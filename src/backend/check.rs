@@ -216,7 +216,7 @@ fn only_profile(site: &Site) -> Option<ProfileId> {
 }
 
 /// The first of several problems is the one that is told; the others stand in its detail.
-fn first_of(problems: Vec<Problem>) -> Problem {
+pub(super) fn first_of(problems: Vec<Problem>) -> Problem {
     let mut problems = problems.into_iter();
     let first = problems.next().unwrap_or_else(no_profile);
     let more: Vec<String> = problems.map(|problem| problem.what).collect();

@@ -14,10 +14,11 @@ use crate::profile::{Catalog, Profile};
 use crate::sim::network::{self, Network, OVERRIDE_FILE, SITE_FILE};
 
 /// What a network check of the simulated site shows.
-pub(super) fn shown() -> Option<DemoCheck> {
+pub(super) fn shown(catalog: &Catalog) -> Option<DemoCheck> {
     let (tour, troubles) = network::tour()?;
     let expected = troubles.into_iter().map(|trouble| (trouble.id, trouble.reason)).collect();
-    Some(DemoCheck { profile: tour.profile, explained: tour.explained, expected })
+    let site = Box::new(network::site(catalog.iter(), SIMULATED_SSID));
+    Some(DemoCheck { profile: tour.profile, explained: tour.explained, site, expected })
 }
 
 /// A check of the simulated site: what it is made from, where its packets go, and what has to be kept while it runs.

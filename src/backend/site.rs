@@ -66,13 +66,13 @@ impl DemoPlan {
     }
 
     /// What a person needs to try the site.
-    pub(super) fn site(&self, broker: Option<&BrokerUrl>) -> DemoSite {
+    pub(super) fn site(&self, catalog: &Catalog, broker: Option<&BrokerUrl>) -> DemoSite {
         DemoSite {
             ssid: self.ssid.clone(),
             passphrase: self.passphrase.clone(),
             access: access(),
             broker: broker.map(ToString::to_string),
-            check: network::shown(),
+            check: network::shown(catalog),
         }
     }
 

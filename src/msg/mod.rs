@@ -36,6 +36,7 @@ use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, Network};
 use crate::profile::Catalog;
+use crate::profile::site::Site;
 
 pub use crate::model::qr::QrContent;
 
@@ -80,6 +81,8 @@ pub enum Command {
     ScanFromLaptop,
     /// Read Wi-Fi credentials out of a QR code. Answer: [`Event::QrRead`].
     ReadQr { job: JobId, source: QrSource },
+    /// Read a site, by its name in the data folder or by its path. Answer: [`Event::SiteRead`].
+    ReadSite { path: PathBuf },
     /// Load the list of jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
     ListRecords { limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
@@ -275,6 +278,8 @@ pub enum Event {
     LaptopScanned(LaptopScan),
     /// A QR code was read, or why not.
     QrRead { job: JobId, content: Result<QrContent, Problem> },
+    /// A site was read, or why it could not be.
+    SiteRead { path: PathBuf, site: Result<Box<Site>, Problem> },
     /// The list of jobs.
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
@@ -325,6 +330,8 @@ pub struct DemoCheck {
     pub profile: ProfileId,
     /// The row it explains.
     pub explained: RowId,
+    /// The site as its file would say it: names for what vendors leave open, and the gateways' address.
+    pub site: Box<Site>,
     /// How the rows come out that the network is in the way of: why a row fails, or the note of one that passes.
     pub expected: Vec<(RowId, Reason)>,
 }

@@ -259,7 +259,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "ui",
-        ours: &["app", "model", "check", "telemetry", "msg", "backend::Handle"],
+        ours: &["app", "model", "profile::site", "check", "telemetry", "msg", "backend::Handle"],
         foreign: &["eframe", "egui", "egui_plot", "jiff", "pollster", "rfd", "serde_json"],
         never: &["std::fs", "std::net", "std::process", "std::thread::sleep", "eframe::egui_wgpu"],
     },

@@ -13,7 +13,7 @@ pub mod run;
 mod tests;
 pub mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use self::compared::{Before, Compared};
@@ -31,6 +31,7 @@ use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::Problem;
 use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
 use crate::msg::{Command, JobEnd};
+use crate::profile::site::Site;
 
 /// The parts of the place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -143,6 +144,10 @@ pub struct NetworkCheck {
     /// Path of evidence to compare with; edited in place.
     pub before_path: String,
     view: View,
+    /// The site whose file is typed, by its path; of a demo the simulated one, by none.
+    site: Option<(String, Box<Site>)>,
+    /// The path that was read last.
+    asked_site: String,
     preview: Option<(Plan, Sheet)>,
     run: Option<Run>,
     problem: Option<Problem>,
@@ -163,6 +168,12 @@ impl NetworkCheck {
     /// What a check started now would look at, as a plan and as a list.
     pub const fn preview(&self) -> Option<&(Plan, Sheet)> {
         self.preview.as_ref()
+    }
+
+    /// The site that is open: the one whose file is typed, or the simulated one.
+    pub fn site(&self) -> Option<&Site> {
+        let typed = self.form.site_path.trim();
+        self.site.as_ref().filter(|(path, _)| path == typed).map(|(_, site)| &**site)
     }
 
     /// The check that runs or ran.
@@ -229,7 +240,7 @@ impl NetworkCheck {
             }
             CheckAction::FormChanged => {
                 self.look_ahead(desk);
-                Vec::new()
+                self.read_site()
             }
             CheckAction::Started => self.start(desk),
             CheckAction::Stopped => self.stop(),
@@ -344,11 +355,38 @@ impl NetworkCheck {
         self.look_ahead(desk);
     }
 
-    /// What a check would look at, from what is known without reading a file.
+    /// Has the site read whose file is typed, once for each path.
+    fn read_site(&mut self) -> Vec<Command> {
+        let typed = self.form.site_path.trim();
+        if typed.is_empty() || typed == self.asked_site {
+            return Vec::new();
+        }
+        typed.clone_into(&mut self.asked_site);
+        vec![Command::ReadSite { path: PathBuf::from(typed) }]
+    }
+
+    /// Takes in a site that was read; one that cannot be is told when the check starts.
+    pub(super) fn site_read(&mut self, path: &Path, site: Result<Box<Site>, Problem>, desk: &Desk<'_>) {
+        if let Ok(site) = site {
+            self.site = Some((path.display().to_string(), site));
+            self.look_ahead(desk);
+        }
+    }
+
+    /// Takes the simulated site of a demo.
+    pub(super) fn take_demo(&mut self, site: Box<Site>) {
+        self.site = Some((String::new(), site));
+    }
+
+    /// What a check would look at, as far as it is known.
     fn look_ahead(&mut self, desk: &Desk<'_>) {
         let profile = self.form.profile().and_then(|id| desk.catalog.get(id));
         self.preview = profile.map(|profile| {
-            let plan = Plan::new(profile, self.form.about());
+            let about = match self.site() {
+                Some(site) => self.form.about().at_site(site),
+                None => self.form.about(),
+            };
+            let plan = Plan::new(profile, about);
             let sheet = Sheet::of(&plan);
             (plan, sheet)
         });

@@ -248,6 +248,30 @@ fn what_was_typed_goes_into_the_start() {
 }
 
 #[test]
+fn the_hosts_of_a_site_are_shown_before_start_and_only_while_its_file_is_typed() {
+    let mut bench = Bench::new();
+    bench.act(CheckAction::ChoseProfile(ProfileId::new("biot")));
+    let targets = |bench: &Bench| {
+        let (plan, _) = bench.app.check.preview().unwrap();
+        plan.rows.iter().flat_map(|row| &row.targets).map(|target| target.host.clone()).collect::<Vec<_>>()
+    };
+    assert!(targets(&bench).is_empty());
+    bench.app.check.form.site_path = " hall-3 ".into();
+    let asked = bench.act(CheckAction::FormChanged);
+    assert!(matches!(&asked[..], [Command::ReadSite { path }] if path.as_os_str() == "hall-3"));
+    assert!(bench.act(CheckAction::FormChanged).is_empty(), "it is read once");
+    let text = "schema = 1\nname = 'Hall 3'\n[[host]]\nfor = 'broker'\nnames = ['broker.example']\n";
+    let site = || Ok(Box::new(crate::profile::site::parse_site("s", text).unwrap()));
+    bench.apply(Event::SiteRead { path: "another".into(), site: site() });
+    assert!(bench.app.check.site().is_none() && targets(&bench).is_empty());
+    bench.apply(Event::SiteRead { path: "hall-3".into(), site: site() });
+    assert_eq!(targets(&bench), ["broker.example"]);
+    bench.app.check.form.site_path.clear();
+    bench.act(CheckAction::FormChanged);
+    assert!(bench.app.check.site().is_none() && targets(&bench).is_empty());
+}
+
+#[test]
 fn an_interval_out_of_bounds_starts_nothing() {
     let mut bench = Bench::chosen();
     bench.app.check.form.is_watching = true;

@@ -96,6 +96,18 @@ words! {
     }
 }
 
+impl Fit {
+    /// The word for people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::AsExpected => "As expected",
+            Self::Different => "Different",
+            Self::Missing => "Missing",
+            Self::Extra => "Not expected",
+        }
+    }
+}
+
 words! {
     /// What tied a found gateway to an expected one.
     Way {
@@ -148,6 +160,16 @@ pub struct Line {
     pub not_checked: Vec<Fact>,
 }
 
+impl Line {
+    /// What differs, and what nobody told, a line each.
+    pub fn remarks(&self) -> Vec<String> {
+        let other = |other: &Mismatch| format!("{}: expected {}, found {}", other.fact, other.expected, other.found);
+        let facts: Vec<&str> = self.not_checked.iter().map(|fact| fact.as_str()).collect();
+        let unchecked = (!facts.is_empty()).then(|| format!("not checked: {}", facts.join(", ")));
+        self.differences.iter().map(other).chain(unchecked).collect()
+    }
+}
+
 /// A whole comparison: first the expected ones in the order of the site, then the extra ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
@@ -159,6 +181,14 @@ impl Comparison {
     /// How many stand so.
     pub fn count(&self, fit: Fit) -> usize {
         self.lines.iter().filter(|line| line.fit == fit).count()
+    }
+
+    /// How many stand how, in a line.
+    pub fn words(&self) -> String {
+        let count = |fit| self.count(fit);
+        let (good, different) = (count(Fit::AsExpected), count(Fit::Different));
+        let (missing, extra) = (count(Fit::Missing), count(Fit::Extra));
+        format!("{good} as expected, {different} different, {missing} missing, {extra} not expected")
     }
 
     /// Whether everything is as expected.

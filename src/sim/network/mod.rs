@@ -91,9 +91,7 @@ impl Network {
         };
         let rows: Vec<_> = profile.row_ids().collect();
         let troubles = troubles.into_iter().filter(|trouble| rows.contains(&&trouble.id)).collect();
-        let hosts = needs.hosts.into_iter();
-        let hosts = hosts.map(|(word, names)| HostChoice { word, profile: Some(profile.id.clone()), names });
-        let site = site(&profile.id, ssid, hosts.collect());
+        let site = site(std::iter::once(profile), ssid);
         Ok(Self { site, file, authority: authorities.0, name_server, troubles, _tasks: tasks })
     }
 
@@ -179,8 +177,25 @@ async fn accept<F: Future<Output = ()> + Send + 'static>(listener: TcpListener, 
     }
 }
 
-fn site(profile: &ProfileId, ssid: &str, hosts: Vec<HostChoice>) -> Site {
-    let gateway = ExpectedGateway {
+/// The site of these profiles: names of what their vendors leave open, and where their gateways are.
+pub fn site<'a>(profiles: impl Iterator<Item = &'a Profile>, ssid: &str) -> Site {
+    let mut site = Site {
+        name: NAME.into(),
+        ssid: Some(ssid.to_owned()),
+        overrides: Some(OVERRIDE_FILE.into()),
+        notes: vec!["Stand-ins on this computer: they end with the program that offers them".into()],
+        ..Site::default()
+    };
+    for profile in profiles {
+        site.gateways.push(gateway(&profile.id));
+        let hosts = plan::open_hosts(profile).into_iter();
+        site.hosts.extend(hosts.map(|(word, names)| HostChoice { word, profile: Some(profile.id.clone()), names }));
+    }
+    site
+}
+
+fn gateway(profile: &ProfileId) -> ExpectedGateway {
+    ExpectedGateway {
         name: "Simulated gateway".into(),
         place: None,
         profile: Some(profile.clone()),
@@ -190,15 +205,6 @@ fn site(profile: &ProfileId, ssid: &str, hosts: Vec<HostChoice>) -> Site {
         firmware: None,
         address: Some(GATEWAY.into()),
         note: None,
-    };
-    Site {
-        name: NAME.into(),
-        ssid: Some(ssid.to_owned()),
-        gateways: vec![gateway],
-        hosts,
-        overrides: Some(OVERRIDE_FILE.into()),
-        notes: vec!["Stand-ins on this computer: they end with the program that offers them".into()],
-        ..Site::default()
     }
 }
 

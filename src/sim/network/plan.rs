@@ -109,8 +109,6 @@ pub(super) struct StandIn {
 
 /// What a profile needs of the network.
 pub(super) struct Needs {
-    /// The hosts that the vendor leaves open.
-    pub(super) hosts: BTreeMap<String, Vec<String>>,
     /// Names that lead to this computer.
     pub(super) names: BTreeSet<String>,
     /// The servers.
@@ -120,16 +118,15 @@ pub(super) struct Needs {
 impl Needs {
     /// What a profile needs, with what is done to its rows.
     pub(super) fn of(profile: &Profile, troubles: &[Trouble]) -> Self {
-        let hosts = open_hosts(profile);
         let about = About {
-            hosts: hosts.clone(),
+            hosts: open_hosts(profile),
             vantage: Vantage::Gateway,
             gateway: GATEWAY.into(),
             ssid: DOMAIN.into(),
             ..About::default()
         };
         let plan = Plan::new(profile, about);
-        let mut needs = Self { hosts, names: BTreeSet::new(), stand_ins: Vec::new() };
+        let mut needs = Self { names: BTreeSet::new(), stand_ins: Vec::new() };
         for row in &plan.rows {
             let Some(endpoint) = row.subject.endpoint() else { continue };
             let trouble = troubles.iter().find(|trouble| trouble.id == row.id);
@@ -178,7 +175,7 @@ fn way(endpoint: &Endpoint) -> Option<(Speaks, bool)> {
 }
 
 /// Made-up names for what the vendor leaves open.
-fn open_hosts(profile: &Profile) -> BTreeMap<String, Vec<String>> {
+pub(super) fn open_hosts(profile: &Profile) -> BTreeMap<String, Vec<String>> {
     let mut hosts = BTreeMap::new();
     for endpoint in &profile.endpoints {
         for pattern in &endpoint.hosts {
@@ -229,13 +226,13 @@ mod tests {
     #[test]
     fn every_row_with_probes_has_a_stand_in_or_needs_none() {
         for profile in Catalog::built_in().iter() {
-            let needs = Needs::of(profile, &[]);
+            let (needs, hosts) = (Needs::of(profile, &[]), open_hosts(profile));
             for endpoint in profile.endpoints.iter().filter(|endpoint| !endpoint.probes.is_empty()) {
                 let is_server = way(endpoint).is_some() && endpoint.port.is_some();
                 let stands = |standing: &StandIn| {
                     let host = &standing.target.host;
                     endpoint.hosts.iter().any(|pattern| match pattern {
-                        HostPattern::Asked(word) => needs.hosts[word].contains(host),
+                        HostPattern::Asked(word) => hosts[word].contains(host),
                         HostPattern::Wildcard { .. } => pattern.covers(host),
                         other => other.to_string() == *host,
                     })

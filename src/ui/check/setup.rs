@@ -127,7 +127,7 @@ fn planned(ui: &mut Ui, check: &NetworkCheck) {
     };
     strong(ui, &words::will_be_checked(plan.to_run().count(), plan.rows.len()));
     muted(ui, words::ONLY_THESE);
-    if !check.form.site_path.trim().is_empty() {
+    if !check.form.site_path.trim().is_empty() && check.site().is_none() {
         muted(ui, w::SITE_ADDS);
     }
     rows::planned(ui, plan, sheet);
