@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
-use super::network::{AtDemo, at_demo};
+use super::network::{AtDemo, at_demo, demo_only};
 use super::run::crashed;
 use super::site_files::{load_overrides, load_site, overrides_of, site_path};
 use super::start::Parts;
@@ -165,7 +165,9 @@ fn random() -> u64 {
 
 async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
     let CheckStart { mut about, evidence, site, overrides, watch } = start;
-    let is_given_files = site.is_some() || overrides.is_some();
+    if parts.is_demo && (site.is_some() || overrides.is_some()) {
+        return Err(demo_only());
+    }
     let (mut saved, mut notes) = (None, Vec::new());
     if let Some(path) = evidence {
         let read = read_evidence(path).await?;
@@ -190,7 +192,7 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     let profile = parts.catalog.get(profile).ok_or_else(|| unknown_profile(profile.as_str()))?;
     let mut demo = None;
     if parts.is_demo && saved.is_none() {
-        let at_demo = at_demo(profile, about, is_given_files).await?;
+        let at_demo = at_demo(profile, about).await?;
         (about, overrides) = (at_demo.about.clone(), at_demo.overrides.clone());
         demo = Some(at_demo);
     }

@@ -28,11 +28,8 @@ pub(super) struct AtDemo {
     pub(super) network: Network,
 }
 
-/// Makes a check one of the simulated site, which is never given files of a real one.
-pub(super) async fn at_demo(profile: &Profile, about: About, is_given_files: bool) -> Result<AtDemo, Problem> {
-    if is_given_files {
-        return Err(demo_only());
-    }
+/// Makes a check one of the simulated site.
+pub(super) async fn at_demo(profile: &Profile, about: About) -> Result<AtDemo, Problem> {
     let network = Network::start(profile, SIMULATED_SSID).await.map_err(|error| error.explain())?;
     let mut about = about.at_site(network.site());
     about.overrides = network.override_file().lines();
@@ -46,7 +43,8 @@ impl AtDemo {
     }
 }
 
-fn demo_only() -> Problem {
+/// A check of the simulated site is never given files of a real one.
+pub(super) fn demo_only() -> Problem {
     Problem::new(
         "check.demo_only",
         "The demo checks its simulated site only",
