@@ -24,6 +24,8 @@ mod check_cli;
 #[cfg(target_os = "linux")]
 mod check_lab;
 mod check_network;
+#[cfg(feature = "pdf")]
+mod check_pdf;
 mod check_probes;
 mod cli;
 mod cloud;

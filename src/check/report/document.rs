@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::reproduce::{Recipe, recipes};
 use super::rules::{self, Rule, merged};
 use super::{Input, Instead, Mask, told};
@@ -21,7 +23,8 @@ const MOST_SIGHTS: usize = 60;
 const MOST_ALIASES: usize = 20;
 
 /// How good news is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Tone {
     /// Good.
     Good,
@@ -43,7 +46,7 @@ impl Tone {
 }
 
 /// A name and a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fact {
     /// The name.
     pub name: String,
@@ -52,7 +55,7 @@ pub struct Fact {
 }
 
 /// What concerns several rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     /// What it is.
     pub what: String,
@@ -63,7 +66,7 @@ pub struct Trouble {
 }
 
 /// Rules of one protocol and port, and the rows behind them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Group {
     /// `TCP 443`.
     pub title: String,
@@ -74,7 +77,7 @@ pub struct Group {
 }
 
 /// One rule as a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleLine {
     /// Who is called.
     pub destination: String,
@@ -97,7 +100,7 @@ pub struct RuleLine {
 }
 
 /// A row in full.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowPart {
     /// Its id.
     pub id: String,
@@ -128,7 +131,7 @@ pub struct RowPart {
 }
 
 /// One observation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sight {
     /// When, in UTC with milliseconds.
     pub at: String,
@@ -143,7 +146,7 @@ pub struct Sight {
 }
 
 /// A row that was not tested.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Untested {
     /// Its id.
     pub id: String,
@@ -156,7 +159,7 @@ pub struct Untested {
 }
 
 /// A whole report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Document {
     /// What it is.
     pub title: String,
