@@ -71,7 +71,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "check",
-        ours: &["model", "profile"],
+        ours: &["model", "profile", "proto"],
         foreign: &["askama", "csv", "jiff", "serde", "serde_json", "thiserror"],
         never: FILES_AND_SOCKETS,
     },

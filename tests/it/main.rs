@@ -24,6 +24,8 @@ mod check_cli;
 #[cfg(target_os = "linux")]
 mod check_lab;
 mod check_probes;
+#[cfg(unix)]
+mod check_via;
 mod cli;
 mod cloud;
 mod commission;

@@ -9,7 +9,11 @@ mod names;
 mod row;
 #[cfg(test)]
 mod tests;
+mod via;
 mod why;
+
+pub(super) use via::Shell;
+pub use via::{GatewayProbes, Way};
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -36,8 +40,11 @@ use crate::msg::check::{CheckCommand, CheckEvent};
 const SIDE_BY_SIDE: usize = 8;
 /// How long reading this computer's own settings may take.
 const SURROUNDINGS_LIMIT: Duration = Duration::from_secs(5);
+const GATEWAY_SURROUNDINGS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a row may take, the time of an idle session apart.
 const ROW_LIMIT: Duration = Duration::from_mins(1);
+/// The same where a gateway runs one command at a time.
+const GATEWAY_ROW_LIMIT: Duration = Duration::from_mins(3);
 /// The longest a row waits before it begins, so that not all packets leave in one instant.
 const JITTER_MILLIS: u64 = 60;
 
@@ -179,7 +186,8 @@ async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, ro
     };
     let surroundings = round.ask(None, None, Question::Surroundings);
     // What is not told in time is not known.
-    let told = timeout(SURROUNDINGS_LIMIT, surroundings).await.unwrap_or_default();
+    let limit = if round.is_on_gateway() { GATEWAY_SURROUNDINGS_LIMIT } else { SURROUNDINGS_LIMIT };
+    let told = timeout(limit, surroundings).await.unwrap_or_default();
     round.names.take_servers(&told, &setup.overrides);
     // Revocation data is fetched from where the chains of other rows point.
     let of = |id: &RowId| plan.row(id).and_then(|row| row.subject.endpoint());
@@ -191,16 +199,23 @@ async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, ro
 
 /// Runs rows, eight at a time. Dropping it stops them.
 async fn side_by_side(round: &Round, rows: Vec<RowId>) {
-    stream::iter(rows).for_each_concurrent(SIDE_BY_SIDE, async |id| round.run_row(&id).await).await;
+    let most = if round.is_on_gateway() { 1 } else { SIDE_BY_SIDE };
+    stream::iter(rows).for_each_concurrent(most, async |id| round.run_row(&id).await).await;
 }
 
 impl Round {
+    /// Whether the gateway looks, a command at a time.
+    fn is_on_gateway(&self) -> bool {
+        self.plan.about.via.is_some()
+    }
+
     async fn run_row(&self, id: &RowId) {
         let Some(row) = self.plan.row(id) else { return };
         tokio::time::sleep(Duration::from_millis((self.random)() % JITTER_MILLIS)).await;
         self.book.tell(CheckEvent::Looking(vec![id.clone()])).await;
         let idle = row.subject.endpoint().and_then(|endpoint| endpoint.idle_secs).unwrap_or_default();
-        let limit = ROW_LIMIT + Duration::from_secs(idle.into());
+        let own = if self.is_on_gateway() { GATEWAY_ROW_LIMIT } else { ROW_LIMIT };
+        let limit = own + Duration::from_secs(idle.into());
         if timeout(limit, self.look_at(row)).await.is_err() {
             self.book.not_run(id, NotRun::TimeUp).await;
         }
