@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use linesman::check::gateway::{Gateway, Inquiry, Tools};
+use linesman::check::question::{Question, Say, Shape, Talk};
 use linesman::sim::{CONSOLE_ACCOUNT, CONSOLE_PASSWORD};
 
 use crate::check_cli::{HOST, ROW, Web, overrides, row};
@@ -181,4 +183,39 @@ fn runs_from_laptop_and_gateway_are_compared_by_their_names() {
     assert_eq!(compared["change"], "worse");
     let ran = place.run(&["check", "--compare", &laptop, &gateway]);
     assert!(ran.out.contains("laptop") && ran.out.contains("gateway"), "{}", ran.out);
+}
+
+#[test]
+fn no_path_of_a_profile_runs_anything_in_a_real_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let planted = folder.path().join("planted");
+    let touch = format!("touch {}", planted.display());
+    let paths =
+        [format!("/'; {touch} #"), format!("/$({touch})"), format!("/`{touch}`"), format!("/\"; {touch}; \"|{touch}&")];
+    let tools = [
+        "has=curl /x\ncurl=curl 8.5.0\nlimit=timeout\n",
+        "has=bash /x\nhas=od /x\nlimit=timeout\n",
+        "has=nc /bin/busybox\nhas=busybox /x\nruns=nc\nlimit=timeout\n",
+    ];
+    for shell in [&["bash"][..], &["dash"], &["busybox", "ash"]].into_iter().filter(|shell| has_shell(shell[0])) {
+        for (path, tools) in paths.iter().flat_map(|path| tools.iter().map(move |tools| (path, tools))) {
+            let gateway = Gateway { tools: Tools::read(tools.as_bytes()), mark: "lm1".into(), ahead_micros: None };
+            let talk = Talk {
+                to: "127.0.0.1:9".parse().unwrap(),
+                host: "a.example".into(),
+                steps: vec![Say::Http { path: path.clone() }],
+                shape: Shape::Plain,
+                limit: std::time::Duration::from_secs(1),
+            };
+            let mut inquiry = Inquiry::new(&Question::Talk(talk), &gateway);
+            while let Some(command) = inquiry.next_command() {
+                let ran = Command::new(shell[0]).args(&shell[1..]).args(["-c", &command.line]).output().unwrap();
+                let text = String::from_utf8_lossy(&ran.stdout).into_owned();
+                assert!(text.contains("<lm1="), "{shell:?} ran it: {text} {}", command.line);
+                // As if it had gone well, so that what comes after it is tried as well.
+                let _ = inquiry.take(Some(b"<lm1=0>\n<lm1+>\n"), 0, 0);
+            }
+            assert!(!planted.exists(), "{shell:?}, {path}: {tools}");
+        }
+    }
 }

@@ -191,6 +191,12 @@ fn nslookup(ran: &Ran, text: &str) -> Told {
             _ => take_words(line, &mut told),
         }
     }
+    if told.addresses.is_empty() {
+        // What it says of itself, where it names no code of the server's.
+        told.failed.get_or_insert_with(|| visible(text.trim(), 120));
+    } else {
+        told.rcode = Some(0);
+    }
     told
 }
 

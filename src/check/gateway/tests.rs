@@ -385,10 +385,12 @@ fn names_are_read_from_each_program_that_looks_them_up() {
     let here = Some("192.168.1.1:53".to_owned());
     assert_eq!(
         answer(&system, BUSYBOX, "", 0, busybox),
-        (here.clone(), message(None, &["192.0.2.1"], &["edge.test"], None))
+        (here.clone(), message(Some(0), &["192.0.2.1"], &["edge.test"], None))
     );
     let small = "Server:    192.168.1.1\nAddress 1: 192.168.1.1 router.lan\n\nName:      api.test\nAddress 1: 192.0.2.1 api.test";
-    assert_eq!(answer(&system, BUSYBOX, "", 0, small), (here.clone(), message(None, &["192.0.2.1"], &[], None)));
+    assert_eq!(answer(&system, BUSYBOX, "", 0, small), (here.clone(), message(Some(0), &["192.0.2.1"], &[], None)));
+    let nobody = "nslookup: can't resolve 'api.test'\n";
+    assert!(matches!(answer(&system, BUSYBOX, nobody, 1, "").1, Answer::Failed { .. }));
     let none = "Server:\t\t192.168.1.1\nAddress:\t192.168.1.1:53\n\n** server can't find api.test: NXDOMAIN\n";
     assert_eq!(answer(&system, BUSYBOX, "", 1, none), (here, message(Some(3), &[], &[], None)));
 
