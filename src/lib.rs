@@ -5,6 +5,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`model`] | plain data and pure rules |
+//! | [`fonts`] | the fonts that are built in |
 //! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
 //! | [`proto`] | wire protocols, without I/O and without a clock |
 //! | [`check`] | what a site's network lets a gateway reach: plan, observations, verdicts |
@@ -28,6 +29,7 @@ pub mod backend;
 pub mod check;
 pub mod cli;
 pub mod flow;
+pub mod fonts;
 pub mod io;
 pub mod model;
 pub mod msg;

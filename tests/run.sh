@@ -37,6 +37,9 @@ unbound_python=$(apt-cache depends unbound 2>/dev/null | sed -n 's/^ *Depends: \
 if [ -n "$unbound_python" ]; then CHECK_PACKAGES+=("$unbound_python"); fi
 readonly CHECK_PACKAGES
 
+# What reads the reports that are PDF.
+readonly PDF_PACKAGES=(poppler-utils)
+
 # What foreign programs from package registries are installed with.
 PEER_PACKAGES=(python3-venv python3-pip)
 # Zephyr's SMP servers are 32-bit programs; other machines than these cannot run them.
@@ -45,12 +48,12 @@ readonly PEER_PACKAGES
 
 # Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
 readonly APART=(
-  bench_broker check_lab cloud improv_sdk improv_ble_client esp_rainmaker inspect linux_console mqtt_client recordings
+  bench_broker check_lab check_pdf cloud improv_sdk improv_ble_client esp_rainmaker inspect linux_console mqtt_client recordings
   smp_client telemetry_payloads zephyr window ble_lab
 )
 
-# What is built and tested beyond the usual: forms of export that a newcomer need not wait for.
-readonly FEATURES=(--features parquet)
+# What is built and tested beyond the usual: forms of export and report that a newcomer need not wait for.
+readonly FEATURES=(--features parquet,pdf)
 
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
@@ -97,7 +100,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=(shellcheck "${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}" "${BROKER_PACKAGES[@]}" "${CHECK_PACKAGES[@]}")
+  local wanted=(shellcheck "${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}" "${BROKER_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" "${PDF_PACKAGES[@]}")
   local missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)

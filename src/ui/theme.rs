@@ -10,6 +10,7 @@ use egui::{
 };
 
 use crate::app::terminal::Ink;
+use crate::fonts;
 
 /// The grid everything stands on.
 pub(super) const GRID: f32 = 8.0;
@@ -218,32 +219,32 @@ pub(super) fn control_radius() -> CornerRadius {
 
 /// Sets fonts and both themes.
 pub fn install(ctx: &Context) {
-    ctx.set_fonts(fonts());
+    ctx.set_fonts(font_definitions());
     for (theme, colours) in [(Theme::Light, &LIGHT), (Theme::Dark, &DARK)] {
         ctx.style_mut_of(theme, |style| apply(style, colours));
     }
 }
 
-fn fonts() -> FontDefinitions {
-    let mut fonts = FontDefinitions::default();
+fn font_definitions() -> FontDefinitions {
+    let mut definitions = FontDefinitions::default();
     let files: [(&str, &'static [u8]); 4] = [
-        ("inter", include_bytes!("../../assets/fonts/Inter-Regular.otf")),
-        (MEDIUM, include_bytes!("../../assets/fonts/Inter-Medium.otf")),
-        ("mono", include_bytes!("../../assets/fonts/JetBrainsMono-Regular.ttf")),
+        ("inter", fonts::INTER),
+        (MEDIUM, fonts::INTER_MEDIUM),
+        ("mono", fonts::JETBRAINS_MONO),
         (ICONS, include_bytes!("../../assets/fonts/Phosphor.ttf")),
     ];
     for (name, bytes) in files {
-        fonts.font_data.insert(name.into(), FontData::from_static(bytes).into());
+        definitions.font_data.insert(name.into(), FontData::from_static(bytes).into());
     }
     let mut family = |family, names: &[&str]| {
-        fonts.families.insert(family, names.iter().map(|&name| name.into()).collect());
+        definitions.families.insert(family, names.iter().map(|&name| name.into()).collect());
     };
     // The second of each stands in for characters the first lacks, such as the replacement character.
     family(FontFamily::Proportional, &["inter", "mono"]);
     family(FontFamily::Monospace, &["mono", "inter"]);
     family(FontFamily::Name(MEDIUM.into()), &[MEDIUM, "mono"]);
     family(FontFamily::Name(ICONS.into()), &[ICONS]);
-    fonts
+    definitions
 }
 
 fn apply(style: &mut Style, colours: &Palette) {

@@ -272,6 +272,17 @@ fn a_server_that_knows_no_head_is_asked_by_get() {
     ran.expect(0);
 }
 
+#[cfg(feature = "pdf")]
+#[test]
+fn a_report_can_be_a_pdf() {
+    let place = Place::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let report = text_of(&place.path("run.pdf"));
+    check(&place, &overrides(&place, free, None), &["--report", &report]).expect(1);
+    assert!(std::fs::read(report).unwrap().starts_with(b"%PDF-"));
+}
+
+#[cfg(not(feature = "pdf"))]
 #[test]
 fn a_form_this_build_cannot_write_is_refused_before_anything_is_checked() {
     let place = Place::new();

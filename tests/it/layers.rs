@@ -39,6 +39,7 @@ const LAYERS: &[Layer] = &[
         foreign: &["base64", "jiff", "pbkdf2", "serde", "serde_json", "sha1", "thiserror", "uuid", "zeroize"],
         never: FILES_AND_SOCKETS,
     },
+    Layer { name: "fonts", ours: &[], foreign: &[], never: FILES_AND_SOCKETS },
     Layer { name: "profile", ours: &["model"], foreign: &["serde", "thiserror", "toml"], never: FILES_AND_SOCKETS },
     Layer {
         name: "proto",
@@ -71,8 +72,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "check",
-        ours: &["model", "profile", "proto"],
-        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "thiserror"],
+        ours: &["model", "fonts", "profile", "proto"],
+        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "thiserror", "typst", "typst_pdf"],
         never: FILES_AND_SOCKETS,
     },
     Layer {
@@ -258,7 +259,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "ui",
-        ours: &["app", "model", "check", "telemetry", "msg", "backend::Handle"],
+        ours: &["app", "model", "fonts", "check", "telemetry", "msg", "backend::Handle"],
         foreign: &["eframe", "egui", "egui_plot", "jiff", "pollster", "rfd", "serde_json"],
         never: &["std::fs", "std::net", "std::process", "std::thread::sleep", "eframe::egui_wgpu"],
     },

@@ -23,6 +23,8 @@ mod check;
 mod check_cli;
 #[cfg(target_os = "linux")]
 mod check_lab;
+#[cfg(feature = "pdf")]
+mod check_pdf;
 mod check_probes;
 #[cfg(unix)]
 mod check_via;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::reproduce::{Recipe, recipes};
 use super::rules::{self, Rule, merged};
 use super::{Input, Instead, Mask, told};
@@ -22,7 +24,8 @@ const MOST_SIGHTS: usize = 60;
 const MOST_ALIASES: usize = 20;
 
 /// How good news is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Tone {
     /// Good.
     Good,
@@ -44,7 +47,7 @@ impl Tone {
 }
 
 /// A name and a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Fact {
     /// The name.
     pub name: String,
@@ -53,7 +56,7 @@ pub struct Fact {
 }
 
 /// What concerns several rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trouble {
     /// What it is.
     pub what: String,
@@ -64,7 +67,7 @@ pub struct Trouble {
 }
 
 /// Rules of one protocol and port, and the rows behind them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Group {
     /// `TCP 443`.
     pub title: String,
@@ -75,7 +78,7 @@ pub struct Group {
 }
 
 /// One rule as a line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RuleLine {
     /// Who is called.
     pub destination: String,
@@ -98,7 +101,7 @@ pub struct RuleLine {
 }
 
 /// A row in full.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowPart {
     /// Its id.
     pub id: String,
@@ -129,7 +132,7 @@ pub struct RowPart {
 }
 
 /// One observation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sight {
     /// When, in UTC with milliseconds.
     pub at: String,
@@ -144,7 +147,7 @@ pub struct Sight {
 }
 
 /// A row that was not tested.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Untested {
     /// Its id.
     pub id: String,
@@ -157,7 +160,7 @@ pub struct Untested {
 }
 
 /// A whole report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Document {
     /// What it is.
     pub title: String,

@@ -9,6 +9,8 @@ mod document;
 mod html;
 mod json;
 mod mask;
+#[cfg(feature = "pdf")]
+mod paper;
 mod pdf;
 mod reproduce;
 mod rules;

@@ -1,9 +1,16 @@
-//! A report as a PDF: not in this build.
+//! A report as a PDF, in builds with the feature `pdf`; without it, why there is none.
 
 use super::Input;
 use crate::model::problem::Problem;
 
 /// The paper of a run, or why there is none.
+#[cfg(feature = "pdf")]
+pub fn pdf(input: &Input<'_>) -> Result<Vec<u8>, Problem> {
+    super::paper::set(&super::Document::new(input), input.evidence.about.began_unix_micros)
+}
+
+/// The paper of a run, or why there is none.
+#[cfg(not(feature = "pdf"))]
 pub fn pdf(_: &Input<'_>) -> Result<Vec<u8>, Problem> {
     Err(no_pdf())
 }
@@ -20,5 +27,5 @@ pub fn no_pdf() -> Problem {
 
 /// Whether this build can write PDF.
 pub const fn can_write_pdf() -> bool {
-    false
+    cfg!(feature = "pdf")
 }

@@ -4,11 +4,13 @@
 
 use core::net::IpAddr;
 
+use serde::Serialize;
+
 use crate::check::plan::Target;
 use crate::model::endpoint::{Endpoint, ProbeKind, Transport, is_host_name};
 
 /// One way to look.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Command {
     /// The system it runs on.
     pub system: &'static str,
@@ -17,7 +19,7 @@ pub struct Command {
 }
 
 /// What to type, and what a good answer looks like.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Recipe {
     /// What is typed on each system.
     pub commands: Vec<Command>,

@@ -15,6 +15,7 @@ mod why;
 pub(super) use via::Shell;
 pub use via::{GatewayProbes, Way};
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use self::names::Names;
 use super::commission::stopped;
 use super::port::Probes;
 use crate::check::evidence::Overrides;
-use crate::check::plan::Plan;
+use crate::check::plan::{Plan, Subject};
 use crate::check::question::Question;
 use crate::check::seen::{NotRun, Observation, Seen};
 use crate::check::verdict::Judged;
@@ -45,7 +46,7 @@ const GATEWAY_SURROUNDINGS_LIMIT: Duration = Duration::from_secs(20);
 const ROW_LIMIT: Duration = Duration::from_mins(1);
 /// The same where a gateway runs one command at a time.
 const GATEWAY_ROW_LIMIT: Duration = Duration::from_mins(3);
-/// The longest a row waits before it begins, so that not all packets leave in one instant.
+/// The longest a row waits from the beginning of the round, so that not all packets leave in one instant.
 const JITTER_MILLIS: u64 = 60;
 
 /// What a check needs to begin.
@@ -197,10 +198,19 @@ async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, ro
     side_by_side(&round, late).await;
 }
 
-/// Runs rows, eight at a time. Dropping it stops them.
-async fn side_by_side(round: &Round, rows: Vec<RowId>) {
+/// Runs rows, eight at a time. What takes longest begins first, so that nothing is left to wait for at the end. Dropping it
+/// stops them.
+async fn side_by_side(round: &Round, mut rows: Vec<RowId>) {
+    let began = Instant::now();
+    rows.sort_by_key(|id| Reverse(length(&round.plan, id)));
     let most = if round.is_on_gateway() { 1 } else { SIDE_BY_SIDE };
-    stream::iter(rows).for_each_concurrent(most, async |id| round.run_row(&id).await).await;
+    stream::iter(rows).for_each_concurrent(most, async |id| round.run_row(&id, began).await).await;
+}
+
+/// How long a row takes, against others: the time it stays idle, then what is said in it.
+fn length(plan: &Plan, id: &RowId) -> (u32, usize) {
+    let endpoint = plan.row(id).and_then(|row| row.subject.endpoint());
+    endpoint.map(|row| (row.idle_secs.unwrap_or_default(), row.probes.len())).unwrap_or_default()
 }
 
 impl Round {
@@ -209,9 +219,12 @@ impl Round {
         self.plan.about.via.is_some()
     }
 
-    async fn run_row(&self, id: &RowId) {
+    /// Runs a row of those that began then.
+    async fn run_row(&self, id: &RowId, began: Instant) {
         let Some(row) = self.plan.row(id) else { return };
-        tokio::time::sleep(Duration::from_millis((self.random)() % JITTER_MILLIS)).await;
+        if !matches!(row.subject, Subject::Network(_)) {
+            sleep_until(began + Duration::from_millis((self.random)() % JITTER_MILLIS)).await;
+        }
         self.book.tell(CheckEvent::Looking(vec![id.clone()])).await;
         let idle = row.subject.endpoint().and_then(|endpoint| endpoint.idle_secs).unwrap_or_default();
         let own = if self.is_on_gateway() { GATEWAY_ROW_LIMIT } else { ROW_LIMIT };

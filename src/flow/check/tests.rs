@@ -14,10 +14,15 @@ use crate::check::question::{Asked, Question, Say, Shape};
 use crate::check::seen::{Answer, Connect, ConnectEnd, Http, HttpEnd, Lookup, Seen, SocketError};
 use crate::check::verdict::{Judged, RowState};
 use crate::flow::port::{Boxed, Probes, Witnessed};
-use crate::model::endpoint::RowId;
+use crate::model::endpoint::{ProbeKind, RowId};
 use crate::msg::JobEnd;
 use crate::msg::check::{CheckCommand, CheckEvent};
 use crate::profile::{Profile, parse_profile};
+
+/// How long each row waits from the beginning of its round, in milliseconds.
+const DELAY: u64 = 59;
+/// How long the far end takes to answer.
+const ANSWER: Duration = Duration::from_millis(30);
 
 /// How the far end of every port behaves.
 #[derive(Clone, Copy)]
@@ -72,7 +77,7 @@ impl Net {
         let now = self.at_once.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
         let (end, limit) = match self.far {
-            Far::Answers => (ConnectEnd::Connected, Duration::from_millis(30)),
+            Far::Answers => (ConnectEnd::Connected, ANSWER),
             Far::Drops => (ConnectEnd::TimedOut, talk.limit),
             Far::Mute => return Vec::new(),
             Far::Refuses => {
@@ -142,18 +147,22 @@ struct Desk {
 
 impl Desk {
     fn open(net: &Arc<Net>, rows: usize, overrides: Overrides, watch_every: Option<Duration>) -> Self {
+        Self::of(net, &profile(rows), overrides, watch_every)
+    }
+
+    fn of(net: &Arc<Net>, profile: &Profile, overrides: Overrides, watch_every: Option<Duration>) -> Self {
         let (commands, command_rx) = mpsc::channel(8);
         let (stop, stop_rx) = watch::channel(false);
         let (progress, events) = mpsc::channel(10_000);
         let setup = Setup {
-            plan: Plan::new(&profile(rows), About::default()),
+            plan: Plan::new(profile, About::default()),
             overrides,
             saved: None,
             probes: Arc::clone(net) as Arc<dyn Probes>,
             watch: watch_every,
             progress,
             clock: Arc::new(|| 1),
-            random: Arc::new(|| 7),
+            random: Arc::new(|| DELAY),
         };
         let end = tokio::spawn(run(setup, command_rx, stop_rx));
         Self { commands, stop, events, end }
@@ -189,6 +198,30 @@ async fn eight_rows_at_most_are_looked_at_side_by_side() {
     let mut desk = Desk::open(&net, 40, Overrides::default(), None);
     desk.round().await;
     assert!((2..=8).contains(&net.most.load(Ordering::SeqCst)), "{}", net.most.load(Ordering::SeqCst));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_had_to_wait_for_others_wait_no_longer_than_that() {
+    let net = Net::new(Far::Answers);
+    let began = tokio::time::Instant::now();
+    Desk::open(&net, 40, Overrides::default(), None).round().await;
+    assert_eq!(began.elapsed(), Duration::from_millis(DELAY) + 5 * ANSWER, "five times eight rows");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_row_that_takes_longest_begins_first() {
+    let net = Net::new(Far::Answers);
+    let mut made_up = profile(9);
+    made_up.endpoints[8].probes.push(ProbeKind::Idle);
+    made_up.endpoints[8].idle_secs = Some(60);
+    Desk::of(&net, &made_up, Overrides::default(), None).round().await;
+    let hosts: Vec<String> = net.asked().into_iter().filter_map(host_of).collect();
+    assert!(hosts[..8].contains(&"host9.example".to_owned()), "{hosts:?}");
+    assert_eq!(hosts.last().map(String::as_str), Some("host8.example"), "the others in their order");
+}
+
+fn host_of(question: Question) -> Option<String> {
+    if let Question::Talk(talk) = question { Some(talk.host) } else { None }
 }
 
 #[tokio::test(start_paused = true)]

@@ -72,7 +72,7 @@ fn check(state: &State, faults: &mut Vec<String>) {
     let name = state.name;
     let mut opened = open(LARGE, egui::Theme::Light, state.plant);
     let text = tree::dump(&opened.harness);
-    insta::assert_snapshot!(name, without_parquet(name, &text));
+    insta::assert_snapshot!(name, without_offers(name, &text));
     assert_eq!(tree::glyph(&text), None, "{name} reads an icon out");
     for secret in ["correct horse battery", "from-the-code-77"] {
         assert!(!text.contains(secret), "{name} shows a secret");
@@ -91,12 +91,21 @@ fn check(state: &State, faults: &mut Vec<String>) {
     faults.extend(sight::cut_off(name, &opened.harness, SMALLEST));
 }
 
-/// A form of export that builds with it offer; the page is the same but for that line.
-fn without_parquet(name: &str, text: &str) -> String {
-    let is_offer = |line: &&str| line.contains("\"Export as Parquet\"");
-    let offers = text.lines().filter(is_offer).count();
-    assert_eq!(offers, usize::from(cfg!(feature = "parquet") && name == "recorder_export"), "{name}");
-    text.lines().filter(|line| !is_offer(line)).collect::<Vec<_>>().join("\n")
+/// What builds with a feature offer beside: the name of its control, whether this build has it, and the pages it is on.
+const OFFERS: [(&str, bool, &[&str]); 2] = [
+    ("\"Export as Parquet\"", cfg!(feature = "parquet"), &["recorder_export"]),
+    ("\"Save as PDF\"", cfg!(feature = "pdf"), &["check_report", "check_report_failed"]),
+];
+
+/// The page without what only some builds offer; it is the same but for those lines.
+fn without_offers(name: &str, text: &str) -> String {
+    let mut lines: Vec<&str> = text.lines().collect();
+    for (offer, is_built, pages) in OFFERS {
+        let before = lines.len();
+        lines.retain(|line| !line.contains(offer));
+        assert_eq!(before - lines.len(), usize::from(is_built && pages.contains(&name)), "{offer} in {name}");
+    }
+    lines.join("\n")
 }
 
 #[test]
