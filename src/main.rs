@@ -37,7 +37,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::Batch(args)) => {
             let data_dir = arguments.data_dir.as_deref();
             with_workers(arguments, None, |handle| cli::batch(handle, data_dir, args, out))
-        },
+        }
         Some(Command::Device(command)) => with_workers(arguments, None, |handle| cli::device(handle, command, out)),
         Some(Command::Inspect(args)) => with_workers(arguments, None, |handle| cli::inspect(handle, args, out)),
         Some(Command::Replay(args)) => with_workers(arguments, None, |handle| cli::replay(handle, args, out)),
@@ -52,7 +52,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::Records(command)) => {
             let data_dir = arguments.data_dir.as_deref();
             with_workers(arguments, None, |handle| cli::records(handle, data_dir, command, out))
-        },
+        }
         Some(Command::Sim(args)) => sim(arguments, args, out),
         Some(Command::Demo(args)) => demo(arguments, args.headless, out),
         Some(Command::Completions { shell }) => {

@@ -66,7 +66,14 @@ pub struct Records {
 impl Default for Records {
     fn default() -> Self {
         let export = ExportForm { path: String::new(), format: ExportFormat::Csv, result: None, job: None };
-        Self { list: Loaded::NotAsked, detail: Loaded::NotAsked, export, selected: None, limit: FIRST_LIMIT, is_held_to_site: false }
+        Self {
+            list: Loaded::NotAsked,
+            detail: Loaded::NotAsked,
+            export,
+            selected: None,
+            limit: FIRST_LIMIT,
+            is_held_to_site: false,
+        }
     }
 }
 

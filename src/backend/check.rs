@@ -13,23 +13,27 @@ use super::start::Parts;
 use super::telemetry::clock;
 use crate::check::evidence::{self, Evidence, Overrides};
 use crate::check::explain::Spoken;
+use crate::check::plan::Vantage;
 use crate::check::question::From;
 use crate::check::report::{self, Filter, Input};
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
 use crate::check::{Plan, RowState};
-use crate::flow::check::{self, Setup};
+use crate::flow::check::{self, GatewayProbes, Setup, Way};
+use crate::flow::commission::stopped;
 use crate::flow::port::{Probes, Records, RecordsError};
+use crate::flow::transcript::SharedTranscript;
 use crate::io::files;
-use crate::io::probe::NetProbes;
+use crate::io::probe::{ChainReader, NetProbes};
 use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
-use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
+use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm, Via};
 use crate::msg::{Event, JobEnd};
+use crate::profile::Profile;
 use crate::profile::site::Site;
 
 /// Commands a check may have waiting.
@@ -67,13 +71,34 @@ impl CheckJob {
         commands: mpsc::Receiver<CheckCommand>,
         stop: watch::Receiver<bool>,
     ) -> JobEnd {
-        let prepared = match prepare(&self.parts, start).await {
+        let mut stop = stop;
+        // Reaching a gateway may take minutes.
+        let prepared = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return JobEnd::Cancelled,
+            prepared = prepare(&self.parts, start) => prepared,
+        };
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(problem) => return JobEnd::Failed(problem),
         };
         for note in &prepared.notes {
             self.reporter.report(Event::Trouble(note.clone())).await;
         }
+        let gateway = prepared.gateway.clone();
+        let end = self.look(prepared, commands, stop).await;
+        if let Some(gateway) = gateway {
+            gateway.close().await;
+        }
+        end
+    }
+
+    async fn look(
+        &self,
+        prepared: Prepared,
+        commands: mpsc::Receiver<CheckCommand>,
+        stop: watch::Receiver<bool>,
+    ) -> JobEnd {
         let record = match self.begin(&prepared).await {
             Ok(record) => record,
             Err(error) => return JobEnd::Failed(error.explain()),
@@ -118,7 +143,7 @@ impl CheckJob {
         let intent = JobIntent {
             action: "check".into(),
             gateway: place,
-            link: about.from.clone(),
+            link: about.via.as_ref().map_or_else(|| about.from.clone(), |via| via.link.clone()),
             profile: Some(prepared.plan.profile.to_string()),
             driver: None,
             operator: self.operator.clone(),
@@ -135,6 +160,8 @@ struct Prepared {
     overrides: Overrides,
     saved: Option<Vec<Observation>>,
     probes: Arc<dyn Probes>,
+    /// The gateway that looks itself.
+    gateway: Option<Arc<GatewayProbes>>,
     watch: Option<std::time::Duration>,
     /// What ought to be known of what it was made from.
     notes: Vec<Problem>,
@@ -164,8 +191,8 @@ fn random() -> u64 {
 }
 
 async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
-    let CheckStart { mut about, evidence, site, overrides, watch } = start;
-    if parts.is_demo && (site.is_some() || overrides.is_some()) {
+    let CheckStart { mut about, evidence, site, overrides, watch, via } = start;
+    if parts.is_demo && via.is_none() && (site.is_some() || overrides.is_some()) {
         return Err(demo_only());
     }
     let (mut saved, mut notes) = (None, Vec::new());
@@ -191,7 +218,8 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     let profile = about.profile.as_ref().ok_or_else(no_profile)?;
     let profile = parts.catalog.get(profile).ok_or_else(|| unknown_profile(profile.as_str()))?;
     let mut demo = None;
-    if parts.is_demo && saved.is_none() {
+    // A gateway that looks itself is a simulated one, and looks at the network it simulates.
+    if parts.is_demo && saved.is_none() && via.is_none() {
         let at_demo = at_demo(profile, about).await?;
         (about, overrides) = (at_demo.about.clone(), at_demo.overrides.clone());
         demo = Some(at_demo);
@@ -201,13 +229,51 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
     if !unknown.is_empty() {
         return Err(unknown_rows(&unknown, profile.id.as_str()));
     }
-    let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
-    let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
-    let probes = match &demo {
-        Some(demo) => demo.probes(probes),
-        None => Arc::new(probes),
+    let gateway = match via {
+        Some(via) => {
+            let (probes, seen) = open_gateway(parts, profile, via, overrides.roots.clone()).await?;
+            about.vantage = Vantage::Gateway;
+            about.via = Some(seen);
+            Some(Arc::new(probes))
+        }
+        None => None,
     };
-    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes, watch, notes, _demo: demo })
+    let probes: Arc<dyn Probes> = match &gateway {
+        Some(gateway) => Arc::clone(gateway) as Arc<dyn Probes>,
+        None => {
+            let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
+            let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
+            match &demo {
+                Some(demo) => demo.probes(probes),
+                None => Arc::new(probes),
+            }
+        }
+    };
+    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes, gateway, watch, notes, _demo: demo })
+}
+
+/// Opens the shell of a gateway that is to look itself.
+async fn open_gateway(
+    parts: &Parts,
+    profile: &Profile,
+    via: Via,
+    roots: Vec<Vec<u8>>,
+) -> Result<(GatewayProbes, evidence::Via), Problem> {
+    let Via { link, driver, access } = via;
+    let mut bindings = profile.drivers_over(link.kind());
+    let settings = bindings.find(|binding| driver.is_none_or(|driver| driver == binding.driver));
+    let way = Way {
+        transcript: SharedTranscript::new(format!("Network check over {link}")),
+        settings: settings.map(|binding| binding.settings.clone()),
+        links: Arc::clone(&parts.links),
+        chains: Arc::new(ChainReader::new(roots)),
+        clock: clock(),
+        random: random(),
+        link,
+        driver,
+        access,
+    };
+    GatewayProbes::open(way).await.map_err(|error| error.explain())
 }
 
 /// The profile of a site's gateways, where all have the same.

@@ -11,17 +11,17 @@ use serde_json::Value;
 
 use crate::program::{Place, Ran, text_of};
 
-const HOST: &str = "api.casambi.com";
-const ROW: &str = "CAS-03";
+pub(crate) const HOST: &str = "api.casambi.com";
+pub(crate) const ROW: &str = "CAS-03";
 
 /// A web server that answers every request with 404, behind a certificate of a CA of its own.
-struct Web {
-    address: SocketAddr,
-    ca_pem: String,
+pub(crate) struct Web {
+    pub(crate) address: SocketAddr,
+    pub(crate) ca_pem: String,
 }
 
 impl Web {
-    fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         Self::of(name, serve)
     }
 
@@ -91,7 +91,7 @@ fn serve_get_only(stream: TcpStream, config: Arc<ServerConfig>) {
 }
 
 /// An override file that leads the row's host there.
-fn overrides(place: &Place, to: SocketAddr, ca_pem: Option<&str>) -> String {
+pub(crate) fn overrides(place: &Place, to: SocketAddr, ca_pem: Option<&str>) -> String {
     let trust = ca_pem.map(|pem| {
         place.write("ca.pem", pem);
         "[trust]\nroots = [\"ca.pem\"]\n"
@@ -106,7 +106,7 @@ fn check(place: &Place, overrides: &str, more: &[&str]) -> Ran {
 
 /// How the row stands at the end.
 #[track_caller]
-fn row(ran: &Ran) -> Value {
+pub(crate) fn row(ran: &Ran) -> Value {
     ran.lines().into_iter().rfind(|line| line["kind"] == "row").unwrap_or_else(|| panic!("no row: {ran:?}"))
 }
 

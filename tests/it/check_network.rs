@@ -125,7 +125,15 @@ fn the_built_program_offers_the_network_and_checks_it_by_its_site_file() {
     let profile = "kis-me";
     let mut sim = Running::start(place.linesman(&["sim", "--network", "--profile", profile]).arg("--json"));
     let ready = sim.until(|line| line["kind"] == "sim-network");
-    let ran = place.run_json(&["check", "--profile", profile, "--site", ready["site"].as_str().unwrap(), "--rows", "KIS-05,KIS-08"]);
+    let ran = place.run_json(&[
+        "check",
+        "--profile",
+        profile,
+        "--site",
+        ready["site"].as_str().unwrap(),
+        "--rows",
+        "KIS-05,KIS-08",
+    ]);
     let lines = ran.expect(1).lines();
     let row = |id: &str| lines.iter().rfind(|line| line["kind"] == "row" && line["id"] == id).unwrap();
     assert!(row("KIS-05")["state"].as_str().unwrap().starts_with("pass"), "{}", row("KIS-05"));
@@ -145,7 +153,7 @@ fn a_demo_is_given_no_files_of_a_real_site() {
     let (mut handle, backend) = linesman::backend::start(config).unwrap();
     let about = About { profile: Some(ProfileId::new("kis-me")), ..About::default() };
     let overrides = Some(place.path("override.toml"));
-    let start = CheckStart { about, evidence: None, site: None, overrides, watch: None };
+    let start = CheckStart { about, evidence: None, site: None, overrides, watch: None, via: None };
     handle.send_blocking(Command::Check { job: JobId(1), command: CheckCommand::Start(Box::new(start)) }).unwrap();
     let end = loop {
         if let Event::JobFinished { job: JobId(1), end } = handle.recv_blocking().unwrap() {
@@ -207,7 +215,10 @@ async fn curl_takes_the_web_servers_for_what_they_are() {
     assert!(told.starts_with("HTTP/1.1 404"), "{told}");
     let host = "crt.sectigo.com";
     let told = text(&output(&mut curl(&network, &ca, &format!("http://{host}/a.crt"), host, 80)).await);
-    assert!(told.starts_with("HTTP/1.1 302") && told.to_ascii_lowercase().contains("location: http://portal."), "{told}");
+    assert!(
+        told.starts_with("HTTP/1.1 302") && told.to_ascii_lowercase().contains("location: http://portal."),
+        "{told}"
+    );
 
     let (network, ca) = offered("casambi-cloud-gateway", folder.path()).await;
     for (host, trouble) in [
@@ -221,7 +232,15 @@ async fn curl_takes_the_web_servers_for_what_they_are() {
     }
     let host = "iot-gateway-prod-westeuropa.azure-devices.net";
     let mut upgrade = curl(&network, &ca, &format!("https://{host}/$iothub/websocket"), host, 443);
-    upgrade.args(["--http1.1", "-H", "Connection: Upgrade", "-H", "Upgrade: websocket", "-H", "Sec-WebSocket-Version: 13"]);
+    upgrade.args([
+        "--http1.1",
+        "-H",
+        "Connection: Upgrade",
+        "-H",
+        "Upgrade: websocket",
+        "-H",
+        "Sec-WebSocket-Version: 13",
+    ]);
     upgrade.args(["-H", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "-H", "Sec-WebSocket-Protocol: mqtt"]);
     let told = text(&output(upgrade.args(["--max-time", "2"])).await);
     // The key and its answer of RFC 6455, section 1.3.
@@ -288,7 +307,8 @@ async fn chronyd_sets_its_clock_by_the_time_server() {
 
 #[tokio::test]
 async fn drill_asks_the_name_server_by_both_transports() {
-    let (Some(root), Some(library)) = (linux_console::unpacked("ldnsutils"), linux_console::unpacked("libldns3")) else {
+    let (Some(root), Some(library)) = (linux_console::unpacked("ldnsutils"), linux_console::unpacked("libldns3"))
+    else {
         return;
     };
     let folders = std::fs::read_dir(library.join("usr/lib")).unwrap().map(|entry| entry.unwrap().path());

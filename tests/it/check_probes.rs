@@ -464,10 +464,9 @@ async fn headers_without_end_and_pages_without_end_are_cut() {
 
 #[tokio::test]
 async fn a_server_that_drips_is_given_up_in_time() {
-    let endless = serve(|mut stream| async move {
-        while stream.write_all(b"HTTP/1.1 200 OK\r\nServer: drip").await.is_ok() {}
-    })
-    .await;
+    let endless =
+        serve(|mut stream| async move { while stream.write_all(b"HTTP/1.1 200 OK\r\nServer: drip").await.is_ok() {} })
+            .await;
     let drips = FaultProxy::start(endless).await.unwrap();
     let down = Faults { latency: Duration::from_millis(20), slice_bytes: Some(1), ..Faults::default() };
     drips.set(BothWays { down, ..BothWays::default() });

@@ -72,7 +72,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "check",
-        ours: &["model", "fonts", "profile"],
+        ours: &["model", "fonts", "profile", "proto"],
         foreign: &["askama", "csv", "jiff", "serde", "serde_json", "sha2", "thiserror", "typst", "typst_pdf"],
         never: FILES_AND_SOCKETS,
     },

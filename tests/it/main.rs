@@ -27,6 +27,8 @@ mod check_network;
 #[cfg(feature = "pdf")]
 mod check_pdf;
 mod check_probes;
+#[cfg(unix)]
+mod check_via;
 mod cli;
 mod cloud;
 mod commission;

@@ -25,11 +25,13 @@ use super::Desk;
 use super::jobs::JobKind;
 use crate::check::Plan;
 use crate::check::evidence::About;
+use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
-use crate::model::ids::{JobId, ProfileId};
+use crate::model::ids::{JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
-use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
+use crate::model::secret::Secret;
+use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm, Via};
 use crate::msg::{Command, JobEnd};
 use crate::profile::site::Site;
 
@@ -67,6 +69,8 @@ pub enum CheckAction {
     ChoseProfile(ProfileId),
     /// Changed something else of the set-up.
     FormChanged,
+    /// Chose who looks: the gateway at that link, or this computer.
+    ChoseVia(Option<LinkAddress>),
     /// Starts the check.
     Started,
     /// Stops it.
@@ -139,6 +143,10 @@ pub struct NetworkCheck {
     pub form: Form,
     /// The report.
     pub save: Save,
+    /// User name of the gateway's login, for a check from there; edited in place.
+    pub username: String,
+    /// Its password; edited in place.
+    pub password: Secret<String>,
     /// Path of evidence to judge again; edited in place.
     pub evidence_path: String,
     /// Path of evidence to compare with; edited in place.
@@ -236,6 +244,11 @@ impl NetworkCheck {
             }
             CheckAction::ChoseProfile(id) => {
                 self.choose(&id, desk);
+                Vec::new()
+            }
+            CheckAction::ChoseVia(via) => {
+                self.form.via = via;
+                self.look_ahead(desk);
                 Vec::new()
             }
             CheckAction::FormChanged => {
@@ -344,7 +357,7 @@ impl NetworkCheck {
             self.detail = self.selected.as_ref().and_then(|row| Detail::of(run, row));
         }
         if let Some(before) = self.before.as_ref().filter(|_| is_changed || self.compared.is_none()) {
-            self.compared = Some(Compared::of(before, run.judged()));
+            self.compared = Some(Compared::of(before, run.judged(), run.is_of_gateway()));
         }
     }
 
@@ -401,9 +414,19 @@ impl NetworkCheck {
             site: file(&self.form.site_path),
             overrides: file(&self.form.override_path),
             watch,
+            via: self.form.via.clone().map(|link| Via { link, driver: None, access: self.access() }),
         };
         let name = self.form.profile().and_then(|id| desk.catalog.get(id)).map_or("", |profile| &profile.name);
         self.begin(start, Origin::Network, &words::job(name), desk)
+    }
+
+    fn access(&self) -> Access {
+        let is_typed = |text: &str| !text.trim().is_empty();
+        Access {
+            username: Some(self.username.trim().to_owned()).filter(|name| is_typed(name)),
+            secret: Some(self.password.clone()).filter(|password| !password.expose().is_empty()),
+            ..Access::default()
+        }
     }
 
     fn open_evidence(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
@@ -494,8 +517,8 @@ impl NetworkCheck {
     fn read_before(&mut self, job: JobId, event: CheckEvent) -> Vec<Command> {
         match event {
             CheckEvent::RoundEnded { judged, evidence, .. } => {
-                let at_unix_micros = evidence.about.began_unix_micros;
-                (self.before, self.compared) = (Some(Before { at_unix_micros, judged }), None);
+                let (at_unix_micros, is_of_gateway) = (evidence.about.began_unix_micros, evidence.about.via.is_some());
+                (self.before, self.compared) = (Some(Before { at_unix_micros, judged, is_of_gateway }), None);
                 vec![Command::Check { job, command: CheckCommand::Close }]
             }
             CheckEvent::Trouble(problem) => {
@@ -509,10 +532,14 @@ impl NetworkCheck {
 
 /// What a run found, to compare with.
 fn before(run: &Run) -> Option<Before> {
-    run.has_round().then(|| Before { at_unix_micros: run.round_at_unix_micros(), judged: run.judged().clone() })
+    run.has_round().then(|| Before {
+        at_unix_micros: run.round_at_unix_micros(),
+        judged: run.judged().clone(),
+        is_of_gateway: run.is_of_gateway(),
+    })
 }
 
 /// A start that only judges.
 fn saved(path: PathBuf) -> CheckStart {
-    CheckStart { about: About::default(), evidence: Some(path), site: None, overrides: None, watch: None }
+    CheckStart { about: About::default(), evidence: Some(path), site: None, overrides: None, watch: None, via: None }
 }

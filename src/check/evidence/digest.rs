@@ -58,10 +58,7 @@ impl Digest {
         parts.insert(0, head.finalize().to_vec());
         let mut whole = Sha256::new();
         parts.iter().for_each(|part| whole.update(part));
-        Self {
-            sha256: hex(&whole.finalize()),
-            parts: parts.iter().map(|part| hex(&part[..PART_OCTETS])).collect(),
-        }
+        Self { sha256: hex(&whole.finalize()), parts: parts.iter().map(|part| hex(&part[..PART_OCTETS])).collect() }
     }
 
     /// Where it differs from what the file tells.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::reproduce::{Recipe, recipes};
 use super::rules::{self, Rule, merged};
 use super::{Input, Instead, Mask, told};
+use crate::check::evidence::Via;
 use crate::check::plan::{Outlook, PlannedRow, Subject, Vantage};
 use crate::check::seen::{Connect, ConnectEnd, Observation, Seen, Tls, TlsEnd};
 use crate::check::verdict::{Reason, RowState, RowVerdict};
@@ -260,6 +261,9 @@ impl Builder<'_> {
         if about.is_survey {
             banners.push("Survey: the gateway isn't here yet".to_owned());
         }
+        if let Some(via) = &about.via {
+            banners.push(from_gateway(via));
+        }
         match about.vantage {
             Vantage::Elsewhere => banners.push("Seen from another place than the gateway's network: weak evidence for the site".to_owned()),
             Vantage::SiteNetwork => banners.push(
@@ -282,6 +286,11 @@ impl Builder<'_> {
         add("Profile", self.input.plan.profile.as_str());
         add("Began", &utc(about.began_unix_micros));
         add("Seen from", about.vantage.as_str());
+        if let Some(via) = &about.via {
+            add("Gateway that looked", &via.name);
+            add("Reached over", &via.link);
+            add("Programs it had", &via.tools.join(", "));
+        }
         add(
             "Interface or address chosen",
             if about.from.is_empty() { "none: as the system routes" } else { &about.from },
@@ -534,4 +543,13 @@ fn never() -> Vec<String> {
 pub(super) fn utc(unix_micros: i64) -> String {
     let time = jiff::Timestamp::from_microsecond(unix_micros).ok();
     time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).unwrap_or_default()
+}
+
+/// Who looked, where it was a gateway, and by what.
+fn from_gateway(via: &Via) -> String {
+    let programs = if via.tools.is_empty() { "none".to_owned() } else { via.tools.join(", ") };
+    format!(
+        "Seen from the gateway, over {}. Programs it had: {programs}. What none of them can do wasn't tested",
+        via.link
+    )
 }

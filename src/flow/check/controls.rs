@@ -29,9 +29,7 @@ impl Round {
         let to = match mapped {
             Some(to) => Some(to),
             None if !self.overrides.is_empty() => None,
-            None => {
-                self.addresses(canary.host).await.first().map(|address| SocketAddr::new(*address, CANARY_PORT))
-            }
+            None => self.addresses(canary.host).await.first().map(|address| SocketAddr::new(*address, CANARY_PORT)),
         };
         if let Some(to) = to {
             self.talk_beside(canary.host, to, vec![Say::Http { path: canary.path.into() }]).await;

@@ -11,7 +11,11 @@ mod names;
 mod row;
 #[cfg(test)]
 mod tests;
+mod via;
 mod why;
+
+pub(super) use via::Shell;
+pub use via::{GatewayProbes, Way};
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -40,8 +44,11 @@ use crate::msg::check::{CheckCommand, CheckEvent};
 const SIDE_BY_SIDE: usize = 8;
 /// How long reading this computer's own settings may take.
 const SURROUNDINGS_LIMIT: Duration = Duration::from_secs(5);
+const GATEWAY_SURROUNDINGS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a row may take, the time of an idle session apart.
 const ROW_LIMIT: Duration = Duration::from_mins(1);
+/// The same where a gateway runs one command at a time.
+const GATEWAY_ROW_LIMIT: Duration = Duration::from_mins(3);
 /// The longest a row waits from the beginning of the round, so that not all packets leave in one instant.
 const JITTER_MILLIS: u64 = 60;
 
@@ -175,14 +182,7 @@ async fn again(commands: &mut mpsc::Receiver<CheckCommand>, plan: &Plan) -> Aske
     }
 }
 
-async fn look(
-    setup: &Setup,
-    plan: &Arc<Plan>,
-    book: &Arc<Book>,
-    number: u32,
-    is_watching: bool,
-    rows: &[RowId],
-) {
+async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, is_watching: bool, rows: &[RowId]) {
     book.begin_round(number, rows).await;
     let round = Round {
         plan: Arc::clone(plan),
@@ -197,7 +197,8 @@ async fn look(
     };
     let surroundings = round.ask(None, None, Question::Surroundings);
     // What is not told in time is not known.
-    let told = timeout(SURROUNDINGS_LIMIT, surroundings).await.unwrap_or_default();
+    let limit = if round.is_on_gateway() { GATEWAY_SURROUNDINGS_LIMIT } else { SURROUNDINGS_LIMIT };
+    let told = timeout(limit, surroundings).await.unwrap_or_default();
     round.names.take_servers(&told, &setup.overrides);
     // Revocation data is fetched from where the chains of other rows point.
     let of = |id: &RowId| plan.row(id).and_then(|row| row.subject.endpoint());
@@ -212,7 +213,8 @@ async fn look(
 async fn side_by_side(round: &Round, mut rows: Vec<RowId>) {
     let began = Instant::now();
     rows.sort_by_key(|id| Reverse(length(&round.plan, id)));
-    stream::iter(rows).for_each_concurrent(SIDE_BY_SIDE, async |id| round.run_row(&id, began).await).await;
+    let most = if round.is_on_gateway() { 1 } else { SIDE_BY_SIDE };
+    stream::iter(rows).for_each_concurrent(most, async |id| round.run_row(&id, began).await).await;
 }
 
 /// How long a row takes, against others: the time it stays idle, then what is said in it.
@@ -222,6 +224,11 @@ fn length(plan: &Plan, id: &RowId) -> (u32, usize) {
 }
 
 impl Round {
+    /// Whether the gateway looks, a command at a time.
+    fn is_on_gateway(&self) -> bool {
+        self.plan.about.via.is_some()
+    }
+
     /// Runs a row of those that began then.
     async fn run_row(&self, id: &RowId, began: Instant) {
         let Some(row) = self.plan.row(id) else { return };
@@ -230,7 +237,8 @@ impl Round {
         }
         self.book.tell(CheckEvent::Looking(vec![id.clone()])).await;
         let idle = row.subject.endpoint().and_then(|endpoint| endpoint.idle_secs).unwrap_or_default();
-        let limit = ROW_LIMIT + Duration::from_secs(idle.into());
+        let own = if self.is_on_gateway() { GATEWAY_ROW_LIMIT } else { ROW_LIMIT };
+        let limit = own + Duration::from_secs(idle.into());
         if timeout(limit, self.look_at(row)).await.is_err() {
             self.book.not_run(id, NotRun::TimeUp).await;
         }

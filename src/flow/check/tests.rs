@@ -332,7 +332,8 @@ async fn after_a_whole_round_no_row_is_left_open() {
 /// What was said to nobody's addresses and to pages that are no row's.
 fn controls_asked(net: &Net) -> (usize, usize) {
     let asked = net.asked();
-    let talks = || asked.iter().filter_map(|question| if let Question::Talk(talk) = question { Some(talk) } else { None });
+    let talks =
+        || asked.iter().filter_map(|question| if let Question::Talk(talk) = question { Some(talk) } else { None });
     let is_canary = |talk: &&crate::check::question::Talk| CANARIES.iter().any(|canary| canary.host == talk.host);
     // The answers of the made-up network are of the same kind, so nobody's address is told by its name.
     let is_nowhere = |talk: &&crate::check::question::Talk| talk.host.parse::<core::net::Ipv4Addr>().is_ok();

@@ -47,7 +47,9 @@ impl Round {
     /// send them. That one of them is lost proves a box that minds, which is worth a note and fails no row; that they arrive
     /// proves nothing for other hosts.
     async fn other_hellos(&self, row: &PlannedRow, target: &Target, to: SocketAddr, steps: &[Say]) {
-        if !self.is_thorough || self.are_hellos_tried.swap(true, Ordering::Relaxed) {
+        // A gateway that looks itself says hello as its programs do.
+        let is_ours = self.plan.about.via.is_none();
+        if !is_ours || !self.is_thorough || self.are_hellos_tried.swap(true, Ordering::Relaxed) {
             return;
         }
         for shape in [Shape::PaddedHello, Shape::SplitHello] {

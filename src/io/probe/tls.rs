@@ -21,7 +21,7 @@ use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtensio
 use super::errors::{alert, broke, other};
 use super::roots::Roots;
 use crate::check::question::Shape;
-use crate::check::seen::{Broke, Certificate, Tls, TlsEnd};
+use crate::check::seen::{Broke, Certificate, Tls, TlsEnd, Trust};
 use crate::io::certificate::{self, Signatures};
 use crate::io::stream::{Glimpse, Prefixed, Stream, Watched};
 use crate::model::text::{hex, visible, visible_octets};
@@ -99,6 +99,20 @@ pub(super) async fn shake(
     seen.chain = chain.iter().take(MAX_SHOWN).map(|der| shown(der)).collect();
     seen.trust = roots.judge(&chain, &name, wanted.expected);
     Shaken { seen, stream, chain }
+}
+
+/// What a chain says that somebody else has seen, DER.
+pub(super) fn read(
+    roots: &Roots,
+    host: &str,
+    chain: &[Vec<u8>],
+    expected: &[String],
+) -> (Vec<Certificate>, Option<Trust>) {
+    let shown = chain.iter().take(MAX_SHOWN).map(|der| shown(der)).collect();
+    let chain: Vec<CertificateDer<'_>> =
+        chain.iter().take(MAX_CHAIN).map(|der| CertificateDer::from(der.as_slice())).collect();
+    let trust = ServerName::try_from(host.to_owned()).ok().and_then(|name| roots.judge(&chain, &name, expected));
+    (shown, trust)
 }
 
 async fn finish(
@@ -219,7 +233,8 @@ async fn large_hello(mut stream: Watched, glimpse: &Glimpse, name: &ServerName<'
 
 fn config(recorded: &Arc<Mutex<Recorded>>, alpn: &[String]) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
-    let recorder = Recorder { signatures: Signatures::new(Arc::clone(&provider), true), recorded: Arc::clone(recorded) };
+    let recorder =
+        Recorder { signatures: Signatures::new(Arc::clone(&provider), true), recorded: Arc::clone(recorded) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()

@@ -222,7 +222,8 @@ pub fn compare(site: &Site, found: &[Found]) -> Comparison {
 /// Whether a job on record belongs to a site: it was about the site, or about a gateway that is expected there.
 pub fn is_of_site(site: &Site, job: &JobRecord) -> bool {
     let found = Found::from(job);
-    let is_expected = |expected: &ExpectedGateway| [Way::Match, Way::Name].iter().any(|way| ties(expected, &found, *way));
+    let is_expected =
+        |expected: &ExpectedGateway| [Way::Match, Way::Name].iter().any(|way| ties(expected, &found, *way));
     job.intent.gateway == site.name || site.gateways.iter().any(is_expected)
 }
 

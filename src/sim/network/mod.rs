@@ -21,8 +21,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use self::authority::Authority;
-use self::plan::{GATEWAY, Needs, Speaks, StandIn};
 pub use self::plan::{Does, Tour, Trouble};
+use self::plan::{GATEWAY, Needs, Speaks, StandIn};
 use self::server::Service;
 use self::view::SimulatedProbes;
 use super::site::SimError;
@@ -83,12 +83,8 @@ impl Network {
             map.push(Mapping { host, port: Some(port), to });
         }
         let name_server = names::start(needs.names, &mut tasks).await?;
-        let file = OverrideFile {
-            map,
-            name_servers: vec![name_server],
-            ntp_port: None,
-            root_files: vec![CA_FILE.into()],
-        };
+        let file =
+            OverrideFile { map, name_servers: vec![name_server], ntp_port: None, root_files: vec![CA_FILE.into()] };
         let rows: Vec<_> = profile.row_ids().collect();
         let troubles = troubles.into_iter().filter(|trouble| rows.contains(&&trouble.id)).collect();
         let site = site(std::iter::once(profile), ssid);
@@ -123,7 +119,11 @@ impl Network {
 
     /// The files for a check by another program: name and content of each.
     pub fn files(&self) -> [(&'static str, String); 3] {
-        [(CA_FILE, self.authority.pem()), (OVERRIDE_FILE, override_text(&self.file)), (SITE_FILE, site_text(&self.site))]
+        [
+            (CA_FILE, self.authority.pem()),
+            (OVERRIDE_FILE, override_text(&self.file)),
+            (SITE_FILE, site_text(&self.site)),
+        ]
     }
 }
 

@@ -136,12 +136,10 @@ mod tests {
     async fn nothing_outside_of_this_computer_is_asked() {
         let limit = Duration::from_secs(1);
         let address: SocketAddr = "192.0.2.7:443".parse().unwrap();
-        let lookup = |asked| {
-            Question::Lookup(Lookup { name: "api.example".into(), asked, purpose: Purpose::Row, limit })
-        };
-        let talk = |to| {
-            Question::Talk(Talk { to, host: "api.example".into(), steps: Vec::new(), shape: Shape::Plain, limit })
-        };
+        let lookup =
+            |asked| Question::Lookup(Lookup { name: "api.example".into(), asked, purpose: Purpose::Row, limit });
+        let talk =
+            |to| Question::Talk(Talk { to, host: "api.example".into(), steps: Vec::new(), shape: Shape::Plain, limit });
         let questions = [
             lookup(Asked::System),
             lookup(Asked::Server { address, by: Carrier::Udp }),
