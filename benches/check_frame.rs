@@ -5,7 +5,6 @@
 
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints what it measured, or ends")]
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +25,8 @@ use linesman::msg::{Command, Event, Startup};
 use linesman::profile::Catalog;
 use linesman::ui::{Clock, Window};
 
+#[path = "support/made_up.rs"]
+mod made_up;
 mod support;
 
 use support::is_measuring;
@@ -57,12 +58,12 @@ fn measure(rows: usize, frames: usize) -> Duration {
     window.run();
     let app = &mut window.state_mut().app;
     let _ = app.act(Action::WentTo(Screen::Check), Instant::now());
-    let _ = app.act(CheckAction::ChoseProfile(ProfileId::new("made-up")).into(), Instant::now());
+    let _ = app.act(CheckAction::ChoseProfile(ProfileId::new(made_up::ID)).into(), Instant::now());
     let sent = app.act(CheckAction::Started.into(), Instant::now());
     let Some(Command::Check { job, command: CheckCommand::Start(start) }) = sent.into_iter().next_back() else {
         unreachable!("the check is started")
     };
-    let profile = catalog.get(&ProfileId::new("made-up")).expect("it was made");
+    let profile = catalog.get(&ProfileId::new(made_up::ID)).expect("it was made");
     let plan = Arc::new(Plan::new(profile, start.about));
     let mut check = Check { job, plan, reporter, observations: Vec::new(), round: 0, next: 0, number: 0 };
     runtime.block_on(check.tell(CheckEvent::Planned(Arc::clone(&check.plan))));
@@ -187,17 +188,7 @@ fn connected(place: usize) -> Seen {
 
 /// The built-in profiles and one of that many rows.
 fn catalog(rows: usize) -> Catalog {
-    let mut text = "schema = 1\nid = 'made-up'\nname = 'Made up'\nvendor = 'Nobody'\nsummary = 'Many rows'\n\
-         [[document]]\nid = 'paper'\ntitle = 'Paper'\n[network]\nvantage = 'gateway'\n"
-        .to_owned();
-    for number in 1..=rows {
-        let row = format!(
-            "[[endpoint]]\nid = 'ABC-{number:03}'\nhosts = ['h{number}.cloud.example']\nport = {}\ntransport = 'tcp'\n\
-             purpose = 'Something of a cloud'\nlevel = 'required'\nprobes = ['dns', 'tcp']\nsource = 'paper: 1'\n",
-            [443, 8883, 8443][number % 3]
-        );
-        text.write_str(&row).expect("it is written to memory");
-    }
+    let text = made_up::profile(rows, "'dns', 'tcp'");
     let (catalog, problems) = Catalog::built_in().with_user_files(&[("made-up.toml".into(), text)]);
     assert!(problems.is_empty(), "{problems:?}");
     catalog

@@ -9,6 +9,7 @@ use linesman::cli::{self, Exit, Output};
 use linesman::io::files::{self, DataDir};
 use linesman::io::save;
 use linesman::model::destination::{Destination, Existing};
+use linesman::model::ids::ProfileId;
 use linesman::model::problem::Explain as _;
 use linesman::profile::schema::MAX_BYTES;
 
@@ -33,7 +34,10 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         }
         Some(Command::Terminal(args)) => with_workers(arguments, None, |handle| cli::terminal(handle, args, out)),
         Some(Command::Commission(args)) => with_workers(arguments, None, |handle| cli::commission(handle, args, out)),
-        Some(Command::Batch(args)) => with_workers(arguments, None, |handle| cli::batch(handle, args, out)),
+        Some(Command::Batch(args)) => {
+            let data_dir = arguments.data_dir.as_deref();
+            with_workers(arguments, None, |handle| cli::batch(handle, data_dir, args, out))
+        }
         Some(Command::Device(command)) => with_workers(arguments, None, |handle| cli::device(handle, command, out)),
         Some(Command::Inspect(args)) => with_workers(arguments, None, |handle| cli::inspect(handle, args, out)),
         Some(Command::Replay(args)) => with_workers(arguments, None, |handle| cli::replay(handle, args, out)),
@@ -45,7 +49,10 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::Check(args)) => with_workers(arguments, None, |handle| cli::check(handle, args, out)),
         Some(Command::Profiles(command)) => profiles(arguments, command, out),
         Some(Command::Site(command)) => site(arguments, command, out),
-        Some(Command::Records(command)) => with_workers(arguments, None, |handle| cli::records(handle, command, out)),
+        Some(Command::Records(command)) => {
+            let data_dir = arguments.data_dir.as_deref();
+            with_workers(arguments, None, |handle| cli::records(handle, data_dir, command, out))
+        }
         Some(Command::Sim(args)) => sim(arguments, args, out),
         Some(Command::Demo(args)) => demo(arguments, args.headless, out),
         Some(Command::Completions { shell }) => {
@@ -150,8 +157,14 @@ fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {
         Ok(data) => data,
         Err(error) => return cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun),
     };
-    let plan = cli::sim_plan(args, data.root());
-    match backend::run_simulator(&plan, |ready| cli::announce(ready, plan.driver, out)) {
+    let ran = if args.network {
+        let folder = cli::network_folder(args, data.root());
+        backend::run_network(&ProfileId::new(&args.profile), folder, |ready| cli::announce_network(ready, out))
+    } else {
+        let plan = cli::sim_plan(args, data.root());
+        backend::run_simulator(&plan, |ready| cli::announce(ready, plan.driver, out))
+    };
+    match ran {
         Ok(()) => Exit::Good,
         Err(problem) => {
             let exit = if problem.code.starts_with("profile.") { Exit::Usage } else { Exit::CouldNotRun };

@@ -7,12 +7,13 @@
 #![expect(clippy::print_stdout, clippy::expect_used, reason = "a benchmark prints what it measured, or ends")]
 
 mod looking;
+#[path = "../support/made_up.rs"]
+mod made_up;
 mod own_use;
 mod stand_ins;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use linesman::check::evidence::{About, Overrides};
@@ -54,7 +55,7 @@ fn main() {
 async fn whole_against_slowest(profile: &Profile, what: &str, delays: &[u64]) {
     let plan = plan(profile);
     let (_far, overrides) = stand_ins_for(&plan, delays);
-    let rounds = if is_measuring() { 15 } else { 1 };
+    let rounds = if is_measuring() { 7 } else { 1 };
     let whole = median_of(rounds, &plan, &overrides).await;
     let mut slowest = (Duration::ZERO, String::new());
     for row in &plan.rows {
@@ -98,7 +99,8 @@ async fn black_holes(profile: &Profile) {
 
 /// A made-up profile of many rows.
 async fn many(rows: usize) {
-    let plan = Plan::new(&made_up(rows), About::default());
+    let text = made_up::profile(rows, "'dns', 'tcp', 'tls', 'http'");
+    let plan = Plan::new(&parse_profile("made-up.toml", &text).expect("it is right"), About::default());
     let (_far, overrides) = stand_ins_for(&plan, &SEVERAL);
     let watch = Watch::start();
     let seen = look(&plan, &overrides).await;
@@ -160,18 +162,4 @@ fn stand_ins_for(plan: &Plan, delays: &[u64]) -> (Far, Overrides) {
     let map = wanted.iter().zip(&far.addresses).map(|((host, ..), to)| (host.clone(), None, *to)).collect();
     let overrides = Overrides { map, roots: vec![far.root.clone()], ..Overrides::default() };
     (far, overrides)
-}
-
-fn made_up(rows: usize) -> Profile {
-    let mut text = "schema = 1\nid = 'made-up'\nname = 'Made up'\nvendor = 'Nobody'\nsummary = 'Many rows'\n\
-         [[document]]\nid = 'paper'\ntitle = 'Paper'\n[discovery]\n[network]\nvantage = 'gateway'\n"
-        .to_owned();
-    for number in 1..=rows {
-        let row = format!(
-            "[[endpoint]]\nid = 'ABC-{number:03}'\nhosts = ['h{number}.cloud.example']\nport = 443\ntransport = 'tcp'\n\
-             purpose = 'Something of a cloud'\nlevel = 'required'\nprobes = ['dns', 'tcp', 'tls', 'http']\nsource = 'paper: 1'\n",
-        );
-        text.write_str(&row).expect("it is written to memory");
-    }
-    parse_profile("made-up.toml", &text).expect("it is right")
 }

@@ -24,12 +24,13 @@ impl Watch {
     pub(crate) fn start() -> Self {
         let (is_over, sockets) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let (ends, most) = (Arc::clone(&is_over), Arc::clone(&sockets));
-        let thread = std::thread::spawn(move || {
+        let watch = move || {
             while !ends.load(Ordering::Relaxed) {
                 most.fetch_max(open_sockets(), Ordering::Relaxed);
                 std::thread::sleep(Duration::from_millis(2));
             }
-        });
+        };
+        let thread = std::thread::Builder::new().name("watch".into()).spawn(watch).expect("a thread");
         // From here the system counts the peak anew.
         let _ = std::fs::write("/proc/self/clear_refs", "5");
         Self { is_over, sockets, thread, before_mib: memory_mib("VmRSS:") }

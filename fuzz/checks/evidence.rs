@@ -20,7 +20,7 @@ pub(crate) const SEEDS: &[&[u8]] = &[
 pub(crate) fn check(_: u8, bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let run = match evidence::read(&text) {
-        Ok(run) => run,
+        Ok(saved) => saved.evidence,
         Err(error) => {
             let problem = error.explain();
             assert!(!problem.next_step.is_empty() && !problem.detail.contains(char::is_control), "{error}");

@@ -20,6 +20,7 @@ use crate::model::secret::Secret;
 use crate::model::wifi::WifiRules;
 use crate::msg::batch::{BatchCommand, BatchEvent, BatchSource, BatchStart, ManifestCheck, RowState};
 use crate::msg::{Command, JobEnd};
+use crate::profile::site::{Comparison, Found, Site, compare};
 
 /// How long to wait for gateways that are to be plugged in.
 const WAIT: Duration = Duration::from_mins(5);
@@ -184,6 +185,13 @@ impl Batch {
     /// The counts as they stand.
     pub fn summary(&self) -> Summary {
         Summary::of(self.rows.iter().map(|row| outcome(&row.state)))
+    }
+
+    /// The gateways that were reached, held against a site, once the batch has ended.
+    pub fn compared(&self, site: &Site) -> Option<Comparison> {
+        let of = |row: &Row| result(&row.state).and_then(|result| Found::of_row(site, &row.head, result));
+        let has_ended = self.ended.is_some() && !self.is_running();
+        has_ended.then(|| compare(site, &self.rows.iter().filter_map(of).collect::<Vec<_>>()))
     }
 
     /// How many rows are under way.

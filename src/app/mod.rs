@@ -386,6 +386,10 @@ impl App {
                     self.commission.qr_read(job, content, &self.catalog);
                 }
             }
+            Event::SiteRead { path, site } => {
+                let Self { check, catalog, jobs, toasts, .. } = self;
+                check.site_read(&path, site, &Desk { catalog, jobs, toasts, now });
+            }
             Event::RecordsListed(answer) => self.records.listed(answer),
             Event::RecordShown(answer) => self.records.shown(answer),
             Event::DiagnosticsReady { job, text } => {
@@ -439,6 +443,9 @@ impl App {
         self.settings.start_problems = startup.start_problems;
         if let Some(broker) = self.demo.as_ref().and_then(|demo| demo.broker.as_deref()) {
             self.telemetry.form.take_demo(broker);
+        }
+        if let Some(check) = self.demo.as_ref().and_then(|demo| demo.check.as_ref()) {
+            self.check.take_demo(check.site.clone());
         }
         self.is_started = true;
     }
@@ -774,6 +781,7 @@ impl Ticket {
             | Command::ScanFromLaptop
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
+            | Command::ReadSite { .. }
             | Command::SaveSettings(_) => Self::Other,
         }
     }

@@ -8,6 +8,7 @@ use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::msg::{Command, JobEnd};
+use crate::profile::site::{Site, is_of_site};
 
 /// Jobs asked for at first; "Show more" doubles it.
 const FIRST_LIMIT: usize = 500;
@@ -25,6 +26,8 @@ pub enum RecordsAction {
     Selected(RecordId),
     /// Went back to the list.
     Deselected,
+    /// Shows only the jobs of the open site, or all of them.
+    HeldToSite(bool),
     /// Started the export to the typed path.
     Exported,
 }
@@ -57,12 +60,20 @@ pub struct Records {
     pub export: ExportForm,
     selected: Option<RecordId>,
     limit: usize,
+    is_held_to_site: bool,
 }
 
 impl Default for Records {
     fn default() -> Self {
         let export = ExportForm { path: String::new(), format: ExportFormat::Csv, result: None, job: None };
-        Self { list: Loaded::NotAsked, detail: Loaded::NotAsked, export, selected: None, limit: FIRST_LIMIT }
+        Self {
+            list: Loaded::NotAsked,
+            detail: Loaded::NotAsked,
+            export,
+            selected: None,
+            limit: FIRST_LIMIT,
+            is_held_to_site: false,
+        }
     }
 }
 
@@ -70,6 +81,18 @@ impl Records {
     /// The chosen job.
     pub const fn selected(&self) -> Option<RecordId> {
         self.selected
+    }
+
+    /// Whether only the jobs of the open site are shown, where one is open.
+    pub const fn is_held_to_site(&self) -> bool {
+        self.is_held_to_site
+    }
+
+    /// The jobs that are shown, newest first. `site` is the one that is open.
+    pub fn jobs(&self, site: Option<&Site>) -> Vec<&JobRecord> {
+        let site = site.filter(|_| self.is_held_to_site);
+        let is_shown = |job: &&JobRecord| site.is_none_or(|site| is_of_site(site, job));
+        self.list.value().into_iter().flatten().filter(is_shown).collect()
     }
 
     /// Whether there may be older jobs than those listed.
@@ -87,6 +110,10 @@ impl Records {
             RecordsAction::Selected(id) => self.select(id),
             RecordsAction::Deselected => {
                 self.selected = None;
+                Vec::new()
+            }
+            RecordsAction::HeldToSite(is_held) => {
+                self.is_held_to_site = is_held;
                 Vec::new()
             }
             RecordsAction::Exported => self.start_export(desk),

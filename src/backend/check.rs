@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
+use super::network::{AtDemo, at_demo, demo_only};
 use super::run::crashed;
 use super::site_files::{load_overrides, load_site, overrides_of, site_path};
 use super::start::Parts;
@@ -13,23 +14,27 @@ use super::telemetry::clock;
 use crate::check::asked;
 use crate::check::evidence::{self, Evidence, Overrides};
 use crate::check::explain::Spoken;
+use crate::check::plan::Vantage;
 use crate::check::question::From;
 use crate::check::report::{self, Filter, Input};
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
 use crate::check::{Plan, RowState};
-use crate::flow::check::{self, Setup};
+use crate::flow::check::{self, GatewayProbes, Setup, Way};
+use crate::flow::commission::stopped;
 use crate::flow::port::{Probes, Records, RecordsError};
+use crate::flow::transcript::SharedTranscript;
 use crate::io::files;
-use crate::io::probe::{self, NetProbes};
+use crate::io::probe::{self, ChainReader, NetProbes};
 use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
-use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
+use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm, Via};
 use crate::msg::{Event, JobEnd};
+use crate::profile::Profile;
 use crate::profile::site::Site;
 
 /// Commands a check may have waiting.
@@ -67,17 +72,40 @@ impl CheckJob {
         commands: mpsc::Receiver<CheckCommand>,
         stop: watch::Receiver<bool>,
     ) -> JobEnd {
-        let prepared = match prepare(&self.parts, start).await {
+        let mut stop = stop;
+        // Reaching a gateway may take minutes.
+        let prepared = tokio::select! {
+            biased;
+            () = stopped(&mut stop) => return JobEnd::Cancelled,
+            prepared = prepare(&self.parts, start) => prepared,
+        };
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(problem) => return JobEnd::Failed(problem),
         };
+        for note in &prepared.notes {
+            self.reporter.report(Event::Trouble(note.clone())).await;
+        }
+        let gateway = prepared.gateway.clone();
+        let end = self.look(prepared, commands, stop).await;
+        if let Some(gateway) = gateway {
+            gateway.close().await;
+        }
+        end
+    }
+
+    async fn look(
+        &self,
+        prepared: Prepared,
+        commands: mpsc::Receiver<CheckCommand>,
+        stop: watch::Receiver<bool>,
+    ) -> JobEnd {
         let record = match self.begin(&prepared).await {
             Ok(record) => record,
             Err(error) => return JobEnd::Failed(error.explain()),
         };
         let (progress, mut events) = mpsc::channel(REPORTS);
         let setup = prepared.setup(progress);
-        let is_simulated = self.parts.is_demo;
         let plan = Arc::new(setup.plan.clone());
         let forward = async {
             while let Some(event) = events.recv().await {
@@ -86,7 +114,6 @@ impl CheckJob {
             }
         };
         let ((end, judged), ()) = tokio::join!(check::run(setup, commands, stop), forward);
-        tracing::debug!(is_simulated, "a network check ended");
         if let Some((records, record)) = record {
             let (outcome, summary) = summary(&plan, &judged, &end);
             if let Err(error) = records.end(record, outcome, format!("check.{outcome}"), summary).await {
@@ -117,7 +144,7 @@ impl CheckJob {
         let intent = JobIntent {
             action: "check".into(),
             gateway: place,
-            link: about.from.clone(),
+            link: about.via.as_ref().map_or_else(|| about.from.clone(), |via| via.link.clone()),
             profile: Some(prepared.plan.profile.to_string()),
             driver: None,
             operator: self.operator.clone(),
@@ -134,16 +161,22 @@ struct Prepared {
     overrides: Overrides,
     saved: Option<Vec<Observation>>,
     probes: Arc<dyn Probes>,
+    /// The gateway that looks itself.
+    gateway: Option<Arc<GatewayProbes>>,
     watch: Option<std::time::Duration>,
+    /// What ought to be known of what it was made from.
+    notes: Vec<Problem>,
+    /// The stand-ins of a demo: there as long as this is.
+    _demo: Option<AtDemo>,
 }
 
 impl Prepared {
-    fn setup(self, progress: mpsc::Sender<CheckEvent>) -> Setup {
+    fn setup(&self, progress: mpsc::Sender<CheckEvent>) -> Setup {
         Setup {
-            plan: self.plan,
-            overrides: self.overrides,
-            saved: self.saved,
-            probes: self.probes,
+            plan: self.plan.clone(),
+            overrides: self.overrides.clone(),
+            saved: self.saved.clone(),
+            probes: Arc::clone(&self.probes),
             watch: self.watch,
             progress,
             clock: clock(),
@@ -159,12 +192,16 @@ fn random() -> u64 {
 }
 
 async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
-    let CheckStart { mut about, evidence, site, overrides, watch } = start;
-    let mut saved = None;
+    let CheckStart { mut about, evidence, site, overrides, watch, via } = start;
+    if parts.is_demo && via.is_none() && (site.is_some() || overrides.is_some()) {
+        return Err(demo_only());
+    }
+    let (mut saved, mut notes) = (None, Vec::new());
     if let Some(path) = evidence {
-        let evidence = read_evidence(path).await?;
-        about = evidence.about;
-        saved = Some(evidence.observations);
+        let read = read_evidence(path).await?;
+        notes.extend((!read.has_digest).then(evidence::no_digest));
+        about = read.evidence.about;
+        saved = Some(read.evidence.observations);
     }
     let typed = about.clone();
     let mut override_file = overrides;
@@ -187,9 +224,58 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
         let from = about.from.clone();
         apart(move || probe::refuse_source(&from)).await?;
     }
-    let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
-    let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
-    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes: Arc::new(probes), watch })
+    let mut demo = None;
+    // A gateway that looks itself is a simulated one, and looks at the network it simulates.
+    if parts.is_demo && saved.is_none() && via.is_none() {
+        let at_demo = at_demo(profile, about).await?;
+        (about, overrides) = (at_demo.about.clone(), at_demo.overrides.clone());
+        demo = Some(at_demo);
+    }
+    let gateway = match via {
+        Some(via) => {
+            let (probes, seen) = open_gateway(parts, profile, via, overrides.roots.clone()).await?;
+            about.vantage = Vantage::Gateway;
+            about.via = Some(seen);
+            Some(Arc::new(probes))
+        }
+        None => None,
+    };
+    let probes: Arc<dyn Probes> = match &gateway {
+        Some(gateway) => Arc::clone(gateway) as Arc<dyn Probes>,
+        None => {
+            let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
+            let probes = NetProbes::new(from(&about.from), servers, overrides.roots.clone());
+            match &demo {
+                Some(demo) => demo.probes(probes),
+                None => Arc::new(probes),
+            }
+        }
+    };
+    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes, gateway, watch, notes, _demo: demo })
+}
+
+/// Opens the shell of a gateway that is to look itself.
+async fn open_gateway(
+    parts: &Parts,
+    profile: &Profile,
+    via: Via,
+    roots: Vec<Vec<u8>>,
+) -> Result<(GatewayProbes, evidence::Via), Problem> {
+    let Via { link, driver, access } = via;
+    let mut bindings = profile.drivers_over(link.kind());
+    let settings = bindings.find(|binding| driver.is_none_or(|driver| driver == binding.driver));
+    let way = Way {
+        transcript: SharedTranscript::new(format!("Network check over {link}")),
+        settings: settings.map(|binding| binding.settings.clone()),
+        links: Arc::clone(&parts.links),
+        chains: Arc::new(ChainReader::new(roots)),
+        clock: clock(),
+        random: random(),
+        link,
+        driver,
+        access,
+    };
+    GatewayProbes::open(way).await.map_err(|error| error.explain())
 }
 
 /// The profile of a site's gateways, where all have the same.
@@ -200,7 +286,7 @@ fn only_profile(site: &Site) -> Option<ProfileId> {
 }
 
 /// The first of several problems is the one that is told; the others stand in its detail.
-fn first_of(problems: Vec<Problem>) -> Problem {
+pub(super) fn first_of(problems: Vec<Problem>) -> Problem {
     let mut problems = problems.into_iter();
     let first = problems.next().unwrap_or_else(no_profile);
     let more: Vec<String> = problems.map(|problem| problem.what).collect();
@@ -221,7 +307,7 @@ fn from(text: &str) -> From {
     }
 }
 
-async fn read_evidence(path: PathBuf) -> Result<Evidence, Problem> {
+async fn read_evidence(path: PathBuf) -> Result<evidence::Saved, Problem> {
     apart(move || {
         let text = files::read_text(&path, MAX_EVIDENCE).map_err(|error| error.explain())?;
         evidence::read(&text).map_err(|error| {

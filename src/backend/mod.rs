@@ -6,6 +6,7 @@ mod check;
 mod handle;
 mod job;
 pub mod local;
+mod network;
 mod run;
 mod site;
 pub mod site_files;
@@ -13,5 +14,6 @@ mod start;
 mod telemetry;
 
 pub use handle::{Handle, Reporter, channels};
+pub use network::run_network;
 pub use site::{DemoPlan, run_simulator};
 pub use start::{Backend, Config, start};

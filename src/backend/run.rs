@@ -215,6 +215,7 @@ impl Workers {
             Command::Cancel { job } | Command::Bench { job, command: BenchCommand::Stop } => self.cancel(job).await,
             Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
+            Command::ReadSite { path } => self.read_site(path),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::ShowRecord { id } => self.show_record(id),
             Command::ExportRecords { job, destination, format } => self.export_records(job, destination, format),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::network;
 use crate::flow::port::Links;
 use crate::io::bench_broker::{BenchBroker, BenchError};
 use crate::model::gateway::{DeviceInfo, PortFacts};
@@ -65,12 +66,13 @@ impl DemoPlan {
     }
 
     /// What a person needs to try the site.
-    pub(super) fn site(&self, broker: Option<&BrokerUrl>) -> DemoSite {
+    pub(super) fn site(&self, catalog: &Catalog, broker: Option<&BrokerUrl>) -> DemoSite {
         DemoSite {
             ssid: self.ssid.clone(),
             passphrase: self.passphrase.clone(),
             access: access(),
             broker: broker.map(ToString::to_string),
+            check: network::shown(catalog),
         }
     }
 

@@ -119,7 +119,7 @@ async fn prepare(
         settings,
         data_dir: data.root().to_owned(),
         cut_off_jobs,
-        demo: demo.as_ref().map(|plan| plan.site(broker.as_ref())),
+        demo: demo.as_ref().map(|plan| plan.site(&catalog, broker.as_ref())),
     };
     let is_demo = demo.is_some();
     let links: Result<Arc<dyn Links>, Problem> = match demo {

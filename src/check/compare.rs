@@ -35,6 +35,15 @@ pub struct RowChange {
     pub after: Option<(RowState, Reason)>,
 }
 
+/// What two runs are called side by side: where the gateway looked in one of them alone, by who looked.
+pub const fn sides(is_before_of_gateway: bool, is_after_of_gateway: bool) -> (&'static str, &'static str) {
+    match (is_before_of_gateway, is_after_of_gateway) {
+        (false, true) => ("laptop", "gateway"),
+        (true, false) => ("gateway", "laptop"),
+        _ => ("before", "after"),
+    }
+}
+
 /// What became of each row: those of the later run in their order, then those that are gone.
 pub fn compare(before: &Judged, after: &Judged) -> Vec<RowChange> {
     let later = after.rows.iter().map(|row| change(before.row(&row.row), Some(row)));
@@ -88,6 +97,13 @@ mod tests {
             facts: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    #[test]
+    fn runs_are_called_by_who_looked_where_that_differs() {
+        assert_eq!(sides(false, true), ("laptop", "gateway"));
+        assert_eq!(sides(true, false), ("gateway", "laptop"));
+        assert_eq!((sides(false, false), sides(true, true)), (("before", "after"), ("before", "after")));
     }
 
     #[test]

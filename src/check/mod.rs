@@ -4,12 +4,14 @@
 //! from a profile and what the person on site knows; [`seen`] holds raw observations, append-only and serialisable; [`judge`]
 //! turns both into verdicts and is a pure, total function. [`explain`] puts
 //! verdicts into words for people and for whoever runs the firewall. Nothing here sends a packet or reads a clock: `flow::check` asks the
-//! [`question`]s in their order and `io::probe` answers them.
+//! [`question`]s in their order and `io::probe` answers them, or a gateway's own programs by way of [`gateway`].
 
 pub mod asked;
 pub mod compare;
+pub mod controls;
 pub mod evidence;
 pub mod explain;
+pub mod gateway;
 pub mod judge;
 pub mod plan;
 pub mod question;

@@ -137,7 +137,8 @@ words! {
         SmallSegments = "small-segments",
         /// The hello in two segments.
         SplitHello = "split-hello",
-        /// A hello of some 1,500 bytes, as newer devices send.
+        /// A hello of some 1,500 bytes, as newer devices send. Its loss where the usual one works proves that large hellos are
+        /// lost; it proves nothing where the usual one is lost too.
         PaddedHello = "padded-hello",
         /// Another name in the hello. Success where the row's name fails means a filter by name.
         NeutralName = "neutral-name",

@@ -88,6 +88,8 @@ words! {
         NoPermission = "no-permission",
         /// The operating system does not offer it.
         NotOffered = "not-offered",
+        /// The operating system says nothing of what the row is about.
+        NotTold = "not-told",
         /// The program needed for it is not on the gateway.
         NoProgram = "no-program",
         /// It asks third parties, and nobody agreed to that.

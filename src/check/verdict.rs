@@ -65,6 +65,8 @@ words! {
         NoPermission = "no-permission",
         /// The operating system does not offer the probe.
         NotOffered = "not-offered",
+        /// The operating system says nothing of what the row is about.
+        NotTold = "not-told",
         /// The program it needs is missing on the gateway.
         NoProgram = "no-program",
         /// It asks third parties, and nobody agreed to that.
@@ -187,6 +189,10 @@ words! {
         WantsClientCertificate = "wants-client-certificate",
         /// The certificate could not be looked at.
         PeerNotVerified = "peer-not-verified",
+        /// The chain could not be looked at; the gateway's own list of issuers accepts it.
+        TrustedByGateway = "trusted-by-gateway",
+        /// The chain could not be looked at; the gateway's own list of issuers refuses it.
+        RefusedByGateway = "refused-by-gateway",
         /// The chain is right; the name could not be compared.
         NameNotVerified = "name-not-verified",
         /// Somebody else's certificate: TLS is opened on the way.

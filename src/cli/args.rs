@@ -219,6 +219,9 @@ pub struct BatchArgs {
     /// The manifest: CSV (UTF-8) or XLSX, with columns name, match, profile, ssid, password_file and more.
     #[arg(value_name = "MANIFEST", value_hint = ValueHint::FilePath)]
     pub manifest: PathBuf,
+    /// A site by name or file: at the end, say which of its gateways are missing, different or not expected.
+    #[arg(long, value_name = "SITE", value_hint = ValueHint::FilePath, conflicts_with = "check")]
+    pub site: Option<PathBuf>,
     /// Links at once. Over Bluetooth an adapter has one at a time.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u8).range(1..=8))]
     pub parallel: u8,
@@ -538,6 +541,9 @@ pub enum RecordsCommand {
         /// At most this many.
         #[arg(long, default_value_t = 100)]
         limit: usize,
+        /// A site by name or file: only its jobs, found by name and link among the latest 10,000.
+        #[arg(long, value_name = "SITE", value_hint = ValueHint::FilePath)]
+        site: Option<PathBuf>,
     },
     /// Show one job with its evidence.
     Show {
@@ -614,11 +620,18 @@ Example:
   # then, with the port of the printed line:
   linesman commission --via serial:/dev/pts/4 --ssid Site-Office
   # An Espressif device on the loopback address:
-  linesman sim --profile generic-esp --driver esp-prov --via http --security 2")]
+  linesman sim --profile generic-esp --driver esp-prov --via http --security 2
+  # The servers that a profile's gateway has to reach, some of them in trouble:
+  linesman sim --network --profile ID
+  # then, with the site file of the printed line:
+  linesman check --profile ID --site FILE")]
 pub struct SimArgs {
     /// The profile it plays.
     #[arg(long, value_name = "ID")]
     pub profile: String,
+    /// Instead of a gateway: the servers that the profile's gateway has to reach, on loopback, for a network check.
+    #[arg(long, conflicts_with_all = ["driver", "via", "security", "legacy_nonce", "without_proof", "without_control", "attempts", "faults", "serial_number", "join_millis", "ssid", "broker"])]
+    pub network: bool,
     /// The driver it speaks.
     #[arg(long, value_name = "NAME", default_value = "improv", value_parser = driver)]
     pub driver: DriverId,
@@ -646,7 +659,7 @@ pub struct SimArgs {
     /// Its serial number, part of its name.
     #[arg(long, value_name = "S", default_value = "SIM0001")]
     pub serial_number: String,
-    /// Folder that stands for its card; the default is inside the data folder.
+    /// Folder that stands for its card, or with --network for the files it writes; the default is inside the data folder.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub state_dir: Option<PathBuf>,
     /// How long a good join takes, in milliseconds.

@@ -1,6 +1,6 @@
 //! `linesman batch`: many gateways from a manifest, with a line for each row as it goes and a table of results.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::args::{BatchArgs, RetryWhat, SecretFile};
 use super::commission::wait_for_start;
 use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
-use super::{next_job, secret_input};
+use super::{next_job, secret_input, site};
 use crate::backend::Handle;
 use crate::model::batch::{Again, Finding, RowHead, RowResult, Summary};
 use crate::model::ids::JobId;
@@ -19,11 +19,16 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::msg::batch::{BatchCommand, BatchEvent, BatchSource, BatchStart, ManifestCheck, RowState};
 use crate::msg::{Command, Event, JobEnd};
+use crate::profile::site::{Found, Site};
 
 /// Commissions the gateways of a manifest and tells how each ended.
-pub fn batch(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Exit {
+pub fn batch(handle: &mut Handle, data_dir: Option<&Path>, args: &BatchArgs, out: &mut Output) -> Exit {
+    let site = match args.site.as_ref().map(|named| site::named(data_dir, named, out)).transpose() {
+        Ok(site) => site,
+        Err(exit) => return exit,
+    };
     match prepare(handle, args, out) {
-        Ok(Some(job)) => follow(handle, job, args, out),
+        Ok(Some(job)) => follow(handle, job, site.as_ref(), args, out),
         Ok(None) => Exit::Good,
         Err((problem, exit)) => {
             out.problem(&problem);
@@ -168,8 +173,9 @@ fn summary_of_check(check: &ManifestCheck, out: &mut Output) {
 }
 
 /// Prints what happens until the batch has ended.
-fn follow(handle: &mut Handle, job: JobId, args: &BatchArgs, out: &mut Output) -> Exit {
+fn follow(handle: &mut Handle, job: JobId, site: Option<&Site>, args: &BatchArgs, out: &mut Output) -> Exit {
     let mut rows: Vec<RowHead> = Vec::new();
+    let mut found: BTreeMap<usize, Found> = BTreeMap::new();
     let mut ended: Option<(Summary, Duration)> = None;
     loop {
         match handle.recv_blocking() {
@@ -182,6 +188,9 @@ fn follow(handle: &mut Handle, job: JobId, args: &BatchArgs, out: &mut Output) -
                 BatchEvent::Row { index, state } => {
                     if let Some(head) = rows.get(index) {
                         print_row(head, &state, out);
+                        if let (RowState::Ended(result), Some(site)) = (&state, site) {
+                            found.extend(Found::of_row(site, head, result).map(|found| (index, found)));
+                        }
                     }
                 }
                 BatchEvent::OutTrouble(problem) => out.warning(&problem),
@@ -190,7 +199,12 @@ fn follow(handle: &mut Handle, job: JobId, args: &BatchArgs, out: &mut Output) -
                 BatchEvent::Checked(_) | BatchEvent::Paused(_) => {}
             },
             Some(Event::JobFinished { job: finished, end }) if finished == job => {
-                return conclude(ended, end, args, out);
+                let compared = site.filter(|_| ended.is_some()).map(|site| {
+                    let found: Vec<Found> = found.into_values().collect();
+                    site::against(site, &found, out)
+                });
+                let own = conclude(ended, end, args, out);
+                return compared.map_or(own, |compared| own.max(compared));
             }
             Some(Event::Trouble(problem)) => out.warning(&problem),
             Some(_) => {}

@@ -8,22 +8,23 @@ use serde_json::{Value, json};
 
 use super::check_args::CheckArgs;
 use super::commission::wait_for_start;
-use super::next_job;
 use super::output::{Exit, Output};
 use super::session::workers_gone;
+use super::{next_job, secret_input};
 use crate::backend::Handle;
-use crate::check::compare;
 use crate::check::evidence::About;
 use crate::check::explain::{self, texts};
 use crate::check::plan::{Outlook, Plan};
 use crate::check::report::{can_write_pdf, no_pdf};
 use crate::check::seen::Observation;
 use crate::check::verdict::{Finding, Judged, Reason, RowState, RowVerdict};
+use crate::check::{compare, controls};
+use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::problem::Problem;
-use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
+use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm, Via};
 use crate::msg::{Command, Event, JobEnd};
 
 /// How far what belongs to a row is set in.
@@ -44,8 +45,18 @@ pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
     if let [before, after] = args.compare.as_slice() {
         return compare(handle, before, after, out);
     }
+    let via = match way(args) {
+        Ok(via) => via,
+        Err(problem) => {
+            out.problem(&problem);
+            return Exit::Usage;
+        }
+    };
+    if let Some(via) = &via {
+        out.text(format!("Connecting to the gateway over {} …", via.link));
+    }
     let job = next_job();
-    if let Err(problem) = start(handle, args, job) {
+    if let Err(problem) = start(handle, args, via, job) {
         out.problem(&problem);
         return Exit::of(&problem);
     }
@@ -66,17 +77,18 @@ pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
 /// Judges two saved runs and says what became of each row.
 fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -> Exit {
     let judged = wait_for_start(handle).map(drop).and_then(|()| {
-        let (_, before) = judge_saved(handle, before)?;
-        let (plan, after) = judge_saved(handle, after)?;
-        Ok((plan, before, after))
+        let (earlier, before) = judge_saved(handle, before, out)?;
+        let (plan, after) = judge_saved(handle, after, out)?;
+        Ok((earlier, plan, before, after))
     });
-    let (plan, before, after) = match judged {
+    let (earlier, plan, before, after) = match judged {
         Ok(judged) => judged,
         Err(problem) => {
             out.problem(&problem);
             return Exit::of(&problem);
         }
     };
+    let (first, second) = compare::sides(earlier.about.via.is_some(), plan.about.via.is_some());
     for change in compare::compare(&before, &after) {
         let stood = |stood: Option<(RowState, Reason)>| {
             stood.map_or(Value::Null, |(state, reason)| json!({ "state": state, "reason": reason }))
@@ -87,10 +99,11 @@ fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -
             "change": change.change,
             "before": stood(change.before),
             "after": stood(change.after),
+            "sides": [first, second],
         }));
         let word = |stood: Option<(RowState, Reason)>| stood.map_or("-", |(state, _)| texts::state(state));
         out.text(format!(
-            "{:<8} {:<8} {} before, {} after",
+            "{:<8} {:<8} {} {first}, {} {second}",
             change.change,
             change.row,
             word(change.before),
@@ -100,12 +113,12 @@ fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -
     let count = Count::of(&plan, &after);
     out.json(&count.json(false));
     out.text("");
-    out.text(format!("After: {}", count.words()));
+    out.text(format!("{}: {}", if second == "after" { "After" } else { second }, count.words()));
     count.exit(false)
 }
 
 /// The verdicts of a saved run.
-fn judge_saved(handle: &mut Handle, path: &Path) -> Result<(Arc<Plan>, Arc<Judged>), Problem> {
+fn judge_saved(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<(Arc<Plan>, Arc<Judged>), Problem> {
     let job = next_job();
     let start = CheckStart {
         about: About::default(),
@@ -113,6 +126,7 @@ fn judge_saved(handle: &mut Handle, path: &Path) -> Result<(Arc<Plan>, Arc<Judge
         site: None,
         overrides: None,
         watch: None,
+        via: None,
     };
     handle.send_blocking(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })?;
     let (mut plan, mut verdicts) = (None, None);
@@ -133,6 +147,7 @@ fn judge_saved(handle: &mut Handle, path: &Path) -> Result<(Arc<Plan>, Arc<Judge
                     _ => Err(workers_gone()),
                 };
             }
+            Some(Event::Trouble(problem)) => out.aside(&problem),
             Some(_) => {}
             None => return Err(workers_gone()),
         }
@@ -159,7 +174,15 @@ fn form_of(destination: &Destination) -> Result<ReportForm, Problem> {
     }
 }
 
-fn start(handle: &mut Handle, args: &CheckArgs, job: JobId) -> Result<(), Problem> {
+/// The way to the gateway that looks itself. The password is read before anything is opened.
+fn way(args: &CheckArgs) -> Result<Option<Via>, Problem> {
+    let Some(link) = args.via.clone() else { return Ok(None) };
+    let secret = args.password_file.as_deref().map(|file| secret_input::read(Some(file))).transpose()?;
+    let access = Access { username: args.username.clone(), secret, ..Access::default() };
+    Ok(Some(Via { link, driver: args.driver, access }))
+}
+
+fn start(handle: &mut Handle, args: &CheckArgs, via: Option<Via>, job: JobId) -> Result<(), Problem> {
     wait_for_start(handle)?;
     let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, host) in &args.hosts {
@@ -183,6 +206,7 @@ fn start(handle: &mut Handle, args: &CheckArgs, job: JobId) -> Result<(), Proble
         site: args.site.clone(),
         overrides: args.overrides.clone(),
         watch: args.watch,
+        via,
     };
     handle.try_send(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })
 }
@@ -319,9 +343,20 @@ impl Run<'_> {
 fn announce(plan: &Plan, out: &mut Output) {
     let rows = plan.rows.len();
     let rows = if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") };
-    out.text(format!("{}: {rows}, {} to check from here", plan.name, plan.to_run().count()));
+    let place = if plan.about.via.is_some() { "from the gateway" } else { "from here" };
+    out.text(format!("{}: {rows}, {} to check {place}", plan.name, plan.to_run().count()));
+    if let Some(via) = &plan.about.via {
+        let programs = if via.tools.is_empty() { "none that checks use".to_owned() } else { via.tools.join(", ") };
+        out.json(&json!({ "kind": "from-gateway", "link": via.link, "name": via.name, "tools": via.tools }));
+        out.text(format!("  Programs of the gateway: {programs}"));
+    }
     for change in &plan.about.overrides {
         out.text(format!("  Override in force: {change}"));
+    }
+    if plan.about.has_consent {
+        for line in controls::lines() {
+            out.text(format!("  Asked beside the rows: {line}"));
+        }
     }
     for row in &plan.rows {
         let hosts: Vec<String> = row.targets.iter().map(target).collect();
@@ -352,7 +387,13 @@ fn target(target: &crate::check::plan::Target) -> String {
     }
 }
 
-fn print_row(plan: &Plan, judged: &Judged, observations: &[Observation], row: &RowVerdict, out: &mut Output) {
+pub(super) fn print_row(
+    plan: &Plan,
+    judged: &Judged,
+    observations: &[Observation],
+    row: &RowVerdict,
+    out: &mut Output,
+) {
     out.json(&json!({
         "kind": "row",
         "id": row.row,
@@ -379,7 +420,7 @@ fn print_row(plan: &Plan, judged: &Judged, observations: &[Observation], row: &R
 }
 
 /// What follows the first sentence of a row or finding.
-fn print_rest(text: &explain::Text, out: &mut Output) {
+pub(super) fn print_rest(text: &explain::Text, out: &mut Output) {
     if !text.causes.is_empty() {
         out.text(format!("{INDENT}Possible causes: {}", text.causes.join("; ")));
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use super::args::{Overwrite, destination};
+use super::args::{Overwrite, destination, driver, link};
 use crate::check::plan::Vantage;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::word::Word as _;
 
 /// Arguments of `check`.
@@ -19,9 +20,12 @@ Examples:
   linesman check --profile ID --host broker=mqtt.example.org:8883
   linesman check --profile ID --rows ABC-05,ABC-09 --from wlan0 --report site.html
   linesman check --profile ID --watch 30
+  linesman check --profile ID --via serial:/dev/ttyUSB0 --username root --password-file login.txt
   linesman check --rejudge site.json
   linesman check --compare before.json after.json
 
+With --via the gateway checks itself, with the programs it has: curl, openssl, bash, or busybox alone. A probe that none of them
+can run reads as not tested. Save a run from here and one from there, and --compare shows laptop and gateway side by side.
 Only the rows of the profile are checked, and they are listed first. Nothing is sent to anyone else without --ask-others.
 A report ends in .html, .csv or .json; .csv holds the rules to add, .all.csv every rule unmerged; the .json holds the evidence and can be judged again.")]
 pub struct CheckArgs {
@@ -40,6 +44,18 @@ pub struct CheckArgs {
     /// The interface or source address to check from.
     #[arg(long, value_name = "INTERFACE|ADDRESS", default_value = "", hide_default_value = true)]
     pub from: String,
+    /// Check from the gateway, by the programs it has: the link of its console, serial:PATH.
+    #[arg(long, value_name = "LINK", value_parser = link, conflicts_with_all = ["rejudge", "compare", "from", "vantage", "survey"])]
+    pub via: Option<LinkAddress>,
+    /// The driver to speak; the default is one that has a shell over this link.
+    #[arg(long, value_name = "NAME", value_parser = driver, requires = "via")]
+    pub driver: Option<DriverId>,
+    /// The user name of its login.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, requires = "via")]
+    pub username: Option<String>,
+    /// File with the password of the login on its first line; - reads standard input.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "via")]
+    pub password_file: Option<PathBuf>,
     /// Where this computer stands.
     #[arg(long, value_name = "PLACE", default_value = "site-network", value_parser = vantage)]
     pub vantage: Vantage,
@@ -52,7 +68,8 @@ pub struct CheckArgs {
     /// The gateway isn't there yet: leave out the rows about the gateway itself.
     #[arg(long)]
     pub survey: bool,
-    /// Ask third parties too: the revocation servers named in the certificates that were seen.
+    /// Ask third parties too: revocation servers named in the certificates, and once, without --watch, pages and an address that
+    /// tell sign-in pages and boxes that accept everything; they are listed before the check.
     #[arg(long)]
     pub ask_others: bool,
     /// Check again after this many seconds, until Ctrl+C.

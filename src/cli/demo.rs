@@ -1,4 +1,6 @@
-//! The tour of the simulated site in the terminal: discover, commission, records, telemetry. It passes only if all of it held.
+//! The tour of the simulated site in the terminal: discover, commission, records, network check, telemetry. It passes only if all of it held.
+
+mod check;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -50,9 +52,7 @@ pub fn tour(handle: &mut Handle, out: &mut Output) -> Exit {
     match walk(handle, out) {
         Ok(failed) if failed.is_empty() => {
             out.json(&json!({ "kind": "summary", "ok": true, "failed": failed }));
-            out.text(
-                "\nTour complete: every gateway was found, queried and set up as expected, and all of it is on record.",
-            );
+            out.text("\nTour complete: every gateway was found, queried and set up as expected, all of it is on record, and the network check found what is wrong.");
             Exit::Good
         }
         Ok(failed) => {
@@ -113,6 +113,8 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     }
     out.text("\nRecords");
     tour.failed.extend(check_records(handle, &tour.recorded, out)?);
+    out.text("\nNetwork check");
+    tour.failed.extend(check::visit(handle, &startup.catalog, site.check.as_ref(), out)?);
     out.text("\nTelemetry");
     tour.failed.extend(watch(handle, &site, out)?);
     Ok(tour.failed)

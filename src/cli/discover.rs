@@ -10,7 +10,7 @@ use super::args::DiscoverArgs;
 use super::next_job;
 use super::output::{Exit, Output};
 use super::site;
-use crate::backend::{Handle, local};
+use crate::backend::Handle;
 use crate::model::gateway::{Advertisement, Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::order::order_of_link;
@@ -19,7 +19,7 @@ use crate::model::record::JobRecord;
 use crate::model::standing::{Done, Stand, Standing, stand, takes_back};
 use crate::model::text::visible;
 use crate::msg::{Command, Event};
-use crate::profile::site::{Found, Site};
+use crate::profile::site::Found;
 
 /// How long the first list of ports may take.
 const FIRST_LIST: Duration = Duration::from_millis(1200);
@@ -32,7 +32,8 @@ const LISTENED: u64 = 5;
 
 /// Looks, asks if wanted, and prints each gateway once, as last seen.
 pub fn discover(handle: &mut Handle, data_dir: Option<&Path>, args: &DiscoverArgs, out: &mut Output) -> Exit {
-    let site = match site_of(data_dir, args, out) {
+    let named = args.site.as_ref();
+    let site = match named.map(|named| site::named(data_dir, named, out)).transpose() {
         Ok(site) => site,
         Err(exit) => return exit,
     };
@@ -67,19 +68,6 @@ pub fn discover(handle: &mut Handle, data_dir: Option<&Path>, args: &DiscoverArg
         (false, Some(exit), _) => exit,
         (false, None, true) => Exit::Findings,
         (false, None, false) => Exit::Good,
-    }
-}
-
-/// The site that was named, read before anything is looked for.
-fn site_of(data_dir: Option<&Path>, args: &DiscoverArgs, out: &mut Output) -> Result<Option<Site>, Exit> {
-    let Some(named) = &args.site else { return Ok(None) };
-    match local::find_site(data_dir, named).and_then(|path| site::load(&path, out)) {
-        Ok(Some(site)) => Ok(Some(site)),
-        Ok(None) => Err(Exit::Usage),
-        Err(problem) => {
-            out.problem(&problem);
-            Err(Exit::of(&problem))
-        }
     }
 }
 

@@ -50,7 +50,7 @@ pub use publish::publish;
 pub use records::records;
 pub use replay::replay;
 pub use retained::retained;
-pub use sim::{announce, plan as sim_plan};
+pub use sim::{announce, announce_network, network_folder, plan as sim_plan};
 pub use site::site;
 pub use terminal::terminal;
 

@@ -1,23 +1,31 @@
 //! `linesman records`: list, show and export what was done.
 
+use std::path::Path;
+
 use super::args::RecordsCommand;
 use super::next_job;
 use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
+use super::site;
 use crate::backend::Handle;
 use crate::model::destination::Destination;
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::text::visible;
 use crate::msg::{Command, Event, JobEnd};
+use crate::profile::site::{Site, is_of_site};
 
 /// The most jobs that are held against a site.
 const MOST: usize = 10_000;
 
 /// Runs a subcommand.
-pub fn records(handle: &mut Handle, command: &RecordsCommand, out: &mut Output) -> Exit {
+pub fn records(handle: &mut Handle, data_dir: Option<&Path>, command: &RecordsCommand, out: &mut Output) -> Exit {
     let done = match command {
-        RecordsCommand::List { limit } => list(handle, *limit, out),
+        RecordsCommand::List { limit, site: None } => list(handle, *limit, out),
+        RecordsCommand::List { limit, site: Some(named) } => match site::named(data_dir, named, out) {
+            Ok(site) => list_of_site(handle, &site, *limit, out),
+            Err(exit) => return exit,
+        },
         RecordsCommand::Show { id } => show(handle, RecordId(*id), out),
         RecordsCommand::Export { file, .. } => export(handle, file, out),
     };
@@ -36,11 +44,25 @@ fn list(handle: &mut Handle, limit: usize, out: &mut Output) -> Result<(), Probl
     if jobs.is_empty() {
         out.text("There are no records yet. Commission a gateway, or run `linesman demo`.");
     }
-    for job in &jobs {
+    print_jobs(jobs.iter(), out);
+    Ok(())
+}
+
+fn list_of_site(handle: &mut Handle, site: &Site, limit: usize, out: &mut Output) -> Result<(), Problem> {
+    let jobs = all(handle)?;
+    let mut of_site = jobs.iter().filter(|job| is_of_site(site, job)).take(limit).peekable();
+    if of_site.peek().is_none() {
+        out.text(format!("There are no records of {}: jobs are found by the names and links in its file.", site.name));
+    }
+    print_jobs(of_site, out);
+    Ok(())
+}
+
+fn print_jobs<'a>(jobs: impl Iterator<Item = &'a JobRecord>, out: &mut Output) {
+    for job in jobs {
         out.json(&tagged("job", job));
         out.text(job_line(job));
     }
-    Ok(())
 }
 
 /// The latest jobs on record, the newest first.

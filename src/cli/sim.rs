@@ -1,6 +1,6 @@
-//! `linesman sim`: one simulated gateway.
+//! `linesman sim`: one simulated gateway, or the simulated network around it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::SimArgs;
 use super::output::Output;
 use crate::model::ids::{DriverId, ProfileId};
-use crate::msg::{SimEsp, SimPlan, SimReady};
+use crate::msg::{SimEsp, SimNetworkReady, SimPlan, SimReady};
 
 /// The plan that the arguments describe. `data` is the folder for the card if none is named.
 pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
@@ -52,5 +52,25 @@ pub fn announce(ready: &SimReady, driver: DriverId, out: &mut Output) {
         line["username"] = json!(access.username);
         line["pop"] = json!(access.secret);
     }
+    out.line(line.to_string());
+}
+
+/// Where the files of a simulated network go.
+pub fn network_folder(args: &SimArgs, data: &Path) -> PathBuf {
+    args.state_dir.clone().unwrap_or_else(|| data.join("sim").join("network").join(&args.profile))
+}
+
+/// Prints where the simulated network is, as [`announce`] does.
+pub fn announce_network(ready: &SimNetworkReady, out: &mut Output) {
+    let does = ready.does.iter().map(|(row, does, reason)| json!({ "id": row, "does": does, "reason": reason }));
+    let line = json!({
+        "kind": "sim-network",
+        "profile": ready.profile,
+        "pid": ready.pid,
+        "site": ready.site,
+        "override": ready.overrides,
+        "rows": does.collect::<Vec<_>>(),
+        "try": format!("linesman check --profile {} --site {}", ready.profile, ready.site.display()),
+    });
     out.line(line.to_string());
 }

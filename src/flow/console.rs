@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 pub use self::error::ConsoleError;
 use self::join::Attempt;
 pub use self::shell::ConsoleShell;
+use super::check::Shell;
 use super::device::Management;
 use super::driver::{Driver, Followed, Limits, Scan, Taken};
 use super::drivers::{Opening, Unit};
@@ -54,6 +55,9 @@ pub(super) const UNIT: Unit = Unit {
     },
     manage: Some(|opening| {
         Box::pin(async move { Ok(Box::new(ConsoleShell::opened(opening).await?) as Box<dyn Management>) })
+    }),
+    shell: Some(|opening| {
+        Box::pin(async move { Ok(Box::new(ConsoleShell::opened(opening).await?) as Box<dyn Shell>) })
     }),
 };
 
@@ -155,6 +159,13 @@ impl Console {
         step: Step,
     ) -> Result<Output, SessionError> {
         self.run(Run::new(label, script.map_err(ConsoleError::from)?), step).await
+    }
+
+    /// Ends what was begun and left.
+    async fn break_off(&mut self) -> Result<(), LinkError> {
+        self.session.interrupt(now());
+        // However it ended: nobody asks any more.
+        self.wait().await.map(drop)
     }
 
     /// Logs out if need be. What goes wrong with it is noted: nobody can do anything about it any more.

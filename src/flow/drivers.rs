@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::check::Shell;
 use super::device::{DeviceError, Management};
 use super::driver::{Driver, Limits};
 use super::error::SessionError;
@@ -40,10 +41,22 @@ pub(super) struct Unit {
     pub(super) open: Open,
     /// Opens the link and begins to manage, where the driver can.
     pub(super) manage: Option<Manage>,
+    /// Opens the link to a shell that runs commands for a network check, where the driver has one.
+    pub(super) shell: Option<OpenShell>,
 }
 
 type Open = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Driver>, SessionError>>;
 type Manage = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Management>, DeviceError>>;
+
+pub(super) type OpenShell = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Shell>, DeviceError>>;
+
+/// The driver that has a shell over such a link, the one that was named first.
+pub(super) fn with_shell(named: Option<DriverId>, link: LinkKind) -> Option<&'static Unit> {
+    let has_shell = |unit: &&Unit| unit.shell.is_some() && unit.id.is_available_over(link);
+    let is_named = |unit: &&Unit| named.is_none_or(|named| named == unit.id);
+    // A console on a cable is a login more often than anything else.
+    UNITS.iter().rev().copied().filter(has_shell).find(is_named)
+}
 
 /// The unit of a driver, if it runs over the link.
 pub(super) fn unit(driver: DriverId, link: LinkKind) -> Result<&'static Unit, SessionError> {

@@ -48,6 +48,7 @@ pub(super) const UNIT: Unit = Unit {
     waits_for: |_| "the gateway to be reached",
     open: |opening| Box::pin(async move { Ok(Box::new(open(opening).await?) as Box<dyn Driver>) }),
     manage: None,
+    shell: None,
 };
 
 async fn open(opening: &Opening) -> Result<Esp, SessionError> {

@@ -40,6 +40,7 @@ pub(super) const UNIT: Unit = Unit {
     },
     open: |opening| Box::pin(open(opening)),
     manage: None,
+    shell: None,
 };
 
 async fn open(opening: &Opening) -> Result<Box<dyn Driver>, SessionError> {

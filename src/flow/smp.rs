@@ -14,6 +14,7 @@ use uuid::Uuid;
 pub use self::error::SmpError;
 
 use self::manage::SmpManagement;
+use super::check::Shell;
 use super::device::Management;
 use super::driver::{Driver, Limits, Taken};
 use super::drivers::{Opening, Unit};
@@ -58,6 +59,7 @@ pub(super) const UNIT: Unit = Unit {
     manage: Some(|opening| {
         Box::pin(async move { Ok(Box::new(SmpManagement::open(opening).await?) as Box<dyn Management>) })
     }),
+    shell: Some(|opening| Box::pin(async move { Ok(Box::new(SmpManagement::open(opening).await?) as Box<dyn Shell>) })),
 };
 
 /// The limits of each step, in total.

@@ -1,9 +1,13 @@
 //! Certificates as people compare them, and what is done with them whoever connects.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-use rustls::DigitallySignedStruct;
-use rustls::crypto::CryptoProvider;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::CertificateDer;
+use rustls::server::ParsedCertificate;
+use rustls::{DigitallySignedStruct, Error as TlsError, SignatureScheme};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 use x509_parser::certificate::X509Certificate;
@@ -103,17 +107,65 @@ pub(in crate::io) fn public_key(der: &[u8]) -> Option<Vec<u8>> {
     read(der).map(|found| found.public_key().subject_public_key.data.to_vec())
 }
 
-/// Whether a handshake was signed by the bare key of a certificate, where the certificate is one that cannot be judged, such as
-/// one of version 1.
-pub(in crate::io) fn has_signed(
-    der: &[u8],
-    message: &[u8],
-    dss: &DigitallySignedStruct,
-    provider: &CryptoProvider,
-) -> bool {
-    let key = public_key(der).unwrap_or_default();
-    let schemes = provider.signature_verification_algorithms.mapping;
-    let known = schemes.iter().filter(|(scheme, _)| *scheme == dss.scheme).flat_map(|(_, algorithms)| *algorithms);
-    let mut verifies = known.map(|algorithm| algorithm.verify_signature(&key, message, dss.signature()).is_ok());
-    verifies.any(|is_right| is_right)
+/// How the signatures of handshakes are verified, whoever judges the chain.
+#[derive(Debug)]
+pub(in crate::io) struct Signatures {
+    provider: Arc<CryptoProvider>,
+    /// Whether the bare key will do where a certificate is one that cannot be judged, such as one of version 1.
+    is_key_enough: bool,
+}
+
+impl Signatures {
+    pub(in crate::io) const fn new(provider: Arc<CryptoProvider>, is_key_enough: bool) -> Self {
+        Self { provider, is_key_enough }
+    }
+
+    /// Of TLS 1.2.
+    pub(in crate::io) fn of_12(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let known = &self.provider.signature_verification_algorithms;
+        self.or_by_key(verify_tls12_signature(message, cert, dss, known), message, cert, dss)
+    }
+
+    /// Of TLS 1.3.
+    pub(in crate::io) fn of_13(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let known = &self.provider.signature_verification_algorithms;
+        self.or_by_key(verify_tls13_signature(message, cert, dss, known), message, cert, dss)
+    }
+
+    pub(in crate::io) fn schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+
+    fn or_by_key(
+        &self,
+        verified: Result<HandshakeSignatureValid, TlsError>,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        let is_judged = verified.is_ok() || !self.is_key_enough || ParsedCertificate::try_from(cert).is_ok();
+        if !is_judged && self.has_signed(cert, message, dss) {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        verified
+    }
+
+    /// Whether a handshake was signed by the bare key of a certificate.
+    fn has_signed(&self, der: &[u8], message: &[u8], dss: &DigitallySignedStruct) -> bool {
+        let key = public_key(der).unwrap_or_default();
+        let schemes = self.provider.signature_verification_algorithms.mapping;
+        let known = schemes.iter().filter(|(scheme, _)| *scheme == dss.scheme).flat_map(|(_, algorithms)| *algorithms);
+        let mut verifies = known.map(|algorithm| algorithm.verify_signature(&key, message, dss.signature()).is_ok());
+        verifies.any(|is_right| is_right)
+    }
 }

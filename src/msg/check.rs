@@ -10,8 +10,10 @@ use crate::check::Plan;
 use crate::check::evidence::{About, Evidence};
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
+use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::word::words;
 
 /// What can be asked of a network check.
@@ -41,6 +43,19 @@ pub struct CheckStart {
     pub overrides: Option<PathBuf>,
     /// Look again after that time. The check stays open until it is closed, with or without it.
     pub watch: Option<Duration>,
+    /// Look from the gateway, by the programs it has, and not from this computer.
+    pub via: Option<Via>,
+}
+
+/// The way to a gateway that looks itself.
+#[derive(Clone)]
+pub struct Via {
+    /// Its link.
+    pub link: LinkAddress,
+    /// The driver to speak; where none is named, one that has a shell over this link.
+    pub driver: Option<DriverId>,
+    /// What lets us in.
+    pub access: Access,
 }
 
 words! {

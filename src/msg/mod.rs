@@ -20,9 +20,11 @@ use self::check::{CheckCommand, CheckEvent};
 use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
+use crate::check::verdict::Reason;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
 use crate::model::destination::Destination;
+use crate::model::endpoint::RowId;
 use crate::model::fault::Fault;
 use crate::model::gateway::{Capabilities, DeviceInfo, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
@@ -34,6 +36,7 @@ use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, Network};
 use crate::profile::Catalog;
+use crate::profile::site::Site;
 
 pub use crate::model::qr::QrContent;
 
@@ -78,6 +81,8 @@ pub enum Command {
     ScanFromLaptop,
     /// Read Wi-Fi credentials out of a QR code. Answer: [`Event::QrRead`].
     ReadQr { job: JobId, source: QrSource },
+    /// Read a site, by its name in the data folder or by its path. Answer: [`Event::SiteRead`].
+    ReadSite { path: PathBuf },
     /// Load the list of jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
     ListRecords { limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
@@ -273,6 +278,8 @@ pub enum Event {
     LaptopScanned(LaptopScan),
     /// A QR code was read, or why not.
     QrRead { job: JobId, content: Result<QrContent, Problem> },
+    /// A site was read, or why it could not be.
+    SiteRead { path: PathBuf, site: Result<Box<Site>, Problem> },
     /// The list of jobs.
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
@@ -312,6 +319,36 @@ pub struct DemoSite {
     pub access: SimAccess,
     /// The broker to which its gateways publish.
     pub broker: Option<String>,
+    /// What a network check of it shows.
+    pub check: Option<DemoCheck>,
+}
+
+/// What a network check of the simulated site shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DemoCheck {
+    /// The profile the tour checks.
+    pub profile: ProfileId,
+    /// The row it explains.
+    pub explained: RowId,
+    /// The site as its file would say it: names for what vendors leave open, and the gateways' address.
+    pub site: Box<Site>,
+    /// How the rows come out that the network is in the way of: why a row fails, or the note of one that passes.
+    pub expected: Vec<(RowId, Reason)>,
+}
+
+/// A simulated network for a check by another program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimNetworkReady {
+    /// Number of its process.
+    pub pid: u32,
+    /// The profile whose servers it stands in for.
+    pub profile: ProfileId,
+    /// The site file, which names the override file.
+    pub site: PathBuf,
+    /// The override file.
+    pub overrides: PathBuf,
+    /// What it does to rows: the row, what, and how a check has to find it.
+    pub does: Vec<(RowId, &'static str, Reason)>,
 }
 
 /// Where a simulator on the command line is and how to talk to it.

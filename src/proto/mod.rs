@@ -7,6 +7,7 @@ pub mod key_file;
 pub mod laptop_scan;
 pub mod mqtt;
 pub mod ntp;
+pub mod pem;
 pub mod smp;
 pub mod tls_hello;
 pub mod wifi_qr;

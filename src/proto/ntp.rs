@@ -8,6 +8,11 @@ pub const BYTES: usize = 48;
 const UNIX_SECS: i64 = 2_208_988_800;
 /// Version 4, mode 3 (client), clock not set.
 const HEAD: u8 = 0b11_100_011;
+/// Version 4, mode 4 (server), no leap second ahead.
+const SERVER_HEAD: u8 = 0b00_100_100;
+/// Mode of a client, and the bits a mode has.
+const CLIENT: u8 = 3;
+const MODE: u8 = 0b111;
 
 /// A request with that nonce.
 pub fn request(nonce: [u8; 8]) -> [u8; BYTES] {
@@ -80,6 +85,32 @@ fn micros(stamp: &[u8], near_micros: i64) -> i64 {
     seconds.saturating_mul(1_000_000).saturating_add((fraction * 1_000_000) >> 32)
 }
 
+/// What a server answers whose clock shows that: a primary one by its own oscillator (RFC 5905, figure 12). None to what is no
+/// request of a client.
+pub fn answer(request: &[u8], now_micros: i64) -> Option<[u8; BYTES]> {
+    let request: &[u8; BYTES] = request.first_chunk()?;
+    if request[0] & MODE != CLIENT {
+        return None;
+    }
+    let now = stamp(now_micros);
+    let mut packet = [0; BYTES];
+    // Stratum, the poll interval that was asked for, and a precision of about a microsecond.
+    packet[..4].copy_from_slice(&[SERVER_HEAD, 1, request[2], 0xEC]);
+    packet[12..16].copy_from_slice(b"LOCL");
+    packet[16..24].copy_from_slice(&now);
+    packet[24..32].copy_from_slice(&request[40..48]);
+    packet[32..40].copy_from_slice(&now);
+    packet[40..48].copy_from_slice(&now);
+    Some(packet)
+}
+
+/// A time as NTP writes it.
+fn stamp(unix_micros: i64) -> [u8; 8] {
+    let whole = unix_micros.div_euclid(1_000_000).wrapping_add(UNIX_SECS).rem_euclid(1 << 32).cast_unsigned();
+    let fraction = (unix_micros.rem_euclid(1_000_000).cast_unsigned() << 32).div_ceil(1_000_000);
+    (whole << 32 | fraction).to_be_bytes()
+}
+
 fn reference(stratum: u8, id: [u8; 4]) -> String {
     let is_word = id.iter().all(|byte| byte.is_ascii_graphic() || *byte == 0) && id[0] != 0;
     if stratum <= 1 && is_word {
@@ -96,12 +127,6 @@ mod tests {
 
     /// 2026-11-28 12:00:00 UTC.
     const NOW: i64 = 1_795_867_200_000_000;
-
-    fn stamp(unix_micros: i64) -> [u8; 8] {
-        let seconds = u64::try_from(unix_micros.div_euclid(1_000_000) + UNIX_SECS).unwrap() & 0xFFFF_FFFF;
-        let fraction = (u64::try_from(unix_micros.rem_euclid(1_000_000)).unwrap() << 32).div_ceil(1_000_000);
-        (seconds << 32 | fraction).to_be_bytes()
-    }
 
     fn reply(first: u8, stratum: u8, reference: [u8; 4], nonce: [u8; 8], server_micros: i64) -> [u8; BYTES] {
         let mut packet = [0; BYTES];
@@ -137,6 +162,16 @@ mod tests {
         assert_eq!((kiss.leap, kiss.stratum, kiss.reference.as_str()), (3, 0, "RATE"));
         let gps = read(&reply(0x24, 1, *b"GPS\0", [7; 8], NOW), [7; 8], NOW, NOW).unwrap();
         assert_eq!(gps.reference, "GPS");
+    }
+
+    #[test]
+    fn what_a_server_answers_is_read_as_its_time() {
+        let asked = request([5; 8]);
+        let read = read(&answer(&asked, NOW + 90_000_000).unwrap(), [5; 8], NOW, NOW).unwrap();
+        assert_eq!((read.offset_micros, read.stratum, read.mode, read.leap), (90_000_000, 1, 4, 0));
+        assert_eq!(read.reference, "LOCL");
+        assert_eq!(answer(&answer(&asked, NOW).unwrap(), NOW), None, "a server does not answer servers");
+        assert_eq!(answer(&asked[..47], NOW), None);
     }
 
     #[test]

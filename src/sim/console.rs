@@ -2,6 +2,8 @@
 //!
 //! What it writes is what the real programs wrote when `tests/it/linux_console.rs` spoke with them.
 
+mod programs;
+
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -9,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
+use self::programs::Programs;
 use super::air::{Air, JoinResult};
 use super::card::Card;
 use super::device::{Emission, SimulatedDevice};
@@ -228,6 +231,10 @@ impl ConsoleDevice {
         let active = self.connections.iter().find(|stored| Some(&stored.uuid) == self.active.as_ref());
         let is_connected = active.is_some();
         let state = if is_connected { "connected" } else { "disconnected" };
+        let programs = Programs::of(self.info.os.as_deref().unwrap_or_default());
+        if let Some(printed) = programs.answer(body, is_connected) {
+            return (printed, 0);
+        }
         if body.contains("PRETTY_NAME") {
             let os = self.info.os.clone().unwrap_or_else(|| "Simulated Linux 12".into());
             let (host, board) = (self.hostname(), &self.info.hardware);

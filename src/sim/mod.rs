@@ -1,7 +1,7 @@
 //! Simulated gateways: they speak their driver's bytes over a pseudo-terminal or an in-process link, keep what they
 //! learn on a "card" in a folder, join simulated access points, and misbehave on request.
 //!
-//! The code under test is the same as with real hardware, from the link up. Nothing here is used for a real gateway.
+//! [`network`] has the servers that a gateway would have to reach. The code under test is the same as with real hardware, from the link up. Nothing here is used for a real gateway.
 
 mod air;
 mod card;
@@ -15,6 +15,7 @@ mod gatt;
 mod improv;
 mod improv_ble;
 mod link;
+pub mod network;
 #[cfg(unix)]
 mod pty;
 mod site;

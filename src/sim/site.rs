@@ -61,6 +61,12 @@ pub enum SimError {
         /// What the system said.
         source: io::Error,
     },
+    /// No port for a stand-in of the network could be had.
+    #[error("no stand-in for a server could be started")]
+    NoStandIn {
+        /// What the system said.
+        source: io::Error,
+    },
     /// Nothing simulates the driver over that link.
     #[error("there is no simulator for {driver}")]
     NoSimulator {
@@ -92,6 +98,13 @@ impl Explain for SimError {
                 "The simulated gateway has no address",
                 "No permission to listen on this computer's own address",
                 "Allow programs to listen on 127.0.0.1, or use --via serial",
+            )
+            .with_detail(source.to_string()),
+            Self::NoStandIn { source } => Problem::new(
+                "sim.no_stand_in",
+                "The simulated network could not start",
+                "This account may not open ports on this computer's own address",
+                "Allow programs to listen on 127.0.0.1, then try again",
             )
             .with_detail(source.to_string()),
             Self::NoSimulator { driver, link } => {

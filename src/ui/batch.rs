@@ -15,6 +15,7 @@ use crate::app::{Action, App, Screen};
 use crate::model::batch::{Again, Finding, MAX_PARALLEL, RowOutcome};
 use crate::model::secret::Secret;
 use crate::msg::batch::RowState;
+use crate::profile::site::{Fit, Site};
 
 /// Least height of the table, whatever stands around it.
 const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
@@ -35,6 +36,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             let bottom = ui.max_rect().bottom();
             source(ui, app, pass);
             told(ui, &app.batch, pass);
+            held_to_site(ui, &app.batch, app.check.site());
             if app.batch.rows().is_empty() {
                 return nothing(ui, &app.batch, pass);
             }
@@ -78,6 +80,18 @@ fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
 
 fn gateways(count: usize) -> String {
     if count == 1 { "1 gateway".to_owned() } else { format!("{count} gateways") }
+}
+
+/// How what was reached stands against the open site.
+fn held_to_site(ui: &mut Ui, batch: &Batch, site: Option<&Site>) {
+    let Some((site, compared)) = site.and_then(|site| Some((site, batch.compared(site)?))) else { return };
+    let (colour, sign) =
+        if compared.is_good() { (palette(ui).ok, icon::JOINED) } else { (palette(ui).warn, icon::WARNING) };
+    notice(ui, colour, sign, &format!("{}: {}", site.name, compared.words()));
+    for line in compared.lines.iter().filter(|line| line.fit != Fit::AsExpected) {
+        muted(ui, &[vec![format!("{}: {}", line.name, line.fit.label())], line.remarks()].concat().join("; "));
+    }
+    ui.add_space(GRID / 2.0);
 }
 
 /// What the batch is made from; no more than a line once it runs.

@@ -6,17 +6,18 @@ use super::icon;
 use super::pass::{Pass, PathField};
 use super::theme::{GRID, LINE_HEIGHT, chosen, control_radius, medium, palette};
 use super::widgets::{
-    Button, card, choice, copyable, empty_state, facts, fold, header, labelled, muted, notice, path_field, pill,
+    Button, card, check, choice, copyable, empty_state, facts, fold, header, labelled, muted, notice, path_field, pill,
     problem_card, strong, truncated,
 };
 use crate::app::App;
 use crate::app::records::{Records, RecordsAction, is_cut_off, outcome_label};
 use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
+use crate::profile::site::Site;
 
 /// Draws Records.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    page_header(ui, &app.records, pass);
+    page_header(ui, &app.records, app.check.site(), pass);
     if let Some(problem) = app.records.list.problem() {
         problem_card(ui, problem);
     }
@@ -27,13 +28,13 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
     let height = ui.available_height();
     ScrollArea::vertical().id_salt("records").auto_shrink(false).show(ui, |ui| {
-        list(ui, &app.records, pass, (height - 150.0).max(4.0 * LINE_HEIGHT));
+        list(ui, &app.records, app.check.site(), pass, (height - 150.0).max(4.0 * LINE_HEIGHT));
         export(ui, &mut app.records, pass);
     });
 }
 
-fn page_header(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
-    let count = records.list.value().map_or(0, Vec::len);
+fn page_header(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>) {
+    let count = records.jobs(site).len();
     header(
         ui,
         "Records",
@@ -45,6 +46,12 @@ fn page_header(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
             }
         },
         |ui| {
+            if let Some(site) = site {
+                let mut is_held = records.is_held_to_site();
+                if check(ui, &mut is_held, &format!("Only {}", site.name), "") {
+                    pass.did(RecordsAction::HeldToSite(is_held));
+                }
+            }
             if Button::new("Refresh").icon(icon::REFRESH).named("Refresh the records").pressed(ui) {
                 pass.did(RecordsAction::Refreshed);
             }
@@ -52,10 +59,10 @@ fn page_header(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
     );
 }
 
-fn list(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>, height: f32) {
+fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>, height: f32) {
     card(ui, |ui| {
         ui.set_height(height - 40.0);
-        let jobs = records.list.value().map_or(&[][..], Vec::as_slice);
+        let jobs = records.jobs(site);
         if jobs.is_empty() {
             return nothing(ui, records);
         }
@@ -77,6 +84,10 @@ fn list(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>, height: f32) {
 fn nothing(ui: &mut Ui, records: &Records) {
     if records.list.is_pending() || records.list.problem().is_some() {
         muted(ui, if records.list.is_pending() { "Loading…" } else { "The records could not be read" });
+        return;
+    }
+    if records.list.value().is_some_and(|all| !all.is_empty()) {
+        muted(ui, "No job of this site is on record: jobs are found by the names and links in its file");
         return;
     }
     empty_state(ui, icon::RECORDS, "Nothing was done yet", |ui| {

@@ -23,30 +23,24 @@ say_why() {
   echo "namespaces are not to be had: the kernel or the container forbids them" >&2
 }
 
-# Waits until a process is in a network namespace of its own.
-wait_for() {
-  local own
-  own=$(readlink /proc/self/ns/net)
-  for _ in $(seq 500); do
-    if [ "$(readlink "/proc/$1/ns/net")" != "$own" ]; then return; fi
-    sleep 0.01
-  done
-  echo "no second namespace within five seconds" >&2
-  exit 3
+# Starts a process in a network namespace of its own, and sets the variable to its number. It says so once it is there.
+in_new_space() {
+  local said
+  exec {said}< <(exec unshare --net sh -c 'echo $$; exec sleep infinity')
+  if ! read -r "$1" <&"$said"; then
+    echo "no second namespace" >&2
+    exit 3
+  fi
 }
 
 in_space() { nsenter --target "$1" --net "${@:2}"; }
 
 build_lab() {
   local space
-  unshare --net sleep infinity &
-  LAB_ROUTER=$!
-  unshare --net sleep infinity &
-  LAB_SERVER=$!
+  in_new_space LAB_ROUTER
+  in_new_space LAB_SERVER
   export LAB_ROUTER LAB_SERVER
   trap 'kill $LAB_ROUTER $LAB_SERVER' EXIT
-  wait_for "$LAB_ROUTER"
-  wait_for "$LAB_SERVER"
   # Addresses are there at once: nobody else could have them.
   for space in $$ "$LAB_ROUTER" "$LAB_SERVER"; do
     in_space "$space" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad; echo 0 >/proc/sys/net/ipv6/conf/all/accept_dad'

@@ -11,17 +11,17 @@ use serde_json::Value;
 
 use crate::program::{Place, Ran, text_of};
 
-const HOST: &str = "api.casambi.com";
-const ROW: &str = "CAS-03";
+pub(crate) const HOST: &str = "api.casambi.com";
+pub(crate) const ROW: &str = "CAS-03";
 
 /// A web server that answers every request with 404, behind a certificate of a CA of its own.
-struct Web {
-    address: SocketAddr,
-    ca_pem: String,
+pub(crate) struct Web {
+    pub(crate) address: SocketAddr,
+    pub(crate) ca_pem: String,
 }
 
 impl Web {
-    fn start(name: &str) -> Self {
+    pub(crate) fn start(name: &str) -> Self {
         Self::of(name, serve)
     }
 
@@ -91,7 +91,7 @@ fn serve_get_only(stream: TcpStream, config: Arc<ServerConfig>) {
 }
 
 /// An override file that leads the row's host there.
-fn overrides(place: &Place, to: SocketAddr, ca_pem: Option<&str>) -> String {
+pub(crate) fn overrides(place: &Place, to: SocketAddr, ca_pem: Option<&str>) -> String {
     let trust = ca_pem.map(|pem| {
         place.write("ca.pem", pem);
         "[trust]\nroots = [\"ca.pem\"]\n"
@@ -106,7 +106,7 @@ fn check(place: &Place, overrides: &str, more: &[&str]) -> Ran {
 
 /// How the row stands at the end.
 #[track_caller]
-fn row(ran: &Ran) -> Value {
+pub(crate) fn row(ran: &Ran) -> Value {
     ran.lines().into_iter().rfind(|line| line["kind"] == "row").unwrap_or_else(|| panic!("no row: {ran:?}"))
 }
 
@@ -229,6 +229,28 @@ fn a_run_that_was_edited_is_refused() {
     std::fs::write(&report, &text[..text.len() / 2]).unwrap();
     let ran = place.run_json(&["check", "--rejudge", &report]).expect(2);
     assert!(ran.result()["code"].as_str().unwrap_or_default().starts_with("evidence."), "{ran:?}");
+}
+
+#[test]
+fn a_changed_run_is_refused_with_its_place_and_one_without_a_digest_is_pointed_out() {
+    let (place, web) = (Place::new(), Web::start(HOST));
+    let report = text_of(&place.path("run.json"));
+    check(&place, &overrides(&place, web.address, Some(&web.ca_pem)), &["--report", &report]).expect(0);
+    let text = std::fs::read_to_string(&report).unwrap();
+    let again = place.run_json(&["check", "--rejudge", &report]).expect(0);
+    assert!(!again.lines().iter().any(|line| line["kind"] == "warning"), "{again:?}");
+    assert!(text.contains("\"status\": 404"));
+    let changed = place.write("changed.json", text.replace("\"status\": 404", "\"status\": 200"));
+    let ran = place.run_json(&["check", "--rejudge", &changed]);
+    let problem = ran.result();
+    assert!(problem["detail"].as_str().unwrap().contains("observations["), "{problem}");
+    ran.expect_problem(2, "evidence.changed");
+    let mut tree: Value = serde_json::from_str(&text).unwrap();
+    tree.as_object_mut().unwrap().remove("digest");
+    let without = place.write("without.json", tree.to_string());
+    let ran = place.run_json(&["check", "--rejudge", &without]).expect(0);
+    let warning = ran.lines().into_iter().find(|line| line["kind"] == "warning").expect("it is pointed out");
+    assert_eq!(warning["code"], "evidence.no_digest");
 }
 
 #[test]

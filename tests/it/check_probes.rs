@@ -13,6 +13,7 @@ use linesman::check::seen::{
 };
 use linesman::flow::port::Probes as _;
 use linesman::io::probe::NetProbes;
+use linesman::sim::fault_proxy::{BothWays, FaultProxy, Faults};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -463,16 +464,13 @@ async fn headers_without_end_and_pages_without_end_are_cut() {
 
 #[tokio::test]
 async fn a_server_that_drips_is_given_up_in_time() {
-    let drips = serve(|mut stream| async move {
-        for byte in b"HTTP/1.1 200 OK\r\nServer: drip".iter().cycle() {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            if stream.write_all(&[*byte]).await.is_err() {
-                return;
-            }
-        }
-    })
-    .await;
-    let mut question = talk(drips, vec![page()]);
+    let endless =
+        serve(|mut stream| async move { while stream.write_all(b"HTTP/1.1 200 OK\r\nServer: drip").await.is_ok() {} })
+            .await;
+    let drips = FaultProxy::start(endless).await.unwrap();
+    let down = Faults { latency: Duration::from_millis(20), slice_bytes: Some(1), ..Faults::default() };
+    drips.set(BothWays { down, ..BothWays::default() });
+    let mut question = talk(drips.address, vec![page()]);
     question.limit = SHORT;
     let began = Instant::now();
     let seen = ask(Question::Talk(question)).await;
@@ -488,7 +486,6 @@ async fn an_idle_connection_that_is_cut_is_told_with_the_time() {
     let cuts = serve(|mut stream| async move {
         let _ = stream.read(&mut [0; 4096]).await;
         let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
     })
     .await;
     let idle = || vec![page(), Say::Idle { time: SHORT }];

@@ -524,7 +524,7 @@ fn the_tour_of_the_demo_holds() {
     let result = ran.result();
     assert_eq!((&result["kind"], &result["ok"]), (&"summary".into(), &true.into()), "{ran:#?}");
     let kinds: Vec<Value> = ran.lines().iter().map(|line| line["kind"].clone()).collect();
-    for kind in ["found", "step", "network", "outcome", "job", "stats"] {
+    for kind in ["found", "step", "network", "outcome", "job", "row", "stats"] {
         assert!(kinds.contains(&kind.into()), "no {kind} in {kinds:?}");
     }
     // Beside Improv a gateway of every other driver: a proof over the radio, a login on a console, a file over SMP.
@@ -535,6 +535,15 @@ fn the_tour_of_the_demo_holds() {
     }
     let taken = lines.iter().find(|line| line["kind"] == "credential-sent").expect("a file was sent");
     assert_eq!((&taken["credential"], &taken["evidence"]["kind"]), (&"server-root".into(), &"observed".into()));
+}
+
+#[test]
+fn the_tour_explains_one_failure_and_says_what_to_ask_of_the_admin() {
+    let ran = Place::new().run(&["demo", "--headless"]).expect(0);
+    let (_, explained) = ran.out.split_once("\nWhy CAS-10 failed: ").unwrap_or_else(|| panic!("{}", ran.out));
+    for part in ["Possible causes: ", "Next: ", "For whoever runs the firewall: Allow TCP port 443 from"] {
+        assert!(explained.contains(part), "no {part}: {explained}");
+    }
 }
 
 /// The sources in a folder and below it.

@@ -72,8 +72,8 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "check",
-        ours: &["model", "fonts", "profile"],
-        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "thiserror", "typst", "typst_pdf"],
+        ours: &["model", "fonts", "profile", "proto"],
+        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "sha2", "thiserror", "typst", "typst_pdf"],
         never: FILES_AND_SOCKETS,
     },
     Layer {
@@ -201,8 +201,8 @@ const LAYERS: &[Layer] = &[
             "rustls",
             "tokio_rustls",
             "tokio_util",
-            "sha2",
             "getrandom",
+            "hickory_proto",
             "http_body_util",
             "hyper",
             "hyper_util",
@@ -213,6 +213,7 @@ const LAYERS: &[Layer] = &[
             "sha2",
             "thiserror",
             "tokio",
+            "tokio_tungstenite",
             "toml",
             "tracing",
             "uuid",
@@ -259,7 +260,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "ui",
-        ours: &["app", "model", "fonts", "check", "telemetry", "msg", "backend::Handle"],
+        ours: &["app", "model", "fonts", "profile::site", "check", "telemetry", "msg", "backend::Handle"],
         foreign: &["eframe", "egui", "egui_plot", "jiff", "pollster", "rfd", "serde_json"],
         never: &["std::fs", "std::net", "std::process", "std::thread::sleep", "eframe::egui_wgpu"],
     },

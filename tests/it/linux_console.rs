@@ -32,8 +32,8 @@ use crate::peers;
 use crate::program::{Place, Ran, Sim, folder_for_all_accounts, json_line, text_of};
 
 /// The account and its password.
-const ACCOUNT: &str = "kim";
-const PASSWORD: &str = "s3cret-Login!";
+pub(crate) const ACCOUNT: &str = "kim";
+pub(crate) const PASSWORD: &str = "s3cret-Login!";
 /// Its hash, made with crypt(3).
 const HASH: &str =
     "$6$linesmantest$srhWyEOCzr1WdwnQ7nbO5q57a6gdpRsJDxRLU84dWf6CmIHIDbu/1zMwYyIdZn7s0M/NNvmeKrZISFBEWiK12.";
@@ -41,8 +41,8 @@ const HASH: &str =
 const UID: u32 = 65_534;
 
 /// A console on which agetty waits.
-struct RealConsole {
-    link: String,
+pub(crate) struct RealConsole {
+    pub(crate) link: String,
     home: PathBuf,
     wire: Arc<Mutex<Vec<u8>>>,
     script: String,
@@ -54,7 +54,7 @@ struct RealConsole {
 
 impl RealConsole {
     /// Starts one; `None` where this machine cannot. The greeting stands before each login, the profile is read after it.
-    fn start(shell: &str, greeting: &str, profile: &str) -> Option<Self> {
+    pub(crate) fn start(shell: &str, greeting: &str, profile: &str) -> Option<Self> {
         let mut console = Self::prepare(shell, greeting, profile)?;
         console.switch_on();
         Some(console)
@@ -173,7 +173,7 @@ fn shell_at(place: &Path, shell: &str) -> PathBuf {
     path
 }
 
-fn has_shell(shell: &str) -> bool {
+pub(crate) fn has_shell(shell: &str) -> bool {
     let program = if shell == "ash" { "busybox" } else { shell };
     peers::require(program, peers::has_program(program), "the driver linux-console is proven against this shell")
 }

@@ -23,9 +23,12 @@ mod check;
 mod check_cli;
 #[cfg(target_os = "linux")]
 mod check_lab;
+mod check_network;
 #[cfg(feature = "pdf")]
 mod check_pdf;
 mod check_probes;
+#[cfg(unix)]
+mod check_via;
 mod cli;
 mod cloud;
 mod commission;

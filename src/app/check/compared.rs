@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::check::compare::{Change, RowChange, compare};
+use crate::check::compare::{Change, RowChange, compare, sides};
 use crate::check::explain::texts;
 use crate::check::verdict::{Judged, Reason, RowState};
 
@@ -13,6 +13,8 @@ pub struct Before {
     pub at_unix_micros: i64,
     /// How its rows stood.
     pub judged: Arc<Judged>,
+    /// Whether the gateway looked itself.
+    pub is_of_gateway: bool,
 }
 
 /// Two runs side by side.
@@ -22,17 +24,20 @@ pub struct Compared {
     pub changes: Vec<RowChange>,
     /// How many rows are better, worse, and different otherwise.
     pub numbers: (usize, usize, usize),
+    /// What the two runs are called where the gateway looked in one of them: `laptop` and `gateway`.
+    pub sides: Option<(&'static str, &'static str)>,
 }
 
 impl Compared {
     /// Holds a run against what came before.
-    pub(super) fn of(before: &Before, after: &Judged) -> Self {
+    pub(super) fn of(before: &Before, after: &Judged, is_of_gateway: bool) -> Self {
         let mut changes = compare(&before.judged, after);
         let count = |wanted: &[Change]| changes.iter().filter(|row| wanted.contains(&row.change)).count();
         let numbers =
             (count(&[Change::Better]), count(&[Change::Worse]), count(&[Change::Other, Change::New, Change::Gone]));
         changes.sort_by_key(|row| rank(row.change));
-        Self { changes, numbers }
+        let is_apart = before.is_of_gateway != is_of_gateway;
+        Self { changes, numbers, sides: is_apart.then(|| sides(before.is_of_gateway, is_of_gateway)) }
     }
 }
 

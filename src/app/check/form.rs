@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::words;
 use crate::check::evidence::About;
+use crate::check::plan::Vantage;
 use crate::model::endpoint::HostPattern;
-use crate::model::ids::ProfileId;
+use crate::model::ids::{LinkAddress, ProfileId};
 use crate::profile::rules::Profile;
 
 /// The longest and shortest time between rounds.
@@ -28,6 +29,8 @@ pub struct HostField {
 pub struct Form {
     /// The file of a site.
     pub site_path: String,
+    /// The gateway that looks itself; nothing for this computer. Set by [`super::CheckAction::ChoseVia`].
+    pub via: Option<LinkAddress>,
     /// Interface or source address; empty for the system's choice.
     pub from: String,
     /// The network's name the gateway is to join.
@@ -53,6 +56,7 @@ impl Default for Form {
     fn default() -> Self {
         Self {
             site_path: String::new(),
+            via: None,
             from: String::new(),
             ssid: String::new(),
             gateway: String::new(),
@@ -98,8 +102,9 @@ impl Form {
         About {
             profile: self.profile.clone(),
             hosts: hosts.filter(|(_, names)| !names.is_empty()).collect(),
-            from: self.from.trim().to_owned(),
-            is_survey: self.is_survey,
+            vantage: if self.via.is_some() { Vantage::Gateway } else { Vantage::default() },
+            from: if self.via.is_some() { String::new() } else { self.from.trim().to_owned() },
+            is_survey: self.is_survey && self.via.is_none(),
             has_consent: self.has_consent,
             ssid: self.ssid.clone(),
             gateway: self.gateway.trim().to_owned(),

@@ -13,7 +13,7 @@ pub mod run;
 mod tests;
 pub mod words;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use self::compared::{Before, Compared};
@@ -25,12 +25,15 @@ use super::Desk;
 use super::jobs::JobKind;
 use crate::check::Plan;
 use crate::check::evidence::About;
+use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
-use crate::model::ids::{JobId, ProfileId};
+use crate::model::ids::{JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
-use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm};
+use crate::model::secret::Secret;
+use crate::msg::check::{CheckCommand, CheckEvent, CheckStart, ReportForm, Via};
 use crate::msg::{Command, JobEnd};
+use crate::profile::site::Site;
 
 /// The parts of the place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,6 +69,8 @@ pub enum CheckAction {
     ChoseProfile(ProfileId),
     /// Changed something else of the set-up.
     FormChanged,
+    /// Chose who looks: the gateway at that link, or this computer.
+    ChoseVia(Option<LinkAddress>),
     /// Starts the check.
     Started,
     /// Stops it.
@@ -138,11 +143,19 @@ pub struct NetworkCheck {
     pub form: Form,
     /// The report.
     pub save: Save,
+    /// User name of the gateway's login, for a check from there; edited in place.
+    pub username: String,
+    /// Its password; edited in place.
+    pub password: Secret<String>,
     /// Path of evidence to judge again; edited in place.
     pub evidence_path: String,
     /// Path of evidence to compare with; edited in place.
     pub before_path: String,
     view: View,
+    /// The site whose file is typed, by its path; of a demo the simulated one, by none.
+    site: Option<(String, Box<Site>)>,
+    /// The path that was read last.
+    asked_site: String,
     preview: Option<(Plan, Sheet)>,
     run: Option<Run>,
     problem: Option<Problem>,
@@ -163,6 +176,12 @@ impl NetworkCheck {
     /// What a check started now would look at, as a plan and as a list.
     pub const fn preview(&self) -> Option<&(Plan, Sheet)> {
         self.preview.as_ref()
+    }
+
+    /// The site that is open: the one whose file is typed, or the simulated one.
+    pub fn site(&self) -> Option<&Site> {
+        let typed = self.form.site_path.trim();
+        self.site.as_ref().filter(|(path, _)| path == typed).map(|(_, site)| &**site)
     }
 
     /// The check that runs or ran.
@@ -227,9 +246,14 @@ impl NetworkCheck {
                 self.choose(&id, desk);
                 Vec::new()
             }
-            CheckAction::FormChanged => {
+            CheckAction::ChoseVia(via) => {
+                self.form.via = via;
                 self.look_ahead(desk);
                 Vec::new()
+            }
+            CheckAction::FormChanged => {
+                self.look_ahead(desk);
+                self.read_site()
             }
             CheckAction::Started => self.start(desk),
             CheckAction::Stopped => self.stop(),
@@ -333,7 +357,7 @@ impl NetworkCheck {
             self.detail = self.selected.as_ref().and_then(|row| Detail::of(run, row));
         }
         if let Some(before) = self.before.as_ref().filter(|_| is_changed || self.compared.is_none()) {
-            self.compared = Some(Compared::of(before, run.judged()));
+            self.compared = Some(Compared::of(before, run.judged(), run.is_of_gateway()));
         }
     }
 
@@ -344,11 +368,38 @@ impl NetworkCheck {
         self.look_ahead(desk);
     }
 
-    /// What a check would look at, from what is known without reading a file.
+    /// Has the site read whose file is typed, once for each path.
+    fn read_site(&mut self) -> Vec<Command> {
+        let typed = self.form.site_path.trim();
+        if typed.is_empty() || typed == self.asked_site {
+            return Vec::new();
+        }
+        typed.clone_into(&mut self.asked_site);
+        vec![Command::ReadSite { path: PathBuf::from(typed) }]
+    }
+
+    /// Takes in a site that was read; one that cannot be is told when the check starts.
+    pub(super) fn site_read(&mut self, path: &Path, site: Result<Box<Site>, Problem>, desk: &Desk<'_>) {
+        if let Ok(site) = site {
+            self.site = Some((path.display().to_string(), site));
+            self.look_ahead(desk);
+        }
+    }
+
+    /// Takes the simulated site of a demo.
+    pub(super) fn take_demo(&mut self, site: Box<Site>) {
+        self.site = Some((String::new(), site));
+    }
+
+    /// What a check would look at, as far as it is known.
     fn look_ahead(&mut self, desk: &Desk<'_>) {
         let profile = self.form.profile().and_then(|id| desk.catalog.get(id));
         self.preview = profile.map(|profile| {
-            let plan = Plan::new(profile, self.form.about());
+            let about = match self.site() {
+                Some(site) => self.form.about().at_site(site),
+                None => self.form.about(),
+            };
+            let plan = Plan::new(profile, about);
             let sheet = Sheet::of(&plan);
             (plan, sheet)
         });
@@ -363,9 +414,19 @@ impl NetworkCheck {
             site: file(&self.form.site_path),
             overrides: file(&self.form.override_path),
             watch,
+            via: self.form.via.clone().map(|link| Via { link, driver: None, access: self.access() }),
         };
         let name = self.form.profile().and_then(|id| desk.catalog.get(id)).map_or("", |profile| &profile.name);
         self.begin(start, Origin::Network, &words::job(name), desk)
+    }
+
+    fn access(&self) -> Access {
+        let is_typed = |text: &str| !text.trim().is_empty();
+        Access {
+            username: Some(self.username.trim().to_owned()).filter(|name| is_typed(name)),
+            secret: Some(self.password.clone()).filter(|password| !password.expose().is_empty()),
+            ..Access::default()
+        }
     }
 
     fn open_evidence(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
@@ -456,8 +517,8 @@ impl NetworkCheck {
     fn read_before(&mut self, job: JobId, event: CheckEvent) -> Vec<Command> {
         match event {
             CheckEvent::RoundEnded { judged, evidence, .. } => {
-                let at_unix_micros = evidence.about.began_unix_micros;
-                (self.before, self.compared) = (Some(Before { at_unix_micros, judged }), None);
+                let (at_unix_micros, is_of_gateway) = (evidence.about.began_unix_micros, evidence.about.via.is_some());
+                (self.before, self.compared) = (Some(Before { at_unix_micros, judged, is_of_gateway }), None);
                 vec![Command::Check { job, command: CheckCommand::Close }]
             }
             CheckEvent::Trouble(problem) => {
@@ -471,10 +532,14 @@ impl NetworkCheck {
 
 /// What a run found, to compare with.
 fn before(run: &Run) -> Option<Before> {
-    run.has_round().then(|| Before { at_unix_micros: run.round_at_unix_micros(), judged: run.judged().clone() })
+    run.has_round().then(|| Before {
+        at_unix_micros: run.round_at_unix_micros(),
+        judged: run.judged().clone(),
+        is_of_gateway: run.is_of_gateway(),
+    })
 }
 
 /// A start that only judges.
 fn saved(path: PathBuf) -> CheckStart {
-    CheckStart { about: About::default(), evidence: Some(path), site: None, overrides: None, watch: None }
+    CheckStart { about: About::default(), evidence: Some(path), site: None, overrides: None, watch: None, via: None }
 }

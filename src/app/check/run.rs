@@ -150,6 +150,11 @@ impl Run {
         }
     }
 
+    /// Whether the gateway looks itself.
+    pub fn is_of_gateway(&self) -> bool {
+        self.plan().is_some_and(|plan| plan.about.via.is_some())
+    }
+
     /// The plan, once it is made.
     pub fn plan(&self) -> Option<&Arc<Plan>> {
         self.plan.as_ref()

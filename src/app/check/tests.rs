@@ -248,6 +248,30 @@ fn what_was_typed_goes_into_the_start() {
 }
 
 #[test]
+fn the_hosts_of_a_site_are_shown_before_start_and_only_while_its_file_is_typed() {
+    let mut bench = Bench::new();
+    bench.act(CheckAction::ChoseProfile(ProfileId::new("biot")));
+    let targets = |bench: &Bench| {
+        let (plan, _) = bench.app.check.preview().unwrap();
+        plan.rows.iter().flat_map(|row| &row.targets).map(|target| target.host.clone()).collect::<Vec<_>>()
+    };
+    assert!(targets(&bench).is_empty());
+    bench.app.check.form.site_path = " hall-3 ".into();
+    let asked = bench.act(CheckAction::FormChanged);
+    assert!(matches!(&asked[..], [Command::ReadSite { path }] if path.as_os_str() == "hall-3"));
+    assert!(bench.act(CheckAction::FormChanged).is_empty(), "it is read once");
+    let text = "schema = 1\nname = 'Hall 3'\n[[host]]\nfor = 'broker'\nnames = ['broker.example']\n";
+    let site = || Ok(Box::new(crate::profile::site::parse_site("s", text).unwrap()));
+    bench.apply(Event::SiteRead { path: "another".into(), site: site() });
+    assert!(bench.app.check.site().is_none() && targets(&bench).is_empty());
+    bench.apply(Event::SiteRead { path: "hall-3".into(), site: site() });
+    assert_eq!(targets(&bench), ["broker.example"]);
+    bench.app.check.form.site_path.clear();
+    bench.act(CheckAction::FormChanged);
+    assert!(bench.app.check.site().is_none() && targets(&bench).is_empty());
+}
+
+#[test]
 fn an_interval_out_of_bounds_starts_nothing() {
     let mut bench = Bench::chosen();
     bench.app.check.form.is_watching = true;
@@ -494,4 +518,36 @@ fn an_answer_shows_as_a_word_and_the_quickest_attempt_counts() {
 
 fn silent() -> Problem {
     Problem::new("check.test", "The check could not begin", "A test says so", "Do something else")
+}
+
+#[test]
+fn a_check_from_the_gateway_takes_its_login_along_and_stands_beside_that_of_the_laptop() {
+    let mut bench = Bench::chosen();
+    let first = bench.start();
+    bench.round(first, 1, false);
+    let link: LinkAddress = "serial:/dev/ttyUSB0".parse().unwrap();
+    bench.act(CheckAction::ChoseVia(Some(link.clone())));
+    assert_eq!(bench.app.check.preview().unwrap().0.about.vantage, crate::check::plan::Vantage::Gateway);
+    bench.app.check.username = "root".into();
+    bench.app.check.password = Secret::new("made up".into());
+
+    let commands = bench.act(CheckAction::Started);
+    let Some(Command::Check { job, command: CheckCommand::Start(start) }) = commands.into_iter().next_back() else {
+        panic!("a check is started")
+    };
+    let via = start.via.unwrap();
+    assert_eq!((via.link, via.access.username.as_deref()), (link, Some("root")));
+    assert_eq!(via.access.secret.unwrap().expose(), "made up");
+
+    // The workers say which programs there were.
+    let seen = crate::check::evidence::Via { link: "serial:/dev/ttyUSB0".into(), ..Default::default() };
+    let profile = bench.app.catalog.get(start.about.profile.as_ref().unwrap()).unwrap();
+    let plan = Plan::new(profile, About { via: Some(seen), ..start.about });
+    bench.tell(job, CheckEvent::Planned(Arc::new(plan)));
+    bench.round(job, 1, true);
+    let compared = bench.app.check.compared().unwrap();
+    assert_eq!(compared.sides, Some(("laptop", "gateway")));
+    let row = compared.changes.iter().find(|row| row.row.as_str() == "CAS-03").unwrap();
+    let told = words::became(compared.sides, &compared::stood(row.before), &compared::stood(row.after));
+    assert!(told.starts_with("laptop: Passed") && told.contains(" · gateway: Failed"), "{told}");
 }

@@ -23,7 +23,20 @@ pub const ONLY_THESE: &str = "Only the rows below are checked, and nothing is se
 /// What consent is about.
 pub const CONSENT: &str = "Query third parties as well";
 /// What it means.
-pub const CONSENT_WHY: &str = "The revocation servers named in the certificates that are seen";
+pub fn consent() -> String {
+    crate::check::controls::lines().join("\n")
+}
+/// This computer looks.
+pub const FROM_HERE: &str = "This laptop";
+/// What a check from the gateway is.
+pub const FROM_GATEWAY_WHY: &str =
+    "The gateway checks itself, with the programs it has. What none of them can do isn't tested";
+
+/// The gateway looks.
+pub fn from_gateway(link: &str) -> String {
+    format!("The gateway at {link}")
+}
+
 /// The gateway is missing.
 pub const SURVEY: &str = "The gateway isn't there yet";
 /// What that means.
@@ -298,13 +311,20 @@ pub fn compared_with(time: &str) -> String {
     format!("Compared with the run of {time}")
 }
 
-/// What became of a row.
-pub fn became(before: &str, after: &str) -> String {
+/// What became of a row; side by side where the gateway looked in one of the runs.
+pub fn became(sides: Option<(&str, &str)>, before: &str, after: &str) -> String {
+    if let Some((first, second)) = sides {
+        return format!("{first}: {before} · {second}: {after}");
+    }
     if before == after { after.to_owned() } else { format!("{before} → {after}") }
 }
 
 /// Texts of the window alone.
 pub mod ui {
+    /// What may stand in the field for where packets leave.
+    pub const FROM_HINT: &str = "Interface or address; empty: automatic";
+    /// What becomes of a login that is typed.
+    pub const LOGIN_HINT: &str = "Stays in memory only. Left out where the console lets everyone in";
     /// Buttons.
     pub const START: &str = "Start check";
     /// Looks at all rows again.

@@ -69,6 +69,9 @@ impl Workers {
     fn start_check(&mut self, job: JobId, start: CheckStart) {
         let (commands, command_rx) = mpsc::channel(check::COMMANDS);
         let stop = self.jobs.add(job, None);
+        if let Some(via) = &start.via {
+            self.learn_access(&via.access);
+        }
         let kept = Kept::default();
         self.checks.insert(job, OpenCheck { commands, kept: Arc::clone(&kept) });
         let operator = operator(&self.settings.borrow().operator);

@@ -1,6 +1,10 @@
 //! What is read, listed and written for a person: QR codes, records, transcripts, pictures, diagnostics.
 
+use std::path::PathBuf;
+
 use super::{Workers, crashed};
+use crate::backend::check::first_of;
+use crate::backend::site_files::{load_site, site_path};
 use crate::io::{diagnostics, laptop_wifi, picture, qr_image, save};
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
@@ -32,6 +36,16 @@ impl Workers {
                 laptop_wifi::scan().await
             };
             reporter.report(Event::LaptopScanned(scan)).await;
+        });
+    }
+
+    pub(super) fn read_site(&self, path: PathBuf) {
+        let (reporter, file) = (self.reporter.clone(), site_path(&self.parts.data, &path));
+        tokio::spawn(async move {
+            let read = move || load_site(&file).map(Box::new).map_err(|error| first_of(error.problems()));
+            let site = tokio::task::spawn_blocking(read).await;
+            let site = site.unwrap_or_else(|error| Err(crashed(&error)));
+            reporter.report(Event::SiteRead { path, site }).await;
         });
     }
 

@@ -1,5 +1,6 @@
 //! [`Evidence`]: a whole run as it is saved: what it was made from, and what was observed.
 
+mod digest;
 mod read;
 
 use core::net::SocketAddr;
@@ -7,7 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::{EvidenceError, MAX_BYTES, MAX_OBSERVATIONS, read};
+pub use digest::seal;
+pub use read::{EvidenceError, MAX_BYTES, MAX_OBSERVATIONS, Saved, no_digest, read};
 
 use super::plan::Vantage;
 use super::seen::Observation;
@@ -45,6 +47,9 @@ pub struct About {
     pub hosts: BTreeMap<String, Vec<String>>,
     /// Where the run stands.
     pub vantage: Vantage,
+    /// The gateway that looked itself; none where this computer did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
     /// The interface or source address chosen; empty for the system's choice.
     pub from: String,
     /// Name of the site; empty without one.
@@ -65,6 +70,18 @@ pub struct About {
     pub overrides: Vec<String>,
     /// Whether addresses inside the site were replaced by others of their kind before the evidence was saved.
     pub is_masked: bool,
+}
+
+/// A gateway that looked itself, by the programs it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Via {
+    /// Over which link it was told to.
+    pub link: String,
+    /// What it calls itself; empty where it does not say.
+    pub name: String,
+    /// The programs it had, with their versions where they tell.
+    pub tools: Vec<String>,
 }
 
 impl About {

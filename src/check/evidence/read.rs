@@ -1,8 +1,10 @@
 //! [`read`]: a saved run from text that anybody may have touched: bounded, strict, and every refusal with its place.
 
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
-use super::{Evidence, VERSION};
+use super::{About, Evidence, Observation, VERSION, digest};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 
@@ -52,6 +54,12 @@ pub enum EvidenceError {
         /// The number before it.
         before: u32,
     },
+    /// It is another run than its digest says.
+    #[error("{place}: differs from what the digest in the file says")]
+    Digest {
+        /// Where: `observations[3]`.
+        place: String,
+    },
     /// A value that no run of this program holds.
     #[error("{place}: {reason}")]
     Content {
@@ -95,13 +103,44 @@ impl Explain for EvidenceError {
                 "Open it with the version that saved it",
             )
             .with_detail(self.to_string()),
-            Self::Order { .. } | Self::Content { .. } => changed(self.to_string()),
+            Self::Order { .. } | Self::Content { .. } | Self::Digest { .. } => changed(self.to_string()),
         }
     }
 }
 
+/// A run as it was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// The run.
+    pub evidence: Evidence,
+    /// Whether the file carries a digest, which the run was held against.
+    pub has_digest: bool,
+}
+
+/// The form of the file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    evidence: u32,
+    program: String,
+    about: About,
+    observations: Vec<Observation>,
+    #[serde(default, rename = "digest")]
+    _digest: Option<IgnoredAny>,
+}
+
+/// What to tell of a run without a digest.
+pub fn no_digest() -> Problem {
+    Problem::new(
+        "evidence.no_digest",
+        "The saved run carries no digest, so whether it was changed can't be told",
+        "An earlier version of Linesman saved it, or the digest was taken out",
+        "Rely on it as far as you know where the file has been",
+    )
+}
+
 /// Reads a saved run.
-pub fn read(text: &str) -> Result<Evidence, EvidenceError> {
+pub fn read(text: &str) -> Result<Saved, EvidenceError> {
     if text.len() > MAX_BYTES {
         return Err(EvidenceError::TooLarge { bytes: text.len() });
     }
@@ -110,15 +149,21 @@ pub fn read(text: &str) -> Result<Evidence, EvidenceError> {
         column: error.column(),
         reason: visible(&error.to_string(), 160),
     };
-    let tree: Value = serde_json::from_str(text).map_err(|error| form(&error))?;
+    let mut tree: Value = serde_json::from_str(text).map_err(|error| form(&error))?;
     if let Some(found) = tree.get("evidence").and_then(Value::as_u64).filter(|found| *found != u64::from(VERSION)) {
         return Err(EvidenceError::Version { found: u32::try_from(found).unwrap_or(u32::MAX) });
     }
+    let told = tree.as_object_mut().and_then(|fields| fields.remove(digest::KEY));
     content(&tree, &mut String::new())?;
+    let checked = digest::check(&tree, told.as_ref());
     drop(tree);
-    let evidence: Evidence = serde_json::from_str(text).map_err(|error| form(&error))?;
+    let Form { evidence, program, about, observations, .. } =
+        serde_json::from_str(text).map_err(|error| form(&error))?;
+    let evidence = Evidence { evidence, program, about, observations };
+    // What says more precisely what is wrong comes first.
     numbers(&evidence)?;
-    Ok(evidence)
+    let has_digest = checked.map_err(|place| EvidenceError::Digest { place: visible(&place, 160) })?;
+    Ok(Saved { evidence, has_digest })
 }
 
 /// Numbers count up, and times are times.
@@ -183,9 +228,13 @@ mod tests {
 
     #[test]
     fn a_saved_run_reads_back_as_it_was_written() {
-        let evidence = read(&run()).unwrap();
-        assert_eq!(evidence.observations.len(), 2);
-        assert_eq!(read(&serde_json::to_string(&evidence).unwrap()), Ok(evidence));
+        let saved = read(&run()).unwrap();
+        assert_eq!((saved.evidence.observations.len(), saved.has_digest), (2, false));
+        let text = crate::check::report::json(&saved.evidence, false);
+        assert_eq!(read(&text), Ok(Saved { has_digest: true, ..saved }));
+        let error = read(&text.replacen("linux", "macos", 1)).unwrap_err();
+        assert_eq!(error.to_string(), "observations[1]: differs from what the digest in the file says");
+        assert_eq!(error.explain().code, "evidence.changed");
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub(super) struct Blanks {
     pub port: String,
     pub address: String,
     pub about: String,
+    /// The gateway looked itself: what a text says of this computer is said of it.
+    pub is_gateway: bool,
 }
 
 impl Blanks {
@@ -28,9 +30,13 @@ impl Blanks {
         let first = finding.rows.first();
         let blanks = match first {
             Some(row) => Self::of(plan, observations, row, &finding.facts),
-            None => {
-                Self { host: texts::SEVERAL.into(), port: String::new(), address: String::new(), about: String::new() }
-            }
+            None => Self {
+                host: texts::SEVERAL.into(),
+                port: String::new(),
+                address: String::new(),
+                about: String::new(),
+                is_gateway: plan.about.via.is_some(),
+            },
         };
         blanks.with(finding.reason, &finding.about)
     }
@@ -50,6 +56,7 @@ impl Blanks {
             port: target.map_or_else(String::new, |target| target.port.to_string()),
             address: far.map_or_else(|| "its address".to_owned(), |to| to.ip().to_string()),
             about: String::new(),
+            is_gateway: plan.about.via.is_some(),
         }
     }
 
@@ -61,6 +68,8 @@ impl Blanks {
 
     /// Fills the blanks.
     pub(super) fn fill(&self, text: &str) -> String {
+        let of_gateway = self.is_gateway.then(|| of_gateway(text));
+        let text = of_gateway.as_deref().unwrap_or(text);
         let mut filled = String::with_capacity(text.len() + self.host.len() + self.about.len());
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
@@ -101,6 +110,11 @@ const fn unnamed(reason: Reason) -> &'static str {
 fn spoken(about: &str) -> String {
     let Some((before, word)) = about.rsplit_once(": ") else { return about.to_owned() };
     Reason::from_word(word).map_or_else(|| about.to_owned(), |reason| format!("{before}: {}", texts::of(reason).title))
+}
+
+/// A text about this computer, said of the gateway.
+fn of_gateway(text: &str) -> String {
+    text.replace("this computer", "the gateway").replace("This computer", "The gateway")
 }
 
 /// Takes out what an empty blank leaves behind.

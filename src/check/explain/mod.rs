@@ -72,12 +72,17 @@ pub fn row(plan: &Plan, judged: &Judged, observations: &[Observation], verdict: 
     Text {
         state: texts::state(verdict.state),
         title: words.title.to_owned(),
-        what: what(plan, judged, &blanks, verdict),
+        what: seen_from(plan, what(plan, judged, &blanks, verdict)),
         causes,
         ruled_out: if fails { ruled_out::of_row(plan, judged, observations, verdict) } else { Vec::new() },
         next,
         notes: verdict.notes.iter().map(|note| note_text(&blanks, note)).collect(),
     }
+}
+
+/// Where the gateway looked, that is said first.
+fn seen_from(plan: &Plan, what: String) -> String {
+    if plan.about.via.is_some() { texts::from_gateway(&what) } else { what }
 }
 
 fn what(plan: &Plan, judged: &Judged, blanks: &Blanks, verdict: &RowVerdict) -> String {
@@ -138,7 +143,7 @@ pub fn finding(plan: &Plan, judged: &Judged, observations: &[Observation], findi
     Text {
         state: texts::FOUND,
         title: words.title.to_owned(),
-        what: blanks.fill(words.what),
+        what: seen_from(plan, blanks.fill(words.what)),
         causes: causes(&blanks, words.causes, finding.reason, finding.confidence),
         ruled_out: if finding.rows.len() == 1 { ruled_out } else { Vec::new() },
         next: blanks.fill(words.next),

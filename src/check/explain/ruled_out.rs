@@ -1,7 +1,8 @@
 //! What was looked at and is not the cause of a failure: the layers below it, and what other rows show.
 
+use crate::check::judge::NOTABLE_MICROS;
 use crate::check::plan::Plan;
-use crate::check::seen::{Answer, ConnectEnd, Observation, Seen, TlsEnd};
+use crate::check::seen::{Answer, ConnectEnd, Observation, Seen, Time, TimeEnd, TlsEnd};
 use crate::check::verdict::{Judged, RowVerdict};
 use crate::model::endpoint::ProbeKind;
 
@@ -9,8 +10,13 @@ use crate::model::endpoint::ProbeKind;
 pub(super) fn of_row(plan: &Plan, judged: &Judged, observations: &[Observation], verdict: &RowVerdict) -> Vec<String> {
     let Some(planned) = plan.row(&verdict.row) else { return Vec::new() };
     let step = verdict.step.unwrap_or(ProbeKind::Dns);
-    let own: Vec<&Observation> =
-        observations.iter().filter(|observation| observation.row.as_ref() == Some(&verdict.row)).collect();
+    // A name is looked up once for all rows that need it.
+    let concerns = |observation: &&Observation| match (&observation.row, &observation.host) {
+        (Some(row), _) => *row == verdict.row,
+        (None, Some(host)) => planned.targets.iter().any(|target| target.host == *host),
+        (None, None) => false,
+    };
+    let own: Vec<&Observation> = observations.iter().filter(concerns).collect();
     let mut out = Vec::new();
     if step > ProbeKind::Dns {
         out.extend(own.iter().find_map(|observation| resolved(observation)));
@@ -31,6 +37,7 @@ pub(super) fn of_row(plan: &Plan, judged: &Judged, observations: &[Observation],
         let (rows, pass) = if others == 1 { ("row", "passes") } else { ("rows", "pass") };
         out.push(format!("Port {port} in general: {others} other {rows} on it {pass}"));
     }
+    out.extend(observations.iter().find_map(clock));
     out
 }
 
@@ -42,6 +49,19 @@ fn resolved(observation: &Observation) -> Option<String> {
             }
             _ => None,
         },
+        _ => None,
+    }
+}
+
+/// This computer's clock, where it was measured and is off by little.
+fn clock(observation: &Observation) -> Option<String> {
+    match &observation.seen {
+        Seen::Time(Time { end: TimeEnd::Reply { offset_micros, .. }, .. })
+            if offset_micros.saturating_abs() < NOTABLE_MICROS =>
+        {
+            let within = offset_micros.unsigned_abs() / 1_000_000 + 1;
+            Some(format!("The clock: this computer's is right within {within} s"))
+        }
         _ => None,
     }
 }

@@ -20,7 +20,7 @@ pub struct Spoken<'a> {
 impl Words for Spoken<'_> {
     fn row(&self, plan: &Plan, _: &PlannedRow, verdict: &RowVerdict) -> Said {
         let text = row(plan, self.judged, self.observations, verdict);
-        Said { what: text.what, next_step: text.next }
+        Said { what: text.what, next_step: text.next, ruled_out: text.ruled_out }
     }
 
     fn note(&self, verdict: &RowVerdict, beside: &Note) -> String {
@@ -29,6 +29,6 @@ impl Words for Spoken<'_> {
 
     fn finding(&self, found: &Finding) -> Said {
         let text = finding(self.plan, self.judged, self.observations, found);
-        Said { what: text.what, next_step: text.next }
+        Said { what: text.what, next_step: text.next, ruled_out: text.ruled_out }
     }
 }

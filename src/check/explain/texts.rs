@@ -65,6 +65,12 @@ pub const fn of(reason: Reason) -> Texts {
             &[],
             "Run the check on another computer, or on the gateway",
         ),
+        R::NotTold => texts(
+            "Not reported",
+            "This operating system doesn't report what the row is about",
+            &[],
+            "Look it up in the network settings, or run the check on another computer",
+        ),
         R::NoProgram => texts(
             "Program missing",
             "The gateway doesn't have the program for this probe",
@@ -405,6 +411,22 @@ pub const fn of(reason: Reason) -> Texts {
             &[],
             "Run the check from a laptop on the same network",
         ),
+        R::TrustedByGateway => texts(
+            "Accepted by the gateway",
+            "The gateway's own list of issuers accepts the certificate; its programs couldn't show the chain",
+            &[],
+            "",
+        ),
+        R::RefusedByGateway => texts(
+            "Refused by the gateway",
+            "The gateway's own list of issuers refuses the certificate of {host}: {about}",
+            &[
+                "TLS inspection or a captive portal",
+                "The gateway's list of issuers is old",
+                "The gateway's clock is wrong",
+            ],
+            "Run the check from a laptop on the same network to see the chain",
+        ),
         R::NameNotVerified => texts(
             "Name not verified",
             "The chain is right; an address has no name to compare",
@@ -689,6 +711,11 @@ pub const fn answered(step: Option<ProbeKind>) -> &'static str {
         Some(ProbeKind::Revocation) => "Revocation data can be fetched",
         None => "The network offers what the row asks for",
     }
+}
+
+/// What the gateway itself saw.
+pub fn from_gateway(what: &str) -> String {
+    format!("From the gateway: {what}")
 }
 
 /// Of a wildcard.

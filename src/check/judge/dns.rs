@@ -333,6 +333,7 @@ fn list(addresses: &[IpAddr]) -> String {
 
 /// How a name server was asked and whether it answered at all.
 struct Service {
+    asked: Vec<Carrier>,
     works: Vec<Carrier>,
     facts: Vec<u32>,
     silent: Option<Fault>,
@@ -340,7 +341,7 @@ struct Service {
 
 /// Judges a row about the name servers themselves: one transport is enough.
 pub(super) fn servers(case: &Case<'_>) -> (End, Vec<Note>, Vec<u32>) {
-    let mut service = Service { works: Vec::new(), facts: Vec::new(), silent: None };
+    let mut service = Service { asked: Vec::new(), works: Vec::new(), facts: Vec::new(), silent: None };
     let mut system: Option<u32> = None;
     for observation in case.scene.index.all {
         let Seen::Lookup(lookup) = &observation.seen else { continue };
@@ -351,7 +352,8 @@ pub(super) fn servers(case: &Case<'_>) -> (End, Vec<Note>, Vec<u32>) {
         }
     }
     let notes = match service.works.as_slice() {
-        [one] => {
+        // A program on a gateway may ask by one of them alone.
+        [one] if service.asked.iter().any(|by| by != one) => {
             let about = one.as_str().to_uppercase();
             vec![Note { reason: Reason::DnsOneTransport, facts: service.facts.clone(), about }]
         }
@@ -372,6 +374,7 @@ pub(super) fn servers(case: &Case<'_>) -> (End, Vec<Note>, Vec<u32>) {
 impl Service {
     fn take(&mut self, number: u32, server: SocketAddr, by: Option<Carrier>, answer: &Answer) {
         let by = by.unwrap_or(Carrier::Udp);
+        self.asked.push(by);
         let fault =
             |reason| Fault::new(reason, ProbeKind::Dns, Confidence::High, number).about(server.ip().to_string());
         match answer {

@@ -88,7 +88,9 @@ impl<'a> Scene<'a> {
     /// The VPN that carries what goes to an address, unless the person chose where packets leave.
     pub(super) fn tunnel(&self, to: IpAddr) -> Option<Note> {
         let about = &self.plan.about;
-        if !about.from.is_empty() || !about.overrides.is_empty() || to.is_loopback() || about.vantage == Vantage::Vpn {
+        // What a gateway's own tunnel carries is what its programs see.
+        let is_meant = matches!(about.vantage, Vantage::Vpn | Vantage::Gateway);
+        if !about.from.is_empty() || !about.overrides.is_empty() || to.is_loopback() || is_meant {
             return None;
         }
         let asked =

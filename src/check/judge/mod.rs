@@ -26,6 +26,7 @@ use super::verdict::Judged;
 use here::Scene;
 
 pub use dns::is_leading_nowhere;
+pub(super) use time::NOTABLE_MICROS;
 
 /// Judges every row of a plan.
 pub fn judge(plan: &Plan, observations: &[Observation]) -> Judged {

@@ -106,7 +106,7 @@ impl Walk {
 const CONVERSATION: [ProbeKind; 6] =
     [ProbeKind::Tcp, ProbeKind::Tls, ProbeKind::Http, ProbeKind::WebSocket, ProbeKind::Mqtt, ProbeKind::Idle];
 
-impl Spot<'_, '_> {
+impl<'a> Spot<'_, 'a> {
     /// Follows one address.
     pub(super) fn walk(&self) -> Walk {
         let mut walk = Walk { to: self.to, end: End::Open, notes: Vec::new(), facts: Vec::new(), waits_for: None };
@@ -159,6 +159,12 @@ impl Spot<'_, '_> {
         }
     }
 
+    /// Something that was seen of this host, and of no address in particular.
+    pub(super) fn seen_here<T>(&self, of: impl Fn(&'a Seen) -> Option<&'a T>) -> Option<(&'a Observation, &'a T)> {
+        let is_here = |seen: &&&Observation| seen.host.as_deref().is_none_or(|host| host == self.host);
+        self.case.seen.iter().filter(is_here).find_map(|observation| Some((*observation, of(&observation.seen)?)))
+    }
+
     /// Whether a step after this one was observed, as by a program on a gateway that does several in one.
     fn is_seen_after(&self, kind: ProbeKind) -> bool {
         self.seen.iter().any(|observation| kind_of(&observation.seen).is_some_and(|seen| seen > kind))
@@ -190,6 +196,7 @@ impl NotRun {
         match self {
             Self::NoPermission => Reason::NoPermission,
             Self::NotOffered => Reason::NotOffered,
+            Self::NotTold => Reason::NotTold,
             Self::NoProgram => Reason::NoProgram,
             Self::NoConsent => Reason::NoConsent,
             Self::NothingToAsk => Reason::NothingToAsk,

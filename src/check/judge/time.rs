@@ -13,7 +13,7 @@ use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
 
 /// From which offset on a clock is worth a word, as other tools for the same purpose do.
-pub(super) const NOTABLE_MICROS: i64 = 10_000_000;
+pub(in crate::check) const NOTABLE_MICROS: i64 = 10_000_000;
 /// Leap indicator: not synchronised (RFC 5905, figure 9).
 const ALARM: u8 = 3;
 const SERVER_MODE: u8 = 4;

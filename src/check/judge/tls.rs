@@ -2,8 +2,9 @@
 
 use super::appliance;
 use super::path::{Fault, Spot, Step, Walk};
+use crate::check::plan::Vantage;
 use crate::check::question::Shape;
-use crate::check::seen::{Broke, Observation, Seen, Tls, TlsEnd, Trust};
+use crate::check::seen::{Broke, Observation, Seen, SystemTrust, Tls, TlsEnd, Trust};
 use crate::check::verdict::{Confidence, Reason};
 use crate::model::endpoint::{ProbeKind, TlsVersion};
 use crate::model::text::visible;
@@ -19,7 +20,7 @@ pub(super) fn step(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
             chosen = Some((observation, tls));
         }
     }
-    let Some((observation, tls)) = chosen else { return Step::Unseen };
+    let Some((observation, tls)) = chosen else { return refused_by_gateway(spot).unwrap_or(Step::Unseen) };
     walk.facts.push(observation.number);
     note_large_hellos(spot, walk);
     match &tls.end {
@@ -123,7 +124,7 @@ fn note_large_hellos(spot: &Spot<'_, '_>, walk: &mut Walk) {
 }
 
 fn verified(spot: &Spot<'_, '_>, observation: &Observation, tls: &Tls, walk: &mut Walk, good: Step) -> Step {
-    let Some(trust) = &tls.trust else { return Step::Unknown(Reason::PeerNotVerified) };
+    let Some(trust) = &tls.trust else { return by_gateway(spot, walk, good) };
     let found = anchor(spot, observation, tls, trust, walk)
         .or_else(|| {
             let bad = fault(Reason::BadCertificate, observation).about(visible(&trust.fault, 80));
@@ -166,6 +167,39 @@ fn system_trusts(spot: &Spot<'_, '_>) -> Option<u32> {
         }
         _ => None,
     })
+}
+
+/// What the list of a gateway says of a chain that none of its programs could print.
+fn own_list<'a>(spot: &Spot<'_, 'a>) -> Option<(&'a Observation, &'a SystemTrust)> {
+    let is_gateway = spot.case.scene.plan.about.vantage == Vantage::Gateway;
+    spot.seen_here(|seen| if let Seen::SystemTrust(store) = seen { Some(store) } else { None }).filter(|_| is_gateway)
+}
+
+/// The chain was not seen: what the gateway's own list says of it is the next best.
+fn by_gateway(spot: &Spot<'_, '_>, walk: &mut Walk, good: Step) -> Step {
+    match own_list(spot) {
+        Some((observation, SystemTrust { trusts: Some(true), .. })) => {
+            walk.note(Reason::TrustedByGateway, observation.number, "");
+            good
+        }
+        _ => refused_by_gateway(spot).unwrap_or(Step::Unknown(Reason::PeerNotVerified)),
+    }
+}
+
+/// A chain that ends in nobody's root, or a certificate for another name, is wrong whatever list a gateway has. That its issuer
+/// is not on that list may also be the fault of the list.
+fn refused_by_gateway(spot: &Spot<'_, '_>) -> Option<Step> {
+    let (observation, store) = own_list(spot).filter(|(_, store)| store.trusts == Some(false))?;
+    let words = store.detail.to_lowercase();
+    let is_foreign = ["self-signed", "self signed", "does not match", "doesn't match", "no alternative certificate"]
+        .iter()
+        .any(|foreign| words.contains(foreign));
+    if !is_foreign {
+        return Some(Step::Unknown(Reason::RefusedByGateway));
+    }
+    let mut refused = fault(Reason::RefusedByGateway, observation).about(visible(&store.detail, 120));
+    refused.confidence = Confidence::Medium;
+    Some(Step::Bad(refused))
 }
 
 fn name(spot: &Spot<'_, '_>, observation: &Observation, tls: &Tls, trust: &Trust, walk: &mut Walk) -> Option<Fault> {

@@ -7,8 +7,9 @@ use serde::Serialize;
 use super::reproduce::{Recipe, recipes};
 use super::rules::{self, Rule, merged};
 use super::{Input, Instead, Mask, told};
+use crate::check::evidence::Via;
 use crate::check::plan::{Outlook, PlannedRow, Subject, Vantage};
-use crate::check::seen::{Answer, Connect, ConnectEnd, Lookup, Observation, Seen, Time, TimeEnd, Tls, TlsEnd};
+use crate::check::seen::{Connect, ConnectEnd, Observation, Seen, Tls, TlsEnd};
 use crate::check::verdict::{Reason, RowState, RowVerdict};
 use crate::model::endpoint::{Level, RowId};
 use crate::model::text::visible;
@@ -260,6 +261,9 @@ impl Builder<'_> {
         if about.is_survey {
             banners.push("Survey: the gateway isn't here yet".to_owned());
         }
+        if let Some(via) = &about.via {
+            banners.push(from_gateway(via));
+        }
         match about.vantage {
             Vantage::Elsewhere => banners.push("Seen from another place than the gateway's network: weak evidence for the site".to_owned()),
             Vantage::SiteNetwork => banners.push(
@@ -282,6 +286,11 @@ impl Builder<'_> {
         add("Profile", self.input.plan.profile.as_str());
         add("Began", &utc(about.began_unix_micros));
         add("Seen from", about.vantage.as_str());
+        if let Some(via) = &about.via {
+            add("Gateway that looked", &via.name);
+            add("Reached over", &via.link);
+            add("Programs it had", &via.tools.join(", "));
+        }
         add(
             "Interface or address chosen",
             if about.from.is_empty() { "none: as the system routes" } else { &about.from },
@@ -412,7 +421,7 @@ impl Builder<'_> {
             next_step: self.safe(&said.next_step),
             notes: verdict.notes.iter().map(|note| self.safe(&self.input.words.note(verdict, note))).collect(),
             more_sights: observations.len().saturating_sub(MOST_SIGHTS),
-            ruled_out: if failed { self.ruled_out(row, &observations) } else { Vec::new() },
+            ruled_out: said.ruled_out.iter().map(|line| self.safe(line)).collect(),
             sights: self.sights(&observations),
             recipes: recipes.unwrap_or_default().into_iter().map(masked).collect(),
             ambiguity: self.safe(ambiguity.unwrap_or_default()),
@@ -453,59 +462,6 @@ impl Builder<'_> {
         let of_host = self.input.evidence.observations.iter().filter(|seen| seen.host.as_deref() == Some(host));
         of_host.clone().any(|seen| matches!(seen.seen, Seen::Connect(Connect { end: ConnectEnd::Connected, .. })))
             && !of_host.clone().any(|seen| is_bad_tls(&seen.seen))
-    }
-
-    fn ruled_out(&self, row: &PlannedRow, observations: &[&Observation]) -> Vec<String> {
-        let mut out = Vec::new();
-        let mut add = |text: String| {
-            if !out.contains(&text) {
-                out.push(text);
-            }
-        };
-        for observation in observations {
-            match &observation.seen {
-                Seen::Lookup(Lookup { name, answer: Answer::Message { addresses, .. }, .. })
-                    if !addresses.is_empty() =>
-                {
-                    add(self.safe(&format!("Name resolution: {name} has an address")));
-                }
-                Seen::Connect(Connect { to, end: ConnectEnd::Connected, .. }) => {
-                    add(self.safe(&format!("The port: a connection to {to} stands")));
-                }
-                Seen::Tls(tls) if is_good_tls(tls) => {
-                    add(self.safe(&format!("TLS: the certificate for {} is right", tls.name)));
-                }
-                _ => {}
-            }
-        }
-        if let Some(port) = row.subject.endpoint().and_then(|endpoint| endpoint.port)
-            && let Some(other) = self.other_on_port(row, port)
-        {
-            add(format!("The port as such: {other} gets through on port {port}"));
-        }
-        if let Some(offset) = self.clock_offset() {
-            add(format!("The clock: this computer's is right within {} s", offset.unsigned_abs() / 1_000_000 + 1));
-        }
-        out
-    }
-
-    fn other_on_port(&self, row: &PlannedRow, port: u16) -> Option<String> {
-        let is_on = |other: &&PlannedRow| {
-            other.id != row.id && other.subject.endpoint().is_some_and(|endpoint| endpoint.port == Some(port))
-        };
-        let holds =
-            |other: &&PlannedRow| self.input.judged.row(&other.id).is_some_and(|verdict| verdict.state.is_good());
-        self.input.plan.rows.iter().filter(is_on).find(holds).map(|other| other.id.to_string())
-    }
-
-    /// How far this computer's clock is off, where that was measured and is little.
-    fn clock_offset(&self) -> Option<i64> {
-        self.input.evidence.observations.iter().find_map(|observation| match &observation.seen {
-            Seen::Time(Time { end: TimeEnd::Reply { offset_micros, .. }, .. }) if offset_micros.abs() < 10_000_000 => {
-                Some(*offset_micros)
-            }
-            _ => None,
-        })
     }
 
     /// What must stay closed. Wildcards of shared clouds are named: they open more than the vendor's own hosts.
@@ -587,4 +543,13 @@ fn never() -> Vec<String> {
 pub(super) fn utc(unix_micros: i64) -> String {
     let time = jiff::Timestamp::from_microsecond(unix_micros).ok();
     time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()).unwrap_or_default()
+}
+
+/// Who looked, where it was a gateway, and by what.
+fn from_gateway(via: &Via) -> String {
+    let programs = if via.tools.is_empty() { "none".to_owned() } else { via.tools.join(", ") };
+    format!(
+        "Seen from the gateway, over {}. Programs it had: {programs}. What none of them can do wasn't tested",
+        via.link
+    )
 }

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{Instead, Mask};
-use crate::check::evidence::Evidence;
+use crate::check::evidence::{Evidence, seal};
 
-/// The evidence, with a line end.
+/// The evidence with its digest, and a line end.
 pub fn json(evidence: &Evidence, is_masked: bool) -> String {
     let mask = Mask::new(evidence, if is_masked { Instead::Address } else { Instead::Nothing });
     let mut marked = evidence.clone();
@@ -15,6 +15,7 @@ pub fn json(evidence: &Evidence, is_masked: bool) -> String {
     if is_masked {
         walk(&mut value, &mask);
     }
+    seal(&mut value);
     let mut text = serde_json::to_string_pretty(&value).unwrap_or_default();
     text.push('\n');
     text

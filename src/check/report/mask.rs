@@ -165,6 +165,7 @@ fn gather(evidence: &Evidence, own: &mut BTreeSet<IpAddr>) {
     for text in [&about.gateway, &about.from, &about.subnet] {
         own.extend(address_of(text));
     }
+    own.extend(about.via.as_ref().and_then(|via| address_of_link(&via.link)));
     for observation in &evidence.observations {
         match &observation.seen {
             Seen::Interface(interface) => own.extend(of_interface(interface)),
@@ -181,6 +182,12 @@ fn gather(evidence: &Evidence, own: &mut BTreeSet<IpAddr>) {
 /// The address of a text such as `192.168.1.20/24`.
 fn address_of(text: &str) -> Option<IpAddr> {
     text.split('/').next()?.parse().ok()
+}
+
+/// The address in `udp:192.0.2.7:1337` or `http:192.0.2.7`.
+fn address_of_link(link: &str) -> Option<IpAddr> {
+    let (_, place) = link.split_once(':')?;
+    place.parse().ok().or_else(|| Some(place.parse::<core::net::SocketAddr>().ok()?.ip()))
 }
 
 fn of_interface(interface: &Interface) -> impl Iterator<Item = IpAddr> {

@@ -4,6 +4,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use super::*;
 use crate::check::evidence::{About, Overrides, VERSION};
+use crate::check::explain::Spoken;
 use crate::check::judge;
 use crate::check::question::{Purpose, Shape};
 use crate::check::seen::{
@@ -206,11 +207,18 @@ fn a_report_tells_what_an_administrator_looks_for() {
         "What not to open",
         "outbound, stateful replies only, without TLS inspection",
         "Handbuch",
-        "Name resolution: h1.cloud.example has an address",
     ] {
         let wanted = wanted.replace("Test-NetConnection", "curl.exe -v");
         assert!(page.contains(&wanted), "no {wanted}");
     }
+}
+
+#[test]
+fn what_the_words_rule_out_stands_in_the_report() {
+    let run = Run::new(3, "Cloud", "Appliance CA");
+    let words = Spoken { plan: &run.plan, judged: &run.judged, observations: &run.evidence.observations };
+    let page = html(&Input { words: &words, ..run.input(false) });
+    assert!(page.contains("DNS: h1.cloud.example resolves to"), "{page}");
 }
 
 #[test]
@@ -264,14 +272,16 @@ fn masked_addresses_are_nowhere_in_any_form() {
 #[test]
 fn masked_evidence_is_evidence_and_judged_alike() {
     let run = Run::new(1, "Cloud", "CA");
-    let masked: Evidence = serde_json::from_str(&json(&run.evidence, true)).unwrap();
+    let read = |is_masked: bool| crate::check::evidence::read(&json(&run.evidence, is_masked)).unwrap();
+    let masked = read(true).evidence;
     assert!(masked.about.is_masked);
     let states = |evidence: &Evidence| -> Vec<_> {
         judge(&run.plan, &evidence.observations).rows.iter().map(|row| (row.state, row.reason)).collect()
     };
     assert_eq!(states(&masked), states(&run.evidence));
-    let open: Evidence = serde_json::from_str(&json(&run.evidence, false)).unwrap();
-    assert_eq!(open, run.evidence);
+    let open = read(false);
+    assert!(open.has_digest);
+    assert_eq!(open.evidence, run.evidence);
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn system_trust(seen: &SystemTrust) -> String {
         Some(false) => "doesn't trust the certificate",
         None => "couldn't judge the certificate",
     };
-    format!("The store of this computer {what}{}", tail(&seen.detail))
+    format!("The system's list of issuers {what}{}", tail(&seen.detail))
 }
 
 fn http(what: &str, seen: &Http) -> String {

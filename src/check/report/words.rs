@@ -11,6 +11,8 @@ pub struct Said {
     pub what: String,
     /// What the administrator does.
     pub next_step: String,
+    /// What was looked at and is not the cause.
+    pub ruled_out: Vec<String>,
 }
 
 /// Sentences for verdicts.
@@ -29,7 +31,7 @@ pub struct Plain;
 
 impl Words for Plain {
     fn row(&self, _: &Plan, _: &PlannedRow, verdict: &RowVerdict) -> Said {
-        Said { what: spelt(verdict.reason, &verdict.about), next_step: String::new() }
+        Said { what: spelt(verdict.reason, &verdict.about), ..Said::default() }
     }
 
     fn note(&self, _: &RowVerdict, note: &Note) -> String {
@@ -37,7 +39,7 @@ impl Words for Plain {
     }
 
     fn finding(&self, finding: &Finding) -> Said {
-        Said { what: spelt(finding.reason, &finding.about), next_step: String::new() }
+        Said { what: spelt(finding.reason, &finding.about), ..Said::default() }
     }
 }
 

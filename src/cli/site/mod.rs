@@ -79,6 +79,18 @@ fn compare_with(
     Ok(against(&site, &found, out))
 }
 
+/// The site that was named beside another command, read before anything is done.
+pub(super) fn named(data_dir: Option<&Path>, named: &Path, out: &mut Output) -> Result<Site, Exit> {
+    match local::find_site(data_dir, named).and_then(|path| load(&path, out)) {
+        Ok(Some(site)) => Ok(site),
+        Ok(None) => Err(Exit::Usage),
+        Err(problem) => {
+            out.problem(&problem);
+            Err(Exit::of(&problem))
+        }
+    }
+}
+
 /// Prints how what was found stands against a site.
 pub(super) fn against(site: &Site, found: &[Found], out: &mut Output) -> Exit {
     let compared = compare(site, found);

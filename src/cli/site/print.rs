@@ -100,25 +100,10 @@ pub(in crate::cli) fn comparison(site: &Site, compared: &Comparison, out: &mut O
         "missing": missing,
         "extra": extra,
     }));
-    out.text(format!(
-        "{}: {good} as expected, {different} different, {missing} missing, {extra} not expected",
-        site.name
-    ));
+    out.text(format!("{}: {}", site.name, compared.words()));
 }
 
 fn compared_text(line: &Line, out: &mut Output) {
-    let state = match line.fit {
-        Fit::AsExpected => "As expected",
-        Fit::Different => "Different",
-        Fit::Missing => "Missing",
-        Fit::Extra => "Not expected",
-    };
-    out.text(format!("{state:<13} {:<28} {}", line.name, line.link.as_deref().unwrap_or_default()));
-    for other in &line.differences {
-        out.text(format!("              {}: expected {}, found {}", other.fact, other.expected, other.found));
-    }
-    if !line.not_checked.is_empty() {
-        let facts: Vec<&str> = line.not_checked.iter().map(|fact| fact.as_str()).collect();
-        out.text(format!("              not checked: {}", facts.join(", ")));
-    }
+    out.text(format!("{:<13} {:<28} {}", line.fit.label(), line.name, line.link.as_deref().unwrap_or_default()));
+    line.remarks().iter().for_each(|remark| out.text(format!("              {remark}")));
 }

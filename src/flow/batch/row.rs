@@ -14,8 +14,9 @@ use crate::flow::port::{BatchRecords, Boxed, Records, RecordsError};
 use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::model::agenda::{Agenda, Order, Todo};
-use crate::model::batch::{BatchId, RowOutcome, RowPlan, RowResult, evidence_word};
+use crate::model::batch::{BatchId, RowOutcome, RowPlan, RowResult, Told, evidence_word};
 use crate::model::credentials::{WifiDraft, check};
+use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
@@ -42,7 +43,8 @@ pub(super) async fn run(
     let began = Instant::now();
     let (requests, request_rx) = mpsc::channel(REQUESTS);
     let (progress, mut progress_rx) = mpsc::channel(PROGRESS);
-    let is_simulated = is_simulated(setup, &link).await;
+    let facts = facts(setup, &link).await;
+    let is_simulated = facts.as_ref().is_some_and(|facts| facts.is_simulated);
     let rules = rules(setup, plan);
     let session = session(setup, plan, &link, is_simulated, Report::new(progress));
     let mut end = setup.sessions.run(session, request_rx, stop);
@@ -65,14 +67,15 @@ pub(super) async fn run(
     while let Ok((_, progress)) = progress_rx.try_recv() {
         row.take_in(progress).await;
     }
+    row.told.serial_number = facts.and_then(|facts| facts.serial_number);
     let result = row.conclude(end);
     RowResult { link: visible(&link.to_string(), 120), took: began.elapsed(), ..result }
 }
 
-/// Whether a simulator stands behind the link; where the list cannot be read, a real gateway is assumed.
-async fn is_simulated(setup: &Setup, link: &LinkAddress) -> bool {
-    let ports = tokio::time::timeout(super::find::LIST_LIMIT, setup.links.ports()).await;
-    matches!(ports, Ok(Ok(ports)) if ports.iter().any(|(known, facts)| known == link && facts.is_simulated))
+/// What the system says of the port; where the list cannot be read, a real gateway of which nothing is known is assumed.
+async fn facts(setup: &Setup, link: &LinkAddress) -> Option<PortFacts> {
+    let ports = tokio::time::timeout(super::find::LIST_LIMIT, setup.links.ports()).await.ok()?.ok()?;
+    ports.into_iter().find(|(known, _)| known == link).map(|(_, facts)| facts)
 }
 
 fn rules(setup: &Setup, plan: &RowPlan) -> WifiRules {
@@ -147,6 +150,7 @@ struct Row<'a> {
     requests: mpsc::Sender<Request>,
     seen: Option<Vec<Network>>,
     gateway: String,
+    told: Told,
     outcome: Option<Outcome>,
     taken: Vec<Evidence>,
     /// Why it went no further.
@@ -169,6 +173,7 @@ impl<'a> Row<'a> {
             requests,
             seen: None,
             gateway: String::new(),
+            told: Told::default(),
             outcome: None,
             taken: Vec::new(),
             problem: None,
@@ -183,7 +188,11 @@ impl<'a> Row<'a> {
             Progress::AwaitingButton { limit } => {
                 return Some(format!("Press its button within {} s", limit.as_secs()));
             }
-            Progress::Described { info: Some(info), .. } => self.gateway = visible(&info.name, 80),
+            Progress::Described { info: Some(info), .. } => {
+                self.gateway = visible(&info.name, 80);
+                let told = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
+                (self.told.firmware, self.told.firmware_version) = (told(&info.firmware), told(&info.firmware_version));
+            }
             Progress::Networks { networks, is_complete: true } => self.seen = Some(networks),
             Progress::Pushed(outcome) => self.outcome = Some(*outcome),
             Progress::CredentialPushed { evidence, .. } => self.taken.push(evidence),
@@ -224,8 +233,8 @@ impl<'a> Row<'a> {
     }
 
     fn conclude(self, end: JobEnd) -> RowResult {
-        let gateway = self.gateway.clone();
-        RowResult { gateway, ..self.result(end) }
+        let (gateway, told) = (self.gateway.clone(), self.told.clone());
+        RowResult { gateway, told, ..self.result(end) }
     }
 
     fn result(self, end: JobEnd) -> RowResult {

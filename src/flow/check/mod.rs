@@ -2,18 +2,25 @@
 //!
 //! Rows run side by side, eight at most, each within a limit in total. A name is looked up once a round, whoever needs it.
 //! Nothing is sent but for the rows of the plan; what only explains a failure is asked after it. Look-ups of made-up names
-//! are made in the first round only, so that watching stays quiet.
+//! are made in the first round only, so that watching stays quiet. Third parties are asked on consent, once, and never by a
+//! check that watches.
 
 mod book;
+mod controls;
 mod names;
 mod row;
 #[cfg(test)]
 mod tests;
+mod via;
 mod why;
+
+pub(super) use via::Shell;
+pub use via::{GatewayProbes, Way};
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -37,8 +44,11 @@ use crate::msg::check::{CheckCommand, CheckEvent};
 const SIDE_BY_SIDE: usize = 8;
 /// How long reading this computer's own settings may take.
 const SURROUNDINGS_LIMIT: Duration = Duration::from_secs(5);
+const GATEWAY_SURROUNDINGS_LIMIT: Duration = Duration::from_secs(20);
 /// How long a row may take, the time of an idle session apart.
 const ROW_LIMIT: Duration = Duration::from_mins(1);
+/// The same where a gateway runs one command at a time.
+const GATEWAY_ROW_LIMIT: Duration = Duration::from_mins(3);
 /// The longest a row waits from the beginning of the round, so that not all packets leave in one instant.
 const JITTER_MILLIS: u64 = 60;
 
@@ -71,6 +81,10 @@ struct Round {
     names: Names,
     /// Made-up names may be asked for.
     has_controls: bool,
+    /// What is asked once a check, and not while it watches, may be asked.
+    is_thorough: bool,
+    /// Whether hellos of other sizes were tried where the usual one works.
+    are_hellos_tried: AtomicBool,
     random: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
@@ -91,14 +105,15 @@ pub async fn run(
         let judged = if let Some(saved) = saved.take() {
             book.judge_saved(saved).await
         } else {
+            let is_watching = every.is_some();
             let is_over = tokio::select! {
                 biased;
                 () = stopped(&mut stop) => false,
                 () = closed(&mut commands, &mut every) => false,
-                () = look(&setup, &plan, &book, number, &rows) => true,
+                () = look(&setup, &plan, &book, number, is_watching, &rows) => true,
             };
             // After a whole round no row is left open: what nothing was seen of, this system does not tell.
-            let why = if is_over { NotRun::NotOffered } else { NotRun::Stopped };
+            let why = if is_over { NotRun::NotTold } else { NotRun::Stopped };
             let judged = book.end_round(number, why, &rows).await;
             if !is_over {
                 return (JobEnd::Cancelled, judged);
@@ -167,7 +182,7 @@ async fn again(commands: &mut mpsc::Receiver<CheckCommand>, plan: &Plan) -> Aske
     }
 }
 
-async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, rows: &[RowId]) {
+async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, is_watching: bool, rows: &[RowId]) {
     book.begin_round(number, rows).await;
     let round = Round {
         plan: Arc::clone(plan),
@@ -176,17 +191,20 @@ async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, ro
         book: Arc::clone(book),
         names: Names::default(),
         has_controls: number == 1,
+        is_thorough: number == 1 && !is_watching,
+        are_hellos_tried: AtomicBool::new(false),
         random: Arc::clone(&setup.random),
     };
     let surroundings = round.ask(None, None, Question::Surroundings);
     // What is not told in time is not known.
-    let told = timeout(SURROUNDINGS_LIMIT, surroundings).await.unwrap_or_default();
+    let limit = if round.is_on_gateway() { GATEWAY_SURROUNDINGS_LIMIT } else { SURROUNDINGS_LIMIT };
+    let told = timeout(limit, surroundings).await.unwrap_or_default();
     round.names.take_servers(&told, &setup.overrides);
     // Revocation data is fetched from where the chains of other rows point.
     let of = |id: &RowId| plan.row(id).and_then(|row| row.subject.endpoint());
     let (late, soon): (Vec<RowId>, Vec<RowId>) =
         rows.iter().cloned().partition(|id| of(id).is_some_and(|row| row.probes.contains(&ProbeKind::Revocation)));
-    side_by_side(&round, soon).await;
+    tokio::join!(side_by_side(&round, soon), round.ask_controls());
     side_by_side(&round, late).await;
 }
 
@@ -195,7 +213,8 @@ async fn look(setup: &Setup, plan: &Arc<Plan>, book: &Arc<Book>, number: u32, ro
 async fn side_by_side(round: &Round, mut rows: Vec<RowId>) {
     let began = Instant::now();
     rows.sort_by_key(|id| Reverse(length(&round.plan, id)));
-    stream::iter(rows).for_each_concurrent(SIDE_BY_SIDE, async |id| round.run_row(&id, began).await).await;
+    let most = if round.is_on_gateway() { 1 } else { SIDE_BY_SIDE };
+    stream::iter(rows).for_each_concurrent(most, async |id| round.run_row(&id, began).await).await;
 }
 
 /// How long a row takes, against others: the time it stays idle, then what is said in it.
@@ -205,6 +224,11 @@ fn length(plan: &Plan, id: &RowId) -> (u32, usize) {
 }
 
 impl Round {
+    /// Whether the gateway looks, a command at a time.
+    fn is_on_gateway(&self) -> bool {
+        self.plan.about.via.is_some()
+    }
+
     /// Runs a row of those that began then.
     async fn run_row(&self, id: &RowId, began: Instant) {
         let Some(row) = self.plan.row(id) else { return };
@@ -213,7 +237,8 @@ impl Round {
         }
         self.book.tell(CheckEvent::Looking(vec![id.clone()])).await;
         let idle = row.subject.endpoint().and_then(|endpoint| endpoint.idle_secs).unwrap_or_default();
-        let limit = ROW_LIMIT + Duration::from_secs(idle.into());
+        let own = if self.is_on_gateway() { GATEWAY_ROW_LIMIT } else { ROW_LIMIT };
+        let limit = own + Duration::from_secs(idle.into());
         if timeout(limit, self.look_at(row)).await.is_err() {
             self.book.not_run(id, NotRun::TimeUp).await;
         }

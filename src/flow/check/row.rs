@@ -86,8 +86,9 @@ impl Round {
     async fn look_at_target(&self, row: &PlannedRow, endpoint: &Endpoint, target: &Target) {
         let addresses = self.addresses(&target.host).await;
         if endpoint.probes.contains(&ProbeKind::Icmp) {
-            if let Some(to) = addresses.first() {
-                self.ask(Some(&row.id), Some(&target.host), Question::Ping { to: *to, limit: STEP_LIMIT }).await;
+            let mapped = self.overrides.target(&target.host, target.port).map(|to| to.ip());
+            if let Some(to) = mapped.or(addresses.first().copied()) {
+                self.ask(Some(&row.id), Some(&target.host), Question::Ping { to, limit: STEP_LIMIT }).await;
             }
             return;
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::{Setup, run};
+use crate::check::controls::CANARIES;
 use crate::check::evidence::{About, Overrides};
 use crate::check::plan::Plan;
 use crate::check::question::{Asked, Question, Say, Shape};
@@ -151,11 +152,15 @@ impl Desk {
     }
 
     fn of(net: &Arc<Net>, profile: &Profile, overrides: Overrides, watch_every: Option<Duration>) -> Self {
+        Self::of_plan(net, Plan::new(profile, About::default()), overrides, watch_every)
+    }
+
+    fn of_plan(net: &Arc<Net>, plan: Plan, overrides: Overrides, watch_every: Option<Duration>) -> Self {
         let (commands, command_rx) = mpsc::channel(8);
         let (stop, stop_rx) = watch::channel(false);
         let (progress, events) = mpsc::channel(10_000);
         let setup = Setup {
-            plan: Plan::new(profile, About::default()),
+            plan,
             overrides,
             saved: None,
             probes: Arc::clone(net) as Arc<dyn Probes>,
@@ -322,4 +327,38 @@ async fn after_a_whole_round_no_row_is_left_open() {
     let mut desk = Desk::open(&net, 2, Overrides::default(), None);
     let (_, judged) = desk.round().await;
     assert_eq!(states(&judged), [RowState::NotTestable; 2]);
+}
+
+/// What was said to nobody's addresses and to pages that are no row's.
+fn controls_asked(net: &Net) -> (usize, usize) {
+    let asked = net.asked();
+    let talks =
+        || asked.iter().filter_map(|question| if let Question::Talk(talk) = question { Some(talk) } else { None });
+    let is_canary = |talk: &&crate::check::question::Talk| CANARIES.iter().any(|canary| canary.host == talk.host);
+    // The answers of the made-up network are of the same kind, so nobody's address is told by its name.
+    let is_nowhere = |talk: &&crate::check::question::Talk| talk.host.parse::<core::net::Ipv4Addr>().is_ok();
+    (talks().filter(is_nowhere).count(), talks().filter(is_canary).count())
+}
+
+#[tokio::test(start_paused = true)]
+async fn third_parties_are_asked_on_consent_once_and_never_while_watching() {
+    let check = async |has_consent: bool, overrides: Overrides, watch_every: Option<Duration>| {
+        let net = Net::new(Far::Answers);
+        let about = About { has_consent, ..About::default() };
+        let mut desk = Desk::of_plan(&net, Plan::new(&profile(1), about), overrides, watch_every);
+        desk.round().await;
+        desk.commands.send(CheckCommand::Again { rows: Vec::new() }).await.unwrap();
+        desk.round().await;
+        controls_asked(&net)
+    };
+    assert_eq!(check(true, Overrides::default(), None).await, (1, CANARIES.len()));
+    assert_eq!(check(false, Overrides::default(), None).await, (0, 0));
+    assert_eq!(check(true, Overrides::default(), Some(Duration::from_secs(30))).await, (0, 0));
+    // On a test site only what is mapped is asked.
+    let map = |host: &str| Overrides {
+        map: vec![(host.to_owned(), None, "127.0.0.1:1".parse().unwrap())],
+        ..Overrides::default()
+    };
+    assert_eq!(check(true, map("host1.example"), None).await, (0, 0));
+    assert_eq!(check(true, map(CANARIES[0].host), None).await, (0, 1));
 }

@@ -1,6 +1,7 @@
 //! What is asked after a failure, to learn who stops it. None of it decides whether a row holds.
 
 use core::net::SocketAddr;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Round;
@@ -37,7 +38,22 @@ impl Round {
                 }
             }
             Some(tls) if is_foreign(tls) => self.system_trust(row, target, tls).await,
+            Some(tls) if is_done(tls) => self.other_hellos(row, target, to, steps).await,
             _ => {}
+        }
+    }
+
+    /// Once a check, where the usual hello works: one of some 1,500 bytes, and the usual one in two segments, as newer devices
+    /// send them. That one of them is lost proves a box that minds, which is worth a note and fails no row; that they arrive
+    /// proves nothing for other hosts.
+    async fn other_hellos(&self, row: &PlannedRow, target: &Target, to: SocketAddr, steps: &[Say]) {
+        // A gateway that looks itself says hello as its programs do.
+        let is_ours = self.plan.about.via.is_none();
+        if !is_ours || !self.is_thorough || self.are_hellos_tried.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        for shape in [Shape::PaddedHello, Shape::SplitHello] {
+            self.hello(row, target, to, steps, shape).await;
         }
     }
 
@@ -80,6 +96,10 @@ fn is_silent(told: &[Seen]) -> bool {
 /// Whether the handshake was cut without an answer.
 const fn is_cut(tls: &Tls) -> bool {
     matches!(tls.end, TlsEnd::Broken(Broke::Silent | Broke::Reset | Broke::Closed))
+}
+
+const fn is_done(tls: &Tls) -> bool {
+    matches!(tls.end, TlsEnd::Done { .. })
 }
 
 /// Whether the chain leads to a root that neither the profile nor the public set knows.

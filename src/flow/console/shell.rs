@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Console;
+use crate::flow::check::Shell;
 use crate::flow::device::{DeviceError, Done, Management, ran};
 use crate::flow::drivers::Opening;
 use crate::flow::error::SessionError;
@@ -31,6 +32,8 @@ const LINES: usize = 2000;
 pub struct ConsoleShell {
     console: Console,
     facts: Facts,
+    /// A command was begun and nobody waited for its end.
+    is_running: bool,
 }
 
 /// What a typed command brought, redacted and safe to show.
@@ -47,7 +50,7 @@ pub struct Ran {
 impl ConsoleShell {
     /// Takes an open link over. Nothing is sent yet.
     pub fn new(link: Link, settings: Option<&DriverSettings>, transcript: SharedTranscript) -> Self {
-        Self { console: Console::new(link, settings, None, transcript), facts: Facts::default() }
+        Self { console: Console::new(link, settings, None, transcript), facts: Facts::default(), is_running: false }
     }
 
     /// Opens a link and logs in; what was begun is ended in an orderly way where that fails.
@@ -114,6 +117,31 @@ impl ConsoleShell {
     /// Logs out.
     pub async fn close(&mut self) {
         self.console.log_out().await;
+    }
+}
+
+impl Shell for ConsoleShell {
+    fn name(&self) -> Option<String> {
+        self.facts.hostname.clone()
+    }
+
+    fn run<'a>(&'a mut self, line: &'a Script, limit: Duration) -> Boxed<'a, Result<Option<Vec<u8>>, DeviceError>> {
+        Box::pin(async move {
+            if std::mem::replace(&mut self.is_running, true) {
+                self.console.break_off().await?;
+            }
+            let ran = self.console.run(Run::new("look", line.clone()).within(limit), Step::Describe).await;
+            self.is_running = false;
+            match ran {
+                Ok(output) => Ok(output.code.map(|_| self.console.transcript.redact_octets(&output.text))),
+                Err(SessionError::Console(ConsoleError::NoAnswer { .. })) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
+    }
+
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(Self::close(self))
     }
 }
 

@@ -18,7 +18,7 @@ pub use broker::{Broker, BrokerRequest, Connection, ConnectionEnd, Delivery, Ret
 pub use http::{Http, HttpError};
 pub use inspection::{Bundle, Completed, ExportSink, InspectionFiles};
 pub use link::{Link, LinkCommand, LinkError, LinkEvent};
-pub use probes::{Probes, Witnessed};
+pub use probes::{Chains, Probes, Witnessed};
 pub use recordings::{Playback, Recorder, Recordings};
 pub use records::{BatchRecords, Records, RecordsError};
 

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 
 use super::Boxed;
 use crate::check::question::Question;
-use crate::check::seen::Seen;
+use crate::check::seen::{Certificate, Seen, Trust};
 
 /// Something that was seen, with its times.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,4 +22,11 @@ pub trait Probes: Send + Sync {
     /// Asks one question. What is seen is sent as it comes; it returns by the question's limit at the latest. Dropping it stops
     /// everything that belongs to the question.
     fn ask(&self, question: Question, seen: mpsc::Sender<Witnessed>) -> Boxed<'_, ()>;
+}
+
+/// A way to read chains of certificates that somebody else has seen, such as a program on a gateway.
+pub trait Chains: Send + Sync {
+    /// What the certificates say of themselves and what the chain amounts to, dates left aside. They come as DER, leaf first;
+    /// `expected` are roots of the profile by the SHA-256 of their certificate.
+    fn read(&self, host: &str, chain: &[Vec<u8>], expected: &[String]) -> (Vec<Certificate>, Option<Trust>);
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::{Smp, SmpError, push_file, push_setting};
+use crate::flow::check::Shell;
 use crate::flow::device::{DeviceError, Done, Management, ran};
 use crate::flow::drivers::Opening;
 use crate::flow::port::{Boxed, LinkError};
@@ -15,6 +16,7 @@ use crate::model::text::{hex, visible};
 use crate::msg::device::{
     DeviceChange, DeviceProgress, DeviceRead, FileFacts, ImageRow, Offers, Row, SettingValue, Table,
 };
+use crate::proto::console::quote::Script;
 use crate::proto::smp::answer::{Answer, Image};
 use crate::proto::smp::refusal::RefusalKind;
 use crate::proto::smp::request::Request;
@@ -92,6 +94,34 @@ impl Management for SmpManagement {
             reset: has(group::OS),
             erase: has(group::ZEPHYR),
         }
+    }
+}
+
+/// Only a shell that is one of POSIX knows the commands of a check; another refuses them, and so has no programs.
+impl Shell for SmpManagement {
+    fn name(&self) -> Option<String> {
+        self.name.clone()
+    }
+
+    fn run<'a>(&'a mut self, line: &'a Script, limit: Duration) -> Boxed<'a, Result<Option<Vec<u8>>, DeviceError>> {
+        Box::pin(async move {
+            // What answers a question that was dropped is no answer to this one.
+            self.smp.give_up();
+            let request = Request::Execute(line.text().map(str::to_owned).into_iter().collect());
+            match timeout(limit, self.smp.ask(request)).await {
+                Ok(Ok(Answer::Output { text, .. })) => Ok(Some(self.smp.redact(&text).into_bytes())),
+                Ok(Err(SmpError::Link(error))) => Err(error.into()),
+                Ok(_) => Ok(None),
+                Err(_) => {
+                    self.smp.give_up();
+                    Ok(None)
+                }
+            }
+        })
+    }
+
+    fn close(&mut self) -> Boxed<'_, ()> {
+        Box::pin(self.smp.hang_up())
     }
 }
 

@@ -4,7 +4,7 @@ use rustls::{CertificateError, Error as TlsError};
 
 use super::error::CertificateFault;
 use crate::io::certificate::{NAME_CHARS, version};
-pub(super) use crate::io::certificate::{facts, has_signed, is_self_signed, validity};
+pub(super) use crate::io::certificate::{facts, is_self_signed, validity};
 use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::text::visible;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -25,6 +25,7 @@ use tokio_rustls::TlsConnector;
 use super::certificate;
 use super::connect::Findings;
 use super::error::MqttError;
+use crate::io::certificate::Signatures;
 use crate::io::files::FilesError;
 use crate::io::save;
 use crate::io::stream::{Stream, Watched};
@@ -267,8 +268,9 @@ fn config(
         let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
         Some(built.map_err(|error| MqttError::TrustUnreadable { detail: error.to_string() })?)
     };
-    let verifier =
-        Verifier { inner, pinned, checks: plan.tls.checks, provider: Arc::clone(&provider), seen: Arc::clone(seen) };
+    // Nothing of a certificate that is not to be judged is to be readable either.
+    let signatures = Signatures::new(Arc::clone(&provider), plan.tls.checks == TlsChecks::Nothing);
+    let verifier = Verifier { inner, pinned, checks: plan.tls.checks, signatures, seen: Arc::clone(seen) };
     let resolver = OwnCertificate { own: own.cloned(), seen: Arc::clone(seen) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -351,7 +353,7 @@ struct Verifier {
     inner: Option<Arc<WebPkiServerVerifier>>,
     pinned: Vec<CertificateDer<'static>>,
     checks: TlsChecks,
-    provider: Arc<CryptoProvider>,
+    signatures: Signatures,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -430,25 +432,6 @@ impl Verifier {
         }
         faults
     }
-
-    /// Verifies by the bare key where the certificate is one that cannot be judged, such as one of version 1, and nothing of
-    /// it is to be.
-    fn or_by_key(
-        &self,
-        verified: Result<HandshakeSignatureValid, TlsError>,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        if verified.is_ok() || self.checks != TlsChecks::Nothing || ParsedCertificate::try_from(cert).is_ok() {
-            return verified;
-        }
-        if certificate::has_signed(cert, message, dss, &self.provider) {
-            Ok(HandshakeSignatureValid::assertion())
-        } else {
-            verified
-        }
-    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -490,8 +473,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let verified = verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms);
-        self.or_by_key(verified, message, cert, dss)
+        self.signatures.of_12(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -500,12 +482,11 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let verified = verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms);
-        self.or_by_key(verified, message, cert, dss)
+        self.signatures.of_13(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.signatures.schemes()
     }
 }
 

@@ -30,8 +30,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 
 use crate::check::question::{From, Question};
-use crate::check::seen::{NotRun, Seen};
-use crate::flow::port::{Boxed, Probes, Witnessed};
+use crate::check::seen::{Certificate, NotRun, Seen, Trust};
+use crate::flow::port::{self, Boxed, Probes, Witnessed};
 use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
 pub use dns::read_wire as read_dns_answer;
@@ -82,6 +82,24 @@ impl NetProbes {
 impl Probes for NetProbes {
     fn ask(&self, question: Question, seen: mpsc::Sender<Witnessed>) -> Boxed<'_, ()> {
         Box::pin(async move { self.answer(question, &Teller { seen }).await })
+    }
+}
+
+/// Reads chains that a program on a gateway printed, as those this computer sees itself.
+pub struct ChainReader {
+    roots: Roots,
+}
+
+impl ChainReader {
+    /// `extra_roots` (DER) are trusted beside those the profile expects: only for a test site.
+    pub fn new(extra_roots: Vec<Vec<u8>>) -> Self {
+        Self { roots: Roots::new(extra_roots) }
+    }
+}
+
+impl port::Chains for ChainReader {
+    fn read(&self, host: &str, chain: &[Vec<u8>], expected: &[String]) -> (Vec<Certificate>, Option<Trust>) {
+        tls::read(&self.roots, host, chain, expected)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use ping_async::{IcmpEchoRequestor, IcmpEchoStatus};
 use tokio::time::{Instant, timeout_at};
 
-use super::{micros, not_run};
+use super::{micros, not_run, sockets};
 use crate::check::question::From;
 use crate::check::seen::{NotRun, Ping, Seen};
 use crate::model::endpoint::ProbeKind;
@@ -19,7 +19,12 @@ const REQUESTS: u32 = 3;
 pub(super) async fn ping(from: &From, to: IpAddr, limit: Duration) -> Seen {
     let source = match from {
         From::Address(own) => Some(*own),
-        From::Anywhere | From::Interface(_) => None,
+        From::Anywhere => None,
+        // Echo requests can be given an address to leave with, not an interface.
+        From::Interface(name) => match sockets::own_address(name, to) {
+            Some(own) => Some(own),
+            None => return not_run(ProbeKind::Icmp, NotRun::NothingToAsk, &no_address(name)),
+        },
     };
     let echoes = match IcmpEchoRequestor::new(to, source, None, Some(limit / REQUESTS)) {
         Ok(echoes) => echoes,
@@ -43,4 +48,23 @@ pub(super) async fn ping(from: &From, to: IpAddr, limit: Duration) -> Seen {
         }
     }
     Seen::Ping(seen)
+}
+
+fn no_address(name: &str) -> String {
+    format!("the interface {name} has no address of that kind to send an echo request from")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_interface_without_an_address_is_not_left_aside() {
+        let from = From::Interface("no-such-interface".into());
+        let seen = ping(&from, IpAddr::from([127, 0, 0, 1]), Duration::from_secs(1)).await;
+        let Seen::NotRun { what: Some(ProbeKind::Icmp), why: NotRun::NothingToAsk, detail } = seen else {
+            panic!("{seen:?}")
+        };
+        assert!(detail.contains("no-such-interface"), "{detail}");
+    }
 }

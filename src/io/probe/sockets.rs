@@ -42,6 +42,14 @@ fn bound(from: &From, to: IpAddr, kind: Type, protocol: Protocol) -> Result<Sock
     Ok(socket)
 }
 
+/// An address of an interface to reach that one from.
+pub(super) fn own_address(name: &str, to: IpAddr) -> Option<IpAddr> {
+    let is_it =
+        |interface: &netdev::Interface| interface.name == name || interface.friendly_name.as_deref() == Some(name);
+    let found = netdev::get_interfaces().into_iter().find(is_it)?;
+    found.ip_addrs().into_iter().find(|own| own.is_ipv6() == to.is_ipv6())
+}
+
 #[cfg(target_os = "linux")]
 fn to_interface(socket: &Socket, name: &str, _to: IpAddr) -> Result<(), Error> {
     socket.bind_device(Some(name.as_bytes()))
@@ -57,10 +65,6 @@ fn to_interface(socket: &Socket, name: &str, to: IpAddr) -> Result<(), Error> {
 /// Elsewhere the address of the interface is what can be chosen.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 fn to_interface(socket: &Socket, name: &str, to: IpAddr) -> Result<(), Error> {
-    let is_it =
-        |interface: &netdev::Interface| interface.name == name || interface.friendly_name.as_deref() == Some(name);
-    let found = netdev::get_interfaces().into_iter().find(is_it).ok_or(ErrorKind::AddrNotAvailable)?;
-    let mut addresses = found.ip_addrs().into_iter().filter(|own| own.is_ipv6() == to.is_ipv6());
-    let own = addresses.next().ok_or(ErrorKind::AddrNotAvailable)?;
+    let own = own_address(name, to).ok_or(ErrorKind::AddrNotAvailable)?;
     socket.bind(&SockAddr::from(SocketAddr::new(own, 0)))
 }

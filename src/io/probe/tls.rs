@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
@@ -21,8 +21,8 @@ use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtensio
 use super::errors::{alert, broke, other};
 use super::roots::Roots;
 use crate::check::question::Shape;
-use crate::check::seen::{Broke, Certificate, Tls, TlsEnd};
-use crate::io::certificate;
+use crate::check::seen::{Broke, Certificate, Tls, TlsEnd, Trust};
+use crate::io::certificate::{self, Signatures};
 use crate::io::stream::{Glimpse, Prefixed, Stream, Watched};
 use crate::model::text::{hex, visible, visible_octets};
 use crate::proto::tls_hello;
@@ -99,6 +99,20 @@ pub(super) async fn shake(
     seen.chain = chain.iter().take(MAX_SHOWN).map(|der| shown(der)).collect();
     seen.trust = roots.judge(&chain, &name, wanted.expected);
     Shaken { seen, stream, chain }
+}
+
+/// What a chain says that somebody else has seen, DER.
+pub(super) fn read(
+    roots: &Roots,
+    host: &str,
+    chain: &[Vec<u8>],
+    expected: &[String],
+) -> (Vec<Certificate>, Option<Trust>) {
+    let shown = chain.iter().take(MAX_SHOWN).map(|der| shown(der)).collect();
+    let chain: Vec<CertificateDer<'_>> =
+        chain.iter().take(MAX_CHAIN).map(|der| CertificateDer::from(der.as_slice())).collect();
+    let trust = ServerName::try_from(host.to_owned()).ok().and_then(|name| roots.judge(&chain, &name, expected));
+    (shown, trust)
 }
 
 async fn finish(
@@ -219,7 +233,8 @@ async fn large_hello(mut stream: Watched, glimpse: &Glimpse, name: &ServerName<'
 
 fn config(recorded: &Arc<Mutex<Recorded>>, alpn: &[String]) -> Result<ClientConfig, TlsError> {
     let provider = Arc::new(ring::default_provider());
-    let recorder = Recorder { provider: Arc::clone(&provider), recorded: Arc::clone(recorded) };
+    let recorder =
+        Recorder { signatures: Signatures::new(Arc::clone(&provider), true), recorded: Arc::clone(recorded) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -285,23 +300,8 @@ struct Recorded {
 /// Records the chain and accepts it.
 #[derive(Debug)]
 struct Recorder {
-    provider: Arc<CryptoProvider>,
+    signatures: Signatures,
     recorded: Arc<Mutex<Recorded>>,
-}
-
-impl Recorder {
-    fn or_by_key(
-        &self,
-        verified: Result<HandshakeSignatureValid, TlsError>,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        if verified.is_err() && certificate::has_signed(cert, message, dss, &self.provider) {
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        verified
-    }
 }
 
 impl ServerCertVerifier for Recorder {
@@ -325,8 +325,7 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let verified = verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms);
-        self.or_by_key(verified, message, cert, dss)
+        self.signatures.of_12(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -335,12 +334,11 @@ impl ServerCertVerifier for Recorder {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        let verified = verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms);
-        self.or_by_key(verified, message, cert, dss)
+        self.signatures.of_13(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
+        self.signatures.schemes()
     }
 }
 

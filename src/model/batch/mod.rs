@@ -227,6 +227,20 @@ pub struct RowResult {
     pub next_step: String,
     /// Whether it comes from an earlier run of the same batch.
     pub is_earlier: bool,
+    /// What the gateway and its port told of themselves in this run, to be held against a site.
+    #[serde(skip)]
+    pub told: Told,
+}
+
+/// What a gateway and its port told of themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// Serial number of the port.
+    pub serial_number: Option<String>,
+    /// Name of the firmware.
+    pub firmware: Option<String>,
+    /// Version of the firmware.
+    pub firmware_version: Option<String>,
 }
 
 impl RowResult {
@@ -242,6 +256,7 @@ impl RowResult {
             took: Duration::ZERO,
             next_step,
             is_earlier: false,
+            told: Told::default(),
         }
     }
 }
@@ -393,6 +408,7 @@ impl RowHistory {
             took: Duration::from_millis(took),
             next_step: next_step.into(),
             is_earlier: true,
+            told: Told::default(),
         }
     }
 }

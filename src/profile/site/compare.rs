@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{ExpectedGateway, Site};
-use crate::model::batch::Match;
+use crate::model::batch::{Match, RowHead, RowResult};
 use crate::model::gateway::{Probe, Sighting};
 use crate::model::ids::{LinkAddress, ProfileId};
 use crate::model::record::JobRecord;
@@ -52,6 +52,24 @@ impl From<&Sighting> for Found {
     }
 }
 
+impl Found {
+    /// The gateway of a row that was reached; none where it was not. A row named as the site names a gateway is that one.
+    pub fn of_row(site: &Site, head: &RowHead, result: &RowResult) -> Option<Self> {
+        let is_named = site.gateways.iter().any(|gateway| gateway.name == head.name);
+        let told = Some(result.gateway.clone()).filter(|name| !name.is_empty());
+        let is_reached = !result.link.is_empty();
+        is_reached.then(|| Self {
+            name: if is_named { Some(head.name.clone()) } else { told },
+            link: result.link.clone(),
+            profile: head.profile.clone(),
+            serial_number: result.told.serial_number.clone(),
+            firmware: result.told.firmware.clone(),
+            firmware_version: result.told.firmware_version.clone(),
+            is_gateway: true,
+        })
+    }
+}
+
 impl From<&JobRecord> for Found {
     fn from(job: &JobRecord) -> Self {
         Self {
@@ -75,6 +93,18 @@ words! {
         Missing = "missing",
         /// It is there and not expected.
         Extra = "extra",
+    }
+}
+
+impl Fit {
+    /// The word for people.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::AsExpected => "As expected",
+            Self::Different => "Different",
+            Self::Missing => "Missing",
+            Self::Extra => "Not expected",
+        }
     }
 }
 
@@ -130,6 +160,16 @@ pub struct Line {
     pub not_checked: Vec<Fact>,
 }
 
+impl Line {
+    /// What differs, and what nobody told, a line each.
+    pub fn remarks(&self) -> Vec<String> {
+        let other = |other: &Mismatch| format!("{}: expected {}, found {}", other.fact, other.expected, other.found);
+        let facts: Vec<&str> = self.not_checked.iter().map(|fact| fact.as_str()).collect();
+        let unchecked = (!facts.is_empty()).then(|| format!("not checked: {}", facts.join(", ")));
+        self.differences.iter().map(other).chain(unchecked).collect()
+    }
+}
+
 /// A whole comparison: first the expected ones in the order of the site, then the extra ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
@@ -141,6 +181,14 @@ impl Comparison {
     /// How many stand so.
     pub fn count(&self, fit: Fit) -> usize {
         self.lines.iter().filter(|line| line.fit == fit).count()
+    }
+
+    /// How many stand how, in a line.
+    pub fn words(&self) -> String {
+        let count = |fit| self.count(fit);
+        let (good, different) = (count(Fit::AsExpected), count(Fit::Different));
+        let (missing, extra) = (count(Fit::Missing), count(Fit::Extra));
+        format!("{good} as expected, {different} different, {missing} missing, {extra} not expected")
     }
 
     /// Whether everything is as expected.
@@ -169,6 +217,14 @@ pub fn compare(site: &Site, found: &[Found]) -> Comparison {
     let extra = found.iter().zip(is_free).filter(|(found, is_free)| *is_free && found.is_gateway);
     lines.extend(extra.map(|(found, _)| extra_line(found)));
     Comparison { lines }
+}
+
+/// Whether a job on record belongs to a site: it was about the site, or about a gateway that is expected there.
+pub fn is_of_site(site: &Site, job: &JobRecord) -> bool {
+    let found = Found::from(job);
+    let is_expected =
+        |expected: &ExpectedGateway| [Way::Match, Way::Name].iter().any(|way| ties(expected, &found, *way));
+    job.intent.gateway == site.name || site.gateways.iter().any(is_expected)
 }
 
 fn ties(expected: &ExpectedGateway, found: &Found, way: Way) -> bool {
@@ -242,6 +298,8 @@ fn extra_line(found: &Found) -> Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::batch::{RowOutcome, Told};
+    use crate::model::record::{JobIntent, RecordId};
     use crate::profile::site::parse_site;
 
     const SITE: &str = "schema = 1\nname = 'S'\n\
@@ -278,6 +336,61 @@ mod tests {
         let facts: Vec<_> = lines[0].differences.iter().map(|other| (other.fact, other.found.as_str())).collect();
         assert_eq!(facts, [(Fact::SerialNumber, "S9"), (Fact::Firmware, "1.3")]);
         assert_eq!((lines[0].fit, lines[0].by), (Fit::Different, Some(Way::Match)));
+    }
+
+    fn job(gateway: &str, link: &str) -> JobRecord {
+        JobRecord {
+            id: RecordId(1),
+            started_at: String::new(),
+            ended_at: None,
+            intent: JobIntent {
+                action: "commission".into(),
+                gateway: gateway.into(),
+                link: link.into(),
+                profile: None,
+                driver: None,
+                operator: String::new(),
+                is_simulated: false,
+            },
+            outcome: "joined".into(),
+            reason: String::new(),
+            summary: String::new(),
+        }
+    }
+
+    #[test]
+    fn jobs_of_a_site_are_those_about_it_and_about_its_gateways() {
+        let site = parse_site("s", SITE).unwrap();
+        let of_site = |gateway, link| is_of_site(&site, &job(gateway, link));
+        assert!(of_site("S", ""), "a network check of the site");
+        assert!(of_site("C", "ble:AA") && of_site("renamed", "serial:/dev/ttyUSB0"));
+        assert!(!of_site("D", "serial:/dev/ttyUSB7"));
+    }
+
+    #[test]
+    fn a_row_of_a_batch_is_held_against_the_site() {
+        let site = parse_site("s", SITE).unwrap();
+        let head = RowHead {
+            row: 2,
+            name: "A".into(),
+            place: "serial-number:S1".into(),
+            profile: Some(ProfileId::new("p")),
+            driver: crate::model::ids::DriverId::ALL[0],
+            ssid: String::new(),
+            credentials: Vec::new(),
+        };
+        let mut result =
+            RowResult::without_session(RowOutcome::Joined, "improv.joined", "Joined".into(), String::new());
+        assert_eq!(Found::of_row(&site, &head, &result), None, "nothing was reached");
+        result.link = "serial:/dev/ttyUSB5".into();
+        result.told = Told {
+            serial_number: Some("S1".into()),
+            firmware: Some("fw".into()),
+            firmware_version: Some("1.3".into()),
+        };
+        let line = compare(&site, &[Found::of_row(&site, &head, &result).unwrap()]).lines.swap_remove(0);
+        assert_eq!((line.fit, line.by), (Fit::Different, Some(Way::SerialNumber)));
+        assert_eq!(line.differences[0].found, "1.3");
     }
 
     #[test]

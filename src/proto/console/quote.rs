@@ -67,6 +67,11 @@ impl Script {
         Ok(Self { first, body })
     }
 
+    /// Its one line as text, for a shell that is no terminal; `None` where it has more than that.
+    pub fn text(&self) -> Option<&str> {
+        std::str::from_utf8(&self.first).ok().filter(|_| self.body.is_empty())
+    }
+
     /// How many octets it has, without the marks.
     pub fn octets(&self) -> usize {
         std::iter::once(&self.first).chain(&self.body).map(|line| line.len() + 1).sum()

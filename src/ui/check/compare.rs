@@ -71,13 +71,14 @@ fn changes(ui: &mut Ui, run: &Run, compared: &Compared) {
     let _ = list.show(ui, |ui, place, rect| {
         if let Some(change) = compared.changes.get(place) {
             let name = run.place(&change.row).and_then(|row| run.sheet().faces.get(row)).map_or("", |face| &face.name);
-            line(ui, rect, change, name);
+            line(ui, rect, change, name, compared.sides);
         }
     });
 }
 
-fn line(ui: &Ui, rect: Rect, change: &RowChange, name: &str) {
-    let (word, became) = (change_word(change.change), words::became(&stood(change.before), &stood(change.after)));
+fn line(ui: &Ui, rect: Rect, change: &RowChange, name: &str, sides: Option<(&str, &str)>) {
+    let became = words::became(sides, &stood(change.before), &stood(change.after));
+    let word = change_word(change.change);
     let response = ui.interact(rect, ui.scope_id().with(("change", change.row.as_str())), Sense::hover());
     let is_enabled = ui.is_enabled();
     let told = format!("{}, {name}, {word}, {became}", change.row);

@@ -1,12 +1,14 @@
 //! The set-up: profile, site file, interface, and the rows that will be checked beside it.
 
-use egui::{ComboBox, ScrollArea, Ui};
+use egui::{ComboBox, ScrollArea, TextEdit, Ui};
 
 use super::rows;
 use crate::app::App;
 use crate::app::check::words::{self, ui as w};
 use crate::app::check::{CheckAction, NetworkCheck};
+use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::text::visible;
+use crate::ui::commission::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID};
@@ -38,12 +40,15 @@ fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         problem_card(ui, problem);
     }
     profile(ui, app, pass);
+    via(ui, app, pass);
     let check = &mut app.check;
     path(ui, "Site file", &mut check.form.site_path, "Optional: /home/me/site.toml", PathField::CheckSite, pass);
-    let mut is_changed = field(ui, "From", &mut check.form.from, "Interface or address; empty: automatic").changed();
+    let is_here = check.form.via.is_none();
+    let from = |ui: &mut Ui, check: &mut NetworkCheck| field(ui, "From", &mut check.form.from, w::FROM_HINT).changed();
+    let mut is_changed = is_here && from(ui, check);
     is_changed |= hosts(ui, check, true);
-    is_changed |= check_box(ui, &mut check.form.is_survey, words::SURVEY, words::SURVEY_WHY);
-    is_changed |= check_box(ui, &mut check.form.has_consent, words::CONSENT, words::CONSENT_WHY);
+    is_changed |= is_here && check_box(ui, &mut check.form.is_survey, words::SURVEY, words::SURVEY_WHY);
+    is_changed |= check_box(ui, &mut check.form.has_consent, words::CONSENT, &words::consent());
     fold(ui, "check-advanced", w::ADVANCED, |ui| {
         is_changed |= field(ui, "Network (SSID)", &mut check.form.ssid, "The one the gateway joins").changed();
         is_changed |= field(ui, "Gateway", &mut check.form.gateway, "Its address, where it is known").changed();
@@ -84,6 +89,47 @@ fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         });
         let _ = response.response.labelled_by(id);
     });
+}
+
+/// Who looks: this computer, or a gateway that has a shell.
+fn via(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let has_shell = |link: &&LinkAddress| DriverId::managing_over(link.kind()).next().is_some();
+    let links: Vec<LinkAddress> = app.discover.rows().map(|row| &row.link).filter(has_shell).cloned().collect();
+    let chosen = app.check.form.via.clone();
+    if links.is_empty() && chosen.is_none() {
+        return;
+    }
+    let name = |via: Option<&LinkAddress>| {
+        via.map_or_else(|| words::FROM_HERE.to_owned(), |link| words::from_gateway(&visible(&link.to_string(), 60)))
+    };
+    labelled(ui, "Check from", |ui, id| {
+        let width = FIELD_WIDTH.min(ui.available_width() - 8.0);
+        let combo = ComboBox::from_id_salt("check-via").width(width).selected_text(name(chosen.as_ref())).truncate();
+        let response = combo.show_ui(ui, |ui| {
+            for choice in std::iter::once(None).chain(links.iter().map(Some)) {
+                if ui.selectable_label(choice == chosen.as_ref(), name(choice)).clicked() {
+                    pass.did(CheckAction::ChoseVia(choice.cloned()));
+                    ui.close();
+                }
+            }
+        });
+        let _ = response.response.labelled_by(id);
+    });
+    if chosen.is_some() {
+        muted(ui, words::FROM_GATEWAY_WHY);
+        login(ui, &mut app.check);
+    }
+}
+
+fn login(ui: &mut Ui, check: &mut NetworkCheck) {
+    field(ui, "User", &mut check.username, "root");
+    labelled(ui, "Password", |ui, id| {
+        let field = egui::Id::unique("check-password");
+        let edit = TextEdit::singleline(check.password.expose_mut()).id(field).password(true);
+        ui.add(edit.desired_width(FIELD_WIDTH - 2.0 * GRID).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        forget_undo(ui, field);
+    });
+    muted(ui, w::LOGIN_HINT);
 }
 
 /// Hosts without which rows cannot be checked, or names to sample for wildcards.
@@ -127,7 +173,7 @@ fn planned(ui: &mut Ui, check: &NetworkCheck) {
     };
     strong(ui, &words::will_be_checked(plan.to_run().count(), plan.rows.len()));
     muted(ui, words::ONLY_THESE);
-    if !check.form.site_path.trim().is_empty() {
+    if !check.form.site_path.trim().is_empty() && check.site().is_none() {
         muted(ui, w::SITE_ADDS);
     }
     rows::planned(ui, plan, sheet);

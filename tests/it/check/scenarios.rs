@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
-use linesman::check::evidence::{self, About, Evidence};
+use linesman::check::evidence::{self, About, Evidence, Via};
 use linesman::check::plan::Vantage;
 use linesman::check::{Judged, Plan, explain, judge};
 use linesman::model::endpoint::RowId;
@@ -78,6 +78,7 @@ fn check(scenario: &Scenario) -> Vec<String> {
         rows: scenario.rows.clone(),
         hosts: scenario.hosts.clone(),
         vantage,
+        via: (vantage == Vantage::Gateway).then(|| Via { link: "serial:/dev/ttyUSB0".into(), ..Via::default() }),
         from: scenario.from.clone(),
         ssid: scenario.ssid.clone(),
         gateway: scenario.gateway.clone(),

@@ -813,7 +813,7 @@ pub(crate) fn networks() -> Vec<Network> {
 
 fn site() -> DemoSite {
     let access = SimAccess { username: "installer".into(), secret: "simulated login".into() };
-    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access, broker: None }
+    DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access, broker: None, check: None }
 }
 
 /// What the radio heard.
