@@ -151,7 +151,7 @@ impl Told {
                 return Answer::TimedOut;
             }
             if let Some(detail) = self.failed {
-                return Answer::Failed { detail };
+                return Answer::Failed { detail, error: None };
             }
         }
         let Self { rcode, addresses, aliases, ttl_secs, extended, .. } = self;
