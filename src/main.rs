@@ -159,7 +159,7 @@ fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {
     };
     let ran = if args.network {
         let folder = cli::network_folder(args, data.root());
-        backend::run_network(&ProfileId::new(&args.profile), folder, |ready| cli::announce_network(ready, out))
+        backend::run_network(&ProfileId::new(&args.profile), &folder, |ready| cli::announce_network(ready, out))
     } else {
         let plan = cli::sim_plan(args, data.root());
         backend::run_simulator(&plan, |ready| cli::announce(ready, plan.driver, out))

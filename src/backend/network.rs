@@ -1,6 +1,6 @@
 //! The simulated network: for the checks of a demo, and on the command line for a check by another program.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::start::no_threads;
@@ -54,10 +54,10 @@ pub(super) fn demo_only() -> Problem {
 }
 
 /// Offers what a profile has to reach, until the program is ended. `ready` is called once with where the files are.
-pub fn run_network(profile: &ProfileId, folder: PathBuf, ready: impl FnOnce(&SimNetworkReady)) -> Result<(), Problem> {
+pub fn run_network(profile: &ProfileId, folder: &Path, ready: impl FnOnce(&SimNetworkReady)) -> Result<(), Problem> {
     let catalog = Catalog::built_in();
     let profile = catalog.find(profile.as_str())?;
-    make_private_folder(&folder).map_err(|error| error.explain())?;
+    make_private_folder(folder).map_err(|error| error.explain())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| no_threads(&error))?.block_on(async {
         let network = Network::start(profile, SIMULATED_SSID).await.map_err(|error| error.explain())?;

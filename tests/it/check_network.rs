@@ -65,7 +65,7 @@ async fn check(profile: &Profile, network: &Network, vantage: Vantage) -> (Arc<P
         probes: network.probes(Arc::new(inner)),
         watch: None,
         progress,
-        clock: Arc::new(|| i64::try_from(jiff::Timestamp::now().as_microsecond()).unwrap()),
+        clock: Arc::new(|| jiff::Timestamp::now().as_microsecond()),
         random: Arc::new(|| 7),
     };
     let running = tokio::spawn(run(setup, command_rx, stop_rx));

@@ -57,7 +57,9 @@ impl Digest {
         }
         parts.insert(0, head.finalize().to_vec());
         let mut whole = Sha256::new();
-        parts.iter().for_each(|part| whole.update(part));
+        for part in &parts {
+            whole.update(part);
+        }
         Self { sha256: hex(&whole.finalize()), parts: parts.iter().map(|part| hex(&part[..PART_OCTETS])).collect() }
     }
 
@@ -94,7 +96,9 @@ fn feed(value: &Value, digest: &mut Sha256) {
         }
         Value::Array(items) => {
             digest.update(b"[");
-            items.iter().for_each(|item| feed(item, digest));
+            for item in items {
+                feed(item, digest);
+            }
             digest.update(b"]");
         }
         Value::Object(_) => {

@@ -37,7 +37,7 @@ pub(super) fn visit(
     };
     let found = check(handle, profile)?;
     out.text(format!("  {}, from a computer on the simulated network", found.plan.name));
-    for row in found.judged.rows.iter() {
+    for row in &found.judged.rows {
         print_row(&found.plan, &found.judged, &found.evidence.observations, row, out);
     }
     if let Some(row) = found.judged.row(&demo.explained) {

@@ -234,7 +234,7 @@ impl<'a> Row<'a> {
 
     fn conclude(self, end: JobEnd) -> RowResult {
         let (gateway, told) = (self.gateway.clone(), self.told.clone());
-        RowResult { gateway, told, ..self.result(end) }
+        RowResult { gateway, told: Box::new(told), ..self.result(end) }
     }
 
     fn result(self, end: JobEnd) -> RowResult {

@@ -229,7 +229,7 @@ pub struct RowResult {
     pub is_earlier: bool,
     /// What the gateway and its port told of themselves in this run, to be held against a site.
     #[serde(skip)]
-    pub told: Told,
+    pub told: Box<Told>,
 }
 
 /// What a gateway and its port told of themselves.
@@ -256,7 +256,7 @@ impl RowResult {
             took: Duration::ZERO,
             next_step,
             is_earlier: false,
-            told: Told::default(),
+            told: Box::default(),
         }
     }
 }
@@ -408,7 +408,7 @@ impl RowHistory {
             took: Duration::from_millis(took),
             next_step: next_step.into(),
             is_earlier: true,
-            told: Told::default(),
+            told: Box::default(),
         }
     }
 }

@@ -383,7 +383,7 @@ mod tests {
             RowResult::without_session(RowOutcome::Joined, "improv.joined", "Joined".into(), String::new());
         assert_eq!(Found::of_row(&site, &head, &result), None, "nothing was reached");
         result.link = "serial:/dev/ttyUSB5".into();
-        result.told = Told {
+        *result.told = Told {
             serial_number: Some("S1".into()),
             firmware: Some("fw".into()),
             firmware_version: Some("1.3".into()),

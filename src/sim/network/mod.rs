@@ -152,10 +152,8 @@ async fn start(
         return closed();
     }
     let authority = if stand_in.does == Does::Intercepted { inspection } else { trusted };
-    let config = match stand_in.is_encrypted {
-        true => Some(authority.server(&stand_in.target.host, &plan::lists_host())?),
-        false => None,
-    };
+    let config =
+        if stand_in.is_encrypted { Some(authority.server(&stand_in.target.host, &plan::lists_host())?) } else { None };
     server::start(Service { stand_in, config, revoked: revoked.clone() }, tasks).await
 }
 
