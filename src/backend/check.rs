@@ -221,12 +221,11 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
         }
         None => None,
     };
-    let probes: Arc<dyn Probes> = match &gateway {
-        Some(gateway) => Arc::clone(gateway) as Arc<dyn Probes>,
-        None => {
-            let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
-            Arc::new(NetProbes::new(from(&about.from), servers, overrides.roots.clone()))
-        }
+    let probes: Arc<dyn Probes> = if let Some(gateway) = &gateway {
+        Arc::clone(gateway) as Arc<dyn Probes>
+    } else {
+        let servers = Some(overrides.name_servers.clone()).filter(|servers| !servers.is_empty());
+        Arc::new(NetProbes::new(from(&about.from), servers, overrides.roots.clone()))
     };
     Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes, gateway, watch })
 }
