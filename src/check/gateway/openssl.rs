@@ -89,45 +89,47 @@ impl Ask for Handshake {
         if is_plain {
             read.seen(connect(self.to, None, ConnectEnd::Connected));
         }
-        let end = self.end(ran);
+        let end = TlsEnd::of_s_client(ran);
         let mut chain = pem::certificates(&ran.out);
         // Old versions print the first one twice.
         if chain.len() > 1 && chain.first() == chain.last() {
             chain.pop();
         }
         read.goes_on = matches!(end, TlsEnd::Done { .. });
-        read.found.push(match chain.is_empty() {
-            true => Found::Seen(Seen::Tls(self.tls(end))),
-            false => Found::Chain { tls: self.tls(end), chain, expected: self.expected.clone() },
+        read.found.push(if chain.is_empty() {
+            Found::Seen(Seen::Tls(self.tls(end)))
+        } else {
+            Found::Chain { tls: self.tls(end), chain, expected: self.expected.clone() }
         });
         read
     }
 }
 
-impl Handshake {
-    fn end(&self, ran: &Ran) -> TlsEnd {
+impl TlsEnd {
+    /// How a handshake of `openssl s_client` ended.
+    fn of_s_client(ran: &Ran) -> Self {
         let asks =
             ["Requested Signature Algorithms", "Client Certificate Types", "Acceptable client certificate CA names"];
         let asked_certificate = asks.iter().any(|words| ran.out.contains(words));
         let alert = alert(&ran.err);
         if let Some(alert) = alert {
             let asked_certificate = asked_certificate || alert.contains("certificate required");
-            return TlsEnd::Alert { alert, asked_certificate };
+            return Self::Alert { alert, asked_certificate };
         }
         if let Some((version, cipher)) = suite(&ran.out) {
-            return TlsEnd::Done { version, cipher, alpn: alpn(&ran.out), asked_certificate };
+            return Self::Done { version, cipher, alpn: alpn(&ran.out), asked_certificate };
         }
         let text = ran.text();
         if text.contains("errno=104") || text.contains("Connection reset") {
-            TlsEnd::Broken(Broke::Reset)
+            Self::Broken(Broke::Reset)
         } else if text.contains("wrong version number") || text.contains("packet length too long") {
-            TlsEnd::Failed { detail: "what came is no TLS".into() }
+            Self::Failed { detail: "what came is no TLS".into() }
         } else if text.contains("unexpected eof") || text.contains("errno=0") || text.contains("errno=32") {
-            TlsEnd::Broken(Broke::Closed)
+            Self::Broken(Broke::Closed)
         } else if ran.is_timed_out() {
-            TlsEnd::Broken(Broke::Silent)
+            Self::Broken(Broke::Silent)
         } else {
-            TlsEnd::Failed { detail: visible(ran.err.lines().next_back().unwrap_or("no handshake"), DETAIL_CHARS) }
+            Self::Failed { detail: visible(ran.err.lines().next_back().unwrap_or("no handshake"), DETAIL_CHARS) }
         }
     }
 }

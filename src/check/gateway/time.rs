@@ -114,7 +114,7 @@ impl Ask for AskTime {
     fn read(&self, ran: &Ran) -> Read {
         let mut read = Read::default();
         let end = match self.program {
-            Program::Bash => self.packet(ran),
+            Program::Bash => Ok(self.packet(ran)),
             _ => self.told(ran),
         };
         read.seen(match end {
@@ -127,17 +127,17 @@ impl Ask for AskTime {
 
 impl AskTime {
     /// Our own packet came back, with the server's times; the gateway's clock has no part in it.
-    fn packet(&self, ran: &Ran) -> Result<TimeEnd, String> {
+    fn packet(&self, ran: &Ran) -> TimeEnd {
         let digits: String = ran.out.split_whitespace().collect();
         let octets = from_hex(&digits).unwrap_or_default();
         if octets.is_empty() {
-            return Ok(match super::socket::error_in(&ran.err) {
+            return match super::socket::error_in(&ran.err) {
                 Some(ConnectEnd::Failed { error, .. }) => TimeEnd::Refused { error, icmp: None },
                 _ => TimeEnd::Silent,
-            });
+            };
         }
         match ntp::read(&octets, self.nonce, ran.began_micros, ran.ended_micros) {
-            Ok(reply) => Ok(TimeEnd::Reply {
+            Ok(reply) => TimeEnd::Reply {
                 from: self.server,
                 leap: reply.leap,
                 version: reply.version,
@@ -146,8 +146,8 @@ impl AskTime {
                 reference: visible(&reply.reference, 20),
                 offset_micros: reply.offset_micros,
                 delay_micros: reply.delay_micros,
-            }),
-            Err(odd) => Ok(TimeEnd::Odd { from: self.server, why: odd.to_string() }),
+            },
+            Err(odd) => TimeEnd::Odd { from: self.server, why: odd.to_string() },
         }
     }
 
