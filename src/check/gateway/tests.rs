@@ -463,7 +463,7 @@ fn a_packet_of_ours_comes_back_with_the_servers_time() {
         packet.extend((seconds + 3).to_be_bytes());
         packet.extend([0; 4]);
     }
-    let digits = |octets: &[u8]| octets.iter().map(|octet| format!(" {octet:02x}")).collect::<String>();
+    let digits = |octets: &[u8]| octets.iter().map(|octet| format!(" {octet:02x}")).collect::<Vec<_>>().concat();
     let end = time(ALL, 7_000_000, "0+1 records in\n", 0, &digits(&packet));
     assert!(matches!(end, TimeEnd::Reply { offset_micros: 3_000_000, stratum: 2, leap: 0, mode: 4, .. }), "{end:?}");
     packet[24] ^= 1;
