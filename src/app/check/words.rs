@@ -324,7 +324,7 @@ pub mod ui {
     /// What may stand in the field for where packets leave.
     pub const FROM_HINT: &str = "Interface or address; empty: automatic";
     /// What becomes of a login that is typed.
-    pub const LOGIN_HINT: &str = "Stays in memory only. Left out where the console lets everyone in";
+    pub const LOGIN_HINT: &str = "Stays in memory only. Empty if the console has no password";
     /// Buttons.
     pub const START: &str = "Start check";
     /// Looks at all rows again.

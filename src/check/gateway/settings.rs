@@ -63,7 +63,7 @@ fn name_server(entry: &str) -> Seen {
         address: address.map(|ip| SocketAddr::new(ip, 53)),
         from: format!("{RESOLV_CONF} of the gateway"),
         is_stub: address.is_some_and(|ip| ip.is_loopback()),
-        ignored: if address.is_some() { String::new() } else { "this is no address".into() },
+        ignored: if address.is_some() { String::new() } else { "this isn't an address".into() },
     })
 }
 

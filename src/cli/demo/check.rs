@@ -90,7 +90,7 @@ fn explain(found: &Found, row: &RowVerdict, out: &mut Output) {
     print_rest(&text, out);
     let missing = explain::missing(&found.plan, &found.evidence, &found.judged);
     for rule in missing.iter().filter(|rule| rule.rows.iter().any(|id| id == row.row.as_str())) {
-        out.text(format!("For whoever runs the firewall: {}", explain::sentence(rule)));
+        out.text(format!("For the firewall admin: {}", explain::sentence(rule)));
     }
 }
 
