@@ -541,7 +541,7 @@ fn the_tour_of_the_demo_holds() {
 fn the_tour_explains_one_failure_and_says_what_to_ask_of_the_admin() {
     let ran = Place::new().run(&["demo", "--headless"]).expect(0);
     let (_, explained) = ran.out.split_once("\nWhy CAS-10 failed: ").unwrap_or_else(|| panic!("{}", ran.out));
-    for part in ["Possible causes: ", "Next: ", "For whoever runs the firewall: Allow TCP port 443 from"] {
+    for part in ["Possible causes: ", "Next: ", "For the firewall admin: Allow TCP port 443 from"] {
         assert!(explained.contains(part), "no {part}: {explained}");
     }
 }
