@@ -53,7 +53,7 @@ readonly APART=(
 )
 
 # What is built and tested beyond the usual: forms of export and report that a newcomer need not wait for.
-readonly FEATURES=(--features parquet,pdf)
+readonly FEATURES=(--features "parquet,pdf")
 
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
