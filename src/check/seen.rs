@@ -537,12 +537,32 @@ pub enum TimeEnd {
         /// Round trip.
         delay_micros: i64,
     },
+    /// A program that keeps the time says how far the clock is off by that server; the answer itself was not seen.
+    Told {
+        /// The program.
+        program: String,
+        /// How far this computer's clock is behind the server's, in microseconds.
+        offset_micros: i64,
+        /// The server's stratum, where the program says it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stratum: Option<u8>,
+    },
     /// An answer that is none: too short, or without our nonce.
     Odd { from: SocketAddr, why: String },
     /// A box refused.
     Refused { error: SocketError, icmp: Option<Icmp> },
     /// Nothing came in time.
     Silent,
+}
+
+impl TimeEnd {
+    /// How far this computer's clock is behind the server's, where the server answered.
+    pub const fn offset_micros(&self) -> Option<i64> {
+        match self {
+            Self::Reply { offset_micros, .. } | Self::Told { offset_micros, .. } => Some(*offset_micros),
+            Self::Odd { .. } | Self::Refused { .. } | Self::Silent => None,
+        }
+    }
 }
 
 /// Echo requests.

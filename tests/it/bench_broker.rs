@@ -195,7 +195,7 @@ async fn a_second_client_of_one_name_throws_the_first_out_and_that_is_told() {
     let first = Paho::start(&python, &plan("gw", bench.port("mqtt", 0), std::slice::from_ref(&stay))).await;
     bench.wait_for("“gw” came").await;
     let second = Paho::start(&python, &plan("gw", bench.port("mqtt", 0), &[stay])).await;
-    bench.wait_for("another connection of that name is thrown out").await;
+    bench.wait_for("another connection of that name gets disconnected").await;
     bench.wait_for("“gw” was disconnected: another connection used the same client ID").await;
     drop((first, second));
 }

@@ -240,7 +240,7 @@ async fn a_wrong_key_and_an_ended_token_are_told_apart() {
         password: Some(token.unwrap()),
     };
     let refused = connect(&ended).await.err().unwrap();
-    check(&refused.problem, "mqtt.token_ended", "The token ended");
+    check(&refused.problem, "mqtt.token_ended", "The token expired");
     assert_eq!(hub.with(|hub, _| hub.log.clone()), [format!("401003 {DEVICE}"), format!("401003 {DEVICE}")]);
 }
 
@@ -254,7 +254,7 @@ async fn a_token_that_ends_while_connected_is_named_as_the_cause() {
     let connection = connect(&plan).await.unwrap();
     assert!(connection.login_ends.is_some());
     let end = end(connection).await;
-    check(&end.problem, "mqtt.token_ended", "The token ended");
+    check(&end.problem, "mqtt.token_ended", "The token expired");
     // A new one is made for the next attempt.
     assert_eq!(end.retry, Retry::Later);
 }

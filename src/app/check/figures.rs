@@ -130,7 +130,9 @@ fn answer(seen: &Seen) -> Option<String> {
             Some((_, after)) => format!("idle cut {after} s"),
         },
         Seen::Time(seen) => match &seen.end {
-            TimeEnd::Reply { offset_micros, .. } => format!("NTP {}", offset(*offset_micros)),
+            TimeEnd::Reply { offset_micros, .. } | TimeEnd::Told { offset_micros, .. } => {
+                format!("NTP {}", offset(*offset_micros))
+            }
             TimeEnd::Odd { .. } => "NTP odd".to_owned(),
             TimeEnd::Refused { .. } => "NTP refused".to_owned(),
             TimeEnd::Silent => "NTP silent".to_owned(),

@@ -2,7 +2,7 @@
 
 use crate::check::judge::NOTABLE_MICROS;
 use crate::check::plan::Plan;
-use crate::check::seen::{Answer, ConnectEnd, Observation, Seen, Time, TimeEnd, TlsEnd};
+use crate::check::seen::{Answer, ConnectEnd, Observation, Seen, TlsEnd};
 use crate::check::verdict::{Judged, RowVerdict};
 use crate::model::endpoint::ProbeKind;
 
@@ -56,10 +56,9 @@ fn resolved(observation: &Observation) -> Option<String> {
 /// This computer's clock, where it was measured and is off by little.
 fn clock(observation: &Observation) -> Option<String> {
     match &observation.seen {
-        Seen::Time(Time { end: TimeEnd::Reply { offset_micros, .. }, .. })
-            if offset_micros.saturating_abs() < NOTABLE_MICROS =>
-        {
-            let within = offset_micros.unsigned_abs() / 1_000_000 + 1;
+        Seen::Time(time) => {
+            let offset = time.end.offset_micros().filter(|offset| offset.saturating_abs() < NOTABLE_MICROS)?;
+            let within = offset.unsigned_abs() / 1_000_000 + 1;
             Some(format!("The clock: this computer's is right within {within} s"))
         }
         _ => None,

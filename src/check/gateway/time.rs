@@ -15,8 +15,6 @@ use crate::proto::ntp;
 /// Where time servers listen; some programs know no other port.
 const NTP: u16 = 123;
 const PINGS: u32 = 3;
-/// The highest stratum of a server that has the time.
-const LAST_STRATUM: u8 = 15;
 
 /// The program, in the order in which it is taken: the one that shows most first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,16 +163,10 @@ impl AskTime {
             let is_silent = ran.is_timed_out() || is_silent.iter().any(|words| text.contains(words));
             return if is_silent { Ok(TimeEnd::Silent) } else { Err(text.trim().to_owned()) };
         };
-        Ok(TimeEnd::Reply {
-            from: self.server,
-            // Each of them leaves out servers that have no time, or are none.
-            leap: 0,
-            version: 4,
-            mode: 4,
-            stratum,
-            reference: format!("{:?}", self.program).to_lowercase(),
+        Ok(TimeEnd::Told {
+            program: format!("{:?}", self.program).to_lowercase(),
             offset_micros: micros(offset_secs).saturating_add(self.ahead_micros),
-            delay_micros: 0,
+            stratum,
         })
     }
 }
@@ -186,32 +178,31 @@ fn micros(secs: f64) -> i64 {
 
 /// `server 192.0.2.1, stratum 2, offset -0.000123, delay 0.02563`; newer ones, and sntp:
 /// `2026-11-29 02:00:00.1 (+0000) +0.000123 +/- 0.012 192.0.2.1 s2 no-leap`.
-fn ntpdate(text: &str) -> Option<(f64, u8)> {
+fn ntpdate(text: &str) -> Option<(f64, Option<u8>)> {
     text.lines().find_map(|line| {
         if let Some((_, rest)) = line.split_once(", stratum ") {
             let (stratum, rest) = rest.split_once(", offset ")?;
             let offset = rest.split(',').next()?.trim().parse().ok()?;
-            return stratum.parse().ok().filter(|stratum| *stratum > 0).map(|stratum| (offset, stratum));
+            return stratum.parse().ok().filter(|stratum| *stratum > 0).map(|stratum| (offset, Some(stratum)));
         }
         let words: Vec<&str> = line.split_whitespace().collect();
         let at = words.iter().position(|word| *word == "+/-")?;
         let offset = words.get(at.checked_sub(1)?)?.parse().ok()?;
-        let stratum = words.iter().find_map(|word| word.strip_prefix('s')?.parse().ok());
-        Some((offset, stratum.unwrap_or(LAST_STRATUM)))
+        Some((offset, words.iter().find_map(|word| word.strip_prefix('s')?.parse().ok())))
     })
 }
 
 /// `ntpd: reply from 192.0.2.1: offset:-0.000123 delay:0.000345 status:0x24 strat:2 refid:…`.
-fn ntpd(text: &str) -> Option<(f64, u8)> {
+fn ntpd(text: &str) -> Option<(f64, Option<u8>)> {
     let line = text.lines().find(|line| line.contains("reply from") && line.contains("offset:"))?;
     let value = |key| line.split_whitespace().find_map(|word| word.strip_prefix(key));
-    Some((value("offset:")?.parse().ok()?, value("strat:")?.parse().ok()?))
+    Some((value("offset:")?.parse().ok()?, value("strat:").and_then(|stratum| stratum.parse().ok())))
 }
 
 /// `System clock wrong by 0.000123 seconds (ignored)`; it takes only servers that have the time, and does not say how good.
-fn chronyd(text: &str) -> Option<(f64, u8)> {
+fn chronyd(text: &str) -> Option<(f64, Option<u8>)> {
     let (_, rest) = text.split_once("System clock wrong by ")?;
-    Some((rest.split(' ').next()?.parse().ok()?, LAST_STRATUM))
+    Some((rest.split(' ').next()?.parse().ok()?, None))
 }
 
 /// Echo requests.

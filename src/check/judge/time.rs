@@ -16,6 +16,8 @@ use crate::model::text::visible;
 pub(in crate::check) const NOTABLE_MICROS: i64 = 10_000_000;
 /// Leap indicator: not synchronised (RFC 5905, figure 9).
 const ALARM: u8 = 3;
+/// The highest stratum of a server that has the time (RFC 5905, figure 11).
+const LAST_STRATUM: u8 = 15;
 const SERVER_MODE: u8 = 4;
 
 /// What is known of the clocks.
@@ -87,17 +89,22 @@ pub(super) fn shown(behind_micros: i64) -> String {
 
 fn by_server(observation: &Observation) -> Option<(i64, u32)> {
     match &observation.seen {
-        Seen::Time(Time { end: TimeEnd::Reply { offset_micros, .. }, .. }) if is_sane(&observation.seen) => {
-            Some((*offset_micros, observation.number))
-        }
+        Seen::Time(time) if is_sane(&time.end) => Some((time.end.offset_micros()?, observation.number)),
         _ => None,
     }
 }
 
 /// Whether it is an answer to set a clock by.
-fn is_sane(seen: &Seen) -> bool {
-    let Seen::Time(Time { end: TimeEnd::Reply { leap, mode, stratum, .. }, .. }) = seen else { return false };
-    *leap != ALARM && *mode == SERVER_MODE && (1..=15).contains(stratum)
+const fn is_sane(end: &TimeEnd) -> bool {
+    match end {
+        TimeEnd::Reply { leap, mode, stratum, .. } => {
+            *leap != ALARM && *mode == SERVER_MODE && 1 <= *stratum && *stratum <= LAST_STRATUM
+        }
+        // Programs that keep the time leave out servers that have none.
+        TimeEnd::Told { stratum: Some(stratum), .. } => 1 <= *stratum && *stratum <= LAST_STRATUM,
+        TimeEnd::Told { stratum: None, .. } => true,
+        TimeEnd::Odd { .. } | TimeEnd::Refused { .. } | TimeEnd::Silent => false,
+    }
 }
 
 fn by_dates(observations: &[Observation]) -> Vec<(i64, u32)> {
@@ -214,7 +221,7 @@ fn judge_reply(case: &Case<'_>, observation: &Observation, time: &Time) -> Resul
         TimeEnd::Reply { mode, .. } if *mode != SERVER_MODE => {
             fault(Reason::NtpOdd, Confidence::Medium, format!("mode {mode}"))
         }
-        TimeEnd::Reply { leap, stratum, .. } if *leap == ALARM || *stratum > 15 => {
+        TimeEnd::Reply { leap, stratum, .. } if *leap == ALARM || *stratum > LAST_STRATUM => {
             fault(Reason::NtpUnsynchronised, Confidence::High, time.server.ip().to_string())
         }
         TimeEnd::Reply { from, offset_micros, .. } => {
@@ -226,6 +233,13 @@ fn judge_reply(case: &Case<'_>, observation: &Observation, time: &Time) -> Resul
                 notes.push(note(Reason::ClockWrong, shown(*offset_micros)));
             }
             Ok(notes)
+        }
+        TimeEnd::Told { stratum: Some(stratum), .. } if *stratum > LAST_STRATUM => {
+            fault(Reason::NtpUnsynchronised, Confidence::High, time.server.ip().to_string())
+        }
+        TimeEnd::Told { offset_micros, .. } => {
+            let is_off = offset_micros.saturating_abs() >= NOTABLE_MICROS;
+            Ok(is_off.then(|| note(Reason::ClockWrong, shown(*offset_micros))).into_iter().collect())
         }
         TimeEnd::Odd { why, .. } => fault(Reason::NtpOdd, Confidence::Medium, visible(why, 60)),
         TimeEnd::Refused { icmp: Some(icmp), .. } if case.scene.is_own(icmp.from) && icmp.from != time.server.ip() => {

@@ -245,6 +245,14 @@ fn time(seen: &Time) -> String {
             seconds(*offset_micros),
             delay_micros / 1000
         ),
+        TimeEnd::Told { program, offset_micros, stratum } => {
+            let stratum = stratum.map(|stratum| format!(", stratum {stratum}")).unwrap_or_default();
+            format!(
+                "{program} reports from {}{stratum}: this computer is off by {} s",
+                seen.server,
+                seconds(*offset_micros)
+            )
+        }
         TimeEnd::Odd { from, why } => format!("{from} answered with something else{}", tail(why)),
         TimeEnd::Refused { error, icmp } => format!("Time request {}{}", socket_error(*error), by_box(icmp.as_ref())),
         TimeEnd::Silent => "No time came".to_owned(),

@@ -9,7 +9,7 @@ use super::set;
 use crate::check::evidence::{self, Evidence};
 use crate::check::judge;
 use crate::check::plan::Plan;
-use crate::check::seen::{NotRun, Observation, Seen, TimeEnd};
+use crate::check::seen::{NotRun, Observation, Seen};
 use crate::check::verdict::{Judged, RowState};
 use crate::flow::port::Witnessed;
 use crate::model::endpoint::RowId;
@@ -112,7 +112,7 @@ impl Book {
 
     /// Whether a time server answered for that row.
     pub(super) fn has_time(&self, id: &RowId) -> bool {
-        let is_reply = |seen: &Seen| matches!(seen, Seen::Time(time) if matches!(time.end, TimeEnd::Reply { .. }));
+        let is_reply = |seen: &Seen| matches!(seen, Seen::Time(time) if time.end.offset_micros().is_some());
         self.pages().observations.iter().any(|own| own.row.as_ref() == Some(id) && is_reply(&own.seen))
     }
 

@@ -8,7 +8,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use super::Round;
 use crate::check::plan::{PlannedRow, Subject, Target};
 use crate::check::question::{Asked, Carrier, Question, Say, Shape, Talk};
-use crate::check::seen::{Connect, ConnectEnd, NotRun, Seen, TimeEnd};
+use crate::check::seen::{Connect, ConnectEnd, NotRun, Seen};
 use crate::model::endpoint::{Endpoint, HostPattern, ProbeKind, RowId};
 use crate::model::mqtt::Dialect;
 
@@ -224,7 +224,7 @@ impl Round {
             let question = Question::Time { server, limit: TIME_LIMIT };
             let told = self.ask(Some(&row.id), Some(&target.host), question).await;
             let is_answered =
-                told.iter().any(|seen| matches!(seen, Seen::Time(time) if matches!(time.end, TimeEnd::Reply { .. })));
+                told.iter().any(|seen| matches!(seen, Seen::Time(time) if time.end.offset_micros().is_some()));
             // One lost answer is no evidence; one that came is enough.
             if is_answered {
                 return;

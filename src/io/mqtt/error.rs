@@ -576,6 +576,7 @@ impl CertificateFault {
                 "mqtt.certificate_expired",
                 match days_ago {
                     0 => format!("The certificate of {host} expired today"),
+                    1 => format!("The certificate of {host} expired 1 day ago"),
                     days => format!("The certificate of {host} expired {days} days ago"),
                 },
                 "It was not renewed, or the clock of this computer is ahead",
@@ -585,6 +586,7 @@ impl CertificateFault {
                 "mqtt.certificate_not_yet",
                 match in_days {
                     0 => format!("The certificate of {host} isn't valid until later today"),
+                    1 => format!("The certificate of {host} isn't valid until tomorrow"),
                     days => format!("The certificate of {host} isn't valid for another {days} days"),
                 },
                 "The clock of this computer is most likely behind",

@@ -470,6 +470,11 @@ impl<'a> Line<'a> {
             "kiss" => reply(0, 0, self.arg(2)),
             "alarm" => reply(3, 2, ""),
             "unsynchronised" => reply(0, 16, ""),
+            "told" => TimeEnd::Told {
+                program: self.arg(2).to_owned(),
+                offset_micros: self.number("offset").unwrap_or(0) * 1_000_000,
+                stratum: self.number("stratum").and_then(|stratum| u8::try_from(stratum).ok()),
+            },
             "odd" => TimeEnd::Odd { from, why: "it does not carry our nonce".into() },
             "refused" => TimeEnd::Refused { error: SocketError::Refused, icmp: self.icmp() },
             "silent" => TimeEnd::Silent,

@@ -131,7 +131,7 @@ async fn an_encrypted_connection_shows_its_chain() {
     assert!(fact(tls, "Encryption").starts_with("TLSv1"), "{:?}", tls.facts);
     assert_eq!(fact(tls, "Server name (SNI)"), "localhost");
     assert_eq!(fact(tls, "Client certificate asked for"), "no");
-    assert_eq!(fact(tls, "Certificate ends"), "ends in 400 days");
+    assert_eq!(fact(tls, "Certificate ends"), "expires in 400 days");
     let own = &tls.certificates[0];
     assert_eq!(
         (own.subject.as_str(), own.issuer.as_str(), own.key.as_str()),
@@ -165,12 +165,16 @@ async fn each_fault_of_a_certificate_is_told_with_the_chain() {
     };
     let boxed = Authority::new("Zscaler Intermediate Root CA");
     let cases = [
-        (serve(&here, -30..-4), "mqtt.certificate_expired", "The certificate of localhost ended 3 days ago"),
-        (serve(&here, 3..40), "mqtt.certificate_not_yet", "The certificate of localhost begins in 3 days"),
+        (serve(&here, -30..-4), "mqtt.certificate_expired", "The certificate of localhost expired 3 days ago"),
+        (
+            serve(&here, 3..40),
+            "mqtt.certificate_not_yet",
+            "The certificate of localhost isn't valid for another 3 days",
+        ),
         (serve(&["broker.example"], -1..9), "mqtt.wrong_name", "The certificate of localhost is not for localhost"),
         (other.server(), "mqtt.issuer_not_sent", "The broker sent the certificate of localhost without its issuer's"),
         (boxed.server(), "mqtt.intercepted", "Something in between shows the certificate of localhost"),
-        (own, "mqtt.self_signed", "Nobody but itself vouches for the certificate of localhost"),
+        (own, "mqtt.self_signed", "Self-signed: the certificate of localhost"),
         (authority.client(-1..9), "mqtt.certificate_purpose", "The certificate of localhost is not for servers"),
     ];
     for (pair, code, what) in cases {
@@ -268,7 +272,7 @@ async fn a_client_certificate_is_shown_when_asked_for() {
         plan.tls.identity = Some(wrong.identity());
         let (code, _, end, _) = refused(&plan).await;
         assert_eq!(code, "mqtt.tls_alert");
-        assert!(end.problem.likely_cause.starts_with("It does not accept our client certificate"), "{end:?}");
+        assert!(end.problem.likely_cause.starts_with("It doesn't accept the client certificate"), "{end:?}");
     }
     // The right one, its key in two forms.
     let right = authority.client(-1..400);
@@ -289,7 +293,7 @@ async fn a_client_certificate_is_shown_when_asked_for() {
     plan.tls.identity = Some(authority.client(-1..9).identity());
     let (_, reports) = attempt(&plan).await;
     let StageState::Noted(problem) = &stage(&reports, Stage::Tls).state else { panic!("{reports:?}") };
-    assert_eq!(problem.what, "The certificate of this client ends in 9 days");
+    assert_eq!(problem.what, "The certificate of this client expires in 9 days");
 }
 
 #[tokio::test]
