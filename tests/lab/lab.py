@@ -103,8 +103,8 @@ class Guest:
         shutil.copytree(HERE / "foreign", files / "foreign")
         if self.binary:
             (files / "bin").mkdir()
-            # Debug information is most of a development build, and all of it would be held in memory.
-            subprocess.run(["strip", "--strip-debug", "-o", files / "bin/linesman", self.binary], check=True)
+            # Debug information and symbols are most of a development build, and the guest holds all of it in memory.
+            subprocess.run(["strip", "--strip-all", "-o", files / "bin/linesman", self.binary], check=True)
         image = self.folder / "initrd"
         with open(image, "wb") as out:
             subprocess.run(["cat", LAB / "initrd"], stdout=out, check=True)
@@ -123,7 +123,7 @@ class Guest:
         kvm = self.engine == "kvm"
         return [str(part) for part in [
             *loader, "-L", root / "usr/share/qemu", "-L", root / "usr/share/seabios",
-            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", "1024", "-smp", "2",
+            "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-m", "1536", "-smp", "2",
             "-machine", "q35", "-accel", "kvm" if kvm else "tcg,thread=multi",
             "-cpu", "host,arch-capabilities=off" if kvm else "max,la57=off",
             "-kernel", LAB / "vmlinux", "-initrd", initrd,
