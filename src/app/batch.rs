@@ -1,4 +1,4 @@
-//! Batch: many gateways in one go, from a manifest or from those marked on Discover, with what becomes of each.
+//! Batch: many gateways in one go, from a manifest or from those marked in the list, with what becomes of each.
 //!
 //! Secrets that a manifest refers to by name are typed here, kept only until the batch has begun, and never shown.
 
@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Desk;
+use super::gateways::KeptNetwork;
 use super::jobs::JobKind;
 use crate::model::access::Access;
 use crate::model::batch::{
@@ -46,7 +47,7 @@ pub enum BatchAction {
     Cleared,
 }
 
-/// A gateway that was marked on Discover.
+/// A gateway that was marked in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marked {
     /// Its link.
@@ -84,7 +85,7 @@ pub enum Source {
     None,
     /// The manifest at this path, as it was checked.
     Manifest(String),
-    /// Gateways marked on Discover.
+    /// Gateways marked in the list.
     Marked(Vec<Marked>),
 }
 
@@ -95,6 +96,8 @@ pub struct Batch {
     pub path: String,
     /// Secrets to type; edited in place.
     pub secrets: Vec<SecretField>,
+    /// The network of marked gateways; edited in place.
+    pub draft: WifiDraft,
     /// Leave the gateways' own scans out; edited in place.
     pub is_unscanned: bool,
     /// Where results are written to; edited in place.
@@ -213,10 +216,10 @@ impl Batch {
             && self.secrets.iter().all(|secret| !secret.value.expose().is_empty())
     }
 
-    pub(super) fn act(&mut self, action: BatchAction, draft: &WifiDraft, desk: &mut Desk<'_>) -> Vec<Command> {
+    pub(super) fn act(&mut self, action: BatchAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
             BatchAction::Opened => self.open(desk),
-            BatchAction::Started(again) => self.start(again, draft, desk),
+            BatchAction::Started(again) => self.start(again, desk),
             BatchAction::Paused => self.steer(BatchCommand::Pause),
             BatchAction::Resumed => self.steer(BatchCommand::Resume),
             BatchAction::Stopped => self.stop(),
@@ -230,13 +233,17 @@ impl Batch {
         }
     }
 
-    /// Takes the gateways that were marked on Discover.
-    pub(super) fn take(&mut self, marked: Vec<Marked>, ssid: &str) {
+    /// Takes the gateways that are marked in the list.
+    pub(super) fn take(&mut self, marked: Vec<Marked>, kept: &KeptNetwork) {
         if self.is_running() || self.is_checking() || marked.is_empty() {
             return;
         }
-        *self = Self { path: std::mem::take(&mut self.path), ..Self::default() };
-        let heads = marked.iter().enumerate().map(|(place, marked)| head(place, marked, ssid));
+        // What was typed for some of them holds for all of them.
+        let is_growing = matches!(self.source, Source::Marked(_)) && !self.was_begun();
+        let draft = if is_growing { std::mem::take(&mut self.draft) } else { kept.draft().clone() };
+        *self = Self { path: std::mem::take(&mut self.path), draft, ..Self::default() };
+        self.draft.passphrase.expose_mut().reserve(SECRET_ROOM);
+        let heads = marked.iter().enumerate().map(|(place, marked)| head(place, marked, &self.draft.ssid));
         self.rows = heads.map(|head| Row { head, state: RowState::Open }).collect();
         self.source = Source::Marked(marked);
     }
@@ -324,7 +331,7 @@ impl Batch {
         self.findings = findings;
     }
 
-    fn start(&mut self, again: Option<Again>, draft: &WifiDraft, desk: &mut Desk<'_>) -> Vec<Command> {
+    fn start(&mut self, again: Option<Again>, desk: &mut Desk<'_>) -> Vec<Command> {
         if !self.is_ready() {
             return Vec::new();
         }
@@ -335,7 +342,7 @@ impl Batch {
                 let secrets = self.secrets.iter().map(|secret| (secret.name.clone(), secret.value.clone())).collect();
                 BatchSource::Manifest { path: PathBuf::from(path), secrets }
             }
-            Source::Marked(marked) => match plans(marked, draft, desk) {
+            Source::Marked(marked) => match plans(marked, &self.draft, desk) {
                 Ok(rows) => BatchSource::Selected { rows, batch: self.number },
                 Err(problem) => {
                     self.problem = Some(problem);

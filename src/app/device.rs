@@ -373,6 +373,11 @@ impl Device {
         self.session.as_ref()
     }
 
+    /// Whether a job is its session.
+    pub(super) fn is_of(&self, job: JobId) -> bool {
+        self.session.as_ref().is_some_and(|session| session.job == job)
+    }
+
     /// A gateway was chosen. What is known of another one, and what was typed for it, goes; an open job stays.
     pub(super) fn gateway_chosen(&mut self, link: &LinkAddress) {
         let is_of = |session: &Session| session.link == *link;

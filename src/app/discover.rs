@@ -13,7 +13,7 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::order::{in_order_of_numbers, order_of_link};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
-use crate::model::standing::{Done, Stand, stand, takes_back};
+use crate::model::standing::{Done, Stand, Tone, stand, takes_back};
 use crate::model::text::visible;
 use crate::msg::{Command, JobEnd};
 use crate::profile::Catalog;
@@ -57,6 +57,8 @@ pub enum SortKey {
     Name,
     /// The profile it looks like; ports without one last.
     Profile,
+    /// How it stands: what needs somebody first.
+    State,
 }
 
 /// What the user did on Discover.
@@ -89,6 +91,13 @@ pub enum DiscoverAction {
     RemovedPath(LinkAddress),
 }
 
+impl DiscoverAction {
+    /// Whether it changes which rows are marked, or takes the detail back to one gateway.
+    pub(super) const fn is_marking(&self) -> bool {
+        matches!(self, Self::Selected(_) | Self::Marked(_) | Self::MarkedAll | Self::ClearedMarks)
+    }
+}
+
 /// The view model of Discover.
 #[derive(Default)]
 pub struct Discover {
@@ -96,6 +105,8 @@ pub struct Discover {
     pub filter: String,
     /// The path being typed; edited in place.
     pub typed_path: String,
+    /// The pointer is over the rows: none moves meanwhile. Set by the screen.
+    pub is_held: bool,
     /// What is wrong with the typed path.
     pub path_error: Option<String>,
     /// Why ports cannot be listed.
@@ -181,12 +192,23 @@ impl Discover {
         self.shown.iter().filter(is_here).filter(|link| !self.marked.contains(*link))
     }
 
+    /// Marks a row beside the one selected, or takes its mark away.
+    fn mark(&mut self, link: LinkAddress) {
+        if self.marked.is_empty() {
+            let selected = self.selected.clone().filter(|selected| *selected != link);
+            self.marked.extend(selected.filter(|link| self.row(link).is_some_and(|row| row.is_present)));
+        }
+        if !self.marked.remove(&link) {
+            self.marked.insert(link);
+        }
+    }
+
     /// The marked gateways that are there, by name; no name twice.
-    pub(super) fn take_marked(&mut self, catalog: &Catalog) -> Vec<Marked> {
+    pub(super) fn marked_gateways(&self, catalog: &Catalog) -> Vec<Marked> {
         let mut names = BTreeSet::new();
         let mut taken = Vec::new();
-        for link in std::mem::take(&mut self.marked) {
-            let Some(row) = self.rows.get(&link).filter(|row| row.is_present) else { continue };
+        for link in &self.marked {
+            let Some(row) = self.rows.get(link).filter(|row| row.is_present) else { continue };
             let mut name = display_name(row);
             if !names.insert(name.clone()) {
                 name = format!("{name}, {}", link.place());
@@ -202,7 +224,7 @@ impl Discover {
                 drivers.find(|driver| driver.is_available_over(link.kind()))
             });
             let driver = answered.or(of_profile).unwrap_or_else(|| DriverId::usual_over(link.kind()));
-            taken.push(Marked { link, name, profile, driver });
+            taken.push(Marked { link: link.clone(), name, profile, driver });
         }
         taken
     }
@@ -224,27 +246,26 @@ impl Discover {
 
     pub(super) fn act(&mut self, action: DiscoverAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
-            DiscoverAction::Selected(link) => self.selected = Some(link),
-            DiscoverAction::Marked(link) => {
-                if !self.marked.remove(&link) {
-                    self.marked.insert(link);
-                }
+            DiscoverAction::Selected(link) => {
+                self.marked.clear();
+                self.selected = Some(link);
             }
+            DiscoverAction::Marked(link) => self.mark(link),
             DiscoverAction::MarkedAll => {
                 let all: Vec<LinkAddress> = self.markable_links().cloned().collect();
                 self.marked.extend(all);
             }
             DiscoverAction::ClearedMarks => self.marked.clear(),
-            DiscoverAction::FilterChanged => self.is_stale = true,
+            DiscoverAction::FilterChanged => self.rearrange(),
             DiscoverAction::Showed(kinds) => {
                 self.kinds = kinds;
-                self.is_stale = true;
+                self.rearrange();
             }
             // The app keeps the switch: it is a setting.
             DiscoverAction::SwitchedBluetooth(_) => {}
             DiscoverAction::SortedBy(key) => {
                 self.sort = key;
-                self.is_stale = true;
+                self.rearrange();
             }
             DiscoverAction::Asked(link) => self.enqueue([link]),
             DiscoverAction::AskedAll => self.enqueue(self.askable_links()),
@@ -382,9 +403,23 @@ impl Discover {
 
     /// Puts the rows in order again if anything about them or the filter changed; once for many events.
     pub(super) fn arrange_if_stale(&mut self, catalog: &Catalog) {
-        if std::mem::take(&mut self.is_stale) {
+        // No row moves away under the pointer.
+        if self.is_stale && (!self.is_held || self.shown.is_empty()) {
+            self.is_stale = false;
             self.arrange(catalog);
         }
+    }
+
+    /// A person wants another order or choice: now, wherever the pointer is.
+    const fn rearrange(&mut self) {
+        self.is_stale = true;
+        self.is_held = false;
+    }
+
+    /// Nothing is selected any more.
+    pub(super) fn deselect(&mut self) {
+        self.selected = None;
+        self.marked.clear();
     }
 
     fn arrange(&mut self, catalog: &Catalog) {
@@ -394,10 +429,23 @@ impl Discover {
             .values()
             .filter(|row| is_of_kind(row, self.kinds))
             .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
-            .map(|row| (sort_text(row, self.sort, catalog), &row.link))
+            .map(|row| (self.sort_text(row, catalog), &row.link))
             .collect();
         keyed.sort();
         self.shown = keyed.into_iter().map(|(_, link)| link.clone()).collect();
+    }
+
+    fn sort_text(&self, row: &Sighting, catalog: &Catalog) -> SortText {
+        let text = match self.sort {
+            SortKey::Link => return (false, order_of_link(&row.link)),
+            SortKey::Name => Some(display_name(row)),
+            SortKey::Profile => profile_name(row, catalog),
+            SortKey::State => {
+                let stand = self.stand(row);
+                Some(format!("{} {}", urgency(stand.standing.tone()), stand.standing.title()))
+            }
+        };
+        (text.is_none(), in_order_of_numbers(&text.unwrap_or_default().to_lowercase()))
     }
 
     fn askable_links(&self) -> Vec<LinkAddress> {
@@ -452,13 +500,15 @@ impl Discover {
 /// What rows are ordered by: rows without the wanted text last, then the text, lower case, numbers by value.
 type SortText = (bool, String);
 
-fn sort_text(row: &Sighting, key: SortKey, catalog: &Catalog) -> SortText {
-    let text = match key {
-        SortKey::Link => return (false, order_of_link(&row.link)),
-        SortKey::Name => Some(display_name(row)),
-        SortKey::Profile => profile_name(row, catalog),
-    };
-    (text.is_none(), in_order_of_numbers(&text.unwrap_or_default().to_lowercase()))
+/// What needs somebody comes first.
+const fn urgency(tone: Tone) -> u8 {
+    match tone {
+        Tone::Calls => 0,
+        Tone::Bad => 1,
+        Tone::Busy => 2,
+        Tone::Good => 3,
+        Tone::Quiet => 4,
+    }
 }
 
 /// The best name there is: what the gateway calls itself, else what its USB adapter does, else the port.

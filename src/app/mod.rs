@@ -8,6 +8,7 @@ pub mod check;
 pub mod commission;
 pub mod device;
 pub mod discover;
+pub mod gateways;
 pub mod jobs;
 pub mod loaded;
 pub mod records;
@@ -28,9 +29,10 @@ pub use toasts::{Toast, ToastText, Toasts};
 
 use self::batch::{Batch, BatchAction};
 use self::check::{CheckAction, NetworkCheck};
-use self::commission::{Commission, CommissionAction};
+use self::commission::{Commission, CommissionAction, Handled};
 use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
+use self::gateways::{Detail, KeptNetwork, PerGateway, Tab};
 use self::jobs::{JobKind, Jobs, RunningJob};
 use self::records::{Records, RecordsAction};
 use self::replace::Replace;
@@ -40,6 +42,7 @@ use self::terminal::{Terminal, TerminalAction};
 
 use crate::model::access::Access;
 use crate::model::batch::RowOutcome;
+use crate::model::gateway::Sighting;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
@@ -50,20 +53,12 @@ use crate::msg::telemetry::{BenchCommand, TelemetryCommand};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
 use crate::profile::Catalog;
 
-/// The screens there are.
+/// The places there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Screen {
-    /// Ports and gateways.
+pub enum Place {
+    /// The gateways, and everything that is done with one or several of them.
     #[default]
-    Discover,
-    /// One gateway is given its network.
-    Commission,
-    /// Many gateways are given their networks.
-    Batch,
-    /// A terminal on a port.
-    Terminal,
-    /// One gateway is looked at and managed.
-    Device,
+    Gateways,
     /// Whether the site's network lets gateways reach what they need.
     Check,
     /// What gateways send to a broker is watched.
@@ -76,32 +71,34 @@ pub enum Screen {
 
 /// What the user did.
 pub enum Action {
-    /// Went to a screen.
-    WentTo(Screen),
-    /// Something on Discover.
+    /// Went to a place.
+    WentTo(Place),
+    /// Something in the list of gateways.
     Discover(DiscoverAction),
-    /// Took a gateway from Discover to Commission.
-    TookToCommission(LinkAddress),
-    /// Something on Commission.
+    /// Went back from the detail to the list, where only one of them fits.
+    WentBack,
+    /// Opened a tab of the selected gateway.
+    OpenedTab(Tab),
+    /// Opened what is to be done with several gateways, or with a manifest.
+    OpenedBatch,
+    /// Something under Set up.
     Commission(CommissionAction),
     /// Something on Device.
     Device(DeviceAction),
     /// Something on Network check.
     Check(CheckAction),
-    /// Wants to check the network for the gateway on Commission.
+    /// Wants to check the network for the selected gateway.
     TookToCheck,
+    /// Wants to check the network from that gateway.
+    TookToCheckFrom(LinkAddress),
     /// Something on Telemetry.
     Telemetry(TelemetryAction),
-    /// Wants to see the telemetry of the gateway on Commission.
+    /// Wants to see the telemetry of the selected gateway.
     TookToTelemetry,
     /// Goes on with the next gateway and the same network.
     WentOnWith(LinkAddress),
-    /// Took the gateways marked on Discover to Batch.
-    TookMarkedToBatch,
     /// Something on Batch.
     Batch(BatchAction),
-    /// Opened a terminal on a port.
-    TookToTerminal(LinkAddress),
     /// Something in the terminal.
     Terminal(TerminalAction),
     /// Something on Records.
@@ -148,16 +145,18 @@ struct Desk<'a> {
 /// Everything the window shows.
 #[derive(Default)]
 pub struct App {
-    /// Discover.
+    /// The list of gateways.
     pub discover: Discover,
-    /// Commission.
-    pub commission: Commission,
-    /// Batch.
+    /// Set up.
+    pub commission: PerGateway<Commission>,
+    /// Several gateways at once.
     pub batch: Batch,
-    /// The terminal.
-    pub terminal: Terminal,
+    /// Terminals.
+    pub terminal: PerGateway<Terminal>,
     /// Device.
-    pub device: Device,
+    pub device: PerGateway<Device>,
+    /// The network kept for the next gateway.
+    pub kept: KeptNetwork,
     /// Network check.
     pub check: NetworkCheck,
     /// Telemetry.
@@ -166,7 +165,11 @@ pub struct App {
     pub records: Records,
     /// Settings.
     pub settings: SettingsView,
-    screen: Screen,
+    place: Place,
+    tab: Tab,
+    detail: Detail,
+    /// The gateways that had their turn.
+    handled: Handled,
     was_listening: bool,
     catalog: Arc<Catalog>,
     demo: Option<DemoSite>,
@@ -182,9 +185,7 @@ pub struct App {
 impl App {
     /// An app that has asked for nothing yet.
     pub fn new() -> Self {
-        let mut app = Self::default();
-        app.commission.is_sending_on_connect = true;
-        app
+        Self::default()
     }
 
     /// What is wanted at the very start.
@@ -192,9 +193,32 @@ impl App {
         vec![Command::StartDiscovery { radio: false }]
     }
 
-    /// The screen shown.
-    pub const fn screen(&self) -> Screen {
-        self.screen
+    /// The place shown.
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// The tab of the selected gateway.
+    pub const fn tab(&self) -> Tab {
+        self.tab
+    }
+
+    /// Whether the gateway selected joined by what was sent last.
+    pub fn has_joined(&self) -> bool {
+        let outcome = self.commission.session().and_then(|session| session.outcome.as_ref());
+        outcome.is_some_and(|outcome| outcome.verdict == Verdict::Joined)
+    }
+
+    /// What stands beside the list of gateways.
+    pub const fn detail(&self) -> Detail {
+        self.detail
+    }
+
+    /// The gateway to go on with after this one.
+    pub fn next_gateway(&self) -> Option<&Sighting> {
+        let row = |link| self.discover.row(link);
+        let rows = self.discover.shown().iter().filter_map(row);
+        self.handled.next(rows.map(|row| (row, self.discover.stand(row).standing)))
     }
 
     /// The profiles.
@@ -281,21 +305,29 @@ impl App {
         let mut commands = match action {
             Action::WentTo(screen) => self.go_to(screen),
             Action::Discover(action) => self.on_discover(action, now),
-            Action::TookToCommission(link) => self.take_to_commission(&link, now),
+            Action::OpenedTab(tab) => self.open_tab(tab),
+            Action::OpenedBatch => {
+                self.detail = Detail::Batch;
+                self.switch_to(Place::Gateways)
+            }
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
             Action::Telemetry(action) => self.on_telemetry(action, now),
             Action::Check(action) => self.on_check(action, now),
             Action::TookToCheck => self.take_to_check(now),
+            Action::TookToCheckFrom(link) => {
+                let commands = self.take_to_check(now);
+                self.check.form.via = Some(link);
+                commands
+            }
+            Action::WentBack => {
+                self.discover.deselect();
+                self.detail = Detail::Gateway;
+                Vec::new()
+            }
             Action::TookToTelemetry => self.take_to_telemetry(now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
-            Action::TookMarkedToBatch => self.take_marked(),
             Action::Batch(action) => self.on_batch(action, now),
-            Action::TookToTerminal(link) => {
-                self.screen = Screen::Terminal;
-                let Self { terminal, catalog, jobs, toasts, .. } = self;
-                terminal.open(link, &mut Desk { catalog, jobs, toasts, now })
-            }
             Action::Terminal(action) => {
                 let Self { terminal, catalog, jobs, toasts, .. } = self;
                 terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -328,7 +360,7 @@ impl App {
             }
         };
         self.discover.arrange_if_stale(&self.catalog);
-        commands.extend(self.telemetry.refresh_view(self.screen == Screen::Telemetry));
+        commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
         self.replace.note(&commands);
         commands
     }
@@ -341,22 +373,35 @@ impl App {
                 self.started(*startup);
                 return self.watch();
             }
-            Event::GatewaySeen(sighting) => self.discover.seen(*sighting, now),
+            Event::GatewaySeen(sighting) => {
+                let link = sighting.link.clone();
+                self.discover.seen(*sighting, now);
+                self.know_more_of(&link);
+            }
             Event::GatewayGone(link) => {
                 // A device that falls silent keeps its address; a port may get another gateway.
                 if link.kind() == LinkKind::Serial {
-                    self.commission.unplugged(&link);
-                    self.device.unplugged(&link);
+                    self.unplugged(&link);
                 }
                 self.discover.gone(&link);
             }
             Event::GatewayRemoved(link) => self.discover.removed(&link),
             Event::DiscoveryTrouble(trouble) => self.discover.trouble = trouble,
             Event::RadioTrouble(trouble) => self.discover.radio_trouble = trouble,
-            Event::Probed { job, link, probe } if self.jobs.is_running(job) => self.discover.probed(&link, probe),
+            Event::Probed { job, link, probe } if self.jobs.is_running(job) => {
+                self.discover.probed(&link, probe);
+                self.know_more_of(&link);
+            }
             Event::Probed { .. } => {}
-            Event::TerminalProgressed { job, output } => self.terminal.progressed(job, output),
-            Event::DeviceProgressed { job, progress, .. } => return self.device.progressed(job, progress),
+            Event::TerminalProgressed { job, output } => {
+                if let Some(terminal) = self.terminal.iter_mut().find(|terminal| terminal.job() == Some(job)) {
+                    terminal.progressed(job, output);
+                }
+            }
+            Event::DeviceProgressed { job, progress, .. } => {
+                let device = self.device.iter_mut().find(|device| device.is_of(job));
+                return device.map_or_else(Vec::new, |device| device.progressed(job, progress));
+            }
             Event::TelemetryProgressed { job, event, .. } => {
                 let Self { telemetry, catalog, jobs, toasts, .. } = self;
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
@@ -371,19 +416,19 @@ impl App {
             }
             Event::SessionProgressed { job, at, progress } => {
                 self.note_session(job, &progress);
-                let has_joined = matches!(&progress, Progress::Pushed(outcome) if outcome.verdict == Verdict::Joined);
-                let mut commands =
-                    self.with_desk(now, |commission, desk| commission.progressed(job, at, progress, desk));
-                if has_joined && self.commission.session().is_some_and(|session| session.job == job) {
-                    commands.extend(self.watch_by_itself(now));
-                }
-                return commands;
+                return self.session_progressed(job, at, progress, now);
             }
             Event::JobFinished { job, end } => return self.finished(job, end, now),
-            Event::LaptopScanned(scan) => self.commission.laptop_scanned(scan, &self.catalog),
+            Event::LaptopScanned(scan) => {
+                let Self { commission, catalog, .. } = self;
+                commission.iter_mut().for_each(|one| one.laptop_scanned(scan.clone(), catalog));
+            }
             Event::QrRead { job, content } => {
                 if self.jobs.finish(job).is_some() {
-                    self.commission.qr_read(job, content, &self.catalog);
+                    let Self { commission, catalog, .. } = self;
+                    if let Some(reader) = commission.iter_mut().find(|one| one.is_reading_qr(job)) {
+                        reader.qr_read(job, content, catalog);
+                    }
                 }
             }
             Event::SiteRead { path, site } => {
@@ -411,7 +456,7 @@ impl App {
         self.check.refresh();
         self.discover.arrange_if_stale(&self.catalog);
         let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
-        commands.extend(self.telemetry.refresh_view(self.screen == Screen::Telemetry));
+        commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
         commands
     }
 
@@ -423,8 +468,8 @@ impl App {
                 let _ = self.finished(job, JobEnd::Failed(problem), now);
             }
             Ticket::Asks(job) => {
-                self.commission.request_not_taken(job);
-                self.device.request_not_taken(job);
+                self.commission.iter_mut().for_each(|one| one.request_not_taken(job));
+                self.device.iter_mut().for_each(|one| one.request_not_taken(job));
                 self.telemetry.panes.bench.request_not_taken(job);
                 self.check.request_not_taken(job);
                 self.toasts.report(problem);
@@ -441,6 +486,9 @@ impl App {
         self.settings.values = startup.settings;
         self.settings.data_dir = startup.data_dir;
         self.settings.start_problems = startup.start_problems;
+        if let Some(demo) = &self.demo {
+            self.kept.keep_name(&demo.ssid);
+        }
         if let Some(broker) = self.demo.as_ref().and_then(|demo| demo.broker.as_deref()) {
             self.telemetry.form.take_demo(broker);
         }
@@ -460,33 +508,41 @@ impl App {
                 return discover.probe_finished(&link, end, &mut Desk { catalog, jobs, toasts, now });
             }
             JobKind::Session => {
-                if let Some(session) = self.commission.session().filter(|session| session.job == job) {
-                    self.discover.session_ended(&session.target.link);
+                if let Some(commission) = self.commission.iter_mut().find(|one| one.is_of(job)) {
+                    if let Some(session) = commission.session() {
+                        self.discover.session_ended(&session.target.link);
+                    }
+                    commission.session_finished(job, end);
                 }
-                let mut commands = self.with_desk(now, |commission, desk| commission.session_finished(job, end, desk));
-                if self.screen == Screen::Records {
-                    commands.push(self.records.refresh());
-                }
-                return commands;
+                return self.refresh_records();
             }
             JobKind::CheckManifest | JobKind::Batch | JobKind::ExportResults => {
                 self.batch.finished(job, end);
-                if self.screen == Screen::Records {
-                    return vec![self.records.refresh()];
+                return self.refresh_records();
+            }
+            JobKind::Terminal => {
+                if let Some(terminal) = self.terminal.iter_mut().find(|terminal| terminal.job() == Some(job)) {
+                    terminal.finished(end);
                 }
             }
-            JobKind::Terminal if self.terminal.job() == Some(job) => self.terminal.finished(end),
-            JobKind::Terminal => {}
             JobKind::Device => {
-                self.device.finished(job, end);
-                if self.screen == Screen::Records {
-                    return vec![self.records.refresh()];
+                if let Some(device) = self.device.iter_mut().find(|device| device.is_of(job)) {
+                    device.finished(job, end);
                 }
+                return self.refresh_records();
             }
             JobKind::Telemetry => self.telemetry.finished(job, end),
-            JobKind::ReadQr => self.commission.qr_finished(job, end),
+            JobKind::ReadQr => {
+                if let Some(reader) = self.commission.iter_mut().find(|one| one.is_reading_qr(job)) {
+                    reader.qr_finished(job, end);
+                }
+            }
             JobKind::ExportRecords => self.records.export_finished(end),
-            JobKind::ExportTranscript => self.commission.transcript_finished(end),
+            JobKind::ExportTranscript => {
+                if let Some(writer) = self.commission.iter_mut().find(|one| one.is_writing_transcript(job)) {
+                    writer.transcript_finished(end);
+                }
+            }
             JobKind::SavePicture => self.telemetry.panes.plot.picture_saved(job, &end),
             JobKind::Bench => self.telemetry.panes.bench.finished(job, end),
             JobKind::Check => self.check.finished(job, end),
@@ -502,9 +558,11 @@ impl App {
 
     /// What a session shows of a gateway is known in the list, too.
     fn note_session(&mut self, job: JobId, progress: &Progress) {
-        let Some(target) = self.commission.session().filter(|session| session.job == job).map(|s| &s.target) else {
+        let sessions = self.commission.iter().filter_map(|one| one.session());
+        let Some(target) = sessions.map(|session| (session.job, &session.target)).find(|(of, _)| *of == job) else {
             return;
         };
+        let target = target.1;
         let (link, driver) = (&target.link, target.driver);
         match progress {
             Progress::Described { info, state, .. } => self.discover.told(link, driver, info.clone(), *state),
@@ -536,24 +594,33 @@ impl App {
         f(commission, &mut Desk { catalog, jobs, toasts, now })
     }
 
-    fn go_to(&mut self, screen: Screen) -> Vec<Command> {
-        let mut commands = self.switch_to(screen);
-        if screen == Screen::Records {
-            commands.push(self.records.refresh());
-        }
+    fn go_to(&mut self, place: Place) -> Vec<Command> {
+        let mut commands = self.switch_to(place);
+        commands.extend(self.refresh_records());
         commands
     }
 
-    /// Shows a screen; the radio listens while Discover is the one.
-    fn switch_to(&mut self, screen: Screen) -> Vec<Command> {
-        let before = std::mem::replace(&mut self.screen, screen);
-        let concerns_radio = (before == Screen::Discover) != (screen == Screen::Discover);
+    /// Shows a place; the radio listens while the gateways are shown.
+    fn switch_to(&mut self, place: Place) -> Vec<Command> {
+        let before = std::mem::replace(&mut self.place, place);
+        let concerns_radio = (before == Place::Gateways) != (place == Place::Gateways);
         if concerns_radio { self.watch() } else { Vec::new() }
+    }
+
+    /// Where records are shown, they are looked up again.
+    fn refresh_records(&mut self) -> Vec<Command> {
+        let is_history = self.place == Place::Gateways && self.tab == Tab::History;
+        if self.place == Place::Records || is_history { vec![self.records.refresh()] } else { Vec::new() }
+    }
+
+    fn open_tab(&mut self, tab: Tab) -> Vec<Command> {
+        (self.tab, self.detail) = (tab, Detail::Gateway);
+        self.go_to(Place::Gateways)
     }
 
     /// Whether the radio is to listen now.
     pub fn is_listening(&self) -> bool {
-        self.settings.values.scan_bluetooth && self.screen == Screen::Discover
+        self.settings.values.scan_bluetooth && self.place == Place::Gateways
     }
 
     /// Tells the workers whether the radio is to listen; nothing while that was never wanted.
@@ -571,23 +638,83 @@ impl App {
             self.settings.touch(now);
             return self.watch();
         }
+        let is_marking = action.is_marking();
         let Self { discover, catalog, jobs, toasts, .. } = self;
-        discover.act(action, &mut Desk { catalog, jobs, toasts, now })
+        let mut commands = discover.act(action, &mut Desk { catalog, jobs, toasts, now });
+        if is_marking {
+            self.take_marked();
+        }
+        commands.extend(self.show_selected());
+        commands
     }
 
-    fn take_to_commission(&mut self, link: &LinkAddress, now: Instant) -> Vec<Command> {
-        let commands = self.switch_to(Screen::Commission);
-        let Self { discover, commission, settings, catalog, jobs, toasts, .. } = self;
-        if let Some(row) = discover.row(link) {
-            let last = settings.values.last_profile.as_ref();
-            commission.choose(row, last, &mut Desk { catalog, jobs, toasts, now });
+    /// The detail belongs to the gateway that is selected in the list.
+    fn show_selected(&mut self) -> Vec<Command> {
+        let Self { discover, commission, device, terminal, settings, catalog, kept, .. } = self;
+        let Some(row) = discover.selected().and_then(|link| discover.row(link)) else { return Vec::new() };
+        let is_another = commission.gateway().is_none_or(|(link, _)| *link != row.link);
+        commission.select(&row.link);
+        device.select(&row.link);
+        terminal.select(&row.link);
+        commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
+        device.gateway_chosen(&row.link);
+        if is_another && self.tab == Tab::History { vec![self.records.refresh()] } else { Vec::new() }
+    }
+
+    /// More became known of a gateway: of the selected one, profile and driver may follow from it.
+    fn know_more_of(&mut self, link: &LinkAddress) {
+        let Self { discover, commission, settings, catalog, kept, .. } = self;
+        if let Some(row) = discover.row(link).filter(|_| discover.selected() == Some(link)) {
+            commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
         }
-        self.keep_device_to_the_chosen();
+    }
+
+    /// A port went away: what is plugged in there next is another gateway.
+    fn unplugged(&mut self, link: &LinkAddress) {
+        self.handled.unplugged(link);
+        if let Some(one) = self.commission.of_mut(link) {
+            one.unplugged(link);
+            if one.open_session().is_none() {
+                self.commission.forget(link);
+            }
+        }
+        if let Some(one) = self.device.of_mut(link) {
+            one.unplugged(link);
+        }
+    }
+
+    fn session_progressed(
+        &mut self,
+        job: JobId,
+        at: std::time::Duration,
+        progress: Progress,
+        now: Instant,
+    ) -> Vec<Command> {
+        let Self { commission, catalog, jobs, toasts, .. } = self;
+        let Some(one) = commission.iter_mut().find(|one| one.is_of(job)) else { return Vec::new() };
+        let verdict = match &progress {
+            Progress::Pushed(outcome) => Some(outcome.verdict),
+            _ => None,
+        };
+        let mut commands = one.progressed(job, at, progress, &mut Desk { catalog, jobs, toasts, now });
+        let Some(verdict) = verdict else { return commands };
+        if let Some((link, _)) = one.gateway() {
+            self.handled.add(link.clone());
+        }
+        if verdict == Verdict::Joined {
+            self.kept.keep(&one.form.draft, one.form.is_offered);
+            if self.commission.is_of(job) {
+                commands.extend(self.watch_by_itself(now));
+            }
+        }
         commands
     }
 
     fn on_commission(&mut self, action: CommissionAction, now: Instant) -> Vec<Command> {
         let is_connecting = matches!(action, CommissionAction::Connected);
+        if matches!(action, CommissionAction::ForgotNetwork) {
+            self.kept.forget();
+        }
         let commands = self.with_desk(now, |commission, desk| commission.act(action, desk));
         if is_connecting && self.settings.values.last_profile.as_ref() != self.commission.profile() {
             self.settings.values.last_profile = self.commission.profile().cloned();
@@ -596,32 +723,30 @@ impl App {
         commands
     }
 
+    /// Closes the session with the gateway selected, and goes on with the next one.
     fn go_on_with(&mut self, link: &LinkAddress, now: Instant) -> Vec<Command> {
-        let mut commands = self.switch_to(Screen::Commission);
-        let Self { discover, commission, catalog, jobs, toasts, .. } = self;
-        let mut desk = Desk { catalog, jobs, toasts, now };
-        commands.extend(discover.row(link).map_or_else(Vec::new, |row| commission.go_on(row, &mut desk)));
-        self.keep_device_to_the_chosen();
+        let mut commands = self.open_tab(Tab::SetUp);
+        commands.extend(self.on_commission(CommissionAction::Closed, now));
+        commands.extend(self.on_discover(DiscoverAction::Selected(link.clone()), now));
+        let Self { commission, kept, catalog, jobs, toasts, .. } = self;
+        commands.extend(commission.go_on(kept, &mut Desk { catalog, jobs, toasts, now }));
         commands
     }
 
-    /// What Device shows belongs to the gateway that is chosen.
-    fn keep_device_to_the_chosen(&mut self) {
-        if let Some((link, _)) = self.commission.gateway() {
-            self.device.gateway_chosen(link);
+    /// Several gateways marked are a batch; fewer are none.
+    fn take_marked(&mut self) {
+        let marked = self.discover.marked_gateways(&self.catalog);
+        if marked.len() < 2 {
+            self.detail = Detail::Gateway;
+            return;
         }
-    }
-
-    fn take_marked(&mut self) -> Vec<Command> {
-        self.screen = Screen::Batch;
-        let marked = self.discover.take_marked(&self.catalog);
-        self.batch.take(marked, &self.commission.form.draft.ssid);
-        Vec::new()
+        self.detail = Detail::Batch;
+        self.batch.take(marked, &self.kept);
     }
 
     fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {
-        let Self { batch, commission, catalog, jobs, toasts, .. } = self;
-        batch.act(action, &commission.form.draft, &mut Desk { catalog, jobs, toasts, now })
+        let Self { batch, catalog, jobs, toasts, .. } = self;
+        batch.act(action, &mut Desk { catalog, jobs, toasts, now })
     }
 
     fn on_device(&mut self, action: DeviceAction, now: Instant) -> Vec<Command> {
@@ -649,16 +774,16 @@ impl App {
 
     /// Shows Network check with the profile of the gateway on Commission and the network it joined. Starts nothing.
     fn take_to_check(&mut self, now: Instant) -> Vec<Command> {
-        let commands = self.switch_to(Screen::Check);
+        let commands = self.switch_to(Place::Check);
         let Self { check, commission, catalog, jobs, toasts, .. } = self;
-        let profile = commission.session().and_then(|session| session.target.profile.as_ref());
+        let profile = commission.session().map_or(commission.profile(), |session| session.target.profile.as_ref());
         check.take(profile, &commission.form.draft.ssid, &Desk { catalog, jobs, toasts, now });
         commands
     }
 
     /// Shows Telemetry with what is known of the gateway on Commission; connects where the broker is known.
     fn take_to_telemetry(&mut self, now: Instant) -> Vec<Command> {
-        let mut commands = self.switch_to(Screen::Telemetry);
+        let mut commands = self.switch_to(Place::Telemetry);
         commands.extend(self.watch_commissioned(now));
         commands
     }
@@ -702,15 +827,16 @@ impl App {
     }
 
     fn cancel_job(&mut self, job: JobId, now: Instant) -> Vec<Command> {
-        match self.commission.open_session() {
-            Some(session) if session.job == job => self.on_commission(CommissionAction::Cancelled, now),
-            _ if self.batch.is_job(job) => self.batch.stop(),
-            _ if self.device.session().is_some_and(|session| session.job == job) => {
-                self.on_device(DeviceAction::Cancelled, now)
-            }
-            _ if self.jobs.is_running(job) => vec![Command::Cancel { job }],
-            _ => Vec::new(),
+        if let Some(one) = self.commission.iter_mut().find(|one| one.is_of(job)) {
+            return one.cancel();
         }
+        if self.device.is_of(job) {
+            return self.on_device(DeviceAction::Cancelled, now);
+        }
+        if self.batch.is_job(job) {
+            return self.batch.stop();
+        }
+        if self.jobs.is_running(job) { vec![Command::Cancel { job }] } else { Vec::new() }
     }
 
     fn ask_to_close(&mut self) -> Vec<Command> {

@@ -95,6 +95,12 @@ impl Records {
         self.list.value().into_iter().flatten().filter(is_shown).collect()
     }
 
+    /// The jobs with a gateway, newest first: those over its link and those that give its name.
+    pub fn of_gateway(&self, link: &str, name: &str) -> Vec<&JobRecord> {
+        let is_its = |job: &&JobRecord| job.intent.link == link || job.intent.gateway == name;
+        self.list.value().into_iter().flatten().filter(is_its).collect()
+    }
+
     /// Whether there may be older jobs than those listed.
     pub fn may_have_more(&self) -> bool {
         self.list.value().is_some_and(|list| list.len() >= self.limit)

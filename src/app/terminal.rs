@@ -19,8 +19,8 @@ const SCROLLBACK: usize = 2_000;
 
 /// What the user did in the terminal.
 pub enum TerminalAction {
-    /// Opened it, or opened it again.
-    Opened,
+    /// Opened it on that port, or opened it again.
+    OpenedOn(LinkAddress),
     /// Closed it.
     Closed,
     /// Chose another speed.
@@ -199,7 +199,7 @@ impl Terminal {
     }
 
     /// Opens it on a port; one that is open on another port is closed first.
-    pub(super) fn open(&mut self, link: LinkAddress, desk: &mut Desk<'_>) -> Vec<Command> {
+    fn open(&mut self, link: LinkAddress, desk: &mut Desk<'_>) -> Vec<Command> {
         if self.job.is_some() && self.link.as_ref() == Some(&link) {
             return Vec::new();
         }
@@ -211,8 +211,10 @@ impl Terminal {
 
     pub(super) fn act(&mut self, action: TerminalAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
-            TerminalAction::Opened if self.job.is_none() => self.begin(desk),
-            TerminalAction::Opened => Vec::new(),
+            TerminalAction::OpenedOn(link) if self.link.as_ref() == Some(&link) && self.job.is_none() => {
+                self.begin(desk)
+            }
+            TerminalAction::OpenedOn(link) => self.open(link, desk),
             TerminalAction::Closed => self.close(),
             TerminalAction::ChoseSpeed(baud) => {
                 self.baud = baud;

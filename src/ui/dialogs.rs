@@ -5,7 +5,7 @@ use egui::{Frame, Id, Key, Modal, Role, TextEdit, Ui};
 
 use super::pass::Pass;
 use super::telemetry::number;
-use super::theme::{DIALOG_WIDTH, GRID, palette};
+use super::theme::{DIALOG_WIDTH, GRID, palette, scrim};
 use super::widgets::{Button, strong};
 use crate::app::commission::{CommissionAction, Question};
 use crate::app::device::{Device, DeviceAction};
@@ -118,15 +118,15 @@ fn typed(
 ) -> Option<Answer> {
     let id = Id::unique("dialog");
     let area = Modal::default_area(id).accessible_name(title).role(Role::AlertDialog);
-    let frame = Frame::window(ui.style()).fill(palette(ui).surface);
-    let modal = Modal::new(id).area(area).frame(frame).show(ui.ctx(), |ui| {
+    let frame = Frame::window(ui.style()).fill(palette(ui).page);
+    let modal = Modal::new(id).area(area).frame(frame).backdrop_color(scrim(ui)).show(ui.ctx(), |ui| {
         ui.set_width(DIALOG_WIDTH.min(ui.ctx().content_rect().width() - 80.0));
         strong(ui, title);
         ui.label(text);
         ui.add_space(GRID);
         let label = ui.label(label).id;
         let edit = TextEdit::singleline(typed).desired_width(f32::INFINITY);
-        let response = ui.add(edit.margin(egui::Margin::symmetric(10, 7))).labelled_by(label);
+        let response = ui.add(edit.margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(label);
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
         if ui.memory(|memory| memory.focused().is_none()) {
             response.request_focus();
@@ -215,8 +215,8 @@ fn forget(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
 fn ask(ui: &Ui, title: &str, text: &str, safe: &str, dangerous: &str) -> Option<Answer> {
     let id = Id::unique("dialog");
     let area = Modal::default_area(id).accessible_name(title).role(Role::AlertDialog);
-    let frame = Frame::window(ui.style()).fill(palette(ui).surface);
-    let modal = Modal::new(id).area(area).frame(frame).show(ui.ctx(), |ui| {
+    let frame = Frame::window(ui.style()).fill(palette(ui).page);
+    let modal = Modal::new(id).area(area).frame(frame).backdrop_color(scrim(ui)).show(ui.ctx(), |ui| {
         ui.set_width(DIALOG_WIDTH.min(ui.ctx().content_rect().width() - 80.0));
         strong(ui, title);
         ui.label(text);

@@ -1,11 +1,12 @@
 //! The icons, by what they mean here. Code points of the icon font; see `assets/README.md` for adding one.
 
 pub(super) const DISCOVER: &str = "\u{e30c}";
+/// What radiates: the gateways.
+pub(super) const GATEWAYS: &str = "\u{e0f2}";
 pub(super) const COMMISSION: &str = "\u{eb5a}";
 /// The same sign as [`COPY`]: several of a kind.
 pub(super) const BATCH: &str = "\u{e1ca}";
 pub(super) const CHECK: &str = "\u{e40c}";
-pub(super) const TERMINAL: &str = "\u{eae8}";
 pub(super) const RECORDS: &str = "\u{eadc}";
 pub(super) const SETTINGS: &str = "\u{e272}";
 pub(super) const UNPLUGGED: &str = "\u{eb56}";
@@ -64,3 +65,11 @@ pub(super) const CERTIFICATE: &str = "\u{e766}";
 pub(super) const BOOKMARK: &str = "\u{e0e8}";
 pub(super) const NOTE: &str = "\u{e16e}";
 pub(super) const ROWS: &str = "\u{e5a2}";
+pub(super) const READY: &str = "\u{e18a}";
+pub(super) const NOTCH: &str = "\u{eb44}";
+pub(super) const PRESS: &str = "\u{ec90}";
+pub(super) const NOT_SEEN: &str = "\u{e224}";
+pub(super) const OFF: &str = "\u{e3de}";
+pub(super) const UNREACHED: &str = "\u{eb56}";
+pub(super) const MORE: &str = "\u{e1fe}";
+pub(super) const TRAY: &str = "\u{e010}";

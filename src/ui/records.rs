@@ -4,10 +4,10 @@ use egui::{Align, Color32, Layout, RichText, Role, ScrollArea, Sense, Ui, UiBuil
 
 use super::icon;
 use super::pass::{Pass, PathField};
-use super::theme::{GRID, LINE_HEIGHT, chosen, control_radius, medium, palette};
+use super::theme::{GRID, LINE_HEIGHT, medium, palette};
 use super::widgets::{
-    Button, card, check, choice, copyable, empty_state, facts, fold, header, labelled, muted, notice, path_field, pill,
-    problem_card, strong, truncated,
+    Button, check, choice, copyable, empty_state, facts, fold, group, header, labelled, muted, notice, path_field,
+    pill, problem_card, row_ground, strong, truncated,
 };
 use crate::app::App;
 use crate::app::records::{Records, RecordsAction, is_cut_off, outcome_label};
@@ -40,7 +40,7 @@ fn page_header(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut P
         "Records",
         |ui| {
             if records.list.is_pending() {
-                pill(ui, palette(ui).accent, "Loading…");
+                pill(ui, palette(ui).link, "Loading…");
             } else if count > 0 {
                 pill(ui, palette(ui).muted, &format!("{count} {}", if count == 1 { "job" } else { "jobs" }));
             }
@@ -60,7 +60,7 @@ fn page_header(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut P
 }
 
 fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>, height: f32) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         ui.set_height(height - 40.0);
         let jobs = records.jobs(site);
         if jobs.is_empty() {
@@ -101,9 +101,7 @@ fn line(ui: &mut Ui, job: &JobRecord, pass: &mut Pass<'_>) {
     let name = format!("{local}, {}, {}", job.intent.gateway, outcome_label(job));
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
-    if response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(rect, control_radius(), chosen(ui));
-    }
+    row_ground(ui, rect, &response, false);
     if response.clicked() {
         pass.did(RecordsAction::Selected(job.id));
     }
@@ -130,7 +128,7 @@ fn fixed(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
     });
 }
 
-fn outcome_colour(ui: &Ui, job: &JobRecord) -> Color32 {
+pub(super) fn outcome_colour(ui: &Ui, job: &JobRecord) -> Color32 {
     let palette = palette(ui);
     match job.outcome.as_str() {
         _ if is_cut_off(job) => palette.warn,
@@ -158,7 +156,7 @@ fn detail(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
 
 fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     let job = &history.job;
-    card(ui, |ui| {
+    group(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
             strong(ui, &job.intent.gateway);
             pill(ui, outcome_colour(ui, job), outcome_label(job));
@@ -174,7 +172,7 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
         job_facts(ui, history, pass);
     });
     ui.add_space(GRID);
-    card(ui, |ui| {
+    group(ui, |ui| {
         strong(ui, "Entries");
         for entry in &history.entries {
             entry_line(ui, entry, pass);

@@ -6,7 +6,7 @@ use super::icon;
 use super::pass::Pass;
 use super::theme::{GAP, palette};
 use super::widgets::{
-    Button, check, choice, copyable, field, fold, header, labelled, muted, notice, problem_card, titled_card,
+    Button, check, choice, copyable, field, fold, header, labelled, muted, notice, problem_card, titled_group,
 };
 use crate::app::settings::SettingsAction;
 use crate::app::{Action, App};
@@ -22,16 +22,16 @@ const FONT_LICENCES: [(&str, &str); 3] = [
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     header(ui, "Settings", |_| {}, |_| {});
     ui.spacing_mut().item_spacing.y = GAP;
-    titled_card(ui, "Look", "", |ui| look(ui, &mut app.settings.values, pass));
+    titled_group(ui, "Look", "", |ui| look(ui, &mut app.settings.values, pass));
     let hint = "Named in the records. Empty means the account of this computer";
-    titled_card(ui, "Operator", hint, |ui| operator(ui, &mut app.settings.values, pass));
+    titled_group(ui, "Operator", hint, |ui| operator(ui, &mut app.settings.values, pass));
     let hint = "Records, settings and logs. Passphrases are never stored";
-    titled_card(ui, "Data folder", hint, |ui| data_folder(ui, app, pass));
+    titled_group(ui, "Data folder", hint, |ui| data_folder(ui, app, pass));
     let hint = "What is watched of a broker. Takes effect with the next connection";
-    titled_card(ui, "Telemetry", hint, |ui| telemetry(ui, &mut app.settings.values.telemetry, pass));
-    titled_card(ui, "Profiles", "", |ui| profiles(ui, app));
-    titled_card(ui, "Support", "", |ui| support(ui, app, pass));
-    titled_card(ui, "About", "", about);
+    titled_group(ui, "Telemetry", hint, |ui| telemetry(ui, &mut app.settings.values.telemetry, pass));
+    titled_group(ui, "Profiles", "", |ui| profiles(ui, app));
+    titled_group(ui, "Support", "", |ui| support(ui, app, pass));
+    titled_group(ui, "About", "", about);
 }
 
 fn look(ui: &mut Ui, settings: &mut Settings, pass: &mut Pass<'_>) {
@@ -147,7 +147,7 @@ fn support(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         pass.did(SettingsAction::CopiedDiagnostics);
     }
     if !is_idle {
-        notice(ui, palette(ui).accent, icon::RUNNING, "Putting the diagnostics together…");
+        notice(ui, palette(ui).link, icon::RUNNING, "Putting the diagnostics together…");
     }
 }
 

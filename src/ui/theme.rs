@@ -14,113 +14,158 @@ use crate::fonts;
 
 /// The grid everything stands on.
 pub(super) const GRID: f32 = 8.0;
-/// Space between cards.
-pub(super) const GAP: f32 = 16.0;
-/// Margin of a page.
-pub(super) const PAGE_MARGIN: i8 = 24;
-/// Margin inside a card.
-pub(super) const CARD_MARGIN: i8 = 20;
-/// Width of the navigation.
-pub(super) const NAV_WIDTH: f32 = 208.0;
-/// Width of the navigation when the window is narrow: icons only.
-pub(super) const NAV_NARROW_WIDTH: f32 = 64.0;
-/// Below this window width the navigation shows icons only.
-pub(super) const NARROW_BELOW: f32 = 840.0;
+/// Space between groups.
+pub(super) const GAP: f32 = 12.0;
+/// Margin of a panel at its sides.
+pub(super) const PAGE_MARGIN: i8 = 16;
+/// Margin inside a dialog.
+pub(super) const DIALOG_MARGIN: i8 = 16;
+/// Width of the rail with the places.
+pub(super) const RAIL_WIDTH: f32 = 64.0;
+/// Width of the rail when the window is narrow: icons only.
+pub(super) const RAIL_NARROW_WIDTH: f32 = 44.0;
+/// Below this window width everything stands in one column.
+pub(super) const NARROW_BELOW: f32 = 640.0;
+/// Height of a place in the rail.
+pub(super) const PLACE_HEIGHT: f32 = 56.0;
 /// Height of buttons and fields.
-pub(super) const CONTROL_HEIGHT: f32 = 32.0;
-/// Height of the bar with the running jobs.
-pub(super) const BAR_HEIGHT: f32 = 40.0;
-/// Height of a row of Discover.
-pub(super) const ROW_HEIGHT: f32 = 56.0;
+pub(super) const CONTROL_HEIGHT: f32 = 28.0;
+/// Height of the status line.
+pub(super) const STATUS_HEIGHT: f32 = 28.0;
+/// Height of the row above a list that holds its filter and acts.
+pub(super) const TOOL_ROW_HEIGHT: f32 = 40.0;
+/// Height of the heads of columns.
+pub(super) const HEAD_HEIGHT: f32 = 24.0;
+/// Height of a row of a list.
+pub(super) const ROW_HEIGHT: f32 = 28.0;
 /// Height of a row of Records and of the network list.
-pub(super) const LINE_HEIGHT: f32 = 36.0;
+pub(super) const LINE_HEIGHT: f32 = 26.0;
 /// Height of a row of topics and messages.
 pub(super) const DENSE_HEIGHT: f32 = 24.0;
-/// Width of the side column of Commission.
-pub(super) const SIDE_WIDTH: f32 = 288.0;
-/// Below this page width the side column goes under the main one.
-pub(super) const ONE_COLUMN_BELOW: f32 = 700.0;
+/// Width of the side column of Set up.
+pub(super) const SIDE_WIDTH: f32 = 172.0;
+/// Below this panel width the side column goes under the main one.
+pub(super) const ONE_COLUMN_BELOW: f32 = 520.0;
 /// Width of text fields.
 pub(super) const FIELD_WIDTH: f32 = 320.0;
 /// Below this width a field goes under its label.
 pub(super) const FIELD_MIN_WIDTH: f32 = 220.0;
 /// Width of the labels before fields.
-pub(super) const LABEL_WIDTH: f32 = 112.0;
+pub(super) const LABEL_WIDTH: f32 = 96.0;
+/// Room around the text of a field.
+pub(super) const FIELD_MARGIN: Margin = Margin { left: 8, right: 8, top: 5, bottom: 5 };
 /// Widest a dialog gets.
 pub(super) const DIALOG_WIDTH: f32 = 420.0;
 /// Widest a message at the edge gets.
 pub(super) const TOAST_WIDTH: f32 = 360.0;
 /// Size of an icon beside text.
-pub(super) const ICON_SIZE: f32 = 16.0;
-/// Size of the icon of an empty state.
-pub(super) const ICON_LARGE: f32 = 40.0;
+pub(super) const ICON_SIZE: f32 = 14.0;
+/// Size of an icon in the rail.
+pub(super) const ICON_RAIL: f32 = 20.0;
+/// Size of the icon of a verdict and of an empty state.
+pub(super) const ICON_LARGE: f32 = 24.0;
+/// Width of the bar that marks what is chosen.
+pub(super) const CHOSEN_BAR: f32 = 3.0;
 
-const CARD_RADIUS: u8 = 10;
-const CONTROL_RADIUS: u8 = 6;
+const BOX_RADIUS: u8 = 6;
+const CONTROL_RADIUS: u8 = 5;
 const MEDIUM: &str = "medium";
 const ICONS: &str = "icons";
 const SECTION: &str = "section";
 
 /// The colours of one theme.
 pub(super) struct Palette {
-    /// Behind everything.
+    /// The rail, the status line, heads of sections.
+    pub rail: Color32,
+    /// All panes.
     pub page: Color32,
-    /// Cards and the navigation.
-    pub surface: Color32,
-    /// Buttons, chosen rows.
+    /// Buttons, the row under the pointer.
     pub raised: Color32,
     /// Fields.
     pub input: Color32,
-    /// Lines and borders.
+    /// Separators and tracks: decoration only.
     pub line: Color32,
+    /// Fields, checkboxes, segments, popups.
+    pub border: Color32,
     /// Text.
     pub text: Color32,
-    /// Titles.
+    /// Names and titles.
     pub strong: Color32,
-    /// Explanations.
+    /// Explanations, heads, what is off.
     pub muted: Color32,
-    /// What is chosen, linked, primary.
+    /// The filled primary act, the bar of what is chosen, checks.
     pub accent: Color32,
     /// Text on the accent colour.
     pub on_accent: Color32,
-    /// Good.
+    /// The accent as text, sign, focus ring and progress.
+    pub link: Color32,
+    /// The ground of the chosen row.
+    pub chosen: Color32,
+    /// Observed good.
     pub ok: Color32,
-    /// Take care.
+    /// Take care, unknown.
     pub warn: Color32,
-    /// Bad, dangerous.
+    /// Failed, refused, destructive.
     pub danger: Color32,
+    /// A person must act now.
+    pub call: Color32,
+    /// Text on that.
+    pub on_call: Color32,
+    ok_tint: Color32,
+    warn_tint: Color32,
+    danger_tint: Color32,
+    /// Behind dialogs.
+    scrim: Color32,
 }
 
 const LIGHT: Palette = Palette {
-    page: rgb(0x00F4_F5F7),
-    surface: rgb(0x00FF_FFFF),
-    raised: rgb(0x00EF_F1F4),
+    rail: rgb(0x00F1_F3F6),
+    page: rgb(0x00FF_FFFF),
+    raised: rgb(0x00EB_EEF2),
     input: rgb(0x00FF_FFFF),
-    line: rgb(0x00DA_DEE5),
-    text: rgb(0x0037_3E4A),
-    strong: rgb(0x0011_151B),
-    muted: rgb(0x0063_6B78),
-    accent: rgb(0x0022_60D6),
+    line: rgb(0x00DE_E2E8),
+    border: rgb(0x007E_8693),
+    text: rgb(0x002B_323C),
+    strong: rgb(0x000D_1117),
+    muted: rgb(0x0058_6170),
+    accent: rgb(0x001F_5FD6),
     on_accent: rgb(0x00FF_FFFF),
-    ok: rgb(0x0017_7A4E),
-    warn: rgb(0x0095_5C00),
-    danger: rgb(0x00C2_2B29),
+    link: rgb(0x001A_57C8),
+    chosen: rgb(0x00E5_EDFC),
+    ok: rgb(0x000F_6F46),
+    warn: rgb(0x0087_5300),
+    danger: rgb(0x00BC_2624),
+    call: rgb(0x00F2_B63C),
+    on_call: rgb(0x001C_1502),
+    ok_tint: rgb(0x00E8_F5EE),
+    warn_tint: rgb(0x00FB_F1DD),
+    danger_tint: rgb(0x00FC_ECEB),
+    scrim: Color32::from_black_alpha(72),
 };
 
 const DARK: Palette = Palette {
-    page: rgb(0x000E_1014),
-    surface: rgb(0x0016_191F),
-    raised: rgb(0x0021_252E),
-    input: rgb(0x000B_0D11),
-    line: rgb(0x002B_303A),
-    text: rgb(0x00C8_CDD6),
-    strong: rgb(0x00F3_F5F8),
-    muted: rgb(0x008E_96A4),
-    accent: rgb(0x0032_72F0),
+    rail: rgb(0x000F_1115),
+    page: rgb(0x0015_171C),
+    raised: rgb(0x0020_242B),
+    input: rgb(0x000E_1014),
+    line: rgb(0x0029_2D35),
+    border: rgb(0x006B_7381),
+    text: rgb(0x00CC_D1DA),
+    strong: rgb(0x00F4_F6F8),
+    muted: rgb(0x0099_A1AF),
+    accent: rgb(0x002F_6CE5),
     on_accent: rgb(0x00FF_FFFF),
-    ok: rgb(0x003F_BD87),
-    warn: rgb(0x00E3_A635),
-    danger: rgb(0x00F0_5A5E),
+    link: rgb(0x007D_AAFF),
+    chosen: rgb(0x001A_2742),
+    ok: rgb(0x0048_C08D),
+    warn: rgb(0x00E6_AC40),
+    danger: rgb(0x00F5_7C7E),
+    call: rgb(0x00F2_B63C),
+    on_call: rgb(0x001C_1502),
+    ok_tint: rgb(0x0014_261F),
+    warn_tint: rgb(0x002A_2316),
+    danger_tint: rgb(0x002E_1C20),
+    scrim: Color32::from_black_alpha(115),
 };
 
 /// The colours in use.
@@ -140,7 +185,7 @@ pub(super) fn section() -> TextStyle {
 
 /// Body text in the medium weight.
 pub(super) fn medium() -> FontId {
-    FontId::new(13.5, FontFamily::Name(MEDIUM.into()))
+    FontId::new(12.5, FontFamily::Name(MEDIUM.into()))
 }
 
 /// A colour of the terminal's screen. The sixteen named ones are those of the theme, so that all of them can be read.
@@ -150,13 +195,13 @@ pub(super) fn terminal_ink(ui: &Ui, ink: Ink, usual: Color32) -> Color32 {
         Ink::Usual => usual,
         Ink::Mixed(red, green, blue) => rgb(u32::from_be_bytes([0, red, green, blue])),
         Ink::Indexed(index) => match index {
-            0 => palette.line,
+            0 => palette.border,
             1 | 9 => palette.danger,
             2 | 10 => palette.ok,
             3 | 11 => palette.warn,
-            4 | 12 => palette.accent,
-            5 | 13 => palette.danger.lerp_to_gamma(palette.accent, 0.5),
-            6 | 14 => palette.ok.lerp_to_gamma(palette.accent, 0.5),
+            4 | 12 => palette.link,
+            5 | 13 => palette.danger.lerp_to_gamma(palette.link, 0.5),
+            6 | 14 => palette.ok.lerp_to_gamma(palette.link, 0.5),
             7 => palette.text,
             8 => palette.muted,
             15 => palette.strong,
@@ -170,19 +215,29 @@ pub(super) fn terminal_ink(ui: &Ui, ink: Ink, usual: Color32) -> Color32 {
     }
 }
 
+/// The name of what is open.
+pub(super) fn title() -> FontId {
+    FontId::new(17.0, FontFamily::Name(MEDIUM.into()))
+}
+
+/// The name of a place, and a verdict.
+pub(super) fn place() -> FontId {
+    FontId::new(13.5, FontFamily::Name(MEDIUM.into()))
+}
+
 /// The fixed-width font in the size of rows.
 pub(super) fn mono() -> FontId {
-    FontId::monospace(12.5)
+    FontId::monospace(12.0)
 }
 
 /// The fixed-width font in the size of explanations.
 pub(super) fn small_mono() -> FontId {
-    FontId::monospace(11.5)
+    FontId::monospace(11.0)
 }
 
 /// The text font in the size of explanations.
 pub(super) fn small_text() -> FontId {
-    FontId::proportional(12.0)
+    FontId::proportional(11.5)
 }
 
 /// Colours of curves. Told apart by people who see no red or no green as well; a test holds them to it.
@@ -197,19 +252,25 @@ pub(super) fn curve(ui: &Ui, place: usize) -> (Color32, usize) {
     (curves[place % curves.len()], place / curves.len())
 }
 
-/// A tint of a colour for the ground of pills and notices.
-pub(super) fn tint(color: Color32) -> Color32 {
-    color.gamma_multiply(0.12)
+/// The ground of a notice in this colour.
+pub(super) fn tint(ui: &Ui, colour: Color32) -> Color32 {
+    let palette = palette(ui);
+    match colour {
+        _ if colour == palette.ok => palette.ok_tint,
+        _ if colour == palette.warn => palette.warn_tint,
+        _ if colour == palette.danger => palette.danger_tint,
+        _ => palette.raised,
+    }
 }
 
-/// The ground of what is chosen.
-pub(super) fn chosen(ui: &Ui) -> Color32 {
-    palette(ui).accent.gamma_multiply(0.14)
+/// What lies over the page behind a dialog.
+pub(super) fn scrim(ui: &Ui) -> Color32 {
+    palette(ui).scrim
 }
 
-/// The corner radius of cards.
-pub(super) fn card_radius() -> CornerRadius {
-    CornerRadius::same(CARD_RADIUS)
+/// The corner radius of what frames a table.
+pub(super) fn box_radius() -> CornerRadius {
+    CornerRadius::same(BOX_RADIUS)
 }
 
 /// The corner radius of buttons, fields and rows.
@@ -250,12 +311,12 @@ fn font_definitions() -> FontDefinitions {
 fn apply(style: &mut Style, colours: &Palette) {
     let medium = || FontFamily::Name(MEDIUM.into());
     style.text_styles = [
-        (TextStyle::Heading, FontId::new(20.0, medium())),
-        (section(), FontId::new(14.5, medium())),
-        (TextStyle::Body, FontId::proportional(13.5)),
-        (TextStyle::Button, FontId::new(13.5, medium())),
-        (TextStyle::Small, FontId::proportional(12.0)),
-        (TextStyle::Monospace, FontId::monospace(12.5)),
+        (TextStyle::Heading, FontId::new(17.0, medium())),
+        (section(), FontId::new(12.5, medium())),
+        (TextStyle::Body, FontId::proportional(12.5)),
+        (TextStyle::Button, FontId::new(12.5, medium())),
+        (TextStyle::Small, FontId::proportional(11.5)),
+        (TextStyle::Monospace, FontId::monospace(12.0)),
     ]
     .into();
     style.interaction.selectable_labels = false;
@@ -269,13 +330,13 @@ fn apply(style: &mut Style, colours: &Palette) {
 fn apply_spacing(style: &mut Style) {
     let spacing = &mut style.spacing;
     spacing.item_spacing = Vec2::splat(GRID);
-    spacing.button_padding = Vec2::new(12.0, 6.0);
+    spacing.button_padding = Vec2::new(10.0, 4.0);
     spacing.interact_size = Vec2::new(40.0, CONTROL_HEIGHT);
-    spacing.window_margin = Margin::same(CARD_MARGIN);
+    spacing.window_margin = Margin::same(DIALOG_MARGIN);
     spacing.menu_margin = Margin::same(6);
     spacing.icon_width = ICON_SIZE;
     spacing.icon_width_inner = 10.0;
-    spacing.icon_spacing = GRID;
+    spacing.icon_spacing = 6.0;
     spacing.combo_height = 320.0;
     spacing.tooltip_width = 360.0;
     spacing.scroll.bar_width = GRID;
@@ -285,44 +346,47 @@ fn apply_spacing(style: &mut Style) {
 fn apply_visuals(style: &mut Style, colours: &Palette) {
     let visuals = &mut style.visuals;
     visuals.panel_fill = colours.page;
-    visuals.window_fill = colours.surface;
+    visuals.window_fill = colours.page;
     visuals.extreme_bg_color = colours.input;
     visuals.text_edit_bg_color = Some(colours.input);
     visuals.faint_bg_color = colours.raised;
     visuals.code_bg_color = colours.raised;
     visuals.weak_text_color = Some(colours.muted);
-    visuals.window_stroke = Stroke::new(1.0, colours.line);
-    visuals.window_corner_radius = card_radius();
+    visuals.window_stroke = Stroke::new(1.0, colours.border);
+    visuals.window_corner_radius = CornerRadius::same(8);
     visuals.menu_corner_radius = CornerRadius::same(8);
-    visuals.window_shadow = Shadow { offset: [0, 10], blur: 36, spread: 0, color: Color32::from_black_alpha(80) };
+    visuals.window_shadow = Shadow { offset: [0, 8], blur: 28, spread: 0, color: Color32::from_black_alpha(80) };
     visuals.popup_shadow = visuals.window_shadow;
-    visuals.selection.bg_fill = colours.accent.gamma_multiply(0.35);
-    visuals.selection.stroke = Stroke::new(1.5, colours.accent);
-    visuals.hyperlink_color = colours.accent;
+    visuals.selection.bg_fill = colours.chosen;
+    visuals.selection.stroke = Stroke::new(2.0, colours.link);
+    visuals.hyperlink_color = colours.link;
     visuals.error_fg_color = colours.danger;
     visuals.warn_fg_color = colours.warn;
     visuals.slider_trailing_fill = true;
     visuals.disabled_alpha = 0.5;
 }
 
+/// Buttons take the weak ground and no edge; fields, checkboxes and choices take the strong ground and the edge.
 fn apply_widgets(style: &mut Style, colours: &Palette) {
     let widgets = &mut style.visuals.widgets;
     let base = WidgetVisuals {
-        bg_fill: colours.raised,
+        bg_fill: colours.input,
         weak_bg_fill: colours.raised,
-        bg_stroke: Stroke::new(1.0, colours.line),
+        bg_stroke: Stroke::new(1.0, colours.border),
         corner_radius: control_radius(),
         fg_stroke: Stroke::new(1.0, colours.text),
         expansion: 0.0,
     };
     let lifted = |by: f32| colours.raised.lerp_to_gamma(colours.strong, by);
-    let filled = |fill| WidgetVisuals { bg_fill: fill, weak_bg_fill: fill, ..base };
+    let filled = |fill| WidgetVisuals { weak_bg_fill: fill, ..base };
     let strong = Stroke::new(1.0, colours.strong);
-    widgets.noninteractive = WidgetVisuals { weak_bg_fill: colours.surface, ..base };
+    let line = Stroke::new(1.0, colours.line);
+    widgets.noninteractive =
+        WidgetVisuals { bg_fill: colours.raised, weak_bg_fill: colours.page, bg_stroke: line, ..base };
     widgets.inactive = base;
     widgets.hovered = WidgetVisuals { fg_stroke: strong, ..filled(lifted(0.08)) };
     // Also the look of what has the keyboard: the border says so.
-    let focus = Stroke::new(1.5, colours.accent);
+    let focus = Stroke::new(2.0, colours.link);
     widgets.active = WidgetVisuals { fg_stroke: strong, bg_stroke: focus, ..filled(lifted(0.12)) };
     widgets.open = filled(lifted(0.08));
 }
@@ -379,13 +443,43 @@ mod tests {
     fn curves_are_told_apart_by_everyone_and_stand_out() {
         for (curves, palette) in [(CURVES_LIGHT, &LIGHT), (CURVES_DARK, &DARK)] {
             for (place, one) in curves.iter().enumerate() {
-                assert!(contrast(*one, palette.surface) >= 3.0 && contrast(*one, palette.input) >= 3.0, "{one:?}");
+                assert!(contrast(*one, palette.page) >= 3.0 && contrast(*one, palette.input) >= 3.0, "{one:?}");
                 for other in &curves[..place] {
                     for seen in &SIGHTS {
                         let (a, b) = (lab(*one, seen), lab(*other, seen));
                         let distance = (0..3).map(|at| (a[at] - b[at]).powi(2)).sum::<f64>().sqrt();
                         assert!(distance > 20.0, "{one:?} and {other:?}: {distance}");
                     }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_text_can_be_read_and_every_sign_and_border_be_seen_in_both_themes() {
+        for (name, palette) in [("light", &LIGHT), ("dark", &DARK)] {
+            let grounds = [palette.rail, palette.page, palette.raised, palette.input, palette.chosen];
+            let own = [
+                (palette.ok, palette.ok_tint),
+                (palette.warn, palette.warn_tint),
+                (palette.danger, palette.danger_tint),
+            ];
+            let texts =
+                [palette.text, palette.strong, palette.muted, palette.link, palette.ok, palette.warn, palette.danger];
+            let over = |ink: Color32| grounds.iter().map(move |ground| (ink, *ground));
+            let written = texts.into_iter().flat_map(over).chain(own);
+            let written = written.chain([(palette.on_accent, palette.accent), (palette.on_call, palette.call)]);
+            for (ink, ground) in written {
+                assert!(contrast(ink, ground) >= 4.5, "{name}: {ink:?} on {ground:?}: {:.2}", contrast(ink, ground));
+            }
+            // What is chosen against what is not, borders of fields, and the ring of what has the keyboard.
+            for sign in [palette.border, palette.accent] {
+                for ground in [palette.page, palette.raised, palette.input, palette.rail, palette.chosen] {
+                    assert!(
+                        contrast(sign, ground) >= 3.0,
+                        "{name}: {sign:?} on {ground:?}: {:.2}",
+                        contrast(sign, ground)
+                    );
                 }
             }
         }

@@ -19,6 +19,8 @@ pub struct WifiForm {
     pub draft: WifiDraft,
     /// Whether the passphrase is shown.
     pub is_revealed: bool,
+    /// Whether the passphrase is offered for the next gateway; edited in place.
+    pub is_offered: bool,
     /// Set when the passphrase field should take the keyboard; the screen clears it.
     pub wants_passphrase_focus: bool,
     /// Reading a QR code.
@@ -32,6 +34,7 @@ impl Default for WifiForm {
         Self {
             draft: empty_draft(),
             is_revealed: false,
+            is_offered: false,
             wants_passphrase_focus: false,
             qr: QrForm::default(),
             findings: Findings::default(),
@@ -60,6 +63,22 @@ impl WifiForm {
     /// Whether a network is filled in, so that it can be sent to the next gateway.
     pub fn has_network(&self) -> bool {
         !self.draft.ssid.is_empty()
+    }
+
+    /// Whether only the passphrase is left to type.
+    pub fn lacks_passphrase(&self) -> bool {
+        self.has_network() && !self.draft.is_open && self.draft.passphrase.expose().is_empty()
+    }
+
+    /// Fills in the network that is kept from the gateway before.
+    pub(super) fn take_kept(&mut self, kept: &WifiDraft) {
+        if kept.ssid.is_empty() {
+            return;
+        }
+        self.is_offered = !kept.passphrase.expose().is_empty();
+        self.take_over(kept);
+        self.draft.is_psk_derived = kept.is_psk_derived;
+        self.is_touched = false;
     }
 
     /// Looks at the form again, after anything about it or the gateway's scan changed.

@@ -22,6 +22,7 @@ pub use tokens::{TokenInput, TokenRow, Tokens};
 
 use super::Desk;
 use super::discover::display_name;
+use super::gateways::KeptNetwork;
 use super::jobs::JobKind;
 use crate::model::agenda::{Agenda, Order, Todo};
 use crate::model::destination::Destination;
@@ -61,8 +62,6 @@ pub enum CommissionAction {
     Corrected,
     /// Forgot the network and its passphrase.
     ForgotNetwork,
-    /// Chose whether the next gateway is sent the network as soon as it is connected.
-    SendsOnConnect(bool),
     /// Asked for a new scan.
     ScannedAgain,
     /// Let the gateway blink.
@@ -105,18 +104,6 @@ pub enum QrGiven {
     Clipboard,
 }
 
-/// What follows once the session that is being closed has ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum AfterClose {
-    /// Nothing.
-    #[default]
-    Nothing,
-    /// The session with the gateway chosen meanwhile.
-    Opens,
-    /// The form for the gateway chosen meanwhile: it needs a login or proof of its own.
-    ShowsForm,
-}
-
 /// Why the network is sent as soon as the session is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Send {
@@ -134,8 +121,6 @@ type Wishes = Agenda<String, Send>;
 pub struct Commission {
     /// The Wi-Fi form.
     pub form: WifiForm,
-    /// Whether the next gateway is sent the network as soon as it is ready.
-    pub is_sending_on_connect: bool,
     /// What the gateway asks for before a session; edited in place. It belongs to the chosen gateway.
     pub access: AccessForm,
     /// Tokens and files for this gateway; edited in place.
@@ -148,16 +133,15 @@ pub struct Commission {
     pub transcript_path: String,
     /// What came of the last transcript export.
     pub transcript_result: Option<Result<String, Problem>>,
-    /// The gateways that had their turn.
-    pub handled: Handled,
     gateway: Option<(LinkAddress, String)>,
     profile: Option<ProfileId>,
     driver: Option<DriverId>,
+    /// A person chose profile or driver: what is recognised later changes nothing about it.
+    is_chosen_by_hand: bool,
     session: Option<Session>,
     /// What this laptop sees, as it was asked last.
     laptop: Option<LaptopScan>,
     wishes: Wishes,
-    after_close: AfterClose,
     question: Option<Question>,
     transcript_job: Option<JobId>,
 }
@@ -186,6 +170,19 @@ impl Commission {
     /// The session, while it is open.
     pub fn open_session(&self) -> Option<&Session> {
         self.session.as_ref().filter(|session| !session.is_ended())
+    }
+
+    /// Whether a job is its session.
+    pub fn is_of(&self, job: JobId) -> bool {
+        self.session.as_ref().is_some_and(|session| session.job == job)
+    }
+
+    pub(super) fn is_reading_qr(&self, job: JobId) -> bool {
+        self.form.qr.job == Some(job)
+    }
+
+    pub(super) fn is_writing_transcript(&self, job: JobId) -> bool {
+        self.transcript_job == Some(job)
     }
 
     /// What this laptop sees of the network in the form, in one sentence; nothing while that is not known.
@@ -228,16 +225,16 @@ impl Commission {
         }
     }
 
-    /// Chooses a gateway from Discover. An open session with another gateway is not disturbed.
-    pub(super) fn choose(&mut self, row: &Sighting, last: Option<&ProfileId>, desk: &mut Desk<'_>) {
-        if let Some(open) = self.open_session() {
-            if open.target.link != row.link {
-                desk.toasts.report(session_is_open(open.name()));
-            }
+    /// The gateway was selected, or more is known of it. What a person chose stays.
+    pub(super) fn choose(&mut self, row: &Sighting, last: Option<&ProfileId>, kept: &KeptNetwork, catalog: &Catalog) {
+        let is_known = self.gateway.as_ref().is_some_and(|(link, _)| *link == row.link);
+        if is_known && (self.session.is_some() || self.is_chosen_by_hand) {
             return;
         }
-        self.session = None;
-        self.take_gateway(row, last, desk.catalog);
+        if !self.form.has_network() {
+            self.form.take_kept(kept.draft());
+        }
+        self.take_gateway(row, last, catalog);
     }
 
     fn take_gateway(&mut self, row: &Sighting, last: Option<&ProfileId>, catalog: &Catalog) {
@@ -262,50 +259,35 @@ impl Commission {
 
     /// A port went away: what is plugged in there next is another gateway.
     pub(super) fn unplugged(&mut self, link: &LinkAddress) {
-        self.handled.unplugged(link);
         let is_chosen = self.gateway.as_ref().is_some_and(|(chosen, _)| chosen == link);
         if is_chosen && self.open_session().is_none() {
             self.forget_what_is_the_gateways(None);
         }
     }
 
-    /// Goes on with the next gateway: closes this session, then opens the next one with the network kept.
-    pub(super) fn go_on(&mut self, row: &Sighting, desk: &mut Desk<'_>) -> Vec<Command> {
-        let last = self.profile.clone();
-        let is_sending = self.is_sending_on_connect && self.form.has_network();
+    /// The click that chose this gateway said that it is to be connected, and sent the network that is kept.
+    pub(super) fn go_on(&mut self, kept: &KeptNetwork, desk: &mut Desk<'_>) -> Vec<Command> {
+        self.form.take_kept(kept.draft());
+        self.recheck(desk.catalog);
+        // A login or proof is this gateway's alone: it has to be typed first.
+        if self.wanted_access().is_some() && !self.access.is_filled() {
+            return Vec::new();
+        }
         self.wishes = Agenda::of(Order {
             is_scanning: true,
-            networks: is_sending.then_some(Send::ByItself).into_iter().collect(),
+            networks: kept.is_whole().then_some(Send::ByItself).into_iter().collect(),
             ..Order::default()
         });
-        let commands = self.close();
-        let had_access = self.access.is_filled();
-        self.take_gateway(row, last.as_ref(), desk.catalog);
-        // A login or proof was that of the gateway before: this one's has to be typed first.
-        let next = if had_access && !self.access.is_filled() { AfterClose::ShowsForm } else { AfterClose::Opens };
-        if commands.is_empty() {
-            return self.after_close(next, desk);
-        }
-        self.after_close = next;
-        commands
-    }
-
-    fn after_close(&mut self, next: AfterClose, desk: &mut Desk<'_>) -> Vec<Command> {
-        match next {
-            AfterClose::Nothing => {}
-            AfterClose::Opens => return self.open(desk),
-            AfterClose::ShowsForm => {
-                self.wishes.clear();
-                self.session = None;
-            }
-        }
-        Vec::new()
+        self.open(desk)
     }
 
     pub(super) fn act(&mut self, action: CommissionAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
             CommissionAction::ChoseProfile(profile) => self.choose_profile(profile, desk.catalog),
-            CommissionAction::ChoseDriver(driver) => self.driver = Some(driver),
+            CommissionAction::ChoseDriver(driver) => {
+                self.driver = Some(driver);
+                self.is_chosen_by_hand = true;
+            }
             CommissionAction::Connected => {
                 self.wishes = Agenda::of(Order { is_scanning: true, ..Order::default() });
                 return self.open(desk);
@@ -324,7 +306,6 @@ impl Commission {
             CommissionAction::ForgotAccess => self.access.forget(),
             CommissionAction::Corrected => self.correct(),
             CommissionAction::ForgotNetwork => self.form.forget(),
-            CommissionAction::SendsOnConnect(is_on) => self.is_sending_on_connect = is_on,
             CommissionAction::ScannedAgain => return self.request(Request::ScanNetworks),
             CommissionAction::Identified => return self.request(Request::Identify),
             CommissionAction::SetHostname => return self.rename(self.hostname.trim().to_owned(), Request::SetHostname),
@@ -349,28 +330,24 @@ impl Commission {
         let Some(session) = self.session.as_mut().filter(|session| session.job == job && !session.is_ended()) else {
             return Vec::new();
         };
-        let is_pushed = matches!(progress, Progress::Pushed(_));
         if matches!(progress, Progress::StepFailed { step: Step::Credential, .. }) {
             self.wishes.credential_failed();
         }
+        let was_ready = session.is_ready();
         session.progressed(at, progress, desk.now);
-        if is_pushed {
-            self.handled.add(session.target.link.clone());
+        if session.is_ready() && !was_ready && session.outcome.is_none() && self.form.lacks_passphrase() {
+            self.form.wants_passphrase_focus = true;
         }
         self.recheck(desk.catalog);
         self.follow_wishes(desk.catalog)
     }
 
-    pub(super) fn session_finished(&mut self, job: JobId, end: JobEnd, desk: &mut Desk<'_>) -> Vec<Command> {
+    pub(super) fn session_finished(&mut self, job: JobId, end: JobEnd) {
         if let Some(session) = self.session.as_mut().filter(|session| session.job == job) {
             session.ended(end);
         }
         self.question = None;
-        let next = std::mem::take(&mut self.after_close);
-        if next == AfterClose::Nothing {
-            self.wishes.clear();
-        }
-        self.after_close(next, desk)
+        self.wishes.clear();
     }
 
     /// A request could not be handed to the workers: the session is as ready as it was.
@@ -420,6 +397,7 @@ impl Commission {
 
     fn choose_profile(&mut self, profile: Option<ProfileId>, catalog: &Catalog) {
         self.profile = profile;
+        self.is_chosen_by_hand = true;
         self.driver = choice::preselect(&self.drivers(catalog), self.driver);
         self.recheck(catalog);
     }
@@ -552,9 +530,8 @@ impl Commission {
         if name.is_empty() { Vec::new() } else { self.request(request(name)) }
     }
 
-    fn cancel(&mut self) -> Vec<Command> {
+    pub(super) fn cancel(&mut self) -> Vec<Command> {
         self.wishes.clear();
-        self.after_close = AfterClose::Nothing;
         self.open_session().map(|session| Command::Cancel { job: session.job }).into_iter().collect()
     }
 
@@ -627,13 +604,4 @@ impl Commission {
 fn nearby<'a>(laptop: Option<&'a LaptopScan>, session: Option<&Session>) -> Option<&'a [NearbyNetwork]> {
     let is_waiting = |session: &Session| matches!(session.scan, ScanState::NotAsked | ScanState::Scanning);
     laptop.filter(|_| !session.is_none_or(is_waiting)).and_then(LaptopScan::seen)
-}
-
-fn session_is_open(name: &str) -> Problem {
-    Problem::new(
-        "app.session_open",
-        format!("The session with {name} is still open"),
-        "One session runs at a time, so that no credentials reach the wrong gateway",
-        "Close that session on Commission, then choose the next gateway",
-    )
 }

@@ -1,19 +1,20 @@
 //! Which gateway comes next when several get the same network.
 //!
 //! Ports are told apart by their path, and one cable often serves one gateway after the other: a port that went away and
-//! came back counts as a new gateway.
+//! came back counts as a new gateway. Only one that waits for a network is proposed.
 
 use std::collections::BTreeSet;
 
-use crate::model::gateway::{Probe, Sighting};
+use crate::model::gateway::Sighting;
 use crate::model::ids::LinkAddress;
+use crate::model::standing::Standing;
 
 /// The gateways that had their turn since they were plugged in.
 #[derive(Debug, Default)]
 pub struct Handled(BTreeSet<LinkAddress>);
 
 impl Handled {
-    pub(super) fn add(&mut self, link: LinkAddress) {
+    pub(in crate::app) fn add(&mut self, link: LinkAddress) {
         self.0.insert(link);
     }
 
@@ -22,29 +23,23 @@ impl Handled {
         self.0.remove(link);
     }
 
-    /// The next gateway that had no turn yet. Ports nothing speaks for, such as a built-in one, are passed over.
-    pub fn next<'a>(&self, mut rows: impl Iterator<Item = &'a Sighting>) -> Option<&'a Sighting> {
-        rows.find(|row| row.is_present && !self.0.contains(&row.link) && is_likely_gateway(row))
+    /// The next gateway that had no turn yet and waits for a network.
+    pub fn next<'a>(&self, mut rows: impl Iterator<Item = (&'a Sighting, Standing)>) -> Option<&'a Sighting> {
+        let is_next =
+            |(row, standing): &(&Sighting, Standing)| *standing == Standing::Ready && !self.0.contains(&row.link);
+        rows.find(is_next).map(|(row, _)| row)
     }
-}
-
-const fn is_likely_gateway(row: &Sighting) -> bool {
-    row.profile.is_some()
-        || row.facts.vid.is_some()
-        || row.facts.is_typed
-        || row.facts.is_simulated
-        || matches!(row.probe, Probe::Answered(_))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::gateway::PortFacts;
+    use crate::model::gateway::{PortFacts, Probe};
 
-    fn row(path: &str, vid: Option<u16>) -> Sighting {
+    fn row(path: &str) -> Sighting {
         Sighting {
             link: LinkAddress::Serial(path.into()),
-            facts: PortFacts { vid, ..PortFacts::default() },
+            facts: PortFacts::default(),
             heard: None,
             profile: None,
             probe: Probe::NotAsked,
@@ -53,9 +48,10 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_that_was_replugged_is_next_and_a_built_in_port_never() {
-        let rows = [row("/dev/ttyS0", None), row("/dev/ttyUSB0", Some(1)), row("/dev/ttyUSB1", Some(1))];
-        let next = |handled: &Handled| handled.next(rows.iter()).map(|row| row.link.place().to_owned());
+    fn only_a_gateway_that_waits_for_a_network_is_next_and_one_that_was_replugged_again() {
+        let rows = [row("/dev/ttyS0"), row("/dev/ttyUSB0"), row("/dev/ttyUSB1")];
+        let stands = [Standing::NoAnswer, Standing::Ready, Standing::Ready];
+        let next = |handled: &Handled| handled.next(rows.iter().zip(stands)).map(|row| row.link.place().to_owned());
         let mut handled = Handled::default();
         handled.add(rows[1].link.clone());
         assert_eq!(next(&handled).as_deref(), Some("/dev/ttyUSB1"));

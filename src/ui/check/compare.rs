@@ -11,7 +11,7 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, palette, small_mono, small_text};
 use crate::ui::widgets::rows::{Rows, cell};
-use crate::ui::widgets::{Button, muted, path_field, problem_card, strong, surface, titled_card};
+use crate::ui::widgets::{Button, muted, path_field, problem_card, strong, surface, titled_group};
 
 /// Height of a line.
 const LINE: f32 = 28.0;
@@ -42,7 +42,7 @@ pub(super) fn show(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
 
 /// What to compare with.
 fn choose(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
-    titled_card(ui, w::COMPARE, w::COMPARE_HINT, |ui| {
+    titled_group(ui, w::COMPARE, w::COMPARE_HINT, |ui| {
         let has_round = check.run().is_some_and(Run::has_round);
         let keep = Button::new(w::KEEP).icon(icon::BOOKMARK).enabled_if(has_round, w::WHY_NOT_KEPT);
         if keep.pressed(ui) {

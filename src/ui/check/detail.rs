@@ -61,7 +61,7 @@ fn verdict(ui: &mut Ui, run: &Run, detail: &Detail, text: &Text) {
     let standing = run.place(&detail.row).map_or(Standing::Looking, |place| run.standing(place));
     let look = look(ui, standing);
     let is_tinted = matches!(standing, Standing::Judged(RowState::Fail | RowState::PassWithNote));
-    let fill = if is_tinted { tint(look.sign) } else { palette(ui).raised };
+    let fill = if is_tinted { tint(ui, look.sign) } else { palette(ui).raised };
     egui::Frame::new().fill(fill).corner_radius(control_radius()).inner_margin(10).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
@@ -109,7 +109,7 @@ fn timeline(ui: &mut Ui, detail: &Detail, pass: &Pass<'_>) {
 
 fn moment_line(ui: &mut Ui, moment: &Moment, pass: &Pass<'_>) {
     ui.horizontal_top(|ui| {
-        let colour = if moment.is_deciding { palette(ui).accent } else { palette(ui).muted };
+        let colour = if moment.is_deciding { palette(ui).link } else { palette(ui).muted };
         show_icon(ui, if moment.is_deciding { icon::RIGHT } else { icon::PENDING }, colour);
         let time = RichText::new(pass.time_of_day(moment.at_unix_micros)).font(small_mono()).color(palette(ui).muted);
         ui.label(time).on_hover_text(words::utc(moment.at_unix_micros));

@@ -12,7 +12,7 @@ use super::icon;
 use super::pass::Pass;
 use super::theme::{GRID, palette};
 use super::widgets::{
-    Button, banner, beside, choice, empty_state, finding, header, muted, notice, pill, problem_card, surface,
+    Button, beside, choice, empty_state, finding, header, muted, notice, pill, problem_card, surface,
 };
 use crate::app::App;
 use crate::app::check::lines::Counts;
@@ -59,8 +59,8 @@ fn state(ui: &Ui, check: &NetworkCheck) -> (Color32, String) {
     let Some(run) = check.run() else { return (palette.muted, String::new()) };
     let failed = run.required_failed;
     match &run.phase {
-        Phase::Starting => (palette.accent, w::STARTING.to_owned()),
-        Phase::Looking => (palette.accent, words::round(run.round, open_rows(run))),
+        Phase::Starting => (palette.link, w::STARTING.to_owned()),
+        Phase::Looking => (palette.link, words::round(run.round, open_rows(run))),
         Phase::Waiting | Phase::Ended(_) if !run.has_round() => (palette.muted, words::PLANNED.to_owned()),
         Phase::Waiting | Phase::Ended(_) if failed > 0 => (palette.danger, words::required_failed(failed)),
         Phase::Waiting | Phase::Ended(_) => (palette.muted, words::counts(&run.counts)),
@@ -155,9 +155,8 @@ fn vantage(ui: &mut Ui, check: &NetworkCheck, pass: &Pass<'_>) {
     let overrides = run.plan().map_or(&[][..], |plan| plan.about.overrides.as_slice());
     if !overrides.is_empty() {
         let colour = palette(ui).warn;
-        banner(ui, colour, icon::WARNING, |ui| {
-            ui.label(words::overrides(overrides.len())).on_hover_text(overrides.join("\n"));
-        });
+        let shown = ui.scope(|ui| notice(ui, colour, icon::WARNING, &words::overrides(overrides.len())));
+        shown.response.on_hover_text(overrides.join("\n"));
     }
 }
 

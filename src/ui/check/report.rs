@@ -11,13 +11,15 @@ use crate::msg::check::ReportForm;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{Button, check as check_box, choice, labelled, notice, path_field, problem_card, titled_card};
+use crate::ui::widgets::{
+    Button, check as check_box, choice, labelled, notice, path_field, problem_card, titled_group,
+};
 
 /// Draws it.
 pub(super) fn show(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
     let has_round = check.run().is_some_and(Run::has_round);
     ScrollArea::vertical().id_salt("check-report").auto_shrink(false).show(ui, |ui| {
-        titled_card(ui, w::REPORT, w::REPORT_HINT, |ui| {
+        titled_group(ui, w::REPORT, w::REPORT_HINT, |ui| {
             form(ui, check, pass);
             let save = &mut check.save;
             let (response, is_browsing) = path_field(ui, "Save to", &mut save.path, "/home/me/network-check.html");

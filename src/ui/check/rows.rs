@@ -283,7 +283,7 @@ pub(super) fn look(ui: &Ui, standing: Standing) -> Look {
     let quiet = |glyph| Look { glyph, sign: palette.muted, word: palette.muted };
     match standing {
         Standing::Planned(Outlook::Run) | Standing::Judged(RowState::Pending) => quiet(icon::PENDING),
-        Standing::Looking => Look { glyph: icon::RUNNING, sign: palette.accent, word: palette.text },
+        Standing::Looking => Look { glyph: icon::RUNNING, sign: palette.link, word: palette.text },
         Standing::Judged(RowState::Pass | RowState::Sampled) => {
             Look { glyph: icon::JOINED, sign: palette.ok, word: palette.text }
         }

@@ -8,7 +8,7 @@ use crate::app::check::words::{self, ui as w};
 use crate::app::check::{CheckAction, NetworkCheck};
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::text::visible;
-use crate::ui::commission::forget_undo;
+use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID};
@@ -126,7 +126,7 @@ fn login(ui: &mut Ui, check: &mut NetworkCheck) {
     labelled(ui, "Password", |ui, id| {
         let field = egui::Id::unique("check-password");
         let edit = TextEdit::singleline(check.password.expose_mut()).id(field).password(true);
-        ui.add(edit.desired_width(FIELD_WIDTH - 2.0 * GRID).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        ui.add(edit.desired_width(FIELD_WIDTH - 2.0 * GRID).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         forget_undo(ui, field);
     });
     muted(ui, w::LOGIN_HINT);

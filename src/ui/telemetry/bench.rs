@@ -11,7 +11,7 @@ use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GAP, palette};
 use crate::ui::widgets::{
-    Button, card, choice, copyable, field, finding, fold, labelled, muted, notice, pill, problem_card, strong,
+    Button, choice, copyable, field, finding, fold, group, labelled, muted, notice, pill, problem_card, strong,
     truncated,
 };
 
@@ -23,13 +23,13 @@ pub(super) fn show(ui: &mut Ui, bench: &mut Bench, pass: &mut Pass<'_>) {
     ScrollArea::vertical().id_salt("bench").auto_shrink(false).show(ui, |ui| {
         egui::Frame::new().inner_margin(egui::Margin { left: 2, right: 10, top: 2, bottom: 2 }).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = GAP;
-            card(ui, |ui| broker(ui, bench, pass));
+            group(ui, |ui| broker(ui, bench, pass));
             if let Some(facts) = bench.facts().cloned() {
-                card(ui, |ui| addresses(ui, &facts, pass));
-                card(ui, |ui| steps(ui, &facts, pass));
+                group(ui, |ui| addresses(ui, &facts, pass));
+                group(ui, |ui| steps(ui, &facts, pass));
             }
             if !bench.can_start() || bench.seen().next().is_some() {
-                card(ui, |ui| seen(ui, bench, pass));
+                group(ui, |ui| seen(ui, bench, pass));
             }
         });
     });
@@ -41,7 +41,7 @@ fn broker(ui: &mut Ui, bench: &mut Bench, pass: &mut Pass<'_>) {
         strong(ui, "Bench broker");
         match bench.state() {
             BenchState::Off => pill(ui, palette.muted, "Off"),
-            BenchState::Starting => pill(ui, palette.accent, "Starting…"),
+            BenchState::Starting => pill(ui, palette.link, "Starting…"),
             BenchState::Running(_) => pill(ui, palette.ok, "Running"),
             BenchState::Stopping => pill(ui, palette.warn, "Stopping…"),
             BenchState::Failed(_) => pill(ui, palette.danger, "Failed"),
@@ -172,7 +172,7 @@ fn steps(ui: &mut Ui, facts: &BenchFacts, _pass: &mut Pass<'_>) {
     if is_local {
         let text =
             "Only this computer can reach it now. Stop it, choose the network the gateway is on, and start it again";
-        notice(ui, palette(ui).accent, icon::INFO, text);
+        notice(ui, palette(ui).link, icon::INFO, text);
     }
     let steps = [
         "Bring the gateway and this computer into one network, and let this computer's firewall pass the ports above",

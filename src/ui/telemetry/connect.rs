@@ -11,13 +11,13 @@ use crate::model::mqtt::message::{Grant, Qos};
 use crate::model::mqtt::{Dialect, MqttVersion};
 use crate::model::secret::Secret;
 use crate::model::text::visible;
-use crate::ui::commission::forget_undo;
+use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, mono, palette, section};
 use crate::ui::widgets::{
-    Button, card, check, choice, field, finding, focus_ring, fold, icon as show_icon, labelled, muted, notice,
-    path_field, titled_card, truncated,
+    Button, check, choice, field, finding, focus_ring, fold, group, icon as show_icon, labelled, muted, notice,
+    path_field, titled_group, truncated,
 };
 
 /// Below this width the two columns stand one below the other.
@@ -55,7 +55,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 fn stages(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    card(ui, |ui| doctor::full(ui, app, pass));
+    group(ui, |ui| doctor::full(ui, app, pass));
 }
 
 fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -72,11 +72,11 @@ fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 fn broker(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    titled_card(ui, "Broker", "", |ui| {
+    titled_group(ui, "Broker", "", |ui| {
         let form = &mut app.telemetry.form;
         let response = labelled(ui, "Address", |ui, id| {
             let edit = TextEdit::singleline(&mut form.url).hint_text("mqtts://broker.example:8883").font(mono());
-            ui.add(edit.desired_width(width(ui)).margin(egui::Margin::symmetric(10, 7))).labelled_by(id)
+            ui.add(edit.desired_width(width(ui)).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id)
         });
         if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
             pass.did(TelemetryAction::Connected);
@@ -160,7 +160,7 @@ fn client_id(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
     labelled(ui, "Client id", |ui, id| {
         let edit = TextEdit::singleline(&mut form.client_id).font(mono());
         let width = width(ui) - 40.0;
-        ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         if Button::icon_only(icon::REFRESH, "Make another client id up").pressed(ui) {
             pass.did(TelemetryAction::Connect(ConnectAction::ProposedId));
         }
@@ -183,7 +183,7 @@ const fn login_label(login: LoginKind) -> &'static str {
 }
 
 fn sign_in(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
-    titled_card(
+    titled_group(
         ui,
         "Sign in",
         "Beside a client certificate, which stands under encryption. Passwords and keys are never stored",
@@ -229,7 +229,7 @@ fn secret(ui: &mut Ui, label: &str, text: &mut Secret<String>, is_shown: &mut bo
         let edit_id = Id::unique(("broker-secret", label));
         let edit = TextEdit::singleline(text.expose_mut()).id(edit_id).password(!*is_shown);
         let width = width(ui) - 40.0;
-        ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         forget_undo(ui, edit_id);
         let (glyph, verb) = if *is_shown { (icon::HIDE, "Hide") } else { (icon::SHOW, "Show") };
         if Button::icon_only(glyph, &format!("{verb} {label}")).pressed(ui) {
@@ -241,7 +241,7 @@ fn secret(ui: &mut Ui, label: &str, text: &mut Secret<String>, is_shown: &mut bo
 fn subscriptions(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let grants = app.telemetry.grants().to_vec();
     let hint = "Only subscribed topics arrive. + matches one level, # all levels below";
-    titled_card(ui, "Subscriptions", hint, |ui| {
+    titled_group(ui, "Subscriptions", hint, |ui| {
         let form = &mut app.telemetry.form;
         for (place, subscription) in form.subscriptions().iter().enumerate() {
             ui.push_id(place, |ui| {
@@ -267,7 +267,7 @@ fn subscriptions(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             let id = ui.label("New").id;
             let edit = TextEdit::singleline(&mut form.new_filter).hint_text("site/+/temperature").font(mono());
             let width = (ui.available_width() - 190.0).clamp(80.0, 260.0);
-            let response = ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+            let response = ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
             if let Some(qos) = qos_choice(ui, form.new_qos, "Quality of service of the new subscription") {
                 form.new_qos = qos;
             }
@@ -315,7 +315,7 @@ fn granted(ui: &mut Ui, grant: Option<&Grant>) {
 }
 
 fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
-    titled_card(ui, "Encryption", "", |ui| {
+    titled_group(ui, "Encryption", "", |ui| {
         let mut path = |ui: &mut Ui, label: &str, text: &mut String, hint: &str, of: PathField| {
             if path_field(ui, label, text, hint).1 {
                 pass.browse = Some(of);
@@ -362,7 +362,7 @@ fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
 }
 
 fn rarer(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         fold(ui, "rarer", "Proxy, session and guard", |ui| {
             ui.spacing_mut().item_spacing.y = GRID;
             field(ui, "Proxy", &mut form.proxy, "proxy.example:3128");
@@ -440,7 +440,7 @@ fn headers(ui: &mut Ui, form: &mut ConnectForm) {
 }
 
 fn saved(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         ui.horizontal(|ui| {
             ui.label(RichText::new("Saved connections").text_style(section()).color(palette(ui).strong));
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

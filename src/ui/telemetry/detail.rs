@@ -281,7 +281,7 @@ fn changes(ui: &mut Ui, message: &MessageDetail) {
             Change::Removed => ("−", palette.danger),
         };
         if line.change != Change::Same {
-            ui.painter().rect_filled(rect, 2.0, crate::ui::theme::tint(colour));
+            ui.painter().rect_filled(rect, 2.0, crate::ui::theme::tint(ui, colour));
         }
         let text = format!("{sign} {}", visible(&line.text.replace('\t', "    "), 2000));
         cell(ui, rect.shrink2(vec2(6.0, 0.0)), &text, mono(), colour, Align2::LEFT_CENTER);
@@ -382,7 +382,7 @@ fn message_type(ui: &mut Ui, detail: &mut Detail) {
     let types = detail.types().to_vec();
     labelled(ui, "Message type", |ui, id| {
         let edit = TextEdit::singleline(&mut detail.message_type).hint_text("site.Reading").font(mono());
-        ui.add(edit.desired_width(200.0).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        ui.add(edit.desired_width(200.0).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         if !types.is_empty() {
             let label = ui.label(RichText::new("or").small()).id;
             let combo = ComboBox::from_id_salt("message types").width(120.0).selected_text("Choose");

@@ -111,7 +111,7 @@ fn summary(ui: &Ui, doctor: &Doctor, inspection: &Inspection, pass: &Pass<'_>) -
     match (&inspection.end, &inspection.state) {
         (Some(JobEnd::Failed(problem)), _) => (icon::PROBLEM, palette.danger, problem.what.clone()),
         (Some(_), _) => (icon::STOPPED, palette.muted, "The inspection was closed".into()),
-        (_, None) => (icon::RUNNING, palette.accent, "Starting".into()),
+        (_, None) => (icon::RUNNING, palette.link, "Starting".into()),
         (_, Some(InspectionState::Connected { .. })) => {
             let mut parts = vec![format!("Connected in {}", took.unwrap_or_else(|| "no time".into()))];
             parts.extend(last.and_then(protection));
@@ -122,7 +122,7 @@ fn summary(ui: &Ui, doctor: &Doctor, inspection: &Inspection, pass: &Pass<'_>) -
         (_, Some(InspectionState::Connecting { attempt })) => {
             let doing = last.and_then(Attempt::running).map_or("Connecting", |report| report.stage.label());
             let again = if *attempt > 1 { format!("Attempt {attempt}: ") } else { String::new() };
-            (icon::RUNNING, palette.accent, format!("{again}{doing}"))
+            (icon::RUNNING, palette.link, format!("{again}{doing}"))
         }
         (_, Some(InspectionState::Waiting { problem, retry_in })) => {
             let left = retry_in.saturating_sub(pass.now.saturating_duration_since(inspection.since));
@@ -141,7 +141,7 @@ fn summary(ui: &Ui, doctor: &Doctor, inspection: &Inspection, pass: &Pass<'_>) -
             (icon::WARNING, palette.warn, "Waits for your answer".into())
         }
         (_, Some(InspectionState::Playing | InspectionState::Paused { .. })) => {
-            (icon::PLAY, palette.accent, "A recording is played".into())
+            (icon::PLAY, palette.link, "A recording is played".into())
         }
     }
 }
@@ -270,7 +270,7 @@ fn failed(ui: &mut Ui, problem: &Problem) {
 fn stage_line(ui: &mut Ui, report: &StageReport, all: Duration) {
     let palette = palette(ui);
     let (glyph, colour, word) = match &report.state {
-        StageState::Running => (icon::RUNNING, palette.accent, "running"),
+        StageState::Running => (icon::RUNNING, palette.link, "running"),
         StageState::Done => (icon::JOINED, palette.ok, "done"),
         StageState::Noted(_) => (icon::WARNING, palette.warn, "done, with a note"),
         StageState::Skipped(_) => (icon::SKIPPED, palette.muted, "left out"),

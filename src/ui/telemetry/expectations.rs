@@ -7,7 +7,7 @@ use crate::app::telemetry::expect::Expect;
 use crate::telemetry::view::{ExpectationState, ExpectationWord};
 use crate::ui::icon;
 use crate::ui::theme::{GRID, medium, palette};
-use crate::ui::widgets::{card, copyable, empty_state, icon as glyph, muted, notice, pill};
+use crate::ui::widgets::{copyable, empty_state, group, icon as glyph, muted, notice, pill};
 
 /// Draws Expected.
 pub(super) fn show(ui: &mut Ui, expect: &Expect) {
@@ -19,10 +19,10 @@ pub(super) fn show(ui: &mut Ui, expect: &Expect) {
         if expect.rows().is_empty() {
             return nothing(ui);
         }
-        card(ui, |ui| {
+        group(ui, |ui| {
             let colour = match () {
                 () if expect.count(ExpectationWord::NotMet) > 0 => palette(ui).danger,
-                () if expect.count(ExpectationWord::Waiting) > 0 => palette(ui).accent,
+                () if expect.count(ExpectationWord::Waiting) > 0 => palette(ui).link,
                 () => palette(ui).ok,
             };
             pill(ui, colour, &expect.summary());
@@ -35,7 +35,7 @@ pub(super) fn show(ui: &mut Ui, expect: &Expect) {
 }
 
 fn nothing(ui: &mut Ui) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         empty_state(ui, icon::JOINED, "Nothing is expected", |ui| {
             muted(
                 ui,
@@ -50,7 +50,7 @@ fn line(ui: &mut Ui, row: &ExpectationState) {
     let palette = palette(ui);
     let (sign, colour, word) = match row.word {
         ExpectationWord::Met => (icon::JOINED, palette.ok, "Met"),
-        ExpectationWord::Waiting => (icon::RUNNING, palette.accent, "Waiting"),
+        ExpectationWord::Waiting => (icon::RUNNING, palette.link, "Waiting"),
         ExpectationWord::NotMet => (icon::REFUSED, palette.danger, "Not met"),
     };
     ui.horizontal_top(|ui| {

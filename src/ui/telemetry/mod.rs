@@ -157,11 +157,11 @@ fn state_words(ui: &Ui, inspection: Option<&Inspection>, pass: &Pass<'_>) -> (Co
         Some(_) => return (palette.muted, "Closed".into()),
         None => {}
     }
-    let Some(state) = &inspection.state else { return (palette.accent, "Starting".into()) };
+    let Some(state) = &inspection.state else { return (palette.link, "Starting".into()) };
     match state {
         InspectionState::AwaitingConfirmation => (palette.warn, "Waits for your answer".into()),
-        InspectionState::Connecting { attempt: 1 } => (palette.accent, "Connecting".into()),
-        InspectionState::Connecting { attempt } => (palette.accent, format!("Connecting, attempt {attempt}")),
+        InspectionState::Connecting { attempt: 1 } => (palette.link, "Connecting".into()),
+        InspectionState::Connecting { attempt } => (palette.link, format!("Connecting, attempt {attempt}")),
         InspectionState::Connected { .. } => (palette.ok, "Connected".into()),
         InspectionState::Waiting { retry_in, .. } => {
             let left = retry_in.saturating_sub(pass.now.saturating_duration_since(inspection.since));
@@ -169,7 +169,7 @@ fn state_words(ui: &Ui, inspection: Option<&Inspection>, pass: &Pass<'_>) -> (Co
         }
         InspectionState::Disconnected { problem: Some(_) } => (palette.danger, "Not connected".into()),
         InspectionState::Disconnected { problem: None } => (palette.muted, "Disconnected".into()),
-        InspectionState::Playing => (palette.accent, "Playing".into()),
+        InspectionState::Playing => (palette.link, "Playing".into()),
         InspectionState::Paused { is_at_end: true } => (palette.muted, "At the end".into()),
         InspectionState::Paused { is_at_end: false } => (palette.muted, "Paused".into()),
     }
@@ -240,7 +240,7 @@ fn warnings(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     for (place, problem) in app.telemetry.warnings().iter().enumerate() {
         let colour = palette(ui).warn;
         egui::Frame::new()
-            .fill(super::theme::tint(colour))
+            .fill(super::theme::tint(ui, colour))
             .corner_radius(super::theme::control_radius())
             .inner_margin(egui::Margin::symmetric(12, 6))
             .show(ui, |ui| {
@@ -293,7 +293,7 @@ fn tab(ui: &mut Ui, is_chosen: bool, name: &str) -> bool {
     ui.painter().galley(rect.center() - galley.size() / 2.0, galley, colour);
     if is_chosen {
         let under = rect.with_min_y(rect.bottom() - 2.0).shrink2(vec2(6.0, 0.0));
-        ui.painter().rect_filled(under, 1.0, palette.accent);
+        ui.painter().rect_filled(under, 1.0, palette.link);
     }
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::Tab, is_enabled, is_chosen, name));

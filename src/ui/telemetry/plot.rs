@@ -17,7 +17,7 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, control_radius, curve, palette};
 use crate::ui::widgets::{
-    Button, card, choice, empty_state, finding, fold, muted, notice, path_field, problem_card, small, truncated,
+    Button, choice, empty_state, finding, fold, group, muted, notice, path_field, problem_card, small, truncated,
 };
 
 /// Least height of the curves.
@@ -97,7 +97,7 @@ fn fields(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
 }
 
 fn nothing(ui: &mut Ui) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         empty_state(ui, icon::CHART, "Nothing is plotted yet", |ui| {
             muted(ui, "Open a message under Topics or Live and press Draw a curve beside a number in it");
             muted(ui, "Or type a topic, with + and # for several, and the field that holds the number");

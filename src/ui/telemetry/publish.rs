@@ -14,10 +14,10 @@ use crate::model::settings::PublishTemplate;
 use crate::model::word::Word as _;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock};
-use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, chosen, control_radius, medium, palette};
+use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, medium, palette};
 use crate::ui::widgets::{
-    Button, card, check, choice, field, finding, fold, icon as glyph, labelled, muted, notice, pill, problem_card,
-    strong, truncated,
+    Button, check, choice, field, finding, fold, group, icon as glyph, labelled, muted, notice, pill, problem_card,
+    row_ground, strong, truncated,
 };
 
 /// Height of a row of what was sent.
@@ -61,7 +61,7 @@ fn column(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
 }
 
 fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         let draft = &mut publish.draft;
         field(ui, "Topic", &mut draft.topic, "site/boiler-1/command");
         labelled(ui, "Payload", |ui, _| {
@@ -79,7 +79,7 @@ fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pa
             PayloadKind::Hex => "01 ff 2a",
             PayloadKind::Base64 => "Af8q",
         };
-        let response = ui.add(edit.hint_text(hint).margin(egui::Margin::symmetric(10, 7)));
+        let response = ui.add(edit.hint_text(hint).margin(crate::ui::theme::FIELD_MARGIN));
         let is_enabled = ui.is_enabled();
         let text = draft.payload.clone();
         response.widget_info(|| WidgetInfo {
@@ -213,7 +213,7 @@ fn progress(sent: &Sent) -> String {
 }
 
 fn sent(ui: &mut Ui, publish: &Publish, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         strong(ui, "What was sent");
         if publish.sent().next().is_none() {
             muted(
@@ -264,7 +264,7 @@ fn sent_row(ui: &mut Ui, one: &Sent, pass: &mut Pass<'_>) {
 
 fn outcome(ui: &Ui, one: &Sent) -> (Color32, String) {
     let palette = palette(ui);
-    let Some(last) = &one.last else { return (palette.accent, "Under way".into()) };
+    let Some(last) = &one.last else { return (palette.link, "Under way".into()) };
     let colour = match last {
         PublishEnd::Sent => palette.muted,
         PublishEnd::Acknowledged => palette.ok,
@@ -276,7 +276,7 @@ fn outcome(ui: &Ui, one: &Sent) -> (Color32, String) {
 }
 
 fn kept(ui: &mut Ui, publish: &mut Publish, templates: &[PublishTemplate], pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         strong(ui, "Templates");
         muted(ui, "Saved unencrypted in the settings: keep secrets out of templates");
         for (index, template) in templates.iter().enumerate() {
@@ -306,7 +306,7 @@ fn kept(ui: &mut Ui, publish: &mut Publish, templates: &[PublishTemplate], pass:
 }
 
 fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         strong(ui, "Retained messages");
         muted(ui, "Brokers retain the last message of a topic. Find those of a filter, choose some and clear them");
         ui.horizontal_wrapped(|ui| {
@@ -329,7 +329,7 @@ fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut
             RetainedPhase::Idle => {}
             RetainedPhase::Searching => {
                 let found = counted(retained.rows().len() as u64, "message", "messages");
-                notice(ui, palette(ui).accent, icon::RUNNING, &format!("Looking… {found} so far"));
+                notice(ui, palette(ui).link, icon::RUNNING, &format!("Looking… {found} so far"));
             }
             RetainedPhase::Listed if retained.rows().is_empty() => {
                 notice(
@@ -342,7 +342,7 @@ fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut
             RetainedPhase::Listed => found(ui, retained, is_connected, pass),
             RetainedPhase::Clearing(number) => {
                 let text = format!("Clearing {}…", counted(number as u64, "message", "messages"));
-                notice(ui, palette(ui).accent, icon::RUNNING, &text);
+                notice(ui, palette(ui).link, icon::RUNNING, &text);
             }
             RetainedPhase::Cleared(cleared, failed) => {
                 let text = format!("{} cleared", counted(cleared as u64, "message", "messages"));
@@ -387,16 +387,14 @@ fn found(ui: &mut Ui, retained: &Retained, is_connected: bool, pass: &mut Pass<'
             let name = format!("{}, {}", row.shown, bytes(row.bytes));
             let is_enabled = ui.is_enabled();
             response.widget_info(|| WidgetInfo::selected(Role::CheckBox, is_enabled, is_marked, &name));
-            if is_marked || response.hovered() || response.has_focus() {
-                ui.painter().rect_filled(rect, control_radius(), chosen(ui));
-            }
+            row_ground(ui, rect, &response, false);
             if response.clicked() {
                 pass.did(PublishAction::ToggledRetained(index));
             }
             let layout = Layout::left_to_right(Align::Center);
             let mut inner = ui.new_child(UiBuilder::new().max_rect(rect.shrink2(vec2(8.0, 0.0))).layout(layout));
             let (sign, colour) =
-                if is_marked { (icon::JOINED, palette(ui).accent) } else { (icon::PENDING, palette(ui).muted) };
+                if is_marked { (icon::JOINED, palette(ui).link) } else { (icon::PENDING, palette(ui).muted) };
             glyph(&mut inner, sign, colour);
             inner.scope(|ui| {
                 ui.set_width(70.0);

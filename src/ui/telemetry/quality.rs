@@ -7,8 +7,8 @@ use crate::app::telemetry::insight::{Insight, InsightAction};
 use crate::telemetry::view::QualityRow;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{GRID, chosen, control_radius, palette};
-use crate::ui::widgets::{card, empty_state, finding, icon as glyph, muted, strong, truncated};
+use crate::ui::theme::{GRID, palette};
+use crate::ui::widgets::{boxed, empty_state, finding, group, icon as glyph, muted, row_ground, strong, truncated};
 
 /// Height of a row.
 const ROW: f32 = 30.0;
@@ -41,7 +41,7 @@ pub(super) fn show(ui: &mut Ui, insight: &Insight, pass: &mut Pass<'_>) {
         finding(ui, mistake, true);
     }
     let Some(page) = insight.quality_page().filter(|page| page.total > 0) else {
-        card(ui, |ui| {
+        group(ui, |ui| {
             empty_state(ui, icon::WAVE, "No topic to judge yet", |ui| {
                 muted(
                     ui,
@@ -54,8 +54,7 @@ pub(super) fn show(ui: &mut Ui, insight: &Insight, pass: &mut Pass<'_>) {
     let opened = insight.opened().and_then(|topic| page.rows.iter().find(|row| row.topic == topic));
     let below = if opened.is_some() { 150.0 } else { 0.0 };
     let height = (ui.available_height() - below - 58.0).max(4.0 * ROW);
-    let frame = egui::Frame::new().fill(palette(ui).surface).stroke(egui::Stroke::new(1.0, palette(ui).line));
-    frame.corner_radius(crate::ui::theme::card_radius()).inner_margin(6).show(ui, |ui| {
+    boxed(ui).inner_margin(6).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 0.0;
         head(ui);
@@ -117,9 +116,7 @@ fn line(ui: &mut Ui, row: &QualityRow, is_open: bool, pass: &mut Pass<'_>) {
     let name = format!("{}, {}, {finding}", row.name, counted(row.messages, "message", "messages"));
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, is_enabled, is_open, &name));
-    if is_open || response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(rect, control_radius(), chosen(ui));
-    }
+    row_ground(ui, rect, &response, false);
     if response.clicked() {
         pass.did(InsightAction::Opened(row.topic));
     }
@@ -168,7 +165,7 @@ fn offset(secs: f64) -> String {
 
 fn findings(ui: &mut Ui, row: &QualityRow) {
     ui.add_space(GRID);
-    card(ui, |ui| {
+    group(ui, |ui| {
         strong(ui, &row.name);
         ScrollArea::vertical().id_salt("findings").max_height(90.0).auto_shrink([false, true]).show(ui, |ui| {
             if row.findings.is_empty() {

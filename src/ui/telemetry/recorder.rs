@@ -10,18 +10,16 @@ use crate::msg::telemetry::ExportForm;
 use crate::telemetry::recording::RecorderState;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
-use crate::ui::theme::{CONTROL_HEIGHT, GRID, card_radius, palette};
+use crate::ui::theme::{CONTROL_HEIGHT, GRID, palette};
 use crate::ui::widgets::{
-    Button, choice, finding, icon as glyph, labelled, muted, notice, path_field, problem_card, small, truncated,
+    Button, boxed, choice, finding, icon as glyph, labelled, muted, notice, path_field, problem_card, small, truncated,
 };
 
 /// Draws the bar.
 pub(super) fn bar(ui: &mut Ui, telemetry: &mut Telemetry, pass: &mut Pass<'_>) {
     let is_open = telemetry.job().is_some();
     let recorder = &mut telemetry.panes.recorder;
-    let palette = palette(ui);
-    let frame = egui::Frame::new().fill(palette.surface).stroke(egui::Stroke::new(1.0, palette.line));
-    frame.corner_radius(card_radius()).inner_margin(egui::Margin::symmetric(12, 5)).show(ui, |ui| {
+    boxed(ui).inner_margin(egui::Margin::symmetric(12, 5)).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
         ui.horizontal_wrapped(|ui| {
@@ -267,7 +265,7 @@ fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
         problem_card(ui, problem);
     }
     if recorder.is_keeping() {
-        notice(ui, palette(ui).accent, icon::RUNNING, "Keeping the last minutes…");
+        notice(ui, palette(ui).link, icon::RUNNING, "Keeping the last minutes…");
     }
     match recorder.kept() {
         Some(Ok(state)) => {
@@ -283,7 +281,7 @@ fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
     }
     if let Some(written) = recorder.written() {
         match &written.result {
-            None => notice(ui, palette(ui).accent, icon::RUNNING, &format!("{} is being written…", written.what)),
+            None => notice(ui, palette(ui).link, icon::RUNNING, &format!("{} is being written…", written.what)),
             Some(Ok(text)) => result(ui, &format!("{}: {text}", written.what), "Dismiss what was written", pass),
             Some(Err(problem)) => failed(ui, problem, "Dismiss what was not written", pass),
         }

@@ -10,7 +10,7 @@ use crate::telemetry::view::{Talker, TalkersBy, TalkersPage};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, control_radius, palette, tint};
-use crate::ui::widgets::{card, choice, empty_state, muted, strong};
+use crate::ui::widgets::{choice, empty_state, group, muted, strong};
 
 /// Height of a talker.
 const ROW: f32 = 30.0;
@@ -67,7 +67,7 @@ fn choices(ui: &mut Ui, insight: &Insight, pass: &mut Pass<'_>) {
 
 fn talkers(ui: &mut Ui, insight: &Insight, _pass: &mut Pass<'_>) {
     let Some(page) = insight.talkers_page().filter(|page| !(page.loud.is_empty() && page.silent.is_empty())) else {
-        card(ui, |ui| {
+        group(ui, |ui| {
             empty_state(ui, icon::GAUGE, "Nobody talked yet", |ui| {
                 muted(ui, "Who sends most, and who fell silent, is counted from the first message on");
             });
@@ -98,7 +98,7 @@ fn talkers(ui: &mut Ui, insight: &Insight, _pass: &mut Pass<'_>) {
 
 /// A card with a title and rows; as high as there is room if a height is given.
 fn listing(ui: &mut Ui, title: &str, hint: &str, height: f32, salt: &str, add: impl FnOnce(&mut Ui)) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         strong(ui, title);
         muted(ui, hint);
         ui.spacing_mut().item_spacing.y = 2.0;
@@ -133,7 +133,7 @@ fn loud(ui: &mut Ui, page: &TalkersPage, by: TalkersBy, height: f32) {
             let numbers = format!("{}  {}  {share}", count(talker.messages), bytes(talker.bytes));
             #[expect(clippy::cast_precision_loss, reason = "a length on the screen")]
             let part = value(talker) as f32 / most as f32;
-            line(ui, talker, part, &numbers, palette(ui).accent);
+            line(ui, talker, part, &numbers, palette(ui).link);
         }
     });
 }
@@ -164,7 +164,7 @@ fn line(ui: &mut Ui, talker: &Talker, part: f32, numbers: &str, colour: egui::Co
     response.widget_info(|| WidgetInfo::labeled(Role::ListItem, is_enabled, &name));
     if part > 0.0 {
         let bar = Rect::from_min_size(rect.min, vec2(rect.width() * part.clamp(0.0, 1.0), rect.height()));
-        ui.painter().rect_filled(bar.shrink2(vec2(0.0, 2.0)), control_radius(), tint(colour));
+        ui.painter().rect_filled(bar.shrink2(vec2(0.0, 2.0)), control_radius(), tint(ui, colour));
     }
     let inner = rect.shrink2(vec2(8.0, 0.0));
     let small = TextStyle::Small.resolve(ui.style());

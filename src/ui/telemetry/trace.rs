@@ -8,8 +8,8 @@ use crate::app::telemetry::trace::{Trace, TraceAction, is_received, is_trouble, 
 use crate::model::mqtt::stage::TracedPacket;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{chosen, control_radius, palette};
-use crate::ui::widgets::{Button, card, empty_state, icon as glyph, muted, truncated};
+use crate::ui::theme::palette;
+use crate::ui::widgets::{Button, boxed, empty_state, group, icon as glyph, muted, row_ground, truncated};
 
 /// Height of a row.
 const ROW: f32 = 28.0;
@@ -18,7 +18,7 @@ const ROW: f32 = 28.0;
 pub(super) fn show(ui: &mut Ui, trace: &Trace, pass: &mut Pass<'_>) {
     toolbar(ui, trace, pass);
     if trace.is_empty() {
-        card(ui, |ui| {
+        group(ui, |ui| {
             empty_state(ui, icon::LIST, "No packet yet", |ui| {
                 muted(
                     ui,
@@ -29,8 +29,7 @@ pub(super) fn show(ui: &mut Ui, trace: &Trace, pass: &mut Pass<'_>) {
         return;
     }
     let height = ui.available_height().max(5.0 * ROW) - 40.0;
-    let frame = egui::Frame::new().fill(palette(ui).surface).stroke(egui::Stroke::new(1.0, palette(ui).line));
-    frame.corner_radius(crate::ui::theme::card_radius()).inner_margin(6).show(ui, |ui| {
+    boxed(ui).inner_margin(6).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 0.0;
         head(ui);
@@ -121,16 +120,14 @@ fn line(ui: &mut Ui, packet: &TracedPacket) {
     let name = name.into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(", ");
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
-    if response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(rect, control_radius(), chosen(ui));
-    }
+    row_ground(ui, rect, &response, false);
     let layout = Layout::left_to_right(Align::Center);
     let mut row = ui.new_child(UiBuilder::new().max_rect(rect.shrink2(vec2(8.0, 0.0))).layout(layout));
     row.set_clip_rect(row.clip_rect().intersect(rect));
     let mono = |text: String, colour| RichText::new(text).monospace().small().color(colour);
     cell(&mut row, WIDTHS[0], |ui| drop(truncated(ui, mono(at.clone(), palette.muted))));
     cell(&mut row, WIDTHS[1], |ui| {
-        let (sign, colour) = if is_received(packet) { (icon::DOWN, palette.accent) } else { (icon::UP, palette.muted) };
+        let (sign, colour) = if is_received(packet) { (icon::DOWN, palette.link) } else { (icon::UP, palette.muted) };
         glyph(ui, sign, colour);
     });
     cell(&mut row, WIDTHS[2], |ui| drop(truncated(ui, mono(packet.kind.to_owned(), palette.strong))));

@@ -45,7 +45,7 @@ fn toolbar(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         let id = ui.label("Search").id;
         let width = (ui.available_width() - 150.0).clamp(80.0, 320.0);
         let edit = TextEdit::singleline(&mut tree.search).hint_text("Text, or site/+/temperature").font(mono());
-        let edit = edit.desired_width(width).margin(egui::Margin::symmetric(10, 7));
+        let edit = edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN);
         let response = ui.add(edit).labelled_by(id);
         if response.changed() {
             pass.did(TelemetryAction::Tree(TreeAction::Searched));

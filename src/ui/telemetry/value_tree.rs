@@ -153,7 +153,7 @@ fn caret(ui: &Ui, rect: Rect, line: Line, name: &str, did: &mut Did) {
 
 fn small_button(ui: &Ui, rect: Rect, glyph: &str, name: &str, at: usize) -> bool {
     let response = ui.interact(rect, ui.scope_id().with(("act", glyph, at)), Sense::CLICK);
-    let colour = if response.hovered() { palette(ui).accent } else { palette(ui).muted };
+    let colour = if response.hovered() { palette(ui).link } else { palette(ui).muted };
     ui.painter().text(rect.center(), Align2::CENTER_CENTER, glyph, icon_font(14.0), colour);
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Button, is_enabled, name));
@@ -173,10 +173,10 @@ fn shown(ui: &Ui, value: &Value) -> (String, Color32) {
     let palette = palette(ui);
     match value {
         Value::Null => ("null".into(), palette.muted),
-        Value::Bool(value) => (value.to_string(), palette.accent),
-        Value::Integer(value) => (value.to_string(), palette.accent),
-        Value::Number(value) => (value.to_string(), palette.accent),
-        Value::Digits(digits) => (visible(digits, MAX_SHOWN), palette.accent),
+        Value::Bool(value) => (value.to_string(), palette.link),
+        Value::Integer(value) => (value.to_string(), palette.link),
+        Value::Number(value) => (value.to_string(), palette.link),
+        Value::Digits(digits) => (visible(digits, MAX_SHOWN), palette.link),
         Value::Text(text) => (format!("\"{}\"", visible(text, MAX_SHOWN)), palette.ok),
         Value::Bytes(bytes) => {
             let start = bytes.get(..32.min(bytes.len())).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use egui::{Atom, Atoms, Color32, Response, RichText, Role, Stroke, StrokeKind, Ui, Vec2, WidgetInfo};
 
-use crate::ui::theme::{CONTROL_HEIGHT, ICON_SIZE, chosen, control_radius, icon_font, palette};
+use crate::ui::theme::{CONTROL_HEIGHT, ICON_SIZE, control_radius, icon_font, palette, tint};
 
 /// How much a button asks for attention.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,10 +95,12 @@ impl<'a> Button<'a> {
         }
         // Not in a scope: inside one a button would never move to the next line of a wrapped row.
         let style = ui.style().clone();
-        if self.kind == Kind::Quiet {
-            quieten(ui);
+        match self.kind {
+            Kind::Quiet => quieten(ui),
+            Kind::Plain => unframe(ui),
+            Kind::Primary | Kind::Danger => {}
         }
-        ui.spacing_mut().button_padding.x = if self.text.is_empty() { 7.0 } else { 12.0 };
+        ui.spacing_mut().button_padding.x = if self.text.is_empty() { 6.0 } else { 10.0 };
         let response = if self.is_enabled { ui.add(button) } else { ui.add_enabled(false, button) };
         ui.set_style(style);
         self.describe(ui, response)
@@ -108,11 +110,8 @@ impl<'a> Button<'a> {
         let palette = palette(ui);
         match self.kind {
             Kind::Primary => (Some(palette.accent), Stroke::NONE, palette.on_accent),
-            Kind::Plain | Kind::Quiet => (None, Stroke::NONE, palette.text),
-            Kind::Danger => {
-                let (ground, edge) = (palette.danger.gamma_multiply(0.10), palette.danger.gamma_multiply(0.45));
-                (Some(ground), Stroke::new(1.0, edge), palette.danger)
-            }
+            Kind::Plain | Kind::Quiet => (None, Stroke::NONE, palette.strong),
+            Kind::Danger => (Some(tint(ui, palette.danger)), Stroke::new(1.0, palette.danger), palette.danger),
         }
     }
 
@@ -129,8 +128,13 @@ impl<'a> Button<'a> {
 
 /// One of a few choices side by side; the chosen one stands out.
 pub(in crate::ui) fn choice(ui: &mut Ui, is_chosen: bool, text: &str, name: &str) -> bool {
-    let (fill, colour) = choice_colours(ui, is_chosen);
-    let button = egui::Button::new(RichText::new(text).color(colour)).fill(fill).selected(is_chosen);
+    let palette = palette(ui);
+    let (fill, colour, edge) = if is_chosen {
+        (palette.accent, palette.on_accent, palette.accent)
+    } else {
+        (palette.page, palette.text, palette.border)
+    };
+    let button = egui::Button::new(RichText::new(text).color(colour)).fill(fill).stroke(Stroke::new(1.0, edge));
     let response = ui.add(button.min_size(Vec2::new(0.0, CONTROL_HEIGHT)));
     let (name, is_enabled) = (name.to_owned(), ui.is_enabled());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, is_enabled, is_chosen, &name));
@@ -138,39 +142,21 @@ pub(in crate::ui) fn choice(ui: &mut Ui, is_chosen: bool, text: &str, name: &str
     response.clicked()
 }
 
-/// An entry of the navigation: icon and name, or the icon alone.
-pub(in crate::ui) fn nav_item(ui: &mut Ui, is_chosen: bool, glyph: &'static str, name: &str, is_narrow: bool) -> bool {
-    let (_, colour) = choice_colours(ui, is_chosen);
-    let fill = if is_chosen { chosen(ui) } else { Color32::TRANSPARENT };
-    let mut atoms = Atoms::default();
-    atoms.push_right(Atom::from(RichText::new(glyph).font(icon_font(18.0)).color(colour)));
-    if !is_narrow {
-        atoms.push_right(Atom::from(RichText::new(name).color(colour)));
-        atoms.push_right(Atom::grow());
-    }
-    let size = Vec2::new(ui.available_width(), 36.0);
-    let response = ui.scope(|ui| {
-        quieten(ui);
-        ui.add(egui::Button::new(atoms).fill(fill).gap(12.0).min_size(size))
-    });
-    let is_enabled = ui.is_enabled();
-    response.inner.widget_info(|| WidgetInfo::selected(Role::Button, is_enabled, is_chosen, name));
-    focus_ring(ui, &response.inner);
-    let response = if is_narrow { response.inner.on_hover_text(name) } else { response.inner };
-    response.clicked()
-}
-
 /// Shows where the keyboard is, whatever the button's own border.
 pub(in crate::ui) fn focus_ring(ui: &Ui, response: &Response) {
     if response.has_focus() {
-        let stroke = Stroke::new(2.0, palette(ui).accent);
-        ui.painter().rect_stroke(response.rect.expand(2.0), control_radius() + 2, stroke, StrokeKind::Inside);
+        let stroke = Stroke::new(2.0, palette(ui).link);
+        ui.painter().rect_stroke(response.rect.expand(3.0), control_radius() + 2, stroke, StrokeKind::Inside);
     }
 }
 
-fn choice_colours(ui: &Ui, is_chosen: bool) -> (Color32, Color32) {
-    let palette = palette(ui);
-    if is_chosen { (chosen(ui), palette.strong) } else { (palette.raised, palette.text) }
+/// A plain button is told by its ground alone.
+fn unframe(ui: &mut Ui) {
+    let line = Stroke::new(1.0, palette(ui).line);
+    let widgets = &mut ui.visuals_mut().widgets;
+    for visuals in [&mut widgets.inactive, &mut widgets.hovered, &mut widgets.noninteractive] {
+        visuals.bg_stroke = line;
+    }
 }
 
 fn quieten(ui: &mut Ui) {

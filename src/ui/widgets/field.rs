@@ -57,5 +57,5 @@ fn single<'t>(text: &'t mut String, hint: &str) -> TextEdit<'t> {
     TextEdit::singleline(text)
         .hint_text(hint.to_owned())
         .desired_width(FIELD_WIDTH - 2.0 * GRID)
-        .margin(egui::Margin::symmetric(10, 7))
+        .margin(crate::ui::theme::FIELD_MARGIN)
 }

@@ -3,35 +3,33 @@
 use egui::{Align, Color32, Frame, Layout, Margin, Response, RichText, Stroke, Ui};
 
 use super::{icon, muted, strong};
-use crate::ui::theme::{
-    CARD_MARGIN, GAP, GRID, ICON_LARGE, card_radius, control_radius, icon_font, palette, section, tint,
-};
+use crate::ui::theme::{GAP, GRID, ICON_LARGE, box_radius, control_radius, icon_font, palette, section, tint};
 
-/// A surface.
-pub(in crate::ui) fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
-    let palette = palette(ui);
-    let frame = Frame::new()
-        .fill(palette.surface)
-        .stroke(Stroke::new(1.0, palette.line))
-        .corner_radius(card_radius())
-        .inner_margin(Margin::same(CARD_MARGIN));
-    frame
+/// What belongs together in a panel: no frame, only room around it.
+pub(in crate::ui) fn group<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
+    Frame::new()
+        .inner_margin(Margin { left: 0, right: 0, top: 2, bottom: 4 })
         .show(ui, |ui| {
             ui.set_width(ui.available_width());
-            ui.spacing_mut().item_spacing.y = GRID;
+            ui.spacing_mut().item_spacing.y = 6.0;
             add(ui)
         })
         .inner
 }
 
-/// A surface with a title and a sentence below it.
-pub(in crate::ui) fn titled_card<R>(ui: &mut Ui, title: &str, hint: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
-    card(ui, |ui| {
+/// The frame of a table inside a panel.
+pub(in crate::ui) fn boxed(ui: &Ui) -> Frame {
+    let palette = palette(ui);
+    Frame::new().fill(palette.page).stroke(Stroke::new(1.0, palette.line)).corner_radius(box_radius())
+}
+
+/// A group with a title and a sentence below it.
+pub(in crate::ui) fn titled_group<R>(ui: &mut Ui, title: &str, hint: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    group(ui, |ui| {
         ui.label(RichText::new(title).text_style(section()).color(palette(ui).strong));
         if !hint.is_empty() {
             muted(ui, hint);
         }
-        ui.add_space(GRID / 2.0);
         add(ui)
     })
 }
@@ -55,25 +53,24 @@ pub(in crate::ui) fn header<R>(
     result
 }
 
-/// A state in a word, with a dot in its colour.
+/// A state in a word, with a dot in its colour. The word has the colour only where a person is needed.
 pub(in crate::ui) fn pill(ui: &mut Ui, colour: Color32, text: &str) -> Response {
-    let frame = Frame::new().fill(tint(colour)).corner_radius(11).inner_margin(Margin::symmetric(9, 3));
-    frame
-        .show(ui, |ui| {
-            ui.spacing_mut().interact_size.y = 15.0;
-            ui.spacing_mut().item_spacing.x = 6.0;
-            ui.horizontal(|ui| {
-                let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(6.0), egui::Sense::hover());
-                ui.painter().circle_filled(dot.center(), 3.0, colour);
-                ui.label(RichText::new(text).small().color(colour));
-            });
-        })
-        .response
+    let palette = palette(ui);
+    let needs_someone = colour == palette.warn || colour == palette.danger;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        ui.horizontal(|ui| {
+            let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(8.0), egui::Sense::hover());
+            ui.painter().circle_filled(dot.center(), 3.5, colour);
+            ui.label(RichText::new(text).color(if needs_someone { colour } else { palette.text }));
+        });
+    })
+    .response
 }
 
 /// A sentence to notice, with its icon.
 pub(in crate::ui) fn notice(ui: &mut Ui, colour: Color32, glyph: &'static str, text: &str) {
-    ground(colour).show(ui, |ui| {
+    ground(ui, colour).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
             ui.spacing_mut().interact_size.y = 18.0;
@@ -83,20 +80,22 @@ pub(in crate::ui) fn notice(ui: &mut Ui, colour: Color32, glyph: &'static str, t
     });
 }
 
-/// A notice over the whole page that says more than a sentence.
-pub(in crate::ui) fn banner(ui: &mut Ui, colour: Color32, glyph: &'static str, add: impl FnOnce(&mut Ui)) {
-    ground(colour).show(ui, |ui| {
+/// Somebody has to act now. Nothing else is filled in this colour, so that it is seen from afar.
+pub(in crate::ui) fn call(ui: &mut Ui, glyph: &'static str, text: &str) {
+    let palette = palette(ui);
+    let edge = Stroke::new(1.0, palette.warn);
+    let frame = Frame::new().fill(palette.call).stroke(edge).corner_radius(box_radius());
+    frame.inner_margin(Margin::symmetric(12, 8)).show(ui, |ui| {
         ui.set_width(ui.available_width());
-        ui.horizontal_wrapped(|ui| {
-            icon(ui, glyph, colour);
-            add(ui);
+        ui.horizontal(|ui| {
+            icon(ui, glyph, palette.on_call);
+            ui.label(RichText::new(text).font(crate::ui::theme::medium()).color(palette.on_call));
         });
     });
-    ui.add_space(GRID / 2.0);
 }
 
-fn ground(colour: Color32) -> Frame {
-    Frame::new().fill(tint(colour)).corner_radius(control_radius()).inner_margin(Margin::symmetric(12, 7))
+fn ground(ui: &Ui, colour: Color32) -> Frame {
+    Frame::new().fill(tint(ui, colour)).corner_radius(control_radius()).inner_margin(Margin::symmetric(12, 7))
 }
 
 /// What stands in a list that has nothing to show: what it is, and what to do.

@@ -2,8 +2,12 @@
 
 use egui::{Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
-use crate::ui::theme::{GAP, GRID, card_radius, palette};
+use crate::ui::theme::{GAP, GRID, box_radius, palette};
 
+/// Least width of a pane.
+const LEAST_PANE: f32 = 280.0;
+/// Width in which the line between panes can be taken hold of.
+const GRIP: f32 = 8.0;
 /// Below this width what stands beside a list goes under it.
 const STACKED_BELOW: f32 = 620.0;
 
@@ -41,7 +45,7 @@ pub(in crate::ui) fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: im
     let cursor = if is_stacked { egui::CursorIcon::ResizeVertical } else { egui::CursorIcon::ResizeHorizontal };
     if response.hovered() || response.dragged() {
         ui.set_cursor_icon(cursor);
-        let colour = palette(ui).accent.gamma_multiply(0.5);
+        let colour = palette(ui).link.gamma_multiply(0.5);
         ui.painter().rect_filled(grip.shrink(half - 1.0), 1.0, colour);
     }
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
@@ -58,12 +62,59 @@ pub(in crate::ui) fn surface<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> 
     let palette = palette(ui);
     let rect = ui.available_rect_before_wrap();
     let stroke = egui::Stroke::new(1.0, palette.line);
-    let radius = card_radius();
-    ui.painter().rect(rect, radius, palette.surface, stroke, egui::StrokeKind::Inside);
+    let radius = box_radius();
+    ui.painter().rect(rect, radius, palette.page, stroke, egui::StrokeKind::Inside);
     let inner = rect.shrink2(vec2(GAP * 0.5, GRID));
     ui.scope_builder(UiBuilder::new().max_rect(inner), |ui| {
         ui.set_clip_rect(ui.clip_rect().intersect(inner.expand(2.0)));
         add(ui)
     })
     .inner
+}
+
+/// Two panes that lie flush with a line between them, which can be drawn, or moved by the arrows while it has the keyboard.
+/// `add` is told whether it draws the side pane. A double click on the line sets it back.
+pub(in crate::ui) fn split(ui: &mut Ui, salt: &str, usual: f32, mut add: impl FnMut(&mut Ui, bool)) {
+    let room = ui.available_rect_before_wrap();
+    let id = ui.make_persistent_id(("split", salt));
+    let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(usual);
+    let least = LEAST_PANE.min(room.width() / 2.0);
+    let edge = (room.left() + room.width() * share).clamp(room.left() + least, room.right() - least).round();
+    let (main, side) = room.split_left_right_at_x(edge);
+    let grip = egui::Rect::from_x_y_ranges(edge - GRIP / 2.0..=edge + GRIP / 2.0, room.y_range());
+    for (is_side, pane) in [(false, main.with_max_x(edge - 1.0)), (true, side)] {
+        let builder = UiBuilder::new().max_rect(pane).id_salt((salt, is_side));
+        ui.scope_builder(builder, |ui| {
+            ui.set_clip_rect(ui.clip_rect().intersect(pane));
+            add(ui, is_side);
+        });
+    }
+    let response = ui.interact(grip, id.with("grip"), Sense::CLICK | Sense::DRAG);
+    let is_held = response.hovered() || response.dragged() || response.has_focus();
+    let colour = if is_held { palette(ui).link } else { palette(ui).line };
+    ui.painter().vline(edge - 0.5, room.y_range(), egui::Stroke::new(1.0, colour));
+    if response.hovered() || response.dragged() {
+        ui.set_cursor_icon(egui::CursorIcon::ResizeHorizontal);
+    }
+    let moved = match response.interact_pointer_pos().filter(|_| response.dragged()) {
+        Some(at) => Some(at.x),
+        None if response.has_focus() => ui.input(|input| {
+            let (left, right) = (input.key_pressed(egui::Key::ArrowLeft), input.key_pressed(egui::Key::ArrowRight));
+            (left != right).then(|| edge + if left { -GRID } else { GRID })
+        }),
+        None => None,
+    };
+    if response.has_focus() {
+        let arrows = egui::EventFilter { horizontal_arrows: true, ..egui::EventFilter::default() };
+        ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
+    }
+    if let Some(at) = moved {
+        ui.data_mut(|data| data.insert_temp(id, ((at - room.left()) / room.width()).clamp(0.15, 0.75)));
+    }
+    if response.double_clicked() {
+        ui.data_mut(|data| data.remove::<f32>(id));
+    }
+    let is_enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::labeled(Role::Splitter, is_enabled, "Width of the two parts"));
+    ui.advance_cursor_after_rect(room);
 }

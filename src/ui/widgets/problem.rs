@@ -41,8 +41,8 @@ pub(in crate::ui) fn finding(ui: &mut Ui, problem: &Problem, is_error: bool) {
 
 fn framed(ui: &mut Ui, colour: Color32, add: impl FnOnce(&mut Ui)) {
     let frame = egui::Frame::new()
-        .fill(crate::ui::theme::tint(colour))
-        .corner_radius(crate::ui::theme::card_radius())
+        .fill(crate::ui::theme::tint(ui, colour))
+        .corner_radius(crate::ui::theme::box_radius())
         .inner_margin(egui::Margin::same(14));
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());

@@ -12,7 +12,7 @@ use egui::{
     pos2, vec2,
 };
 
-use crate::ui::theme::{chosen, control_radius, palette};
+use crate::ui::theme::{CHOSEN_BAR, control_radius, palette};
 
 /// Width of the bar that scrolls.
 const BAR_WIDTH: f32 = 10.0;
@@ -149,7 +149,7 @@ impl Rows<'_> {
             add(&mut child, row, row_rect);
         }
         if response.has_focus() {
-            let stroke = Stroke::new(2.0, palette(ui).accent);
+            let stroke = Stroke::new(2.0, palette(ui).link);
             ui.painter().rect_stroke(rect, control_radius(), stroke, StrokeKind::Inside);
         }
         Shown { range, hovered, scrolled: top - before, response }
@@ -244,15 +244,24 @@ pub(in crate::ui) fn choosable(
 ) -> Response {
     let id = ui.scope_id().with(("row", key));
     let response = ui.interact(rect, id, Sense::CLICK);
-    let palette = palette(ui);
-    if is_chosen {
-        ui.painter().rect_filled(rect, control_radius(), chosen(ui));
-    } else if response.hovered() {
-        ui.painter().rect_filled(rect, control_radius(), palette.raised);
-    }
+    row_ground(ui, rect, &response, is_chosen);
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::selected(role, is_enabled, is_chosen, name()));
     response
+}
+
+/// The ground of a row: chosen has a bar at its edge beside the colour, and the keyboard an outline.
+pub(in crate::ui) fn row_ground(ui: &Ui, rect: Rect, response: &Response, is_chosen: bool) {
+    let palette = palette(ui);
+    if is_chosen {
+        ui.painter().rect_filled(rect, 0.0, palette.chosen);
+        ui.painter().rect_filled(rect.with_max_x(rect.left() + CHOSEN_BAR), 0.0, palette.accent);
+    } else if response.hovered() {
+        ui.painter().rect_filled(rect, 0.0, palette.raised);
+    }
+    if response.has_focus() {
+        ui.painter().rect_stroke(rect, 0.0, Stroke::new(1.0, palette.link), StrokeKind::Inside);
+    }
 }
 
 /// Text on one line, cut with an ellipsis where it is too long. Returns how wide it came out.

@@ -11,18 +11,18 @@ use crate::model::wifi::Ssid;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GRID, palette};
-use crate::ui::widgets::{Button, check, finding, labelled, muted, notice, titled_card};
+use crate::ui::widgets::{Button, check, finding, labelled, muted, notice, titled_group};
 
 const PASSPHRASE: &str = "wifi-passphrase";
 
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if let Some(session) = app.commission.session().filter(|session| !session.may_have_wifi()) {
         let text = format!("The driver {} sends no Wi-Fi credentials to this gateway", session.target.driver);
-        titled_card(ui, "Wi-Fi", "", |ui| notice(ui, palette(ui).muted, icon::INFO, &text));
+        titled_group(ui, "Wi-Fi", "", |ui| notice(ui, palette(ui).muted, icon::INFO, &text));
         return;
     }
     let Some(rules) = app.commission.rules(app.catalog()) else {
-        titled_card(ui, "Wi-Fi", "", |ui| {
+        titled_group(ui, "Wi-Fi", "", |ui| {
             notice(ui, palette(ui).warn, icon::WARNING, "The chosen profile has no Wi-Fi: no network to send");
         });
         return;
@@ -31,8 +31,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let is_ready = session.is_some_and(crate::app::commission::Session::is_ready);
     let is_pushing = session.is_some_and(crate::app::commission::Session::is_pushing);
     let protection = session.and_then(|session| session.protection);
-    let hint = "Stays in memory for the next gateway. Never stored, never logged";
-    titled_card(ui, "Wi-Fi", hint, |ui| {
+    let hint = "In memory only. Never stored, never logged";
+    titled_group(ui, "Wi-Fi", hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         let form = &mut app.commission.form;
         let is_entered = ui.add_enabled_ui(!is_pushing, |ui| fields(ui, form, rules.is_raw_psk_accepted, pass)).inner;
@@ -71,6 +71,7 @@ fn fields(ui: &mut Ui, form: &mut WifiForm, is_raw_psk_accepted: bool, pass: &mu
         let explanation = "The passphrase holds letters beyond ASCII. Not every device takes them";
         is_changed |= check(ui, &mut form.draft.is_utf8_allowed, "Send it as UTF-8", explanation);
     }
+    check(ui, &mut form.is_offered, "Offer it for the next gateway until Linesman closes", "");
     if is_changed {
         pass.did(CommissionAction::FormChanged);
     }
@@ -81,7 +82,7 @@ fn network_name(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool
     labelled(ui, "Network name", |ui, id| {
         let edit = TextEdit::singleline(&mut form.draft.ssid).hint_text("Pick one above or type it");
         let response =
-            ui.add(edit.desired_width(field_width(ui)).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+            ui.add(edit.desired_width(field_width(ui)).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         *is_changed |= response.changed();
         let octets = form.ssid_octets();
         let text = format!("{octets} of {} bytes", Ssid::MAX_OCTETS);
@@ -101,7 +102,7 @@ fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
             .id(egui::Id::unique(PASSPHRASE))
             .password(!form.is_revealed)
             .desired_width(field_width(ui))
-            .margin(egui::Margin::symmetric(10, 7));
+            .margin(crate::ui::theme::FIELD_MARGIN);
         let response = ui.add_enabled(is_enabled, edit).labelled_by(id);
         forget_undo(ui, egui::Id::unique(PASSPHRASE));
         if std::mem::take(&mut form.wants_passphrase_focus) {
@@ -149,10 +150,7 @@ fn findings(ui: &mut Ui, form: &WifiForm) {
 
 fn send_row(ui: &mut Ui, form: &mut WifiForm, is_ready: bool, is_entered: bool, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
-        let can_send = is_ready && form.errors().is_empty();
-        let why = if is_ready { "Correct the marked fields first" } else { "The gateway is not ready yet" };
-        let send = Button::new("Send to the gateway").icon(icon::SEND).primary().enabled_if(can_send, why);
-        if send.pressed(ui) || (is_entered && can_send) {
+        if is_entered && is_ready && form.errors().is_empty() {
             pass.did(CommissionAction::Sent);
         }
         if Button::new("QR code…").icon(icon::QR).named("Fill in from a QR code").pressed(ui) {

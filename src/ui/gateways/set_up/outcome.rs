@@ -3,7 +3,7 @@
 use egui::{Color32, RichText, Ui};
 
 use crate::app::check::words;
-use crate::app::commission::{CommissionAction, Session};
+use crate::app::commission::Session;
 use crate::app::discover::display_name;
 use crate::app::{Action, App};
 use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
@@ -11,26 +11,25 @@ use crate::model::text::visible;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, short};
 use crate::ui::theme::{GRID, icon_font, palette, section, tint};
-use crate::ui::widgets::{Button, card, check, copyable, muted, strong};
+use crate::ui::widgets::{Button, copyable, group, muted, strong};
 
 pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         verdict(ui, session, outcome);
         addresses(ui, outcome, pass);
         ui.spacing_mut().interact_size.y = 20.0;
         causes(ui, outcome);
         next_step(ui, outcome);
-        if outcome.verdict != Verdict::Joined {
-            retry(ui, session, pass);
-        }
     });
     if outcome.verdict == Verdict::Joined {
-        card(ui, |ui| telemetry(ui, app, session, pass));
-        card(ui, |ui| network(ui, pass));
+        group(ui, |ui| telemetry(ui, app, session, pass));
+        group(ui, network);
     }
-    card(ui, |ui| next_gateway(ui, app, outcome.verdict == Verdict::Joined, pass));
-    card(ui, |ui| {
+    if outcome.verdict == Verdict::Joined {
+        group(ui, |ui| next_gateway(ui, app, pass));
+    }
+    group(ui, |ui| {
         ui.spacing_mut().interact_size.y = 20.0;
         evidence(ui, &outcome.evidence);
     });
@@ -47,7 +46,7 @@ fn look(ui: &Ui, verdict: Verdict) -> (Color32, &'static str, &'static str) {
 
 fn verdict(ui: &mut Ui, session: &Session, outcome: &Outcome) {
     let (colour, glyph, word) = look(ui, outcome.verdict);
-    egui::Frame::new().fill(tint(colour)).corner_radius(8).inner_margin(14).show(ui, |ui| {
+    egui::Frame::new().fill(tint(ui, colour)).corner_radius(8).inner_margin(14).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal_top(|ui| {
             let (rect, _) = ui.allocate_exact_size(egui::vec2(32.0, 40.0), egui::Sense::hover());
@@ -135,18 +134,6 @@ fn kind_colour(ui: &Ui, kind: EvidenceKind) -> Color32 {
     }
 }
 
-fn retry(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        if session.is_ended() {
-            return;
-        }
-        let again = Button::new("Correct the passphrase and try again").icon(icon::BACK).primary();
-        if again.enabled_if(session.is_ready(), "The gateway is still busy").pressed(ui) {
-            pass.did(CommissionAction::Corrected);
-        }
-    });
-}
-
 /// What it sends from now on.
 fn telemetry(ui: &mut Ui, app: &App, session: &Session, pass: &mut Pass<'_>) {
     strong(ui, "Telemetry");
@@ -178,43 +165,26 @@ fn telemetry(ui: &mut Ui, app: &App, session: &Session, pass: &mut Pass<'_>) {
 }
 
 /// Whether it reaches its vendor's servers from here: not known by joining alone.
-fn network(ui: &mut Ui, pass: &mut Pass<'_>) {
+fn network(ui: &mut Ui) {
     strong(ui, words::PLACE);
     muted(ui, words::ui::JOINED);
-    if Button::new(words::ui::JOINED_BUTTON).icon(icon::CHECK).pressed(ui) {
-        pass.did(Action::TookToCheck);
-    }
 }
 
-fn next_gateway(ui: &mut Ui, app: &App, is_primary: bool, pass: &mut Pass<'_>) {
+fn next_gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     strong(ui, "Next gateway");
-    let next = app.commission.handled.next(app.discover.rows());
-    let ssid = visible(&app.commission.form.draft.ssid, 32);
-    let sends = app.commission.is_sending_on_connect && app.commission.form.has_network();
-    match next {
-        Some(row) if sends => {
-            muted(ui, &format!("{}: connects, then sends {ssid} if it waits for a network", row.link.place()))
-        }
-        Some(row) => muted(ui, &format!("{}: connects; the network stays filled in", row.link.place())),
-        None => muted(ui, "Unplug this gateway and plug in the next one, or add its path on Discover"),
+    let Some(row) = app.next_gateway() else {
+        muted(ui, "No gateway in the list waits for a network. Plug in the next one, or query those that are there");
+        return;
     };
-    ui.horizontal_wrapped(|ui| {
-        let name = next.map(display_name);
-        let text = match (&name, sends) {
-            (Some(name), true) => format!("Connect {name} and send {ssid}"),
-            (Some(name), false) => format!("Connect {name}"),
-            (None, _) => "Waiting for the next gateway".to_owned(),
-        };
-        let go = Button::new(&text).icon(icon::NEXT).enabled_if(next.is_some(), "Plug in the next gateway first");
-        let go = if is_primary { go.primary() } else { go };
-        if go.pressed(ui)
-            && let Some(row) = next
-        {
-            pass.did(Action::WentOnWith(row.link.clone()));
-        }
-    });
-    let mut is_sending = app.commission.is_sending_on_connect;
-    if check(ui, &mut is_sending, "Send as soon as it is connected", "") {
-        pass.did(CommissionAction::SendsOnConnect(is_sending));
+    let (name, place) = (display_name(row), row.link.place());
+    let ssid = visible(app.kept.ssid(), 32);
+    if app.kept.is_whole() {
+        muted(ui, &format!("Ready over {place}. It is connected and sent {ssid}"));
+    } else {
+        muted(ui, &format!("Ready over {place}. It is connected; {ssid} asks for the passphrase again"));
+    }
+    let text = format!("Next gateway: {name}");
+    if Button::new(&text).icon(icon::NEXT).named(&text).show(ui).on_hover_text("Ctrl+Enter").clicked() {
+        pass.did(Action::WentOnWith(row.link.clone()));
     }
 }

@@ -6,8 +6,10 @@ use crate::app::commission::{CommissionAction, ScanState, Session};
 use crate::model::wifi::{Network, Security, Signal};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{GRID, LINE_HEIGHT, chosen, control_radius, medium, palette};
-use crate::ui::widgets::{Button, card, icon as show_icon, muted, problem_card, signal_bars, strong, truncated};
+use crate::ui::theme::{GRID, LINE_HEIGHT, medium, palette};
+use crate::ui::widgets::{
+    Button, group, icon as show_icon, muted, problem_card, row_ground, signal_bars, strong, truncated,
+};
 
 /// Rows shown before the list scrolls: fewer in a low window, so that the form stays in sight.
 const ROWS: f32 = 5.0;
@@ -16,7 +18,7 @@ const ROWS_IN_LOW_WINDOW: f32 = 3.0;
 const LOW_WINDOW: f32 = 700.0;
 
 pub(super) fn show(ui: &mut Ui, session: &Session, laptop: Option<&str>, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         ui.horizontal(|ui| {
             strong(ui, "Networks the gateway sees");
@@ -79,9 +81,7 @@ fn line(ui: &mut Ui, network: &Network, pass: &mut Pass<'_>) {
     let described = format!("Network {name}, {}, {signal}", network.security.label());
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &described));
-    if response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(rect, control_radius(), chosen(ui));
-    }
+    row_ground(ui, rect, &response, false);
     if response.clicked() {
         pass.did(CommissionAction::PickedNetwork(network.ssid.clone()));
     }

@@ -9,7 +9,7 @@ use crate::model::outcome::{Evidence, EvidenceKind};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GRID, medium, palette};
-use crate::ui::widgets::{Button, choice, labelled, muted, path_field, pill, titled_card};
+use crate::ui::widgets::{Button, choice, labelled, muted, path_field, pill, titled_group};
 
 /// The card; nothing where the profile names nothing that the driver can send.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -18,7 +18,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         return;
     }
     let hint = "Sent before the network, since many gateways end the session with it. Forgotten with the next gateway";
-    titled_card(ui, "Tokens and files", hint, |ui| {
+    titled_group(ui, "Tokens and files", hint, |ui| {
         for row in &rows {
             ui.push_id(&row.id, |ui| token(ui, &mut app.commission, row, pass));
         }
@@ -58,7 +58,7 @@ fn state(ui: &mut Ui, evidence: Option<&Evidence>) {
         None => pill(ui, palette.muted, "not sent"),
         Some(evidence) => {
             let is_observed = evidence.kind == EvidenceKind::Observed;
-            pill(ui, if is_observed { palette.ok } else { palette.accent }, evidence.kind.label())
+            pill(ui, if is_observed { palette.ok } else { palette.link }, evidence.kind.label())
         }
     };
 }
@@ -78,7 +78,7 @@ fn source(ui: &mut Ui, commission: &mut Commission, row: &TokenRow, pass: &mut P
         labelled(ui, "Token", |ui, label| {
             let edit = TextEdit::singleline(input.pasted.expose_mut()).id(id).password(true);
             let width = FIELD_WIDTH.min(ui.available_width() - GRID);
-            ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(label);
+            ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(label);
             forget_undo(ui, id);
         });
         return;

@@ -1,4 +1,4 @@
-//! Commission: one gateway from choosing it to the outcome. Main column with what is to do, side column with what goes on.
+//! The tab Set up: one gateway from what it needs to the outcome, with the steps of the session beside it.
 
 mod access;
 mod choose;
@@ -9,87 +9,99 @@ mod qr;
 mod side;
 mod tokens;
 mod wifi;
-use egui::Ui;
+use egui::{Ui, UiBuilder};
 
-pub(super) use wifi::forget_undo;
+pub(in crate::ui) use wifi::forget_undo;
 
-use super::icon;
-use super::pass::{Pass, clock};
-use super::theme::{GAP, GRID, ONE_COLUMN_BELOW, SIDE_WIDTH, palette};
-use super::widgets::{Button, card, empty_state, header, muted, notice, pill, problem_card};
 use crate::app::commission::{Button as PressedButton, CommissionAction, Phase, Session};
-use crate::app::{Action, App, Screen};
+use crate::app::gateways::NextAct;
+use crate::app::{Action, App};
 use crate::model::gateway::ProvisioningState;
 use crate::msg::JobEnd;
+use crate::ui::frame::scrolled;
+use crate::ui::icon;
+use crate::ui::pass::{Pass, clock};
+use crate::ui::theme::{GAP, ONE_COLUMN_BELOW, SIDE_WIDTH, palette};
+use crate::ui::widgets::{Button, call, group, notice, pill, problem_card};
 
-/// Draws Commission.
+/// Draws the tab: what is to be done, and the steps of the session beside it.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    page_header(ui, app, pass);
-    if app.commission.gateway().is_none() {
-        return nothing_chosen(ui, pass);
-    }
     if app.commission.session().is_none() {
-        return choose::show(ui, app, pass);
+        return scrolled(ui, "set-up", |ui| choose::show(ui, app, pass));
     }
     if ui.available_width() < ONE_COLUMN_BELOW {
-        main_column(ui, app, pass);
-        ui.add_space(GAP - GRID);
-        side::show(ui, app, pass);
-        return;
-    }
-    ui.horizontal_top(|ui| {
-        ui.spacing_mut().item_spacing.x = GAP;
-        let width = ui.available_width() - SIDE_WIDTH - GAP;
-        ui.vertical(|ui| {
-            ui.set_width(width);
+        return scrolled(ui, "set-up", |ui| {
             main_column(ui, app, pass);
-        });
-        ui.vertical(|ui| {
-            ui.set_width(SIDE_WIDTH);
             side::show(ui, app, pass);
         });
+    }
+    let room = ui.available_rect_before_wrap();
+    let (main, side) = room.split_left_right_at_x(room.right() - SIDE_WIDTH);
+    ui.painter().vline(side.left(), room.y_range().expand(10.0), egui::Stroke::new(1.0, palette(ui).line));
+    ui.scope_builder(UiBuilder::new().max_rect(main.with_max_x(main.right() - 4.0)).id_salt("main"), |ui| {
+        scrolled(ui, "set-up", |ui| main_column(ui, app, pass));
     });
+    ui.scope_builder(UiBuilder::new().max_rect(side.with_min_x(side.left() + 12.0)).id_salt("side"), |ui| {
+        scrolled(ui, "steps", |ui| side::show(ui, app, pass));
+    });
+    ui.advance_cursor_after_rect(room);
 }
 
-fn page_header(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let session = app.commission.session();
-    header(
-        ui,
-        "Commission",
-        |ui| {
-            if let Some(session) = session {
-                phase_pill(ui, session);
+/// What goes on with this gateway.
+pub(super) fn primary(app: &App) -> Option<Action> {
+    Some(match app.next_act()? {
+        NextAct::Connect => CommissionAction::Connected.into(),
+        NextAct::Send => CommissionAction::Sent.into(),
+        NextAct::Correct => CommissionAction::Corrected.into(),
+        NextAct::CheckNetwork => Action::TookToCheck,
+    })
+}
+
+/// The acts in the header, the one that goes on at the edge.
+pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let is_right = app.commission.form.errors().is_empty();
+    let label = match app.next_act() {
+        Some(NextAct::Connect) if app.commission.session().is_some() => Some(("Connect again", icon::REFRESH, true)),
+        Some(NextAct::Connect) => Some(("Connect", icon::COMMISSION, true)),
+        Some(NextAct::Send) => Some(("Send", icon::SEND, is_right)),
+        Some(NextAct::Correct) => Some(("Correct the passphrase", icon::BACK, true)),
+        Some(NextAct::CheckNetwork) => Some(("Check the network", icon::CHECK, true)),
+        None => None,
+    };
+    if let Some((text, glyph, can)) = label {
+        let button = Button::new(text).icon(glyph).primary().enabled_if(can, "Correct the marked fields first");
+        if button.pressed(ui)
+            && let Some(act) = primary(app)
+        {
+            pass.did(act);
+        }
+    }
+    let Some(session) = app.commission.session() else { return };
+    match session.phase {
+        Phase::Ready => {
+            if Button::new("Close").named("Close the session").pressed(ui) {
+                pass.did(CommissionAction::Closed);
             }
-        },
-        |ui| {
-            let Some(session) = session else {
-                if app.commission.gateway().is_some() {
-                    choose::connect_button(ui, app, pass);
-                }
-                return;
-            };
-            match session.phase {
-                Phase::Ready => {
-                    if Button::new("Close session").named("Close the session").pressed(ui) {
-                        pass.did(CommissionAction::Closed);
-                    }
-                }
-                Phase::Busy | Phase::Closing => {
-                    if Button::new("Cancel").icon(icon::STOPPED).named("Cancel the session").pressed(ui) {
-                        pass.did(CommissionAction::Cancelled);
-                    }
-                }
-                Phase::Ended(_) => {}
+            if session.capabilities.identify
+                && Button::new("Identify").icon(icon::IDENTIFY).named("Let the gateway blink").pressed(ui)
+            {
+                pass.did(CommissionAction::Identified);
             }
-        },
-    );
+        }
+        Phase::Busy | Phase::Closing => {
+            if Button::new("Cancel").icon(icon::STOPPED).named("Cancel the session").pressed(ui) {
+                pass.did(CommissionAction::Cancelled);
+            }
+        }
+        Phase::Ended(_) => {}
+    }
 }
 
 fn phase_pill(ui: &mut Ui, session: &Session) {
     let palette = palette(ui);
     let (colour, text) = match &session.phase {
-        Phase::Busy if session.info.is_none() && session.state.is_none() => (palette.accent, "Connecting"),
-        Phase::Busy => (palette.accent, "Working"),
+        Phase::Busy if session.info.is_none() && session.state.is_none() => (palette.link, "Connecting"),
+        Phase::Busy => (palette.link, "Working"),
         Phase::Ready => (palette.ok, "Connected"),
         Phase::Closing => (palette.muted, "Closing"),
         Phase::Ended(JobEnd::Done { .. }) => (palette.muted, "Session closed"),
@@ -97,18 +109,6 @@ fn phase_pill(ui: &mut Ui, session: &Session) {
         Phase::Ended(JobEnd::Failed(_)) => (palette.danger, "Session failed"),
     };
     pill(ui, colour, text);
-}
-
-fn nothing_chosen(ui: &mut Ui, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
-        empty_state(ui, icon::COMMISSION, "Choose a gateway first", |ui| {
-            muted(ui, "Discover lists what is plugged in. Press Commission beside the gateway that gets its network");
-            ui.add_space(GRID);
-            if Button::new("Go to Discover").icon(icon::DISCOVER).primary().pressed(ui) {
-                pass.did(Action::WentTo(Screen::Discover));
-            }
-        });
-    });
 }
 
 fn main_column(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -119,7 +119,7 @@ fn main_column(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
     match &session.phase {
         Phase::Ended(end) => {
-            ended(ui, session, end, pass);
+            ended(ui, end, pass);
             if matches!(end, JobEnd::Failed(_)) && session.outcome.is_none() {
                 access::show(ui, app, pass);
             }
@@ -162,7 +162,7 @@ fn button(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
         PressedButton::Needed => (palette.warn, "After you send, press the gateway's button".to_owned()),
         PressedButton::Awaited { since, limit } => {
             let left = limit.saturating_sub(pass.now.saturating_duration_since(since));
-            (palette.accent, format!("Press the button on the gateway · {} left", clock(left)))
+            return call(ui, icon::PRESS, &format!("Press the button on the gateway \u{b7} {} left", clock(left)));
         }
         PressedButton::Pressed => (palette.ok, "The button was pressed; that counts for about a minute".to_owned()),
     };
@@ -170,25 +170,17 @@ fn button(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
 }
 
 /// An ended session: why, and how to go on.
-fn ended(ui: &mut Ui, session: &Session, end: &JobEnd, pass: &mut Pass<'_>) {
+fn ended(ui: &mut Ui, end: &JobEnd, pass: &mut Pass<'_>) {
     let palette = palette(ui);
-    card(ui, |ui| {
+    group(ui, |ui| {
         match end {
             JobEnd::Failed(problem) => problem_card(ui, problem),
             JobEnd::Cancelled => notice(ui, palette.muted, icon::STOPPED, "The session was cancelled"),
             JobEnd::Done { .. } => notice(ui, palette.muted, icon::INFO, "The session is closed"),
         }
         ui.horizontal_wrapped(|ui| {
-            let is_failed = matches!(end, JobEnd::Failed(_)) && session.outcome.is_none();
-            let again = Button::new("Connect again").icon(icon::REFRESH);
-            if (if is_failed { again.primary() } else { again }).pressed(ui) {
-                pass.did(CommissionAction::Connected);
-            }
-            if Button::new("Change profile or driver").quiet().pressed(ui) {
+            if Button::new("Change profile or driver").pressed(ui) {
                 pass.did(CommissionAction::Dismissed);
-            }
-            if Button::new("Choose another gateway").quiet().pressed(ui) {
-                pass.did(Action::WentTo(Screen::Discover));
             }
         });
     });

@@ -1,51 +1,59 @@
-//! Before the session: profile and driver, each with the reason for it, and the button that connects.
+//! Before the session: what this gateway needs; profile and driver, each with the reason for it, under Advanced.
 
 use egui::{ComboBox, RichText, Ui};
 
 use super::access;
+use crate::app::App;
 use crate::app::commission::{CommissionAction, DriverOption};
-use crate::app::{Action, App, Screen};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, palette};
-use crate::ui::widgets::{Button, copyable, labelled, muted, notice, strong, titled_card, truncated};
+use crate::ui::widgets::{Button, fold, labelled, muted, notice, strong, titled_group};
 
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.spacing_mut().item_spacing.y = GAP;
-    titled_card(ui, "Gateway", "", |ui| {
-        gateway(ui, app, pass);
-        profile(ui, app, pass);
-    });
-    let hint = "The protocol used with the gateway. No vendor publishes its own, so a profile names an open one";
-    titled_card(ui, "Driver", hint, |ui| drivers(ui, app, pass));
+    ui.label(needs(app));
     access::show(ui, app, pass);
-    if app.commission.form.has_network() {
+    let selected = app.discover.selected().and_then(|link| app.discover.row(link)).cloned();
+    if app.commission.rules(app.catalog()).is_none() {
+        notice(ui, palette(ui).warn, icon::WARNING, "This profile has no Wi-Fi: no network to send");
+    }
+    muted(ui, "Connect opens a session and asks what the gateway offers. No credentials are sent yet");
+    let driver = app.commission.driver().map_or_else(|| "no driver".to_owned(), |driver| format!("driver {driver}"));
+    fold(ui, "advanced", &format!("Advanced \u{b7} {driver}"), |ui| {
+        profile(ui, app, pass);
+        drivers(ui, app, pass);
+    });
+    if let Some(row) = selected {
+        super::super::detail::seen(ui, app, &row);
+    }
+    if app.commission.form.has_network() && app.commission.rules(app.catalog()).is_some() {
         kept_network(ui, app, pass);
     }
 }
 
-/// The button that opens the session; it stands in the header, where it is always in sight.
-pub(super) fn connect_button(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let is_ready = app.commission.driver().is_some();
-    let connect = Button::new("Connect").icon(icon::COMMISSION).primary();
-    if connect.enabled_if(is_ready, "No driver can be used over this link").pressed(ui) {
-        pass.did(CommissionAction::Connected);
+/// What this gateway needs, in a sentence.
+fn needs(app: &App) -> String {
+    if app.commission.driver().is_none() {
+        return "No driver can be used over this link".to_owned();
     }
-    muted(ui, "No credentials are sent yet");
-}
-
-fn gateway(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let Some((link, name)) = app.commission.gateway() else { return };
-    ui.spacing_mut().item_spacing.y = GRID;
-    labelled(ui, "Name", |ui, _| {
-        truncated(ui, RichText::new(name).color(palette(ui).strong));
-    });
-    labelled(ui, "Link", |ui, _| {
-        copyable(ui, &link.to_string());
-        if Button::new("Choose another").quiet().named("Choose another gateway").pressed(ui) {
-            pass.did(Action::WentTo(Screen::Discover));
-        }
-    });
+    let mut needed = Vec::new();
+    if let Some(wanted) = app.commission.wanted_access() {
+        needed.push(wanted.secret.to_lowercase());
+    }
+    if app.commission.rules(app.catalog()).is_some() {
+        needed.push("a network and its passphrase".to_owned());
+    }
+    match app.commission.token_rows(app.catalog()).len() {
+        0 => {}
+        1 => needed.push("a token or file".to_owned()),
+        count => needed.push(format!("{count} tokens or files")),
+    }
+    match needed.split_last() {
+        None => "This gateway needs nothing from here".to_owned(),
+        Some((last, [])) => format!("Needs {last}"),
+        Some((last, others)) => format!("Needs {} and {last}", others.join(", ")),
+    }
 }
 
 fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
@@ -72,9 +80,6 @@ fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         muted(ui, &format!("Recognised: {}", guess.reason));
     } else if chosen.is_some() {
         muted(ui, "Not recognised from the port: the profile used last, or your choice");
-    }
-    if app.commission.rules(app.catalog()).is_none() {
-        notice(ui, palette(ui).warn, icon::WARNING, "This profile has no Wi-Fi: no network to send");
     }
 }
 
@@ -109,7 +114,7 @@ fn driver(ui: &mut Ui, app: &App, option: &DriverOption, pass: &mut Pass<'_>) {
 }
 
 fn kept_network(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    titled_card(ui, "Network from before", "In memory only, until Linesman is closed", |ui| {
+    titled_group(ui, "Network from before", "In memory only, until Linesman is closed", |ui| {
         ui.horizontal_wrapped(|ui| {
             strong(ui, &crate::model::text::visible(&app.commission.form.draft.ssid, 40));
             if Button::new("Forget it").quiet().named("Forget this network").pressed(ui) {

@@ -1,30 +1,35 @@
-//! Device: connect to the chosen gateway, then cards for what it is, what it counts, its settings, its shell and its log.
+//! The tab Device: connect, then what it is, what it counts, its settings, its shell and its log.
 
 use egui::{Align, Key, Label, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 
-use super::commission::forget_undo;
-use super::icon;
-use super::pass::Pass;
-use super::theme::{FIELD_WIDTH, GAP, GRID, ONE_COLUMN_BELOW, palette, section};
-use super::widgets::{
-    Button, card, copyable, empty_state, facts, field, focus_ring, header, labelled, muted, notice, pill, problem_card,
-    strong, titled_card, truncated,
-};
+use crate::app::App;
 use crate::app::device::{Device, DeviceAction, FileRow, Phase, Session, ShellLine};
-use crate::app::{Action, App, Screen};
+use crate::app::gateways::Tab;
 use crate::model::ids::DriverId;
 use crate::msg::JobEnd;
 use crate::msg::device::{DeviceRead, ImageRow, Table};
+use crate::ui::gateways::set_up::forget_undo;
+use crate::ui::icon;
+use crate::ui::pass::Pass;
+use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, ONE_COLUMN_BELOW, palette, section};
+use crate::ui::widgets::{
+    Button, copyable, facts, field, focus_ring, group, labelled, muted, notice, pill, problem_card, strong,
+    titled_group, truncated,
+};
 
 const VALUE: &str = "setting-value";
 /// Height of the shell's output and of the log.
 const PANE_HEIGHT: f32 = 168.0;
 
-/// Draws Device.
+/// Draws the tab.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    page_header(ui, app, pass);
+    let selected = app.discover.selected().and_then(|link| app.discover.row(link));
+    if let Some(why) = selected.and_then(|row| super::detail::off(Tab::Device, row)) {
+        return super::detail::show_off(ui, why);
+    }
     ui.spacing_mut().item_spacing.y = GAP;
     let Some(session) = app.device.session() else { return choose(ui, app, pass) };
+    phase_pill(ui, session);
     match &session.phase {
         Phase::Ended(end) => {
             ended(ui, end);
@@ -39,36 +44,27 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
 }
 
-fn page_header(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let session = app.device.session();
-    header(
-        ui,
-        "Device",
-        |ui| {
-            if let Some(session) = session {
-                phase_pill(ui, session);
+/// The act in the header.
+pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    match app.device.session().map(|session| &session.phase) {
+        Some(Phase::Ready) => {
+            if Button::new("Disconnect").named("Disconnect from the gateway").pressed(ui) {
+                pass.did(DeviceAction::Closed);
             }
-        },
-        |ui| match session.map(|session| &session.phase) {
-            Some(Phase::Ready) => {
-                if Button::new("Disconnect").named("Disconnect from the gateway").pressed(ui) {
-                    pass.did(DeviceAction::Closed);
-                }
+        }
+        Some(Phase::Busy(_) | Phase::Closing) => {
+            if Button::new("Cancel").icon(icon::STOPPED).named("Cancel and disconnect").pressed(ui) {
+                pass.did(DeviceAction::Cancelled);
             }
-            Some(Phase::Busy(_) | Phase::Closing) => {
-                if Button::new("Cancel").icon(icon::STOPPED).named("Cancel and disconnect").pressed(ui) {
-                    pass.did(DeviceAction::Cancelled);
-                }
-            }
-            Some(Phase::Ended(_)) | None => connect_button(ui, app, pass),
-        },
-    );
+        }
+        Some(Phase::Ended(_)) | None => connect_button(ui, app, pass),
+    }
 }
 
 fn phase_pill(ui: &mut Ui, session: &Session) {
     let palette = palette(ui);
     let (colour, text) = match &session.phase {
-        Phase::Busy(what) => (palette.accent, what.as_str()),
+        Phase::Busy(what) => (palette.link, what.as_str()),
         Phase::Ready => (palette.ok, "Connected"),
         Phase::Closing => (palette.muted, "Closing"),
         Phase::Ended(JobEnd::Failed(_)) => (palette.danger, "Failed"),
@@ -81,7 +77,7 @@ fn connect_button(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some((link, _)) = app.commission.gateway() else { return };
     let driver = app.device.driver(link.kind(), app.managing_driver());
     let is_held = app.commission.open_session().is_some();
-    let why = if is_held { "Close the session on Commission first" } else { "No driver manages over this link" };
+    let why = if is_held { "Close the session under Set up first" } else { "No driver manages over this link" };
     let connect = Button::new("Connect").icon(icon::DEVICE).primary().named("Connect to manage the gateway");
     if connect.enabled_if(driver.is_some() && !is_held, why).pressed(ui) {
         pass.did(DeviceAction::Connected);
@@ -90,20 +86,11 @@ fn connect_button(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 /// Before a connection: which gateway, and how.
 fn choose(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let Some((link, name)) = app.commission.gateway() else { return nothing_chosen(ui, pass) };
-    let (link, name) = (link.clone(), name.to_owned());
+    let Some((link, _)) = app.commission.gateway() else { return };
+    let link = link.clone();
     let chosen = app.device.driver(link.kind(), app.managing_driver());
     let hint = "Connecting asks what the gateway offers. Nothing is changed";
-    titled_card(ui, "Gateway", hint, |ui| {
-        labelled(ui, "Name", |ui, _| {
-            truncated(ui, RichText::new(name).color(palette(ui).strong));
-        });
-        labelled(ui, "Link", |ui, _| {
-            copyable(ui, &link.to_string());
-            if Button::new("Choose another").quiet().named("Choose another gateway").pressed(ui) {
-                pass.did(Action::WentTo(Screen::Discover));
-            }
-        });
+    titled_group(ui, "Manage it", hint, |ui| {
         labelled(ui, "Driver", |ui, _| {
             ui.spacing_mut().item_spacing.x = GAP;
             for driver in Device::drivers(link.kind()) {
@@ -121,7 +108,7 @@ fn choose(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             login(ui, app);
         }
         if app.commission.open_session().is_some() {
-            let text = "A session is open on Commission and holds the link: close it first";
+            let text = "A session is open under Set up and holds the link: close it first";
             notice(ui, palette(ui).warn, icon::WARNING, text);
         }
     });
@@ -137,22 +124,10 @@ fn login(ui: &mut Ui, app: &mut App) {
     labelled(ui, "Password", |ui, id| {
         let field = egui::Id::unique("device-password");
         let edit = TextEdit::singleline(access.secret.expose_mut()).id(field).password(true);
-        ui.add(edit.desired_width(FIELD_WIDTH - 2.0 * GRID).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        ui.add(edit.desired_width(FIELD_WIDTH - 2.0 * GRID).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         forget_undo(ui, field);
     });
     muted(ui, "Stays in memory only. Empty if the console has no password");
-}
-
-fn nothing_chosen(ui: &mut Ui, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
-        empty_state(ui, icon::DEVICE, "Choose a gateway first", |ui| {
-            muted(ui, "Discover lists what is plugged in. Press Commission beside a gateway, then come back here");
-            ui.add_space(GRID);
-            if Button::new("Go to Discover").icon(icon::DISCOVER).primary().pressed(ui) {
-                pass.did(Action::WentTo(Screen::Discover));
-            }
-        });
-    });
 }
 
 fn ended(ui: &mut Ui, end: &JobEnd) {
@@ -166,7 +141,7 @@ fn ended(ui: &mut Ui, end: &JobEnd) {
 fn connected(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let Some(session) = app.device.session() else { return };
     let Some(name) = session.name.clone() else {
-        card(ui, |ui| {
+        group(ui, |ui| {
             strong(ui, "Waiting for the gateway to answer");
             muted(
                 ui,
@@ -254,7 +229,7 @@ fn title(ui: &mut Ui, text: &str, refresh: Option<(&str, DeviceRead)>, is_ready:
 }
 
 fn what_it_is(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         let again = session.is_open().then_some(("Ask again what it is", DeviceRead::Info));
         title(ui, "Information", again, session.is_ready(), pass);
         if let Some(problem) = session.info.problem() {
@@ -284,7 +259,7 @@ fn link_warning(protection: crate::model::gateway::Protection) -> Option<&'stati
 }
 
 fn statistics(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         let again = Some(("Ask again for statistics", DeviceRead::Statistics));
         title(ui, "Statistics", again, session.is_ready(), pass);
         if let Some(problem) = session.statistics.problem() {
@@ -345,7 +320,7 @@ fn matrix(ui: &mut Ui, tables: &[Table]) {
 }
 
 fn images(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         let again = Some(("Ask again for the images", DeviceRead::Images));
         title(ui, "Firmware images", again, session.is_ready(), pass);
         if let Some(problem) = session.images.problem() {
@@ -374,7 +349,7 @@ fn image_line(ui: &mut Ui, image: &ImageRow) {
 
 fn settings(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
     let hint = "The protocol can't list keys: type one, as in the vendor documentation";
-    titled_card(ui, "Settings", hint, |ui| {
+    titled_group(ui, "Settings", hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         let is_ready = device.session().is_some_and(Session::is_ready);
         let is_typed = !device.key.trim().is_empty();
@@ -396,7 +371,7 @@ fn settings(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
 
 fn files(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
     let hint = "The protocol can't list files: type a path, as the vendor documentation names it";
-    titled_card(ui, "Files", hint, |ui| {
+    titled_group(ui, "Files", hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         let is_ready = device.session().is_some_and(Session::is_ready);
         let is_typed = !device.file_path.trim().is_empty();
@@ -450,7 +425,7 @@ fn value_row(ui: &mut Ui, device: &mut Device, is_ready: bool, pass: &mut Pass<'
                 .password(!device.is_value_shown)
                 .hint_text("text, or hex:00ff")
                 .desired_width((FIELD_WIDTH - 2.0 * GRID - 40.0).min(ui.available_width() - 60.0))
-                .margin(egui::Margin::symmetric(10, 7));
+                .margin(crate::ui::theme::FIELD_MARGIN);
             ui.add(edit).labelled_by(id);
             forget_undo(ui, edit_id);
             let (glyph, name) = if device.is_value_shown {
@@ -516,7 +491,7 @@ fn shell(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
     } else {
         "The first command is confirmed with the gateway's name. Up and down bring earlier ones back"
     };
-    titled_card(ui, "Shell", hint, |ui| {
+    titled_group(ui, "Shell", hint, |ui| {
         let Some(session) = device.session() else { return };
         let is_ready = session.is_ready();
         pane(ui, "shell", session.shell.len(), "Nothing was run yet", |ui, index| {
@@ -532,7 +507,7 @@ fn shell(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
             let id = ui.label("Command").id;
             let width = (ui.available_width() - if is_open { 200.0 } else { 110.0 }).max(120.0);
             let edit = TextEdit::singleline(&mut device.command).font(egui::TextStyle::Monospace).hint_text("help");
-            let response = ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+            let response = ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
             if response.has_focus() {
                 let (up, down) = ui.input(|input| (input.key_pressed(Key::ArrowUp), input.key_pressed(Key::ArrowDown)));
                 if up || down {
@@ -557,7 +532,7 @@ fn shell(ui: &mut Ui, device: &mut Device, pass: &mut Pass<'_>) {
 
 fn log(ui: &mut Ui, session: &Session) {
     let hint = "What the gateway writes to the console beside the protocol, without the secrets sent from here";
-    titled_card(ui, "Log", hint, |ui| {
+    titled_group(ui, "Log", hint, |ui| {
         pane(ui, "log", session.log.len(), "The gateway has written nothing", |ui, index| {
             if let Some(line) = session.log.get(index) {
                 mono(ui, line, palette(ui).text);
@@ -587,7 +562,7 @@ fn mono(ui: &mut Ui, text: &str, colour: egui::Color32) {
 
 fn danger(ui: &mut Ui, session: &Session, name: &str, pass: &mut Pass<'_>) {
     let hint = "Each is confirmed by typing the gateway's name";
-    titled_card(ui, "Restart and erase", hint, |ui| {
+    titled_group(ui, "Restart and erase", hint, |ui| {
         ui.horizontal_wrapped(|ui| {
             let label = format!("Restart {name}");
             let restart = Button::new("Restart…").icon(icon::RESET).danger().named(&label);

@@ -1,21 +1,22 @@
-//! Batch: a manifest or the marked gateways, what is wrong with them, and the rows with what becomes of each.
+//! Several gateways at once: a manifest or those selected, what is wrong with them, and the rows with what becomes of each.
 
 use egui::{Align, Color32, Layout, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, vec2};
 
-use super::commission::forget_undo;
-use super::icon;
-use super::pass::{Pass, PathField, short};
-use super::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, chosen, control_radius, medium, palette};
-use super::widgets::{
-    Button, card, check, empty_state, field, header, labelled, muted, notice, path_field, pill, problem_card, strong,
-    truncated,
-};
+use crate::app::App;
 use crate::app::batch::{Batch, BatchAction, Row, Source, result};
-use crate::app::{Action, App, Screen};
 use crate::model::batch::{Again, Finding, MAX_PARALLEL, RowOutcome};
 use crate::model::secret::Secret;
 use crate::msg::batch::RowState;
 use crate::profile::site::{Fit, Site};
+use crate::ui::frame::scrolled;
+use crate::ui::gateways::set_up::forget_undo;
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField, short};
+use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette};
+use crate::ui::widgets::{
+    Button, boxed, check, empty_state, field, group, labelled, muted, notice, path_field, pill, problem_card,
+    row_ground, strong, truncated,
+};
 
 /// Least height of the table, whatever stands around it.
 const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
@@ -26,22 +27,25 @@ const BELOW: f32 = 56.0;
 const FAILED: Again = Again { failed: true, unknown: false };
 const UNKNOWN: Again = Again { failed: false, unknown: true };
 
-/// Draws Batch.
+/// Draws what is done with several gateways.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    page_header(ui, &app.batch, pass);
-    let page = ScrollArea::vertical().id_salt("batch").auto_shrink(false);
-    page.show(ui, |ui| {
-        // Room for the focus ring and the scroll bar.
-        egui::Frame::new().inner_margin(egui::Margin { left: 2, right: 8, top: 2, bottom: 2 }).show(ui, |ui| {
-            let bottom = ui.max_rect().bottom();
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let margin = egui::Margin { left: PAGE_MARGIN, right: 12, top: 8, bottom: 8 };
+    egui::Frame::new().inner_margin(margin).show(ui, |ui| page_header(ui, &app.batch, pass));
+    let edge = ui.cursor().top();
+    ui.painter().hline(ui.max_rect().x_range(), edge, egui::Stroke::new(1.0, palette(ui).line));
+    let margin = egui::Margin { left: PAGE_MARGIN, right: 0, top: 10, bottom: 0 };
+    egui::Frame::new().inner_margin(margin).show(ui, |ui| {
+        let height = ui.available_height();
+        scrolled(ui, "batch", |ui| {
+            ui.spacing_mut().item_spacing.y = GRID;
+            let bottom = ui.cursor().top() + height - 12.0;
             source(ui, app, pass);
             told(ui, &app.batch, pass);
             held_to_site(ui, &app.batch, app.check.site());
             if app.batch.rows().is_empty() {
-                return nothing(ui, &app.batch, pass);
+                return nothing(ui, &app.batch);
             }
-            buttons(ui, &app.batch, pass);
-            ui.add_space(GRID / 2.0);
             let height = (bottom - ui.cursor().top() - BELOW).max(LIST_LEAST);
             list(ui, &app.batch, height);
             export(ui, &mut app.batch, pass);
@@ -52,30 +56,37 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     let summary = batch.summary();
     let (colour, text) = match batch {
-        _ if batch.is_checking() => (palette(ui).accent, "Checking…".to_owned()),
+        _ if batch.is_checking() => (palette(ui).link, "Checking…".to_owned()),
         _ if batch.is_stopping() => (palette(ui).warn, "Stopping…".to_owned()),
         _ if batch.is_paused() => (palette(ui).warn, format!("Paused, {} under way", batch.running_rows())),
-        _ if batch.is_running() => (palette(ui).accent, format!("{} under way", batch.running_rows())),
-        _ if batch.rows().is_empty() => (palette(ui).muted, String::new()),
-        _ if !batch.was_begun() => (palette(ui).muted, gateways(summary.rows)),
+        _ if batch.is_running() => (palette(ui).link, format!("{} under way", batch.running_rows())),
+        _ if batch.rows().is_empty() || !batch.was_begun() => (palette(ui).muted, String::new()),
         _ if summary.joined + summary.done == summary.rows => (palette(ui).ok, summary.words()),
         _ => (palette(ui).warn, summary.words()),
     };
+    let title = match batch.rows().len() {
+        0 => "Several gateways".to_owned(),
+        count => gateways(count),
+    };
     let can_clear = !batch.rows().is_empty() && !batch.is_running() && !batch.is_checking();
-    header(
-        ui,
-        "Batch",
-        |ui| {
-            if !text.is_empty() {
-                pill(ui, colour, &text);
-            }
-        },
-        |ui| {
-            if can_clear && Button::new("Close").icon(icon::CLOSE).named("Put this batch away").pressed(ui) {
+    ui.horizontal(|ui| {
+        ui.set_min_height(32.0);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            buttons(ui, batch, pass);
+            if can_clear && Button::new("Close").named("Put this batch away").pressed(ui) {
                 pass.did(BatchAction::Cleared);
             }
-        },
-    );
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
+                if !text.is_empty() {
+                    pill(ui, colour, &text);
+                }
+            });
+        });
+    });
+    if !batch.rows().is_empty() && !batch.was_begun() {
+        muted(ui, &format!("Up to {MAX_PARALLEL} at once; over Bluetooth one after the other"));
+    }
 }
 
 fn gateways(count: usize) -> String {
@@ -100,10 +111,10 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         return;
     }
     if let Source::Marked(_) = app.batch.source() {
-        return network(ui, app);
+        return network(ui, &mut app.batch);
     }
     let batch = &mut app.batch;
-    card(ui, |ui| {
+    group(ui, |ui| {
         let (response, is_browsing) = path_field(ui, "Manifest", &mut batch.path, "/home/me/site.csv or site.xlsx");
         if is_browsing {
             pass.browse = Some(PathField::Manifest);
@@ -130,9 +141,9 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 /// The network for gateways marked on Discover: that of the form.
-fn network(ui: &mut Ui, app: &mut App) {
-    let draft = &mut app.commission.form.draft;
-    card(ui, |ui| {
+fn network(ui: &mut Ui, batch: &mut Batch) {
+    let draft = &mut batch.draft;
+    group(ui, |ui| {
         strong(ui, "Network for all of them");
         field(ui, "Network name", &mut draft.ssid, "Its name, as the gateways hear it");
         if !draft.is_open {
@@ -152,7 +163,7 @@ fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) {
     labelled(ui, label, |ui, label| {
         let edit = TextEdit::singleline(secret.expose_mut()).id(id).password(true);
         let width = (FIELD_WIDTH - 80.0).min(ui.available_width() - 120.0).max(120.0);
-        ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(label);
+        ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(label);
     });
     forget_undo(ui, id);
 }
@@ -185,7 +196,7 @@ fn told(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
 }
 
 fn findings(ui: &mut Ui, findings: &[Finding]) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         let title = match findings.len() {
             1 => "1 mistake in the manifest".to_owned(),
             count => format!("{count} mistakes in the manifest"),
@@ -205,37 +216,31 @@ fn findings(ui: &mut Ui, findings: &[Finding]) {
     });
 }
 
-fn nothing(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+fn nothing(ui: &mut Ui, batch: &Batch) {
     if batch.is_checking() || !batch.findings().is_empty() || batch.problem().is_some() {
         return;
     }
-    card(ui, |ui| {
-        empty_state(ui, icon::BATCH, "Commission many gateways in one go", |ui| {
-            muted(ui, "Open a manifest: a CSV or XLSX table with a row for each gateway, its profile and its network");
-            muted(ui, "Or mark gateways on Discover and give all of them one network");
-            ui.add_space(GRID);
-            if Button::new("Mark gateways on Discover").icon(icon::DISCOVER).pressed(ui) {
-                pass.did(Action::WentTo(Screen::Discover));
-            }
-        });
+    empty_state(ui, icon::BATCH, "Set up many gateways in one go", |ui| {
+        muted(ui, "Open a manifest: a CSV or XLSX table with a row for each gateway, its profile and its network");
+        muted(ui, "Or select gateways in the list with Ctrl and give all of them one network");
     });
 }
 
 fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        if batch.is_running() {
-            return running_buttons(ui, batch, pass);
-        }
-        if batch.was_begun() {
-            return ended_buttons(ui, batch, pass);
-        }
-        let why = if batch.findings().is_empty() { "Type the secrets first" } else { "Fix the mistakes first" };
-        let name = format!("Commission {}", gateways(batch.rows().len()));
-        if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), why).pressed(ui) {
-            pass.did(BatchAction::Started(None));
-        }
-        muted(ui, &format!("Up to {MAX_PARALLEL} at once; over Bluetooth one after the other"));
-    });
+    if batch.rows().is_empty() {
+        return;
+    }
+    if batch.is_running() {
+        return running_buttons(ui, batch, pass);
+    }
+    if batch.was_begun() {
+        return ended_buttons(ui, batch, pass);
+    }
+    let why = if batch.findings().is_empty() { "Type the secrets first" } else { "Fix the mistakes first" };
+    let name = format!("Set up {}", gateways(batch.rows().len()));
+    if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), why).pressed(ui) {
+        pass.did(BatchAction::Started(None));
+    }
 }
 
 fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
@@ -254,7 +259,6 @@ fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     if stop.enabled_if(!batch.is_stopping(), "It is stopping").pressed(ui) {
         pass.did(BatchAction::Stopped);
     }
-    muted(ui, &batch.summary().words());
 }
 
 fn ended_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
@@ -273,15 +277,10 @@ fn ended_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     again(ui, open, format!("Go on with {open} not done"), Again::default(), "What succeeded is not repeated");
     again(ui, failed, format!("Retry {failed} failed"), FAILED, "Those that joined are not touched");
     again(ui, unknown, format!("Retry {unknown} unknown"), UNKNOWN, "Look at the devices first: they may have joined");
-    if let Some(took) = batch.took() {
-        muted(ui, &format!("It took {}", short(took)));
-    }
 }
 
 fn list(ui: &mut Ui, batch: &Batch, height: f32) {
-    let palette = palette(ui);
-    let frame = egui::Frame::new().fill(palette.surface).stroke(egui::Stroke::new(1.0, palette.line));
-    frame.corner_radius(super::theme::card_radius()).inner_margin(6).show(ui, |ui| {
+    boxed(ui).inner_margin(6).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.set_height(height - 12.0);
         ui.spacing_mut().item_spacing.y = 0.0;
@@ -301,9 +300,7 @@ fn line(ui: &mut Ui, row: &Row) {
     let name = format!("Row {}, {}, {word}, {words}", row.head.row, row.head.name);
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
-    if response.hovered() || response.has_focus() {
-        ui.painter().rect_filled(rect, control_radius(), chosen(ui));
-    }
+    row_ground(ui, rect, &response, false);
     let inner = rect.shrink2(vec2(8.0, 0.0));
     let layout = Layout::left_to_right(Align::Center);
     let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
@@ -338,8 +335,8 @@ fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
     let palette = palette(ui);
     match state {
         RowState::Open => (palette.muted, "not begun"),
-        RowState::Expected => (palette.accent, "expected"),
-        RowState::Running { .. } => (palette.accent, "running"),
+        RowState::Expected => (palette.link, "expected"),
+        RowState::Running { .. } => (palette.link, "running"),
         RowState::Ended(result) => {
             let colour = match result.outcome {
                 RowOutcome::Joined | RowOutcome::Done => palette.ok,

@@ -1,15 +1,17 @@
-//! The terminal: a screen that takes keys while it has the focus, the port's speed, and a file to send.
+//! The tab Terminal: a screen that takes keys while it has the focus, the port's speed, and a file to send.
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Align, Event, EventFilter, FontId, Key, Layout, Modifiers, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use super::icon;
-use super::pass::{Pass, PathField};
-use super::theme::{GRID, control_radius, palette, terminal_ink};
-use super::widgets::{Button, empty_state, header, muted, notice, path_field, pill, problem_card, small};
+use crate::app::gateways::Tab;
 use crate::app::terminal::{Ink, Port, SPEEDS, Terminal, TerminalAction};
 use crate::app::{Action, App};
+use crate::model::gateway::Sighting;
 use crate::model::secret::Secret;
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField};
+use crate::ui::theme::{GRID, control_radius, palette, terminal_ink};
+use crate::ui::widgets::{Button, muted, notice, path_field, pill, problem_card, small};
 
 /// What stays free beside the path of a file, for the button that sends it.
 const SEND_WIDTH: f32 = 100.0;
@@ -19,25 +21,31 @@ const FONT_SIZE: f32 = 13.0;
 /// Room around the characters.
 const MARGIN: f32 = 10.0;
 
-/// Draws the terminal.
-pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+/// Draws the tab.
+pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'_>) {
+    if let Some(why) = super::detail::off(Tab::Terminal, row) {
+        return super::detail::show_off(ui, why);
+    }
     let terminal = &mut app.terminal;
-    let Some(link) = terminal.link().cloned() else {
-        empty_state(ui, icon::DEVICE, "No terminal is open", |ui| {
-            muted(ui, "Choose a port on Discover and open a terminal on it");
-        });
+    if terminal.link().is_none() {
+        muted(ui, "Open shows what the port sends and types what you type. Nothing is sent by opening it");
         return;
+    }
+    let (colour, word) = match terminal.port() {
+        Port::Closed => (palette(ui).muted, "Closed"),
+        Port::Opening => (palette(ui).link, "Opening…"),
+        Port::Open => (palette(ui).ok, "Open"),
+        Port::Failed(_) => (palette(ui).danger, "Failed"),
     };
-    page_header(ui, terminal, link.place(), pass);
+    pill(ui, colour, word);
     if let Port::Failed(problem) = terminal.port() {
         problem_card(ui, problem);
-        ui.add_space(GRID);
     }
     toolbar(ui, terminal, pass);
     if let Some(lines) = terminal.waiting_paste() {
         paste_question(ui, lines, pass);
     }
-    let below = 2.0 * super::theme::CONTROL_HEIGHT + 4.0 * GRID;
+    let below = 2.0 * crate::ui::theme::CONTROL_HEIGHT + 5.0 * GRID;
     let height = (ui.available_height() - below).max(120.0);
     screen(ui, terminal, height, pass);
     small(
@@ -48,34 +56,26 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     file(ui, terminal, pass);
 }
 
-fn page_header(ui: &mut Ui, terminal: &Terminal, place: &str, pass: &mut Pass<'_>) {
-    let (colour, word) = match terminal.port() {
-        Port::Closed => (palette(ui).muted, "Closed"),
-        Port::Opening => (palette(ui).accent, "Opening…"),
-        Port::Open => (palette(ui).ok, "Open"),
-        Port::Failed(_) => (palette(ui).danger, "Failed"),
-    };
-    header(
-        ui,
-        "Terminal",
-        |ui| {
-            pill(ui, colour, word);
-            ui.label(egui::RichText::new(place).monospace());
-        },
-        |ui| {
-            if terminal.job().is_some() {
-                if Button::new("Close").named("Close the terminal").pressed(ui) {
-                    pass.did(TerminalAction::Closed);
-                }
-            } else if Button::new("Open").primary().named("Open the terminal").pressed(ui) {
-                pass.did(TerminalAction::Opened);
-            }
-            if Button::new("Copy").icon(icon::COPY).named("Copy the screen").pressed(ui) {
-                ui.ctx().copy_text(terminal.contents());
-                pass.did(Action::Copied("Screen of the terminal"));
-            }
-        },
-    );
+/// The acts in the header.
+pub(super) fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
+    if super::detail::off(Tab::Terminal, row).is_some() {
+        return;
+    }
+    if app.terminal.job().is_some() {
+        if Button::new("Close").named("Close the terminal").pressed(ui) {
+            pass.did(TerminalAction::Closed);
+        }
+    } else {
+        let is_held = app.commission.open_session().is_some();
+        let open = Button::new("Open").primary().named("Open the terminal");
+        if open.enabled_if(row.is_present && !is_held, "The port is gone, or a session holds it").pressed(ui) {
+            pass.did(TerminalAction::OpenedOn(row.link.clone()));
+        }
+    }
+    if app.terminal.link().is_some() && Button::new("Copy").icon(icon::COPY).named("Copy the screen").pressed(ui) {
+        ui.ctx().copy_text(app.terminal.contents());
+        pass.did(Action::Copied("Screen of the terminal"));
+    }
 }
 
 fn toolbar(ui: &mut Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
@@ -109,7 +109,7 @@ fn toolbar(ui: &mut Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
 
 fn paste_question(ui: &mut Ui, lines: usize, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
-        super::widgets::icon(ui, icon::WARNING, palette(ui).warn);
+        crate::ui::widgets::icon(ui, icon::WARNING, palette(ui).warn);
         ui.label(format!("The pasted text has {lines} lines. Each of them is carried out as it arrives"));
         if Button::new("Drop it").named("Drop the pasted text").pressed(ui) {
             pass.did(TerminalAction::DroppedPaste);

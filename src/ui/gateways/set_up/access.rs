@@ -10,14 +10,14 @@ use crate::model::drivers::Wanted;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{Button, check, labelled, notice, titled_card};
+use crate::ui::widgets::{Button, check, labelled, notice, titled_group};
 
 const SECRET: &str = "access-secret";
 
 /// The card; nothing where the chosen driver wants nothing.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let Some(wanted) = app.commission.wanted_access() else { return };
-    titled_card(ui, "Access", wanted.hint, |ui| {
+    titled_group(ui, "Access", wanted.hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         username(ui, &mut app.commission.access, wanted);
         secret(ui, &mut app.commission.access, wanted);
@@ -42,7 +42,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 fn username(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
     labelled(ui, wanted.username, |ui, id| {
         let edit = TextEdit::singleline(&mut form.username).desired_width(field_width(ui));
-        ui.add(edit.margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        ui.add(edit.margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
     });
 }
 
@@ -52,7 +52,7 @@ fn secret(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
             .id(egui::Id::unique(SECRET))
             .password(!form.is_revealed)
             .desired_width(field_width(ui))
-            .margin(egui::Margin::symmetric(10, 7));
+            .margin(crate::ui::theme::FIELD_MARGIN);
         ui.add(edit).labelled_by(id);
         forget_undo(ui, egui::Id::unique(SECRET));
         let (glyph, name) =

@@ -8,10 +8,10 @@ use crate::model::ids::LinkKind;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{Button, card, field, fold, muted, notice, path_field, problem_card};
+use crate::ui::widgets::{Button, field, fold, group, muted, notice, path_field, problem_card};
 
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    card(ui, |ui| {
+    group(ui, |ui| {
         ui.spacing_mut().item_spacing.y = GRID / 2.0;
         let is_ready = app.commission.session().is_some_and(Session::is_ready);
         fold(ui, "names", "Names", |ui| names(ui, &mut app.commission, is_ready, pass));

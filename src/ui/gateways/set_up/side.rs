@@ -3,25 +3,28 @@
 use egui::{RichText, Ui};
 
 use crate::app::App;
-use crate::app::commission::{CommissionAction, Session, StepLine, StepState};
+use crate::app::commission::{Session, StepLine, StepState};
 use crate::model::gateway::Protection;
 use crate::model::outcome::{Outcome, Verdict};
 use crate::msg::Step;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock, short};
 use crate::ui::theme::{GAP, GRID, medium, palette};
-use crate::ui::widgets::{Button, card, facts, icon as show_icon, muted, notice, strong, truncated};
+use crate::ui::widgets::{facts, group, icon as show_icon, muted, notice, strong, truncated};
 
-pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+pub(super) fn show(ui: &mut Ui, app: &App, pass: &Pass<'_>) {
     let Some(session) = app.commission.session() else { return };
     ui.spacing_mut().item_spacing.y = GAP;
-    card(ui, |ui| steps(ui, session, pass));
-    card(ui, |ui| device(ui, session, pass));
+    group(ui, |ui| steps(ui, session, pass));
+    group(ui, |ui| device(ui, session));
 }
 
 fn steps(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
     ui.spacing_mut().item_spacing.y = GRID;
-    strong(ui, "Session");
+    ui.horizontal_wrapped(|ui| {
+        strong(ui, "Session");
+        super::phase_pill(ui, session);
+    });
     for line in &session.steps {
         step(ui, line, session.outcome.as_deref(), pass);
     }
@@ -35,7 +38,7 @@ fn step(ui: &mut Ui, line: &StepLine, outcome: Option<&Outcome>, pass: &Pass<'_>
         StepState::Done { .. } if verdict == Some(Verdict::Refused) => (icon::REFUSED, palette.danger),
         StepState::Done { .. } if verdict == Some(Verdict::Unknown) => (icon::UNKNOWN, palette.warn),
         StepState::Pending => (icon::PENDING, palette.muted),
-        StepState::Running { .. } => (icon::RUNNING, palette.accent),
+        StepState::Running { .. } => (icon::RUNNING, palette.link),
         StepState::Done { .. } => (icon::JOINED, palette.ok),
         StepState::Skipped { .. } => (icon::SKIPPED, palette.muted),
         StepState::Failed { .. } => (icon::REFUSED, palette.danger),
@@ -72,7 +75,7 @@ fn step_words(state: &StepState, pass: &Pass<'_>) -> String {
     }
 }
 
-fn device(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
+fn device(ui: &mut Ui, session: &Session) {
     ui.spacing_mut().item_spacing.y = GRID;
     strong(ui, "Gateway");
     let info = session.info.clone().unwrap_or_default();
@@ -91,11 +94,5 @@ fn device(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
     // Where a network can be sent, the warning stands beside the button that sends it.
     if let Some(warning) = session.protection.and_then(Protection::warning).filter(|_| !session.may_have_wifi()) {
         notice(ui, palette(ui).warn, icon::NO_LOCK, warning);
-    }
-    let can_blink = session.is_ready() && session.capabilities.identify;
-    let why = if session.capabilities.identify { "The gateway is busy" } else { "It does not say that it can" };
-    let identify = Button::new("Identify").icon(icon::IDENTIFY).named("Let the gateway blink");
-    if identify.enabled_if(can_blink, why).pressed(ui) {
-        pass.did(CommissionAction::Identified);
     }
 }

@@ -51,7 +51,7 @@ fn pasted(ui: &mut Ui, form: &mut WifiForm, is_idle: bool, pass: &mut Pass<'_>) 
         let edit =
             TextEdit::singleline(text).id(egui::Id::unique(TEXT)).password(true).hint_text("WIFI:… or {\"ver\":…}");
         let width = (FIELD_WIDTH - 80.0).min(ui.available_width() - 90.0).max(120.0);
-        let response = ui.add(edit.desired_width(width).margin(egui::Margin::symmetric(10, 7))).labelled_by(id);
+        let response = ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         forget_undo(ui, egui::Id::unique(TEXT));
         let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
         let is_ready = is_idle && !is_empty;

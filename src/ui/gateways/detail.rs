@@ -1,0 +1,180 @@
+//! The detail of the gateway selected: a header that says which one it is and how it stands, and the tabs.
+
+use egui::{Align, Frame, Layout, Margin, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+
+use super::{device, facts, history, reach, set_up, standing, telemetry, terminal};
+use crate::app::discover::{DiscoverAction, can_be_asked, display_name, profile_name};
+use crate::app::gateways::Tab;
+use crate::app::{Action, App};
+use crate::model::gateway::{Probe, Sighting};
+use crate::model::ids::LinkKind;
+use crate::ui::frame::scrolled;
+use crate::ui::icon;
+use crate::ui::pass::Pass;
+use crate::ui::theme::{GRID, PAGE_MARGIN, medium, palette, title};
+use crate::ui::widgets::{Button, empty_state, fold, muted, problem_card, truncated};
+
+/// Height of the row of tabs.
+const TABS_HEIGHT: f32 = 32.0;
+
+/// Draws the detail.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let selected = app.discover.selected().and_then(|link| app.discover.row(link)).cloned();
+    let Some(row) = selected else { return nothing_selected(ui) };
+    ui.spacing_mut().item_spacing.y = 0.0;
+    let margin = Margin { left: PAGE_MARGIN, right: 12, top: 8, bottom: 6 };
+    Frame::new().inner_margin(margin).show(ui, |ui| header(ui, app, &row, pass));
+    tabs(ui, app, &row, pass);
+    let margin = Margin { left: PAGE_MARGIN, right: 0, top: 10, bottom: 0 };
+    Frame::new().inner_margin(margin).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID;
+        match app.tab() {
+            Tab::SetUp => set_up::show(ui, app, pass),
+            Tab::Device => scrolled(ui, "device", |ui| device::show(ui, app, pass)),
+            Tab::Terminal => terminal::show(ui, app, &row, pass),
+            Tab::Telemetry => scrolled(ui, "telemetry", |ui| telemetry::show(ui, app, pass)),
+            Tab::Check => scrolled(ui, "reach", |ui| reach::show(ui, app, &row, pass)),
+            Tab::History => scrolled(ui, "history", |ui| history::show(ui, app, &row, pass)),
+        }
+    });
+}
+
+fn nothing_selected(ui: &mut Ui) {
+    ui.add_space(ui.available_height() * 0.2);
+    empty_state(ui, icon::GATEWAYS, "Select a gateway", |ui| {
+        muted(ui, "What it is, how it stands and what can be done with it appear here");
+        muted(ui, "To set up several at once, select them with Ctrl, or open a manifest below the list");
+    });
+}
+
+fn header(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
+    let palette = palette(ui);
+    ui.horizontal(|ui| {
+        ui.set_min_height(32.0);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            acts(ui, app, row, pass);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.spacing_mut().item_spacing.x = 10.0;
+                let name = display_name(row);
+                let most = (ui.available_width() - 120.0).max(60.0);
+                ui.scope(|ui| {
+                    ui.set_max_width(most);
+                    truncated(ui, RichText::new(name).font(title()).color(palette.strong));
+                });
+                ui.spacing_mut().item_spacing.x = 6.0;
+                standing::show(ui, &app.discover.stand(row));
+            });
+        });
+    });
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 6.0;
+        let profile = profile_name(row, app.catalog()).unwrap_or_else(|| "No profile recognised".to_owned());
+        ui.label(RichText::new(profile).color(palette.text));
+        muted(ui, "\u{b7}");
+        truncated(ui, RichText::new(row.link.to_string()).monospace().color(palette.text));
+        if let Some(serial) = &row.facts.serial_number {
+            muted(ui, "\u{b7}");
+            truncated(ui, RichText::new(serial).monospace().color(palette.text));
+        }
+    });
+    truncated(ui, RichText::new(why(app, row)).small().color(palette.muted));
+}
+
+/// Why it is listed as what it is, in a sentence.
+fn why(app: &App, row: &Sighting) -> String {
+    let because = row.profile.as_ref().map(|guess| format!("Recognised by {}", guess.reason));
+    let answered = match &row.probe {
+        Probe::Answered(identity) => {
+            let info = identity.info.as_ref();
+            let firmware = info.map(|info| format!("{} {}", info.firmware, info.firmware_version));
+            let firmware = firmware.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+            Some(firmware.map_or_else(
+                || format!("Answers {}", identity.driver),
+                |firmware| format!("Answers {}, reports {firmware}", identity.driver),
+            ))
+        }
+        Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
+    };
+    let stand = app.discover.stand(row).because;
+    [because, answered, Some(stand)].into_iter().flatten().collect::<Vec<_>>().join(". ")
+}
+
+/// What can be done with it, the one that goes on first from the right.
+fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
+    match app.tab() {
+        Tab::SetUp => set_up::acts(ui, app, pass),
+        Tab::Device => device::acts(ui, app, pass),
+        Tab::Terminal => terminal::acts(ui, app, row, pass),
+        Tab::Telemetry | Tab::Check | Tab::History => {}
+    }
+    if can_be_asked(row) && app.commission.open_session().is_none() {
+        let is_askable = row.is_present && row.probe != Probe::Asking;
+        let name = format!("Query {}", row.link.place());
+        if Button::new("Query").named(&name).enabled_if(is_askable, "It can't be queried now").pressed(ui) {
+            pass.did(DiscoverAction::Asked(row.link.clone()));
+        }
+    }
+}
+
+fn tabs(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
+    let width = ui.available_width();
+    let (rect, _) = ui.allocate_exact_size(vec2(width, TABS_HEIGHT), Sense::hover());
+    let palette = palette(ui);
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.line));
+    let mut left = rect.left() + f32::from(PAGE_MARGIN);
+    let gap = if width < 460.0 { 10.0 } else { 16.0 };
+    for tab in Tab::ALL {
+        let (is_open, is_off) = (app.tab() == tab, off(tab, row).is_some());
+        let colour = match (is_open, is_off) {
+            (true, _) => palette.strong,
+            (_, true) => palette.muted,
+            _ => palette.text,
+        };
+        let galley = ui.painter().layout_no_wrap(tab.title().to_owned(), medium(), colour);
+        let place = egui::Rect::from_min_size(pos2(left, rect.top()), vec2(galley.size().x, rect.height()));
+        left = place.right() + gap;
+        let response =
+            ui.interact(place.expand2(vec2(gap / 2.0, 0.0)), ui.scope_id().with(("tab", tab.title())), Sense::click());
+        ui.painter().galley(pos2(place.left(), place.center().y - galley.size().y / 2.0), galley, colour);
+        if is_open {
+            ui.painter().hline(place.x_range(), rect.bottom() - 1.0, Stroke::new(2.0, palette.link));
+        }
+        if response.has_focus() {
+            let ring = Stroke::new(2.0, palette.link);
+            ui.painter().rect_stroke(place.expand2(vec2(4.0, -3.0)), 4.0, ring, egui::StrokeKind::Outside);
+        }
+        let is_enabled = ui.is_enabled();
+        response.widget_info(|| WidgetInfo::selected(Role::Tab, is_enabled, is_open, tab.title()));
+        if response.clicked() {
+            pass.did(Action::OpenedTab(tab));
+        }
+    }
+}
+
+/// Why a gateway cannot offer a tab, if it cannot.
+pub(super) fn off(tab: Tab, row: &Sighting) -> Option<&'static str> {
+    match tab {
+        Tab::Device if crate::app::device::Device::drivers(row.link.kind()).next().is_none() => Some(
+            "No driver of this version manages gateways over this link. Over serial, Bluetooth or UDP there is one",
+        ),
+        Tab::Terminal if row.link.kind() != LinkKind::Serial => {
+            Some("A terminal needs a serial port. Plug the gateway in with a cable, then select its port")
+        }
+        _ => None,
+    }
+}
+
+/// The panel of a tab that is off.
+pub(super) fn show_off(ui: &mut Ui, why: &str) {
+    empty_state(ui, icon::INFO, "Not over this link", |ui| {
+        muted(ui, why);
+    });
+}
+
+/// What was seen of it, folded away, with the problem of the last question.
+pub(super) fn seen(ui: &mut Ui, app: &App, row: &Sighting) {
+    if let Probe::Failed(problem) = &row.probe {
+        problem_card(ui, problem);
+    }
+    fold(ui, "seen", "What was seen of it", |ui| facts::show(ui, app, row));
+}

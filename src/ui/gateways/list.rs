@@ -1,0 +1,501 @@
+//! The list of gateways: a row each, a filter, and what can be done with all of them.
+
+use std::time::{Duration, Instant};
+
+use egui::{Align, Align2, Event, Key, Layout, Margin, Rect, Role, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
+
+use super::columns::{Column, fitting, part};
+use super::standing;
+use crate::app::discover::{DiscoverAction, Shown, SortKey, display_name, profile_name};
+use crate::app::gateways::Detail;
+use crate::app::{Action, App};
+use crate::model::gateway::{Probe, Sighting};
+use crate::model::ids::{LinkAddress, LinkKind};
+use crate::ui::icon;
+use crate::ui::pass::Pass;
+use crate::ui::theme::{
+    CONTROL_HEIGHT, FIELD_MARGIN, GRID, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette,
+    small_mono, small_text,
+};
+use crate::ui::widgets::rows::{Place, Rows, cell, choosable};
+use crate::ui::widgets::{Button, empty_state, muted, problem_card, signal_bars};
+
+/// Height of the line below the list.
+const FOOT_HEIGHT: f32 = 36.0;
+
+/// Draws the list.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    tool_row(ui, app, pass);
+    troubles(ui, app);
+    let rect = ui.available_rect_before_wrap();
+    let (list, foot) = rect.split_top_bottom_at_y(rect.bottom() - foot_height(app));
+    ui.scope_builder(UiBuilder::new().max_rect(list).id_salt("rows"), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(list));
+        if app.discover.shown().is_empty() {
+            egui::ScrollArea::vertical().id_salt("nothing").auto_shrink(false).show(ui, |ui| nothing_listed(ui, app));
+        } else {
+            rows(ui, app, pass);
+        }
+    });
+    ui.painter().hline(foot.x_range(), foot.top(), Stroke::new(1.0, palette(ui).line));
+    ui.scope_builder(UiBuilder::new().max_rect(foot.shrink2(vec2(12.0, 4.0))).id_salt("foot"), |ui| {
+        foot_row(ui, app, pass)
+    });
+    ui.advance_cursor_after_rect(rect);
+}
+
+fn tool_row(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let size = vec2(ui.available_width(), TOOL_ROW_HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_height(TOOL_ROW_HEIGHT);
+        ui.add_space(12.0);
+        ui.label(egui::RichText::new("Gateways").font(crate::ui::theme::place()).color(palette(ui).strong));
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            ui.add_space(10.0);
+            let askable = app.discover.askable();
+            let ask = Button::new("Query all").enabled_if(askable > 0, "No gateway is left to query");
+            let explained = "Sends each port in the list a harmless question (F5). Nothing is sent unless you ask";
+            if ask.named("Query all gateways").show(ui).on_hover_text(explained).clicked() {
+                pass.did(DiscoverAction::AskedAll);
+            }
+            kinds(ui, app, pass);
+            filter(ui, app, pass);
+        });
+    });
+    ui.painter().hline(ui.max_rect().x_range(), ui.cursor().top() - 0.5, Stroke::new(1.0, palette(ui).line));
+}
+
+/// Which kinds of links are shown.
+fn kinds(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let shown = [(Shown::All, "All links"), (Shown::Serial, "Serial only"), (Shown::Bluetooth, "Bluetooth only")];
+    let glyph = match app.discover.kinds() {
+        Shown::All => icon::MORE,
+        Shown::Serial => icon::USB,
+        Shown::Bluetooth => icon::BLUETOOTH,
+    };
+    let button = Button::icon_only(glyph, "Choose which gateways to show").show(ui);
+    egui::Popup::menu(&button).show(|ui| {
+        for (kinds, text) in shown {
+            if ui.selectable_label(app.discover.kinds() == kinds, text).clicked() {
+                pass.did(DiscoverAction::Showed(kinds));
+            }
+        }
+        ui.separator();
+        let present = app.discover.markable();
+        if ui.add_enabled(present > 0, egui::Button::new("Select all")).clicked() {
+            pass.did(DiscoverAction::MarkedAll);
+        }
+        if ui.add_enabled(app.discover.marked() > 0, egui::Button::new("Select none")).clicked() {
+            pass.did(DiscoverAction::ClearedMarks);
+        }
+    });
+}
+
+fn filter(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let edit = egui::TextEdit::singleline(&mut app.discover.filter)
+        .id(egui::Id::unique(super::FILTER))
+        .hint_text("Filter by name, link, profile, serial number")
+        .margin(FIELD_MARGIN)
+        .desired_width((ui.available_width() - 28.0).max(60.0));
+    let response = ui.add(edit);
+    let is_enabled = ui.is_enabled();
+    let text = app.discover.filter.clone();
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::text_edit(is_enabled, "", text.as_str(), "");
+        info.label = Some("Filter".into());
+        info
+    });
+    if response.changed() {
+        pass.did(DiscoverAction::FilterChanged);
+    }
+    if response.has_focus() && ui.input(|input| input.key_pressed(Key::Escape)) && !app.discover.filter.is_empty() {
+        app.discover.filter.clear();
+        pass.did(DiscoverAction::FilterChanged);
+    }
+}
+
+fn troubles(ui: &mut Ui, app: &App) {
+    let radio = app.discover.radio_trouble.as_ref().filter(|_| app.is_listening());
+    for trouble in app.discover.trouble.iter().chain(radio) {
+        egui::Frame::new().inner_margin(Margin::symmetric(12, 6)).show(ui, |ui| problem_card(ui, trouble));
+    }
+}
+
+fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let columns = fitting(ui.available_width() - 12.0);
+    heads(ui, app, &columns, pass);
+    let links = app.discover.shown().to_vec();
+    let chosen = app.discover.selected().and_then(|link| links.iter().position(|shown| shown == link));
+    let place = showing(ui, chosen).map(Place::Showing);
+    let list = Rows { name: "Gateways", role: Role::ListBox, total: links.len(), height: ROW_HEIGHT, place };
+    let shown = list.show(ui, |ui, at, rect| {
+        if let Some(sighting) = app.discover.row(&links[at]) {
+            row(ui, app, sighting, rect, &columns, pass);
+        }
+    });
+    app.discover.is_held = shown.response.contains_pointer();
+    if let Some(next) =
+        shown.step(ui, chosen, links.len()).or_else(|| jump(ui, app, &links, chosen, shown.response.has_focus()))
+    {
+        pass.did(DiscoverAction::Selected(links[next].clone()));
+    }
+    if shown.response.has_focus() {
+        list_keys(ui, app, pass);
+    }
+}
+
+/// The row to bring into sight, once, when another one was chosen.
+fn showing(ui: &Ui, chosen: Option<usize>) -> Option<usize> {
+    let id = egui::Id::unique("gateway-choice");
+    let before = ui.data_mut(|data| std::mem::replace(data.get_temp_mut_or_default::<Option<usize>>(id), chosen));
+    chosen.filter(|_| before != chosen)
+}
+
+/// The row that a key asks for beside the arrows: first, last, or the next whose name begins with what is typed.
+fn jump(ui: &Ui, app: &App, links: &[LinkAddress], chosen: Option<usize>, has_focus: bool) -> Option<usize> {
+    if !has_focus || links.is_empty() {
+        return None;
+    }
+    let (home, end, typed) = ui.input(|input| {
+        let typed = input.events.iter().find_map(|event| match event {
+            Event::Text(text) if !text.trim().is_empty() => Some(text.to_lowercase()),
+            _ => None,
+        });
+        (input.key_pressed(Key::Home), input.key_pressed(Key::End), typed)
+    });
+    if home || end {
+        return Some(if home { 0 } else { links.len() - 1 });
+    }
+    let typed = typed?;
+    let from = chosen.map_or(0, |at| at + 1);
+    let begins = |at: &usize| {
+        app.discover.row(&links[*at]).is_some_and(|row| display_name(row).to_lowercase().starts_with(&typed))
+    };
+    (from..links.len()).chain(0..from.min(links.len())).find(begins)
+}
+
+fn list_keys(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
+    let (enter, space, copy) = ui.input(|input| {
+        let copies = |event: &Event| matches!(event, Event::Copy);
+        (input.key_pressed(Key::Enter), input.key_pressed(Key::Space), input.events.iter().any(copies))
+    });
+    let selected = app.discover.selected().cloned();
+    if let Some(link) = selected.clone().filter(|_| space) {
+        pass.did(DiscoverAction::Marked(link));
+    }
+    if enter && let Some(act) = super::set_up::primary(app) {
+        pass.did(act);
+    }
+    if copy {
+        let links = app.discover.shown().iter();
+        let is_wanted = |link: &&LinkAddress| app.discover.is_marked(link) || Some(*link) == selected.as_ref();
+        let lines: Vec<String> =
+            links.filter(is_wanted).filter_map(|link| app.discover.row(link)).map(|row| as_text(app, row)).collect();
+        ui.ctx().copy_text(lines.join("\n"));
+        pass.did(Action::Copied(if lines.len() == 1 { "Row" } else { "Rows" }));
+    }
+}
+
+/// A row as text, its columns apart by tabs.
+fn as_text(app: &App, row: &Sighting) -> String {
+    let stand = app.discover.stand(row);
+    let serial = serial_number(row).unwrap_or_default();
+    let profile = profile_name(row, app.catalog()).unwrap_or_default();
+    [stand.standing.title(), &display_name(row), &row.link.to_string(), &profile, &serial].join("\t")
+}
+
+fn heads(ui: &mut Ui, app: &App, columns: &[(Column, f32, f32)], pass: &mut Pass<'_>) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD_HEIGHT), Sense::hover());
+    for (column, from, to) in columns {
+        let at = part(rect, *from, *to);
+        let key = match column {
+            Column::State => Some(SortKey::State),
+            Column::Name => Some(SortKey::Name),
+            Column::Link => Some(SortKey::Link),
+            Column::Profile => Some(SortKey::Profile),
+            Column::Signal | Column::Serial | Column::Seen => None,
+        };
+        let is_sorted = key == Some(app.discover.sort());
+        let colour = if is_sorted { palette(ui).text } else { palette(ui).muted };
+        let width = cell(ui, at, column.title(), small_text(), colour, Align2::LEFT_CENTER);
+        if is_sorted {
+            let mark = pos2(at.left() + width + 8.0, at.center().y);
+            ui.painter().text(mark, Align2::CENTER_CENTER, icon::DOWN, icon_font(11.0), colour);
+        }
+        let Some(key) = key else { continue };
+        let response = ui.interact(at, ui.scope_id().with(("head", column.title())), Sense::CLICK);
+        let (is_enabled, name) = (ui.is_enabled(), format!("Sort by {}", column.title().to_lowercase()));
+        response.widget_info(|| egui::WidgetInfo::selected(Role::ColumnHeader, is_enabled, is_sorted, &name));
+        if response.clicked() {
+            pass.did(DiscoverAction::SortedBy(key));
+        }
+    }
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette(ui).line));
+}
+
+fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Column, f32, f32)], pass: &mut Pass<'_>) {
+    let link = &sighting.link;
+    let is_chosen = if app.detail() == Detail::Batch {
+        app.discover.is_marked(link)
+    } else {
+        app.discover.selected() == Some(link)
+    };
+    let stand = app.discover.stand(sighting);
+    let name = || format!("{}, {}, {}", display_name(sighting), link.place(), stand.standing.title());
+    let response = choosable(ui, rect, link, Role::ListBoxOption, is_chosen, name);
+    if response.clicked() {
+        let is_marking = ui.input(|input| input.modifiers.command || input.modifiers.shift) && sighting.is_present;
+        let link = link.clone();
+        pass.did(if is_marking { DiscoverAction::Marked(link) } else { DiscoverAction::Selected(link) });
+        ui.memory_mut(|memory| memory.request_focus(ui.make_persistent_id(("rows", "Gateways"))));
+    }
+    if response.double_clicked()
+        && let Some(act) = super::set_up::primary(app)
+    {
+        pass.did(act);
+    }
+    response.context_menu(|ui| menu(ui, app, sighting, pass));
+    let palette = palette(ui);
+    for (column, from, to) in columns {
+        let at = part(rect, *from, *to);
+        let quiet = if sighting.is_present { palette.text } else { palette.muted };
+        match column {
+            Column::State => {
+                let (sign, colour, word) = standing::look(palette, stand.standing);
+                ui.painter().text(
+                    pos2(at.left() + 7.0, at.center().y),
+                    Align2::CENTER_CENTER,
+                    sign,
+                    icon_font(14.0),
+                    colour,
+                );
+                cell(
+                    ui,
+                    at.with_min_x(at.left() + 20.0),
+                    stand.standing.title(),
+                    egui::FontId::proportional(12.5),
+                    word,
+                    Align2::LEFT_CENTER,
+                );
+            }
+            Column::Name => {
+                let colour = if sighting.is_present { palette.strong } else { palette.muted };
+                cell(ui, at, &display_name(sighting), medium(), colour, Align2::LEFT_CENTER);
+            }
+            Column::Link => link_cell(ui, sighting, at),
+            Column::Signal => signal_cell(ui, sighting, at),
+            Column::Profile => {
+                let profile = profile_name(sighting, app.catalog());
+                let colour = if profile.is_some() { quiet } else { palette.muted };
+                let text = profile.unwrap_or_else(|| "Not known".to_owned());
+                cell(ui, at, &text, egui::FontId::proportional(12.5), colour, Align2::LEFT_CENTER);
+            }
+            Column::Serial => {
+                let serial = serial_number(sighting).unwrap_or_else(|| "\u{2013}".to_owned());
+                cell(ui, at, &serial, small_mono(), quiet, Align2::LEFT_CENTER);
+            }
+            Column::Seen => {
+                cell(
+                    ui,
+                    at,
+                    &seen(app, sighting, pass.now),
+                    egui::FontId::proportional(12.5),
+                    quiet,
+                    Align2::LEFT_CENTER,
+                );
+            }
+        }
+    }
+    response.on_hover_text_at_pointer(&stand.because);
+}
+
+fn link_cell(ui: &Ui, sighting: &Sighting, at: Rect) {
+    let palette = palette(ui);
+    let (glyph, text) = match sighting.link.kind() {
+        LinkKind::Ble => (icon::BLUETOOTH, "BLE".to_owned()),
+        LinkKind::Serial => (icon::USB, short_place(sighting.link.place())),
+        LinkKind::Http | LinkKind::Udp => (icon::DEVICE, sighting.link.place().to_owned()),
+    };
+    let glyph = if sighting.facts.is_simulated { icon::SIMULATED } else { glyph };
+    ui.painter().text(
+        pos2(at.left() + 7.0, at.center().y),
+        Align2::CENTER_CENTER,
+        glyph,
+        icon_font(13.0),
+        palette.muted,
+    );
+    cell(ui, at.with_min_x(at.left() + 20.0), &text, small_mono(), palette.text, Align2::LEFT_CENTER);
+}
+
+/// A path without the folder that every port has.
+fn short_place(place: &str) -> String {
+    place.strip_prefix("/dev/").unwrap_or(place).to_owned()
+}
+
+fn signal_cell(ui: &mut Ui, sighting: &Sighting, at: Rect) {
+    let Some(heard) = &sighting.heard else {
+        cell(ui, at, "\u{2013}", small_text(), palette(ui).muted, Align2::LEFT_CENTER);
+        return;
+    };
+    let bars = Rect::from_min_size(pos2(at.left(), at.center().y - 8.0), vec2(20.0, 16.0));
+    ui.scope_builder(UiBuilder::new().max_rect(bars), |ui| signal_bars(ui, heard.rssi_dbm));
+    if at.width() > 56.0
+        && let Some(dbm) = heard.rssi_dbm
+    {
+        cell(ui, at.with_min_x(at.left() + 26.0), &signed(dbm), small_mono(), palette(ui).muted, Align2::LEFT_CENTER);
+    }
+}
+
+/// A number with a minus as wide as a digit.
+fn signed(number: i16) -> String {
+    if number < 0 { format!("\u{2212}{}", number.unsigned_abs()) } else { number.to_string() }
+}
+
+/// The serial number of the adapter, or of the gateway itself.
+fn serial_number(row: &Sighting) -> Option<String> {
+    row.facts.serial_number.clone()
+}
+
+fn seen(app: &App, sighting: &Sighting, now: Instant) -> String {
+    match app.discover.hearing(&sighting.link) {
+        _ if sighting.heard.is_none() && sighting.is_present => "now".to_owned(),
+        Some(hearing) => ago(now.saturating_duration_since(hearing.last)),
+        None => "gone".to_owned(),
+    }
+}
+
+/// How long ago something was: in seconds for a while, then in minutes.
+fn ago(time: Duration) -> String {
+    match time.as_secs() {
+        0..=4 => "now".to_owned(),
+        seconds @ 5..=99 => format!("{} s ago", seconds / 5 * 5),
+        seconds => format!("{} min ago", seconds / 60),
+    }
+}
+
+/// What can be done with a row, on a right click.
+fn menu(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
+    use crate::app::discover::can_be_asked;
+    use crate::app::gateways::Tab;
+    let link = &sighting.link;
+    ui.set_min_width(180.0);
+    let mut choose = |ui: &mut Ui, tab: Tab, text: &str| {
+        if ui.button(text).clicked() {
+            pass.did(DiscoverAction::Selected(link.clone()));
+            pass.did(Action::OpenedTab(tab));
+        }
+    };
+    choose(ui, Tab::SetUp, "Set up");
+    choose(ui, Tab::Device, "Device");
+    if link.kind() == LinkKind::Serial {
+        choose(ui, Tab::Terminal, "Terminal");
+    }
+    let is_askable = sighting.is_present && sighting.probe != Probe::Asking && can_be_asked(sighting);
+    if ui.add_enabled(is_askable, egui::Button::new("Query")).clicked() {
+        pass.did(DiscoverAction::Asked(link.clone()));
+    }
+    ui.separator();
+    let mark = if app.discover.is_marked(link) { "Take out of the selection" } else { "Add to the selection" };
+    if ui.add_enabled(sighting.is_present, egui::Button::new(mark)).clicked() {
+        pass.did(DiscoverAction::Marked(link.clone()));
+    }
+    if ui.button("Copy row").clicked() {
+        ui.ctx().copy_text(as_text(app, sighting));
+        pass.did(Action::Copied("Row"));
+    }
+    if sighting.facts.is_typed && ui.button("Remove from the list").clicked() {
+        pass.did(DiscoverAction::RemovedPath(link.clone()));
+    }
+}
+
+fn foot_height(app: &App) -> f32 {
+    let lines = u8::from(app.discover.path_error.is_some()) + u8::from(is_web(app));
+    FOOT_HEIGHT + f32::from(lines) * 20.0
+}
+
+fn is_web(app: &App) -> bool {
+    app.discover.typed_path.trim_start().starts_with("http")
+}
+
+/// Below the list: a manifest, and a link that no scan lists.
+fn foot_row(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = 4.0;
+    ui.horizontal(|ui| {
+        ui.set_min_height(CONTROL_HEIGHT);
+        let rows = app.batch.rows().len();
+        let text = if rows > 0 { format!("Batch of {rows}") } else { "Manifest\u{2026}".to_owned() };
+        let batch = Button::new(&text).icon(icon::TRAY).quiet().named("Open a manifest or the batch").show(ui);
+        if batch.on_hover_text("Sets up many gateways by a table, or those selected with Ctrl").clicked() {
+            pass.did(Action::OpenedBatch);
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| add_link(ui, app, pass));
+    });
+    if is_web(app) {
+        muted(ui, "Join the gateway's own access point with this laptop first; most are reached at http:192.168.4.1");
+    }
+    if let Some(error) = &app.discover.path_error {
+        ui.colored_label(palette(ui).danger, error);
+    }
+}
+
+fn add_link(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let is_typed = !app.discover.typed_path.trim().is_empty();
+    let add =
+        Button::new("Add").icon(icon::ADD).quiet().named("Add the link").enabled_if(is_typed, "Type a link first");
+    let is_added = add.pressed(ui);
+    let edit = egui::TextEdit::singleline(&mut app.discover.typed_path)
+        .hint_text("Other link: COM7, http:192.168.4.1")
+        .margin(FIELD_MARGIN)
+        .desired_width((ui.available_width() - GRID).clamp(80.0, 240.0));
+    let response = ui.add(edit);
+    let (is_enabled, text) = (ui.is_enabled(), app.discover.typed_path.clone());
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::text_edit(is_enabled, "", text.as_str(), "");
+        info.label = Some("Add a link".into());
+        info
+    });
+    let explained = "For what no scan lists, such as a pseudo-terminal. To reach a gateway on its own access point, join \
+                     that with this laptop, then add http:192.168.4.1. Bluetooth: ble:ADDRESS, UDP: udp:HOST:PORT";
+    let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    response.on_hover_text(explained);
+    if is_added || (is_entered && is_typed) {
+        pass.did(DiscoverAction::AddedPath);
+    }
+}
+
+fn nothing_listed(ui: &mut Ui, app: &App) {
+    if app.discover.kinds() == Shown::Bluetooth && app.discover.filter.trim().is_empty() {
+        return nothing_heard(ui, app);
+    }
+    if !app.discover.is_empty() {
+        empty_state(ui, icon::DISCOVER, "Nothing matches the filter", |ui| {
+            muted(ui, "Change or clear the text of the filter, or show all kinds");
+        });
+        return;
+    }
+    empty_state(ui, icon::UNPLUGGED, "Plug in a gateway", |ui| {
+        muted(ui, "It appears here by itself. If it does not:");
+        muted(ui, "Cable: some USB cables only charge. Take one that carries data");
+        muted(ui, "Driver: adapters with CP210x, CH34x or FTDI chips need theirs on Windows and older macOS");
+        muted(
+            ui,
+            "Permission: on Linux your account has to be in the group dialout (or uucp); sign in again after joining",
+        );
+        muted(ui, "Other ports, such as a pseudo-terminal, can be added below by their path");
+    });
+}
+
+fn nothing_heard(ui: &mut Ui, app: &App) {
+    if !app.is_listening() {
+        empty_state(ui, icon::DISCOVER, "Bluetooth is not listened to", |ui| {
+            muted(ui, "Press Scan Bluetooth to see the gateways around. Nothing is sent to any of them");
+        });
+        return;
+    }
+    empty_state(ui, icon::DISCOVER, "No Bluetooth device in range yet", |ui| {
+        muted(ui, "Power: the gateway has to be on, and in its set-up mode");
+        muted(ui, "Distance: a few metres are best; metal cabinets let little through");
+        muted(ui, "Phones: a gateway connected to a phone doesn't advertise");
+    });
+}

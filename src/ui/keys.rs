@@ -1,0 +1,87 @@
+//! Keys that work everywhere in the window. Those of a list or field are its own.
+
+use egui::{Key, Modifiers, Ui};
+
+use super::gateways::FILTER;
+use super::pass::Pass;
+use crate::app::discover::DiscoverAction;
+use crate::app::records::RecordsAction;
+use crate::app::settings::SettingsAction;
+use crate::app::{Action, App, Place};
+use crate::model::settings::Settings;
+
+const PLACES: [(Key, Place); 5] = [
+    (Key::Num1, Place::Gateways),
+    (Key::Num2, Place::Check),
+    (Key::Num3, Place::Telemetry),
+    (Key::Num4, Place::Records),
+    (Key::Num5, Place::Settings),
+];
+/// The sizes of everything, which Ctrl+plus and Ctrl+minus go through.
+const SCALES: [f32; 7] = [0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
+
+/// Takes the keys out of the input and does what they ask for.
+pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
+    if app.is_dialog_open() {
+        return;
+    }
+    let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
+    for (key, place) in PLACES {
+        if pressed(Modifiers::COMMAND, key) {
+            pass.did(Action::WentTo(place));
+        }
+    }
+    if pressed(Modifiers::NONE, Key::F5) {
+        look_again(app.place(), pass);
+    }
+    if pressed(Modifiers::COMMAND, Key::F) && app.place() == Place::Gateways {
+        ui.memory_mut(|memory| memory.request_focus(egui::Id::unique(FILTER)));
+    }
+    if pressed(Modifiers::COMMAND, Key::Enter)
+        && let Some(next) = app.next_gateway()
+        && app.has_joined()
+    {
+        pass.did(Action::WentOnWith(next.link.clone()));
+    }
+    let bigger = pressed(Modifiers::COMMAND, Key::Plus) || pressed(Modifiers::COMMAND, Key::Equals);
+    let smaller = pressed(Modifiers::COMMAND, Key::Minus);
+    let usual = pressed(Modifiers::COMMAND, Key::Num0);
+    let scale = scaled(app.settings.values.scale, bigger, smaller, usual);
+    if (scale - app.settings.values.scale).abs() > 0.001 {
+        app.settings.values.scale = scale.clamp(*Settings::SCALE_RANGE.start(), *Settings::SCALE_RANGE.end());
+        pass.did(SettingsAction::Changed);
+    }
+}
+
+fn look_again(place: Place, pass: &mut Pass<'_>) {
+    match place {
+        Place::Gateways => pass.did(DiscoverAction::AskedAll),
+        Place::Records => pass.did(RecordsAction::Refreshed),
+        Place::Check | Place::Telemetry | Place::Settings => {}
+    }
+}
+
+fn scaled(now: f32, is_bigger: bool, is_smaller: bool, is_usual: bool) -> f32 {
+    let next = |scale: &&f32| **scale > now + 0.01;
+    let before = |scale: &&f32| **scale < now - 0.01;
+    match (is_bigger, is_smaller, is_usual) {
+        (true, ..) => SCALES.iter().find(next).copied().unwrap_or(now),
+        (_, true, _) => SCALES.iter().rev().find(before).copied().unwrap_or(now),
+        (_, _, true) => 1.0,
+        _ => now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plus_and_minus_go_through_the_scales_and_end_at_the_last() {
+        let up = |now| scaled(now, true, false, false);
+        let down = |now| scaled(now, false, true, false);
+        assert!((up(1.0) - 1.1).abs() < 0.001 && (down(1.0) - 0.9).abs() < 0.001);
+        assert!((up(2.0) - 2.0).abs() < 0.001 && (down(0.8) - 0.8).abs() < 0.001);
+        assert!((scaled(1.5, false, false, true) - 1.0).abs() < 0.001);
+    }
+}
