@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use egui_kittest::Harness;
 use jiff::tz::TimeZone;
 use linesman::app::check::CheckAction;
-use linesman::app::{Action, Screen};
+use linesman::app::{Action, Place};
 use linesman::backend::{Reporter, channels};
 use linesman::check::evidence::{About, Evidence};
 use linesman::check::question::{Purpose, Shape};
@@ -57,7 +57,7 @@ fn measure(rows: usize, frames: usize) -> Duration {
     runtime.block_on(reporter.report(Event::Started(Box::new(startup(&catalog)))));
     window.run();
     let app = &mut window.state_mut().app;
-    let _ = app.act(Action::WentTo(Screen::Check), Instant::now());
+    let _ = app.act(Action::WentTo(Place::Check), Instant::now());
     let _ = app.act(CheckAction::ChoseProfile(ProfileId::new(made_up::ID)).into(), Instant::now());
     let sent = app.act(CheckAction::Started.into(), Instant::now());
     let Some(Command::Check { job, command: CheckCommand::Start(start) }) = sent.into_iter().next_back() else {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use egui_kittest::Harness;
 use jiff::tz::TimeZone;
-use linesman::app::Screen;
+use linesman::app::Place;
 use linesman::backend::{Reporter, channels};
 use linesman::model::gateway::{Advertisement, PortFacts, Probe, Sighting};
 use linesman::model::ids::LinkAddress;
@@ -93,7 +93,7 @@ fn open(ports: usize, devices: usize) -> Harness<'static, Window> {
         window.run();
     }
     let app = &window.state().app;
-    assert!(app.screen() == Screen::Discover && app.discover.shown().len() == ports + devices, "the ports are listed");
+    assert!(app.place() == Place::Gateways && app.discover.shown().len() == ports + devices, "the ports are listed");
     window
 }
 

@@ -12,7 +12,7 @@ use egui_kittest::Harness;
 use jiff::tz::TimeZone;
 use linesman::app::telemetry::tree::{Selected, TreeAction};
 use linesman::app::telemetry::{Pane, TelemetryAction};
-use linesman::app::{Action, Screen};
+use linesman::app::{Action, Place};
 use linesman::backend::{Reporter, channels};
 use linesman::model::mqtt::message::Qos;
 use linesman::model::settings::Settings;
@@ -54,7 +54,7 @@ fn measure(topics: u32, frames: usize) -> Duration {
     window.run();
     let now = Instant::now();
     let app = &mut window.state_mut().app;
-    let _ = app.act(Action::WentTo(Screen::Telemetry), now);
+    let _ = app.act(Action::WentTo(Place::Telemetry), now);
     app.telemetry.form.url = "mqtt://127.0.0.1".into();
     let _ = app.act(TelemetryAction::Connected.into(), now);
     let _ = app.act(TelemetryAction::WentTo(Pane::Topics).into(), now);

@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 use eframe::egui;
 use linesman::app::telemetry::tree::TreeAction;
 use linesman::app::telemetry::{Pane, TelemetryAction};
-use linesman::app::{Action, Screen};
+use linesman::app::{Action, Place};
 use linesman::backend::{self, Config};
 use linesman::ui::{Clock, Window};
 
@@ -146,7 +146,7 @@ impl Measured {
     fn step(&mut self, ctx: &egui::Context) {
         match &self.stage {
             Stage::Starting if self.window.app.is_started() => {
-                self.act(Action::WentTo(Screen::Telemetry));
+                self.act(Action::WentTo(Place::Telemetry));
                 self.window.app.telemetry.form.url = self.plan.url.clone();
                 self.act(TelemetryAction::Connected);
                 self.act(TelemetryAction::WentTo(Pane::Topics));

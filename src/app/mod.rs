@@ -308,7 +308,8 @@ impl App {
             Action::OpenedTab(tab) => self.open_tab(tab),
             Action::OpenedBatch => {
                 self.detail = Detail::Batch;
-                self.switch_to(Place::Gateways)
+                self.place = Place::Gateways;
+                Vec::new()
             }
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
@@ -359,6 +360,7 @@ impl App {
                 Vec::new()
             }
         };
+        commands.splice(0..0, self.watch());
         self.discover.arrange_if_stale(&self.catalog);
         commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
         self.replace.note(&commands);
@@ -367,12 +369,15 @@ impl App {
 
     /// Takes in what happened; the commands go to the workers. Call [`App::tick`] after the last one at hand.
     pub fn apply(&mut self, event: Event, now: Instant) -> Vec<Command> {
+        let mut commands = self.take_in(event, now);
+        commands.splice(0..0, self.watch());
+        commands
+    }
+
+    fn take_in(&mut self, event: Event, now: Instant) -> Vec<Command> {
         let Some(event) = self.replace.take_in(event) else { return Vec::new() };
         match event {
-            Event::Started(startup) => {
-                self.started(*startup);
-                return self.watch();
-            }
+            Event::Started(startup) => self.started(*startup),
             Event::GatewaySeen(sighting) => {
                 let link = sighting.link.clone();
                 self.discover.seen(*sighting, now);
@@ -595,16 +600,8 @@ impl App {
     }
 
     fn go_to(&mut self, place: Place) -> Vec<Command> {
-        let mut commands = self.switch_to(place);
-        commands.extend(self.refresh_records());
-        commands
-    }
-
-    /// Shows a place; the radio listens while the gateways are shown.
-    fn switch_to(&mut self, place: Place) -> Vec<Command> {
-        let before = std::mem::replace(&mut self.place, place);
-        let concerns_radio = (before == Place::Gateways) != (place == Place::Gateways);
-        if concerns_radio { self.watch() } else { Vec::new() }
+        self.place = place;
+        self.refresh_records()
     }
 
     /// Where records are shown, they are looked up again.
@@ -620,7 +617,14 @@ impl App {
 
     /// Whether the radio is to listen now.
     pub fn is_listening(&self) -> bool {
-        self.settings.values.scan_bluetooth && self.place == Place::Gateways
+        self.settings.values.scan_bluetooth && self.place == Place::Gateways && !self.is_connected_by_radio()
+    }
+
+    /// A connection needs the radio for itself.
+    fn is_connected_by_radio(&self) -> bool {
+        let sessions = self.commission.iter().filter_map(|one| one.open_session()).map(|session| &session.target.link);
+        let devices = self.device.iter().filter_map(|one| one.session()).filter(|session| session.is_open());
+        sessions.chain(devices.map(|session| &session.link)).any(|link| link.kind() == LinkKind::Ble)
     }
 
     /// Tells the workers whether the radio is to listen; nothing while that was never wanted.
@@ -636,7 +640,7 @@ impl App {
         if let DiscoverAction::SwitchedBluetooth(is_on) = action {
             self.settings.values.scan_bluetooth = is_on;
             self.settings.touch(now);
-            return self.watch();
+            return Vec::new();
         }
         let is_marking = action.is_marking();
         let Self { discover, catalog, jobs, toasts, .. } = self;
@@ -774,18 +778,17 @@ impl App {
 
     /// Shows Network check with the profile of the gateway on Commission and the network it joined. Starts nothing.
     fn take_to_check(&mut self, now: Instant) -> Vec<Command> {
-        let commands = self.switch_to(Place::Check);
+        self.place = Place::Check;
         let Self { check, commission, catalog, jobs, toasts, .. } = self;
         let profile = commission.session().map_or(commission.profile(), |session| session.target.profile.as_ref());
         check.take(profile, &commission.form.draft.ssid, &Desk { catalog, jobs, toasts, now });
-        commands
+        Vec::new()
     }
 
     /// Shows Telemetry with what is known of the gateway on Commission; connects where the broker is known.
     fn take_to_telemetry(&mut self, now: Instant) -> Vec<Command> {
-        let mut commands = self.switch_to(Place::Telemetry);
-        commands.extend(self.watch_commissioned(now));
-        commands
+        self.place = Place::Telemetry;
+        self.watch_commissioned(now)
     }
 
     /// A gateway joined: its telemetry is watched by itself where that is wanted. In a demo it is.

@@ -6,6 +6,7 @@ use super::commission::{Phase, Question, ScanState, StepState};
 use super::discover::Shown;
 use super::*;
 use crate::model::batch::{Again, RowOutcome, RowResult};
+use crate::model::gateway::Identity;
 use crate::model::gateway::{Advertisement, Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
@@ -55,9 +56,19 @@ impl Bench {
         self.apply(Event::SessionProgressed { job, at: Duration::from_secs(1), progress })
     }
 
+    /// A port was asked and waits for a network.
+    fn answers(&mut self, path: &str) {
+        let Some(Command::Probe { job, link }) = self.act(DiscoverAction::Asked(link(path))).pop() else {
+            panic!("it is asked")
+        };
+        let identity = Identity { driver: DriverId::Improv, info: None, state: ProvisioningState::Ready };
+        self.apply(Event::Probed { job, link, probe: Probe::Answered(identity) });
+        self.apply(Event::JobFinished { job, end: done() });
+    }
+
     /// Opens a session with the first port.
     fn connect(&mut self) -> JobId {
-        self.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+        self.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
         opened(&self.act(CommissionAction::Connected))
     }
 
@@ -128,7 +139,7 @@ fn nothing_is_sent_to_a_port_that_nobody_asked_about() {
     let mut bench = Bench::new();
     assert!(matches!(App::start()[..], [Command::StartDiscovery { .. }]));
     bench.plug_in("/dev/ttyUSB2");
-    assert!(bench.act(Action::TookToCommission(link("/dev/ttyUSB2"))).is_empty());
+    assert!(bench.act(DiscoverAction::Selected(link("/dev/ttyUSB2"))).is_empty());
 }
 
 #[test]
@@ -217,19 +228,24 @@ fn a_form_with_errors_is_not_sent() {
 }
 
 #[test]
-fn the_next_gateway_is_connected_after_the_last_session_ended_and_gets_the_kept_network() {
+fn the_next_gateway_is_connected_and_sent_the_network_whose_passphrase_was_offered() {
     let mut bench = Bench::new();
     let first = bench.connect();
     bench.fill();
+    bench.app.commission.form.is_offered = true;
     bench.make_ready(first, ProvisioningState::Ready);
     bench.act(CommissionAction::Sent);
     bench.progress(first, joined());
     bench.progress(first, Progress::Ready);
-    let next = bench.app.commission.handled.next(bench.app.discover.rows()).unwrap().link.clone();
+    assert!(bench.app.next_gateway().is_none(), "what nobody queried is not proposed");
+    bench.answers("/dev/ttyUSB1");
+    let next = bench.app.next_gateway().unwrap().link.clone();
     assert_eq!(next, link("/dev/ttyUSB1"));
-    let close = bench.act(Action::WentOnWith(next));
-    assert!(matches!(close[..], [Command::Session { request: Request::Close, .. }]));
-    let second = opened(&bench.apply(Event::JobFinished { job: first, end: done() }));
+    let commands = bench.act(Action::WentOnWith(next));
+    let [close, open @ ..] = &commands[..] else { panic!("the session before is closed") };
+    assert!(matches!(close, Command::Session { job, request: Request::Close } if *job == first));
+    let second = opened(open);
+    assert_eq!(bench.app.commission.form.draft.passphrase.expose(), "correct horse", "it was offered");
     let sent = bench.make_ready(second, ProvisioningState::Ready);
     assert!(matches!(sent[..], [Command::Session { request: Request::Push(_), .. }]));
 }
@@ -237,7 +253,12 @@ fn the_next_gateway_is_connected_after_the_last_session_ended_and_gets_the_kept_
 #[test]
 fn a_gateway_that_already_has_a_network_is_not_overwritten_by_itself() {
     let mut bench = Bench::new();
+    let first = bench.connect();
     bench.fill();
+    bench.app.commission.form.is_offered = true;
+    bench.make_ready(first, ProvisioningState::Ready);
+    bench.progress(first, joined());
+    bench.apply(Event::JobFinished { job: first, end: done() });
     let job = opened(&bench.act(Action::WentOnWith(link("/dev/ttyUSB1"))));
     assert!(bench.make_ready(job, ProvisioningState::Provisioned).is_empty());
     assert!(bench.app.commission.session().unwrap().held_back.is_some());
@@ -265,12 +286,34 @@ fn a_refused_push_is_tried_again_in_the_same_session_with_the_form_kept() {
 }
 
 #[test]
-fn another_gateway_is_not_taken_while_a_session_is_open() {
+fn a_passphrase_that_was_not_offered_is_not_carried_to_the_next_gateway() {
     let mut bench = Bench::new();
-    bench.connect();
-    bench.act(Action::TookToCommission(link("/dev/ttyUSB1")));
-    assert_eq!(bench.app.commission.gateway().unwrap().0, &link("/dev/ttyUSB0"));
-    assert_eq!(bench.app.toasts().iter().count(), 1);
+    let first = bench.connect();
+    bench.fill();
+    bench.make_ready(first, ProvisioningState::Ready);
+    bench.progress(first, joined());
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB1")));
+    let form = &bench.app.commission.form;
+    assert_eq!((form.draft.ssid.as_str(), form.draft.passphrase.expose().as_str()), ("Office", ""));
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    assert_eq!(bench.app.commission.form.draft.passphrase.expose(), "correct horse", "what was typed for it is kept");
+}
+
+#[test]
+fn two_gateways_are_set_up_side_by_side_and_each_hears_of_its_own() {
+    let mut bench = Bench::new();
+    let first = bench.connect();
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB1")));
+    assert!(bench.app.commission.session().is_none(), "the detail is the other gateway's");
+    let second = opened(&bench.act(CommissionAction::Connected));
+    bench.make_ready(first, ProvisioningState::Ready);
+    assert_eq!(bench.phase(), &Phase::Busy, "what the first says is not the second's");
+    bench.make_ready(second, ProvisioningState::Ready);
+    bench.act(Action::CancelledJob(first));
+    assert_eq!(bench.phase(), &Phase::Ready);
+    bench.apply(Event::JobFinished { job: first, end: JobEnd::Cancelled });
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    assert_eq!(bench.phase(), &Phase::Ended(JobEnd::Cancelled));
 }
 
 #[test]
@@ -315,7 +358,7 @@ fn the_window_asks_before_it_closes_on_a_session_and_not_otherwise() {
 #[test]
 fn the_window_asks_before_it_closes_on_a_terminal() {
     let mut bench = Bench::new();
-    let commands = bench.act(Action::TookToTerminal(link("/dev/ttyUSB0")));
+    let commands = bench.act(TerminalAction::OpenedOn(link("/dev/ttyUSB0")));
     assert!(matches!(commands[..], [Command::OpenTerminal { .. }]));
     bench.act(Action::AskedToClose);
     assert!(bench.app.is_asking_to_close() && !bench.app.is_closing());
@@ -352,7 +395,7 @@ fn a_command_that_is_not_taken_leaves_nothing_hanging() {
 #[test]
 fn a_record_that_is_no_longer_wanted_is_not_shown() {
     let mut bench = Bench::new();
-    let list = bench.act(Action::WentTo(Screen::Records));
+    let list = bench.act(Action::WentTo(Place::Records));
     assert!(matches!(list[..], [Command::ListRecords { .. }]));
     bench.act(RecordsAction::Selected(crate::model::record::RecordId(7)));
     bench.act(RecordsAction::Deselected);
@@ -379,7 +422,7 @@ fn bench_with_token() -> (Bench, JobId, String) {
             .any(|rule| rule.push.iter().any(|push| push.driver == crate::model::ids::DriverId::EspProv))
     };
     let profile = catalog.iter().find(of_driver).unwrap().id.clone();
-    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
     bench.act(CommissionAction::ChoseProfile(Some(profile)));
     bench.act(CommissionAction::ChoseDriver(crate::model::ids::DriverId::EspProv));
     let job = opened(&bench.act(CommissionAction::Connected));
@@ -471,18 +514,21 @@ fn told(commands: &[Command]) -> Option<bool> {
 }
 
 #[test]
-fn the_radio_listens_while_discover_is_shown_and_only_if_it_was_switched_on() {
+fn the_radio_listens_while_gateways_are_shown_and_only_if_it_was_switched_on() {
     let mut bench = Bench::new();
     assert_eq!(told(&App::start()), Some(false));
-    assert_eq!(told(&bench.act(Action::WentTo(Screen::Records))), None, "it was never wanted");
-    bench.act(Action::WentTo(Screen::Discover));
+    assert_eq!(told(&bench.act(Action::WentTo(Place::Records))), None, "it was never wanted");
+    bench.act(Action::WentTo(Place::Gateways));
     assert_eq!(told(&bench.act(DiscoverAction::SwitchedBluetooth(true))), Some(true));
-    assert_eq!(told(&bench.act(Action::WentTo(Screen::Settings))), Some(false));
-    assert_eq!(told(&bench.act(Action::WentTo(Screen::Records))), None);
-    assert_eq!(told(&bench.act(Action::WentTo(Screen::Discover))), Some(true));
+    assert_eq!(told(&bench.act(Action::WentTo(Place::Settings))), Some(false));
+    assert_eq!(told(&bench.act(Action::WentTo(Place::Records))), None);
+    assert_eq!(told(&bench.act(Action::WentTo(Place::Gateways))), Some(true));
     bench.hear(-60);
-    assert_eq!(told(&bench.act(Action::TookToCommission(device()))), Some(false), "a connection needs the radio");
-    bench.act(Action::WentTo(Screen::Discover));
+    assert_eq!(told(&bench.act(DiscoverAction::Selected(device()))), None);
+    let connects = bench.act(CommissionAction::Connected);
+    assert_eq!(told(&connects), Some(false), "a connection needs the radio");
+    let job = opened(&connects[1..]);
+    assert_eq!(told(&bench.apply(Event::JobFinished { job, end: done() })), Some(true));
     assert_eq!(told(&bench.act(DiscoverAction::SwitchedBluetooth(false))), Some(false));
     assert!(!bench.app.settings.values.scan_bluetooth);
 }
@@ -541,20 +587,20 @@ fn batch_start(commands: Vec<Command>) -> (JobId, crate::msg::batch::BatchStart)
 }
 
 #[test]
-fn marked_gateways_become_a_batch_with_the_network_of_the_form() {
+fn several_selected_gateways_are_a_batch_with_one_network() {
     let mut bench = Bench::new();
-    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB1")));
+    assert_eq!((bench.app.discover.marked(), bench.app.discover.markable()), (2, 0), "the one selected is among them");
+    assert_eq!((bench.app.detail(), bench.app.batch.rows().len()), (Detail::Batch, 2));
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB1")));
+    assert_eq!(bench.app.detail(), Detail::Gateway, "one is no batch");
     bench.act(DiscoverAction::MarkedAll);
-    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
-    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB0")));
-    assert_eq!((bench.app.discover.marked(), bench.app.discover.markable()), (2, 0));
-    bench.act(Action::TookMarkedToBatch);
-    assert_eq!((bench.app.screen(), bench.app.batch.rows().len(), bench.app.discover.marked()), (Screen::Batch, 2, 0));
 
     assert!(bench.act(BatchAction::Started(None)).is_empty(), "no network yet");
     assert_eq!(bench.app.batch.problem().map(|problem| problem.code), Some("wifi.ssid_empty"));
-    bench.app.commission.form.draft.ssid = "Office".into();
-    bench.app.commission.form.draft.passphrase = Secret::new("correct horse".into());
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
     let (job, start) = batch_start(bench.act(BatchAction::Started(None)));
     let crate::msg::batch::BatchSource::Selected { rows, batch: None } = start.source else {
         panic!("the marked ones")
@@ -572,9 +618,8 @@ fn marked_gateways_become_a_batch_with_the_network_of_the_form() {
 fn a_batch_goes_on_under_its_number_and_hears_no_late_word() {
     let mut bench = Bench::new();
     bench.act(DiscoverAction::MarkedAll);
-    bench.app.commission.form.draft.ssid = "Office".into();
-    bench.app.commission.form.draft.passphrase = Secret::new("correct horse".into());
-    bench.act(Action::TookMarkedToBatch);
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
     let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
     let rows = bench.app.batch.rows().iter().map(|row| row.head.clone()).collect();
     let number = crate::model::batch::BatchId(7);
@@ -646,7 +691,7 @@ fn a_push_that_was_cut_off_stands_as_unknown_in_the_list() {
 #[test]
 fn what_belongs_to_a_gateway_is_gone_when_another_is_chosen() {
     let mut bench = Bench::new();
-    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
     bench.fill();
     let commission = &mut bench.app.commission;
     commission.access.username = "root".into();
@@ -659,21 +704,20 @@ fn what_belongs_to_a_gateway_is_gone_when_another_is_chosen() {
     assert!(opened.is_empty());
     let Some(Command::OpenDevice { job, .. }) = bench.act(DeviceAction::Connected).pop() else { panic!("opens") };
     bench.apply(Event::JobFinished { job, end: done() });
-    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
     assert!(bench.app.device.session().is_some() && bench.app.commission.access.is_filled(), "the same gateway");
-    bench.act(Action::TookToCommission(link("/dev/ttyUSB1")));
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB1")));
     let (device, commission) = (&bench.app.device, &bench.app.commission);
     assert!(device.session().is_none(), "information of the gateway before");
     assert!(device.key.is_empty() && device.value.expose().is_empty() && device.file_path.is_empty());
     assert!(!commission.access.is_filled(), "a login");
     assert!(commission.hostname.is_empty() && commission.device_name.is_empty());
-    assert_eq!(commission.form.draft.ssid, "Office", "the network is the site's");
 }
 
 #[test]
 fn what_is_plugged_in_at_the_same_port_next_is_another_gateway() {
     let mut bench = Bench::new();
-    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
     bench.app.commission.access.secret = Secret::new("hall-1".into());
     bench.act(DeviceAction::ChoseDriver(DriverId::Smp));
     let Some(Command::OpenDevice { job, .. }) = bench.act(DeviceAction::Connected).pop() else { panic!("opens") };
@@ -682,16 +726,23 @@ fn what_is_plugged_in_at_the_same_port_next_is_another_gateway() {
     assert!(!bench.app.commission.access.is_filled() && bench.app.device.session().is_none());
 }
 
+impl Bench {
+    /// A port turns out to be a login console.
+    fn is_a_console(&mut self, path: &str) {
+        let mut sighting = self.app.discover.row(&link(path)).unwrap().clone();
+        sighting.profile = Some(crate::model::gateway::ProfileMatch {
+            profile: crate::model::ids::ProfileId::new("generic-linux"),
+            driver: DriverId::LinuxConsole,
+            reason: "a test".into(),
+        });
+        self.apply(Event::GatewaySeen(Box::new(sighting)));
+    }
+}
+
 #[test]
 fn a_gateway_that_speaks_another_driver_is_not_asked_with_all_the_others() {
     let mut bench = Bench::new();
-    let mut sighting = bench.app.discover.row(&link("/dev/ttyUSB1")).unwrap().clone();
-    sighting.profile = Some(crate::model::gateway::ProfileMatch {
-        profile: crate::model::ids::ProfileId::new("generic-linux"),
-        driver: DriverId::LinuxConsole,
-        reason: "a test".into(),
-    });
-    bench.apply(Event::GatewaySeen(Box::new(sighting)));
+    bench.is_a_console("/dev/ttyUSB1");
     let asked = bench.act(DiscoverAction::AskedAll);
     assert!(matches!(&asked[..], [Command::Probe { link: asked, .. }] if *asked == link("/dev/ttyUSB0")));
     assert_eq!(bench.standing("/dev/ttyUSB1"), "Needs login");
@@ -700,7 +751,8 @@ fn a_gateway_that_speaks_another_driver_is_not_asked_with_all_the_others() {
 #[test]
 fn the_next_gateway_is_not_tried_with_the_login_of_the_last_one() {
     let mut bench = Bench::new();
-    bench.act(Action::TookToCommission(link("/dev/ttyUSB0")));
+    bench.is_a_console("/dev/ttyUSB1");
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
     bench.act(CommissionAction::ChoseDriver(DriverId::LinuxConsole));
     bench.app.commission.access.secret = Secret::new("hall-1".into());
     let job = opened(&bench.act(CommissionAction::Connected));

@@ -24,7 +24,9 @@ pub(super) const DIALOG_MARGIN: i8 = 16;
 pub(super) const RAIL_WIDTH: f32 = 64.0;
 /// Width of the rail when the window is narrow: icons only.
 pub(super) const RAIL_NARROW_WIDTH: f32 = 44.0;
-/// Below this window width everything stands in one column.
+/// From this window width on list and detail stand side by side.
+pub(super) const TWO_PANES_FROM: f32 = 720.0;
+/// Below this window width the rail shows icons only.
 pub(super) const NARROW_BELOW: f32 = 640.0;
 /// Height of a place in the rail.
 pub(super) const PLACE_HEIGHT: f32 = 56.0;

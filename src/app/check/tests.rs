@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::run::{Phase, Run, Standing};
 use super::*;
-use crate::app::{Action, App, Screen};
+use crate::app::{Action, App, Place};
 use crate::check::evidence::Evidence;
 use crate::check::judge;
 use crate::check::plan::Outlook;
@@ -33,7 +33,7 @@ impl Bench {
 
     fn chosen() -> Self {
         let mut bench = Self::new();
-        bench.act(Action::WentTo(Screen::Check));
+        bench.act(Action::WentTo(Place::Check));
         bench.act(CheckAction::ChoseProfile(ProfileId::new("casambi-cloud-gateway")));
         bench
     }
@@ -215,7 +215,7 @@ fn ids(rows: &[&str]) -> Vec<RowId> {
 #[test]
 fn nothing_is_sent_before_start_and_the_rows_stand_there_already() {
     let mut bench = Bench::new();
-    assert!(bench.act(Action::WentTo(Screen::Check)).is_empty());
+    assert!(bench.act(Action::WentTo(Place::Check)).is_empty());
     assert!(!bench.app.check.is_ready());
     assert!(bench.act(CheckAction::Started).is_empty(), "without a profile there is nothing to check");
     assert!(bench.act(CheckAction::ChoseProfile(ProfileId::new("casambi-cloud-gateway"))).is_empty());

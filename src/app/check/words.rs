@@ -411,6 +411,4 @@ pub mod ui {
     pub const STARTING: &str = "Preparing the check…";
     /// On the result card of a gateway that joined.
     pub const JOINED: &str = "Whether this network lets the gateway reach its vendor's servers";
-    /// The button there.
-    pub const JOINED_BUTTON: &str = "Check network";
 }

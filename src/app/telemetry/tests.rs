@@ -1,7 +1,7 @@
 //! What an inspection reports, and what is asked of it.
 
 use super::*;
-use crate::app::{Action, App, Screen, ToastText};
+use crate::app::{Action, App, Place, ToastText};
 use crate::model::mqtt::message::Subscription;
 use crate::msg::Event;
 use crate::telemetry::view::{MessageDetail, MessageId, MessageRow, TopicId, TreePage};
@@ -9,7 +9,7 @@ use crate::telemetry::view::{MessageDetail, MessageId, MessageRow, TopicId, Tree
 fn opened() -> (App, JobId, Instant) {
     let now = Instant::now();
     let mut app = App::new();
-    let _ = app.act(Action::WentTo(Screen::Telemetry), now);
+    let _ = app.act(Action::WentTo(Place::Telemetry), now);
     app.telemetry.form.url = "mqtt://broker.example".into();
     let commands = app.act(TelemetryAction::Connected.into(), now);
     let [Command::Telemetry { job, command: TelemetryCommand::Open(_) }, Command::Telemetry { command, .. }] =
@@ -51,8 +51,8 @@ fn the_view_is_sent_when_it_changed_and_not_otherwise() {
     };
     assert_eq!(views(&app.tick(now)), 1, "the topics came into sight");
     assert_eq!(views(&app.tick(now)), 0);
-    assert_eq!(views(&app.act(Action::WentTo(Screen::Records), now)), 1);
-    assert_eq!(views(&app.act(Action::WentTo(Screen::Settings), now)), 0);
+    assert_eq!(views(&app.act(Action::WentTo(Place::Records), now)), 1);
+    assert_eq!(views(&app.act(Action::WentTo(Place::Settings), now)), 0);
 }
 
 #[test]

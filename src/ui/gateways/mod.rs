@@ -16,7 +16,7 @@ mod terminal;
 use egui::Ui;
 
 use super::pass::Pass;
-use super::theme::NARROW_BELOW;
+use super::theme::TWO_PANES_FROM;
 use super::widgets::{Button, split};
 use crate::app::gateways::Detail;
 use crate::app::{Action, App};
@@ -27,7 +27,7 @@ pub(super) const FILTER: &str = "gateway-filter";
 
 /// Draws Gateways.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    if ui.ctx().content_rect().width() >= NARROW_BELOW {
+    if ui.ctx().content_rect().width() >= TWO_PANES_FROM {
         split(
             ui,
             "gateways",

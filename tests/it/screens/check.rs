@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable as _;
 use linesman::app::check::{CheckAction, View};
-use linesman::app::{Action, Screen};
+use linesman::app::{Action, Place};
 use linesman::check::Plan;
 use linesman::check::evidence::{About, Evidence};
 use linesman::check::judge;
@@ -30,7 +30,7 @@ const PROFILE: &str = "casambi-cloud-gateway";
 
 /// The states of the place.
 pub(crate) const STATES: &[State] = &[
-    State { name: "check_empty", plant: |stage| stage.act(Action::WentTo(Screen::Check)) },
+    State { name: "check_empty", plant: |stage| stage.act(Action::WentTo(Place::Check)) },
     State { name: "check_planned", plant: Stage::check_planned },
     State {
         name: "check_starting",
@@ -61,7 +61,7 @@ pub(crate) const STATES: &[State] = &[
 
 impl Stage {
     fn check_planned(&mut self) {
-        self.act(Action::WentTo(Screen::Check));
+        self.act(Action::WentTo(Place::Check));
         self.act(CheckAction::ChoseProfile(ProfileId::new(PROFILE)));
     }
 
@@ -193,7 +193,7 @@ impl Stage {
     }
 
     fn check_saved_evidence(&mut self) {
-        self.act(Action::WentTo(Screen::Check));
+        self.act(Action::WentTo(Place::Check));
         self.app.check.evidence_path = "/home/me/harbour.json".into();
         self.act(CheckAction::OpenedEvidence);
         let job = self.check_job();
@@ -409,13 +409,13 @@ fn arrows_walk_the_rows_and_escape_closes_the_opened_one() {
 }
 
 #[test]
-fn the_card_of_a_gateway_that_joined_opens_the_place_with_its_profile_and_starts_nothing() {
+fn a_gateway_that_joined_opens_the_place_with_its_profile_and_starts_nothing() {
     let mut opened = open(super::LARGE, Theme::Light, |stage| stage.outcome(Verdict::Joined));
     let profile = opened.harness.state().app.commission.session().expect("a session").target.profile.clone();
-    opened.harness.get_by_label("Check network").click();
+    opened.harness.get_by_label("Check the network").click();
     opened.harness.run();
     let app = &opened.harness.state().app;
-    assert_eq!(app.screen(), Screen::Check);
+    assert_eq!(app.place(), Place::Check);
     assert_eq!(app.check.form.profile(), profile.as_ref());
     assert!(app.check.run().is_none() && opened.commands.try_recv().is_err());
 }

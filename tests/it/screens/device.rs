@@ -5,8 +5,10 @@ use std::time::Duration;
 use egui::accesskit::Role;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable as _;
+use linesman::app::Action;
 use linesman::app::device::DeviceAction;
-use linesman::app::{Action, Screen};
+use linesman::app::discover::DiscoverAction;
+use linesman::app::gateways::Tab;
 use linesman::model::gateway::Protection;
 use linesman::model::ids::{DriverId, JobId};
 use linesman::model::outcome::{Evidence, EvidenceKind};
@@ -26,8 +28,8 @@ impl Stage {
     /// A gateway is chosen and the screen shown.
     pub(crate) fn device_choose(&mut self) {
         self.gateways();
-        self.act(Action::TookToCommission(serial("/dev/ttyUSB0")));
-        self.act(Action::WentTo(Screen::Device));
+        self.act(DiscoverAction::Selected(serial("/dev/ttyUSB0")));
+        self.act(Action::OpenedTab(Tab::Device));
     }
 
     /// Connecting.

@@ -29,16 +29,14 @@ fn tab_stops(opened: &mut Opened, button: &str) -> Vec<String> {
 #[test]
 fn tab_reaches_the_main_button_of_every_screen() {
     let expected = [
-        ("discover_rows", "Commission /dev/ttyUSB0"),
-        ("discover_rows", "Ask all what they are"),
-        ("commission_nothing_chosen", "Go to Discover"),
-        ("commission_choose", "Connect"),
-        ("commission_connecting", "Cancel the session"),
-        ("commission_picked", "Send to the gateway"),
-        ("commission_refused", "Correct the passphrase and try again"),
-        ("discover_marked", "Commission the marked"),
-        ("batch_empty", "Mark gateways on Discover"),
-        ("batch_marked", "Commission 5 gateways"),
+        ("gateways_rows", "Query all gateways"),
+        ("set_up_choose", "Connect"),
+        ("set_up_connecting", "Cancel the session"),
+        ("set_up_picked", "Send"),
+        ("set_up_refused", "Correct the passphrase"),
+        ("gateways_marked", "Set up 2 gateways"),
+        ("batch_empty", "Browse for Manifest"),
+        ("batch_marked", "Set up 5 gateways"),
         ("batch_running", "Resume the batch"),
         ("batch_ended", "Retry 1 failed"),
         ("device_choose", "Connect to manage the gateway"),
@@ -55,13 +53,49 @@ fn tab_reaches_the_main_button_of_every_screen() {
 }
 
 #[test]
-fn asking_a_row_sends_one_probe_to_that_port() {
-    let mut opened = open(SIZE, Theme::Light, Stage::gateways);
-    opened.harness.get_by_role_and_label(Role::Button, "Ask /dev/ttyUSB0 what it is").click();
+fn querying_a_gateway_sends_one_probe_to_its_port() {
+    let mut opened = open(SIZE, Theme::Light, Stage::choose);
+    opened.harness.get_by_role_and_label(Role::Button, "Query /dev/ttyUSB0").click();
     opened.harness.run();
     let Ok(Command::Probe { link, .. }) = opened.commands.try_recv() else { panic!("a probe") };
     assert_eq!(link.place(), "/dev/ttyUSB0");
     assert!(opened.commands.try_recv().is_err());
+}
+
+/// The link selected in the list.
+fn selected(opened: &Opened) -> String {
+    opened.harness.state().app.discover.selected().map(ToString::to_string).unwrap_or_default()
+}
+
+#[test]
+fn the_list_is_one_tab_stop_and_goes_by_arrows_home_end_and_letters() {
+    let mut opened = open(SIZE, Theme::Light, Stage::gateways);
+    let rows = opened.harness.state().app.discover.shown().to_vec();
+    let first = tab_stops(&mut opened, "Gateways, 6 rows");
+    assert!(first.last().is_some_and(|stop| stop.starts_with("Gateways, ")), "{first:?}");
+    for (key, at) in [(Key::ArrowDown, 0), (Key::ArrowDown, 1), (Key::End, rows.len() - 1), (Key::Home, 0)] {
+        opened.harness.key_press(key);
+        opened.harness.run();
+        assert_eq!(selected(&opened), rows[at].to_string(), "{key:?}");
+    }
+    opened.harness.key_press(Key::Enter);
+    opened.harness.run();
+    let opens = opened.commands.try_recv();
+    assert!(matches!(opens, Ok(Command::OpenSession { link, .. }) if link == rows[0]), "Enter is the primary act");
+}
+
+#[test]
+fn ctrl_and_a_number_goes_to_a_place_and_ctrl_plus_makes_everything_larger() {
+    use linesman::app::Place;
+    let mut opened = open(SIZE, Theme::Light, Stage::gateways);
+    for (key, place) in [(Key::Num4, Place::Records), (Key::Num5, Place::Settings), (Key::Num1, Place::Gateways)] {
+        opened.harness.key_press_modifiers(egui::Modifiers::COMMAND, key);
+        opened.harness.run();
+        assert_eq!(opened.harness.state().app.place(), place);
+    }
+    opened.harness.key_press_modifiers(egui::Modifiers::COMMAND, Key::Plus);
+    opened.harness.run();
+    assert!((opened.harness.state().app.settings.values.scale - 1.1).abs() < 0.01);
 }
 
 #[test]
@@ -89,7 +123,7 @@ fn escape_keeps_the_window_open_and_the_page_behind_is_locked() {
     opened.harness.get_by_role_and_label(Role::Button, "Records").click_accesskit();
     opened.harness.run();
     assert!(opened.harness.state().app.is_asking_to_close());
-    assert_eq!(opened.harness.state().app.screen(), linesman::app::Screen::Commission);
+    assert_eq!(opened.harness.state().app.place(), linesman::app::Place::Gateways);
     opened.harness.key_press(Key::Escape);
     opened.harness.run();
     assert!(!opened.harness.state().app.is_asking_to_close());
@@ -111,10 +145,10 @@ fn a_reset_goes_out_only_after_the_dialog_that_names_the_gateway() {
 
 #[test]
 fn correcting_a_passphrase_selects_the_old_one_so_that_typing_replaces_it() {
-    let state = STATES.iter().find(|state| state.name == "commission_refused").expect("a state");
+    let state = STATES.iter().find(|state| state.name == "set_up_refused").expect("a state");
     let mut opened = open(SIZE, Theme::Light, state.plant);
     assert!(!opened.harness.state().app.commission.form.draft.passphrase.expose().is_empty());
-    opened.harness.get_by_role_and_label(Role::Button, "Correct the passphrase and try again").click();
+    opened.harness.get_by_role_and_label(Role::Button, "Correct the passphrase").click();
     opened.harness.run();
     opened.harness.event(egui::Event::Text("right one".into()));
     opened.harness.run();

@@ -108,9 +108,15 @@ fn without_offers(name: &str, text: &str) -> String {
     lines.join("\n")
 }
 
+/// The states come in two halves, so that both cores have work.
 #[test]
-fn every_state_reads_as_recorded_keeps_secrets_and_is_legible_in_the_dark_and_in_the_smallest_window() {
-    check_all(STATES);
+fn every_state_of_the_list_and_of_set_up_reads_as_recorded_and_is_legible_in_the_dark_and_in_the_smallest_window() {
+    check_all(&STATES[..STATES.len() / 2]);
+}
+
+#[test]
+fn every_other_state_reads_as_recorded_and_is_legible_in_the_dark_and_in_the_smallest_window() {
+    check_all(&STATES[STATES.len() / 2..]);
 }
 
 #[test]
@@ -124,9 +130,9 @@ fn every_state_of_a_network_check_reads_as_recorded_and_is_legible_in_the_dark_a
 }
 
 #[test]
-fn a_thousand_rows_cost_no_more_than_the_visible_ones() {
-    let state = STATES.iter().find(|state| state.name == "discover_thousand").expect("it is listed");
+fn a_window_shows_at_least_fourteen_gateways_and_a_thousand_cost_no_more_than_the_visible_ones() {
+    let state = STATES.iter().find(|state| state.name == "gateways_thousand").expect("it is listed");
     let opened = open(LARGE, egui::Theme::Light, state.plant);
     let rows = tree::dump(&opened.harness).matches("ListBoxOption").count();
-    assert!((3..20).contains(&rows), "{rows} rows laid out");
+    assert!((14..30).contains(&rows), "{rows} rows laid out");
 }

@@ -13,7 +13,7 @@ use linesman::app::telemetry::publish::{DraftKind, PublishAction, RepeatDraft};
 use linesman::app::telemetry::recorder::{RecorderAction, Sheet};
 use linesman::app::telemetry::trace::TraceAction;
 use linesman::app::telemetry::{Pane, TelemetryAction};
-use linesman::app::{Action, Screen};
+use linesman::app::{Action, Place};
 use linesman::model::ids::JobId;
 use linesman::model::mqtt::bench::{Sighting, SightingKind};
 use linesman::model::mqtt::message::{PublishEnd, Qos};
@@ -107,13 +107,13 @@ pub(crate) const STATES: &[State] = &[
 
 impl Stage {
     fn go_to_pane(&mut self, pane: Pane) {
-        self.act(Action::WentTo(Screen::Telemetry));
+        self.act(Action::WentTo(Place::Telemetry));
         self.act(Action::Telemetry(TelemetryAction::WentTo(pane)));
     }
 
     /// Connected to a broker, with that pane shown.
     fn pane(&mut self, pane: Pane) -> JobId {
-        self.act(Action::WentTo(Screen::Telemetry));
+        self.act(Action::WentTo(Place::Telemetry));
         self.app.telemetry.form.url = "mqtt://broker.example".into();
         self.act(Action::Telemetry(TelemetryAction::Connected));
         let job = self.app.telemetry.job().expect("an inspection");
@@ -253,7 +253,7 @@ impl Stage {
     }
 
     fn replay(&mut self, repaired: Option<Problem>) -> JobId {
-        self.act(Action::WentTo(Screen::Telemetry));
+        self.act(Action::WentTo(Place::Telemetry));
         self.act(Action::Telemetry(TelemetryAction::OpenedRecording("/home/me/site.lmrec".into())));
         self.act(Action::Telemetry(TelemetryAction::WentTo(Pane::Trace)));
         let job = self.app.telemetry.job().expect("a replay");

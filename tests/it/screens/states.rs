@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use linesman::app::batch::BatchAction;
 use linesman::app::commission::{CommissionAction, QrGiven, Question};
 use linesman::app::discover::{DiscoverAction, Shown};
+use linesman::app::gateways::Tab;
 use linesman::app::records::RecordsAction;
 use linesman::app::terminal::TerminalAction;
-use linesman::app::{Action, App, Screen};
+use linesman::app::{Action, App, Place};
 use linesman::flow::port::{AdapterOff, BleError};
 use linesman::model::batch::{BatchId, Finding, RowHead, RowOutcome, RowResult, Summary};
 use linesman::model::credentials::WifiDraft;
@@ -37,45 +38,45 @@ pub(crate) struct State {
 
 /// All of them.
 pub(crate) const STATES: &[State] = &[
-    State { name: "discover_empty", plant: |_| {} },
+    State { name: "gateways_empty", plant: |_| {} },
     State {
-        name: "discover_rows",
+        name: "gateways_rows",
         plant: |stage| {
             stage.gateways();
         },
     },
     State {
-        name: "discover_selected_failed",
+        name: "gateways_selected_failed",
         plant: |stage| {
             stage.gateways();
             stage.select("/dev/ttyUSB1");
         },
     },
-    State { name: "discover_thousand", plant: Stage::thousand },
+    State { name: "gateways_thousand", plant: Stage::thousand },
     State {
-        name: "discover_filtered_away",
+        name: "gateways_filtered_away",
         plant: |stage| {
             stage.gateways();
             stage.filter("no such port");
         },
     },
-    State { name: "discover_trouble", plant: |stage| stage.apply(Event::DiscoveryTrouble(Some(trouble()))) },
+    State { name: "gateways_trouble", plant: |stage| stage.apply(Event::DiscoveryTrouble(Some(trouble()))) },
     State {
-        name: "discover_bluetooth",
+        name: "gateways_bluetooth",
         plant: |stage| {
             stage.gateways();
             stage.listen();
         },
     },
     State {
-        name: "discover_bluetooth_chosen",
+        name: "gateways_bluetooth_chosen",
         plant: |stage| {
             stage.listen();
             stage.act(DiscoverAction::Selected(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
         },
     },
     State {
-        name: "discover_bluetooth_silence",
+        name: "gateways_bluetooth_silence",
         plant: |stage| {
             stage.gateways();
             stage.act(DiscoverAction::SwitchedBluetooth(true));
@@ -83,7 +84,7 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State {
-        name: "discover_bluetooth_trouble",
+        name: "gateways_bluetooth_trouble",
         plant: |stage| {
             stage.gateways();
             stage.act(DiscoverAction::SwitchedBluetooth(true));
@@ -92,15 +93,15 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State {
-        name: "commission_choose_bluetooth",
+        name: "set_up_choose_bluetooth",
         plant: |stage| {
             stage.listen();
-            stage.act(Action::TookToCommission(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
+            stage.act(DiscoverAction::Selected(LinkAddress::Ble("C4:4F:33:00:12:AF".into())));
         },
     },
-    State { name: "discover_bad_path", plant: |stage| stage.bad_path() },
+    State { name: "gateways_bad_path", plant: |stage| stage.bad_path() },
     State {
-        name: "demo_banner",
+        name: "simulated_site",
         plant: |stage| {
             stage.start(Some(site()), 2);
             stage.gateways();
@@ -113,28 +114,28 @@ pub(crate) const STATES: &[State] = &[
             stage.act(DiscoverAction::AskedAll);
         },
     },
-    State { name: "commission_nothing_chosen", plant: |stage| stage.act(Action::WentTo(Screen::Commission)) },
-    State { name: "commission_choose", plant: |stage| stage.choose() },
+    State { name: "nothing_selected", plant: |stage| stage.act(Action::OpenedTab(Tab::SetUp)) },
+    State { name: "set_up_choose", plant: |stage| stage.choose() },
     State {
-        name: "commission_connecting",
+        name: "set_up_connecting",
         plant: |stage| {
             stage.connect();
         },
     },
     State {
-        name: "commission_networks",
+        name: "set_up_networks",
         plant: |stage| {
             stage.ready(networks());
         },
     },
     State {
-        name: "commission_empty_scan",
+        name: "set_up_empty_scan",
         plant: |stage| {
             stage.ready(Vec::new());
         },
     },
     State {
-        name: "commission_picked",
+        name: "set_up_picked",
         plant: |stage| {
             stage.ready(networks());
             stage.apply(Event::LaptopScanned(LaptopScan::Seen(nearby())));
@@ -142,14 +143,14 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State {
-        name: "commission_form_errors",
+        name: "set_up_form_errors",
         plant: |stage| {
             stage.ready(networks());
             stage.fill("A name of more than thirty-two bytes", "short");
         },
     },
     State {
-        name: "commission_only_5ghz",
+        name: "set_up_only_5ghz",
         plant: |stage| {
             stage.ready(networks());
             stage.apply(Event::LaptopScanned(LaptopScan::Seen(nearby())));
@@ -157,71 +158,71 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State {
-        name: "commission_laptop_not_checked",
+        name: "set_up_laptop_not_checked",
         plant: |stage| {
             stage.ready(networks());
             stage.apply(Event::LaptopScanned(LaptopScan::NotChecked { reason: "nmcli is not installed".into() }));
         },
     },
-    State { name: "commission_qr", plant: Stage::qr },
+    State { name: "set_up_qr", plant: Stage::qr },
     State {
-        name: "commission_pushing",
+        name: "set_up_pushing",
         plant: |stage| {
             stage.push();
         },
     },
-    State { name: "commission_refused", plant: |stage| stage.outcome(Verdict::Refused) },
-    State { name: "commission_joined", plant: |stage| stage.outcome(Verdict::Joined) },
-    State { name: "commission_unknown", plant: |stage| stage.outcome(Verdict::Unknown) },
-    State { name: "commission_failed_to_connect", plant: Stage::failed_to_connect },
-    State { name: "commission_choose_access", plant: |stage| stage.choose_access(false) },
-    State { name: "commission_choose_access_from_code", plant: |stage| stage.choose_access(true) },
-    State { name: "commission_choose_console", plant: |stage| stage.choose_driver(DriverId::LinuxConsole) },
+    State { name: "set_up_refused", plant: |stage| stage.outcome(Verdict::Refused) },
+    State { name: "set_up_joined", plant: |stage| stage.outcome(Verdict::Joined) },
+    State { name: "set_up_unknown", plant: |stage| stage.outcome(Verdict::Unknown) },
+    State { name: "set_up_failed_to_connect", plant: Stage::failed_to_connect },
+    State { name: "set_up_choose_access", plant: |stage| stage.choose_access(false) },
+    State { name: "set_up_choose_access_from_code", plant: |stage| stage.choose_access(true) },
+    State { name: "set_up_choose_console", plant: |stage| stage.choose_driver(DriverId::LinuxConsole) },
     State {
-        name: "commission_clear_text",
+        name: "set_up_clear_text",
         plant: |stage| {
             stage.over_air(ProvisioningState::Ready);
         },
     },
     State {
-        name: "commission_button_needed",
+        name: "set_up_button_needed",
         plant: |stage| {
             stage.over_air(ProvisioningState::AuthorizationRequired);
         },
     },
-    State { name: "commission_button_awaited", plant: |stage| stage.button(false) },
-    State { name: "commission_button_pressed", plant: |stage| stage.button(true) },
+    State { name: "set_up_button_awaited", plant: |stage| stage.button(false) },
+    State { name: "set_up_button_pressed", plant: |stage| stage.button(true) },
     State {
-        name: "commission_already_provisioned",
+        name: "set_up_already_provisioned",
         plant: |stage| {
             stage.over_air(ProvisioningState::Provisioned);
         },
     },
     State {
-        name: "commission_legacy_nonce",
+        name: "set_up_legacy_nonce",
         plant: |stage| {
             let job = stage.ready(networks());
             stage.progress(job, 6300, Progress::Protected(Protection::Security2ConstantNonce));
         },
     },
     State {
-        name: "commission_tokens",
+        name: "set_up_tokens",
         plant: |stage| {
             stage.tokens();
         },
     },
-    State { name: "commission_tokens_sent", plant: Stage::tokens_sent },
-    State { name: "commission_no_wifi", plant: Stage::no_wifi },
-    State { name: "commission_reprovision_dialog", plant: Stage::reprovision },
+    State { name: "set_up_tokens_sent", plant: Stage::tokens_sent },
+    State { name: "set_up_no_wifi", plant: Stage::no_wifi },
+    State { name: "set_up_reprovision_dialog", plant: Stage::reprovision },
     State {
-        name: "commission_reset_dialog",
+        name: "set_up_reset_dialog",
         plant: |stage| {
             stage.ready(networks());
             stage.act(CommissionAction::AskedFor(Question::Reset));
         },
     },
-    State { name: "discover_marked", plant: Stage::mark },
-    State { name: "batch_empty", plant: |stage| stage.act(Action::WentTo(Screen::Batch)) },
+    State { name: "gateways_marked", plant: Stage::mark },
+    State { name: "batch_empty", plant: |stage| stage.act(Action::OpenedBatch) },
     State {
         name: "batch_checking",
         plant: |stage| {
@@ -264,7 +265,6 @@ pub(crate) const STATES: &[State] = &[
     State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
     State { name: "records_list", plant: |stage| stage.records(records()) },
     State { name: "records_detail", plant: Stage::record_detail },
-    State { name: "device_nothing_chosen", plant: |stage| stage.act(Action::WentTo(Screen::Device)) },
     State { name: "device_choose", plant: Stage::device_choose },
     State {
         name: "device_connecting",
@@ -286,11 +286,11 @@ pub(crate) const STATES: &[State] = &[
     State {
         name: "records_failed",
         plant: |stage| {
-            stage.act(Action::WentTo(Screen::Records));
+            stage.act(Action::WentTo(Place::Records));
             stage.apply(Event::RecordsListed(Err(trouble())));
         },
     },
-    State { name: "settings", plant: |stage| stage.act(Action::WentTo(Screen::Settings)) },
+    State { name: "settings", plant: |stage| stage.act(Action::WentTo(Place::Settings)) },
     State {
         name: "close_dialog",
         plant: |stage| {
@@ -334,7 +334,10 @@ impl Stage {
     /// A terminal on a port that wrote this.
     fn terminal(&mut self, text: &str) {
         self.gateways();
-        self.act(Action::TookToTerminal(LinkAddress::Serial("/dev/ttyUSB0".into())));
+        let link = LinkAddress::Serial("/dev/ttyUSB0".into());
+        self.act(DiscoverAction::Selected(link.clone()));
+        self.act(Action::OpenedTab(Tab::Terminal));
+        self.act(TerminalAction::OpenedOn(link));
         self.terminal_said(TerminalOutput::Opened);
         self.terminal_said(TerminalOutput::Bytes(text.as_bytes().to_vec()));
     }
@@ -388,7 +391,7 @@ impl Stage {
 
     pub(crate) fn choose(&mut self) {
         self.gateways();
-        self.act(Action::TookToCommission(serial("/dev/ttyUSB0")));
+        self.act(DiscoverAction::Selected(serial("/dev/ttyUSB0")));
     }
 
     pub(crate) fn connect(&mut self) -> JobId {
@@ -490,7 +493,7 @@ impl Stage {
             })
             .expect("a built-in profile names a token");
         self.gateways();
-        self.act(Action::TookToCommission(serial("/dev/ttyUSB0")));
+        self.act(DiscoverAction::Selected(serial("/dev/ttyUSB0")));
         self.act(CommissionAction::ChoseProfile(Some(profile.id.clone())));
         self.act(CommissionAction::ChoseDriver(DriverId::EspProv));
         self.act(CommissionAction::Connected);
@@ -559,7 +562,7 @@ impl Stage {
     }
 
     pub(crate) fn records(&mut self, records: Vec<JobRecord>) {
-        self.act(Action::WentTo(Screen::Records));
+        self.act(Action::WentTo(Place::Records));
         self.apply(Event::RecordsListed(Ok(records)));
     }
 
@@ -609,18 +612,20 @@ impl Stage {
     pub(crate) fn mark(&mut self) {
         self.gateways();
         self.act(DiscoverAction::Marked(serial("/dev/ttyUSB0")));
+        self.act(DiscoverAction::Marked(serial("/dev/ttyUSB1")));
     }
 
     pub(crate) fn take_marked(&mut self) {
         self.gateways();
         self.act(DiscoverAction::MarkedAll);
-        self.fill("Site-Office", "correct horse battery");
-        self.act(Action::TookMarkedToBatch);
+        let draft = &mut self.app.batch.draft;
+        draft.ssid = "Site-Office".into();
+        draft.passphrase = Secret::new("correct horse battery".into());
     }
 
     /// Asks for the check of a manifest and returns its job.
     pub(crate) fn open_manifest(&mut self) -> JobId {
-        self.act(Action::WentTo(Screen::Batch));
+        self.act(Action::OpenedBatch);
         self.app.batch.path = "/home/me/site.csv".into();
         self.act(BatchAction::Opened);
         let Some(Command::Batch { job, command: BatchCommand::Check { .. } }) = self.sent.pop() else {

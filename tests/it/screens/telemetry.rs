@@ -11,7 +11,7 @@ use linesman::app::telemetry::detail::{DetailAction, Face};
 use linesman::app::telemetry::list::{ListAction, Picked};
 use linesman::app::telemetry::tree::{Selected, TreeAction};
 use linesman::app::telemetry::{Pane, TelemetryAction};
-use linesman::app::{Action, Screen};
+use linesman::app::{Action, Place};
 use linesman::model::ids::JobId;
 use linesman::model::mqtt::Dialect;
 use linesman::model::mqtt::message::{Grant, Properties, Qos};
@@ -35,7 +35,7 @@ const TOPIC: &str = "site/hall-2/climate/temperature";
 impl Stage {
     fn telemetry(&mut self) {
         self.app.telemetry.form.client_id = "linesman-observer-7f3a90c1".into();
-        self.act(Action::WentTo(Screen::Telemetry));
+        self.act(Action::WentTo(Place::Telemetry));
     }
 
     pub(crate) fn telemetry_not_connected(&mut self) {
