@@ -164,9 +164,9 @@ fn advertised(row: &Sighting, heard: &Advertisement) -> (Standing, String) {
 fn not_queried(row: &Sighting) -> (Standing, String) {
     match row.profile.as_ref().map(|guess| guess.driver).filter(|driver| !driver.facts().offers.asking) {
         Some(driver) if driver.facts().wanted.is_some() => {
-            (Standing::NeedsLogin, format!("{driver} asks for a login or proof first: open it on Commission"))
+            (Standing::NeedsLogin, format!("{driver} asks for a login or proof first: fill it in under Set up"))
         }
-        Some(driver) => (Standing::NotQueried, format!("{driver} is spoken on Commission and Device")),
+        Some(driver) => (Standing::NotQueried, format!("{driver} is spoken under Set up and Device")),
         None => (Standing::NotQueried, "Nothing was sent to it".to_owned()),
     }
 }

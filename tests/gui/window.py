@@ -22,28 +22,28 @@ import atspi  # noqa: E402
 
 # What things are called in the window. All names stand here, so that a renaming is mended in one place.
 NAMES = {
-    # Navigation
-    "discover": "Discover",
-    "commission": "Commission",
+    # The rail
+    "gateways": "Gateways",
     "records": "Records",
     "settings": "Settings",
-    # The banner of the simulated site: the network follows the first text, its passphrase the second.
-    "banner": re.compile(r"^Simulated site"),
-    "banner_passphrase": "passphrase",
-    # Discover: the row of the gateway to commission (one that speaks Improv), the buttons in it, and what asking it brings.
-    "gateway": re.compile(r"^(?P<name>Gateway with Improv.*), (?P<place>/dev/pts/\d+)$"),
-    "ask": "Ask {place} what it is",
-    "ask_all": "Ask all what they are",
+    # The simulated site in the status line: its network and its passphrase follow their names.
+    "site": "Show the simulated site",
+    "site_network": "Network",
+    "site_passphrase": "Passphrase",
+    # The list: the row of the gateway to set up (one that speaks Improv), and what querying it brings.
+    "gateway": re.compile(r"^(?P<name>Gateway with Improv.*), (?P<place>/dev/pts/\d+), "),
+    "query": "Query {place}",
+    "query_all": "Query all gateways",
     "answered": "Ready",
-    "commission_this": "Commission {place}",
-    # Commission
+    # Set up
+    "set_up": "Set up",
     "connect": "Connect",
     "connected": "Connected",
     "network": "Network {ssid}, ",
     "passphrase": "Passphrase",
-    "send": "Send to the gateway",
+    "send": "Send",
     "refused": "Refused",
-    "correct": "Correct the passphrase and try again",
+    "correct": "Correct the passphrase",
     "joined": "Joined",
     "finish": "Close the session",
     "finished": re.compile(r"^Session closed$|^Session failed$"),
@@ -134,21 +134,21 @@ class WindowTest:
     def start(self):
         self.process = subprocess.Popen([self.options.binary, "demo"], env=self.environment)
         self.window = atspi.Window(self.process, self.options.patience)
-        self.window.find(NAMES["banner"])
+        self.window.press(NAMES["site"])
+        self.window.find(NAMES["site_passphrase"])
         names = self.window.names()
-        banner = next(at for at, name in enumerate(names) if NAMES["banner"].search(name))
-        self.network = names[banner + 1]
-        self.passphrase = names[names.index(NAMES["banner_passphrase"], banner) + 1]
+        self.network = names[names.index(NAMES["site_network"]) + 1]
+        self.passphrase = names[names.index(NAMES["site_passphrase"]) + 1]
+        self.picture("simulated-site")
+        self.window.press(NAMES["site"])
         print(f"window: the simulated network is {self.network!r}")
 
     def discover(self):
-        self.go("discover")
         row = self.window.press(NAMES["gateway"], "choice")
         place = NAMES["gateway"].search(row.get_name())["place"]
-        self.window.press(NAMES["ask"].format(place=place))
+        self.window.press(NAMES["query"].format(place=place))
         self.window.find(NAMES["answered"])
-        self.picture("discover")
-        self.window.click(NAMES["commission_this"].format(place=place), "button")
+        self.picture("gateways")
 
     def connect(self):
         self.window.press(NAMES["connect"])
@@ -174,21 +174,21 @@ class WindowTest:
 
     def picture_both(self):
         # A list that was asked shows more than one that was not.
-        self.go("discover")
-        self.window.press(NAMES["ask_all"])
+        self.go("gateways")
+        self.window.press(NAMES["query_all"])
         brightness = {}
         for theme in ("light", "dark"):
             self.go("settings")
             self.window.press(NAMES[theme], "choice")
             self.picture(f"settings-{theme}")
-            for place in ("commission", "records", "telemetry", "discover"):
+            for place in ("gateways", "records", "telemetry"):
                 self.go(place)
                 brightness[theme] = self.picture(f"{place}-{theme}")
         if brightness["light"] - brightness["dark"] < 60:
             raise Failed(f"the themes hardly differ in brightness: {brightness}")
 
     def close_session(self):
-        self.go("commission")
+        self.go("gateways")
         # A gateway may end the session by itself once it joined.
         seen, _ = self.window.find_any({"open": NAMES["finish"], "ended": NAMES["finished"]})
         if seen == "open":

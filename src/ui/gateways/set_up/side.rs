@@ -21,10 +21,8 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &Pass<'_>) {
 
 fn steps(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
     ui.spacing_mut().item_spacing.y = GRID;
-    ui.horizontal_wrapped(|ui| {
-        strong(ui, "Session");
-        super::phase_pill(ui, session);
-    });
+    strong(ui, "Session");
+    super::phase_pill(ui, session);
     for line in &session.steps {
         step(ui, line, session.outcome.as_deref(), pass);
     }
