@@ -17,6 +17,7 @@ use crate::model::standing::{Done, Stand, Tone, stand, takes_back};
 use crate::model::text::visible;
 use crate::msg::{Command, JobEnd};
 use crate::profile::Catalog;
+use crate::profile::site::{Fit, Found, Site, compare};
 
 /// Ports asked at the same time: enough to be quick, few enough to leave the command channel free.
 const ASKED_AT_ONCE: usize = 8;
@@ -45,6 +46,24 @@ pub struct Hearing {
     pub last: Instant,
     /// The strengths in dBm, oldest first, at most one a second.
     pub strengths: VecDeque<(Instant, i16)>,
+}
+
+/// A line of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListLine {
+    /// The head of what the open site expects.
+    Expected {
+        /// How many are expected.
+        count: usize,
+        /// How many of them are not here.
+        missing: usize,
+    },
+    /// The head of what is here beside that.
+    Found(usize),
+    /// A gateway.
+    Row(LinkAddress),
+    /// A gateway that the site expects and that is not here.
+    Missing(String),
 }
 
 /// What the list is ordered by.
@@ -119,6 +138,7 @@ pub struct Discover {
     hearings: BTreeMap<LinkAddress, Hearing>,
     kinds: Shown,
     shown: Vec<LinkAddress>,
+    lines: Vec<ListLine>,
     sort: SortKey,
     selected: Option<LinkAddress>,
     marked: BTreeSet<LinkAddress>,
@@ -130,6 +150,16 @@ impl Discover {
     /// The links of the rows to show, filtered and in order.
     pub fn shown(&self) -> &[LinkAddress] {
         &self.shown
+    }
+
+    /// The same with the heads of its sections, and the gateways that are missing.
+    pub fn lines(&self) -> &[ListLine] {
+        &self.lines
+    }
+
+    /// What the list is held to changed.
+    pub(super) const fn site_changed(&mut self) {
+        self.rearrange();
     }
 
     /// What is known behind a link.
@@ -402,11 +432,11 @@ impl Discover {
     }
 
     /// Puts the rows in order again if anything about them or the filter changed; once for many events.
-    pub(super) fn arrange_if_stale(&mut self, catalog: &Catalog) {
+    pub(super) fn arrange_if_stale(&mut self, catalog: &Catalog, site: Option<&Site>) {
         // No row moves away under the pointer.
         if self.is_stale && (!self.is_held || self.shown.is_empty()) {
             self.is_stale = false;
-            self.arrange(catalog);
+            self.arrange(catalog, site);
         }
     }
 
@@ -422,7 +452,7 @@ impl Discover {
         self.marked.clear();
     }
 
-    fn arrange(&mut self, catalog: &Catalog) {
+    fn arrange(&mut self, catalog: &Catalog, site: Option<&Site>) {
         let needle = self.filter.trim().to_lowercase();
         let mut keyed: Vec<(SortText, &LinkAddress)> = self
             .rows
@@ -432,7 +462,35 @@ impl Discover {
             .map(|row| (self.sort_text(row, catalog), &row.link))
             .collect();
         keyed.sort();
-        self.shown = keyed.into_iter().map(|(_, link)| link.clone()).collect();
+        let links: Vec<LinkAddress> = keyed.into_iter().map(|(_, link)| link.clone()).collect();
+        self.lines = match site.filter(|site| !site.gateways.is_empty()) {
+            Some(site) => self.held_to(site, links, &needle),
+            None => links.into_iter().map(ListLine::Row).collect(),
+        };
+        let row = |line: &ListLine| match line {
+            ListLine::Row(link) => Some(link.clone()),
+            ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => None,
+        };
+        self.shown = self.lines.iter().filter_map(row).collect();
+    }
+
+    /// First what the site expects, with what is missing last; then what is here beside it.
+    fn held_to(&self, site: &Site, links: Vec<LinkAddress>, needle: &str) -> Vec<ListLine> {
+        let present: Vec<Found> = self.rows.values().filter(|row| row.is_present).map(Found::from).collect();
+        let expected: Vec<_> =
+            compare(site, &present).lines.into_iter().filter(|line| line.fit != Fit::Extra).collect();
+        let places: BTreeSet<&str> = expected.iter().filter_map(|line| line.link.as_deref()).collect();
+        let (ours, others): (Vec<_>, Vec<_>) =
+            links.into_iter().partition(|link| places.contains(link.to_string().as_str()));
+        let missing = expected.iter().filter(|line| line.fit == Fit::Missing).map(|line| line.name.clone());
+        let missing: Vec<String> = missing.collect();
+        let mut lines = vec![ListLine::Expected { count: expected.len(), missing: missing.len() }];
+        lines.extend(ours.into_iter().map(ListLine::Row));
+        let is_shown = |name: &String| needle.is_empty() || name.to_lowercase().contains(needle);
+        lines.extend(missing.into_iter().filter(is_shown).map(ListLine::Missing));
+        lines.push(ListLine::Found(others.len()));
+        lines.extend(others.into_iter().map(ListLine::Row));
+        lines
     }
 
     fn sort_text(&self, row: &Sighting, catalog: &Catalog) -> SortText {

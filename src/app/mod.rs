@@ -8,6 +8,7 @@ pub mod check;
 pub mod commission;
 pub mod device;
 pub mod discover;
+mod dropped;
 pub mod gateways;
 pub mod jobs;
 pub mod loaded;
@@ -21,7 +22,7 @@ mod toasts;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -111,6 +112,8 @@ pub enum Action {
     DismissedToast(u64),
     /// Copied something to the clipboard; the window has done it already.
     Copied(&'static str),
+    /// Dropped a file on the window.
+    DroppedFile(PathBuf),
     /// Asked for a file dialog, and the desktop opened none.
     FoundNoFileDialog,
     /// Replaces the file that is there.
@@ -349,6 +352,7 @@ impl App {
                 Some(event) => self.apply(event, now),
                 None => Vec::new(),
             },
+            Action::DroppedFile(path) => self.drop_file(&path, now),
             Action::AskedToClose => self.ask_to_close(),
             Action::FoundNoFileDialog => {
                 self.toasts.report(no_file_dialog());
@@ -361,7 +365,7 @@ impl App {
             }
         };
         commands.splice(0..0, self.watch());
-        self.discover.arrange_if_stale(&self.catalog);
+        self.discover.arrange_if_stale(&self.catalog, self.check.site());
         commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
         self.replace.note(&commands);
         commands
@@ -439,6 +443,7 @@ impl App {
             Event::SiteRead { path, site } => {
                 let Self { check, catalog, jobs, toasts, .. } = self;
                 check.site_read(&path, site, &Desk { catalog, jobs, toasts, now });
+                self.discover.site_changed();
             }
             Event::RecordsListed(answer) => self.records.listed(answer),
             Event::RecordShown(answer) => self.records.shown(answer),
@@ -459,7 +464,7 @@ impl App {
     pub fn tick(&mut self, now: Instant) -> Vec<Command> {
         self.toasts.expire(now);
         self.check.refresh();
-        self.discover.arrange_if_stale(&self.catalog);
+        self.discover.arrange_if_stale(&self.catalog, self.check.site());
         let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
         commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
         commands
@@ -499,6 +504,7 @@ impl App {
         }
         if let Some(check) = self.demo.as_ref().and_then(|demo| demo.check.as_ref()) {
             self.check.take_demo(check.site.clone());
+            self.discover.site_changed();
         }
         self.is_started = true;
     }

@@ -147,6 +147,10 @@ impl Window {
             frame::show(ui, &mut self.app, &mut pass);
         });
         dialogs::show(ui, &mut self.app, &mut pass);
+        if !self.app.is_dialog_open() {
+            let dropped = ui.input_mut(|input| std::mem::take(&mut input.raw.dropped_files));
+            dropped.into_iter().filter_map(|file| file.path).for_each(|path| pass.did(Action::DroppedFile(path)));
+        }
         let Pass { actions, browse, .. } = pass;
         for action in actions {
             let closes = matches!(action, Action::ConfirmedClose);

@@ -140,6 +140,25 @@ class Window:
         _xdotool("type", "--delay", 30, text)
         self._await(lambda: len(value(self.find(name, role))) == len(text) or None, f"{_show(name)} to hold the text")
 
+    def keys(self, *names):
+        """Presses keys one after the other, as xdotool calls them."""
+        for name in names:
+            _xdotool("key", "--clearmodifiers", name)
+            time.sleep(0.15)
+
+    def type_keys(self, text):
+        """Types with real keys into whatever has the keyboard."""
+        _xdotool("type", "--delay", 30, text)
+
+    def wait_focus(self, name, role):
+        """Waits until what is called so has the keyboard."""
+
+        def has_focus():
+            node = self._search(name, role)
+            return node if node is not None and node.get_state_set().contains(Atspi.StateType.FOCUSED) else None
+
+        return self._await(has_focus, f"the keyboard in {_show(name)}")
+
     def close(self):
         """Closes the window as a person does."""
         _xdotool("key", "--clearmodifiers", "alt+F4")

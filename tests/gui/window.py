@@ -35,8 +35,8 @@ NAMES = {
     "query": "Query {place}",
     "query_all": "Query all gateways",
     "answered": "Ready",
+    "other_gateway": re.compile(r"^Noisy pump, "),
     # Set up
-    "set_up": "Set up",
     "connect": "Connect",
     "connected": "Connected",
     "network": "Network {ssid}, ",
@@ -114,6 +114,7 @@ class WindowTest:
         self.step("correct it and read that the gateway joined", self.join)
         self.step("take pictures in both themes", self.picture_both)
         self.step("close the session", self.close_session)
+        self.step("set up another gateway by keyboard alone", self.by_keyboard)
         self.step("connect to the broker of the site", self.connect_broker)
         self.step("see topics and open a message", self.see_topics)
         self.step("plot a field", self.plot)
@@ -194,6 +195,24 @@ class WindowTest:
         if seen == "open":
             self.window.press(NAMES["finish"])
             self.window.find(NAMES["finished"])
+
+    def by_keyboard(self):
+        keys = self.window.keys
+        keys("ctrl+1", "ctrl+f")
+        self.window.type_keys("noisy")
+        self.window.find(NAMES["other_gateway"])
+        # From the filter one Tab to the list; its first row; Enter is the act that goes on.
+        keys("Tab", "Home")
+        self.window.find(NAMES["answered"])
+        keys("Return")
+        self.window.find(NAMES["connected"], patience=60)
+        # The network is the site's and the passphrase has the keyboard: it was not offered, so it is typed again.
+        self.window.wait_focus(NAMES["passphrase"], "password")
+        self.window.type_keys(self.passphrase)
+        keys("Return")
+        self.expect("joined", "refused")
+        self.picture("by-keyboard")
+        keys("ctrl+f", "Escape")
 
     def connect_broker(self):
         self.go("telemetry")

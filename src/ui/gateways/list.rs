@@ -6,11 +6,12 @@ use egui::{Align, Align2, Event, Key, Layout, Margin, Rect, Role, Sense, Stroke,
 
 use super::columns::{Column, fitting, part};
 use super::standing;
-use crate::app::discover::{DiscoverAction, Shown, SortKey, display_name, profile_name};
+use crate::app::discover::{DiscoverAction, ListLine, Shown, SortKey, display_name, profile_name};
 use crate::app::gateways::Detail;
 use crate::app::{Action, App};
 use crate::model::gateway::{Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::standing::Standing;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{
@@ -32,7 +33,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let (list, foot) = rect.split_top_bottom_at_y(rect.bottom() - foot_height(app));
     ui.scope_builder(UiBuilder::new().max_rect(list).id_salt("rows"), |ui| {
         ui.set_clip_rect(ui.clip_rect().intersect(list));
-        if app.discover.shown().is_empty() {
+        if app.discover.lines().is_empty() {
             egui::ScrollArea::vertical().id_salt("nothing").auto_shrink(false).show(ui, |ui| nothing_listed(ui, app));
         } else {
             rows(ui, app, pass);
@@ -152,9 +153,18 @@ fn showing(ui: &Ui, chosen: Option<usize>) -> Option<usize> {
     chosen.filter(|_| before != chosen)
 }
 
+/// The row at a line, or the next one beyond it: heads and missing gateways are passed over.
+fn nearest_row(lines: &[ListLine], from: Option<usize>, to: usize) -> Option<usize> {
+    let is_row = |at: &usize| matches!(lines[*at], ListLine::Row(_));
+    if from.is_some_and(|from| to < from) {
+        return (0..=to).rev().find(is_row);
+    }
+    (to..lines.len()).find(is_row)
+}
+
 /// The row that a key asks for beside the arrows: first, last, or the next whose name begins with what is typed.
-fn jump(ui: &Ui, app: &App, links: &[LinkAddress], chosen: Option<usize>, has_focus: bool) -> Option<usize> {
-    if !has_focus || links.is_empty() {
+fn jump(ui: &Ui, app: &App, lines: &[ListLine], chosen: Option<usize>, has_focus: bool) -> Option<usize> {
+    if !has_focus || lines.is_empty() {
         return None;
     }
     let (home, end, typed) = ui.input(|input| {
@@ -165,14 +175,53 @@ fn jump(ui: &Ui, app: &App, links: &[LinkAddress], chosen: Option<usize>, has_fo
         (input.key_pressed(Key::Home), input.key_pressed(Key::End), typed)
     });
     if home || end {
-        return Some(if home { 0 } else { links.len() - 1 });
+        return if home { nearest_row(lines, None, 0) } else { nearest_row(lines, Some(lines.len()), lines.len() - 1) };
     }
     let typed = typed?;
     let from = chosen.map_or(0, |at| at + 1);
-    let begins = |at: &usize| {
-        app.discover.row(&links[*at]).is_some_and(|row| display_name(row).to_lowercase().starts_with(&typed))
+    let begins = |at: &usize| match &lines[*at] {
+        ListLine::Row(link) => {
+            app.discover.row(link).is_some_and(|row| display_name(row).to_lowercase().starts_with(&typed))
+        }
+        ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => false,
     };
-    (from..links.len()).chain(0..from.min(links.len())).find(begins)
+    (from..lines.len()).chain(0..from.min(lines.len())).find(begins)
+}
+
+fn section(ui: &Ui, title: &str, beside: &str, rect: Rect) {
+    let palette = palette(ui);
+    ui.painter().rect_filled(rect, 0.0, palette.rail);
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.line));
+    let inner = rect.shrink2(vec2(12.0, 0.0));
+    let width = cell(ui, inner, title, medium(), palette.strong, Align2::LEFT_CENTER);
+    cell(ui, inner.with_min_x(inner.left() + width + 12.0), beside, small_text(), palette.muted, Align2::RIGHT_CENTER);
+    let response = ui.interact(rect, ui.scope_id().with(("section", title)), Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(Role::Heading, true, format!("{title}, {beside}")));
+}
+
+/// A gateway that the site expects and that is not here.
+fn missing(ui: &Ui, name: &str, at: usize, rect: Rect, columns: &[(Column, f32, f32)]) {
+    let palette = palette(ui);
+    let (sign, colour, word) = standing::look(palette, Standing::NotSeen);
+    for (column, from, to) in columns {
+        let at = part(rect, *from, *to);
+        match column {
+            Column::State => {
+                let sign_at = pos2(at.left() + 7.0, at.center().y);
+                ui.painter().text(sign_at, Align2::CENTER_CENTER, sign, icon_font(14.0), colour);
+                let text = at.with_min_x(at.left() + 20.0);
+                cell(ui, text, Standing::NotSeen.title(), egui::FontId::proportional(12.5), word, Align2::LEFT_CENTER);
+            }
+            Column::Name => {
+                cell(ui, at, name, medium(), palette.muted, Align2::LEFT_CENTER);
+            }
+            _ => {}
+        }
+    }
+    let response = ui.interact(rect, ui.scope_id().with(("missing", at)), Sense::hover());
+    let label = format!("{name}, Not seen");
+    response.widget_info(|| egui::WidgetInfo::labeled(Role::ListBoxOption, false, &label));
+    response.on_hover_text("The open site expects it. It is neither plugged in nor heard");
 }
 
 fn list_keys(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
