@@ -21,6 +21,7 @@ mod ble_lab;
 mod check;
 #[cfg(unix)]
 mod check_cli;
+mod check_hostile;
 #[cfg(target_os = "linux")]
 mod check_lab;
 mod check_network;
