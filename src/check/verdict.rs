@@ -289,6 +289,10 @@ words! {
         WifiBand = "wifi-band",
         /// The network's protection is one the device does not speak.
         WifiSecurity = "wifi-security",
+        /// The site lets the laptop through and not the gateway.
+        OnlyLaptopPasses = "only-laptop-passes",
+        /// The site lets the gateway through and not the laptop.
+        OnlyGatewayPasses = "only-gateway-passes",
         /// Revocation data could not be fetched.
         RevocationSilent = "revocation-silent",
         /// Something else came than revocation data.

@@ -161,7 +161,7 @@ async fn an_upgrade_with_the_answer_to_another_key_is_not_one_and_says_what_is_w
     else {
         panic!()
     };
-    assert_eq!((status, is_upgraded, begins.as_str()), (101, false, "the answer to our key is wrong"));
+    assert_eq!((status, is_upgraded, begins.as_str()), (101, false, "the answer belongs to another key"));
 }
 
 #[tokio::test]

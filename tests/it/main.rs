@@ -20,6 +20,8 @@ mod ble;
 mod ble_lab;
 mod check;
 #[cfg(unix)]
+mod check_both;
+#[cfg(unix)]
 mod check_cli;
 mod check_hostile;
 #[cfg(target_os = "linux")]

@@ -137,6 +137,12 @@ pub fn note(plan: &Plan, observations: &[Observation], verdict: &RowVerdict, not
     note_text(&Blanks::of_row(plan, observations, verdict), note)
 }
 
+/// Whether a finding says what its only row says already.
+pub fn is_said_by_its_row(judged: &Judged, finding: &Finding) -> bool {
+    let [only] = finding.rows.as_slice() else { return false };
+    judged.row(only).is_some_and(|row| row.state == RowState::Fail && row.reason == finding.reason)
+}
+
 /// A finding in words.
 pub fn finding(plan: &Plan, judged: &Judged, observations: &[Observation], finding: &Finding) -> Text {
     let mut blanks = Blanks::of_finding(plan, observations, finding);

@@ -706,6 +706,21 @@ pub const fn of(reason: Reason) -> Texts {
             &["WPA3 only, enterprise or an old cipher"],
             "Offer a protection the device can join, such as WPA2-PSK with CCMP",
         ),
+        R::OnlyLaptopPasses => texts(
+            "Laptop passes, gateway doesn't",
+            "The site lets the laptop through and not the gateway",
+            &[
+                "The rules hold for the laptop's address or VLAN alone",
+                "The firewall knows the laptop as a device or a user",
+            ],
+            "Ask the admin to let the gateway's address and VLAN through as it does the laptop's",
+        ),
+        R::OnlyGatewayPasses => texts(
+            "Gateway passes, laptop doesn't",
+            "The site lets the gateway through and not the laptop",
+            &["The rules hold for the gateway's address or VLAN alone", "A VPN, a proxy or a firewall of the laptop"],
+            "Go by what the gateway sees; connect the laptop to its network to check from there",
+        ),
         R::RevocationSilent => texts(
             "Revocation data silent",
             "Revocation data couldn't be fetched from {about}",

@@ -253,7 +253,7 @@ pub(super) async fn upgrade(
 /// What is wrong with an upgrade that was granted, but not as it must be.
 const fn half_granted(error: &ProtocolError) -> Option<&'static str> {
     match error {
-        ProtocolError::SecWebSocketAcceptKeyMismatch => Some("the answer to our key is wrong"),
+        ProtocolError::SecWebSocketAcceptKeyMismatch => Some("the answer belongs to another key"),
         ProtocolError::SecWebSocketSubProtocolError(_) => Some("the sub-protocol for MQTT isn't named"),
         ProtocolError::MissingConnectionUpgradeHeader | ProtocolError::MissingUpgradeWebSocketHeader => {
             Some("the headers of an upgrade are missing")
