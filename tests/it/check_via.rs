@@ -199,7 +199,8 @@ fn no_path_of_a_profile_runs_anything_in_a_real_shell() {
     ];
     for shell in [&["bash"][..], &["dash"], &["busybox", "ash"]].into_iter().filter(|shell| has_shell(shell[0])) {
         for (path, tools) in paths.iter().flat_map(|path| tools.iter().map(move |tools| (path, tools))) {
-            let gateway = Gateway { tools: Tools::read(tools.as_bytes()), mark: "lm1".into(), ahead_micros: None };
+            let gateway =
+                Gateway { tools: Tools::read(tools.as_bytes()), mark: "lm1".into(), nonce: 1, ahead_micros: None };
             let talk = Talk {
                 to: "127.0.0.1:9".parse().unwrap(),
                 host: "a.example".into(),

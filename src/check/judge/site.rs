@@ -265,7 +265,8 @@ fn dns_dead(scene: &Scene<'_>, rows: &mut [RowVerdict]) -> Option<Finding> {
             {
                 return None;
             }
-            Answer::Overridden { .. } => return None,
+            // A server that answers is not dead.
+            Answer::Overridden { .. } | Answer::Truncated => return None,
             Answer::Message { .. } | Answer::Failed { .. } => {}
         }
     }
