@@ -139,6 +139,7 @@ impl Check {
                 program: "bench".into(),
                 about: About::default(),
                 observations: Vec::new(),
+                beside: None,
             });
             self.tell(CheckEvent::RoundEnded { round: self.round, evidence, judged }).await;
         }

@@ -12,6 +12,7 @@ use super::site_files::{load_overrides, load_site, overrides_of, site_path};
 use super::start::Parts;
 use super::telemetry::clock;
 use crate::check::asked;
+use crate::check::beside::Beside;
 use crate::check::evidence::{self, Evidence, Overrides};
 use crate::check::explain::Spoken;
 use crate::check::plan::Vantage;
@@ -50,6 +51,7 @@ pub(super) struct Latest {
     pub(super) plan: Arc<Plan>,
     pub(super) evidence: Arc<Evidence>,
     pub(super) judged: Arc<Judged>,
+    pub(super) beside: Option<Arc<Beside>>,
 }
 
 /// Where the last round is kept.
@@ -107,10 +109,14 @@ impl CheckJob {
         let (progress, mut events) = mpsc::channel(REPORTS);
         let setup = prepared.setup(progress);
         let plan = Arc::new(setup.plan.clone());
+        let beside = prepared.beside.clone();
         let forward = async {
             while let Some(event) = events.recv().await {
-                self.keep(&plan, &event);
-                self.reporter.report(Event::CheckProgressed { job: self.job, event }).await;
+                self.keep(&plan, beside.as_ref(), &event);
+                let told = beside.clone().filter(|_| matches!(event, CheckEvent::Planned(_)));
+                for event in std::iter::once(event).chain(told.map(CheckEvent::Beside)) {
+                    self.reporter.report(Event::CheckProgressed { job: self.job, event }).await;
+                }
             }
         };
         let ((end, judged), ()) = tokio::join!(check::run(setup, commands, stop), forward);
@@ -123,9 +129,14 @@ impl CheckJob {
         end
     }
 
-    fn keep(&self, plan: &Arc<Plan>, event: &CheckEvent) {
+    fn keep(&self, plan: &Arc<Plan>, beside: Option<&Arc<Beside>>, event: &CheckEvent) {
         if let CheckEvent::RoundEnded { evidence, judged, .. } = event {
-            let latest = Latest { plan: Arc::clone(plan), evidence: Arc::clone(evidence), judged: Arc::clone(judged) };
+            let mut evidence = Arc::clone(evidence);
+            if let Some(beside) = beside {
+                Arc::make_mut(&mut evidence).beside = Some(Box::new(beside.evidence.clone()));
+            }
+            let (plan, judged) = (Arc::clone(plan), Arc::clone(judged));
+            let latest = Latest { plan, evidence, judged, beside: beside.cloned() };
             *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(latest);
         }
     }
@@ -164,6 +175,8 @@ struct Prepared {
     /// The gateway that looks itself.
     gateway: Option<Arc<GatewayProbes>>,
     watch: Option<std::time::Duration>,
+    /// A laptop's run to be told beside.
+    beside: Option<Arc<Beside>>,
     /// What ought to be known of what it was made from.
     notes: Vec<Problem>,
     /// The stand-ins of a demo: there as long as this is.
@@ -192,7 +205,8 @@ fn random() -> u64 {
 }
 
 async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> {
-    let CheckStart { mut about, evidence, site, overrides, watch, via } = start;
+    let CheckStart { mut about, evidence, site, overrides, watch, via, beside } = start;
+    let mut beside = beside.map(Arc::unwrap_or_clone);
     if parts.is_demo && via.is_none() && (site.is_some() || overrides.is_some()) {
         return Err(demo_only());
     }
@@ -201,6 +215,7 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
         let read = read_evidence(path).await?;
         notes.extend((!read.has_digest).then(evidence::no_digest));
         about = read.evidence.about;
+        beside = read.evidence.beside.map(|beside| *beside);
         saved = Some(read.evidence.observations);
     }
     let typed = about.clone();
@@ -250,7 +265,9 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
             None => Arc::new(probes),
         }
     };
-    Ok(Prepared { plan: Plan::new(profile, about), overrides, saved, probes, gateway, watch, notes, _demo: demo })
+    let beside = beside.map(|beside| Arc::new(Beside::new(profile, beside)));
+    let plan = Plan::new(profile, about);
+    Ok(Prepared { plan, overrides, saved, probes, gateway, watch, beside, notes, _demo: demo })
 }
 
 /// Opens the shell of a gateway that is to look itself.
@@ -269,7 +286,7 @@ async fn open_gateway(
         links: Arc::clone(&parts.links),
         chains: Arc::new(ChainReader::new(roots)),
         clock: clock(),
-        random: random(),
+        random: Arc::new(random),
         link,
         driver,
         access,
@@ -375,7 +392,7 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
 fn report(latest: &Latest, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
     let (plan, evidence, judged) = (&latest.plan, &latest.evidence, &latest.judged);
     let words = Spoken { plan, judged, observations: &evidence.observations };
-    let input = Input { plan, evidence, judged, words: &words, is_masked };
+    let input = Input { plan, evidence, judged, beside: latest.beside.as_deref(), words: &words, is_masked };
     match form {
         ReportForm::Html => Ok(report::html(&input).into_bytes()),
         ReportForm::Pdf => report::pdf(&input),

@@ -7,6 +7,7 @@
 //! [`question`]s in their order and `io::probe` answers them, or a gateway's own programs by way of [`gateway`].
 
 pub mod asked;
+pub mod beside;
 pub mod compare;
 pub mod controls;
 pub mod evidence;

@@ -242,6 +242,8 @@ pub enum Answer {
     TimedOut,
     /// The server, or a box on the way, refused.
     Refused { icmp: Option<Icmp> },
+    /// The answer does not fit into a datagram, and TCP brought no whole one.
+    Truncated,
     /// It could not be sent, or made no sense.
     Failed {
         /// What the system or the reader of answers says.
@@ -325,6 +327,8 @@ words! {
 pub enum Broke {
     /// Nothing came in time.
     Silent,
+    /// Something came, and its end did not come in time.
+    Unfinished { bytes: u64 },
     /// The connection was reset.
     Reset,
     /// The far end closed it.

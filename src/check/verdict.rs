@@ -117,6 +117,10 @@ words! {
         DnsIntercepted = "dns-intercepted",
         /// The name has no address.
         DnsEmpty = "dns-empty",
+        /// The answer needs TCP, and TCP brings none.
+        DnsTruncated = "dns-truncated",
+        /// The names on the way lead in a circle.
+        DnsLoop = "dns-loop",
         /// Nobody gave an answer that says anything of the name.
         DnsUnclear = "dns-unclear",
         /// The name leads to a private address.
@@ -179,6 +183,10 @@ words! {
         LargeHelloLost = "large-hello-lost",
         /// A TLS hello in two segments is lost.
         SplitHelloLost = "split-hello-lost",
+        /// The far end began to answer and did not finish in time.
+        Unfinished = "unfinished",
+        /// What answers speaks TLS, and the handshake fails all the same.
+        TlsFailed = "tls-failed",
         /// What answers does not speak TLS.
         NotTls = "not-tls",
         /// The server ends the handshake by an alert.
@@ -261,6 +269,8 @@ words! {
         NtpKiss = "ntp-kiss",
         /// The time server has no time itself.
         NtpUnsynchronised = "ntp-unsynchronised",
+        /// The time server tells another time than verified servers.
+        NtpWrong = "ntp-wrong",
         /// What answered is no time server.
         NtpOdd = "ntp-odd",
         /// The answer came from another address or port than was asked.
@@ -279,6 +289,10 @@ words! {
         WifiBand = "wifi-band",
         /// The network's protection is one the device does not speak.
         WifiSecurity = "wifi-security",
+        /// The site lets the laptop through and not the gateway.
+        OnlyLaptopPasses = "only-laptop-passes",
+        /// The site lets the gateway through and not the laptop.
+        OnlyGatewayPasses = "only-gateway-passes",
         /// Revocation data could not be fetched.
         RevocationSilent = "revocation-silent",
         /// Something else came than revocation data.

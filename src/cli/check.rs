@@ -12,7 +12,9 @@ use super::output::{Exit, Output};
 use super::session::workers_gone;
 use super::{next_job, secret_input};
 use crate::backend::Handle;
-use crate::check::evidence::About;
+use crate::check::beside::Beside;
+use crate::check::compare::RowChange;
+use crate::check::evidence::{About, Evidence};
 use crate::check::explain::{self, texts};
 use crate::check::plan::{Outlook, Plan};
 use crate::check::report::{can_write_pdf, no_pdf};
@@ -52,13 +54,54 @@ pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
             return Exit::Usage;
         }
     };
+    if let Err(problem) = wait_for_start(handle) {
+        out.problem(&problem);
+        return Exit::of(&problem);
+    }
+    let mut beside = None;
+    if args.both {
+        let (exit, evidence) = look(handle, args, None, Look::laptop(), out);
+        beside = evidence;
+        // Who ended the first run wants no second.
+        if beside.is_none() || out.is_over() {
+            return exit;
+        }
+    }
     if let Some(via) = &via {
         out.text(format!("Connecting to the gateway over {} …", via.link));
     }
+    look(handle, args, via, Look { reports, beside, is_half: false }, out).0
+}
+
+/// One run of a check.
+struct Look {
+    /// Reports to write.
+    reports: VecDeque<(Destination, ReportForm)>,
+    /// A laptop's run to be told beside.
+    beside: Option<Arc<Evidence>>,
+    /// Whether another run follows, which has the last word.
+    is_half: bool,
+}
+
+impl Look {
+    const fn laptop() -> Self {
+        Self { reports: VecDeque::new(), beside: None, is_half: true }
+    }
+}
+
+/// Looks, and gives back what was seen in the last round.
+fn look(
+    handle: &mut Handle,
+    args: &CheckArgs,
+    via: Option<Via>,
+    look: Look,
+    out: &mut Output,
+) -> (Exit, Option<Arc<Evidence>>) {
     let job = next_job();
-    if let Err(problem) = start(handle, args, via, job) {
+    let Look { reports, beside, is_half } = look;
+    if let Err(problem) = start(handle, args, via, beside, job) {
         out.problem(&problem);
-        return Exit::of(&problem);
+        return (Exit::of(&problem), None);
     }
     let run = Run {
         handle,
@@ -67,6 +110,9 @@ pub fn check(handle: &mut Handle, args: &CheckArgs, out: &mut Output) -> Exit {
         reports,
         plan: None,
         judged: None,
+        beside: None,
+        evidence: None,
+        is_half,
         observations: Vec::new(),
         is_closing: false,
         exit: None,
@@ -90,18 +136,7 @@ fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -
     };
     let (first, second) = compare::sides(earlier.about.via.is_some(), plan.about.via.is_some());
     for change in compare::compare(&before, &after) {
-        let stood = |stood: Option<(RowState, Reason)>| {
-            stood.map_or(Value::Null, |(state, reason)| json!({ "state": state, "reason": reason }))
-        };
-        out.json(&json!({
-            "kind": "compared",
-            "id": change.row,
-            "change": change.change,
-            "before": stood(change.before),
-            "after": stood(change.after),
-            "sides": [first, second],
-        }));
-        let word = |stood: Option<(RowState, Reason)>| stood.map_or("-", |(state, _)| texts::state(state));
+        print_change(&change, [first, second], out);
         out.text(format!(
             "{:<8} {:<8} {} {first}, {} {second}",
             change.change,
@@ -117,6 +152,24 @@ fn compare(handle: &mut Handle, before: &Path, after: &Path, out: &mut Output) -
     count.exit(false)
 }
 
+fn print_change(change: &RowChange, sides: [&str; 2], out: &mut Output) {
+    let stood = |stood: Option<(RowState, Reason)>| {
+        stood.map_or(Value::Null, |(state, reason)| json!({ "state": state, "reason": reason }))
+    };
+    out.json(&json!({
+        "kind": "compared",
+        "id": change.row,
+        "change": change.change,
+        "before": stood(change.before),
+        "after": stood(change.after),
+        "sides": sides,
+    }));
+}
+
+fn word(stood: Option<(RowState, Reason)>) -> &'static str {
+    stood.map_or("-", |(state, _)| texts::state(state))
+}
+
 /// The verdicts of a saved run.
 fn judge_saved(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<(Arc<Plan>, Arc<Judged>), Problem> {
     let job = next_job();
@@ -127,6 +180,7 @@ fn judge_saved(handle: &mut Handle, path: &Path, out: &mut Output) -> Result<(Ar
         overrides: None,
         watch: None,
         via: None,
+        beside: None,
     };
     handle.send_blocking(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })?;
     let (mut plan, mut verdicts) = (None, None);
@@ -182,8 +236,13 @@ fn way(args: &CheckArgs) -> Result<Option<Via>, Problem> {
     Ok(Some(Via { link, driver: args.driver, access }))
 }
 
-fn start(handle: &mut Handle, args: &CheckArgs, via: Option<Via>, job: JobId) -> Result<(), Problem> {
-    wait_for_start(handle)?;
+fn start(
+    handle: &mut Handle,
+    args: &CheckArgs,
+    via: Option<Via>,
+    beside: Option<Arc<Evidence>>,
+    job: JobId,
+) -> Result<(), Problem> {
     let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, host) in &args.hosts {
         hosts.entry(name.trim_matches(['<', '>']).to_owned()).or_default().push(host.clone());
@@ -207,6 +266,7 @@ fn start(handle: &mut Handle, args: &CheckArgs, via: Option<Via>, job: JobId) ->
         overrides: args.overrides.clone(),
         watch: args.watch,
         via,
+        beside,
     };
     handle.try_send(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })
 }
@@ -221,6 +281,12 @@ struct Run<'a> {
     plan: Option<Arc<Plan>>,
     /// What was told last.
     judged: Option<Arc<Judged>>,
+    /// A laptop's run, told beside.
+    beside: Option<Arc<Beside>>,
+    /// The last round that ended.
+    evidence: Option<Arc<Evidence>>,
+    /// Whether another run follows, which has the last word.
+    is_half: bool,
     /// What was seen so far.
     observations: Vec<Observation>,
     is_closing: bool,
@@ -229,7 +295,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn follow(mut self, out: &mut Output) -> Exit {
+    fn follow(mut self, out: &mut Output) -> (Exit, Option<Arc<Evidence>>) {
         let end = loop {
             match self.handle.recv_blocking() {
                 Some(Event::CheckProgressed { job, event }) if job == self.job => self.take_in(event, out),
@@ -242,7 +308,8 @@ impl Run<'_> {
                 self.close();
             }
         };
-        self.conclude(&end, out)
+        let evidence = self.evidence.take();
+        (self.conclude(&end, out), evidence)
     }
 
     fn take_in(&mut self, event: CheckEvent, out: &mut Output) {
@@ -262,8 +329,9 @@ impl Run<'_> {
                 self.observations.push(*observation);
             }
             CheckEvent::Judged(judged) => self.tell(&judged, out),
-            CheckEvent::RoundEnded { judged, .. } => {
+            CheckEvent::RoundEnded { judged, evidence, .. } => {
                 self.tell(&judged, out);
+                self.evidence = Some(evidence);
                 self.save_next(out);
             }
             CheckEvent::Saved { path } => {
@@ -278,6 +346,7 @@ impl Run<'_> {
                 self.reports.pop_front();
                 self.save_next(out);
             }
+            CheckEvent::Beside(beside) => self.beside = Some(beside),
             CheckEvent::Looking(_) => {}
         }
     }
@@ -326,17 +395,36 @@ impl Run<'_> {
             return Exit::of(problem);
         }
         let Some(plan) = self.plan else { return Exit::Unknown };
-        for finding in &judged.findings {
+        let apart = self.beside.as_ref().map(|beside| print_beside(beside, &plan, &judged, out)).unwrap_or_default();
+        for finding in apart.iter().chain(&judged.findings) {
             print_finding(&plan, &judged, &self.observations, finding, out);
         }
         let count = Count::of(&plan, &judged);
         let is_cancelled = matches!(end, JobEnd::Cancelled);
-        out.json(&count.json(is_cancelled));
         out.text("");
-        out.text(count.words());
-        let own = count.exit(is_cancelled);
-        self.exit.map_or(own, |exit| exit.max(own))
+        if self.is_half {
+            out.text(format!("From here: {}", count.words()));
+            out.text("");
+        } else {
+            out.json(&count.json(is_cancelled));
+            out.text(if self.beside.is_some() { format!("Gateway: {}", count.words()) } else { count.words() });
+        }
+        let beside = self.beside.map(|beside| Count::of(&beside.plan, &beside.judged).exit(false));
+        let ends = [Some(count.exit(is_cancelled)), beside, self.exit];
+        ends.into_iter().flatten().max().unwrap_or(Exit::Unknown)
     }
+}
+
+/// Both columns; what only one of them reaches is given back.
+fn print_beside(beside: &Beside, plan: &Plan, judged: &Judged, out: &mut Output) -> Vec<Finding> {
+    out.text("");
+    out.text(format!("{:<8} {:<20} {:<20}", "Row", "Laptop", "Gateway").trim_end());
+    for change in beside.rows(judged) {
+        print_change(&change, compare::sides(false, true).into(), out);
+        out.text(format!("{:<8} {:<20} {:<20}", change.row, word(change.before), word(change.after)).trim_end());
+    }
+    out.text("");
+    beside.findings(plan, judged)
 }
 
 /// What is going to be looked at, before anything is sent.
@@ -444,7 +532,7 @@ fn print_finding(plan: &Plan, judged: &Judged, observations: &[Observation], fin
         "about": finding.about,
         "evidence": finding.facts,
     }));
-    if !out.is_json() {
+    if !out.is_json() && !explain::is_said_by_its_row(judged, finding) {
         let text = explain::finding(plan, judged, observations, finding);
         out.text(format!("{:<15} {}: {}", text.state, text.title, text.what));
         print_rest(&text, out);

@@ -21,11 +21,13 @@ Examples:
   linesman check --profile ID --rows ABC-05,ABC-09 --from wlan0 --report site.html
   linesman check --profile ID --watch 30
   linesman check --profile ID --via serial:/dev/ttyUSB0 --username root --password-file login.txt
+  linesman check --profile ID --via serial:/dev/ttyUSB0 --username root --password-file login.txt --both --report site.html
   linesman check --rejudge site.json
   linesman check --compare before.json after.json
 
 With --via the gateway checks itself, with the programs it has: curl, openssl, bash, or busybox alone. A probe that none of them
-can run reads as not tested. Save a run from here and one from there, and --compare shows laptop and gateway side by side.
+can run reads as not tested. With --both this computer checks first and then the gateway: one report shows both side by side, and
+what the site lets one of them do and not the other. --compare does the same with two saved runs.
 Only the rows of the profile are checked, and they are listed first. Nothing is sent to anyone else without --ask-others.
 A report ends in .html, .csv or .json; .csv holds the rules to add, .all.csv every rule unmerged; the .json holds the evidence and can be judged again.")]
 pub struct CheckArgs {
@@ -47,6 +49,9 @@ pub struct CheckArgs {
     /// Check from the gateway, by the programs it has: the link of its console, serial:PATH.
     #[arg(long, value_name = "LINK", value_parser = link, conflicts_with_all = ["rejudge", "compare", "from", "vantage", "survey"])]
     pub via: Option<LinkAddress>,
+    /// Check from here first and then from the gateway, and tell both side by side.
+    #[arg(long, requires = "via", conflicts_with = "watch")]
+    pub both: bool,
     /// The driver to speak; the default is one that has a shell over this link.
     #[arg(long, value_name = "NAME", value_parser = driver, requires = "via")]
     pub driver: Option<DriverId>,

@@ -158,11 +158,13 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     };
     let draft = draft(args, network).map_err(usage)?;
     // Once without the scan, so that a typing mistake is told before the gateway is touched.
+    let mut early = None;
     if let Some(draft) = &draft {
-        let (_, findings) = check(draft, &rules, None, None);
+        let (credentials, findings) = check(draft, &rules, None, None);
         if let Some(problem) = findings.errors.first() {
             return Err(usage(problem.clone()));
         }
+        early = credentials;
     }
     let access = access(args, of_code).map_err(usage)?;
     let todo = todo(args, draft).map_err(usage)?;
@@ -171,7 +173,7 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     handle
         .try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver, access })
         .map_err(could_not_run)?;
-    let session = Session::new(job, rules, todo);
+    let session = Session::new(job, rules, todo).expecting(early);
     if args.no_scan {
         return Ok(session);
     }

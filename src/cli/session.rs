@@ -40,6 +40,8 @@ pub(super) struct Session {
     pub(super) job: JobId,
     rules: WifiRules,
     todo: Todos,
+    /// What passed the check before the gateway was asked: most likely what is sent.
+    early: Option<WifiCredentials>,
     seen: Option<Vec<Network>>,
     laptop: Laptop,
     /// The gateway is ready, and the laptop's scan is waited for.
@@ -95,6 +97,7 @@ impl Session {
             job,
             rules,
             todo,
+            early: None,
             seen: None,
             laptop,
             is_held,
@@ -118,6 +121,14 @@ impl Session {
     /// Asks for one act, if the gateway's name is the one that confirms it.
     pub(super) fn acting(self, request: Request, confirmed: Option<String>) -> Self {
         Self { planned: Some(PlannedAct { request, confirmed }), ..self }
+    }
+
+    /// Derives the key of these credentials while the gateway is still being reached: on a slow computer it takes a while.
+    pub(super) fn expecting(self, early: Option<WifiCredentials>) -> Self {
+        if let Some(credentials) = early.clone() {
+            std::thread::spawn(move || credentials.derived_key().is_some());
+        }
+        Self { early, ..self }
     }
 
     /// Lets credentials wait for what the laptop sees, which was asked for.
@@ -230,7 +241,9 @@ impl Session {
             out.warning(warning);
         }
         self.refusal = findings.errors.into_iter().next();
-        credentials
+        // The same ones, with the key that is derived by now.
+        let early = self.early.take();
+        if early == credentials { early } else { credentials }
     }
 }
 

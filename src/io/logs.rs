@@ -24,6 +24,8 @@ use crate::model::text::visible;
 pub const LEVEL_VARIABLE: &str = "LINESMAN_LOG";
 /// Days kept.
 const KEPT_FILES: usize = 7;
+/// Lines that may wait for the disk. Room for all of them is taken at the start, so it is no more than a burst needs.
+const WAITING_LINES: usize = 4096;
 /// Beginning and end of the names of log files; the date stands between.
 const PREFIX: &str = "linesman";
 const SUFFIX: &str = "log";
@@ -94,7 +96,9 @@ fn file_writer(folder: &Path, level: LevelFilter, problems: &mut Vec<Problem>) -
     }
     match rolling_file(folder) {
         // A full queue drops lines rather than to hold up the work they tell of.
-        Ok(file) => Some(NonBlockingBuilder::default().thread_name("logs").finish(file)),
+        Ok(file) => {
+            Some(NonBlockingBuilder::default().thread_name("logs").buffered_lines_limit(WAITING_LINES).finish(file))
+        }
         Err(problem) => {
             problems.push(problem);
             None

@@ -12,12 +12,21 @@ const ELLIPSIS: char = '…';
 ///
 /// Line breaks and tabs count as control characters too: the result is one line.
 pub fn visible(text: &str, max_chars: usize) -> String {
+    if text.len() <= max_chars && is_visible(text) {
+        return text.to_owned();
+    }
     let mut shown: String = text.chars().take(max_chars).map(|c| if is_unsafe(c) { '\u{FFFD}' } else { c }).collect();
     if text.chars().nth(max_chars).is_some() {
         shown.pop();
         shown.push(ELLIPSIS);
     }
     shown
+}
+
+/// Whether a text can be shown as it is.
+pub fn is_visible(text: &str) -> bool {
+    // Most texts are ASCII, where one look at each octet is enough.
+    text.bytes().all(|octet| matches!(octet, b' '..=b'~')) || !text.contains(is_unsafe)
 }
 
 /// An address without the login that stands in it by mistake: `mqtt://me:secret@host` becomes `mqtt://…@host`.
@@ -124,6 +133,17 @@ fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_text_that_is_shown_as_it_stands_counts_as_visible() {
+        for text in
+            ["", "GW-0001 ~", "Gerät – 世界 😀", "\t", "two\nlines", "\u{7F}", "right\u{202E}to left", "\u{200B}"]
+        {
+            assert_eq!(is_visible(text), visible(text, usize::MAX) == text, "{text:?}");
+        }
+        assert_eq!(visible("plain", 5), "plain");
+        assert_eq!(visible("plain", 4), "pla…");
+    }
 
     #[test]
     fn text_that_comes_byte_by_byte_is_whole() {

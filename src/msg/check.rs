@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::check::Plan;
+use crate::check::beside::Beside;
 use crate::check::evidence::{About, Evidence};
 use crate::check::seen::Observation;
 use crate::check::verdict::Judged;
@@ -45,6 +46,8 @@ pub struct CheckStart {
     pub watch: Option<Duration>,
     /// Look from the gateway, by the programs it has, and not from this computer.
     pub via: Option<Via>,
+    /// A laptop's run at the same place, to be told beside the gateway's own.
+    pub beside: Option<Arc<Evidence>>,
 }
 
 /// The way to a gateway that looks itself.
@@ -79,6 +82,8 @@ words! {
 pub enum CheckEvent {
     /// What is going to be looked at. Comes before anything is sent.
     Planned(Arc<Plan>),
+    /// A laptop's run is told beside this one.
+    Beside(Arc<Beside>),
     /// A round of looking began.
     RoundBegan { round: u32, at_unix_micros: i64, rows: Vec<RowId> },
     /// These rows are being looked at now.

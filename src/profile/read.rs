@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Fault, FileError, FileKind, nearest};
 use super::schema::Shape;
 use crate::model::secret_text::names_secret;
-use crate::model::text::visible;
+use crate::model::text::{is_visible, visible};
 use crate::model::word::Word;
 
 /// The most mistakes noted for one file.
@@ -382,9 +382,9 @@ impl<'a> Value<'a> {
         let Some(text) = self.tree.get_ref().as_str() else { return self.wrong_type("a text in quotes") };
         let reason = if text.trim().is_empty() {
             "it is empty"
-        } else if text.chars().nth(MAX_TEXT_CHARS).is_some() {
+        } else if text.len() > MAX_TEXT_CHARS && text.chars().nth(MAX_TEXT_CHARS).is_some() {
             "it has more than 2000 characters"
-        } else if visible(text, usize::MAX) != text {
+        } else if !is_visible(text) {
             "it holds a line break, a control character or a mark that turns the direction of text"
         } else {
             return Some(text);

@@ -10,6 +10,8 @@ const UNIX_SECS: i64 = 2_208_988_800;
 const HEAD: u8 = 0b11_100_011;
 /// Version 4, mode 4 (server), no leap second ahead.
 const SERVER_HEAD: u8 = 0b00_100_100;
+/// More than a server's clock is set back by while it answers, microseconds.
+const BACKWARDS_MICROS: i64 = 1_000_000;
 /// Mode of a client, and the bits a mode has.
 const CLIENT: u8 = 3;
 const MODE: u8 = 0b111;
@@ -50,6 +52,12 @@ pub enum Odd {
     /// It does not repeat our nonce.
     #[error("the answer belongs to another request")]
     Foreign,
+    /// A time that is not known is zero (RFC 5905, section 6).
+    #[error("the answer holds no time")]
+    NoTime,
+    /// It left before it had arrived.
+    #[error("the times of the answer run backwards")]
+    Backwards,
 }
 
 /// Reads what came for a request with that nonce, sent and received at these times: microseconds since 1970 UTC.
@@ -58,9 +66,17 @@ pub fn read(packet: &[u8], nonce: [u8; 8], sent_micros: i64, received_micros: i6
     if packet[24..32] != nonce {
         return Err(Odd::Foreign);
     }
+    let stratum = packet[1];
+    let is_unset = packet[32..40] == [0; 8] || packet[40..48] == [0; 8];
+    // A kiss tells its code, and no time.
+    if is_unset && stratum != 0 {
+        return Err(Odd::NoTime);
+    }
     let arrived = micros(&packet[32..40], received_micros);
     let left = micros(&packet[40..48], received_micros);
-    let stratum = packet[1];
+    if !is_unset && arrived.saturating_sub(left) > BACKWARDS_MICROS {
+        return Err(Odd::Backwards);
+    }
     Ok(Reply {
         leap: packet[0] >> 6,
         version: packet[0] >> 3 & 0b111,

@@ -109,6 +109,25 @@ fn gateways_of_a_manifest_are_commissioned_and_all_of_it_is_on_record() {
 }
 
 #[test]
+fn a_batch_is_held_against_a_site() {
+    let place = Place::new();
+    let sim = place.sim(&[]);
+    let rows = manifest(&place, [sim.link.as_str()]);
+    let gateway = |name: &str, more: &str| format!("[[gateway]]\nname = '{name}'\n{more}");
+    let expected = gateway("Hall 1", &format!("match = '{}'\n", sim.link));
+    let site = place.write("site.toml", format!("schema = 1\nname = 'S'\n{expected}{}", gateway("Hall 9", "")));
+    // Every gateway of the batch joined; one of the site was not among them.
+    let ran = place.run_json(&["batch", &rows, "--site", &site]).expect(1);
+    let lines = ran.lines();
+    let fits: Vec<_> =
+        lines.iter().filter(|line| line["kind"] == "compared").map(|it| (&it["name"], &it["fit"])).collect();
+    assert_eq!(fits, [(&"Hall 1".into(), &"as-expected".into()), (&"Hall 9".into(), &"missing".into())]);
+    assert_eq!(ran.result()["joined"], 1);
+    // Without it the same batch is good.
+    place.run_json(&["batch", &rows]).expect(0);
+}
+
+#[test]
 fn killed_in_mid_batch_it_goes_on_and_repeats_nothing() {
     let place = Place::new();
     let counts: Vec<Arc<AtomicUsize>> = (0..4).map(|_| Arc::new(AtomicUsize::new(0))).collect();

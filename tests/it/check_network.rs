@@ -153,7 +153,7 @@ fn a_demo_is_given_no_files_of_a_real_site() {
     let (mut handle, backend) = linesman::backend::start(config).unwrap();
     let about = About { profile: Some(ProfileId::new("kis-me")), ..About::default() };
     let overrides = Some(place.path("override.toml"));
-    let start = CheckStart { about, evidence: None, site: None, overrides, watch: None, via: None };
+    let start = CheckStart { about, evidence: None, site: None, overrides, watch: None, via: None, beside: None };
     handle.send_blocking(Command::Check { job: JobId(1), command: CheckCommand::Start(Box::new(start)) }).unwrap();
     let end = loop {
         if let Event::JobFinished { job: JobId(1), end } = handle.recv_blocking().unwrap() {

@@ -57,7 +57,8 @@ impl Run {
         let plan = Plan::new(&profile, about.clone());
         let observations = observations(rows, &host, issuer);
         let judged = judge(&plan, &observations);
-        let evidence = Evidence { evidence: VERSION, program: "Linesman 0.0.0".into(), about, observations };
+        let evidence =
+            Evidence { evidence: VERSION, program: "Linesman 0.0.0".into(), about, observations, beside: None };
         Self { plan, evidence, judged }
     }
 
@@ -68,7 +69,7 @@ impl Run {
     fn input<T>(&self, is_masked: bool, with: impl FnOnce(&Input<'_>) -> T) -> T {
         let Self { plan, evidence, judged } = self;
         let words = Spoken { plan, judged, observations: &evidence.observations };
-        with(&Input { plan, evidence, judged, words: &words, is_masked })
+        with(&Input { plan, evidence, judged, beside: None, words: &words, is_masked })
     }
 
     fn paper(&self, is_masked: bool) -> Paper {

@@ -28,7 +28,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// For what never comes.
 const SHORT: Duration = Duration::from_millis(300);
 
-async fn ask(question: Question) -> Vec<Seen> {
+pub(crate) async fn ask(question: Question) -> Vec<Seen> {
     ask_with(&NetProbes::new(From::Anywhere, None, Vec::new()), question).await
 }
 
@@ -42,7 +42,7 @@ pub(crate) async fn ask_with(probes: &NetProbes, question: Question) -> Vec<Seen
     all
 }
 
-fn talk(to: SocketAddr, steps: Vec<Say>) -> Talk {
+pub(crate) fn talk(to: SocketAddr, steps: Vec<Say>) -> Talk {
     Talk { to, host: "gateway.example".into(), steps, shape: Shape::Plain, limit: LIMIT }
 }
 
@@ -51,12 +51,12 @@ pub(crate) fn tls_with(expected: Vec<String>) -> Say {
     Say::Tls { alpn: vec!["http/1.1".into()], expected }
 }
 
-fn page() -> Say {
+pub(crate) fn page() -> Say {
     Say::Http { path: "/".into() }
 }
 
 /// A server that does that with each connection; its address.
-async fn serve<F>(with: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
+pub(crate) async fn serve<F>(with: impl Fn(TcpStream) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -71,7 +71,7 @@ where
 }
 
 /// A server that sends that and then keeps the connection.
-async fn says(what: &'static [u8]) -> SocketAddr {
+pub(crate) async fn says(what: &'static [u8]) -> SocketAddr {
     serve(move |mut stream| async move {
         let _ = stream.write_all(what).await;
         let mut rest = Vec::new();
@@ -136,7 +136,7 @@ impl Authority {
     }
 }
 
-fn server_config(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> ServerConfig {
+pub(crate) fn server_config(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> ServerConfig {
     let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
     builder.with_safe_default_protocol_versions().unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap()
 }
@@ -570,7 +570,7 @@ async fn answers_to_mqtt_are_told_apart() {
 // Time.
 
 /// A time server that makes its answer of the request, and sends it from another port if it is to.
-async fn time_server(from_elsewhere: bool, make: fn(&[u8]) -> Option<Vec<u8>>) -> SocketAddr {
+pub(crate) async fn time_server(from_elsewhere: bool, make: fn(&[u8]) -> Option<Vec<u8>>) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = socket.local_addr().unwrap();
     let elsewhere = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -596,7 +596,7 @@ pub(crate) fn time_answer(request: &[u8]) -> Vec<u8> {
     answer
 }
 
-async fn time_of(server: SocketAddr) -> TimeEnd {
+pub(crate) async fn time_of(server: SocketAddr) -> TimeEnd {
     match ask(Question::Time { server, limit: SHORT }).await.pop() {
         Some(Seen::Time(Time { end, .. })) => end,
         other => panic!("{other:?}"),
@@ -634,12 +634,12 @@ async fn a_closed_time_port_names_who_refused() {
 
 // Names.
 
-fn lookup(name: &str, address: SocketAddr, by: Carrier) -> Question {
+pub(crate) fn lookup(name: &str, address: SocketAddr, by: Carrier) -> Question {
     let asked = Asked::Server { address, by };
     Question::Lookup(Lookup { name: name.into(), asked, purpose: Purpose::Row, limit: LIMIT })
 }
 
-async fn looked_up(question: Question) -> linesman::check::seen::Lookup {
+pub(crate) async fn looked_up(question: Question) -> linesman::check::seen::Lookup {
     match ask(question).await.pop() {
         Some(Seen::Lookup(lookup)) => lookup,
         other => panic!("{other:?}"),
@@ -647,7 +647,7 @@ async fn looked_up(question: Question) -> linesman::check::seen::Lookup {
 }
 
 /// A name server over UDP that makes its answer of the query, and hears nothing of the first so many queries.
-async fn name_server(deaf: usize, make: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
+pub(crate) async fn name_server(deaf: usize, make: fn(&[u8]) -> Vec<u8>) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = socket.local_addr().unwrap();
     tokio::spawn(async move {

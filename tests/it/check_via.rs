@@ -166,6 +166,25 @@ fn a_simulated_gateway_carries_the_check_out_and_passes_once_it_has_joined() {
 }
 
 #[test]
+fn a_shell_over_smp_without_programs_is_asked_fails_nothing_and_says_so() {
+    let place = Place::new();
+    let sim = Sim::start(&mut place.linesman(&["sim", "--profile", "generic-zephyr", "--driver", "smp"]));
+    let file = overrides(&place, "127.0.0.1:443".parse().unwrap(), None);
+    let check = ["check", "--profile", "casambi-cloud-gateway", "--rows", ROW, "--override", &file];
+    let via = ["--via", &sim.link, "--driver", "smp", "--observations"];
+    let ran = place.run_json(&[&check[..], &via].concat());
+    let lines = ran.lines();
+    let from = lines.iter().find(|line| line["kind"] == "from-gateway").unwrap();
+    assert_eq!(from["tools"], serde_json::json!([]), "{from}");
+    assert!(from["name"].as_str().is_some_and(|name| !name.is_empty()), "{from}");
+    let row = row(&ran);
+    assert_eq!((row["state"].as_str(), row["reason"].as_str()), (Some("not-testable"), Some("no-program")), "{ran:?}");
+    // What the system is nobody told, so nothing is said of it.
+    assert!(!probes(&ran).iter().any(|probe| probe == "system" || probe == "connect"), "{ran:?}");
+    ran.expect(4);
+}
+
+#[test]
 fn runs_from_laptop_and_gateway_are_compared_by_their_names() {
     let place = Place::new();
     let sim = Sim::start(&mut place.linesman(&["sim", "--profile", "generic-linux", "--driver", "linux-console"]));
@@ -199,7 +218,8 @@ fn no_path_of_a_profile_runs_anything_in_a_real_shell() {
     ];
     for shell in [&["bash"][..], &["dash"], &["busybox", "ash"]].into_iter().filter(|shell| has_shell(shell[0])) {
         for (path, tools) in paths.iter().flat_map(|path| tools.iter().map(move |tools| (path, tools))) {
-            let gateway = Gateway { tools: Tools::read(tools.as_bytes()), mark: "lm1".into(), ahead_micros: None };
+            let gateway =
+                Gateway { tools: Tools::read(tools.as_bytes()), mark: "lm1".into(), nonce: 1, ahead_micros: None };
             let talk = Talk {
                 to: "127.0.0.1:9".parse().unwrap(),
                 host: "a.example".into(),

@@ -20,7 +20,10 @@ mod ble;
 mod ble_lab;
 mod check;
 #[cfg(unix)]
+mod check_both;
+#[cfg(unix)]
 mod check_cli;
+mod check_hostile;
 #[cfg(target_os = "linux")]
 mod check_lab;
 mod check_network;

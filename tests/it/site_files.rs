@@ -157,3 +157,24 @@ fn what_was_found_is_held_against_a_site() {
     let none = place.run_json(&["site", "compare", &only, "--records"]).expect(1);
     assert_eq!(none.result()["missing"], 1);
 }
+
+#[cfg(unix)]
+#[test]
+fn records_of_a_site_are_those_of_its_name_and_gateways() {
+    let place = Place::new();
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let file = crate::check_cli::overrides(&place, closed, None);
+    let site = place.write("site.toml", "schema = 1\nname = 'Hall 3'\n");
+    let check = ["check", "--profile", "casambi-cloud-gateway", "--rows", crate::check_cli::ROW, "--override", &file];
+    place.run_json(&check).expect(1);
+    place.run_json(&[&check[..], &["--site", &site]].concat()).expect(1);
+    let jobs = |more: &[&str]| {
+        let lines = place.run_json(&[&["records", "list"], more].concat()).expect(0).lines();
+        let jobs = lines.iter().filter(|line| line["kind"] == "job").map(|line| line["gateway"].to_string());
+        jobs.collect::<Vec<_>>()
+    };
+    assert_eq!(jobs(&[]).len(), 2);
+    assert_eq!(jobs(&["--site", &site]), ["\"Hall 3\""]);
+    let other = place.write("other.toml", "schema = 1\nname = 'Hall 4'\n");
+    assert_eq!(jobs(&["--site", &other]), [""; 0]);
+}

@@ -109,6 +109,7 @@ fn request(plan: &Plan, row: &PlannedRow, verdict: &RowVerdict, own: &[&Observat
         program: String::new(),
         about: plan.about.clone(),
         observations: own.iter().map(|seen| (*seen).clone()).collect(),
+        beside: None,
     };
     let needed = rules(&plan, &evidence, &judged);
     if needed.is_empty() {

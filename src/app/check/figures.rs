@@ -78,6 +78,7 @@ fn dns(seen: &Lookup, took: u64) -> StepFigure {
         Answer::Message { .. } | Answer::Overridden { .. } => StepFigure::Failed("empty"),
         Answer::TimedOut => StepFigure::Failed("silent"),
         Answer::Refused { .. } => StepFigure::Failed("refused"),
+        Answer::Truncated => StepFigure::Failed("cut short"),
         Answer::Failed { .. } => StepFigure::Failed("failed"),
     }
 }
@@ -104,6 +105,7 @@ const fn tls(seen: &Tls, took: u64) -> StepFigure {
 const fn broke(end: &Broke) -> &'static str {
     match end {
         Broke::Silent => "silent",
+        Broke::Unfinished { .. } => "unfinished",
         Broke::Reset => "reset",
         Broke::Closed => "closed",
         Broke::Other { .. } => "odd answer",

@@ -415,6 +415,7 @@ impl NetworkCheck {
             overrides: file(&self.form.override_path),
             watch,
             via: self.form.via.clone().map(|link| Via { link, driver: None, access: self.access() }),
+            beside: None,
         };
         let name = self.form.profile().and_then(|id| desk.catalog.get(id)).map_or("", |profile| &profile.name);
         self.begin(start, Origin::Network, &words::job(name), desk)
@@ -541,5 +542,13 @@ fn before(run: &Run) -> Option<Before> {
 
 /// A start that only judges.
 fn saved(path: PathBuf) -> CheckStart {
-    CheckStart { about: About::default(), evidence: Some(path), site: None, overrides: None, watch: None, via: None }
+    CheckStart {
+        about: About::default(),
+        evidence: Some(path),
+        site: None,
+        overrides: None,
+        watch: None,
+        via: None,
+        beside: None,
+    }
 }

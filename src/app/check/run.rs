@@ -11,7 +11,7 @@ use super::words;
 use crate::check::explain::{self, Text, texts};
 use crate::check::plan::{Outlook, Plan};
 use crate::check::seen::{Observation, Seen};
-use crate::check::verdict::{Judged, RowState, RowVerdict};
+use crate::check::verdict::{Finding, Judged, RowState, RowVerdict};
 use crate::model::endpoint::{Level, RowId};
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -309,7 +309,7 @@ impl Run {
             CheckEvent::Judged(judged) => self.settle(judged, false),
             CheckEvent::RoundEnded { judged, .. } => self.round_ended(judged, now),
             CheckEvent::Trouble(problem) => self.troubles.push(*problem),
-            CheckEvent::Saved { .. } => {}
+            CheckEvent::Beside(_) | CheckEvent::Saved { .. } => {}
         }
     }
 
@@ -395,7 +395,8 @@ impl Run {
         let is_required = |place: &usize| plan.rows[*place].subject.level() == Level::Required;
         let is_failed = |place: &usize| self.verdict(*place).is_some_and(|verdict| verdict.state == RowState::Fail);
         self.required_failed = (0..plan.rows.len()).filter(is_failed).filter(is_required).count();
-        let findings = self.judged.findings.iter();
+        let is_new = |finding: &&Finding| !explain::is_said_by_its_row(&self.judged, finding);
+        let findings = self.judged.findings.iter().filter(is_new);
         self.findings =
             findings.map(|finding| explain::finding(&plan, &self.judged, &self.observations, finding)).collect();
         true

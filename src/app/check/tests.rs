@@ -103,6 +103,7 @@ impl Bench {
             program: "test".into(),
             about: self.plan().about.clone(),
             observations: self.run().observations().to_vec(),
+            beside: None,
         });
         self.tell(job, CheckEvent::RoundEnded { round, evidence, judged });
     }
@@ -478,8 +479,13 @@ fn evidence_to_compare_with_is_read_beside_the_run_and_closed() {
     let commands = bench.act(CheckAction::OpenedBefore);
     let [Command::Check { job: reading, command: CheckCommand::Start(_) }] = commands.as_slice() else { panic!() };
     let reading = *reading;
-    let evidence =
-        Arc::new(Evidence { evidence: 1, program: String::new(), about: About::default(), observations: Vec::new() });
+    let evidence = Arc::new(Evidence {
+        evidence: 1,
+        program: String::new(),
+        about: About::default(),
+        observations: Vec::new(),
+        beside: None,
+    });
     let judged = bench.judged();
     let commands = bench.tell(reading, CheckEvent::RoundEnded { round: 1, evidence, judged });
     assert!(matches!(commands.as_slice(), [Command::Check { command: CheckCommand::Close, .. }]));

@@ -33,6 +33,9 @@ pub struct Evidence {
     pub about: About,
     /// What was observed, in order.
     pub observations: Vec<Observation>,
+    /// The run of a laptop at the same place, where this one is the gateway's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Box<Self>>,
 }
 
 /// What a run is made from. With the profile it gives the plan again.

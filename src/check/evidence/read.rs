@@ -125,6 +125,8 @@ struct Form {
     program: String,
     about: About,
     observations: Vec<Observation>,
+    #[serde(default)]
+    beside: Option<Box<Evidence>>,
     #[serde(default, rename = "digest")]
     _digest: Option<IgnoredAny>,
 }
@@ -157,17 +159,30 @@ pub fn read(text: &str) -> Result<Saved, EvidenceError> {
     content(&tree, &mut String::new())?;
     let checked = digest::check(&tree, told.as_ref());
     drop(tree);
-    let Form { evidence, program, about, observations, .. } =
+    let Form { evidence, program, about, observations, beside, .. } =
         serde_json::from_str(text).map_err(|error| form(&error))?;
-    let evidence = Evidence { evidence, program, about, observations };
+    let evidence = Evidence { evidence, program, about, observations, beside };
     // What says more precisely what is wrong comes first.
-    numbers(&evidence)?;
+    numbers(&evidence, "")?;
+    evidence.beside.as_deref().map_or(Ok(()), beside_is_one_run)?;
     let has_digest = checked.map_err(|place| EvidenceError::Digest { place: visible(&place, 160) })?;
     Ok(Saved { evidence, has_digest })
 }
 
+/// The run beside is one, of the same form, and has none beside itself.
+fn beside_is_one_run(beside: &Evidence) -> Result<(), EvidenceError> {
+    if beside.evidence != VERSION {
+        return Err(EvidenceError::Version { found: beside.evidence });
+    }
+    if beside.beside.is_some() {
+        let place = "beside.beside".to_owned();
+        return Err(EvidenceError::Content { place, reason: "is one run more than are compared" });
+    }
+    numbers(beside, "beside.")
+}
+
 /// Numbers count up, and times are times.
-fn numbers(evidence: &Evidence) -> Result<(), EvidenceError> {
+fn numbers(evidence: &Evidence, before_place: &str) -> Result<(), EvidenceError> {
     let mut before: Option<u32> = None;
     for (at, observation) in evidence.observations.iter().enumerate() {
         if let Some(before) = before.filter(|before| *before >= observation.number) {
@@ -175,7 +190,7 @@ fn numbers(evidence: &Evidence) -> Result<(), EvidenceError> {
         }
         before = Some(observation.number);
         if !(0..=LAST_MOMENT).contains(&observation.at_unix_micros) {
-            let place = format!("observations[{at}].at_unix_micros");
+            let place = format!("{before_place}observations[{at}].at_unix_micros");
             return Err(EvidenceError::Content { place, reason: "isn't a time between 1970 and 9999" });
         }
     }
@@ -193,7 +208,11 @@ fn content(value: &Value, place: &mut String) -> Result<(), EvidenceError> {
             refuse(place, "holds characters that aren't safe to show")
         }
         Value::Array(items) => {
-            let most = if place == "observations" { MAX_OBSERVATIONS } else { MAX_ITEMS };
+            let most = if matches!(place.as_str(), "observations" | "beside.observations") {
+                MAX_OBSERVATIONS
+            } else {
+                MAX_ITEMS
+            };
             if items.len() > most {
                 return refuse(place, "holds more items than any run");
             }

@@ -22,6 +22,7 @@ use fill::Blanks;
 use super::plan::{Plan, PlannedRow, Subject};
 use super::seen::Observation;
 use super::verdict::{Confidence, Finding, Judged, Note, Reason, RowState, RowVerdict};
+use crate::model::endpoint::ProbeKind;
 
 pub use admin::{missing, sentence};
 pub use spoken::Spoken;
@@ -88,7 +89,7 @@ fn seen_from(plan: &Plan, what: String) -> String {
 fn what(plan: &Plan, judged: &Judged, blanks: &Blanks, verdict: &RowVerdict) -> String {
     let of = |reason: Reason| blanks.fill(texts::of(reason).what);
     match verdict.state {
-        RowState::Pass | RowState::PassWithNote => blanks.fill(texts::answered(verdict.step)),
+        RowState::Pass | RowState::PassWithNote => blanks.fill(answered(plan, verdict)),
         RowState::Sampled => {
             let (good, tried) = verdict.sampled.unwrap_or_default();
             texts::sampled(good, tried)
@@ -107,6 +108,12 @@ fn what(plan: &Plan, judged: &Judged, blanks: &Blanks, verdict: &RowVerdict) -> 
         RowState::Advice => plan.row(&verdict.row).map_or_else(|| of(verdict.reason), subject),
         RowState::Pending | RowState::Fail | RowState::NotTestable | RowState::NotApplicable => of(verdict.reason),
     }
+}
+
+/// What answered; a certificate is named only where the row has one.
+fn answered(plan: &Plan, verdict: &RowVerdict) -> &'static str {
+    let endpoint = plan.row(&verdict.row).and_then(|row| row.subject.endpoint());
+    texts::answered(verdict.step, endpoint.is_some_and(|endpoint| endpoint.probes.contains(&ProbeKind::Tls)))
 }
 
 fn causes(blanks: &Blanks, known: &[&str], reason: Reason, confidence: Confidence) -> Vec<String> {
@@ -128,6 +135,12 @@ fn note_text(blanks: &Blanks, note: &Note) -> String {
 /// A note beside a verdict in words.
 pub fn note(plan: &Plan, observations: &[Observation], verdict: &RowVerdict, note: &Note) -> String {
     note_text(&Blanks::of_row(plan, observations, verdict), note)
+}
+
+/// Whether a finding says what its only row says already.
+pub fn is_said_by_its_row(judged: &Judged, finding: &Finding) -> bool {
+    let [only] = finding.rows.as_slice() else { return false };
+    judged.row(only).is_some_and(|row| row.state == RowState::Fail && row.reason == finding.reason)
 }
 
 /// A finding in words.

@@ -201,6 +201,18 @@ pub const fn of(reason: Reason) -> Texts {
             &["A DNS filter removes the address"],
             "Ask the admin to resolve {host} at the site's name server",
         ),
+        R::DnsTruncated => texts(
+            "DNS needs TCP",
+            "The answer of {about} for {host} doesn't fit into one UDP packet, and TCP brings none",
+            &["The firewall allows DNS over UDP only", "The name server answers over UDP only"],
+            "Ask the admin to allow TCP port 53 to the site's name server, beside UDP",
+        ),
+        R::DnsLoop => texts(
+            "Alias loop",
+            "The aliases of {host} lead in a circle, by {about}",
+            &["A wrong CNAME record at the site's name server", "A wrong CNAME record at the vendor"],
+            "Ask the admin to resolve {host} at the site's name server",
+        ),
         R::DnsUnclear => texts(
             "Not resolved",
             "{host} couldn't be resolved: no usable answer from {about}",
@@ -493,9 +505,21 @@ pub const fn of(reason: Reason) -> Texts {
             &["The gateway hasn't reached a time server since it started"],
             "Allow NTP (UDP port 123) for the gateway and restart it",
         ),
+        R::Unfinished => texts(
+            "Answer unfinished",
+            "{host} began to answer and didn't finish in time ({about})",
+            &["A slow or lossy connection", "A box on the way holds packets back", "The service hangs"],
+            "Run the row again; if it fails again, ask the admin for the filter's log at the time shown",
+        ),
+        R::TlsFailed => texts(
+            "TLS failed",
+            "{host} speaks TLS and the handshake fails: {about}",
+            &["A box on the way changes what is sent", "The server offers nothing this program speaks"],
+            "Ask the admin whether TLS to {host} is inspected",
+        ),
         R::HttpSilent => texts(
             "HTTP silent",
-            "{host} completes TLS and doesn't answer the request",
+            "{host} accepts the connection and doesn't answer the request",
             &["A filter drops the first bytes of the application", "The service hangs"],
             "Ask the admin for the filter's log at the time shown",
         ),
@@ -562,7 +586,7 @@ pub const fn of(reason: Reason) -> Texts {
         R::WebSocketRefused => texts(
             "WebSocket refused",
             "The upgrade to a WebSocket was answered with status {about}",
-            &["A proxy strips WebSocket upgrades"],
+            &["A proxy strips or answers WebSocket upgrades", "Something else than the broker answers"],
             "Ask the admin to allow WebSockets to {host}",
         ),
         R::MqttSilent => texts(
@@ -622,6 +646,12 @@ pub const fn of(reason: Reason) -> Texts {
             &["A time server inside the site without a source"],
             "Ask the admin to check the time server",
         ),
+        R::NtpWrong => texts(
+            "Time server wrong",
+            "The time server {about}, against servers that were verified",
+            &["A time server inside the site without a source", "A firewall redirects the port"],
+            "Ask the admin to check the time server: gateways set their clocks by it",
+        ),
         R::NtpOdd => texts(
             "Not a time server",
             "What answers on UDP port 123 isn't a time server ({about})",
@@ -676,6 +706,21 @@ pub const fn of(reason: Reason) -> Texts {
             &["WPA3 only, enterprise or an old cipher"],
             "Offer a protection the device can join, such as WPA2-PSK with CCMP",
         ),
+        R::OnlyLaptopPasses => texts(
+            "Laptop passes, gateway doesn't",
+            "The site lets the laptop through and not the gateway",
+            &[
+                "The rules hold for the laptop's address or VLAN alone",
+                "The firewall knows the laptop as a device or a user",
+            ],
+            "Ask the admin to let the gateway's address and VLAN through as it does the laptop's",
+        ),
+        R::OnlyGatewayPasses => texts(
+            "Gateway passes, laptop doesn't",
+            "The site lets the gateway through and not the laptop",
+            &["The rules hold for the gateway's address or VLAN alone", "A VPN, a proxy or a firewall of the laptop"],
+            "Go by what the gateway sees; connect the laptop to its network to check from there",
+        ),
         R::RevocationSilent => texts(
             "Revocation data silent",
             "Revocation data couldn't be fetched from {about}",
@@ -699,8 +744,11 @@ pub const FOUND: &str = "Found";
 pub const UNSURE: &str = "Other readings fit as well; run the check again before changing anything";
 
 /// What happened where a row passes, by the step that answered.
-pub const fn answered(step: Option<ProbeKind>) -> &'static str {
+pub const fn answered(step: Option<ProbeKind>, is_encrypted: bool) -> &'static str {
     match step {
+        Some(ProbeKind::Tcp) if !is_encrypted => "{host} accepts the connection",
+        Some(ProbeKind::Http | ProbeKind::Idle) if !is_encrypted => "{host} answers over HTTP",
+        Some(ProbeKind::WebSocket) if !is_encrypted => "{host} answers the WebSocket upgrade",
         Some(ProbeKind::Dns) => "The name servers answer",
         Some(ProbeKind::Tcp | ProbeKind::Tls) => "{host} answers with a valid certificate",
         Some(ProbeKind::Http | ProbeKind::Idle) => "{host} answers over HTTPS with a valid certificate",

@@ -70,11 +70,13 @@ impl Application {
         })
     }
 
-    /// What stands behind the program, where its answer is no text.
-    pub(super) const fn tail(&self) -> &'static str {
+    /// The program that carries it. Where the answer is no text it goes through a pipe, behind which its end would not show.
+    pub(super) fn heard_by(&self, program: &str, is_limited: bool, mark: &str) -> String {
         match self {
-            Self::Page { .. } | Self::Upgrade { .. } => "",
-            Self::Mqtt { .. } => "|od -An -tx1|head -n 4",
+            // What ends by itself in silence as well tells nothing by its end.
+            Self::Mqtt { .. } if !is_limited => format!("{program}|od -An -tx1|head -n 4"),
+            Self::Page { .. } | Self::Upgrade { .. } => program.to_owned(),
+            Self::Mqtt { .. } => format!("{{ {program};echo \"<{mark}e=$?>\" >&2; }}|od -An -tx1|head -n 4"),
         }
     }
 
@@ -162,11 +164,12 @@ pub(super) fn heard(
     host: &str,
     inside: &str,
     alert: Option<String>,
+    mark: &str,
     ran: &Ran,
 ) -> Read {
     let mut read = Read::default();
     if let Application::Mqtt { .. } = application {
-        let end = mqtt(alert, ran);
+        let end = mqtt(alert, mark, ran);
         read.goes_on = matches!(end, MqttEnd::Connack { code: 0 });
         read.seen(Seen::Mqtt(Mqtt { to, inside: inside.into(), shape: Shape::Plain, end }));
         return read;
@@ -192,14 +195,26 @@ fn broke(ran: &Ran) -> Broke {
     }
 }
 
+/// Nothing came: the program says whether it was hung up on, or ended by `timeout`.
+fn ended_without_a_byte(mark: &str, ran: &Ran) -> Broke {
+    let code = ran.err.split_once(&format!("<{mark}e=")).and_then(|(_, rest)| rest.split_once('>')?.0.parse().ok());
+    let carrier = Ran { code, ..Ran::default() };
+    if ran.err.contains("reset by peer") || ran.err.contains("errno=104") {
+        Broke::Reset
+    } else if carrier.is_timed_out() {
+        Broke::Silent
+    } else {
+        Broke::Closed
+    }
+}
+
 /// The answer stands in hexadecimal digits.
-fn mqtt(alert: Option<String>, ran: &Ran) -> MqttEnd {
+fn mqtt(alert: Option<String>, mark: &str, ran: &Ran) -> MqttEnd {
     let octets: Vec<u8> = ran.out.split_whitespace().map_while(|digits| u8::from_str_radix(digits, 16).ok()).collect();
     match (octets.as_slice(), alert) {
         ([first, length, _, code, ..], _) if [*first, *length] == CONNACK => MqttEnd::Connack { code: *code },
         ([], Some(alert)) => MqttEnd::Alert { alert },
-        // Whether it was closed, or nothing came, does not show behind a pipe.
-        ([], None) => MqttEnd::Broken(if ran.err.contains("reset") { Broke::Reset } else { Broke::Silent }),
+        ([], None) => MqttEnd::Broken(ended_without_a_byte(mark, ran)),
         (other, _) => MqttEnd::Broken(Broke::Other { begins: visible(&String::from_utf8_lossy(other), OTHER_CHARS) }),
     }
 }

@@ -41,6 +41,8 @@ pub struct Gateway {
     pub tools: Tools,
     /// A word that stands in no output: its own marks begin with it.
     pub mark: String,
+    /// What a time request carries that nobody can guess: another one for each.
+    pub nonce: u64,
     /// How far its clock is ahead of this computer's, microseconds; `None` where it was not read.
     pub ahead_micros: Option<i64>,
 }

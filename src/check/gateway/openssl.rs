@@ -165,20 +165,27 @@ pub(super) struct Over {
     limit: Duration,
     application: Application,
     within: String,
+    mark: String,
 }
 
 impl Over {
     pub(super) fn new(talk: &Talk, application: Application, gateway: &Gateway) -> Self {
         let within = gateway.tools.within(secs(talk.limit));
-        Self { to: talk.to, host: talk.host.clone(), limit: talk.limit, application, within }
+        let mark = gateway.mark.clone();
+        Self { to: talk.to, host: talk.host.clone(), limit: talk.limit, application, within, mark }
     }
 }
 
 impl Ask for Over {
     fn command(&self) -> Result<String, NotSendable> {
         let said = self.application.said(&self.host)?;
-        let tail = self.application.tail();
-        Ok(format!("{{ {said};sleep {}; }}|{}{} -quiet{tail}", secs(self.limit), self.within, way(self.to, &self.host)))
+        // It is ended before what it reads from ends.
+        let secs = secs(self.limit) + 1;
+        let carrier = format!("{}{} -quiet", self.within, way(self.to, &self.host));
+        Ok(format!(
+            "{{ {said};sleep {secs}; }}|{}",
+            self.application.heard_by(&carrier, !self.within.is_empty(), &self.mark)
+        ))
     }
 
     fn limit(&self) -> Duration {
@@ -190,6 +197,6 @@ impl Ask for Over {
     }
 
     fn read(&self, ran: &Ran) -> Read {
-        heard(&self.application, self.to, &self.host, "tls", alert(&ran.err), ran)
+        heard(&self.application, self.to, &self.host, "tls", alert(&ran.err), &self.mark, ran)
     }
 }

@@ -17,14 +17,17 @@ const NAME_CHARS: usize = 60;
 const RESOLV_CONF: &str = "/etc/resolv.conf";
 
 pub(super) fn plan(gateway: &Gateway, inquiry: &mut Inquiry) {
-    inquiry.ask(Settings);
+    inquiry.ask(Settings { system: gateway.tools.system().to_owned() });
     if gateway.tools.has("ip") {
         inquiry.ask(Interfaces { call: gateway.tools.call("ip").unwrap_or_default() });
     }
 }
 
 /// Clock and name servers.
-struct Settings;
+struct Settings {
+    /// What the system calls itself.
+    system: String,
+}
 
 impl Ask for Settings {
     fn command(&self) -> Result<String, NotSendable> {
@@ -41,7 +44,9 @@ impl Ask for Settings {
 
     fn read(&self, ran: &Ran) -> Read {
         let mut read = Read { goes_on: true, ..Read::default() };
-        read.seen(Seen::System { name: "linux".into() });
+        if !self.system.is_empty() {
+            read.seen(Seen::System { name: self.system.clone() });
+        }
         for line in ran.out.lines() {
             let entry = line.trim().strip_prefix("nameserver").filter(|rest| rest.starts_with([' ', '\t']));
             if let Some(clock) = line.strip_prefix("clock=").and_then(|secs| secs.parse::<i64>().ok()) {

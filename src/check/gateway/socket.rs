@@ -6,7 +6,7 @@ use core::time::Duration;
 use super::application::{Application, heard};
 use super::talk::secs;
 use super::tools::Tools;
-use super::{Ask, Ran, Read, not_run};
+use super::{Ask, Gateway, Ran, Read, not_run};
 use crate::check::question::{Shape, Talk};
 use crate::check::seen::{self, ConnectEnd, NotRun, Seen, SocketError};
 use crate::model::endpoint::ProbeKind;
@@ -77,6 +77,7 @@ pub(super) struct Bare {
     application: Application,
     /// What stands before and behind what is said.
     program: Program,
+    mark: String,
 }
 
 enum Program {
@@ -86,7 +87,8 @@ enum Program {
 
 impl Bare {
     /// By the first program that can.
-    pub(super) fn new(talk: &Talk, application: Application, tools: &Tools) -> Option<Self> {
+    pub(super) fn new(talk: &Talk, application: Application, gateway: &Gateway) -> Option<Self> {
+        let tools = &gateway.tools;
         let within = tools.within(secs(talk.limit));
         let program = if tools.has("bash") && !within.is_empty() {
             Program::Bash { within }
@@ -96,21 +98,32 @@ impl Bare {
         if application.needs_od() && !tools.has("od") {
             return None;
         }
-        Some(Self { to: talk.to, host: talk.host.clone(), limit: talk.limit, application, program })
+        Some(Self {
+            to: talk.to,
+            host: talk.host.clone(),
+            limit: talk.limit,
+            application,
+            program,
+            mark: gateway.mark.clone(),
+        })
     }
 }
 
 impl Ask for Bare {
     fn command(&self) -> Result<String, NotSendable> {
         let (ip, port, secs) = (self.to.ip(), self.to.port(), secs(self.limit));
-        let (said, tail) = (self.application.said(&self.host)?, self.application.tail());
+        let said = self.application.said(&self.host)?;
+        let heard = |carrier: &str, within: &str| self.application.heard_by(carrier, !within.is_empty(), &self.mark);
         Ok(match &self.program {
             Program::Bash { within } => {
                 let script = format!("exec 4<>/dev/tcp/{ip}/{port};{said} >&4;cat <&4");
-                format!("{within}bash -c {}{tail}", word(script.as_bytes())?)
+                heard(&format!("{within}bash -c {}", word(script.as_bytes())?), within)
             }
             Program::Nc { call, within } => {
-                format!("{{ {said};sleep {secs}; }}|{within}{call} -w {secs} {ip} {port}{tail}")
+                // `timeout` ends it before it ends by itself, and before what it reads from ends.
+                let longer = secs + 1;
+                let carrier = heard(&format!("{within}{call} -w {longer} {ip} {port}"), within);
+                format!("{{ {said};sleep {longer}; }}|{carrier}")
             }
         })
     }
@@ -124,7 +137,7 @@ impl Ask for Bare {
     }
 
     fn read(&self, ran: &Ran) -> Read {
-        heard(&self.application, self.to, &self.host, "tcp", None, ran)
+        heard(&self.application, self.to, &self.host, "tcp", None, &self.mark, ran)
     }
 }
 

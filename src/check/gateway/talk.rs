@@ -119,7 +119,7 @@ fn bare(talk: &Talk, application: Option<Application>, gateway: &Gateway, inquir
         return None;
     }
     let step = application.step();
-    let Some(say) = Bare::new(talk, application, tools) else { return connect(talk, gateway, inquiry, step) };
+    let Some(say) = Bare::new(talk, application, gateway) else { return connect(talk, gateway, inquiry, step) };
     connect(talk, gateway, inquiry, step);
     inquiry.ask(say);
     None

@@ -8,6 +8,7 @@ use crate::check::question::{Asked, Carrier, Lookup, Purpose, Say, Shape, Talk};
 use crate::check::seen::{Answer, ConnectEnd, HttpEnd, MqttEnd, SocketError, TimeEnd, TlsEnd};
 
 const MARK: &str = "lm0a1b2c3d4e5f";
+const NONCE: u64 = 0x0102_0304_0506_0708;
 const LIMIT: Duration = Duration::from_secs(5);
 /// A clock in November 2026, microseconds.
 const NOW: i64 = 1_795_867_200_000_000;
@@ -19,7 +20,7 @@ const BUSYBOX: &str = "has=nc /bin/busybox\nhas=nslookup /bin/busybox\nhas=timeo
     has=ping /bin/busybox\napplet=nc\napplet=ntpd\nlimit=timeout\nruns=nc\n";
 
 fn gateway(tools: &str) -> Gateway {
-    Gateway { tools: Tools::read(tools.as_bytes()), mark: MARK.into(), ahead_micros: Some(0) }
+    Gateway { tools: Tools::read(tools.as_bytes()), mark: MARK.into(), nonce: NONCE, ahead_micros: Some(0) }
 }
 
 /// Tools of a curl of that version alone.
@@ -261,6 +262,12 @@ fn mqtt_is_spoken_through_openssl_and_bare_through_bash_or_nc() {
     assert!(matches!(found.last(), Some(Found::Seen(Seen::Mqtt(mqtt))) if mqtt.end == (MqttEnd::Connack { code: 5 })));
     let (_, found) = run(&steps(Vec::new()), &gateway(ALL), &[Some(output("", 0, "")), Some(output("", 0, ""))]);
     assert_eq!(short(&found), ["connected", "mqtt Broken(Silent)"]);
+    // The program says by its end whether the broker hung up, although its answer goes through a pipe.
+    for (code, expected) in [(0, "mqtt Broken(Closed)"), (124, "mqtt Broken(Silent)"), (143, "mqtt Broken(Silent)")] {
+        let ended = output(&format!("<{MARK}e={code}>\n"), 0, "");
+        let (lines, found) = run(&steps(Vec::new()), &gateway(ALL), &[Some(output("", 0, "")), Some(ended)]);
+        assert_eq!(short(&found), ["connected", expected], "{}", lines[1]);
+    }
     let (lines, found) = run(&steps(Vec::new()), &gateway(BUSYBOX), &[Some(output("", 0, ""))]);
     assert!(lines[0].contains("nc -w 5 127.0.0.1 4433 -e true"), "{}", lines[0]);
     assert_eq!(short(&found), ["connected", "not run: mqtt no-program"], "without od its answer cannot be read");
@@ -457,7 +464,7 @@ fn the_time_is_told_by_this_computers_clock_whichever_program_asked() {
 fn a_packet_of_ours_comes_back_with_the_servers_time() {
     let mut packet = vec![0x24, 2];
     packet.extend([0; 22]);
-    packet.extend(MARK.bytes().rev().take(8));
+    packet.extend(NONCE.to_be_bytes());
     let seconds = u32::try_from((NOW / 1_000_000 + 2_208_988_800) & 0xffff_ffff).unwrap();
     for _ in 0..2 {
         packet.extend((seconds + 3).to_be_bytes());
@@ -553,4 +560,17 @@ proptest::proptest! {
         }
         let _ = Tools::read(&bytes).names();
     }
+}
+
+#[test]
+fn the_system_is_what_it_calls_itself() {
+    let system = |tools: &str| {
+        let (_, found) = run(&Question::Surroundings, &gateway(tools), &[Some(output("", 0, "clock=1"))]);
+        found.into_iter().find_map(|found| match found {
+            Found::Seen(Seen::System { name }) => Some(name),
+            _ => None,
+        })
+    };
+    assert_eq!(system("system=FreeBSD\n").as_deref(), Some("freebsd"));
+    assert_eq!(system("system=\n"), None);
 }

@@ -40,7 +40,7 @@ struct AskTime {
 
 /// The command that asks a server for the time.
 pub(super) fn plan(server: SocketAddr, limit: Duration, gateway: &Gateway, inquiry: &mut Inquiry) {
-    let nonce = nonce(&gateway.mark);
+    let nonce = gateway.nonce.to_be_bytes();
     match command(server, limit, gateway, nonce) {
         // Programs tell how far the gateway's clock is off; by this computer's clock it can be said only where both are known.
         Some((program, line)) if program == Program::Bash || gateway.ahead_micros.is_some() => {
@@ -85,15 +85,6 @@ fn command(server: SocketAddr, limit: Duration, gateway: &Gateway, nonce: [u8; 8
             .has("chronyd")
             .then(|| (Program::Chronyd, format!("chronyd -Q -t {secs} 'server {ip} iburst maxsamples 1'")))
     }
-}
-
-/// Eight octets made from the word that nobody knows.
-fn nonce(mark: &str) -> [u8; 8] {
-    let mut nonce = [0x5a; 8];
-    for (octet, place) in mark.bytes().rev().zip(&mut nonce) {
-        *place = octet;
-    }
-    nonce
 }
 
 impl Ask for AskTime {

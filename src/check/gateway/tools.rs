@@ -40,6 +40,8 @@ pub struct Tools {
     limit: Option<String>,
     /// Whether its nc can run a program on a connection.
     nc_runs: bool,
+    /// What `uname` calls the system, in lower case; empty where it is not told.
+    system: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ impl Tools {
             "openssl" if !value.is_empty() => self.versions.push(short(value)),
             "limit" if self.limit.is_none() => self.limit = Some(value.to_owned()),
             "runs" => self.nc_runs = true,
+            "system" => self.system = value.to_lowercase(),
             _ => {}
         }
     }
@@ -85,6 +88,10 @@ impl Tools {
         if self.found.iter().all(|known| known.name != tool.name) {
             self.found.push(tool);
         }
+    }
+
+    pub(super) const fn system(&self) -> &str {
+        self.system.as_str()
     }
 
     /// Whether it has the program.

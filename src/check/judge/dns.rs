@@ -233,6 +233,12 @@ fn not_found(lookups: &[(&Observation, &Lookup)]) -> Option<Fault> {
     if let Some(said) = by(&|lookup| code(lookup, 2)) {
         return Some(fault(Reason::DnsFailed, Confidence::Medium, said));
     }
+    if let Some(said) = by(&|lookup| matches!(lookup.answer, Answer::Truncated)) {
+        return Some(fault(Reason::DnsTruncated, Confidence::High, said));
+    }
+    if let Some(said) = by(&is_circle) {
+        return Some(fault(Reason::DnsLoop, Confidence::High, said));
+    }
     if let Some(said) = by(&|lookup| code(lookup, 0)) {
         return Some(fault(Reason::DnsEmpty, Confidence::High, said));
     }
@@ -256,6 +262,13 @@ fn not_found(lookups: &[(&Observation, &Lookup)]) -> Option<Fault> {
     }
     // An answer of the system without an address.
     lookups.first().map(|said| fault(Reason::DnsEmpty, Confidence::Low, said))
+}
+
+/// Whether the names on the way come back to one that was met before.
+fn is_circle(lookup: &Lookup) -> bool {
+    let Answer::Message { aliases, .. } = &lookup.answer else { return false };
+    let mut met = HashSet::from([lookup.name.trim_end_matches('.').to_ascii_lowercase()]);
+    aliases.iter().any(|alias| !met.insert(alias.to_ascii_lowercase()))
 }
 
 /// Whether a query never left this computer, for want of a network.
@@ -393,7 +406,7 @@ impl Service {
                     self.silent = Some(fault(Reason::DnsSilent));
                 }
             }
-            Answer::Overridden { .. } | Answer::Failed { .. } => {}
+            Answer::Overridden { .. } | Answer::Truncated | Answer::Failed { .. } => {}
         }
     }
 }

@@ -34,12 +34,12 @@ pub(super) fn upgrade(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
         _ => None,
     });
     let Some((observation, http)) = best(exchanges) else { return Step::Unseen };
-    let status = match &http.end {
+    let (status, begins) = match &http.end {
         HttpEnd::Status { status: 101, is_upgraded: true, .. } => {
             walk.facts.push(observation.number);
             return Step::Good;
         }
-        HttpEnd::Status { status, .. } => *status,
+        HttpEnd::Status { status, begins, .. } => (*status, begins),
         HttpEnd::Broken(broke) => return Step::Bad(broken(spot, observation, broke)),
     };
     walk.facts.push(observation.number);
@@ -51,7 +51,10 @@ pub(super) fn upgrade(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
         return Step::Enough;
     }
     let fault = Fault::new(Reason::WebSocketRefused, ProbeKind::WebSocket, Confidence::Medium, observation.number);
-    Step::Bad(fault.about(status.to_string()))
+    // Granted, but not as it must be: what is wrong with it stands where a page would.
+    let wrong =
+        if status == 101 && !begins.is_empty() { format!(", but {}", visible(begins, 80)) } else { String::new() };
+    Step::Bad(fault.about(format!("{status}{wrong}")))
 }
 
 /// The last exchange with a status, or the last.
@@ -93,9 +96,10 @@ fn note_status(spot: &Spot<'_, '_>, walk: &mut Walk, fact: u32, status: u16) {
 fn broken(spot: &Spot<'_, '_>, observation: &Observation, broke: &Broke) -> Fault {
     let (reason, about) = match broke {
         Broke::Silent => (Reason::HttpSilent, String::new()),
+        Broke::Unfinished { bytes } => (Reason::Unfinished, tls::came(*bytes)),
         Broke::Reset | Broke::Closed => (Reason::HttpCut, String::new()),
         Broke::Other { begins } => (Reason::NotHttp, visible(begins, 80)),
-        Broke::TooLong { bytes } => (Reason::NotHttp, format!("{bytes} bytes")),
+        Broke::TooLong { bytes } => (Reason::NotHttp, format!("{} and no end", tls::came(*bytes))),
     };
     let kind = if matches!(observation.seen, Seen::WebSocket(_)) { ProbeKind::WebSocket } else { ProbeKind::Http };
     let fault = Fault::new(reason, kind, Confidence::Medium, observation.number).about(about);

@@ -186,7 +186,9 @@ fn judge_fetch(observation: &Observation, fetch: &Fetch) -> Option<Fault> {
         HttpEnd::Status { status: 511, .. } => (Reason::CaptivePortal, "511".to_owned()),
         HttpEnd::Status { status: 407, .. } => (Reason::ProxyLogin, "407".to_owned()),
         HttpEnd::Status { status, .. } => (Reason::RevocationOdd, status.to_string()),
-        HttpEnd::Broken(Broke::Silent | Broke::Reset | Broke::Closed) => (Reason::RevocationSilent, String::new()),
+        HttpEnd::Broken(Broke::Silent | Broke::Unfinished { .. } | Broke::Reset | Broke::Closed) => {
+            (Reason::RevocationSilent, String::new())
+        }
         HttpEnd::Broken(Broke::Other { .. } | Broke::TooLong { .. }) => (Reason::RevocationOdd, String::new()),
     };
     let host = host_of(&fetch.url).unwrap_or_default();

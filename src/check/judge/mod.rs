@@ -27,6 +27,7 @@ use here::Scene;
 
 pub use dns::is_leading_nowhere;
 pub(super) use time::NOTABLE_MICROS;
+pub(super) use tls::came;
 
 /// Judges every row of a plan.
 pub fn judge(plan: &Plan, observations: &[Observation]) -> Judged {

@@ -57,9 +57,12 @@ fn fault(reason: Reason, observation: &Observation) -> Fault {
 fn broken(spot: &Spot<'_, '_>, observation: &Observation, broke: &Broke) -> Fault {
     let fault = match broke {
         Broke::Silent => fault(Reason::MqttSilent, observation),
+        Broke::Unfinished { bytes } => fault(Reason::Unfinished, observation).about(tls::came(*bytes)),
         Broke::Reset | Broke::Closed => fault(Reason::MqttCut, observation),
         Broke::Other { begins } => fault(Reason::NotMqtt, observation).about(visible(begins, 80)),
-        Broke::TooLong { bytes } => fault(Reason::NotMqtt, observation).about(format!("{bytes} bytes")),
+        Broke::TooLong { bytes } => {
+            fault(Reason::NotMqtt, observation).about(format!("{} and no end", tls::came(*bytes)))
+        }
     };
     tls::cut_by_name(spot, fault, "after the first bytes of the application")
 }

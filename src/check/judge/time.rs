@@ -1,19 +1,25 @@
 //! What time servers amount to, and what time it is by whom: this computer, a reference, the gateway.
 
 use core::net::SocketAddr;
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use super::dns;
 use super::path::{Case, End, Fault};
 use super::row::HostEnd;
 use super::tcp;
-use crate::check::seen::{HttpEnd, Observation, Seen, Time, TimeEnd};
+use crate::check::seen::{HttpEnd, Observation, Seen, Time, TimeEnd, Tls, Trust};
 use crate::check::verdict::{Confidence, Note, Reason};
 use crate::model::endpoint::ProbeKind;
 use crate::model::text::visible;
 
 /// From which offset on a clock is worth a word, as other tools for the same purpose do.
 pub(in crate::check) const NOTABLE_MICROS: i64 = 10_000_000;
+/// From which offset on a time server is held against the dates of verified servers.
+const DOUBTED_MICROS: i64 = 30_000_000;
+/// From which offset on a time server harms those that follow it: logins with a time in them hold for minutes.
+const HARMFUL_MICROS: i64 = 300_000_000;
+/// So many certificates of verified servers say together what day it is.
+const CERTIFICATES: usize = 2;
 /// Leap indicator: not synchronised (RFC 5905, figure 9).
 const ALARM: u8 = 3;
 /// The highest stratum of a server that has the time (RFC 5905, figure 11).
@@ -27,12 +33,50 @@ pub(super) struct Clocks {
     offset: Option<(i64, Vec<u32>)>,
     /// How far the gateway's clock is ahead of this computer's.
     gateway: Option<(i64, u32)>,
+    witness: Witness,
+}
+
+/// What verified servers say of the time, against time servers, which anybody can be.
+#[derive(Default)]
+struct Witness {
+    /// Their dates agree with this computer's clock.
+    agrees: bool,
+    /// Of each certificate: from and until when it holds, and this computer's time when it was seen, in seconds.
+    certificates: BTreeMap<String, (i64, i64, i64)>,
+}
+
+impl Witness {
+    fn of(observations: &[Observation]) -> Self {
+        let agrees = median(by_dates(observations)).is_some_and(|(offset, _)| offset.saturating_abs() < NOTABLE_MICROS);
+        let certificates = observations.iter().filter_map(|observation| {
+            let (tls, trust) = verified(&observation.seen)?;
+            let leaf = tls.chain.first()?.sha256.clone();
+            Some((leaf, (trust.not_before, trust.not_after, observation.at_unix_micros / 1_000_000)))
+        });
+        Self { agrees, certificates: certificates.collect() }
+    }
+
+    /// Whether this computer's clock is right and that offset, said by a time server, is not.
+    fn refutes(&self, offset_micros: i64) -> bool {
+        let offset_secs = offset_micros / 1_000_000;
+        let holds = |(from, until, here): &(i64, i64, i64), offset: i64| {
+            (*from..=*until).contains(&here.saturating_add(offset))
+        };
+        let is_refuted_by_all = || {
+            self.certificates.len() >= CERTIFICATES
+                && self.certificates.values().all(|it| holds(it, 0) && !holds(it, offset_secs))
+        };
+        offset_micros.saturating_abs() >= DOUBTED_MICROS && (self.agrees || is_refuted_by_all())
+    }
 }
 
 impl Clocks {
     /// The reference is what time servers say; without one, the dates of verified web servers.
     pub(super) fn of(observations: &[Observation]) -> Self {
-        let told: Vec<(i64, u32)> = observations.iter().filter_map(by_server).collect();
+        let mut told: Vec<(i64, u32)> = observations.iter().filter_map(by_server).collect();
+        let is_notable = told.iter().any(|(offset, _)| offset.saturating_abs() >= DOUBTED_MICROS);
+        let witness = if is_notable { Witness::of(observations) } else { Witness::default() };
+        told.retain(|(offset, _)| !witness.refutes(*offset));
         let told = if told.is_empty() { by_dates(observations) } else { told };
         let gateway = observations.iter().rev().find_map(|observation| match observation.seen {
             Seen::GatewayClock { unix_micros } => {
@@ -40,7 +84,7 @@ impl Clocks {
             }
             _ => None,
         });
-        Self { offset: median(told), gateway }
+        Self { offset: median(told), gateway, witness }
     }
 
     /// The time in seconds when this computer's clock showed that.
@@ -76,6 +120,15 @@ impl Clocks {
 
 /// An offset for people; positive where the clock is behind.
 pub(super) fn shown(behind_micros: i64) -> String {
+    format!("{} {}", length(behind_micros), if behind_micros >= 0 { "slow" } else { "fast" })
+}
+
+/// An offset of a time server for people: `3 days ahead`.
+fn against(behind_micros: i64) -> String {
+    format!("{} {}", length(behind_micros), if behind_micros >= 0 { "ahead" } else { "behind" })
+}
+
+fn length(behind_micros: i64) -> String {
     let secs = behind_micros.unsigned_abs() / 1_000_000;
     let (number, unit) = match secs {
         0..=119 => (secs, "second"),
@@ -84,7 +137,7 @@ pub(super) fn shown(behind_micros: i64) -> String {
         _ => (secs / 86_400, "day"),
     };
     let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural} {}", if behind_micros >= 0 { "slow" } else { "fast" })
+    format!("{number} {unit}{plural}")
 }
 
 fn by_server(observation: &Observation) -> Option<(i64, u32)> {
@@ -128,14 +181,15 @@ fn by_dates(observations: &[Observation]) -> Vec<(i64, u32)> {
 }
 
 fn verified_peer(observation: &Observation) -> Option<SocketAddr> {
-    match &observation.seen {
-        Seen::Tls(tls) if tls.shape.is_plain() => {
-            let trust = tls.trust.as_ref()?;
-            let is_known = trust.mozilla || trust.expected == Some(true) || trust.from_override;
-            (is_known && trust.name_matches).then_some(tls.to)
-        }
-        _ => None,
-    }
+    verified(&observation.seen).map(|(tls, _)| tls.to)
+}
+
+/// A handshake with a server whose chain and name are right, whatever the time.
+fn verified(seen: &Seen) -> Option<(&Tls, &Trust)> {
+    let Seen::Tls(tls) = seen else { return None };
+    let trust = tls.trust.as_ref().filter(|_| tls.shape.is_plain())?;
+    let is_known = trust.mozilla || trust.expected == Some(true) || trust.from_override;
+    (is_known && trust.name_matches).then_some((tls, trust))
 }
 
 fn median(mut told: Vec<(i64, u32)>) -> Option<(i64, Vec<u32>)> {
@@ -201,7 +255,7 @@ const fn weight(reason: Reason) -> u8 {
     match reason {
         Reason::BlockedHere => 5,
         Reason::NtpRejected => 4,
-        Reason::NtpUnsynchronised => 3,
+        Reason::NtpUnsynchronised | Reason::NtpWrong => 3,
         Reason::NtpOdd => 2,
         _ => 1,
     }
@@ -223,6 +277,15 @@ fn judge_reply(case: &Case<'_>, observation: &Observation, time: &Time) -> Resul
         }
         TimeEnd::Reply { leap, stratum, .. } if *leap == ALARM || *stratum > LAST_STRATUM => {
             fault(Reason::NtpUnsynchronised, Confidence::High, time.server.ip().to_string())
+        }
+        TimeEnd::Reply { offset_micros, .. } | TimeEnd::Told { offset_micros, .. }
+            if case.scene.clocks.witness.refutes(*offset_micros) =>
+        {
+            let about = format!("{} is {}", time.server.ip(), against(*offset_micros));
+            if offset_micros.saturating_abs() < HARMFUL_MICROS {
+                return Ok(vec![note(Reason::NtpWrong, about)]);
+            }
+            fault(Reason::NtpWrong, Confidence::High, about)
         }
         TimeEnd::Reply { from, offset_micros, .. } => {
             let mut notes = Vec::new();

@@ -40,7 +40,7 @@ pub(super) fn step(spot: &Spot<'_, '_>, walk: &mut Walk) -> Step {
         }
         TlsEnd::Alert { alert, .. } => Step::Bad(fault(Reason::TlsAlert, observation).about(visible(alert, 40))),
         TlsEnd::Broken(broke) => Step::Bad(broken(spot, observation, broke)),
-        TlsEnd::Failed { detail } => Step::Bad(fault(Reason::NotTls, observation).about(visible(detail, 80))),
+        TlsEnd::Failed { detail } => Step::Bad(failed(observation, detail)),
     }
 }
 
@@ -78,21 +78,44 @@ fn is_too_old(spot: &Spot<'_, '_>, version: &str) -> bool {
     }
 }
 
+/// Words of libraries for an answer that is not TLS at all.
+const NOT_TLS: [&str; 5] =
+    ["no TLS", "wrong version number", "packet length too long", "unknown protocol", "http request"];
+
+/// The handshake failed by what came: of something else, or of TLS that cannot be used.
+fn failed(observation: &Observation, detail: &str) -> Fault {
+    let is_other = NOT_TLS.iter().any(|words| detail.contains(words));
+    let mut failed = fault(if is_other { Reason::NotTls } else { Reason::TlsFailed }, observation);
+    failed.confidence = if is_other { Confidence::High } else { Confidence::Medium };
+    failed.about(visible(detail, 80))
+}
+
+/// How much came, for people.
+pub(in crate::check) fn came(bytes: u64) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
+}
+
 /// The handshake broke off: what other shapes of it show. Only a success of theirs proves anything.
 fn broken(spot: &Spot<'_, '_>, observation: &Observation, broke: &Broke) -> Fault {
     let reason = match broke {
         Broke::Silent => Reason::TlsSilent,
+        Broke::Unfinished { .. } => Reason::Unfinished,
         Broke::Reset => Reason::TlsReset,
         Broke::Closed => Reason::TlsClosed,
         Broke::Other { begins } => return fault(Reason::NotTls, observation).about(visible(begins, 80)),
-        Broke::TooLong { bytes } => return fault(Reason::NotTls, observation).about(format!("{bytes} bytes")),
+        Broke::TooLong { bytes } => {
+            return fault(Reason::NotTls, observation).about(format!("{} and no end", came(*bytes)));
+        }
     };
-    if reason == Reason::TlsSilent
+    if matches!(reason, Reason::TlsSilent | Reason::Unfinished)
         && let Some(small) = done(spot, Shape::SmallSegments)
     {
         return fault(Reason::LargePacketsLost, observation).with(small);
     }
     let mut fault = fault(reason, observation);
+    if let Broke::Unfinished { bytes } = broke {
+        fault = fault.about(came(*bytes));
+    }
     fault.confidence = Confidence::Medium;
     cut_by_name(spot, fault, "at the TLS hello")
 }

@@ -8,6 +8,7 @@ use super::reproduce::{Recipe, recipes};
 use super::rules::{self, Rule, merged};
 use super::{Input, Instead, Mask, told};
 use crate::check::evidence::Via;
+use crate::check::explain;
 use crate::check::plan::{Outlook, PlannedRow, Subject, Vantage};
 use crate::check::seen::{Connect, ConnectEnd, Observation, Seen, Tls, TlsEnd};
 use crate::check::verdict::{Reason, RowState, RowVerdict};
@@ -146,6 +147,23 @@ pub struct Sight {
     pub took: String,
 }
 
+/// A row as the laptop and the gateway see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Side {
+    /// Its id.
+    pub id: String,
+    /// What it is for.
+    pub purpose: String,
+    /// How it stands for the laptop, and why.
+    pub laptop: String,
+    /// How good that is.
+    pub laptop_tone: Tone,
+    /// How it stands for the gateway, and why.
+    pub gateway: String,
+    /// How good that is.
+    pub gateway_tone: Tone,
+}
+
 /// A row that was not tested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Untested {
@@ -176,6 +194,8 @@ pub struct Document {
     pub facts: Vec<Fact>,
     /// What concerns several rows.
     pub troubles: Vec<Trouble>,
+    /// Laptop and gateway side by side, where both looked.
+    pub sides: Vec<Side>,
     /// The rules, by protocol and port.
     pub groups: Vec<Group>,
     /// Rows that are no opening of a firewall.
@@ -196,6 +216,11 @@ impl Document {
     }
 }
 
+/// A state with its reason, where there is more to it than that it holds.
+fn stands_for(state: RowState, reason: Reason) -> String {
+    if reason == Reason::Answered { state.to_string() } else { format!("{state}: {reason}") }
+}
+
 struct Builder<'a> {
     input: &'a Input<'a>,
     mask: Mask,
@@ -204,11 +229,15 @@ struct Builder<'a> {
 impl Builder<'_> {
     fn document(&self) -> Document {
         let Input { plan, evidence, judged, words, .. } = *self.input;
-        let troubles = judged.findings.iter().map(|finding| {
-            let said = words.finding(finding);
-            let rows: Vec<&str> = finding.rows.iter().map(RowId::as_str).collect();
-            Trouble { what: self.safe(&said.what), next_step: self.safe(&said.next_step), rows: rows.join(", ") }
-        });
+        let apart = self.input.beside.map(|beside| beside.findings(plan, judged)).unwrap_or_default();
+        let troubles = apart
+            .iter()
+            .chain(judged.findings.iter().filter(|it| !explain::is_said_by_its_row(judged, it)))
+            .map(|finding| {
+                let said = words.finding(finding);
+                let rows: Vec<&str> = finding.rows.iter().map(RowId::as_str).collect();
+                Trouble { what: self.safe(&said.what), next_step: self.safe(&said.next_step), rows: rows.join(", ") }
+            });
         let (verdict, tone) = self.verdict();
         let all = rules::rules(plan, evidence, judged);
         Document {
@@ -219,6 +248,7 @@ impl Builder<'_> {
             overrides: evidence.about.overrides.iter().map(|line| self.safe(line)).collect(),
             facts: self.facts(),
             troubles: troubles.collect(),
+            sides: self.sides(),
             groups: self.groups(&merged(&all)),
             others: self.others(&all),
             untested: self.untested(),
@@ -230,6 +260,21 @@ impl Builder<'_> {
     /// A text of anybody, as it may be shown.
     fn safe(&self, text: &str) -> String {
         self.mask.text(&visible(text, LONGEST))
+    }
+
+    fn sides(&self) -> Vec<Side> {
+        let Some(beside) = self.input.beside else { return Vec::new() };
+        let side = |stands: Option<(RowState, Reason)>| match stands {
+            Some((state, reason)) => (stands_for(state, reason), tone(state)),
+            None => ("-".to_owned(), Tone::Open),
+        };
+        let rows = beside.rows(self.input.judged).into_iter().map(|row| {
+            let planned = self.input.plan.row(&row.row).or_else(|| beside.plan.row(&row.row));
+            let ((laptop, laptop_tone), (gateway, gateway_tone)) = (side(row.before), side(row.after));
+            let purpose = self.safe(&planned.map(|row| purpose(&row.subject)).unwrap_or_default());
+            Side { id: row.row.to_string(), purpose, laptop, laptop_tone, gateway, gateway_tone }
+        });
+        rows.collect()
     }
 
     fn verdict(&self) -> (String, Tone) {

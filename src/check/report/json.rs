@@ -10,6 +10,9 @@ pub fn json(evidence: &Evidence, is_masked: bool) -> String {
     let mask = Mask::new(evidence, if is_masked { Instead::Address } else { Instead::Nothing });
     let mut marked = evidence.clone();
     marked.about.is_masked |= is_masked;
+    if let Some(beside) = &mut marked.beside {
+        beside.about.is_masked |= is_masked;
+    }
     // Our types have text keys only, and such values always serialise.
     let mut value = serde_json::to_value(&marked).unwrap_or_default();
     if is_masked {

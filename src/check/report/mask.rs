@@ -161,6 +161,9 @@ fn like_v6(address: Ipv6Addr, number: u32) -> Ipv6Addr {
 
 /// The addresses that the evidence shows to belong to the site.
 fn gather(evidence: &Evidence, own: &mut BTreeSet<IpAddr>) {
+    if let Some(beside) = &evidence.beside {
+        gather(beside, own);
+    }
     let about = &evidence.about;
     for text in [&about.gateway, &about.from, &about.subnet] {
         own.extend(address_of(text));

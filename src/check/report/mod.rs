@@ -20,7 +20,7 @@ mod told;
 mod words;
 
 pub use csv::{Filter, csv};
-pub use document::{Document, Fact, Group, RowPart, RuleLine, Sight, Tone, Trouble, Untested};
+pub use document::{Document, Fact, Group, RowPart, RuleLine, Side, Sight, Tone, Trouble, Untested};
 pub use html::html;
 pub use json::json;
 pub use mask::{Instead, Mask};
@@ -30,6 +30,7 @@ pub use rules::{Rule, merged, rules};
 pub use told::{Told, told};
 pub use words::{Plain, Said, Words};
 
+use super::beside::Beside;
 use super::evidence::Evidence;
 use super::plan::Plan;
 use super::verdict::Judged;
@@ -43,6 +44,8 @@ pub struct Input<'a> {
     pub evidence: &'a Evidence,
     /// What follows.
     pub judged: &'a Judged,
+    /// The laptop's run beside the gateway's own.
+    pub beside: Option<&'a Beside>,
     /// How it is said.
     pub words: &'a dyn Words,
     /// Whether addresses inside the site are left out.

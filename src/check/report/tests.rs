@@ -135,6 +135,7 @@ fn evidence(about: About, issuer: &str) -> Evidence {
             observation(4, Some("ABC-001"), Some(host), Seen::Tls(tls)),
             observation(5, Some("ABC-001"), Some(host), Seen::Connect(connect(refused))),
         ],
+        beside: None,
     }
 }
 
@@ -167,7 +168,14 @@ impl Run {
     }
 
     fn input(&self, is_masked: bool) -> Input<'_> {
-        Input { plan: &self.plan, evidence: &self.evidence, judged: &self.judged, words: &Plain, is_masked }
+        Input {
+            plan: &self.plan,
+            evidence: &self.evidence,
+            judged: &self.judged,
+            beside: None,
+            words: &Plain,
+            is_masked,
+        }
     }
 
     /// The report in all its forms.

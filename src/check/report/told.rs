@@ -2,6 +2,7 @@
 
 use core::net::SocketAddr;
 
+use crate::check::judge::came;
 use crate::check::seen::{
     Answer, Broke, Certificate, Connect, ConnectEnd, Fetch, Http, HttpEnd, Icmp, Idle, Interface, Lease, Lookup, Mqtt,
     MqttEnd, NameServer, Ping, Proxy, Route, Seen, SocketError, SystemTrust, Time, TimeEnd, Tls, TlsEnd, Trace, Wifi,
@@ -136,6 +137,7 @@ fn answer(answer: &Answer) -> String {
         Answer::Overridden { addresses } => format!("{}, by the override file", list(addresses)),
         Answer::TimedOut => "no answer in time".to_owned(),
         Answer::Refused { icmp } => format!("refused{}", by_box(icmp.as_ref())),
+        Answer::Truncated => "cut short over UDP, and TCP brought no whole answer".to_owned(),
         Answer::Failed { detail, .. } => format!("failed{}", tail(detail)),
     }
 }
@@ -175,6 +177,7 @@ const fn socket_error(error: SocketError) -> &'static str {
 fn broke(broke: &Broke) -> String {
     match broke {
         Broke::Silent => "no answer in time".to_owned(),
+        Broke::Unfinished { bytes } => format!("{} came and no end of them in time", came(*bytes)),
         Broke::Reset => "the connection was reset".to_owned(),
         Broke::Closed => "the far end closed the connection".to_owned(),
         Broke::Other { begins } => format!("something else answered, beginning with {begins}"),
@@ -187,7 +190,7 @@ fn tls(seen: &Tls) -> String {
         TlsEnd::Done { version, cipher, .. } => format!("{version}, {cipher}"),
         TlsEnd::Alert { alert, .. } => format!("the server ended it with the alert {alert}"),
         TlsEnd::Broken(end) => broke(end),
-        TlsEnd::Failed { detail } => format!("the answer isn't TLS{}", tail(detail)),
+        TlsEnd::Failed { detail } => format!("the handshake failed{}", tail(detail)),
     };
     let shape = if seen.shape.is_plain() { String::new() } else { format!(" ({})", seen.shape) };
     let leaf = seen.chain.first().map(certificate).unwrap_or_default();

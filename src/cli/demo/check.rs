@@ -57,7 +57,7 @@ fn rows(profile: &Profile) -> Vec<RowId> {
 fn check(handle: &mut Handle, profile: &Profile) -> Result<Found, Problem> {
     let job = next_job();
     let about = About { profile: Some(profile.id.clone()), rows: rows(profile), ..About::default() };
-    let start = CheckStart { about, evidence: None, site: None, overrides: None, watch: None, via: None };
+    let start = CheckStart { about, evidence: None, site: None, overrides: None, watch: None, via: None, beside: None };
     handle.send_blocking(Command::Check { job, command: CheckCommand::Start(Box::new(start)) })?;
     let (mut plan, mut round) = (None, None);
     loop {

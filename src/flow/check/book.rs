@@ -159,6 +159,7 @@ impl Book {
             program: concat!("linesman ", env!("CARGO_PKG_VERSION")).to_owned(),
             about,
             observations: pages.observations.clone(),
+            beside: None,
         }
     }
 

@@ -87,9 +87,7 @@ impl Round {
         let (system, direct, ()) = tokio::join!(system, direct, self.controls(host, &servers));
         let mut found = if system.is_empty() { direct } else { system };
         found.extend(mapped);
-        let mut seen = BTreeSet::new();
-        found.retain(|address| seen.insert(*address));
-        found
+        leaving(found, !self.overrides.is_empty())
     }
 
     async fn note_override(&self, host: &str, addresses: Vec<IpAddr>) -> Vec<IpAddr> {
@@ -141,6 +139,14 @@ impl Round {
     }
 }
 
+/// Each address once, without those that stay in this computer: whatever listens there would answer for the network. On a test
+/// site, loopback is where the stand-ins are.
+fn leaving(found: Vec<IpAddr>, is_mapped: bool) -> Vec<IpAddr> {
+    let mut seen = BTreeSet::new();
+    let is_own = |address: &IpAddr| address.is_unspecified() || !is_mapped && address.is_loopback();
+    found.into_iter().map(|address| address.to_canonical()).filter(|it| !is_own(it) && seen.insert(*it)).collect()
+}
+
 /// The addresses in what a look-up brought.
 fn addresses_of(told: &[Seen]) -> Vec<IpAddr> {
     let answers = told.iter().filter_map(|seen| match seen {
@@ -149,7 +155,21 @@ fn addresses_of(told: &[Seen]) -> Vec<IpAddr> {
     });
     let of = |answer: &Answer| match answer {
         Answer::Message { addresses, .. } | Answer::Overridden { addresses } => addresses.clone(),
-        Answer::TimedOut | Answer::Refused { .. } | Answer::Failed { .. } => Vec::new(),
+        Answer::TimedOut | Answer::Refused { .. } | Answer::Truncated | Answer::Failed { .. } => Vec::new(),
     };
     answers.flat_map(of).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_filter_leads_to_this_computer_is_not_connected_to() {
+        let found = ["0.0.0.0", "::", "127.0.0.1", "::ffff:127.0.0.1", "::1", "192.0.2.7", "::ffff:192.0.2.7"];
+        let found: Vec<IpAddr> = found.iter().map(|address| address.parse().unwrap()).collect();
+        let own = |addresses: Vec<IpAddr>| addresses.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(own(leaving(found.clone(), false)), ["192.0.2.7"]);
+        assert_eq!(own(leaving(found, true)), ["127.0.0.1", "::1", "192.0.2.7"]);
+    }
 }

@@ -65,7 +65,7 @@ pub struct Way {
     /// The time, in microseconds since 1970 UTC.
     pub clock: Arc<dyn Fn() -> i64 + Send + Sync>,
     /// A number that nobody can guess.
-    pub random: u64,
+    pub random: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 /// Asks on a gateway. [`GatewayProbes::close`] ends it.
@@ -76,6 +76,7 @@ pub struct GatewayProbes {
     ahead_micros: std::sync::Mutex<Option<i64>>,
     chains: Arc<dyn Chains>,
     clock: Arc<dyn Fn() -> i64 + Send + Sync>,
+    random: Arc<dyn Fn() -> u64 + Send + Sync>,
 }
 
 impl GatewayProbes {
@@ -94,9 +95,20 @@ impl GatewayProbes {
             name: visible(&shell.name().unwrap_or_default(), NAME_CHARS),
             tools: tools.names(),
         };
-        let gateway = Gateway { tools, mark: format!("lm{:012x}", way.random & 0xffff_ffff_ffff), ahead_micros: None };
-        let (chains, clock) = (way.chains, way.clock);
-        Ok((Self { shell: Mutex::new(shell), gateway, ahead_micros: std::sync::Mutex::default(), chains, clock }, via))
+        let mark = format!("lm{:012x}", (way.random)() & 0xffff_ffff_ffff);
+        let gateway = Gateway { tools, mark, ..Gateway::default() };
+        let (chains, clock, random) = (way.chains, way.clock, way.random);
+        Ok((
+            Self {
+                shell: Mutex::new(shell),
+                gateway,
+                ahead_micros: std::sync::Mutex::default(),
+                chains,
+                clock,
+                random,
+            },
+            via,
+        ))
     }
 
     /// Logs out.
@@ -106,7 +118,8 @@ impl GatewayProbes {
 
     async fn answer(&self, question: &Question, seen: &mpsc::Sender<Witnessed>) {
         let ahead_micros = *self.ahead_micros.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut inquiry = Inquiry::new(question, &Gateway { ahead_micros, ..self.gateway.clone() });
+        let mut inquiry =
+            Inquiry::new(question, &Gateway { ahead_micros, nonce: (self.random)(), ..self.gateway.clone() });
         while let Some(command) = inquiry.next_command() {
             // One at a time; what is waited for the line is no time of the command.
             let mut shell = self.shell.lock().await;

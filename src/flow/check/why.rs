@@ -95,7 +95,7 @@ fn is_silent(told: &[Seen]) -> bool {
 
 /// Whether the handshake was cut without an answer.
 const fn is_cut(tls: &Tls) -> bool {
-    matches!(tls.end, TlsEnd::Broken(Broke::Silent | Broke::Reset | Broke::Closed))
+    matches!(tls.end, TlsEnd::Broken(Broke::Silent | Broke::Unfinished { .. } | Broke::Reset | Broke::Closed))
 }
 
 const fn is_done(tls: &Tls) -> bool {

@@ -2,6 +2,7 @@
 
 use std::io::{Error, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use hickory_proto::op::{Edns, Message, MessageType, Query};
 use hickory_proto::rr::rdata::opt::EdnsOption;
@@ -21,6 +22,8 @@ const MAX_MESSAGE: usize = 65_535;
 const PAYLOAD: u16 = 1232;
 /// Most addresses, names on the way and extended errors that are kept.
 const MAX_KEPT: usize = 64;
+/// How long an answer is waited for after something that could not be read.
+const AFTER_NONSENSE: Duration = Duration::from_millis(500);
 /// How often a query is sent at most.
 const ATTEMPTS: u32 = 2;
 /// Longest text of a name.
@@ -113,8 +116,15 @@ fn both(a: Answer, aaaa: Answer) -> Answer {
             let ttl_secs = [ttl_secs, other_ttl].into_iter().flatten().min();
             Answer::Message { rcode, addresses, aliases, ttl_secs, extended }
         }
+        (Answer::Truncated, Answer::Message { addresses, .. })
+        | (Answer::Message { addresses, .. }, Answer::Truncated)
+            if addresses.is_empty() =>
+        {
+            Answer::Truncated
+        }
         (message @ Answer::Message { .. }, _) | (_, message @ Answer::Message { .. }) => message,
         (refused @ Answer::Refused { .. }, _) | (_, refused @ Answer::Refused { .. }) => refused,
+        (Answer::Truncated, _) | (_, Answer::Truncated) => Answer::Truncated,
         (a, _) => a,
     }
 }
@@ -135,7 +145,7 @@ async fn ask(from: &From, name: &Name, kind: RecordType, server: SocketAddr, by:
         found.answer = match answer {
             Ok(message) if message.metadata.truncation && by == Carrier::Udp => {
                 found.sent += 1;
-                over_tcp(from, &query, server, until).await.map_or_else(|_| read(&message), |whole| read(&whole))
+                whole(&message, over_tcp(from, &query, server, until).await)
             }
             Ok(message) => read(&message),
             Err(answer) => answer,
@@ -148,6 +158,15 @@ async fn ask(from: &From, name: &Name, kind: RecordType, server: SocketAddr, by:
         }
     }
     found
+}
+
+/// The answer by TCP; what a datagram could hold of it is better than nothing.
+fn whole(cut_short: &Message, by_tcp: Result<Message, Answer>) -> Answer {
+    match (by_tcp, read(cut_short)) {
+        (Ok(whole), _) if !whole.metadata.truncation => read(&whole),
+        (_, Answer::Message { addresses, .. }) if addresses.is_empty() => Answer::Truncated,
+        (_, part) => part,
+    }
 }
 
 fn query(name: &Name, kind: RecordType) -> Message {
@@ -171,13 +190,15 @@ fn answers(answer: &Message, query: &Message) -> bool {
     answer.metadata.id == query.metadata.id && answer.metadata.message_type == MessageType::Response && is_same()
 }
 
-async fn over_udp(from: &From, query: &Message, server: SocketAddr, until: Instant) -> Result<Message, Answer> {
+async fn over_udp(from: &From, query: &Message, server: SocketAddr, mut until: Instant) -> Result<Message, Answer> {
     let socket = sockets::udp(from, server.ip()).map_err(|error| failed(&error, None))?;
     let octets = query.to_vec().map_err(|error| Answer::Failed { detail: error.to_string(), error: None })?;
     socket.send_to(&octets, server).await.map_err(|error| failed(&error, Some(&socket)))?;
     let mut buffer = vec![0; MAX_MESSAGE];
+    let mut nonsense = None;
     loop {
-        let received = timeout_at(until, socket.recv_from(&mut buffer)).await.map_err(|_| Answer::TimedOut)?;
+        let received = timeout_at(until, socket.recv_from(&mut buffer)).await;
+        let received = received.map_err(|_| nonsense.take().unwrap_or(Answer::TimedOut))?;
         let (length, who) = received.map_err(|error| failed(&error, Some(&socket)))?;
         // What others send, and what answers something else, is not ours.
         if who.ip().to_canonical() != server.ip().to_canonical() || who.port() != server.port() {
@@ -186,7 +207,11 @@ async fn over_udp(from: &From, query: &Message, server: SocketAddr, until: Insta
         match Message::from_vec(&buffer[..length]) {
             Ok(message) if answers(&message, query) => return Ok(message),
             Ok(_) => {}
-            Err(error) => return Err(unreadable(&error.to_string())),
+            // Whoever sent it, the answer may still come.
+            Err(error) => {
+                nonsense = Some(unreadable(&error.to_string()));
+                until = until.min(Instant::now() + AFTER_NONSENSE);
+            }
         }
     }
 }

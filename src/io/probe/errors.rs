@@ -7,7 +7,7 @@ use rustls::Error as TlsError;
 
 use crate::check::seen::{Broke, Icmp, SocketError};
 use crate::io::stream::Glimpse;
-use crate::model::text::visible_octets;
+use crate::model::text::{visible, visible_octets};
 
 /// How much of what came instead is shown.
 const BEGINS_CHARS: usize = 64;
@@ -44,9 +44,21 @@ pub(super) fn broke(error: &Error, glimpse: &Glimpse) -> Broke {
     match error.kind() {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => Broke::Reset,
         ErrorKind::FileTooLarge => Broke::TooLong { bytes: glimpse.bytes() },
-        ErrorKind::TimedOut => Broke::Silent,
+        ErrorKind::TimedOut => late(glimpse),
+        // It came inside of something that is not as it must be, and never got as far as a byte.
+        ErrorKind::InvalidData if glimpse.bytes() == 0 => {
+            Broke::Other { begins: visible(&error.to_string(), BEGINS_CHARS) }
+        }
         kind if glimpse.bytes() == 0 || kind == ErrorKind::UnexpectedEof => Broke::Closed,
         _ => other(glimpse),
+    }
+}
+
+/// Time is up: nothing came, or no end of it.
+pub(super) fn late(glimpse: &Glimpse) -> Broke {
+    match glimpse.bytes() {
+        0 => Broke::Silent,
+        bytes => Broke::Unfinished { bytes },
     }
 }
 

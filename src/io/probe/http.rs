@@ -16,7 +16,7 @@ use tokio_tungstenite::client_async;
 use tokio_tungstenite::tungstenite::error::{Error as WebSocketError, ProtocolError};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
-use super::errors::{broke, other};
+use super::errors::{broke, late, other};
 use crate::check::seen::{Broke, HttpEnd};
 use crate::io::stream::{Carried, Glimpse, Stream};
 use crate::model::text::visible_octets;
@@ -62,12 +62,12 @@ pub(super) async fn ask(
     let mut session = match opened {
         Ok(Ok(session)) => session,
         Ok(Err(error)) => return (ended(&error, glimpse), None),
-        Err(_) => return (HttpEnd::Broken(Broke::Silent), None),
+        Err(_) => return (HttpEnd::Broken(late(glimpse)), None),
     };
     let head = match timeout_at(until, session.send(Method::HEAD)).await {
         Ok(Ok(response)) => answer(response.status().as_u16(), response.headers(), &[]),
         Ok(Err(error)) => return (ended(&error, glimpse), None),
-        Err(_) => return (HttpEnd::Broken(Broke::Silent), None),
+        Err(_) => return (HttpEnd::Broken(late(glimpse)), None),
     };
     if !page.wants_body || !session.is_open() {
         return (head, Some(session));
@@ -94,7 +94,7 @@ pub(super) async fn ask_by_get(
     match timeout(limit, got).await {
         Ok(Ok((end, session))) => (end, Some(session).filter(Session::is_open)),
         Ok(Err(error)) => (ended(&error, glimpse), None),
-        Err(_) => (HttpEnd::Broken(Broke::Silent), None),
+        Err(_) => (HttpEnd::Broken(late(glimpse)), None),
     }
 }
 
@@ -241,15 +241,24 @@ pub(super) async fn upgrade(
             let page = &page[..page.len().min(MAX_PAGE)];
             Ok((answer(response.status().as_u16(), response.headers(), page), None))
         }
-        // Granted, but not in the way it must be.
-        Err(WebSocketError::Protocol(
-            ProtocolError::SecWebSocketSubProtocolError(_)
-            | ProtocolError::SecWebSocketAcceptKeyMismatch
-            | ProtocolError::MissingConnectionUpgradeHeader
-            | ProtocolError::MissingUpgradeWebSocketHeader,
-        )) => Ok((answer(101, &HeaderMap::new(), &[]), None)),
+        Err(WebSocketError::Protocol(error)) => match half_granted(&error) {
+            Some(wrong) => Ok((answer(101, &HeaderMap::new(), wrong.as_bytes()), None)),
+            None => Err(Error::new(std::io::ErrorKind::InvalidData, error.to_string())),
+        },
         Err(WebSocketError::Io(error)) => Err(error),
         Err(error) => Err(Error::new(std::io::ErrorKind::InvalidData, error.to_string())),
+    }
+}
+
+/// What is wrong with an upgrade that was granted, but not as it must be.
+const fn half_granted(error: &ProtocolError) -> Option<&'static str> {
+    match error {
+        ProtocolError::SecWebSocketAcceptKeyMismatch => Some("the answer belongs to another key"),
+        ProtocolError::SecWebSocketSubProtocolError(_) => Some("the sub-protocol for MQTT isn't named"),
+        ProtocolError::MissingConnectionUpgradeHeader | ProtocolError::MissingUpgradeWebSocketHeader => {
+            Some("the headers of an upgrade are missing")
+        }
+        _ => None,
     }
 }
 

@@ -49,10 +49,13 @@ fn read(answer: &[u8], is_over: bool, glimpse: &Glimpse) -> Option<MqttEnd> {
         return is_over.then_some(MqttEnd::Broken(Broke::Closed));
     }
     match Head::parse(answer) {
-        Ok(Some(head)) if head.first == kind::CONNACK << 4 && head.body_bytes == 2 => match answer.get(3) {
-            Some(code) => Some(MqttEnd::Connack { code: *code }),
-            None => is_over.then_some(MqttEnd::Broken(Broke::Closed)),
-        },
+        Ok(Some(head)) if head.first == kind::CONNACK << 4 && head.body_bytes == 2 => {
+            match answer.get(head.head_bytes + 1) {
+                Some(code) => Some(MqttEnd::Connack { code: *code }),
+                // A piece of an answer is none.
+                None => is_over.then(|| MqttEnd::Broken(other(glimpse))),
+            }
+        }
         Ok(None) if !is_over && answer[0] == kind::CONNACK << 4 => None,
         _ => Some(MqttEnd::Broken(other(glimpse))),
     }

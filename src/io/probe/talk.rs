@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use super::errors::broke;
+use super::errors::{broke, late};
 use super::http::Session;
 use super::roots::{Chains, Roots};
 use super::tls::{MAX_BYTES, Shaken, Wanted};
@@ -110,7 +110,7 @@ impl Talker<'_> {
         let page = http::Page { host: &self.talk.host, path, wants_body: is_last };
         let (mut end, mut session) = http::ask(Box::new(watched), &glimpse, &page, self.talk.limit).await;
         // Some servers know no HEAD, and say nothing or hang up.
-        if matches!(end, HttpEnd::Broken(Broke::Silent | Broke::Closed | Broke::Reset))
+        if matches!(end, HttpEnd::Broken(Broke::Silent | Broke::Unfinished { .. } | Broke::Closed | Broke::Reset))
             && let Some(answered) = self.ask_by_get(&page).await
         {
             (end, session) = answered;
@@ -145,7 +145,7 @@ impl Talker<'_> {
         let (end, stream) = match timeout(self.talk.limit, asked).await {
             Ok(Ok((end, stream))) => (end, stream),
             Ok(Err(error)) => (HttpEnd::Broken(broke(&error, &glimpse)), None),
-            Err(_) => (HttpEnd::Broken(Broke::Silent), None),
+            Err(_) => (HttpEnd::Broken(late(&glimpse)), None),
         };
         let seen =
             crate::check::seen::Http { to: self.talk.to, url: self.url("ws", path), shape: self.talk.shape, end };
@@ -158,7 +158,7 @@ impl Talker<'_> {
         let (watched, glimpse) = Watched::new(stream, MAX_BYTES);
         let mut stream: Box<dyn Stream> = Box::new(watched);
         let connected = timeout(self.talk.limit, mqtt::connect(&mut stream, client_id, &glimpse)).await;
-        let end = connected.unwrap_or(MqttEnd::Broken(Broke::Silent));
+        let end = connected.unwrap_or_else(|_| MqttEnd::Broken(late(&glimpse)));
         let is_in = matches!(end, MqttEnd::Connack { code: 0 });
         let seen = crate::check::seen::Mqtt { to: self.talk.to, inside: inside.into(), shape: self.talk.shape, end };
         self.teller.tell(began, Seen::Mqtt(seen)).await;

@@ -10,7 +10,7 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, InvalidMessage, SignatureScheme};
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, timeout};
@@ -18,7 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 
-use super::errors::{alert, broke, other};
+use super::errors::{alert, broke, late, other};
 use super::roots::Roots;
 use crate::check::question::Shape;
 use crate::check::seen::{Broke, Certificate, Tls, TlsEnd, Trust};
@@ -82,7 +82,8 @@ pub(super) async fn shake(
         return Shaken { seen, stream: None, chain: Vec::new() };
     };
     if wanted.shape == Shape::PaddedHello {
-        seen.end = timeout(wanted.limit, large_hello(watched, &glimpse, &name, wanted.alpn)).await.unwrap_or(seen.end);
+        let answered = timeout(wanted.limit, large_hello(watched, &glimpse, &name, wanted.alpn)).await;
+        seen.end = answered.unwrap_or_else(|_| TlsEnd::Broken(late(&glimpse)));
         return Shaken { seen, stream: None, chain: Vec::new() };
     }
     let recorded = Arc::new(Mutex::new(Recorded::default()));
@@ -130,7 +131,7 @@ async fn finish(
     let mut stream = match outcome {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return (failed(&error, glimpse, asked_certificate), None),
-        Err(_) => return (TlsEnd::Broken(Broke::Silent), None),
+        Err(_) => return (TlsEnd::Broken(late(glimpse)), None),
     };
     let end = done(&stream, asked_certificate);
     if !asked_certificate && !wanted.is_last {
@@ -173,6 +174,9 @@ fn failed(error: &Error, glimpse: &Glimpse, asked_certificate: bool) -> TlsEnd {
     }
     match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
         Some(TlsError::InvalidMessage(_)) if !is_tls(&glimpse.first()) => TlsEnd::Broken(other(glimpse)),
+        Some(TlsError::InvalidMessage(InvalidMessage::HandshakePayloadTooLarge)) => TlsEnd::Failed {
+            detail: "a message of the handshake, such as the certificates, is larger than 64 KiB".into(),
+        },
         Some(error) => TlsEnd::Failed { detail: visible(&error.to_string(), URL_CHARS) },
         None if error.kind() == ErrorKind::UnexpectedEof && !is_tls(&glimpse.first()) && glimpse.bytes() > 0 => {
             TlsEnd::Broken(other(glimpse))

@@ -124,6 +124,7 @@ impl<'a> Line<'a> {
             "silent" => Some(Broke::Silent),
             "reset" => Some(Broke::Reset),
             "closed" => Some(Broke::Closed),
+            "unfinished" => Some(Broke::Unfinished { bytes: 100 }),
             "long" => Some(Broke::TooLong { bytes: 65_536 }),
             _ => self.key("begins").map(|begins| Broke::Other { begins: begins.to_owned() }),
         }
@@ -302,6 +303,7 @@ impl<'a> Line<'a> {
             "empty" => message(server.map(|_| 0)),
             "silent" => Answer::TimedOut,
             "refused" => Answer::Refused { icmp: self.icmp() },
+            "truncated" => Answer::Truncated,
             "failed" => Answer::Failed { detail: "it made no sense".into(), error: None },
             "unsent" => {
                 Answer::Failed { detail: "Network is unreachable".into(), error: Some(SocketError::NetworkUnreachable) }
@@ -367,7 +369,7 @@ impl<'a> Line<'a> {
                 asked_certificate,
             },
             "alert" => TlsEnd::Alert { alert: self.arg(2).into(), asked_certificate },
-            "failed" => TlsEnd::Failed { detail: self.key("detail").unwrap_or("corrupt message").into() },
+            "failed" => TlsEnd::Failed { detail: self.key("detail").unwrap_or("no TLS: corrupt message").into() },
             word => TlsEnd::Broken(self.broke(word).unwrap_or_else(|| self.fail("no such end"))),
         };
         let has_chain = matches!(end, TlsEnd::Done { .. }) || asked_certificate;
@@ -376,7 +378,10 @@ impl<'a> Line<'a> {
         let not_after = self.key("ends-at").map_or(NOON + YEAR / 4, |text| self.moment(text));
         let issuer = self.key("issuer").unwrap_or("CN=Public Issuing CA").to_owned();
         let leaf = Certificate {
-            sha256: "ab".repeat(32),
+            sha256: format!(
+                "{:064x}",
+                name.bytes().fold(0_u128, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()))
+            ),
             key_sha256: "cd".repeat(32),
             subject: format!("CN={name}"),
             issuer,

@@ -124,6 +124,7 @@ fn said(plan: &Plan, judged: &Judged, seen: &[linesman::check::Observation]) -> 
         program: "linesman".into(),
         about: plan.about.clone(),
         observations: seen.to_vec(),
+        beside: None,
     };
     let rules = explain::missing(plan, &evidence, judged);
     let rules = rules.iter().map(explain::sentence);

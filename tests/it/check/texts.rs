@@ -18,7 +18,7 @@ fn the_texts_of_all_reasons() {
     }
     writeln!(page).unwrap();
     for step in ProbeKind::ALL {
-        writeln!(page, "{step}: {}", texts::answered(Some(*step))).unwrap();
+        writeln!(page, "{step}: {}", texts::answered(Some(*step), true)).unwrap();
     }
     for reason in Reason::ALL {
         let texts = texts::of(*reason);

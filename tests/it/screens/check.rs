@@ -104,7 +104,8 @@ impl Stage {
         let observations = observations(is_blocked(round));
         let judged = Arc::new(judge(plan, &observations));
         let about = About { began_unix_micros: BEGAN, ..plan.about.clone() };
-        let evidence = Arc::new(Evidence { evidence: 1, program: "linesman test".into(), about, observations });
+        let evidence =
+            Arc::new(Evidence { evidence: 1, program: "linesman test".into(), about, observations, beside: None });
         self.check_tell(job, CheckEvent::RoundEnded { round, evidence, judged });
     }
 
