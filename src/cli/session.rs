@@ -126,7 +126,9 @@ impl Session {
     /// Derives the key of these credentials while the gateway is still being reached: on a slow computer it takes a while.
     pub(super) fn expecting(self, early: Option<WifiCredentials>) -> Self {
         if let Some(credentials) = early.clone() {
-            std::thread::spawn(move || credentials.derived_key().is_some());
+            let derives = std::thread::Builder::new().name("derived key".into());
+            // Without it the key is derived when it is sent.
+            let _ = derives.spawn(move || credentials.derived_key().is_some());
         }
         Self { early, ..self }
     }

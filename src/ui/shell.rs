@@ -148,8 +148,9 @@ impl Window {
         });
         dialogs::show(ui, &mut self.app, &mut pass);
         if !self.app.is_dialog_open() {
-            let dropped = ui.input_mut(|input| std::mem::take(&mut input.raw.dropped_files));
-            dropped.into_iter().filter_map(|file| file.path).for_each(|path| pass.did(Action::DroppedFile(path)));
+            for file in ui.input_mut(|input| std::mem::take(&mut input.raw.dropped_files)) {
+                pass.did(Action::DroppedFile(file.path().to_path_buf()));
+            }
         }
         let Pass { actions, browse, .. } = pass;
         for action in actions {

@@ -43,12 +43,11 @@ impl Column {
     /// Its width in points; the name takes what is left, and at least this.
     const fn width(self) -> f32 {
         match self {
-            Self::State => 116.0,
+            Self::State | Self::Serial => 116.0,
             Self::Name => 120.0,
             Self::Link => 72.0,
             Self::Signal => 44.0,
             Self::Profile => 78.0,
-            Self::Serial => 116.0,
             Self::Seen => 68.0,
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
     ui.painter().hline(foot.x_range(), foot.top(), Stroke::new(1.0, palette(ui).line));
     ui.scope_builder(UiBuilder::new().max_rect(foot.shrink2(vec2(12.0, 4.0))).id_salt("foot"), |ui| {
-        foot_row(ui, app, pass)
+        foot_row(ui, app, pass);
     });
     ui.advance_cursor_after_rect(rect);
 }
@@ -126,20 +126,30 @@ fn troubles(ui: &mut Ui, app: &App) {
 fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let columns = fitting(ui.available_width() - 12.0);
     heads(ui, app, &columns, pass);
-    let links = app.discover.shown().to_vec();
-    let chosen = app.discover.selected().and_then(|link| links.iter().position(|shown| shown == link));
+    let lines = app.discover.lines().to_vec();
+    let is_chosen = |line: &ListLine| matches!(line, ListLine::Row(link) if Some(link) == app.discover.selected());
+    let chosen = lines.iter().position(is_chosen);
     let place = showing(ui, chosen).map(Place::Showing);
-    let list = Rows { name: "Gateways", role: Role::ListBox, total: links.len(), height: ROW_HEIGHT, place };
-    let shown = list.show(ui, |ui, at, rect| {
-        if let Some(sighting) = app.discover.row(&links[at]) {
-            row(ui, app, sighting, rect, &columns, pass);
+    let list = Rows { name: "Gateways", role: Role::ListBox, total: lines.len(), height: ROW_HEIGHT, place };
+    let shown = list.show(ui, |ui, at, rect| match &lines[at] {
+        ListLine::Row(link) => {
+            if let Some(sighting) = app.discover.row(link) {
+                row(ui, app, sighting, rect, &columns, pass);
+            }
         }
+        ListLine::Missing(name) => missing(ui, name, at, rect, &columns),
+        ListLine::Expected { count, missing } => {
+            let beside = format!("{} here \u{b7} {missing} missing", count - missing);
+            section(ui, &format!("Expected {count}"), &beside, rect);
+        }
+        ListLine::Found(count) => section(ui, &format!("Found {count}"), "not in the site", rect),
     });
     app.discover.is_held = shown.response.contains_pointer();
-    if let Some(next) =
-        shown.step(ui, chosen, links.len()).or_else(|| jump(ui, app, &links, chosen, shown.response.has_focus()))
+    let stepped = shown.step(ui, chosen, lines.len()).and_then(|to| nearest_row(&lines, chosen, to));
+    if let Some(next) = stepped.or_else(|| jump(ui, app, &lines, chosen, shown.response.has_focus()))
+        && let ListLine::Row(link) = &lines[next]
     {
-        pass.did(DiscoverAction::Selected(links[next].clone()));
+        pass.did(DiscoverAction::Selected(link.clone()));
     }
     if shown.response.has_focus() {
         list_keys(ui, app, pass);

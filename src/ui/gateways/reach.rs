@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
             return;
         }
         let plural = if rows == 1 { "row" } else { "rows" };
-        muted(ui, &format!("{}: {rows} {plural} of servers, from the vendor's papers", profile.name));
+        muted(ui, &format!("{}: {rows} {plural} of servers, from the vendor documentation", profile.name));
         ui.horizontal_wrapped(|ui| {
             let here = Button::new("Check from this laptop").icon(icon::CHECK).primary();
             if here.pressed(ui) {
