@@ -12,7 +12,7 @@ use linesman::sim::{CONSOLE_ACCOUNT, CONSOLE_PASSWORD};
 use crate::check_cli::{HOST, ROW, Web, overrides, row};
 use crate::linux_console::{ACCOUNT, PASSWORD, RealConsole, has_shell};
 use crate::peers;
-use crate::program::{Place, Ran, Sim, folder_for_all_accounts, text_of};
+use crate::program::{Place, Ran, Running, Sim, folder_for_all_accounts, text_of};
 
 fn check(place: &Place, console: &RealConsole, overrides: &str, more: &[&str]) -> Ran {
     let login = place.write("login.txt", PASSWORD);
@@ -54,6 +54,27 @@ fn a_row_passes_from_a_gateway_with_bash_and_curl() {
     assert!(saved.contains("\"vantage\": \"gateway\"") || saved.contains("\"vantage\":\"gateway\""), "{saved}");
     assert!(saved.contains("curl ") && saved.contains(&console.link), "{saved}");
     assert!(!saved.contains(PASSWORD));
+}
+
+#[test]
+fn mqtt_inside_a_websocket_is_spoken_from_a_gateway_with_openssl() {
+    let has_all =
+        ["openssl", "od"].iter().all(|program| peers::require(program, peers::has_program(program), "it carries MQTT"));
+    if !has_shell("bash") || !has_curl() || !has_all {
+        return;
+    }
+    let Some(console) = RealConsole::start("bash", "", "") else { return };
+    let place = Place::new();
+    let profile = "casambi-cloud-gateway";
+    let mut sim = Running::start(place.linesman(&["sim", "--network", "--profile", profile]).arg("--json"));
+    let ready = sim.until(|line| line["kind"] == "sim-network");
+    let (login, link) = (place.write("login.txt", PASSWORD), format!("serial:{}", console.link));
+    let check = ["check", "--profile", profile, "--rows", "CAS-05", "--site", ready["site"].as_str().unwrap()];
+    let via = ["--via", &link, "--username", ACCOUNT, "--password-file", &login, "--observations"];
+    let ran = place.run_json(&[&check[..], &via].concat());
+    let lines = ran.lines();
+    let mqtt = lines.iter().find(|line| line["seen"]["probe"] == "mqtt").unwrap_or_else(|| panic!("{ran:?}"));
+    assert_eq!((&mqtt["seen"]["inside"], &mqtt["seen"]["end"]["code"]), (&"websocket".into(), &5.into()), "{mqtt}");
 }
 
 #[test]
