@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Bytes;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use self::authority::Authority;
@@ -59,6 +59,8 @@ pub struct Network {
     authority: Authority,
     name_server: SocketAddr,
     troubles: Vec<Trouble>,
+    /// Ports that are closed: taken, so that nobody else comes to listen there.
+    _closed: Vec<TcpSocket>,
     _tasks: JoinSet<()>,
 }
 
@@ -76,10 +78,15 @@ impl Network {
         let authorities = (Authority::new(TRUSTED)?, Authority::new(BOX)?);
         let revoked = Bytes::from(authorities.0.revoked()?);
         let mut tasks = JoinSet::new();
-        let mut map = Vec::new();
+        let (mut map, mut closed) = (Vec::new(), Vec::new());
         for stand_in in needs.stand_ins {
             let Target { host, port } = stand_in.target.clone();
-            let to = start(stand_in, &authorities, &revoked, &mut tasks).await?;
+            let to = if stand_in.does == Does::Closed && stand_in.speaks != Speaks::Time {
+                closed.push(closed_port()?);
+                closed[closed.len() - 1].local_addr()?
+            } else {
+                start(stand_in, &authorities, &revoked, &mut tasks).await?
+            };
             map.push(Mapping { host, port: Some(port), to });
         }
         let name_server = names::start(needs.names, &mut tasks).await?;
@@ -88,7 +95,7 @@ impl Network {
         let rows: Vec<_> = profile.row_ids().collect();
         let troubles = troubles.into_iter().filter(|trouble| rows.contains(&&trouble.id)).collect();
         let site = site(std::iter::once(profile), ssid);
-        Ok(Self { site, file, authority: authorities.0, name_server, troubles, _tasks: tasks })
+        Ok(Self { site, file, authority: authorities.0, name_server, troubles, _closed: closed, _tasks: tasks })
     }
 
     /// The site: names of what the vendor leaves open, the network's name, the gateway's address.
@@ -148,9 +155,6 @@ async fn start(
     if stand_in.speaks == Speaks::Time {
         return time::start(stand_in.ahead_secs, stand_in.does == Does::Silent, tasks).await;
     }
-    if stand_in.does == Does::Closed {
-        return closed();
-    }
     let authority = if stand_in.does == Does::Intercepted { inspection } else { trusted };
     let config =
         if stand_in.is_encrypted { Some(authority.server(&stand_in.target.host, &plan::lists_host())?) } else { None };
@@ -158,8 +162,10 @@ async fn start(
 }
 
 /// A port on which nothing listens.
-fn closed() -> io::Result<SocketAddr> {
-    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+fn closed_port() -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    Ok(socket)
 }
 
 /// Serves each connection apart, until it is dropped.
