@@ -12,7 +12,7 @@ use linesman::sim::{CONSOLE_ACCOUNT, CONSOLE_PASSWORD};
 use crate::check_cli::{HOST, ROW, Web, overrides, row};
 use crate::linux_console::{ACCOUNT, PASSWORD, RealConsole, has_shell};
 use crate::peers;
-use crate::program::{Place, Ran, Sim, folder_for_all_accounts, text_of};
+use crate::program::{Place, Ran, Running, Sim, folder_for_all_accounts, text_of};
 
 fn check(place: &Place, console: &RealConsole, overrides: &str, more: &[&str]) -> Ran {
     let login = place.write("login.txt", PASSWORD);
@@ -54,6 +54,27 @@ fn a_row_passes_from_a_gateway_with_bash_and_curl() {
     assert!(saved.contains("\"vantage\": \"gateway\"") || saved.contains("\"vantage\":\"gateway\""), "{saved}");
     assert!(saved.contains("curl ") && saved.contains(&console.link), "{saved}");
     assert!(!saved.contains(PASSWORD));
+}
+
+#[test]
+fn mqtt_inside_a_websocket_is_spoken_from_a_gateway_with_openssl() {
+    let has_all =
+        ["openssl", "od"].iter().all(|program| peers::require(program, peers::has_program(program), "it carries MQTT"));
+    if !has_shell("bash") || !has_curl() || !has_all {
+        return;
+    }
+    let Some(console) = RealConsole::start("bash", "", "") else { return };
+    let place = Place::new();
+    let profile = "casambi-cloud-gateway";
+    let mut sim = Running::start(place.linesman(&["sim", "--network", "--profile", profile]).arg("--json"));
+    let ready = sim.until(|line| line["kind"] == "sim-network");
+    let (login, link) = (place.write("login.txt", PASSWORD), format!("serial:{}", console.link));
+    let check = ["check", "--profile", profile, "--rows", "CAS-05", "--site", ready["site"].as_str().unwrap()];
+    let via = ["--via", &link, "--username", ACCOUNT, "--password-file", &login, "--observations"];
+    let ran = place.run_json(&[&check[..], &via].concat());
+    let lines = ran.lines();
+    let mqtt = lines.iter().find(|line| line["seen"]["probe"] == "mqtt").unwrap_or_else(|| panic!("{ran:?}"));
+    assert_eq!((&mqtt["seen"]["inside"], &mqtt["seen"]["end"]["code"]), (&"websocket".into(), &5.into()), "{mqtt}");
 }
 
 #[test]
@@ -163,6 +184,25 @@ fn a_simulated_gateway_carries_the_check_out_and_passes_once_it_has_joined() {
     assert_eq!(row["state"], "pass-with-note", "{ran:?}");
     assert!(row["notes"].to_string().contains("trusted-by-gateway"), "{row}");
     ran.expect(0);
+}
+
+#[test]
+fn a_shell_over_smp_without_programs_is_asked_fails_nothing_and_says_so() {
+    let place = Place::new();
+    let sim = Sim::start(&mut place.linesman(&["sim", "--profile", "generic-zephyr", "--driver", "smp"]));
+    let file = overrides(&place, "127.0.0.1:443".parse().unwrap(), None);
+    let check = ["check", "--profile", "casambi-cloud-gateway", "--rows", ROW, "--override", &file];
+    let via = ["--via", &sim.link, "--driver", "smp", "--observations"];
+    let ran = place.run_json(&[&check[..], &via].concat());
+    let lines = ran.lines();
+    let from = lines.iter().find(|line| line["kind"] == "from-gateway").unwrap();
+    assert_eq!(from["tools"], serde_json::json!([]), "{from}");
+    assert!(from["name"].as_str().is_some_and(|name| !name.is_empty()), "{from}");
+    let row = row(&ran);
+    assert_eq!((row["state"].as_str(), row["reason"].as_str()), (Some("not-testable"), Some("no-program")), "{ran:?}");
+    // What the system is nobody told, so nothing is said of it.
+    assert!(!probes(&ran).iter().any(|probe| probe == "system" || probe == "connect"), "{ran:?}");
+    ran.expect(4);
 }
 
 #[test]

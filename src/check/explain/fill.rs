@@ -96,7 +96,11 @@ impl Blanks {
 const fn unnamed(reason: Reason) -> &'static str {
     match reason {
         Reason::NtpRejected | Reason::TcpRejected => "A box on the way",
-        Reason::CaptivePortal | Reason::VpnOwnsRoute | Reason::NtpUnsynchronised => "",
+        Reason::CaptivePortal
+        | Reason::VpnOwnsRoute
+        | Reason::NtpUnsynchronised
+        | Reason::ClockWrong
+        | Reason::GatewayClockWrong => "",
         Reason::OnlyThroughProxy => "of this computer",
         Reason::DnsRefused | Reason::DnsFailed | Reason::DnsNoSuchName => "the name server",
         Reason::Intercepted | Reason::UntrustedIssuer => "an issuer without a name",
@@ -127,6 +131,7 @@ fn tidy(text: &str) -> String {
         }
         tidy.push_str(word);
     }
+    tidy.truncate(tidy.trim_end_matches(':').len());
     tidy
 }
 
@@ -146,5 +151,25 @@ pub(super) const fn far_end(seen: &Seen) -> Option<SocketAddr> {
         Seen::Idle(idle) => Some(idle.to),
         Seen::Time(time) => Some(time.server),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_of_which_nobody_said_how_wrong_it_is_is_told_without_a_blank() {
+        let blanks = Blanks {
+            host: String::new(),
+            port: String::new(),
+            address: String::new(),
+            about: String::new(),
+            is_gateway: false,
+        };
+        let said = |reason, about| blanks.with(reason, about).fill(texts::of(reason).what);
+        assert_eq!(said(Reason::ClockWrong, ""), "The clock of this computer is wrong");
+        assert_eq!(said(Reason::ClockWrong, "3 days slow"), "The clock of this computer is wrong: 3 days slow");
+        assert_eq!(said(Reason::GatewayClockWrong, ""), "By the gateway's clock certificates aren't valid");
     }
 }

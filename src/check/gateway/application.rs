@@ -22,6 +22,13 @@ const OTHER_CHARS: usize = 64;
 const CONNECT: u8 = 0x10;
 const CONNACK: [u8; 2] = [0x20, 2];
 
+/// First octet of a whole binary frame, the bit that says that it is masked, and the longest short length (RFC 6455 section 5.2).
+const BINARY: u8 = 0x82;
+const MASKED: u8 = 0x80;
+const LENGTH: u8 = 125;
+/// Lines of `od` that are read: 16 octets each, the head of an upgrade among them.
+const LINES: usize = 120;
+
 /// What is said.
 #[derive(Clone, Debug)]
 pub(super) enum Application {
@@ -31,6 +38,8 @@ pub(super) enum Application {
     Upgrade { path: String, protocol: String },
     /// MQTT's CONNECT without credentials.
     Mqtt { client_id: String },
+    /// The same inside a WebSocket, which was granted before.
+    MqttInside { path: String, protocol: String, client_id: String },
 }
 
 impl Application {
@@ -38,13 +47,13 @@ impl Application {
         match self {
             Self::Page { .. } => ProbeKind::Http,
             Self::Upgrade { .. } => ProbeKind::WebSocket,
-            Self::Mqtt { .. } => ProbeKind::Mqtt,
+            Self::Mqtt { .. } | Self::MqttInside { .. } => ProbeKind::Mqtt,
         }
     }
 
     pub(super) const fn path(&self) -> &str {
         match self {
-            Self::Page { path } | Self::Upgrade { path, .. } => path.as_str(),
+            Self::Page { path } | Self::Upgrade { path, .. } | Self::MqttInside { path, .. } => path.as_str(),
             Self::Mqtt { .. } => "/",
         }
     }
@@ -55,18 +64,13 @@ impl Application {
         let head = format!("GET %s HTTP/1.1\\r\\nHost: %s\\r\\nUser-Agent: {AGENT}\\r\\n");
         Ok(match self {
             Self::Page { .. } => format!("printf '{head}Accept: */*\\r\\nConnection: close\\r\\n\\r\\n' {path} {host}"),
-            Self::Upgrade { protocol, .. } => format!(
+            Self::Upgrade { protocol, .. } | Self::MqttInside { protocol, .. } => format!(
                 "printf '{head}Connection: Upgrade\\r\\nUpgrade: websocket\\r\\nSec-WebSocket-Version: 13\\r\\n\
-                 Sec-WebSocket-Key: {KEY}\\r\\nSec-WebSocket-Protocol: %s\\r\\n\\r\\n' {path} {host} {}",
-                word(protocol.as_bytes())?
+                 Sec-WebSocket-Key: {KEY}\\r\\nSec-WebSocket-Protocol: %s\\r\\n\\r\\n' {path} {host} {}{}",
+                word(protocol.as_bytes())?,
+                self.inside()
             ),
-            Self::Mqtt { client_id } => {
-                let spelt = connect_packet(client_id).iter().fold(String::new(), |mut text, octet| {
-                    let _ = write!(text, "\\{octet:03o}");
-                    text
-                });
-                format!("printf '{spelt}'")
-            }
+            Self::Mqtt { client_id } => format!("printf '{}'", spelt(&connect_packet(client_id))),
         })
     }
 
@@ -74,14 +78,26 @@ impl Application {
     pub(super) fn heard_by(&self, program: &str, is_limited: bool, mark: &str) -> String {
         match self {
             // What ends by itself in silence as well tells nothing by its end.
-            Self::Mqtt { .. } if !is_limited => format!("{program}|od -An -tx1|head -n 4"),
+            Self::Mqtt { .. } | Self::MqttInside { .. } if !is_limited => {
+                format!("{program}|od -An -v -tx1|head -n {LINES}")
+            }
             Self::Page { .. } | Self::Upgrade { .. } => program.to_owned(),
-            Self::Mqtt { .. } => format!("{{ {program};echo \"<{mark}e=$?>\" >&2; }}|od -An -tx1|head -n 4"),
+            Self::Mqtt { .. } | Self::MqttInside { .. } => {
+                format!("{{ {program};echo \"<{mark}e=$?>\" >&2; }}|od -An -v -tx1|head -n {LINES}")
+            }
         }
     }
 
     pub(super) const fn needs_od(&self) -> bool {
-        matches!(self, Self::Mqtt { .. })
+        matches!(self, Self::Mqtt { .. } | Self::MqttInside { .. })
+    }
+
+    /// What is said once the WebSocket is granted: a frame whose mask changes nothing (RFC 6455 section 5.3).
+    fn inside(&self) -> String {
+        let Self::MqttInside { client_id, .. } = self else { return String::new() };
+        let packet = connect_packet(client_id);
+        let length = u8::try_from(packet.len()).unwrap_or_default() & LENGTH;
+        format!(";sleep 1;printf '{}'", spelt(&[&[BINARY, MASKED | length, 0, 0, 0, 0], packet.as_slice()].concat()))
     }
 
     fn url(&self, host: &str, inside: &str) -> String {
@@ -95,9 +111,17 @@ impl Application {
         let http = Http { to, url: self.url(host, inside), shape: Shape::Plain, end };
         match self {
             Self::Upgrade { .. } => Seen::WebSocket(http),
-            Self::Page { .. } | Self::Mqtt { .. } => Seen::Http(http),
+            Self::Page { .. } | Self::Mqtt { .. } | Self::MqttInside { .. } => Seen::Http(http),
         }
     }
+}
+
+/// Octets as `printf` takes them.
+fn spelt(octets: &[u8]) -> String {
+    octets.iter().fold(String::new(), |mut text, octet| {
+        let _ = write!(text, "\\{octet:03o}");
+        text
+    })
 }
 
 fn connect_packet(client_id: &str) -> Vec<u8> {
@@ -138,7 +162,7 @@ impl Head {
                     && self.header("sec-websocket-accept") == Some(ACCEPT)
                     && self.header("sec-websocket-protocol") == Some(protocol)
             }
-            Application::Page { .. } | Application::Mqtt { .. } => false,
+            Application::Page { .. } | Application::Mqtt { .. } | Application::MqttInside { .. } => false,
         };
         let shown = |name| self.header(name).map(|text| visible(text, DETAIL_CHARS));
         Some(HttpEnd::Status {
@@ -168,8 +192,10 @@ pub(super) fn heard(
     ran: &Ran,
 ) -> Read {
     let mut read = Read::default();
-    if let Application::Mqtt { .. } = application {
-        let end = mqtt(alert, mark, ran);
+    if application.needs_od() {
+        let is_inside = matches!(application, Application::MqttInside { .. });
+        let end = mqtt(alert, is_inside, mark, ran);
+        let inside = if is_inside { "websocket" } else { inside };
         read.goes_on = matches!(end, MqttEnd::Connack { code: 0 });
         read.seen(Seen::Mqtt(Mqtt { to, inside: inside.into(), shape: Shape::Plain, end }));
         return read;
@@ -195,6 +221,19 @@ fn broke(ran: &Ran) -> Broke {
     }
 }
 
+/// What the first frame holds behind the head of an upgrade; nothing where none came. Whatever came in place of a granted
+/// upgrade stays as it is.
+fn in_frame(octets: &[u8]) -> &[u8] {
+    let Some(end) = octets.windows(4).position(|four| four == b"\r\n\r\n") else { return octets };
+    if !octets.starts_with(b"HTTP/1.1 101") {
+        return octets;
+    }
+    match &octets[end + 4..] {
+        [BINARY, length, payload @ ..] if *length <= LENGTH => payload.get(..usize::from(*length)).unwrap_or(payload),
+        other => other,
+    }
+}
+
 /// Nothing came: the program says whether it was hung up on, or ended by `timeout`.
 fn ended_without_a_byte(mark: &str, ran: &Ran) -> Broke {
     let code = ran.err.split_once(&format!("<{mark}e=")).and_then(|(_, rest)| rest.split_once('>')?.0.parse().ok());
@@ -209,9 +248,10 @@ fn ended_without_a_byte(mark: &str, ran: &Ran) -> Broke {
 }
 
 /// The answer stands in hexadecimal digits.
-fn mqtt(alert: Option<String>, mark: &str, ran: &Ran) -> MqttEnd {
+fn mqtt(alert: Option<String>, is_inside: bool, mark: &str, ran: &Ran) -> MqttEnd {
     let octets: Vec<u8> = ran.out.split_whitespace().map_while(|digits| u8::from_str_radix(digits, 16).ok()).collect();
-    match (octets.as_slice(), alert) {
+    let heard = if is_inside { in_frame(&octets) } else { &octets };
+    match (heard, alert) {
         ([first, length, _, code, ..], _) if [*first, *length] == CONNACK => MqttEnd::Connack { code: *code },
         ([], Some(alert)) => MqttEnd::Alert { alert },
         ([], None) => MqttEnd::Broken(ended_without_a_byte(mark, ran)),

@@ -153,7 +153,8 @@ impl Ask for Curl {
         }
         if self.part != Part::Verdict {
             let end = self.answer(ran, &printed);
-            read.goes_on = matches!(end, HttpEnd::Status { .. });
+            let wants_upgrade = matches!(self.application, Application::Upgrade { .. });
+            read.goes_on = matches!(end, HttpEnd::Status { is_upgraded, .. } if is_upgraded || !wants_upgrade);
             read.seen(self.application.seen(self.to, &self.host, self.inside(), end));
         }
         read

@@ -180,7 +180,7 @@ impl Ask for Over {
     fn command(&self) -> Result<String, NotSendable> {
         let said = self.application.said(&self.host)?;
         // It is ended before what it reads from ends.
-        let secs = secs(self.limit) + 1;
+        let secs = secs(self.limit) + 2;
         let carrier = format!("{}{} -quiet", self.within, way(self.to, &self.host));
         Ok(format!(
             "{{ {said};sleep {secs}; }}|{}",

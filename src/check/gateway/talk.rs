@@ -19,6 +19,8 @@ struct Wanted<'a> {
     application: Option<Application>,
     /// Steps after it, inside of it.
     later: Vec<ProbeKind>,
+    /// MQTT inside the WebSocket.
+    inside: Option<Application>,
 }
 
 impl<'a> Wanted<'a> {
@@ -40,7 +42,12 @@ impl<'a> Wanted<'a> {
                 }
                 Say::Mqtt { client_id } => Application::Mqtt { client_id: client_id.clone() },
             };
-            match wanted.application {
+            match &wanted.application {
+                Some(Application::Upgrade { path, protocol }) => {
+                    let Application::Mqtt { client_id } = application else { continue };
+                    let (path, protocol) = (path.clone(), protocol.clone());
+                    wanted.inside = Some(Application::MqttInside { path, protocol, client_id });
+                }
                 Some(_) => wanted.later.push(application.step()),
                 None => wanted.application = Some(application),
             }
@@ -69,7 +76,15 @@ pub(super) fn plan(talk: &Talk, gateway: &Gateway, inquiry: &mut Inquiry) {
         Some(tls) => encrypted(talk, tls, wanted.application, gateway, inquiry),
         None => bare(talk, wanted.application, gateway, inquiry),
     };
-    for step in missing.into_iter().chain(wanted.later) {
+    let tools = &gateway.tools;
+    let inside = match wanted.inside {
+        Some(inside) if missing.is_none() && wanted.tls.is_some() && has_openssl && tools.has("od") => {
+            inquiry.ask(Over::new(talk, inside, gateway));
+            None
+        }
+        inside => inside.map(|inside| inside.step()),
+    };
+    for step in missing.into_iter().chain(inside).chain(wanted.later) {
         inquiry.cannot(step, NotRun::NoProgram, &format!("no program for {step}"));
     }
 }

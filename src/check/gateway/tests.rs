@@ -212,11 +212,16 @@ fn a_websocket_counts_only_with_the_answer_to_our_key() {
             figures("0.01", "0.02")
         )
     };
-    let ask = |accept| run(&talk("api.test", steps()), &gateway(ALL), &[Some(output(&said(accept), 28, ""))]);
+    // `HTTP/1.1 101`, the end of its head, and a frame with CONNACK.
+    let inside = output("", 0, " 48 54 54 50 2f 31 2e 31 20 31 30 31\n 0d 0a 0d 0a 82 04 20 02 00 05");
+    let ask = |accept| {
+        run(&talk("api.test", steps()), &gateway(ALL), &[Some(output(&said(accept), 28, "")), Some(inside.clone())])
+    };
     let (lines, found) = ask("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
-    assert!(lines[0].len() < 1000, "a terminal takes it: {}", lines[0].len());
-    assert_eq!(short(&found)[2..], ["upgrade 101 upgraded", "not run: mqtt no-program"]);
-    assert_eq!(short(&ask("c29tZXRoaW5nIGVsc2U=").1)[2], "upgrade 101");
+    assert!(lines.iter().all(|line| line.len() < 1000), "a terminal takes it: {}", lines[1].len());
+    assert_eq!(short(&found)[2..], ["upgrade 101 upgraded", "mqtt Connack { code: 5 }"]);
+    // Nothing is said inside of what was not granted.
+    assert_eq!(short(&ask("c29tZXRoaW5nIGVsc2U=").1)[2..], ["upgrade 101"]);
 }
 
 /// What `openssl s_client -showcerts` wrote.

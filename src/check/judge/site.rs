@@ -438,8 +438,10 @@ fn no_time(scene: &Scene<'_>, rows: &[RowVerdict]) -> Option<Finding> {
     if timed.iter().any(|row| row.state != RowState::Fail) {
         return None;
     }
-    let facts = timed.iter().flat_map(|row| row.facts.iter().copied());
-    let found = finding(first.reason, first.confidence, ids(timed.iter().copied()), facts);
+    // What is said of one holds for those that fail alike.
+    let alike = || timed.iter().copied().filter(|row| row.reason == first.reason);
+    let facts = alike().flat_map(|row| row.facts.iter().copied());
+    let found = finding(first.reason, first.confidence, ids(alike()), facts);
     Some(Finding { about: first.about.clone(), ..found })
 }
 
