@@ -6,7 +6,7 @@ use super::loaded::Loaded;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
-use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::msg::{Command, JobEnd};
 use crate::profile::site::{Site, is_of_site};
 
@@ -28,8 +28,54 @@ pub enum RecordsAction {
     Deselected,
     /// Shows only the jobs of the open site, or all of them.
     HeldToSite(bool),
+    /// Shows only jobs that ended so, or all of them.
+    Showed(Ends),
     /// Started the export to the typed path.
     Exported,
+}
+
+/// Which ends of jobs are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that came out well.
+    Good,
+    /// Those that failed or were refused.
+    Bad,
+    /// Those of which nobody knows.
+    Unknown,
+}
+
+impl Ends {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::All, Self::Good, Self::Bad, Self::Unknown];
+
+    /// The choice as a person reads it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::All => "All outcomes",
+            Self::Good => "Succeeded",
+            Self::Bad => "Failed or refused",
+            Self::Unknown => "Unknown: verify",
+        }
+    }
+
+    fn holds(self, job: &JobRecord) -> bool {
+        self == Self::All || self == Self::of(job)
+    }
+
+    /// How a job ended; one that runs or was stopped is none of the three.
+    pub fn of(job: &JobRecord) -> Self {
+        match job.outcome.as_str() {
+            _ if is_cut_off(job) => Self::Unknown,
+            "unknown" => Self::Unknown,
+            "joined" | "done" | "passed" => Self::Good,
+            "refused" | "failed" | "findings" => Self::Bad,
+            _ => Self::All,
+        }
+    }
 }
 
 /// The export form.
@@ -52,12 +98,15 @@ impl ExportForm {
 
 /// The view model of Records.
 pub struct Records {
+    /// Text that jobs have to hold; edited in place.
+    pub search: String,
     /// The list, newest first.
     pub list: Loaded<Vec<JobRecord>>,
     /// The chosen job with its entries.
     pub detail: Loaded<Box<JobHistory>>,
     /// The export form.
     pub export: ExportForm,
+    ends: Ends,
     selected: Option<RecordId>,
     limit: usize,
     is_held_to_site: bool,
@@ -67,6 +116,8 @@ impl Default for Records {
     fn default() -> Self {
         let export = ExportForm { path: String::new(), format: ExportFormat::Csv, result: None, job: None };
         Self {
+            search: String::new(),
+            ends: Ends::default(),
             list: Loaded::NotAsked,
             detail: Loaded::NotAsked,
             export,
@@ -83,6 +134,11 @@ impl Records {
         self.selected
     }
 
+    /// Which ends of jobs are shown.
+    pub const fn ends(&self) -> Ends {
+        self.ends
+    }
+
     /// Whether only the jobs of the open site are shown, where one is open.
     pub const fn is_held_to_site(&self) -> bool {
         self.is_held_to_site
@@ -91,7 +147,10 @@ impl Records {
     /// The jobs that are shown, newest first. `site` is the one that is open.
     pub fn jobs(&self, site: Option<&Site>) -> Vec<&JobRecord> {
         let site = site.filter(|_| self.is_held_to_site);
-        let is_shown = |job: &&JobRecord| site.is_none_or(|site| is_of_site(site, job));
+        let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
+        let is_shown = |job: &&JobRecord| {
+            site.is_none_or(|site| is_of_site(site, job)) && self.ends.holds(job) && holds_all(job, &words)
+        };
         self.list.value().into_iter().flatten().filter(is_shown).collect()
     }
 
@@ -120,6 +179,10 @@ impl Records {
             }
             RecordsAction::HeldToSite(is_held) => {
                 self.is_held_to_site = is_held;
+                Vec::new()
+            }
+            RecordsAction::Showed(ends) => {
+                self.ends = ends;
                 Vec::new()
             }
             RecordsAction::Exported => self.start_export(desk),
@@ -178,6 +241,62 @@ impl Records {
     }
 }
 
+/// Whether a job holds all the words that are searched for, wherever.
+fn holds_all(job: &JobRecord, words: &[String]) -> bool {
+    if words.is_empty() {
+        return true;
+    }
+    let intent = &job.intent;
+    let (profile, driver) =
+        (intent.profile.as_deref().unwrap_or_default(), intent.driver.as_deref().unwrap_or_default());
+    let number = job.id.0.to_string();
+    let parts = [
+        &intent.gateway,
+        &intent.link,
+        profile,
+        driver,
+        &intent.operator,
+        act_label(job),
+        &job.outcome,
+        &job.reason,
+        &job.summary,
+        &number,
+    ];
+    let text = parts.join(" ").to_lowercase();
+    words.iter().all(|word| text.contains(word.as_str()))
+}
+
+/// What a job set out to do, as a person reads it.
+pub fn act_label(record: &JobRecord) -> &str {
+    match record.intent.action.as_str() {
+        "commission" => "Set up",
+        "device" => "Device",
+        "batch" => "Batch",
+        "check" => "Network check",
+        "terminal" => "Terminal",
+        "telemetry" | "inspect" => "Telemetry",
+        "publish" => "Publish",
+        "export" | "export-records" => "Export",
+        other => other,
+    }
+}
+
+/// What an entry says, in a sentence: a step begins, or ends with its outcome.
+pub fn entry_words(entry: &EntryRecord) -> String {
+    let mut step = entry.step.replace(['-', '_'], " ");
+    if let Some(first) = step.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    match (entry.step.as_str(), entry.phase.as_str(), entry.outcome.as_str()) {
+        ("job", "intent", _) => "The job was written down before it began".to_owned(),
+        ("job", _, "") => "The job ended".to_owned(),
+        ("job", _, outcome) => format!("The job ended: {outcome}"),
+        (_, "intent", _) => format!("{step} begins"),
+        (_, _, "") => format!("{step} ended"),
+        (_, _, outcome) => format!("{step}: {outcome}"),
+    }
+}
+
 /// Whether nobody knows how the job ended, because the program ended first.
 pub fn is_cut_off(record: &JobRecord) -> bool {
     record.reason == CUT_OFF
@@ -186,4 +305,56 @@ pub fn is_cut_off(record: &JobRecord) -> bool {
 /// How a job ended, as shown: a job that was cut off is unknown, not failed.
 pub fn outcome_label(record: &JobRecord) -> &str {
     if is_cut_off(record) { "unknown: verify on the device" } else { &record.outcome }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record::JobIntent;
+
+    fn job(number: i64, gateway: &str, outcome: &str, reason: &str) -> JobRecord {
+        let intent = JobIntent {
+            action: "commission".into(),
+            gateway: gateway.into(),
+            link: "serial:/dev/ttyUSB0".into(),
+            profile: None,
+            driver: Some("improv".into()),
+            operator: "Jana".into(),
+            is_simulated: false,
+        };
+        JobRecord {
+            id: RecordId(number),
+            started_at: "2026-03-02T09:14:00Z".into(),
+            ended_at: None,
+            intent,
+            outcome: outcome.into(),
+            reason: reason.into(),
+            summary: String::new(),
+        }
+    }
+
+    fn shown(records: &Records) -> Vec<i64> {
+        records.jobs(None).iter().map(|job| job.id.0).collect()
+    }
+
+    #[test]
+    fn records_are_found_by_words_wherever_they_stand_and_by_how_they_ended() {
+        let mut records = Records::default();
+        records.list.settle(Ok(vec![
+            job(4, "Cold store 2", "joined", "improv.joined"),
+            job(3, "Cold store 2", "refused", "improv.unable_to_connect"),
+            job(2, "Pump house", "failed", CUT_OFF),
+            job(1, "Crane", "cancelled", ""),
+        ]));
+        assert_eq!(shown(&records), [4, 3, 2, 1]);
+        records.search = " cold  UNABLE ".into();
+        assert_eq!(shown(&records), [3]);
+        records.search = "set up jana".into();
+        assert_eq!(shown(&records).len(), 4, "the act and the operator are searched, too");
+        records.search.clear();
+        for (ends, expected) in [(Ends::Good, vec![4]), (Ends::Bad, vec![3]), (Ends::Unknown, vec![2])] {
+            records.ends = ends;
+            assert_eq!(shown(&records), expected, "{}", ends.title());
+        }
+    }
 }

@@ -4,6 +4,7 @@ use egui::{Key, Modifiers, Ui};
 
 use super::gateways::FILTER;
 use super::pass::Pass;
+use super::records::SEARCH;
 use crate::app::discover::DiscoverAction;
 use crate::app::records::RecordsAction;
 use crate::app::settings::SettingsAction;
@@ -34,8 +35,15 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
     if pressed(Modifiers::NONE, Key::F5) {
         look_again(app.place(), pass);
     }
-    if pressed(Modifiers::COMMAND, Key::F) && app.place() == Place::Gateways {
-        ui.memory_mut(|memory| memory.request_focus(egui::Id::unique(FILTER)));
+    if pressed(Modifiers::COMMAND, Key::F) {
+        let field = match app.place() {
+            Place::Gateways => Some(FILTER),
+            Place::Records => Some(SEARCH),
+            Place::Check | Place::Telemetry | Place::Settings => None,
+        };
+        if let Some(field) = field {
+            ui.memory_mut(|memory| memory.request_focus(egui::Id::unique(field)));
+        }
     }
     if pressed(Modifiers::COMMAND, Key::Enter)
         && let Some(next) = app.next_gateway()

@@ -1,146 +1,265 @@
-//! Records: the list of jobs, one of them in detail, and the export.
+//! Records: the jobs in columns, the one selected beside them, and the export.
 
-use egui::{Align, Color32, Layout, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+use egui::{Align2, Color32, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
+use super::frame::scrolled;
 use super::icon;
 use super::pass::{Pass, PathField};
-use super::theme::{GRID, LINE_HEIGHT, medium, palette};
+use super::theme::{
+    GRID, HEAD_HEIGHT, Palette, ROW_HEIGHT, TWO_PANES_FROM, icon_font, medium, palette, small_mono, small_text,
+};
+use super::widgets::rows::{Place, Rows, cell, choosable};
 use super::widgets::{
-    Button, check, choice, copyable, empty_state, facts, fold, group, header, labelled, muted, notice, path_field,
-    pill, problem_card, row_ground, strong, truncated,
+    Button, check, choice, copyable, empty_state, facts, fold, group, labelled, muted, notice, path_field, pill,
+    problem_card, split, strong,
 };
 use crate::app::App;
-use crate::app::records::{Records, RecordsAction, is_cut_off, outcome_label};
+use crate::app::records::{Ends, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label};
 use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
 use crate::profile::site::Site;
 
-/// Draws Records.
+/// The field that searches.
+pub(super) const SEARCH: &str = "records-search";
+
+/// Draws Records: the jobs, and beside them the one selected.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    page_header(ui, &app.records, app.check.site(), pass);
-    if let Some(problem) = app.records.list.problem() {
-        problem_card(ui, problem);
+    let is_open = app.records.selected().is_some();
+    if is_open && ui.ctx().content_rect().width() >= TWO_PANES_FROM {
+        return split(
+            ui,
+            "records",
+            0.6,
+            |ui, is_side| {
+                if is_side { side(ui, &app.records, pass) } else { main(ui, app, pass) }
+            },
+        );
     }
-    if app.records.selected().is_some() {
-        let area = ScrollArea::vertical().id_salt("record").auto_shrink(false);
-        area.show(ui, |ui| detail(ui, &app.records, pass));
-        return;
-    }
-    let height = ui.available_height();
-    ScrollArea::vertical().id_salt("records").auto_shrink(false).show(ui, |ui| {
-        list(ui, &app.records, app.check.site(), pass, (height - 150.0).max(4.0 * LINE_HEIGHT));
-        export(ui, &mut app.records, pass);
-    });
+    if is_open { side(ui, &app.records, pass) } else { main(ui, app, pass) }
 }
 
-fn page_header(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>) {
-    let count = records.jobs(site).len();
-    header(
-        ui,
-        "Records",
-        |ui| {
-            if records.list.is_pending() {
-                pill(ui, palette(ui).link, "Loading…");
-            } else if count > 0 {
-                pill(ui, palette(ui).muted, &format!("{count} {}", if count == 1 { "job" } else { "jobs" }));
-            }
-        },
-        |ui| {
+fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    tool_row(ui, &mut app.records, app.check.site(), pass);
+    if let Some(problem) = app.records.list.problem() {
+        egui::Frame::new().inner_margin(12).show(ui, |ui| problem_card(ui, problem));
+    }
+    let room = ui.available_rect_before_wrap();
+    let (rows, foot) = room.split_top_bottom_at_y(room.bottom() - foot_height(&app.records));
+    ui.scope_builder(UiBuilder::new().max_rect(rows).id_salt("jobs"), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(rows));
+        list(ui, &app.records, app.check.site(), pass);
+    });
+    ui.painter().hline(foot.x_range(), foot.top(), Stroke::new(1.0, palette(ui).line));
+    ui.scope_builder(UiBuilder::new().max_rect(foot.shrink2(vec2(12.0, 8.0))).id_salt("export"), |ui| {
+        ui.spacing_mut().item_spacing.y = 6.0;
+        export(ui, &mut app.records, pass);
+    });
+    ui.advance_cursor_after_rect(room);
+}
+
+fn foot_height(records: &Records) -> f32 {
+    match &records.export.result {
+        None => 80.0,
+        Some(Ok(_)) => 112.0,
+        Some(Err(_)) => 200.0,
+    }
+}
+
+fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut Pass<'_>) {
+    egui::Frame::new().inner_margin(egui::Margin::symmetric(12, 6)).show(ui, |ui| {
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.y = 4.0;
+            ui.label(RichText::new("Records").font(crate::ui::theme::place()).color(palette(ui).strong));
+            search(ui, records);
+            let ends = egui::ComboBox::from_id_salt("ends").selected_text(records.ends().title());
+            let shown = ends.show_ui(ui, |ui| {
+                for ends in Ends::ALL {
+                    if ui.selectable_label(records.ends() == ends, ends.title()).clicked() {
+                        pass.did(RecordsAction::Showed(ends));
+                    }
+                }
+            });
+            let (is_enabled, title) = (ui.is_enabled(), records.ends().title());
+            let told = shown.response;
+            told.widget_info(|| WidgetInfo::labeled(Role::ComboBox, is_enabled, format!("Outcomes: {title}")));
             if let Some(site) = site {
                 let mut is_held = records.is_held_to_site();
                 if check(ui, &mut is_held, &format!("Only {}", site.name), "") {
                     pass.did(RecordsAction::HeldToSite(is_held));
                 }
             }
-            if Button::new("Refresh").icon(icon::REFRESH).named("Refresh the records").pressed(ui) {
+            if Button::icon_only(icon::REFRESH, "Refresh the records").pressed(ui) {
                 pass.did(RecordsAction::Refreshed);
             }
-        },
-    );
-}
-
-fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>, height: f32) {
-    group(ui, |ui| {
-        ui.set_height(height - 40.0);
-        let jobs = records.jobs(site);
-        if jobs.is_empty() {
-            return nothing(ui, records);
-        }
-        ui.spacing_mut().item_spacing.y = 0.0;
-        let area = ScrollArea::vertical().id_salt("jobs").auto_shrink(false);
-        let lines = jobs.len() + usize::from(records.may_have_more());
-        area.show_rows(ui, LINE_HEIGHT, lines, |ui, range| {
-            for index in range {
-                match jobs.get(index) {
-                    Some(job) => line(ui, job, pass),
-                    None if Button::new("Show older jobs").pressed(ui) => pass.did(RecordsAction::AskedForMore),
-                    None => {}
-                }
-            }
+            let count = records.jobs(site).len();
+            let all = records.list.value().map_or(0, Vec::len);
+            let text = match (records.list.is_pending(), count == all) {
+                (true, _) => "Loading…".to_owned(),
+                (_, true) => format!("{count} {}", if count == 1 { "job" } else { "jobs" }),
+                _ => format!("{count} of {all} jobs"),
+            };
+            muted(ui, &text);
         });
     });
+    ui.painter().hline(ui.max_rect().x_range(), ui.cursor().top() - 0.5, Stroke::new(1.0, palette(ui).line));
+}
+
+fn search(ui: &mut Ui, records: &mut Records) {
+    let edit = egui::TextEdit::singleline(&mut records.search)
+        .id(egui::Id::unique(SEARCH))
+        .hint_text("Search gateway, link, text, number")
+        .margin(crate::ui::theme::FIELD_MARGIN)
+        .desired_width((ui.available_width() - 320.0).clamp(120.0, 320.0));
+    let response = ui.add(edit);
+    let (is_enabled, text) = (ui.is_enabled(), records.search.clone());
+    response.widget_info(|| {
+        let mut info = WidgetInfo::text_edit(is_enabled, "", text.as_str(), "");
+        info.label = Some("Search the records".into());
+        info
+    });
+}
+
+/// The columns: what they show, and how wide they are; the summary takes what is left.
+const COLUMNS: [(&str, f32); 5] =
+    [("Time", 132.0), ("Act", 92.0), ("Gateway", 130.0), ("Outcome", 118.0), ("Summary", 0.0)];
+
+fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>) {
+    let jobs = records.jobs(site);
+    if jobs.is_empty() {
+        return nothing(ui, records);
+    }
+    let places = places(ui.available_width() - 12.0);
+    let (head, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD_HEIGHT), Sense::hover());
+    for ((title, _), (from, to)) in COLUMNS.iter().zip(&places) {
+        cell(ui, part(head, *from, *to), title, small_text(), palette(ui).muted, Align2::LEFT_CENTER);
+    }
+    ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, palette(ui).line));
+    let total = jobs.len() + usize::from(records.may_have_more());
+    let chosen = jobs.iter().position(|job| Some(job.id) == records.selected());
+    let rows = Rows { name: "Jobs", role: Role::ListBox, total, height: ROW_HEIGHT, place: chosen.map(Place::Showing) };
+    let shown = rows.show(ui, |ui, at, rect| {
+        let Some(job) = jobs.get(at) else { return older(ui, rect, pass) };
+        line(ui, records, job, rect, &places, pass);
+    });
+    if let Some(next) = shown.step(ui, chosen, jobs.len())
+        && let Some(job) = jobs.get(next)
+    {
+        pass.did(RecordsAction::Selected(job.id));
+    }
+    if shown.response.has_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+        pass.did(RecordsAction::Deselected);
+    }
+}
+
+fn older(ui: &mut Ui, rect: Rect, pass: &mut Pass<'_>) {
+    let inside = UiBuilder::new().max_rect(rect.shrink2(vec2(12.0, 0.0)));
+    if ui.scope_builder(inside, |ui| Button::new("Show older jobs").quiet().pressed(ui)).inner {
+        pass.did(RecordsAction::AskedForMore);
+    }
+}
+
+/// Where the columns stand in a row of that width. Those that do not fit are left out, the act first.
+fn places(width: f32) -> Vec<(f32, f32)> {
+    let is_narrow = width < 600.0;
+    let mut left = 12.0;
+    let wide = |at: usize| if is_narrow && (at == 1) { 0.0 } else { COLUMNS[at].1 };
+    (0..COLUMNS.len())
+        .map(|at| {
+            let wide = if at + 1 == COLUMNS.len() { (width - left - 12.0).max(0.0) } else { wide(at) };
+            let place = (left, left + wide);
+            left += if wide > 0.0 { wide + 8.0 } else { 0.0 };
+            place
+        })
+        .collect()
+}
+
+fn part(row: Rect, from: f32, to: f32) -> Rect {
+    Rect::from_min_max(pos2(row.left() + from, row.top()), pos2(row.left() + to, row.bottom()))
 }
 
 fn nothing(ui: &mut Ui, records: &Records) {
     if records.list.is_pending() || records.list.problem().is_some() {
-        muted(ui, if records.list.is_pending() { "Loading…" } else { "The records could not be read" });
+        let text = if records.list.is_pending() { "Loading…" } else { "The records could not be read" };
+        egui::Frame::new().inner_margin(12).show(ui, |ui| muted(ui, text));
         return;
     }
     if records.list.value().is_some_and(|all| !all.is_empty()) {
-        muted(ui, "No job of this site is on record: jobs are found by the names and links in its file");
-        return;
+        return empty_state(ui, icon::DISCOVER, "No job fits", |ui| {
+            muted(ui, "Change the search or the outcome. Jobs of a site are found by the names and links in its file");
+        });
     }
     empty_state(ui, icon::RECORDS, "Nothing was done yet", |ui| {
         muted(ui, "Every session and export is written here: before it begins, and again with its outcome");
     });
 }
 
-fn line(ui: &mut Ui, job: &JobRecord, pass: &mut Pass<'_>) {
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE_HEIGHT), Sense::click());
+fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32, f32)], pass: &mut Pass<'_>) {
     let (local, utc) = pass.local_time(&job.started_at);
-    let name = format!("{local}, {}, {}", job.intent.gateway, outcome_label(job));
-    let is_enabled = ui.is_enabled();
-    response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
-    row_ground(ui, rect, &response, false);
+    let name = || format!("{local}, {}, {}", job.intent.gateway, outcome_label(job));
+    let is_chosen = records.selected() == Some(job.id);
+    let response = choosable(ui, rect, job.id.0, Role::ListBoxOption, is_chosen, name);
     if response.clicked() {
         pass.did(RecordsAction::Selected(job.id));
     }
-    let inner = rect.shrink2(vec2(8.0, 0.0));
-    let layout = Layout::left_to_right(Align::Center);
-    let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
-    child.label(RichText::new(&local).color(palette(ui).muted)).on_hover_text(utc);
-    let (colour, word) = (outcome_colour(ui, job), outcome_label(job));
-    let width = if inner.width() > 640.0 { 180.0 } else { 110.0 };
-    fixed(&mut child, width, |ui| {
-        truncated(ui, RichText::new(&job.intent.gateway).font(medium()).color(palette(ui).strong));
-    });
-    child.push_id(job.id.0, |ui| pill(ui, colour, word));
-    if job.intent.is_simulated {
-        pill(&mut child, palette(ui).muted, "simulated");
+    let palette = palette(ui);
+    let simulated = if job.intent.is_simulated { " \u{b7} simulated" } else { "" };
+    let texts = [
+        (local.clone(), small_mono(), palette.muted),
+        (act_label(job).to_owned(), egui::FontId::proportional(12.5), palette.text),
+        (job.intent.gateway.clone(), medium(), palette.strong),
+        (outcome_label(job).to_owned(), egui::FontId::proportional(12.5), word_colour(palette, job)),
+        (format!("{}{simulated}", job.summary), egui::FontId::proportional(12.5), palette.text),
+    ];
+    for (at, ((text, font, colour), (from, to))) in texts.into_iter().zip(places).enumerate() {
+        let mut cell_rect = part(rect, *from, *to);
+        if at == 3 && cell_rect.width() > 20.0 {
+            let sign = pos2(cell_rect.left() + 7.0, cell_rect.center().y);
+            ui.painter().text(sign, Align2::CENTER_CENTER, outcome_sign(job), icon_font(14.0), outcome_colour(ui, job));
+            cell_rect = cell_rect.with_min_x(cell_rect.left() + 20.0);
+        }
+        cell(ui, cell_rect, &text, font, colour, Align2::LEFT_CENTER);
     }
-    truncated(&mut child, RichText::new(&job.summary).color(palette(ui).text));
+    response.on_hover_text(utc);
 }
 
-fn fixed(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
-    ui.allocate_ui_with_layout(vec2(width, 20.0), Layout::left_to_right(Align::Center), |ui| {
-        ui.set_width(width);
-        add(ui);
-    });
+fn outcome_sign(job: &JobRecord) -> &'static str {
+    match Ends::of(job) {
+        Ends::Good => icon::JOINED,
+        Ends::Bad => icon::REFUSED,
+        Ends::Unknown => icon::UNKNOWN,
+        Ends::All if job.outcome == "running" => icon::NOTCH,
+        Ends::All => icon::STOPPED,
+    }
+}
+
+/// The word has the colour only where a person is needed.
+fn word_colour(palette: &Palette, job: &JobRecord) -> Color32 {
+    match Ends::of(job) {
+        Ends::Bad => palette.danger,
+        Ends::Unknown => palette.warn,
+        Ends::Good | Ends::All => palette.text,
+    }
 }
 
 pub(super) fn outcome_colour(ui: &Ui, job: &JobRecord) -> Color32 {
     let palette = palette(ui);
-    match job.outcome.as_str() {
-        _ if is_cut_off(job) => palette.warn,
-        "joined" | "done" => palette.ok,
-        "refused" | "failed" => palette.danger,
-        "unknown" => palette.warn,
-        _ => palette.muted,
+    match Ends::of(job) {
+        Ends::Good => palette.ok,
+        Ends::Bad => palette.danger,
+        Ends::Unknown => palette.warn,
+        Ends::All => palette.muted,
     }
 }
 
+fn side(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+    egui::Frame::new().inner_margin(egui::Margin { left: 16, right: 4, top: 8, bottom: 0 }).show(ui, |ui| {
+        scrolled(ui, "record", |ui| detail(ui, records, pass));
+    });
+}
+
 fn detail(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
-    if Button::new("Back to the list").icon(icon::BACK).quiet().pressed(ui) {
+    if Button::new("Close").icon(icon::BACK).quiet().named("Back to the list").pressed(ui) {
         pass.did(RecordsAction::Deselected);
     }
     if let Some(problem) = records.detail.problem() {
@@ -158,7 +277,7 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     let job = &history.job;
     group(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
-            strong(ui, &job.intent.gateway);
+            ui.label(RichText::new(&job.intent.gateway).font(crate::ui::theme::title()).color(palette(ui).strong));
             pill(ui, outcome_colour(ui, job), outcome_label(job));
             if job.intent.is_simulated {
                 pill(ui, palette(ui).muted, "simulated");
@@ -173,7 +292,7 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     });
     ui.add_space(GRID);
     group(ui, |ui| {
-        strong(ui, "Entries");
+        strong(ui, "What happened");
         for entry in &history.entries {
             entry_line(ui, entry, pass);
         }
@@ -192,7 +311,7 @@ fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
         &[
             ("Started", time(&job.started_at)),
             ("Ended", job.ended_at.as_deref().map_or_else(|| "no outcome on record".to_owned(), time)),
-            ("Action", job.intent.action.clone()),
+            ("Act", act_label(job).to_owned()),
             ("Link", job.intent.link.clone()),
             ("Profile", job.intent.profile.clone().unwrap_or_default()),
             ("Driver", job.intent.driver.clone().unwrap_or_default()),
@@ -205,13 +324,12 @@ fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
 
 fn entry_line(ui: &mut Ui, entry: &EntryRecord, pass: &Pass<'_>) {
     let (local, utc) = pass.local_time(&entry.at);
-    let outcome = if entry.outcome.is_empty() { String::new() } else { format!(": {}", entry.outcome) };
     ui.horizontal_wrapped(|ui| {
         muted(ui, &local).on_hover_text(utc);
-        ui.label(format!("{} {}{outcome}", entry.step, entry.phase));
+        ui.label(entry_words(entry));
     });
     if !entry.detail.is_null() {
-        let title = format!("Evidence of entry {}", entry.sequence);
+        let title = format!("Raw evidence of entry {}", entry.sequence);
         fold(ui, ("entry", entry.sequence), &title, |ui| {
             copyable(ui, &serde_json::to_string_pretty(&entry.detail).unwrap_or_default());
         });
