@@ -8,11 +8,11 @@ use super::network;
 use crate::flow::port::Links;
 use crate::io::bench_broker::{BenchBroker, BenchError};
 use crate::model::gateway::{DeviceInfo, PortFacts};
-use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind, ProfileId};
 use crate::model::mqtt::bench::BenchPlan;
 use crate::model::mqtt::url::BrokerUrl;
 use crate::model::problem::{Explain as _, Problem};
-use crate::msg::{DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
+use crate::msg::{DemoCheck, DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::version::Scheme;
 use crate::sim::telemetry::{Habit, TelemetryPlan};
@@ -72,8 +72,34 @@ impl DemoPlan {
             passphrase: self.passphrase.clone(),
             access: access(),
             broker: broker.map(ToString::to_string),
-            check: network::shown(catalog),
+            check: network::shown(catalog).map(|check| self.expecting(check, catalog)),
         }
+    }
+
+    /// The site expects the gateways that hang at its ports, one of each profile.
+    fn expecting(&self, mut check: DemoCheck, catalog: &Catalog) -> DemoCheck {
+        let at_ports = self.at_ports(catalog);
+        let is_of = |(_, (profile, _)): &(usize, &(ProfileId, GatewayPlan)), wanted: &Option<ProfileId>| {
+            Some(profile) == wanted.as_ref()
+        };
+        check.site.gateways.retain_mut(|expected| {
+            let Some((at, (_, plan))) = at_ports.iter().enumerate().find(|plan| is_of(plan, &expected.profile)) else {
+                return false;
+            };
+            expected.name.clone_from(&plan.info.name);
+            expected.serial_number = Some(serial_number(at + 1));
+            true
+        });
+        check
+    }
+
+    /// The gateways that hang at ports, each with its profile, in the order of their serial numbers.
+    fn at_ports(&self, catalog: &Catalog) -> Vec<(ProfileId, GatewayPlan)> {
+        let of = |profile: &Profile| {
+            let id = profile.id.clone();
+            self.gateways(profile).into_iter().map(move |plan| (id.clone(), plan))
+        };
+        catalog.iter().flat_map(of).collect()
     }
 
     /// Starts the broker of the site, on loopback. It ends with the runtime.
@@ -97,10 +123,10 @@ impl DemoPlan {
         let mut cards = Cards { folder: data.join("cards"), count: 0 };
         // Each demo begins with empty cards. That there are none yet is as good.
         let _ = std::fs::remove_dir_all(&cards.folder);
-        let mut plans: Vec<GatewayPlan> = catalog.iter().flat_map(|profile| self.gateways(profile)).collect();
+        let mut plans: Vec<GatewayPlan> = self.at_ports(catalog).into_iter().map(|(_, plan)| plan).collect();
         for plan in &mut plans {
             plan.card = Some(cards.next());
-            plan.facts.serial_number = Some(format!("SIM{:04}", cards.count));
+            plan.facts.serial_number = Some(serial_number(cards.count));
         }
         let publish = |name: &str, habit: Habit, uplink: &Uplink| {
             let plan = broker.and_then(|broker| TelemetryPlan::new(broker.clone(), name, habit).ok());
@@ -179,6 +205,11 @@ impl DemoPlan {
         }
         plans
     }
+}
+
+/// The serial number of the simulated gateway of that number.
+fn serial_number(number: usize) -> String {
+    format!("SIM{number:04}")
 }
 
 /// Hands out a folder for each card.

@@ -196,7 +196,8 @@ fn nothing(ui: &mut Ui, records: &Records) {
 
 fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32, f32)], pass: &mut Pass<'_>) {
     let (local, utc) = pass.local_time(&job.started_at);
-    let name = || format!("{local}, {}, {}", job.intent.gateway, outcome_label(job));
+    let what = (act_label(job), &job.intent.gateway, outcome_label(job));
+    let name = || format!("{local}, {}, {}, {}: {}", what.0, what.1, what.2, job.summary);
     let is_chosen = records.selected() == Some(job.id);
     let response = choosable(ui, rect, job.id.0, Role::ListBoxOption, is_chosen, name);
     if response.clicked() {
