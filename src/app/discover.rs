@@ -86,6 +86,8 @@ pub enum DiscoverAction {
     Selected(LinkAddress),
     /// Marked a row for a batch, or took the mark away.
     Marked(LinkAddress),
+    /// Went on to a row and marked it beside those marked before.
+    Extended(LinkAddress),
     /// Marked all rows that are shown and present.
     MarkedAll,
     /// Took all marks away.
@@ -113,7 +115,7 @@ pub enum DiscoverAction {
 impl DiscoverAction {
     /// Whether it changes which rows are marked, or takes the detail back to one gateway.
     pub(super) const fn is_marking(&self) -> bool {
-        matches!(self, Self::Selected(_) | Self::Marked(_) | Self::MarkedAll | Self::ClearedMarks)
+        matches!(self, Self::Selected(_) | Self::Marked(_) | Self::Extended(_) | Self::MarkedAll | Self::ClearedMarks)
     }
 }
 
@@ -281,6 +283,11 @@ impl Discover {
                 self.selected = Some(link);
             }
             DiscoverAction::Marked(link) => self.mark(link),
+            DiscoverAction::Extended(link) => {
+                let both = [self.selected.replace(link.clone()), Some(link)];
+                let is_here = |link: &LinkAddress| self.rows.get(link).is_some_and(|row| row.is_present);
+                self.marked.extend(both.into_iter().flatten().filter(is_here));
+            }
             DiscoverAction::MarkedAll => {
                 let all: Vec<LinkAddress> = self.markable_links().cloned().collect();
                 self.marked.extend(all);
@@ -444,6 +451,11 @@ impl Discover {
     const fn rearrange(&mut self) {
         self.is_stale = true;
         self.is_held = false;
+    }
+
+    /// Whether a person is at a gateway, or something was done with it.
+    pub(super) fn is_of_interest(&self, link: &LinkAddress) -> bool {
+        self.selected.as_ref() == Some(link) || self.done.contains_key(link)
     }
 
     /// Nothing is selected any more.

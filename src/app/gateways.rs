@@ -158,6 +158,8 @@ pub enum NextAct {
     Correct,
     /// See whether the site lets it through.
     CheckNetwork,
+    /// Go on with the next gateway.
+    GoOn,
 }
 
 impl App {
@@ -166,18 +168,31 @@ impl App {
         if self.place() != Place::Gateways || self.tab() != Tab::SetUp || self.detail() != Detail::Gateway {
             return None;
         }
+        // Between two selections the detail is nobody's.
+        if self.commission.gateway().map(|(link, _)| link) != self.discover.selected() {
+            return None;
+        }
         let connect = || self.commission.driver().map(|_| NextAct::Connect);
         let Some(session) = self.commission.session() else {
             let row = self.discover.selected().and_then(|link| self.discover.row(link));
             return row.filter(|row| row.is_present).and_then(|_| connect());
         };
         match session.outcome.as_ref().map(|outcome| outcome.verdict) {
-            Some(Verdict::Joined) => Some(NextAct::CheckNetwork),
+            Some(Verdict::Joined) if self.has_endpoints() => Some(NextAct::CheckNetwork),
+            Some(Verdict::Joined) => self.next_gateway().map(|_| NextAct::GoOn),
             Some(Verdict::Refused | Verdict::Unknown) if session.is_ready() => Some(NextAct::Correct),
             _ if session.is_ended() => connect(),
             None if session.is_ready() && session.may_have_wifi() => Some(NextAct::Send),
             _ => None,
         }
+    }
+}
+
+impl App {
+    /// Whether the profile of the gateway selected names servers that it has to reach.
+    fn has_endpoints(&self) -> bool {
+        let profile = self.commission.profile().and_then(|id| self.catalog().get(id));
+        profile.is_some_and(|profile| !profile.endpoints.is_empty())
     }
 }
 

@@ -48,7 +48,7 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::Done;
-use crate::msg::batch::{BatchCommand, BatchEvent};
+use crate::msg::batch::{BatchCommand, BatchEvent, RowState};
 use crate::msg::check::CheckCommand;
 use crate::msg::telemetry::{BenchCommand, TelemetryCommand};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
@@ -219,8 +219,7 @@ impl App {
 
     /// The gateway to go on with after this one.
     pub fn next_gateway(&self) -> Option<&Sighting> {
-        let row = |link| self.discover.row(link);
-        let rows = self.discover.shown().iter().filter_map(row);
+        let rows = self.discover.rows();
         self.handled.next(rows.map(|row| (row, self.discover.stand(row).standing)))
     }
 
@@ -392,6 +391,10 @@ impl App {
                 if link.kind() == LinkKind::Serial {
                     self.unplugged(&link);
                 }
+                self.discover.gone(&link);
+            }
+            // A new scan forgets who is silent. Whom a person is at stays, and what was done with it.
+            Event::GatewayRemoved(link) if link.kind() == LinkKind::Ble && self.discover.is_of_interest(&link) => {
                 self.discover.gone(&link);
             }
             Event::GatewayRemoved(link) => self.discover.removed(&link),
@@ -587,13 +590,20 @@ impl App {
 
     /// A row of a batch that ended: its gateway stands as the batch found.
     fn note_row(&mut self, event: &BatchEvent) {
-        let BatchEvent::Row { state, .. } = event else { return };
+        let BatchEvent::Row { index, state } = event else { return };
+        if matches!(state, RowState::Running { .. }) {
+            let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
+            return place.into_iter().for_each(|link| self.discover.did(&link, Some(Done::SettingUp)));
+        }
         let Some(result) = batch::result(state).filter(|result| !result.is_earlier) else { return };
         let verdict = match result.outcome {
             RowOutcome::Joined => Verdict::Joined,
             RowOutcome::Refused => Verdict::Refused,
             RowOutcome::Unknown => Verdict::Unknown,
-            RowOutcome::Done | RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun => return,
+            RowOutcome::Done | RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun => {
+                let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
+                return place.into_iter().for_each(|link| self.discover.did(&link, None));
+            }
         };
         if let Ok(link) = result.link.parse() {
             self.discover.did(&link, Some(Done::Pushed(verdict)));
@@ -673,9 +683,9 @@ impl App {
 
     /// More became known of a gateway: of the selected one, profile and driver may follow from it.
     fn know_more_of(&mut self, link: &LinkAddress) {
-        let Self { discover, commission, settings, catalog, kept, .. } = self;
-        if let Some(row) = discover.row(link).filter(|_| discover.selected() == Some(link)) {
-            commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
+        if self.discover.selected() == Some(link) {
+            // Nothing is looked up for it: the records were when it was selected.
+            let _ = self.show_selected();
         }
     }
 

@@ -771,3 +771,53 @@ fn a_desktop_without_a_file_dialog_is_told_and_where_the_path_goes() {
     let told: Vec<_> = bench.app.toasts().iter().map(|toast| toast.text.clone()).collect();
     assert!(matches!(&told[..], [ToastText::Problem(problem)] if problem.code == "app.no_file_dialog"), "{told:?}");
 }
+
+#[test]
+fn what_is_shown_and_what_enter_does_belongs_to_the_gateway_selected_also_before_it_is_listed() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.make_ready(job, ProvisioningState::Ready);
+    assert_eq!(bench.app.next_act(), Some(gateways::NextAct::Send));
+    bench.app.discover.typed_path = "/dev/pts/9".into();
+    bench.act(DiscoverAction::AddedPath);
+    assert_eq!(bench.app.next_act(), None, "nothing is sent to the gateway before");
+    bench.plug_in("/dev/pts/9");
+    assert_eq!(bench.app.commission.gateway().unwrap().0, &link("/dev/pts/9"));
+    assert!(bench.app.commission.session().is_none());
+}
+
+#[test]
+fn going_on_with_shift_selects_several_gateways_by_keyboard() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Extended(link("/dev/ttyUSB1")));
+    assert_eq!((bench.app.discover.marked(), bench.app.detail()), (2, gateways::Detail::Batch));
+    bench.act(Action::WentBack);
+    assert_eq!((bench.app.discover.marked(), bench.app.detail()), (0, gateways::Detail::Gateway));
+}
+
+#[test]
+fn a_device_that_a_person_is_at_stays_in_the_list_when_a_new_scan_forgets_it() {
+    let mut bench = Bench::new();
+    bench.hear(-60);
+    bench.act(DiscoverAction::Selected(device()));
+    bench.apply(Event::GatewayRemoved(device()));
+    assert!(bench.app.discover.row(&device()).is_some_and(|row| !row.is_present));
+    assert_eq!(bench.app.discover.selected(), Some(&device()));
+}
+
+#[test]
+fn a_gateway_whose_row_of_a_batch_is_under_way_stands_as_setting_up_and_not_for_ever() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::MarkedAll);
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
+    let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
+    let running = RowState::Running { step: "Connect".into() };
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state: running } });
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "Setting up");
+    let failed = RowResult::without_session(RowOutcome::Failed, "serial.busy", "No".into(), "Try".into());
+    let ended = RowState::Ended(Box::new(failed));
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state: ended } });
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "Not queried");
+}

@@ -5,6 +5,7 @@ use egui::{Key, Modifiers, Ui};
 use super::gateways::FILTER;
 use super::pass::Pass;
 use super::records::SEARCH;
+use super::theme::TWO_PANES_FROM;
 use crate::app::discover::DiscoverAction;
 use crate::app::records::RecordsAction;
 use crate::app::settings::SettingsAction;
@@ -50,6 +51,12 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
         && app.has_joined()
     {
         pass.did(Action::WentOnWith(next.link.clone()));
+    }
+    // In one column Escape leads from the detail to the list, once no field has the keyboard.
+    let is_narrow = ui.ctx().content_rect().width() < TWO_PANES_FROM;
+    let is_free = ui.memory(|memory| memory.focused().is_none());
+    if is_narrow && is_free && app.place() == Place::Gateways && pressed(Modifiers::NONE, Key::Escape) {
+        pass.did(Action::WentBack);
     }
     let bigger = pressed(Modifiers::COMMAND, Key::Plus) || pressed(Modifiers::COMMAND, Key::Equals);
     let smaller = pressed(Modifiers::COMMAND, Key::Minus);

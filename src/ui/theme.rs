@@ -45,7 +45,7 @@ pub(super) const LINE_HEIGHT: f32 = 26.0;
 /// Height of a row of topics and messages.
 pub(super) const DENSE_HEIGHT: f32 = 24.0;
 /// Width of the side column of Set up.
-pub(super) const SIDE_WIDTH: f32 = 172.0;
+pub(super) const SIDE_WIDTH: f32 = 196.0;
 /// Below this panel width the side column goes under the main one.
 pub(super) const ONE_COLUMN_BELOW: f32 = 520.0;
 /// Width of text fields.

@@ -83,6 +83,10 @@ fn kinds(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
             }
         }
         ui.separator();
+        let mut is_scanning = app.settings.values.scan_bluetooth;
+        if ui.checkbox(&mut is_scanning, "Listen to Bluetooth").clicked() {
+            pass.did(DiscoverAction::SwitchedBluetooth(is_scanning));
+        }
         let present = app.discover.markable();
         if ui.add_enabled(present > 0, egui::Button::new("Select all")).clicked() {
             pass.did(DiscoverAction::MarkedAll);
@@ -110,7 +114,8 @@ fn filter(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if response.changed() {
         pass.did(DiscoverAction::FilterChanged);
     }
-    if response.has_focus() && ui.input(|input| input.key_pressed(Key::Escape)) && !app.discover.filter.is_empty() {
+    let is_left = response.has_focus() || response.lost_focus();
+    if is_left && ui.input(|input| input.key_pressed(Key::Escape)) && !app.discover.filter.is_empty() {
         app.discover.filter.clear();
         pass.did(DiscoverAction::FilterChanged);
     }
@@ -149,7 +154,9 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if let Some(next) = stepped.or_else(|| jump(ui, app, &lines, chosen, shown.response.has_focus()))
         && let ListLine::Row(link) = &lines[next]
     {
-        pass.did(DiscoverAction::Selected(link.clone()));
+        let is_extending = ui.input(|input| input.modifiers.shift);
+        let link = link.clone();
+        pass.did(if is_extending { DiscoverAction::Extended(link) } else { DiscoverAction::Selected(link) });
     }
     if shown.response.has_focus() {
         list_keys(ui, app, pass);
@@ -231,7 +238,8 @@ fn missing(ui: &Ui, name: &str, at: usize, rect: Rect, columns: &[(Column, f32, 
     let response = ui.interact(rect, ui.scope_id().with(("missing", at)), Sense::hover());
     let label = format!("{name}, Not seen");
     response.widget_info(|| egui::WidgetInfo::labeled(Role::ListBoxOption, false, &label));
-    response.on_hover_text("The open site expects it. It is neither plugged in nor heard");
+    response
+        .on_hover_text("The open site expects it. It isn't plugged in, and no Bluetooth device is recognised as it");
 }
 
 fn list_keys(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
@@ -245,6 +253,9 @@ fn list_keys(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     }
     if enter && let Some(act) = super::set_up::primary(app) {
         pass.did(act);
+    }
+    if ui.input(|input| input.key_pressed(Key::Escape)) && app.detail() == Detail::Batch {
+        pass.did(Action::WentBack);
     }
     if copy {
         let links = app.discover.shown().iter();
@@ -307,7 +318,6 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Colu
         let is_marking = ui.input(|input| input.modifiers.command || input.modifiers.shift) && sighting.is_present;
         let link = link.clone();
         pass.did(if is_marking { DiscoverAction::Marked(link) } else { DiscoverAction::Selected(link) });
-        ui.memory_mut(|memory| memory.request_focus(ui.make_persistent_id(("rows", "Gateways"))));
     }
     if response.double_clicked()
         && let Some(act) = super::set_up::primary(app)

@@ -6,6 +6,8 @@ use crate::ui::theme::{GAP, GRID, box_radius, palette};
 
 /// Least width of a pane.
 const LEAST_PANE: f32 = 280.0;
+/// Least width of the side pane, which has acts and tabs.
+const LEAST_SIDE: f32 = 440.0;
 /// Width in which the line between panes can be taken hold of.
 const GRIP: f32 = 8.0;
 /// Below this width what stands beside a list goes under it.
@@ -79,7 +81,8 @@ pub(in crate::ui) fn split(ui: &mut Ui, salt: &str, usual: f32, mut add: impl Fn
     let id = ui.make_persistent_id(("split", salt));
     let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(usual);
     let least = LEAST_PANE.min(room.width() / 2.0);
-    let edge = (room.left() + room.width() * share).clamp(room.left() + least, room.right() - least).round();
+    let least_side = LEAST_SIDE.min(room.width() / 2.0);
+    let edge = (room.left() + room.width() * share).clamp(room.left() + least, room.right() - least_side).round();
     let (main, side) = room.split_left_right_at_x(edge);
     let grip = egui::Rect::from_x_y_ranges(edge - GRIP / 2.0..=edge + GRIP / 2.0, room.y_range());
     for (is_side, pane) in [(false, main.with_max_x(edge - 1.0)), (true, side)] {

@@ -148,8 +148,12 @@ impl Rows<'_> {
             }
             add(&mut child, row, row_rect);
         }
+        // A row that is clicked gives the keyboard to its list.
+        if hovered.is_some() && response.contains_pointer() && ui.input(|input| input.pointer.primary_clicked()) {
+            response.request_focus();
+        }
         if response.has_focus() {
-            let stroke = Stroke::new(2.0, palette(ui).link);
+            let stroke = Stroke::new(1.0, palette(ui).link);
             ui.painter().rect_stroke(rect, control_radius(), stroke, StrokeKind::Inside);
         }
         Shown { range, hovered, scrolled: top - before, response }
@@ -162,7 +166,9 @@ impl Rows<'_> {
             response.request_focus();
         }
         if response.has_focus() {
-            let arrows = EventFilter { vertical_arrows: true, horizontal_arrows: true, ..EventFilter::default() };
+            // Escape is the list's own: it goes back one step, and the keyboard stays.
+            let arrows =
+                EventFilter { vertical_arrows: true, horizontal_arrows: true, escape: true, ..EventFilter::default() };
             ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
         }
     }

@@ -20,7 +20,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     titled_group(ui, "Access", wanted.hint, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         username(ui, &mut app.commission.access, wanted);
-        secret(ui, &mut app.commission.access, wanted);
+        if secret(ui, &mut app.commission.access, wanted) && app.commission.open_session().is_none() {
+            pass.did(CommissionAction::Connected);
+        }
         if let Some(device) = app.commission.access.from_code() {
             notice(ui, palette(ui).ok, icon::QR, &format!("Filled in from the QR code of {device}"));
         }
@@ -46,21 +48,23 @@ fn username(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
     });
 }
 
-fn secret(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
+/// The secret; whether Enter was pressed in it.
+fn secret(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) -> bool {
     labelled(ui, wanted.secret, |ui, id| {
         let edit = TextEdit::singleline(form.secret.expose_mut())
             .id(egui::Id::unique(SECRET))
             .password(!form.is_revealed)
             .desired_width(field_width(ui))
             .margin(crate::ui::theme::FIELD_MARGIN);
-        ui.add(edit).labelled_by(id);
+        let response = ui.add(edit).labelled_by(id);
         forget_undo(ui, egui::Id::unique(SECRET));
         let (glyph, name) =
             if form.is_revealed { (icon::HIDE, "Hide what was typed") } else { (icon::SHOW, "Show what was typed") };
         if Button::icon_only(glyph, name).pressed(ui) {
             form.is_revealed = !form.is_revealed;
         }
-    });
+        response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
+    })
 }
 
 fn buttons(ui: &mut Ui, app: &mut App, wanted: Wanted, pass: &mut Pass<'_>) {

@@ -37,23 +37,22 @@ fn needs(app: &App) -> String {
     if app.commission.driver().is_none() {
         return "No driver can be used over this link".to_owned();
     }
-    let mut needed = Vec::new();
+    let mut needed: Vec<String> = Vec::new();
     if let Some(wanted) = app.commission.wanted_access() {
         needed.push(wanted.secret.to_lowercase());
     }
     if app.commission.rules(app.catalog()).is_some() {
-        needed.push("a network and its passphrase".to_owned());
+        needed.extend(["network".to_owned(), "passphrase".to_owned()]);
     }
     match app.commission.token_rows(app.catalog()).len() {
         0 => {}
-        1 => needed.push("a token or file".to_owned()),
+        1 => needed.push("1 token or file".to_owned()),
         count => needed.push(format!("{count} tokens or files")),
     }
-    match needed.split_last() {
-        None => "This gateway needs nothing from here".to_owned(),
-        Some((last, [])) => format!("Needs {last}"),
-        Some((last, others)) => format!("Needs {} and {last}", others.join(", ")),
+    if needed.is_empty() {
+        return "This gateway needs nothing from here".to_owned();
     }
+    format!("Needs: {}", needed.join(", "))
 }
 
 fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
@@ -114,7 +113,7 @@ fn driver(ui: &mut Ui, app: &App, option: &DriverOption, pass: &mut Pass<'_>) {
 }
 
 fn kept_network(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    titled_group(ui, "Network from before", "In memory only, until Linesman is closed", |ui| {
+    titled_group(ui, "Network kept for this gateway", "In memory only, until Linesman is closed", |ui| {
         ui.horizontal_wrapped(|ui| {
             strong(ui, &crate::model::text::visible(&app.commission.form.draft.ssid, 40));
             if Button::new("Forget it").quiet().named("Forget this network").pressed(ui) {

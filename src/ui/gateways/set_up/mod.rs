@@ -54,6 +54,7 @@ pub(super) fn primary(app: &App) -> Option<Action> {
         NextAct::Send => CommissionAction::Sent.into(),
         NextAct::Correct => CommissionAction::Corrected.into(),
         NextAct::CheckNetwork => Action::TookToCheck,
+        NextAct::GoOn => Action::WentOnWith(app.next_gateway()?.link.clone()),
     })
 }
 
@@ -66,6 +67,7 @@ pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         Some(NextAct::Send) => Some(("Send", icon::SEND, is_right)),
         Some(NextAct::Correct) => Some(("Correct the passphrase", icon::BACK, true)),
         Some(NextAct::CheckNetwork) => Some(("Check the network", icon::CHECK, true)),
+        Some(NextAct::GoOn) => Some(("Next gateway", icon::NEXT, true)),
         None => None,
     };
     if let Some((text, glyph, can)) = label {

@@ -5,6 +5,7 @@ use egui::{Color32, RichText, Ui};
 use crate::app::check::words;
 use crate::app::commission::Session;
 use crate::app::discover::display_name;
+use crate::app::gateways::NextAct;
 use crate::app::{Action, App};
 use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::text::visible;
@@ -24,7 +25,9 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
     });
     if outcome.verdict == Verdict::Joined {
         group(ui, |ui| telemetry(ui, app, session, pass));
-        group(ui, network);
+        if app.next_act() == Some(NextAct::CheckNetwork) {
+            group(ui, network);
+        }
     }
     if outcome.verdict == Verdict::Joined {
         group(ui, |ui| next_gateway(ui, app, pass));

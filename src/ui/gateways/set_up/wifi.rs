@@ -107,6 +107,7 @@ fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
         forget_undo(ui, egui::Id::unique(PASSPHRASE));
         if std::mem::take(&mut form.wants_passphrase_focus) {
             response.request_focus();
+            response.scroll_to_me(Some(egui::Align::Center));
             select_all(ui, egui::Id::unique(PASSPHRASE), form.draft.passphrase.expose());
         }
         *is_changed |= response.changed();
