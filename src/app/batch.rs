@@ -197,6 +197,13 @@ impl Batch {
         has_ended.then(|| compare(site, &self.rows.iter().filter_map(of).collect::<Vec<_>>()))
     }
 
+    /// What came of a gateway in this batch.
+    pub fn result_of(&self, link: &LinkAddress) -> Option<&RowResult> {
+        let link = link.to_string();
+        let is_its = |row: &&Row| row.head.place == link || result(&row.state).is_some_and(|told| told.link == link);
+        self.rows.iter().filter(is_its).find_map(|row| result(&row.state))
+    }
+
     /// How many rows are under way.
     pub fn running_rows(&self) -> usize {
         self.rows.iter().filter(|row| matches!(row.state, RowState::Running { .. })).count()

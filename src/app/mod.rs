@@ -3,6 +3,7 @@
 //! [`App::act`] turns what the user did into commands; [`App::apply`] takes in what happened. Time is an argument.
 //! Screens may edit drafts in place (text fields); everything else changes here. Events of jobs nobody waits for are dropped.
 
+mod action;
 pub mod batch;
 pub mod check;
 pub mod commission;
@@ -17,15 +18,18 @@ mod replace;
 pub mod settings;
 pub mod telemetry;
 pub mod terminal;
+mod ticket;
 mod toasts;
 
 #[cfg(test)]
 mod tests;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub use action::Action;
+pub use ticket::Ticket;
 pub use toasts::{Toast, ToastText, Toasts};
 
 use self::batch::{Batch, BatchAction};
@@ -39,7 +43,7 @@ use self::records::{Records, RecordsAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
 use self::telemetry::{Commissioned, Telemetry, TelemetryAction};
-use self::terminal::{Terminal, TerminalAction};
+use self::terminal::Terminal;
 
 use crate::model::access::Access;
 use crate::model::batch::RowOutcome;
@@ -48,9 +52,7 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::Done;
-use crate::msg::batch::{BatchCommand, BatchEvent, RowState};
-use crate::msg::check::CheckCommand;
-use crate::msg::telemetry::{BenchCommand, TelemetryCommand};
+use crate::msg::batch::{BatchEvent, RowState};
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
 use crate::profile::Catalog;
 
@@ -68,64 +70,6 @@ pub enum Place {
     Records,
     /// Settings and diagnostics.
     Settings,
-}
-
-/// What the user did.
-pub enum Action {
-    /// Went to a place.
-    WentTo(Place),
-    /// Something in the list of gateways.
-    Discover(DiscoverAction),
-    /// Went back from the detail to the list, where only one of them fits.
-    WentBack,
-    /// Opened a tab of the selected gateway.
-    OpenedTab(Tab),
-    /// Opened what is to be done with several gateways, or with a manifest.
-    OpenedBatch,
-    /// Something under Set up.
-    Commission(CommissionAction),
-    /// Something on Device.
-    Device(DeviceAction),
-    /// Something on Network check.
-    Check(CheckAction),
-    /// Wants to check the network for the selected gateway.
-    TookToCheck,
-    /// Wants to check the network from that gateway.
-    TookToCheckFrom(LinkAddress),
-    /// Something on Telemetry.
-    Telemetry(TelemetryAction),
-    /// Wants to see the telemetry of the selected gateway.
-    TookToTelemetry,
-    /// Goes on with the next gateway and the same network.
-    WentOnWith(LinkAddress),
-    /// Something on Batch.
-    Batch(BatchAction),
-    /// Something in the terminal.
-    Terminal(TerminalAction),
-    /// Something on Records.
-    Records(RecordsAction),
-    /// Something on Settings.
-    Settings(SettingsAction),
-    /// Stopped a job.
-    CancelledJob(JobId),
-    /// Read a message.
-    DismissedToast(u64),
-    /// Copied something to the clipboard; the window has done it already.
-    Copied(&'static str),
-    /// Dropped a file on the window.
-    DroppedFile(PathBuf),
-    /// Asked for a file dialog, and the desktop opened none.
-    FoundNoFileDialog,
-    /// Replaces the file that is there.
-    ReplacedFile,
-    /// Leaves the file that is there.
-    KeptFile,
-    /// Wants to close the window.
-    AskedToClose,
-    /// Closes the window though jobs run.
-    ConfirmedClose,
-    /// Keeps the window open after all.
-    KeptOpen,
 }
 
 /// What closing the window waits for.
@@ -872,117 +816,6 @@ impl App {
         let mut commands: Vec<Command> = cancels.collect();
         commands.extend(self.settings.save_now());
         commands
-    }
-}
-
-/// Who waits for a command, noted before it is handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ticket {
-    /// It starts this job.
-    Starts(JobId),
-    /// It asks something of this session.
-    Asks(JobId),
-    /// It asks for the records.
-    Lists,
-    /// Nobody waits for it.
-    Other,
-}
-
-impl Ticket {
-    /// Who waits for this command.
-    pub const fn of(command: &Command) -> Self {
-        match command {
-            Command::Probe { job, .. }
-            | Command::OpenSession { job, .. }
-            | Command::OpenDevice { job, .. }
-            | Command::OpenTerminal { job, .. }
-            | Command::ReadQr { job, .. }
-            | Command::ExportRecords { job, .. }
-            | Command::ExportTranscript { job, .. }
-            | Command::SavePicture { job, .. }
-            | Command::CollectDiagnostics { job }
-            | Command::Telemetry { job, command: TelemetryCommand::Open(_) }
-            | Command::Bench { job, command: BenchCommand::Start(_) }
-            | Command::Check { job, command: CheckCommand::Start(_) }
-            | Command::Batch {
-                job,
-                command: BatchCommand::Check { .. } | BatchCommand::Start(_) | BatchCommand::Export { .. },
-            } => Self::Starts(*job),
-            Command::Session { job, .. }
-            | Command::SendCredentialFile { job, .. }
-            | Command::Device { job, .. }
-            | Command::Telemetry { job, .. }
-            | Command::Bench { job, .. }
-            | Command::Check { job, .. }
-            | Command::Terminal { job, .. }
-            | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
-                Self::Asks(*job)
-            }
-            Command::ListRecords { .. } => Self::Lists,
-            Command::StartDiscovery { .. }
-            | Command::StopDiscovery
-            | Command::AddPort(_)
-            | Command::RemovePort(_)
-            | Command::ScanFromLaptop
-            | Command::Cancel { .. }
-            | Command::ShowRecord { .. }
-            | Command::ReadSite { .. }
-            | Command::SaveSettings(_) => Self::Other,
-        }
-    }
-}
-
-impl From<DiscoverAction> for Action {
-    fn from(action: DiscoverAction) -> Self {
-        Self::Discover(action)
-    }
-}
-
-impl From<CommissionAction> for Action {
-    fn from(action: CommissionAction) -> Self {
-        Self::Commission(action)
-    }
-}
-
-impl From<BatchAction> for Action {
-    fn from(action: BatchAction) -> Self {
-        Self::Batch(action)
-    }
-}
-
-impl From<TerminalAction> for Action {
-    fn from(action: TerminalAction) -> Self {
-        Self::Terminal(action)
-    }
-}
-
-impl From<DeviceAction> for Action {
-    fn from(action: DeviceAction) -> Self {
-        Self::Device(action)
-    }
-}
-
-impl From<TelemetryAction> for Action {
-    fn from(action: TelemetryAction) -> Self {
-        Self::Telemetry(action)
-    }
-}
-
-impl From<CheckAction> for Action {
-    fn from(action: CheckAction) -> Self {
-        Self::Check(action)
-    }
-}
-
-impl From<RecordsAction> for Action {
-    fn from(action: RecordsAction) -> Self {
-        Self::Records(action)
-    }
-}
-
-impl From<SettingsAction> for Action {
-    fn from(action: SettingsAction) -> Self {
-        Self::Settings(action)
     }
 }
 

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::commission::{Phase, Question, ScanState, StepState};
 use super::discover::Shown;
+use super::terminal::TerminalAction;
 use super::*;
 use crate::model::batch::{Again, RowOutcome, RowResult};
-use crate::model::gateway::Identity;
-use crate::model::gateway::{Advertisement, Capabilities, PortFacts, Probe, Protection, ProvisioningState, Sighting};
+use crate::model::gateway::{
+    Advertisement, Capabilities, Identity, PortFacts, Probe, Protection, ProvisioningState, Sighting,
+};
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
@@ -820,4 +822,19 @@ fn a_gateway_whose_row_of_a_batch_is_under_way_stands_as_setting_up_and_not_for_
     let ended = RowState::Ended(Box::new(failed));
     bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state: ended } });
     assert_eq!(bench.standing("/dev/ttyUSB0"), "Not queried");
+}
+
+#[test]
+fn what_came_of_a_gateway_in_a_batch_is_known_under_the_gateway() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::MarkedAll);
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
+    let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
+    let refused = RowResult::without_session(RowOutcome::Refused, "improv.test", "No".into(), "Try".into());
+    let ended = RowState::Ended(Box::new(refused));
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 1, state: ended } });
+    assert!(bench.app.batch.result_of(&link("/dev/ttyUSB0")).is_none());
+    let told = bench.app.batch.result_of(&link("/dev/ttyUSB1")).unwrap();
+    assert_eq!((told.outcome, told.next_step.as_str()), (RowOutcome::Refused, "Try"));
 }

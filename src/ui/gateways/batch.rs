@@ -111,7 +111,7 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         return;
     }
     if let Source::Marked(_) = app.batch.source() {
-        return network(ui, &mut app.batch);
+        return network(ui, &mut app.batch, pass);
     }
     let batch = &mut app.batch;
     group(ui, |ui| {
@@ -133,7 +133,7 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if !batch.secrets.is_empty() && batch.findings().is_empty() {
             muted(ui, "Secrets that the manifest refers to; they are not stored");
             for secret in &mut batch.secrets {
-                masked(ui, &format!("@{}", secret.name), &mut secret.value);
+                let _ = masked(ui, &format!("@{}", secret.name), &mut secret.value);
             }
         }
     });
@@ -141,13 +141,14 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 /// The network for gateways marked on Discover: that of the form.
-fn network(ui: &mut Ui, batch: &mut Batch) {
+fn network(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
+    let mut is_entered = false;
     let draft = &mut batch.draft;
     group(ui, |ui| {
         strong(ui, "Network for all of them");
         field(ui, "Network name", &mut draft.ssid, "Its name, as the gateways hear it");
         if !draft.is_open {
-            masked(ui, "Passphrase", &mut draft.passphrase);
+            is_entered = masked(ui, "Passphrase", &mut draft.passphrase);
         }
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().interact_size.y = 24.0;
@@ -155,17 +156,22 @@ fn network(ui: &mut Ui, batch: &mut Batch) {
             check(ui, &mut draft.is_hidden, "The network hides its name", "");
         });
     });
+    if is_entered && batch.is_ready() && !batch.was_begun() {
+        pass.did(BatchAction::Started(None));
+    }
     ui.add_space(GRID);
 }
 
-fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) {
+/// A secret; whether Enter was pressed in it.
+fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) -> bool {
     let id = egui::Id::unique(("batch-secret", label));
-    labelled(ui, label, |ui, label| {
+    let response = labelled(ui, label, |ui, label| {
         let edit = TextEdit::singleline(secret.expose_mut()).id(id).password(true);
         let width = (FIELD_WIDTH - 80.0).min(ui.available_width() - 120.0).max(120.0);
-        ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(label);
+        ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(label)
     });
     forget_undo(ui, id);
+    response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter))
 }
 
 /// Mistakes, problems, and what an earlier run came to.

@@ -5,6 +5,7 @@ use egui::{ComboBox, RichText, Ui};
 use super::access;
 use crate::app::App;
 use crate::app::commission::{CommissionAction, DriverOption};
+use crate::model::batch::{RowOutcome, RowResult};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, palette};
@@ -12,6 +13,9 @@ use crate::ui::widgets::{Button, fold, labelled, muted, notice, strong, titled_g
 
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.spacing_mut().item_spacing.y = GAP;
+    if let Some(result) = app.discover.selected().and_then(|link| app.batch.result_of(link)) {
+        in_a_batch(ui, result);
+    }
     ui.label(needs(app));
     access::show(ui, app, pass);
     let selected = app.discover.selected().and_then(|link| app.discover.row(link)).cloned();
@@ -30,6 +34,19 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if app.commission.form.has_network() && app.commission.rules(app.catalog()).is_some() {
         kept_network(ui, app, pass);
     }
+}
+
+/// What came of it in a batch, with what to do next.
+fn in_a_batch(ui: &mut Ui, result: &RowResult) {
+    let palette = palette(ui);
+    let (colour, sign) = match result.outcome {
+        RowOutcome::Joined | RowOutcome::Done => (palette.ok, icon::JOINED),
+        RowOutcome::Refused | RowOutcome::Failed => (palette.danger, icon::REFUSED),
+        RowOutcome::Unknown => (palette.warn, icon::UNKNOWN),
+        RowOutcome::Stopped | RowOutcome::NotBegun => (palette.muted, icon::STOPPED),
+    };
+    let next = if result.next_step.is_empty() { String::new() } else { format!(". {}", result.next_step) };
+    notice(ui, colour, sign, &format!("In the batch: {}{next}", result.summary));
 }
 
 /// What this gateway needs, in a sentence.

@@ -1,0 +1,128 @@
+//! [`Action`]: what a person did in the window.
+
+use std::path::PathBuf;
+
+use super::Place;
+use super::batch::BatchAction;
+use super::check::CheckAction;
+use super::commission::CommissionAction;
+use super::device::DeviceAction;
+use super::discover::DiscoverAction;
+use super::gateways::Tab;
+use super::records::RecordsAction;
+use super::settings::SettingsAction;
+use super::telemetry::TelemetryAction;
+use super::terminal::TerminalAction;
+use crate::model::ids::{JobId, LinkAddress};
+
+/// What the user did.
+pub enum Action {
+    /// Went to a place.
+    WentTo(Place),
+    /// Something in the list of gateways.
+    Discover(DiscoverAction),
+    /// Went back from the detail to the list, where only one of them fits.
+    WentBack,
+    /// Opened a tab of the selected gateway.
+    OpenedTab(Tab),
+    /// Opened what is to be done with several gateways, or with a manifest.
+    OpenedBatch,
+    /// Something under Set up.
+    Commission(CommissionAction),
+    /// Something on Device.
+    Device(DeviceAction),
+    /// Something on Network check.
+    Check(CheckAction),
+    /// Wants to check the network for the selected gateway.
+    TookToCheck,
+    /// Wants to check the network from that gateway.
+    TookToCheckFrom(LinkAddress),
+    /// Something on Telemetry.
+    Telemetry(TelemetryAction),
+    /// Wants to see the telemetry of the selected gateway.
+    TookToTelemetry,
+    /// Goes on with the next gateway and the same network.
+    WentOnWith(LinkAddress),
+    /// Something on Batch.
+    Batch(BatchAction),
+    /// Something in the terminal.
+    Terminal(TerminalAction),
+    /// Something on Records.
+    Records(RecordsAction),
+    /// Something on Settings.
+    Settings(SettingsAction),
+    /// Stopped a job.
+    CancelledJob(JobId),
+    /// Read a message.
+    DismissedToast(u64),
+    /// Copied something to the clipboard; the window has done it already.
+    Copied(&'static str),
+    /// Dropped a file on the window.
+    DroppedFile(PathBuf),
+    /// Asked for a file dialog, and the desktop opened none.
+    FoundNoFileDialog,
+    /// Replaces the file that is there.
+    ReplacedFile,
+    /// Leaves the file that is there.
+    KeptFile,
+    /// Wants to close the window.
+    AskedToClose,
+    /// Closes the window though jobs run.
+    ConfirmedClose,
+    /// Keeps the window open after all.
+    KeptOpen,
+}
+
+impl From<DiscoverAction> for Action {
+    fn from(action: DiscoverAction) -> Self {
+        Self::Discover(action)
+    }
+}
+
+impl From<CommissionAction> for Action {
+    fn from(action: CommissionAction) -> Self {
+        Self::Commission(action)
+    }
+}
+
+impl From<BatchAction> for Action {
+    fn from(action: BatchAction) -> Self {
+        Self::Batch(action)
+    }
+}
+
+impl From<TerminalAction> for Action {
+    fn from(action: TerminalAction) -> Self {
+        Self::Terminal(action)
+    }
+}
+
+impl From<DeviceAction> for Action {
+    fn from(action: DeviceAction) -> Self {
+        Self::Device(action)
+    }
+}
+
+impl From<TelemetryAction> for Action {
+    fn from(action: TelemetryAction) -> Self {
+        Self::Telemetry(action)
+    }
+}
+
+impl From<CheckAction> for Action {
+    fn from(action: CheckAction) -> Self {
+        Self::Check(action)
+    }
+}
+
+impl From<RecordsAction> for Action {
+    fn from(action: RecordsAction) -> Self {
+        Self::Records(action)
+    }
+}
+
+impl From<SettingsAction> for Action {
+    fn from(action: SettingsAction) -> Self {
+        Self::Settings(action)
+    }
+}
