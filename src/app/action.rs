@@ -61,6 +61,8 @@ pub enum Action {
     DroppedFile(PathBuf),
     /// Asked for a file dialog, and the desktop opened none.
     FoundNoFileDialog,
+    /// Chose a file, and had selected another gateway meanwhile.
+    ChoseForAnother,
     /// Replaces the file that is there.
     ReplacedFile,
     /// Leaves the file that is there.

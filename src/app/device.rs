@@ -352,8 +352,6 @@ pub struct Device {
     /// The name being typed in the dialog; edited in place.
     pub typed_name: String,
     driver: Option<DriverId>,
-    /// The gateway that all this belongs to.
-    last: Option<LinkAddress>,
     session: Option<Session>,
     waiting: Option<Waiting>,
     history: Vec<String>,
@@ -378,25 +376,9 @@ impl Device {
         self.session.as_ref().is_some_and(|session| session.job == job)
     }
 
-    /// A gateway was chosen. What is known of another one, and what was typed for it, goes; an open job stays.
-    pub(super) fn gateway_chosen(&mut self, link: &LinkAddress) {
-        let is_of = |session: &Session| session.link == *link;
-        if self.session.as_ref().is_some_and(Session::is_open) {
-            return;
-        }
-        let is_another =
-            self.last.as_ref().is_some_and(|last| last != link) || self.session.as_ref().is_some_and(|s| !is_of(s));
-        if is_another {
-            *self = Self::default();
-        }
-        self.last = Some(link.clone());
-    }
-
-    /// A port went away: what is plugged in there next is another gateway.
-    pub(super) fn unplugged(&mut self, link: &LinkAddress) {
-        if self.last.as_ref() == Some(link) && self.session.as_ref().is_none_or(|session| !session.is_open()) {
-            *self = Self::default();
-        }
+    /// Whether its session runs.
+    pub(super) fn is_open(&self) -> bool {
+        self.session.as_ref().is_some_and(Session::is_open)
     }
 
     /// The drivers that manage a gateway over that kind of link.
@@ -531,13 +513,12 @@ impl Device {
 
     fn connect(&mut self, target: Option<Target>, of_profile: Option<DriverId>, desk: &mut Desk<'_>) -> Vec<Command> {
         let Some(Target { link, profile, access }) = target else { return Vec::new() };
-        if self.session.as_ref().is_some_and(Session::is_open) {
+        if self.is_open() {
             return Vec::new();
         }
         let Some(driver) = self.driver(link.kind(), of_profile) else { return Vec::new() };
         let job = desk.jobs.start(JobKind::Device, format!("Managing {}", link.place()), desk.now);
         self.session = Some(Session::new(job, link.clone()));
-        self.last = Some(link.clone());
         vec![Command::OpenDevice { job, link, profile, driver, access }]
     }
 

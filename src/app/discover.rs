@@ -440,11 +440,25 @@ impl Discover {
 
     /// Puts the rows in order again if anything about them or the filter changed; once for many events.
     pub(super) fn arrange_if_stale(&mut self, catalog: &Catalog, site: Option<&Site>) {
-        // No row moves away under the pointer.
-        if self.is_stale && (!self.is_held || self.shown.is_empty()) {
-            self.is_stale = false;
-            self.arrange(catalog, site);
+        if !self.is_stale {
+            return;
         }
+        if self.is_held && !self.shown.is_empty() {
+            return self.add_new_rows();
+        }
+        self.is_stale = false;
+        self.arrange(catalog, site);
+    }
+
+    /// No row moves away under the pointer: what is new stands at the end for now.
+    fn add_new_rows(&mut self) {
+        let is_new = |row: &&Sighting| is_of_kind(row, self.kinds) && !self.shown.contains(&row.link);
+        if !self.filter.trim().is_empty() {
+            return;
+        }
+        let new: Vec<LinkAddress> = self.rows.values().filter(is_new).map(|row| row.link.clone()).collect();
+        self.lines.extend(new.iter().cloned().map(ListLine::Row));
+        self.shown.extend(new);
     }
 
     /// A person wants another order or choice: now, wherever the pointer is.

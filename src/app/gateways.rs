@@ -90,9 +90,11 @@ impl<T: Default> PerGateway<T> {
         if self.selected.as_ref() == Some(link) { Some(&mut self.of_selected) } else { self.others.get_mut(link) }
     }
 
-    /// What was kept for a gateway goes: another one may come by the same link.
-    pub(super) fn forget(&mut self, link: &LinkAddress) {
-        self.others.remove(link);
+    /// What was kept for a gateway goes: another one may have come by the same link.
+    pub(super) fn renew(&mut self, link: &LinkAddress) {
+        if let Some(one) = self.of_mut(link) {
+            *one = T::default();
+        }
     }
 }
 
@@ -216,9 +218,11 @@ mod tests {
         assert_eq!(*typed, "for a");
         assert_eq!(typed.of(&link("b")).map(String::as_str), Some("for b"));
         assert_eq!(typed.iter().count(), 2);
-        typed.forget(&link("b"));
-        typed.select(&link("b"));
+        typed.renew(&link("b"));
+        typed.renew(&link("a"));
         assert_eq!(*typed, "", "another gateway came by the same link");
+        typed.select(&link("b"));
+        assert_eq!(*typed, "");
     }
 
     #[test]

@@ -290,6 +290,10 @@ impl App {
                 self.toasts.tell(format!("{what} copied"), now);
                 Vec::new()
             }
+            Action::ChoseForAnother => {
+                self.toasts.tell("The file was chosen for another gateway: select that one, then choose it again", now);
+                Vec::new()
+            }
             Action::ReplacedFile => self.replace.confirm(),
             Action::KeptFile => match self.replace.keep() {
                 Some(event) => self.apply(event, now),
@@ -327,7 +331,11 @@ impl App {
             Event::Started(startup) => self.started(*startup),
             Event::GatewaySeen(sighting) => {
                 let link = sighting.link.clone();
+                let was_gone = self.discover.row(&link).is_some_and(|row| !row.is_present);
                 self.discover.seen(*sighting, now);
+                if was_gone && link.kind() == LinkKind::Serial {
+                    self.plugged_in_again(&link, now);
+                }
                 self.know_more_of(&link);
             }
             Event::GatewayGone(link) => {
@@ -606,7 +614,7 @@ impl App {
         let Self { discover, catalog, jobs, toasts, .. } = self;
         let mut commands = discover.act(action, &mut Desk { catalog, jobs, toasts, now });
         if is_marking {
-            self.take_marked();
+            self.take_marked(now);
         }
         commands.extend(self.show_selected());
         commands
@@ -621,7 +629,6 @@ impl App {
         device.select(&row.link);
         terminal.select(&row.link);
         commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
-        device.gateway_chosen(&row.link);
         if is_another && self.tab == Tab::History { vec![self.records.refresh()] } else { Vec::new() }
     }
 
@@ -633,17 +640,34 @@ impl App {
         }
     }
 
-    /// A port went away: what is plugged in there next is another gateway.
+    /// A port went away. What was typed for its gateway goes; what came of it can still be read.
     fn unplugged(&mut self, link: &LinkAddress) {
         self.handled.unplugged(link);
-        if let Some(one) = self.commission.of_mut(link) {
-            one.unplugged(link);
-            if one.open_session().is_none() {
-                self.commission.forget(link);
-            }
+        if let Some(one) = self.commission.of_mut(link).filter(|one| one.open_session().is_none()) {
+            one.unplugged();
         }
-        if let Some(one) = self.device.of_mut(link) {
-            one.unplugged(link);
+        if self.device.of(link).is_some_and(|one| !one.is_open()) {
+            self.device.renew(link);
+        }
+    }
+
+    /// A port came back, and another gateway may hang at it: what stood there belonged to the one before. A session that the
+    /// port went away under is still followed to its end.
+    fn plugged_in_again(&mut self, link: &LinkAddress, now: Instant) {
+        if let Some(one) = self.commission.of(link).filter(|one| one.open_session().is_none()) {
+            if one.session().is_some_and(|session| session.outcome.is_some()) {
+                self.toasts.tell(
+                    format!("{}: another gateway may be plugged in now. The last outcome is in Records", link.place()),
+                    now,
+                );
+            }
+            self.commission.renew(link);
+        }
+        if self.device.of(link).is_some_and(|one| !one.is_open()) {
+            self.device.renew(link);
+        }
+        if self.terminal.of(link).is_some_and(|one| one.job().is_none()) {
+            self.terminal.renew(link);
         }
     }
 
@@ -698,13 +722,17 @@ impl App {
     }
 
     /// Several gateways marked are a batch; fewer are none.
-    fn take_marked(&mut self) {
+    fn take_marked(&mut self, now: Instant) {
         let marked = self.discover.marked_gateways(&self.catalog);
         if marked.len() < 2 {
             self.detail = Detail::Gateway;
             return;
         }
         self.detail = Detail::Batch;
+        if self.batch.was_begun() && !self.batch.is_running() {
+            self.toasts.tell("The batch before is still open: close it to set up others", now);
+            return;
+        }
         self.batch.take(marked, &self.kept);
     }
 

@@ -838,3 +838,68 @@ fn what_came_of_a_gateway_in_a_batch_is_known_under_the_gateway() {
     let told = bench.app.batch.result_of(&link("/dev/ttyUSB1")).unwrap();
     assert_eq!((told.outcome, told.next_step.as_str()), (RowOutcome::Refused, "Try"));
 }
+
+#[test]
+fn nothing_of_the_gateway_before_stands_at_a_port_that_another_one_came_to() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.fill();
+    bench.make_ready(job, ProvisioningState::Ready);
+    bench.progress(job, joined());
+    bench.apply(Event::JobFinished { job, end: done() });
+    bench.apply(Event::GatewayGone(link("/dev/ttyUSB0")));
+    assert!(bench.app.has_joined(), "what came of it can still be read");
+    assert!(bench.app.commission.form.draft.passphrase.expose().is_empty());
+    bench.plug_in("/dev/ttyUSB0");
+    assert!(bench.app.commission.session().is_none() && !bench.app.has_joined());
+    let form = &bench.app.commission.form.draft;
+    assert_eq!((form.ssid.as_str(), form.passphrase.expose().as_str()), ("Office", ""), "it was not offered");
+    assert_eq!(bench.app.next_act(), Some(gateways::NextAct::Connect));
+}
+
+#[test]
+fn a_session_that_its_port_went_away_under_is_followed_to_its_end() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.apply(Event::GatewayGone(link("/dev/ttyUSB0")));
+    bench.plug_in("/dev/ttyUSB0");
+    let gone = Problem::new("serial.vanished", "a", "b", "c");
+    bench.apply(Event::JobFinished { job, end: JobEnd::Failed(gone.clone()) });
+    assert_eq!(bench.phase(), &Phase::Ended(JobEnd::Failed(gone)));
+}
+
+#[test]
+fn under_the_pointer_no_row_moves_and_what_is_plugged_in_still_appears() {
+    let mut bench = Bench::new();
+    bench.plug_in("/dev/ttyUSB5");
+    bench.app.discover.is_held = true;
+    bench.plug_in("/dev/ttyUSB3");
+    let places =
+        |bench: &Bench| bench.app.discover.shown().iter().map(|link| link.place().to_owned()).collect::<Vec<_>>();
+    assert_eq!(places(&bench)[2..], ["/dev/ttyUSB5", "/dev/ttyUSB3"]);
+    bench.app.discover.is_held = false;
+    bench.app.tick(bench.now);
+    assert_eq!(places(&bench)[2..], ["/dev/ttyUSB3", "/dev/ttyUSB5"]);
+}
+
+#[test]
+fn the_results_of_a_batch_stay_until_they_are_put_away() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::MarkedAll);
+    bench.app.batch.draft.ssid = "Office".into();
+    bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
+    let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
+    let rows = bench.app.batch.rows().iter().map(|row| row.head.clone()).collect();
+    let batch = crate::model::batch::BatchId(7);
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Began { batch, rows } });
+    let refused = RowResult::without_session(RowOutcome::Refused, "improv.test", "No".into(), "Try".into());
+    let state = RowState::Ended(Box::new(refused));
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state } });
+    bench.apply(Event::JobFinished { job, end: done() });
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    bench.act(DiscoverAction::Marked(link("/dev/ttyUSB1")));
+    assert_eq!(bench.app.batch.summary().refused, 1);
+    bench.act(BatchAction::Cleared);
+    bench.act(DiscoverAction::MarkedAll);
+    assert_eq!((bench.app.batch.summary().refused, bench.app.batch.rows().len()), (0, 2));
+}

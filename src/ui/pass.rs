@@ -58,6 +58,13 @@ pub(super) enum PathField {
     CheckReport(ReportForm),
 }
 
+impl PathField {
+    /// Whether it belongs to the gateway selected: a file chosen for one is not another's.
+    pub(super) const fn is_of_a_gateway(&self) -> bool {
+        matches!(self, Self::QrPicture | Self::TerminalFile | Self::Transcript | Self::Token(_))
+    }
+}
+
 /// One frame of the screens.
 pub(super) struct Pass<'a> {
     /// The time of the frame.

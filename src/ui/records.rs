@@ -10,8 +10,8 @@ use super::theme::{
 };
 use super::widgets::rows::{Place, Rows, cell, choosable};
 use super::widgets::{
-    Button, check, choice, copyable, empty_state, facts, fold, group, labelled, muted, notice, path_field, pill,
-    problem_card, split, strong,
+    Button, bare_field, check, choice, copyable, empty_state, facts, fold, group, labelled, muted, notice, path_field,
+    pill, problem_card, split, strong,
 };
 use crate::app::App;
 use crate::app::records::{Ends, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label};
@@ -106,18 +106,8 @@ fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut 
 }
 
 fn search(ui: &mut Ui, records: &mut Records) {
-    let edit = egui::TextEdit::singleline(&mut records.search)
-        .id(egui::Id::unique(SEARCH))
-        .hint_text("Search gateway, link, text, number")
-        .margin(crate::ui::theme::FIELD_MARGIN)
-        .desired_width((ui.available_width() - 320.0).clamp(120.0, 320.0));
-    let response = ui.add(edit);
-    let (is_enabled, text) = (ui.is_enabled(), records.search.clone());
-    response.widget_info(|| {
-        let mut info = WidgetInfo::text_edit(is_enabled, "", text.as_str(), "");
-        info.label = Some("Search the records".into());
-        info
-    });
+    let width = (ui.available_width() - 320.0).clamp(120.0, 320.0);
+    bare_field(ui, SEARCH, "Search the records", &mut records.search, "Search gateway, link, text, number", width);
 }
 
 /// The columns: what they show, and how wide they are; the summary takes what is left.

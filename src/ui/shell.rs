@@ -15,6 +15,7 @@ use super::{dialogs, frame};
 use crate::app::check::CheckAction;
 use crate::app::{Action, App, Ticket};
 use crate::backend::Handle;
+use crate::model::ids::LinkAddress;
 use crate::model::settings::ThemeChoice;
 use crate::msg::Command;
 
@@ -47,6 +48,8 @@ pub struct Window {
     handle: Handle,
     clock: Clock,
     dialogs: FileDialogs,
+    /// The gateway that was selected when the file dialog was opened.
+    browsed_for: Option<LinkAddress>,
 }
 
 impl Window {
@@ -55,7 +58,7 @@ impl Window {
         super::theme::install(ctx);
         let waker = ctx.clone();
         handle.set_wake(move || waker.request_repaint());
-        let mut window = Self { app: App::new(), handle, clock, dialogs: FileDialogs::default() };
+        let mut window = Self { app: App::new(), handle, clock, dialogs: FileDialogs::default(), browsed_for: None };
         window.send(App::start());
         window
     }
@@ -104,6 +107,9 @@ impl Window {
             Some(Answer::NoDialog) => return self.act(Action::FoundNoFileDialog),
             None => return,
         };
+        if field.is_of_a_gateway() && self.browsed_for.as_ref() != self.app.discover.selected() {
+            return self.act(Action::ChoseForAnother);
+        }
         match field {
             PathField::QrPicture => self.app.commission.form.qr.path = path,
             PathField::TerminalFile => self.app.terminal.file_path = path,
@@ -161,6 +167,7 @@ impl Window {
             }
         }
         if let Some(field) = browse {
+            self.browsed_for = self.app.discover.selected().cloned();
             self.dialogs.open(field, ui.ctx());
         }
     }

@@ -257,12 +257,10 @@ impl Commission {
         self.transcript_result = None;
     }
 
-    /// A port went away: what is plugged in there next is another gateway.
-    pub(super) fn unplugged(&mut self, link: &LinkAddress) {
-        let is_chosen = self.gateway.as_ref().is_some_and(|(chosen, _)| chosen == link);
-        if is_chosen && self.open_session().is_none() {
-            self.forget_what_is_the_gateways(None);
-        }
+    /// The port went away: what is plugged in there next is another gateway.
+    pub(super) fn unplugged(&mut self) {
+        self.forget_what_is_the_gateways(None);
+        self.form.forget();
     }
 
     /// The click that chose this gateway said that it is to be connected, and sent the network that is kept.

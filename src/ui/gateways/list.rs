@@ -15,11 +15,10 @@ use crate::model::standing::Standing;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{
-    CONTROL_HEIGHT, FIELD_MARGIN, GRID, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette,
-    small_mono, small_text,
+    CONTROL_HEIGHT, GRID, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette, small_mono, small_text,
 };
 use crate::ui::widgets::rows::{Place, Rows, cell, choosable};
-use crate::ui::widgets::{Button, empty_state, muted, problem_card, signal_bars};
+use crate::ui::widgets::{Button, bare_field, empty_state, muted, problem_card, signal_bars};
 
 /// Height of the line below the list.
 const FOOT_HEIGHT: f32 = 36.0;
@@ -98,19 +97,9 @@ fn kinds(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 }
 
 fn filter(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let edit = egui::TextEdit::singleline(&mut app.discover.filter)
-        .id(egui::Id::unique(super::FILTER))
-        .hint_text("Filter by name, link, profile, serial number")
-        .margin(FIELD_MARGIN)
-        .desired_width((ui.available_width() - 28.0).max(60.0));
-    let response = ui.add(edit);
-    let is_enabled = ui.is_enabled();
-    let text = app.discover.filter.clone();
-    response.widget_info(|| {
-        let mut info = egui::WidgetInfo::text_edit(is_enabled, "", text.as_str(), "");
-        info.label = Some("Filter".into());
-        info
-    });
+    let hint = "Filter by name, link, profile, serial number";
+    let width = (ui.available_width() - 28.0).max(60.0);
+    let response = bare_field(ui, super::FILTER, "Filter", &mut app.discover.filter, hint, width);
     if response.changed() {
         pass.did(DiscoverAction::FilterChanged);
     }
@@ -131,7 +120,7 @@ fn troubles(ui: &mut Ui, app: &App) {
 fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let columns = fitting(ui.available_width() - 12.0);
     heads(ui, app, &columns, pass);
-    let lines = app.discover.lines().to_vec();
+    let lines = app.discover.lines();
     let is_chosen = |line: &ListLine| matches!(line, ListLine::Row(link) if Some(link) == app.discover.selected());
     let chosen = lines.iter().position(is_chosen);
     let place = showing(ui, chosen).map(Place::Showing);
@@ -149,9 +138,8 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         }
         ListLine::Found(count) => section(ui, &format!("Found {count}"), "not in the site", rect),
     });
-    app.discover.is_held = shown.response.contains_pointer();
-    let stepped = shown.step(ui, chosen, lines.len()).and_then(|to| nearest_row(&lines, chosen, to));
-    if let Some(next) = stepped.or_else(|| jump(ui, app, &lines, chosen, shown.response.has_focus()))
+    let stepped = shown.step(ui, chosen, lines.len()).and_then(|to| nearest_row(lines, chosen, to));
+    if let Some(next) = stepped.or_else(|| jump(ui, app, lines, chosen, shown.response.has_focus()))
         && let ListLine::Row(link) = &lines[next]
     {
         let is_extending = ui.input(|input| input.modifiers.shift);
@@ -161,6 +149,7 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if shown.response.has_focus() {
         list_keys(ui, app, pass);
     }
+    app.discover.is_held = shown.response.contains_pointer();
 }
 
 /// The row to bring into sight, once, when another one was chosen.
@@ -513,17 +502,9 @@ fn add_link(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let add =
         Button::new("Add").icon(icon::ADD).quiet().named("Add the link").enabled_if(is_typed, "Type a link first");
     let is_added = add.pressed(ui);
-    let edit = egui::TextEdit::singleline(&mut app.discover.typed_path)
-        .hint_text("Other link: COM7, http:192.168.4.1")
-        .margin(FIELD_MARGIN)
-        .desired_width((ui.available_width() - GRID).clamp(80.0, 240.0));
-    let response = ui.add(edit);
-    let (is_enabled, text) = (ui.is_enabled(), app.discover.typed_path.clone());
-    response.widget_info(|| {
-        let mut info = egui::WidgetInfo::text_edit(is_enabled, "", text.as_str(), "");
-        info.label = Some("Add a link".into());
-        info
-    });
+    let hint = "Other link: COM7, http:192.168.4.1";
+    let width = (ui.available_width() - GRID).clamp(80.0, 240.0);
+    let response = bare_field(ui, "typed-link", "Add a link", &mut app.discover.typed_path, hint, width);
     let explained = "For what no scan lists, such as a pseudo-terminal. To reach a gateway on its own access point, join \
                      that with this laptop, then add http:192.168.4.1. Bluetooth: ble:ADDRESS, UDP: udp:HOST:PORT";
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));

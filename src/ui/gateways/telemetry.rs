@@ -2,43 +2,43 @@
 
 use egui::Ui;
 
+use crate::app::commission::Session;
 use crate::app::{Action, App, Place};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, short};
 use crate::ui::widgets::{Button, group, muted, strong};
 
+/// Draws the tab.
 pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     group(ui, |ui| {
-        strong(ui, "What it sends");
-        let Some(session) = app.commission.session() else {
-            muted(ui, "Telemetry is matched to a gateway once it was set up here: set it up first");
-            return elsewhere(ui, app, pass);
-        };
-        let open = app.telemetry.inspection().filter(|inspection| inspection.is_open());
-        let ours = open.filter(|inspection| inspection.gateway.as_deref() == Some(session.name()));
-        match (ours, open) {
-            (Some(inspection), _) => match inspection.first_message {
-                Some(after) => {
-                    ui.label(format!("The first message came {} after the network was sent", short(after)));
-                }
-                None if inspection.is_connected() => {
-                    muted(ui, "Watching the broker: no message has come yet");
-                }
-                None => {
-                    muted(ui, "Connecting to the broker");
-                }
-            },
-            (None, Some(inspection)) => {
-                muted(ui, &format!("{} is watched already", inspection.name));
-            }
-            (None, None) => {
-                muted(ui, "Not watched. Whether it reaches its broker, and what it sends there, shows once it is");
-            }
+        if let Some(session) = app.commission.session() {
+            return of_session(ui, app, session, pass);
         }
-        if Button::new("Watch its telemetry").icon(icon::TELEMETRY).pressed(ui) {
-            pass.did(Action::TookToTelemetry);
-        }
+        strong(ui, "Telemetry");
+        muted(ui, "Telemetry is matched to a gateway once it was set up here: set it up first");
+        elsewhere(ui, app, pass);
     });
+}
+
+/// What was heard of the gateway of a session, and the way to all of it.
+pub(super) fn of_session(ui: &mut Ui, app: &App, session: &Session, pass: &mut Pass<'_>) {
+    strong(ui, "Telemetry");
+    let open = app.telemetry.inspection().filter(|inspection| inspection.is_open());
+    let text = match open {
+        Some(inspection) if inspection.gateway.as_deref() != Some(session.name()) => {
+            format!("{} is watched already", inspection.name)
+        }
+        Some(inspection) => match inspection.first_message {
+            Some(after) => format!("The first message came {} after the network was sent", short(after)),
+            None if inspection.is_connected() => "Watching the broker: no message has come yet".to_owned(),
+            None => "Connecting to the broker".to_owned(),
+        },
+        None => "Whether it reaches its broker, and what it sends there".to_owned(),
+    };
+    muted(ui, &text);
+    if Button::new("Watch its telemetry").icon(icon::TELEMETRY).pressed(ui) {
+        pass.did(Action::TookToTelemetry);
+    }
 }
 
 fn elsewhere(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {

@@ -30,6 +30,26 @@ pub(in crate::ui) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &s
     labelled(ui, label, |ui, id| ui.add(single(text, hint)).labelled_by(id))
 }
 
+/// A field whose name is read out and not shown: its hint says what it is for.
+pub(in crate::ui) fn bare_field(
+    ui: &mut Ui,
+    id: &str,
+    name: &str,
+    text: &mut String,
+    hint: &str,
+    width: f32,
+) -> Response {
+    let edit = single(text, hint).id(egui::Id::unique(id.to_owned())).desired_width(width);
+    let response = ui.add(edit);
+    let (is_enabled, text) = (ui.is_enabled(), text.clone());
+    response.widget_info(|| {
+        let mut info = egui::WidgetInfo::text_edit(is_enabled, "", text.as_str(), "");
+        info.label = Some(name.to_owned());
+        info
+    });
+    response
+}
+
 /// A field for a path with its browse button: the response of the field, and whether to browse.
 pub(in crate::ui) fn path_field(ui: &mut Ui, label: &str, path: &mut String, hint: &str) -> (Response, bool) {
     labelled(ui, label, |ui, id| {

@@ -9,7 +9,7 @@ pub(super) mod rows;
 mod text;
 
 pub(super) use button::{Button, choice, focus_ring};
-pub(super) use field::{check, field, labelled, path_field};
+pub(super) use field::{bare_field, check, field, labelled, path_field};
 pub(super) use frame::{boxed, call, empty_state, group, header, notice, pill, titled_group};
 pub(super) use panes::{beside, split, surface};
 pub(super) use problem::{finding, problem_card};

@@ -9,6 +9,7 @@ use crate::app::gateways::NextAct;
 use crate::app::{Action, App};
 use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
 use crate::model::text::visible;
+use crate::ui::gateways::telemetry;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, short};
 use crate::ui::theme::{GRID, icon_font, palette, section, tint};
@@ -24,7 +25,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, session: &Session, outcome: &Outcome,
         next_step(ui, outcome);
     });
     if outcome.verdict == Verdict::Joined {
-        group(ui, |ui| telemetry(ui, app, session, pass));
+        group(ui, |ui| telemetry::of_session(ui, app, session, pass));
         if app.next_act() == Some(NextAct::CheckNetwork) {
             group(ui, network);
         }
@@ -134,36 +135,6 @@ fn kind_colour(ui: &Ui, kind: EvidenceKind) -> Color32 {
         EvidenceKind::Acknowledged => palette.text,
         EvidenceKind::Observed => palette.strong,
         EvidenceKind::NotChecked => palette.warn,
-    }
-}
-
-/// What it sends from now on.
-fn telemetry(ui: &mut Ui, app: &App, session: &Session, pass: &mut Pass<'_>) {
-    strong(ui, "Telemetry");
-    let open = app.telemetry.inspection().filter(|inspection| inspection.is_open());
-    let ours = open.filter(|inspection| inspection.gateway.as_deref() == Some(session.name()));
-    match (ours, open) {
-        (Some(inspection), _) => match inspection.first_message {
-            Some(after) => {
-                ui.label(format!("The first message came {} after the network was sent", short(after)));
-            }
-            None if inspection.is_connected() => {
-                muted(ui, "Watching the broker: no message has come yet");
-            }
-            None => {
-                muted(ui, "Connecting to the broker");
-            }
-        },
-        (None, Some(inspection)) => {
-            muted(ui, &format!("{} is watched already", inspection.name));
-        }
-        (None, None) => {
-            muted(ui, "Whether it reaches its broker, and what it sends there");
-        }
-    }
-    let watch = Button::new("Watch its telemetry").icon(icon::TELEMETRY);
-    if watch.pressed(ui) {
-        pass.did(Action::TookToTelemetry);
     }
 }
 
