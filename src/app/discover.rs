@@ -595,13 +595,18 @@ const fn urgency(tone: Tone) -> u8 {
     }
 }
 
-/// The best name there is: what the gateway calls itself, else what its USB adapter does, else the port.
-pub fn display_name(row: &Sighting) -> String {
-    let own = match &row.probe {
+/// What the gateway calls itself, if it told.
+pub fn own_name(row: &Sighting) -> Option<&str> {
+    let told = match &row.probe {
         Probe::Answered(identity) => identity.info.as_ref().map(|info| info.name.as_str()),
         Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
     };
-    let name = own.filter(|name| !name.is_empty()).or(row.facts.product.as_deref());
+    told.filter(|name| !name.is_empty())
+}
+
+/// The best name there is: what the gateway calls itself, else what its USB adapter does, else the port.
+pub fn display_name(row: &Sighting) -> String {
+    let name = own_name(row).or(row.facts.product.as_deref());
     let heard = || row.heard.as_ref().and_then(|heard| heard.name.as_deref()).map(|name| visible(name, 60));
     name.map(ToOwned::to_owned).or_else(heard).unwrap_or_else(|| port_name(&row.link))
 }

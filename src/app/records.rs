@@ -1,9 +1,11 @@
 //! Records: the jobs on record, newest first, one of them in detail, and the export to a file.
 
 use super::Desk;
+use super::discover::own_name;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
 use crate::model::destination::Destination;
+use crate::model::gateway::Sighting;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordId};
@@ -154,9 +156,13 @@ impl Records {
         self.list.value().into_iter().flatten().filter(is_shown).collect()
     }
 
-    /// The jobs with a gateway, newest first: those over its link and those that give its name.
-    pub fn of_gateway(&self, link: &str, name: &str) -> Vec<&JobRecord> {
-        let is_its = |job: &&JobRecord| job.intent.link == link || job.intent.gateway == name;
+    /// The jobs with a gateway, newest first: those that give its name. Of one that told no name, those over its link.
+    pub fn of_gateway(&self, row: &Sighting) -> Vec<&JobRecord> {
+        let (link, name) = (row.link.to_string(), own_name(row));
+        let is_its = |job: &&JobRecord| match name {
+            Some(name) => job.intent.gateway == name,
+            None => job.intent.link == link,
+        };
         self.list.value().into_iter().flatten().filter(is_its).collect()
     }
 
@@ -331,6 +337,28 @@ mod tests {
             reason: reason.into(),
             summary: String::new(),
         }
+    }
+
+    #[test]
+    fn the_history_of_a_gateway_is_its_own_and_not_that_of_others_at_the_same_port() {
+        use crate::model::gateway::{DeviceInfo, Identity, PortFacts, Probe, ProvisioningState};
+        let mut records = Records::default();
+        records.list.settle(Ok(vec![job(2, "Cold store 2", "joined", ""), job(1, "Pump house", "joined", "")]));
+        let named = |name: &str| Sighting {
+            link: "serial:/dev/ttyUSB0".parse().unwrap(),
+            facts: PortFacts::default(),
+            heard: None,
+            profile: None,
+            probe: Probe::Answered(Identity {
+                driver: crate::model::ids::DriverId::Improv,
+                info: Some(DeviceInfo { name: name.into(), ..DeviceInfo::default() }),
+                state: ProvisioningState::Ready,
+            }),
+            is_present: true,
+        };
+        let ids = |row: &Sighting| records.of_gateway(row).iter().map(|job| job.id.0).collect::<Vec<_>>();
+        assert_eq!(ids(&named("Pump house")), [1]);
+        assert_eq!(ids(&named("")), [2, 1], "of one that tells no name only the port is known");
     }
 
     fn shown(records: &Records) -> Vec<i64> {

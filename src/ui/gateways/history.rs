@@ -2,7 +2,7 @@
 
 use egui::{RichText, Ui};
 
-use crate::app::discover::display_name;
+use crate::app::discover::own_name;
 use crate::app::records::{RecordsAction, outcome_label};
 use crate::app::{Action, App, Place};
 use crate::model::gateway::Sighting;
@@ -24,12 +24,14 @@ pub(super) fn show(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
         muted(ui, "Loading…");
         return;
     }
-    let (link, name) = (row.link.to_string(), display_name(row));
-    let jobs = app.records.of_gateway(&link, &name);
+    let jobs = app.records.of_gateway(row);
     if jobs.is_empty() {
         return empty_state(ui, icon::RECORDS, "Nothing on record", |ui| {
             muted(ui, "Every session with this gateway is written here: before it begins, and again with its outcome");
         });
+    }
+    if own_name(row).is_none() {
+        muted(ui, "It told no name yet: this is what was done over its link, maybe with other gateways");
     }
     let more = jobs.len().saturating_sub(SHOWN);
     for job in jobs.into_iter().take(SHOWN) {
