@@ -13,5 +13,5 @@ dbus-uuidgen --ensure
 dbus-daemon --system --nopidfile --nofork &
 btattach --bredr /dev/hvc0 --protocol h4 --noflowctl >/run/btattach.log 2>&1 &
 until [ -S /run/dbus/system_bus_socket ]; do busybox usleep 20000; done
-/usr/libexec/bluetooth/bluetoothd --nodetach >/run/bluetoothd.log 2>&1 &
+/lab/bluez.sh >/run/bluetoothd.log 2>&1 &
 exec python3 /lab/guest.py

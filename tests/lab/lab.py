@@ -100,6 +100,7 @@ class Guest:
         files.mkdir(parents=True)
         shutil.copy(HERE / "guest-init.sh", files.parent / "init")
         shutil.copy(HERE / "guest.py", files)
+        shutil.copy(HERE / "bluez.sh", files)
         shutil.copytree(HERE / "foreign", files / "foreign")
         if self.binary:
             (files / "bin").mkdir()
@@ -210,9 +211,29 @@ class Guest:
         await task
 
 
+    async def revive(self, scenario):
+        """Starts bluetoothd anew where it ended by itself; whether it had. Without it no scenario says anything of the program."""
+        if any("killall" in act for act in scenario.get("before", [])):
+            return False
+        _, end = await self.run(["busybox", "pidof", "bluetoothd"])
+        if end["exit"] == 0:
+            return False
+        log = await self.bluez()
+        print(f"bluetoothd is gone ({log[-1] if log else 'without a word'}) and is started again", flush=True)
+        await self.run(["sh", "-c", "/lab/bluez.sh >>/run/bluetoothd.log 2>&1 </dev/null &"])
+        deadline = time.monotonic() + 20
+        asks = ["dbus-send", "--system", "--print-reply", "--dest=org.bluez", "/org/bluez/hci0",
+                "org.freedesktop.DBus.Properties.Get", "string:org.bluez.Adapter1", "string:Powered"]
+        while time.monotonic() < deadline:
+            lines, _ = await self.run(asks)
+            if any("boolean true" in line["line"] for line in lines):
+                return True
+            await asyncio.sleep(0.3)
+        raise Failure("bluetoothd does not come back\n" + "\n".join(await self.bluez()))
+
     async def bluez(self):
         """What bluetoothd has said since this was last asked."""
-        log, _ = await self.run(["cat", "/run/bluetoothd.log"])
+        log, _ = await self.run(["busybox", "cat", "/run/bluetoothd.log"])
         new = [line["line"] for line in log][self.heard :]
         self.heard += len(new)
         return new
@@ -358,24 +379,29 @@ async def run_scenarios(options):
     check_vectors()
     scenarios = load_scenarios(options.names, options.binary)
     numbers = itertools.count(1)  # each play has addresses of its own
-    failed, unsteady = {}, {}
+    failed, unsteady, deaths = {}, {}, 0
     async with Guest(options.binary) as guest:
         print(f"guest up after {guest.boot_secs:.1f} s ({guest.engine})", flush=True)
         for scenario in scenarios:
             print(f"--- {scenario['name']}", flush=True)
+            deaths += await guest.revive(scenario)
             passes, told = await tell(guest, scenario, next(numbers), options.verbose)
             if passes:
                 continue
             # The radio of the lab is emulated on a machine that does other things, too: what fails once and then passes
             # twice in a row does not fail the run, and is shown with all that was seen. What fails twice is a failure.
-            again = [await tell(guest, scenario, next(numbers), options.verbose) for _ in range(2)]
+            again = []
+            for _ in range(2):
+                deaths += await guest.revive(scenario)
+                again.append(await tell(guest, scenario, next(numbers), options.verbose))
             (unsteady if all(ok for ok, _ in again) else failed)[scenario["name"]] = told
     # Once more at the end, where a log that is cut still has it.
     for kind, those in (("unsteady", unsteady), ("failed", failed)):
         for name, told in those.items():
             print(f"=== {kind}: {name}", *told, sep="\n")
     summary = f"{len(scenarios) - len(failed)} of {len(scenarios)} scenarios passed"
-    print(summary + (f", {len(unsteady)} of them unsteady: {', '.join(unsteady)}" if unsteady else ""))
+    summary += f", {len(unsteady)} of them unsteady: {', '.join(unsteady)}" if unsteady else ""
+    print(summary + (f"; bluetoothd ended by itself {deaths} times" if deaths else ""))
     return not failed and bool(scenarios)
 
 
