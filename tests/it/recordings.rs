@@ -168,7 +168,7 @@ async fn a_killed_writer_loses_no_block_that_was_written() {
         let whole = whole_blocks(&bytes);
         assert_eq!(found, whole.messages, "every block that is whole is read, in a file of {before} bytes or more");
         let cut = bytes.len() - whole.end;
-        let told = if cut == 0 { String::new() } else { format!(", {cut} bytes at its end were left out") };
+        let told = if cut == 0 { String::new() } else { format!(", {cut} bytes at its end were skipped") };
         assert_eq!(problem.what, format!("The recording was damaged: its index was rebuilt{told}"));
         assert_eq!(std::fs::read(&path).unwrap(), bytes, "opening changes nothing");
     }
