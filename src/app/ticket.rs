@@ -26,6 +26,7 @@ impl Ticket {
             Command::Probe { job, .. }
             | Command::OpenSession { job, .. }
             | Command::OpenDevice { job, .. }
+            | Command::Wipe { job, .. }
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }

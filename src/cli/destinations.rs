@@ -51,6 +51,10 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         }
         Command::Terminal(args) => (list(&mut args.transcript), paths([&args.send]), args.overwrite),
         Command::Device(command) => return Some(device(command)),
+        Command::Wipe(args) => {
+            let destinations = args.certificate.as_mut().into_iter().chain(&mut args.transcript).collect();
+            (destinations, paths([&args.password_file]), args.overwrite)
+        }
         Command::Inspect(args) => {
             let sources = sources_of(args);
             (list(&mut args.record), sources, args.overwrite)

@@ -29,4 +29,5 @@ pub mod standing;
 pub mod text;
 pub mod verdict;
 pub mod wifi;
+pub mod wipe;
 pub mod word;

@@ -10,6 +10,7 @@ pub mod check;
 pub mod device;
 pub mod telemetry;
 pub mod terminal;
+pub mod wipe;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use self::check::{CheckCommand, CheckEvent};
 use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
+use self::wipe::{WipeEvent, WipeStart};
 use crate::check::verdict::Reason;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
@@ -63,6 +65,8 @@ pub enum Command {
     OpenDevice { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId, access: Access },
     /// Ask something of a gateway under management.
     Device { job: JobId, request: DeviceRequest },
+    /// Take a gateway out of service. Ends with [`WipeEvent::Assessed`] and [`Event::JobFinished`].
+    Wipe { job: JobId, start: Box<WipeStart> },
     /// Open a terminal on a serial port.
     OpenTerminal { job: JobId, link: LinkAddress, baud: u32 },
     /// Something typed or sent in a terminal.
@@ -260,6 +264,8 @@ pub enum Event {
     Probed { job: JobId, link: LinkAddress, probe: Probe },
     /// A gateway under management reports. `at` counts from the start of the job.
     DeviceProgressed { job: JobId, at: Duration, progress: DeviceProgress },
+    /// A wipe reports. `at` counts from the start of the job.
+    WipeProgressed { job: JobId, at: Duration, event: WipeEvent },
     /// A terminal has something to show.
     TerminalProgressed { job: JobId, output: TerminalOutput },
     /// An inspection reports. `at` counts from the start of the job.

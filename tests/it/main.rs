@@ -101,5 +101,8 @@ mod telemetry_payloads;
 #[cfg(unix)]
 mod voice;
 mod window;
+mod wipe;
+#[cfg(unix)]
+mod wipe_cli;
 #[cfg(target_os = "linux")]
 mod zephyr;

@@ -1,0 +1,93 @@
+//! Taking a gateway out of service: what is asked for, and what is told while it goes on.
+
+use std::time::Duration;
+
+use crate::model::access::Access;
+use crate::model::gateway::Protection;
+use crate::model::ids::{DriverId, LinkAddress, ProfileId};
+use crate::model::record::RecordId;
+use crate::model::wipe::{Assessment, Look, Mark, Plan, Told};
+
+/// A wipe to begin.
+pub struct WipeStart {
+    /// The gateway's link.
+    pub link: LinkAddress,
+    /// The profile whose plan is carried out.
+    pub profile: ProfileId,
+    /// The driver to speak.
+    pub driver: DriverId,
+    /// What lets us in.
+    pub access: Access,
+    /// The serial number, or where the gateway tells none its name, as a person typed it.
+    pub confirmed: String,
+    /// Steps that a person carried out: the step's id, and what was seen.
+    pub attested: Vec<(String, String)>,
+    /// Steps that are left out knowingly.
+    pub without: Vec<String>,
+    /// Settings that are looked for before and after, where the driver has such.
+    pub look_for: Vec<String>,
+}
+
+/// What is told while it goes on.
+pub enum WipeEvent {
+    /// This is what will be done.
+    Planned(Box<Plan>),
+    /// It works on this; it ends by itself after `limit` at the latest.
+    Busy {
+        /// What.
+        what: String,
+        /// How long at most.
+        limit: Duration,
+    },
+    /// The gateway said which it is.
+    Identified {
+        /// What it told.
+        told: Box<Told>,
+        /// How the link is protected.
+        protection: Protection,
+    },
+    /// Whether it is connected to the internet; nothing where it cannot say.
+    Online(Option<bool>),
+    /// Something was seen of a step.
+    Step {
+        /// Which step of the plan.
+        step: usize,
+        /// What.
+        mark: Mark,
+    },
+    /// A store was looked at.
+    Looked(Look),
+    /// It restarted so often since the last removal.
+    Restarted(u32),
+    /// It is over, and this may be claimed.
+    Assessed(Box<WipeReport>),
+}
+
+/// How a wipe ended, with all that a certificate says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WipeReport {
+    /// Its number in the records.
+    pub record: RecordId,
+    /// The gateway's link.
+    pub link: String,
+    /// The profile, by its name.
+    pub profile: String,
+    /// Who makes it.
+    pub vendor: String,
+    /// The driver spoken.
+    pub driver: DriverId,
+    /// What the gateway told of itself.
+    pub told: Told,
+    /// What the device keeps its data on.
+    pub medium: String,
+    /// Who did it.
+    pub operator: String,
+    /// Whether a simulator stood behind the link.
+    pub is_simulated: bool,
+    /// Whether it was connected to the internet, where that could be asked.
+    pub online: Option<bool>,
+    /// Restarts that were seen since the last removal.
+    pub restarts: u32,
+    /// What may be claimed.
+    pub assessment: Assessment,
+}
