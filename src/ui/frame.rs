@@ -17,7 +17,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     CentralPanel::no_frame().frame(page).show(ui, |ui| match app.place() {
         Place::Gateways => gateways::show(ui, app, pass),
         Place::Check => padded(ui, |ui| check::show(ui, app, pass)),
-        Place::Telemetry => padded(ui, |ui| telemetry::show(ui, app, pass)),
+        Place::Telemetry => telemetry::show(ui, app, pass),
         Place::Records => records::show(ui, app, pass),
         Place::Settings => padded(ui, |ui| scrolled(ui, "settings", |ui| settings::show(ui, app, pass))),
     });

@@ -2,7 +2,7 @@
 
 use egui::{Align, Frame, Layout, Margin, Panel, Popup, PopupCloseBehavior, RectAlign, Ui};
 
-use super::icon;
+use super::{icon, telemetry};
 use super::pass::Pass;
 use super::theme::{GRID, NARROW_BELOW, STATUS_HEIGHT, palette};
 use super::widgets::{Button, copyable, icon as show_icon, labelled, muted, strong, truncated};
@@ -28,7 +28,13 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
                 if !is_narrow {
                     radio(ui, app, pass);
                 }
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| jobs(ui, app, pass));
+                telemetry::recorder_chip(ui, app, pass);
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    jobs(ui, app, pass);
+                    if !is_narrow {
+                        telemetry::counters(ui, app);
+                    }
+                });
             });
         });
     });
@@ -37,8 +43,13 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 /// The most important job, and all of them on a click.
 fn jobs(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let asked = app.jobs().probes();
-    let others: Vec<&RunningJob> = app.busy_jobs().filter(|job| !matches!(job.kind, JobKind::Probe(_))).collect();
+    // What is watched stands in its counters.
+    let is_shown = |job: &&RunningJob| !matches!(job.kind, JobKind::Probe(_) | JobKind::Telemetry);
+    let others: Vec<&RunningJob> = app.busy_jobs().filter(is_shown).collect();
     let count = others.len() + usize::from(asked > 0);
+    if count == 0 && app.telemetry.job().is_some() {
+        return;
+    }
     if count == 0 {
         show_icon(ui, if app.is_started() { icon::JOINED } else { icon::RUNNING }, palette(ui).muted);
         muted(ui, if app.is_started() { "Nothing is running" } else { "Starting…" });
