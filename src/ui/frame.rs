@@ -41,7 +41,7 @@ fn toasts(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     }
     let offset = egui::vec2(-GAP, -(STATUS_HEIGHT + GAP));
     let area = Area::new(Id::unique("toasts")).anchor(Align2::RIGHT_BOTTOM, offset).accessible_name("Messages");
-    area.enabled(!app.is_dialog_open()).show(ui.ctx(), |ui| {
+    area.enabled(!app.is_covered()).show(ui.ctx(), |ui| {
         let edge = Stroke::new(1.0, palette(ui).border);
         for toast in app.toasts().iter() {
             egui::Frame::popup(ui.style()).fill(palette(ui).page).stroke(edge).show(ui, |ui| {

@@ -8,6 +8,7 @@ use super::theme::{GRID, NARROW_BELOW, STATUS_HEIGHT, palette};
 use super::widgets::{Button, copyable, icon as show_icon, labelled, muted, strong, truncated};
 use crate::app::discover::DiscoverAction;
 use crate::app::jobs::{JobKind, RunningJob};
+use crate::app::palette::PaletteAction;
 use crate::app::{Action, App, Place};
 use crate::model::ids::LinkKind;
 use crate::msg::DemoSite;
@@ -21,6 +22,10 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         ui.horizontal_centered(|ui| {
             let is_narrow = ui.ctx().content_rect().width() < NARROW_BELOW;
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let palette = Button::new("Ctrl+K").quiet().named("Open the palette").show(ui);
+                if palette.on_hover_text("Every act, gateway and topic in one field. F1 lists the keys").clicked() {
+                    pass.did(PaletteAction::Opened);
+                }
                 if let Some(demo) = app.demo() {
                     simulated(ui, demo, is_narrow, pass);
                 }

@@ -709,7 +709,7 @@ impl Telemetry {
                     self.form.subscribed(&subscriptions);
                 }
             }
-            TelemetryEvent::FirstMessage { after } => inspection.first_message = Some(after),
+            TelemetryEvent::FirstMessage { after, .. } => inspection.first_message = Some(after),
             TelemetryEvent::SchemasLoaded(answer) => self.detail.schemas_loaded(answer),
             TelemetryEvent::Revealed { topic, row } => self.tree.revealed(topic, row),
             TelemetryEvent::Packets(_)

@@ -6,6 +6,7 @@ mod frame;
 mod panes;
 mod problem;
 pub(super) mod rows;
+pub(super) mod shares;
 mod text;
 
 pub(super) use button::{Button, choice, focus_ring, segments};

@@ -2,6 +2,7 @@
 
 use egui::{Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
+use super::shares;
 use crate::ui::theme::{GAP, GRID, box_radius, palette};
 
 /// Least width of a pane.
@@ -23,7 +24,8 @@ pub(in crate::ui) fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: im
     }
     let is_stacked = room.width() < STACKED_BELOW;
     let id = ui.make_persistent_id(("beside", salt, is_stacked));
-    let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.56);
+    let place = if is_stacked { format!("{salt}-stacked") } else { salt.to_owned() };
+    let share = shares::of(ui, &place).unwrap_or(0.56);
     let (from, length) = if is_stacked { (room.top(), room.height()) } else { (room.left(), room.width()) };
     let edge = (from + length * share).round();
     let (main, side) = if is_stacked { room.split_top_bottom_at_y(edge) } else { room.split_left_right_at_x(edge) };
@@ -52,7 +54,7 @@ pub(in crate::ui) fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: im
     }
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
         let at = if is_stacked { at.y } else { at.x };
-        ui.data_mut(|data| data.insert_temp(id, ((at - from) / length).clamp(0.25, 0.75)));
+        shares::set(ui, &place, Some(((at - from) / length).clamp(0.25, 0.75)));
     }
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Splitter, is_enabled, "Width of the two parts"));
@@ -105,7 +107,7 @@ pub(in crate::ui) fn split_within(
 ) {
     let room = ui.available_rect_before_wrap();
     let id = ui.make_persistent_id(("split", salt));
-    let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(usual);
+    let share = shares::of(ui, salt).unwrap_or(usual);
     let [least, least_side] = least.map(|least| least.min(room.width() / 2.0));
     let edge = (room.left() + room.width() * share).clamp(room.left() + least, room.right() - least_side).round();
     let (main, side) = room.split_left_right_at_x(edge);
@@ -137,10 +139,10 @@ pub(in crate::ui) fn split_within(
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
     }
     if let Some(at) = moved {
-        ui.data_mut(|data| data.insert_temp(id, ((at - room.left()) / room.width()).clamp(0.15, 0.75)));
+        shares::set(ui, salt, Some(((at - room.left()) / room.width()).clamp(0.15, 0.75)));
     }
     if response.double_clicked() {
-        ui.data_mut(|data| data.remove::<f32>(id));
+        shares::set(ui, salt, None);
     }
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Splitter, is_enabled, "Width of the two parts"));

@@ -368,7 +368,10 @@ impl Stage {
 
     fn expected(&mut self) {
         let job = self.pane(Pane::Expectations);
-        self.report(job, TelemetryEvent::FirstMessage { after: Duration::from_secs(17) });
+        self.report(
+            job,
+            TelemetryEvent::FirstMessage { after: Duration::from_secs(17), topic: "site/hall-gateway/power".into() },
+        );
         let row = |id: &str, word, says: &str| ExpectationState {
             id: id.into(),
             topic: format!("site/+/{id}").parse().expect("a filter"),
