@@ -2,10 +2,10 @@
 
 use egui::{Align, Frame, Layout, Margin, Panel, Popup, PopupCloseBehavior, RectAlign, Ui};
 
-use super::{icon, telemetry};
 use super::pass::Pass;
 use super::theme::{GRID, NARROW_BELOW, STATUS_HEIGHT, palette};
 use super::widgets::{Button, copyable, icon as show_icon, labelled, muted, strong, truncated};
+use super::{icon, telemetry};
 use crate::app::discover::DiscoverAction;
 use crate::app::jobs::{JobKind, RunningJob};
 use crate::app::palette::PaletteAction;

@@ -6,12 +6,12 @@ use egui::{
     Align, Align2, ComboBox, Layout, RichText, Role, ScrollArea, TextEdit, TextureHandle, TextureOptions, Ui, vec2,
 };
 
-use super::rows::{Rows, cell, number, size};
 use super::messages::{PANE_ROW, back};
+use super::rows::{Rows, cell, number, size};
 use super::{hex, tab, value_tree};
+use crate::app::App;
 use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::detail::{Detail, DetailAction, Face};
-use crate::app::App;
 use crate::model::text::{visible, visible_octets};
 use crate::model::word::Word as _;
 use crate::telemetry::value::{Body, DecoderKind};
@@ -303,8 +303,7 @@ fn rules(ui: &mut Ui, detail: &mut Detail, message: &MessageDetail, pass: &mut P
         }
         ui.horizontal(|ui| {
             let is_typed = !detail.schema_path.trim().is_empty();
-            if Button::new("Load").named("Load the schema").enabled_if(is_typed, "Type a path first").pressed(ui)
-            {
+            if Button::new("Load").named("Load the schema").enabled_if(is_typed, "Type a path first").pressed(ui) {
                 pass.did(TelemetryAction::Detail(DetailAction::LoadedSchemas));
             }
             muted(

@@ -9,8 +9,8 @@ use super::rows::cell;
 use super::seconds;
 use crate::app::Action;
 use crate::app::App;
-use crate::app::telemetry::doctor::{Attempt, Doctor};
 use crate::app::telemetry::Inspection;
+use crate::app::telemetry::doctor::{Attempt, Doctor};
 use crate::model::mqtt::message::Grant;
 use crate::model::mqtt::stage::{CertificateFacts, Expiry, Stage, StageReport, StageState};
 use crate::model::problem::Problem;
@@ -20,9 +20,7 @@ use crate::msg::telemetry::InspectionState;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, medium, palette, small_mono, small_text};
-use crate::ui::widgets::{
-    Button, empty_state, finding, fold, icon as show_icon, muted, problem_card, strong,
-};
+use crate::ui::widgets::{Button, empty_state, finding, fold, icon as show_icon, muted, problem_card, strong};
 
 /// Height of a stage's line.
 const LINE: f32 = 26.0;

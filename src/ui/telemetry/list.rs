@@ -1,8 +1,6 @@
 //! The live list: what is searched for, the columns, the rows in sight, and whether it follows or stands.
 
-use egui::{
-    Align2, Key, Popup, PopupCloseBehavior, Rect, RectAlign, Role, Sense, TextEdit, Ui, UiBuilder, pos2, vec2,
-};
+use egui::{Align2, Key, Popup, PopupCloseBehavior, Rect, RectAlign, Role, Sense, TextEdit, Ui, UiBuilder, pos2, vec2};
 
 use super::messages::{feed_row, is_one_at_a_time};
 use super::parts::counted;
@@ -15,9 +13,7 @@ use crate::model::mqtt::message::Qos;
 use crate::telemetry::view::MessageRow;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{
-    DENSE_HEIGHT, FIELD_MARGIN, GRID, HEAD_HEIGHT, mono, palette, small_mono, small_text,
-};
+use crate::ui::theme::{DENSE_HEIGHT, FIELD_MARGIN, GRID, HEAD_HEIGHT, mono, palette, small_mono, small_text};
 use crate::ui::widgets::{Button, bare_field, check, empty_state, finding, labelled, muted, strong};
 
 /// The field that searches messages.

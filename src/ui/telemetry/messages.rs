@@ -102,7 +102,12 @@ fn feed(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 /// The row of tools above a list: what is listed, and then what `add` draws.
-pub(super) fn feed_row(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>, add: impl FnOnce(&mut Ui, &mut App, &mut Pass<'_>)) {
+pub(super) fn feed_row(
+    ui: &mut Ui,
+    app: &mut App,
+    pass: &mut Pass<'_>,
+    add: impl FnOnce(&mut Ui, &mut App, &mut Pass<'_>),
+) {
     let is_short = ui.available_width() < 420.0;
     tool_row(ui, PANE_ROW, |ui| {
         let all = [(Feed::Topics, icon::TREE, "Topics", "Topics"), (Feed::Live, icon::LIST, "Live", "Live")];

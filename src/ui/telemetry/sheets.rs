@@ -17,14 +17,7 @@ use crate::ui::widgets::{Button, choice, labelled, muted, path_field, small, str
 const WIDTH: f32 = 460.0;
 
 /// The sheet of a button: opens with it, and closes with a click beside it.
-pub(super) fn popup(
-    ui: &Ui,
-    app: &mut App,
-    anchor: &Response,
-    sheet: Sheet,
-    is_pressed: bool,
-    pass: &mut Pass<'_>,
-) {
+pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_pressed: bool, pass: &mut Pass<'_>) {
     let is_running = app.telemetry.job().is_some();
     let recorder = &mut app.telemetry.panes.recorder;
     let was_open = recorder.sheet() == Some(sheet);

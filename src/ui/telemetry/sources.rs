@@ -44,7 +44,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         ui.scope_builder(UiBuilder::new().max_rect(part).id_salt(("connection", is_list)), |ui| {
             ui.set_clip_rect(ui.clip_rect().intersect(part));
             if is_list {
-                tool_row(ui, PANE_ROW, |ui| ui.label(RichText::new("Connections").font(medium()).color(palette(ui).strong)));
+                tool_row(ui, PANE_ROW, |ui| {
+                    ui.label(RichText::new("Connections").font(medium()).color(palette(ui).strong))
+                });
                 ScrollArea::vertical().id_salt("sources").auto_shrink(false).show(ui, |ui| list(ui, app, pass));
             } else {
                 head(ui, app, pass);
@@ -162,14 +164,17 @@ fn list(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     }
     for (place, one) in all.iter().enumerate() {
         let name = visible(&one.name, 120);
-        let (is_used, is_gone) = entry(ui, &Entry {
-            glyph: icon::BROADCAST,
-            text: &name,
-            state: None,
-            name: &format!("Use {name}"),
-            is_chosen: false,
-            remove: Some(&format!("Forget {name}")),
-        });
+        let (is_used, is_gone) = entry(
+            ui,
+            &Entry {
+                glyph: icon::BROADCAST,
+                text: &name,
+                state: None,
+                name: &format!("Use {name}"),
+                is_chosen: false,
+                remove: Some(&format!("Forget {name}")),
+            },
+        );
         if is_gone {
             pass.did(TelemetryAction::Connect(ConnectAction::Forgot(place)));
         } else if is_used {

@@ -76,13 +76,7 @@ fn width(ui: &Ui, counter: &Counter) -> f32 {
 }
 
 fn all(counters: &Counters, budget_bytes: usize) -> Vec<Counter> {
-    let one = |name, says, value: u64, tone| Counter {
-        name,
-        says,
-        text: number(value),
-        is_zero: value == 0,
-        tone,
-    };
+    let one = |name, says, value: u64, tone| Counter { name, says, text: number(value), is_zero: value == 0, tone };
     let budget = u64::try_from(budget_bytes).unwrap_or(u64::MAX);
     vec![
         Counter {

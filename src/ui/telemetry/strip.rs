@@ -34,9 +34,8 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 fn has_news(telemetry: &Telemetry) -> bool {
     let recorder = &telemetry.panes.recorder;
-    let has_problem = |state: Option<&crate::telemetry::recording::RecorderState>| {
-        state.is_some_and(|state| state.problem.is_some())
-    };
+    let has_problem =
+        |state: Option<&crate::telemetry::recording::RecorderState>| state.is_some_and(|state| state.problem.is_some());
     !telemetry.warnings().is_empty()
         || recorder.playback().is_some()
         || recorder.is_keeping()

@@ -88,13 +88,7 @@ fn connection(ui: &mut Ui, app: &App, most: f32, pass: &mut Pass<'_>) {
     let used = cell(ui, part, &word, medium(), ink, Align2::LEFT_CENTER);
     cell(ui, part.with_min_x(part.left() + used + 8.0), name, mono(), palette.text, Align2::LEFT_CENTER);
     let caret = if is_shown { icon::CARET_UP } else { icon::DOWN };
-    ui.painter().text(
-        pos2(rect.right() - 15.0, centre),
-        Align2::CENTER_CENTER,
-        caret,
-        icon_font(12.0),
-        palette.muted,
-    );
+    ui.painter().text(pos2(rect.right() - 15.0, centre), Align2::CENTER_CENTER, caret, icon_font(12.0), palette.muted);
     let is_enabled = ui.is_enabled();
     let spoken = format!("Connection: {word} {name}");
     response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, is_enabled, is_shown, spoken.trim_end()));
@@ -234,8 +228,7 @@ fn record(ui: &mut Ui, app: &App, is_worded: bool, pass: &mut Pass<'_>) {
     } else {
         (icon::RECORD, "Record", "Start recording", RecorderAction::Started)
     };
-    let button =
-        if is_worded { Button::new(text).icon(glyph).named(name) } else { Button::icon_only(glyph, name) };
+    let button = if is_worded { Button::new(text).icon(glyph).named(name) } else { Button::icon_only(glyph, name) };
     if button.enabled_if(app.telemetry.job().is_some(), "Connect to a broker first").pressed(ui) {
         pass.did(action);
     }

@@ -220,9 +220,7 @@ fn list(ui: &mut Ui, app: &mut App, columns: &Columns, pass: &mut Pass<'_>) {
     for action in actions {
         pass.did(TelemetryAction::Tree(action));
     }
-    is_entered |= shown.response.has_focus()
-        && ui.input(|input| input.key_pressed(Key::Enter))
-        && tree_has_topic(app);
+    is_entered |= shown.response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter)) && tree_has_topic(app);
     if is_entered && is_one_at_a_time(ui) {
         pass.did(TelemetryAction::WentIn(Depth::History));
     }

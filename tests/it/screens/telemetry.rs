@@ -644,7 +644,8 @@ impl Stage {
     fn telemetry_many(&mut self) {
         self.telemetry_connected_empty();
         self.show(|snapshot| {
-            let rows: Vec<_> = (1..200).map(|node| tree_row(node, 0, &format!("topic-{node}"), 7, Some("21.5"))).collect();
+            let rows: Vec<_> =
+                (1..200).map(|node| tree_row(node, 0, &format!("topic-{node}"), 7, Some("21.5"))).collect();
             snapshot.tree = Some(TreePage { total: rows.len(), first: 0, rows, problem: None });
         });
     }
