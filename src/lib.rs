@@ -8,6 +8,7 @@
 //! | [`fonts`] | the fonts that are built in |
 //! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
 //! | [`proto`] | wire protocols, without I/O and without a clock |
+//! | [`certificate`] | what may be claimed of a gateway that was taken out of service, as a paper |
 //! | [`check`] | what a site's network lets a gateway reach: plan, observations, verdicts |
 //! | [`telemetry`] | captured telemetry: store, decoders, queries, recordings, what a window sees of it |
 //! | [`msg`] | the vocabulary between front ends and workers |
@@ -26,6 +27,7 @@
 
 pub mod app;
 pub mod backend;
+pub mod certificate;
 pub mod check;
 pub mod cli;
 pub mod flow;

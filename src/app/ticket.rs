@@ -27,6 +27,7 @@ impl Ticket {
             | Command::OpenSession { job, .. }
             | Command::OpenDevice { job, .. }
             | Command::Wipe { job, .. }
+            | Command::SaveCertificate { job, .. }
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }

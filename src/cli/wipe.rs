@@ -9,11 +9,13 @@ use super::secret_input;
 use super::session::workers_gone;
 use super::wipe_args::WipeArgs;
 use crate::backend::Handle;
+use crate::certificate::CertificateForm;
 use crate::model::access::Access;
+use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId};
 use crate::model::problem::Problem;
-use crate::model::wipe::{Actor, Assessment, Mark, Outcome, Plan, StepState, StoreState, WIFI, When};
-use crate::msg::wipe::{WipeEvent, WipeReport, WipeStart};
+use crate::model::wipe::{Actor, Assessment, Mark, Outcome, Plan, StepState, StoreState, WIFI, When, WipeReport};
+use crate::msg::wipe::{WipeEvent, WipeStart};
 use crate::msg::{Command, Event, JobEnd};
 use crate::profile::Profile;
 
@@ -24,6 +26,9 @@ pub fn wipe(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Exit {
         Ok(Some(start)) => {
             let (job, ended) = follow(handle, start, out);
             write_transcript(handle, job, args.transcript.as_ref(), out);
+            if let (Some(destination), Some(report)) = (&args.certificate, &ended.report) {
+                write_certificate(handle, destination, report.clone(), out);
+            }
             conclude(ended, out)
         }
         Err((problem, exit)) => {
@@ -40,6 +45,9 @@ fn prepare(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Result<Opt
     let profile = catalog.find(&args.profile).map_err(usage)?;
     let driver = args.driver.unwrap_or_else(|| driver_of(profile, args));
     let plan = profile.removal(driver).ok_or_else(|| usage(no_plan(profile)))?;
+    if let Some(certificate) = &args.certificate {
+        form_of(certificate).map_err(usage)?;
+    }
     if args.plan {
         print_plan(&plan, out);
         return Ok(None);
@@ -71,6 +79,38 @@ fn no_plan(profile: &Profile) -> Problem {
         "It has no [wipe] table",
         "Use another profile, or add a [wipe] table to one of your own",
     )
+}
+
+fn form_of(destination: &Destination) -> Result<CertificateForm, Problem> {
+    let extension = destination.path().extension().unwrap_or_default();
+    CertificateForm::of_extension(&extension.to_string_lossy())
+}
+
+/// Writes the certificate; that it could not be written changes nothing of what was done.
+fn write_certificate(handle: &mut Handle, destination: &Destination, report: Box<WipeReport>, out: &mut Output) {
+    let job = next_job();
+    let sent = form_of(destination).and_then(|form| {
+        let command = Command::SaveCertificate { job, report, form, destination: destination.clone() };
+        handle.try_send(command)
+    });
+    if let Err(problem) = sent {
+        return out.warning(&problem);
+    }
+    while let Some(event) = handle.recv_blocking() {
+        match event {
+            Event::JobFinished { job: of, end } if of == job => {
+                return match end {
+                    JobEnd::Done { note } => {
+                        out.json(&json!({ "kind": "saved", "path": note }));
+                        out.text(format!("Certificate saved: {note}"));
+                    }
+                    JobEnd::Failed(problem) => out.warning(&problem),
+                    JobEnd::Cancelled => out.note("The certificate was not written: somebody interrupted it"),
+                };
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Prints what would be done, in order.

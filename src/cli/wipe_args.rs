@@ -39,7 +39,7 @@ pub struct WipeArgs {
     /// Show what would be done, in order, and where each credential lies; no gateway is touched.
     #[arg(long)]
     pub plan: bool,
-    /// Write a certificate of decommissioning to this file: .html, .json, or .pdf where this build can.
+    /// Write a certificate of decommissioning to this file: .html, which a browser prints to PDF, or .json.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination(), conflicts_with = "plan")]
     pub certificate: Option<Destination>,
     /// The driver to speak; the default is the profile's for this link.

@@ -22,6 +22,7 @@ use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
 use self::wipe::{WipeEvent, WipeStart};
+use crate::certificate::CertificateForm;
 use crate::check::verdict::Reason;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
@@ -37,6 +38,7 @@ use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, Network};
+use crate::model::wipe::WipeReport;
 use crate::profile::Catalog;
 use crate::profile::site::Site;
 
@@ -67,6 +69,8 @@ pub enum Command {
     Device { job: JobId, request: DeviceRequest },
     /// Take a gateway out of service. Ends with [`WipeEvent::Assessed`] and [`Event::JobFinished`].
     Wipe { job: JobId, start: Box<WipeStart> },
+    /// Write a certificate of what was done to a gateway. Answer: [`Event::JobFinished`] with the path in the note.
+    SaveCertificate { job: JobId, report: Box<WipeReport>, form: CertificateForm, destination: Destination },
     /// Open a terminal on a serial port.
     OpenTerminal { job: JobId, link: LinkAddress, baud: u32 },
     /// Something typed or sent in a terminal.

@@ -5,8 +5,7 @@ use std::time::Duration;
 use crate::model::access::Access;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress, ProfileId};
-use crate::model::record::RecordId;
-use crate::model::wipe::{Assessment, Look, Mark, Plan, Told};
+use crate::model::wipe::{Look, Mark, Plan, Told, WipeReport};
 
 /// A wipe to begin.
 pub struct WipeStart {
@@ -61,33 +60,4 @@ pub enum WipeEvent {
     Restarted(u32),
     /// It is over, and this may be claimed.
     Assessed(Box<WipeReport>),
-}
-
-/// How a wipe ended, with all that a certificate says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WipeReport {
-    /// Its number in the records.
-    pub record: RecordId,
-    /// The gateway's link.
-    pub link: String,
-    /// The profile, by its name.
-    pub profile: String,
-    /// Who makes it.
-    pub vendor: String,
-    /// The driver spoken.
-    pub driver: DriverId,
-    /// What the gateway told of itself.
-    pub told: Told,
-    /// What the device keeps its data on.
-    pub medium: String,
-    /// Who did it.
-    pub operator: String,
-    /// Whether a simulator stood behind the link.
-    pub is_simulated: bool,
-    /// Whether it was connected to the internet, where that could be asked.
-    pub online: Option<bool>,
-    /// Restarts that were seen since the last removal.
-    pub restarts: u32,
-    /// What may be claimed.
-    pub assessment: Assessment,
 }

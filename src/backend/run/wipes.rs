@@ -5,11 +5,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Workers;
+use crate::certificate::{CertificateForm, certificate};
 use crate::flow::transcript::SharedTranscript;
 use crate::flow::wipe;
+use crate::io::save::save;
+use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Explain as _;
-use crate::model::wipe::{Earlier, earlier, on_record};
+use crate::model::wipe::{Earlier, WipeReport, earlier, on_record};
 use crate::msg::wipe::WipeStart;
 use crate::msg::{Event, JobEnd};
 
@@ -65,5 +68,19 @@ impl Workers {
             }
         };
         self.follow(job, work, progress_rx, move |(at, event)| Event::WipeProgressed { job, at, event });
+    }
+
+    pub(super) fn save_certificate(
+        &mut self,
+        job: JobId,
+        report: WipeReport,
+        form: CertificateForm,
+        destination: Destination,
+    ) {
+        self.spawn_blocking(job, move || {
+            let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            save(&destination, &certificate(&report, form, &at)).map_err(|error| error.explain())?;
+            Ok(destination.path().display().to_string())
+        });
     }
 }

@@ -19,9 +19,9 @@ use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, RecordId, StepEntry};
 use crate::model::wipe::{
     Actor, Assessment, Claim, Guard, Look, Mark, Plan, PlanStep, StepState, StoreState, Told, Trail, WIFI, When,
-    compare, judge,
+    WipeReport, compare, judge,
 };
-use crate::msg::wipe::{WipeEvent, WipeReport};
+use crate::msg::wipe::WipeEvent;
 use crate::msg::{JobEnd, Step};
 
 /// How long one question or one removal may take.

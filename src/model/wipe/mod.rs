@@ -15,6 +15,8 @@ use serde::Serialize;
 
 pub use self::identity::{Earlier, Known, Told, compare, earlier, on_record};
 pub use self::judge::judge;
+use super::ids::DriverId;
+use super::record::RecordId;
 use super::word::words;
 
 /// What a plan calls the Wi-Fi credentials.
@@ -369,6 +371,35 @@ pub struct Remedy {
     /// What to know before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
+}
+
+/// How a wipe ended, with all that a certificate says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WipeReport {
+    /// Its number in the records.
+    pub record: RecordId,
+    /// The gateway's link.
+    pub link: String,
+    /// The profile, by its name.
+    pub profile: String,
+    /// Who makes it.
+    pub vendor: String,
+    /// The driver spoken.
+    pub driver: DriverId,
+    /// What the gateway told of itself.
+    pub told: Told,
+    /// What the device keeps its data on.
+    pub medium: String,
+    /// Who did it.
+    pub operator: String,
+    /// Whether a simulator stood behind the link.
+    pub is_simulated: bool,
+    /// Whether it was connected to the internet, where that could be asked.
+    pub online: Option<bool>,
+    /// Restarts that were seen since the last removal.
+    pub restarts: u32,
+    /// What may be claimed.
+    pub assessment: Assessment,
 }
 
 impl Assessment {
