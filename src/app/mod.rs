@@ -418,7 +418,7 @@ impl App {
                     terminal.progressed(job, output);
                 }
             }
-            Event::WipeProgressed { .. } => {}
+            Event::WipeProgressed { .. } | Event::CardScanned { .. } => {}
             Event::DeviceProgressed { job, progress, .. } => {
                 let device = self.device.iter_mut().find(|device| device.is_of(job));
                 return device.map_or_else(Vec::new, |device| device.progressed(job, progress));

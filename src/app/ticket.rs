@@ -28,6 +28,7 @@ impl Ticket {
             | Command::OpenDevice { job, .. }
             | Command::Wipe { job, .. }
             | Command::SaveCertificate { job, .. }
+            | Command::ScanCard { job, .. }
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }

@@ -210,6 +210,7 @@ impl Workers {
             Command::Batch { job, command } => self.batch(job, command).await,
             Command::Check { job, command } => self.check(job, command).await,
             Command::Wipe { job, start } => self.start_wipe(job, *start),
+            Command::ScanCard { job, scan } => self.scan_card(job, *scan),
             Command::SaveCertificate { job, report, form, destination } => {
                 self.save_certificate(job, *report, form, destination);
             }

@@ -36,6 +36,7 @@ mod site_args;
 mod terminal;
 mod wipe;
 mod wipe_args;
+mod wipe_scan;
 
 pub use args::without_secrets;
 pub use batch::batch;

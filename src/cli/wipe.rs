@@ -7,20 +7,28 @@ use super::next_job;
 use super::output::{Exit, Output, tagged};
 use super::secret_input;
 use super::session::workers_gone;
-use super::wipe_args::WipeArgs;
+use super::wipe_args::{GatewayWipe, WipeArgs, WipeCommand};
+use super::wipe_scan::scan;
 use crate::backend::Handle;
 use crate::certificate::CertificateForm;
 use crate::model::access::Access;
 use crate::model::destination::Destination;
-use crate::model::ids::{DriverId, JobId};
+use crate::model::ids::{DriverId, JobId, LinkAddress};
 use crate::model::problem::Problem;
 use crate::model::wipe::{Actor, Assessment, Mark, Outcome, Plan, StepState, StoreState, WIFI, When, WipeReport};
 use crate::msg::wipe::{WipeEvent, WipeStart};
 use crate::msg::{Command, Event, JobEnd};
 use crate::profile::Profile;
 
-/// Carries out the profile's plan, or shows it.
+/// Carries out the profile's plan, or shows it, or searches a card.
 pub fn wipe(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Exit {
+    match &args.command {
+        Some(WipeCommand::Scan(args)) => scan(handle, args, out),
+        None => wipe_gateway(handle, &args.gateway, out),
+    }
+}
+
+fn wipe_gateway(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Exit {
     match prepare(handle, args, out) {
         Ok(None) => Exit::Good,
         Ok(Some(start)) => {
@@ -39,11 +47,13 @@ pub fn wipe(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Exit {
 }
 
 /// Reads what is needed before anything is opened; with `--plan` that is all.
-fn prepare(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Result<Option<WipeStart>, (Problem, Exit)> {
+fn prepare(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Result<Option<WipeStart>, (Problem, Exit)> {
     let usage = |problem| (problem, Exit::Usage);
     let catalog = wait_for_start(handle).map_err(|problem| (problem, Exit::CouldNotRun))?.catalog;
-    let profile = catalog.find(&args.profile).map_err(usage)?;
-    let driver = args.driver.unwrap_or_else(|| driver_of(profile, args));
+    // The parser wants both, but for a search of a card.
+    let (Some(via), Some(id)) = (&args.via, &args.profile) else { return Ok(None) };
+    let profile = catalog.find(id).map_err(usage)?;
+    let driver = args.driver.unwrap_or_else(|| driver_of(profile, via));
     let plan = profile.removal(driver).ok_or_else(|| usage(no_plan(profile)))?;
     if let Some(certificate) = &args.certificate {
         form_of(certificate).map_err(usage)?;
@@ -54,9 +64,9 @@ fn prepare(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Result<Opt
     }
     let secret = args.password_file.as_deref().map(|file| secret_input::read(Some(file))).transpose().map_err(usage)?;
     let access = Access { username: args.username.clone(), secret, allows_unprotected: args.allow_unprotected };
-    out.text(format!("Taking {} out of service with {driver} …", args.via));
+    out.text(format!("Taking {via} out of service with {driver} …"));
     Ok(Some(WipeStart {
-        link: args.via.clone(),
+        link: via.clone(),
         profile: profile.id.clone(),
         driver,
         access,
@@ -67,9 +77,9 @@ fn prepare(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Result<Opt
     }))
 }
 
-fn driver_of(profile: &Profile, args: &WipeArgs) -> DriverId {
-    let of_profile = profile.driver_for(args.via.kind()).map(|binding| binding.driver);
-    of_profile.unwrap_or_else(|| DriverId::usual_over(args.via.kind()))
+fn driver_of(profile: &Profile, via: &LinkAddress) -> DriverId {
+    let of_profile = profile.driver_for(via.kind()).map(|binding| binding.driver);
+    of_profile.unwrap_or_else(|| DriverId::usual_over(via.kind()))
 }
 
 fn no_plan(profile: &Profile) -> Problem {

@@ -6,6 +6,7 @@ pub mod access;
 pub mod agenda;
 pub mod basis;
 pub mod batch;
+pub mod card_scan;
 pub mod credentials;
 pub mod destination;
 pub mod drivers;

@@ -21,7 +21,7 @@ use self::check::{CheckCommand, CheckEvent};
 use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
-use self::wipe::{WipeEvent, WipeStart};
+use self::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
 use crate::certificate::CertificateForm;
 use crate::check::verdict::Reason;
 use crate::model::access::Access;
@@ -69,6 +69,8 @@ pub enum Command {
     Device { job: JobId, request: DeviceRequest },
     /// Take a gateway out of service. Ends with [`WipeEvent::Assessed`] and [`Event::JobFinished`].
     Wipe { job: JobId, start: Box<WipeStart> },
+    /// Search a card or an image for secrets, read-only. Ends with [`ScanEvent::Ended`] and [`Event::JobFinished`].
+    ScanCard { job: JobId, scan: Box<CardScan> },
     /// Write a certificate of what was done to a gateway. Answer: [`Event::JobFinished`] with the path in the note.
     SaveCertificate { job: JobId, report: Box<WipeReport>, form: CertificateForm, destination: Destination },
     /// Open a terminal on a serial port.
@@ -268,6 +270,8 @@ pub enum Event {
     Probed { job: JobId, link: LinkAddress, probe: Probe },
     /// A gateway under management reports. `at` counts from the start of the job.
     DeviceProgressed { job: JobId, at: Duration, progress: DeviceProgress },
+    /// A search of a card reports.
+    CardScanned { job: JobId, event: ScanEvent },
     /// A wipe reports. `at` counts from the start of the job.
     WipeProgressed { job: JobId, at: Duration, event: WipeEvent },
     /// A terminal has something to show.

@@ -1,10 +1,14 @@
 //! Taking a gateway out of service: what is asked for, and what is told while it goes on.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::access::Access;
+use crate::model::card_scan::Scanned;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress, ProfileId};
+use crate::model::secret::Secret;
+use crate::model::wifi::Ssid;
 use crate::model::wipe::{Look, Mark, Plan, Told, WipeReport};
 
 /// A wipe to begin.
@@ -60,4 +64,27 @@ pub enum WipeEvent {
     Restarted(u32),
     /// It is over, and this may be claimed.
     Assessed(Box<WipeReport>),
+}
+
+/// A medium to search.
+pub struct CardScan {
+    /// A device or an image.
+    pub path: PathBuf,
+    /// What is looked for, each under a name.
+    pub secrets: Vec<(String, Secret<Vec<u8>>)>,
+    /// The network whose derived key is looked for as well.
+    pub ssid: Option<Ssid>,
+}
+
+/// What is told of a search.
+pub enum ScanEvent {
+    /// How far it is, in bytes.
+    At {
+        /// What was read.
+        bytes: u64,
+        /// What there is.
+        total: u64,
+    },
+    /// It is over.
+    Ended(Box<Scanned>),
 }

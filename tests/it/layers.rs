@@ -142,6 +142,7 @@ const LAYERS: &[Layer] = &[
         name: "io",
         ours: &["model", "proto", "check", "telemetry", "flow::port"],
         foreign: &[
+            "aho_corasick",
             "arboard",
             "base64",
             "bluez_async",

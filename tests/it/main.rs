@@ -104,5 +104,7 @@ mod window;
 mod wipe;
 #[cfg(unix)]
 mod wipe_cli;
+#[cfg(unix)]
+mod wipe_scan;
 #[cfg(target_os = "linux")]
 mod zephyr;
