@@ -1,6 +1,7 @@
-//! The tour of the simulated site in the terminal: discover, commission, records, network check, telemetry. It passes only if all of it held.
+//! The tour of the simulated site in the terminal: discover, commission, removal, records, network check, telemetry. It passes only if all of it held.
 
 mod check;
+mod removal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ pub fn tour(handle: &mut Handle, out: &mut Output) -> Exit {
     match walk(handle, out) {
         Ok(failed) if failed.is_empty() => {
             out.json(&json!({ "kind": "summary", "ok": true, "failed": failed }));
-            out.text("\nTour complete: every gateway was found, queried and set up as expected, all of it is on record, and the network check found what is wrong.");
+            out.text("\nTour complete: every gateway was found, queried and set up as expected, all of it is on record, the network check found what is wrong, and no gateway was called removed that was not.");
             Exit::Good
         }
         Ok(failed) => {
@@ -110,6 +111,12 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     print_all_found(&asked, out);
     if answering < 3 || answering == asked.len() {
         tour.failed.push(format!("{answering} of {} gateways answered; all but the mute one should", asked.len()));
+    }
+    out.text("\nRemoval");
+    let visited = removal::visit(handle, &startup.catalog, &site, others.values().chain(asked.values()), out)?;
+    for removal::Visited { failed, outcome } in visited {
+        tour.failed.extend(failed);
+        tour.recorded.push(outcome);
     }
     out.text("\nRecords");
     tour.failed.extend(check_records(handle, &tour.recorded, out)?);

@@ -13,7 +13,7 @@ use crate::backend::Handle;
 use crate::certificate::CertificateForm;
 use crate::model::access::Access;
 use crate::model::destination::Destination;
-use crate::model::ids::{DriverId, JobId, LinkAddress};
+use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::wipe::{Actor, Assessment, Mark, Outcome, Plan, StepState, StoreState, WIFI, When, WipeReport};
 use crate::msg::wipe::{WipeEvent, WipeStart};
@@ -53,7 +53,7 @@ fn prepare(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Result<
     // The parser wants both, but for a search of a card.
     let (Some(via), Some(id)) = (&args.via, &args.profile) else { return Ok(None) };
     let profile = catalog.find(id).map_err(usage)?;
-    let driver = args.driver.unwrap_or_else(|| driver_of(profile, via));
+    let driver = args.driver.unwrap_or_else(|| profile.wiping_driver(via.kind()));
     let plan = profile.removal(driver).ok_or_else(|| usage(no_plan(profile)))?;
     if let Some(certificate) = &args.certificate {
         form_of(certificate).map_err(usage)?;
@@ -75,11 +75,6 @@ fn prepare(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Result<
         without: args.without.clone(),
         look_for: args.look_for.clone(),
     }))
-}
-
-fn driver_of(profile: &Profile, via: &LinkAddress) -> DriverId {
-    let of_profile = profile.driver_for(via.kind()).map(|binding| binding.driver);
-    of_profile.unwrap_or_else(|| DriverId::usual_over(via.kind()))
 }
 
 fn no_plan(profile: &Profile) -> Problem {

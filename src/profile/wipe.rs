@@ -1,6 +1,6 @@
 //! Makes a plan for taking a gateway out of service of what its profile says and of what a driver can do.
 
-use crate::model::drivers::DriverId;
+use crate::model::ids::{DriverId, LinkKind};
 use crate::model::wipe::{Plan, PlanStep, Store, WIFI};
 use crate::profile::rules::{
     AtRest, CredentialKind, CredentialRule, Precondition, Profile, PushRule, PushWay, WipeStep,
@@ -18,6 +18,11 @@ impl Profile {
             restarts: driver.facts().wipe.restarts,
             guidance: wipe.guidance.clone(),
         })
+    }
+
+    /// The driver by which a gateway is taken out of service over a link: the profile's, else the usual one.
+    pub fn wiping_driver(&self, link: LinkKind) -> DriverId {
+        self.driver_for(link).map_or_else(|| DriverId::usual_over(link), |binding| binding.driver)
     }
 
     /// How a driver puts a credential onto the device, and so where it lies.
