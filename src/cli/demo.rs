@@ -100,6 +100,7 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
             tour.failed.push(format!("no gateway with the driver {driver} was found"));
             continue;
         };
+        tour.visited.insert(sighting.link.clone());
         let ended = tour.visit(handle, sighting, driver, false, out)?;
         note(&mut asked, ended.probed);
     }
@@ -113,10 +114,8 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
         tour.failed.push(format!("{answering} of {} gateways answered; all but the mute one should", asked.len()));
     }
     out.text("\nRemoval");
-    let visited = removal::visit(handle, &startup.catalog, &site, others.values().chain(asked.values()), out)?;
-    for removal::Visited { failed, outcome } in visited {
-        tour.failed.extend(failed);
-        tour.recorded.push(outcome);
+    for chosen in removal::choose(&startup.catalog, others.values().chain(asked.values())) {
+        tour.remove(handle, chosen, out)?;
     }
     out.text("\nRecords");
     tour.failed.extend(check_records(handle, &tour.recorded, out)?);
@@ -172,6 +171,22 @@ impl Tour<'_> {
                 note(asked, ended.probed);
             }
         }
+        Ok(())
+    }
+
+    /// Takes a gateway out of service that was brought into its network before.
+    fn remove(&mut self, handle: &mut Handle, chosen: removal::Chosen, out: &mut Output) -> Result<(), Problem> {
+        let removal::Chosen { expected, gateway } = chosen;
+        let Some(sighting) = gateway else {
+            self.failed.push(format!("no gateway was found whose removal ends {expected}"));
+            return Ok(());
+        };
+        if let Some(driver) = driver_of(&sighting).filter(|_| self.visited.insert(sighting.link.clone())) {
+            self.visit(handle, &sighting, driver, false, out)?;
+        }
+        let removed = removal::remove(handle, self.catalog, self.site, &sighting, expected, out)?;
+        self.failed.extend(removed.failed);
+        self.recorded.push(removed.outcome);
         Ok(())
     }
 

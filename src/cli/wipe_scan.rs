@@ -64,7 +64,7 @@ fn bad_ssid(why: &str) -> Problem {
         "scan.bad_ssid",
         "The name of the network can't be one",
         why.to_owned(),
-        "Write it as the access point does, or as hex: and its octets",
+        "Write it as the access point does, or as hex: and its bytes",
     )
 }
 

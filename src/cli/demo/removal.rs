@@ -10,7 +10,7 @@ use crate::model::secret::Secret;
 use crate::model::wipe::{Outcome, Plan};
 use crate::msg::wipe::WipeStart;
 use crate::msg::{DemoSite, JobEnd};
-use crate::profile::{Catalog, Profile};
+use crate::profile::Catalog;
 
 /// What the tour expects of a removal, and how it is on record.
 pub(super) struct Visited {
@@ -20,34 +20,28 @@ pub(super) struct Visited {
     pub(super) outcome: &'static str,
 }
 
-/// Takes one of the gateways out of service whose driver can remove, and one whose vendor's tool is needed.
-pub(super) fn visit<'a>(
-    handle: &mut Handle,
-    catalog: &Catalog,
-    site: &DemoSite,
-    found: impl Iterator<Item = &'a Sighting> + Clone,
-    out: &mut Output,
-) -> Result<Vec<Visited>, Problem> {
-    let mut visited = Vec::new();
-    for (expected, fits) in
-        [(Outcome::Complete, is_complete as fn(&Plan) -> bool), (Outcome::Incomplete, needs_the_vendor)]
-    {
-        let of = |sighting: &'a Sighting| {
-            let profile = catalog.get(&sighting.profile.as_ref()?.profile)?;
-            let driver = sighting.profile.as_ref()?.driver;
-            // What the tour can show is where every place can be searched.
-            (driver.facts().wipe.networks.len() > 1).then_some(())?;
-            profile.removal(driver).filter(fits).map(|_| (sighting, profile))
+/// A gateway that is taken out of service, and how that must end.
+pub(super) struct Chosen {
+    /// How it must end.
+    pub(super) expected: Outcome,
+    /// The gateway, if there is one.
+    pub(super) gateway: Option<Sighting>,
+}
+
+/// One of the gateways that Linesman alone can clear, and one whose vendor's tool is needed.
+pub(super) fn choose<'a>(catalog: &Catalog, found: impl Iterator<Item = &'a Sighting> + Clone) -> [Chosen; 2] {
+    let choose = |expected, fits: fn(&Plan) -> bool| {
+        let is_fit = |sighting: &&Sighting| {
+            let plan = sighting.profile.as_ref().and_then(|guess| {
+                // What the tour can show is where every place can be searched.
+                let is_searched = guess.driver.facts().wipe.networks.len() > 1;
+                catalog.get(&guess.profile).filter(|_| is_searched)?.removal(guess.driver)
+            });
+            plan.as_ref().is_some_and(fits)
         };
-        match found.clone().find_map(of) {
-            Some((sighting, profile)) => visited.push(remove(handle, site, sighting, profile, expected, out)?),
-            None => visited.push(Visited {
-                failed: Some(format!("no gateway was found whose removal ends {expected}")),
-                outcome: expected.as_str(),
-            }),
-        }
-    }
-    Ok(visited)
+        Chosen { expected, gateway: found.clone().find(is_fit).cloned() }
+    };
+    [choose(Outcome::Complete, is_complete), choose(Outcome::Incomplete, needs_the_vendor)]
 }
 
 /// Whether the driver alone can bring it to its end.
@@ -63,14 +57,16 @@ fn needs_the_vendor(plan: &Plan) -> bool {
     plan.needs_online()
 }
 
-fn remove(
+/// Takes it out of service, and holds the end against what is expected.
+pub(super) fn remove(
     handle: &mut Handle,
+    catalog: &Catalog,
     site: &DemoSite,
     sighting: &Sighting,
-    profile: &Profile,
     expected: Outcome,
     out: &mut Output,
 ) -> Result<Visited, Problem> {
+    let profile = catalog.find(sighting.profile.as_ref().map_or("", |guess| guess.profile.as_str()))?;
     out.text(format!("\nRemove {} with the plan of {}", sighting.link, profile.name));
     let driver = sighting.profile.as_ref().map_or_else(|| profile.wiping_driver(sighting.link.kind()), |it| it.driver);
     let access = Access {

@@ -192,7 +192,8 @@ fn removed(plan: &Plan, trail: &Trail, steps: &[StepVerdict], stores: &[StoreVer
     } else if of_removal().next().is_some() && of_removal().all(|step| step.state == StepState::Attested) {
         (Answer::Attested, "A person says so; nobody could look".into())
     } else {
-        (Answer::NotChecked, "Nobody looked after a restart".into())
+        let why = stores.iter().map(|store| store.says.as_str()).find(|says| !says.is_empty());
+        (Answer::NotChecked, why.unwrap_or("Nobody looked after a restart").into())
     };
     Claimed { claim, answer, says }
 }
