@@ -10,6 +10,7 @@ pub mod detail;
 pub mod doctor;
 pub mod expect;
 pub mod insight;
+pub mod items;
 pub mod list;
 pub mod panes;
 pub mod plot;
@@ -139,8 +140,14 @@ pub enum TelemetryAction {
     Detail(DetailAction),
     /// Something on one of the other panes.
     Pane(PaneAction),
-    /// Opens a recording, to be replayed in place of what is watched.
+    /// Opens a recording, to be replayed beside what is watched.
     OpenedRecording(PathBuf),
+    /// Shows another of the items that are watched.
+    ShowedItem(JobId),
+    /// Closes an item.
+    ClosedItem(JobId),
+    /// Begins another connection beside what is watched.
+    Began,
     /// Takes an address into the form of the connection.
     TookAddress(String),
     /// Connects with what the form says.
@@ -181,8 +188,6 @@ pub enum Forgetting {
     Close,
     /// Connecting to another broker.
     Connect,
-    /// Replaying a recording.
-    Replay(PathBuf),
 }
 
 /// A gateway that was commissioned.
@@ -296,6 +301,12 @@ impl Telemetry {
         self.inspection.as_ref().filter(|inspection| inspection.is_open()).map(|inspection| inspection.job)
     }
 
+    /// Whether it watches that broker now, and is connected to it.
+    pub(super) fn is_of(&self, url: &str) -> bool {
+        let connected = self.inspection.as_ref().filter(|one| one.is_connected() && !one.is_replay);
+        connected.is_some_and(|one| one.name.trim_end_matches('/') == url.trim_end_matches('/'))
+    }
+
     /// Whether messages can come and go now.
     pub fn is_connected(&self) -> bool {
         self.inspection.as_ref().is_some_and(Inspection::is_connected)
@@ -402,12 +413,8 @@ impl Telemetry {
                 let query = &self.list.spec().query;
                 return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
             }
-            TelemetryAction::OpenedRecording(path) => {
-                return match self.asks_before(Forgetting::Replay(path)) {
-                    Some(Forgetting::Replay(path)) => self.open_recording(path, settings, desk),
-                    _ => Vec::new(),
-                };
-            }
+            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::ShowedItem(_) | TelemetryAction::ClosedItem(_) | TelemetryAction::Began => Vec::new(),
             TelemetryAction::TookAddress(url) => return self.take_address(&url, desk),
             TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
@@ -447,7 +454,6 @@ impl Telemetry {
                 Some(Forgetting::Clear) => self.clear(),
                 Some(Forgetting::Close) => vec![TelemetryCommand::Close],
                 Some(Forgetting::Connect) => return self.connect_elsewhere(settings, desk),
-                Some(Forgetting::Replay(path)) => return self.open_recording(path, settings, desk),
                 None => Vec::new(),
             },
             TelemetryAction::DroppedForgetting => {
@@ -490,7 +496,7 @@ impl Telemetry {
     }
 
     /// The panel with the form, for something that is missing there.
-    const fn show_form(&mut self) {
+    pub(super) const fn show_form(&mut self) {
         self.setup = Setup::Broker;
         self.show_connection(true);
     }
@@ -502,8 +508,14 @@ impl Telemetry {
     }
 
     fn on_tree(&mut self, action: TreeAction, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
-        if let TreeAction::Selected(selected) = &action {
-            self.detail.choose_topic(selected.topic);
+        match &action {
+            TreeAction::Selected(selected) => self.detail.choose_topic(selected.topic),
+            // Wherever it is asked for, the topic is to be seen.
+            TreeAction::Revealed(_) => {
+                self.turn(&TelemetryAction::WentTo(Pane::Messages));
+                self.turn(&TelemetryAction::Listed(Feed::Topics));
+            }
+            _ => {}
         }
         self.tree.act(action, desk.now)
     }
@@ -526,21 +538,14 @@ impl Telemetry {
         self.detail.act(action, desk)
     }
 
-    /// Puts an address into the form and says so. What is connected stays: leaving it is the user's to say.
+    /// Puts an address into the form and says so.
     fn take_address(&mut self, url: &str, desk: &mut Desk<'_>) -> Vec<Command> {
-        let connected =
-            self.inspection.as_ref().filter(|inspection| inspection.is_connected() && !inspection.is_replay);
-        let is_same =
-            connected.is_some_and(|inspection| inspection.name.trim_end_matches('/') == url.trim_end_matches('/'));
-        if is_same {
+        if self.is_of(url) {
             self.show_connection(false);
             desk.toasts.tell(format!("Already connected to {url}"), desk.now);
             return Vec::new();
         }
-        let news = match connected {
-            Some(inspection) => format!("Address filled in: {url}. Still connected to {}", inspection.name),
-            None => format!("Address filled in: {url}"),
-        };
+        let news = format!("Address filled in: {url}");
         self.form.take_demo(url);
         self.show_form();
         desk.toasts.tell(news, desk.now);
@@ -556,8 +561,7 @@ impl Telemetry {
     /// A replay forgets nothing that is not on the disk.
     fn asks_before(&mut self, forgetting: Forgetting) -> Option<Forgetting> {
         let live = self.inspection.as_ref().filter(|inspection| inspection.is_open() && !inspection.is_replay);
-        let cuts = matches!(forgetting, Forgetting::Replay(_)) && live.is_some_and(Inspection::is_connected);
-        if live.is_some() && (cuts || self.counters().held > 0) {
+        if live.is_some() && self.counters().held > 0 {
             self.forgetting = Some(forgetting);
             return None;
         }

@@ -118,7 +118,7 @@ impl Panes {
 }
 
 impl Telemetry {
-    /// Replays a recording in place of what is watched. Nothing is kept of it in the ring: it is on disk already.
+    /// Replays a recording. Nothing is kept of it in the ring: it is on disk already.
     pub(super) fn open_recording(
         &mut self,
         path: PathBuf,

@@ -74,7 +74,10 @@ fn connection(ui: &mut Ui, app: &App, most: f32, pass: &mut Pass<'_>) {
     let palette = palette(ui);
     let word_width = one_line(ui, &word, medium(), palette.strong, most - 50.0).size().x;
     let name_width = one_line(ui, name, mono(), palette.text, 1000.0).size().x;
-    let width = (34.0 + word_width + if name.is_empty() { 0.0 } else { 8.0 + name_width } + 26.0).min(most);
+    let others = app.items().iter().filter(|item| !item.is_shown).count();
+    let badge = if others == 0 { String::new() } else { format!("+{others}") };
+    let badge_width = if others == 0 { 0.0 } else { 24.0 };
+    let width = (34.0 + badge_width + word_width + if name.is_empty() { 0.0 } else { 8.0 + name_width } + 26.0).min(most);
     let (rect, response) = ui.allocate_exact_size(vec2(width, CONTROL_HEIGHT), Sense::click());
     let is_shown = app.telemetry.is_connection_shown();
     let fill = if response.hovered() || is_shown { palette.raised } else { palette.page };
@@ -83,18 +86,22 @@ fn connection(ui: &mut Ui, app: &App, most: f32, pass: &mut Pass<'_>) {
     let centre = rect.center().y;
     ui.painter().text(pos2(rect.left() + 17.0, centre), Align2::CENTER_CENTER, sign, icon_font(14.0), colour);
     let is_trouble = colour == palette.warn || colour == palette.danger;
-    let part = Rect::from_min_max(pos2(rect.left() + 32.0, rect.top()), pos2(rect.right() - 26.0, rect.bottom()));
+    let part = Rect::from_min_max(pos2(rect.left() + 32.0, rect.top()), pos2(rect.right() - 26.0 - badge_width, rect.bottom()));
     let ink = if is_trouble { colour } else { palette.strong };
     let used = cell(ui, part, &word, medium(), ink, Align2::LEFT_CENTER);
     cell(ui, part.with_min_x(part.left() + used + 8.0), name, mono(), palette.text, Align2::LEFT_CENTER);
+    let beside = Rect::from_min_max(pos2(part.right(), rect.top()), pos2(rect.right() - 28.0, rect.bottom()));
+    cell(ui, beside, &badge, medium(), palette.muted, Align2::RIGHT_CENTER);
     let caret = if is_shown { icon::CARET_UP } else { icon::DOWN };
     ui.painter().text(pos2(rect.right() - 15.0, centre), Align2::CENTER_CENTER, caret, icon_font(12.0), palette.muted);
     let is_enabled = ui.is_enabled();
+    let more = if others == 0 { String::new() } else { format!(", {others} more open") };
     let spoken = format!("Connection: {word} {name}");
-    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, is_enabled, is_shown, spoken.trim_end()));
+    let spoken = format!("{}{more}", spoken.trim_end());
+    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, is_enabled, is_shown, &spoken));
     focus_ring(ui, &response);
     let hover = if is_shown { "Close the connection panel" } else { "Open the connection panel" };
-    if response.on_hover_text(format!("{word} {name}\n{hover}")).clicked() {
+    if response.on_hover_text(format!("{spoken}\n{hover}")).clicked() {
         pass.did(TelemetryAction::ShowedConnection(!is_shown));
     }
 }
