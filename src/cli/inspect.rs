@@ -9,7 +9,7 @@ use super::commission::wait_for_start;
 use super::decoding;
 use super::follow::{Ended, Follower, Following, begin, follow};
 use super::lines::{
-    all_met, counted, print_expectations, print_packets, print_stats, print_timeline, something_expected,
+    all_met, counted, print_expectations, print_packets, print_silent, print_stats, print_timeline, something_expected,
 };
 use super::mqtt::plan;
 use super::output::{Exit, Output};
@@ -134,6 +134,9 @@ impl Follower for Watch<'_> {
             out.aside(problem);
         }
         print_expectations(&[], &ended.expectations, out);
+        if self.args.stats {
+            print_silent(&ended.silent, out);
+        }
         print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
         let exit = match ended.problem {
             Some(_) => Exit::Unknown,

@@ -16,6 +16,7 @@ use crate::model::problem::Problem;
 use crate::telemetry::batch::Batch;
 pub use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
+use crate::telemetry::silence::SilentTopic;
 use crate::telemetry::value::DecoderKind;
 use crate::telemetry::view::{NodeId, PlotSpec, Query, Snapshot, TopicId, ViewSpec};
 
@@ -182,6 +183,8 @@ pub enum TelemetryEvent {
     Revealed { topic: TopicId, row: usize },
     /// A file was written: how many messages; or why not.
     Exported { path: PathBuf, result: Result<u64, Problem> },
+    /// The topics that are silent longer than usual at the end, and why.
+    Silent(Vec<SilentTopic>),
     /// The end of a command-line inspection: what `--stats` prints.
     Stats(InspectionStats),
 }

@@ -13,6 +13,7 @@ pub mod inspector;
 pub mod plot;
 pub mod query;
 pub mod recording;
+pub mod silence;
 pub mod store;
 pub mod value;
 pub mod view;

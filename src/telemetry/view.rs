@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::silence::Silence;
 use super::value::{Decoded, DecoderKind};
 use crate::model::mqtt::message::{Properties, Qos};
 use crate::model::mqtt::topic::TopicFilter;
@@ -266,6 +267,8 @@ pub struct Snapshot {
     pub at_unix_micros: i64,
     /// What is counted.
     pub counters: Counters,
+    /// Topics that are silent for longer than usual; counted while the tree is looked at.
+    pub silent: u64,
     /// The topic tree.
     pub tree: Option<TreePage>,
     /// The list of messages.
@@ -324,6 +327,10 @@ pub struct TreeRow {
     pub last: Option<Arc<str>>,
     /// For how long nothing came at or below it.
     pub silent_for: Duration,
+    /// How often a message usually comes on the topic that ends here, once that is learnt.
+    pub usual: Option<Duration>,
+    /// Why that topic is silent, where it is silent longer than usual.
+    pub silence: Option<Silence>,
     /// Whether the newest message was one the broker had kept.
     pub is_retained: bool,
 }
@@ -389,6 +396,10 @@ pub struct HistoryPage {
     pub rows: Vec<MessageRow>,
     /// Messages that came after the page was frozen.
     pub newer: u64,
+    /// How often a message usually comes, once that is learnt.
+    pub usual: Option<Duration>,
+    /// Why the topic is silent, where it is silent longer than usual.
+    pub silence: Option<Silence>,
 }
 
 /// A message in full.
@@ -488,6 +499,8 @@ pub struct Talker {
     pub silent_for: Duration,
     /// Its usual interval, if it has one.
     pub usual: Option<Duration>,
+    /// Why it is silent, where it is one topic that is silent longer than usual.
+    pub silence: Option<Silence>,
 }
 
 /// How regular topics are.

@@ -726,6 +726,7 @@ impl Telemetry {
             | TelemetryEvent::Recorded(_)
             | TelemetryEvent::Playback(_)
             | TelemetryEvent::Exported { .. }
+            | TelemetryEvent::Silent(_)
             | TelemetryEvent::Stats(_) => {}
         }
         Vec::new()

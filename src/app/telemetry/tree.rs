@@ -233,6 +233,8 @@ mod tests {
             rate: 0.0,
             last: None,
             silent_for: Duration::ZERO,
+            usual: None,
+            silence: None,
             is_retained: false,
         }
     }

@@ -9,6 +9,7 @@ use super::messages::{PANE_ROW, back, is_one_at_a_time};
 use super::parts::{count, span};
 use super::rows::{Place, Rows, cell, choosable, number, size};
 use super::tools::row_title;
+use super::tree::silent_words;
 use crate::app::App;
 use crate::app::telemetry::detail::DetailAction;
 use crate::app::telemetry::{Depth, TelemetryAction};
@@ -26,6 +27,11 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let Some(page) = detail.history().filter(|_| detail.topic().is_some()) else {
         return nothing(ui, app);
     };
+    if let (Some(silence), Some(newest)) = (&page.silence, page.rows.first().filter(|_| page.first == 0)) {
+        let now = app.telemetry.snapshot().map_or(newest.unix_micros, |snapshot| snapshot.at_unix_micros);
+        let silent_for = Duration::from_micros(u64::try_from(now.saturating_sub(newest.unix_micros)).unwrap_or(0));
+        silent(ui, &silent_words(silent_for, page.usual, silence));
+    }
     let columns = Columns::of(ui.available_width());
     heads(ui, &columns);
     list(ui, app, page, &columns, pass);
@@ -63,8 +69,25 @@ fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     });
 }
 
-/// How many messages there are of the topic.
+/// A line that says that the topic is silent, and why.
+fn silent(ui: &mut Ui, text: &str) {
+    let colour = palette(ui).warn;
+    let frame = egui::Frame::new().fill(crate::ui::theme::tint(ui, colour)).inner_margin(egui::Margin::symmetric(12, 4));
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            crate::ui::widgets::icon(ui, icon::TIMER, colour);
+            let words = egui::RichText::new(text).small().color(palette(ui).text);
+            crate::ui::widgets::truncated(ui, words).on_hover_text(text);
+        });
+    });
+}
+
+/// How many messages there are of the topic, and how often one usually comes.
 fn told(page: &HistoryPage) -> String {
+    if let Some(usual) = page.usual {
+        return format!("every {}, learnt from {}", span(usual), number(page.received));
+    }
     let received = super::parts::counted(page.received, "message", "messages");
     if page.total as u64 == page.received { received } else { format!("{received}, {} held", count(page.total as u64)) }
 }

@@ -10,6 +10,7 @@ use super::rows::{Place, Rows, Shown, cell, choosable, number, size};
 use crate::app::App;
 use crate::app::telemetry::tree::{Selected, TreeAction};
 use crate::app::telemetry::{Depth, TelemetryAction};
+use crate::telemetry::silence::Silence;
 use crate::telemetry::view::{TreeRow, TreeSort};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
@@ -103,13 +104,21 @@ fn foot(ui: &Ui, app: &App, rect: Rect) {
     let left = counted(counters.topics, "topic", "topics");
     let held = app.telemetry.tree.is_held();
     let left = if held { format!("{left} · order held") } else { left };
-    let used = cell(ui, inner, &left, small_text(), palette.muted, Align2::LEFT_CENTER);
+    let mut used = cell(ui, inner, &left, small_text(), palette.muted, Align2::LEFT_CENTER);
+    let silent = app.telemetry.snapshot().map_or(0, |snapshot| snapshot.silent);
+    let silent = if silent == 0 { String::new() } else { format!("{} silent longer than usual", number(silent)) };
+    let beside = inner.with_min_x(inner.left() + used + 10.0);
+    if !silent.is_empty() {
+        used += 10.0 + cell(ui, beside, &silent, small_text(), palette.warn, Align2::LEFT_CENTER);
+    }
     let right = format!("{}, {}", counted(counters.received, "message", "messages"), size(counters.received_bytes));
     let rest = inner.with_min_x(inner.left() + used + 12.0);
     cell(ui, rest, &right, small_text(), palette.muted, Align2::RIGHT_CENTER);
+    let parts = [&*left, &*silent, &*right].into_iter().filter(|part| !part.is_empty());
+    let spoken = parts.collect::<Vec<_>>().join(", ");
     let response = ui.interact(rect, ui.scope_id().with("foot"), Sense::hover());
     let is_enabled = ui.is_enabled();
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, format!("{left}, {right}")));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, spoken.clone()));
     if held {
         response.on_hover_text(
             "Rows do not move while the pointer is over them: their numbers are new, their order is not",
@@ -274,7 +283,10 @@ fn draw_row(
     let palette = palette(ui);
     let name = || {
         let last = row.last.as_deref().map_or_else(String::new, |last| format!(", last {last}"));
-        format!("{}, {}{last}", shown_name(row), counted(row.messages, "message", "messages"))
+        let silent = row.silence.as_ref().map_or_else(String::new, |silence| {
+            format!(". {}", silent_words(row.silent_for, row.usual, silence))
+        });
+        format!("{}, {}{last}{silent}", shown_name(row), counted(row.messages, "message", "messages"))
     };
     let response = choosable(ui, rect, ("topic", row.node.0), Role::TreeItem, is_chosen, name);
     if response.clicked() {
@@ -305,11 +317,22 @@ fn draw_row(
     if let Some(column) = columns.size {
         cell(ui, Columns::part(rect, column), &size(row.bytes), small_mono(), palette.muted, numbers);
     }
-    if row.messages > 0 && row.silent_for >= SILENT_FROM {
-        let text = span(row.silent_for);
-        cell(ui, Columns::part(rect, columns.silent), &text, small_mono(), palette.muted, numbers);
+    let is_silent = row.silence.is_some();
+    if row.messages > 0 && (row.silent_for >= SILENT_FROM || is_silent) {
+        let (text, ink) = (span(row.silent_for), if is_silent { palette.warn } else { palette.muted });
+        cell(ui, Columns::part(rect, columns.silent), &text, small_mono(), ink, numbers);
     }
-    response.clicked()
+    let is_clicked = response.clicked();
+    if let Some(silence) = &row.silence {
+        response.on_hover_text_at_pointer(silent_words(row.silent_for, row.usual, silence));
+    }
+    is_clicked
+}
+
+/// Silent, and why, in a sentence.
+pub(super) fn silent_words(silent_for: Duration, usual: Option<Duration>, silence: &Silence) -> String {
+    let usual = usual.map_or_else(String::new, |usual| format!(", usually every {}", span(usual)));
+    format!("Silent for {}{usual}. {}", span(silent_for), silence.says)
 }
 
 /// The newest value of a topic, or how many topics a closed level has.

@@ -297,6 +297,7 @@ impl Stage {
             bytes: messages * 210,
             silent_for: Duration::from_secs(silent_secs),
             usual: usual.map(Duration::from_secs),
+            silence: None,
         };
         let page = TalkersPage {
             total: (10_000, 2_100_000),

@@ -20,6 +20,7 @@ use linesman::model::problem::Problem;
 use linesman::model::secret::Secret;
 use linesman::msg::telemetry::{InspectionState, TelemetryCommand, TelemetryEvent};
 use linesman::msg::{Command, Event};
+use linesman::telemetry::silence::{Cause, Silence};
 use linesman::telemetry::value::{Body, DecodeFailure, Decoded, DecoderKind, Packing, Value};
 use linesman::telemetry::view::{
     Anchor, Change, Counters, DiffLine, HistoryPage, ListPage, MessageDetail, MessageId, MessageRow, NodeId, Snapshot,
@@ -30,6 +31,9 @@ use super::states::Stage;
 use super::{NOW, Opened, open};
 
 const SIZE: [f32; 2] = [1024.0, 640.0];
+/// The row of a topic that is silent.
+const STATE: &str = "state, 67 messages, last online. Silent for 28 s, usually every 5.0 s. The gateway's last will came: \
+                     site/status";
 const TOPIC: &str = "site/hall-2/climate/temperature";
 
 impl Stage {
@@ -316,6 +320,8 @@ fn tree_row(node: u32, depth: u16, name: &str, messages: u64, last: Option<&str>
         rate: f32::from(u16::try_from(node).expect("small")) * 0.6,
         last: last.map(Arc::from),
         silent_for: Duration::from_secs(u64::from(node) * 7),
+        usual: (node == 4).then_some(Duration::from_secs(5)),
+        silence: (node == 4).then(|| Silence { cause: Cause::GatewayGone, says: "The gateway's last will came: site/status".into() }),
         is_retained: node == 4,
     }
 }
@@ -362,7 +368,7 @@ fn list(first: usize, total: usize, newer: u64) -> ListPage {
 
 fn history() -> HistoryPage {
     let rows = (900..1000).rev().map(row).collect();
-    HistoryPage { topic: Arc::from(TOPIC), total: 100, received: 1_000_000, first: 0, rows, newer: 0 }
+    HistoryPage { topic: Arc::from(TOPIC), total: 100, received: 1_000_000, first: 0, rows, newer: 0, usual: None, silence: None }
 }
 
 fn json() -> Decoded {
@@ -490,7 +496,7 @@ fn only_what_is_in_sight_is_asked_for() {
 #[test]
 fn a_click_chooses_a_topic_and_asks_for_its_history_and_message() {
     let mut opened = open(SIZE, Theme::Light, Stage::telemetry_tree_inner);
-    opened.harness.get_by_role_and_label(Role::TreeItem, "state, 67 messages, last online").click();
+    opened.harness.get_by_role_and_label(Role::TreeItem, STATE).click();
     opened.harness.run();
     let spec = last_view(&mut opened).expect("another view");
     assert_eq!(spec.history.map(|history| history.topic), Some(TopicId(4)));
@@ -671,7 +677,7 @@ fn in_little_room_the_panes_stand_one_at_a_time_with_a_way_back() {
     let mut opened = open([512.0, 320.0], Theme::Light, Stage::telemetry_tree);
     let has = |opened: &Opened, role, name: &str| opened.harness.query_by_role_and_label(role, name).is_some();
     assert!(has(&opened, Role::Tree, "Topics, 6 rows") && !has(&opened, Role::ListBox, "History, 100 rows"));
-    opened.harness.get_by_role_and_label(Role::TreeItem, "state, 67 messages, last online").click();
+    opened.harness.get_by_role_and_label(Role::TreeItem, STATE).click();
     opened.harness.run();
     assert_eq!(opened.harness.state().app.telemetry.depth(), Depth::History);
     assert!(!has(&opened, Role::Tree, "Topics, 6 rows"));
