@@ -70,6 +70,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. })
         | Command::Sim(_)
         | Command::Demo(_)
+        | Command::About
         | Command::Completions { .. }
         | Command::Man { .. } => return None,
     };
