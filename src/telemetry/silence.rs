@@ -165,11 +165,14 @@ impl Presence {
 /// In a sentence, why a topic is silent.
 pub fn says(cause: Cause, refused: Option<&TopicFilter>, gone: Option<&[u8]>) -> Arc<str> {
     match (cause, refused, gone) {
-        (Cause::SubscriptionRefused, Some(filter), _) => format!("The broker refused the subscription to {filter}").into(),
+        (Cause::SubscriptionRefused, Some(filter), _) => {
+            format!("The broker refused the subscription to {filter}").into()
+        }
         (Cause::SubscriptionRefused, None, _) => "The broker refused the subscription".into(),
         (Cause::ConnectionDown, ..) => "The connection is down".into(),
         (Cause::GatewayGone, _, Some(topic)) => {
-            let what = if topic.starts_with(b"$") { "The broker lost the client" } else { "The gateway's last will came" };
+            let what =
+                if topic.starts_with(b"$") { "The broker lost the client" } else { "The gateway's last will came" };
             format!("{what}: {}", visible_octets(topic, TOPIC_CHARS)).into()
         }
         (Cause::GatewayGone, _, None) => "The gateway is gone".into(),
@@ -179,7 +182,16 @@ pub fn says(cause: Cause, refused: Option<&TopicFilter>, gone: Option<&[u8]>) ->
 
 /// Last levels of topics on which gateways say that they are there, and their last will that they are not.
 const STATUS: [&[u8]; 11] = [
-    b"status", b"state", b"online", b"connection", b"connected", b"availability", b"available", b"lwt", b"will", b"alive",
+    b"status",
+    b"state",
+    b"online",
+    b"connection",
+    b"connected",
+    b"availability",
+    b"available",
+    b"lwt",
+    b"will",
+    b"alive",
     b"presence",
 ];
 /// What such a topic says of one that is gone.

@@ -155,7 +155,10 @@ impl App {
         }
         let is_shown = self.telemetry.job() == Some(job);
         self.telemetry.finished(job, end);
-        if is_shown && !has_failed && let Some(next) = self.items.others.pop() {
+        if is_shown
+            && !has_failed
+            && let Some(next) = self.items.others.pop()
+        {
             self.swap(next);
         }
     }

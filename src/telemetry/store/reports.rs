@@ -67,10 +67,13 @@ impl Store {
     /// The topics that are silent for longer than they may, of the time since `since`: the longest first.
     pub fn silent_topics(&self, since: u64, now_micros: u64, count: usize) -> Vec<TopicId> {
         let silent = (0..self.topics.len()).filter(|topic| self.is_silent(*topic, since, now_micros));
-        largest(silent.map(|topic| (now_micros.saturating_sub(self.topics.of(topic).last_micros), topic)).collect(), count)
-            .into_iter()
-            .map(TopicId)
-            .collect()
+        largest(
+            silent.map(|topic| (now_micros.saturating_sub(self.topics.of(topic).last_micros), topic)).collect(),
+            count,
+        )
+        .into_iter()
+        .map(TopicId)
+        .collect()
     }
 
     fn is_silent(&self, topic: u32, since: u64, now_micros: u64) -> bool {

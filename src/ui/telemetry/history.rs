@@ -72,7 +72,8 @@ fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 /// A line that says that the topic is silent, and why.
 fn silent(ui: &mut Ui, text: &str) {
     let colour = palette(ui).warn;
-    let frame = egui::Frame::new().fill(crate::ui::theme::tint(ui, colour)).inner_margin(egui::Margin::symmetric(12, 4));
+    let frame =
+        egui::Frame::new().fill(crate::ui::theme::tint(ui, colour)).inner_margin(egui::Margin::symmetric(12, 4));
     frame.show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.horizontal(|ui| {

@@ -58,13 +58,7 @@ pub(super) fn can_keep(recorder: &Recorder, is_running: bool) -> (bool, &'static
     (is_ready, why)
 }
 
-fn recordings(
-    ui: &mut Ui,
-    recorder: &mut Recorder,
-    recent: &[PathBuf],
-    is_running: bool,
-    pass: &mut Pass<'_>,
-) {
+fn recordings(ui: &mut Ui, recorder: &mut Recorder, recent: &[PathBuf], is_running: bool, pass: &mut Pass<'_>) {
     strong(ui, "Keep what just happened");
     ui.horizontal_wrapped(|ui| {
         let name = keep_name(recorder);

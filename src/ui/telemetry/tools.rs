@@ -77,7 +77,8 @@ fn connection(ui: &mut Ui, app: &App, most: f32, pass: &mut Pass<'_>) {
     let others = app.items().iter().filter(|item| !item.is_shown).count();
     let badge = if others == 0 { String::new() } else { format!("+{others}") };
     let badge_width = if others == 0 { 0.0 } else { 24.0 };
-    let width = (34.0 + badge_width + word_width + if name.is_empty() { 0.0 } else { 8.0 + name_width } + 26.0).min(most);
+    let width =
+        (34.0 + badge_width + word_width + if name.is_empty() { 0.0 } else { 8.0 + name_width } + 26.0).min(most);
     let (rect, response) = ui.allocate_exact_size(vec2(width, CONTROL_HEIGHT), Sense::click());
     let is_shown = app.telemetry.is_connection_shown();
     let fill = if response.hovered() || is_shown { palette.raised } else { palette.page };
@@ -86,7 +87,10 @@ fn connection(ui: &mut Ui, app: &App, most: f32, pass: &mut Pass<'_>) {
     let centre = rect.center().y;
     ui.painter().text(pos2(rect.left() + 17.0, centre), Align2::CENTER_CENTER, sign, icon_font(14.0), colour);
     let is_trouble = colour == palette.warn || colour == palette.danger;
-    let part = Rect::from_min_max(pos2(rect.left() + 32.0, rect.top()), pos2(rect.right() - 26.0 - badge_width, rect.bottom()));
+    let part = Rect::from_min_max(
+        pos2(rect.left() + 32.0, rect.top()),
+        pos2(rect.right() - 26.0 - badge_width, rect.bottom()),
+    );
     let ink = if is_trouble { colour } else { palette.strong };
     let used = cell(ui, part, &word, medium(), ink, Align2::LEFT_CENTER);
     cell(ui, part.with_min_x(part.left() + used + 8.0), name, mono(), palette.text, Align2::LEFT_CENTER);

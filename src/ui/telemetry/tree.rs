@@ -283,9 +283,10 @@ fn draw_row(
     let palette = palette(ui);
     let name = || {
         let last = row.last.as_deref().map_or_else(String::new, |last| format!(", last {last}"));
-        let silent = row.silence.as_ref().map_or_else(String::new, |silence| {
-            format!(". {}", silent_words(row.silent_for, row.usual, silence))
-        });
+        let silent = row
+            .silence
+            .as_ref()
+            .map_or_else(String::new, |silence| format!(". {}", silent_words(row.silent_for, row.usual, silence)));
         format!("{}, {}{last}{silent}", shown_name(row), counted(row.messages, "message", "messages"))
     };
     let response = choosable(ui, rect, ("topic", row.node.0), Role::TreeItem, is_chosen, name);

@@ -321,7 +321,8 @@ fn tree_row(node: u32, depth: u16, name: &str, messages: u64, last: Option<&str>
         last: last.map(Arc::from),
         silent_for: Duration::from_secs(u64::from(node) * 7),
         usual: (node == 4).then_some(Duration::from_secs(5)),
-        silence: (node == 4).then(|| Silence { cause: Cause::GatewayGone, says: "The gateway's last will came: site/status".into() }),
+        silence: (node == 4)
+            .then(|| Silence { cause: Cause::GatewayGone, says: "The gateway's last will came: site/status".into() }),
         is_retained: node == 4,
     }
 }
@@ -368,7 +369,16 @@ fn list(first: usize, total: usize, newer: u64) -> ListPage {
 
 fn history() -> HistoryPage {
     let rows = (900..1000).rev().map(row).collect();
-    HistoryPage { topic: Arc::from(TOPIC), total: 100, received: 1_000_000, first: 0, rows, newer: 0, usual: None, silence: None }
+    HistoryPage {
+        topic: Arc::from(TOPIC),
+        total: 100,
+        received: 1_000_000,
+        first: 0,
+        rows,
+        newer: 0,
+        usual: None,
+        silence: None,
+    }
 }
 
 fn json() -> Decoded {

@@ -65,10 +65,7 @@ fn will_session_headers_and_key_password_reach_the_plan() {
     let plan = form.plan().unwrap();
     assert_eq!((plan.is_clean, plan.session_expiry_secs), (false, Some(600)));
     let will = plan.will.clone().unwrap();
-    assert_eq!(
-        (will.topic.as_str(), will.payload.as_slice(), will.is_retained),
-        ("site/gw/state", &b"lost"[..], true)
-    );
+    assert_eq!((will.topic.as_str(), will.payload.as_slice(), will.is_retained), ("site/gw/state", &b"lost"[..], true));
     assert_eq!((plan.headers.len(), plan.headers[0].0.as_str()), (1, "Authorization"));
     assert!(plan.secrets().contains(&&b"Bearer x"[..]) && plan.secrets().contains(&&b"open it"[..]));
 
