@@ -9,7 +9,8 @@ use clap_complete::Shell;
 
 pub use super::check_args::CheckArgs;
 pub use super::mqtt_args::{
-    BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
+    BrokerArgs, DecodeRule, InspectArgs, OnTrigger, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand,
+    SieveArgs,
 };
 pub use super::site_args::SiteCommand;
 use crate::model::destination::Destination;

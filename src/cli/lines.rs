@@ -11,6 +11,7 @@ use crate::model::problem::Problem;
 use crate::msg::telemetry::{InspectionState, InspectionStats};
 use crate::profile::Profile;
 use crate::telemetry::silence::SilentTopic;
+use crate::telemetry::trigger::Fired;
 use crate::telemetry::view::{Counters, ExpectationState, ExpectationWord};
 
 /// The time in UTC, as programs read it.
@@ -171,6 +172,14 @@ pub(super) fn something_expected(profile: Option<&Profile>) -> Result<(), Proble
 /// Whether everything that is expected was seen.
 pub(super) fn all_met(states: &[ExpectationState]) -> bool {
     states.iter().all(|state| state.word == ExpectationWord::Met)
+}
+
+/// The messages on which a trigger fired.
+pub(super) fn print_fired(fired: &[Fired], out: &mut Output) {
+    for Fired { topic, preview, unix_micros, .. } in fired {
+        out.text(format!("{} Trigger: {topic} {preview}", super::sieve::local_time(*unix_micros)));
+        out.json(&json!({ "kind": "trigger", "topic": &**topic, "unix_micros": unix_micros, "preview": &**preview }));
+    }
 }
 
 /// The topics that were silent longer than usual at the end, and why.

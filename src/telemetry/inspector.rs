@@ -17,6 +17,8 @@ use super::plot::{Plotter, Table};
 use super::query::{Budget, CompiledQuery, Held, Source};
 use super::silence::{Grants, Known, Presence, Silence, SilentTopic, cause, says};
 use super::store::{Message, Store};
+use super::sys;
+use super::trigger::{Fired, Trigger};
 use super::view::{
     Chosen, Compare, MessageDetail, MessageId, MessageSpec, NodeId, PlotPage, PlotSpec, Query, Snapshot, TopicId,
     ViewSpec,
@@ -43,6 +45,8 @@ const SLICE_MESSAGES: usize = 8192;
 const SLICE_LOOKS: usize = 20_000;
 /// Findings about requests and answers that are remembered.
 const FINDINGS: usize = 5000;
+/// Topics below $SYS that are shown.
+const SYS_TOPICS: usize = 2000;
 /// How topics of Sparkplug begin.
 const SPARKPLUG: &[u8] = b"spBv1.0/";
 
@@ -70,8 +74,11 @@ pub struct Inspector {
     /// Counts changes of how payloads are read.
     reading: u64,
     span: Option<(u64, u64)>,
+    trigger: Option<Trigger>,
     grants: Grants,
     presence: Presence,
+    /// The topics below $SYS.
+    sys_topics: Vec<TopicId>,
     /// Since when messages can come; `None` while they cannot.
     listening_since: Option<u64>,
     /// When the last snapshot was made, and whether its rates go down by themselves.
@@ -196,8 +203,10 @@ impl Inspector {
             change: 0,
             reading: 0,
             span: None,
+            trigger: None,
             grants: Grants::default(),
             presence: Presence::default(),
+            sys_topics: Vec::new(),
             listening_since: None,
             shown_at: 0,
             is_fading: false,
@@ -213,6 +222,25 @@ impl Inspector {
         }
     }
 
+    /// Watches for messages that a query means from now on; `None` for no more.
+    pub fn set_trigger(&mut self, query: Option<&Query>) -> Result<(), Problem> {
+        self.trigger = query.map(Trigger::new).transpose()?;
+        Ok(())
+    }
+
+    /// Where the trigger fires on messages that were just taken in, and how often it has fired by then.
+    pub fn fired(&mut self, batch: &Batch) -> Option<(Vec<Fired>, u64)> {
+        let trigger = self.trigger.as_mut()?;
+        let before = trigger.count();
+        let newest = self.store.newest().map_or(0, |newest| newest.0 + 1);
+        let first = newest.saturating_sub(batch.len() as u64);
+        let mut fired = Vec::new();
+        for (place, arrival) in (first..).zip(batch.iter()) {
+            trigger.look_at(MessageId(place), &arrival, &self.decoders, &mut fired);
+        }
+        (trigger.count() > before).then(|| (fired, trigger.count()))
+    }
+
     // What comes in.
 
     /// Takes messages in.
@@ -224,6 +252,9 @@ impl Inspector {
         for topic in ingested.new_topics.clone().map(TopicId) {
             if let Some(known) = self.store.topic(topic) {
                 self.presence.learn(topic, known.name);
+                if sys::is_sys(known.name) && self.sys_topics.len() < SYS_TOPICS {
+                    self.sys_topics.push(topic);
+                }
             }
         }
         if let (Some(first), Some(last)) = (batch.get(0), batch.get(batch.len().wrapping_sub(1))) {
@@ -350,6 +381,7 @@ impl Inspector {
         self.cloud.clear();
         self.findings.clear();
         self.presence.clear();
+        self.sys_topics.clear();
         self.list.clear();
         self.plotter.clear();
         self.plot = None;
@@ -484,9 +516,14 @@ impl Inspector {
             plot,
             talkers,
             quality,
+            sys: None,
             expectations: self.expectations.states(now_micros),
         };
         self.explain(&mut snapshot, now_micros);
+        if self.spec.has_sys {
+            let newest = self.sys_topics.iter().filter_map(|topic| self.store.newest_of(*topic));
+            snapshot.sys = Some(Arc::new(sys::page(newest.map(|message| (message.topic, message.payload)))));
+        }
         // What is silent gets longer by itself.
         self.is_fading |= snapshot.silent > 0;
         snapshot

@@ -15,5 +15,7 @@ pub mod query;
 pub mod recording;
 pub mod silence;
 pub mod store;
+pub mod sys;
+pub mod trigger;
 pub mod value;
 pub mod view;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::silence::Silence;
+use super::sys::SysPage;
 use super::value::{Decoded, DecoderKind};
 use crate::model::mqtt::message::{Properties, Qos};
 use crate::model::mqtt::topic::TopicFilter;
@@ -73,6 +74,8 @@ pub struct ViewSpec {
     pub talkers: Option<TalkersSpec>,
     /// How regular the topics are.
     pub quality: Option<QualitySpec>,
+    /// Whether the state of the broker is looked at.
+    pub has_sys: bool,
 }
 
 /// A page of the topic tree as it is unfolded now.
@@ -283,6 +286,8 @@ pub struct Snapshot {
     pub talkers: Option<Arc<TalkersPage>>,
     /// Quality.
     pub quality: Option<Arc<QualityPage>>,
+    /// The state of the broker.
+    pub sys: Option<Arc<SysPage>>,
     /// How the expectations stand.
     pub expectations: Vec<ExpectationState>,
 }
@@ -469,6 +474,34 @@ pub struct Series {
     pub min: Option<f64>,
     /// The greatest number in the span.
     pub max: Option<f64>,
+    /// What the numbers in the span come to, by the kind of value that they are.
+    pub statistics: Option<Statistics>,
+}
+
+/// What the numbers of a curve come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Statistics {
+    /// Numbers that go up and down.
+    Quantity {
+        /// The mean of them.
+        mean: f64,
+    },
+    /// Nothing but 0 and 1.
+    Switch {
+        /// The share of the time for which it was 1.
+        on_share: f64,
+        /// How often it changed.
+        switches: u64,
+    },
+    /// Numbers that only go up, but for beginning anew.
+    Counter {
+        /// By how much it went up.
+        increase: f64,
+        /// That an hour.
+        per_hour: f64,
+        /// How often it began anew.
+        restarts: u64,
+    },
 }
 
 /// Who talks most, and who fell silent.

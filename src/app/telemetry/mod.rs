@@ -20,6 +20,7 @@ mod seat;
 pub mod text_lines;
 pub mod trace;
 pub mod tree;
+pub mod trigger;
 pub mod value_tree;
 
 #[cfg(test)]
@@ -43,6 +44,7 @@ use super::settings::SettingsView;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
+use crate::model::text::visible;
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
 use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
@@ -63,12 +65,14 @@ pub enum Pane {
     Trace,
     /// What a profile expects.
     Expectations,
+    /// What the broker says of itself.
+    Broker,
 }
 
 impl Pane {
     /// All of them, as they stand side by side.
-    pub const ALL: [Self; 6] =
-        [Self::Messages, Self::Plot, Self::Publish, Self::Insight, Self::Trace, Self::Expectations];
+    pub const ALL: [Self; 7] =
+        [Self::Messages, Self::Plot, Self::Publish, Self::Insight, Self::Trace, Self::Expectations, Self::Broker];
 
     /// The name on the screen.
     pub const fn label(self) -> &'static str {
@@ -79,6 +83,7 @@ impl Pane {
             Self::Insight => "Insight",
             Self::Trace => "Trace",
             Self::Expectations => "Expected",
+            Self::Broker => "Broker",
         }
     }
 }
@@ -171,6 +176,10 @@ pub enum TelemetryAction {
     },
     /// Goes from a message to its topic in the tree.
     ShowedInTree,
+    /// Wants to publish to that topic.
+    PublishesTo(String),
+    /// Lists only what is below those levels.
+    SearchesBelow(String),
     /// Forgets the messages and counts anew.
     Cleared,
     /// Confirms what forgets messages.
@@ -411,7 +420,8 @@ impl Telemetry {
             TelemetryAction::Pane(action) => {
                 let inspection = self.job();
                 let query = &self.list.spec().query;
-                return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
+                let unix_micros = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.at_unix_micros);
+                return self.panes.act(action, &mut Seat { inspection, query, unix_micros, settings, desk });
             }
             TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
             TelemetryAction::ShowedItem(_) | TelemetryAction::ClosedItem(_) | TelemetryAction::Began => Vec::new(),
@@ -446,6 +456,15 @@ impl Telemetry {
                 Vec::new()
             }
             TelemetryAction::ShowedInTree => self.show_in_tree(desk),
+            TelemetryAction::PublishesTo(topic) => {
+                self.panes.publish.draft.topic = topic;
+                self.turn(&TelemetryAction::WentTo(Pane::Publish));
+                Vec::new()
+            }
+            TelemetryAction::SearchesBelow(levels) => {
+                self.tree.search = format!("{levels}/#");
+                self.tree.act(TreeAction::Searched, desk.now)
+            }
             TelemetryAction::Cleared => match self.asks_before(Forgetting::Clear) {
                 Some(_) => self.clear(),
                 None => Vec::new(),
@@ -517,7 +536,11 @@ impl Telemetry {
             }
             _ => {}
         }
-        self.tree.act(action, desk.now)
+        let commands = self.tree.act(action, desk.now);
+        if let (TreeAction::WentTo(_), Some(selected)) = (action, self.tree.selected()) {
+            self.detail.choose_topic(selected.topic);
+        }
+        commands
     }
 
     fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
@@ -685,6 +708,9 @@ impl Telemetry {
             return Vec::new();
         };
         self.panes.told(&event);
+        if let Some(news) = self.panes.trigger.told(&event) {
+            desk.toasts.tell(visible(&news, 200), desk.now);
+        }
         match event {
             TelemetryEvent::State(state) => {
                 let was_connected = inspection.is_connected();
@@ -727,6 +753,8 @@ impl Telemetry {
             | TelemetryEvent::Playback(_)
             | TelemetryEvent::Exported { .. }
             | TelemetryEvent::Silent(_)
+            | TelemetryEvent::Triggered { .. }
+            | TelemetryEvent::TriggerRefused(_)
             | TelemetryEvent::Stats(_) => {}
         }
         Vec::new()
@@ -734,7 +762,11 @@ impl Telemetry {
 
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>, now: Instant) {
         if let Some(page) = &snapshot.tree {
+            let before = self.tree.selected();
             self.tree.take_in(page, now);
+            if let Some(selected) = self.tree.selected().filter(|selected| before != Some(*selected)) {
+                self.detail.choose_topic(selected.topic);
+            }
         }
         if let Some(page) = &snapshot.list {
             self.list.take_in(page);

@@ -6,8 +6,10 @@ use egui::{Popup, PopupCloseBehavior, RectAlign, Response, Ui};
 
 use super::parts::{bytes, counted, span};
 use super::sources::file_name;
+use super::trigger;
 use crate::app::App;
 use crate::app::telemetry::TelemetryAction;
+use crate::app::telemetry::panes::Panes;
 use crate::app::telemetry::recorder::{MINUTES, Recorder, RecorderAction, Sheet};
 use crate::msg::telemetry::ExportForm;
 use crate::telemetry::recording::RecorderState;
@@ -23,8 +25,7 @@ const WIDTH: f32 = 460.0;
 pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_pressed: bool, pass: &mut Pass<'_>) {
     let is_running = app.telemetry.job().is_some();
     let recent = &app.settings.values.recent_recordings;
-    let recorder = &mut app.telemetry.panes.recorder;
-    let was_open = recorder.sheet() == Some(sheet);
+    let was_open = app.telemetry.panes.recorder.sheet() == Some(sheet);
     let mut is_open = was_open;
     let popup = Popup::from_response(anchor).id(egui::Id::unique(("sheet", sheet))).open_bool(&mut is_open);
     let popup = popup.align(RectAlign::BOTTOM_END).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
@@ -32,7 +33,9 @@ pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_
     popup.show(|ui| {
         ui.set_width(width);
         ui.spacing_mut().item_spacing.y = 6.0;
+        let Panes { recorder, trigger, .. } = &mut app.telemetry.panes;
         match sheet {
+            Sheet::Trigger => trigger::show(ui, trigger, is_running, pass),
             Sheet::Recordings => recordings(ui, recorder, recent, is_running, pass),
             Sheet::Export => export(ui, recorder, is_running, pass),
         }

@@ -20,11 +20,13 @@ use crate::ui::theme::{CONTROL_HEIGHT, TOOL_ROW_HEIGHT, control_radius, icon_fon
 use crate::ui::widgets::{Button, focus_ring, tool_row};
 
 /// From this width on everything carries its word.
-const WORDED_FROM: f32 = 1180.0;
+const WORDED_FROM: f32 = 1280.0;
 /// Below this width the acts are in a menu.
-const MENU_BELOW: f32 = 860.0;
+const MENU_BELOW: f32 = 940.0;
+/// From this width on the broker's address has room.
+const ROOMY_FROM: f32 = 1020.0;
 /// Below this width the tabs are one choice.
-const CHOICE_BELOW: f32 = 700.0;
+const CHOICE_BELOW: f32 = 760.0;
 
 /// Draws the row.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -36,7 +38,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
                 ui.add_space(8.0);
                 360.0
             }
-            width if width >= MENU_BELOW => 236.0,
+            width if width >= ROOMY_FROM => 236.0,
+            width if width >= MENU_BELOW => 196.0,
             width if width >= CHOICE_BELOW => 170.0,
             _ => 150.0,
         };
@@ -222,6 +225,11 @@ fn acts(ui: &mut Ui, app: &mut App, is_worded: bool, pass: &mut Pass<'_>) {
     sheets::popup(ui, app, &export, Sheet::Export, export.clicked(), pass);
     let recordings = button(icon::FOLDER, "Recordings", "Recordings").show(ui);
     sheets::popup(ui, app, &recordings, Sheet::Recordings, recordings.clicked(), pass);
+    let bell = button(icon::BELL, "Trigger…", "Trigger").show(ui);
+    if app.telemetry.panes.trigger.watched().is_some() {
+        ui.painter().circle_filled(bell.rect.right_top() + vec2(-6.0, 6.0), 3.0, palette(ui).link);
+    }
+    sheets::popup(ui, app, &bell, Sheet::Trigger, bell.clicked(), pass);
     let is_held = app.telemetry.counters().received > 0;
     let clear = Button::icon_only(icon::REMOVE, "Clear all messages and counters");
     if clear.enabled_if(is_held, "Nothing was received").pressed(ui) {
@@ -260,7 +268,7 @@ fn keep(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 /// The acts in a menu, where there is no room for them side by side.
 fn menu(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let more = Button::icon_only(icon::MORE, "Recorder and export").show(ui);
+    let more = Button::icon_only(icon::MORE, "Recorder, export and trigger").show(ui);
     let sheet = app.telemetry.panes.recorder.sheet();
     if let Some(sheet) = sheet {
         return sheets::popup(ui, app, &more, sheet, false, pass);
@@ -284,6 +292,7 @@ fn menu(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         entry(is_ready, &sheets::keep_name(recorder), RecorderAction::KeptLast.into());
         entry(true, "Recordings…", RecorderAction::ToggledSheet(Sheet::Recordings).into());
         entry(true, "Export…", RecorderAction::ToggledSheet(Sheet::Export).into());
+        entry(true, "Trigger…", RecorderAction::ToggledSheet(Sheet::Trigger).into());
         let is_held = telemetry.counters().received > 0;
         entry(is_held, "Clear all messages and counters", TelemetryAction::Cleared.into());
     });
@@ -297,6 +306,18 @@ pub(in crate::ui) fn recorder_chip(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) 
     if chip.on_hover_text(state.path.display().to_string()).clicked() {
         pass.did(crate::app::Action::WentTo(crate::app::Place::Telemetry));
     }
+}
+
+/// The sign of a message that the trigger marked.
+pub(super) fn mark(ui: &mut Ui) {
+    let colour = palette(ui).warn;
+    crate::ui::widgets::icon(ui, icon::BELL, colour);
+}
+
+/// The same sign at the left edge of a row.
+pub(super) fn mark_row(ui: &Ui, rect: Rect) {
+    let colour = palette(ui).warn;
+    ui.painter().circle_filled(pos2(rect.left() + 7.0, rect.center().y), 3.0, colour);
 }
 
 /// Text of a row of tools that is a name, cut at its end.

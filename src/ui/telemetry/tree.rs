@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use egui::{Align2, FontId, Key, Popup, Rect, RectAlign, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{Align2, FontId, Key, Popup, Rect, RectAlign, Response, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::messages::{feed_row, is_one_at_a_time};
 use super::parts::{counted, span};
-use super::rows::{Place, Rows, Shown, cell, choosable, number, size};
+use super::rows::{Asked, Place, Rows, Shown, cell, choosable, number, onward, size};
 use crate::app::App;
 use crate::app::telemetry::tree::{Selected, TreeAction};
 use crate::app::telemetry::{Depth, TelemetryAction};
@@ -187,7 +187,7 @@ fn heads(ui: &mut Ui, app: &App, columns: &Columns, pass: &mut Pass<'_>) {
         let shown = if is_chosen && sort != Some(TreeSort::Name) { format!("{text} ↓") } else { text.to_owned() };
         cell(ui, rect, &shown, small_text(), colour, align);
         let Some(sort) = sort else { return };
-        let response = ui.interact(rect, ui.scope_id().with(("head", text)), Sense::click());
+        let response = ui.interact(rect, ui.scope_id().with(("head", text)), Sense::CLICK);
         let is_enabled = ui.is_enabled();
         let name = format!("Sort topics by {}", text.to_lowercase());
         response.widget_info(|| WidgetInfo::selected(Role::ColumnHeader, is_enabled, is_chosen, &name));
@@ -217,10 +217,19 @@ fn list(ui: &mut Ui, app: &mut App, columns: &Columns, pass: &mut Pass<'_>) {
     let shown = rows.show(ui, |ui, place, rect| {
         if let Some(row) = tree.row(place) {
             let is_chosen = tree.selected().is_some_and(|chosen| chosen.node == row.node);
-            is_entered |= draw_row(ui, rect, row, is_chosen, columns, &mut actions) && row.topic.is_some();
+            let response = draw_row(ui, rect, row, is_chosen, columns, &mut actions);
+            is_entered |= response.clicked() && row.topic.is_some();
+            response.context_menu(|ui| menu(ui, app, place, row, pass));
         }
     });
     keys(ui, app, &shown, step_id, &mut actions);
+    if shown.is_copying(ui)
+        && let Some(place) = tree.selected_place()
+        && let Some(row) = tree.row(place)
+    {
+        ui.copy_text(as_text(&path_of(app, place), row));
+        pass.did(crate::app::Action::Copied("Row"));
+    }
     app.telemetry.tree.hovered = shown.hovered;
     let sight = (shown.range.start, shown.count());
     if app.telemetry.tree.sight() != sight {
@@ -253,6 +262,18 @@ fn keys(ui: &Ui, app: &App, shown: &Shown, step_id: egui::Id, actions: &mut Vec<
         go(next);
         return;
     }
+    match shown.asked(ui) {
+        Some(Asked::First) => return actions.push(TreeAction::WentTo(0)),
+        Some(Asked::Last) => return actions.push(TreeAction::WentTo(tree.page().total.saturating_sub(1))),
+        Some(Asked::Begins(typed)) => {
+            let begins = |at: &usize| tree.row(*at).is_some_and(|row| row.name.to_lowercase().starts_with(&typed));
+            if let Some(next) = onward(chosen, tree.page().total).find(begins) {
+                go(next);
+            }
+            return;
+        }
+        None => {}
+    }
     let (Some(place), true) = (chosen, shown.response.has_focus()) else { return };
     let Some(row) = tree.row(place) else { return };
     let (left, right, enter) = ui.input(|input| {
@@ -271,7 +292,56 @@ fn keys(ui: &Ui, app: &App, shown: &Shown, step_id: egui::Id, actions: &mut Vec<
     }
 }
 
-/// Draws a row; whether it was clicked.
+/// The acts of a row.
+fn menu(ui: &mut Ui, app: &App, place: usize, row: &TreeRow, pass: &mut Pass<'_>) {
+    let path = path_of(app, place);
+    if ui.button("Copy the topic").clicked() {
+        ui.copy_text(path.clone());
+        pass.did(crate::app::Action::Copied("Topic"));
+        ui.close();
+    }
+    if let Some(last) = &row.last
+        && ui.button("Copy the last value").clicked()
+    {
+        ui.copy_text(last.to_string());
+        pass.did(crate::app::Action::Copied("Value"));
+        ui.close();
+    }
+    if row.topic.is_some() && ui.button("Publish to this topic").clicked() {
+        pass.did(TelemetryAction::PublishesTo(path.clone()));
+        ui.close();
+    }
+    if row.topic.is_none() && ui.button("Search below this level").clicked() {
+        pass.did(TelemetryAction::SearchesBelow(path));
+        ui.close();
+    }
+    ui.separator();
+    levels(ui, pass);
+}
+
+/// The topic of a row: the levels above it and its own, as far as they are here.
+fn path_of(app: &App, place: usize) -> String {
+    let tree = &app.telemetry.tree;
+    let Some(row) = tree.row(place) else { return String::new() };
+    let (mut levels, mut depth) = (vec![&*row.name], row.depth);
+    for above in (0..place).rev().map_while(|above| tree.row(above)) {
+        if above.depth < depth {
+            levels.push(&above.name);
+            depth = above.depth;
+        }
+    }
+    levels.reverse();
+    levels.join("/")
+}
+
+/// A row as text, its columns apart by tabs.
+fn as_text(path: &str, row: &TreeRow) -> String {
+    let last = row.last.as_deref().unwrap_or_default();
+    let silent = row.silent_for.as_secs().to_string();
+    [path, last, &row.messages.to_string(), &row.bytes.to_string(), &silent].join("\t")
+}
+
+/// Draws a row; what became of it.
 fn draw_row(
     ui: &Ui,
     rect: Rect,
@@ -279,7 +349,7 @@ fn draw_row(
     is_chosen: bool,
     columns: &Columns,
     actions: &mut Vec<TreeAction>,
-) -> bool {
+) -> Response {
     let palette = palette(ui);
     let name = || {
         let last = row.last.as_deref().map_or_else(String::new, |last| format!(", last {last}"));
@@ -323,11 +393,10 @@ fn draw_row(
         let (text, ink) = (span(row.silent_for), if is_silent { palette.warn } else { palette.muted });
         cell(ui, Columns::part(rect, columns.silent), &text, small_mono(), ink, numbers);
     }
-    let is_clicked = response.clicked();
-    if let Some(silence) = &row.silence {
-        response.on_hover_text_at_pointer(silent_words(row.silent_for, row.usual, silence));
+    match &row.silence {
+        Some(silence) => response.on_hover_text_at_pointer(silent_words(row.silent_for, row.usual, silence)),
+        None => response,
     }
-    is_clicked
 }
 
 /// Silent, and why, in a sentence.

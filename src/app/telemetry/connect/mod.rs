@@ -61,6 +61,8 @@ pub enum ConnectAction {
     ChoseLogin(LoginKind),
     /// Wants another made-up client id.
     ProposedId,
+    /// Subscribes to what the broker says of itself.
+    WatchedBroker,
     /// Adds the typed filter; subscribes at once if there is a connection.
     AddedSubscription,
     /// Takes a filter away; unsubscribes at once if there is a connection.
@@ -271,6 +273,10 @@ impl ConnectForm {
             ConnectAction::ChoseDialect(dialect) => self.choose_dialect(dialect),
             ConnectAction::ChoseLogin(login) => self.login = login,
             ConnectAction::ProposedId => self.client_id = proposed_id(),
+            ConnectAction::WatchedBroker => {
+                self.new_filter = "$SYS/#".into();
+                return self.subscribe();
+            }
             ConnectAction::AddedSubscription => return self.subscribe(),
             ConnectAction::RemovedSubscription(place) => {
                 if place < self.subscriptions.len() {
