@@ -99,6 +99,7 @@ fn records() -> Vec<RecordsError> {
     vec![
         RecordsError::NotOpened { path: path(), detail: detail() },
         RecordsError::Damaged { path: path(), detail: detail() },
+        RecordsError::BadKey { path: path(), detail: detail() },
         RecordsError::TooNew { path: path(), found: 9, known: 1 },
         RecordsError::DiskFull { path: path() },
         RecordsError::NotFound { id: 7 },
