@@ -57,7 +57,7 @@ fn measure(topics: u32, frames: usize) -> Duration {
     let _ = app.act(Action::WentTo(Place::Telemetry), now);
     app.telemetry.form.url = "mqtt://127.0.0.1".into();
     let _ = app.act(TelemetryAction::Connected.into(), now);
-    let _ = app.act(TelemetryAction::WentTo(Pane::Topics).into(), now);
+    let _ = app.act(TelemetryAction::WentTo(Pane::Messages).into(), now);
     runtime.block_on(tell(
         &reporter,
         window.state(),

@@ -149,7 +149,7 @@ impl Measured {
                 self.act(Action::WentTo(Place::Telemetry));
                 self.window.app.telemetry.form.url = self.plan.url.clone();
                 self.act(TelemetryAction::Connected);
-                self.act(TelemetryAction::WentTo(Pane::Topics));
+                self.act(TelemetryAction::WentTo(Pane::Messages));
                 self.stage = Stage::Connecting;
             }
             Stage::Connecting if self.window.app.telemetry.snapshot().is_some() => {

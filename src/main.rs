@@ -88,7 +88,8 @@ fn window(arguments: &Cli, demo: Option<DemoPlan>) -> Exit {
     let is_demo = demo.is_some();
     match start(arguments, demo) {
         Ok((handle, backend)) => {
-            let shown = linesman::ui::run(handle, if is_demo { "Linesman — simulated site" } else { "Linesman" });
+            let title = if is_demo { "Linesman — simulated site" } else { "Linesman" };
+            let shown = linesman::ui::run(handle, title, backend.window());
             backend.finish();
             match shown {
                 Ok(()) => Exit::Good,

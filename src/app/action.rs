@@ -9,11 +9,13 @@ use super::commission::CommissionAction;
 use super::device::DeviceAction;
 use super::discover::DiscoverAction;
 use super::gateways::Tab;
+use super::palette::PaletteAction;
 use super::records::RecordsAction;
 use super::settings::SettingsAction;
 use super::telemetry::TelemetryAction;
 use super::terminal::TerminalAction;
 use crate::model::ids::{JobId, LinkAddress};
+use crate::model::layout::Arrangement;
 
 /// What the user did.
 pub enum Action {
@@ -57,6 +59,12 @@ pub enum Action {
     DismissedToast(u64),
     /// Copied something to the clipboard; the window has done it already.
     Copied(&'static str),
+    /// Arranged the window, its panes or its columns.
+    Arranged(Arrangement),
+    /// Something in the palette.
+    Palette(PaletteAction),
+    /// Opened the list of keys, or closed it.
+    ShowedKeys(bool),
     /// Dropped a file on the window.
     DroppedFile(PathBuf),
     /// Asked for a file dialog, and the desktop opened none.
@@ -120,6 +128,12 @@ impl From<CheckAction> for Action {
 impl From<RecordsAction> for Action {
     fn from(action: RecordsAction) -> Self {
         Self::Records(action)
+    }
+}
+
+impl From<PaletteAction> for Action {
+    fn from(action: PaletteAction) -> Self {
+        Self::Palette(action)
     }
 }
 

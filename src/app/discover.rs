@@ -13,8 +13,10 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::order::{in_order_of_numbers, order_of_link};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
-use crate::model::standing::{Done, Stand, Tone, stand, takes_back};
+use crate::model::record::JobRecord;
+use crate::model::standing::{Done, Stand, Tone, is_named_in, remembered, stand, takes_back};
 use crate::model::text::visible;
+use crate::model::word::{Word as _, words};
 use crate::msg::{Command, JobEnd};
 use crate::profile::Catalog;
 use crate::profile::site::{Fit, Found, Site, compare};
@@ -66,18 +68,24 @@ pub enum ListLine {
     Missing(String),
 }
 
-/// What the list is ordered by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SortKey {
-    /// The link: the order that does not change when a gateway tells its name.
-    #[default]
-    Link,
-    /// The name of the gateway or port.
-    Name,
-    /// The profile it looks like; ports without one last.
-    Profile,
-    /// How it stands: what needs somebody first.
-    State,
+words! {
+    /// What the list is ordered by.
+    SortKey {
+        /// The link: the order that does not change when a gateway tells its name.
+        Link = "link",
+        /// The name of the gateway or port.
+        Name = "name",
+        /// The profile it looks like; ports without one last.
+        Profile = "profile",
+        /// How it stands: what needs somebody first.
+        State = "state",
+    }
+}
+
+impl Default for SortKey {
+    fn default() -> Self {
+        Self::Link
+    }
 }
 
 /// What the user did on Discover.
@@ -137,6 +145,8 @@ pub struct Discover {
     rows: BTreeMap<LinkAddress, Sighting>,
     /// What this program did with gateways since they were plugged in or heard.
     done: BTreeMap<LinkAddress, Done>,
+    /// What was last done with a gateway over each link, by the records of earlier runs.
+    past: BTreeMap<LinkAddress, JobRecord>,
     hearings: BTreeMap<LinkAddress, Hearing>,
     kinds: Shown,
     shown: Vec<LinkAddress>,
@@ -186,7 +196,8 @@ impl Discover {
 
     /// How a gateway stands.
     pub fn stand(&self, row: &Sighting) -> Stand {
-        stand(row, self.done.get(&row.link).copied())
+        let done = self.done.get(&row.link).copied();
+        stand(row, done.or_else(|| remembered(row, self.past.get(&row.link)?)))
     }
 
     /// When a device was heard, and how strongly.
@@ -313,12 +324,44 @@ impl Discover {
         self.ask_next(desk)
     }
 
+    /// Orders the list as it was ordered in an earlier run.
+    pub(super) fn order_by(&mut self, word: &str) {
+        self.sort = SortKey::ALL.iter().copied().find(|key| key.as_str() == word).unwrap_or_default();
+        self.is_stale = true;
+    }
+
     /// This program did something with a gateway, or what it did counts no more.
     pub(super) fn did(&mut self, link: &LinkAddress, done: Option<Done>) {
         match done {
             Some(done) => drop(self.done.insert(link.clone(), done)),
             None => drop(self.done.remove(link)),
         }
+    }
+
+    /// The jobs on record, newest first: what is known of gateways from before.
+    pub(super) fn remember(&mut self, jobs: &[JobRecord]) {
+        self.past.clear();
+        for job in jobs.iter().filter(|job| Done::by(job).is_some()) {
+            if let Ok(link) = job.intent.link.parse() {
+                self.past.entry(link).or_insert_with(|| job.clone());
+            }
+        }
+        self.is_stale = true;
+    }
+
+    /// A message came on that topic: of a gateway that joined and is named in it, it shows that it is in service.
+    pub(super) fn heard_from(&mut self, link: &LinkAddress, name: &str, topic: &str) {
+        let done = self.done.get_mut(link).filter(|done| **done == Done::Pushed(Verdict::Joined));
+        if let Some(done) = done.filter(|_| is_named_in(topic, name)) {
+            *done = Done::InService;
+            self.is_stale = true;
+        }
+    }
+
+    /// A batch ended: it comes to nobody any more.
+    pub(super) fn unqueue(&mut self) {
+        self.done.retain(|_, done| *done != Done::Queued);
+        self.is_stale = true;
     }
 
     /// A session ended. What it had begun and told no end of is unknown.

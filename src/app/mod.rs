@@ -13,6 +13,7 @@ mod dropped;
 pub mod gateways;
 pub mod jobs;
 pub mod loaded;
+pub mod palette;
 pub mod records;
 mod replace;
 pub mod settings;
@@ -39,6 +40,7 @@ use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
 use self::gateways::{Detail, KeptNetwork, PerGateway, Tab};
 use self::jobs::{JobKind, Jobs, RunningJob};
+use self::palette::Palette;
 use self::records::{Records, RecordsAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
@@ -53,6 +55,7 @@ use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::Done;
 use crate::msg::batch::{BatchEvent, RowState};
+use crate::msg::telemetry::TelemetryEvent;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
 use crate::profile::Catalog;
 
@@ -70,6 +73,33 @@ pub enum Place {
     Records,
     /// Settings and diagnostics.
     Settings,
+}
+
+impl Place {
+    /// All of them, in order.
+    pub const ALL: [Self; 5] = [Self::Gateways, Self::Check, Self::Telemetry, Self::Records, Self::Settings];
+
+    /// The place as a person reads it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Gateways => "Gateways",
+            Self::Check => "Network check",
+            Self::Telemetry => "Telemetry",
+            Self::Records => "Records",
+            Self::Settings => "Settings",
+        }
+    }
+
+    /// The keys that lead to it, as they are written on them.
+    pub const fn keys(self) -> &'static str {
+        match self {
+            Self::Gateways => "Ctrl+1",
+            Self::Check => "Ctrl+2",
+            Self::Telemetry => "Ctrl+3",
+            Self::Records => "Ctrl+4",
+            Self::Settings => "Ctrl+5",
+        }
+    }
 }
 
 /// What closing the window waits for.
@@ -127,6 +157,8 @@ pub struct App {
     clipboard: Option<String>,
     closing: Closing,
     replace: Replace,
+    palette: Option<Palette>,
+    is_showing_keys: bool,
 }
 
 impl App {
@@ -137,7 +169,7 @@ impl App {
 
     /// What is wanted at the very start.
     pub fn start() -> Vec<Command> {
-        vec![Command::StartDiscovery { radio: false }]
+        vec![Command::StartDiscovery { radio: false }, Command::ListRecords { limit: records::FIRST_LIMIT }]
     }
 
     /// The place shown.
@@ -230,7 +262,17 @@ impl App {
         !self.jobs.iter().any(|job| job.kind.must_not_be_cut())
     }
 
-    /// Whether a dialog covers the page.
+    /// Whether the keys are listed.
+    pub const fn is_showing_keys(&self) -> bool {
+        self.is_showing_keys
+    }
+
+    /// Whether something covers the page: a question, the palette or the list of keys.
+    pub fn is_covered(&self) -> bool {
+        self.palette.is_some() || self.is_showing_keys || self.is_dialog_open()
+    }
+
+    /// Whether a question covers the page.
     pub fn is_dialog_open(&self) -> bool {
         self.is_asking_to_close()
             || self.file_there().is_some()
@@ -299,6 +341,20 @@ impl App {
                 Some(event) => self.apply(event, now),
                 None => Vec::new(),
             },
+            Action::Arranged(arrangement) => {
+                if self.settings.values.layout.arrange(arrangement) {
+                    self.settings.touch(now);
+                }
+                Vec::new()
+            }
+            Action::Palette(action) => {
+                let run = self.on_palette(&action);
+                run.into_iter().flat_map(|action| self.act(action, now)).collect()
+            }
+            Action::ShowedKeys(is_shown) => {
+                self.is_showing_keys = is_shown;
+                Vec::new()
+            }
             Action::DroppedFile(path) => self.drop_file(&path, now),
             Action::AskedToClose => self.ask_to_close(),
             Action::FoundNoFileDialog => {
@@ -367,6 +423,9 @@ impl App {
                 return device.map_or_else(Vec::new, |device| device.progressed(job, progress));
             }
             Event::TelemetryProgressed { job, event, .. } => {
+                if let TelemetryEvent::FirstMessage { topic, .. } = &event {
+                    self.note_first_message(topic);
+                }
                 let Self { telemetry, catalog, jobs, toasts, .. } = self;
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
@@ -400,7 +459,12 @@ impl App {
                 check.site_read(&path, site, &Desk { catalog, jobs, toasts, now });
                 self.discover.site_changed();
             }
-            Event::RecordsListed(answer) => self.records.listed(answer),
+            Event::RecordsListed(answer) => {
+                if let Ok(jobs) = &answer {
+                    self.discover.remember(jobs);
+                }
+                self.records.listed(answer);
+            }
             Event::RecordShown(answer) => self.records.shown(answer),
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
@@ -449,6 +513,7 @@ impl App {
         self.demo = startup.demo;
         self.cut_off_jobs = startup.cut_off_jobs;
         self.settings.values = startup.settings;
+        self.discover.order_by(&self.settings.values.layout.gateways.order);
         self.settings.data_dir = startup.data_dir;
         self.settings.start_problems = startup.start_problems;
         if let Some(demo) = &self.demo {
@@ -484,6 +549,7 @@ impl App {
             }
             JobKind::CheckManifest | JobKind::Batch | JobKind::ExportResults => {
                 self.batch.finished(job, end);
+                self.discover.unqueue();
                 return self.refresh_records();
             }
             JobKind::Terminal => {
@@ -540,12 +606,25 @@ impl App {
         }
     }
 
+    /// The first message after a push: it may be that of the gateway of a session, by its name.
+    fn note_first_message(&mut self, topic: &str) {
+        let Self { commission, discover, .. } = self;
+        for session in commission.iter().filter_map(|one| one.session()) {
+            discover.heard_from(&session.target.link, session.name(), topic);
+        }
+    }
+
     /// A row of a batch that ended: its gateway stands as the batch found.
     fn note_row(&mut self, event: &BatchEvent) {
         let BatchEvent::Row { index, state } = event else { return };
-        if matches!(state, RowState::Running { .. }) {
+        let under_way = match state {
+            RowState::Open => Some(Done::Queued),
+            RowState::Running { .. } => Some(Done::SettingUp),
+            RowState::Expected | RowState::Ended(_) => None,
+        };
+        if under_way.is_some() {
             let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
-            return place.into_iter().for_each(|link| self.discover.did(&link, Some(Done::SettingUp)));
+            return place.into_iter().for_each(|link| self.discover.did(&link, under_way));
         }
         let Some(result) = batch::result(state).filter(|result| !result.is_earlier) else { return };
         let verdict = match result.outcome {
@@ -609,6 +688,10 @@ impl App {
             self.settings.values.scan_bluetooth = is_on;
             self.settings.touch(now);
             return Vec::new();
+        }
+        if let DiscoverAction::SortedBy(key) = action {
+            key.as_str().clone_into(&mut self.settings.values.layout.gateways.order);
+            self.settings.touch(now);
         }
         let is_marking = action.is_marking();
         let Self { discover, catalog, jobs, toasts, .. } = self;

@@ -13,7 +13,7 @@ use crate::msg::{Command, JobEnd};
 use crate::profile::site::{Site, is_of_site};
 
 /// Jobs asked for at first; "Show more" doubles it.
-const FIRST_LIMIT: usize = 500;
+pub(super) const FIRST_LIMIT: usize = 500;
 /// Reason code of a job that the end of the program cut off.
 const CUT_OFF: &str = "records.cut_off";
 

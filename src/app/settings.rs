@@ -7,7 +7,7 @@ use super::Desk;
 use super::jobs::JobKind;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
-use crate::model::settings::Settings;
+use crate::model::settings::{Settings, ThemeChoice};
 use crate::msg::Command;
 
 /// How long settings rest before they are stored, so that a slider does not write a file at every step.
@@ -18,6 +18,8 @@ const SAVE_AFTER: Duration = Duration::from_millis(800);
 pub enum SettingsAction {
     /// Changed something in the form.
     Changed,
+    /// Chose light, dark or the system's theme.
+    ChoseTheme(ThemeChoice),
     /// Asked for the diagnostics on the clipboard.
     CopiedDiagnostics,
 }
@@ -49,6 +51,11 @@ impl SettingsView {
     pub(super) fn act(&mut self, action: SettingsAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
             SettingsAction::Changed => {
+                self.touch(desk.now);
+                Vec::new()
+            }
+            SettingsAction::ChoseTheme(theme) => {
+                self.values.theme = theme;
                 self.touch(desk.now);
                 Vec::new()
             }

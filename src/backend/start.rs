@@ -12,7 +12,9 @@ use crate::io::files::DataDir;
 use crate::io::links::SystemLinks;
 use crate::io::logs::LogGuard;
 use crate::io::records::RecordStore;
+use crate::model::layout::WindowSize;
 use crate::model::problem::{Explain as _, Problem};
+use crate::model::settings::Settings;
 use crate::msg::Startup;
 use crate::profile::Catalog;
 
@@ -41,10 +43,16 @@ pub(super) struct Parts {
 /// The running workers.
 pub struct Backend {
     thread: JoinHandle<()>,
+    window: WindowSize,
     _log: LogGuard,
 }
 
 impl Backend {
+    /// How large the window was made last.
+    pub const fn window(&self) -> WindowSize {
+        self.window
+    }
+
     /// Waits until the workers have ended. They do once their [`Handle`] is dropped, after a few seconds at most.
     pub fn finish(self) {
         if self.thread.join().is_err() {
@@ -63,6 +71,9 @@ pub fn start(config: Config) -> Result<(Handle, Backend), Problem> {
     };
     let data = data_dir.map_err(|error| error.explain())?;
     let (log, log_problems) = crate::io::logs::start(&data, config.is_verbose);
+    let (settings, settings_problem) = data.load_settings();
+    let window = settings.layout.window;
+    let start_problems = log_problems.into_iter().chain(settings_problem).collect();
     let (handle, commands, reporter) = channels();
     // One thread carries all jobs: they wait for links and disks and never compute for long. More threads would only wake
     // each other while nothing happens.
@@ -73,7 +84,7 @@ pub fn start(config: Config) -> Result<(Handle, Backend), Problem> {
         .map_err(|error| no_threads(&error))?;
     let thread = std::thread::Builder::new().name("backend".into()).spawn(move || {
         runtime.block_on(async move {
-            let (parts, startup) = prepare(data, log_problems, config.demo).await;
+            let (parts, startup) = prepare(data, settings, start_problems, config.demo).await;
             match parts {
                 Ok(parts) => run(parts, startup, reporter, commands).await,
                 Err(problem) => reporter.report(crate::msg::Event::Trouble(problem)).await,
@@ -83,15 +94,15 @@ pub fn start(config: Config) -> Result<(Handle, Backend), Problem> {
         runtime.shutdown_background();
     });
     let thread = thread.map_err(|error| no_threads(&error))?;
-    Ok((handle, Backend { thread, _log: log }))
+    Ok((handle, Backend { thread, window, _log: log }))
 }
 
 async fn prepare(
     data: DataDir,
-    log_problems: Vec<Problem>,
+    settings: Settings,
+    mut start_problems: Vec<Problem>,
     demo: Option<DemoPlan>,
 ) -> (Result<Parts, Problem>, Startup) {
-    let mut start_problems = log_problems;
     let (texts, problems) = data.load_profiles();
     start_problems.extend(problems);
     let texts: Vec<(String, String)> =
@@ -99,8 +110,6 @@ async fn prepare(
     let (catalog, problems) = Catalog::built_in().with_user_files(&texts);
     start_problems.extend(problems);
     let catalog = Arc::new(catalog);
-    let (settings, settings_problem) = data.load_settings();
-    start_problems.extend(settings_problem);
     let (records, cut_off_jobs) = match RecordStore::open(&data) {
         Ok(store) => {
             let cut_off = store.cut_off_jobs();

@@ -14,9 +14,8 @@ use crate::backend::Handle;
 use crate::model::gateway::{Advertisement, Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::order::order_of_link;
-use crate::model::outcome::Verdict;
 use crate::model::record::JobRecord;
-use crate::model::standing::{Done, Stand, Standing, stand, takes_back};
+use crate::model::standing::{Done, Stand, Standing, remembered, stand};
 use crate::model::text::visible;
 use crate::msg::{Command, Event};
 use crate::profile::site::Found;
@@ -91,7 +90,7 @@ struct Search {
     asked: HashSet<LinkAddress>,
     done: HashSet<LinkAddress>,
     seen: BTreeMap<LinkAddress, Sighting>,
-    /// The last push over each link, from the records.
+    /// What was last done with a gateway over each link, from the records.
     pushed: HashMap<LinkAddress, JobRecord>,
 }
 
@@ -137,25 +136,16 @@ impl Search {
 
     /// Keeps the newest push of each link; the list comes newest first.
     fn note_records(&mut self, jobs: Vec<JobRecord>) {
-        for job in jobs.into_iter().filter(|job| verdict_of(job).is_some()) {
+        for job in jobs.into_iter().filter(|job| Done::by(job).is_some()) {
             if let Ok(link) = job.intent.link.parse() {
                 self.pushed.entry(link).or_insert(job);
             }
         }
     }
 
-    /// How a gateway stands. What was done with a device over Bluetooth is known by its address; a port may carry another
-    /// gateway by now, so that there the records are told beside it.
+    /// How a gateway stands by what was seen of it, and by the records where it is recognised.
     fn stand(&self, row: &Sighting) -> Stand {
-        let done = self.pushed.get(&row.link).and_then(verdict_of).map(Done::Pushed);
-        let state = match (&row.probe, &row.heard) {
-            (Probe::Answered(identity), _) => Some(identity.state),
-            (_, Some(heard)) => heard.state,
-            _ => None,
-        };
-        let holds =
-            |done: &Done| row.link.kind() == LinkKind::Ble && state.is_none_or(|state| !takes_back(*done, state));
-        stand(row, done.filter(holds))
+        stand(row, self.pushed.get(&row.link).and_then(|job| remembered(row, job)))
     }
 
     /// A port that was named and cannot be opened is not found by saying so in a list.
@@ -281,16 +271,6 @@ fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>
 fn lower_first(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-/// How a push ended, if the job was one.
-fn verdict_of(job: &JobRecord) -> Option<Verdict> {
-    match job.outcome.as_str() {
-        "joined" => Some(Verdict::Joined),
-        "refused" => Some(Verdict::Refused),
-        "unknown" => Some(Verdict::Unknown),
-        _ => None,
-    }
 }
 
 fn print_heard(heard: &Advertisement, out: &mut Output) {

@@ -429,6 +429,7 @@ fn within_limits(mut settings: Settings) -> Settings {
     } else {
         Settings::default().scale
     };
+    settings.layout.window = settings.layout.window.within_limits();
     settings
 }
 
@@ -522,6 +523,7 @@ pub(super) fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::model::ids::ProfileId;
+    use crate::model::layout::{Layout, ListLayout, WindowSize};
     use crate::model::settings::{PublishTemplate, SavedConnection, TelemetrySettings, ThemeChoice};
 
     fn data_dir() -> (tempfile::TempDir, DataDir) {
@@ -560,6 +562,15 @@ mod tests {
                 subscriptions: vec![("site/#".into(), 1)],
                 ..SavedConnection::default()
             }],
+            layout: Layout {
+                window: WindowSize { width: 1600, height: 1000, is_maximised: true },
+                shares: [("gateways".to_owned(), 470)].into(),
+                gateways: ListLayout {
+                    order: "state".into(),
+                    hidden: ["signal".to_owned()].into(),
+                    widths: [("name".to_owned(), 200)].into(),
+                },
+            },
             telemetry: TelemetrySettings { budget_mib: 64, is_dropping: true, ..TelemetrySettings::default() },
             publish_templates: vec![PublishTemplate {
                 name: "Réboot".into(),

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ids::ProfileId;
+use super::layout::Layout;
 use super::mqtt::connect::WhenFull;
 use super::mqtt::payload::PayloadKind;
 use super::word::Word as _;
@@ -36,6 +37,8 @@ pub struct Settings {
     pub scan_bluetooth: bool,
     /// Connections to brokers that a person kept, without anything secret.
     pub connections: Vec<SavedConnection>,
+    /// How the window is arranged.
+    pub layout: Layout,
     /// How telemetry is watched.
     pub telemetry: TelemetrySettings,
     /// Messages kept to be published again.
@@ -94,6 +97,7 @@ impl Default for Settings {
             operator: String::new(),
             scan_bluetooth: false,
             connections: Vec::new(),
+            layout: Layout::default(),
             telemetry: TelemetrySettings::default(),
             publish_templates: Vec::new(),
         }

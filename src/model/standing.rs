@@ -4,8 +4,10 @@
 //! speaks another driver than the one a question can be put in was not queried, whatever the silence.
 
 use super::gateway::{Advertisement, Probe, ProvisioningState, Sighting};
+use super::ids::LinkKind;
 use super::outcome::Verdict;
 use super::problem::Problem;
+use super::record::JobRecord;
 use super::word::words;
 
 words! {
@@ -17,6 +19,8 @@ words! {
         NeedsLogin = "needs-login",
         /// A question is on its way.
         Querying = "querying",
+        /// A batch has it next, or later.
+        Queued = "queued",
         /// It waits for a network.
         Ready = "ready",
         /// Someone has to press its button.
@@ -27,10 +31,16 @@ words! {
         AlreadySetUp = "already-set-up",
         /// This program had it join.
         Joined = "joined",
+        /// It joined, and a message of its own was seen since.
+        InService = "in-service",
         /// It refused what this program sent.
         Refused = "refused",
         /// This program sent something, and what came of it is not known.
         Unknown = "unknown",
+        /// It was taken out of service, and that left something behind.
+        Incomplete = "incomplete",
+        /// It was taken out of service, and everything that had to go was seen to be gone.
+        Removed = "removed",
         /// Its set-up is switched off.
         SwitchedOff = "switched-off",
         /// It was asked in its own language and gave no answer.
@@ -64,11 +74,15 @@ impl Standing {
             Self::NotQueried => "Not queried",
             Self::NeedsLogin => "Needs login",
             Self::Querying => "Querying…",
+            Self::Queued => "Queued",
             Self::Ready => "Ready",
             Self::PressButton => "Press button",
             Self::SettingUp => "Setting up",
             Self::AlreadySetUp => "Already set up",
             Self::Joined => "Joined",
+            Self::InService => "In service",
+            Self::Incomplete => "Incomplete",
+            Self::Removed => "Removed",
             Self::Refused => "Refused",
             Self::Unknown => "Unknown: verify",
             Self::SwitchedOff => "Set-up off",
@@ -81,10 +95,10 @@ impl Standing {
     /// How much it calls for somebody.
     pub const fn tone(self) -> Tone {
         match self {
-            Self::NotQueried | Self::NeedsLogin | Self::NotSeen => Tone::Quiet,
+            Self::NotQueried | Self::NeedsLogin | Self::Queued | Self::Removed | Self::NotSeen => Tone::Quiet,
             Self::Querying | Self::SettingUp | Self::AlreadySetUp => Tone::Busy,
-            Self::Ready | Self::Joined => Tone::Good,
-            Self::PressButton | Self::Unknown | Self::SwitchedOff => Tone::Calls,
+            Self::Ready | Self::Joined | Self::InService => Tone::Good,
+            Self::PressButton | Self::Unknown | Self::Incomplete | Self::SwitchedOff => Tone::Calls,
             Self::Refused | Self::NoAnswer | Self::CannotOpen => Tone::Bad,
         }
     }
@@ -93,10 +107,55 @@ impl Standing {
 /// What this program last did with a gateway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Done {
+    /// A batch has yet to come to it.
+    Queued,
     /// It is at it.
     SettingUp,
     /// A push ended.
     Pushed(Verdict),
+    /// A push ended well, and a message of this gateway was seen since.
+    InService,
+    /// A removal left something behind, or nobody knows.
+    Incomplete,
+    /// A removal ended, and what had to go was seen to be gone.
+    Removed,
+}
+
+impl Done {
+    /// What a job on record did with its gateway; nothing where the job was not about that, or has no end yet.
+    pub fn by(job: &JobRecord) -> Option<Self> {
+        match (job.intent.action.as_str(), job.outcome.as_str()) {
+            ("wipe", "complete") => Some(Self::Removed),
+            ("wipe", "incomplete" | "unknown") => Some(Self::Incomplete),
+            (_, "joined") => Some(Self::Pushed(Verdict::Joined)),
+            (_, "refused") => Some(Self::Pushed(Verdict::Refused)),
+            (_, "unknown") => Some(Self::Pushed(Verdict::Unknown)),
+            _ => None,
+        }
+    }
+}
+
+/// What was done with a gateway in an earlier run of the program, where it is recognised as the one of that job. A device over
+/// Bluetooth is known by its address. A port may carry another gateway by now: there it takes the same name and a state
+/// that agrees. What the gateway reports now takes back what it contradicts.
+pub fn remembered(row: &Sighting, job: &JobRecord) -> Option<Done> {
+    let done = Done::by(job)?;
+    if row.link.to_string() != job.intent.link {
+        return None;
+    }
+    let told = match &row.probe {
+        Probe::Answered(identity) => Some(identity),
+        Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
+    };
+    let state = told.map(|identity| identity.state).or_else(|| row.heard.as_ref()?.state);
+    let is_recognised = match row.link.kind() {
+        LinkKind::Ble => true,
+        LinkKind::Serial | LinkKind::Http | LinkKind::Udp => {
+            let name = told.and_then(|identity| identity.info.as_ref()).map(|info| info.name.as_str());
+            name.is_some_and(|name| !name.is_empty() && name == job.intent.gateway)
+        }
+    };
+    (is_recognised && state.is_none_or(|state| !takes_back(done, state))).then_some(done)
 }
 
 /// A standing, and what it rests on in one sentence.
@@ -115,13 +174,15 @@ pub fn stand(row: &Sighting, done: Option<Done>) -> Stand {
 }
 
 fn judge(row: &Sighting, done: Option<Done>) -> (Standing, String) {
+    // Who was taken out of service is not missed.
+    if let Some(done @ (Done::Removed | Done::Incomplete)) = done {
+        return acted(done);
+    }
     if !row.is_present {
         return (Standing::NotSeen, gone(row).to_owned());
     }
-    match done {
-        Some(Done::SettingUp) => return (Standing::SettingUp, "A session with this gateway is open".to_owned()),
-        Some(Done::Pushed(verdict)) => return pushed(verdict),
-        None => {}
+    if let Some(done) = done {
+        return acted(done);
     }
     match (&row.probe, &row.heard) {
         (Probe::Asking, _) => (Standing::Querying, "A harmless question is on its way".to_owned()),
@@ -134,6 +195,20 @@ fn judge(row: &Sighting, done: Option<Done>) -> (Standing, String) {
 
 const fn gone(row: &Sighting) -> &'static str {
     if row.heard.is_some() { "Not heard for half a minute" } else { "The port is gone" }
+}
+
+fn acted(done: Done) -> (Standing, String) {
+    let (standing, because) = match done {
+        Done::Queued => (Standing::Queued, "The batch comes to it after those before"),
+        Done::SettingUp => (Standing::SettingUp, "A session with this gateway is open"),
+        Done::Pushed(verdict) => return pushed(verdict),
+        Done::InService => (Standing::InService, "The gateway joined, and a message on a topic with its name arrived"),
+        Done::Incomplete => {
+            (Standing::Incomplete, "Its removal left something behind, or its end isn't known: see History")
+        }
+        Done::Removed => (Standing::Removed, "It was unpaired and wiped, and what had to go was seen to be gone"),
+    };
+    (standing, because.to_owned())
 }
 
 fn pushed(verdict: Verdict) -> (Standing, String) {
@@ -186,14 +261,24 @@ fn failed(row: &Sighting, problem: &Problem) -> (Standing, String) {
 }
 
 /// Whether what a gateway reports now takes back what this program did before: it was set back, or set up by others.
-pub fn takes_back(done: Done, state: ProvisioningState) -> bool {
+pub const fn takes_back(done: Done, state: ProvisioningState) -> bool {
+    use ProvisioningState::{Provisioned, Provisioning};
     match done {
-        Done::SettingUp => false,
-        Done::Pushed(Verdict::Joined) => {
-            !matches!(state, ProvisioningState::Provisioned | ProvisioningState::Provisioning)
-        }
-        Done::Pushed(Verdict::Refused | Verdict::Unknown) => state == ProvisioningState::Provisioned,
+        // What was left behind stays so whatever the gateway reports.
+        Done::Queued | Done::SettingUp | Done::Incomplete => false,
+        Done::Pushed(Verdict::Joined) | Done::InService => !matches!(state, Provisioned | Provisioning),
+        Done::Pushed(Verdict::Refused | Verdict::Unknown) => matches!(state, Provisioned),
+        Done::Removed => matches!(state, Provisioned | Provisioning),
     }
+}
+
+/// Whether a topic names a gateway: one of its levels is the name, whatever the case and the signs between the letters.
+pub fn is_named_in(topic: &str, name: &str) -> bool {
+    let plain =
+        |text: &str| -> String { text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect() };
+    let name = plain(name);
+    // A name of a letter or two would be found anywhere.
+    name.chars().count() >= 3 && topic.split('/').any(|level| plain(level) == name)
 }
 
 #[cfg(test)]
@@ -258,6 +343,79 @@ mod tests {
         assert!(!takes_back(joined, ProvisioningState::Provisioned));
         assert!(takes_back(Done::Pushed(Verdict::Refused), ProvisioningState::Provisioned));
         assert!(!takes_back(Done::Pushed(Verdict::Refused), ProvisioningState::Ready));
+    }
+
+    #[test]
+    fn every_done_has_a_word_of_its_own_and_who_was_removed_is_not_missed() {
+        use Verdict::{Joined, Refused, Unknown};
+        let expected = [
+            (Done::Queued, "Queued", "Not seen"),
+            (Done::SettingUp, "Setting up", "Not seen"),
+            (Done::Pushed(Joined), "Joined", "Not seen"),
+            (Done::Pushed(Refused), "Refused", "Not seen"),
+            (Done::Pushed(Unknown), "Unknown: verify", "Not seen"),
+            (Done::InService, "In service", "Not seen"),
+            (Done::Incomplete, "Incomplete", "Incomplete"),
+            (Done::Removed, "Removed", "Removed"),
+        ];
+        let ready = Probe::Answered(Identity { driver: DriverId::Improv, info: None, state: ProvisioningState::Ready });
+        for probe in [Probe::NotAsked, Probe::Asking, ready, silent()] {
+            let here = row(Some(DriverId::Improv), probe);
+            let gone = Sighting { is_present: false, ..here.clone() };
+            for (done, word_here, word_gone) in expected {
+                assert_eq!((word(&here, Some(done)), word(&gone, Some(done))), (word_here, word_gone), "{done:?}");
+            }
+        }
+    }
+
+    fn job(action: &str, gateway: &str, link: &str, outcome: &str) -> JobRecord {
+        let intent = crate::model::record::JobIntent {
+            action: action.into(),
+            gateway: gateway.into(),
+            link: link.into(),
+            profile: None,
+            driver: None,
+            operator: "Jana".into(),
+            is_simulated: false,
+        };
+        JobRecord {
+            id: crate::model::record::RecordId(1),
+            started_at: "2026-03-02T09:14:00Z".into(),
+            ended_at: None,
+            intent,
+            outcome: outcome.into(),
+            reason: String::new(),
+            summary: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_gateway_is_recognised_after_a_restart_by_its_address_or_by_port_and_name_and_state() {
+        let at_port = |name: &str, state| {
+            let info = crate::model::gateway::DeviceInfo { name: name.into(), ..Default::default() };
+            row(None, Probe::Answered(Identity { driver: DriverId::Improv, info: Some(info), state }))
+        };
+        let joined = Some(Done::Pushed(Verdict::Joined));
+        let before = job("commission", "Cold store 2", "serial:/dev/ttyUSB0", "joined");
+        assert_eq!(remembered(&at_port("Cold store 2", ProvisioningState::Provisioned), &before), joined);
+        assert_eq!(remembered(&at_port("Cold store 3", ProvisioningState::Provisioned), &before), None);
+        assert_eq!(remembered(&at_port("Cold store 2", ProvisioningState::Ready), &before), None, "it was set back");
+        assert_eq!(remembered(&row(None, Probe::NotAsked), &before), None, "a port tells nothing by itself");
+
+        let mut heard = row(None, Probe::NotAsked);
+        heard.link = LinkAddress::Ble("C4:4F:33:00:12:AF".into());
+        let wiped = job("wipe", "", "ble:C4:4F:33:00:12:AF", "complete");
+        assert_eq!(remembered(&heard, &wiped), Some(Done::Removed));
+        let checked = job("check", "", "ble:C4:4F:33:00:12:AF", "passed");
+        assert_eq!(remembered(&heard, &checked), None);
+    }
+
+    #[test]
+    fn a_topic_names_a_gateway_only_by_a_whole_level() {
+        assert!(is_named_in("site/cold-store-2/temperature", "Cold store 2"));
+        assert!(!is_named_in("site/cold-store-21/temperature", "Cold store 2"));
+        assert!(!is_named_in("a/b/c", "b"), "one letter is no name");
+        assert!(!is_named_in("a//c", "--"));
     }
 
     #[test]

@@ -166,8 +166,8 @@ pub enum TelemetryEvent {
     Retained { topics: Vec<(String, u64)>, is_complete: bool },
     /// How many of the topics were cleared, and which were not.
     RetainedCleared { cleared: usize, failed: Vec<(String, Problem)> },
-    /// The first message after the credentials were pushed came that long after it.
-    FirstMessage { after: Duration },
+    /// The first message after the credentials were pushed came that long after it, on that topic.
+    FirstMessage { after: Duration, topic: String },
     /// How recording and ring stand.
     Recording { recorder: Option<RecorderState>, ring: Option<RecorderState> },
     /// The last minutes were kept, or why not.

@@ -17,7 +17,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     CentralPanel::no_frame().frame(page).show(ui, |ui| match app.place() {
         Place::Gateways => gateways::show(ui, app, pass),
         Place::Check => padded(ui, |ui| check::show(ui, app, pass)),
-        Place::Telemetry => padded(ui, |ui| telemetry::show(ui, app, pass)),
+        Place::Telemetry => telemetry::show(ui, app, pass),
         Place::Records => records::show(ui, app, pass),
         Place::Settings => padded(ui, |ui| scrolled(ui, "settings", |ui| settings::show(ui, app, pass))),
     });
@@ -41,7 +41,7 @@ fn toasts(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     }
     let offset = egui::vec2(-GAP, -(STATUS_HEIGHT + GAP));
     let area = Area::new(Id::unique("toasts")).anchor(Align2::RIGHT_BOTTOM, offset).accessible_name("Messages");
-    area.enabled(!app.is_dialog_open()).show(ui.ctx(), |ui| {
+    area.enabled(!app.is_covered()).show(ui.ctx(), |ui| {
         let edge = Stroke::new(1.0, palette(ui).border);
         for toast in app.toasts().iter() {
             egui::Frame::popup(ui.style()).fill(palette(ui).page).stroke(edge).show(ui, |ui| {

@@ -1,37 +1,73 @@
 //! Keys that work everywhere in the window. Those of a list or field are its own.
 
-use egui::{Key, Modifiers, Ui};
+use egui::{Frame, Id, Key, Modal, Modifiers, Role, ScrollArea, Ui};
 
 use super::gateways::FILTER;
 use super::pass::Pass;
 use super::records::SEARCH;
-use super::theme::TWO_PANES_FROM;
+use super::theme::{GRID, TWO_PANES_FROM, palette, scrim};
+use super::widgets::{Button, facts, strong};
 use crate::app::discover::DiscoverAction;
+use crate::app::palette::PaletteAction;
 use crate::app::records::RecordsAction;
 use crate::app::settings::SettingsAction;
 use crate::app::{Action, App, Place};
 use crate::model::settings::Settings;
 
-const PLACES: [(Key, Place); 5] = [
-    (Key::Num1, Place::Gateways),
-    (Key::Num2, Place::Check),
-    (Key::Num3, Place::Telemetry),
-    (Key::Num4, Place::Records),
-    (Key::Num5, Place::Settings),
+/// The keys of the places, in their order.
+const PLACES: [Key; 5] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5];
+/// The keys as F1 lists them: where they work, what they are, what they do.
+const LISTED: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "Everywhere",
+        &[
+            ("Ctrl+1 to 5", "Gateways, Network check, Telemetry, Records, Settings"),
+            ("Ctrl+K", "Palette: every act, gateway and topic in one field"),
+            ("Ctrl+F", "Filter or search the list"),
+            ("F5", "Look again: query the gateways, refresh the records"),
+            ("Ctrl+Plus, Minus, 0", "Larger, smaller, usual size"),
+            ("Esc", "One step back"),
+            ("F1", "This list"),
+        ],
+    ),
+    (
+        "In a list",
+        &[
+            ("\u{2191} \u{2193} Home End", "Go through the rows"),
+            ("Letters", "Go to the next row that begins with them"),
+            ("Enter", "The main act for the row"),
+            ("Shift+\u{2191} \u{2193}, Space", "Select several"),
+            ("Ctrl+C", "Copy the rows, columns apart by tabs"),
+        ],
+    ),
+    (
+        "Setting up",
+        &[
+            ("Enter", "Connect, send, or correct the passphrase"),
+            ("Ctrl+Enter", "Next gateway, once this one has joined"),
+        ],
+    ),
+    ("Between panes", &[("\u{2190} \u{2192}", "Move the line between panes while it has the keyboard")]),
 ];
 /// The sizes of everything, which Ctrl+plus and Ctrl+minus go through.
 const SCALES: [f32; 7] = [0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
 
 /// Takes the keys out of the input and does what they ask for.
 pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
-    if app.is_dialog_open() {
+    if app.is_covered() {
         return;
     }
     let pressed = |modifiers, key| ui.input_mut(|input| input.consume_key(modifiers, key));
-    for (key, place) in PLACES {
+    for (key, place) in PLACES.into_iter().zip(Place::ALL) {
         if pressed(Modifiers::COMMAND, key) {
             pass.did(Action::WentTo(place));
         }
+    }
+    if pressed(Modifiers::COMMAND, Key::K) {
+        pass.did(PaletteAction::Opened);
+    }
+    if pressed(Modifiers::NONE, Key::F1) {
+        pass.did(Action::ShowedKeys(true));
     }
     if pressed(Modifiers::NONE, Key::F5) {
         look_again(app.place(), pass);
@@ -65,6 +101,33 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
     if (scale - app.settings.values.scale).abs() > 0.001 {
         app.settings.values.scale = scale.clamp(*Settings::SCALE_RANGE.start(), *Settings::SCALE_RANGE.end());
         pass.did(SettingsAction::Changed);
+    }
+}
+
+/// Shows all keys, until any of them closes the list.
+pub(super) fn list(ui: &Ui, pass: &mut Pass<'_>) {
+    let id = Id::unique("keys");
+    let area = Modal::default_area(id).accessible_name("Keys").role(Role::Dialog);
+    let frame = Frame::window(ui.style()).fill(palette(ui).page);
+    let modal = Modal::new(id).area(area).frame(frame).backdrop_color(scrim(ui)).show(ui.ctx(), |ui| {
+        ui.set_width(480.0_f32.min(ui.ctx().content_rect().width() - 60.0));
+        let most = ui.ctx().content_rect().height() - 110.0;
+        ScrollArea::vertical().max_height(most).show(ui, |ui| {
+            for (place, keys) in LISTED {
+                strong(ui, place);
+                facts(ui, place, &keys.iter().map(|(key, what)| (*key, (*what).to_owned())).collect::<Vec<_>>());
+                ui.add_space(GRID);
+            }
+        });
+        let close = Button::new("Close").named("Close the list of keys").show(ui);
+        if ui.memory(|memory| memory.focused().is_none()) {
+            close.request_focus();
+        }
+        close.clicked()
+    });
+    let is_left = ui.input(|input| input.key_pressed(Key::Escape) || input.key_pressed(Key::F1));
+    if modal.inner || is_left || modal.backdrop_response.clicked() {
+        pass.did(Action::ShowedKeys(false));
     }
 }
 

@@ -8,6 +8,7 @@ mod frame;
 mod gateways;
 mod icon;
 mod keys;
+mod palette;
 mod pass;
 mod rail;
 mod records;

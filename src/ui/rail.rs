@@ -9,13 +9,6 @@ use super::theme::{
 };
 use crate::app::{Action, App, Place};
 
-const PLACES: [(Place, &str, &str); 5] = [
-    (Place::Gateways, icon::GATEWAYS, "Gateways"),
-    (Place::Check, icon::CHECK, "Network check"),
-    (Place::Telemetry, icon::TELEMETRY, "Telemetry"),
-    (Place::Records, icon::RECORDS, "Records"),
-    (Place::Settings, icon::SETTINGS, "Settings"),
-];
 /// Height of a line of the name of a place.
 const LINE: f32 = 13.0;
 /// The place that stands apart, at the lower end.
@@ -29,14 +22,12 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     panel.show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 0.0;
         site(ui, app, is_narrow);
-        for (place, glyph, name) in PLACES.into_iter().filter(|(place, ..)| *place != APART) {
-            entry(ui, app, (place, glyph, name), is_narrow, pass);
+        for place in Place::ALL.into_iter().filter(|place| *place != APART) {
+            entry(ui, app, place, is_narrow, pass);
         }
         let rest = ui.available_height() - height("", is_narrow);
         ui.add_space(rest.max(0.0));
-        for last in PLACES.into_iter().filter(|(place, ..)| *place == APART) {
-            entry(ui, app, last, is_narrow, pass);
-        }
+        entry(ui, app, APART, is_narrow, pass);
     });
 }
 
@@ -70,13 +61,18 @@ fn height(name: &str, is_narrow: bool) -> f32 {
     if is_narrow { RAIL_NARROW_WIDTH } else { PLACE_HEIGHT + if is_long { LINE } else { 0.0 } }
 }
 
-fn entry(
-    ui: &mut Ui,
-    app: &App,
-    (place, glyph, name): (Place, &'static str, &str),
-    is_narrow: bool,
-    pass: &mut Pass<'_>,
-) {
+const fn sign(place: Place) -> &'static str {
+    match place {
+        Place::Gateways => icon::GATEWAYS,
+        Place::Check => icon::CHECK,
+        Place::Telemetry => icon::TELEMETRY,
+        Place::Records => icon::RECORDS,
+        Place::Settings => icon::SETTINGS,
+    }
+}
+
+fn entry(ui: &mut Ui, app: &App, place: Place, is_narrow: bool, pass: &mut Pass<'_>) {
+    let (glyph, name) = (sign(place), place.title());
     let size = vec2(ui.available_width(), height(name, is_narrow));
     let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     let (palette, is_chosen) = (palette(ui), app.place() == place);
@@ -87,12 +83,12 @@ fn entry(
         ui.painter().rect_filled(rect, 0.0, palette.raised);
     }
     let colour = if is_chosen { palette.strong } else { palette.muted };
-    let sign = if is_chosen { palette.link } else { palette.muted };
+    let sign_colour = if is_chosen { palette.link } else { palette.muted };
     let lines: Vec<&str> = if is_narrow { Vec::new() } else { name.split(' ').collect() };
     #[expect(clippy::cast_precision_loss, reason = "two lines at most")]
     let text_height = lines.len() as f32 * LINE;
     let top = rect.center().y - text_height / 2.0 - if is_narrow { 0.0 } else { 3.0 };
-    ui.painter().text(pos2(rect.center().x, top), Align2::CENTER_CENTER, glyph, icon_font(ICON_RAIL), sign);
+    ui.painter().text(pos2(rect.center().x, top), Align2::CENTER_CENTER, glyph, icon_font(ICON_RAIL), sign_colour);
     let mut line_top = top + ICON_RAIL / 2.0 + 4.0;
     for line in lines {
         let at = pos2(rect.center().x, line_top);
@@ -105,8 +101,8 @@ fn entry(
         let ring = Stroke::new(2.0, palette.link);
         ui.painter().rect_stroke(rect.shrink(1.0), 3.0, ring, egui::StrokeKind::Inside);
     }
-    let response = if is_narrow { response.on_hover_text(name) } else { response };
-    if response.clicked() {
+    let hover = if is_narrow { format!("{name} \u{b7} {}", place.keys()) } else { place.keys().to_owned() };
+    if response.on_hover_text(hover).clicked() {
         pass.did(Action::WentTo(place));
     }
 }

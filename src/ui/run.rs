@@ -5,15 +5,16 @@ use egui::ViewportBuilder;
 
 use super::shell::{Clock, Window};
 use crate::backend::Handle;
+use crate::model::layout::WindowSize;
 use crate::model::problem::Problem;
 
 /// Name under which desktops group the window and find its icon.
 const APP_ID: &str = "linesman";
 
-/// Shows the window until it is closed. Call it on the main thread; the workers end when the handle is dropped with it.
-pub fn run(handle: Handle, title: &str) -> Result<(), Problem> {
+/// Shows the window at that size until it is closed. Call it on the main thread; the workers end when the handle is dropped with it.
+pub fn run(handle: Handle, title: &str, size: WindowSize) -> Result<(), Problem> {
     let options = eframe::NativeOptions {
-        viewport: viewport(title),
+        viewport: viewport(title, size),
         renderer: renderer(),
         persist_window: false,
         ..eframe::NativeOptions::default()
@@ -37,12 +38,14 @@ pub fn run(handle: Handle, title: &str) -> Result<(), Problem> {
     }
 }
 
-fn viewport(title: &str) -> ViewportBuilder {
+fn viewport(title: &str, size: WindowSize) -> ViewportBuilder {
+    let (least_width, least_height) = WindowSize::LEAST;
     let viewport = ViewportBuilder::default()
         .with_title(title)
         .with_app_id(APP_ID)
-        .with_inner_size([1100.0, 720.0])
-        .with_min_inner_size([640.0, 480.0]);
+        .with_inner_size([f32::from(size.width), f32::from(size.height)])
+        .with_maximized(size.is_maximised)
+        .with_min_inner_size([f32::from(least_width), f32::from(least_height)]);
     match eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon/linesman.png")) {
         Ok(icon) => viewport.with_icon(icon),
         Err(_) => viewport,

@@ -11,11 +11,13 @@ use jiff::tz::TimeZone;
 
 use super::file_dialog::{Answer, FileDialogs};
 use super::pass::{Pass, PathField};
-use super::{dialogs, frame};
+use super::widgets::shares;
+use super::{dialogs, frame, keys, palette};
 use crate::app::check::CheckAction;
 use crate::app::{Action, App, Ticket};
 use crate::backend::Handle;
 use crate::model::ids::LinkAddress;
+use crate::model::layout::{Arrangement, WindowSize};
 use crate::model::settings::ThemeChoice;
 use crate::msg::Command;
 
@@ -50,6 +52,8 @@ pub struct Window {
     dialogs: FileDialogs,
     /// The gateway that was selected when the file dialog was opened.
     browsed_for: Option<LinkAddress>,
+    /// Whether the panes stand as the settings say.
+    is_arranged: bool,
 }
 
 impl Window {
@@ -58,7 +62,14 @@ impl Window {
         super::theme::install(ctx);
         let waker = ctx.clone();
         handle.set_wake(move || waker.request_repaint());
-        let mut window = Self { app: App::new(), handle, clock, dialogs: FileDialogs::default(), browsed_for: None };
+        let mut window = Self {
+            app: App::new(),
+            handle,
+            clock,
+            dialogs: FileDialogs::default(),
+            browsed_for: None,
+            is_arranged: false,
+        };
         window.send(App::start());
         window
     }
@@ -89,6 +100,19 @@ impl Window {
             if let Err(problem) = self.handle.try_send(command) {
                 self.app.not_taken(ticket, problem, (self.clock.now)());
             }
+        }
+    }
+
+    /// Puts the panes where they were in the last run, once, and keeps the size of the window from then on.
+    fn arrange(&mut self, ctx: &Context) {
+        if !self.app.is_started() {
+            return;
+        }
+        if !std::mem::replace(&mut self.is_arranged, true) {
+            shares::restore(ctx, &self.app.settings.values.layout.shares);
+        }
+        if let Some(size) = window_size(ctx, self.app.settings.values.layout.window) {
+            self.act(Action::Arranged(Arrangement::Window(size)));
         }
     }
 
@@ -147,13 +171,19 @@ impl Window {
         let mut pass = Pass::new((self.clock.now)(), &self.clock.zone, (self.clock.unix_secs)());
         ui.scope(|ui| {
             // A click through the accessibility tree passes behind a dialog unless the page is disabled.
-            if self.app.is_dialog_open() {
+            if self.app.is_covered() {
                 ui.disable();
             }
             frame::show(ui, &mut self.app, &mut pass);
         });
-        dialogs::show(ui, &mut self.app, &mut pass);
-        if !self.app.is_dialog_open() {
+        if self.app.is_dialog_open() {
+            dialogs::show(ui, &mut self.app, &mut pass);
+        } else if self.app.palette().is_some() {
+            palette::show(ui, &mut self.app, &mut pass);
+        } else if self.app.is_showing_keys() {
+            keys::list(ui, &mut pass);
+        }
+        if !self.app.is_covered() {
             for file in ui.input_mut(|input| std::mem::take(&mut input.raw.dropped_files)) {
                 pass.did(Action::DroppedFile(file.path().to_path_buf()));
             }
@@ -165,6 +195,9 @@ impl Window {
             if closes {
                 ui.ctx().send_viewport_cmd(ViewportCommand::Close);
             }
+        }
+        if let Some(shares) = shares::take_changed(ui.ctx()) {
+            self.act(Action::Arranged(Arrangement::Shares(shares)));
         }
         if let Some(field) = browse {
             self.browsed_for = self.app.discover.selected().cloned();
@@ -187,12 +220,26 @@ impl eframe::App for Window {
         if let Some(text) = self.app.take_clipboard() {
             ctx.copy_text(text);
         }
+        self.arrange(ctx);
         apply_settings(ctx, &self.app);
     }
 
     fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
         self.draw(ui);
     }
+}
+
+/// The size of the window where it is another than that on record. One that fills the screen keeps the size it had before.
+fn window_size(ctx: &Context, kept: WindowSize) -> Option<WindowSize> {
+    let viewport = ctx.input(|input| input.viewport().clone());
+    let is_maximised = viewport.maximized? || viewport.fullscreen.unwrap_or_default();
+    let size = viewport.inner_rect?.size() * ctx.zoom_factor();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a screen has some thousand points")]
+    let now = match is_maximised {
+        true => WindowSize { is_maximised, ..kept },
+        false => WindowSize { width: size.x.round() as u16, height: size.y.round() as u16, is_maximised },
+    };
+    (now != kept && !viewport.minimized.unwrap_or_default()).then_some(now)
 }
 
 fn apply_settings(ctx: &Context, app: &App) {

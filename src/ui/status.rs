@@ -2,12 +2,13 @@
 
 use egui::{Align, Frame, Layout, Margin, Panel, Popup, PopupCloseBehavior, RectAlign, Ui};
 
-use super::icon;
 use super::pass::Pass;
 use super::theme::{GRID, NARROW_BELOW, STATUS_HEIGHT, palette};
 use super::widgets::{Button, copyable, icon as show_icon, labelled, muted, strong, truncated};
+use super::{icon, telemetry};
 use crate::app::discover::DiscoverAction;
 use crate::app::jobs::{JobKind, RunningJob};
+use crate::app::palette::PaletteAction;
 use crate::app::{Action, App, Place};
 use crate::model::ids::LinkKind;
 use crate::msg::DemoSite;
@@ -21,6 +22,10 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         ui.horizontal_centered(|ui| {
             let is_narrow = ui.ctx().content_rect().width() < NARROW_BELOW;
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let palette = Button::new("Ctrl+K").quiet().named("Open the palette").show(ui);
+                if palette.on_hover_text("Every act, gateway and topic in one field. F1 lists the keys").clicked() {
+                    pass.did(PaletteAction::Opened);
+                }
                 if let Some(demo) = app.demo() {
                     simulated(ui, demo, is_narrow, pass);
                 }
@@ -28,7 +33,13 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
                 if !is_narrow {
                     radio(ui, app, pass);
                 }
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| jobs(ui, app, pass));
+                telemetry::recorder_chip(ui, app, pass);
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    jobs(ui, app, pass);
+                    if !is_narrow {
+                        telemetry::counters(ui, app);
+                    }
+                });
             });
         });
     });
@@ -37,8 +48,13 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 /// The most important job, and all of them on a click.
 fn jobs(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let asked = app.jobs().probes();
-    let others: Vec<&RunningJob> = app.busy_jobs().filter(|job| !matches!(job.kind, JobKind::Probe(_))).collect();
+    // What is watched stands in its counters.
+    let is_shown = |job: &&RunningJob| !matches!(job.kind, JobKind::Probe(_) | JobKind::Telemetry);
+    let others: Vec<&RunningJob> = app.busy_jobs().filter(is_shown).collect();
     let count = others.len() + usize::from(asked > 0);
+    if count == 0 && app.telemetry.job().is_some() {
+        return;
+    }
     if count == 0 {
         show_icon(ui, if app.is_started() { icon::JOINED } else { icon::RUNNING }, palette(ui).muted);
         muted(ui, if app.is_started() { "Nothing is running" } else { "Starting…" });

@@ -52,12 +52,15 @@ NAMES = {
     # Telemetry: the broker of the simulated site stands in the form already.
     "telemetry": "Telemetry",
     "connect_broker": "Connect",
+    "connection": re.compile(r"^Connection: "),
+    "messages": "Messages",
     "disconnect": "Disconnect from the broker",
     "close_inspection": "Close the inspection",
     "clear_and_close": "Clear and close",
     "topics": "Topics",
+    "more_on_topics": "More on topics",
     "open_levels": "Open all levels",
-    "topic": re.compile(r"^telemetry, \d+ messages"),
+    "topic": re.compile(r"^telemetry, \d+ messages?"),
     "value": re.compile(r"^humidity: -?\d"),
     "plot_value": "Draw a curve of humidity",
     "plot": "Plot",
@@ -66,7 +69,7 @@ NAMES = {
     "live": "Live",
     "pause": "Pause the list",
     "follow": "Follow the newest messages",
-    "minutes": "Minutes to save",
+    "recordings": "Recordings",
     "one_minute": "1 min",
     "keep": "Keep the last 1 min",
     "kept": re.compile(r"^Kept [1-9]"),
@@ -77,7 +80,7 @@ NAMES = {
     "payload": "Payload text",
     "send_message": "Publish the message",
     "sent": "Sent",
-    "published": re.compile(r"^window-test, 1 messages, last hello from the window"),
+    "published": re.compile(r"^window-test, 1 message, last hello from the window"),
     # Settings
     "light": "Light theme",
     "dark": "Dark theme",
@@ -223,7 +226,8 @@ class WindowTest:
         self.window.find(NAMES["disconnect"], "button", patience=60)
 
     def see_topics(self):
-        self.window.press(NAMES["topics"], "tab")
+        self.window.press(NAMES["messages"], "tab")
+        self.window.press(NAMES["more_on_topics"])
         self.window.press(NAMES["open_levels"])
         self.window.press(NAMES["topic"], "row", patience=60)
         self.window.press(NAMES["value"], "row")
@@ -237,7 +241,8 @@ class WindowTest:
         self.picture("plot")
 
     def pause(self):
-        self.window.press(NAMES["live"], "tab")
+        self.window.press(NAMES["messages"], "tab")
+        self.window.press(NAMES["live"], "choice")
         self.window.press(NAMES["pause"])
         self.window.find(NAMES["follow"], "button")
         self.picture("paused")
@@ -245,8 +250,9 @@ class WindowTest:
         self.window.find(NAMES["pause"], "button")
 
     def keep(self):
-        self.window.press(NAMES["minutes"], "choice")
+        self.window.press(NAMES["recordings"], "button")
         self.window.press(NAMES["one_minute"], "choice")
+        self.window.press(NAMES["recordings"], "button")
         self.window.press(NAMES["keep"])
         self.window.find(NAMES["kept"])
         kept = [name for _, _, files in os.walk(self.data_dir) for name in files if name.startswith("kept-")]
@@ -261,7 +267,8 @@ class WindowTest:
         self.window.press(NAMES["send_message"])
         self.window.find(NAMES["sent"])
         self.picture("publish")
-        self.window.press(NAMES["topics"], "tab")
+        self.window.press(NAMES["messages"], "tab")
+        self.window.press(NAMES["topics"], "choice")
         # Its row may be out of sight in the whole tree.
         self.window.set_text(NAMES["search_topics"], "window-test")
         self.window.find(NAMES["published"], "row")

@@ -625,6 +625,11 @@ impl ConnectForm {
         Some(Proxy { host: host.trim_start_matches('[').trim_end_matches(']').to_owned(), port, login })
     }
 
+    /// Whether the address typed is that of an inspection of that name.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.url.trim().parse::<BrokerUrl>().is_ok_and(|url| url.to_string() == name)
+    }
+
     /// How an inspection with this form begins.
     pub(super) fn start(&self, source: InspectionSource) -> InspectionStart {
         let guarded = self.gateway_client_id.trim();

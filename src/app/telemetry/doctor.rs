@@ -58,9 +58,6 @@ impl Attempt {
 #[derive(Debug, Default)]
 pub struct Doctor {
     attempts: Vec<Attempt>,
-    /// Whether a person folded it open or shut since it last changed for the better or worse.
-    is_open: Option<bool>,
-    is_connected: bool,
 }
 
 impl Doctor {
@@ -77,24 +74,6 @@ impl Doctor {
     /// Whether the last attempt has something to look at.
     pub fn has_noted(&self) -> bool {
         self.last().is_some_and(|attempt| attempt.is_noted() || attempt.failure().is_some())
-    }
-
-    /// Whether its stages are shown: until all is well, unless a person wants it otherwise.
-    pub fn is_open(&self) -> bool {
-        self.is_open.unwrap_or(!self.is_connected || self.has_noted())
-    }
-
-    /// A person folds it open or shut.
-    pub const fn fold(&mut self, is_open: bool) {
-        self.is_open = Some(is_open);
-    }
-
-    /// The connection stands, or does not.
-    pub(super) const fn stood(&mut self, is_connected: bool) {
-        if self.is_connected != is_connected {
-            self.is_connected = is_connected;
-            self.is_open = None;
-        }
     }
 
     /// A report came: it replaces an earlier one of its attempt and stage.
@@ -140,20 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn it_folds_when_all_is_well_and_stays_open_when_not() {
+    fn what_is_worth_a_look_counts_for_the_last_attempt_only() {
         let mut doctor = Doctor::default();
         doctor.took(report(1, Stage::Tcp, StageState::Failed(refused())));
-        assert!(doctor.is_open());
+        assert!(doctor.has_noted());
         doctor.took(report(2, Stage::Tcp, StageState::Done));
-        doctor.stood(true);
-        assert!(!doctor.is_open());
-        doctor.fold(true);
-        assert!(doctor.is_open());
-        doctor.stood(false);
-        doctor.stood(true);
-        assert!(!doctor.is_open(), "a new connection is folded anew");
-        doctor.took(report(3, Stage::Tls, StageState::Noted(refused())));
-        assert!(doctor.is_open(), "something is worth a look");
+        assert!(!doctor.has_noted());
+        doctor.took(report(2, Stage::Tls, StageState::Noted(refused())));
+        assert!(doctor.has_noted());
     }
 
     #[test]

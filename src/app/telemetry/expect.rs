@@ -50,7 +50,7 @@ impl Expect {
     }
 
     pub(super) fn told(&mut self, event: &TelemetryEvent) {
-        if let TelemetryEvent::FirstMessage { after } = event {
+        if let TelemetryEvent::FirstMessage { after, .. } = event {
             self.first_message = Some(*after);
         }
     }
@@ -83,7 +83,7 @@ mod tests {
         assert_eq!(expect.summary(), "2 met, 1 waiting, 1 not met");
         expect.saw(&Snapshot { expectations: vec![row(ExpectationWord::Met)], ..Snapshot::default() });
         assert_eq!(expect.summary(), "All 1 met");
-        expect.told(&TelemetryEvent::FirstMessage { after: Duration::from_secs(7) });
+        expect.told(&TelemetryEvent::FirstMessage { after: Duration::from_secs(7), topic: "site/a".into() });
         assert_eq!(expect.first_message(), Some(Duration::from_secs(7)));
     }
 }

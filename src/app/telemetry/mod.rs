@@ -46,16 +46,12 @@ use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, 
 use crate::msg::{Command, JobEnd};
 use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
 
-/// The panes of the screen.
+/// The tabs of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pane {
-    /// The form of the connection, its stages and subscriptions.
+    /// Topics or the live list, the history of a topic, and a message.
     #[default]
-    Connection,
-    /// The topic tree, with history and message beside it.
-    Topics,
-    /// All messages in the order of arrival.
-    Live,
+    Messages,
     /// Curves.
     Plot,
     /// Messages to publish, and retained ones to clear.
@@ -66,45 +62,73 @@ pub enum Pane {
     Trace,
     /// What a profile expects.
     Expectations,
-    /// The bench broker.
-    Bench,
 }
 
 impl Pane {
     /// All of them, as they stand side by side.
-    pub const ALL: [Self; 9] = [
-        Self::Connection,
-        Self::Topics,
-        Self::Live,
-        Self::Plot,
-        Self::Publish,
-        Self::Insight,
-        Self::Trace,
-        Self::Expectations,
-        Self::Bench,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Messages, Self::Plot, Self::Publish, Self::Insight, Self::Trace, Self::Expectations];
 
     /// The name on the screen.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Connection => "Connection",
-            Self::Topics => "Topics",
-            Self::Live => "Live",
+            Self::Messages => "Messages",
             Self::Plot => "Plot",
             Self::Publish => "Publish",
             Self::Insight => "Insight",
             Self::Trace => "Trace",
             Self::Expectations => "Expected",
-            Self::Bench => "Bench broker",
         }
     }
+}
+
+/// What the first pane of the messages lists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Feed {
+    /// The topic tree.
+    #[default]
+    Topics,
+    /// All messages in the order of arrival.
+    Live,
+}
+
+/// How far in a person is where the panes stand one at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Depth {
+    /// At the topics or the live list.
+    #[default]
+    List,
+    /// At the history of a topic.
+    History,
+    /// At a message.
+    Message,
+}
+
+/// What the connection panel shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Setup {
+    /// The form and the stages of the connection.
+    #[default]
+    Broker,
+    /// The bench broker.
+    Bench,
 }
 
 /// What the user did on Telemetry.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TelemetryAction {
-    /// Went to a pane.
+    /// Went to a tab.
     WentTo(Pane),
+    /// Lists topics, or messages as they come.
+    Listed(Feed),
+    /// Went on to what is chosen, where the panes stand one at a time.
+    WentIn(Depth),
+    /// Went back one pane.
+    WentBack,
+    /// Opened the connection panel, or closed it.
+    ShowedConnection(bool),
+    /// Chose what the connection panel shows, and opened it.
+    ChoseSetup(Setup),
     /// Something on the form of the connection.
     Connect(ConnectAction),
     /// Something in the topic tree.
@@ -131,8 +155,6 @@ pub enum TelemetryAction {
     DroppedIdentity,
     /// Read a warning.
     DismissedWarning(usize),
-    /// Folds the stages of the connection open or shut.
-    FoldedStages(bool),
     /// Draws a curve of a value: where it is, as a jq expression.
     Plotted {
         /// Its topic.
@@ -225,6 +247,11 @@ pub struct Telemetry {
     /// The other panes.
     pub panes: Panes,
     pane: Pane,
+    feed: Feed,
+    depth: Depth,
+    /// Whether the connection panel is open; `None` until a person or a connection said so.
+    is_connection_shown: Option<bool>,
+    setup: Setup,
     inspection: Option<Inspection>,
     snapshot: Option<Arc<Snapshot>>,
     question: Option<Box<Problem>>,
@@ -234,9 +261,29 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// The pane shown.
+    /// The tab shown.
     pub const fn pane(&self) -> Pane {
         self.pane
+    }
+
+    /// What the first pane of the messages lists.
+    pub const fn feed(&self) -> Feed {
+        self.feed
+    }
+
+    /// Which pane is in sight where they stand one at a time.
+    pub const fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// Whether the connection panel is open: until something is watched, unless a person wants it otherwise.
+    pub fn is_connection_shown(&self) -> bool {
+        self.is_connection_shown.unwrap_or_else(|| self.job().is_none())
+    }
+
+    /// What the connection panel shows.
+    pub const fn setup(&self) -> Setup {
+        self.setup
     }
 
     /// The inspection, open or ended.
@@ -303,16 +350,17 @@ impl Telemetry {
     /// What is to be asked for while this screen is shown: only what is in sight.
     pub fn view_spec(&self) -> ViewSpec {
         let mut spec = ViewSpec::default();
+        if self.is_connection_shown() {
+            return spec;
+        }
         match self.pane {
-            Pane::Topics => {
-                spec.tree = Some(self.tree.spec());
+            Pane::Messages => {
+                match self.feed {
+                    Feed::Topics => spec.tree = Some(self.tree.spec()),
+                    Feed::Live => spec.list = Some(self.list.spec()),
+                }
                 self.detail.contribute(&mut spec);
             }
-            Pane::Live => {
-                spec.list = Some(self.list.spec());
-                self.detail.contribute_message(&mut spec);
-            }
-            Pane::Connection => {}
             other => self.panes.contribute(other, &mut spec),
         }
         spec
@@ -336,8 +384,13 @@ impl Telemetry {
         desk: &mut Desk<'_>,
     ) -> Vec<Command> {
         let commands = match action {
-            TelemetryAction::WentTo(pane) => {
-                self.pane = pane;
+            TelemetryAction::WentTo(_)
+            | TelemetryAction::Listed(_)
+            | TelemetryAction::WentIn(_)
+            | TelemetryAction::WentBack
+            | TelemetryAction::ShowedConnection(_)
+            | TelemetryAction::ChoseSetup(_) => {
+                self.turn(&action);
                 Vec::new()
             }
             TelemetryAction::Connect(action) => self.form.act(action, settings, desk),
@@ -380,10 +433,6 @@ impl Telemetry {
                 }
                 Vec::new()
             }
-            TelemetryAction::FoldedStages(is_open) => {
-                self.doctor.fold(is_open);
-                Vec::new()
-            }
             TelemetryAction::Plotted { topic, path } => {
                 self.panes.plot.add_path(&topic, path);
                 desk.toasts.tell("Added to the plot", desk.now);
@@ -409,6 +458,43 @@ impl Telemetry {
         self.addressed(commands)
     }
 
+    /// Turns to another part of the screen.
+    fn turn(&mut self, action: &TelemetryAction) {
+        match *action {
+            TelemetryAction::WentTo(pane) => {
+                self.pane = pane;
+                self.show_connection(false);
+            }
+            TelemetryAction::Listed(feed) => {
+                self.feed = feed;
+                self.depth = Depth::List;
+            }
+            TelemetryAction::WentIn(depth) => self.depth = depth,
+            TelemetryAction::WentBack => {
+                self.depth = match (self.depth, self.feed) {
+                    (Depth::Message, Feed::Topics) => Depth::History,
+                    _ => Depth::List,
+                };
+            }
+            TelemetryAction::ShowedConnection(is_shown) => self.show_connection(is_shown),
+            TelemetryAction::ChoseSetup(setup) => {
+                self.setup = setup;
+                self.show_connection(true);
+            }
+            _ => {}
+        }
+    }
+
+    const fn show_connection(&mut self, is_shown: bool) {
+        self.is_connection_shown = Some(is_shown);
+    }
+
+    /// The panel with the form, for something that is missing there.
+    const fn show_form(&mut self) {
+        self.setup = Setup::Broker;
+        self.show_connection(true);
+    }
+
     /// Commands of the inspection's job; none while there is no such job.
     fn addressed(&self, commands: Vec<TelemetryCommand>) -> Vec<Command> {
         let Some(job) = self.job() else { return Vec::new() };
@@ -424,7 +510,8 @@ impl Telemetry {
 
     fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
         let Some(topic) = self.detail.topic() else { return Vec::new() };
-        self.pane = Pane::Topics;
+        self.pane = Pane::Messages;
+        self.feed = Feed::Topics;
         self.tree.act(TreeAction::Revealed(topic), desk.now)
     }
 
@@ -446,7 +533,7 @@ impl Telemetry {
         let is_same =
             connected.is_some_and(|inspection| inspection.name.trim_end_matches('/') == url.trim_end_matches('/'));
         if is_same {
-            self.pane = Pane::Topics;
+            self.show_connection(false);
             desk.toasts.tell(format!("Already connected to {url}"), desk.now);
             return Vec::new();
         }
@@ -455,7 +542,7 @@ impl Telemetry {
             None => format!("Address filled in: {url}"),
         };
         self.form.take_demo(url);
-        self.pane = Pane::Connection;
+        self.show_form();
         desk.toasts.tell(news, desk.now);
         Vec::new()
     }
@@ -524,12 +611,12 @@ impl Telemetry {
             self.form.take_profile(gateway.profile.clone(), desk.catalog);
         }
         if self.form.url.trim().is_empty() {
-            self.pane = Pane::Connection;
+            self.show_form();
             return Vec::new();
         }
         let Some(mut plan) = self.form.plan() else {
             // What is missing stands on the form.
-            self.pane = Pane::Connection;
+            self.show_form();
             return Vec::new();
         };
         let kept = &settings.values.telemetry;
@@ -569,6 +656,10 @@ impl Telemetry {
         self.question = None;
         self.forgetting = None;
         self.asked = None;
+        // The stages are looked at until the connection stands.
+        self.is_connection_shown = Some(!is_replay);
+        self.setup = Setup::Broker;
+        self.depth = Depth::List;
         self.panes.begun();
         self.forget();
         commands.push(Command::Telemetry { job, command: TelemetryCommand::Open(Box::new(start)) });
@@ -596,10 +687,10 @@ impl Telemetry {
                 inspection.state = Some(state);
                 inspection.since = desk.now;
                 let is_connected = inspection.is_connected();
-                self.doctor.stood(is_connected);
-                // Who connects wants to see what comes: once, and only from the form.
-                if is_connected && !was_connected && self.pane == Pane::Connection && !self.doctor.has_noted() {
-                    self.pane = Pane::Topics;
+                let is_replay = inspection.is_replay;
+                // Who connects wants to see what comes: once, and where nothing on the way is worth a look.
+                if is_replay || (is_connected && !was_connected && !self.doctor.has_noted()) {
+                    self.show_connection(false);
                 }
             }
             TelemetryEvent::Stage(report) => {
@@ -618,7 +709,7 @@ impl Telemetry {
                     self.form.subscribed(&subscriptions);
                 }
             }
-            TelemetryEvent::FirstMessage { after } => inspection.first_message = Some(after),
+            TelemetryEvent::FirstMessage { after, .. } => inspection.first_message = Some(after),
             TelemetryEvent::SchemasLoaded(answer) => self.detail.schemas_loaded(answer),
             TelemetryEvent::Revealed { topic, row } => self.tree.revealed(topic, row),
             TelemetryEvent::Packets(_)
@@ -653,6 +744,7 @@ impl Telemetry {
             inspection.end = Some(end);
             self.question = None;
             self.forgetting = None;
+            self.is_connection_shown = None;
             self.panes.ended();
         }
     }

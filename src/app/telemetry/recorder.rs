@@ -49,23 +49,19 @@ pub enum RecorderAction {
     Exported,
     /// Writes a bundle for support.
     Bundled,
-    /// Opens or closes a sheet below the bar.
+    /// Opens or closes a sheet.
     ToggledSheet(Sheet),
     /// Read what came of keeping and writing.
     ReadResults,
 }
 
-/// What is done less often, below the bar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is done less often, and opens from the tool row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sheet {
-    /// Where the next recording goes.
-    File,
-    /// A recording is opened.
-    Open,
-    /// Messages are exported.
+    /// Recordings: where the next one goes, and which is opened.
+    Recordings,
+    /// Messages are exported, or a bundle for support.
     Export,
-    /// A bundle for support is written.
-    Bundle,
 }
 
 /// Something written to a file.
@@ -135,7 +131,7 @@ impl Default for Recorder {
 }
 
 impl Recorder {
-    /// The sheet that is open below the bar.
+    /// The sheet that is open.
     pub const fn sheet(&self) -> Option<Sheet> {
         self.sheet
     }

@@ -31,14 +31,14 @@ fn connected() -> TelemetryEvent {
 }
 
 #[test]
-fn who_connects_is_shown_the_topics_once() {
+fn the_connection_panel_closes_once_when_it_is_connected() {
     let (mut app, job, now) = opened();
-    assert_eq!(app.telemetry.pane(), Pane::Connection);
+    assert!(app.telemetry.is_connection_shown(), "the stages are looked at");
     tell(&mut app, job, connected(), now);
-    assert_eq!(app.telemetry.pane(), Pane::Topics);
-    let _ = app.act(TelemetryAction::WentTo(Pane::Connection).into(), now);
+    assert!(!app.telemetry.is_connection_shown());
+    let _ = app.act(TelemetryAction::ShowedConnection(true).into(), now);
     tell(&mut app, job, connected(), now);
-    assert_eq!(app.telemetry.pane(), Pane::Connection, "not when it was connected already");
+    assert!(app.telemetry.is_connection_shown(), "not when it was connected already");
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn watch_on_the_bench_broker_says_what_it_did_connected_or_not() {
             .all(|command| !matches!(command, Command::Telemetry { command: TelemetryCommand::Connect(_), .. }))
     );
     assert!(news(&app).contains("Still connected to mqtt://broker.example"), "{}", news(&app));
-    assert_eq!(app.telemetry.pane(), Pane::Connection);
+    assert!(app.telemetry.is_connection_shown());
     let url = app.telemetry.inspection().unwrap().name.clone();
     let _ = app.act(TelemetryAction::TookAddress(url).into(), now);
     assert!(news(&app).starts_with("Already connected to mqtt://broker.example"), "{}", news(&app));

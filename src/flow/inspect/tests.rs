@@ -757,13 +757,13 @@ fn the_first_message_counts_from_the_push_and_kept_ones_do_not() {
         assert!(kept.push(&arrival("site/a", b"old", 100, true)));
         peer.send(kept).await;
         peer.send(timed_batch(&[("site/a", 3000)])).await;
-        let after = desk
+        let first = desk
             .until(|event| match event {
-                TelemetryEvent::FirstMessage { after } => Some(after),
+                TelemetryEvent::FirstMessage { after, topic } => Some((after, topic)),
                 _ => None,
             })
             .await;
-        assert_eq!(after, 10 * SECOND);
+        assert_eq!(first, (10 * SECOND, "site/a".to_owned()));
     });
 }
 

@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use egui::{Align, Align2, Event, Key, Layout, Margin, Rect, Role, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
-use super::columns::{Column, fitting, part};
+use super::columns::{Column, DRAWN, fitting, part};
 use super::standing;
 use crate::app::discover::{DiscoverAction, ListLine, Shown, SortKey, display_name, profile_name};
 use crate::app::gateways::Detail;
 use crate::app::{Action, App};
 use crate::model::gateway::{Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::layout::Arrangement;
 use crate::model::standing::Standing;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
@@ -118,7 +119,7 @@ fn troubles(ui: &mut Ui, app: &App) {
 }
 
 fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let columns = fitting(ui.available_width() - 12.0);
+    let columns = fitting(ui.available_width() - 12.0, &app.settings.values.layout.gateways);
     heads(ui, app, &columns, pass);
     let lines = app.discover.lines();
     let is_chosen = |line: &ListLine| matches!(line, ListLine::Row(link) if Some(link) == app.discover.selected());
@@ -282,8 +283,10 @@ fn heads(ui: &mut Ui, app: &App, columns: &[(Column, f32, f32)], pass: &mut Pass
             let mark = pos2(at.left() + width + 8.0, at.center().y);
             ui.painter().text(mark, Align2::CENTER_CENTER, icon::DOWN, icon_font(11.0), colour);
         }
-        let Some(key) = key else { continue };
+        edge(ui, *column, at, pass);
         let response = ui.interact(at, ui.scope_id().with(("head", column.title())), Sense::CLICK);
+        response.context_menu(|ui| columns_menu(ui, app, pass));
+        let Some(key) = key else { continue };
         let (is_enabled, name) = (ui.is_enabled(), format!("Sort by {}", column.title().to_lowercase()));
         response.widget_info(|| egui::WidgetInfo::selected(Role::ColumnHeader, is_enabled, is_sorted, &name));
         if response.clicked() {
@@ -291,6 +294,41 @@ fn heads(ui: &mut Ui, app: &App, columns: &[(Column, f32, f32)], pass: &mut Pass
         }
     }
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette(ui).line));
+}
+
+/// The edge of a head, which draws its column wider or narrower. A double click sets it back.
+fn edge(ui: &Ui, column: Column, head: Rect, pass: &mut Pass<'_>) {
+    let grip = Rect::from_x_y_ranges(head.right() - 2.0..=head.right() + 6.0, head.y_range());
+    let response = ui.interact(grip, ui.scope_id().with(("edge", column.title())), Sense::DRAG | Sense::CLICK);
+    if response.hovered() || response.dragged() {
+        ui.set_cursor_icon(egui::CursorIcon::ResizeHorizontal);
+        let line = Stroke::new(1.0, palette(ui).border);
+        ui.painter().vline(head.right() + 2.0, head.y_range(), line);
+    }
+    if response.double_clicked() {
+        pass.did(Action::Arranged(Arrangement::Width(column.word(), None)));
+    } else if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range of widths")]
+        let width = (at.x - head.left() - 2.0).clamp(*DRAWN.start(), *DRAWN.end()).round() as u16;
+        pass.did(Action::Arranged(Arrangement::Width(column.word(), Some(width))));
+    }
+}
+
+/// Which columns are shown, on a right click on their heads.
+fn columns_menu(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    for column in Column::ALL.into_iter().filter(|column| column.may_hide()) {
+        let hidden = &app.settings.values.layout.gateways.hidden;
+        let mut is_shown = !hidden.contains(column.word());
+        if ui.checkbox(&mut is_shown, column.title()).clicked() {
+            pass.did(Action::Arranged(Arrangement::HidColumn(column.word(), !is_shown)));
+        }
+    }
+    ui.separator();
+    if ui.button("Usual widths").clicked() {
+        for column in Column::ALL {
+            pass.did(Action::Arranged(Arrangement::Width(column.word(), None)));
+        }
+    }
 }
 
 fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Column, f32, f32)], pass: &mut Pass<'_>) {

@@ -10,12 +10,15 @@ use crate::ui::widgets::icon as show_icon;
 /// The sign of a standing, its colour, and the colour of its word.
 pub(super) const fn look(palette: &Palette, standing: Standing) -> (&'static str, Color32, Color32) {
     let sign = match standing {
-        Standing::NotQueried => icon::PENDING,
+        Standing::NotQueried | Standing::Queued => icon::PENDING,
         Standing::NeedsLogin => icon::LOCK,
         Standing::Querying | Standing::SettingUp => icon::NOTCH,
         Standing::Ready => icon::READY,
         Standing::PressButton => icon::PRESS,
         Standing::AlreadySetUp | Standing::Joined => icon::JOINED,
+        Standing::InService => icon::TELEMETRY,
+        Standing::Incomplete => icon::WARNING,
+        Standing::Removed => icon::STOPPED,
         Standing::Refused => icon::REFUSED,
         Standing::Unknown => icon::UNKNOWN,
         Standing::SwitchedOff => icon::OFF,

@@ -9,7 +9,7 @@ use crate::app::telemetry::bench::{Bench, BenchAction, BenchState, LOOPBACK, is_
 use crate::msg::telemetry::BenchFacts;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{GAP, palette};
+use crate::ui::theme::palette;
 use crate::ui::widgets::{
     Button, choice, copyable, field, finding, fold, group, labelled, muted, notice, pill, problem_card, strong,
     truncated,
@@ -20,19 +20,14 @@ const SEEN_ROW: f32 = 20.0;
 
 /// Draws the bench broker.
 pub(super) fn show(ui: &mut Ui, bench: &mut Bench, pass: &mut Pass<'_>) {
-    ScrollArea::vertical().id_salt("bench").auto_shrink(false).show(ui, |ui| {
-        egui::Frame::new().inner_margin(egui::Margin { left: 2, right: 10, top: 2, bottom: 2 }).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = GAP;
-            group(ui, |ui| broker(ui, bench, pass));
-            if let Some(facts) = bench.facts().cloned() {
-                group(ui, |ui| addresses(ui, &facts, pass));
-                group(ui, |ui| steps(ui, &facts, pass));
-            }
-            if !bench.can_start() || bench.seen().next().is_some() {
-                group(ui, |ui| seen(ui, bench, pass));
-            }
-        });
-    });
+    group(ui, |ui| broker(ui, bench, pass));
+    if let Some(facts) = bench.facts().cloned() {
+        group(ui, |ui| addresses(ui, &facts, pass));
+        group(ui, |ui| steps(ui, &facts, pass));
+    }
+    if !bench.can_start() || bench.seen().next().is_some() {
+        group(ui, |ui| seen(ui, bench, pass));
+    }
 }
 
 fn broker(ui: &mut Ui, bench: &mut Bench, pass: &mut Pass<'_>) {

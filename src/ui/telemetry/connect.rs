@@ -1,11 +1,10 @@
-//! The pane of the connection: the form at the left, kept connections and the connect doctor at the right.
+//! The form of a connection: broker, login, subscriptions, encryption, and what is rarer.
 
-use egui::{ComboBox, Frame, Id, Key, Margin, RichText, ScrollArea, TextEdit, Ui};
+use egui::{ComboBox, Id, Key, RichText, TextEdit, Ui};
 
-use super::doctor;
 use crate::app::App;
 use crate::app::telemetry::connect::{ConnectAction, ConnectForm, LoginKind};
-use crate::app::telemetry::{Pane, TelemetryAction};
+use crate::app::telemetry::{Setup, TelemetryAction};
 use crate::model::mqtt::connect::TlsChecks;
 use crate::model::mqtt::message::{Grant, Qos};
 use crate::model::mqtt::{Dialect, MqttVersion};
@@ -14,51 +13,16 @@ use crate::model::text::visible;
 use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
-use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, mono, palette, section};
+use crate::ui::theme::{FIELD_WIDTH, GRID, mono, palette};
 use crate::ui::widgets::{
     Button, check, choice, field, finding, focus_ring, fold, group, icon as show_icon, labelled, muted, notice,
     path_field, titled_group, truncated,
 };
 
-/// Below this width the two columns stand one below the other.
-const TWO_COLUMNS_FROM: f32 = 700.0;
 const QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
 
-/// Draws the pane.
-pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    ScrollArea::vertical().id_salt("connection").auto_shrink(false).show(ui, |ui| {
-        // Room for the focus ring and the bar to scroll by.
-        Frame::new().inner_margin(Margin { left: 2, right: 10, top: 2, bottom: 2 }).show(ui, |ui| {
-            ui.spacing_mut().item_spacing.y = GAP;
-            if ui.available_width() < TWO_COLUMNS_FROM {
-                stages(ui, app, pass);
-                form(ui, app, pass);
-                saved(ui, app, pass);
-                return;
-            }
-            let left = (ui.available_width() * 0.57).min(520.0);
-            let right = ui.available_width() - left - GAP;
-            ui.horizontal_top(|ui| {
-                ui.spacing_mut().item_spacing.x = GAP;
-                ui.vertical(|ui| {
-                    ui.set_width(left);
-                    form(ui, app, pass);
-                });
-                ui.vertical(|ui| {
-                    ui.set_width(right);
-                    stages(ui, app, pass);
-                    saved(ui, app, pass);
-                });
-            });
-        });
-    });
-}
-
-fn stages(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    group(ui, |ui| doctor::full(ui, app, pass));
-}
-
-fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+/// Draws the form.
+pub(super) fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     for problem in app.telemetry.form.problems() {
         finding(ui, problem, true);
     }
@@ -149,7 +113,7 @@ fn hub_notice(ui: &mut Ui, pass: &mut Pass<'_>) {
                 broker of this computer";
     notice(ui, palette(ui).warn, icon::WARNING, text);
     if Button::new("Open the bench broker").icon(icon::NEXT).pressed(ui) {
-        pass.did(TelemetryAction::WentTo(Pane::Bench));
+        pass.did(TelemetryAction::ChoseSetup(Setup::Bench));
     }
 }
 
@@ -437,41 +401,6 @@ fn headers(ui: &mut Ui, form: &mut ConnectForm) {
     if Button::new("Add a header").named("Add a WebSocket header").pressed(ui) {
         headers.push((String::new(), Secret::default()));
     }
-}
-
-fn saved(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    group(ui, |ui| {
-        ui.horizontal(|ui| {
-            ui.label(RichText::new("Saved connections").text_style(section()).color(palette(ui).strong));
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let is_typed = !app.telemetry.form.url.trim().is_empty();
-                let keep = Button::new("Keep").icon(icon::SAVE).named("Keep this connection");
-                if keep.enabled_if(is_typed, "Type the broker's address first").pressed(ui) {
-                    pass.did(TelemetryAction::Connect(ConnectAction::Saved));
-                }
-            });
-        });
-        let all = &app.settings.values.connections;
-        if all.is_empty() {
-            muted(ui, "Save the form's fields for next time. Passwords and keys aren't saved");
-        }
-        for (place, one) in all.iter().enumerate() {
-            ui.horizontal(|ui| {
-                let name = visible(&one.name, 120);
-                if Button::icon_only(icon::REMOVE, &format!("Forget {name}")).pressed(ui) {
-                    pass.did(TelemetryAction::Connect(ConnectAction::Forgot(place)));
-                }
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                    if Button::new("Use").named(&format!("Use {name}")).pressed(ui) {
-                        pass.did(TelemetryAction::Connect(ConnectAction::Took(place)));
-                    }
-                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                        truncated(ui, RichText::new(&name).font(mono()).color(palette(ui).strong));
-                    });
-                });
-            });
-        }
-    });
 }
 
 /// The width of a field on this page.

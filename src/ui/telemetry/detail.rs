@@ -1,4 +1,4 @@
-//! One topic with its history, and one message in full: its value, text, bytes, picture, what changed, what came beside.
+//! One message in full: its value, text, bytes, picture, what changed, what came beside.
 
 use std::sync::Arc;
 
@@ -6,11 +6,12 @@ use egui::{
     Align, Align2, ComboBox, Layout, RichText, Role, ScrollArea, TextEdit, TextureHandle, TextureOptions, Ui, vec2,
 };
 
+use super::messages::{PANE_ROW, back};
 use super::rows::{Rows, cell, number, size};
-use super::{hex, history, surface, tab, value_tree};
+use super::{hex, tab, value_tree};
+use crate::app::App;
 use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::detail::{Detail, DetailAction, Face};
-use crate::app::{Action, App};
 use crate::model::text::{visible, visible_octets};
 use crate::model::word::Word as _;
 use crate::telemetry::value::{Body, DecoderKind};
@@ -19,80 +20,49 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, mono, palette, small_mono};
 use crate::ui::widgets::{
-    Button, empty_state, facts, field, focus_ring, fold, labelled, muted, notice, path_field, problem_card, truncated,
+    Button, facts, field, focus_ring, fold, labelled, muted, notice, path_field, problem_card, tool_row, truncated,
 };
 
 /// Height of a line of text.
 const LINE: f32 = 18.0;
 
-/// Draws the chosen topic: name, history, message.
-pub(super) fn of_topic(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    surface(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 4.0;
-        if app.telemetry.detail.topic().is_none() {
-            let level = app.telemetry.tree.selected();
-            return empty_state(ui, icon::TREE, "No topic is chosen", |ui| {
-                let text = if level.is_some() {
-                    "No message came on this level itself. Choose one of the topics below it"
-                } else {
-                    "Choose a topic to see its messages, what they hold and what changed"
-                };
-                muted(ui, text);
-            });
+/// Draws the message that was chosen, or the newest of the topic.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    tool_row(ui, PANE_ROW, |ui| {
+        back(ui, app, pass);
+        if app.telemetry.detail.message().is_none() {
+            muted(ui, "Message");
+            return;
         }
-        topic_line(ui, app, pass);
-        let height = (ui.available_height() * 0.27).clamp(66.0, 176.0);
-        history::show(ui, app, height, pass);
-        message(ui, app, pass);
+        faces(ui, &app.telemetry.detail, pass);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| more(ui, app, pass));
     });
-}
-
-/// Draws the message that was chosen in the list.
-pub(super) fn of_message(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    surface(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 4.0;
-        topic_line(ui, app, pass);
-        message(ui, app, pass);
-    });
-}
-
-fn topic_line(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let detail = &app.telemetry.detail;
-    let of_message = detail.message().map(|message| &message.row.topic);
-    let Some(topic) = detail.history().map(|page| &page.topic).filter(|topic| !topic.is_empty()).or(of_message) else {
-        muted(ui, "Loading…");
-        return;
-    };
-    let is_live = app.telemetry.pane() == crate::app::telemetry::Pane::Live;
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 24.0;
-        let buttons = if is_live { 116.0 } else { 40.0 };
-        ui.scope(|ui| {
-            ui.set_max_width((ui.available_width() - buttons).max(40.0));
-            truncated(ui, RichText::new(&**topic).font(mono()).color(palette(ui).strong));
-        });
-        if Button::icon_only(icon::COPY, "Copy the topic").pressed(ui) {
-            ui.copy_text(topic.to_string());
-            pass.did(Action::Copied("Topic"));
-        }
-        if is_live {
-            if Button::icon_only(icon::TREE, "Show the topic in the tree").pressed(ui) {
-                pass.did(TelemetryAction::ShowedInTree);
-            }
-            if Button::icon_only(icon::CLOSE, "Close the message").pressed(ui) {
-                pass.did(TelemetryAction::Detail(DetailAction::Closed));
-            }
-        }
-    });
-}
-
-fn message(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let Some(message) = app.telemetry.detail.message().cloned() else {
-        muted(ui, "Loading…");
+        if app.telemetry.detail.topic().is_some() || app.telemetry.detail.picked().is_some() {
+            ui.add_space(8.0);
+            ui.vertical_centered(|ui| muted(ui, "Loading…"));
+        }
         return;
     };
-    head(ui, &app.telemetry.detail, &message, pass);
-    faces(ui, &app.telemetry.detail, pass);
+    let inner = egui::Margin { left: 12, right: 6, top: 6, bottom: 4 };
+    egui::Frame::new().inner_margin(inner).show(ui, |ui| {
+        ui.spacing_mut().item_spacing.y = 4.0;
+        head(ui, &app.telemetry.detail, &message, pass);
+        body(ui, app, &message, pass);
+    });
+}
+
+/// What is done with the message as a whole.
+fn more(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    if app.telemetry.feed() == crate::app::telemetry::Feed::Live
+        && Button::icon_only(icon::TREE, "Show the topic in the tree").pressed(ui)
+    {
+        pass.did(TelemetryAction::ShowedInTree);
+    }
+}
+
+fn body(ui: &mut Ui, app: &mut App, message: &Arc<MessageDetail>, pass: &mut Pass<'_>) {
     if let Some(failure) = &message.decoded.failure {
         let text = format!(
             "Not readable as {} from byte {}: {}. The bytes are shown all the same",
@@ -105,10 +75,10 @@ fn message(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     match app.telemetry.detail.face() {
         Face::Value => value_tree::show(ui, app, pass),
         Face::Text => text(ui, &mut app.telemetry.detail),
-        Face::Hex => bytes(ui, &message),
-        Face::Picture => picture(ui, &message),
-        Face::Diff => changes(ui, &message),
-        Face::Facts => all_facts(ui, &mut app.telemetry.detail, &message, pass),
+        Face::Hex => bytes(ui, message),
+        Face::Picture => picture(ui, message),
+        Face::Diff => changes(ui, message),
+        Face::Facts => all_facts(ui, &mut app.telemetry.detail, message, pass),
     }
 }
 
@@ -128,10 +98,10 @@ fn message_facts(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &P
     ui.label(time).on_hover_text(pass.date_and_time(row.unix_micros));
     let mut parts = vec![size(row.bytes), format!("QoS {}", row.qos.number())];
     parts.extend(row.is_retained.then(|| "retained".to_owned()));
-    parts.extend(row.is_duplicate.then(|| "sent before".to_owned()));
+    parts.extend(row.is_duplicate.then(|| "duplicate".to_owned()));
     parts.extend(message.decoded.packed_in.iter().map(|packing| format!("in {packing}")));
     if detail.is_gone() {
-        let gone = RichText::new("held no more").small().color(palette(ui).warn);
+        let gone = RichText::new("no longer held").small().color(palette(ui).warn);
         ui.label(gone).on_hover_text("Dropped from memory to make room; still here while it's selected");
     }
     let text = RichText::new(parts.join(" · ")).small().color(palette(ui).muted);
@@ -142,12 +112,12 @@ fn read_as(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pas
     let kind = kind_label(detail.decoder().unwrap_or(message.decoded.kind));
     let (shown, how) = match detail.decoder() {
         Some(_) => (kind.to_owned(), "chosen here"),
-        None if message.decoded.is_detected => (format!("{kind} ·"), "found out"),
+        None if message.decoded.is_detected => (format!("{kind} ·"), "detected"),
         None => (kind.to_owned(), "by a rule"),
     };
     let combo = ComboBox::from_id_salt("read as").width(104.0).selected_text(shown);
     let response = combo.show_ui(ui, |ui| {
-        if ui.selectable_label(detail.decoder().is_none(), "Find out").clicked() {
+        if ui.selectable_label(detail.decoder().is_none(), "Detect").clicked() {
             pass.did(TelemetryAction::Detail(DetailAction::ReadAs(None)));
         }
         for kind in DecoderKind::ALL {
@@ -179,10 +149,10 @@ const fn kind_label(kind: DecoderKind) -> &'static str {
 }
 
 fn faces(ui: &mut Ui, detail: &Detail, pass: &mut Pass<'_>) {
-    ui.horizontal_wrapped(|ui| {
+    ui.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 0.0;
         for face in detail.faces() {
-            if tab(ui, detail.face() == face, face.label()) {
+            if tab(ui, detail.face() == face, face.label(), PANE_ROW) {
                 pass.did(TelemetryAction::Detail(DetailAction::Turned(face)));
             }
         }
@@ -333,14 +303,13 @@ fn rules(ui: &mut Ui, detail: &mut Detail, message: &MessageDetail, pass: &mut P
         }
         ui.horizontal(|ui| {
             let is_typed = !detail.schema_path.trim().is_empty();
-            if Button::new("Take in").named("Take the schema in").enabled_if(is_typed, "Type a path first").pressed(ui)
-            {
+            if Button::new("Load").named("Load the schema").enabled_if(is_typed, "Type a path first").pressed(ui) {
                 pass.did(TelemetryAction::Detail(DetailAction::LoadedSchemas));
             }
             muted(
                 ui,
                 &match detail.types().len() {
-                    0 => "No schema was taken in yet".to_owned(),
+                    0 => "No schema loaded yet".to_owned(),
                     count => format!("{count} message types"),
                 },
             );

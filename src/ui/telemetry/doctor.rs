@@ -1,16 +1,16 @@
 //! The connect doctor: the stages of an attempt one below the other, each with its state, its time as a bar, what was
-//! seen, and what to do when it failed. One line when all is well.
+//! seen, and what to do when it failed.
 
 use std::time::Duration;
 
-use egui::{Align2, Color32, Rect, RichText, Role, ScrollArea, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align2, Color32, Rect, RichText, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use super::rows::cell;
 use super::seconds;
 use crate::app::Action;
 use crate::app::App;
+use crate::app::telemetry::Inspection;
 use crate::app::telemetry::doctor::{Attempt, Doctor};
-use crate::app::telemetry::{Inspection, TelemetryAction};
 use crate::model::mqtt::message::Grant;
 use crate::model::mqtt::stage::{CertificateFacts, Expiry, Stage, StageReport, StageState};
 use crate::model::problem::Problem;
@@ -20,9 +20,7 @@ use crate::msg::telemetry::InspectionState;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, medium, palette, small_mono, small_text};
-use crate::ui::widgets::{
-    Button, empty_state, finding, fold, icon as show_icon, muted, problem_card, strong, truncated,
-};
+use crate::ui::widgets::{Button, empty_state, finding, fold, icon as show_icon, muted, problem_card, strong};
 
 /// Height of a stage's line.
 const LINE: f32 = 26.0;
@@ -33,27 +31,7 @@ const NARROW: f32 = 440.0;
 /// Width of the time of a stage.
 const TIME: f32 = 68.0;
 
-/// Above every other pane: one line, and the stages below it until all is well.
-pub(super) fn strip(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let Some(inspection) = app.telemetry.inspection().filter(|inspection| !inspection.is_replay) else { return };
-    let doctor = &app.telemetry.doctor;
-    if doctor.is_open() {
-        summary_line(ui, doctor, inspection, pass);
-        let room = (ui.available_height() * 0.55).max(120.0);
-        let area = ScrollArea::vertical().id_salt("stages").max_height(room).auto_shrink([false, true]);
-        area.show(ui, |ui| stages(ui, doctor, inspection, pass));
-    }
-}
-
-/// In the header, where all is well: the one line.
-pub(super) fn inline(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    let Some(inspection) = app.telemetry.inspection().filter(|inspection| !inspection.is_replay) else { return };
-    if !app.telemetry.doctor.is_open() {
-        summary_line(ui, &app.telemetry.doctor, inspection, pass);
-    }
-}
-
-/// On the pane of the connection: everything.
+/// Everything: how it stands, and each stage.
 pub(super) fn full(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let doctor = &app.telemetry.doctor;
     let inspection = app.telemetry.inspection().filter(|inspection| !inspection.is_replay);
@@ -61,40 +39,15 @@ pub(super) fn full(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         return empty_state(ui, icon::CERTIFICATE, "What happens on the way", |ui| {
             muted(
                 ui,
-                "Each stage of a connection appears here with its time: name look-up, TCP, certificate, login, subscriptions, first message",
+                "Each stage of a connection appears here with its time: name lookup, TCP, certificate, login, subscriptions, first message",
             );
         });
     };
-    summary_line_text(ui, doctor, inspection, pass);
+    summary_line(ui, doctor, inspection, pass);
     stages(ui, doctor, inspection, pass);
 }
 
-fn summary_line(ui: &mut Ui, doctor: &Doctor, inspection: &Inspection, pass: &mut Pass<'_>) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 22.0;
-        let is_open = doctor.is_open();
-        let (glyph, name) = if is_open { (icon::DOWN, "Fold the stages") } else { (icon::RIGHT, "Show the stages") };
-        let (rect, response) = ui.allocate_exact_size(vec2(18.0, 22.0), Sense::click());
-        ui.painter().text(
-            rect.center(),
-            Align2::CENTER_CENTER,
-            glyph,
-            crate::ui::theme::icon_font(12.0),
-            palette(ui).muted,
-        );
-        let is_enabled = ui.is_enabled();
-        response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, is_enabled, is_open, name));
-        crate::ui::widgets::focus_ring(ui, &response);
-        if response.on_hover_text(name).clicked() {
-            pass.did(TelemetryAction::FoldedStages(!is_open));
-        }
-        let (glyph, colour, text) = summary(ui, doctor, inspection, pass);
-        show_icon(ui, glyph, colour);
-        truncated(ui, RichText::new(text).small().color(palette(ui).text));
-    });
-}
-
-fn summary_line_text(ui: &mut Ui, doctor: &Doctor, inspection: &Inspection, pass: &Pass<'_>) {
+fn summary_line(ui: &mut Ui, doctor: &Doctor, inspection: &Inspection, pass: &Pass<'_>) {
     let (glyph, colour, text) = summary(ui, doctor, inspection, pass);
     ui.horizontal_top(|ui| {
         ui.spacing_mut().interact_size.y = 20.0;

@@ -39,7 +39,7 @@ fn nothing(ui: &mut Ui) {
         empty_state(ui, icon::JOINED, "Nothing is expected", |ui| {
             muted(
                 ui,
-                "Choose a profile under Connection whose authors say which topics, rates and fields a gateway of that kind sends",
+                "Choose a profile in the connection panel whose authors say which topics, rates and fields a gateway of that kind sends",
             );
             muted(ui, "A profile of your own says it in [[expect]] rows");
         });

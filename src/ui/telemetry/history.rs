@@ -1,62 +1,149 @@
-//! The messages of one topic, newest first: it follows the newest until one is looked at.
+//! The messages of one topic, newest first, with what came between them: it follows the newest until one is looked at.
 
-use egui::{Align2, Rect, Role, Ui, pos2, vec2};
+use std::time::Duration;
+
+use egui::{Align2, Key, Rect, Role, Sense, Ui, pos2, vec2};
 
 use super::list::flags;
+use super::messages::{PANE_ROW, back, is_one_at_a_time};
+use super::parts::{count, span};
 use super::rows::{Place, Rows, cell, choosable, number, size};
+use super::tools::row_title;
 use crate::app::App;
-use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::detail::DetailAction;
-use crate::telemetry::view::MessageRow;
+use crate::app::telemetry::{Depth, TelemetryAction};
+use crate::telemetry::view::{HistoryPage, MessageRow};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{mono, palette, small_mono};
-use crate::ui::widgets::{Button, muted};
+use crate::ui::theme::{DENSE_HEIGHT, HEAD_HEIGHT, mono, palette, small_mono, small_text};
+use crate::ui::widgets::{Button, empty_state, muted, tool_row};
 
-/// Height of a row.
-const ROW: f32 = 22.0;
-
-/// Draws the history into that height.
-pub(super) fn show(ui: &mut Ui, app: &App, height: f32, pass: &mut Pass<'_>) {
+/// Draws the history.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    tool_row(ui, PANE_ROW, |ui| head(ui, app, pass));
     let detail = &app.telemetry.detail;
-    let Some(page) = detail.history() else {
-        muted(ui, "Loading…");
-        return;
+    let Some(page) = detail.history().filter(|_| detail.topic().is_some()) else {
+        return nothing(ui, app);
     };
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 20.0;
-        let received = number(page.received);
-        let held = if page.total as u64 == page.received {
-            format!("{received} messages")
-        } else {
-            format!("{received} messages, {} held", number(page.total as u64))
-        };
-        muted(ui, &held);
-        if detail.picked().is_some() {
-            let text = match page.newer {
-                0 => "Newest".to_owned(),
-                newer => format!("Newest · +{} newer", number(newer)),
-            };
-            if Button::new(&text).icon(icon::UP).quiet().named("Go to the newest message").pressed(ui) {
-                pass.did(TelemetryAction::Detail(DetailAction::Followed));
-            }
-        }
-    });
-    let rect = egui::Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), height));
-    ui.scope_builder(egui::UiBuilder::new().max_rect(rect), |ui| list(ui, app, page.total, pass));
+    let columns = Columns::of(ui.available_width());
+    heads(ui, &columns);
+    list(ui, app, page, &columns, pass);
 }
 
-fn list(ui: &mut Ui, app: &App, total: usize, pass: &mut Pass<'_>) {
+fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    back(ui, app, pass);
+    let detail = &app.telemetry.detail;
+    let Some(page) = detail.history().filter(|page| detail.topic().is_some() && !page.topic.is_empty()) else {
+        muted(ui, "History");
+        return;
+    };
+    let is_held = detail.picked().is_some();
+    let newest = match page.newer {
+        _ if !is_held => String::new(),
+        0 => "Newest".to_owned(),
+        newer => format!("+{}", number(newer)),
+    };
+    let right = if is_held { 84.0 } else { 0.0 };
+    let told = told(page);
+    let told_width = super::rows::one_line(ui, &told, small_text(), palette(ui).muted, 300.0).size().x;
+    let room = ui.available_width() - right - 34.0;
+    row_title(ui, &page.topic, room - if room > 320.0 { told_width + 12.0 } else { 0.0 });
+    if Button::icon_only(icon::COPY, "Copy the topic").pressed(ui) {
+        ui.copy_text(page.topic.to_string());
+        pass.did(crate::app::Action::Copied("Topic"));
+    }
+    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        if is_held && Button::new(&newest).icon(icon::UP).named("Go to the newest message").pressed(ui) {
+            pass.did(TelemetryAction::Detail(DetailAction::Followed));
+        }
+        if ui.available_width() > told_width {
+            muted(ui, &told);
+        }
+    });
+}
+
+/// How many messages there are of the topic.
+fn told(page: &HistoryPage) -> String {
+    let received = super::parts::counted(page.received, "message", "messages");
+    if page.total as u64 == page.received { received } else { format!("{received}, {} held", count(page.total as u64)) }
+}
+
+fn nothing(ui: &mut Ui, app: &App) {
+    let telemetry = &app.telemetry;
+    if telemetry.detail.topic().is_some() {
+        ui.add_space(8.0);
+        ui.vertical_centered(|ui| muted(ui, "Loading…"));
+        return;
+    }
+    empty_state(ui, icon::TREE, "No topic is chosen", |ui| {
+        let text = if telemetry.tree.selected().is_some() {
+            "No message came on this level itself. Choose one of the topics below it"
+        } else {
+            "Choose a topic to see its messages, what they hold and what changed"
+        };
+        muted(ui, text);
+    });
+}
+
+/// The places of a row's parts, as distances from its left edge.
+struct Columns {
+    time: (f32, f32),
+    since: Option<(f32, f32)>,
+    payload: (f32, f32),
+    flags: Option<(f32, f32)>,
+    size: Option<(f32, f32)>,
+}
+
+impl Columns {
+    fn of(width: f32) -> Self {
+        let mut right = width - 18.0;
+        let mut take = |column: f32| {
+            let place = (right - column, right);
+            right -= column + 8.0;
+            place
+        };
+        let size = (width > 320.0).then(|| take(54.0));
+        let flags = (width > 380.0).then(|| take(30.0));
+        let time = (12.0, 96.0);
+        let since = (width > 290.0).then_some((98.0, 158.0));
+        let left = if since.is_some() { 168.0 } else { 104.0 };
+        Self { time, since, payload: (left, right), flags, size }
+    }
+
+    fn part(rect: Rect, (from, to): (f32, f32)) -> Rect {
+        Rect::from_min_max(pos2(rect.left() + from, rect.top()), pos2(rect.left() + to, rect.bottom()))
+    }
+}
+
+fn heads(ui: &mut Ui, columns: &Columns) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD_HEIGHT), Sense::hover());
+    let head = |place: Option<(f32, f32)>, text: &str, align: Align2| {
+        if let Some(place) = place {
+            cell(ui, Columns::part(rect, place), text, small_text(), palette(ui).muted, align);
+        }
+    };
+    head(Some(columns.time), "Time", Align2::LEFT_CENTER);
+    head(columns.since, "Since", Align2::RIGHT_CENTER);
+    head(Some(columns.payload), "Payload", Align2::LEFT_CENTER);
+    head(columns.flags, "QoS", Align2::RIGHT_CENTER);
+    head(columns.size, "Size", Align2::RIGHT_CENTER);
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, egui::Stroke::new(1.0, palette(ui).line));
+}
+
+fn list(ui: &mut Ui, app: &App, page: &HistoryPage, columns: &Columns, pass: &mut Pass<'_>) {
+    let total = page.total;
     let detail = &app.telemetry.detail;
     let step_id = ui.scope_id().with("step");
     let stepped = ui.data_mut(|data| data.remove_temp::<usize>(step_id)).map(Place::Showing);
-    let rows = Rows { name: "History", role: Role::ListBox, total, height: ROW, place: stepped };
+    let rows = Rows { name: "History", role: Role::ListBox, total, height: DENSE_HEIGHT, place: stepped };
     let newest = detail.picked().is_none();
     let mut picked = None;
     let shown = rows.show(ui, |ui, place, rect| {
         let Some(row) = detail.history_row(place) else { return };
         let is_chosen = if newest { place == 0 } else { detail.picked() == Some(row.id) };
-        if draw_row(ui, rect, row, is_chosen, pass) {
+        let before = detail.history_row(place + 1).map(|row| row.unix_micros);
+        if draw_row(ui, rect, row, before, is_chosen, columns, pass) {
             picked = Some(row.id);
         }
     });
@@ -67,6 +154,10 @@ fn list(ui: &mut Ui, app: &App, total: usize, pass: &mut Pass<'_>) {
     let is_hovered = shown.hovered.is_some();
     if is_hovered != detail.is_hovered() {
         pass.did(TelemetryAction::Detail(DetailAction::Hovered(is_hovered)));
+    }
+    let is_entered = shown.response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    if is_one_at_a_time(ui) && (picked.is_some() || is_entered) {
+        pass.did(TelemetryAction::WentIn(Depth::Message));
     }
     let chosen = if newest { Some(0) } else { detail.picked_place() };
     if let Some(next) = shown.step(ui, chosen, total)
@@ -80,18 +171,34 @@ fn list(ui: &mut Ui, app: &App, total: usize, pass: &mut Pass<'_>) {
     }
 }
 
-fn draw_row(ui: &Ui, rect: Rect, row: &MessageRow, is_chosen: bool, pass: &Pass<'_>) -> bool {
+fn draw_row(
+    ui: &Ui,
+    rect: Rect,
+    row: &MessageRow,
+    before: Option<i64>,
+    is_chosen: bool,
+    columns: &Columns,
+    pass: &Pass<'_>,
+) -> bool {
     let palette = palette(ui);
     let time = pass.time_of_day(row.unix_micros);
     let response = choosable(ui, rect, ("history", row.id.0), Role::ListBoxOption, is_chosen, || {
         format!("{time}, {}", row.preview)
     });
-    let right = rect.right() - 6.0;
-    let part = |from: f32, to: f32| Rect::from_min_max(pos2(from, rect.top()), pos2(to, rect.bottom()));
-    let left = rect.left() + 6.0;
-    cell(ui, part(left, left + 86.0), &time, small_mono(), palette.muted, Align2::LEFT_CENTER);
-    cell(ui, part(right - 56.0, right), &size(row.bytes), small_mono(), palette.muted, Align2::RIGHT_CENTER);
-    cell(ui, part(right - 98.0, right - 62.0), &flags(row), small_mono(), palette.muted, Align2::RIGHT_CENTER);
-    cell(ui, part(left + 92.0, right - 104.0), &row.preview, mono(), palette.text, Align2::LEFT_CENTER);
+    let left = Align2::LEFT_CENTER;
+    let right = Align2::RIGHT_CENTER;
+    cell(ui, Columns::part(rect, columns.time), &time, small_mono(), palette.strong, left);
+    if let Some((place, before)) = columns.since.zip(before) {
+        let micros = u64::try_from(row.unix_micros.saturating_sub(before)).unwrap_or(0);
+        let text = format!("+{}", span(Duration::from_micros(micros)));
+        cell(ui, Columns::part(rect, place), &text, small_mono(), palette.muted, right);
+    }
+    cell(ui, Columns::part(rect, columns.payload), &row.preview, mono(), palette.text, left);
+    if let Some(place) = columns.flags {
+        cell(ui, Columns::part(rect, place), &flags(row), small_mono(), palette.muted, right);
+    }
+    if let Some(place) = columns.size {
+        cell(ui, Columns::part(rect, place), &size(row.bytes), small_mono(), palette.muted, right);
+    }
     response.clicked()
 }

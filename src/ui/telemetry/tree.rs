@@ -1,18 +1,29 @@
 //! The topic tree: rows in sight only, columns that sort, a search, and the keyboard.
 
-use egui::{Align2, Key, Rect, Role, Sense, TextEdit, Ui, WidgetInfo, pos2, vec2};
+use std::time::Duration;
 
-use super::rows::{Place, Rows, Shown, cell, choosable, number};
-use super::surface;
+use egui::{Align2, FontId, Key, Popup, Rect, RectAlign, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+
+use super::messages::{feed_row, is_one_at_a_time};
+use super::parts::{counted, span};
+use super::rows::{Place, Rows, Shown, cell, choosable, number, size};
 use crate::app::App;
-use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::tree::{Selected, TreeAction};
-use crate::telemetry::view::{Snapshot, TreeRow, TreeSort};
+use crate::app::telemetry::{Depth, TelemetryAction};
+use crate::telemetry::view::{TreeRow, TreeSort};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{DENSE_HEIGHT, icon_font, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, empty_state, finding, focus_ring, muted};
+use crate::ui::theme::{DENSE_HEIGHT, HEAD_HEIGHT, icon_font, medium, mono, palette, small_mono, small_text};
+use crate::ui::widgets::{Button, bare_field, empty_state, finding, focus_ring, muted};
 
+/// The field that searches topics.
+pub(in crate::ui) const SEARCH: &str = "topic-search";
+/// Height of the line below the list.
+pub(super) const FOOT: f32 = 28.0;
+/// Least height of a pane that has such a line.
+pub(super) const FOOT_FROM: f32 = 230.0;
+/// Silence that is worth telling.
+const SILENT_FROM: Duration = Duration::from_secs(2);
 /// How far a level stands in.
 const INDENT: f32 = 14.0;
 /// Width of the sign that opens a level.
@@ -21,64 +32,106 @@ const CARET: f32 = 18.0;
 const MAX_INDENT: u16 = 14;
 
 /// Draws the tree.
-pub(super) fn show(ui: &mut Ui, app: &mut App, snapshot: Option<&Snapshot>, pass: &mut Pass<'_>) {
-    toolbar(ui, app, pass);
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = 0.0;
+    feed_row(ui, app, pass, toolbar);
     if let Some(problem) = &app.telemetry.tree.page().problem {
         finding(ui, problem, true);
     }
-    surface(ui, |ui| {
-        ui.spacing_mut().item_spacing.y = 0.0;
+    let room = ui.available_rect_before_wrap();
+    let foot = if room.height() < FOOT_FROM { 0.0 } else { FOOT };
+    let (above, below) = room.split_top_bottom_at_y(room.bottom() - foot);
+    ui.scope_builder(UiBuilder::new().max_rect(above).id_salt("topics"), |ui| {
+        ui.set_clip_rect(ui.clip_rect().intersect(above));
         if app.telemetry.tree.page().total == 0 {
-            nothing(ui, app);
-            // The height counts all the same: the first page is asked for as it will be seen.
-            return;
+            return nothing(ui, app);
         }
-        let columns = Columns::of(ui.available_rect_before_wrap(), app.telemetry.tree.page().total);
+        let columns = Columns::of(ui.available_width());
         heads(ui, app, &columns, pass);
-        list(ui, app, snapshot, &columns, pass);
+        list(ui, app, &columns, pass);
     });
+    if foot > 0.0 {
+        self::foot(ui, app, below);
+    }
+    ui.advance_cursor_after_rect(room);
 }
 
 fn toolbar(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    ui.horizontal(|ui| {
-        let tree = &mut app.telemetry.tree;
-        let id = ui.label("Search").id;
-        let width = (ui.available_width() - 150.0).clamp(80.0, 320.0);
-        let edit = TextEdit::singleline(&mut tree.search).hint_text("Text, or site/+/temperature").font(mono());
-        let edit = edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN);
-        let response = ui.add(edit).labelled_by(id);
-        if response.changed() {
-            pass.did(TelemetryAction::Tree(TreeAction::Searched));
-        }
-        if Button::icon_only(icon::ADD, "Open all levels").pressed(ui) {
-            pass.did(TelemetryAction::Tree(TreeAction::ExpandedAll(true)));
-        }
-        if Button::icon_only(icon::ROWS, "Close all levels").pressed(ui) {
-            pass.did(TelemetryAction::Tree(TreeAction::ExpandedAll(false)));
-        }
-        if tree.is_held() {
-            muted(ui, "Order held").on_hover_text(
-                "Rows do not move while the pointer is over them: their numbers are new, their order is not",
-            );
+    let tree = &mut app.telemetry.tree;
+    let width = (ui.available_width() - 34.0).max(60.0);
+    let response = bare_field(ui, SEARCH, "Search", &mut tree.search, "Topic, or site/+/temperature", width);
+    if response.changed() {
+        pass.did(TelemetryAction::Tree(TreeAction::Searched));
+    }
+    let more = Button::icon_only(icon::MORE, "More on topics").show(ui);
+    let sort = tree.sort();
+    Popup::menu(&more).align(RectAlign::BOTTOM_END).show(|ui| {
+        levels(ui, pass);
+        ui.separator();
+        let orders = [
+            (TreeSort::Name, "Sort by name"),
+            (TreeSort::Messages, "Sort by messages"),
+            (TreeSort::Bytes, "Sort by size"),
+            (TreeSort::Rate, "Sort by rate"),
+            (TreeSort::Recent, "Sort by last message"),
+        ];
+        for (order, text) in orders {
+            if ui.selectable_label(sort == order, text).clicked() {
+                pass.did(TelemetryAction::Tree(TreeAction::SortedBy(order)));
+                ui.close();
+            }
         }
     });
+}
+
+/// What is done with all levels.
+fn levels(ui: &mut Ui, pass: &mut Pass<'_>) {
+    for (text, is_expanded) in [("Open all levels", true), ("Close all levels", false)] {
+        if ui.button(text).clicked() {
+            pass.did(TelemetryAction::Tree(TreeAction::ExpandedAll(is_expanded)));
+            ui.close();
+        }
+    }
+}
+
+/// How much there is.
+fn foot(ui: &Ui, app: &App, rect: Rect) {
+    let palette = palette(ui);
+    ui.painter().hline(rect.x_range(), rect.top() + 0.5, egui::Stroke::new(1.0, palette.line));
+    let counters = app.telemetry.counters();
+    let inner = rect.shrink2(vec2(12.0, 0.0));
+    let left = counted(counters.topics, "topic", "topics");
+    let held = app.telemetry.tree.is_held();
+    let left = if held { format!("{left} · order held") } else { left };
+    let used = cell(ui, inner, &left, small_text(), palette.muted, Align2::LEFT_CENTER);
+    let right = format!("{}, {}", counted(counters.received, "message", "messages"), size(counters.received_bytes));
+    let rest = inner.with_min_x(inner.left() + used + 12.0);
+    cell(ui, rest, &right, small_text(), palette.muted, Align2::RIGHT_CENTER);
+    let response = ui.interact(rect, ui.scope_id().with("foot"), Sense::hover());
+    let is_enabled = ui.is_enabled();
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, format!("{left}, {right}")));
+    if held {
+        response.on_hover_text(
+            "Rows do not move while the pointer is over them: their numbers are new, their order is not",
+        );
+    }
 }
 
 fn nothing(ui: &mut Ui, app: &App) {
     let telemetry = &app.telemetry;
     if !telemetry.tree.search.is_empty() && telemetry.counters().topics > 0 {
-        return empty_state(ui, icon::DISCOVER, "No topic fits the search", |ui| {
+        return empty_state(ui, icon::DISCOVER, "No topic matches", |ui| {
             muted(ui, "Change or clear the text. + matches one level, # all levels below");
         });
     }
     if !telemetry.is_connected() {
         return empty_state(ui, icon::BROADCAST, "No messages yet", |ui| {
-            muted(ui, "Topics appear here with the first message after the connection stands");
+            muted(ui, "Topics appear here with the first message, once connected");
         });
     }
-    empty_state(ui, icon::BROADCAST, "Connected, and nothing was published yet", |ui| {
+    empty_state(ui, icon::BROADCAST, "Connected, no message yet", |ui| {
         muted(ui, "Topics appear with their first message. If none comes:");
-        muted(ui, "Subscriptions: do the filters on Connection fit what the gateway sends?");
+        muted(ui, "Subscriptions: do the filters in the connection panel fit what the gateway sends?");
         muted(ui, "Gateway: is it on, joined, and does it point at this broker?");
     });
 }
@@ -87,27 +140,27 @@ fn nothing(ui: &mut Ui, app: &App) {
 struct Columns {
     name: (f32, f32),
     last: (f32, f32),
-    messages: (f32, f32),
     rate: Option<(f32, f32)>,
-    at: Option<(f32, f32)>,
+    messages: Option<(f32, f32)>,
+    size: Option<(f32, f32)>,
+    silent: (f32, f32),
 }
 
 impl Columns {
-    fn of(rect: Rect, _total: usize) -> Self {
+    fn of(width: f32) -> Self {
         // The bar to scroll by.
-        let mut right = rect.width() - 16.0;
-        let mut take = |width: f32, is_wanted: bool| {
-            is_wanted.then(|| {
-                let column = (right - width, right);
-                right -= width + 8.0;
-                column
-            })
+        let mut right = width - 18.0;
+        let mut take = |column: f32| {
+            let place = (right - column, right);
+            right -= column + 8.0;
+            place
         };
-        let at = take(56.0, rect.width() > 400.0);
-        let rate = take(44.0, rect.width() > 360.0);
-        let messages = take(64.0, true).unwrap_or((0.0, 0.0));
-        let middle = right * 0.62;
-        Self { name: (0.0, middle - 6.0), last: (middle, right), messages, rate, at }
+        let silent = take(50.0);
+        let size = (width > 560.0).then(|| take(62.0));
+        let messages = (width > 400.0).then(|| take(66.0));
+        let rate = (width > 330.0).then(|| take(44.0));
+        let middle = 12.0 + (right - 12.0) * 0.56;
+        Self { name: (12.0, middle - 6.0), last: (middle, right), rate, messages, size, silent }
     }
 
     fn part(rect: Rect, (from, to): (f32, f32)) -> Rect {
@@ -116,7 +169,7 @@ impl Columns {
 }
 
 fn heads(ui: &mut Ui, app: &App, columns: &Columns, pass: &mut Pass<'_>) {
-    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 22.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), HEAD_HEIGHT), Sense::hover());
     let mut head = |place: Option<(f32, f32)>, text: &str, sort: Option<TreeSort>, align: Align2| {
         let Some(place) = place else { return };
         let rect = Columns::part(rect, place);
@@ -128,7 +181,7 @@ fn heads(ui: &mut Ui, app: &App, columns: &Columns, pass: &mut Pass<'_>) {
         let response = ui.interact(rect, ui.scope_id().with(("head", text)), Sense::click());
         let is_enabled = ui.is_enabled();
         let name = format!("Sort topics by {}", text.to_lowercase());
-        response.widget_info(|| WidgetInfo::selected(Role::RadioButton, is_enabled, is_chosen, &name));
+        response.widget_info(|| WidgetInfo::selected(Role::ColumnHeader, is_enabled, is_chosen, &name));
         focus_ring(ui, &response);
         if response.clicked() {
             pass.did(TelemetryAction::Tree(TreeAction::SortedBy(sort)));
@@ -136,26 +189,26 @@ fn heads(ui: &mut Ui, app: &App, columns: &Columns, pass: &mut Pass<'_>) {
     };
     head(Some(columns.name), "Topic", Some(TreeSort::Name), Align2::LEFT_CENTER);
     head(Some(columns.last), "Last value", None, Align2::LEFT_CENTER);
-    head(Some(columns.messages), "Messages", Some(TreeSort::Messages), Align2::RIGHT_CENTER);
     head(columns.rate, "Rate", Some(TreeSort::Rate), Align2::RIGHT_CENTER);
-    head(columns.at, "Last at", Some(TreeSort::Recent), Align2::RIGHT_CENTER);
-    ui.painter().hline(rect.x_range(), rect.bottom(), egui::Stroke::new(1.0, palette(ui).line));
-    ui.add_space(2.0);
+    head(columns.messages, "Messages", Some(TreeSort::Messages), Align2::RIGHT_CENTER);
+    head(columns.size, "Size", Some(TreeSort::Bytes), Align2::RIGHT_CENTER);
+    head(Some(columns.silent), "Silent", Some(TreeSort::Recent), Align2::RIGHT_CENTER);
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, egui::Stroke::new(1.0, palette(ui).line));
 }
 
-fn list(ui: &mut Ui, app: &mut App, snapshot: Option<&Snapshot>, columns: &Columns, pass: &mut Pass<'_>) {
+fn list(ui: &mut Ui, app: &mut App, columns: &Columns, pass: &mut Pass<'_>) {
     let place = app.telemetry.tree.take_scroll().map(Place::Showing);
     let step_id = ui.scope_id().with("step");
     let stepped = ui.data_mut(|data| data.remove_temp::<usize>(step_id)).map(Place::Showing);
     let tree = &app.telemetry.tree;
-    let at_unix_micros = snapshot.map_or(0, |snapshot| snapshot.at_unix_micros);
     let total = tree.page().total;
     let rows = Rows { name: "Topics", role: Role::Tree, total, height: DENSE_HEIGHT, place: place.or(stepped) };
     let mut actions = Vec::new();
+    let mut is_entered = false;
     let shown = rows.show(ui, |ui, place, rect| {
         if let Some(row) = tree.row(place) {
             let is_chosen = tree.selected().is_some_and(|chosen| chosen.node == row.node);
-            draw_row(ui, rect, row, is_chosen, at_unix_micros, columns, pass, &mut actions);
+            is_entered |= draw_row(ui, rect, row, is_chosen, columns, &mut actions) && row.topic.is_some();
         }
     });
     keys(ui, app, &shown, step_id, &mut actions);
@@ -167,6 +220,14 @@ fn list(ui: &mut Ui, app: &mut App, snapshot: Option<&Snapshot>, columns: &Colum
     for action in actions {
         pass.did(TelemetryAction::Tree(action));
     }
+    is_entered |= shown.response.has_focus() && ui.input(|input| input.key_pressed(Key::Enter)) && tree_has_topic(app);
+    if is_entered && is_one_at_a_time(ui) {
+        pass.did(TelemetryAction::WentIn(Depth::History));
+    }
+}
+
+fn tree_has_topic(app: &App) -> bool {
+    app.telemetry.tree.selected().is_some_and(|selected| selected.topic.is_some())
 }
 
 fn keys(ui: &Ui, app: &App, shown: &Shown, step_id: egui::Id, actions: &mut Vec<TreeAction>) {
@@ -201,21 +262,19 @@ fn keys(ui: &Ui, app: &App, shown: &Shown, step_id: egui::Id, actions: &mut Vec<
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "what one row is drawn from")]
+/// Draws a row; whether it was clicked.
 fn draw_row(
     ui: &Ui,
     rect: Rect,
     row: &TreeRow,
     is_chosen: bool,
-    at_unix_micros: i64,
     columns: &Columns,
-    pass: &Pass<'_>,
     actions: &mut Vec<TreeAction>,
-) {
+) -> bool {
     let palette = palette(ui);
     let name = || {
         let last = row.last.as_deref().map_or_else(String::new, |last| format!(", last {last}"));
-        format!("{}, {} messages{last}", shown_name(row), row.messages)
+        format!("{}, {}{last}", shown_name(row), counted(row.messages, "message", "messages"))
     };
     let response = choosable(ui, rect, ("topic", row.node.0), Role::TreeItem, is_chosen, name);
     if response.clicked() {
@@ -224,41 +283,51 @@ fn draw_row(
     if response.double_clicked() && row.has_children {
         actions.push(TreeAction::Expanded { node: row.node, is_expanded: !row.is_expanded });
     }
-    let mut left = rect.left() + 4.0 + INDENT * f32::from(row.depth.min(MAX_INDENT));
+    let mut left = rect.left() + columns.name.0 - 4.0 + INDENT * f32::from(row.depth.min(MAX_INDENT));
     if row.has_children {
         let caret = Rect::from_min_size(pos2(left, rect.top()), vec2(CARET, rect.height()));
         draw_caret(ui, caret, row, actions);
     }
     left += CARET;
     let part = Columns::part(rect, columns.name).with_min_x(left);
-    let colour = if row.topic.is_some() { palette.strong } else { palette.text };
-    let colour = if row.name.is_empty() { palette.muted } else { colour };
-    let width = cell(ui, part, shown_name(row), mono(), colour, Align2::LEFT_CENTER);
-    let rest = part.with_min_x(part.left() + width + 8.0);
-    if row.has_children {
-        cell(ui, rest, &number(row.topics), small_mono(), palette.muted, Align2::LEFT_CENTER);
-    }
-    let last = Columns::part(rect, columns.last);
-    if let Some(text) = &row.last {
-        let mut last = last;
-        if row.is_retained {
-            let at = pos2(last.left() + 6.0, last.center().y);
-            ui.painter().text(at, Align2::CENTER_CENTER, icon::BOOKMARK, icon_font(12.0), palette.muted);
-            last.min.x += 16.0;
-        }
-        cell(ui, last, text, mono(), palette.text, Align2::LEFT_CENTER);
-    }
+    let is_level = row.topic.is_none();
+    let font = if is_level { medium() } else { FontId::proportional(12.5) };
+    let colour = if row.name.is_empty() { palette.muted } else { palette.strong };
+    cell(ui, part, shown_name(row), font, colour, Align2::LEFT_CENTER);
+    last_value(ui, Columns::part(rect, columns.last), row);
     let numbers = Align2::RIGHT_CENTER;
-    cell(ui, Columns::part(rect, columns.messages), &number(row.messages), small_mono(), palette.text, numbers);
-    if let Some(column) = columns.rate {
-        let (text, colour) = rate(row.rate).map_or(("–".to_owned(), palette.line), |text| (text, palette.text));
-        cell(ui, Columns::part(rect, column), &text, small_mono(), colour, numbers);
-    }
-    if let Some(column) = columns.at.filter(|_| row.messages > 0) {
-        let silent = i64::try_from(row.silent_for.as_micros()).unwrap_or(i64::MAX);
-        let text = pass.short_time(at_unix_micros.saturating_sub(silent));
+    if let Some((column, text)) = columns.rate.zip(rate(row.rate)) {
         cell(ui, Columns::part(rect, column), &text, small_mono(), palette.muted, numbers);
     }
+    if let Some(column) = columns.messages {
+        cell(ui, Columns::part(rect, column), &number(row.messages), small_mono(), palette.muted, numbers);
+    }
+    if let Some(column) = columns.size {
+        cell(ui, Columns::part(rect, column), &size(row.bytes), small_mono(), palette.muted, numbers);
+    }
+    if row.messages > 0 && row.silent_for >= SILENT_FROM {
+        let text = span(row.silent_for);
+        cell(ui, Columns::part(rect, columns.silent), &text, small_mono(), palette.muted, numbers);
+    }
+    response.clicked()
+}
+
+/// The newest value of a topic, or how many topics a closed level has.
+fn last_value(ui: &Ui, rect: Rect, row: &TreeRow) {
+    let palette = palette(ui);
+    let Some(text) = &row.last else {
+        if row.has_children && !row.is_expanded {
+            cell(ui, rect, &counted(row.topics, "topic", "topics"), small_text(), palette.muted, Align2::LEFT_CENTER);
+        }
+        return;
+    };
+    let mut rect = rect;
+    if row.is_retained {
+        let at = pos2(rect.left() + 6.0, rect.center().y);
+        ui.painter().text(at, Align2::CENTER_CENTER, icon::BOOKMARK, icon_font(12.0), palette.muted);
+        rect.min.x += 16.0;
+    }
+    cell(ui, rect, text, mono(), palette.text, Align2::LEFT_CENTER);
 }
 
 fn draw_caret(ui: &Ui, rect: Rect, row: &TreeRow, actions: &mut Vec<TreeAction>) {
@@ -284,8 +353,8 @@ fn shown_name(row: &TreeRow) -> &str {
 fn rate(rate: f32) -> Option<String> {
     match rate {
         rate if rate < 0.05 => None,
-        rate if rate < 9.95 => Some(format!("{rate:.1}")),
+        rate if rate < 9.95 => Some(format!("{rate:.1}/s")),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate isn't negative")]
-        rate => Some(number(rate.round() as u64)),
+        rate => Some(format!("{}/s", number(rate.round() as u64))),
     }
 }

@@ -142,6 +142,56 @@ pub(in crate::ui) fn choice(ui: &mut Ui, is_chosen: bool, text: &str, name: &str
     response.clicked()
 }
 
+/// A few choices that belong together, in one frame without gaps; the one that was chosen anew. Each is an icon, a text and
+/// a name; where there is little room the icon alone is shown.
+pub(in crate::ui) fn segments<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    chosen: T,
+    all: &[(T, &'static str, &str, &str)],
+    is_short: bool,
+) -> Option<T> {
+    let mut picked = None;
+    ui.scope(|ui| {
+        ui.spacing_mut().item_spacing.x = 0.0;
+        ui.spacing_mut().button_padding = Vec2::new(8.0, 2.0);
+        let palette = palette(ui);
+        for (place, (value, glyph, text, name)) in all.iter().enumerate() {
+            let is_chosen = *value == chosen;
+            let (fill, colour) =
+                if is_chosen { (palette.accent, palette.on_accent) } else { (palette.page, palette.text) };
+            let mut atoms = Atoms::default();
+            if !glyph.is_empty() {
+                atoms.push_right(Atom::from(RichText::new(*glyph).font(icon_font(ICON_SIZE)).color(colour)));
+            }
+            if glyph.is_empty() || !is_short {
+                atoms.push_right(Atom::from(RichText::new(*text).color(colour)));
+            }
+            let edge = Stroke::new(1.0, if is_chosen { palette.accent } else { palette.border });
+            let button = egui::Button::new(atoms).fill(fill).stroke(edge).corner_radius(ends(place, all.len()));
+            let response = ui.add(button.min_size(Vec2::new(0.0, 24.0)).wrap_mode(egui::TextWrapMode::Extend));
+            let (spoken, is_enabled) = ((*name).to_owned(), ui.is_enabled());
+            response.widget_info(|| WidgetInfo::selected(Role::RadioButton, is_enabled, is_chosen, &spoken));
+            focus_ring(ui, &response);
+            if response.on_hover_text(*name).clicked() && !is_chosen {
+                picked = Some(*value);
+            }
+        }
+    });
+    picked
+}
+
+/// Round corners at the ends only.
+fn ends(place: usize, count: usize) -> egui::CornerRadius {
+    let mut radius = control_radius();
+    if place > 0 {
+        (radius.nw, radius.sw) = (0, 0);
+    }
+    if place + 1 < count {
+        (radius.ne, radius.se) = (0, 0);
+    }
+    radius
+}
+
 /// Shows where the keyboard is, whatever the button's own border.
 pub(in crate::ui) fn focus_ring(ui: &Ui, response: &Response) {
     if response.has_focus() {

@@ -6,12 +6,13 @@ mod frame;
 mod panes;
 mod problem;
 pub(super) mod rows;
+pub(super) mod shares;
 mod text;
 
-pub(super) use button::{Button, choice, focus_ring};
+pub(super) use button::{Button, choice, focus_ring, segments};
 pub(super) use field::{bare_field, check, field, labelled, path_field};
 pub(super) use frame::{boxed, call, empty_state, group, header, notice, pill, titled_group};
-pub(super) use panes::{beside, split, surface};
+pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};
 pub(super) use rows::row_ground;
 pub(super) use text::{copyable, facts, fold, icon, muted, signal_bars, small, strong, truncated};

@@ -2,6 +2,7 @@
 
 use egui::{Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
+use super::shares;
 use crate::ui::theme::{GAP, GRID, box_radius, palette};
 
 /// Least width of a pane.
@@ -23,7 +24,8 @@ pub(in crate::ui) fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: im
     }
     let is_stacked = room.width() < STACKED_BELOW;
     let id = ui.make_persistent_id(("beside", salt, is_stacked));
-    let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(0.56);
+    let place = if is_stacked { format!("{salt}-stacked") } else { salt.to_owned() };
+    let share = shares::of(ui, &place).unwrap_or(0.56);
     let (from, length) = if is_stacked { (room.top(), room.height()) } else { (room.left(), room.width()) };
     let edge = (from + length * share).round();
     let (main, side) = if is_stacked { room.split_top_bottom_at_y(edge) } else { room.split_left_right_at_x(edge) };
@@ -52,11 +54,26 @@ pub(in crate::ui) fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: im
     }
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.dragged()) {
         let at = if is_stacked { at.y } else { at.x };
-        ui.data_mut(|data| data.insert_temp(id, ((at - from) / length).clamp(0.25, 0.75)));
+        shares::set(ui, &place, Some(((at - from) / length).clamp(0.25, 0.75)));
     }
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Splitter, is_enabled, "Width of the two parts"));
     ui.advance_cursor_after_rect(room);
+}
+
+/// A row of controls of that height over the whole width, with a line below it.
+pub(in crate::ui) fn tool_row<R>(ui: &mut Ui, height: f32, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let rect = egui::Rect::from_min_size(ui.cursor().min, vec2(ui.available_width(), height));
+    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, egui::Stroke::new(1.0, palette(ui).line));
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
+    let builder = UiBuilder::new().max_rect(rect.shrink2(vec2(10.0, 0.0))).layout(layout).id_salt("tools");
+    // What does not fit is cut here, and moves nothing else.
+    let mut row = ui.new_child(builder);
+    row.set_clip_rect(row.clip_rect().intersect(rect));
+    row.spacing_mut().item_spacing.x = 6.0;
+    let result = add(&mut row);
+    ui.advance_cursor_after_rect(rect);
+    result
 }
 
 /// Draws something into a surface that fills the room.
@@ -76,12 +93,22 @@ pub(in crate::ui) fn surface<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> 
 
 /// Two panes that lie flush with a line between them, which can be drawn, or moved by the arrows while it has the keyboard.
 /// `add` is told whether it draws the side pane. A double click on the line sets it back.
-pub(in crate::ui) fn split(ui: &mut Ui, salt: &str, usual: f32, mut add: impl FnMut(&mut Ui, bool)) {
+pub(in crate::ui) fn split(ui: &mut Ui, salt: &str, usual: f32, add: impl FnMut(&mut Ui, bool)) {
+    split_within(ui, salt, usual, [LEAST_PANE, LEAST_SIDE], add);
+}
+
+/// As [`split`], with least widths of its own for the main and the side pane.
+pub(in crate::ui) fn split_within(
+    ui: &mut Ui,
+    salt: &str,
+    usual: f32,
+    least: [f32; 2],
+    mut add: impl FnMut(&mut Ui, bool),
+) {
     let room = ui.available_rect_before_wrap();
     let id = ui.make_persistent_id(("split", salt));
-    let share = ui.data(|data| data.get_temp::<f32>(id)).unwrap_or(usual);
-    let least = LEAST_PANE.min(room.width() / 2.0);
-    let least_side = LEAST_SIDE.min(room.width() / 2.0);
+    let share = shares::of(ui, salt).unwrap_or(usual);
+    let [least, least_side] = least.map(|least| least.min(room.width() / 2.0));
     let edge = (room.left() + room.width() * share).clamp(room.left() + least, room.right() - least_side).round();
     let (main, side) = room.split_left_right_at_x(edge);
     let grip = egui::Rect::from_x_y_ranges(edge - GRIP / 2.0..=edge + GRIP / 2.0, room.y_range());
@@ -112,10 +139,10 @@ pub(in crate::ui) fn split(ui: &mut Ui, salt: &str, usual: f32, mut add: impl Fn
         ui.memory_mut(|memory| memory.set_focus_lock_filter(response.id, arrows));
     }
     if let Some(at) = moved {
-        ui.data_mut(|data| data.insert_temp(id, ((at - room.left()) / room.width()).clamp(0.15, 0.75)));
+        shares::set(ui, salt, Some(((at - room.left()) / room.width()).clamp(0.15, 0.75)));
     }
     if response.double_clicked() {
-        ui.data_mut(|data| data.remove::<f32>(id));
+        shares::set(ui, salt, None);
     }
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::Splitter, is_enabled, "Width of the two parts"));

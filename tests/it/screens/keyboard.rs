@@ -154,3 +154,43 @@ fn correcting_a_passphrase_selects_the_old_one_so_that_typing_replaces_it() {
     opened.harness.run();
     assert_eq!(opened.harness.state().app.commission.form.draft.passphrase.expose(), "right one");
 }
+
+#[test]
+fn the_palette_opens_by_a_key_finds_what_is_typed_and_goes_there_by_enter() {
+    let mut opened = open(SIZE, Theme::Light, Stage::choose);
+    let press = |opened: &mut Opened, modifiers, key| {
+        opened.harness.key_press_modifiers(modifiers, key);
+        opened.harness.run();
+    };
+    press(&mut opened, egui::Modifiers::COMMAND, Key::K);
+    opened.harness.event(egui::Event::Text("go rec".into()));
+    opened.harness.run();
+    press(&mut opened, egui::Modifiers::NONE, Key::Enter);
+    assert_eq!(opened.harness.state().app.place(), linesman::app::Place::Records);
+    assert!(opened.harness.state().app.palette().is_none());
+
+    // A gateway: the second of those found, and Escape leaves everything as it is.
+    press(&mut opened, egui::Modifiers::COMMAND, Key::K);
+    opened.harness.event(egui::Event::Text("@tty".into()));
+    opened.harness.run();
+    press(&mut opened, egui::Modifiers::NONE, Key::ArrowDown);
+    press(&mut opened, egui::Modifiers::NONE, Key::Enter);
+    assert_eq!(opened.harness.state().app.place(), linesman::app::Place::Gateways);
+    assert_ne!(selected(&opened), "serial:/dev/ttyUSB0");
+    let before = selected(&opened);
+    press(&mut opened, egui::Modifiers::COMMAND, Key::K);
+    press(&mut opened, egui::Modifiers::NONE, Key::Escape);
+    assert!(opened.harness.state().app.palette().is_none());
+    assert_eq!(selected(&opened), before);
+}
+
+#[test]
+fn f1_lists_the_keys_and_escape_goes_back() {
+    let mut opened = open(SIZE, Theme::Light, Stage::choose);
+    opened.harness.key_press(Key::F1);
+    opened.harness.run();
+    assert!(opened.harness.query_by_role_and_label(Role::Button, "Close the list of keys").is_some());
+    opened.harness.key_press(Key::Escape);
+    opened.harness.run();
+    assert!(!opened.harness.state().app.is_showing_keys());
+}

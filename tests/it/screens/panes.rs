@@ -12,7 +12,7 @@ use linesman::app::telemetry::plot::{PlotAction, View};
 use linesman::app::telemetry::publish::{DraftKind, PublishAction, RepeatDraft};
 use linesman::app::telemetry::recorder::{RecorderAction, Sheet};
 use linesman::app::telemetry::trace::TraceAction;
-use linesman::app::telemetry::{Pane, TelemetryAction};
+use linesman::app::telemetry::{Pane, Setup, TelemetryAction};
 use linesman::app::{Action, Place};
 use linesman::model::ids::JobId;
 use linesman::model::mqtt::bench::{Sighting, SightingKind};
@@ -94,7 +94,7 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "expected_mixed", plant: Stage::expected },
-    State { name: "bench_off", plant: |stage| stage.go_to_pane(Pane::Bench) },
+    State { name: "bench_off", plant: Stage::go_to_bench },
     State { name: "bench_open_to_others", plant: Stage::bench_open },
     State {
         name: "bench_running",
@@ -368,7 +368,10 @@ impl Stage {
 
     fn expected(&mut self) {
         let job = self.pane(Pane::Expectations);
-        self.report(job, TelemetryEvent::FirstMessage { after: Duration::from_secs(17) });
+        self.report(
+            job,
+            TelemetryEvent::FirstMessage { after: Duration::from_secs(17), topic: "site/hall-gateway/power".into() },
+        );
         let row = |id: &str, word, says: &str| ExpectationState {
             id: id.into(),
             topic: format!("site/+/{id}").parse().expect("a filter"),
@@ -386,13 +389,18 @@ impl Stage {
         self.snapshot(job, 30, |snapshot| snapshot.expectations = expectations);
     }
 
+    fn go_to_bench(&mut self) {
+        self.act(Action::WentTo(Place::Telemetry));
+        self.act(Action::Telemetry(TelemetryAction::ChoseSetup(Setup::Bench)));
+    }
+
     fn bench_open(&mut self) {
-        self.go_to_pane(Pane::Bench);
+        self.go_to_bench();
         self.act(BenchAction::ChoseAddress("0.0.0.0".into()));
     }
 
     fn bench_started(&mut self) -> JobId {
-        self.go_to_pane(Pane::Bench);
+        self.go_to_bench();
         self.act(BenchAction::Started);
         match self.sent.pop() {
             Some(Command::Bench { job, command: BenchCommand::Start(_) }) => job,
@@ -583,7 +591,7 @@ fn a_picture_that_the_window_does_not_hand_out_is_told_as_missed() {
 
 #[test]
 fn the_bench_broker_listens_to_others_only_after_it_was_chosen() {
-    let mut opened = open(SIZE, Theme::Light, |stage| stage.go_to_pane(Pane::Bench));
+    let mut opened = open(SIZE, Theme::Light, Stage::go_to_bench);
     opened.harness.get_by_label("Start the bench broker").click();
     opened.harness.run();
     let Ok(Command::Bench { command: BenchCommand::Start(plan), .. }) = opened.commands.try_recv() else {

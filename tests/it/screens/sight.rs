@@ -77,7 +77,8 @@ impl Exempt {
     fn of<State>(harness: &Harness<'_, State>) -> Self {
         let root = harness.root();
         let disabled = By::new().predicate(|node: &AccessKitNode<'_>| -> bool { node.is_disabled() });
-        let dialog = By::new().predicate(|node: &AccessKitNode<'_>| -> bool { node.role() == Role::AlertDialog });
+        let dialog = By::new()
+            .predicate(|node: &AccessKitNode<'_>| -> bool { matches!(node.role(), Role::AlertDialog | Role::Dialog) });
         Self {
             disabled: root.query_all(disabled).filter_map(|node| place(&node)).collect(),
             dialog: root.query_all(dialog).map(|node| extent(&node)).next(),

@@ -7,6 +7,7 @@ use linesman::app::batch::BatchAction;
 use linesman::app::commission::{CommissionAction, QrGiven, Question};
 use linesman::app::discover::{DiscoverAction, Shown};
 use linesman::app::gateways::Tab;
+use linesman::app::palette::PaletteAction;
 use linesman::app::records::RecordsAction;
 use linesman::app::terminal::TerminalAction;
 use linesman::app::{Action, App, Place};
@@ -114,6 +115,22 @@ pub(crate) const STATES: &[State] = &[
             stage.act(DiscoverAction::AskedAll);
         },
     },
+    State {
+        name: "palette_typed",
+        plant: |stage| {
+            stage.choose();
+            stage.act(PaletteAction::Opened);
+            "hall".clone_into(stage.app.palette_text().expect("it is open"));
+        },
+    },
+    State {
+        name: "palette_nothing",
+        plant: |stage| {
+            stage.act(PaletteAction::Opened);
+            "no such thing".clone_into(stage.app.palette_text().expect("it is open"));
+        },
+    },
+    State { name: "keys", plant: |stage| stage.act(Action::ShowedKeys(true)) },
     State { name: "nothing_selected", plant: |stage| stage.act(Action::OpenedTab(Tab::SetUp)) },
     State { name: "set_up_choose", plant: |stage| stage.choose() },
     State {

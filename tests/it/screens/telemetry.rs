@@ -10,7 +10,7 @@ use linesman::app::telemetry::connect::ConnectAction;
 use linesman::app::telemetry::detail::{DetailAction, Face};
 use linesman::app::telemetry::list::{ListAction, Picked};
 use linesman::app::telemetry::tree::{Selected, TreeAction};
-use linesman::app::telemetry::{Pane, TelemetryAction};
+use linesman::app::telemetry::{Depth, Feed, Pane, TelemetryAction};
 use linesman::app::{Action, Place};
 use linesman::model::ids::JobId;
 use linesman::model::mqtt::Dialect;
@@ -134,7 +134,7 @@ impl Stage {
         let state = InspectionState::Waiting { problem: Box::new(refused()), retry_in: Duration::from_secs(8) };
         self.heard(TelemetryEvent::State(state));
         self.now += Duration::from_secs(3);
-        self.act(TelemetryAction::WentTo(Pane::Topics));
+        self.act(TelemetryAction::WentTo(Pane::Messages));
     }
 
     pub(crate) fn telemetry_connected_empty(&mut self) {
@@ -200,7 +200,7 @@ impl Stage {
 
     pub(crate) fn telemetry_list(&mut self) {
         self.telemetry_connected_empty();
-        self.act(TelemetryAction::WentTo(Pane::Live));
+        self.act(TelemetryAction::Listed(Feed::Live));
         self.act(TelemetryAction::List(ListAction::Scrolled { first: 0, count: 12 }));
         self.app.telemetry.list.new_column = ".temperature".into();
         self.act(TelemetryAction::List(ListAction::AddedColumn));
@@ -476,10 +476,10 @@ fn enter_in_the_address_connects() {
 #[test]
 fn only_what_is_in_sight_is_asked_for() {
     let mut opened = open(SIZE, Theme::Light, Stage::telemetry_tree);
-    opened.harness.get_by_role_and_label(Role::Tab, "Live").click();
+    opened.harness.get_by_role_and_label(Role::RadioButton, "Live").click();
     opened.harness.run();
     let spec = last_view(&mut opened).expect("another view");
-    assert!(spec.tree.is_none() && spec.history.is_none());
+    assert!(spec.tree.is_none() && spec.history.is_some(), "the topic chosen stays beside the list");
     let list = spec.list.expect("the list");
     assert_eq!(list.anchor, Anchor::Newest);
     opened.harness.get_by_role_and_label(Role::Button, "Records").click();
@@ -525,8 +525,8 @@ fn arrow_keys_walk_the_tree_and_fold_it() {
 
 #[test]
 fn a_column_sorts_the_tree() {
-    let mut opened = open(SIZE, Theme::Light, Stage::telemetry_tree);
-    opened.harness.get_by_role_and_label(Role::RadioButton, "Sort topics by messages").click();
+    let mut opened = open([1360.0, 800.0], Theme::Light, Stage::telemetry_tree);
+    opened.harness.get_by_role_and_label(Role::ColumnHeader, "Sort topics by messages").click();
     opened.harness.run();
     let spec = last_view(&mut opened).expect("another view");
     assert_eq!(spec.tree.map(|tree| tree.sort), Some(TreeSort::Messages));
@@ -637,4 +637,60 @@ fn a_message_that_is_opened_stays_under_the_pointer() {
         let after = top_of(&opened, PREVIEW);
         assert!((before - after).abs() < 1.0, "{size:?}: from {before} to {after}");
     }
+}
+
+impl Stage {
+    /// A tree of so many topics, of which a page is here.
+    fn telemetry_many(&mut self) {
+        self.telemetry_connected_empty();
+        self.show(|snapshot| {
+            let rows: Vec<_> =
+                (1..200).map(|node| tree_row(node, 0, &format!("topic-{node}"), 7, Some("21.5"))).collect();
+            snapshot.tree = Some(TreePage { total: rows.len(), first: 0, rows, problem: None });
+        });
+    }
+}
+
+/// The rows of a role that are wholly in sight within a height.
+fn rows_in_sight(opened: &Opened, role: Role, height: f32) -> usize {
+    let room = height - 28.0;
+    opened.harness.get_all_by_role(role).filter(|row| row.rect().bottom() <= room + 0.5).count()
+}
+
+#[test]
+fn topics_have_eleven_rows_at_1024_by_640_fourteen_at_1100_by_720_and_some_at_200_percent() {
+    for (size, least) in [([1024.0, 640.0], 11), ([1100.0, 720.0], 14), ([512.0, 320.0], 5)] {
+        let opened = open(size, Theme::Light, Stage::telemetry_many);
+        let rows = rows_in_sight(&opened, Role::TreeItem, size[1]);
+        assert!(rows >= least, "{size:?}: {rows} rows");
+    }
+}
+
+#[test]
+fn in_little_room_the_panes_stand_one_at_a_time_with_a_way_back() {
+    let mut opened = open([512.0, 320.0], Theme::Light, Stage::telemetry_tree);
+    let has = |opened: &Opened, role, name: &str| opened.harness.query_by_role_and_label(role, name).is_some();
+    assert!(has(&opened, Role::Tree, "Topics, 6 rows") && !has(&opened, Role::ListBox, "History, 100 rows"));
+    opened.harness.get_by_role_and_label(Role::TreeItem, "state, 67 messages, last online").click();
+    opened.harness.run();
+    assert_eq!(opened.harness.state().app.telemetry.depth(), Depth::History);
+    assert!(!has(&opened, Role::Tree, "Topics, 6 rows"));
+    opened.harness.get_by_role_and_label(Role::Button, "Back to the topics").click();
+    opened.harness.run();
+    assert!(has(&opened, Role::Tree, "Topics, 6 rows"));
+}
+
+#[test]
+fn the_connection_panel_opens_from_the_tool_row_and_the_bench_broker_is_one_of_its_choices() {
+    let mut opened = open(SIZE, Theme::Light, Stage::telemetry_tree);
+    let name = "Connection: Connected mqtts://broker.example:8883";
+    opened.harness.get_by_role_and_label(Role::DisclosureTriangle, name).click();
+    opened.harness.run();
+    assert!(opened.harness.query_by_role_and_label(Role::TextInput, "Address").is_some());
+    opened.harness.get_by_role_and_label(Role::ListBoxOption, "Bench broker").click();
+    opened.harness.run();
+    assert!(opened.harness.query_by_role_and_label(Role::Button, "Start the bench broker").is_some());
+    opened.harness.get_by_role_and_label(Role::Button, "Close the panel").click();
+    opened.harness.run();
+    assert!(opened.harness.query_by_role_and_label(Role::Tree, "Topics, 6 rows").is_some());
 }

@@ -35,6 +35,7 @@ use crate::model::mqtt::stage::StageReport;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::RecordId;
 use crate::model::redact::Redactor;
+use crate::model::text::visible;
 use crate::msg::telemetry::{InspectionSource, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::decode::Rule;
@@ -50,6 +51,8 @@ const SLICE: Duration = Duration::from_millis(2);
 const FILE_LIMIT: Duration = Duration::from_secs(10);
 /// How long the last messages may take to be written when an inspection ends.
 const FINISH_LIMIT: Duration = Duration::from_secs(20);
+/// Characters of a topic that are told, at most.
+const TOPIC_SHOWN: usize = 200;
 /// Clients that look for kept messages are named after the one that watches.
 const FINDER: &str = "-kept";
 
@@ -395,7 +398,8 @@ impl Job {
         if let (Some(first), Some(before)) = (first, self.setup.start.pushed_before) {
             self.waits_for_first = false;
             let after = before + Duration::from_micros(first.mono_micros);
-            self.tell(TelemetryEvent::FirstMessage { after }).await;
+            let topic = visible(&String::from_utf8_lossy(first.topic), TOPIC_SHOWN);
+            self.tell(TelemetryEvent::FirstMessage { after, topic }).await;
         }
     }
 

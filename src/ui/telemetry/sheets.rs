@@ -1,0 +1,161 @@
+//! The sheets of the tool row: recordings, which are kept, opened and named, and what is exported.
+
+use egui::{Popup, PopupCloseBehavior, RectAlign, Response, Ui};
+
+use super::parts::{bytes, counted, span};
+use crate::app::App;
+use crate::app::telemetry::TelemetryAction;
+use crate::app::telemetry::recorder::{MINUTES, Recorder, RecorderAction, Sheet};
+use crate::msg::telemetry::ExportForm;
+use crate::telemetry::recording::RecorderState;
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField};
+use crate::ui::theme::GRID;
+use crate::ui::widgets::{Button, choice, labelled, muted, path_field, small, strong};
+
+/// Width of a sheet.
+const WIDTH: f32 = 460.0;
+
+/// The sheet of a button: opens with it, and closes with a click beside it.
+pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_pressed: bool, pass: &mut Pass<'_>) {
+    let is_running = app.telemetry.job().is_some();
+    let recorder = &mut app.telemetry.panes.recorder;
+    let was_open = recorder.sheet() == Some(sheet);
+    let mut is_open = was_open;
+    let popup = Popup::from_response(anchor).id(egui::Id::unique(("sheet", sheet))).open_bool(&mut is_open);
+    let popup = popup.align(RectAlign::BOTTOM_END).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
+    let width = WIDTH.min(ui.ctx().content_rect().width() - 32.0);
+    popup.show(|ui| {
+        ui.set_width(width);
+        ui.spacing_mut().item_spacing.y = 6.0;
+        match sheet {
+            Sheet::Recordings => recordings(ui, recorder, is_running, pass),
+            Sheet::Export => export(ui, recorder, is_running, pass),
+        }
+    });
+    if is_pressed || (was_open && !is_open) {
+        pass.did(RecorderAction::ToggledSheet(sheet));
+    }
+}
+
+/// What the button is called that keeps the last minutes.
+pub(super) fn keep_name(recorder: &Recorder) -> String {
+    format!("Keep the last {} min", recorder.minutes())
+}
+
+/// Whether the last minutes can be kept now, and why not.
+pub(super) fn can_keep(recorder: &Recorder, is_running: bool) -> (bool, &'static str) {
+    let is_ready = recorder.ring().is_some() && is_running && !recorder.is_keeping();
+    let why = match () {
+        () if recorder.is_keeping() => "Already saving",
+        () if !is_running => "Connect to a broker first",
+        () => "Nothing is saved on disk: switch it on in the settings",
+    };
+    (is_ready, why)
+}
+
+fn recordings(ui: &mut Ui, recorder: &mut Recorder, is_running: bool, pass: &mut Pass<'_>) {
+    strong(ui, "Keep what just happened");
+    ui.horizontal_wrapped(|ui| {
+        let name = keep_name(recorder);
+        let (is_ready, why) = can_keep(recorder, is_running);
+        if Button::new("Keep").icon(icon::SAVE).named(&name).enabled_if(is_ready, why).pressed(ui) {
+            pass.did(RecorderAction::KeptLast);
+        }
+        for minutes in MINUTES {
+            let text = format!("{minutes} min");
+            if choice(ui, recorder.minutes() == minutes, &text, &text) {
+                pass.did(RecorderAction::ChoseMinutes(minutes));
+            }
+        }
+    });
+    if let Some(ring) = recorder.ring() {
+        muted(ui, &format!("On disk now: {}", amount(ring)));
+    }
+    ui.add_space(GRID);
+    strong(ui, "Next recording");
+    let (_, is_browsing) = path_field(ui, "Record to", &mut recorder.record_path, "data folder, named by time");
+    if is_browsing {
+        pass.browse = Some(PathField::RecordingNew);
+    }
+    ui.add_space(GRID);
+    strong(ui, "Open a recording");
+    let (response, is_browsing) = path_field(ui, "Recording", &mut recorder.open_path, "/home/me/site.lmrec");
+    if is_browsing {
+        pass.browse = Some(PathField::RecordingOpen);
+    }
+    let is_typed = !recorder.open_path.trim().is_empty();
+    let open = Button::new("Replay").icon(icon::PLAY).named("Replay the recording");
+    let is_pressed = open.enabled_if(is_typed, "Type a path first").pressed(ui);
+    if is_pressed || (is_typed && super::parts::is_entered(ui, &response)) {
+        pass.did(TelemetryAction::OpenedRecording(recorder.open_path.trim().into()));
+    }
+}
+
+fn export(ui: &mut Ui, recorder: &mut Recorder, is_open: bool, pass: &mut Pass<'_>) {
+    strong(ui, "Export messages");
+    labelled(ui, "Format", |ui, _| {
+        let forms = [
+            (ExportForm::Csv, "CSV"),
+            (ExportForm::JsonLines, "JSON lines"),
+            (ExportForm::Parquet, "Parquet"),
+            (ExportForm::Recording, "Recording"),
+        ];
+        for (form, text) in forms {
+            if form == ExportForm::Parquet && !cfg!(feature = "parquet") {
+                continue;
+            }
+            if choice(ui, recorder.form() == form, text, &format!("Export as {text}")) {
+                pass.did(RecorderAction::ChoseForm(form));
+            }
+        }
+    });
+    ui.horizontal_wrapped(|ui| {
+        let (_, is_browsing) = path_field(ui, "Export to", &mut recorder.export_path, "/home/me/messages.csv");
+        if is_browsing {
+            pass.browse = Some(PathField::TelemetryExport);
+        }
+        let is_ready = is_open && !recorder.is_writing() && !recorder.export_path.trim().is_empty();
+        let export = Button::new("Export").icon(icon::EXPORT).named("Export the messages");
+        if export.enabled_if(is_ready, why_not(recorder, is_open)).pressed(ui) {
+            pass.did(RecorderAction::Exported);
+        }
+    });
+    small(ui, "Exports the messages that the live list shows: its search counts");
+    ui.add_space(GRID);
+    bundle(ui, recorder, is_open, pass);
+}
+
+fn bundle(ui: &mut Ui, recorder: &mut Recorder, is_open: bool, pass: &mut Pass<'_>) {
+    strong(ui, "Support bundle");
+    ui.horizontal_wrapped(|ui| {
+        let (_, is_browsing) = path_field(ui, "Bundle to", &mut recorder.bundle_path, "/home/me/support.zip");
+        if is_browsing {
+            pass.browse = Some(PathField::SupportBundle);
+        }
+        let is_ready = is_open && !recorder.is_writing() && !recorder.bundle_path.trim().is_empty();
+        let write = Button::new("Write").icon(icon::EXPORT).named("Write the support bundle");
+        if write.enabled_if(is_ready, why_not(recorder, is_open)).pressed(ui) {
+            pass.did(RecorderAction::Bundled);
+        }
+    });
+    small(ui, "One file for support: messages, packets, connection stages and profile facts. No passwords or keys");
+}
+
+fn why_not(recorder: &Recorder, is_open: bool) -> &'static str {
+    match () {
+        () if !is_open => "Connect to a broker or open a recording first",
+        () if recorder.is_writing() => "A file is being written",
+        () => "Type a path first",
+    }
+}
+
+/// How much a recording holds.
+pub(super) fn amount(state: &RecorderState) -> String {
+    let messages = counted(state.messages, "message", "messages");
+    let since = state.span_unix_micros.map_or_else(String::new, |(from, to)| {
+        let micros = u64::try_from(to.saturating_sub(from)).unwrap_or(0);
+        format!(", {}", span(std::time::Duration::from_micros(micros)))
+    });
+    format!("{messages}, {}{since}", bytes(state.file_bytes))
+}
