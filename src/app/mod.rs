@@ -466,6 +466,7 @@ impl App {
                 self.records.listed(answer);
             }
             Event::RecordShown(answer) => self.records.shown(answer),
+            Event::RecordsVerified(answer) => self.records.verified(answer),
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
                     self.settings.diagnostics_finished();

@@ -57,6 +57,7 @@ impl Ticket {
             | Command::ScanFromLaptop
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
+            | Command::VerifyRecords
             | Command::ReadSite { .. }
             | Command::SaveSettings(_) => Self::Other,
         }

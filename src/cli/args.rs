@@ -12,6 +12,7 @@ pub use super::mqtt_args::{
     BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
 };
 pub use super::site_args::SiteCommand;
+use crate::model::audit::Digest;
 use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
@@ -549,6 +550,19 @@ pub enum RecordsCommand {
     Show {
         /// Number of the job, as listed.
         id: i64,
+    },
+    /// Check that the records are what was written: finds edits, deletions, reordering, cuts and foreign signatures. Writes nothing.
+    #[command(after_help = "\
+Examples:
+  linesman records verify
+  linesman records verify --head 4f2a...
+
+Exit codes: 0 intact, 1 damaged, 3 the file can't be opened. What was cut off the end without a trace shows only with a head
+that was printed before.")]
+    Verify {
+        /// A head printed earlier, by this command or in a report: 64 hexadecimal digits.
+        #[arg(long, value_name = "HASH")]
+        head: Option<Digest>,
     },
     /// Write all jobs to a file: CSV, or JSON lines with every entry.
     #[command(after_help = "Examples:\n  linesman records export jobs.csv\n  linesman records export jobs.jsonl")]

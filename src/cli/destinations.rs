@@ -67,7 +67,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         | Command::BenchBroker(_)
         | Command::Profiles(_)
         | Command::Site(_)
-        | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. })
+        | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. } | RecordsCommand::Verify { .. })
         | Command::Sim(_)
         | Command::Demo(_)
         | Command::Completions { .. }

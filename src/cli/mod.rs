@@ -34,6 +34,7 @@ mod sim;
 mod site;
 mod site_args;
 mod terminal;
+mod verify;
 
 pub use args::without_secrets;
 pub use batch::batch;
@@ -53,6 +54,7 @@ pub use retained::retained;
 pub use sim::{announce, announce_network, network_folder, plan as sim_plan};
 pub use site::site;
 pub use terminal::terminal;
+pub use verify::verified;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

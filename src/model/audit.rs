@@ -177,6 +177,17 @@ pub struct KeyFile {
     pub is_open_to_others: bool,
 }
 
+impl KeyFile {
+    /// Who can read it, in words that follow its path.
+    pub const fn words(&self) -> &'static str {
+        match (self.is_there, self.is_open_to_others) {
+            (false, _) => "which isn't there",
+            (true, true) => "which other accounts can read",
+            (true, false) => "which only its owner can read",
+        }
+    }
+}
+
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Audit {

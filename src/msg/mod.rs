@@ -22,6 +22,7 @@ use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent
 use self::terminal::{TerminalInput, TerminalOutput};
 use crate::check::verdict::Reason;
 use crate::model::access::Access;
+use crate::model::audit::Audit;
 use crate::model::credentials::WifiCredentials;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
@@ -87,6 +88,8 @@ pub enum Command {
     ListRecords { limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
     ShowRecord { id: RecordId },
+    /// Check that the records are what was written. Answer: [`Event::RecordsVerified`].
+    VerifyRecords,
     /// Write records to a file. Answer: [`Event::JobFinished`] with the path in the note.
     ExportRecords { job: JobId, destination: Destination, format: ExportFormat },
     /// Write the redacted byte transcript of a session to a file. Answer: [`Event::JobFinished`].
@@ -284,6 +287,8 @@ pub enum Event {
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
     RecordShown(Result<Box<JobHistory>, Problem>),
+    /// What an audit of the records found.
+    RecordsVerified(Result<Box<Audit>, Problem>),
     /// The diagnostics bundle, redacted, as text for the clipboard.
     DiagnosticsReady { job: JobId, text: String },
     /// The user pressed Ctrl+C in the terminal: all jobs are being stopped, and the front end is asked to end.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Workers, crashed};
 use crate::backend::check::first_of;
 use crate::backend::site_files::{load_site, site_path};
-use crate::io::{diagnostics, laptop_wifi, picture, qr_image, save};
+use crate::io::{diagnostics, laptop_wifi, picture, qr_image, records, save};
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::{Explain, Problem};
@@ -68,6 +68,15 @@ impl Workers {
                 Err(error) => Err(error),
             };
             reporter.report(Event::RecordShown(shown.map(Box::new).map_err(|error| error.explain()))).await;
+        });
+    }
+
+    pub(super) fn verify_records(&self) {
+        let (data, reporter) = (self.parts.data.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let audit = move || records::audit(&data, None).map(Box::new).map_err(|error| error.explain());
+            let audit = tokio::task::spawn_blocking(audit).await.unwrap_or_else(|error| Err(crashed(&error)));
+            reporter.report(Event::RecordsVerified(audit)).await;
         });
     }
 
