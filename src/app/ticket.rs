@@ -29,6 +29,7 @@ impl Ticket {
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
+            | Command::ExportBundle { job, .. }
             | Command::ExportTranscript { job, .. }
             | Command::SavePicture { job, .. }
             | Command::CollectDiagnostics { job }
@@ -58,6 +59,8 @@ impl Ticket {
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
             | Command::VerifyRecords
+            | Command::ReadRecordsHead
+            | Command::ImportBundle { .. }
             | Command::ReadSite { .. }
             | Command::SaveSettings(_) => Self::Other,
         }

@@ -551,6 +551,20 @@ pub enum RecordsCommand {
         /// Number of the job, as listed.
         id: i64,
     },
+    /// Take in the bundle of another computer beside the records of this one. The same bundle twice changes nothing.
+    #[command(after_help = "\
+Example:
+  linesman records import laptop-2.bundle --known-keys team-keys.txt
+
+The list has a line for each computer: its key as records verify prints it, a blank, a name. # begins a remark.")]
+    Import {
+        /// The bundle, as written by records export --bundle.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The list of known keys. A bundle signed with any other key is refused.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        known_keys: PathBuf,
+    },
     /// Check that the records are what was written: finds edits, deletions, reordering, cuts and foreign signatures. Writes nothing.
     #[command(after_help = "\
 Examples:
@@ -565,11 +579,18 @@ that was printed before.")]
         head: Option<Digest>,
     },
     /// Write all jobs to a file: CSV, or JSON lines with every entry.
-    #[command(after_help = "Examples:\n  linesman records export jobs.csv\n  linesman records export jobs.jsonl")]
+    #[command(after_help = "\
+Examples:
+  linesman records export jobs.csv
+  linesman records export jobs.jsonl
+  linesman records export --bundle laptop-1.bundle")]
     Export {
         /// The file; its ending decides: .csv, else JSON lines. - writes to standard output.
-        #[arg(value_hint = ValueHint::FilePath, value_parser = destination())]
-        file: Destination,
+        #[arg(value_hint = ValueHint::FilePath, value_parser = destination(), required_unless_present = "bundle")]
+        file: Option<Destination>,
+        /// Write the whole chain with its signatures, for records import on another computer.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination(), conflicts_with = "file")]
+        bundle: Option<Destination>,
         /// Whether a file that is there may be replaced.
         #[command(flatten)]
         overwrite: Overwrite,

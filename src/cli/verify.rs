@@ -51,6 +51,10 @@ fn said_of_the_rest(audit: &Audit, out: &mut Output) {
     for intent in &audit.open_intents {
         out.text(format!("  entry {}: {} of record {}", intent.entry, visible(&intent.step, 40), intent.job));
     }
+    for imported in &audit.imported {
+        let entries = counted(imported.entries, "entry", "entries");
+        out.text(format!("Imported from {}: {entries}. {}", visible(&imported.name, 60), imported.verdict));
+    }
     if let (Some(key), Some(root)) = (&audit.key_file, &audit.root_key) {
         out.text(format!("Key: {root}, the secret in {}, {}", key.path, key.words()));
     }

@@ -29,6 +29,7 @@ use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobIntent, Job
 
 mod append;
 mod batches;
+mod bundles;
 mod chain;
 pub(super) mod export;
 mod failure;
@@ -38,6 +39,7 @@ mod reserve;
 mod schema;
 mod verify;
 
+pub use bundles::TransferError;
 pub use verify::audit;
 
 /// Requests that may wait. Each caller waits for its own, so that more never come together.

@@ -5,6 +5,7 @@
 //! another language (`tests/peers/records`) is written from that page alone.
 
 pub mod audit;
+pub mod bundle;
 pub mod canon;
 pub mod chain;
 pub mod seal;

@@ -188,6 +188,36 @@ impl KeyFile {
     }
 }
 
+/// What was taken in of the records of another computer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Imported {
+    /// Its name in the list of known keys.
+    pub name: String,
+    /// Its chain.
+    pub chain: Digest,
+    /// The key its chain began with.
+    pub root_key: Digest,
+    /// How many entries were new.
+    pub entries: u64,
+    /// Up to where its records are here.
+    pub head: Head,
+}
+
+/// How the records of another computer stand that were imported here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ImportedAudit {
+    /// Its name in the list of known keys.
+    pub name: String,
+    /// Its chain.
+    pub chain: Digest,
+    /// How many entries are here.
+    pub entries: u64,
+    /// Whether they are what was imported.
+    pub is_intact: bool,
+    /// The verdict in a sentence.
+    pub verdict: String,
+}
+
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Audit {
@@ -219,6 +249,8 @@ pub struct Audit {
     pub key_file: Option<KeyFile>,
     /// The last entry and its hash.
     pub head: Option<Head>,
+    /// The records of other computers that were imported here.
+    pub imported: Vec<ImportedAudit>,
     /// How many findings there are.
     pub faults: u64,
     /// The first of them, by entry.
@@ -238,12 +270,16 @@ impl Audit {
     }
 
     /// Whether nothing is wrong as far as can be told.
-    pub const fn is_intact(&self) -> bool {
-        self.faults == 0
+    pub fn is_intact(&self) -> bool {
+        self.faults == 0 && self.imported.iter().all(|imported| imported.is_intact)
     }
 
     /// The verdict in a sentence: the first bad entry, or up to where the records are complete and who says so.
     pub fn verdict(&self) -> String {
+        let imported = self.imported.iter().find(|imported| !imported.is_intact);
+        if let (None, Some(imported)) = (self.findings.first(), imported) {
+            return format!("Imported from {}: {}", imported.name, imported.verdict);
+        }
         match (self.findings.first(), self.confirmed_to) {
             (None, None) if self.chain.is_none() => {
                 "The records have no chain yet: it begins when Linesman next starts".to_owned()

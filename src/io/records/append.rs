@@ -109,7 +109,7 @@ impl Database {
         Ok(answers)
     }
 
-    fn enter(&self, tail: &mut Tail, append: &Append) -> Result<i64, Failure> {
+    pub(super) fn enter(&self, tail: &mut Tail, append: &Append) -> Result<i64, Failure> {
         match append {
             Append::Begin { intent, row } => self.begin(tail, intent, row.as_ref()),
             Append::Step { job, entry } => {

@@ -11,7 +11,7 @@ use super::Failure;
 const APPLICATION_ID: i64 = 0x4C4D_534E;
 
 /// What leads from version N to N + 1.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     "
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -94,6 +94,36 @@ CREATE TRIGGER chain_stays BEFORE UPDATE ON chain BEGIN SELECT RAISE(ABORT, 'the
 CREATE TRIGGER chain_lasts BEFORE DELETE ON chain BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
 CREATE TRIGGER segments_stay BEFORE UPDATE ON segments BEGIN SELECT RAISE(ABORT, 'segments are append-only'); END;
 CREATE TRIGGER segments_last BEFORE DELETE ON segments BEGIN SELECT RAISE(ABORT, 'segments are append-only'); END;
+",
+    // The chains of other computers, as they were taken in.
+    "
+CREATE TABLE imported_chains (
+    chain      BLOB PRIMARY KEY,
+    name       TEXT NOT NULL,
+    nonce      BLOB NOT NULL,
+    began_at   TEXT NOT NULL,
+    adopted_to INTEGER NOT NULL,
+    root_key   BLOB NOT NULL
+) STRICT;
+CREATE TABLE imported_entries (
+    chain    BLOB NOT NULL REFERENCES imported_chains (chain),
+    sequence INTEGER NOT NULL,
+    hash     BLOB NOT NULL,
+    line     TEXT NOT NULL,
+    PRIMARY KEY (chain, sequence)
+) STRICT;
+CREATE TABLE imported_segments (
+    chain  BLOB NOT NULL REFERENCES imported_chains (chain),
+    number INTEGER NOT NULL,
+    line   TEXT NOT NULL,
+    PRIMARY KEY (chain, number)
+) STRICT;
+CREATE TRIGGER imported_chains_stay BEFORE UPDATE ON imported_chains BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_chains_last BEFORE DELETE ON imported_chains BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_entries_stay BEFORE UPDATE ON imported_entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_entries_last BEFORE DELETE ON imported_entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_segments_stay BEFORE UPDATE ON imported_segments BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_segments_last BEFORE DELETE ON imported_segments BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 ",
 ];
 

@@ -9,6 +9,7 @@ use super::*;
 use crate::model::batch::BatchId;
 use crate::model::record::Phase;
 
+mod bundled;
 mod forged;
 
 /// Set in the process that is killed: its data folder.

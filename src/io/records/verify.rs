@@ -7,13 +7,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Transac
 use super::chain::{self, COVERED, HASH_COLUMN, PREVIOUS_COLUMN};
 use super::failure::Failure;
 use super::keys::{self, Keys};
-use super::{BUSY, schema};
+use super::{BUSY, bundles, schema};
 use crate::flow::port::RecordsError;
 use crate::io::files::DataDir;
 use crate::ledger::{Auditor, KnownHead};
-use crate::model::audit::{Audit, BeforeTheChain, Digest, Fault, Finding};
+use crate::model::audit::{Audit, BeforeTheChain, Digest, Fault, Finding, ImportedAudit};
 
 const KEY_FILE: &str = "the key file";
+/// Who knows the heads of imported chains.
+pub(super) const THIS_LOG: &str = "this computer's own log";
 
 /// Audits the records of that folder. `given` is a head that a person holds against them. Blocks.
 pub fn audit(data_dir: &DataDir, given: Option<Digest>) -> Result<Audit, RecordsError> {
@@ -54,7 +56,38 @@ fn read(path: &Path, keys: Option<&Keys>, given: Option<Digest>) -> Result<Audit
         .prepare("SELECT id FROM jobs ORDER BY id")?
         .query_map((), |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    Ok(auditor.finish(counter, jobs))
+    let mut audit = auditor.finish(counter, jobs);
+    audit.imported = imported(&snapshot)?;
+    Ok(audit)
+}
+
+/// Audits what was taken in from other computers. A chain that is noted here and not there any more counts as missing.
+fn imported(connection: &Connection) -> Result<Vec<ImportedAudit>, Failure> {
+    let mut noted = bundles::noted_heads(connection)?;
+    let mut audits = Vec::new();
+    for (name, chain, bundle) in bundles::imported(connection)? {
+        let of_chain = noted.extract_if(.., |(of, _)| *of == chain).map(|(_, known)| known).collect();
+        audits.push(match bundle {
+            Some(bundle) => {
+                let audit = bundle.audit(of_chain);
+                let (is_intact, verdict) = (audit.is_intact(), audit.verdict());
+                ImportedAudit { name, chain, entries: audit.entries, is_intact, verdict }
+            }
+            None => {
+                ImportedAudit { name, chain, entries: 0, is_intact: false, verdict: "It cannot be read".to_owned() }
+            }
+        });
+    }
+    noted.dedup_by_key(|(chain, _)| *chain);
+    let gone = |(chain, known): (Digest, KnownHead)| ImportedAudit {
+        name: "another computer".to_owned(),
+        chain,
+        entries: 0,
+        is_intact: false,
+        verdict: format!("Its {} entries are missing", known.head.entry),
+    };
+    audits.extend(noted.into_iter().map(gone));
+    Ok(audits)
 }
 
 fn read_entries(connection: &Connection, auditor: &mut Auditor) -> Result<(), Failure> {
