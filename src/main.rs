@@ -13,6 +13,7 @@ use linesman::model::destination::{Destination, Existing};
 use linesman::model::ids::ProfileId;
 use linesman::model::problem::Explain as _;
 use linesman::profile::schema::MAX_BYTES;
+use linesman::ui;
 
 fn main() -> ExitCode {
     let mut arguments = Cli::try_parse().unwrap_or_else(|error| cli::without_secrets(error).exit());
@@ -57,6 +58,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         }
         Some(Command::Sim(args)) => sim(arguments, args, out),
         Some(Command::Demo(args)) => demo(arguments, args.headless, out),
+        Some(Command::About) => cli::about(out),
         Some(Command::Completions { shell }) => {
             // Written to memory first: clap_complete panics when the reader goes away.
             let mut script = Vec::new();
@@ -91,15 +93,27 @@ fn window(arguments: &Cli, demo: Option<DemoPlan>) -> Exit {
     match start(arguments, demo) {
         Ok((handle, backend)) => {
             let title = if is_demo { "Linesman — simulated site" } else { "Linesman" };
-            let shown = linesman::ui::run(handle, title, backend.window());
+            let shown = ui::run(handle, title, backend.window());
             backend.finish();
             match shown {
                 Ok(()) => Exit::Good,
+                Err(problem) if problem.code == ui::NO_OPENGL && ui::has_other_renderer() => {
+                    again_with_other_renderer()
+                        .unwrap_or_else(|| cli::fail(arguments.json, &problem, Exit::CouldNotRun))
+                }
                 Err(problem) => cli::fail(arguments.json, &problem, Exit::CouldNotRun),
             }
         }
         Err(exit) => exit,
     }
+}
+
+/// Starts this program once more with the renderer that does not need OpenGL: a process can open windows by one only.
+fn again_with_other_renderer() -> Option<Exit> {
+    let program = std::env::current_exe().ok()?;
+    let mut command = std::process::Command::new(program);
+    let status = command.args(std::env::args_os().skip(1)).env(ui::RENDERER_VARIABLE, "wgpu").status().ok()?;
+    Some(if status.success() { Exit::Good } else { Exit::CouldNotRun })
 }
 
 fn demo(arguments: &Cli, is_headless: bool, out: &mut Output) -> Exit {

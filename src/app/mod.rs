@@ -430,7 +430,10 @@ impl App {
                 return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
-            Event::CheckProgressed { job, event } => return self.check.progressed(job, event, now),
+            Event::CheckProgressed { job, event } => {
+                let Self { check, catalog, jobs, toasts, .. } = self;
+                return check.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
+            }
             Event::BatchProgressed { job, event } => {
                 if self.batch.is_job(job) {
                     self.note_row(&event);

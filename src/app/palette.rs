@@ -139,6 +139,9 @@ impl App {
             kind.is_none_or(|kind| kind == entry.kind) && words.iter().all(|word| hay.contains(word.as_str()))
         };
         let mut entries: Vec<Entry> = self.acts().into_iter().filter(fits).collect();
+        // What bears the words in its title is meant rather than what is only explained by them.
+        let is_titled = |entry: &Entry| words.iter().all(|word| entry.title.to_lowercase().contains(word.as_str()));
+        entries.sort_by_key(|entry| !is_titled(entry));
         entries.extend(self.discover.rows().map(|row| self.gateway_entry(row)).filter(fits).take(MOST));
         entries.extend(self.topic_entries().filter(fits).take(MOST));
         entries
@@ -318,6 +321,11 @@ mod tests {
     fn words_in_any_order_find_an_act_and_a_sign_narrows_to_a_kind() {
         assert_eq!(titles(&typed("check go")), ["Go to Network check"]);
         assert_eq!(titles(&typed("> dark")), ["Use the dark theme"]);
+        assert_eq!(
+            titles(&typed("set"))[0],
+            "Go to Settings",
+            "a word of the title comes before one of the explanation"
+        );
         assert!(titles(&typed("@ dark")).is_empty());
     }
 

@@ -86,6 +86,8 @@ pub enum Command {
     Sim(SimArgs),
     /// Start a simulated site and open the window on it, or tour it in the terminal.
     Demo(DemoArgs),
+    /// Print the version, the features of this build, and what it was proved on.
+    About,
     /// Print shell completions.
     #[command(after_help = "Example:\n  linesman completions bash > /etc/bash_completion.d/linesman")]
     Completions {

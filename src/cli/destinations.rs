@@ -77,6 +77,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         )
         | Command::Sim(_)
         | Command::Demo(_)
+        | Command::About
         | Command::Completions { .. }
         | Command::Man { .. } => return None,
     };

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done and good, 1 done with findings or refused, 2 wrong usage or input, 3 could not run, 4 unknown.
 
+mod about;
 mod act;
 pub mod args;
 mod batch;
@@ -36,6 +37,7 @@ mod site_args;
 mod terminal;
 mod verify;
 
+pub use about::about;
 pub use args::without_secrets;
 pub use batch::batch;
 pub use bench_broker::bench_broker;

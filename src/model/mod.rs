@@ -19,6 +19,7 @@ pub mod mqtt;
 pub mod order;
 pub mod outcome;
 pub mod problem;
+pub mod proof;
 pub mod psk;
 pub mod qr;
 pub mod record;

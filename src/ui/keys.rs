@@ -6,7 +6,7 @@ use super::gateways::FILTER;
 use super::pass::Pass;
 use super::records::SEARCH;
 use super::theme::{GRID, TWO_PANES_FROM, palette, scrim};
-use super::widgets::{Button, facts, strong};
+use super::widgets::{Button, muted, strong};
 use crate::app::discover::DiscoverAction;
 use crate::app::palette::PaletteAction;
 use crate::app::records::RecordsAction;
@@ -49,6 +49,8 @@ const LISTED: [(&str, &[(&str, &str)]); 4] = [
     ),
     ("Between panes", &[("\u{2190} \u{2192}", "Move the line between panes while it has the keyboard")]),
 ];
+/// Room for the names of keys.
+const KEY_WIDTH: f32 = 140.0;
 /// The sizes of everything, which Ctrl+plus and Ctrl+minus go through.
 const SCALES: [f32; 7] = [0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0];
 
@@ -112,10 +114,20 @@ pub(super) fn list(ui: &Ui, pass: &mut Pass<'_>) {
     let modal = Modal::new(id).area(area).frame(frame).backdrop_color(scrim(ui)).show(ui.ctx(), |ui| {
         ui.set_width(480.0_f32.min(ui.ctx().content_rect().width() - 60.0));
         let most = ui.ctx().content_rect().height() - 110.0;
-        ScrollArea::vertical().max_height(most).show(ui, |ui| {
+        ScrollArea::vertical().max_height(most).auto_shrink([false, true]).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 3.0;
             for (place, keys) in LISTED {
                 strong(ui, place);
-                facts(ui, place, &keys.iter().map(|(key, what)| (*key, (*what).to_owned())).collect::<Vec<_>>());
+                for (key, what) in keys {
+                    ui.horizontal(|ui| {
+                        let size = egui::vec2(KEY_WIDTH, ui.spacing().interact_size.y);
+                        ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                            ui.set_min_width(KEY_WIDTH);
+                            muted(ui, key);
+                        });
+                        ui.label(*what);
+                    });
+                }
                 ui.add_space(GRID);
             }
         });

@@ -20,6 +20,6 @@ mod telemetry;
 mod theme;
 mod widgets;
 
-pub use run::run;
+pub use run::{NO_OPENGL, RENDERER_VARIABLE, has_other_renderer, run};
 pub use shell::{Clock, Window};
 pub use theme::install as install_theme;

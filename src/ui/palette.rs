@@ -76,7 +76,8 @@ fn field(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             muted(ui, "Esc");
             let Some(text) = app.palette_text() else { return };
             let edit = TextEdit::singleline(text).hint_text("Act, gateway or topic").frame(Frame::NONE);
-            let response = ui.add(edit.font(FontId::proportional(15.0)).desired_width(f32::INFINITY));
+            let edit = edit.font(FontId::proportional(15.0)).margin(Margin::ZERO).align(Align2::LEFT_CENTER);
+            let response = ui.add_sized(vec2(ui.available_width(), 28.0), edit);
             let (is_enabled, shown) = (ui.is_enabled(), text.clone());
             response.widget_info(|| {
                 let mut info = egui::WidgetInfo::text_edit(is_enabled, "", shown.as_str(), "");

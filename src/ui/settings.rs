@@ -10,6 +10,7 @@ use super::widgets::{
 };
 use crate::app::settings::SettingsAction;
 use crate::app::{Action, App};
+use crate::model::proof::{PROOFS, ProvedOn};
 use crate::model::settings::{Settings, TelemetrySettings, ThemeChoice};
 
 const FONT_LICENCES: [(&str, &str); 3] = [
@@ -31,6 +32,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     titled_group(ui, "Telemetry", hint, |ui| telemetry(ui, &mut app.settings.values.telemetry, pass));
     titled_group(ui, "Profiles", "", |ui| profiles(ui, app));
     titled_group(ui, "Support", "", |ui| support(ui, app, pass));
+    let hint = "By the tests of this version. What was never tried may work; nobody saw it";
+    titled_group(ui, "What this build was proved on", hint, proved);
     titled_group(ui, "About", "", about);
 }
 
@@ -148,6 +151,22 @@ fn support(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     }
     if !is_idle {
         notice(ui, palette(ui).link, icon::RUNNING, "Putting the diagnostics together…");
+    }
+}
+
+fn proved(ui: &mut Ui) {
+    ui.spacing_mut().item_spacing.y = 4.0;
+    for proof in PROOFS {
+        let (sign, colour) = match proof.on {
+            ProvedOn::Real => (icon::JOINED, palette(ui).ok),
+            ProvedOn::Simulated => (icon::SIMULATED, palette(ui).link),
+            ProvedOn::NeverTried => (icon::NOTCH, palette(ui).muted),
+        };
+        ui.horizontal_wrapped(|ui| {
+            super::widgets::icon(ui, sign, colour);
+            ui.label(proof.part);
+            muted(ui, &format!("{}: {}", proof.on.title(), proof.against));
+        });
     }
 }
 

@@ -522,6 +522,17 @@ fn profiles_completions_and_manual_are_printed() {
 }
 
 #[test]
+fn about_tells_what_the_build_was_proved_on_and_what_nobody_tried() {
+    let place = Place::new();
+    let ran = place.run_json(&["about"]).expect(0);
+    let lines = ran.lines();
+    let on = |word: &str| lines.iter().filter(|line| line["on"] == word).count();
+    assert!(on("real") > 3 && on("simulated") > 1 && on("never-tried") > 1, "{lines:#?}");
+    assert_eq!(ran.result()["version"], env!("CARGO_PKG_VERSION"));
+    assert!(place.run(&["about"]).expect(0).out.contains("Never tried  Windows and macOS"));
+}
+
+#[test]
 fn the_tour_of_the_demo_holds() {
     let place = Place::new();
     let ran = place.run_json(&["demo", "--headless"]).expect(0);

@@ -31,6 +31,8 @@ pub struct Form {
     pub site_path: String,
     /// The gateway that looks itself; nothing for this computer. Set by [`super::CheckAction::ChoseVia`].
     pub via: Option<LinkAddress>,
+    /// Whether this computer looks first where the gateway does, and both are told side by side.
+    pub is_both: bool,
     /// Interface or source address; empty for the system's choice.
     pub from: String,
     /// The network's name the gateway is to join.
@@ -57,6 +59,7 @@ impl Default for Form {
         Self {
             site_path: String::new(),
             via: None,
+            is_both: true,
             from: String::new(),
             ssid: String::new(),
             gateway: String::new(),

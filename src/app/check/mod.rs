@@ -3,6 +3,7 @@
 //! What will be checked is listed before anything is sent. A check stays open after a round, so that rows are looked at
 //! again, one, some or all; it ends when it is stopped or another one starts.
 
+mod both;
 pub mod compared;
 pub mod detail;
 pub mod figures;
@@ -14,8 +15,11 @@ mod tests;
 pub mod words;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
 
+pub use self::both::{SideBySide, state_word};
+
+use self::both::Rounds;
 use self::compared::{Before, Compared};
 use self::detail::Detail;
 use self::form::Form;
@@ -24,7 +28,7 @@ use self::run::{Origin, Phase, Run};
 use super::Desk;
 use super::jobs::JobKind;
 use crate::check::Plan;
-use crate::check::evidence::About;
+use crate::check::evidence::{About, Evidence};
 use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
@@ -158,6 +162,9 @@ pub struct NetworkCheck {
     asked_site: String,
     preview: Option<(Plan, Sheet)>,
     run: Option<Run>,
+    /// The gateway's half of a check of both, until the laptop's ended.
+    second_half: Option<(CheckStart, String)>,
+    rounds: Rounds,
     problem: Option<Problem>,
     selected: Option<RowId>,
     detail: Option<Detail>,
@@ -304,7 +311,7 @@ impl NetworkCheck {
     }
 
     /// Takes in what a check reports.
-    pub(super) fn progressed(&mut self, job: JobId, event: CheckEvent, now: Instant) -> Vec<Command> {
+    pub(super) fn progressed(&mut self, job: JobId, event: CheckEvent, desk: &mut Desk<'_>) -> Vec<Command> {
         if self.reading_before == Some(job) {
             return self.read_before(job, event);
         }
@@ -318,9 +325,26 @@ impl NetworkCheck {
                 self.save.is_running = false;
                 self.save.result = Some(Err(*problem));
             }
-            event => run.progressed(event, now),
+            event => {
+                let seen = match &event {
+                    CheckEvent::RoundEnded { evidence, .. } => Some(Arc::clone(evidence)),
+                    _ => None,
+                };
+                run.progressed(event, desk.now);
+                if let Some(seen) = seen {
+                    self.rounds.keep(run);
+                    return self.go_on_with_second_half(seen, desk);
+                }
+            }
         }
         Vec::new()
+    }
+
+    /// The laptop's half of a check of both is over: the gateway's begins, with the laptop's beside it.
+    fn go_on_with_second_half(&mut self, laptop: Arc<Evidence>, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some((mut start, label)) = self.second_half.take() else { return Vec::new() };
+        start.beside = Some(laptop);
+        self.begin(start, Origin::Network, &label, desk)
     }
 
     /// Takes in the end of a check.
@@ -333,6 +357,8 @@ impl NetworkCheck {
             return;
         }
         let Some(run) = self.run.as_mut().filter(|run| run.job == job) else { return };
+        // Without the laptop's half nothing is told side by side: a person starts again.
+        self.second_half = None;
         if let JobEnd::Failed(problem) = &end {
             self.problem = Some(problem.clone());
             if run.plan().is_none() {
@@ -418,7 +444,37 @@ impl NetworkCheck {
             beside: None,
         };
         let name = self.form.profile().and_then(|id| desk.catalog.get(id)).map_or("", |profile| &profile.name);
-        self.begin(start, Origin::Network, &words::job(name), desk)
+        let label = words::job(name);
+        if start.via.is_none() || !self.form.is_both {
+            return self.begin(start, Origin::Network, &label, desk);
+        }
+        let first = CheckStart { watch: None, ..self.on_laptop(&start) };
+        let commands = self.begin(first, Origin::Network, &label, desk);
+        self.second_half = Some((start, label));
+        commands
+    }
+
+    /// The same check from this laptop.
+    fn on_laptop(&self, start: &CheckStart) -> CheckStart {
+        CheckStart {
+            about: self.form.about(),
+            evidence: None,
+            site: start.site.clone(),
+            overrides: start.overrides.clone(),
+            watch: start.watch,
+            via: None,
+            beside: None,
+        }
+    }
+
+    /// What laptop and gateway found last, row by row. Empty where neither looked.
+    pub fn side_by_side(&self, profile: &ProfileId, link: &LinkAddress) -> Vec<SideBySide<'_>> {
+        both::side_by_side(self.rounds.last(profile, None), self.rounds.last(profile, Some(link)))
+    }
+
+    /// When one who looked did so last, in microseconds since 1970 UTC: the gateway at a link, or this laptop.
+    pub fn looked_at(&self, profile: &ProfileId, via: Option<&LinkAddress>) -> Option<i64> {
+        self.rounds.last(profile, via).map(|kept| kept.at_unix_micros)
     }
 
     fn access(&self) -> Access {
@@ -459,6 +515,7 @@ impl NetworkCheck {
 
     /// Stops what runs. What was seen so far stays.
     pub(super) fn stop(&mut self) -> Vec<Command> {
+        self.second_half = None;
         match &self.run {
             Some(run) if run.is_open() => vec![Command::Cancel { job: run.job }],
             _ => Vec::new(),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::figures::Figures;
 use super::lines::{Counts, Line, Sheet};
 use super::words;
+use crate::check::beside::Beside;
 use crate::check::explain::{self, Text, texts};
 use crate::check::plan::{Outlook, Plan};
 use crate::check::seen::{Observation, Seen};
@@ -100,6 +101,8 @@ pub struct Run {
     pub troubles: Vec<Problem>,
     /// What concerns several rows, in words.
     pub findings: Vec<Text>,
+    /// The laptop's run beside the gateway's own.
+    pub beside: Option<Arc<Beside>>,
     /// How many rows stand how.
     pub counts: Counts,
     /// How many required rows failed.
@@ -131,6 +134,7 @@ impl Run {
             phase: Phase::Starting,
             troubles: Vec::new(),
             findings: Vec::new(),
+            beside: None,
             counts: Counts::default(),
             required_failed: 0,
             group_counts: Vec::new(),
@@ -268,6 +272,11 @@ impl Run {
         }
     }
 
+    /// How a row stands for the laptop, where that looked as well.
+    pub fn laptop_state(&self, row: &RowId) -> Option<RowState> {
+        self.beside.as_ref()?.judged.row(row).map(|verdict| verdict.state)
+    }
+
     /// The rows that failed or were skipped because of another.
     pub fn failed(&self) -> Vec<RowId> {
         let is_bad = |verdict: &&RowVerdict| matches!(verdict.state, RowState::Fail | RowState::Skipped);
@@ -309,7 +318,11 @@ impl Run {
             CheckEvent::Judged(judged) => self.settle(judged, false),
             CheckEvent::RoundEnded { judged, .. } => self.round_ended(judged, now),
             CheckEvent::Trouble(problem) => self.troubles.push(*problem),
-            CheckEvent::Beside(_) | CheckEvent::Saved { .. } => {}
+            CheckEvent::Beside(beside) => {
+                self.beside = Some(beside);
+                self.is_stale = true;
+            }
+            CheckEvent::Saved { .. } => {}
         }
     }
 
@@ -397,8 +410,10 @@ impl Run {
         self.required_failed = (0..plan.rows.len()).filter(is_failed).filter(is_required).count();
         let is_new = |finding: &&Finding| !explain::is_said_by_its_row(&self.judged, finding);
         let findings = self.judged.findings.iter().filter(is_new);
+        let apart = self.beside.as_ref().map(|beside| beside.findings(&plan, &self.judged)).unwrap_or_default();
+        let texts = apart.iter().chain(findings);
         self.findings =
-            findings.map(|finding| explain::finding(&plan, &self.judged, &self.observations, finding)).collect();
+            texts.map(|finding| explain::finding(&plan, &self.judged, &self.observations, finding)).collect();
         true
     }
 

@@ -534,6 +534,7 @@ fn a_check_from_the_gateway_takes_its_login_along_and_stands_beside_that_of_the_
     let link: LinkAddress = "serial:/dev/ttyUSB0".parse().unwrap();
     bench.act(CheckAction::ChoseVia(Some(link.clone())));
     assert_eq!(bench.app.check.preview().unwrap().0.about.vantage, crate::check::plan::Vantage::Gateway);
+    bench.app.check.form.is_both = false;
     bench.app.check.username = "root".into();
     bench.app.check.password = Secret::new("made up".into());
 
@@ -556,4 +557,67 @@ fn a_check_from_the_gateway_takes_its_login_along_and_stands_beside_that_of_the_
     let row = compared.changes.iter().find(|row| row.row.as_str() == "CAS-03").unwrap();
     let told = words::became(compared.sides, &compared::stood(row.before), &compared::stood(row.after));
     assert!(told.starts_with("laptop: Passed") && told.contains(" · gateway: Failed"), "{told}");
+}
+
+#[test]
+fn a_check_of_both_looks_from_the_laptop_first_then_from_the_gateway_and_tells_them_side_by_side() {
+    let link: crate::model::ids::LinkAddress = "serial:/dev/ttyUSB0".parse().unwrap();
+    let mut bench = Bench::chosen();
+    bench.act(CheckAction::ChoseVia(Some(link.clone())));
+    let laptop = bench.start();
+    assert!(bench.plan().about.via.is_none());
+    bench.begin_round(laptop, 1);
+    bench.see(laptop, "CAS-03", resolved());
+    bench.see(laptop, "CAS-03", connect(true));
+    let judged = bench.judged();
+    let evidence = Arc::new(Evidence {
+        evidence: 1,
+        program: "test".into(),
+        about: bench.plan().about.clone(),
+        observations: bench.run().observations().to_vec(),
+        beside: None,
+    });
+    let commands = bench.tell(laptop, CheckEvent::RoundEnded { round: 1, evidence, judged });
+    let [Command::Check { job: closed, command: CheckCommand::Close }, Command::Check { job, command }] =
+        commands.as_slice()
+    else {
+        panic!("the laptop's half is closed, the gateway's begins")
+    };
+    let CheckCommand::Start(start) = command else { panic!("a check is started") };
+    assert_eq!((*closed, start.via.as_ref().map(|via| &via.link)), (laptop, Some(&link)));
+    assert!(start.beside.as_ref().is_some_and(|seen| !seen.observations.is_empty()));
+
+    // The workers put into the plan which gateway looks.
+    let job = *job;
+    let mut about = start.about.clone();
+    about.via = Some(crate::check::evidence::Via { link: link.to_string(), ..Default::default() });
+    let profile = bench.app.catalog.get(about.profile.as_ref().unwrap()).unwrap();
+    let plan = Arc::new(Plan::new(profile, about));
+    bench.tell(job, CheckEvent::Planned(plan));
+    bench.round(job, 1, false);
+    let profile = ProfileId::new("casambi-cloud-gateway");
+    let rows = bench.app.check.side_by_side(&profile, &link);
+    let row = rows.iter().find(|row| row.row.as_str() == "CAS-03").unwrap();
+    assert_eq!((row.laptop, row.gateway), (Some(RowState::Fail), Some(RowState::PassWithNote)));
+    let other = "serial:/dev/ttyUSB9".parse().unwrap();
+    let of_other = bench.app.check.side_by_side(&profile, &other);
+    assert!(of_other.iter().all(|row| row.gateway.is_none()), "another gateway did not look");
+}
+
+#[test]
+fn stopping_the_laptops_half_begins_no_second_one() {
+    let mut bench = Bench::chosen();
+    bench.act(CheckAction::ChoseVia(Some("serial:/dev/ttyUSB0".parse().unwrap())));
+    let laptop = bench.start();
+    bench.begin_round(laptop, 1);
+    bench.act(CheckAction::Stopped);
+    let judged = bench.judged();
+    let evidence = Arc::new(Evidence {
+        evidence: 1,
+        program: "test".into(),
+        about: bench.plan().about.clone(),
+        observations: Vec::new(),
+        beside: None,
+    });
+    assert!(bench.tell(laptop, CheckEvent::RoundEnded { round: 1, evidence, judged }).is_empty());
 }

@@ -37,6 +37,12 @@ pub fn from_gateway(link: &str) -> String {
     format!("The gateway at {link}")
 }
 
+/// This computer looks, too.
+pub const BOTH: &str = "Check from this laptop as well";
+/// What that is good for.
+pub const BOTH_WHY: &str =
+    "First the laptop, then the gateway, side by side: a row that only one of them reaches is told apart";
+
 /// The gateway is missing.
 pub const SURVEY: &str = "The gateway isn't there yet";
 /// What that means.

@@ -3,7 +3,7 @@
 mod compare;
 mod detail;
 mod report;
-mod rows;
+pub(super) mod rows;
 mod setup;
 
 use egui::{Color32, RichText, TextEdit, Ui};

@@ -2,11 +2,11 @@
 
 use egui::{Align2, Color32, Key, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use crate::app::check::CheckAction;
 use crate::app::check::figures::StepFigure;
 use crate::app::check::lines::{Line, Sheet};
 use crate::app::check::run::{Mark, REMEMBERED, Run, Standing};
 use crate::app::check::words;
+use crate::app::check::{CheckAction, state_word};
 use crate::check::Plan;
 use crate::check::plan::{Outlook, PlannedRow};
 use crate::check::verdict::RowState;
@@ -30,11 +30,12 @@ struct Columns {
     answer: Option<(f32, f32)>,
     history: Option<(f32, f32)>,
     changed: Option<(f32, f32)>,
+    laptop: Option<(f32, f32)>,
 }
 
 impl Columns {
     #[expect(clippy::cast_precision_loss, reason = "thirty rounds")]
-    fn of(width: f32, is_live: bool) -> Self {
+    fn of(width: f32, is_live: bool, has_laptop: bool) -> Self {
         let mut right = width - 16.0;
         let mut take = |wanted: f32, is_wanted: bool| {
             (is_wanted && is_live).then(|| {
@@ -43,6 +44,8 @@ impl Columns {
                 column
             })
         };
+        let laptop = take(100.0, has_laptop && width > 420.0);
+        let width = if laptop.is_some() { width - 108.0 } else { width };
         let changed = take(60.0, width > 940.0);
         let history = take(ROUND * REMEMBERED as f32, width > 860.0);
         let answer = take(116.0, width > 700.0);
@@ -50,7 +53,7 @@ impl Columns {
         let tcp = take(56.0, width > 560.0);
         let dns = take(56.0, width > 560.0);
         let steps = dns.zip(tcp).zip(tls).map(|((dns, tcp), tls)| [dns, tcp, tls]);
-        Self { state: (8.0, 138.0), row: (142.0, 200.0), name: (204.0, right), steps, answer, history, changed }
+        Self { state: (8.0, 138.0), row: (142.0, 200.0), name: (204.0, right), steps, answer, history, changed, laptop }
     }
 
     fn part(rect: Rect, (from, to): (f32, f32)) -> Rect {
@@ -65,7 +68,7 @@ pub(super) fn live(ui: &mut Ui, run: &Run, selected: Option<&RowId>, pass: &mut 
         return;
     };
     ui.spacing_mut().item_spacing.y = 0.0;
-    let columns = Columns::of(ui.available_width(), true);
+    let columns = Columns::of(ui.available_width(), true, run.beside.is_some());
     heads(ui, &columns);
     let step_id = ui.scope_id().with("step");
     let place = ui.data_mut(|data| data.remove_temp::<usize>(step_id)).map(Place::Showing);
@@ -128,7 +131,7 @@ fn keys(
 /// The rows that will be checked.
 pub(super) fn planned(ui: &mut Ui, plan: &Plan, sheet: &Sheet) {
     ui.spacing_mut().item_spacing.y = 0.0;
-    let columns = Columns::of(ui.available_width(), false);
+    let columns = Columns::of(ui.available_width(), false, false);
     let list = Rows { name: "Rows to check", role: Role::ListBox, total: sheet.lines.len(), height: LINE, place: None };
     let _ = list.show(ui, |ui, place, rect| match sheet.lines.get(place) {
         Some(Line::Group(group)) => {
@@ -150,7 +153,11 @@ fn heads(ui: &mut Ui, columns: &Columns) {
     let text = |column: (f32, f32), text: &str, align| {
         cell(ui, Columns::part(rect, column), text, small_text(), palette(ui).muted, align);
     };
-    text((columns.state.0, columns.state.1), "State", Align2::LEFT_CENTER);
+    let state = if columns.laptop.is_some() { "Gateway" } else { "State" };
+    text((columns.state.0, columns.state.1), state, Align2::LEFT_CENTER);
+    if let Some(column) = columns.laptop {
+        text(column, "Laptop", Align2::LEFT_CENTER);
+    }
     text(columns.row, "Row", Align2::LEFT_CENTER);
     text(columns.name, "Name", Align2::LEFT_CENTER);
     for (column, name) in columns.steps.into_iter().flatten().zip(["DNS", "TCP", "TLS"]) {
@@ -224,7 +231,10 @@ fn live_row(
     let face = &run.sheet().faces[place];
     let (name, id) = (face.name.as_str(), planned.id.as_str());
     let is_chosen = selected == Some(&planned.id);
-    let told = || format!("{id}, {name}, {word}");
+    let told = || match run.beside {
+        Some(_) => format!("{id}, {name}, gateway: {word}, laptop: {}", state_word(run.laptop_state(&planned.id))),
+        None => format!("{id}, {name}, {word}"),
+    };
     let response = choosable(ui, rect, ("check", id), Role::ListBoxOption, is_chosen, told);
     let look = look(ui, standing);
     sign(ui, rect, columns, look);
@@ -232,6 +242,13 @@ fn live_row(
     cell(ui, Columns::part(rect, columns.row), id, small_mono(), palette.muted, Align2::LEFT_CENTER);
     let ink = if matches!(standing, Standing::Judged(RowState::Fail)) { palette.strong } else { palette.text };
     cell(ui, Columns::part(rect, columns.name), name, mono(), ink, Align2::LEFT_CENTER);
+    if let Some(column) = columns.laptop {
+        let state = run.laptop_state(&planned.id);
+        let look = state.map_or(look_of_nobody(ui), |state| self::look(ui, Standing::Judged(state)));
+        sign_at(ui, Columns::part(rect, column), look);
+        let part = Columns::part(rect, (column.0 + 20.0, column.1));
+        cell(ui, part, state_word(state), small_text(), look.word, Align2::LEFT_CENTER);
+    }
     if let Some(live) = run.row(place) {
         let figures = &live.figures;
         for (column, step) in columns.steps.into_iter().flatten().zip([figures.dns, figures.tcp, figures.tls]) {
@@ -271,14 +288,14 @@ fn step_cell(ui: &Ui, rect: Rect, step: StepFigure) {
 
 /// The sign of a state, its colour and that of its word.
 #[derive(Clone, Copy)]
-pub(super) struct Look {
-    pub(super) glyph: &'static str,
-    pub(super) sign: Color32,
-    pub(super) word: Color32,
+pub(in crate::ui) struct Look {
+    pub(in crate::ui) glyph: &'static str,
+    pub(in crate::ui) sign: Color32,
+    pub(in crate::ui) word: Color32,
 }
 
 /// How a state looks. The word has a colour only where a person is needed, and a row that never ran has none at all.
-pub(super) fn look(ui: &Ui, standing: Standing) -> Look {
+pub(in crate::ui) fn look(ui: &Ui, standing: Standing) -> Look {
     let palette = palette(ui);
     let quiet = |glyph| Look { glyph, sign: palette.muted, word: palette.muted };
     match standing {
@@ -294,6 +311,17 @@ pub(super) fn look(ui: &Ui, standing: Standing) -> Look {
         Standing::Planned(Outlook::NotApplicable(_))
         | Standing::Judged(RowState::NotApplicable | RowState::NotNeeded | RowState::Skipped) => quiet(icon::SKIPPED),
     }
+}
+
+fn look_of_nobody(ui: &Ui) -> Look {
+    let muted = palette(ui).muted;
+    Look { glyph: icon::SKIPPED, sign: muted, word: muted }
+}
+
+/// The sign of a state at the left of a part of a row.
+pub(in crate::ui) fn sign_at(ui: &Ui, part: Rect, look: Look) {
+    let at = pos2(part.left() + 8.0, part.center().y);
+    ui.painter().text(at, Align2::CENTER_CENTER, look.glyph, icon_font(14.0), look.sign);
 }
 
 fn sign(ui: &Ui, rect: Rect, columns: &Columns, look: Look) {

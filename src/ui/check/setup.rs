@@ -117,6 +117,7 @@ fn via(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
     if chosen.is_some() {
         muted(ui, words::FROM_GATEWAY_WHY);
+        let _ = check_box(ui, &mut app.check.form.is_both, words::BOTH, words::BOTH_WHY);
         login(ui, &mut app.check);
     }
 }
