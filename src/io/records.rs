@@ -42,8 +42,8 @@ mod verify;
 pub use bundles::TransferError;
 pub use verify::audit;
 
-/// Requests that may wait. Each caller waits for its own, so that more never come together.
-const REQUESTS: usize = 64;
+/// Requests that may wait: as many as are written together.
+const REQUESTS: usize = GROUP;
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
 /// The code of a job that was cut off.
