@@ -15,6 +15,7 @@ pub mod fault;
 pub mod gateway;
 pub mod ids;
 pub mod layout;
+pub mod mac;
 pub mod mqtt;
 pub mod order;
 pub mod outcome;

@@ -167,6 +167,8 @@ pub enum Step {
     Follow,
     /// Ask again whether it stays joined.
     ReadBack,
+    /// Look from this computer whether its address answers.
+    Look,
     /// Pulse the reset line.
     Reset,
 }
@@ -186,6 +188,7 @@ impl Step {
             Self::Push => "push",
             Self::Follow => "follow",
             Self::ReadBack => "read-back",
+            Self::Look => "look",
             Self::Reset => "reset",
         }
     }
@@ -204,6 +207,7 @@ impl Step {
             Self::Push => "Send credentials",
             Self::Follow => "Wait for the gateway to join",
             Self::ReadBack => "Read back",
+            Self::Look => "Look from this laptop",
             Self::Reset => "Reset",
         }
     }
