@@ -475,6 +475,9 @@ impl App {
                 self.records.listed(answer);
             }
             Event::RecordShown(answer) => self.records.shown(answer),
+            Event::RecordsVerified(answer) => self.records.verified(answer),
+            // Only the command line asks for these.
+            Event::RecordsHead(_) | Event::BundleImported(_) => {}
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
                     self.settings.diagnostics_finished();

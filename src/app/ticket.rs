@@ -29,6 +29,7 @@ impl Ticket {
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
+            | Command::ExportBundle { job, .. }
             | Command::ExportTranscript { job, .. }
             | Command::SavePicture { job, .. }
             | Command::CollectDiagnostics { job }
@@ -57,6 +58,9 @@ impl Ticket {
             | Command::ScanFromLaptop
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
+            | Command::VerifyRecords
+            | Command::ReadRecordsHead
+            | Command::ImportBundle { .. }
             | Command::ReadSite { .. }
             | Command::SaveSettings(_) => Self::Other,
         }

@@ -65,14 +65,21 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
             let sources = paths([&args.site, &args.overrides, &args.rejudge]);
             (args.reports.iter_mut().collect(), sources, args.overwrite)
         }
-        Command::Records(RecordsCommand::Export { file, overwrite }) => (vec![file], Vec::new(), *overwrite),
+        Command::Records(RecordsCommand::Export { file, bundle, overwrite }) => {
+            (file.iter_mut().chain(bundle).collect(), Vec::new(), *overwrite)
+        }
         Command::Discover(_)
         | Command::Publish(_)
         | Command::Retained(_)
         | Command::BenchBroker(_)
         | Command::Profiles(_)
         | Command::Site(_)
-        | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. })
+        | Command::Records(
+            RecordsCommand::List { .. }
+            | RecordsCommand::Show { .. }
+            | RecordsCommand::Verify { .. }
+            | RecordsCommand::Import { .. },
+        )
         | Command::Sim(_)
         | Command::Demo(_)
         | Command::About

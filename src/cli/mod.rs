@@ -35,6 +35,7 @@ mod sim;
 mod site;
 mod site_args;
 mod terminal;
+mod verify;
 
 pub use about::about;
 pub use args::without_secrets;
@@ -55,6 +56,7 @@ pub use retained::retained;
 pub use sim::{announce, announce_network, network_folder, plan as sim_plan};
 pub use site::site;
 pub use terminal::terminal;
+pub use verify::verified;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
