@@ -272,9 +272,8 @@ mod tests {
                 is_gone: gone,
             };
             let expected = match (learnt, connected, long, refused, gone) {
-                (false, ..) => None,
+                (false, ..) | (true, true, false, ..) => None,
                 (true, false, ..) => Some(Cause::ConnectionDown),
-                (true, true, false, ..) => None,
                 (true, true, true, true, _) => Some(Cause::SubscriptionRefused),
                 (true, true, true, false, true) => Some(Cause::GatewayGone),
                 (true, true, true, false, false) => Some(Cause::Quiet),
@@ -297,7 +296,8 @@ mod tests {
 
     #[test]
     fn a_gateway_is_gone_by_its_last_will_or_as_the_broker_says() {
-        let table: [(&[(&str, &str)], &str, bool); 12] = [
+        type Told<'a> = &'a [(&'a str, &'a str)];
+        let table: [(Told<'_>, &str, bool); 12] = [
             (&[("site/gw/status", "offline")], "site/gw/pump/power", true),
             (&[("site/gw/status", "online")], "site/gw/pump/power", false),
             (&[("site/gw/LWT", "\"Offline\"")], "site/gw/telemetry", true),

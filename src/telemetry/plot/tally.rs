@@ -32,7 +32,7 @@ impl Tally {
     /// The next point.
     pub(super) fn push(&mut self, point: [f64; 2]) {
         let mut next = Self { first: Some(point), last: Some(point), numbers: 1, sum: point[1], ..Self::default() };
-        next.is_other_than_switch = point[1] != 0.0 && point[1] != 1.0;
+        next.is_other_than_switch = ![0.0, 1.0].iter().any(|of_switch: &f64| of_switch.total_cmp(&point[1]).is_eq());
         next.is_broken = point[1].fract() != 0.0;
         self.join(&next);
     }
