@@ -8,6 +8,7 @@
 //! | [`fonts`] | the fonts that are built in |
 //! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
 //! | [`proto`] | wire protocols, without I/O and without a clock |
+//! | [`ledger`] | what makes records stand up: the chain of entries, its seals, their audit |
 //! | [`certificate`] | what may be claimed of a gateway that was taken out of service, as a paper |
 //! | [`check`] | what a site's network lets a gateway reach: plan, observations, verdicts |
 //! | [`telemetry`] | captured telemetry: store, decoders, queries, recordings, what a window sees of it |
@@ -33,6 +34,7 @@ pub mod cli;
 pub mod flow;
 pub mod fonts;
 pub mod io;
+pub mod ledger;
 pub mod model;
 pub mod msg;
 pub mod profile;

@@ -4,10 +4,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 use linesman::backend::{self, Backend, Config, DemoPlan, Handle};
-use linesman::cli::args::{Cli, Command, ProfilesCommand, SiteCommand};
+use linesman::cli::args::{Cli, Command, ProfilesCommand, RecordsCommand, SiteCommand};
 use linesman::cli::{self, Exit, Output};
 use linesman::io::files::{self, DataDir};
-use linesman::io::save;
+use linesman::io::{records, save};
+use linesman::model::audit::Digest;
 use linesman::model::destination::{Destination, Existing};
 use linesman::model::ids::ProfileId;
 use linesman::model::problem::Explain as _;
@@ -51,6 +52,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::Check(args)) => with_workers(arguments, None, |handle| cli::check(handle, args, out)),
         Some(Command::Profiles(command)) => profiles(arguments, command, out),
         Some(Command::Site(command)) => site(arguments, command, out),
+        Some(Command::Records(RecordsCommand::Verify { head })) => verify(arguments, *head, out),
         Some(Command::Records(command)) => {
             let data_dir = arguments.data_dir.as_deref();
             with_workers(arguments, None, |handle| cli::records(handle, data_dir, command, out))
@@ -166,6 +168,18 @@ fn site(arguments: &Cli, command: &SiteCommand, out: &mut Output) -> Exit {
         return with_workers(arguments, None, |handle| cli::site(Some(handle), data_dir, command, out));
     }
     cli::site(None, data_dir, command, out)
+}
+
+/// Without workers: they would enter what was cut off, and an audit leaves everything as it is.
+fn verify(arguments: &Cli, head: Option<Digest>, out: &mut Output) -> Exit {
+    let data = match DataDir::open(arguments.data_dir.as_deref()) {
+        Ok(data) => data,
+        Err(error) => return cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun),
+    };
+    match records::audit(&data, head) {
+        Ok(audit) => cli::verified(&audit, out),
+        Err(error) => cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun),
+    }
 }
 
 fn sim(arguments: &Cli, args: &cli::args::SimArgs, out: &mut Output) -> Exit {

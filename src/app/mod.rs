@@ -46,7 +46,8 @@ use self::records::{Records, RecordsAction};
 use self::remove::{Remove, RemoveAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
-use self::telemetry::{Commissioned, Telemetry, TelemetryAction};
+use self::telemetry::items::Items;
+use self::telemetry::{Commissioned, Telemetry};
 use self::terminal::Terminal;
 
 use crate::model::access::Access;
@@ -143,6 +144,7 @@ pub struct App {
     pub check: NetworkCheck,
     /// Telemetry.
     pub telemetry: Telemetry,
+    items: Items,
     /// Records.
     pub records: Records,
     /// Settings.
@@ -306,7 +308,7 @@ impl App {
             }
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
-            Action::Telemetry(action) => self.on_telemetry(action, now),
+            Action::Telemetry(action) => self.on_items(action, now),
             Action::Check(action) => self.on_check(action, now),
             Action::TookToCheck => self.take_to_check(now),
             Action::TookToCheckFrom(link) => {
@@ -375,7 +377,7 @@ impl App {
         };
         commands.splice(0..0, self.watch());
         self.discover.arrange_if_stale(&self.catalog, self.check.site());
-        commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
+        commands.extend(self.refresh_views());
         self.replace.note(&commands);
         commands
     }
@@ -442,8 +444,12 @@ impl App {
                 if let TelemetryEvent::FirstMessage { topic, .. } = &event {
                     self.note_first_message(topic);
                 }
-                let Self { telemetry, catalog, jobs, toasts, .. } = self;
-                return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
+                if let TelemetryEvent::Kept(Ok(state)) | TelemetryEvent::Recorded(state) = &event {
+                    self.settings.remember_recording(&state.path, now);
+                }
+                let Self { telemetry, items, catalog, jobs, toasts, .. } = self;
+                let item = items.of(job).unwrap_or(telemetry);
+                return item.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
             Event::CheckProgressed { job, event } => {
@@ -485,6 +491,9 @@ impl App {
                 self.records.listed(answer);
             }
             Event::RecordShown(answer) => self.records.shown(answer),
+            Event::RecordsVerified(answer) => self.records.verified(answer),
+            // Only the command line asks for these.
+            Event::RecordsHead(_) | Event::BundleImported(_) => {}
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
                     self.settings.diagnostics_finished();
@@ -504,7 +513,7 @@ impl App {
         self.check.refresh();
         self.discover.arrange_if_stale(&self.catalog, self.check.site());
         let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
-        commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
+        commands.extend(self.refresh_views());
         commands
     }
 
@@ -588,7 +597,7 @@ impl App {
                 }
                 return self.refresh_records();
             }
-            JobKind::Telemetry => self.telemetry.finished(job, end),
+            JobKind::Telemetry => self.item_finished(job, end),
             JobKind::ReadQr => {
                 if let Some(reader) = self.commission.iter_mut().find(|one| one.is_reading_qr(job)) {
                     reader.qr_finished(job, end);
@@ -886,11 +895,6 @@ impl App {
         remove.act(action, target, &mut Desk { catalog, jobs, toasts, now })
     }
 
-    fn on_telemetry(&mut self, action: TelemetryAction, now: Instant) -> Vec<Command> {
-        let Self { telemetry, settings, catalog, jobs, toasts, .. } = self;
-        telemetry.act(action, settings, &mut Desk { catalog, jobs, toasts, now })
-    }
-
     fn on_check(&mut self, action: CheckAction, now: Instant) -> Vec<Command> {
         let Self { check, catalog, jobs, toasts, .. } = self;
         check.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -917,9 +921,19 @@ impl App {
         if is_wanted { self.watch_commissioned(now) } else { Vec::new() }
     }
 
+    /// What is in sight is asked for; of items that are not shown, nothing.
+    fn refresh_views(&mut self) -> Vec<Command> {
+        let shown = self.telemetry.refresh_view(self.place == Place::Telemetry);
+        shown.into_iter().chain(self.items.others_mut().filter_map(|item| item.refresh_view(false))).collect()
+    }
+
     /// Watches the telemetry of the gateway on Commission, unless something is watched already.
     fn watch_commissioned(&mut self, now: Instant) -> Vec<Command> {
         let demo = self.demo.as_ref().and_then(|demo| demo.broker.clone());
+        if self.commission.session().is_none() || self.live().is_some() {
+            return Vec::new();
+        }
+        self.make_room();
         let Self { telemetry, commission, settings, catalog, jobs, toasts, .. } = self;
         let Some(session) = commission.session() else { return Vec::new() };
         let commissioned = Commissioned {

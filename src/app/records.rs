@@ -4,6 +4,7 @@ use super::Desk;
 use super::discover::own_name;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
+use crate::model::audit::Audit;
 use crate::model::destination::Destination;
 use crate::model::gateway::Sighting;
 use crate::model::ids::JobId;
@@ -32,6 +33,8 @@ pub enum RecordsAction {
     HeldToSite(bool),
     /// Shows only jobs that ended so, or all of them.
     Showed(Ends),
+    /// Asked whether the records are what was written.
+    Verified,
     /// Started the export to the typed path.
     Exported,
 }
@@ -106,6 +109,8 @@ pub struct Records {
     pub list: Loaded<Vec<JobRecord>>,
     /// The chosen job with its entries.
     pub detail: Loaded<Box<JobHistory>>,
+    /// What the last check of the whole log found.
+    pub audit: Loaded<Box<Audit>>,
     /// The export form.
     pub export: ExportForm,
     ends: Ends,
@@ -122,6 +127,7 @@ impl Default for Records {
             ends: Ends::default(),
             list: Loaded::NotAsked,
             detail: Loaded::NotAsked,
+            audit: Loaded::NotAsked,
             export,
             selected: None,
             limit: FIRST_LIMIT,
@@ -191,6 +197,11 @@ impl Records {
                 self.ends = ends;
                 Vec::new()
             }
+            RecordsAction::Verified if self.audit.is_pending() => Vec::new(),
+            RecordsAction::Verified => {
+                self.audit.ask();
+                vec![Command::VerifyRecords]
+            }
             RecordsAction::Exported => self.start_export(desk),
         }
     }
@@ -211,6 +222,10 @@ impl Records {
         if is_wanted {
             self.detail.settle(answer);
         }
+    }
+
+    pub(super) fn verified(&mut self, answer: Result<Box<Audit>, Problem>) {
+        self.audit.settle(answer);
     }
 
     pub(super) fn export_finished(&mut self, end: JobEnd) {

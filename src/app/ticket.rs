@@ -32,6 +32,7 @@ impl Ticket {
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
+            | Command::ExportBundle { job, .. }
             | Command::ExportTranscript { job, .. }
             | Command::SavePicture { job, .. }
             | Command::CollectDiagnostics { job }
@@ -60,6 +61,9 @@ impl Ticket {
             | Command::ScanFromLaptop
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
+            | Command::VerifyRecords
+            | Command::ReadRecordsHead
+            | Command::ImportBundle { .. }
             | Command::ReadSite { .. }
             | Command::SaveSettings(_) => Self::Other,
         }

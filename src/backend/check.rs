@@ -27,7 +27,9 @@ use crate::flow::port::{Probes, Records, RecordsError};
 use crate::flow::transcript::SharedTranscript;
 use crate::io::files;
 use crate::io::probe::{self, ChainReader, NetProbes};
+use crate::io::records::RecordStore;
 use crate::io::save;
+use crate::model::audit::Head;
 use crate::model::destination::Destination;
 use crate::model::endpoint::Level;
 use crate::model::ids::{JobId, ProfileId};
@@ -376,10 +378,21 @@ fn summary(plan: &Plan, judged: &Judged, end: &JobEnd) -> (&'static str, String)
 }
 
 /// Writes a report of the last round.
-pub(super) async fn save(latest: Latest, destination: Destination, form: ReportForm, is_masked: bool) -> CheckEvent {
+pub(super) async fn save(
+    latest: Latest,
+    records: Option<Arc<RecordStore>>,
+    destination: Destination,
+    form: ReportForm,
+    is_masked: bool,
+) -> CheckEvent {
     let path = destination.path().to_owned();
+    let head = match records {
+        // A report without its witness is better than none.
+        Some(records) => records.head().await.ok(),
+        None => None,
+    };
     let written = tokio::task::spawn_blocking(move || {
-        let report = report(&latest, form, is_masked)?;
+        let report = report(&latest, head, form, is_masked)?;
         save::save(&destination, &report).map_err(|error| error.explain())
     });
     match written.await {
@@ -389,10 +402,11 @@ pub(super) async fn save(latest: Latest, destination: Destination, form: ReportF
     }
 }
 
-fn report(latest: &Latest, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
+fn report(latest: &Latest, records: Option<Head>, form: ReportForm, is_masked: bool) -> Result<Vec<u8>, Problem> {
     let (plan, evidence, judged) = (&latest.plan, &latest.evidence, &latest.judged);
     let words = Spoken { plan, judged, observations: &evidence.observations };
-    let input = Input { plan, evidence, judged, beside: latest.beside.as_deref(), words: &words, is_masked };
+    let beside = latest.beside.as_deref();
+    let input = Input { plan, evidence, judged, beside, words: &words, records, is_masked };
     match form {
         ReportForm::Html => Ok(report::html(&input).into_bytes()),
         ReportForm::Pdf => report::pdf(&input),

@@ -224,6 +224,10 @@ impl Workers {
             Command::ReadSite { path } => self.read_site(path),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::ShowRecord { id } => self.show_record(id),
+            Command::VerifyRecords => self.verify_records(),
+            Command::ReadRecordsHead => self.read_records_head(),
+            Command::ExportBundle { job, destination } => self.export_bundle(job, destination),
+            Command::ImportBundle { path, known_keys } => self.import_bundle(path, known_keys),
             Command::ExportRecords { job, destination, format } => self.export_records(job, destination, format),
             Command::ExportTranscript { job, session, destination } => {
                 self.export_transcript(job, session, destination);

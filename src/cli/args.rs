@@ -9,10 +9,12 @@ use clap_complete::Shell;
 
 pub use super::check_args::CheckArgs;
 pub use super::mqtt_args::{
-    BrokerArgs, DecodeRule, InspectArgs, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand, SieveArgs,
+    BrokerArgs, DecodeRule, InspectArgs, OnTrigger, ProxyUrl, PublishArgs, ReplayArgs, RetainedArgs, RetainedCommand,
+    SieveArgs,
 };
 pub use super::site_args::SiteCommand;
 pub use super::wipe_args::WipeArgs;
+use crate::model::audit::Digest;
 use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
@@ -555,12 +557,46 @@ pub enum RecordsCommand {
         /// Number of the job, as listed.
         id: i64,
     },
+    /// Take in the bundle of another computer beside the records of this one. The same bundle twice changes nothing.
+    #[command(after_help = "\
+Example:
+  linesman records import laptop-2.bundle --known-keys team-keys.txt
+
+The list has a line for each computer: its key as records verify prints it, a blank, a name. # begins a remark.")]
+    Import {
+        /// The bundle, as written by records export --bundle.
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+        /// The list of known keys. A bundle signed with any other key is refused.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        known_keys: PathBuf,
+    },
+    /// Check that the records are what was written: finds edits, deletions, reordering, cuts and foreign signatures. Writes nothing.
+    #[command(after_help = "\
+Examples:
+  linesman records verify
+  linesman records verify --head 4f2a...
+
+Exit codes: 0 intact, 1 damaged, 3 the file can't be opened. What was cut off the end without a trace shows only with a head
+that was printed before.")]
+    Verify {
+        /// A head printed earlier, by this command or in a report: 64 hexadecimal digits.
+        #[arg(long, value_name = "HASH")]
+        head: Option<Digest>,
+    },
     /// Write all jobs to a file: CSV, or JSON lines with every entry.
-    #[command(after_help = "Examples:\n  linesman records export jobs.csv\n  linesman records export jobs.jsonl")]
+    #[command(after_help = "\
+Examples:
+  linesman records export jobs.csv
+  linesman records export jobs.jsonl
+  linesman records export --bundle laptop-1.bundle")]
     Export {
         /// The file; its ending decides: .csv, else JSON lines. - writes to standard output.
-        #[arg(value_hint = ValueHint::FilePath, value_parser = destination())]
-        file: Destination,
+        #[arg(value_hint = ValueHint::FilePath, value_parser = destination(), required_unless_present = "bundle")]
+        file: Option<Destination>,
+        /// Write the whole chain with its signatures, for records import on another computer.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination(), conflicts_with = "file")]
+        bundle: Option<Destination>,
         /// Whether a file that is there may be replaced.
         #[command(flatten)]
         overwrite: Overwrite,

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::args::{
-    Cli, Command, DeviceCommand, DeviceLink, FilesCommand, InspectArgs, Overwrite, RecordsCommand, SettingsCommand,
+    Cli, Command, DeviceCommand, DeviceLink, FilesCommand, InspectArgs, OnTrigger, Overwrite, RecordsCommand,
+    SettingsCommand,
 };
 use crate::model::destination::{Destination, Existing};
 use crate::model::problem::Problem;
@@ -58,21 +59,32 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         }
         Command::Inspect(args) => {
             let sources = sources_of(args);
-            (list(&mut args.record), sources, args.overwrite)
+            let mut destinations = list(&mut args.record);
+            if let OnTrigger::Record(destination) = &mut args.on_trigger {
+                destinations.push(destination);
+            }
+            (destinations, sources, args.overwrite)
         }
         Command::Replay(args) => (list(&mut args.export), vec![args.file.clone()], args.overwrite),
         Command::Check(args) => {
             let sources = paths([&args.site, &args.overrides, &args.rejudge]);
             (args.reports.iter_mut().collect(), sources, args.overwrite)
         }
-        Command::Records(RecordsCommand::Export { file, overwrite }) => (vec![file], Vec::new(), *overwrite),
+        Command::Records(RecordsCommand::Export { file, bundle, overwrite }) => {
+            (file.iter_mut().chain(bundle).collect(), Vec::new(), *overwrite)
+        }
         Command::Discover(_)
         | Command::Publish(_)
         | Command::Retained(_)
         | Command::BenchBroker(_)
         | Command::Profiles(_)
         | Command::Site(_)
-        | Command::Records(RecordsCommand::List { .. } | RecordsCommand::Show { .. })
+        | Command::Records(
+            RecordsCommand::List { .. }
+            | RecordsCommand::Show { .. }
+            | RecordsCommand::Verify { .. }
+            | RecordsCommand::Import { .. },
+        )
         | Command::Sim(_)
         | Command::Demo(_)
         | Command::About

@@ -35,6 +35,7 @@ mod sim;
 mod site;
 mod site_args;
 mod terminal;
+mod verify;
 mod wipe;
 mod wipe_args;
 mod wipe_scan;
@@ -58,6 +59,7 @@ pub use retained::retained;
 pub use sim::{announce, announce_network, network_folder, plan as sim_plan};
 pub use site::site;
 pub use terminal::terminal;
+pub use verify::verified;
 pub use wipe::wipe;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -9,6 +9,7 @@ use super::session::workers_gone;
 use super::site;
 use crate::backend::Handle;
 use crate::model::destination::Destination;
+use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::text::visible;
@@ -27,13 +28,27 @@ pub fn records(handle: &mut Handle, data_dir: Option<&Path>, command: &RecordsCo
             Err(exit) => return exit,
         },
         RecordsCommand::Show { id } => show(handle, RecordId(*id), out),
-        RecordsCommand::Export { file, .. } => export(handle, file, out),
+        RecordsCommand::Export { file, bundle, .. } => match (file, bundle) {
+            (_, Some(bundle)) => export(handle, |job| Command::ExportBundle { job, destination: bundle.clone() }, out),
+            (Some(file), None) => export(handle, |job| export_command(job, file), out),
+            // The arguments ask for one of them.
+            (None, None) => Ok(()),
+        },
+        RecordsCommand::Import { file, known_keys } => import(handle, file, known_keys, out),
+        // It runs without workers, which would write.
+        RecordsCommand::Verify { .. } => Ok(()),
     };
     match done {
         Ok(()) => Exit::Good,
         Err(problem) => {
             out.problem(&problem);
-            if problem.code == "records.not_found" { Exit::Usage } else { Exit::CouldNotRun }
+            match problem.code {
+                "records.not_found" | "bundle.not_a_bundle" | "bundle.bad_key_line" | "bundle.own" => Exit::Usage,
+                "bundle.damaged" | "bundle.unknown_key" | "bundle.contradicts" | "bundle.not_exported" => {
+                    Exit::Findings
+                }
+                _ => Exit::of(&problem),
+            }
         }
     }
 }
@@ -78,19 +93,40 @@ fn show(handle: &mut Handle, id: RecordId, out: &mut Output) -> Result<(), Probl
     Ok(())
 }
 
-fn export(handle: &mut Handle, file: &Destination, out: &mut Output) -> Result<(), Problem> {
+fn export_command(job: JobId, file: &Destination) -> Command {
     let is_csv = file.path().extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
     let format = if is_csv { ExportFormat::Csv } else { ExportFormat::JsonLines };
+    Command::ExportRecords { job, destination: file.clone(), format }
+}
+
+fn import(handle: &mut Handle, file: &Path, known_keys: &Path, out: &mut Output) -> Result<(), Problem> {
+    handle.try_send(Command::ImportBundle { path: file.to_owned(), known_keys: known_keys.to_owned() })?;
+    let imported = wait(handle, |event| if let Event::BundleImported(done) = event { Some(done) } else { None })??;
+    out.json(&tagged("imported", &imported));
+    let (name, head) = (visible(&imported.name, 60), imported.head);
+    out.text(match imported.entries {
+        0 => format!("Nothing new from {name}: its records are here up to entry {}", head.entry),
+        1 => format!("1 entry imported from {name}, up to entry {}", head.entry),
+        new => format!("{new} entries imported from {name}, up to entry {}", head.entry),
+    });
+    Ok(())
+}
+
+/// Has something written, and prints where to, with the head that witnesses what was on record by then.
+fn export(handle: &mut Handle, command: impl FnOnce(JobId) -> Command, out: &mut Output) -> Result<(), Problem> {
     let job = next_job();
-    handle.try_send(Command::ExportRecords { job, destination: file.clone(), format })?;
+    handle.try_send(command(job))?;
     let end = wait(handle, |event| match event {
         Event::JobFinished { job: ended, end } if ended == job => Some(end),
         _ => None,
     })?;
     match end {
         JobEnd::Done { note } => {
-            out.json(&serde_json::json!({ "kind": "exported", "path": note }));
+            handle.try_send(Command::ReadRecordsHead)?;
+            let head = wait(handle, |event| if let Event::RecordsHead(head) = event { Some(head) } else { None })??;
+            out.json(&serde_json::json!({ "kind": "exported", "path": note, "head": head }));
             out.text(format!("The records were written to {note}"));
+            out.text(format!("head {} (entry {})", head.hash, head.entry));
             Ok(())
         }
         JobEnd::Failed(problem) => Err(problem),

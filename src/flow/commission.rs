@@ -15,7 +15,8 @@ use super::conclude::{End, Facts, asked_again, before_the_push, conclude, eviden
 use super::driver::{CLOSE_LIMIT, Driver, Followed, Limits, Name, Scan};
 use super::drivers::{self, Opening, open_and_greet};
 use super::error::SessionError;
-use super::port::{Links, Records};
+use super::look;
+use super::port::{Links, Records, Sight};
 use super::report::Report;
 use super::step;
 use super::transcript::SharedTranscript;
@@ -135,6 +136,8 @@ struct OpenPush {
     late_words: usize,
 }
 
+/// How long this computer looks for a gateway that joined.
+const LOOK_LIMIT: Duration = Duration::from_secs(5);
 /// So often a gateway may change its word while nobody asks; after that it is left at what was known last.
 const LATE_WORDS: usize = 8;
 
@@ -495,6 +498,7 @@ impl Session {
         if broken.is_none() {
             self.read_back(device, &mut broken).await;
         }
+        self.look_from_here().await;
         self.finish_push().await?;
         broken.map_or(Ok(()), Err)
     }
@@ -564,6 +568,37 @@ impl Session {
         let word = evidence.text.clone();
         push.evidence.push(evidence);
         report.done(Step::ReadBack, word).await;
+    }
+
+    /// Where the gateway joined: looks from this computer whether the address it reported answers.
+    async fn look_from_here(&mut self) {
+        let Some(end) = self.open_push.as_ref().map(OpenPush::end) else { return };
+        if end.ground.verdict() != Verdict::Joined {
+            return;
+        }
+        let report = self.setup.report.clone();
+        let links = Arc::clone(&self.setup.links);
+        let evidence = match (end.addresses.iter().find_map(|address| look::address_in(address)), links.neighbourhood())
+        {
+            (None, _) => look::not_checked("its address", "the gateway reported none", report.elapsed()),
+            // What a simulator reports may be an address of somebody else's here.
+            (Some(address), _) if self.setup.intent.is_simulated => {
+                look::not_checked(&address.to_string(), "the gateway is simulated", report.elapsed())
+            }
+            (Some(address), None) => look::not_checked(&address.to_string(), "not over this link", report.elapsed()),
+            (Some(address), Some(neighbourhood)) => {
+                let waits_for = format!("{address} to answer this computer");
+                let looked = async { Ok(neighbourhood.look(address).await) };
+                let sight = step::within(&report, Step::Look, &waits_for, LOOK_LIMIT, looked).await;
+                let sight = sight.unwrap_or(Sight::Elsewhere);
+                let evidence = look::evidence(address, &sight, &self.setup.link, report.elapsed());
+                report.done(Step::Look, evidence.text.clone()).await;
+                evidence
+            }
+        };
+        if let Some(push) = &mut self.open_push {
+            push.evidence.push(evidence);
+        }
     }
 
     /// Concludes the open push, puts it on record and reports it. An open end stays open for a late word.

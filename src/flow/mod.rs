@@ -17,6 +17,7 @@ mod heard;
 mod improv;
 pub mod inspect;
 mod log_lines;
+mod look;
 pub mod port;
 pub mod report;
 mod smp;

@@ -263,6 +263,16 @@ impl DataDir {
         self.root.join("records.sqlite")
     }
 
+    /// The key that seals the records, for their owner only.
+    pub fn records_key(&self) -> PathBuf {
+        self.root.join("records.key")
+    }
+
+    /// Room on the disk that is kept for outcomes.
+    pub fn records_reserve(&self) -> PathBuf {
+        self.root.join("records.reserve")
+    }
+
     /// One locked file for each running process.
     pub fn running(&self) -> PathBuf {
         self.root.join("running")
@@ -562,6 +572,7 @@ mod tests {
                 },
             },
             telemetry: TelemetrySettings { budget_mib: 64, is_dropping: true, ..TelemetrySettings::default() },
+            recent_recordings: vec!["/home/me/site.lmrec".into()],
             publish_templates: vec![PublishTemplate {
                 name: "Réboot".into(),
                 topic: "site/cmd".into(),

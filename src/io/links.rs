@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::ble::BleLinks;
 use super::http;
+use super::neighbourhood::OwnNetwork;
 use super::serial::SerialLinks;
 use super::udp;
-use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
+use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Neighbourhood, Radio};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::{LinkAddress, LinkKind};
 
@@ -27,6 +28,10 @@ impl Links for SystemLinks {
             LinkKind::Serial => self.serial.look(address),
             LinkKind::Ble | LinkKind::Http | LinkKind::Udp => Box::pin(std::future::ready(Ok(()))),
         }
+    }
+
+    fn neighbourhood(&self) -> Option<&dyn Neighbourhood> {
+        Some(&OwnNetwork)
     }
 
     fn open<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<Link, LinkError>> {

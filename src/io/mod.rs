@@ -13,6 +13,7 @@ pub mod links;
 pub mod logs;
 pub mod manifest;
 pub mod mqtt;
+pub mod neighbourhood;
 pub mod picture;
 pub mod probe;
 pub mod qr_image;

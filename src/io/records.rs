@@ -1,7 +1,8 @@
 //! [`RecordStore`]: the records in SQLite, on a thread of their own.
 //!
 //! Intent is written before the act, the outcome after it, and each call returns once its entry is on the disk
-//! (`synchronous=FULL`). The log is append-only. A job without outcome whose process is gone was cut off: it reads as
+//! (`synchronous=FULL`). The log is append-only; each entry carries the hash of the one before it, and segments are signed
+//! (`docs/records.md`). A job without outcome whose process is gone was cut off: it reads as
 //! unknown, and the next writer puts that on the record. Secrets never come here; what a gateway says is kept as it is
 //! and made safe where it is shown.
 
@@ -11,29 +12,40 @@ use std::path::{Path, PathBuf};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Row, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
+use self::append::{Append, GROUP, Request};
+use self::chain::Tail;
+use self::failure::Failure;
 use self::instance::Instance;
 use super::files::{self, DataDir, FilesError};
 use super::save;
 use crate::flow::port::{Boxed, Records, RecordsError};
-use crate::model::batch::BatchId;
+use crate::model::audit::{Digest, Head};
 use crate::model::destination::Destination;
 use crate::model::problem::{Explain, Problem};
-use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobIntent, JobRecord, Phase, RecordId, StepEntry};
+use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobIntent, JobRecord, RecordId, StepEntry};
 
+mod append;
 mod batches;
+mod bundles;
+mod chain;
 pub(super) mod export;
+mod failure;
 mod instance;
+mod keys;
+mod reserve;
 mod schema;
+mod verify;
 
-/// Requests that may wait. Each caller waits for its own, so that more never come together.
-const REQUESTS: usize = 64;
+pub use bundles::TransferError;
+pub use verify::audit;
+
+/// Requests that may wait: as many as are written together.
+const REQUESTS: usize = GROUP;
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
-/// The step under which a job as a whole is entered.
-const JOB_STEP: &str = "job";
 /// The code of a job that was cut off.
 pub const CUT_OFF: &str = "records.cut_off";
 const CUT_OFF_SUMMARY: &str = "The program ended before the outcome was known; verify on the device";
@@ -48,7 +60,12 @@ fn cut_off(may_have_changed: bool) -> (&'static str, &'static str, &'static str)
 }
 
 /// A piece of work for the thread.
-type Work = Box<dyn FnOnce(&mut Database) + Send>;
+enum Work {
+    /// Something to enter. What waits at the same time is entered together.
+    Append(Request),
+    /// Anything else.
+    Other(Box<dyn FnOnce(&mut Database) + Send>),
+}
 
 /// The records of this computer account. Closing waits for what was begun.
 pub struct RecordStore {
@@ -117,6 +134,11 @@ impl RecordStore {
         self.run(move |database| Ok(database.export(&destination, format))).await?
     }
 
+    /// Where the chain stands: what a report prints as its witness.
+    pub async fn head(&self) -> Result<Head, RecordsError> {
+        self.run(|database| Ok(Tail::load(&database.connection, database.chain)?.head)).await
+    }
+
     fn start(data_dir: &DataDir, is_writer: bool) -> Result<Self, RecordsError> {
         let path = data_dir.records();
         let explain = |failure: Failure| failure.at(&path);
@@ -126,9 +148,10 @@ impl RecordStore {
         let thread = Builder::new()
             .name("records".into())
             .spawn(move || {
-                while let Some(request) = requests.blocking_recv() {
-                    request(&mut database);
+                while let Some(work) = requests.blocking_recv() {
+                    database.serve(work, &mut requests);
                 }
+                database.seal_if(database.is_writer());
             })
             .map_err(|error| explain(Failure::Io(error)))?;
         Ok(Self { work: Some(work), thread: Some(thread), path, cut_off })
@@ -141,12 +164,26 @@ impl RecordStore {
         F: FnOnce(&mut Database) -> Result<T, Failure> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let request: Work = Box::new(move |database| {
+        let work: Work = Work::Other(Box::new(move |database| {
             // Whoever asked may have gone; the work is done all the same.
             let _ = answer.send(work(database));
-        });
+        }));
+        self.hand_over(work, answered).await
+    }
+
+    /// Has the thread enter something. Answers with the number of the job once it is on the disk.
+    async fn append(&self, append: Append) -> Result<RecordId, RecordsError> {
+        let (answer, answered) = oneshot::channel();
+        self.hand_over(Work::Append(Request { append, answer }), answered).await.map(RecordId)
+    }
+
+    async fn hand_over<T>(
+        &self,
+        work: Work,
+        answered: oneshot::Receiver<Result<T, Failure>>,
+    ) -> Result<T, RecordsError> {
         let gone = || Failure::ThreadGone.at(&self.path);
-        self.work.as_ref().ok_or_else(gone)?.send(request).await.map_err(|_| gone())?;
+        self.work.as_ref().ok_or_else(gone)?.send(work).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())?.map_err(|failure| failure.at(&self.path))
     }
 }
@@ -163,11 +200,11 @@ impl Drop for RecordStore {
 
 impl Records for RecordStore {
     fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
-        Box::pin(self.run(move |database| database.begin(&intent, None)))
+        Box::pin(self.append(Append::Begin { intent, row: None }))
     }
 
     fn step(&self, job: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
-        Box::pin(self.run(move |database| database.step(job, &entry)))
+        Box::pin(async move { self.append(Append::Step { job: job.0, entry }).await.map(drop) })
     }
 
     fn end(
@@ -177,58 +214,8 @@ impl Records for RecordStore {
         reason: String,
         summary: String,
     ) -> Boxed<'_, Result<(), RecordsError>> {
-        Box::pin(self.run(move |database| database.end(job, outcome, &reason, &summary)))
-    }
-}
-
-/// What went wrong, before the path is known.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Sql(#[from] rusqlite::Error),
-    #[error(transparent)]
-    Io(#[from] std::io::Error),
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    #[error("{0}")]
-    Folder(FilesError),
-    #[error("schema version {found} is newer than {known}")]
-    TooNew { found: i64, known: i64 },
-    #[error("the file is a database of another program")]
-    Foreign,
-    #[error("the database does not pass its check: {0}")]
-    Unsound(String),
-    #[error("there is no job {0}")]
-    NoJob(i64),
-    #[error("the job has ended already")]
-    Ended,
-    #[error("the thread of the records has ended")]
-    ThreadGone,
-}
-
-impl Failure {
-    fn at(self, path: &Path) -> RecordsError {
-        let detail = self.to_string();
-        let path = path.display().to_string();
-        match self {
-            Self::TooNew { found, known } => RecordsError::TooNew { path, found, known },
-            Self::NoJob(id) => RecordsError::NotFound { id },
-            Self::Foreign | Self::Unsound(_) => RecordsError::Damaged { path, detail },
-            Self::Folder(_) => RecordsError::NotOpened { path, detail },
-            Self::Io(error) => match error.kind() {
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => RecordsError::DiskFull { path },
-                _ => RecordsError::NotOpened { path, detail },
-            },
-            Self::Sql(error) => match error.sqlite_error_code() {
-                Some(ErrorCode::DiskFull) => RecordsError::DiskFull { path },
-                Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => RecordsError::Damaged { path, detail },
-                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-                    RecordsError::NotOpened { path, detail }
-                }
-                _ => RecordsError::Failed { path, detail },
-            },
-            Self::Json(_) | Self::Ended | Self::ThreadGone => RecordsError::Failed { path, detail },
-        }
+        let end = Append::End { job: job.0, outcome: outcome.to_owned(), reason, summary };
+        Box::pin(async move { self.append(end).await.map(drop) })
     }
 }
 
@@ -237,7 +224,15 @@ struct Database {
     connection: Connection,
     instance: Option<Instance>,
     running: PathBuf,
+    key_file: PathBuf,
+    reserve: PathBuf,
     cut_off: usize,
+    /// The id of the chain.
+    chain: Digest,
+    /// The end of the chain after the last group.
+    tail: Option<Tail>,
+    /// Whether a job has ended since the last seal.
+    has_ended: bool,
 }
 
 impl Database {
@@ -246,8 +241,20 @@ impl Database {
         files::make_private_folder(&running).map_err(Failure::Folder)?;
         // Held until the end of this function: others wait with opening, registering and sweeping.
         let _guard = instance::guard(&running)?;
-        let connection = connect(&data_dir.records())?;
-        let mut database = Self { connection, instance: None, running, cut_off: 0 };
+        let key_file = data_dir.records_key();
+        let connection = connect(&data_dir.records(), &key_file)?;
+        let chain = chain::genesis(&connection)?.ok_or(Failure::NoChain)?.id();
+        let mut database = Self {
+            connection,
+            instance: None,
+            running,
+            key_file,
+            reserve: data_dir.records_reserve(),
+            cut_off: 0,
+            chain,
+            tail: None,
+            has_ended: false,
+        };
         if is_writer {
             let now = jiff::Timestamp::now().as_millisecond();
             database.instance = Some(instance::register(&database.running, now)?);
@@ -261,69 +268,45 @@ impl Database {
         Ok(database)
     }
 
-    /// Begins a job; of a batch together with the row it belongs to.
-    fn begin(&mut self, intent: &JobIntent, row: Option<(BatchId, &str, &str)>) -> Result<RecordId, Failure> {
-        let instance = self.instance.as_ref().map_or("reader", |instance| instance.name.as_str());
-        let now = now();
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        transaction.execute(
-            "INSERT INTO jobs (instance, started_at, action, gateway, link, profile, driver, operator, is_simulated)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                instance,
-                now,
-                intent.action,
-                intent.gateway,
-                intent.link,
-                intent.profile,
-                intent.driver,
-                intent.operator,
-                intent.is_simulated
-            ],
-        )?;
-        let job = transaction.last_insert_rowid();
-        let detail = serde_json::to_string(intent)?;
-        transaction.execute(
-            "INSERT INTO entries (job, at, step, phase, outcome, detail) VALUES (?1, ?2, ?3, ?4, '', ?5)",
-            params![job, now, JOB_STEP, Phase::Intent.as_str(), detail],
-        )?;
-        if let Some((batch, name, content)) = row {
-            transaction.execute(
-                "INSERT INTO batch_rows (job, batch, name, content) VALUES (?1, ?2, ?3, ?4)",
-                params![job, batch.0, name, content],
-            )?;
-        }
-        transaction.commit()?;
-        Ok(RecordId(job))
-    }
-
-    fn step(&mut self, job: RecordId, entry: &StepEntry) -> Result<(), Failure> {
-        let detail = serde_json::to_string(&entry.detail)?;
-        let inserted = self.connection.execute(
-            "INSERT INTO entries (job, at, step, phase, outcome, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![job.0, now(), entry.step, entry.phase.as_str(), entry.outcome, detail],
-        );
-        self.told(job, inserted)
-    }
-
-    fn end(&mut self, job: RecordId, outcome: &str, reason: &str, summary: &str) -> Result<(), Failure> {
-        let inserted = insert_end(&self.connection, job.0, outcome, reason, summary);
-        self.told(job, inserted)
-    }
-
-    /// Tells a refused entry apart: no such job, or an end that was written already.
-    fn told(&self, job: RecordId, inserted: rusqlite::Result<usize>) -> Result<(), Failure> {
-        match inserted {
-            Ok(_) => Ok(()),
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                Err(if self.has_job(job)? { Failure::Ended } else { Failure::NoJob(job.0) })
+    /// Does a piece of work; of appends all that wait by now. Sealing waits until nobody waits for an answer.
+    fn serve(&mut self, work: Work, others: &mut mpsc::Receiver<Work>) {
+        let mut group = Vec::new();
+        let mut next = Some(work);
+        while let Some(work) = next.take() {
+            match work {
+                Work::Append(request) => group.push(request),
+                Work::Other(work) => {
+                    self.append_all(std::mem::take(&mut group));
+                    work(self);
+                }
             }
-            Err(error) => Err(error.into()),
+            if group.len() < GROUP && !group.is_empty() {
+                next = others.try_recv().ok();
+            }
+        }
+        self.append_all(group);
+        let is_due = self.tail.as_ref().is_some_and(Tail::is_due);
+        self.seal_if(self.is_writer() && (is_due || (self.has_ended && others.is_empty())));
+    }
+
+    const fn is_writer(&self) -> bool {
+        self.instance.is_some()
+    }
+
+    /// Seals, if it is to be. What cannot be sealed now is sealed with what follows: nothing on record depends on it.
+    fn seal_if(&mut self, is_due: bool) {
+        if !is_due {
+            return;
+        }
+        self.has_ended = false;
+        self.tail = None;
+        if let Err(failure) = self.seal() {
+            tracing::warn!(%failure, "the records were not sealed");
         }
     }
 
-    fn has_job(&self, job: RecordId) -> rusqlite::Result<bool> {
-        let found = self.connection.query_row("SELECT 1 FROM jobs WHERE id = ?1", [job.0], |_| Ok(())).optional()?;
+    fn has_job(&self, job: i64) -> rusqlite::Result<bool> {
+        let found = self.connection.query_row("SELECT 1 FROM jobs WHERE id = ?1", [job], |_| Ok(())).optional()?;
         Ok(found.is_some())
     }
 
@@ -383,9 +366,10 @@ impl Database {
         let live = instance::live(&self.running)?;
         let jobs = self.open_ended(&live)?;
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut tail = Tail::load(&transaction, self.chain)?;
         for (job, may_have_changed) in &jobs {
             let (outcome, reason, summary) = cut_off(*may_have_changed);
-            insert_end(&transaction, *job, outcome, reason, summary)?;
+            append::end(&transaction, self.chain, &mut tail, *job, [outcome, reason, summary])?;
         }
         transaction.commit()?;
         Ok(jobs.iter().filter(|(_, may_have_changed)| *may_have_changed).count())
@@ -393,7 +377,7 @@ impl Database {
 }
 
 /// Opens the file, sets what SQLite does not remember, and brings the schema up to date.
-fn connect(path: &Path) -> Result<Connection, Failure> {
+fn connect(path: &Path, key_file: &Path) -> Result<Connection, Failure> {
     create_private(path)?;
     let mut connection = Connection::open(path)?;
     connection.busy_timeout(BUSY)?;
@@ -406,7 +390,7 @@ fn connect(path: &Path) -> Result<Connection, Failure> {
     if verdict != "ok" {
         return Err(Failure::Unsound(verdict));
     }
-    schema::migrate(&mut connection, &schema::STEPS)?;
+    schema::migrate(&mut connection, &schema::STEPS, |connection| chain::begin(connection, key_file))?;
     Ok(connection)
 }
 
@@ -473,25 +457,22 @@ fn entry_of(row: &Row<'_>) -> rusqlite::Result<EntryRecord> {
     })
 }
 
-fn insert_end(
-    connection: &Connection,
-    job: i64,
-    outcome: &str,
-    reason: &str,
-    summary: &str,
-) -> rusqlite::Result<usize> {
-    let detail = serde_json::json!({ "reason": reason, "summary": summary }).to_string();
-    connection.execute(
-        "INSERT INTO entries (job, at, step, phase, outcome, reason, summary, detail, is_end)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1)",
-        params![job, now(), JOB_STEP, Phase::Outcome.as_str(), outcome, reason, summary, detail],
-    )
-}
-
 /// The time in UTC with milliseconds, always of the same length, so that text sorts as time does.
 fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
+
+/// Where a test ends the process, as if it were killed there.
+#[cfg(test)]
+fn fail_point(name: &str) {
+    if std::env::var_os(tests::FAIL_AT).is_some_and(|at| at == name) {
+        std::process::abort();
+    }
+}
+
+/// Where a test ends the process.
+#[cfg(not(test))]
+const fn fail_point(_name: &str) {}
 
 #[cfg(test)]
 mod tests;

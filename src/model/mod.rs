@@ -4,6 +4,7 @@
 
 pub mod access;
 pub mod agenda;
+pub mod audit;
 pub mod basis;
 pub mod batch;
 pub mod card_scan;
@@ -15,6 +16,7 @@ pub mod fault;
 pub mod gateway;
 pub mod ids;
 pub mod layout;
+pub mod mac;
 pub mod mqtt;
 pub mod order;
 pub mod outcome;

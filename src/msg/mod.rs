@@ -25,6 +25,7 @@ use self::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
 use crate::certificate::CertificateForm;
 use crate::check::verdict::Reason;
 use crate::model::access::Access;
+use crate::model::audit::{Audit, Head, Imported};
 use crate::model::credentials::WifiCredentials;
 use crate::model::destination::Destination;
 use crate::model::endpoint::RowId;
@@ -97,6 +98,14 @@ pub enum Command {
     ListRecords { limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
     ShowRecord { id: RecordId },
+    /// Where the chain of the records stands. Answer: [`Event::RecordsHead`].
+    ReadRecordsHead,
+    /// Write the whole chain of the records to a signed bundle. Answer: [`Event::JobFinished`] with the path in the note.
+    ExportBundle { job: JobId, destination: Destination },
+    /// Take in the bundle of another computer whose key is in the list. Answer: [`Event::BundleImported`].
+    ImportBundle { path: PathBuf, known_keys: PathBuf },
+    /// Check that the records are what was written. Answer: [`Event::RecordsVerified`].
+    VerifyRecords,
     /// Write records to a file. Answer: [`Event::JobFinished`] with the path in the note.
     ExportRecords { job: JobId, destination: Destination, format: ExportFormat },
     /// Write the redacted byte transcript of a session to a file. Answer: [`Event::JobFinished`].
@@ -168,6 +177,8 @@ pub enum Step {
     Follow,
     /// Ask again whether it stays joined.
     ReadBack,
+    /// Look from this computer whether its address answers.
+    Look,
     /// Pulse the reset line.
     Reset,
 }
@@ -187,6 +198,7 @@ impl Step {
             Self::Push => "push",
             Self::Follow => "follow",
             Self::ReadBack => "read-back",
+            Self::Look => "look",
             Self::Reset => "reset",
         }
     }
@@ -205,6 +217,7 @@ impl Step {
             Self::Push => "Send credentials",
             Self::Follow => "Wait for the gateway to join",
             Self::ReadBack => "Read back",
+            Self::Look => "Look from this laptop",
             Self::Reset => "Reset",
         }
     }
@@ -298,6 +311,12 @@ pub enum Event {
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
     RecordShown(Result<Box<JobHistory>, Problem>),
+    /// Where the chain of the records stands.
+    RecordsHead(Result<Head, Problem>),
+    /// What was taken in from a bundle.
+    BundleImported(Result<Imported, Problem>),
+    /// What an audit of the records found.
+    RecordsVerified(Result<Box<Audit>, Problem>),
     /// The diagnostics bundle, redacted, as text for the clipboard.
     DiagnosticsReady { job: JobId, text: String },
     /// The user pressed Ctrl+C in the terminal: all jobs are being stopped, and the front end is asked to end.

@@ -2,6 +2,7 @@
 
 use egui::{Align2, Color32, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
+use self::integrity::{integrity, integrity_height};
 use super::frame::scrolled;
 use super::icon;
 use super::pass::{Pass, PathField};
@@ -18,6 +19,8 @@ use crate::app::records::{Ends, Records, RecordsAction, act_label, entry_words, 
 use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
 use crate::profile::site::Site;
+
+mod integrity;
 
 /// The field that searches.
 pub(super) const SEARCH: &str = "records-search";
@@ -53,17 +56,19 @@ fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.painter().hline(foot.x_range(), foot.top(), Stroke::new(1.0, palette(ui).line));
     ui.scope_builder(UiBuilder::new().max_rect(foot.shrink2(vec2(12.0, 8.0))).id_salt("export"), |ui| {
         ui.spacing_mut().item_spacing.y = 6.0;
+        integrity(ui, &app.records, pass);
         export(ui, &mut app.records, pass);
     });
     ui.advance_cursor_after_rect(room);
 }
 
 fn foot_height(records: &Records) -> f32 {
-    match &records.export.result {
+    let export = match &records.export.result {
         None => 80.0,
         Some(Ok(_)) => 112.0,
         Some(Err(_)) => 200.0,
-    }
+    };
+    export + integrity_height(records)
 }
 
 fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut Pass<'_>) {
@@ -257,7 +262,11 @@ fn detail(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
         problem_card(ui, problem);
     }
     match records.detail.value() {
-        Some(history) => history_card(ui, history, pass),
+        Some(history) => {
+            history_card(ui, history, pass);
+            ui.add_space(GRID);
+            group(ui, |ui| integrity(ui, records, pass));
+        }
         None => {
             muted(ui, if records.detail.is_pending() { "Loading…" } else { "No detail" });
         }

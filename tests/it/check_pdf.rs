@@ -69,7 +69,7 @@ impl Run {
     fn input<T>(&self, is_masked: bool, with: impl FnOnce(&Input<'_>) -> T) -> T {
         let Self { plan, evidence, judged } = self;
         let words = Spoken { plan, judged, observations: &evidence.observations };
-        with(&Input { plan, evidence, judged, beside: None, words: &words, is_masked })
+        with(&Input { plan, evidence, judged, beside: None, words: &words, records: None, is_masked })
     }
 
     fn paper(&self, is_masked: bool) -> Paper {

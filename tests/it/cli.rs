@@ -39,7 +39,7 @@ fn a_gateway_joins_and_all_of_it_is_on_record() {
         .filter(|line| line["kind"] == "step" && line["state"] == "done")
         .map(|line| line["step"].as_str().unwrap().to_owned())
         .collect();
-    assert_eq!(steps, ["connect", "describe", "scan-networks", "push", "follow", "read-back"]);
+    assert_eq!(steps, ["connect", "describe", "scan-networks", "push", "follow", "read-back", "look"]);
     assert!(ran.lines().iter().any(|line| line["kind"] == "network" && line["ssid"] == sim.ssid.as_str()));
     assert!(ran.lines().iter().any(|line| line["kind"] == "transcript" && line["path"] == transcript.as_str()));
     let transcript = std::fs::read_to_string(transcript).unwrap();

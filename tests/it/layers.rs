@@ -28,7 +28,7 @@ const CLOCK: [&str; 6] = [
 /// What `#[cfg(test)]` modules may do all the same: a state machine needs some instant to start from.
 const CLOCK_IN_TESTS: &str = "std::time::Instant::now";
 /// Layers for which [`CLOCK`] holds.
-const WITHOUT_CLOCK: [&str; 7] = ["model", "profile", "proto", "check", "certificate", "telemetry", "app"];
+const WITHOUT_CLOCK: [&str; 8] = ["model", "ledger", "profile", "proto", "check", "certificate", "telemetry", "app"];
 
 const FILES_AND_SOCKETS: &[&str] = &["std::fs", "std::net", "std::os", "std::process", "std::env", "std::thread"];
 
@@ -68,6 +68,13 @@ const LAYERS: &[Layer] = &[
             "x25519_dalek",
             "zeroize",
         ],
+        never: FILES_AND_SOCKETS,
+    },
+    // What signs and hashes: the bytes come from outside, the random ones too.
+    Layer {
+        name: "ledger",
+        ours: &["model"],
+        foreign: &["ring", "serde", "serde_json", "thiserror"],
         never: FILES_AND_SOCKETS,
     },
     Layer {
@@ -140,7 +147,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "io",
-        ours: &["model", "proto", "check", "telemetry", "flow::port"],
+        ours: &["model", "ledger", "proto", "check", "telemetry", "flow::port"],
         foreign: &[
             "aho_corasick",
             "arboard",
@@ -165,6 +172,7 @@ const LAYERS: &[Layer] = &[
             "nix",
             "ping_async",
             "rcgen",
+            "ring::rand",
             "rqrr",
             "rumqttc",
             "rusqlite",

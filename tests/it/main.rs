@@ -85,6 +85,8 @@ mod readme;
 #[cfg(unix)]
 mod recordings;
 #[cfg(unix)]
+mod records;
+#[cfg(unix)]
 mod replay;
 mod screens;
 #[cfg(unix)]

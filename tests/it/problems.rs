@@ -17,6 +17,8 @@ use linesman::io::manifest::ManifestError;
 use linesman::io::mqtt::{CertificateFault, MqttError};
 use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
+use linesman::io::records::TransferError;
+use linesman::ledger::bundle::BundleError;
 use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
 use linesman::model::mqtt::Dialect;
@@ -93,12 +95,27 @@ fn radio() -> Vec<BleError> {
     ]
 }
 
+fn bundles() -> Vec<TransferError> {
+    let refused = [
+        BundleError::NotABundle { line: 7 },
+        BundleError::TooNew { found: 9 },
+        BundleError::Damaged { finding: text("Entry 7 changed after it was written") },
+        BundleError::UnknownKey { key: "0f".repeat(32) },
+        BundleError::Contradicts { entry: 7 },
+        BundleError::Own,
+        BundleError::BadKeyLine { line: 3 },
+    ];
+    let damaged = TransferError::Damaged { finding: text("Entry 7 changed after it was written") };
+    refused.into_iter().map(TransferError::Bundle).chain([damaged]).collect()
+}
+
 fn records() -> Vec<RecordsError> {
     let path = || text("/data/records.sqlite");
     let detail = || text("what the database said");
     vec![
         RecordsError::NotOpened { path: path(), detail: detail() },
         RecordsError::Damaged { path: path(), detail: detail() },
+        RecordsError::BadKey { path: path(), detail: detail() },
         RecordsError::TooNew { path: path(), found: 9, known: 1 },
         RecordsError::DiskFull { path: path() },
         RecordsError::NotFound { id: 7 },
@@ -632,6 +649,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Links", explain(&links())),
         ("Bluetooth", explain(&radio())),
         ("Records", explain(&records())),
+        ("Bundles of records", explain(&bundles())),
         ("Sessions", explain(&sessions())),
         ("Management", explain(&management())),
         ("HTTP", explain(&http())),

@@ -32,8 +32,9 @@ impl Workers {
                 match latest {
                     Some(latest) => {
                         let reporter = self.reporter.clone();
+                        let records = self.parts.records.clone().ok();
                         tokio::spawn(async move {
-                            let event = check::save(latest, destination, form, is_masked).await;
+                            let event = check::save(latest, records, destination, form, is_masked).await;
                             reporter.report(Event::CheckProgressed { job, event }).await;
                         });
                         return;

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{Workers, crashed};
+use super::{Workers, crashed, operator};
 use crate::backend::check::first_of;
 use crate::backend::site_files::{load_site, site_path};
-use crate::io::{diagnostics, laptop_wifi, picture, qr_image, save};
+use crate::io::{diagnostics, laptop_wifi, picture, qr_image, records, save};
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::{Explain, Problem};
@@ -68,6 +68,49 @@ impl Workers {
                 Err(error) => Err(error),
             };
             reporter.report(Event::RecordShown(shown.map(Box::new).map_err(|error| error.explain()))).await;
+        });
+    }
+
+    pub(super) fn read_records_head(&self) {
+        let (records, reporter) = (self.parts.records.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let head = match records {
+                Ok(records) => records.head().await,
+                Err(error) => Err(error),
+            };
+            reporter.report(Event::RecordsHead(head.map_err(|error| error.explain()))).await;
+        });
+    }
+
+    pub(super) fn export_bundle(&mut self, job: JobId, destination: Destination) {
+        let records = self.parts.records.clone();
+        self.spawn(job, async move {
+            let exported = match records {
+                Ok(records) => records.export_bundle(destination.clone()).await.map_err(|error| error.explain()),
+                Err(error) => Err(error.explain()),
+            };
+            exported.map_or_else(JobEnd::Failed, |_| JobEnd::Done { note: saved(&destination) })
+        });
+    }
+
+    pub(super) fn import_bundle(&self, path: PathBuf, known_keys: PathBuf) {
+        let (records, reporter) = (self.parts.records.clone(), self.reporter.clone());
+        let operator = operator(&self.settings.borrow().operator);
+        tokio::spawn(async move {
+            let imported = match records {
+                Ok(records) => records.import_bundle(path, known_keys, operator).await.map_err(|error| error.explain()),
+                Err(error) => Err(error.explain()),
+            };
+            reporter.report(Event::BundleImported(imported)).await;
+        });
+    }
+
+    pub(super) fn verify_records(&self) {
+        let (data, reporter) = (self.parts.data.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let audit = move || records::audit(&data, None).map(Box::new).map_err(|error| error.explain());
+            let audit = tokio::task::spawn_blocking(audit).await.unwrap_or_else(|error| Err(crashed(&error)));
+            reporter.report(Event::RecordsVerified(audit)).await;
         });
     }
 

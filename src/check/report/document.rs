@@ -369,6 +369,9 @@ impl Builder<'_> {
                 add(&name[2..], line);
             }
         }
+        if let Some(head) = self.input.records {
+            add("Head of the records", &format!("{} (entry {})", head.hash, head.entry));
+        }
         facts
     }
 

@@ -34,6 +34,7 @@ use super::beside::Beside;
 use super::evidence::Evidence;
 use super::plan::Plan;
 use super::verdict::Judged;
+use crate::model::audit::Head;
 
 /// What a report is made of.
 #[derive(Clone, Copy)]
@@ -48,6 +49,8 @@ pub struct Input<'a> {
     pub beside: Option<&'a Beside>,
     /// How it is said.
     pub words: &'a dyn Words,
+    /// Where the chain of this computer's records stands: kept with the report, it witnesses all that is on record by now.
+    pub records: Option<Head>,
     /// Whether addresses inside the site are left out.
     pub is_masked: bool,
 }

@@ -169,6 +169,7 @@ impl Run {
 
     fn input(&self, is_masked: bool) -> Input<'_> {
         Input {
+            records: None,
             plan: &self.plan,
             evidence: &self.evidence,
             judged: &self.judged,

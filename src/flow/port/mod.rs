@@ -5,6 +5,7 @@ mod broker;
 mod http;
 mod inspection;
 mod link;
+mod neighbourhood;
 mod probes;
 mod recordings;
 mod records;
@@ -18,6 +19,7 @@ pub use broker::{Broker, BrokerRequest, Connection, ConnectionEnd, Delivery, Ret
 pub use http::{Http, HttpError};
 pub use inspection::{Bundle, Completed, ExportSink, InspectionFiles};
 pub use link::{Link, LinkCommand, LinkError, LinkEvent};
+pub use neighbourhood::{Neighbourhood, Sight};
 pub use probes::{Chains, Probes, Witnessed};
 pub use recordings::{Playback, Recorder, Recordings};
 pub use records::{BatchRecords, Records, RecordsError};
@@ -37,6 +39,11 @@ pub trait Links: Send + Sync {
     fn look<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<(), LinkError>> {
         let _ = address;
         Box::pin(ready(Ok(())))
+    }
+
+    /// The way to look at gateways on the network from this computer; none where links are played.
+    fn neighbourhood(&self) -> Option<&dyn Neighbourhood> {
+        None
     }
 
     /// Opens a link that carries bytes in a way that does not reset the device behind it. Over UDP each write is one

@@ -64,6 +64,14 @@ pub enum RecordsError {
         /// What SQLite said.
         detail: String,
     },
+    /// The file with the key that seals the records is damaged.
+    #[error("the key of the records at {path} cannot be read")]
+    BadKey {
+        /// Path of the records.
+        path: String,
+        /// What is wrong with it.
+        detail: String,
+    },
     /// A newer version of the program wrote the file.
     #[error("the records at {path} were written by a newer version")]
     TooNew {
@@ -111,6 +119,13 @@ impl Explain for RecordsError {
                 "The records are damaged",
                 "The file isn't a Linesman database, or the disk has errors",
                 "Move the file to another folder for support; Linesman creates a new one at the next start",
+            )
+            .with_detail(format!("{path}: {}", visible(detail, 300))),
+            Self::BadKey { path, detail } => Problem::new(
+                "records.bad_key",
+                "The key that seals the records cannot be read",
+                "The file records.key was edited or is damaged",
+                "Restore records.key from a backup, or move it and records.sqlite away together and keep both",
             )
             .with_detail(format!("{path}: {}", visible(detail, 300))),
             Self::TooNew { path, found, known } => Problem::new(

@@ -5,6 +5,7 @@
 
 use rusqlite::{OptionalExtension as _, params};
 
+use super::append::{Append, BatchRow};
 use super::{Database, Failure, JOBS, RecordStore, instance, job_of, now};
 use crate::flow::port::{BatchRecords, Boxed, RecordsError};
 use crate::model::batch::{BatchHistory, BatchId, RowHistory};
@@ -22,7 +23,7 @@ impl BatchRecords for RecordStore {
         content: String,
         intent: JobIntent,
     ) -> Boxed<'_, Result<RecordId, RecordsError>> {
-        Box::pin(self.run(move |database| database.begin(&intent, Some((batch, &name, &content)))))
+        Box::pin(self.append(Append::Begin { intent, row: Some(BatchRow { batch, name, content }) }))
     }
 
     fn last_batch(&self, source: String) -> Boxed<'_, Result<Option<BatchHistory>, RecordsError>> {

@@ -11,7 +11,7 @@ use super::Failure;
 const APPLICATION_ID: i64 = 0x4C4D_534E;
 
 /// What leads from version N to N + 1.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 4] = [
     "
 CREATE TABLE jobs (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -68,10 +68,79 @@ CREATE TRIGGER batches_last BEFORE DELETE ON batches BEGIN SELECT RAISE(ABORT, '
 CREATE TRIGGER batch_rows_stay BEFORE UPDATE ON batch_rows BEGIN SELECT RAISE(ABORT, 'batches are append-only'); END;
 CREATE TRIGGER batch_rows_last BEFORE DELETE ON batch_rows BEGIN SELECT RAISE(ABORT, 'batches are append-only'); END;
 ",
+    // The chain. What is there already is hashed next ([`super::chain::begin`]), and then the log is closed again.
+    "
+DROP TRIGGER entries_stay;
+CREATE TABLE chain (
+    id         INTEGER PRIMARY KEY CHECK (id = 1),
+    nonce      BLOB NOT NULL,
+    began_at   TEXT NOT NULL,
+    adopted_to INTEGER NOT NULL,
+    root_key   BLOB NOT NULL
+) STRICT;
+CREATE TABLE segments (
+    number        INTEGER PRIMARY KEY,
+    first         INTEGER NOT NULL,
+    last          INTEGER NOT NULL,
+    head          BLOB NOT NULL,
+    sealed_at     TEXT NOT NULL,
+    clock_quality TEXT NOT NULL,
+    latest_at     TEXT NOT NULL,
+    key           BLOB NOT NULL,
+    next_key      BLOB NOT NULL,
+    signature     BLOB NOT NULL
+) STRICT;
+CREATE TRIGGER chain_stays BEFORE UPDATE ON chain BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
+CREATE TRIGGER chain_lasts BEFORE DELETE ON chain BEGIN SELECT RAISE(ABORT, 'the chain is append-only'); END;
+CREATE TRIGGER segments_stay BEFORE UPDATE ON segments BEGIN SELECT RAISE(ABORT, 'segments are append-only'); END;
+CREATE TRIGGER segments_last BEFORE DELETE ON segments BEGIN SELECT RAISE(ABORT, 'segments are append-only'); END;
+",
+    // The chains of other computers, as they were taken in.
+    "
+CREATE TABLE imported_chains (
+    chain      BLOB PRIMARY KEY,
+    name       TEXT NOT NULL,
+    nonce      BLOB NOT NULL,
+    began_at   TEXT NOT NULL,
+    adopted_to INTEGER NOT NULL,
+    root_key   BLOB NOT NULL
+) STRICT;
+CREATE TABLE imported_entries (
+    chain    BLOB NOT NULL REFERENCES imported_chains (chain),
+    sequence INTEGER NOT NULL,
+    hash     BLOB NOT NULL,
+    line     TEXT NOT NULL,
+    PRIMARY KEY (chain, sequence)
+) STRICT;
+CREATE TABLE imported_segments (
+    chain  BLOB NOT NULL REFERENCES imported_chains (chain),
+    number INTEGER NOT NULL,
+    line   TEXT NOT NULL,
+    PRIMARY KEY (chain, number)
+) STRICT;
+CREATE TRIGGER imported_chains_stay BEFORE UPDATE ON imported_chains BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_chains_last BEFORE DELETE ON imported_chains BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_entries_stay BEFORE UPDATE ON imported_entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_entries_last BEFORE DELETE ON imported_entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_segments_stay BEFORE UPDATE ON imported_segments BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER imported_segments_last BEFORE DELETE ON imported_segments BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+",
 ];
 
-/// Brings the database to the newest version, as a whole or not at all.
-pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(), Failure> {
+/// The version with which the chain began.
+const CHAINED: usize = 3;
+/// Closes the log behind the step that began the chain.
+const CLOSE: &str = "
+CREATE TRIGGER entries_stay BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'entries are append-only'); END;
+";
+
+/// Brings the database to the newest version, as a whole or not at all. `begin_chain` hashes what is there once there is a
+/// chain.
+pub(super) fn migrate(
+    connection: &mut Connection,
+    steps: &[&str],
+    begin_chain: impl FnOnce(&Connection) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
@@ -81,7 +150,15 @@ pub(super) fn migrate(connection: &mut Connection, steps: &[&str]) -> Result<(),
     if found == 0 && !is_empty(&transaction)? {
         return Err(Failure::Foreign);
     }
-    for step in steps.iter().skip(usize::try_from(found).unwrap_or(0)) {
+    let begun = usize::try_from(found).unwrap_or(0);
+    for step in steps.iter().take(CHAINED).skip(begun) {
+        transaction.execute_batch(step)?;
+    }
+    if begun < CHAINED && steps.len() >= CHAINED {
+        begin_chain(&transaction)?;
+        transaction.execute_batch(CLOSE)?;
+    }
+    for step in steps.iter().skip(begun.max(CHAINED)) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "user_version", known)?;

@@ -6,9 +6,16 @@ use std::process::{Command, Stdio};
 use serde_json::json;
 
 use super::*;
+use crate::model::batch::BatchId;
+use crate::model::record::Phase;
+
+mod bundled;
+mod forged;
 
 /// Set in the process that is killed: its data folder.
 const CHILD: &str = "LINESMAN_TEST_RECORDS_CHILD";
+/// Set in a process that ends itself at that fail point.
+pub(super) const FAIL_AT: &str = "LINESMAN_TEST_RECORDS_FAIL_AT";
 
 fn data_dir() -> (tempfile::TempDir, DataDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -301,7 +308,9 @@ async fn every_older_schema_is_brought_up_to_date() {
     for version in 0..=schema::STEPS.len() {
         let (_folder, data_dir) = data_dir();
         let mut connection = Connection::open(data_dir.records()).unwrap();
-        schema::migrate(&mut connection, &schema::STEPS[..version]).unwrap();
+        let key_file = data_dir.records_key();
+        let steps = &schema::STEPS[..version];
+        schema::migrate(&mut connection, steps, |connection| chain::begin(connection, &key_file)).unwrap();
         drop(connection);
         let store = RecordStore::open(&data_dir).unwrap();
         store.begin(intent("gw")).await.unwrap();
@@ -315,11 +324,12 @@ async fn every_older_schema_is_brought_up_to_date() {
 #[test]
 fn a_step_that_fails_changes_nothing() {
     let mut connection = Connection::open_in_memory().unwrap();
-    schema::migrate(&mut connection, &["CREATE TABLE a (x)"]).unwrap();
+    let migrate = |connection: &mut Connection, steps: &[&str]| schema::migrate(connection, steps, |_| Ok(()));
+    migrate(&mut connection, &["CREATE TABLE a (x)"]).unwrap();
     connection.execute("INSERT INTO a VALUES (7)", ()).unwrap();
     let bad = ["CREATE TABLE a (x)", "ALTER TABLE a ADD COLUMN y", "nonsense"];
-    assert!(schema::migrate(&mut connection, &bad).is_err());
-    schema::migrate(&mut connection, &bad[..2]).unwrap();
+    assert!(migrate(&mut connection, &bad).is_err());
+    migrate(&mut connection, &bad[..2]).unwrap();
     let row = connection.query_row("SELECT x, y FROM a", (), |row| Ok((row.get(0)?, row.get(1)?)));
     assert_eq!(row.unwrap(), (7_i64, None::<i64>));
 }

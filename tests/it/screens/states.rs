@@ -12,6 +12,7 @@ use linesman::app::records::RecordsAction;
 use linesman::app::terminal::TerminalAction;
 use linesman::app::{Action, App, Place};
 use linesman::flow::port::{AdapterOff, BleError};
+use linesman::model::audit::{self, Audit, Digest, Fault, Head};
 use linesman::model::batch::{BatchId, Finding, RowHead, RowOutcome, RowResult, Summary};
 use linesman::model::credentials::WifiDraft;
 use linesman::model::gateway::{
@@ -282,6 +283,8 @@ pub(crate) const STATES: &[State] = &[
     State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
     State { name: "records_list", plant: |stage| stage.records(records()) },
     State { name: "records_detail", plant: Stage::record_detail },
+    State { name: "records_verified", plant: |stage| stage.records_verified(true) },
+    State { name: "records_damaged", plant: |stage| stage.records_verified(false) },
     State { name: "device_choose", plant: Stage::device_choose },
     State {
         name: "device_connecting",
@@ -752,6 +755,24 @@ impl Stage {
         let job = self.connect();
         self.progress(job, 12_000, Progress::StepFailed { step: Step::Connect, problem: silent() });
         self.apply(Event::JobFinished { job, end: JobEnd::Failed(silent()) });
+    }
+
+    fn records_verified(&mut self, is_intact: bool) {
+        self.records(records());
+        self.act(RecordsAction::Verified);
+        let mut found = Audit {
+            chain: Some(Digest([7; 32])),
+            entries: 120,
+            complete_to: 120,
+            open: 1,
+            head: Some(Head { entry: 120, hash: Digest([0x9f; 32]) }),
+            ..Audit::default()
+        };
+        if !is_intact {
+            found.found(audit::Finding::at(Fault::Changed, 41, "its hash differs from its content's"));
+            found.found(audit::Finding::among(Fault::Cut, 121, 124, "the key file reaches to entry 124"));
+        }
+        self.apply(Event::RecordsVerified(Ok(Box::new(found))));
     }
 
     fn record_detail(&mut self) {

@@ -1,0 +1,52 @@
+//! Hardware addresses: read, written, and told whether two belong to one chip.
+
+/// Reads six octets in hex, apart by colons or hyphens or not at all: `34:85:18:0a:00:01`.
+pub fn read(text: &str) -> Option<[u8; 6]> {
+    let digits: String = text.trim().chars().filter(|c| !matches!(c, ':' | '-')).collect();
+    if digits.len() != 12 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut mac = [0; 6];
+    for (at, octet) in mac.iter_mut().enumerate() {
+        *octet = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
+    }
+    (mac != [0; 6]).then_some(mac)
+}
+
+/// The address as people write it: `34:85:18:0a:00:01`.
+pub fn shown(mac: [u8; 6]) -> String {
+    mac.map(|octet| format!("{octet:02x}")).join(":")
+}
+
+/// Whether two addresses belong to one chip: chips with several radios number them in a row. Espressif gives Wi-Fi the first
+/// address, its access point the next, Bluetooth the third and Ethernet the fourth (ESP-IDF, "Miscellaneous System APIs", MAC
+/// Address).
+pub fn is_of_one_chip(one: [u8; 6], other: [u8; 6]) -> bool {
+    let number = |mac: [u8; 6]| mac.iter().fold(0_u64, |number, octet| number << 8 | u64::from(*octet));
+    one[..3] == other[..3] && number(one).abs_diff(number(other)) <= 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_read_in_the_forms_people_write() {
+        let mac = [0x34, 0x85, 0x18, 0x0a, 0, 1];
+        for text in ["34:85:18:0A:00:01", "34-85-18-0a-00-01", " 3485180a0001 "] {
+            assert_eq!(read(text), Some(mac), "{text}");
+        }
+        for text in ["", "34:85:18:0a:00", "zz:85:18:0a:00:01", "00:00:00:00:00:00", "3485180a00010"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read(&shown(mac)), Some(mac));
+    }
+
+    #[test]
+    fn neighbouring_addresses_of_one_maker_are_of_one_chip() {
+        let mac = |last| [0x34, 0x85, 0x18, 0x0a, 0, last];
+        assert!(is_of_one_chip(mac(4), mac(6)) && is_of_one_chip(mac(6), mac(4)));
+        assert!(!is_of_one_chip(mac(4), mac(9)));
+        assert!(!is_of_one_chip([0x34, 0x85, 0x18, 0xff, 0xff, 0xff], [0x34, 0x85, 0x19, 0, 0, 0]));
+    }
+}

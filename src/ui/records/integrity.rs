@@ -1,0 +1,83 @@
+//! Whether the records are what was written: a button, the verdict of the last check, and the head that witnesses it.
+
+use egui::Ui;
+
+use crate::app::records::{Records, RecordsAction};
+use crate::model::audit::Audit;
+use crate::ui::icon;
+use crate::ui::pass::Pass;
+use crate::ui::theme::palette;
+use crate::ui::widgets::{Button, copyable, muted, notice, problem_card};
+
+/// Findings that are shown; the rest is counted.
+const SHOWN: usize = 3;
+
+/// How much room it takes.
+pub(super) fn integrity_height(records: &Records) -> f32 {
+    let audit = match records.audit.value() {
+        None => 0.0,
+        Some(audit) => 60.0 + 22.0 * lines(audit).len() as f32,
+    };
+    let problem = if records.audit.problem().is_some() { 120.0 } else { 0.0 };
+    34.0 + audit + problem
+}
+
+/// Draws it.
+pub(super) fn integrity(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+    ui.horizontal(|ui| {
+        let verify = Button::new("Verify").icon(icon::JOINED).named("Verify the records");
+        if verify.enabled_if(!records.audit.is_pending(), "It is being checked").pressed(ui) {
+            pass.did(RecordsAction::Verified);
+        }
+        let told = match (records.audit.is_pending(), records.audit.value()) {
+            (true, _) => "Verifying\u{2026}",
+            (false, None) => "Checks that nothing on record was changed, deleted or reordered",
+            (false, Some(_)) => "As of the last check",
+        };
+        muted(ui, told);
+    });
+    if let Some(problem) = records.audit.problem() {
+        problem_card(ui, problem);
+    }
+    if let Some(audit) = records.audit.value() {
+        found(ui, audit);
+    }
+}
+
+fn found(ui: &mut Ui, audit: &Audit) {
+    let palette = palette(ui);
+    if audit.is_intact() {
+        notice(ui, palette.ok, icon::JOINED, &audit.verdict());
+    } else {
+        notice(ui, palette.danger, icon::REFUSED, &audit.verdict());
+    }
+    for line in lines(audit) {
+        muted(ui, &line);
+    }
+    if let Some(head) = &audit.head {
+        copyable(ui, &format!("head {} (entry {})", head.hash, head.entry));
+    }
+}
+
+/// What else is to be said: further findings, what is open, what the clock did.
+fn lines(audit: &Audit) -> Vec<String> {
+    let mut lines: Vec<String> =
+        audit.findings.iter().skip(1).take(SHOWN).map(crate::model::audit::Finding::words).collect();
+    let rest = audit.faults.saturating_sub(1 + SHOWN as u64);
+    if rest > 0 {
+        lines.push(format!("and {rest} more"));
+    }
+    if audit.open > 0 {
+        lines.push(format!(
+            "{} begun without an outcome on record",
+            if audit.open == 1 { "1 act".into() } else { format!("{} acts", audit.open) }
+        ));
+    }
+    if audit.set_back > 0 {
+        lines.push(format!(
+            "{} written while the clock was set back",
+            if audit.set_back == 1 { "1 entry".into() } else { format!("{} entries", audit.set_back) }
+        ));
+    }
+    lines
+}

@@ -1,0 +1,127 @@
+//! `records verify` as people and scripts run it; a second verifier, written from docs/records.md alone; a disk that is full.
+
+use std::path::Path;
+use std::process::Command;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::peers;
+use crate::program::{Place, text_of};
+
+/// A place with two jobs on record.
+fn place() -> Place {
+    let place = Place::new();
+    let sim = place.sim(&[]);
+    let file = place.write("wifi.txt", "correct horse battery");
+    for _ in 0..2 {
+        let arguments = ["commission", "--via", &sim.link, "--ssid", "Site-Office", "--password-file", &file];
+        place.run(&arguments).expect(0);
+    }
+    place
+}
+
+fn verified(place: &Place, more: &[&str], code: i32) -> Value {
+    place.run_json(&[&["records", "verify"], more].concat()).expect(code).result()
+}
+
+fn forge(place: &Place, sql: &str) {
+    let connection = Connection::open(place.data().join("records.sqlite")).unwrap();
+    connection.pragma_update(None, "foreign_keys", false).unwrap();
+    let triggers: Vec<String> = connection
+        .prepare("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
+        .unwrap()
+        .query_map((), |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    for trigger in triggers {
+        connection.execute(&format!("DROP TRIGGER {trigger}"), ()).unwrap();
+    }
+    connection.execute_batch(sql).unwrap();
+}
+
+#[test]
+fn verify_prints_a_head_that_later_confirms_the_file() {
+    let place = place();
+    let before = std::fs::read(place.data().join("records.sqlite")).unwrap();
+    let ran = place.run(&["records", "verify"]).expect(0);
+    let last = ran.out.lines().last().unwrap();
+    let head = last.strip_prefix("head ").and_then(|rest| rest.split(' ').next()).unwrap().to_owned();
+    assert!(ran.out.contains("as far as this file knows"), "{}", ran.out);
+    assert!(ran.out.contains("which only its owner can read"), "{}", ran.out);
+    assert_eq!(verified(&place, &["--head", &head], 0)["confirmed_to"], verified(&place, &[], 0)["complete_to"]);
+    assert_eq!(std::fs::read(place.data().join("records.sqlite")).unwrap(), before, "an audit writes nothing");
+    place.run(&["records", "verify", "--head", "12"]).expect(2);
+    // What follows doesn't take the witness away; what is cut does.
+    let sim = place.sim(&[]);
+    let file = place.write("wifi.txt", "correct horse battery");
+    place.run(&["commission", "--via", &sim.link, "--ssid", "Site-Office", "--password-file", &file]).expect(0);
+    assert_eq!(verified(&place, &["--head", &head], 0)["is_intact"], true);
+}
+
+#[test]
+fn every_kind_of_damage_ends_with_code_1_and_names_the_entry() {
+    let last = "(SELECT max(sequence) FROM entries)";
+    for (sql, fault) in [
+        ("UPDATE entries SET outcome = 'x' WHERE sequence = 3".to_owned(), "changed"),
+        ("UPDATE jobs SET operator = 'x' WHERE id = 1".to_owned(), "changed"),
+        ("DELETE FROM entries WHERE sequence = 3".to_owned(), "missing"),
+        (format!("DELETE FROM entries WHERE sequence = {last}"), "cut"),
+        (
+            "INSERT INTO entries (job, at, step, phase, outcome, detail) VALUES (1, '', '', 'intent', '', '')"
+                .to_owned(),
+            "not-chained",
+        ),
+        ("UPDATE segments SET signature = zeroblob(64) WHERE number = 1".to_owned(), "bad-seal"),
+        ("UPDATE segments SET key = zeroblob(32) WHERE number = 1".to_owned(), "bad-seal"),
+        ("DELETE FROM entries; DELETE FROM jobs; DELETE FROM segments".to_owned(), "cut"),
+        ("DELETE FROM chain".to_owned(), "not-chained"),
+    ] {
+        let place = place();
+        forge(&place, &sql);
+        let audit = verified(&place, &[], 1);
+        assert_eq!(audit["findings"][0]["fault"], fault, "{sql}: {audit:#}");
+        assert!(place.run(&["records", "verify"]).expect(1).out.contains("Damaged. "), "{sql}");
+    }
+}
+
+#[test]
+fn a_log_that_is_missing_where_one_was_sealed_is_damage_and_where_none_was_could_not_be_opened() {
+    let place = place();
+    std::fs::remove_file(place.data().join("records.sqlite")).unwrap();
+    assert_eq!(verified(&place, &[], 1)["findings"][0]["fault"], "log-replaced");
+    std::fs::write(place.data().join("records.sqlite"), "scribbled over".repeat(99)).unwrap();
+    assert_eq!(verified(&place, &[], 1)["findings"][0]["fault"], "unreadable");
+    Place::new().run_json(&["records", "verify"]).expect_problem(3, "records.not_opened");
+}
+
+#[test]
+fn a_verifier_written_from_the_page_agrees() {
+    if !peers::require("python3", peers::has_program("python3"), "a second verifier runs on it") {
+        return;
+    }
+    let place = place();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/records/verify.py");
+    let file = text_of(&place.data().join("records.sqlite"));
+    let run = |more: &[&str]| {
+        let output = Command::new("python3").arg(&script).arg(&file).args(more).output().unwrap();
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(err.is_empty(), "{err}");
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let audit = verified(&place, &[], 0);
+    assert!(audit["segments"].as_i64() >= Some(2), "{audit:#}");
+    let head = audit["head"]["hash"].as_str().unwrap();
+    assert_eq!(run(&[head]), (Some(0), format!("head {head} (entry {})\n", audit["head"]["entry"])));
+    for sql in [
+        "UPDATE segments SET sealed_at = '2000-01-01T00:00:00.000Z' WHERE number = 2",
+        "UPDATE jobs SET profile = 'x' WHERE id = 2",
+        "DELETE FROM entries WHERE sequence = 2",
+        "UPDATE entries SET summary = 'x' WHERE sequence = 1",
+    ] {
+        forge(&place, sql);
+        assert_eq!(run(&[]).0, Some(1), "{sql}");
+        verified(&place, &[], 1);
+    }
+}
