@@ -114,7 +114,8 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
         tour.failed.push(format!("{answering} of {} gateways answered; all but the mute one should", asked.len()));
     }
     out.text("\nRemoval");
-    for chosen in removal::choose(&startup.catalog, others.values().chain(asked.values())) {
+    let found: Vec<&Sighting> = others.values().chain(asked.values()).collect();
+    for chosen in removal::choose(&startup.catalog, &found) {
         tour.remove(handle, chosen, out)?;
     }
     out.text("\nRecords");

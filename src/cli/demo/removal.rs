@@ -29,9 +29,9 @@ pub(super) struct Chosen {
 }
 
 /// One of the gateways that Linesman alone can clear, and one whose vendor's tool is needed.
-pub(super) fn choose<'a>(catalog: &Catalog, found: impl Iterator<Item = &'a Sighting> + Clone) -> [Chosen; 2] {
+pub(super) fn choose(catalog: &Catalog, found: &[&Sighting]) -> [Chosen; 2] {
     let choose = |expected, fits: fn(&Plan) -> bool| {
-        let is_fit = |sighting: &&Sighting| {
+        let is_fit = |sighting: &&&Sighting| {
             let plan = sighting.profile.as_ref().and_then(|guess| {
                 // What the tour can show is where every place can be searched.
                 let is_searched = guess.driver.facts().wipe.networks.len() > 1;
@@ -39,7 +39,7 @@ pub(super) fn choose<'a>(catalog: &Catalog, found: impl Iterator<Item = &'a Sigh
             });
             plan.as_ref().is_some_and(fits)
         };
-        Chosen { expected, gateway: found.clone().find(is_fit).cloned() }
+        Chosen { expected, gateway: found.iter().find(is_fit).map(|sighting| (*sighting).clone()) }
     };
     [choose(Outcome::Complete, is_complete), choose(Outcome::Incomplete, needs_the_vendor)]
 }
