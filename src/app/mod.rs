@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod loaded;
 pub mod palette;
 pub mod records;
+pub mod remove;
 mod replace;
 pub mod settings;
 pub mod telemetry;
@@ -42,9 +43,11 @@ use self::gateways::{Detail, KeptNetwork, PerGateway, Tab};
 use self::jobs::{JobKind, Jobs, RunningJob};
 use self::palette::Palette;
 use self::records::{Records, RecordsAction};
+use self::remove::{Remove, RemoveAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
-use self::telemetry::{Commissioned, Telemetry, TelemetryAction};
+use self::telemetry::items::Items;
+use self::telemetry::{Commissioned, Telemetry};
 use self::terminal::Terminal;
 
 use crate::model::access::Access;
@@ -54,6 +57,7 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::Done;
+use crate::model::wipe::Plan;
 use crate::msg::batch::{BatchEvent, RowState};
 use crate::msg::telemetry::TelemetryEvent;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
@@ -128,6 +132,8 @@ pub struct App {
     pub commission: PerGateway<Commission>,
     /// Several gateways at once.
     pub batch: Batch,
+    /// Gateways that are taken out of service.
+    pub remove: PerGateway<Remove>,
     /// Terminals.
     pub terminal: PerGateway<Terminal>,
     /// Device.
@@ -138,6 +144,7 @@ pub struct App {
     pub check: NetworkCheck,
     /// Telemetry.
     pub telemetry: Telemetry,
+    items: Items,
     /// Records.
     pub records: Records,
     /// Settings.
@@ -301,7 +308,7 @@ impl App {
             }
             Action::Commission(action) => self.on_commission(action, now),
             Action::Device(action) => self.on_device(action, now),
-            Action::Telemetry(action) => self.on_telemetry(action, now),
+            Action::Telemetry(action) => self.on_items(action, now),
             Action::Check(action) => self.on_check(action, now),
             Action::TookToCheck => self.take_to_check(now),
             Action::TookToCheckFrom(link) => {
@@ -317,6 +324,7 @@ impl App {
             Action::TookToTelemetry => self.take_to_telemetry(now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::Batch(action) => self.on_batch(action, now),
+            Action::Remove(action) => self.on_remove(action, now),
             Action::Terminal(action) => {
                 let Self { terminal, catalog, jobs, toasts, .. } = self;
                 terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -369,7 +377,7 @@ impl App {
         };
         commands.splice(0..0, self.watch());
         self.discover.arrange_if_stale(&self.catalog, self.check.site());
-        commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
+        commands.extend(self.refresh_views());
         self.replace.note(&commands);
         commands
     }
@@ -419,6 +427,16 @@ impl App {
                     terminal.progressed(job, output);
                 }
             }
+            Event::WipeProgressed { job, event, .. } => {
+                if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
+                    remove.progressed(job, event);
+                }
+            }
+            Event::CardScanned { job, event } => {
+                if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
+                    remove.searched(event);
+                }
+            }
             Event::DeviceProgressed { job, progress, .. } => {
                 let device = self.device.iter_mut().find(|device| device.is_of(job));
                 return device.map_or_else(Vec::new, |device| device.progressed(job, progress));
@@ -427,8 +445,12 @@ impl App {
                 if let TelemetryEvent::FirstMessage { topic, .. } = &event {
                     self.note_first_message(topic);
                 }
-                let Self { telemetry, catalog, jobs, toasts, .. } = self;
-                return telemetry.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
+                if let TelemetryEvent::Kept(Ok(state)) | TelemetryEvent::Recorded(state) = &event {
+                    self.settings.remember_recording(&state.path, now);
+                }
+                let Self { telemetry, items, catalog, jobs, toasts, .. } = self;
+                let item = items.of(job).unwrap_or(telemetry);
+                return item.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
             Event::BenchProgressed { job, event } => self.telemetry.panes.bench.progressed(job, event),
             Event::CheckProgressed { job, event } => {
@@ -490,7 +512,7 @@ impl App {
         self.check.refresh();
         self.discover.arrange_if_stale(&self.catalog, self.check.site());
         let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
-        commands.extend(self.telemetry.refresh_view(self.place == Place::Telemetry));
+        commands.extend(self.refresh_views());
         commands
     }
 
@@ -557,6 +579,12 @@ impl App {
                 self.discover.unqueue();
                 return self.refresh_records();
             }
+            JobKind::Wipe | JobKind::CardScan | JobKind::SaveCertificate => {
+                if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
+                    remove.finished(job, end);
+                }
+                return self.refresh_records();
+            }
             JobKind::Terminal => {
                 if let Some(terminal) = self.terminal.iter_mut().find(|terminal| terminal.job() == Some(job)) {
                     terminal.finished(end);
@@ -568,7 +596,7 @@ impl App {
                 }
                 return self.refresh_records();
             }
-            JobKind::Telemetry => self.telemetry.finished(job, end),
+            JobKind::Telemetry => self.item_finished(job, end),
             JobKind::ReadQr => {
                 if let Some(reader) = self.commission.iter_mut().find(|one| one.is_reading_qr(job)) {
                     reader.qr_finished(job, end);
@@ -710,12 +738,13 @@ impl App {
 
     /// The detail belongs to the gateway that is selected in the list.
     fn show_selected(&mut self) -> Vec<Command> {
-        let Self { discover, commission, device, terminal, settings, catalog, kept, .. } = self;
+        let Self { discover, commission, device, remove, terminal, settings, catalog, kept, .. } = self;
         let Some(row) = discover.selected().and_then(|link| discover.row(link)) else { return Vec::new() };
         let is_another = commission.gateway().is_none_or(|(link, _)| *link != row.link);
         commission.select(&row.link);
         device.select(&row.link);
         terminal.select(&row.link);
+        remove.select(&row.link);
         commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
         if is_another && self.tab == Tab::History { vec![self.records.refresh()] } else { Vec::new() }
     }
@@ -756,6 +785,10 @@ impl App {
         }
         if self.terminal.of(link).is_some_and(|one| one.job().is_none()) {
             self.terminal.renew(link);
+        }
+        // A gateway that restarts in the middle of its removal comes back by the same port.
+        if self.remove.of(link).is_some_and(|one| !one.is_running()) {
+            self.remove.renew(link);
         }
     }
 
@@ -842,9 +875,23 @@ impl App {
         device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
     }
 
-    fn on_telemetry(&mut self, action: TelemetryAction, now: Instant) -> Vec<Command> {
-        let Self { telemetry, settings, catalog, jobs, toasts, .. } = self;
-        telemetry.act(action, settings, &mut Desk { catalog, jobs, toasts, now })
+    /// The plan by which the gateway selected is taken out of service; nothing where its profile has none.
+    pub fn removal(&self) -> Option<Plan> {
+        let (link, _) = self.commission.gateway()?;
+        let profile = self.catalog.get(self.commission.profile()?)?;
+        profile.removal(profile.wiping_driver(link.kind()))
+    }
+
+    fn on_remove(&mut self, action: RemoveAction, now: Instant) -> Vec<Command> {
+        let Self { remove, commission, catalog, jobs, toasts, .. } = self;
+        let target = commission.gateway().map(|(link, _)| {
+            let profile = commission.profile().cloned();
+            let known = profile.as_ref().and_then(|id| catalog.get(id));
+            let usual = || DriverId::usual_over(link.kind());
+            let driver = known.map_or_else(usual, |profile| profile.wiping_driver(link.kind()));
+            remove::Target { link: link.clone(), profile, driver, access: commission.access.given(driver) }
+        });
+        remove.act(action, target, &mut Desk { catalog, jobs, toasts, now })
     }
 
     fn on_check(&mut self, action: CheckAction, now: Instant) -> Vec<Command> {
@@ -873,9 +920,19 @@ impl App {
         if is_wanted { self.watch_commissioned(now) } else { Vec::new() }
     }
 
+    /// What is in sight is asked for; of items that are not shown, nothing.
+    fn refresh_views(&mut self) -> Vec<Command> {
+        let shown = self.telemetry.refresh_view(self.place == Place::Telemetry);
+        shown.into_iter().chain(self.items.others_mut().filter_map(|item| item.refresh_view(false))).collect()
+    }
+
     /// Watches the telemetry of the gateway on Commission, unless something is watched already.
     fn watch_commissioned(&mut self, now: Instant) -> Vec<Command> {
         let demo = self.demo.as_ref().and_then(|demo| demo.broker.clone());
+        if self.commission.session().is_none() || self.live().is_some() {
+            return Vec::new();
+        }
+        self.make_room();
         let Self { telemetry, commission, settings, catalog, jobs, toasts, .. } = self;
         let Some(session) = commission.session() else { return Vec::new() };
         let commissioned = Commissioned {

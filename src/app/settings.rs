@@ -1,6 +1,6 @@
 //! Settings: theme, scale, operator; where data is kept; diagnostics. Changes are stored a moment after the last one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Desk;
@@ -12,6 +12,9 @@ use crate::msg::Command;
 
 /// How long settings rest before they are stored, so that a slider does not write a file at every step.
 const SAVE_AFTER: Duration = Duration::from_millis(800);
+
+/// Recordings that are listed.
+const RECENT: usize = 8;
 
 /// What the user did on Settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +69,15 @@ impl SettingsView {
             }
             SettingsAction::CopiedDiagnostics => Vec::new(),
         }
+    }
+
+    /// Puts a recording first among those opened or made last.
+    pub(super) fn remember_recording(&mut self, path: &Path, now: Instant) {
+        let recent = &mut self.values.recent_recordings;
+        recent.retain(|known| known != path);
+        recent.insert(0, path.to_owned());
+        recent.truncate(RECENT);
+        self.touch(now);
     }
 
     /// Something that is kept between starts changed.

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::args::{
-    Cli, Command, DeviceCommand, DeviceLink, FilesCommand, InspectArgs, Overwrite, RecordsCommand, SettingsCommand,
+    Cli, Command, DeviceCommand, DeviceLink, FilesCommand, InspectArgs, OnTrigger, Overwrite, RecordsCommand,
+    SettingsCommand,
 };
 use crate::model::destination::{Destination, Existing};
 use crate::model::problem::Problem;
@@ -51,9 +52,18 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         }
         Command::Terminal(args) => (list(&mut args.transcript), paths([&args.send]), args.overwrite),
         Command::Device(command) => return Some(device(command)),
+        Command::Wipe(args) => {
+            let args = &mut args.gateway;
+            let destinations = args.certificate.as_mut().into_iter().chain(&mut args.transcript).collect();
+            (destinations, paths([&args.password_file]), args.overwrite)
+        }
         Command::Inspect(args) => {
             let sources = sources_of(args);
-            (list(&mut args.record), sources, args.overwrite)
+            let mut destinations = list(&mut args.record);
+            if let OnTrigger::Record(destination) = &mut args.on_trigger {
+                destinations.push(destination);
+            }
+            (destinations, sources, args.overwrite)
         }
         Command::Replay(args) => (list(&mut args.export), vec![args.file.clone()], args.overwrite),
         Command::Check(args) => {

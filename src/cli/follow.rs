@@ -13,6 +13,7 @@ use crate::model::mqtt::stage::{StageReport, StageState};
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{InspectionStart, InspectionState, InspectionStats, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, Event, JobEnd};
+use crate::telemetry::silence::SilentTopic;
 use crate::telemetry::view::{Counters, ExpectationState};
 
 /// What a subcommand adds to the loop.
@@ -48,6 +49,8 @@ pub(super) struct Ended {
     pub(super) counters: Counters,
     /// How the expectations stand.
     pub(super) expectations: Vec<ExpectationState>,
+    /// The topics that were silent at the end, and why.
+    pub(super) silent: Vec<SilentTopic>,
     /// What it amounted to.
     pub(super) stats: InspectionStats,
 }
@@ -219,6 +222,7 @@ impl<'a> Following<'a> {
                 self.seen.expectations.clone_from(&snapshot.expectations);
                 self.tell_losses(out);
             }
+            TelemetryEvent::Silent(silent) => self.seen.silent.clone_from(silent),
             TelemetryEvent::Stats(stats) => self.seen.stats = *stats,
             _ => {}
         }

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::args::InspectArgs;
+use super::args::{InspectArgs, OnTrigger};
 use super::commission::wait_for_start;
 use super::decoding;
 use super::follow::{Ended, Follower, Following, begin, follow};
 use super::lines::{
-    all_met, counted, print_expectations, print_packets, print_stats, print_timeline, something_expected,
+    all_met, counted, print_expectations, print_fired, print_packets, print_silent, print_stats, print_timeline,
+    something_expected,
 };
 use super::mqtt::plan;
 use super::output::{Exit, Output};
@@ -19,10 +20,14 @@ use crate::model::mqtt::message::{Qos, Subscription};
 use crate::model::mqtt::stage::{Stage, StageReport, StageState};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
-use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryEvent};
+use crate::msg::telemetry::{
+    InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent, TriggerPlan,
+};
 use crate::profile::Profile;
 use crate::proto::mqtt::dialect;
 use crate::telemetry::recording::RecorderState;
+use crate::telemetry::trigger::Trigger;
+use crate::telemetry::view::Query;
 
 /// How long the doctor waits for a first message.
 const DOCTOR_WAITS: u64 = 10;
@@ -48,6 +53,9 @@ fn open<'h, 'a>(
         (problem, exit)
     };
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
+    if let Some(jq) = &args.trigger {
+        Trigger::new(&Query { jq: jq.clone(), ..Query::default() }).map_err(usage)?;
+    }
     let printer = Printer::new(&args.sieve, &[], args.count, args.format.as_ref(), out).map_err(usage)?;
     let catalog = wait_for_start(handle).map_err(could_not_run)?.catalog;
     let profile = args.expect.as_ref().or(args.profile.as_ref());
@@ -73,6 +81,15 @@ fn open<'h, 'a>(
     };
     let mut following = begin(handle, start).map_err(could_not_run)?;
     following.has_timeline = args.doctor;
+    if let Some(jq) = &args.trigger {
+        let record = match &args.on_trigger {
+            OnTrigger::Record(destination) => Some(destination.clone()),
+            OnTrigger::Mark | OnTrigger::Stop => None,
+        };
+        let query = Query { jq: jq.clone(), ..Query::default() };
+        let plan = TriggerPlan { query, record };
+        following.send(TelemetryCommand::SetTrigger(Some(Box::new(plan)))).map_err(could_not_run)?;
+    }
     for command in decoding::commands(&args.sieve, printer.decoders()) {
         following.send(command).map_err(could_not_run)?;
     }
@@ -114,6 +131,13 @@ impl Follower for Watch<'_> {
             TelemetryEvent::Messages(batch) if !following.is_closing() && self.printer.print(&batch, out) => {
                 following.close();
             }
+            TelemetryEvent::TriggerRefused(problem) => following.fail(*problem),
+            TelemetryEvent::Triggered { fired, .. } => {
+                print_fired(&fired, out);
+                if matches!(self.args.on_trigger, OnTrigger::Stop) {
+                    following.close();
+                }
+            }
             TelemetryEvent::Packets(packets) if self.args.packets => print_packets(&packets, out),
             TelemetryEvent::Snapshot(_) if self.is_enough(&following.seen) => following.close(),
             TelemetryEvent::Recording { recorder: Some(state), .. } => self.recording = Some(state),
@@ -134,6 +158,9 @@ impl Follower for Watch<'_> {
             out.aside(problem);
         }
         print_expectations(&[], &ended.expectations, out);
+        if self.args.stats {
+            print_silent(&ended.silent, out);
+        }
         print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
         let exit = match ended.problem {
             Some(_) => Exit::Unknown,

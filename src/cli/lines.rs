@@ -10,6 +10,8 @@ use crate::model::mqtt::stage::{StageReport, StageState, TracedPacket};
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{InspectionState, InspectionStats};
 use crate::profile::Profile;
+use crate::telemetry::silence::SilentTopic;
+use crate::telemetry::trigger::Fired;
 use crate::telemetry::view::{Counters, ExpectationState, ExpectationWord};
 
 /// The time in UTC, as programs read it.
@@ -170,6 +172,26 @@ pub(super) fn something_expected(profile: Option<&Profile>) -> Result<(), Proble
 /// Whether everything that is expected was seen.
 pub(super) fn all_met(states: &[ExpectationState]) -> bool {
     states.iter().all(|state| state.word == ExpectationWord::Met)
+}
+
+/// The messages on which a trigger fired.
+pub(super) fn print_fired(fired: &[Fired], out: &mut Output) {
+    for Fired { topic, preview, unix_micros, .. } in fired {
+        out.text(format!("{} Trigger: {topic} {preview}", super::sieve::local_time(*unix_micros)));
+        out.json(&json!({ "kind": "trigger", "topic": &**topic, "unix_micros": unix_micros, "preview": &**preview }));
+    }
+}
+
+/// The topics that were silent longer than usual at the end, and why.
+pub(super) fn print_silent(topics: &[SilentTopic], out: &mut Output) {
+    for SilentTopic { topic, silent_for, usual, silence } in topics {
+        let (silent, usual) = (round(silent_for.as_secs_f64()), round(usual.as_secs_f64()));
+        out.text(format!("Silent for {silent} s, usually every {usual} s: {topic}. {}", silence.says));
+        out.json(&json!({
+            "kind": "silent", "topic": &**topic, "silent_seconds": silent, "usual_seconds": usual,
+            "cause": silence.cause.to_string(), "says": &*silence.says,
+        }));
+    }
 }
 
 /// The result of an inspection.

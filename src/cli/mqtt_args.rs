@@ -149,6 +149,26 @@ pub struct BrokerArgs {
     pub confirm_identity: bool,
 }
 
+/// What a trigger does.
+#[derive(Clone, Debug)]
+pub enum OnTrigger {
+    /// Prints a line.
+    Mark,
+    /// Begins a recording, and prints a line.
+    Record(Destination),
+    /// Prints a line, and ends.
+    Stop,
+}
+
+fn on_trigger(text: &str) -> Result<OnTrigger, String> {
+    match text.split_once('=') {
+        None if text == "mark" => Ok(OnTrigger::Mark),
+        None if text == "stop" => Ok(OnTrigger::Stop),
+        Some(("record", file)) if !file.is_empty() => Ok(OnTrigger::Record(Destination::of_argument(file.as_ref()))),
+        _ => Err("it has to be mark, stop or record=FILE".into()),
+    }
+}
+
 /// Arguments of `inspect`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -159,6 +179,7 @@ Examples:
   linesman inspect --broker mqtt://192.168.1.10 --topic 'site/+/climate' --filter-jq '.temperature > 30'
   linesman inspect --broker mqtt://192.168.1.10 --expect my-vendor --for 120
   linesman inspect --broker mqtt://192.168.1.10 --record site.lmrec --for 600 --stats
+  linesman inspect --broker mqtt://192.168.1.10 --trigger '.temperature > 8' --on-trigger record=warm.lmrec --stats
   linesman inspect --broker mqtt://192.168.1.10 --topic 'spBv1.0/#' --full
   linesman inspect --broker mqtt://192.168.1.10 --proto meter.proto --decode 'meter/#=protobuf:Reading' --json
   linesman inspect --broker mqtt://192.168.1.10 --filter-out 'site/+/log' --format '%I %t %v'
@@ -192,6 +213,12 @@ pub struct InspectArgs {
     /// Record everything into this file; - writes the recording to standard output.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
     pub record: Option<Destination>,
+    /// Watch for messages on which this jq expression becomes true.
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
+    pub trigger: Option<String>,
+    /// What happens then: mark prints a line for the message, record=FILE begins a recording with it, stop ends.
+    #[arg(long, value_name = "WHAT", requires = "trigger", default_value = "mark", value_parser = on_trigger)]
+    pub on_trigger: OnTrigger,
     /// Whether a file that is there may be replaced.
     #[command(flatten)]
     pub overwrite: Overwrite,

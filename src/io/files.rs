@@ -572,6 +572,7 @@ mod tests {
                 },
             },
             telemetry: TelemetrySettings { budget_mib: 64, is_dropping: true, ..TelemetrySettings::default() },
+            recent_recordings: vec!["/home/me/site.lmrec".into()],
             publish_templates: vec![PublishTemplate {
                 name: "Réboot".into(),
                 topic: "site/cmd".into(),

@@ -39,6 +39,8 @@ impl JobIntent {
             "inspect" => has_open_act,
             // It asks servers, and a gateway only to ask them.
             "check" => false,
+            // It reads a card in this computer's own reader.
+            "card-scan" => false,
             // Whatever else there is may act at any time.
             _ => true,
         }

@@ -1,5 +1,7 @@
 //! What the program remembers between starts. Never a secret, never a network.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::ProfileId;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub operator: String,
     /// Whether Discover listens to Bluetooth. Off until a person switches it on.
     pub scan_bluetooth: bool,
+    /// Recordings opened or made last, the newest first.
+    pub recent_recordings: Vec<PathBuf>,
     /// Connections to brokers that a person kept, without anything secret.
     pub connections: Vec<SavedConnection>,
     /// How the window is arranged.
@@ -96,6 +100,7 @@ impl Default for Settings {
             last_profile: None,
             operator: String::new(),
             scan_bluetooth: false,
+            recent_recordings: Vec::new(),
             connections: Vec::new(),
             layout: Layout::default(),
             telemetry: TelemetrySettings::default(),

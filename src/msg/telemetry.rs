@@ -16,6 +16,8 @@ use crate::model::problem::Problem;
 use crate::telemetry::batch::Batch;
 pub use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
+use crate::telemetry::silence::SilentTopic;
+use crate::telemetry::trigger::Fired;
 use crate::telemetry::value::DecoderKind;
 use crate::telemetry::view::{NodeId, PlotSpec, Query, Snapshot, TopicId, ViewSpec};
 
@@ -76,6 +78,9 @@ pub enum TelemetryCommand {
     StepOnce,
     /// Go to that time, in microseconds since 1970 UTC. What comes after it is forgotten and comes again.
     Seek(i64),
+    /// Watch for messages that a query means; `None` for no more. Answers: [`TelemetryEvent::Triggered`] each time, or
+    /// [`TelemetryEvent::TriggerRefused`] once.
+    SetTrigger(Option<Box<TriggerPlan>>),
     /// Write messages to a file. Answer: [`TelemetryEvent::Exported`].
     Export { destination: Destination, format: ExportForm, query: Box<Query> },
     /// Write all points of the curves to a CSV file, not thinned out. Answer: [`TelemetryEvent::Exported`].
@@ -118,6 +123,14 @@ pub enum InspectionSource {
     Broker(Box<ConnectPlan>),
     /// A recording.
     Recording { path: PathBuf, speed: f32 },
+}
+
+/// What a trigger watches for, and what it begins.
+pub struct TriggerPlan {
+    /// Which messages: the trigger fires where it becomes true on a topic.
+    pub query: Query,
+    /// Where a recording begins with the first message it fires on; `None` for none.
+    pub record: Option<Destination>,
 }
 
 /// A rule by which payloads are read.
@@ -176,12 +189,18 @@ pub enum TelemetryEvent {
     Recorded(RecorderState),
     /// The recording that is played.
     Playback(Box<PlaybackState>),
+    /// The trigger fired on these messages, and so often in all.
+    Triggered { fired: Vec<Fired>, count: u64 },
+    /// The trigger cannot be watched for.
+    TriggerRefused(Box<Problem>),
     /// Message types of a user's schemas, or why they cannot be used.
     SchemasLoaded(Result<Vec<String>, Problem>),
     /// The row at which a topic stands in the tree.
     Revealed { topic: TopicId, row: usize },
     /// A file was written: how many messages; or why not.
     Exported { path: PathBuf, result: Result<u64, Problem> },
+    /// The topics that are silent longer than usual at the end, and why.
+    Silent(Vec<SilentTopic>),
     /// The end of a command-line inspection: what `--stats` prints.
     Stats(InspectionStats),
 }

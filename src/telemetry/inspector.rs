@@ -15,12 +15,16 @@ use super::diff;
 use super::expect::Expectations;
 use super::plot::{Plotter, Table};
 use super::query::{Budget, CompiledQuery, Held, Source};
+use super::silence::{Grants, Known, Presence, Silence, SilentTopic, cause, says};
 use super::store::{Message, Store};
+use super::sys;
+use super::trigger::{Fired, Trigger};
 use super::view::{
     Chosen, Compare, MessageDetail, MessageId, MessageSpec, NodeId, PlotPage, PlotSpec, Query, Snapshot, TopicId,
     ViewSpec,
 };
 use crate::model::mqtt::Dialect;
+use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
 use crate::profile::rules::Expectation;
 use crate::proto::mqtt::cloud::CloudTracker;
@@ -41,6 +45,8 @@ const SLICE_MESSAGES: usize = 8192;
 const SLICE_LOOKS: usize = 20_000;
 /// Findings about requests and answers that are remembered.
 const FINDINGS: usize = 5000;
+/// Topics below $SYS that are shown.
+const SYS_TOPICS: usize = 2000;
 /// How topics of Sparkplug begin.
 const SPARKPLUG: &[u8] = b"spBv1.0/";
 
@@ -68,6 +74,13 @@ pub struct Inspector {
     /// Counts changes of how payloads are read.
     reading: u64,
     span: Option<(u64, u64)>,
+    trigger: Option<Trigger>,
+    grants: Grants,
+    presence: Presence,
+    /// The topics below $SYS.
+    sys_topics: Vec<TopicId>,
+    /// Since when messages can come; `None` while they cannot.
+    listening_since: Option<u64>,
     /// When the last snapshot was made, and whether its rates go down by themselves.
     shown_at: u64,
     is_fading: bool,
@@ -190,6 +203,11 @@ impl Inspector {
             change: 0,
             reading: 0,
             span: None,
+            trigger: None,
+            grants: Grants::default(),
+            presence: Presence::default(),
+            sys_topics: Vec::new(),
+            listening_since: None,
             shown_at: 0,
             is_fading: false,
         }
@@ -204,6 +222,25 @@ impl Inspector {
         }
     }
 
+    /// Watches for messages that a query means from now on; `None` for no more.
+    pub fn set_trigger(&mut self, query: Option<&Query>) -> Result<(), Problem> {
+        self.trigger = query.map(Trigger::new).transpose()?;
+        Ok(())
+    }
+
+    /// Where the trigger fires on messages that were just taken in, and how often it has fired by then.
+    pub fn fired(&mut self, batch: &Batch) -> Option<(Vec<Fired>, u64)> {
+        let trigger = self.trigger.as_mut()?;
+        let before = trigger.count();
+        let newest = self.store.newest().map_or(0, |newest| newest.0 + 1);
+        let first = newest.saturating_sub(batch.len() as u64);
+        let mut fired = Vec::new();
+        for (place, arrival) in (first..).zip(batch.iter()) {
+            trigger.look_at(MessageId(place), &arrival, &self.decoders, &mut fired);
+        }
+        (trigger.count() > before).then(|| (fired, trigger.count()))
+    }
+
     // What comes in.
 
     /// Takes messages in.
@@ -212,6 +249,14 @@ impl Inspector {
         let is_sparkplug =
             |topic: u32| self.store.topic(TopicId(topic)).is_some_and(|topic| topic.name.starts_with(SPARKPLUG));
         self.has_sparkplug |= ingested.new_topics.clone().any(is_sparkplug);
+        for topic in ingested.new_topics.clone().map(TopicId) {
+            if let Some(known) = self.store.topic(topic) {
+                self.presence.learn(topic, known.name);
+                if sys::is_sys(known.name) && self.sys_topics.len() < SYS_TOPICS {
+                    self.sys_topics.push(topic);
+                }
+            }
+        }
         if let (Some(first), Some(last)) = (batch.get(0), batch.get(batch.len().wrapping_sub(1))) {
             self.span = Some((self.span.map_or(first.mono_micros, |(first, _)| first), last.mono_micros));
         }
@@ -251,13 +296,81 @@ impl Inspector {
     /// Messages can come from now on.
     pub fn listen(&mut self, mono_micros: u64) {
         self.expectations.listen(mono_micros);
+        self.listening_since = Some(mono_micros);
         self.change += 1;
     }
 
     /// Messages cannot come any more.
     pub fn stop_listening(&mut self) {
         self.expectations.stop_listening();
+        self.listening_since = None;
         self.change += 1;
+    }
+
+    /// What the broker said to subscriptions.
+    pub fn take_grants(&mut self, grants: &[Grant]) {
+        self.grants.take(grants);
+        self.change += 1;
+    }
+
+    /// Why a topic is silent, where it is silent longer than usual.
+    fn silence_of(&self, topic: TopicId, now_micros: u64) -> Option<Silence> {
+        let rhythm = self.store.rhythm(topic)?;
+        let known = self.store.topic(topic)?;
+        let since = known.last_micros.max(self.listening_since.unwrap_or(0));
+        let mut facts = Known {
+            silent_for: Duration::from_micros(now_micros.saturating_sub(since)),
+            usual: Some(rhythm.usual),
+            patience: Some(rhythm.patience),
+            is_connected: self.listening_since.is_some(),
+            ..Known::default()
+        };
+        // Most topics are not silent: nothing more is looked up for them.
+        cause(&facts)?;
+        let refused = self.grants.refused(known.name);
+        let gone = self.presence.gone(known.name, |id| {
+            let newest = self.store.newest_of(id)?;
+            Some((newest.topic, newest.payload, newest.mono_micros))
+        });
+        (facts.is_refused, facts.is_gone) = (refused.is_some(), gone.is_some());
+        let cause = cause(&facts)?;
+        Some(Silence { cause, says: says(cause, refused, gone) })
+    }
+
+    /// The topics that are silent longer than usual, the longest first, and why.
+    pub fn silent(&mut self, now_micros: u64, count: usize) -> Vec<SilentTopic> {
+        let since = self.listening_since.unwrap_or(0);
+        let topics = self.store.silent_topics(since, now_micros, count);
+        let told = topics.into_iter().filter_map(|id| {
+            let topic = self.store.topic(id)?;
+            Some(SilentTopic {
+                topic: topic.shown(),
+                silent_for: Duration::from_micros(now_micros.saturating_sub(topic.last_micros)),
+                usual: self.store.rhythm(id)?.usual,
+                silence: self.silence_of(id, now_micros)?,
+            })
+        });
+        told.collect()
+    }
+
+    /// Says of the rows of a snapshot why they are silent.
+    fn explain(&mut self, snapshot: &mut Snapshot, now_micros: u64) {
+        if let Some(tree) = &mut snapshot.tree {
+            for row in &mut tree.rows {
+                row.silence = row.topic.and_then(|topic| self.silence_of(topic, now_micros));
+            }
+            let since = self.listening_since.unwrap_or(0);
+            snapshot.silent = self.store.count_silent(since, now_micros);
+        }
+        if let (Some(history), Some(spec)) = (&mut snapshot.history, &self.spec.history) {
+            history.silence = self.silence_of(spec.topic, now_micros);
+        }
+        if let Some(talkers) = &mut snapshot.talkers {
+            for talker in &mut Arc::make_mut(talkers).silent {
+                let topic = self.store.topic_at(talker.node);
+                talker.silence = topic.and_then(|topic| self.silence_of(topic, now_micros));
+            }
+        }
     }
 
     /// Forgets all messages and begins to count anew.
@@ -267,6 +380,8 @@ impl Inspector {
         self.decoders.forget();
         self.cloud.clear();
         self.findings.clear();
+        self.presence.clear();
+        self.sys_topics.clear();
         self.list.clear();
         self.plotter.clear();
         self.plot = None;
@@ -389,10 +504,11 @@ impl Inspector {
         let quality = spec.quality.as_ref().map(|spec| Arc::new(store.quality(spec, now_micros)));
         let has_talkers = talkers.as_ref().is_some_and(|talkers| talkers.total.0 > 0);
         self.is_fading = counters.rate > 0 || counters.bytes_rate > 0 || has_talkers;
-        Snapshot {
+        let mut snapshot = Snapshot {
             number,
             at_unix_micros: now_unix_micros,
             counters,
+            silent: 0,
             tree,
             list,
             history,
@@ -400,8 +516,17 @@ impl Inspector {
             plot,
             talkers,
             quality,
+            sys: None,
             expectations: self.expectations.states(now_micros),
+        };
+        self.explain(&mut snapshot, now_micros);
+        if self.spec.has_sys {
+            let newest = self.sys_topics.iter().filter_map(|topic| self.store.newest_of(*topic));
+            snapshot.sys = Some(Arc::new(sys::page(newest.map(|message| (message.topic, message.payload)))));
         }
+        // What is silent gets longer by itself.
+        self.is_fading |= snapshot.silent > 0;
+        snapshot
     }
 
     /// The curves; not drawn anew while they have seen nothing new.

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::silence::Silence;
+use super::sys::SysPage;
 use super::value::{Decoded, DecoderKind};
 use crate::model::mqtt::message::{Properties, Qos};
 use crate::model::mqtt::topic::TopicFilter;
@@ -72,6 +74,8 @@ pub struct ViewSpec {
     pub talkers: Option<TalkersSpec>,
     /// How regular the topics are.
     pub quality: Option<QualitySpec>,
+    /// Whether the state of the broker is looked at.
+    pub has_sys: bool,
 }
 
 /// A page of the topic tree as it is unfolded now.
@@ -266,6 +270,8 @@ pub struct Snapshot {
     pub at_unix_micros: i64,
     /// What is counted.
     pub counters: Counters,
+    /// Topics that are silent for longer than usual; counted while the tree is looked at.
+    pub silent: u64,
     /// The topic tree.
     pub tree: Option<TreePage>,
     /// The list of messages.
@@ -280,6 +286,8 @@ pub struct Snapshot {
     pub talkers: Option<Arc<TalkersPage>>,
     /// Quality.
     pub quality: Option<Arc<QualityPage>>,
+    /// The state of the broker.
+    pub sys: Option<Arc<SysPage>>,
     /// How the expectations stand.
     pub expectations: Vec<ExpectationState>,
 }
@@ -324,6 +332,10 @@ pub struct TreeRow {
     pub last: Option<Arc<str>>,
     /// For how long nothing came at or below it.
     pub silent_for: Duration,
+    /// How often a message usually comes on the topic that ends here, once that is learnt.
+    pub usual: Option<Duration>,
+    /// Why that topic is silent, where it is silent longer than usual.
+    pub silence: Option<Silence>,
     /// Whether the newest message was one the broker had kept.
     pub is_retained: bool,
 }
@@ -389,6 +401,10 @@ pub struct HistoryPage {
     pub rows: Vec<MessageRow>,
     /// Messages that came after the page was frozen.
     pub newer: u64,
+    /// How often a message usually comes, once that is learnt.
+    pub usual: Option<Duration>,
+    /// Why the topic is silent, where it is silent longer than usual.
+    pub silence: Option<Silence>,
 }
 
 /// A message in full.
@@ -458,6 +474,34 @@ pub struct Series {
     pub min: Option<f64>,
     /// The greatest number in the span.
     pub max: Option<f64>,
+    /// What the numbers in the span come to, by the kind of value that they are.
+    pub statistics: Option<Statistics>,
+}
+
+/// What the numbers of a curve come to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Statistics {
+    /// Numbers that go up and down.
+    Quantity {
+        /// The mean of them.
+        mean: f64,
+    },
+    /// Nothing but 0 and 1.
+    Switch {
+        /// The share of the time for which it was 1.
+        on_share: f64,
+        /// How often it changed.
+        switches: u64,
+    },
+    /// Numbers that only go up, but for beginning anew.
+    Counter {
+        /// By how much it went up.
+        increase: f64,
+        /// That an hour.
+        per_hour: f64,
+        /// How often it began anew.
+        restarts: u64,
+    },
 }
 
 /// Who talks most, and who fell silent.
@@ -488,6 +532,8 @@ pub struct Talker {
     pub silent_for: Duration,
     /// Its usual interval, if it has one.
     pub usual: Option<Duration>,
+    /// Why it is silent, where it is one topic that is silent longer than usual.
+    pub silence: Option<Silence>,
 }
 
 /// How regular topics are.

@@ -199,11 +199,6 @@ fn forget(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
             ),
             "Clear and connect".to_owned(),
         ),
-        Forgetting::Replay(path) => (
-            format!("Replay {}?", visible(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), 60)),
-            format!("The inspection of {broker} ends, and {messages} are removed from memory."),
-            "End it and replay".to_owned(),
-        ),
     };
     match ask(ui, &title, &text, "Cancel", &dangerous) {
         Some(Answer::Safe) => pass.did(TelemetryAction::DroppedForgetting),

@@ -72,4 +72,5 @@ pub(super) const OFF: &str = "\u{e3de}";
 pub(super) const UNREACHED: &str = "\u{eb56}";
 pub(super) const MORE: &str = "\u{e1fe}";
 pub(super) const TRAY: &str = "\u{e010}";
+pub(super) const BELL: &str = "\u{e0ce}";
 pub(super) const CARET_UP: &str = "\u{e13c}";

@@ -78,7 +78,8 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
         let field = match app.place() {
             Place::Gateways => Some(FILTER),
             Place::Records => Some(SEARCH),
-            Place::Check | Place::Telemetry | Place::Settings => None,
+            Place::Telemetry => Some(super::telemetry::search(app)),
+            Place::Check | Place::Settings => None,
         };
         if let Some(field) = field {
             ui.memory_mut(|memory| memory.request_focus(egui::Id::unique(field)));

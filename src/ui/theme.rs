@@ -24,6 +24,8 @@ pub(super) const DIALOG_MARGIN: i8 = 16;
 pub(super) const RAIL_WIDTH: f32 = 64.0;
 /// Width of the rail when the window is narrow: icons only.
 pub(super) const RAIL_NARROW_WIDTH: f32 = 44.0;
+/// Below this width what stands beside a list goes under it.
+pub(super) const STACKED_BELOW: f32 = 620.0;
 /// From this window width on list and detail stand side by side.
 pub(super) const TWO_PANES_FROM: f32 = 720.0;
 /// Below this window width the rail shows icons only.

@@ -319,3 +319,36 @@ fn a_payload_comes_from_standard_input_and_a_password_never_from_an_argument() {
         other.run(&["publish", "--broker", &broker, "--topic", "t", "--payload", "x", "--password", "secret"]);
     assert_eq!(refused.code, Some(2));
 }
+
+#[test]
+fn a_trigger_begins_a_recording_with_the_message_it_fires_on_and_is_told() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    let recording = text_of(&place.path("warm.lmrec"));
+    let record = format!("record={recording}");
+    let common = ["--broker", &broker, "--topic", "site/#", "--count", "3", "--trigger", ".t > 8"];
+    let watch = watch(&place, &[&common[..], &["--on-trigger", &record]].concat());
+    let other = Place::new();
+    for payload in ["{\"t\":5}", "{\"t\":9}", "{\"t\":10}"] {
+        publish(&other, &broker, "site/cold", payload, &[]).expect(0);
+    }
+    let ran = watch.finish().expect(0);
+    let fired = of_kind(&ran, "trigger");
+    assert_eq!(fired.len(), 1, "once, where it became true: {fired:?}");
+    assert_eq!((&fired[0]["topic"], &fired[0]["preview"]), (&json!("site/cold"), &json!("{\"t\":9}")));
+    let played = place.run_json(&["replay", &recording, "--speed", "max"]).expect(0);
+    assert_eq!(of_kind(&played, "message").len(), 2, "the one before it isn't in the recording");
+}
+
+#[test]
+fn a_trigger_ends_the_inspection_and_one_that_is_no_expression_is_wrong_input() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    let watch =
+        watch(&place, &["--broker", &broker, "--topic", "site/#", "--trigger", ".t > 8", "--on-trigger", "stop"]);
+    publish(&Place::new(), &broker, "site/cold", "{\"t\":9}", &[]).expect(0);
+    let ran = watch.finish().expect(0);
+    assert_eq!(of_kind(&ran, "trigger").len(), 1);
+    place.run_json(&["inspect", "--broker", &broker, "--trigger", ".t >"]).expect(2);
+    place.run_json(&["inspect", "--broker", &broker, "--trigger", ".t", "--on-trigger", "dance"]).expect(2);
+}

@@ -10,6 +10,7 @@ pub mod detail;
 pub mod doctor;
 pub mod expect;
 pub mod insight;
+pub mod items;
 pub mod list;
 pub mod panes;
 pub mod plot;
@@ -19,6 +20,7 @@ mod seat;
 pub mod text_lines;
 pub mod trace;
 pub mod tree;
+pub mod trigger;
 pub mod value_tree;
 
 #[cfg(test)]
@@ -42,6 +44,7 @@ use super::settings::SettingsView;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
+use crate::model::text::visible;
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
 use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
@@ -62,12 +65,14 @@ pub enum Pane {
     Trace,
     /// What a profile expects.
     Expectations,
+    /// What the broker says of itself.
+    Broker,
 }
 
 impl Pane {
     /// All of them, as they stand side by side.
-    pub const ALL: [Self; 6] =
-        [Self::Messages, Self::Plot, Self::Publish, Self::Insight, Self::Trace, Self::Expectations];
+    pub const ALL: [Self; 7] =
+        [Self::Messages, Self::Plot, Self::Publish, Self::Insight, Self::Trace, Self::Expectations, Self::Broker];
 
     /// The name on the screen.
     pub const fn label(self) -> &'static str {
@@ -78,6 +83,7 @@ impl Pane {
             Self::Insight => "Insight",
             Self::Trace => "Trace",
             Self::Expectations => "Expected",
+            Self::Broker => "Broker",
         }
     }
 }
@@ -139,8 +145,14 @@ pub enum TelemetryAction {
     Detail(DetailAction),
     /// Something on one of the other panes.
     Pane(PaneAction),
-    /// Opens a recording, to be replayed in place of what is watched.
+    /// Opens a recording, to be replayed beside what is watched.
     OpenedRecording(PathBuf),
+    /// Shows another of the items that are watched.
+    ShowedItem(JobId),
+    /// Closes an item.
+    ClosedItem(JobId),
+    /// Begins another connection beside what is watched.
+    Began,
     /// Takes an address into the form of the connection.
     TookAddress(String),
     /// Connects with what the form says.
@@ -164,6 +176,10 @@ pub enum TelemetryAction {
     },
     /// Goes from a message to its topic in the tree.
     ShowedInTree,
+    /// Wants to publish to that topic.
+    PublishesTo(String),
+    /// Lists only what is below those levels.
+    SearchesBelow(String),
     /// Forgets the messages and counts anew.
     Cleared,
     /// Confirms what forgets messages.
@@ -181,8 +197,6 @@ pub enum Forgetting {
     Close,
     /// Connecting to another broker.
     Connect,
-    /// Replaying a recording.
-    Replay(PathBuf),
 }
 
 /// A gateway that was commissioned.
@@ -296,6 +310,12 @@ impl Telemetry {
         self.inspection.as_ref().filter(|inspection| inspection.is_open()).map(|inspection| inspection.job)
     }
 
+    /// Whether it watches that broker now, and is connected to it.
+    pub(super) fn is_of(&self, url: &str) -> bool {
+        let connected = self.inspection.as_ref().filter(|one| one.is_connected() && !one.is_replay);
+        connected.is_some_and(|one| one.name.trim_end_matches('/') == url.trim_end_matches('/'))
+    }
+
     /// Whether messages can come and go now.
     pub fn is_connected(&self) -> bool {
         self.inspection.as_ref().is_some_and(Inspection::is_connected)
@@ -400,14 +420,11 @@ impl Telemetry {
             TelemetryAction::Pane(action) => {
                 let inspection = self.job();
                 let query = &self.list.spec().query;
-                return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
+                let unix_micros = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.at_unix_micros);
+                return self.panes.act(action, &mut Seat { inspection, query, unix_micros, settings, desk });
             }
-            TelemetryAction::OpenedRecording(path) => {
-                return match self.asks_before(Forgetting::Replay(path)) {
-                    Some(Forgetting::Replay(path)) => self.open_recording(path, settings, desk),
-                    _ => Vec::new(),
-                };
-            }
+            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::ShowedItem(_) | TelemetryAction::ClosedItem(_) | TelemetryAction::Began => Vec::new(),
             TelemetryAction::TookAddress(url) => return self.take_address(&url, desk),
             TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],
@@ -439,6 +456,15 @@ impl Telemetry {
                 Vec::new()
             }
             TelemetryAction::ShowedInTree => self.show_in_tree(desk),
+            TelemetryAction::PublishesTo(topic) => {
+                self.panes.publish.draft.topic = topic;
+                self.turn(&TelemetryAction::WentTo(Pane::Publish));
+                Vec::new()
+            }
+            TelemetryAction::SearchesBelow(levels) => {
+                self.tree.search = format!("{levels}/#");
+                self.tree.act(TreeAction::Searched, desk.now)
+            }
             TelemetryAction::Cleared => match self.asks_before(Forgetting::Clear) {
                 Some(_) => self.clear(),
                 None => Vec::new(),
@@ -447,7 +473,6 @@ impl Telemetry {
                 Some(Forgetting::Clear) => self.clear(),
                 Some(Forgetting::Close) => vec![TelemetryCommand::Close],
                 Some(Forgetting::Connect) => return self.connect_elsewhere(settings, desk),
-                Some(Forgetting::Replay(path)) => return self.open_recording(path, settings, desk),
                 None => Vec::new(),
             },
             TelemetryAction::DroppedForgetting => {
@@ -490,7 +515,7 @@ impl Telemetry {
     }
 
     /// The panel with the form, for something that is missing there.
-    const fn show_form(&mut self) {
+    pub(super) const fn show_form(&mut self) {
         self.setup = Setup::Broker;
         self.show_connection(true);
     }
@@ -502,10 +527,20 @@ impl Telemetry {
     }
 
     fn on_tree(&mut self, action: TreeAction, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
-        if let TreeAction::Selected(selected) = &action {
+        match &action {
+            TreeAction::Selected(selected) => self.detail.choose_topic(selected.topic),
+            // Wherever it is asked for, the topic is to be seen.
+            TreeAction::Revealed(_) => {
+                self.turn(&TelemetryAction::WentTo(Pane::Messages));
+                self.turn(&TelemetryAction::Listed(Feed::Topics));
+            }
+            _ => {}
+        }
+        let commands = self.tree.act(action, desk.now);
+        if let (TreeAction::WentTo(_), Some(selected)) = (action, self.tree.selected()) {
             self.detail.choose_topic(selected.topic);
         }
-        self.tree.act(action, desk.now)
+        commands
     }
 
     fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
@@ -526,21 +561,14 @@ impl Telemetry {
         self.detail.act(action, desk)
     }
 
-    /// Puts an address into the form and says so. What is connected stays: leaving it is the user's to say.
+    /// Puts an address into the form and says so.
     fn take_address(&mut self, url: &str, desk: &mut Desk<'_>) -> Vec<Command> {
-        let connected =
-            self.inspection.as_ref().filter(|inspection| inspection.is_connected() && !inspection.is_replay);
-        let is_same =
-            connected.is_some_and(|inspection| inspection.name.trim_end_matches('/') == url.trim_end_matches('/'));
-        if is_same {
+        if self.is_of(url) {
             self.show_connection(false);
             desk.toasts.tell(format!("Already connected to {url}"), desk.now);
             return Vec::new();
         }
-        let news = match connected {
-            Some(inspection) => format!("Address filled in: {url}. Still connected to {}", inspection.name),
-            None => format!("Address filled in: {url}"),
-        };
+        let news = format!("Address filled in: {url}");
         self.form.take_demo(url);
         self.show_form();
         desk.toasts.tell(news, desk.now);
@@ -556,8 +584,7 @@ impl Telemetry {
     /// A replay forgets nothing that is not on the disk.
     fn asks_before(&mut self, forgetting: Forgetting) -> Option<Forgetting> {
         let live = self.inspection.as_ref().filter(|inspection| inspection.is_open() && !inspection.is_replay);
-        let cuts = matches!(forgetting, Forgetting::Replay(_)) && live.is_some_and(Inspection::is_connected);
-        if live.is_some() && (cuts || self.counters().held > 0) {
+        if live.is_some() && self.counters().held > 0 {
             self.forgetting = Some(forgetting);
             return None;
         }
@@ -681,6 +708,9 @@ impl Telemetry {
             return Vec::new();
         };
         self.panes.told(&event);
+        if let Some(news) = self.panes.trigger.told(&event) {
+            desk.toasts.tell(visible(&news, 200), desk.now);
+        }
         match event {
             TelemetryEvent::State(state) => {
                 let was_connected = inspection.is_connected();
@@ -722,6 +752,9 @@ impl Telemetry {
             | TelemetryEvent::Recorded(_)
             | TelemetryEvent::Playback(_)
             | TelemetryEvent::Exported { .. }
+            | TelemetryEvent::Silent(_)
+            | TelemetryEvent::Triggered { .. }
+            | TelemetryEvent::TriggerRefused(_)
             | TelemetryEvent::Stats(_) => {}
         }
         Vec::new()
@@ -729,7 +762,11 @@ impl Telemetry {
 
     fn take_snapshot(&mut self, snapshot: Arc<Snapshot>, now: Instant) {
         if let Some(page) = &snapshot.tree {
+            let before = self.tree.selected();
             self.tree.take_in(page, now);
+            if let Some(selected) = self.tree.selected().filter(|selected| before != Some(*selected)) {
+                self.detail.choose_topic(selected.topic);
+            }
         }
         if let Some(page) = &snapshot.list {
             self.list.take_in(page);

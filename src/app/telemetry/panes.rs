@@ -2,6 +2,7 @@
 //! expectations, bench broker.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::bench::{Bench, BenchAction};
 use super::expect::Expect;
@@ -11,12 +12,14 @@ use super::publish::{Publish, PublishAction};
 use super::recorder::{Recorder, RecorderAction};
 use super::seat::Seat;
 use super::trace::{Trace, TraceAction};
+use super::trigger::{Trigger, TriggerAction};
 use super::{Pane, Telemetry, TelemetryAction};
 use crate::app::settings::SettingsView;
 use crate::app::{Action, Desk};
 use crate::model::text::visible;
 use crate::msg::Command;
 use crate::msg::telemetry::{InspectionSource, TelemetryEvent};
+use crate::telemetry::sys::SysPage;
 use crate::telemetry::view::{Snapshot, ViewSpec};
 
 /// What the user did on one of them.
@@ -32,6 +35,8 @@ pub enum PaneAction {
     Insight(InsightAction),
     /// Something on Trace.
     Trace(TraceAction),
+    /// Something with the trigger.
+    Trigger(TriggerAction),
     /// Something with the bench broker.
     Bench(BenchAction),
 }
@@ -49,8 +54,12 @@ pub struct Panes {
     pub insight: Insight,
     /// Packets other than messages.
     pub trace: Trace,
+    /// The trigger.
+    pub trigger: Trigger,
     /// Expectations.
     pub expect: Expect,
+    /// The state of the broker, as it was looked at last.
+    pub sys: Option<Arc<SysPage>>,
     /// The bench broker.
     pub bench: Bench,
 }
@@ -63,6 +72,7 @@ impl Panes {
             PaneAction::Recorder(action) => self.recorder.act(action, seat),
             PaneAction::Insight(action) => self.insight.act(action, seat),
             PaneAction::Trace(action) => self.trace.act(action, seat),
+            PaneAction::Trigger(action) => self.trigger.act(action, seat),
             PaneAction::Bench(action) => self.bench.act(action, seat.desk),
         }
     }
@@ -75,6 +85,7 @@ impl Panes {
                 spec.talkers = self.insight.talkers();
                 spec.quality = self.insight.quality();
             }
+            Pane::Broker => spec.has_sys = true,
             _ => {}
         }
     }
@@ -92,12 +103,17 @@ impl Panes {
         self.recorder.saw(snapshot);
         self.insight.saw(snapshot);
         self.expect.saw(snapshot);
+        if snapshot.sys.is_some() {
+            self.sys.clone_from(&snapshot.sys);
+        }
     }
 
     /// What was received is gone.
     pub(super) fn forget(&mut self) {
         self.plot.forget();
         self.insight.forget();
+        self.trigger.forget();
+        self.sys = None;
     }
 
     /// Another inspection begins.
@@ -114,11 +130,12 @@ impl Panes {
         self.publish.ended();
         self.recorder.ended();
         self.plot.ended();
+        self.trigger.ended();
     }
 }
 
 impl Telemetry {
-    /// Replays a recording in place of what is watched. Nothing is kept of it in the ring: it is on disk already.
+    /// Replays a recording. Nothing is kept of it in the ring: it is on disk already.
     pub(super) fn open_recording(
         &mut self,
         path: PathBuf,
@@ -153,5 +170,6 @@ pane_actions! {
     Recorder(RecorderAction),
     Insight(InsightAction),
     Trace(TraceAction),
+    Trigger(TriggerAction),
     Bench(BenchAction),
 }

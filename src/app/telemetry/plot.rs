@@ -39,6 +39,10 @@ pub enum PlotAction {
     TookField(Arc<str>, String),
     /// Hides or shows a curve.
     ToggledCurve(usize),
+    /// Draws a curve by the right axis, or by the left one again.
+    ToggledAxis(usize),
+    /// Chose how curves share the room.
+    LaidOut(Layout),
     /// Took a series out.
     Removed(usize),
     /// Took all of them out.
@@ -99,6 +103,18 @@ impl View {
     }
 }
 
+/// How curves share the room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// All in one chart with one axis.
+    #[default]
+    One,
+    /// All in one chart, some by an axis at the right.
+    TwoAxes,
+    /// Each in a chart of its own, one below the other.
+    Each,
+}
+
 /// One curve: a series on one topic.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
@@ -108,6 +124,8 @@ pub struct Curve {
     pub topic: Arc<str>,
     /// Whether it is not drawn.
     pub is_hidden: bool,
+    /// Whether it is drawn by the right axis, where there are two.
+    pub is_right: bool,
 }
 
 impl Curve {
@@ -130,6 +148,7 @@ pub struct Plot {
     pub picture_path: String,
     series: Vec<SeriesSpec>,
     view: View,
+    layout: Layout,
     columns: usize,
     newest: f64,
     page: Option<Arc<PlotPage>>,
@@ -200,6 +219,23 @@ impl Plot {
         known.map(|(place, curve)| (place, curve, self.points(curve)))
     }
 
+    /// How curves share the room.
+    pub const fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Those of the second series and the ones after it go by the right axis, unless a person said otherwise.
+    fn lay_out(&mut self, layout: Layout) {
+        self.layout = layout;
+        let first = self.curves.iter().flatten().next().map(|curve| curve.spec.clone());
+        let is_said = self.curves.iter().flatten().any(|curve| curve.is_right);
+        if layout == Layout::TwoAxes && !is_said {
+            for curve in self.curves.iter_mut().flatten() {
+                curve.is_right = first.as_ref().is_some_and(|first| curve.spec != *first);
+            }
+        }
+    }
+
     /// Series of which no topic has a number yet.
     pub fn waiting(&self) -> impl Iterator<Item = (usize, &SeriesSpec)> {
         let has_curve = |spec: &SeriesSpec| self.curves.iter().flatten().any(|curve| curve.spec == *spec);
@@ -211,6 +247,12 @@ impl Plot {
         page.series
             .iter()
             .find(|series| self.series.get(series.spec) == Some(&curve.spec) && series.topic == curve.topic)
+    }
+
+    /// The numbers of the curves in sight at a time, each at its nearest point; `None` where a curve has a gap there.
+    pub fn values_at(&self, at: f64) -> Vec<(usize, Option<f64>)> {
+        let shown = self.curves().filter(|(_, curve, _)| !curve.is_hidden);
+        shown.filter_map(|(place, _, series)| Some((place, value_at(series?, at)))).collect()
     }
 
     /// From when to when is in sight, in seconds since 1970 UTC; `None` while there is nothing to see.
@@ -264,6 +306,12 @@ impl Plot {
                     curve.is_hidden = !curve.is_hidden;
                 }
             }
+            PlotAction::ToggledAxis(place) => {
+                if let Some(Some(curve)) = self.curves.get_mut(place) {
+                    curve.is_right = !curve.is_right;
+                }
+            }
+            PlotAction::LaidOut(layout) => self.lay_out(layout),
             PlotAction::Removed(index) => self.remove(index),
             PlotAction::Cleared => {
                 self.series.clear();
@@ -426,7 +474,8 @@ impl Plot {
             if self.curves.iter().flatten().any(is_known) {
                 continue;
             }
-            let curve = Some(Curve { spec: spec.clone(), topic: series.topic.clone(), is_hidden: false });
+            let curve =
+                Some(Curve { spec: spec.clone(), topic: series.topic.clone(), is_hidden: false, is_right: false });
             match self.curves.iter_mut().find(|place| place.is_none()) {
                 Some(place) => *place = curve,
                 None => self.curves.push(curve),
@@ -528,6 +577,17 @@ fn collect(value: &Value, path: &str, depth: usize, paths: &mut Vec<String>) {
     }
 }
 
+/// The number of a curve at its point nearest to a time, within one of its runs.
+fn value_at(series: &Series, at: f64) -> Option<f64> {
+    let run = series.runs.iter().find(|run| match (run.first(), run.last()) {
+        (Some(first), Some(last)) => (first[0]..=last[0]).contains(&at),
+        _ => false,
+    })?;
+    let after = run.partition_point(|point| point[0] < at);
+    let near = [after.checked_sub(1), Some(after)].into_iter().flatten().filter_map(|place| run.get(place));
+    near.min_by(|one, other| (one[0] - at).abs().total_cmp(&(other[0] - at).abs())).map(|point| point[1])
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Instant;
@@ -544,7 +604,10 @@ mod tests {
         let (catalog, mut jobs, mut toasts) = (Catalog::default(), Jobs::default(), Toasts::default());
         let (mut settings, query) = (SettingsView::default(), Query::default());
         let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-        plot.act(action, &mut Seat { inspection, query: &query, settings: &mut settings, desk: &mut desk })
+        plot.act(
+            action,
+            &mut Seat { inspection, query: &query, unix_micros: 0, settings: &mut settings, desk: &mut desk },
+        )
     }
 
     fn series(filter: &str, path: &str) -> SeriesSpec {
@@ -561,6 +624,7 @@ mod tests {
             last: Some(2.0),
             min: Some(1.0),
             max: Some(2.0),
+            statistics: None,
         };
         let page = PlotPage { series: curves.iter().map(of).collect(), problems: Vec::new() };
         Snapshot { at_unix_micros: at_secs * 1_000_000, plot: Some(Arc::new(page)), ..Snapshot::default() }
@@ -679,5 +743,23 @@ mod tests {
         let Command::SavePicture { job, .. } = commands[0] else { unreachable!() };
         plot.picture_saved(job, &JobEnd::Done { note: "Saved".into() });
         assert_eq!(plot.exported(), Some(&Ok("Saved".into())));
+    }
+
+    #[test]
+    fn the_value_under_the_pointer_is_that_of_the_nearest_point_and_none_in_a_gap() {
+        let series = Series {
+            spec: 0,
+            topic: "a".into(),
+            runs: vec![vec![[10.0, 1.0], [20.0, 2.0]], vec![[50.0, 5.0], [60.0, 6.0]]],
+            points: 4,
+            without: 0,
+            last: None,
+            min: None,
+            max: None,
+            statistics: None,
+        };
+        for (at, value) in [(10.0, Some(1.0)), (14.9, Some(1.0)), (15.1, Some(2.0)), (30.0, None), (60.0, Some(6.0))] {
+            assert_eq!(value_at(&series, at), value, "{at}");
+        }
     }
 }

@@ -62,6 +62,8 @@ pub enum Sheet {
     Recordings,
     /// Messages are exported, or a bundle for support.
     Export,
+    /// A trigger is set.
+    Trigger,
 }
 
 /// Something written to a file.
@@ -376,10 +378,15 @@ impl Recorder {
 
     /// A path in the data folder that no recording had before, as far as the time tells.
     fn fresh_path(&self, data_dir: &Path, what: &str) -> PathBuf {
-        let time = Timestamp::from_microsecond(self.at_unix_micros).unwrap_or_default();
-        let time = time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-        data_dir.join("recordings").join(format!("{what}-{time}.{EXTENSION}"))
+        data_dir.join("recordings").join(named(what, self.at_unix_micros))
     }
+}
+
+/// The name of a recording begun at that time.
+pub(super) fn named(what: &str, unix_micros: i64) -> String {
+    let time = Timestamp::from_microsecond(unix_micros).unwrap_or_default();
+    let time = time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+    format!("{what}-{time}.{EXTENSION}")
 }
 
 #[cfg(test)]
@@ -402,7 +409,13 @@ mod tests {
         settings.data_dir = "/data".into();
         let query = Query { text: "boiler".into(), ..Query::default() };
         let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-        let mut seat = Seat { inspection: Some(JobId(1)), query: &query, settings: &mut settings, desk: &mut desk };
+        let mut seat = Seat {
+            inspection: Some(JobId(1)),
+            query: &query,
+            unix_micros: 0,
+            settings: &mut settings,
+            desk: &mut desk,
+        };
         match recorder.act(action, &mut seat).pop()? {
             Command::Telemetry { command, .. } => Some(command),
             _ => None,

@@ -1,5 +1,7 @@
 //! What an inspection reports, and what is asked of it.
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::app::{Action, App, Place, ToastText};
 use crate::model::mqtt::message::Subscription;
@@ -110,8 +112,7 @@ fn another_broker_gets_an_inspection_a_job_and_a_record_of_its_own() {
 
 #[test]
 fn nothing_forgets_messages_before_a_question_that_counts_them() {
-    let recording = || TelemetryAction::OpenedRecording("r.lmrec".into());
-    for action in [TelemetryAction::Cleared, TelemetryAction::Closed, TelemetryAction::Connected, recording()] {
+    for action in [TelemetryAction::Cleared, TelemetryAction::Closed, TelemetryAction::Connected] {
         let (mut app, job, now) = opened();
         tell(&mut app, job, connected(), now);
         tell(&mut app, job, held(12_345), now);
@@ -126,13 +127,66 @@ fn nothing_forgets_messages_before_a_question_that_counts_them() {
         let _ = app.act(action.clone().into(), now);
         assert!(!app.act(TelemetryAction::ConfirmedForgetting.into(), now).is_empty(), "{action:?}");
     }
-    // Where nothing is held, nothing is asked; but a live connection is not dropped for a replay.
+    // Where nothing is held, nothing is asked.
     let (mut app, job, now) = opened();
     tell(&mut app, job, connected(), now);
     let commands = app.act(TelemetryAction::Cleared.into(), now);
     assert!(matches!(&commands[..], [Command::Telemetry { command: TelemetryCommand::Clear, .. }, ..]));
-    let _ = app.act(recording().into(), now);
-    assert!(app.is_dialog_open());
+}
+
+#[test]
+fn a_recording_opens_beside_a_live_connection_and_closing_it_leads_back() {
+    let (mut app, live, now) = opened();
+    tell(&mut app, live, connected(), now);
+    tell(&mut app, live, held(12_345), now);
+    let commands = app.act(TelemetryAction::OpenedRecording("/r/site.lmrec".into()).into(), now);
+    let is_open = |one: &Command| matches!(one, Command::Telemetry { command: TelemetryCommand::Open(_), .. });
+    let is_closed = |one: &Command| matches!(one, Command::Telemetry { command: TelemetryCommand::Close, .. });
+    assert!(commands.iter().any(is_open) && !commands.iter().any(is_closed) && !app.is_dialog_open());
+    let replay = app.telemetry.job().unwrap();
+    assert_eq!(app.telemetry.inspection().unwrap().name, "site.lmrec");
+    let names: Vec<_> = app.items().iter().map(|item| (item.inspection.name.clone(), item.is_shown)).collect();
+    assert_eq!(names, [("mqtt://broker.example:1883".to_owned(), false), ("site.lmrec".to_owned(), true)]);
+    assert_eq!(app.live().map(|live| live.name.as_str()), Some("mqtt://broker.example:1883"));
+
+    // What comes for the one put aside reaches it; it is asked for nothing but what is counted.
+    tell(&mut app, live, held(20_000), now);
+    assert_eq!(app.items()[0].held, 20_000);
+    assert_eq!(app.telemetry.counters().held, 0);
+
+    let commands = app.act(TelemetryAction::ClosedItem(replay).into(), now);
+    assert!(matches!(&commands[..], [Command::Telemetry { job, command: TelemetryCommand::Close }] if *job == replay));
+    let _ = app.apply(Event::JobFinished { job: replay, end: JobEnd::Cancelled }, now);
+    assert_eq!(app.telemetry.job(), Some(live));
+    assert_eq!(app.telemetry.counters().held, 20_000);
+    assert_eq!(app.settings.values.recent_recordings, [PathBuf::from("/r/site.lmrec")]);
+}
+
+#[test]
+fn closing_a_live_connection_by_name_asks_though_another_item_is_shown() {
+    let (mut app, live, now) = opened();
+    tell(&mut app, live, connected(), now);
+    tell(&mut app, live, held(5), now);
+    let _ = app.act(TelemetryAction::OpenedRecording("/r/site.lmrec".into()).into(), now);
+    let commands = app.act(TelemetryAction::ClosedItem(live).into(), now);
+    assert!(!commands.iter().any(|one| matches!(one, Command::Telemetry { command: TelemetryCommand::Close, .. })));
+    assert_eq!(app.telemetry.forgetting().map(|(_, count)| count), Some(5));
+    assert_eq!(app.telemetry.job(), Some(live), "the question is about what is in sight");
+}
+
+#[test]
+fn another_connection_begins_beside_the_first_and_what_was_typed_is_kept() {
+    let (mut app, first, now) = opened();
+    tell(&mut app, first, connected(), now);
+    let _ = app.act(TelemetryAction::Began.into(), now);
+    assert!(app.telemetry.is_connection_shown() && app.telemetry.job().is_none());
+    app.telemetry.form.url = "mqtt://other.example".into();
+    let _ = app.act(TelemetryAction::ShowedItem(first).into(), now);
+    assert_eq!(app.telemetry.form.url, "mqtt://broker.example");
+    let _ = app.act(TelemetryAction::Began.into(), now);
+    assert_eq!(app.telemetry.form.url, "mqtt://other.example");
+    let _ = app.act(TelemetryAction::Connected.into(), now);
+    assert_eq!(app.items().len(), 2);
 }
 
 #[test]
@@ -256,8 +310,9 @@ fn watch_on_the_bench_broker_says_what_it_did_connected_or_not() {
             .iter()
             .all(|command| !matches!(command, Command::Telemetry { command: TelemetryCommand::Connect(_), .. }))
     );
-    assert!(news(&app).contains("Still connected to mqtt://broker.example"), "{}", news(&app));
-    assert!(app.telemetry.is_connection_shown());
+    assert_eq!(app.items().len(), 1, "the connection goes on beside it");
+    assert!(app.telemetry.is_connection_shown() && app.telemetry.job().is_none());
+    let _ = app.act(TelemetryAction::ShowedItem(job).into(), now);
     let url = app.telemetry.inspection().unwrap().name.clone();
     let _ = app.act(TelemetryAction::TookAddress(url).into(), now);
     assert!(news(&app).starts_with("Already connected to mqtt://broker.example"), "{}", news(&app));

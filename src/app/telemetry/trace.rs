@@ -214,7 +214,10 @@ mod tests {
         let (catalog, mut jobs, mut toasts) = (Catalog::default(), Jobs::default(), Toasts::default());
         let (mut settings, query) = (SettingsView::default(), Query::default());
         let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-        trace.act(action, &mut Seat { inspection: None, query: &query, settings: &mut settings, desk: &mut desk });
+        trace.act(
+            action,
+            &mut Seat { inspection: None, query: &query, unix_micros: 0, settings: &mut settings, desk: &mut desk },
+        );
     }
 
     fn packet(kind: &'static str, code: Option<u8>, id: u16) -> TracedPacket {

@@ -42,6 +42,8 @@ pub enum TreeAction {
     Searched,
     /// Wants to see where a topic is.
     Revealed(TopicId),
+    /// Went to a row by its place: it is chosen as soon as it is here.
+    WentTo(usize),
 }
 
 /// A chosen row, by what it stands for.
@@ -69,6 +71,8 @@ pub struct Tree {
     scroll_to: Option<usize>,
     /// A topic that is to be chosen as soon as its row is here.
     wanted: Option<TopicId>,
+    /// A place whose row is to be chosen as soon as it is here.
+    wanted_place: Option<usize>,
 }
 
 impl Tree {
@@ -149,6 +153,13 @@ impl Tree {
                 self.scroll_to = Some(0);
                 Vec::new()
             }
+            TreeAction::WentTo(place) => {
+                self.free(now);
+                self.scroll_to = Some(place);
+                self.wanted_place = Some(place);
+                self.choose_wanted();
+                Vec::new()
+            }
             TreeAction::Revealed(topic) => {
                 self.free(now);
                 vec![TelemetryCommand::Reveal(topic)]
@@ -181,10 +192,18 @@ impl Tree {
         } else {
             self.page = page.clone();
         }
+        self.choose_wanted();
         let row = self.wanted.and_then(|topic| self.page.rows.iter().find(|row| row.topic == Some(topic)));
         if let Some(row) = row {
             self.selected = Some(Selected { node: row.node, topic: row.topic });
             self.wanted = None;
+        }
+    }
+
+    fn choose_wanted(&mut self) {
+        if let Some(row) = self.wanted_place.and_then(|place| self.row(place)) {
+            self.selected = Some(Selected { node: row.node, topic: row.topic });
+            self.wanted_place = None;
         }
     }
 
@@ -233,6 +252,8 @@ mod tests {
             rate: 0.0,
             last: None,
             silent_for: Duration::ZERO,
+            usual: None,
+            silence: None,
             is_retained: false,
         }
     }

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::tally::Tally;
+
 /// Points in a block.
 const BLOCK: usize = 256;
 /// How many times the usual interval may pass before it is a gap.
@@ -33,6 +35,8 @@ struct Block {
     to: f64,
     /// Points that are numbers.
     numbers: usize,
+    /// What they come to.
+    tally: Tally,
 }
 
 impl Block {
@@ -53,6 +57,7 @@ impl Block {
             self.most = place;
         }
         self.numbers += 1;
+        self.tally.push(point);
     }
 }
 
@@ -63,6 +68,7 @@ pub(super) struct Seen {
     pub(super) points: u64,
     pub(super) min: Option<f64>,
     pub(super) max: Option<f64>,
+    pub(super) tally: Tally,
 }
 
 impl Curve {
@@ -136,11 +142,13 @@ impl Curve {
                 seen.points += block.numbers as u64;
                 seen.include(block.points[block.least][1]);
                 seen.include(block.points[block.most][1]);
+                seen.tally.join(&block.tally);
             } else {
                 for [at, number] in &block.points {
                     if (from..=to).contains(at) && !number.is_nan() {
                         seen.points += 1;
                         seen.include(*number);
+                        seen.tally.push([*at, *number]);
                     }
                 }
             }

@@ -3,6 +3,7 @@
 
 mod curve;
 mod table;
+mod tally;
 
 use rustc_hash::FxHashMap;
 
@@ -230,6 +231,7 @@ impl Plotter {
                     last: curve.last(),
                     min: seen.min,
                     max: seen.max,
+                    statistics: seen.tally.statistics(),
                 });
             }
         }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 pub use pages::{PlainPreview, Preview};
+pub use reports::Rhythm;
 
 use crate::model::mqtt::message::{Properties, Qos};
 use crate::telemetry::batch::{Arrival, Batch};
@@ -449,6 +450,11 @@ impl Store {
             newest: newest.map(MessageId),
             last_micros: totals.last_micros,
         })
+    }
+
+    /// The topic that ends at a node, if one does.
+    pub fn topic_at(&self, node: NodeId) -> Option<TopicId> {
+        self.tree.node(node.0).map(|node| node.topic).filter(|topic| *topic != NONE).map(TopicId)
     }
 
     /// The topic of that name.

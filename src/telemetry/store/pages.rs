@@ -94,6 +94,8 @@ impl Store {
             rate,
             last: totals.and_then(|totals| self.newest_line(totals.last, preview)),
             silent_for: now.since(sums.last_micros),
+            usual: topic.and_then(|topic| self.rhythm(TopicId(topic))).map(|rhythm| rhythm.usual),
+            silence: None,
             is_retained: totals.is_some_and(|totals| totals.is_retained),
         })
     }
@@ -162,7 +164,8 @@ impl Store {
             next = self.previous(message.id);
         }
         let total = usize::try_from(total).unwrap_or(usize::MAX);
-        HistoryPage { topic: name, total, received, first, rows, newer }
+        let usual = self.rhythm(spec.topic).map(|rhythm| rhythm.usual);
+        HistoryPage { topic: name, total, received, first, rows, newer, usual, silence: None }
     }
 
     /// The message of a topic at that place.

@@ -24,6 +24,7 @@ const MAX_ROWS: usize = 10_000;
 pub(super) struct Reports {
     talkers: Option<(u64, TalkersSpec, TalkersPage)>,
     quality: Option<(u64, Option<TopicFilter>, Vec<u32>)>,
+    silent: Option<(u64, u64)>,
 }
 
 /// What is summed up of a talker.
@@ -34,7 +35,53 @@ struct Sum {
     patience_micros: Option<u64>,
 }
 
+/// How a topic usually sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rhythm {
+    /// The middle of its intervals.
+    pub usual: Duration,
+    /// For how long it may be silent.
+    pub patience: Duration,
+}
+
 impl Store {
+    /// How a topic usually sends, once that is learnt.
+    pub fn rhythm(&self, topic: TopicId) -> Option<Rhythm> {
+        self.topics.get(topic.0)?;
+        let quality = self.qualities.of(topic.0);
+        let patience = quality.patience_micros()?.max(LEAST_SILENCE_MICROS);
+        Some(Rhythm { usual: micros(quality.usual()?), patience: Duration::from_micros(patience) })
+    }
+
+    /// How many topics are silent for longer than they may, of the time since `since`. Counted anew once a second.
+    pub fn count_silent(&mut self, since: u64, now_micros: u64) -> u64 {
+        let now = self.settle_at(now_micros);
+        if let Some((_, count)) = self.reports.silent.filter(|(second, _)| *second == now.second()) {
+            return count;
+        }
+        let count = (0..self.topics.len()).filter(|topic| self.is_silent(*topic, since, now.micros)).count() as u64;
+        self.reports.silent = Some((now.second(), count));
+        count
+    }
+
+    /// The topics that are silent for longer than they may, of the time since `since`: the longest first.
+    pub fn silent_topics(&self, since: u64, now_micros: u64, count: usize) -> Vec<TopicId> {
+        let silent = (0..self.topics.len()).filter(|topic| self.is_silent(*topic, since, now_micros));
+        largest(
+            silent.map(|topic| (now_micros.saturating_sub(self.topics.of(topic).last_micros), topic)).collect(),
+            count,
+        )
+        .into_iter()
+        .map(TopicId)
+        .collect()
+    }
+
+    fn is_silent(&self, topic: u32, since: u64, now_micros: u64) -> bool {
+        let last = self.topics.of(topic).last_micros.max(since);
+        let patience = self.qualities.of(topic).patience_micros();
+        patience.is_some_and(|patience| now_micros.saturating_sub(last) > patience.max(LEAST_SILENCE_MICROS))
+    }
+
     /// Who talks most, and who fell silent, as of that time. Made anew once a second.
     pub fn talkers(&mut self, spec: &TalkersSpec, now_micros: u64) -> TalkersPage {
         let now = self.settle_at(now_micros);
@@ -96,6 +143,7 @@ impl Store {
                 bytes: sum.bytes,
                 silent_for: Duration::from_micros(silence(node)),
                 usual: sum.patience_micros.map(|patience| Duration::from_micros(patience / 3)),
+                silence: None,
             }
         };
         let rows = |ranked| largest(ranked, spec.count).into_iter().map(talker).collect();

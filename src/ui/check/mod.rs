@@ -6,14 +6,12 @@ mod report;
 pub(super) mod rows;
 mod setup;
 
-use egui::{Color32, RichText, TextEdit, Ui};
+use egui::{Align, Color32, Layout, RichText, TextEdit, Ui};
 
 use super::icon;
 use super::pass::Pass;
-use super::theme::{GRID, palette};
-use super::widgets::{
-    Button, beside, choice, empty_state, finding, header, muted, notice, pill, problem_card, surface,
-};
+use super::theme::{FIELD_MARGIN, GRID, TOOL_ROW_HEIGHT, palette, place};
+use super::widgets::{Button, beside, choice, empty_state, finding, muted, notice, problem_card, surface, truncated};
 use crate::app::App;
 use crate::app::check::lines::Counts;
 use crate::app::check::run::{Phase, Run};
@@ -27,10 +25,9 @@ const MOST_FINDINGS: usize = 3;
 /// Draws Network check.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let check = &mut app.check;
-    page_header(ui, check);
-    acts(ui, check, pass);
-    vantage(ui, check, pass);
+    tool_row(ui, check, pass);
     tabs(ui, check, pass);
+    overrides(ui, check);
     match check.view() {
         View::SetUp => setup::show(ui, app, pass),
         View::Rows => listed(ui, check, pass),
@@ -39,18 +36,20 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
 }
 
-fn page_header(ui: &mut Ui, check: &NetworkCheck) {
-    let (colour, word) = state(ui, check);
-    header(
-        ui,
-        words::PLACE,
-        |ui| {
+/// The place, how the check stands, and what can be done now; the act that goes on is at the edge.
+fn tool_row(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
+    let size = egui::vec2(ui.available_width(), TOOL_ROW_HEIGHT);
+    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+        ui.set_min_height(TOOL_ROW_HEIGHT);
+        acts(ui, check, pass);
+        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+            ui.label(RichText::new(words::PLACE).font(place()).color(palette(ui).strong));
+            let (colour, word) = state(ui, check);
             if !word.is_empty() {
-                pill(ui, colour, &word);
+                truncated(ui, RichText::new(word).color(colour));
             }
-        },
-        |_| {},
-    );
+        });
+    });
 }
 
 /// How the check stands, in words.
@@ -71,24 +70,22 @@ fn open_rows(run: &Run) -> usize {
     run.counts.open
 }
 
-/// What can be done now.
+/// What can be done now, from the right.
 fn acts(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        let is_set_up = check.view() == View::SetUp || check.run().is_none();
-        match check.run() {
-            Some(run) if run.is_busy() => stop(ui, pass),
-            Some(run) if !is_set_up => again(ui, run, pass),
-            _ => start(ui, check, pass),
-        }
-        if check.run().is_some_and(|run| run.is_watching() && !run.is_busy()) {
-            stop(ui, pass);
-        }
-        watch(ui, check, pass);
-        if let Some(next) = check.run().and_then(Run::next_at) {
-            let seconds = next.saturating_duration_since(pass.now).as_secs();
-            muted(ui, &words::next_round(seconds));
-        }
-    });
+    let is_set_up = check.view() == View::SetUp || check.run().is_none();
+    match check.run() {
+        Some(run) if run.is_busy() => stop(ui, pass),
+        Some(run) if !is_set_up => again(ui, run, pass),
+        _ => start(ui, check, pass),
+    }
+    if check.run().is_some_and(|run| run.is_watching() && !run.is_busy()) {
+        stop(ui, pass);
+    }
+    watch(ui, check, pass);
+    if let Some(next) = check.run().and_then(Run::next_at) {
+        let seconds = next.saturating_duration_since(pass.now).as_secs();
+        muted(ui, &words::next_round(seconds));
+    }
 }
 
 fn start(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
@@ -122,37 +119,42 @@ fn again(ui: &mut Ui, run: &Run, pass: &mut Pass<'_>) {
 }
 
 fn watch(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
+    if check.form.is_watching {
+        if let Err(why) = check.form.watch() {
+            ui.label(RichText::new(why).small().color(palette(ui).warn));
+        }
+        let edit = TextEdit::singleline(&mut check.form.interval).desired_width(40.0);
+        let response = ui.add(edit.margin(FIELD_MARGIN));
+        let (is_enabled, shown) = (ui.is_enabled(), check.form.interval.clone());
+        response.widget_info(|| {
+            let mut info = egui::WidgetInfo::text_edit(is_enabled, "", shown.as_str(), "");
+            info.label = Some(w::EVERY.to_owned());
+            info
+        });
+        if response.lost_focus() {
+            pass.did(CheckAction::Watched(true));
+        }
+        response.on_hover_text(w::EVERY);
+    }
     let mut is_watching = check.form.is_watching;
     if super::widgets::check(ui, &mut is_watching, w::WATCH, "") {
         pass.did(CheckAction::Watched(is_watching));
     }
-    if !check.form.is_watching {
-        return;
-    }
-    let label = ui.label(w::EVERY).id;
-    let edit = TextEdit::singleline(&mut check.form.interval).desired_width(48.0);
-    let response = ui.add(edit.margin(egui::Margin::symmetric(8, 7))).labelled_by(label);
-    if response.lost_focus() {
-        pass.did(CheckAction::Watched(true));
-    }
-    if let Err(why) = check.form.watch() {
-        ui.label(RichText::new(why).small().color(palette(ui).warn));
-    }
 }
 
-/// From where it looks, when, and whether an override file is in force: always in sight.
-fn vantage(ui: &mut Ui, check: &NetworkCheck, pass: &Pass<'_>) {
-    let Some(run) = check.run() else {
-        muted(ui, &words::vantage("", check.form.from.trim()));
-        return;
-    };
-    let mut text = run.vantage();
-    if run.round_at_unix_micros() > 0 {
-        let time = pass.short_time(run.round_at_unix_micros());
-        text = words::vantage_at(&text, run.round, &time);
+/// From where it looks, and when.
+fn vantage(check: &NetworkCheck, pass: &Pass<'_>) -> String {
+    let Some(run) = check.run() else { return words::vantage("", check.form.from.trim()) };
+    let text = run.vantage();
+    if run.round_at_unix_micros() == 0 {
+        return text;
     }
-    muted(ui, &text);
-    let overrides = run.plan().map_or(&[][..], |plan| plan.about.overrides.as_slice());
+    words::vantage_at(&text, run.round, &pass.short_time(run.round_at_unix_micros()))
+}
+
+/// Whether an override file is in force: always in sight.
+fn overrides(ui: &mut Ui, check: &NetworkCheck) {
+    let overrides = check.run().and_then(Run::plan).map_or(&[][..], |plan| plan.about.overrides.as_slice());
     if !overrides.is_empty() {
         let colour = palette(ui).warn;
         let shown = ui.scope(|ui| notice(ui, colour, icon::WARNING, &words::overrides(overrides.len())));
@@ -160,17 +162,21 @@ fn vantage(ui: &mut Ui, check: &NetworkCheck, pass: &Pass<'_>) {
     }
 }
 
+/// The parts of the place; beside them from where it looks.
 fn tabs(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         let views = [View::SetUp, View::Rows, View::Report, View::Compare];
         for (view, name) in views.into_iter().zip(w::VIEWS) {
             if choice(ui, check.view() == view, name, name) {
                 pass.did(CheckAction::WentTo(view));
             }
         }
-        if let Some(run) = check.run().filter(|run| run.has_round() && check.view() == View::Rows) {
-            muted(ui, &words::counts(&run.counts));
+        ui.add_space(GRID / 2.0);
+        let counted = check.run().filter(|run| run.has_round() && check.view() == View::Rows);
+        if let Some(run) = counted {
+            truncated(ui, RichText::new(words::counts(&run.counts)).small().color(palette(ui).text));
         }
+        truncated(ui, RichText::new(vantage(check, pass)).small().color(palette(ui).muted));
     });
     ui.add_space(GRID / 2.0);
 }

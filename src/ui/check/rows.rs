@@ -17,7 +17,7 @@ use crate::ui::theme::{icon_font, medium, mono, palette, small_mono, small_text}
 use crate::ui::widgets::rows::{Place, Rows, Shown, cell, choosable};
 
 /// Height of a line.
-const LINE: f32 = 28.0;
+pub(super) const LINE: f32 = 28.0;
 /// Width of one round in the strip.
 const ROUND: f32 = 3.0;
 

@@ -11,7 +11,7 @@ use crate::model::text::visible;
 use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
-use crate::ui::theme::{FIELD_WIDTH, GAP, GRID};
+use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, STACKED_BELOW};
 use crate::ui::widgets::{
     Button, beside, check as check_box, empty_state, field, fold, labelled, muted, path_field, problem_card, strong,
     surface,
@@ -19,6 +19,14 @@ use crate::ui::widgets::{
 
 /// Draws it.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    if ui.available_width() < STACKED_BELOW {
+        // Below each other they would each be a slit: they scroll as one.
+        return crate::ui::frame::scrolled(ui, "check-form", |ui| {
+            form(ui, app, pass);
+            ui.add_space(GAP);
+            planned_whole(ui, &app.check);
+        });
+    }
     beside(ui, "check-set-up", true, |ui, is_side| {
         surface(ui, |ui| {
             if is_side {
@@ -162,6 +170,14 @@ fn evidence(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
     if open.enabled_if(is_typed, w::NO_PATH).pressed(ui) || (is_entered && is_typed) {
         pass.did(CheckAction::OpenedEvidence);
     }
+}
+
+/// The same in its whole height, for a page that scrolls.
+fn planned_whole(ui: &mut Ui, check: &NetworkCheck) {
+    let lines = check.preview().map_or(0, |(_, sheet)| sheet.lines.len());
+    #[expect(clippy::cast_precision_loss, reason = "a profile has some dozen rows")]
+    let height = (lines as f32 + 3.0) * rows::LINE;
+    ui.allocate_ui(egui::vec2(ui.available_width(), height), |ui| planned(ui, check));
 }
 
 fn planned(ui: &mut Ui, check: &NetworkCheck) {

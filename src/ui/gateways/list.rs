@@ -18,7 +18,7 @@ use crate::ui::pass::Pass;
 use crate::ui::theme::{
     CONTROL_HEIGHT, GRID, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette, small_mono, small_text,
 };
-use crate::ui::widgets::rows::{Place, Rows, cell, choosable};
+use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, onward};
 use crate::ui::widgets::{Button, bare_field, empty_state, muted, problem_card, signal_bars};
 
 /// Height of the line below the list.
@@ -140,7 +140,7 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         ListLine::Found(count) => section(ui, &format!("Found {count}"), "not in the site", rect),
     });
     let stepped = shown.step(ui, chosen, lines.len()).and_then(|to| nearest_row(lines, chosen, to));
-    if let Some(next) = stepped.or_else(|| jump(ui, app, lines, chosen, shown.response.has_focus()))
+    if let Some(next) = stepped.or_else(|| jump(ui, app, lines, chosen, &shown))
         && let ListLine::Row(link) = &lines[next]
     {
         let is_extending = ui.input(|input| input.modifiers.shift);
@@ -170,29 +170,20 @@ fn nearest_row(lines: &[ListLine], from: Option<usize>, to: usize) -> Option<usi
 }
 
 /// The row that a key asks for beside the arrows: first, last, or the next whose name begins with what is typed.
-fn jump(ui: &Ui, app: &App, lines: &[ListLine], chosen: Option<usize>, has_focus: bool) -> Option<usize> {
-    if !has_focus || lines.is_empty() {
-        return None;
-    }
-    let (home, end, typed) = ui.input(|input| {
-        let typed = input.events.iter().find_map(|event| match event {
-            Event::Text(text) if !text.trim().is_empty() => Some(text.to_lowercase()),
-            _ => None,
-        });
-        (input.key_pressed(Key::Home), input.key_pressed(Key::End), typed)
-    });
-    if home || end {
-        return if home { nearest_row(lines, None, 0) } else { nearest_row(lines, Some(lines.len()), lines.len() - 1) };
-    }
-    let typed = typed?;
-    let from = chosen.map_or(0, |at| at + 1);
+fn jump(ui: &Ui, app: &App, lines: &[ListLine], chosen: Option<usize>, shown: &Rolled) -> Option<usize> {
+    let typed = match shown.asked(ui)? {
+        _ if lines.is_empty() => return None,
+        Asked::First => return nearest_row(lines, None, 0),
+        Asked::Last => return nearest_row(lines, Some(lines.len()), lines.len() - 1),
+        Asked::Begins(typed) => typed,
+    };
     let begins = |at: &usize| match &lines[*at] {
         ListLine::Row(link) => {
             app.discover.row(link).is_some_and(|row| display_name(row).to_lowercase().starts_with(&typed))
         }
         ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => false,
     };
-    (from..lines.len()).chain(0..from.min(lines.len())).find(begins)
+    onward(chosen, lines.len()).find(begins)
 }
 
 fn section(ui: &Ui, title: &str, beside: &str, rect: Rect) {
@@ -484,6 +475,7 @@ fn menu(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
     };
     choose(ui, Tab::SetUp, "Set up");
     choose(ui, Tab::Device, "Device");
+    choose(ui, Tab::Remove, "Remove");
     if link.kind() == LinkKind::Serial {
         choose(ui, Tab::Terminal, "Terminal");
     }

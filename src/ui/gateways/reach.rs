@@ -71,9 +71,9 @@ fn looked(app: &App, (id, name, count): (&ProfileId, &str, usize), row: &Sightin
     let when = |via| app.check.looked_at(id, via).map(|at| pass.short_time(at));
     match (when(None), when(Some(&row.link))) {
         (None, None) => format!("{name}: {count} {plural} of servers from the vendor documentation, not checked yet"),
-        (Some(laptop), None) => format!("{name}: {count} {plural}. Laptop at {laptop}; the gateway did not check"),
-        (None, Some(gateway)) => format!("{name}: {count} {plural}. Gateway at {gateway}; the laptop did not check"),
-        (Some(laptop), Some(gateway)) => format!("{name}: {count} {plural}. Laptop at {laptop}, gateway at {gateway}"),
+        (Some(laptop), None) => format!("{name}. Laptop at {laptop}; the gateway did not check"),
+        (None, Some(gateway)) => format!("{name}. Gateway at {gateway}; the laptop did not check"),
+        (Some(laptop), Some(gateway)) => format!("{name}. Laptop at {laptop}, gateway at {gateway}"),
     }
 }
 

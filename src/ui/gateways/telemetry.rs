@@ -23,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 /// What was heard of the gateway of a session, and the way to all of it.
 pub(super) fn of_session(ui: &mut Ui, app: &App, session: &Session, pass: &mut Pass<'_>) {
     strong(ui, "Telemetry");
-    let open = app.telemetry.inspection().filter(|inspection| inspection.is_open());
+    let open = app.live();
     let text = match open {
         Some(inspection) if inspection.gateway.as_deref() != Some(session.name()) => {
             format!("{} is watched already", inspection.name)

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use egui::{Align2, Key, Rect, Role, Sense, Ui, pos2, vec2};
+use egui::{Align2, Key, Rect, Response, Role, Sense, Ui, pos2, vec2};
 
 use super::list::flags;
 use super::messages::{PANE_ROW, back, is_one_at_a_time};
 use super::parts::{count, span};
-use super::rows::{Place, Rows, cell, choosable, number, size};
-use super::tools::row_title;
+use super::rows::{Asked, Place, Rows, cell, choosable, number, size};
+use super::tools::{mark_row, row_title};
+use super::tree::silent_words;
 use crate::app::App;
 use crate::app::telemetry::detail::DetailAction;
 use crate::app::telemetry::{Depth, TelemetryAction};
@@ -26,6 +27,11 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let Some(page) = detail.history().filter(|_| detail.topic().is_some()) else {
         return nothing(ui, app);
     };
+    if let (Some(silence), Some(newest)) = (&page.silence, page.rows.first().filter(|_| page.first == 0)) {
+        let now = app.telemetry.snapshot().map_or(newest.unix_micros, |snapshot| snapshot.at_unix_micros);
+        let silent_for = Duration::from_micros(u64::try_from(now.saturating_sub(newest.unix_micros)).unwrap_or(0));
+        silent(ui, &silent_words(silent_for, page.usual, silence));
+    }
     let columns = Columns::of(ui.available_width());
     heads(ui, &columns);
     list(ui, app, page, &columns, pass);
@@ -63,8 +69,26 @@ fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     });
 }
 
-/// How many messages there are of the topic.
+/// A line that says that the topic is silent, and why.
+fn silent(ui: &mut Ui, text: &str) {
+    let colour = palette(ui).warn;
+    let frame =
+        egui::Frame::new().fill(crate::ui::theme::tint(ui, colour)).inner_margin(egui::Margin::symmetric(12, 4));
+    frame.show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            crate::ui::widgets::icon(ui, icon::TIMER, colour);
+            let words = egui::RichText::new(text).small().color(palette(ui).text);
+            crate::ui::widgets::truncated(ui, words).on_hover_text(text);
+        });
+    });
+}
+
+/// How many messages there are of the topic, and how often one usually comes.
 fn told(page: &HistoryPage) -> String {
+    if let Some(usual) = page.usual {
+        return format!("every {}, learnt from {}", span(usual), number(page.received));
+    }
     let received = super::parts::counted(page.received, "message", "messages");
     if page.total as u64 == page.received { received } else { format!("{received}, {} held", count(page.total as u64)) }
 }
@@ -143,8 +167,13 @@ fn list(ui: &mut Ui, app: &App, page: &HistoryPage, columns: &Columns, pass: &mu
         let Some(row) = detail.history_row(place) else { return };
         let is_chosen = if newest { place == 0 } else { detail.picked() == Some(row.id) };
         let before = detail.history_row(place + 1).map(|row| row.unix_micros);
-        if draw_row(ui, rect, row, before, is_chosen, columns, pass) {
+        let response = draw_row(ui, rect, row, before, is_chosen, columns, pass);
+        if response.clicked() {
             picked = Some(row.id);
+        }
+        response.context_menu(|ui| message_menu(ui, row, pass));
+        if app.telemetry.panes.trigger.is_marked(row.id) {
+            mark_row(ui, rect);
         }
     });
     if (shown.range.start, shown.count()) != detail.sight() {
@@ -166,8 +195,50 @@ fn list(ui: &mut Ui, app: &App, page: &HistoryPage, columns: &Columns, pass: &mu
         ui.data_mut(|data| data.insert_temp(step_id, next));
         picked = Some(row.id);
     }
+    let asked = match shown.asked(ui) {
+        Some(Asked::First) => Some(0),
+        Some(Asked::Last) => total.checked_sub(1),
+        _ => None,
+    };
+    if let Some(row) = asked.and_then(|place| detail.history_row(place)) {
+        picked = Some(row.id);
+    }
+    if shown.is_copying(ui)
+        && let Some(row) = chosen.and_then(|place| detail.history_row(place))
+    {
+        ui.copy_text(as_text(row, pass));
+        pass.did(crate::app::Action::Copied("Row"));
+    }
+    // One step back: to the newest.
+    if shown.pressed(ui, Key::Escape) && detail.picked().is_some() {
+        pass.did(TelemetryAction::Detail(DetailAction::Followed));
+    }
     if let Some(id) = picked {
         pass.did(TelemetryAction::Detail(DetailAction::Picked(id)));
+    }
+}
+
+/// A message as text, its columns apart by tabs.
+pub(super) fn as_text(row: &MessageRow, pass: &Pass<'_>) -> String {
+    [&*pass.date_and_time(row.unix_micros), &*row.topic, &*row.preview].join("\t")
+}
+
+/// The acts of a message.
+pub(super) fn message_menu(ui: &mut Ui, row: &MessageRow, pass: &mut Pass<'_>) {
+    for (text, what, copied) in [
+        ("Copy the payload", "Payload", row.preview.to_string()),
+        ("Copy the topic", "Topic", row.topic.to_string()),
+        ("Copy the row", "Row", as_text(row, pass)),
+    ] {
+        if ui.button(text).clicked() {
+            ui.copy_text(copied);
+            pass.did(crate::app::Action::Copied(what));
+            ui.close();
+        }
+    }
+    if ui.button("Publish to this topic").clicked() {
+        pass.did(TelemetryAction::PublishesTo(row.topic.to_string()));
+        ui.close();
     }
 }
 
@@ -179,7 +250,7 @@ fn draw_row(
     is_chosen: bool,
     columns: &Columns,
     pass: &Pass<'_>,
-) -> bool {
+) -> Response {
     let palette = palette(ui);
     let time = pass.time_of_day(row.unix_micros);
     let response = choosable(ui, rect, ("history", row.id.0), Role::ListBoxOption, is_chosen, || {
@@ -200,5 +271,5 @@ fn draw_row(
     if let Some(place) = columns.size {
         cell(ui, Columns::part(rect, place), &size(row.bytes), small_mono(), palette.muted, right);
     }
-    response.clicked()
+    response
 }

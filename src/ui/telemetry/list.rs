@@ -1,7 +1,10 @@
 //! The live list: what is searched for, the columns, the rows in sight, and whether it follows or stands.
 
-use egui::{Align2, Key, Popup, PopupCloseBehavior, Rect, RectAlign, Role, Sense, TextEdit, Ui, UiBuilder, pos2, vec2};
+use egui::{
+    Align2, Key, Popup, PopupCloseBehavior, Rect, RectAlign, Response, Role, Sense, TextEdit, Ui, UiBuilder, pos2, vec2,
+};
 
+use super::history::{as_text, message_menu};
 use super::messages::{feed_row, is_one_at_a_time};
 use super::parts::counted;
 use super::rows::{Place, Rows, cell, choosable, number, size};
@@ -203,9 +206,17 @@ fn rows(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let place = Some(if list.is_following() { Place::End } else { Place::Still(stepped) });
     let rows = Rows { name: "Messages", role: Role::ListBox, total, height: DENSE_HEIGHT, place };
     let mut clicked = None;
+    let trigger = &app.telemetry.panes.trigger;
     let shown = rows.show(ui, |ui, place, rect| match list.row(place) {
-        Some(row) if draw_row(ui, rect, row, list.selected() == Some(row.id), &columns, pass) => {
-            clicked = Some((place, Picked { id: row.id, topic: row.topic_id }));
+        Some(row) => {
+            let response = draw_row(ui, rect, row, list.selected() == Some(row.id), &columns, pass);
+            if response.clicked() {
+                clicked = Some((place, Picked { id: row.id, topic: row.topic_id }));
+            }
+            response.context_menu(|ui| message_menu(ui, row, pass));
+            if trigger.is_marked(row.id) {
+                super::tools::mark_row(ui, rect);
+            }
         }
         None if (place as u64) < list.page().evicted => {
             cell(
@@ -241,6 +252,16 @@ fn rows(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         pass.did(TelemetryAction::WentIn(Depth::Message));
     }
     let chosen = list.selected_place();
+    if shown.is_copying(ui)
+        && let Some(row) = chosen.and_then(|place| list.row(place))
+    {
+        ui.copy_text(as_text(row, pass));
+        pass.did(crate::app::Action::Copied("Row"));
+    }
+    // One step back: on with the newest.
+    if shown.pressed(ui, Key::Escape) && !list.is_following() {
+        pass.did(TelemetryAction::List(ListAction::Followed));
+    }
     if let Some(next) = shown.step(ui, chosen, total)
         && let Some(row) = list.row(next)
     {
@@ -273,7 +294,7 @@ fn heads(ui: &mut Ui, list: &List, columns: &Columns) {
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, egui::Stroke::new(1.0, palette(ui).line));
 }
 
-fn draw_row(ui: &Ui, rect: Rect, row: &MessageRow, is_chosen: bool, columns: &Columns, pass: &Pass<'_>) -> bool {
+fn draw_row(ui: &Ui, rect: Rect, row: &MessageRow, is_chosen: bool, columns: &Columns, pass: &Pass<'_>) -> Response {
     let palette = palette(ui);
     let name = || format!("{}, {}, {}", pass.time_of_day(row.unix_micros), row.topic, row.preview);
     let response = choosable(ui, rect, ("message", row.id.0), Role::ListBoxOption, is_chosen, name);
@@ -292,7 +313,7 @@ fn draw_row(ui: &Ui, rect: Rect, row: &MessageRow, is_chosen: bool, columns: &Co
     if let Some(place) = columns.bytes {
         cell(ui, Columns::part(rect, place), &size(row.bytes), small_mono(), palette.muted, right);
     }
-    response.clicked()
+    response
 }
 
 /// Quality of service, R for retained, D for sent before.

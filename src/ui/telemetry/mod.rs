@@ -17,10 +17,12 @@ mod sheets;
 mod sources;
 mod status;
 mod strip;
+mod sys;
 mod talkers;
 mod tools;
 mod trace;
 mod tree;
+mod trigger;
 mod value_tree;
 
 use std::time::Duration;
@@ -32,10 +34,18 @@ use super::theme::{PAGE_MARGIN, medium, palette};
 pub(super) use super::widgets::rows::number;
 use super::widgets::{focus_ring, rows};
 use crate::app::App;
-use crate::app::telemetry::Pane;
+use crate::app::telemetry::{Feed, Pane};
 
 pub(super) use self::status::counters;
 pub(super) use self::tools::recorder_chip;
+
+/// The field that searches what is listed.
+pub(super) fn search(app: &App) -> &'static str {
+    match app.telemetry.feed() {
+        Feed::Topics => tree::SEARCH,
+        Feed::Live => list::SEARCH,
+    }
+}
 
 /// Draws Telemetry.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -63,6 +73,7 @@ fn tab_page(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         Pane::Insight => talkers::show(ui, &mut app.telemetry.panes.insight, pass),
         Pane::Trace => trace::show(ui, &app.telemetry.panes.trace, pass),
         Pane::Expectations => expectations::show(ui, &app.telemetry.panes.expect),
+        Pane::Broker => sys::show(ui, app, pass),
     }
 }
 

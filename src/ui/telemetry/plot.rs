@@ -6,22 +6,27 @@ use std::time::{Duration, Instant};
 use egui::{
     Align, Color32, ColorImage, Id, Layout, Rect, RichText, Role, ScrollArea, Sense, Stroke, Ui, WidgetInfo, vec2,
 };
-use egui_plot::{GridInput, GridMark, HoverPosition, Line, LineStyle, PlotPoints, Points, uniform_grid_spacer};
+use egui_plot::{AxisHints, GridInput, GridMark, HPlacement, Line, LineStyle, PlotPoints, Points, uniform_grid_spacer};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::parts::{counted, inline_field, is_entered, number, times};
-use crate::app::telemetry::plot::{Curve, Picture, Plot, PlotAction, View};
-use crate::telemetry::view::Series;
+use crate::app::telemetry::plot::{Curve, Layout as Sharing, Picture, Plot, PlotAction, View};
+use crate::telemetry::view::{Series, Statistics};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, control_radius, curve, palette};
 use crate::ui::widgets::{
-    Button, choice, empty_state, finding, fold, group, muted, notice, path_field, problem_card, small, truncated,
+    Button, choice, empty_state, finding, fold, group, muted, notice, path_field, problem_card, segments, small,
+    truncated,
 };
 
 /// Least height of the curves.
 const LEAST_HEIGHT: f32 = 180.0;
+/// Least height of a chart that is one of several.
+const LEAST_CHART: f32 = 60.0;
+/// Height of the times below a chart.
+const AXIS: f32 = 20.0;
 /// Height of a row of the legend.
 const LEGEND_ROW: f32 = 32.0;
 /// How long the window may take to hand out a picture.
@@ -124,6 +129,14 @@ fn toolbar(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
                 pass.did(action);
             }
         }
+        let layouts = [
+            (Sharing::One, "", "One axis", "All curves by one axis"),
+            (Sharing::TwoAxes, "", "Two axes", "A second axis at the right"),
+            (Sharing::Each, "", "Each", "A chart for each curve"),
+        ];
+        if let Some(layout) = segments(ui, plot.layout(), &layouts, false) {
+            pass.did(PlotAction::LaidOut(layout));
+        }
         if plot.view().is_following() {
             muted(ui, "Follows the newest. Drag to look around");
         } else if Button::new("Follow the newest").icon(icon::TO_END).pressed(ui) {
@@ -155,10 +168,68 @@ fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
     if range.is_none() {
         return no_numbers(ui, vec2(width, height));
     }
-    let (zone, hover_zone) = (pass.zone.clone(), pass.zone.clone());
-    let drawing = egui_plot::Plot::new("curves")
-        .height(height)
-        .width(width)
+    let Some(range) = range else { return };
+    let drawn: Vec<Drawn> = plot
+        .curves()
+        .filter(|(_, curve, _)| !curve.is_hidden)
+        .filter_map(|(place, known, series)| {
+            Some(Drawn { place, known: known.clone(), series: series?.clone(), colour: curve(ui, place) })
+        })
+        .collect();
+    if plot.layout() != Sharing::Each || drawn.len() < 2 {
+        let right = (plot.layout() == Sharing::TwoAxes).then_some(());
+        return chart(
+            ui,
+            plot,
+            &drawn,
+            &Room { height, is_last: true, has_right: right.is_some(), salt: 0 },
+            range,
+            pass,
+        );
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few charts")]
+    let each = ((height - AXIS) / drawn.len() as f32).max(LEAST_CHART);
+    for (salt, one) in drawn.chunks(1).enumerate() {
+        let is_last = salt + 1 == drawn.len();
+        let height = if is_last { each + AXIS } else { each };
+        chart(ui, plot, one, &Room { height, is_last, has_right: false, salt }, range, pass);
+    }
+}
+
+/// A curve that is drawn.
+struct Drawn {
+    place: usize,
+    known: Curve,
+    series: Series,
+    colour: (Color32, usize),
+}
+
+/// The room of a chart.
+struct Room {
+    height: f32,
+    /// Whether the times stand below it.
+    is_last: bool,
+    has_right: bool,
+    salt: usize,
+}
+
+/// Draws one chart, with the values of its curves under the pointer.
+fn chart(ui: &mut Ui, plot: &Plot, drawn: &[Drawn], room: &Room, range: (f64, f64), pass: &mut Pass<'_>) {
+    let zone = pass.zone.clone();
+    let of_axis = |is_right: bool| drawn.iter().filter(move |one| !room.has_right || one.known.is_right == is_right);
+    let left = heights(of_axis(false).map(|one| &one.series), range);
+    let right = heights(of_axis(true).map(|one| &one.series), range);
+    // Curves of the right axis are drawn by the left one; its figures are moved back.
+    let to_left = move |value: f64| left.0 + (value - right.0) / (right.1 - right.0) * (left.1 - left.0);
+    let to_right = move |value: f64| right.0 + (value - left.0) / (left.1 - left.0) * (right.1 - right.0);
+    let mut axes = vec![AxisHints::new_y().formatter(|mark, _| number(mark.value)).min_thickness(48.0)];
+    if room.has_right {
+        let hints = AxisHints::new_y().placement(HPlacement::Right).min_thickness(48.0);
+        axes.push(hints.formatter(move |mark, _| number(to_right(mark.value))));
+    }
+    let drawing = egui_plot::Plot::new(("curves", room.salt))
+        .height(room.height)
+        .width(ui.available_width())
         .show_background(true)
         .grid_color(palette(ui).line)
         .allow_drag([true, false])
@@ -167,40 +238,73 @@ fn curves(ui: &mut Ui, plot: &Plot, height: f32, pass: &mut Pass<'_>) {
         .allow_boxed_zoom(false)
         .allow_double_click_reset(false)
         .allow_axis_zoom_drag(false)
+        .show_axes([room.is_last, true])
         .x_grid_spacer(uniform_grid_spacer(time_steps))
         .y_grid_spacer(uniform_grid_spacer(number_steps))
         .x_axis_formatter(move |mark, _| axis_time(mark, &zone))
-        .y_axis_formatter(|mark, _| number(mark.value))
-        .y_axis_min_width(48.0)
-        .label_formatter(move |position| Some(readout(position, &hover_zone)));
-    let shown = range.map(|range| (range, heights(plot, range)));
-    let drawn: Vec<(usize, Curve, Series)> = plot
-        .curves()
-        .filter(|(_, curve, _)| !curve.is_hidden)
-        .filter_map(|(place, curve, series)| Some((place, curve.clone(), series?.clone())))
-        .collect();
-    let colours: Vec<(Color32, usize)> = drawn.iter().map(|(place, ..)| curve(ui, *place)).collect();
+        .custom_y_axes(axes)
+        .show_crosshair(false)
+        .label_formatter(|_| None);
     let response = drawing.show(ui, |plot_ui| {
-        if let Some(((from, to), (low, high))) = shown {
-            plot_ui.set_plot_bounds_x(from..=to);
-            plot_ui.set_plot_bounds_y(low..=high);
-        }
-        for ((place, curve, series), (colour, round)) in drawn.iter().zip(&colours) {
-            draw(plot_ui, *place, &curve.name(), series, *colour, *round);
+        plot_ui.set_plot_bounds_x(range.0..=range.1);
+        plot_ui.set_plot_bounds_y(left.0..=left.1);
+        for one in drawn {
+            if room.has_right && one.known.is_right {
+                let runs = one.series.runs.iter().map(|run| run.iter().map(|[at, y]| [*at, to_left(*y)]).collect());
+                let series = Series { runs: runs.collect(), ..one.series.clone() };
+                draw(plot_ui, one.place, &one.known.name(), &series, one.colour.0, one.colour.1);
+            } else {
+                draw(plot_ui, one.place, &one.known.name(), &one.series, one.colour.0, one.colour.1);
+            }
         }
     });
+    under_pointer(ui, plot, &response, pass);
     let is_enabled = ui.is_enabled();
-    let name = spoken(plot, pass.zone);
+    let name = if room.salt == 0 { spoken(plot, pass.zone) } else { format!("Chart {}", room.salt + 1) };
     response.response.widget_info(|| WidgetInfo::labeled(Role::Image, is_enabled, &name));
     if response.response.double_clicked() {
-        pass.did(PlotAction::Viewed(followed(plot)));
-    } else if let Some((from, to)) = range {
-        let seen = response.transform.bounds().range_x();
-        let by = (to - from) * 1e-6;
-        if (seen.start() - from).abs() > by || (seen.end() - to).abs() > by {
-            pass.did(PlotAction::Moved(*seen.start(), *seen.end()));
-        }
+        return pass.did(PlotAction::Viewed(followed(plot)));
     }
+    let seen = response.transform.bounds().range_x();
+    let by = (range.1 - range.0) * 1e-6;
+    if (seen.start() - range.0).abs() > by || (seen.end() - range.1).abs() > by {
+        pass.did(PlotAction::Moved(*seen.start(), *seen.end()));
+    }
+}
+
+/// A line at the time under the pointer, in every chart, and the values of all curves there.
+fn under_pointer(ui: &Ui, plot: &Plot, response: &egui_plot::PlotResponse<()>, pass: &Pass<'_>) {
+    let id = Id::unique("time under the pointer");
+    let rect = response.response.rect;
+    // Before the data is locked: the input stands behind the same lock.
+    let now = ui.input(|input| input.time);
+    let here = response.response.hover_pos().filter(|_| !response.response.dragged());
+    if let Some(at) = here {
+        let time = response.transform.value_from_position(at).x;
+        ui.data_mut(|data| data.insert_temp(id, (now, time)));
+    }
+    let time =
+        ui.data(|data| data.get_temp::<(f64, f64)>(id)).filter(|(seen, _)| now - seen < 0.1).map(|(_, time)| time);
+    let Some(time) = time else { return };
+    let left = response.transform.position_from_point(&egui_plot::PlotPoint::new(time, 0.0)).x;
+    ui.painter().vline(left, rect.y_range(), Stroke::new(1.0, palette(ui).muted));
+    if here.is_none() {
+        return;
+    }
+    let values = plot.values_at(time);
+    let (shown, utc) = local(time, pass.zone);
+    response.response.clone().on_hover_ui_at_pointer(|ui| {
+        muted(ui, &shown).on_hover_text(&utc);
+        for (place, value) in values {
+            let Some((_, known, _)) = plot.curves().find(|(at, ..)| *at == place) else { continue };
+            ui.horizontal(|ui| {
+                swatch(ui, place, false);
+                let value = value.map_or_else(|| "\u{2013}".to_owned(), number);
+                ui.label(RichText::new(value).monospace().color(palette(ui).strong));
+                muted(ui, &known.name());
+            });
+        }
+    });
 }
 
 /// What stands where the curves will be. As high as they, so that nothing jumps when they come.
@@ -236,8 +340,7 @@ fn draw(plot_ui: &mut egui_plot::PlotUi<'_>, place: usize, name: &str, series: &
 }
 
 /// The least and greatest number in sight, with some room.
-fn heights(plot: &Plot, (from, to): (f64, f64)) -> (f64, f64) {
-    let shown = plot.curves().filter(|(_, curve, _)| !curve.is_hidden).filter_map(|(_, _, series)| series);
+fn heights<'a>(shown: impl Iterator<Item = &'a Series>, (from, to): (f64, f64)) -> (f64, f64) {
     let mut bounds: Option<(f64, f64)> = None;
     for series in shown {
         for [time, value] in series.runs.iter().flatten().filter(|point| point[1].is_finite()) {
@@ -321,19 +424,6 @@ fn axis_time(mark: GridMark, zone: &TimeZone) -> String {
     time.to_zoned(zone.clone()).strftime(format).to_string()
 }
 
-fn readout(position: &HoverPosition<'_>, zone: &TimeZone) -> String {
-    match position {
-        HoverPosition::NearDataPoint { plot_name, position, .. } => {
-            let (at, utc) = local(position.x, zone);
-            format!("{plot_name}\n{}\n{at}\n{utc}", number(position.y))
-        }
-        HoverPosition::Elsewhere { position } => {
-            let (at, utc) = local(position.x, zone);
-            format!("{}\n{at}\n{utc}", number(position.y))
-        }
-    }
-}
-
 fn legend(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
     for problem in plot.problems() {
         finding(ui, problem, true);
@@ -346,7 +436,7 @@ fn legend(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
             let removable =
                 (!named.contains(&&curve.spec)).then(|| plot.series().iter().position(|spec| *spec == curve.spec));
             named.push(&curve.spec);
-            ui.push_id(place, |ui| legend_row(ui, place, curve, series, removable.flatten(), pass));
+            ui.push_id(place, |ui| legend_row(ui, plot, place, series, removable.flatten(), pass));
         }
         for (index, spec) in plot.waiting() {
             ui.push_id(("waiting", index), |ui| {
@@ -375,12 +465,13 @@ fn row(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
 
 fn legend_row(
     ui: &mut Ui,
+    plot: &Plot,
     place: usize,
-    known: &Curve,
     series: Option<&Series>,
     index: Option<usize>,
     pass: &mut Pass<'_>,
 ) {
+    let Some((_, known, _)) = plot.curves().find(|(at, ..)| *at == place) else { return };
     let name = known.name();
     row(ui, |ui| {
         swatch(ui, place, known.is_hidden);
@@ -391,6 +482,13 @@ fn legend_row(
         match index {
             Some(index) => remove(ui, index, &name, pass),
             None => ui.add_space(30.0),
+        }
+        if plot.layout() == Sharing::TwoAxes {
+            let (text, act) = if known.is_right { ("right", "left") } else { ("left", "right") };
+            let to = format!("Draw {name} by the {act} axis");
+            if Button::new(text).quiet().named(&to).pressed(ui) {
+                pass.did(PlotAction::ToggledAxis(place));
+            }
         }
         let values = (ui.available_width() * 0.5).clamp(150.0, 380.0);
         let width = (ui.available_width() - values - GRID).max(60.0);
@@ -404,10 +502,28 @@ fn legend_row(
     });
 }
 
-/// Last, least and greatest, and what could not be drawn.
+/// What the numbers come to by their kind, and what could not be drawn.
 fn numbers(series: &Series) -> String {
     let of = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), number);
-    let mut text = format!("last {}  min {}  max {}", of(series.last), of(series.min), of(series.max));
+    let mut text = match series.statistics {
+        Some(Statistics::Switch { on_share, switches }) => {
+            format!(
+                "last {}  on {:.0} %  {}",
+                of(series.last),
+                on_share * 100.0,
+                counted(switches, "switch", "switches")
+            )
+        }
+        Some(Statistics::Counter { increase, per_hour, restarts }) => {
+            let restarts =
+                if restarts == 0 { String::new() } else { format!("  {}", counted(restarts, "restart", "restarts")) };
+            format!("last {}  up {}  {} an hour{restarts}", of(series.last), number(increase), number(per_hour))
+        }
+        Some(Statistics::Quantity { mean }) => {
+            format!("last {}  min {}  mean {}  max {}", of(series.last), of(series.min), number(mean), of(series.max))
+        }
+        None => format!("last {}  min {}  max {}", of(series.last), of(series.min), of(series.max)),
+    };
     text = text + "  " + &counted(series.points, "point", "points");
     if series.without > 0 {
         text = text + "  " + &super::parts::count(series.without) + " without";

@@ -1,10 +1,15 @@
 //! The sheets of the tool row: recordings, which are kept, opened and named, and what is exported.
 
+use std::path::PathBuf;
+
 use egui::{Popup, PopupCloseBehavior, RectAlign, Response, Ui};
 
 use super::parts::{bytes, counted, span};
+use super::sources::file_name;
+use super::trigger;
 use crate::app::App;
 use crate::app::telemetry::TelemetryAction;
+use crate::app::telemetry::panes::Panes;
 use crate::app::telemetry::recorder::{MINUTES, Recorder, RecorderAction, Sheet};
 use crate::msg::telemetry::ExportForm;
 use crate::telemetry::recording::RecorderState;
@@ -19,8 +24,8 @@ const WIDTH: f32 = 460.0;
 /// The sheet of a button: opens with it, and closes with a click beside it.
 pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_pressed: bool, pass: &mut Pass<'_>) {
     let is_running = app.telemetry.job().is_some();
-    let recorder = &mut app.telemetry.panes.recorder;
-    let was_open = recorder.sheet() == Some(sheet);
+    let recent = &app.settings.values.recent_recordings;
+    let was_open = app.telemetry.panes.recorder.sheet() == Some(sheet);
     let mut is_open = was_open;
     let popup = Popup::from_response(anchor).id(egui::Id::unique(("sheet", sheet))).open_bool(&mut is_open);
     let popup = popup.align(RectAlign::BOTTOM_END).close_behavior(PopupCloseBehavior::CloseOnClickOutside);
@@ -28,8 +33,10 @@ pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_
     popup.show(|ui| {
         ui.set_width(width);
         ui.spacing_mut().item_spacing.y = 6.0;
+        let Panes { recorder, trigger, .. } = &mut app.telemetry.panes;
         match sheet {
-            Sheet::Recordings => recordings(ui, recorder, is_running, pass),
+            Sheet::Trigger => trigger::show(ui, trigger, is_running, pass),
+            Sheet::Recordings => recordings(ui, recorder, recent, is_running, pass),
             Sheet::Export => export(ui, recorder, is_running, pass),
         }
     });
@@ -54,7 +61,7 @@ pub(super) fn can_keep(recorder: &Recorder, is_running: bool) -> (bool, &'static
     (is_ready, why)
 }
 
-fn recordings(ui: &mut Ui, recorder: &mut Recorder, is_running: bool, pass: &mut Pass<'_>) {
+fn recordings(ui: &mut Ui, recorder: &mut Recorder, recent: &[PathBuf], is_running: bool, pass: &mut Pass<'_>) {
     strong(ui, "Keep what just happened");
     ui.horizontal_wrapped(|ui| {
         let name = keep_name(recorder);
@@ -89,6 +96,16 @@ fn recordings(ui: &mut Ui, recorder: &mut Recorder, is_running: bool, pass: &mut
     let is_pressed = open.enabled_if(is_typed, "Type a path first").pressed(ui);
     if is_pressed || (is_typed && super::parts::is_entered(ui, &response)) {
         pass.did(TelemetryAction::OpenedRecording(recorder.open_path.trim().into()));
+    }
+    if recent.is_empty() {
+        muted(ui, "Recordings that you make or open are listed here");
+    }
+    for path in recent {
+        let text = file_name(path);
+        let open = Button::new(&text).icon(icon::PLAY).quiet().named(&format!("Open {text}")).show(ui);
+        if open.on_hover_text(path.display().to_string()).clicked() {
+            pass.did(TelemetryAction::OpenedRecording(path.clone()));
+        }
     }
 }
 

@@ -136,27 +136,53 @@ fn content(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
 }
 
-/// What can be watched: saved connections and the bench broker.
+/// What can be watched: what is open, saved connections, recordings, and the bench broker.
 fn list(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     ui.spacing_mut().item_spacing.y = 0.0;
+    open_items(ui, app, pass);
+    saved(ui, app, pass);
+    recent(ui, app, pass);
+    on_this_computer(ui, app, pass);
+}
+
+/// The live connections and recordings that are open, each closed by its name.
+fn open_items(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     section(ui, "Open");
-    let inspection = app.telemetry.inspection().filter(|inspection| inspection.is_open());
-    let text = inspection.map_or("New connection", |inspection| inspection.name.as_str());
-    let state = inspection.map(|_| {
-        let (colour, _, word) = tools::state_words(ui, inspection, pass);
-        (colour, word)
-    });
-    let shown = Entry {
-        glyph: icon::BROADCAST,
-        text,
-        state: state.as_ref().map(|(colour, word)| (*colour, word.as_str())),
-        name: text,
-        is_chosen: app.telemetry.setup() == Setup::Broker,
+    let is_form = app.telemetry.setup() == Setup::Broker;
+    for item in app.items() {
+        let name = &item.inspection.name;
+        let (colour, _, word) = tools::state_words(ui, Some(item.inspection), pass);
+        let shown = Entry {
+            glyph: if item.inspection.is_replay { icon::PLAY } else { icon::BROADCAST },
+            text: name,
+            state: Some((colour, &word)),
+            name: &format!("Show {name}"),
+            is_chosen: item.is_shown && is_form,
+            remove: Some(&format!("Close {name}")),
+        };
+        let (is_used, is_gone) = entry(ui, &shown);
+        if is_gone {
+            pass.did(TelemetryAction::ClosedItem(item.inspection.job));
+        } else if is_used && item.is_shown {
+            pass.did(TelemetryAction::ChoseSetup(Setup::Broker));
+        } else if is_used {
+            pass.did(TelemetryAction::ShowedItem(item.inspection.job));
+        }
+    }
+    let begin = Entry {
+        glyph: icon::ADD,
+        text: "New connection",
+        state: None,
+        name: "New connection",
+        is_chosen: app.telemetry.job().is_none() && is_form,
         remove: None,
     };
-    if entry(ui, &shown).0 {
-        pass.did(TelemetryAction::ChoseSetup(Setup::Broker));
+    if entry(ui, &begin).0 {
+        pass.did(TelemetryAction::Began);
     }
+}
+
+fn saved(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     section(ui, "Saved connections");
     let all = &app.settings.values.connections;
     if all.is_empty() {
@@ -178,10 +204,41 @@ fn list(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         if is_gone {
             pass.did(TelemetryAction::Connect(ConnectAction::Forgot(place)));
         } else if is_used {
-            pass.did(TelemetryAction::ChoseSetup(Setup::Broker));
+            pass.did(TelemetryAction::Began);
             pass.did(TelemetryAction::Connect(ConnectAction::Took(place)));
         }
     }
+}
+
+/// Recordings opened or made last.
+fn recent(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let paths = &app.settings.values.recent_recordings;
+    if paths.is_empty() {
+        return;
+    }
+    section(ui, "Recent recordings");
+    for path in paths {
+        let text = file_name(path);
+        let shown = Entry {
+            glyph: icon::PLAY,
+            text: &text,
+            state: None,
+            name: &format!("Open {text}"),
+            is_chosen: false,
+            remove: None,
+        };
+        if entry(ui, &shown).0 {
+            pass.did(TelemetryAction::OpenedRecording(path.clone()));
+        }
+    }
+}
+
+/// The name of a file, safe to show.
+pub(super) fn file_name(path: &std::path::Path) -> String {
+    visible(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), 120)
+}
+
+fn on_this_computer(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     section(ui, "On this computer");
     let palette = palette(ui);
     let state = match app.telemetry.panes.bench.state() {

@@ -68,7 +68,7 @@ fn choices(ui: &mut Ui, insight: &Insight, pass: &mut Pass<'_>) {
 fn talkers(ui: &mut Ui, insight: &Insight, _pass: &mut Pass<'_>) {
     let Some(page) = insight.talkers_page().filter(|page| !(page.loud.is_empty() && page.silent.is_empty())) else {
         group(ui, |ui| {
-            empty_state(ui, icon::GAUGE, "Nobody talked yet", |ui| {
+            empty_state(ui, icon::GAUGE, "No messages yet", |ui| {
                 muted(ui, "Who sends most, and who fell silent, is counted from the first message on");
             });
         });
@@ -144,7 +144,7 @@ fn percent(part: u64, total: u64) -> String {
 }
 
 fn silent(ui: &mut Ui, page: &TalkersPage, height: f32) {
-    let hint = "They talked, and have said nothing for more than three of their usual intervals";
+    let hint = "No message for more than three of their usual intervals";
     listing(ui, "Who fell silent", hint, height, "silent", |ui| {
         if page.silent.is_empty() {
             muted(ui, "Nobody");
@@ -152,6 +152,9 @@ fn silent(ui: &mut Ui, page: &TalkersPage, height: f32) {
         for talker in &page.silent {
             let usual = talker.usual.map_or_else(String::new, |usual| format!(", usually every {}", span(usual)));
             line(ui, talker, 0.0, &format!("{}{usual}", span(talker.silent_for)), palette(ui).warn);
+            if let Some(silence) = &talker.silence {
+                muted(ui, &silence.says);
+            }
         }
     });
 }

@@ -20,11 +20,13 @@ use crate::ui::theme::{CONTROL_HEIGHT, TOOL_ROW_HEIGHT, control_radius, icon_fon
 use crate::ui::widgets::{Button, focus_ring, tool_row};
 
 /// From this width on everything carries its word.
-const WORDED_FROM: f32 = 1180.0;
+const WORDED_FROM: f32 = 1280.0;
 /// Below this width the acts are in a menu.
-const MENU_BELOW: f32 = 860.0;
+const MENU_BELOW: f32 = 940.0;
+/// From this width on the broker's address has room.
+const ROOMY_FROM: f32 = 1020.0;
 /// Below this width the tabs are one choice.
-const CHOICE_BELOW: f32 = 700.0;
+const CHOICE_BELOW: f32 = 760.0;
 
 /// Draws the row.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -36,7 +38,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
                 ui.add_space(8.0);
                 360.0
             }
-            width if width >= MENU_BELOW => 236.0,
+            width if width >= ROOMY_FROM => 236.0,
+            width if width >= MENU_BELOW => 196.0,
             width if width >= CHOICE_BELOW => 170.0,
             _ => 150.0,
         };
@@ -74,7 +77,11 @@ fn connection(ui: &mut Ui, app: &App, most: f32, pass: &mut Pass<'_>) {
     let palette = palette(ui);
     let word_width = one_line(ui, &word, medium(), palette.strong, most - 50.0).size().x;
     let name_width = one_line(ui, name, mono(), palette.text, 1000.0).size().x;
-    let width = (34.0 + word_width + if name.is_empty() { 0.0 } else { 8.0 + name_width } + 26.0).min(most);
+    let others = app.items().iter().filter(|item| !item.is_shown).count();
+    let badge = if others == 0 { String::new() } else { format!("+{others}") };
+    let badge_width = if others == 0 { 0.0 } else { 24.0 };
+    let width =
+        (34.0 + badge_width + word_width + if name.is_empty() { 0.0 } else { 8.0 + name_width } + 26.0).min(most);
     let (rect, response) = ui.allocate_exact_size(vec2(width, CONTROL_HEIGHT), Sense::click());
     let is_shown = app.telemetry.is_connection_shown();
     let fill = if response.hovered() || is_shown { palette.raised } else { palette.page };
@@ -83,18 +90,25 @@ fn connection(ui: &mut Ui, app: &App, most: f32, pass: &mut Pass<'_>) {
     let centre = rect.center().y;
     ui.painter().text(pos2(rect.left() + 17.0, centre), Align2::CENTER_CENTER, sign, icon_font(14.0), colour);
     let is_trouble = colour == palette.warn || colour == palette.danger;
-    let part = Rect::from_min_max(pos2(rect.left() + 32.0, rect.top()), pos2(rect.right() - 26.0, rect.bottom()));
+    let part = Rect::from_min_max(
+        pos2(rect.left() + 32.0, rect.top()),
+        pos2(rect.right() - 26.0 - badge_width, rect.bottom()),
+    );
     let ink = if is_trouble { colour } else { palette.strong };
     let used = cell(ui, part, &word, medium(), ink, Align2::LEFT_CENTER);
     cell(ui, part.with_min_x(part.left() + used + 8.0), name, mono(), palette.text, Align2::LEFT_CENTER);
+    let beside = Rect::from_min_max(pos2(part.right(), rect.top()), pos2(rect.right() - 28.0, rect.bottom()));
+    cell(ui, beside, &badge, medium(), palette.muted, Align2::RIGHT_CENTER);
     let caret = if is_shown { icon::CARET_UP } else { icon::DOWN };
     ui.painter().text(pos2(rect.right() - 15.0, centre), Align2::CENTER_CENTER, caret, icon_font(12.0), palette.muted);
     let is_enabled = ui.is_enabled();
+    let more = if others == 0 { String::new() } else { format!(", {others} more open") };
     let spoken = format!("Connection: {word} {name}");
-    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, is_enabled, is_shown, spoken.trim_end()));
+    let spoken = format!("{}{more}", spoken.trim_end());
+    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, is_enabled, is_shown, &spoken));
     focus_ring(ui, &response);
     let hover = if is_shown { "Close the connection panel" } else { "Open the connection panel" };
-    if response.on_hover_text(format!("{word} {name}\n{hover}")).clicked() {
+    if response.on_hover_text(format!("{spoken}\n{hover}")).clicked() {
         pass.did(TelemetryAction::ShowedConnection(!is_shown));
     }
 }
@@ -211,6 +225,11 @@ fn acts(ui: &mut Ui, app: &mut App, is_worded: bool, pass: &mut Pass<'_>) {
     sheets::popup(ui, app, &export, Sheet::Export, export.clicked(), pass);
     let recordings = button(icon::FOLDER, "Recordings", "Recordings").show(ui);
     sheets::popup(ui, app, &recordings, Sheet::Recordings, recordings.clicked(), pass);
+    let bell = button(icon::BELL, "Trigger…", "Trigger").show(ui);
+    if app.telemetry.panes.trigger.watched().is_some() {
+        ui.painter().circle_filled(bell.rect.right_top() + vec2(-6.0, 6.0), 3.0, palette(ui).link);
+    }
+    sheets::popup(ui, app, &bell, Sheet::Trigger, bell.clicked(), pass);
     let is_held = app.telemetry.counters().received > 0;
     let clear = Button::icon_only(icon::REMOVE, "Clear all messages and counters");
     if clear.enabled_if(is_held, "Nothing was received").pressed(ui) {
@@ -249,7 +268,7 @@ fn keep(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 /// The acts in a menu, where there is no room for them side by side.
 fn menu(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let more = Button::icon_only(icon::MORE, "Recorder and export").show(ui);
+    let more = Button::icon_only(icon::MORE, "Recorder, export and trigger").show(ui);
     let sheet = app.telemetry.panes.recorder.sheet();
     if let Some(sheet) = sheet {
         return sheets::popup(ui, app, &more, sheet, false, pass);
@@ -273,6 +292,7 @@ fn menu(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         entry(is_ready, &sheets::keep_name(recorder), RecorderAction::KeptLast.into());
         entry(true, "Recordings…", RecorderAction::ToggledSheet(Sheet::Recordings).into());
         entry(true, "Export…", RecorderAction::ToggledSheet(Sheet::Export).into());
+        entry(true, "Trigger…", RecorderAction::ToggledSheet(Sheet::Trigger).into());
         let is_held = telemetry.counters().received > 0;
         entry(is_held, "Clear all messages and counters", TelemetryAction::Cleared.into());
     });
@@ -286,6 +306,18 @@ pub(in crate::ui) fn recorder_chip(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) 
     if chip.on_hover_text(state.path.display().to_string()).clicked() {
         pass.did(crate::app::Action::WentTo(crate::app::Place::Telemetry));
     }
+}
+
+/// The sign of a message that the trigger marked.
+pub(super) fn mark(ui: &mut Ui) {
+    let colour = palette(ui).warn;
+    crate::ui::widgets::icon(ui, icon::BELL, colour);
+}
+
+/// The same sign at the left edge of a row.
+pub(super) fn mark_row(ui: &Ui, rect: Rect) {
+    let colour = palette(ui).warn;
+    ui.painter().circle_filled(pos2(rect.left() + 7.0, rect.center().y), 3.0, colour);
 }
 
 /// Text of a row of tools that is a name, cut at its end.

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use egui::{Align2, FontId, Key, Popup, Rect, RectAlign, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{Align2, FontId, Key, Popup, Rect, RectAlign, Response, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::messages::{feed_row, is_one_at_a_time};
 use super::parts::{counted, span};
-use super::rows::{Place, Rows, Shown, cell, choosable, number, size};
+use super::rows::{Asked, Place, Rows, Shown, cell, choosable, number, onward, size};
 use crate::app::App;
 use crate::app::telemetry::tree::{Selected, TreeAction};
 use crate::app::telemetry::{Depth, TelemetryAction};
+use crate::telemetry::silence::Silence;
 use crate::telemetry::view::{TreeRow, TreeSort};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
@@ -103,13 +104,21 @@ fn foot(ui: &Ui, app: &App, rect: Rect) {
     let left = counted(counters.topics, "topic", "topics");
     let held = app.telemetry.tree.is_held();
     let left = if held { format!("{left} · order held") } else { left };
-    let used = cell(ui, inner, &left, small_text(), palette.muted, Align2::LEFT_CENTER);
+    let mut used = cell(ui, inner, &left, small_text(), palette.muted, Align2::LEFT_CENTER);
+    let silent = app.telemetry.snapshot().map_or(0, |snapshot| snapshot.silent);
+    let silent = if silent == 0 { String::new() } else { format!("{} silent longer than usual", number(silent)) };
+    let beside = inner.with_min_x(inner.left() + used + 10.0);
+    if !silent.is_empty() {
+        used += 10.0 + cell(ui, beside, &silent, small_text(), palette.warn, Align2::LEFT_CENTER);
+    }
     let right = format!("{}, {}", counted(counters.received, "message", "messages"), size(counters.received_bytes));
     let rest = inner.with_min_x(inner.left() + used + 12.0);
     cell(ui, rest, &right, small_text(), palette.muted, Align2::RIGHT_CENTER);
+    let parts = [&*left, &*silent, &*right].into_iter().filter(|part| !part.is_empty());
+    let spoken = parts.collect::<Vec<_>>().join(", ");
     let response = ui.interact(rect, ui.scope_id().with("foot"), Sense::hover());
     let is_enabled = ui.is_enabled();
-    response.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, format!("{left}, {right}")));
+    response.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, spoken.clone()));
     if held {
         response.on_hover_text(
             "Rows do not move while the pointer is over them: their numbers are new, their order is not",
@@ -178,7 +187,7 @@ fn heads(ui: &mut Ui, app: &App, columns: &Columns, pass: &mut Pass<'_>) {
         let shown = if is_chosen && sort != Some(TreeSort::Name) { format!("{text} ↓") } else { text.to_owned() };
         cell(ui, rect, &shown, small_text(), colour, align);
         let Some(sort) = sort else { return };
-        let response = ui.interact(rect, ui.scope_id().with(("head", text)), Sense::click());
+        let response = ui.interact(rect, ui.scope_id().with(("head", text)), Sense::CLICK);
         let is_enabled = ui.is_enabled();
         let name = format!("Sort topics by {}", text.to_lowercase());
         response.widget_info(|| WidgetInfo::selected(Role::ColumnHeader, is_enabled, is_chosen, &name));
@@ -208,10 +217,19 @@ fn list(ui: &mut Ui, app: &mut App, columns: &Columns, pass: &mut Pass<'_>) {
     let shown = rows.show(ui, |ui, place, rect| {
         if let Some(row) = tree.row(place) {
             let is_chosen = tree.selected().is_some_and(|chosen| chosen.node == row.node);
-            is_entered |= draw_row(ui, rect, row, is_chosen, columns, &mut actions) && row.topic.is_some();
+            let response = draw_row(ui, rect, row, is_chosen, columns, &mut actions);
+            is_entered |= response.clicked() && row.topic.is_some();
+            response.context_menu(|ui| menu(ui, app, place, row, pass));
         }
     });
     keys(ui, app, &shown, step_id, &mut actions);
+    if shown.is_copying(ui)
+        && let Some(place) = tree.selected_place()
+        && let Some(row) = tree.row(place)
+    {
+        ui.copy_text(as_text(&path_of(app, place), row));
+        pass.did(crate::app::Action::Copied("Row"));
+    }
     app.telemetry.tree.hovered = shown.hovered;
     let sight = (shown.range.start, shown.count());
     if app.telemetry.tree.sight() != sight {
@@ -244,6 +262,18 @@ fn keys(ui: &Ui, app: &App, shown: &Shown, step_id: egui::Id, actions: &mut Vec<
         go(next);
         return;
     }
+    match shown.asked(ui) {
+        Some(Asked::First) => return actions.push(TreeAction::WentTo(0)),
+        Some(Asked::Last) => return actions.push(TreeAction::WentTo(tree.page().total.saturating_sub(1))),
+        Some(Asked::Begins(typed)) => {
+            let begins = |at: &usize| tree.row(*at).is_some_and(|row| row.name.to_lowercase().starts_with(&typed));
+            if let Some(next) = onward(chosen, tree.page().total).find(begins) {
+                go(next);
+            }
+            return;
+        }
+        None => {}
+    }
     let (Some(place), true) = (chosen, shown.response.has_focus()) else { return };
     let Some(row) = tree.row(place) else { return };
     let (left, right, enter) = ui.input(|input| {
@@ -262,7 +292,56 @@ fn keys(ui: &Ui, app: &App, shown: &Shown, step_id: egui::Id, actions: &mut Vec<
     }
 }
 
-/// Draws a row; whether it was clicked.
+/// The acts of a row.
+fn menu(ui: &mut Ui, app: &App, place: usize, row: &TreeRow, pass: &mut Pass<'_>) {
+    let path = path_of(app, place);
+    if ui.button("Copy the topic").clicked() {
+        ui.copy_text(path.clone());
+        pass.did(crate::app::Action::Copied("Topic"));
+        ui.close();
+    }
+    if let Some(last) = &row.last
+        && ui.button("Copy the last value").clicked()
+    {
+        ui.copy_text(last.to_string());
+        pass.did(crate::app::Action::Copied("Value"));
+        ui.close();
+    }
+    if row.topic.is_some() && ui.button("Publish to this topic").clicked() {
+        pass.did(TelemetryAction::PublishesTo(path.clone()));
+        ui.close();
+    }
+    if row.topic.is_none() && ui.button("Search below this level").clicked() {
+        pass.did(TelemetryAction::SearchesBelow(path));
+        ui.close();
+    }
+    ui.separator();
+    levels(ui, pass);
+}
+
+/// The topic of a row: the levels above it and its own, as far as they are here.
+fn path_of(app: &App, place: usize) -> String {
+    let tree = &app.telemetry.tree;
+    let Some(row) = tree.row(place) else { return String::new() };
+    let (mut levels, mut depth) = (vec![&*row.name], row.depth);
+    for above in (0..place).rev().map_while(|above| tree.row(above)) {
+        if above.depth < depth {
+            levels.push(&above.name);
+            depth = above.depth;
+        }
+    }
+    levels.reverse();
+    levels.join("/")
+}
+
+/// A row as text, its columns apart by tabs.
+fn as_text(path: &str, row: &TreeRow) -> String {
+    let last = row.last.as_deref().unwrap_or_default();
+    let silent = row.silent_for.as_secs().to_string();
+    [path, last, &row.messages.to_string(), &row.bytes.to_string(), &silent].join("\t")
+}
+
+/// Draws a row; what became of it.
 fn draw_row(
     ui: &Ui,
     rect: Rect,
@@ -270,11 +349,15 @@ fn draw_row(
     is_chosen: bool,
     columns: &Columns,
     actions: &mut Vec<TreeAction>,
-) -> bool {
+) -> Response {
     let palette = palette(ui);
     let name = || {
         let last = row.last.as_deref().map_or_else(String::new, |last| format!(", last {last}"));
-        format!("{}, {}{last}", shown_name(row), counted(row.messages, "message", "messages"))
+        let silent = row
+            .silence
+            .as_ref()
+            .map_or_else(String::new, |silence| format!(". {}", silent_words(row.silent_for, row.usual, silence)));
+        format!("{}, {}{last}{silent}", shown_name(row), counted(row.messages, "message", "messages"))
     };
     let response = choosable(ui, rect, ("topic", row.node.0), Role::TreeItem, is_chosen, name);
     if response.clicked() {
@@ -305,11 +388,21 @@ fn draw_row(
     if let Some(column) = columns.size {
         cell(ui, Columns::part(rect, column), &size(row.bytes), small_mono(), palette.muted, numbers);
     }
-    if row.messages > 0 && row.silent_for >= SILENT_FROM {
-        let text = span(row.silent_for);
-        cell(ui, Columns::part(rect, columns.silent), &text, small_mono(), palette.muted, numbers);
+    let is_silent = row.silence.is_some();
+    if row.messages > 0 && (row.silent_for >= SILENT_FROM || is_silent) {
+        let (text, ink) = (span(row.silent_for), if is_silent { palette.warn } else { palette.muted });
+        cell(ui, Columns::part(rect, columns.silent), &text, small_mono(), ink, numbers);
     }
-    response.clicked()
+    match &row.silence {
+        Some(silence) => response.on_hover_text_at_pointer(silent_words(row.silent_for, row.usual, silence)),
+        None => response,
+    }
+}
+
+/// Silent, and why, in a sentence.
+pub(super) fn silent_words(silent_for: Duration, usual: Option<Duration>, silence: &Silence) -> String {
+    let usual = usual.map_or_else(String::new, |usual| format!(", usually every {}", span(usual)));
+    format!("Silent for {}{usual}. {}", span(silent_for), silence.says)
 }
 
 /// The newest value of a topic, or how many topics a closed level has.

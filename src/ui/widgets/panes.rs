@@ -3,7 +3,7 @@
 use egui::{Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
 use super::shares;
-use crate::ui::theme::{GAP, GRID, box_radius, palette};
+use crate::ui::theme::{GAP, GRID, STACKED_BELOW, box_radius, palette};
 
 /// Least width of a pane.
 const LEAST_PANE: f32 = 280.0;
@@ -11,8 +11,6 @@ const LEAST_PANE: f32 = 280.0;
 const LEAST_SIDE: f32 = 440.0;
 /// Width in which the line between panes can be taken hold of.
 const GRIP: f32 = 8.0;
-/// Below this width what stands beside a list goes under it.
-const STACKED_BELOW: f32 = 620.0;
 
 /// A main part, and a side part whose width can be drawn. `add` is told which of the two it draws.
 pub(in crate::ui) fn beside(ui: &mut Ui, salt: &str, has_side: bool, mut add: impl FnMut(&mut Ui, bool)) {

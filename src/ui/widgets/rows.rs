@@ -91,6 +91,54 @@ impl Shown {
     }
 }
 
+/// What the keyboard asks of a list beside the arrows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ui) enum Asked {
+    /// The first row.
+    First,
+    /// The last row.
+    Last,
+    /// The next row that begins with this text, in small letters.
+    Begins(String),
+}
+
+impl Shown {
+    /// What the keyboard asks of the list beside the arrows, while it has the keyboard.
+    pub(in crate::ui) fn asked(&self, ui: &Ui) -> Option<Asked> {
+        if !self.response.has_focus() {
+            return None;
+        }
+        ui.input(|input| {
+            let typed = input.events.iter().find_map(|event| match event {
+                egui::Event::Text(text) if !text.trim().is_empty() => Some(text.to_lowercase()),
+                _ => None,
+            });
+            match (input.key_pressed(Key::Home), input.key_pressed(Key::End)) {
+                (true, _) => Some(Asked::First),
+                (_, true) => Some(Asked::Last),
+                _ => typed.map(Asked::Begins),
+            }
+        })
+    }
+
+    /// Whether the chosen rows are to be copied.
+    pub(in crate::ui) fn is_copying(&self, ui: &Ui) -> bool {
+        let copies = |event: &egui::Event| matches!(event, egui::Event::Copy);
+        self.response.has_focus() && ui.input(|input| input.events.iter().any(copies))
+    }
+
+    /// Whether a key was pressed while the list has the keyboard.
+    pub(in crate::ui) fn pressed(&self, ui: &Ui, key: Key) -> bool {
+        self.response.has_focus() && ui.input(|input| input.key_pressed(key))
+    }
+}
+
+/// The rows after one, and then those before it: where the next one of a kind is looked for.
+pub(in crate::ui) fn onward(chosen: Option<usize>, total: usize) -> impl Iterator<Item = usize> {
+    let from = chosen.map_or(0, |at| at + 1);
+    (from..total).chain(0..from.min(total))
+}
+
 impl Rows<'_> {
     /// Shows the list in all the room there is. `add` draws one row into its rectangle.
     #[expect(

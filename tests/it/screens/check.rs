@@ -5,6 +5,8 @@ use std::sync::Arc;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable as _;
 use linesman::app::check::{CheckAction, View};
+use linesman::app::commission::CommissionAction;
+use linesman::app::gateways::Tab;
 use linesman::app::{Action, Place};
 use linesman::check::Plan;
 use linesman::check::evidence::{About, Evidence};
@@ -57,6 +59,8 @@ pub(crate) const STATES: &[State] = &[
     State { name: "check_compared", plant: Stage::check_compared },
     State { name: "check_saved_evidence", plant: Stage::check_saved_evidence },
     State { name: "check_after_joined", plant: Stage::check_after_joined },
+    State { name: "check_tab_not_checked", plant: Stage::check_tab },
+    State { name: "check_tab_of_laptop", plant: Stage::check_tab_of_laptop },
 ];
 
 impl Stage {
@@ -200,6 +204,18 @@ impl Stage {
         let job = self.check_job();
         let plan = self.check_round(job, 1, About::default());
         self.check_round_ends(job, 1, &plan);
+    }
+
+    /// The tab of a gateway whose profile names servers.
+    fn check_tab(&mut self) {
+        self.choose();
+        self.act(CommissionAction::ChoseProfile(Some(ProfileId::new(PROFILE))));
+        self.act(Action::OpenedTab(Tab::Check));
+    }
+
+    fn check_tab_of_laptop(&mut self) {
+        self.check_ended(About { profile: Some(ProfileId::new(PROFILE)), ..About::default() });
+        self.check_tab();
     }
 
     fn check_after_joined(&mut self) {

@@ -8,10 +8,11 @@ use egui::accesskit::Role;
 use egui_kittest::kittest::Queryable as _;
 use linesman::app::telemetry::bench::BenchAction;
 use linesman::app::telemetry::insight::{InsightAction, Part};
-use linesman::app::telemetry::plot::{PlotAction, View};
+use linesman::app::telemetry::plot::{Layout, PlotAction, View};
 use linesman::app::telemetry::publish::{DraftKind, PublishAction, RepeatDraft};
 use linesman::app::telemetry::recorder::{RecorderAction, Sheet};
 use linesman::app::telemetry::trace::TraceAction;
+use linesman::app::telemetry::trigger::TriggerAction;
 use linesman::app::telemetry::{Pane, Setup, TelemetryAction};
 use linesman::app::{Action, Place};
 use linesman::model::ids::JobId;
@@ -26,9 +27,11 @@ use linesman::msg::telemetry::{
 };
 use linesman::msg::{Command, Event, JobEnd};
 use linesman::telemetry::recording::{RecorderState, RecordingFacts};
+use linesman::telemetry::sys;
+use linesman::telemetry::trigger::Fired;
 use linesman::telemetry::view::{
-    ExpectationState, ExpectationWord, NodeId, PlotPage, QualityPage, QualityRow, Series, SeriesSpec, Snapshot, Talker,
-    TalkersPage, TopicId,
+    ExpectationState, ExpectationWord, MessageId, NodeId, PlotPage, QualityPage, QualityRow, Series, SeriesSpec,
+    Snapshot, Statistics, Talker, TalkersPage, TopicId,
 };
 
 use super::open;
@@ -94,6 +97,17 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "expected_mixed", plant: Stage::expected },
+    State {
+        name: "broker_empty",
+        plant: |stage| {
+            stage.pane(Pane::Broker);
+        },
+    },
+    State { name: "broker_state", plant: Stage::broker_state },
+    State { name: "telemetry_items", plant: Stage::telemetry_items },
+    State { name: "plot_two_axes", plant: |stage| stage.laid_out(Layout::TwoAxes) },
+    State { name: "plot_each", plant: |stage| stage.laid_out(Layout::Each) },
+    State { name: "trigger_watching", plant: Stage::trigger_watching },
     State { name: "bench_off", plant: Stage::go_to_bench },
     State { name: "bench_open_to_others", plant: Stage::bench_open },
     State {
@@ -141,6 +155,40 @@ impl Stage {
         self.act(PlotAction::Viewed(View::Last(600.0)));
         self.snapshot(job, 600, |snapshot| snapshot.plot = Some(Arc::new(curves())));
         self.act(PlotAction::ToggledCurve(1));
+    }
+
+    fn laid_out(&mut self, layout: Layout) {
+        self.curves();
+        self.act(PlotAction::ToggledCurve(1));
+        self.act(PlotAction::LaidOut(layout));
+    }
+
+    fn broker_state(&mut self) {
+        let job = self.pane(Pane::Broker);
+        let topics: [(&str, &str); 6] = [
+            ("$SYS/broker/version", "mosquitto version 2.0.22"),
+            ("$SYS/broker/uptime", "93784 seconds"),
+            ("$SYS/broker/clients/connected", "12"),
+            ("$SYS/broker/messages/received", "1204331"),
+            ("$SYS/broker/bytes/received", "118000000"),
+            ("$SYS/broker/load/odd/1min", "0.35"),
+        ];
+        let page = sys::page(topics.iter().map(|(topic, value)| (topic.as_bytes(), value.as_bytes())));
+        self.snapshot(job, 30, |snapshot| snapshot.sys = Some(Arc::new(page)));
+    }
+
+    fn trigger_watching(&mut self) {
+        let job = self.pane(Pane::Messages);
+        self.act(RecorderAction::ToggledSheet(Sheet::Trigger));
+        self.app.telemetry.panes.trigger.jq = ".temperature > 8".into();
+        self.act(TriggerAction::Set);
+        let fired = Fired {
+            message: MessageId(7),
+            topic: "site/cold-store/climate".into(),
+            unix_micros: BEGIN * 1_000_000,
+            preview: "{\"temperature\":8.4}".into(),
+        };
+        self.report(job, TelemetryEvent::Triggered { fired: vec![fired], count: 1 });
     }
 
     fn plot_mistake(&mut self) {
@@ -297,6 +345,7 @@ impl Stage {
             bytes: messages * 210,
             silent_for: Duration::from_secs(silent_secs),
             usual: usual.map(Duration::from_secs),
+            silence: None,
         };
         let page = TalkersPage {
             total: (10_000, 2_100_000),
@@ -453,6 +502,7 @@ fn curves() -> PlotPage {
         last: Some(21.5),
         min: Some(20.0),
         max: Some(24.25),
+        statistics: Some(Statistics::Quantity { mean: 21.75 }),
     };
     PlotPage {
         series: vec![

@@ -20,6 +20,8 @@ use linesman::model::problem::Problem;
 use linesman::model::secret::Secret;
 use linesman::msg::telemetry::{InspectionState, TelemetryCommand, TelemetryEvent};
 use linesman::msg::{Command, Event};
+use linesman::telemetry::silence::{Cause, Silence};
+use linesman::telemetry::trigger::Fired;
 use linesman::telemetry::value::{Body, DecodeFailure, Decoded, DecoderKind, Packing, Value};
 use linesman::telemetry::view::{
     Anchor, Change, Counters, DiffLine, HistoryPage, ListPage, MessageDetail, MessageId, MessageRow, NodeId, Snapshot,
@@ -30,6 +32,9 @@ use super::states::Stage;
 use super::{NOW, Opened, open};
 
 const SIZE: [f32; 2] = [1024.0, 640.0];
+/// The row of a topic that is silent.
+const STATE: &str = "state, 67 messages, last online. Silent for 28 s, usually every 5.0 s. The gateway's last will came: \
+                     site/status";
 const TOPIC: &str = "site/hall-2/climate/temperature";
 
 impl Stage {
@@ -316,6 +321,9 @@ fn tree_row(node: u32, depth: u16, name: &str, messages: u64, last: Option<&str>
         rate: f32::from(u16::try_from(node).expect("small")) * 0.6,
         last: last.map(Arc::from),
         silent_for: Duration::from_secs(u64::from(node) * 7),
+        usual: (node == 4).then_some(Duration::from_secs(5)),
+        silence: (node == 4)
+            .then(|| Silence { cause: Cause::GatewayGone, says: "The gateway's last will came: site/status".into() }),
         is_retained: node == 4,
     }
 }
@@ -362,7 +370,16 @@ fn list(first: usize, total: usize, newer: u64) -> ListPage {
 
 fn history() -> HistoryPage {
     let rows = (900..1000).rev().map(row).collect();
-    HistoryPage { topic: Arc::from(TOPIC), total: 100, received: 1_000_000, first: 0, rows, newer: 0 }
+    HistoryPage {
+        topic: Arc::from(TOPIC),
+        total: 100,
+        received: 1_000_000,
+        first: 0,
+        rows,
+        newer: 0,
+        usual: None,
+        silence: None,
+    }
 }
 
 fn json() -> Decoded {
@@ -490,7 +507,7 @@ fn only_what_is_in_sight_is_asked_for() {
 #[test]
 fn a_click_chooses_a_topic_and_asks_for_its_history_and_message() {
     let mut opened = open(SIZE, Theme::Light, Stage::telemetry_tree_inner);
-    opened.harness.get_by_role_and_label(Role::TreeItem, "state, 67 messages, last online").click();
+    opened.harness.get_by_role_and_label(Role::TreeItem, STATE).click();
     opened.harness.run();
     let spec = last_view(&mut opened).expect("another view");
     assert_eq!(spec.history.map(|history| history.topic), Some(TopicId(4)));
@@ -671,7 +688,7 @@ fn in_little_room_the_panes_stand_one_at_a_time_with_a_way_back() {
     let mut opened = open([512.0, 320.0], Theme::Light, Stage::telemetry_tree);
     let has = |opened: &Opened, role, name: &str| opened.harness.query_by_role_and_label(role, name).is_some();
     assert!(has(&opened, Role::Tree, "Topics, 6 rows") && !has(&opened, Role::ListBox, "History, 100 rows"));
-    opened.harness.get_by_role_and_label(Role::TreeItem, "state, 67 messages, last online").click();
+    opened.harness.get_by_role_and_label(Role::TreeItem, STATE).click();
     opened.harness.run();
     assert_eq!(opened.harness.state().app.telemetry.depth(), Depth::History);
     assert!(!has(&opened, Role::Tree, "Topics, 6 rows"));
@@ -693,4 +710,104 @@ fn the_connection_panel_opens_from_the_tool_row_and_the_bench_broker_is_one_of_i
     opened.harness.get_by_role_and_label(Role::Button, "Close the panel").click();
     opened.harness.run();
     assert!(opened.harness.query_by_role_and_label(Role::Tree, "Topics, 6 rows").is_some());
+}
+
+impl Stage {
+    /// A recording beside a live connection, with the connection panel open.
+    pub(crate) fn telemetry_items(&mut self) {
+        self.telemetry_tree();
+        self.act(TelemetryAction::OpenedRecording("/home/me/cold-night.lmrec".into()));
+        self.heard(TelemetryEvent::State(InspectionState::Playing));
+        self.act(TelemetryAction::ShowedConnection(true));
+    }
+}
+
+#[test]
+fn a_recording_is_closed_by_its_name_and_the_connection_beside_it_goes_on() {
+    let mut opened = open(SIZE, Theme::Light, Stage::telemetry_items);
+    opened.harness.get_by_role_and_label(Role::Button, "Close cold-night.lmrec").click();
+    opened.harness.run();
+    let mut closed = Vec::new();
+    while let Ok(command) = opened.commands.try_recv() {
+        if let Command::Telemetry { job, command: TelemetryCommand::Close } = command {
+            closed.push(job);
+        }
+    }
+    let replay = opened.harness.state().app.telemetry.job().expect("it ends by itself");
+    assert_eq!(closed, [replay]);
+    opened.harness.get_by_role_and_label(Role::ListBoxOption, "Show mqtts://broker.example:8883").click();
+    opened.harness.run();
+    assert!(opened.harness.query_by_role_and_label(Role::Tree, "Topics, 6 rows").is_some());
+}
+
+fn chosen_node(opened: &Opened) -> Option<NodeId> {
+    opened.harness.state().app.telemetry.tree.selected().map(|one| one.node)
+}
+
+#[test]
+fn home_end_and_letters_walk_the_tree_and_ctrl_c_copies_the_row() {
+    let mut opened = open(SIZE, Theme::Light, Stage::telemetry_tree_inner);
+    opened.harness.get_by_role_and_label(Role::Tree, "Topics, 6 rows").focus();
+    opened.harness.run();
+    for (key, node) in [(Key::End, 5), (Key::Home, 1)] {
+        opened.harness.key_press(key);
+        opened.harness.run();
+        assert_eq!(chosen_node(&opened), Some(NodeId(node)), "{key:?}");
+    }
+    opened.harness.event(egui::Event::Text("st".into()));
+    opened.harness.run();
+    assert_eq!(chosen_node(&opened), Some(NodeId(4)), "the next one that begins with it");
+    opened.harness.event(egui::Event::Copy);
+    opened.harness.run();
+    let said = |opened: &Opened| {
+        let toasts = opened.harness.state().app.toasts();
+        toasts.iter().any(|toast| matches!(&toast.text, linesman::app::ToastText::News(news) if news.contains("Row")))
+    };
+    assert!(said(&opened), "that it was copied is said");
+}
+
+#[test]
+fn ctrl_f_goes_to_the_search_of_what_is_listed() {
+    let mut opened = open(SIZE, Theme::Light, Stage::telemetry_tree);
+    opened.harness.key_press_modifiers(egui::Modifiers::COMMAND, Key::F);
+    opened.harness.run();
+    opened.harness.event(egui::Event::Text("hall".into()));
+    opened.harness.run();
+    assert_eq!(opened.harness.state().app.telemetry.tree.search, "hall");
+}
+
+#[test]
+fn a_trigger_is_set_marks_what_it_fires_on_and_says_so() {
+    let mut opened = open([1360.0, 800.0], Theme::Light, Stage::telemetry_tree);
+    opened.harness.get_by_role_and_label(Role::Button, "Trigger").click();
+    opened.harness.run();
+    opened.harness.get_by_role_and_label(Role::TextInput, "jq").focus();
+    opened.harness.run();
+    opened.harness.get_by_role_and_label(Role::TextInput, "jq").type_text(".temperature > 8");
+    opened.harness.run();
+    opened.harness.get_by_role_and_label(Role::Button, "Set the trigger").click();
+    opened.harness.run();
+    let mut plans = Vec::new();
+    while let Ok(command) = opened.commands.try_recv() {
+        if let Command::Telemetry { command: TelemetryCommand::SetTrigger(Some(plan)), .. } = command {
+            plans.push(plan.query.jq.clone());
+        }
+    }
+    assert_eq!(plans, [".temperature > 8"]);
+    let job = opened.harness.state().app.telemetry.job().expect("an inspection");
+    let fired = Fired {
+        message: MessageId(999),
+        topic: Arc::from(TOPIC),
+        unix_micros: NOW * 1_000_000,
+        preview: Arc::from("{\"temperature\":9}"),
+    };
+    let event = TelemetryEvent::Triggered { fired: vec![fired], count: 1 };
+    let app = &mut opened.harness.state_mut().app;
+    let _ = app.apply(Event::TelemetryProgressed { job, at: Duration::ZERO, event }, std::time::Instant::now());
+    opened.harness.run();
+    let app = &opened.harness.state().app;
+    assert!(app.telemetry.panes.trigger.is_marked(MessageId(999)));
+    assert!(app.toasts().iter().any(|toast| {
+        matches!(&toast.text, linesman::app::ToastText::News(news) if news.starts_with("Trigger: site/hall-2"))
+    }));
 }

@@ -197,6 +197,7 @@ impl Job {
         let grants = if is_told { report.grants.clone() } else { Vec::new() };
         self.tell(TelemetryEvent::Stage(Box::new(report))).await;
         if !grants.is_empty() {
+            self.inspector.take_grants(&grants);
             self.tell(TelemetryEvent::Subscribed(grants)).await;
         }
     }
@@ -259,7 +260,10 @@ impl Job {
                 self.trace.packets(&packets);
                 self.tell(TelemetryEvent::Packets(packets)).await;
             }
-            Delivery::Subscribed { grants, .. } => self.tell(TelemetryEvent::Subscribed(grants)).await,
+            Delivery::Subscribed { grants, .. } => {
+                self.inspector.take_grants(&grants);
+                self.tell(TelemetryEvent::Subscribed(grants)).await;
+            }
             Delivery::Unsubscribed { .. } | Delivery::Ended(_) => {}
             Delivery::Published { ticket, end } => {
                 let mut told = Told::default();

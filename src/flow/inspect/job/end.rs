@@ -9,9 +9,14 @@ use super::{FINISH_LIMIT, Job, Told};
 use crate::flow::port::{Delivery, RecordsError};
 use crate::msg::telemetry::{InspectionStats, TelemetryEvent};
 
+/// Silent topics that are told at the end.
+const SILENT: usize = 100;
+
 impl Job {
     /// Says farewell, closes the files, tells what it amounted to, and puts the outcome on record.
     pub(in crate::flow::inspect) async fn wind_down(&mut self, is_patient: bool) -> Result<String, RecordsError> {
+        // As it stands now: with the farewell nothing can come any more.
+        let silent = self.inspector.silent(self.now_mono(), SILENT);
         let mut told = Told::default();
         self.acts.end(&mut told);
         self.take_told(told).await;
@@ -51,6 +56,9 @@ impl Job {
             cpu,
             peak_rss_bytes,
         };
+        if !silent.is_empty() {
+            self.tell(TelemetryEvent::Silent(silent)).await;
+        }
         self.tell(TelemetryEvent::Stats(stats)).await;
         self.write_end(totals.messages).await
     }

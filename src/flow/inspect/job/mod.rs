@@ -78,6 +78,8 @@ pub(super) struct Job {
     path: Option<PathBuf>,
     ring: Option<Arc<dyn Recorder>>,
     recording: Option<Arc<dyn Recorder>>,
+    /// Where a recording begins when the trigger fires.
+    record_when_fired: Option<Destination>,
     held: Option<Held>,
     is_recording_changed: bool,
     recording_told: Option<Instant>,
@@ -145,6 +147,7 @@ impl Job {
             path: None,
             ring: None,
             recording: None,
+            record_when_fired: None,
             held: None,
             is_recording_changed: false,
             recording_told: None,
@@ -266,6 +269,7 @@ impl Job {
                     self.tell(TelemetryEvent::Revealed { topic, row }).await;
                 }
             }
+            TelemetryCommand::SetTrigger(plan) => self.set_trigger(plan.map(|plan| *plan)).await,
             TelemetryCommand::Clear => self.inspector.clear(self.now_mono()),
             TelemetryCommand::SetBudget(bytes) => self.inspector.set_budget(bytes),
             TelemetryCommand::SetDecoders(rules) => {
@@ -379,6 +383,9 @@ impl Job {
 
     async fn ingest(&mut self, batch: Arc<Batch>) {
         self.inspector.ingest(&batch);
+        if let Some((fired, count)) = self.inspector.fired(&batch) {
+            self.triggered(fired, count, &batch).await;
+        }
         if self.first_stage.is_some() {
             self.end_first_stage(&batch).await;
         }

@@ -10,9 +10,10 @@ use super::{Away, FILE_LIMIT, FINISH_LIMIT, Job, too_slow};
 use crate::flow::port::Recorder;
 use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
-use crate::msg::telemetry::TelemetryEvent;
+use crate::msg::telemetry::{TelemetryEvent, TriggerPlan};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::recording::{RecorderState, RecordingFacts};
+use crate::telemetry::trigger::Fired;
 
 /// Messages that a writer could not take yet: nothing else is read before they are.
 pub(super) struct Held {
@@ -71,6 +72,34 @@ impl Job {
         let begun = timeout(FILE_LIMIT, self.setup.recordings.create(destination, self.about())).await;
         self.recording = Some(begun.unwrap_or_else(|_| Err(too_slow(&path)))?);
         Ok(())
+    }
+
+    /// Watches for what a trigger says.
+    pub(super) async fn set_trigger(&mut self, plan: Option<TriggerPlan>) {
+        let (query, record) = plan.map_or((None, None), |plan| (Some(plan.query), plan.record));
+        self.record_when_fired = record;
+        if let Err(problem) = self.inspector.set_trigger(query.as_ref()) {
+            self.record_when_fired = None;
+            self.tell(TelemetryEvent::TriggerRefused(Box::new(problem))).await;
+        }
+    }
+
+    /// The trigger fired: a recording that was to begin with it has the message it fired on.
+    pub(super) async fn triggered(&mut self, fired: Vec<Fired>, count: u64, batch: &Arc<Batch>) {
+        if let Some(destination) = self.record_when_fired.take()
+            && self.recording.is_none()
+        {
+            match self.record(destination).await {
+                Ok(()) => {
+                    if let Some(recording) = &self.recording {
+                        // A writer that was just opened has room.
+                        let _ = recording.write(batch);
+                    }
+                }
+                Err(problem) => self.warn(problem).await,
+            }
+        }
+        self.tell(TelemetryEvent::Triggered { fired, count }).await;
     }
 
     pub(super) async fn stop_recording(&mut self) {

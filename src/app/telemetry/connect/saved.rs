@@ -1,0 +1,82 @@
+//! What is saved of a form, without anything secret, and a form filled in from it.
+
+use super::{ConnectForm, LoginKind};
+use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::{Dialect, MqttVersion};
+use crate::model::settings::SavedConnection;
+use crate::model::word::Word as _;
+
+/// Connections kept at most.
+const MAX_SAVED: usize = 50;
+
+impl ConnectForm {
+    /// Keeps what the form says, in place of one of the same name.
+    pub(super) fn save(&self, saved: &mut Vec<SavedConnection>) {
+        let name = self.url.trim().to_owned();
+        if name.is_empty() {
+            return;
+        }
+        let (place, identity) = match self.login {
+            LoginKind::Signature => (self.region.clone(), self.access_key_id.clone()),
+            _ => (self.hub.clone(), self.device.clone()),
+        };
+        let one = SavedConnection {
+            url: name.clone(),
+            dialect: self.dialect.to_string(),
+            version: self.version.to_string(),
+            client_id: if self.is_id_proposed() { String::new() } else { self.client_id.clone() },
+            login: self.login.to_string(),
+            username: self.username.clone(),
+            ca_path: self.ca_path.clone(),
+            certificate_path: self.certificate_path.clone(),
+            key_path: self.key_path.clone(),
+            alpn: self.alpn.clone(),
+            server_name: self.server_name.clone(),
+            proxy: self.proxy.clone(),
+            place,
+            identity,
+            policy: self.policy.clone(),
+            profile: self.profile.clone(),
+            subscriptions: self.subscriptions.iter().map(|one| (one.filter.to_string(), one.qos.number())).collect(),
+            name,
+        };
+        saved.retain(|known| known.name != one.name);
+        saved.insert(0, one);
+        saved.truncate(MAX_SAVED);
+    }
+
+    pub(super) fn take(&mut self, saved: &SavedConnection) {
+        let dialect = Dialect::from_word(&saved.dialect).unwrap_or(Dialect::Plain);
+        let login = LoginKind::from_word(&saved.login).unwrap_or_default();
+        let subscription = |(filter, qos): &(String, u8)| {
+            Some(Subscription { filter: filter.parse().ok()?, qos: Qos::from_number(*qos)? })
+        };
+        let mut form = Self {
+            url: saved.url.clone(),
+            version: MqttVersion::from_word(&saved.version).unwrap_or(MqttVersion::V311),
+            username: saved.username.clone(),
+            ca_path: saved.ca_path.clone(),
+            certificate_path: saved.certificate_path.clone(),
+            key_path: saved.key_path.clone(),
+            alpn: saved.alpn.clone(),
+            server_name: saved.server_name.clone(),
+            proxy: saved.proxy.clone(),
+            policy: saved.policy.clone(),
+            profile: saved.profile.clone(),
+            subscriptions: saved.subscriptions.iter().filter_map(subscription).collect(),
+            is_all_shown: self.is_all_shown,
+            ..Self::default()
+        };
+        form.dialect = dialect;
+        form.login = login;
+        if !saved.client_id.is_empty() {
+            form.client_id.clone_from(&saved.client_id);
+        }
+        if login == LoginKind::Signature {
+            (form.region, form.access_key_id) = (saved.place.clone(), saved.identity.clone());
+        } else {
+            (form.hub, form.device) = (saved.place.clone(), saved.identity.clone());
+        }
+        *self = form;
+    }
+}
