@@ -9,6 +9,7 @@
 //! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
 //! | [`proto`] | wire protocols, without I/O and without a clock |
 //! | [`ledger`] | what makes records stand up: the chain of entries, its seals, their audit |
+//! | [`certificate`] | what may be claimed of a gateway that was taken out of service, as a paper |
 //! | [`check`] | what a site's network lets a gateway reach: plan, observations, verdicts |
 //! | [`telemetry`] | captured telemetry: store, decoders, queries, recordings, what a window sees of it |
 //! | [`msg`] | the vocabulary between front ends and workers |
@@ -27,6 +28,7 @@
 
 pub mod app;
 pub mod backend;
+pub mod certificate;
 pub mod check;
 pub mod cli;
 pub mod flow;

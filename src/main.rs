@@ -41,6 +41,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
             with_workers(arguments, None, |handle| cli::batch(handle, data_dir, args, out))
         }
         Some(Command::Device(command)) => with_workers(arguments, None, |handle| cli::device(handle, command, out)),
+        Some(Command::Wipe(args)) => with_workers(arguments, None, |handle| cli::wipe(handle, args, out)),
         Some(Command::Inspect(args)) => with_workers(arguments, None, |handle| cli::inspect(handle, args, out)),
         Some(Command::Replay(args)) => with_workers(arguments, None, |handle| cli::replay(handle, args, out)),
         Some(Command::Publish(args)) => with_workers(arguments, None, |handle| cli::publish(handle, args, out)),

@@ -11,6 +11,7 @@ use super::discover::DiscoverAction;
 use super::gateways::Tab;
 use super::palette::PaletteAction;
 use super::records::RecordsAction;
+use super::remove::RemoveAction;
 use super::settings::SettingsAction;
 use super::telemetry::TelemetryAction;
 use super::terminal::TerminalAction;
@@ -47,6 +48,8 @@ pub enum Action {
     WentOnWith(LinkAddress),
     /// Something on Batch.
     Batch(BatchAction),
+    /// Something on Remove.
+    Remove(RemoveAction),
     /// Something in the terminal.
     Terminal(TerminalAction),
     /// Something on Records.
@@ -98,6 +101,12 @@ impl From<CommissionAction> for Action {
 impl From<BatchAction> for Action {
     fn from(action: BatchAction) -> Self {
         Self::Batch(action)
+    }
+}
+
+impl From<RemoveAction> for Action {
+    fn from(action: RemoveAction) -> Self {
+        Self::Remove(action)
     }
 }
 

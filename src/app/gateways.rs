@@ -22,13 +22,16 @@ pub enum Tab {
     Telemetry,
     /// What it reaches.
     Check,
+    /// It is taken out of service.
+    Remove,
     /// What was done with it.
     History,
 }
 
 impl Tab {
     /// All of them, in order.
-    pub const ALL: [Self; 6] = [Self::SetUp, Self::Device, Self::Terminal, Self::Telemetry, Self::Check, Self::History];
+    pub const ALL: [Self; 7] =
+        [Self::SetUp, Self::Device, Self::Terminal, Self::Telemetry, Self::Check, Self::Remove, Self::History];
 
     /// The tab as a person reads it.
     pub const fn title(self) -> &'static str {
@@ -38,6 +41,7 @@ impl Tab {
             Self::Terminal => "Terminal",
             Self::Telemetry => "Telemetry",
             Self::Check => "Check",
+            Self::Remove => "Remove",
             Self::History => "History",
         }
     }

@@ -23,6 +23,12 @@ pub enum JobKind {
     Terminal,
     /// A gateway under management.
     Device,
+    /// A gateway is taken out of service.
+    Wipe,
+    /// A card is searched.
+    CardScan,
+    /// A certificate is written.
+    SaveCertificate,
     /// The telemetry of a broker or recording.
     Telemetry,
     /// Read a QR code.
@@ -53,6 +59,8 @@ impl JobKind {
             self,
             Self::Session
                 | Self::Device
+                | Self::Wipe
+                | Self::SaveCertificate
                 | Self::Batch
                 | Self::Terminal
                 | Self::ExportResults

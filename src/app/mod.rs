@@ -15,6 +15,7 @@ pub mod jobs;
 pub mod loaded;
 pub mod palette;
 pub mod records;
+pub mod remove;
 mod replace;
 pub mod settings;
 pub mod telemetry;
@@ -42,6 +43,7 @@ use self::gateways::{Detail, KeptNetwork, PerGateway, Tab};
 use self::jobs::{JobKind, Jobs, RunningJob};
 use self::palette::Palette;
 use self::records::{Records, RecordsAction};
+use self::remove::{Remove, RemoveAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
 use self::telemetry::items::Items;
@@ -55,6 +57,7 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::Done;
+use crate::model::wipe::Plan;
 use crate::msg::batch::{BatchEvent, RowState};
 use crate::msg::telemetry::TelemetryEvent;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
@@ -129,6 +132,8 @@ pub struct App {
     pub commission: PerGateway<Commission>,
     /// Several gateways at once.
     pub batch: Batch,
+    /// Gateways that are taken out of service.
+    pub remove: PerGateway<Remove>,
     /// Terminals.
     pub terminal: PerGateway<Terminal>,
     /// Device.
@@ -319,6 +324,7 @@ impl App {
             Action::TookToTelemetry => self.take_to_telemetry(now),
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::Batch(action) => self.on_batch(action, now),
+            Action::Remove(action) => self.on_remove(action, now),
             Action::Terminal(action) => {
                 let Self { terminal, catalog, jobs, toasts, .. } = self;
                 terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -414,10 +420,21 @@ impl App {
                 self.discover.probed(&link, probe);
                 self.know_more_of(&link);
             }
-            Event::Probed { .. } => {}
+            // The last two only the command line asks for.
+            Event::Probed { .. } | Event::RecordsHead(_) | Event::BundleImported(_) => {}
             Event::TerminalProgressed { job, output } => {
                 if let Some(terminal) = self.terminal.iter_mut().find(|terminal| terminal.job() == Some(job)) {
                     terminal.progressed(job, output);
+                }
+            }
+            Event::WipeProgressed { job, event, .. } => {
+                if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
+                    remove.progressed(job, event);
+                }
+            }
+            Event::CardScanned { job, event } => {
+                if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
+                    remove.searched(event);
                 }
             }
             Event::DeviceProgressed { job, progress, .. } => {
@@ -476,8 +493,6 @@ impl App {
             }
             Event::RecordShown(answer) => self.records.shown(answer),
             Event::RecordsVerified(answer) => self.records.verified(answer),
-            // Only the command line asks for these.
-            Event::RecordsHead(_) | Event::BundleImported(_) => {}
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
                     self.settings.diagnostics_finished();
@@ -562,6 +577,12 @@ impl App {
             JobKind::CheckManifest | JobKind::Batch | JobKind::ExportResults => {
                 self.batch.finished(job, end);
                 self.discover.unqueue();
+                return self.refresh_records();
+            }
+            JobKind::Wipe | JobKind::CardScan | JobKind::SaveCertificate => {
+                if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
+                    remove.finished(job, end);
+                }
                 return self.refresh_records();
             }
             JobKind::Terminal => {
@@ -717,12 +738,13 @@ impl App {
 
     /// The detail belongs to the gateway that is selected in the list.
     fn show_selected(&mut self) -> Vec<Command> {
-        let Self { discover, commission, device, terminal, settings, catalog, kept, .. } = self;
+        let Self { discover, commission, device, remove, terminal, settings, catalog, kept, .. } = self;
         let Some(row) = discover.selected().and_then(|link| discover.row(link)) else { return Vec::new() };
         let is_another = commission.gateway().is_none_or(|(link, _)| *link != row.link);
         commission.select(&row.link);
         device.select(&row.link);
         terminal.select(&row.link);
+        remove.select(&row.link);
         commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
         if is_another && self.tab == Tab::History { vec![self.records.refresh()] } else { Vec::new() }
     }
@@ -763,6 +785,10 @@ impl App {
         }
         if self.terminal.of(link).is_some_and(|one| one.job().is_none()) {
             self.terminal.renew(link);
+        }
+        // A gateway that restarts in the middle of its removal comes back by the same port.
+        if self.remove.of(link).is_some_and(|one| !one.is_running()) {
+            self.remove.renew(link);
         }
     }
 
@@ -847,6 +873,25 @@ impl App {
                 .map_or_else(Access::default, |driver| commission.access.given(driver)),
         });
         device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    /// The plan by which the gateway selected is taken out of service; nothing where its profile has none.
+    pub fn removal(&self) -> Option<Plan> {
+        let (link, _) = self.commission.gateway()?;
+        let profile = self.catalog.get(self.commission.profile()?)?;
+        profile.removal(profile.wiping_driver(link.kind()))
+    }
+
+    fn on_remove(&mut self, action: RemoveAction, now: Instant) -> Vec<Command> {
+        let Self { remove, commission, catalog, jobs, toasts, .. } = self;
+        let target = commission.gateway().map(|(link, _)| {
+            let profile = commission.profile().cloned();
+            let known = profile.as_ref().and_then(|id| catalog.get(id));
+            let usual = || DriverId::usual_over(link.kind());
+            let driver = known.map_or_else(usual, |profile| profile.wiping_driver(link.kind()));
+            remove::Target { link: link.clone(), profile, driver, access: commission.access.given(driver) }
+        });
+        remove.act(action, target, &mut Desk { catalog, jobs, toasts, now })
     }
 
     fn on_check(&mut self, action: CheckAction, now: Instant) -> Vec<Command> {

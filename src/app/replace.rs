@@ -113,6 +113,7 @@ fn is_answered(command: &Command, job: JobId, event: &Event) -> bool {
         | (
             Command::ExportRecords { job: asked, .. }
             | Command::ExportTranscript { job: asked, .. }
+            | Command::SaveCertificate { job: asked, .. }
             | Command::SavePicture { job: asked, .. },
             Event::JobFinished { .. },
         )
@@ -133,6 +134,12 @@ fn copy(command: &Command) -> Option<Command> {
         Command::ExportTranscript { job, session, destination } => {
             Command::ExportTranscript { job: *job, session: *session, destination: destination.clone() }
         }
+        Command::SaveCertificate { job, report, form, destination } => Command::SaveCertificate {
+            job: *job,
+            report: report.clone(),
+            form: *form,
+            destination: destination.clone(),
+        },
         Command::SavePicture { job, destination, width, height, rgba } => Command::SavePicture {
             job: *job,
             destination: destination.clone(),
@@ -175,6 +182,7 @@ fn destination_of(command: &Command) -> Option<&Destination> {
         Command::ExportRecords { destination, .. }
         | Command::ExportTranscript { destination, .. }
         | Command::SavePicture { destination, .. }
+        | Command::SaveCertificate { destination, .. }
         | Command::Batch { command: BatchCommand::Export { destination, .. }, .. }
         | Command::Check { command: CheckCommand::Save { destination, .. }, .. }
         | Command::Telemetry {
@@ -196,6 +204,7 @@ fn destination_mut(command: &mut Command) -> Option<&mut Destination> {
         Command::ExportRecords { destination, .. }
         | Command::ExportTranscript { destination, .. }
         | Command::SavePicture { destination, .. }
+        | Command::SaveCertificate { destination, .. }
         | Command::Batch { command: BatchCommand::Export { destination, .. }, .. }
         | Command::Check { command: CheckCommand::Save { destination, .. }, .. }
         | Command::Telemetry {

@@ -26,6 +26,9 @@ impl Ticket {
             Command::Probe { job, .. }
             | Command::OpenSession { job, .. }
             | Command::OpenDevice { job, .. }
+            | Command::Wipe { job, .. }
+            | Command::SaveCertificate { job, .. }
+            | Command::ScanCard { job, .. }
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }

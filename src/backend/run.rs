@@ -7,6 +7,7 @@ mod inspections;
 mod sessions;
 mod support;
 mod terminal;
+mod wipes;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -208,6 +209,11 @@ impl Workers {
             }
             Command::Batch { job, command } => self.batch(job, command).await,
             Command::Check { job, command } => self.check(job, command).await,
+            Command::Wipe { job, start } => self.start_wipe(job, *start),
+            Command::ScanCard { job, scan } => self.scan_card(job, *scan),
+            Command::SaveCertificate { job, report, form, destination } => {
+                self.save_certificate(job, *report, form, destination);
+            }
             Command::OpenTerminal { job, link, baud } => self.open_terminal(job, link, baud),
             Command::Terminal { job, input } => self.pass_input(job, input).await,
             Command::Session { job, request } => self.pass_on(job, request).await,

@@ -13,6 +13,7 @@ pub use super::mqtt_args::{
     SieveArgs,
 };
 pub use super::site_args::SiteCommand;
+pub use super::wipe_args::WipeArgs;
 use crate::model::audit::Digest;
 use crate::model::destination::Destination;
 use crate::model::fault::{Fault, UnknownFault};
@@ -61,6 +62,8 @@ pub enum Command {
     /// Ask a gateway what it is and what it counts; change it after a confirmation that names it.
     #[command(subcommand)]
     Device(DeviceCommand),
+    /// Take a gateway out of service: remove what it holds, look again, and say what may be claimed.
+    Wipe(Box<WipeArgs>),
     /// Watch what an MQTT broker passes on; find out why it cannot be reached; hold it against what a profile expects.
     Inspect(Box<InspectArgs>),
     /// Play a recording again, or write it in another form.
@@ -668,7 +671,7 @@ pub struct SimArgs {
     #[arg(long, value_name = "ID")]
     pub profile: String,
     /// Instead of a gateway: the servers that the profile's gateway has to reach, on loopback, for a network check.
-    #[arg(long, conflicts_with_all = ["driver", "via", "security", "legacy_nonce", "without_proof", "without_control", "attempts", "faults", "serial_number", "join_millis", "ssid", "broker"])]
+    #[arg(long, conflicts_with_all = ["driver", "via", "security", "legacy_nonce", "without_proof", "without_control", "attempts", "faults", "offline", "serial_number", "join_millis", "ssid", "broker"])]
     pub network: bool,
     /// The driver it speaks.
     #[arg(long, value_name = "NAME", default_value = "improv", value_parser = driver)]
@@ -694,6 +697,9 @@ pub struct SimArgs {
     /// What goes wrong. May be repeated.
     #[arg(long = "fault", value_name = "NAME", value_parser = fault, help = fault_help())]
     pub faults: Vec<Fault>,
+    /// It has its network, and no internet behind it; the same as --fault offline.
+    #[arg(long)]
+    pub offline: bool,
     /// Its serial number, part of its name.
     #[arg(long, value_name = "S", default_value = "SIM0001")]
     pub serial_number: String,

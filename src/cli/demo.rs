@@ -1,6 +1,7 @@
-//! The tour of the simulated site in the terminal: discover, commission, records, network check, telemetry. It passes only if all of it held.
+//! The tour of the simulated site in the terminal: discover, commission, removal, records, network check, telemetry. It passes only if all of it held.
 
 mod check;
+mod removal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ pub fn tour(handle: &mut Handle, out: &mut Output) -> Exit {
     match walk(handle, out) {
         Ok(failed) if failed.is_empty() => {
             out.json(&json!({ "kind": "summary", "ok": true, "failed": failed }));
-            out.text("\nTour complete: every gateway was found, queried and set up as expected, all of it is on record, and the network check found what is wrong.");
+            out.text("\nTour complete: every gateway was found, queried and set up as expected, all of it is on record, the network check found what is wrong, and no gateway was called removed that was not.");
             Exit::Good
         }
         Ok(failed) => {
@@ -99,6 +100,7 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
             tour.failed.push(format!("no gateway with the driver {driver} was found"));
             continue;
         };
+        tour.visited.insert(sighting.link.clone());
         let ended = tour.visit(handle, sighting, driver, false, out)?;
         note(&mut asked, ended.probed);
     }
@@ -110,6 +112,10 @@ fn walk(handle: &mut Handle, out: &mut Output) -> Result<Vec<String>, Problem> {
     print_all_found(&asked, out);
     if answering < 3 || answering == asked.len() {
         tour.failed.push(format!("{answering} of {} gateways answered; all but the mute one should", asked.len()));
+    }
+    out.text("\nRemoval");
+    for chosen in removal::choose(&startup.catalog, others.values().chain(asked.values())) {
+        tour.remove(handle, chosen, out)?;
     }
     out.text("\nRecords");
     tour.failed.extend(check_records(handle, &tour.recorded, out)?);
@@ -165,6 +171,22 @@ impl Tour<'_> {
                 note(asked, ended.probed);
             }
         }
+        Ok(())
+    }
+
+    /// Takes a gateway out of service that was brought into its network before.
+    fn remove(&mut self, handle: &mut Handle, chosen: removal::Chosen, out: &mut Output) -> Result<(), Problem> {
+        let removal::Chosen { expected, gateway } = chosen;
+        let Some(sighting) = gateway else {
+            self.failed.push(format!("no gateway was found whose removal ends {expected}"));
+            return Ok(());
+        };
+        if let Some(driver) = driver_of(&sighting).filter(|_| self.visited.insert(sighting.link.clone())) {
+            self.visit(handle, &sighting, driver, false, out)?;
+        }
+        let removed = removal::remove(handle, self.catalog, self.site, &sighting, expected, out)?;
+        self.failed.extend(removed.failed);
+        self.recorded.push(removed.outcome);
         Ok(())
     }
 

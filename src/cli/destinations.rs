@@ -52,6 +52,11 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         }
         Command::Terminal(args) => (list(&mut args.transcript), paths([&args.send]), args.overwrite),
         Command::Device(command) => return Some(device(command)),
+        Command::Wipe(args) => {
+            let args = &mut args.gateway;
+            let destinations = args.certificate.as_mut().into_iter().chain(&mut args.transcript).collect();
+            (destinations, paths([&args.password_file]), args.overwrite)
+        }
         Command::Inspect(args) => {
             let sources = sources_of(args);
             let mut destinations = list(&mut args.record);

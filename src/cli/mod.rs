@@ -36,6 +36,9 @@ mod site;
 mod site_args;
 mod terminal;
 mod verify;
+mod wipe;
+mod wipe_args;
+mod wipe_scan;
 
 pub use about::about;
 pub use args::without_secrets;
@@ -57,6 +60,7 @@ pub use sim::{announce, announce_network, network_folder, plan as sim_plan};
 pub use site::site;
 pub use terminal::terminal;
 pub use verify::verified;
+pub use wipe::wipe;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -33,7 +33,7 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub(super) fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 40] = [
+        const INPUT: [&str; 42] = [
             "check.bad_host",
             "check.evidence",
             "check.no_profile",
@@ -74,6 +74,8 @@ impl Exit {
             "recording.not_a_recording",
             "recording.not_found",
             "retained.not_confirmed",
+            "scan.bad_ssid",
+            "scan.nothing_sought",
         ];
         const AREAS: [&str; 7] =
             ["decode.schema", "evidence.", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];

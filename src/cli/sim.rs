@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::args::SimArgs;
 use super::output::Output;
+use crate::model::fault::Fault;
 use crate::model::ids::{DriverId, ProfileId};
 use crate::msg::{SimEsp, SimNetworkReady, SimPlan, SimReady};
 
@@ -23,6 +24,7 @@ pub fn plan(args: &SimArgs, data: &Path) -> SimPlan {
         attempts: args.attempts,
     };
     plan.faults.clone_from(&args.faults);
+    plan.faults.extend(args.offline.then_some(Fault::Offline));
     plan.serial_number.clone_from(&args.serial_number);
     plan.broker.clone_from(&args.broker);
     plan.join_after = Duration::from_millis(args.join_millis);

@@ -6,6 +6,7 @@
 mod error;
 mod join;
 mod shell;
+mod wipe;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 pub use self::error::ConsoleError;
 use self::join::Attempt;
 pub use self::shell::ConsoleShell;
+use self::wipe::ConsoleWiper;
 use super::check::Shell;
 use super::device::Management;
 use super::driver::{Driver, Followed, Limits, Scan, Taken};
@@ -22,6 +24,7 @@ use super::error::SessionError;
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
 use super::transcript::SharedTranscript;
+use super::wipe::Wiper;
 use crate::model::access::Access;
 use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
@@ -59,6 +62,7 @@ pub(super) const UNIT: Unit = Unit {
     shell: Some(|opening| {
         Box::pin(async move { Ok(Box::new(ConsoleShell::opened(opening).await?) as Box<dyn Shell>) })
     }),
+    wipe: |opening| Box::pin(async move { Ok(Box::new(ConsoleWiper::opened(opening).await?) as Box<dyn Wiper>) }),
 };
 
 /// How long each step may take, in total.

@@ -158,13 +158,18 @@ impl From<LinkError> for DeviceError {
 
 impl DeviceError {
     /// Whether the job is over with it.
-    const fn is_final(&self) -> bool {
+    pub(super) const fn is_final(&self) -> bool {
         match self {
             Self::Smp(SmpError::Link(_)) | Self::Records(_) => true,
             Self::Session(error) => error.is_final(),
             Self::TooSlow { is_over, .. } => *is_over,
             _ => false,
         }
+    }
+
+    /// Whether the gateway answered and said no.
+    pub(super) const fn is_refused(&self) -> bool {
+        matches!(self, Self::Smp(SmpError::Refused { .. }))
     }
 
     /// Whether something may have been done all the same.

@@ -14,6 +14,7 @@ use super::error::SessionError;
 use super::port::{BleError, Boxed, GattLink, Link, LinkError, Links};
 use super::report::Report;
 use super::transcript::SharedTranscript;
+use super::wipe::Wiper;
 use super::{console, esp, improv, smp};
 use crate::model::access::Access;
 use crate::model::drivers::USUAL_BAUD;
@@ -43,11 +44,14 @@ pub(super) struct Unit {
     pub(super) manage: Option<Manage>,
     /// Opens the link to a shell that runs commands for a network check, where the driver has one.
     pub(super) shell: Option<OpenShell>,
+    /// Opens the link to take a gateway out of service.
+    pub(super) wipe: OpenWipe,
 }
 
 type Open = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Driver>, SessionError>>;
 type Manage = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Management>, DeviceError>>;
 
+pub(super) type OpenWipe = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Wiper>, DeviceError>>;
 pub(super) type OpenShell = for<'a> fn(&'a Opening) -> Boxed<'a, Result<Box<dyn Shell>, DeviceError>>;
 
 /// The driver that has a shell over such a link, the one that was named first.

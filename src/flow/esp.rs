@@ -23,6 +23,7 @@ use super::log_lines::LogLines;
 use super::port::{Boxed, GattLink, Http, HttpError, Link, LinkError};
 use super::report::Report;
 use super::transcript::SharedTranscript;
+use super::wipe::{DriverWiper, Wiper};
 use crate::model::access::Access;
 use crate::model::credentials::{WifiCredentials, WifiKey};
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
@@ -49,6 +50,12 @@ pub(super) const UNIT: Unit = Unit {
     open: |opening| Box::pin(async move { Ok(Box::new(open(opening).await?) as Box<dyn Driver>) }),
     manage: None,
     shell: None,
+    wipe: |opening| {
+        Box::pin(async move {
+            let driver = Box::new(open(opening).await?);
+            Ok(Box::new(DriverWiper::greet(driver, opening).await?) as Box<dyn Wiper>)
+        })
+    },
 };
 
 async fn open(opening: &Opening) -> Result<Esp, SessionError> {

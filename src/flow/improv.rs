@@ -19,6 +19,7 @@ use super::log_lines::LogLines;
 use super::port::{Boxed, Link, LinkCommand, LinkError, LinkEvent};
 use super::report::Report;
 use super::transcript::SharedTranscript;
+use super::wipe::{DriverWiper, Wiper};
 use crate::model::credentials::WifiCredentials;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, LinkKind};
@@ -41,6 +42,12 @@ pub(super) const UNIT: Unit = Unit {
     open: |opening| Box::pin(open(opening)),
     manage: None,
     shell: None,
+    wipe: |opening| {
+        Box::pin(async move {
+            let driver = open(opening).await?;
+            Ok(Box::new(DriverWiper::greet(driver, opening).await?) as Box<dyn Wiper>)
+        })
+    },
 };
 
 async fn open(opening: &Opening) -> Result<Box<dyn Driver>, SessionError> {

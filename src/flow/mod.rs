@@ -24,6 +24,7 @@ mod smp;
 mod step;
 pub mod terminal;
 pub mod transcript;
+pub mod wipe;
 
 pub use device::DeviceError;
 pub use error::SessionError;

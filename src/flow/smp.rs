@@ -5,6 +5,7 @@
 
 mod error;
 mod manage;
+mod wipe;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use uuid::Uuid;
 pub use self::error::SmpError;
 
 use self::manage::SmpManagement;
+use self::wipe::SmpWiper;
 use super::check::Shell;
 use super::device::Management;
 use super::driver::{Driver, Limits, Taken};
@@ -24,6 +26,7 @@ use super::log_lines::LogLines;
 use super::port::{BleError, Boxed, GattEvent, GattLink, Link, LinkCommand, LinkError};
 use super::report::Report;
 use super::transcript::SharedTranscript;
+use super::wipe::Wiper;
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::outcome::EvidenceKind;
@@ -60,6 +63,7 @@ pub(super) const UNIT: Unit = Unit {
         Box::pin(async move { Ok(Box::new(SmpManagement::open(opening).await?) as Box<dyn Management>) })
     }),
     shell: Some(|opening| Box::pin(async move { Ok(Box::new(SmpManagement::open(opening).await?) as Box<dyn Shell>) })),
+    wipe: |opening| Box::pin(async move { Ok(Box::new(SmpWiper::open(opening).await?) as Box<dyn Wiper>) }),
 };
 
 /// The limits of each step, in total.

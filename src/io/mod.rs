@@ -2,6 +2,7 @@
 
 pub mod bench_broker;
 pub mod ble;
+pub mod card_scan;
 mod certificate;
 pub mod diagnostics;
 pub mod files;

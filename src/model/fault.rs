@@ -62,11 +62,19 @@ pub enum Fault {
     Denied,
     /// SMP: settings and files are acknowledged and not kept.
     NotKept,
+    /// The gateway has its network, and no internet behind it.
+    Offline,
+    /// The gateway says that it deleted something, and has it again after a restart.
+    WipeLie,
+    /// A file of netplan holds the passphrase and brings the connection back at each start (console).
+    Regenerates,
+    /// After a restart another gateway answers.
+    Swapped,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 32] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -95,6 +103,10 @@ impl Fault {
         Self::NoParameters,
         Self::Denied,
         Self::NotKept,
+        Self::Offline,
+        Self::WipeLie,
+        Self::Regenerates,
+        Self::Swapped,
     ];
 
     /// The name on the command line and in scenario files.
@@ -128,6 +140,10 @@ impl Fault {
             Self::NoParameters => "no-parameters",
             Self::Denied => "denied",
             Self::NotKept => "not-kept",
+            Self::Offline => "offline",
+            Self::WipeLie => "wipe-lie",
+            Self::Regenerates => "regenerates",
+            Self::Swapped => "swapped",
         }
     }
 }

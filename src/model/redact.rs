@@ -16,6 +16,7 @@ use self::reach::Reader;
 use super::credentials::{WifiCredentials, WifiKey};
 use super::text::from_hex;
 
+pub mod forms;
 mod known;
 mod reach;
 

@@ -10,6 +10,7 @@ pub mod check;
 pub mod device;
 pub mod telemetry;
 pub mod terminal;
+pub mod wipe;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use self::check::{CheckCommand, CheckEvent};
 use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
+use self::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
+use crate::certificate::CertificateForm;
 use crate::check::verdict::Reason;
 use crate::model::access::Access;
 use crate::model::audit::{Audit, Head, Imported};
@@ -36,6 +39,7 @@ use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, Network};
+use crate::model::wipe::WipeReport;
 use crate::profile::Catalog;
 use crate::profile::site::Site;
 
@@ -64,6 +68,12 @@ pub enum Command {
     OpenDevice { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId, access: Access },
     /// Ask something of a gateway under management.
     Device { job: JobId, request: DeviceRequest },
+    /// Take a gateway out of service. Ends with [`WipeEvent::Assessed`] and [`Event::JobFinished`].
+    Wipe { job: JobId, start: Box<WipeStart> },
+    /// Search a card or an image for secrets, read-only. Ends with [`ScanEvent::Ended`] and [`Event::JobFinished`].
+    ScanCard { job: JobId, scan: Box<CardScan> },
+    /// Write a certificate of what was done to a gateway. Answer: [`Event::JobFinished`] with the path in the note.
+    SaveCertificate { job: JobId, report: Box<WipeReport>, form: CertificateForm, destination: Destination },
     /// Open a terminal on a serial port.
     OpenTerminal { job: JobId, link: LinkAddress, baud: u32 },
     /// Something typed or sent in a terminal.
@@ -273,6 +283,10 @@ pub enum Event {
     Probed { job: JobId, link: LinkAddress, probe: Probe },
     /// A gateway under management reports. `at` counts from the start of the job.
     DeviceProgressed { job: JobId, at: Duration, progress: DeviceProgress },
+    /// A search of a card reports.
+    CardScanned { job: JobId, event: ScanEvent },
+    /// A wipe reports. `at` counts from the start of the job.
+    WipeProgressed { job: JobId, at: Duration, event: WipeEvent },
     /// A terminal has something to show.
     TerminalProgressed { job: JobId, output: TerminalOutput },
     /// An inspection reports. `at` counts from the start of the job.

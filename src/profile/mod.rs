@@ -15,6 +15,7 @@ mod recognise;
 pub mod rules;
 pub mod schema;
 pub mod site;
+mod wipe;
 
 pub use crate::model::basis::Basis;
 pub use catalog::Catalog;

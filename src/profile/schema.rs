@@ -91,8 +91,9 @@ shapes! {
     LIMIT = "[[limit]]" ["id" "at_most" "of" "basis" "source" "assumed" "reason" "ambiguity"]
     EXPECT = "[[expect]]" ["id" "topic" "within_secs" "field" "basis" "source" "assumed" "reason"]
     FIELD = "[[expect.field]]" ["name" "type" "min" "max"]
-    WIPE = "[wipe]" ["preconditions" "guidance" "step"]
+    WIPE = "[wipe]" ["preconditions" "guidance" "medium" "at_rest" "step"]
     WIPE_STEP = "[[wipe.step]]" [
-        "id" "does" "by" "needs" "removes" "evidence" "otherwise" "basis" "source" "assumed" "reason"
+        "id" "does" "by" "claim" "needs" "removes" "evidence" "otherwise" "warning" "files" "commands" "basis" "source"
+        "assumed" "reason"
     ]
 }

@@ -16,6 +16,8 @@ pub struct Card {
     files: BTreeMap<String, Vec<u8>>,
 }
 
+/// The file by which a person, or a test, plays the vendor's tool that unpairs the gateway.
+const UNPAIR: &str = "unpair";
 /// The file with the network, readable by anyone who holds the card.
 const NETWORK_FILE: &str = "wifi.conf";
 
@@ -61,6 +63,33 @@ impl Card {
             Some(folder) => fs::read(folder.join(file_name(name))).ok(),
             None => self.files.get(&file_name(name)).cloned(),
         }
+    }
+
+    /// Takes what is kept under a name off the card; false where there is nothing.
+    pub fn remove(&mut self, name: &str) -> bool {
+        match &self.folder {
+            Some(folder) => fs::remove_file(folder.join(file_name(name))).is_ok(),
+            None => self.files.remove(&file_name(name)).is_some(),
+        }
+    }
+
+    /// What a vendor's tool asks of the gateway: a file of that name in the folder of the card stands for it.
+    pub fn take_unpairing(&mut self) -> bool {
+        self.remove(UNPAIR)
+    }
+
+    /// Takes the network and everything that was put onto it off the card.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.forget()?;
+        self.files.clear();
+        let Some(folder) = &self.folder else { return Ok(()) };
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_file() {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets the network.

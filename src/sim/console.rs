@@ -3,6 +3,7 @@
 //! What it writes is what the real programs wrote when `tests/it/linux_console.rs` spoke with them.
 
 mod programs;
+mod wipe;
 
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -27,7 +28,8 @@ use crate::model::wifi::Security;
 pub(super) const UNIT: Unit = Unit {
     id: DriverId::LinuxConsole,
     device: Some(|plan, _| {
-        Ok(Box::new(ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card(plan)?, &plan.faults)))
+        let device = ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card(plan)?, &plan.faults);
+        Ok(Box::new(device.with_serial(plan.facts.serial_number.clone())))
     }),
     links: &[(LinkKind::Serial, |plan| Box::pin(async move { start_gateway(plan) }))],
     radio: None,
@@ -38,6 +40,9 @@ pub(super) const UNIT: Unit = Unit {
 pub const ACCOUNT: &str = "installer";
 /// Its password.
 pub const PASSWORD: &str = "simulated login";
+/// How long after a command it restarts, and how long that takes.
+const RESTARTS_AFTER: Duration = Duration::from_secs(1);
+const STARTS_WITHIN: Duration = Duration::from_secs(2);
 /// How long login thinks about a wrong password.
 const REFUSAL: Duration = Duration::from_secs(3);
 
@@ -62,6 +67,7 @@ enum State {
 enum Due {
     Bytes(Vec<u8>),
     DropLink,
+    Restart,
     JoinEnds { join: Join, password: String, result: JoinResult },
 }
 
@@ -80,6 +86,13 @@ struct Stored {
     ssid: Vec<u8>,
 }
 
+impl Stored {
+    /// One that the card holds at the start.
+    fn before(ssid: &[u8]) -> Self {
+        Self { name: "stored before".into(), uuid: "00000000-0".into(), ssid: ssid.to_vec() }
+    }
+}
+
 /// The simulated gateway.
 pub struct ConsoleDevice {
     info: DeviceInfo,
@@ -94,6 +107,12 @@ pub struct ConsoleDevice {
     active: Option<String>,
     /// Connections made so far.
     made: usize,
+    /// Its serial number.
+    serial: Option<String>,
+    /// How often it has started.
+    starts: u32,
+    /// Files it says that it deleted, and has not.
+    hidden: HashSet<String>,
     schedule: VecDeque<(Instant, Due)>,
 }
 
@@ -103,12 +122,13 @@ impl ConsoleDevice {
         for &fault in faults {
             air.apply(fault);
         }
-        let before =
-            |ssid: &[u8]| Stored { name: "stored before".into(), uuid: "00000000-0".into(), ssid: ssid.to_vec() };
-        let connections: Vec<_> = card.ssid().map(before).into_iter().collect();
+        let connections: Vec<_> = card.ssid().map(Stored::before).into_iter().collect();
         Self {
             active: connections.first().map(|stored| stored.uuid.clone()),
             made: 0,
+            serial: None,
+            starts: 1,
+            hidden: HashSet::new(),
             info,
             air,
             card,
@@ -119,6 +139,13 @@ impl ConsoleDevice {
             connections,
             schedule: VecDeque::new(),
         }
+    }
+
+    /// With that serial number on its board.
+    #[must_use]
+    pub fn with_serial(mut self, serial: Option<String>) -> Self {
+        self.serial = serial;
+        self
     }
 
     fn has(&self, fault: Fault) -> bool {
@@ -185,6 +212,7 @@ impl ConsoleDevice {
     }
 
     fn handle_command(&mut self, line: &str, now: Instant) {
+        self.unpair_if_asked();
         if line.contains("stty -echo") {
             self.has_echo = false;
         }
@@ -222,8 +250,12 @@ impl ConsoleDevice {
         if let Some((_, rest)) = body.split_once("device wifi connect ") {
             return self.begin_join(rest, nonce, now);
         }
-        let (output, code) = self.answer(&body);
+        let restarts = body.contains("sleep 1; reboot");
+        let (output, code) = if restarts { (String::new(), 0) } else { self.answer(&body) };
         self.say(now, format!("{}{nonce}:{code}\r\n", output.replace('\n', "\r\n")).as_bytes());
+        if restarts {
+            self.plan(now + RESTARTS_AFTER, Due::Restart);
+        }
     }
 
     /// What a command writes, and its exit code.
@@ -251,12 +283,21 @@ impl ConsoleDevice {
         } else if body.contains("wifi list") {
             (self.list(), 0)
         } else if body.contains("connectivity check") {
-            (if is_connected { "full\n" } else { "none\n" }.into(), 0)
+            let word = if !is_connected {
+                "none\n"
+            } else if self.has(Fault::Offline) {
+                "limited\n"
+            } else {
+                "full\n"
+            };
+            (word.into(), 0)
         } else if body.contains("connection show") {
             let line = |stored: &Stored| format!("{}:{}:802-11-wireless\n", escaped(&stored.name), stored.uuid);
             (self.connections.iter().map(line).collect(), 0)
         } else if body.contains("connection delete") {
             self.delete(body)
+        } else if let Some(answered) = self.answer_wipe(body) {
+            answered
         } else if body.contains("ls -ldn") {
             self.file_facts(body)
         } else {
@@ -281,7 +322,7 @@ impl ConsoleDevice {
             return ("Error: unknown connection.\n".into(), 10);
         };
         let gone = self.connections.remove(at);
-        if self.card.ssid() == Some(&gone.ssid) {
+        if self.card.ssid() == Some(&gone.ssid) && !self.has(Fault::WipeLie) && !self.has(Fault::Regenerates) {
             // A card that cannot be written shows the network again after a restart.
             let _ = self.card.forget();
         }
@@ -401,6 +442,7 @@ impl SimulatedDevice for ConsoleDevice {
                 _ if self.has(Fault::Silent) => {}
                 Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
                 Due::DropLink => return Some(Emission::DropLink),
+                Due::Restart => self.restart(at),
                 Due::JoinEnds { join, password, result } => self.end_join(join, &password, &result, at),
             }
         }
@@ -426,7 +468,9 @@ fn escaped(name: &str) -> String {
 
 /// Undoes single quotes.
 fn unquoted(word: &str) -> String {
-    word.trim().trim_start_matches('\'').trim_end_matches('\'').replace(r"'\''", "'")
+    let word = word.trim();
+    let word = word.strip_prefix('\'').unwrap_or(word);
+    word.strip_suffix('\'').unwrap_or(word).replace(r"'\''", "'")
 }
 
 /// The first word of a command's rest: in single quotes, or spelt out for printf.

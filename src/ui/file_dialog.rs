@@ -90,6 +90,8 @@ async fn ask(field: &PathField) -> Option<String> {
         PathField::CheckReport(form) => {
             dialog.set_file_name(format!("network-check.{}", form.as_str())).save_file().await
         }
+        PathField::Certificate(name) => dialog.set_file_name(name).save_file().await,
+        PathField::CardImage => dialog.pick_file().await,
         PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
     };
     file.map(|file| file.path().display().to_string())

@@ -54,6 +54,10 @@ pub(super) enum PathField {
     CheckEvidence,
     /// Evidence to compare with.
     CheckBefore,
+    /// Where a certificate is written to, under that name.
+    Certificate(String),
+    /// A card, or an image of one.
+    CardImage,
     /// Where its report is written to, in that form.
     CheckReport(ReportForm),
 }
@@ -61,7 +65,15 @@ pub(super) enum PathField {
 impl PathField {
     /// Whether it belongs to the gateway selected: a file chosen for one is not another's.
     pub(super) const fn is_of_a_gateway(&self) -> bool {
-        matches!(self, Self::QrPicture | Self::TerminalFile | Self::Transcript | Self::Token(_))
+        matches!(
+            self,
+            Self::QrPicture
+                | Self::TerminalFile
+                | Self::Transcript
+                | Self::Token(_)
+                | Self::Certificate(_)
+                | Self::CardImage
+        )
     }
 }
 

@@ -143,6 +143,8 @@ impl Window {
                 self.act(crate::app::batch::BatchAction::Opened.into());
             }
             PathField::BatchResults => self.app.batch.out = path,
+            PathField::Certificate(_) => self.app.remove.certificate_path = path,
+            PathField::CardImage => self.app.remove.card.path = path,
             PathField::Transcript => self.app.commission.transcript_path = path,
             PathField::BrokerAuthorities => self.app.telemetry.form.ca_path = path,
             PathField::BrokerCertificate => self.app.telemetry.form.certificate_path = path,

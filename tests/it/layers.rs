@@ -28,7 +28,7 @@ const CLOCK: [&str; 6] = [
 /// What `#[cfg(test)]` modules may do all the same: a state machine needs some instant to start from.
 const CLOCK_IN_TESTS: &str = "std::time::Instant::now";
 /// Layers for which [`CLOCK`] holds.
-const WITHOUT_CLOCK: [&str; 7] = ["model", "ledger", "profile", "proto", "check", "telemetry", "app"];
+const WITHOUT_CLOCK: [&str; 8] = ["model", "ledger", "profile", "proto", "check", "certificate", "telemetry", "app"];
 
 const FILES_AND_SOCKETS: &[&str] = &["std::fs", "std::net", "std::os", "std::process", "std::env", "std::thread"];
 
@@ -84,6 +84,12 @@ const LAYERS: &[Layer] = &[
         never: FILES_AND_SOCKETS,
     },
     Layer {
+        name: "certificate",
+        ours: &["model"],
+        foreign: &["askama", "serde", "serde_json"],
+        never: FILES_AND_SOCKETS,
+    },
+    Layer {
         name: "telemetry",
         ours: &["model", "profile", "proto"],
         foreign: &[
@@ -116,7 +122,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "msg",
-        ours: &["model", "profile", "check", "telemetry"],
+        ours: &["model", "profile", "certificate", "check", "telemetry"],
         foreign: &["serde"],
         never: FILES_AND_SOCKETS,
     },
@@ -143,6 +149,7 @@ const LAYERS: &[Layer] = &[
         name: "io",
         ours: &["model", "ledger", "proto", "check", "telemetry", "flow::port"],
         foreign: &[
+            "aho_corasick",
             "arboard",
             "base64",
             "bluez_async",
@@ -230,7 +237,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "backend",
-        ours: &["model", "profile", "proto", "check", "telemetry", "flow", "io", "sim", "msg"],
+        ours: &["model", "profile", "proto", "certificate", "check", "telemetry", "flow", "io", "sim", "msg"],
         foreign: &["jiff", "thiserror", "tokio", "tracing"],
         never: &[],
     },
@@ -241,6 +248,7 @@ const LAYERS: &[Layer] = &[
             "profile",
             "proto::mqtt::dialect",
             "proto::mqtt::guard",
+            "certificate",
             "check",
             "msg",
             "telemetry",
@@ -262,13 +270,23 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "app",
-        ours: &["model", "profile", "check", "telemetry", "msg"],
+        ours: &["model", "profile", "certificate", "check", "telemetry", "msg"],
         foreign: &["jiff", "uuid", "vt100"],
         never: FILES_AND_SOCKETS,
     },
     Layer {
         name: "ui",
-        ours: &["app", "model", "fonts", "profile::site", "check", "telemetry", "msg", "backend::Handle"],
+        ours: &[
+            "app",
+            "model",
+            "fonts",
+            "profile::site",
+            "certificate",
+            "check",
+            "telemetry",
+            "msg",
+            "backend::Handle",
+        ],
         foreign: &["eframe", "egui", "egui_plot", "jiff", "pollster", "rfd", "serde_json"],
         never: &["std::fs", "std::net", "std::process", "std::thread::sleep", "eframe::egui_wgpu"],
     },

@@ -103,5 +103,10 @@ mod telemetry_payloads;
 #[cfg(unix)]
 mod voice;
 mod window;
+mod wipe;
+#[cfg(unix)]
+mod wipe_cli;
+#[cfg(unix)]
+mod wipe_scan;
 #[cfg(target_os = "linux")]
 mod zephyr;

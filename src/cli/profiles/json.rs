@@ -6,7 +6,7 @@ use crate::model::problem::Explain;
 use crate::model::text::visible;
 use crate::model::wifi::WifiRules;
 use crate::model::word::Word;
-use crate::profile::rules::{Discovery, NetworkRules, Origin, Precondition, Statement};
+use crate::profile::rules::{AtRest, Discovery, NetworkRules, Origin, Precondition, Statement, WipePlan};
 use crate::profile::{Catalog, FileError, Profile};
 
 /// A line: its kind, and what stands in it.
@@ -142,11 +142,14 @@ impl<'a> WifiRow<'a> {
 struct WipeLine<'a> {
     preconditions: &'a [Precondition],
     guidance: &'a str,
+    medium: &'a str,
+    at_rest: AtRest,
 }
 
 fn push_wipe(out: &mut String, profile: &Profile) {
     let Some(plan) = &profile.wipe else { return };
-    push(out, "wipe", WipeLine { preconditions: &plan.preconditions, guidance: &plan.guidance });
+    let WipePlan { preconditions, guidance, medium, at_rest, .. } = plan;
+    push(out, "wipe", WipeLine { preconditions, guidance, medium, at_rest: *at_rest });
     plan.steps.iter().for_each(|step| push(out, "wipe-step", step));
 }
 

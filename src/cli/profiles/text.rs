@@ -258,7 +258,7 @@ fn push_expectations(out: &mut String, profile: &Profile) {
 fn push_wipe(out: &mut String, plan: &WipePlan) {
     let needs: Vec<&str> = plan.preconditions.iter().map(|needed| needed.as_str()).collect();
     let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") };
-    let _ = write!(out, "\nWipe, needs: {needs}\n");
+    let _ = write!(out, "\nWipe, needs: {needs}; data on: {} ({})\n", plan.medium, plan.at_rest);
     for (number, step) in plan.steps.iter().enumerate() {
         let _ = writeln!(out, "  {}. {}  (by {})", number + 1, step.id, step.by);
         wrap(out, INDENT, &step.does);
@@ -267,9 +267,17 @@ fn push_wipe(out: &mut String, plan: &WipePlan) {
             wrap(out, INDENT, &format!("needs: {}", needs.join(", ")));
         }
         let removes = if step.removes.is_empty() { "no credential".to_owned() } else { step.removes.join(", ") };
-        wrap(out, INDENT, &format!("removes: {removes}"));
+        wrap(out, INDENT, &format!("{}: {removes}", step.claim.title()));
         wrap(out, INDENT, &format!("evidence: {}", step.evidence.join("; ")));
         wrap(out, INDENT, &format!("otherwise: {}", step.otherwise));
+        if let Some(warning) = &step.warning {
+            wrap(out, INDENT, &format!("before it: {warning}"));
+        }
+        for (what, list) in [("files", &step.files), ("commands", &step.commands)] {
+            if !list.is_empty() {
+                wrap(out, INDENT, &format!("{what}: {}", list.join(", ")));
+            }
+        }
         push_basis(out, &step.basis, None);
     }
     wrap(out, 2, &format!("If nothing works: {}", plan.guidance));

@@ -1,6 +1,6 @@
 //! What is known of the driver `esp-prov`.
 
-use super::{BAUD_RULE, DriverFacts, DriverOffers, Place, SettingKind, SettingRule, Wanted, codes};
+use super::{BAUD_RULE, DriverFacts, DriverOffers, Place, SettingKind, SettingRule, Wanted, WipeFacts, codes, store};
 use crate::model::ids::LinkKind;
 
 /// Espressif's unified provisioning.
@@ -27,5 +27,11 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
     }),
     takes: &[Place::Endpoint],
     offers: DriverOffers { wifi: true, management: false, asking: false },
+    wipe: WipeFacts {
+        removes: true,
+        networks: &[store("state", "Flash, as the provisioning service reports it")],
+        // What a reset clears in memory only comes back at the next start.
+        restarts: 2,
+    },
     codes: codes!("esp"),
 };

@@ -1,6 +1,6 @@
 //! What is known of the driver `improv`.
 
-use super::{BAUD_RULE, DriverFacts, DriverOffers, codes};
+use super::{BAUD_RULE, DriverFacts, DriverOffers, WipeFacts, codes, store};
 use crate::model::ids::LinkKind;
 
 /// Improv Wi-Fi.
@@ -12,5 +12,10 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
     wanted: None,
     takes: &[],
     offers: DriverOffers { wifi: true, management: false, asking: true },
+    wipe: WipeFacts {
+        removes: false,
+        networks: &[store("state", "The network that the gateway reports")],
+        restarts: 1,
+    },
     codes: codes!("improv"),
 };

@@ -1,6 +1,6 @@
 //! What is known of the driver `linux-console`.
 
-use super::{BAUD_RULE, DriverFacts, DriverOffers, Place, SettingKind, SettingRule, Wanted, codes};
+use super::{BAUD_RULE, DriverFacts, DriverOffers, Place, SettingKind, SettingRule, Wanted, WipeFacts, codes, store};
 use crate::model::ids::LinkKind;
 
 const fn text(key: &'static str, usual: &'static str, says: &'static str) -> SettingRule {
@@ -27,5 +27,20 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
     }),
     takes: &[Place::File],
     offers: DriverOffers { wifi: true, management: true, asking: false },
+    wipe: WipeFacts {
+        removes: true,
+        networks: &[
+            store("connections", "NetworkManager's list of connections"),
+            store("network-manager", "/etc/NetworkManager and /run/NetworkManager"),
+            store("network-manager-state", "/var/lib/NetworkManager"),
+            store("netplan", "/etc/netplan and /run/netplan"),
+            store("wpa-supplicant", "/etc/wpa_supplicant and /run/wpa_supplicant"),
+            store("other-managers", "/var/lib/iwd and /var/lib/connman"),
+            store("boot", "First-run files under /boot"),
+            store("history", "Histories of shells"),
+            store("logs", "/var/log and the journal"),
+        ],
+        restarts: 1,
+    },
     codes: codes!("console"),
 };

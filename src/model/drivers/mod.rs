@@ -67,8 +67,37 @@ pub struct DriverFacts {
     pub takes: &'static [Place],
     /// What can be done with it.
     pub offers: DriverOffers,
+    /// What it can do to take a gateway out of service.
+    pub wipe: WipeFacts,
     /// The codes of the ends of a push.
     pub codes: Codes,
+}
+
+/// What a driver can do to take a gateway out of service.
+#[derive(Clone, Copy, Debug)]
+pub struct WipeFacts {
+    /// Whether it can remove anything.
+    pub removes: bool,
+    /// Where it looks for Wi-Fi credentials.
+    pub networks: &'static [StoreFacts],
+    /// After how many restarts an empty place counts.
+    pub restarts: u32,
+}
+
+/// A place where a driver looks for Wi-Fi credentials.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StoreFacts {
+    /// What the driver calls it.
+    pub key: &'static str,
+    /// It in words.
+    pub place: &'static str,
+    /// Whether all of it is seen; else an empty place says something only where something was seen there before.
+    pub is_whole: bool,
+}
+
+/// A place in words, under a key.
+const fn store(key: &'static str, place: &'static str) -> StoreFacts {
+    StoreFacts { key, place, is_whole: true }
 }
 
 /// What can be done with a driver at all; what a gateway offers shows in the session.

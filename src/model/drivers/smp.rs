@@ -1,6 +1,8 @@
 //! What is known of the driver `smp`.
 
-use super::{BAUD_RULE, DriverFacts, DriverOffers, Place, SettingKind, SettingRule, codes};
+use super::{
+    BAUD_RULE, DriverFacts, DriverOffers, Place, SettingKind, SettingRule, StoreFacts, WipeFacts, codes, store,
+};
 use crate::model::ids::LinkKind;
 
 /// MCUmgr.
@@ -16,5 +18,10 @@ pub(super) const FACTS: DriverFacts = DriverFacts {
     wanted: None,
     takes: &[Place::Setting, Place::File],
     offers: DriverOffers { wifi: false, management: true, asking: false },
+    wipe: WipeFacts {
+        removes: true,
+        networks: &[StoreFacts { is_whole: false, ..store("settings", "The settings partition") }],
+        restarts: 1,
+    },
     codes: codes!("smp"),
 };

@@ -4,16 +4,14 @@ use super::{read_basis, read_id};
 use crate::model::drivers::{DriverId, Place, SettingKind, SettingRule};
 use crate::model::ids::LinkKind;
 use crate::model::wifi::{Security, WifiRules};
+use crate::model::wipe::{Actor, Claim, WIFI};
 use crate::profile::pattern::{ServiceUuid, parse_hex16};
 use crate::profile::read::{Table, Taken};
 use crate::profile::rules::{
-    BannerRule, BleRule, CredentialRule, Discovery, Document, DriverBinding, DriverSettings, PushPath, PushRule,
-    PushWay, SettingValue, Statement, Template, UsbRule, WipePlan, WipeStep,
+    AtRest, BannerRule, BleRule, CredentialRule, Discovery, Document, DriverBinding, DriverSettings, PushPath,
+    PushRule, PushWay, SettingValue, Statement, Template, UsbRule, WipePlan, WipeStep,
 };
 use crate::profile::schema;
-
-/// What a step of a wipe names when it removes the Wi-Fi credentials.
-const WIFI: &str = "wifi";
 
 pub(super) fn read_discovery(top: &Table<'_>, documents: &[Document]) -> Discovery {
     let Some(table) = top.table("discovery", &schema::DISCOVERY) else { return Discovery::default() };
@@ -228,13 +226,15 @@ pub(super) fn read_wipe(top: &Table<'_>, documents: &[Document], credentials: &[
     let table = top.table("wipe", &schema::WIPE)?;
     let preconditions = table.words("preconditions");
     let guidance = table.text("guidance");
+    let medium = table.text_opt("medium").unwrap_or_else(|| "The storage".into());
+    let at_rest = table.word_or("at_rest", AtRest::NotStated);
     let mut taken = Taken::new();
     let tables = table.tables("step", &schema::WIPE_STEP);
     if tables.is_empty() {
         table.missing("step", "a wipe has at least one [[wipe.step]]");
     }
     let steps = tables.iter().filter_map(|step| read_step(step, documents, credentials, &mut taken)).collect();
-    Some(WipePlan { preconditions, guidance: guidance?, steps })
+    Some(WipePlan { preconditions, guidance: guidance?, medium, at_rest, steps })
 }
 
 fn read_step(
@@ -250,8 +250,30 @@ fn read_step(
     if evidence.is_empty() {
         table.missing("evidence", "a list of what shows that the step happened");
     }
+    let claim = table.word_or("claim", Claim::Removed);
+    let (files, commands) = (table.texts("files"), table.texts("commands"));
+    if by.is_some_and(|by| by != Actor::Driver) && !(files.is_empty() && commands.is_empty()) {
+        table.inconsistent("by", "`files` and `commands` are for steps by a driver");
+    }
+    if files.iter().any(|file| !file.starts_with('/')) {
+        table.inconsistent("files", "a path begins with `/`");
+    }
+    let warning = table.text_opt("warning");
     let (otherwise, basis) = (table.text("otherwise"), read_basis(table, documents));
-    Some(WipeStep { id: id?, does: does?, by: by?, needs, removes, evidence, otherwise: otherwise?, basis: basis? })
+    Some(WipeStep {
+        id: id?,
+        does: does?,
+        by: by?,
+        claim,
+        needs,
+        removes,
+        evidence,
+        otherwise: otherwise?,
+        warning,
+        files,
+        commands,
+        basis: basis?,
+    })
 }
 
 fn read_removes(table: &Table<'_>, credentials: &[CredentialRule]) -> Vec<String> {

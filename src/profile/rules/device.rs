@@ -5,6 +5,8 @@ use serde::Serialize;
 use crate::model::basis::Basis;
 use crate::model::drivers::{BAUD, SettingKind, SettingRule, USUAL_BAUD};
 use crate::model::ids::{DriverId, LinkKind};
+pub use crate::model::wipe::Actor as WipeActor;
+use crate::model::wipe::Claim;
 use crate::model::word::words;
 use crate::profile::pattern::{Glob, ServiceUuid};
 
@@ -264,6 +266,13 @@ pub enum PushWay {
 }
 
 impl PushWay {
+    /// The name of the endpoint or setting, or the path of the file.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Endpoint { name, .. } | Self::Setting { name } | Self::File { path: name } => name,
+        }
+    }
+
     /// Where it goes, in words.
     pub fn place(&self) -> String {
         match self {
@@ -334,18 +343,6 @@ words! {
     }
 }
 
-words! {
-    /// Who carries out a step of a wipe.
-    WipeActor {
-        /// This program, by a driver.
-        Driver = "driver",
-        /// A person with the vendor's tool or portal.
-        VendorTool = "vendor-tool",
-        /// A person, by hand.
-        Person = "person",
-    }
-}
-
 /// How a system is taken out of service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WipePlan {
@@ -353,6 +350,10 @@ pub struct WipePlan {
     pub preconditions: Vec<Precondition>,
     /// What to do when no step can be carried out.
     pub guidance: String,
+    /// What the device keeps its data on, such as `The SD card`.
+    pub medium: String,
+    /// Whether whoever holds it can read it.
+    pub at_rest: AtRest,
     /// The steps, in order; at least one.
     pub steps: Vec<WipeStep>,
 }
@@ -366,6 +367,8 @@ pub struct WipeStep {
     pub does: String,
     /// Who does it.
     pub by: WipeActor,
+    /// What it is for.
+    pub claim: Claim,
     /// What must be so before it, beside the plan's own preconditions.
     pub needs: Vec<Precondition>,
     /// What it removes or makes useless: ids of credentials, or `wifi`.
@@ -374,6 +377,15 @@ pub struct WipeStep {
     pub evidence: Vec<String>,
     /// What to do when it cannot be done.
     pub otherwise: String,
+    /// What to know before it is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<String>,
+    /// Files that the driver deletes, beside what `removes` names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+    /// Commands that the driver runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
     /// Where the step comes from.
     #[serde(flatten)]
     pub basis: Basis,

@@ -12,6 +12,7 @@ pub mod prompt;
 pub mod quote;
 pub mod session;
 pub mod system;
+pub mod wipe;
 
 #[cfg(test)]
 mod tests;

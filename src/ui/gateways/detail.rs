@@ -2,7 +2,7 @@
 
 use egui::{Align, Frame, Layout, Margin, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
-use super::{device, facts, history, reach, set_up, standing, telemetry, terminal};
+use super::{device, facts, history, reach, remove, set_up, standing, telemetry, terminal};
 use crate::app::discover::{DiscoverAction, can_be_asked, display_name, profile_name};
 use crate::app::gateways::Tab;
 use crate::app::{Action, App};
@@ -34,6 +34,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             Tab::Terminal => terminal::show(ui, app, &row, pass),
             Tab::Telemetry => scrolled(ui, "telemetry", |ui| telemetry::show(ui, app, pass)),
             Tab::Check => scrolled(ui, "reach", |ui| reach::show(ui, app, &row, pass)),
+            Tab::Remove => scrolled(ui, "remove", |ui| remove::show(ui, app, &row, pass)),
             Tab::History => scrolled(ui, "history", |ui| history::show(ui, app, &row, pass)),
         }
     });
@@ -105,6 +106,7 @@ fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
         Tab::SetUp => set_up::acts(ui, app, pass),
         Tab::Device => device::acts(ui, app, pass),
         Tab::Terminal => terminal::acts(ui, app, row, pass),
+        Tab::Remove => remove::acts(ui, app, pass),
         Tab::Telemetry | Tab::Check | Tab::History => {}
     }
     if can_be_asked(row) && app.commission.open_session().is_none() {

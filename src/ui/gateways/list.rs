@@ -475,6 +475,7 @@ fn menu(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
     };
     choose(ui, Tab::SetUp, "Set up");
     choose(ui, Tab::Device, "Device");
+    choose(ui, Tab::Remove, "Remove");
     if link.kind() == LinkKind::Serial {
         choose(ui, Tab::Terminal, "Terminal");
     }

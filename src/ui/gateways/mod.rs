@@ -8,6 +8,7 @@ mod facts;
 mod history;
 mod list;
 mod reach;
+mod remove;
 pub(super) mod set_up;
 mod standing;
 mod telemetry;

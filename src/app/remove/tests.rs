@@ -1,0 +1,92 @@
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::app::jobs::Jobs;
+use crate::app::toasts::Toasts;
+use crate::model::wipe::{Look, Mark, Outcome, StepState, StoreState, When};
+use crate::profile::Catalog;
+
+const PROFILE: &str = "generic-linux";
+
+fn target() -> Option<Target> {
+    Some(Target {
+        link: LinkAddress::Serial("/dev/ttyUSB0".into()),
+        profile: Some(ProfileId::new(PROFILE)),
+        driver: DriverId::LinuxConsole,
+        access: Access::default(),
+    })
+}
+
+/// Does something, and gives back what is asked of the workers.
+fn act(remove: &mut Remove, jobs: &mut Jobs, action: RemoveAction) -> Vec<Command> {
+    let (catalog, mut toasts) = (Catalog::built_in().into(), Toasts::default());
+    let mut desk = Desk { catalog: &catalog, jobs, toasts: &mut toasts, now: Instant::now() };
+    remove.act(action, target(), &mut desk)
+}
+
+fn started() -> (Remove, Jobs, JobId) {
+    let (mut remove, mut jobs) = (Remove { confirmed: " GW-7 ".into(), ..Remove::default() }, Jobs::default());
+    remove.attested.insert("sanitise-storage".into(), "  overwritten ".into());
+    let commands = act(&mut remove, &mut jobs, RemoveAction::Started);
+    let [Command::Wipe { job, start }] = &commands[..] else { panic!("one command") };
+    assert_eq!((start.confirmed.as_str(), start.profile.as_str()), ("GW-7", PROFILE));
+    assert_eq!(start.attested, [("sanitise-storage".to_owned(), "overwritten".to_owned())]);
+    (remove, jobs, *job)
+}
+
+#[test]
+fn nothing_begins_without_the_serial_number_and_nothing_twice() {
+    let (mut remove, mut jobs) = (Remove::default(), Jobs::default());
+    assert!(act(&mut remove, &mut jobs, RemoveAction::Started).is_empty());
+    let (mut remove, mut jobs, job) = started();
+    remove.confirmed = "GW-7".into();
+    assert!(act(&mut remove, &mut jobs, RemoveAction::Started).is_empty(), "it runs already");
+    let stopped = act(&mut remove, &mut jobs, RemoveAction::Stopped);
+    assert!(matches!(stopped[..], [Command::Cancel { job: told }] if told == job));
+    remove.finished(job, JobEnd::Cancelled);
+    assert_eq!(act(&mut remove, &mut jobs, RemoveAction::Started).len(), 1);
+}
+
+#[test]
+fn what_is_shown_while_it_runs_is_never_more_than_was_seen() {
+    let (mut remove, _, job) = started();
+    let mark = |state| Mark { state, text: "said".into(), at: Duration::ZERO };
+    remove.progressed(job, WipeEvent::Step { step: 0, mark: mark(StepState::Requested) });
+    remove.progressed(job, WipeEvent::Step { step: 0, mark: mark(StepState::Acknowledged) });
+    let look = |when| Look { store: 0, state: StoreState::SeenEmpty, text: String::new(), when };
+    remove.progressed(job, WipeEvent::Looked(look(When::After(0))));
+    let shown = remove.run().unwrap().assessment();
+    assert_ne!(shown.outcome, Outcome::Complete);
+    assert_eq!((shown.steps[0].state, shown.stores[0].state), (StepState::Acknowledged, StoreState::NotLooked));
+    remove.progressed(JobId(99), WipeEvent::Restarted(1));
+    assert_eq!(remove.run().unwrap().assessment(), shown, "another job says nothing of this one");
+}
+
+#[test]
+fn a_certificate_needs_an_end_and_a_name_that_says_its_form() {
+    let (mut remove, mut jobs, job) = started();
+    remove.certificate_path = "/tmp/paper.html".into();
+    assert!(act(&mut remove, &mut jobs, RemoveAction::SavedCertificate).is_empty(), "there is nothing to certify yet");
+    let run = remove.run().unwrap();
+    let report = WipeReport {
+        record: crate::model::record::RecordId(1),
+        link: "serial:x".into(),
+        profile: "Generic".into(),
+        vendor: "any".into(),
+        driver: DriverId::LinuxConsole,
+        told: Told { serial: Some("GW-7".into()), ..Told::default() },
+        medium: "The storage".into(),
+        operator: "Ada".into(),
+        is_simulated: false,
+        online: None,
+        restarts: 0,
+        assessment: run.assessment(),
+    };
+    remove.progressed(job, WipeEvent::Assessed(Box::new(report)));
+    remove.finished(job, JobEnd::Done { note: String::new() });
+    assert_eq!(remove.proposed_name(), "decommissioning-GW-7.html");
+    assert_eq!(act(&mut remove, &mut jobs, RemoveAction::SavedCertificate).len(), 1);
+    remove.certificate_path = "/tmp/paper.doc".into();
+    assert!(act(&mut remove, &mut jobs, RemoveAction::SavedCertificate).is_empty());
+    assert!(matches!(remove.saved(), Some(Err(problem)) if problem.code == "wipe.certificate_form"));
+}

@@ -1,0 +1,179 @@
+//! Taking gateways out of service: starts a wipe, with what the records know of the gateway.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::mpsc;
+
+use super::{Workers, crashed, operator};
+use crate::certificate::{CertificateForm, certificate};
+use crate::flow::commission::stopped;
+use crate::flow::transcript::SharedTranscript;
+use crate::flow::wipe;
+use crate::io::card_scan::{self, ScanError};
+use crate::io::save::save;
+use crate::model::card_scan::{NONE_FOUND, Scanned, sought};
+use crate::model::destination::Destination;
+use crate::model::ids::JobId;
+use crate::model::problem::Explain as _;
+use crate::model::record::JobIntent;
+use crate::model::wipe::{Earlier, WipeReport, earlier, on_record};
+use crate::msg::wipe::{CardScan, ScanEvent, WipeStart};
+use crate::msg::{Event, JobEnd};
+
+/// Progress a wipe may have waiting.
+const PROGRESS: usize = 256;
+/// How many jobs are looked through for the gateway.
+const LOOKED_THROUGH: usize = 500;
+/// After how many bytes a search of a card tells how far it is.
+const TOLD_EVERY: u64 = 64 << 20;
+
+impl Workers {
+    pub(super) fn start_wipe(&mut self, job: JobId, start: WipeStart) {
+        self.learn_access(&start.access);
+        let WipeStart { link, profile, driver, access, confirmed, attested, without, look_for } = start;
+        let found = match self.parts.catalog.find(profile.as_str()) {
+            Ok(found) => found.clone(),
+            Err(problem) => return self.end(job, JobEnd::Failed(problem)),
+        };
+        let stop = self.jobs.add(job, None);
+        let Some(records) = self.records_for(job) else { return };
+        let transcript = SharedTranscript::new(format!("Removal over {link}, driver {driver}"));
+        self.jobs.keep_transcript(job, transcript.clone());
+        let (progress, progress_rx) = mpsc::channel(PROGRESS);
+        let setup = wipe::Setup {
+            intent: self.intent("wipe", &link, Some(&profile), Some(driver)),
+            settings: self.settings_of(Some(&profile), &link, driver),
+            links: Arc::clone(&self.parts.links),
+            profile: found,
+            known: None,
+            earlier: Earlier::default(),
+            link,
+            driver,
+            access,
+            confirmed,
+            attested,
+            without,
+            look_for,
+            records,
+            progress,
+            transcript,
+        };
+        let known = self.parts.records.as_ref().ok().map(Arc::clone);
+        let work = async move {
+            let known = match known {
+                Some(records) => records.recent(LOOKED_THROUGH).await,
+                None => Ok(Vec::new()),
+            };
+            match known {
+                Ok(jobs) => {
+                    let known = on_record(&jobs, &setup.confirmed);
+                    let earlier = earlier(&jobs, &setup.confirmed);
+                    wipe::run(wipe::Setup { known, earlier, ..setup }, stop).await
+                }
+                Err(error) => JobEnd::Failed(error.explain()),
+            }
+        };
+        self.follow(job, work, progress_rx, move |(at, event)| Event::WipeProgressed { job, at, event });
+    }
+
+    pub(super) fn save_certificate(
+        &mut self,
+        job: JobId,
+        report: WipeReport,
+        form: CertificateForm,
+        destination: Destination,
+    ) {
+        self.spawn_blocking(job, move || {
+            let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            save(&destination, &certificate(&report, form, &at)).map_err(|error| error.explain())?;
+            Ok(destination.path().display().to_string())
+        });
+    }
+
+    /// Searches a card. What was found is on record, with places and never with what stands there.
+    pub(super) fn scan_card(&mut self, job: JobId, scan: CardScan) {
+        scan.secrets.iter().for_each(|(_, secret)| self.jobs.learn_secret(secret.expose()));
+        let mut stop = self.jobs.add(job, None);
+        let Some(records) = self.records_for(job) else { return };
+        let place = scan.path.display().to_string();
+        let intent = JobIntent {
+            action: "card-scan".into(),
+            gateway: place.clone(),
+            link: place,
+            profile: None,
+            driver: None,
+            operator: operator(&self.settings.borrow().operator),
+            is_simulated: false,
+        };
+        let (progress, progress_rx) = mpsc::channel(PROGRESS);
+        let work = async move {
+            let record = match records.begin(intent).await {
+                Ok(record) => record,
+                Err(error) => return JobEnd::Failed(error.explain()),
+            };
+            let is_stopped = Arc::new(AtomicBool::new(false));
+            let reading = tokio::task::spawn_blocking({
+                let is_stopped = Arc::clone(&is_stopped);
+                move || read_card(&scan, &is_stopped, &progress)
+            });
+            tokio::pin!(reading);
+            let scanned = tokio::select! {
+                scanned = &mut reading => scanned,
+                () = stopped(&mut stop) => {
+                    is_stopped.store(true, Ordering::Relaxed);
+                    reading.await
+                }
+            };
+            let (end, outcome, reason, summary) = match scanned {
+                Ok(Ok(scanned)) if scanned.total == 0 => {
+                    (JobEnd::Done { note: NONE_FOUND.into() }, "passed", "scan.none_found", NONE_FOUND.to_owned())
+                }
+                Ok(Ok(scanned)) => {
+                    let note = format!("{} found", counted(scanned.total));
+                    (JobEnd::Done { note: note.clone() }, "findings", "scan.found", note)
+                }
+                Ok(Err(ScanError::Stopped)) => {
+                    let problem = ScanError::Stopped.explain();
+                    (JobEnd::Cancelled, "cancelled", problem.code, problem.what)
+                }
+                Ok(Err(error)) => {
+                    let problem = error.explain();
+                    (JobEnd::Failed(problem.clone()), "failed", problem.code, problem.what)
+                }
+                Err(error) => return JobEnd::Failed(crashed(&error)),
+            };
+            match records.end(record, outcome, reason.to_owned(), summary).await {
+                Ok(()) => end,
+                Err(error) => JobEnd::Failed(error.explain()),
+            }
+        };
+        self.follow(job, work, progress_rx, move |event| Event::CardScanned { job, event });
+    }
+}
+
+fn counted(total: u64) -> String {
+    if total == 1 { "1 copy".into() } else { format!("{total} copies") }
+}
+
+fn read_card(
+    card: &CardScan,
+    is_stopped: &AtomicBool,
+    progress: &mpsc::Sender<ScanEvent>,
+) -> Result<Scanned, ScanError> {
+    let secrets: Vec<(String, &[u8])> =
+        card.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().as_slice())).collect();
+    let patterns = sought(&secrets, card.ssid.as_ref());
+    let mut told = 0;
+    let scanned = card_scan::scan(&card.path, &patterns, |bytes, total| {
+        if bytes - told >= TOLD_EVERY {
+            told = bytes;
+            // A front end that is slow misses a step of the way, and that is all.
+            let _ = progress.try_send(ScanEvent::At { bytes, total });
+        }
+        !is_stopped.load(Ordering::Relaxed)
+    })?;
+    // A front end that has gone does not hear it.
+    let _ = progress.blocking_send(ScanEvent::Ended(Box::new(scanned.clone())));
+    Ok(scanned)
+}

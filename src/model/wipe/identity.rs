@@ -1,0 +1,182 @@
+//! Which gateway it is: what it tells of itself, what was typed, and what the records know. A difference refuses a wipe.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Guard;
+use crate::model::record::{EntryRecord, JobHistory, RecordId};
+
+/// What a gateway tells of itself, safe to show.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Its serial number.
+    pub serial: Option<String>,
+    /// Its name, else where it was reached.
+    pub name: Option<String>,
+    /// Its board or chip.
+    pub hardware: Option<String>,
+    /// Its firmware or system.
+    pub firmware: Option<String>,
+    /// The id of its system.
+    pub machine: Option<String>,
+    /// The id of its last start: another one after each restart.
+    #[serde(skip)]
+    pub start: Option<String>,
+}
+
+impl Told {
+    /// What has to be typed: the serial number, else the name.
+    pub fn confirmation(&self) -> Option<&str> {
+        self.serial.as_deref().or(self.name.as_deref())
+    }
+
+    /// What differs from another time, in words; nothing where what both tell is the same.
+    fn difference(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        let pairs = [
+            ("serial number", &self.serial, &other.serial),
+            ("name", &self.name, &other.name),
+            ("hardware", &self.hardware, &other.hardware),
+            ("system id", &self.machine, &other.machine),
+        ];
+        pairs.into_iter().find_map(|(what, one, two)| match (one, two) {
+            (Some(one), Some(two)) if one != two => Some((what, one.clone(), two.clone())),
+            _ => None,
+        })
+    }
+
+    /// Whether another gateway answers than at first.
+    pub fn is_swapped(&self, first: &Self) -> Option<Guard> {
+        let (what, now, then) = self.difference(first)?;
+        Some(Guard::Swapped(format!("another gateway answers now: its {what} is {now}, and was {then}")))
+    }
+}
+
+/// What the records know of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The job that says so.
+    pub job: RecordId,
+    /// When it was.
+    pub at: String,
+    /// What was told then.
+    pub told: Told,
+}
+
+/// Compares what a gateway tells with what was typed and with what is on record.
+pub fn compare(typed: &str, told: &Told, known: Option<&Known>) -> Guard {
+    let typed = typed.trim();
+    match told.confirmation() {
+        None => return Guard::Refused("the gateway tells neither a serial number nor a name".into()),
+        Some(own) if own != typed => {
+            let what = if told.serial.is_some() { "serial number" } else { "name" };
+            return Guard::Refused(format!("the gateway's {what} is {own}, not {typed}"));
+        }
+        Some(_) => {}
+    }
+    let differs = known.and_then(|known| Some((known, told.difference(&known.told)?)));
+    match differs {
+        Some((known, (what, now, then))) => Guard::Refused(format!(
+            "its {what} is {now}, and record {} of {} says {then}",
+            known.job.0,
+            known.at.get(..10).unwrap_or(&known.at)
+        )),
+        None => Guard::Passed,
+    }
+}
+
+/// The newest record of the gateway that was named: by its serial number or name.
+pub fn on_record(newest_first: &[JobHistory], typed: &str) -> Option<Known> {
+    let typed = typed.trim();
+    newest_first.iter().find_map(|job| {
+        let told = told_in(job)?;
+        let is_it = told.serial.as_deref() == Some(typed) || told.name.as_deref() == Some(typed);
+        is_it.then(|| Known { job: job.job.id, at: job.job.started_at.clone(), told })
+    })
+}
+
+/// What earlier wipes of the same gateway saw, which this one need not see again: a gateway that was unpaired in between is
+/// offline, and what it held is gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// When it was seen online last, if that was the last word.
+    pub online_at: Option<String>,
+    /// Credentials that were seen, and where.
+    pub seen: Vec<(String, String)>,
+}
+
+/// What the wipes since the last complete one saw of a gateway, the newest first.
+pub fn earlier(newest_first: &[JobHistory], typed: &str) -> Earlier {
+    let of_it = newest_first.iter().filter(|job| job.job.intent.action == "wipe" && is_of(job, typed.trim()));
+    let open: Vec<&JobHistory> = of_it.take_while(|job| job.job.outcome != "complete").collect();
+    let word =
+        |entry: &EntryRecord| entry.detail.get("online").and_then(Value::as_bool).map(|is| (is, entry.at.clone()));
+    let asked = open.iter().flat_map(|job| job.entries.iter().rev()).filter(|entry| entry.step == "online");
+    let online = asked.filter_map(word).next();
+    let text = |entry: &EntryRecord, key: &str| entry.detail.get(key).and_then(Value::as_str).map(str::to_owned);
+    let entries = open.iter().flat_map(|job| &job.entries);
+    let there = entries.filter(|entry| entry.step == "look" && entry.outcome == "still-there");
+    let seen = there.filter_map(|entry| Some((text(entry, "credential")?, text(entry, "place")?)));
+    Earlier { online_at: online.filter(|(is_online, _)| *is_online).map(|(_, at)| at), seen: seen.collect() }
+}
+
+fn is_of(job: &JobHistory, typed: &str) -> bool {
+    told_in(job).is_some_and(|told| told.confirmation() == Some(typed))
+}
+
+/// What a job heard of the gateway.
+fn told_in(job: &JobHistory) -> Option<Told> {
+    job.entries.iter().filter(|entry| entry.outcome == "done").find_map(|entry| match entry.step.as_str() {
+        "identity" => serde_json::from_value::<Told>(entry.detail.clone()).ok(),
+        "describe" => Some(described(&entry.detail)),
+        _ => None,
+    })
+}
+
+/// What a commissioning session heard.
+fn described(detail: &Value) -> Told {
+    let text = |key: &str| detail.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    Told { name: text("name"), hardware: text("hardware"), ..Told::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(serial: &str, machine: &str) -> Told {
+        Told { serial: Some(serial.into()), machine: Some(machine.into()), ..Told::default() }
+    }
+
+    fn known(serial: &str, machine: &str) -> Known {
+        Known { job: RecordId(7), at: "2026-01-31T12:00:00Z".into(), told: told(serial, machine) }
+    }
+
+    #[test]
+    fn what_was_typed_must_be_what_the_gateway_tells() {
+        assert_eq!(compare(" GW-7 ", &told("GW-7", "m"), None), Guard::Passed);
+        assert!(matches!(compare("GW-8", &told("GW-7", "m"), None), Guard::Refused(_)));
+        assert!(matches!(compare("", &Told::default(), None), Guard::Refused(_)));
+        let named = Told { name: Some("hall-3".into()), ..Told::default() };
+        assert_eq!(compare("hall-3", &named, None), Guard::Passed);
+        let both = Told { name: Some("hall-3".into()), ..told("GW-7", "m") };
+        assert!(matches!(compare("hall-3", &both, None), Guard::Refused(_)), "the serial number says more than a name");
+    }
+
+    #[test]
+    fn a_gateway_that_is_not_the_one_on_record_is_refused() {
+        assert_eq!(compare("GW-7", &told("GW-7", "m"), Some(&known("GW-7", "m"))), Guard::Passed);
+        let Guard::Refused(why) = compare("GW-7", &told("GW-7", "m"), Some(&known("GW-7", "n"))) else { panic!() };
+        assert_eq!(why, "its system id is m, and record 7 of 2026-01-31 says n");
+        let silent = Known { told: Told::default(), ..known("", "") };
+        assert_eq!(
+            compare("GW-7", &told("GW-7", "m"), Some(&silent)),
+            Guard::Passed,
+            "what was not told cannot differ"
+        );
+    }
+
+    #[test]
+    fn another_gateway_in_the_middle_is_seen() {
+        assert_eq!(told("GW-7", "m").is_swapped(&told("GW-7", "m")), None);
+        assert!(matches!(told("GW-8", "m").is_swapped(&told("GW-7", "m")), Some(Guard::Swapped(_))));
+    }
+}

@@ -1,0 +1,90 @@
+//! Taking a gateway out of service: what is asked for, and what is told while it goes on.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::access::Access;
+use crate::model::card_scan::Scanned;
+use crate::model::gateway::Protection;
+use crate::model::ids::{DriverId, LinkAddress, ProfileId};
+use crate::model::secret::Secret;
+use crate::model::wifi::Ssid;
+use crate::model::wipe::{Look, Mark, Plan, Told, WipeReport};
+
+/// A wipe to begin.
+pub struct WipeStart {
+    /// The gateway's link.
+    pub link: LinkAddress,
+    /// The profile whose plan is carried out.
+    pub profile: ProfileId,
+    /// The driver to speak.
+    pub driver: DriverId,
+    /// What lets us in.
+    pub access: Access,
+    /// The serial number, or where the gateway tells none its name, as a person typed it.
+    pub confirmed: String,
+    /// Steps that a person carried out: the step's id, and what was seen.
+    pub attested: Vec<(String, String)>,
+    /// Steps that are left out knowingly.
+    pub without: Vec<String>,
+    /// Settings that are looked for before and after, where the driver has such.
+    pub look_for: Vec<String>,
+}
+
+/// What is told while it goes on.
+pub enum WipeEvent {
+    /// This is what will be done.
+    Planned(Box<Plan>),
+    /// It works on this; it ends by itself after `limit` at the latest.
+    Busy {
+        /// What.
+        what: String,
+        /// How long at most.
+        limit: Duration,
+    },
+    /// The gateway said which it is.
+    Identified {
+        /// What it told.
+        told: Box<Told>,
+        /// How the link is protected.
+        protection: Protection,
+    },
+    /// Whether it is connected to the internet; nothing where it cannot say.
+    Online(Option<bool>),
+    /// Something was seen of a step.
+    Step {
+        /// Which step of the plan.
+        step: usize,
+        /// What.
+        mark: Mark,
+    },
+    /// A store was looked at.
+    Looked(Look),
+    /// It restarted so often since the last removal.
+    Restarted(u32),
+    /// It is over, and this may be claimed.
+    Assessed(Box<WipeReport>),
+}
+
+/// A medium to search.
+pub struct CardScan {
+    /// A device or an image.
+    pub path: PathBuf,
+    /// What is looked for, each under a name.
+    pub secrets: Vec<(String, Secret<Vec<u8>>)>,
+    /// The network whose derived key is looked for as well.
+    pub ssid: Option<Ssid>,
+}
+
+/// What is told of a search.
+pub enum ScanEvent {
+    /// How far it is, in bytes.
+    At {
+        /// What was read.
+        bytes: u64,
+        /// What there is.
+        total: u64,
+    },
+    /// It is over.
+    Ended(Box<Scanned>),
+}

@@ -1,0 +1,277 @@
+//! The tab Remove: the plan in order, what a person says of it, three claims, every place, what is left, and the certificate.
+
+use egui::{Color32, Key, RichText, TextEdit, Ui};
+
+use crate::app::App;
+use crate::app::remove::{Remove, RemoveAction, Run};
+use crate::model::card_scan::NONE_FOUND;
+use crate::model::gateway::Sighting;
+use crate::model::secret::Secret;
+use crate::model::wipe::{
+    Actor, Answer, Assessment, Outcome, Plan, PlanStep, StepState, StepVerdict, StoreState, StoreVerdict, WIFI,
+};
+use crate::ui::icon;
+use crate::ui::pass::{Pass, PathField, short};
+use crate::ui::theme::{GAP, GRID, palette};
+use crate::ui::widgets::{
+    Button, copyable, empty_state, field, fold, labelled, muted, notice, path_field, pill, problem_card, strong,
+    titled_group,
+};
+
+/// Draws the tab.
+pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'_>) {
+    ui.spacing_mut().item_spacing.y = GAP;
+    let Some(plan) = app.removal() else {
+        return empty_state(ui, icon::INFO, "No plan", |ui| {
+            muted(ui, "The profile says how a gateway is removed. Choose one under Set up that does");
+        });
+    };
+    let name = crate::app::discover::display_name(row);
+    let remove = &mut *app.remove;
+    if let Some(run) = remove.run() {
+        state(ui, run);
+    }
+    let shown = remove.run().map_or_else(|| not_begun(&plan), Run::assessment);
+    claims(ui, &shown);
+    steps(ui, &plan, &shown, remove, pass);
+    stores(ui, &shown);
+    if !shown.remedies.is_empty() && remove.run().is_some_and(|run| !run.is_running()) {
+        left(ui, &shown);
+    }
+    guard(ui, remove, &name, pass);
+    if remove.run().is_some_and(|run| run.report().is_some()) {
+        certificate(ui, remove, pass);
+    }
+    fold(ui, "card", "Search a card or an image", |ui| card(ui, remove, pass));
+}
+
+/// The act in the header.
+pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    let is_busy = app.remove.is_running();
+    if is_busy && Button::new("Stop").icon(icon::STOPPED).named("Stop the removal").pressed(ui) {
+        pass.did(RemoveAction::Stopped);
+    }
+}
+
+/// What is shown before anything was begun: nothing was seen of anything.
+fn not_begun(plan: &Plan) -> Assessment {
+    let mut shown = crate::model::wipe::judge(plan, &plan.trail());
+    shown.remedies.clear();
+    shown
+}
+
+fn state(ui: &mut Ui, run: &Run) {
+    if let Some(busy) = run.busy() {
+        pill(ui, palette(ui).link, &format!("{busy}…"));
+        return;
+    }
+    if let Some(problem) = run.problem() {
+        return problem_card(ui, problem);
+    }
+    let Some(report) = run.report() else { return muted_line(ui, "Stopped before its end") };
+    let palette = palette(ui);
+    let (colour, glyph) = match report.assessment.outcome {
+        Outcome::Complete => (palette.ok, icon::JOINED),
+        Outcome::Incomplete | Outcome::Refused => (palette.danger, icon::WARNING),
+        Outcome::Unknown => (palette.warn, icon::WARNING),
+    };
+    notice(ui, colour, glyph, &format!("{}: {}", report.assessment.outcome.title(), report.assessment.summary));
+}
+
+fn muted_line(ui: &mut Ui, text: &str) {
+    muted(ui, text);
+}
+
+fn claims(ui: &mut Ui, shown: &Assessment) {
+    ui.columns(3, |columns| {
+        for (ui, claimed) in columns.iter_mut().zip(&shown.claims) {
+            muted(ui, claimed.claim.title());
+            let colour = answer_colour(ui, claimed.answer);
+            pill(ui, colour, claimed.answer.label());
+            ui.label(RichText::new(&claimed.says).small());
+        }
+    });
+}
+
+fn answer_colour(ui: &Ui, answer: Answer) -> Color32 {
+    let palette = palette(ui);
+    match answer {
+        Answer::Observed => palette.ok,
+        Answer::No => palette.danger,
+        Answer::NotBySoftware | Answer::Partly => palette.warn,
+        _ => palette.muted,
+    }
+}
+
+fn steps(ui: &mut Ui, plan: &Plan, shown: &Assessment, remove: &mut Remove, pass: &mut Pass<'_>) {
+    titled_group(ui, "Steps", "", |ui| {
+        for (number, (step, verdict)) in plan.steps.iter().zip(&shown.steps).enumerate() {
+            ui.push_id(&step.id, |ui| one_step(ui, number + 1, step, verdict, remove, pass));
+        }
+    });
+}
+
+fn one_step(
+    ui: &mut Ui,
+    number: usize,
+    step: &PlanStep,
+    verdict: &StepVerdict,
+    remove: &mut Remove,
+    pass: &mut Pass<'_>,
+) {
+    strong(ui, &format!("{number}. {}", step.does));
+    ui.horizontal_wrapped(|ui| {
+        let colour = step_colour(ui, verdict.state);
+        pill(ui, colour, verdict.state.label());
+        for (state, word) in [(StepState::Requested, "requested"), (StepState::Acknowledged, "acknowledged")] {
+            if let Some(mark) = verdict.evidence.iter().find(|mark| mark.state == state) {
+                muted(ui, &format!("{word} after {}", short(mark.at)));
+            }
+        }
+        if let Some(effect) = verdict.effect {
+            muted(ui, &format!("its places: {}", effect.label()));
+        }
+        let removes: Vec<&str> = step.removes.iter().map(|id| shown_name(id)).collect();
+        if !removes.is_empty() {
+            muted(ui, &format!("{}: {}", step.claim.title(), removes.join(", ")));
+        }
+    });
+    let said = verdict.evidence.iter().filter(|mark| mark.state != StepState::Requested);
+    said.for_each(|mark| drop(ui.label(RichText::new(&mark.text).small())));
+    if let Some(warning) = &step.warning {
+        notice(ui, palette(ui).warn, icon::WARNING, warning);
+    }
+    if step.actor != Actor::Driver && !remove.is_running() {
+        attest(ui, step, remove, pass);
+    }
+}
+
+/// What a person says of a step, and leaving it out.
+fn attest(ui: &mut Ui, step: &PlanStep, remove: &mut Remove, pass: &mut Pass<'_>) {
+    let text = remove.attested.entry(step.id.clone()).or_default();
+    let hint = step.evidence.first().map_or("what you saw", String::as_str);
+    field(ui, &format!("Seen for {}", step.id), text, hint);
+    let is_empty = text.trim().is_empty();
+    let mut is_left_out = remove.is_left_out(&step.id);
+    if is_empty && ui.checkbox(&mut is_left_out, format!("Go on without {}", step.id)).changed() {
+        pass.did(RemoveAction::LeftOut(step.id.clone()));
+    }
+}
+
+fn step_colour(ui: &Ui, state: StepState) -> Color32 {
+    let palette = palette(ui);
+    match state {
+        StepState::Observed | StepState::Acknowledged => palette.ok,
+        StepState::Failed => palette.danger,
+        StepState::Requested | StepState::Cannot => palette.warn,
+        StepState::NotChecked | StepState::Attested => palette.muted,
+    }
+}
+
+fn stores(ui: &mut Ui, shown: &Assessment) {
+    let count = |state| shown.stores.iter().filter(|store| store.state == state).count();
+    let title = format!("Places: {} seen empty of {}", count(StoreState::SeenEmpty), shown.stores.len());
+    // What is still there is in nobody's fold.
+    shown.stores.iter().filter(|store| store.state == StoreState::StillThere).for_each(|store| one_store(ui, store));
+    fold(ui, "places", &title, |ui| shown.stores.iter().for_each(|store| one_store(ui, store)));
+}
+
+fn one_store(ui: &mut Ui, store: &StoreVerdict) {
+    let palette = palette(ui);
+    let colour = match store.state {
+        StoreState::SeenEmpty => palette.ok,
+        StoreState::StillThere => palette.danger,
+        StoreState::NotLooked | StoreState::NotReachable => palette.muted,
+    };
+    ui.horizontal_wrapped(|ui| {
+        pill(ui, colour, store.state.label());
+        ui.label(format!("{}, {}", shown_name(&store.store.credential), store.store.place));
+        muted(ui, &store.says);
+    });
+}
+
+fn shown_name(credential: &str) -> &str {
+    if credential == WIFI { "Wi-Fi passphrase" } else { credential }
+}
+
+fn left(ui: &mut Ui, shown: &Assessment) {
+    titled_group(ui, "What to do", "", |ui| {
+        for remedy in &shown.remedies {
+            ui.label(&remedy.text);
+            if let Some(warning) = &remedy.warning {
+                muted(ui, warning);
+            }
+        }
+    });
+}
+
+fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, pass: &mut Pass<'_>) {
+    let is_running = remove.is_running();
+    let response = field(ui, "Serial number", &mut remove.confirmed, "its name where it tells none");
+    let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+    field(ui, "Settings to look for", &mut remove.look_for, "keys that are there, for SMP");
+    let is_typed = !remove.confirmed.trim().is_empty();
+    let why = if is_running { "It runs already" } else { "Type the serial number first" };
+    let label = if remove.run().is_some() { format!("Remove {name} again") } else { format!("Remove {name}") };
+    let go = Button::new(&label).danger().enabled_if(is_typed && !is_running, why).pressed(ui);
+    if go || (is_entered && is_typed && !is_running) {
+        pass.did(RemoveAction::Started);
+    }
+    ui.add_space(GRID);
+}
+
+fn certificate(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
+    let hint = remove.proposed_name();
+    let (_, is_browsing) = path_field(ui, "Certificate", &mut remove.certificate_path, &hint);
+    if is_browsing {
+        pass.browse = Some(PathField::Certificate(hint));
+    }
+    let has_path = !remove.certificate_path.trim().is_empty();
+    let save = Button::new("Save").named("Save the certificate").enabled_if(has_path, "Choose a file first");
+    if save.pressed(ui) {
+        pass.did(RemoveAction::SavedCertificate);
+    }
+    match remove.saved() {
+        Some(Ok(path)) => muted_line(ui, &format!("Saved: {path}")),
+        Some(Err(problem)) => problem_card(ui, problem),
+        None => {}
+    }
+}
+
+fn card(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
+    muted(ui, "Reads only. The secret is looked for in the forms in which programs write it");
+    let card = &mut remove.card;
+    let (_, is_browsing) = path_field(ui, "Card or image", &mut card.path, "/dev/sdb, or an image");
+    if is_browsing {
+        pass.browse = Some(PathField::CardImage);
+    }
+    let mut typed = card.secret.expose().clone();
+    let changed = labelled(ui, "Secret", |ui, id| {
+        let edit = TextEdit::singleline(&mut typed).password(true).hint_text("passphrase or token");
+        ui.add(edit).labelled_by(id).changed()
+    });
+    if changed {
+        card.secret = Secret::new(typed);
+    }
+    field(ui, "Its network", &mut card.ssid, "for the key derived of a passphrase");
+    if card.is_running() {
+        let (bytes, total) = card.at().unwrap_or_default();
+        muted(ui, &format!("{} of {} MB read", bytes / 1_000_000, total / 1_000_000));
+    } else if Button::new("Search").named("Search the card").pressed(ui) {
+        pass.did(RemoveAction::Searched);
+    }
+    if let Some(problem) = card.problem() {
+        problem_card(ui, problem);
+    }
+    let Some(found) = card.found() else { return };
+    if found.total == 0 {
+        return muted_line(ui, &format!("{NONE_FOUND}: {} MB read", found.bytes / 1_000_000));
+    }
+    notice(ui, palette(ui).danger, icon::WARNING, &format!("Found {} times", found.total));
+    for hit in found.hits.iter().take(SHOWN_HITS) {
+        copyable(ui, &format!("byte {} as {}, {}", hit.offset, hit.form, hit.held.label()));
+    }
+}
+
+/// Copies that are listed; the command line lists more.
+const SHOWN_HITS: usize = 20;

@@ -1,0 +1,257 @@
+//! Taking simulated Linux gateways out of service, on a paused clock: what each does, and what may be claimed of it.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use linesman::flow::transcript::SharedTranscript;
+use linesman::flow::wipe::{Setup, run};
+use linesman::model::access::Access;
+use linesman::model::gateway::PortFacts;
+use linesman::model::ids::{DriverId, LinkAddress};
+use linesman::model::record::JobIntent;
+use linesman::model::secret::Secret;
+use linesman::model::wipe::{Answer, Claim, Earlier, Known, Outcome, StepState, StoreState, Told, WIFI, WipeReport};
+use linesman::msg::JobEnd;
+use linesman::msg::wipe::WipeEvent;
+use linesman::profile::{Catalog, Profile};
+use linesman::sim::{Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, Card, ConsoleDevice, Fault, SimulatedLinks};
+use tokio::sync::{mpsc, watch};
+
+use crate::support::{MemoryRecords, PASSPHRASE, SSID, info};
+
+const SERIAL: &str = "GW-0417";
+const TOKEN: &str = "/data/gateway/access-token";
+
+/// A gateway on a cable, with what is on its card.
+struct Bench {
+    card: tempfile::TempDir,
+    links: Arc<SimulatedLinks>,
+    records: MemoryRecords,
+}
+
+impl Bench {
+    /// One that has joined, and holds a token.
+    fn new(faults: &[Fault]) -> Self {
+        let card = tempfile::tempdir().unwrap();
+        let mut held = Card::at(card.path()).unwrap();
+        held.store(SSID.as_bytes(), PASSPHRASE).unwrap();
+        held.keep(TOKEN, b"token").unwrap();
+        let device = ConsoleDevice::new(info(), Air::site(SSID, PASSPHRASE), Card::at(card.path()).unwrap(), faults);
+        let device = device.with_serial(Some(SERIAL.into()));
+        let links = Arc::new(SimulatedLinks::default().with(address(), PortFacts::default(), device));
+        Self { card, links, records: MemoryRecords::default() }
+    }
+
+    /// Plays the vendor's tool.
+    fn unpair(&self) {
+        std::fs::write(self.card.path().join("unpair"), "").unwrap();
+    }
+
+    fn holds(&self) -> (bool, bool) {
+        let has_network = Card::at(self.card.path()).unwrap().has_network();
+        (has_network, holds_token(self.card.path()))
+    }
+
+    async fn wipe(&self, wish: Wish<'_>) -> (Option<WipeReport>, JobEnd) {
+        let profile = profile(wish.profile);
+        let (progress, mut events) = mpsc::channel(256);
+        let setup = Setup {
+            link: address(),
+            driver: DriverId::LinuxConsole,
+            access: Access {
+                username: Some(CONSOLE_ACCOUNT.into()),
+                secret: Some(Secret::new(CONSOLE_PASSWORD.into())),
+                allows_unprotected: false,
+            },
+            settings: None,
+            profile,
+            confirmed: wish.confirmed.into(),
+            known: wish.known,
+            earlier: wish.earlier,
+            attested: wish.attested.iter().map(|&id| (id.to_owned(), "seen by a person".to_owned())).collect(),
+            without: wish.without.iter().map(|&id| id.to_owned()).collect(),
+            look_for: Vec::new(),
+            intent: intent(),
+            links: Arc::clone(&self.links) as Arc<dyn linesman::flow::port::Links>,
+            records: Arc::new(self.records.clone()),
+            progress,
+            transcript: SharedTranscript::new("wipe"),
+        };
+        let (_stop, stopped) = watch::channel(false);
+        let running = tokio::spawn(run(setup, stopped));
+        let mut report = None;
+        while let Some((_, event)) = events.recv().await {
+            if let WipeEvent::Assessed(assessed) = event {
+                report = Some(*assessed);
+            }
+        }
+        (report, running.await.unwrap())
+    }
+}
+
+/// What is asked for.
+struct Wish<'a> {
+    profile: &'a str,
+    confirmed: &'a str,
+    known: Option<Known>,
+    earlier: Earlier,
+    attested: &'a [&'a str],
+    without: &'a [&'a str],
+}
+
+impl Default for Wish<'_> {
+    fn default() -> Self {
+        let earlier = Earlier::default();
+        Self { profile: "generic-linux", confirmed: SERIAL, known: None, earlier, attested: &[], without: &[] }
+    }
+}
+
+fn address() -> LinkAddress {
+    LinkAddress::Serial("SIM1".into())
+}
+
+fn profile(id: &str) -> Profile {
+    Catalog::built_in().find(id).unwrap().clone()
+}
+
+fn intent() -> JobIntent {
+    JobIntent {
+        action: "wipe".into(),
+        gateway: "gateway".into(),
+        link: address().to_string(),
+        profile: None,
+        driver: None,
+        operator: "tester".into(),
+        is_simulated: true,
+    }
+}
+
+fn holds_token(card: &Path) -> bool {
+    Card::at(card).unwrap().kept(TOKEN).is_some()
+}
+
+fn answer(report: &WipeReport, claim: Claim) -> Answer {
+    report.assessment.claim(claim).answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_is_wiped_and_looked_at_after_its_restart_is_complete() {
+    let bench = Bench::new(&[]);
+    let (report, end) = bench.wipe(Wish::default()).await;
+    let report = report.unwrap();
+    assert_eq!(report.assessment.outcome, Outcome::Complete, "{report:#?} {end:?}");
+    assert_eq!(answer(&report, Claim::Removed), Answer::Observed);
+    assert_eq!(answer(&report, Claim::Sanitised), Answer::NotBySoftware);
+    assert_eq!((report.restarts, report.told.serial.as_deref()), (1, Some(SERIAL)));
+    assert!(!bench.holds().0, "the network is off the card");
+    let lines = bench.records.lines();
+    let at =
+        |text: &str| lines.iter().position(|line| line.contains(text)).unwrap_or_else(|| panic!("{text}: {lines:#?}"));
+    assert!(at("forget-wifi intent") < at("forget-wifi outcome acknowledged"), "{lines:#?}");
+    assert!(lines.last().unwrap().starts_with("end complete wipe.complete"), "{lines:#?}");
+    assert!(!lines.iter().any(|line| line.contains(PASSPHRASE)), "{lines:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_done_to_a_gateway_that_is_not_the_one_that_was_named_or_recorded() {
+    let told = Told { serial: Some(SERIAL.into()), machine: Some("another".into()), ..Told::default() };
+    let known = Known { job: linesman::model::record::RecordId(3), at: "2026-01-31T00:00:00Z".into(), told };
+    for wish in [Wish { confirmed: "GW-0418", ..Wish::default() }, Wish { known: Some(known), ..Wish::default() }] {
+        let bench = Bench::new(&[]);
+        let (report, _) = bench.wipe(wish).await;
+        let assessment = report.unwrap().assessment;
+        assert_eq!(assessment.outcome, Outcome::Refused, "{assessment:#?}");
+        assert_eq!(bench.holds(), (true, true));
+        assert!(!bench.records.lines().iter().any(|line| line.contains("forget-wifi")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_back_after_the_restart_is_never_complete() {
+    for (fault, place) in [
+        (Fault::WipeLie, "NetworkManager's list of connections"),
+        (Fault::Regenerates, "/etc/netplan and /run/netplan"),
+    ] {
+        let bench = Bench::new(&[fault]);
+        let (report, _) = bench.wipe(Wish::default()).await;
+        let assessment = report.unwrap().assessment;
+        assert_eq!(assessment.outcome, Outcome::Incomplete, "{fault}: {assessment:#?}");
+        assert_eq!(assessment.claim(Claim::Removed).answer, Answer::No, "{fault}");
+        assert_eq!(assessment.steps[0].state, StepState::Failed, "{fault}: an act without effect");
+        let store = assessment.stores.iter().find(|store| store.store.place == place).unwrap();
+        assert_eq!(store.state, StoreState::StillThere, "{fault}");
+        assert!(bench.holds().0, "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_gateway_after_the_restart_ends_it_as_unknown() {
+    let (report, _) = Bench::new(&[Fault::Swapped]).wipe(Wish::default()).await;
+    let assessment = report.unwrap().assessment;
+    assert_eq!(assessment.outcome, Outcome::Unknown, "{assessment:#?}");
+    assert!(assessment.summary.contains("ANOTHER"), "{}", assessment.summary);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_card_keeps_both_secrets_when_unpaired_offline_and_loses_both_when_unpaired_online() {
+    let wish = |earlier| Wish {
+        profile: "casambi-cloud-gateway",
+        attested: &["unpair-online", "void-token"],
+        earlier,
+        ..Wish::default()
+    };
+    let offline = Bench::new(&[Fault::Offline]);
+    offline.unpair();
+    let (report, _) = offline.wipe(wish(Earlier::default())).await;
+    let report = report.unwrap();
+    assert_eq!(report.assessment.outcome, Outcome::Incomplete, "{report:#?}");
+    assert_eq!((answer(&report, Claim::Useless), answer(&report, Claim::Removed)), (Answer::Attested, Answer::No));
+    assert_eq!(report.assessment.summary, "The gateway still holds: Wi-Fi passphrase, network-access-token");
+    let remedies: Vec<&str> = report.assessment.remedies.iter().map(|remedy| remedy.text.as_str()).collect();
+    assert!(remedies[0].contains("bring it online and unpair again"), "{remedies:#?}");
+    assert_eq!(offline.holds(), (true, true));
+
+    // The first look: online, both seen where they were thought to be. Then the vendor's tool, then the second look.
+    let online = Bench::new(&[]);
+    let (first, _) = online.wipe(Wish { attested: &[], ..wish(Earlier::default()) }).await;
+    let first = first.unwrap();
+    assert_eq!((first.assessment.outcome, first.online), (Outcome::Incomplete, Some(true)), "{first:#?}");
+    let there = first.assessment.stores.iter().filter(|store| store.state == StoreState::StillThere);
+    let seen: Vec<_> = there.map(|store| (store.store.credential.clone(), store.store.place.clone())).collect();
+    assert!(seen.iter().any(|(credential, _)| credential == WIFI), "{seen:?}");
+    let earlier = Earlier { online_at: Some("a minute ago".into()), seen };
+    online.unpair();
+    let (second, _) = online.wipe(wish(earlier)).await;
+    let second = second.unwrap();
+    assert_eq!(second.assessment.outcome, Outcome::Complete, "{second:#?}");
+    assert_eq!(online.holds(), (false, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cloud_comes_before_the_device_unless_it_is_left_out_knowingly() {
+    let bench = Bench::new(&[]);
+    let wish = |attested, without| Wish { profile: "calms", attested, without, ..Wish::default() };
+    let (report, end) = bench.wipe(wish(&[], &[])).await;
+    assert!(report.is_none());
+    assert!(matches!(end, JobEnd::Failed(problem) if problem.code == "wipe.cloud_first"));
+    assert!(bench.records.lines().is_empty(), "nothing was begun");
+    let (report, _) = bench.wipe(wish(&[], &["end-certificates"])).await;
+    let report = report.unwrap();
+    assert_eq!(answer(&report, Claim::Useless), Answer::NotChecked, "{report:#?}");
+    assert_eq!(report.assessment.outcome, Outcome::Incomplete, "a certificate stays where nobody can look");
+    assert!(!bench.holds().0, "what can be removed is removed all the same");
+    let (_, end) = bench.wipe(wish(&["forget-wifi"], &[])).await;
+    assert!(
+        matches!(end, JobEnd::Failed(problem) if problem.code == "wipe.no_such_step"),
+        "what Linesman does is not attested"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_falls_silent_is_never_complete_and_ends_in_time() {
+    let begun = tokio::time::Instant::now();
+    let (report, end) = Bench::new(&[Fault::Silent]).wipe(Wish::default()).await;
+    assert!(report.is_none() && matches!(end, JobEnd::Failed(_)), "{end:?}");
+    assert!(begun.elapsed() < Duration::from_mins(10));
+}
