@@ -420,7 +420,8 @@ impl App {
                 self.discover.probed(&link, probe);
                 self.know_more_of(&link);
             }
-            Event::Probed { .. } => {}
+            // The last two only the command line asks for.
+            Event::Probed { .. } | Event::RecordsHead(_) | Event::BundleImported(_) => {}
             Event::TerminalProgressed { job, output } => {
                 if let Some(terminal) = self.terminal.iter_mut().find(|terminal| terminal.job() == Some(job)) {
                     terminal.progressed(job, output);
@@ -492,8 +493,6 @@ impl App {
             }
             Event::RecordShown(answer) => self.records.shown(answer),
             Event::RecordsVerified(answer) => self.records.verified(answer),
-            // Only the command line asks for these.
-            Event::RecordsHead(_) | Event::BundleImported(_) => {}
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
                     self.settings.diagnostics_finished();

@@ -297,6 +297,7 @@ pub fn act_label(record: &JobRecord) -> &str {
         "terminal" => "Terminal",
         "telemetry" | "inspect" => "Telemetry",
         "publish" => "Publish",
+        "import" => "Import",
         "export" | "export-records" => "Export",
         other => other,
     }

@@ -142,7 +142,7 @@ impl RecordStore {
     fn start(data_dir: &DataDir, is_writer: bool) -> Result<Self, RecordsError> {
         let path = data_dir.records();
         let explain = |failure: Failure| failure.at(&path);
-        let mut database = Database::open(data_dir, is_writer).map_err(explain)?;
+        let mut database = open_with_room(data_dir, is_writer).map_err(explain)?;
         let cut_off = database.cut_off;
         let (work, mut requests) = mpsc::channel::<Work>(REQUESTS);
         let thread = Builder::new()
@@ -217,6 +217,21 @@ impl Records for RecordStore {
         let end = Append::End { job: job.0, outcome: outcome.to_owned(), reason, summary };
         Box::pin(async move { self.append(end).await.map(drop) })
     }
+}
+
+/// Opens the database; on a full disk with the room that is kept for it, so that what is there can be read. Then nothing can
+/// begin, since that room is missing.
+fn open_with_room(data_dir: &DataDir, is_writer: bool) -> Result<Database, Failure> {
+    let reserve = data_dir.records_reserve();
+    let mut opened = Database::open(data_dir, is_writer);
+    if opened.as_ref().is_err_and(Failure::may_be_a_full_disk) && reserve::release(&reserve) {
+        opened = Database::open(data_dir, is_writer);
+    }
+    opened.map_err(|failure| {
+        let is_full =
+            failure.may_be_a_full_disk() && reserve::keep(&reserve).is_err_and(|error| failure::is_full(&error));
+        if is_full { Failure::Io(std::io::ErrorKind::StorageFull.into()) } else { failure }
+    })
 }
 
 /// The database, as the thread holds it. The connection is closed before the lock is freed.

@@ -36,7 +36,8 @@ pub struct Auditor {
     latest: String,
     key_since: String,
     begun: HashSet<i64>,
-    open: HashMap<(i64, Vec<u8>), Vec<i64>>,
+    /// By job: the steps that are open, and the entries that began them.
+    open: HashMap<i64, Vec<(Vec<u8>, i64)>>,
     audit: Audit,
     memory: Vec<u8>,
 }
@@ -129,9 +130,13 @@ impl Auditor {
 
     fn settle(mut self, last: i64) -> Audit {
         let mut open: Vec<OpenIntent> = Vec::new();
-        for ((job, step), entries) in self.open {
-            let step = String::from_utf8_lossy(&step).into_owned();
-            open.extend(entries.into_iter().map(|entry| OpenIntent { entry, job, step: step.clone() }));
+        for (job, intents) in self.open {
+            let named = |(step, entry): (Vec<u8>, i64)| OpenIntent {
+                entry,
+                job,
+                step: String::from_utf8_lossy(&step).into_owned(),
+            };
+            open.extend(intents.into_iter().map(named));
         }
         open.sort_by_key(|intent| intent.entry);
         self.audit.open = open.len() as u64;
@@ -243,7 +248,8 @@ impl Auditor {
             self.find(Finding::at(fault, row.sequence, format!("it is of {at}, {than}")));
         }
         if *at > *self.latest {
-            self.latest = at.into_owned();
+            self.latest.clear();
+            self.latest.push_str(&at);
         }
     }
 
@@ -254,13 +260,14 @@ impl Auditor {
         if !is_in_place {
             self.find(Finding::at(Fault::NoJob, row.sequence, format!("job {}", row.job)));
         }
-        let key = (row.job, step.to_vec());
         if phase == INTENT.as_bytes() {
-            self.open.entry(key).or_default().push(row.sequence);
-        } else if let Some(entries) = self.open.get_mut(&key) {
-            entries.pop();
-            if entries.is_empty() {
-                self.open.remove(&key);
+            self.open.entry(row.job).or_default().push((step.to_vec(), row.sequence));
+        } else if let Some(intents) = self.open.get_mut(&row.job) {
+            if let Some(at) = intents.iter().rposition(|(begun, _)| begun == step) {
+                intents.remove(at);
+            }
+            if intents.is_empty() {
+                self.open.remove(&row.job);
             }
         }
     }

@@ -37,10 +37,9 @@ impl JobIntent {
         match self.action.as_str() {
             // It watches; what it publishes is an act of its own.
             "inspect" => has_open_act,
-            // It asks servers, and a gateway only to ask them.
-            "check" => false,
-            // It reads a card in this computer's own reader.
-            "card-scan" => false,
+            // They ask servers, and a gateway only to ask them; read a card in this computer's own reader; take in records of
+            // another computer.
+            "check" | "card-scan" | "import" => false,
             // Whatever else there is may act at any time.
             _ => true,
         }

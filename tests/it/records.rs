@@ -125,3 +125,69 @@ fn a_verifier_written_from_the_page_agrees() {
         verified(&place, &[], 1);
     }
 }
+
+/// Runs a script in a mount namespace of its own, with a small disk at `$DATA`; `None` where that cannot be done.
+#[cfg(target_os = "linux")]
+fn on_a_small_disk(place: &Place, link: &str, script: &str) -> Option<String> {
+    let can = Command::new("unshare").args(["-rm", "true"]).output().is_ok_and(|ran| ran.status.success());
+    if !peers::require("unshare", can, "a disk that is full needs a mount namespace") {
+        return None;
+    }
+    let data = place.path("small");
+    std::fs::create_dir(&data).unwrap();
+    let password = place.write("wifi.txt", "correct horse battery");
+    let output = Command::new("unshare")
+        .args(["-rm", "sh", "-euc", script])
+        .env("DATA", &data)
+        .env("LINESMAN", env!("CARGO_BIN_EXE_linesman"))
+        .env(
+            "SET_UP",
+            format!(
+                "commission --via {link} --ssid Site-Office --password-file {password} --json --data-dir {}",
+                text_of(&data)
+            ),
+        )
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_nothing_is_begun_and_with_room_again_it_is() {
+    let place = Place::new();
+    let sim = place.sim(&[]);
+    let script = r#"
+        mount -t tmpfs -o size=6m none "$DATA"
+        "$LINESMAN" records list --data-dir "$DATA" > /dev/null
+        dd if=/dev/zero of="$DATA/fill" bs=4k 2> /dev/null || true
+        code=0; "$LINESMAN" $SET_UP 2>&1 || code=$?
+        echo "code $code"
+        rm "$DATA/fill"
+        "$LINESMAN" $SET_UP > /dev/null
+        "$LINESMAN" records list --data-dir "$DATA"
+        "$LINESMAN" records verify --data-dir "$DATA""#;
+    let Some(told) = on_a_small_disk(&place, &sim.link, script) else { return };
+    assert!(told.contains("code 3"), "{told}");
+    assert!(told.contains("\"records.disk_full\""), "{told}");
+    assert!(!told.contains("\"push\""), "nothing was sent: {told}");
+    assert!(told.contains("    1  ") && !told.contains("    2  "), "only the second run is on record: {told}");
+    assert!(told.contains("as far as this file knows"), "{told}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn in_a_read_only_folder_nothing_is_begun() {
+    let place = Place::new();
+    let sim = place.sim(&[]);
+    let script = r#"
+        mount -t tmpfs -o size=6m none "$DATA"
+        "$LINESMAN" records list --data-dir "$DATA" > /dev/null
+        mount -o remount,ro "$DATA"
+        code=0; "$LINESMAN" $SET_UP 2>&1 || code=$?
+        echo "code $code""#;
+    let Some(told) = on_a_small_disk(&place, &sim.link, script) else { return };
+    assert!(told.contains("code 3") && told.contains("\"records.not_opened\""), "{told}");
+    assert!(!told.contains("\"push\""), "nothing was sent: {told}");
+}

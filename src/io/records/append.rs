@@ -60,12 +60,12 @@ impl Database {
             let known = if is_group { None } else { failure.take() };
             let answer = match known {
                 Some(failure) => Err(failure),
-                None => self.group(std::slice::from_ref(&request)).and_then(|answers| one(answers)),
+                None => self.group(std::slice::from_ref(&request)).and_then(one),
             };
             let answer = match answer {
                 // What was begun has to come to its end: the room kept for that is given free.
-                Err(failure) if failure.is_disk_full() && reserve::release(&self.reserve) => {
-                    self.group(std::slice::from_ref(&request)).and_then(|answers| one(answers))
+                Err(failure) if failure.may_be_a_full_disk() && reserve::release(&self.reserve) => {
+                    self.group(std::slice::from_ref(&request)).and_then(one)
                 }
                 answer => answer,
             };

@@ -91,7 +91,7 @@ impl RecordStore {
         operator: String,
     ) -> Result<Imported, TransferError> {
         let (bundle, name) = blocking(move || read(&path, &known_keys)).await?;
-        Ok(self.run(move |database| Ok(database.import(&bundle, name, operator)?)).await??)
+        Ok(self.run(move |database| database.import(&bundle, name, operator)).await??)
     }
 }
 

@@ -48,9 +48,8 @@ impl Failure {
             Self::NoJob(id) => RecordsError::NotFound { id },
             Self::Foreign | Self::Unsound(_) | Self::NoChain => RecordsError::Damaged { path, detail },
             Self::BadKey(_) => RecordsError::BadKey { path, detail },
-            Self::Folder(_) => RecordsError::NotOpened { path, detail },
             Self::Io(error) if is_full(&error) => RecordsError::DiskFull { path },
-            Self::Io(_) => RecordsError::NotOpened { path, detail },
+            Self::Folder(_) | Self::Io(_) => RecordsError::NotOpened { path, detail },
             Self::Sql(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => RecordsError::DiskFull { path },
                 Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => RecordsError::Damaged { path, detail },
@@ -75,9 +74,10 @@ impl Failure {
         }
     }
 
-    /// Whether the disk has no room.
-    pub(super) fn is_disk_full(&self) -> bool {
-        matches!(Self::kind_of(self), Some(ErrorCode::DiskFull))
+    /// Whether the disk may have no room. Of a full one SQLite also says that it cannot be used, where its shared memory
+    /// finds none.
+    pub(super) fn may_be_a_full_disk(&self) -> bool {
+        matches!(Self::kind_of(self), Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure))
     }
 
     fn kind_of(&self) -> Option<ErrorCode> {
@@ -97,6 +97,6 @@ impl Failure {
     }
 }
 
-fn is_full(error: &std::io::Error) -> bool {
+pub(super) fn is_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

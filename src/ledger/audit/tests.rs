@@ -207,12 +207,16 @@ fn a_history_written_anew_needs_keys_that_are_gone() {
     // The thief has the secret of the epoch to come, and signs all again with it.
     let stolen = key(4);
     let mut resealed = chain.clone();
-    [2, 3].into_iter().for_each(|number| resealed.seal(number, &stolen, &stolen));
+    for number in [2, 3] {
+        resealed.seal(number, &stolen, &stolen);
+    }
     assert_eq!(first(&resealed.audit(None, None)), (Fault::LaterKey, 4, 6));
     // Or a key that was never announced.
     let foreign = key(99);
     let mut resealed = chain.clone();
-    [2, 3].into_iter().for_each(|number| resealed.seal(number, &foreign, &key(98)));
+    for number in [2, 3] {
+        resealed.seal(number, &foreign, &key(98));
+    }
     assert_eq!(first(&resealed.audit(None, None)), (Fault::ForeignKey, 4, 6));
     // Or it signs as if with the old key.
     let mut resealed = chain;
@@ -369,9 +373,8 @@ proptest! {
         let audit = chain.audit(None, Some(head));
         let first = audit.findings.first();
         let is_sealed = bad <= length / EACH * EACH;
-        let is_named = first.is_some_and(|first| match is_sealed {
-            true => first.entry <= bad && bad <= first.to,
-            false => first.fault == Fault::Cut,
+        let is_named = first.is_some_and(|first| {
+            if is_sealed { first.entry <= bad && bad <= first.to } else { first.fault == Fault::Cut }
         });
         prop_assert!(is_named, "{bad}: {:?}", audit.findings);
     }

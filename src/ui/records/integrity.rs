@@ -16,7 +16,7 @@ const SHOWN: usize = 3;
 pub(super) fn integrity_height(records: &Records) -> f32 {
     let audit = match records.audit.value() {
         None => 0.0,
-        Some(audit) => 60.0 + 22.0 * lines(audit).len() as f32,
+        Some(audit) => lines(audit).iter().fold(60.0, |height, _| height + 22.0),
     };
     let problem = if records.audit.problem().is_some() { 120.0 } else { 0.0 };
     34.0 + audit + problem

@@ -717,6 +717,8 @@ impl Stage {
     pub(crate) fn telemetry_items(&mut self) {
         self.telemetry_tree();
         self.act(TelemetryAction::OpenedRecording("/home/me/cold-night.lmrec".into()));
+        // A fresh form proposes an id that nobody else has.
+        self.app.telemetry.form.client_id = "linesman-observer-7f3a90c1".into();
         self.heard(TelemetryEvent::State(InspectionState::Playing));
         self.act(TelemetryAction::ShowedConnection(true));
     }
