@@ -82,6 +82,7 @@ words! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "a macro makes the enum")]
 impl Default for SortKey {
     fn default() -> Self {
         Self::Link

@@ -8,8 +8,8 @@ use super::commission::CommissionAction;
 use super::discover::{DiscoverAction, can_be_asked, display_name};
 use super::gateways::{NextAct, Tab};
 use super::settings::SettingsAction;
-use super::telemetry::TelemetryAction;
 use super::telemetry::tree::TreeAction;
+use super::telemetry::{Inspection, TelemetryAction};
 use super::{Action, App, Place};
 use crate::model::gateway::Sighting;
 use crate::model::settings::ThemeChoice;
@@ -271,7 +271,7 @@ impl App {
         let is_on = self.settings.values.scan_bluetooth;
         let title = if is_on { "Stop listening to Bluetooth" } else { "Listen to Bluetooth" };
         acts.push(act(title, "", "", DiscoverAction::SwitchedBluetooth(!is_on)));
-        if self.telemetry.inspection().is_some_and(|inspection| inspection.is_open()) {
+        if self.telemetry.inspection().is_some_and(Inspection::is_open) {
             acts.push(act("Disconnect from the broker", "what was received stays", "", TelemetryAction::Disconnected));
         }
         acts

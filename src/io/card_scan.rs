@@ -25,7 +25,7 @@ const MOST_ASKED: usize = 64;
 /// Bytes before a place that tell what kind of file it is.
 const CONTEXT: usize = 64;
 /// How long one question to the file system may take.
-const ASK_LIMIT: Duration = Duration::from_secs(60);
+const ASK_LIMIT: Duration = Duration::from_mins(1);
 /// Bytes of a sector of a partition table.
 const SECTOR: u64 = 512;
 

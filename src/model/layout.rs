@@ -41,6 +41,7 @@ impl WindowSize {
     const MOST: u16 = 10_000;
 
     /// A size that can be opened, whatever stands in the file.
+    #[must_use]
     pub fn within_limits(self) -> Self {
         let (width, height) = Self::LEAST;
         Self { width: self.width.clamp(width, Self::MOST), height: self.height.clamp(height, Self::MOST), ..self }

@@ -41,13 +41,14 @@ pub struct Proof {
 }
 
 /// All parts.
-pub const PROOFS: [Proof; 15] = [
+pub const PROOFS: [Proof; 17] = [
     real("SMP (MCUmgr)", "Zephyr's SMP servers; smpclient accepts the simulated device"),
     real("Linux console", "agetty, bash, dash and BusyBox with nmcli and a mocked NetworkManager"),
     real("MQTT", "mosquitto, Paho's interoperability suite, mqtt.js, an Azure IoT device SDK"),
     real("TLS", "OpenSSL's s_server, mitmproxy as a real interception"),
     real("Network checks", "chrony, unbound, dnsmasq, nginx, mosquitto, nftables in network namespaces"),
     real("Payloads and exports", "protobuf, CBOR, MessagePack and Sparkplug libraries of others, DuckDB"),
+    real("Search of cards", "ext4 images by mkfs.ext4 and debugfs, flash by Espressif's NVS generator"),
     simulated("Improv over serial", "a device that the Improv SDK's own client accepts"),
     simulated("Improv over Bluetooth", "BlueZ with a virtual radio, and a device that py-improv-ble-client accepts"),
     simulated("Espressif provisioning", "a device that esp-rainmaker-cli accepts in Security 0, 1 and 2"),
@@ -55,6 +56,7 @@ pub const PROOFS: [Proof; 15] = [
         "The five vendors' gateways",
         "gateways played after the vendor documentation; no vendor's device was at hand",
     ),
+    simulated("Removal", "gateways that obey, that lie, whose keys come back, and that are swapped in the middle"),
     simulated("Serial adapters", "pseudo-terminals; no USB adapter was at hand"),
     simulated("Wi-Fi access points", "an access point in memory: right and wrong passphrase, out of range, 5 GHz only"),
     never("A real Bluetooth or Wi-Fi radio", "the tests reach no radio"),

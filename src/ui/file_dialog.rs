@@ -70,7 +70,7 @@ async fn ask(field: &PathField) -> Option<String> {
     let dialog = rfd::AsyncFileDialog::new();
     let file = match field {
         PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]).pick_file().await,
-        PathField::Token(_) | PathField::TerminalFile => dialog.pick_file().await,
+        PathField::Token(_) | PathField::TerminalFile | PathField::CardImage => dialog.pick_file().await,
         PathField::BrokerAuthorities | PathField::BrokerCertificate | PathField::BrokerKey => {
             dialog.add_filter("Certificates and keys", &["pem", "crt", "cer", "key"]).pick_file().await
         }
@@ -91,7 +91,6 @@ async fn ask(field: &PathField) -> Option<String> {
             dialog.set_file_name(format!("network-check.{}", form.as_str())).save_file().await
         }
         PathField::Certificate(name) => dialog.set_file_name(name).save_file().await,
-        PathField::CardImage => dialog.pick_file().await,
         PathField::Transcript => dialog.set_file_name("linesman-transcript.txt").save_file().await,
     };
     file.map(|file| file.path().display().to_string())

@@ -12,7 +12,7 @@ use super::theme::{GRID, icon_font, palette, scrim, small_text};
 use super::widgets::muted;
 use super::widgets::rows::{cell, choosable};
 use crate::app::App;
-use crate::app::palette::{Entry, Kind, PaletteAction, found_in};
+use crate::app::palette::{Entry, Kind, Palette, PaletteAction, found_in};
 
 /// Its width, where the window is wide enough.
 const WIDTH: f32 = 560.0;
@@ -24,7 +24,7 @@ const HEAD: f32 = 24.0;
 /// Shows the palette.
 pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
     let entries = app.palette_entries();
-    let chosen = app.palette().map_or(0, |palette| palette.chosen()).min(entries.len().saturating_sub(1));
+    let chosen = app.palette().map_or(0, Palette::chosen).min(entries.len().saturating_sub(1));
     take_keys(ui, chosen, entries.len(), pass);
     let id = Id::unique("palette");
     let room = ui.ctx().content_rect();

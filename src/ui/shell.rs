@@ -237,9 +237,10 @@ fn window_size(ctx: &Context, kept: WindowSize) -> Option<WindowSize> {
     let is_maximised = viewport.maximized? || viewport.fullscreen.unwrap_or_default();
     let size = viewport.inner_rect?.size() * ctx.zoom_factor();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a screen has some thousand points")]
-    let now = match is_maximised {
-        true => WindowSize { is_maximised, ..kept },
-        false => WindowSize { width: size.x.round() as u16, height: size.y.round() as u16, is_maximised },
+    let now = if is_maximised {
+        WindowSize { is_maximised, ..kept }
+    } else {
+        WindowSize { width: size.x.round() as u16, height: size.y.round() as u16, is_maximised }
     };
     (now != kept && !viewport.minimized.unwrap_or_default()).then_some(now)
 }

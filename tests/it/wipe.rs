@@ -255,3 +255,47 @@ async fn a_gateway_that_falls_silent_is_never_complete_and_ends_in_time() {
     assert!(report.is_none() && matches!(end, JobEnd::Failed(_)), "{end:?}");
     assert!(begun.elapsed() < Duration::from_mins(10));
 }
+
+/// The shells that gateways have, as far as this machine has them.
+#[cfg(unix)]
+fn shells() -> Vec<Vec<&'static str>> {
+    let all = [vec!["sh"], vec!["bash"], vec!["dash"], vec!["busybox", "sh"]];
+    all.into_iter().filter(|shell| crate::peers::has_program(shell[0])).collect()
+}
+
+/// What a real shell writes, and its exit code.
+#[cfg(unix)]
+fn in_shell(shell: &[&str], script: &linesman::proto::console::quote::Script) -> (Vec<u8>, Option<i32>) {
+    let mut command = std::process::Command::new(shell[0]);
+    let output = command.args(&shell[1..]).args(["-c", script.text().unwrap()]).output().unwrap();
+    (output.stdout, output.status.code())
+}
+
+#[cfg(unix)]
+#[test]
+fn real_shells_search_every_place_to_its_end_and_delete_a_file_for_good() {
+    use linesman::proto::console::wipe::{PLACES, delete_file, look_for, marks, parse_marks, parse_search};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("it's a token");
+    let path = file.display().to_string();
+    for shell in shells() {
+        for places in PLACES {
+            let (output, _) = in_shell(&shell, &places.search("").unwrap());
+            assert!(parse_search(&output).trouble.is_some(), "{shell:?} {}", places.key);
+        }
+        let (output, _) = in_shell(&shell, &marks("").unwrap());
+        assert!(parse_marks(&output).boot.is_some(), "{shell:?}: {}", String::from_utf8_lossy(&output));
+        std::fs::write(&file, "token").unwrap();
+        let beside = folder.path().join("beside");
+        std::fs::hard_link(&file, &beside).unwrap();
+        let (output, _) = in_shell(&shell, &look_for(&path, "").unwrap());
+        assert_eq!(parse_search(&output).held, std::slice::from_ref(&path), "{shell:?}");
+        assert_eq!(in_shell(&shell, &delete_file(&path, "").unwrap()).1, Some(0), "{shell:?}");
+        assert!(!file.exists());
+        assert_eq!(std::fs::read(&beside).unwrap(), [0; 5], "{shell:?}: the content was overwritten in its place");
+        std::fs::remove_file(beside).unwrap();
+        let (output, _) = in_shell(&shell, &look_for(&path, "").unwrap());
+        let found = parse_search(&output);
+        assert_eq!((found.held.len(), found.trouble), (0, Some(false)), "{shell:?}");
+    }
+}

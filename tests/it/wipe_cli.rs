@@ -93,3 +93,70 @@ fn a_plan_touches_no_gateway_and_wrong_steps_are_wrong_input() {
     place.run_json(&wrong).expect_problem(2, "wipe.no_such_step");
     place.run_json(&[&nowhere[..], &["--confirm", "x"]].concat()).expect_problem(3, "serial.not_found");
 }
+
+/// What has to be typed for a gateway: a run that names another one says so, and does nothing.
+fn name_of(place: &Place, wipe: &[&str]) -> String {
+    let refused = place.run_json(&[wipe, &["--confirm", "another"]].concat()).expect(1);
+    assert_eq!(refused.result()["outcome"], "refused", "{refused:#?}");
+    let identity = refused.lines().into_iter().find(|line| line["kind"] == "wipe-identity").unwrap();
+    let told = |key: &str| identity[key].as_str().map(str::to_owned);
+    told("serial").or_else(|| told("name")).unwrap()
+}
+
+#[test]
+fn settings_that_were_there_and_are_gone_after_the_restart_are_removed() {
+    let place = Place::new();
+    let card = text_of(&place.path("card"));
+    let sim = ["sim", "--profile", "generic-zephyr", "--driver", "smp", "--state-dir", &card];
+    let sim = Sim::start(&mut place.linesman(&sim));
+    let wipe = ["wipe", "--via", &sim.link, "--profile", "generic-zephyr"];
+    let name = name_of(&place, &wipe);
+    let blind = place.run_json(&[&wipe[..], &["--confirm", &name, "--plan"]].concat()).expect(0);
+    assert_eq!(blind.result()["restarts"], 1);
+    // A setting that the firmware doesn't bring along again by itself.
+    let token = place.write("token", "a token");
+    let set = ["device", "settings", "set", "bridge/token", "--value-file", &token, "--confirm", &name];
+    place.run_json(&[&set[..], &["--via", &sim.link]].concat()).expect(0);
+    let done = place.run_json(&[&wipe[..], &["--confirm", &name, "--look-for", "bridge/token"]].concat());
+    let done = done.expect(0);
+    let before = done.lines().into_iter().find(|line| line["kind"] == "wipe-look").unwrap();
+    assert_eq!((&before["state"], &before["after_restarts"]), (&json!("still-there"), &json!(null)), "{done:#?}");
+    assert_eq!(done.result()["claims"]["removed"], "observed", "{done:#?}");
+}
+
+#[test]
+fn an_espressif_gateway_is_never_removed_without_two_power_cycles_and_its_flash_never_sanitised() {
+    let place = Place::new();
+    let card = text_of(&place.path("card"));
+    let sim = ["sim", "--profile", "generic-esp", "--driver", "esp-prov", "--via", "http", "--state-dir", &card];
+    let sim = Sim::start(&mut place.linesman(&sim));
+    let pop = place.write("pop", sim.text("pop"));
+    let access = ["--username", sim.text("username"), "--pop-file", &pop];
+    let wipe = [&["wipe", "--via", &sim.link, "--profile", "generic-esp"][..], &access].concat();
+    let name = name_of(&place, &wipe);
+    let attested = ["--confirm", &name, "--attest", "maker-reset=held the button for 10 s"];
+    let ran = place.run_json(&[&wipe[..], &attested].concat()).expect(1);
+    let result = ran.result();
+    assert_eq!((&result["outcome"], &result["restarts"]), (&json!("incomplete"), &json!(0)), "{ran:#?}");
+    assert_eq!(result["claims"]["sanitised"], "not-by-software");
+    assert_ne!(result["claims"]["removed"], "observed");
+    let remedies = result["remedies"].to_string();
+    assert!(remedies.contains("Take the power away 2 times"), "{remedies}");
+}
+
+#[test]
+fn a_driver_that_removes_nothing_says_what_it_sees() {
+    let place = Place::new();
+    let card = text_of(&place.path("card"));
+    let sim = ["sim", "--profile", "generic-improv", "--driver", "improv", "--join-millis", "50", "--state-dir", &card];
+    let sim = Sim::start(&mut place.linesman(&sim));
+    let wifi = place.write("wifi", &sim.password);
+    let join = ["commission", "--via", &sim.link, "--no-scan", "--ssid", &sim.ssid, "--password-file", &wifi];
+    place.run_json(&join).expect(0);
+    let wipe = ["wipe", "--via", &sim.link, "--profile", "generic-improv"];
+    let name = name_of(&place, &wipe);
+    let ran = place.run_json(&[&wipe[..], &["--confirm", &name]].concat()).expect(1);
+    let result = ran.result();
+    assert_eq!((&result["outcome"], &result["claims"]["removed"]), (&json!("incomplete"), &json!("no")), "{ran:#?}");
+    assert_eq!(result["stores"][0]["state"], "still-there");
+}

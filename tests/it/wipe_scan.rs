@@ -117,7 +117,7 @@ fn every_form_of_a_secret_is_found_and_a_clean_medium_says_no_more_than_that() {
     assert_eq!(clean.result()["copies"], 0);
     let text = place.run(&["wipe", "scan", &text_of(&image), "--secret-file", &place.write("w", PASSPHRASE)]).expect(0);
     assert!(text.out.contains("No copy found in the addressable area"), "{text:#?}");
-    let hex: String = PASSPHRASE.bytes().map(|octet| format!("{octet:02x}")).collect();
+    let hex: String = linesman::model::text::hex(PASSPHRASE.as_bytes());
     let wide: Vec<u8> = PASSPHRASE.encode_utf16().flat_map(u16::to_le_bytes).collect();
     // From wpa_passphrase of wpa_supplicant, for this network and passphrase.
     let derived = linesman::model::psk::derive_hex(

@@ -8,20 +8,20 @@ use crate::profile::Catalog;
 
 const PROFILE: &str = "generic-linux";
 
-fn target() -> Option<Target> {
-    Some(Target {
+fn target() -> Target {
+    Target {
         link: LinkAddress::Serial("/dev/ttyUSB0".into()),
         profile: Some(ProfileId::new(PROFILE)),
         driver: DriverId::LinuxConsole,
         access: Access::default(),
-    })
+    }
 }
 
 /// Does something, and gives back what is asked of the workers.
 fn act(remove: &mut Remove, jobs: &mut Jobs, action: RemoveAction) -> Vec<Command> {
-    let (catalog, mut toasts) = (Catalog::built_in().into(), Toasts::default());
+    let (catalog, mut toasts) = (Catalog::built_in(), Toasts::default());
     let mut desk = Desk { catalog: &catalog, jobs, toasts: &mut toasts, now: Instant::now() };
-    remove.act(action, target(), &mut desk)
+    remove.act(action, Some(target()), &mut desk)
 }
 
 fn started() -> (Remove, Jobs, JobId) {

@@ -66,9 +66,8 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     let (outcome, summary) = (assessment.outcome.as_str(), assessment.summary.clone());
     job.tell(WipeEvent::Assessed(Box::new(job.report(assessment)))).await;
     match (records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await, end) {
-        (Err(error), _) => JobEnd::Failed(error.explain()),
+        (Err(error), _) | (Ok(()), Some(Err(Broken::Records(error)))) => JobEnd::Failed(error.explain()),
         (Ok(()), None) => JobEnd::Cancelled,
-        (Ok(()), Some(Err(Broken::Records(error)))) => JobEnd::Failed(error.explain()),
         (Ok(()), Some(_)) => JobEnd::Done { note: summary },
     }
 }

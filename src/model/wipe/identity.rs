@@ -110,8 +110,8 @@ pub fn earlier(newest_first: &[JobHistory], typed: &str) -> Earlier {
     let open: Vec<&JobHistory> = of_it.take_while(|job| job.job.outcome != "complete").collect();
     let word =
         |entry: &EntryRecord| entry.detail.get("online").and_then(Value::as_bool).map(|is| (is, entry.at.clone()));
-    let asked = open.iter().flat_map(|job| job.entries.iter().rev()).filter(|entry| entry.step == "online");
-    let online = asked.filter_map(word).next();
+    let mut asked = open.iter().flat_map(|job| job.entries.iter().rev()).filter(|entry| entry.step == "online");
+    let online = asked.find_map(word);
     let text = |entry: &EntryRecord, key: &str| entry.detail.get(key).and_then(Value::as_str).map(str::to_owned);
     let entries = open.iter().flat_map(|job| &job.entries);
     let there = entries.filter(|entry| entry.step == "look" && entry.outcome == "still-there");
