@@ -8,6 +8,7 @@ use askama::Template as _;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::model::audit::Head;
 use crate::model::problem::Problem;
 use crate::model::wipe::{Actor, Answer, Outcome, Remedy, StepState, StoreState, WIFI, WipeReport};
 use crate::model::word::words;
@@ -41,12 +42,12 @@ impl CertificateForm {
     }
 }
 
-/// Writes a certificate. `at` is when it is written, RFC 3339 in UTC.
-pub fn certificate(report: &WipeReport, form: CertificateForm, at: &str) -> Vec<u8> {
+/// Writes a certificate. `at` is when it is written, RFC 3339 in UTC; the head of the records witnesses what was done before.
+pub fn certificate(report: &WipeReport, head: Option<Head>, form: CertificateForm, at: &str) -> Vec<u8> {
     match form {
-        CertificateForm::Html => html(report, at).into_bytes(),
+        CertificateForm::Html => html(report, head, at).into_bytes(),
         // What is written to memory does not fail.
-        CertificateForm::Json => serde_json::to_vec_pretty(&json_of(report, at)).unwrap_or_default(),
+        CertificateForm::Json => serde_json::to_vec_pretty(&json_of(report, head, at)).unwrap_or_default(),
     }
 }
 
@@ -57,10 +58,10 @@ pub fn file_name(report: &WipeReport, form: CertificateForm) -> String {
     format!("decommissioning-{}.{form}", name.chars().map(plain).collect::<String>())
 }
 
-fn json_of(report: &WipeReport, at: &str) -> Value {
+fn json_of(report: &WipeReport, head: Option<Head>, at: &str) -> Value {
     json!({
         "document": "certificate-of-decommissioning", "version": 1, "written_at": at, "tool": PROGRAM,
-        "method": METHOD, "verification": verification(report), "report": report,
+        "method": METHOD, "verification": verification(report), "records_head": head, "report": report,
     })
 }
 
@@ -104,7 +105,7 @@ struct Line {
     says: String,
 }
 
-fn html(report: &WipeReport, at: &str) -> String {
+fn html(report: &WipeReport, head: Option<Head>, at: &str) -> String {
     let assessment = &report.assessment;
     let name = report.told.confirmation().unwrap_or(&report.link);
     let page = Page {
@@ -113,7 +114,7 @@ fn html(report: &WipeReport, at: &str) -> String {
         verdict: format!("{}: {}", assessment.outcome.title(), assessment.summary),
         tone: tone_of_outcome(assessment.outcome),
         banners: banners(report),
-        facts: facts(report, at),
+        facts: facts(report, head, at),
         claims: claims(report),
         steps: steps(report),
         stores: stores(report),
@@ -134,7 +135,7 @@ fn banners(report: &WipeReport) -> Vec<String> {
     banners
 }
 
-fn facts(report: &WipeReport, at: &str) -> Vec<(&'static str, String)> {
+fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<(&'static str, String)> {
     let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".into());
     let online = match report.online {
         Some(true) => "yes",
@@ -158,7 +159,8 @@ fn facts(report: &WipeReport, at: &str) -> Vec<(&'static str, String)> {
         ("Record", report.record.0.to_string()),
         ("Written", at.to_owned()),
     ];
-    facts.into()
+    let witness = head.map(|head| ("Head of the records", format!("{} (entry {})", head.hash, head.entry)));
+    facts.into_iter().chain(witness).collect()
 }
 
 fn claims(report: &WipeReport) -> Vec<Line> {
@@ -284,7 +286,10 @@ mod tests {
 
     #[test]
     fn a_certificate_says_who_what_when_and_never_more_than_was_seen() {
-        let page = String::from_utf8(certificate(&report(), CertificateForm::Html, "2026-01-31T12:00:00Z")).unwrap();
+        let head = Head { entry: 12, hash: "ab".repeat(32).parse().unwrap() };
+        let page = certificate(&report(), Some(head), CertificateForm::Html, "2026-01-31T12:00:00Z");
+        let page = String::from_utf8(page).unwrap();
+        assert!(page.contains(&format!("{} (entry 12)", "ab".repeat(32))), "{page}");
         for said in
             ["GW/7", "Ada", "2026-01-31T12:00:00Z", "Incomplete", "Media sanitised", "/etc/netplan", "It goes offline"]
         {
@@ -297,7 +302,7 @@ mod tests {
 
     #[test]
     fn a_certificate_for_programs_holds_the_whole_report() {
-        let text = certificate(&report(), CertificateForm::Json, "2026-01-31T12:00:00Z");
+        let text = certificate(&report(), None, CertificateForm::Json, "2026-01-31T12:00:00Z");
         let value: Value = serde_json::from_slice(&text).unwrap();
         assert_eq!(value["report"]["assessment"]["outcome"], "incomplete");
         assert_eq!(value["report"]["assessment"]["claims"].as_array().map(Vec::len), Some(3));

@@ -58,8 +58,10 @@ use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::standing::Done;
 use crate::model::wipe::Plan;
+use crate::model::wipe::{Outcome, WipeReport};
 use crate::msg::batch::{BatchEvent, RowState};
 use crate::msg::telemetry::TelemetryEvent;
+use crate::msg::wipe::WipeEvent;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
 use crate::profile::Catalog;
 
@@ -428,6 +430,9 @@ impl App {
                 }
             }
             Event::WipeProgressed { job, event, .. } => {
+                if let WipeEvent::Assessed(report) = &event {
+                    self.note_removal(report);
+                }
                 if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
                     remove.progressed(job, event);
                 }
@@ -644,6 +649,19 @@ impl App {
         let Self { commission, discover, .. } = self;
         for session in commission.iter().filter_map(|one| one.session()) {
             discover.heard_from(&session.target.link, session.name(), topic);
+        }
+    }
+
+    /// A removal ended: its gateway stands as removed, or as one that kept something.
+    fn note_removal(&mut self, report: &WipeReport) {
+        let done = match report.assessment.outcome {
+            Outcome::Complete => Done::Removed,
+            Outcome::Incomplete | Outcome::Unknown => Done::Incomplete,
+            // Nothing was done.
+            Outcome::Refused => return,
+        };
+        if let Ok(link) = report.link.parse() {
+            self.discover.did(&link, Some(done));
         }
     }
 

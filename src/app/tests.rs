@@ -903,3 +903,41 @@ fn the_results_of_a_batch_stay_until_they_are_put_away() {
     bench.act(DiscoverAction::MarkedAll);
     assert_eq!((bench.app.batch.summary().refused, bench.app.batch.rows().len()), (0, 2));
 }
+
+#[test]
+fn a_removal_that_left_something_behind_stands_so_in_the_list_and_one_that_ended_well_as_removed() {
+    use crate::model::ids::{DriverId, ProfileId};
+    use crate::model::wipe::{Outcome, Told, WipeReport, judge};
+    use crate::msg::wipe::WipeEvent;
+    let mut bench = Bench::new();
+    let catalog = crate::profile::Catalog::built_in();
+    let profile = catalog.get(&ProfileId::new("generic-linux")).unwrap();
+    let plan = profile.removal(DriverId::LinuxConsole).unwrap();
+    let mut ended = |outcome| {
+        let mut assessment = judge(&plan, &plan.trail());
+        assessment.outcome = outcome;
+        let report = WipeReport {
+            record: crate::model::record::RecordId(1),
+            link: "serial:/dev/ttyUSB0".into(),
+            profile: "generic-linux".into(),
+            vendor: String::new(),
+            driver: DriverId::LinuxConsole,
+            told: Told::default(),
+            medium: String::new(),
+            operator: String::new(),
+            is_simulated: false,
+            online: None,
+            restarts: 0,
+            assessment,
+        };
+        let event = WipeEvent::Assessed(Box::new(report));
+        bench.apply(Event::WipeProgressed { job: JobId(99), at: Duration::ZERO, event });
+        let row = bench.app.discover.row(&link("/dev/ttyUSB0")).unwrap();
+        bench.app.discover.stand(row).standing.title()
+    };
+    let before = ended(Outcome::Refused);
+    assert_eq!(before, "Not queried", "a refusal did nothing");
+    assert_eq!(ended(Outcome::Incomplete), "Incomplete");
+    assert_eq!(ended(Outcome::Unknown), "Incomplete");
+    assert_eq!(ended(Outcome::Complete), "Removed");
+}

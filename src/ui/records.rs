@@ -22,6 +22,9 @@ use crate::profile::site::Site;
 
 mod integrity;
 
+/// The share of the room that what stands below the jobs takes at most.
+const MOST_FOOT: f32 = 0.5;
+
 /// The field that searches.
 pub(super) const SEARCH: &str = "records-search";
 
@@ -48,16 +51,20 @@ fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         egui::Frame::new().inner_margin(12).show(ui, |ui| problem_card(ui, problem));
     }
     let room = ui.available_rect_before_wrap();
-    let (rows, foot) = room.split_top_bottom_at_y(room.bottom() - foot_height(&app.records));
+    let (rows, foot) =
+        room.split_top_bottom_at_y(room.bottom() - foot_height(&app.records).min(room.height() * MOST_FOOT));
     ui.scope_builder(UiBuilder::new().max_rect(rows).id_salt("jobs"), |ui| {
         ui.set_clip_rect(ui.clip_rect().intersect(rows));
         list(ui, &app.records, app.check.site(), pass);
     });
     ui.painter().hline(foot.x_range(), foot.top(), Stroke::new(1.0, palette(ui).line));
     ui.scope_builder(UiBuilder::new().max_rect(foot.shrink2(vec2(12.0, 8.0))).id_salt("export"), |ui| {
-        ui.spacing_mut().item_spacing.y = 6.0;
-        integrity(ui, &app.records, pass);
-        export(ui, &mut app.records, pass);
+        // On a small window it scrolls: the jobs keep half of the room.
+        egui::ScrollArea::vertical().id_salt("records-foot").auto_shrink(false).show(ui, |ui| {
+            ui.spacing_mut().item_spacing.y = 6.0;
+            integrity(ui, &app.records, pass);
+            export(ui, &mut app.records, pass);
+        });
     });
     ui.advance_cursor_after_rect(room);
 }

@@ -296,9 +296,18 @@ fn check_records(driven: &Driven, about: &str) {
     }
 }
 
-/// Faults that Improv does not know; `device.rs` plays them.
-const OF_OTHER_DRIVERS: [Fault; 5] =
-    [Fault::OldVersion, Fault::SmallBuffer, Fault::NoParameters, Fault::Denied, Fault::NotKept];
+/// Faults that Improv does not know; `device.rs` and `wipe.rs` play them.
+const OF_OTHER_DRIVERS: [Fault; 9] = [
+    Fault::OldVersion,
+    Fault::SmallBuffer,
+    Fault::NoParameters,
+    Fault::Denied,
+    Fault::NotKept,
+    Fault::Offline,
+    Fault::WipeLie,
+    Fault::Regenerates,
+    Fault::Swapped,
+];
 
 #[tokio::test(start_paused = true)]
 async fn every_scenario_ends_as_its_file_says() {

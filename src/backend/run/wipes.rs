@@ -84,10 +84,23 @@ impl Workers {
         form: CertificateForm,
         destination: Destination,
     ) {
-        self.spawn_blocking(job, move || {
-            let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-            save(&destination, &certificate(&report, form, &at)).map_err(|error| error.explain())?;
-            Ok(destination.path().display().to_string())
+        let records = self.parts.records.clone().ok();
+        self.spawn(job, async move {
+            let head = match records {
+                // A certificate without its witness is better than none.
+                Some(records) => records.head().await.ok(),
+                None => None,
+            };
+            let written = tokio::task::spawn_blocking(move || {
+                let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+                save(&destination, &certificate(&report, head, form, &at)).map_err(|error| error.explain())?;
+                Ok(destination.path().display().to_string())
+            });
+            match written.await {
+                Ok(Ok(note)) => JobEnd::Done { note },
+                Ok(Err(problem)) => JobEnd::Failed(problem),
+                Err(error) => JobEnd::Failed(crashed(&error)),
+            }
         });
     }
 

@@ -1,18 +1,18 @@
 //! The tab Remove: the plan in order, what a person says of it, three claims, every place, what is left, and the certificate.
 
-use egui::{Color32, Key, RichText, TextEdit, Ui};
+use egui::{Align, Color32, Id, Key, Layout, RichText, TextEdit, Ui};
 
 use crate::app::App;
 use crate::app::remove::{Remove, RemoveAction, Run};
 use crate::model::card_scan::NONE_FOUND;
 use crate::model::gateway::Sighting;
-use crate::model::secret::Secret;
 use crate::model::wipe::{
     Actor, Answer, Assessment, Outcome, Plan, PlanStep, StepState, StepVerdict, StoreState, StoreVerdict, WIFI,
 };
+use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
-use crate::ui::theme::{GAP, GRID, palette};
+use crate::ui::theme::{FIELD_MARGIN, GAP, GRID, palette};
 use crate::ui::widgets::{
     Button, copyable, empty_state, field, fold, labelled, muted, notice, path_field, pill, problem_card, strong,
     titled_group,
@@ -84,11 +84,14 @@ fn muted_line(ui: &mut Ui, text: &str) {
 
 fn claims(ui: &mut Ui, shown: &Assessment) {
     ui.columns(3, |columns| {
-        for (ui, claimed) in columns.iter_mut().zip(&shown.claims) {
-            muted(ui, claimed.claim.title());
-            let colour = answer_colour(ui, claimed.answer);
-            pill(ui, colour, claimed.answer.label());
-            ui.label(RichText::new(&claimed.says).small());
+        for (column, claimed) in columns.iter_mut().zip(&shown.claims) {
+            column.with_layout(Layout::top_down(Align::Min), |ui| {
+                ui.spacing_mut().item_spacing.y = 4.0;
+                muted(ui, claimed.claim.title());
+                let colour = answer_colour(ui, claimed.answer);
+                pill(ui, colour, claimed.answer.label());
+                ui.label(RichText::new(&claimed.says).small());
+            });
         }
     });
 }
@@ -142,18 +145,18 @@ fn one_step(
         notice(ui, palette(ui).warn, icon::WARNING, warning);
     }
     if step.actor != Actor::Driver && !remove.is_running() {
-        attest(ui, step, remove, pass);
+        attest(ui, number, step, remove, pass);
     }
 }
 
 /// What a person says of a step, and leaving it out.
-fn attest(ui: &mut Ui, step: &PlanStep, remove: &mut Remove, pass: &mut Pass<'_>) {
+fn attest(ui: &mut Ui, number: usize, step: &PlanStep, remove: &mut Remove, pass: &mut Pass<'_>) {
     let text = remove.attested.entry(step.id.clone()).or_default();
     let hint = step.evidence.first().map_or("what you saw", String::as_str);
-    field(ui, &format!("Seen for {}", step.id), text, hint);
+    field(ui, &format!("Seen in step {number}"), text, hint);
     let is_empty = text.trim().is_empty();
     let mut is_left_out = remove.is_left_out(&step.id);
-    if is_empty && ui.checkbox(&mut is_left_out, format!("Go on without {}", step.id)).changed() {
+    if is_empty && ui.checkbox(&mut is_left_out, format!("Go on without step {number}")).changed() {
         pass.did(RemoveAction::LeftOut(step.id.clone()));
     }
 }
@@ -245,14 +248,12 @@ fn card(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
     if is_browsing {
         pass.browse = Some(PathField::CardImage);
     }
-    let mut typed = card.secret.expose().clone();
-    let changed = labelled(ui, "Secret", |ui, id| {
-        let edit = TextEdit::singleline(&mut typed).password(true).hint_text("passphrase or token");
-        ui.add(edit).labelled_by(id).changed()
+    labelled(ui, "Secret", |ui, label| {
+        let id = Id::unique("card-secret");
+        let edit = TextEdit::singleline(card.secret.expose_mut()).id(id).password(true);
+        ui.add(edit.hint_text("passphrase or token").margin(FIELD_MARGIN)).labelled_by(label);
+        forget_undo(ui, id);
     });
-    if changed {
-        card.secret = Secret::new(typed);
-    }
     field(ui, "Its network", &mut card.ssid, "for the key derived of a passphrase");
     if card.is_running() {
         let (bytes, total) = card.at().unwrap_or_default();
