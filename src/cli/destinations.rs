@@ -8,6 +8,7 @@ use super::args::{
 };
 use crate::model::destination::{Destination, Existing};
 use crate::model::problem::Problem;
+use crate::model::text::visible;
 
 /// What a command writes, what it reads for that, and whether files that are there may be replaced.
 struct Written<'a> {
@@ -27,8 +28,15 @@ pub fn settle<E>(
     let Some(written) = arguments.command.as_mut().and_then(written) else { return Ok(false) };
     let Written { destinations, sources, overwrite, goes_on } = written;
     let mut is_taken = false;
+    let mut before: Vec<PathBuf> = Vec::new();
     for destination in destinations {
         destination.sources.extend(sources.iter().cloned());
+        if !destination.is_standard_output() {
+            if before.iter().any(|path| path == destination.path()) {
+                return Err(twice(destination));
+            }
+            before.push(destination.path().to_owned());
+        }
         if overwrite.overwrite {
             destination.existing = Existing::Replace;
         }
@@ -38,6 +46,16 @@ pub fn settle<E>(
         is_taken |= destination.is_standard_output();
     }
     Ok(is_taken)
+}
+
+/// One file cannot take two things.
+fn twice(destination: &Destination) -> Problem {
+    Problem::new(
+        "files.same_file",
+        format!("{} is named twice", visible(&destination.path().display().to_string(), 120)),
+        "Two options write to the same file, and one would be lost",
+        "Name a file of its own for each",
+    )
 }
 
 fn written(command: &mut Command) -> Option<Written<'_>> {

@@ -54,6 +54,18 @@ pub enum ScanError {
         /// What the system said.
         detail: String,
     },
+    /// It is a folder, or what a program writes into while it is read.
+    #[error("{} is neither a card nor a file", path.display())]
+    NoMedium {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// There was nothing on it.
+    #[error("{} is empty", path.display())]
+    Empty {
+        /// Its path.
+        path: PathBuf,
+    },
     /// There is nothing to look for.
     #[error("nothing to look for")]
     NothingSought,
@@ -84,6 +96,18 @@ impl Explain for ScanError {
                 "Put it in again and repeat; what lies behind that place was not searched",
             )
             .with_detail(format!("{}: {}", path.display(), visible(detail, 200))),
+            Self::NoMedium { path } => Problem::new(
+                "scan.no_medium",
+                format!("{} isn't a card, an image or a file", visible(&path.display().to_string(), 120)),
+                "It is a folder, a pipe or a socket",
+                "Name the card's device, such as /dev/sdb, or an image of it",
+            ),
+            Self::Empty { path } => Problem::new(
+                "scan.empty",
+                format!("{} is empty: nothing was searched", visible(&path.display().to_string(), 120)),
+                "The reader holds no card, or the image was not written",
+                "Put the card in, or make the image again",
+            ),
             Self::NothingSought => Problem::new(
                 "scan.nothing_sought",
                 "There is no secret to look for",
@@ -131,6 +155,9 @@ pub fn scan(path: &Path, sought: &[Sought], mut tell: impl FnMut(u64, u64) -> bo
         kept = overlap;
     }
     buffer.fill(0);
+    if read_to == 0 {
+        return Err(ScanError::Empty { path: path.to_owned() });
+    }
     scanned.bytes = read_to;
     ask_file_system(path, &mut scanned);
     Ok(scanned)
@@ -146,8 +173,24 @@ fn automaton(sought: &[Sought]) -> Result<AhoCorasick, ScanError> {
     built.map_err(|_| ScanError::NothingSought)
 }
 
+/// Opening a pipe would wait for whoever writes into it.
 fn open(path: &Path) -> Result<File, ScanError> {
+    let kind = std::fs::metadata(path).map_err(|error| failed(path, 0, &error))?.file_type();
+    if kind.is_dir() || is_pipe(kind) {
+        return Err(ScanError::NoMedium { path: path.to_owned() });
+    }
     File::open(path).map_err(|error| failed(path, 0, &error))
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: std::fs::FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    kind.is_fifo() || kind.is_socket()
+}
+
+#[cfg(not(unix))]
+const fn is_pipe(_: std::fs::FileType) -> bool {
+    false
 }
 
 fn failed(path: &Path, at: u64, error: &std::io::Error) -> ScanError {

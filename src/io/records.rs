@@ -130,8 +130,13 @@ impl RecordStore {
 
     /// Writes all jobs to a file, oldest first, and says how many they are.
     pub async fn export(&self, destination: Destination, format: ExportFormat) -> Result<usize, ExportError> {
-        let destination = destination.made_from([self.path.clone()]);
+        let destination = destination.made_from(self.own_files());
         self.run(move |database| Ok(database.export(&destination, format))).await?
+    }
+
+    /// The files that no export may replace.
+    pub(super) fn own_files(&self) -> [PathBuf; 3] {
+        [self.path.clone(), self.path.with_file_name("records.key"), self.path.with_file_name("records.reserve")]
     }
 
     /// Where the chain stands: what a report prints as its witness.

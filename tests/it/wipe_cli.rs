@@ -91,6 +91,10 @@ fn a_plan_touches_no_gateway_and_wrong_steps_are_wrong_input() {
     place.run_json(&nowhere).expect(2);
     let wrong = [&nowhere[..], &["--confirm", "x", "--attest", "unpair=done"]].concat();
     place.run_json(&wrong).expect_problem(2, "wipe.no_such_step");
+    // One of the two would be lost, and only after the gateway was wiped.
+    let same = text_of(&place.path("same.html"));
+    let twice = [&nowhere[..], &["--confirm", "x", "--certificate", &same, "--transcript", &same]].concat();
+    place.run_json(&twice).expect_problem(3, "files.same_file");
     place.run_json(&[&nowhere[..], &["--confirm", "x"]].concat()).expect_problem(3, "serial.not_found");
 }
 

@@ -180,3 +180,18 @@ fn what_cannot_be_read_is_never_clean() {
         .run_json(&["wipe", "scan", &text_of(&image), "--secret-file", &short])
         .expect_problem(2, "scan.nothing_sought");
 }
+
+#[test]
+fn what_holds_nothing_to_search_is_refused_and_not_called_clean() {
+    let place = Place::new();
+    let folder = place.path("folder");
+    std::fs::create_dir(&folder).unwrap();
+    scan(&place, &folder, &[]).expect_problem(3, "scan.no_medium");
+    let empty = PathBuf::from(place.write("empty.img", ""));
+    scan(&place, &empty, &[]).expect_problem(3, "scan.empty");
+    // A pipe would be waited for, and no signal ends such a wait.
+    #[cfg(unix)]
+    if let Some(()) = tool("mkfifo", &[&text_of(&place.path("pipe"))]) {
+        scan(&place, &place.path("pipe"), &[]).expect_problem(3, "scan.no_medium");
+    }
+}

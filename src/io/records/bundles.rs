@@ -67,7 +67,7 @@ impl Explain for TransferError {
 impl RecordStore {
     /// Seals what is open, and writes the whole chain to a file. Says up to which head.
     pub async fn export_bundle(&self, destination: Destination) -> Result<Head, TransferError> {
-        let destination = destination.made_from([self.path.clone()]);
+        let destination = destination.made_from(self.own_files());
         let bundle = self.run(|database| Ok(database.bundle()?.ok_or(Failure::NoChain))).await?;
         let bundle = bundle.map_err(|failure| failure.at(&self.path))?;
         let path = self.path.clone();

@@ -34,8 +34,30 @@ pub fn audit(data_dir: &DataDir, given: Option<Digest>) -> Result<Audit, Records
     Ok(audit)
 }
 
+/// Whether somebody writes, or did not end well: what is new then lies in a file beside the log.
+fn has_writer(path: &Path) -> bool {
+    path.with_extension("sqlite-wal").exists()
+}
+
+/// Opens a log that nobody writes as it lies: nothing is made beside it, also where nothing may be written.
+fn as_it_lies(path: &Path) -> Result<Connection, Failure> {
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Ok(Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags)?)
+}
+
 fn read(path: &Path, keys: Option<&Keys>, given: Option<Digest>) -> Result<Audit, Failure> {
-    let mut connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if !has_writer(path) {
+        let audit = as_it_lies(path).and_then(|connection| read_by(connection, keys, given));
+        // Whoever began to write meanwhile may have changed it under the reader: it is read again beside them.
+        if !has_writer(path) {
+            return audit;
+        }
+    }
+    read_by(Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, keys, given)
+}
+
+fn read_by(mut connection: Connection, keys: Option<&Keys>, given: Option<Digest>) -> Result<Audit, Failure> {
     connection.busy_timeout(BUSY)?;
     let snapshot = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     let found: i64 = snapshot.pragma_query_value(None, "user_version", |row| row.get(0))?;

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::*;
 use crate::flow::port::BatchRecords as _;
 use crate::model::audit::{Audit, Fault};
+use crate::model::destination::Existing;
 
 /// What a forger with `sqlite3` does first.
 const OPEN_THE_LOG: &str = "
@@ -168,6 +169,38 @@ async fn a_file_put_back_to_an_earlier_state_is_found_and_stays_so() {
     three_runs(&data_dir).await;
     let audit = audit_of(&data_dir);
     assert!(audit.findings.iter().any(|found| found.fault == Fault::ForeignKey), "{:?}", audit.findings);
+}
+
+#[tokio::test]
+async fn an_audit_makes_no_file_beside_the_log() {
+    let (_folder, data_dir) = data_dir();
+    three_runs(&data_dir).await;
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copied = DataDir::open(Some(elsewhere.path())).unwrap();
+    std::fs::copy(data_dir.records(), copied.records()).unwrap();
+    std::fs::copy(data_dir.records_key(), copied.records_key()).unwrap();
+    let names = || {
+        let mut names: Vec<_> =
+            std::fs::read_dir(copied.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    assert!(audit_of(&copied).is_intact());
+    assert_eq!(names(), before);
+}
+
+#[tokio::test]
+async fn no_export_replaces_the_key_of_the_records() {
+    let (_folder, data_dir) = data_dir();
+    three_runs(&data_dir).await;
+    let store = RecordStore::open(&data_dir).unwrap();
+    let mut destination = Destination::file(data_dir.records_key());
+    destination.existing = Existing::Replace;
+    assert!(store.export_bundle(destination).await.is_err());
+    drop(store);
+    let audit = audit_of(&data_dir);
+    assert!(audit.is_intact() && audit.key_file.unwrap().is_there);
 }
 
 #[tokio::test]
