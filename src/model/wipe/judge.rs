@@ -173,6 +173,8 @@ fn removed(plan: &Plan, trail: &Trail, steps: &[StepVerdict], stores: &[StoreVer
     let there: Vec<&str> = named(stores.iter().filter(is(StoreState::StillThere)));
     let open: Vec<&str> = named(stores.iter().filter(|store| store.state != StoreState::SeenEmpty));
     let has_seen_any = stores.iter().any(|store| store.state == StoreState::SeenEmpty);
+    // Where somebody saw a place empty once, and could not look again, a person's word doesn't stand for it.
+    let nobody_saw = trail.looks.iter().all(|look| look.state != StoreState::SeenEmpty);
     let of_removal = || steps.iter().filter(|step| step.claim == Claim::Removed);
     let was_offline = plan.needs_online() && trail.online == Some(false);
     let (answer, says) = if !there.is_empty() {
@@ -189,7 +191,8 @@ fn removed(plan: &Plan, trail: &Trail, steps: &[StepVerdict], stores: &[StoreVer
         (Answer::Observed, counted_empty(stores.len(), trail.restarts))
     } else if has_seen_any {
         (Answer::Partly, format!("Not seen: {}", open.join(", ")))
-    } else if of_removal().next().is_some() && of_removal().all(|step| step.state == StepState::Attested) {
+    } else if nobody_saw && of_removal().next().is_some() && of_removal().all(|step| step.state == StepState::Attested)
+    {
         (Answer::Attested, "A person says so; nobody could look".into())
     } else {
         let why = stores.iter().map(|store| store.says.as_str()).find(|says| !says.is_empty());
