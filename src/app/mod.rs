@@ -315,7 +315,7 @@ impl App {
             Action::TookToCheck => self.take_to_check(now),
             Action::TookToCheckFrom(link) => {
                 let commands = self.take_to_check(now);
-                self.check.form.via = Some(link);
+                (self.check.form.via, self.check.form.is_both) = (Some(link), true);
                 commands
             }
             Action::WentBack => {

@@ -52,7 +52,7 @@ pub struct ScanArgs {
     /// File with one secret: a passphrase, a token, a key. May be repeated; - reads standard input.
     #[arg(long = "secret-file", value_name = "FILE", value_hint = ValueHint::FilePath, required = true)]
     pub secrets: Vec<PathBuf>,
-    /// The network a passphrase belongs to: the key derived of both is looked for as well. hex:… for octets that are no text.
+    /// The network a passphrase belongs to: the key derived of both is looked for as well. hex:… for a name that isn't text.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub ssid: Option<String>,
 }

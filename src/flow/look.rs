@@ -26,6 +26,7 @@ pub(super) fn not_checked(what: &str, why: &str, at: Duration) -> Evidence {
 pub(super) fn evidence(address: IpAddr, sight: &Sight, link: &LinkAddress, at: Duration) -> Evidence {
     match sight {
         Sight::Elsewhere => not_checked(&address.to_string(), "this computer has no address in that network", at),
+        // A hardware address without an answer may be an old one of the system's list.
         Sight::Here { interface, has_answered: false, .. } => {
             let why =
                 format!("no answer on {interface}. It may filter, or this may be another network of the same numbers");
@@ -77,6 +78,8 @@ mod tests {
         let (kind, text) = told(here(true, Some([0x34, 0x85, 0x18, 0x0a, 9, 4])));
         assert!(kind == EvidenceKind::Observed && !text.contains("Bluetooth"), "another chip: {text}");
         assert_eq!(told(here(false, None)).0, EvidenceKind::NotChecked);
+        let (kind, text) = told(here(false, Some([0x34, 0x85, 0x18, 0x0a, 0, 4])));
+        assert_eq!(kind, EvidenceKind::NotChecked, "the system remembers who had an address: {text}");
         assert_eq!(told(Sight::Elsewhere).0, EvidenceKind::NotChecked);
     }
 }

@@ -27,8 +27,8 @@ impl Neighbourhood for OwnNetwork {
             let has_answered = answers(address).await;
             let learnt = std::fs::read_to_string(LEARNT).unwrap_or_default();
             let mac = mac_of(&learnt, address);
-            // Who told its hardware address is there, though it may drop connections.
-            Sight::Here { interface, has_answered: has_answered || mac.is_some(), mac }
+            // The list keeps addresses for a while after their owner went: by itself it is no answer.
+            Sight::Here { interface, has_answered, mac }
         })
     }
 }

@@ -233,16 +233,19 @@ impl eframe::App for Window {
 
 /// The size of the window where it is another than that on record. One that fills the screen keeps the size it had before.
 fn window_size(ctx: &Context, kept: WindowSize) -> Option<WindowSize> {
-    let viewport = ctx.input(|input| input.viewport().clone());
-    let is_maximised = viewport.maximized? || viewport.fullscreen.unwrap_or_default();
-    let size = viewport.inner_rect?.size() * ctx.zoom_factor();
+    let (is_maximised, is_minimised, rect) = ctx.input(|input| {
+        let viewport = input.viewport();
+        let is_filling = viewport.maximized.map(|is_maximised| is_maximised || viewport.fullscreen.unwrap_or_default());
+        (is_filling, viewport.minimized.unwrap_or_default(), viewport.inner_rect)
+    });
+    let (is_maximised, size) = (is_maximised?, rect?.size() * ctx.zoom_factor());
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a screen has some thousand points")]
     let now = if is_maximised {
         WindowSize { is_maximised, ..kept }
     } else {
         WindowSize { width: size.x.round() as u16, height: size.y.round() as u16, is_maximised }
     };
-    (now != kept && !viewport.minimized.unwrap_or_default()).then_some(now)
+    (now != kept && !is_minimised).then_some(now)
 }
 
 fn apply_settings(ctx: &Context, app: &App) {

@@ -18,7 +18,7 @@ words! {
         /// Hexadecimal digits.
         Hex = "hex",
         /// The octets that hexadecimal digits stand for.
-        Octets = "octets",
+        Octets = "binary",
         /// Base64, in one of its three alignments.
         Base64 = "base64",
         /// Percent-encoded, as in addresses.
