@@ -13,6 +13,7 @@ mod dropped;
 pub mod gateways;
 pub mod jobs;
 pub mod loaded;
+mod noted;
 pub mod palette;
 pub mod records;
 pub mod remove;
@@ -51,18 +52,14 @@ use self::telemetry::{Commissioned, Telemetry};
 use self::terminal::Terminal;
 
 use crate::model::access::Access;
-use crate::model::batch::RowOutcome;
 use crate::model::gateway::Sighting;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
-use crate::model::standing::Done;
 use crate::model::wipe::Plan;
-use crate::model::wipe::{Outcome, WipeReport};
-use crate::msg::batch::{BatchEvent, RowState};
 use crate::msg::telemetry::TelemetryEvent;
 use crate::msg::wipe::WipeEvent;
-use crate::msg::{Command, DemoSite, Event, JobEnd, Progress, Startup, Step};
+use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
 use crate::profile::Catalog;
 
 /// The places there are.
@@ -626,72 +623,6 @@ impl App {
         Vec::new()
     }
 
-    /// What a session shows of a gateway is known in the list, too.
-    fn note_session(&mut self, job: JobId, progress: &Progress) {
-        let sessions = self.commission.iter().filter_map(|one| one.session());
-        let Some(target) = sessions.map(|session| (session.job, &session.target)).find(|(of, _)| *of == job) else {
-            return;
-        };
-        let target = target.1;
-        let (link, driver) = (&target.link, target.driver);
-        match progress {
-            Progress::Described { info, state, .. } => self.discover.told(link, driver, info.clone(), *state),
-            Progress::StateChanged(state) => self.discover.told(link, driver, None, *state),
-            Progress::StepStarted { step: Step::Push, .. } => self.discover.did(link, Some(Done::SettingUp)),
-            Progress::Pushed(outcome) => self.discover.did(link, Some(Done::Pushed(outcome.verdict))),
-            Progress::StepDone { step: Step::Reprovision, .. } => self.discover.did(link, None),
-            _ => {}
-        }
-    }
-
-    /// The first message after a push: it may be that of the gateway of a session, by its name.
-    fn note_first_message(&mut self, topic: &str) {
-        let Self { commission, discover, .. } = self;
-        for session in commission.iter().filter_map(|one| one.session()) {
-            discover.heard_from(&session.target.link, session.name(), topic);
-        }
-    }
-
-    /// A removal ended: its gateway stands as removed, or as one that kept something.
-    fn note_removal(&mut self, report: &WipeReport) {
-        let done = match report.assessment.outcome {
-            Outcome::Complete => Done::Removed,
-            Outcome::Incomplete | Outcome::Unknown => Done::Incomplete,
-            // Nothing was done.
-            Outcome::Refused => return,
-        };
-        if let Ok(link) = report.link.parse() {
-            self.discover.did(&link, Some(done));
-        }
-    }
-
-    /// A row of a batch that ended: its gateway stands as the batch found.
-    fn note_row(&mut self, event: &BatchEvent) {
-        let BatchEvent::Row { index, state } = event else { return };
-        let under_way = match state {
-            RowState::Open => Some(Done::Queued),
-            RowState::Running { .. } => Some(Done::SettingUp),
-            RowState::Expected | RowState::Ended(_) => None,
-        };
-        if under_way.is_some() {
-            let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
-            return place.into_iter().for_each(|link| self.discover.did(&link, under_way));
-        }
-        let Some(result) = batch::result(state).filter(|result| !result.is_earlier) else { return };
-        let verdict = match result.outcome {
-            RowOutcome::Joined => Verdict::Joined,
-            RowOutcome::Refused => Verdict::Refused,
-            RowOutcome::Unknown => Verdict::Unknown,
-            RowOutcome::Done | RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun => {
-                let place = self.batch.rows().get(*index).and_then(|row| row.head.place.parse().ok());
-                return place.into_iter().for_each(|link| self.discover.did(&link, None));
-            }
-        };
-        if let Ok(link) = result.link.parse() {
-            self.discover.did(&link, Some(Done::Pushed(verdict)));
-        }
-    }
-
     fn with_desk<R>(&mut self, now: Instant, f: impl FnOnce(&mut Commission, &mut Desk<'_>) -> R) -> R {
         let Self { commission, catalog, jobs, toasts, .. } = self;
         f(commission, &mut Desk { catalog, jobs, toasts, now })
@@ -751,89 +682,6 @@ impl App {
             self.take_marked(now);
         }
         commands.extend(self.show_selected());
-        commands
-    }
-
-    /// The detail belongs to the gateway that is selected in the list.
-    fn show_selected(&mut self) -> Vec<Command> {
-        let Self { discover, commission, device, remove, terminal, settings, catalog, kept, .. } = self;
-        let Some(row) = discover.selected().and_then(|link| discover.row(link)) else { return Vec::new() };
-        let is_another = commission.gateway().is_none_or(|(link, _)| *link != row.link);
-        commission.select(&row.link);
-        device.select(&row.link);
-        terminal.select(&row.link);
-        remove.select(&row.link);
-        commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
-        if is_another && self.tab == Tab::History { vec![self.records.refresh()] } else { Vec::new() }
-    }
-
-    /// More became known of a gateway: of the selected one, profile and driver may follow from it.
-    fn know_more_of(&mut self, link: &LinkAddress) {
-        if self.discover.selected() == Some(link) {
-            // Nothing is looked up for it: the records were when it was selected.
-            let _ = self.show_selected();
-        }
-    }
-
-    /// A port went away. What was typed for its gateway goes; what came of it can still be read.
-    fn unplugged(&mut self, link: &LinkAddress) {
-        self.handled.unplugged(link);
-        if let Some(one) = self.commission.of_mut(link).filter(|one| one.open_session().is_none()) {
-            one.unplugged();
-        }
-        if self.device.of(link).is_some_and(|one| !one.is_open()) {
-            self.device.renew(link);
-        }
-    }
-
-    /// A port came back, and another gateway may hang at it: what stood there belonged to the one before. A session that the
-    /// port went away under is still followed to its end.
-    fn plugged_in_again(&mut self, link: &LinkAddress, now: Instant) {
-        if let Some(one) = self.commission.of(link).filter(|one| one.open_session().is_none()) {
-            if one.session().is_some_and(|session| session.outcome.is_some()) {
-                self.toasts.tell(
-                    format!("{}: another gateway may be plugged in now. The last outcome is in Records", link.place()),
-                    now,
-                );
-            }
-            self.commission.renew(link);
-        }
-        if self.device.of(link).is_some_and(|one| !one.is_open()) {
-            self.device.renew(link);
-        }
-        if self.terminal.of(link).is_some_and(|one| one.job().is_none()) {
-            self.terminal.renew(link);
-        }
-        // A gateway that restarts in the middle of its removal comes back by the same port.
-        if self.remove.of(link).is_some_and(|one| !one.is_running()) {
-            self.remove.renew(link);
-        }
-    }
-
-    fn session_progressed(
-        &mut self,
-        job: JobId,
-        at: std::time::Duration,
-        progress: Progress,
-        now: Instant,
-    ) -> Vec<Command> {
-        let Self { commission, catalog, jobs, toasts, .. } = self;
-        let Some(one) = commission.iter_mut().find(|one| one.is_of(job)) else { return Vec::new() };
-        let verdict = match &progress {
-            Progress::Pushed(outcome) => Some(outcome.verdict),
-            _ => None,
-        };
-        let mut commands = one.progressed(job, at, progress, &mut Desk { catalog, jobs, toasts, now });
-        let Some(verdict) = verdict else { return commands };
-        if let Some((link, _)) = one.gateway() {
-            self.handled.add(link.clone());
-        }
-        if verdict == Verdict::Joined {
-            self.kept.keep(&one.form.draft, one.form.is_offered);
-            if self.commission.is_of(job) {
-                commands.extend(self.watch_by_itself(now));
-            }
-        }
         commands
     }
 

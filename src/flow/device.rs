@@ -331,13 +331,12 @@ impl Job {
         // What is asked to begin with, on top of what the first answer may take.
         let limit = limits.connect + limits.question;
         self.tell(DeviceProgress::Busy { what: "Connect".into(), limit }).await;
-        let (progress, _) = mpsc::channel(1);
         let opening = Opening {
             link: link.clone(),
             links: Arc::clone(&self.setup.links),
             access: self.setup.access.clone(),
             settings: self.setup.settings.clone(),
-            report: Report::new(progress),
+            report: Report::to_nobody(),
             transcript: self.setup.transcript.clone(),
         };
         let opened = timeout(limit, manage(&opening)).await;

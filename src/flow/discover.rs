@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 
 use super::driver::{CLOSE_LIMIT, Driver, Limits};
@@ -232,32 +231,24 @@ pub async fn probe(links: Arc<dyn Links>, link: &LinkAddress) -> Probe {
 }
 
 async fn ask(links: Arc<dyn Links>, link: &LinkAddress) -> Result<Identity, SessionError> {
-    // Nobody listens to the progress of a probe; the channel is large enough for all of it to be dropped in time.
-    let (progress, mut unheard) = mpsc::channel(16);
-    let report = Report::new(progress);
-    let drain = async { while unheard.recv().await.is_some() {} };
-    let conversation = async move {
-        let driver = DriverId::asking_over(link.kind());
-        let driver = driver.ok_or_else(|| LinkError::NotOffered { link: link.kind() })?;
-        let unit = drivers::unit(driver, link.kind())?;
-        let opening = Opening {
-            link: link.clone(),
-            links,
-            access: Access::default(),
-            settings: None,
-            report,
-            transcript: SharedTranscript::new("probe"),
-        };
-        let limits = (unit.limits)(link.kind());
-        let mut place = None;
-        let identity = converse(unit, &opening, &mut place, limits).await;
-        if let Some(mut driver) = place {
-            let _ = timeout(CLOSE_LIMIT, driver.close()).await;
-        }
-        identity
+    let driver = DriverId::asking_over(link.kind());
+    let driver = driver.ok_or_else(|| LinkError::NotOffered { link: link.kind() })?;
+    let unit = drivers::unit(driver, link.kind())?;
+    let opening = Opening {
+        link: link.clone(),
+        links,
+        access: Access::default(),
+        settings: None,
+        report: Report::to_nobody(),
+        transcript: SharedTranscript::new("probe"),
     };
-    let (answer, ()) = tokio::join!(conversation, drain);
-    answer
+    let limits = (unit.limits)(link.kind());
+    let mut place = None;
+    let identity = converse(unit, &opening, &mut place, limits).await;
+    if let Some(mut driver) = place {
+        let _ = timeout(CLOSE_LIMIT, driver.close()).await;
+    }
+    identity
 }
 
 /// Asks where the gateway stands and what it is, each within its limit.

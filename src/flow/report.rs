@@ -23,6 +23,11 @@ impl Report {
         Self { started: Instant::now(), progress, until: Arc::new(watch::Sender::new(None)) }
     }
 
+    /// A report that nobody follows, for a flow that tells in words of its own.
+    pub(super) fn to_nobody() -> Self {
+        Self::new(mpsc::channel(1).0)
+    }
+
     /// Time since the session began.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()

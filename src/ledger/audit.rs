@@ -117,8 +117,9 @@ impl Auditor {
         }
         self.cut_at(last, counter, "the file's own counter");
         if self.given.is_some() && self.audit.confirmed_to.is_none() {
-            let detail = "the given head isn't in this file: what followed was cut, or changed since it was printed";
-            self.find(Finding::at(Fault::Cut, last + 1, detail));
+            let detail =
+                "The given head isn't in this file: it was cut off or changed since, or belongs to another file";
+            self.find(Finding::at(Fault::HeadUnknown, last + 1, detail));
         }
         for job in jobs {
             if !self.begun.contains(&job) {

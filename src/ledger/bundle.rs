@@ -355,7 +355,11 @@ impl Bundle {
         });
         if !is_whole && audit.is_intact() {
             let next = self.last().entry + 1;
-            audit.found(Finding::at(Fault::Cut, next, "the bundle doesn't end with a signed head"));
+            audit.found(Finding::at(
+                Fault::HeadUnknown,
+                next,
+                "The bundle doesn't end with a signed head: its end may be missing",
+            ));
         }
         audit
     }

@@ -68,6 +68,8 @@ pub enum Fault {
     Missing,
     /// The last entries are gone: a head, the key or the file's own counter knows more of them.
     Cut,
+    /// A head that should be there isn't. What it stood for is not known: a cut, a change, or another file.
+    HeadUnknown,
     /// It has no hash: it was not written by Linesman.
     NotChained,
     /// It bears an earlier time than what was written before it, and doesn't say that the clock was set back.
@@ -96,6 +98,7 @@ impl Fault {
             Self::OutOfPlace => "doesn't follow the entry before it",
             Self::Missing => "was deleted",
             Self::Cut => "was cut off the end",
+            Self::HeadUnknown => "isn't confirmed by a head",
             Self::NotChained => "was inserted: it has no hash",
             Self::Backdated => "bears a time before the entries that precede it",
             Self::LaterKey => "was sealed with a later key",
@@ -135,6 +138,10 @@ impl Finding {
 
     /// The finding in a sentence.
     pub fn words(&self) -> String {
+        if self.fault == Fault::HeadUnknown {
+            // It concerns no entry that is known.
+            return self.detail.clone();
+        }
         let which = if self.entry == self.to {
             format!("Entry {}", self.entry)
         } else {

@@ -41,6 +41,14 @@ pub struct Trigger {
 impl Trigger {
     /// Watches for messages that the query means.
     pub fn new(query: &Query) -> Result<Self, Problem> {
+        if query.jq.trim().is_empty() {
+            return Err(Problem::new(
+                "telemetry.trigger_empty",
+                "The trigger has no expression",
+                "The expression is empty, or a variable of the shell is",
+                "Write one, such as .temperature > 8",
+            ));
+        }
         Ok(Self { query: CompiledQuery::compile(query)?, holds_on: HashSet::new(), count: 0 })
     }
 
@@ -130,5 +138,7 @@ mod tests {
     fn an_expression_that_is_none_is_told() {
         let query = Query { jq: ".t >".into(), ..Query::default() };
         assert_eq!(Trigger::new(&query).err().map(|problem| problem.code), Some("telemetry.jq"));
+        let blank = Query { jq: "  ".into(), ..Query::default() };
+        assert_eq!(Trigger::new(&blank).err().map(|problem| problem.code), Some("telemetry.trigger_empty"));
     }
 }

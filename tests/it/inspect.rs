@@ -349,6 +349,8 @@ fn a_trigger_ends_the_inspection_and_one_that_is_no_expression_is_wrong_input() 
     publish(&Place::new(), &broker, "site/cold", "{\"t\":9}", &[]).expect(0);
     let ran = watch.finish().expect(0);
     assert_eq!(of_kind(&ran, "trigger").len(), 1);
+    assert_eq!(of_kind(&ran, "message").len(), 1, "the message it fired on is printed");
     place.run_json(&["inspect", "--broker", &broker, "--trigger", ".t >"]).expect(2);
+    place.run_json(&["inspect", "--broker", &broker, "--trigger", " "]).expect(2);
     place.run_json(&["inspect", "--broker", &broker, "--trigger", ".t", "--on-trigger", "dance"]).expect(2);
 }

@@ -87,6 +87,15 @@ fn every_kind_of_damage_ends_with_code_1_and_names_the_entry() {
 }
 
 #[test]
+fn a_head_that_is_not_in_the_file_is_said_to_be_unknown_and_no_entry_is_invented() {
+    let place = place();
+    let audit = verified(&place, &["--head", &"ab".repeat(32)], 1);
+    assert_eq!(audit["findings"][0]["fault"], "head-unknown", "{audit:#}");
+    let words = audit["findings"][0]["words"].as_str().unwrap();
+    assert!(words.starts_with("The given head isn't in this file") && !words.contains("Entry"), "{words}");
+}
+
+#[test]
 fn a_log_that_is_missing_where_one_was_sealed_is_damage_and_where_none_was_could_not_be_opened() {
     let place = place();
     std::fs::remove_file(place.data().join("records.sqlite")).unwrap();

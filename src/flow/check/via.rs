@@ -173,13 +173,12 @@ async fn open(way: &Way) -> Result<Box<dyn Shell>, DeviceError> {
     let open = unit.shell.ok_or_else(missing)?;
     let limits = (unit.limits)(kind);
     let limit = limits.connect + limits.question;
-    let (progress, _) = mpsc::channel(1);
     let opening = Opening {
         link: way.link.clone(),
         links: Arc::clone(&way.links),
         access: way.access.clone(),
         settings: way.settings.clone(),
-        report: Report::new(progress),
+        report: Report::to_nobody(),
         transcript: way.transcript.clone(),
     };
     let opened = timeout(limit, open(&opening)).await;

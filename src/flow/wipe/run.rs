@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Done, Place, Removal, Restart, Setup, Wiper};
@@ -191,13 +191,12 @@ impl Job {
         let limits = (unit.limits)(link.kind());
         let limit = limits.connect + limits.question;
         self.tell(WipeEvent::Busy { what: "Connect".into(), limit }).await;
-        let (progress, _) = mpsc::channel(1);
         let opening = Opening {
             link: link.clone(),
             links: Arc::clone(&self.setup.links),
             access: self.setup.access.clone(),
             settings: self.setup.settings.clone(),
-            report: Report::new(progress),
+            report: Report::to_nobody(),
             transcript: self.setup.transcript.clone(),
         };
         let work = async {

@@ -184,7 +184,7 @@ fn a_cut_is_found_with_a_head_or_by_who_knows_one() {
     let mut cut = whole.clone();
     cut.entries.truncate(7);
     assert_eq!(cut.audit(None, None).verdict(), "Complete up to entry 7 as far as this file knows");
-    assert_eq!(first(&cut.audit(None, Some(whole.head()))), (Fault::Cut, 8, 8));
+    assert_eq!(first(&cut.audit(None, Some(whole.head()))), (Fault::HeadUnknown, 8, 8));
     let known = Head { entry: 8, hash: whole.head() };
     assert_eq!(first(&cut.audit(Some(known), None)), (Fault::Cut, 8, 8));
     // Below a seal no head is needed; at its border the segment has to go too, and then the key's file knows.
@@ -374,7 +374,7 @@ proptest! {
         let first = audit.findings.first();
         let is_sealed = bad <= length / EACH * EACH;
         let is_named = first.is_some_and(|first| {
-            if is_sealed { first.entry <= bad && bad <= first.to } else { first.fault == Fault::Cut }
+            if is_sealed { first.entry <= bad && bad <= first.to } else { first.fault == Fault::HeadUnknown }
         });
         prop_assert!(is_named, "{bad}: {:?}", audit.findings);
     }

@@ -383,9 +383,7 @@ impl Job {
 
     async fn ingest(&mut self, batch: Arc<Batch>) {
         self.inspector.ingest(&batch);
-        if let Some((fired, count)) = self.inspector.fired(&batch) {
-            self.triggered(fired, count, &batch).await;
-        }
+        let fired = self.inspector.fired(&batch);
         if self.first_stage.is_some() {
             self.end_first_stage(&batch).await;
         }
@@ -393,7 +391,11 @@ impl Job {
             self.look_for_first(&batch).await;
         }
         if self.setup.start.wants_messages {
-            self.tell(TelemetryEvent::Messages(batch)).await;
+            self.tell(TelemetryEvent::Messages(Arc::clone(&batch))).await;
+        }
+        // After the messages: whoever stops at a trigger has the one it fired on.
+        if let Some((fired, count)) = fired {
+            self.triggered(fired, count, &batch).await;
         }
     }
 
