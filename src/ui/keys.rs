@@ -115,7 +115,7 @@ pub(super) fn list(ui: &Ui, pass: &mut Pass<'_>) {
     let modal = Modal::new(id).area(area).frame(frame).backdrop_color(scrim(ui)).show(ui.ctx(), |ui| {
         ui.set_width(480.0_f32.min(ui.ctx().content_rect().width() - 60.0));
         let most = ui.ctx().content_rect().height() - 110.0;
-        ScrollArea::vertical().max_height(most).auto_shrink([false, true]).show(ui, |ui| {
+        ScrollArea::vertical().max_height(most).min_scrolled_height(most).auto_shrink([false, true]).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 3.0;
             for (place, keys) in LISTED {
                 strong(ui, place);

@@ -37,7 +37,7 @@ pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
         field(ui, app, pass);
         let text = app.palette().map_or_else(String::new, |palette| palette.text.clone());
         let most = room.height() - 190.0;
-        ScrollArea::vertical().max_height(most).auto_shrink([false, true]).show(ui, |ui| {
+        ScrollArea::vertical().max_height(most).min_scrolled_height(most).auto_shrink([false, true]).show(ui, |ui| {
             lines(ui, &entries, &text, chosen, pass);
         });
         foot(ui);
