@@ -28,3 +28,4 @@ mod stream;
 mod tool;
 mod udp;
 pub mod usage;
+pub mod whole;
