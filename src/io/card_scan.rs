@@ -143,11 +143,7 @@ impl Explain for ScanError {
 
 /// Searches a medium from its first byte to its last. `tell` hears how far it is, and of how many bytes where the medium tells
 /// its size; it says whether to go on.
-pub fn scan(
-    path: &Path,
-    sought: &[Sought],
-    tell: impl FnMut(u64, Option<u64>) -> bool,
-) -> Result<Scanned, ScanError> {
+pub fn scan(path: &Path, sought: &[Sought], tell: impl FnMut(u64, Option<u64>) -> bool) -> Result<Scanned, ScanError> {
     scan_up_to(MOST_WITHOUT_SIZE, path, sought, tell)
 }
 

@@ -163,7 +163,10 @@ impl Scanned {
         if self.left_out.is_empty() {
             return None;
         }
-        Some(format!("Not searched for: {}. Below {LEAST} characters a copy can't be told from chance", self.left_out.join(", ")))
+        Some(format!(
+            "Not searched for: {}. Below {LEAST} characters a copy can't be told from chance",
+            self.left_out.join(", ")
+        ))
     }
 }
 

@@ -257,7 +257,9 @@ fn a_reader_that_goes_away_before_there_is_a_connection_ends_it_quietly_as_well(
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let broker = format!("mqtt://{}", silent.local_addr().unwrap());
     let place = Place::new();
-    for arguments in [vec!["inspect", "--broker", &broker, "--json"], vec!["retained", "list", "--broker", &broker, "--json"]] {
+    for arguments in
+        [vec!["inspect", "--broker", &broker, "--json"], vec!["retained", "list", "--broker", &broker, "--json"]]
+    {
         let mut child = place.linesman(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());
         let mut err = child.stderr.take().unwrap();

@@ -115,7 +115,9 @@ fn json(text: &str) -> Vec<Vec<u8>> {
         let unit = |unit: &u16| if is_capital { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
         c.encode_utf16(&mut [0; 2]).iter().map(unit).collect()
     };
-    let beyond = |c: char, is_capital: bool| if c.is_ascii() { usual(c.encode_utf8(&mut [0; 4])) } else { escaped(c, is_capital) };
+    let beyond = |c: char, is_capital: bool| {
+        if c.is_ascii() { usual(c.encode_utf8(&mut [0; 4])) } else { escaped(c, is_capital) }
+    };
     let mut spelt = vec![usual(text), usual(text).replace('/', "\\/")];
     for is_capital in [false, true] {
         spelt.push(text.chars().map(|c| beyond(c, is_capital)).collect());
@@ -175,7 +177,9 @@ mod tests {
     #[test]
     fn a_secret_is_found_whether_a_program_escapes_what_it_must_or_every_character() {
         let spelt = forms("p\u{e4}ss wort/1".as_bytes());
-        let has = |form: Form, text: &str| spelt.iter().any(|one| one.form == form && one.bytes.as_slice() == text.as_bytes());
+        let has = |form: Form, text: &str| {
+            spelt.iter().any(|one| one.form == form && one.bytes.as_slice() == text.as_bytes())
+        };
         for text in [
             "p%C3%A4ss%20wort%2F1",
             "p%c3%a4ss%20wort%2f1",

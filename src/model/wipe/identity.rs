@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Guard;
+use crate::model::outcome::Verdict;
 use crate::model::record::{EntryRecord, JobHistory, RecordId};
 use crate::model::standing::Done;
-use crate::model::outcome::Verdict;
 
 /// What a gateway tells of itself, safe to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
