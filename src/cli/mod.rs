@@ -39,6 +39,7 @@ mod verify;
 mod wipe;
 mod wipe_args;
 mod wipe_scan;
+mod wipe_several;
 
 pub use about::about;
 pub use args::without_secrets;

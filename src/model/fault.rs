@@ -70,13 +70,15 @@ pub enum Fault {
     Regenerates,
     /// After a restart another gateway answers.
     Swapped,
+    /// Five minutes after a restart the gateway has its old network again (console).
+    ComesBack,
     /// The gateway deletes what it was told to, and falls silent for good before it says so (console).
     GoneInWipe,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -110,6 +112,7 @@ impl Fault {
         Self::Regenerates,
         Self::Swapped,
         Self::GoneInWipe,
+        Self::ComesBack,
     ];
 
     /// The name on the command line and in scenario files.
@@ -148,6 +151,7 @@ impl Fault {
             Self::Regenerates => "regenerates",
             Self::Swapped => "swapped",
             Self::GoneInWipe => "gone-in-wipe",
+            Self::ComesBack => "comes-back",
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress, ProfileId};
 use crate::model::secret::Secret;
 use crate::model::wifi::Ssid;
+use crate::model::wipe::list::Listed;
 use crate::model::wipe::{Look, Mark, Plan, Told, WipeReport};
 
 /// A wipe to begin.
@@ -29,6 +30,21 @@ pub struct WipeStart {
     pub without: Vec<String>,
     /// Settings that are looked for before and after, where the driver has such.
     pub look_for: Vec<String>,
+    /// Files that show what was seen of an attested step.
+    pub evidence: Vec<(String, PathBuf)>,
+    /// Whether somebody stands beside the gateway who takes its power away when asked.
+    pub is_attended: bool,
+    /// How long to watch whether it comes back.
+    pub watch: Option<Duration>,
+}
+
+impl From<Listed> for WipeStart {
+    fn from(listed: Listed) -> Self {
+        let Listed { link, profile, driver, serial, access, attested, without, .. } = listed;
+        let (look_for, evidence, is_attended, watch) = (Vec::new(), Vec::new(), false, None);
+        let confirmed = serial;
+        Self { link, profile, driver, access, confirmed, attested, without, look_for, evidence, is_attended, watch }
+    }
 }
 
 /// What is told while it goes on.

@@ -264,6 +264,7 @@ fn outcome(plan: &Plan, trail: &Trail, claims: &[Claimed; 3], steps: &[StepVerdi
         && is_useless
         && is_all_done
         && !trail.is_cut
+        && came_back(trail).is_none()
         && trail.restarts >= plan.restarts
     {
         return Outcome::Complete;
@@ -289,6 +290,11 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
         let was_tried = verdict.state != StepState::NotChecked || (step.needs_online && trail.online == Some(false));
         let text = if was_tried { step.otherwise.clone() } else { step.does.clone() };
         remedies.push(Remedy { step: Some(step.id.clone()), text, warning: step.warning.clone() });
+    }
+    if came_back(trail).is_some() {
+        let text =
+            "Find out what set it up again, or keep it away from its old network, then repeat the removal".into();
+        remedies.push(Remedy { step: None, text, warning: None });
     }
     if trail.is_cut {
         let text = "Connect it again and repeat the removal: what is gone stays gone, and what is left is seen".into();
@@ -320,12 +326,18 @@ fn summary(trail: &Trail, outcome: Outcome, claims: &[Claimed; 3], stores: &[Sto
         (Guard::Passed, Outcome::Unknown) => {
             "The gateway was told to remove its data, and nobody could look after it".into()
         }
+        (Guard::Passed, _) if let Some(finding) = came_back(trail) => format!("It came back: {finding}"),
         (Guard::Passed, _) if trail.is_cut => {
             let rest = claims_or_open(claims, stores);
             format!("Ended early: the gateway stopped answering, or somebody stopped it. {rest}")
         }
         (Guard::Passed, _) => claims_or_open(claims, stores),
     }
+}
+
+/// What a watch saw of a gateway that came back.
+fn came_back(trail: &Trail) -> Option<&str> {
+    trail.watched.as_ref()?.finding.as_deref()
 }
 
 /// What is there, or the first claim that doesn't hold.

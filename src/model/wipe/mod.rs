@@ -6,8 +6,11 @@
 
 mod identity;
 mod judge;
+pub mod list;
+pub mod several;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::time::Duration;
 
@@ -15,6 +18,7 @@ use serde::Serialize;
 
 pub use self::identity::{Earlier, Known, Told, compare, earlier, on_record};
 pub use self::judge::judge;
+pub use self::witness::{EvidenceFile, Watched};
 use super::ids::DriverId;
 use super::record::RecordId;
 use super::word::words;
@@ -253,6 +257,8 @@ pub struct Trail {
     pub restarts: u32,
     /// Whether the conversation broke before the last look.
     pub is_cut: bool,
+    /// What a watch after the last look brought, where there was one.
+    pub watched: Option<Watched>,
 }
 
 /// Whether the gateway is the right one.
@@ -400,6 +406,8 @@ pub struct WipeReport {
     pub online: Option<bool>,
     /// Restarts that were seen since the last removal.
     pub restarts: u32,
+    /// What a watch after the last look brought, where there was one.
+    pub watched: Option<Watched>,
     /// What may be claimed.
     pub assessment: Assessment,
 }

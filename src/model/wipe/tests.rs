@@ -27,7 +27,7 @@ fn store(credential: &str, is_assumed: bool) -> Store {
 }
 
 /// A card that is not encrypted, unpaired by the vendor's tool while online.
-fn card() -> Plan {
+pub(super) fn card() -> Plan {
     Plan {
         steps: vec![
             step("unpair", Actor::VendorTool, Claim::Removed, &["wifi", "token"], true),
@@ -190,11 +190,13 @@ prop_compose! {
         online in prop::option::of(any::<bool>()),
         restarts in 0_u32..4,
         is_cut in any::<bool>(),
+        finding in prop::option::of(any::<bool>()),
         proven in prop::collection::vec(prop_oneof![Just("wifi".to_owned()), Just("token".to_owned())], 0..2),
         plan in Just(plan),
     ) -> (Plan, Trail) {
         let steps = steps.into_iter().map(|marks| marks.into_iter().map(mark).collect()).collect();
-        (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut })
+        let watched = finding.map(|is_back| Watched { seconds: 60, answers: 1, finding: is_back.then(|| "f".into()) });
+        (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut, watched })
     }
 }
 
@@ -226,6 +228,7 @@ proptest! {
             prop_assert_eq!(&trail.guard, &Guard::Passed);
             prop_assert!(found.stores.iter().all(|store| store.state == StoreState::SeenEmpty));
             prop_assert_eq!(found.claim(Claim::Removed).answer, Answer::Observed);
+            prop_assert!(trail.watched.as_ref().is_none_or(|watched| watched.finding.is_none()));
         }
     }
 
