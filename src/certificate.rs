@@ -160,8 +160,9 @@ fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<(&'static str
         ("Written", at.to_owned()),
     ];
     let watched = report.watched.as_ref().map(|watched| ("Watch", watched.words()));
+    let broker = report.broker.as_ref().map(|seen| ("Broker", seen.words().join(". ")));
     let witness = head.map(|head| ("Head of the records", format!("{} (entry {})", head.hash, head.entry)));
-    facts.into_iter().chain(watched).chain(witness).collect()
+    facts.into_iter().chain(watched).chain(broker).chain(witness).collect()
 }
 
 fn claims(report: &WipeReport) -> Vec<Line> {
@@ -282,6 +283,7 @@ mod tests {
             online: None,
             restarts: 0,
             watched: None,
+            broker: None,
             assessment: judge(&plan, &trail),
         }
     }

@@ -11,6 +11,7 @@ use super::discover::DiscoverAction;
 use super::gateways::Tab;
 use super::palette::PaletteAction;
 use super::records::RecordsAction;
+use super::removals::RemovalsAction;
 use super::remove::RemoveAction;
 use super::settings::SettingsAction;
 use super::telemetry::TelemetryAction;
@@ -48,6 +49,8 @@ pub enum Action {
     WentOnWith(LinkAddress),
     /// Something on Batch.
     Batch(BatchAction),
+    /// Something on several gateways that are to be removed.
+    Removals(RemovalsAction),
     /// Something on Remove.
     Remove(RemoveAction),
     /// Something in the terminal.
@@ -101,6 +104,12 @@ impl From<CommissionAction> for Action {
 impl From<BatchAction> for Action {
     fn from(action: BatchAction) -> Self {
         Self::Batch(action)
+    }
+}
+
+impl From<RemovalsAction> for Action {
+    fn from(action: RemovalsAction) -> Self {
+        Self::Removals(action)
     }
 }
 

@@ -143,6 +143,7 @@ impl Run {
             }
             WipeEvent::Looked(look) => self.trail.looks.push(look),
             WipeEvent::Restarted(restarts) => self.trail.restarts = restarts,
+            WipeEvent::BrokerSeen(seen) => self.trail.broker = Some(*seen),
             WipeEvent::Assessed(report) => self.report = Some(*report),
         }
     }
@@ -272,6 +273,7 @@ impl Remove {
             evidence,
             is_attended,
             watch,
+            broker: None,
         };
         vec![Command::Wipe { job, start: Box::new(start) }]
     }

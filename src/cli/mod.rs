@@ -38,6 +38,7 @@ mod terminal;
 mod verify;
 mod wipe;
 mod wipe_args;
+mod wipe_broker;
 mod wipe_scan;
 mod wipe_several;
 

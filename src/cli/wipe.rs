@@ -80,6 +80,7 @@ fn prepare(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Result<
         look_for: args.look_for.clone(),
         evidence: args.evidence.clone(),
         is_attended: args.power_cycles,
+        broker: super::wipe_broker::wish(&args.broker).map_err(usage)?,
         watch: args.watch.map(|minutes| std::time::Duration::from_secs(minutes * 60)),
     }))
 }
@@ -278,6 +279,12 @@ impl Teller {
             WipeEvent::Restarted(restarts) => {
                 out.json(&json!({ "kind": "wipe-restarted", "restarts": restarts }));
                 out.text("The gateway restarted and answers again");
+            }
+            WipeEvent::BrokerSeen(seen) => {
+                let mut line = tagged("wipe-broker", &seen);
+                line["proof"] = json!(seen.proof());
+                out.json(&line);
+                seen.words().iter().for_each(|text| out.text(text));
             }
             WipeEvent::Assessed(report) => self.report = Some(report),
         }

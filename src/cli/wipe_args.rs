@@ -5,8 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueHint};
 
 use super::args::{Overwrite, SecretFile, destination, driver, link, secret};
+use super::mqtt_args::explained;
 use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, LinkAddress};
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::mqtt::url::BrokerUrl;
 
 /// Arguments of `wipe`.
 #[derive(Args, Debug)]
@@ -75,7 +78,7 @@ pub struct GatewayWipe {
     /// Take several gateways out of service: CSV (UTF-8) or XLSX with columns match, profile and serial; a batch's do, with serial.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = [
         "via", "profile", "confirm", "attested", "evidence", "power_cycles", "watch", "without", "look_for", "certificate", "driver", "password_file", "username",
-        "allow_unprotected", "transcript",
+        "allow_unprotected", "transcript", "look_mqtt",
     ])]
     pub manifest: Option<PathBuf>,
     /// How many gateways the manifest lists: all of them are removed.
@@ -102,6 +105,9 @@ pub struct GatewayWipe {
     /// Watch for so many minutes afterwards whether it comes back to its old network, or under a new name.
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=60))]
     pub watch: Option<u64>,
+    /// The broker at which the old credential is tried.
+    #[command(flatten)]
+    pub broker: LookAtBroker,
     /// Leave this step out knowingly, such as one at a cloud that nobody can reach. May be repeated.
     #[arg(long, value_name = "STEP")]
     pub without: Vec<String>,
@@ -132,6 +138,47 @@ pub struct GatewayWipe {
     /// Whether a file that is there may be replaced.
     #[command(flatten)]
     pub overwrite: Overwrite,
+}
+
+/// The look at a broker.
+#[derive(Args, Debug)]
+pub struct LookAtBroker {
+    /// Try the gateway's old credential at this broker: mqtt://, mqtts://, ws:// or wss://HOST[:PORT][/PATH].
+    #[arg(long, value_name = "URL", value_parser = explained::<BrokerUrl>)]
+    pub look_mqtt: Option<BrokerUrl>,
+    /// Trust these certificates and no others (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "look_mqtt")]
+    pub look_ca: Option<PathBuf>,
+    /// The gateway's topics: is something still published, and what is retained there? Looked at with the control. May be repeated.
+    #[arg(long = "look-topic", value_name = "FILTER", value_parser = explained::<TopicFilter>, requires = "look_mqtt")]
+    pub look_topics: Vec<TopicFilter>,
+    /// The client id of the old credential.
+    #[arg(long, value_name = "ID", requires = "look_mqtt", allow_hyphen_values = true)]
+    pub old_client_id: Option<String>,
+    /// The user name of the old credential.
+    #[arg(long, value_name = "NAME", requires = "look_mqtt", allow_hyphen_values = true)]
+    pub old_username: Option<String>,
+    /// File with its password on the first line.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "old_username")]
+    pub old_password_file: Option<PathBuf>,
+    /// The certificate of the old credential (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "look_mqtt")]
+    pub old_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "old_cert")]
+    pub old_key: Option<PathBuf>,
+    /// The user name of a credential that is known to be good: without one a refusal proves nothing.
+    #[arg(long, value_name = "NAME", requires = "look_mqtt", allow_hyphen_values = true)]
+    pub control_username: Option<String>,
+    /// File with its password on the first line.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_username")]
+    pub control_password_file: Option<PathBuf>,
+    /// The certificate of the good credential (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "look_mqtt")]
+    pub control_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_cert")]
+    pub control_key: Option<PathBuf>,
 }
 
 fn shown(text: &str) -> Result<(String, PathBuf), &'static str> {

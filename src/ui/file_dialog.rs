@@ -70,7 +70,9 @@ async fn ask(field: &PathField) -> Option<String> {
     let dialog = rfd::AsyncFileDialog::new();
     let file = match field {
         PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]).pick_file().await,
-        PathField::Token(_) | PathField::TerminalFile | PathField::CardImage => dialog.pick_file().await,
+        PathField::Token(_) | PathField::TerminalFile | PathField::CardImage | PathField::Evidence(_) => {
+            dialog.pick_file().await
+        }
         PathField::BrokerAuthorities | PathField::BrokerCertificate | PathField::BrokerKey => {
             dialog.add_filter("Certificates and keys", &["pem", "crt", "cer", "key"]).pick_file().await
         }

@@ -58,6 +58,8 @@ pub(super) enum PathField {
     Certificate(String),
     /// A card, or an image of one.
     CardImage,
+    /// A photo or file that shows what was seen of a step of a removal.
+    Evidence(String),
     /// Where its report is written to, in that form.
     CheckReport(ReportForm),
 }
@@ -73,6 +75,7 @@ impl PathField {
                 | Self::Token(_)
                 | Self::Certificate(_)
                 | Self::CardImage
+                | Self::Evidence(_)
         )
     }
 }

@@ -145,6 +145,7 @@ impl Window {
             PathField::BatchResults => self.app.batch.out = path,
             PathField::Certificate(_) => self.app.remove.certificate_path = path,
             PathField::CardImage => self.app.remove.card.path = path,
+            PathField::Evidence(step) => drop(self.app.remove.shown.insert(step, path)),
             PathField::Transcript => self.app.commission.transcript_path = path,
             PathField::BrokerAuthorities => self.app.telemetry.form.ca_path = path,
             PathField::BrokerCertificate => self.app.telemetry.form.certificate_path = path,

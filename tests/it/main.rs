@@ -105,6 +105,7 @@ mod voice;
 mod window;
 mod wipe;
 #[cfg(unix)]
+mod wipe_broker;
 mod wipe_cli;
 mod wipe_faults;
 mod wipe_power;

@@ -15,7 +15,7 @@ use linesman::model::wipe::{Answer, Claim, Earlier, EvidenceFile, Outcome, WipeR
 use linesman::msg::JobEnd;
 use linesman::msg::wipe::WipeEvent;
 use linesman::profile::Catalog;
-use linesman::proto::esp::Scheme;
+use linesman::proto::esp::version::Scheme;
 use linesman::sim::{Air, Card, EspDevice, EspPlan, SimulatedLinks};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -77,6 +77,7 @@ async fn wipe(away: &[std::ops::Range<u64>], is_attended: bool, holds_network: b
         without: Vec::new(),
         is_attended,
         watch: None,
+        broker: None,
         look_for: Vec::new(),
         intent: JobIntent {
             action: "wipe".into(),

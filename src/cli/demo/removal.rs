@@ -86,6 +86,7 @@ pub(super) fn remove(
         evidence: Vec::new(),
         is_attended: false,
         watch: None,
+        broker: None,
     };
     let (_, ended) = follow(handle, start, out);
     match (ended.report, ended.end) {

@@ -4,6 +4,7 @@
 //! it happens and its outcome after it. A step that fails never keeps back one that still removes something. What may be
 //! claimed in the end is decided by `model::wipe::judge` alone.
 
+mod broker;
 mod driver;
 mod run;
 mod watch;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::broker::BrokerLook;
 pub(super) use self::driver::DriverWiper;
 pub use self::run::run;
 use super::device::DeviceError;
@@ -54,6 +56,8 @@ pub struct Setup {
     pub is_attended: bool,
     /// How long to watch whether it comes back.
     pub watch: Option<Duration>,
+    /// The broker at which the old credential is tried.
+    pub broker: Option<BrokerLook>,
     /// Settings that are looked for before and after, where the driver has such.
     pub look_for: Vec<String>,
     /// What goes on record at the start.

@@ -171,10 +171,11 @@ impl Job {
         self.remove(place).await?;
         if !self.has_changed() {
             // Nothing was removed, by nobody: a restart would only disturb.
-            return Ok(());
+            return self.look_at_broker().await;
         }
         self.restart(place).await?;
         self.look(place, When::After(self.trail.restarts)).await?;
+        self.look_at_broker().await?;
         self.watch(place).await
     }
 
@@ -520,6 +521,7 @@ impl Job {
             online: self.trail.online,
             restarts: self.trail.restarts,
             watched: self.trail.watched.clone(),
+            broker: self.trail.broker.clone(),
             assessment,
         }
     }

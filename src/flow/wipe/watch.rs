@@ -18,7 +18,7 @@ use crate::msg::wipe::WipeEvent;
 /// How long somebody may take to take the power away and give it back.
 const POWER_LIMIT: Duration = Duration::from_mins(10);
 /// How long to wait between two looks whether it is still there.
-const POWER_PAUSE: Duration = Duration::from_secs(1);
+const POWER_PAUSE: Duration = Duration::from_secs(4);
 /// How long to wait between two looks of a watch.
 const WATCH_PAUSE: Duration = Duration::from_secs(30);
 

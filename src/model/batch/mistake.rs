@@ -293,7 +293,7 @@ impl Explain for Mistake {
             ),
             Self::StepUnknown { step } => Problem::new(
                 "manifest.step_unknown",
-                format!("{} isn't a step of the profile's plan", visible(step, 60)),
+                format!("The profile's plan has no step {}", visible(step, 60)),
                 "The step is mistyped, or belongs to another profile",
                 "See the steps with `linesman wipe --plan`",
             ),

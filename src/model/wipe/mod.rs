@@ -4,6 +4,7 @@
 //! the medium is sanitised. [`judge`] alone decides them, from the plan and the evidence; nothing that runs a step can say
 //! "complete" itself. What was not observed after the last restart is not claimed.
 
+mod broker;
 mod identity;
 mod judge;
 pub mod list;
@@ -16,6 +17,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::broker::{BrokerSeen, LiveTopic, LoginSeen, LoginState, Proof};
 pub use self::identity::{Earlier, Known, Told, compare, earlier, on_record};
 pub use self::judge::judge;
 pub use self::witness::{EvidenceFile, Watched};
@@ -259,6 +261,8 @@ pub struct Trail {
     pub is_cut: bool,
     /// What a watch after the last look brought, where there was one.
     pub watched: Option<Watched>,
+    /// What was seen at a broker, where that was asked for.
+    pub broker: Option<BrokerSeen>,
 }
 
 /// Whether the gateway is the right one.
@@ -408,6 +412,8 @@ pub struct WipeReport {
     pub restarts: u32,
     /// What a watch after the last look brought, where there was one.
     pub watched: Option<Watched>,
+    /// What was seen at a broker, where that was asked for.
+    pub broker: Option<BrokerSeen>,
     /// What may be claimed.
     pub assessment: Assessment,
 }
