@@ -26,5 +26,6 @@ pub mod secret_file;
 pub mod serial;
 mod stream;
 mod tool;
+mod trust;
 mod udp;
 pub mod usage;
