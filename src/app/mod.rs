@@ -209,8 +209,12 @@ impl App {
 
     /// The gateway to go on with after this one.
     pub fn next_gateway(&self) -> Option<&Sighting> {
-        let rows = self.discover.rows();
-        self.handled.next(rows.map(|row| (row, self.discover.stand(row).standing)))
+        let rows = self.discover.rows().filter(|row| self.discover.is_face(&row.link));
+        let is_new = |row: &&Sighting| {
+            let links = self.discover.links_of(&row.link).map_or(&[][..], |(links, _)| links);
+            !links.iter().any(|link| self.handled.has(link))
+        };
+        self.handled.next(rows.filter(is_new).map(|row| (row, self.discover.stand(row).standing)))
     }
 
     /// The profiles.
@@ -435,8 +439,10 @@ impl App {
                 }
             }
             Event::WipeProgressed { job, event, .. } => {
-                if let WipeEvent::Assessed(report) = &event {
-                    self.note_removal(report);
+                match &event {
+                    WipeEvent::Assessed(report) => self.note_removal(report),
+                    WipeEvent::Identified { told, .. } => self.note_marks(job, told),
+                    _ => {}
                 }
                 if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
                     remove.progressed(job, event);
@@ -448,6 +454,7 @@ impl App {
                 }
             }
             Event::DeviceProgressed { job, progress, .. } => {
+                self.note_info(job, &progress);
                 let device = self.device.iter_mut().find(|device| device.is_of(job));
                 return device.map_or_else(Vec::new, |device| device.progressed(job, progress));
             }

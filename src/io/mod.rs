@@ -29,3 +29,4 @@ mod tool;
 mod trust;
 mod udp;
 pub mod usage;
+pub mod whole;

@@ -132,7 +132,7 @@ impl RecordStore {
         self.run(move |database| database.show(id)).await
     }
 
-    /// The newest jobs with their entries, for diagnostics.
+    /// The newest jobs with their entries, the oldest of them first.
     pub async fn recent(&self, limit: usize) -> Result<Vec<JobHistory>, RecordsError> {
         self.run(move |database| database.histories(Some(limit))).await
     }

@@ -27,6 +27,7 @@ pub mod qr;
 pub mod record;
 pub mod redact;
 pub mod roots;
+pub mod same;
 pub mod secret;
 pub mod secret_text;
 pub mod settings;

@@ -8,6 +8,7 @@ use super::ids::ProfileId;
 use super::layout::Layout;
 use super::mqtt::connect::WhenFull;
 use super::mqtt::payload::PayloadKind;
+use super::mqtt::url::BrokerUrl;
 use super::word::Word as _;
 
 /// Light, dark, or as the desktop says.
@@ -104,6 +105,13 @@ pub struct SavedConnection {
     pub profile: Option<ProfileId>,
     /// What is subscribed to, each with its quality of service.
     pub subscriptions: Vec<(String, u8)>,
+}
+
+impl SavedConnection {
+    /// Whether its address is that of a connection of that name.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.url.trim().parse::<BrokerUrl>().is_ok_and(|url| url.to_string() == name)
+    }
 }
 
 impl Default for Settings {
