@@ -282,11 +282,6 @@ impl Batch {
     pub(super) fn finished(&mut self, job: JobId, end: JobEnd) {
         if self.exporting == Some(job) {
             self.exporting = None;
-            self.exported = match end {
-                JobEnd::Done { note } => Some(Ok(note)),
-                JobEnd::Failed(problem) => Some(Err(problem)),
-                JobEnd::Cancelled => None,
-            };
             return;
         }
         if self.checking == Some(job) {

@@ -65,6 +65,7 @@ impl Ticket {
             | Command::ReadRecordsHead
             | Command::ImportBundle { .. }
             | Command::ReadSite { .. }
+            | Command::ShowInFolder(_)
             | Command::SaveSettings(_) => Self::Other,
         }
     }

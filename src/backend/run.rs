@@ -222,6 +222,7 @@ impl Workers {
             Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
             Command::ReadSite { path } => self.read_site(path),
+            Command::ShowInFolder(path) => self.show_in_folder(path),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::ShowRecord { id } => self.show_record(id),
             Command::VerifyRecords => self.verify_records(),

@@ -6,6 +6,7 @@ pub mod card_scan;
 mod certificate;
 pub mod diagnostics;
 pub mod files;
+pub mod folder;
 pub mod http;
 pub mod inspection_files;
 pub mod laptop_wifi;

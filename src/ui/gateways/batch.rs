@@ -389,23 +389,20 @@ fn export(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
             }
             return;
         }
-        let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
-        if is_browsing {
-            pass.browse = Some(PathField::BatchResults);
-        }
         if !batch.was_begun() {
+            let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
+            if is_browsing {
+                pass.browse = Some(PathField::BatchOut);
+            }
             muted(ui, "Each row is written there as it ends");
             return;
         }
-        let is_ready = !batch.out.trim().is_empty() && !batch.is_exporting();
-        let export = Button::new("Export").icon(icon::EXPORT).named("Export the results");
-        if export.enabled_if(is_ready, "Type a path first").pressed(ui) {
-            pass.did(BatchAction::Exported);
+        let export = Button::new("Export results\u{2026}").icon(icon::EXPORT).named("Export the results");
+        if export.enabled_if(!batch.is_exporting(), "They are being written").pressed(ui) {
+            pass.browse = Some(PathField::BatchResults);
         }
     });
-    match &batch.exported {
-        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, note),
-        Some(Err(problem)) => problem_card(ui, problem),
-        None => {}
+    if let Some(Err(problem)) = &batch.exported {
+        problem_card(ui, problem);
     }
 }
