@@ -452,7 +452,7 @@ impl App {
             Event::DeviceProgressed { job, progress, .. } => {
                 self.note_info(job, &progress);
                 let device = self.device.iter_mut().find(|device| device.is_of(job));
-                return device.map_or_else(Vec::new, |device| device.progressed(job, progress));
+                return device.map_or_else(Vec::new, |device| device.progressed(job, progress, now));
             }
             Event::TelemetryProgressed { job, event, .. } => {
                 if let TelemetryEvent::FirstMessage { topic, .. } = &event {

@@ -11,6 +11,7 @@ pub use self::selection::{Spot, Step};
 use self::selection::Selection;
 use super::Desk;
 use super::jobs::JobKind;
+use crate::model::act;
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
@@ -396,7 +397,7 @@ impl Terminal {
 
     fn begin(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
         let Some(link) = self.link.clone() else { return Vec::new() };
-        let job = desk.jobs.start(JobKind::Terminal, format!("Terminal on {}", link.place()), desk.now);
+        let job = desk.jobs.start(JobKind::Terminal, act::named("terminal", link.place()), desk.now);
         self.job = Some(job);
         self.port = Port::Opening;
         vec![Command::OpenTerminal { job, link, baud: self.baud }]

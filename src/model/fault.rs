@@ -70,11 +70,13 @@ pub enum Fault {
     Regenerates,
     /// After a restart another gateway answers.
     Swapped,
+    /// The clock begins in 1970 and stands there until it is set (SMP, console).
+    ClockOff,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -107,6 +109,7 @@ impl Fault {
         Self::WipeLie,
         Self::Regenerates,
         Self::Swapped,
+        Self::ClockOff,
     ];
 
     /// The name on the command line and in scenario files.
@@ -144,6 +147,7 @@ impl Fault {
             Self::WipeLie => "wipe-lie",
             Self::Regenerates => "regenerates",
             Self::Swapped => "swapped",
+            Self::ClockOff => "clock-off",
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::lines::Counts;
 use crate::check::explain::Text;
 use crate::check::plan::{Outlook, PlannedRow, Subject, Target};
+use crate::model::act;
 use crate::model::endpoint::{Endpoint, Transport};
 use crate::msg::check::ReportForm;
 
@@ -152,7 +153,7 @@ pub const JOB_SAVED: &str = "Judging saved evidence";
 
 /// The label of the job.
 pub fn job(profile: &str) -> String {
-    format!("Network check: {profile}")
+    act::named("check", profile)
 }
 
 /// Where packets leave from.

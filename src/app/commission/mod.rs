@@ -24,6 +24,7 @@ use super::Desk;
 use super::discover::display_name;
 use super::gateways::KeptNetwork;
 use super::jobs::JobKind;
+use crate::model::act;
 use crate::model::agenda::{Agenda, Order, Todo};
 use crate::model::destination::Destination;
 use crate::model::drivers::Wanted;
@@ -397,7 +398,7 @@ impl Commission {
         if self.open_session().is_some() {
             return Vec::new();
         }
-        let job = desk.jobs.start(JobKind::Session, format!("Session with {name}"), desk.now);
+        let job = desk.jobs.start(JobKind::Session, act::named("commission", &name), desk.now);
         let target = Target { link: link.clone(), name, profile: self.profile.clone(), driver };
         self.session = Some(Session::new(job, target, desk.now));
         let (profile, access) = (self.profile.clone(), self.access.given(driver));
