@@ -520,7 +520,7 @@ mod tests {
         act(&mut terminal, TerminalAction::Resized(4, 10));
         wrote(&mut terminal, "first\r\na line of twenty-one\r\n$ ");
         let spot = |line, column| Spot { line, column };
-        act(&mut terminal, TerminalAction::BeganSelecting(spot(0, 2)));
+        act(&mut terminal, TerminalAction::BeganSelecting(spot(1, 2)));
         assert_eq!(terminal.selected_text(), None, "a click selects nothing");
         act(&mut terminal, TerminalAction::SelectedTo(spot(3, 1)));
         assert_eq!(terminal.selected_text().as_deref(), Some("line of twenty-one\n$"), "a broken line stays one");

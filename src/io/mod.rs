@@ -16,6 +16,7 @@ pub mod manifest;
 pub mod mqtt;
 pub mod neighbourhood;
 pub mod picture;
+mod port_news;
 pub mod probe;
 pub mod qr_image;
 pub mod recordings;

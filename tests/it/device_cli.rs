@@ -235,6 +235,7 @@ fn the_clock_of_a_linux_console_is_read_and_set_too() {
     let password = place.write("password", sim.text("pop"));
     let ran = |arguments: &[&str]| {
         let access = ["--username", sim.text("username"), "--password-file", &password, "--via", &sim.link];
+        let access = [&access[..], &["--driver", "linux-console"]].concat();
         place.run_json(&[&["device"], arguments, &access[..]].concat())
     };
     let info = ran(&["info"]).expect(0);

@@ -93,14 +93,15 @@ fn choose(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let hint = "Connecting asks what the gateway offers. Nothing is changed";
     titled_group(ui, "Manage it", hint, |ui| {
         labelled(ui, "Driver", |ui, _| {
-            ui.spacing_mut().item_spacing.x = GAP;
-            for driver in Device::drivers(link.kind()) {
-                let response = ui.radio(chosen == Some(driver), driver_words(driver));
-                focus_ring(ui, &response);
-                if response.clicked() {
-                    pass.did(DeviceAction::ChoseDriver(driver));
+            ui.vertical(|ui| {
+                for driver in Device::drivers(link.kind()) {
+                    let response = ui.radio(chosen == Some(driver), driver_words(driver));
+                    focus_ring(ui, &response);
+                    if response.clicked() {
+                        pass.did(DeviceAction::ChoseDriver(driver));
+                    }
                 }
-            }
+            });
         });
         if chosen.is_none() {
             notice(ui, palette(ui).warn, icon::WARNING, "No driver of this version manages gateways over this link");
