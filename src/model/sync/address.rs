@@ -3,8 +3,8 @@
 //! The address is a connection URI as PostgreSQL's own programs take it. It holds no password, and over a network it can't
 //! be used without knowing whom one talks to.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
