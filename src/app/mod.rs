@@ -20,6 +20,7 @@ pub mod records;
 pub mod remove;
 mod replace;
 pub mod settings;
+pub mod syncing;
 pub mod telemetry;
 pub mod terminal;
 mod ticket;
@@ -49,6 +50,7 @@ use self::records::{Records, RecordsAction};
 use self::remove::{Remove, RemoveAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
+use self::syncing::Syncing;
 use self::telemetry::items::Items;
 use self::telemetry::{Commissioned, Telemetry};
 use self::terminal::Terminal;
@@ -148,6 +150,8 @@ pub struct App {
     items: Items,
     /// Records.
     pub records: Records,
+    /// How they stand with the team's server.
+    pub syncing: Syncing,
     /// Settings.
     pub settings: SettingsView,
     place: Place,
@@ -178,7 +182,11 @@ impl App {
 
     /// What is wanted at the very start.
     pub fn start() -> Vec<Command> {
-        vec![Command::StartDiscovery { radio: false }, Command::ListRecords { limit: records::FIRST_LIMIT }]
+        vec![
+            Command::StartDiscovery { radio: false },
+            Command::ListRecords { limit: records::FIRST_LIMIT },
+            Command::KeepRecordsSynced,
+        ]
     }
 
     /// The place shown.
@@ -506,6 +514,14 @@ impl App {
             }
             Event::RecordShown(answer) => self.records.shown(answer),
             Event::RecordsVerified(answer) => self.records.verified(answer),
+            Event::RecordsSyncing => self.syncing.began(),
+            Event::RecordsSynced(news) => {
+                let has_received = news.report.as_ref().is_some_and(|report| report.received > 0);
+                self.syncing.ended(*news, &mut self.toasts);
+                if has_received {
+                    return self.refresh_records();
+                }
+            }
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
                     self.settings.diagnostics_finished();

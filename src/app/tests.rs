@@ -140,7 +140,10 @@ const fn done() -> JobEnd {
 #[test]
 fn nothing_is_sent_to_a_port_that_nobody_asked_about() {
     let mut bench = Bench::new();
-    assert!(matches!(App::start()[..], [Command::StartDiscovery { radio: false }, Command::ListRecords { .. }]));
+    assert!(matches!(
+        App::start()[..],
+        [Command::StartDiscovery { radio: false }, Command::ListRecords { .. }, Command::KeepRecordsSynced]
+    ));
     bench.plug_in("/dev/ttyUSB2");
     assert!(bench.act(DiscoverAction::Selected(link("/dev/ttyUSB2"))).is_empty());
 }

@@ -72,11 +72,13 @@ pub enum Fault {
     Swapped,
     /// The clock begins in 1970 and stands there until it is set (SMP, console).
     ClockOff,
+    /// The gateway deletes what it was told to, and falls silent for good before it says so (console).
+    GoneInWipe,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -110,6 +112,7 @@ impl Fault {
         Self::Regenerates,
         Self::Swapped,
         Self::ClockOff,
+        Self::GoneInWipe,
     ];
 
     /// The name on the command line and in scenario files.
@@ -148,6 +151,7 @@ impl Fault {
             Self::Regenerates => "regenerates",
             Self::Swapped => "swapped",
             Self::ClockOff => "clock-off",
+            Self::GoneInWipe => "gone-in-wipe",
         }
     }
 }

@@ -34,6 +34,7 @@ pub mod secret;
 pub mod secret_text;
 pub mod settings;
 pub mod standing;
+pub mod sync;
 pub mod text;
 pub mod verdict;
 pub mod wifi;

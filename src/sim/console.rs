@@ -120,6 +120,8 @@ pub struct ConsoleDevice {
     starts: u32,
     /// Files it says that it deleted, and has not.
     hidden: HashSet<String>,
+    /// Whether it fell silent for good.
+    is_gone: bool,
     schedule: VecDeque<(Instant, Due)>,
 }
 
@@ -146,6 +148,7 @@ impl ConsoleDevice {
             has_echo: true,
             line: Vec::new(),
             connections,
+            is_gone: false,
             schedule: VecDeque::new(),
         }
     }
@@ -361,6 +364,7 @@ impl ConsoleDevice {
             self.active = None;
             self.air.uplink.restart(false);
         }
+        self.is_gone = self.has(Fault::GoneInWipe);
         (String::new(), 0)
     }
 
@@ -470,7 +474,7 @@ impl SimulatedDevice for ConsoleDevice {
         while self.schedule.front().is_some_and(|(due, _)| *due <= now) {
             let (at, due) = self.schedule.pop_front()?;
             match due {
-                _ if self.has(Fault::Silent) => {}
+                _ if self.has(Fault::Silent) || self.is_gone => {}
                 Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
                 Due::DropLink => return Some(Emission::DropLink),
                 Due::Restart => self.restart(at),
