@@ -8,6 +8,7 @@ use super::session::workers_gone;
 use super::site;
 use super::{next_job, secret_input};
 use crate::backend::Handle;
+use crate::model::act;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -156,10 +157,10 @@ fn wait<T>(handle: &mut Handle, pick: impl Fn(Event) -> Option<T>) -> Result<T, 
 fn job_line(job: &JobRecord) -> String {
     let simulated = if job.intent.is_simulated { " (simulated)" } else { "" };
     format!(
-        "{:>5}  {}  {:<10} {:<9} {}{simulated}  {}",
+        "{:>5}  {}  {:<13} {:<9} {}{simulated}  {}",
         job.id.0,
         job.started_at,
-        job.intent.action,
+        act::title(&job.intent.action),
         job.outcome,
         visible(&job.intent.gateway, 40),
         visible(&job.summary, 120),

@@ -5,77 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 
 use crate::app::Action;
-use crate::msg::check::ReportForm;
-
-/// A path field that a file dialog can fill.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum PathField {
-    /// The picture of a QR code.
-    QrPicture,
-    /// Where records are exported to.
-    RecordsExport,
-    /// The file that a terminal sends.
-    TerminalFile,
-    /// Where a transcript is exported to.
-    Transcript,
-    /// The token or file of that id.
-    Token(String),
-    /// Certificates that vouch for a broker.
-    BrokerAuthorities,
-    /// The certificate shown to a broker.
-    BrokerCertificate,
-    /// Its key.
-    BrokerKey,
-    /// Where the keys of the encryption are written.
-    BrokerKeyLog,
-    /// A schema of payloads.
-    Schema,
-    /// The manifest of a batch.
-    Manifest,
-    /// Where the results of a batch are written to.
-    BatchResults,
-    /// Where a picture of the plot is saved.
-    PlotPicture,
-    /// Where the points of the plot are exported to.
-    PlotPoints,
-    /// Where the next recording is written to.
-    RecordingNew,
-    /// The recording to replay.
-    RecordingOpen,
-    /// Where messages are exported to.
-    TelemetryExport,
-    /// Where the bundle for support is written to.
-    SupportBundle,
-    /// The file of a site for a network check.
-    CheckSite,
-    /// Its override file.
-    CheckOverride,
-    /// Evidence of a network check to judge again.
-    CheckEvidence,
-    /// Evidence to compare with.
-    CheckBefore,
-    /// Where a certificate is written to, under that name.
-    Certificate(String),
-    /// A card, or an image of one.
-    CardImage,
-    /// Where its report is written to, in that form.
-    CheckReport(ReportForm),
-}
-
-impl PathField {
-    /// Whether it belongs to the gateway selected: a file chosen for one is not another's.
-    pub(super) const fn is_of_a_gateway(&self) -> bool {
-        matches!(
-            self,
-            Self::QrPicture
-                | Self::TerminalFile
-                | Self::Transcript
-                | Self::Token(_)
-                | Self::Certificate(_)
-                | Self::CardImage
-        )
-    }
-}
+pub(super) use crate::app::files::PathField;
 
 /// One frame of the screens.
 pub(super) struct Pass<'a> {
