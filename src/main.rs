@@ -52,6 +52,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::Check(args)) => with_workers(arguments, None, |handle| cli::check(handle, args, out)),
         Some(Command::Profiles(command)) => profiles(arguments, command, out),
         Some(Command::Site(command)) => site(arguments, command, out),
+        Some(Command::Records(RecordsCommand::Sync { setup: true, .. })) => cli::server_setup(out),
         Some(Command::Records(RecordsCommand::Verify { head })) => verify(arguments, *head, out),
         Some(Command::Records(command)) => {
             let data_dir = arguments.data_dir.as_deref();

@@ -4,6 +4,7 @@ use super::Desk;
 use super::discover::own_name;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
+use crate::model::act;
 use crate::model::audit::Audit;
 use crate::model::destination::Destination;
 use crate::model::gateway::Sighting;
@@ -289,18 +290,7 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
 
 /// What a job set out to do, as a person reads it.
 pub fn act_label(record: &JobRecord) -> &str {
-    match record.intent.action.as_str() {
-        "commission" => "Set up",
-        "device" => "Device",
-        "batch" => "Batch",
-        "check" => "Network check",
-        "terminal" => "Terminal",
-        "telemetry" | "inspect" => "Telemetry",
-        "publish" => "Publish",
-        "import" => "Import",
-        "export" | "export-records" => "Export",
-        other => other,
-    }
+    act::title(&record.intent.action)
 }
 
 /// What an entry says, in a sentence: a step begins, or ends with its outcome.

@@ -64,7 +64,10 @@ impl Ticket {
             | Command::VerifyRecords
             | Command::ReadRecordsHead
             | Command::ImportBundle { .. }
+            | Command::SyncRecords(_)
+            | Command::KeepRecordsSynced
             | Command::ReadSite { .. }
+            | Command::ShowInFolder(_)
             | Command::SaveSettings(_) => Self::Other,
         }
     }

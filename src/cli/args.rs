@@ -354,13 +354,14 @@ pub enum DeviceCommand {
         #[arg(required = true, value_name = "WORDS")]
         words: Vec<String>,
     },
-    /// Read its clock, or set it.
-    Time {
+    /// Read its clock against this computer's, or set it.
+    #[command(visible_alias = "time")]
+    Clock {
         /// The gateway.
         #[command(flatten)]
         via: DeviceLink,
-        /// Set it to this time, written as 2026-01-31T12:00:00, or to `now` in UTC.
-        #[arg(long, value_name = "TIME", requires = "confirm")]
+        /// Set it to this computer's time, or to a time in UTC written as 2026-01-31T12:00:00.
+        #[arg(long, value_name = "TIME", requires = "confirm", num_args = 0..=1, default_missing_value = "now")]
         set: Option<String>,
         /// The gateway's name, as `device info` prints it.
         #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
@@ -570,6 +571,30 @@ The list has a line for each computer: its key as records verify prints it, a bl
         /// The list of known keys. A bundle signed with any other key is refused.
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         known_keys: PathBuf,
+    },
+    /// Sync the records with a team's PostgreSQL server: sends this computer's, takes in those of computers whose key is known.
+    #[command(after_help = "\
+Examples:
+  linesman records sync --server postgres://kim@db.example/linesman --password-file db.txt
+  linesman records sync
+  linesman records sync --setup > records-server.sql
+
+Without --server the one of the settings is used. The password comes from a file or LINESMAN_RECORDS_PASSWORD, never from the
+address. Over a network the server has to prove who it is (sslmode=verify-full); sslrootcert=FILE in the address names its own
+certificate. Exit codes: 0 in sync, 1 a finding or an unknown key, 3 offline or refused, entries wait.")]
+    Sync {
+        /// The server: postgres://USER@HOST/DATABASE.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+        /// The list of known keys; known-keys.txt in the data folder unless given. Other computers are left out.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        known_keys: Option<PathBuf>,
+        /// File with the password on its first line; - reads standard input.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        password_file: Option<PathBuf>,
+        /// Print the SQL that prepares a server, and do nothing else.
+        #[arg(long, conflicts_with_all = ["server", "known_keys", "password_file"])]
+        setup: bool,
     },
     /// Check that the records are what was written: finds edits, deletions, reordering, cuts and foreign signatures. Writes nothing.
     #[command(after_help = "\

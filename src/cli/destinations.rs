@@ -103,7 +103,8 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
             RecordsCommand::List { .. }
             | RecordsCommand::Show { .. }
             | RecordsCommand::Verify { .. }
-            | RecordsCommand::Import { .. },
+            | RecordsCommand::Import { .. }
+            | RecordsCommand::Sync { .. },
         )
         | Command::Sim(_)
         | Command::Demo(_)
@@ -122,7 +123,7 @@ fn device(command: &mut DeviceCommand) -> Written<'_> {
         | DeviceCommand::Stats { via }
         | DeviceCommand::Images { via }
         | DeviceCommand::Shell { via, .. }
-        | DeviceCommand::Time { via, .. }
+        | DeviceCommand::Clock { via, .. }
         | DeviceCommand::Identify { via }
         | DeviceCommand::Reprovision { via, .. }
         | DeviceCommand::Reset { via, .. }

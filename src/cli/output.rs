@@ -33,7 +33,8 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 45] = [
+        const INPUT: [&str; 50] = [
+            "bundle.bad_key_line",
             "check.bad_host",
             "check.evidence",
             "check.no_profile",
@@ -79,6 +80,10 @@ impl Exit {
             "retained.not_confirmed",
             "scan.bad_ssid",
             "scan.nothing_sought",
+            "sync.address",
+            "sync.no_server",
+            "sync.password_in_address",
+            "sync.unverified",
         ];
         const AREAS: [&str; 7] =
             ["decode.schema", "evidence.", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];

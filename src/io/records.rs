@@ -37,6 +37,9 @@ mod instance;
 mod keys;
 mod reserve;
 mod schema;
+#[cfg(feature = "postgres")]
+mod server;
+pub mod sync;
 mod verify;
 
 pub use bundles::TransferError;
@@ -72,6 +75,7 @@ pub struct RecordStore {
     work: Option<mpsc::Sender<Work>>,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
+    chain: Digest,
     cut_off: usize,
 }
 
@@ -113,6 +117,11 @@ impl RecordStore {
         self.cut_off
     }
 
+    /// The id of the chain.
+    pub const fn chain(&self) -> Digest {
+        self.chain
+    }
+
     /// The jobs, newest first, at most `limit`.
     pub async fn list(&self, limit: usize) -> Result<Vec<JobRecord>, RecordsError> {
         self.run(move |database| database.list(limit)).await
@@ -148,7 +157,7 @@ impl RecordStore {
         let path = data_dir.records();
         let explain = |failure: Failure| failure.at(&path);
         let mut database = open_with_room(data_dir, is_writer).map_err(explain)?;
-        let cut_off = database.cut_off;
+        let (cut_off, chain) = (database.cut_off, database.chain);
         let (work, mut requests) = mpsc::channel::<Work>(REQUESTS);
         let thread = Builder::new()
             .name("records".into())
@@ -159,7 +168,7 @@ impl RecordStore {
                 database.seal_if(database.is_writer());
             })
             .map_err(|error| explain(Failure::Io(error)))?;
-        Ok(Self { work: Some(work), thread: Some(thread), path, cut_off })
+        Ok(Self { work: Some(work), thread: Some(thread), path, chain, cut_off })
     }
 
     /// Has the thread do a piece of work. Once taken it is done, even if nobody waits for the answer any more.

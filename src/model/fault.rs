@@ -72,13 +72,15 @@ pub enum Fault {
     Swapped,
     /// Five minutes after a restart the gateway has its old network again (console).
     ComesBack,
+    /// The clock begins in 1970 and stands there until it is set (SMP, console).
+    ClockOff,
     /// The gateway deletes what it was told to, and falls silent for good before it says so (console).
     GoneInWipe,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -111,6 +113,7 @@ impl Fault {
         Self::WipeLie,
         Self::Regenerates,
         Self::Swapped,
+        Self::ClockOff,
         Self::GoneInWipe,
         Self::ComesBack,
     ];
@@ -150,6 +153,7 @@ impl Fault {
             Self::WipeLie => "wipe-lie",
             Self::Regenerates => "regenerates",
             Self::Swapped => "swapped",
+            Self::ClockOff => "clock-off",
             Self::GoneInWipe => "gone-in-wipe",
             Self::ComesBack => "comes-back",
         }
