@@ -159,8 +159,10 @@ fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<(&'static str
         ("Record", report.record.0.to_string()),
         ("Written", at.to_owned()),
     ];
+    let watched = report.watched.as_ref().map(|watched| ("Watch", watched.words()));
+    let broker = report.broker.as_ref().map(|seen| ("Broker", seen.words().join(". ")));
     let witness = head.map(|head| ("Head of the records", format!("{} (entry {})", head.hash, head.entry)));
-    facts.into_iter().chain(witness).collect()
+    facts.into_iter().chain(watched).chain(broker).chain(witness).collect()
 }
 
 fn claims(report: &WipeReport) -> Vec<Line> {
@@ -280,6 +282,8 @@ mod tests {
             is_simulated: true,
             online: None,
             restarts: 0,
+            watched: None,
+            broker: None,
             assessment: judge(&plan, &trail),
         }
     }

@@ -5,6 +5,7 @@ pub mod ble;
 pub mod card_scan;
 mod certificate;
 pub mod diagnostics;
+pub mod evidence;
 pub mod files;
 pub mod folder;
 pub mod http;

@@ -204,7 +204,9 @@ mod tests {
 
     fn blocks(lines: &[(i64, String)]) -> Vec<Block> {
         let mut blocks = Blocks::default();
-        lines.iter().for_each(|(number, line)| blocks.push(*number, line));
+        for (number, line) in lines {
+            blocks.push(*number, line);
+        }
         blocks.finish()
     }
 
