@@ -4,20 +4,18 @@ use super::Desk;
 use super::discover::own_name;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
+use super::report::ReportForm;
 use crate::model::audit::Audit;
 use crate::model::destination::Destination;
 use crate::model::gateway::Sighting;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
-use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordId, step_title};
 use crate::msg::{Command, JobEnd};
 use crate::profile::site::{Site, is_of_site};
 
 /// Jobs asked for at first; "Show more" doubles it.
 pub(super) const FIRST_LIMIT: usize = 500;
-/// Reason code of a job that the end of the program cut off.
-const CUT_OFF: &str = "records.cut_off";
-
 /// What the user did on Records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordsAction {
@@ -37,6 +35,10 @@ pub enum RecordsAction {
     Verified,
     /// Started the export to the typed path.
     Exported,
+    /// Reports on the chosen job alone, or on all of its gateway.
+    ReportsOnGateway(bool),
+    /// Wrote a report of the chosen job to the typed path.
+    Reported,
 }
 
 /// Which ends of jobs are shown.
@@ -113,6 +115,8 @@ pub struct Records {
     pub audit: Loaded<Box<Audit>>,
     /// The export form.
     pub export: ExportForm,
+    /// The report on the chosen job.
+    pub report: ReportForm,
     ends: Ends,
     selected: Option<RecordId>,
     limit: usize,
@@ -129,6 +133,7 @@ impl Default for Records {
             detail: Loaded::NotAsked,
             audit: Loaded::NotAsked,
             export,
+            report: ReportForm::default(),
             selected: None,
             limit: FIRST_LIMIT,
             is_held_to_site: false,
@@ -203,6 +208,14 @@ impl Records {
                 vec![Command::VerifyRecords]
             }
             RecordsAction::Exported => self.start_export(desk),
+            RecordsAction::ReportsOnGateway(is_whole) => {
+                self.report.is_whole = is_whole;
+                Vec::new()
+            }
+            RecordsAction::Reported => {
+                let Some(id) = self.selected else { return Vec::new() };
+                self.report.start(id, desk)
+            }
         }
     }
 
@@ -240,6 +253,7 @@ impl Records {
     fn select(&mut self, id: RecordId) -> Vec<Command> {
         if self.selected != Some(id) {
             self.detail = Loaded::NotAsked;
+            self.report.forget();
         }
         self.selected = Some(id);
         self.detail.ask();
@@ -289,26 +303,12 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
 
 /// What a job set out to do, as a person reads it.
 pub fn act_label(record: &JobRecord) -> &str {
-    match record.intent.action.as_str() {
-        "commission" => "Set up",
-        "device" => "Device",
-        "batch" => "Batch",
-        "check" => "Network check",
-        "terminal" => "Terminal",
-        "telemetry" | "inspect" => "Telemetry",
-        "publish" => "Publish",
-        "import" => "Import",
-        "export" | "export-records" => "Export",
-        other => other,
-    }
+    record.intent.act()
 }
 
 /// What an entry says, in a sentence: a step begins, or ends with its outcome.
 pub fn entry_words(entry: &EntryRecord) -> String {
-    let mut step = entry.step.replace(['-', '_'], " ");
-    if let Some(first) = step.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
+    let step = step_title(&entry.step);
     match (entry.step.as_str(), entry.phase.as_str(), entry.outcome.as_str()) {
         ("job", "intent", _) => "The job was written down before it began".to_owned(),
         ("job", _, "") => "The job ended".to_owned(),
@@ -321,18 +321,18 @@ pub fn entry_words(entry: &EntryRecord) -> String {
 
 /// Whether nobody knows how the job ended, because the program ended first.
 pub fn is_cut_off(record: &JobRecord) -> bool {
-    record.reason == CUT_OFF
+    record.is_cut_off()
 }
 
 /// How a job ended, as shown: a job that was cut off is unknown, not failed.
 pub fn outcome_label(record: &JobRecord) -> &str {
-    if is_cut_off(record) { "unknown: verify on the device" } else { &record.outcome }
+    record.outcome_title()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::JobIntent;
+    use crate::model::record::{CUT_OFF, JobIntent};
 
     fn job(number: i64, gateway: &str, outcome: &str, reason: &str) -> JobRecord {
         let intent = JobIntent {
@@ -352,6 +352,7 @@ mod tests {
             outcome: outcome.into(),
             reason: reason.into(),
             summary: String::new(),
+            origin: None,
         }
     }
 

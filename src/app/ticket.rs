@@ -32,6 +32,7 @@ impl Ticket {
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
+            | Command::WriteReport { job, .. }
             | Command::ExportBundle { job, .. }
             | Command::ExportTranscript { job, .. }
             | Command::SavePicture { job, .. }

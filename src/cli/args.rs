@@ -557,6 +557,38 @@ pub enum RecordsCommand {
         /// Number of the job, as listed.
         id: i64,
     },
+    /// Report on a record, a gateway or a site, for whoever takes it over: what was done, what was seen, what is left open.
+    #[command(after_help = "\
+Examples:
+  linesman records report 14
+  linesman records report 14 --file hall-3.html
+  linesman records report --gateway GW-0007 --file gw-0007.pdf
+  linesman records report --gateway serial:/dev/ttyUSB0 --recording hall-3.lrec --file hall-3.html
+  linesman records report --site hall-7.toml --file hall-7.html
+
+The file's ending decides: .html, .pdf, .json or .txt. Exit codes: 0 written, 1 written and the records don't pass their check,
+2 nothing on record is meant, or more than one gateway.")]
+    Report {
+        /// Number of the job, as listed.
+        #[arg(required_unless_present_any = ["gateway", "site"], conflicts_with_all = ["gateway", "site"])]
+        id: Option<i64>,
+        /// A gateway by its serial number, hardware address, system id, name or link: over all of its jobs since it was last
+        /// removed.
+        #[arg(long, value_name = "LINK_OR_SERIAL", conflicts_with = "site")]
+        gateway: Option<String>,
+        /// A site by name or file: what is expected against what is on record, then each of its gateways.
+        #[arg(long, value_name = "SITE", value_hint = ValueHint::FilePath)]
+        site: Option<PathBuf>,
+        /// The file. Without it the report is printed.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+        file: Option<Destination>,
+        /// A recording whose numbers are drawn. May be repeated.
+        #[arg(long = "recording", value_name = "FILE.lrec", value_hint = ValueHint::FilePath)]
+        recordings: Vec<PathBuf>,
+        /// Whether a file that is there may be replaced.
+        #[command(flatten)]
+        overwrite: Overwrite,
+    },
     /// Take in the bundle of another computer beside the records of this one. The same bundle twice changes nothing.
     #[command(after_help = "\
 Example:

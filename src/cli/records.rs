@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::RecordsCommand;
 use super::next_job;
 use super::output::{Exit, Output, tagged};
+use super::records_report::{Asked, report};
 use super::session::workers_gone;
 use super::site;
 use crate::backend::Handle;
@@ -28,6 +29,11 @@ pub fn records(handle: &mut Handle, data_dir: Option<&Path>, command: &RecordsCo
             Err(exit) => return exit,
         },
         RecordsCommand::Show { id } => show(handle, RecordId(*id), out),
+        RecordsCommand::Report { id, gateway, site, file, recordings, .. } => {
+            let (gateway, site, file) = (gateway.as_deref(), site.as_deref(), file.as_ref());
+            let asked = Asked { id: *id, gateway, site, file, recordings };
+            return report(handle, data_dir, &asked, out);
+        }
         RecordsCommand::Export { file, bundle, .. } => match (file, bundle) {
             (_, Some(bundle)) => export(handle, |job| Command::ExportBundle { job, destination: bundle.clone() }, out),
             (Some(file), None) => export(handle, |job| export_command(job, file), out),

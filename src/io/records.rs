@@ -33,6 +33,7 @@ mod bundles;
 mod chain;
 pub(super) mod export;
 mod failure;
+mod histories;
 mod instance;
 mod keys;
 mod reserve;
@@ -46,8 +47,8 @@ pub use verify::audit;
 const REQUESTS: usize = GROUP;
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
-/// The code of a job that was cut off.
-pub const CUT_OFF: &str = "records.cut_off";
+pub use crate::model::record::CUT_OFF;
+
 const CUT_OFF_SUMMARY: &str = "The program ended before the outcome was known; verify on the device";
 
 /// The code of a job that ended with the program and can have changed nothing.
@@ -449,7 +450,8 @@ fn job_of(row: &Row<'_>, live: &HashSet<String>) -> rusqlite::Result<JobRecord> 
         }
     };
     let id = RecordId(row.get("id")?);
-    Ok(JobRecord { id, started_at: row.get("started_at")?, ended_at: row.get("at")?, intent, outcome, reason, summary })
+    let (started_at, ended_at) = (row.get("started_at")?, row.get("at")?);
+    Ok(JobRecord { id, started_at, ended_at, intent, outcome, reason, summary, origin: None })
 }
 
 fn intent_of(row: &Row<'_>) -> rusqlite::Result<JobIntent> {

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::audit::Digest;
 use super::gateway::Protection;
 
 /// The number of a job in the records; unlike [`super::ids::JobId`] it outlives the process.
@@ -44,6 +45,33 @@ impl JobIntent {
             _ => true,
         }
     }
+
+    /// What is done, as a person reads it.
+    pub fn act(&self) -> &str {
+        match self.action.as_str() {
+            "commission" => "Set up",
+            "device" => "Device",
+            "batch" => "Batch",
+            "check" => "Network check",
+            "terminal" => "Terminal",
+            "telemetry" | "inspect" => "Telemetry",
+            "publish" => "Publish",
+            "wipe" => "Removal",
+            "card-scan" => "Card check",
+            "import" => "Import",
+            "export" | "export-records" => "Export",
+            other => other,
+        }
+    }
+}
+
+/// The name of a step on record, as a person reads it.
+pub fn step_title(step: &str) -> String {
+    let mut title = step.replace(['-', '_'], " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
 }
 
 /// Which side of an act an entry stands on.
@@ -79,6 +107,15 @@ pub struct StepEntry {
     pub detail: serde_json::Value,
 }
 
+/// The computer that a record was imported from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Its name in the list of known keys.
+    pub computer: String,
+    /// Its chain: two computers may have one name.
+    pub chain: Digest,
+}
+
 /// A job as the records show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JobRecord {
@@ -98,6 +135,24 @@ pub struct JobRecord {
     pub reason: String,
     /// One sentence for the list.
     pub summary: String,
+    /// The computer it was imported from; `None` for this one's own. Its number is that computer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// Reason code of a job that the end of the program cut off.
+pub const CUT_OFF: &str = "records.cut_off";
+
+impl JobRecord {
+    /// Whether nobody knows how the job ended, because the program ended first.
+    pub fn is_cut_off(&self) -> bool {
+        self.reason == CUT_OFF
+    }
+
+    /// How it ended, as shown: a job that was cut off is unknown, not failed.
+    pub fn outcome_title(&self) -> &str {
+        if self.is_cut_off() { "unknown: verify on the device" } else { &self.outcome }
+    }
 }
 
 /// An entry of a job, in the order it was written.

@@ -173,6 +173,12 @@ pub fn stand(row: &Sighting, done: Option<Done>) -> Stand {
     Stand { standing, because }
 }
 
+/// How a gateway stands by what this program did with it alone, as the records tell.
+pub fn after(done: Done) -> Stand {
+    let (standing, because) = acted(done);
+    Stand { standing, because }
+}
+
 fn judge(row: &Sighting, done: Option<Done>) -> (Standing, String) {
     // Who was taken out of service is not missed.
     if let Some(done @ (Done::Removed | Done::Incomplete)) = done {
@@ -386,6 +392,7 @@ mod tests {
             outcome: outcome.into(),
             reason: String::new(),
             summary: String::new(),
+            origin: None,
         }
     }
 

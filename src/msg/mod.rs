@@ -40,6 +40,8 @@ use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::wifi::{LaptopScan, Network};
 use crate::model::wipe::WipeReport;
+use crate::papers::Form;
+use crate::papers::commissioning::{About, Report};
 use crate::profile::Catalog;
 use crate::profile::site::Site;
 
@@ -98,6 +100,9 @@ pub enum Command {
     ListRecords { limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
     ShowRecord { id: RecordId },
+    /// Make a report of what is on record. Answers: [`Event::ReportMade`], and [`Event::JobFinished`] with the path in the note
+    /// where a file was asked for.
+    WriteReport { job: JobId, plan: Box<ReportPlan> },
     /// Where the chain of the records stands. Answer: [`Event::RecordsHead`].
     ReadRecordsHead,
     /// Write the whole chain of the records to a signed bundle. Answer: [`Event::JobFinished`] with the path in the note.
@@ -311,6 +316,8 @@ pub enum Event {
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
     RecordShown(Result<Box<JobHistory>, Problem>),
+    /// A report was made.
+    ReportMade { job: JobId, report: Box<Report> },
     /// Where the chain of the records stands.
     RecordsHead(Result<Head, Problem>),
     /// What was taken in from a bundle.
@@ -323,6 +330,17 @@ pub enum Event {
     Interrupted,
     /// Something failed that belongs to no job: settings not stored, records not writable, a channel full.
     Trouble(Problem),
+}
+
+/// A report that is to be made of what is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportPlan {
+    /// What it is about.
+    pub about: About,
+    /// Recordings whose numbers are drawn.
+    pub recordings: Vec<PathBuf>,
+    /// Where it is written, and in which form; nowhere where only what it says is wanted.
+    pub file: Option<(Form, Destination)>,
 }
 
 /// What the window needs to know at its start.

@@ -77,6 +77,7 @@ async fn ask(field: &PathField) -> Option<String> {
         PathField::BrokerKeyLog => dialog.set_file_name("keys.log").save_file().await,
         PathField::Schema => dialog.add_filter("Protobuf schemas", &["proto"]).pick_file().await,
         PathField::RecordsExport => dialog.set_file_name("linesman-records.csv").save_file().await,
+        PathField::Report(name) => dialog.set_file_name(name).save_file().await,
         PathField::Manifest => dialog.add_filter("Manifests", &["csv", "xlsx", "tsv", "txt"]).pick_file().await,
         PathField::BatchResults => dialog.set_file_name("linesman-results.csv").save_file().await,
         PathField::PlotPicture => dialog.set_file_name("plot.png").save_file().await,

@@ -14,6 +14,8 @@ pub(super) enum PathField {
     QrPicture,
     /// Where records are exported to.
     RecordsExport,
+    /// Where a report on a record is written to, under that name.
+    Report(String),
     /// The file that a terminal sends.
     TerminalFile,
     /// Where a transcript is exported to.

@@ -3,6 +3,7 @@
 use egui::{Align2, Color32, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use self::integrity::{integrity, integrity_height};
+use self::report::report;
 use super::frame::scrolled;
 use super::icon;
 use super::pass::{Pass, PathField};
@@ -21,6 +22,7 @@ use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
 use crate::profile::site::Site;
 
 mod integrity;
+mod report;
 
 /// The share of the room that what stands below the jobs takes at most.
 const MOST_FOOT: f32 = 0.5;
@@ -37,11 +39,11 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             "records",
             0.6,
             |ui, is_side| {
-                if is_side { side(ui, &app.records, pass) } else { main(ui, app, pass) }
+                if is_side { side(ui, &mut app.records, pass) } else { main(ui, app, pass) }
             },
         );
     }
-    if is_open { side(ui, &app.records, pass) } else { main(ui, app, pass) }
+    if is_open { side(ui, &mut app.records, pass) } else { main(ui, app, pass) }
 }
 
 fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -205,6 +207,7 @@ fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32,
     if response.clicked() {
         pass.did(RecordsAction::Selected(job.id));
     }
+    response.context_menu(|ui| menu(ui, job, pass));
     let palette = palette(ui);
     let simulated = if job.intent.is_simulated { " \u{b7} simulated" } else { "" };
     let texts = [
@@ -224,6 +227,18 @@ fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32,
         cell(ui, cell_rect, &text, font, colour, Align2::LEFT_CENTER);
     }
     response.on_hover_text(utc);
+}
+
+/// What can be done with a row.
+fn menu(ui: &mut Ui, job: &JobRecord, pass: &mut Pass<'_>) {
+    ui.set_min_width(180.0);
+    if ui.button("Show").clicked() {
+        pass.did(RecordsAction::Selected(job.id));
+    }
+    if ui.button("Save report…").clicked() {
+        pass.did(RecordsAction::Selected(job.id));
+        pass.browse = Some(PathField::Report(crate::app::report::file_name(job)));
+    }
 }
 
 fn outcome_sign(job: &JobRecord) -> &'static str {
@@ -255,13 +270,13 @@ pub(super) fn outcome_colour(ui: &Ui, job: &JobRecord) -> Color32 {
     }
 }
 
-fn side(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+fn side(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
     egui::Frame::new().inner_margin(egui::Margin { left: 16, right: 4, top: 8, bottom: 0 }).show(ui, |ui| {
         scrolled(ui, "record", |ui| detail(ui, records, pass));
     });
 }
 
-fn detail(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+fn detail(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
     if Button::new("Close").icon(icon::BACK).quiet().named("Back to the list").pressed(ui) {
         pass.did(RecordsAction::Deselected);
     }
@@ -271,6 +286,8 @@ fn detail(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
     match records.detail.value() {
         Some(history) => {
             history_card(ui, history, pass);
+            ui.add_space(GRID);
+            group(ui, |ui| report(ui, &mut records.report, &history.job, pass));
             ui.add_space(GRID);
             group(ui, |ui| integrity(ui, records, pass));
         }

@@ -138,6 +138,11 @@ impl Window {
             PathField::QrPicture => self.app.commission.form.qr.path = path,
             PathField::TerminalFile => self.app.terminal.file_path = path,
             PathField::RecordsExport => self.app.records.export.path = path,
+            PathField::Report(_) => {
+                // Whoever names a file in a dialog that saves has said all there is to say.
+                self.app.records.report.path = path;
+                self.act(crate::app::records::RecordsAction::Reported.into());
+            }
             PathField::Manifest => {
                 self.app.batch.path = path;
                 self.act(crate::app::batch::BatchAction::Opened.into());

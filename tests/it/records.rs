@@ -200,3 +200,48 @@ fn in_a_read_only_folder_nothing_is_begun() {
     assert!(told.contains("code 3") && told.contains("\"records.not_opened\""), "{told}");
     assert!(!told.contains("\"push\""), "nothing was sent: {told}");
 }
+
+#[test]
+fn a_report_of_a_gateway_is_printed_and_written_in_each_form() {
+    let place = place();
+    let printed = place.run(&["records", "report", "1"]).expect(0);
+    assert!(printed.out.starts_with("Record 1: "), "{}", printed.out);
+    let head = verified(&place, &[], 0)["head"]["hash"].as_str().unwrap().to_owned();
+    for (form, said) in [("html", "<!doctype html>"), ("json", "\"document\": \"commissioning-report\""), ("txt", "== Open items")] {
+        let file = text_of(&place.path(&format!("report.{form}")));
+        let ran = place.run_json(&["records", "report", "1", "--file", &file]).expect(0);
+        assert_eq!(ran.result()["kind"], "report-written");
+        assert_eq!(ran.result()["head"]["hash"], head.as_str());
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert!(written.contains(said) && written.contains(&head), "{form}: {written}");
+        place.run_json(&["records", "report", "1", "--file", &file]).expect_problem(2, "files.exists");
+    }
+    let report = place.run_json(&["records", "report", "1"]).expect(0).result();
+    assert_eq!(report["gateways"][0]["standing"], "Joined");
+    place.run_json(&["records", "report", "99"]).expect_problem(2, "records.not_found");
+    place.run_json(&["records", "report", "--gateway", "nobody"]).expect_problem(2, "report.no_gateway");
+    place.run_json(&["records", "report", "1", "--file", &text_of(&place.path("report.docx"))]).expect_problem(2, "report.form");
+    place.run(&["records", "report"]).expect(2);
+}
+
+#[test]
+fn a_report_over_forged_records_says_so_first_and_ends_with_1() {
+    let place = place();
+    forge(&place, "UPDATE jobs SET operator = 'Mallory' WHERE id = 1");
+    let file = text_of(&place.path("report.html"));
+    place.run(&["records", "report", "1", "--file", &file]).expect(1);
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.contains("class=\"banner\">The records don&#39;t pass their check: Entry 1 changed"), "{page}");
+}
+
+#[test]
+fn a_report_of_a_site_names_who_is_missing() {
+    let place = place();
+    let report = place.run_json(&["records", "report", "1"]).expect(0).result();
+    let name = report["gateways"][0]["name"].as_str().unwrap().to_owned();
+    let site = format!("schema = 1\nname = 'Hall 7'\n[[gateway]]\nname = '{name}'\n[[gateway]]\nname = 'not there'\n");
+    let file = place.write("hall.toml", &site);
+    let report = place.run_json(&["records", "report", "--site", &file]).expect(0).result();
+    assert_eq!((&report["site"]["expected"], &report["site"]["found"]), (&2.into(), &1.into()), "{report:#}");
+    assert_eq!(report["site"]["lines"][1]["fit"], "missing");
+}

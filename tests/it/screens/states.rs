@@ -1041,6 +1041,7 @@ fn records() -> Vec<JobRecord> {
         outcome: outcome.into(),
         reason: reason.into(),
         summary: summary.into(),
+        origin: None,
     };
     vec![
         record(
