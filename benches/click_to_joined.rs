@@ -76,6 +76,7 @@ fn gateway(site: &Runtime) -> Result<SimulatedGateway, SimError> {
         faults: Vec::new(),
         card: None,
         esp: EspPlan::default(),
+        network: std::sync::Arc::default(),
     })
 }
 

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     // Before anything runs: what cannot be written at the end would have been done in vain.
     let is_output_taken = match cli::settle(&mut arguments, save::check, |error| error.explain()) {
         Ok(is_taken) => is_taken,
-        Err(problem) => return cli::fail(arguments.json, &problem, Exit::CouldNotRun).into(),
+        Err(problem) => return cli::fail(arguments.json, &problem, Exit::of(&problem)).into(),
     };
     let mut out = if is_output_taken { Output::beside(arguments.json) } else { Output::standard(arguments.json) };
     let exit = run(&arguments, &mut out);
@@ -52,6 +52,7 @@ fn run(arguments: &Cli, out: &mut Output) -> Exit {
         Some(Command::Check(args)) => with_workers(arguments, None, |handle| cli::check(handle, args, out)),
         Some(Command::Profiles(command)) => profiles(arguments, command, out),
         Some(Command::Site(command)) => site(arguments, command, out),
+        Some(Command::Records(RecordsCommand::Sync { setup: true, .. })) => cli::server_setup(out),
         Some(Command::Records(RecordsCommand::Verify { head })) => verify(arguments, *head, out),
         Some(Command::Records(command)) => {
             let data_dir = arguments.data_dir.as_deref();
@@ -218,7 +219,8 @@ fn manual(arguments: &Cli, folder: Option<&std::path::Path>, is_replacing: bool,
     for (name, page) in manual_pages(&command) {
         let destination = Destination { existing, ..Destination::file(folder.join(name)) };
         if let Err(error) = save::save(&destination, &page) {
-            return cli::fail(arguments.json, &error.explain(), Exit::CouldNotRun);
+            let problem = error.explain();
+            return cli::fail(arguments.json, &problem, Exit::of(&problem));
         }
     }
     Exit::Good

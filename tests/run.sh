@@ -40,6 +40,9 @@ readonly CHECK_PACKAGES
 # What reads the reports that are PDF.
 readonly PDF_PACKAGES=(poppler-utils)
 
+# The server of a team's records. Each test starts a cluster of its own; none is made by the installation.
+readonly POSTGRES_PACKAGES=(postgresql)
+
 # What foreign programs from package registries are installed with.
 PEER_PACKAGES=(python3-venv python3-pip)
 # Zephyr's SMP servers are 32-bit programs; other machines than these cannot run them.
@@ -49,11 +52,11 @@ readonly PEER_PACKAGES
 # Modules of tests/it/ that start foreign programs, windows or machines: each is a stage of its own.
 readonly APART=(
   bench_broker check_lab check_pdf cloud improv_sdk improv_ble_client esp_rainmaker inspect linux_console mqtt_client recordings
-  smp_client telemetry_payloads zephyr window ble_lab
+  records_server smp_client telemetry_payloads zephyr window ble_lab
 )
 
 # What is built and tested beyond the usual: forms of export and report that a newcomer need not wait for.
-readonly FEATURES=(--features "parquet,pdf")
+readonly FEATURES=(--features "parquet,pdf,postgres")
 
 export PATH=$PWD/target/tools/bin:$PATH
 export CARGO_TERM_COLOR=never NO_COLOR=1
@@ -100,7 +103,7 @@ has_node() { has node && has npm && [ "$(node --version | sed 's/^v\([0-9]*\).*/
 is_installed() { [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
 install_packages() {
-  local wanted=(shellcheck "${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}" "${BROKER_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" "${PDF_PACKAGES[@]}")
+  local wanted=(shellcheck "${WINDOW_PACKAGES[@]}" "${LAB_PACKAGES[@]}" "${PEER_PACKAGES[@]}" "${CONSOLE_PACKAGES[@]}" "${BROKER_PACKAGES[@]}" "${CHECK_PACKAGES[@]}" "${PDF_PACKAGES[@]}" "${POSTGRES_PACKAGES[@]}")
   local missing=() package as_root=()
   has cc || wanted+=(gcc libc6-dev)
   has git || wanted+=(git ca-certificates)
@@ -125,9 +128,13 @@ install_packages() {
     as_root=(sudo --non-interactive)
   fi
   echo "Installing: ${missing[*]}"
+  if [[ " ${missing[*]} " = *" postgresql "* ]] && [ ! -e /etc/postgresql-common/createcluster.conf ]; then
+    "${as_root[@]}" mkdir -p /etc/postgresql-common
+    echo "create_main_cluster = false" | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+  fi
   # A list that cannot be renewed may still do.
   "${as_root[@]}" apt-get -qq update >"$logs/apt.log" 2>&1 || true
-  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 install --yes \
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold install --yes \
     --no-install-recommends "${missing[@]}" </dev/null >>"$logs/apt.log" 2>&1; then
     grep '^E: ' "$logs/apt.log" | tail -n 3
     echo "They could not be installed ($logs/apt.log). The tests that need them will be skipped."

@@ -14,6 +14,7 @@ use crate::model::order::{in_order_of_numbers, order_of_link};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::record::JobRecord;
+use crate::model::same::{Gateway, Marks, Proof, Seen, Ties};
 use crate::model::standing::{Done, Stand, Tone, is_named_in, remembered, stand, takes_back};
 use crate::model::text::visible;
 use crate::model::word::{Word as _, words};
@@ -117,6 +118,8 @@ pub enum DiscoverAction {
     StoppedAsking,
     /// Added the typed path.
     AddedPath,
+    /// Chose by which of its links a gateway is reached.
+    Used(LinkAddress),
     /// Took a typed path away.
     RemovedPath(LinkAddress),
 }
@@ -124,7 +127,15 @@ pub enum DiscoverAction {
 impl DiscoverAction {
     /// Whether it changes which rows are marked, or takes the detail back to one gateway.
     pub(super) const fn is_marking(&self) -> bool {
-        matches!(self, Self::Selected(_) | Self::Marked(_) | Self::Extended(_) | Self::MarkedAll | Self::ClearedMarks)
+        matches!(
+            self,
+            Self::Selected(_)
+                | Self::Marked(_)
+                | Self::Extended(_)
+                | Self::MarkedAll
+                | Self::ClearedMarks
+                | Self::Used(_)
+        )
     }
 }
 
@@ -149,6 +160,12 @@ pub struct Discover {
     /// What was last done with a gateway over each link, by the records of earlier runs.
     past: BTreeMap<LinkAddress, JobRecord>,
     hearings: BTreeMap<LinkAddress, Hearing>,
+    /// What gateways reported of themselves, by link.
+    marks: BTreeMap<LinkAddress, Marks>,
+    /// Which links lead to the same gateway.
+    ties: Ties,
+    /// The links that were chosen where a gateway has several.
+    used: BTreeSet<LinkAddress>,
     kinds: Shown,
     shown: Vec<LinkAddress>,
     lines: Vec<ListLine>,
@@ -185,6 +202,54 @@ impl Discover {
         self.rows.values()
     }
 
+    /// The links that lead to the gateway behind this one, with what shows it; nothing where it has this link alone.
+    pub fn links_of(&self, link: &LinkAddress) -> Option<(&[LinkAddress], Proof)> {
+        self.ties.of_link(link).map(|gateway| (gateway.links.as_slice(), gateway.proof))
+    }
+
+    /// Whether the gateway behind a link is the one selected, by whichever of its links.
+    pub fn is_selected(&self, link: &LinkAddress) -> bool {
+        let is_it = |link: &LinkAddress| self.selected.as_ref() == Some(link);
+        is_it(link) || self.ties.beside(link).any(is_it)
+    }
+
+    /// Whether a gateway is shown by this link: the one a person is at or chose, else the first that is there.
+    pub fn is_face(&self, link: &LinkAddress) -> bool {
+        self.ties.of_link(link).is_none_or(|gateway| self.face(gateway) == Some(link))
+    }
+
+    fn face<'a>(&self, gateway: &'a Gateway) -> Option<&'a LinkAddress> {
+        let of_kind = |link: &LinkAddress| match link.kind() {
+            LinkKind::Serial => 0,
+            LinkKind::Ble => 1,
+            LinkKind::Http => 2,
+            LinkKind::Udp => 3,
+        };
+        let is_gone = |link: &LinkAddress| !self.row(link).is_some_and(|row| row.is_present);
+        let is_selected = |link: &LinkAddress| self.selected.as_ref() == Some(link);
+        let rank = |link: &LinkAddress| (is_gone(link), !is_selected(link), !self.used.contains(link), of_kind(link));
+        gateway.links.iter().min_by_key(|link| rank(link))
+    }
+
+    /// The gateway behind the link reported what no other one has.
+    pub(super) fn learn(&mut self, link: &LinkAddress, marks: Marks) {
+        self.marks.entry(link.clone()).or_default().learn(marks);
+        self.is_stale = true;
+    }
+
+    /// Reaches a gateway by another of its links.
+    fn use_link(&mut self, link: LinkAddress) {
+        for other in self.ties.beside(&link) {
+            self.used.remove(other);
+            if self.marked.remove(other) {
+                self.marked.insert(link.clone());
+            }
+        }
+        self.used.insert(link.clone());
+        self.selected = Some(link);
+        self.rearrange();
+    }
+
     /// How many rows there are, shown or not.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -197,8 +262,13 @@ impl Discover {
 
     /// How a gateway stands.
     pub fn stand(&self, row: &Sighting) -> Stand {
-        let done = self.done.get(&row.link).copied();
-        stand(row, done.or_else(|| remembered(row, self.past.get(&row.link)?)))
+        let beside = || self.ties.beside(&row.link).find_map(|link| self.done_over(self.row(link)?));
+        stand(row, self.done_over(row).or_else(beside))
+    }
+
+    /// What was last done over a link with the gateway there.
+    fn done_over(&self, row: &Sighting) -> Option<Done> {
+        self.done.get(&row.link).copied().or_else(|| remembered(row, self.past.get(&row.link)?))
     }
 
     /// When a device was heard, and how strongly.
@@ -319,6 +389,7 @@ impl Discover {
             DiscoverAction::Asked(link) => self.enqueue([link]),
             DiscoverAction::AskedAll => self.enqueue(self.askable_links()),
             DiscoverAction::StoppedAsking => return self.stop_asking(desk),
+            DiscoverAction::Used(link) => self.use_link(link),
             DiscoverAction::AddedPath => return self.add_path(),
             DiscoverAction::RemovedPath(link) => return vec![Command::RemovePort(link)],
         }
@@ -391,8 +462,11 @@ impl Discover {
     }
 
     fn forget_if_taken_back(&mut self, link: &LinkAddress, state: ProvisioningState) {
-        if self.done.get(link).is_some_and(|done| takes_back(*done, state)) {
-            self.done.remove(link);
+        let links = self.ties.of_link(link).map_or(std::slice::from_ref(link), |gateway| &gateway.links);
+        for link in links {
+            if self.done.get(link).is_some_and(|done| takes_back(*done, state)) {
+                self.done.remove(link);
+            }
         }
     }
 
@@ -404,7 +478,10 @@ impl Discover {
         let old = self.rows.get(&sighting.link);
         // How strongly it is heard changes nothing about where it stands in the list.
         self.is_stale |= old.is_none_or(|old| {
-            old.heard.is_none() || old.profile != sighting.profile || display_name(old) != display_name(&sighting)
+            old.heard.is_none()
+                || !old.is_present
+                || old.profile != sighting.profile
+                || display_name(old) != display_name(&sighting)
         });
         if let Some(old) = old {
             // A port that went away and came back may carry another gateway: its old answer counts no more.
@@ -446,7 +523,10 @@ impl Discover {
         // What is plugged in at this path next is another gateway; a device keeps its address.
         if link.kind() == LinkKind::Serial {
             self.done.remove(link);
+            self.marks.remove(link);
         }
+        // Another of its links may stand for it now.
+        self.is_stale |= self.ties.of_link(link).is_some();
         self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
     }
@@ -454,6 +534,8 @@ impl Discover {
     pub(super) fn removed(&mut self, link: &LinkAddress) {
         self.rows.remove(link);
         self.done.remove(link);
+        self.marks.remove(link);
+        self.used.remove(link);
         self.hearings.remove(link);
         self.marked.remove(link);
         self.waiting.retain(|waiting| waiting != link);
@@ -496,7 +578,8 @@ impl Discover {
 
     /// No row moves away under the pointer: what is new stands at the end for now.
     fn add_new_rows(&mut self) {
-        let is_new = |row: &&Sighting| is_of_kind(row, self.kinds) && !self.shown.contains(&row.link);
+        let is_new =
+            |row: &&Sighting| is_of_kind(row, self.kinds) && !self.shown.contains(&row.link) && self.is_face(&row.link);
         if !self.filter.trim().is_empty() {
             return;
         }
@@ -523,11 +606,17 @@ impl Discover {
     }
 
     fn arrange(&mut self, catalog: &Catalog, site: Option<&Site>) {
+        let seen = self.rows.values().map(|row| {
+            let marks = self.marks.get(&row.link);
+            Seen { link: &row.link, facts: &row.facts, marks }
+        });
+        self.ties = Ties::among(seen);
         let needle = self.filter.trim().to_lowercase();
         let mut keyed: Vec<(SortText, &LinkAddress)> = self
             .rows
             .values()
             .filter(|row| is_of_kind(row, self.kinds))
+            .filter(|row| self.kinds != Shown::All || self.is_face(&row.link))
             .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
             .map(|row| (self.sort_text(row, catalog), &row.link))
             .collect();
@@ -550,8 +639,9 @@ impl Discover {
         let expected: Vec<_> =
             compare(site, &present).lines.into_iter().filter(|line| line.fit != Fit::Extra).collect();
         let places: BTreeSet<&str> = expected.iter().filter_map(|line| line.link.as_deref()).collect();
+        let is_expected = |link: &LinkAddress| places.contains(link.to_string().as_str());
         let (ours, others): (Vec<_>, Vec<_>) =
-            links.into_iter().partition(|link| places.contains(link.to_string().as_str()));
+            links.into_iter().partition(|link| is_expected(link) || self.ties.beside(link).any(is_expected));
         let missing = expected.iter().filter(|line| line.fit == Fit::Missing).map(|line| line.name.clone());
         let missing: Vec<String> = missing.collect();
         let mut lines = vec![ListLine::Expected { count: expected.len(), missing: missing.len() }];
@@ -565,7 +655,11 @@ impl Discover {
 
     fn sort_text(&self, row: &Sighting, catalog: &Catalog) -> SortText {
         let text = match self.sort {
-            SortKey::Link => return (false, order_of_link(&row.link)),
+            // By whichever link it is reached, it stands where its first one does.
+            SortKey::Link => {
+                let first = self.ties.of_link(&row.link).and_then(|gateway| gateway.links.first());
+                return (false, order_of_link(first.unwrap_or(&row.link)));
+            }
             SortKey::Name => Some(display_name(row)),
             SortKey::Profile => profile_name(row, catalog),
             SortKey::State => {

@@ -81,6 +81,12 @@ impl<T: Default> PerGateway<T> {
         std::iter::once(&self.of_selected).chain(self.others.values())
     }
 
+    /// All of them with their links, but for what belongs to none.
+    pub(super) fn links(&self) -> impl Iterator<Item = (&LinkAddress, &T)> {
+        let selected = self.selected.as_ref().map(|link| (link, &self.of_selected));
+        selected.into_iter().chain(&self.others)
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         std::iter::once(&mut self.of_selected).chain(self.others.values_mut())
     }

@@ -20,6 +20,7 @@ pub mod remove;
 mod replace;
 pub mod report;
 pub mod settings;
+pub mod syncing;
 pub mod telemetry;
 pub mod terminal;
 mod ticket;
@@ -48,6 +49,7 @@ use self::records::{Records, RecordsAction};
 use self::remove::{Remove, RemoveAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
+use self::syncing::Syncing;
 use self::telemetry::items::Items;
 use self::telemetry::{Commissioned, Telemetry};
 use self::terminal::Terminal;
@@ -147,6 +149,8 @@ pub struct App {
     items: Items,
     /// Records.
     pub records: Records,
+    /// How they stand with the team's server.
+    pub syncing: Syncing,
     /// Settings.
     pub settings: SettingsView,
     place: Place,
@@ -176,7 +180,11 @@ impl App {
 
     /// What is wanted at the very start.
     pub fn start() -> Vec<Command> {
-        vec![Command::StartDiscovery { radio: false }, Command::ListRecords { limit: records::FIRST_LIMIT }]
+        vec![
+            Command::StartDiscovery { radio: false },
+            Command::ListRecords { limit: records::FIRST_LIMIT },
+            Command::KeepRecordsSynced,
+        ]
     }
 
     /// The place shown.
@@ -202,8 +210,12 @@ impl App {
 
     /// The gateway to go on with after this one.
     pub fn next_gateway(&self) -> Option<&Sighting> {
-        let rows = self.discover.rows();
-        self.handled.next(rows.map(|row| (row, self.discover.stand(row).standing)))
+        let rows = self.discover.rows().filter(|row| self.discover.is_face(&row.link));
+        let is_new = |row: &&Sighting| {
+            let links = self.discover.links_of(&row.link).map_or(&[][..], |(links, _)| links);
+            !links.iter().any(|link| self.handled.has(link))
+        };
+        self.handled.next(rows.filter(is_new).map(|row| (row, self.discover.stand(row).standing)))
     }
 
     /// The profiles.
@@ -428,8 +440,10 @@ impl App {
                 }
             }
             Event::WipeProgressed { job, event, .. } => {
-                if let WipeEvent::Assessed(report) = &event {
-                    self.note_removal(report);
+                match &event {
+                    WipeEvent::Assessed(report) => self.note_removal(report),
+                    WipeEvent::Identified { told, .. } => self.note_marks(job, told),
+                    _ => {}
                 }
                 if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
                     remove.progressed(job, event);
@@ -441,6 +455,7 @@ impl App {
                 }
             }
             Event::DeviceProgressed { job, progress, .. } => {
+                self.note_info(job, &progress);
                 let device = self.device.iter_mut().find(|device| device.is_of(job));
                 return device.map_or_else(Vec::new, |device| device.progressed(job, progress));
             }
@@ -496,6 +511,14 @@ impl App {
             }
             Event::RecordShown(answer) => self.records.shown(answer),
             Event::RecordsVerified(answer) => self.records.verified(answer),
+            Event::RecordsSyncing => self.syncing.began(),
+            Event::RecordsSynced(news) => {
+                let has_received = news.report.as_ref().is_some_and(|report| report.received > 0);
+                self.syncing.ended(*news, &mut self.toasts);
+                if has_received {
+                    return self.refresh_records();
+                }
+            }
             Event::DiagnosticsReady { job, text } => {
                 if self.jobs.finish(job).is_some() {
                     self.settings.diagnostics_finished();

@@ -7,9 +7,11 @@ use super::{App, Desk, batch};
 use crate::model::batch::RowOutcome;
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::outcome::Verdict;
+use crate::model::same::Marks;
 use crate::model::standing::Done;
-use crate::model::wipe::{Outcome, WipeReport};
+use crate::model::wipe::{Outcome, Told, WipeReport};
 use crate::msg::batch::{BatchEvent, RowState};
+use crate::msg::device::DeviceProgress;
 use crate::msg::{Command, Progress, Step};
 
 impl App {
@@ -36,6 +38,24 @@ impl App {
         let Self { commission, discover, .. } = self;
         for session in commission.iter().filter_map(|one| one.session()) {
             discover.heard_from(&session.target.link, session.name(), topic);
+        }
+    }
+
+    /// A gateway told in a removal which one it is.
+    pub(super) fn note_marks(&mut self, job: JobId, told: &Told) {
+        let link = self.remove.links().find(|(_, remove)| remove.is_of(job)).map(|(link, _)| link.clone());
+        if let Some(link) = link {
+            self.discover.learn(&link, Marks::from(told));
+        }
+    }
+
+    /// A gateway under management told what it is.
+    pub(super) fn note_info(&mut self, job: JobId, progress: &DeviceProgress) {
+        let DeviceProgress::Info(rows) = progress else { return };
+        let sessions = self.device.iter().filter_map(|device| device.session());
+        let link = sessions.filter(|session| session.job == job).map(|session| session.link.clone()).next();
+        if let Some(link) = link {
+            self.discover.learn(&link, Marks::in_rows(rows));
         }
     }
 

@@ -142,7 +142,14 @@ impl App {
         // What bears the words in its title is meant rather than what is only explained by them.
         let is_titled = |entry: &Entry| words.iter().all(|word| entry.title.to_lowercase().contains(word.as_str()));
         entries.sort_by_key(|entry| !is_titled(entry));
-        entries.extend(self.discover.rows().map(|row| self.gateway_entry(row)).filter(fits).take(MOST));
+        entries.extend(
+            self.discover
+                .rows()
+                .filter(|row| self.discover.is_face(&row.link))
+                .map(|row| self.gateway_entry(row))
+                .filter(fits)
+                .take(MOST),
+        );
         entries.extend(self.topic_entries().filter(fits).take(MOST));
         entries
     }

@@ -70,7 +70,7 @@ pub struct Card {
     /// The network it belongs to, where it is a passphrase.
     pub ssid: String,
     job: Option<JobId>,
-    at: Option<(u64, u64)>,
+    at: Option<(u64, Option<u64>)>,
     found: Option<Scanned>,
     problem: Option<Problem>,
 }
@@ -146,7 +146,7 @@ impl Run {
 
 impl Card {
     /// Whether it goes on, and how far it is.
-    pub const fn at(&self) -> Option<(u64, u64)> {
+    pub const fn at(&self) -> Option<(u64, Option<u64>)> {
         self.at
     }
 
@@ -173,7 +173,7 @@ impl Card {
         }
         let ssid = Some(self.ssid.trim()).filter(|name| !name.is_empty()).and_then(|name| parse_ssid(name).ok());
         let job = desk.jobs.start(JobKind::CardScan, "Searching a card", desk.now);
-        (self.job, self.at, self.found, self.problem) = (Some(job), Some((0, 0)), None, None);
+        (self.job, self.at, self.found, self.problem) = (Some(job), Some((0, None)), None, None);
         let secrets = vec![("the secret".to_owned(), Secret::new(secret))];
         vec![Command::ScanCard { job, scan: Box::new(CardScan { path: path.into(), secrets, ssid }) }]
     }

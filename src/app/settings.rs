@@ -25,6 +25,8 @@ pub enum SettingsAction {
     ChoseTheme(ThemeChoice),
     /// Asked for the diagnostics on the clipboard.
     CopiedDiagnostics,
+    /// Asked to sync the records now.
+    SyncedNow,
 }
 
 /// The view model of Settings.
@@ -68,6 +70,11 @@ impl SettingsView {
                 vec![Command::CollectDiagnostics { job }]
             }
             SettingsAction::CopiedDiagnostics => Vec::new(),
+            // What was just typed counts: it is stored first.
+            SettingsAction::SyncedNow => {
+                let sync = Command::SyncRecords(Box::default());
+                self.save_now().into_iter().chain([sync]).collect()
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use crate::model::gateway::{
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
+use crate::model::standing::Standing;
 use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use crate::msg::batch::{BatchCommand, BatchEvent, RowState};
 use crate::msg::{Progress, Request, Step};
@@ -139,7 +140,10 @@ const fn done() -> JobEnd {
 #[test]
 fn nothing_is_sent_to_a_port_that_nobody_asked_about() {
     let mut bench = Bench::new();
-    assert!(matches!(App::start()[..], [Command::StartDiscovery { radio: false }, Command::ListRecords { .. }]));
+    assert!(matches!(
+        App::start()[..],
+        [Command::StartDiscovery { radio: false }, Command::ListRecords { .. }, Command::KeepRecordsSynced]
+    ));
     bench.plug_in("/dev/ttyUSB2");
     assert!(bench.act(DiscoverAction::Selected(link("/dev/ttyUSB2"))).is_empty());
 }
@@ -940,4 +944,54 @@ fn a_removal_that_left_something_behind_stands_so_in_the_list_and_one_that_ended
     assert_eq!(ended(Outcome::Incomplete), "Incomplete");
     assert_eq!(ended(Outcome::Unknown), "Incomplete");
     assert_eq!(ended(Outcome::Complete), "Removed");
+}
+
+/// A gateway whose port and whose Bluetooth address belong to one chip, and another one.
+fn over_two_links() -> (Bench, LinkAddress, LinkAddress) {
+    let (port, air) = (link("/dev/ttyACM0"), LinkAddress::Ble("34:85:18:0A:00:06".into()));
+    let mut bench = Bench { app: App::new(), now: Instant::now() };
+    bench.plug_in("/dev/ttyUSB0");
+    let seen = |link: &LinkAddress, serial: Option<&str>, heard| Sighting {
+        link: link.clone(),
+        facts: PortFacts { serial_number: serial.map(Into::into), ..PortFacts::default() },
+        heard,
+        profile: None,
+        probe: Probe::NotAsked,
+        is_present: true,
+    };
+    let heard = Advertisement { state: Some(ProvisioningState::Ready), ..Advertisement::default() };
+    bench.apply(Event::GatewaySeen(Box::new(seen(&port, Some("34:85:18:0A:00:04"), None))));
+    bench.apply(Event::GatewaySeen(Box::new(seen(&air, None, Some(heard)))));
+    (bench, port, air)
+}
+
+#[test]
+fn a_gateway_over_two_links_is_one_row_and_a_person_chooses_the_link() {
+    let (mut bench, port, air) = over_two_links();
+    assert_eq!(bench.app.discover.shown(), [port.clone(), link("/dev/ttyUSB0")]);
+    bench.act(DiscoverAction::Used(air.clone()));
+    assert_eq!(bench.app.discover.shown(), [air.clone(), link("/dev/ttyUSB0")]);
+    assert_eq!(bench.app.commission.gateway().map(|(link, _)| link), Some(&air), "the detail follows");
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    assert!(bench.app.discover.is_face(&air), "the choice stays");
+    bench.apply(Event::GatewayGone(air.clone()));
+    assert_eq!(
+        bench.app.discover.shown(),
+        [port.clone(), link("/dev/ttyUSB0")],
+        "the link that is there stands for it"
+    );
+    bench.act(DiscoverAction::Showed(Shown::Bluetooth));
+    assert_eq!(bench.app.discover.shown(), [air], "each link can be listed by its kind");
+}
+
+#[test]
+fn what_was_done_over_one_link_stands_over_the_other_and_the_gateway_is_not_proposed_again() {
+    let (mut bench, port, air) = over_two_links();
+    bench.act(DiscoverAction::Used(port.clone()));
+    let job = opened(&bench.act(CommissionAction::Connected));
+    bench.make_ready(job, ProvisioningState::Ready);
+    bench.progress(job, joined());
+    let stand = |bench: &Bench, link| bench.app.discover.stand(bench.app.discover.row(link).unwrap()).standing;
+    assert_eq!((stand(&bench, &port), stand(&bench, &air)), (Standing::Joined, Standing::Joined));
+    assert_eq!(bench.app.next_gateway().map(|row| row.link.clone()), None, "it had its turn over the cable");
 }

@@ -65,6 +65,8 @@ impl Ticket {
             | Command::VerifyRecords
             | Command::ReadRecordsHead
             | Command::ImportBundle { .. }
+            | Command::SyncRecords(_)
+            | Command::KeepRecordsSynced
             | Command::ReadSite { .. }
             | Command::SaveSettings(_) => Self::Other,
         }

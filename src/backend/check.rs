@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, watch};
 
 use super::handle::Reporter;
-use super::network::{AtDemo, at_demo, demo_only};
+use super::network::{AtDemo, at_demo, demo_only, named_at_demo};
 use super::run::crashed;
 use super::site_files::{load_overrides, load_site, overrides_of, site_path};
 use super::start::Parts;
@@ -242,11 +242,15 @@ async fn prepare(parts: &Parts, start: CheckStart) -> Result<Prepared, Problem> 
         apart(move || probe::refuse_source(&from)).await?;
     }
     let mut demo = None;
-    // A gateway that looks itself is a simulated one, and looks at the network it simulates.
-    if parts.is_demo && saved.is_none() && via.is_none() {
-        let at_demo = at_demo(profile, about).await?;
-        (about, overrides) = (at_demo.about.clone(), at_demo.overrides.clone());
-        demo = Some(at_demo);
+    match (parts.is_demo && saved.is_none(), &via) {
+        (true, None) => {
+            let at_demo = at_demo(profile, about).await?;
+            (about, overrides) = (at_demo.about.clone(), at_demo.overrides.clone());
+            demo = Some(at_demo);
+        }
+        // A simulated gateway meets the same network, and needs no other addresses and ports for that.
+        (true, Some(_)) => about = named_at_demo(profile, about),
+        (false, _) => {}
     }
     let gateway = match via {
         Some(via) => {

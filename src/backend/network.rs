@@ -36,6 +36,11 @@ pub(super) async fn at_demo(profile: &Profile, about: About) -> Result<AtDemo, P
     Ok(AtDemo { about, overrides: network.overrides(), network })
 }
 
+/// Gives a check the names that the simulated site has for what a vendor leaves open.
+pub(super) fn named_at_demo(profile: &Profile, about: About) -> About {
+    about.at_site(&network::site(std::iter::once(profile), SIMULATED_SSID))
+}
+
 impl AtDemo {
     /// The way to the simulated network.
     pub(super) fn probes(&self, inner: impl Probes + 'static) -> Arc<dyn Probes> {

@@ -7,6 +7,7 @@ mod inspections;
 mod reports;
 mod sessions;
 mod support;
+mod syncs;
 mod terminal;
 mod wipes;
 
@@ -77,6 +78,8 @@ struct Workers {
     checks: HashMap<JobId, checks::OpenCheck>,
     /// The terminals that are open, and where what is typed goes.
     terminals: HashMap<JobId, mpsc::Sender<TerminalIn>>,
+    /// The syncs of the records.
+    syncs: syncs::Syncs,
 }
 
 /// What the radio does.
@@ -121,6 +124,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         inspections: HashMap::new(),
         checks: HashMap::new(),
         terminals: HashMap::new(),
+        syncs: syncs::Syncs::default(),
     };
     // From here on a front end may ask for a passphrase.
     let mut interrupts = Interrupts::begin();
@@ -230,6 +234,8 @@ impl Workers {
             Command::ReadRecordsHead => self.read_records_head(),
             Command::ExportBundle { job, destination } => self.export_bundle(job, destination),
             Command::ImportBundle { path, known_keys } => self.import_bundle(path, known_keys),
+            Command::SyncRecords(start) => self.sync_records(*start),
+            Command::KeepRecordsSynced => self.keep_records_synced(),
             Command::ExportRecords { job, destination, format } => self.export_records(job, destination, format),
             Command::ExportTranscript { job, session, destination } => {
                 self.export_transcript(job, session, destination);
@@ -260,6 +266,7 @@ impl Workers {
                 self.batches.remove(&job);
                 self.inspections.remove(&job);
                 self.forget_old_checks();
+                self.syncs.nudge();
                 self.reporter.report(Event::JobFinished { job, end }).await;
             }
         }

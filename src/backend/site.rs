@@ -15,6 +15,7 @@ use crate::model::problem::{Explain as _, Problem};
 use crate::msg::{DemoCheck, DemoSite, SIMULATED_PASSPHRASE, SIMULATED_SSID, SimAccess, SimEsp, SimPlan, SimReady};
 use crate::profile::{Catalog, Profile, PushWay};
 use crate::proto::esp::version::Scheme;
+use crate::sim::network::NetworkTable;
 use crate::sim::telemetry::{Habit, TelemetryPlan};
 use crate::sim::{
     self, Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, EspPlan, Fault, GatewayPlan, Site, Uplink, is_on_ports,
@@ -277,6 +278,7 @@ fn plan(profile: &Profile, name: String, air: Air, faults: Vec<Fault>) -> Gatewa
         },
         driver: DriverId::usual_over(LinkKind::Serial),
         air,
+        network: Arc::new(NetworkTable::of(profile)),
         faults,
         card: None,
         esp,

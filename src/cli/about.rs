@@ -6,8 +6,12 @@ use super::output::{Exit, Output, tagged};
 use crate::model::proof::PROOFS;
 
 /// What this build has beside the rest.
-const FEATURES: [(&str, bool); 3] =
-    [("parquet", cfg!(feature = "parquet")), ("pdf", cfg!(feature = "pdf")), ("wgpu", cfg!(feature = "wgpu"))];
+const FEATURES: [(&str, bool); 4] = [
+    ("parquet", cfg!(feature = "parquet")),
+    ("pdf", cfg!(feature = "pdf")),
+    ("postgres", cfg!(feature = "postgres")),
+    ("wgpu", cfg!(feature = "wgpu")),
+];
 
 /// Prints it.
 pub fn about(out: &mut Output) -> Exit {

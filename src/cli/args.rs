@@ -603,6 +603,30 @@ The list has a line for each computer: its key as records verify prints it, a bl
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
         known_keys: PathBuf,
     },
+    /// Sync the records with a team's PostgreSQL server: sends this computer's, takes in those of computers whose key is known.
+    #[command(after_help = "\
+Examples:
+  linesman records sync --server postgres://kim@db.example/linesman --password-file db.txt
+  linesman records sync
+  linesman records sync --setup > records-server.sql
+
+Without --server the one of the settings is used. The password comes from a file or LINESMAN_RECORDS_PASSWORD, never from the
+address. Over a network the server has to prove who it is (sslmode=verify-full); sslrootcert=FILE in the address names its own
+certificate. Exit codes: 0 in sync, 1 a finding or an unknown key, 3 offline or refused, entries wait.")]
+    Sync {
+        /// The server: postgres://USER@HOST/DATABASE.
+        #[arg(long, value_name = "URL")]
+        server: Option<String>,
+        /// The list of known keys; known-keys.txt in the data folder unless given. Other computers are left out.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        known_keys: Option<PathBuf>,
+        /// File with the password on its first line; - reads standard input.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        password_file: Option<PathBuf>,
+        /// Print the SQL that prepares a server, and do nothing else.
+        #[arg(long, conflicts_with_all = ["server", "known_keys", "password_file"])]
+        setup: bool,
+    },
     /// Check that the records are what was written: finds edits, deletions, reordering, cuts and foreign signatures. Writes nothing.
     #[command(after_help = "\
 Examples:

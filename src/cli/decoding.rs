@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::SieveArgs;
+use crate::backend::local;
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
 use crate::model::text::visible;
@@ -11,7 +12,7 @@ use crate::telemetry::decode::{Decoders, Rule};
 use crate::telemetry::value::DecoderKind;
 
 /// The largest schema that is read.
-const MAX_SCHEMA_BYTES: u64 = 4 << 20;
+const MAX_SCHEMA_BYTES: usize = 4 << 20;
 /// How many message types an error text names.
 const NAMED: usize = 8;
 
@@ -99,13 +100,14 @@ fn read_schema(path: &Path) -> Result<(String, String), Problem> {
         let what = format!("The schema {} could not be read", visible(&path.display().to_string(), 120));
         Problem::new("decode.schema_file", what, cause, "Check the path and its permissions").with_detail(detail)
     };
-    let length = std::fs::metadata(path).map(|metadata| metadata.len());
-    if length.is_ok_and(|length| length > MAX_SCHEMA_BYTES) {
+    let wrong = "The file is missing, may not be read, or isn't text";
+    let read = local::read_whole(path, MAX_SCHEMA_BYTES + 1).map_err(|error| unreadable(wrong, error.to_string()))?;
+    if read.expose().len() > MAX_SCHEMA_BYTES {
         return Err(unreadable("The file is too large for a schema", String::new()));
     }
-    match std::fs::read_to_string(path) {
-        Ok(text) => Ok((name, text)),
-        Err(error) => Err(unreadable("The file is missing, may not be read, or isn't text", error.to_string())),
+    match std::str::from_utf8(read.expose()) {
+        Ok(text) => Ok((name, text.to_owned())),
+        Err(error) => Err(unreadable(wrong, error.to_string())),
     }
 }
 

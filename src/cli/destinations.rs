@@ -104,7 +104,8 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
             RecordsCommand::List { .. }
             | RecordsCommand::Show { .. }
             | RecordsCommand::Verify { .. }
-            | RecordsCommand::Import { .. },
+            | RecordsCommand::Import { .. }
+            | RecordsCommand::Sync { .. },
         )
         | Command::Sim(_)
         | Command::Demo(_)

@@ -15,6 +15,7 @@ use crate::model::gateway::{Advertisement, Probe, Sighting};
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::order::order_of_link;
 use crate::model::record::JobRecord;
+use crate::model::same::{Seen, Ties};
 use crate::model::standing::{Done, Stand, Standing, remembered, stand};
 use crate::model::text::visible;
 use crate::msg::{Command, Event};
@@ -182,8 +183,9 @@ impl Search {
     fn print(&self, out: &mut Output) {
         let mut rows: Vec<&Sighting> = self.seen.values().collect();
         rows.sort_by_cached_key(|row| order_of_link(&row.link));
+        let ties = Ties::among(rows.iter().map(|row| Seen { link: &row.link, facts: &row.facts, marks: None }));
         for sighting in rows {
-            print_sighting(sighting, &self.stand(sighting), self.pushed.get(&sighting.link), out);
+            print_sighting(sighting, &self.stand(sighting), self.pushed.get(&sighting.link), &ties, out);
         }
         let has_ports = self.seen.keys().any(|link| link.kind() != LinkKind::Ble);
         let hears = self.seen.keys().any(|link| link.kind() == LinkKind::Ble);
@@ -200,7 +202,7 @@ impl Search {
     }
 }
 
-fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>, out: &mut Output) {
+fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>, ties: &Ties, out: &mut Output) {
     let profile = sighting.profile.as_ref();
     let heard = sighting.heard.as_ref();
     let info = match &sighting.probe {
@@ -229,6 +231,7 @@ fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>
         "state": stand.standing,
         "last": pushed.map(|job| json!({ "outcome": job.outcome, "at": job.started_at, "record": job.id.0 })),
         "is_present": sighting.is_present,
+        "also_over": ties.beside(&sighting.link).map(ToString::to_string).collect::<Vec<_>>(),
         "firmware": info.map(|info| info.firmware.as_str()),
         "firmware_version": info.map(|info| info.firmware_version.as_str()),
     });
@@ -262,6 +265,10 @@ fn print_sighting(sighting: &Sighting, stand: &Stand, pushed: Option<&JobRecord>
         out.text(format!("  name     {name}"));
     }
     out.text(format!("  state    {}: {}", stand.standing.title(), lower_first(&stand.because)));
+    if let Some(gateway) = ties.of_link(&sighting.link) {
+        let others: Vec<String> = ties.beside(&sighting.link).map(ToString::to_string).collect();
+        out.text(format!("  also     {}: {}", others.join(", "), lower_first(gateway.proof.because())));
+    }
     if let Some(job) = pushed {
         out.text(format!("  last     {} over this link on {}, record {}", job.outcome, job.started_at, job.id.0));
     }

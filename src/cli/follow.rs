@@ -43,6 +43,8 @@ pub(super) struct Ended {
     pub(super) was_connected: bool,
     /// Whether it ended because it was over, and not because somebody interrupted it.
     pub(super) is_over: bool,
+    /// Whether it ended because nobody reads any more: then what did not come yet was not waited for, and says nothing.
+    pub(super) is_unread: bool,
     /// Whether all subscriptions were refused.
     pub(super) is_refused: bool,
     /// What the store counted.
@@ -103,6 +105,7 @@ pub(super) fn follow<F: Follower>(mut following: Following<'_>, mut follower: F,
         }
         follower.look_around(&mut following, out);
         if out.is_over() && !F::IS_ACT {
+            following.seen.is_unread = true;
             following.close();
         }
     };

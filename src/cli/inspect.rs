@@ -149,6 +149,10 @@ impl Follower for Watch<'_> {
         if let Some(state) = &self.recording {
             print_recording(state, out);
         }
+        let is_cut_short = self.recording.as_ref().is_some_and(|state| state.problem.is_some());
+        if ended.is_unread && ended.problem.is_none() && !is_cut_short {
+            return Exit::Good;
+        }
         if !ended.was_connected {
             let problem = ended.problem.unwrap_or_else(stopped);
             out.problem(&problem);
@@ -168,7 +172,6 @@ impl Follower for Watch<'_> {
             None => Exit::Good,
         };
         // A recording that ended early is not what was asked for, however well the rest went.
-        let is_cut_short = self.recording.is_some_and(|state| state.problem.is_some());
         if is_cut_short { exit.max(Exit::CouldNotRun) } else { exit }
     }
 }

@@ -54,7 +54,7 @@ pub use discover::discover;
 pub use inspect::inspect;
 pub use output::{Exit, Output, fail};
 pub use publish::publish;
-pub use records::records;
+pub use records::{records, server_setup};
 pub use replay::replay;
 pub use retained::retained;
 pub use sim::{announce, announce_network, network_folder, plan as sim_plan};

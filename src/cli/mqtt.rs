@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::args::BrokerArgs;
 use super::secret_input;
+use crate::backend::local;
 use crate::model::mqtt::connect::{ConnectPlan, Login, Proxy, TlsFiles, Trust};
 use crate::model::mqtt::message::{Outgoing, Qos};
 use crate::model::problem::{Explain as _, Problem};
@@ -72,18 +73,18 @@ fn headers(args: &BrokerArgs) -> Result<Vec<(String, Secret<String>)>, Problem> 
 }
 
 /// The largest payload that is read: the protocol takes no more.
-const MAX_PAYLOAD: u64 = 256 * 1024 * 1024;
+const MAX_PAYLOAD: usize = 256 * 1024 * 1024;
 
 /// The bytes of a file; `-` is standard input.
 pub(super) fn read_payload(path: &Path) -> Result<Vec<u8>, Problem> {
-    let mut payload = Vec::new();
     let read = if path == Path::new("-") {
-        std::io::stdin().lock().take(MAX_PAYLOAD).read_to_end(&mut payload)
+        let mut payload = Vec::new();
+        std::io::stdin().lock().take(MAX_PAYLOAD as u64).read_to_end(&mut payload).map(|_| payload)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(MAX_PAYLOAD).read_to_end(&mut payload))
+        local::read_whole(path, MAX_PAYLOAD).map(|mut payload| std::mem::take(payload.expose_mut()))
     };
     match read {
-        Ok(_) => Ok(payload),
+        Ok(payload) => Ok(payload),
         Err(error) => Err(Problem::new(
             "publish.unreadable",
             format!("{} could not be read", path.display()),

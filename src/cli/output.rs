@@ -31,9 +31,10 @@ impl From<Exit> for std::process::ExitCode {
 impl Exit {
     /// What a problem means for scripts that kept something from being done: wrong input, or that it could not run. Here
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
-    pub(super) fn of(problem: &Problem) -> Self {
+    pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 42] = [
+        const INPUT: [&str; 50] = [
+            "bundle.bad_key_line",
             "check.bad_host",
             "check.evidence",
             "check.no_profile",
@@ -43,9 +44,12 @@ impl Exit {
             "check.unknown_rows",
             "check.unknown_source",
             "driver.not_available",
+            "files.exists",
+            "files.no_folder",
             "files.not_a_file",
             "files.not_found",
             "files.not_text",
+            "files.same_file",
             "files.too_large",
             "mqtt.address",
             "mqtt.bad_server_name",
@@ -76,6 +80,10 @@ impl Exit {
             "retained.not_confirmed",
             "scan.bad_ssid",
             "scan.nothing_sought",
+            "sync.address",
+            "sync.no_server",
+            "sync.password_in_address",
+            "sync.unverified",
         ];
         const AREAS: [&str; 7] =
             ["decode.schema", "evidence.", "mqtt.dialect", "mqtt.header_", "overrides.", "site.", "telemetry.jq"];

@@ -1,18 +1,19 @@
 //! `linesman records`: list, show and export what was done.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::RecordsCommand;
-use super::next_job;
 use super::output::{Exit, Output, tagged};
 use super::records_report::{Asked, report};
 use super::session::workers_gone;
 use super::site;
+use super::{next_job, secret_input};
 use crate::backend::Handle;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::sync::{ChainState, SyncNews, SyncReport, SyncStart, SyncedChain};
 use crate::model::text::visible;
 use crate::msg::{Command, Event, JobEnd};
 use crate::profile::site::{Site, is_of_site};
@@ -41,6 +42,9 @@ pub fn records(handle: &mut Handle, data_dir: Option<&Path>, command: &RecordsCo
             (None, None) => Ok(()),
         },
         RecordsCommand::Import { file, known_keys } => import(handle, file, known_keys, out),
+        RecordsCommand::Sync { server, known_keys, password_file, .. } => {
+            return sync(handle, server.clone(), known_keys.clone(), password_file.as_deref(), out);
+        }
         // It runs without workers, which would write.
         RecordsCommand::Verify { .. } => Ok(()),
     };
@@ -188,5 +192,106 @@ fn print_history(history: &JobHistory, out: &mut Output) {
             "{:>5}  {}  {:<14} {:<8} {:<10} {detail}",
             entry.sequence, entry.at, entry.step, entry.phase, entry.outcome
         ));
+    }
+}
+
+/// The SQL that prepares a server.
+const SETUP: &str = include_str!("../../docs/records-server.sql");
+
+/// Prints the SQL that prepares a server. Needs no workers.
+pub fn server_setup(out: &mut Output) -> Exit {
+    out.line(SETUP);
+    Exit::Good
+}
+
+fn sync(
+    handle: &mut Handle,
+    server: Option<String>,
+    known_keys: Option<PathBuf>,
+    password_file: Option<&Path>,
+    out: &mut Output,
+) -> Exit {
+    let password = match password_file.map(|path| secret_input::read(Some(path))).transpose() {
+        Ok(password) => password,
+        Err(problem) => {
+            out.problem(&problem);
+            return Exit::of_input(&problem);
+        }
+    };
+    match synced(handle, SyncStart { server, known_keys, password }) {
+        Ok(news) => print_news(&news, out),
+        Err(problem) => {
+            out.problem(&problem);
+            Exit::of(&problem)
+        }
+    }
+}
+
+fn synced(handle: &mut Handle, start: SyncStart) -> Result<SyncNews, Problem> {
+    handle.try_send(Command::SyncRecords(Box::new(start)))?;
+    wait(handle, |event| if let Event::RecordsSynced(news) = event { Some(*news) } else { None })
+}
+
+fn print_news(news: &SyncNews, out: &mut Output) -> Exit {
+    let mut exit = Exit::Good;
+    if let Some(report) = &news.report {
+        out.json(&tagged("synced", report));
+        print_report(report, out);
+        exit = if report.is_clean() { Exit::Good } else { Exit::Findings };
+    }
+    let Some(problem) = &news.problem else { return exit };
+    if let (None, Some(waiting @ 1..)) = (&news.report, news.waiting) {
+        let since = news.last_at.as_ref().map_or_else(String::new, |at| format!(", last synced {at}"));
+        out.text(format!("{} on this computer{since}", waiting_words(waiting)));
+    }
+    out.problem(problem);
+    match problem.code {
+        "sync.damaged" => exit.max(Exit::Findings),
+        _ => exit.max(Exit::of(problem)),
+    }
+}
+
+fn waiting_words(waiting: u64) -> String {
+    if waiting == 1 { "1 entry waits".to_owned() } else { format!("{waiting} entries wait") }
+}
+
+fn print_report(report: &SyncReport, out: &mut Output) {
+    let counted = |count: u64| format!("{count} {}", if count == 1 { "entry" } else { "entries" });
+    let server = visible(&report.server, 120);
+    out.text(format!("{server}: {} sent, {} received", counted(report.sent), counted(report.received)));
+    if report.waiting > 0 {
+        out.text(waiting_words(report.waiting));
+    }
+    for chain in &report.chains {
+        out.text(format!("  {}", chain_line(chain)));
+    }
+    for finding in &report.findings {
+        let name = if finding.name.is_empty() { finding.chain.to_string() } else { visible(&finding.name, 60) };
+        out.text(format!("Finding, {name}: {}", visible(&finding.words, 300)));
+    }
+    if report.faults > report.findings.len() as u64 {
+        out.text(format!("  and {} more", report.faults - report.findings.len() as u64));
+    }
+    if let Some(head) = &report.head {
+        out.text(format!("head {} (entry {})", head.hash, head.entry));
+    }
+}
+
+fn chain_line(chain: &SyncedChain) -> String {
+    let name = visible(&chain.name, 60);
+    let to = chain.head.map_or(0, |head| head.entry);
+    match chain.state {
+        ChainState::Received if chain.entries == 1 => format!("{name}: 1 new entry, up to entry {to}"),
+        ChainState::Received => format!("{name}: {} new entries, up to entry {to}", chain.entries),
+        ChainState::Current => format!("{name}: nothing new, up to entry {to}"),
+        ChainState::UnknownKey => {
+            format!(
+                "Skipped: the key {} isn't known. Compare it in person, then add it to the known keys",
+                chain.root_key
+            )
+        }
+        ChainState::Damaged if name.is_empty() => format!("{}: can't be read", chain.chain),
+        ChainState::Damaged => format!("{name}: differs from what its computer wrote; nothing was taken in"),
+        ChainState::Contradicts => format!("{name}: contradicts what was taken in before; nothing was taken in"),
     }
 }

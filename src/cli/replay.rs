@@ -173,6 +173,9 @@ impl Follower for Replay<'_> {
             out.text(format!("{} written to {destination}", counted(messages, "message")));
             return if self.left_some_out { Exit::Findings } else { Exit::Good };
         }
+        if ended.is_unread {
+            return Exit::Good;
+        }
         print_expectations(&[], &ended.expectations, out);
         print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
         let is_short = self.args.count.is_some_and(|wanted| self.printer.printed < wanted && !self.args.stats);

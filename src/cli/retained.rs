@@ -101,6 +101,10 @@ impl Follower for Search<'_> {
             out.problem(problem);
             return Exit::of(problem);
         }
+        let is_begun = self.cleared.is_some() || matches!((&self.task, &self.found), (Task::Clear { .. }, Some(_)));
+        if ended.is_unread && !is_begun {
+            return Exit::Good;
+        }
         let found = self.found.as_ref().map(BTreeMap::len);
         match (self.task, found, self.cleared) {
             (_, Some(found), Some(cleared)) => conclude_clear(found, &cleared, out),

@@ -68,10 +68,13 @@ fn bad_ssid(why: &str) -> Problem {
     )
 }
 
-fn progress(bytes: u64, total: u64, out: &mut Output) {
+fn progress(bytes: u64, total: Option<u64>, out: &mut Output) {
     out.json(&json!({ "kind": "scan-progress", "bytes": bytes, "total_bytes": total }));
-    let percent = (bytes * 100).checked_div(total).unwrap_or(100);
-    out.aside_text(format!("{percent:>3} %  {} of {} MB", bytes / 1_000_000, total / 1_000_000));
+    let read = bytes / 1_000_000;
+    out.aside_text(match total.and_then(|total| Some((total, (bytes * 100).checked_div(total)?))) {
+        Some((total, percent)) => format!("{percent:>3} %  {read} of {} MB", total / 1_000_000),
+        None => format!("{read} MB read; the medium tells no size"),
+    });
 }
 
 fn conclude(scanned: Option<Box<Scanned>>, end: JobEnd, out: &mut Output) -> Exit {
@@ -97,18 +100,26 @@ fn conclude(scanned: Option<Box<Scanned>>, end: JobEnd, out: &mut Output) -> Exi
     if scanned.total > listed {
         out.text(format!("{:>14}  {} more", "", scanned.total - listed));
     }
-    out.json(&json!({ "kind": "scanned", "bytes": scanned.bytes, "copies": scanned.total, "asked": scanned.asked }));
+    out.json(&json!({
+        "kind": "scanned", "bytes": scanned.bytes, "copies": scanned.total, "asked": scanned.asked,
+        "left_out": scanned.left_out,
+    }));
     let megabytes = scanned.bytes / 1_000_000;
     out.text(match scanned.total {
-        0 => format!("{NONE_FOUND}: {megabytes} MB read"),
+        0 if scanned.left_out.is_empty() => format!("{NONE_FOUND}: {megabytes} MB read"),
+        0 => format!("{NONE_FOUND} of what was searched for: {megabytes} MB read"),
         1 => format!("1 copy found in {megabytes} MB"),
         total => format!("{total} copies found in {megabytes} MB"),
     });
+    if let Some(text) = scanned.not_searched() {
+        out.text(text);
+    }
     match failed {
         Some(problem) => {
             out.warning(&problem);
             Exit::CouldNotRun
         }
+        None if scanned.total == 0 && !scanned.left_out.is_empty() => Exit::Unknown,
         None if scanned.total == 0 => Exit::Good,
         None => Exit::Findings,
     }

@@ -12,8 +12,9 @@ use std::time::Duration;
 use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::tool::{self, Ran};
-use crate::model::card_scan::{Held, Hit, Scanned, Sought};
+use crate::model::card_scan::{Held, Hit, Scanned, Sought, order_of};
 use crate::model::problem::{Explain, Problem};
+use crate::model::redact::forms::Form;
 use crate::model::text::visible;
 
 /// How much is read at once.
@@ -26,6 +27,8 @@ const MOST_ASKED: usize = 64;
 const CONTEXT: usize = 64;
 /// How long one question to the file system may take.
 const ASK_LIMIT: Duration = Duration::from_mins(1);
+/// How much of a medium that tells no size is read: a device such as /dev/zero has no end.
+const MOST_WITHOUT_SIZE: u64 = 64 << 30;
 /// Bytes of a sector of a partition table.
 const SECTOR: u64 = 512;
 
@@ -65,6 +68,14 @@ pub enum ScanError {
     Empty {
         /// Its path.
         path: PathBuf,
+    },
+    /// It tells no size, and did not end.
+    #[error("{} has no end", path.display())]
+    Endless {
+        /// Its path.
+        path: PathBuf,
+        /// How far it was read.
+        at: u64,
     },
     /// There is nothing to look for.
     #[error("nothing to look for")]
@@ -108,6 +119,12 @@ impl Explain for ScanError {
                 "The reader holds no card, or the image was not written",
                 "Put the card in, or make the image again",
             ),
+            Self::Endless { path, at } => Problem::new(
+                "scan.endless",
+                format!("{} did not end within {} GB", visible(&path.display().to_string(), 120), at >> 30),
+                "It tells no size: a device that makes up what is read, not one that keeps it",
+                "Name the card's device, such as /dev/sdb, or an image of it",
+            ),
             Self::NothingSought => Problem::new(
                 "scan.nothing_sought",
                 "There is no secret to look for",
@@ -124,15 +141,25 @@ impl Explain for ScanError {
     }
 }
 
-/// Searches a medium from its first byte to its last. `tell` hears how far it is and says whether to go on.
-pub fn scan(path: &Path, sought: &[Sought], mut tell: impl FnMut(u64, u64) -> bool) -> Result<Scanned, ScanError> {
+/// Searches a medium from its first byte to its last. `tell` hears how far it is, and of how many bytes where the medium tells
+/// its size; it says whether to go on.
+pub fn scan(path: &Path, sought: &[Sought], tell: impl FnMut(u64, Option<u64>) -> bool) -> Result<Scanned, ScanError> {
+    scan_up_to(MOST_WITHOUT_SIZE, path, sought, tell)
+}
+
+fn scan_up_to(
+    most_without_size: u64,
+    path: &Path,
+    sought: &[Sought],
+    mut tell: impl FnMut(u64, Option<u64>) -> bool,
+) -> Result<Scanned, ScanError> {
     let automaton = automaton(sought)?;
     let overlap = sought.iter().map(|sought| sought.bytes.len()).max().unwrap_or(1) - 1 + CONTEXT;
     let mut medium = open(path)?;
-    let total = size_of(&mut medium).map_err(|error| failed(path, 0, &error))?;
+    let size = size_of(&mut medium).map_err(|error| failed(path, 0, &error))?;
     let mut buffer = vec![0; overlap + CHUNK];
     let (mut kept, mut read_to) = (0, 0_u64);
-    let mut scanned = Scanned { bytes: 0, total: 0, hits: Vec::new(), asked: None };
+    let mut scanned = Scanned { bytes: 0, total: 0, hits: Vec::new(), asked: None, left_out: Vec::new() };
     loop {
         let end = kept + read_full(&mut medium, &mut buffer[kept..]).map_err(|error| failed(path, read_to, &error))?;
         read_to += (end - kept) as u64;
@@ -145,11 +172,14 @@ pub fn scan(path: &Path, sought: &[Sought], mut tell: impl FnMut(u64, u64) -> bo
                 note(&mut scanned, sought, first + found.start() as u64, before);
             }
         }
-        if !tell(read_to, total.max(read_to)) {
+        if !tell(read_to, size.filter(|size| *size >= read_to)) {
             return Err(ScanError::Stopped);
         }
         if end < buffer.len() {
             break;
+        }
+        if size.is_none() && read_to >= most_without_size {
+            return Err(ScanError::Endless { path: path.to_owned(), at: read_to });
         }
         buffer.copy_within(end - overlap.., 0);
         kept = overlap;
@@ -159,8 +189,41 @@ pub fn scan(path: &Path, sought: &[Sought], mut tell: impl FnMut(u64, u64) -> bo
         return Err(ScanError::Empty { path: path.to_owned() });
     }
     scanned.bytes = read_to;
+    settle_orders(&mut medium, &mut scanned.hits, sought);
     ask_file_system(path, &mut scanned);
     Ok(scanned)
+}
+
+/// Between zero bytes a text in UTF-16 fits in either order, and the first that fits was noted: what stands around it tells
+/// which it is.
+fn settle_orders(medium: &mut File, hits: &mut [Hit], sought: &[Sought]) {
+    for hit in hits.iter_mut().filter(|hit| hit.form == Form::Utf16Be) {
+        let is_its = |one: &&Sought| one.secret == hit.secret && one.form == Form::Utf16Be;
+        let lengths = sought.iter().filter(is_its).map(|one| one.bytes.len());
+        for length in lengths {
+            let from = hit.offset.saturating_sub(CONTEXT as u64);
+            let Some(around) = bytes_around(medium, from, length + 2 * CONTEXT + 1) else { break };
+            let at = usize::try_from(hit.offset - from).unwrap_or_default();
+            let is_other = |one: &Sought| {
+                let fits = || around.get(at + 1..at + 1 + length) == Some(one.bytes.as_slice());
+                one.secret == hit.secret && one.form == Form::Utf16Le && one.bytes.len() == length && fits()
+            };
+            if sought.iter().any(is_other) {
+                hit.form = order_of(&around[..at], around.get(at + length + 1..).unwrap_or_default());
+                hit.offset += u64::from(hit.form == Form::Utf16Le);
+                break;
+            }
+        }
+    }
+}
+
+/// Bytes of a medium, fewer at its end.
+fn bytes_around(medium: &mut File, from: u64, count: usize) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+    let mut bytes = zeroize::Zeroizing::new(vec![0; count]);
+    medium.seek(SeekFrom::Start(from)).ok()?;
+    let filled = read_full(medium, &mut bytes).ok()?;
+    bytes.truncate(filled);
+    Some(bytes)
 }
 
 fn automaton(sought: &[Sought]) -> Result<AhoCorasick, ScanError> {
@@ -202,11 +265,11 @@ fn failed(path: &Path, at: u64, error: &std::io::Error) -> ScanError {
     }
 }
 
-/// The size of a file or a device.
-fn size_of(medium: &mut File) -> std::io::Result<u64> {
+/// The size of a file or a device; nothing for one that tells none.
+fn size_of(medium: &mut File) -> std::io::Result<Option<u64>> {
     let size = medium.seek(SeekFrom::End(0))?;
     medium.seek(SeekFrom::Start(0))?;
-    Ok(size)
+    Ok(Some(size).filter(|size| *size > 0))
 }
 
 /// Reads until the buffer is full or the medium ends.
@@ -385,6 +448,44 @@ mod tests {
         assert_eq!(found.hits[0].setting.as_deref(), Some("password: of netplan"));
         let found = scanned(b"[wifi-security]\npsk=correct horse battery\n");
         assert_eq!(found.hits[0].setting.as_deref(), Some("psk= of NetworkManager or wpa_supplicant"));
+    }
+
+    #[test]
+    fn utf_16_is_named_by_its_order_wherever_it_stands_and_never_by_the_wrong_one() {
+        let little = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let big = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
+        let secret = std::str::from_utf8(PASSPHRASE).unwrap();
+        let line = format!("key={secret}\n");
+        for lead in [0, 1, 6, 7, CHUNK - 20, CHUNK - 21] {
+            for filling in [0x00, 0xFF] {
+                let image = |text: Vec<u8>| [vec![filling; lead], text, vec![filling; 40]].concat();
+                let forms = |found: Scanned| -> Vec<(Form, u64)> {
+                    found.hits.iter().map(|hit| (hit.form, hit.offset)).collect()
+                };
+                let found = forms(scanned(&image(little(secret))));
+                assert_eq!(found.len(), 1, "{lead} {filling}");
+                assert_ne!(found[0].0, Form::Utf16Be, "{lead} {filling}: {found:?}");
+                let found = forms(scanned(&image(big(secret))));
+                assert_ne!(found[0].0, Form::Utf16Le, "{lead} {filling}: {found:?}");
+                if filling == 0xFF {
+                    assert_eq!(forms(scanned(&image(little(&line)))), [(Form::Utf16Le, lead as u64 + 8)]);
+                    assert_eq!(forms(scanned(&image(big(&line)))), [(Form::Utf16Be, lead as u64 + 8)]);
+                }
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_without_an_end_tells_no_share_and_is_left() {
+        let patterns = sought(&[("wifi".to_owned(), PASSPHRASE)], None);
+        let mut told = Vec::new();
+        let ended = scan_up_to(3 * CHUNK as u64, Path::new("/dev/zero"), &patterns, |_, total| {
+            told.push(total);
+            true
+        });
+        assert!(matches!(ended, Err(ScanError::Endless { .. })), "{ended:?}");
+        assert!(told.len() > 1 && told.iter().all(Option::is_none), "{told:?}");
     }
 
     #[test]

@@ -273,6 +273,16 @@ impl DataDir {
         self.root.join("records.reserve")
     }
 
+    /// How far the records were sent to a server.
+    pub fn records_sync(&self) -> PathBuf {
+        self.root.join("records.sync")
+    }
+
+    /// The list of known keys, unless another one is named.
+    pub fn known_keys(&self) -> PathBuf {
+        self.root.join("known-keys.txt")
+    }
+
     /// One locked file for each running process.
     pub fn running(&self) -> PathBuf {
         self.root.join("running")
@@ -524,7 +534,7 @@ mod tests {
     use super::*;
     use crate::model::ids::ProfileId;
     use crate::model::layout::{Layout, ListLayout, WindowSize};
-    use crate::model::settings::{PublishTemplate, SavedConnection, TelemetrySettings, ThemeChoice};
+    use crate::model::settings::{PublishTemplate, RecordsSettings, SavedConnection, TelemetrySettings, ThemeChoice};
 
     fn data_dir() -> (tempfile::TempDir, DataDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -582,6 +592,7 @@ mod tests {
                 user: vec![("a".into(), "b".into())],
                 ..PublishTemplate::default()
             }],
+            records: RecordsSettings { server: "postgres://kim@db/x".into(), ..RecordsSettings::default() },
         };
         data_dir.save_settings(&settings).unwrap();
         assert_eq!(data_dir.load_settings(), (settings, None));

@@ -27,5 +27,7 @@ pub mod secret_file;
 pub mod serial;
 mod stream;
 mod tool;
+mod trust;
 mod udp;
 pub mod usage;
+pub mod whole;

@@ -38,6 +38,9 @@ mod instance;
 mod keys;
 mod reserve;
 mod schema;
+#[cfg(feature = "postgres")]
+mod server;
+pub mod sync;
 mod verify;
 
 pub use bundles::TransferError;
@@ -73,6 +76,7 @@ pub struct RecordStore {
     work: Option<mpsc::Sender<Work>>,
     thread: Option<JoinHandle<()>>,
     path: PathBuf,
+    chain: Digest,
     cut_off: usize,
 }
 
@@ -114,6 +118,11 @@ impl RecordStore {
         self.cut_off
     }
 
+    /// The id of the chain.
+    pub const fn chain(&self) -> Digest {
+        self.chain
+    }
+
     /// The jobs, newest first, at most `limit`.
     pub async fn list(&self, limit: usize) -> Result<Vec<JobRecord>, RecordsError> {
         self.run(move |database| database.list(limit)).await
@@ -124,7 +133,7 @@ impl RecordStore {
         self.run(move |database| database.show(id)).await
     }
 
-    /// The newest jobs with their entries, for diagnostics.
+    /// The newest jobs with their entries, the oldest of them first.
     pub async fn recent(&self, limit: usize) -> Result<Vec<JobHistory>, RecordsError> {
         self.run(move |database| database.histories(Some(limit))).await
     }
@@ -149,7 +158,7 @@ impl RecordStore {
         let path = data_dir.records();
         let explain = |failure: Failure| failure.at(&path);
         let mut database = open_with_room(data_dir, is_writer).map_err(explain)?;
-        let cut_off = database.cut_off;
+        let (cut_off, chain) = (database.cut_off, database.chain);
         let (work, mut requests) = mpsc::channel::<Work>(REQUESTS);
         let thread = Builder::new()
             .name("records".into())
@@ -160,7 +169,7 @@ impl RecordStore {
                 database.seal_if(database.is_writer());
             })
             .map_err(|error| explain(Failure::Io(error)))?;
-        Ok(Self { work: Some(work), thread: Some(thread), path, cut_off })
+        Ok(Self { work: Some(work), thread: Some(thread), path, chain, cut_off })
     }
 
     /// Has the thread do a piece of work. Once taken it is done, even if nobody waits for the answer any more.

@@ -4,10 +4,10 @@
 //! A secret may be given by mistake where its file's name belongs: a name is repeated only if there is such a file.
 //! Pipes are read, such as those a shell makes of `<(…)`. Everything here blocks.
 
-use std::fs::File;
 use std::io::{self, BufRead as _, ErrorKind, Read};
 use std::path::Path;
 
+use super::whole;
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::secret_text::{self, NoSecret, SecretKind};
@@ -22,6 +22,8 @@ pub enum SecretError {
     NoPermission,
     /// It is a folder.
     NotAFile,
+    /// It is a pipe, and nobody wrote into it.
+    NoWriter,
     /// The system reported something else.
     NotRead(String),
     /// It was read, and is no secret of that kind.
@@ -35,6 +37,7 @@ impl SecretError {
             Self::NotFound => "There is no such file".into(),
             Self::NoPermission => "This account may not read it".into(),
             Self::NotAFile => "It is a folder or a device, not a file".into(),
+            Self::NoWriter => "It is a pipe, and nobody wrote into it in time".into(),
             Self::NotRead(_) => "The system could not read it".into(),
             Self::NoSecret(NoSecret::Empty, SecretKind::Line) => "Its first line is empty".into(),
             Self::NoSecret(NoSecret::Empty, _) => "The file is empty".into(),
@@ -61,6 +64,7 @@ impl SecretError {
             }
             Self::NoSecret(NoSecret::Empty, _) => ("secret.empty", "Give the file that holds the secret alone"),
             Self::NoSecret(NoSecret::TooLong, _) => ("secret.size", "Give the file that holds the secret alone"),
+            Self::NoWriter => ("secret.unreadable", "Start what writes into it first, or give a file"),
             Self::NotFound | Self::NoPermission | Self::NotAFile | Self::NotRead(_) => (
                 "secret.unreadable",
                 "Check the path and its permissions; give the name of a file here, never the secret itself",
@@ -76,8 +80,8 @@ impl SecretError {
 
 /// Reads a secret from a file.
 pub fn read(path: &Path, kind: SecretKind) -> Result<Secret<Vec<u8>>, SecretError> {
-    let file = File::open(path).map_err(|error| error_of(&error))?;
-    read_all(file, kind)
+    let content = whole::read(path, kind.limit_bytes() + 1).map_err(|error| error_of(&error))?;
+    taken(content, kind)
 }
 
 /// Reads a secret from standard input: a line of it, or all.
@@ -120,6 +124,7 @@ fn error_of(error: &io::Error) -> SecretError {
         }
         ErrorKind::PermissionDenied => SecretError::NoPermission,
         ErrorKind::IsADirectory => SecretError::NotAFile,
+        ErrorKind::TimedOut => SecretError::NoWriter,
         _ => SecretError::NotRead(error.to_string()),
     }
 }

@@ -197,6 +197,17 @@ impl SignedHead {
         Self { head, at, key: public, signature }
     }
 
+    /// Its line.
+    pub(crate) fn line(&self) -> Line {
+        Line::Head {
+            entry: self.head.entry,
+            hash: self.head.hash.to_string(),
+            at: self.at.clone(),
+            key: self.key.to_string(),
+            signature: hex(&self.signature),
+        }
+    }
+
     fn bytes(chain: &Digest, head: Head, at: &str, key: &Digest) -> Vec<u8> {
         canon::bytes([HEAD.into(), chain.into(), head.entry.into(), (&head.hash).into(), at.into(), key.into()])
     }
@@ -265,20 +276,8 @@ fn values<const N: usize>(stored: &[Json]) -> Option<[Value<'_>; N]> {
 impl Bundle {
     /// The bundle as text.
     pub fn write(&self) -> Result<String, serde_json::Error> {
-        let genesis = Line::LinesmanBundle {
-            version: VERSION,
-            nonce: hex(&self.genesis.nonce),
-            began_at: self.genesis.began_at.clone(),
-            adopted_to: self.genesis.adopted_to,
-            root_key: self.genesis.root_key.to_string(),
-        };
-        let head = self.head.iter().map(|signed| Line::Head {
-            entry: signed.head.entry,
-            hash: signed.head.hash.to_string(),
-            at: signed.at.clone(),
-            key: signed.key.to_string(),
-            signature: hex(&signed.signature),
-        });
+        let genesis = genesis_line(&self.genesis);
+        let head = self.head.iter().map(SignedHead::line);
         let entries = self.entries.iter().map(BundledEntry::line);
         let segments = self.segments.iter().map(|(segment, signature)| segment_line(segment, signature));
         let mut text = String::new();
@@ -293,13 +292,18 @@ impl Bundle {
     pub fn read(text: &str) -> Result<Self, BundleError> {
         let mut lines = text.lines().enumerate();
         let not_a_bundle = |at: usize| BundleError::NotABundle { line: at + 1 };
-        let (at, first) = lines.next().ok_or_else(|| not_a_bundle(0))?;
-        let mut bundle = begun(first).ok_or_else(|| not_a_bundle(at))??;
+        let (_, first) = lines.next().ok_or_else(|| not_a_bundle(0))?;
+        let mut bundle = Self::begun(first)?;
         for (at, line) in lines {
             let line: Line = serde_json::from_str(line).map_err(|_| not_a_bundle(at))?;
             bundle.take(&line).ok_or_else(|| not_a_bundle(at))?;
         }
         Ok(bundle)
+    }
+
+    /// The bundle that its first line begins; nothing is in it yet.
+    pub(crate) fn begun(first: &str) -> Result<Self, BundleError> {
+        begun(first).ok_or(BundleError::NotABundle { line: 1 })?
     }
 
     /// Takes a line in that is not the first; `None` where it doesn't belong there.
@@ -373,6 +377,17 @@ fn begun(first: &str) -> Option<Result<Bundle, BundleError>> {
     }
     let genesis = Genesis { nonce: from_hex(&nonce)?, began_at, adopted_to, root_key: root_key.parse().ok()? };
     Some(Ok(Bundle { genesis, entries: Vec::new(), segments: Vec::new(), head: None }))
+}
+
+/// The first line of a chain.
+pub(crate) fn genesis_line(genesis: &Genesis) -> Line {
+    Line::LinesmanBundle {
+        version: VERSION,
+        nonce: hex(&genesis.nonce),
+        began_at: genesis.began_at.clone(),
+        adopted_to: genesis.adopted_to,
+        root_key: genesis.root_key.to_string(),
+    }
 }
 
 /// The line of a segment.

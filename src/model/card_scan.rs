@@ -4,7 +4,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::psk;
-use super::redact::forms::{Form, Spelt, forms};
+use super::redact::forms::{Form, LEAST, Spelt, forms};
 use super::wifi::Ssid;
 
 /// One pattern: a secret in one form.
@@ -37,6 +37,43 @@ pub fn sought(secrets: &[(String, &[u8])], ssid: Option<&Ssid>) -> Vec<Sought> {
         }
     }
     sought
+}
+
+/// What is too short to be told from chance, by name: a secret, or a line of its file. It is searched for in no form.
+pub fn left_out(secrets: &[(String, &[u8])]) -> Vec<String> {
+    let mut names = Vec::new();
+    for (name, secret) in secrets {
+        let parts = with_parts(name, secret);
+        let is_short = |part: &[u8]| forms(part).is_empty();
+        if parts.iter().all(|(_, part)| is_short(part)) {
+            names.push(name.clone());
+        } else if parts.len() > 1 {
+            let numbered = secret.split(|octet| *octet == b'\n').map(<[u8]>::trim_ascii).enumerate();
+            let short = numbered.filter(|(_, line)| !line.is_empty() && is_short(line));
+            names.extend(short.map(|(at, _)| format!("line {} of {name}", at + 1)));
+        }
+    }
+    names
+}
+
+/// Which form a place has where a secret stands between zero bytes, so that UTF-16 fits in either order. `run` begins with the
+/// first of them and ends with the last; the text around it tells the order, or nothing does.
+pub fn order_of(before: &[u8], after: &[u8]) -> Form {
+    const MARK: [u8; 2] = [0xFE, 0xFF];
+    let is_text = |octet: u8| octet.is_ascii_graphic() || b" \t\r\n".contains(&octet);
+    // Text goes on as long as characters and zero bytes alternate.
+    let goes_on = |octets: &mut dyn Iterator<Item = u8>| {
+        let fits = |(at, octet): (usize, u8)| if at % 2 == 0 { is_text(octet) } else { octet == 0 };
+        octets.enumerate().take_while(|&place| fits(place)).count() % 2 == 1
+    };
+    let (starts_with_text, ends_with_text) =
+        (goes_on(&mut before.iter().rev().copied()), goes_on(&mut after.iter().copied()));
+    match (starts_with_text, ends_with_text) {
+        _ if before.ends_with(&MARK) => Form::Utf16Be,
+        (true, false) => Form::Utf16Le,
+        (false, true) => Form::Utf16Be,
+        _ => Form::Utf16,
+    }
 }
 
 /// Lines of a secret that are searched for by themselves, at most: a file of a few secrets, not a key in its armour.
@@ -113,10 +150,25 @@ pub struct Scanned {
     pub hits: Vec<Hit>,
     /// Whether the file system could be asked about them; nothing where there was nothing to ask.
     pub asked: Option<bool>,
+    /// What was not searched for, by name: it is too short to be told from chance.
+    pub left_out: Vec<String>,
 }
 
 /// What nothing found says, and no more.
 pub const NONE_FOUND: &str = "No copy found in the addressable area";
+
+impl Scanned {
+    /// What was not searched for, in a sentence; nothing where all was.
+    pub fn not_searched(&self) -> Option<String> {
+        if self.left_out.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "Not searched for: {}. Below {LEAST} characters a copy can't be told from chance",
+            self.left_out.join(", ")
+        ))
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -134,6 +186,34 @@ mod tests {
         assert!(holds(b"one-secret-abc\ntwo-secret-def", None, b"..one-secret-abc.."));
         assert!(holds(b"\n\r\nSup3rSecretKey!", None, b"Sup3rSecretKey!"));
         assert!(!holds(b"one-secret-abc", None, b"two-secret-def"));
+    }
+
+    #[test]
+    fn what_is_too_short_is_named_and_never_shown() {
+        let secrets: [(String, &[u8]); 3] = [
+            ("pin.txt".into(), b"12345"),
+            ("wifi.txt".into(), b"correct horse"),
+            ("both.txt".into(), b"long enough\nabc\n\nalso long enough"),
+        ];
+        assert_eq!(left_out(&secrets), ["pin.txt", "line 2 of both.txt"]);
+    }
+
+    #[test]
+    fn the_order_of_utf_16_is_told_by_the_text_around_it_or_not_at_all() {
+        let little = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
+        let big = |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_be_bytes).collect() };
+        let cut = |mut text: Vec<u8>, from: usize, to: usize| {
+            let after = text.split_off(to);
+            text.truncate(from);
+            (text, after)
+        };
+        // What stands before the first zero byte, and behind the last one.
+        let (before, after) = cut(little("key=SECRET;"), 7, 20);
+        assert_eq!(order_of(&before, &after), Form::Utf16Le);
+        let (before, after) = cut(big("key=SECRET;"), 8, 21);
+        assert_eq!(order_of(&before, &after), Form::Utf16Be);
+        assert_eq!(order_of(&[0; 9], &[0; 9]), Form::Utf16);
+        assert_eq!(order_of(&[0xFE, 0xFF], b"\n"), Form::Utf16Be);
     }
 
     #[test]

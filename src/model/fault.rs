@@ -70,11 +70,13 @@ pub enum Fault {
     Regenerates,
     /// After a restart another gateway answers.
     Swapped,
+    /// The gateway deletes what it was told to, and falls silent for good before it says so (console).
+    GoneInWipe,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -107,6 +109,7 @@ impl Fault {
         Self::WipeLie,
         Self::Regenerates,
         Self::Swapped,
+        Self::GoneInWipe,
     ];
 
     /// The name on the command line and in scenario files.
@@ -144,6 +147,7 @@ impl Fault {
             Self::WipeLie => "wipe-lie",
             Self::Regenerates => "regenerates",
             Self::Swapped => "swapped",
+            Self::GoneInWipe => "gone-in-wipe",
         }
     }
 }

@@ -18,11 +18,15 @@ pub fn shown(mac: [u8; 6]) -> String {
     mac.map(|octet| format!("{octet:02x}")).join(":")
 }
 
+/// The address as a number.
+pub fn number(mac: [u8; 6]) -> u64 {
+    mac.iter().fold(0, |number, octet| number << 8 | u64::from(*octet))
+}
+
 /// Whether two addresses belong to one chip: chips with several radios number them in a row. Espressif gives Wi-Fi the first
 /// address, its access point the next, Bluetooth the third and Ethernet the fourth (ESP-IDF, "Miscellaneous System APIs", MAC
 /// Address).
 pub fn is_of_one_chip(one: [u8; 6], other: [u8; 6]) -> bool {
-    let number = |mac: [u8; 6]| mac.iter().fold(0_u64, |number, octet| number << 8 | u64::from(*octet));
     one[..3] == other[..3] && number(one).abs_diff(number(other)) <= 3
 }
 

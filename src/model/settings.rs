@@ -8,6 +8,7 @@ use super::ids::ProfileId;
 use super::layout::Layout;
 use super::mqtt::connect::WhenFull;
 use super::mqtt::payload::PayloadKind;
+use super::mqtt::url::BrokerUrl;
 use super::word::Word as _;
 
 /// Light, dark, or as the desktop says.
@@ -47,6 +48,20 @@ pub struct Settings {
     pub telemetry: TelemetrySettings,
     /// Messages kept to be published again.
     pub publish_templates: Vec<PublishTemplate>,
+    /// The server of a team's records.
+    pub records: RecordsSettings,
+}
+
+/// Where a team's records meet. Its password is no part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordsSettings {
+    /// The address of the server; empty for none.
+    pub server: String,
+    /// The list of known keys; empty for `known-keys.txt` in the data folder.
+    pub known_keys: String,
+    /// The file that holds the password; empty for none.
+    pub password_file: String,
 }
 
 /// A connection to a broker as it is kept: what was typed, but for passwords and keys. Paths of key files are kept, not
@@ -92,6 +107,13 @@ pub struct SavedConnection {
     pub subscriptions: Vec<(String, u8)>,
 }
 
+impl SavedConnection {
+    /// Whether its address is that of a connection of that name.
+    pub fn is_of(&self, name: &str) -> bool {
+        self.url.trim().parse::<BrokerUrl>().is_ok_and(|url| url.to_string() == name)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -105,6 +127,7 @@ impl Default for Settings {
             layout: Layout::default(),
             telemetry: TelemetrySettings::default(),
             publish_templates: Vec::new(),
+            records: RecordsSettings::default(),
         }
     }
 }

@@ -38,6 +38,7 @@ use crate::model::problem::Problem;
 use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
+use crate::model::sync::{SyncNews, SyncStart};
 use crate::model::wifi::{LaptopScan, Network};
 use crate::model::wipe::WipeReport;
 use crate::papers::Form;
@@ -109,6 +110,11 @@ pub enum Command {
     ExportBundle { job: JobId, destination: Destination },
     /// Take in the bundle of another computer whose key is in the list. Answer: [`Event::BundleImported`].
     ImportBundle { path: PathBuf, known_keys: PathBuf },
+    /// Sync the records with the team's server. What is left out comes from the settings. Answer: [`Event::RecordsSynced`].
+    SyncRecords(Box<SyncStart>),
+    /// From here on sync them by themselves, as the settings say: after jobs, and now and then. Answers: as above, each after
+    /// [`Event::RecordsSyncing`].
+    KeepRecordsSynced,
     /// Check that the records are what was written. Answer: [`Event::RecordsVerified`].
     VerifyRecords,
     /// Write records to a file. Answer: [`Event::JobFinished`] with the path in the note.
@@ -322,6 +328,10 @@ pub enum Event {
     RecordsHead(Result<Head, Problem>),
     /// What was taken in from a bundle.
     BundleImported(Result<Imported, Problem>),
+    /// A sync of the records began.
+    RecordsSyncing,
+    /// How a sync of the records ended, and how things stand.
+    RecordsSynced(Box<SyncNews>),
     /// What an audit of the records found.
     RecordsVerified(Result<Box<Audit>, Problem>),
     /// The diagnostics bundle, redacted, as text for the clipboard.

@@ -82,8 +82,8 @@ pub enum ScanEvent {
     At {
         /// What was read.
         bytes: u64,
-        /// What there is.
-        total: u64,
+        /// What there is, where the medium tells it.
+        total: Option<u64>,
     },
     /// It is over.
     Ended(Box<Scanned>),

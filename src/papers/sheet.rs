@@ -192,9 +192,9 @@ impl Cell {
     }
 
     /// The styles of its text in a column: its tone, and whether its words may be broken.
-    pub(super) fn classes(&self, column: Option<&Column>) -> String {
+    pub(super) fn classes(&self, column: &Column) -> String {
         let longest = self.text.split_whitespace().map(|word| word.chars().count()).max().unwrap_or(0);
-        let is_short = column.is_some_and(|column| column.share == 0) && self.text.chars().count() <= WHOLE;
+        let is_short = column.share == 0 && self.text.chars().count() <= WHOLE;
         let wrap = match (is_short, longest <= WHOLE) {
             (true, _) => Some("nowrap"),
             (false, true) => Some("whole"),

@@ -6,6 +6,7 @@ mod programs;
 mod wipe;
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -17,6 +18,7 @@ use super::air::{Air, JoinResult};
 use super::card::Card;
 use super::device::{Emission, SimulatedDevice};
 use super::drivers::{Unit, card};
+use super::network::NetworkTable;
 use super::site::start_gateway;
 use crate::model::fault::Fault;
 use crate::model::gateway::DeviceInfo;
@@ -29,7 +31,7 @@ pub(super) const UNIT: Unit = Unit {
     id: DriverId::LinuxConsole,
     device: Some(|plan, _| {
         let device = ConsoleDevice::new(plan.info.clone(), plan.air.clone(), card(plan)?, &plan.faults);
-        Ok(Box::new(device.with_serial(plan.facts.serial_number.clone())))
+        Ok(Box::new(device.with_serial(plan.facts.serial_number.clone()).in_network(Arc::clone(&plan.network))))
     }),
     links: &[(LinkKind::Serial, |plan| Box::pin(async move { start_gateway(plan) }))],
     radio: None,
@@ -109,10 +111,14 @@ pub struct ConsoleDevice {
     made: usize,
     /// Its serial number.
     serial: Option<String>,
+    /// What the network it joins lets it reach.
+    network: Arc<NetworkTable>,
     /// How often it has started.
     starts: u32,
     /// Files it says that it deleted, and has not.
     hidden: HashSet<String>,
+    /// Whether it fell silent for good.
+    is_gone: bool,
     schedule: VecDeque<(Instant, Due)>,
 }
 
@@ -127,6 +133,7 @@ impl ConsoleDevice {
             active: connections.first().map(|stored| stored.uuid.clone()),
             made: 0,
             serial: None,
+            network: Arc::default(),
             starts: 1,
             hidden: HashSet::new(),
             info,
@@ -137,6 +144,7 @@ impl ConsoleDevice {
             has_echo: true,
             line: Vec::new(),
             connections,
+            is_gone: false,
             schedule: VecDeque::new(),
         }
     }
@@ -145,6 +153,13 @@ impl ConsoleDevice {
     #[must_use]
     pub fn with_serial(mut self, serial: Option<String>) -> Self {
         self.serial = serial;
+        self
+    }
+
+    /// In a network that does this to what it reaches for.
+    #[must_use]
+    pub fn in_network(mut self, network: Arc<NetworkTable>) -> Self {
+        self.network = network;
         self
     }
 
@@ -264,7 +279,7 @@ impl ConsoleDevice {
         let is_connected = active.is_some();
         let state = if is_connected { "connected" } else { "disconnected" };
         let programs = Programs::of(self.info.os.as_deref().unwrap_or_default());
-        if let Some(printed) = programs.answer(body, is_connected) {
+        if let Some(printed) = programs.answer(body, is_connected.then_some(&*self.network)) {
             return (printed, 0);
         }
         if body.contains("PRETTY_NAME") {
@@ -330,6 +345,7 @@ impl ConsoleDevice {
             self.active = None;
             self.air.uplink.restart(false);
         }
+        self.is_gone = self.has(Fault::GoneInWipe);
         (String::new(), 0)
     }
 
@@ -439,7 +455,7 @@ impl SimulatedDevice for ConsoleDevice {
         while self.schedule.front().is_some_and(|(due, _)| *due <= now) {
             let (at, due) = self.schedule.pop_front()?;
             match due {
-                _ if self.has(Fault::Silent) => {}
+                _ if self.has(Fault::Silent) || self.is_gone => {}
                 Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
                 Due::DropLink => return Some(Emission::DropLink),
                 Due::Restart => self.restart(at),

@@ -17,6 +17,7 @@ use super::esp::{self, EspPlan};
 #[cfg(unix)]
 use super::link::serve;
 use super::link::{SimulatedLinks, serve_datagrams};
+use super::network::NetworkTable;
 #[cfg(unix)]
 use super::pty::PseudoTerminal;
 use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Radio};
@@ -36,6 +37,8 @@ pub struct GatewayPlan {
     pub driver: DriverId,
     /// What is on the air around it.
     pub air: Air,
+    /// What the network behind it lets it reach.
+    pub network: Arc<NetworkTable>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// The folder of its card; `None` keeps it in memory.

@@ -97,6 +97,10 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
     if is_narrow && is_free && app.place() == Place::Gateways && pressed(Modifiers::NONE, Key::Escape) {
         pass.did(Action::WentBack);
     }
+    if is_free && let Some(act) = super::gateways::set_up::primary(app).filter(|_| pressed(Modifiers::NONE, Key::Enter))
+    {
+        pass.did(act);
+    }
     let bigger = pressed(Modifiers::COMMAND, Key::Plus) || pressed(Modifiers::COMMAND, Key::Equals);
     let smaller = pressed(Modifiers::COMMAND, Key::Minus);
     let usual = pressed(Modifiers::COMMAND, Key::Num0);

@@ -16,6 +16,7 @@ mod run;
 mod settings;
 mod shell;
 mod status;
+mod sync;
 mod telemetry;
 mod theme;
 mod widgets;

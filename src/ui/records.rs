@@ -7,6 +7,7 @@ use self::report::report;
 use super::frame::scrolled;
 use super::icon;
 use super::pass::{Pass, PathField};
+use super::sync;
 use super::theme::{
     GRID, HEAD_HEIGHT, Palette, ROW_HEIGHT, TWO_PANES_FROM, icon_font, medium, palette, small_mono, small_text,
 };
@@ -17,6 +18,7 @@ use super::widgets::{
 };
 use crate::app::App;
 use crate::app::records::{Ends, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label};
+use crate::app::syncing::SyncState;
 use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
 use crate::profile::site::Site;
@@ -53,8 +55,7 @@ fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         egui::Frame::new().inner_margin(12).show(ui, |ui| problem_card(ui, problem));
     }
     let room = ui.available_rect_before_wrap();
-    let (rows, foot) =
-        room.split_top_bottom_at_y(room.bottom() - foot_height(&app.records).min(room.height() * MOST_FOOT));
+    let (rows, foot) = room.split_top_bottom_at_y(room.bottom() - foot_height(app).min(room.height() * MOST_FOOT));
     ui.scope_builder(UiBuilder::new().max_rect(rows).id_salt("jobs"), |ui| {
         ui.set_clip_rect(ui.clip_rect().intersect(rows));
         list(ui, &app.records, app.check.site(), pass);
@@ -65,19 +66,28 @@ fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         egui::ScrollArea::vertical().id_salt("records-foot").auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 6.0;
             integrity(ui, &app.records, pass);
+            if is_synced(app) {
+                sync::line(ui, app, pass);
+            }
             export(ui, &mut app.records, pass);
         });
     });
     ui.advance_cursor_after_rect(room);
 }
 
-fn foot_height(records: &Records) -> f32 {
+/// Whether a server is set, so that there is something to say of it.
+fn is_synced(app: &App) -> bool {
+    app.syncing.state(&app.settings.values.records) != SyncState::Off
+}
+
+fn foot_height(app: &App) -> f32 {
+    let records = &app.records;
     let export = match &records.export.result {
         None => 80.0,
         Some(Ok(_)) => 112.0,
         Some(Err(_)) => 200.0,
     };
-    export + integrity_height(records)
+    export + integrity_height(records) + if is_synced(app) { 52.0 } else { 0.0 }
 }
 
 fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut Pass<'_>) {

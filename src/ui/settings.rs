@@ -4,6 +4,7 @@ use egui::Ui;
 
 use super::icon;
 use super::pass::Pass;
+use super::sync;
 use super::theme::{GAP, palette};
 use super::widgets::{
     Button, check, choice, copyable, field, fold, header, labelled, muted, notice, problem_card, titled_group,
@@ -28,6 +29,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     titled_group(ui, "Operator", hint, |ui| operator(ui, &mut app.settings.values, pass));
     let hint = "Records, settings and logs. Passphrases are never stored";
     titled_group(ui, "Data folder", hint, |ui| data_folder(ui, app, pass));
+    let hint = "Where the records of a team meet. Each computer keeps its own; the server carries them between them";
+    titled_group(ui, "Team server", hint, |ui| server(ui, app, pass));
     let hint = "What is watched of a broker. Takes effect with the next connection";
     titled_group(ui, "Telemetry", hint, |ui| telemetry(ui, &mut app.settings.values.telemetry, pass));
     titled_group(ui, "Profiles", "", |ui| profiles(ui, app));
@@ -66,6 +69,19 @@ fn operator(ui: &mut Ui, settings: &mut Settings, pass: &mut Pass<'_>) {
     if field(ui, "Name", &mut settings.operator, "").changed() {
         pass.did(SettingsAction::Changed);
     }
+}
+
+fn server(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    spaced(ui);
+    let records = &mut app.settings.values.records;
+    let before = records.clone();
+    field(ui, "Address", &mut records.server, "postgres://USER@HOST/DATABASE");
+    field(ui, "Password file", &mut records.password_file, "A file that holds the password alone");
+    field(ui, "Known keys", &mut records.known_keys, "known-keys.txt in the data folder");
+    if *records != before {
+        pass.did(SettingsAction::Changed);
+    }
+    sync::panel(ui, app, pass);
 }
 
 /// Memory offered for messages, in MiB.

@@ -187,6 +187,39 @@ fn a_simulated_gateway_carries_the_check_out_and_passes_once_it_has_joined() {
 }
 
 #[test]
+fn a_simulated_gateway_meets_the_troubles_that_a_laptop_meets_at_the_simulated_site() {
+    let place = Place::new();
+    let profile = "casambi-cloud-gateway";
+    let sim = Sim::start(&mut place.linesman(&[
+        "sim",
+        "--profile",
+        profile,
+        "--driver",
+        "linux-console",
+        "--join-millis",
+        "50",
+    ]));
+    let (login, wifi) = (place.write("login.txt", CONSOLE_PASSWORD), place.write("wifi.txt", &sim.password));
+    let account = ["--via", &sim.link, "--username", CONSOLE_ACCOUNT];
+    let join = ["commission", "--driver", "linux-console", "--pop-file", &login, "--ssid", &sim.ssid];
+    place.run_json(&[&join[..], &account, &["--password-file", &wifi]].concat()).expect(0);
+    // A test site: what it maps is not asked for, and the gateway opens no sockets.
+    let file = place.write("unused.toml", "[[map]]\nhost = \"unused.example\"\nto = \"127.0.0.1:9\"\n");
+    let check = ["check", "--profile", profile, "--rows", "CAS-05,CAS-06,CAS-08,CAS-10", "--override", &file];
+    let ran = place.run_json(&[&check[..], &account, &["--password-file", &login]].concat());
+    let rows = ran.lines().into_iter().filter(|line| line["kind"] == "row");
+    let told: Vec<_> = rows.map(|row| ["id", "state", "reason", "step"].map(|key| row[key].clone())).collect();
+    let expected = [
+        // Nothing it has speaks MQTT inside a WebSocket; what comes before passed.
+        ["CAS-05", "not-testable", "no-program", "mqtt"],
+        ["CAS-06", "not-testable", "refused-by-gateway", "tls"],
+        ["CAS-08", "fail", "tcp-refused", "tcp"],
+        ["CAS-10", "fail", "tls-reset", "tls"],
+    ];
+    assert_eq!(serde_json::json!(told), serde_json::json!(expected));
+}
+
+#[test]
 fn a_shell_over_smp_without_programs_is_asked_fails_nothing_and_says_so() {
     let place = Place::new();
     let sim = Sim::start(&mut place.linesman(&["sim", "--profile", "generic-zephyr", "--driver", "smp"]));

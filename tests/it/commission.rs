@@ -297,7 +297,7 @@ fn check_records(driven: &Driven, about: &str) {
 }
 
 /// Faults that Improv does not know; `device.rs` and `wipe.rs` play them.
-const OF_OTHER_DRIVERS: [Fault; 9] = [
+const OF_OTHER_DRIVERS: [Fault; 10] = [
     Fault::OldVersion,
     Fault::SmallBuffer,
     Fault::NoParameters,
@@ -307,6 +307,7 @@ const OF_OTHER_DRIVERS: [Fault; 9] = [
     Fault::WipeLie,
     Fault::Regenerates,
     Fault::Swapped,
+    Fault::GoneInWipe,
 ];
 
 #[tokio::test(start_paused = true)]

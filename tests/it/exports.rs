@@ -59,7 +59,7 @@ fn no_command_writes_over_a_file_or_begins_before_its_target_is_known_to_be_good
             (&missing, "files.no_folder"),
             (&folder, "files.not_a_file"),
         ] {
-            let ran = place.run_json(&[&command[..], &[target.as_str()]].concat()).expect_problem(3, code);
+            let ran = place.run_json(&[&command[..], &[target.as_str()]].concat()).expect_problem(2, code);
             assert_eq!(ran.lines().len(), 1, "{command:?} began: {ran:#?}");
         }
     }
@@ -79,11 +79,11 @@ fn a_source_is_never_the_target_by_whatever_name() {
     for target in [recording.clone(), dotted, named("hard.lmrec"), named("soft.lmrec")] {
         for more in [&[][..], &["--overwrite"], &["--topic", "zz"]] {
             let command = [&["replay", &recording, "--export", &target][..], more].concat();
-            place.run_json(&command).expect_problem(3, "files.same_file");
+            place.run_json(&command).expect_problem(2, "files.same_file");
         }
     }
     let manifest = place.write("site.csv", "name,match\n");
-    place.run_json(&["batch", &manifest, "--out", &manifest, "--overwrite"]).expect_problem(3, "files.same_file");
+    place.run_json(&["batch", &manifest, "--out", &manifest, "--overwrite"]).expect_problem(2, "files.same_file");
     assert_eq!(std::fs::read(&recording).unwrap(), before);
     assert_eq!(std::fs::read_to_string(&manifest).unwrap(), "name,match\n");
 }
@@ -143,7 +143,7 @@ fn the_manual_is_not_written_over_either() {
     let place = Place::new();
     let folder = text_of(&place.path(""));
     place.run(&["man", "--out", &folder]).expect(0);
-    place.run_json(&["man", "--out", &folder]).expect_problem(3, "files.exists");
+    place.run_json(&["man", "--out", &folder]).expect_problem(2, "files.exists");
     place.run(&["man", "--out", &folder, "--overwrite"]).expect(0);
 }
 

@@ -26,6 +26,7 @@ macro_rules! fuzz {
 }
 
 fuzz! {
+    bundle from "../../fuzz/checks/bundle.rs"
     esp from "../../fuzz/checks/esp.rs"
     evidence from "../../fuzz/checks/evidence.rs"
     improv_ble from "../../fuzz/checks/improv_ble.rs"

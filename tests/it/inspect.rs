@@ -252,6 +252,23 @@ fn a_reader_that_goes_away_ends_the_inspection() {
 }
 
 #[test]
+fn a_reader_that_goes_away_before_there_is_a_connection_ends_it_quietly_as_well() {
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let broker = format!("mqtt://{}", silent.local_addr().unwrap());
+    let place = Place::new();
+    for arguments in
+        [vec!["inspect", "--broker", &broker, "--json"], vec!["retained", "list", "--broker", &broker, "--json"]]
+    {
+        let mut child = place.linesman(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut err = child.stderr.take().unwrap();
+        assert_eq!(ends(child).code(), Some(0), "{arguments:?}");
+        assert_eq!(std::io::read_to_string(&mut err).unwrap(), "", "{arguments:?}");
+    }
+}
+
+#[test]
 fn what_a_profile_expects_decides_the_exit_code() {
     let Some(broker) = Mosquitto::plain() else { return };
     let (place, broker) = (Place::new(), url(&broker));

@@ -195,6 +195,7 @@ const LAYERS: &[Layer] = &[
             "socket2",
             "thiserror",
             "tokio",
+            "tokio_postgres",
             "tokio_rustls",
             "tokio_tungstenite",
             "tokio_util",

@@ -88,6 +88,8 @@ mod readme;
 mod recordings;
 #[cfg(unix)]
 mod records;
+#[cfg(all(unix, feature = "postgres"))]
+mod records_server;
 #[cfg(unix)]
 mod replay;
 mod screens;

@@ -18,6 +18,7 @@ use linesman::io::mqtt::{CertificateFault, MqttError};
 use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
 use linesman::io::records::TransferError;
+use linesman::io::records::sync::SyncError;
 use linesman::ledger::bundle::BundleError;
 use linesman::model::batch::Mistake;
 use linesman::model::ids::{DriverId, LinkKind};
@@ -28,6 +29,7 @@ use linesman::model::mqtt::payload::PayloadError;
 use linesman::model::mqtt::stage::Expiry;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
+use linesman::model::sync::AddressError;
 use linesman::msg::Step;
 use linesman::profile::{Fault, FileError, FileKind};
 use linesman::proto::console::quote::NotSendable as Unwritable;
@@ -107,6 +109,37 @@ fn bundles() -> Vec<TransferError> {
     ];
     let damaged = TransferError::Damaged { finding: text("Entry 7 changed after it was written") };
     refused.into_iter().map(TransferError::Bundle).chain([damaged]).collect()
+}
+
+fn syncs() -> Vec<SyncError> {
+    let detail = || text("what the server said");
+    let (host, place, user) = (|| text("db.example"), || text("db.example:5432"), || text("kim"));
+    vec![
+        SyncError::NotBuilt,
+        SyncError::NoServer,
+        SyncError::Address(AddressError::NoUser),
+        SyncError::Address(AddressError::Password),
+        SyncError::Address(AddressError::Unverified { mode: text("require"), host: host() }),
+        SyncError::NotResolved { host: host(), detail: detail() },
+        SyncError::Unreachable { place: place(), detail: detail() },
+        SyncError::Silent { place: place(), secs: 60 },
+        SyncError::NotHere { host: text("localhost"), address: text("192.0.2.1") },
+        SyncError::Cut { detail: detail() },
+        SyncError::NoTls { place: place() },
+        SyncError::Certificate { host: host(), why: text("is self-signed") },
+        SyncError::Trust { detail: detail() },
+        SyncError::Handshake { detail: detail() },
+        SyncError::NoPassword { user: user() },
+        SyncError::Login { user: user(), detail: detail() },
+        SyncError::NoDatabase { detail: detail() },
+        SyncError::NotPrepared { detail: detail() },
+        SyncError::NoPermission { user: user(), detail: detail() },
+        SyncError::ReadOnly { detail: detail() },
+        SyncError::Full { detail: detail() },
+        SyncError::Server { code: text("XX000"), detail: detail() },
+        SyncError::Unexpected { detail: detail() },
+        SyncError::Damaged { finding: text("Entry 7 changed after it was written") },
+    ]
 }
 
 fn records() -> Vec<RecordsError> {
@@ -650,6 +683,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("Bluetooth", explain(&radio())),
         ("Records", explain(&records())),
         ("Bundles of records", explain(&bundles())),
+        ("A team's server", explain(&syncs())),
         ("Sessions", explain(&sessions())),
         ("Management", explain(&management())),
         ("HTTP", explain(&http())),

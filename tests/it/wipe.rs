@@ -220,7 +220,7 @@ async fn a_card_keeps_both_secrets_when_unpaired_offline_and_loses_both_when_unp
     let there = first.assessment.stores.iter().filter(|store| store.state == StoreState::StillThere);
     let seen: Vec<_> = there.map(|store| (store.store.credential.clone(), store.store.place.clone())).collect();
     assert!(seen.iter().any(|(credential, _)| credential == WIFI), "{seen:?}");
-    let earlier = Earlier { online_at: Some("a minute ago".into()), seen };
+    let earlier = Earlier { online_at: Some("a minute ago".into()), seen, ..Earlier::default() };
     online.unpair();
     let (second, _) = online.wipe(wish(earlier)).await;
     let second = second.unwrap();
@@ -254,6 +254,21 @@ async fn a_gateway_that_falls_silent_is_never_complete_and_ends_in_time() {
     let (report, end) = Bench::new(&[Fault::Silent]).wipe(Wish::default()).await;
     assert!(report.is_none() && matches!(end, JobEnd::Failed(_)), "{end:?}");
     assert!(begun.elapsed() < Duration::from_mins(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_vanishes_in_the_middle_is_unknown_and_waited_for_within_limits() {
+    let begun = tokio::time::Instant::now();
+    let bench = Bench::new(&[Fault::GoneInWipe]);
+    let (report, end) = bench.wipe(Wish::default()).await;
+    let assessment = report.unwrap().assessment;
+    assert_eq!(assessment.outcome, Outcome::Unknown, "{assessment:#?} {end:?}");
+    assert_eq!(assessment.steps[0].state, StepState::Failed);
+    assert!(assessment.summary.contains("nobody could look"), "{}", assessment.summary);
+    assert!(assessment.remedies.iter().any(|remedy| remedy.text.starts_with("Connect it again")), "{assessment:#?}");
+    assert!(begun.elapsed() < Duration::from_mins(12), "{:?}", begun.elapsed());
+    assert!(!bench.holds().0, "it had deleted it, and nobody claims so");
+    assert!(bench.records.lines().last().unwrap().starts_with("end unknown wipe.unknown"));
 }
 
 /// The shells that gateways have, as far as this machine has them.

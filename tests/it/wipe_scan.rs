@@ -195,3 +195,20 @@ fn what_holds_nothing_to_search_is_refused_and_not_called_clean() {
         scan(&place, &place.path("pipe"), &[]).expect_problem(3, "scan.no_medium");
     }
 }
+
+#[test]
+fn a_secret_that_is_too_short_is_named_and_nothing_is_claimed_of_it() {
+    let place = Place::new();
+    let image = place.path("image");
+    std::fs::write(&image, vec![0x5A; 30_000]).unwrap();
+    let pin = place.write("pin.txt", "12345");
+    let ran = scan(&place, &image, &["--secret-file", &pin]).expect(4);
+    let result = ran.result();
+    assert_eq!((&result["copies"], &result["left_out"]), (&0.into(), &serde_json::json!(["pin.txt"])), "{ran:#?}");
+    let wifi = place.write("wifi.txt", PASSPHRASE);
+    let text = place.run(&["wipe", "scan", &text_of(&image), "--secret-file", &wifi, "--secret-file", &pin]).expect(4);
+    assert!(text.out.contains("Not searched for: pin.txt"), "{}", text.out);
+    assert!(!text.out.contains("12345") && !text.out.contains("area: "), "{}", text.out);
+    let records = place.run_json(&["records", "list"]).expect(0);
+    assert_eq!(records.lines()[0]["outcome"], "incomplete");
+}

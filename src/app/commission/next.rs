@@ -18,6 +18,11 @@ impl Handled {
         self.0.insert(link);
     }
 
+    /// Whether the gateway over that link had its turn.
+    pub(in crate::app) fn has(&self, link: &LinkAddress) -> bool {
+        self.0.contains(link)
+    }
+
     /// A port went away: what is plugged in there next is another gateway.
     pub(in crate::app) fn unplugged(&mut self, link: &LinkAddress) {
         self.0.remove(link);

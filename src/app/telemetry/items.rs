@@ -78,6 +78,7 @@ impl App {
                 self.telemetry.show_form();
                 return Vec::new();
             }
+            TelemetryAction::UsedSaved(place) => return self.use_saved(*place, desk_now),
             TelemetryAction::ClosedItem(job) => {
                 self.show_item(*job);
                 return self.on_shown(TelemetryAction::Closed, desk_now);
@@ -96,6 +97,23 @@ impl App {
             _ => {}
         }
         self.on_shown(action, desk_now)
+    }
+
+    /// Shows what is connected that way already, else connects; a form that lacks its secret asks for it.
+    fn use_saved(&mut self, place: usize, now: std::time::Instant) -> Vec<Command> {
+        let Some(saved) = self.settings.values.connections.get(place).cloned() else { return Vec::new() };
+        let is_same = |item: &Item<'_>| !item.inspection.is_replay && saved.is_of(&item.inspection.name);
+        if let Some(job) = self.items().into_iter().find(is_same).map(|item| item.inspection.job) {
+            return self.on_items(TelemetryAction::ShowedItem(job), now);
+        }
+        self.make_room();
+        self.telemetry.show_form();
+        self.telemetry.form.take(&saved);
+        if self.telemetry.form.lacks_secret() {
+            self.telemetry.form.wants_secret_focus = true;
+            return Vec::new();
+        }
+        self.on_shown(TelemetryAction::Connected, now)
     }
 
     fn on_shown(&mut self, action: TelemetryAction, now: std::time::Instant) -> Vec<Command> {

@@ -153,6 +153,8 @@ pub enum TelemetryAction {
     ClosedItem(JobId),
     /// Begins another connection beside what is watched.
     Began,
+    /// Connects by a saved connection beside what is watched; one that needs a secret asks for it first.
+    UsedSaved(usize),
     /// Takes an address into the form of the connection.
     TookAddress(String),
     /// Connects with what the form says.
@@ -424,7 +426,10 @@ impl Telemetry {
                 return self.panes.act(action, &mut Seat { inspection, query, unix_micros, settings, desk });
             }
             TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
-            TelemetryAction::ShowedItem(_) | TelemetryAction::ClosedItem(_) | TelemetryAction::Began => Vec::new(),
+            TelemetryAction::ShowedItem(_)
+            | TelemetryAction::ClosedItem(_)
+            | TelemetryAction::Began
+            | TelemetryAction::UsedSaved(_) => Vec::new(),
             TelemetryAction::TookAddress(url) => return self.take_address(&url, desk),
             TelemetryAction::Connected => return self.connect(settings, desk),
             TelemetryAction::Disconnected => vec![TelemetryCommand::Disconnect],

@@ -12,7 +12,7 @@ use crate::flow::transcript::SharedTranscript;
 use crate::flow::wipe;
 use crate::io::card_scan::{self, ScanError};
 use crate::io::save::save;
-use crate::model::card_scan::{NONE_FOUND, Scanned, sought};
+use crate::model::card_scan::{NONE_FOUND, Scanned, left_out, sought};
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Explain as _;
@@ -66,7 +66,9 @@ impl Workers {
                 None => Ok(Vec::new()),
             };
             match known {
-                Ok(jobs) => {
+                Ok(mut jobs) => {
+                    // The newest says what counts.
+                    jobs.reverse();
                     let known = on_record(&jobs, &setup.confirmed);
                     let earlier = earlier(&jobs, &setup.confirmed);
                     wipe::run(wipe::Setup { known, earlier, ..setup }, stop).await
@@ -139,9 +141,12 @@ impl Workers {
                 }
             };
             let (end, outcome, reason, summary) = match scanned {
-                Ok(Ok(scanned)) if scanned.total == 0 => {
-                    (JobEnd::Done { note: NONE_FOUND.into() }, "passed", "scan.none_found", NONE_FOUND.to_owned())
-                }
+                Ok(Ok(scanned)) if scanned.total == 0 => match scanned.not_searched() {
+                    None => {
+                        (JobEnd::Done { note: NONE_FOUND.into() }, "passed", "scan.none_found", NONE_FOUND.to_owned())
+                    }
+                    Some(note) => (JobEnd::Done { note: note.clone() }, "incomplete", "scan.left_out", note),
+                },
                 Ok(Ok(scanned)) => {
                     let note = format!("{} found", counted(scanned.total));
                     (JobEnd::Done { note: note.clone() }, "findings", "scan.found", note)
@@ -178,7 +183,7 @@ fn read_card(
         card.secrets.iter().map(|(name, secret)| (name.clone(), secret.expose().as_slice())).collect();
     let patterns = sought(&secrets, card.ssid.as_ref());
     let mut told = 0;
-    let scanned = card_scan::scan(&card.path, &patterns, |bytes, total| {
+    let mut scanned = card_scan::scan(&card.path, &patterns, |bytes, total| {
         if bytes - told >= TOLD_EVERY {
             told = bytes;
             // A front end that is slow misses a step of the way, and that is all.
@@ -186,6 +191,7 @@ fn read_card(
         }
         !is_stopped.load(Ordering::Relaxed)
     })?;
+    scanned.left_out = left_out(&secrets);
     // A front end that has gone does not hear it.
     let _ = progress.blocking_send(ScanEvent::Ended(Box::new(scanned.clone())));
     Ok(scanned)

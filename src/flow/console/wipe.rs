@@ -159,12 +159,7 @@ impl ConsoleWiper {
     }
 
     async fn search(&mut self, script: Result<Script, NotSendable>) -> Result<(StoreState, String), SessionError> {
-        let output = match self.ask("search", script, SEARCH).await {
-            Err(SessionError::Console(ConsoleError::NoAnswer { .. })) => {
-                return Ok((StoreState::NotReachable, "The search took too long and was stopped".into()));
-            }
-            output => output?,
-        };
+        let output = self.ask("search", script, SEARCH).await?;
         let text = self.console.transcript.redact_octets(&output.text);
         Ok(judged(&wipe::parse_search(&text), self.facts.rights))
     }

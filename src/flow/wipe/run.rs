@@ -30,6 +30,11 @@ const ACT_LIMIT: Duration = Duration::from_mins(3);
 const BACK_LIMIT: Duration = Duration::from_mins(6);
 /// How long to wait before a gateway that restarts is tried again.
 const PAUSE: Duration = Duration::from_secs(4);
+/// How long all of it may take.
+const WHOLE_LIMIT: Duration = Duration::from_hours(2);
+/// After so many failures in a row a gateway has to say again that it is there: one that fell silent isn't waited for at each
+/// place anew.
+const MOST_FAILURES: u32 = 2;
 
 /// Takes a gateway out of service as far as it can be, and says what may be claimed.
 pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
@@ -45,12 +50,13 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     };
     let records = Arc::clone(&setup.records);
     let trail = plan.trail();
-    let mut job = Job { setup, plan, trail, record, started: Instant::now(), told: Told::default(), opened: false };
+    let (started, told) = (Instant::now(), Told::default());
+    let mut job = Job { setup, plan, trail, record, started, told, opened: false, failures: 0 };
     let mut place = None;
     let end = tokio::select! {
         biased;
         () = stopped(&mut stop) => None,
-        end = job.drive(&mut place) => Some(end),
+        end = timeout(WHOLE_LIMIT, job.drive(&mut place)) => Some(end.unwrap_or(Err(Broken::Later))),
     };
     if let Some(mut wiper) = place {
         // One that cannot end its conversation in time loses its link with the value.
@@ -135,6 +141,8 @@ struct Job {
     told: Told,
     /// Whether the gateway was identified.
     opened: bool,
+    /// Failures in a row.
+    failures: u32,
 }
 
 impl Job {
@@ -228,6 +236,7 @@ impl Job {
 
     /// What earlier wipes saw stands for a look before.
     fn remember(&mut self) {
+        self.trail.proven.clone_from(&self.setup.earlier.proven);
         for (at, store) in self.plan.stores.iter().enumerate() {
             let is_it =
                 |(credential, place): &&(String, String)| *credential == store.credential && *place == store.place;
@@ -296,18 +305,17 @@ impl Job {
         self.tell(busy(&label)).await;
         let done = timeout(ACT_LIMIT, wiper.remove(removal)).await;
         let (state, text) = match done {
-            Ok(Ok(Done { state, text })) => (state, text),
+            Ok(Ok(Done { state, text })) => {
+                self.failures = 0;
+                (state, text)
+            }
             Ok(Err(error)) => {
-                let problem = error.explain();
-                if error.is_final() {
-                    *place = None;
-                }
-                (StepState::Failed, said(&problem))
+                self.failed(place, error.is_final()).await;
+                (StepState::Failed, said(&error.explain()))
             }
             Err(_) => {
-                if !wiper.abandon() {
-                    *place = None;
-                }
+                let is_over = !wiper.abandon();
+                self.failed(place, is_over).await;
                 (StepState::Failed, format!("No answer within {} s", ACT_LIMIT.as_secs()))
             }
         };
@@ -330,17 +338,17 @@ impl Job {
             let Some(wiper) = place.as_mut() else { continue };
             tell(&self.setup, self.started, busy(&format!("Look at {}", store.place))).await;
             let (state, text) = match timeout(ACT_LIMIT, wiper.look(&target)).await {
-                Ok(Ok(found)) => found,
+                Ok(Ok(found)) => {
+                    self.failures = 0;
+                    found
+                }
                 Ok(Err(error)) => {
-                    if error.is_final() {
-                        *place = None;
-                    }
+                    self.failed(place, error.is_final()).await;
                     (StoreState::NotReachable, said(&error.explain()))
                 }
                 Err(_) => {
-                    if !wiper.abandon() {
-                        *place = None;
-                    }
+                    let is_over = !wiper.abandon();
+                    self.failed(place, is_over).await;
                     (StoreState::NotReachable, format!("No answer within {} s", ACT_LIMIT.as_secs()))
                 }
             };
@@ -352,6 +360,18 @@ impl Job {
             self.tell(WipeEvent::Looked(look)).await;
         }
         Ok(())
+    }
+
+    /// Something failed: the link is given up where it is over, or where nothing works any more.
+    async fn failed(&mut self, place: &mut Option<Box<dyn Wiper>>, is_over: bool) {
+        self.failures += 1;
+        if !is_over && self.failures < MOST_FAILURES {
+            return;
+        }
+        self.failures = 0;
+        if let Some(mut wiper) = place.take().filter(|_| !is_over) {
+            let _ = timeout(CLOSE_LIMIT, wiper.close()).await;
+        }
     }
 
     fn place_of(&self, credential: &str, key: &str) -> Option<Place> {
@@ -388,6 +408,7 @@ impl Job {
                     self.tell(WipeEvent::Restarted(count)).await;
                 }
                 Err(text) => {
+                    self.failed(place, false).await;
                     self.write("restart", Phase::Outcome, "failed", json!({ "text": text })).await?;
                     return Ok(());
                 }

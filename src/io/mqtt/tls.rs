@@ -8,15 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier, verify_server_name};
-use rustls::crypto::ring;
+use rustls::client::{ResolvesClientCert, Resumption, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, InconsistentKeys, KeyLog, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, InconsistentKeys, KeyLog, SignatureScheme,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
@@ -29,6 +28,7 @@ use crate::io::certificate::Signatures;
 use crate::io::files::FilesError;
 use crate::io::save;
 use crate::io::stream::{Stream, Watched};
+use crate::io::trust::Trusted;
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust};
 use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::problem::Explain;
@@ -261,16 +261,10 @@ fn config(
     seen: &Arc<Mutex<Seen>>,
 ) -> Result<ClientConfig, MqttError> {
     let provider = Arc::new(ring::default_provider());
-    let (roots, pinned) = trusted(&plan.tls.trust, plan.tls.checks)?;
-    let inner = if roots.is_empty() {
-        None
-    } else {
-        let built = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build();
-        Some(built.map_err(|error| MqttError::TrustUnreadable { detail: error.to_string() })?)
-    };
+    let trusted = trusted(&provider, &plan.tls.trust, plan.tls.checks)?;
     // Nothing of a certificate that is not to be judged is to be readable either.
     let signatures = Signatures::new(Arc::clone(&provider), plan.tls.checks == TlsChecks::Nothing);
-    let verifier = Verifier { inner, pinned, checks: plan.tls.checks, signatures, seen: Arc::clone(seen) };
+    let verifier = Verifier { trusted, checks: plan.tls.checks, signatures, seen: Arc::clone(seen) };
     let resolver = OwnCertificate { own: own.cloned(), seen: Arc::clone(seen) };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -287,31 +281,19 @@ fn config(
     Ok(config)
 }
 
-/// Whom we trust, and certificates that are trusted as they are.
-fn trusted(trust: &Trust, checks: TlsChecks) -> Result<(RootCertStore, Vec<CertificateDer<'static>>), MqttError> {
-    let mut roots = RootCertStore::empty();
-    let mut errors = Vec::new();
-    if !matches!(trust, Trust::Only(_)) {
-        let found = rustls_native_certs::load_native_certs();
-        errors.extend(found.errors.iter().map(ToString::to_string));
-        roots.add_parsable_certificates(found.certs);
+/// Whom we trust.
+fn trusted(provider: &Arc<CryptoProvider>, trust: &Trust, checks: TlsChecks) -> Result<Trusted, MqttError> {
+    let pem = match trust {
+        Trust::Only(pem) | Trust::SystemAnd(pem) => Some(pem.as_slice()),
+        Trust::System => None,
+    };
+    let with_system = !matches!(trust, Trust::Only(_));
+    let trusted =
+        Trusted::new(Arc::clone(provider), pem, with_system).map_err(|detail| MqttError::TrustUnreadable { detail })?;
+    if trusted.is_empty() && checks != TlsChecks::Nothing {
+        return Err(MqttError::TrustEmpty { detail: visible(&trusted.errors.join("; "), 500) });
     }
-    let mut pinned = Vec::new();
-    if let Trust::Only(pem) | Trust::SystemAnd(pem) = trust {
-        let unreadable = |detail: String| MqttError::TrustUnreadable { detail };
-        for found in CertificateDer::pem_slice_iter(pem) {
-            let found = found.map_err(|error| unreadable(error.to_string()))?;
-            roots.add(found.clone()).map_err(|error| unreadable(error.to_string()))?;
-            pinned.push(found);
-        }
-        if pinned.is_empty() {
-            return Err(unreadable("there is no certificate in it".into()));
-        }
-    }
-    if roots.is_empty() && checks != TlsChecks::Nothing {
-        return Err(MqttError::TrustEmpty { detail: visible(&errors.join("; "), 500) });
-    }
-    Ok((roots, pinned))
+    Ok(trusted)
 }
 
 fn identity(identity: Option<&ClientIdentity>) -> Result<Option<Arc<CertifiedKey>>, MqttError> {
@@ -350,41 +332,10 @@ struct Seen {
 /// Records the chain, then judges it as the plan says.
 #[derive(Debug)]
 struct Verifier {
-    inner: Option<Arc<WebPkiServerVerifier>>,
-    pinned: Vec<CertificateDer<'static>>,
+    trusted: Trusted,
     checks: TlsChecks,
     signatures: Signatures,
     seen: Arc<Mutex<Seen>>,
-}
-
-impl Verifier {
-    fn judge(
-        &self,
-        own: &CertificateDer<'_>,
-        others: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<(), TlsError> {
-        let Some(inner) = &self.inner else { return Err(CertificateError::UnknownIssuer.into()) };
-        let judged = inner.verify_server_cert(own, others, name, ocsp, now).map(|_| ());
-        // A certificate that was given as trusted is, even where it vouches for nobody else, or was made as an authority's.
-        let is_pinned = self.pinned.iter().any(|pinned| pinned == own);
-        match judged {
-            Err(TlsError::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::Other(_)))
-                if is_pinned =>
-            {
-                let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-                match certificate::validity(own) {
-                    Some((_, end)) if end < now => Err(CertificateError::Expired.into()),
-                    Some((begin, _)) if begin > now => Err(CertificateError::NotValidYet.into()),
-                    Some(_) => verify_server_name(&ParsedCertificate::try_from(own)?, name),
-                    None => Err(CertificateError::BadEncoding.into()),
-                }
-            }
-            judged => judged,
-        }
-    }
 }
 
 impl Verifier {
@@ -415,14 +366,14 @@ impl Verifier {
         if is_time(first) {
             // As if it were good today.
             let within = Duration::from_secs(u64::try_from(begin + (end - begin) / 2).unwrap_or_default());
-            let judged = self.judge(own, others, name, ocsp, UnixTime::since_unix_epoch(within));
+            let judged = self.trusted.judge(own, others, name, ocsp, UnixTime::since_unix_epoch(within));
             faults.extend(judged.err().filter(|fault| !is_time(fault)));
         } else if end < now {
             faults.push(CertificateError::Expired.into());
         } else if begin > now {
             faults.push(CertificateError::NotValidYet.into());
         }
-        if certificate::is_self_signed(own) && !self.pinned.iter().any(|pinned| pinned == own) {
+        if certificate::is_self_signed(own) && !self.trusted.is_pinned(own) {
             faults.push(CertificateError::UnknownIssuer.into());
         }
         match ParsedCertificate::try_from(own) {
@@ -443,7 +394,7 @@ impl ServerCertVerifier for Verifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let judged = self.judge(end_entity, intermediates, server_name, ocsp_response, now);
+        let judged = self.trusted.judge(end_entity, intermediates, server_name, ocsp_response, now);
         let mut seen = lock(&self.seen);
         seen.chain = std::iter::once(end_entity).chain(intermediates).take(MAX_CHAIN).map(|der| der.to_vec()).collect();
         seen.asked_name = server_name.to_str().into_owned();

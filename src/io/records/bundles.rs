@@ -3,6 +3,7 @@
 //! A chain that was taken in stays as its computer wrote it, beside this one's. That it was, and up to which head, is an
 //! entry of this chain, so that a later cut of the other one is found here.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -27,6 +28,8 @@ const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 const MAX_KEYS_BYTES: u64 = 1024 * 1024;
 /// The step under which it is on record what was taken in.
 const STEP: &str = "import";
+/// The action of the job that takes something in.
+const IMPORT: &str = "import";
 
 /// Why a bundle could not be written or taken in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +71,7 @@ impl RecordStore {
     /// Seals what is open, and writes the whole chain to a file. Says up to which head.
     pub async fn export_bundle(&self, destination: Destination) -> Result<Head, TransferError> {
         let destination = destination.made_from(self.own_files());
-        let bundle = self.run(|database| Ok(database.bundle()?.ok_or(Failure::NoChain))).await?;
-        let bundle = bundle.map_err(|failure| failure.at(&self.path))?;
+        let bundle = self.run(Database::bundle).await?;
         let path = self.path.clone();
         blocking(move || {
             let audit = bundle.audit_received();
@@ -91,8 +93,31 @@ impl RecordStore {
         operator: String,
     ) -> Result<Imported, TransferError> {
         let (bundle, name) = blocking(move || read(&path, &known_keys)).await?;
-        Ok(self.run(move |database| database.import(&bundle, name, operator)).await??)
+        Ok(self.run(move |database| database.import(&bundle, name, operator, Noting::Always)).await??)
     }
+}
+
+/// Whether it is entered that something was taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Noting {
+    /// Each time.
+    Always,
+    /// Unless all that is new says what was taken in there: two computers that sync by themselves would answer each other
+    /// without end.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only a sync goes on by itself"))]
+    UnlessEcho,
+}
+
+/// What is sealed of this computer's chain.
+pub(super) struct Sealed {
+    pub(super) genesis: Genesis,
+    /// The last entry that is sealed.
+    pub(super) head: Head,
+    /// The last segment; 0 where there is none.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "only the way to a server asks"))]
+    pub(super) segments: i64,
+    /// The head with a signature, where the key is there.
+    pub(super) signed: Option<SignedHead>,
 }
 
 /// Does what would hold up others, elsewhere.
@@ -115,40 +140,54 @@ fn read(path: &Path, known_keys: &Path) -> Result<(Bundle, String), TransferErro
 }
 
 impl Database {
-    /// The chain up to its last seal, with a head signed by the key that comes next.
-    fn bundle(&mut self) -> Result<Option<Bundle>, Failure> {
+    /// Seals what is open, and signs the head with the key that comes next.
+    pub(super) fn sealed(&mut self) -> Result<Sealed, Failure> {
         self.seal()?;
         self.tail = None;
-        let Some(genesis) = chain::genesis(&self.connection)? else { return Ok(None) };
+        let genesis = chain::genesis(&self.connection)?.ok_or(Failure::NoChain)?;
+        let last = chain::last_segment(&self.connection)?;
+        let head = match &last {
+            Some(segment) => Head { entry: segment.last, hash: segment.head },
+            None => Head { entry: 0, hash: self.chain },
+        };
+        let keys = match keys::load(&self.key_file)?.filter(|keys| keys.chain == self.chain) {
+            Some(keys) => Some(chain::settled(Some(keys), self.chain, genesis.root_key, last.as_ref())?),
+            None => None,
+        };
+        let signed = keys.map(|keys| SignedHead::new(&self.chain, head, now(), &keys.current));
+        Ok(Sealed { genesis, head, segments: last.map_or(0, |segment| segment.number), signed })
+    }
+
+    /// The chain up to its last seal.
+    fn bundle(&mut self) -> Result<Bundle, Failure> {
+        let sealed = self.sealed()?;
         let segments = chain::segments(&self.connection)?;
-        let last = segments.last().map_or(0, |(segment, _)| segment.last);
-        let mut bundle = Bundle { genesis, entries: Vec::new(), segments, head: None };
+        let mut bundle = Bundle { genesis: sealed.genesis, entries: Vec::new(), segments, head: sealed.signed };
         let mut statement =
             self.connection.prepare(&format!("{COVERED} WHERE entries.sequence <= ?1 ORDER BY entries.sequence"))?;
-        let mut rows = statement.query([last])?;
+        let mut rows = statement.query([sealed.head.entry])?;
         while let Some(row) = rows.next()? {
             let hash = Digest(row.get(HASH_COLUMN)?);
             let entry = BundledEntry::of(&chain::entry_row(row)?, hash);
             bundle.entries.push(entry.ok_or_else(|| Failure::Unsound("an entry holds no text".into()))?);
         }
-        let keys = keys::load(&self.key_file)?.filter(|keys| keys.chain == self.chain);
-        bundle.head = keys.map(|keys| SignedHead::new(&self.chain, bundle.last(), now(), &keys.current));
-        Ok(Some(bundle))
+        Ok(bundle)
     }
 
     /// The outer result is the database's, the inner one says why the bundle is refused.
-    fn import(
+    pub(super) fn import(
         &mut self,
         bundle: &Bundle,
         name: String,
         operator: String,
+        noting: Noting,
     ) -> Result<Result<Imported, BundleError>, Failure> {
         let other = bundle.genesis.id();
         if other == self.chain {
             return Ok(Err(BundleError::Own));
         }
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let imported = self.import_within(bundle, other, name, operator);
+        let imported = self.import_within(bundle, other, name, operator, noting);
         let is_new = matches!(&imported, Ok(Ok(imported)) if imported.entries > 0);
         self.connection.execute_batch(if is_new { "COMMIT" } else { "ROLLBACK" })?;
         self.has_ended |= is_new;
@@ -161,6 +200,7 @@ impl Database {
         other: Digest,
         name: String,
         operator: String,
+        noting: Noting,
     ) -> Result<Result<Imported, BundleError>, Failure> {
         let here = stored_head(&self.connection, other)?;
         if let Some(entry) = contradiction(&self.connection, other, bundle)? {
@@ -184,7 +224,9 @@ impl Database {
         }
         insert_lines(&self.connection, other, &new, bundle)?;
         let imported = Imported { head: last, ..imported };
-        self.note(&imported, operator)?;
+        if noting == Noting::Always || !is_echo(&new) {
+            self.note(&imported, operator)?;
+        }
         Ok(Ok(imported))
     }
 
@@ -192,7 +234,7 @@ impl Database {
     fn note(&self, imported: &Imported, operator: String) -> Result<(), Failure> {
         let mut tail = Tail::load(&self.connection, self.chain)?;
         let intent = JobIntent {
-            action: "import".into(),
+            action: IMPORT.into(),
             gateway: imported.name.clone(),
             link: String::new(),
             profile: None,
@@ -209,8 +251,18 @@ impl Database {
     }
 }
 
+/// Whether entries say only what was taken in where they were written.
+fn is_echo(entries: &[&BundledEntry]) -> bool {
+    const ACTION: usize = 2;
+    let begins_import = |entry: &&&BundledEntry| {
+        entry.begins.as_ref().and_then(|begins| begins.get(ACTION)?.as_str()).is_some_and(|action| action == IMPORT)
+    };
+    let jobs: HashSet<i64> = entries.iter().filter(begins_import).map(|entry| entry.job).collect();
+    entries.iter().all(|entry| jobs.contains(&entry.job))
+}
+
 /// The last entry that is here of another chain.
-fn stored_head(connection: &Connection, chain: Digest) -> rusqlite::Result<Option<Head>> {
+pub(super) fn stored_head(connection: &Connection, chain: Digest) -> rusqlite::Result<Option<Head>> {
     let sql = "SELECT sequence, hash FROM imported_entries WHERE chain = ?1 ORDER BY sequence DESC LIMIT 1";
     connection.query_row(sql, [chain.0], |row| Ok(Head { entry: row.get(0)?, hash: Digest(row.get(1)?) })).optional()
 }
@@ -280,7 +332,7 @@ pub(super) fn imported(connection: &Connection) -> Result<Vec<(String, Digest, O
     Ok(bundles)
 }
 
-fn stored(connection: &Connection, chain: Digest, genesis: Genesis) -> Result<Option<Bundle>, Failure> {
+pub(super) fn stored(connection: &Connection, chain: Digest, genesis: Genesis) -> Result<Option<Bundle>, Failure> {
     let mut bundle = Bundle { genesis, entries: Vec::new(), segments: Vec::new(), head: None };
     for sql in [
         "SELECT line FROM imported_entries WHERE chain = ?1 ORDER BY sequence",

@@ -261,7 +261,7 @@ pub(super) fn segments(connection: &Connection) -> rusqlite::Result<Vec<(Segment
     statement.query_map((), segment_of)?.collect()
 }
 
-fn last_segment(connection: &Connection) -> rusqlite::Result<Option<Segment>> {
+pub(super) fn last_segment(connection: &Connection) -> rusqlite::Result<Option<Segment>> {
     let mut statement = connection.prepare_cached(&format!("{SEGMENTS} ORDER BY number DESC LIMIT 1"))?;
     Ok(statement.query_row((), segment_of).optional()?.map(|(segment, _)| segment))
 }
@@ -299,7 +299,12 @@ impl Database {
 }
 
 /// The keys as they belong to this chain, wherever an earlier writer ended.
-fn settled(found: Option<Keys>, chain: Digest, root: Digest, last: Option<&Segment>) -> Result<Keys, Failure> {
+pub(super) fn settled(
+    found: Option<Keys>,
+    chain: Digest,
+    root: Digest,
+    last: Option<&Segment>,
+) -> Result<Keys, Failure> {
     let epoch = last.map_or(1, |segment| segment.number + 1);
     let announced = last.map_or(root, |segment| segment.next_key);
     match found {

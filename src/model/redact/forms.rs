@@ -21,14 +21,16 @@ words! {
         Octets = "binary",
         /// Base64, in one of its three alignments.
         Base64 = "base64",
-        /// Percent-encoded, as in addresses.
+        /// Percent-encoded, as in addresses and forms: what has to be, or every byte.
         Url = "url",
-        /// As a string in JSON.
+        /// As a string in JSON: what has to be escaped, or every character.
         Json = "json",
         /// UTF-16, the low byte first.
         Utf16Le = "utf-16-le",
         /// UTF-16, the high byte first.
         Utf16Be = "utf-16-be",
+        /// UTF-16 between bytes that fit either order.
+        Utf16 = "utf-16",
     }
 }
 
@@ -41,7 +43,7 @@ pub struct Spelt {
 }
 
 /// The least a secret and a form must have to be told from chance.
-const LEAST: usize = 6;
+pub const LEAST: usize = 6;
 /// Octets of a long line in PEM that are looked for: files are written in lines of several lengths.
 const PEM_PIECE: usize = 60;
 
@@ -68,8 +70,8 @@ pub fn forms(secret: &[u8]) -> Vec<Spelt> {
         }
     }
     if let Ok(text) = std::str::from_utf8(secret) {
-        add(Form::Url, percent(secret));
-        add(Form::Json, json(text));
+        percent(secret).into_iter().for_each(|bytes| add(Form::Url, bytes));
+        json(text).into_iter().for_each(|bytes| add(Form::Json, bytes));
         add(Form::Utf16Le, text.encode_utf16().flat_map(u16::to_le_bytes).collect());
         add(Form::Utf16Be, text.encode_utf16().flat_map(u16::to_be_bytes).collect());
         if let Some(octets) = from_hex(text).filter(|octets| octets.len() >= 8) {
@@ -89,18 +91,39 @@ fn base64(secret: &[u8], lead: usize) -> [Vec<u8>; 2] {
     [digits(STANDARD_NO_PAD.encode(&padded[..whole])), digits(URL_SAFE_NO_PAD.encode(&padded[..whole]))]
 }
 
-fn percent(secret: &[u8]) -> Vec<u8> {
-    let spelt = |octet: &u8| match octet {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(*octet).to_string(),
-        other => format!("%{other:02X}"),
-    };
-    secret.iter().map(spelt).collect::<String>().into_bytes()
+/// As addresses and forms have it, and with every byte encoded, each with its digits in capital and in small letters.
+fn percent(secret: &[u8]) -> Vec<Vec<u8>> {
+    let is_plain = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.~".contains(&octet);
+    let mut spelt = Vec::new();
+    for is_capital in [true, false] {
+        let digits = |octet: u8| if is_capital { format!("%{octet:02X}") } else { format!("%{octet:02x}") };
+        let needed = |&octet: &u8| if is_plain(octet) { char::from(octet).to_string() } else { digits(octet) };
+        let usual: String = secret.iter().map(needed).collect();
+        let every: String = secret.iter().map(|&octet| digits(octet)).collect();
+        spelt.extend([usual.replace("%20", "+"), usual, every]);
+    }
+    spelt.into_iter().map(String::into_bytes).collect()
 }
 
-/// Without the quotes around it.
-fn json(text: &str) -> Vec<u8> {
-    let quoted = serde_json::Value::from(text).to_string();
-    quoted.trim_start_matches('"').trim_end_matches('"').as_bytes().to_vec()
+/// Without the quotes around it: as it is usual, with everything beyond ASCII escaped, and with every character escaped.
+fn json(text: &str) -> Vec<Vec<u8>> {
+    let usual = |text: &str| {
+        let quoted = serde_json::Value::from(text).to_string();
+        quoted[1..quoted.len() - 1].to_owned()
+    };
+    let escaped = |c: char, is_capital: bool| -> String {
+        let unit = |unit: &u16| if is_capital { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
+        c.encode_utf16(&mut [0; 2]).iter().map(unit).collect()
+    };
+    let beyond = |c: char, is_capital: bool| {
+        if c.is_ascii() { usual(c.encode_utf8(&mut [0; 4])) } else { escaped(c, is_capital) }
+    };
+    let mut spelt = vec![usual(text), usual(text).replace('/', "\\/")];
+    for is_capital in [false, true] {
+        spelt.push(text.chars().map(|c| beyond(c, is_capital)).collect());
+        spelt.push(text.chars().map(|c| escaped(c, is_capital)).collect());
+    }
+    spelt.into_iter().map(String::into_bytes).collect()
 }
 
 /// The first full line between the frames of a key or certificate.
@@ -148,6 +171,32 @@ mod tests {
                 };
                 assert!(spelt.iter().any(|spelt| is_in(&spelt)), "{lead} {tail}");
             }
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_whether_a_program_escapes_what_it_must_or_every_character() {
+        let spelt = forms("p\u{e4}ss wort/1".as_bytes());
+        let has = |form: Form, text: &str| {
+            spelt.iter().any(|one| one.form == form && one.bytes.as_slice() == text.as_bytes())
+        };
+        for text in [
+            "p%C3%A4ss%20wort%2F1",
+            "p%c3%a4ss%20wort%2f1",
+            "p%C3%A4ss+wort%2F1",
+            "%70%C3%A4%73%73%20%77%6F%72%74%2F%31",
+            "%70%c3%a4%73%73%20%77%6f%72%74%2f%31",
+        ] {
+            assert!(has(Form::Url, text), "{text}");
+        }
+        for text in [
+            "p\u{e4}ss wort\\/1",
+            "p\\u00e4ss wort/1",
+            "p\\u00E4ss wort/1",
+            "\\u0070\\u00e4\\u0073\\u0073\\u0020\\u0077\\u006f\\u0072\\u0074\\u002f\\u0031",
+            "\\u0070\\u00E4\\u0073\\u0073\\u0020\\u0077\\u006F\\u0072\\u0074\\u002F\\u0031",
+        ] {
+            assert!(has(Form::Json, text), "{text}");
         }
     }
 

@@ -1,10 +1,14 @@
 //! Which gateway it is: what it tells of itself, what was typed, and what the records know. A difference refuses a wipe.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Guard;
+use crate::model::outcome::Verdict;
 use crate::model::record::{EntryRecord, JobHistory, RecordId};
+use crate::model::standing::Done;
 
 /// What a gateway tells of itself, safe to show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,25 +102,59 @@ pub fn on_record(newest_first: &[JobHistory], typed: &str) -> Option<Known> {
 /// offline, and what it held is gone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Earlier {
-    /// When it was seen online last, if that was the last word.
+    /// When it was seen online last, if that was the last word; or when a wipe was complete, if nothing was pushed to it since.
     pub online_at: Option<String>,
-    /// Credentials that were seen, and where.
+    /// Credentials that were seen since the last complete wipe, and where.
     pub seen: Vec<(String, String)>,
+    /// Credentials that were seen before that: so it is known where this gateway keeps them.
+    pub proven: Vec<String>,
 }
 
-/// What the wipes since the last complete one saw of a gateway, the newest first.
+/// What the wipes of a gateway saw, the newest first.
 pub fn earlier(newest_first: &[JobHistory], typed: &str) -> Earlier {
-    let of_it = newest_first.iter().filter(|job| job.job.intent.action == "wipe" && is_of(job, typed.trim()));
-    let open: Vec<&JobHistory> = of_it.take_while(|job| job.job.outcome != "complete").collect();
+    let is_wipe = |job: &&JobHistory| job.job.intent.action == "wipe" && is_of(job, typed.trim());
+    let links: BTreeSet<&str> = newest_first.iter().filter(is_wipe).map(|job| job.job.intent.link.as_str()).collect();
+    let mut earlier = Earlier::default();
+    let mut online: Option<(bool, String)> = None;
+    let (mut is_settled, mut has_new_secrets) = (false, false);
+    for job in newest_first {
+        if !is_wipe(&job) {
+            let pushed = matches!(Done::by(&job.job), Some(Done::Pushed(Verdict::Joined | Verdict::Unknown)));
+            has_new_secrets |= pushed && links.contains(job.job.intent.link.as_str());
+            continue;
+        }
+        let is_complete = job.job.outcome == "complete";
+        if !has_new_secrets && !is_settled {
+            online = match (is_complete, online) {
+                (true, _) => Some((true, job.job.started_at.clone())),
+                (false, None) => online_in(job),
+                (false, told) => told,
+            };
+        }
+        is_settled |= is_complete;
+        let seen = seen_in(job);
+        if is_settled {
+            earlier.proven.extend(seen.map(|(credential, _)| credential));
+        } else {
+            earlier.seen.extend(seen);
+        }
+    }
+    earlier.online_at = online.filter(|(is_online, _)| *is_online).map(|(_, at)| at);
+    earlier
+}
+
+/// Whether the gateway said that it was online, and when.
+fn online_in(job: &JobHistory) -> Option<(bool, String)> {
     let word =
         |entry: &EntryRecord| entry.detail.get("online").and_then(Value::as_bool).map(|is| (is, entry.at.clone()));
-    let mut asked = open.iter().flat_map(|job| job.entries.iter().rev()).filter(|entry| entry.step == "online");
-    let online = asked.find_map(word);
+    job.entries.iter().rev().filter(|entry| entry.step == "online").find_map(word)
+}
+
+/// The credentials that a wipe saw, and where.
+fn seen_in(job: &JobHistory) -> impl Iterator<Item = (String, String)> {
     let text = |entry: &EntryRecord, key: &str| entry.detail.get(key).and_then(Value::as_str).map(str::to_owned);
-    let entries = open.iter().flat_map(|job| &job.entries);
-    let there = entries.filter(|entry| entry.step == "look" && entry.outcome == "still-there");
-    let seen = there.filter_map(|entry| Some((text(entry, "credential")?, text(entry, "place")?)));
-    Earlier { online_at: online.filter(|(is_online, _)| *is_online).map(|(_, at)| at), seen: seen.collect() }
+    let there = job.entries.iter().filter(|entry| entry.step == "look" && entry.outcome == "still-there");
+    there.filter_map(move |entry| Some((text(entry, "credential")?, text(entry, "place")?)))
 }
 
 fn is_of(job: &JobHistory, typed: &str) -> bool {

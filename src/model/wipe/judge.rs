@@ -27,9 +27,8 @@ fn store_verdict(plan: &Plan, trail: &Trail, at: usize, store: &Store) -> StoreV
     // The worst of the latest looks counts.
     let worst_at =
         |when: Option<When>| its().filter(|look| Some(look.when) == when).max_by_key(|look| weight(look.state));
-    let tells = |look: &&Look| matches!(look.state, StoreState::SeenEmpty | StoreState::StillThere);
     // What was there stays there until somebody sees that it is gone.
-    let told = worst_at(its().filter(tells).map(|look| look.when).max());
+    let told = worst_at(its().filter(|look| tells(look.state)).map(|look| look.when).max());
     let is_there = |look: &&Look| look.state == StoreState::StillThere;
     let found = told.filter(is_there).or_else(|| worst_at(its().map(|look| look.when).max()));
     let (state, says) = match found {
@@ -74,7 +73,12 @@ const fn too_few(restarts: u32) -> &'static str {
 fn was_there(plan: &Plan, trail: &Trail, credential: &str) -> bool {
     let is_its = |look: &Look| plan.stores.get(look.store).is_some_and(|store| store.credential == credential);
     let is_there = |look: &&Look| look.when == When::Before && look.state == StoreState::StillThere;
-    trail.looks.iter().filter(is_there).any(is_its)
+    trail.proven.iter().any(|proven| proven == credential) || trail.looks.iter().filter(is_there).any(is_its)
+}
+
+/// Whether a look brought something.
+const fn tells(state: StoreState) -> bool {
+    matches!(state, StoreState::SeenEmpty | StoreState::StillThere)
 }
 
 const fn weight(state: StoreState) -> u8 {
@@ -268,7 +272,7 @@ fn outcome(plan: &Plan, trail: &Trail, claims: &[Claimed; 3], steps: &[StepVerdi
     let was_sent = steps
         .iter()
         .any(|step| step.by == Actor::Driver && step.evidence.iter().any(|mark| mark.state == StepState::Requested));
-    let has_looked = trail.looks.iter().any(|look| look.when > When::Before && look.state != StoreState::NotLooked);
+    let has_looked = trail.looks.iter().any(|look| look.when > When::Before && tells(look.state));
     if trail.is_cut && was_sent && !has_looked { Outcome::Unknown } else { Outcome::Incomplete }
 }
 
@@ -285,6 +289,10 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
         let was_tried = verdict.state != StepState::NotChecked || (step.needs_online && trail.online == Some(false));
         let text = if was_tried { step.otherwise.clone() } else { step.does.clone() };
         remedies.push(Remedy { step: Some(step.id.clone()), text, warning: step.warning.clone() });
+    }
+    if trail.is_cut {
+        let text = "Connect it again and repeat the removal: what is gone stays gone, and what is left is seen".into();
+        remedies.push(Remedy { step: None, text, warning: None });
     }
     let is_removed = claims[1].answer == Answer::Observed;
     if !is_removed && trail.restarts < plan.restarts {
@@ -312,20 +320,24 @@ fn summary(trail: &Trail, outcome: Outcome, claims: &[Claimed; 3], stores: &[Sto
         (Guard::Passed, Outcome::Unknown) => {
             "The gateway was told to remove its data, and nobody could look after it".into()
         }
-        (Guard::Passed, _) => {
-            let there = named(stores.iter().filter(|store| store.state == StoreState::StillThere));
-            if !there.is_empty() {
-                return format!("The gateway still holds: {}", there.join(", "));
-            }
-            let open = claims[..2]
-                .iter()
-                .find(|claimed| claimed.answer < Answer::Attested && claimed.answer != Answer::NotPlanned);
-            open.map_or_else(
-                || "Steps are open: see what is left to be done".into(),
-                |claimed| {
-                    format!("{}: {}. {}", claimed.claim.title(), claimed.answer.label().to_lowercase(), claimed.says)
-                },
-            )
+        (Guard::Passed, _) if trail.is_cut => {
+            let rest = claims_or_open(claims, stores);
+            format!("Ended early: the gateway stopped answering, or somebody stopped it. {rest}")
         }
+        (Guard::Passed, _) => claims_or_open(claims, stores),
     }
+}
+
+/// What is there, or the first claim that doesn't hold.
+fn claims_or_open(claims: &[Claimed; 3], stores: &[StoreVerdict]) -> String {
+    let there = named(stores.iter().filter(|store| store.state == StoreState::StillThere));
+    if !there.is_empty() {
+        return format!("The gateway still holds: {}", there.join(", "));
+    }
+    let open =
+        claims[..2].iter().find(|claimed| claimed.answer < Answer::Attested && claimed.answer != Answer::NotPlanned);
+    open.map_or_else(
+        || "Steps are open: see what is left to be done".into(),
+        |claimed| format!("{}: {}. {}", claimed.claim.title(), claimed.answer.label().to_lowercase(), claimed.says),
+    )
 }

@@ -247,6 +247,8 @@ pub struct Trail {
     pub steps: Vec<Vec<Mark>>,
     /// Looks at stores.
     pub looks: Vec<Look>,
+    /// Credentials that an earlier wipe saw on this gateway: so it is known where it keeps them.
+    pub proven: Vec<String>,
     /// Restarts that were seen since the last removal.
     pub restarts: u32,
     /// Whether the conversation broke before the last look.

@@ -190,10 +190,11 @@ prop_compose! {
         online in prop::option::of(any::<bool>()),
         restarts in 0_u32..4,
         is_cut in any::<bool>(),
+        proven in prop::collection::vec(prop_oneof![Just("wifi".to_owned()), Just("token".to_owned())], 0..2),
         plan in Just(plan),
     ) -> (Plan, Trail) {
         let steps = steps.into_iter().map(|marks| marks.into_iter().map(mark).collect()).collect();
-        (plan, Trail { guard, online, steps, looks, restarts, is_cut })
+        (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut })
     }
 }
 

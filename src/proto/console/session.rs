@@ -5,27 +5,24 @@
 //! A prompt counts only after the line was quiet for a moment, and a shell only after it has calculated 40+2: neither an
 //! echo nor a greeting that looks like a prompt can stand for one. A password goes out once, and only to its prompt.
 
+mod login;
+mod run;
+mod told;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use self::login::{LogIn, Stage};
+use self::run::Running;
+pub use self::told::{Answer, Event, Failure, Login, Output, Run};
 use super::BAUD;
 use super::LANGUAGE;
 use super::lines::{Cleaner, Line, Lines, kernel_message};
-use super::prompt::{
-    Prompt, Sign, Wording, begins_with_question, classify, is_countdown, is_question, question_within, sign_of,
-};
-use super::quote::Script;
-use crate::model::secret::Secret;
+use super::prompt::{Prompt, Sign, Wording, classify, question_within, sign_of};
 use crate::model::text::visible_octets;
 
 /// Octets of one command's output that are kept; more are counted.
 pub const MAX_OUTPUT: usize = 256 * 1024;
-/// Times a carriage return is sent to a console that says nothing.
-const RETURNS: u32 = 3;
-/// Times the name is sent again to a console that lost it.
-const NAMES: u32 = 3;
-/// Times something that looked like a shell may turn out to be none.
-const MISTAKES: u32 = 2;
 /// What ends a line, as the Enter key does.
 const ENTER: u8 = b'\r';
 /// Ctrl+C.
@@ -73,129 +70,6 @@ impl Default for Timeouts {
     }
 }
 
-/// The account to log in with.
-#[derive(Clone, Default)]
-pub struct Login {
-    /// Its name.
-    pub username: Option<String>,
-    /// Its password.
-    pub password: Option<Secret<String>>,
-}
-
-/// A command to run.
-#[derive(Clone)]
-pub struct Run {
-    /// What the shell is told.
-    pub script: Script,
-    /// What it is called in the transcript.
-    pub label: &'static str,
-    /// What to answer when the program asks for a password: once.
-    pub answer: Option<Secret<String>>,
-    /// How long it may take.
-    pub limit: Duration,
-    /// Whether messages of the kernel belong to the output, as for a person who asked for them.
-    pub keeps_kernel_messages: bool,
-}
-
-impl Run {
-    /// A command that takes ten seconds at most.
-    pub const fn new(label: &'static str, script: Script) -> Self {
-        Self { script, label, answer: None, limit: Duration::from_secs(10), keeps_kernel_messages: false }
-    }
-
-    /// The same with another limit.
-    #[must_use]
-    pub const fn within(mut self, limit: Duration) -> Self {
-        self.limit = limit;
-        self
-    }
-}
-
-/// What a command brought.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Output {
-    /// What it wrote, at most [`MAX_OUTPUT`] octets.
-    pub text: Vec<u8>,
-    /// Octets beyond that.
-    pub dropped_octets: u64,
-    /// Its exit code; `None` when it was interrupted.
-    pub code: Option<u8>,
-    /// Whether it asked for the password.
-    pub has_asked: bool,
-    /// Whether it asked for the password again after it was given: then it was interrupted.
-    pub has_asked_again: bool,
-}
-
-/// What came of something that was begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// A shell answers.
-    LoggedIn {
-        /// Whether it did so without a login.
-        was_open: bool,
-    },
-    /// A command ended.
-    Ran(Output),
-    /// The visit is over.
-    LoggedOut {
-        /// Whether the console asked for a login again.
-        is_confirmed: bool,
-    },
-}
-
-/// Why it did not come about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The console says nothing.
-    Silent,
-    /// It says something, but asks for no login.
-    NotALogin {
-        /// Its last line.
-        last: String,
-    },
-    /// It wants an account, and none was given.
-    NeedsAccount,
-    /// It wants a password, and none was given.
-    NeedsPassword,
-    /// Name or password are wrong.
-    Refused,
-    /// It wants another password first.
-    Expired,
-    /// A bootloader waits for commands.
-    Bootloader {
-        /// Its prompt.
-        prompt: String,
-    },
-    /// The gateway starts and starts.
-    Starting {
-        /// Its last line.
-        last: String,
-    },
-    /// It took the name, or the password, and then said nothing that we know.
-    NoShell {
-        /// Its last line.
-        last: String,
-    },
-    /// A command did not end in time. It was interrupted.
-    NoAnswer {
-        /// Octets it wrote.
-        heard_octets: u64,
-    },
-    /// The console asks for a login in the middle of it: the gateway restarted, or ended the visit.
-    ThrownOut,
-}
-
-/// What happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The gateway is starting: this may take a while.
-    Starting,
-    /// A line beside the conversation: greetings, a boot log, messages of the kernel.
-    Log(Vec<u8>),
-    /// What was begun is over.
-    Finished(Result<Answer, Failure>),
-}
-
 /// Something to send.
 pub struct Transmit {
     /// What it is, for the transcript.
@@ -239,50 +113,6 @@ enum Task {
     LogIn(LogIn),
     Run(Running),
     LogOut { until: Instant, exits: u32 },
-}
-
-struct LogIn {
-    login: Login,
-    stage: Stage,
-    /// When it has taken long enough for a gateway that starts.
-    give_up_at: Instant,
-    /// When to ask next, or to draw a conclusion.
-    due: Instant,
-    returns: u32,
-    names: u32,
-    mistakes: u32,
-    has_sent_password: bool,
-    /// The prompt wanted a password that we do not have, or another one.
-    must_change: bool,
-    is_starting: bool,
-    heard_at_start: u64,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// What is there?
-    Looking,
-    /// The name was sent.
-    Named,
-    /// The password was sent.
-    Judged,
-    /// A shell is asked to calculate.
-    Proving { was_open: bool, is_second: bool },
-}
-
-struct Running {
-    nonce: String,
-    run: Run,
-    has_begun: bool,
-    /// Something was written behind its question.
-    has_hidden_question: bool,
-    output: Output,
-    until: Instant,
-    /// Number of line ends when the password was given.
-    answered_at: Option<u64>,
-    line_ends: u64,
-    /// It is interrupted; at this time it counts as ended.
-    is_interrupted: bool,
 }
 
 impl Session {
@@ -560,34 +390,6 @@ impl Session {
         }
     }
 
-    fn handle_login_line(&mut self, line: &Line, now: Instant) {
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        let is_proof = line.is_whole && line.text.ends_with(format!("{}-42", self.nonce).as_bytes());
-        match (log_in.stage, sign_of(&line.text)) {
-            (Stage::Proving { was_open, .. }, _) if is_proof => {
-                self.is_in = true;
-                self.task = Task::Idle;
-                self.finish(Ok(Answer::LoggedIn { was_open }));
-            }
-            (Stage::Judged, Some(Sign::Refused)) => self.fail(Failure::Refused),
-            // It asks, and something wrote behind the question: it is asked for again after a quiet moment.
-            (Stage::Named, _)
-                if line.is_whole && question_within(&line.text, &self.wording) == Some(Prompt::Password) =>
-            {
-                log_in.due = log_in.due.min(now + self.timeouts.quiet);
-            }
-            (Stage::Judged, Some(Sign::MustChange)) => {
-                log_in.must_change = true;
-                log_in.due = now + self.timeouts.answer;
-            }
-            (Stage::Looking, _) if log_in.returns == 0 && !log_in.is_starting && !line.text.trim_ascii().is_empty() => {
-                log_in.is_starting = true;
-                self.events.push_back(Event::Starting);
-            }
-            _ => {}
-        }
-    }
-
     /// The line that is not ended yet has been quiet for a moment.
     fn handle_tail(&mut self, now: Instant) {
         match &self.task {
@@ -600,216 +402,6 @@ impl Session {
                 _ => {}
             },
         }
-    }
-
-    fn handle_login_tail(&mut self, now: Instant) {
-        let prompt = classify(&self.tail(), &self.wording, self.is_loader);
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        let Some(prompt) = prompt else { return };
-        match (prompt, log_in.stage) {
-            (Prompt::Bootloader(prompt), _) => self.fail(Failure::Bootloader { prompt }),
-            (Prompt::NewPassword, _) => self.fail(Failure::Expired),
-            // A password that is asked for again without a word was wrong as well. One attempt is enough.
-            (Prompt::Login | Prompt::Password, Stage::Judged) => self.fail(Failure::Refused),
-            (Prompt::Login | Prompt::Password, Stage::Proving { .. }) => self.take_back(now),
-            (Prompt::Login, Stage::Looking | Stage::Named) => self.send_name(now),
-            (Prompt::Password, Stage::Named) => self.send_password(now),
-            // Someone typed a name before us: an empty password ends that.
-            (Prompt::Password, Stage::Looking) => self.nudge(now),
-            (Prompt::Shell, Stage::Looking) => self.prove(true, false, now),
-            (Prompt::Shell, Stage::Named | Stage::Judged) => self.prove(false, false, now),
-            (Prompt::Shell, Stage::Proving { .. }) => {}
-        }
-    }
-
-    fn send_name(&mut self, now: Instant) {
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        let Some(name) = log_in.login.username.clone() else { return self.fail(Failure::NeedsAccount) };
-        log_in.names += 1;
-        if log_in.names > NAMES {
-            return self.fail_here(|last| Failure::NoShell { last });
-        }
-        log_in.stage = Stage::Named;
-        log_in.due = now + self.timeouts.answer;
-        self.clear_lines();
-        self.send("account", [name.as_bytes(), &[ENTER]].concat());
-    }
-
-    fn send_password(&mut self, now: Instant) {
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        let Some(password) = log_in.login.password.take() else { return self.fail(Failure::NeedsPassword) };
-        log_in.stage = Stage::Judged;
-        log_in.has_sent_password = true;
-        log_in.due = now + self.timeouts.unknown_prompt;
-        log_in.give_up_at = now + self.timeouts.verdict;
-        // From here on we may be inside.
-        self.is_in = true;
-        self.clear_lines();
-        self.send("password", [password.expose().as_bytes(), &[ENTER]].concat());
-    }
-
-    /// Sends a carriage return to a console that waits for something.
-    fn nudge(&mut self, now: Instant) {
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        log_in.returns += 1;
-        log_in.due = now + self.timeouts.nudge;
-        self.clear_lines();
-        self.send("carriage return", vec![ENTER]);
-    }
-
-    /// Asks what may be a shell to calculate, and makes it quiet.
-    fn prove(&mut self, was_open: bool, is_second: bool, now: Instant) {
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        log_in.stage = Stage::Proving { was_open, is_second };
-        log_in.due = now + self.timeouts.answer / 2;
-        let question = format!(
-            "PS1= PS2=; stty -echo; unset HISTFILE PROMPT_COMMAND; [ -n \"$BASH_VERSION\" ] && set +H +o history; \
-             export {LANGUAGE} TERM=dumb PAGER=cat; echo {}-$((40+2))\r",
-            self.nonce
-        );
-        self.clear_lines();
-        self.send("question to the shell", question.into_bytes());
-    }
-
-    /// It was no shell: looks again, but not for ever.
-    fn take_back(&mut self, now: Instant) {
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        log_in.mistakes += 1;
-        if log_in.has_sent_password {
-            return self.fail(Failure::Refused);
-        }
-        if log_in.mistakes > MISTAKES {
-            return self.fail_here(|last| Failure::NotALogin { last });
-        }
-        log_in.stage = Stage::Looking;
-        log_in.returns = 0;
-        match classify(&self.tail(), &self.wording, self.is_loader) {
-            Some(Prompt::Login) => self.send_name(now),
-            _ => self.nudge(now),
-        }
-    }
-
-    /// The time for what was expected is over.
-    fn press_log_in(&mut self, now: Instant) {
-        let is_countdown = is_countdown(&self.tail());
-        let is_blank = self.tail().trim_ascii().is_empty();
-        let heard_octets = self.heard_octets;
-        let (is_loader, timeouts) = (self.is_loader, self.timeouts);
-        let Task::LogIn(log_in) = &mut self.task else { return };
-        let has_heard = heard_octets > log_in.heard_at_start;
-        match log_in.stage {
-            _ if log_in.must_change => self.fail(Failure::Expired),
-            // A key would stop the start of the system.
-            Stage::Looking if is_loader || is_countdown => {
-                log_in.due = now + timeouts.nudge;
-                if now >= log_in.give_up_at {
-                    self.fail_here(|last| Failure::Starting { last });
-                }
-            }
-            Stage::Looking if log_in.returns < RETURNS => self.nudge(now),
-            // A shell that we made quiet in an earlier visit, cut short, says nothing to a carriage return.
-            Stage::Looking if is_blank && log_in.mistakes == 0 => {
-                log_in.mistakes += 1;
-                self.prove(true, true, now);
-            }
-            Stage::Looking if log_in.is_starting && now < log_in.give_up_at => {
-                log_in.due = now + timeouts.nudge;
-            }
-            Stage::Looking if log_in.is_starting => self.fail_here(|last| Failure::Starting { last }),
-            Stage::Looking | Stage::Proving { was_open: true, is_second: true } if !has_heard => {
-                self.fail(Failure::Silent);
-            }
-            Stage::Looking | Stage::Proving { was_open: true, is_second: true } => {
-                self.fail_here(|last| Failure::NotALogin { last });
-            }
-            // The question for the password may be hidden: an empty one has it asked for again.
-            Stage::Named if log_in.returns < RETURNS => {
-                self.nudge(now);
-                if let Task::LogIn(log_in) = &mut self.task {
-                    log_in.due = now + timeouts.answer;
-                }
-            }
-            Stage::Named | Stage::Proving { is_second: true, .. } => self.fail_here(|last| Failure::NoShell { last }),
-            Stage::Proving { was_open, is_second: false } => self.prove(was_open, true, now),
-            // Its prompt is none that we know, or it takes its time.
-            Stage::Judged if !is_blank => self.prove(false, false, now),
-            Stage::Judged if now >= log_in.give_up_at => self.prove(false, true, now),
-            Stage::Judged => log_in.due = now + timeouts.settle.max(timeouts.quiet),
-        }
-    }
-
-    fn handle_output(&mut self, line: Line) {
-        let Task::Run(running) = &mut self.task else { return };
-        let text = line.text;
-        if line.is_whole {
-            running.line_ends += 1;
-        }
-        if !running.has_begun {
-            running.has_begun = line.is_whole && text.ends_with(format!("{}-42", running.nonce).as_bytes());
-            return;
-        }
-        if let Some((rest, code)) = line.is_whole.then(|| split_end(&text, &running.nonce)).flatten() {
-            running.output.keep(&text[..rest]);
-            running.output.code = (!running.is_interrupted).then_some(code);
-            return self.end_run();
-        }
-        running.has_hidden_question |= running.answered_at.is_none() && begins_with_question(&text);
-        running.output.keep(&text);
-        if line.is_whole {
-            running.output.keep(b"\n");
-        }
-    }
-
-    fn end_run(&mut self) {
-        let Task::Run(running) = std::mem::replace(&mut self.task, Task::Idle) else { return };
-        self.finish(Ok(Answer::Ran(running.output)));
-    }
-
-    /// The program waits: perhaps for the password.
-    fn handle_question(&mut self, now: Instant) {
-        let tail = self.tail();
-        let interrupt = self.timeouts.interrupt;
-        let Task::Run(running) = &mut self.task else { return };
-        // Something else may have written behind the question; then the line is quiet, and the program waits.
-        let is_hidden = std::mem::take(&mut running.has_hidden_question) && tail.trim_ascii().is_empty();
-        if !(is_question(&tail) || is_hidden) || !running.has_begun || running.is_interrupted {
-            return;
-        }
-        running.output.has_asked = true;
-        let answer = match (running.answered_at, &running.run.answer) {
-            (None, Some(answer)) => [answer.expose().as_bytes(), &[ENTER]].concat(),
-            // The echo of the answer makes the line another one; this is a new question.
-            (Some(line_ends), _) if line_ends == running.line_ends => return,
-            (Some(_), _) | (None, None) => {
-                running.output.has_asked_again = running.answered_at.is_some();
-                running.is_interrupted = true;
-                running.until = now + interrupt;
-                return self.send_interrupt();
-            }
-        };
-        running.answered_at = Some(running.line_ends);
-        self.send("answer to the question for a password", answer);
-    }
-
-    fn give_up_run(&mut self, now: Instant) {
-        let interrupt = self.timeouts.interrupt;
-        let is_login = classify(&self.tail(), &self.wording, false) == Some(Prompt::Login);
-        let Task::Run(running) = &mut self.task else { return };
-        if is_login {
-            self.is_in = false;
-            return self.fail(Failure::ThrownOut);
-        }
-        if !running.is_interrupted {
-            running.is_interrupted = true;
-            running.until = now + interrupt;
-            self.outbox.clear();
-            return self.send_interrupt();
-        }
-        if running.output.has_asked {
-            return self.end_run();
-        }
-        let heard_octets = running.output.text.len() as u64 + running.output.dropped_octets;
-        self.fail(Failure::NoAnswer { heard_octets });
     }
 
     fn send_interrupt(&mut self) {
@@ -863,24 +455,7 @@ impl Session {
     }
 }
 
-impl Output {
-    fn keep(&mut self, text: &[u8]) {
-        let room = MAX_OUTPUT - self.text.len();
-        let kept = text.len().min(room);
-        self.text.extend_from_slice(&text[..kept]);
-        self.dropped_octets += (text.len() - kept) as u64;
-    }
-}
-
 /// Whether text may be the beginning of a kernel's message: its time, perhaps with its level in front.
 fn begins_message(text: &[u8]) -> bool {
     matches!(text.trim_ascii_start(), [b'[' | b'<', rest @ ..] if rest.iter().take(4).all(|octet| octet.is_ascii_digit() || matches!(octet, b' ' | b'>' | b'[' | b'.')))
-}
-
-/// Where the end mark begins in a line, and the exit code after it.
-fn split_end(line: &[u8], nonce: &str) -> Option<(usize, u8)> {
-    let colon = line.iter().rposition(|&octet| octet == b':')?;
-    let code = std::str::from_utf8(&line[colon + 1..]).ok().filter(|text| text.bytes().all(|d| d.is_ascii_digit()))?;
-    line[..colon].ends_with(nonce.as_bytes()).then_some(())?;
-    Some((colon - nonce.len(), code.parse().ok()?))
 }

@@ -7,6 +7,7 @@ mod authority;
 mod names;
 mod plan;
 mod server;
+mod table;
 mod time;
 mod view;
 
@@ -21,9 +22,12 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use self::authority::Authority;
+pub(super) use self::plan::portal_url;
 pub use self::plan::{Does, Tour, Trouble};
 use self::plan::{GATEWAY, Needs, Speaks, StandIn};
 use self::server::Service;
+pub(super) use self::table::Behind;
+pub use self::table::NetworkTable;
 use self::view::SimulatedProbes;
 use super::site::SimError;
 use crate::check::evidence::Overrides;

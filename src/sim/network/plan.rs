@@ -111,6 +111,8 @@ pub(super) struct StandIn {
 pub(super) struct Needs {
     /// Names that lead to this computer.
     pub(super) names: BTreeSet<String>,
+    /// Names that its name server denies.
+    pub(super) unknown: BTreeSet<String>,
     /// The servers.
     pub(super) stand_ins: Vec<StandIn>,
 }
@@ -126,7 +128,7 @@ impl Needs {
             ..About::default()
         };
         let plan = Plan::new(profile, about);
-        let mut needs = Self { names: BTreeSet::new(), stand_ins: Vec::new() };
+        let mut needs = Self { names: BTreeSet::new(), unknown: BTreeSet::new(), stand_ins: Vec::new() };
         for row in &plan.rows {
             let Some(endpoint) = row.subject.endpoint() else { continue };
             let trouble = troubles.iter().find(|trouble| trouble.id == row.id);
@@ -134,6 +136,8 @@ impl Needs {
                 needs.add(endpoint, target, trouble);
             }
         }
+        // A name that one row is denied and another one needs is there.
+        needs.unknown.retain(|name| !needs.names.contains(name));
         needs
     }
 
@@ -141,6 +145,7 @@ impl Needs {
     fn add(&mut self, endpoint: &Endpoint, target: &Target, trouble: Option<&Trouble>) {
         let does = trouble.map_or(Does::Nothing, |trouble| trouble.does);
         if does == Does::UnknownName {
+            self.unknown.insert(target.host.clone());
             return;
         }
         if target.host.parse::<core::net::IpAddr>().is_err() {
@@ -200,7 +205,7 @@ pub(super) fn lists_host() -> String {
 }
 
 /// Where a sign-in page would be.
-pub(super) fn portal_url() -> String {
+pub(in crate::sim) fn portal_url() -> String {
     format!("http://portal.{DOMAIN}/sign-in")
 }
 

@@ -1,6 +1,6 @@
 //! The detail of the gateway selected: a header that says which one it is and how it stands, and the tabs.
 
-use egui::{Align, Frame, Layout, Margin, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Align, Frame, Layout, Margin, Popup, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::{device, facts, history, reach, remove, set_up, standing, telemetry, terminal};
 use crate::app::discover::{DiscoverAction, can_be_asked, display_name, profile_name};
@@ -72,13 +72,34 @@ fn header(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
         let profile = profile_name(row, app.catalog()).unwrap_or_else(|| "No profile recognised".to_owned());
         ui.label(RichText::new(profile).color(palette.text));
         muted(ui, "\u{b7}");
-        truncated(ui, RichText::new(row.link.to_string()).monospace().color(palette.text));
+        links(ui, app, row, pass);
         if let Some(serial) = &row.facts.serial_number {
             muted(ui, "\u{b7}");
             truncated(ui, RichText::new(serial).monospace().color(palette.text));
         }
     });
     truncated(ui, RichText::new(why(app, row)).small().color(palette.muted));
+}
+
+/// The link it is reached by; where it has several, the choice between them.
+fn links(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
+    let Some((links, proof)) = app.discover.links_of(&row.link) else {
+        let text = RichText::new(row.link.to_string()).monospace().color(palette(ui).text);
+        truncated(ui, text);
+        return;
+    };
+    let name = format!("Link: {}, one of {}", row.link, links.len());
+    let shown = format!("{} of {} links", row.link, links.len());
+    let button = Button::new(&shown).icon(icon::DOWN).quiet().named(&name).show(ui).on_hover_text(proof.because());
+    Popup::menu(&button).show(|ui| {
+        for link in links {
+            let is_here = app.discover.row(link).is_some_and(|row| row.is_present);
+            let text = if is_here { link.to_string() } else { format!("{link}, not seen") };
+            if ui.selectable_label(*link == row.link, text).clicked() {
+                pass.did(DiscoverAction::Used(link.clone()));
+            }
+        }
+    });
 }
 
 /// Why it is listed as what it is, in a sentence.
@@ -97,7 +118,8 @@ fn why(app: &App, row: &Sighting) -> String {
         Probe::NotAsked | Probe::Asking | Probe::Failed(_) => None,
     };
     let stand = app.discover.stand(row).because;
-    [because, answered, Some(stand)].into_iter().flatten().collect::<Vec<_>>().join(". ")
+    let tied = app.discover.links_of(&row.link).map(|(_, proof)| proof.because().to_owned());
+    [because, answered, Some(stand), tied].into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
 /// What can be done with it, the one that goes on first from the right.

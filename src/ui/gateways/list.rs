@@ -122,7 +122,7 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let columns = fitting(ui.available_width() - 12.0, &app.settings.values.layout.gateways);
     heads(ui, app, &columns, pass);
     let lines = app.discover.lines();
-    let is_chosen = |line: &ListLine| matches!(line, ListLine::Row(link) if Some(link) == app.discover.selected());
+    let is_chosen = |line: &ListLine| matches!(line, ListLine::Row(link) if app.discover.is_selected(link));
     let chosen = lines.iter().position(is_chosen);
     let place = showing(ui, chosen).map(Place::Showing);
     let list = Rows { name: "Gateways", role: Role::ListBox, total: lines.len(), height: ROW_HEIGHT, place };
@@ -324,11 +324,8 @@ fn columns_menu(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
 
 fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Column, f32, f32)], pass: &mut Pass<'_>) {
     let link = &sighting.link;
-    let is_chosen = if app.detail() == Detail::Batch {
-        app.discover.is_marked(link)
-    } else {
-        app.discover.selected() == Some(link)
-    };
+    let is_chosen =
+        if app.detail() == Detail::Batch { app.discover.is_marked(link) } else { app.discover.is_selected(link) };
     let stand = app.discover.stand(sighting);
     let name = || format!("{}, {}, {}", display_name(sighting), link.place(), stand.standing.title());
     let response = choosable(ui, rect, link, Role::ListBoxOption, is_chosen, name);
@@ -370,7 +367,7 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Colu
                 let colour = if sighting.is_present { palette.strong } else { palette.muted };
                 cell(ui, at, &display_name(sighting), medium(), colour, Align2::LEFT_CENTER);
             }
-            Column::Link => link_cell(ui, sighting, at),
+            Column::Link => link_cell(ui, app, sighting, at),
             Column::Signal => signal_cell(ui, sighting, at),
             Column::Profile => {
                 let profile = profile_name(sighting, app.catalog());
@@ -397,7 +394,7 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Colu
     response.on_hover_text_at_pointer(&stand.because);
 }
 
-fn link_cell(ui: &Ui, sighting: &Sighting, at: Rect) {
+fn link_cell(ui: &Ui, app: &App, sighting: &Sighting, at: Rect) {
     let palette = palette(ui);
     let (glyph, text) = match sighting.link.kind() {
         LinkKind::Ble => (icon::BLUETOOTH, "BLE".to_owned()),
@@ -405,6 +402,8 @@ fn link_cell(ui: &Ui, sighting: &Sighting, at: Rect) {
         LinkKind::Http | LinkKind::Udp => (icon::DEVICE, sighting.link.place().to_owned()),
     };
     let glyph = if sighting.facts.is_simulated { icon::SIMULATED } else { glyph };
+    let others = app.discover.links_of(&sighting.link).map_or(0, |(links, _)| links.len() - 1);
+    let text = if others > 0 { format!("{text} +{others}") } else { text };
     ui.painter().text(
         pos2(at.left() + 7.0, at.center().y),
         Align2::CENTER_CENTER,

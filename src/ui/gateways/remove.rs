@@ -257,7 +257,8 @@ fn card(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
     field(ui, "Its network", &mut card.ssid, "for the key derived of a passphrase");
     if card.is_running() {
         let (bytes, total) = card.at().unwrap_or_default();
-        muted(ui, &format!("{} of {} MB read", bytes / 1_000_000, total / 1_000_000));
+        let of = total.map(|total| format!(" of {}", total / 1_000_000)).unwrap_or_default();
+        muted(ui, &format!("{}{of} MB read", bytes / 1_000_000));
     } else if Button::new("Search").named("Search the card").pressed(ui) {
         pass.did(RemoveAction::Searched);
     }
@@ -265,6 +266,9 @@ fn card(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
         problem_card(ui, problem);
     }
     let Some(found) = card.found() else { return };
+    if let Some(text) = found.not_searched() {
+        muted(ui, &text);
+    }
     if found.total == 0 {
         return muted_line(ui, &format!("{NONE_FOUND}: {} MB read", found.bytes / 1_000_000));
     }

@@ -1,6 +1,6 @@
 //! The form of a connection: broker, login, subscriptions, encryption, and what is rarer.
 
-use egui::{ComboBox, Id, Key, RichText, TextEdit, Ui};
+use egui::{ComboBox, Id, Key, Response, RichText, TextEdit, Ui};
 
 use crate::app::App;
 use crate::app::telemetry::connect::{ConnectAction, ConnectForm, LoginKind};
@@ -163,12 +163,26 @@ fn sign_in(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
                 LoginKind::None => {}
                 LoginKind::Password => {
                     field(ui, "User", &mut form.username, "");
-                    secret(ui, "Password", &mut form.password, &mut form.is_secret_shown);
+                    login_secret(
+                        ui,
+                        "Password",
+                        &mut form.password,
+                        &mut form.wants_secret_focus,
+                        &mut form.is_secret_shown,
+                        pass,
+                    );
                 }
                 LoginKind::Hub => {
                     field(ui, "Device", &mut form.device, "the device's id, as the hub has it");
                     field(ui, "Hub", &mut form.hub, "the host of the address");
-                    secret(ui, "Key", &mut form.hub_key, &mut form.is_secret_shown);
+                    login_secret(
+                        ui,
+                        "Key",
+                        &mut form.hub_key,
+                        &mut form.wants_secret_focus,
+                        &mut form.is_secret_shown,
+                        pass,
+                    );
                     field(ui, "Policy", &mut form.policy, "none: the key is the device's own");
                     muted(
                         ui,
@@ -178,8 +192,15 @@ fn sign_in(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
                 LoginKind::Signature => {
                     field(ui, "Region", &mut form.region, "eu-central-1");
                     field(ui, "Access key id", &mut form.access_key_id, "");
-                    secret(ui, "Access key", &mut form.access_key, &mut form.is_secret_shown);
-                    secret(ui, "Session token", &mut form.session_token, &mut form.is_secret_shown);
+                    login_secret(
+                        ui,
+                        "Access key",
+                        &mut form.access_key,
+                        &mut form.wants_secret_focus,
+                        &mut form.is_secret_shown,
+                        pass,
+                    );
+                    let _ = secret(ui, "Session token", &mut form.session_token, &mut form.is_secret_shown);
                     muted(ui, "The address has to begin with wss");
                 }
             }
@@ -187,19 +208,39 @@ fn sign_in(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
     );
 }
 
+/// The secret a login needs: Enter connects, and a saved connection leads here.
+fn login_secret(
+    ui: &mut Ui,
+    label: &str,
+    text: &mut Secret<String>,
+    wants_focus: &mut bool,
+    is_shown: &mut bool,
+    pass: &mut Pass<'_>,
+) {
+    let response = secret(ui, label, text, is_shown);
+    if std::mem::take(wants_focus) {
+        response.request_focus();
+        response.scroll_to_me(Some(egui::Align::Center));
+    }
+    if response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter)) {
+        pass.did(TelemetryAction::Connected);
+    }
+}
+
 /// A masked field. What is typed is not kept for undoing.
-fn secret(ui: &mut Ui, label: &str, text: &mut Secret<String>, is_shown: &mut bool) {
+fn secret(ui: &mut Ui, label: &str, text: &mut Secret<String>, is_shown: &mut bool) -> Response {
     labelled(ui, label, |ui, id| {
         let edit_id = Id::unique(("broker-secret", label));
         let edit = TextEdit::singleline(text.expose_mut()).id(edit_id).password(!*is_shown);
         let width = width(ui) - 40.0;
-        ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
+        let response = ui.add(edit.desired_width(width).margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(id);
         forget_undo(ui, edit_id);
         let (glyph, verb) = if *is_shown { (icon::HIDE, "Hide") } else { (icon::SHOW, "Show") };
         if Button::icon_only(glyph, &format!("{verb} {label}")).pressed(ui) {
             *is_shown = !*is_shown;
         }
-    });
+        response
+    })
 }
 
 fn subscriptions(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -292,7 +333,7 @@ fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
         path(ui, "Certificate", &mut form.certificate_path, "none", PathField::BrokerCertificate);
         path(ui, "Key", &mut form.key_path, "in the certificate's file", PathField::BrokerKey);
         if !form.certificate_path.trim().is_empty() {
-            secret(ui, "Key password", &mut form.key_password, &mut form.is_secret_shown);
+            let _ = secret(ui, "Key password", &mut form.key_password, &mut form.is_secret_shown);
         }
         fold(ui, "encryption", "More on encryption", |ui| {
             field(ui, "Server name", &mut form.server_name, "the host of the address");
@@ -332,7 +373,7 @@ fn rarer(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
             field(ui, "Proxy", &mut form.proxy, "proxy.example:3128");
             if !form.proxy.trim().is_empty() {
                 field(ui, "Proxy user", &mut form.proxy_username, "");
-                secret(ui, "Proxy password", &mut form.proxy_password, &mut form.is_secret_shown);
+                let _ = secret(ui, "Proxy password", &mut form.proxy_password, &mut form.is_secret_shown);
             }
             field(ui, "Gateway's id", &mut form.gateway_client_id, "the client id to guard");
             muted(
@@ -389,7 +430,7 @@ fn headers(ui: &mut Ui, form: &mut ConnectForm) {
         ui.push_id(("header", place), |ui| {
             let number = place + 1;
             field(ui, &format!("Header {number}"), name, "Authorization");
-            secret(ui, &format!("Value {number}"), value, is_secret_shown);
+            let _ = secret(ui, &format!("Value {number}"), value, is_secret_shown);
             if Button::new("Remove").named(&format!("Remove header {number}")).pressed(ui) {
                 gone = Some(place);
             }

@@ -204,8 +204,7 @@ fn saved(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         if is_gone {
             pass.did(TelemetryAction::Connect(ConnectAction::Forgot(place)));
         } else if is_used {
-            pass.did(TelemetryAction::Began);
-            pass.did(TelemetryAction::Connect(ConnectAction::Took(place)));
+            pass.did(TelemetryAction::UsedSaved(place));
         }
     }
 }

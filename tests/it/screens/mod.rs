@@ -5,6 +5,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
 mod check;
+mod clicks;
 mod device;
 mod keyboard;
 mod panes;

@@ -425,12 +425,18 @@ impl Stage {
 
     pub(crate) fn ready(&mut self, networks: Vec<Network>) -> JobId {
         let job = self.connect();
+        self.answered(job, "hall-gateway", networks);
+        job
+    }
+
+    /// A gateway of that name answered, waits for a network, and listed these.
+    pub(crate) fn answered(&mut self, job: JobId, name: &str, networks: Vec<Network>) {
         self.done(job, Step::Connect, "answered at once", 3100);
         let info = DeviceInfo {
             firmware: "ESPHome".into(),
             firmware_version: "2026.4.1".into(),
             hardware: "ESP32-C3".into(),
-            name: "hall-gateway".into(),
+            name: name.into(),
             ..DeviceInfo::default()
         };
         let described = Progress::Described {
@@ -454,7 +460,6 @@ impl Stage {
         self.done(job, Step::ScanNetworks, &note, 6200);
         self.progress(job, 6200, Progress::Ready);
         self.progress(job, 6200, Progress::DeviceLog(vec!["[wifi] scan done, 4 found".into()]));
-        job
     }
 
     fn choose_driver(&mut self, driver: DriverId) {
@@ -567,6 +572,11 @@ impl Stage {
 
     pub(crate) fn outcome(&mut self, verdict: Verdict) {
         let job = self.push();
+        self.ended_as(job, verdict);
+    }
+
+    /// What was sent came to this verdict.
+    pub(crate) fn ended_as(&mut self, job: JobId, verdict: Verdict) {
         self.done(job, Step::Follow, "the gateway gave its verdict", 21_400);
         let skipped = Progress::StepSkipped { step: Step::ReadBack, reason: "nothing to read back".into() };
         self.progress(job, 21_400, skipped);
@@ -854,7 +864,7 @@ pub(crate) fn networks() -> Vec<Network> {
     ]
 }
 
-fn site() -> DemoSite {
+pub(super) fn site() -> DemoSite {
     let access = SimAccess { username: "installer".into(), secret: "simulated login".into() };
     DemoSite { ssid: "Linesman-Demo".into(), passphrase: "simulated-only".into(), access, broker: None, check: None }
 }

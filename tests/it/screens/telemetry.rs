@@ -153,7 +153,7 @@ impl Stage {
         self.show(|snapshot| snapshot.counters = Counters::default());
     }
 
-    fn show(&mut self, fill: impl FnOnce(&mut Snapshot)) {
+    pub(super) fn show(&mut self, fill: impl FnOnce(&mut Snapshot)) {
         let mut snapshot = Snapshot { at_unix_micros: NOW * 1_000_000, counters: counters(), ..Snapshot::default() };
         fill(&mut snapshot);
         self.heard(TelemetryEvent::Snapshot(Arc::new(snapshot)));
@@ -328,7 +328,7 @@ fn tree_row(node: u32, depth: u16, name: &str, messages: u64, last: Option<&str>
     }
 }
 
-fn tree() -> TreePage {
+pub(super) fn tree() -> TreePage {
     let rows = vec![
         tree_row(1, 0, "site", 1_234_500, None),
         tree_row(2, 1, "hall-2", 1_234_400, None),
@@ -382,7 +382,7 @@ fn history() -> HistoryPage {
     }
 }
 
-fn json() -> Decoded {
+pub(super) fn json() -> Decoded {
     let room = |id: i128, temperature: f64| {
         Value::Map(vec![("id".into(), Value::Integer(id)), ("temperature".into(), Value::Number(temperature))])
     };
@@ -408,7 +408,7 @@ fn payload() -> Vec<u8> {
     b"{\"temperature\":21.5,\"rooms\":[{\"id\":1}]}\x00\xff".to_vec()
 }
 
-fn with_message(decoded: Decoded) -> impl FnOnce(&mut Snapshot) {
+pub(super) fn with_message(decoded: Decoded) -> impl FnOnce(&mut Snapshot) {
     let line = |change, text: &str| DiffLine { change, text: Arc::from(text) };
     let message = MessageDetail {
         row: row(999),

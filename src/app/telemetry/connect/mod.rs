@@ -71,8 +71,6 @@ pub enum ConnectAction {
     ChangedQos(usize, Qos),
     /// Keeps what the form says.
     Saved,
-    /// Takes a kept connection into the form.
-    Took(usize),
     /// Forgets a kept connection.
     Forgot(usize),
 }
@@ -91,6 +89,8 @@ pub struct ConnectForm {
     pub username: String,
     /// The password.
     pub password: Secret<String>,
+    /// The secret of the login has to have the keyboard in the next frame.
+    pub wants_secret_focus: bool,
     /// Whether secrets are shown.
     pub is_secret_shown: bool,
     /// The file of certificates that are trusted.
@@ -171,6 +171,7 @@ impl Default for ConnectForm {
             gateway_client_id: String::new(),
             username: String::new(),
             password: Secret::default(),
+            wants_secret_focus: false,
             is_secret_shown: false,
             ca_path: String::new(),
             trusts_system_too: false,
@@ -293,11 +294,6 @@ impl ConnectForm {
             ConnectAction::Saved => {
                 self.save(&mut settings.values.connections);
                 settings.touch(desk.now);
-            }
-            ConnectAction::Took(place) => {
-                if let Some(saved) = settings.values.connections.get(place) {
-                    self.take(saved);
-                }
             }
             ConnectAction::Forgot(place) => {
                 if place < settings.values.connections.len() {

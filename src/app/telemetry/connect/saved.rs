@@ -45,7 +45,8 @@ impl ConnectForm {
         saved.truncate(MAX_SAVED);
     }
 
-    pub(super) fn take(&mut self, saved: &SavedConnection) {
+    /// Takes a saved connection into the form; its secrets are typed again.
+    pub(in crate::app) fn take(&mut self, saved: &SavedConnection) {
         let dialect = Dialect::from_word(&saved.dialect).unwrap_or(Dialect::Plain);
         let login = LoginKind::from_word(&saved.login).unwrap_or_default();
         let subscription = |(filter, qos): &(String, u8)| {
@@ -78,5 +79,15 @@ impl ConnectForm {
             (form.hub, form.device) = (saved.place.clone(), saved.identity.clone());
         }
         *self = form;
+    }
+
+    /// Whether the chosen login has a secret that isn't typed yet. A hub's key may be replaced by a certificate.
+    pub(in crate::app) fn lacks_secret(&self) -> bool {
+        match self.login {
+            LoginKind::None => false,
+            LoginKind::Password => self.password.expose().is_empty(),
+            LoginKind::Hub => self.hub_key.expose().is_empty() && self.certificate_path.is_empty(),
+            LoginKind::Signature => self.access_key.expose().is_empty(),
+        }
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 }
 
 /// What goes on with this gateway.
-pub(super) fn primary(app: &App) -> Option<Action> {
+pub(in crate::ui) fn primary(app: &App) -> Option<Action> {
     Some(match app.next_act()? {
         NextAct::Connect => CommissionAction::Connected.into(),
         NextAct::Send => CommissionAction::Sent.into(),

@@ -1,0 +1,194 @@
+//! How many clicks the everyday ways through the window take. Typing is free; Enter is counted by itself.
+
+use std::time::Instant;
+
+use egui::accesskit::Role;
+use egui::{Key, Theme};
+use egui_kittest::kittest::Queryable as _;
+use linesman::model::outcome::Verdict;
+use linesman::model::settings::SavedConnection;
+use linesman::msg::telemetry::{InspectionSource, TelemetryCommand};
+use linesman::msg::{Command, Request};
+
+use super::states::{Stage, networks, site};
+use super::telemetry::{json, tree, with_message};
+use super::{Opened, open};
+
+const SIZE: [f32; 2] = [1100.0, 720.0];
+
+/// A person at the window: what was clicked and how often Enter was pressed.
+struct Hand {
+    opened: Opened,
+    /// What the view models sent without a frame between.
+    sent: Vec<Command>,
+    clicks: u32,
+    enters: u32,
+}
+
+impl Hand {
+    fn at(plant: impl FnOnce(&mut Stage)) -> Self {
+        Self { opened: open(SIZE, Theme::Light, plant), sent: Vec::new(), clicks: 0, enters: 0 }
+    }
+
+    /// Clicks what begins with that name.
+    fn click(&mut self, role: Role, name: &str) {
+        let harness = &mut self.opened.harness;
+        let found = harness.query_all_by_role(role).find(|node| {
+            let label = egui_kittest::kittest::NodeT::accesskit_node(node).label();
+            label.is_some_and(|label| label.starts_with(name))
+        });
+        found.unwrap_or_else(|| panic!("{role:?} {name} isn't there")).click();
+        harness.run();
+        self.clicks += 1;
+    }
+
+    fn enter(&mut self) {
+        self.opened.harness.key_press(Key::Enter);
+        self.opened.harness.run();
+        self.enters += 1;
+    }
+
+    fn types(&mut self, text: &str) {
+        self.opened.harness.event(egui::Event::Text(text.into()));
+        self.opened.harness.run();
+    }
+
+    /// What the workers tell meanwhile.
+    fn meanwhile(&mut self, happen: impl FnOnce(&mut Stage)) {
+        let app = std::mem::take(&mut self.opened.harness.state_mut().app);
+        let mut stage = Stage { app, now: Instant::now(), sent: Vec::new() };
+        happen(&mut stage);
+        self.opened.harness.state_mut().app = stage.app;
+        self.sent.extend(stage.sent);
+        self.opened.harness.run();
+    }
+
+    fn commands(&mut self) -> Vec<Command> {
+        let mut all = std::mem::take(&mut self.sent);
+        while let Ok(command) = self.opened.commands.try_recv() {
+            all.push(command);
+        }
+        all
+    }
+
+    /// The passphrase that was sent.
+    fn passphrase_sent(&mut self) -> Option<String> {
+        self.commands().into_iter().find_map(|command| match command {
+            Command::Session { request: Request::Push(credentials), .. } => Some(credentials.password().to_owned()),
+            _ => None,
+        })
+    }
+}
+
+#[test]
+fn the_first_gateway_takes_two_clicks_and_enter_where_the_site_has_a_network() {
+    let mut hand = Hand::at(|stage| {
+        stage.start(Some(site()), 0);
+        stage.gateways();
+    });
+    hand.click(Role::ListBoxOption, "CP2102N USB to UART");
+    hand.click(Role::Button, "Connect");
+    hand.meanwhile(|stage| stage.answered(stage.session(), "hall-gateway", networks()));
+    hand.types("correct horse");
+    hand.enter();
+    assert_eq!(hand.passphrase_sent().as_deref(), Some("correct horse"));
+    assert_eq!((hand.clicks, hand.enters), (2, 1));
+}
+
+#[test]
+fn the_first_gateway_of_a_network_that_is_not_known_yet_takes_two_clicks_and_enter_twice() {
+    let mut hand = Hand::at(Stage::gateways);
+    hand.click(Role::ListBoxOption, "CP2102N USB to UART");
+    hand.enter();
+    hand.meanwhile(|stage| stage.answered(stage.session(), "hall-gateway", networks()));
+    hand.click(Role::ListBoxOption, "Network Site-Office");
+    hand.types("correct horse");
+    hand.enter();
+    assert_eq!(hand.passphrase_sent().as_deref(), Some("correct horse"));
+    assert_eq!((hand.clicks, hand.enters), (2, 2));
+}
+
+#[test]
+fn the_next_gateway_takes_one_click_where_the_passphrase_is_kept() {
+    let mut hand = Hand::at(|stage| {
+        let job = stage.push();
+        stage.app.commission.form.is_offered = true;
+        stage.ended_as(job, Verdict::Joined);
+    });
+    hand.click(Role::Button, "Next gateway");
+    let is_opened = |command: &Command| matches!(command, Command::OpenSession { .. });
+    assert!(hand.commands().iter().any(is_opened), "the next one is connected");
+    hand.meanwhile(|stage| stage.answered(stage.session(), "hall-gateway-2", networks()));
+    assert_eq!(hand.passphrase_sent().as_deref(), Some("correct horse battery"));
+    assert_eq!((hand.clicks, hand.enters), (1, 0));
+}
+
+#[test]
+fn a_passphrase_is_corrected_by_enter_typing_and_enter() {
+    let mut hand = Hand::at(|stage| stage.outcome(Verdict::Refused));
+    hand.enter();
+    hand.types("the right one");
+    hand.enter();
+    assert_eq!(hand.passphrase_sent().as_deref(), Some("the right one"));
+    assert_eq!((hand.clicks, hand.enters), (0, 2));
+}
+
+#[test]
+fn a_value_is_drawn_with_two_clicks() {
+    let mut hand = Hand::at(|stage| {
+        stage.telemetry_connected_empty();
+        stage.show(|snapshot| snapshot.tree = Some(tree()));
+    });
+    hand.click(Role::TreeItem, "climate");
+    hand.meanwhile(|stage| stage.show(with_message(json())));
+    hand.opened.harness.get_by_role_and_label(Role::TreeItem, "temperature: 21.5").hover();
+    hand.opened.harness.run();
+    hand.click(Role::Button, "Draw a curve of temperature");
+    assert_eq!(hand.clicks, 2);
+    assert_eq!(hand.opened.harness.state().app.telemetry.panes.plot.series().len(), 1);
+}
+
+/// Two brokers saved, the first without a login.
+fn saved() -> Vec<SavedConnection> {
+    let one = |url: &str, login: &str| SavedConnection {
+        name: url.into(),
+        url: url.into(),
+        login: login.into(),
+        subscriptions: vec![("#".into(), 0)],
+        ..SavedConnection::default()
+    };
+    vec![one("mqtt://hall.example:1883", "none"), one("mqtt://yard.example:1883", "password")]
+}
+
+/// The broker that is connected to.
+fn broker_opened(commands: &[Command]) -> Option<String> {
+    commands.iter().find_map(|command| match command {
+        Command::Telemetry { command: TelemetryCommand::Open(start), .. } => match &start.source {
+            InspectionSource::Broker(plan) => Some(plan.url.to_string()),
+            _ => None,
+        },
+        _ => None,
+    })
+}
+
+#[test]
+fn another_broker_takes_two_clicks_and_its_password_where_it_has_one() {
+    let plant = |stage: &mut Stage| {
+        stage.telemetry_tree();
+        stage.app.settings.values.connections = saved();
+    };
+    let mut hand = Hand::at(plant);
+    hand.click(Role::DisclosureTriangle, "Connection: Connected");
+    hand.click(Role::ListBoxOption, "Use mqtt://hall.example:1883");
+    assert_eq!(broker_opened(&hand.commands()).as_deref(), Some("mqtt://hall.example:1883"));
+    assert_eq!((hand.clicks, hand.enters), (2, 0));
+
+    let mut hand = Hand::at(plant);
+    hand.click(Role::DisclosureTriangle, "Connection: Connected");
+    hand.click(Role::ListBoxOption, "Use mqtt://yard.example:1883");
+    assert_eq!(broker_opened(&hand.commands()), None, "the password isn't stored");
+    hand.types("from-the-code-77");
+    hand.enter();
+    assert_eq!(broker_opened(&hand.commands()).as_deref(), Some("mqtt://yard.example:1883"));
+    assert_eq!((hand.clicks, hand.enters), (2, 1));
+}
