@@ -10,7 +10,9 @@ use crate::model::destination::Destination;
 use crate::model::gateway::Sighting;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
-use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordId, step_title};
+use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordKey, step_title};
+pub use crate::model::record_filter::{Ends, Kind};
+use crate::model::record_filter::{Filter, ago};
 use crate::msg::{Command, JobEnd};
 use crate::profile::site::{Site, is_of_site};
 
@@ -24,13 +26,19 @@ pub enum RecordsAction {
     /// Asked for older jobs too.
     AskedForMore,
     /// Chose a job.
-    Selected(RecordId),
+    Selected(RecordKey),
     /// Went back to the list.
     Deselected,
     /// Shows only the jobs of the open site, or all of them.
     HeldToSite(bool),
     /// Shows only jobs that ended so, or all of them.
     Showed(Ends),
+    /// Shows only jobs of that kind, or all of them.
+    ShowedKind(Option<Kind>),
+    /// Shows only jobs of that period, as of that time in seconds since 1970 UTC.
+    ShowedPeriod(Period, i64),
+    /// Searches for the gateway of that job.
+    SoughtGatewayOf(RecordKey),
     /// Asked whether the records are what was written.
     Verified,
     /// Started the export to the typed path.
@@ -41,46 +49,40 @@ pub enum RecordsAction {
     Reported,
 }
 
-/// Which ends of jobs are shown.
+/// From when on jobs are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ends {
-    /// All of them.
+pub enum Period {
+    /// From the beginning.
     #[default]
     All,
-    /// Those that came out well.
-    Good,
-    /// Those that failed or were refused.
-    Bad,
-    /// Those of which nobody knows.
-    Unknown,
+    /// The last day.
+    Day,
+    /// The last week.
+    Week,
+    /// The last 30 days.
+    Month,
 }
 
-impl Ends {
+impl Period {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::All, Self::Good, Self::Bad, Self::Unknown];
+    pub const ALL: [Self; 4] = [Self::All, Self::Day, Self::Week, Self::Month];
 
     /// The choice as a person reads it.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::All => "All outcomes",
-            Self::Good => "Succeeded",
-            Self::Bad => "Failed or refused",
-            Self::Unknown => "Unknown: verify",
+            Self::All => "All time",
+            Self::Day => "Last 24 hours",
+            Self::Week => "Last 7 days",
+            Self::Month => "Last 30 days",
         }
     }
 
-    fn holds(self, job: &JobRecord) -> bool {
-        self == Self::All || self == Self::of(job)
-    }
-
-    /// How a job ended; one that runs or was stopped is none of the three.
-    pub fn of(job: &JobRecord) -> Self {
-        match job.outcome.as_str() {
-            _ if is_cut_off(job) => Self::Unknown,
-            "unknown" => Self::Unknown,
-            "joined" | "done" | "passed" => Self::Good,
-            "refused" | "failed" | "findings" => Self::Bad,
-            _ => Self::All,
+    const fn hours(self) -> Option<i64> {
+        match self {
+            Self::All => None,
+            Self::Day => Some(24),
+            Self::Week => Some(7 * 24),
+            Self::Month => Some(30 * 24),
         }
     }
 }
@@ -117,8 +119,9 @@ pub struct Records {
     pub export: ExportForm,
     /// The report on the chosen job.
     pub report: ReportForm,
-    ends: Ends,
-    selected: Option<RecordId>,
+    filter: Filter,
+    period: Period,
+    selected: Option<RecordKey>,
     limit: usize,
     is_held_to_site: bool,
 }
@@ -128,7 +131,8 @@ impl Default for Records {
         let export = ExportForm { path: String::new(), format: ExportFormat::Csv, result: None, job: None };
         Self {
             search: String::new(),
-            ends: Ends::default(),
+            filter: Filter::default(),
+            period: Period::default(),
             list: Loaded::NotAsked,
             detail: Loaded::NotAsked,
             audit: Loaded::NotAsked,
@@ -143,13 +147,23 @@ impl Default for Records {
 
 impl Records {
     /// The chosen job.
-    pub const fn selected(&self) -> Option<RecordId> {
+    pub const fn selected(&self) -> Option<RecordKey> {
         self.selected
     }
 
     /// Which ends of jobs are shown.
-    pub const fn ends(&self) -> Ends {
-        self.ends
+    pub fn ends(&self) -> Ends {
+        self.filter.ends.unwrap_or(Ends::All)
+    }
+
+    /// Which kind of job is shown; `None` for all.
+    pub fn kind(&self) -> Option<Kind> {
+        self.filter.kinds.first().copied()
+    }
+
+    /// From when on jobs are shown.
+    pub const fn period(&self) -> Period {
+        self.period
     }
 
     /// Whether only the jobs of the open site are shown, where one is open.
@@ -162,7 +176,7 @@ impl Records {
         let site = site.filter(|_| self.is_held_to_site);
         let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
         let is_shown = |job: &&JobRecord| {
-            site.is_none_or(|site| is_of_site(site, job)) && self.ends.holds(job) && holds_all(job, &words)
+            site.is_none_or(|site| is_of_site(site, job)) && self.filter.holds(job) && holds_all(job, &words)
         };
         self.list.value().into_iter().flatten().filter(is_shown).collect()
     }
@@ -172,7 +186,8 @@ impl Records {
         let (link, name) = (row.link.to_string(), own_name(row));
         let is_its = |job: &&JobRecord| match name {
             Some(name) => job.intent.gateway == name,
-            None => job.intent.link == link,
+            // A link of another computer leads elsewhere.
+            None => job.intent.link == link && job.origin.is_none(),
         };
         self.list.value().into_iter().flatten().filter(is_its).collect()
     }
@@ -189,7 +204,7 @@ impl Records {
                 self.limit *= 2;
                 vec![self.refresh()]
             }
-            RecordsAction::Selected(id) => self.select(id),
+            RecordsAction::Selected(key) => self.select(key),
             RecordsAction::Deselected => {
                 self.selected = None;
                 Vec::new()
@@ -199,7 +214,24 @@ impl Records {
                 Vec::new()
             }
             RecordsAction::Showed(ends) => {
-                self.ends = ends;
+                self.filter.ends = Some(ends);
+                Vec::new()
+            }
+            RecordsAction::ShowedKind(kind) => {
+                self.filter.kinds = kind.into_iter().collect();
+                Vec::new()
+            }
+            RecordsAction::ShowedPeriod(period, now) => {
+                let now = jiff::Timestamp::from_second(now).unwrap_or_default();
+                self.period = period;
+                self.filter.since = period.hours().map(|hours| ago(now, hours));
+                Vec::new()
+            }
+            RecordsAction::SoughtGatewayOf(key) => {
+                let found = self.list.value().and_then(|list| list.iter().find(|job| job.key() == key));
+                if let Some(gateway) = found.map(|job| job.intent.gateway.clone()) {
+                    self.search = gateway;
+                }
                 Vec::new()
             }
             RecordsAction::Verified if self.audit.is_pending() => Vec::new(),
@@ -213,8 +245,8 @@ impl Records {
                 Vec::new()
             }
             RecordsAction::Reported => {
-                let Some(id) = self.selected else { return Vec::new() };
-                self.report.start(id, desk)
+                let Some(key) = self.selected else { return Vec::new() };
+                self.report.start(key, desk)
             }
         }
     }
@@ -222,7 +254,7 @@ impl Records {
     /// Asks for the list again.
     pub(super) fn refresh(&mut self) -> Command {
         self.list.ask();
-        Command::ListRecords { limit: self.limit }
+        Command::FindRecords { filter: Box::default(), limit: self.limit }
     }
 
     pub(super) fn listed(&mut self, answer: Result<Vec<JobRecord>, Problem>) {
@@ -231,7 +263,8 @@ impl Records {
 
     /// Takes in a job's detail, unless another job was chosen in between.
     pub(super) fn shown(&mut self, answer: Result<Box<JobHistory>, Problem>) {
-        let is_wanted = answer.as_ref().map_or(self.detail.is_pending(), |shown| Some(shown.job.id) == self.selected);
+        let is_wanted =
+            answer.as_ref().map_or(self.detail.is_pending(), |shown| Some(shown.job.key()) == self.selected);
         if is_wanted {
             self.detail.settle(answer);
         }
@@ -250,14 +283,14 @@ impl Records {
         };
     }
 
-    fn select(&mut self, id: RecordId) -> Vec<Command> {
-        if self.selected != Some(id) {
+    fn select(&mut self, key: RecordKey) -> Vec<Command> {
+        if self.selected != Some(key) {
             self.detail = Loaded::NotAsked;
             self.report.forget();
         }
-        self.selected = Some(id);
+        self.selected = Some(key);
         self.detail.ask();
-        vec![Command::ShowRecord { id }]
+        vec![Command::ShowRecord { key }]
     }
 
     fn start_export(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
@@ -285,7 +318,7 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
     let (profile, driver) =
         (intent.profile.as_deref().unwrap_or_default(), intent.driver.as_deref().unwrap_or_default());
     let number = job.id.0.to_string();
-    let parts = [
+    let parts: [&str; 11] = [
         &intent.gateway,
         &intent.link,
         profile,
@@ -296,6 +329,7 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
         &job.reason,
         &job.summary,
         &number,
+        job.origin.as_ref().map_or("", |origin| origin.computer.as_str()),
     ];
     let text = parts.join(" ").to_lowercase();
     words.iter().all(|word| text.contains(word.as_str()))
@@ -332,7 +366,7 @@ pub fn outcome_label(record: &JobRecord) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::{CUT_OFF, JobIntent};
+    use crate::model::record::{CUT_OFF, JobIntent, RecordId};
 
     fn job(number: i64, gateway: &str, outcome: &str, reason: &str) -> JobRecord {
         let intent = JobIntent {
@@ -353,6 +387,7 @@ mod tests {
             reason: reason.into(),
             summary: String::new(),
             origin: None,
+            last_entry_at: None,
         }
     }
 
@@ -398,7 +433,7 @@ mod tests {
         assert_eq!(shown(&records).len(), 4, "the act and the operator are searched, too");
         records.search.clear();
         for (ends, expected) in [(Ends::Good, vec![4]), (Ends::Bad, vec![3]), (Ends::Unknown, vec![2])] {
-            records.ends = ends;
+            records.filter.ends = Some(ends);
             assert_eq!(shown(&records), expected, "{}", ends.title());
         }
     }

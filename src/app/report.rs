@@ -5,10 +5,10 @@ use super::jobs::JobKind;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
-use crate::model::record::{JobRecord, RecordId};
+use crate::model::record::{JobRecord, RecordKey};
 use crate::msg::{Command, JobEnd, ReportPlan};
-use crate::papers::commissioning::About;
 use crate::papers::Form;
+use crate::papers::commissioning::About;
 
 /// The form of a report.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl ReportForm {
         self.path.clear();
     }
 
-    pub(super) fn start(&mut self, id: RecordId, desk: &mut Desk<'_>) -> Vec<Command> {
+    pub(super) fn start(&mut self, key: RecordKey, desk: &mut Desk<'_>) -> Vec<Command> {
         let path = self.path.trim();
         if path.is_empty() || self.is_running() {
             return Vec::new();
@@ -51,7 +51,7 @@ impl ReportForm {
                 return Vec::new();
             }
         };
-        let about = if self.is_whole { About::GatewayOf(id) } else { About::Record(id) };
+        let about = if self.is_whole { About::GatewayOf(key) } else { About::Record(key) };
         let job = desk.jobs.start(JobKind::Report, "Writing the report", desk.now);
         let plan = ReportPlan { about, recordings: Vec::new(), file: Some((form, Destination::file(path))) };
         self.job = Some(job);

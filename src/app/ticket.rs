@@ -54,7 +54,7 @@ impl Ticket {
             | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
                 Self::Asks(*job)
             }
-            Command::ListRecords { .. } => Self::Lists,
+            Command::ListRecords { .. } | Command::FindRecords { .. } => Self::Lists,
             Command::StartDiscovery { .. }
             | Command::StopDiscovery
             | Command::AddPort(_)

@@ -9,7 +9,7 @@ use super::site;
 use crate::backend::Handle;
 use crate::model::destination::Destination;
 use crate::model::problem::Problem;
-use crate::model::record::RecordId;
+use crate::model::record::RecordKey;
 use crate::msg::{Command, Event, JobEnd, ReportPlan};
 use crate::papers::commissioning::{About, Report, sheet};
 use crate::papers::{Form, text};
@@ -17,7 +17,7 @@ use crate::papers::{Form, text};
 /// What was asked for.
 pub(super) struct Asked<'a> {
     /// A record.
-    pub(super) id: Option<i64>,
+    pub(super) key: Option<RecordKey>,
     /// A gateway.
     pub(super) gateway: Option<&'a str>,
     /// A site.
@@ -30,8 +30,8 @@ pub(super) struct Asked<'a> {
 
 /// Makes a report.
 pub(super) fn report(handle: &mut Handle, data_dir: Option<&Path>, asked: &Asked<'_>, out: &mut Output) -> Exit {
-    let about = match (asked.id, asked.gateway, asked.site) {
-        (Some(id), ..) => About::Record(RecordId(id)),
+    let about = match (asked.key, asked.gateway, asked.site) {
+        (Some(key), ..) => About::Record(key),
         (None, Some(gateway), _) => About::Gateway(gateway.to_owned()),
         (None, None, Some(named)) => match site::named(data_dir, named, out) {
             Ok(site) => About::Site(Box::new(site)),
@@ -45,7 +45,9 @@ pub(super) fn report(handle: &mut Handle, data_dir: Option<&Path>, asked: &Asked
         Err(problem) => {
             out.problem(&problem);
             match problem.code {
-                "records.not_found" | "report.no_gateway" | "report.several" | "report.form" | "report.no_pdf" => Exit::Usage,
+                "records.not_found" | "report.no_gateway" | "report.several" | "report.form" | "report.no_pdf" => {
+                    Exit::Usage
+                }
                 _ => Exit::of(&problem),
             }
         }
@@ -72,7 +74,12 @@ fn make(handle: &mut Handle, about: About, asked: &Asked<'_>, out: &mut Output) 
     Err(workers_gone())
 }
 
-fn ended(end: JobEnd, made: Option<Box<Report>>, file: Option<&Destination>, out: &mut Output) -> Result<Exit, Problem> {
+fn ended(
+    end: JobEnd,
+    made: Option<Box<Report>>,
+    file: Option<&Destination>,
+    out: &mut Output,
+) -> Result<Exit, Problem> {
     match (end, made) {
         (JobEnd::Failed(problem), _) => Err(problem),
         (JobEnd::Done { note }, Some(report)) => {

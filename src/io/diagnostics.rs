@@ -240,8 +240,9 @@ mod tests {
             reason: "records.cut_off".into(),
             summary: "The gateway logged hunter2hunter2".into(),
             origin: None,
+            last_entry_at: None,
         };
-        JobHistory { job, entries: vec![entry] }
+        JobHistory { job, entries: vec![entry], returned: None }
     }
 
     #[test]

@@ -4,11 +4,12 @@
 //! likely the same gateway, and that is said. A removal ends a life: a gateway that is set up again afterwards begins a new one,
 //! which links to the old one and never goes on with it.
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::ids::{LinkAddress, LinkKind};
 use super::mac;
-use super::record::{EntryRecord, JobHistory, JobRecord};
+use super::record::{EntryRecord, JobHistory, JobRecord, Origin, RecordId};
 use super::word::words;
 
 words! {
@@ -70,7 +71,9 @@ impl Marks {
         let intent = &job.job.intent;
         let link: Option<LinkAddress> = intent.link.parse().ok().filter(|_| is_link(&intent.link));
         if let Some(link) = &link {
-            add(&mut marks.links, link.to_string());
+            // A port of another computer is another port.
+            let at = job.job.origin.as_ref().map_or_else(String::new, |origin| format!(" at {}", origin.computer));
+            add(&mut marks.links, format!("{link}{at}"));
             if link.kind() == LinkKind::Ble {
                 add_mac(&mut marks.macs, link.place());
             }
@@ -86,11 +89,13 @@ impl Marks {
     }
 
     fn take(&mut self, entry: &EntryRecord, is_a_name: impl Fn(&str) -> bool) {
-        let is_told = matches!((entry.step.as_str(), entry.outcome.as_str()), ("describe" | "identity" | "known", "done"));
+        let is_told =
+            matches!((entry.step.as_str(), entry.outcome.as_str()), ("describe" | "identity" | "known", "done"));
         if !is_told {
             return;
         }
-        let text = |key: &str| entry.detail.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+        let text =
+            |key: &str| entry.detail.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
         if let Some(serial) = text("serial") {
             add(&mut self.serials, serial.to_owned());
         }
@@ -142,7 +147,8 @@ impl Marks {
         let text = text.trim();
         let equals = |mark: &String| mark.eq_ignore_ascii_case(text);
         let is_mac = mac::read(text).is_some_and(|mac| self.macs.contains(&mac::shown(mac)));
-        let is_link = self.links.iter().any(|link| link == text || link.split_once(':').is_some_and(|(_, place)| place == text));
+        let is_link =
+            self.links.iter().any(|link| link == text || link.split_once(':').is_some_and(|(_, place)| place == text));
         is_mac || is_link || [&self.serials, &self.systems, &self.names].into_iter().flatten().any(equals)
     }
 
@@ -176,7 +182,10 @@ fn is_link(text: &str) -> bool {
 
 /// Whether a job is with one gateway.
 fn has_gateway(job: &JobRecord) -> bool {
-    matches!(job.intent.action.as_str(), "commission" | "device" | "wipe" | "terminal" | "batch" | "credentials" | "rotate")
+    matches!(
+        job.intent.action.as_str(),
+        "commission" | "device" | "wipe" | "terminal" | "batch" | "credentials" | "rotate"
+    )
 }
 
 /// A gateway as the records know it.
@@ -206,6 +215,42 @@ pub struct Return {
     pub removal: usize,
     /// What says that it is the same gateway.
     pub by: Tie,
+}
+
+/// The removal after which a gateway came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Returned {
+    /// The record of the removal.
+    pub record: RecordId,
+    /// The computer it was imported from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// When it was removed.
+    pub at: String,
+    /// How the removal ended.
+    pub outcome: String,
+    /// What says that it is the same gateway.
+    pub by: Tie,
+}
+
+impl Returned {
+    /// The removal behind a life, where it is a return.
+    pub fn of(life: &Life, jobs: &[JobHistory]) -> Option<Self> {
+        let after = life.after?;
+        let job = &jobs.get(after.removal)?.job;
+        Some(Self {
+            record: job.id,
+            origin: job.origin.clone(),
+            at: job.ended_at.clone().unwrap_or_else(|| job.started_at.clone()),
+            outcome: job.outcome.clone(),
+            by: after.by,
+        })
+    }
+}
+
+/// The removal after which the gateway of a job came back, where it did.
+pub fn returned(jobs: &[JobHistory], at: usize) -> Option<Returned> {
+    lineages(jobs).iter().find_map(|lineage| lineage.life_of(at).cloned()).and_then(|life| Returned::of(&life, jobs))
 }
 
 impl Lineage {
@@ -332,7 +377,7 @@ impl Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::{JobIntent, RecordId};
+    use crate::model::record::JobIntent;
     use serde_json::json;
 
     fn job(id: i64, action: &str, name: &str, link: &str, outcome: &str, told: Value) -> JobHistory {
@@ -354,6 +399,7 @@ mod tests {
             reason: String::new(),
             summary: String::new(),
             origin: None,
+            last_entry_at: None,
         };
         let entry = EntryRecord {
             sequence: id,
@@ -363,7 +409,7 @@ mod tests {
             outcome: "done".into(),
             detail: told,
         };
-        JobHistory { job, entries: vec![entry] }
+        JobHistory { job, entries: vec![entry], returned: None }
     }
 
     const USB: &str = "serial:/dev/ttyUSB0";
@@ -387,7 +433,9 @@ mod tests {
         assert_eq!(lives(&jobs), [vec![vec![1, 2, 3], vec![4, 5]]]);
         let found = lineages(&jobs);
         assert_eq!(found[0].lives[1].after, Some(Return { removal: 1, by: Tie::SerialNumber }));
-        assert!(found[0].marks.is_named("s1") && found[0].marks.is_named("b") && found[0].marks.is_named("/dev/ttyUSB7"));
+        assert!(
+            found[0].marks.is_named("s1") && found[0].marks.is_named("b") && found[0].marks.is_named("/dev/ttyUSB7")
+        );
     }
 
     #[test]

@@ -138,7 +138,8 @@ pub fn moment(text: &str, now: Timestamp, zone: &TimeZone, is_end: bool) -> Resu
 }
 
 fn before(text: &str, now: Timestamp) -> Option<Timestamp> {
-    let number: i64 = text.get(..text.len().checked_sub(1)?)?.parse().ok().filter(|number| (0..100_000).contains(number))?;
+    let number: i64 =
+        text.get(..text.len().checked_sub(1)?)?.parse().ok().filter(|number| (0..100_000).contains(number))?;
     let span = match text.chars().last()? {
         'm' => number.minutes(),
         'h' => number.hours(),

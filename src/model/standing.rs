@@ -140,7 +140,8 @@ impl Done {
 /// that agrees. What the gateway reports now takes back what it contradicts.
 pub fn remembered(row: &Sighting, job: &JobRecord) -> Option<Done> {
     let done = Done::by(job)?;
-    if row.link.to_string() != job.intent.link {
+    // A link of another computer leads elsewhere.
+    if row.link.to_string() != job.intent.link || job.origin.is_some() {
         return None;
     }
     let told = match &row.probe {
@@ -393,6 +394,7 @@ mod tests {
             reason: String::new(),
             summary: String::new(),
             origin: None,
+            last_entry_at: None,
         }
     }
 

@@ -35,7 +35,8 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
 use crate::model::mqtt::url::BrokerUrl;
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
-use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordKey};
+use crate::model::record_filter::Filter;
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::sync::{SyncNews, SyncStart};
@@ -97,10 +98,12 @@ pub enum Command {
     ReadQr { job: JobId, source: QrSource },
     /// Read a site, by its name in the data folder or by its path. Answer: [`Event::SiteRead`].
     ReadSite { path: PathBuf },
-    /// Load the list of jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
+    /// Load the list of this computer's jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
     ListRecords { limit: usize },
+    /// Load the jobs that are meant, of all computers, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
+    FindRecords { filter: Box<Filter>, limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
-    ShowRecord { id: RecordId },
+    ShowRecord { key: RecordKey },
     /// Make a report of what is on record. Answers: [`Event::ReportMade`], and [`Event::JobFinished`] with the path in the note
     /// where a file was asked for.
     WriteReport { job: JobId, plan: Box<ReportPlan> },

@@ -94,14 +94,24 @@ pub fn svg(curve: &Curve, zone: &TimeZone) -> Option<String> {
             escaped(&number(*tick)),
         );
     }
-    let line: Vec<String> = thinned(&points, first, last).iter().map(|(at, value)| format!("{:.1},{:.1}", x(*at), y(*value))).collect();
+    let line: Vec<String> =
+        thinned(&points, first, last).iter().map(|(at, value)| format!("{:.1},{:.1}", x(*at), y(*value))).collect();
     if let [only] = line.as_slice() {
         let (x, y) = only.split_once(',').unwrap_or(("0", "0"));
         let _ = write!(svg, r##"<circle cx="{x}" cy="{y}" r="3" fill="#2f6fd0"/>"##);
     }
-    let _ = write!(svg, r##"<polyline fill="none" stroke="#2f6fd0" stroke-width="1.5" stroke-linejoin="round" points="{}"/>"##, line.join(" "));
+    let _ = write!(
+        svg,
+        r##"<polyline fill="none" stroke="#2f6fd0" stroke-width="1.5" stroke-linejoin="round" points="{}"/>"##,
+        line.join(" ")
+    );
     for (at, x, anchor) in [(first, LEFT, "start"), (last, WIDTH - RIGHT, "end")] {
-        let _ = write!(svg, r#"<text x="{x}" y="{}" text-anchor="{anchor}">{}</text>"#, HEIGHT - 8.0, escaped(&clock(at, zone)));
+        let _ = write!(
+            svg,
+            r#"<text x="{x}" y="{}" text-anchor="{anchor}">{}</text>"#,
+            HEIGHT - 8.0,
+            escaped(&clock(at, zone))
+        );
     }
     svg.push_str("</svg>");
     Some(svg)
@@ -117,7 +127,8 @@ fn share(part: i64, whole: i64) -> f64 {
 }
 
 fn clock(at_unix_micros: i64, zone: &TimeZone) -> String {
-    jiff::Timestamp::from_microsecond(at_unix_micros).map_or_else(|_| String::new(), |time| local(&time.to_string(), zone))
+    jiff::Timestamp::from_microsecond(at_unix_micros)
+        .map_or_else(|_| String::new(), |time| local(&time.to_string(), zone))
 }
 
 /// The first, lowest, highest and last point of each column.
@@ -125,7 +136,12 @@ fn thinned(points: &[(i64, f64)], first: i64, last: i64) -> Vec<(i64, f64)> {
     if points.len() <= COLUMNS * 2 {
         return points.to_vec();
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a column of a picture")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a column of a picture"
+    )]
     let column = |at: i64| (share(at - first, last - first) * COLUMNS as f64) as usize;
     let same = points.chunk_by(|one, other| column(one.0) == column(other.0));
     let mut kept = Vec::new();
@@ -134,7 +150,10 @@ fn thinned(points: &[(i64, f64)], first: i64, last: i64) -> Vec<(i64, f64)> {
             (0..column.len()).max_by(|one, other| wanted(&column[*one].1, &column[*other].1))
         };
         let mut places: Vec<usize> =
-            [Some(0), of(|one, other| other.total_cmp(one)), of(f64::total_cmp), column.len().checked_sub(1)].into_iter().flatten().collect();
+            [Some(0), of(|one, other| other.total_cmp(one)), of(f64::total_cmp), column.len().checked_sub(1)]
+                .into_iter()
+                .flatten()
+                .collect();
         places.sort_unstable();
         places.dedup();
         kept.extend(places.into_iter().map(|at| column[at]));
@@ -166,7 +185,13 @@ fn number(value: f64) -> String {
     if size != 0.0 && !(1e-4..1e7).contains(&size) {
         return format!("{value:.3e}");
     }
-    let decimals = if size >= 1000.0 { 1 } else if size >= 1.0 { 3 } else { 5 };
+    let decimals = if size >= 1000.0 {
+        1
+    } else if size >= 1.0 {
+        3
+    } else {
+        5
+    };
     let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     if text == "-0" { "0".into() } else { text.replace('-', "\u{2212}") }
@@ -200,7 +225,9 @@ mod tests {
 
     #[test]
     fn a_curve_is_drawn_with_round_numbers_beside_it() {
-        let picture = svg(&curve((0..60).map(|at| (at * 1_000_000, 20.0 + (at as f64) / 10.0)).collect()), &TimeZone::UTC).unwrap();
+        let picture =
+            svg(&curve((0..60).map(|at| (at * 1_000_000, 20.0 + (at as f64) / 10.0)).collect()), &TimeZone::UTC)
+                .unwrap();
         for said in [">20<", ">22<", ">26<", "1970-01-01 00:00:59"] {
             assert!(picture.contains(said), "{said}: {picture}");
         }
@@ -222,12 +249,22 @@ mod tests {
         assert!(svg(&curve(vec![(0, f64::MAX), (1, f64::MIN)]), &TimeZone::UTC).is_some());
         let hostile = Curve { name: "</svg><script>\"'&\u{202E}\u{0}".into(), ..curve(vec![(0, 1.0), (9, 2.0)]) };
         let picture = svg(&hostile, &TimeZone::UTC).unwrap();
-        assert!(!picture.contains("<script") && !picture.contains('\u{202E}') && !picture.contains('\u{0}'), "{picture}");
+        assert!(
+            !picture.contains("<script") && !picture.contains('\u{202E}') && !picture.contains('\u{0}'),
+            "{picture}"
+        );
     }
 
     #[test]
     fn numbers_read_as_people_write_them() {
-        for (value, text) in [(0.0, "0"), (21.5, "21.5"), (-3.0, "\u{2212}3"), (1234.56, "1234.6"), (0.00012, "0.00012"), (1e9, "1.000e9")] {
+        for (value, text) in [
+            (0.0, "0"),
+            (21.5, "21.5"),
+            (-3.0, "\u{2212}3"),
+            (1234.56, "1234.6"),
+            (0.00012, "0.00012"),
+            (1e9, "1.000e9"),
+        ] {
             assert_eq!(number(value), text);
         }
     }

@@ -134,7 +134,8 @@ mod tests {
             ("d", "1", false),
         ]));
         let curves = gathered.curves();
-        let found: Vec<_> = curves.iter().map(|curve| (curve.topic.as_str(), curve.field.as_str(), curve.points.len())).collect();
+        let found: Vec<_> =
+            curves.iter().map(|curve| (curve.topic.as_str(), curve.field.as_str(), curve.points.len())).collect();
         assert_eq!(found, [("a", "", 2), ("b", "in.h", 2), ("b", "t", 2)], "one value makes no curve");
     }
 

@@ -45,6 +45,7 @@ fn made(name: &str, text: &str) -> Report {
         reason: String::new(),
         summary: text.into(),
         origin: None,
+        last_entry_at: None,
     };
     let head = Head { entry: 99, hash: "ab".repeat(32).parse().unwrap() };
     let audit = Audit { entries: 99, complete_to: 99, head: Some(head), chain: Some(head.hash), ..Audit::default() };
@@ -53,7 +54,7 @@ fn made(name: &str, text: &str) -> Report {
     let zone = jiff::tz::TimeZone::UTC;
     let (at, computer) = ("2026-02-01T08:00:00.000Z".into(), Some("laptop-1".into()));
     let writing = Writing { at, zone, computer, operator: "Ben".into(), audit: &audit, curves: &curves };
-    report(&About::Gateway("GW-0007".into()), &[JobHistory { job, entries }], &writing).unwrap()
+    report(&About::Gateway("GW-0007".into()), &[JobHistory { job, entries, returned: None }], &writing).unwrap()
 }
 
 fn paper(report: &Report) -> Paper {

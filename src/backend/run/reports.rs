@@ -100,7 +100,8 @@ fn curves_of(path: &PathBuf) -> Result<Vec<Curve>, Problem> {
     let source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let numbers = recordings::numbers(path).map_err(|error| error.explain())?;
     let curve = |numbers: crate::telemetry::curves::Numbers| {
-        let name = if numbers.field.is_empty() { numbers.topic } else { format!("{}, {}", numbers.topic, numbers.field) };
+        let name =
+            if numbers.field.is_empty() { numbers.topic } else { format!("{}, {}", numbers.topic, numbers.field) };
         Curve { name, source: source.clone(), points: numbers.points }
     };
     Ok(numbers.into_iter().map(curve).collect())

@@ -4,7 +4,7 @@ use super::part::{GatewayPart, found, looked};
 use super::{About, Records, Report, SiteLine, SitePart, Writing, both, no_such_gateway, several};
 use crate::model::lineage::{Lineage, lineages};
 use crate::model::problem::Problem;
-use crate::model::record::{JobHistory, RecordId};
+use crate::model::record::{JobHistory, RecordKey};
 use crate::papers::PROGRAM;
 use crate::profile::site::{Comparison, Site, compare, is_of_site};
 
@@ -17,12 +17,14 @@ pub fn wanted(about: &About, jobs: &[JobHistory]) -> Result<Vec<usize>, Problem>
     let lineages = lineages(jobs);
     let checks = || jobs.iter().enumerate().filter(|(_, job)| job.job.intent.action == "check").map(|(at, _)| at);
     let mut wanted: Vec<usize> = match about {
-        About::Record(id) | About::GatewayOf(id) => {
-            let at = own(jobs, *id)?;
+        About::Record(key) | About::GatewayOf(key) => {
+            let at = own(jobs, *key)?;
             lineage_of(&lineages, at).map_or_else(|| vec![at], |lineage| lineage.jobs().collect())
         }
         About::Gateway(named) => the_one(&lineages, named)?.jobs().collect(),
-        About::Site(site) => of_site(site, &lineages, jobs).iter().flat_map(|lineage| lineage.jobs().collect::<Vec<_>>()).collect(),
+        About::Site(site) => {
+            of_site(site, &lineages, jobs).iter().flat_map(|lineage| lineage.jobs().collect::<Vec<_>>()).collect()
+        }
     };
     wanted.extend(checks());
     wanted.sort_unstable();
@@ -34,12 +36,12 @@ pub fn wanted(about: &About, jobs: &[JobHistory]) -> Result<Vec<usize>, Problem>
 pub fn report(about: &About, jobs: &[JobHistory], writing: &Writing<'_>) -> Result<Report, Problem> {
     let lineages = lineages(jobs);
     let (site, gateways) = match about {
-        About::Record(id) => {
-            let at = own(jobs, *id)?;
+        About::Record(key) => {
+            let at = own(jobs, *key)?;
             (None, vec![of_record(at, &lineages, jobs, Some(at))])
         }
-        About::GatewayOf(id) => {
-            let at = own(jobs, *id)?;
+        About::GatewayOf(key) => {
+            let at = own(jobs, *key)?;
             (None, vec![of_record(at, &lineages, jobs, None)])
         }
         About::Gateway(named) => {
@@ -51,9 +53,11 @@ pub fn report(about: &About, jobs: &[JobHistory], writing: &Writing<'_>) -> Resu
             (Some(part), gateways)
         }
     };
-    let name = site.as_ref().map_or_else(|| gateways.first().map_or("", |gateway| gateway.name.as_str()), |site| site.name.as_str());
+    let name = site
+        .as_ref()
+        .map_or_else(|| gateways.first().map_or("", |gateway| gateway.name.as_str()), |site| site.name.as_str());
     let title = match about {
-        About::Record(id) => format!("Record {}: {name}", id.0),
+        About::Record(key) => format!("Record {}: {name}", key.id.0),
         About::GatewayOf(_) | About::Gateway(_) | About::Site(_) => format!("Commissioning report: {name}"),
     };
     Ok(Report {
@@ -72,13 +76,13 @@ pub fn report(about: &About, jobs: &[JobHistory], writing: &Writing<'_>) -> Resu
     })
 }
 
-/// The place of a record of this computer.
-fn own(jobs: &[JobHistory], id: RecordId) -> Result<usize, Problem> {
-    let found = jobs.iter().position(|job| job.job.id == id && job.job.origin.is_none());
+/// The place of a record.
+fn own(jobs: &[JobHistory], key: RecordKey) -> Result<usize, Problem> {
+    let found = jobs.iter().position(|job| job.job.key() == key);
     found.ok_or_else(|| {
         Problem::new(
             "records.not_found",
-            format!("There is no record {}", id.0),
+            format!("There is no record {}", key.id.0),
             "The number is mistyped, or the record is in another data folder",
             "List the records and choose one of them",
         )
@@ -103,7 +107,8 @@ fn of_record(at: usize, lineages: &[Lineage], jobs: &[JobHistory], only: Option<
 /// The only gateway that is called so.
 fn the_one<'a>(lineages: &'a [Lineage], named: &str) -> Result<&'a Lineage, Problem> {
     let mut meant: Vec<&Lineage> = lineages.iter().filter(|lineage| lineage.marks.is_named(named)).collect();
-    let is_serial = |lineage: &&Lineage| lineage.marks.serials.iter().any(|serial| serial.eq_ignore_ascii_case(named.trim()));
+    let is_serial =
+        |lineage: &&Lineage| lineage.marks.serials.iter().any(|serial| serial.eq_ignore_ascii_case(named.trim()));
     if meant.iter().any(is_serial) {
         meant.retain(is_serial);
     }
@@ -132,8 +137,7 @@ fn compared<'a>(site: &Site, lineages: &'a [Lineage], jobs: &[JobHistory]) -> (V
     let mut meant: Vec<&Lineage> = lineages.iter().filter(|lineage| of_site(lineage) || is_expected(lineage)).collect();
     // The newest first: of two that fit, the one that is there now.
     meant.sort_by_key(|lineage| std::cmp::Reverse(lineage.jobs().last()));
-    let found: Vec<_> =
-        meant.iter().filter_map(|lineage| Some(found(lineage, lineage.lives.last()?, jobs))).collect();
+    let found: Vec<_> = meant.iter().filter_map(|lineage| Some(found(lineage, lineage.lives.last()?, jobs))).collect();
     let compared = compare(site, &found);
     (meant, compared)
 }

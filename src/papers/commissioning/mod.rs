@@ -16,22 +16,22 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 pub use self::build::{report, wanted};
-pub use self::part::{Earlier, FirstTelemetry, GatewayPart, JobPart, LookedAt, Returned};
+pub use self::part::{Earlier, FirstTelemetry, GatewayPart, JobPart, LookedAt};
 pub use self::sheet::sheet;
 pub use self::told::{Sign, Step};
 use super::plot::Curve;
 use crate::model::audit::{Audit, Head};
 use crate::model::problem::Problem;
-use crate::model::record::RecordId;
+use crate::model::record::RecordKey;
 use crate::profile::site::{Line, Site};
 
 /// What a report is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum About {
     /// One job on record.
-    Record(RecordId),
+    Record(RecordKey),
     /// The gateway of that job, over all of its jobs between its removals; the job alone where it is about none.
-    GatewayOf(RecordId),
+    GatewayOf(RecordKey),
     /// A gateway, by its serial number, hardware address, system id, name or link.
     Gateway(String),
     /// The gateways of a site.

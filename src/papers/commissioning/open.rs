@@ -38,7 +38,8 @@ pub(super) fn of_jobs(jobs: &[&JobHistory]) -> Vec<String> {
             items.push(format!("Record {number} was still running when this was written"));
         }
         let begun = steps(history).into_iter().filter(|step| step.result == NO_OUTCOME);
-        items.extend(begun.map(|step| format!("Record {number}: {} was begun and has no outcome on record", step.step)));
+        items
+            .extend(begun.map(|step| format!("Record {number}: {} was begun and has no outcome on record", step.step)));
     }
     items
 }
@@ -50,7 +51,8 @@ fn of_set_up(part: &GatewayPart, jobs: &[&JobHistory]) -> Vec<String> {
     if is_gone {
         let removal = jobs.iter().rev().find(|job| job.job.intent.action == "wipe");
         let left = removal.filter(|job| job.job.outcome != "complete");
-        items.extend(left.map(|job| format!("Its removal is {}: {}", shown(&job.job.outcome), shown(&job.job.summary))));
+        items
+            .extend(left.map(|job| format!("Its removal is {}: {}", shown(&job.job.outcome), shown(&job.job.summary))));
         return items;
     }
     match last.job.outcome.as_str() {

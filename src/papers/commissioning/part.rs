@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::open::open_items;
 use super::told::{Step, shown, steps, tone_of};
 use crate::model::ids::ProfileId;
-use crate::model::lineage::{Life, Lineage, Tie, is_removal};
+use crate::model::lineage::{Life, Lineage, Returned, is_removal};
 use crate::model::outcome::Verdict;
 use crate::model::record::{JobHistory, JobRecord, Origin, RecordId};
 use crate::model::standing::{Done, Standing, after};
@@ -67,6 +67,9 @@ pub struct JobPart {
     pub started_at: String,
     /// When its outcome was written.
     pub ended_at: Option<String>,
+    /// Of a job that was cut off: the time of its last entry.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_entry_at: Option<String>,
     /// How it ended.
     pub outcome: String,
     /// How good that is.
@@ -120,37 +123,6 @@ pub struct FirstTelemetry {
     pub after_millis: Option<u64>,
     /// Whether the topic names the gateway: else the message may be another one's.
     pub is_named: bool,
-}
-
-/// The removal after which a gateway came back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Returned {
-    /// The record of the removal.
-    pub record: RecordId,
-    /// The computer it was imported from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub origin: Option<Origin>,
-    /// When it was removed.
-    pub at: String,
-    /// How the removal ended.
-    pub outcome: String,
-    /// What says that it is the same gateway.
-    pub by: Tie,
-}
-
-impl Returned {
-    /// The removal behind a life, where it is a return.
-    pub fn of(life: &Life, jobs: &[JobHistory]) -> Option<Self> {
-        let after = life.after?;
-        let job = &jobs.get(after.removal)?.job;
-        Some(Self {
-            record: job.id,
-            origin: job.origin.clone(),
-            at: job.ended_at.clone().unwrap_or_else(|| job.started_at.clone()),
-            outcome: shown(&job.outcome),
-            by: after.by,
-        })
-    }
 }
 
 /// A life before.
@@ -241,6 +213,7 @@ impl From<&JobHistory> for JobPart {
             driver: intent.driver.as_deref().map(shown),
             started_at: job.started_at.clone(),
             ended_at: job.ended_at.clone(),
+            last_entry_at: job.last_entry_at.clone(),
             outcome: shown(job.outcome_title()),
             tone: tone_of(&job.outcome),
             summary: shown(&job.summary),
@@ -280,7 +253,9 @@ fn standing(jobs: &[&JobHistory], is_heard: bool) -> (String, Tone, String) {
 fn facts(lineage: &Lineage, jobs: &[&JobHistory]) -> Vec<Fact> {
     let marks = &lineage.marks;
     let newest = |marks: &[String]| marks.last().map(|mark| shown(mark));
-    let all = |marks: &[String]| (!marks.is_empty()).then(|| marks.iter().map(|mark| shown(mark)).collect::<Vec<_>>().join(", "));
+    let all = |marks: &[String]| {
+        (!marks.is_empty()).then(|| marks.iter().map(|mark| shown(mark)).collect::<Vec<_>>().join(", "))
+    };
     let told = |key: &str| told_last(jobs, key);
     let firmware = told("firmware_version").map_or_else(
         || told("firmware"),
@@ -309,7 +284,8 @@ fn facts(lineage: &Lineage, jobs: &[&JobHistory]) -> Vec<Fact> {
 /// What the gateway said of itself last.
 fn told_last(jobs: &[&JobHistory], key: &str) -> Option<String> {
     let entries = jobs.iter().rev().flat_map(|job| job.entries.iter().rev());
-    let mut told = entries.filter(|entry| matches!(entry.step.as_str(), "describe" | "identity") && entry.outcome == "done");
+    let mut told =
+        entries.filter(|entry| matches!(entry.step.as_str(), "describe" | "identity") && entry.outcome == "done");
     told.find_map(|entry| entry.detail.get(key)?.as_str().filter(|text| !text.is_empty()).map(shown))
 }
 
@@ -344,13 +320,16 @@ fn caveats(lineage: &Lineage, jobs: &[&JobHistory]) -> Vec<String> {
         jobs.iter().filter_map(|job| job.job.origin.as_ref()).map(|origin| origin.computer.as_str()).collect();
     computers.sort_unstable();
     computers.dedup();
-    let imported = computers.into_iter().map(|computer| format!("Some of it was done from another computer and imported: {}", shown(computer)));
+    let imported = computers
+        .into_iter()
+        .map(|computer| format!("Some of it was done from another computer and imported: {}", shown(computer)));
     weak.into_iter().chain(imported).collect()
 }
 
 fn first_telemetry(jobs: &[&JobHistory], lineage: &Lineage) -> Option<FirstTelemetry> {
     let found = jobs.iter().flat_map(|job| job.entries.iter().map(move |entry| (job, entry)));
-    let (job, entry) = found.filter(|(_, entry)| entry.step == "first-telemetry").min_by_key(|(_, entry)| entry.at.clone())?;
+    let (job, entry) =
+        found.filter(|(_, entry)| entry.step == "first-telemetry").min_by_key(|(_, entry)| entry.at.clone())?;
     let topic = entry.detail.get("topic")?.as_str()?;
     Some(FirstTelemetry {
         record: job.job.id,

@@ -32,7 +32,11 @@ pub fn sheet(report: &Report, zone: &TimeZone) -> Sheet {
             }
         }
     }
-    let plots: Vec<Block> = report.curves.iter().filter_map(|curve| Some(Block::Plot { svg: svg(curve, zone)?, says: curve.says() })).collect();
+    let plots: Vec<Block> = report
+        .curves
+        .iter()
+        .filter_map(|curve| Some(Block::Plot { svg: svg(curve, zone)?, says: curve.says() }))
+        .collect();
     if !report.curves.is_empty() {
         let blocks = if plots.is_empty() { vec![Block::remark("The recordings hold no numbers")] } else { plots };
         parts.push(Part::new("Telemetry on record", blocks));
@@ -45,7 +49,9 @@ pub fn sheet(report: &Report, zone: &TimeZone) -> Sheet {
         banners: banners(report),
         facts,
         parts,
-        footer: format!("Written by {PROGRAM}. {LEGEND} Times without a zone are local times of the computer that wrote this."),
+        footer: format!(
+            "Written by {PROGRAM}. {LEGEND} Times without a zone are local times of the computer that wrote this."
+        ),
         program: PROGRAM,
     }
 }
@@ -56,10 +62,10 @@ fn verdict(report: &Report) -> (String, Tone) {
         let tone = if is_good { Tone::Good } else { Tone::Open };
         return (format!("{} of {} gateways set up; {}", site.set_up, site.expected, site.words), tone);
     }
-    report.gateways.first().map_or_else(
-        || ("Nothing on record".to_owned(), Tone::Open),
-        |gateway| (sentence(gateway), gateway.tone),
-    )
+    report
+        .gateways
+        .first()
+        .map_or_else(|| ("Nothing on record".to_owned(), Tone::Open), |gateway| (sentence(gateway), gateway.tone))
 }
 
 fn sentence(gateway: &GatewayPart) -> String {
@@ -69,7 +75,10 @@ fn sentence(gateway: &GatewayPart) -> String {
 fn banners(report: &Report) -> Vec<String> {
     let mut banners = Vec::new();
     if !report.records.is_intact {
-        banners.push(format!("The records don't pass their check: {}. This report says what the file holds, not what was done", report.records.verdict));
+        banners.push(format!(
+            "The records don't pass their check: {}. This report says what the file holds, not what was done",
+            report.records.verdict
+        ));
     }
     if report.gateways.iter().any(|gateway| gateway.is_simulated) {
         banners.push("A simulated gateway: this says nothing about a real one".to_owned());
@@ -118,7 +127,7 @@ fn of_gateway(gateway: &GatewayPart, zone: &TimeZone) -> Vec<Part> {
             returned.record.0,
             from(returned.origin.as_ref()),
             local(&returned.at, zone),
-            returned.outcome,
+            super::told::shown(&returned.outcome),
             returned.by.label(),
         );
         parts.push(Part::new("Came back after a removal", vec![Block::text(text)]));
@@ -138,7 +147,12 @@ fn of_gateway(gateway: &GatewayPart, zone: &TimeZone) -> Vec<Part> {
     if !gateway.earlier.is_empty() {
         let row = |life: &super::Earlier| {
             let numbers: Vec<String> = life.records.iter().map(|id| id.0.to_string()).collect();
-            [Cell::new(local(&life.from, zone)), Cell::new(local(&life.to, zone)), Cell::new(&life.outcome), Cell::new(numbers.join(", "))]
+            [
+                Cell::new(local(&life.from, zone)),
+                Cell::new(local(&life.to, zone)),
+                Cell::new(&life.outcome),
+                Cell::new(numbers.join(", ")),
+            ]
         };
         let rows = gateway.earlier.iter().map(row).collect();
         let table = Block::table([("From", 0), ("Removed", 0), ("Removal", 0), ("Records", 1)], rows);
@@ -187,11 +201,8 @@ fn checked(checks: &[LookedAt], zone: &TimeZone) -> Vec<Block> {
 fn heard(first: Option<&FirstTelemetry>, zone: &TimeZone) -> Block {
     let Some(first) = first else { return Block::text("None on record") };
     let value = first.value.clone().unwrap_or_else(|| format!("{} bytes, not text", first.bytes));
-    let mut facts = vec![
-        Fact::new("Topic", &first.topic),
-        Fact::new("When", both(&first.at, zone)),
-        Fact::new("Value", value),
-    ];
+    let mut facts =
+        vec![Fact::new("Topic", &first.topic), Fact::new("When", both(&first.at, zone)), Fact::new("Value", value)];
     if let Some(millis) = first.after_millis {
         facts.push(Fact::new("After the set-up", format!("{}.{} s", millis / 1000, millis % 1000 / 100)));
     }
@@ -202,8 +213,17 @@ fn heard(first: Option<&FirstTelemetry>, zone: &TimeZone) -> Block {
 
 fn of_job(job: &JobPart, zone: &TimeZone) -> Part {
     let title = format!("Record {}{}: {}", job.record.0, from(job.origin.as_ref()), job.act);
-    let with = [job.profile.as_ref(), job.driver.as_ref()].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let ended = job.ended_at.as_deref().map_or_else(|| "not on record".to_owned(), |at| both(at, zone));
+    let with = [job.profile.as_ref(), job.driver.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let ended = match (&job.ended_at, &job.last_entry_at) {
+        (Some(at), _) => both(at, zone),
+        (None, Some(at)) => format!("not known: the program ended first. The last entry is of {}", both(at, zone)),
+        (None, None) => "not on record".to_owned(),
+    };
     let facts = [
         ("Began", both(&job.started_at, zone)),
         ("Ended", ended),
@@ -211,7 +231,8 @@ fn of_job(job: &JobPart, zone: &TimeZone) -> Part {
         ("Link", job.link.clone()),
         ("Profile, driver", with),
     ];
-    let facts = facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| Fact::new(name, value)).collect();
+    let facts =
+        facts.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| Fact::new(name, value)).collect();
     let outcome = Block::Text { text: format!("{}: {}", job.outcome, job.summary), tone: Some(job.tone) };
     let mut blocks = vec![outcome, Block::Facts { facts }];
     if !job.steps.is_empty() {
@@ -224,7 +245,8 @@ fn of_job(job: &JobPart, zone: &TimeZone) -> Part {
 fn steps(steps: &[Step], zone: &TimeZone) -> Block {
     let mut rows = Vec::new();
     for step in steps {
-        let mut signs: Vec<(String, String)> = step.evidence.iter().map(|sign| (sign.kind.clone(), sign.text.clone())).collect();
+        let mut signs: Vec<(String, String)> =
+            step.evidence.iter().map(|sign| (sign.kind.clone(), sign.text.clone())).collect();
         signs.extend(step.advice.iter().map(|line| (String::new(), line.clone())));
         if signs.is_empty() {
             signs.push((String::new(), String::new()));

@@ -2,8 +2,8 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::audit::{Audit, Finding, Fault, Head};
-use crate::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, Origin};
+use crate::model::audit::{Audit, Fault, Finding, Head};
+use crate::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, Origin, RecordId};
 use crate::papers::{html, text};
 use crate::profile::site::parse_site;
 
@@ -38,8 +38,9 @@ impl Log {
             reason: String::new(),
             summary: summary.into(),
             origin: None,
+            last_entry_at: None,
         };
-        self.jobs.push(JobHistory { job, entries: Vec::new() });
+        self.jobs.push(JobHistory { job, entries: Vec::new(), returned: None });
         self
     }
 
@@ -75,7 +76,11 @@ impl Log {
     fn heard(&mut self, topic: &str, value: &str) -> &mut Self {
         let name = self.jobs.last().unwrap().job.intent.gateway.clone();
         self.job("inspect", &name, "mqtt://broker", "done", "12 messages came");
-        self.told("first-telemetry", "observed", json!({ "topic": topic, "value": value, "bytes": value.len(), "after_millis": 7500 }))
+        self.told(
+            "first-telemetry",
+            "observed",
+            json!({ "topic": topic, "value": value, "bytes": value.len(), "after_millis": 7500 }),
+        )
     }
 }
 
@@ -158,7 +163,13 @@ fn nothing_is_claimed_beyond_the_records() {
 #[test]
 fn acts_without_an_outcome_and_unknown_ends_are_open_items() {
     let mut log = Log::default();
-    log.job("commission", "hall-3", USB, "unknown", "The program ended before the outcome was known; verify on the device");
+    log.job(
+        "commission",
+        "hall-3",
+        USB,
+        "unknown",
+        "The program ended before the outcome was known; verify on the device",
+    );
     log.jobs[0].job.reason = "records.cut_off".into();
     log.told("identity", "done", json!({ "serial": "S1" })).entry("push", "intent", "", json!({ "ssid": "Hall" }));
     let part = &of(&log, "s1").gateways[0];
@@ -195,7 +206,7 @@ fn a_name_that_several_gateways_have_is_asked_about_and_not_guessed() {
     assert!(problem.likely_cause.contains("calm (S1); calm (S2)"), "{problem:?}");
     assert_eq!(of(&log, "S2").gateways[0].jobs.len(), 1);
     assert_eq!(made(&log, &About::Gateway("nobody".into())).unwrap_err().code, "report.no_gateway");
-    assert_eq!(made(&log, &About::Record(RecordId(9))).unwrap_err().code, "records.not_found");
+    assert_eq!(made(&log, &About::Record(RecordId(9).into())).unwrap_err().code, "records.not_found");
 }
 
 #[test]
@@ -210,9 +221,16 @@ fn a_site_is_told_line_by_line_with_what_is_missing() {
     log.told("identity", "done", json!({ "name": "hall-5" }));
     let report = made(&log, &About::Site(site)).unwrap();
     let part = report.site.as_ref().unwrap();
-    let lines: Vec<_> =
-        part.lines.iter().map(|line| (line.line.name.as_str(), line.line.fit.as_str(), line.standing.as_str())).collect();
-    let expected = [("hall-3", "as-expected", "Joined"), ("hall-4", "missing", "Not on record"), ("hall-5", "as-expected", "Refused")];
+    let lines: Vec<_> = part
+        .lines
+        .iter()
+        .map(|line| (line.line.name.as_str(), line.line.fit.as_str(), line.standing.as_str()))
+        .collect();
+    let expected = [
+        ("hall-3", "as-expected", "Joined"),
+        ("hall-4", "missing", "Not on record"),
+        ("hall-5", "as-expected", "Refused"),
+    ];
     assert_eq!(lines, expected);
     assert_eq!((part.expected, part.found, part.set_up), (3, 2, 1));
     let page = page(&report);
@@ -225,16 +243,23 @@ fn a_site_is_told_line_by_line_with_what_is_missing() {
 #[test]
 fn hostile_texts_are_shown_and_never_obeyed() {
     let long = "A".repeat(10_000);
-    for hostile in ["</style><script>alert(1)</script>", "a\u{202E}b\u{2066}c\u{0}\u{1b}[2J", "{{ 1 }} #strong[x] $x$ \\", &long] {
+    for hostile in
+        ["</style><script>alert(1)</script>", "a\u{202E}b\u{2066}c\u{0}\u{1b}[2J", "{{ 1 }} #strong[x] $x$ \\", &long]
+    {
         let mut log = Log::default();
         log.joined("S1", hostile).heard(&format!("site/{hostile}"), hostile);
-        let description = json!({ "name": hostile, "firmware": hostile, "firmware_version": hostile, "hardware": hostile });
+        let description =
+            json!({ "name": hostile, "firmware": hostile, "firmware_version": hostile, "hardware": hostile });
         log.job("commission", hostile, USB, hostile, hostile).told("describe", "done", description);
         log.told(hostile, hostile, json!({ "text": hostile, "evidence": [{ "kind": hostile, "text": hostile }] }));
-        log.told("failed", "failed", json!({ "what": hostile, "next_step": hostile, "causes": [{ "text": hostile, "because": hostile }] }));
+        log.told(
+            "failed",
+            "failed",
+            json!({ "what": hostile, "next_step": hostile, "causes": [{ "text": hostile, "because": hostile }] }),
+        );
         log.jobs.last_mut().unwrap().job.started_at = hostile.into();
         log.jobs.last_mut().unwrap().job.origin = None;
-        for about in [About::Gateway("S1".into()), About::Record(RecordId(3))] {
+        for about in [About::Gateway("S1".into()), About::Record(RecordId(3).into())] {
             let report = made(&log, &about).unwrap();
             assert!(!page(&report).contains("<script"));
             for paper in [page(&report), text(&sheet(&report, &TimeZone::UTC))] {
@@ -271,6 +296,6 @@ fn a_record_that_is_about_no_gateway_has_a_report_too() {
     let mut log = Log::default();
     log.job("check", "Hall 7", "", "findings", "7 of 13 rows passed; failed: A-1");
     log.told("rows", "findings", json!({ "failed": [{ "id": "A-1", "what": "The name server doesn't answer" }] }));
-    let page = page(&made(&log, &About::Record(RecordId(1))).unwrap());
+    let page = page(&made(&log, &About::Record(RecordId(1).into())).unwrap());
     assert!(page.contains("A-1: The name server doesn&#39;t answer"), "{page}");
 }

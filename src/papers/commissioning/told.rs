@@ -186,7 +186,8 @@ fn said(entry: &EntryRecord) -> Option<String> {
         },
         "look" => {
             let credential = if text("credential")? == WIFI { "Wi-Fi credentials" } else { text("credential")? };
-            let when = text("when").map_or_else(String::new, |when| format!(", {}", when.replace("1 restarts", "a restart")));
+            let when =
+                text("when").map_or_else(String::new, |when| format!(", {}", when.replace("1 restarts", "a restart")));
             format!("{credential} in {}{when}: {}", text("place")?, text("text").unwrap_or("nothing said"))
         }
         "restart" if detail.get("restarts").is_some() => "It answered again after a restart".into(),
@@ -199,7 +200,10 @@ fn said(entry: &EntryRecord) -> Option<String> {
 fn connected(detail: &Value) -> String {
     let protection = detail.get("protection").and_then(Value::as_str);
     let protection = protection.and_then(|told| Protection::ALL.into_iter().find(|known| known.as_str() == told));
-    let state = detail.get("state").and_then(Value::as_str).map(|state| format!("The gateway answers: {}", state.replace('-', " ")));
+    let state = detail
+        .get("state")
+        .and_then(Value::as_str)
+        .map(|state| format!("The gateway answers: {}", state.replace('-', " ")));
     let parts = [state, protection.map(|protection| format!("protection: {}", protection.label()))];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
@@ -225,7 +229,9 @@ fn described(detail: &Value) -> String {
 
 /// Possible causes and the next step, as they were told then.
 fn advice(detail: &Value) -> Vec<String> {
-    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |value: &Value, key: &str| {
+        value.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
     let causes = detail.get("causes").and_then(Value::as_array).into_iter().flatten();
     let cause = |cause: &Value| {
         let because = text(cause, "because").map_or_else(String::new, |because| format!(" ({because})"));

@@ -74,7 +74,8 @@ impl From<&JobRecord> for Found {
     fn from(job: &JobRecord) -> Self {
         Self {
             name: Some(job.intent.gateway.clone()).filter(|name| *name != job.intent.link),
-            link: job.intent.link.clone(),
+            // A link of another computer names nothing here.
+            link: if job.origin.is_none() { job.intent.link.clone() } else { String::new() },
             profile: job.intent.profile.as_ref().map(ProfileId::new),
             is_gateway: true,
             ..Self::default()
@@ -361,6 +362,7 @@ mod tests {
             reason: String::new(),
             summary: String::new(),
             origin: None,
+            last_entry_at: None,
         }
     }
 
