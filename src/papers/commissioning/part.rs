@@ -13,6 +13,11 @@ use crate::model::standing::{Done, Standing, after};
 use crate::papers::{Fact, Tone};
 use crate::profile::site::Found;
 
+/// Steps of a job that are told: who published all day published thousands of times.
+const MOST_STEPS: usize = 200;
+/// Jobs that are told in full, the latest.
+const MOST_JOBS: usize = 100;
+
 /// Everything about one gateway.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GatewayPart {
@@ -76,8 +81,10 @@ pub struct JobPart {
     pub tone: Tone,
     /// How, in a sentence.
     pub summary: String,
-    /// Its steps.
+    /// Its steps, the first ones.
     pub steps: Vec<Step>,
+    /// How many more there are on record.
+    pub more_steps: usize,
 }
 
 /// A network check on record.
@@ -149,6 +156,7 @@ impl GatewayPart {
             Some(only) => vec![&jobs[only]],
             None => of_life.iter().copied().filter(|job| job.job.intent.action != "check").collect(),
         };
+        let older = told.len().saturating_sub(MOST_JOBS);
         let telemetry = first_telemetry(&of_life, lineage);
         let checks = checks(&of_life, life, jobs);
         let (standing, tone, says) = standing(&of_life, telemetry.is_some());
@@ -164,9 +172,13 @@ impl GatewayPart {
             open_items: Vec::new(),
             checks,
             first_telemetry: telemetry,
-            jobs: told.into_iter().map(JobPart::from).collect(),
+            jobs: told.into_iter().skip(older).map(JobPart::from).collect(),
             earlier: lineage.lives[..life_at].iter().map(|life| earlier(life, jobs)).collect(),
         };
+        if older > 0 {
+            part.caveats
+                .push(format!("{older} older records of this gateway aren't told here; they are in the records"));
+        }
         part.open_items = open_items(&part, &of_life);
         part
     }
@@ -202,6 +214,9 @@ impl GatewayPart {
 impl From<&JobHistory> for JobPart {
     fn from(history: &JobHistory) -> Self {
         let job = &history.job;
+        let mut steps = steps(history);
+        let more_steps = steps.len().saturating_sub(MOST_STEPS);
+        steps.truncate(MOST_STEPS);
         let intent = &job.intent;
         Self {
             record: job.id,
@@ -217,7 +232,8 @@ impl From<&JobHistory> for JobPart {
             outcome: shown(job.outcome_title()),
             tone: tone_of(&job.outcome),
             summary: shown(&job.summary),
-            steps: steps(history),
+            steps,
+            more_steps,
         }
     }
 }

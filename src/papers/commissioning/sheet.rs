@@ -237,6 +237,9 @@ fn of_job(job: &JobPart, zone: &TimeZone) -> Part {
     let mut blocks = vec![outcome, Block::Facts { facts }];
     if !job.steps.is_empty() {
         blocks.push(steps(&job.steps, zone));
+        if job.more_steps > 0 {
+            blocks.push(Block::remark(format!("{} more steps are in the records", job.more_steps)));
+        }
     }
     Part::new(title, blocks)
 }

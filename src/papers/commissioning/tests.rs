@@ -299,3 +299,23 @@ fn a_record_that_is_about_no_gateway_has_a_report_too() {
     let page = page(&made(&log, &About::Record(RecordId(1).into())).unwrap());
     assert!(page.contains("A-1: The name server doesn&#39;t answer"), "{page}");
 }
+
+#[test]
+fn a_log_of_a_whole_year_makes_no_endless_paper() {
+    let mut log = Log::default();
+    log.joined("S1", "hall-3");
+    for _ in 0..5000 {
+        log.told("publish", "acknowledged", json!({ "topic": "site/hall-3/set" }));
+    }
+    for _ in 0..300 {
+        log.job("inspect", "hall-3", "mqtt://broker", "done", "1 message came");
+    }
+    let report = of(&log, "S1");
+    let part = &report.gateways[0];
+    assert_eq!(part.jobs.len(), 100);
+    assert!(part.caveats.iter().any(|caveat| caveat.starts_with("201 older records")), "{:?}", part.caveats);
+    assert_eq!(part.standing, "Joined", "what isn't told in full counts all the same");
+    let one = made(&log, &About::Record(RecordId(1).into())).unwrap();
+    assert_eq!(one.gateways[0].jobs[0].more_steps, 4802);
+    assert!(page(&one).contains("4802 more steps are in the records"));
+}
