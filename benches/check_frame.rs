@@ -201,6 +201,7 @@ fn startup(catalog: &Arc<Catalog>) -> Startup {
         start_problems: Vec::new(),
         settings: Settings::default(),
         data_dir: "/home/me/.local/share/linesman".into(),
+        save_folder: "/tmp".into(),
         cut_off_jobs: 0,
         demo: None,
     }

@@ -105,6 +105,7 @@ async fn tell(reporter: &Reporter, ports: usize) {
         start_problems: Vec::new(),
         settings: Settings::default(),
         data_dir: "/home/me/.local/share/linesman".into(),
+        save_folder: "/tmp".into(),
         cut_off_jobs: 0,
         demo: None,
     };

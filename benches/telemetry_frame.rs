@@ -137,6 +137,7 @@ fn startup() -> Startup {
         start_problems: Vec::new(),
         settings: Settings::default(),
         data_dir: "/home/me/.local/share/linesman".into(),
+        save_folder: "/tmp".into(),
         cut_off_jobs: 0,
         demo: None,
     }

@@ -8,6 +8,7 @@ use super::check::CheckAction;
 use super::commission::CommissionAction;
 use super::device::DeviceAction;
 use super::discover::DiscoverAction;
+use super::files::FileFor;
 use super::gateways::Tab;
 use super::palette::PaletteAction;
 use super::records::RecordsAction;
@@ -70,10 +71,14 @@ pub enum Action {
     ShowedKeys(bool),
     /// Dropped a file on the window.
     DroppedFile(PathBuf),
+    /// Chose a file.
+    ChoseFile(FileFor, String),
     /// Asked for a file dialog, and the desktop opened none.
-    FoundNoFileDialog,
-    /// Chose a file, and had selected another gateway meanwhile.
-    ChoseForAnother,
+    FoundNoFileDialog(FileFor),
+    /// Saves under the name typed into the dialog of our own, or leaves it.
+    SavedAs(bool),
+    /// Wants to see a file in its folder.
+    ShowedInFolder(PathBuf),
     /// Replaces the file that is there.
     ReplacedFile,
     /// Leaves the file that is there.

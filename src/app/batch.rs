@@ -10,6 +10,7 @@ use super::Desk;
 use super::gateways::KeptNetwork;
 use super::jobs::JobKind;
 use crate::model::access::Access;
+use crate::model::act;
 use crate::model::batch::{
     Again, BatchId, Finding, MAX_PARALLEL, Match, RowHead, RowOutcome, RowPlan, RowResult, Summary,
 };
@@ -282,11 +283,6 @@ impl Batch {
     pub(super) fn finished(&mut self, job: JobId, end: JobEnd) {
         if self.exporting == Some(job) {
             self.exporting = None;
-            self.exported = match end {
-                JobEnd::Done { note } => Some(Ok(note)),
-                JobEnd::Failed(problem) => Some(Err(problem)),
-                JobEnd::Cancelled => None,
-            };
             return;
         }
         if self.checking == Some(job) {
@@ -321,7 +317,7 @@ impl Batch {
         let is_unscanned = self.is_unscanned;
         *self =
             Self { path: path.clone(), source: Source::Manifest(path.clone()), out, is_unscanned, ..Self::default() };
-        let job = desk.jobs.start(JobKind::CheckManifest, "Checking the manifest", desk.now);
+        let job = desk.jobs.start(JobKind::CheckManifest, act::title("manifest"), desk.now);
         self.checking = Some(job);
         let command = BatchCommand::Check { manifest: PathBuf::from(path), secrets: Vec::new() };
         vec![Command::Batch { job, command }]
@@ -357,10 +353,11 @@ impl Batch {
                 }
             },
         };
-        let label = match self.rows.len() {
-            1 => "Batch of 1 gateway".to_owned(),
-            count => format!("Batch of {count} gateways"),
+        let gateways = match self.rows.len() {
+            1 => "1 gateway".to_owned(),
+            count => format!("{count} gateways"),
         };
+        let label = act::named("batch", &gateways);
         let job = desk.jobs.start(JobKind::Batch, label, desk.now);
         (self.job, self.ended, self.exported) = (Some(job), None, None);
         let out = Some(self.out.trim()).filter(|path| !path.is_empty()).map(Destination::file);

@@ -3,11 +3,13 @@
 //! Questions go out at a click. Acts wait in a dialog until the gateway's name is typed; the workers compare it again.
 
 use std::collections::VecDeque;
+use std::time::Instant;
 
 use super::Desk;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
 use crate::model::access::Access;
+use crate::model::act;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
 use crate::model::outcome::Evidence;
@@ -58,6 +60,8 @@ pub enum DeviceAction {
     AskedToWrite,
     /// Wants to delete a setting; asks first.
     AskedToDelete(String),
+    /// Wants to set the clock by this computer's; asks first.
+    AskedToSetClock,
     /// Wants to restart the gateway; asks first.
     AskedToReset,
     /// Wants to erase the storage; asks first.
@@ -186,6 +190,8 @@ pub struct Session {
     pub statistics: Loaded<Vec<Table>>,
     /// Its images.
     pub images: Loaded<Vec<ImageRow>>,
+    /// Its clock as it was read last, and when that was.
+    pub clock: Option<(String, Instant)>,
     /// The settings asked for.
     pub settings: Vec<SettingRow>,
     /// The files looked at, the last one first.
@@ -216,6 +222,7 @@ impl Session {
             info: Loaded::NotAsked,
             statistics: Loaded::NotAsked,
             images: Loaded::NotAsked,
+            clock: None,
             settings: Vec::new(),
             files: Vec::new(),
             shell: VecDeque::new(),
@@ -251,7 +258,7 @@ impl Session {
         Command::Device { job: self.job, request: DeviceRequest::Read(read) }
     }
 
-    fn take_in(&mut self, progress: DeviceProgress) -> Vec<Command> {
+    fn take_in(&mut self, progress: DeviceProgress, now: Instant) -> Vec<Command> {
         match progress {
             DeviceProgress::Opened { name, protection, offers, .. } => {
                 self.name = Some(name);
@@ -261,6 +268,7 @@ impl Session {
                     (offers.info, DeviceRead::Info),
                     (offers.statistics, DeviceRead::Statistics),
                     (offers.images, DeviceRead::Images),
+                    (offers.time, DeviceRead::Time),
                 ];
                 self.queue.extend(first.into_iter().filter(|(is_offered, _)| *is_offered).map(|(_, read)| read));
             }
@@ -277,8 +285,8 @@ impl Session {
                 keep_last(&mut self.shell);
             }
             // What a command wrote says more than that it was run.
-            DeviceProgress::Changed { change: "shell", .. } | DeviceProgress::Busy { .. } | DeviceProgress::Time(_) => {
-            }
+            DeviceProgress::Changed { change: "shell", .. } | DeviceProgress::Busy { .. } => {}
+            DeviceProgress::Time(text) => self.clock = Some((text, now)),
             DeviceProgress::File { path, facts } => self.keep_file(path, facts),
             DeviceProgress::Changed { evidence, .. } => {
                 self.done.insert(0, evidence);
@@ -465,6 +473,10 @@ impl Device {
                 let text = "The gateway forgets its value. What it was cannot be brought back from here.";
                 self.wait_for_name(DeviceChange::DeleteSetting(key), text)
             }
+            DeviceAction::AskedToSetClock => {
+                let text = "The gateway takes over this computer's time in UTC. Schedules and logs on it may jump.";
+                self.wait_for_name(DeviceChange::SetTime(DeviceChange::NOW.into()), text)
+            }
             DeviceAction::AskedToReset => {
                 let text = "It restarts: whatever it was doing is interrupted, and unsaved settings are lost.";
                 self.wait_for_name(DeviceChange::Reset, text)
@@ -491,9 +503,9 @@ impl Device {
         }
     }
 
-    pub(super) fn progressed(&mut self, job: JobId, progress: DeviceProgress) -> Vec<Command> {
+    pub(super) fn progressed(&mut self, job: JobId, progress: DeviceProgress, now: Instant) -> Vec<Command> {
         let session = self.session.as_mut().filter(|session| session.job == job && session.is_open());
-        session.map_or_else(Vec::new, |session| session.take_in(progress))
+        session.map_or_else(Vec::new, |session| session.take_in(progress, now))
     }
 
     pub(super) fn finished(&mut self, job: JobId, end: JobEnd) {
@@ -517,7 +529,7 @@ impl Device {
             return Vec::new();
         }
         let Some(driver) = self.driver(link.kind(), of_profile) else { return Vec::new() };
-        let job = desk.jobs.start(JobKind::Device, format!("Managing {}", link.place()), desk.now);
+        let job = desk.jobs.start(JobKind::Device, act::named("device", link.place()), desk.now);
         self.session = Some(Session::new(job, link.clone()));
         vec![Command::OpenDevice { job, link, profile, driver, access }]
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::Desk;
 use super::batch::Marked;
 use super::jobs::JobKind;
+use crate::model::act;
 use crate::model::gateway::{DeviceInfo, Identity, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::order::{in_order_of_numbers, order_of_link};
@@ -689,7 +690,7 @@ impl Discover {
         {
             if let Some(row) = self.rows.get_mut(&link) {
                 row.probe = Probe::Asking;
-                let label = format!("Querying {}", link.place());
+                let label = act::named("probe", link.place());
                 let job = desk.jobs.start(JobKind::Probe(link.clone()), label, desk.now);
                 commands.push(Command::Probe { job, link });
             }

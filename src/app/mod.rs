@@ -10,6 +10,7 @@ pub mod commission;
 pub mod device;
 pub mod discover;
 mod dropped;
+pub mod files;
 pub mod gateways;
 pub mod jobs;
 pub mod loaded;
@@ -42,6 +43,7 @@ use self::check::{CheckAction, NetworkCheck};
 use self::commission::{Commission, CommissionAction, Handled};
 use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
+use self::files::Files;
 use self::gateways::{Detail, KeptNetwork, PerGateway, Tab};
 use self::jobs::{JobKind, Jobs, RunningJob};
 use self::palette::Palette;
@@ -168,6 +170,7 @@ pub struct App {
     clipboard: Option<String>,
     closing: Closing,
     replace: Replace,
+    files: Files,
     palette: Option<Palette>,
     is_showing_keys: bool,
 }
@@ -295,6 +298,7 @@ impl App {
     pub fn is_dialog_open(&self) -> bool {
         self.is_asking_to_close()
             || self.file_there().is_some()
+            || self.is_saving_as()
             || self.commission.question().is_some()
             || self.device.question().is_some()
             || self.telemetry.question().is_some()
@@ -352,10 +356,13 @@ impl App {
                 self.toasts.tell(format!("{what} copied"), now);
                 Vec::new()
             }
-            Action::ChoseForAnother => {
-                self.toasts.tell("The file was chosen for another gateway: select that one, then choose it again", now);
+            Action::ChoseFile(wanted, path) => self.take_file(wanted, path, now),
+            Action::FoundNoFileDialog(wanted) => {
+                self.without_dialog(wanted);
                 Vec::new()
             }
+            Action::SavedAs(is_saved) => self.answer_save_as(is_saved, now),
+            Action::ShowedInFolder(path) => vec![Command::ShowInFolder(path)],
             Action::ReplacedFile => self.replace.confirm(),
             Action::KeptFile => match self.replace.keep() {
                 Some(event) => self.apply(event, now),
@@ -377,10 +384,6 @@ impl App {
             }
             Action::DroppedFile(path) => self.drop_file(&path, now),
             Action::AskedToClose => self.ask_to_close(),
-            Action::FoundNoFileDialog => {
-                self.toasts.report(no_file_dialog());
-                Vec::new()
-            }
             Action::ConfirmedClose => self.confirm_close(),
             Action::KeptOpen => {
                 self.closing = Closing::No;
@@ -397,6 +400,7 @@ impl App {
     /// Takes in what happened; the commands go to the workers. Call [`App::tick`] after the last one at hand.
     pub fn apply(&mut self, event: Event, now: Instant) -> Vec<Command> {
         let mut commands = self.take_in(event, now);
+        self.tell_written(now);
         commands.splice(0..0, self.watch());
         commands
     }
@@ -457,7 +461,7 @@ impl App {
             Event::DeviceProgressed { job, progress, .. } => {
                 self.note_info(job, &progress);
                 let device = self.device.iter_mut().find(|device| device.is_of(job));
-                return device.map_or_else(Vec::new, |device| device.progressed(job, progress));
+                return device.map_or_else(Vec::new, |device| device.progressed(job, progress, now));
             }
             Event::TelemetryProgressed { job, event, .. } => {
                 if let TelemetryEvent::FirstMessage { topic, .. } = &event {
@@ -569,6 +573,7 @@ impl App {
         self.discover.order_by(&self.settings.values.layout.gateways.order);
         self.settings.data_dir = startup.data_dir;
         self.settings.start_problems = startup.start_problems;
+        self.files.usual = startup.save_folder;
         if let Some(demo) = &self.demo {
             self.kept.keep_name(&demo.ssid);
         }
@@ -632,7 +637,7 @@ impl App {
             JobKind::Report => self.records.report.finished(end),
             JobKind::ExportTranscript => {
                 if let Some(writer) = self.commission.iter_mut().find(|one| one.is_writing_transcript(job)) {
-                    writer.transcript_finished(end);
+                    writer.transcript_finished();
                 }
             }
             JobKind::SavePicture => self.telemetry.panes.plot.picture_saved(job, &end),
@@ -881,13 +886,4 @@ impl App {
         commands.extend(self.settings.save_now());
         commands
     }
-}
-
-fn no_file_dialog() -> Problem {
-    Problem::new(
-        "app.no_file_dialog",
-        "The desktop opened no file dialog",
-        "No desktop portal runs here, or it closed the dialog at once",
-        "Type the path into the field beside the button",
-    )
 }

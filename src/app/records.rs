@@ -5,6 +5,7 @@ use super::discover::own_name;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
 use super::report::ReportForm;
+use crate::model::act;
 use crate::model::audit::Audit;
 use crate::model::destination::Destination;
 use crate::model::gateway::Sighting;
@@ -337,7 +338,7 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
 
 /// What a job set out to do, as a person reads it.
 pub fn act_label(record: &JobRecord) -> &str {
-    record.intent.act()
+    act::title(&record.intent.action)
 }
 
 /// What an entry says, in a sentence: a step begins, or ends with its outcome.

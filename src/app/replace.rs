@@ -3,7 +3,7 @@
 //! A command that writes a file is remembered until it is answered. If the answer is that the file is there, the answer
 //! waits behind the question: "Replace" sends the command once more, "Cancel" lets the answer through as it came.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::model::destination::{Destination, EXISTS, Existing};
 use crate::model::ids::JobId;
@@ -21,6 +21,8 @@ const REMEMBERED: usize = 16;
 pub(super) struct Replace {
     sent: Vec<Command>,
     question: Option<(Command, Event)>,
+    /// Files that were written, or not.
+    written: Vec<(PathBuf, Result<(), Problem>)>,
 }
 
 impl Replace {
@@ -44,11 +46,31 @@ impl Replace {
             return Some(event);
         };
         let command = self.sent.remove(place);
+        if problem.is_none_or(|problem| problem.code != EXISTS) {
+            self.note_written(&command, &event, problem);
+        }
         if problem.is_none_or(|problem| problem.code != EXISTS) || self.question.is_some() {
             return Some(event);
         }
         self.question = Some((command, event));
         None
+    }
+
+    /// What became of files, once.
+    pub(super) fn take_written(&mut self) -> Vec<(PathBuf, Result<(), Problem>)> {
+        std::mem::take(&mut self.written)
+    }
+
+    /// A file was written or could not be. What only began to be written is no news yet.
+    fn note_written(&mut self, command: &Command, event: &Event, problem: Option<&Problem>) {
+        let is_begun = matches!(
+            command,
+            Command::Batch { command: BatchCommand::Start(_), .. }
+                | Command::Telemetry { command: TelemetryCommand::Record { .. }, .. }
+        );
+        let is_cancelled = matches!(event, Event::JobFinished { end: JobEnd::Cancelled, .. });
+        let Some(destination) = destination_of(command).filter(|_| !is_begun && !is_cancelled) else { return };
+        self.written.push((destination.path().to_owned(), problem.map_or(Ok(()), |problem| Err(problem.clone()))));
     }
 
     /// The command once more, to replace the file.
@@ -57,6 +79,7 @@ impl Replace {
         if let Some(destination) = destination_mut(&mut command) {
             destination.existing = Existing::Replace;
         }
+        self.sent.extend(copy(&command));
         vec![command]
     }
 
@@ -125,9 +148,9 @@ fn is_answered(command: &Command, job: JobId, event: &Event) -> bool {
     }
 }
 
-/// A copy of a command that writes a file and does not replace one.
+/// A copy of a command that writes a file.
 fn copy(command: &Command) -> Option<Command> {
-    destination_of(command).filter(|destination| destination.existing == Existing::Refuse)?;
+    destination_of(command)?;
     Some(match command {
         Command::ExportRecords { job, destination, format } => {
             Command::ExportRecords { job: *job, destination: destination.clone(), format: *format }

@@ -2,10 +2,16 @@
 //!
 //! The screen and what has scrolled out of it are bounded, however much the device writes. What is typed is not kept.
 
+mod selection;
+
 use std::num::NonZeroU16;
 
+pub use self::selection::{Spot, Step};
+
+use self::selection::Selection;
 use super::Desk;
 use super::jobs::JobKind;
+use crate::model::act;
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
@@ -37,6 +43,20 @@ pub enum TerminalAction {
     Scrolled(isize),
     /// The screen has room for so many rows and columns.
     Resized(u16, u16),
+    /// Begins to select at that place.
+    BeganSelecting(Spot),
+    /// Selects from there to that place.
+    SelectedTo(Spot),
+    /// Selects the word there.
+    SelectedWord(Spot),
+    /// Selects the line there.
+    SelectedLine(Spot),
+    /// Selects everything.
+    SelectedAll,
+    /// Moves the end of the selection by a key.
+    Stepped(Step),
+    /// Selects nothing any more.
+    DroppedSelection,
     /// Sends the file of the path.
     SentFile,
     /// Stops sending it.
@@ -103,6 +123,7 @@ pub struct Terminal {
     file: Option<FileOnItsWay>,
     file_note: Option<String>,
     heard_octets: u64,
+    selection: Selection,
 }
 
 impl Default for Terminal {
@@ -118,6 +139,7 @@ impl Default for Terminal {
             file: None,
             file_note: None,
             heard_octets: 0,
+            selection: Selection::default(),
         }
     }
 }
@@ -186,6 +208,26 @@ impl Terminal {
         (!screen.hide_cursor() && screen.scrollback() == 0).then(|| screen.cursor_position())
     }
 
+    /// From where to where is selected, in order.
+    pub fn selection(&self) -> Option<(Spot, Spot)> {
+        self.selection.range()
+    }
+
+    /// What is selected.
+    pub fn selected_text(&self) -> Option<String> {
+        self.selection().map(|(from, to)| selection::text(self.parser.screen(), from, to))
+    }
+
+    /// Octets that the device wrote and that wait while something is selected.
+    pub const fn waiting_octets(&self) -> usize {
+        self.selection.waiting()
+    }
+
+    /// The line of the first row shown.
+    pub fn first_line(&self) -> i32 {
+        selection::first_line(self.parser.screen())
+    }
+
     /// Whether arrow keys are sent in the way full-screen programs ask for.
     pub fn is_application_cursor(&self) -> bool {
         self.parser.screen().application_cursor()
@@ -220,7 +262,18 @@ impl Terminal {
                 self.baud = baud;
                 Vec::new()
             }
+            TerminalAction::BeganSelecting(_)
+            | TerminalAction::SelectedTo(_)
+            | TerminalAction::SelectedWord(_)
+            | TerminalAction::SelectedLine(_)
+            | TerminalAction::SelectedAll
+            | TerminalAction::Stepped(_)
+            | TerminalAction::DroppedSelection => {
+                self.select(&action);
+                Vec::new()
+            }
             TerminalAction::Typed(bytes) => {
+                self.drop_selection();
                 self.parser.screen_mut().set_scrollback(0);
                 self.input(TerminalInput::Bytes(bytes))
             }
@@ -240,6 +293,7 @@ impl Terminal {
                 Vec::new()
             }
             TerminalAction::Resized(rows, columns) => {
+                self.drop_selection();
                 if let (Some(rows), Some(columns)) = (NonZeroU16::new(rows), NonZeroU16::new(columns)) {
                     self.parser.screen_mut().set_size(rows, columns);
                 }
@@ -262,6 +316,7 @@ impl Terminal {
             TerminalOutput::Opened => self.port = Port::Open,
             TerminalOutput::Bytes(bytes) => {
                 self.heard_octets += bytes.len() as u64;
+                let bytes = self.selection.hold(bytes);
                 self.parser.process(&bytes);
             }
             TerminalOutput::FileProgressed { sent, total } => self.file = Some(FileOnItsWay { sent, total }),
@@ -285,9 +340,64 @@ impl Terminal {
         };
     }
 
+    fn select(&mut self, action: &TerminalAction) {
+        let screen = self.parser.screen();
+        match *action {
+            TerminalAction::BeganSelecting(at) => {
+                self.drop_selection();
+                self.selection.begin(at);
+            }
+            TerminalAction::SelectedTo(to) => self.selection.extend(to),
+            TerminalAction::SelectedWord(at) => {
+                let (from, to) = selection::word(screen, at);
+                self.selection.select(from, to);
+            }
+            TerminalAction::SelectedLine(at) => {
+                let (from, to) = selection::whole_line(screen, at);
+                self.selection.select(from, to);
+            }
+            TerminalAction::SelectedAll => {
+                let (from, to) = selection::everything(screen);
+                self.selection.select(from, to);
+            }
+            TerminalAction::Stepped(step) => self.step_selection(step),
+            _ => self.drop_selection(),
+        }
+    }
+
+    /// Moves the end of the selection, which begins at the cursor, and keeps it in sight.
+    fn step_selection(&mut self, step: Step) {
+        let screen = self.parser.screen();
+        let from = self.selection.head().unwrap_or_else(|| {
+            let (row, column) = screen.cursor_position();
+            Spot { line: i32::from(row), column }
+        });
+        let to = selection::stepped(screen, from, step);
+        if self.selection.head().is_none() {
+            self.selection.begin(from);
+        }
+        self.selection.extend(to);
+        let (first, rows) = (self.first_line(), i32::from(self.size().0));
+        let above = first - to.line;
+        let below = to.line - (first + rows - 1);
+        let back = self.scrolled_back();
+        let wanted = if above > 0 {
+            back.saturating_add(usize::try_from(above).unwrap_or(0))
+        } else {
+            back.saturating_sub(usize::try_from(below.max(0)).unwrap_or(0))
+        };
+        self.parser.screen_mut().set_scrollback(wanted);
+    }
+
+    /// What waited while something was selected goes on the screen.
+    fn drop_selection(&mut self) {
+        let waited = self.selection.clear();
+        self.parser.process(&waited);
+    }
+
     fn begin(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
         let Some(link) = self.link.clone() else { return Vec::new() };
-        let job = desk.jobs.start(JobKind::Terminal, format!("Terminal on {}", link.place()), desk.now);
+        let job = desk.jobs.start(JobKind::Terminal, act::named("terminal", link.place()), desk.now);
         self.job = Some(job);
         self.port = Port::Opening;
         vec![Command::OpenTerminal { job, link, baud: self.baud }]
@@ -402,6 +512,46 @@ mod tests {
         act(&mut terminal, paste("two\nlines"));
         assert!(act(&mut terminal, TerminalAction::DroppedPaste).is_empty());
         assert_eq!(terminal.waiting_paste(), None);
+    }
+
+    #[test]
+    fn what_is_selected_is_copied_as_it_was_written_and_nothing_moves_meanwhile() {
+        let mut terminal = open();
+        act(&mut terminal, TerminalAction::Resized(4, 10));
+        wrote(&mut terminal, "first\r\na line of twenty-one\r\n$ ");
+        let spot = |line, column| Spot { line, column };
+        act(&mut terminal, TerminalAction::BeganSelecting(spot(1, 2)));
+        assert_eq!(terminal.selected_text(), None, "a click selects nothing");
+        act(&mut terminal, TerminalAction::SelectedTo(spot(3, 1)));
+        assert_eq!(terminal.selected_text().as_deref(), Some("line of twenty-one\n$"), "a broken line stays one");
+        wrote(&mut terminal, "late\r\nlater\r\n");
+        assert_eq!(terminal.waiting_octets(), 13);
+        assert_eq!(terminal.selected_text().as_deref(), Some("line of twenty-one\n$"));
+        act(&mut terminal, TerminalAction::DroppedSelection);
+        assert!(terminal.contents().contains("later"), "what waited is shown: {}", terminal.contents());
+        act(&mut terminal, TerminalAction::SelectedAll);
+        assert!(terminal.selected_text().is_some_and(|text| text.starts_with("first\na line of twenty-one\n$ late")));
+    }
+
+    #[test]
+    fn words_and_lines_are_selected_and_keys_go_from_the_cursor_into_the_past() {
+        let mut terminal = open();
+        act(&mut terminal, TerminalAction::Resized(3, 20));
+        wrote(&mut terminal, "one\r\ntwo\r\nsee /etc/hosts now\r\nlast");
+        let at = Spot { line: 1, column: 6 };
+        act(&mut terminal, TerminalAction::SelectedWord(at));
+        assert_eq!(terminal.selected_text().as_deref(), Some("/etc/hosts"));
+        act(&mut terminal, TerminalAction::SelectedLine(at));
+        assert_eq!(terminal.selected_text().as_deref(), Some("see /etc/hosts now"));
+        act(&mut terminal, TerminalAction::DroppedSelection);
+        for _ in 0..3 {
+            act(&mut terminal, TerminalAction::Stepped(Step::Up));
+        }
+        act(&mut terminal, TerminalAction::Stepped(Step::LineStart));
+        assert_eq!(terminal.selected_text().as_deref(), Some("one\ntwo\nsee /etc/hosts now\nlast"));
+        assert_eq!(terminal.scrolled_back(), 1, "its end stays in sight");
+        assert_eq!(act(&mut terminal, TerminalAction::Typed(Secret::new(vec![b'x']))).len(), 1);
+        assert_eq!((terminal.selection(), terminal.scrolled_back()), (None, 0), "typing goes on where it was");
     }
 
     #[test]

@@ -418,6 +418,7 @@ fn bench_with_token() -> (Bench, JobId, String) {
         start_problems: Vec::new(),
         settings: crate::model::settings::Settings::default(),
         data_dir: "/data".into(),
+        save_folder: "/home/me/Documents".into(),
         cut_off_jobs: 0,
         demo: None,
     })));
@@ -548,6 +549,7 @@ fn what_was_switched_on_is_remembered() {
         start_problems: Vec::new(),
         settings,
         data_dir: "/data".into(),
+        save_folder: "/home/me/Documents".into(),
         cut_off_jobs: 0,
         demo: None,
     };
@@ -772,8 +774,10 @@ fn the_next_gateway_is_not_tried_with_the_login_of_the_last_one() {
 #[test]
 fn a_desktop_without_a_file_dialog_is_told_and_where_the_path_goes() {
     let mut bench = Bench::new();
-    bench.act(Action::FoundNoFileDialog);
-    bench.act(Action::FoundNoFileDialog);
+    for _ in 0..2 {
+        let wanted = bench.app.file_for(files::PathField::Manifest);
+        bench.act(Action::FoundNoFileDialog(wanted));
+    }
     let told: Vec<_> = bench.app.toasts().iter().map(|toast| toast.text.clone()).collect();
     assert!(matches!(&told[..], [ToastText::Problem(problem)] if problem.code == "app.no_file_dialog"), "{told:?}");
 }

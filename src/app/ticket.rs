@@ -68,6 +68,7 @@ impl Ticket {
             | Command::SyncRecords(_)
             | Command::KeepRecordsSynced
             | Command::ReadSite { .. }
+            | Command::ShowInFolder(_)
             | Command::SaveSettings(_) => Self::Other,
         }
     }

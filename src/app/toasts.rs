@@ -1,11 +1,14 @@
 //! Short messages at the edge of the window: good news goes by itself, a problem stays until it is read.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::model::problem::Problem;
 
 /// How long good news stays.
 const NEWS_FOR: Duration = Duration::from_secs(6);
+/// How long it stays that a file was saved: it can be shown and its path copied meanwhile.
+const SAVED_FOR: Duration = Duration::from_secs(30);
 /// Messages kept at a time; the oldest goes first.
 const MAX: usize = 4;
 
@@ -14,6 +17,8 @@ const MAX: usize = 4;
 pub enum ToastText {
     /// Something went well.
     News(String),
+    /// A file was saved.
+    Saved(PathBuf),
     /// Something did not.
     Problem(Problem),
 }
@@ -49,6 +54,11 @@ impl Toasts {
     /// Says that something went well.
     pub(super) fn tell(&mut self, news: impl Into<String>, now: Instant) {
         self.push(ToastText::News(news.into()), Some(now + NEWS_FOR));
+    }
+
+    /// Says that a file was saved.
+    pub(super) fn saved(&mut self, path: PathBuf, now: Instant) {
+        self.push(ToastText::Saved(path), Some(now + SAVED_FOR));
     }
 
     /// Says that something failed. The same problem is not listed twice.

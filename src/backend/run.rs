@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
 use super::bench;
 use super::handle::Reporter;
@@ -40,6 +40,8 @@ use crate::msg::{Command, Event, JobEnd, Startup};
 const RADIO_RETRY: Duration = Duration::from_secs(5);
 /// How long jobs may take to stop when the program ends.
 const FAREWELL: Duration = Duration::from_secs(3);
+/// How long the system may take with a device that was plugged in.
+const SETTLES: Duration = Duration::from_millis(400);
 
 /// What jobs tell the loop.
 enum Notice {
@@ -71,6 +73,8 @@ struct Workers {
     is_listing: bool,
     trouble: Option<LinkError>,
     radio: RadioState,
+    /// Word from the system that ports came or went.
+    port_news: Option<watch::Receiver<u64>>,
     notices: mpsc::Sender<Notice>,
     /// How to reach the inspections that run.
     inspections: HashMap<JobId, mpsc::Sender<TelemetryCommand>>,
@@ -104,6 +108,21 @@ async fn next_heard(radio: &mut RadioState) -> Option<RadioEvent> {
     }
 }
 
+/// Waits until ports may have come or gone, and a moment longer: several devices of one gateway come together, and what the
+/// system knows of them is whole by then. Waits for ever where there is no such word.
+async fn next_port(news: &mut Option<watch::Receiver<u64>>) {
+    let Some(heard) = news else { return std::future::pending().await };
+    if heard.changed().await.is_err() {
+        // Whoever watched is gone: from now on ports are listed at intervals.
+        *news = None;
+        return;
+    }
+    // Whoever drops this future meanwhile has not listed anything yet.
+    heard.mark_changed();
+    sleep(SETTLES).await;
+    heard.mark_unchanged();
+}
+
 /// Runs until the front end has gone, then stops what still runs.
 pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut commands: mpsc::Receiver<Command>) {
     let (notices, mut notice_rx) = mpsc::channel(64);
@@ -120,6 +139,7 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
         is_listing: false,
         trouble: None,
         radio: RadioState::Off,
+        port_news: None,
         notices,
         inspections: HashMap::new(),
         checks: HashMap::new(),
@@ -143,7 +163,10 @@ pub(super) async fn run(parts: Parts, startup: Startup, reporter: Reporter, mut 
                 None => break,
             },
             Some(notice) = notice_rx.recv() => workers.take_in(notice).await,
-            _ = tick.tick(), if workers.is_discovering => workers.look_around().await,
+            _ = tick.tick(), if workers.is_looking_at_intervals() => workers.look_around().await,
+            () = next_port(&mut workers.port_news), if workers.is_discovering && !workers.is_listing => {
+                workers.list_ports();
+            }
             event = next_heard(&mut workers.radio) => workers.hear(event).await,
             () = interrupts.next() => {
                 if !is_listening {
@@ -188,11 +211,14 @@ impl Workers {
     async fn handle(&mut self, command: Command) {
         match command {
             Command::StartDiscovery { radio } => {
-                self.is_discovering = true;
+                if !std::mem::replace(&mut self.is_discovering, true) {
+                    self.port_news = self.parts.links.as_ref().port_news();
+                    self.list_ports();
+                }
                 if radio { self.start_radio().await } else { self.stop_radio().await }
             }
             Command::StopDiscovery => {
-                self.is_discovering = false;
+                (self.is_discovering, self.port_news) = (false, None);
                 self.stop_radio().await;
             }
             Command::AddPort(link) => self.add_port(link).await,
@@ -227,6 +253,7 @@ impl Workers {
             Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
             Command::ReadSite { path } => self.read_site(path),
+            Command::ShowInFolder(path) => self.show_in_folder(path),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::FindRecords { filter, limit } => self.find_records(*filter, limit),
             Command::ShowRecord { key } => self.show_record(key),

@@ -9,6 +9,7 @@ use super::run::run;
 use super::site::DemoPlan;
 use crate::flow::port::{Links, RecordsError};
 use crate::io::files::DataDir;
+use crate::io::folder;
 use crate::io::links::SystemLinks;
 use crate::io::logs::LogGuard;
 use crate::io::records::RecordStore;
@@ -127,6 +128,7 @@ async fn prepare(
         start_problems: start_problems.clone(),
         settings,
         data_dir: data.root().to_owned(),
+        save_folder: folder::usual(),
         cut_off_jobs,
         demo: demo.as_ref().map(|plan| plan.site(&catalog, broker.as_ref())),
     };

@@ -355,13 +355,14 @@ pub enum DeviceCommand {
         #[arg(required = true, value_name = "WORDS")]
         words: Vec<String>,
     },
-    /// Read its clock, or set it.
-    Time {
+    /// Read its clock against this computer's, or set it.
+    #[command(visible_alias = "time")]
+    Clock {
         /// The gateway.
         #[command(flatten)]
         via: DeviceLink,
-        /// Set it to this time, written as 2026-01-31T12:00:00, or to `now` in UTC.
-        #[arg(long, value_name = "TIME", requires = "confirm")]
+        /// Set it to this computer's time, or to a time in UTC written as 2026-01-31T12:00:00.
+        #[arg(long, value_name = "TIME", requires = "confirm", num_args = 0..=1, default_missing_value = "now")]
         set: Option<String>,
         /// The gateway's name, as `device info` prints it.
         #[arg(long, value_name = "NAME", allow_hyphen_values = true)]

@@ -124,7 +124,7 @@ fn device(command: &mut DeviceCommand) -> Written<'_> {
         | DeviceCommand::Stats { via }
         | DeviceCommand::Images { via }
         | DeviceCommand::Shell { via, .. }
-        | DeviceCommand::Time { via, .. }
+        | DeviceCommand::Clock { via, .. }
         | DeviceCommand::Identify { via }
         | DeviceCommand::Reprovision { via, .. }
         | DeviceCommand::Reset { via, .. }

@@ -12,6 +12,7 @@ use super::session::workers_gone;
 use super::{next_job, secret_input};
 use crate::backend::{Handle, local};
 use crate::model::access::Access;
+use crate::model::clock::{Ahead, Effect};
 use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId};
 use crate::model::problem::{Explain as _, Problem};
@@ -55,7 +56,7 @@ const fn link_of(command: &DeviceCommand) -> &DeviceLink {
         | DeviceCommand::Stats { via }
         | DeviceCommand::Images { via }
         | DeviceCommand::Shell { via, .. }
-        | DeviceCommand::Time { via, .. }
+        | DeviceCommand::Clock { via, .. }
         | DeviceCommand::Reset { via, .. }
         | DeviceCommand::Identify { via }
         | DeviceCommand::Reprovision { via, .. }
@@ -103,10 +104,9 @@ fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<Desti
         DeviceCommand::Shell { confirm, words, .. } => {
             (change(DeviceChange::Shell(words.join(" ")), &confirm.name), None)
         }
-        DeviceCommand::Time { set: None, .. } => (read(DeviceRead::Time), None),
-        DeviceCommand::Time { set: Some(time), confirm, .. } => {
-            let time = if time == "now" { now() } else { time.clone() };
-            (change(DeviceChange::SetTime(time), confirm.as_deref().unwrap_or_default()), None)
+        DeviceCommand::Clock { set: None, .. } => (read(DeviceRead::Time), None),
+        DeviceCommand::Clock { set: Some(time), confirm, .. } => {
+            (change(DeviceChange::SetTime(time.clone()), confirm.as_deref().unwrap_or_default()), None)
         }
         // A session of its own does these.
         DeviceCommand::Identify { .. } | DeviceCommand::Reprovision { .. } => (Vec::new(), None),
@@ -118,11 +118,6 @@ fn requests(command: &DeviceCommand) -> Result<(Vec<DeviceRequest>, Option<Desti
             (requests, None)
         }
     })
-}
-
-/// The time in UTC, as devices take it.
-fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
 /// Reads what is needed before anything is opened: wrong input must not touch the gateway.
@@ -270,8 +265,15 @@ impl Run {
                 self.done(Exit::Good, json!({ "kind": "images", "images": images }));
             }
             DeviceProgress::Time(time) => {
+                let ahead = Ahead::of(&time, jiff::Timestamp::now().as_second());
                 out.text(&time);
-                self.done(Exit::Good, json!({ "kind": "time", "time": time }));
+                if let Some(ahead) = ahead {
+                    out.text(format!("{}. {}", ahead.shown(), ahead.consequence()));
+                }
+                let fails = ahead.map(|ahead| ahead.effect() == Effect::Certificates);
+                let ahead = ahead.map(|Ahead(seconds)| seconds);
+                let line = json!({ "kind": "time", "time": time, "ahead_secs": ahead, "breaks_tls": fails });
+                self.done(if fails == Some(true) { Exit::Findings } else { Exit::Good }, line);
             }
             DeviceProgress::Setting { key, value } => self.setting(&key, value, out),
             DeviceProgress::File { path, facts } => self.file(&path, &facts, out),

@@ -9,6 +9,7 @@ use super::session::workers_gone;
 use super::site;
 use super::{next_job, secret_input};
 use crate::backend::Handle;
+use crate::model::act;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -251,9 +252,9 @@ fn job_line(job: &JobRecord) -> String {
         None => job.id.0.to_string(),
     };
     format!(
-        "{number:>5}  {}  {:<10} {:<9} {}{simulated}  {}",
+        "{number:>5}  {}  {:<13} {:<9} {}{simulated}  {}",
         job.started_at,
-        job.intent.action,
+        act::title(&job.intent.action),
         job.outcome,
         visible(&job.intent.gateway, 40),
         visible(&job.summary, 120),

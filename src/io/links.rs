@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ble::BleLinks;
 use super::http;
 use super::neighbourhood::OwnNetwork;
+use super::port_news;
 use super::serial::SerialLinks;
 use super::udp;
 use crate::flow::port::{Boxed, GattLink, Http, Link, LinkError, Links, Neighbourhood, Radio};
@@ -21,6 +22,10 @@ pub struct SystemLinks {
 impl Links for SystemLinks {
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
         self.serial.ports()
+    }
+
+    fn port_news(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        port_news::watch()
     }
 
     fn look<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<(), LinkError>> {

@@ -70,13 +70,15 @@ pub enum Fault {
     Regenerates,
     /// After a restart another gateway answers.
     Swapped,
+    /// The clock begins in 1970 and stands there until it is set (SMP, console).
+    ClockOff,
     /// The gateway deletes what it was told to, and falls silent for good before it says so (console).
     GoneInWipe,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -109,6 +111,7 @@ impl Fault {
         Self::WipeLie,
         Self::Regenerates,
         Self::Swapped,
+        Self::ClockOff,
         Self::GoneInWipe,
     ];
 
@@ -147,6 +150,7 @@ impl Fault {
             Self::WipeLie => "wipe-lie",
             Self::Regenerates => "regenerates",
             Self::Swapped => "swapped",
+            Self::ClockOff => "clock-off",
             Self::GoneInWipe => "gone-in-wipe",
         }
     }

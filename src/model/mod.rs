@@ -3,11 +3,13 @@
 //! Nothing here does I/O, reads a clock or knows a window. Every other module may use it.
 
 pub mod access;
+pub mod act;
 pub mod agenda;
 pub mod audit;
 pub mod basis;
 pub mod batch;
 pub mod card_scan;
+pub mod clock;
 pub mod credentials;
 pub mod destination;
 pub mod drivers;

@@ -61,24 +61,6 @@ impl JobIntent {
             _ => true,
         }
     }
-
-    /// What is done, as a person reads it.
-    pub fn act(&self) -> &str {
-        match self.action.as_str() {
-            "commission" => "Set up",
-            "device" => "Device",
-            "batch" => "Batch",
-            "check" => "Network check",
-            "terminal" => "Terminal",
-            "telemetry" | "inspect" => "Telemetry",
-            "publish" => "Publish",
-            "wipe" => "Removal",
-            "card-scan" => "Card check",
-            "import" => "Import",
-            "export" | "export-records" => "Export",
-            other => other,
-        }
-    }
 }
 
 /// The name of a step on record, as a person reads it.

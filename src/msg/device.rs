@@ -69,7 +69,7 @@ pub enum DeviceChange {
         /// Its content; it may be a key.
         content: Secret<Vec<u8>>,
     },
-    /// Set the clock: `2026-01-31T12:00:00`.
+    /// Set the clock: `2026-01-31T12:00:00`, or [`DeviceChange::NOW`].
     SetTime(String),
     /// Restart.
     Reset,
@@ -78,6 +78,9 @@ pub enum DeviceChange {
 }
 
 impl DeviceChange {
+    /// Stands for this computer's time, which the workers put in its place when it is sent.
+    pub const NOW: &'static str = "now";
+
     /// The name in records and JSON lines.
     pub const fn as_str(&self) -> &'static str {
         match self {

@@ -131,6 +131,8 @@ pub enum Command {
     CollectDiagnostics { job: JobId },
     /// Store the settings.
     SaveSettings(Settings),
+    /// Shows a file in its folder.
+    ShowInFolder(PathBuf),
 }
 
 /// What can be asked of an open session. One request runs at a time; the session says when it is ready again.
@@ -366,6 +368,8 @@ pub struct Startup {
     pub settings: Settings,
     /// Where records, settings and logs are kept.
     pub data_dir: PathBuf,
+    /// Where files are saved unless a person says otherwise.
+    pub save_folder: PathBuf,
     /// Jobs that were cut off by the end of an earlier run.
     pub cut_off_jobs: usize,
     /// The simulated site, if this is a demo.

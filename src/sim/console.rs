@@ -7,7 +7,7 @@ mod wipe;
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +20,7 @@ use super::device::{Emission, SimulatedDevice};
 use super::drivers::{Unit, card};
 use super::network::NetworkTable;
 use super::site::start_gateway;
+use crate::model::clock;
 use crate::model::fault::Fault;
 use crate::model::gateway::DeviceInfo;
 use crate::model::ids::{DriverId, LinkKind};
@@ -113,6 +114,8 @@ pub struct ConsoleDevice {
     serial: Option<String>,
     /// What the network it joins lets it reach.
     network: Arc<NetworkTable>,
+    /// What the clock was set to.
+    clock: Option<String>,
     /// How often it has started.
     starts: u32,
     /// Files it says that it deleted, and has not.
@@ -134,6 +137,7 @@ impl ConsoleDevice {
             made: 0,
             serial: None,
             network: Arc::default(),
+            clock: None,
             starts: 1,
             hidden: HashSet::new(),
             info,
@@ -313,11 +317,26 @@ impl ConsoleDevice {
             self.delete(body)
         } else if let Some(answered) = self.answer_wipe(body) {
             answered
+        } else if body.contains("date -u ") {
+            self.date(body)
         } else if body.contains("ls -ldn") {
             self.file_facts(body)
         } else {
             ("sh: command not found\n".into(), 127)
         }
+    }
+
+    /// The clock: this computer's, unless it is off or was set.
+    fn date(&mut self, body: &str) -> (String, u8) {
+        if let Some((time, _)) = body.split_once("date -u -s '").and_then(|(_, rest)| rest.split_once('\'')) {
+            self.clock = Some(time.replace(' ', "T"));
+        }
+        let off = self.has(Fault::ClockOff).then(|| "1970-01-01T00:00:12".to_owned());
+        let now = || {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            clock::written(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+        };
+        (format!("{}Z\n", self.clock.clone().or(off).unwrap_or_else(now)), 0)
     }
 
     fn file_facts(&self, body: &str) -> (String, u8) {

@@ -5,7 +5,7 @@ use egui::{Frame, Id, Key, Modal, Role, TextEdit, Ui};
 
 use super::pass::Pass;
 use super::telemetry::number;
-use super::theme::{DIALOG_WIDTH, GRID, palette, scrim};
+use super::theme::{DIALOG_WIDTH, GRID, mono, palette, scrim};
 use super::widgets::{Button, strong};
 use crate::app::commission::{CommissionAction, Question};
 use crate::app::device::{Device, DeviceAction};
@@ -20,6 +20,8 @@ pub(super) fn show(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
         close(ui, app, pass);
     } else if app.file_there().is_some() {
         replace(ui, app, pass);
+    } else if app.is_saving_as() {
+        save_as(ui, app, pass);
     } else if let Some(question) = app.commission.question() {
         confirm(ui, app, question, pass);
     } else if app.device.question().is_some() {
@@ -66,6 +68,37 @@ fn replace(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
         Some(Answer::Safe) => pass.did(Action::KeptFile),
         Some(Answer::Dangerous) => pass.did(Action::ReplacedFile),
         None => {}
+    }
+}
+
+/// Where something is saved, on a desktop without file dialogs.
+fn save_as(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let Some(saving) = app.save_as() else { return };
+    let id = Id::unique("save-as");
+    let area = Modal::default_area(id).accessible_name("Save as").role(Role::Dialog);
+    let frame = Frame::window(ui.style()).fill(palette(ui).page);
+    let modal = Modal::new(id).area(area).frame(frame).backdrop_color(scrim(ui)).show(ui.ctx(), |ui| {
+        ui.set_width(DIALOG_WIDTH.min(ui.ctx().content_rect().width() - 80.0));
+        let label = strong(ui, "Save as").id;
+        ui.add_space(GRID);
+        let edit = TextEdit::singleline(&mut saving.path).desired_width(f32::INFINITY).font(mono());
+        let response = ui.add(edit.margin(crate::ui::theme::FIELD_MARGIN)).labelled_by(label);
+        let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
+        if ui.memory(|memory| memory.focused().is_none()) && !is_entered {
+            response.request_focus();
+        }
+        ui.add_space(GRID);
+        let is_typed = !saving.path.trim().is_empty();
+        ui.horizontal_wrapped(|ui| {
+            let save = Button::new("Save").primary().enabled_if(is_typed, "Type a path first").pressed(ui);
+            let cancel = Button::new("Cancel").pressed(ui);
+            if save || (is_entered && is_typed) { Some(true) } else { cancel.then_some(false) }
+        })
+        .inner
+    });
+    let is_escaped = ui.input(|input| input.key_pressed(Key::Escape));
+    if let Some(is_saved) = modal.inner.or_else(|| is_escaped.then_some(false)) {
+        pass.did(Action::SavedAs(is_saved));
     }
 }
 
@@ -134,7 +167,7 @@ fn typed(
         ui.add_space(GRID);
         let is_right = is_right(typed);
         ui.horizontal_wrapped(|ui| {
-            let keep = Button::new("Leave it as it is").pressed(ui);
+            let keep = Button::new("Cancel").pressed(ui);
             let go = Button::new("Confirm").danger().enabled_if(is_right, why_not).pressed(ui);
             if go || (is_entered && is_right) { Some(Answer::Dangerous) } else { keep.then_some(Answer::Safe) }
         })

@@ -1,11 +1,14 @@
 //! What surrounds every place: the rail, the status line, and messages at the edge.
 
+use std::path::Path;
+
 use egui::{Align2, Area, CentralPanel, Frame, Id, Margin, ScrollArea, Stroke, Ui};
 
 use super::pass::Pass;
 use super::theme::{GAP, PAGE_MARGIN, STATUS_HEIGHT, TOAST_WIDTH, palette};
 use super::widgets::{Button, icon, problem_card, truncated};
 use super::{check, gateways, icon, keys, rail, records, settings, status, telemetry};
+use crate::app::files::file_name;
 use crate::app::{Action, App, Place, ToastText};
 
 /// Draws the window.
@@ -46,7 +49,7 @@ fn toasts(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
         for toast in app.toasts().iter() {
             egui::Frame::popup(ui.style()).fill(palette(ui).page).stroke(edge).show(ui, |ui| {
                 ui.set_width(TOAST_WIDTH.min(ui.ctx().content_rect().width() - 4.0 * GAP));
-                if toast_body(ui, &toast.text) {
+                if toast_body(ui, &toast.text, pass) {
                     pass.did(Action::DismissedToast(toast.id));
                 }
             });
@@ -54,7 +57,7 @@ fn toasts(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     });
 }
 
-fn toast_body(ui: &mut Ui, text: &ToastText) -> bool {
+fn toast_body(ui: &mut Ui, text: &ToastText, pass: &mut Pass<'_>) -> bool {
     match text {
         ToastText::News(news) => {
             ui.horizontal(|ui| {
@@ -64,11 +67,40 @@ fn toast_body(ui: &mut Ui, text: &ToastText) -> bool {
             })
             .inner
         }
+        ToastText::Saved(path) => saved(ui, path, pass),
         ToastText::Problem(problem) => {
             problem_card(ui, problem);
             Button::new("Dismiss").named("Dismiss the problem").pressed(ui)
         }
     }
+}
+
+/// A file was saved: where it is seen, and its path.
+fn saved(ui: &mut Ui, path: &Path, pass: &mut Pass<'_>) -> bool {
+    let name = file_name(path);
+    let is_gone = ui
+        .horizontal(|ui| {
+            icon(ui, icon::JOINED, palette(ui).ok);
+            let shown = ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let is_gone = dismiss(ui);
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    truncated(ui, format!("Saved {name}")).on_hover_text(path.display().to_string());
+                });
+                is_gone
+            });
+            shown.inner
+        })
+        .inner;
+    ui.horizontal_wrapped(|ui| {
+        if Button::new("Show in folder").icon(icon::FOLDER).named(&format!("Show {name} in its folder")).pressed(ui) {
+            pass.did(Action::ShowedInFolder(path.to_owned()));
+        }
+        if Button::new("Copy path").icon(icon::COPY).named(&format!("Copy the path of {name}")).pressed(ui) {
+            ui.ctx().copy_text(path.display().to_string());
+            pass.did(Action::Copied("Path"));
+        }
+    });
+    is_gone
 }
 
 fn dismiss(ui: &mut Ui) -> bool {

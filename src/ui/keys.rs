@@ -17,7 +17,7 @@ use crate::model::settings::Settings;
 /// The keys of the places, in their order.
 const PLACES: [Key; 5] = [Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5];
 /// The keys as F1 lists them: where they work, what they are, what they do.
-const LISTED: [(&str, &[(&str, &str)]); 4] = [
+const LISTED: [(&str, &[(&str, &str)]); 5] = [
     (
         "Everywhere",
         &[
@@ -45,6 +45,15 @@ const LISTED: [(&str, &[(&str, &str)]); 4] = [
         &[
             ("Enter", "Connect, send, or correct the passphrase"),
             ("Ctrl+Enter", "Next gateway, once this one has joined"),
+        ],
+    ),
+    (
+        "In a terminal",
+        &[
+            ("Shift+\u{2191} \u{2193} \u{2190} \u{2192} Home End", "Select"),
+            ("Ctrl+Shift+A, Ctrl+Shift+C", "Select everything, copy what is selected"),
+            ("Ctrl+C", "Copy what is selected; with nothing selected, interrupt the device"),
+            ("Shift+Page Up, Page Down", "Look back and on"),
         ],
     ),
     ("Between panes", &[("\u{2190} \u{2192}", "Move the line between panes while it has the keyboard")]),

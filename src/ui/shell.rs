@@ -9,14 +9,12 @@ use eframe::egui;
 use egui::{Context, Ui, ViewportCommand};
 use jiff::tz::TimeZone;
 
-use super::file_dialog::{Answer, FileDialogs};
+use super::file_dialog::{Answer, Begin, FileDialogs};
 use super::pass::{Pass, PathField};
 use super::widgets::shares;
 use super::{dialogs, frame, keys, palette};
-use crate::app::check::CheckAction;
 use crate::app::{Action, App, Ticket};
 use crate::backend::Handle;
-use crate::model::ids::LinkAddress;
 use crate::model::layout::{Arrangement, WindowSize};
 use crate::model::settings::ThemeChoice;
 use crate::msg::Command;
@@ -50,8 +48,8 @@ pub struct Window {
     handle: Handle,
     clock: Clock,
     dialogs: FileDialogs,
-    /// The gateway that was selected when the file dialog was opened.
-    browsed_for: Option<LinkAddress>,
+    /// Whether the desktop has file dialogs, as far as is known: without them a dialog of our own asks where to save.
+    pub has_file_dialogs: bool,
     /// Whether the panes stand as the settings say.
     is_arranged: bool,
 }
@@ -67,7 +65,7 @@ impl Window {
             handle,
             clock,
             dialogs: FileDialogs::default(),
-            browsed_for: None,
+            has_file_dialogs: true,
             is_arranged: false,
         };
         window.send(App::start());
@@ -126,52 +124,24 @@ impl Window {
     }
 
     fn take_path(&mut self) {
-        let (field, path) = match self.dialogs.poll() {
-            Some(Answer::Chosen(field, path)) => (field, path),
-            Some(Answer::NoDialog) => return self.act(Action::FoundNoFileDialog),
-            None => return,
-        };
-        if field.is_of_a_gateway() && self.browsed_for.as_ref() != self.app.discover.selected() {
-            return self.act(Action::ChoseForAnother);
+        match self.dialogs.poll() {
+            Some(Answer::Chosen(wanted, path)) => self.act(Action::ChoseFile(wanted, path)),
+            Some(Answer::NoDialog(wanted)) => {
+                self.has_file_dialogs = false;
+                self.act(Action::FoundNoFileDialog(wanted));
+            }
+            None => {}
         }
-        match field {
-            PathField::QrPicture => self.app.commission.form.qr.path = path,
-            PathField::TerminalFile => self.app.terminal.file_path = path,
-            PathField::RecordsExport => self.app.records.export.path = path,
-            PathField::Report(_) => {
-                // Whoever names a file in a dialog that saves has said all there is to say.
-                self.app.records.report.path = path;
-                self.act(crate::app::records::RecordsAction::Reported.into());
-            }
-            PathField::Manifest => {
-                self.app.batch.path = path;
-                self.act(crate::app::batch::BatchAction::Opened.into());
-            }
-            PathField::BatchResults => self.app.batch.out = path,
-            PathField::Certificate(_) => self.app.remove.certificate_path = path,
-            PathField::CardImage => self.app.remove.card.path = path,
-            PathField::Transcript => self.app.commission.transcript_path = path,
-            PathField::BrokerAuthorities => self.app.telemetry.form.ca_path = path,
-            PathField::BrokerCertificate => self.app.telemetry.form.certificate_path = path,
-            PathField::BrokerKey => self.app.telemetry.form.key_path = path,
-            PathField::BrokerKeyLog => self.app.telemetry.form.key_log = path,
-            PathField::Schema => self.app.telemetry.detail.schema_path = path,
-            PathField::PlotPicture => self.app.telemetry.panes.plot.picture_path = path,
-            PathField::PlotPoints => self.app.telemetry.panes.plot.csv_path = path,
-            PathField::RecordingNew => self.app.telemetry.panes.recorder.record_path = path,
-            PathField::RecordingOpen => self.app.telemetry.panes.recorder.open_path = path,
-            PathField::TelemetryExport => self.app.telemetry.panes.recorder.export_path = path,
-            PathField::SupportBundle => self.app.telemetry.panes.recorder.bundle_path = path,
-            PathField::CheckSite => {
-                self.app.check.form.site_path = path;
-                self.act(CheckAction::FormChanged.into());
-            }
-            PathField::CheckOverride => self.app.check.form.override_path = path,
-            PathField::CheckEvidence => self.app.check.evidence_path = path,
-            PathField::CheckBefore => self.app.check.before_path = path,
-            PathField::CheckReport(_) => self.app.check.save.path = path,
-            PathField::Token(id) => self.app.commission.tokens.input(&id).path = path,
+    }
+
+    fn browse(&mut self, field: PathField, ctx: &Context) {
+        let wanted = self.app.file_for(field);
+        // What was missing a moment ago isn't asked for again; a dialog that reads may have come meanwhile.
+        if !self.has_file_dialogs && wanted.field.is_saved() {
+            return self.act(Action::FoundNoFileDialog(wanted));
         }
+        let begin = Begin { folder: self.app.save_folder().to_owned(), name: wanted.field.proposed_name() };
+        self.dialogs.open(wanted, begin, ctx);
     }
 
     fn draw(&mut self, ui: &mut Ui) {
@@ -207,8 +177,7 @@ impl Window {
             self.act(Action::Arranged(Arrangement::Shares(shares)));
         }
         if let Some(field) = browse {
-            self.browsed_for = self.app.discover.selected().cloned();
-            self.dialogs.open(field, ui.ctx());
+            self.browse(field, ui.ctx());
         }
     }
 }

@@ -23,6 +23,7 @@ ROLES = {
     "password": {"password text"},
     "tab": {"page tab"},
     "row": {"tree item", "list item", "table row"},
+    "tree": {"tree", "tree table"},
     "picture": {"image", "icon", "drawing area"},
     "label": {"label", "static", "paragraph", "heading", "status bar", "alert", "text"},
 }
@@ -150,6 +151,20 @@ class Window:
         """Types with real keys into whatever has the keyboard."""
         _xdotool("type", "--delay", 30, text)
 
+    def tab_to(self, name, role=None, most=60):
+        """Presses Tab until what is called so has the keyboard."""
+
+        def has_focus():
+            hits = self._hits(name, role)
+            return any(node.get_state_set().contains(Atspi.StateType.FOCUSED) for node in hits)
+
+        self.find(name, role)
+        for _ in range(most):
+            if has_focus():
+                return
+            self.keys("Tab")
+        raise NotThere(f"Tab does not lead to {role or 'node'} {_show(name)}")
+
     def wait_focus(self, name, role):
         """Waits until what is called so has the keyboard."""
 
@@ -166,7 +181,8 @@ class Window:
     def screenshot(self, path):
         """Writes the window's part of the screen to a PNG file; returns its number of colours and its brightness."""
         # The pointer would hover something.
-        _xdotool("mousemove", 1599, 999)
+        width, height = os.environ.get("LINESMAN_SCREEN", "1600x1000").split("x")
+        _xdotool("mousemove", int(width) - 1, int(height) - 1)
         frame = next((node for node, depth in self.nodes() if depth == 1), None)
         time.sleep(0.4)
         return save_screen(path, bounds(frame) if frame is not None else None)

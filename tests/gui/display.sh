@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in a desktop session of its own: X display, message bus, accessibility bus, window manager.
 #   tests/gui/display.sh COMMAND [ARGUMENT…]
+# LINESMAN_SCREEN is the size of the screen; with LINESMAN_BARE windows fill it and have no frame.
 # Nothing of the caller's session is touched, and all of it is gone when the command ends.
 # Needs (Debian): xvfb openbox xdotool dbus at-spi2-core libgl1-mesa-dri
 set -euo pipefail
@@ -46,7 +47,8 @@ export LIBGL_ALWAYS_SOFTWARE=1 LANG=C.UTF-8
 unset WAYLAND_DISPLAY WAYLAND_SOCKET AT_SPI_BUS_ADDRESS DBUS_SESSION_BUS_ADDRESS XAUTHORITY DESKTOP_SESSION XDG_CURRENT_DESKTOP
 
 # Xvfb picks a free display number and keeps its picture in a file, where screenshots are taken from.
-Xvfb -displayfd 3 -screen 0 1600x1000x24 -fbdir "$folder/screen" -nolisten tcp -noreset \
+screen=${LINESMAN_SCREEN:-1600x1000}
+Xvfb -displayfd 3 -screen 0 "${screen}x24" -fbdir "$folder/screen" -nolisten tcp -noreset \
   3>"$folder/display" >"$folder/xvfb.log" 2>&1 &
 started+=($!)
 await "Xvfb" test -s "$folder/display"
@@ -69,10 +71,19 @@ await "the accessibility bus" ask_atspi org.a11y.Bus.GetAddress
 ask_atspi org.freedesktop.DBus.Properties.Set string:org.a11y.Status string:IsEnabled variant:boolean:true >/dev/null ||
   give_up "accessibility could not be switched on"
 
-openbox >"$folder/openbox.log" 2>&1 &
+rules=()
+if [ -n "${LINESMAN_BARE:-}" ]; then
+  cat >"$folder/openbox.xml" <<'XML'
+<openbox_config xmlns="http://openbox.org/3.4/rc">
+  <applications><application class="*"><decor>no</decor><maximized>yes</maximized></application></applications>
+</openbox_config>
+XML
+  rules=(--config-file "$folder/openbox.xml")
+fi
+openbox "${rules[@]}" >"$folder/openbox.log" 2>&1 &
 started+=($!)
 await "openbox" xdotool get_num_desktops
 # The pointer starts mid-screen and would hover what is there.
-xdotool mousemove 1599 999
+xdotool mousemove $((${screen%x*} - 1)) $((${screen#*x} - 1))
 
 "$@"

@@ -30,12 +30,17 @@ NAMES = {
     "site": "Show the simulated site",
     "site_network": "Network",
     "site_passphrase": "Passphrase",
+    "site_user": "User",
+    "site_secret": "Password",
     # The list: the row of the gateway to set up (one that speaks Improv), and what querying it brings.
     "gateway": re.compile(r"^(?P<name>Gateway with Improv.*), (?P<place>/dev/pts/\d+), "),
     "query": "Query {place}",
     "query_all": "Query all gateways",
     "answered": "Ready",
     "other_gateway": re.compile(r"^Noisy pump, "),
+    "locked_gateway": re.compile(r"^PROV_"),
+    "user_name": "User name",
+    "proof": "Proof or password",
     # Set up
     "connect": "Connect",
     "connected": "Connected",
@@ -81,6 +86,16 @@ NAMES = {
     "send_message": "Publish the message",
     "sent": "Sent",
     "published": re.compile(r"^window-test, 1 message, last hello from the window"),
+    "address": "Address",
+    "topics_tree": re.compile(r"^Topics, \d+ row"),
+    "value_tree": re.compile(r"^Value, \d+ row"),
+    "record": "Start recording",
+    "stop_recording": "Stop recording",
+    "recorded": re.compile(r"^Recorded [0-9]"),
+    "export": "Export messages",
+    "export_csv": "Export as CSV",
+    "save_as": "Save as",
+    "saved": "Saved messages.csv",
     # Settings
     "light": "Light theme",
     "dark": "Dark theme",
@@ -108,6 +123,8 @@ class WindowTest:
         self.window = None
         self.network = None
         self.passphrase = None
+        self.user = None
+        self.secret = None
 
     def run(self):
         self.step("start the demo", self.start)
@@ -118,6 +135,7 @@ class WindowTest:
         self.step("take pictures in both themes", self.picture_both)
         self.step("close the session", self.close_session)
         self.step("set up another gateway by keyboard alone", self.by_keyboard)
+        self.step("set up one that asks for proof by keyboard alone", self.with_proof)
         self.step("connect to the broker of the site", self.connect_broker)
         self.step("see topics and open a message", self.see_topics)
         self.step("plot a field", self.plot)
@@ -125,6 +143,7 @@ class WindowTest:
         self.step("keep the last minute", self.keep)
         self.step("publish a message and see it come", self.publish)
         self.step("disconnect from the broker", self.disconnect)
+        self.step("connect, plot, record and export by keyboard alone", self.watch_by_keyboard)
         self.step("find it in the records", self.look_at_records)
         self.step("close the window", self.close)
         self.step("find the outcome on record, and no passphrase in any file", self.check_files)
@@ -143,6 +162,8 @@ class WindowTest:
         names = self.window.names()
         self.network = names[names.index(NAMES["site_network"]) + 1]
         self.passphrase = names[names.index(NAMES["site_passphrase"]) + 1]
+        self.user = names[names.index(NAMES["site_user"]) + 1]
+        self.secret = names[names.index(NAMES["site_secret"]) + 1]
         self.picture("simulated-site")
         self.window.press(NAMES["site"])
         print(f"window: the simulated network is {self.network!r}")
@@ -211,10 +232,37 @@ class WindowTest:
         self.window.find(NAMES["connected"], patience=60)
         # The network is the site's and the passphrase has the keyboard: it was not offered, so it is typed again.
         self.window.wait_focus(NAMES["passphrase"], "password")
+        self.window.type_keys(WRONG_PASSPHRASE)
+        keys("Return")
+        self.expect("refused", "joined")
+        # Enter corrects: what was typed is selected, and typing replaces it.
+        keys("Return")
+        self.window.wait_focus(NAMES["passphrase"], "password")
         self.window.type_keys(self.passphrase)
         keys("Return")
         self.expect("joined", "refused")
         self.picture("by-keyboard")
+        keys("ctrl+f", "Escape")
+
+    def with_proof(self):
+        keys = self.window.keys
+        keys("ctrl+k")
+        self.window.type_keys("listen to bluetooth")
+        keys("Return", "ctrl+1", "ctrl+f")
+        self.window.type_keys("prov")
+        self.window.find(NAMES["locked_gateway"], patience=60)
+        keys("Tab", "Home")
+        self.window.tab_to(NAMES["user_name"], "field")
+        self.window.type_keys(self.user)
+        self.window.tab_to(NAMES["proof"], "password")
+        self.window.type_keys(self.secret)
+        keys("Return")
+        self.window.find(NAMES["connected"], patience=60)
+        self.window.wait_focus(NAMES["passphrase"], "password")
+        self.window.type_keys(self.passphrase)
+        keys("Return")
+        self.expect("joined", "refused")
+        self.picture("with-proof")
         keys("ctrl+f", "Escape")
 
     def connect_broker(self):
@@ -278,6 +326,38 @@ class WindowTest:
         self.window.press(NAMES["close_inspection"])
         self.window.press(NAMES["clear_and_close"])
         self.window.find(NAMES["connect_broker"], "button")
+
+    def watch_by_keyboard(self):
+        keys, tab_to = self.window.keys, self.window.tab_to
+        keys("ctrl+3")
+        tab_to(NAMES["address"], "field")
+        keys("Return")
+        self.window.find(NAMES["disconnect"], "button", patience=60)
+        keys("ctrl+f")
+        self.window.type_keys("cloud-connector/telemetry")
+        self.window.find(NAMES["topic"], "row", patience=60)
+        tab_to(NAMES["topics_tree"])
+        keys("End")
+        tab_to(NAMES["value_tree"])
+        self.window.find(NAMES["value"], "row")
+        keys("Home", "Down", "Return")
+        tab_to(NAMES["record"], "button")
+        keys("Return")
+        self.window.find(NAMES["stop_recording"], "button")
+        tab_to(NAMES["stop_recording"], "button")
+        keys("Return")
+        self.window.find(NAMES["recorded"])
+        tab_to(NAMES["export"], "button")
+        keys("Return")
+        tab_to(NAMES["export_csv"], "button")
+        keys("Return")
+        # This desktop has no file dialog: one of our own proposes a name, which Enter takes.
+        self.window.wait_focus(NAMES["save_as"], "field")
+        keys("Return")
+        self.window.find(NAMES["saved"])
+        self.picture("exported")
+        if not any(name == "messages.csv" for _, _, files in os.walk(os.environ["HOME"]) for name in files):
+            raise Failed("the messages were not exported")
 
     def look_at_records(self):
         self.go("records")

@@ -1,6 +1,8 @@
 //! The network of the simulated site: foreign clients take its stand-ins for what they stand for, and a check of every vendor's
 //! profile finds what is done to its rows and nothing else. All of it is on loopback.
 
+mod blackbox;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Output, Stdio};

@@ -207,3 +207,42 @@ fn a_token_that_is_not_kept_or_refused_is_no_success() {
         assert!(ran.lines().iter().all(|line| line["kind"] != "credential-sent"), "{ran:#?}");
     }
 }
+
+#[test]
+fn a_clock_that_stands_in_1970_is_told_with_what_follows_and_is_set_by_this_computers() {
+    let place = Place::new();
+    let sim = sim(&place, &["--fault", "clock-off"]);
+    let off = device(&place, &sim, &["clock"]).expect(1);
+    let result = off.result();
+    assert_eq!((&result["kind"], &result["breaks_tls"]), (&json!("time"), &json!(true)), "{off:#?}");
+    assert!(result["ahead_secs"].as_i64().is_some_and(|ahead| ahead < -1_000_000_000), "{off:#?}");
+    let text = place.run(&["device", "clock", "--via", &sim.link]).expect(1).out;
+    assert!(
+        text.contains("years behind this computer. TLS fails: to this clock, certificates aren't valid yet"),
+        "{text}"
+    );
+    device(&place, &sim, &["clock", "--set", "--confirm", NAME]).expect(0);
+    let right = device(&place, &sim, &["clock"]).expect(0);
+    assert_eq!(right.result()["breaks_tls"], false, "{right:#?}");
+}
+
+#[test]
+fn the_clock_of_a_linux_console_is_read_and_set_too() {
+    let place = Place::new();
+    let card = text_of(&place.path("card"));
+    let arguments = ["sim", "--profile", "generic-linux", "--driver", "linux-console", "--state-dir", &card];
+    let sim = Sim::start(&mut place.linesman(&[&arguments[..], &["--fault", "clock-off"]].concat()));
+    let password = place.write("password", sim.text("pop"));
+    let ran = |arguments: &[&str]| {
+        let access = ["--username", sim.text("username"), "--password-file", &password, "--via", &sim.link];
+        let access = [&access[..], &["--driver", "linux-console"]].concat();
+        place.run_json(&[&["device"], arguments, &access[..]].concat())
+    };
+    let info = ran(&["info"]).expect(0);
+    let name = info.lines()[0]["name"].as_str().unwrap_or_default().to_owned();
+    assert!(info.result()["facts"].to_string().contains("Serial number"), "{info:#?}");
+    assert_eq!(ran(&["clock"]).expect(1).result()["breaks_tls"], true);
+    let set = ran(&["clock", "--set", "--confirm", &name]).expect(0);
+    assert_eq!(set.result()["evidence"]["kind"], "observed", "{set:#?}");
+    assert_eq!(ran(&["clock"]).expect(0).result()["breaks_tls"], false);
+}

@@ -403,11 +403,12 @@ fn the_sql_of_the_command_is_the_one_of_the_page() {
 fn a_server_that_talks_nonsense_is_left() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
+    let answering = move || {
         for stream in listener.incoming() {
             let _ = stream.unwrap().write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
         }
-    });
+    };
+    std::thread::Builder::new().name("nonsense".into()).spawn(answering).unwrap();
     let place = Place::new();
     let url = format!("postgres://kim@127.0.0.1:{port}/linesman");
     let ran = place.run_json(&["records", "sync", "--server", &url]).expect(3);

@@ -1,12 +1,10 @@
 //! The texts of Network check that no verdict brings along: those of the set-up, of states and of columns, in one place.
 
-use std::path::Path;
-
 use super::lines::Counts;
 use crate::check::explain::Text;
 use crate::check::plan::{Outlook, PlannedRow, Subject, Target};
+use crate::model::act;
 use crate::model::endpoint::{Endpoint, Transport};
-use crate::model::text::visible;
 use crate::msg::check::ReportForm;
 
 /// The name of the place.
@@ -155,7 +153,7 @@ pub const JOB_SAVED: &str = "Judging saved evidence";
 
 /// The label of the job.
 pub fn job(profile: &str) -> String {
-    format!("Network check: {profile}")
+    act::named("check", profile)
 }
 
 /// Where packets leave from.
@@ -307,11 +305,6 @@ pub fn will_be_checked(checked: usize, all: usize) -> String {
     format!("{checked} of {} will be checked", counted(all, "row", "rows"))
 }
 
-/// Where a report was saved.
-pub fn saved(path: &Path) -> String {
-    format!("Saved to {}", visible(&path.display().to_string(), 160))
-}
-
 /// What a run is compared with.
 pub fn compared_with(time: &str) -> String {
     format!("Compared with the run of {time}")
@@ -384,7 +377,7 @@ pub mod ui {
     /// What that does.
     pub const MASK_WHY: &str = "Private addresses are replaced by others of their kind";
     /// Saves the report.
-    pub const SAVE: &str = "Save report";
+    pub const SAVE: &str = "Save report…";
     /// Above the compared rows.
     pub const COMPARE: &str = "Compare two runs";
     /// What it is for.
@@ -407,6 +400,8 @@ pub mod ui {
     pub const OPEN_EVIDENCE: &str = "Judge again";
     /// Why a path is missing.
     pub const NO_PATH: &str = "Type a path first";
+    /// Why a report can't be saved now.
+    pub const BEING_SAVED: &str = "A report is being saved";
     /// Above hosts that the vendor leaves open.
     pub const HOSTS: &str = "Hosts the vendor leaves open";
     /// Wildcards.

@@ -24,6 +24,7 @@ use super::Desk;
 use super::discover::display_name;
 use super::gateways::KeptNetwork;
 use super::jobs::JobKind;
+use crate::model::act;
 use crate::model::agenda::{Agenda, Order, Todo};
 use crate::model::destination::Destination;
 use crate::model::drivers::Wanted;
@@ -80,8 +81,8 @@ pub enum CommissionAction {
     Confirmed,
     /// Thought better of it.
     Dropped,
-    /// Exported the transcript to the typed path.
-    ExportedTranscript,
+    /// Exports the transcript to that path.
+    ExportedTranscript(String),
 }
 
 /// What is asked before it is done.
@@ -129,10 +130,6 @@ pub struct Commission {
     pub hostname: String,
     /// A name for the gateway; edited in place.
     pub device_name: String,
-    /// Where the transcript goes; edited in place.
-    pub transcript_path: String,
-    /// What came of the last transcript export.
-    pub transcript_result: Option<Result<String, Problem>>,
     gateway: Option<(LinkAddress, String)>,
     profile: Option<ProfileId>,
     driver: Option<DriverId>,
@@ -254,7 +251,6 @@ impl Commission {
         self.tokens.forget();
         self.hostname.clear();
         self.device_name.clear();
-        self.transcript_result = None;
     }
 
     /// The port went away: what is plugged in there next is another gateway.
@@ -313,7 +309,7 @@ impl Commission {
             CommissionAction::AskedFor(question) => self.question = self.is_ready().then_some(question),
             CommissionAction::Confirmed => return self.confirm(),
             CommissionAction::Dropped => self.question = None,
-            CommissionAction::ExportedTranscript => return self.export_transcript(desk),
+            CommissionAction::ExportedTranscript(path) => return self.export_transcript(&path, desk),
         }
         Vec::new()
     }
@@ -380,13 +376,8 @@ impl Commission {
         }
     }
 
-    pub(super) fn transcript_finished(&mut self, end: JobEnd) {
+    pub(super) const fn transcript_finished(&mut self) {
         self.transcript_job = None;
-        self.transcript_result = match end {
-            JobEnd::Done { note } => Some(Ok(note)),
-            JobEnd::Failed(problem) => Some(Err(problem)),
-            JobEnd::Cancelled => None,
-        };
     }
 
     fn is_ready(&self) -> bool {
@@ -407,10 +398,9 @@ impl Commission {
         if self.open_session().is_some() {
             return Vec::new();
         }
-        let job = desk.jobs.start(JobKind::Session, format!("Session with {name}"), desk.now);
+        let job = desk.jobs.start(JobKind::Session, act::named("commission", &name), desk.now);
         let target = Target { link: link.clone(), name, profile: self.profile.clone(), driver };
         self.session = Some(Session::new(job, target, desk.now));
-        self.transcript_result = None;
         let (profile, access) = (self.profile.clone(), self.access.given(driver));
         vec![Command::OpenSession { job, link, profile, driver, access }, Command::ScanFromLaptop]
     }
@@ -586,14 +576,10 @@ impl Commission {
         vec![Command::ReadQr { job, source }]
     }
 
-    fn export_transcript(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = self.transcript_path.trim();
-        let Some(session) = self.session.as_ref().filter(|_| !path.is_empty()) else {
-            return Vec::new();
-        };
+    fn export_transcript(&mut self, path: &str, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(session) = self.session.as_ref() else { return Vec::new() };
         let job = desk.jobs.start(JobKind::ExportTranscript, "Exporting the transcript", desk.now);
         self.transcript_job = Some(job);
-        self.transcript_result = None;
         vec![Command::ExportTranscript { job, session: session.job, destination: Destination::file(path) }]
     }
 }

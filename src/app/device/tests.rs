@@ -38,7 +38,7 @@ impl Bench {
 
     fn tell(&mut self, progress: DeviceProgress) -> Vec<Command> {
         let job = self.job();
-        self.device.progressed(job, progress)
+        self.device.progressed(job, progress, std::time::Instant::now())
     }
 
     /// Connected to a gateway with settings and a shell.

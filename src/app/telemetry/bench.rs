@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::app::Desk;
 use crate::app::jobs::JobKind;
+use crate::model::act;
 use crate::model::ids::JobId;
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
@@ -226,7 +227,7 @@ impl Bench {
             BenchAction::Started if self.can_start() => match self.draft.plan() {
                 Ok(plan) => {
                     self.mistake = None;
-                    let job = desk.jobs.start(JobKind::Bench, "Bench broker", desk.now);
+                    let job = desk.jobs.start(JobKind::Bench, act::title("bench-broker"), desk.now);
                     self.job = Some(job);
                     self.state = BenchState::Starting;
                     self.seen.clear();

@@ -41,6 +41,7 @@ use self::tree::{Tree, TreeAction};
 use super::Desk;
 use super::jobs::JobKind;
 use super::settings::SettingsView;
+use crate::model::act;
 use crate::model::ids::{JobId, ProfileId};
 use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
@@ -669,7 +670,7 @@ impl Telemetry {
         let mut commands = self.addressed(vec![TelemetryCommand::Close]);
         let is_replay = matches!(start.source, InspectionSource::Recording { .. });
         let gateway = start.gateway.clone();
-        let label = if is_replay { format!("Replay of {name}") } else { format!("Telemetry of {name}") };
+        let label = act::named(if is_replay { "replay" } else { "telemetry" }, &name);
         let job = desk.jobs.start(JobKind::Telemetry, label, desk.now);
         self.inspection = Some(Inspection {
             job,

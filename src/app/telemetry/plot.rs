@@ -337,6 +337,7 @@ impl Plot {
             PlotAction::TookPicture(picture) => return self.save(picture, seat),
             PlotAction::MissedPicture => {
                 if std::mem::take(&mut self.is_picture_wanted) {
+                    seat.desk.toasts.report(no_picture());
                     self.exported = Some(Err(no_picture()));
                 }
             }

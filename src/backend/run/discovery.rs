@@ -9,7 +9,7 @@ use super::{Notice, RADIO_RETRY, RadioState, Workers, crashed};
 use crate::flow::commission::stopped;
 use crate::flow::discover::{self, Change};
 use crate::flow::port::{BleError, LinkError, Radio, RadioEvent};
-use crate::model::gateway::{PortFacts, Probe};
+use crate::model::gateway::{PortFacts, Probe, Sighting};
 use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::Explain as _;
 use crate::msg::Event;
@@ -29,6 +29,18 @@ impl Workers {
         {
             self.switch_radio_on();
         }
+    }
+
+    /// Whether something has to be looked at again and again: ports of which the system says nothing, paths that were typed,
+    /// devices that may fall silent, a radio that is to be tried again. Otherwise nothing wakes up.
+    pub(super) fn is_looking_at_intervals(&self) -> bool {
+        let is_watched =
+            |sighting: &Sighting| sighting.is_present && (sighting.facts.is_typed || sighting.heard.is_some());
+        self.is_discovering
+            && (self.port_news.is_none()
+                || !matches!(self.radio, RadioState::Off)
+                || self.trouble.is_some()
+                || self.sightings.iter().any(is_watched))
     }
 
     /// Begins a scan, unless one is under way: what fell silent before it is forgotten.

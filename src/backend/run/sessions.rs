@@ -14,6 +14,7 @@ use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::io::secret_file;
 use crate::model::access::Access;
+use crate::model::clock;
 use crate::model::gateway::Probe;
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
@@ -148,7 +149,12 @@ impl Workers {
         self.tell_not_taken(taken, is_close).await;
     }
 
-    pub(super) async fn pass_on_device(&mut self, job: JobId, request: DeviceRequest) {
+    pub(super) async fn pass_on_device(&mut self, job: JobId, mut request: DeviceRequest) {
+        if let DeviceRequest::Change { change: DeviceChange::SetTime(time), .. } = &mut request
+            && time == DeviceChange::NOW
+        {
+            *time = clock::written(jiff::Timestamp::now().as_second());
+        }
         if let DeviceRequest::Change {
             change: DeviceChange::WriteSetting { value: secret, .. } | DeviceChange::WriteFile { content: secret, .. },
             ..

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Workers, crashed, operator};
 use crate::backend::check::first_of;
 use crate::backend::site_files::{load_site, site_path};
-use crate::io::{diagnostics, laptop_wifi, picture, qr_image, records, save};
+use crate::io::{diagnostics, folder, laptop_wifi, picture, qr_image, records, save};
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::{Explain, Problem};
@@ -47,6 +47,16 @@ impl Workers {
             let site = tokio::task::spawn_blocking(read).await;
             let site = site.unwrap_or_else(|error| Err(crashed(&error)));
             reporter.report(Event::SiteRead { path, site }).await;
+        });
+    }
+
+    pub(super) fn show_in_folder(&self, path: PathBuf) {
+        let reporter = self.reporter.clone();
+        tokio::spawn(async move {
+            let shown = tokio::task::spawn_blocking(move || folder::show(&path)).await;
+            if let Ok(Err(error)) = shown {
+                reporter.report(Event::Trouble(error.explain())).await;
+            }
         });
     }
 

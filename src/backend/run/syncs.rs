@@ -21,7 +21,7 @@ const FIRST_AFTER: Duration = Duration::from_secs(3);
 /// How long after a job, or after a change of the settings.
 const SOON: Duration = Duration::from_secs(5);
 /// How long after a sync that went well.
-const EVERY: Duration = Duration::from_secs(300);
+const EVERY: Duration = Duration::from_mins(5);
 /// How long after the first sync that failed; each further one waits twice as long, up to [`EVERY`].
 const RETRY: Duration = Duration::from_secs(20);
 

@@ -57,6 +57,7 @@ impl Watch {
             start_problems: Vec::new(),
             settings: Settings::default(),
             data_dir: folder.path().to_owned(),
+            save_folder: "/home/me/Documents".into(),
             cut_off_jobs: 0,
             demo: None,
         };

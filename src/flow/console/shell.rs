@@ -11,13 +11,16 @@ use crate::flow::port::{Boxed, Link};
 use crate::flow::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::gateway::Protection;
-use crate::model::text::visible;
+use crate::model::outcome::EvidenceKind;
+use crate::model::same;
+use crate::model::text::{visible, visible_octets};
 use crate::msg::Step;
-use crate::msg::device::{DeviceChange, DeviceProgress, DeviceRead, Offers};
+use crate::msg::device::{DeviceChange, DeviceProgress, DeviceRead, Offers, Row};
 use crate::profile::DriverSettings;
-use crate::proto::console::quote::Script;
+use crate::proto::console::quote::{NotSendable, Script};
 use crate::proto::console::session::Run;
-use crate::proto::console::system::Facts;
+use crate::proto::console::system::{self, Facts};
+use crate::proto::console::wipe;
 
 use super::ConsoleError;
 
@@ -25,6 +28,8 @@ use super::ConsoleError;
 const TYPED: Duration = Duration::from_mins(1);
 /// Most characters of one line of output that are shown.
 const LINE_CHARS: usize = 1000;
+/// Longest time that a clock may show.
+const CLOCK_CHARS: usize = 60;
 /// Most lines of output that are shown.
 const LINES: usize = 2000;
 
@@ -83,6 +88,36 @@ impl ConsoleShell {
         rows.push(("Logged in as", rights.label().into()));
         rows.push(("Programs found", programs.join(", ")));
         rows
+    }
+
+    /// What is known of the gateway, and what tells it from others.
+    async fn rows(&mut self) -> Result<Vec<Row>, SessionError> {
+        let mut rows: Vec<Row> = self.info().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let script = wipe::marks(self.facts.rights.prefix()).map_err(ConsoleError::from)?;
+        let output = self.console.run(Run::new("which gateway it is", script).within(TYPED), Step::Describe).await?;
+        let marks = wipe::parse_marks(&self.console.transcript.redact_octets(&output.text));
+        let told = [(same::SERIAL_NUMBER, marks.serial), (same::SYSTEM_ID, marks.machine)];
+        rows.extend(told.into_iter().filter_map(|(label, value)| Some((label.to_owned(), value?))));
+        Ok(rows)
+    }
+
+    /// Runs what prints the time.
+    async fn clock(&mut self, script: Result<Script, NotSendable>, label: &'static str) -> Result<String, DeviceError> {
+        let script = script.map_err(ConsoleError::from).map_err(SessionError::from)?;
+        let output = self.console.run(Run::new(label, script).within(TYPED), Step::Describe).await?;
+        let text = visible_octets(output.text.trim_ascii(), CLOCK_CHARS);
+        if output.code == Some(0) && !text.is_empty() {
+            Ok(text)
+        } else {
+            Err(DeviceError::NotOffered { what: "clock" })
+        }
+    }
+
+    async fn set_clock(&mut self, time: &str) -> Result<Done, DeviceError> {
+        let script = system::set_clock(time, self.facts.rights.prefix());
+        let text = self.clock(script, "setting of the clock").await?;
+        let told = DeviceProgress::Time(text.clone());
+        Ok((Some(told), EvidenceKind::Observed, format!("The clock was set; it reads {text}")))
     }
 
     /// Runs a command in a shell of its own: what it changes there, such as the folder, ends with it.
@@ -155,16 +190,17 @@ impl Management for ConsoleShell {
     }
 
     fn offers(&self) -> Offers {
-        Offers { info: true, shell: true, ..Offers::default() }
+        Offers { info: true, shell: true, time: true, ..Offers::default() }
     }
 
     fn read(&mut self, read: DeviceRead) -> Boxed<'_, Result<DeviceProgress, DeviceError>> {
-        let rows = self.info().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let answer = match read {
-            DeviceRead::Info => Ok(DeviceProgress::Info(rows)),
-            _ => Err(DeviceError::NotOffered { what: "such question" }),
-        };
-        Box::pin(std::future::ready(answer))
+        Box::pin(async move {
+            match read {
+                DeviceRead::Info => Ok(DeviceProgress::Info(self.rows().await?)),
+                DeviceRead::Time => Ok(DeviceProgress::Time(self.clock(system::clock(), "clock").await?)),
+                _ => Err(DeviceError::NotOffered { what: "such question" }),
+            }
+        })
     }
 
     fn change<'a>(
@@ -173,8 +209,10 @@ impl Management for ConsoleShell {
         _known_setting: Option<&'a str>,
     ) -> Boxed<'a, Result<Done, DeviceError>> {
         Box::pin(async move {
-            let DeviceChange::Shell(line) = change else {
-                return Err(DeviceError::NotOffered { what: "such act" });
+            let line = match change {
+                DeviceChange::Shell(line) => line,
+                DeviceChange::SetTime(time) => return self.set_clock(&time).await,
+                _ => return Err(DeviceError::NotOffered { what: "such act" }),
             };
             let Ran { mut lines, is_cut, code } = self.run(&line).await?;
             if is_cut {

@@ -35,6 +35,11 @@ pub trait Links: Send + Sync {
     /// The ports there are now, with what the system knows of each. Sends nothing to any of them.
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>>;
 
+    /// Word that ports may have come or gone. `None` where there is none: then they are listed at intervals.
+    fn port_news(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        None
+    }
+
     /// Looks whether there is such a link, without opening it. What can only be found out by opening counts as there.
     fn look<'a>(&'a self, address: &'a LinkAddress) -> Boxed<'a, Result<(), LinkError>> {
         let _ = address;

@@ -28,7 +28,7 @@ mod pull;
 mod push;
 
 /// How long the server may take for an answer.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 /// Largest list of known keys read.
 const MAX_KEYS_BYTES: u64 = 1024 * 1024;
 

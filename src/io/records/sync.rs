@@ -274,8 +274,8 @@ fn on_the_way(error: &SyncError) -> Problem {
             "Sync again; what was sent stays there and isn't sent twice",
         ),
         SyncError::NotHere { host, .. } => (
-            format!("{} isn't this computer", visible(host, 80)),
-            "The name leads to another computer, and the address asks for no encryption",
+            format!("The name {} leads to another computer", visible(host, 80)),
+            "Its entry in the hosts file or in the name server is changed; the address asks for no encryption",
             "Add sslmode=verify-full to the address",
         ),
         _ => (

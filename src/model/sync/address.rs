@@ -3,8 +3,8 @@
 //! The address is a connection URI as PostgreSQL's own programs take it. It holds no password, and over a network it can't
 //! be used without knowing whom one talks to.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -110,7 +110,7 @@ impl Explain for AddressError {
             ),
             Self::Unverified { mode, host } => Problem::new(
                 "sync.unverified",
-                format!("sslmode={} doesn't verify who {} is", visible(mode, 20), visible(host, 80)),
+                format!("With sslmode={} nothing proves who {} is", visible(mode, 20), visible(host, 80)),
                 "Without that, anybody in between could log in as you and hand out other records",
                 "Use sslmode=verify-full, with sslrootcert=FILE if the server's certificate is your own",
             ),
@@ -276,6 +276,8 @@ mod tests {
         for (text, protection) in [
             ("postgres://kim@localhost/x", Protection::None),
             ("postgres://kim@127.0.0.1:5433/x", Protection::None),
+            ("postgres://kim@127.0.0.1.example/x", Protection::VerifyFull),
+            ("postgres://kim@127.example/x", Protection::VerifyFull),
             ("postgresql://kim@[::1]:5433/x?sslmode=prefer", Protection::None),
             ("postgres://kim@localhost/x?sslmode=verify-full", Protection::VerifyFull),
             ("postgres://kim@10.0.0.5/x?sslmode=verify-ca", Protection::VerifyCa),

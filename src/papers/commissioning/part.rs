@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::open::open_items;
 use super::told::{Step, shown, steps, tone_of};
+use crate::model::act;
 use crate::model::ids::ProfileId;
 use crate::model::lineage::{Life, Lineage, Returned, is_removal};
 use crate::model::outcome::Verdict;
@@ -221,7 +222,7 @@ impl From<&JobHistory> for JobPart {
         Self {
             record: job.id,
             origin: job.origin.clone(),
-            act: shown(intent.act()),
+            act: shown(act::title(&intent.action)),
             operator: shown(&intent.operator),
             link: shown(&intent.link),
             profile: intent.profile.as_deref().map(shown),
@@ -245,7 +246,7 @@ fn standing(jobs: &[&JobHistory], is_heard: bool) -> (String, Tone, String) {
         let last = jobs.iter().rev().find(|job| job.job.intent.action == "commission").or(jobs.last());
         return match last {
             Some(job) => (
-                format!("{}: {}", job.job.intent.act(), shown(job.job.outcome_title())),
+                format!("{}: {}", act::title(&job.job.intent.action), shown(job.job.outcome_title())),
                 tone_of(&job.job.outcome),
                 shown(&job.job.summary),
             ),

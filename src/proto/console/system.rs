@@ -92,6 +92,17 @@ pub fn describe() -> Result<Script, NotSendable> {
     )
 }
 
+/// Asks for the time in UTC.
+pub fn clock() -> Result<Script, NotSendable> {
+    Script::line("date -u +%Y-%m-%dT%H:%M:%SZ")
+}
+
+/// Sets the clock to that time in UTC, which every `date` takes when it is written so, and asks for it again.
+pub fn set_clock(time: &str, prefix: &str) -> Result<Script, NotSendable> {
+    let time = word(time.trim_end_matches('Z').replace('T', " ").as_bytes())?;
+    Script::line(format!("{prefix}date -u -s {time} >/dev/null && date -u +%Y-%m-%dT%H:%M:%SZ"))
+}
+
 /// Reads the answer to [`describe`].
 pub fn parse_facts(output: &[u8]) -> Facts {
     let mut facts = Facts::default();

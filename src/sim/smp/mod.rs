@@ -95,6 +95,7 @@ impl SmpDevice {
             clock: None,
             is_booting: false,
         };
+        device.start_clock();
         device.set_factory_settings();
         device
     }
@@ -186,12 +187,17 @@ impl SmpDevice {
         )
     }
 
+    /// Without a battery a clock is not set after a start; one that is off begins in 1970.
+    fn start_clock(&mut self) {
+        self.clock = self.has(Fault::ClockOff).then(|| "1970-01-01T00:00:12".to_owned());
+    }
+
     /// Loses what was not saved and answers nothing for a while.
     fn restart(&mut self, now: Instant) {
         self.schedule.clear();
         self.store.load();
         self.set_factory_settings();
-        self.clock = None;
+        self.start_clock();
         self.is_booting = true;
         self.plan(now + BOOT, Due::Boot);
     }

@@ -10,10 +10,7 @@ use crate::model::word::Word as _;
 use crate::msg::check::ReportForm;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
-use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{
-    Button, check as check_box, choice, labelled, notice, path_field, problem_card, titled_group,
-};
+use crate::ui::widgets::{Button, check as check_box, choice, labelled, titled_group};
 
 /// Draws it.
 pub(super) fn show(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
@@ -22,26 +19,13 @@ pub(super) fn show(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
         titled_group(ui, w::REPORT, w::REPORT_HINT, |ui| {
             form(ui, check, pass);
             let save = &mut check.save;
-            let (response, is_browsing) = path_field(ui, "Save to", &mut save.path, "/home/me/network-check.html");
-            if is_browsing {
+            check_box(ui, &mut save.is_masked, w::MASK, w::MASK_WHY);
+            let is_ready = has_round && !save.is_running();
+            let why = if has_round { w::BEING_SAVED } else { words::WHY_NOT_SAVED };
+            if Button::new(w::SAVE).icon(icon::SAVE).enabled_if(is_ready, why).pressed(ui) {
                 pass.browse = Some(PathField::CheckReport(save.form()));
             }
-            check_box(ui, &mut save.is_masked, w::MASK, w::MASK_WHY);
-            let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-            let (is_typed, is_running) = (!save.path.trim().is_empty(), save.is_running());
-            let is_ready = has_round && is_typed && !is_running;
-            let why = if has_round { w::NO_PATH } else { words::WHY_NOT_SAVED };
-            let button = Button::new(w::SAVE).icon(icon::SAVE).enabled_if(is_ready, why);
-            if button.pressed(ui) || (is_entered && is_ready) {
-                pass.did(CheckAction::Saved);
-            }
         });
-        ui.add_space(GRID);
-        match &check.save.result {
-            Some(Ok(path)) => notice(ui, palette(ui).ok, icon::JOINED, &words::saved(path)),
-            Some(Err(problem)) => problem_card(ui, problem),
-            None => {}
-        }
     });
 }
 

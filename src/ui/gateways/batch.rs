@@ -1,6 +1,11 @@
 //! Several gateways at once: a manifest or those selected, what is wrong with them, and the rows with what becomes of each.
 
-use egui::{Align, Color32, Layout, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, vec2};
+use std::sync::Arc;
+
+use egui::{
+    Align, Color32, Galley, Layout, Rect, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, pos2,
+    vec2,
+};
 
 use crate::app::App;
 use crate::app::batch::{Batch, BatchAction, Row, Source, result};
@@ -12,7 +17,7 @@ use crate::ui::frame::scrolled;
 use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
-use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette};
+use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
 use crate::ui::widgets::{
     Button, boxed, check, empty_state, field, group, labelled, muted, notice, path_field, pill, problem_card,
     row_ground, strong, truncated,
@@ -20,6 +25,10 @@ use crate::ui::widgets::{
 
 /// Least height of the table, whatever stands around it.
 const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
+/// Width of a row's number.
+const NUMBER_WIDTH: f32 = 40.0;
+/// What a remedy takes beside its lines.
+const REMEDY_GAP: f32 = 8.0;
 /// Height of the export below the table.
 const BELOW: f32 = 56.0;
 
@@ -73,7 +82,7 @@ fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
         ui.set_min_height(32.0);
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             buttons(ui, batch, pass);
-            if can_clear && Button::new("Close").named("Put this batch away").pressed(ui) {
+            if can_clear && Button::new("Close").named("Close the batch").pressed(ui) {
                 pass.did(BatchAction::Cleared);
             }
             ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
@@ -289,29 +298,49 @@ fn list(ui: &mut Ui, batch: &Batch, height: f32) {
     boxed(ui).inner_margin(6).show(ui, |ui| {
         ui.set_width(ui.available_width());
         ui.set_height(height - 12.0);
-        ui.spacing_mut().item_spacing.y = 0.0;
         let area = ScrollArea::vertical().id_salt("rows").auto_shrink(false);
-        area.show_rows(ui, LINE_HEIGHT, batch.rows().len(), |ui, range| {
-            for row in &batch.rows()[range] {
-                ui.push_id(row.head.row, |ui| line(ui, row));
+        area.show_viewport(ui, |ui, viewport| {
+            let width = ui.available_width();
+            let remedies: Vec<Option<Arc<Galley>>> = batch.rows().iter().map(|row| remedy(ui, row, width)).collect();
+            let height = |remedy: &Option<Arc<Galley>>| {
+                LINE_HEIGHT + remedy.as_ref().map_or(0.0, |remedy| remedy.size().y + REMEDY_GAP)
+            };
+            let origin = ui.max_rect().min;
+            let mut top = 0.0;
+            for (row, remedy) in batch.rows().iter().zip(&remedies) {
+                let bottom = top + height(remedy);
+                if bottom >= viewport.top() && top <= viewport.bottom() {
+                    let rect = Rect::from_min_size(origin + vec2(0.0, top), vec2(width, bottom - top));
+                    line(ui, row, remedy.as_ref(), rect);
+                }
+                top = bottom;
             }
+            ui.allocate_space(vec2(width, top));
         });
     });
 }
 
-fn line(ui: &mut Ui, row: &Row) {
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), LINE_HEIGHT), Sense::click());
+/// What to do about a row that did not come out well, in full: a tooltip isn't read in a cellar.
+fn remedy(ui: &Ui, row: &Row, width: f32) -> Option<Arc<Galley>> {
+    let result = result(&row.state).filter(|result| !result.outcome.is_good() && !result.next_step.is_empty())?;
+    let room = width - 16.0 - NUMBER_WIDTH;
+    let galley = ui.painter().layout(result.next_step.clone(), small_text(), palette(ui).text, room.max(80.0));
+    Some(galley)
+}
+
+fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect) {
+    let response = ui.interact(rect, ui.scope_id().with(("row", row.head.row)), Sense::click());
     let (colour, word) = state(ui, &row.state);
     let words = words(row);
     let name = format!("Row {}, {}, {word}, {words}", row.head.row, row.head.name);
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
     row_ground(ui, rect, &response, false);
-    let inner = rect.shrink2(vec2(8.0, 0.0));
+    let inner = Rect::from_min_size(rect.min, vec2(rect.width(), LINE_HEIGHT)).shrink2(vec2(8.0, 0.0));
     let layout = Layout::left_to_right(Align::Center);
     let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
     child.set_clip_rect(child.clip_rect().intersect(rect));
-    fixed(&mut child, 40.0, |ui| {
+    fixed(&mut child, NUMBER_WIDTH, |ui| {
         muted(ui, &row.head.row.to_string());
     });
     let is_wide = inner.width() > 600.0;
@@ -326,7 +355,11 @@ fn line(ui: &mut Ui, row: &Row) {
     fixed(&mut child, 104.0, |ui| {
         pill(ui, colour, word);
     });
-    truncated(&mut child, RichText::new(words).color(palette(ui).text));
+    truncated(&mut child, RichText::new(in_line(row, remedy.is_some())).color(palette(ui).text));
+    if let Some(remedy) = remedy {
+        let at = pos2(inner.left() + NUMBER_WIDTH, inner.bottom() - REMEDY_GAP / 2.0);
+        ui.painter().galley(at, Arc::clone(remedy), palette(ui).text);
+    }
     response.on_hover_text(hover(row));
 }
 
@@ -352,6 +385,14 @@ fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
             };
             (colour, result.outcome.label())
         }
+    }
+}
+
+/// What stands in the first line of a row; its remedy has lines of its own.
+fn in_line(row: &Row, has_remedy: bool) -> String {
+    match &row.state {
+        RowState::Ended(result) if has_remedy => result.summary.clone(),
+        _ => words(row),
     }
 }
 
@@ -389,23 +430,20 @@ fn export(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
             }
             return;
         }
-        let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
-        if is_browsing {
-            pass.browse = Some(PathField::BatchResults);
-        }
         if !batch.was_begun() {
+            let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
+            if is_browsing {
+                pass.browse = Some(PathField::BatchOut);
+            }
             muted(ui, "Each row is written there as it ends");
             return;
         }
-        let is_ready = !batch.out.trim().is_empty() && !batch.is_exporting();
-        let export = Button::new("Export").icon(icon::EXPORT).named("Export the results");
-        if export.enabled_if(is_ready, "Type a path first").pressed(ui) {
-            pass.did(BatchAction::Exported);
+        let export = Button::new("Export results\u{2026}").icon(icon::EXPORT).named("Export the results");
+        if export.enabled_if(!batch.is_exporting(), "They are being written").pressed(ui) {
+            pass.browse = Some(PathField::BatchResults);
         }
     });
-    match &batch.exported {
-        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, note),
-        Some(Err(problem)) => problem_card(ui, problem),
-        None => {}
+    if let Some(Err(problem)) = &batch.exported {
+        problem_card(ui, problem);
     }
 }

@@ -5,6 +5,7 @@ use egui::{Align, Key, Label, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 use crate::app::App;
 use crate::app::device::{Device, DeviceAction, FileRow, Phase, Session, ShellLine};
 use crate::app::gateways::Tab;
+use crate::model::clock::{Ahead, Effect, written};
 use crate::model::ids::DriverId;
 use crate::msg::JobEnd;
 use crate::msg::device::{DeviceRead, ImageRow, Table};
@@ -92,14 +93,15 @@ fn choose(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let hint = "Connecting asks what the gateway offers. Nothing is changed";
     titled_group(ui, "Manage it", hint, |ui| {
         labelled(ui, "Driver", |ui, _| {
-            ui.spacing_mut().item_spacing.x = GAP;
-            for driver in Device::drivers(link.kind()) {
-                let response = ui.radio(chosen == Some(driver), driver_words(driver));
-                focus_ring(ui, &response);
-                if response.clicked() {
-                    pass.did(DeviceAction::ChoseDriver(driver));
+            ui.vertical(|ui| {
+                for driver in Device::drivers(link.kind()) {
+                    let response = ui.radio(chosen == Some(driver), driver_words(driver));
+                    focus_ring(ui, &response);
+                    if response.clicked() {
+                        pass.did(DeviceAction::ChoseDriver(driver));
+                    }
                 }
-            }
+            });
         });
         if chosen.is_none() {
             notice(ui, palette(ui).warn, icon::WARNING, "No driver of this version manages gateways over this link");
@@ -165,6 +167,9 @@ fn connected(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         |ui, pass| what_it_is(ui, session, pass),
         |ui, pass| statistics(ui, session, pass),
     );
+    if offers.time {
+        clock(ui, session, pass);
+    }
     if offers.images {
         images(ui, session, pass);
     }
@@ -182,6 +187,38 @@ fn connected(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if offers.reset || offers.erase {
         danger(ui, session, &name, pass);
     }
+}
+
+/// The gateway's clock against this computer's, and what follows.
+fn clock(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
+    titled_group(ui, "Clock", "Against this computer's. TLS checks certificates by it", |ui| {
+        if let Some((text, read)) = &session.clock {
+            let since = i64::try_from(pass.now.saturating_duration_since(*read).as_secs()).unwrap_or(0);
+            facts(ui, "clock", &[("It reads", text.clone()), ("This computer", written(pass.unix_secs - since))]);
+            match Ahead::of(text, pass.unix_secs - since) {
+                Some(ahead) => {
+                    let palette = palette(ui);
+                    let (colour, glyph) = match ahead.effect() {
+                        Effect::None => (palette.ok, icon::JOINED),
+                        Effect::Times => (palette.muted, icon::INFO),
+                        Effect::Logins => (palette.warn, icon::WARNING),
+                        Effect::Certificates => (palette.danger, icon::WARNING),
+                    };
+                    notice(ui, colour, glyph, &format!("{}. {}", ahead.shown(), ahead.consequence()));
+                }
+                None => drop(muted(ui, "This isn't a date that can be compared")),
+            }
+        }
+        ui.horizontal_wrapped(|ui| {
+            let (is_ready, why) = (session.is_ready(), "The gateway is busy");
+            if Button::new("Read again").named("Read the clock").enabled_if(is_ready, why).pressed(ui) {
+                pass.did(DeviceAction::Asked(DeviceRead::Time));
+            }
+            if Button::new("Set\u{2026}").named("Set the clock").enabled_if(is_ready, why).pressed(ui) {
+                pass.did(DeviceAction::AskedToSetClock);
+            }
+        });
+    });
 }
 
 /// Side by side where there is room for both.

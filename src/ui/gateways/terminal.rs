@@ -4,7 +4,7 @@ use egui::text::{LayoutJob, TextFormat};
 use egui::{Align, Event, EventFilter, FontId, Key, Layout, Modifiers, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::app::gateways::Tab;
-use crate::app::terminal::{Ink, Port, SPEEDS, Terminal, TerminalAction};
+use crate::app::terminal::{Ink, Port, SPEEDS, Spot, Step, Terminal, TerminalAction};
 use crate::app::{Action, App};
 use crate::model::gateway::Sighting;
 use crate::model::secret::Secret;
@@ -51,7 +51,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     small(
         ui,
         "What the device writes is kept in the transcript of this terminal, in memory. What you type is not, unless the \
-         device writes it back. Ctrl+] leaves the screen",
+         device writes it back. Drag or Shift+arrows select, Ctrl+] leaves the screen",
     );
     file(ui, terminal, pass);
 }
@@ -73,8 +73,10 @@ pub(super) fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
         }
     }
     if app.terminal.link().is_some() && Button::new("Copy").icon(icon::COPY).named("Copy the screen").pressed(ui) {
-        ui.ctx().copy_text(app.terminal.contents());
-        pass.did(Action::Copied("Screen of the terminal"));
+        let selected = app.terminal.selected_text();
+        let what = if selected.is_some() { "Selection" } else { "Screen of the terminal" };
+        ui.ctx().copy_text(selected.unwrap_or_else(|| app.terminal.contents()));
+        pass.did(Action::Copied(what));
     }
 }
 
@@ -94,6 +96,12 @@ fn toolbar(ui: &mut Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
         });
         muted(ui, if terminal.job().is_some() { "bits a second; close to change it" } else { "bits a second" });
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| match terminal.scrolled_back() {
+            _ if terminal.waiting_octets() > 0 => {
+                if Button::new("Go on").quiet().named("Drop the selection and go on").pressed(ui) {
+                    pass.did(TerminalAction::DroppedSelection);
+                }
+                muted(ui, &format!("Selected: {} bytes wait", terminal.waiting_octets()));
+            }
             0 => {
                 muted(ui, &format!("{} bytes received", terminal.heard_octets()));
             }
@@ -123,7 +131,7 @@ fn paste_question(ui: &mut Ui, lines: usize, pass: &mut Pass<'_>) {
 fn screen(ui: &mut Ui, terminal: &Terminal, height: f32, pass: &mut Pass<'_>) {
     let font = FontId::monospace(FONT_SIZE);
     let (cell, line) = ui.fonts_mut(|fonts| (fonts.glyph_width(&font, 'M'), fonts.row_height(&font)));
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click_and_drag());
     fit(terminal, rect, cell, line, pass);
     let name = terminal.link().map_or_else(String::new, |link| format!("Screen of {}", link.place()));
     let (is_enabled, contents) = (ui.is_enabled(), terminal.contents());
@@ -131,9 +139,11 @@ fn screen(ui: &mut Ui, terminal: &Terminal, height: f32, pass: &mut Pass<'_>) {
         current_text_value: Some(contents.clone()),
         ..WidgetInfo::labeled(Role::Terminal, is_enabled, &name)
     });
-    if response.clicked() {
+    if response.clicked() || response.drag_started() {
         response.request_focus();
     }
+    let spot = |at: egui::Pos2| spot(terminal, rect, at, vec2(cell, line));
+    point(ui, &response, terminal, rect, spot, pass);
     let has_focus = response.has_focus();
     if has_focus {
         let all = EventFilter { tab: true, horizontal_arrows: true, vertical_arrows: true, escape: true };
@@ -165,6 +175,15 @@ fn screen(ui: &mut Ui, terminal: &Terminal, height: f32, pass: &mut Pass<'_>) {
             painter.rect_filled(block, 0.0, colours.accent.gamma_multiply(0.6));
         } else {
             painter.rect_stroke(block, 0.0, stroke, egui::StrokeKind::Inside);
+        }
+    }
+    if let Some(range) = terminal.selection() {
+        let ground = colours.chosen;
+        for (row, from, to) in selected_rows(terminal, range) {
+            let at = origin + vec2(f32::from(from) * cell, f32::from(row) * line);
+            let block = Rect::from_min_size(at, vec2(f32::from(to.saturating_sub(from)) * cell, line));
+            painter.rect_filled(block, 0.0, ground);
+            painter.hline(block.x_range(), block.bottom() - 0.5, egui::Stroke::new(1.0, colours.link));
         }
     }
     let mut top = origin.y;
@@ -204,6 +223,65 @@ fn screen(ui: &mut Ui, terminal: &Terminal, height: f32, pass: &mut Pass<'_>) {
     }
 }
 
+/// The place between characters that is nearest to a point.
+fn spot(terminal: &Terminal, rect: Rect, at: egui::Pos2, cell: egui::Vec2) -> Spot {
+    let (rows, columns) = terminal.size();
+    let inner = at - rect.min - vec2(MARGIN, MARGIN);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "kept within the screen")]
+    let (row, column) = (
+        (inner.y / cell.y).floor().clamp(0.0, f32::from(rows.saturating_sub(1))) as u16,
+        (inner.x / cell.x).round().clamp(0.0, f32::from(columns)) as u16,
+    );
+    Spot { line: terminal.first_line() + i32::from(row), column }
+}
+
+/// Selects by the pointer: drag, a word by a double click, a line by a triple one; beyond the edges it scrolls.
+fn point(
+    ui: &Ui,
+    response: &egui::Response,
+    terminal: &Terminal,
+    rect: Rect,
+    spot: impl Fn(egui::Pos2) -> Spot,
+    pass: &mut Pass<'_>,
+) {
+    let Some(at) = response.interact_pointer_pos() else { return };
+    let is_extending = ui.input(|input| input.modifiers.shift);
+    if response.triple_clicked() {
+        pass.did(TerminalAction::SelectedLine(spot(at)));
+    } else if response.double_clicked() {
+        pass.did(TerminalAction::SelectedWord(spot(at)));
+    } else if response.clicked() && is_extending {
+        pass.did(TerminalAction::SelectedTo(spot(at)));
+    } else if response.clicked() && terminal.selection().is_some() {
+        pass.did(TerminalAction::DroppedSelection);
+    }
+    if response.drag_started() && !is_extending {
+        let began = ui.input(|input| input.pointer.press_origin()).unwrap_or(at);
+        pass.did(TerminalAction::BeganSelecting(spot(began)));
+    }
+    if response.dragged() {
+        let beyond = if at.y < rect.top() { 1 } else { -isize::from(at.y > rect.bottom()) };
+        if beyond != 0 {
+            pass.did(TerminalAction::Scrolled(beyond));
+        }
+        pass.did(TerminalAction::SelectedTo(spot(at)));
+    }
+}
+
+/// The part of each row in sight that is selected: the row, and from which column to which.
+fn selected_rows(terminal: &Terminal, (from, to): (Spot, Spot)) -> impl Iterator<Item = (u16, u16, u16)> {
+    let (rows, columns) = terminal.size();
+    let first = terminal.first_line();
+    (0..rows).filter_map(move |row| {
+        let line = first + i32::from(row);
+        (from.line..=to.line).contains(&line).then(|| {
+            let begin = if line == from.line { from.column } else { 0 };
+            let end = if line == to.line { to.column } else { columns };
+            (row, begin, end)
+        })
+    })
+}
+
 /// Tells when the room for characters has changed.
 fn fit(terminal: &Terminal, rect: Rect, cell: f32, line: f32, pass: &mut Pass<'_>) {
     let count = |room: f32, size: f32| {
@@ -217,7 +295,7 @@ fn fit(terminal: &Terminal, rect: Rect, cell: f32, line: f32, pass: &mut Pass<'_
     }
 }
 
-/// Sends the keys of this frame; tells whether the user leaves the screen.
+/// Sends the keys of this frame; tells whether the user leaves the screen. What selects and copies is not sent.
 fn take_keys(ui: &Ui, terminal: &Terminal, pass: &mut Pass<'_>) -> bool {
     let mut bytes = Vec::new();
     let mut is_left = false;
@@ -226,10 +304,17 @@ fn take_keys(ui: &Ui, terminal: &Terminal, pass: &mut Pass<'_>) -> bool {
         match event {
             Event::Text(text) => bytes.extend_from_slice(text.as_bytes()),
             // The window system has taken these for its clipboard; the device knows them as keys.
+            Event::Copy if terminal.selection().is_some() => copy(ui, terminal, pass),
             Event::Copy => bytes.push(3),
             Event::Cut => bytes.push(0x18),
             Event::Paste(text) => pass.did(TerminalAction::Pasted(Secret::new(text))),
             Event::Key { key: Key::CloseBracket, pressed: true, modifiers, .. } if modifiers.ctrl => is_left = true,
+            Event::Key { key: Key::Escape, pressed: true, .. } if terminal.selection().is_some() => {
+                pass.did(TerminalAction::DroppedSelection);
+            }
+            Event::Key { key, pressed: true, modifiers, .. } if modifiers.shift && is_own(key, modifiers) => {
+                own_key(ui, key, terminal, pass);
+            }
             Event::Key { key, pressed: true, modifiers, .. } => {
                 bytes.extend(octets_of(key, modifiers, terminal.is_application_cursor()));
             }
@@ -240,6 +325,51 @@ fn take_keys(ui: &Ui, terminal: &Terminal, pass: &mut Pass<'_>) -> bool {
         pass.did(TerminalAction::Typed(Secret::new(bytes)));
     }
     is_left
+}
+
+/// Whether a key with Shift is one of the terminal itself: it selects, scrolls, copies or pastes.
+const fn is_own(key: Key, modifiers: Modifiers) -> bool {
+    match key {
+        Key::ArrowLeft
+        | Key::ArrowRight
+        | Key::ArrowUp
+        | Key::ArrowDown
+        | Key::Home
+        | Key::End
+        | Key::PageUp
+        | Key::PageDown
+        | Key::Insert => true,
+        // With Ctrl and Shift letters are for people, as in other terminals; the device gets none of them.
+        Key::A | Key::C | Key::V => modifiers.ctrl || modifiers.mac_cmd,
+        _ => false,
+    }
+}
+
+fn own_key(ui: &Ui, key: Key, terminal: &Terminal, pass: &mut Pass<'_>) {
+    let page = isize::try_from(terminal.size().0).unwrap_or(1);
+    let action = match key {
+        Key::ArrowLeft => TerminalAction::Stepped(Step::Left),
+        Key::ArrowRight => TerminalAction::Stepped(Step::Right),
+        Key::ArrowUp => TerminalAction::Stepped(Step::Up),
+        Key::ArrowDown => TerminalAction::Stepped(Step::Down),
+        Key::Home => TerminalAction::Stepped(Step::LineStart),
+        Key::End => TerminalAction::Stepped(Step::LineEnd),
+        Key::PageUp => TerminalAction::Scrolled(page),
+        Key::PageDown => TerminalAction::Scrolled(-page),
+        Key::A => TerminalAction::SelectedAll,
+        Key::C => return copy(ui, terminal, pass),
+        _ => return ui.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
+    };
+    pass.did(action);
+}
+
+/// Copies what is selected, and only that.
+fn copy(ui: &Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
+    if let Some(text) = terminal.selected_text() {
+        ui.copy_text(text);
+        pass.did(TerminalAction::DroppedSelection);
+        pass.did(Action::Copied("Selection"));
+    }
 }
 
 /// What a key sends that is no character.

@@ -16,10 +16,7 @@ use crate::telemetry::view::{Series, Statistics};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, control_radius, curve, palette};
-use crate::ui::widgets::{
-    Button, choice, empty_state, finding, fold, group, muted, notice, path_field, problem_card, segments, small,
-    truncated,
-};
+use crate::ui::widgets::{Button, choice, empty_state, finding, group, muted, segments, truncated};
 
 /// Least height of the curves.
 const LEAST_HEIGHT: f32 = 180.0;
@@ -553,40 +550,19 @@ fn small_button(ui: &mut Ui, glyph: &'static str, name: &str) -> bool {
     Button::icon_only(glyph, name).pressed(ui)
 }
 
-fn export(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
-    let result = plot.exported().cloned();
-    fold(ui, "plot-export", "Export picture or points", |ui| {
-        let why = if plot.is_exporting() { "It is being written" } else { "Type a path first" };
-        let is_idle = !plot.is_exporting();
-        ui.horizontal_wrapped(|ui| {
-            let (_, is_browsing) = path_field(ui, "Picture", &mut plot.picture_path, "/home/me/plot.png");
-            if is_browsing {
-                pass.browse = Some(PathField::PlotPicture);
-            }
-            let is_ready = is_idle && !plot.picture_path.trim().is_empty();
-            let button = Button::new("Save").icon(icon::EXPORT).named("Save the picture");
-            if button.enabled_if(is_ready, why).pressed(ui) {
-                pass.did(PlotAction::ExportedPicture);
-            }
-        });
-        ui.horizontal_wrapped(|ui| {
-            let (_, is_browsing) = path_field(ui, "Points", &mut plot.csv_path, "/home/me/plot.csv");
-            if is_browsing {
-                pass.browse = Some(PathField::PlotPoints);
-            }
-            let is_ready = is_idle && !plot.csv_path.trim().is_empty();
-            let button = Button::new("Export").icon(icon::EXPORT).named("Export the points");
-            if button.enabled_if(is_ready, why).pressed(ui) {
-                pass.did(PlotAction::ExportedCsv);
-            }
-        });
-        small(ui, "All points of what is in sight, as CSV, not thinned out");
+fn export(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
+    let (is_idle, why) = (!plot.is_exporting(), "It is being written");
+    ui.horizontal_wrapped(|ui| {
+        let picture = Button::new("Save picture\u{2026}").icon(icon::EXPORT).named("Save the picture");
+        if picture.enabled_if(is_idle, why).pressed(ui) {
+            pass.browse = Some(PathField::PlotPicture);
+        }
+        let points = Button::new("Export points\u{2026}").icon(icon::EXPORT).named("Export the points");
+        let points = points.enabled_if(is_idle, why).show(ui);
+        if points.on_hover_text("All points of what is in sight, as CSV, not thinned out").clicked() {
+            pass.browse = Some(PathField::PlotPoints);
+        }
     });
-    match result {
-        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, &note),
-        Some(Err(problem)) => problem_card(ui, &problem),
-        None => {}
-    }
 }
 
 /// Takes the picture that was asked for: the window hands it out a frame or two later.

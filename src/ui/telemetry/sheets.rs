@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use egui::{Popup, PopupCloseBehavior, RectAlign, Response, Ui};
 
 use super::parts::{bytes, counted, span};
-use super::sources::file_name;
 use super::trigger;
 use crate::app::App;
+use crate::app::files::file_name;
 use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::panes::Panes;
 use crate::app::telemetry::recorder::{MINUTES, Recorder, RecorderAction, Sheet};
@@ -16,7 +16,7 @@ use crate::telemetry::recording::RecorderState;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::GRID;
-use crate::ui::widgets::{Button, choice, labelled, muted, path_field, small, strong};
+use crate::ui::widgets::{Button, choice, muted, path_field, small, strong};
 
 /// Width of a sheet.
 const WIDTH: f32 = 460.0;
@@ -109,62 +109,40 @@ fn recordings(ui: &mut Ui, recorder: &mut Recorder, recent: &[PathBuf], is_runni
     }
 }
 
-fn export(ui: &mut Ui, recorder: &mut Recorder, is_open: bool, pass: &mut Pass<'_>) {
+fn export(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>) {
     strong(ui, "Export messages");
-    labelled(ui, "Format", |ui, _| {
-        let forms = [
-            (ExportForm::Csv, "CSV"),
-            (ExportForm::JsonLines, "JSON lines"),
-            (ExportForm::Parquet, "Parquet"),
-            (ExportForm::Recording, "Recording"),
-        ];
+    let forms = [
+        (ExportForm::Csv, "CSV"),
+        (ExportForm::JsonLines, "JSON lines"),
+        (ExportForm::Parquet, "Parquet"),
+        (ExportForm::Recording, "Recording"),
+    ];
+    let is_ready = is_open && !recorder.is_writing();
+    ui.horizontal_wrapped(|ui| {
         for (form, text) in forms {
             if form == ExportForm::Parquet && !cfg!(feature = "parquet") {
                 continue;
             }
-            if choice(ui, recorder.form() == form, text, &format!("Export as {text}")) {
+            let (label, name) = (format!("{text}\u{2026}"), format!("Export as {text}"));
+            let export = Button::new(&label).icon(icon::EXPORT).named(&name);
+            if export.enabled_if(is_ready, why_not(is_open)).pressed(ui) {
                 pass.did(RecorderAction::ChoseForm(form));
+                pass.browse = Some(PathField::TelemetryExport(form));
             }
-        }
-    });
-    ui.horizontal_wrapped(|ui| {
-        let (_, is_browsing) = path_field(ui, "Export to", &mut recorder.export_path, "/home/me/messages.csv");
-        if is_browsing {
-            pass.browse = Some(PathField::TelemetryExport);
-        }
-        let is_ready = is_open && !recorder.is_writing() && !recorder.export_path.trim().is_empty();
-        let export = Button::new("Export").icon(icon::EXPORT).named("Export the messages");
-        if export.enabled_if(is_ready, why_not(recorder, is_open)).pressed(ui) {
-            pass.did(RecorderAction::Exported);
         }
     });
     small(ui, "Exports the messages that the live list shows: its search counts");
     ui.add_space(GRID);
-    bundle(ui, recorder, is_open, pass);
-}
-
-fn bundle(ui: &mut Ui, recorder: &mut Recorder, is_open: bool, pass: &mut Pass<'_>) {
     strong(ui, "Support bundle");
-    ui.horizontal_wrapped(|ui| {
-        let (_, is_browsing) = path_field(ui, "Bundle to", &mut recorder.bundle_path, "/home/me/support.zip");
-        if is_browsing {
-            pass.browse = Some(PathField::SupportBundle);
-        }
-        let is_ready = is_open && !recorder.is_writing() && !recorder.bundle_path.trim().is_empty();
-        let write = Button::new("Write").icon(icon::EXPORT).named("Write the support bundle");
-        if write.enabled_if(is_ready, why_not(recorder, is_open)).pressed(ui) {
-            pass.did(RecorderAction::Bundled);
-        }
-    });
+    let write = Button::new("Write bundle\u{2026}").icon(icon::EXPORT).named("Write the support bundle");
+    if write.enabled_if(is_ready, why_not(is_open)).pressed(ui) {
+        pass.browse = Some(PathField::SupportBundle);
+    }
     small(ui, "One file for support: messages, packets, connection stages and profile facts. No passwords or keys");
 }
 
-fn why_not(recorder: &Recorder, is_open: bool) -> &'static str {
-    match () {
-        () if !is_open => "Connect to a broker or open a recording first",
-        () if recorder.is_writing() => "A file is being written",
-        () => "Type a path first",
-    }
+const fn why_not(is_open: bool) -> &'static str {
+    if is_open { "A file is being written" } else { "Connect to a broker or open a recording first" }
 }
 
 /// How much a recording holds.

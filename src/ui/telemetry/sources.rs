@@ -5,6 +5,7 @@ use egui::{Align, Frame, Layout, Margin, RichText, ScrollArea, Ui, UiBuilder};
 use super::messages::PANE_ROW;
 use super::{bench, connect, doctor, tools};
 use crate::app::App;
+use crate::app::files::file_name;
 use crate::app::telemetry::bench::BenchState;
 use crate::app::telemetry::connect::ConnectAction;
 use crate::app::telemetry::{Setup, TelemetryAction};
@@ -230,11 +231,6 @@ fn recent(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
             pass.did(TelemetryAction::OpenedRecording(path.clone()));
         }
     }
-}
-
-/// The name of a file, safe to show.
-pub(super) fn file_name(path: &std::path::Path) -> String {
-    visible(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy(), 120)
 }
 
 fn on_this_computer(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {

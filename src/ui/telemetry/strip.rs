@@ -41,7 +41,7 @@ fn has_news(telemetry: &Telemetry) -> bool {
         || recorder.is_keeping()
         || recorder.kept().is_some()
         || recorder.recorded().is_some()
-        || recorder.written().is_some()
+        || recorder.is_writing()
         || has_problem(recorder.recording())
         || has_problem(recorder.ring())
 }
@@ -168,12 +168,8 @@ fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
         let text = format!("Recorded {} to {}", amount(state), state.path.display());
         result(ui, &text, "Dismiss what was recorded", pass);
     }
-    if let Some(written) = recorder.written() {
-        match &written.result {
-            None => notice(ui, palette(ui).link, icon::RUNNING, &format!("{} is being written…", written.what)),
-            Some(Ok(text)) => result(ui, &format!("{}: {text}", written.what), "Dismiss what was written", pass),
-            Some(Err(problem)) => failed(ui, problem, "Dismiss what was not written", pass),
-        }
+    if let Some(written) = recorder.written().filter(|_| recorder.is_writing()) {
+        notice(ui, palette(ui).link, icon::RUNNING, &format!("{} is being written…", written.what));
     }
     if let Some(playback) = recorder.playback() {
         if let Some(repaired) = &playback.repaired {

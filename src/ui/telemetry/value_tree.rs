@@ -53,6 +53,10 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if (fold == Some(Fold::Open) && (left || enter)) || (fold == Some(Fold::Shut) && (right || enter)) {
             did.folded = lines.line(at).map(|line| line.key);
         }
+        let is_number = || lines.value(root, at).is_some_and(|(_, value)| value.as_number().is_some());
+        if enter && fold == Some(Fold::Leaf) && is_number() {
+            did.plotted = Some(at);
+        }
     }
     if let Some(at) = chosen {
         ui.data_mut(|data| data.insert_temp(chosen_id, at));

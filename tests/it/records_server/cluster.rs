@@ -256,11 +256,12 @@ impl Cutter {
     pub(super) fn start(server: u16, bytes: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        thread::spawn(move || {
+        let carrying = move || {
             for client in listener.incoming() {
                 carry(&client.unwrap(), server, bytes);
             }
-        });
+        };
+        thread::Builder::new().name("cutter".into()).spawn(carrying).unwrap();
         Self { port }
     }
 
@@ -273,10 +274,9 @@ impl Cutter {
 fn carry(client: &TcpStream, server: u16, bytes: u64) {
     let server = TcpStream::connect(("127.0.0.1", server)).unwrap();
     let (mut from_server, mut to_client) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    let answers = thread::spawn(move || {
-        // Either side may go away at any moment: that is what this is for.
-        let _ = std::io::copy(&mut from_server, &mut to_client);
-    });
+    // Either side may go away at any moment: that is what this is for.
+    let carrying = move || drop(std::io::copy(&mut from_server, &mut to_client));
+    let answers = thread::Builder::new().name("cutter back".into()).spawn(carrying).unwrap();
     let mut left = bytes;
     let mut piece = [0; 16 * 1024];
     let (mut client, mut server) = (client, &server);

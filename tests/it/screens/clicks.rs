@@ -5,9 +5,11 @@ use std::time::Instant;
 use egui::accesskit::Role;
 use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable as _;
+use linesman::app::Action;
+use linesman::app::files::PathField;
 use linesman::model::outcome::Verdict;
 use linesman::model::settings::SavedConnection;
-use linesman::msg::telemetry::{InspectionSource, TelemetryCommand};
+use linesman::msg::telemetry::{InspectionSource, TelemetryCommand, TelemetryEvent};
 use linesman::msg::{Command, Request};
 
 use super::states::{Stage, networks, site};
@@ -191,4 +193,50 @@ fn another_broker_takes_two_clicks_and_its_password_where_it_has_one() {
     hand.enter();
     assert_eq!(broker_opened(&hand.commands()).as_deref(), Some("mqtt://yard.example:1883"));
     assert_eq!((hand.clicks, hand.enters), (2, 1));
+}
+
+/// What was to be written, by its command.
+fn exported(commands: &[Command]) -> Option<String> {
+    commands.iter().find_map(|command| match command {
+        Command::Telemetry { command: TelemetryCommand::Export { destination, .. }, .. } => {
+            Some(destination.path().display().to_string())
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn messages_are_exported_with_two_clicks_and_where_they_went_is_said_and_shown() {
+    let mut hand = Hand::at(Stage::telemetry_tree);
+    // No desktop here has file dialogs: one of our own proposes a name.
+    hand.opened.harness.state_mut().has_file_dialogs = false;
+    hand.click(Role::Button, "Export");
+    hand.click(Role::Button, "Export as JSON lines");
+    hand.enter();
+    let path = "/home/me/Documents/messages.jsonl";
+    assert_eq!(exported(&hand.commands()).as_deref(), Some(path));
+    assert_eq!((hand.clicks, hand.enters), (2, 1));
+
+    let job = hand.opened.harness.state().app.telemetry.job().expect("an inspection");
+    hand.meanwhile(|stage| stage.report(job, TelemetryEvent::Exported { path: path.into(), result: Ok(1234) }));
+    hand.click(Role::Button, "Show messages.jsonl in its folder");
+    let is_shown =
+        |command: &Command| matches!(command, Command::ShowInFolder(shown) if shown.ends_with("messages.jsonl"));
+    assert!(hand.commands().iter().any(is_shown));
+    hand.click(Role::Button, "Copy the path of messages.jsonl");
+}
+
+#[test]
+fn a_file_chosen_for_one_gateway_goes_to_it_though_another_is_selected_when_the_dialog_closes() {
+    let mut hand = Hand::at(|stage| stage.outcome(Verdict::Joined));
+    let app = &mut hand.opened.harness.state_mut().app;
+    let wanted = app.file_for(PathField::Transcript);
+    let session = app.commission.session().expect("a session").job;
+    hand.click(Role::ListBoxOption, "hall-gateway-2");
+    let app = &mut hand.opened.harness.state_mut().app;
+    let commands = app.act(Action::ChoseFile(wanted, "/home/me/t.txt".into()), Instant::now());
+    assert!(
+        matches!(&commands[..], [Command::ExportTranscript { session: of, .. }] if *of == session),
+        "the transcript of the gateway for which it was asked"
+    );
 }

@@ -12,6 +12,7 @@ mod panes;
 mod sight;
 mod states;
 mod telemetry;
+mod terminal;
 mod tree;
 
 use std::time::Instant;

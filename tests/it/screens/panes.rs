@@ -136,7 +136,7 @@ impl Stage {
         job
     }
 
-    fn report(&mut self, job: JobId, event: TelemetryEvent) {
+    pub(super) fn report(&mut self, job: JobId, event: TelemetryEvent) {
         self.apply(Event::TelemetryProgressed { job, at: Duration::ZERO, event });
     }
 

@@ -385,6 +385,7 @@ impl Stage {
             start_problems: Vec::new(),
             settings: Settings::default(),
             data_dir: "/home/me/.local/share/linesman".into(),
+            save_folder: "/home/me/Documents".into(),
             cut_off_jobs,
             demo,
         })));

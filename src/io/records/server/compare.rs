@@ -204,14 +204,16 @@ mod tests {
 
     fn blocks(lines: &[(i64, String)]) -> Vec<Block> {
         let mut blocks = Blocks::default();
-        lines.iter().for_each(|(number, line)| blocks.push(*number, line));
+        for (number, line) in lines {
+            blocks.push(*number, line);
+        }
         blocks.finish()
     }
 
     #[test]
     fn each_place_at_which_two_sides_differ_is_found_once() {
         let here = lines(&[(1, "a"), (2, "b"), (4, "d")]);
-        assert_eq!(differences(&here, &here), []);
+        assert!(differences(&here, &here).is_empty());
         let there = lines(&[(1, "a"), (2, "x"), (3, "c")]);
         let found = |number, is| Difference { number, is };
         let expected = [found(2, Is::Different), found(3, Is::Extra), found(4, Is::Missing)];
@@ -229,6 +231,6 @@ mod tests {
         other.remove(2400);
         assert_eq!(differing(&whole, &blocks(&other)), [1, 2]);
         assert_eq!(differing(&whole, &blocks(&many[..1000])), [1, 2]);
-        assert_eq!(differing(&whole, &whole), []);
+        assert!(differing(&whole, &whole).is_empty());
     }
 }

@@ -44,6 +44,6 @@ fn without_answer(error: &Error, user: &str) -> SyncError {
         return SyncError::NoPassword { user: user.to_owned() };
     }
     let detail = visible(&if source.is_empty() { error.to_string() } else { source }, 300);
-    let is_of_the_way = error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>());
-    if is_of_the_way { SyncError::Cut { detail } } else { SyncError::Unexpected { detail } }
+    let is_of_the_way = matches!(error.source(), Some(source) if source.is::<std::io::Error>());
+    if is_of_the_way || error.is_closed() { SyncError::Cut { detail } } else { SyncError::Unexpected { detail } }
 }

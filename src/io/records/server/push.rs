@@ -97,15 +97,13 @@ fn went_back(sync: &Sync<'_>, chain: Digest, last: i64, report: &mut SyncReport)
 /// Begins the chain on the server, or holds its beginning against this one.
 async fn begin(sync: &Sync<'_>, chain: &Digest, own: &Sealed, report: &mut SyncReport) -> Result<(), SyncError> {
     let begun = genesis_line(&own.genesis);
-    let stored = match sync.server.beginning(chain).await? {
-        Some(stored) => stored,
-        None => {
-            sync.server.insert_chain(chain, &begun).await?;
-            // Another program of this computer may have been first.
-            sync.server.beginning(chain).await?.unwrap_or_default()
-        }
-    };
-    if serde_json::from_str::<Line>(&stored).ok() != Some(begun) {
+    let mut stored = sync.server.beginning(chain).await?;
+    if stored.is_none() {
+        sync.server.insert_chain(chain, &begun).await?;
+        // Another program of this computer may have been first.
+        stored = sync.server.beginning(chain).await?;
+    }
+    if stored.and_then(|stored| serde_json::from_str::<Line>(&stored).ok()) != Some(begun) {
         let words = "The beginning of this computer's records differs on the server".to_owned();
         report.found(finding(*chain, None, words));
     }

@@ -405,6 +405,8 @@ async fn killed_at_every_fail_point_nothing_that_was_answered_is_lost() {
             "{point}: {written} were answered, {} are there",
             entries.len()
         );
+        let bundle = store.export_bundle(Destination::replacing(folder.path().join("a.bundle"))).await;
+        assert!(bundle.is_ok(), "{point}: the head is signed with the key that was announced: {bundle:?}");
         drop(store);
         three_runs(&data_dir).await;
         let audit = audit_of(&data_dir);

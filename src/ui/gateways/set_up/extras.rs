@@ -8,7 +8,7 @@ use crate::model::ids::LinkKind;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{Button, field, fold, group, muted, notice, path_field, problem_card};
+use crate::ui::widgets::{Button, field, fold, group, muted};
 
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     group(ui, |ui| {
@@ -65,21 +65,9 @@ fn log(ui: &mut Ui, commission: &Commission) {
 
 fn transcript(ui: &mut Ui, commission: &mut Commission, pass: &mut Pass<'_>) {
     muted(ui, "Every byte of the session with secrets blacked out, for support");
-    let (response, is_browsing) =
-        path_field(ui, "Transcript to", &mut commission.transcript_path, "/home/me/transcript.txt");
-    if is_browsing {
+    let export = Button::new("Export transcript\u{2026}").icon(icon::EXPORT).named("Export the transcript");
+    if export.enabled_if(!commission.is_exporting_transcript(), "It is being written").pressed(ui) {
         pass.browse = Some(PathField::Transcript);
-    }
-    let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-    let can = !commission.transcript_path.trim().is_empty() && !commission.is_exporting_transcript();
-    let export = Button::new("Export transcript").icon(icon::EXPORT).enabled_if(can, "Type a path first");
-    if export.pressed(ui) || (is_entered && can) {
-        pass.did(CommissionAction::ExportedTranscript);
-    }
-    match &commission.transcript_result {
-        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, note),
-        Some(Err(problem)) => problem_card(ui, problem),
-        None => {}
     }
 }
 
