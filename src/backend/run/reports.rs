@@ -90,8 +90,7 @@ fn bytes(report: &Report, form: Form, zone: &jiff::tz::TimeZone) -> Result<Vec<u
     Ok(match form {
         Form::Html => html(&sheet()).into_bytes(),
         Form::Pdf => pdf(&sheet(), &report.written_at)?,
-        // What is written to memory does not fail.
-        Form::Json => serde_json::to_vec_pretty(report).unwrap_or_default(),
+        Form::Json => report.json(),
         Form::Text => text(&sheet()).into_bytes(),
     })
 }

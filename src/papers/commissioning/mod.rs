@@ -112,6 +112,14 @@ pub struct Report {
     pub curves: Vec<Curve>,
 }
 
+impl Report {
+    /// The report for programs.
+    pub fn json(&self) -> Vec<u8> {
+        // What is written to memory does not fail.
+        serde_json::to_vec_pretty(self).unwrap_or_default()
+    }
+}
+
 /// A site: what is expected against what is on record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SitePart {
