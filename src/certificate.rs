@@ -161,8 +161,11 @@ fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<Fact> {
         ("Record", report.record.0.to_string()),
         ("Written", at.to_owned()),
     ];
+    let watched = report.watched.as_ref().map(|watched| ("Watch", watched.words()));
+    let broker = report.broker.as_ref().map(|seen| ("Broker", seen.words().join(". ")));
     let witness = head.map(|head| ("Head of the records", format!("{} (entry {})", head.hash, head.entry)));
-    facts.into_iter().chain(witness).map(|(name, value)| Fact::new(name, value)).collect()
+    let more = watched.into_iter().chain(broker).chain(witness);
+    facts.into_iter().chain(more).map(|(name, value)| Fact::new(name, value)).collect()
 }
 
 fn claims(report: &WipeReport) -> Block {
@@ -274,6 +277,8 @@ mod tests {
             is_simulated: true,
             online: None,
             restarts: 0,
+            watched: None,
+            broker: None,
             assessment: judge(&plan, &trail),
         }
     }

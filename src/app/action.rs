@@ -12,6 +12,7 @@ use super::files::FileFor;
 use super::gateways::Tab;
 use super::palette::PaletteAction;
 use super::records::RecordsAction;
+use super::removals::RemovalsAction;
 use super::remove::RemoveAction;
 use super::settings::SettingsAction;
 use super::telemetry::TelemetryAction;
@@ -49,6 +50,8 @@ pub enum Action {
     WentOnWith(LinkAddress),
     /// Something on Batch.
     Batch(BatchAction),
+    /// Something on several gateways that are to be removed.
+    Removals(RemovalsAction),
     /// Something on Remove.
     Remove(RemoveAction),
     /// Something in the terminal.
@@ -106,6 +109,12 @@ impl From<CommissionAction> for Action {
 impl From<BatchAction> for Action {
     fn from(action: BatchAction) -> Self {
         Self::Batch(action)
+    }
+}
+
+impl From<RemovalsAction> for Action {
+    fn from(action: RemovalsAction) -> Self {
+        Self::Removals(action)
     }
 }
 

@@ -75,6 +75,8 @@ pub enum PathField {
     Certificate(String),
     /// A card, or an image of one.
     CardImage,
+    /// A photo or file that shows what was seen of a step of a removal.
+    Evidence(String),
     /// Where its report is written to, in that form.
     CheckReport(ReportForm),
 }
@@ -90,6 +92,7 @@ impl PathField {
                 | Self::Token(_)
                 | Self::Certificate(_)
                 | Self::CardImage
+                | Self::Evidence(_)
         )
     }
 
@@ -136,7 +139,8 @@ impl PathField {
             | Self::CheckOverride
             | Self::CheckEvidence
             | Self::CheckBefore
-            | Self::CardImage => return None,
+            | Self::CardImage
+            | Self::Evidence(_) => return None,
         })
     }
 }
@@ -234,6 +238,10 @@ impl App {
             }
             PathField::Certificate(_) => {
                 remove.of_mut(link).into_iter().for_each(|one| one.certificate_path.clone_from(&path));
+            }
+            PathField::Evidence(step) => {
+                let one = remove.of_mut(link);
+                one.into_iter().for_each(|one| drop(one.shown.insert(step.clone(), path.clone())));
             }
             PathField::CardImage => remove.of_mut(link).into_iter().for_each(|one| one.card.path.clone_from(&path)),
             PathField::Transcript => {

@@ -17,6 +17,7 @@ pub mod loaded;
 mod noted;
 pub mod palette;
 pub mod records;
+pub mod removals;
 pub mod remove;
 mod replace;
 pub mod report;
@@ -48,6 +49,7 @@ use self::gateways::{Detail, KeptNetwork, PerGateway, Tab};
 use self::jobs::{JobKind, Jobs, RunningJob};
 use self::palette::Palette;
 use self::records::{Records, RecordsAction};
+use self::removals::{Removals, RemovalsAction};
 use self::remove::{Remove, RemoveAction};
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
@@ -138,6 +140,8 @@ pub struct App {
     pub batch: Batch,
     /// Gateways that are taken out of service.
     pub remove: PerGateway<Remove>,
+    /// Several gateways that are removed in one go.
+    pub removals: Removals,
     /// Terminals.
     pub terminal: PerGateway<Terminal>,
     /// Device.
@@ -341,6 +345,7 @@ impl App {
             Action::WentOnWith(link) => self.go_on_with(&link, now),
             Action::Batch(action) => self.on_batch(action, now),
             Action::Remove(action) => self.on_remove(action, now),
+            Action::Removals(action) => self.on_removals(action, now),
             Action::Terminal(action) => {
                 let Self { terminal, catalog, jobs, toasts, .. } = self;
                 terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
@@ -449,7 +454,9 @@ impl App {
                     WipeEvent::Identified { told, .. } => self.note_marks(job, told),
                     _ => {}
                 }
-                if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
+                if self.removals.is_of(job) {
+                    self.removals.progressed(job, event);
+                } else if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
                     remove.progressed(job, event);
                 }
             }
@@ -610,6 +617,12 @@ impl App {
                 self.discover.unqueue();
                 return self.refresh_records();
             }
+            JobKind::Wipe if self.removals.is_of(job) => {
+                let Self { removals, catalog, jobs, toasts, .. } = self;
+                let mut commands = removals.finished(job, end, &mut Desk { catalog, jobs, toasts, now });
+                commands.extend(self.refresh_records());
+                return commands;
+            }
             JobKind::Wipe | JobKind::CardScan | JobKind::SaveCertificate => {
                 if let Some(remove) = self.remove.iter_mut().find(|remove| remove.is_of(job)) {
                     remove.finished(job, end);
@@ -750,12 +763,19 @@ impl App {
             self.toasts.tell("The batch before is still open: close it to set up others", now);
             return;
         }
+        self.removals.take(&marked);
         self.batch.take(marked, &self.kept);
     }
 
     fn on_batch(&mut self, action: BatchAction, now: Instant) -> Vec<Command> {
         let Self { batch, catalog, jobs, toasts, .. } = self;
         batch.act(action, &mut Desk { catalog, jobs, toasts, now })
+    }
+
+    fn on_removals(&mut self, action: RemovalsAction, now: Instant) -> Vec<Command> {
+        let marked = self.discover.marked_gateways(&self.catalog);
+        let Self { removals, catalog, jobs, toasts, .. } = self;
+        removals.act(action, &marked, &mut Desk { catalog, jobs, toasts, now })
     }
 
     fn on_device(&mut self, action: DeviceAction, now: Instant) -> Vec<Command> {

@@ -48,6 +48,10 @@ pub struct Remove {
     pub confirmed: String,
     /// What was seen of steps that a person carries out, by their ids.
     pub attested: BTreeMap<String, String>,
+    /// Files that show it, by the same ids.
+    pub shown: BTreeMap<String, String>,
+    /// Whether somebody stands beside the gateway who takes its power away when asked.
+    pub is_attended: bool,
     /// A setting to look for, where the driver has such.
     pub look_for: String,
     /// Where the certificate goes.
@@ -139,6 +143,7 @@ impl Run {
             }
             WipeEvent::Looked(look) => self.trail.looks.push(look),
             WipeEvent::Restarted(restarts) => self.trail.restarts = restarts,
+            WipeEvent::BrokerSeen(seen) => self.trail.broker = Some(*seen),
             WipeEvent::Assessed(report) => self.report = Some(*report),
         }
     }
@@ -250,7 +255,26 @@ impl Remove {
         self.run = Some(Run { job, plan, trail, told: None, busy, report: None, end: None });
         self.confirmed.clear();
         self.saved = None;
-        let start = WipeStart { link, profile, driver, access, confirmed, attested, without, look_for };
+        let file = |(step, _): &(String, String)| {
+            let path = self.shown.get(step).map(|path| path.trim()).filter(|path| !path.is_empty())?;
+            Some((step.clone(), path.into()))
+        };
+        let evidence = attested.iter().filter_map(file).collect();
+        let (is_attended, watch) = (self.is_attended, None);
+        let start = WipeStart {
+            link,
+            profile,
+            driver,
+            access,
+            confirmed,
+            attested,
+            without,
+            look_for,
+            evidence,
+            is_attended,
+            watch,
+            broker: None,
+        };
         vec![Command::Wipe { job, start: Box::new(start) }]
     }
 

@@ -936,6 +936,8 @@ fn a_removal_that_left_something_behind_stands_so_in_the_list_and_one_that_ended
             is_simulated: false,
             online: None,
             restarts: 0,
+            watched: None,
+            broker: None,
             assessment,
         };
         let event = WipeEvent::Assessed(Box::new(report));

@@ -7,6 +7,7 @@ mod handle;
 mod job;
 pub mod local;
 mod network;
+mod removals;
 mod run;
 mod site;
 pub mod site_files;

@@ -906,7 +906,7 @@ fn credential(text: &str) -> Result<CredentialFile, &'static str> {
     }
 }
 
-fn secret(text: &str) -> Result<SecretFile, &'static str> {
+pub(super) fn secret(text: &str) -> Result<SecretFile, &'static str> {
     match text.split_once('=') {
         Some((name, file)) if !name.is_empty() && !file.is_empty() => {
             Ok(SecretFile { name: name.trim_start_matches('@').to_owned(), file: file.into() })

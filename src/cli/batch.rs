@@ -45,7 +45,7 @@ fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Op
     };
     let could_not_run = |problem| (problem, Exit::CouldNotRun);
     wait_for_start(handle).map_err(could_not_run)?;
-    let mut secrets = given(args).map_err(usage)?;
+    let mut secrets = given(&args.secrets).map_err(usage)?;
     let check = check(handle, args, &secrets)?;
     check.notes.iter().for_each(|note| out.note(note));
     if !check.findings.is_empty() {
@@ -89,9 +89,10 @@ fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Op
     Ok(Some(job))
 }
 
-fn given(args: &BatchArgs) -> Result<Vec<(String, Secret<String>)>, Problem> {
+/// The secrets that are given once, by name.
+pub(super) fn given(files: &[SecretFile]) -> Result<Vec<(String, Secret<String>)>, Problem> {
     let one = |secret: &SecretFile| Ok((secret.name.clone(), secret_input::read(Some(&secret.file))?));
-    let from_stdin = args.secrets.iter().filter(|secret| secret.file == Path::new("-")).count();
+    let from_stdin = files.iter().filter(|secret| secret.file == Path::new("-")).count();
     if from_stdin > 1 {
         return Err(Problem::new(
             "secret.stdin_twice",
@@ -100,7 +101,7 @@ fn given(args: &BatchArgs) -> Result<Vec<(String, Secret<String>)>, Problem> {
             "Give all but one of them as files",
         ));
     }
-    args.secrets.iter().map(one).collect()
+    files.iter().map(one).collect()
 }
 
 fn check(
@@ -131,7 +132,7 @@ fn check(
 }
 
 /// Prints all mistakes and returns the problem that says how many they are.
-fn mistakes(findings: &[Finding], out: &mut Output) -> Problem {
+pub(super) fn mistakes(findings: &[Finding], out: &mut Output) -> Problem {
     for finding in findings {
         let mut object = tagged("mistake", &finding.problem);
         object["row"] = json!(finding.row);

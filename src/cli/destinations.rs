@@ -73,7 +73,9 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         Command::Wipe(args) => {
             let args = &mut args.gateway;
             let destinations = args.certificate.as_mut().into_iter().chain(&mut args.transcript).collect();
-            (destinations, paths([&args.password_file]), args.overwrite)
+            let mut sources = paths([&args.password_file, &args.manifest]);
+            sources.extend(args.evidence.iter().map(|(_, file)| file.clone()));
+            (destinations, sources, args.overwrite)
         }
         Command::Inspect(args) => {
             let sources = sources_of(args);

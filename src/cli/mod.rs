@@ -39,7 +39,9 @@ mod terminal;
 mod verify;
 mod wipe;
 mod wipe_args;
+mod wipe_broker;
 mod wipe_scan;
+mod wipe_several;
 
 pub use about::about;
 pub use args::without_secrets;

@@ -447,7 +447,7 @@ fn word<T: Word>(text: &str) -> Result<T, String> {
 }
 
 /// A text that is read with its own rules, and what is wrong with it in the words of a problem.
-fn explained<T>(text: &str) -> Result<T, String>
+pub(super) fn explained<T>(text: &str) -> Result<T, String>
 where
     T: std::str::FromStr,
     T::Err: Explain,

@@ -9,6 +9,7 @@ use super::secret_input;
 use super::session::workers_gone;
 use super::wipe_args::{GatewayWipe, WipeArgs, WipeCommand};
 use super::wipe_scan::scan;
+use super::wipe_several::wipe_several;
 use crate::backend::Handle;
 use crate::certificate::CertificateForm;
 use crate::model::access::Access;
@@ -24,7 +25,10 @@ use crate::profile::Profile;
 pub fn wipe(handle: &mut Handle, args: &WipeArgs, out: &mut Output) -> Exit {
     match &args.command {
         Some(WipeCommand::Scan(args)) => scan(handle, args, out),
-        None => wipe_gateway(handle, &args.gateway, out),
+        None => match &args.gateway.manifest {
+            Some(manifest) => wipe_several(handle, manifest, &args.gateway, out),
+            None => wipe_gateway(handle, &args.gateway, out),
+        },
     }
 }
 
@@ -35,7 +39,7 @@ fn wipe_gateway(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Ex
             let (job, ended) = follow(handle, start, out);
             write_transcript(handle, job, args.transcript.as_ref(), out);
             if let (Some(destination), Some(report)) = (&args.certificate, &ended.report) {
-                write_certificate(handle, destination, report.clone(), out);
+                drop(write_certificate(handle, destination, report.clone(), out));
             }
             conclude(ended, out)
         }
@@ -74,6 +78,10 @@ fn prepare(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Result<
         attested: args.attested.clone(),
         without: args.without.clone(),
         look_for: args.look_for.clone(),
+        evidence: args.evidence.clone(),
+        is_attended: args.power_cycles,
+        broker: super::wipe_broker::wish(&args.broker).map_err(usage)?,
+        watch: args.watch.map(|minutes| std::time::Duration::from_secs(minutes * 60)),
     }))
 }
 
@@ -91,31 +99,41 @@ fn form_of(destination: &Destination) -> Result<CertificateForm, Problem> {
     CertificateForm::of_extension(&extension.to_string_lossy())
 }
 
-/// Writes the certificate; that it could not be written changes nothing of what was done.
-fn write_certificate(handle: &mut Handle, destination: &Destination, report: Box<WipeReport>, out: &mut Output) {
+/// Writes the certificate; that it could not be written changes nothing of what was done. The answer is what was told meanwhile
+/// of other jobs.
+pub(super) fn write_certificate(
+    handle: &mut Handle,
+    destination: &Destination,
+    report: Box<WipeReport>,
+    out: &mut Output,
+) -> Vec<Event> {
+    let mut others = Vec::new();
     let job = next_job();
     let sent = form_of(destination).and_then(|form| {
         let command = Command::SaveCertificate { job, report, form, destination: destination.clone() };
         handle.try_send(command)
     });
     if let Err(problem) = sent {
-        return out.warning(&problem);
+        out.warning(&problem);
+        return others;
     }
     while let Some(event) = handle.recv_blocking() {
         match event {
             Event::JobFinished { job: of, end } if of == job => {
-                return match end {
+                match end {
                     JobEnd::Done { note } => {
                         out.json(&json!({ "kind": "saved", "path": note }));
                         out.text(format!("Certificate saved: {note}"));
                     }
                     JobEnd::Failed(problem) => out.warning(&problem),
                     JobEnd::Cancelled => out.note("The certificate was not written: somebody interrupted it"),
-                };
+                }
+                break;
             }
-            _ => {}
+            other => others.push(other),
         }
     }
+    others
 }
 
 /// Prints what would be done, in order.
@@ -177,7 +195,7 @@ pub(super) struct Ended {
 /// Runs a wipe to its end and prints what it tells.
 pub(super) fn follow(handle: &mut Handle, start: WipeStart, out: &mut Output) -> (JobId, Ended) {
     let job = next_job();
-    let mut teller = Teller { plan: Plan::default(), report: None };
+    let mut teller = Teller::default();
     if let Err(problem) = handle.try_send(Command::Wipe { job, start: Box::new(start) }) {
         return (job, Ended { report: None, end: JobEnd::Failed(problem) });
     }
@@ -199,12 +217,22 @@ pub(super) fn follow(handle: &mut Handle, start: WipeStart, out: &mut Output) ->
     }
 }
 
-struct Teller {
+/// What is told of a removal.
+#[derive(Default)]
+pub(super) struct Teller {
     plan: Plan,
-    report: Option<Box<WipeReport>>,
+    /// What may be claimed, once it came so far.
+    pub(super) report: Option<Box<WipeReport>>,
 }
 
 impl Teller {
+    /// Takes in what counts and prints nothing, as among several.
+    pub(super) fn note(&mut self, event: WipeEvent) {
+        if let WipeEvent::Assessed(report) = event {
+            self.report = Some(report);
+        }
+    }
+
     fn take_in(&mut self, event: WipeEvent, out: &mut Output) {
         match event {
             WipeEvent::Planned(plan) => self.plan = *plan,
@@ -252,6 +280,12 @@ impl Teller {
                 out.json(&json!({ "kind": "wipe-restarted", "restarts": restarts }));
                 out.text("The gateway restarted and answers again");
             }
+            WipeEvent::BrokerSeen(seen) => {
+                let mut line = tagged("wipe-broker", &seen);
+                line["proof"] = json!(seen.proof());
+                out.json(&line);
+                seen.words().iter().for_each(|text| out.text(text));
+            }
             WipeEvent::Assessed(report) => self.report = Some(report),
         }
     }
@@ -277,7 +311,7 @@ fn conclude(ended: Ended, out: &mut Output) -> Exit {
         out.problem(&problem);
         return match problem.code {
             "wipe.stopped" => Exit::Unknown,
-            "wipe.no_such_step" => Exit::Usage,
+            "wipe.no_such_step" | "wipe.evidence_alone" => Exit::Usage,
             "wipe.cloud_first" => Exit::Findings,
             _ => Exit::of(&problem),
         };
@@ -323,6 +357,9 @@ pub(super) fn print_result(report: &WipeReport, out: &mut Output) {
             store.store.place
         ));
     }
+    if let Some(watched) = &report.watched {
+        out.text(format!("\n{}", watched.words()));
+    }
     if !remedies.is_empty() {
         out.text("\nLeft to be done");
     }
@@ -335,7 +372,7 @@ pub(super) fn print_result(report: &WipeReport, out: &mut Output) {
     }
     out.json(&json!({
         "kind": "outcome", "outcome": outcome, "summary": summary, "claims": answers, "because": claims, "steps": steps,
-        "stores": stores, "remedies": remedies, "online": report.online, "restarts": report.restarts,
+        "stores": stores, "remedies": remedies, "online": report.online, "restarts": report.restarts, "watched": report.watched,
         "record": report.record, "driver": report.driver, "serial": report.told.serial, "name": report.told.name,
     }));
 }

@@ -44,6 +44,11 @@ pub(super) trait Driver: Send {
     /// The state the gateway reported last.
     fn state(&self) -> Option<ProvisioningState>;
 
+    /// Asks whether it has a network, where its state does not tell: with what it says, and nothing where that is not known.
+    fn has_network(&mut self) -> Boxed<'_, Option<Result<(Option<bool>, String), SessionError>>> {
+        Box::pin(std::future::ready(None))
+    }
+
     /// Asks what it is.
     fn describe(&mut self) -> Boxed<'_, Result<DeviceInfo, SessionError>>;
 

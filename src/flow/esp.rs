@@ -596,6 +596,23 @@ impl Driver for Esp {
         })
     }
 
+    fn has_network(&mut self) -> Boxed<'_, Option<Result<(Option<bool>, String), SessionError>>> {
+        Box::pin(async move {
+            let station = match self.run(Operation::Status).await {
+                Ok(Answer::Station(station)) => station,
+                Ok(_) => return Some(Err(EspError::Nonsense { label: "connection state" }.into())),
+                Err(error) => return Some(Err(error)),
+            };
+            Some(Ok(match station {
+                Station::Joined(_) => (Some(true), "The gateway reports that it is on a network".to_owned()),
+                Station::Connecting { .. } => (Some(true), "The gateway reports that it is joining a network".into()),
+                Station::Failed(_) => (Some(true), "The gateway reports that it tried to join a network".into()),
+                Station::Disconnected => (Some(false), "The gateway reports that it tries no network".into()),
+                Station::Unknown(_) => (None, "The gateway reports a state that isn't known".into()),
+            }))
+        })
+    }
+
     fn reprovision(&mut self) -> Boxed<'_, Result<(), SessionError>> {
         Box::pin(async move {
             if self.carrier.has(&Endpoint::Control) == Some(false) {

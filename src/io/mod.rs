@@ -6,6 +6,7 @@ pub mod card_scan;
 mod certificate;
 pub mod computer;
 pub mod diagnostics;
+pub mod evidence;
 pub mod files;
 pub mod folder;
 pub mod http;

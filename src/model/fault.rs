@@ -70,6 +70,8 @@ pub enum Fault {
     Regenerates,
     /// After a restart another gateway answers.
     Swapped,
+    /// Five minutes after a restart the gateway has its old network again (console).
+    ComesBack,
     /// The clock begins in 1970 and stands there until it is set (SMP, console).
     ClockOff,
     /// The gateway deletes what it was told to, and falls silent for good before it says so (console).
@@ -78,7 +80,7 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::WrongPassphrase,
         Self::NotFound,
         Self::FiveGhzOnly,
@@ -113,6 +115,7 @@ impl Fault {
         Self::Swapped,
         Self::ClockOff,
         Self::GoneInWipe,
+        Self::ComesBack,
     ];
 
     /// The name on the command line and in scenario files.
@@ -152,6 +155,7 @@ impl Fault {
             Self::Swapped => "swapped",
             Self::ClockOff => "clock-off",
             Self::GoneInWipe => "gone-in-wipe",
+            Self::ComesBack => "comes-back",
         }
     }
 }

@@ -7,9 +7,12 @@ use crate::model::access::Access;
 use crate::model::card_scan::Scanned;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress, ProfileId};
+use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::mqtt::message::Subscription;
 use crate::model::secret::Secret;
 use crate::model::wifi::Ssid;
-use crate::model::wipe::{Look, Mark, Plan, Told, WipeReport};
+use crate::model::wipe::list::Listed;
+use crate::model::wipe::{BrokerSeen, Look, Mark, Plan, Told, WipeReport};
 
 /// A wipe to begin.
 pub struct WipeStart {
@@ -29,6 +32,47 @@ pub struct WipeStart {
     pub without: Vec<String>,
     /// Settings that are looked for before and after, where the driver has such.
     pub look_for: Vec<String>,
+    /// Files that show what was seen of an attested step.
+    pub evidence: Vec<(String, PathBuf)>,
+    /// Whether somebody stands beside the gateway who takes its power away when asked.
+    pub is_attended: bool,
+    /// How long to watch whether it comes back.
+    pub watch: Option<Duration>,
+    /// The broker at which the old credential is tried.
+    pub broker: Option<Box<BrokerWish>>,
+}
+
+/// A broker at which the gateway's old credential is tried, beside one that is known to be good.
+pub struct BrokerWish {
+    /// The old one.
+    pub old: ConnectPlan,
+    /// The good one.
+    pub control: Option<ConnectPlan>,
+    /// The gateway's topics.
+    pub topics: Vec<Subscription>,
+}
+
+impl From<Listed> for WipeStart {
+    fn from(listed: Listed) -> Self {
+        let Listed { link, profile, driver, serial, access, attested, without, .. } = listed;
+        let (look_for, evidence, is_attended, watch) = (Vec::new(), Vec::new(), false, None);
+        let confirmed = serial;
+        let broker = None;
+        Self {
+            link,
+            profile,
+            driver,
+            access,
+            confirmed,
+            attested,
+            without,
+            look_for,
+            evidence,
+            is_attended,
+            watch,
+            broker,
+        }
+    }
 }
 
 /// What is told while it goes on.
@@ -62,6 +106,8 @@ pub enum WipeEvent {
     Looked(Look),
     /// It restarted so often since the last removal.
     Restarted(u32),
+    /// A broker was asked.
+    BrokerSeen(Box<BrokerSeen>),
     /// It is over, and this may be claimed.
     Assessed(Box<WipeReport>),
 }

@@ -71,7 +71,13 @@ enum Due {
     Bytes(Vec<u8>),
     DropLink,
     Restart,
-    JoinEnds { join: Join, password: String, result: JoinResult },
+    /// It has its old network again.
+    ComesBack,
+    JoinEnds {
+        join: Join,
+        password: String,
+        result: JoinResult,
+    },
 }
 
 /// A join that was begun.
@@ -478,6 +484,7 @@ impl SimulatedDevice for ConsoleDevice {
                 Due::Bytes(bytes) => return Some(Emission::Bytes(bytes)),
                 Due::DropLink => return Some(Emission::DropLink),
                 Due::Restart => self.restart(at),
+                Due::ComesBack => self.connections.push(Stored::before(b"old network")),
                 Due::JoinEnds { join, password, result } => self.end_join(join, &password, &result, at),
             }
         }

@@ -129,6 +129,8 @@ pub struct EspDevice {
     drops_at: Option<Instant>,
     is_mute: bool,
     is_answer_lost: bool,
+    /// Whether it started with a network in its flash, and tries that.
+    is_from_flash: bool,
 }
 
 /// Where the device stands.
@@ -155,6 +157,7 @@ impl EspDevice {
             air.apply(fault);
         }
         Self {
+            is_from_flash: card.has_network(),
             plan,
             air,
             card,
@@ -213,6 +216,7 @@ impl EspDevice {
     /// The device starts anew; what it holds on its card stays.
     pub fn handle_reset(&mut self) {
         (self.state, self.set, self.session) = (State::Start, None, None);
+        self.is_from_flash = self.card.has_network();
         self.air.uplink.restart(false);
         (self.stops_at, self.drops_at) = (None, None);
     }
@@ -429,6 +433,9 @@ impl EspDevice {
 
     fn station(&mut self, now: Instant) -> StationStatus {
         match &self.state {
+            State::Start if self.is_from_flash => {
+                StationStatus { sta_state: station::CONNECTING, ..StationStatus::default() }
+            }
             State::Start | State::Set => StationStatus { sta_state: station::DISCONNECTED, ..StationStatus::default() },
             State::Joining { left, .. } => {
                 let has_failed = *left + 1 < self.plan.attempts;
@@ -478,6 +485,7 @@ impl EspDevice {
             return status::INTERNAL_ERROR;
         }
         (self.state, self.set, self.stops_at) = (State::Start, None, None);
+        self.is_from_flash = false;
         self.air.uplink.restart(false);
         status::SUCCESS
     }

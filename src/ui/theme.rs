@@ -111,6 +111,8 @@ pub(super) struct Palette {
     pub warn: Color32,
     /// Failed, refused, destructive.
     pub danger: Color32,
+    /// How far a dangerous act is held, under text in `strong`.
+    pub hold: Color32,
     /// A person must act now.
     pub call: Color32,
     /// Text on that.
@@ -139,6 +141,7 @@ const LIGHT: Palette = Palette {
     ok: rgb(0x000F_6F46),
     warn: rgb(0x0087_5300),
     danger: rgb(0x00BC_2624),
+    hold: rgb(0x00F0_B4B0),
     call: rgb(0x00F2_B63C),
     on_call: rgb(0x001C_1502),
     ok_tint: rgb(0x00E8_F5EE),
@@ -164,6 +167,7 @@ const DARK: Palette = Palette {
     ok: rgb(0x0048_C08D),
     warn: rgb(0x00E6_AC40),
     danger: rgb(0x00F5_7C7E),
+    hold: rgb(0x007A_2A31),
     call: rgb(0x00F2_B63C),
     on_call: rgb(0x001C_1502),
     ok_tint: rgb(0x0014_261F),
@@ -467,6 +471,8 @@ mod tests {
                 (palette.ok, palette.ok_tint),
                 (palette.warn, palette.warn_tint),
                 (palette.danger, palette.danger_tint),
+                (palette.strong, palette.hold),
+                (palette.strong, palette.danger_tint),
             ];
             let texts =
                 [palette.text, palette.strong, palette.muted, palette.link, palette.ok, palette.warn, palette.danger];

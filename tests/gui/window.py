@@ -39,6 +39,10 @@ NAMES = {
     "answered": "Ready",
     "other_gateway": re.compile(r"^Noisy pump, "),
     "locked_gateway": re.compile(r"^PROV_"),
+    "palette": "Palette",
+    "listen": re.compile(r"^Listen to Bluetooth"),
+    "listening": "Stop Bluetooth",
+    "filter": "Filter",
     "user_name": "User name",
     "proof": "Proof or password",
     # Set up
@@ -247,8 +251,13 @@ class WindowTest:
     def with_proof(self):
         keys = self.window.keys
         keys("ctrl+k")
+        self.window.wait_focus(NAMES["palette"], "field")
         self.window.type_keys("listen to bluetooth")
-        keys("Return", "ctrl+1", "ctrl+f")
+        self.window.find(NAMES["listen"])
+        keys("Return")
+        self.window.find(NAMES["listening"])
+        keys("ctrl+1", "ctrl+f")
+        self.window.wait_focus(NAMES["filter"], "field")
         self.window.type_keys("prov")
         self.window.find(NAMES["locked_gateway"], patience=60)
         keys("Tab", "Home")

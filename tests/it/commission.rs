@@ -297,7 +297,7 @@ fn check_records(driven: &Driven, about: &str) {
 }
 
 /// Faults that Improv does not know; `device.rs` and `wipe.rs` play them.
-const OF_OTHER_DRIVERS: [Fault; 10] = [
+const OF_OTHER_DRIVERS: [Fault; 11] = [
     Fault::OldVersion,
     Fault::SmallBuffer,
     Fault::NoParameters,
@@ -308,6 +308,7 @@ const OF_OTHER_DRIVERS: [Fault; 10] = [
     Fault::Regenerates,
     Fault::Swapped,
     Fault::GoneInWipe,
+    Fault::ComesBack,
 ];
 
 #[tokio::test(start_paused = true)]

@@ -109,8 +109,12 @@ mod voice;
 mod window;
 mod wipe;
 #[cfg(unix)]
+mod wipe_broker;
 mod wipe_cli;
+mod wipe_faults;
+mod wipe_power;
 #[cfg(unix)]
 mod wipe_scan;
+mod wipe_several;
 #[cfg(target_os = "linux")]
 mod zephyr;

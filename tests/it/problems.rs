@@ -480,6 +480,10 @@ fn mistakes() -> Vec<Mistake> {
         Mistake::HalfANetwork { is_name_there: true },
         Mistake::HalfANetwork { is_name_there: false },
         Mistake::NotYesOrNo,
+        Mistake::SerialTwice { serial: text("GW-7"), first_row: 2 },
+        Mistake::NoPlan { profile: text("acme") },
+        Mistake::StepUnknown { step: text("unpair") },
+        Mistake::BadAttest,
         Mistake::Cut { more: 12 },
     ]
 }

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use linesman::flow::port::{Boxed, Records, RecordsError};
 use linesman::flow::transcript::SharedTranscript;
 use linesman::flow::wipe::{Setup, run};
 use linesman::model::access::Access;
 use linesman::model::gateway::PortFacts;
 use linesman::model::ids::{DriverId, LinkAddress};
-use linesman::model::record::JobIntent;
+use linesman::model::record::{JobIntent, RecordId, StepEntry};
 use linesman::model::secret::Secret;
 use linesman::model::wipe::{Answer, Claim, Earlier, Known, Outcome, StepState, StoreState, Told, WIFI, WipeReport};
 use linesman::msg::JobEnd;
@@ -71,10 +73,17 @@ impl Bench {
             earlier: wish.earlier,
             attested: wish.attested.iter().map(|&id| (id.to_owned(), "seen by a person".to_owned())).collect(),
             without: wish.without.iter().map(|&id| id.to_owned()).collect(),
+            evidence: Vec::new(),
+            is_attended: false,
+            watch: wish.watch,
+            broker: None,
             look_for: Vec::new(),
             intent: intent(),
             links: Arc::clone(&self.links) as Arc<dyn linesman::flow::port::Links>,
-            records: Arc::new(self.records.clone()),
+            records: match wish.room {
+                Some(room) => Arc::new(Full { records: self.records.clone(), room: AtomicUsize::new(room) }),
+                None => Arc::new(self.records.clone()),
+            },
             progress,
             transcript: SharedTranscript::new("wipe"),
         };
@@ -98,12 +107,24 @@ struct Wish<'a> {
     earlier: Earlier,
     attested: &'a [&'a str],
     without: &'a [&'a str],
+    watch: Option<Duration>,
+    /// How many entries the disk takes.
+    room: Option<usize>,
 }
 
 impl Default for Wish<'_> {
     fn default() -> Self {
         let earlier = Earlier::default();
-        Self { profile: "generic-linux", confirmed: SERIAL, known: None, earlier, attested: &[], without: &[] }
+        Self {
+            profile: "generic-linux",
+            confirmed: SERIAL,
+            known: None,
+            earlier,
+            attested: &[],
+            without: &[],
+            watch: None,
+            room: None,
+        }
     }
 }
 
@@ -269,6 +290,87 @@ async fn a_gateway_that_vanishes_in_the_middle_is_unknown_and_waited_for_within_
     assert!(begun.elapsed() < Duration::from_mins(12), "{:?}", begun.elapsed());
     assert!(!bench.holds().0, "it had deleted it, and nobody claims so");
     assert!(bench.records.lines().last().unwrap().starts_with("end unknown wipe.unknown"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_sees_a_gateway_that_comes_back_and_says_what_it_did_not_see() {
+    for (faults, minutes, outcome) in [
+        (&[Fault::ComesBack][..], 10, Outcome::Incomplete),
+        (&[Fault::ComesBack][..], 2, Outcome::Complete),
+        (&[][..], 10, Outcome::Complete),
+    ] {
+        let bench = Bench::new(faults);
+        let watch = Some(Duration::from_mins(minutes));
+        let (report, _) = bench.wipe(Wish { watch, ..Wish::default() }).await;
+        let report = report.unwrap();
+        assert_eq!(report.assessment.outcome, outcome, "{report:#?}");
+        let watched = report.watched.unwrap();
+        assert!(watched.answers > 1 && watched.seconds == minutes * 60, "{watched:?}");
+        if outcome == Outcome::Incomplete {
+            assert!(report.assessment.summary.starts_with("It came back: NetworkManager's list"), "{watched:?}");
+            assert_eq!(report.assessment.claim(Claim::Removed).answer, Answer::No);
+        }
+        assert!(bench.records.lines().iter().any(|line| line.contains("watch intent")));
+    }
+}
+
+/// Records on a disk that takes so many more entries.
+struct Full {
+    records: MemoryRecords,
+    room: AtomicUsize,
+}
+
+impl Full {
+    fn take(&self) -> Result<(), RecordsError> {
+        let left = self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        left.map(drop).map_err(|_| RecordsError::DiskFull { path: "records.sqlite".into() })
+    }
+}
+
+impl Records for Full {
+    fn begin(&self, intent: JobIntent) -> Boxed<'_, Result<RecordId, RecordsError>> {
+        match self.take() {
+            Ok(()) => self.records.begin(intent),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn step(&self, job: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
+        match self.take() {
+            Ok(()) => self.records.step(job, entry),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+
+    fn end(
+        &self,
+        job: RecordId,
+        outcome: &'static str,
+        reason: String,
+        summary: String,
+    ) -> Boxed<'_, Result<(), RecordsError>> {
+        match self.take() {
+            Ok(()) => self.records.end(job, outcome, reason, summary),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_fills_in_any_moment_stops_the_removal_and_claims_nothing() {
+    let whole = Bench::new(&[]);
+    whole.wipe(Wish::default()).await;
+    let entries = whole.records.lines().len();
+    for room in 0..entries {
+        let bench = Bench::new(&[]);
+        let (report, end) = bench.wipe(Wish { room: Some(room), ..Wish::default() }).await;
+        assert!(matches!(end, JobEnd::Failed(_)), "{room} of {entries}: {end:?}");
+        assert!(report.is_none_or(|report| report.assessment.outcome != Outcome::Complete), "{room} of {entries}");
+        let lines = bench.records.lines();
+        assert!(!lines.iter().any(|line| line.starts_with("end complete")), "{lines:#?}");
+        let is_asked = lines.iter().any(|line| line.contains("forget-wifi intent"));
+        assert!(is_asked || bench.holds().0, "{room}: nothing is deleted whose intent is not on record");
+    }
 }
 
 /// The shells that gateways have, as far as this machine has them.

@@ -80,6 +80,8 @@ fn a_certificate_needs_an_end_and_a_name_that_says_its_form() {
         is_simulated: false,
         online: None,
         restarts: 0,
+        watched: None,
+        broker: None,
         assessment: run.assessment(),
     };
     remove.progressed(job, WipeEvent::Assessed(Box::new(report)));

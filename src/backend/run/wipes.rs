@@ -1,5 +1,6 @@
 //! Taking gateways out of service: starts a wipe, with what the records know of the gateway.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,17 +9,22 @@ use tokio::sync::mpsc;
 use super::{Workers, crashed, operator};
 use crate::certificate::{CertificateForm, certificate};
 use crate::flow::commission::stopped;
+use crate::flow::port::InspectionFiles as _;
 use crate::flow::transcript::SharedTranscript;
-use crate::flow::wipe;
+use crate::flow::wipe::{self, BrokerLook};
 use crate::io::card_scan::{self, ScanError};
+use crate::io::evidence;
+use crate::io::inspection_files::DiskFiles;
+use crate::io::mqtt::MqttBroker;
 use crate::io::save::save;
 use crate::model::card_scan::{NONE_FOUND, Scanned, left_out, sought};
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
-use crate::model::problem::Explain as _;
+use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
-use crate::model::wipe::{Earlier, WipeReport, earlier, on_record};
-use crate::msg::wipe::{CardScan, ScanEvent, WipeStart};
+use crate::model::wipe::{Earlier, EvidenceFile, WipeReport, earlier, on_record};
+use crate::msg::wipe::{BrokerWish, CardScan, ScanEvent, WipeStart};
 use crate::msg::{Event, JobEnd};
 
 /// Progress a wipe may have waiting.
@@ -31,7 +37,10 @@ const TOLD_EVERY: u64 = 64 << 20;
 impl Workers {
     pub(super) fn start_wipe(&mut self, job: JobId, start: WipeStart) {
         self.learn_access(&start.access);
-        let WipeStart { link, profile, driver, access, confirmed, attested, without, look_for } = start;
+        let WipeStart { link, profile, driver, access, confirmed, attested, without, look_for, .. } = start;
+        let (shown, is_attended, watch, broker) = (start.evidence, start.is_attended, start.watch, start.broker);
+        let plans = broker.iter().flat_map(|wish| std::iter::once(&wish.old).chain(&wish.control));
+        plans.flat_map(ConnectPlan::secrets).for_each(|secret| self.jobs.learn_secret(secret));
         let found = match self.parts.catalog.find(profile.as_str()) {
             Ok(found) => found.clone(),
             Err(problem) => return self.end(job, JobEnd::Failed(problem)),
@@ -53,6 +62,10 @@ impl Workers {
             access,
             confirmed,
             attested,
+            evidence: Vec::new(),
+            is_attended,
+            watch,
+            broker: None,
             without,
             look_for,
             records,
@@ -61,6 +74,14 @@ impl Workers {
         };
         let known = self.parts.records.as_ref().ok().map(Arc::clone);
         let work = async move {
+            let evidence = match sums_of(shown).await {
+                Ok(evidence) => evidence,
+                Err(problem) => return JobEnd::Failed(problem),
+            };
+            let broker = match broker_look(broker).await {
+                Ok(broker) => broker,
+                Err(problem) => return JobEnd::Failed(problem),
+            };
             let known = match known {
                 Some(records) => records.recent(LOOKED_THROUGH).await,
                 None => Ok(Vec::new()),
@@ -71,7 +92,7 @@ impl Workers {
                     jobs.reverse();
                     let known = on_record(&jobs, &setup.confirmed);
                     let earlier = earlier(&jobs, &setup.confirmed);
-                    wipe::run(wipe::Setup { known, earlier, ..setup }, stop).await
+                    wipe::run(wipe::Setup { known, earlier, evidence, broker, ..setup }, stop).await
                 }
                 Err(error) => JobEnd::Failed(error.explain()),
             }
@@ -168,6 +189,27 @@ impl Workers {
         };
         self.follow(job, work, progress_rx, move |event| Event::CardScanned { job, event });
     }
+}
+
+/// A broker to look at, with the certificates that its logins name.
+async fn broker_look(wish: Option<Box<BrokerWish>>) -> Result<Option<BrokerLook>, Problem> {
+    let Some(wish) = wish else { return Ok(None) };
+    let BrokerWish { old, control, topics } = *wish;
+    let (old, _) = DiskFiles.complete(Box::new(old)).await?;
+    let control = match control {
+        Some(control) => Some(DiskFiles.complete(Box::new(control)).await?.0),
+        None => None,
+    };
+    Ok(Some(BrokerLook { broker: Arc::new(MqttBroker::new()), old, control, topics }))
+}
+
+/// The sums of files that show something, taken before anything is done.
+async fn sums_of(files: Vec<(String, PathBuf)>) -> Result<Vec<(String, EvidenceFile)>, Problem> {
+    let sum = |(step, path): (String, PathBuf)| {
+        evidence::of_file(&path).map(|file| (step, file)).map_err(|error| error.explain())
+    };
+    let work = tokio::task::spawn_blocking(move || files.into_iter().map(sum).collect());
+    work.await.unwrap_or_else(|error| Err(crashed(&error)))
 }
 
 fn counted(total: u64) -> String {

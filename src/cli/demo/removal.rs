@@ -83,6 +83,10 @@ pub(super) fn remove(
         attested: Vec::new(),
         without: Vec::new(),
         look_for: Vec::new(),
+        evidence: Vec::new(),
+        is_attended: false,
+        watch: None,
+        broker: None,
     };
     let (_, ended) = follow(handle, start, out);
     match (ended.report, ended.end) {

@@ -88,7 +88,16 @@ impl DriverWiper {
     async fn look(&mut self) -> Result<(StoreState, String), DeviceError> {
         self.driver.hello().await?;
         let Some(state) = self.driver.state() else {
-            return Ok((StoreState::NotReachable, "The gateway doesn't say whether it has a network".into()));
+            let (has_network, says) = match self.driver.has_network().await {
+                Some(told) => told?,
+                None => (None, "The gateway doesn't say whether it has a network".into()),
+            };
+            let state = match has_network {
+                Some(true) => StoreState::StillThere,
+                Some(false) => StoreState::SeenEmpty,
+                None => StoreState::NotReachable,
+            };
+            return Ok((state, says));
         };
         let says = format!("The gateway reports that it {}", state.label());
         Ok(match state {

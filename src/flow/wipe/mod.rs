@@ -4,14 +4,17 @@
 //! it happens and its outcome after it. A step that fails never keeps back one that still removes something. What may be
 //! claimed in the end is decided by `model::wipe::judge` alone.
 
+mod broker;
 mod driver;
 mod run;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+pub use self::broker::BrokerLook;
 pub(super) use self::driver::DriverWiper;
 pub use self::run::run;
 use super::device::DeviceError;
@@ -21,7 +24,7 @@ use crate::model::access::Access;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::record::JobIntent;
-use crate::model::wipe::{Earlier, Known, StepState, StoreState, Told};
+use crate::model::wipe::{Earlier, EvidenceFile, Known, StepState, StoreState, Told};
 use crate::msg::wipe::WipeEvent;
 use crate::profile::{DriverSettings, Profile, PushWay};
 
@@ -45,8 +48,16 @@ pub struct Setup {
     pub earlier: Earlier,
     /// Steps that a person carried out, and what was seen.
     pub attested: Vec<(String, String)>,
+    /// Files that show what was seen of an attested step.
+    pub evidence: Vec<(String, EvidenceFile)>,
     /// Steps that are left out knowingly.
     pub without: Vec<String>,
+    /// Whether somebody stands beside the gateway who takes its power away when asked.
+    pub is_attended: bool,
+    /// How long to watch whether it comes back.
+    pub watch: Option<Duration>,
+    /// The broker at which the old credential is tried.
+    pub broker: Option<BrokerLook>,
     /// Settings that are looked for before and after, where the driver has such.
     pub look_for: Vec<String>,
     /// What goes on record at the start.

@@ -18,14 +18,14 @@ use crate::flow::report::Report;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, RecordId, StepEntry};
 use crate::model::wipe::{
-    Actor, Assessment, Claim, Guard, Look, Mark, Plan, PlanStep, StepState, StoreState, Told, Trail, WIFI, When,
-    WipeReport, compare, judge,
+    Actor, Assessment, Claim, EvidenceFile, Guard, Look, Mark, Plan, PlanStep, StepState, StoreState, Told, Trail,
+    WIFI, When, WipeReport, compare, judge,
 };
 use crate::msg::wipe::WipeEvent;
 use crate::msg::{JobEnd, Step};
 
 /// How long one question or one removal may take.
-const ACT_LIMIT: Duration = Duration::from_mins(3);
+pub(super) const ACT_LIMIT: Duration = Duration::from_mins(3);
 /// How long a gateway may take to be back after a restart.
 const BACK_LIMIT: Duration = Duration::from_mins(6);
 /// How long to wait before a gateway that restarts is tried again.
@@ -70,8 +70,12 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     }
     let assessment = judge(&job.plan, &job.trail);
     let (outcome, summary) = (assessment.outcome.as_str(), assessment.summary.clone());
-    job.tell(WipeEvent::Assessed(Box::new(job.report(assessment)))).await;
-    match (records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await, end) {
+    let ended = records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await;
+    if ended.is_ok() {
+        // What is not on record is claimed to nobody.
+        job.tell(WipeEvent::Assessed(Box::new(job.report(assessment)))).await;
+    }
+    match (ended, end) {
         (Err(error), _) | (Ok(()), Some(Err(Broken::Records(error)))) => JobEnd::Failed(error.explain()),
         (Ok(()), None) => JobEnd::Cancelled,
         (Ok(()), Some(_)) => JobEnd::Done { note: summary },
@@ -104,6 +108,14 @@ fn refused_before(plan: &Plan, setup: &Setup) -> Option<Problem> {
             format!("The steps are {}; see them with --plan", known.join(", ")),
         ));
     }
+    if let Some((id, _)) = setup.evidence.iter().find(|(id, _)| !setup.attested.iter().any(|(step, _)| step == id)) {
+        return Some(Problem::new(
+            "wipe.evidence_alone",
+            format!("A file is named for {id}, and nothing was said of that step"),
+            "A file shows what somebody attests",
+            "Attest the step as well, with what was seen",
+        ));
+    }
     let is_settled =
         |id: &str| setup.attested.iter().any(|(step, _)| step == id) || setup.without.iter().any(|step| step == id);
     let open: Vec<&PlanStep> = plan.cloud_first(is_settled).collect();
@@ -117,7 +129,7 @@ fn refused_before(plan: &Plan, setup: &Setup) -> Option<Problem> {
 }
 
 /// Why it went no further.
-enum Broken {
+pub(super) enum Broken {
     /// The link could not be opened, or broke before the gateway was identified: nothing was done.
     Before(DeviceError),
     /// The link broke later.
@@ -132,13 +144,13 @@ impl From<RecordsError> for Broken {
     }
 }
 
-struct Job {
-    setup: Setup,
-    plan: Plan,
-    trail: Trail,
+pub(super) struct Job {
+    pub(super) setup: Setup,
+    pub(super) plan: Plan,
+    pub(super) trail: Trail,
     record: RecordId,
     started: Instant,
-    told: Told,
+    pub(super) told: Told,
     /// Whether the gateway was identified.
     opened: bool,
     /// Failures in a row.
@@ -159,10 +171,12 @@ impl Job {
         self.remove(place).await?;
         if !self.has_changed() {
             // Nothing was removed, by nobody: a restart would only disturb.
-            return Ok(());
+            return self.look_at_broker().await;
         }
         self.restart(place).await?;
-        self.look(place, When::After(self.trail.restarts)).await
+        self.look(place, When::After(self.trail.restarts)).await?;
+        self.look_at_broker().await?;
+        self.watch(place).await
     }
 
     /// Whether anything may have been removed since the look before.
@@ -193,12 +207,20 @@ impl Job {
     }
 
     /// Opens the link and asks which gateway it is.
-    async fn open(&self, place: &mut Option<Box<dyn Wiper>>) -> Result<Told, DeviceError> {
+    pub(super) async fn open(&self, place: &mut Option<Box<dyn Wiper>>) -> Result<Told, DeviceError> {
+        let Setup { ref link, driver, .. } = self.setup;
+        let unit = drivers::unit(driver, link.kind())?;
+        let limits = (unit.limits)(link.kind());
+        self.tell(WipeEvent::Busy { what: "Connect".into(), limit: limits.connect + limits.question }).await;
+        self.open_quietly(place).await
+    }
+
+    /// As [`Job::open`], and tells nobody.
+    pub(super) async fn open_quietly(&self, place: &mut Option<Box<dyn Wiper>>) -> Result<Told, DeviceError> {
         let Setup { ref link, driver, .. } = self.setup;
         let unit = drivers::unit(driver, link.kind())?;
         let limits = (unit.limits)(link.kind());
         let limit = limits.connect + limits.question;
-        self.tell(WipeEvent::Busy { what: "Connect".into(), limit }).await;
         let opening = Opening {
             link: link.clone(),
             links: Arc::clone(&self.setup.links),
@@ -251,8 +273,13 @@ impl Job {
     async fn attest(&mut self) -> Result<(), Broken> {
         for (id, text) in self.setup.attested.clone() {
             let Some(at) = self.plan.position(&id) else { continue };
-            self.write(&id, Phase::Outcome, "attested", json!({ "text": text })).await?;
-            self.mark(at, StepState::Attested, text).await;
+            let files: Vec<&EvidenceFile> =
+                self.setup.evidence.iter().filter(|(step, _)| *step == id).map(|(_, file)| file).collect();
+            let shown = files.iter().map(|file| file.words());
+            let whole = std::iter::once(text.clone()).chain(shown).collect::<Vec<_>>().join(". ");
+            let detail = json!({ "text": text, "files": files });
+            self.write(&id, Phase::Outcome, "attested", detail).await?;
+            self.mark(at, StepState::Attested, whole).await;
         }
         Ok(())
     }
@@ -363,7 +390,7 @@ impl Job {
     }
 
     /// Something failed: the link is given up where it is over, or where nothing works any more.
-    async fn failed(&mut self, place: &mut Option<Box<dyn Wiper>>, is_over: bool) {
+    pub(super) async fn failed(&mut self, place: &mut Option<Box<dyn Wiper>>, is_over: bool) {
         self.failures += 1;
         if !is_over && self.failures < MOST_FAILURES {
             return;
@@ -374,7 +401,7 @@ impl Job {
         }
     }
 
-    fn place_of(&self, credential: &str, key: &str) -> Option<Place> {
+    pub(super) fn place_of(&self, credential: &str, key: &str) -> Option<Place> {
         if credential == WIFI {
             return Some(Place::Networks { key: key.to_owned(), look_for: self.setup.look_for.clone() });
         }
@@ -394,11 +421,17 @@ impl Job {
             let asked = timeout(ACT_LIMIT, wiper.restart()).await;
             let text = match asked {
                 Ok(Ok(Restart::Asked)) => self.come_back(place).await,
-                Ok(Ok(Restart::ByHand(why))) => Err(why),
+                Ok(Ok(Restart::ByHand(why))) => self.power_by_hand(place, why).await,
                 // The link may go with the restart, before the answer is here.
                 Ok(Err(error)) if error.is_final() => self.come_back(place).await,
-                Ok(Err(error)) => Err(said(&error.explain())),
-                Err(_) => Err(format!("No answer within {} s", ACT_LIMIT.as_secs())),
+                Ok(Err(error)) => {
+                    self.failed(place, false).await;
+                    Err(said(&error.explain()))
+                }
+                Err(_) => {
+                    self.failed(place, true).await;
+                    Err(format!("No answer within {} s", ACT_LIMIT.as_secs()))
+                }
             };
             match text {
                 Ok(()) => {
@@ -408,7 +441,6 @@ impl Job {
                     self.tell(WipeEvent::Restarted(count)).await;
                 }
                 Err(text) => {
-                    self.failed(place, false).await;
                     self.write("restart", Phase::Outcome, "failed", json!({ "text": text })).await?;
                     return Ok(());
                 }
@@ -459,11 +491,17 @@ impl Job {
         self.tell(WipeEvent::Step { step, mark }).await;
     }
 
-    async fn tell(&self, event: WipeEvent) {
+    pub(super) async fn tell(&self, event: WipeEvent) {
         tell(&self.setup, self.started, event).await;
     }
 
-    async fn write(&self, step: &str, phase: Phase, outcome: &str, detail: Value) -> Result<(), RecordsError> {
+    pub(super) async fn write(
+        &self,
+        step: &str,
+        phase: Phase,
+        outcome: &str,
+        detail: Value,
+    ) -> Result<(), RecordsError> {
         let entry = StepEntry { step: step.into(), phase, outcome: outcome.into(), detail };
         self.setup.records.step(self.record, entry).await
     }
@@ -482,6 +520,8 @@ impl Job {
             is_simulated: intent.is_simulated,
             online: self.trail.online,
             restarts: self.trail.restarts,
+            watched: self.trail.watched.clone(),
+            broker: self.trail.broker.clone(),
             assessment,
         }
     }
@@ -497,12 +537,12 @@ fn busy(what: &str) -> WipeEvent {
 }
 
 /// A problem in one sentence.
-fn said(problem: &Problem) -> String {
+pub(super) fn said(problem: &Problem) -> String {
     if problem.detail.is_empty() { problem.what.clone() } else { format!("{}: {}", problem.what, problem.detail) }
 }
 
 /// When a look was, for the records.
-fn word(when: When) -> String {
+pub(super) fn word(when: When) -> String {
     match when {
         When::Before => "before".into(),
         When::After(restarts) => format!("after {restarts} restarts"),

@@ -89,13 +89,21 @@ pub enum Mistake {
     HalfANetwork { is_name_there: bool },
     /// A word that is neither yes nor no.
     NotYesOrNo,
+    /// The serial number of a row was used before.
+    SerialTwice { serial: String, first_row: u32 },
+    /// The profile doesn't say how a gateway is removed.
+    NoPlan { profile: String },
+    /// The profile's plan has no such step.
+    StepUnknown { step: String },
+    /// What was attested is not written as a step and what was seen.
+    BadAttest,
     /// More mistakes than are listed.
     Cut { more: usize },
 }
 
 impl Mistake {
     /// The mistake with its place.
-    pub(super) fn at(self, row: Option<u32>, column: Option<&str>) -> Finding {
+    pub(in crate::model) fn at(self, row: Option<u32>, column: Option<&str>) -> Finding {
         Finding { row, column: column.map(|column| visible(column, 60)), problem: self.explain() }
     }
 }
@@ -270,6 +278,30 @@ impl Explain for Mistake {
                 "The network's name is missing",
                 "Only password_file is filled in, and ssid is not",
                 "Fill in ssid, or empty password_file",
+            ),
+            Self::SerialTwice { serial, first_row } => Problem::new(
+                "manifest.serial_twice",
+                format!("The serial number {} is in row {first_row} already", visible(serial, 60)),
+                "Two rows would remove the same gateway",
+                "Correct the serial number, or remove one of the rows",
+            ),
+            Self::NoPlan { profile } => Problem::new(
+                "manifest.no_plan",
+                format!("The profile {} doesn't say how a gateway is wiped", visible(profile, 60)),
+                "It has no [wipe] table",
+                "Use another profile, or add a [wipe] table to one of your own",
+            ),
+            Self::StepUnknown { step } => Problem::new(
+                "manifest.step_unknown",
+                format!("The profile's plan has no step {}", visible(step, 60)),
+                "The step is mistyped, or belongs to another profile",
+                "See the steps with `linesman wipe --plan`",
+            ),
+            Self::BadAttest => Problem::new(
+                "manifest.bad_attest",
+                "What was attested can't be read",
+                "It isn't a step and what was seen",
+                "Write STEP=TEXT, and several with a semicolon between them",
             ),
             Self::NotYesOrNo => Problem::new(
                 "manifest.not_yes_or_no",

@@ -212,6 +212,58 @@ mod tests {
         );
     }
 
+    fn wiped(number: i64, at: &str, outcome: &str, entries: &[(&str, &str, Value)]) -> JobHistory {
+        let entry = |(step, outcome, detail): &(&str, &str, Value)| EntryRecord {
+            sequence: number,
+            at: at.into(),
+            step: (*step).into(),
+            phase: "outcome".into(),
+            outcome: (*outcome).into(),
+            detail: detail.clone(),
+        };
+        let identity = ("identity", "done", serde_json::to_value(told("GW-7", "m")).unwrap());
+        let intent = crate::model::record::JobIntent {
+            action: "wipe".into(),
+            gateway: "g".into(),
+            link: "serial:/dev/a".into(),
+            profile: None,
+            driver: None,
+            operator: "o".into(),
+            is_simulated: false,
+        };
+        let job = crate::model::record::JobRecord {
+            id: RecordId(number),
+            started_at: at.into(),
+            ended_at: None,
+            intent,
+            outcome: outcome.into(),
+            reason: String::new(),
+            summary: String::new(),
+        };
+        JobHistory { job, entries: std::iter::once(&identity).chain(entries).map(entry).collect() }
+    }
+
+    #[test]
+    fn the_order_on_record_counts_and_not_a_clock_that_was_set_back() {
+        let there = ("look", "still-there", serde_json::json!({ "credential": "token", "place": "/t" }));
+        let online = |is: bool| ("online", "done", serde_json::json!({ "online": is }));
+        // The newer one says that it is earlier.
+        let jobs = [
+            wiped(2, "1970-01-01T00:00:00Z", "incomplete", &[online(false)]),
+            wiped(1, "2026-01-31T12:00:00Z", "incomplete", &[online(true), there.clone()]),
+        ];
+        let found = earlier(&jobs, "GW-7");
+        assert_eq!(found.online_at, None, "the last word is that it was offline");
+        assert_eq!(found.seen, [("token".to_owned(), "/t".to_owned())]);
+        let jobs = [
+            wiped(3, "1970-01-01T00:00:00Z", "unknown", &[]),
+            wiped(2, "2026-02-01T12:00:00Z", "complete", &[]),
+            wiped(1, "2026-01-31T12:00:00Z", "incomplete", &[there]),
+        ];
+        let found = earlier(&jobs, "GW-7");
+        assert_eq!((found.seen.len(), found.proven.as_slice()), (0, &["token".to_owned()][..]));
+    }
+
     #[test]
     fn another_gateway_in_the_middle_is_seen() {
         assert_eq!(told("GW-7", "m").is_swapped(&told("GW-7", "m")), None);

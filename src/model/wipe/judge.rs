@@ -5,8 +5,8 @@
 //! sanitises a medium. Offline, a step that works online only removed nothing, whatever somebody says.
 
 use super::{
-    Actor, Answer, Assessment, Claim, Claimed, Guard, Look, Outcome, Plan, PlanStep, Remedy, StepState, StepVerdict,
-    Store, StoreState, StoreVerdict, Trail, WIFI, When,
+    Actor, Answer, Assessment, Claim, Claimed, Guard, Look, Outcome, Plan, PlanStep, Proof, Remedy, StepState,
+    StepVerdict, Store, StoreState, StoreVerdict, Trail, WIFI, When,
 };
 
 /// Says what may be claimed.
@@ -15,7 +15,8 @@ pub fn judge(plan: &Plan, trail: &Trail) -> Assessment {
         plan.stores.iter().enumerate().map(|(at, store)| store_verdict(plan, trail, at, store)).collect();
     let steps: Vec<StepVerdict> =
         plan.steps.iter().enumerate().map(|(at, step)| step_verdict(plan, trail, at, step, &stores)).collect();
-    let claims = [useless(plan, &steps), removed(plan, trail, &steps, &stores), sanitised(plan, &steps, &stores)];
+    let claims =
+        [useless(plan, trail, &steps), removed(plan, trail, &steps, &stores), sanitised(plan, &steps, &stores)];
     let outcome = outcome(plan, trail, &claims, &steps);
     let remedies = remedies(plan, trail, outcome, &claims, &steps);
     let summary = summary(trail, outcome, &claims, &stores);
@@ -141,7 +142,21 @@ const fn is_done(state: StepState) -> bool {
     matches!(state, StepState::Acknowledged | StepState::Attested | StepState::Observed)
 }
 
-fn useless(plan: &Plan, steps: &[StepVerdict]) -> Claimed {
+/// Whether the credential opens anything, by the steps and by what was seen at a broker.
+fn useless(plan: &Plan, trail: &Trail, steps: &[StepVerdict]) -> Claimed {
+    let by_steps = useless_by_steps(plan, steps);
+    let Some(seen) = &trail.broker else { return by_steps };
+    let says = seen.words().swap_remove(0);
+    match (seen.proof(), by_steps.answer) {
+        (Proof::StillAccepted, _) => Claimed { answer: Answer::No, says, ..by_steps },
+        (Proof::Proved, Answer::NotPlanned | Answer::Attested | Answer::Acknowledged | Answer::Observed) => {
+            Claimed { answer: Answer::Observed, says, ..by_steps }
+        }
+        _ => Claimed { says: format!("{}. {says}", by_steps.says), ..by_steps },
+    }
+}
+
+fn useless_by_steps(plan: &Plan, steps: &[StepVerdict]) -> Claimed {
     let answer_of = |state| match state {
         StepState::Failed | StepState::Cannot => Answer::No,
         StepState::NotChecked | StepState::Requested => Answer::NotChecked,
@@ -264,6 +279,8 @@ fn outcome(plan: &Plan, trail: &Trail, claims: &[Claimed; 3], steps: &[StepVerdi
         && is_useless
         && is_all_done
         && !trail.is_cut
+        && came_back(trail).is_none()
+        && trail.broker.as_ref().is_none_or(|seen| seen.live.is_empty())
         && trail.restarts >= plan.restarts
     {
         return Outcome::Complete;
@@ -289,6 +306,24 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
         let was_tried = verdict.state != StepState::NotChecked || (step.needs_online && trail.online == Some(false));
         let text = if was_tried { step.otherwise.clone() } else { step.does.clone() };
         remedies.push(Remedy { step: Some(step.id.clone()), text, warning: step.warning.clone() });
+    }
+    if let Some(seen) = &trail.broker {
+        if !seen.live.is_empty() {
+            let text = "End its session at the broker: something is still published on its topics".into();
+            remedies.push(Remedy { step: None, text, warning: None });
+        }
+        if !seen.retained.is_empty() {
+            let text = format!(
+                "Clear what the broker retains on its topics ({}): see them with `linesman retained list`, then clear them",
+                seen.retained.len()
+            );
+            remedies.push(Remedy { step: None, text, warning: None });
+        }
+    }
+    if came_back(trail).is_some() {
+        let text =
+            "Find out what set it up again, or keep it away from its old network, then repeat the removal".into();
+        remedies.push(Remedy { step: None, text, warning: None });
     }
     if trail.is_cut {
         let text = "Connect it again and repeat the removal: what is gone stays gone, and what is left is seen".into();
@@ -320,12 +355,18 @@ fn summary(trail: &Trail, outcome: Outcome, claims: &[Claimed; 3], stores: &[Sto
         (Guard::Passed, Outcome::Unknown) => {
             "The gateway was told to remove its data, and nobody could look after it".into()
         }
+        (Guard::Passed, _) if let Some(finding) = came_back(trail) => format!("It came back: {finding}"),
         (Guard::Passed, _) if trail.is_cut => {
             let rest = claims_or_open(claims, stores);
             format!("Ended early: the gateway stopped answering, or somebody stopped it. {rest}")
         }
         (Guard::Passed, _) => claims_or_open(claims, stores),
     }
+}
+
+/// What a watch saw of a gateway that came back.
+fn came_back(trail: &Trail) -> Option<&str> {
+    trail.watched.as_ref()?.finding.as_deref()
 }
 
 /// What is there, or the first claim that doesn't hold.

@@ -4,17 +4,23 @@
 //! the medium is sanitised. [`judge`] alone decides them, from the plan and the evidence; nothing that runs a step can say
 //! "complete" itself. What was not observed after the last restart is not claimed.
 
+mod broker;
 mod identity;
 mod judge;
+pub mod list;
+pub mod several;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::broker::{BrokerSeen, LiveTopic, LoginSeen, LoginState, Proof};
 pub use self::identity::{Earlier, Known, Told, compare, earlier, on_record};
 pub use self::judge::judge;
+pub use self::witness::{EvidenceFile, Watched};
 use super::ids::DriverId;
 use super::record::RecordId;
 use super::word::words;
@@ -253,6 +259,10 @@ pub struct Trail {
     pub restarts: u32,
     /// Whether the conversation broke before the last look.
     pub is_cut: bool,
+    /// What a watch after the last look brought, where there was one.
+    pub watched: Option<Watched>,
+    /// What was seen at a broker, where that was asked for.
+    pub broker: Option<BrokerSeen>,
 }
 
 /// Whether the gateway is the right one.
@@ -400,6 +410,10 @@ pub struct WipeReport {
     pub online: Option<bool>,
     /// Restarts that were seen since the last removal.
     pub restarts: u32,
+    /// What a watch after the last look brought, where there was one.
+    pub watched: Option<Watched>,
+    /// What was seen at a broker, where that was asked for.
+    pub broker: Option<BrokerSeen>,
     /// What may be claimed.
     pub assessment: Assessment,
 }

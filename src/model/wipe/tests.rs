@@ -27,7 +27,7 @@ fn store(credential: &str, is_assumed: bool) -> Store {
 }
 
 /// A card that is not encrypted, unpaired by the vendor's tool while online.
-fn card() -> Plan {
+pub(super) fn card() -> Plan {
     Plan {
         steps: vec![
             step("unpair", Actor::VendorTool, Claim::Removed, &["wifi", "token"], true),
@@ -190,12 +190,47 @@ prop_compose! {
         online in prop::option::of(any::<bool>()),
         restarts in 0_u32..4,
         is_cut in any::<bool>(),
+        finding in prop::option::of(any::<bool>()),
+        login in prop::option::of((state::<LoginState>(), any::<bool>())),
         proven in prop::collection::vec(prop_oneof![Just("wifi".to_owned()), Just("token".to_owned())], 0..2),
         plan in Just(plan),
     ) -> (Plan, Trail) {
         let steps = steps.into_iter().map(|marks| marks.into_iter().map(mark).collect()).collect();
-        (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut })
+        let broker = login.map(|(old, is_alive)| broker_seen(old, None, is_alive));
+        let watched = finding.map(|is_back| Watched { seconds: 60, answers: 1, finding: is_back.then(|| "f".into()) });
+        (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut, watched, broker })
     }
+}
+
+fn broker_seen(old: LoginState, control: Option<LoginState>, is_alive: bool) -> BrokerSeen {
+    let login = |state| LoginSeen { state, says: "the broker's word".into() };
+    BrokerSeen {
+        endpoint: "mqtts://broker".into(),
+        old: login(old),
+        control: control.map(login),
+        apart: Duration::from_secs(1),
+        retained: Vec::new(),
+        live: if is_alive { vec![LiveTopic { topic: "site/gw".into(), messages: 1 }] } else { Vec::new() },
+        listened_seconds: 10,
+    }
+}
+
+#[test]
+fn only_a_broker_that_refuses_the_old_and_accepts_another_one_shows_that_a_credential_is_useless() {
+    use LoginState::{Accepted, Refused};
+    let plan = card();
+    let found = |old, control, is_alive| {
+        let broker = Some(broker_seen(old, control, is_alive));
+        judge(&plan, &Trail { broker, ..good_trail(&plan) })
+    };
+    let proved = found(Refused, Some(Accepted), false);
+    assert_eq!((proved.outcome, proved.claims[0].answer), (Outcome::Complete, Answer::Observed));
+    let alone = found(Refused, None, false);
+    assert_eq!((alone.outcome, alone.claims[0].answer), (Outcome::Complete, Answer::Attested));
+    assert!(alone.claims[0].says.contains("not proved"), "{}", alone.claims[0].says);
+    let open = found(Accepted, Some(Accepted), false);
+    assert_eq!((open.outcome, open.claims[0].answer), (Outcome::Incomplete, Answer::No));
+    assert_eq!(found(Refused, Some(Accepted), true).outcome, Outcome::Incomplete, "its client isn't gone");
 }
 
 /// How good an outcome is.
@@ -226,6 +261,8 @@ proptest! {
             prop_assert_eq!(&trail.guard, &Guard::Passed);
             prop_assert!(found.stores.iter().all(|store| store.state == StoreState::SeenEmpty));
             prop_assert_eq!(found.claim(Claim::Removed).answer, Answer::Observed);
+            prop_assert!(trail.broker.as_ref().is_none_or(|seen| seen.proof() != Proof::StillAccepted && seen.live.is_empty()));
+            prop_assert!(trail.watched.as_ref().is_none_or(|watched| watched.finding.is_none()));
         }
     }
 

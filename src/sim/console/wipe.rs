@@ -2,10 +2,13 @@
 //!
 //! Unpaired by its vendor's tool while it is online it loses all that it holds; offline it loses nothing.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::{ConsoleDevice, STARTS_WITHIN, Stored, unquoted};
+use super::{ConsoleDevice, Due, STARTS_WITHIN, Stored, unquoted};
 use crate::model::fault::Fault;
+
+/// When a gateway that comes back has its old network again.
+const COMES_BACK_WITHIN: Duration = Duration::from_mins(5);
 
 impl ConsoleDevice {
     /// What the questions and commands of a wipe bring.
@@ -63,6 +66,9 @@ impl ConsoleDevice {
         self.air.uplink.restart(self.active.is_some());
         self.say(at, b"\r\n[    0.000000] Booting Linux on physical CPU 0x0\r\n");
         self.ask_login(at + STARTS_WITHIN);
+        if self.has(Fault::ComesBack) {
+            self.plan(at + COMES_BACK_WITHIN, Due::ComesBack);
+        }
     }
 
     /// Does what the vendor's tool asks for.

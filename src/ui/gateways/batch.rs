@@ -9,6 +9,7 @@ use egui::{
 
 use crate::app::App;
 use crate::app::batch::{Batch, BatchAction, Row, Source, result};
+use crate::app::removals::RemovalsAction;
 use crate::model::batch::{Again, Finding, MAX_PARALLEL, RowOutcome};
 use crate::model::secret::Secret;
 use crate::msg::batch::RowState;
@@ -39,6 +40,9 @@ const UNKNOWN: Again = Again { failed: false, unknown: true };
 /// Draws what is done with several gateways.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     ui.spacing_mut().item_spacing.y = 0.0;
+    if app.removals.is_open() {
+        return super::removals::show(ui, app, pass);
+    }
     let margin = egui::Margin { left: PAGE_MARGIN, right: 12, top: 8, bottom: 8 };
     egui::Frame::new().inner_margin(margin).show(ui, |ui| page_header(ui, &app.batch, pass));
     let edge = ui.cursor().top();
@@ -252,6 +256,10 @@ fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
         return ended_buttons(ui, batch, pass);
     }
     let why = if batch.findings().is_empty() { "Type the secrets first" } else { "Fix the mistakes first" };
+    let is_marked = matches!(batch.source(), Source::Marked(_));
+    if is_marked && Button::new("Remove…").named("Remove these gateways").pressed(ui) {
+        pass.did(RemovalsAction::Opened);
+    }
     let name = format!("Set up {}", gateways(batch.rows().len()));
     if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), why).pressed(ui) {
         pass.did(BatchAction::Started(None));

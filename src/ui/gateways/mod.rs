@@ -8,6 +8,7 @@ mod facts;
 mod history;
 mod list;
 mod reach;
+mod removals;
 mod remove;
 pub(super) mod set_up;
 mod standing;

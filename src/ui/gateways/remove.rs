@@ -1,6 +1,6 @@
 //! The tab Remove: the plan in order, what a person says of it, three claims, every place, what is left, and the certificate.
 
-use egui::{Align, Color32, Id, Key, Layout, RichText, TextEdit, Ui};
+use egui::{Align, Color32, Id, Key, Layout, RichText, TextEdit, Ui, vec2};
 
 use crate::app::App;
 use crate::app::remove::{Remove, RemoveAction, Run};
@@ -14,8 +14,8 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_MARGIN, GAP, GRID, palette};
 use crate::ui::widgets::{
-    Button, copyable, empty_state, field, fold, labelled, muted, notice, path_field, pill, problem_card, strong,
-    titled_group,
+    Button, boxed, check, copyable, empty_state, field, fold, hold_button, labelled, muted, notice, path_field, pill,
+    problem_card, titled_group, truncated,
 };
 
 /// Draws the tab.
@@ -38,7 +38,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     if !shown.remedies.is_empty() && remove.run().is_some_and(|run| !run.is_running()) {
         left(ui, &shown);
     }
-    guard(ui, remove, &name, pass);
+    guard(ui, remove, &name, plan.restarts > 1, pass);
     if remove.run().is_some_and(|run| run.report().is_some()) {
         certificate(ui, remove, pass);
     }
@@ -106,10 +106,40 @@ fn answer_colour(ui: &Ui, answer: Answer) -> Color32 {
     }
 }
 
+/// Width of the columns that say when, and of the one that says what was seen.
+const WHEN_WIDTH: f32 = 92.0;
+const SEEN_WIDTH: f32 = 150.0;
+/// Width of a step's number.
+const NUMBER_WIDTH: f32 = 20.0;
+
 fn steps(ui: &mut Ui, plan: &Plan, shown: &Assessment, remove: &mut Remove, pass: &mut Pass<'_>) {
-    titled_group(ui, "Steps", "", |ui| {
+    boxed(ui).inner_margin(8).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 2.0;
+        columns(
+            ui,
+            ["", "Step", "Requested", "Acknowledged", "Observed"].map(|head| move |ui: &mut Ui| muted_line(ui, head)),
+        );
         for (number, (step, verdict)) in plan.steps.iter().zip(&shown.steps).enumerate() {
             ui.push_id(&step.id, |ui| one_step(ui, number + 1, step, verdict, remove, pass));
+        }
+    });
+}
+
+/// A line of the table: number, step, when it was requested and acknowledged, what was seen. Narrow, the times go.
+fn columns<F: FnOnce(&mut Ui)>(ui: &mut Ui, cells: [F; 5]) {
+    let width = ui.available_width();
+    let when = if width > 560.0 { WHEN_WIDTH } else { 0.0 };
+    let text = (width - NUMBER_WIDTH - 2.0 * when - SEEN_WIDTH - 4.0 * 8.0).max(80.0);
+    ui.horizontal(|ui| {
+        ui.spacing_mut().item_spacing.x = 8.0;
+        for (cell, width) in cells.into_iter().zip([NUMBER_WIDTH, text, when, when, SEEN_WIDTH]) {
+            if width > 0.0 {
+                ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(width);
+                    cell(ui);
+                });
+            }
         }
     });
 }
@@ -122,23 +152,25 @@ fn one_step(
     remove: &mut Remove,
     pass: &mut Pass<'_>,
 ) {
-    strong(ui, &format!("{number}. {}", step.does));
-    ui.horizontal_wrapped(|ui| {
-        let colour = step_colour(ui, verdict.state);
-        pill(ui, colour, verdict.state.label());
-        for (state, word) in [(StepState::Requested, "requested"), (StepState::Acknowledged, "acknowledged")] {
-            if let Some(mark) = verdict.evidence.iter().find(|mark| mark.state == state) {
-                muted(ui, &format!("{word} after {}", short(mark.at)));
-            }
-        }
-        if let Some(effect) = verdict.effect {
-            muted(ui, &format!("its places: {}", effect.label()));
-        }
-        let removes: Vec<&str> = step.removes.iter().map(|id| shown_name(id)).collect();
-        if !removes.is_empty() {
-            muted(ui, &format!("{}: {}", step.claim.title(), removes.join(", ")));
-        }
-    });
+    let when = |state| {
+        let mark = verdict.evidence.iter().find(|mark| mark.state == state);
+        mark.map_or_else(|| "\u{2013}".to_owned(), |mark| short(mark.at))
+    };
+    let (requested, acknowledged) = (when(StepState::Requested), when(StepState::Acknowledged));
+    let colour = step_colour(ui, verdict.state);
+    let cells: [Box<dyn FnOnce(&mut Ui)>; 5] = [
+        Box::new(|ui| muted_line(ui, &number.to_string())),
+        Box::new(|ui| drop(truncated(ui, RichText::new(&step.does).color(palette(ui).strong)))),
+        Box::new(|ui| drop(ui.label(RichText::new(requested).monospace().small()))),
+        Box::new(|ui| drop(ui.label(RichText::new(acknowledged).monospace().small()))),
+        Box::new(|ui| drop(pill(ui, colour, verdict.state.label()))),
+    ];
+    columns(ui, cells);
+    let removes: Vec<&str> = step.removes.iter().map(|id| shown_name(id)).collect();
+    let effect = verdict.effect.map(|effect| format!("; its places: {}", effect.label())).unwrap_or_default();
+    if !removes.is_empty() {
+        muted(ui, &format!("{}: {}{effect}", step.claim.title(), removes.join(", ")));
+    }
     let said = verdict.evidence.iter().filter(|mark| mark.state != StepState::Requested);
     said.for_each(|mark| drop(ui.label(RichText::new(&mark.text).small())));
     if let Some(warning) = &step.warning {
@@ -155,6 +187,14 @@ fn attest(ui: &mut Ui, number: usize, step: &PlanStep, remove: &mut Remove, pass
     let hint = step.evidence.first().map_or("what you saw", String::as_str);
     field(ui, &format!("Seen in step {number}"), text, hint);
     let is_empty = text.trim().is_empty();
+    if !is_empty {
+        let file = remove.shown.entry(step.id.clone()).or_default();
+        let (_, is_browsing) =
+            path_field(ui, &format!("Photo or file for step {number}"), file, "its SHA-256 goes on record");
+        if is_browsing {
+            pass.browse = Some(PathField::Evidence(step.id.clone()));
+        }
+    }
     let mut is_left_out = remove.is_left_out(&step.id);
     if is_empty && ui.checkbox(&mut is_left_out, format!("Go on without step {number}")).changed() {
         pass.did(RemoveAction::LeftOut(step.id.clone()));
@@ -208,15 +248,19 @@ fn left(ui: &mut Ui, shown: &Assessment) {
     });
 }
 
-fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, pass: &mut Pass<'_>) {
+fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: &mut Pass<'_>) {
     let is_running = remove.is_running();
     let response = field(ui, "Serial number", &mut remove.confirmed, "its name where it tells none");
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     field(ui, "Settings to look for", &mut remove.look_for, "keys that are there, for SMP");
+    if needs_power && !is_running {
+        check(ui, &mut remove.is_attended, "I stand beside it and take its power away when asked", "");
+    }
     let is_typed = !remove.confirmed.trim().is_empty();
     let why = if is_running { "It runs already" } else { "Type the serial number first" };
-    let label = if remove.run().is_some() { format!("Remove {name} again") } else { format!("Remove {name}") };
-    let go = Button::new(&label).danger().enabled_if(is_typed && !is_running, why).pressed(ui);
+    let again = if remove.run().is_some() { " again" } else { "" };
+    let go = hold_button(ui, &format!("Hold to remove {name}{again}"), is_typed && !is_running, why);
+    muted(ui, "Hold the button or Space for 3 s, or press Enter behind the serial number");
     if go || (is_entered && is_typed && !is_running) {
         pass.did(RemoveAction::Started);
     }

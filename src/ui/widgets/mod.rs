@@ -3,6 +3,7 @@
 mod button;
 mod field;
 mod frame;
+mod hold;
 mod panes;
 mod problem;
 pub(super) mod rows;
@@ -12,6 +13,7 @@ mod text;
 pub(super) use button::{Button, choice, focus_ring, segments};
 pub(super) use field::{bare_field, check, field, labelled, path_field};
 pub(super) use frame::{boxed, call, empty_state, group, header, notice, pill, titled_group};
+pub(super) use hold::hold_button;
 pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};
 pub(super) use rows::row_ground;

@@ -1,0 +1,291 @@
+//! Several gateways taken out of service in one go: the whole list with a serial number each, one confirmation, and what becomes
+//! of each. Which is begun next, and what they came to, is decided by the same rules as on the command line.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Desk;
+use super::batch::Marked;
+use super::jobs::JobKind;
+use crate::model::access::Access;
+use crate::model::batch::MAX_PARALLEL;
+use crate::model::ids::JobId;
+use crate::model::secret::Secret;
+use crate::model::wipe::Outcome;
+use crate::model::wipe::several::{Queue, Tally};
+use crate::msg::wipe::{WipeEvent, WipeStart};
+use crate::msg::{Command, JobEnd};
+
+/// Room for a secret from the start: a field that grows would leave copies behind in memory.
+const SECRET_ROOM: usize = 256;
+
+/// What the user did with several gateways that are to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemovalsAction {
+    /// Wants them removed instead of set up: the list is shown.
+    Opened,
+    /// Puts the list away.
+    Closed,
+    /// Begins; their number was typed.
+    Started,
+    /// Begins no further one, and stops those that run.
+    Stopped,
+}
+
+/// A gateway of the list.
+pub struct Row {
+    /// Where and what it is.
+    pub marked: Marked,
+    /// Its serial number, or its name where it tells none; edited in place.
+    pub serial: String,
+    /// How it stands.
+    pub state: RowState,
+}
+
+/// How a gateway of the list stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RowState {
+    /// It was not begun.
+    Waits,
+    /// It works on this.
+    Runs(String),
+    /// It ended: an outcome, or nothing was done; with what to know and what to do next.
+    Ended(Option<Outcome>, String, Vec<String>),
+}
+
+/// The list.
+#[derive(Default)]
+pub struct Removals {
+    /// The gateways.
+    pub rows: Vec<Row>,
+    /// The user name for all of them; edited in place.
+    pub username: String,
+    /// The password or proof for all of them; edited in place.
+    pub secret: Secret<String>,
+    /// Their number as it is typed; edited in place.
+    pub typed: String,
+    queue: Queue,
+    jobs: BTreeMap<JobId, usize>,
+    is_open: bool,
+    is_begun: bool,
+}
+
+impl Removals {
+    /// Whether the list is shown.
+    pub const fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether it was begun.
+    pub const fn is_begun(&self) -> bool {
+        self.is_begun
+    }
+
+    /// Whether any is under way.
+    pub fn is_running(&self) -> bool {
+        !self.jobs.is_empty()
+    }
+
+    /// Why it cannot begin; nothing where it can.
+    pub fn lacks(&self) -> Option<&'static str> {
+        let serials: BTreeSet<&str> = self.rows.iter().map(|row| row.serial.trim()).collect();
+        if self.rows.iter().any(|row| row.marked.profile.is_none()) {
+            Some("Choose a profile for each of them first")
+        } else if serials.contains("") {
+            Some("Type the serial number of each")
+        } else if serials.len() < self.rows.len() {
+            Some("Two of them have the same serial number")
+        } else if self.typed.trim() != self.rows.len().to_string() {
+            Some("Type how many they are")
+        } else {
+            None
+        }
+    }
+
+    /// What they came to so far.
+    pub fn tally(&self) -> Tally {
+        Tally::of(self.rows.iter().map(|row| match row.state {
+            RowState::Ended(outcome, ..) => Some(outcome),
+            RowState::Waits | RowState::Runs(_) => None,
+        }))
+    }
+
+    pub(super) fn is_of(&self, job: JobId) -> bool {
+        self.jobs.contains_key(&job)
+    }
+
+    /// Takes the gateways that are marked in the list, unless it was begun.
+    pub(super) fn take(&mut self, marked: &[Marked]) {
+        if self.is_begun {
+            return;
+        }
+        let typed: BTreeMap<_, _> = self.rows.drain(..).map(|row| (row.marked.link, row.serial)).collect();
+        let row = |marked: &Marked| Row {
+            serial: typed.get(&marked.link).cloned().unwrap_or_default(),
+            marked: marked.clone(),
+            state: RowState::Waits,
+        };
+        self.rows = marked.iter().map(row).collect();
+    }
+
+    pub(super) fn act(&mut self, action: RemovalsAction, marked: &[Marked], desk: &mut Desk<'_>) -> Vec<Command> {
+        match action {
+            RemovalsAction::Opened => {
+                self.is_open = true;
+                self.secret.expose_mut().reserve(SECRET_ROOM);
+                self.take(marked);
+                Vec::new()
+            }
+            RemovalsAction::Closed if !self.is_running() => {
+                *self = Self::default();
+                Vec::new()
+            }
+            RemovalsAction::Started if !self.is_begun && self.lacks().is_none() => {
+                self.is_begun = true;
+                self.typed.clear();
+                self.queue = Queue::new(self.rows.iter().map(|row| &row.marked.link), MAX_PARALLEL);
+                self.begin(desk)
+            }
+            RemovalsAction::Stopped => {
+                self.queue.stop();
+                self.jobs.keys().map(|&job| Command::Cancel { job }).collect()
+            }
+            RemovalsAction::Closed | RemovalsAction::Started => Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
+        let mut commands = Vec::new();
+        while let Some(index) = self.queue.begin() {
+            let Row { marked, serial, state } = &mut self.rows[index];
+            let Some(profile) = marked.profile.clone() else { continue };
+            let job = desk.jobs.start(JobKind::Wipe, format!("Removing {}", marked.name), desk.now);
+            let driver = desk.catalog.get(&profile).map_or(marked.driver, |it| it.wiping_driver(marked.link.kind()));
+            let username = Some(self.username.trim().to_owned()).filter(|name| !name.is_empty());
+            let secret = Some(self.secret.clone()).filter(|secret| !secret.expose().is_empty());
+            *state = RowState::Runs("Connect".into());
+            self.jobs.insert(job, index);
+            let start = WipeStart {
+                link: marked.link.clone(),
+                profile,
+                driver,
+                access: Access { username, secret, allows_unprotected: false },
+                confirmed: serial.trim().to_owned(),
+                attested: Vec::new(),
+                without: Vec::new(),
+                look_for: Vec::new(),
+                evidence: Vec::new(),
+                is_attended: false,
+                watch: None,
+                broker: None,
+            };
+            commands.push(Command::Wipe { job, start: Box::new(start) });
+        }
+        commands
+    }
+
+    pub(super) fn progressed(&mut self, job: JobId, event: WipeEvent) {
+        let Some(row) = self.jobs.get(&job).and_then(|index| self.rows.get_mut(*index)) else { return };
+        match event {
+            WipeEvent::Busy { what, .. } => row.state = RowState::Runs(what),
+            WipeEvent::Assessed(report) => {
+                let found = report.assessment;
+                let next = found.remedies.into_iter().map(|remedy| remedy.text).collect();
+                row.state = RowState::Ended(Some(found.outcome), found.summary, next);
+            }
+            _ => {}
+        }
+    }
+
+    /// One has ended; the next one is begun.
+    pub(super) fn finished(&mut self, job: JobId, end: JobEnd, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(index) = self.jobs.remove(&job) else { return Vec::new() };
+        self.queue.end(index);
+        if let Some(row) = self.rows.get_mut(index) {
+            let is_told = matches!(row.state, RowState::Ended(..));
+            match end {
+                // What is not on record is not claimed.
+                JobEnd::Failed(problem) => {
+                    let outcome = is_told.then_some(Outcome::Unknown);
+                    row.state = RowState::Ended(outcome, problem.what, vec![problem.next_step]);
+                }
+                JobEnd::Cancelled if !is_told => {
+                    let text = "Stopped before its end".to_owned();
+                    row.state = RowState::Ended(Some(Outcome::Unknown), text, Vec::new());
+                }
+                JobEnd::Cancelled | JobEnd::Done { .. } => {}
+            }
+        }
+        self.begin(desk)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::app::jobs::Jobs;
+    use crate::app::toasts::Toasts;
+    use crate::model::ids::{DriverId, LinkAddress, ProfileId};
+    use crate::model::problem::Problem;
+    use crate::profile::Catalog;
+
+    fn marked(names: &[&str]) -> Vec<Marked> {
+        let one = |name: &&str| Marked {
+            link: LinkAddress::Serial(format!("/dev/{name}")),
+            name: (*name).to_owned(),
+            profile: Some(ProfileId::new("generic-linux")),
+            driver: DriverId::LinuxConsole,
+        };
+        names.iter().map(one).collect()
+    }
+
+    /// Works on the list with what stands around it.
+    fn with<T>(jobs: &mut Jobs, work: impl FnOnce(&mut Desk<'_>) -> T) -> T {
+        let (catalog, mut toasts) = (Catalog::built_in(), Toasts::default());
+        work(&mut Desk { catalog: &catalog, jobs, toasts: &mut toasts, now: Instant::now() })
+    }
+
+    #[test]
+    fn nothing_begins_before_each_serial_number_and_their_number_are_typed() {
+        let (mut removals, mut jobs) = (Removals::default(), Jobs::default());
+        let both = marked(&["a", "b"]);
+        let mut act = |removals: &mut Removals, action| with(&mut jobs, |desk| removals.act(action, &both, desk));
+        act(&mut removals, RemovalsAction::Opened);
+        assert!(act(&mut removals, RemovalsAction::Started).is_empty());
+        removals.rows[0].serial = "GW-1".into();
+        removals.rows[1].serial = "GW-1".into();
+        removals.typed = "2".into();
+        assert_eq!(removals.lacks(), Some("Two of them have the same serial number"));
+        removals.rows[1].serial = "GW-2".into();
+        removals.typed = "3".into();
+        assert!(act(&mut removals, RemovalsAction::Started).is_empty());
+        removals.typed = " 2 ".into();
+        let commands = act(&mut removals, RemovalsAction::Started);
+        let serials: Vec<&str> = commands
+            .iter()
+            .map(|command| if let Command::Wipe { start, .. } = command { start.confirmed.as_str() } else { "" })
+            .collect();
+        assert_eq!(serials, ["GW-1", "GW-2"]);
+        assert!(act(&mut removals, RemovalsAction::Started).is_empty(), "it runs already");
+    }
+
+    #[test]
+    fn one_that_fails_never_stops_the_others() {
+        let (mut removals, mut jobs) = (Removals::default(), Jobs::default());
+        let names: Vec<String> = (0..10).map(|number| format!("g{number}")).collect();
+        let all = marked(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        with(&mut jobs, |desk| removals.act(RemovalsAction::Opened, &all, desk));
+        for (number, row) in removals.rows.iter_mut().enumerate() {
+            row.serial = format!("GW-{number}");
+        }
+        removals.typed = "10".into();
+        let begun = with(&mut jobs, |desk| removals.act(RemovalsAction::Started, &all, desk));
+        assert_eq!(begun.len(), MAX_PARALLEL);
+        let job = *removals.jobs.keys().next().unwrap();
+        let failed = JobEnd::Failed(Problem::new("serial.busy", "It is busy", "b", "Close the other program"));
+        let next = with(&mut jobs, |desk| removals.finished(job, failed, desk));
+        assert_eq!(next.len(), 1, "the next one begins");
+        assert_eq!(removals.tally().words(), "1 refused, 9 not begun");
+    }
+}

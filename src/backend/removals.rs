@@ -1,0 +1,54 @@
+//! Reads the list of gateways that are taken out of service in one go, before the workers have anything to do with it.
+
+use std::path::{Path, PathBuf};
+
+use crate::io::manifest;
+use crate::model::batch::Finding;
+use crate::model::ids::{DriverId, LinkKind};
+use crate::model::problem::{Explain as _, Problem};
+use crate::model::secret::Secret;
+use crate::model::wipe::Plan;
+use crate::model::wipe::list::{Listed, World, read};
+use crate::profile::Catalog;
+
+/// Reads a manifest as a list of removals: the gateways, and all mistakes. Nothing is sent. Blocks.
+pub fn read_removals(
+    catalog: &Catalog,
+    path: &Path,
+    secrets: &[(String, Secret<String>)],
+) -> Result<(Vec<Listed>, Vec<Finding>), Problem> {
+    let table = manifest::read(path).map_err(|error| error.explain())?;
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    Ok(read(&table, &mut Around { catalog, folder, secrets }))
+}
+
+/// The profiles, and the files around a manifest.
+struct Around<'a> {
+    catalog: &'a Catalog,
+    folder: PathBuf,
+    secrets: &'a [(String, Secret<String>)],
+}
+
+impl World for Around<'_> {
+    fn has_profile(&self, id: &str) -> bool {
+        self.catalog.find(id).is_ok()
+    }
+
+    fn plan(&self, profile: &str, link: LinkKind, driver: Option<DriverId>) -> Option<(DriverId, Plan)> {
+        let profile = self.catalog.find(profile).ok()?;
+        let driver = driver.unwrap_or_else(|| profile.wiping_driver(link));
+        Some((driver, profile.removal(driver)?))
+    }
+
+    fn file(&mut self, path: &str) -> Result<Secret<Vec<u8>>, String> {
+        manifest::read_reference(&self.folder.join(path))
+    }
+
+    fn secret(&self, name: &str) -> Option<Secret<String>> {
+        self.secrets.iter().find(|(known, _)| known == name).map(|(_, secret)| secret.clone())
+    }
+
+    fn real_port(&self, path: &str) -> String {
+        manifest::real_port(path)
+    }
+}

@@ -1,0 +1,44 @@
+//! The look at a broker, made of the arguments of `wipe`.
+
+use std::path::PathBuf;
+
+use super::secret_input;
+use super::wipe_args::LookAtBroker;
+use crate::model::mqtt::connect::{ConnectPlan, Login, TlsFiles, Trust};
+use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::problem::Problem;
+use crate::msg::wipe::BrokerWish;
+
+/// What is to be looked at; nothing where no broker was named.
+pub(super) fn wish(args: &LookAtBroker) -> Result<Option<Box<BrokerWish>>, Problem> {
+    let Some(url) = &args.look_mqtt else { return Ok(None) };
+    let plan = |client_id: String, login: Login, certificates: &Option<PathBuf>, key: &Option<PathBuf>| {
+        let mut plan = ConnectPlan::new(url.clone(), client_id);
+        plan.login = login;
+        plan.tls.files =
+            TlsFiles { authorities: args.look_ca.clone(), certificates: certificates.clone(), key: key.clone() };
+        if args.look_ca.is_some() {
+            plan.tls.trust = Trust::Only(Vec::new());
+        }
+        plan
+    };
+    // A name of our own: the gateway's would end a session that still runs, and hide that it does.
+    let own = |what: &str| format!("linesman-{what}-{}", std::process::id());
+    let old_id = args.old_client_id.clone().unwrap_or_else(|| own("old"));
+    let old = plan(old_id, login(&args.old_username, &args.old_password_file)?, &args.old_cert, &args.old_key);
+    let has_control = args.control_username.is_some() || args.control_cert.is_some();
+    let control = if has_control {
+        let login = login(&args.control_username, &args.control_password_file)?;
+        Some(plan(own("control"), login, &args.control_cert, &args.control_key))
+    } else {
+        None
+    };
+    let topics = args.look_topics.iter().map(|filter| Subscription { filter: filter.clone(), qos: Qos::AtMostOnce });
+    Ok(Some(Box::new(BrokerWish { old, control, topics: topics.collect() })))
+}
+
+fn login(username: &Option<String>, file: &Option<PathBuf>) -> Result<Login, Problem> {
+    let Some(username) = username.clone() else { return Ok(Login::None) };
+    let password = file.as_deref().map(|file| secret_input::read(Some(file))).transpose()?;
+    Ok(Login::Password { username, password })
+}

@@ -1,0 +1,132 @@
+//! What only time and a person can show of a gateway: that its power was away, and whether it comes back afterwards.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Wiper;
+use super::run::{ACT_LIMIT, Broken, Job, word};
+use crate::flow::device::DeviceError;
+use crate::flow::driver::CLOSE_LIMIT;
+use crate::flow::error::SessionError;
+use crate::flow::port::LinkError;
+use crate::model::record::Phase;
+use crate::model::wipe::{Guard, Look, StoreState, WIFI, Watched, When};
+use crate::msg::wipe::WipeEvent;
+
+/// How long somebody may take to take the power away and give it back.
+const POWER_LIMIT: Duration = Duration::from_mins(10);
+/// How long to wait between two looks whether it is still there.
+const POWER_PAUSE: Duration = Duration::from_secs(4);
+/// How long to wait between two looks of a watch.
+const WATCH_PAUSE: Duration = Duration::from_secs(30);
+
+impl Job {
+    /// Where software restarts nothing: asks whoever stands beside it, and waits until it was gone and is back.
+    pub(super) async fn power_by_hand(
+        &mut self,
+        place: &mut Option<Box<dyn Wiper>>,
+        why: String,
+    ) -> Result<(), String> {
+        if !self.setup.is_attended {
+            return Err(why);
+        }
+        let count = self.trail.restarts + 1;
+        let what =
+            format!("Take the gateway's power away for 10 s, then give it back ({count} of {})", self.plan.restarts);
+        self.tell(WipeEvent::Busy { what, limit: POWER_LIMIT }).await;
+        self.leave(place).await;
+        let (until, mut was_away) = (Instant::now() + POWER_LIMIT, false);
+        while Instant::now() < until {
+            sleep(POWER_PAUSE).await;
+            match self.open_quietly(place).await {
+                Err(error) => {
+                    *place = None;
+                    was_away |= is_absence(&error);
+                }
+                Ok(told) => {
+                    if let Some(guard) = told.is_swapped(&self.told) {
+                        self.trail.guard = guard;
+                        return Err("another gateway answers".into());
+                    }
+                    let has_started_anew = told.start.is_some() && told.start != self.told.start;
+                    if was_away || has_started_anew {
+                        self.told = told;
+                        return Ok(());
+                    }
+                    self.leave(place).await;
+                }
+            }
+        }
+        Err(format!("Its power wasn't seen to be away within {} min", POWER_LIMIT.as_secs() / 60))
+    }
+
+    /// Watches whether the gateway comes back to its old network or under a new name, where that was asked for.
+    pub(super) async fn watch(&mut self, place: &mut Option<Box<dyn Wiper>>) -> Result<(), Broken> {
+        let Some(limit) = self.setup.watch.filter(|_| self.trail.guard == Guard::Passed) else { return Ok(()) };
+        let mut watched = Watched { seconds: limit.as_secs(), ..Watched::default() };
+        self.write("watch", Phase::Intent, "", json!({ "seconds": watched.seconds })).await?;
+        self.tell(WipeEvent::Busy { what: "Watch whether it comes back".into(), limit }).await;
+        let until = Instant::now() + limit;
+        while Instant::now() < until {
+            sleep(WATCH_PAUSE.min(until - Instant::now())).await;
+            watched.finding = self.glance(place, &mut watched.answers).await?;
+            if watched.finding.is_some() {
+                break;
+            }
+        }
+        let outcome = if watched.finding.is_some() { "still-there" } else { "done" };
+        self.write("watch", Phase::Outcome, outcome, json!(watched)).await?;
+        self.trail.watched = Some(watched);
+        Ok(())
+    }
+
+    /// One look of a watch: what is seen that should not be.
+    async fn glance(
+        &mut self,
+        place: &mut Option<Box<dyn Wiper>>,
+        answers: &mut u32,
+    ) -> Result<Option<String>, Broken> {
+        self.leave(place).await;
+        let Ok(told) = self.open_quietly(place).await else {
+            *place = None;
+            return Ok(None);
+        };
+        *answers += 1;
+        if let Some(Guard::Swapped(text)) = told.is_swapped(&self.told) {
+            return Ok(Some(text));
+        }
+        for at in 0..self.plan.stores.len() {
+            let store = self.plan.stores[at].clone();
+            let target = self.place_of(&store.credential, &store.key).filter(|_| store.is_reachable);
+            let (Some(target), Some(wiper), true) = (target, place.as_mut(), store.credential == WIFI) else {
+                continue;
+            };
+            let when = When::After(self.trail.restarts);
+            if let Ok(Ok((StoreState::StillThere, text))) = timeout(ACT_LIMIT, wiper.look(&target)).await {
+                let state = StoreState::StillThere;
+                let detail =
+                    json!({ "credential": store.credential, "place": store.place, "when": word(when), "text": text });
+                self.write("look", Phase::Outcome, state.as_str(), detail).await?;
+                let look = Look { store: at, state, text: text.clone(), when };
+                self.trail.looks.push(look.clone());
+                self.tell(WipeEvent::Looked(look)).await;
+                return Ok(Some(format!("{}: {text}", store.place)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the conversation in an orderly way.
+    async fn leave(&self, place: &mut Option<Box<dyn Wiper>>) {
+        if let Some(mut wiper) = place.take() {
+            let _ = timeout(CLOSE_LIMIT, wiper.close()).await;
+        }
+    }
+}
+
+/// Whether an error means that the gateway is not there, and not that somebody else holds the port.
+const fn is_absence(error: &DeviceError) -> bool {
+    !matches!(error, DeviceError::Session(SessionError::Link(LinkError::Busy { .. } | LinkError::NoPermission { .. })))
+}

@@ -1,0 +1,156 @@
+//! Several gateways in one go: which is begun next, and what they came to. One rule for the window and the command line.
+
+use serde::Serialize;
+
+use super::Outcome;
+use crate::model::batch::MAX_PARALLEL;
+use crate::model::ids::{LinkAddress, LinkKind};
+
+/// Which gateways wait, run, and have ended. A Bluetooth adapter has one at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Queue {
+    rows: Vec<(LinkKind, Stage)>,
+    parallel: usize,
+    is_stopped: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Waits,
+    Runs,
+    Ended,
+}
+
+impl Queue {
+    /// All wait. So many may run at once.
+    pub fn new<'a>(links: impl Iterator<Item = &'a LinkAddress>, parallel: usize) -> Self {
+        let rows = links.map(|link| (link.kind(), Stage::Waits)).collect();
+        Self { rows, parallel: parallel.clamp(1, MAX_PARALLEL), is_stopped: false }
+    }
+
+    /// Begins the next one that may begin.
+    pub fn begin(&mut self) -> Option<usize> {
+        let running = || self.rows.iter().filter(|(_, stage)| *stage == Stage::Runs);
+        if self.is_stopped || running().count() >= self.parallel {
+            return None;
+        }
+        let is_on_air = running().any(|(kind, _)| *kind == LinkKind::Ble);
+        let may_begin =
+            |(kind, stage): &(LinkKind, Stage)| *stage == Stage::Waits && !(is_on_air && *kind == LinkKind::Ble);
+        let next = self.rows.iter().position(may_begin)?;
+        self.rows[next].1 = Stage::Runs;
+        Some(next)
+    }
+
+    /// One has ended.
+    pub fn end(&mut self, row: usize) {
+        if let Some((_, stage)) = self.rows.get_mut(row) {
+            *stage = Stage::Ended;
+        }
+    }
+
+    /// Begins no further one.
+    pub const fn stop(&mut self) {
+        self.is_stopped = true;
+    }
+
+    /// Whether none runs, and none will.
+    pub fn is_over(&self) -> bool {
+        let is_left = |stage| stage == Stage::Runs || (stage == Stage::Waits && !self.is_stopped);
+        !self.rows.iter().any(|(_, stage)| is_left(*stage))
+    }
+}
+
+/// What several came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// All of them.
+    pub gateways: usize,
+    /// Removed, and seen so.
+    pub complete: usize,
+    /// Something is still there, or could not be looked at.
+    pub incomplete: usize,
+    /// Another gateway, or one that could not be reached: nothing was done.
+    pub refused: usize,
+    /// Something was sent, and nobody could look what came of it.
+    pub unknown: usize,
+    /// Never begun.
+    pub not_begun: usize,
+}
+
+impl Tally {
+    /// Counts ends: an outcome, nothing done (`Some(None)`), or never begun.
+    pub fn of(ends: impl Iterator<Item = Option<Option<Outcome>>>) -> Self {
+        let mut tally = Self::default();
+        for end in ends {
+            tally.gateways += 1;
+            let count = match end {
+                Some(Some(Outcome::Complete)) => &mut tally.complete,
+                Some(Some(Outcome::Incomplete)) => &mut tally.incomplete,
+                Some(Some(Outcome::Refused) | None) => &mut tally.refused,
+                Some(Some(Outcome::Unknown)) => &mut tally.unknown,
+                None => &mut tally.not_begun,
+            };
+            *count += 1;
+        }
+        tally
+    }
+
+    /// It in words: `2 complete, 1 refused`.
+    pub fn words(&self) -> String {
+        let parts = [
+            (self.complete, "complete"),
+            (self.incomplete, "incomplete"),
+            (self.refused, "refused"),
+            (self.unknown, "unknown"),
+            (self.not_begun, "not begun"),
+        ];
+        let said: Vec<String> =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+        said.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn links(texts: &[&str]) -> Vec<LinkAddress> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn so_many_run_at_once_and_one_on_the_air() {
+        let links = links(&["ble:C4:4F:33:00:00:01", "ble:C4:4F:33:00:00:02", "serial:/dev/a", "serial:/dev/b"]);
+        let mut queue = Queue::new(links.iter(), 2);
+        assert_eq!((queue.begin(), queue.begin(), queue.begin()), (Some(0), Some(2), None));
+        queue.end(2);
+        assert_eq!((queue.begin(), queue.begin()), (Some(3), None), "the second device waits for the air");
+        queue.end(0);
+        assert_eq!(queue.begin(), Some(1));
+        assert!(!queue.is_over());
+        queue.end(1);
+        queue.end(3);
+        assert!(queue.is_over());
+    }
+
+    #[test]
+    fn what_was_stopped_begins_no_further_one_and_is_over_when_the_last_has_ended() {
+        let links = links(&["serial:/dev/a", "serial:/dev/b"]);
+        let mut queue = Queue::new(links.iter(), 1);
+        queue.begin();
+        queue.stop();
+        assert!(!queue.is_over());
+        queue.end(0);
+        assert_eq!(queue.begin(), None);
+        assert!(queue.is_over());
+    }
+
+    #[test]
+    fn a_gateway_that_could_not_be_reached_is_never_counted_as_removed() {
+        let ends = [Some(Some(Outcome::Complete)), Some(None), None, Some(Some(Outcome::Unknown))];
+        let tally = Tally::of(ends.into_iter());
+        assert_eq!(tally.words(), "1 complete, 1 refused, 1 unknown, 1 not begun");
+        assert_eq!(tally.gateways, 4);
+    }
+}

@@ -1,0 +1,151 @@
+//! Several gateways that are to be removed: the whole list first, with a serial number each, then what becomes of each.
+
+use egui::{Align, Color32, Id, Layout, RichText, TextEdit, Ui, vec2};
+
+use crate::app::App;
+use crate::app::removals::{Removals, RemovalsAction, Row, RowState};
+use crate::model::wipe::Outcome;
+use crate::ui::frame::scrolled;
+use crate::ui::gateways::set_up::forget_undo;
+use crate::ui::icon;
+use crate::ui::pass::Pass;
+use crate::ui::theme::{FIELD_MARGIN, GRID, PAGE_MARGIN, medium, palette};
+use crate::ui::widgets::{Button, field, group, labelled, muted, pill, strong, truncated};
+
+/// Draws the list and what becomes of it.
+pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let margin = egui::Margin { left: PAGE_MARGIN, right: 12, top: 8, bottom: 8 };
+    egui::Frame::new().inner_margin(margin).show(ui, |ui| header(ui, &app.removals, pass));
+    let edge = ui.cursor().top();
+    ui.painter().hline(ui.max_rect().x_range(), edge, egui::Stroke::new(1.0, palette(ui).line));
+    let margin = egui::Margin { left: PAGE_MARGIN, right: 0, top: 10, bottom: 0 };
+    egui::Frame::new().inner_margin(margin).show(ui, |ui| {
+        scrolled(ui, "removals", |ui| {
+            ui.spacing_mut().item_spacing.y = GRID;
+            let removals = &mut app.removals;
+            if !removals.is_begun() {
+                access(ui, removals);
+            }
+            list(ui, removals);
+            if !removals.is_begun() {
+                confirm(ui, removals, pass);
+            }
+        });
+    });
+}
+
+fn header(ui: &mut Ui, removals: &Removals, pass: &mut Pass<'_>) {
+    ui.horizontal(|ui| {
+        ui.set_min_height(32.0);
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            if removals.is_running() {
+                if Button::new("Stop").danger().named("Stop the removals").pressed(ui) {
+                    pass.did(RemovalsAction::Stopped);
+                }
+            } else if Button::new("Close").named("Put these removals away").pressed(ui) {
+                pass.did(RemovalsAction::Closed);
+            }
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                let title = format!("Remove {} gateways", removals.rows.len());
+                truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
+                if removals.is_begun() {
+                    let tally = removals.tally();
+                    let is_good = tally.complete == tally.gateways;
+                    pill(ui, if is_good { palette(ui).ok } else { palette(ui).warn }, &tally.words());
+                }
+            });
+        });
+    });
+}
+
+fn access(ui: &mut Ui, removals: &mut Removals) {
+    group(ui, |ui| {
+        strong(ui, "Login for all of them");
+        field(ui, "User name", &mut removals.username, "where they ask for one");
+        labelled(ui, "Password", |ui, label| {
+            let id = Id::unique("removals-secret");
+            let edit = TextEdit::singleline(removals.secret.expose_mut()).id(id).password(true);
+            ui.add(edit.hint_text("or proof of possession").margin(FIELD_MARGIN)).labelled_by(label);
+            forget_undo(ui, id);
+        });
+    });
+}
+
+fn list(ui: &mut Ui, removals: &mut Removals) {
+    let is_begun = removals.is_begun();
+    for (number, row) in removals.rows.iter_mut().enumerate() {
+        ui.push_id(number, |ui| line(ui, row, is_begun));
+    }
+}
+
+fn line(ui: &mut Ui, row: &mut Row, is_begun: bool) {
+    ui.horizontal(|ui| {
+        fixed(ui, 170.0, |ui| {
+            truncated(ui, RichText::new(&row.marked.name).font(medium()).color(palette(ui).strong));
+        });
+        fixed(ui, 150.0, |ui| {
+            let place = RichText::new(row.marked.link.place()).monospace().small().color(palette(ui).muted);
+            truncated(ui, place);
+        });
+        if !is_begun {
+            let named = format!("Serial number of {}", row.marked.name);
+            let edit = TextEdit::singleline(&mut row.serial).hint_text("serial number").desired_width(160.0);
+            let response = ui.add(edit.margin(FIELD_MARGIN));
+            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, &named));
+            return;
+        }
+        let (colour, word) = state(ui, &row.state);
+        fixed(ui, 104.0, |ui| {
+            pill(ui, colour, word);
+        });
+        truncated(ui, RichText::new(says(&row.state)).color(palette(ui).text));
+    });
+    if let RowState::Ended(_, _, next) = &row.state {
+        for text in next {
+            muted(ui, text);
+        }
+    }
+}
+
+fn fixed(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
+    ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::left_to_right(Align::Center), |ui| {
+        ui.set_width(width);
+        add(ui);
+    });
+}
+
+fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
+    let palette = palette(ui);
+    match state {
+        RowState::Waits => (palette.muted, "not begun"),
+        RowState::Runs(_) => (palette.link, "running"),
+        RowState::Ended(None, ..) => (palette.danger, "nothing done"),
+        RowState::Ended(Some(outcome), ..) => {
+            let colour = match outcome {
+                Outcome::Complete => palette.ok,
+                Outcome::Incomplete | Outcome::Refused => palette.danger,
+                Outcome::Unknown => palette.warn,
+            };
+            (colour, outcome.as_str())
+        }
+    }
+}
+
+fn says(state: &RowState) -> String {
+    match state {
+        RowState::Waits => String::new(),
+        RowState::Runs(what) => format!("{what}…"),
+        RowState::Ended(_, text, _) => text.clone(),
+    }
+}
+
+fn confirm(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
+    let count = removals.rows.len();
+    muted(ui, "Each gateway has to tell the serial number that stands beside it, or nothing is done to it");
+    field(ui, &format!("Type {count}"), &mut removals.typed, "how many are removed");
+    let lacks = removals.lacks();
+    let button = Button::new("Remove them").icon(icon::WARNING).danger().named("Remove the gateways listed");
+    if button.enabled_if(lacks.is_none(), lacks.unwrap_or_default()).pressed(ui) {
+        pass.did(RemovalsAction::Started);
+    }
+}
