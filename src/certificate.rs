@@ -1,26 +1,24 @@
-//! The certificate of decommissioning: what was done to a gateway, what was seen, and what may be claimed, as a page and as
-//! JSON.
+//! The certificate of decommissioning: what was done to a gateway, what was seen, and what may be claimed, as a page, as a PDF
+//! and as JSON.
 //!
 //! Pure: the same report gives the same bytes. The fields are those that sanitisation certificates carry: device, serial
 //! number, medium, method, tool and version, verification and its result, who and when.
 
-use askama::Template as _;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::audit::Head;
 use crate::model::problem::Problem;
 use crate::model::wipe::{Actor, Answer, Outcome, Remedy, StepState, StoreState, WIFI, WipeReport};
 use crate::model::word::words;
-
-/// Who wrote it.
-const PROGRAM: &str = concat!("Linesman ", env!("CARGO_PKG_VERSION"));
+use crate::papers::{Block, Cell, Fact, PROGRAM, Part, Sheet, Tone, can_write_pdf, html, no_pdf, pdf};
 
 words! {
     /// In which form a certificate is written.
     CertificateForm {
         /// A page for a browser, made to be printed.
         Html = "html",
+        /// A paper, in builds that can write one.
+        Pdf = "pdf",
         /// For programs.
         Json = "json",
     }
@@ -31,24 +29,34 @@ impl CertificateForm {
     pub fn of_extension(extension: &str) -> Result<Self, Problem> {
         match extension.to_ascii_lowercase().as_str() {
             "html" | "htm" => Ok(Self::Html),
+            "pdf" if can_write_pdf() => Ok(Self::Pdf),
+            "pdf" => Err(no_pdf()),
             "json" => Ok(Self::Json),
             _ => Err(Problem::new(
                 "wipe.certificate_form",
-                "A certificate is written as .html or .json",
+                "A certificate is written as .html, .pdf or .json",
                 "The file's name ends in something else",
-                "Name it .html; a browser prints it to PDF",
+                "Name it .html for a browser, .pdf for paper",
             )),
         }
     }
 }
 
 /// Writes a certificate. `at` is when it is written, RFC 3339 in UTC; the head of the records witnesses what was done before.
-pub fn certificate(report: &WipeReport, head: Option<Head>, form: CertificateForm, at: &str) -> Vec<u8> {
-    match form {
-        CertificateForm::Html => html(report, head, at).into_bytes(),
+/// It fails only where this build cannot set a PDF.
+pub fn certificate(
+    report: &WipeReport,
+    head: Option<Head>,
+    form: CertificateForm,
+    at: &str,
+) -> Result<Vec<u8>, Problem> {
+    let sheet = || sheet(report, head, at);
+    Ok(match form {
+        CertificateForm::Html => html(&sheet()).into_bytes(),
+        CertificateForm::Pdf => pdf(&sheet(), at)?,
         // What is written to memory does not fail.
         CertificateForm::Json => serde_json::to_vec_pretty(&json_of(report, head, at)).unwrap_or_default(),
-    }
+    })
 }
 
 /// The name that is proposed for a file.
@@ -76,52 +84,46 @@ fn verification(report: &WipeReport) -> String {
     }
 }
 
-#[derive(askama::Template)]
-#[template(path = "certificate.html")]
-struct Sheet<'a> {
-    page: &'a Page<'a>,
-}
+/// What stands under it.
+const FOOTER: &str = "Times are UTC by the clock of the computer that did it. Copies of the device's data at its vendor, in \
+                      backups and in other systems aren't touched by this.";
 
-struct Page<'a> {
-    title: String,
-    program: &'static str,
-    verdict: String,
-    tone: &'static str,
-    banners: Vec<String>,
-    facts: Vec<(&'static str, String)>,
-    claims: Vec<Line>,
-    steps: Vec<Line>,
-    stores: Vec<Line>,
-    remedies: &'a [Remedy],
-}
+/// A row of a table: what it is about, by whom or where, how it stands and why.
+type Row = [Cell; 4];
 
-/// A line of a table.
-#[derive(Serialize)]
-struct Line {
-    what: String,
-    by: String,
-    state: String,
-    tone: &'static str,
-    says: String,
-}
-
-fn html(report: &WipeReport, head: Option<Head>, at: &str) -> String {
+fn sheet(report: &WipeReport, head: Option<Head>, at: &str) -> Sheet {
     let assessment = &report.assessment;
     let name = report.told.confirmation().unwrap_or(&report.link);
-    let page = Page {
+    let mut parts = vec![
+        Part::new("What may be claimed", vec![claims(report)]),
+        Part::new("Steps", vec![Block::table([("Step", 4), ("By", 2), ("State", 2), ("Evidence", 5)], steps(report))]),
+        Part::new(
+            "Every place of every credential",
+            vec![Block::table([("Credential", 2), ("Place", 4), ("State", 2), ("What was seen", 5)], stores(report))],
+        ),
+    ];
+    if !assessment.remedies.is_empty() {
+        let lines = assessment.remedies.iter().map(left).collect();
+        parts.push(Part::new("Left to be done", vec![Block::Lines { lines }]));
+    }
+    Sheet {
         title: format!("Certificate of decommissioning: {name}"),
-        program: PROGRAM,
         verdict: format!("{}: {}", assessment.outcome.title(), assessment.summary),
         tone: tone_of_outcome(assessment.outcome),
         banners: banners(report),
         facts: facts(report, head, at),
-        claims: claims(report),
-        steps: steps(report),
-        stores: stores(report),
-        remedies: &assessment.remedies,
-    };
-    // It is written to memory, which does not fail.
-    Sheet { page: &page }.render().unwrap_or_default()
+        parts,
+        footer: format!("Written by {PROGRAM}. {FOOTER}"),
+        program: PROGRAM,
+    }
+}
+
+/// What is left to be done, and what to know before.
+fn left(remedy: &Remedy) -> String {
+    match &remedy.warning {
+        Some(warning) => format!("{} (before that: {warning})", remedy.text),
+        None => remedy.text.clone(),
+    }
 }
 
 fn banners(report: &WipeReport) -> Vec<String> {
@@ -135,7 +137,7 @@ fn banners(report: &WipeReport) -> Vec<String> {
     banners
 }
 
-fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<(&'static str, String)> {
+fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<Fact> {
     let told = |text: &Option<String>| text.clone().unwrap_or_else(|| "not told".into());
     let online = match report.online {
         Some(true) => "yes",
@@ -162,38 +164,33 @@ fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<(&'static str
     let watched = report.watched.as_ref().map(|watched| ("Watch", watched.words()));
     let broker = report.broker.as_ref().map(|seen| ("Broker", seen.words().join(". ")));
     let witness = head.map(|head| ("Head of the records", format!("{} (entry {})", head.hash, head.entry)));
-    facts.into_iter().chain(watched).chain(broker).chain(witness).collect()
+    let more = watched.into_iter().chain(broker).chain(witness);
+    facts.into_iter().chain(more).map(|(name, value)| Fact::new(name, value)).collect()
 }
 
-fn claims(report: &WipeReport) -> Vec<Line> {
-    let line = |claimed: &crate::model::wipe::Claimed| Line {
-        what: claimed.claim.title().into(),
-        by: String::new(),
-        state: claimed.answer.label().into(),
-        tone: tone_of_answer(claimed.answer),
-        says: claimed.says.clone(),
+fn claims(report: &WipeReport) -> Block {
+    let row = |claimed: &crate::model::wipe::Claimed| {
+        let answer = Cell::toned(tone_of_answer(claimed.answer), claimed.answer.label());
+        [Cell::new(claimed.claim.title()), answer, Cell::new(&claimed.says)]
     };
-    report.assessment.claims.iter().map(line).collect()
+    Block::table([("Claim", 3), ("How far", 2), ("Why", 6)], report.assessment.claims.iter().map(row).collect())
 }
 
-fn steps(report: &WipeReport) -> Vec<Line> {
-    let line = |step: &crate::model::wipe::StepVerdict| Line {
-        what: step.does.clone(),
-        by: match step.by {
+fn steps(report: &WipeReport) -> Vec<Row> {
+    let row = |step: &crate::model::wipe::StepVerdict| {
+        let by = match step.by {
             Actor::Driver => "Linesman",
             Actor::VendorTool => "a person with the vendor's tool",
             Actor::Person => "a person",
-        }
-        .into(),
-        state: step.state.label().into(),
-        tone: match step.state {
-            StepState::Observed | StepState::Acknowledged => "good",
-            StepState::Failed => "bad",
-            _ => "open",
-        },
-        says: said_last(step),
+        };
+        let tone = match step.state {
+            StepState::Observed | StepState::Acknowledged => Tone::Good,
+            StepState::Failed => Tone::Bad,
+            _ => Tone::Open,
+        };
+        [Cell::new(&step.does), Cell::new(by), Cell::toned(tone, step.state.label()), Cell::new(said_last(step))]
     };
-    report.assessment.steps.iter().map(line).collect()
+    report.assessment.steps.iter().map(row).collect()
 }
 
 /// What was seen of a step, without the requests that were answered.
@@ -202,34 +199,32 @@ fn said_last(step: &crate::model::wipe::StepVerdict) -> String {
     answered.map(|mark| mark.text.as_str()).collect::<Vec<_>>().join(". ")
 }
 
-fn stores(report: &WipeReport) -> Vec<Line> {
-    let line = |store: &crate::model::wipe::StoreVerdict| Line {
-        what: if store.store.credential == WIFI { "Wi-Fi passphrase".into() } else { store.store.credential.clone() },
-        by: store.store.place.clone(),
-        state: store.state.label().into(),
-        tone: match store.state {
-            StoreState::SeenEmpty => "good",
-            StoreState::StillThere => "bad",
-            StoreState::NotLooked | StoreState::NotReachable => "open",
-        },
-        says: store.says.clone(),
+fn stores(report: &WipeReport) -> Vec<Row> {
+    let row = |store: &crate::model::wipe::StoreVerdict| {
+        let what = if store.store.credential == WIFI { "Wi-Fi passphrase" } else { &store.store.credential };
+        let tone = match store.state {
+            StoreState::SeenEmpty => Tone::Good,
+            StoreState::StillThere => Tone::Bad,
+            StoreState::NotLooked | StoreState::NotReachable => Tone::Open,
+        };
+        [Cell::new(what), Cell::new(&store.store.place), Cell::toned(tone, store.state.label()), Cell::new(&store.says)]
     };
-    report.assessment.stores.iter().map(line).collect()
+    report.assessment.stores.iter().map(row).collect()
 }
 
-const fn tone_of_outcome(outcome: Outcome) -> &'static str {
+const fn tone_of_outcome(outcome: Outcome) -> Tone {
     match outcome {
-        Outcome::Complete => "good",
-        Outcome::Incomplete | Outcome::Refused => "bad",
-        Outcome::Unknown => "open",
+        Outcome::Complete => Tone::Good,
+        Outcome::Incomplete | Outcome::Refused => Tone::Bad,
+        Outcome::Unknown => Tone::Open,
     }
 }
 
-const fn tone_of_answer(answer: Answer) -> &'static str {
+const fn tone_of_answer(answer: Answer) -> Tone {
     match answer {
-        Answer::Observed => "good",
-        Answer::No => "bad",
-        _ => "open",
+        Answer::Observed => Tone::Good,
+        Answer::No => Tone::Bad,
+        _ => Tone::Open,
     }
 }
 
@@ -292,7 +287,7 @@ mod tests {
     fn a_certificate_says_who_what_when_and_never_more_than_was_seen() {
         let head = Head { entry: 12, hash: "ab".repeat(32).parse().unwrap() };
         let page = certificate(&report(), Some(head), CertificateForm::Html, "2026-01-31T12:00:00Z");
-        let page = String::from_utf8(page).unwrap();
+        let page = String::from_utf8(page.unwrap()).unwrap();
         assert!(page.contains(&format!("{} (entry 12)", "ab".repeat(32))), "{page}");
         for said in
             ["GW/7", "Ada", "2026-01-31T12:00:00Z", "Incomplete", "Media sanitised", "/etc/netplan", "It goes offline"]
@@ -307,7 +302,7 @@ mod tests {
     #[test]
     fn a_certificate_for_programs_holds_the_whole_report() {
         let text = certificate(&report(), None, CertificateForm::Json, "2026-01-31T12:00:00Z");
-        let value: Value = serde_json::from_slice(&text).unwrap();
+        let value: Value = serde_json::from_slice(&text.unwrap()).unwrap();
         assert_eq!(value["report"]["assessment"]["outcome"], "incomplete");
         assert_eq!(value["report"]["assessment"]["claims"].as_array().map(Vec::len), Some(3));
         assert_eq!((&value["report"]["record"], &value["report"]["told"]["serial"]), (&json!(7), &json!("GW/7")));
@@ -316,6 +311,7 @@ mod tests {
     #[test]
     fn the_form_follows_from_the_name_of_the_file() {
         assert_eq!(CertificateForm::of_extension("HTML"), Ok(CertificateForm::Html));
+        assert_eq!(CertificateForm::of_extension("pdf").is_ok(), can_write_pdf());
         assert!(CertificateForm::of_extension("docx").is_err());
     }
 }

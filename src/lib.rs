@@ -9,6 +9,7 @@
 //! | [`profile`] | vendor profiles: schema, loader, the built-in ones |
 //! | [`proto`] | wire protocols, without I/O and without a clock |
 //! | [`ledger`] | what makes records stand up: the chain of entries, its seals, their audit |
+//! | [`papers`] | what is handed to somebody else, as a page or as a PDF; reports of what is on record |
 //! | [`certificate`] | what may be claimed of a gateway that was taken out of service, as a paper |
 //! | [`check`] | what a site's network lets a gateway reach: plan, observations, verdicts |
 //! | [`telemetry`] | captured telemetry: store, decoders, queries, recordings, what a window sees of it |
@@ -37,6 +38,7 @@ pub mod io;
 pub mod ledger;
 pub mod model;
 pub mod msg;
+pub mod papers;
 pub mod profile;
 pub mod proto;
 pub mod sim;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::batch::BatchAction;
 use super::check::CheckAction;
 use super::commission::CommissionAction;
+use super::records::RecordsAction;
 use super::telemetry::plot::PlotAction;
 use super::telemetry::recorder::{self, RecorderAction};
 use super::{Action, App, Desk};
@@ -26,6 +27,8 @@ pub enum PathField {
     QrPicture,
     /// Where records are exported to.
     RecordsExport,
+    /// Where a report on a record is written to, under that name.
+    Report(String),
     /// The file that a terminal sends.
     TerminalFile,
     /// Where a transcript is exported to.
@@ -98,6 +101,7 @@ impl PathField {
         matches!(
             self,
             Self::Transcript
+                | Self::Report(_)
                 | Self::BatchResults
                 | Self::PlotPicture
                 | Self::PlotPoints
@@ -120,7 +124,7 @@ impl PathField {
             Self::TelemetryExport(ExportForm::Recording) => format!("messages.{}", recorder::EXTENSION),
             Self::TelemetryExport(form) => format!("messages.{form}"),
             Self::SupportBundle => "linesman-support.zip".into(),
-            Self::Certificate(name) => name.clone(),
+            Self::Certificate(name) | Self::Report(name) => name.clone(),
             Self::CheckReport(form) => format!("network-check.{}", form.as_str()),
             Self::QrPicture
             | Self::TerminalFile
@@ -255,6 +259,10 @@ impl App {
             PathField::RecordsExport => {
                 self.records.export.path = path;
                 None
+            }
+            PathField::Report(_) => {
+                self.records.report.path = path;
+                Some(RecordsAction::Reported.into())
             }
             PathField::Manifest => {
                 self.batch.path = path;

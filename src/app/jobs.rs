@@ -35,6 +35,8 @@ pub enum JobKind {
     ReadQr,
     /// Write the records to a file.
     ExportRecords,
+    /// Write a report of what is on record to a file.
+    Report,
     /// Write a session's transcript to a file.
     ExportTranscript,
     /// Write a picture of the plot to a file.
@@ -65,6 +67,7 @@ impl JobKind {
                 | Self::Terminal
                 | Self::ExportResults
                 | Self::ExportRecords
+                | Self::Report
                 | Self::ExportTranscript
         )
     }

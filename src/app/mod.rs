@@ -20,6 +20,7 @@ pub mod records;
 pub mod removals;
 pub mod remove;
 mod replace;
+pub mod report;
 pub mod settings;
 pub mod syncing;
 pub mod telemetry;
@@ -440,8 +441,8 @@ impl App {
                 self.discover.probed(&link, probe);
                 self.know_more_of(&link);
             }
-            // The last two only the command line asks for.
-            Event::Probed { .. } | Event::RecordsHead(_) | Event::BundleImported(_) => {}
+            // The last two only the command line asks for; of a report the window wants the file alone.
+            Event::Probed { .. } | Event::ReportMade { .. } | Event::RecordsHead(_) | Event::BundleImported(_) => {}
             Event::TerminalProgressed { job, output } => {
                 if let Some(terminal) = self.terminal.iter_mut().find(|terminal| terminal.job() == Some(job)) {
                     terminal.progressed(job, output);
@@ -646,6 +647,7 @@ impl App {
                 }
             }
             JobKind::ExportRecords => self.records.export_finished(end),
+            JobKind::Report => self.records.report.finished(end),
             JobKind::ExportTranscript => {
                 if let Some(writer) = self.commission.iter_mut().find(|one| one.is_writing_transcript(job)) {
                     writer.transcript_finished();

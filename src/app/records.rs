@@ -4,21 +4,21 @@ use super::Desk;
 use super::discover::own_name;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
+use super::report::ReportForm;
 use crate::model::act;
 use crate::model::audit::Audit;
 use crate::model::destination::Destination;
 use crate::model::gateway::Sighting;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
-use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordKey, step_title};
+pub use crate::model::record_filter::{Ends, Kind};
+use crate::model::record_filter::{Filter, ago};
 use crate::msg::{Command, JobEnd};
 use crate::profile::site::{Site, is_of_site};
 
 /// Jobs asked for at first; "Show more" doubles it.
 pub(super) const FIRST_LIMIT: usize = 500;
-/// Reason code of a job that the end of the program cut off.
-const CUT_OFF: &str = "records.cut_off";
-
 /// What the user did on Records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordsAction {
@@ -27,59 +27,63 @@ pub enum RecordsAction {
     /// Asked for older jobs too.
     AskedForMore,
     /// Chose a job.
-    Selected(RecordId),
+    Selected(RecordKey),
     /// Went back to the list.
     Deselected,
     /// Shows only the jobs of the open site, or all of them.
     HeldToSite(bool),
     /// Shows only jobs that ended so, or all of them.
     Showed(Ends),
+    /// Shows only jobs of that kind, or all of them.
+    ShowedKind(Option<Kind>),
+    /// Shows only jobs of that period, as of that time in seconds since 1970 UTC.
+    ShowedPeriod(Period, i64),
+    /// Searches for the gateway of that job.
+    SoughtGatewayOf(RecordKey),
     /// Asked whether the records are what was written.
     Verified,
     /// Started the export to the typed path.
     Exported,
+    /// Reports on the chosen job alone, or on all of its gateway.
+    ReportsOnGateway(bool),
+    /// Wrote a report of the chosen job to the typed path.
+    Reported,
 }
 
-/// Which ends of jobs are shown.
+/// From when on jobs are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Ends {
-    /// All of them.
+pub enum Period {
+    /// From the beginning.
     #[default]
     All,
-    /// Those that came out well.
-    Good,
-    /// Those that failed or were refused.
-    Bad,
-    /// Those of which nobody knows.
-    Unknown,
+    /// The last day.
+    Day,
+    /// The last week.
+    Week,
+    /// The last 30 days.
+    Month,
 }
 
-impl Ends {
+impl Period {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::All, Self::Good, Self::Bad, Self::Unknown];
+    pub const ALL: [Self; 4] = [Self::All, Self::Day, Self::Week, Self::Month];
 
     /// The choice as a person reads it.
     pub const fn title(self) -> &'static str {
         match self {
-            Self::All => "All outcomes",
-            Self::Good => "Succeeded",
-            Self::Bad => "Failed or refused",
-            Self::Unknown => "Unknown: verify",
+            Self::All => "All time",
+            Self::Day => "Last 24 hours",
+            Self::Week => "Last 7 days",
+            Self::Month => "Last 30 days",
         }
     }
 
-    fn holds(self, job: &JobRecord) -> bool {
-        self == Self::All || self == Self::of(job)
-    }
-
-    /// How a job ended; one that runs or was stopped is none of the three.
-    pub fn of(job: &JobRecord) -> Self {
-        match job.outcome.as_str() {
-            _ if is_cut_off(job) => Self::Unknown,
-            "unknown" => Self::Unknown,
-            "joined" | "done" | "passed" => Self::Good,
-            "refused" | "failed" | "findings" => Self::Bad,
-            _ => Self::All,
+    const fn hours(self) -> Option<i64> {
+        match self {
+            Self::All => None,
+            Self::Day => Some(24),
+            Self::Week => Some(7 * 24),
+            Self::Month => Some(30 * 24),
         }
     }
 }
@@ -114,8 +118,11 @@ pub struct Records {
     pub audit: Loaded<Box<Audit>>,
     /// The export form.
     pub export: ExportForm,
-    ends: Ends,
-    selected: Option<RecordId>,
+    /// The report on the chosen job.
+    pub report: ReportForm,
+    filter: Filter,
+    period: Period,
+    selected: Option<RecordKey>,
     limit: usize,
     is_held_to_site: bool,
 }
@@ -125,11 +132,13 @@ impl Default for Records {
         let export = ExportForm { path: String::new(), format: ExportFormat::Csv, result: None, job: None };
         Self {
             search: String::new(),
-            ends: Ends::default(),
+            filter: Filter::default(),
+            period: Period::default(),
             list: Loaded::NotAsked,
             detail: Loaded::NotAsked,
             audit: Loaded::NotAsked,
             export,
+            report: ReportForm::default(),
             selected: None,
             limit: FIRST_LIMIT,
             is_held_to_site: false,
@@ -139,13 +148,23 @@ impl Default for Records {
 
 impl Records {
     /// The chosen job.
-    pub const fn selected(&self) -> Option<RecordId> {
+    pub const fn selected(&self) -> Option<RecordKey> {
         self.selected
     }
 
     /// Which ends of jobs are shown.
-    pub const fn ends(&self) -> Ends {
-        self.ends
+    pub fn ends(&self) -> Ends {
+        self.filter.ends.unwrap_or(Ends::All)
+    }
+
+    /// Which kind of job is shown; `None` for all.
+    pub fn kind(&self) -> Option<Kind> {
+        self.filter.kinds.first().copied()
+    }
+
+    /// From when on jobs are shown.
+    pub const fn period(&self) -> Period {
+        self.period
     }
 
     /// Whether only the jobs of the open site are shown, where one is open.
@@ -158,7 +177,7 @@ impl Records {
         let site = site.filter(|_| self.is_held_to_site);
         let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
         let is_shown = |job: &&JobRecord| {
-            site.is_none_or(|site| is_of_site(site, job)) && self.ends.holds(job) && holds_all(job, &words)
+            site.is_none_or(|site| is_of_site(site, job)) && self.filter.holds(job) && holds_all(job, &words)
         };
         self.list.value().into_iter().flatten().filter(is_shown).collect()
     }
@@ -168,7 +187,8 @@ impl Records {
         let (link, name) = (row.link.to_string(), own_name(row));
         let is_its = |job: &&JobRecord| match name {
             Some(name) => job.intent.gateway == name,
-            None => job.intent.link == link,
+            // A link of another computer leads elsewhere.
+            None => job.intent.link == link && job.origin.is_none(),
         };
         self.list.value().into_iter().flatten().filter(is_its).collect()
     }
@@ -185,7 +205,7 @@ impl Records {
                 self.limit *= 2;
                 vec![self.refresh()]
             }
-            RecordsAction::Selected(id) => self.select(id),
+            RecordsAction::Selected(key) => self.select(key),
             RecordsAction::Deselected => {
                 self.selected = None;
                 Vec::new()
@@ -195,7 +215,24 @@ impl Records {
                 Vec::new()
             }
             RecordsAction::Showed(ends) => {
-                self.ends = ends;
+                self.filter.ends = Some(ends);
+                Vec::new()
+            }
+            RecordsAction::ShowedKind(kind) => {
+                self.filter.kinds = kind.into_iter().collect();
+                Vec::new()
+            }
+            RecordsAction::ShowedPeriod(period, now) => {
+                let now = jiff::Timestamp::from_second(now).unwrap_or_default();
+                self.period = period;
+                self.filter.since = period.hours().map(|hours| ago(now, hours));
+                Vec::new()
+            }
+            RecordsAction::SoughtGatewayOf(key) => {
+                let found = self.list.value().and_then(|list| list.iter().find(|job| job.key() == key));
+                if let Some(gateway) = found.map(|job| job.intent.gateway.clone()) {
+                    self.search = gateway;
+                }
                 Vec::new()
             }
             RecordsAction::Verified if self.audit.is_pending() => Vec::new(),
@@ -204,13 +241,21 @@ impl Records {
                 vec![Command::VerifyRecords]
             }
             RecordsAction::Exported => self.start_export(desk),
+            RecordsAction::ReportsOnGateway(is_whole) => {
+                self.report.is_whole = is_whole;
+                Vec::new()
+            }
+            RecordsAction::Reported => {
+                let Some(key) = self.selected else { return Vec::new() };
+                self.report.start(key, desk)
+            }
         }
     }
 
     /// Asks for the list again.
     pub(super) fn refresh(&mut self) -> Command {
         self.list.ask();
-        Command::ListRecords { limit: self.limit }
+        Command::FindRecords { filter: Box::default(), limit: self.limit }
     }
 
     pub(super) fn listed(&mut self, answer: Result<Vec<JobRecord>, Problem>) {
@@ -219,7 +264,8 @@ impl Records {
 
     /// Takes in a job's detail, unless another job was chosen in between.
     pub(super) fn shown(&mut self, answer: Result<Box<JobHistory>, Problem>) {
-        let is_wanted = answer.as_ref().map_or(self.detail.is_pending(), |shown| Some(shown.job.id) == self.selected);
+        let is_wanted =
+            answer.as_ref().map_or(self.detail.is_pending(), |shown| Some(shown.job.key()) == self.selected);
         if is_wanted {
             self.detail.settle(answer);
         }
@@ -238,13 +284,14 @@ impl Records {
         };
     }
 
-    fn select(&mut self, id: RecordId) -> Vec<Command> {
-        if self.selected != Some(id) {
+    fn select(&mut self, key: RecordKey) -> Vec<Command> {
+        if self.selected != Some(key) {
             self.detail = Loaded::NotAsked;
+            self.report.forget();
         }
-        self.selected = Some(id);
+        self.selected = Some(key);
         self.detail.ask();
-        vec![Command::ShowRecord { id }]
+        vec![Command::ShowRecord { key }]
     }
 
     fn start_export(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
@@ -272,7 +319,7 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
     let (profile, driver) =
         (intent.profile.as_deref().unwrap_or_default(), intent.driver.as_deref().unwrap_or_default());
     let number = job.id.0.to_string();
-    let parts = [
+    let parts: [&str; 11] = [
         &intent.gateway,
         &intent.link,
         profile,
@@ -283,6 +330,7 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
         &job.reason,
         &job.summary,
         &number,
+        job.origin.as_ref().map_or("", |origin| origin.computer.as_str()),
     ];
     let text = parts.join(" ").to_lowercase();
     words.iter().all(|word| text.contains(word.as_str()))
@@ -295,10 +343,7 @@ pub fn act_label(record: &JobRecord) -> &str {
 
 /// What an entry says, in a sentence: a step begins, or ends with its outcome.
 pub fn entry_words(entry: &EntryRecord) -> String {
-    let mut step = entry.step.replace(['-', '_'], " ");
-    if let Some(first) = step.get_mut(..1) {
-        first.make_ascii_uppercase();
-    }
+    let step = step_title(&entry.step);
     match (entry.step.as_str(), entry.phase.as_str(), entry.outcome.as_str()) {
         ("job", "intent", _) => "The job was written down before it began".to_owned(),
         ("job", _, "") => "The job ended".to_owned(),
@@ -311,18 +356,18 @@ pub fn entry_words(entry: &EntryRecord) -> String {
 
 /// Whether nobody knows how the job ended, because the program ended first.
 pub fn is_cut_off(record: &JobRecord) -> bool {
-    record.reason == CUT_OFF
+    record.is_cut_off()
 }
 
 /// How a job ended, as shown: a job that was cut off is unknown, not failed.
 pub fn outcome_label(record: &JobRecord) -> &str {
-    if is_cut_off(record) { "unknown: verify on the device" } else { &record.outcome }
+    record.outcome_title()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::JobIntent;
+    use crate::model::record::{CUT_OFF, JobIntent, RecordId};
 
     fn job(number: i64, gateway: &str, outcome: &str, reason: &str) -> JobRecord {
         let intent = JobIntent {
@@ -342,6 +387,8 @@ mod tests {
             outcome: outcome.into(),
             reason: reason.into(),
             summary: String::new(),
+            origin: None,
+            last_entry_at: None,
         }
     }
 
@@ -387,7 +434,7 @@ mod tests {
         assert_eq!(shown(&records).len(), 4, "the act and the operator are searched, too");
         records.search.clear();
         for (ends, expected) in [(Ends::Good, vec![4]), (Ends::Bad, vec![3]), (Ends::Unknown, vec![2])] {
-            records.ends = ends;
+            records.filter.ends = Some(ends);
             assert_eq!(shown(&records), expected, "{}", ends.title());
         }
     }

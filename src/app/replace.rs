@@ -135,6 +135,7 @@ fn is_answered(command: &Command, job: JobId, event: &Event) -> bool {
         | (Command::Telemetry { job: asked, .. }, Event::JobFinished { .. })
         | (
             Command::ExportRecords { job: asked, .. }
+            | Command::WriteReport { job: asked, .. }
             | Command::ExportTranscript { job: asked, .. }
             | Command::SaveCertificate { job: asked, .. }
             | Command::SavePicture { job: asked, .. },
@@ -154,6 +155,7 @@ fn copy(command: &Command) -> Option<Command> {
         Command::ExportRecords { job, destination, format } => {
             Command::ExportRecords { job: *job, destination: destination.clone(), format: *format }
         }
+        Command::WriteReport { job, plan } => Command::WriteReport { job: *job, plan: plan.clone() },
         Command::ExportTranscript { job, session, destination } => {
             Command::ExportTranscript { job: *job, session: *session, destination: destination.clone() }
         }
@@ -218,6 +220,7 @@ fn destination_of(command: &Command) -> Option<&Destination> {
             ..
         } => Some(destination),
         Command::Batch { command: BatchCommand::Start(start), .. } => start.out.as_ref(),
+        Command::WriteReport { plan, .. } => plan.file.as_ref().map(|(_, destination)| destination),
         _ => None,
     }
 }
@@ -240,6 +243,7 @@ fn destination_mut(command: &mut Command) -> Option<&mut Destination> {
             ..
         } => Some(destination),
         Command::Batch { command: BatchCommand::Start(start), .. } => start.out.as_mut(),
+        Command::WriteReport { plan, .. } => plan.file.as_mut().map(|(_, destination)| destination),
         _ => None,
     }
 }

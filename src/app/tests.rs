@@ -402,10 +402,10 @@ fn a_command_that_is_not_taken_leaves_nothing_hanging() {
 fn a_record_that_is_no_longer_wanted_is_not_shown() {
     let mut bench = Bench::new();
     let list = bench.act(Action::WentTo(Place::Records));
-    assert!(matches!(list[..], [Command::ListRecords { .. }]));
-    bench.act(RecordsAction::Selected(crate::model::record::RecordId(7)));
+    assert!(matches!(list[..], [Command::FindRecords { .. }]));
+    bench.act(RecordsAction::Selected(crate::model::record::RecordId(7).into()));
     bench.act(RecordsAction::Deselected);
-    bench.act(RecordsAction::Selected(crate::model::record::RecordId(8)));
+    bench.act(RecordsAction::Selected(crate::model::record::RecordId(8).into()));
     assert!(bench.app.records.detail.is_pending() && bench.app.records.detail.value().is_none());
 }
 

@@ -32,6 +32,7 @@ impl Ticket {
             | Command::OpenTerminal { job, .. }
             | Command::ReadQr { job, .. }
             | Command::ExportRecords { job, .. }
+            | Command::WriteReport { job, .. }
             | Command::ExportBundle { job, .. }
             | Command::ExportTranscript { job, .. }
             | Command::SavePicture { job, .. }
@@ -53,7 +54,7 @@ impl Ticket {
             | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
                 Self::Asks(*job)
             }
-            Command::ListRecords { .. } => Self::Lists,
+            Command::ListRecords { .. } | Command::FindRecords { .. } => Self::Lists,
             Command::StartDiscovery { .. }
             | Command::StopDiscovery
             | Command::AddPort(_)

@@ -124,6 +124,9 @@ impl CheckJob {
         let ((end, judged), ()) = tokio::join!(check::run(setup, commands, stop), forward);
         if let Some((records, record)) = record {
             let (outcome, summary) = summary(&plan, &judged, &end);
+            if let Err(error) = records.step(record, crate::check::on_record(&plan, &judged, outcome)).await {
+                return JobEnd::Failed(error.explain());
+            }
             if let Err(error) = records.end(record, outcome, format!("check.{outcome}"), summary).await {
                 return JobEnd::Failed(error.explain());
             }

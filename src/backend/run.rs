@@ -4,6 +4,7 @@ mod batches;
 mod checks;
 mod discovery;
 mod inspections;
+mod reports;
 mod sessions;
 mod support;
 mod syncs;
@@ -254,8 +255,10 @@ impl Workers {
             Command::ReadSite { path } => self.read_site(path),
             Command::ShowInFolder(path) => self.show_in_folder(path),
             Command::ListRecords { limit } => self.list_records(limit),
-            Command::ShowRecord { id } => self.show_record(id),
+            Command::FindRecords { filter, limit } => self.find_records(*filter, limit),
+            Command::ShowRecord { key } => self.show_record(key),
             Command::VerifyRecords => self.verify_records(),
+            Command::WriteReport { job, plan } => self.write_report(job, *plan),
             Command::ReadRecordsHead => self.read_records_head(),
             Command::ExportBundle { job, destination } => self.export_bundle(job, destination),
             Command::ImportBundle { path, known_keys } => self.import_bundle(path, known_keys),

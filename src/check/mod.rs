@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod explain;
 pub mod gateway;
 pub mod judge;
+mod on_record;
 pub mod plan;
 pub mod question;
 pub mod report;
@@ -22,6 +23,7 @@ pub mod verdict;
 
 pub use evidence::Evidence;
 pub use judge::judge;
+pub use on_record::on_record;
 pub use plan::Plan;
 pub use seen::{Observation, Seen};
 pub use verdict::{Judged, Reason, RowState, RowVerdict};

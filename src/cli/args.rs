@@ -20,6 +20,7 @@ use crate::model::fault::{Fault, UnknownFault};
 use crate::model::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, UnknownDriver};
 use crate::model::mqtt::topic::{FilterError, TopicFilter};
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
+use crate::model::record_filter::{Ends, Kind};
 use crate::model::text::without_login;
 
 /// Commission and diagnose IoT gateways. Without a subcommand the window opens.
@@ -544,19 +545,74 @@ pub enum ProfilesCommand {
 /// Subcommands of `records`.
 #[derive(Debug, Subcommand)]
 pub enum RecordsCommand {
-    /// List jobs, newest first.
+    /// List jobs, newest first, with those imported from other computers.
+    #[command(after_help = "\
+Examples:
+  linesman records list --since 7d --kind set-up --kind removal
+  linesman records list --gateway GW-0007 --outcome failed
+  linesman records list --since 2026-01-01 --until 2026-01-31
+
+Kinds: set-up, check, telemetry, credentials, removal, device, other. Outcomes: succeeded, failed (also refused, incomplete and
+findings), unknown. Times: 2026-01-31, 2026-01-31T14:30, a time with a zone, or 30m, 12h, 7d, 2w ago.")]
     List {
         /// At most this many.
         #[arg(long, default_value_t = 100)]
         limit: usize,
+        /// Only jobs of that kind. May be repeated.
+        #[arg(long = "kind", value_name = "KIND", value_parser = word::<Kind>)]
+        kinds: Vec<Kind>,
+        /// Only jobs that ended so.
+        #[arg(long, value_name = "OUTCOME", value_parser = word::<Ends>)]
+        outcome: Option<Ends>,
+        /// Only jobs begun then or later.
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        since: Option<String>,
+        /// Only jobs begun then or earlier; a day counts to its end.
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+        until: Option<String>,
+        /// Only jobs with that gateway, by its serial number, hardware address, system ID, name or link.
+        #[arg(long, value_name = "LINK_OR_SERIAL")]
+        gateway: Option<String>,
         /// A site by name or file: only its jobs, found by name and link among the latest 10,000.
         #[arg(long, value_name = "SITE", value_hint = ValueHint::FilePath)]
         site: Option<PathBuf>,
     },
     /// Show one job with its evidence.
     Show {
+        /// Number of the job, as listed: 14, or 14@NAME for one imported from the computer NAME.
+        id: RecordName,
+    },
+    /// Report on a record, a gateway or a site, for whoever takes it over: what was done, what was seen, what is left open.
+    #[command(after_help = "\
+Examples:
+  linesman records report 14
+  linesman records report 14 --file hall-3.html
+  linesman records report --gateway GW-0007 --file gw-0007.pdf
+  linesman records report --gateway serial:/dev/ttyUSB0 --recording hall-3.lrec --file hall-3.html
+  linesman records report --site hall-7.toml --file hall-7.html
+
+The file's ending decides: .html, .pdf, .json or .txt. Exit codes: 0 written, 1 written and the records don't pass their check,
+2 nothing on record is meant, or more than one gateway.")]
+    Report {
         /// Number of the job, as listed.
-        id: i64,
+        #[arg(required_unless_present_any = ["gateway", "site"], conflicts_with_all = ["gateway", "site"])]
+        id: Option<RecordName>,
+        /// A gateway by its serial number, hardware address, system id, name or link: over all of its jobs since it was last
+        /// removed.
+        #[arg(long, value_name = "LINK_OR_SERIAL", conflicts_with = "site")]
+        gateway: Option<String>,
+        /// A site by name or file: what is expected against what is on record, then each of its gateways.
+        #[arg(long, value_name = "SITE", value_hint = ValueHint::FilePath)]
+        site: Option<PathBuf>,
+        /// The file. Without it the report is printed.
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
+        file: Option<Destination>,
+        /// A recording whose numbers are drawn. May be repeated.
+        #[arg(long = "recording", value_name = "FILE.lrec", value_hint = ValueHint::FilePath)]
+        recordings: Vec<PathBuf>,
+        /// Whether a file that is there may be replaced.
+        #[command(flatten)]
+        overwrite: Overwrite,
     },
     /// Take in the bundle of another computer beside the records of this one. The same bundle twice changes nothing.
     #[command(after_help = "\
@@ -748,6 +804,36 @@ pub struct DemoArgs {
     /// Tour the site in the terminal even if there is a display.
     #[arg(long)]
     pub headless: bool,
+}
+
+/// A record as a person names it: `14`, or `14@laptop-2` for one that was imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordName {
+    /// Its number.
+    pub id: i64,
+    /// The computer, by its name in the list of known keys or the first digits of its chain.
+    pub computer: Option<String>,
+}
+
+impl std::str::FromStr for RecordName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (number, computer) = match text.split_once('@') {
+            Some((number, computer)) => (number, Some(computer.trim().to_owned()).filter(|name| !name.is_empty())),
+            None => (text, None),
+        };
+        let id = number.trim().parse().map_err(|_| "a record is named by its number: 14, or 14@NAME".to_owned())?;
+        Ok(Self { id, computer })
+    }
+}
+
+/// A word of a closed set.
+fn word<T: crate::model::word::Word>(text: &str) -> Result<T, String> {
+    T::from_word(text).ok_or_else(|| {
+        let known: Vec<&str> = T::ALL.iter().map(|value| value.word()).collect();
+        format!("it is one of {}", known.join(", "))
+    })
 }
 
 /// Whether a file that is there already may be replaced.

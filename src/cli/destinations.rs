@@ -90,6 +90,9 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
             let sources = paths([&args.site, &args.overrides, &args.rejudge]);
             (args.reports.iter_mut().collect(), sources, args.overwrite)
         }
+        Command::Records(RecordsCommand::Report { file, recordings, overwrite, .. }) => {
+            (list(file), recordings.clone(), *overwrite)
+        }
         Command::Records(RecordsCommand::Export { file, bundle, overwrite }) => {
             (file.iter_mut().chain(bundle).collect(), Vec::new(), *overwrite)
         }

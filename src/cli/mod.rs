@@ -26,6 +26,7 @@ mod output;
 pub mod profiles;
 mod publish;
 mod records;
+mod records_report;
 mod replay;
 mod retained;
 mod secret_input;

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::RecordsCommand;
+use super::args::{RecordName, RecordsCommand};
 use super::output::{Exit, Output, tagged};
+use super::records_report::{Asked, report};
 use super::session::workers_gone;
 use super::site;
 use super::{next_job, secret_input};
@@ -12,7 +13,8 @@ use crate::model::act;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
-use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::record::{ExportFormat, JobHistory, JobRecord, Origin, RecordId, RecordKey};
+use crate::model::record_filter::{Filter, moment};
 use crate::model::sync::{ChainState, SyncNews, SyncReport, SyncStart, SyncedChain};
 use crate::model::text::visible;
 use crate::msg::{Command, Event, JobEnd};
@@ -20,16 +22,41 @@ use crate::profile::site::{Site, is_of_site};
 
 /// The most jobs that are held against a site.
 const MOST: usize = 10_000;
+/// The most entries that are audited for a hint.
+const MOST_AUDITED: i64 = 100_000;
 
 /// Runs a subcommand.
 pub fn records(handle: &mut Handle, data_dir: Option<&Path>, command: &RecordsCommand, out: &mut Output) -> Exit {
     let done = match command {
-        RecordsCommand::List { limit, site: None } => list(handle, *limit, out),
-        RecordsCommand::List { limit, site: Some(named) } => match site::named(data_dir, named, out) {
-            Ok(site) => list_of_site(handle, &site, *limit, out),
-            Err(exit) => return exit,
-        },
-        RecordsCommand::Show { id } => show(handle, RecordId(*id), out),
+        RecordsCommand::List { limit, site, kinds, outcome, since, until, gateway } => {
+            let site = match site.as_deref().map(|named| site::named(data_dir, named, out)).transpose() {
+                Ok(site) => site,
+                Err(exit) => return exit,
+            };
+            let period = [(since.as_deref(), false), (until.as_deref(), true)];
+            let moments = period.map(|(text, is_end)| text.map(|text| read_moment(text, is_end)).transpose());
+            match moments {
+                [Ok(since), Ok(until)] => {
+                    let filter =
+                        Filter { kinds: kinds.clone(), ends: *outcome, since, until, gateway: gateway.clone() };
+                    list(handle, filter, site.as_ref(), *limit, out)
+                }
+                [Err(problem), _] | [_, Err(problem)] => Err(problem),
+            }
+        }
+        RecordsCommand::Show { id } => show(handle, id, out),
+        RecordsCommand::Report { id, gateway, site, file, recordings, .. } => {
+            let (gateway, site, file) = (gateway.as_deref(), site.as_deref(), file.as_ref());
+            let key = match id.as_ref().map(|id| key_of(handle, id)).transpose() {
+                Ok(key) => key,
+                Err(problem) => {
+                    out.problem(&problem);
+                    return Exit::Usage;
+                }
+            };
+            let asked = Asked { key, gateway, site, file, recordings };
+            return report(handle, data_dir, &asked, out);
+        }
         RecordsCommand::Export { file, bundle, .. } => match (file, bundle) {
             (_, Some(bundle)) => export(handle, |job| Command::ExportBundle { job, destination: bundle.clone() }, out),
             (Some(file), None) => export(handle, |job| export_command(job, file), out),
@@ -48,34 +75,96 @@ pub fn records(handle: &mut Handle, data_dir: Option<&Path>, command: &RecordsCo
         Err(problem) => {
             out.problem(&problem);
             match problem.code {
-                "records.not_found" | "bundle.not_a_bundle" | "bundle.bad_key_line" | "bundle.own" => Exit::Usage,
-                "bundle.damaged" | "bundle.unknown_key" | "bundle.contradicts" | "bundle.not_exported" => {
-                    Exit::Findings
-                }
+                "records.not_found"
+                | "records.bad_moment"
+                | "bundle.not_a_bundle"
+                | "bundle.bad_key_line"
+                | "bundle.own" => Exit::Usage,
+                "bundle.damaged"
+                | "bundle.incomplete"
+                | "bundle.unknown_key"
+                | "bundle.contradicts"
+                | "bundle.not_exported" => Exit::Findings,
                 _ => Exit::of(&problem),
             }
         }
     }
 }
 
-fn list(handle: &mut Handle, limit: usize, out: &mut Output) -> Result<(), Problem> {
-    handle.try_send(Command::ListRecords { limit })?;
-    let jobs = wait(handle, |event| if let Event::RecordsListed(jobs) = event { Some(jobs) } else { None })??;
-    if jobs.is_empty() {
-        out.text("There are no records yet. Commission a gateway, or run `linesman demo`.");
+/// A moment as a person names it, as of now.
+fn read_moment(text: &str, is_end: bool) -> Result<String, Problem> {
+    moment(text, jiff::Timestamp::now(), &jiff::tz::TimeZone::system(), is_end)
+}
+
+fn list(
+    handle: &mut Handle,
+    filter: Filter,
+    site: Option<&Site>,
+    limit: usize,
+    out: &mut Output,
+) -> Result<(), Problem> {
+    let is_open = filter == Filter::default();
+    let jobs = find(handle, filter, if site.is_some() { MOST } else { limit })?;
+    let is_meant = |job: &&JobRecord| site.is_none_or(|site| is_of_site(site, job));
+    let mut meant = jobs.iter().filter(is_meant).take(limit).peekable();
+    if meant.peek().is_none() {
+        out.text(match (site, is_open) {
+            (Some(site), true) => {
+                format!("There are no records of {}: jobs are found by the names and links in its file.", site.name)
+            }
+            (None, true) => "There are no records yet. Commission a gateway, or run `linesman demo`.".into(),
+            _ => "No record fits".into(),
+        });
     }
-    print_jobs(jobs.iter(), out);
+    print_jobs(meant, out);
+    hint(handle, out)
+}
+
+/// The jobs that are meant, of all computers, the newest first.
+fn find(handle: &mut Handle, filter: Filter, limit: usize) -> Result<Vec<JobRecord>, Problem> {
+    handle.try_send(Command::FindRecords { filter: Box::new(filter), limit })?;
+    wait(handle, |event| if let Event::RecordsListed(jobs) = event { Some(jobs) } else { None })?
+}
+
+/// Says so where the records aren't what was written: a list shows what the file holds. With very many entries an audit takes
+/// longer than a person waits for a list, and `records verify` is left to them.
+fn hint(handle: &mut Handle, out: &mut Output) -> Result<(), Problem> {
+    handle.try_send(Command::ReadRecordsHead)?;
+    let head = wait(handle, |event| if let Event::RecordsHead(head) = event { Some(head) } else { None })?;
+    if head.is_ok_and(|head| head.entry > MOST_AUDITED) {
+        return Ok(());
+    }
+    handle.try_send(Command::VerifyRecords)?;
+    let audit = wait(handle, |event| if let Event::RecordsVerified(audit) = event { Some(audit) } else { None })?;
+    if let Some(audit) = audit.ok().filter(|audit| !audit.is_intact()) {
+        out.note(&format!("The records don't pass their check: {}. Run linesman records verify", audit.verdict()));
+    }
     Ok(())
 }
 
-fn list_of_site(handle: &mut Handle, site: &Site, limit: usize, out: &mut Output) -> Result<(), Problem> {
-    let jobs = all(handle)?;
-    let mut of_site = jobs.iter().filter(|job| is_of_site(site, job)).take(limit).peekable();
-    if of_site.peek().is_none() {
-        out.text(format!("There are no records of {}: jobs are found by the names and links in its file.", site.name));
+/// The record that a person names.
+fn key_of(handle: &mut Handle, name: &RecordName) -> Result<RecordKey, Problem> {
+    let Some(computer) = &name.computer else { return Ok(RecordId(name.id).into()) };
+    let jobs = find(handle, Filter::default(), usize::MAX)?;
+    let is_meant = |job: &&JobRecord| {
+        let is_named = |origin: &Origin| {
+            origin.computer == *computer || (computer.len() >= 4 && origin.chain.to_string().starts_with(computer))
+        };
+        job.id.0 == name.id && job.origin.as_ref().is_some_and(is_named)
+    };
+    let meant: Vec<RecordKey> = jobs.iter().filter(is_meant).map(JobRecord::key).collect();
+    match meant.as_slice() {
+        [key] => Ok(*key),
+        found => Err(Problem::new(
+            "records.not_found",
+            match found.len() {
+                0 => format!("There is no record {} of {}", name.id, visible(computer, 60)),
+                many => format!("{many} computers are called {}", visible(computer, 60)),
+            },
+            "The computer has another name here, or its records weren't imported",
+            "List the records; name the computer by the first digits of its chain, as records verify prints it",
+        )),
     }
-    print_jobs(of_site, out);
-    Ok(())
 }
 
 fn print_jobs<'a>(jobs: impl Iterator<Item = &'a JobRecord>, out: &mut Output) {
@@ -91,8 +180,9 @@ pub(super) fn all(handle: &mut Handle) -> Result<Vec<JobRecord>, Problem> {
     wait(handle, |event| if let Event::RecordsListed(jobs) = event { Some(jobs) } else { None })?
 }
 
-fn show(handle: &mut Handle, id: RecordId, out: &mut Output) -> Result<(), Problem> {
-    handle.try_send(Command::ShowRecord { id })?;
+fn show(handle: &mut Handle, name: &RecordName, out: &mut Output) -> Result<(), Problem> {
+    let key = key_of(handle, name)?;
+    handle.try_send(Command::ShowRecord { key })?;
     let history = wait(handle, |event| if let Event::RecordShown(shown) = event { Some(shown) } else { None })??;
     print_history(&history, out);
     Ok(())
@@ -127,6 +217,7 @@ fn export(handle: &mut Handle, command: impl FnOnce(JobId) -> Command, out: &mut
     })?;
     match end {
         JobEnd::Done { note } => {
+            hint(handle, out)?;
             handle.try_send(Command::ReadRecordsHead)?;
             let head = wait(handle, |event| if let Event::RecordsHead(head) = event { Some(head) } else { None })??;
             out.json(&serde_json::json!({ "kind": "exported", "path": note, "head": head }));
@@ -156,9 +247,12 @@ fn wait<T>(handle: &mut Handle, pick: impl Fn(Event) -> Option<T>) -> Result<T, 
 
 fn job_line(job: &JobRecord) -> String {
     let simulated = if job.intent.is_simulated { " (simulated)" } else { "" };
+    let number = match &job.origin {
+        Some(origin) => format!("{}@{}", job.id.0, visible(&origin.computer, 40)),
+        None => job.id.0.to_string(),
+    };
     format!(
-        "{:>5}  {}  {:<13} {:<9} {}{simulated}  {}",
-        job.id.0,
+        "{number:>5}  {}  {:<13} {:<9} {}{simulated}  {}",
         job.started_at,
         act::title(&job.intent.action),
         job.outcome,
@@ -178,6 +272,23 @@ fn print_history(history: &JobHistory, out: &mut Output) {
         job.intent.driver.as_deref().unwrap_or("none"),
         visible(&job.intent.operator, 60)
     ));
+    if let Some(origin) = &job.origin {
+        out.text(format!("       imported from {}, chain {}", visible(&origin.computer, 60), origin.chain));
+    }
+    if let Some(returned) = &history.returned {
+        let from =
+            returned.origin.as_ref().map_or_else(String::new, |from| format!("@{}", visible(&from.computer, 40)));
+        out.text(format!(
+            "       came back after a removal: record {}{from} of {}, {} (same {})",
+            returned.record.0,
+            returned.at,
+            visible(&returned.outcome, 40),
+            returned.by.label()
+        ));
+    }
+    if let Some(last) = &job.last_entry_at {
+        out.text(format!("       cut off: when it ended isn't known; its last entry is of {last}"));
+    }
     if let Some(protection) = history.protection() {
         out.text(format!("       protection: {}", protection.label()));
     }

@@ -117,7 +117,7 @@ pub struct GatewayWipe {
     /// Show what would be done, in order, and where each credential lies; no gateway is touched.
     #[arg(long)]
     pub plan: bool,
-    /// Write a certificate of decommissioning to this file: .html, which a browser prints to PDF, or .json.
+    /// Write a certificate of decommissioning to this file: .html, .pdf (where this build can write one) or .json.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination(), conflicts_with = "plan")]
     pub certificate: Option<Destination>,
     /// The driver to speak; the default is the profile's for this link.

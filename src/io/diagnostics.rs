@@ -239,8 +239,10 @@ mod tests {
             outcome: "unknown".into(),
             reason: "records.cut_off".into(),
             summary: "The gateway logged hunter2hunter2".into(),
+            origin: None,
+            last_entry_at: None,
         };
-        JobHistory { job, entries: vec![entry] }
+        JobHistory { job, entries: vec![entry], returned: None }
     }
 
     #[test]

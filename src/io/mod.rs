@@ -4,6 +4,7 @@ pub mod bench_broker;
 pub mod ble;
 pub mod card_scan;
 mod certificate;
+pub mod computer;
 pub mod diagnostics;
 pub mod evidence;
 pub mod files;

@@ -33,6 +33,7 @@ mod bundles;
 mod chain;
 pub(super) mod export;
 mod failure;
+mod histories;
 mod instance;
 mod keys;
 mod reserve;
@@ -49,12 +50,10 @@ pub use verify::audit;
 const REQUESTS: usize = GROUP;
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(5);
-/// The code of a job that was cut off.
-pub const CUT_OFF: &str = "records.cut_off";
+pub use crate::model::record::{CUT_OFF, ENDED_EARLY};
+
 const CUT_OFF_SUMMARY: &str = "The program ended before the outcome was known; verify on the device";
 
-/// The code of a job that ended with the program and can have changed nothing.
-pub const ENDED_EARLY: &str = "records.ended_early";
 const ENDED_EARLY_SUMMARY: &str = "The program ended while this ran; no gateway was changed";
 
 /// How a job reads that the program's end cut off: outcome, reason, summary.
@@ -125,11 +124,6 @@ impl RecordStore {
     /// The jobs, newest first, at most `limit`.
     pub async fn list(&self, limit: usize) -> Result<Vec<JobRecord>, RecordsError> {
         self.run(move |database| database.list(limit)).await
-    }
-
-    /// One job with its entries.
-    pub async fn show(&self, id: RecordId) -> Result<JobHistory, RecordsError> {
-        self.run(move |database| database.show(id)).await
     }
 
     /// The newest jobs with their entries, the oldest of them first.
@@ -262,6 +256,8 @@ struct Database {
     tail: Option<Tail>,
     /// Whether a job has ended since the last seal.
     has_ended: bool,
+    /// What imported chains tell, as far as it was read.
+    others: histories::Others,
 }
 
 impl Database {
@@ -283,6 +279,7 @@ impl Database {
             chain,
             tail: None,
             has_ended: false,
+            others: histories::Others::default(),
         };
         if is_writer {
             let now = jiff::Timestamp::now().as_millisecond();
@@ -351,7 +348,7 @@ impl Database {
         let live = instance::live(&self.running)?;
         let mut statement = self.connection.prepare_cached(&format!("{JOBS} WHERE jobs.id = ?1"))?;
         let job = statement.query_row([id.0], |row| job_of(row, &live)).optional()?.ok_or(Failure::NoJob(id.0))?;
-        Ok(JobHistory { entries: self.entries(id)?, job })
+        Ok(JobHistory { entries: self.entries(id)?, job, returned: None })
     }
 
     fn entries(&self, job: RecordId) -> Result<Vec<EntryRecord>, Failure> {
@@ -366,7 +363,7 @@ impl Database {
     fn histories(&self, limit: Option<usize>) -> Result<Vec<JobHistory>, Failure> {
         let mut jobs = self.list(limit.unwrap_or(usize::MAX))?;
         jobs.reverse();
-        jobs.into_iter().map(|job| Ok(JobHistory { entries: self.entries(job.id)?, job })).collect()
+        jobs.into_iter().map(|job| Ok(JobHistory { entries: self.entries(job.id)?, job, returned: None })).collect()
     }
 
     /// The outer result is the database's, the inner one the file's.
@@ -441,6 +438,7 @@ const JOBS: &str = "
            driver, operator, is_simulated,
            EXISTS (SELECT 1 FROM entries AS act WHERE act.job = jobs.id AND act.step <> 'job' GROUP BY act.step
                    HAVING SUM(act.phase = 'intent') > SUM(act.phase = 'outcome')) AS has_open_act,
+           (SELECT max(last.at) FROM entries AS last WHERE last.job = jobs.id AND last.is_end = 0) AS last_entry_at,
            ending.at, ending.outcome, ending.reason, ending.summary
     FROM jobs LEFT JOIN entries AS ending ON ending.job = jobs.id AND ending.is_end = 1";
 
@@ -458,7 +456,15 @@ fn job_of(row: &Row<'_>, live: &HashSet<String>) -> rusqlite::Result<JobRecord> 
         }
     };
     let id = RecordId(row.get("id")?);
-    Ok(JobRecord { id, started_at: row.get("started_at")?, ended_at: row.get("at")?, intent, outcome, reason, summary })
+    let (started_at, ended_at) = (row.get("started_at")?, row.get("at")?);
+    let job =
+        JobRecord { id, started_at, ended_at, intent, outcome, reason, summary, origin: None, last_entry_at: None };
+    // Its end was written by the next run of the program: when it came nobody knows.
+    Ok(if job.has_ended_unseen() {
+        JobRecord { ended_at: None, last_entry_at: row.get("last_entry_at")?, ..job }
+    } else {
+        job
+    })
 }
 
 fn intent_of(row: &Row<'_>) -> rusqlite::Result<JobIntent> {

@@ -77,10 +77,9 @@ mod tests {
         assert!(made.success());
         let nobody = read_within([Duration::from_millis(20); 2], &silent, 100);
         assert_eq!(nobody.err().map(|error| error.kind()), Some(ErrorKind::TimedOut));
-        let writer = std::thread::spawn({
-            let path = written.clone();
-            move || fs::write(path, "hunter2").unwrap()
-        });
+        let path = written.clone();
+        let write = move || fs::write(path, "hunter2").unwrap();
+        let writer = std::thread::Builder::new().name("writer".into()).spawn(write).unwrap();
         assert_eq!(read(&written, 100).unwrap_or_default().expose(), b"hunter2");
         writer.join().unwrap();
     }

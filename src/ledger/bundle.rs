@@ -20,6 +20,9 @@ const VERSION: u32 = 1;
 /// Names a signed head, and its version.
 const HEAD: &str = "linesman.head.1";
 
+/// How the first line begins.
+const BEGINS: &str = r#"{"kind":"linesman-bundle""#;
+
 /// One line of a bundle.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
@@ -58,6 +61,12 @@ pub enum BundleError {
     /// The file is something else, or a line of it cannot be read.
     #[error("line {line} isn't part of a bundle")]
     NotABundle {
+        /// The line, from 1.
+        line: usize,
+    },
+    /// It begins as a bundle, or is empty, and a line of it cannot be read.
+    #[error("line {line} of the bundle cannot be read")]
+    Incomplete {
         /// The line, from 1.
         line: usize,
     },
@@ -102,7 +111,13 @@ impl Explain for BundleError {
             Self::NotABundle { line } => Problem::new(
                 "bundle.not_a_bundle",
                 "The file isn't a bundle of records",
-                format!("Line {line} can't be read; another file was chosen, or it arrived incomplete"),
+                format!("Line {line} isn't one of a bundle; another file was chosen"),
+                "Choose a file written by records export --bundle",
+            ),
+            Self::Incomplete { line } => Problem::new(
+                "bundle.incomplete",
+                "The bundle is incomplete; nothing was imported",
+                format!("Line {line} can't be read: the file was cut off, or damaged on its way"),
                 "Export it again with records export --bundle, and copy it whole",
             ),
             Self::TooNew { found } => Problem::new(
@@ -291,9 +306,17 @@ impl Bundle {
     /// Reads a bundle. What it claims is not looked into yet: [`Bundle::audit`] does.
     pub fn read(text: &str) -> Result<Self, BundleError> {
         let mut lines = text.lines().enumerate();
-        let not_a_bundle = |at: usize| BundleError::NotABundle { line: at + 1 };
+        // What begins as one was one; what is empty may have been.
+        let was_one = text.trim().is_empty() || text.starts_with(BEGINS) || BEGINS.starts_with(text.trim());
+        let not_a_bundle = |at: usize| {
+            let line = at + 1;
+            if was_one { BundleError::Incomplete { line } } else { BundleError::NotABundle { line } }
+        };
         let (_, first) = lines.next().ok_or_else(|| not_a_bundle(0))?;
-        let mut bundle = Self::begun(first)?;
+        let mut bundle = Self::begun(first).map_err(|error| match error {
+            BundleError::NotABundle { .. } => not_a_bundle(0),
+            other => other,
+        })?;
         for (at, line) in lines {
             let line: Line = serde_json::from_str(line).map_err(|_| not_a_bundle(at))?;
             bundle.take(&line).ok_or_else(|| not_a_bundle(at))?;

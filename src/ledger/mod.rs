@@ -9,6 +9,7 @@ pub mod bundle;
 pub mod canon;
 pub mod chain;
 pub mod seal;
+mod told;
 
 pub use audit::{Auditor, KnownHead};
 pub use canon::Value;

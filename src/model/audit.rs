@@ -88,6 +88,8 @@ pub enum Fault {
     Unreadable,
     /// The whole log is missing, or another one lies in its place.
     LogReplaced,
+    /// The file with the key that seals the log cannot be read: what it knew of the log is not known any more.
+    KeyUnreadable,
 }
 
 impl Fault {
@@ -108,6 +110,7 @@ impl Fault {
             Self::StrayJob => "has to begin a job that was inserted",
             Self::Unreadable => "cannot be read",
             Self::LogReplaced => "is missing: the log was removed or replaced",
+            Self::KeyUnreadable => "can't be held against the key file",
         }
     }
 }
@@ -141,6 +144,9 @@ impl Finding {
         if self.fault == Fault::HeadUnknown {
             // It concerns no entry that is known.
             return self.detail.clone();
+        }
+        if self.fault == Fault::KeyUnreadable {
+            return "The key file records.key can't be read".to_owned();
         }
         let which = if self.entry == self.to {
             format!("Entry {}", self.entry)

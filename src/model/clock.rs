@@ -51,11 +51,12 @@ impl Ahead {
 
     /// What follows from it.
     pub const fn effect(self) -> Effect {
-        match self.0.saturating_abs() {
-            ..NOTABLE_SECS => Effect::None,
-            ..LOGIN_SECS => Effect::Times,
-            ..CERTIFICATE_SECS => Effect::Logins,
-            _ => Effect::Certificates,
+        let off = self.0.saturating_abs();
+        match () {
+            () if off < NOTABLE_SECS => Effect::None,
+            () if off < LOGIN_SECS => Effect::Times,
+            () if off < CERTIFICATE_SECS => Effect::Logins,
+            () => Effect::Certificates,
         }
     }
 
@@ -66,10 +67,10 @@ impl Ahead {
             return "In step with this computer".into();
         }
         let (number, unit) = match seconds {
-            ..120 => (seconds, "seconds"),
-            ..7200 => (seconds / 60, "minutes"),
-            ..172_800 => (seconds / 3600, "hours"),
-            ..63_072_000 => (seconds / 86_400, "days"),
+            0..120 => (seconds, "seconds"),
+            120..7200 => (seconds / 60, "minutes"),
+            7200..172_800 => (seconds / 3600, "hours"),
+            172_800..63_072_000 => (seconds / 86_400, "days"),
             _ => (seconds / 31_556_952, "years"),
         };
         let side = if self.0 < 0 { "behind" } else { "ahead of" };

@@ -4,12 +4,29 @@
 
 use serde::Serialize;
 
+use super::audit::Digest;
 use super::gateway::Protection;
+use super::lineage::Returned;
 
 /// The number of a job in the records; unlike [`super::ids::JobId`] it outlives the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RecordId(pub i64);
+
+/// A job in the records, whatever computer they are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RecordKey {
+    /// Its number in its chain.
+    pub id: RecordId,
+    /// The chain of the computer it was imported from; `None` for this one's own.
+    pub chain: Option<Digest>,
+}
+
+impl From<RecordId> for RecordKey {
+    fn from(id: RecordId) -> Self {
+        Self { id, chain: None }
+    }
+}
 
 /// What a job sets out to do, written before anything is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -46,6 +63,15 @@ impl JobIntent {
     }
 }
 
+/// The name of a step on record, as a person reads it.
+pub fn step_title(step: &str) -> String {
+    let mut title = step.replace(['-', '_'], " ");
+    if let Some(first) = title.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    title
+}
+
 /// Which side of an act an entry stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -79,6 +105,15 @@ pub struct StepEntry {
     pub detail: serde_json::Value,
 }
 
+/// The computer that a record was imported from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Its name in the list of known keys.
+    pub computer: String,
+    /// Its chain: two computers may have one name.
+    pub chain: Digest,
+}
+
 /// A job as the records show it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct JobRecord {
@@ -98,6 +133,39 @@ pub struct JobRecord {
     pub reason: String,
     /// One sentence for the list.
     pub summary: String,
+    /// The computer it was imported from; `None` for this one's own. Its number is that computer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// Of a job that the end of the program cut off: the time of its last entry. When it ended nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_entry_at: Option<String>,
+}
+
+/// Reason code of a job that the end of the program cut off.
+pub const CUT_OFF: &str = "records.cut_off";
+/// Reason code of a job that ended with the program and can have changed nothing.
+pub const ENDED_EARLY: &str = "records.ended_early";
+
+impl JobRecord {
+    /// What names it among the records of all computers.
+    pub fn key(&self) -> RecordKey {
+        RecordKey { id: self.id, chain: self.origin.as_ref().map(|origin| origin.chain) }
+    }
+
+    /// Whether its end was written later than it came, by the next run of the program.
+    pub fn has_ended_unseen(&self) -> bool {
+        self.is_cut_off() || self.reason == ENDED_EARLY
+    }
+
+    /// Whether nobody knows how the job ended, because the program ended first.
+    pub fn is_cut_off(&self) -> bool {
+        self.reason == CUT_OFF
+    }
+
+    /// How it ended, as shown: a job that was cut off is unknown, not failed.
+    pub fn outcome_title(&self) -> &str {
+        if self.is_cut_off() { "unknown: verify on the device" } else { &self.outcome }
+    }
 }
 
 /// An entry of a job, in the order it was written.
@@ -125,6 +193,9 @@ pub struct JobHistory {
     pub job: JobRecord,
     /// Its entries, oldest first.
     pub entries: Vec<EntryRecord>,
+    /// The removal after which its gateway came back, where it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Returned>,
 }
 
 impl JobHistory {

@@ -254,7 +254,8 @@ mod tests {
             let found = tied(rows);
             assert_eq!(found.len(), 1, "{why}");
             let (mut expected, mut tied) = (links, found[0].0.clone());
-            (expected.sort(), tied.sort());
+            expected.sort();
+            tied.sort();
             assert_eq!((tied, found[0].1), (expected, proof), "{why}");
         };
         check(&[(PORT, "34:85:18:0A:00:04", "", ""), (AIR, "", "", "")], Proof::MacAddress, "Bluetooth is two above");

@@ -140,7 +140,8 @@ impl Done {
 /// that agrees. What the gateway reports now takes back what it contradicts.
 pub fn remembered(row: &Sighting, job: &JobRecord) -> Option<Done> {
     let done = Done::by(job)?;
-    if row.link.to_string() != job.intent.link {
+    // A link of another computer leads elsewhere.
+    if row.link.to_string() != job.intent.link || job.origin.is_some() {
         return None;
     }
     let told = match &row.probe {
@@ -170,6 +171,12 @@ pub struct Stand {
 /// How a gateway stands by what was seen of it and what this program did with it since.
 pub fn stand(row: &Sighting, done: Option<Done>) -> Stand {
     let (standing, because) = judge(row, done);
+    Stand { standing, because }
+}
+
+/// How a gateway stands by what this program did with it alone, as the records tell.
+pub fn after(done: Done) -> Stand {
+    let (standing, because) = acted(done);
     Stand { standing, because }
 }
 
@@ -386,6 +393,8 @@ mod tests {
             outcome: outcome.into(),
             reason: String::new(),
             summary: String::new(),
+            origin: None,
+            last_entry_at: None,
         }
     }
 

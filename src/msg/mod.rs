@@ -35,12 +35,15 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind, ProfileId};
 use crate::model::mqtt::url::BrokerUrl;
 use crate::model::outcome::{Evidence, Outcome};
 use crate::model::problem::Problem;
-use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordId};
+use crate::model::record::{ExportFormat, JobHistory, JobRecord, RecordKey};
+use crate::model::record_filter::Filter;
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::sync::{SyncNews, SyncStart};
 use crate::model::wifi::{LaptopScan, Network};
 use crate::model::wipe::WipeReport;
+use crate::papers::Form;
+use crate::papers::commissioning::{About, Report};
 use crate::profile::Catalog;
 use crate::profile::site::Site;
 
@@ -95,10 +98,15 @@ pub enum Command {
     ReadQr { job: JobId, source: QrSource },
     /// Read a site, by its name in the data folder or by its path. Answer: [`Event::SiteRead`].
     ReadSite { path: PathBuf },
-    /// Load the list of jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
+    /// Load the list of this computer's jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
     ListRecords { limit: usize },
+    /// Load the jobs that are meant, of all computers, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
+    FindRecords { filter: Box<Filter>, limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
-    ShowRecord { id: RecordId },
+    ShowRecord { key: RecordKey },
+    /// Make a report of what is on record. Answers: [`Event::ReportMade`], and [`Event::JobFinished`] with the path in the note
+    /// where a file was asked for.
+    WriteReport { job: JobId, plan: Box<ReportPlan> },
     /// Where the chain of the records stands. Answer: [`Event::RecordsHead`].
     ReadRecordsHead,
     /// Write the whole chain of the records to a signed bundle. Answer: [`Event::JobFinished`] with the path in the note.
@@ -319,6 +327,8 @@ pub enum Event {
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
     RecordShown(Result<Box<JobHistory>, Problem>),
+    /// A report was made.
+    ReportMade { job: JobId, report: Box<Report> },
     /// Where the chain of the records stands.
     RecordsHead(Result<Head, Problem>),
     /// What was taken in from a bundle.
@@ -335,6 +345,17 @@ pub enum Event {
     Interrupted,
     /// Something failed that belongs to no job: settings not stored, records not writable, a channel full.
     Trouble(Problem),
+}
+
+/// A report that is to be made of what is on record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportPlan {
+    /// What it is about.
+    pub about: About,
+    /// Recordings whose numbers are drawn.
+    pub recordings: Vec<PathBuf>,
+    /// Where it is written, and in which form; nowhere where only what it says is wanted.
+    pub file: Option<(Form, Destination)>,
 }
 
 /// What the window needs to know at its start.

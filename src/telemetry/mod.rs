@@ -5,6 +5,7 @@
 //! in a [`view::ViewSpec`]; it gets a [`view::Snapshot`] with just those rows.
 
 pub mod batch;
+pub mod curves;
 pub mod decode;
 pub mod diff;
 pub mod expect;

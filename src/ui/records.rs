@@ -3,6 +3,7 @@
 use egui::{Align2, Color32, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use self::integrity::{integrity, integrity_height};
+use self::report::report;
 use super::frame::scrolled;
 use super::icon;
 use super::pass::{Pass, PathField};
@@ -16,13 +17,17 @@ use super::widgets::{
     pill, problem_card, split, strong,
 };
 use crate::app::App;
-use crate::app::records::{Ends, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label};
+use crate::app::records::{
+    Ends, Kind, Period, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label,
+};
 use crate::app::syncing::SyncState;
 use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
+use crate::model::word::Word as _;
 use crate::profile::site::Site;
 
 mod integrity;
+mod report;
 
 /// The share of the room that what stands below the jobs takes at most.
 const MOST_FOOT: f32 = 0.5;
@@ -39,11 +44,11 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             "records",
             0.6,
             |ui, is_side| {
-                if is_side { side(ui, &app.records, pass) } else { main(ui, app, pass) }
+                if is_side { side(ui, &mut app.records, pass) } else { main(ui, app, pass) }
             },
         );
     }
-    if is_open { side(ui, &app.records, pass) } else { main(ui, app, pass) }
+    if is_open { side(ui, &mut app.records, pass) } else { main(ui, app, pass) }
 }
 
 fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -94,17 +99,7 @@ fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut 
             ui.spacing_mut().item_spacing.y = 4.0;
             ui.label(RichText::new("Records").font(crate::ui::theme::place()).color(palette(ui).strong));
             search(ui, records);
-            let ends = egui::ComboBox::from_id_salt("ends").selected_text(records.ends().title());
-            let shown = ends.show_ui(ui, |ui| {
-                for ends in Ends::ALL {
-                    if ui.selectable_label(records.ends() == ends, ends.title()).clicked() {
-                        pass.did(RecordsAction::Showed(ends));
-                    }
-                }
-            });
-            let (is_enabled, title) = (ui.is_enabled(), records.ends().title());
-            let told = shown.response;
-            told.widget_info(|| WidgetInfo::labeled(Role::ComboBox, is_enabled, format!("Outcomes: {title}")));
+            filters(ui, records, pass);
             if let Some(site) = site {
                 let mut is_held = records.is_held_to_site();
                 if check(ui, &mut is_held, &format!("Only {}", site.name), "") {
@@ -127,8 +122,42 @@ fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut 
     ui.painter().hline(ui.max_rect().x_range(), ui.cursor().top() - 0.5, Stroke::new(1.0, palette(ui).line));
 }
 
+/// What was done, how it ended, and when.
+fn filters(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+    let kinds = std::iter::once(None).chain(Kind::ALL.iter().copied().map(Some));
+    let title = |kind: Option<Kind>| kind.map_or("All kinds", Kind::title);
+    pick(ui, "Kinds", kinds, records.kind(), title, |kind| pass.did(RecordsAction::ShowedKind(kind)));
+    let ends = Ends::ALL.iter().copied();
+    pick(ui, "Outcomes", ends, records.ends(), Ends::title, |ends| pass.did(RecordsAction::Showed(ends)));
+    let now = pass.unix_secs;
+    let periods = Period::ALL.into_iter();
+    let chose = |period| pass.did(RecordsAction::ShowedPeriod(period, now));
+    pick(ui, "Periods", periods, records.period(), Period::title, chose);
+}
+
+/// One choice of several, in a list that opens.
+fn pick<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    all: impl Iterator<Item = T>,
+    chosen: T,
+    title: impl Fn(T) -> &'static str,
+    mut chose: impl FnMut(T),
+) {
+    let list = egui::ComboBox::from_id_salt(name).width(96.0).selected_text(title(chosen));
+    let shown = list.show_ui(ui, |ui| {
+        for one in all {
+            if ui.selectable_label(one == chosen, title(one)).clicked() {
+                chose(one);
+            }
+        }
+    });
+    let (is_enabled, title) = (ui.is_enabled(), title(chosen));
+    shown.response.widget_info(|| WidgetInfo::labeled(Role::ComboBox, is_enabled, format!("{name}: {title}")));
+}
+
 fn search(ui: &mut Ui, records: &mut Records) {
-    let width = (ui.available_width() - 320.0).clamp(120.0, 320.0);
+    let width = (ui.available_width() - 560.0).clamp(120.0, 320.0);
     bare_field(ui, SEARCH, "Search the records", &mut records.search, "Search gateway, link, text, number", width);
 }
 
@@ -148,7 +177,7 @@ fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>
     }
     ui.painter().hline(head.x_range(), head.bottom() - 0.5, Stroke::new(1.0, palette(ui).line));
     let total = jobs.len() + usize::from(records.may_have_more());
-    let chosen = jobs.iter().position(|job| Some(job.id) == records.selected());
+    let chosen = jobs.iter().position(|job| Some(job.key()) == records.selected());
     let rows = Rows { name: "Jobs", role: Role::ListBox, total, height: ROW_HEIGHT, place: chosen.map(Place::Showing) };
     let shown = rows.show(ui, |ui, at, rect| {
         let Some(job) = jobs.get(at) else { return older(ui, rect, pass) };
@@ -157,7 +186,7 @@ fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>
     if let Some(next) = shown.step(ui, chosen, jobs.len())
         && let Some(job) = jobs.get(next)
     {
-        pass.did(RecordsAction::Selected(job.id));
+        pass.did(RecordsAction::Selected(job.key()));
     }
     if shown.response.has_focus() && ui.input(|input| input.key_pressed(egui::Key::Escape)) {
         pass.did(RecordsAction::Deselected);
@@ -198,7 +227,10 @@ fn nothing(ui: &mut Ui, records: &Records) {
     }
     if records.list.value().is_some_and(|all| !all.is_empty()) {
         return empty_state(ui, icon::DISCOVER, "No job fits", |ui| {
-            muted(ui, "Change the search or the outcome. Jobs of a site are found by the names and links in its file");
+            muted(
+                ui,
+                "Change the search, kind, outcome or period. Jobs of a site are found by the names and links in its file",
+            );
         });
     }
     empty_state(ui, icon::RECORDS, "Nothing was done yet", |ui| {
@@ -210,19 +242,21 @@ fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32,
     let (local, utc) = pass.local_time(&job.started_at);
     let what = (act_label(job), &job.intent.gateway, outcome_label(job));
     let name = || format!("{local}, {}, {}, {}: {}", what.0, what.1, what.2, job.summary);
-    let is_chosen = records.selected() == Some(job.id);
-    let response = choosable(ui, rect, job.id.0, Role::ListBoxOption, is_chosen, name);
+    let is_chosen = records.selected() == Some(job.key());
+    let response = choosable(ui, rect, job.key(), Role::ListBoxOption, is_chosen, name);
     if response.clicked() {
-        pass.did(RecordsAction::Selected(job.id));
+        pass.did(RecordsAction::Selected(job.key()));
     }
+    response.context_menu(|ui| menu(ui, job, pass));
     let palette = palette(ui);
     let simulated = if job.intent.is_simulated { " \u{b7} simulated" } else { "" };
+    let imported = imported_words(job).map_or_else(String::new, |words| format!(" \u{b7} {words}"));
     let texts = [
         (local.clone(), small_mono(), palette.muted),
         (act_label(job).to_owned(), egui::FontId::proportional(12.5), palette.text),
         (job.intent.gateway.clone(), medium(), palette.strong),
         (outcome_label(job).to_owned(), egui::FontId::proportional(12.5), word_colour(palette, job)),
-        (format!("{}{simulated}", job.summary), egui::FontId::proportional(12.5), palette.text),
+        (format!("{}{simulated}{imported}", job.summary), egui::FontId::proportional(12.5), palette.text),
     ];
     for (at, ((text, font, colour), (from, to))) in texts.into_iter().zip(places).enumerate() {
         let mut cell_rect = part(rect, *from, *to);
@@ -234,6 +268,26 @@ fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32,
         cell(ui, cell_rect, &text, font, colour, Align2::LEFT_CENTER);
     }
     response.on_hover_text(utc);
+}
+
+/// Where a record was imported from, if it was.
+fn imported_words(job: &JobRecord) -> Option<String> {
+    Some(format!("from {}", crate::model::text::visible(&job.origin.as_ref()?.computer, 60)))
+}
+
+/// What can be done with a row.
+fn menu(ui: &mut Ui, job: &JobRecord, pass: &mut Pass<'_>) {
+    ui.set_min_width(180.0);
+    if ui.button("Show").clicked() {
+        pass.did(RecordsAction::Selected(job.key()));
+    }
+    if ui.button("Only this gateway").clicked() {
+        pass.did(RecordsAction::SoughtGatewayOf(job.key()));
+    }
+    if ui.button("Save report…").clicked() {
+        pass.did(RecordsAction::Selected(job.key()));
+        pass.browse = Some(PathField::Report(crate::app::report::file_name(job)));
+    }
 }
 
 fn outcome_sign(job: &JobRecord) -> &'static str {
@@ -265,13 +319,13 @@ pub(super) fn outcome_colour(ui: &Ui, job: &JobRecord) -> Color32 {
     }
 }
 
-fn side(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+fn side(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
     egui::Frame::new().inner_margin(egui::Margin { left: 16, right: 4, top: 8, bottom: 0 }).show(ui, |ui| {
         scrolled(ui, "record", |ui| detail(ui, records, pass));
     });
 }
 
-fn detail(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+fn detail(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
     if Button::new("Close").icon(icon::BACK).quiet().named("Back to the list").pressed(ui) {
         pass.did(RecordsAction::Deselected);
     }
@@ -281,6 +335,8 @@ fn detail(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
     match records.detail.value() {
         Some(history) => {
             history_card(ui, history, pass);
+            ui.add_space(GRID);
+            group(ui, |ui| report(ui, &mut records.report, &history.job, pass));
             ui.add_space(GRID);
             group(ui, |ui| integrity(ui, records, pass));
         }
@@ -301,6 +357,19 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
             }
         });
         ui.label(&job.summary);
+        if let Some(words) = imported_words(job) {
+            muted(ui, &format!("Imported {words}: done from that computer, and as its records say"));
+        }
+        if let Some(returned) = &history.returned {
+            let (local, _) = pass.local_time(&returned.at);
+            let text = format!(
+                "This gateway came back after a removal: record {}, {local}, {}. The {} is the same",
+                returned.record.0,
+                returned.outcome,
+                returned.by.label()
+            );
+            notice(ui, palette(ui).warn, icon::WARNING, &text);
+        }
         if is_cut_off(job) {
             let text = "Linesman ended during this job. Verify the outcome on the device";
             notice(ui, palette(ui).warn, icon::WARNING, text);
@@ -316,6 +385,15 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     });
 }
 
+/// When a job ended, as far as that is known.
+fn ended(job: &JobRecord, time: impl Fn(&str) -> String) -> String {
+    match (&job.ended_at, &job.last_entry_at) {
+        (Some(at), _) => time(at),
+        (None, Some(at)) => format!("not known; the last entry is of {}", time(at)),
+        (None, None) => "no outcome on record".to_owned(),
+    }
+}
+
 fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     let job = &history.job;
     let time = |utc: &str| {
@@ -327,7 +405,7 @@ fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
         "job",
         &[
             ("Started", time(&job.started_at)),
-            ("Ended", job.ended_at.as_deref().map_or_else(|| "no outcome on record".to_owned(), time)),
+            ("Ended", ended(job, time)),
             ("Act", act_label(job).to_owned()),
             ("Link", job.intent.link.clone()),
             ("Profile", job.intent.profile.clone().unwrap_or_default()),

@@ -39,6 +39,10 @@ NAMES = {
     "answered": "Ready",
     "other_gateway": re.compile(r"^Noisy pump, "),
     "locked_gateway": re.compile(r"^PROV_"),
+    "palette": "Palette",
+    "listen": re.compile(r"^Listen to Bluetooth"),
+    "listening": "Stop Bluetooth",
+    "filter": "Filter",
     "user_name": "User name",
     "proof": "Proof or password",
     # Set up
@@ -223,6 +227,7 @@ class WindowTest:
     def by_keyboard(self):
         keys = self.window.keys
         keys("ctrl+1", "ctrl+f")
+        self.window.wait_focus(NAMES["filter"], "field")
         self.window.type_keys("noisy")
         self.window.find(NAMES["other_gateway"])
         # From the filter one Tab to the list; its first row; Enter is the act that goes on.
@@ -247,9 +252,14 @@ class WindowTest:
     def with_proof(self):
         keys = self.window.keys
         keys("ctrl+k")
+        self.window.wait_focus(NAMES["palette"], "field")
         self.window.type_keys("listen to bluetooth")
-        keys("Return", "ctrl+1", "ctrl+f")
-        self.window.type_keys("prov")
+        self.window.find(NAMES["listen"])
+        keys("Return")
+        self.window.find(NAMES["listening"])
+        keys("ctrl+1", "ctrl+f")
+        self.window.wait_focus(NAMES["filter"], "field")
+        self.window.type_keys("prov_sim")
         self.window.find(NAMES["locked_gateway"], patience=60)
         keys("Tab", "Home")
         self.window.tab_to(NAMES["user_name"], "field")
@@ -334,6 +344,7 @@ class WindowTest:
         keys("Return")
         self.window.find(NAMES["disconnect"], "button", patience=60)
         keys("ctrl+f")
+        self.window.wait_focus(NAMES["search_topics"], "field")
         self.window.type_keys("cloud-connector/telemetry")
         self.window.find(NAMES["topic"], "row", patience=60)
         tab_to(NAMES["topics_tree"])

@@ -97,7 +97,7 @@ fn commands_for_what_is_not_there_are_answered() {
     workers.send(Command::Session { job: JobId(1), request: Request::Identify });
     assert_eq!(workers.trouble().code, "session.gone");
 
-    workers.send(Command::ShowRecord { id: RecordId(4711) });
+    workers.send(Command::ShowRecord { key: RecordId(4711).into() });
     let shown = workers.until(|event| if let Event::RecordShown(shown) = event { Some(shown) } else { None });
     assert_eq!(shown.err().map(|problem| problem.code), Some("records.not_found"));
     let path = place.path("transcript.txt");

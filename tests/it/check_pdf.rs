@@ -147,13 +147,13 @@ fn intercepted(name: &str, to: SocketAddr, issuer: &str) -> Tls {
 }
 
 /// A PDF on the disk.
-struct Paper {
+pub(crate) struct Paper {
     _folder: tempfile::TempDir,
     path: PathBuf,
 }
 
 impl Paper {
-    fn new(bytes: &[u8]) -> Self {
+    pub(crate) fn new(bytes: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("report.pdf");
         std::fs::write(&path, bytes).unwrap();
@@ -171,7 +171,7 @@ impl Paper {
     }
 
     /// All that is written on it, without the breaks of lines.
-    fn letters(&self) -> String {
+    pub(crate) fn letters(&self) -> String {
         without_spaces(&self.read_by("pdftotext", &["-raw"], &["-"]))
     }
 
@@ -180,11 +180,11 @@ impl Paper {
     }
 }
 
-fn without_spaces(text: &str) -> String {
+pub(crate) fn without_spaces(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace()).collect()
 }
 
-fn has_poppler() -> bool {
+pub(crate) fn has_poppler() -> bool {
     peers::require(
         "poppler-utils",
         peers::has_program("pdftotext"),

@@ -34,6 +34,7 @@ fn check(step: &str, recorded_step: &str, is_held: fn(&Request) -> bool) {
     );
     let shown = place.run_json(&["records", "show", "1"]).expect(0).result();
     assert!(shown["summary"].as_str().is_some_and(|summary| summary.contains("verify on the device")), "{shown:#}");
+    assert!(shown["ended_at"].is_null() && shown["last_entry_at"].is_string(), "nobody knows when it ended: {shown:#}");
     let phases: Vec<&str> = shown["entries"]
         .as_array()
         .unwrap()

@@ -28,7 +28,8 @@ const CLOCK: [&str; 6] = [
 /// What `#[cfg(test)]` modules may do all the same: a state machine needs some instant to start from.
 const CLOCK_IN_TESTS: &str = "std::time::Instant::now";
 /// Layers for which [`CLOCK`] holds.
-const WITHOUT_CLOCK: [&str; 8] = ["model", "ledger", "profile", "proto", "check", "certificate", "telemetry", "app"];
+const WITHOUT_CLOCK: [&str; 9] =
+    ["model", "ledger", "profile", "proto", "papers", "check", "certificate", "telemetry", "app"];
 
 const FILES_AND_SOCKETS: &[&str] = &["std::fs", "std::net", "std::os", "std::process", "std::env", "std::thread"];
 
@@ -77,18 +78,20 @@ const LAYERS: &[Layer] = &[
         foreign: &["ring", "serde", "serde_json", "thiserror"],
         never: FILES_AND_SOCKETS,
     },
+    // What is handed to somebody else. It draws what it is given.
+    Layer {
+        name: "papers",
+        ours: &["model", "fonts", "profile"],
+        foreign: &["askama", "jiff", "serde", "serde_json", "typst", "typst_pdf"],
+        never: FILES_AND_SOCKETS,
+    },
     Layer {
         name: "check",
-        ours: &["model", "fonts", "profile", "proto"],
-        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "sha2", "thiserror", "typst", "typst_pdf"],
+        ours: &["model", "papers", "profile", "proto"],
+        foreign: &["askama", "csv", "jiff", "serde", "serde_json", "sha2", "thiserror"],
         never: FILES_AND_SOCKETS,
     },
-    Layer {
-        name: "certificate",
-        ours: &["model"],
-        foreign: &["askama", "serde", "serde_json"],
-        never: FILES_AND_SOCKETS,
-    },
+    Layer { name: "certificate", ours: &["model", "papers"], foreign: &["serde_json"], never: FILES_AND_SOCKETS },
     Layer {
         name: "telemetry",
         ours: &["model", "profile", "proto"],
@@ -122,7 +125,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "msg",
-        ours: &["model", "profile", "certificate", "check", "telemetry"],
+        ours: &["model", "papers", "profile", "certificate", "check", "telemetry"],
         foreign: &["serde"],
         never: FILES_AND_SOCKETS,
     },
@@ -238,7 +241,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "backend",
-        ours: &["model", "profile", "proto", "certificate", "check", "telemetry", "flow", "io", "sim", "msg"],
+        ours: &["model", "papers", "profile", "proto", "certificate", "check", "telemetry", "flow", "io", "sim", "msg"],
         foreign: &["jiff", "thiserror", "tokio", "tracing"],
         never: &[],
     },
@@ -246,6 +249,7 @@ const LAYERS: &[Layer] = &[
         name: "cli",
         ours: &[
             "model",
+            "papers",
             "profile",
             "proto::mqtt::dialect",
             "proto::mqtt::guard",
@@ -271,7 +275,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "app",
-        ours: &["model", "profile", "certificate", "check", "telemetry", "msg"],
+        ours: &["model", "papers", "profile", "certificate", "check", "telemetry", "msg"],
         foreign: &["jiff", "uuid", "vt100"],
         never: FILES_AND_SOCKETS,
     },
@@ -281,6 +285,7 @@ const LAYERS: &[Layer] = &[
             "app",
             "model",
             "fonts",
+            "papers",
             "profile::site",
             "certificate",
             "check",

@@ -73,6 +73,8 @@ mod mosquitto;
 mod mqtt_client;
 #[cfg(unix)]
 mod node;
+#[cfg(feature = "pdf")]
+mod papers_pdf;
 mod peers;
 mod problems;
 mod profile_facts;

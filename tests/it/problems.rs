@@ -100,6 +100,7 @@ fn radio() -> Vec<BleError> {
 fn bundles() -> Vec<TransferError> {
     let refused = [
         BundleError::NotABundle { line: 7 },
+        BundleError::Incomplete { line: 7 },
         BundleError::TooNew { found: 9 },
         BundleError::Damaged { finding: text("Entry 7 changed after it was written") },
         BundleError::UnknownKey { key: "0f".repeat(32) },

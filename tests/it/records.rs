@@ -200,3 +200,135 @@ fn in_a_read_only_folder_nothing_is_begun() {
     assert!(told.contains("code 3") && told.contains("\"records.not_opened\""), "{told}");
     assert!(!told.contains("\"push\""), "nothing was sent: {told}");
 }
+
+#[test]
+fn a_report_of_a_gateway_is_printed_and_written_in_each_form() {
+    let place = place();
+    let printed = place.run(&["records", "report", "1"]).expect(0);
+    assert!(printed.out.starts_with("Record 1: "), "{}", printed.out);
+    let head = verified(&place, &[], 0)["head"]["hash"].as_str().unwrap().to_owned();
+    for (form, said) in
+        [("html", "<!doctype html>"), ("json", "\"document\": \"commissioning-report\""), ("txt", "== Open items")]
+    {
+        let file = text_of(&place.path(&format!("report.{form}")));
+        let ran = place.run_json(&["records", "report", "1", "--file", &file]).expect(0);
+        assert_eq!(ran.result()["kind"], "report-written");
+        assert_eq!(ran.result()["head"]["hash"], head.as_str());
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert!(written.contains(said) && written.contains(&head), "{form}: {written}");
+        place.run_json(&["records", "report", "1", "--file", &file]).expect_problem(2, "files.exists");
+    }
+    let report = place.run_json(&["records", "report", "1"]).expect(0).result();
+    assert_eq!(report["gateways"][0]["standing"], "Joined");
+    place.run_json(&["records", "report", "99"]).expect_problem(2, "records.not_found");
+    place.run_json(&["records", "report", "--gateway", "nobody"]).expect_problem(2, "report.no_gateway");
+    place
+        .run_json(&["records", "report", "1", "--file", &text_of(&place.path("report.docx"))])
+        .expect_problem(2, "report.form");
+    place.run(&["records", "report"]).expect(2);
+}
+
+#[test]
+fn a_report_over_forged_records_says_so_first_and_ends_with_1() {
+    let place = place();
+    forge(&place, "UPDATE jobs SET operator = 'Mallory' WHERE id = 1");
+    let file = text_of(&place.path("report.html"));
+    place.run(&["records", "report", "1", "--file", &file]).expect(1);
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.contains("class=\"banner\">The records don&#39;t pass their check: Entry 1 changed"), "{page}");
+}
+
+#[test]
+fn a_report_of_a_site_names_who_is_missing() {
+    let place = place();
+    let report = place.run_json(&["records", "report", "1"]).expect(0).result();
+    let name = report["gateways"][0]["name"].as_str().unwrap().to_owned();
+    let site = format!("schema = 1\nname = 'Hall 7'\n[[gateway]]\nname = '{name}'\n[[gateway]]\nname = 'not there'\n");
+    let file = place.write("hall.toml", &site);
+    let report = place.run_json(&["records", "report", "--site", &file]).expect(0).result();
+    assert_eq!((&report["site"]["expected"], &report["site"]["found"]), (&2.into(), &1.into()), "{report:#}");
+    assert_eq!(report["site"]["lines"][1]["fit"], "missing");
+}
+
+#[test]
+fn a_list_is_narrowed_by_kind_outcome_time_and_gateway() {
+    let place = place();
+    let file = place.write("wifi.txt", "not the passphrase");
+    let sim = place.sim(&[]);
+    place.run(&["commission", "--via", &sim.link, "--ssid", "Site-Office", "--password-file", &file]).expect(1);
+    let ids = |more: &[&str]| -> Vec<i64> {
+        let listed = place.run_json(&[&["records", "list"], more].concat()).expect(0).lines();
+        listed.iter().map(|job| job["id"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(ids(&[]), [3, 2, 1]);
+    assert_eq!(ids(&["--kind", "set-up", "--outcome", "failed"]), [3]);
+    assert_eq!(ids(&["--outcome", "succeeded", "--limit", "1"]), [2]);
+    assert_eq!(ids(&["--kind", "removal", "--kind", "check"]), [0; 0]);
+    assert_eq!(ids(&["--since", "1h"]).len(), 3);
+    assert_eq!(ids(&["--until", "2020-01-01"]), [0; 0]);
+    // Simulators that follow each other at one port under one name are taken for one gateway.
+    assert_eq!(ids(&["--gateway", &sim.link]).first(), Some(&3));
+    assert_eq!(ids(&["--gateway", "nobody"]), [0; 0]);
+    place.run_json(&["records", "list", "--since", "yesterday"]).expect_problem(2, "records.bad_moment");
+    place.run(&["records", "list", "--kind", "dance"]).expect(2);
+}
+
+#[test]
+fn a_list_and_an_export_of_forged_records_say_that_they_fail_their_check() {
+    let place = place();
+    forge(&place, "UPDATE jobs SET operator = 'Mallory' WHERE id = 1");
+    for arguments in [["records", "list", "--limit=9"], ["records", "export", "-"]] {
+        let ran = place.run(&arguments).expect(0);
+        let told = format!("{}{}", ran.out, ran.err);
+        assert!(told.contains("The records don't pass their check: Entry 1 changed"), "{arguments:?}: {told}");
+    }
+}
+
+#[test]
+fn a_damaged_key_file_is_damage_and_the_records_are_audited_all_the_same() {
+    for content in ["", "{}", "scribbled over", "\u{0}\u{1}"] {
+        let place = place();
+        std::fs::write(place.data().join("records.key"), content).unwrap();
+        let audit = verified(&place, &[], 1);
+        assert_eq!(audit["findings"][0]["fault"], "key-unreadable", "{content:?}: {audit:#}");
+        assert_eq!((&audit["faults"], &audit["jobs"]), (&1.into(), &2.into()), "{audit:#}");
+        forge(&place, "UPDATE entries SET outcome = 'x' WHERE sequence = 3");
+        let faults = verified(&place, &[], 1)["findings"].clone();
+        assert_eq!((&faults[0]["fault"], &faults[1]["fault"]), (&"key-unreadable".into(), &"changed".into()));
+    }
+}
+
+#[test]
+fn a_bundle_that_arrived_cut_or_empty_is_a_finding_and_another_file_is_wrong_input() {
+    let place = place();
+    let (whole, cut) = (text_of(&place.path("a.bundle")), text_of(&place.path("b.bundle")));
+    place.run(&["records", "export", "--bundle", &whole]).expect(0);
+    let keys = place.write("keys.txt", "");
+    let text = std::fs::read_to_string(&whole).unwrap();
+    let import = || Place::new().run_json(&["records", "import", &cut, "--known-keys", &keys]);
+    for kept in [0, 12, 40, text.len() / 2] {
+        std::fs::write(&cut, &text[..kept]).unwrap();
+        import().expect_problem(1, "bundle.incomplete");
+    }
+    std::fs::write(&cut, "id,name\n").unwrap();
+    import().expect_problem(2, "bundle.not_a_bundle");
+}
+
+#[test]
+fn imported_records_are_listed_shown_and_reported_with_their_computer() {
+    let (here, there) = (Place::new(), place());
+    let bundle = text_of(&there.path("there.bundle"));
+    there.run(&["records", "export", "--bundle", &bundle]).expect(0);
+    let key = verified(&there, &[], 0)["root_key"].as_str().unwrap().to_owned();
+    let keys = here.write("keys.txt", &format!("{key} laptop-2\n"));
+    here.run(&["records", "import", &bundle, "--known-keys", &keys]).expect(0);
+    let listed = here.run_json(&["records", "list", "--kind", "set-up"]).expect(0).lines();
+    assert_eq!(listed.len(), 2);
+    assert_eq!(listed[0]["origin"]["computer"], "laptop-2");
+    assert!(here.run(&["records", "list"]).expect(0).out.contains("2@laptop-2"));
+    let shown = here.run_json(&["records", "show", "2@laptop-2"]).expect(0).result();
+    assert!(shown["entries"].as_array().unwrap().len() > 3 && shown["outcome"] == "joined", "{shown:#}");
+    here.run_json(&["records", "show", "2@nobody"]).expect_problem(2, "records.not_found");
+    let printed = here.run(&["records", "report", "2@laptop-2"]).expect(0).out;
+    assert!(printed.contains("done from another computer and imported: laptop-2"), "{printed}");
+}

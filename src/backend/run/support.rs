@@ -10,7 +10,8 @@ use crate::model::destination::Destination;
 use crate::model::ids::JobId;
 use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
-use crate::model::record::{ExportFormat, RecordId};
+use crate::model::record::{ExportFormat, RecordKey};
+use crate::model::record_filter::Filter;
 use crate::model::wifi::LaptopScan;
 use crate::msg::{Event, JobEnd, QrSource};
 use crate::proto::wifi_qr;
@@ -70,11 +71,22 @@ impl Workers {
         });
     }
 
-    pub(super) fn show_record(&self, id: RecordId) {
+    pub(super) fn find_records(&self, filter: Filter, limit: usize) {
+        let (records, reporter) = (self.parts.records.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let list = match records {
+                Ok(records) => records.find(filter, limit).await,
+                Err(error) => Err(error),
+            };
+            reporter.report(Event::RecordsListed(list.map_err(|error| error.explain()))).await;
+        });
+    }
+
+    pub(super) fn show_record(&self, key: RecordKey) {
         let (records, reporter) = (self.parts.records.clone(), self.reporter.clone());
         tokio::spawn(async move {
             let shown = match records {
-                Ok(records) => records.show(id).await,
+                Ok(records) => records.show(key).await,
                 Err(error) => Err(error),
             };
             reporter.report(Event::RecordShown(shown.map(Box::new).map_err(|error| error.explain()))).await;

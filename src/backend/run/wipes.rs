@@ -116,7 +116,7 @@ impl Workers {
             };
             let written = tokio::task::spawn_blocking(move || {
                 let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-                save(&destination, &certificate(&report, head, form, &at)).map_err(|error| error.explain())?;
+                save(&destination, &certificate(&report, head, form, &at)?).map_err(|error| error.explain())?;
                 Ok(destination.path().display().to_string())
             });
             match written.await {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::reproduce::{Recipe, recipes};
 use super::rules::{self, Rule, merged};
-use super::{Input, Instead, Mask, told};
+use super::{Fact, Input, Instead, Mask, Tone, told};
 use crate::check::evidence::Via;
 use crate::check::explain;
 use crate::check::plan::{Outlook, PlannedRow, Subject, Vantage};
@@ -23,38 +23,6 @@ const MOST_SIGHTS: usize = 60;
 
 /// The most names seen on the way that are listed for a rule.
 const MOST_ALIASES: usize = 20;
-
-/// How good news is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Tone {
-    /// Good.
-    Good,
-    /// Somebody has to act.
-    Bad,
-    /// Not known, or not to be judged.
-    Open,
-}
-
-impl Tone {
-    /// The word in style sheets.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Good => "good",
-            Self::Bad => "bad",
-            Self::Open => "open",
-        }
-    }
-}
-
-/// A name and a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fact {
-    /// The name.
-    pub name: String,
-    /// The value.
-    pub value: String,
-}
 
 /// What concerns several rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

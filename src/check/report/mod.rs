@@ -9,8 +9,6 @@ mod document;
 mod html;
 mod json;
 mod mask;
-#[cfg(feature = "pdf")]
-mod paper;
 mod pdf;
 mod reproduce;
 mod rules;
@@ -20,11 +18,11 @@ mod told;
 mod words;
 
 pub use csv::{Filter, csv};
-pub use document::{Document, Fact, Group, RowPart, RuleLine, Side, Sight, Tone, Trouble, Untested};
+pub use document::{Document, Group, RowPart, RuleLine, Side, Sight, Trouble, Untested};
 pub use html::html;
 pub use json::json;
 pub use mask::{Instead, Mask};
-pub use pdf::{can_write_pdf, no_pdf, pdf};
+pub use pdf::pdf;
 pub use reproduce::{Command, Recipe, recipes};
 pub use rules::{Rule, merged, rules};
 pub use told::{Told, told};
@@ -35,6 +33,7 @@ use super::evidence::Evidence;
 use super::plan::Plan;
 use super::verdict::Judged;
 use crate::model::audit::Head;
+pub use crate::papers::{Fact, Tone, can_write_pdf, no_pdf};
 
 /// What a report is made of.
 #[derive(Clone, Copy)]

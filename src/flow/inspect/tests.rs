@@ -258,6 +258,7 @@ impl ExportSink for FakeFiles {
 #[derive(Clone, Default)]
 struct FakeRecords {
     entries: Arc<Mutex<Vec<String>>>,
+    details: Arc<Mutex<Vec<(String, serde_json::Value)>>>,
     is_broken: Arc<AtomicBool>,
 }
 
@@ -269,6 +270,11 @@ impl FakeRecords {
         self.entries.lock().unwrap().push(entry);
         Ok(())
     }
+
+    fn detail_of(&self, step: &str) -> Vec<serde_json::Value> {
+        let details = self.details.lock().unwrap();
+        details.iter().filter(|(of, _)| of == step).map(|(_, detail)| detail.clone()).collect()
+    }
 }
 
 impl Records for FakeRecords {
@@ -279,6 +285,7 @@ impl Records for FakeRecords {
 
     fn step(&self, _: RecordId, entry: StepEntry) -> Boxed<'_, Result<(), RecordsError>> {
         let phase = if entry.phase == Phase::Intent { "intent" } else { "outcome" };
+        self.details.lock().unwrap().push((entry.step.clone(), entry.detail.clone()));
         let added = self.add(format!("{} {phase} {}", entry.step, entry.outcome).trim().to_owned());
         Box::pin(async { added })
     }
@@ -314,6 +321,7 @@ struct Options {
     failures: Vec<ConnectionEnd>,
     batches: Vec<Arc<Batch>>,
     guarded: Option<String>,
+    gateway: Option<String>,
     pushed_before: Option<Duration>,
     records: bool,
 }
@@ -336,6 +344,7 @@ impl Default for Options {
             failures: Vec::new(),
             batches: Vec::new(),
             guarded: None,
+            gateway: None,
             pushed_before: None,
             records: false,
         }
@@ -366,7 +375,7 @@ impl Options {
                 source: self.source,
                 budget_bytes: 64 << 20,
                 profile: None,
-                gateway: None,
+                gateway: self.gateway,
                 pushed_before: self.pushed_before,
                 is_identity_confirmed: false,
                 guarded_client_id: self.guarded,
@@ -764,6 +773,54 @@ fn the_first_message_counts_from_the_push_and_kept_ones_do_not() {
             })
             .await;
         assert_eq!(first, (10 * SECOND, "site/a".to_owned()));
+    });
+}
+
+#[test]
+fn the_first_message_of_the_gateway_goes_on_record_once_and_a_strangers_counts_until_then() {
+    on_paused_clock(|| async {
+        let gateway = Some("Cold store 2".to_owned());
+        let mut desk = Options { gateway, pushed_before: Some(7 * SECOND), ..Options::default() }.open();
+        let peer = desk.peer().await;
+        let mut batch = Batch::new(BEGIN);
+        for (topic, payload, at, is_retained) in [
+            ("site/cold-store-2/t", b"retained" as &[u8], 50, true),
+            ("site/pump/t", b"\xff\xfe", 100, false),
+            ("site/pump/t", b"1", 200, false),
+        ] {
+            assert!(batch.push(&arrival(topic, payload, at, is_retained)));
+        }
+        peer.send(batch).await;
+        let mut batch = Batch::new(BEGIN);
+        let long = format!("21.5 \u{202E}{}", "x".repeat(900));
+        assert!(batch.push(&arrival("site/cold-store-2/t", long.as_bytes(), 3000, false)));
+        peer.send(batch).await;
+        peer.send(timed_batch(&[("site/cold-store-2/t", 4000)])).await;
+        for _ in 0..3 {
+            desk.messages().await;
+        }
+        let seen = desk.records.detail_of("first-telemetry");
+        let topics: Vec<_> = seen.iter().map(|detail| detail["topic"].as_str().unwrap()).collect();
+        assert_eq!(topics, ["site/pump/t", "site/cold-store-2/t"], "{seen:?}");
+        assert_eq!(
+            (&seen[0]["value"], &seen[0]["bytes"]),
+            (&serde_json::Value::Null, &2.into()),
+            "no text is no value"
+        );
+        let value = seen[1]["value"].as_str().unwrap();
+        assert!(value.starts_with("21.5 \u{FFFD}x") && value.chars().count() == 200, "{value}");
+        assert_eq!(seen[1]["after_millis"], 10_000);
+    });
+}
+
+#[test]
+fn nothing_of_the_payloads_goes_on_record_where_no_gateway_is_named() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        peer.send(timed_batch(&[("site/a", 10)])).await;
+        desk.messages().await;
+        assert_eq!(desk.records.detail_of("first-telemetry").len(), 0);
     });
 }
 

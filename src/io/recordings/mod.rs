@@ -28,6 +28,7 @@ use super::files::make_private_folder;
 use crate::flow::port::{Boxed, Playback, Recorder, Recordings};
 use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
+use crate::telemetry::curves::Numbers;
 use crate::telemetry::recording::{RecordingError, RecordingFacts, RingPlan};
 
 /// Recordings in files, and rings below the program's data folder.
@@ -51,6 +52,11 @@ impl DiskRecordings {
     pub fn left_behind(&self) -> Vec<PathBuf> {
         ring::left_behind(&self.folder)
     }
+}
+
+/// The numbers in a recording, field by field. Blocks.
+pub fn numbers(path: &Path) -> Result<Vec<Numbers>, RecordingError> {
+    playback::numbers(path)
 }
 
 /// Makes the folder of recordings that a person named no place for. If it cannot be made, writing there says why.

@@ -9,6 +9,7 @@ use super::disk::{self, FileSource, shown};
 use crate::flow::port::{Boxed, Playback};
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::batch::Batch;
+use crate::telemetry::curves::{Gathered, Numbers};
 use crate::telemetry::recording::reader::{OpenError, Reader, Source as _};
 use crate::telemetry::recording::{RecorderState, RecordingError, RecordingFacts, Repairs, VERSION};
 
@@ -83,6 +84,16 @@ fn open_reader(path: &Path) -> Result<(Reader<FileSource>, Opened), RecordingErr
     };
     let facts = reader.facts().clone();
     Ok((reader, Opened { state, facts }))
+}
+
+/// The numbers of a whole recording.
+pub(super) fn numbers(path: &Path) -> Result<Vec<Numbers>, RecordingError> {
+    let (mut reader, _) = open_reader(path)?;
+    let mut gathered = Gathered::default();
+    while let Some(batch) = reader.next_batch().map_err(|error| disk::read_error(path, &error))? {
+        gathered.take(&batch);
+    }
+    Ok(gathered.curves())
 }
 
 /// Reads on request, until nobody can ask any more.

@@ -22,13 +22,20 @@ pub fn audit(data_dir: &DataDir, given: Option<Digest>) -> Result<Audit, Records
     let (path, key_file) = (data_dir.records(), data_dir.records_key());
     let explain = |failure: Failure| failure.at(&path);
     // Read first: a writer seals the file before it enters that into its key, so that the file is never the older one.
-    let keys = keys::load(&key_file).map_err(explain)?;
+    // A key that can't be read is damage like any other: the records are audited as far as they tell of themselves.
+    let (keys, damage) = match keys::load(&key_file) {
+        Ok(keys) => (keys, None),
+        Err(failure) => (None, Some(failure.to_string())),
+    };
     let mut audit = match read(&path, keys.as_ref(), given) {
         Ok(audit) => audit,
         Err(failure) => without_log(failure, keys.as_ref(), given).map_err(explain)?,
     };
     if let Some(keys) = &keys {
         hold_against(&mut audit, keys);
+    }
+    if let Some(damage) = damage {
+        audit.found(Finding::at(Fault::KeyUnreadable, 0, damage));
     }
     audit.key_file = Some(keys::describe(&key_file));
     Ok(audit)

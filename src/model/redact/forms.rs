@@ -70,8 +70,12 @@ pub fn forms(secret: &[u8]) -> Vec<Spelt> {
         }
     }
     if let Ok(text) = std::str::from_utf8(secret) {
-        percent(secret).into_iter().for_each(|bytes| add(Form::Url, bytes));
-        json(text).into_iter().for_each(|bytes| add(Form::Json, bytes));
+        for bytes in percent(secret) {
+            add(Form::Url, bytes);
+        }
+        for bytes in json(text) {
+            add(Form::Json, bytes);
+        }
         add(Form::Utf16Le, text.encode_utf16().flat_map(u16::to_le_bytes).collect());
         add(Form::Utf16Be, text.encode_utf16().flat_map(u16::to_be_bytes).collect());
         if let Some(octets) = from_hex(text).filter(|octets| octets.len() >= 8) {

@@ -239,8 +239,10 @@ mod tests {
             outcome: outcome.into(),
             reason: String::new(),
             summary: String::new(),
+            origin: None,
+            last_entry_at: None,
         };
-        JobHistory { job, entries: std::iter::once(&identity).chain(entries).map(entry).collect() }
+        JobHistory { job, entries: std::iter::once(&identity).chain(entries).map(entry).collect(), returned: None }
     }
 
     #[test]

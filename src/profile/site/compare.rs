@@ -74,7 +74,8 @@ impl From<&JobRecord> for Found {
     fn from(job: &JobRecord) -> Self {
         Self {
             name: Some(job.intent.gateway.clone()).filter(|name| *name != job.intent.link),
-            link: job.intent.link.clone(),
+            // A link of another computer names nothing here.
+            link: if job.origin.is_none() { job.intent.link.clone() } else { String::new() },
             profile: job.intent.profile.as_ref().map(ProfileId::new),
             is_gateway: true,
             ..Self::default()
@@ -158,6 +159,9 @@ pub struct Line {
     pub differences: Vec<Mismatch>,
     /// What the site names and nobody told of the gateway.
     pub not_checked: Vec<Fact>,
+    /// Its place in the list of what was found.
+    #[serde(skip)]
+    pub at: Option<usize>,
 }
 
 impl Line {
@@ -213,9 +217,9 @@ pub fn compare(site: &Site, found: &[Found]) -> Comparison {
     }
     let expected = site.gateways.iter().zip(tied);
     let mut lines: Vec<Line> =
-        expected.map(|(expected, tie)| line(expected, tie.map(|(at, way)| (&found[at], way)))).collect();
-    let extra = found.iter().zip(is_free).filter(|(found, is_free)| *is_free && found.is_gateway);
-    lines.extend(extra.map(|(found, _)| extra_line(found)));
+        expected.map(|(expected, tie)| line(expected, tie.map(|(at, way)| (at, &found[at], way)))).collect();
+    let extra = found.iter().enumerate().zip(is_free).filter(|((_, found), is_free)| *is_free && found.is_gateway);
+    lines.extend(extra.map(|((at, found), _)| extra_line(at, found)));
     Comparison { lines }
 }
 
@@ -240,8 +244,8 @@ fn ties(expected: &ExpectedGateway, found: &Found, way: Way) -> bool {
     }
 }
 
-fn line(expected: &ExpectedGateway, tie: Option<(&Found, Way)>) -> Line {
-    let Some((found, way)) = tie else {
+fn line(expected: &ExpectedGateway, tie: Option<(usize, &Found, Way)>) -> Line {
+    let Some((at, found, way)) = tie else {
         let name = expected.name.clone();
         return Line {
             name,
@@ -250,6 +254,7 @@ fn line(expected: &ExpectedGateway, tie: Option<(&Found, Way)>) -> Line {
             by: None,
             differences: Vec::new(),
             not_checked: Vec::new(),
+            at: None,
         };
     };
     let facts = [
@@ -269,7 +274,7 @@ fn line(expected: &ExpectedGateway, tie: Option<(&Found, Way)>) -> Line {
     }
     let fit = if differences.is_empty() { Fit::AsExpected } else { Fit::Different };
     let link = Some(visible(&found.link, SHOWN));
-    Line { name: expected.name.clone(), fit, link, by: Some(way), differences, not_checked }
+    Line { name: expected.name.clone(), fit, link, by: Some(way), differences, not_checked, at: Some(at) }
 }
 
 /// The firmware in the words of the site: its version alone, or name and version.
@@ -283,7 +288,7 @@ fn text_of(profile: Option<&ProfileId>) -> Option<String> {
     profile.map(ToString::to_string)
 }
 
-fn extra_line(found: &Found) -> Line {
+fn extra_line(at: usize, found: &Found) -> Line {
     let name = found.name.as_deref().unwrap_or(&found.link);
     Line {
         name: visible(name, SHOWN),
@@ -292,6 +297,7 @@ fn extra_line(found: &Found) -> Line {
         by: None,
         differences: Vec::new(),
         not_checked: Vec::new(),
+        at: Some(at),
     }
 }
 
@@ -355,6 +361,8 @@ mod tests {
             outcome: "joined".into(),
             reason: String::new(),
             summary: String::new(),
+            origin: None,
+            last_entry_at: None,
         }
     }
 

@@ -35,7 +35,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
     }
     let more = jobs.len().saturating_sub(SHOWN);
     for job in jobs.into_iter().take(SHOWN) {
-        ui.push_id(job.id.0, |ui| line(ui, job, pass));
+        ui.push_id(job.key(), |ui| line(ui, job, pass));
     }
     if more > 0 {
         muted(ui, &format!("{more} older under Records"));
@@ -50,7 +50,7 @@ fn line(ui: &mut Ui, job: &JobRecord, pass: &mut Pass<'_>) {
         ui.label(&job.summary);
         if Button::new("Details").quiet().named(&format!("Details of {local}")).pressed(ui) {
             pass.did(Action::WentTo(Place::Records));
-            pass.did(RecordsAction::Selected(job.id));
+            pass.did(RecordsAction::Selected(job.key()));
         }
     });
 }

@@ -167,7 +167,7 @@ fn broker_opened(commands: &[Command]) -> Option<String> {
     commands.iter().find_map(|command| match command {
         Command::Telemetry { command: TelemetryCommand::Open(start), .. } => match &start.source {
             InspectionSource::Broker(plan) => Some(plan.url.to_string()),
-            _ => None,
+            InspectionSource::Recording { .. } => None,
         },
         _ => None,
     })

@@ -789,7 +789,7 @@ impl Stage {
     fn record_detail(&mut self) {
         self.records(records());
         let job = records().remove(1);
-        self.act(RecordsAction::Selected(job.id));
+        self.act(RecordsAction::Selected(job.key()));
         let entry = |sequence, step: &str, phase: &str, outcome: &str| EntryRecord {
             sequence,
             at: format!("2026-03-02T09:14:{sequence:02}Z"),
@@ -803,7 +803,7 @@ impl Stage {
             entry(42, "connect", "outcome", "done"),
             entry(43, "push", "intent", ""),
         ];
-        self.apply(Event::RecordShown(Ok(Box::new(JobHistory { job, entries }))));
+        self.apply(Event::RecordShown(Ok(Box::new(JobHistory { job, entries, returned: None }))));
     }
 }
 
@@ -1052,6 +1052,8 @@ fn records() -> Vec<JobRecord> {
         outcome: outcome.into(),
         reason: reason.into(),
         summary: summary.into(),
+        origin: None,
+        last_entry_at: None,
     };
     vec![
         record(

@@ -3,6 +3,7 @@
 mod act;
 mod connection;
 mod end;
+mod first;
 mod pace;
 mod plots;
 mod recording;
@@ -16,6 +17,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use self::first::First;
 use self::pace::Pace;
 use self::plots::Plots;
 use self::recording::{Held, writer_ready};
@@ -35,7 +37,6 @@ use crate::model::mqtt::stage::StageReport;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::RecordId;
 use crate::model::redact::Redactor;
-use crate::model::text::visible;
 use crate::msg::telemetry::{InspectionSource, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::decode::Rule;
@@ -95,6 +96,7 @@ pub(super) struct Job {
     record: Option<RecordId>,
     pace: Pace,
     waits_for_first: bool,
+    first: First,
     /// The stage that ends with the first message of this connection, while none has come.
     first_stage: Option<StageReport>,
     attempt_at: Instant,
@@ -163,6 +165,7 @@ impl Job {
             record: None,
             pace: Pace::default(),
             waits_for_first,
+            first: First::default(),
             first_stage: None,
             attempt_at: Instant::now(),
             was_connected: false,
@@ -390,25 +393,13 @@ impl Job {
         if self.waits_for_first {
             self.look_for_first(&batch).await;
         }
+        self.record_first(&batch).await;
         if self.setup.start.wants_messages {
             self.tell(TelemetryEvent::Messages(Arc::clone(&batch))).await;
         }
         // After the messages: whoever stops at a trigger has the one it fired on.
         if let Some((fired, count)) = fired {
             self.triggered(fired, count, &batch).await;
-        }
-    }
-
-    async fn look_for_first(&mut self, batch: &Batch) {
-        let topics = &self.setup.topics;
-        let fits = |topic: &[u8]| topics.is_empty() || topics.iter().any(|filter| filter.matches_bytes(topic));
-        // What the broker had kept came before the push.
-        let first = batch.iter().find(|arrival| !arrival.is_retained && fits(arrival.topic));
-        if let (Some(first), Some(before)) = (first, self.setup.start.pushed_before) {
-            self.waits_for_first = false;
-            let after = before + Duration::from_micros(first.mono_micros);
-            let topic = visible(&String::from_utf8_lossy(first.topic), TOPIC_SHOWN);
-            self.tell(TelemetryEvent::FirstMessage { after, topic }).await;
         }
     }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ledger::bundle::BundleError;
 use crate::model::audit::Imported;
+use crate::model::record_filter::Filter;
 
 /// A computer: its data folder, and what came of it.
 struct Laptop {
@@ -113,13 +114,50 @@ async fn a_bundle_that_was_tampered_with_is_refused_whole() {
         let refused = jana.import(&path, &keys).await;
         assert!(matches!(refused, Err(TransferError::Bundle(BundleError::Damaged { .. }))), "{what}: {refused:?}");
     }
-    for (what, text) in [("another file", "id,name\n".to_owned()), ("two heads", format!("{text}{}\n", lines[last]))] {
-        let path = kim.path("forged.bundle");
+    let path = kim.path("forged.bundle");
+    std::fs::write(&path, "id,name\n").unwrap();
+    let refused = jana.import(&path, &keys).await;
+    assert!(matches!(refused, Err(TransferError::Bundle(BundleError::NotABundle { .. }))), "another file: {refused:?}");
+    for (what, text) in [
+        ("two heads", format!("{text}{}\n", lines[last])),
+        ("cut within a line", text[..text.len() / 2].to_owned()),
+        ("cut within the first line", text[..40].to_owned()),
+        ("cut within the first word", text[..12].to_owned()),
+        ("nothing left", String::new()),
+    ] {
         std::fs::write(&path, text).unwrap();
         let refused = jana.import(&path, &keys).await;
-        assert!(matches!(refused, Err(TransferError::Bundle(BundleError::NotABundle { .. }))), "{what}: {refused:?}");
+        assert!(matches!(refused, Err(TransferError::Bundle(BundleError::Incomplete { .. }))), "{what}: {refused:?}");
     }
     assert_eq!(audit(&jana.data_dir, None).unwrap().entries, 0);
+}
+
+#[tokio::test]
+async fn imported_jobs_are_listed_and_shown_beside_ones_own_with_the_computer_they_came_from() {
+    let (kim, jana) = (Laptop::new(), Laptop::new());
+    kim.work("gw 1").await;
+    jana.work("gw 9").await;
+    jana.import(&kim.export("a.bundle").await, &kim.keys()).await.unwrap();
+    let store = RecordStore::open(&jana.data_dir).unwrap();
+    let listed = store.find(Filter::default(), 99).await.unwrap();
+    let seen: Vec<_> = listed
+        .iter()
+        .map(|job| {
+            (job.intent.gateway.as_str(), job.origin.as_ref().map(|origin| origin.computer.as_str()), &*job.outcome)
+        })
+        .collect();
+    let kims = ("gw 1", Some("Kim's laptop"), "joined");
+    assert_eq!(seen, [("Kim's laptop", None, "done"), ("gw 9", None, "joined"), kims]);
+    assert_eq!(store.list(99).await.unwrap().len(), 2, "what this computer did is another question");
+    let shown = store.show(listed[2].key()).await.unwrap();
+    assert_eq!((shown.entries.len(), shown.entries[1].step.as_str()), (3, "push"));
+    let with_gateway = Filter { gateway: Some("gw 1".into()), ..Filter::default() };
+    assert_eq!(store.find(with_gateway, 99).await.unwrap(), [listed[2].clone()]);
+    // More of the other computer is seen at once.
+    kim.work("gw 2").await;
+    drop(store);
+    jana.import(&kim.export("b.bundle").await, &kim.keys()).await.unwrap();
+    assert_eq!(RecordStore::open(&jana.data_dir).unwrap().find(Filter::default(), 99).await.unwrap().len(), 5);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
-//! Sets a [`Document`] as a paper: typst, with one template, the document as data beside it, and our own fonts.
+//! Sets a document as a paper: typst, with a template, the document as data beside it, and our own fonts.
 //!
 //! The typesetter sees those and nothing else: no file system, no packages, no network, no clock. Texts reach the template as
 //! data and never as markup. The same document gives the same bytes.
+
+use serde::Serialize;
 
 use typst::comemo;
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
@@ -12,32 +14,46 @@ use typst::utils::LazyHash;
 use typst::{Library, LibraryExt as _, World};
 use typst_pdf::{PdfOptions, Timestamp};
 
-use super::Document;
 use crate::fonts;
 use crate::model::problem::Problem;
 
-const TEMPLATE: &str = include_str!("../../../templates/report.typ");
+/// What all papers share; a template imports it.
+const SHARED: &str = include_str!("../../templates/paper.typ");
+/// The name under which it does.
+const SHARED_NAME: &str = "paper.typ";
 
 /// How long results of the typesetter are kept for the next paper: not at all.
 const KEPT: usize = 0;
 
-/// The paper of a document about a run that began then.
-pub(super) fn set(document: &Document, began_unix_micros: i64) -> Result<Vec<u8>, Problem> {
-    let paper = typeset(document, time_of(began_unix_micros));
-    comemo::evict(KEPT);
-    paper
+/// A kind of paper.
+pub(crate) struct Paper<'a> {
+    /// How it is laid out.
+    pub(crate) template: &'a str,
+    /// What it is.
+    pub(crate) title: &'a str,
+    /// Who wrote it.
+    pub(crate) program: &'a str,
 }
 
-fn typeset(document: &Document, began: Option<Datetime>) -> Result<Vec<u8>, Problem> {
-    let desk = Desk::new(document, began)?;
-    let pages = typst::compile(&desk).output.map_err(|faults| not_set(&faults))?;
-    let options = PdfOptions {
-        ident: Smart::Custom(format!("{} {began:?}", document.title)),
-        creator: Smart::Custom(Some(document.program.clone())),
-        timestamp: began.map(Timestamp::new_utc),
-        ..PdfOptions::default()
-    };
-    typst_pdf::pdf(&pages, &options).map_err(|faults| not_set(&faults))
+impl Paper<'_> {
+    /// The paper of a document that was made then.
+    pub(crate) fn set(&self, document: &impl Serialize, at_unix_micros: i64) -> Result<Vec<u8>, Problem> {
+        let paper = self.typeset(document, time_of(at_unix_micros));
+        comemo::evict(KEPT);
+        paper
+    }
+
+    fn typeset(&self, document: &impl Serialize, at: Option<Datetime>) -> Result<Vec<u8>, Problem> {
+        let desk = Desk::new(self.template, document, at)?;
+        let pages = typst::compile(&desk).output.map_err(|faults| not_set(&faults))?;
+        let options = PdfOptions {
+            ident: Smart::Custom(format!("{} {at:?}", self.title)),
+            creator: Smart::Custom(Some(self.program.to_owned())),
+            timestamp: at.map(Timestamp::new_utc),
+            ..PdfOptions::default()
+        };
+        typst_pdf::pdf(&pages, &options).map_err(|faults| not_set(&faults))
+    }
 }
 
 /// All that the typesetter may see.
@@ -46,13 +62,14 @@ struct Desk {
     book: LazyHash<FontBook>,
     fonts: Vec<Font>,
     template: Source,
+    shared: Source,
     /// The document, and where the template finds it.
     data: (FileId, Bytes),
     today: Option<Datetime>,
 }
 
 impl Desk {
-    fn new(document: &Document, today: Option<Datetime>) -> Result<Self, Problem> {
+    fn new(template: &str, document: &impl Serialize, today: Option<Datetime>) -> Result<Self, Problem> {
         let json = serde_json::to_vec(document).map_err(|error| no_paper(error.to_string()))?;
         let files = [fonts::INTER, fonts::INTER_MEDIUM, fonts::JETBRAINS_MONO];
         let fonts: Vec<Font> = files.into_iter().flat_map(|file| Font::iter(Bytes::new(file))).collect();
@@ -60,7 +77,8 @@ impl Desk {
             library: LazyHash::new(Library::default()),
             book: LazyHash::new(FontBook::from_fonts(&fonts)),
             fonts,
-            template: Source::new(file("report.typ")?, TEMPLATE.to_owned()),
+            template: Source::new(file("report.typ")?, template.to_owned()),
+            shared: Source::new(file(SHARED_NAME)?, SHARED.to_owned()),
             data: (file("report.json")?, Bytes::new(json)),
             today,
         })
@@ -81,7 +99,8 @@ impl World for Desk {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        if id == self.template.id() { Ok(self.template.clone()) } else { Err(FileError::AccessDenied) }
+        let own = [&self.template, &self.shared].into_iter().find(|source| source.id() == id);
+        own.cloned().ok_or(FileError::AccessDenied)
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {

@@ -1,0 +1,97 @@
+//! The first message of the gateway that an inspection is about: told, and on record.
+//!
+//! What goes on record is the topic, the payload as text, and when it came: a report says from it that the gateway publishes.
+//! Whether the message is this gateway's follows from its topic alone; one that doesn't name it counts until one does.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::{Job, TOPIC_SHOWN};
+use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::record::Phase;
+use crate::model::redact::Redactor;
+use crate::model::standing::is_named_in;
+use crate::model::text::{visible, visible_octets};
+use crate::msg::telemetry::TelemetryEvent;
+use crate::telemetry::batch::{Arrival, Batch};
+
+/// Characters of a payload that go on record.
+const VALUE_SHOWN: usize = 200;
+/// Bytes of a payload that are looked at for that.
+const VALUE_BYTES: usize = 4 * VALUE_SHOWN;
+/// Messages among which one is looked for that names the gateway: with a busy broker it must not go on for ever.
+const LOOKED_AT: usize = 50_000;
+
+/// The step under which it is on record.
+const STEP: &str = "first-telemetry";
+
+/// What was put on record so far.
+#[derive(Default)]
+pub(super) struct First {
+    /// Messages that were looked at.
+    looked_at: usize,
+    /// A message that fits the profile's topics is on record.
+    has_fitting: bool,
+    /// One that names the gateway is.
+    has_named: bool,
+}
+
+impl Job {
+    /// Looks for the first message since the push, and tells it.
+    pub(super) async fn look_for_first(&mut self, batch: &Batch) {
+        let fits = |arrival: &Arrival<'_>| self.fits(arrival);
+        // What the broker had kept came before the push.
+        let first = batch.iter().find(|arrival| !arrival.is_retained && fits(arrival));
+        if let (Some(first), Some(before)) = (first, self.setup.start.pushed_before) {
+            self.waits_for_first = false;
+            let after = before + Duration::from_micros(first.mono_micros);
+            let topic = visible(&String::from_utf8_lossy(first.topic), TOPIC_SHOWN);
+            self.tell(TelemetryEvent::FirstMessage { after, topic }).await;
+        }
+    }
+
+    /// Puts the first message of the gateway on record, once; before it, one that may be another's.
+    pub(super) async fn record_first(&mut self, batch: &Batch) {
+        let Some(name) = self.setup.start.gateway.clone().filter(|name| !name.is_empty()) else { return };
+        if self.player.is_some() || self.first.has_named || self.first.looked_at >= LOOKED_AT {
+            return;
+        }
+        self.first.looked_at += batch.len();
+        let is_named = |arrival: &Arrival<'_>| is_named_in(&String::from_utf8_lossy(arrival.topic), &name);
+        let mut fresh = batch.iter().filter(|arrival| !arrival.is_retained && self.fits(arrival));
+        let (named, fitting) = match fresh.next() {
+            Some(first) if is_named(&first) => (true, Some(first)),
+            first => match fresh.find(|arrival| is_named(arrival)) {
+                Some(named) => (true, Some(named)),
+                None => (false, first.filter(|_| !self.first.has_fitting)),
+            },
+        };
+        let Some(detail) = fitting.map(|arrival| self.detail(&arrival)) else { return };
+        (self.first.has_named, self.first.has_fitting) = (named, true);
+        if let Err(problem) = self.write(STEP, Phase::Outcome, "observed", detail).await {
+            self.warn(problem).await;
+        }
+    }
+
+    fn fits(&self, arrival: &Arrival<'_>) -> bool {
+        let topics = &self.setup.topics;
+        topics.is_empty() || topics.iter().any(|filter| filter.matches_bytes(arrival.topic))
+    }
+
+    /// What is put on record of a message. What opens the broker is taken out, should a payload hold it.
+    fn detail(&self, arrival: &Arrival<'_>) -> serde_json::Value {
+        let redactor = Redactor::new(self.plan.iter().flat_map(ConnectPlan::secrets));
+        let head = &arrival.payload[..arrival.payload.len().min(VALUE_BYTES)];
+        let is_text = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+        let text = is_text.then(|| visible(&redactor.redact_text(&String::from_utf8_lossy(head)), VALUE_SHOWN));
+        let before = self.setup.start.pushed_before;
+        let after = before.map(|before| before + Duration::from_micros(arrival.mono_micros));
+        json!({
+            "topic": visible_octets(arrival.topic, TOPIC_SHOWN),
+            "value": text,
+            "bytes": arrival.payload.len(),
+            "after_millis": after.map(|after| u64::try_from(after.as_millis()).unwrap_or(u64::MAX)),
+        })
+    }
+}

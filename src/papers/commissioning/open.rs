@@ -1,0 +1,98 @@
+//! Open items: what is left to be done or known, in plain words, from the records alone.
+
+use super::part::GatewayPart;
+use super::told::{NO_OUTCOME, SEND, shown, steps};
+use crate::model::record::JobHistory;
+use crate::papers::Tone;
+
+/// Items that are named; more are counted.
+const NAMED: usize = 30;
+
+/// What is left of a gateway.
+pub(super) fn open_items(part: &GatewayPart, jobs: &[&JobHistory]) -> Vec<String> {
+    let mut items = of_jobs(jobs);
+    items.extend(of_set_up(part, jobs));
+    let mut seen = Vec::new();
+    items.retain(|item| {
+        let is_new = !seen.contains(item);
+        seen.push(item.clone());
+        is_new
+    });
+    let rest = items.len().saturating_sub(NAMED);
+    items.truncate(NAMED);
+    if rest > 0 {
+        items.push(format!("and {rest} more"));
+    }
+    items
+}
+
+/// What jobs left open, whatever they were: acts without an outcome, ends that nobody knows.
+pub(super) fn of_jobs(jobs: &[&JobHistory]) -> Vec<String> {
+    let mut items = Vec::new();
+    for history in jobs {
+        let (job, number) = (&history.job, history.job.id.0);
+        if job.outcome == "unknown" {
+            items.push(format!("Record {number}: the outcome is unknown. {}", shown(&job.summary)));
+        }
+        if job.outcome == "running" {
+            items.push(format!("Record {number} was still running when this was written"));
+        }
+        let begun = steps(history).into_iter().filter(|step| step.result == NO_OUTCOME);
+        items
+            .extend(begun.map(|step| format!("Record {number}: {} was begun and has no outcome on record", step.step)));
+    }
+    items
+}
+
+fn of_set_up(part: &GatewayPart, jobs: &[&JobHistory]) -> Vec<String> {
+    let mut items = Vec::new();
+    let Some(last) = jobs.iter().rev().find(|job| job.job.intent.action == "commission") else { return items };
+    let is_gone = jobs.iter().any(|job| crate::model::lineage::is_removal(&job.job));
+    if is_gone {
+        let removal = jobs.iter().rev().find(|job| job.job.intent.action == "wipe");
+        let left = removal.filter(|job| job.job.outcome != "complete");
+        items
+            .extend(left.map(|job| format!("Its removal is {}: {}", shown(&job.job.outcome), shown(&job.job.summary))));
+        return items;
+    }
+    match last.job.outcome.as_str() {
+        "refused" | "failed" => {
+            items.push(format!("Not set up: {}", shown(&last.job.summary)));
+            items.extend(next_step(last));
+        }
+        "joined" => items.extend(not_checked(part, last)),
+        _ => {}
+    }
+    match part.checks.last() {
+        None => items.push("No network check for this profile is on record".into()),
+        Some(check) if check.tone == Tone::Bad => {
+            items.push(format!("The last network check, from {}: {}", check.from, check.summary));
+        }
+        Some(_) => {}
+    }
+    match &part.first_telemetry {
+        None => items.push("No first telemetry is on record: that the gateway publishes was not seen".into()),
+        Some(first) if !first.is_named => {
+            items.push("The topic of the first telemetry doesn't name the gateway: it may be another gateway's".into());
+        }
+        Some(_) => {}
+    }
+    items
+}
+
+/// What nobody looked at when it joined, unless a record answers it since.
+fn not_checked(part: &GatewayPart, job: &JobHistory) -> Vec<String> {
+    let is_answered = |text: &str| {
+        // The vendor's cloud is what a check from the gateway is about.
+        text.contains("cloud") && part.checks.iter().any(|check| check.is_from_gateway && check.tone == Tone::Good)
+    };
+    let push = steps(job).into_iter().rev().find(|step| step.step == SEND);
+    let signs = push.into_iter().flat_map(|push| push.evidence);
+    let open = signs.filter(|sign| sign.kind == "not checked" && !is_answered(&sign.text));
+    open.map(|sign| format!("Not checked: {}", sign.text)).collect()
+}
+
+fn next_step(job: &JobHistory) -> Option<String> {
+    let advice = steps(job).into_iter().rev().find(|step| step.tone == Tone::Bad)?.advice;
+    advice.into_iter().find(|line| line.starts_with("Next step"))
+}
