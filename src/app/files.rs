@@ -240,8 +240,9 @@ impl App {
                 remove.of_mut(link).into_iter().for_each(|one| one.certificate_path.clone_from(&path));
             }
             PathField::Evidence(step) => {
-                let one = remove.of_mut(link);
-                one.into_iter().for_each(|one| drop(one.shown.insert(step.clone(), path.clone())));
+                if let Some(one) = remove.of_mut(link) {
+                    one.shown.insert(step.clone(), path.clone());
+                }
             }
             PathField::CardImage => remove.of_mut(link).into_iter().for_each(|one| one.card.path.clone_from(&path)),
             PathField::Transcript => {

@@ -25,10 +25,15 @@ pub(super) fn wish(args: &LookAtBroker) -> Result<Option<Box<BrokerWish>>, Probl
     // A name of our own: the gateway's would end a session that still runs, and hide that it does.
     let own = |what: &str| format!("linesman-{what}-{}", std::process::id());
     let old_id = args.old_client_id.clone().unwrap_or_else(|| own("old"));
-    let old = plan(old_id, login(&args.old_username, &args.old_password_file)?, &args.old_cert, &args.old_key);
+    let old = plan(
+        old_id,
+        login(args.old_username.as_ref(), args.old_password_file.as_ref())?,
+        &args.old_cert,
+        &args.old_key,
+    );
     let has_control = args.control_username.is_some() || args.control_cert.is_some();
     let control = if has_control {
-        let login = login(&args.control_username, &args.control_password_file)?;
+        let login = login(args.control_username.as_ref(), args.control_password_file.as_ref())?;
         Some(plan(own("control"), login, &args.control_cert, &args.control_key))
     } else {
         None
@@ -37,8 +42,8 @@ pub(super) fn wish(args: &LookAtBroker) -> Result<Option<Box<BrokerWish>>, Probl
     Ok(Some(Box::new(BrokerWish { old, control, topics: topics.collect() })))
 }
 
-fn login(username: &Option<String>, file: &Option<PathBuf>) -> Result<Login, Problem> {
-    let Some(username) = username.clone() else { return Ok(Login::None) };
-    let password = file.as_deref().map(|file| secret_input::read(Some(file))).transpose()?;
+fn login(username: Option<&String>, file: Option<&PathBuf>) -> Result<Login, Problem> {
+    let Some(username) = username.cloned() else { return Ok(Login::None) };
+    let password = file.map(|file| secret_input::read(Some(file))).transpose()?;
     Ok(Login::Password { username, password })
 }

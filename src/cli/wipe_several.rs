@@ -22,9 +22,9 @@ use crate::model::destination::{Destination, Existing};
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::text::visible;
+use crate::model::wipe::Outcome;
 use crate::model::wipe::list::Listed;
 use crate::model::wipe::several::{Queue, Tally};
-use crate::model::wipe::{Outcome, WipeReport};
 use crate::msg::wipe::WipeStart;
 use crate::msg::{Command, Event, JobEnd};
 
@@ -46,7 +46,7 @@ pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayW
     }
     let started = Instant::now();
     let mut run = Run::new(rows, args);
-    run.to_its_end(handle, out);
+    run.finish_all(handle, out);
     run.conclude(started, out)
 }
 
@@ -130,7 +130,7 @@ impl Run {
         Self { rows, queue, jobs: HashMap::new(), ended, folder: args.certificates.clone(), existing }
     }
 
-    fn to_its_end(&mut self, handle: &mut Handle, out: &mut Output) {
+    fn finish_all(&mut self, handle: &mut Handle, out: &mut Output) {
         loop {
             self.begin(handle, out);
             if self.queue.is_over() {
@@ -241,7 +241,7 @@ fn print_end(row: &Listed, ended: &Ended, took: f64, out: &mut Output) {
         "kind": "wipe-outcome", "row": row.row, "name": row.name, "serial": row.serial, "outcome": outcome,
         "summary": summary, "claims": claims, "problem": problem,
         "remedies": assessment.map(|found| &found.remedies),
-        "record": ended.report.as_ref().map(|report: &Box<WipeReport>| report.record),
+        "record": ended.report.as_ref().map(|report| report.record),
     }));
     let word = outcome.as_str().to_uppercase();
     out.text(format!("Row {:<5} {:<24} {word:<10} {took:>6.1} s  {summary}", row.row, visible(&row.name, 24)));

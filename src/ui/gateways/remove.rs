@@ -106,6 +106,9 @@ fn answer_colour(ui: &Ui, answer: Answer) -> Color32 {
     }
 }
 
+/// What draws a cell of the table.
+type Cell<'a> = Box<dyn FnOnce(&mut Ui) + 'a>;
+
 /// Width of the columns that say when, and of the one that says what was seen.
 const WHEN_WIDTH: f32 = 92.0;
 const SEEN_WIDTH: f32 = 150.0;
@@ -158,7 +161,7 @@ fn one_step(
     };
     let (requested, acknowledged) = (when(StepState::Requested), when(StepState::Acknowledged));
     let colour = step_colour(ui, verdict.state);
-    let cells: [Box<dyn FnOnce(&mut Ui)>; 5] = [
+    let cells: [Cell<'_>; 5] = [
         Box::new(|ui| muted_line(ui, &number.to_string())),
         Box::new(|ui| drop(truncated(ui, RichText::new(&step.does).color(palette(ui).strong)))),
         Box::new(|ui| drop(ui.label(RichText::new(requested).monospace().small()))),
