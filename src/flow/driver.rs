@@ -17,6 +17,9 @@ use crate::model::wifi::Network;
 use crate::msg::Step;
 use crate::profile::PushWay;
 
+/// What a gateway says of its network: whether it has one, where that is known, and its words; nothing where it isn't asked.
+pub(super) type NetworkTold = Option<Result<(Option<bool>, String), SessionError>>;
+
 /// A conversation with a gateway. Dropping it drops the link; [`Driver::close`] ends it in an orderly way.
 pub(super) trait Driver: Send {
     /// Which driver it is.
@@ -45,7 +48,7 @@ pub(super) trait Driver: Send {
     fn state(&self) -> Option<ProvisioningState>;
 
     /// Asks whether it has a network, where its state does not tell: with what it says, and nothing where that is not known.
-    fn has_network(&mut self) -> Boxed<'_, Option<Result<(Option<bool>, String), SessionError>>> {
+    fn has_network(&mut self) -> Boxed<'_, NetworkTold> {
         Box::pin(std::future::ready(None))
     }
 

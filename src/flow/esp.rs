@@ -15,7 +15,7 @@ use uuid::Uuid;
 pub use self::error::EspError;
 
 use self::carry::{Carrier, CarryError, Characteristics, Console};
-use super::driver::{Driver, Followed, Limits, Scan, Taken};
+use super::driver::{Driver, Followed, Limits, NetworkTold, Scan, Taken};
 use super::drivers::{Opening, Unit};
 use super::error::SessionError;
 use super::heard::Heard;
@@ -596,7 +596,7 @@ impl Driver for Esp {
         })
     }
 
-    fn has_network(&mut self) -> Boxed<'_, Option<Result<(Option<bool>, String), SessionError>>> {
+    fn has_network(&mut self) -> Boxed<'_, NetworkTold> {
         Box::pin(async move {
             let station = match self.run(Operation::Status).await {
                 Ok(Answer::Station(station)) => station,

@@ -54,7 +54,7 @@ fn take(job: &mut JobHistory, entry: &BundledEntry) {
     if told.step == "describe" && told.outcome == "done" {
         let name = told.detail.get("name").and_then(Json::as_str).filter(|name| !name.is_empty());
         if let Some(name) = name {
-            job.job.intent.gateway = name.to_owned();
+            name.clone_into(&mut job.job.intent.gateway);
         }
     }
     job.entries.push(told);

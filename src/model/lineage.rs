@@ -120,7 +120,9 @@ impl Marks {
             (&mut self.links, &other.links),
         ];
         for (own, theirs) in pairs {
-            theirs.iter().for_each(|mark| add(own, mark.clone()));
+            for mark in theirs {
+                add(own, mark.clone());
+            }
         }
     }
 
@@ -332,13 +334,12 @@ fn gather(found: &mut Vec<Lineage>, at: usize, jobs: &[JobHistory], marks: &Mark
         is_enough.then_some((tie, place))
     });
     // Of several that are as likely, the latest.
-    match ties.min_by_key(|(tie, place)| (*tie, usize::MAX - place)) {
-        Some((tie, place)) => found[place].take(at, jobs, marks, Some(tie)),
-        None => {
-            let mut lineage = Lineage::default();
-            lineage.take(at, jobs, marks, None);
-            found.push(lineage);
-        }
+    if let Some((tie, place)) = ties.min_by_key(|(tie, place)| (*tie, usize::MAX - place)) {
+        found[place].take(at, jobs, marks, Some(tie));
+    } else {
+        let mut lineage = Lineage::default();
+        lineage.take(at, jobs, marks, None);
+        found.push(lineage);
     }
 }
 

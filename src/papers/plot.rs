@@ -225,9 +225,11 @@ mod tests {
 
     #[test]
     fn a_curve_is_drawn_with_round_numbers_beside_it() {
-        let picture =
-            svg(&curve((0..60).map(|at| (at * 1_000_000, 20.0 + (at as f64) / 10.0)).collect()), &TimeZone::UTC)
-                .unwrap();
+        let picture = svg(
+            &curve((0..60).map(|at| (i64::from(at) * 1_000_000, 20.0 + f64::from(at) / 10.0)).collect()),
+            &TimeZone::UTC,
+        )
+        .unwrap();
         for said in [">20<", ">22<", ">26<", "1970-01-01 00:00:59"] {
             assert!(picture.contains(said), "{said}: {picture}");
         }

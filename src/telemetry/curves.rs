@@ -105,15 +105,15 @@ mod tests {
 
     fn batch(payloads: &[(&str, &str, bool)]) -> Batch {
         let mut batch = Batch::new(0);
-        for (at, (topic, payload, is_retained)) in payloads.iter().enumerate() {
+        for (at, (topic, payload, is_retained)) in (0_u32..).zip(payloads) {
             let arrival = Arrival {
                 topic: topic.as_bytes(),
                 payload: payload.as_bytes(),
                 qos: crate::model::mqtt::message::Qos::AtMostOnce,
                 is_retained: *is_retained,
                 is_duplicate: false,
-                mono_micros: at as u64,
-                unix_micros: at as i64,
+                mono_micros: at.into(),
+                unix_micros: at.into(),
                 properties: None,
             };
             assert!(batch.push(&arrival));

@@ -49,7 +49,7 @@ fn made(name: &str, text: &str) -> Report {
     };
     let head = Head { entry: 99, hash: "ab".repeat(32).parse().unwrap() };
     let audit = Audit { entries: 99, complete_to: 99, head: Some(head), chain: Some(head.hash), ..Audit::default() };
-    let points = (0..500).map(|at| (at * 1_000_000, (at as f64 / 30.0).sin())).collect();
+    let points = (0..500).map(|at| (i64::from(at) * 1_000_000, (f64::from(at) / 30.0).sin())).collect();
     let curves = [Curve { name: text.into(), source: "hall.lrec".into(), points }];
     let zone = jiff::tz::TimeZone::UTC;
     let (at, computer) = ("2026-02-01T08:00:00.000Z".into(), Some("laptop-1".into()));

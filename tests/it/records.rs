@@ -320,7 +320,7 @@ fn imported_records_are_listed_shown_and_reported_with_their_computer() {
     let bundle = text_of(&there.path("there.bundle"));
     there.run(&["records", "export", "--bundle", &bundle]).expect(0);
     let key = verified(&there, &[], 0)["root_key"].as_str().unwrap().to_owned();
-    let keys = here.write("keys.txt", &format!("{key} laptop-2\n"));
+    let keys = here.write("keys.txt", format!("{key} laptop-2\n"));
     here.run(&["records", "import", &bundle, "--known-keys", &keys]).expect(0);
     let listed = here.run_json(&["records", "list", "--kind", "set-up"]).expect(0).lines();
     assert_eq!(listed.len(), 2);

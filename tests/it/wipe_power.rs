@@ -124,14 +124,13 @@ async fn an_espressif_gateway_is_complete_after_two_power_cycles_and_its_flash_n
 #[tokio::test(start_paused = true)]
 async fn one_power_cycle_or_none_is_never_complete() {
     let begun = Instant::now();
-    for (away, is_attended, restarts) in
-        [(&[20..40][..], true, 1), (&[][..], true, 0), (&[20..40, 80..100][..], false, 0)]
-    {
+    let once = std::slice::from_ref(&(20..40));
+    for (away, is_attended, restarts) in [(once, true, 1), (&[], true, 0), (&[20..40, 80..100], false, 0)] {
         let (report, _) = wipe(away, is_attended, false).await;
         assert_eq!((report.assessment.outcome, report.restarts), (Outcome::Incomplete, restarts), "{report:#?}");
         assert_ne!(report.assessment.claim(Claim::Removed).answer, Answer::Observed);
     }
-    assert!(begun.elapsed() < Duration::from_mins(60), "nobody is waited for without an end");
+    assert!(begun.elapsed() < Duration::from_hours(1), "nobody is waited for without an end");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Reports of what is on record: gathers the jobs, the state of the records and the numbers of recordings, and has them written.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{Workers, crashed, operator};
 use crate::io::{computer, recordings, records, save};
@@ -95,7 +95,7 @@ fn bytes(report: &Report, form: Form, zone: &jiff::tz::TimeZone) -> Result<Vec<u
     })
 }
 
-fn curves_of(path: &PathBuf) -> Result<Vec<Curve>, Problem> {
+fn curves_of(path: &Path) -> Result<Vec<Curve>, Problem> {
     let source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let numbers = recordings::numbers(path).map_err(|error| error.explain())?;
     let curve = |numbers: crate::telemetry::curves::Numbers| {

@@ -78,13 +78,12 @@ impl Database {
     }
 
     fn show_with_return(&mut self, key: RecordKey) -> Result<JobHistory, Failure> {
-        let history = match key.chain {
-            None => self.show(key.id)?,
-            Some(_) => {
-                let others = self.others()?;
-                let found = others.iter().find(|job| job.job.key() == key);
-                found.cloned().ok_or(Failure::NoJob(key.id.0))?
-            }
+        let history = if key.chain.is_none() {
+            self.show(key.id)?
+        } else {
+            let others = self.others()?;
+            let found = others.iter().find(|job| job.job.key() == key);
+            found.cloned().ok_or(Failure::NoJob(key.id.0))?
         };
         let traces = self.traces()?;
         let at = traces.iter().position(|job| job.job.key() == key);

@@ -162,25 +162,21 @@ impl Reading<'_> {
     }
 
     fn link(&mut self, cells: &Cells<'_>) -> Option<LinkAddress> {
-        match cells.get("match").parse::<Match>() {
-            Ok(Match::Link(link)) => {
-                let key = match &link {
-                    LinkAddress::Serial(path) => format!("serial:{}", self.world.real_port(path)),
-                    other => other.to_string(),
-                };
-                if let Some(&first_row) = self.places.get(&key) {
-                    self.say(Mistake::MatchTwice { place: key, first_row }, Some(cells.row), "match");
-                } else {
-                    self.places.insert(key, cells.row);
-                }
-                Some(link)
-            }
-            Ok(_) | Err(_) => {
-                let reason = "A gateway is removed over a link that is named".to_owned();
-                self.say(Mistake::BadMatch { reason }, Some(cells.row), "match");
-                None
-            }
+        let Ok(Match::Link(link)) = cells.get("match").parse::<Match>() else {
+            let reason = "A gateway is removed over a link that is named".to_owned();
+            self.say(Mistake::BadMatch { reason }, Some(cells.row), "match");
+            return None;
+        };
+        let key = match &link {
+            LinkAddress::Serial(path) => format!("serial:{}", self.world.real_port(path)),
+            other => other.to_string(),
+        };
+        if let Some(&first_row) = self.places.get(&key) {
+            self.say(Mistake::MatchTwice { place: key, first_row }, Some(cells.row), "match");
+        } else {
+            self.places.insert(key, cells.row);
         }
+        Some(link)
     }
 
     fn plan(&mut self, cells: &Cells<'_>, link: LinkKind) -> Option<(DriverId, Plan)> {

@@ -18,7 +18,7 @@ struct Log {
 
 impl Log {
     fn job(&mut self, action: &str, gateway: &str, link: &str, outcome: &str, summary: &str) -> &mut Self {
-        let id = RecordId(self.jobs.len() as i64 + 1);
+        let id = RecordId(i64::try_from(self.jobs.len()).unwrap() + 1);
         let intent = JobIntent {
             action: action.into(),
             gateway: gateway.into(),

@@ -42,7 +42,7 @@ impl Cluster {
             let folder = cluster.path(name);
             std::fs::create_dir(&folder).unwrap();
             std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o700)).unwrap();
-            cluster.hand_over(&folder);
+            Self::hand_over(&folder);
         }
         std::fs::set_permissions(cluster.path("run"), PermissionsExt::from_mode(0o755)).unwrap();
         let data = text_of(&cluster.path("data"));
@@ -62,7 +62,7 @@ impl Cluster {
     }
 
     /// Gives a file to the account of the server.
-    fn hand_over(&self, path: &Path) {
+    fn hand_over(path: &Path) {
         if is_root() {
             chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
         }
@@ -182,7 +182,7 @@ impl Cluster {
             let path = self.path("data").join(file);
             std::fs::write(&path, content).unwrap();
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
-            self.hand_over(&path);
+            Self::hand_over(&path);
         }
         self.options = vec!["-c ssl=on".into()];
         self.stop();
