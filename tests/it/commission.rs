@@ -297,7 +297,7 @@ fn check_records(driven: &Driven, about: &str) {
 }
 
 /// Faults that Improv does not know; `device.rs` and `wipe.rs` play them.
-const OF_OTHER_DRIVERS: [Fault; 11] = [
+const OF_OTHER_DRIVERS: [Fault; 12] = [
     Fault::OldVersion,
     Fault::SmallBuffer,
     Fault::NoParameters,
@@ -309,6 +309,7 @@ const OF_OTHER_DRIVERS: [Fault; 11] = [
     Fault::Swapped,
     Fault::GoneInWipe,
     Fault::ComesBack,
+    Fault::ClockOff,
 ];
 
 #[tokio::test(start_paused = true)]
