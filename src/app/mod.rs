@@ -59,6 +59,7 @@ use self::telemetry::{Commissioned, Telemetry};
 use self::terminal::Terminal;
 
 use crate::model::access::Access;
+use crate::model::drivers;
 use crate::model::gateway::Sighting;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
@@ -67,7 +68,7 @@ use crate::model::wipe::Plan;
 use crate::msg::telemetry::TelemetryEvent;
 use crate::msg::wipe::WipeEvent;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
-use crate::profile::Catalog;
+use crate::profile::{Catalog, Profile};
 
 /// The places there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -793,9 +794,19 @@ impl App {
 
     /// The plan by which the gateway selected is taken out of service; nothing where its profile has none.
     pub fn removal(&self) -> Option<Plan> {
+        let (profile, driver) = self.removing()?;
+        profile.removal(driver)
+    }
+
+    /// Whether the driver that removes it keeps settings, of which a removal can be told the keys.
+    pub fn removal_reads_settings(&self) -> bool {
+        self.removing().is_some_and(|(_, driver)| driver.facts().takes.contains(&drivers::Place::Setting))
+    }
+
+    fn removing(&self) -> Option<(&Profile, DriverId)> {
         let (link, _) = self.commission.gateway()?;
         let profile = self.catalog.get(self.commission.profile()?)?;
-        profile.removal(profile.wiping_driver(link.kind()))
+        Some((profile, profile.wiping_driver(link.kind())))
     }
 
     fn on_remove(&mut self, action: RemoveAction, now: Instant) -> Vec<Command> {

@@ -120,6 +120,8 @@ pub struct Records {
     pub export: ExportForm,
     /// The report on the chosen job.
     pub report: ReportForm,
+    /// Whether the entries of a job are shown as they stand in the records.
+    pub shows_evidence: bool,
     filter: Filter,
     period: Period,
     selected: Option<RecordKey>,
@@ -139,6 +141,7 @@ impl Default for Records {
             audit: Loaded::NotAsked,
             export,
             report: ReportForm::default(),
+            shows_evidence: false,
             selected: None,
             limit: FIRST_LIMIT,
             is_held_to_site: false,

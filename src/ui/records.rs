@@ -13,8 +13,8 @@ use super::theme::{
 };
 use super::widgets::rows::{Place, Rows, cell, choosable};
 use super::widgets::{
-    Button, bare_field, check, choice, copyable, empty_state, facts, fold, group, labelled, muted, notice, path_field,
-    pill, problem_card, split, strong,
+    Button, bare_field, check, choice, copyable, empty_state, facts, group, labelled, muted, notice, path_field, pill,
+    problem_card, split, strong,
 };
 use crate::app::App;
 use crate::app::records::{
@@ -338,6 +338,8 @@ fn detail(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
             ui.add_space(GRID);
             group(ui, |ui| report(ui, &mut records.report, &history.job, pass));
             ui.add_space(GRID);
+            group(ui, |ui| what_happened(ui, history, &mut records.shows_evidence, pass));
+            ui.add_space(GRID);
             group(ui, |ui| integrity(ui, records, pass));
         }
         None => {
@@ -376,13 +378,16 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
         }
         job_facts(ui, history, pass);
     });
-    ui.add_space(GRID);
-    group(ui, |ui| {
+}
+
+fn what_happened(ui: &mut Ui, history: &JobHistory, shows_evidence: &mut bool, pass: &Pass<'_>) {
+    ui.horizontal(|ui| {
         strong(ui, "What happened");
-        for entry in &history.entries {
-            entry_line(ui, entry, pass);
-        }
+        ui.checkbox(shows_evidence, "Raw evidence").on_hover_text("Shows each entry as it stands in the records");
     });
+    for entry in &history.entries {
+        entry_line(ui, entry, *shows_evidence, pass);
+    }
 }
 
 /// When a job ended, as far as that is known.
@@ -417,17 +422,14 @@ fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     );
 }
 
-fn entry_line(ui: &mut Ui, entry: &EntryRecord, pass: &Pass<'_>) {
+fn entry_line(ui: &mut Ui, entry: &EntryRecord, shows_evidence: bool, pass: &Pass<'_>) {
     let (local, utc) = pass.local_time(&entry.at);
     ui.horizontal_wrapped(|ui| {
         muted(ui, &local).on_hover_text(utc);
         ui.label(entry_words(entry));
     });
-    if !entry.detail.is_null() {
-        let title = format!("Raw evidence of entry {}", entry.sequence);
-        fold(ui, ("entry", entry.sequence), &title, |ui| {
-            copyable(ui, &serde_json::to_string_pretty(&entry.detail).unwrap_or_default());
-        });
+    if shows_evidence && !entry.detail.is_null() {
+        copyable(ui, &serde_json::to_string_pretty(&entry.detail).unwrap_or_default());
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
         });
     };
     let name = crate::app::discover::display_name(row);
+    let reads_settings = app.removal_reads_settings();
     let remove = &mut *app.remove;
     if let Some(run) = remove.run() {
         state(ui, run);
@@ -37,6 +38,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     stores(ui, &shown);
     if !shown.remedies.is_empty() && remove.run().is_some_and(|run| !run.is_running()) {
         left(ui, &shown);
+    }
+    if reads_settings {
+        field(ui, "Settings to look for", &mut remove.look_for, "their keys, with blanks between");
     }
     guard(ui, remove, &name, plan.restarts > 1, pass);
     if remove.run().is_some_and(|run| run.report().is_some()) {
@@ -255,7 +259,6 @@ fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: 
     let is_running = remove.is_running();
     let response = field(ui, "Serial number", &mut remove.confirmed, "its name where it tells none");
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
-    field(ui, "Settings to look for", &mut remove.look_for, "keys that are there, for SMP");
     if needs_power && !is_running {
         check(ui, &mut remove.is_attended, "I stand beside it and take its power away when asked", "");
     }

@@ -59,6 +59,8 @@ pub(in crate::ui) fn pill(ui: &mut Ui, colour: Color32, text: &str) -> Response 
     let needs_someone = colour == palette.warn || colour == palette.danger;
     ui.scope(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
+        // In a row it stands on the line of the text beside it.
+        ui.spacing_mut().interact_size.y = 18.0;
         ui.horizontal(|ui| {
             let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(8.0), egui::Sense::hover());
             ui.painter().circle_filled(dot.center(), 3.5, colour);
