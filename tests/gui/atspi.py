@@ -154,13 +154,15 @@ class Window:
     def tab_to(self, name, role=None, most=60):
         """Presses Tab until what is called so has the keyboard."""
 
-        def has_focus():
+        def focus():
             hits = self._hits(name, role)
-            return any(node.get_state_set().contains(Atspi.StateType.FOCUSED) for node in hits)
+            has_it = any(node.get_state_set().contains(Atspi.StateType.FOCUSED) for node in hits)
+            return "here" if has_it else "elsewhere"
 
         self.find(name, role)
         for _ in range(most):
-            if has_focus():
+            # Where messages come in, the tree changes while it is read: then it is read again.
+            if self._await(focus, f"the place of the keyboard beside {_show(name)}") == "here":
                 return
             self.keys("Tab")
         raise NotThere(f"Tab does not lead to {role or 'node'} {_show(name)}")

@@ -345,6 +345,8 @@ class WindowTest:
         self.window.find(NAMES["disconnect"], "button", patience=60)
         keys("ctrl+f")
         self.window.wait_focus(NAMES["search_topics"], "field")
+        # What was searched for before still stands there.
+        keys("ctrl+a")
         self.window.type_keys("cloud-connector/telemetry")
         self.window.find(NAMES["topic"], "row", patience=60)
         tab_to(NAMES["topics_tree"])
