@@ -19,16 +19,18 @@ use linesman::check::seen::{Answer, Connect, ConnectEnd, Lookup, Observation, Se
 use linesman::check::{Plan, judge};
 use linesman::model::endpoint::RowId;
 use linesman::model::ids::{JobId, ProfileId};
-use linesman::model::settings::Settings;
 use linesman::msg::check::{CheckCommand, CheckEvent};
-use linesman::msg::{Command, Event, Startup};
+use linesman::msg::{Command, Event};
 use linesman::profile::Catalog;
 use linesman::ui::{Clock, Window};
 
 #[path = "support/made_up.rs"]
 mod made_up;
+#[path = "support/startup.rs"]
+mod startup;
 mod support;
 
+use startup::startup;
 use support::is_measuring;
 
 /// Frames measured: enough for a 99th percentile.
@@ -193,18 +195,6 @@ fn catalog(rows: usize) -> Catalog {
     let (catalog, problems) = Catalog::built_in().with_user_files(&[("made-up.toml".into(), text)]);
     assert!(problems.is_empty(), "{problems:?}");
     catalog
-}
-
-fn startup(catalog: &Arc<Catalog>) -> Startup {
-    Startup {
-        catalog: Arc::clone(catalog),
-        start_problems: Vec::new(),
-        settings: Settings::default(),
-        data_dir: "/home/me/.local/share/linesman".into(),
-        save_folder: "/tmp".into(),
-        cut_off_jobs: 0,
-        demo: None,
-    }
 }
 
 /// CPU time of this thread so far. Where the system does not tell, the time on the wall.

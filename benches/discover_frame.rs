@@ -16,15 +16,17 @@ use linesman::app::Place;
 use linesman::backend::{Reporter, channels};
 use linesman::model::gateway::{Advertisement, PortFacts, Probe, Sighting};
 use linesman::model::ids::LinkAddress;
-use linesman::model::settings::Settings;
-use linesman::msg::{Event, Startup};
+use linesman::msg::Event;
 use linesman::profile::Catalog;
 use linesman::ui::{Clock, Window};
 
 #[path = "support/cpu.rs"]
 mod cpu;
+#[path = "support/startup.rs"]
+mod startup;
 mod support;
 
+use startup::startup;
 use support::{Spread, is_measuring};
 
 fn main() {
@@ -100,16 +102,7 @@ fn open(ports: usize, devices: usize) -> Harness<'static, Window> {
 /// Tells the window of the ports as the workers do.
 async fn tell(reporter: &Reporter, ports: usize) {
     let catalog = Arc::new(Catalog::built_in());
-    let startup = Startup {
-        catalog: Arc::clone(&catalog),
-        start_problems: Vec::new(),
-        settings: Settings::default(),
-        data_dir: "/home/me/.local/share/linesman".into(),
-        save_folder: "/tmp".into(),
-        cut_off_jobs: 0,
-        demo: None,
-    };
-    reporter.report(Event::Started(Box::new(startup))).await;
+    reporter.report(Event::Started(Box::new(startup(&catalog)))).await;
     for number in 0..ports {
         let facts = PortFacts {
             vid: Some(0x10c4),

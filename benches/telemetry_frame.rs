@@ -14,19 +14,22 @@ use linesman::app::telemetry::tree::{Selected, TreeAction};
 use linesman::app::telemetry::{Pane, TelemetryAction};
 use linesman::app::{Action, Place};
 use linesman::backend::{Reporter, channels};
-use linesman::model::mqtt::message::Qos;
-use linesman::model::settings::Settings;
+use linesman::msg::Event;
 use linesman::msg::telemetry::{InspectionState, TelemetryEvent};
-use linesman::msg::{Event, Startup};
 use linesman::profile::Catalog;
-use linesman::telemetry::batch::{Arrival, Batch};
 use linesman::telemetry::store::{PlainPreview, Store};
 use linesman::telemetry::view::Snapshot;
 use linesman::ui::{Clock, Window};
 
+#[path = "support/startup.rs"]
+mod startup;
 mod support;
+#[path = "support/topics.rs"]
+mod topics;
 
+use startup::startup;
 use support::is_measuring;
+use topics::{fill, mono};
 
 /// Frames measured: enough for a 99th percentile.
 const FRAMES: usize = 600;
@@ -50,7 +53,7 @@ fn measure(topics: u32, frames: usize) -> Duration {
         Window::new(&creation.egui_ctx, handle, clock)
     });
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime without I/O");
-    runtime.block_on(reporter.report(Event::Started(Box::new(startup()))));
+    runtime.block_on(reporter.report(Event::Started(Box::new(startup(&Arc::new(Catalog::built_in()))))));
     window.run();
     let now = Instant::now();
     let app = &mut window.state_mut().app;
@@ -105,43 +108,6 @@ fn used() -> Duration {
 }
 
 static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-
-const fn mono(round: u64) -> u64 {
-    round * 33_000 + 1
-}
-
-/// A message on each of that many topics.
-fn fill(store: &mut Store, topics: u32, round: u64) {
-    let mut batch = Batch::new(1_772_442_840_000_000);
-    for number in 0..topics {
-        let topic = format!("site/hall-{}/line-{}/sensor-{number}", number / 1000, number / 50 % 20);
-        let payload = format!("{{\"seq\":{round},\"value\":{}.5,\"unit\":\"C\",\"state\":\"running\"}}", number % 90);
-        let arrival = Arrival {
-            topic: topic.as_bytes(),
-            payload: payload.as_bytes(),
-            qos: Qos::AtMostOnce,
-            is_retained: false,
-            is_duplicate: false,
-            mono_micros: mono(round),
-            unix_micros: 0,
-            properties: None,
-        };
-        assert!(batch.push(&arrival), "it fits");
-    }
-    let _ = store.ingest(&batch);
-}
-
-fn startup() -> Startup {
-    Startup {
-        catalog: Arc::new(Catalog::built_in()),
-        start_problems: Vec::new(),
-        settings: Settings::default(),
-        data_dir: "/home/me/.local/share/linesman".into(),
-        save_folder: "/tmp".into(),
-        cut_off_jobs: 0,
-        demo: None,
-    }
-}
 
 /// Tells the window as the workers do.
 async fn tell(reporter: &Reporter, window: &Window, event: TelemetryEvent) {

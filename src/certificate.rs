@@ -1,5 +1,5 @@
-//! The certificate of decommissioning: what was done to a gateway, what was seen, and what may be claimed, as a page, as a PDF
-//! and as JSON.
+//! The certificate of decommissioning: what was done to a gateway, what was seen, and what may be claimed, as a page, a PDF,
+//! JSON and text.
 //!
 //! Pure: the same report gives the same bytes. The fields are those that sanitisation certificates carry: device, serial
 //! number, medium, method, tool and version, verification and its result, who and when.
@@ -9,58 +9,23 @@ use serde_json::{Value, json};
 use crate::model::audit::Head;
 use crate::model::problem::Problem;
 use crate::model::wipe::{Actor, Answer, Outcome, Remedy, StepState, StoreState, WIFI, WipeReport};
-use crate::model::word::words;
-use crate::papers::{Block, Cell, Fact, PROGRAM, Part, Sheet, Tone, can_write_pdf, html, no_pdf, pdf};
-
-words! {
-    /// In which form a certificate is written.
-    CertificateForm {
-        /// A page for a browser, made to be printed.
-        Html = "html",
-        /// A paper, in builds that can write one.
-        Pdf = "pdf",
-        /// For programs.
-        Json = "json",
-    }
-}
-
-impl CertificateForm {
-    /// The form that belongs to the end of a file's name.
-    pub fn of_extension(extension: &str) -> Result<Self, Problem> {
-        match extension.to_ascii_lowercase().as_str() {
-            "html" | "htm" => Ok(Self::Html),
-            "pdf" if can_write_pdf() => Ok(Self::Pdf),
-            "pdf" => Err(no_pdf()),
-            "json" => Ok(Self::Json),
-            _ => Err(Problem::new(
-                "wipe.certificate_form",
-                "A certificate is written as .html, .pdf or .json",
-                "The file's name ends in something else",
-                "Name it .html for a browser, .pdf for paper",
-            )),
-        }
-    }
-}
+use crate::papers::{Block, Cell, Fact, Form, PROGRAM, Part, Sheet, Tone, html, pdf, text};
 
 /// Writes a certificate. `at` is when it is written, RFC 3339 in UTC; the head of the records witnesses what was done before.
 /// It fails only where this build cannot set a PDF.
-pub fn certificate(
-    report: &WipeReport,
-    head: Option<Head>,
-    form: CertificateForm,
-    at: &str,
-) -> Result<Vec<u8>, Problem> {
+pub fn certificate(report: &WipeReport, head: Option<Head>, form: Form, at: &str) -> Result<Vec<u8>, Problem> {
     let sheet = || sheet(report, head, at);
     Ok(match form {
-        CertificateForm::Html => html(&sheet()).into_bytes(),
-        CertificateForm::Pdf => pdf(&sheet(), at)?,
+        Form::Html => html(&sheet()).into_bytes(),
+        Form::Pdf => pdf(&sheet(), at)?,
+        Form::Text => text(&sheet()).into_bytes(),
         // What is written to memory does not fail.
-        CertificateForm::Json => serde_json::to_vec_pretty(&json_of(report, head, at)).unwrap_or_default(),
+        Form::Json => serde_json::to_vec_pretty(&json_of(report, head, at)).unwrap_or_default(),
     })
 }
 
 /// The name that is proposed for a file.
-pub fn file_name(report: &WipeReport, form: CertificateForm) -> String {
+pub fn file_name(report: &WipeReport, form: Form) -> String {
     let name = report.told.confirmation().unwrap_or("gateway");
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     format!("decommissioning-{}.{form}", name.chars().map(plain).collect::<String>())
@@ -286,7 +251,7 @@ mod tests {
     #[test]
     fn a_certificate_says_who_what_when_and_never_more_than_was_seen() {
         let head = Head { entry: 12, hash: "ab".repeat(32).parse().unwrap() };
-        let page = certificate(&report(), Some(head), CertificateForm::Html, "2026-01-31T12:00:00Z");
+        let page = certificate(&report(), Some(head), Form::Html, "2026-01-31T12:00:00Z");
         let page = String::from_utf8(page.unwrap()).unwrap();
         assert!(page.contains(&format!("{} (entry 12)", "ab".repeat(32))), "{page}");
         for said in
@@ -296,22 +261,15 @@ mod tests {
         }
         assert!(page.contains("isn&#39;t proved"), "{page}");
         assert!(!page.contains("<b>may</b>") && page.contains("simulated gateway"), "what a gateway says is escaped");
-        assert_eq!(file_name(&report(), CertificateForm::Html), "decommissioning-GW-7.html");
+        assert_eq!(file_name(&report(), Form::Html), "decommissioning-GW-7.html");
     }
 
     #[test]
     fn a_certificate_for_programs_holds_the_whole_report() {
-        let text = certificate(&report(), None, CertificateForm::Json, "2026-01-31T12:00:00Z");
+        let text = certificate(&report(), None, Form::Json, "2026-01-31T12:00:00Z");
         let value: Value = serde_json::from_slice(&text.unwrap()).unwrap();
         assert_eq!(value["report"]["assessment"]["outcome"], "incomplete");
         assert_eq!(value["report"]["assessment"]["claims"].as_array().map(Vec::len), Some(3));
         assert_eq!((&value["report"]["record"], &value["report"]["told"]["serial"]), (&json!(7), &json!("GW/7")));
-    }
-
-    #[test]
-    fn the_form_follows_from_the_name_of_the_file() {
-        assert_eq!(CertificateForm::of_extension("HTML"), Ok(CertificateForm::Html));
-        assert_eq!(CertificateForm::of_extension("pdf").is_ok(), can_write_pdf());
-        assert!(CertificateForm::of_extension("docx").is_err());
     }
 }

@@ -164,20 +164,8 @@ impl Removals {
             let secret = Some(self.secret.clone()).filter(|secret| !secret.expose().is_empty());
             *state = RowState::Runs("Connect".into());
             self.jobs.insert(job, index);
-            let start = WipeStart {
-                link: marked.link.clone(),
-                profile,
-                driver,
-                access: Access { username, secret, allows_unprotected: false },
-                confirmed: serial.trim().to_owned(),
-                attested: Vec::new(),
-                without: Vec::new(),
-                look_for: Vec::new(),
-                evidence: Vec::new(),
-                is_attended: false,
-                watch: None,
-                broker: None,
-            };
+            let access = Access { username, secret, allows_unprotected: false };
+            let start = WipeStart::new(marked.link.clone(), profile, driver, access, serial.trim().to_owned());
             commands.push(Command::Wipe { job, start: Box::new(start) });
         }
         commands

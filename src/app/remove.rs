@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Desk;
 use super::jobs::JobKind;
-use crate::certificate::{CertificateForm, file_name};
+use crate::certificate::file_name;
 use crate::model::access::Access;
 use crate::model::card_scan::Scanned;
 use crate::model::destination::Destination;
@@ -18,6 +18,7 @@ use crate::model::wifi::parse_ssid;
 use crate::model::wipe::{Actor, Assessment, Guard, Plan, Told, Trail, WipeReport, judge};
 use crate::msg::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
 use crate::msg::{Command, JobEnd};
+use crate::papers::Form;
 
 /// What the user did on the tab.
 pub enum RemoveAction {
@@ -208,7 +209,7 @@ impl Remove {
     /// The name that is proposed for a certificate.
     pub fn proposed_name(&self) -> String {
         let report = self.run.as_ref().and_then(Run::report);
-        report.map_or_else(|| "decommissioning.html".into(), |report| file_name(report, CertificateForm::Html))
+        report.map_or_else(|| "decommissioning.html".into(), |report| file_name(report, Form::Html))
     }
 
     pub(super) fn is_of(&self, job: JobId) -> bool {
@@ -260,20 +261,13 @@ impl Remove {
             Some((step.clone(), path.into()))
         };
         let evidence = attested.iter().filter_map(file).collect();
-        let (is_attended, watch) = (self.is_attended, None);
         let start = WipeStart {
-            link,
-            profile,
-            driver,
-            access,
-            confirmed,
             attested,
             without,
             look_for,
             evidence,
-            is_attended,
-            watch,
-            broker: None,
+            is_attended: self.is_attended,
+            ..WipeStart::new(link, profile, driver, access, confirmed)
         };
         vec![Command::Wipe { job, start: Box::new(start) }]
     }
@@ -282,8 +276,7 @@ impl Remove {
         let path = self.certificate_path.trim();
         let report = self.run.as_ref().and_then(Run::report);
         let (Some(report), false) = (report, path.is_empty()) else { return Vec::new() };
-        let extension = path.rsplit_once('.').map_or("", |(_, extension)| extension);
-        match CertificateForm::of_extension(extension) {
+        match Form::of_path(path) {
             Ok(form) => {
                 let job = desk.jobs.start(JobKind::SaveCertificate, "Saving the certificate", desk.now);
                 let (report, destination) = (Box::new(report.clone()), Destination::file(path));

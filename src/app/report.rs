@@ -44,7 +44,7 @@ impl ReportForm {
         if path.is_empty() || self.is_running() {
             return Vec::new();
         }
-        let form = match form_of(path) {
+        let form = match Form::of_path(path) {
             Ok(form) => form,
             Err(problem) => {
                 self.result = Some(Err(problem));
@@ -69,25 +69,9 @@ impl ReportForm {
     }
 }
 
-fn form_of(path: &str) -> Result<Form, Problem> {
-    Form::of_extension(path.rsplit_once('.').map_or("", |(_, extension)| extension))
-}
-
 /// The name that is proposed for the file of a report.
 pub fn file_name(job: &JobRecord) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = job.intent.gateway.chars().take(60).map(plain).collect();
     format!("record-{}-{}.html", job.id.0, name.trim_matches(['-', '.']))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_form_follows_from_the_path_and_an_ending_that_says_nothing_is_refused() {
-        assert_eq!(form_of("/tmp/a.b/Report.HTML"), Ok(Form::Html));
-        assert_eq!(form_of("r.pdf").is_ok(), crate::papers::can_write_pdf());
-        assert_eq!(form_of("report").unwrap_err().code, "report.form");
-    }
 }

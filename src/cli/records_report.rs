@@ -115,6 +115,5 @@ fn form_of(destination: &Destination) -> Result<Form, Problem> {
     if destination.is_standard_output() {
         return Ok(Form::Text);
     }
-    let extension = destination.path().extension().unwrap_or_default();
-    Form::of_extension(&extension.to_string_lossy())
+    Form::of_path(destination.path())
 }

@@ -11,7 +11,6 @@ use super::wipe_args::{GatewayWipe, WipeArgs, WipeCommand};
 use super::wipe_scan::scan;
 use super::wipe_several::wipe_several;
 use crate::backend::Handle;
-use crate::certificate::CertificateForm;
 use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
@@ -19,6 +18,7 @@ use crate::model::problem::Problem;
 use crate::model::wipe::{Actor, Assessment, Mark, Outcome, Plan, StepState, StoreState, WIFI, When, WipeReport};
 use crate::msg::wipe::{WipeEvent, WipeStart};
 use crate::msg::{Command, Event, JobEnd};
+use crate::papers::Form;
 use crate::profile::Profile;
 
 /// Carries out the profile's plan, or shows it, or searches a card.
@@ -60,7 +60,7 @@ fn prepare(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Result<
     let driver = args.driver.unwrap_or_else(|| profile.wiping_driver(via.kind()));
     let plan = profile.removal(driver).ok_or_else(|| usage(no_plan(profile)))?;
     if let Some(certificate) = &args.certificate {
-        form_of(certificate).map_err(usage)?;
+        Form::of_path(certificate.path()).map_err(usage)?;
     }
     if args.plan {
         print_plan(&plan, out);
@@ -94,11 +94,6 @@ fn no_plan(profile: &Profile) -> Problem {
     )
 }
 
-fn form_of(destination: &Destination) -> Result<CertificateForm, Problem> {
-    let extension = destination.path().extension().unwrap_or_default();
-    CertificateForm::of_extension(&extension.to_string_lossy())
-}
-
 /// Writes the certificate; that it could not be written changes nothing of what was done. The answer is what was told meanwhile
 /// of other jobs.
 pub(super) fn write_certificate(
@@ -109,7 +104,7 @@ pub(super) fn write_certificate(
 ) -> Vec<Event> {
     let mut others = Vec::new();
     let job = next_job();
-    let sent = form_of(destination).and_then(|form| {
+    let sent = Form::of_path(destination.path()).and_then(|form| {
         let command = Command::SaveCertificate { job, report, form, destination: destination.clone() };
         handle.try_send(command)
     });

@@ -17,7 +17,7 @@ use super::session::workers_gone;
 use super::wipe::{Ended, Teller, write_certificate};
 use super::wipe_args::GatewayWipe;
 use crate::backend::{Handle, local};
-use crate::certificate::{CertificateForm, file_name};
+use crate::certificate::file_name;
 use crate::model::destination::{Destination, Existing};
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -27,6 +27,7 @@ use crate::model::wipe::list::Listed;
 use crate::model::wipe::several::{Queue, Tally};
 use crate::msg::wipe::WipeStart;
 use crate::msg::{Command, Event, JobEnd};
+use crate::papers::Form;
 
 /// Takes the gateways of a manifest out of service, or shows what would be done.
 pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayWipe, out: &mut Output) -> Exit {
@@ -173,7 +174,7 @@ impl Run {
             self.queue.stop();
         }
         if let (Some(report), Some(folder)) = (&teller.report, &self.folder) {
-            let path = folder.join(file_name(report, CertificateForm::Html));
+            let path = folder.join(file_name(report, Form::Html));
             let destination = Destination { existing: self.existing, ..Destination::file(path) };
             // What is told meanwhile of the others waits its turn.
             for event in write_certificate(handle, &destination, report.clone(), out) {

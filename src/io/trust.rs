@@ -12,6 +12,15 @@ use rustls::{CertificateError, Error as TlsError, RootCertStore};
 
 use super::certificate::validity;
 
+/// What a judgement amounts to where the name need not fit: the name is looked at last, so all else was in order.
+pub(super) fn but_for_the_name(judged: Result<(), TlsError>) -> Result<(), TlsError> {
+    use CertificateError::{NotValidForName, NotValidForNameContext};
+    match judged {
+        Err(TlsError::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })) => Ok(()),
+        judged => judged,
+    }
+}
+
 /// Roots, and certificates that are trusted as they are.
 #[derive(Debug)]
 pub(super) struct Trusted {

@@ -22,7 +22,6 @@ use self::device::{DeviceProgress, DeviceRequest};
 use self::telemetry::{BenchCommand, BenchEvent, TelemetryCommand, TelemetryEvent};
 use self::terminal::{TerminalInput, TerminalOutput};
 use self::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
-use crate::certificate::CertificateForm;
 use crate::check::verdict::Reason;
 use crate::model::access::Access;
 use crate::model::audit::{Audit, Head, Imported};
@@ -77,7 +76,7 @@ pub enum Command {
     /// Search a card or an image for secrets, read-only. Ends with [`ScanEvent::Ended`] and [`Event::JobFinished`].
     ScanCard { job: JobId, scan: Box<CardScan> },
     /// Write a certificate of what was done to a gateway. Answer: [`Event::JobFinished`] with the path in the note.
-    SaveCertificate { job: JobId, report: Box<WipeReport>, form: CertificateForm, destination: Destination },
+    SaveCertificate { job: JobId, report: Box<WipeReport>, form: Form, destination: Destination },
     /// Open a terminal on a serial port.
     OpenTerminal { job: JobId, link: LinkAddress, baud: u32 },
     /// Something typed or sent in a terminal.

@@ -52,26 +52,36 @@ pub struct BrokerWish {
     pub topics: Vec<Subscription>,
 }
 
-impl From<Listed> for WipeStart {
-    fn from(listed: Listed) -> Self {
-        let Listed { link, profile, driver, serial, access, attested, without, .. } = listed;
-        let (look_for, evidence, is_attended, watch) = (Vec::new(), Vec::new(), false, None);
-        let confirmed = serial;
-        let broker = None;
+impl WipeStart {
+    /// The plain removal of a gateway whose serial number was typed: nothing attested, left out or looked at beside.
+    pub const fn new(
+        link: LinkAddress,
+        profile: ProfileId,
+        driver: DriverId,
+        access: Access,
+        confirmed: String,
+    ) -> Self {
         Self {
             link,
             profile,
             driver,
             access,
             confirmed,
-            attested,
-            without,
-            look_for,
-            evidence,
-            is_attended,
-            watch,
-            broker,
+            attested: Vec::new(),
+            without: Vec::new(),
+            look_for: Vec::new(),
+            evidence: Vec::new(),
+            is_attended: false,
+            watch: None,
+            broker: None,
         }
+    }
+}
+
+impl From<Listed> for WipeStart {
+    fn from(listed: Listed) -> Self {
+        let Listed { link, profile, driver, serial, access, attested, without, .. } = listed;
+        Self { attested, without, ..Self::new(link, profile, driver, access, serial) }
     }
 }
 

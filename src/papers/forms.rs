@@ -1,5 +1,7 @@
 //! The forms of a [`Sheet`]: a page, a PDF where this build can set one, and text.
 
+use std::path::Path;
+
 use askama::Template as _;
 
 use super::{Block, Cell, Part, Sheet};
@@ -26,8 +28,9 @@ words! {
 
 impl Form {
     /// The form that belongs to the end of a file's name.
-    pub fn of_extension(extension: &str) -> Result<Self, Problem> {
-        match extension.to_ascii_lowercase().as_str() {
+    pub fn of_path(path: impl AsRef<Path>) -> Result<Self, Problem> {
+        let extension = path.as_ref().extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        match extension.as_str() {
             "html" | "htm" => Ok(Self::Html),
             "pdf" if can_write_pdf() => Ok(Self::Pdf),
             "pdf" => Err(no_pdf()),
@@ -35,7 +38,7 @@ impl Form {
             "txt" => Ok(Self::Text),
             _ => Err(Problem::new(
                 "report.form",
-                "A report is written as .html, .pdf, .json or .txt",
+                "A paper is written as .html, .pdf, .json or .txt",
                 "The file's name ends in something else",
                 "Name it .html for a browser, .pdf for paper",
             )),
@@ -117,4 +120,18 @@ fn part_lines(part: &Part, lines: &mut Vec<String>) {
 fn row_line(row: &[Cell]) -> String {
     let cells = row.iter().map(|cell| cell.text.as_str()).filter(|text| !text.is_empty());
     cells.collect::<Vec<_>>().join("  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_form_follows_from_the_path_and_an_ending_that_says_nothing_is_refused() {
+        assert_eq!(Form::of_path("/tmp/a.b/Report.HTML"), Ok(Form::Html));
+        assert_eq!(Form::of_path("r.pdf").is_ok(), can_write_pdf());
+        for said_nothing in ["report", "/tmp/a.html/report", "report.docx"] {
+            assert_eq!(Form::of_path(said_nothing).unwrap_err().code, "report.form");
+        }
+    }
 }

@@ -90,5 +90,5 @@ fn a_certificate_needs_an_end_and_a_name_that_says_its_form() {
     assert_eq!(act(&mut remove, &mut jobs, RemoveAction::SavedCertificate).len(), 1);
     remove.certificate_path = "/tmp/paper.doc".into();
     assert!(act(&mut remove, &mut jobs, RemoveAction::SavedCertificate).is_empty());
-    assert!(matches!(remove.saved(), Some(Err(problem)) if problem.code == "wipe.certificate_form"));
+    assert!(matches!(remove.saved(), Some(Err(problem)) if problem.code == "report.form"));
 }

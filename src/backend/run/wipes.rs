@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 
 use super::{Workers, crashed, operator};
-use crate::certificate::{CertificateForm, certificate};
+use crate::certificate::certificate;
 use crate::flow::commission::stopped;
 use crate::flow::port::InspectionFiles as _;
 use crate::flow::transcript::SharedTranscript;
@@ -26,6 +26,7 @@ use crate::model::record::JobIntent;
 use crate::model::wipe::{Earlier, EvidenceFile, WipeReport, earlier, on_record};
 use crate::msg::wipe::{BrokerWish, CardScan, ScanEvent, WipeStart};
 use crate::msg::{Event, JobEnd};
+use crate::papers::Form;
 
 /// Progress a wipe may have waiting.
 const PROGRESS: usize = 256;
@@ -100,13 +101,7 @@ impl Workers {
         self.follow(job, work, progress_rx, move |(at, event)| Event::WipeProgressed { job, at, event });
     }
 
-    pub(super) fn save_certificate(
-        &mut self,
-        job: JobId,
-        report: WipeReport,
-        form: CertificateForm,
-        destination: Destination,
-    ) {
+    pub(super) fn save_certificate(&mut self, job: JobId, report: WipeReport, form: Form, destination: Destination) {
         let records = self.parts.records.clone().ok();
         self.spawn(job, async move {
             let head = match records {

@@ -74,20 +74,8 @@ pub(super) fn remove(
         secret: Some(Secret::new(site.access.secret.clone())),
         allows_unprotected: false,
     };
-    let start = WipeStart {
-        link: sighting.link.clone(),
-        profile: profile.id.clone(),
-        driver,
-        access,
-        confirmed: sighting.facts.serial_number.clone().unwrap_or_default(),
-        attested: Vec::new(),
-        without: Vec::new(),
-        look_for: Vec::new(),
-        evidence: Vec::new(),
-        is_attended: false,
-        watch: None,
-        broker: None,
-    };
+    let serial = sighting.facts.serial_number.clone().unwrap_or_default();
+    let start = WipeStart::new(sighting.link.clone(), profile.id.clone(), driver, access, serial);
     let (_, ended) = follow(handle, start, out);
     match (ended.report, ended.end) {
         (Some(report), _) => {

@@ -28,7 +28,7 @@ use crate::io::certificate::Signatures;
 use crate::io::files::FilesError;
 use crate::io::save;
 use crate::io::stream::{Stream, Watched};
-use crate::io::trust::Trusted;
+use crate::io::trust::{Trusted, but_for_the_name};
 use crate::model::mqtt::connect::{ClientIdentity, ConnectPlan, TlsChecks, Trust};
 use crate::model::mqtt::stage::{CertificateFacts, Expiry};
 use crate::model::problem::Explain;
@@ -404,18 +404,12 @@ impl ServerCertVerifier for Verifier {
         {
             seen.faults.extend(self.more_faults(fault, end_entity, intermediates, server_name, ocsp_response));
         }
-        let is_name = matches!(
-            judged,
-            Err(TlsError::InvalidCertificate(
-                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
-            ))
-        );
-        match self.checks {
-            TlsChecks::Nothing => Ok(ServerCertVerified::assertion()),
-            // The name is looked at last: all else was in order.
-            TlsChecks::NotTheName if is_name => Ok(ServerCertVerified::assertion()),
-            TlsChecks::NotTheName | TlsChecks::All => judged.map(|()| ServerCertVerified::assertion()),
-        }
+        let judged = match self.checks {
+            TlsChecks::Nothing => Ok(()),
+            TlsChecks::NotTheName => but_for_the_name(judged),
+            TlsChecks::All => judged,
+        };
+        judged.map(|()| ServerCertVerified::assertion())
     }
 
     fn verify_tls12_signature(

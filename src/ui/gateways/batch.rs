@@ -20,7 +20,7 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
 use crate::ui::widgets::{
-    Button, boxed, check, empty_state, field, group, labelled, muted, notice, path_field, pill, problem_card,
+    Button, boxed, check, empty_state, field, fixed, group, labelled, muted, notice, path_field, pill, problem_card,
     row_ground, strong, truncated,
 };
 
@@ -369,13 +369,6 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect) {
         ui.painter().galley(at, Arc::clone(remedy), palette(ui).text);
     }
     response.on_hover_text(hover(row));
-}
-
-fn fixed(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
-    ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::left_to_right(Align::Center), |ui| {
-        ui.set_width(width);
-        add(ui);
-    });
 }
 
 fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {

@@ -1,6 +1,6 @@
 //! Several gateways that are to be removed: the whole list first, with a serial number each, then what becomes of each.
 
-use egui::{Align, Color32, Id, Layout, RichText, TextEdit, Ui, vec2};
+use egui::{Align, Color32, Id, Layout, RichText, TextEdit, Ui};
 
 use crate::app::App;
 use crate::app::removals::{Removals, RemovalsAction, Row, RowState};
@@ -10,7 +10,7 @@ use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_MARGIN, GRID, PAGE_MARGIN, medium, palette};
-use crate::ui::widgets::{Button, field, group, labelled, muted, pill, strong, truncated};
+use crate::ui::widgets::{Button, field, fixed, group, labelled, muted, pill, strong, truncated};
 
 /// Draws the list and what becomes of it.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -105,13 +105,6 @@ fn line(ui: &mut Ui, row: &mut Row, is_begun: bool) {
             muted(ui, text);
         }
     }
-}
-
-fn fixed(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
-    ui.allocate_ui_with_layout(vec2(width, 22.0), Layout::left_to_right(Align::Center), |ui| {
-        ui.set_width(width);
-        add(ui);
-    });
 }
 
 fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {

@@ -70,6 +70,14 @@ pub(in crate::ui) fn pill(ui: &mut Ui, colour: Color32, text: &str) -> Response 
     .response
 }
 
+/// A cell of that width in a line of a list.
+pub(in crate::ui) fn fixed(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
+    ui.allocate_ui_with_layout(egui::vec2(width, 22.0), egui::Layout::left_to_right(egui::Align::Center), |ui| {
+        ui.set_width(width);
+        add(ui);
+    });
+}
+
 /// A sentence to notice, with its icon.
 pub(in crate::ui) fn notice(ui: &mut Ui, colour: Color32, glyph: &'static str, text: &str) {
     ground(ui, colour).show(ui, |ui| {

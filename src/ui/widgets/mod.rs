@@ -12,7 +12,7 @@ mod text;
 
 pub(super) use button::{Button, choice, focus_ring, segments};
 pub(super) use field::{bare_field, check, field, labelled, path_field};
-pub(super) use frame::{boxed, call, empty_state, group, header, notice, pill, titled_group};
+pub(super) use frame::{boxed, call, empty_state, fixed, group, header, notice, pill, titled_group};
 pub(super) use hold::hold_button;
 pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};
