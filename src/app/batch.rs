@@ -30,7 +30,7 @@ const WAIT: Duration = Duration::from_mins(5);
 const SECRET_ROOM: usize = 256;
 
 /// What the user did on Batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BatchAction {
     /// Wants the manifest at the typed path read and checked.
     Opened,
@@ -43,7 +43,7 @@ pub enum BatchAction {
     /// Stops what runs and begins nothing more.
     Stopped,
     /// Writes the results to the typed path.
-    Exported,
+    Exported(String),
     /// Puts this batch away.
     Cleared,
 }
@@ -103,8 +103,8 @@ pub struct Batch {
     pub is_unscanned: bool,
     /// Where results are written to; edited in place.
     pub out: String,
-    /// What came of the last export.
-    pub exported: Option<Result<String, Problem>>,
+    /// Why results could not be written as they came.
+    pub out_trouble: Option<Problem>,
     source: Source,
     rows: Vec<Row>,
     findings: Vec<Finding>,
@@ -231,7 +231,7 @@ impl Batch {
             BatchAction::Paused => self.steer(BatchCommand::Pause),
             BatchAction::Resumed => self.steer(BatchCommand::Resume),
             BatchAction::Stopped => self.stop(),
-            BatchAction::Exported => self.export(desk),
+            BatchAction::Exported(path) => self.export(&path, desk),
             BatchAction::Cleared => {
                 if !self.is_running() && !self.is_checking() {
                     *self = Self { path: std::mem::take(&mut self.path), ..Self::default() };
@@ -274,7 +274,7 @@ impl Batch {
                 }
             }
             BatchEvent::Paused(is_paused) => self.is_paused = is_paused,
-            BatchEvent::OutTrouble(problem) => self.exported = Some(Err(problem)),
+            BatchEvent::OutTrouble(problem) => self.out_trouble = Some(problem),
             BatchEvent::Ended { summary, took } => self.ended = Some((summary, took)),
         }
     }
@@ -359,7 +359,7 @@ impl Batch {
         };
         let label = act::named("batch", &gateways);
         let job = desk.jobs.start(JobKind::Batch, label, desk.now);
-        (self.job, self.ended, self.exported) = (Some(job), None, None);
+        (self.job, self.ended, self.out_trouble) = (Some(job), None, None);
         let out = Some(self.out.trim()).filter(|path| !path.is_empty()).map(Destination::file);
         let start = BatchStart {
             source,
@@ -381,18 +381,14 @@ impl Batch {
         self.job.map(|job| Command::Cancel { job }).into_iter().collect()
     }
 
-    fn export(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let out = self.out.trim();
-        if out.is_empty() || self.is_exporting() || self.rows.is_empty() {
+    fn export(&mut self, path: &str, desk: &mut Desk<'_>) -> Vec<Command> {
+        if self.is_exporting() || self.rows.is_empty() {
             return Vec::new();
         }
         let job = desk.jobs.start(JobKind::ExportResults, "Writing the results", desk.now);
-        (self.exporting, self.exported) = (Some(job), None);
+        self.exporting = Some(job);
         let rows = self.rows.iter().map(|row| (row.head.clone(), result(&row.state).cloned())).collect();
-        vec![Command::Batch {
-            job,
-            command: BatchCommand::Export { destination: Destination::file(self.out.trim()), rows },
-        }]
+        vec![Command::Batch { job, command: BatchCommand::Export { destination: Destination::file(path), rows } }]
     }
 }
 

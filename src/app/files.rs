@@ -10,6 +10,8 @@ use super::batch::BatchAction;
 use super::check::CheckAction;
 use super::commission::CommissionAction;
 use super::records::RecordsAction;
+use super::remove::RemoveAction;
+use super::remove::look::LookFile;
 use super::telemetry::plot::PlotAction;
 use super::telemetry::recorder::{self, RecorderAction};
 use super::{Action, App, Desk};
@@ -19,6 +21,7 @@ use crate::model::text::visible;
 use crate::msg::Command;
 use crate::msg::check::ReportForm;
 use crate::msg::telemetry::ExportForm;
+use crate::papers::commissioning::About;
 
 /// What a file is chosen for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,8 +30,8 @@ pub enum PathField {
     QrPicture,
     /// Where records are exported to.
     RecordsExport,
-    /// Where a report on a record is written to, under that name.
-    Report(String),
+    /// Where a report is written to: what it is about, and the name that is proposed.
+    Report(About, String),
     /// The file that a terminal sends.
     TerminalFile,
     /// Where a transcript is exported to.
@@ -77,6 +80,8 @@ pub enum PathField {
     CardImage,
     /// A photo or file that shows what was seen of a step of a removal.
     Evidence(String),
+    /// A file of the look at a broker within a removal.
+    Look(LookFile),
     /// Where its report is written to, in that form.
     CheckReport(ReportForm),
 }
@@ -93,6 +98,7 @@ impl PathField {
                 | Self::Certificate(_)
                 | Self::CardImage
                 | Self::Evidence(_)
+                | Self::Look(_)
         )
     }
 
@@ -101,7 +107,9 @@ impl PathField {
         matches!(
             self,
             Self::Transcript
-                | Self::Report(_)
+                | Self::RecordsExport
+                | Self::Report(..)
+                | Self::Certificate(_)
                 | Self::BatchResults
                 | Self::PlotPicture
                 | Self::PlotPoints
@@ -124,7 +132,7 @@ impl PathField {
             Self::TelemetryExport(ExportForm::Recording) => format!("messages.{}", recorder::EXTENSION),
             Self::TelemetryExport(form) => format!("messages.{form}"),
             Self::SupportBundle => "linesman-support.zip".into(),
-            Self::Certificate(name) | Self::Report(name) => name.clone(),
+            Self::Certificate(name) | Self::Report(_, name) => name.clone(),
             Self::CheckReport(form) => format!("network-check.{}", form.as_str()),
             Self::QrPicture
             | Self::TerminalFile
@@ -140,7 +148,8 @@ impl PathField {
             | Self::CheckEvidence
             | Self::CheckBefore
             | Self::CardImage
-            | Self::Evidence(_) => return None,
+            | Self::Evidence(_)
+            | Self::Look(_) => return None,
         })
     }
 }
@@ -237,12 +246,17 @@ impl App {
                 terminal.of_mut(link).into_iter().for_each(|one| one.file_path.clone_from(&path));
             }
             PathField::Certificate(_) => {
-                remove.of_mut(link).into_iter().for_each(|one| one.certificate_path.clone_from(&path));
+                let mut desk = Desk { catalog, jobs, toasts, now };
+                let action = RemoveAction::SavedCertificate(path);
+                return remove.of_mut(link).map_or_else(Vec::new, |one| one.act(action, None, &mut desk));
             }
             PathField::Evidence(step) => {
                 if let Some(one) = remove.of_mut(link) {
                     one.shown.insert(step.clone(), path.clone());
                 }
+            }
+            PathField::Look(file) => {
+                remove.of_mut(link).into_iter().for_each(|one| one.look.path_mut(*file).clone_from(&path));
             }
             PathField::CardImage => remove.of_mut(link).into_iter().for_each(|one| one.card.path.clone_from(&path)),
             PathField::Transcript => {
@@ -257,14 +271,8 @@ impl App {
 
     fn take_common_file(&mut self, field: PathField, path: String, now: Instant) -> Vec<Command> {
         let action: Option<Action> = match field {
-            PathField::RecordsExport => {
-                self.records.export.path = path;
-                None
-            }
-            PathField::Report(_) => {
-                self.records.report.path = path;
-                Some(RecordsAction::Reported.into())
-            }
+            PathField::RecordsExport => Some(RecordsAction::Exported(path).into()),
+            PathField::Report(about, _) => Some(RecordsAction::Reported(about, path).into()),
             PathField::Manifest => {
                 self.batch.path = path;
                 Some(BatchAction::Opened.into())
@@ -273,30 +281,12 @@ impl App {
                 self.batch.out = path;
                 None
             }
-            PathField::BatchResults => {
-                self.batch.out = path;
-                Some(BatchAction::Exported.into())
-            }
-            PathField::PlotPicture => {
-                self.telemetry.panes.plot.picture_path = path;
-                Some(PlotAction::ExportedPicture.into())
-            }
-            PathField::PlotPoints => {
-                self.telemetry.panes.plot.csv_path = path;
-                Some(PlotAction::ExportedCsv.into())
-            }
-            PathField::TelemetryExport(_) => {
-                self.telemetry.panes.recorder.export_path = path;
-                Some(RecorderAction::Exported.into())
-            }
-            PathField::SupportBundle => {
-                self.telemetry.panes.recorder.bundle_path = path;
-                Some(RecorderAction::Bundled.into())
-            }
-            PathField::CheckReport(_) => {
-                self.check.save.path = path;
-                Some(CheckAction::Saved.into())
-            }
+            PathField::BatchResults => Some(BatchAction::Exported(path).into()),
+            PathField::PlotPicture => Some(PlotAction::ExportedPicture(path).into()),
+            PathField::PlotPoints => Some(PlotAction::ExportedCsv(path).into()),
+            PathField::TelemetryExport(form) => Some(RecorderAction::Exported(form, path).into()),
+            PathField::SupportBundle => Some(RecorderAction::Bundled(path).into()),
+            PathField::CheckReport(_) => Some(CheckAction::Saved(path).into()),
             PathField::CheckSite => {
                 self.check.form.site_path = path;
                 Some(CheckAction::FormChanged.into())
@@ -331,12 +321,15 @@ impl App {
     pub(super) fn tell_written(&mut self, now: Instant) {
         for (path, result) in self.replace.take_written() {
             match result {
-                Ok(()) => self.toasts.saved(path, now),
+                Ok(holds) => self.toasts.saved(path, holds, now),
                 Err(problem) => self.toasts.report(problem),
             }
         }
     }
 }
+
+/// What decides the form of a report or certificate.
+pub const PAPER_FORMS: &str = "The ending of its name decides the form: .html, .pdf, .json or .txt";
 
 /// The name of a file, safe to show.
 pub fn file_name(path: &Path) -> String {

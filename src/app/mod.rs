@@ -37,7 +37,7 @@ use std::time::Instant;
 
 pub use action::Action;
 pub use ticket::Ticket;
-pub use toasts::{Toast, ToastText, Toasts};
+pub use toasts::{Holds, Toast, ToastText, Toasts};
 
 use self::batch::{Batch, BatchAction};
 use self::check::{CheckAction, NetworkCheck};
@@ -50,7 +50,7 @@ use self::jobs::{JobKind, Jobs, RunningJob};
 use self::palette::Palette;
 use self::records::{Records, RecordsAction};
 use self::removals::{Removals, RemovalsAction};
-use self::remove::{Remove, RemoveAction};
+use self::remove::Remove;
 use self::replace::Replace;
 use self::settings::{SettingsAction, SettingsView};
 use self::syncing::Syncing;
@@ -59,16 +59,14 @@ use self::telemetry::{Commissioned, Telemetry};
 use self::terminal::Terminal;
 
 use crate::model::access::Access;
-use crate::model::drivers;
 use crate::model::gateway::Sighting;
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
-use crate::model::wipe::Plan;
 use crate::msg::telemetry::TelemetryEvent;
 use crate::msg::wipe::WipeEvent;
 use crate::msg::{Command, DemoSite, Event, JobEnd, Startup};
-use crate::profile::{Catalog, Profile};
+use crate::profile::Catalog;
 
 /// The places there are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -479,6 +477,9 @@ impl App {
                     self.settings.remember_recording(&state.path, now);
                 }
                 let Self { telemetry, items, catalog, jobs, toasts, .. } = self;
+                if let TelemetryEvent::Recorded(state) = &event {
+                    toasts.saved(state.path.clone(), Some(Holds::Messages(state.messages)), now);
+                }
                 let item = items.of(job).unwrap_or(telemetry);
                 return item.progressed(job, event, &mut Desk { catalog, jobs, toasts, now });
             }
@@ -647,14 +648,14 @@ impl App {
                     reader.qr_finished(job, end);
                 }
             }
-            JobKind::ExportRecords => self.records.export_finished(end),
-            JobKind::Report => self.records.report.finished(end),
+            JobKind::ExportRecords => self.records.export_finished(),
+            JobKind::Report => self.records.report.finished(),
             JobKind::ExportTranscript => {
                 if let Some(writer) = self.commission.iter_mut().find(|one| one.is_writing_transcript(job)) {
                     writer.transcript_finished();
                 }
             }
-            JobKind::SavePicture => self.telemetry.panes.plot.picture_saved(job, &end),
+            JobKind::SavePicture => self.telemetry.panes.plot.picture_saved(job),
             JobKind::Bench => self.telemetry.panes.bench.finished(job, end),
             JobKind::Check => self.check.finished(job, end),
             JobKind::Diagnostics => {
@@ -790,35 +791,6 @@ impl App {
                 .map_or_else(Access::default, |driver| commission.access.given(driver)),
         });
         device.act(action, target, of_profile, &mut Desk { catalog, jobs, toasts, now })
-    }
-
-    /// The plan by which the gateway selected is taken out of service; nothing where its profile has none.
-    pub fn removal(&self) -> Option<Plan> {
-        let (profile, driver) = self.removing()?;
-        profile.removal(driver)
-    }
-
-    /// Whether the driver that removes it keeps settings, of which a removal can be told the keys.
-    pub fn removal_reads_settings(&self) -> bool {
-        self.removing().is_some_and(|(_, driver)| driver.facts().takes.contains(&drivers::Place::Setting))
-    }
-
-    fn removing(&self) -> Option<(&Profile, DriverId)> {
-        let (link, _) = self.commission.gateway()?;
-        let profile = self.catalog.get(self.commission.profile()?)?;
-        Some((profile, profile.wiping_driver(link.kind())))
-    }
-
-    fn on_remove(&mut self, action: RemoveAction, now: Instant) -> Vec<Command> {
-        let Self { remove, commission, catalog, jobs, toasts, .. } = self;
-        let target = commission.gateway().map(|(link, _)| {
-            let profile = commission.profile().cloned();
-            let known = profile.as_ref().and_then(|id| catalog.get(id));
-            let usual = || DriverId::usual_over(link.kind());
-            let driver = known.map_or_else(usual, |profile| profile.wiping_driver(link.kind()));
-            remove::Target { link: link.clone(), profile, driver, access: commission.access.given(driver) }
-        });
-        remove.act(action, target, &mut Desk { catalog, jobs, toasts, now })
     }
 
     fn on_check(&mut self, action: CheckAction, now: Instant) -> Vec<Command> {

@@ -14,13 +14,14 @@ use crate::model::problem::Problem;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordKey, step_title};
 pub use crate::model::record_filter::{Ends, Kind};
 use crate::model::record_filter::{Filter, ago};
-use crate::msg::{Command, JobEnd};
+use crate::msg::Command;
+use crate::papers::commissioning::About;
 use crate::profile::site::{Site, is_of_site};
 
 /// Jobs asked for at first; "Show more" doubles it.
 pub(super) const FIRST_LIMIT: usize = 500;
 /// What the user did on Records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordsAction {
     /// Asked for the list again.
     Refreshed,
@@ -42,12 +43,12 @@ pub enum RecordsAction {
     SoughtGatewayOf(RecordKey),
     /// Asked whether the records are what was written.
     Verified,
-    /// Started the export to the typed path.
-    Exported,
+    /// Exports the records to that path.
+    Exported(String),
     /// Reports on the chosen job alone, or on all of its gateway.
     ReportsOnGateway(bool),
-    /// Wrote a report of the chosen job to the typed path.
-    Reported,
+    /// Writes a report about that to that path.
+    Reported(About, String),
 }
 
 /// From when on jobs are shown.
@@ -88,24 +89,6 @@ impl Period {
     }
 }
 
-/// The export form.
-pub struct ExportForm {
-    /// The path being typed; edited in place.
-    pub path: String,
-    /// The format; edited in place.
-    pub format: ExportFormat,
-    /// What came of the last export: the note of the job, or the problem.
-    pub result: Option<Result<String, Problem>>,
-    job: Option<JobId>,
-}
-
-impl ExportForm {
-    /// Whether an export runs.
-    pub const fn is_running(&self) -> bool {
-        self.job.is_some()
-    }
-}
-
 /// The view model of Records.
 pub struct Records {
     /// Text that jobs have to hold; edited in place.
@@ -116,12 +99,11 @@ pub struct Records {
     pub detail: Loaded<Box<JobHistory>>,
     /// What the last check of the whole log found.
     pub audit: Loaded<Box<Audit>>,
-    /// The export form.
-    pub export: ExportForm,
     /// The report on the chosen job.
     pub report: ReportForm,
     /// Whether the entries of a job are shown as they stand in the records.
     pub shows_evidence: bool,
+    exporting: Option<JobId>,
     filter: Filter,
     period: Period,
     selected: Option<RecordKey>,
@@ -131,7 +113,6 @@ pub struct Records {
 
 impl Default for Records {
     fn default() -> Self {
-        let export = ExportForm { path: String::new(), format: ExportFormat::Csv, result: None, job: None };
         Self {
             search: String::new(),
             filter: Filter::default(),
@@ -139,7 +120,7 @@ impl Default for Records {
             list: Loaded::NotAsked,
             detail: Loaded::NotAsked,
             audit: Loaded::NotAsked,
-            export,
+            exporting: None,
             report: ReportForm::default(),
             shows_evidence: false,
             selected: None,
@@ -168,6 +149,11 @@ impl Records {
     /// From when on jobs are shown.
     pub const fn period(&self) -> Period {
         self.period
+    }
+
+    /// Whether an export runs.
+    pub const fn is_exporting(&self) -> bool {
+        self.exporting.is_some()
     }
 
     /// Whether only the jobs of the open site are shown, where one is open.
@@ -243,15 +229,12 @@ impl Records {
                 self.audit.ask();
                 vec![Command::VerifyRecords]
             }
-            RecordsAction::Exported => self.start_export(desk),
+            RecordsAction::Exported(path) => self.start_export(&path, desk),
             RecordsAction::ReportsOnGateway(is_whole) => {
                 self.report.is_whole = is_whole;
                 Vec::new()
             }
-            RecordsAction::Reported => {
-                let Some(key) = self.selected else { return Vec::new() };
-                self.report.start(key, desk)
-            }
+            RecordsAction::Reported(about, path) => self.report.start(about, &path, desk),
         }
     }
 
@@ -278,38 +261,27 @@ impl Records {
         self.audit.settle(answer);
     }
 
-    pub(super) fn export_finished(&mut self, end: JobEnd) {
-        self.export.job = None;
-        self.export.result = match end {
-            JobEnd::Done { note } => Some(Ok(note)),
-            JobEnd::Failed(problem) => Some(Err(problem)),
-            JobEnd::Cancelled => None,
-        };
+    pub(super) const fn export_finished(&mut self) {
+        self.exporting = None;
     }
 
     fn select(&mut self, key: RecordKey) -> Vec<Command> {
         if self.selected != Some(key) {
             self.detail = Loaded::NotAsked;
-            self.report.forget();
         }
         self.selected = Some(key);
         self.detail.ask();
         vec![Command::ShowRecord { key }]
     }
 
-    fn start_export(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = self.export.path.trim();
-        if path.is_empty() || self.export.is_running() {
+    fn start_export(&mut self, path: &str, desk: &mut Desk<'_>) -> Vec<Command> {
+        if self.is_exporting() {
             return Vec::new();
         }
         let job = desk.jobs.start(JobKind::ExportRecords, "Exporting records", desk.now);
-        self.export.job = Some(job);
-        self.export.result = None;
-        vec![Command::ExportRecords {
-            job,
-            destination: Destination::file(self.export.path.trim()),
-            format: self.export.format,
-        }]
+        self.exporting = Some(job);
+        let (destination, format) = (Destination::file(path), ExportFormat::of_path(path));
+        vec![Command::ExportRecords { job, destination, format }]
     }
 }
 

@@ -4,7 +4,9 @@
 //! seen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
+use self::look::BrokerLook;
 use super::Desk;
 use super::jobs::JobKind;
 use crate::certificate::file_name;
@@ -15,10 +17,13 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::wifi::parse_ssid;
-use crate::model::wipe::{Actor, Assessment, Guard, Plan, Told, Trail, WipeReport, judge};
+use crate::model::wipe::{Actor, Assessment, Guard, Plan, Told, Trail, WATCH_MINUTES, WipeReport, judge};
 use crate::msg::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
 use crate::msg::{Command, JobEnd};
 use crate::papers::Form;
+
+pub mod gateway;
+pub mod look;
 
 /// What the user did on the tab.
 pub enum RemoveAction {
@@ -28,8 +33,10 @@ pub enum RemoveAction {
     Stopped,
     /// Leaves a step out knowingly, or takes that back.
     LeftOut(String),
-    /// Saves the certificate.
-    SavedCertificate,
+    /// Takes the connection that Telemetry has for the look at the broker.
+    TookConnection,
+    /// Saves the certificate to that path.
+    SavedCertificate(String),
     /// Searches a card.
     Searched,
 }
@@ -55,14 +62,16 @@ pub struct Remove {
     pub is_attended: bool,
     /// A setting to look for, where the driver has such.
     pub look_for: String,
-    /// Where the certificate goes.
-    pub certificate_path: String,
+    /// The look at the broker.
+    pub look: BrokerLook,
+    /// For how many minutes it is watched afterwards, as it is typed; empty for no watch.
+    pub watch: String,
     /// The search of a card.
     pub card: Card,
     without: BTreeSet<String>,
     run: Option<Run>,
     saving: Option<JobId>,
-    saved: Option<Result<String, Problem>>,
+    mistake: Option<Problem>,
 }
 
 /// The search of a card.
@@ -192,14 +201,19 @@ impl Remove {
         self.run.as_ref()
     }
 
+    /// Why it can't begin as it was set up.
+    pub const fn mistake(&self) -> Option<&Problem> {
+        self.mistake.as_ref()
+    }
+
     /// Whether a step is left out.
     pub fn is_left_out(&self, step: &str) -> bool {
         self.without.contains(step)
     }
 
-    /// Where the certificate was written, or why not.
-    pub const fn saved(&self) -> Option<&Result<String, Problem>> {
-        self.saved.as_ref()
+    /// Whether a certificate is being written.
+    pub const fn is_saving(&self) -> bool {
+        self.saving.is_some()
     }
 
     /// Whether a removal goes on.
@@ -231,7 +245,9 @@ impl Remove {
                 }
                 Vec::new()
             }
-            RemoveAction::SavedCertificate => self.save(desk),
+            RemoveAction::SavedCertificate(path) => self.save(&path, desk),
+            // Whoever holds both hands the connection over.
+            RemoveAction::TookConnection => Vec::new(),
             RemoveAction::Searched => self.card.search(desk),
         }
     }
@@ -242,6 +258,14 @@ impl Remove {
         let confirmed = self.confirmed.trim().to_owned();
         // One at a time: what runs is not begun again.
         let (Some(plan), false, false) = (plan, self.is_running(), confirmed.is_empty()) else { return Vec::new() };
+        let (broker, watch) = match (self.look.wish(), self.watch()) {
+            (Ok(broker), Ok(watch)) => (broker, watch),
+            (Err(problem), _) | (_, Err(problem)) => {
+                self.mistake = Some(problem);
+                return Vec::new();
+            }
+        };
+        self.mistake = None;
         let attests = |step: &&crate::model::wipe::PlanStep| step.actor != Actor::Driver;
         let said = |step: &crate::model::wipe::PlanStep| {
             let text =
@@ -256,7 +280,6 @@ impl Remove {
         let busy = Some("Connect".to_owned());
         self.run = Some(Run { job, plan, trail, told: None, busy, report: None, end: None });
         self.confirmed.clear();
-        self.saved = None;
         let file = |(step, _): &(String, String)| {
             let path = self.shown.get(step).map(|path| path.trim()).filter(|path| !path.is_empty())?;
             Some((step.clone(), path.into()))
@@ -268,25 +291,44 @@ impl Remove {
             look_for,
             evidence,
             is_attended: self.is_attended,
+            watch,
+            broker,
             ..WipeStart::new(link, profile, driver, access, confirmed)
         };
         vec![Command::Wipe { job, start: Box::new(start) }]
     }
 
-    fn save(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let path = self.certificate_path.trim();
-        let report = self.run.as_ref().and_then(Run::report);
-        let (Some(report), false) = (report, path.is_empty()) else { return Vec::new() };
+    /// How long to watch afterwards.
+    fn watch(&self) -> Result<Option<Duration>, Problem> {
+        let typed = self.watch.trim();
+        if typed.is_empty() {
+            return Ok(None);
+        }
+        let minutes = typed.parse::<u64>().ok().filter(|minutes| WATCH_MINUTES.contains(minutes));
+        minutes.map(|minutes| Some(Duration::from_secs(60 * minutes))).ok_or_else(|| {
+            Problem::new(
+                "wipe.watch",
+                "The gateway can't be watched that long",
+                "A watch takes 1 to 60 whole minutes",
+                "Type a number from 1 to 60, or clear the field",
+            )
+        })
+    }
+
+    /// Writes the certificate in the form that the ending of its name says.
+    fn save(&mut self, path: &str, desk: &mut Desk<'_>) -> Vec<Command> {
+        let Some(report) = self.run.as_ref().and_then(Run::report).filter(|_| !self.is_saving()) else {
+            return Vec::new();
+        };
         match Form::of_path(path) {
             Ok(form) => {
                 let job = desk.jobs.start(JobKind::SaveCertificate, "Saving the certificate", desk.now);
                 let (report, destination) = (Box::new(report.clone()), Destination::file(path));
                 self.saving = Some(job);
-                self.saved = None;
                 vec![Command::SaveCertificate { job, report, form, destination }]
             }
             Err(problem) => {
-                self.saved = Some(Err(problem));
+                desk.toasts.report(problem);
                 Vec::new()
             }
         }
@@ -308,11 +350,6 @@ impl Remove {
     pub(super) fn finished(&mut self, job: JobId, end: JobEnd) {
         if self.saving == Some(job) {
             self.saving = None;
-            self.saved = match end {
-                JobEnd::Done { note } => Some(Ok(note)),
-                JobEnd::Failed(problem) => Some(Err(problem)),
-                JobEnd::Cancelled => None,
-            };
         } else if self.card.job == Some(job) {
             (self.card.job, self.card.at) = (None, None);
             if let JobEnd::Failed(problem) = end {

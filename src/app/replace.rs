@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::toasts::Holds;
 use crate::model::destination::{Destination, EXISTS, Existing};
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -16,13 +17,16 @@ use crate::msg::{Command, Event, JobEnd};
 /// Commands remembered at most: more files than that are not written at once.
 const REMEMBERED: usize = 16;
 
+/// A file, and what it holds or why it could not be written.
+type Written = (PathBuf, Result<Option<Holds>, Problem>);
+
 /// What was sent, and the question that is open.
 #[derive(Default)]
 pub(super) struct Replace {
     sent: Vec<Command>,
     question: Option<(Command, Event)>,
     /// Files that were written, or not.
-    written: Vec<(PathBuf, Result<(), Problem>)>,
+    written: Vec<Written>,
 }
 
 impl Replace {
@@ -57,7 +61,7 @@ impl Replace {
     }
 
     /// What became of files, once.
-    pub(super) fn take_written(&mut self) -> Vec<(PathBuf, Result<(), Problem>)> {
+    pub(super) fn take_written(&mut self) -> Vec<Written> {
         std::mem::take(&mut self.written)
     }
 
@@ -70,7 +74,8 @@ impl Replace {
         );
         let is_cancelled = matches!(event, Event::JobFinished { end: JobEnd::Cancelled, .. });
         let Some(destination) = destination_of(command).filter(|_| !is_begun && !is_cancelled) else { return };
-        self.written.push((destination.path().to_owned(), problem.map_or(Ok(()), |problem| Err(problem.clone()))));
+        let result = problem.map_or_else(|| Ok(holds(command, event)), |problem| Err(problem.clone()));
+        self.written.push((destination.path().to_owned(), result));
     }
 
     /// The command once more, to replace the file.
@@ -86,6 +91,23 @@ impl Replace {
     /// The answer as it came: the file stays.
     pub(super) fn keep(&mut self) -> Option<Event> {
         self.question.take().map(|(_, event)| event)
+    }
+}
+
+/// What the file holds, where the answer counts it.
+const fn holds(command: &Command, event: &Event) -> Option<Holds> {
+    let (Command::Telemetry { command, .. }, Event::TelemetryProgressed { event, .. }) = (command, event) else {
+        return None;
+    };
+    match (command, event) {
+        (TelemetryCommand::Export { .. }, TelemetryEvent::Exported { result: Ok(messages), .. }) => {
+            Some(Holds::Messages(*messages))
+        }
+        (TelemetryCommand::ExportPlot { .. }, TelemetryEvent::Exported { result: Ok(points), .. }) => {
+            Some(Holds::Points(*points))
+        }
+        (_, TelemetryEvent::Kept(Ok(state))) => Some(Holds::Messages(state.messages)),
+        _ => None,
     }
 }
 

@@ -12,13 +12,22 @@ const SAVED_FOR: Duration = Duration::from_secs(30);
 /// Messages kept at a time; the oldest goes first.
 const MAX: usize = 4;
 
+/// What a saved file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// So many messages.
+    Messages(u64),
+    /// So many points of curves.
+    Points(u64),
+}
+
 /// What a message says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ToastText {
     /// Something went well.
     News(String),
-    /// A file was saved.
-    Saved(PathBuf),
+    /// A file was saved, and what it holds where that was counted.
+    Saved(PathBuf, Option<Holds>),
     /// Something did not.
     Problem(Problem),
 }
@@ -57,8 +66,8 @@ impl Toasts {
     }
 
     /// Says that a file was saved.
-    pub(super) fn saved(&mut self, path: PathBuf, now: Instant) {
-        self.push(ToastText::Saved(path), Some(now + SAVED_FOR));
+    pub(super) fn saved(&mut self, path: PathBuf, holds: Option<Holds>, now: Instant) {
+        self.push(ToastText::Saved(path, holds), Some(now + SAVED_FOR));
     }
 
     /// Says that something failed. The same problem is not listed twice.

@@ -189,9 +189,7 @@ fn show(handle: &mut Handle, name: &RecordName, out: &mut Output) -> Result<(), 
 }
 
 fn export_command(job: JobId, file: &Destination) -> Command {
-    let is_csv = file.path().extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
-    let format = if is_csv { ExportFormat::Csv } else { ExportFormat::JsonLines };
-    Command::ExportRecords { job, destination: file.clone(), format }
+    Command::ExportRecords { job, destination: file.clone(), format: ExportFormat::of_path(file.path()) }
 }
 
 fn import(handle: &mut Handle, file: &Path, known_keys: &Path, out: &mut Output) -> Result<(), Problem> {

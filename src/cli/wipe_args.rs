@@ -90,7 +90,7 @@ pub struct GatewayWipe {
     /// A secret that the manifest refers to as @NAME, on the first line of this file; - reads standard input. May be repeated.
     #[arg(long = "secret", value_name = "NAME=FILE", value_parser = secret, requires = "manifest")]
     pub secrets: Vec<SecretFile>,
-    /// Write a certificate of each gateway into this folder.
+    /// Write a certificate of each gateway into this folder, which is made if it is missing. Checked before anything is removed.
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, requires = "manifest", conflicts_with = "plan")]
     pub certificates: Option<PathBuf>,
     /// A step that a person carried out, and what was seen. May be repeated.
@@ -117,7 +117,7 @@ pub struct GatewayWipe {
     /// Show what would be done, in order, and where each credential lies; no gateway is touched.
     #[arg(long)]
     pub plan: bool,
-    /// Write a certificate of decommissioning to this file: .html, .pdf (where this build can write one) or .json.
+    /// Write a certificate of decommissioning to this file: .html, .txt, .json, or .pdf where this build can write one.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination(), conflicts_with = "plan")]
     pub certificate: Option<Destination>,
     /// The driver to speak; the default is the profile's for this link.

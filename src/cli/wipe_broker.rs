@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::secret_input;
 use super::wipe_args::LookAtBroker;
-use crate::model::mqtt::connect::{ConnectPlan, Login, TlsFiles, Trust};
+use crate::model::mqtt::connect::{ConnectPlan, Login, TlsFiles};
 use crate::model::mqtt::message::{Qos, Subscription};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
@@ -15,14 +15,9 @@ use crate::msg::wipe::BrokerWish;
 pub(super) fn wish(args: &LookAtBroker) -> Result<Option<Box<BrokerWish>>, Problem> {
     let Some(url) = &args.look_mqtt else { return Ok(None) };
     let plan = |client_id: String, login: Login, certificates: &Option<PathBuf>, key: &Option<PathBuf>| {
-        let mut plan = ConnectPlan::new(url.clone(), client_id);
-        plan.login = login;
-        plan.tls.files =
+        let files =
             TlsFiles { authorities: args.look_ca.clone(), certificates: certificates.clone(), key: key.clone() };
-        if args.look_ca.is_some() {
-            plan.tls.trust = Trust::Only(Vec::new());
-        }
-        plan
+        ConnectPlan::with_files(url.clone(), client_id, login, files)
     };
     // A name of our own: the gateway's would end a session that still runs, and hide that it does.
     let own = |what: &str| format!("linesman-{what}-{}", std::process::id());

@@ -2,6 +2,8 @@
 //!
 //! Intent is written before the act and the outcome after it, so that a job without an outcome is visible as such.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::audit::Digest;
@@ -213,6 +215,14 @@ pub enum ExportFormat {
     JsonLines,
     /// One line a job, for a spreadsheet.
     Csv,
+}
+
+impl ExportFormat {
+    /// The form that the ending of a file's name says: a spreadsheet's, or JSON lines.
+    pub fn of_path(path: impl AsRef<Path>) -> Self {
+        let is_csv = path.as_ref().extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        if is_csv { Self::Csv } else { Self::JsonLines }
+    }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ async fn ask(field: &PathField, begin: Begin) -> Option<String> {
 fn filtered(dialog: rfd::AsyncFileDialog, field: &PathField) -> rfd::AsyncFileDialog {
     match field {
         PathField::QrPicture => dialog.add_filter("Pictures", &["png", "jpg", "jpeg"]),
-        PathField::BrokerAuthorities | PathField::BrokerCertificate | PathField::BrokerKey => {
+        PathField::BrokerAuthorities | PathField::BrokerCertificate | PathField::BrokerKey | PathField::Look(_) => {
             dialog.add_filter("Certificates and keys", &["pem", "crt", "cer", "key"])
         }
         PathField::Schema => dialog.add_filter("Protobuf schemas", &["proto"]),

@@ -6,10 +6,10 @@ use egui::{Align2, Area, CentralPanel, Frame, Id, Margin, ScrollArea, Stroke, Ui
 
 use super::pass::Pass;
 use super::theme::{GAP, PAGE_MARGIN, STATUS_HEIGHT, TOAST_WIDTH, palette};
-use super::widgets::{Button, icon, problem_card, truncated};
+use super::widgets::{Button, counted, icon, problem_card, truncated};
 use super::{check, gateways, icon, keys, rail, records, settings, status, telemetry};
 use crate::app::files::file_name;
-use crate::app::{Action, App, Place, ToastText};
+use crate::app::{Action, App, Holds, Place, ToastText};
 
 /// Draws the window.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -67,7 +67,7 @@ fn toast_body(ui: &mut Ui, text: &ToastText, pass: &mut Pass<'_>) -> bool {
             })
             .inner
         }
-        ToastText::Saved(path) => saved(ui, path, pass),
+        ToastText::Saved(path, holds) => saved(ui, path, *holds, pass),
         ToastText::Problem(problem) => {
             problem_card(ui, problem);
             Button::new("Dismiss").named("Dismiss the problem").pressed(ui)
@@ -76,15 +76,20 @@ fn toast_body(ui: &mut Ui, text: &ToastText, pass: &mut Pass<'_>) -> bool {
 }
 
 /// A file was saved: where it is seen, and its path.
-fn saved(ui: &mut Ui, path: &Path, pass: &mut Pass<'_>) -> bool {
+fn saved(ui: &mut Ui, path: &Path, holds: Option<Holds>, pass: &mut Pass<'_>) -> bool {
     let name = file_name(path);
+    let holds = match holds {
+        Some(Holds::Messages(messages)) => format!(": {}", counted(messages, "message", "messages")),
+        Some(Holds::Points(points)) => format!(": {}", counted(points, "point", "points")),
+        None => String::new(),
+    };
     let is_gone = ui
         .horizontal(|ui| {
             icon(ui, icon::JOINED, palette(ui).ok);
             let shown = ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 let is_gone = dismiss(ui);
                 ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                    truncated(ui, format!("Saved {name}")).on_hover_text(path.display().to_string());
+                    truncated(ui, format!("Saved {name}{holds}")).on_hover_text(path.display().to_string());
                 });
                 is_gone
             });

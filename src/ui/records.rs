@@ -1,8 +1,8 @@
-//! Records: the jobs in columns, the one selected beside them, and the export.
+//! Records: the jobs in columns, the one selected beside them, and at the foot whether they can be trusted.
 
 use egui::{Align2, Color32, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
-use self::integrity::{integrity, integrity_height};
+use self::integrity::{found, integrity, integrity_height, verify, verify_words};
 use self::report::report;
 use super::frame::scrolled;
 use super::icon;
@@ -13,8 +13,7 @@ use super::theme::{
 };
 use super::widgets::rows::{Place, Rows, cell, choosable};
 use super::widgets::{
-    Button, bare_field, check, choice, copyable, empty_state, facts, group, labelled, muted, notice, path_field, pill,
-    problem_card, split, strong,
+    Button, bare_field, check, copyable, empty_state, facts, group, muted, notice, pill, problem_card, split, strong,
 };
 use crate::app::App;
 use crate::app::records::{
@@ -22,8 +21,9 @@ use crate::app::records::{
 };
 use crate::app::syncing::SyncState;
 use crate::model::gateway::Protection;
-use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord};
+use crate::model::record::{EntryRecord, JobHistory, JobRecord};
 use crate::model::word::Word as _;
+use crate::papers::commissioning::About;
 use crate::profile::site::Site;
 
 mod integrity;
@@ -68,11 +68,10 @@ fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         // On a small window it scrolls: the jobs keep half of the room.
         egui::ScrollArea::vertical().id_salt("records-foot").auto_shrink(false).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = 6.0;
-            integrity(ui, &app.records, pass);
+            witness(ui, &app.records, pass);
             if is_synced(app) {
                 sync::line(ui, app, pass);
             }
-            export(ui, &mut app.records, pass);
         });
     });
     ui.advance_cursor_after_rect(room);
@@ -84,13 +83,7 @@ fn is_synced(app: &App) -> bool {
 }
 
 fn foot_height(app: &App) -> f32 {
-    let records = &app.records;
-    let export = match &records.export.result {
-        None => 80.0,
-        Some(Ok(_)) => 112.0,
-        Some(Err(_)) => 200.0,
-    };
-    export + integrity_height(records) + if is_synced(app) { 52.0 } else { 0.0 }
+    16.0 + integrity_height(&app.records) + if is_synced(app) { 52.0 } else { 0.0 }
 }
 
 fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut Pass<'_>) {
@@ -286,7 +279,8 @@ fn menu(ui: &mut Ui, job: &JobRecord, pass: &mut Pass<'_>) {
     }
     if ui.button("Save report…").clicked() {
         pass.did(RecordsAction::Selected(job.key()));
-        pass.browse = Some(PathField::Report(crate::app::report::file_name(job)));
+        let name = crate::app::report::file_name(job);
+        pass.browse = Some(PathField::Report(About::Record(job.key()), name));
     }
 }
 
@@ -336,7 +330,7 @@ fn detail(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
         Some(history) => {
             history_card(ui, history, pass);
             ui.add_space(GRID);
-            group(ui, |ui| report(ui, &mut records.report, &history.job, pass));
+            group(ui, |ui| report(ui, &records.report, &history.job, pass));
             ui.add_space(GRID);
             group(ui, |ui| what_happened(ui, history, &mut records.shows_evidence, pass));
             ui.add_space(GRID);
@@ -433,28 +427,16 @@ fn entry_line(ui: &mut Ui, entry: &EntryRecord, shows_evidence: bool, pass: &Pas
     }
 }
 
-fn export(ui: &mut Ui, records: &mut Records, pass: &mut Pass<'_>) {
-    let form = &mut records.export;
-    let (response, is_browsing) = path_field(ui, "Export to", &mut form.path, "/home/me/linesman-records.csv");
-    if is_browsing {
-        pass.browse = Some(PathField::RecordsExport);
-    }
-    let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(egui::Key::Enter));
-    labelled(ui, "Format", |ui, _| {
-        for (format, text) in [(ExportFormat::Csv, "CSV"), (ExportFormat::JsonLines, "JSON lines")] {
-            if choice(ui, form.format == format, text, &format!("Export as {text}")) {
-                form.format = format;
-            }
+/// Whether the records are what was written, and taking them elsewhere.
+fn witness(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        verify(ui, records, pass);
+        let export = Button::new("Export…").icon(icon::EXPORT).named("Export the records");
+        let export = export.enabled_if(!records.is_exporting(), "They are being written").show(ui);
+        if export.on_hover_text("As .csv for a spreadsheet, or .jsonl for programs").clicked() {
+            pass.browse = Some(PathField::RecordsExport);
         }
-        let is_ready = !form.path.trim().is_empty() && !form.is_running();
-        let export = Button::new("Export").icon(icon::EXPORT).named("Export the records");
-        if export.enabled_if(is_ready, "Type a path first").pressed(ui) || (is_entered && is_ready) {
-            pass.did(RecordsAction::Exported);
-        }
+        muted(ui, verify_words(records));
     });
-    match &form.result {
-        Some(Ok(note)) => notice(ui, palette(ui).ok, icon::JOINED, note),
-        Some(Err(problem)) => problem_card(ui, problem),
-        None => {}
-    }
+    found(ui, records);
 }

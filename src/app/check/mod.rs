@@ -89,8 +89,8 @@ pub enum CheckAction {
     Watched(bool),
     /// Chose the form of the report.
     ChoseForm(ReportForm),
-    /// Writes the report.
-    Saved,
+    /// Writes the report to that path.
+    Saved(String),
     /// Judges the evidence at the typed path again.
     OpenedEvidence,
     /// Keeps what was found to compare later rounds with.
@@ -103,19 +103,15 @@ pub enum CheckAction {
 
 /// The report form.
 pub struct Save {
-    /// Where it goes; edited in place.
-    pub path: String,
     /// Whether addresses inside the site are masked; edited in place.
     pub is_masked: bool,
-    /// What came of the last one.
-    pub result: Option<Result<PathBuf, Problem>>,
     form: ReportForm,
     is_running: bool,
 }
 
 impl Default for Save {
     fn default() -> Self {
-        Self { path: String::new(), is_masked: false, result: None, form: ReportForm::Html, is_running: false }
+        Self { is_masked: false, form: ReportForm::Html, is_running: false }
     }
 }
 
@@ -128,15 +124,6 @@ impl Save {
     /// Whether one is being written.
     pub const fn is_running(&self) -> bool {
         self.is_running
-    }
-
-    /// Another form: the ending of a path that has one follows.
-    fn choose(&mut self, form: ReportForm) {
-        let ending = format!(".{}", self.form.as_str());
-        if let Some(stem) = self.path.strip_suffix(&ending) {
-            self.path = format!("{stem}.{}", form.as_str());
-        }
-        self.form = form;
     }
 }
 
@@ -276,10 +263,10 @@ impl NetworkCheck {
             }
             CheckAction::Watched(is_watching) => self.watch(is_watching, desk),
             CheckAction::ChoseForm(form) => {
-                self.save.choose(form);
+                self.save.form = form;
                 Vec::new()
             }
-            CheckAction::Saved => self.save(),
+            CheckAction::Saved(path) => self.save(&path),
             CheckAction::OpenedEvidence => self.open_evidence(desk),
             CheckAction::KeptAsBefore => {
                 self.before = self.run.as_ref().and_then(before);
@@ -317,14 +304,8 @@ impl NetworkCheck {
         }
         let Some(run) = self.run.as_mut().filter(|run| run.job == job) else { return Vec::new() };
         match event {
-            CheckEvent::Saved { path } => {
-                self.save.is_running = false;
-                self.save.result = Some(Ok(path));
-            }
-            CheckEvent::Trouble(problem) if self.save.is_running => {
-                self.save.is_running = false;
-                self.save.result = Some(Err(*problem));
-            }
+            CheckEvent::Saved { .. } => self.save.is_running = false,
+            CheckEvent::Trouble(_) if self.save.is_running => self.save.is_running = false,
             event => {
                 let seen = match &event {
                     CheckEvent::RoundEnded { evidence, .. } => Some(Arc::clone(evidence)),
@@ -506,7 +487,7 @@ impl NetworkCheck {
         }
         let job = desk.jobs.start(JobKind::Check, label, desk.now);
         self.run = Some(Run::new(job, origin, start.watch));
-        (self.problem, self.detail, self.save.result, self.compared) = (None, None, None, None);
+        (self.problem, self.detail, self.compared) = (None, None, None);
         self.save.is_running = false;
         self.view = View::Rows;
         commands.push(Command::Check { job, command: CheckCommand::Start(Box::new(start)) });
@@ -546,17 +527,14 @@ impl NetworkCheck {
         vec![Command::Check { job: run.job, command: CheckCommand::Watch { every } }]
     }
 
-    fn save(&mut self) -> Vec<Command> {
-        let Some(run) = self.run.as_ref().filter(|run| run.has_round()) else { return Vec::new() };
-        let path = self.save.path.trim();
-        if path.is_empty() || self.save.is_running {
-            return Vec::new();
-        }
+    fn save(&mut self, path: &str) -> Vec<Command> {
+        let run = self.run.as_ref().filter(|run| run.has_round() && !self.save.is_running);
+        let Some(run) = run else { return Vec::new() };
         let destination = match &run.origin {
             Origin::Network => Destination::file(path),
             Origin::Saved(evidence) => Destination::file(path).made_from([evidence]),
         };
-        (self.save.is_running, self.save.result) = (true, None);
+        self.save.is_running = true;
         let (form, is_masked) = (self.save.form, self.save.is_masked);
         vec![Command::Check { job: run.job, command: CheckCommand::Save { destination, form, is_masked } }]
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::run::{Phase, Run, Standing};
 use super::*;
-use crate::app::{Action, App, Place};
+use crate::app::{Action, App, Place, ToastText};
 use crate::check::evidence::Evidence;
 use crate::check::judge;
 use crate::check::plan::Outlook;
@@ -390,8 +390,7 @@ fn stopping_cancels_and_keeps_what_was_seen() {
     bench.apply(Event::JobFinished { job, end: JobEnd::Cancelled });
     assert_eq!(bench.run().phase, Phase::Ended(JobEnd::Cancelled));
     assert_eq!(bench.run().observations().len(), 1);
-    bench.app.check.save.path = "/home/me/a.html".into();
-    assert_eq!(bench.act(CheckAction::Saved).len(), 1, "what was seen can be saved");
+    assert_eq!(bench.act(CheckAction::Saved("/home/me/a.html".into())).len(), 1, "what was seen can be saved");
     assert!(bench.run().why_not_again().is_some());
     assert!(bench.app.check.is_ready(), "another check may start");
 }
@@ -427,13 +426,12 @@ fn another_check_closes_the_one_before_and_can_be_compared_with_it() {
 fn a_report_is_saved_and_a_file_that_is_there_is_asked_about() {
     let mut bench = Bench::chosen();
     let job = bench.start();
-    bench.app.check.save.path = "/home/me/check.html".into();
-    assert!(bench.act(CheckAction::Saved).is_empty(), "nothing is there to save yet");
+    let saved = || CheckAction::Saved("/home/me/check.csv".into());
+    assert!(bench.act(saved()).is_empty(), "nothing is there to save yet");
     bench.round(job, 1, true);
     bench.act(CheckAction::ChoseForm(ReportForm::Csv));
-    assert_eq!(bench.app.check.save.path, "/home/me/check.csv", "the ending follows the form");
     bench.app.check.save.is_masked = true;
-    let commands = bench.act(CheckAction::Saved);
+    let commands = bench.act(saved());
     let is_meant = |existing| {
         move |command: &Command| match command {
             Command::Check { command: CheckCommand::Save { destination, form, is_masked }, .. } => {
@@ -448,7 +446,8 @@ fn a_report_is_saved_and_a_file_that_is_there_is_asked_about() {
     let again = bench.act(Action::ReplacedFile);
     assert!(again.iter().all(is_meant(Existing::Replace)) && again.len() == 1);
     bench.tell(job, CheckEvent::Saved { path: "/home/me/check.csv".into() });
-    assert!(matches!(bench.app.check.save.result, Some(Ok(_))));
+    assert!(!bench.app.check.save.is_running());
+    assert!(matches!(bench.app.toasts().iter().last().map(|toast| &toast.text), Some(ToastText::Saved(..))));
 }
 
 #[test]

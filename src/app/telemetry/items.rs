@@ -35,6 +35,11 @@ impl Items {
         self.others.get_mut(place)
     }
 
+    /// All that are not shown, to look at.
+    pub(in crate::app) fn others(&self) -> impl Iterator<Item = &Telemetry> {
+        self.others.iter()
+    }
+
     /// All that are not shown.
     pub(in crate::app) fn others_mut(&mut self) -> impl Iterator<Item = &mut Telemetry> {
         self.others.iter_mut()

@@ -12,8 +12,8 @@ use crate::app::jobs::JobKind;
 use crate::model::ids::JobId;
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
+use crate::msg::Command;
 use crate::msg::telemetry::{TelemetryCommand, TelemetryEvent};
-use crate::msg::{Command, JobEnd};
 use crate::telemetry::value::{Body, Value};
 use crate::telemetry::view::{MessageDetail, PlotPage, PlotSpec, Series, SeriesSpec, Snapshot};
 
@@ -57,10 +57,10 @@ pub enum PlotAction {
     Zoomed(f64),
     /// So many points across are in sight.
     Resized(usize),
-    /// Exports the points.
-    ExportedCsv,
-    /// Exports a picture; the window takes it.
-    ExportedPicture,
+    /// Exports the points to that path.
+    ExportedCsv(String),
+    /// Exports a picture to that path; the window takes it.
+    ExportedPicture(String),
     /// The window took the picture.
     TookPicture(Picture),
     /// The window could not take it.
@@ -142,10 +142,6 @@ pub struct Plot {
     pub filter: String,
     /// The path being typed; edited in place.
     pub path: String,
-    /// Where points are exported to; edited in place.
-    pub csv_path: String,
-    /// Where a picture is exported to; edited in place.
-    pub picture_path: String,
     series: Vec<SeriesSpec>,
     view: View,
     layout: Layout,
@@ -156,10 +152,10 @@ pub struct Plot {
     curves: Vec<Option<Curve>>,
     fields: VecDeque<(Arc<str>, Vec<String>)>,
     mistake: Option<Problem>,
-    is_picture_wanted: bool,
+    /// Where the picture goes that the window is to take.
+    picture: Option<PathBuf>,
     saving: Option<JobId>,
     exporting: Option<PathBuf>,
-    exported: Option<Result<String, Problem>>,
 }
 
 impl Plot {
@@ -178,19 +174,14 @@ impl Plot {
         self.mistake.as_ref()
     }
 
-    /// What came of the last export.
-    pub const fn exported(&self) -> Option<&Result<String, Problem>> {
-        self.exported.as_ref()
-    }
-
     /// Whether an export goes on.
     pub const fn is_exporting(&self) -> bool {
-        self.exporting.is_some() || self.saving.is_some() || self.is_picture_wanted
+        self.exporting.is_some() || self.saving.is_some() || self.picture.is_some()
     }
 
     /// Whether the window is to take a picture.
     pub const fn is_picture_wanted(&self) -> bool {
-        self.is_picture_wanted
+        self.picture.is_some()
     }
 
     /// Expressions that could not be followed.
@@ -327,18 +318,16 @@ impl Plot {
             }
             PlotAction::Zoomed(factor) => self.zoom(factor),
             PlotAction::Resized(columns) => self.columns = columns,
-            PlotAction::ExportedCsv => return self.export_csv(seat),
-            PlotAction::ExportedPicture => {
-                if !self.picture_path.trim().is_empty() && !self.is_exporting() {
-                    self.exported = None;
-                    self.is_picture_wanted = true;
+            PlotAction::ExportedCsv(path) => return self.export_csv(path.into(), seat),
+            PlotAction::ExportedPicture(path) => {
+                if !self.is_exporting() {
+                    self.picture = Some(path.into());
                 }
             }
             PlotAction::TookPicture(picture) => return self.save(picture, seat),
             PlotAction::MissedPicture => {
-                if std::mem::take(&mut self.is_picture_wanted) {
+                if self.picture.take().is_some() {
                     seat.desk.toasts.report(no_picture());
-                    self.exported = Some(Err(no_picture()));
                 }
             }
         }
@@ -368,26 +357,14 @@ impl Plot {
     }
 
     pub(super) fn told(&mut self, event: &TelemetryEvent) {
-        let TelemetryEvent::Exported { path, result } = event else { return };
-        if self.exporting.as_ref() == Some(path) {
-            self.exporting = None;
-            self.exported = Some(match result {
-                Ok(points) => Ok(format!("{points} points written to {}", path.display())),
-                Err(problem) => Err(problem.clone()),
-            });
+        if let TelemetryEvent::Exported { path, .. } = event {
+            self.exporting.take_if(|exporting| exporting == path);
         }
     }
 
-    /// A job that saved a picture ended; whether it was one.
-    pub(in crate::app) fn picture_saved(&mut self, job: JobId, end: &JobEnd) {
-        if self.saving == Some(job) {
-            self.saving = None;
-            self.exported = match end {
-                JobEnd::Done { note } => Some(Ok(note.clone())),
-                JobEnd::Failed(problem) => Some(Err(problem.clone())),
-                JobEnd::Cancelled => None,
-            };
-        }
+    /// A job that saved a picture ended.
+    pub(in crate::app) fn picture_saved(&mut self, job: JobId) {
+        self.saving.take_if(|saving| *saving == job);
     }
 
     /// The inspection ended: nothing of it follows.
@@ -501,23 +478,18 @@ impl Plot {
         }
     }
 
-    fn export_csv(&mut self, seat: &Seat<'_, '_>) -> Vec<Command> {
-        let path = PathBuf::from(self.csv_path.trim());
-        if path.as_os_str().is_empty() || self.is_exporting() || self.series.is_empty() || seat.inspection.is_none() {
+    fn export_csv(&mut self, path: PathBuf, seat: &Seat<'_, '_>) -> Vec<Command> {
+        if self.is_exporting() || self.series.is_empty() || seat.inspection.is_none() {
             return Vec::new();
         }
         let span = if self.view == View::Everything { None } else { self.range() };
         let spec = Box::new(PlotSpec { series: self.series.clone(), span, columns: 0 });
-        self.exported = None;
         self.exporting = Some(path.clone());
         seat.ask(TelemetryCommand::ExportPlot { destination: path.into(), spec })
     }
 
     fn save(&mut self, picture: Picture, seat: &mut Seat<'_, '_>) -> Vec<Command> {
-        let path = PathBuf::from(self.picture_path.trim());
-        if !std::mem::take(&mut self.is_picture_wanted) || path.as_os_str().is_empty() {
-            return Vec::new();
-        }
+        let Some(path) = self.picture.take() else { return Vec::new() };
         let job = seat.desk.jobs.start(JobKind::SavePicture, "Saving a picture of the plot", seat.desk.now);
         self.saving = Some(job);
         let Picture { width, height, rgba } = picture;
@@ -713,11 +685,11 @@ mod tests {
 
     #[test]
     fn points_are_exported_for_what_is_in_sight() {
-        let mut plot = Plot { csv_path: "/tmp/a.csv".into(), ..Plot::default() };
+        let (mut plot, export) = (Plot::default(), || PlotAction::ExportedCsv("/tmp/a.csv".into()));
         act(&mut plot, None, PlotAction::Added(series("a", "")));
-        assert!(act(&mut plot, None, PlotAction::ExportedCsv).is_empty(), "no inspection is open");
+        assert!(act(&mut plot, None, export()).is_empty(), "no inspection is open");
         act(&mut plot, None, PlotAction::Moved(10.0, 20.0));
-        let commands = act(&mut plot, Some(JobId(3)), PlotAction::ExportedCsv);
+        let commands = act(&mut plot, Some(JobId(3)), export());
         let [Command::Telemetry { job: JobId(3), command: TelemetryCommand::ExportPlot { destination, spec } }] =
             &commands[..]
         else {
@@ -728,22 +700,22 @@ mod tests {
         plot.told(&TelemetryEvent::Exported { path: "/tmp/other.csv".into(), result: Ok(1) });
         assert!(plot.is_exporting(), "that was another export");
         plot.told(&TelemetryEvent::Exported { path: "/tmp/a.csv".into(), result: Ok(12) });
-        assert_eq!(plot.exported(), Some(&Ok("12 points written to /tmp/a.csv".into())));
+        assert!(!plot.is_exporting());
     }
 
     #[test]
     fn a_picture_is_saved_once_and_only_if_wanted() {
-        let mut plot = Plot { picture_path: "/tmp/a.png".into(), ..Plot::default() };
+        let mut plot = Plot::default();
         let picture = Picture { width: 1, height: 1, rgba: vec![0; 4] };
         assert!(act(&mut plot, None, PlotAction::TookPicture(picture.clone())).is_empty());
-        act(&mut plot, None, PlotAction::ExportedPicture);
+        act(&mut plot, None, PlotAction::ExportedPicture("/tmp/a.png".into()));
         assert!(plot.is_picture_wanted());
         let commands = act(&mut plot, None, PlotAction::TookPicture(picture));
         assert!(matches!(commands[..], [Command::SavePicture { width: 1, .. }]));
         assert!(!plot.is_picture_wanted() && plot.is_exporting());
         let Command::SavePicture { job, .. } = commands[0] else { unreachable!() };
-        plot.picture_saved(job, &JobEnd::Done { note: "Saved".into() });
-        assert_eq!(plot.exported(), Some(&Ok("Saved".into())));
+        plot.picture_saved(job);
+        assert!(!plot.is_exporting());
     }
 
     #[test]

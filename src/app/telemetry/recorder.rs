@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::seat::Seat;
-use crate::model::problem::Problem;
 use crate::model::settings::TelemetrySettings;
 use crate::msg::Command;
 use crate::msg::telemetry::{ExportForm, InspectionState, PlaybackState, TelemetryCommand, TelemetryEvent};
@@ -23,7 +22,7 @@ pub const SPEEDS: [f32; 7] = [0.1, 0.5, 1.0, 2.0, 10.0, 50.0, 100.0];
 pub const EXTENSION: &str = "lmrec";
 
 /// What the user did with the recorder.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RecorderAction {
     /// Chose how many minutes are kept.
     ChoseMinutes(u32),
@@ -43,16 +42,12 @@ pub enum RecorderAction {
     Slid(i64),
     /// Goes to that time, in microseconds since 1970 UTC.
     Sought(i64),
-    /// Chose what is exported.
-    ChoseForm(ExportForm),
-    /// Exports.
-    Exported,
-    /// Writes a bundle for support.
-    Bundled,
+    /// Exports messages in that form to that path.
+    Exported(ExportForm, String),
+    /// Writes a bundle for support to that path.
+    Bundled(String),
     /// Opens or closes a sheet.
     ToggledSheet(Sheet),
-    /// Read what came of keeping and writing.
-    ReadResults,
 }
 
 /// What is done less often, and opens from the tool row.
@@ -66,43 +61,26 @@ pub enum Sheet {
     Trigger,
 }
 
-/// Something written to a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// What it is, as a sentence begins: `Export`, `Support bundle`.
-    pub what: &'static str,
-    /// What came of it: a sentence, or why not; nothing while it goes on.
-    pub result: Option<Result<String, Problem>>,
-    path: PathBuf,
-}
-
 /// The view model of the recorder.
 pub struct Recorder {
     /// The path of the recording to open; edited in place.
     pub open_path: String,
     /// The path of the next recording; edited in place. Empty for one in the data folder, named after the time.
     pub record_path: String,
-    /// The path of the export; edited in place.
-    pub export_path: String,
-    /// The path of the bundle; edited in place.
-    pub bundle_path: String,
     sheet: Option<Sheet>,
     minutes: u32,
-    form: ExportForm,
     at_unix_micros: i64,
     ring: Option<RecorderState>,
     recording: Option<RecorderState>,
     /// Messages a second that are recorded, and what it was found out from.
     rate: Option<u64>,
     last_rate: Option<(i64, u64)>,
-    kept: Option<Result<RecorderState, Problem>>,
-    recorded: Option<RecorderState>,
     is_keeping: bool,
     playback: Option<Box<PlaybackState>>,
     is_playing: bool,
     is_at_end: bool,
     slid_to: Option<i64>,
-    written: Option<Written>,
+    writing: Option<PathBuf>,
 }
 
 impl Default for Recorder {
@@ -110,24 +88,19 @@ impl Default for Recorder {
         Self {
             open_path: String::new(),
             record_path: String::new(),
-            export_path: String::new(),
-            bundle_path: String::new(),
             sheet: None,
             minutes: 10,
-            form: ExportForm::Csv,
             at_unix_micros: 0,
             ring: None,
             recording: None,
             rate: None,
             last_rate: None,
-            kept: None,
-            recorded: None,
             is_keeping: false,
             playback: None,
             is_playing: false,
             is_at_end: false,
             slid_to: None,
-            written: None,
+            writing: None,
         }
     }
 }
@@ -143,11 +116,6 @@ impl Recorder {
         self.minutes
     }
 
-    /// What is exported.
-    pub const fn form(&self) -> ExportForm {
-        self.form
-    }
-
     /// The ring on disk, while there is one.
     pub const fn ring(&self) -> Option<&RecorderState> {
         self.ring.as_ref()
@@ -161,16 +129,6 @@ impl Recorder {
     /// Messages a second that go into the recording.
     pub const fn rate(&self) -> Option<u64> {
         self.rate
-    }
-
-    /// What came of keeping the last minutes.
-    pub const fn kept(&self) -> Option<&Result<RecorderState, Problem>> {
-        self.kept.as_ref()
-    }
-
-    /// The recording that was stopped last.
-    pub const fn recorded(&self) -> Option<&RecorderState> {
-        self.recorded.as_ref()
     }
 
     /// Whether the last minutes are being kept.
@@ -198,14 +156,9 @@ impl Recorder {
         self.slid_to.or_else(|| self.playback.as_ref().map(|playback| playback.position_unix_micros))
     }
 
-    /// What is or was written.
-    pub const fn written(&self) -> Option<&Written> {
-        self.written.as_ref()
-    }
-
     /// Whether a file is being written.
-    pub fn is_writing(&self) -> bool {
-        self.written.as_ref().is_some_and(|written| written.result.is_none())
+    pub const fn is_writing(&self) -> bool {
+        self.writing.is_some()
     }
 
     /// The ring that the settings ask for; `None` for none.
@@ -218,11 +171,6 @@ impl Recorder {
 
     pub(super) fn act(&mut self, action: RecorderAction, seat: &mut Seat<'_, '_>) -> Vec<Command> {
         match action {
-            RecorderAction::ReadResults => {
-                self.kept = None;
-                self.recorded = None;
-                self.written.take_if(|written| written.result.is_some());
-            }
             RecorderAction::ToggledSheet(sheet) => {
                 self.sheet = if self.sheet == Some(sheet) { None } else { Some(sheet) };
             }
@@ -231,7 +179,6 @@ impl Recorder {
                 if self.ring.is_some() && !self.is_keeping && seat.inspection.is_some() {
                     let path = self.fresh_path(&seat.settings.data_dir, "kept");
                     self.is_keeping = true;
-                    self.kept = None;
                     let span = Duration::from_secs(60 * u64::from(self.minutes));
                     return seat.ask(TelemetryCommand::KeepLast { span, destination: path.into() });
                 }
@@ -267,17 +214,15 @@ impl Recorder {
                     return seat.ask(TelemetryCommand::Seek(position));
                 }
             }
-            RecorderAction::ChoseForm(form) => self.form = form,
-            RecorderAction::Exported => {
-                let path = PathBuf::from(self.export_path.trim());
-                let query = Box::new(seat.query.clone());
-                let command = TelemetryCommand::Export { destination: path.clone().into(), format: self.form, query };
-                return self.write("Export", path, command, seat);
+            RecorderAction::Exported(format, path) => {
+                let (path, query) = (PathBuf::from(path), Box::new(seat.query.clone()));
+                let command = TelemetryCommand::Export { destination: path.clone().into(), format, query };
+                return self.write(path, command, seat);
             }
-            RecorderAction::Bundled => {
-                let path = PathBuf::from(self.bundle_path.trim());
+            RecorderAction::Bundled(path) => {
+                let path = PathBuf::from(path);
                 let command = TelemetryCommand::Bundle { destination: path.clone().into() };
-                return self.write("Support bundle", path, command, seat);
+                return self.write(path, command, seat);
             }
         }
         Vec::new()
@@ -294,23 +239,14 @@ impl Recorder {
                 self.recording.clone_from(recorder);
                 self.ring.clone_from(ring);
             }
-            TelemetryEvent::Kept(result) => {
-                self.is_keeping = false;
-                self.kept = Some(result.clone());
-            }
-            TelemetryEvent::Recorded(state) => self.recorded = Some(state.clone()),
+            TelemetryEvent::Kept(_) => self.is_keeping = false,
             TelemetryEvent::Playback(playback) => self.playback = Some(playback.clone()),
             TelemetryEvent::State(state) => {
                 self.is_playing = *state == InspectionState::Playing;
                 self.is_at_end = matches!(state, InspectionState::Paused { is_at_end: true });
             }
-            TelemetryEvent::Exported { path, result } => {
-                if let Some(written) = self.written.as_mut().filter(|one| one.path == *path && one.result.is_none()) {
-                    written.result = Some(match result {
-                        Ok(messages) => Ok(format!("{messages} messages written to {}", path.display())),
-                        Err(problem) => Err(problem.clone()),
-                    });
-                }
+            TelemetryEvent::Exported { path, .. } => {
+                self.writing.take_if(|writing| writing == path);
             }
             _ => {}
         }
@@ -327,29 +263,20 @@ impl Recorder {
         self.is_playing = false;
         self.is_at_end = false;
         self.slid_to = None;
-        self.written.take_if(|written| written.result.is_none());
+        self.writing = None;
     }
 
-    /// Another inspection begins: what came of the last one's files is read by now.
+    /// Another inspection begins.
     pub(super) fn begun(&mut self) {
         self.ended();
-        self.kept = None;
-        self.recorded = None;
-        self.written = None;
         self.sheet = None;
     }
 
-    fn write(
-        &mut self,
-        what: &'static str,
-        path: PathBuf,
-        command: TelemetryCommand,
-        seat: &Seat<'_, '_>,
-    ) -> Vec<Command> {
-        if path.as_os_str().is_empty() || self.is_writing() || seat.inspection.is_none() {
+    fn write(&mut self, path: PathBuf, command: TelemetryCommand, seat: &Seat<'_, '_>) -> Vec<Command> {
+        if self.is_writing() || seat.inspection.is_none() {
             return Vec::new();
         }
-        self.written = Some(Written { what, result: None, path });
+        self.writing = Some(path);
         seat.ask(command)
     }
 
@@ -445,7 +372,7 @@ mod tests {
         assert_eq!(destination.path().to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "it is at it");
         recorder.told(&TelemetryEvent::Kept(Ok(state(7))));
-        assert!(!recorder.is_keeping() && recorder.kept().is_some());
+        assert!(!recorder.is_keeping());
     }
 
     #[test]
@@ -463,11 +390,6 @@ mod tests {
         assert!(act(&mut recorder, RecorderAction::Started).is_none(), "one at a time");
         recorder.told(&TelemetryEvent::Recording { recorder: None, ring: None });
         assert_eq!(recorder.rate(), None);
-        let stopped = RecorderState { path: "/tmp/x.lmrec".into(), ..state(1500) };
-        recorder.told(&TelemetryEvent::Recorded(stopped.clone()));
-        assert_eq!(recorder.recorded(), Some(&stopped), "the file is named");
-        act(&mut recorder, RecorderAction::ReadResults);
-        assert_eq!(recorder.recorded(), None);
     }
 
     #[test]
@@ -496,17 +418,17 @@ mod tests {
 
     #[test]
     fn an_export_carries_the_query_and_is_answered_by_its_path() {
-        let mut recorder = Recorder { export_path: "/tmp/a.csv".into(), ..Recorder::default() };
-        let Some(TelemetryCommand::Export { query, .. }) = act(&mut recorder, RecorderAction::Exported) else {
+        let (mut recorder, export) =
+            (Recorder::default(), || RecorderAction::Exported(ExportForm::Csv, "/tmp/a.csv".into()));
+        let Some(TelemetryCommand::Export { query, .. }) = act(&mut recorder, export()) else {
             panic!("nothing exported")
         };
         assert_eq!(query.text, "boiler");
-        assert!(act(&mut recorder, RecorderAction::Exported).is_none(), "it is at it");
+        assert!(act(&mut recorder, export()).is_none(), "it is at it");
         recorder.told(&TelemetryEvent::Exported { path: "/tmp/b.csv".into(), result: Ok(1) });
         assert!(recorder.is_writing());
         recorder.told(&TelemetryEvent::Exported { path: "/tmp/a.csv".into(), result: Ok(12) });
-        let result = recorder.written().and_then(|written| written.result.clone());
-        assert_eq!(result, Some(Ok("12 messages written to /tmp/a.csv".into())));
+        assert!(!recorder.is_writing());
     }
 
     #[test]

@@ -73,7 +73,12 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     }
     let assessment = judge(&job.plan, &job.trail);
     let (outcome, summary) = (assessment.outcome.as_str(), assessment.summary.clone());
-    let ended = records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await;
+    // What a paper says later is what was claimed now.
+    let claims = json!({ "claims": assessment.claims, "left": assessment.remedies });
+    let ended = match job.write("claims", Phase::Outcome, outcome, claims).await {
+        Ok(()) => records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await,
+        Err(error) => Err(error),
+    };
     if ended.is_ok() {
         // What is not on record is claimed to nobody.
         job.tell(WipeEvent::Assessed(Box::new(job.report(assessment)))).await;

@@ -76,6 +76,17 @@ impl ConnectPlan {
         }
     }
 
+    /// A connection with that login and those files; where authorities are named, they alone are trusted.
+    pub fn with_files(url: BrokerUrl, client_id: impl Into<String>, login: Login, files: TlsFiles) -> Self {
+        let mut plan = Self::new(url, client_id);
+        if files.authorities.is_some() {
+            // The workers put the file in the place of nothing.
+            plan.tls.trust = Trust::Only(Vec::new());
+        }
+        (plan.login, plan.tls.files) = (login, files);
+        plan
+    }
+
     /// Whether the headers can be sent.
     pub fn check_headers(&self) -> Result<(), HeaderError> {
         if !self.headers.is_empty() && !self.url.scheme.is_websocket() {

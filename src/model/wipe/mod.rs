@@ -28,6 +28,9 @@ use super::ids::DriverId;
 use super::record::RecordId;
 use super::word::words;
 
+/// For how many minutes a gateway can be watched after its removal.
+pub const WATCH_MINUTES: std::ops::RangeInclusive<u64> = 1..=60;
+
 /// What a plan calls the Wi-Fi credentials.
 pub const WIFI: &str = "wifi";
 

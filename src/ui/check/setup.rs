@@ -8,13 +8,12 @@ use crate::app::check::words::{self, ui as w};
 use crate::app::check::{CheckAction, NetworkCheck};
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::text::visible;
-use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, STACKED_BELOW};
 use crate::ui::widgets::{
-    Button, beside, check as check_box, empty_state, field, fold, labelled, muted, path_field, problem_card, strong,
-    surface,
+    Button, beside, check as check_box, empty_state, field, fold, forget_undo, labelled, muted, path_field,
+    problem_card, strong, surface,
 };
 
 /// Draws it.

@@ -15,13 +15,12 @@ use crate::model::secret::Secret;
 use crate::msg::batch::RowState;
 use crate::profile::site::{Fit, Site};
 use crate::ui::frame::scrolled;
-use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
 use crate::ui::widgets::{
-    Button, boxed, check, empty_state, field, fixed, group, labelled, muted, notice, path_field, pill, problem_card,
-    row_ground, strong, truncated,
+    Button, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field, pill,
+    problem_card, row_ground, strong, truncated,
 };
 
 /// Least height of the table, whatever stands around it.
@@ -444,7 +443,7 @@ fn export(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
             pass.browse = Some(PathField::BatchResults);
         }
     });
-    if let Some(Err(problem)) = &batch.exported {
+    if let Some(problem) = &batch.out_trouble {
         problem_card(ui, problem);
     }
 }

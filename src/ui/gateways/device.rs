@@ -9,13 +9,12 @@ use crate::model::clock::{Ahead, Effect, written};
 use crate::model::ids::DriverId;
 use crate::msg::JobEnd;
 use crate::msg::device::{DeviceRead, ImageRow, Table};
-use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, ONE_COLUMN_BELOW, palette, section};
 use crate::ui::widgets::{
-    Button, copyable, facts, field, focus_ring, group, labelled, muted, notice, pill, problem_card, strong,
-    titled_group, truncated,
+    Button, copyable, facts, field, focus_ring, forget_undo, group, labelled, muted, notice, pill, problem_card,
+    strong, titled_group, truncated,
 };
 
 const VALUE: &str = "setting-value";

@@ -1,16 +1,15 @@
 //! Several gateways that are to be removed: the whole list first, with a serial number each, then what becomes of each.
 
-use egui::{Align, Color32, Id, Layout, RichText, TextEdit, Ui};
+use egui::{Align, Color32, Layout, RichText, TextEdit, Ui};
 
 use crate::app::App;
 use crate::app::removals::{Removals, RemovalsAction, Row, RowState};
 use crate::model::wipe::Outcome;
 use crate::ui::frame::scrolled;
-use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_MARGIN, GRID, PAGE_MARGIN, medium, palette};
-use crate::ui::widgets::{Button, field, fixed, group, labelled, muted, pill, strong, truncated};
+use crate::ui::widgets::{Button, field, fixed, group, muted, pill, secret_field, strong, truncated};
 
 /// Draws the list and what becomes of it.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -62,12 +61,7 @@ fn access(ui: &mut Ui, removals: &mut Removals) {
     group(ui, |ui| {
         strong(ui, "Login for all of them");
         field(ui, "User name", &mut removals.username, "where they ask for one");
-        labelled(ui, "Password", |ui, label| {
-            let id = Id::unique("removals-secret");
-            let edit = TextEdit::singleline(removals.secret.expose_mut()).id(id).password(true);
-            ui.add(edit.hint_text("or proof of possession").margin(FIELD_MARGIN)).labelled_by(label);
-            forget_undo(ui, id);
-        });
+        secret_field(ui, "Password", &mut removals.secret, "or proof of possession");
     });
 }
 

@@ -1,22 +1,24 @@
 //! The tab Remove: the plan in order, what a person says of it, three claims, every place, what is left, and the certificate.
 
-use egui::{Align, Color32, Id, Key, Layout, RichText, TextEdit, Ui, vec2};
+use egui::{Align, Color32, Key, Layout, RichText, Ui, vec2};
 
 use crate::app::App;
+use crate::app::files::PAPER_FORMS;
 use crate::app::remove::{Remove, RemoveAction, Run};
 use crate::model::card_scan::NONE_FOUND;
 use crate::model::gateway::Sighting;
 use crate::model::wipe::{
     Actor, Answer, Assessment, Outcome, Plan, PlanStep, StepState, StepVerdict, StoreState, StoreVerdict, WIFI,
 };
-use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
-use crate::ui::theme::{FIELD_MARGIN, GAP, GRID, palette};
+use crate::ui::theme::{GAP, GRID, palette};
 use crate::ui::widgets::{
-    Button, boxed, check, copyable, empty_state, field, fold, hold_button, labelled, muted, notice, path_field, pill,
-    problem_card, titled_group, truncated,
+    Button, boxed, check, copyable, empty_state, field, fold, hold_button, muted, notice, path_field, pill,
+    problem_card, secret_field, titled_group, truncated,
 };
+
+mod look;
 
 /// Draws the tab.
 pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'_>) {
@@ -28,6 +30,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     };
     let name = crate::app::discover::display_name(row);
     let reads_settings = app.removal_reads_settings();
+    let connection = app.connection_to_look_with().map(str::to_owned);
     let remove = &mut *app.remove;
     if let Some(run) = remove.run() {
         state(ui, run);
@@ -42,6 +45,10 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     if reads_settings {
         field(ui, "Settings to look for", &mut remove.look_for, "their keys, with blanks between");
     }
+    if let Some(report) = remove.run().and_then(Run::report) {
+        look::seen(ui, report);
+    }
+    look::show(ui, remove, connection.as_deref(), pass);
     guard(ui, remove, &name, plan.restarts > 1, pass);
     if remove.run().is_some_and(|run| run.report().is_some()) {
         certificate(ui, remove, pass);
@@ -262,6 +269,9 @@ fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: 
     if needs_power && !is_running {
         check(ui, &mut remove.is_attended, "I stand beside it and take its power away when asked", "");
     }
+    if let Some(mistake) = remove.mistake() {
+        problem_card(ui, mistake);
+    }
     let is_typed = !remove.confirmed.trim().is_empty();
     let why = if is_running { "It runs already" } else { "Type the serial number first" };
     let again = if remove.run().is_some() { " again" } else { "" };
@@ -273,22 +283,12 @@ fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: 
     ui.add_space(GRID);
 }
 
-fn certificate(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
-    let hint = remove.proposed_name();
-    let (_, is_browsing) = path_field(ui, "Certificate", &mut remove.certificate_path, &hint);
-    if is_browsing {
-        pass.browse = Some(PathField::Certificate(hint));
-    }
-    let has_path = !remove.certificate_path.trim().is_empty();
-    let save = Button::new("Save").named("Save the certificate").enabled_if(has_path, "Choose a file first");
+fn certificate(ui: &mut Ui, remove: &Remove, pass: &mut Pass<'_>) {
+    let save = Button::new("Save certificate…").icon(icon::SAVE).enabled_if(!remove.is_saving(), "It is being saved");
     if save.pressed(ui) {
-        pass.did(RemoveAction::SavedCertificate);
+        pass.browse = Some(PathField::Certificate(remove.proposed_name()));
     }
-    match remove.saved() {
-        Some(Ok(path)) => muted_line(ui, &format!("Saved: {path}")),
-        Some(Err(problem)) => problem_card(ui, problem),
-        None => {}
-    }
+    muted(ui, PAPER_FORMS);
 }
 
 fn card(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
@@ -298,12 +298,7 @@ fn card(ui: &mut Ui, remove: &mut Remove, pass: &mut Pass<'_>) {
     if is_browsing {
         pass.browse = Some(PathField::CardImage);
     }
-    labelled(ui, "Secret", |ui, label| {
-        let id = Id::unique("card-secret");
-        let edit = TextEdit::singleline(card.secret.expose_mut()).id(id).password(true);
-        ui.add(edit.hint_text("passphrase or token").margin(FIELD_MARGIN)).labelled_by(label);
-        forget_undo(ui, id);
-    });
+    secret_field(ui, "Secret", &mut card.secret, "passphrase or token");
     field(ui, "Its network", &mut card.ssid, "for the key derived of a passphrase");
     if card.is_running() {
         let (bytes, total) = card.at().unwrap_or_default();

@@ -22,29 +22,38 @@ pub(super) fn integrity_height(records: &Records) -> f32 {
     34.0 + audit + problem
 }
 
-/// Draws it.
+/// Draws it in the detail of a record.
 pub(super) fn integrity(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
     ui.horizontal(|ui| {
-        let verify = Button::new("Verify").icon(icon::JOINED).named("Verify the records");
-        if verify.enabled_if(!records.audit.is_pending(), "It is being checked").pressed(ui) {
-            pass.did(RecordsAction::Verified);
-        }
-        let told = match (records.audit.is_pending(), records.audit.value()) {
-            (true, _) => "Verifying\u{2026}",
-            (false, None) => "Checks that nothing on record was changed, deleted or reordered",
-            (false, Some(_)) => "As of the last check",
-        };
-        muted(ui, told);
+        verify(ui, records, pass);
+        muted(ui, verify_words(records));
     });
-    if let Some(problem) = records.audit.problem() {
-        problem_card(ui, problem);
-    }
-    if let Some(audit) = records.audit.value() {
-        found(ui, audit);
+    found(ui, records);
+}
+
+/// Draws the button that has them checked.
+pub(super) fn verify(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+    let verify = Button::new("Verify").icon(icon::JOINED).named("Verify the records");
+    if verify.enabled_if(!records.audit.is_pending(), "It is being checked").pressed(ui) {
+        pass.did(RecordsAction::Verified);
     }
 }
 
-fn found(ui: &mut Ui, audit: &Audit) {
+/// What stands beside it.
+pub(super) const fn verify_words(records: &Records) -> &'static str {
+    match (records.audit.is_pending(), records.audit.value()) {
+        (true, _) => "Verifying\u{2026}",
+        (false, None) => "Checks that nothing on record was changed, deleted or reordered",
+        (false, Some(_)) => "As of the last check",
+    }
+}
+
+/// Draws what the last check found.
+pub(super) fn found(ui: &mut Ui, records: &Records) {
+    if let Some(problem) = records.audit.problem() {
+        problem_card(ui, problem);
+    }
+    let Some(audit) = records.audit.value() else { return };
     let palette = palette(ui);
     if audit.is_intact() {
         notice(ui, palette.ok, icon::JOINED, &audit.verdict());

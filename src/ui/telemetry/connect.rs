@@ -10,13 +10,12 @@ use crate::model::mqtt::message::{Grant, Qos};
 use crate::model::mqtt::{Dialect, MqttVersion};
 use crate::model::secret::Secret;
 use crate::model::text::visible;
-use crate::ui::gateways::set_up::forget_undo;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GRID, mono, palette};
 use crate::ui::widgets::{
-    Button, check, choice, field, finding, focus_ring, fold, group, icon as show_icon, labelled, muted, notice,
-    path_field, titled_group, truncated,
+    Button, check, choice, field, finding, focus_ring, fold, forget_undo, group, icon as show_icon, labelled, muted,
+    notice, path_field, titled_group, truncated,
 };
 
 const QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];

@@ -2,12 +2,12 @@
 
 use egui::{RichText, ScrollArea, Ui};
 
-use super::parts::{counted, span};
+use super::parts::span;
 use crate::app::telemetry::expect::Expect;
 use crate::telemetry::view::{ExpectationState, ExpectationWord};
 use crate::ui::icon;
 use crate::ui::theme::{GRID, medium, palette};
-use crate::ui::widgets::{copyable, empty_state, group, icon as glyph, muted, notice, pill};
+use crate::ui::widgets::{copyable, counted, empty_state, group, icon as glyph, muted, notice, pill};
 
 /// Draws Expected.
 pub(super) fn show(ui: &mut Ui, expect: &Expect) {

@@ -6,7 +6,7 @@ use egui::{Align2, Key, Rect, Response, Role, Sense, Ui, pos2, vec2};
 
 use super::list::flags;
 use super::messages::{PANE_ROW, back, is_one_at_a_time};
-use super::parts::{count, span};
+use super::parts::span;
 use super::rows::{Asked, Place, Rows, cell, choosable, number, size};
 use super::tools::{mark_row, row_title};
 use super::tree::silent_words;
@@ -17,7 +17,7 @@ use crate::telemetry::view::{HistoryPage, MessageRow};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{DENSE_HEIGHT, HEAD_HEIGHT, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, empty_state, muted, tool_row};
+use crate::ui::widgets::{Button, count, empty_state, muted, tool_row};
 
 /// Draws the history.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -89,7 +89,7 @@ fn told(page: &HistoryPage) -> String {
     if let Some(usual) = page.usual {
         return format!("every {}, learnt from {}", span(usual), number(page.received));
     }
-    let received = super::parts::counted(page.received, "message", "messages");
+    let received = crate::ui::widgets::counted(page.received, "message", "messages");
     if page.total as u64 == page.received { received } else { format!("{received}, {} held", count(page.total as u64)) }
 }
 

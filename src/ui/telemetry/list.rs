@@ -6,7 +6,6 @@ use egui::{
 
 use super::history::{as_text, message_menu};
 use super::messages::{feed_row, is_one_at_a_time};
-use super::parts::counted;
 use super::rows::{Place, Rows, cell, choosable, number, size};
 use super::tree::{FOOT, FOOT_FROM};
 use crate::app::App;
@@ -17,7 +16,7 @@ use crate::telemetry::view::MessageRow;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{DENSE_HEIGHT, FIELD_MARGIN, GRID, HEAD_HEIGHT, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, bare_field, check, empty_state, finding, labelled, muted, strong};
+use crate::ui::widgets::{Button, bare_field, check, counted, empty_state, finding, labelled, muted, strong};
 
 /// The field that searches messages.
 pub(in crate::ui) const SEARCH: &str = "message-search";

@@ -52,24 +52,6 @@ pub(super) fn combo<T: Copy + PartialEq>(
     picked.filter(|picked| *picked != chosen)
 }
 
-/// A count with its thousands set apart.
-pub(super) fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A count with what is counted: `1 message`, `2 messages`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
-    format!("{} {}", count(number), if number == 1 { one } else { many })
-}
-
 /// Bytes in the unit in which they are read.
 #[expect(clippy::cast_precision_loss, reason = "one digit behind the point")]
 pub(super) fn bytes(bytes: u64) -> String {
@@ -130,10 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_bytes_and_spans_read_well() {
-        for (value, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
-            assert_eq!(count(value), text);
-        }
+    fn bytes_and_spans_read_well() {
         for (value, text) in [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (5 << 30, "5.0 GiB")] {
             assert_eq!(bytes(value), text);
         }

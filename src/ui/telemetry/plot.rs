@@ -10,13 +10,13 @@ use egui_plot::{AxisHints, GridInput, GridMark, HPlacement, Line, LineStyle, Plo
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::parts::{counted, inline_field, is_entered, number, times};
+use super::parts::{inline_field, is_entered, number, times};
 use crate::app::telemetry::plot::{Curve, Layout as Sharing, Picture, Plot, PlotAction, View};
 use crate::telemetry::view::{Series, Statistics};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, control_radius, curve, palette};
-use crate::ui::widgets::{Button, choice, empty_state, finding, group, muted, segments, truncated};
+use crate::ui::widgets::{Button, choice, counted, empty_state, finding, group, muted, segments, truncated};
 
 /// Least height of the curves.
 const LEAST_HEIGHT: f32 = 180.0;
@@ -523,7 +523,7 @@ fn numbers(series: &Series) -> String {
     };
     text = text + "  " + &counted(series.points, "point", "points");
     if series.without > 0 {
-        text = text + "  " + &super::parts::count(series.without) + " without";
+        text = text + "  " + &crate::ui::widgets::count(series.without) + " without";
     }
     text
 }

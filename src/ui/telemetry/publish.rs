@@ -2,7 +2,7 @@
 
 use egui::{Align, Color32, Layout, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo, vec2};
 
-use super::parts::{bytes, count, counted, inline_field, is_entered};
+use super::parts::{bytes, inline_field, is_entered};
 use crate::app::telemetry::Telemetry;
 use crate::app::telemetry::publish::{
     Draft, DraftKind, END_WORDS, Publish, PublishAction, Retained, RetainedPhase, Sent, end_says, end_word,
@@ -16,8 +16,8 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, clock};
 use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, medium, palette};
 use crate::ui::widgets::{
-    Button, check, choice, field, finding, fold, group, icon as glyph, labelled, muted, notice, pill, problem_card,
-    row_ground, strong, truncated,
+    Button, check, choice, count, counted, field, finding, fold, group, icon as glyph, labelled, muted, notice, pill,
+    problem_card, row_ground, strong, truncated,
 };
 
 /// Height of a row of what was sent.

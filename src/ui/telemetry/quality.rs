@@ -2,13 +2,15 @@
 
 use egui::{Align, Layout, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
-use super::parts::{count, counted, inline_field, number, span};
+use super::parts::{inline_field, number, span};
 use crate::app::telemetry::insight::{Insight, InsightAction};
 use crate::telemetry::view::QualityRow;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{boxed, empty_state, finding, group, icon as glyph, muted, row_ground, strong, truncated};
+use crate::ui::widgets::{
+    boxed, count, counted, empty_state, finding, group, icon as glyph, muted, row_ground, strong, truncated,
+};
 
 /// Height of a row.
 const ROW: f32 = 30.0;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Popup, PopupCloseBehavior, RectAlign, Response, Ui};
 
-use super::parts::{bytes, counted, span};
+use super::parts::{bytes, span};
 use super::trigger;
 use crate::app::App;
 use crate::app::files::file_name;
@@ -16,7 +16,7 @@ use crate::telemetry::recording::RecorderState;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::GRID;
-use crate::ui::widgets::{Button, choice, muted, path_field, small, strong};
+use crate::ui::widgets::{Button, choice, counted, muted, path_field, small, strong};
 
 /// Width of a sheet.
 const WIDTH: f32 = 460.0;
@@ -126,7 +126,6 @@ fn export(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>) 
             let (label, name) = (format!("{text}\u{2026}"), format!("Export as {text}"));
             let export = Button::new(&label).icon(icon::EXPORT).named(&name);
             if export.enabled_if(is_ready, why_not(is_open)).pressed(ui) {
-                pass.did(RecorderAction::ChoseForm(form));
                 pass.browse = Some(PathField::TelemetryExport(form));
             }
         }

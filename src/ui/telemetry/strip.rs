@@ -7,7 +7,6 @@ use super::sheets::amount;
 use crate::app::App;
 use crate::app::telemetry::recorder::{Recorder, RecorderAction, SPEEDS};
 use crate::app::telemetry::{Telemetry, TelemetryAction};
-use crate::model::problem::Problem;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{CONTROL_HEIGHT, GRID, ONE_COLUMN_BELOW, medium, palette};
@@ -24,7 +23,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
         warnings(ui, telemetry, pass);
-        told(ui, &telemetry.panes.recorder, pass);
+        told(ui, &telemetry.panes.recorder);
         if telemetry.panes.recorder.playback().is_some() {
             let is_open = telemetry.job().is_some();
             transport(ui, &telemetry.panes.recorder, is_open, pass);
@@ -39,8 +38,6 @@ fn has_news(telemetry: &Telemetry) -> bool {
     !telemetry.warnings().is_empty()
         || recorder.playback().is_some()
         || recorder.is_keeping()
-        || recorder.kept().is_some()
-        || recorder.recorded().is_some()
         || recorder.is_writing()
         || has_problem(recorder.recording())
         || has_problem(recorder.ring())
@@ -147,7 +144,7 @@ fn timeline(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>
 }
 
 /// What came of all that.
-fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
+fn told(ui: &mut Ui, recorder: &Recorder) {
     let problems =
         [recorder.recording(), recorder.ring()].into_iter().flatten().filter_map(|state| state.problem.as_ref());
     for problem in problems {
@@ -156,20 +153,8 @@ fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
     if recorder.is_keeping() {
         notice(ui, palette(ui).link, icon::RUNNING, "Keeping the last minutes…");
     }
-    match recorder.kept() {
-        Some(Ok(state)) => {
-            let text = format!("Kept {} in {}", amount(state), state.path.display());
-            result(ui, &text, "Dismiss what was kept", pass);
-        }
-        Some(Err(problem)) => failed(ui, problem, "Dismiss what was not kept", pass),
-        None => {}
-    }
-    if let Some(state) = recorder.recorded() {
-        let text = format!("Recorded {} to {}", amount(state), state.path.display());
-        result(ui, &text, "Dismiss what was recorded", pass);
-    }
-    if let Some(written) = recorder.written().filter(|_| recorder.is_writing()) {
-        notice(ui, palette(ui).link, icon::RUNNING, &format!("{} is being written…", written.what));
+    if recorder.is_writing() {
+        notice(ui, palette(ui).link, icon::RUNNING, "A file is being written…");
     }
     if let Some(playback) = recorder.playback() {
         if let Some(repaired) = &playback.repaired {
@@ -187,24 +172,5 @@ fn told(ui: &mut Ui, recorder: &Recorder, pass: &mut Pass<'_>) {
             let hover = format!("{}\n{}", playback.recording.path.display(), all.join("\n"));
             truncated(ui, RichText::new(text).small().color(palette(ui).muted)).on_hover_text(hover);
         });
-    }
-}
-
-/// A sentence that stays until it was read.
-fn result(ui: &mut Ui, text: &str, dismiss: &str, pass: &mut Pass<'_>) {
-    ui.horizontal(|ui| {
-        ui.spacing_mut().interact_size.y = 24.0;
-        glyph(ui, icon::JOINED, palette(ui).ok);
-        if Button::icon_only(icon::CLOSE, dismiss).pressed(ui) {
-            pass.did(RecorderAction::ReadResults);
-        }
-        truncated(ui, RichText::new(text).small());
-    });
-}
-
-fn failed(ui: &mut Ui, problem: &Problem, dismiss: &str, pass: &mut Pass<'_>) {
-    problem_card(ui, problem);
-    if Button::new("Dismiss").named(dismiss).pressed(ui) {
-        pass.did(RecorderAction::ReadResults);
     }
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use egui::{Rect, RichText, Role, ScrollArea, Sense, TextStyle, Ui, WidgetInfo, pos2, vec2};
 
-use super::parts::{bytes, combo, count, counted, span};
+use super::parts::{bytes, combo, span};
 use crate::app::telemetry::insight::{DEPTHS, Insight, InsightAction, Part, WINDOWS};
 use crate::telemetry::view::{Talker, TalkersBy, TalkersPage};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, control_radius, palette, tint};
-use crate::ui::widgets::{choice, empty_state, group, muted, strong};
+use crate::ui::widgets::{choice, count, counted, empty_state, group, muted, strong};
 
 /// Height of a talker.
 const ROW: f32 = 30.0;

@@ -2,14 +2,15 @@
 
 use egui::{Align, Layout, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, WidgetInfo, vec2};
 
-use super::parts::{count, counted};
 use crate::app::Action;
 use crate::app::telemetry::trace::{Trace, TraceAction, is_received, is_trouble, latency, reason};
 use crate::model::mqtt::stage::TracedPacket;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::palette;
-use crate::ui::widgets::{Button, boxed, empty_state, group, icon as glyph, muted, row_ground, truncated};
+use crate::ui::widgets::{
+    Button, boxed, count, counted, empty_state, group, icon as glyph, muted, row_ground, truncated,
+};
 
 /// Height of a row.
 const ROW: f32 = 28.0;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use egui::{Align2, FontId, Key, Popup, Rect, RectAlign, Response, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::messages::{feed_row, is_one_at_a_time};
-use super::parts::{counted, span};
+use super::parts::span;
 use super::rows::{Asked, Place, Rows, Shown, cell, choosable, number, onward, size};
 use crate::app::App;
 use crate::app::telemetry::tree::{Selected, TreeAction};
@@ -15,7 +15,7 @@ use crate::telemetry::view::{TreeRow, TreeSort};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{DENSE_HEIGHT, HEAD_HEIGHT, icon_font, medium, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, bare_field, empty_state, finding, focus_ring, muted};
+use crate::ui::widgets::{Button, bare_field, counted, empty_state, finding, focus_ring, muted};
 
 /// The field that searches topics.
 pub(in crate::ui) const SEARCH: &str = "topic-search";

@@ -2,13 +2,14 @@
 
 use egui::{RichText, ScrollArea, TextEdit, Ui};
 
-use super::parts::counted;
 use super::tools::mark;
 use crate::app::telemetry::trigger::{Trigger, TriggerAction};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_MARGIN, GRID, mono, palette, small_mono};
-use crate::ui::widgets::{Button, check, field, finding, icon as show_icon, labelled, muted, strong, truncated};
+use crate::ui::widgets::{
+    Button, check, counted, field, finding, icon as show_icon, labelled, muted, strong, truncated,
+};
 
 /// Draws the sheet.
 pub(super) fn show(ui: &mut Ui, trigger: &mut Trigger, is_running: bool, pass: &mut Pass<'_>) {

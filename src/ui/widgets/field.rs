@@ -4,6 +4,7 @@ use egui::{Response, TextEdit, Ui, Vec2};
 
 use super::button::focus_ring;
 use super::{Button, muted};
+use crate::model::secret::Secret;
 use crate::ui::icon;
 use crate::ui::theme::{CONTROL_HEIGHT, FIELD_MIN_WIDTH, FIELD_WIDTH, GRID, LABEL_WIDTH};
 
@@ -28,6 +29,24 @@ pub(in crate::ui) fn labelled<R>(ui: &mut Ui, label: &str, add: impl FnOnce(&mut
 /// A text field with its label; `hint` stands in it while it is empty.
 pub(in crate::ui) fn field(ui: &mut Ui, label: &str, text: &mut String, hint: &str) -> Response {
     labelled(ui, label, |ui, id| ui.add(single(text, hint)).labelled_by(id))
+}
+
+/// A field for a secret: nothing of it is shown, and none of its earlier states stays in memory.
+pub(in crate::ui) fn secret_field(ui: &mut Ui, label: &str, secret: &mut Secret<String>, hint: &str) {
+    labelled(ui, label, |ui, name| {
+        let id = egui::Id::unique(format!("secret-{label}"));
+        let edit = single(secret.expose_mut(), hint).id(id).password(true);
+        ui.add(edit).labelled_by(name);
+        forget_undo(ui, id);
+    });
+}
+
+/// Undo would keep every state of a secret in memory for as long as the window is open.
+pub(in crate::ui) fn forget_undo(ui: &Ui, id: egui::Id) {
+    if let Some(mut state) = TextEdit::load_state(ui.ctx(), id) {
+        state.clear_undoer();
+        TextEdit::store_state(ui.ctx(), id, state);
+    }
 }
 
 /// A field whose name is read out and not shown: its hint says what it is for.

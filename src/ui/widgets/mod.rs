@@ -11,10 +11,10 @@ pub(super) mod shares;
 mod text;
 
 pub(super) use button::{Button, choice, focus_ring, segments};
-pub(super) use field::{bare_field, check, field, labelled, path_field};
+pub(super) use field::{bare_field, check, field, forget_undo, labelled, path_field, secret_field};
 pub(super) use frame::{boxed, call, empty_state, fixed, group, header, notice, pill, titled_group};
 pub(super) use hold::hold_button;
 pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};
 pub(super) use rows::row_ground;
-pub(super) use text::{copyable, facts, fold, icon, muted, signal_bars, small, strong, truncated};
+pub(super) use text::{copyable, count, counted, facts, fold, icon, muted, signal_bars, small, strong, truncated};

@@ -49,6 +49,24 @@ pub(in crate::ui) fn facts(ui: &mut Ui, salt: &str, pairs: &[(&str, String)]) {
     });
 }
 
+/// A count with its thousands set apart.
+pub(in crate::ui) fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with what is counted: `1 message`, `2 messages`.
+pub(in crate::ui) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(number), if number == 1 { one } else { many })
+}
+
 /// Something folded away until asked for.
 pub(in crate::ui) fn fold(ui: &mut Ui, salt: impl AsIdSalt, title: &str, add: impl FnOnce(&mut Ui)) {
     let id = ui.make_persistent_id(salt);
@@ -87,5 +105,21 @@ pub(in crate::ui) fn signal_bars(ui: &mut Ui, rssi_dbm: Option<i16>) {
             egui::Rect::from_min_max(egui::pos2(left, rect.bottom() - height), egui::pos2(left + 3.0, rect.bottom()));
         ui.painter().rect_filled(bar, 1.0, if index < bars { colour } else { palette.line });
         left += 5.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_read_well() {
+        for (value, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(count(value), text);
+        }
+        assert_eq!(
+            (counted(1, "message", "messages"), counted(2, "message", "messages")),
+            ("1 message".into(), "2 messages".into())
+        );
     }
 }

@@ -170,17 +170,15 @@ impl Stage {
     fn check_report(&mut self) {
         let job = self.check_ended(About::default());
         self.act(CheckAction::WentTo(View::Report));
-        self.app.check.save.path = "/home/me/harbour.html".into();
         self.act(CheckAction::ChoseForm(ReportForm::Json));
-        self.act(CheckAction::Saved);
+        self.act(CheckAction::Saved("/home/me/harbour.html".into()));
         self.check_tell(job, CheckEvent::Saved { path: "/home/me/harbour.json".into() });
     }
 
     fn check_report_failed(&mut self) {
         let job = self.check_ended(About::default());
         self.act(CheckAction::WentTo(View::Report));
-        self.app.check.save.path = "/home/me/harbour.html".into();
-        self.act(CheckAction::Saved);
+        self.act(CheckAction::Saved("/home/me/harbour.html".into()));
         self.check_tell(job, CheckEvent::Trouble(Box::new(unreadable())));
     }
 

@@ -1,5 +1,6 @@
 //! How many clicks the everyday ways through the window take. Typing is free; Enter is counted by itself.
 
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use egui::accesskit::Role;
@@ -7,10 +8,11 @@ use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable as _;
 use linesman::app::Action;
 use linesman::app::files::PathField;
+use linesman::model::ids::JobId;
 use linesman::model::outcome::Verdict;
 use linesman::model::settings::SavedConnection;
 use linesman::msg::telemetry::{InspectionSource, TelemetryCommand, TelemetryEvent};
-use linesman::msg::{Command, Request};
+use linesman::msg::{Command, Event, JobEnd, Request};
 
 use super::states::{Stage, networks, site};
 use super::telemetry::{json, tree, with_message};
@@ -224,6 +226,36 @@ fn messages_are_exported_with_two_clicks_and_where_they_went_is_said_and_shown()
         |command: &Command| matches!(command, Command::ShowInFolder(shown) if shown.ends_with("messages.jsonl"));
     assert!(hand.commands().iter().any(is_shown));
     hand.click(Role::Button, "Copy the path of messages.jsonl");
+}
+
+/// What is to be written of the records, by its job and path.
+fn written(commands: &[Command]) -> Option<(JobId, PathBuf)> {
+    commands.iter().find_map(|command| match command {
+        Command::ExportRecords { job, destination, .. } => Some((*job, destination.path().to_owned())),
+        Command::WriteReport { job, plan } => {
+            plan.file.as_ref().map(|(_, destination)| (*job, destination.path().to_owned()))
+        }
+        _ => None,
+    })
+}
+
+#[test]
+fn records_and_reports_are_saved_by_one_dialog_and_told_once() {
+    for (button, name) in
+        [("Export the records", "linesman-records.csv"), ("Save report", "record-5-hall-gateway-2.html")]
+    {
+        let mut hand = Hand::at(Stage::record_detail);
+        hand.opened.harness.state_mut().has_file_dialogs = false;
+        hand.click(Role::Button, button);
+        hand.enter();
+        let (job, path) = written(&hand.commands()).expect("it is written");
+        assert_eq!(path, Path::new("/home/me/Documents").join(name));
+        let end = JobEnd::Done { note: path.display().to_string() };
+        hand.meanwhile(|stage| stage.apply(Event::JobFinished { job, end }));
+        let told = hand.opened.harness.query_all_by_label_contains("Saved ").count();
+        assert_eq!(told, 1, "{button}");
+        hand.click(Role::Button, &format!("Show {name} in its folder"));
+    }
 }
 
 #[test]

@@ -294,9 +294,7 @@ impl Stage {
     fn exporting(&mut self) {
         let job = self.pane(Pane::Trace);
         self.act(RecorderAction::ToggledSheet(Sheet::Export));
-        self.app.telemetry.panes.recorder.export_path = "/home/me/messages.jsonl".into();
-        self.act(RecorderAction::ChoseForm(ExportForm::JsonLines));
-        self.act(RecorderAction::Exported);
+        self.act(RecorderAction::Exported(ExportForm::JsonLines, "/home/me/messages.jsonl".into()));
         self.report(job, TelemetryEvent::Exported { path: "/home/me/messages.jsonl".into(), result: Ok(1234) });
     }
 
@@ -628,15 +626,13 @@ fn dragging_the_curves_ends_following_and_a_button_follows_again() {
 fn a_picture_that_the_window_does_not_hand_out_is_told_as_missed() {
     let mut opened = open([1100.0, 720.0], Theme::Light, |stage| {
         stage.curves();
-        stage.app.telemetry.panes.plot.picture_path = "/tmp/plot.png".into();
-        stage.act(PlotAction::ExportedPicture);
+        stage.act(PlotAction::ExportedPicture("/tmp/plot.png".into()));
     });
     let plot = &opened.harness.state().app.telemetry.panes.plot;
     assert!(plot.is_picture_wanted(), "it is waited for");
     opened.harness.state_mut().app.act(PlotAction::MissedPicture.into(), std::time::Instant::now());
     opened.harness.run();
-    let plot = &opened.harness.state().app.telemetry.panes.plot;
-    assert!(matches!(plot.exported(), Some(Err(problem)) if problem.code == "telemetry.no_picture"));
+    opened.harness.get_by_label_contains("The picture was not taken");
 }
 
 #[test]

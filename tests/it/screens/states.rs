@@ -786,7 +786,7 @@ impl Stage {
         self.apply(Event::RecordsVerified(Ok(Box::new(found))));
     }
 
-    fn record_detail(&mut self) {
+    pub(crate) fn record_detail(&mut self) {
         self.records(records());
         let job = records().remove(1);
         self.act(RecordsAction::Selected(job.key()));

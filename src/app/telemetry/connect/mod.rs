@@ -399,6 +399,11 @@ impl ConnectForm {
 
 /// A client id that nobody else has: made from the seed that the standard library draws for its maps.
 fn proposed_id() -> String {
+    drawn_id(OBSERVER)
+}
+
+/// A client id of our own that nobody else has, beginning so.
+pub(in crate::app) fn drawn_id(beginning: &str) -> String {
     let drawn = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{OBSERVER}{:08x}", drawn & 0xffff_ffff)
+    format!("{beginning}{:08x}", drawn & 0xffff_ffff)
 }

@@ -3,14 +3,14 @@
 use egui::{TextEdit, Ui};
 
 use super::qr;
-use super::wifi::{field_width, forget_undo};
+use super::wifi::field_width;
 use crate::app::App;
 use crate::app::commission::{AccessForm, CommissionAction};
 use crate::model::drivers::Wanted;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, palette};
-use crate::ui::widgets::{Button, check, labelled, notice, titled_group};
+use crate::ui::widgets::{Button, check, forget_undo, labelled, notice, titled_group};
 
 const SECRET: &str = "access-secret";
 

@@ -11,8 +11,6 @@ mod tokens;
 mod wifi;
 use egui::{Ui, UiBuilder};
 
-pub(in crate::ui) use wifi::forget_undo;
-
 use crate::app::commission::{Button as PressedButton, CommissionAction, Phase, Session};
 use crate::app::gateways::NextAct;
 use crate::app::{Action, App};

@@ -2,12 +2,11 @@
 
 use egui::{TextEdit, Ui};
 
-use super::wifi::forget_undo;
 use crate::app::commission::{CommissionAction, QrGiven, WifiForm};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, palette};
-use crate::ui::widgets::{Button, labelled, muted, notice, path_field, problem_card};
+use crate::ui::widgets::{Button, forget_undo, labelled, muted, notice, path_field, problem_card};
 
 const TEXT: &str = "qr-text";
 

@@ -2,14 +2,13 @@
 
 use egui::{RichText, TextEdit, Ui};
 
-use super::wifi::forget_undo;
 use crate::app::App;
 use crate::app::commission::{Commission, CommissionAction, Session, TokenRow};
 use crate::model::outcome::{Evidence, EvidenceKind};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GRID, medium, palette};
-use crate::ui::widgets::{Button, choice, labelled, muted, path_field, pill, titled_group};
+use crate::ui::widgets::{Button, choice, forget_undo, labelled, muted, path_field, pill, titled_group};
 
 /// The card; nothing where the profile names nothing that the driver can send.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {

@@ -11,7 +11,7 @@ use crate::model::wifi::Ssid;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GRID, palette};
-use crate::ui::widgets::{Button, check, finding, labelled, muted, notice, titled_group};
+use crate::ui::widgets::{Button, check, finding, forget_undo, labelled, muted, notice, titled_group};
 
 const PASSPHRASE: &str = "wifi-passphrase";
 
@@ -130,14 +130,6 @@ fn select_all(ui: &Ui, id: egui::Id, text: &str) {
     let all = CCursorRange::two(CCursor::default(), CCursor::new(text.chars().count()));
     state.cursor.set_char_range(Some(all));
     TextEdit::store_state(ui.ctx(), id, state);
-}
-
-/// Undo would keep every state of the passphrase in memory for as long as the window is open.
-pub(in crate::ui) fn forget_undo(ui: &Ui, id: egui::Id) {
-    if let Some(mut state) = TextEdit::load_state(ui.ctx(), id) {
-        state.clear_undoer();
-        TextEdit::store_state(ui.ctx(), id, state);
-    }
 }
 
 fn findings(ui: &mut Ui, form: &WifiForm) {
