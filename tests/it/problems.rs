@@ -206,6 +206,7 @@ fn consoles() -> Vec<ConsoleError> {
         ConsoleError::NeedsAccount,
         ConsoleError::NeedsPassword,
         ConsoleError::Refused,
+        ConsoleError::StartedOver,
         ConsoleError::Expired,
         ConsoleError::Bootloader { prompt: text("=>") },
         ConsoleError::Starting { last: text("") },
