@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 
 use crate::model::audit::Head;
 use crate::model::problem::Problem;
-use crate::model::wipe::{Actor, Answer, Outcome, Remedy, StepState, StoreState, WIFI, WipeReport};
+use crate::model::wipe::{
+    Actor, Answer, Claim, Claimed, Outcome, Remedy, StepState, StepVerdict, StoreState, StoreVerdict, WIFI, WipeReport,
+};
 use crate::papers::{Block, Cell, Fact, Form, PROGRAM, Part, Sheet, Tone, html, pdf, text};
 
 /// Writes a certificate. `at` is when it is written, RFC 3339 in UTC; the head of the records witnesses what was done before.
@@ -26,7 +28,11 @@ pub fn certificate(report: &WipeReport, head: Option<Head>, form: Form, at: &str
 
 /// The name that is proposed for a file.
 pub fn file_name(report: &WipeReport, form: Form) -> String {
-    let name = report.told.confirmation().unwrap_or("gateway");
+    file_name_of(report.told.confirmation().unwrap_or("gateway"), form)
+}
+
+/// The name that is proposed for the file of a gateway that is called so.
+pub fn file_name_of(name: &str, form: Form) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     format!("decommissioning-{}.{form}", name.chars().map(plain).collect::<String>())
 }
@@ -34,14 +40,24 @@ pub fn file_name(report: &WipeReport, form: Form) -> String {
 fn json_of(report: &WipeReport, head: Option<Head>, at: &str) -> Value {
     json!({
         "document": "certificate-of-decommissioning", "version": 1, "written_at": at, "tool": PROGRAM,
-        "method": METHOD, "verification": verification(report), "records_head": head, "report": report,
+        "method": method(report), "verification": verification(report), "records_head": head, "report": report,
     })
 }
 
-/// How data is removed.
-const METHOD: &str = "Deleted by the device itself; the medium isn't overwritten as a whole";
+/// How data was removed, if it was.
+fn method(report: &WipeReport) -> &'static str {
+    let is_removal = |step: &&StepVerdict| step.claim == Claim::Removed && !step.evidence.is_empty();
+    if !report.assessment.steps.iter().any(|step| is_removal(&step)) {
+        return "Nothing was removed";
+    }
+    "Deleted by the device itself; the medium isn't overwritten as a whole"
+}
 
 fn verification(report: &WipeReport) -> String {
+    let is_seen = |store: &StoreVerdict| matches!(store.state, StoreState::SeenEmpty | StoreState::StillThere);
+    if !report.assessment.stores.iter().any(is_seen) {
+        return "Nobody looked at what the device holds".into();
+    }
     match report.restarts {
         0 => "Looked at over the same link, without a restart".into(),
         1 => "Looked at over the same link after a restart".into(),
@@ -117,7 +133,7 @@ fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<Fact> {
         ("Hardware", told(&report.told.hardware)),
         ("Firmware", told(&report.told.firmware)),
         ("Medium", report.medium.clone()),
-        ("Method", METHOD.to_owned()),
+        ("Method", method(report).to_owned()),
         ("Verification", verification(report)),
         ("Online", online.to_owned()),
         ("Link", format!("{}, driver {}", report.link, report.driver)),
@@ -134,7 +150,7 @@ fn facts(report: &WipeReport, head: Option<Head>, at: &str) -> Vec<Fact> {
 }
 
 fn claims(report: &WipeReport) -> Block {
-    let row = |claimed: &crate::model::wipe::Claimed| {
+    let row = |claimed: &Claimed| {
         let answer = Cell::toned(tone_of_answer(claimed.answer), claimed.answer.label());
         [Cell::new(claimed.claim.title()), answer, Cell::new(&claimed.says)]
     };
@@ -142,7 +158,7 @@ fn claims(report: &WipeReport) -> Block {
 }
 
 fn steps(report: &WipeReport) -> Vec<Row> {
-    let row = |step: &crate::model::wipe::StepVerdict| {
+    let row = |step: &StepVerdict| {
         let by = match step.by {
             Actor::Driver => "Linesman",
             Actor::VendorTool => "a person with the vendor's tool",
@@ -159,13 +175,13 @@ fn steps(report: &WipeReport) -> Vec<Row> {
 }
 
 /// What was seen of a step, without the requests that were answered.
-fn said_last(step: &crate::model::wipe::StepVerdict) -> String {
+fn said_last(step: &StepVerdict) -> String {
     let answered = step.evidence.iter().filter(|mark| mark.state != StepState::Requested);
     answered.map(|mark| mark.text.as_str()).collect::<Vec<_>>().join(". ")
 }
 
 fn stores(report: &WipeReport) -> Vec<Row> {
-    let row = |store: &crate::model::wipe::StoreVerdict| {
+    let row = |store: &StoreVerdict| {
         let what = if store.store.credential == WIFI { "Wi-Fi passphrase" } else { &store.store.credential };
         let tone = match store.state {
             StoreState::SeenEmpty => Tone::Good,
@@ -198,10 +214,10 @@ mod tests {
     use super::*;
     use crate::model::ids::DriverId;
     use crate::model::record::RecordId;
-    use crate::model::wipe::{Claim, Mark, Plan, PlanStep, Store, Told, Trail, judge};
+    use crate::model::wipe::{Guard, Mark, Plan, PlanStep, Store, Told, Trail, judge};
 
-    fn report() -> WipeReport {
-        let plan = Plan {
+    fn plan() -> Plan {
+        Plan {
             steps: vec![PlanStep {
                 id: "forget".into(),
                 does: "Delete <every> Wi-Fi connection".into(),
@@ -223,13 +239,21 @@ mod tests {
             medium: "The SD card".into(),
             restarts: 1,
             ..Plan::default()
-        };
-        let mut trail = Trail { guard: crate::model::wipe::Guard::Passed, ..plan.trail() };
+        }
+    }
+
+    fn report() -> WipeReport {
+        let plan = plan();
+        let mut trail = Trail { guard: Guard::Passed, ..plan.trail() };
         trail.steps[0].push(Mark {
             state: StepState::Failed,
             text: "The account <b>may</b> not".into(),
             at: std::time::Duration::ZERO,
         });
+        report_of(&plan, &trail)
+    }
+
+    fn report_of(plan: &Plan, trail: &Trail) -> WipeReport {
         WipeReport {
             record: RecordId(7),
             link: "serial:/dev/ttyUSB0".into(),
@@ -244,7 +268,7 @@ mod tests {
             restarts: 0,
             watched: None,
             broker: None,
-            assessment: judge(&plan, &trail),
+            assessment: judge(plan, trail),
         }
     }
 
@@ -262,6 +286,16 @@ mod tests {
         assert!(page.contains("isn&#39;t proved"), "{page}");
         assert!(!page.contains("<b>may</b>") && page.contains("simulated gateway"), "what a gateway says is escaped");
         assert_eq!(file_name(&report(), Form::Html), "decommissioning-GW-7.html");
+    }
+
+    #[test]
+    fn a_removal_that_was_refused_certifies_neither_a_deletion_nor_a_look() {
+        let plan = plan();
+        let trail = Trail { guard: Guard::Refused("it is another one".into()), ..plan.trail() };
+        let page = certificate(&report_of(&plan, &trail), None, Form::Text, "2026-01-31T12:00:00Z");
+        let page = String::from_utf8(page.unwrap()).unwrap();
+        assert!(page.contains("Nothing was removed") && page.contains("Nobody looked"), "{page}");
+        assert!(!page.contains("Deleted by") && !page.contains("Looked at"), "{page}");
     }
 
     #[test]

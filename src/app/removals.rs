@@ -274,6 +274,6 @@ mod tests {
         let failed = JobEnd::Failed(Problem::new("serial.busy", "It is busy", "b", "Close the other program"));
         let next = with(&mut jobs, |desk| removals.finished(job, failed, desk));
         assert_eq!(next.len(), 1, "the next one begins");
-        assert_eq!(removals.tally().words(), "1 refused, 9 not begun");
+        assert_eq!(removals.tally().words(), "1 failed, 9 not begun");
     }
 }

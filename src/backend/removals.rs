@@ -3,20 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::io::manifest;
-use crate::model::batch::Finding;
 use crate::model::ids::{DriverId, LinkKind};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::secret::Secret;
 use crate::model::wipe::Plan;
-use crate::model::wipe::list::{Listed, World, read};
+use crate::model::wipe::list::{Read, World, read};
 use crate::profile::Catalog;
 
-/// Reads a manifest as a list of removals: the gateways, and all mistakes. Nothing is sent. Blocks.
-pub fn read_removals(
-    catalog: &Catalog,
-    path: &Path,
-    secrets: &[(String, Secret<String>)],
-) -> Result<(Vec<Listed>, Vec<Finding>), Problem> {
+/// Reads a manifest as a list of removals. Nothing is sent. Blocks.
+pub fn read_removals(catalog: &Catalog, path: &Path, secrets: &[(String, Secret<String>)]) -> Result<Read, Problem> {
     let table = manifest::read(path).map_err(|error| error.explain())?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
     Ok(read(&table, &mut Around { catalog, folder, secrets }))

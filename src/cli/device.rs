@@ -193,7 +193,7 @@ impl Run {
             out.problem(problem);
             return match problem.code {
                 "device.not_confirmed" => Exit::Usage,
-                "smp.no_word" | "device.too_slow" | "device.not_erased" => Exit::Unknown,
+                "smp.no_word" | "device.too_slow" | "device.not_erased" | "device.clock_not_set" => Exit::Unknown,
                 "smp.no_reply" => Exit::CouldNotRun,
                 _ => Exit::Findings,
             };

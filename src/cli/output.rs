@@ -33,7 +33,7 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 50] = [
+        const INPUT: [&str; 51] = [
             "bundle.bad_key_line",
             "check.bad_host",
             "check.evidence",
@@ -46,6 +46,7 @@ impl Exit {
             "driver.not_available",
             "files.exists",
             "files.no_folder",
+            "files.not_a_folder",
             "files.not_a_file",
             "files.not_found",
             "files.not_text",

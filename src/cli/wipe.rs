@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::commission::{wait_for_start, write_transcript};
+use super::lines::counted;
 use super::next_job;
 use super::output::{Exit, Output, tagged};
 use super::secret_input;
@@ -38,10 +39,14 @@ fn wipe_gateway(handle: &mut Handle, args: &GatewayWipe, out: &mut Output) -> Ex
         Ok(Some(start)) => {
             let (job, ended) = follow(handle, start, out);
             write_transcript(handle, job, args.transcript.as_ref(), out);
-            if let (Some(destination), Some(report)) = (&args.certificate, &ended.report) {
-                drop(write_certificate(handle, destination, report.clone(), out));
+            let is_written = match (&args.certificate, &ended.report) {
+                (Some(destination), Some(report)) => write_certificate(handle, destination, report, out).is_done,
+                _ => true,
+            };
+            match conclude(ended, out) {
+                Exit::Good if !is_written => Exit::Findings,
+                exit => exit,
             }
-            conclude(ended, out)
         }
         Err((problem, exit)) => {
             out.problem(&problem);
@@ -94,29 +99,44 @@ fn no_plan(profile: &Profile) -> Problem {
     )
 }
 
-/// Writes the certificate; that it could not be written changes nothing of what was done. The answer is what was told meanwhile
-/// of other jobs.
+/// Whether a certificate was written, and what was told meanwhile of other jobs.
+pub(super) struct Written {
+    /// Whether it is there, or none is due.
+    pub(super) is_done: bool,
+    /// What was told of others.
+    pub(super) others: Vec<Event>,
+}
+
+/// Writes the certificate; that it could not be written changes nothing of what was done. Where nothing was done there is
+/// nothing to certify, and no earlier certificate is replaced.
 pub(super) fn write_certificate(
     handle: &mut Handle,
     destination: &Destination,
-    report: Box<WipeReport>,
+    report: &WipeReport,
     out: &mut Output,
-) -> Vec<Event> {
-    let mut others = Vec::new();
+) -> Written {
+    let mut written = Written { is_done: false, others: Vec::new() };
+    if report.assessment.outcome == Outcome::Refused {
+        out.note("No certificate was written: nothing was done to the gateway");
+        written.is_done = true;
+        return written;
+    }
     let job = next_job();
     let sent = Form::of_path(destination.path()).and_then(|form| {
+        let report = Box::new(report.clone());
         let command = Command::SaveCertificate { job, report, form, destination: destination.clone() };
         handle.try_send(command)
     });
     if let Err(problem) = sent {
         out.warning(&problem);
-        return others;
+        return written;
     }
     while let Some(event) = handle.recv_blocking() {
         match event {
             Event::JobFinished { job: of, end } if of == job => {
                 match end {
                     JobEnd::Done { note } => {
+                        written.is_done = true;
                         out.json(&json!({ "kind": "saved", "path": note }));
                         out.text(format!("Certificate saved: {note}"));
                     }
@@ -125,10 +145,10 @@ pub(super) fn write_certificate(
                 }
                 break;
             }
-            other => others.push(other),
+            other => written.others.push(other),
         }
     }
-    others
+    written
 }
 
 /// Prints what would be done, in order.
@@ -274,6 +294,13 @@ impl Teller {
             WipeEvent::Restarted(restarts) => {
                 out.json(&json!({ "kind": "wipe-restarted", "restarts": restarts }));
                 out.text("The gateway restarted and answers again");
+            }
+            WipeEvent::Clearing(leftovers) => {
+                out.text("To be cleared at the broker:");
+                for leftover in &leftovers {
+                    out.json(&tagged("wipe-clearing", leftover));
+                    out.text(format!("  {:<60} {}", leftover.topic, counted(leftover.bytes, "byte")));
+                }
             }
             WipeEvent::BrokerSeen(seen) => {
                 let mut line = tagged("wipe-broker", &seen);

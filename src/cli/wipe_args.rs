@@ -90,7 +90,7 @@ pub struct GatewayWipe {
     /// A secret that the manifest refers to as @NAME, on the first line of this file; - reads standard input. May be repeated.
     #[arg(long = "secret", value_name = "NAME=FILE", value_parser = secret, requires = "manifest")]
     pub secrets: Vec<SecretFile>,
-    /// Write a certificate of each gateway into this folder.
+    /// Write a certificate of each gateway into this folder, which is made if it is missing. Checked before anything is removed.
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, requires = "manifest", conflicts_with = "plan")]
     pub certificates: Option<PathBuf>,
     /// A step that a person carried out, and what was seen. May be repeated.
@@ -117,7 +117,7 @@ pub struct GatewayWipe {
     /// Show what would be done, in order, and where each credential lies; no gateway is touched.
     #[arg(long)]
     pub plan: bool,
-    /// Write a certificate of decommissioning to this file: .html, .pdf (where this build can write one) or .json.
+    /// Write a certificate of decommissioning to this file: .html, .txt, .json, or .pdf where this build can write one.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination(), conflicts_with = "plan")]
     pub certificate: Option<Destination>,
     /// The driver to speak; the default is the profile's for this link.
@@ -152,6 +152,15 @@ pub struct LookAtBroker {
     /// The gateway's topics: is something still published, and what is retained there? Looked at with the control. May be repeated.
     #[arg(long = "look-topic", value_name = "FILTER", value_parser = explained::<TopicFilter>, requires = "look_mqtt")]
     pub look_topics: Vec<TopicFilter>,
+    /// The topic of the gateway's last will: whether the broker publishes it is listened for from before the removal.
+    #[arg(long, value_name = "TOPIC", value_parser = one_topic, requires_all = ["look_mqtt", "will_payload"])]
+    pub will_topic: Option<TopicFilter>,
+    /// A text in the payload of the last will, such as offline.
+    #[arg(long, value_name = "TEXT", requires = "will_topic", allow_hyphen_values = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub will_payload: Option<String>,
+    /// Clear the messages that the broker retains on --look-topic, each named before; with N only if there are so many.
+    #[arg(long, value_name = "N", require_equals = true, num_args = 0..=1, requires = "look_topics")]
+    pub clear_retained: Option<Option<usize>>,
     /// The client id of the old credential.
     #[arg(long, value_name = "ID", requires = "look_mqtt", allow_hyphen_values = true)]
     pub old_client_id: Option<String>,
@@ -179,6 +188,11 @@ pub struct LookAtBroker {
     /// Its private key (PEM).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_cert")]
     pub control_key: Option<PathBuf>,
+}
+
+fn one_topic(text: &str) -> Result<TopicFilter, String> {
+    let filter: TopicFilter = explained(text)?;
+    if filter.is_exact() { Ok(filter) } else { Err("a last will has one topic, without + and #".into()) }
 }
 
 fn shown(text: &str) -> Result<(String, PathBuf), &'static str> {

@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use serde_json::json;
 
 use super::batch::{given, mistakes};
+use super::certificates::Certificates;
 use super::commission::wait_for_start;
 use super::next_job;
 use super::output::{Exit, Output};
@@ -17,17 +18,15 @@ use super::session::workers_gone;
 use super::wipe::{Ended, Teller, write_certificate};
 use super::wipe_args::GatewayWipe;
 use crate::backend::{Handle, local};
-use crate::certificate::file_name;
-use crate::model::destination::{Destination, Existing};
+use crate::model::destination::Existing;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::text::visible;
 use crate::model::wipe::Outcome;
-use crate::model::wipe::list::Listed;
+use crate::model::wipe::list::{Listed, Read};
 use crate::model::wipe::several::{Queue, Tally};
 use crate::msg::wipe::WipeStart;
 use crate::msg::{Command, Event, JobEnd};
-use crate::papers::Form;
 
 /// Takes the gateways of a manifest out of service, or shows what would be done.
 pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayWipe, out: &mut Output) -> Exit {
@@ -45,8 +44,18 @@ pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayW
         out.problem(&problem);
         return Exit::of_input(&problem);
     }
+    let existing = if args.overwrite.overwrite { Existing::Replace } else { Existing::Refuse };
+    let certificates =
+        args.certificates.as_deref().map(|folder| Certificates::prepare(folder, existing, &rows)).transpose();
+    let certificates = match certificates {
+        Ok(certificates) => certificates,
+        Err(problem) => {
+            out.problem(&problem);
+            return Exit::of_input(&problem);
+        }
+    };
     let started = Instant::now();
-    let mut run = Run::new(rows, args);
+    let mut run = Run::new(rows, certificates, args.parallel);
     run.finish_all(handle, out);
     run.conclude(started, out)
 }
@@ -64,7 +73,8 @@ fn prepare(
     };
     let catalog = wait_for_start(handle).map_err(|problem| (problem, Exit::CouldNotRun))?.catalog;
     let secrets = given(&args.secrets).map_err(usage)?;
-    let (rows, findings) = local::read_removals(&catalog, manifest, &secrets).map_err(usage)?;
+    let Read { gateways: rows, findings, notes } = local::read_removals(&catalog, manifest, &secrets).map_err(usage)?;
+    notes.iter().for_each(|note| out.note(note));
     if !findings.is_empty() {
         return Err(usage(mistakes(&findings, out)));
     }
@@ -85,6 +95,10 @@ fn prepare(
     out.json(&json!({ "kind": "wipe-list", "gateways": rows.len() }));
     out.text(format!("{} to be removed. Removing has no undo.", gateways(rows.len())));
     Ok(rows)
+}
+
+fn certificates(count: usize) -> String {
+    if count == 1 { "1 certificate was".to_owned() } else { format!("{count} certificates were") }
 }
 
 fn gateways(count: usize) -> String {
@@ -119,16 +133,16 @@ struct Run {
     queue: Queue,
     jobs: HashMap<JobId, (usize, Teller, Instant)>,
     ended: Vec<Option<Ended>>,
-    folder: Option<PathBuf>,
-    existing: Existing,
+    certificates: Option<Certificates>,
+    /// Certificates that could not be written.
+    unwritten: usize,
 }
 
 impl Run {
-    fn new(rows: Vec<Listed>, args: &GatewayWipe) -> Self {
-        let queue = Queue::new(rows.iter().map(|row| &row.link), usize::from(args.parallel));
+    fn new(rows: Vec<Listed>, certificates: Option<Certificates>, parallel: u8) -> Self {
+        let queue = Queue::new(rows.iter().map(|row| &row.link), usize::from(parallel));
         let ended = rows.iter().map(|_| None).collect();
-        let existing = if args.overwrite.overwrite { Existing::Replace } else { Existing::Refuse };
-        Self { rows, queue, jobs: HashMap::new(), ended, folder: args.certificates.clone(), existing }
+        Self { rows, queue, jobs: HashMap::new(), ended, certificates, unwritten: 0 }
     }
 
     fn finish_all(&mut self, handle: &mut Handle, out: &mut Output) {
@@ -173,11 +187,12 @@ impl Run {
         if matches!(end, JobEnd::Cancelled) {
             self.queue.stop();
         }
-        if let (Some(report), Some(folder)) = (&teller.report, &self.folder) {
-            let path = folder.join(file_name(report, Form::Html));
-            let destination = Destination { existing: self.existing, ..Destination::file(path) };
+        let destination = self.certificates.as_ref().and_then(|certificates| certificates.of(index));
+        if let (Some(report), Some(destination)) = (&teller.report, destination) {
+            let written = write_certificate(handle, destination, report, out);
+            self.unwritten += usize::from(!written.is_done);
             // What is told meanwhile of the others waits its turn.
-            for event in write_certificate(handle, &destination, report.clone(), out) {
+            for event in written.others {
                 match event {
                     Event::WipeProgressed { job, event, .. } => {
                         if let Some((_, teller, _)) = self.jobs.get_mut(&job) {
@@ -204,13 +219,18 @@ impl Run {
         let outcome = |ended: &Option<Ended>| ended.as_ref().map(outcome_of);
         let tally = Tally::of(self.ended.iter().map(outcome));
         let took = started.elapsed();
+        if self.unwritten > 0 {
+            out.text(format!("{} not written; see the warnings above", certificates(self.unwritten)));
+        }
         out.text(format!("\n{} in {:.1} s: {}", gateways(tally.gateways), took.as_secs_f64(), tally.words()));
         let mut object = super::output::tagged("wipe-summary", &tally);
+        object["certificates_not_written"] = json!(self.unwritten);
         object["took_millis"] = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
         out.json(&object);
         match tally {
             Tally { unknown, not_begun, .. } if unknown + not_begun > 0 => Exit::Unknown,
-            Tally { incomplete, refused, .. } if incomplete + refused > 0 => Exit::Findings,
+            Tally { incomplete, refused, failed, .. } if incomplete + refused + failed > 0 => Exit::Findings,
+            _ if self.unwritten > 0 => Exit::Findings,
             _ => Exit::Good,
         }
     }
@@ -229,9 +249,12 @@ fn outcome_of(ended: &Ended) -> Option<Outcome> {
 fn print_end(row: &Listed, ended: &Ended, took: f64, out: &mut Output) {
     let assessment = ended.report.as_ref().map(|report| &report.assessment);
     let problem = if let JobEnd::Failed(problem) = &ended.end { Some(problem) } else { None };
-    let outcome = outcome_of(ended).unwrap_or(Outcome::Refused);
+    let outcome = outcome_of(ended).map_or("failed", Outcome::as_str);
     let summary = match (assessment, problem) {
         (_, Some(problem)) => problem.what.clone(),
+        (Some(assessment), None) if matches!(ended.end, JobEnd::Cancelled) => {
+            format!("Stopped before its end, as you asked. {}", assessment.summary)
+        }
         (Some(assessment), None) => assessment.summary.clone(),
         (None, None) => "Stopped before its end".into(),
     };
@@ -244,7 +267,7 @@ fn print_end(row: &Listed, ended: &Ended, took: f64, out: &mut Output) {
         "remedies": assessment.map(|found| &found.remedies),
         "record": ended.report.as_ref().map(|report| report.record),
     }));
-    let word = outcome.as_str().to_uppercase();
+    let word = outcome.to_uppercase();
     out.text(format!("Row {:<5} {:<24} {word:<10} {took:>6.1} s  {summary}", row.row, visible(&row.name, 24)));
     let next = match (assessment, problem) {
         (_, Some(problem)) => vec![problem.next_step.clone()],

@@ -20,6 +20,7 @@ use super::smp::SmpError;
 use super::step;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
+use crate::model::clock;
 use crate::model::drivers::USUAL_BAUD;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress};
@@ -148,6 +149,23 @@ pub enum DeviceError {
         /// The setting that is still there.
         key: String,
     },
+    /// The clock was set and reads another time.
+    #[error("the clock reads another time")]
+    ClockNotSet {
+        /// What it was set to.
+        wanted: String,
+        /// What it reads.
+        reads: String,
+    },
+}
+
+/// What came of setting a clock: what it reads now is what counts.
+pub(super) fn clock_set(wanted: &str, reads: String) -> Result<Done, DeviceError> {
+    if !clock::agrees(wanted, &reads) {
+        return Err(DeviceError::ClockNotSet { wanted: wanted.to_owned(), reads });
+    }
+    let told = DeviceProgress::Time(reads.clone());
+    Ok((Some(told), EvidenceKind::Observed, format!("The clock was set; it reads {reads}")))
 }
 
 impl From<LinkError> for DeviceError {
@@ -214,6 +232,12 @@ impl Explain for DeviceError {
                 ),
                 "The firmware keeps settings elsewhere, or keeps them in memory until it restarts",
                 "Restart the gateway and read the setting again; until it's gone, the gateway isn't wiped",
+            ),
+            Self::ClockNotSet { wanted, reads } => Problem::new(
+                "device.clock_not_set",
+                format!("The gateway took {wanted} for its clock, and its clock reads {}", visible(reads, 60)),
+                "Something else sets it, such as a time service, or the gateway doesn't keep what it's told",
+                "Read the clock again; if a time service sets it, check the server it asks",
             ),
         }
     }

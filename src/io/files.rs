@@ -56,6 +56,12 @@ pub enum FilesError {
         /// Its path.
         path: String,
     },
+    /// Something else where a folder is wanted.
+    #[error("{path} isn't a folder")]
+    NotAFolder {
+        /// Its path.
+        path: String,
+    },
     /// Larger than allowed.
     #[error("{path} is larger than {limit_bytes} bytes")]
     TooLarge {
@@ -158,6 +164,12 @@ impl Explain for FilesError {
                 format!("{} isn't a file", shown(path)),
                 "The path leads to a folder, a pipe or a device",
                 "Name a file",
+            ),
+            Self::NotAFolder { path } => Problem::new(
+                "files.not_a_folder",
+                format!("{} isn't a folder", shown(path)),
+                "The path leads to a file",
+                "Name a folder",
             ),
             Self::TooLarge { path, limit_bytes } => Problem::new(
                 "files.too_large",

@@ -16,6 +16,8 @@ use crate::model::destination::{Destination, Existing, Place, Saved};
 
 /// Links that lead to links: more than that is a circle.
 const MAX_LINKS: usize = 40;
+/// What is written to try a folder: as much as a paper takes.
+const TRIAL_BYTES: usize = 64 * 1024;
 
 /// Writes a file as a whole.
 pub fn save(destination: &Destination, bytes: &[u8]) -> Result<Saved, FilesError> {
@@ -74,6 +76,27 @@ pub fn check(destination: &Destination) -> Result<(), FilesError> {
         Some(_) => Ok(()),
         None => folder_of(path, &place),
     }
+}
+
+/// Makes a folder for files of this program where it is missing, and tries whether a file can be written there.
+pub fn prepare_folder(folder: &Path) -> Result<(), FilesError> {
+    match fs::metadata(folder) {
+        Ok(found) if !found.is_dir() => return Err(FilesError::NotAFolder { path: shown(folder) }),
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            fs::create_dir_all(folder).map_err(|error| not_created(folder, &error))?;
+        }
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            return Err(FilesError::NotAFolder { path: shown(self::folder(folder)) });
+        }
+        Err(error) => return Err(read_error(folder, &error)),
+    }
+    let trial = temporary_beside(&folder.join("trial"));
+    let written =
+        create_new(&trial).and_then(|mut file| file.write_all(&[0; TRIAL_BYTES]).and_then(|()| file.sync_all()));
+    // It may not have come into being; the error that counts is the one above.
+    let _ = fs::remove_file(&trial);
+    written.map_err(|error| write_error(folder, &error))
 }
 
 /// A file on its way. Dropped before it is kept, it leaves nothing behind.
@@ -220,7 +243,7 @@ fn metadata(place: &Path) -> Result<Option<Metadata>, FilesError> {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) if error.kind() == ErrorKind::NotADirectory => {
-            Err(FilesError::NoFolder { path: shown(folder(place)) })
+            Err(FilesError::NotAFolder { path: shown(folder(place)) })
         }
         Err(error) => Err(write_error(place, &error)),
     }
@@ -232,7 +255,9 @@ fn folder_of(path: &Path, place: &Path) -> Result<(), FilesError> {
     match fs::metadata(folder) {
         Ok(found) if found.is_dir() => Ok(()),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(read_error(path, &error)),
-        Ok(_) | Err(_) => Err(FilesError::NoFolder { path: shown(folder) }),
+        Ok(_) => Err(FilesError::NotAFolder { path: shown(folder) }),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => Err(FilesError::NotAFolder { path: shown(folder) }),
+        Err(_) => Err(FilesError::NoFolder { path: shown(folder) }),
     }
 }
 

@@ -10,6 +10,9 @@ const LOGIN_SECS: i64 = 300;
 /// From how many seconds on certificates are affected: few begin or end within a day, all of them within years.
 const CERTIFICATE_SECS: i64 = 86_400;
 
+/// Seconds that may pass between setting a clock and reading it.
+const MEANWHILE_SECS: u64 = 120;
+
 /// How far a gateway's clock is ahead of this computer's, in seconds; behind with a negative number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ahead(pub i64);
@@ -36,6 +39,16 @@ pub fn read(text: &str) -> Option<i64> {
         Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second())
     };
     with_zone.or_else(in_utc)
+}
+
+/// What a person writes for a time, as gateways take it; `None` where it is no time.
+pub fn taken(text: &str) -> Option<String> {
+    read(text).map(written)
+}
+
+/// Whether a clock that was set to a time reads so, but for what passed meanwhile.
+pub fn agrees(wanted: &str, reads: &str) -> bool {
+    matches!((read(wanted), read(reads)), (Some(wanted), Some(reads)) if reads.abs_diff(wanted) <= MEANWHILE_SECS)
 }
 
 /// A time as gateways take it.
@@ -102,6 +115,16 @@ mod tests {
             assert_eq!(read(text).filter(|_| text != "2026-03-02"), None, "{text}");
         }
         assert_eq!(read(&written(1_772_442_840)), Some(1_772_442_840));
+    }
+
+    #[test]
+    fn what_is_no_time_is_not_sent_and_a_clock_that_reads_otherwise_was_not_set() {
+        assert_eq!(taken("2026-03-02T10:14:00+01:00").as_deref(), Some("2026-03-02T09:14:00"));
+        for text in ["", "garbage", "2026-13-45T00:00:00", "2026-02-30T00:00:00"] {
+            assert_eq!(taken(text), None, "{text}");
+        }
+        assert!(agrees("2026-03-02T09:14:00", "2026-03-02T09:14:03Z"));
+        assert!(!agrees("2026-03-02T09:14:00", "1970-01-01T00:12:34Z") && !agrees("2026-03-02T09:14:00", "garbageZ"));
     }
 
     #[test]

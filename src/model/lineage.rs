@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ids::{LinkAddress, LinkKind};
 use super::mac;
+use super::mark::is_same;
 use super::record::{EntryRecord, JobHistory, JobRecord, Origin, RecordId};
 use super::word::words;
 
@@ -49,9 +50,9 @@ impl Tie {
     }
 }
 
-/// What jobs say of their gateway.
+/// What jobs say of their gateway, so that it is known again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct KnownBy {
     /// Serial numbers; more than one only where a gateway was given another.
     pub serials: Vec<String>,
     /// Hardware addresses, as people write them.
@@ -64,8 +65,8 @@ pub struct Marks {
     pub links: Vec<String>,
 }
 
-impl Marks {
-    /// The marks in one job.
+impl KnownBy {
+    /// What one job says.
     pub fn of(job: &JobHistory) -> Self {
         let mut marks = Self::default();
         let intent = &job.job.intent;
@@ -110,7 +111,7 @@ impl Marks {
         }
     }
 
-    /// Takes in the marks of another job of the same gateway.
+    /// Takes in what another job says of the same gateway.
     fn join(&mut self, other: &Self) {
         let pairs = [
             (&mut self.serials, &other.serials),
@@ -126,7 +127,7 @@ impl Marks {
         }
     }
 
-    /// What ties these marks to others by more than a guess, or by name and port; nothing where what both tell differs.
+    /// What ties this to another job by more than a guess, or by name and port; nothing where what both tell differs.
     fn tie(&self, other: &Self) -> Option<Tie> {
         if share(&self.serials, &other.serials) {
             return Some(Tie::SerialNumber);
@@ -134,7 +135,7 @@ impl Marks {
         if !self.serials.is_empty() && !other.serials.is_empty() {
             return None;
         }
-        let is_same_name = share(&self.names, &other.names) && share(&self.links, &other.links);
+        let is_same_name = share(&self.names, &other.names) && self.links.iter().any(|link| other.links.contains(link));
         [
             (share(&self.macs, &other.macs), Tie::Mac),
             (share(&self.systems, &other.systems), Tie::DeviceId),
@@ -147,7 +148,7 @@ impl Marks {
     /// Whether a person means this gateway by that text: a serial number, hardware address, system id, name or link.
     pub fn is_named(&self, text: &str) -> bool {
         let text = text.trim();
-        let equals = |mark: &String| mark.eq_ignore_ascii_case(text);
+        let equals = |mark: &String| is_same(mark, text);
         let is_mac = mac::read(text).is_some_and(|mac| self.macs.contains(&mac::shown(mac)));
         let is_link =
             self.links.iter().any(|link| link == text || link.split_once(':').is_some_and(|(_, place)| place == text));
@@ -174,7 +175,7 @@ fn add_mac(marks: &mut Vec<String>, text: &str) {
 }
 
 fn share(one: &[String], other: &[String]) -> bool {
-    one.iter().any(|mark| other.contains(mark))
+    one.iter().any(|mark| other.iter().any(|theirs| is_same(mark, theirs)))
 }
 
 /// Whether the text of a job names a link of a gateway: brokers, interfaces and files are none.
@@ -194,7 +195,7 @@ fn has_gateway(job: &JobRecord) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lineage {
     /// What it is known by.
-    pub marks: Marks,
+    pub known_by: KnownBy,
     /// Its lives, the oldest first; at least one.
     pub lives: Vec<Life>,
     /// The weakest tie that holds it together; `None` for a single job.
@@ -266,8 +267,8 @@ impl Lineage {
         self.lives.iter().find(|life| life.jobs.contains(&job))
     }
 
-    fn take(&mut self, at: usize, jobs: &[JobHistory], marks: &Marks, tie: Option<Tie>) {
-        self.marks.join(marks);
+    fn take(&mut self, at: usize, jobs: &[JobHistory], marks: &KnownBy, tie: Option<Tie>) {
+        self.known_by.join(marks);
         self.weakest = self.weakest.max(tie);
         let removal = self.lives.last().and_then(|life| removal_in(life, jobs));
         let after = match (removal, tie) {
@@ -299,7 +300,7 @@ fn is_set_up(job: &JobRecord) -> bool {
 /// The gateways that the jobs are about. The jobs are given with the oldest first; of their entries those count that tell who the
 /// gateway is. Jobs without a gateway are in none.
 pub fn lineages(jobs: &[JobHistory]) -> Vec<Lineage> {
-    let marks: Vec<Marks> = jobs.iter().map(Marks::of).collect();
+    let marks: Vec<KnownBy> = jobs.iter().map(KnownBy::of).collect();
     let mut found: Vec<Lineage> = Vec::new();
     let mut rest = Vec::new();
     for (at, job) in jobs.iter().enumerate() {
@@ -325,9 +326,9 @@ pub fn lineages(jobs: &[JobHistory]) -> Vec<Lineage> {
 }
 
 /// Adds a job to the gateway it surely or likely is about, or begins one.
-fn gather(found: &mut Vec<Lineage>, at: usize, jobs: &[JobHistory], marks: &Marks) {
+fn gather(found: &mut Vec<Lineage>, at: usize, jobs: &[JobHistory], marks: &KnownBy) {
     let ties = found.iter().enumerate().filter_map(|(place, lineage)| {
-        let tie = lineage.marks.tie(marks)?;
+        let tie = lineage.known_by.tie(marks)?;
         // After a removal a name is no longer enough: the port may carry another gateway of the same kind.
         let is_over = lineage.lives.last().is_some_and(|life| removal_in(life, jobs).is_some());
         let is_enough = tie.is_sure() || !(is_over && is_set_up(&jobs[at].job));
@@ -344,16 +345,19 @@ fn gather(found: &mut Vec<Lineage>, at: usize, jobs: &[JobHistory], marks: &Mark
 }
 
 /// The gateway that a job belongs to which doesn't say: one that watched its telemetry, or the only one that was at that link.
-fn place_of(found: &[Lineage], job: &JobRecord, marks: &Marks) -> Option<(usize, Tie)> {
+fn place_of(found: &[Lineage], job: &JobRecord, marks: &KnownBy) -> Option<(usize, Tie)> {
     let only = |fits: &dyn Fn(&Lineage) -> bool| {
         let mut fitting = found.iter().enumerate().filter(|(_, lineage)| fits(lineage)).map(|(place, _)| place);
         fitting.next().filter(|_| fitting.next().is_none())
     };
     if job.intent.action == "inspect" {
-        return Some((only(&|lineage| lineage.marks.names.contains(&job.intent.gateway))?, Tie::Name));
+        return Some((
+            only(&|lineage| lineage.known_by.names.iter().any(|name| is_same(name, &job.intent.gateway)))?,
+            Tie::Name,
+        ));
     }
     let link = marks.links.first()?;
-    Some((only(&|lineage| lineage.marks.links.contains(link))?, Tie::Link))
+    Some((only(&|lineage| lineage.known_by.links.contains(link))?, Tie::Link))
 }
 
 impl Lineage {
@@ -435,7 +439,9 @@ mod tests {
         let found = lineages(&jobs);
         assert_eq!(found[0].lives[1].after, Some(Return { removal: 1, by: Tie::SerialNumber }));
         assert!(
-            found[0].marks.is_named("s1") && found[0].marks.is_named("b") && found[0].marks.is_named("/dev/ttyUSB7")
+            found[0].known_by.is_named("s1")
+                && found[0].known_by.is_named("b")
+                && found[0].known_by.is_named("/dev/ttyUSB7")
         );
     }
 
@@ -470,7 +476,7 @@ mod tests {
             job(3, "commission", "c", ble, "joined", json!({})),
         ];
         assert_eq!(lives(&jobs), [vec![vec![1, 2], vec![3]]]);
-        assert!(lineages(&jobs)[0].marks.is_named("c4-4f-33-00-12-af"));
+        assert!(lineages(&jobs)[0].known_by.is_named("c4-4f-33-00-12-af"));
     }
 
     #[test]

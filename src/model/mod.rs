@@ -20,6 +20,7 @@ pub mod ids;
 pub mod layout;
 pub mod lineage;
 pub mod mac;
+pub mod mark;
 pub mod mqtt;
 pub mod order;
 pub mod outcome;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::gateway::PortFacts;
 use super::ids::{LinkAddress, LinkKind};
 use super::mac;
+use super::mark::{differ, plain};
 use super::wipe::Told;
 
 /// What the row of a gateway's own serial number is called, wherever one reports it.
@@ -41,11 +42,8 @@ impl Marks {
     }
 
     fn contradicts(&self, other: &Self) -> bool {
-        let differ = |one: &Option<String>, two: &Option<String>| match (one, two) {
-            (Some(one), Some(two)) => !one.trim().eq_ignore_ascii_case(two.trim()),
-            _ => false,
-        };
-        differ(&self.serial, &other.serial) || differ(&self.machine, &other.machine)
+        differ(self.serial.as_deref(), other.serial.as_deref())
+            || differ(self.machine.as_deref(), other.machine.as_deref())
     }
 }
 
@@ -181,7 +179,6 @@ impl Ties {
 
 fn keys(seen: &Seen<'_>) -> Vec<(Key, Origin)> {
     let mut keys = Vec::new();
-    let plain = |text: &str| Some(text.trim().to_ascii_uppercase()).filter(|text| text.len() > 3);
     if let Some(marks) = seen.marks {
         let serial = marks.serial.as_deref().and_then(plain).map(Key::SerialNumber);
         let machine = marks.machine.as_deref().and_then(plain).map(Key::SystemId);

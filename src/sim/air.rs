@@ -6,6 +6,12 @@ use super::uplink::Uplink;
 use crate::model::fault::Fault;
 use crate::model::wifi::{Band, Security};
 
+/// The address that a simulated network hands out. It belongs to examples (RFC 5737, TEST-NET-2), so that nobody who looks
+/// whether the gateway answers there finds something else.
+pub(in crate::sim) const LEASED: &str = "198.51.100.17";
+/// Its router, which is also its resolver.
+pub(in crate::sim) const ROUTER: &str = "198.51.100.1";
+
 /// A simulated access point.
 #[derive(Clone, Debug)]
 pub struct AccessPoint {

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
 use self::programs::Programs;
-use super::air::{Air, JoinResult};
+use super::air::{Air, JoinResult, LEASED};
 use super::card::Card;
 use super::device::{Emission, SimulatedDevice};
 use super::drivers::{Unit, card};
@@ -497,7 +497,7 @@ fn standing(active: &Stored) -> String {
     let Stored { name, uuid, ssid } = active;
     format!(
         "GENERAL.STATE:100 (connected)\nGENERAL.CONNECTION:{}\nGENERAL.CON-UUID:{uuid}\n\
-         IP4.ADDRESS[1]:192.0.2.17/24\n*:{}\n",
+         IP4.ADDRESS[1]:{LEASED}/24\n*:{}\n",
         escaped(name),
         hex(ssid).to_uppercase()
     )

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::air::{Air, JoinResult};
+use super::air::{Air, JoinResult, LEASED};
 use super::card::Card;
 use super::drivers::{Unit, esp_device};
 use super::site::{start_esp_console, start_esp_http};
@@ -450,7 +450,7 @@ impl EspDevice {
                     self.stops_at = Some(now + STOP_AFTER);
                 }
                 let connected = Connected {
-                    ip4_addr: b"192.0.2.17".into(),
+                    ip4_addr: LEASED.as_bytes().into(),
                     auth_mode: 3,
                     ssid: self.set.as_ref().map(|set| set.ssid.clone()).unwrap_or_default(),
                     bssid: vec![0xa0, 0xb1, 0xc2, 0xd3, 0xe4, 0],

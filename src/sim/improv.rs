@@ -5,7 +5,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::air::{Air, JoinResult};
+use super::air::{Air, JoinResult, LEASED};
 use super::card::Card;
 use super::device::{Emission, SimulatedDevice};
 use super::drivers::{Unit, card};
@@ -138,7 +138,7 @@ impl ImprovDevice {
             Request::CurrentState => {
                 self.say(Message::State(State::Known(self.state)), now);
                 if self.state == ProvisioningState::Provisioned {
-                    self.say_result(command::CURRENT_STATE, &self.addresses(), now);
+                    self.say_result(command::CURRENT_STATE, &addresses(self.has(Fault::HostileTexts)), now);
                 }
             }
             Request::DeviceInfo => self.say_result(command::DEVICE_INFO, &self.identity(), now),
@@ -150,7 +150,7 @@ impl ImprovDevice {
                 // Addresses follow only while the gateway is online.
                 let is_online = self.state == ProvisioningState::Provisioned;
                 let flags = if is_online { "3" } else { "2" };
-                let addresses = if is_online { self.addresses() } else { Vec::new() };
+                let addresses = if is_online { addresses(self.has(Fault::HostileTexts)) } else { Vec::new() };
                 let strings = [vec![flags.as_bytes().to_vec()], addresses].concat();
                 self.say_result(command::NETWORK_STATE, &strings, now);
             }
@@ -169,15 +169,6 @@ impl ImprovDevice {
         [&info.firmware, &info.firmware_version, &info.hardware, &info.name]
             .map(|text| text.as_bytes().to_vec())
             .to_vec()
-    }
-
-    fn addresses(&self) -> Vec<Vec<u8>> {
-        if self.has(Fault::HostileTexts) {
-            return ["javascript:alert(1)", "http://192.0.2.17/\u{202E}moc", "file:///etc/passwd"]
-                .map(|text| text.as_bytes().to_vec())
-                .to_vec();
-        }
-        vec![b"http://192.0.2.17".to_vec()]
     }
 
     fn scan(&mut self, now: Instant) {
@@ -239,7 +230,7 @@ impl ImprovDevice {
                 self.state = ProvisioningState::Provisioned;
                 self.air.uplink.up();
                 self.say(Message::State(State::Known(self.state)), now);
-                self.say_result(command::WIFI_SETTINGS, &self.addresses(), now);
+                self.say_result(command::WIFI_SETTINGS, &addresses(self.has(Fault::HostileTexts)), now);
             }
             JoinResult::Failed => {
                 self.state = ProvisioningState::Ready;
@@ -315,4 +306,15 @@ impl ImprovDevice {
         bytes.extend_from_slice(b"\x00IMPRO\r\n[D] improv: got IMPROV\x01 header\r\n");
         bytes
     }
+}
+
+/// What a gateway that joined tells of where it is.
+pub(super) fn addresses(is_hostile: bool) -> Vec<Vec<u8>> {
+    let own = format!("http://{LEASED}");
+    if !is_hostile {
+        return vec![own.into_bytes()];
+    }
+    ["javascript:alert(1)".to_owned(), format!("{own}/\u{202E}moc"), "file:///etc/passwd".to_owned()]
+        .map(String::into_bytes)
+        .to_vec()
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::air::{Air, JoinResult};
 use super::card::Card;
 use super::gatt::{AttError, GattDevice, GattEmission};
+use super::improv::addresses;
 use crate::flow::port::Characteristic;
 use crate::model::fault::Fault;
 use crate::model::gateway::{Advertisement, DeviceInfo, ProvisioningState};
@@ -167,15 +168,6 @@ impl ImprovBle {
         texts.map(|text| text.as_bytes().to_vec()).to_vec()
     }
 
-    fn addresses(&self) -> Vec<Vec<u8>> {
-        let texts: &[&str] = if self.has(Fault::HostileTexts) {
-            &["javascript:alert(1)", "http://192.0.2.17/\u{202E}moc", "file:///etc/passwd"]
-        } else {
-            &["http://192.0.2.17"]
-        };
-        texts.iter().map(|text| text.as_bytes().to_vec()).collect()
-    }
-
     /// What it hears, as many entries as a result holds.
     fn heard(&self) -> Vec<Vec<u8>> {
         let mut strings: Vec<Vec<u8>> = Vec::new();
@@ -222,7 +214,7 @@ impl ImprovBle {
                 let _ = self.card.store(ssid, password);
                 self.air.uplink.up();
                 self.say_state(ProvisioningState::Provisioned, now);
-                self.say_result(command::WIFI_SETTINGS, self.addresses(), now);
+                self.say_result(command::WIFI_SETTINGS, addresses(self.has(Fault::HostileTexts)), now);
                 let end = if self.has(Fault::Late) { END_AFTER * 5 } else { END_AFTER };
                 self.plan(now + end, Due::DropLink);
             }

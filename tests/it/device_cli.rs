@@ -242,6 +242,9 @@ fn the_clock_of_a_linux_console_is_read_and_set_too() {
     let name = info.lines()[0]["name"].as_str().unwrap_or_default().to_owned();
     assert!(info.result()["facts"].to_string().contains("Serial number"), "{info:#?}");
     assert_eq!(ran(&["clock"]).expect(1).result()["breaks_tls"], true);
+    for nonsense in ["garbage", "2026-13-45T00:00:00", ""] {
+        ran(&["clock", "--set", nonsense, "--confirm", &name]).expect(2);
+    }
     let set = ran(&["clock", "--set", "--confirm", &name]).expect(0);
     assert_eq!(set.result()["evidence"]["kind"], "observed", "{set:#?}");
     assert_eq!(ran(&["clock"]).expect(0).result()["breaks_tls"], false);

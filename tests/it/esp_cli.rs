@@ -36,7 +36,7 @@ fn a_device_joins_over_http_and_the_protection_is_on_record() {
         let result = ran.result();
         assert_eq!(result["outcome"], "joined", "{ran:#?}");
         assert!(ran.out.contains(protection), "{ran:#?}");
-        assert_eq!(result["addresses"], serde_json::json!(["192.0.2.17"]), "{result:#}");
+        assert_eq!(result["addresses"], serde_json::json!(["198.51.100.17"]), "{result:#}");
         for secret in [PROOF, &sim.password] {
             assert!(!ran.out.contains(secret) && !ran.err.contains(secret), "{ran:#?}");
         }

@@ -16,10 +16,10 @@ use crate::fake_bluez::{Bus, FakeBluez, Shared, advertise, simulated, tell};
 use crate::python;
 use crate::support::{PASSPHRASE, SSID, ble_address, ble_gateway};
 
-/// The length of the result that tells the gateway's address: command, length, string with its length, checksum.
-const RESULT_OCTETS: u16 = 2 + (1 + 17) + 1;
 /// What the gateway tells once it has joined.
-const ADDRESS: &str = "http://192.0.2.17";
+const ADDRESS: &str = "http://198.51.100.17";
+/// The length of the result that tells it: command, length, string with its length, checksum.
+const RESULT_OCTETS: usize = 2 + (1 + ADDRESS.len()) + 1;
 
 /// What came of letting the client provision a gateway.
 struct Provisioned {
@@ -44,14 +44,15 @@ impl Provisioned {
 }
 
 /// Lets the client provision a gateway with these faults; nothing where the client or a bus is not to be had.
-fn provision(faults: &[Fault], mtu: u16, passphrase: &str, flags: &[&str]) -> Option<Provisioned> {
+fn provision(faults: &[Fault], mtu: usize, passphrase: &str, flags: &[&str]) -> Option<Provisioned> {
     let python = python::with_packages("improv-ble-client")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let bus = Bus::start()?;
         let device: Shared<ImprovBle> = Arc::new(Mutex::new(ble_gateway(faults)));
         let LinkAddress::Ble(address) = ble_address() else { unreachable!("it is one") };
-        let radio = FakeBluez::new().heard_on_scan(simulated(&device, &address, mtu)).start(&bus);
+        let radio =
+            FakeBluez::new().heard_on_scan(simulated(&device, &address, u16::try_from(mtu).unwrap())).start(&bus);
         radio.ready().await;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/foreign/improv_client.py");
         let mut client = Command::new(python);

@@ -408,7 +408,7 @@ fn hidden_and_filtered_rows_are_skipped_and_told() {
     assert_eq!(found(&checked), Vec::<String>::new());
     let planned: Vec<&str> = checked.plans.iter().map(|plan| plan.name.as_str()).collect();
     assert_eq!(planned, ["A"]);
-    let skipped = "3 rows are hidden and skipped (3, 4, 5): only what you see is sent. Show them to include them";
+    let skipped = "3 rows are hidden and skipped (3, 4, 5): only what you see counts. Show them to include them";
     assert_eq!(checked.notes, [skipped, "The column profile is hidden and read all the same"]);
 }
 

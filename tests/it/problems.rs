@@ -283,6 +283,7 @@ fn management() -> Vec<ManagementError> {
             is_over: false,
         },
         ManagementError::NotErased { key: text("bridge/token") },
+        ManagementError::ClockNotSet { wanted: text("2026-01-31T12:00:00"), reads: text("1970-01-01T00:12:34Z") },
     ]);
     errors
 }

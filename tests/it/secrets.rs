@@ -166,7 +166,7 @@ fn careless(end: End) -> Gateway {
 
 fn joined() -> Vec<Act> {
     // Even the address carries it.
-    let address = format!("http://192.0.2.17/?psk={PASSPHRASE}").into_bytes();
+    let address = format!("http://198.51.100.17/?psk={PASSPHRASE}").into_bytes();
     let strings = vec![address];
     vec![
         state(ProvisioningState::Provisioned),

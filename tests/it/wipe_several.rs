@@ -58,7 +58,6 @@ fn a_gateway_that_fails_or_is_another_one_never_stops_the_others() {
         sim(&place, "GW-3", &["--fault", "wipe-lie"]),
         sim(&place, "GW-4", &[]),
     ];
-    std::fs::create_dir(place.path("papers")).unwrap();
     let site = manifest(&place, &[(&sims[0], "GW-1"), (&sims[1], "GW-9"), (&sims[2], "GW-3"), (&sims[3], "GW-4")]);
     let papers = text_of(&place.path("papers"));
     let ran = place.run_json(&["wipe", "--manifest", &site, "--confirm-all", "4", "--certificates", &papers]).expect(1);
@@ -76,11 +75,43 @@ fn a_gateway_that_fails_or_is_another_one_never_stops_the_others() {
             && place.path("papers/decommissioning-GW-3.html").is_file()
     );
     let again = manifest(&place, &[(&sims[0], "GW-1"), (&sims[3], "GW-4")]);
-    let text = place.run(&["wipe", "--manifest", &again, "--confirm-all", "2", "--certificates", &papers]).expect(0);
+    let arguments = ["wipe", "--manifest", &again, "--confirm-all", "2", "--certificates", &papers];
+    place.run_json(&arguments).expect_problem(2, "files.exists");
+    let text = place.run(&[&arguments[..], &["--overwrite"]].concat()).expect(0);
     assert!(text.out.contains("2 gateways in ") && text.out.contains("s: 2 complete"), "{}", text.out);
-    assert!(text.out.contains("Warning: "), "a certificate that is there is never replaced unasked: {}", text.out);
     let gone = manifest(&place, &[(&sims[0], "GW-1"), (&sims[2], "GW-3")]);
     drop(sims);
     let ran = place.run_json(&["wipe", "--manifest", &gone, "--confirm-all", "2"]).expect(1);
-    assert_eq!(ran.result()["refused"], 2, "nothing could be done: {ran:#?}");
+    assert_eq!(ran.result()["failed"], 2, "nothing could be done: {ran:#?}");
+}
+
+#[test]
+fn what_keeps_a_certificate_from_being_written_is_found_before_anything_is_removed() {
+    let place = Place::new();
+    let one = sim(&place, "GW-1", &[]);
+    let site = manifest(&place, &[(&one, "GW-1")]);
+    std::fs::write(place.path("afile"), "").unwrap();
+    let file = text_of(&place.path("afile"));
+    let run =
+        |folder: &str| place.run_json(&["wipe", "--manifest", &site, "--confirm-all", "1", "--certificates", folder]);
+    run(&file).expect_problem(2, "files.not_a_folder");
+    run(&format!("{file}/papers")).expect_problem(2, "files.not_a_folder");
+    assert!(one.on_card("wifi.conf").is_some(), "nothing was removed");
+}
+
+#[test]
+fn a_gateway_that_is_another_one_gets_no_certificate_and_an_earlier_one_stays() {
+    let place = Place::new();
+    let (one, two) = (sim(&place, "GW-1", &[]), sim(&place, "GW-2", &[]));
+    let papers = text_of(&place.path("papers"));
+    std::fs::create_dir(&papers).unwrap();
+    let earlier = place.path("papers/decommissioning-GW-2.html");
+    std::fs::write(&earlier, "Complete").unwrap();
+    // Two links are mixed up.
+    let swapped = manifest(&place, &[(&one, "GW-2"), (&two, "GW-1")]);
+    let wipe = ["wipe", "--manifest", &swapped, "--confirm-all", "2", "--certificates", &papers, "--overwrite"];
+    let ran = place.run_json(&wipe).expect(1);
+    assert_eq!(ran.result()["refused"], 2, "{ran:#?}");
+    assert_eq!(std::fs::read_to_string(&earlier).unwrap(), "Complete");
+    assert!(!place.path("papers/decommissioning-GW-1.html").exists());
 }

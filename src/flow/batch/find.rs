@@ -14,6 +14,7 @@ use crate::flow::port::{Boxed, LinkError, Links, Radio, RadioEvent};
 use crate::model::batch::{Match, RowOutcome, RowPlan, RowResult};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
+use crate::model::mark::is_same;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::text::visible;
 
@@ -74,9 +75,8 @@ impl Finder {
         let found: Vec<&LinkAddress> = match place {
             Match::Link(link) => vec![link],
             Match::SerialNumber(wanted) => {
-                let has = |facts: &PortFacts| {
-                    facts.serial_number.as_ref().is_some_and(|number| number.eq_ignore_ascii_case(wanted))
-                };
+                let has =
+                    |facts: &PortFacts| facts.serial_number.as_ref().is_some_and(|number| is_same(number, wanted));
                 self.ports.iter().filter(|(_, facts)| has(facts)).map(|(link, _)| link).collect()
             }
             Match::Announced(wanted) => {

@@ -4,14 +4,13 @@ use std::time::Duration;
 
 use super::Console;
 use crate::flow::check::Shell;
-use crate::flow::device::{DeviceError, Done, Management, ran};
+use crate::flow::device::{DeviceError, Done, Management, clock_set, ran};
 use crate::flow::drivers::Opening;
 use crate::flow::error::SessionError;
 use crate::flow::port::{Boxed, Link};
 use crate::flow::transcript::SharedTranscript;
 use crate::model::access::Access;
 use crate::model::gateway::Protection;
-use crate::model::outcome::EvidenceKind;
 use crate::model::same;
 use crate::model::text::{visible, visible_octets};
 use crate::msg::Step;
@@ -116,8 +115,7 @@ impl ConsoleShell {
     async fn set_clock(&mut self, time: &str) -> Result<Done, DeviceError> {
         let script = system::set_clock(time, self.facts.rights.prefix());
         let text = self.clock(script, "setting of the clock").await?;
-        let told = DeviceProgress::Time(text.clone());
-        Ok((Some(told), EvidenceKind::Observed, format!("The clock was set; it reads {text}")))
+        clock_set(time, text)
     }
 
     /// Runs a command in a shell of its own: what it changes there, such as the folder, ends with it.

@@ -6,7 +6,7 @@ use tokio::time::{Instant, timeout};
 
 use super::{Smp, SmpError, push_file, push_setting};
 use crate::flow::check::Shell;
-use crate::flow::device::{DeviceError, Done, Management, ran};
+use crate::flow::device::{DeviceError, Done, Management, clock_set, ran};
 use crate::flow::drivers::Opening;
 use crate::flow::port::{Boxed, LinkError};
 use crate::model::gateway::Protection;
@@ -293,13 +293,9 @@ impl SmpManagement {
                 Ok((None, taken.kind, taken.text))
             }
             DeviceChange::SetTime(time) => {
-                self.smp.ask(Request::SetDateTime(time)).await?;
+                self.smp.ask(Request::SetDateTime(time.clone())).await?;
                 match optional(self.smp.ask(Request::DateTime).await)? {
-                    Some(Answer::Text(text)) => {
-                        let text = visible(&text, 60);
-                        let told = DeviceProgress::Time(text.clone());
-                        Ok((Some(told), EvidenceKind::Observed, format!("The clock was set; it reads {text}")))
-                    }
+                    Some(Answer::Text(text)) => clock_set(&time, visible(&text, 60)),
                     _ => acknowledged("The gateway says that its clock was set".into()),
                 }
             }

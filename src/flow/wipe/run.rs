@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::ear::{Beside, Ear, run_beside};
 use super::{Done, Place, Removal, Restart, Setup, Wiper};
 use crate::flow::commission::stopped;
 use crate::flow::device::DeviceError;
@@ -51,12 +52,14 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     let records = Arc::clone(&setup.records);
     let trail = plan.trail();
     let (started, told) = (Instant::now(), Told::default());
-    let mut job = Job { setup, plan, trail, record, started, told, opened: false, failures: 0 };
+    let (beside, listeners) = mpsc::channel(2);
+    let mut job = Job { setup, plan, trail, record, started, told, opened: false, failures: 0, ear: None, beside };
     let mut place = None;
     let end = tokio::select! {
         biased;
         () = stopped(&mut stop) => None,
         end = timeout(WHOLE_LIMIT, job.drive(&mut place)) => Some(end.unwrap_or(Err(Broken::Later))),
+        () = run_beside(listeners) => None,
     };
     if let Some(mut wiper) = place {
         // One that cannot end its conversation in time loses its link with the value.
@@ -70,7 +73,12 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     }
     let assessment = judge(&job.plan, &job.trail);
     let (outcome, summary) = (assessment.outcome.as_str(), assessment.summary.clone());
-    let ended = records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await;
+    // What a paper says later is what was claimed now.
+    let claims = json!({ "claims": assessment.claims, "left": assessment.remedies });
+    let ended = match job.write("claims", Phase::Outcome, outcome, claims).await {
+        Ok(()) => records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await,
+        Err(error) => Err(error),
+    };
     if ended.is_ok() {
         // What is not on record is claimed to nobody.
         job.tell(WipeEvent::Assessed(Box::new(job.report(assessment)))).await;
@@ -155,6 +163,10 @@ pub(super) struct Job {
     opened: bool,
     /// Failures in a row.
     failures: u32,
+    /// Who listens at the broker meanwhile; or why nobody can.
+    pub(super) ear: Option<Result<Ear, String>>,
+    /// Where those who listen are run.
+    pub(super) beside: Beside,
 }
 
 impl Job {
@@ -167,6 +179,7 @@ impl Job {
         self.ask_online(place).await?;
         self.attest().await?;
         self.remember();
+        self.open_ear().await;
         self.look(place, When::Before).await?;
         self.remove(place).await?;
         if !self.has_changed() {
@@ -502,7 +515,10 @@ impl Job {
         outcome: &str,
         detail: Value,
     ) -> Result<(), RecordsError> {
-        let entry = StepEntry { step: step.into(), phase, outcome: outcome.into(), detail };
+        self.put(StepEntry { step: step.into(), phase, outcome: outcome.into(), detail }).await
+    }
+
+    pub(super) async fn put(&self, entry: StepEntry) -> Result<(), RecordsError> {
         self.setup.records.step(self.record, entry).await
     }
 

@@ -59,7 +59,7 @@ impl Database {
         if let Some(gateway) = &filter.gateway {
             let traces = self.traces()?;
             let lineages = lineages(&traces);
-            let meant = lineages.iter().filter(|lineage| lineage.marks.is_named(gateway));
+            let meant = lineages.iter().filter(|lineage| lineage.known_by.is_named(gateway));
             let mut places: Vec<usize> = meant.flat_map(crate::model::lineage::Lineage::jobs).collect();
             places.sort_unstable_by(|one, other| other.cmp(one));
             let jobs = places.into_iter().map(|at| traces[at].job.clone());

@@ -64,7 +64,7 @@ fn folders_and_missing_folders_are_named() {
         (folder.path().join("new/"), "files.not_a_file"),
         (PathBuf::new(), "files.not_a_file"),
         (missing, "files.no_folder"),
-        (file.join("x.csv"), "files.no_folder"),
+        (file.join("x.csv"), "files.not_a_folder"),
     ] {
         for destination in [Destination::file(&path), Destination::replacing(&path)] {
             assert_eq!(code(save(&destination, b"x")), expected, "{path:?}");

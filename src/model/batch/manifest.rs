@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mistake::{Finding, Mistake};
+use super::reading::{Cells, Column, Columns, Findings, Places, first_line, shown_name};
 use super::{Match, RowPlan, notes};
 use crate::model::access::Access;
 use crate::model::credentials::{self, WifiDraft};
-use crate::model::ids::{DriverId, LinkAddress, LinkKind, ProfileId};
+use crate::model::ids::{DriverId, LinkKind, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
-use crate::model::secret_text::{self, NoSecret};
 use crate::model::wifi::WifiRules;
 
 /// Most gateways in a manifest.
@@ -21,8 +21,6 @@ pub const MAX_ROWS: usize = 2000;
 pub const MAX_COLUMNS: usize = 64;
 /// Most characters of a cell.
 pub const MAX_CELL_CHARS: usize = 1000;
-/// Mistakes that are listed; further ones are counted.
-const MAX_FINDINGS: usize = 200;
 
 /// The word for a network without protection.
 const OPEN: &str = "open";
@@ -31,8 +29,9 @@ const NEEDED: [&str; 3] = ["name", "match", "profile"];
 /// Columns that name the network; needed unless there is a credential to send.
 const NETWORK: [&str; 2] = ["ssid", "password_file"];
 const OTHER: [&str; 5] = ["driver", "hidden", "username", "pop_file", "allow_unprotected"];
-/// Columns that take yes or no.
-const YES_OR_NO: [&str; 2] = ["hidden", "allow_unprotected"];
+/// Columns of the same list when it is read to remove the gateways.
+const OF_A_REMOVAL: [&str; 4] = ["serial", "serial_number", "attest", "without"];
+
 /// A table as it was read: texts, with the row numbers a person sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
@@ -109,126 +108,56 @@ pub struct Checked {
 pub fn check(table: &Table, world: &mut dyn Surroundings) -> Checked {
     let mut run = Run {
         world,
-        checked: Checked::default(),
-        more: 0,
-        missing: Vec::new(),
+        checked: Checked { notes: notes::of(table), ..Checked::default() },
+        findings: Findings::default(),
         names: BTreeMap::new(),
-        places: BTreeMap::new(),
+        places: Places::default(),
     };
-    run.checked.notes = notes::of(table);
-    let columns = run.columns(table);
-    if let Some(columns) = columns {
+    if let Some(columns) = Columns::find(table, column, needed, &mut run.findings) {
         for (row, cells) in &table.rows {
             run.row(*row, cells, &columns, table);
         }
     }
-    if run.more > 0 {
-        let cut = Mistake::Cut { more: run.more }.at(None, None);
-        run.checked.findings.push(cut);
-    }
-    run.checked
+    Checked { findings: run.findings.done(), ..run.checked }
 }
 
-/// Where the known columns are.
-struct Columns {
-    /// By name as in the reference.
-    places: BTreeMap<String, usize>,
-    has_credentials: bool,
+fn column(name: &str) -> Column {
+    let is_known = NEEDED.contains(&name)
+        || NETWORK.contains(&name)
+        || OTHER.contains(&name)
+        || name.strip_prefix("credential:").is_some_and(|id| !id.is_empty());
+    if is_known {
+        return Column::Read(name.to_owned());
+    }
+    if OF_A_REMOVAL.contains(&name) { Column::LeftAlone } else { Column::Unknown }
+}
+
+fn needed(columns: &Columns) -> Vec<&'static str> {
+    let is_network_named = NETWORK.iter().any(|name| columns.has(name));
+    let network = NETWORK.iter().filter(|_| !has_credentials(columns) || is_network_named);
+    NEEDED.iter().chain(network).copied().collect()
+}
+
+fn has_credentials(columns: &Columns) -> bool {
+    columns.names().any(|name| name.starts_with("credential:"))
 }
 
 struct Run<'a> {
     world: &'a mut dyn Surroundings,
     checked: Checked,
-    more: usize,
-    /// Columns that are missing: told once, not in every row.
-    missing: Vec<&'static str>,
+    findings: Findings,
     names: BTreeMap<String, u32>,
-    places: BTreeMap<String, u32>,
-}
-
-/// The cells of one row by the names of their columns.
-struct Cells<'a> {
-    row: u32,
-    texts: &'a [String],
-    columns: &'a Columns,
-}
-
-impl<'a> Cells<'a> {
-    fn get(&self, column: &str) -> &'a str {
-        self.columns.places.get(column).and_then(|place| self.texts.get(*place)).map_or("", |cell| cell.trim())
-    }
-
-    /// A cell in which blanks may count: the name of a network.
-    fn verbatim(&self, column: &str) -> &'a str {
-        self.columns.places.get(column).and_then(|place| self.texts.get(*place)).map_or("", String::as_str)
-    }
+    places: Places,
 }
 
 impl Run<'_> {
     fn say(&mut self, mistake: Mistake, row: Option<u32>, column: Option<&str>) {
-        if !(row.is_some() && column.is_some_and(|column| self.missing.contains(&column))) {
-            self.add(mistake.at(row, column));
-        }
-    }
-
-    fn add(&mut self, finding: Finding) {
-        if self.checked.findings.len() < MAX_FINDINGS { self.checked.findings.push(finding) } else { self.more += 1 }
-    }
-
-    /// Finds the columns; `None` when this is no table whose rows are worth reading.
-    fn columns(&mut self, table: &Table) -> Option<Columns> {
-        if table.rows.is_empty() && table.header.iter().all(|name| name.trim().is_empty()) {
-            self.say(Mistake::Empty, None, None);
-            return None;
-        }
-        if table.header.len() > MAX_COLUMNS {
-            self.say(Mistake::TooManyColumns, None, None);
-            return None;
-        }
-        let mut places = BTreeMap::new();
-        for (place, written) in table.header.iter().enumerate() {
-            let name = normal(written);
-            if name.is_empty() {
-                if table.rows.iter().any(|(_, cells)| cells.get(place).is_some_and(|cell| !cell.trim().is_empty())) {
-                    self.say(Mistake::ColumnUnnamed { number: place + 1 }, None, None);
-                }
-            } else if is_known(&name) {
-                if places.insert(name, place).is_some() {
-                    self.say(Mistake::ColumnTwice { column: written.trim().into() }, None, Some(written));
-                }
-            } else if secret_text::names_secret(&name) {
-                self.say(Mistake::ColumnOfSecrets { column: written.trim().into() }, None, Some(written));
-            } else {
-                self.say(Mistake::ColumnUnknown { column: written.trim().into() }, None, Some(written));
-            }
-        }
-        let has_credentials = places.keys().any(|name| name.starts_with("credential:"));
-        let is_network_named = NETWORK.iter().any(|name| places.contains_key(*name));
-        let network = NETWORK.iter().filter(|_| !has_credentials || is_network_named);
-        let missing: Vec<&'static str> =
-            NEEDED.iter().chain(network).copied().filter(|name| !places.contains_key(*name)).collect();
-        for column in &missing {
-            self.say(Mistake::ColumnMissing { column }, None, None);
-        }
-        self.missing = missing;
-        if table.rows.is_empty() {
-            self.say(Mistake::Empty, None, None);
-        }
-        if table.rows.len() > MAX_ROWS {
-            self.say(Mistake::TooManyRows, None, None);
-            return None;
-        }
-        Some(Columns { places, has_credentials })
+        self.findings.say(mistake, row, column);
     }
 
     fn row(&mut self, row: u32, cells: &[String], columns: &Columns, table: &Table) {
-        let before = self.checked.findings.len() + self.more;
-        let cells = Cells { row, texts: cells, columns };
-        self.width(&cells, table);
-        self.shape(&cells, &table.doubts);
-        if self.checked.findings.len() + self.more > before {
-            return;
-        }
+        let before = self.findings.count();
+        let Some(cells) = Cells::read(row, cells, columns, table, &mut self.findings) else { return };
         let name = self.name(&cells);
         let place = self.place(&cells);
         let facts = self.profile(&cells);
@@ -237,45 +166,15 @@ impl Run<'_> {
         let network = self.network(&cells, &rules);
         let credentials = self.credentials(&cells, facts.as_ref(), driver);
         let access = self.access(&cells);
-        let is_good = self.checked.findings.len() + self.more == before;
+        let is_good = self.findings.count() == before;
         let (Some(place), Some(driver), true) = (place, driver, is_good) else { return };
-        if network.is_none() && credentials.is_empty() && self.missing.is_empty() {
+        if network.is_none() && credentials.is_empty() && self.findings.has_all_columns() {
             return self.say(Mistake::NothingToSend, Some(row), None);
         }
         let content = content(&cells);
         let profile = Some(ProfileId::new(cells.get("profile")));
         let plan = RowPlan { row, name, place, profile, driver, network, access, credentials, content };
         self.checked.plans.push(plan);
-    }
-
-    /// A row with more cells than columns: a separator stands inside a cell, and what follows has slipped.
-    fn width(&mut self, cells: &Cells<'_>, table: &Table) {
-        let filled = cells.texts.iter().rposition(|cell| !cell.trim().is_empty()).map_or(0, |last| last + 1);
-        let columns = table.header.len();
-        if filled > columns {
-            self.say(Mistake::MoreCells { cells: filled, columns }, Some(cells.row), None);
-        }
-    }
-
-    /// What every cell is held to.
-    fn shape(&mut self, cells: &Cells<'_>, doubts: &BTreeMap<(u32, usize), Doubt>) {
-        for (column, place) in &cells.columns.places {
-            if let Some(doubt) = doubts.get(&(cells.row, *place))
-                && !(*doubt == Doubt::Truth && YES_OR_NO.contains(&column.as_str()))
-            {
-                self.say(Mistake::CellNotText { doubt: *doubt }, Some(cells.row), Some(column));
-                continue;
-            }
-            let Some(cell) = cells.texts.get(*place) else { continue };
-            let chars = cell.chars().count();
-            if chars > MAX_CELL_CHARS {
-                self.say(Mistake::CellTooLong { chars }, Some(cells.row), Some(column));
-            } else if cell.chars().any(char::is_control) {
-                self.say(Mistake::CellControl, Some(cells.row), Some(column));
-            } else if is_formula_error(cell) {
-                self.say(Mistake::CellError, Some(cells.row), Some(column));
-            }
-        }
     }
 
     fn name(&mut self, cells: &Cells<'_>) -> String {
@@ -298,15 +197,8 @@ impl Run<'_> {
         }
         match text.parse::<Match>() {
             Ok(place) => {
-                let key = match &place {
-                    Match::Link(LinkAddress::Serial(path)) => format!("serial:{}", self.world.real_port(path)),
-                    other => other.to_string(),
-                };
-                if let Some(&first_row) = self.places.get(&key) {
-                    self.say(Mistake::MatchTwice { place: key, first_row }, Some(cells.row), Some("match"));
-                } else {
-                    self.places.insert(key, cells.row);
-                }
+                let real_port = |path: &str| self.world.real_port(path);
+                self.places.take(&place, cells.row, real_port, &mut self.findings);
                 Some(place)
             }
             Err(error) => {
@@ -358,9 +250,9 @@ impl Run<'_> {
 
     fn network(&mut self, cells: &Cells<'_>, rules: &WifiRules) -> Option<WifiDraft> {
         let (ssid, reference) = (cells.verbatim("ssid"), cells.get("password_file"));
-        let is_hidden = self.yes(cells, "hidden");
+        let is_hidden = cells.yes("hidden", &mut self.findings);
         match (ssid.trim().is_empty(), reference.is_empty()) {
-            (true, true) if cells.columns.has_credentials => return None,
+            (true, true) if has_credentials(cells.columns) => return None,
             (true, true) => {
                 for column in NETWORK {
                     self.say(Mistake::CellEmpty, Some(cells.row), Some(column));
@@ -391,7 +283,7 @@ impl Run<'_> {
         self.note_network(cells.row, ssid, &found.warnings);
         for problem in found.errors {
             let column = if problem.code.starts_with("wifi.ssid") { "ssid" } else { "password_file" };
-            self.add(Finding { row: Some(cells.row), column: Some(column.into()), problem });
+            self.findings.add(Finding { row: Some(cells.row), column: Some(column.into()), problem });
         }
         Some(draft)
     }
@@ -412,10 +304,7 @@ impl Run<'_> {
         driver: Option<DriverId>,
     ) -> Vec<(String, Secret<Vec<u8>>)> {
         let mut found = Vec::new();
-        let mut columns: Vec<(&String, usize)> =
-            cells.columns.places.iter().map(|(column, place)| (column, *place)).collect();
-        columns.sort_by_key(|(_, place)| *place);
-        for (column, _) in columns {
+        for column in cells.columns.in_order() {
             let Some(id) = column.strip_prefix("credential:") else { continue };
             let path = cells.get(column);
             if path.is_empty() {
@@ -446,7 +335,7 @@ impl Run<'_> {
         let username = Some(cells.get("username")).filter(|name| !name.is_empty()).map(str::to_owned);
         let reference = cells.get("pop_file");
         let secret = if reference.is_empty() { None } else { self.secret(cells, "pop_file", reference) };
-        Access { username, secret, allows_unprotected: self.yes(cells, "allow_unprotected") }
+        Access { username, secret, allows_unprotected: cells.yes("allow_unprotected", &mut self.findings) }
     }
 
     /// The secret that a cell refers to: given once as `@NAME`, or the first line of a file.
@@ -454,72 +343,16 @@ impl Run<'_> {
         if let Some(name) = reference.strip_prefix('@') {
             let secret = self.world.secret(name);
             if secret.is_none() {
-                // What follows the sign may be a passphrase that begins with it; one that is no word is not repeated.
-                let name = if is_word(name) { name } else { "…" };
+                let name = shown_name(name);
                 self.checked.wanted.insert(name.to_owned());
                 let finding = Mistake::SecretMissing { name: name.into() }.at(Some(cells.row), Some(column));
                 self.checked.lacking.push(finding);
             }
             return secret.or_else(|| Some(Secret::default()));
         }
-        match self.world.file(reference) {
-            Ok(content) => {
-                let secret = first_line(&content);
-                if secret.is_none() {
-                    self.say(Mistake::FileNotText, Some(cells.row), Some(column));
-                }
-                secret
-            }
-            Err(reason) => {
-                self.say(Mistake::FileUnreadable { reason }, Some(cells.row), Some(column));
-                None
-            }
-        }
-    }
-
-    fn yes(&mut self, cells: &Cells<'_>, column: &str) -> bool {
-        match cells.get(column).to_lowercase().as_str() {
-            "yes" | "true" | "1" => true,
-            "" | "no" | "false" | "0" => false,
-            _ => {
-                self.say(Mistake::NotYesOrNo, Some(cells.row), Some(column));
-                false
-            }
-        }
-    }
-}
-
-/// The name of a column as it is compared. The id of a credential keeps its case.
-fn normal(written: &str) -> String {
-    let written = written.trim();
-    match written.split_once(':') {
-        Some((kind, id)) if kind.trim().eq_ignore_ascii_case("credential") => format!("credential:{}", id.trim()),
-        _ => written.to_lowercase().replace([' ', '-'], "_"),
-    }
-}
-
-fn is_known(name: &str) -> bool {
-    NEEDED.contains(&name)
-        || NETWORK.contains(&name)
-        || OTHER.contains(&name)
-        || name.strip_prefix("credential:").is_some_and(|id| !id.is_empty())
-}
-
-fn is_formula_error(cell: &str) -> bool {
-    matches!(cell, "#REF!" | "#N/A" | "#NAME?" | "#VALUE!" | "#DIV/0!" | "#NULL!" | "#NUM!")
-}
-
-fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 40 && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
-}
-
-/// The first line without its end; blanks stay.
-fn first_line(content: &Secret<Vec<u8>>) -> Option<Secret<String>> {
-    match secret_text::line(content.expose()) {
-        Ok(line) => Some(line),
-        // What is missing is told where the rest of the row is checked.
-        Err(NoSecret::Empty) => Some(Secret::default()),
-        Err(NoSecret::NotText | NoSecret::TooLong) => None,
+        let content = self.world.file(reference).map_err(|reason| Mistake::FileUnreadable { reason });
+        let read = content.and_then(|content| first_line(&content));
+        read.map_err(|mistake| self.say(mistake, Some(cells.row), Some(column))).ok()
     }
 }
 
@@ -527,10 +360,9 @@ fn first_line(content: &Secret<Vec<u8>>) -> Option<Secret<String>> {
 fn content(cells: &Cells<'_>) -> String {
     let filled: BTreeMap<&str, &str> = cells
         .columns
-        .places
-        .keys()
+        .names()
         .filter(|column| *column != "name")
-        .map(|column| (column.as_str(), cells.verbatim(column)))
+        .map(|column| (column, cells.verbatim(column)))
         .filter(|(_, cell)| !cell.trim().is_empty())
         .collect();
     // A map of texts always becomes JSON.

@@ -5,7 +5,8 @@
 
 mod manifest;
 mod mistake;
-mod notes;
+pub(in crate::model) mod notes;
+pub(in crate::model) mod reading;
 
 use std::fmt;
 use std::str::FromStr;

@@ -7,7 +7,7 @@ use crate::model::text::visible;
 const MAX_NAMED: usize = 10;
 
 /// What was left out of the table, or read though nobody sees it.
-pub(super) fn of(table: &Table) -> Vec<String> {
+pub(in crate::model) fn of(table: &Table) -> Vec<String> {
     let mut notes = Vec::new();
     if let Some(sheet) = &table.sheet {
         let others = table.other_sheets;
@@ -17,10 +17,10 @@ pub(super) fn of(table: &Table) -> Vec<String> {
     match &table.hidden_rows[..] {
         [] => {}
         [row] => {
-            notes.push(format!("Row {row} is hidden and skipped: only what you see is sent. Show it to include it"));
+            notes.push(format!("Row {row} is hidden and skipped: only what you see counts. Show it to include it"));
         }
         rows => notes.push(format!(
-            "{} rows are hidden and skipped ({}): only what you see is sent. Show them to include them",
+            "{} rows are hidden and skipped ({}): only what you see counts. Show them to include them",
             rows.len(),
             listed(rows)
         )),

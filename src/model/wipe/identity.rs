@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Guard;
+use crate::model::mark::{differ, is_same};
 use crate::model::outcome::Verdict;
 use crate::model::record::{EntryRecord, JobHistory, RecordId};
 use crate::model::standing::Done;
@@ -42,10 +43,8 @@ impl Told {
             ("hardware", &self.hardware, &other.hardware),
             ("system id", &self.machine, &other.machine),
         ];
-        pairs.into_iter().find_map(|(what, one, two)| match (one, two) {
-            (Some(one), Some(two)) if one != two => Some((what, one.clone(), two.clone())),
-            _ => None,
-        })
+        let (what, one, two) = pairs.into_iter().find(|(_, one, two)| differ(one.as_deref(), two.as_deref()))?;
+        Some((what, one.clone()?, two.clone()?))
     }
 
     /// Whether another gateway answers than at first.
@@ -93,7 +92,7 @@ pub fn on_record(newest_first: &[JobHistory], typed: &str) -> Option<Known> {
     let typed = typed.trim();
     newest_first.iter().find_map(|job| {
         let told = told_in(job)?;
-        let is_it = told.serial.as_deref() == Some(typed) || told.name.as_deref() == Some(typed);
+        let is_it = [&told.serial, &told.name].into_iter().flatten().any(|mark| is_same(mark, typed));
         is_it.then(|| Known { job: job.job.id, at: job.job.started_at.clone(), told })
     })
 }
@@ -158,7 +157,7 @@ fn seen_in(job: &JobHistory) -> impl Iterator<Item = (String, String)> {
 }
 
 fn is_of(job: &JobHistory, typed: &str) -> bool {
-    told_in(job).is_some_and(|told| told.confirmation() == Some(typed))
+    told_in(job).is_some_and(|told| told.confirmation().is_some_and(|own| is_same(own, typed)))
 }
 
 /// What a job heard of the gateway.
@@ -197,6 +196,13 @@ mod tests {
         assert_eq!(compare("hall-3", &named, None), Guard::Passed);
         let both = Told { name: Some("hall-3".into()), ..told("GW-7", "m") };
         assert!(matches!(compare("hall-3", &both, None), Guard::Refused(_)), "the serial number says more than a name");
+    }
+
+    #[test]
+    fn a_serial_number_in_small_letters_is_the_same() {
+        let on_record = known("gw-7 ", "M");
+        assert_eq!(compare("GW-7", &told("GW-7", "m"), Some(&on_record)), Guard::Passed);
+        assert_eq!(told("GW-7", "m").is_swapped(&told("gw-7", "m")), None);
     }
 
     #[test]

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use crate::model::access::Access;
-use crate::model::batch::{Finding, MAX_ROWS, Match, Mistake, Table};
+use crate::model::batch::reading::{Cells, Column, Columns, Findings, Places, first_line, shown_name};
+use crate::model::batch::{Finding, Match, Mistake, Table, notes};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind, ProfileId};
 use crate::model::secret::Secret;
-use crate::model::secret_text;
 
 /// Columns that are read.
 const COLUMNS: [&str; 10] =
@@ -58,81 +58,62 @@ pub trait World {
     fn real_port(&self, path: &str) -> String;
 }
 
-/// Reads a list: its gateways, complete exactly when there is no mistake, and all mistakes.
-pub fn read(table: &Table, world: &mut dyn World) -> (Vec<Listed>, Vec<Finding>) {
-    let mut reading = Reading { world, findings: Vec::new(), serials: BTreeMap::new(), places: BTreeMap::new() };
-    let Some(columns) = reading.columns(table) else { return (Vec::new(), reading.findings) };
-    let rows = table.rows.iter().filter_map(|(row, cells)| reading.row(*row, cells, &columns)).collect();
-    (rows, reading.findings)
+/// What reading a list brought.
+#[derive(Default)]
+pub struct Read {
+    /// The gateways, complete exactly when there is no mistake.
+    pub gateways: Vec<Listed>,
+    /// All mistakes.
+    pub findings: Vec<Finding>,
+    /// What a person should know that is no mistake: what was left out, what may be meant otherwise.
+    pub notes: Vec<String>,
+}
+
+/// Reads a list.
+pub fn read(table: &Table, world: &mut dyn World) -> Read {
+    let findings = Findings::default();
+    let mut reading = Reading { world, findings, serials: BTreeMap::new(), places: Places::default() };
+    let columns = Columns::find(table, column, |_| NEEDED.to_vec(), &mut reading.findings);
+    let gateways = match columns.filter(|_| reading.findings.has_all_columns()) {
+        Some(columns) => {
+            table.rows.iter().filter_map(|(row, cells)| reading.row(*row, cells, &columns, table)).collect()
+        }
+        None => Vec::new(),
+    };
+    Read { gateways, findings: reading.findings.done(), notes: notes::of(table) }
+}
+
+fn column(name: &str) -> Column {
+    let name = if name == "serial_number" { "serial" } else { name };
+    if COLUMNS.contains(&name) {
+        return Column::Read(name.to_owned());
+    }
+    let is_of_a_batch = OF_A_BATCH.contains(&name) || name.starts_with("credential:");
+    if is_of_a_batch { Column::LeftAlone } else { Column::Unknown }
 }
 
 struct Reading<'a> {
     world: &'a mut dyn World,
-    findings: Vec<Finding>,
+    findings: Findings,
     serials: BTreeMap<String, u32>,
-    places: BTreeMap<String, u32>,
-}
-
-/// The cells of a row.
-struct Cells<'a> {
-    row: u32,
-    texts: &'a [String],
-    columns: &'a BTreeMap<String, usize>,
-}
-
-impl<'a> Cells<'a> {
-    fn get(&self, column: &str) -> &'a str {
-        self.columns.get(column).and_then(|place| self.texts.get(*place)).map_or("", |cell| cell.trim())
-    }
+    places: Places,
 }
 
 impl Reading<'_> {
-    fn say(&mut self, mistake: Mistake, row: Option<u32>, column: &str) {
-        self.findings.push(mistake.at(row, Some(column).filter(|column| !column.is_empty())));
+    fn say(&mut self, mistake: Mistake, row: u32, column: &str) {
+        self.findings.say(mistake, Some(row), Some(column));
     }
 
-    fn columns(&mut self, table: &Table) -> Option<BTreeMap<String, usize>> {
-        if table.rows.is_empty() {
-            self.say(Mistake::Empty, None, "");
-            return None;
-        }
-        if table.rows.len() > MAX_ROWS {
-            self.say(Mistake::TooManyRows, None, "");
-            return None;
-        }
-        let mut places = BTreeMap::new();
-        for (place, written) in table.header.iter().enumerate() {
-            let name = written.trim().to_lowercase().replace([' ', '-'], "_");
-            let name = if name == "serial_number" { "serial".to_owned() } else { name };
-            if COLUMNS.contains(&name.as_str()) {
-                if places.insert(name, place).is_some() {
-                    self.say(Mistake::ColumnTwice { column: written.trim().into() }, None, written);
-                }
-            } else if !OF_A_BATCH.contains(&name.as_str()) && !name.starts_with("credential:") && !name.is_empty() {
-                let column = written.trim().to_owned();
-                let is_secret = secret_text::names_secret(&name);
-                let mistake =
-                    if is_secret { Mistake::ColumnOfSecrets { column } } else { Mistake::ColumnUnknown { column } };
-                self.say(mistake, None, written);
-            }
-        }
-        let missing: Vec<&'static str> = NEEDED.into_iter().filter(|name| !places.contains_key(*name)).collect();
-        for column in &missing {
-            self.say(Mistake::ColumnMissing { column }, None, "");
-        }
-        missing.is_empty().then_some(places)
-    }
-
-    fn row(&mut self, row: u32, texts: &[String], columns: &BTreeMap<String, usize>) -> Option<Listed> {
-        let before = self.findings.len();
-        let cells = Cells { row, texts, columns };
+    fn row(&mut self, row: u32, texts: &[String], columns: &Columns, table: &Table) -> Option<Listed> {
+        let before = self.findings.count();
+        let cells = Cells::read(row, texts, columns, table, &mut self.findings)?;
         let serial = self.serial(&cells);
         let link = self.link(&cells);
         let found = link.as_ref().and_then(|link| self.plan(&cells, link.kind()));
         let access = self.access(&cells);
         let (attested, without) = (pairs(cells.get("attest")), words(cells.get("without")));
         if attested.is_none() {
-            self.say(Mistake::BadAttest, Some(row), "attest");
+            self.say(Mistake::BadAttest, row, "attest");
         }
         let attested = attested.unwrap_or_default();
         let (driver, plan) = found?;
@@ -140,23 +121,23 @@ impl Reading<'_> {
             attested.iter().map(|(id, _)| ("attest", id)).chain(without.iter().map(|id| ("without", id)))
         {
             if plan.position(id).is_none() {
-                self.say(Mistake::StepUnknown { step: id.clone() }, Some(row), column);
+                self.say(Mistake::StepUnknown { step: id.clone() }, row, column);
             }
         }
         let (link, profile) = (link?, ProfileId::new(cells.get("profile")));
         let name = Some(cells.get("name")).filter(|name| !name.is_empty()).unwrap_or(&serial).to_owned();
-        let is_good = self.findings.len() == before;
+        let is_good = self.findings.count() == before;
         is_good.then_some(Listed { row, name, link, profile, driver, serial, access, attested, without })
     }
 
     fn serial(&mut self, cells: &Cells<'_>) -> String {
         let serial = cells.get("serial");
         if serial.is_empty() {
-            self.say(Mistake::CellEmpty, Some(cells.row), "serial");
-        } else if let Some(&first_row) = self.serials.get(serial) {
-            self.say(Mistake::SerialTwice { serial: serial.into(), first_row }, Some(cells.row), "serial");
+            self.say(Mistake::CellEmpty, cells.row, "serial");
+        } else if let Some(&first_row) = self.serials.get(&serial.to_lowercase()) {
+            self.say(Mistake::SerialTwice { serial: serial.into(), first_row }, cells.row, "serial");
         } else {
-            self.serials.insert(serial.to_owned(), cells.row);
+            self.serials.insert(serial.to_lowercase(), cells.row);
         }
         serial.to_owned()
     }
@@ -164,42 +145,35 @@ impl Reading<'_> {
     fn link(&mut self, cells: &Cells<'_>) -> Option<LinkAddress> {
         let Ok(Match::Link(link)) = cells.get("match").parse::<Match>() else {
             let reason = "A gateway is removed over a link that is named".to_owned();
-            self.say(Mistake::BadMatch { reason }, Some(cells.row), "match");
+            self.say(Mistake::BadMatch { reason }, cells.row, "match");
             return None;
         };
-        let key = match &link {
-            LinkAddress::Serial(path) => format!("serial:{}", self.world.real_port(path)),
-            other => other.to_string(),
-        };
-        if let Some(&first_row) = self.places.get(&key) {
-            self.say(Mistake::MatchTwice { place: key, first_row }, Some(cells.row), "match");
-        } else {
-            self.places.insert(key, cells.row);
-        }
+        let real_port = |path: &str| self.world.real_port(path);
+        self.places.take(&Match::Link(link.clone()), cells.row, real_port, &mut self.findings);
         Some(link)
     }
 
     fn plan(&mut self, cells: &Cells<'_>, link: LinkKind) -> Option<(DriverId, Plan)> {
         let (profile, driver) = (cells.get("profile"), cells.get("driver"));
         if !self.world.has_profile(profile) {
-            self.say(Mistake::ProfileUnknown { id: profile.into() }, Some(cells.row), "profile");
+            self.say(Mistake::ProfileUnknown { id: profile.into() }, cells.row, "profile");
             return None;
         }
         let named = match driver.parse() {
             Ok(named) => Some(named),
             Err(_) if driver.is_empty() => None,
             Err(_) => {
-                self.say(Mistake::DriverUnknown { name: driver.into() }, Some(cells.row), "driver");
+                self.say(Mistake::DriverUnknown { name: driver.into() }, cells.row, "driver");
                 return None;
             }
         };
         let Some((driver, plan)) = self.world.plan(profile, link, named) else {
-            self.say(Mistake::NoPlan { profile: profile.into() }, Some(cells.row), "profile");
+            self.say(Mistake::NoPlan { profile: profile.into() }, cells.row, "profile");
             return None;
         };
         if !driver.is_available_over(link) {
             let mistake = Mistake::DriverNotOverLink { driver: driver.to_string(), link: link.to_string() };
-            self.say(mistake, Some(cells.row), "driver");
+            self.say(mistake, cells.row, "driver");
             return None;
         }
         Some((driver, plan))
@@ -207,7 +181,7 @@ impl Reading<'_> {
 
     fn access(&mut self, cells: &Cells<'_>) -> Access {
         let username = Some(cells.get("username")).filter(|name| !name.is_empty()).map(str::to_owned);
-        let allows_unprotected = matches!(cells.get("allow_unprotected").to_lowercase().as_str(), "yes" | "true" | "1");
+        let allows_unprotected = cells.yes("allow_unprotected", &mut self.findings);
         Access { username, secret: self.secret(cells), allows_unprotected }
     }
 
@@ -217,17 +191,14 @@ impl Reading<'_> {
         let found = match reference.strip_prefix('@') {
             _ if reference.is_empty() => return None,
             Some(name) => {
-                let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
-                // What is no word may be a passphrase that begins with the sign.
-                let shown = if is_word { name } else { "…" };
-                self.world.secret(name).ok_or_else(|| Mistake::SecretMissing { name: shown.into() })
+                self.world.secret(name).ok_or_else(|| Mistake::SecretMissing { name: shown_name(name).into() })
             }
             None => match self.world.file(reference) {
-                Ok(content) => secret_text::line(content.expose()).map_err(|_| Mistake::FileNotText),
+                Ok(content) => first_line(&content),
                 Err(reason) => Err(Mistake::FileUnreadable { reason }),
             },
         };
-        found.map_err(|mistake| self.say(mistake, Some(cells.row), "pop_file")).ok()
+        found.map_err(|mistake| self.say(mistake, cells.row, "pop_file")).ok()
     }
 }
 
@@ -250,6 +221,7 @@ fn words(cell: &str) -> Vec<String> {
 mod tests {
     use super::super::tests::card;
     use super::*;
+    use crate::model::batch::Doubt;
 
     struct Made;
 
@@ -285,7 +257,8 @@ mod tests {
     #[test]
     fn a_manifest_that_set_a_site_up_takes_it_down_again() {
         let row = "hall,serial:/dev/ttyUSB0,card,GW-7,Site,login,unpair=gone from the app; void=changed,destroy";
-        let (rows, findings) = read(&table(&[row, ",serial:/dev/ttyUSB1,card,GW-8,Site,,,"]), &mut Made);
+        let Read { gateways: rows, findings, .. } =
+            read(&table(&[row, ",serial:/dev/ttyUSB1,card,GW-8,Site,,,"]), &mut Made);
         assert!(findings.is_empty(), "{findings:?}");
         let [one, two] = &rows[..] else { panic!("two rows") };
         assert_eq!((one.name.as_str(), one.serial.as_str(), two.name.as_str()), ("hall", "GW-7", "GW-8"));
@@ -306,9 +279,11 @@ mod tests {
             "g,serial:/dev/g,card,GW-6,,,unpair,",
             "h,serial:/dev/h,card,GW-7,,,nothing=seen,",
             "i,serial:/dev/h,card,GW-8,,,,",
-            "j,serial:/dev/j,card,GW-8,,,,",
+            "j,serial:/dev/j,card,gw-8,,,,",
+            "k,serial:/dev/k,card,GW-9,,,,,one too many",
+            "l\nm,serial:/dev/l,card,GW-10,,,,",
         ];
-        let (rows, findings) = read(&table(&bad), &mut Made);
+        let Read { gateways: rows, findings, .. } = read(&table(&bad), &mut Made);
         let codes: Vec<(Option<u32>, &str)> =
             findings.iter().map(|finding| (finding.row, finding.problem.code)).collect();
         let expected = [
@@ -322,8 +297,20 @@ mod tests {
             "manifest.step_unknown",
             "manifest.match_twice",
             "manifest.serial_twice",
+            "manifest.more_cells",
+            "manifest.cell_control",
         ];
         assert_eq!(codes, expected.into_iter().zip(2..).map(|(code, row)| (Some(row), code)).collect::<Vec<_>>());
         assert!(rows.is_empty());
+    }
+
+    #[test]
+    fn what_a_sheet_shows_otherwise_or_hides_is_not_removed_unseen() {
+        let mut table = table(&["hall,serial:/dev/ttyUSB0,card,7000000000,,,,"]);
+        table.doubts.insert((2, 3), Doubt::Number);
+        table.hidden_rows.push(3);
+        let found = read(&table, &mut Made);
+        assert!(found.gateways.is_empty() && found.findings[0].problem.code == "manifest.cell_not_text");
+        assert!(found.notes[0].starts_with("Row 3 is hidden and skipped"), "{:?}", found.notes);
     }
 }

@@ -70,8 +70,10 @@ pub struct Tally {
     pub complete: usize,
     /// Something is still there, or could not be looked at.
     pub incomplete: usize,
-    /// Another gateway, or one that could not be reached: nothing was done.
+    /// Another gateway than the one that was named: nothing was done.
     pub refused: usize,
+    /// One that could not be reached, or let nobody in: nothing was done.
+    pub failed: usize,
     /// Something was sent, and nobody could look what came of it.
     pub unknown: usize,
     /// Never begun.
@@ -87,7 +89,8 @@ impl Tally {
             let count = match end {
                 Some(Some(Outcome::Complete)) => &mut tally.complete,
                 Some(Some(Outcome::Incomplete)) => &mut tally.incomplete,
-                Some(Some(Outcome::Refused) | None) => &mut tally.refused,
+                Some(Some(Outcome::Refused)) => &mut tally.refused,
+                Some(None) => &mut tally.failed,
                 Some(Some(Outcome::Unknown)) => &mut tally.unknown,
                 None => &mut tally.not_begun,
             };
@@ -102,6 +105,7 @@ impl Tally {
             (self.complete, "complete"),
             (self.incomplete, "incomplete"),
             (self.refused, "refused"),
+            (self.failed, "failed"),
             (self.unknown, "unknown"),
             (self.not_begun, "not begun"),
         ];
@@ -150,7 +154,7 @@ mod tests {
     fn a_gateway_that_could_not_be_reached_is_never_counted_as_removed() {
         let ends = [Some(Some(Outcome::Complete)), Some(None), None, Some(Some(Outcome::Unknown))];
         let tally = Tally::of(ends.into_iter());
-        assert_eq!(tally.words(), "1 complete, 1 refused, 1 unknown, 1 not begun");
+        assert_eq!(tally.words(), "1 complete, 1 failed, 1 unknown, 1 not begun");
         assert_eq!(tally.gateways, 4);
     }
 }

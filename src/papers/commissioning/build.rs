@@ -3,6 +3,7 @@
 use super::part::{GatewayPart, found, looked};
 use super::{About, Records, Report, SiteLine, SitePart, Writing, both, no_such_gateway, several};
 use crate::model::lineage::{Lineage, lineages};
+use crate::model::mark::is_same;
 use crate::model::problem::Problem;
 use crate::model::record::{JobHistory, RecordKey};
 use crate::papers::PROGRAM;
@@ -58,6 +59,9 @@ pub fn report(about: &About, jobs: &[JobHistory], writing: &Writing<'_>) -> Resu
         .map_or_else(|| gateways.first().map_or("", |gateway| gateway.name.as_str()), |site| site.name.as_str());
     let title = match about {
         About::Record(key) => format!("Record {}: {name}", key.id.0),
+        About::GatewayOf(_) | About::Gateway(_) if gateways.iter().any(|gateway| gateway.is_removed) => {
+            format!("Commissioning and removal: {name}")
+        }
         About::GatewayOf(_) | About::Gateway(_) | About::Site(_) => format!("Commissioning report: {name}"),
     };
     Ok(Report {
@@ -106,9 +110,8 @@ fn of_record(at: usize, lineages: &[Lineage], jobs: &[JobHistory], only: Option<
 
 /// The only gateway that is called so.
 fn the_one<'a>(lineages: &'a [Lineage], named: &str) -> Result<&'a Lineage, Problem> {
-    let mut meant: Vec<&Lineage> = lineages.iter().filter(|lineage| lineage.marks.is_named(named)).collect();
-    let is_serial =
-        |lineage: &&Lineage| lineage.marks.serials.iter().any(|serial| serial.eq_ignore_ascii_case(named.trim()));
+    let mut meant: Vec<&Lineage> = lineages.iter().filter(|lineage| lineage.known_by.is_named(named)).collect();
+    let is_serial = |lineage: &&Lineage| has(&lineage.known_by.serials, named);
     if meant.iter().any(is_serial) {
         meant.retain(is_serial);
     }
@@ -119,10 +122,14 @@ fn the_one<'a>(lineages: &'a [Lineage], named: &str) -> Result<&'a Lineage, Prob
     }
 }
 
+fn has(marks: &[String], wanted: &str) -> bool {
+    marks.iter().any(|mark| is_same(mark, wanted))
+}
+
 fn called(lineage: &Lineage) -> String {
-    let marks = &lineage.marks;
-    let serial = marks.serials.last().map_or_else(String::new, |serial| format!(" ({serial})"));
-    super::told::shown(&format!("{}{serial}", marks.title()))
+    let known_by = &lineage.known_by;
+    let serial = known_by.serials.last().map_or_else(String::new, |serial| format!(" ({serial})"));
+    super::told::shown(&format!("{}{serial}", known_by.title()))
 }
 
 /// What a site expects, held against the gateways on record; what is extra counts only where it was done at that site.
@@ -130,8 +137,8 @@ fn compared<'a>(site: &Site, lineages: &'a [Lineage], jobs: &[JobHistory]) -> (V
     let of_site = |lineage: &&Lineage| lineage.jobs().any(|at| is_of_site(site, &jobs[at].job));
     let is_expected = |lineage: &&Lineage| {
         site.gateways.iter().any(|gateway| {
-            gateway.serial_number.as_ref().is_some_and(|serial| lineage.marks.serials.contains(serial))
-                || lineage.marks.names.contains(&gateway.name)
+            gateway.serial_number.as_ref().is_some_and(|serial| has(&lineage.known_by.serials, serial))
+                || has(&lineage.known_by.names, &gateway.name)
         })
     };
     let mut meant: Vec<&Lineage> = lineages.iter().filter(|lineage| of_site(lineage) || is_expected(lineage)).collect();

@@ -1,8 +1,12 @@
 //! Open items: what is left to be done or known, in plain words, from the records alone.
 
+use serde_json::Value;
+
 use super::part::GatewayPart;
-use super::told::{NO_OUTCOME, SEND, shown, steps};
+use super::told::{CLAIMS, NO_OUTCOME, SEND, claims, shown, steps};
+use crate::model::lineage::is_removal;
 use crate::model::record::JobHistory;
+use crate::model::wipe::Answer;
 use crate::papers::Tone;
 
 /// Items that are named; more are counted.
@@ -46,15 +50,11 @@ pub(super) fn of_jobs(jobs: &[&JobHistory]) -> Vec<String> {
 
 fn of_set_up(part: &GatewayPart, jobs: &[&JobHistory]) -> Vec<String> {
     let mut items = Vec::new();
-    let Some(last) = jobs.iter().rev().find(|job| job.job.intent.action == "commission") else { return items };
-    let is_gone = jobs.iter().any(|job| crate::model::lineage::is_removal(&job.job));
-    if is_gone {
-        let removal = jobs.iter().rev().find(|job| job.job.intent.action == "wipe");
-        let left = removal.filter(|job| job.job.outcome != "complete");
-        items
-            .extend(left.map(|job| format!("Its removal is {}: {}", shown(&job.job.outcome), shown(&job.job.summary))));
-        return items;
+    // A life ends with its removal.
+    if let Some(removal) = jobs.iter().rev().find(|job| is_removal(&job.job)) {
+        return of_removal(removal);
     }
+    let Some(last) = jobs.iter().rev().find(|job| job.job.intent.action == "commission") else { return items };
     match last.job.outcome.as_str() {
         "refused" | "failed" => {
             items.push(format!("Not set up: {}", shown(&last.job.summary)));
@@ -77,6 +77,21 @@ fn of_set_up(part: &GatewayPart, jobs: &[&JobHistory]) -> Vec<String> {
         }
         Some(_) => {}
     }
+    items
+}
+
+/// What a removal left: how it ended, what may not be claimed, and what there is to do about it.
+fn of_removal(job: &JobHistory) -> Vec<String> {
+    let mut items = Vec::new();
+    if job.job.outcome != "complete" {
+        items.push(format!("Its removal is {}: {}", shown(&job.job.outcome), shown(&job.job.summary)));
+    }
+    let Some(entry) = job.entries.iter().rev().find(|entry| entry.step == CLAIMS) else { return items };
+    let is_open = |answer: &str| answer != Answer::Observed.label();
+    let open = claims(entry).filter(|(_, answer, _)| is_open(answer));
+    items.extend(open.map(|(title, answer, says)| shown(&format!("{title}: {}. {says}", answer.to_lowercase()))));
+    let left = entry.detail.get("left").and_then(Value::as_array).into_iter().flatten();
+    items.extend(left.filter_map(|remedy| remedy.get("text")?.as_str()).map(shown));
     items
 }
 

@@ -32,6 +32,8 @@ pub struct GatewayPart {
     pub says: String,
     /// Whether all of it was a simulation.
     pub is_simulated: bool,
+    /// Whether it was taken out of service, as far as that went.
+    pub is_removed: bool,
     /// What it is known by, and what it said of itself.
     pub facts: Vec<Fact>,
     /// The removal after which it came back.
@@ -162,11 +164,12 @@ impl GatewayPart {
         let checks = checks(&of_life, life, jobs);
         let (standing, tone, says) = standing(&of_life, telemetry.is_some());
         let mut part = Self {
-            name: shown(lineage.marks.title()),
+            name: shown(lineage.known_by.title()),
             standing,
             tone,
             says,
             is_simulated: of_life.iter().any(|job| job.job.intent.is_simulated),
+            is_removed: of_life.iter().any(|job| is_removal(&job.job)),
             facts: facts(lineage, &of_life),
             returned: Returned::of(life, jobs),
             caveats: caveats(lineage, &of_life),
@@ -193,6 +196,7 @@ impl GatewayPart {
             tone: told.tone,
             says: format!("{}: {}", told.outcome, told.summary),
             is_simulated: job.job.intent.is_simulated,
+            is_removed: false,
             facts: Vec::new(),
             returned: None,
             caveats: Vec::new(),
@@ -208,7 +212,7 @@ impl GatewayPart {
 
     /// Whether it joined and nothing speaks against it.
     pub fn is_set_up(&self) -> bool {
-        self.tone == Tone::Good
+        self.tone == Tone::Good && !self.is_removed
     }
 }
 
@@ -268,7 +272,7 @@ fn standing(jobs: &[&JobHistory], is_heard: bool) -> (String, Tone, String) {
 }
 
 fn facts(lineage: &Lineage, jobs: &[&JobHistory]) -> Vec<Fact> {
-    let marks = &lineage.marks;
+    let marks = &lineage.known_by;
     let newest = |marks: &[String]| marks.last().map(|mark| shown(mark));
     let all = |marks: &[String]| {
         (!marks.is_empty()).then(|| marks.iter().map(|mark| shown(mark)).collect::<Vec<_>>().join(", "))
@@ -282,6 +286,7 @@ fn facts(lineage: &Lineage, jobs: &[&JobHistory]) -> Vec<Fact> {
     let joined = jobs.iter().rev().find(|job| job.job.outcome == "joined");
     let network = joined.and_then(|job| detail(job, "push", "ssid"));
     let addresses = joined.and_then(|job| addresses(job));
+    let is_gone = jobs.iter().any(|job| is_removal(&job.job));
     let pairs = [
         ("Name", newest(&marks.names)),
         ("Serial number", all(&marks.serials)),
@@ -292,8 +297,8 @@ fn facts(lineage: &Lineage, jobs: &[&JobHistory]) -> Vec<Fact> {
         ("System", told("os")),
         ("Profile", profile),
         ("Reached over", all(&marks.links)),
-        ("Network joined", network),
-        ("Address it reported", addresses),
+        (if is_gone { "Network joined before its removal" } else { "Network joined" }, network),
+        (if is_gone { "Address it reported then" } else { "Address it reported" }, addresses),
     ];
     pairs.into_iter().filter_map(|(name, value)| Some(Fact::new(name, value?))).collect()
 }
@@ -355,7 +360,7 @@ fn first_telemetry(jobs: &[&JobHistory], lineage: &Lineage) -> Option<FirstTelem
         value: entry.detail.get("value").and_then(Value::as_str).map(shown),
         bytes: entry.detail.get("bytes").and_then(Value::as_u64).unwrap_or(0),
         after_millis: entry.detail.get("after_millis").and_then(Value::as_u64),
-        is_named: lineage.marks.names.iter().any(|name| crate::model::standing::is_named_in(topic, name)),
+        is_named: lineage.known_by.names.iter().any(|name| crate::model::standing::is_named_in(topic, name)),
     })
 }
 
@@ -433,10 +438,10 @@ fn earlier(life: &Life, jobs: &[JobHistory]) -> Earlier {
 pub(super) fn found(lineage: &Lineage, life: &Life, jobs: &[JobHistory]) -> Found {
     let of_life: Vec<&JobHistory> = life.jobs.iter().map(|at| &jobs[*at]).collect();
     Found {
-        name: lineage.marks.names.last().cloned(),
-        link: lineage.marks.links.last().cloned().unwrap_or_default(),
+        name: lineage.known_by.names.last().cloned(),
+        link: lineage.known_by.links.last().cloned().unwrap_or_default(),
         profile: of_life.iter().rev().find_map(|job| job.job.intent.profile.as_ref()).map(ProfileId::new),
-        serial_number: lineage.marks.serials.last().cloned(),
+        serial_number: lineage.known_by.serials.last().cloned(),
         firmware: told_beside(&of_life, "firmware_version", "firmware"),
         firmware_version: told_last(&of_life, "firmware_version"),
         is_gateway: true,

@@ -180,6 +180,34 @@ fn acts_without_an_outcome_and_unknown_ends_are_open_items() {
 }
 
 #[test]
+fn a_removal_leaves_open_what_it_may_not_claim() {
+    let mut log = Log::default();
+    log.joined("S1", "hall-3");
+    log.job("wipe", "hall-3", USB, "complete", "All places were seen empty");
+    log.told("identity", "done", json!({ "serial": "S1" }));
+    let claims = json!([
+        { "claim": "useless", "answer": "no", "says": "The passphrase is still valid" },
+        { "claim": "removed", "answer": "observed", "says": "Each place was seen empty" },
+        { "claim": "sanitised", "answer": "not-by-software", "says": "The SD card can't be overwritten as a whole" },
+    ]);
+    log.told("claims", "complete", json!({ "claims": claims, "left": [{ "text": "Change the passphrase" }] }));
+    let report = of(&log, "S1");
+    let part = &report.gateways[0];
+    assert_eq!(
+        part.open_items,
+        [
+            "Credential made useless: no. The passphrase is still valid",
+            "Media sanitised: not by software. The SD card can't be overwritten as a whole",
+            "Change the passphrase",
+        ]
+    );
+    assert!(part.is_removed && !part.is_set_up());
+    let names: Vec<&str> = part.facts.iter().map(|fact| fact.name.as_str()).collect();
+    assert!(names.contains(&"Network joined before its removal") && !names.contains(&"Network joined"), "{names:?}");
+    assert_eq!(report.title, "Commissioning and removal: hall-3");
+}
+
+#[test]
 fn a_gateway_that_came_back_has_a_report_of_its_own_that_names_the_removal() {
     let mut log = Log::default();
     log.joined("S1", "hall-3").heard("site/hall-3/t", "old value");

@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, JobHistory, step_title};
 use crate::model::text::visible;
-use crate::model::wipe::WIFI;
+use crate::model::wipe::{Answer, Claim, WIFI};
+use crate::model::word::Word as _;
 use crate::papers::Tone;
 
 /// The longest text of a gateway that is shown.
@@ -16,6 +17,9 @@ const LONGEST: usize = 300;
 const PUSH: &str = "push";
 /// What it is called.
 pub(super) const SEND: &str = "Send Wi-Fi credentials";
+
+/// The step that says what a removal may claim.
+pub(super) const CLAIMS: &str = "claims";
 
 /// The words of what nobody knows.
 pub(super) const NO_OUTCOME: &str = "no outcome on record";
@@ -115,6 +119,7 @@ fn title(step: &str) -> String {
         "identity" => "Identify".into(),
         "identify" => "Let it blink".into(),
         "rows" => "Rows".into(),
+        CLAIMS => "What may be claimed".into(),
         other => shown(&step_title(other)),
     }
 }
@@ -144,11 +149,26 @@ fn intent_words(begun: &EntryRecord) -> Option<String> {
 
 fn evidence(entry: &EntryRecord) -> Vec<Sign> {
     let detail = &entry.detail;
+    if entry.step == CLAIMS {
+        return claims(entry)
+            .map(|(title, answer, says)| sign(&answer.to_lowercase(), format!("{title}: {says}")))
+            .collect();
+    }
     match detail.get("evidence") {
         Some(Value::Array(signs)) => signs.iter().filter_map(sign_of).collect(),
         Some(one) => sign_of(one).into_iter().collect(),
         None => said(entry).map(|text| sign(kind_of(&entry.outcome), text)).into_iter().collect(),
     }
+}
+
+/// What a removal claims: the claim, how far it holds, and why.
+pub(super) fn claims(entry: &EntryRecord) -> impl Iterator<Item = (&'static str, &'static str, &str)> {
+    let listed = entry.detail.get("claims").and_then(Value::as_array).into_iter().flatten();
+    listed.filter_map(|claimed| {
+        let text = |key: &str| claimed.get(key).and_then(Value::as_str);
+        let claim = Claim::from_word(text("claim")?)?;
+        Some((claim.title(), Answer::from_word(text("answer")?)?.label(), text("says")?))
+    })
 }
 
 fn sign_of(evidence: &Value) -> Option<Sign> {

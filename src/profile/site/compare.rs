@@ -6,6 +6,7 @@ use super::{ExpectedGateway, Site};
 use crate::model::batch::{Match, RowHead, RowResult};
 use crate::model::gateway::{Probe, Sighting};
 use crate::model::ids::{LinkAddress, ProfileId};
+use crate::model::mark::is_same;
 use crate::model::record::JobRecord;
 use crate::model::text::visible;
 use crate::model::word::words;
@@ -233,14 +234,25 @@ pub fn is_of_site(site: &Site, job: &JobRecord) -> bool {
 
 fn ties(expected: &ExpectedGateway, found: &Found, way: Way) -> bool {
     match way {
-        Way::SerialNumber => expected.serial_number.is_some() && expected.serial_number == found.serial_number,
+        Way::SerialNumber => are_same(expected.serial_number.as_ref(), found.serial_number.as_ref()),
         Way::Match => match &expected.place {
             Some(Match::Link(link)) => found.link.parse::<LinkAddress>().is_ok_and(|found| found == *link),
-            Some(Match::SerialNumber(number)) => found.serial_number.as_ref() == Some(number),
+            Some(Match::SerialNumber(number)) => are_same(Some(number), found.serial_number.as_ref()),
             Some(Match::Announced(name)) => found.name.as_ref() == Some(name),
             None => false,
         },
         Way::Name => found.name.as_ref() == Some(&expected.name),
+    }
+}
+
+fn are_same(one: Option<&String>, other: Option<&String>) -> bool {
+    matches!((one, other), (Some(one), Some(other)) if is_same(one, other))
+}
+
+fn is_as_expected(fact: Fact, expected: &str, found: &str) -> bool {
+    match fact {
+        Fact::SerialNumber => is_same(expected, found),
+        Fact::Firmware | Fact::Profile => expected == found,
     }
 }
 
@@ -266,7 +278,7 @@ fn line(expected: &ExpectedGateway, tie: Option<(usize, &Found, Way)>) -> Line {
     for (fact, expected, found) in facts {
         match (expected, found) {
             (Some(_), None) => not_checked.push(fact),
-            (Some(expected), Some(found)) if expected != found => {
+            (Some(expected), Some(found)) if !is_as_expected(fact, &expected, &found) => {
                 differences.push(Mismatch { fact, expected, found: visible(&found, SHOWN) });
             }
             _ => {}
@@ -328,6 +340,12 @@ mod tests {
         let by = Some(Way::SerialNumber);
         assert_eq!(fits, [("A", Fit::AsExpected, by), ("B", Fit::AsExpected, by), ("C", Fit::Missing, None)]);
         assert_eq!(compared.lines[0].not_checked, [Fact::Firmware, Fact::Profile], "nobody told them");
+    }
+
+    #[test]
+    fn a_serial_number_in_small_letters_is_the_expected_one() {
+        let lines = compared(&[found("serial:/dev/ttyACM7", Some("s1 "))]).lines;
+        assert_eq!((lines[0].fit, lines[0].by), (Fit::AsExpected, Some(Way::SerialNumber)));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::sim::air::{LEASED, ROUTER};
 use crate::sim::network::{Behind, Does, NetworkTable, portal_url};
 
 /// The port that is silent.
@@ -97,14 +98,14 @@ fn printed(command: &str, mark: &str, network: Option<&NetworkTable>) -> Printed
 
 fn settings() -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    format!("clock={now}\nnameserver 192.0.2.1\n")
+    format!("clock={now}\nnameserver {ROUTER}\n")
 }
 
 fn addresses(is_connected: bool) -> String {
     let own = if is_connected {
-        "3: wlan0    inet 192.0.2.17/24 scope global wlan0\ndefault via 192.0.2.1 dev wlan0\n"
+        format!("3: wlan0    inet {LEASED}/24 scope global wlan0\ndefault via {ROUTER} dev wlan0\n")
     } else {
-        ""
+        String::new()
     };
     format!("1: lo    inet 127.0.0.1/8 scope host lo\n{own}")
 }
@@ -115,7 +116,7 @@ fn names(command: &str, network: Option<&NetworkTable>) -> Printed {
     match (network.map(|network| network.address(name)), is_getent) {
         (Some(Some(ip)), true) => said("", 0, format!("{ip}       STREAM {name}\n{ip}       DGRAM\n")),
         (Some(Some(ip)), false) => {
-            said("", 0, format!("Server:\t\t192.0.2.1\nAddress:\t192.0.2.1:53\n\nName:\t{name}\nAddress: {ip}\n"))
+            said("", 0, format!("Server:\t\t{ROUTER}\nAddress:\t{ROUTER}:53\n\nName:\t{name}\nAddress: {ip}\n"))
         }
         (Some(None) | None, true) => said("", 2, ""),
         (Some(None), false) => said("", 1, format!("** server can't find {name}: NXDOMAIN\n")),
@@ -155,7 +156,7 @@ fn url(command: &str) -> Option<(bool, &str, &str)> {
 
 fn curl(command: &str, mark: &str, network: Option<&NetworkTable>) -> Printed {
     let Some((is_tls, host, port)) = url(command) else { return said("curl: (3) URL malformed\n", 3, "") };
-    let figures = |connect: &str, appconnect: &str| format!("\n<{mark}w>{connect}|{appconnect}|192.0.2.17|40000|\n");
+    let figures = |connect: &str, appconnect: &str| format!("\n<{mark}w>{connect}|{appconnect}|{LEASED}|40000|\n");
     let nothing = figures("0.000000", "0.000000");
     let server = match Met::at(host, port, network) {
         Met::NoNetwork => {
