@@ -16,7 +16,7 @@ pub struct Happened {
 /// names a gateway on record counts. The jobs are given as to [`lineages`].
 pub fn timeline(jobs: &[JobHistory], names: &[String]) -> Vec<Happened> {
     let all = lineages(jobs);
-    let named = |name: &String| all.iter().filter(|one| one.marks.is_named(name)).collect::<Vec<&Lineage>>();
+    let named = |name: &String| all.iter().filter(|one| one.known_by.is_named(name)).collect::<Vec<&Lineage>>();
     let meant = names.iter().map(named).find(|found| !found.is_empty()).unwrap_or_default();
     let lives = meant.iter().flat_map(|lineage| &lineage.lives);
     let mut found: Vec<(usize, Option<Returned>)> = lives
