@@ -95,6 +95,8 @@ pub struct Run {
     job: JobId,
     plan: Plan,
     trail: Trail,
+    /// The serial number that was typed.
+    confirmed: String,
     told: Option<Told>,
     busy: Option<String>,
     report: Option<WipeReport>,
@@ -279,8 +281,8 @@ impl Remove {
         let job = desk.jobs.start(JobKind::Wipe, act::named("wipe", link.place()), desk.now);
         let trail = plan.trail();
         let busy = Some("Connect".to_owned());
-        self.run = Some(Run { job, plan, trail, told: None, busy, report: None, end: None });
-        self.confirmed.clear();
+        let typed = std::mem::take(&mut self.confirmed);
+        self.run = Some(Run { job, plan, trail, confirmed: typed, told: None, busy, report: None, end: None });
         let file = |(step, _): &(String, String)| {
             let path = self.shown.get(step).map(|path| path.trim()).filter(|path| !path.is_empty())?;
             Some((step.clone(), path.into()))
@@ -357,6 +359,10 @@ impl Remove {
                 self.card.problem = Some(problem);
             }
         } else if let Some(run) = self.run.as_mut().filter(|run| run.job == job) {
+            // Nothing came of it: what was typed needn't be typed again.
+            if matches!(end, JobEnd::Failed(_)) && self.confirmed.is_empty() {
+                self.confirmed.clone_from(&run.confirmed);
+            }
             run.end = Some(end);
         }
     }

@@ -57,17 +57,17 @@ NAMES = {
     "finish": "Close the session",
     "finished": re.compile(r"^Session closed$|^Session failed$"),
     # Batch: a manifest with two gateways that nobody set up yet.
-    "open_batch": "Open a manifest or the batch",
+    "open_batch": re.compile(r"^Open a manifest or the batch, "),
     "manifest": "Manifest",
     "batch_secret": "@site",
     "batch_start": "Set up 2 gateways",
-    "batch_joined": re.compile(r"^Row \d, Boiler room, joined, "),
+    "batch_joined": re.compile(r"^Row \d, Packing hall, joined, "),
     "batch_ended": "Export the results",
     "results_saved": re.compile(r"^Saved linesman-results\.csv"),
     # Records
     "search_records": "Search the records",
     "jobs": re.compile(r"^Jobs, \d+ row"),
-    "record_of_batch": re.compile(r"Boiler room.*joined", re.IGNORECASE),
+    "record_of_batch": re.compile(r"KIS.*joined", re.IGNORECASE),
     "save_report": re.compile(r"^Save report"),
     "report_saved": re.compile(r"^Saved record-\d+-.*\.html"),
     "record_joined": re.compile(r"\bjoined\b", re.IGNORECASE),
@@ -121,6 +121,8 @@ NAMES = {
 }
 
 WRONG_PASSPHRASE = "wrong-passphrase-4711"
+# The rows of the manifest: what they are called, and the gateways of the simulated site they mean.
+BATCH = (("Packing hall", "SIM0010", "kis-me"), ("Far hall", "SIM0006", "generic-improv"))
 
 
 class Failed(Exception):
@@ -389,10 +391,10 @@ class WindowTest:
         manifest = os.path.join(self.data_dir, "walk.csv")
         with open(manifest, "w", encoding="utf-8") as file:
             file.write("name,match,profile,ssid,password_file\n")
-            for name in ("Boiler room", "Far hall"):
-                file.write(f"{name},name:{name},generic-improv,{self.network},@site\n")
+            for name, serial_number, profile in BATCH:
+                file.write(f"{name},serial-number:{serial_number},{profile},{self.network},@site\n")
         keys, tab_to = self.window.keys, self.window.tab_to
-        keys("ctrl+k")
+        keys("Escape", "ctrl+k")
         self.window.wait_focus(NAMES["palette"], "field")
         self.window.type_keys("manifest")
         self.window.find(NAMES["open_batch"])
@@ -422,10 +424,10 @@ class WindowTest:
         keys = self.window.keys
         keys("ctrl+4", "ctrl+f")
         self.window.wait_focus(NAMES["search_records"], "field")
-        self.window.type_keys("boiler joined")
+        self.window.type_keys("kis-me joined")
         self.window.find(NAMES["record_of_batch"], "row")
         self.window.tab_to(NAMES["jobs"])
-        keys("Home")
+        keys("Down")
         self.window.find(NAMES["save_report"], "button")
         self.window.tab_to(NAMES["save_report"], "button")
         keys("Return")
