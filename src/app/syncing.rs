@@ -143,7 +143,13 @@ mod tests {
         let mut toasts = Toasts::default();
         let mut report = SyncReport::of("db:5432/x".into());
         let words = "Entry 7 was deleted on the server".to_owned();
-        report.found(SyncFinding { name: THIS_COMPUTER.into(), chain: Digest([1; 32]), number: Some(7), words });
+        report.found(SyncFinding {
+            name: THIS_COMPUTER.into(),
+            chain: Digest([1; 32]),
+            fault: Fault::Different,
+            number: Some(7),
+            words,
+        });
         syncing.ended(news(Some(report.clone()), None), &mut toasts);
         syncing.ended(news(Some(report), None), &mut toasts);
         assert_eq!(toasts.iter().count(), 1);
