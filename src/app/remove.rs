@@ -153,6 +153,7 @@ impl Run {
             }
             WipeEvent::Looked(look) => self.trail.looks.push(look),
             WipeEvent::Restarted(restarts) => self.trail.restarts = restarts,
+            WipeEvent::Clearing(leftovers) => self.busy = Some(format!("Clear {} retained messages", leftovers.len())),
             WipeEvent::BrokerSeen(seen) => self.trail.broker = Some(*seen),
             WipeEvent::Assessed(report) => self.report = Some(*report),
         }

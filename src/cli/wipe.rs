@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::commission::{wait_for_start, write_transcript};
+use super::lines::counted;
 use super::next_job;
 use super::output::{Exit, Output, tagged};
 use super::secret_input;
@@ -293,6 +294,13 @@ impl Teller {
             WipeEvent::Restarted(restarts) => {
                 out.json(&json!({ "kind": "wipe-restarted", "restarts": restarts }));
                 out.text("The gateway restarted and answers again");
+            }
+            WipeEvent::Clearing(leftovers) => {
+                out.text("To be cleared at the broker:");
+                for leftover in &leftovers {
+                    out.json(&tagged("wipe-clearing", leftover));
+                    out.text(format!("  {:<60} {}", leftover.topic, counted(leftover.bytes, "byte")));
+                }
             }
             WipeEvent::BrokerSeen(seen) => {
                 let mut line = tagged("wipe-broker", &seen);

@@ -152,6 +152,15 @@ pub struct LookAtBroker {
     /// The gateway's topics: is something still published, and what is retained there? Looked at with the control. May be repeated.
     #[arg(long = "look-topic", value_name = "FILTER", value_parser = explained::<TopicFilter>, requires = "look_mqtt")]
     pub look_topics: Vec<TopicFilter>,
+    /// The topic of the gateway's last will: whether the broker publishes it is listened for from before the removal.
+    #[arg(long, value_name = "TOPIC", value_parser = one_topic, requires_all = ["look_mqtt", "will_payload"])]
+    pub will_topic: Option<TopicFilter>,
+    /// A text in the payload of the last will, such as offline.
+    #[arg(long, value_name = "TEXT", requires = "will_topic", allow_hyphen_values = true, value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub will_payload: Option<String>,
+    /// Clear the messages that the broker retains on --look-topic, each named before; with N only if there are so many.
+    #[arg(long, value_name = "N", require_equals = true, num_args = 0..=1, requires = "look_topics")]
+    pub clear_retained: Option<Option<usize>>,
     /// The client id of the old credential.
     #[arg(long, value_name = "ID", requires = "look_mqtt", allow_hyphen_values = true)]
     pub old_client_id: Option<String>,
@@ -179,6 +188,11 @@ pub struct LookAtBroker {
     /// Its private key (PEM).
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "control_cert")]
     pub control_key: Option<PathBuf>,
+}
+
+fn one_topic(text: &str) -> Result<TopicFilter, String> {
+    let filter: TopicFilter = explained(text)?;
+    if filter.is_exact() { Ok(filter) } else { Err("a last will has one topic, without + and #".into()) }
 }
 
 fn shown(text: &str) -> Result<(String, PathBuf), &'static str> {

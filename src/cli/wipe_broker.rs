@@ -6,7 +6,9 @@ use super::secret_input;
 use super::wipe_args::LookAtBroker;
 use crate::model::mqtt::connect::{ConnectPlan, Login, TlsFiles};
 use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
+use crate::model::wipe::{Consent, LastWill};
 use crate::msg::wipe::BrokerWish;
 
 /// What is to be looked at; nothing where no broker was named.
@@ -34,7 +36,27 @@ pub(super) fn wish(args: &LookAtBroker) -> Result<Option<Box<BrokerWish>>, Probl
         None
     };
     let topics = args.look_topics.iter().map(|filter| Subscription { filter: filter.clone(), qos: Qos::AtMostOnce });
-    Ok(Some(Box::new(BrokerWish { old, control, topics: topics.collect() })))
+    let will = args.will_topic.clone().zip(args.will_payload.clone());
+    let will = will.map(|(topic, payload)| LastWill { topic, payload });
+    let consent = args.clear_retained.map(|count| count.map_or(Consent::Listed, Consent::Counted));
+    if consent == Some(Consent::Listed) {
+        args.look_topics.iter().find(|filter| is_of_many(filter)).map_or(Ok(()), |filter| Err(too_wide(filter)))?;
+    }
+    Ok(Some(Box::new(BrokerWish { old, control, topics: topics.collect(), will, consent })))
+}
+
+/// Whether a filter means topics of more than one gateway for sure: nothing stands before its first wildcard.
+fn is_of_many(filter: &TopicFilter) -> bool {
+    filter.as_str().starts_with(['#', '+'])
+}
+
+fn too_wide(filter: &TopicFilter) -> Problem {
+    Problem::new(
+        "wipe.clears_too_much",
+        format!("Clearing all of {filter} would clear messages of other gateways"),
+        "The filter begins with a wildcard",
+        "Name the gateway's own topics, or give the number that was listed: --clear-retained=N",
+    )
 }
 
 fn login(username: Option<&String>, file: Option<&PathBuf>) -> Result<Login, Problem> {

@@ -12,7 +12,7 @@ use crate::model::mqtt::message::Subscription;
 use crate::model::secret::Secret;
 use crate::model::wifi::Ssid;
 use crate::model::wipe::list::Listed;
-use crate::model::wipe::{BrokerSeen, Look, Mark, Plan, Told, WipeReport};
+use crate::model::wipe::{BrokerSeen, Consent, LastWill, Leftover, Look, Mark, Plan, Told, WipeReport};
 
 /// A wipe to begin.
 pub struct WipeStart {
@@ -50,6 +50,10 @@ pub struct BrokerWish {
     pub control: Option<ConnectPlan>,
     /// The gateway's topics.
     pub topics: Vec<Subscription>,
+    /// Its last will, as far as a person knows it.
+    pub will: Option<LastWill>,
+    /// Which retained messages may be cleared.
+    pub consent: Option<Consent>,
 }
 
 impl WipeStart {
@@ -116,6 +120,8 @@ pub enum WipeEvent {
     Looked(Look),
     /// It restarted so often since the last removal.
     Restarted(u32),
+    /// These messages are cleared next, as a person consented.
+    Clearing(Vec<Leftover>),
     /// A broker was asked.
     BrokerSeen(Box<BrokerSeen>),
     /// It is over, and this may be claimed.

@@ -122,6 +122,24 @@ impl Mosquitto {
         self.log.lock().unwrap().clone()
     }
 
+    /// Has it read its files again.
+    pub(crate) fn reload(&self) {
+        let before = self.log().len();
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), rustix::process::Signal::HUP)
+            .unwrap();
+        self.until(before, "Reloading config");
+    }
+
+    /// Waits until it wrote that, after so many lines.
+    #[track_caller]
+    pub(crate) fn until(&self, skipped: usize, text: &str) {
+        let until = std::time::Instant::now() + Duration::from_secs(20);
+        while !self.log().iter().skip(skipped).any(|line| line.contains(text)) {
+            assert!(std::time::Instant::now() < until, "mosquitto never wrote {text}: {:#?}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
     /// Ends it; what it is told to keep is written.
     pub(crate) fn stop(&mut self) {
         let id = rustix::process::Pid::from_child(&self.child);

@@ -1,14 +1,16 @@
 //! The look at a broker after a removal, against mosquitto: with a list of revoked certificates, with one that has run out, and
 //! with names taken from certificates. A refusal counts only beside a good credential that the same broker accepts.
 
+use std::process::{Child, Stdio};
+
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
 };
 use serde_json::{Value, json};
 
-use crate::mosquitto::Mosquitto;
-use crate::program::{Place, Ran, Sim, text_of};
+use crate::mosquitto::{Clients, Mosquitto};
+use crate::program::{Place, Ran, Running, Sim, text_of};
 
 const SERIAL: &str = "GW-0417";
 
@@ -95,6 +97,10 @@ impl Bench {
     }
 
     fn wipe(&self, has_control: bool, more: &[&str]) -> Ran {
+        self.begin(has_control, more).finish()
+    }
+
+    fn begin(&self, has_control: bool, more: &[&str]) -> Running {
         let login = self.place.write("login", self.sim.text("pop"));
         let url = format!("mqtts://localhost:{}", self.broker.port());
         let gateway = ["wipe", "--via", &self.sim.link, "--profile", "generic-linux", "--confirm", SERIAL];
@@ -102,7 +108,54 @@ impl Bench {
         let look = ["--look-mqtt", &url, "--look-ca", &self.ca, "--old-cert", &self.old.0, "--old-key", &self.old.1];
         let control = ["--control-cert", &self.good.0, "--control-key", &self.good.1];
         let control = if has_control { &control[..] } else { &[] };
-        self.place.run_json(&[&gateway[..], &access, &look, control, more].concat())
+        self.place.start(&[&gateway[..], &access, &look, control, more].concat())
+    }
+}
+
+impl Bench {
+    fn url(&self) -> String {
+        format!("mqtts://localhost:{}", self.broker.port())
+    }
+
+    fn good(&self) -> [&str; 6] {
+        ["--ca", &self.ca, "--cert", &self.good.0, "--key", &self.good.1]
+    }
+
+    /// Has the broker retain a message.
+    fn retain(&self, topic: &str) {
+        let url = self.url();
+        let publish = ["publish", "--broker", &url, "--topic", topic, "--payload", "hello", "--retain"];
+        self.place.run_json(&[&publish[..], &self.good()].concat()).expect(0);
+    }
+
+    /// How many messages the broker retains.
+    fn retained(&self) -> u64 {
+        let url = self.url();
+        let list = ["retained", "list", "--broker", &url, "--topic", "site/#"];
+        self.place.run_json(&[&list[..], &self.good()].concat()).expect(0).result()["retained"].as_u64().unwrap()
+    }
+
+    /// A client of somebody else's that left a last will, as a gateway does.
+    fn client_with_will(&self, clients: &Clients) -> Child {
+        let mut command = clients.command("mosquitto_sub").into_std();
+        let port = self.broker.port().to_string();
+        command.args([
+            "-h",
+            "localhost",
+            "-p",
+            &port,
+            "--cafile",
+            &self.ca,
+            "--cert",
+            &self.good.0,
+            "--key",
+            &self.good.1,
+        ]);
+        command.args(["-i", "gw-0417", "-t", "nothing"]);
+        command.args(["--will-topic", "site/gw-0417/status", "--will-payload", "offline", "--will-retain"]);
+        let client = command.stdout(Stdio::null()).spawn().unwrap();
+        self.broker.until(0, "Sending SUBACK to gw-0417");
+        client
     }
 }
 
@@ -142,21 +195,70 @@ fn a_credential_that_is_still_accepted_makes_the_removal_incomplete() {
 }
 
 #[test]
-fn what_the_broker_retains_of_it_is_listed_and_left_until_somebody_clears_it() {
+fn what_the_broker_retains_of_it_is_open_until_it_was_listed_and_cleared_and_looked_for_again() {
     let Some(bench) = Bench::new(&[7], 2090, "") else { return };
-    let url = format!("mqtts://localhost:{}", bench.broker.port());
-    let good = ["--ca", &bench.ca, "--cert", &bench.good.0, "--key", &bench.good.1];
-    let publish = ["publish", "--broker", &url, "--topic", "site/gw-0417/last", "--payload", "hello", "--retain"];
-    bench.place.run_json(&[&publish[..], &good].concat()).expect(0);
-    let ran = bench.wipe(true, &["--look-topic", "site/gw-0417/#"]).expect(0);
+    bench.retain("site/gw-0417/last");
+    let topic = ["--look-topic", "site/gw-0417/#"];
+    let ran = bench.wipe(true, &topic).expect(1);
     let line = broker_line(&ran);
-    assert_eq!((&line["retained"], &line["live"]), (&json!(["site/gw-0417/last"]), &json!([])), "{ran:#?}");
-    let remedies = ran.result()["remedies"].to_string();
-    assert!(remedies.contains("linesman retained clear") || remedies.contains("retained list"), "{remedies}");
-    let list = ["retained", "list", "--broker", &url, "--topic", "site/#"];
-    assert_eq!(
-        bench.place.run_json(&[&list[..], &good].concat()).expect(0).result()["retained"],
-        1,
-        "nothing is cleared unasked"
-    );
+    let left = json!([{ "topic": "site/gw-0417/last", "bytes": 5, "state": "left" }]);
+    assert_eq!((&line["retained"], &line["live"]), (&left, &json!([])), "{ran:#?}");
+    assert!(ran.result()["remedies"].to_string().contains("--clear-retained=1"), "{ran:#?}");
+    assert_eq!(bench.retained(), 1, "nothing is cleared unasked");
+
+    let ran = bench.wipe(true, &[&topic[..], &["--clear-retained=2"]].concat()).expect(1);
+    assert!(broker_line(&ran)["retained_open"].as_str().unwrap().contains("1 retained messages were found, and 2"));
+    assert_eq!(bench.retained(), 1, "another number is no consent");
+
+    bench.retain("site/another/last");
+    let ran = bench.wipe(true, &[&topic[..], &["--clear-retained"]].concat()).expect(0);
+    let kinds: Vec<Value> = ran.lines().into_iter().map(|line| line["kind"].clone()).collect();
+    let at = |kind: &str| kinds.iter().position(|known| known == kind).unwrap_or_else(|| panic!("no {kind}: {ran:#?}"));
+    assert!(at("wipe-clearing") < at("wipe-broker"), "each is named before: {kinds:?}");
+    assert_eq!(broker_line(&ran)["retained"][0]["state"], "cleared", "{ran:#?}");
+    assert_eq!(bench.retained(), 1, "another gateway's is left alone");
+}
+
+#[test]
+fn a_message_that_comes_back_after_it_was_cleared_is_still_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = text_of(&folder.path().join("acl"));
+    std::fs::write(&list, "pattern readwrite site/#\n").unwrap();
+    let Some(bench) = Bench::new(&[7], 2090, &format!("acl_file {list}")) else { return };
+    bench.retain("site/gw-0417/last");
+    std::fs::write(&list, "pattern read site/#\n").unwrap();
+    bench.broker.reload();
+    let ran = bench.wipe(true, &["--look-topic", "site/gw-0417/#", "--clear-retained"]).expect(1);
+    assert_eq!(broker_line(&ran)["retained"][0]["state"], "still-there", "the broker acknowledges and does nothing");
+    assert_eq!(ran.result()["outcome"], "incomplete", "{ran:#?}");
+}
+
+#[test]
+fn clearing_everything_on_a_broker_takes_the_number_that_was_listed() {
+    let place = Place::new();
+    let look = ["--look-mqtt", "mqtt://localhost:1", "--look-topic", "#", "--clear-retained"];
+    let gateway = ["wipe", "--via", "serial:/dev/nothing-here", "--profile", "generic-linux", "--confirm", SERIAL];
+    place.run_json(&[&gateway[..], &look].concat()).expect_problem(2, "wipe.clears_too_much");
+}
+
+#[test]
+fn the_last_will_of_a_gateway_that_vanishes_is_seen_and_stands_as_a_leftover() {
+    let (Some(bench), Some(clients)) = (Bench::new(&[7], 2090, ""), Clients::find()) else { return };
+    let look = ["--will-topic", "site/gw-0417/status", "--will-payload", "offline", "--look-topic", "site/gw-0417/#"];
+    let mut gateway = bench.client_with_will(&clients);
+    let mut running = bench.begin(true, &look);
+    running.until(|line| line["kind"] == "wipe-evidence");
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    let ran = running.finish().expect(1);
+    let line = broker_line(&ran);
+    assert_eq!((&line["will"]["state"], &line["live"]), (&json!("seen"), &json!([])), "{ran:#?}");
+    assert_eq!(line["retained"][0]["topic"], "site/gw-0417/status", "{ran:#?}");
+
+    // Another time it stood there before, and that shows nothing; cleared, nothing of it is left.
+    let ran = bench.wipe(true, &[&look[..], &["--clear-retained=1"]].concat()).expect(0);
+    assert_eq!(broker_line(&ran)["will"]["state"], "stood-there", "{ran:#?}");
+    let ran = bench.wipe(true, &look).expect(0);
+    assert_eq!(broker_line(&ran)["will"]["state"], "not-seen", "{ran:#?}");
+    assert!(ran.result()["remedies"].to_string().contains("last will wasn't seen"), "{ran:#?}");
 }

@@ -122,7 +122,7 @@ impl BrokerLook {
         let filters = self.topics.split_whitespace().map(str::parse::<TopicFilter>);
         let topics = filters.map(|filter| filter.map(|filter| Subscription { filter, qos: Qos::AtMostOnce }));
         let topics = topics.collect::<Result<Vec<_>, _>>().map_err(|error| error.explain())?;
-        Ok(Some(Box::new(BrokerWish { old, control, topics })))
+        Ok(Some(Box::new(BrokerWish { old, control, topics, will: None, consent: None })))
     }
 }
 

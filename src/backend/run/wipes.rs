@@ -187,15 +187,15 @@ impl Workers {
 }
 
 /// A broker to look at, with the certificates that its logins name.
-async fn broker_look(wish: Option<Box<BrokerWish>>) -> Result<Option<BrokerLook>, Problem> {
+async fn broker_look(wish: Option<Box<BrokerWish>>) -> Result<Option<Arc<BrokerLook>>, Problem> {
     let Some(wish) = wish else { return Ok(None) };
-    let BrokerWish { old, control, topics } = *wish;
+    let BrokerWish { old, control, topics, will, consent } = *wish;
     let (old, _) = DiskFiles.complete(Box::new(old)).await?;
     let control = match control {
         Some(control) => Some(DiskFiles.complete(Box::new(control)).await?.0),
         None => None,
     };
-    Ok(Some(BrokerLook { broker: Arc::new(MqttBroker::new()), old, control, topics }))
+    Ok(Some(Arc::new(BrokerLook { broker: Arc::new(MqttBroker::new()), old, control, topics, will, consent })))
 }
 
 /// The sums of files that show something, taken before anything is done.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::InspectError;
 use super::link::Link;
 use crate::flow::port::BrokerRequest;
-use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos};
+use crate::model::mqtt::message::{Outgoing, PublishEnd};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, StepEntry};
 use crate::model::text::visible;
@@ -102,7 +102,7 @@ pub(super) fn publish_intent(message: &Outgoing, repeat: Option<&Repeat>) -> Ste
 }
 
 /// What goes on record before kept messages are cleared.
-pub(super) fn clear_intent(topics: &[String]) -> StepEntry {
+pub(in crate::flow) fn clear_intent(topics: &[String]) -> StepEntry {
     let named: Vec<String> = topics.iter().take(NAMED).map(|topic| visible(topic, 400)).collect();
     let detail = json!({ "count": topics.len(), "topics": named });
     StepEntry { step: "clear-retained".into(), phase: Phase::Intent, outcome: String::new(), detail }
@@ -186,13 +186,7 @@ impl Acts {
         let Some(clearing) = self.clearing.front_mut() else { return };
         while clearing.flying < WINDOW {
             let Some(topic) = clearing.left.pop_front() else { break };
-            let message = Outgoing {
-                topic: topic.clone(),
-                payload: Vec::new(),
-                qos: Qos::AtLeastOnce,
-                is_retained: true,
-                ..Outgoing::default()
-            };
+            let message = Outgoing::clearing(topic.clone());
             self.next += 1;
             let own = FIRST_TICKET + self.next;
             if link.ask(BrokerRequest::Publish { ticket: own, message: Box::new(message) }) {

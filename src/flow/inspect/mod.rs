@@ -23,8 +23,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+pub(super) use self::acts::clear_intent;
 pub use self::error::InspectError;
 use self::job::Job;
+pub(super) use self::retained::{clear, find};
 use super::commission::stopped;
 use super::port::{Broker, InspectionFiles, Recordings, Records, RecordsError};
 use crate::model::mqtt::topic::TopicFilter;

@@ -6,6 +6,7 @@
 
 mod broker;
 mod driver;
+mod ear;
 mod run;
 mod watch;
 
@@ -57,7 +58,7 @@ pub struct Setup {
     /// How long to watch whether it comes back.
     pub watch: Option<Duration>,
     /// The broker at which the old credential is tried.
-    pub broker: Option<BrokerLook>,
+    pub broker: Option<Arc<BrokerLook>>,
     /// Settings that are looked for before and after, where the driver has such.
     pub look_for: Vec<String>,
     /// What goes on record at the start.

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use super::ear::{Beside, Ear, run_beside};
 use super::{Done, Place, Removal, Restart, Setup, Wiper};
 use crate::flow::commission::stopped;
 use crate::flow::device::DeviceError;
@@ -51,12 +52,14 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     let records = Arc::clone(&setup.records);
     let trail = plan.trail();
     let (started, told) = (Instant::now(), Told::default());
-    let mut job = Job { setup, plan, trail, record, started, told, opened: false, failures: 0 };
+    let (beside, listeners) = mpsc::channel(2);
+    let mut job = Job { setup, plan, trail, record, started, told, opened: false, failures: 0, ear: None, beside };
     let mut place = None;
     let end = tokio::select! {
         biased;
         () = stopped(&mut stop) => None,
         end = timeout(WHOLE_LIMIT, job.drive(&mut place)) => Some(end.unwrap_or(Err(Broken::Later))),
+        () = run_beside(listeners) => None,
     };
     if let Some(mut wiper) = place {
         // One that cannot end its conversation in time loses its link with the value.
@@ -160,6 +163,10 @@ pub(super) struct Job {
     opened: bool,
     /// Failures in a row.
     failures: u32,
+    /// Who listens at the broker meanwhile; or why nobody can.
+    pub(super) ear: Option<Result<Ear, String>>,
+    /// Where those who listen are run.
+    pub(super) beside: Beside,
 }
 
 impl Job {
@@ -172,6 +179,7 @@ impl Job {
         self.ask_online(place).await?;
         self.attest().await?;
         self.remember();
+        self.open_ear().await;
         self.look(place, When::Before).await?;
         self.remove(place).await?;
         if !self.has_changed() {
@@ -507,7 +515,10 @@ impl Job {
         outcome: &str,
         detail: Value,
     ) -> Result<(), RecordsError> {
-        let entry = StepEntry { step: step.into(), phase, outcome: outcome.into(), detail };
+        self.put(StepEntry { step: step.into(), phase, outcome: outcome.into(), detail }).await
+    }
+
+    pub(super) async fn put(&self, entry: StepEntry) -> Result<(), RecordsError> {
         self.setup.records.step(self.record, entry).await
     }
 

@@ -84,6 +84,13 @@ pub struct Outgoing {
     pub properties: Properties,
 }
 
+impl Outgoing {
+    /// The message that makes the broker forget what it retains on a topic: an empty one, retained (MQTT 5.0, section 3.3.1.3).
+    pub fn clearing(topic: String) -> Self {
+        Self { topic, qos: Qos::AtLeastOnce, is_retained: true, ..Self::default() }
+    }
+}
+
 /// Why a message cannot be published.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OutgoingError {

@@ -84,6 +84,14 @@ pub struct StageReport {
 }
 
 impl StageReport {
+    /// What the broker refused of the subscriptions, where it did.
+    pub fn refused_subscription(&self) -> Option<&Problem> {
+        match &self.state {
+            StageState::Noted(problem) if self.grants.iter().any(|grant| grant.granted.is_none()) => Some(problem),
+            _ => None,
+        }
+    }
+
     /// A stage that has just begun.
     pub const fn begun(attempt: u32, stage: Stage, at: Duration) -> Self {
         Self {

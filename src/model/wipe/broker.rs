@@ -1,12 +1,14 @@
 //! What a broker was seen to do with the gateway's old credential, and what may be claimed of that.
 //!
 //! A refusal alone proves nothing: a broker whose list of revoked certificates has run out refuses everybody. So the old one
-//! refused counts only beside another one that the same broker accepted within a minute.
+//! refused counts only beside another one that the same broker accepted within a minute. What the broker retains of the gateway
+//! stands as open until it was cleared and looked for again.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::model::mqtt::topic::TopicFilter;
 use crate::model::word::words;
 
 /// How long may lie between the refusal and the control.
@@ -36,6 +38,83 @@ words! {
         /// It could not be tried.
         NotTried = "not-tried",
     }
+}
+
+words! {
+    /// Whether the gateway's last will was seen.
+    WillState {
+        /// The broker published it while somebody listened: it knows that the gateway is gone.
+        Seen = "seen",
+        /// It was retained before anybody listened: it may be of an earlier time.
+        StoodThere = "stood-there",
+        /// Somebody listened, and it didn't come.
+        NotSeen = "not-seen",
+        /// Nobody could listen all the time.
+        NotListened = "not-listened",
+    }
+}
+
+words! {
+    /// How a message stands that the broker retains.
+    LeftoverState {
+        /// It is there, and nobody cleared it.
+        Left = "left",
+        /// It was cleared, and isn't there any more.
+        Cleared = "cleared",
+        /// It was to be cleared, and is there all the same.
+        StillThere = "still-there",
+        /// It was to be cleared, and nobody could look again.
+        NotLooked = "not-looked-at",
+    }
+}
+
+/// A message that the broker retains on the gateway's topics.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// Its topic.
+    pub topic: String,
+    /// The length of its payload.
+    pub bytes: u64,
+    /// How it stands.
+    pub state: LeftoverState,
+}
+
+/// What was seen of the gateway's last will.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WillSeen {
+    /// Its topic.
+    pub topic: String,
+    /// Whether it was seen.
+    pub state: WillState,
+    /// Why nobody listened, where nobody did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+/// The last will of a gateway: what its broker publishes once it is gone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastWill {
+    /// Its topic.
+    pub topic: TopicFilter,
+    /// A text that its payload holds.
+    pub payload: String,
+}
+
+impl LastWill {
+    /// Whether a message is it.
+    pub fn is(&self, topic: &[u8], payload: &[u8]) -> bool {
+        self.topic.matches_bytes(topic)
+            && payload.windows(self.payload.len().max(1)).any(|part| part == self.payload.as_bytes())
+    }
+}
+
+/// Which retained messages may be cleared, as a person consented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// Those that are listed before.
+    Listed,
+    /// Those that are listed before, if they are so many.
+    Counted(usize),
 }
 
 /// What was seen of one login.
@@ -68,8 +147,12 @@ pub struct BrokerSeen {
     /// How much later that was.
     #[serde(rename = "apart_millis", serialize_with = "crate::model::outcome::as_millis")]
     pub apart: Duration,
-    /// Messages that the broker retains on the gateway's topics.
-    pub retained: Vec<String>,
+    /// What was seen of the gateway's last will; nothing where nobody named its topic.
+    pub will: Option<WillSeen>,
+    /// Messages that the broker retained on the gateway's topics.
+    pub retained: Vec<Leftover>,
+    /// Why they could not all be listed, or were not cleared though somebody consented.
+    pub retained_open: Option<String>,
     /// Topics on which something was published meanwhile, with how many messages: its client isn't gone.
     pub live: Vec<LiveTopic>,
     /// How long that was listened to, in seconds; 0 where nobody listened.
@@ -113,13 +196,60 @@ impl BrokerSeen {
                 0 => format!("Nothing was published on its topics within {} s", self.listened_seconds),
                 count => format!("Its client still publishes: {count} topics, such as {}", self.live[0].topic),
             });
-            words.push(match self.retained.len() {
-                0 => "No message is retained on its topics".into(),
-                1 => format!("1 message is retained on its topics: {}", self.retained[0]),
-                count => format!("{count} messages are retained on its topics, such as {}", self.retained[0]),
-            });
         }
+        words.push(self.will.as_ref().map_or_else(WillSeen::not_named, WillSeen::words));
+        words.extend(self.retained_words());
         words
+    }
+
+    /// Messages that are retained still, as far as anybody knows.
+    pub fn left(&self) -> impl Iterator<Item = &Leftover> {
+        self.retained.iter().filter(|leftover| leftover.state != LeftoverState::Cleared)
+    }
+
+    /// Whether nothing of the gateway is left at the broker, as far as somebody looked.
+    pub fn is_clear(&self) -> bool {
+        self.live.is_empty() && self.left().next().is_none() && self.retained_open.is_none()
+    }
+
+    fn retained_words(&self) -> Vec<String> {
+        let cleared = self.retained.len() - self.left().count();
+        let gone = (cleared > 0).then(|| format!("{} cleared and not there any more", messages(cleared)));
+        let left = self.left().next().map(|first| {
+            let (count, topic) = (self.left().count(), &first.topic);
+            if count == 1 {
+                format!("1 message is retained on {topic}")
+            } else {
+                format!("{count} messages are retained, such as on {topic}")
+            }
+        });
+        let is_none = self.retained.is_empty() && self.retained_open.is_none() && self.listened_seconds > 0;
+        let none = is_none.then(|| "No message is retained on its topics".to_owned());
+        [gone, left, none, self.retained_open.clone()].into_iter().flatten().collect()
+    }
+}
+
+fn messages(count: usize) -> String {
+    if count == 1 { "1 retained message was".to_owned() } else { format!("{count} retained messages were") }
+}
+
+impl WillSeen {
+    /// It in a sentence.
+    pub fn words(&self) -> String {
+        let Self { topic, state, because } = self;
+        match (state, because) {
+            (WillState::Seen, _) => format!("Its last will was seen on {topic}"),
+            (WillState::StoodThere, _) => {
+                format!("Its last will was retained on {topic} before; another one wasn't seen")
+            }
+            (WillState::NotSeen, _) => format!("Its last will wasn't seen on {topic}: a session of it may go on"),
+            (WillState::NotListened, Some(why)) => format!("Its last will wasn't listened for: {why}"),
+            (WillState::NotListened, None) => "Its last will wasn't listened for".into(),
+        }
+    }
+
+    fn not_named() -> String {
+        "Its last will wasn't listened for: nobody named its topic".into()
     }
 }
 
@@ -137,7 +267,9 @@ mod tests {
             old: login(old),
             control: control.map(login),
             apart: Duration::from_secs(apart),
+            will: None,
             retained: Vec::new(),
+            retained_open: None,
             live: Vec::new(),
             listened_seconds: 0,
         }
@@ -159,5 +291,27 @@ mod tests {
         }
         let words = seen(Refused, None, 0).words().join(". ");
         assert!(words.contains("not proved"), "{words}");
+    }
+
+    #[test]
+    fn only_what_was_cleared_and_looked_for_again_is_not_left() {
+        let leftover = |state| Leftover { topic: "site/gw".into(), bytes: 5, state };
+        for (state, is_clear) in [
+            (LeftoverState::Left, false),
+            (LeftoverState::Cleared, true),
+            (LeftoverState::StillThere, false),
+            (LeftoverState::NotLooked, false),
+        ] {
+            let retained = vec![leftover(LeftoverState::Cleared), leftover(state)];
+            let seen = BrokerSeen { retained, ..seen(LoginState::Refused, None, 0) };
+            assert_eq!(seen.is_clear(), is_clear, "{state}");
+        }
+    }
+
+    #[test]
+    fn the_last_will_is_told_from_other_messages_on_its_topic_by_its_text() {
+        let will = LastWill { topic: "site/gw/status".parse().unwrap(), payload: "offline".into() };
+        assert!(will.is(b"site/gw/status", b"{\"state\":\"offline\"}"));
+        assert!(!will.is(b"site/gw/status", b"online") && !will.is(b"site/gw", b"offline"));
     }
 }

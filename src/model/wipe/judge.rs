@@ -5,8 +5,8 @@
 //! sanitises a medium. Offline, a step that works online only removed nothing, whatever somebody says.
 
 use super::{
-    Actor, Answer, Assessment, Claim, Claimed, Guard, Look, Outcome, Plan, PlanStep, Proof, Remedy, StepState,
-    StepVerdict, Store, StoreState, StoreVerdict, Trail, WIFI, When,
+    Actor, Answer, Assessment, BrokerSeen, Claim, Claimed, Guard, Look, Outcome, Plan, PlanStep, Proof, Remedy,
+    StepState, StepVerdict, Store, StoreState, StoreVerdict, Trail, WIFI, When, WillState,
 };
 
 /// Says what may be claimed.
@@ -280,7 +280,7 @@ fn outcome(plan: &Plan, trail: &Trail, claims: &[Claimed; 3], steps: &[StepVerdi
         && is_all_done
         && !trail.is_cut
         && came_back(trail).is_none()
-        && trail.broker.as_ref().is_none_or(|seen| seen.live.is_empty())
+        && trail.broker.as_ref().is_none_or(BrokerSeen::is_clear)
         && trail.restarts >= plan.restarts
     {
         return Outcome::Complete;
@@ -313,11 +313,18 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
             let text = "End its session at the broker: something is still published on its topics".into();
             remedies.push(Remedy { step: None, text, warning: None });
         }
-        if !seen.retained.is_empty() {
+        if seen.will.as_ref().is_some_and(|will| will.state == WillState::NotSeen) {
+            let text = "Make sure at the broker that no session of it goes on: its last will wasn't seen".into();
+            remedies.push(Remedy { step: None, text, warning: None });
+        }
+        let left = seen.left().count();
+        if left > 0 {
             let text = format!(
-                "Clear what the broker retains on its topics ({}): see them with `linesman retained list`, then clear them",
-                seen.retained.len()
+                "Clear what the broker retains on its topics: repeat it with --clear-retained={left}, or use `linesman retained clear`"
             );
+            remedies.push(Remedy { step: None, text, warning: None });
+        } else if seen.retained_open.is_some() {
+            let text = "See what the broker retains on its topics with `linesman retained list`".into();
             remedies.push(Remedy { step: None, text, warning: None });
         }
     }
@@ -360,10 +367,10 @@ fn summary(trail: &Trail, outcome: Outcome, claims: &[Claimed; 3], stores: &[Sto
         }
         (Guard::Passed, _) if let Some(finding) = came_back(trail) => format!("It came back: {finding}"),
         (Guard::Passed, _) if trail.is_cut => {
-            let rest = claims_or_open(claims, stores);
+            let rest = claims_or_open(trail, claims, stores);
             format!("Ended early: the gateway stopped answering, or somebody stopped it. {rest}")
         }
-        (Guard::Passed, _) => claims_or_open(claims, stores),
+        (Guard::Passed, _) => claims_or_open(trail, claims, stores),
     }
 }
 
@@ -373,15 +380,20 @@ fn came_back(trail: &Trail) -> Option<&str> {
 }
 
 /// What is there, or the first claim that doesn't hold.
-fn claims_or_open(claims: &[Claimed; 3], stores: &[StoreVerdict]) -> String {
+fn claims_or_open(trail: &Trail, claims: &[Claimed; 3], stores: &[StoreVerdict]) -> String {
     let there = named(stores.iter().filter(|store| store.state == StoreState::StillThere));
     if !there.is_empty() {
         return format!("The gateway still holds: {}", there.join(", "));
     }
+    let left_at_broker = trail.broker.as_ref().map_or(0, |seen| seen.left().count());
     let open =
         claims[..2].iter().find(|claimed| claimed.answer < Answer::Attested && claimed.answer != Answer::NotPlanned);
     open.map_or_else(
-        || "Steps are open: see what is left to be done".into(),
+        || match left_at_broker {
+            0 => "Steps are open: see what is left to be done".into(),
+            1 => "The broker still retains 1 message of it".into(),
+            count => format!("The broker still retains {count} messages of it"),
+        },
         |claimed| format!("{}: {}. {}", claimed.claim.title(), claimed.answer.label().to_lowercase(), claimed.says),
     )
 }

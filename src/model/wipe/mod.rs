@@ -17,7 +17,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-pub use self::broker::{BrokerSeen, LiveTopic, LoginSeen, LoginState, Proof};
+pub use self::broker::{
+    BrokerSeen, Consent, LastWill, Leftover, LeftoverState, LiveTopic, LoginSeen, LoginState, Proof, WillSeen,
+    WillState,
+};
 pub use self::identity::{Earlier, Known, Told, compare, earlier, on_record};
 pub use self::judge::judge;
 pub use self::witness::{EvidenceFile, Watched};

@@ -181,6 +181,25 @@ fn looks(stores: usize) -> impl Strategy<Value = Look> {
     (0..stores.max(1), state::<StoreState>(), when).prop_map(|(store, state, when)| look(store, state, when))
 }
 
+/// What a broker retains, and what was seen of a last will.
+#[derive(Clone, Debug)]
+struct AtBroker(Vec<LeftoverState>, Option<WillState>, bool);
+
+impl AtBroker {
+    fn on(self, seen: BrokerSeen) -> BrokerSeen {
+        let leftover = |state| Leftover { topic: "site/gw".into(), bytes: 1, state };
+        let will = self.1.map(|state| WillSeen { topic: "site/gw/status".into(), state, because: None });
+        let retained_open = self.2.then(|| "why".to_owned());
+        BrokerSeen { will, retained: self.0.into_iter().map(leftover).collect(), retained_open, ..seen }
+    }
+}
+
+fn left_at_broker() -> impl Strategy<Value = AtBroker> {
+    let retained = prop::collection::vec(state::<LeftoverState>(), 0..3);
+    (retained, prop::option::of(state::<WillState>()), any::<bool>())
+        .prop_map(|(retained, will, is_open)| AtBroker(retained, will, is_open))
+}
+
 prop_compose! {
     fn cases()(plan in plans())(
         steps in prop::collection::vec(
@@ -191,12 +210,12 @@ prop_compose! {
         restarts in 0_u32..4,
         is_cut in any::<bool>(),
         finding in prop::option::of(any::<bool>()),
-        login in prop::option::of((state::<LoginState>(), any::<bool>())),
+        login in prop::option::of((state::<LoginState>(), any::<bool>(), left_at_broker())),
         proven in prop::collection::vec(prop_oneof![Just("wifi".to_owned()), Just("token".to_owned())], 0..2),
         plan in Just(plan),
     ) -> (Plan, Trail) {
         let steps = steps.into_iter().map(|marks| marks.into_iter().map(mark).collect()).collect();
-        let broker = login.map(|(old, is_alive)| broker_seen(old, None, is_alive));
+        let broker = login.map(|(old, is_alive, left)| left.on(broker_seen(old, None, is_alive)));
         let watched = finding.map(|is_back| Watched { seconds: 60, answers: 1, finding: is_back.then(|| "f".into()) });
         (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut, watched, broker })
     }
@@ -209,7 +228,9 @@ fn broker_seen(old: LoginState, control: Option<LoginState>, is_alive: bool) -> 
         old: login(old),
         control: control.map(login),
         apart: Duration::from_secs(1),
+        will: None,
         retained: Vec::new(),
+        retained_open: None,
         live: if is_alive { vec![LiveTopic { topic: "site/gw".into(), messages: 1 }] } else { Vec::new() },
         listened_seconds: 10,
     }
@@ -231,6 +252,26 @@ fn only_a_broker_that_refuses_the_old_and_accepts_another_one_shows_that_a_crede
     let open = found(Accepted, Some(Accepted), false);
     assert_eq!((open.outcome, open.claims[0].answer), (Outcome::Incomplete, Answer::No));
     assert_eq!(found(Refused, Some(Accepted), true).outcome, Outcome::Incomplete, "its client isn't gone");
+}
+
+#[test]
+fn what_the_broker_retains_of_it_is_open_until_it_was_cleared_and_looked_for_again() {
+    let plan = card();
+    let found = |retained: &[LeftoverState], will| {
+        let seen = broker_seen(LoginState::Refused, Some(LoginState::Accepted), false);
+        let broker = Some(AtBroker(retained.to_vec(), Some(will), false).on(seen));
+        judge(&plan, &Trail { broker, ..good_trail(&plan) })
+    };
+    let left = found(&[LeftoverState::Left, LeftoverState::Cleared], WillState::Seen);
+    assert_eq!(
+        (left.outcome, left.summary.as_str()),
+        (Outcome::Incomplete, "The broker still retains 1 message of it")
+    );
+    assert!(left.remedies.iter().any(|remedy| remedy.text.contains("--clear-retained=1")), "{left:?}");
+    assert_eq!(found(&[LeftoverState::Cleared], WillState::Seen).outcome, Outcome::Complete);
+    let unseen = found(&[], WillState::NotSeen);
+    assert_eq!(unseen.outcome, Outcome::Complete, "a gateway that says goodbye leaves no last will");
+    assert!(unseen.remedies.iter().any(|remedy| remedy.text.contains("its last will wasn't seen")), "{unseen:?}");
 }
 
 /// How good an outcome is.
@@ -261,7 +302,7 @@ proptest! {
             prop_assert_eq!(&trail.guard, &Guard::Passed);
             prop_assert!(found.stores.iter().all(|store| store.state == StoreState::SeenEmpty));
             prop_assert_eq!(found.claim(Claim::Removed).answer, Answer::Observed);
-            prop_assert!(trail.broker.as_ref().is_none_or(|seen| seen.proof() != Proof::StillAccepted && seen.live.is_empty()));
+            prop_assert!(trail.broker.as_ref().is_none_or(|seen| seen.proof() != Proof::StillAccepted && seen.is_clear()));
             prop_assert!(trail.watched.as_ref().is_none_or(|watched| watched.finding.is_none()));
         }
     }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::InspectError;
 use super::super::acts;
 use super::super::link::Link;
-use super::super::retained::{Find, Found};
+use super::super::retained::{Find, Found, searching};
 use super::super::rules;
 use super::{FINDER, Job, Told, random};
 use crate::model::mqtt::MqttVersion;
@@ -79,9 +79,7 @@ impl Job {
         }
         let Some(mut plan) = self.plan.clone() else { return };
         plan.client_id = format!("{}{FINDER}{:04x}", plan.client_id, u16::from_be_bytes([random(), random()]));
-        plan.subscriptions = vec![Subscription { filter, qos: Qos::AtMostOnce }];
-        plan.is_clean = true;
-        plan.will = None;
+        plan = searching(plan, vec![Subscription { filter, qos: Qos::AtMostOnce }]);
         let mut link = Link::default();
         link.connect(Arc::clone(&self.setup.broker), plan, 1);
         self.find = Some(Find::new(link));
