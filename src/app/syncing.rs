@@ -109,7 +109,7 @@ pub fn words(state: SyncState<'_>) -> String {
 mod tests {
     use super::*;
     use crate::model::audit::Digest;
-    use crate::model::sync::{SyncFinding, THIS_COMPUTER};
+    use crate::model::sync::{Fault, SyncFinding, THIS_COMPUTER};
 
     fn news(report: Option<SyncReport>, problem: Option<Problem>) -> SyncNews {
         SyncNews { at: "2026-03-02T09:14:00Z".into(), report, problem, waiting: Some(4), last_at: None }

@@ -95,7 +95,17 @@ impl Ends {
 
 /// The words of outcomes, as records have them.
 pub const OUTCOMES: [&str; 12] = [
-    "joined", "refused", "unknown", "failed", "cancelled", "closed", "done", "running", "passed", "findings", "complete",
+    "joined",
+    "refused",
+    "unknown",
+    "failed",
+    "cancelled",
+    "closed",
+    "done",
+    "running",
+    "passed",
+    "findings",
+    "complete",
     "incomplete",
 ];
 

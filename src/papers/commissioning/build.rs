@@ -135,8 +135,9 @@ fn called(lineage: &Lineage) -> String {
 /// What a site expects, held against the gateways on record; what is extra counts only where it was done at that site.
 fn compared<'a>(site: &Site, lineages: &'a [Lineage], jobs: &[JobHistory]) -> (Vec<&'a Lineage>, Comparison) {
     let of_site = |lineage: &&Lineage| lineage.jobs().any(|at| is_of_site(site, &jobs[at].job));
-    let is_expected =
-        |lineage: &&Lineage| site.gateways.iter().any(|gateway| is_it(lineage, &gateway.name, gateway.serial_number.as_deref()));
+    let is_expected = |lineage: &&Lineage| {
+        site.gateways.iter().any(|gateway| is_it(lineage, &gateway.name, gateway.serial_number.as_deref()))
+    };
     let mut meant: Vec<&Lineage> = lineages.iter().filter(|lineage| of_site(lineage) || is_expected(lineage)).collect();
     // The newest first: of two that fit, the one that is there now. Who was removed is there no more.
     meant.sort_by_key(|lineage| (lineage.is_over(jobs), std::cmp::Reverse(lineage.jobs().last())));
