@@ -11,6 +11,7 @@ use super::Desk;
 use super::jobs::JobKind;
 use crate::certificate::file_name;
 use crate::model::access::Access;
+use crate::model::act;
 use crate::model::card_scan::Scanned;
 use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
@@ -188,7 +189,7 @@ impl Card {
             return Vec::new();
         }
         let ssid = Some(self.ssid.trim()).filter(|name| !name.is_empty()).and_then(|name| parse_ssid(name).ok());
-        let job = desk.jobs.start(JobKind::CardScan, "Searching a card", desk.now);
+        let job = desk.jobs.start(JobKind::CardScan, act::title("card-scan"), desk.now);
         (self.job, self.at, self.found, self.problem) = (Some(job), Some((0, None)), None, None);
         let secrets = vec![("the secret".to_owned(), Secret::new(secret))];
         vec![Command::ScanCard { job, scan: Box::new(CardScan { path: path.into(), secrets, ssid }) }]
@@ -275,7 +276,7 @@ impl Remove {
         let attested: Vec<_> = plan.steps.iter().filter(attests).filter_map(said).collect();
         let without = self.without.iter().filter(|id| !attested.iter().any(|(step, _)| step == *id)).cloned().collect();
         let look_for = self.look_for.split_whitespace().map(str::to_owned).collect();
-        let job = desk.jobs.start(JobKind::Wipe, format!("Removing {}", link.place()), desk.now);
+        let job = desk.jobs.start(JobKind::Wipe, act::named("wipe", link.place()), desk.now);
         let trail = plan.trail();
         let busy = Some("Connect".to_owned());
         self.run = Some(Run { job, plan, trail, told: None, busy, report: None, end: None });

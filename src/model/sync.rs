@@ -80,13 +80,13 @@ impl Fault {
     pub const fn cause(self) -> &'static str {
         match self {
             Self::Missing => {
-                "The server was put back to an older backup or set up anew, or somebody with its owner's rights deleted it"
+                "A backup of the server was restored, it was set up again, or somebody with its owner's rights deleted it"
             }
             Self::Different => {
                 "Somebody changed it on the server, or this data folder was copied and both copies went on with one chain"
             }
             Self::Extra => {
-                "This data folder was put back to an older state or copied, or somebody else writes with its key"
+                "A backup of this data folder was restored or the folder copied, or somebody else writes with its key"
             }
             Self::Unsound => "Somebody wrote into the tables by hand, or a newer version of Linesman did",
         }

@@ -149,7 +149,7 @@ const fn next_step(fault: &CertificateError, address: &ServerAddress) -> &'stati
         }
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "Check this computer's clock",
         _ if address.root_file.is_some() => {
-            "Compare the certificate with its administrator: the file of sslrootcert doesn't vouch for it"
+            "Compare the certificate with its administrator: it wasn't issued by the CA in the file of sslrootcert"
         }
         _ => "Compare the certificate with its administrator and give it as sslrootcert=FILE in the address",
     }

@@ -53,7 +53,7 @@ fn went_back(sync: &Sync<'_>, listed: &[Listed], report: &mut SyncReport) {
         let words = match listed.iter().find(|listed| listed.chain == chain) {
             None => format!("The records of {whose} are gone from the server; {then}"),
             Some(now) if now.head < before.entry => {
-                format!("The server vouches for the records of {whose} up to entry {} only; {then}", now.head)
+                format!("The server has a head for the records of {whose} up to entry {} only; {then}", now.head)
             }
             Some(_) => continue,
         };
