@@ -403,7 +403,7 @@ impl App {
             }
         };
         commands.splice(0..0, self.watch());
-        self.discover.arrange_if_stale(&self.catalog, self.check.site());
+        self.arrange_gateways();
         commands.extend(self.refresh_views());
         self.share_memory(&mut commands);
         self.replace.note(&commands);
@@ -556,11 +556,18 @@ impl App {
         Vec::new()
     }
 
+    /// Puts the list of gateways in order where it is seen; elsewhere that can wait.
+    fn arrange_gateways(&mut self) {
+        if self.place == Place::Gateways {
+            self.discover.arrange_if_stale(&self.catalog, self.check.site());
+        }
+    }
+
     /// Time went on: stores settings that rested, lets messages go, orders the list anew.
     pub fn tick(&mut self, now: Instant) -> Vec<Command> {
         self.toasts.expire(now);
         self.check.refresh();
-        self.discover.arrange_if_stale(&self.catalog, self.check.site());
+        self.arrange_gateways();
         let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
         commands.extend(self.refresh_views());
         commands
