@@ -318,7 +318,9 @@ fn what_is_forged_on_the_server_is_found_named_and_taken_in_by_nobody() {
     assert_eq!(ada.synced(&cluster, 0)["faults"], 0);
     // A head of another computer, and then all of it, is gone.
     cluster.forge(&format!("DELETE FROM linesman.heads WHERE {chain}"));
-    assert!(words(&ada.synced(&cluster, 1))[0].contains("has a head for the records of kim's laptop up to entry 0 only"));
+    assert!(
+        words(&ada.synced(&cluster, 1))[0].contains("has a head for the records of kim's laptop up to entry 0 only")
+    );
     kim.synced(&cluster, 0);
     ada.synced(&cluster, 0);
     for table in ["heads", "segments", "entries", "chains"] {
