@@ -22,6 +22,8 @@ def start(program: str, folder: Path, number: int) -> tuple[subprocess.Popen, di
     """One simulated gateway, and where it is."""
     card = folder / f"card{number}"
     card.mkdir()
+    # As a gateway keeps it that was set up: what was never there can't be seen to be gone.
+    (card / "wifi.conf").write_text(f"ssid={b'Site-Office'.hex()}\npsk=correct horse battery\n")
     arguments = ["sim", "--profile", "generic-linux", "--driver", "linux-console", "--serial-number", f"W{number:04}"]
     arguments += ["--state-dir", str(card), "--join-millis", "1", "--data-dir", str(folder / "sims")]
     process = subprocess.Popen([program, *arguments], stdout=subprocess.PIPE, text=True)

@@ -10,6 +10,7 @@ use super::device::DeviceAction;
 use super::discover::DiscoverAction;
 use super::files::FileFor;
 use super::gateways::Tab;
+use super::history::HistoryAction;
 use super::palette::PaletteAction;
 use super::records::RecordsAction;
 use super::removals::RemovalsAction;
@@ -56,6 +57,8 @@ pub enum Action {
     Remove(RemoveAction),
     /// Something in the terminal.
     Terminal(TerminalAction),
+    /// Something on the tab History.
+    History(HistoryAction),
     /// Something on Records.
     Records(RecordsAction),
     /// Something on Settings.
@@ -145,6 +148,12 @@ impl From<TelemetryAction> for Action {
 impl From<CheckAction> for Action {
     fn from(action: CheckAction) -> Self {
         Self::Check(action)
+    }
+}
+
+impl From<HistoryAction> for Action {
+    fn from(action: HistoryAction) -> Self {
+        Self::History(action)
     }
 }
 

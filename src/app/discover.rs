@@ -233,6 +233,11 @@ impl Discover {
     }
 
     /// The gateway behind the link reported what no other one has.
+    /// What a gateway told of itself, as far as it did.
+    pub(super) fn marks_of(&self, link: &LinkAddress) -> Option<&Marks> {
+        self.marks.get(link)
+    }
+
     pub(super) fn learn(&mut self, link: &LinkAddress, marks: Marks) {
         self.marks.entry(link.clone()).or_default().learn(marks);
         self.is_stale = true;

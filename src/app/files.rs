@@ -102,7 +102,7 @@ impl PathField {
         )
     }
 
-    /// Whether it is written at once, so that where no dialog opens one of our own asks for the name.
+    /// Whether it is asked for by a button alone, so that where no dialog opens one of our own asks for the name.
     pub const fn is_saved(&self) -> bool {
         matches!(
             self,
@@ -110,6 +110,7 @@ impl PathField {
                 | Self::RecordsExport
                 | Self::Report(..)
                 | Self::Certificate(_)
+                | Self::BatchOut
                 | Self::BatchResults
                 | Self::PlotPicture
                 | Self::PlotPoints

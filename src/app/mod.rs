@@ -12,6 +12,7 @@ pub mod discover;
 mod dropped;
 pub mod files;
 pub mod gateways;
+pub mod history;
 pub mod jobs;
 pub mod loaded;
 mod noted;
@@ -46,6 +47,7 @@ use self::device::{Device, DeviceAction, Target};
 use self::discover::{Discover, DiscoverAction};
 use self::files::Files;
 use self::gateways::{Detail, KeptNetwork, PerGateway, Tab};
+use self::history::History;
 use self::jobs::{JobKind, Jobs, RunningJob};
 use self::palette::Palette;
 use self::records::{Records, RecordsAction};
@@ -152,6 +154,8 @@ pub struct App {
     /// Telemetry.
     pub telemetry: Telemetry,
     items: Items,
+    /// The timeline of the gateway selected.
+    pub history: History,
     /// Records.
     pub records: Records,
     /// How they stand with the team's server.
@@ -350,6 +354,10 @@ impl App {
                 terminal.act(action, &mut Desk { catalog, jobs, toasts, now })
             }
             Action::Records(action) => self.on_records(action, now),
+            Action::History(action) => {
+                self.history.act(action);
+                Vec::new()
+            }
             Action::Settings(action) => self.on_settings(action, now),
             Action::CancelledJob(job) => self.cancel_job(job, now),
             Action::DismissedToast(id) => {
@@ -395,8 +403,9 @@ impl App {
             }
         };
         commands.splice(0..0, self.watch());
-        self.discover.arrange_if_stale(&self.catalog, self.check.site());
+        self.arrange_gateways();
         commands.extend(self.refresh_views());
+        self.share_memory(&mut commands);
         self.replace.note(&commands);
         commands
     }
@@ -406,6 +415,7 @@ impl App {
         let mut commands = self.take_in(event, now);
         self.tell_written(now);
         commands.splice(0..0, self.watch());
+        self.share_memory(&mut commands);
         commands
     }
 
@@ -522,7 +532,8 @@ impl App {
                 }
                 self.records.listed(answer);
             }
-            Event::RecordShown(answer) => self.records.shown(answer),
+            Event::RecordShown(answer) => self.records.job_shown(answer),
+            Event::TimelineShown { names, timeline } => self.history.listed(&names, timeline),
             Event::RecordsVerified(answer) => self.records.verified(answer),
             Event::RecordsSyncing => self.syncing.began(),
             Event::RecordsSynced(news) => {
@@ -545,11 +556,18 @@ impl App {
         Vec::new()
     }
 
+    /// Puts the list of gateways in order where it is seen; elsewhere that can wait.
+    fn arrange_gateways(&mut self) {
+        if self.place == Place::Gateways {
+            self.discover.arrange_if_stale(&self.catalog, self.check.site());
+        }
+    }
+
     /// Time went on: stores settings that rested, lets messages go, orders the list anew.
     pub fn tick(&mut self, now: Instant) -> Vec<Command> {
         self.toasts.expire(now);
         self.check.refresh();
-        self.discover.arrange_if_stale(&self.catalog, self.check.site());
+        self.arrange_gateways();
         let mut commands: Vec<Command> = self.settings.save_if_due(now).into_iter().collect();
         commands.extend(self.refresh_views());
         commands
@@ -578,7 +596,7 @@ impl App {
         self.catalog = startup.catalog;
         self.demo = startup.demo;
         self.cut_off_jobs = startup.cut_off_jobs;
-        self.settings.values = startup.settings;
+        self.settings.take(startup.settings);
         self.discover.order_by(&self.settings.values.layout.gateways.order);
         self.settings.data_dir = startup.data_dir;
         self.settings.start_problems = startup.start_problems;
@@ -680,8 +698,11 @@ impl App {
 
     /// Where records are shown, they are looked up again.
     fn refresh_records(&mut self) -> Vec<Command> {
-        let is_history = self.place == Place::Gateways && self.tab == Tab::History;
-        if self.place == Place::Records || is_history { vec![self.records.refresh()] } else { Vec::new() }
+        match (self.place, self.tab) {
+            (Place::Records, _) => vec![self.records.refresh()],
+            (Place::Gateways, Tab::History) => self.refresh_history().into_iter().collect(),
+            _ => Vec::new(),
+        }
     }
 
     fn open_tab(&mut self, tab: Tab) -> Vec<Command> {

@@ -109,7 +109,7 @@ impl App {
         terminal.select(&row.link);
         remove.select(&row.link);
         commission.choose(row, settings.values.last_profile.as_ref(), kept, catalog);
-        if is_another && self.tab == Tab::History { vec![self.records.refresh()] } else { Vec::new() }
+        if is_another && self.tab == Tab::History { self.refresh_history().into_iter().collect() } else { Vec::new() }
     }
 
     /// More became known of a gateway: of the selected one, profile and driver may follow from it.

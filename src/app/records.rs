@@ -1,22 +1,22 @@
 //! Records: the jobs on record, newest first, one of them in detail, and the export to a file.
 
+use self::filter::{FilterAction, Shown};
 use super::Desk;
-use super::discover::own_name;
 use super::jobs::JobKind;
 use super::loaded::Loaded;
 use super::report::ReportForm;
 use crate::model::act;
 use crate::model::audit::Audit;
 use crate::model::destination::Destination;
-use crate::model::gateway::Sighting;
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::record::{EntryRecord, ExportFormat, JobHistory, JobRecord, RecordKey, step_title};
 pub use crate::model::record_filter::{Ends, Kind};
-use crate::model::record_filter::{Filter, ago};
 use crate::msg::Command;
 use crate::papers::commissioning::About;
 use crate::profile::site::{Site, is_of_site};
+
+pub mod filter;
 
 /// Jobs asked for at first; "Show more" doubles it.
 pub(super) const FIRST_LIMIT: usize = 500;
@@ -33,12 +33,8 @@ pub enum RecordsAction {
     Deselected,
     /// Shows only the jobs of the open site, or all of them.
     HeldToSite(bool),
-    /// Shows only jobs that ended so, or all of them.
-    Showed(Ends),
-    /// Shows only jobs of that kind, or all of them.
-    ShowedKind(Option<Kind>),
-    /// Shows only jobs of that period, as of that time in seconds since 1970 UTC.
-    ShowedPeriod(Period, i64),
+    /// Chose which jobs are shown.
+    Filtered(FilterAction),
     /// Searches for the gateway of that job.
     SoughtGatewayOf(RecordKey),
     /// Asked whether the records are what was written.
@@ -49,44 +45,6 @@ pub enum RecordsAction {
     ReportsOnGateway(bool),
     /// Writes a report about that to that path.
     Reported(About, String),
-}
-
-/// From when on jobs are shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Period {
-    /// From the beginning.
-    #[default]
-    All,
-    /// The last day.
-    Day,
-    /// The last week.
-    Week,
-    /// The last 30 days.
-    Month,
-}
-
-impl Period {
-    /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::All, Self::Day, Self::Week, Self::Month];
-
-    /// The choice as a person reads it.
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::All => "All time",
-            Self::Day => "Last 24 hours",
-            Self::Week => "Last 7 days",
-            Self::Month => "Last 30 days",
-        }
-    }
-
-    const fn hours(self) -> Option<i64> {
-        match self {
-            Self::All => None,
-            Self::Day => Some(24),
-            Self::Week => Some(7 * 24),
-            Self::Month => Some(30 * 24),
-        }
-    }
 }
 
 /// The view model of Records.
@@ -104,8 +62,7 @@ pub struct Records {
     /// Whether the entries of a job are shown as they stand in the records.
     pub shows_evidence: bool,
     exporting: Option<JobId>,
-    filter: Filter,
-    period: Period,
+    shown: Shown,
     selected: Option<RecordKey>,
     limit: usize,
     is_held_to_site: bool,
@@ -115,8 +72,7 @@ impl Default for Records {
     fn default() -> Self {
         Self {
             search: String::new(),
-            filter: Filter::default(),
-            period: Period::default(),
+            shown: Shown::default(),
             list: Loaded::NotAsked,
             detail: Loaded::NotAsked,
             audit: Loaded::NotAsked,
@@ -136,19 +92,9 @@ impl Records {
         self.selected
     }
 
-    /// Which ends of jobs are shown.
-    pub fn ends(&self) -> Ends {
-        self.filter.ends.unwrap_or(Ends::All)
-    }
-
-    /// Which kind of job is shown; `None` for all.
-    pub fn kind(&self) -> Option<Kind> {
-        self.filter.kinds.first().copied()
-    }
-
-    /// From when on jobs are shown.
-    pub const fn period(&self) -> Period {
-        self.period
+    /// Which jobs are shown.
+    pub const fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     /// Whether an export runs.
@@ -166,20 +112,9 @@ impl Records {
         let site = site.filter(|_| self.is_held_to_site);
         let words: Vec<String> = self.search.split_whitespace().map(str::to_lowercase).collect();
         let is_shown = |job: &&JobRecord| {
-            site.is_none_or(|site| is_of_site(site, job)) && self.filter.holds(job) && holds_all(job, &words)
+            site.is_none_or(|site| is_of_site(site, job)) && self.shown.holds(job) && holds_all(job, &words)
         };
         self.list.value().into_iter().flatten().filter(is_shown).collect()
-    }
-
-    /// The jobs with a gateway, newest first: those that give its name. Of one that told no name, those over its link.
-    pub fn of_gateway(&self, row: &Sighting) -> Vec<&JobRecord> {
-        let (link, name) = (row.link.to_string(), own_name(row));
-        let is_its = |job: &&JobRecord| match name {
-            Some(name) => job.intent.gateway == name,
-            // A link of another computer leads elsewhere.
-            None => job.intent.link == link && job.origin.is_none(),
-        };
-        self.list.value().into_iter().flatten().filter(is_its).collect()
     }
 
     /// Whether there may be older jobs than those listed.
@@ -203,18 +138,8 @@ impl Records {
                 self.is_held_to_site = is_held;
                 Vec::new()
             }
-            RecordsAction::Showed(ends) => {
-                self.filter.ends = Some(ends);
-                Vec::new()
-            }
-            RecordsAction::ShowedKind(kind) => {
-                self.filter.kinds = kind.into_iter().collect();
-                Vec::new()
-            }
-            RecordsAction::ShowedPeriod(period, now) => {
-                let now = jiff::Timestamp::from_second(now).unwrap_or_default();
-                self.period = period;
-                self.filter.since = period.hours().map(|hours| ago(now, hours));
+            RecordsAction::Filtered(action) => {
+                self.shown.act(action);
                 Vec::new()
             }
             RecordsAction::SoughtGatewayOf(key) => {
@@ -249,7 +174,7 @@ impl Records {
     }
 
     /// Takes in a job's detail, unless another job was chosen in between.
-    pub(super) fn shown(&mut self, answer: Result<Box<JobHistory>, Problem>) {
+    pub(super) fn job_shown(&mut self, answer: Result<Box<JobHistory>, Problem>) {
         let is_wanted =
             answer.as_ref().map_or(self.detail.is_pending(), |shown| Some(shown.job.key()) == self.selected);
         if is_wanted {
@@ -367,28 +292,6 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_history_of_a_gateway_is_its_own_and_not_that_of_others_at_the_same_port() {
-        use crate::model::gateway::{DeviceInfo, Identity, PortFacts, Probe, ProvisioningState};
-        let mut records = Records::default();
-        records.list.settle(Ok(vec![job(2, "Cold store 2", "joined", ""), job(1, "Pump house", "joined", "")]));
-        let named = |name: &str| Sighting {
-            link: "serial:/dev/ttyUSB0".parse().unwrap(),
-            facts: PortFacts::default(),
-            heard: None,
-            profile: None,
-            probe: Probe::Answered(Identity {
-                driver: crate::model::ids::DriverId::Improv,
-                info: Some(DeviceInfo { name: name.into(), ..DeviceInfo::default() }),
-                state: ProvisioningState::Ready,
-            }),
-            is_present: true,
-        };
-        let ids = |row: &Sighting| records.of_gateway(row).iter().map(|job| job.id.0).collect::<Vec<_>>();
-        assert_eq!(ids(&named("Pump house")), [1]);
-        assert_eq!(ids(&named("")), [2, 1], "of one that tells no name only the port is known");
-    }
-
     fn shown(records: &Records) -> Vec<i64> {
         records.jobs(None).iter().map(|job| job.id.0).collect()
     }
@@ -409,7 +312,7 @@ mod tests {
         assert_eq!(shown(&records).len(), 4, "the act and the operator are searched, too");
         records.search.clear();
         for (ends, expected) in [(Ends::Good, vec![4]), (Ends::Bad, vec![3]), (Ends::Unknown, vec![2])] {
-            records.filter.ends = Some(ends);
+            records.shown.act(FilterAction::Ended(ends));
             assert_eq!(shown(&records), expected, "{}", ends.title());
         }
     }

@@ -11,6 +11,7 @@ use super::Desk;
 use super::jobs::JobKind;
 use crate::certificate::file_name;
 use crate::model::access::Access;
+use crate::model::act;
 use crate::model::card_scan::Scanned;
 use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
@@ -94,6 +95,8 @@ pub struct Run {
     job: JobId,
     plan: Plan,
     trail: Trail,
+    /// The serial number that was typed.
+    confirmed: String,
     told: Option<Told>,
     busy: Option<String>,
     report: Option<WipeReport>,
@@ -188,7 +191,7 @@ impl Card {
             return Vec::new();
         }
         let ssid = Some(self.ssid.trim()).filter(|name| !name.is_empty()).and_then(|name| parse_ssid(name).ok());
-        let job = desk.jobs.start(JobKind::CardScan, "Searching a card", desk.now);
+        let job = desk.jobs.start(JobKind::CardScan, act::title("card-scan"), desk.now);
         (self.job, self.at, self.found, self.problem) = (Some(job), Some((0, None)), None, None);
         let secrets = vec![("the secret".to_owned(), Secret::new(secret))];
         vec![Command::ScanCard { job, scan: Box::new(CardScan { path: path.into(), secrets, ssid }) }]
@@ -275,11 +278,11 @@ impl Remove {
         let attested: Vec<_> = plan.steps.iter().filter(attests).filter_map(said).collect();
         let without = self.without.iter().filter(|id| !attested.iter().any(|(step, _)| step == *id)).cloned().collect();
         let look_for = self.look_for.split_whitespace().map(str::to_owned).collect();
-        let job = desk.jobs.start(JobKind::Wipe, format!("Removing {}", link.place()), desk.now);
+        let job = desk.jobs.start(JobKind::Wipe, act::named("wipe", link.place()), desk.now);
         let trail = plan.trail();
         let busy = Some("Connect".to_owned());
-        self.run = Some(Run { job, plan, trail, told: None, busy, report: None, end: None });
-        self.confirmed.clear();
+        let typed = std::mem::take(&mut self.confirmed);
+        self.run = Some(Run { job, plan, trail, confirmed: typed, told: None, busy, report: None, end: None });
         let file = |(step, _): &(String, String)| {
             let path = self.shown.get(step).map(|path| path.trim()).filter(|path| !path.is_empty())?;
             Some((step.clone(), path.into()))
@@ -356,6 +359,10 @@ impl Remove {
                 self.card.problem = Some(problem);
             }
         } else if let Some(run) = self.run.as_mut().filter(|run| run.job == job) {
+            // Nothing came of it: what was typed needn't be typed again.
+            if matches!(end, JobEnd::Failed(_)) && self.confirmed.is_empty() {
+                self.confirmed.clone_from(&run.confirmed);
+            }
             run.end = Some(end);
         }
     }

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::Desk;
 use super::jobs::JobKind;
 use crate::model::ids::JobId;
-use crate::model::problem::Problem;
+use crate::model::problem::{Explain as _, Problem};
 use crate::model::settings::{Settings, ThemeChoice};
+use crate::model::sync::ServerAddress;
 use crate::msg::Command;
 
 /// How long settings rest before they are stored, so that a slider does not write a file at every step.
@@ -21,6 +22,8 @@ const RECENT: usize = 8;
 pub enum SettingsAction {
     /// Changed something in the form.
     Changed,
+    /// Typed into the address of the team's server.
+    TypedServer,
     /// Chose light, dark or the system's theme.
     ChoseTheme(ThemeChoice),
     /// Asked for the diagnostics on the clipboard.
@@ -34,6 +37,8 @@ pub enum SettingsAction {
 pub struct SettingsView {
     /// The settings; edited in place, then [`SettingsAction::Changed`].
     pub values: Settings,
+    /// The address of the team's server as it is typed; edited in place. It counts once it can be used.
+    pub server: String,
     /// Where records, settings and logs are kept.
     pub data_dir: PathBuf,
     /// Profile files of the user that could not be used.
@@ -53,10 +58,32 @@ impl SettingsView {
         self.changed_at.is_some()
     }
 
+    /// Takes the settings that were stored.
+    pub(super) fn take(&mut self, stored: Settings) {
+        self.server.clone_from(&stored.records.server);
+        self.values = stored;
+    }
+
+    /// Why the address of the team's server, as it is typed, can't be used; nothing while there is none.
+    pub fn server_problem(&self) -> Option<Problem> {
+        let typed = self.server.trim();
+        if typed.is_empty() {
+            return None;
+        }
+        typed.parse::<ServerAddress>().err().map(|error| error.explain())
+    }
+
     pub(super) fn act(&mut self, action: SettingsAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
             SettingsAction::Changed => {
                 self.touch(desk.now);
+                Vec::new()
+            }
+            SettingsAction::TypedServer => {
+                if self.server_problem().is_none() {
+                    self.server.trim().clone_into(&mut self.values.records.server);
+                    self.touch(desk.now);
+                }
                 Vec::new()
             }
             SettingsAction::ChoseTheme(theme) => {
@@ -110,5 +137,31 @@ impl SettingsView {
     fn save(&mut self) -> Command {
         self.changed_at = None;
         Command::SaveSettings(self.values.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::App;
+
+    #[test]
+    fn an_address_with_a_password_is_refused_and_never_stored() {
+        let (mut app, now) = (App::new(), Instant::now());
+        let mut typed = |text: &str| {
+            app.settings.server = text.into();
+            let _ = app.act(SettingsAction::TypedServer.into(), now);
+            let stored = app.settings.save_now().map(|_| app.settings.values.records.server.clone());
+            (stored, app.settings.server_problem().map(|problem| problem.code))
+        };
+        // As it is typed, sign by sign, nothing of it is stored either.
+        for part in ["postgres://kim:SECRETpw", "postgres://kim:5432/x", "postgres://kim:SECRETpw@db.example/x"] {
+            let (stored, problem) = typed(part);
+            assert!(stored.is_none() && problem.is_some(), "{part}");
+        }
+        assert_eq!(typed("postgres://kim:SECRETpw@db.example/x").1, Some("sync.password_in_address"));
+        let address = "postgres://kim@db.example/x";
+        assert_eq!(typed(address), (Some(address.into()), None));
+        assert_eq!(typed(""), (Some(String::new()), None), "none is none");
     }
 }

@@ -109,7 +109,7 @@ pub fn words(state: SyncState<'_>) -> String {
 mod tests {
     use super::*;
     use crate::model::audit::Digest;
-    use crate::model::sync::{SyncFinding, THIS_COMPUTER};
+    use crate::model::sync::{Fault, SyncFinding, THIS_COMPUTER};
 
     fn news(report: Option<SyncReport>, problem: Option<Problem>) -> SyncNews {
         SyncNews { at: "2026-03-02T09:14:00Z".into(), report, problem, waiting: Some(4), last_at: None }
@@ -143,7 +143,13 @@ mod tests {
         let mut toasts = Toasts::default();
         let mut report = SyncReport::of("db:5432/x".into());
         let words = "Entry 7 was deleted on the server".to_owned();
-        report.found(SyncFinding { name: THIS_COMPUTER.into(), chain: Digest([1; 32]), number: Some(7), words });
+        report.found(SyncFinding {
+            name: THIS_COMPUTER.into(),
+            chain: Digest([1; 32]),
+            fault: Fault::Different,
+            number: Some(7),
+            words,
+        });
         syncing.ended(news(Some(report.clone()), None), &mut toasts);
         syncing.ended(news(Some(report), None), &mut toasts);
         assert_eq!(toasts.iter().count(), 1);

@@ -62,6 +62,7 @@ impl Ticket {
             | Command::ScanFromLaptop
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
+            | Command::ShowTimeline { .. }
             | Command::VerifyRecords
             | Command::ReadRecordsHead
             | Command::ImportBundle { .. }

@@ -255,6 +255,7 @@ impl Workers {
             Command::ReadSite { path } => self.read_site(path),
             Command::ShowInFolder(path) => self.show_in_folder(path),
             Command::ListRecords { limit } => self.list_records(limit),
+            Command::ShowTimeline { names } => self.show_timeline(names),
             Command::FindRecords { filter, limit } => self.find_records(*filter, limit),
             Command::ShowRecord { key } => self.show_record(key),
             Command::VerifyRecords => self.verify_records(),

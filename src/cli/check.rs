@@ -223,7 +223,7 @@ fn form_of(destination: &Destination) -> Result<ReportForm, Problem> {
             "check.report_form",
             format!("{} has no ending that names a form of report", destination.path().display()),
             "The form of a report follows the ending of its file",
-            "Choose a name that ends in .html, .csv or .json",
+            "Choose a name that ends in .html, .csv or .json, or in .pdf where this build can write one",
         )),
     }
 }

@@ -29,7 +29,7 @@ With --via the gateway checks itself, with the programs it has: curl, openssl, b
 can run reads as not tested. With --both this computer checks first and then the gateway: one report shows both side by side, and
 what the site lets one of them do and not the other. --compare does the same with two saved runs.
 Only the rows of the profile are checked, and they are listed first. Nothing is sent to anyone else without --ask-others.
-A report ends in .html, .csv or .json; .csv holds the rules to add, .all.csv every rule unmerged; the .json holds the evidence and can be judged again.")]
+A report ends in .html, .csv or .json, or in .pdf where this build can write one; .csv holds the rules to add, .all.csv every rule unmerged; the .json holds the evidence and can be judged again.")]
 pub struct CheckArgs {
     /// The vendor profile.
     #[arg(long, value_name = "ID", required_unless_present_any = ["rejudge", "compare", "site"])]

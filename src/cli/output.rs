@@ -33,7 +33,7 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 51] = [
+        const INPUT: [&str; 52] = [
             "bundle.bad_key_line",
             "check.bad_host",
             "check.evidence",
@@ -43,6 +43,7 @@ impl Exit {
             "check.unknown_profile",
             "check.unknown_rows",
             "check.unknown_source",
+            "driver.no_management",
             "driver.not_available",
             "files.exists",
             "files.no_folder",

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{RecordName, RecordsCommand};
+use super::args::{RecordName, RecordsCommand, WantedOutcome};
 use super::output::{Exit, Output, tagged};
 use super::records_report::{Asked, report};
 use super::session::workers_gone;
@@ -37,8 +37,13 @@ pub fn records(handle: &mut Handle, data_dir: Option<&Path>, command: &RecordsCo
             let moments = period.map(|(text, is_end)| text.map(|text| read_moment(text, is_end)).transpose());
             match moments {
                 [Ok(since), Ok(until)] => {
-                    let filter =
-                        Filter { kinds: kinds.clone(), ends: *outcome, since, until, gateway: gateway.clone() };
+                    let (ends, outcome) = match outcome {
+                        None => (None, None),
+                        Some(WantedOutcome::Ends(ends)) => (Some(*ends), None),
+                        Some(WantedOutcome::Word(word)) => (None, Some(*word)),
+                    };
+                    let (kinds, gateway) = (kinds.clone(), gateway.clone());
+                    let filter = Filter { kinds, ends, outcome, since, until, gateway };
                     list(handle, filter, site.as_ref(), *limit, out)
                 }
                 [Err(problem), _] | [_, Err(problem)] => Err(problem),
@@ -172,12 +177,6 @@ fn print_jobs<'a>(jobs: impl Iterator<Item = &'a JobRecord>, out: &mut Output) {
         out.json(&tagged("job", job));
         out.text(job_line(job));
     }
-}
-
-/// The latest jobs on record, the newest first.
-pub(super) fn all(handle: &mut Handle) -> Result<Vec<JobRecord>, Problem> {
-    handle.try_send(Command::ListRecords { limit: MOST })?;
-    wait(handle, |event| if let Event::RecordsListed(jobs) = event { Some(jobs) } else { None })?
 }
 
 fn show(handle: &mut Handle, name: &RecordName, out: &mut Output) -> Result<(), Problem> {
@@ -364,7 +363,9 @@ fn print_report(report: &SyncReport, out: &mut Output) {
     let server = visible(&report.server, 120);
     out.text(format!("{server}: {} sent, {} received", counted(report.sent), counted(report.received)));
     if report.waiting > 0 {
-        out.text(waiting_words(report.waiting));
+        // What a sync itself puts on record comes after what it sent.
+        let why = if report.sent + report.received > 0 { "; they go with the next sync" } else { "" };
+        out.text(format!("{}{why}", waiting_words(report.waiting)));
     }
     for chain in &report.chains {
         out.text(format!("  {}", chain_line(chain)));
@@ -375,6 +376,10 @@ fn print_report(report: &SyncReport, out: &mut Output) {
     }
     if report.faults > report.findings.len() as u64 {
         out.text(format!("  and {} more", report.faults - report.findings.len() as u64));
+    }
+    for fault in report.kinds() {
+        out.text(format!("Likely cause: {}", fault.cause()));
+        out.text(format!("Next step: {}", fault.next_step()));
     }
     if let Some(head) = &report.head {
         out.text(format!("head {} (entry {})", head.hash, head.entry));

@@ -13,6 +13,7 @@ use crate::model::record::RecordKey;
 use crate::msg::{Command, Event, JobEnd, ReportPlan};
 use crate::papers::commissioning::{About, Report, sheet};
 use crate::papers::{Form, text};
+use crate::profile::site::Site;
 
 /// What was asked for.
 pub(super) struct Asked<'a> {
@@ -59,35 +60,37 @@ fn make(handle: &mut Handle, about: About, asked: &Asked<'_>, out: &mut Output) 
         Some(destination) => Some((form_of(destination)?, destination.clone())),
         None => None,
     };
+    let (report, path) = made(handle, ReportPlan { about, recordings: asked.recordings.to_vec(), file })?;
+    print(&report, &path, asked.file, out);
+    Ok(if report.records.is_intact { Exit::Good } else { Exit::Findings })
+}
+
+/// What the records say of a site.
+pub(super) fn of_site(handle: &mut Handle, site: &Site) -> Result<Box<Report>, Problem> {
+    let about = About::Site(Box::new(site.clone()));
+    made(handle, ReportPlan { about, recordings: Vec::new(), file: None }).map(|(report, _)| report)
+}
+
+/// A report, and where it was written.
+fn made(handle: &mut Handle, plan: ReportPlan) -> Result<(Box<Report>, String), Problem> {
     let job = next_job();
-    let plan = Box::new(ReportPlan { about, recordings: asked.recordings.to_vec(), file });
-    handle.try_send(Command::WriteReport { job, plan })?;
+    handle.try_send(Command::WriteReport { job, plan: Box::new(plan) })?;
     let mut made = None;
     while let Some(event) = handle.recv_blocking() {
         match event {
             Event::ReportMade { job: of, report } if of == job => made = Some(report),
-            Event::JobFinished { job: of, end } if of == job => return ended(end, made, asked.file, out),
+            Event::JobFinished { job: of, end } if of == job => {
+                return match (end, made) {
+                    (JobEnd::Failed(problem), _) => Err(problem),
+                    (JobEnd::Done { note }, Some(report)) => Ok((report, note)),
+                    _ => Err(workers_gone()),
+                };
+            }
             Event::Trouble(problem) => return Err(problem),
             _ => {}
         }
     }
     Err(workers_gone())
-}
-
-fn ended(
-    end: JobEnd,
-    made: Option<Box<Report>>,
-    file: Option<&Destination>,
-    out: &mut Output,
-) -> Result<Exit, Problem> {
-    match (end, made) {
-        (JobEnd::Failed(problem), _) => Err(problem),
-        (JobEnd::Done { note }, Some(report)) => {
-            print(&report, &note, file, out);
-            Ok(if report.records.is_intact { Exit::Good } else { Exit::Findings })
-        }
-        _ => Err(workers_gone()),
-    }
 }
 
 fn print(report: &Report, path: &str, file: Option<&Destination>, out: &mut Output) {

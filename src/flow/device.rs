@@ -350,7 +350,7 @@ impl Job {
     async fn open(&self) -> Result<Box<dyn Management>, DeviceError> {
         let Setup { ref link, driver, .. } = self.setup;
         let unit = drivers::unit(driver, link.kind())?;
-        let manage = unit.manage.ok_or(SessionError::DriverMissing { driver, link: link.kind() })?;
+        let manage = unit.manage.ok_or(SessionError::NoManagement { driver, link: link.kind() })?;
         let limits = (unit.limits)(link.kind());
         // What is asked to begin with, on top of what the first answer may take.
         let limit = limits.connect + limits.question;

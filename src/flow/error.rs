@@ -104,6 +104,14 @@ pub enum SessionError {
         /// The link.
         link: LinkKind,
     },
+    /// The driver cannot manage a gateway.
+    #[error("{driver} can't manage a gateway")]
+    NoManagement {
+        /// The driver.
+        driver: DriverId,
+        /// The kind of link.
+        link: LinkKind,
+    },
 }
 
 impl SessionError {
@@ -197,9 +205,15 @@ impl Explain for SessionError {
             ),
             Self::DriverMissing { driver, link } => Problem::new(
                 "driver.not_available",
-                format!("This version does not speak {driver} over {link}"),
+                format!("This version doesn't speak {driver} over {link}"),
                 "The profile or the operator names a driver that this version lacks",
                 "Choose the driver improv if the gateway speaks it, or use the vendor's own tool",
+            ),
+            Self::NoManagement { driver, link } => Problem::new(
+                "driver.no_management",
+                format!("The driver {driver} sets gateways up and can't manage them"),
+                format!("Its protocol has nothing for that, and over {link} no other driver was named"),
+                "Use another link of this gateway, such as its serial console with --driver linux-console or smp",
             ),
         }
     }

@@ -611,6 +611,24 @@ mod tests {
     }
 
     #[test]
+    fn a_password_in_an_address_is_never_written_and_cut_out_where_it_was() {
+        let (_folder, data_dir) = data_dir();
+        let connection = SavedConnection {
+            name: "mqtt://me:SECRETpw@broker".into(),
+            url: "mqtt://me:SECRETpw@broker".into(),
+            proxy: "me:SECRETpw@proxy:3128".into(),
+            ..SavedConnection::default()
+        };
+        let records = RecordsSettings { server: "postgres://kim:SECRETpw@db/x".into(), ..RecordsSettings::default() };
+        let settings = Settings { connections: vec![connection], records, ..Settings::default() };
+        data_dir.save_settings(&settings).unwrap();
+        assert!(!fs::read_to_string(data_dir.settings()).unwrap().contains("SECRET"));
+
+        fs::write(data_dir.settings(), "[records]\nserver = \"postgres://kim:SECRETpw@db/x\"\n").unwrap();
+        assert_eq!(data_dir.load_settings().0.records.server, "postgres://kim@db/x");
+    }
+
+    #[test]
     fn bad_settings_are_kept_aside_and_replaced_by_the_defaults() {
         for content in [&b"theme = 7"[..], b"nonsense = true", b"\xff\xfe", &vec![b'#'; 2_200_000]] {
             let (_folder, data_dir) = data_dir();

@@ -467,6 +467,8 @@ fn segment_of(line: &Line) -> Option<(Segment, Signature)> {
 /// The name of a key in a list of known ones: a key and a name a line, `#` begins a remark.
 pub fn name_of(known: &str, key: &Digest) -> Result<String, BundleError> {
     let mut found = None;
+    // Some editors begin a text with a mark of their own.
+    let known = known.strip_prefix('\u{FEFF}').unwrap_or(known);
     for (at, line) in known.lines().enumerate() {
         let line = line.split('#').next().unwrap_or_default().trim();
         if line.is_empty() {

@@ -262,6 +262,11 @@ impl Lineage {
         self.lives.iter().flat_map(|life| life.jobs.iter().copied())
     }
 
+    /// Whether it was removed, as far as that went, and has not come back.
+    pub fn is_over(&self, jobs: &[JobHistory]) -> bool {
+        self.lives.last().is_some_and(|life| removal_in(life, jobs).is_some())
+    }
+
     /// The life that a job belongs to.
     pub fn life_of(&self, job: usize) -> Option<&Life> {
         self.lives.iter().find(|life| life.jobs.contains(&job))
@@ -330,8 +335,7 @@ fn gather(found: &mut Vec<Lineage>, at: usize, jobs: &[JobHistory], marks: &Know
     let ties = found.iter().enumerate().filter_map(|(place, lineage)| {
         let tie = lineage.known_by.tie(marks)?;
         // After a removal a name is no longer enough: the port may carry another gateway of the same kind.
-        let is_over = lineage.lives.last().is_some_and(|life| removal_in(life, jobs).is_some());
-        let is_enough = tie.is_sure() || !(is_over && is_set_up(&jobs[at].job));
+        let is_enough = tie.is_sure() || !(lineage.is_over(jobs) && is_set_up(&jobs[at].job));
         is_enough.then_some((tie, place))
     });
     // Of several that are as likely, the latest.

@@ -93,6 +93,22 @@ impl Ends {
     }
 }
 
+/// The words of outcomes, as records have them.
+pub const OUTCOMES: [&str; 12] = [
+    "joined",
+    "refused",
+    "unknown",
+    "failed",
+    "cancelled",
+    "closed",
+    "done",
+    "running",
+    "passed",
+    "findings",
+    "complete",
+    "incomplete",
+];
+
 /// What a job has to be to be meant. What is left open fits all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -100,6 +116,8 @@ pub struct Filter {
     pub kinds: Vec<Kind>,
     /// How it ended.
     pub ends: Option<Ends>,
+    /// The word of its outcome: one of [`OUTCOMES`].
+    pub outcome: Option<&'static str>,
     /// Begun then or later, as the records write times.
     pub since: Option<String>,
     /// Begun then or earlier.
@@ -114,6 +132,7 @@ impl Filter {
         let started = job.started_at.as_str();
         (self.kinds.is_empty() || self.kinds.contains(&Kind::of(job)))
             && self.ends.is_none_or(|ends| ends == Ends::All || ends == Ends::of(job))
+            && self.outcome.is_none_or(|outcome| outcome == job.outcome)
             && self.since.as_deref().is_none_or(|since| started >= since)
             && self.until.as_deref().is_none_or(|until| started <= until)
     }

@@ -57,6 +57,7 @@ pub struct Settings {
 #[serde(default, deny_unknown_fields)]
 pub struct RecordsSettings {
     /// The address of the server; empty for none.
+    #[serde(with = "super::without_password")]
     pub server: String,
     /// The list of known keys; empty for `known-keys.txt` in the data folder.
     pub known_keys: String,
@@ -70,8 +71,10 @@ pub struct RecordsSettings {
 #[serde(default)]
 pub struct SavedConnection {
     /// The name it is listed by.
+    #[serde(with = "super::without_password")]
     pub name: String,
     /// The address.
+    #[serde(with = "super::without_password")]
     pub url: String,
     /// Whose rules the broker follows, as a word.
     pub dialect: String,
@@ -94,6 +97,7 @@ pub struct SavedConnection {
     /// The name expected in the certificate.
     pub server_name: String,
     /// The proxy.
+    #[serde(with = "super::without_password")]
     pub proxy: String,
     /// Hub, or region.
     pub place: String,

@@ -5,13 +5,15 @@
 
 pub mod address;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::audit::{Digest, Head};
 use super::problem::Problem;
 use super::secret::Secret;
+use super::word::words;
 
 pub use address::{AddressError, Place, Protection, ServerAddress};
 
@@ -45,6 +47,64 @@ pub struct SyncReport {
     pub faults: u64,
     /// The first of them.
     pub findings: Vec<SyncFinding>,
+    /// How far the server has each chain of another computer, by its id; `None` where it was not read to the end.
+    #[serde(skip)]
+    pub others: Option<BTreeMap<String, OnServer>>,
+}
+
+/// How far a server has the chain of a computer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OnServer {
+    /// Its name in the list of known keys; empty where its key isn't in it.
+    pub name: String,
+    /// The last entry that a head covers.
+    pub entry: i64,
+}
+
+words! {
+    /// What is wrong on the server.
+    Fault {
+        /// Something that was there is gone.
+        Missing = "missing",
+        /// Something else is there.
+        Different = "different",
+        /// More is there than this computer wrote.
+        Extra = "extra",
+        /// What is there can't be what its computer wrote.
+        Unsound = "unsound",
+    }
+}
+
+impl Fault {
+    /// What may be behind it.
+    pub const fn cause(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "A backup of the server was restored, it was set up again, or somebody with its owner's rights deleted it"
+            }
+            Self::Different => {
+                "Somebody changed it on the server, or this data folder was copied and both copies went on with one chain"
+            }
+            Self::Extra => {
+                "A backup of this data folder was restored or the folder copied, or somebody else writes with its key"
+            }
+            Self::Unsound => "Somebody wrote into the tables by hand, or a newer version of Linesman did",
+        }
+    }
+
+    /// What to do.
+    pub const fn next_step(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "Ask the server's administrator which it was. Each computer sends again what is its own; nothing is lost here"
+            }
+            Self::Different | Self::Extra => {
+                "Run linesman records verify. If the folder was copied, give the copy an empty data folder; else show the \
+                 finding to the administrator. Don't delete anything on the server before you know which"
+            }
+            Self::Unsound => "Show the finding to the administrator; nothing of it was taken in",
+        }
+    }
 }
 
 impl SyncReport {
@@ -62,7 +122,16 @@ impl SyncReport {
             chains: Vec::new(),
             faults: 0,
             findings: Vec::new(),
+            others: None,
         }
+    }
+
+    /// What kinds of findings are named, each once.
+    pub fn kinds(&self) -> Vec<Fault> {
+        let mut kinds: Vec<Fault> = self.findings.iter().map(|finding| finding.fault).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
     }
 
     /// Notes a finding: the first ones by name, all by number.
@@ -126,7 +195,9 @@ pub struct SyncFinding {
     pub name: String,
     /// The chain.
     pub chain: Digest,
-    /// The entry or segment, where it is about one.
+    /// What is wrong.
+    pub fault: Fault,
+    /// The entry or segment, where it is about one; the first of several.
     pub number: Option<i64>,
     /// The finding in a sentence.
     pub words: String,
@@ -163,11 +234,13 @@ mod tests {
             report.found(SyncFinding {
                 name: THIS_COMPUTER.into(),
                 chain: Digest([1; 32]),
+                fault: Fault::Missing,
                 number: Some(number),
                 words,
             });
         }
         assert_eq!((report.faults, report.findings.len()), (30, SyncReport::NAMED));
         assert!(!report.is_clean());
+        assert_eq!(report.kinds(), [Fault::Missing], "what to do about them is told once");
     }
 }

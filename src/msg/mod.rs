@@ -39,6 +39,7 @@ use crate::model::record_filter::Filter;
 use crate::model::secret::Secret;
 use crate::model::settings::Settings;
 use crate::model::sync::{SyncNews, SyncStart};
+use crate::model::timeline::Happened;
 use crate::model::wifi::{LaptopScan, Network};
 use crate::model::wipe::WipeReport;
 use crate::papers::Form;
@@ -103,6 +104,9 @@ pub enum Command {
     FindRecords { filter: Box<Filter>, limit: usize },
     /// Load one job with its entries. Answer: [`Event::RecordShown`].
     ShowRecord { key: RecordKey },
+    /// Load everything on record of the gateway known by the first of those texts that names one. Answer:
+    /// [`Event::TimelineShown`].
+    ShowTimeline { names: Vec<String> },
     /// Make a report of what is on record. Answers: [`Event::ReportMade`], and [`Event::JobFinished`] with the path in the note
     /// where a file was asked for.
     WriteReport { job: JobId, plan: Box<ReportPlan> },
@@ -326,6 +330,8 @@ pub enum Event {
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
     RecordShown(Result<Box<JobHistory>, Problem>),
+    /// The timeline of a gateway, newest first, by the texts that were asked for.
+    TimelineShown { names: Vec<String>, timeline: Result<Vec<Happened>, Problem> },
     /// A report was made.
     ReportMade { job: JobId, report: Box<Report> },
     /// Where the chain of the records stands.

@@ -6,7 +6,7 @@ use super::gateways::FILTER;
 use super::pass::Pass;
 use super::records::SEARCH;
 use super::theme::{GRID, TWO_PANES_FROM, palette, scrim};
-use super::widgets::{Button, muted, strong};
+use super::widgets::{Button, muted, select_all, strong};
 use crate::app::discover::DiscoverAction;
 use crate::app::palette::PaletteAction;
 use crate::app::records::RecordsAction;
@@ -91,7 +91,10 @@ pub(super) fn take(ui: &Ui, app: &mut App, pass: &mut Pass<'_>) {
             Place::Check | Place::Settings => None,
         };
         if let Some(field) = field {
-            ui.memory_mut(|memory| memory.request_focus(egui::Id::unique(field)));
+            let id = egui::Id::unique(field);
+            ui.memory_mut(|memory| memory.request_focus(id));
+            // What was searched for before is replaced by typing.
+            select_all(ui, id);
         }
     }
     if pressed(Modifiers::COMMAND, Key::Enter)

@@ -15,11 +15,10 @@ use super::widgets::rows::{Place, Rows, cell, choosable};
 use super::widgets::{
     Button, bare_field, check, copyable, empty_state, facts, group, muted, notice, pill, problem_card, split, strong,
 };
-use crate::app::App;
-use crate::app::records::{
-    Ends, Kind, Period, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label,
-};
+use crate::app::records::filter::{FilterAction, Period, Shown};
+use crate::app::records::{Ends, Kind, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label};
 use crate::app::syncing::SyncState;
+use crate::app::{Action, App};
 use crate::model::gateway::Protection;
 use crate::model::record::{EntryRecord, JobHistory, JobRecord};
 use crate::model::word::Word as _;
@@ -92,7 +91,7 @@ fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut 
             ui.spacing_mut().item_spacing.y = 4.0;
             ui.label(RichText::new("Records").font(crate::ui::theme::place()).color(palette(ui).strong));
             search(ui, records);
-            filters(ui, records, pass);
+            pick_shown(ui, records.shown(), pass, |action| RecordsAction::Filtered(action).into());
             if let Some(site) = site {
                 let mut is_held = records.is_held_to_site();
                 if check(ui, &mut is_held, &format!("Only {}", site.name), "") {
@@ -115,17 +114,16 @@ fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut 
     ui.painter().hline(ui.max_rect().x_range(), ui.cursor().top() - 0.5, Stroke::new(1.0, palette(ui).line));
 }
 
-/// What was done, how it ended, and when.
-fn filters(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+/// What was done, how it ended, and when: three lists to choose from, on Records and on the tab History.
+pub(super) fn pick_shown(ui: &mut Ui, shown: &Shown, pass: &mut Pass<'_>, action: impl Fn(FilterAction) -> Action) {
     let kinds = std::iter::once(None).chain(Kind::ALL.iter().copied().map(Some));
     let title = |kind: Option<Kind>| kind.map_or("All kinds", Kind::title);
-    pick(ui, "Kinds", kinds, records.kind(), title, |kind| pass.did(RecordsAction::ShowedKind(kind)));
+    pick(ui, "Kinds", kinds, shown.kind(), title, |kind| pass.did(action(FilterAction::OfKind(kind))));
     let ends = Ends::ALL.iter().copied();
-    pick(ui, "Outcomes", ends, records.ends(), Ends::title, |ends| pass.did(RecordsAction::Showed(ends)));
+    pick(ui, "Outcomes", ends, shown.ends(), Ends::title, |ends| pass.did(action(FilterAction::Ended(ends))));
     let now = pass.unix_secs;
-    let periods = Period::ALL.into_iter();
-    let chose = |period| pass.did(RecordsAction::ShowedPeriod(period, now));
-    pick(ui, "Periods", periods, records.period(), Period::title, chose);
+    let chose = |period| pass.did(action(FilterAction::Within(period, now)));
+    pick(ui, "Periods", Period::ALL.into_iter(), shown.period(), Period::title, chose);
 }
 
 /// One choice of several, in a list that opens.

@@ -13,6 +13,7 @@ use crate::app::settings::SettingsAction;
 use crate::app::{Action, App};
 use crate::model::proof::{PROOFS, ProvedOn};
 use crate::model::settings::{Settings, TelemetrySettings, ThemeChoice};
+use crate::model::without_password::holds_password;
 
 const FONT_LICENCES: [(&str, &str); 3] = [
     ("Inter, SIL Open Font License 1.1", include_str!("../../assets/fonts/LICENSE-Inter-OFL.txt")),
@@ -71,11 +72,23 @@ fn operator(ui: &mut Ui, settings: &mut Settings, pass: &mut Pass<'_>) {
     }
 }
 
+/// The address counts once it can be used. One with a password is refused at once, any other when the field is left.
+fn address(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
+    let response = field(ui, "Address", &mut app.settings.server, "postgres://USER@HOST/DATABASE");
+    if response.changed() {
+        pass.did(SettingsAction::TypedServer);
+    }
+    let is_said = !response.has_focus() || holds_password(&app.settings.server);
+    if let Some(problem) = app.settings.server_problem().filter(|_| is_said) {
+        problem_card(ui, &problem);
+    }
+}
+
 fn server(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     spaced(ui);
+    address(ui, app, pass);
     let records = &mut app.settings.values.records;
     let before = records.clone();
-    field(ui, "Address", &mut records.server, "postgres://USER@HOST/DATABASE");
     field(ui, "Password file", &mut records.password_file, "A file that holds the password alone");
     field(ui, "Known keys", &mut records.known_keys, "known-keys.txt in the data folder");
     if *records != before {
@@ -97,7 +110,10 @@ fn telemetry(ui: &mut Ui, settings: &mut TelemetrySettings, pass: &mut Pass<'_>)
     let minutes = |minutes: u32| if minutes == 0 { "None".to_owned() } else { format!("{minutes} min") };
     let before = *settings;
     one_of(ui, "Memory", &BUDGETS, &mut settings.budget_mib, size, "Memory for messages");
-    muted(ui, "The oldest messages make room when it is full, and are counted");
+    muted(
+        ui,
+        "For all connections and recordings together, in equal parts. The oldest messages make room, and are counted",
+    );
     labelled(ui, "When full", |ui, _| {
         let ways = [(false, "Let the broker wait"), (true, "Drop and count")];
         for (is_dropping, text) in ways {

@@ -56,7 +56,20 @@ NAMES = {
     "joined": "Joined",
     "finish": "Close the session",
     "finished": re.compile(r"^Session closed$|^Session failed$"),
+    # Batch: a manifest with two gateways that nobody set up yet.
+    "open_batch": re.compile(r"^Open a manifest or the batch, "),
+    "manifest": "Manifest",
+    "batch_secret": "@site",
+    "batch_start": "Set up 2 gateways",
+    "batch_joined": re.compile(r"^Row \d, Packing hall, joined, "),
+    "batch_ended": "Export the results",
+    "results_saved": re.compile(r"^Saved linesman-results\.csv"),
     # Records
+    "search_records": "Search the records",
+    "jobs": re.compile(r"^Jobs, \d+ row"),
+    "record_of_batch": re.compile(r"KIS.*joined", re.IGNORECASE),
+    "save_report": re.compile(r"^Save report"),
+    "report_saved": re.compile(r"^Saved record-\d+-.*\.html"),
     "record_joined": re.compile(r"\bjoined\b", re.IGNORECASE),
     # Telemetry: the broker of the simulated site stands in the form already.
     "telemetry": "Telemetry",
@@ -108,6 +121,8 @@ NAMES = {
 }
 
 WRONG_PASSPHRASE = "wrong-passphrase-4711"
+# The rows of the manifest: what they are called, and the gateways of the simulated site they mean.
+BATCH = (("Packing hall", "SIM0010", "kis-me"), ("Far hall", "SIM0006", "generic-improv"))
 
 
 class Failed(Exception):
@@ -148,7 +163,9 @@ class WindowTest:
         self.step("publish a message and see it come", self.publish)
         self.step("disconnect from the broker", self.disconnect)
         self.step("connect, plot, record and export by keyboard alone", self.watch_by_keyboard)
+        self.step("set up two of a manifest by keyboard alone", self.batch_by_keyboard)
         self.step("find it in the records", self.look_at_records)
+        self.step("report on a record by keyboard alone", self.report_by_keyboard)
         self.step("close the window", self.close)
         self.step("find the outcome on record, and no passphrase in any file", self.check_files)
 
@@ -364,13 +381,62 @@ class WindowTest:
         keys("Return")
         tab_to(NAMES["export_csv"], "button")
         keys("Return")
-        # This desktop has no file dialog: one of our own proposes a name, which Enter takes.
-        self.window.wait_focus(NAMES["save_as"], "field")
-        keys("Return")
+        self.take_proposed_name()
         self.window.find(NAMES["saved"])
         self.picture("exported")
         if not any(name == "messages.csv" for _, _, files in os.walk(os.environ["HOME"]) for name in files):
             raise Failed("the messages were not exported")
+
+    def batch_by_keyboard(self):
+        manifest = os.path.join(self.data_dir, "walk.csv")
+        with open(manifest, "w", encoding="utf-8") as file:
+            file.write("name,match,profile,ssid,password_file\n")
+            for name, serial_number, profile in BATCH:
+                file.write(f"{name},serial-number:{serial_number},{profile},{self.network},@site\n")
+        keys, tab_to = self.window.keys, self.window.tab_to
+        keys("Escape", "ctrl+k")
+        self.window.wait_focus(NAMES["palette"], "field")
+        self.window.type_keys("manifest")
+        self.window.find(NAMES["open_batch"])
+        keys("Return")
+        tab_to(NAMES["manifest"], "field")
+        self.window.type_keys(manifest)
+        keys("Return")
+        self.window.find(NAMES["batch_secret"], "password", patience=60)
+        tab_to(NAMES["batch_secret"], "password")
+        self.window.type_keys(self.passphrase)
+        tab_to(NAMES["batch_start"], "button")
+        keys("Return")
+        self.window.find(NAMES["batch_joined"], patience=120)
+        self.window.find(NAMES["batch_ended"], "button", patience=120)
+        self.picture("batch")
+        tab_to(NAMES["batch_ended"], "button")
+        keys("Return")
+        self.take_proposed_name()
+        self.window.find(NAMES["results_saved"])
+
+    def take_proposed_name(self):
+        """This desktop has no file dialog: one of our own proposes a name, which Enter takes."""
+        self.window.wait_focus(NAMES["save_as"], "field")
+        self.window.keys("Return")
+
+    def report_by_keyboard(self):
+        keys = self.window.keys
+        keys("ctrl+4", "ctrl+f")
+        self.window.wait_focus(NAMES["search_records"], "field")
+        self.window.type_keys("kis-me joined")
+        self.window.find(NAMES["record_of_batch"], "row")
+        self.window.tab_to(NAMES["jobs"])
+        keys("Down")
+        self.window.find(NAMES["save_report"], "button")
+        self.window.tab_to(NAMES["save_report"], "button")
+        keys("Return")
+        self.take_proposed_name()
+        self.window.find(NAMES["report_saved"])
+        self.picture("reported")
+        reports = [name for _, _, files in os.walk(os.environ["HOME"]) for name in files if name.endswith(".html")]
+        if len(reports) != 1:
+            raise Failed(f"expected one report, found {reports}")
 
     def look_at_records(self):
         self.go("records")

@@ -80,7 +80,7 @@ fn what_cannot_be_reached_could_not_run() {
     // Nobody listens on a port that was free a moment ago.
     let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     place.run_json(&["device", "info", "--via", &format!("udp:{free}")]).expect_problem(3, "smp.no_reply");
-    place.run_json(&["device", "info", "--via", "http:127.0.0.1"]).expect_problem(2, "driver.not_available");
+    place.run_json(&["device", "info", "--via", "http:127.0.0.1"]).expect_problem(2, "driver.no_management");
     // A name that is no name: nobody outside is asked for it.
     let nobody = format!("udp:{}:1", "x".repeat(64));
     place.run_json(&["device", "info", "--via", &nobody]).expect_problem(3, "udp.unreachable");

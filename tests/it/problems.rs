@@ -127,7 +127,7 @@ fn syncs() -> Vec<SyncError> {
         SyncError::NotHere { host: text("localhost"), address: text("192.0.2.1") },
         SyncError::Cut { detail: detail() },
         SyncError::NoTls { place: place() },
-        SyncError::Certificate { host: host(), why: text("is self-signed") },
+        SyncError::Certificate { host: host(), why: text("is self-signed"), next: "Compare it" },
         SyncError::Trust { detail: detail() },
         SyncError::Handshake { detail: detail() },
         SyncError::NoPassword { user: user() },
@@ -138,6 +138,7 @@ fn syncs() -> Vec<SyncError> {
         SyncError::ReadOnly { detail: detail() },
         SyncError::Full { detail: detail() },
         SyncError::Server { code: text("XX000"), detail: detail() },
+        SyncError::Cancelled { detail: detail() },
         SyncError::Unexpected { detail: detail() },
         SyncError::Damaged { finding: text("Entry 7 changed after it was written") },
     ]
@@ -182,6 +183,7 @@ fn sessions() -> Vec<SessionError> {
         SessionError::NotSendable { reason: NotSendable::NoSuchCommand },
         SessionError::NotSendable { reason: NotSendable::TooLong { octets: 300 } },
         SessionError::DriverMissing { driver: DriverId::EspProv, link: LinkKind::Serial },
+        SessionError::NoManagement { driver: DriverId::EspProv, link: LinkKind::Http },
     ];
     let device = [
         DeviceError::InvalidPacket,

@@ -263,6 +263,10 @@ fn a_list_is_narrowed_by_kind_outcome_time_and_gateway() {
     assert_eq!(ids(&[]), [3, 2, 1]);
     assert_eq!(ids(&["--kind", "set-up", "--outcome", "failed"]), [3]);
     assert_eq!(ids(&["--outcome", "succeeded", "--limit", "1"]), [2]);
+    assert_eq!(ids(&["--outcome", "refused"]), [3], "by the word that the list shows");
+    place.run_json(&["records", "list", "--outcome", "bad"]).expect(2);
+    place.run_json(&["records", "list", "--limit", "0"]).expect(2);
+    place.run_json(&["records", "report"]).expect(2);
     assert_eq!(ids(&["--kind", "removal", "--kind", "check"]), [0; 0]);
     assert_eq!(ids(&["--since", "1h"]).len(), 3);
     assert_eq!(ids(&["--until", "2020-01-01"]), [0; 0]);

@@ -285,7 +285,10 @@ fn what_is_forged_on_the_server_is_found_named_and_taken_in_by_nobody() {
     ));
     assert_eq!(cluster.count(&format!("entries WHERE line LIKE '%pull%' AND {chain}")), 1);
     let synced = kim.synced(&cluster, 1);
-    assert_eq!(words(&synced), ["Entry 5 is another one on the server; the one here is what was written"]);
+    assert_eq!(
+        words(&synced),
+        ["Entry 5 is another one on the server than here; what is here was written by this computer"]
+    );
     assert_eq!(synced["findings"][0]["name"], "this computer");
     let synced = jana.synced(&cluster, 1);
     assert_eq!(words(&synced), ["Entry 5 was changed on the server after it was taken in here"]);
@@ -301,7 +304,7 @@ fn what_is_forged_on_the_server_is_found_named_and_taken_in_by_nobody() {
     assert_eq!(of_kim(&ada), None, "nothing of it was taken in");
     // What was deleted is sent again by its own computer, and said. What was edited can't be put right from here.
     cluster.forge(&format!("DELETE FROM linesman.entries WHERE number = 5 AND {chain}"));
-    assert_eq!(words(&kim.synced(&cluster, 1)), ["Entry 5 was deleted on the server; it was sent again"]);
+    assert_eq!(words(&kim.synced(&cluster, 1)), ["Entry 5 was gone from the server; it was sent again"]);
     assert_eq!(kim.synced(&cluster, 0)["faults"], 0);
     assert_eq!(state_of(&ada.synced(&cluster, 0), "kim's laptop"), "received");
     assert!(of_kim(&ada) >= Some(9), "whole again");
@@ -313,6 +316,19 @@ fn what_is_forged_on_the_server_is_found_named_and_taken_in_by_nobody() {
     assert!(words(&synced)[0].contains("were gone from the server; they were sent again"), "{synced:#}");
     assert_eq!(kim.synced(&cluster, 0)["faults"], 0);
     assert_eq!(ada.synced(&cluster, 0)["faults"], 0);
+    // A head of another computer, and then all of it, is gone.
+    cluster.forge(&format!("DELETE FROM linesman.heads WHERE {chain}"));
+    assert!(
+        words(&ada.synced(&cluster, 1))[0].contains("has a head for the records of kim's laptop up to entry 0 only")
+    );
+    kim.synced(&cluster, 0);
+    ada.synced(&cluster, 0);
+    for table in ["heads", "segments", "entries", "chains"] {
+        cluster.forge(&format!("DELETE FROM linesman.{table} WHERE {chain}"));
+    }
+    let synced = ada.synced(&cluster, 1);
+    assert!(words(&synced)[0].starts_with("The records of kim's laptop are gone from the server"), "{synced:#}");
+    assert_eq!(synced["findings"][0]["fault"], "missing");
 }
 
 fn state_of<'a>(synced: &'a Value, name: &str) -> &'a str {
@@ -336,7 +352,10 @@ fn a_laptop_that_went_back_to_an_earlier_state_contradicts_the_server() {
     // It goes on and writes otherwise: never overwritten, and named.
     kim.work(2);
     let synced = kim.synced(&cluster, 1);
-    assert_eq!(words(&synced)[0], "Entry 4 is another one on the server; the one here is what was written");
+    assert_eq!(
+        words(&synced)[0],
+        "Entries 4 to 6 are others on the server than here; what is here was written by this computer"
+    );
     assert_eq!(cluster.sql("SELECT max(entry) FROM linesman.heads").trim(), "6", "no head vouches for the mixture");
 }
 

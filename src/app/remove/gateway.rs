@@ -7,7 +7,7 @@ use crate::app::discover::display_name;
 use crate::app::telemetry::Inspection;
 use crate::app::telemetry::connect::ConnectForm;
 use crate::app::{App, Desk};
-use crate::model::drivers;
+use crate::model::drivers::{self, Wanted};
 use crate::model::ids::DriverId;
 use crate::model::wipe::Plan;
 use crate::msg::Command;
@@ -23,6 +23,11 @@ impl App {
     /// Whether the driver that removes it keeps settings, of which a removal can be told the keys.
     pub fn removal_reads_settings(&self) -> bool {
         self.removing().is_some_and(|(_, driver)| driver.facts().takes.contains(&drivers::Place::Setting))
+    }
+
+    /// What the driver that removes it wants before it opens a session.
+    pub fn removal_access(&self) -> Option<Wanted> {
+        self.removing().and_then(|(_, driver)| driver.facts().wanted)
     }
 
     fn removing(&self) -> Option<(&Profile, DriverId)> {

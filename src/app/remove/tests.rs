@@ -48,6 +48,18 @@ fn nothing_begins_without_the_serial_number_and_nothing_twice() {
 }
 
 #[test]
+fn what_was_typed_stays_after_a_failure_and_has_to_be_typed_again_after_an_end() {
+    let (mut remove, _, job) = started();
+    assert!(remove.confirmed.is_empty(), "nothing is begun twice by one typing");
+    let problem = Problem::new("console.login", "The console refused the login", "It may be wrong", "Type it again");
+    remove.finished(job, JobEnd::Failed(problem));
+    assert_eq!(remove.confirmed.trim(), "GW-7");
+    let (mut remove, _, job) = started();
+    remove.finished(job, JobEnd::Done { note: String::new() });
+    assert!(remove.confirmed.is_empty());
+}
+
+#[test]
 fn what_is_shown_while_it_runs_is_never_more_than_was_seen() {
     let (mut remove, _, job) = started();
     let mark = |state| Mark { state, text: "said".into(), at: Duration::ZERO };

@@ -12,6 +12,8 @@ use crate::msg::{Command, JobEnd};
 pub struct Items {
     others: Vec<Telemetry>,
     draft: Option<Box<ConnectForm>>,
+    /// The memory that each item was told last, in bytes.
+    pub(in crate::app) share: usize,
 }
 
 /// An item as a list shows it.

@@ -12,6 +12,7 @@ pub mod expect;
 pub mod insight;
 pub mod items;
 pub mod list;
+pub mod memory;
 pub mod panes;
 pub mod plot;
 pub mod publish;
@@ -426,7 +427,7 @@ impl Telemetry {
                 let unix_micros = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.at_unix_micros);
                 return self.panes.act(action, &mut Seat { inspection, query, unix_micros, settings, desk });
             }
-            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, settings, desk),
+            TelemetryAction::OpenedRecording(path) => return self.open_recording(path, desk),
             TelemetryAction::ShowedItem(_)
             | TelemetryAction::ClosedItem(_)
             | TelemetryAction::Began
@@ -621,7 +622,6 @@ impl Telemetry {
         plan.when_full = kept.when_full();
         let name = plan.url.to_string();
         let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
-        start.budget_bytes = kept.budget_bytes();
         start.ring = Recorder::ring_plan(kept);
         self.open(start, name, desk)
     }
@@ -656,7 +656,6 @@ impl Telemetry {
         plan.when_full = kept.when_full();
         let name = plan.url.to_string();
         let mut start = self.form.start(InspectionSource::Broker(Box::new(plan)));
-        start.budget_bytes = kept.budget_bytes();
         start.ring = Recorder::ring_plan(kept);
         start.profile = gateway.profile.or(start.profile);
         start.pushed_before = gateway.pushed_before;

@@ -14,7 +14,6 @@ use super::seat::Seat;
 use super::trace::{Trace, TraceAction};
 use super::trigger::{Trigger, TriggerAction};
 use super::{Pane, Telemetry, TelemetryAction};
-use crate::app::settings::SettingsView;
 use crate::app::{Action, Desk};
 use crate::model::text::visible;
 use crate::msg::Command;
@@ -136,18 +135,12 @@ impl Panes {
 
 impl Telemetry {
     /// Replays a recording. Nothing is kept of it in the ring: it is on disk already.
-    pub(super) fn open_recording(
-        &mut self,
-        path: PathBuf,
-        settings: &SettingsView,
-        desk: &mut Desk<'_>,
-    ) -> Vec<Command> {
+    pub(super) fn open_recording(&mut self, path: PathBuf, desk: &mut Desk<'_>) -> Vec<Command> {
         if path.as_os_str().is_empty() {
             return Vec::new();
         }
         let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.display().to_string());
         let mut start = self.form.start(InspectionSource::Recording { path, speed: 1.0 });
-        start.budget_bytes = settings.values.telemetry.budget_bytes();
         start.is_reconnecting = false;
         self.open(start, visible(&name, 120), desk)
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
+use crate::app::settings::SettingsAction;
 use crate::app::{Action, App, Place, ToastText};
 use crate::model::mqtt::message::Subscription;
 use crate::msg::Event;
@@ -187,6 +188,37 @@ fn another_connection_begins_beside_the_first_and_what_was_typed_is_kept() {
     assert_eq!(app.telemetry.form.url, "mqtt://other.example");
     let _ = app.act(TelemetryAction::Connected.into(), now);
     assert_eq!(app.items().len(), 2);
+}
+
+#[test]
+fn what_is_watched_shares_one_budget_of_memory_and_gives_it_back() {
+    const MIB: usize = 1 << 20;
+    let told = |commands: &[Command], wanted: JobId| {
+        commands.iter().find_map(|command| match command {
+            Command::Telemetry { job, command: TelemetryCommand::SetBudget(bytes) } if *job == wanted => Some(*bytes),
+            Command::Telemetry { job, command: TelemetryCommand::Open(start) } if *job == wanted => {
+                Some(start.budget_bytes)
+            }
+            _ => None,
+        })
+    };
+    let (mut app, live, now) = opened();
+    tell(&mut app, live, connected(), now);
+    tell(&mut app, live, held(7), now);
+    assert_eq!((app.memory().items, app.memory().share_bytes()), (1, 512 << 20));
+    let commands = app.act(TelemetryAction::OpenedRecording("/r/site.lmrec".into()).into(), now);
+    let replay = app.telemetry.job().unwrap();
+    assert_eq!((told(&commands, live), told(&commands, replay)), (Some(256 * MIB), Some(256 * MIB)));
+    assert_eq!(app.memory().budget_bytes, 512 << 20, "it is said as one");
+
+    app.settings.values.telemetry.budget_mib = 128;
+    let commands = app.act(SettingsAction::Changed.into(), now);
+    assert_eq!((told(&commands, live), told(&commands, replay)), (Some(64 * MIB), Some(64 * MIB)));
+
+    let _ = app.act(TelemetryAction::ClosedItem(replay).into(), now);
+    let commands = app.apply(Event::JobFinished { job: replay, end: JobEnd::Cancelled }, now);
+    assert_eq!(told(&commands, live), Some(128 * MIB));
+    assert!(app.tick(now).iter().all(|one| told(std::slice::from_ref(one), live).is_none()), "told once");
 }
 
 #[test]

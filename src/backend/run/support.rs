@@ -12,6 +12,7 @@ use crate::model::problem::{Explain, Problem};
 use crate::model::qr::QrContent;
 use crate::model::record::{ExportFormat, RecordKey};
 use crate::model::record_filter::Filter;
+use crate::model::timeline::timeline;
 use crate::model::wifi::LaptopScan;
 use crate::msg::{Event, JobEnd, QrSource};
 use crate::proto::wifi_qr;
@@ -79,6 +80,18 @@ impl Workers {
                 Err(error) => Err(error),
             };
             reporter.report(Event::RecordsListed(list.map_err(|error| error.explain()))).await;
+        });
+    }
+
+    pub(super) fn show_timeline(&self, names: Vec<String>) {
+        let (records, reporter) = (self.parts.records.clone(), self.reporter.clone());
+        tokio::spawn(async move {
+            let jobs = match records {
+                Ok(records) => records.traces().await,
+                Err(error) => Err(error),
+            };
+            let timeline = jobs.map(|jobs| timeline(&jobs, &names)).map_err(|error| error.explain());
+            reporter.report(Event::TimelineShown { names, timeline }).await;
         });
     }
 

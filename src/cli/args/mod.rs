@@ -16,7 +16,7 @@ use clap_complete::Shell;
 pub use self::device::{Confirmation, DeviceCommand, DeviceLink, FilesCommand, SettingsCommand};
 pub use self::gateway::{BatchArgs, CommissionArgs, DiscoverArgs, RetryWhat, TerminalArgs};
 pub use self::profiles::ProfilesCommand;
-pub use self::records::{RecordName, RecordsCommand};
+pub use self::records::{RecordName, RecordsCommand, WantedOutcome};
 pub use self::stand_ins::{BenchArgs, BenchPort, DemoArgs, SimArgs};
 pub use self::values::{CredentialFile, Overwrite, SecretFile};
 pub(super) use self::values::{destination, driver, link, secret};

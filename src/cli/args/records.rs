@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::{Subcommand, ValueHint};
+use clap::{ArgGroup, Subcommand, ValueHint};
 
 use super::values::{Overwrite, destination};
 use crate::model::audit::Digest;
 use crate::model::destination::Destination;
-use crate::model::record_filter::{Ends, Kind};
+use crate::model::record_filter::{Ends, Kind, OUTCOMES};
+use crate::model::word::Word as _;
 
 /// Subcommands of `records`.
 #[derive(Debug, Subcommand)]
@@ -20,17 +21,17 @@ Examples:
   linesman records list --since 2026-01-01 --until 2026-01-31
 
 Kinds: set-up, check, telemetry, credentials, removal, device, other. Outcomes: succeeded, failed (also refused, incomplete and
-findings), unknown. Times: 2026-01-31, 2026-01-31T14:30, a time with a zone, or 30m, 12h, 7d, 2w ago.")]
+findings), unknown, or a word of the list such as refused. Times: 2026-01-31, 2026-01-31T14:30, a time with a zone, or 30m, 12h, 7d, 2w ago.")]
     List {
         /// At most this many.
-        #[arg(long, default_value_t = 100)]
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = at_least_one)]
         limit: usize,
         /// Only jobs of that kind. May be repeated.
         #[arg(long = "kind", value_name = "KIND", value_parser = word::<Kind>)]
         kinds: Vec<Kind>,
         /// Only jobs that ended so.
-        #[arg(long, value_name = "OUTCOME", value_parser = word::<Ends>)]
-        outcome: Option<Ends>,
+        #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
+        outcome: Option<WantedOutcome>,
         /// Only jobs begun then or later.
         #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
         since: Option<String>,
@@ -59,14 +60,13 @@ Examples:
   linesman records report --site hall-7.toml --file hall-7.html
 
 The file's ending decides: .html, .pdf, .json or .txt. Exit codes: 0 written, 1 written and the records don't pass their check,
-2 nothing on record is meant, or more than one gateway.")]
+2 nothing on record is meant, or more than one gateway.", group = ArgGroup::new("about").required(true).args(["id", "gateway", "site"]))]
     Report {
         /// Number of the job, as listed.
-        #[arg(required_unless_present_any = ["gateway", "site"], conflicts_with_all = ["gateway", "site"])]
         id: Option<RecordName>,
         /// A gateway by its serial number, hardware address, system id, name or link: over all of its jobs since it was last
         /// removed.
-        #[arg(long, value_name = "LINK_OR_SERIAL", conflicts_with = "site")]
+        #[arg(long, value_name = "LINK_OR_SERIAL")]
         gateway: Option<String>,
         /// A site by name or file: what is expected against what is on record, then each of its gateways.
         #[arg(long, value_name = "SITE", value_hint = ValueHint::FilePath)]
@@ -171,6 +171,27 @@ impl std::str::FromStr for RecordName {
         let id = number.trim().parse().map_err(|_| "a record is named by its number: 14, or 14@NAME".to_owned())?;
         Ok(Self { id, computer })
     }
+}
+
+/// How a job has to have ended: one of the three ways, or by the word of the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WantedOutcome {
+    /// One of several words.
+    Ends(Ends),
+    /// That word.
+    Word(&'static str),
+}
+
+fn outcome(text: &str) -> Result<WantedOutcome, String> {
+    if let Some(ends) = Ends::from_word(text) {
+        return Ok(WantedOutcome::Ends(ends));
+    }
+    let known = OUTCOMES.into_iter().find(|known| *known == text).map(WantedOutcome::Word);
+    known.ok_or_else(|| format!("it is one of all, succeeded, {}", OUTCOMES.join(", ")))
+}
+
+fn at_least_one(text: &str) -> Result<usize, &'static str> {
+    text.parse().ok().filter(|number| *number > 0).ok_or("write a number from 1 on")
 }
 
 /// A word of a closed set.

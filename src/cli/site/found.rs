@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use crate::model::ids::ProfileId;
 use crate::model::problem::Problem;
-use crate::model::record::JobRecord;
 use crate::profile::site::Found;
 
 /// The gateways of a file of JSON lines: those of `discover`, and the jobs of exported records. Other lines are passed over.
@@ -26,13 +25,6 @@ pub(super) fn in_lines(text: &str) -> Result<Vec<Found>, Problem> {
         }
     }
     Ok(found)
-}
-
-/// The gateways on record, each link once, the newest first; simulated ones aside.
-pub(super) fn on_record(jobs: &[JobRecord]) -> Vec<Found> {
-    let mut links = BTreeSet::new();
-    let real = jobs.iter().filter(|job| !job.intent.is_simulated && !job.intent.link.is_empty());
-    real.filter(|job| links.insert(job.intent.link.clone())).map(Found::from).collect()
 }
 
 fn gateway(line: &Value) -> Found {

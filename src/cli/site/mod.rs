@@ -9,11 +9,11 @@ pub(super) use print::comparison;
 
 use super::args::SiteCommand;
 use super::output::{Exit, Output};
-use super::{profiles, records};
+use super::{profiles, records_report};
 use crate::backend::Handle;
 use crate::backend::local::{self, NotLoaded};
 use crate::model::problem::Problem;
-use crate::profile::site::{Found, Site, compare};
+use crate::profile::site::{Comparison, Found, Site, compare};
 
 /// Runs a subcommand. Only what looks into the records needs the workers.
 pub fn site(handle: Option<&mut Handle>, data_dir: Option<&Path>, command: &SiteCommand, out: &mut Output) -> Exit {
@@ -73,10 +73,22 @@ fn compare_with(
     let Some(site) = load(&path, out)? else { return Ok(Exit::Usage) };
     let found = match (file, handle) {
         (Some(file), _) => found::in_lines(&local::read_found(file)?)?,
-        (None, Some(handle)) => found::on_record(&records::all(handle)?),
+        (None, Some(handle)) => return on_record(handle, &site, out),
         (None, None) => Vec::new(),
     };
     Ok(against(&site, &found, out))
+}
+
+/// Holds what is on record against a site, by the rule of its report.
+fn on_record(handle: &mut Handle, site: &Site, out: &mut Output) -> Result<Exit, Problem> {
+    let report = records_report::of_site(handle, site)?;
+    let lines = report.site.map(|part| part.lines).unwrap_or_default();
+    for line in &lines {
+        print::on_record(line, out);
+    }
+    let compared = Comparison { lines: lines.into_iter().map(|line| line.line).collect() };
+    print::summary(site, &compared, out);
+    Ok(if compared.is_good() { Exit::Good } else { Exit::Findings })
 }
 
 /// The site that was named beside another command, read before anything is done.

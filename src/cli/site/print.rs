@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::output::{Output, tagged};
 use crate::model::text::visible;
+use crate::papers::commissioning::SiteLine;
 use crate::profile::site::{Comparison, ExpectedGateway, Fit, HostChoice, Line, Site};
 
 /// A site in one line.
@@ -87,8 +88,19 @@ fn hosts(count: usize) -> String {
 pub(in crate::cli) fn comparison(site: &Site, compared: &Comparison, out: &mut Output) {
     for line in &compared.lines {
         out.json(&tagged("compared", line));
-        compared_text(line, out);
+        compared_text(line, None, out);
     }
+    summary(site, compared, out);
+}
+
+/// How a gateway on record stands against a site.
+pub(super) fn on_record(line: &SiteLine, out: &mut Output) {
+    out.json(&tagged("compared", line));
+    compared_text(&line.line, Some(&line.standing), out);
+}
+
+/// How many stand how.
+pub(super) fn summary(site: &Site, compared: &Comparison, out: &mut Output) {
     let count = |fit| compared.count(fit);
     let (good, different) = (count(Fit::AsExpected), count(Fit::Different));
     let (missing, extra) = (count(Fit::Missing), count(Fit::Extra));
@@ -103,7 +115,8 @@ pub(in crate::cli) fn comparison(site: &Site, compared: &Comparison, out: &mut O
     out.text(format!("{}: {}", site.name, compared.words()));
 }
 
-fn compared_text(line: &Line, out: &mut Output) {
+fn compared_text(line: &Line, standing: Option<&str>, out: &mut Output) {
     out.text(format!("{:<13} {:<28} {}", line.fit.label(), line.name, line.link.as_deref().unwrap_or_default()));
+    standing.iter().for_each(|standing| out.text(format!("              {standing}")));
     line.remarks().iter().for_each(|remark| out.text(format!("              {remark}")));
 }

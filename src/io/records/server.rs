@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
-use self::compare::{Difference, Kind};
+use self::compare::Kind;
 use self::local::Local;
 use super::RecordStore;
 use super::sync::{self, Noted, SyncError, SyncPlan};

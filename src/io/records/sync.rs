@@ -3,6 +3,7 @@
 //! The log in SQLite stays the one that counts. Without the server nothing is lost and nothing waits but the sending; the
 //! way to the server is built with the feature `postgres` only.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use crate::model::audit::{Digest, Head};
 use crate::model::problem::{Explain, Problem};
 use crate::model::secret::Secret;
 use crate::model::secret_text::SecretKind;
-use crate::model::sync::{AddressError, SyncNews, SyncReport};
+use crate::model::sync::{AddressError, OnServer, SyncNews, SyncReport};
 use crate::model::text::visible;
 
 /// Where the password may stand.
@@ -99,6 +100,8 @@ pub enum SyncError {
         host: String,
         /// Why, in words that follow "it".
         why: String,
+        /// What to do about it.
+        next: &'static str,
     },
     /// The certificates to trust can't be used.
     #[error("the certificates to trust can't be used: {detail}")]
@@ -164,6 +167,12 @@ pub enum SyncError {
         /// What was said.
         detail: String,
     },
+    /// The server ended the question: it took longer than the server allows.
+    #[error("the server ended the question: {detail}")]
+    Cancelled {
+        /// What it said.
+        detail: String,
+    },
     /// The server reported something else.
     #[error("the server reported {code}: {detail}")]
     Server {
@@ -226,6 +235,7 @@ impl Explain for SyncError {
             Self::NoPermission { .. }
             | Self::ReadOnly { .. }
             | Self::Full { .. }
+            | Self::Cancelled { .. }
             | Self::Server { .. }
             | Self::Unexpected { .. } => server(self),
         }
@@ -307,11 +317,11 @@ fn encryption(error: &SyncError) -> Problem {
             "TLS is off in its configuration (ssl = off), or something in between answers",
             "Have its administrator switch TLS on; the records aren't sent without",
         ),
-        SyncError::Certificate { host, why } => Problem::new(
+        SyncError::Certificate { host, why, next } => Problem::new(
             "sync.certificate",
             format!("The certificate of {} is refused: it {}", visible(host, 60), visible(why, 200)),
             "The server uses its own certificate, the name differs, or something in between answers",
-            "Compare the certificate with its administrator and give it as sslrootcert=FILE in the address",
+            *next,
         ),
         SyncError::Trust { detail } => Problem::new(
             "sync.trust",
@@ -341,8 +351,8 @@ fn login(error: &SyncError) -> Problem {
         SyncError::Login { user, .. } => Problem::new(
             "sync.login",
             format!("The server refused the login of {}", visible(user, 60)),
-            "The password is wrong, the role doesn't exist, or it may not log in from here",
-            "Check user and password; entries wait here meanwhile",
+            "The password is wrong, or the server doesn't let this role into this database from here; see the detail",
+            "Check user, password and database; entries wait here meanwhile",
         ),
         SyncError::NoDatabase { .. } => Problem::new(
             "sync.no_database",
@@ -380,6 +390,12 @@ fn server(error: &SyncError) -> Problem {
             "Its disk, its quota or its connections are used up",
             "Have the administrator make room; entries wait here and none is lost",
         ),
+        SyncError::Cancelled { .. } => Problem::new(
+            "sync.cancelled",
+            "The server ended the sync: it took longer than the server allows",
+            "Its limit (statement_timeout) is short, or somebody else holds the tables",
+            "Sync again later; what was sent stays there. If it happens again, have the administrator raise the limit",
+        ),
         SyncError::Unexpected { .. } => Problem::new(
             "sync.unexpected",
             "The server sent something that isn't records",
@@ -407,6 +423,9 @@ pub(super) struct Noted {
     pub(super) entry: i64,
     /// When.
     pub(super) at: String,
+    /// How far it had the chains of other computers, by their ids.
+    #[serde(default)]
+    pub(super) others: BTreeMap<String, OnServer>,
 }
 
 impl Noted {
@@ -431,9 +450,7 @@ pub async fn sync(records: &RecordStore, data: &DataDir, mut plan: SyncPlan) -> 
     let at = now();
     let here = records.head().await.ok();
     let mut noted = noted.filter(|noted| report.as_ref().is_none_or(|report| report.server == noted.server));
-    if let Some((report, head)) = report.as_ref().and_then(|report| Some((report, report.head?))) {
-        let chain = records.chain().to_string();
-        let stands = Noted { server: report.server.clone(), chain, entry: head.entry, at: at.clone() };
+    if let Some(stands) = report.as_ref().and_then(|report| stands(report, noted.as_ref(), records.chain(), &at)) {
         // The server knows it all the same; only what is shown here would be older.
         if let Err(error) = stands.store(data) {
             problem.get_or_insert_with(|| error.explain());
@@ -445,6 +462,18 @@ pub async fn sync(records: &RecordStore, data: &DataDir, mut plan: SyncPlan) -> 
         report.waiting = waiting;
     }
     SyncNews { at, report, problem, waiting, last_at: noted.map(|noted| noted.at) }
+}
+
+/// What is noted after a sync: what it told, and of the rest what was noted before. Nothing where it told nothing.
+fn stands(report: &SyncReport, before: Option<&Noted>, chain: Digest, at: &str) -> Option<Noted> {
+    if report.head.is_none() && report.others.is_none() {
+        return None;
+    }
+    let chain = chain.to_string();
+    let sent = before.filter(|before| before.chain == chain).map_or(0, |before| before.entry);
+    let others = report.others.clone().or_else(|| Some(before?.others.clone())).unwrap_or_default();
+    let entry = report.head.map_or(sent, |head| head.entry);
+    Some(Noted { server: report.server.clone(), chain, entry, at: at.to_owned(), others })
 }
 
 /// How many entries wait.

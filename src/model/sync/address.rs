@@ -196,7 +196,9 @@ impl Parts {
         if database.is_empty() {
             return Err(AddressError::NoDatabase);
         }
-        let protection = protection(self.mode.as_deref(), &place)?;
+        // Who names whom to trust wants to know whom they talk to.
+        let mode = self.mode.as_deref().or(self.root_file.as_ref().map(|_| "verify-full"));
+        let protection = protection(mode, &place)?;
         Ok(ServerAddress { user, place, database, protection, root_file: self.root_file })
     }
 }
@@ -282,6 +284,7 @@ mod tests {
             ("postgres://kim@localhost/x?sslmode=verify-full", Protection::VerifyFull),
             ("postgres://kim@10.0.0.5/x?sslmode=verify-ca", Protection::VerifyCa),
             ("postgres://kim@/x?host=/run/postgresql", Protection::None),
+            ("postgres://kim@localhost/x?sslrootcert=own.pem", Protection::VerifyFull),
         ] {
             assert_eq!(address(text).unwrap().protection, protection, "{text}");
         }

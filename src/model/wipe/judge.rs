@@ -303,8 +303,9 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
         if is_done(verdict.state) || is_idle {
             continue;
         }
-        let was_tried = verdict.state != StepState::NotChecked || (step.needs_online && trail.online == Some(false));
-        let text = if was_tried { step.otherwise.clone() } else { step.does.clone() };
+        let can_not = matches!(verdict.state, StepState::Failed | StepState::Cannot)
+            || (step.needs_online && trail.online == Some(false));
+        let text = if can_not { step.otherwise.clone() } else { step.does.clone() };
         remedies.push(Remedy { step: Some(step.id.clone()), text, warning: step.warning.clone() });
     }
     if let Some(seen) = &trail.broker {
@@ -340,7 +341,9 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
     if !is_removed && trail.restarts < plan.restarts {
         remedies.push(Remedy { step: None, text: restart_and_look(plan.restarts), warning: None });
     }
-    if outcome != Outcome::Complete && !plan.guidance.is_empty() {
+    // Advice for whoever gets no further is none for whoever did.
+    let got_through = steps.iter().any(|step| step.by == Actor::Driver && is_done(step.state));
+    if outcome != Outcome::Complete && !got_through && !plan.guidance.is_empty() {
         remedies.push(Remedy { step: None, text: plan.guidance.clone(), warning: None });
     }
     remedies

@@ -136,17 +136,20 @@ fn called(lineage: &Lineage) -> String {
 fn compared<'a>(site: &Site, lineages: &'a [Lineage], jobs: &[JobHistory]) -> (Vec<&'a Lineage>, Comparison) {
     let of_site = |lineage: &&Lineage| lineage.jobs().any(|at| is_of_site(site, &jobs[at].job));
     let is_expected = |lineage: &&Lineage| {
-        site.gateways.iter().any(|gateway| {
-            gateway.serial_number.as_ref().is_some_and(|serial| has(&lineage.known_by.serials, serial))
-                || has(&lineage.known_by.names, &gateway.name)
-        })
+        site.gateways.iter().any(|gateway| is_it(lineage, &gateway.name, gateway.serial_number.as_deref()))
     };
     let mut meant: Vec<&Lineage> = lineages.iter().filter(|lineage| of_site(lineage) || is_expected(lineage)).collect();
-    // The newest first: of two that fit, the one that is there now.
-    meant.sort_by_key(|lineage| std::cmp::Reverse(lineage.jobs().last()));
-    let found: Vec<_> = meant.iter().filter_map(|lineage| Some(found(lineage, lineage.lives.last()?, jobs))).collect();
+    // The newest first: of two that fit, the one that is there now. Who was removed is there no more.
+    meant.sort_by_key(|lineage| (lineage.is_over(jobs), std::cmp::Reverse(lineage.jobs().last())));
+    let there = meant.iter().take_while(|lineage| !lineage.is_over(jobs));
+    let found: Vec<_> = there.filter_map(|lineage| Some(found(lineage, lineage.lives.last()?, jobs))).collect();
     let compared = compare(site, &found);
     (meant, compared)
+}
+
+/// Whether a gateway on record is the one of that name or serial number.
+fn is_it(lineage: &Lineage, name: &str, serial: Option<&str>) -> bool {
+    serial.is_some_and(|serial| has(&lineage.known_by.serials, serial)) || has(&lineage.known_by.names, name)
 }
 
 fn of_site<'a>(site: &Site, lineages: &'a [Lineage], jobs: &[JobHistory]) -> Vec<&'a Lineage> {
@@ -158,7 +161,12 @@ fn at_site(site: &Site, lineages: &[Lineage], jobs: &[JobHistory]) -> (SitePart,
     let words = compared.words();
     let (mut lines, mut parts) = (Vec::new(), Vec::new());
     for line in compared.lines {
-        let lineage = line.at.and_then(|at| meant.get(at));
+        let expected = site.gateways.iter().find(|expected| expected.name == line.name);
+        let removed = || {
+            let (over, expected) = (meant.iter().filter(|lineage| lineage.is_over(jobs)), expected?);
+            over.copied().find(|lineage| is_it(lineage, &expected.name, expected.serial_number.as_deref()))
+        };
+        let lineage = line.at.and_then(|at| meant.get(at).copied()).or_else(removed);
         let part = lineage.map(|lineage| GatewayPart::new(lineage, lineage.lives.len() - 1, jobs, None));
         let part = part.map(|part| GatewayPart { name: line.name.clone(), ..part });
         let standing = part.as_ref().map_or_else(|| "Not on record".to_owned(), |part| part.standing.clone());

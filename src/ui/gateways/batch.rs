@@ -9,6 +9,7 @@ use egui::{
 
 use crate::app::App;
 use crate::app::batch::{Batch, BatchAction, Row, Source, result};
+use crate::app::files::file_name;
 use crate::app::removals::RemovalsAction;
 use crate::model::batch::{Again, Finding, MAX_PARALLEL, RowOutcome};
 use crate::model::secret::Secret;
@@ -421,6 +422,23 @@ fn hover(row: &Row) -> String {
     lines.join("\n")
 }
 
+/// Where each row is written to as it ends, where that is wanted.
+fn results(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
+    let path = batch.out.trim().to_owned();
+    let text = if path.is_empty() { "Write results to…" } else { "Change…" };
+    if Button::new(text).icon(icon::SAVE).named("Choose where results are written").pressed(ui) {
+        pass.browse = Some(PathField::BatchOut);
+    }
+    if path.is_empty() {
+        return;
+    }
+    let name = file_name(std::path::Path::new(&path));
+    muted(ui, &format!("Each row is written to {name} as it ends")).on_hover_text(path);
+    if Button::icon_only(icon::CLOSE, "Write no results").pressed(ui) {
+        batch.out.clear();
+    }
+}
+
 fn export(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
     ui.add_space(GRID / 2.0);
     ui.horizontal_wrapped(|ui| {
@@ -431,12 +449,7 @@ fn export(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
             return;
         }
         if !batch.was_begun() {
-            let (_, is_browsing) = path_field(ui, "Results to", &mut batch.out, "/home/me/results.csv");
-            if is_browsing {
-                pass.browse = Some(PathField::BatchOut);
-            }
-            muted(ui, "Each row is written there as it ends");
-            return;
+            return results(ui, batch, pass);
         }
         let export = Button::new("Export results\u{2026}").icon(icon::EXPORT).named("Export the results");
         if export.enabled_if(!batch.is_exporting(), "They are being written").pressed(ui) {

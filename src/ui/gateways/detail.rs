@@ -75,6 +75,7 @@ fn header(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
         links(ui, app, row, pass);
         if let Some(serial) = &row.facts.serial_number {
             muted(ui, "\u{b7}");
+            muted(ui, "USB");
             truncated(ui, RichText::new(serial).monospace().color(palette.text));
         }
     });

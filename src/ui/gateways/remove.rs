@@ -10,6 +10,7 @@ use crate::model::gateway::Sighting;
 use crate::model::wipe::{
     Actor, Answer, Assessment, Outcome, Plan, PlanStep, StepState, StepVerdict, StoreState, StoreVerdict, WIFI,
 };
+use crate::ui::gateways::set_up::access::login;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{GAP, GRID, palette};
@@ -31,6 +32,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     let name = crate::app::discover::display_name(row);
     let reads_settings = app.removal_reads_settings();
     let connection = app.connection_to_look_with().map(str::to_owned);
+    if let Some(wanted) = app.removal_access().filter(|_| !app.remove.is_running()) {
+        login(ui, &mut app.commission.access, wanted);
+    }
     let remove = &mut *app.remove;
     if let Some(run) = remove.run() {
         state(ui, run);
@@ -264,7 +268,7 @@ fn left(ui: &mut Ui, shown: &Assessment) {
 
 fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: &mut Pass<'_>) {
     let is_running = remove.is_running();
-    let response = field(ui, "Serial number", &mut remove.confirmed, "its name where it tells none");
+    let response = field(ui, "Serial number", &mut remove.confirmed, "as the gateway itself tells it, or its name");
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     if needs_power && !is_running {
         check(ui, &mut remove.is_attended, "I stand beside it and take its power away when asked", "");
@@ -274,7 +278,8 @@ fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: 
     }
     let is_typed = !remove.confirmed.trim().is_empty();
     let why = if is_running { "It runs already" } else { "Type the serial number first" };
-    let again = if remove.run().is_some() { " again" } else { "" };
+    // What ended before anything was told did nothing.
+    let again = if remove.run().is_some_and(|run| run.report().is_some()) { " again" } else { "" };
     let go = hold_button(ui, &format!("Hold to remove {name}{again}"), is_typed && !is_running, why);
     muted(ui, "Hold the button or Space for 3 s, or press Enter behind the serial number");
     if go || (is_entered && is_typed && !is_running) {

@@ -7,6 +7,7 @@ use egui::{
 
 use super::rows::{cell, number, one_line, size};
 use crate::app::App;
+use crate::app::telemetry::memory::Memory;
 use crate::telemetry::view::Counters;
 use crate::ui::icon;
 use crate::ui::theme::{palette, small_mono};
@@ -38,7 +39,7 @@ pub(in crate::ui) fn counters(ui: &mut Ui, app: &App) {
     if app.telemetry.inspection().is_none_or(|inspection| !inspection.is_open()) {
         return;
     }
-    let all = all(&app.telemetry.counters(), app.settings.values.telemetry.budget_bytes());
+    let all = all(&app.telemetry.counters(), app.memory());
     ui.spacing_mut().item_spacing.x = 0.0;
     for counter in &all {
         let is_usual = matches!(counter.tone, Tone::Plain);
@@ -75,10 +76,9 @@ fn width(ui: &Ui, counter: &Counter) -> f32 {
     ((name + text + 22.0) / 8.0).ceil() * 8.0
 }
 
-fn all(counters: &Counters, budget_bytes: usize) -> Vec<Counter> {
+fn all(counters: &Counters, memory: Memory) -> Vec<Counter> {
     let one = |name, says, value: u64, tone| Counter { name, says, text: number(value), is_zero: value == 0, tone };
-    let budget = u64::try_from(budget_bytes).unwrap_or(u64::MAX);
-    vec![
+    let mut all = vec![
         Counter {
             name: "Rate",
             says: "Messages a second, over the last seconds",
@@ -98,9 +98,9 @@ fn all(counters: &Counters, budget_bytes: usize) -> Vec<Counter> {
         one("Held", "Messages in memory", counters.held, Tone::Plain),
         Counter {
             name: "Memory",
-            says: "Memory in use for messages, and how much may be",
-            text: format!("{} / {}", size(counters.held_bytes), size(budget)),
-            is_zero: counters.held_bytes == 0,
+            says: "Memory in use for messages of all that is watched, and how much may be",
+            text: format!("{} / {}", size(memory.held_bytes), size(memory.budget_bytes)),
+            is_zero: memory.held_bytes == 0,
             tone: Tone::Plain,
         },
         one("Evicted", "The oldest messages, which had to make room", counters.evicted, Tone::Note),
@@ -111,7 +111,17 @@ fn all(counters: &Counters, budget_bytes: usize) -> Vec<Counter> {
             counters.out_of_order,
             Tone::Note,
         ),
-    ]
+    ];
+    if memory.items > 1 {
+        all.push(Counter {
+            name: "Per item",
+            says: "What each of them may use: the memory is shared in equal parts",
+            text: size(memory.share_bytes()),
+            is_zero: false,
+            tone: Tone::Plain,
+        });
+    }
+    all
 }
 
 fn colour(ui: &Ui, counter: &Counter) -> Color32 {

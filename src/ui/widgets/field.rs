@@ -1,5 +1,6 @@
 //! Labelled fields: every field has a label that screen readers and tests find it by.
 
+use egui::text::{CCursor, CCursorRange};
 use egui::{Response, TextEdit, Ui, Vec2};
 
 use super::button::focus_ring;
@@ -47,6 +48,15 @@ pub(in crate::ui) fn forget_undo(ui: &Ui, id: egui::Id) {
         state.clear_undoer();
         TextEdit::store_state(ui.ctx(), id, state);
     }
+}
+
+/// Selects the whole text of a field, so that typing replaces it.
+pub(in crate::ui) fn select_all(ui: &Ui, id: egui::Id) {
+    let mut state = TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
+    // A cursor behind the end counts as the end.
+    let all = CCursorRange::two(CCursor::default(), CCursor::new(usize::MAX));
+    state.cursor.set_char_range(Some(all));
+    TextEdit::store_state(ui.ctx(), id, state);
 }
 
 /// A field whose name is read out and not shown: its hint says what it is for.

@@ -99,6 +99,19 @@ fn ctrl_and_a_number_goes_to_a_place_and_ctrl_plus_makes_everything_larger() {
 }
 
 #[test]
+fn ctrl_f_selects_what_was_searched_for_before_so_that_typing_replaces_it() {
+    let mut opened = open(SIZE, Theme::Light, |stage| {
+        stage.record_detail();
+        stage.app.records.search = "a search of before".into();
+    });
+    opened.harness.key_press_modifiers(egui::Modifiers::COMMAND, Key::F);
+    opened.harness.run();
+    opened.harness.event(egui::Event::Text("hall".into()));
+    opened.harness.run();
+    assert_eq!(opened.harness.state().app.records.search, "hall");
+}
+
+#[test]
 fn enter_in_the_passphrase_sends_what_was_typed() {
     let mut opened = open(SIZE, Theme::Light, |stage| {
         stage.ready(networks());

@@ -9,6 +9,7 @@ mod clicks;
 mod device;
 mod keyboard;
 mod panes;
+mod remove;
 mod sight;
 mod states;
 mod telemetry;

@@ -9,6 +9,7 @@ use linesman::app::discover::{DiscoverAction, Shown};
 use linesman::app::gateways::Tab;
 use linesman::app::palette::PaletteAction;
 use linesman::app::records::RecordsAction;
+use linesman::app::settings::SettingsAction;
 use linesman::app::terminal::TerminalAction;
 use linesman::app::{Action, App, Place};
 use linesman::flow::port::{AdapterOff, BleError};
@@ -20,11 +21,14 @@ use linesman::model::gateway::{
     Sighting,
 };
 use linesman::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
+use linesman::model::lineage::{Returned, Tie};
 use linesman::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, Verdict};
 use linesman::model::problem::{Explain as _, Problem};
 use linesman::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, RecordId};
 use linesman::model::secret::Secret;
 use linesman::model::settings::Settings;
+use linesman::model::sync::{SyncNews, SyncReport};
+use linesman::model::timeline::Happened;
 use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use linesman::msg::batch::{BatchCommand, BatchEvent, ManifestCheck, RowState};
 use linesman::msg::terminal::TerminalOutput;
@@ -280,10 +284,37 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "terminal_failed", plant: Stage::terminal_failed },
+    State { name: "history_timeline", plant: Stage::timeline },
     State { name: "records_empty", plant: |stage| stage.records(Vec::new()) },
     State { name: "records_list", plant: |stage| stage.records(records()) },
     State { name: "records_detail", plant: Stage::record_detail },
     State { name: "records_verified", plant: |stage| stage.records_verified(true) },
+    State { name: "sync_never", plant: |stage| stage.synced(None) },
+    State {
+        name: "sync_in_step",
+        plant: |stage| {
+            let report = SyncReport { sent: 4, received: 1, ..SyncReport::of("db.example:5432/linesman".into()) };
+            stage.synced(Some((Some(report), None)));
+        },
+    },
+    State {
+        name: "sync_offline",
+        plant: |stage| {
+            let next = "Look whether this computer has a network; it is tried again by itself";
+            let offline =
+                Problem::new("sync.offline", "No connection to the server db.example", "It may be down", next);
+            stage.synced(Some((None, Some(offline))));
+        },
+    },
+    State {
+        name: "sync_refused",
+        plant: |stage| {
+            let next = "Check the user and the password file";
+            let refused =
+                Problem::new("sync.refused", "The server refused the login", "The password may be wrong", next);
+            stage.synced(Some((None, Some(refused))));
+        },
+    },
     State { name: "records_damaged", plant: |stage| stage.records_verified(false) },
     State { name: "device_choose", plant: Stage::device_choose },
     State {
@@ -784,6 +815,46 @@ impl Stage {
             found.found(audit::Finding::among(Fault::Cut, 121, 124, "the key file reaches to entry 124"));
         }
         self.apply(Event::RecordsVerified(Ok(Box::new(found))));
+    }
+
+    /// Settings with a team's server, and how the last sync ended, if there was one.
+    fn synced(&mut self, ended: Option<(Option<SyncReport>, Option<Problem>)>) {
+        self.act(Action::WentTo(Place::Settings));
+        self.app.settings.server = "postgres://kim@db.example/linesman".into();
+        self.act(SettingsAction::TypedServer);
+        if let Some((report, problem)) = ended {
+            let last_at = Some("2026-03-02T08:00:00Z".to_owned());
+            let at = "2026-03-02T09:14:00Z".to_owned();
+            self.apply(Event::RecordsSynced(Box::new(SyncNews { at, report, problem, waiting: Some(4), last_at })));
+        }
+    }
+
+    /// Everything on record of a gateway that came back after a removal.
+    pub(crate) fn timeline(&mut self) {
+        self.outcome(Verdict::Joined);
+        self.act(Action::OpenedTab(Tab::History));
+        let asked = self.sent.iter().rev().find_map(|command| match command {
+            Command::ShowTimeline { names } => Some(names.clone()),
+            _ => None,
+        });
+        let mut jobs = records();
+        jobs.truncate(3);
+        for job in &mut jobs {
+            (job.intent.gateway, job.intent.is_simulated) = ("hall-gateway".into(), false);
+        }
+        jobs[1].intent.action = "wipe".into();
+        (jobs[1].outcome, jobs[1].reason) = ("complete".into(), String::new());
+        jobs[1].summary = "Everything was removed, and seen to be gone after a restart".into();
+        let mut timeline: Vec<Happened> = jobs.into_iter().map(|job| Happened { job, returned: None }).collect();
+        timeline[0].returned = Some(Returned {
+            record: RecordId(5),
+            origin: None,
+            at: "2026-03-02T09:15:40Z".into(),
+            outcome: "complete".into(),
+            by: Tie::SerialNumber,
+        });
+        let names = asked.expect("it is asked for");
+        self.apply(Event::TimelineShown { names, timeline: Ok(timeline) });
     }
 
     pub(crate) fn record_detail(&mut self) {

@@ -8,6 +8,7 @@ use super::local::Whose;
 use super::{Server, Sync, SyncError, value};
 use crate::ledger::bundle::Line;
 use crate::model::audit::Digest;
+use crate::model::sync::Fault;
 
 /// Numbers in a block.
 const BLOCK: i64 = 1000;
@@ -33,11 +34,16 @@ impl Kind {
         }
     }
 
-    /// One of them, as a sentence begins.
-    pub(super) const fn noun(self) -> &'static str {
-        match self {
-            Self::Entries => "Entry",
-            Self::Segments => "Segment",
+    /// Some of them, as a sentence begins, and what they were.
+    pub(super) fn named(self, run: Run) -> String {
+        let (one, many) = match self {
+            Self::Entries => ("Entry", "Entries"),
+            Self::Segments => ("Segment", "Segments"),
+        };
+        if run.first == run.last {
+            format!("{one} {}", run.first)
+        } else {
+            format!("{many} {} to {}", run.first, run.last)
         }
     }
 }
@@ -47,6 +53,33 @@ impl Kind {
 pub(super) struct Difference {
     pub(super) number: i64,
     pub(super) is: Is,
+}
+
+/// Places behind each other at which the same is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) is: Is,
+}
+
+impl Run {
+    /// The word for one or for several.
+    pub(super) const fn verb(self, one: &'static str, several: &'static str) -> &'static str {
+        if self.first == self.last { one } else { several }
+    }
+}
+
+/// Differences in order as runs.
+pub(super) fn runs(differences: &[Difference]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for Difference { number, is } in differences {
+        match runs.last_mut() {
+            Some(run) if run.last + 1 == *number && run.is == *is => run.last = *number,
+            _ => runs.push(Run { first: *number, last: *number, is: *is }),
+        }
+    }
+    runs
 }
 
 /// What is at that place on the server.
@@ -97,6 +130,16 @@ impl Blocks {
     fn close(&mut self) {
         if let Some((at, count, hash)) = self.open.take() {
             self.done.push(Block { at, count, hash: hash.finalize().to_vec() });
+        }
+    }
+}
+
+impl From<Is> for Fault {
+    fn from(is: Is) -> Self {
+        match is {
+            Is::Missing => Self::Missing,
+            Is::Different => Self::Different,
+            Is::Extra => Self::Extra,
         }
     }
 }
@@ -218,6 +261,10 @@ mod tests {
         let found = |number, is| Difference { number, is };
         let expected = [found(2, Is::Different), found(3, Is::Extra), found(4, Is::Missing)];
         assert_eq!(differences(&here, &there), expected);
+        let run = |first, last, is| Run { first, last, is };
+        let many = [1, 2, 3, 7].map(|number| found(number, Is::Missing));
+        assert_eq!(runs(&many), [run(1, 3, Is::Missing), run(7, 7, Is::Missing)]);
+        assert_eq!(Kind::Entries.named(run(1, 3, Is::Missing)), "Entries 1 to 3");
     }
 
     #[test]

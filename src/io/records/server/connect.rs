@@ -122,19 +122,36 @@ async fn encrypted(mut stream: TcpStream, address: &ServerAddress, host: &str) -
         Ok(stream) => Ok(Box::new(stream)),
         Err(error) => {
             let shown = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Err(refused(&error, host, shown.as_deref()))
+            Err(refused(&error, address, host, shown.as_deref()))
         }
     }
 }
 
 /// Why the handshake failed.
-fn refused(error: &std::io::Error, host: &str, shown: Option<&[u8]>) -> SyncError {
+fn refused(error: &std::io::Error, address: &ServerAddress, host: &str, shown: Option<&[u8]>) -> SyncError {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) {
         Some(TlsError::InvalidCertificate(fault)) => {
-            SyncError::Certificate { host: host.to_owned(), why: why(fault, shown) }
+            SyncError::Certificate { host: host.to_owned(), why: why(fault, shown), next: next_step(fault, address) }
         }
         Some(error) => SyncError::Handshake { detail: visible(&error.to_string(), 300) },
         None => SyncError::Handshake { detail: error.to_string() },
+    }
+}
+
+/// What to do about a certificate that is refused.
+const fn next_step(fault: &CertificateError, address: &ServerAddress) -> &'static str {
+    match fault {
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "Write one of its names into the address, or have its administrator make one for this name"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "Have its administrator renew it; check this computer's clock, too"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "Check this computer's clock",
+        _ if address.root_file.is_some() => {
+            "Compare the certificate with its administrator: it wasn't issued by the CA in the file of sslrootcert"
+        }
+        _ => "Compare the certificate with its administrator and give it as sslrootcert=FILE in the address",
     }
 }
 

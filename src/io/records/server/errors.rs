@@ -29,6 +29,9 @@ pub(super) fn of(error: &Error, user: &str) -> SyncError {
     if *code == SqlState::READ_ONLY_SQL_TRANSACTION {
         return SyncError::ReadOnly { detail };
     }
+    if *code == SqlState::QUERY_CANCELED {
+        return SyncError::Cancelled { detail };
+    }
     match code.code().get(..2) {
         // Insufficient resources: disk full, out of memory, too many connections.
         Some("53") => SyncError::Full { detail },

@@ -1,16 +1,18 @@
 //! Takes in the chains of other computers: what a signed head covers, if its key is known and the audit of bundles passes.
 
+use std::collections::BTreeMap;
+
 use tokio_postgres::types::Type;
 
-use super::compare::{Is, Kind};
+use super::compare::{Is, Kind, Run, runs};
 use super::local::{Local, Whose};
-use super::{Difference, Server, Sync, SyncError, blocking, digest, value};
+use super::{Server, Sync, SyncError, blocking, digest, value};
 use crate::flow::port::RecordsError;
 use crate::io::records::Failure;
 use crate::io::records::bundles::{self, Noting};
 use crate::ledger::bundle::{Bundle, BundleError, Line, name_of};
 use crate::model::audit::{Digest, Head, Imported};
-use crate::model::sync::{ChainState, SyncFinding, SyncReport, SyncedChain};
+use crate::model::sync::{ChainState, Fault, OnServer, SyncFinding, SyncReport, SyncedChain};
 
 /// Most bytes taken in of one chain.
 const MAX_BYTES: usize = 1024 * 1024 * 1024;
@@ -27,14 +29,36 @@ struct Listed {
 
 /// Takes in what is new of every chain but this computer's.
 pub(super) async fn pull(sync: &Sync<'_>, report: &mut SyncReport) -> Result<(), SyncError> {
-    for listed in sync.server.chains().await? {
-        if listed.chain != sync.records.chain() {
-            let pulled = of_chain(sync, &listed, report).await?;
-            report.received += pulled.entries;
-            report.chains.push(pulled);
-        }
+    let mut listed = sync.server.chains().await?;
+    listed.retain(|listed| listed.chain != sync.records.chain());
+    went_back(sync, &listed, report);
+    let mut others = BTreeMap::new();
+    for listed in listed {
+        let pulled = of_chain(sync, &listed, report).await?;
+        report.received += pulled.entries;
+        others.insert(listed.chain.to_string(), OnServer { name: pulled.name.clone(), entry: listed.head });
+        report.chains.push(pulled);
     }
+    report.others = Some(others);
     Ok(())
+}
+
+/// Chains that the server had at the last sync and has not, or not as far, any more.
+fn went_back(sync: &Sync<'_>, listed: &[Listed], report: &mut SyncReport) {
+    let Some(noted) = sync.noted else { return };
+    for (id, before) in &noted.others {
+        let Ok(chain) = id.parse::<Digest>() else { continue };
+        let whose = if before.name.is_empty() { "a computer whose key isn't known" } else { &before.name };
+        let then = format!("at the last sync, {}, it had them up to entry {}", noted.at, before.entry);
+        let words = match listed.iter().find(|listed| listed.chain == chain) {
+            None => format!("The records of {whose} are gone from the server; {then}"),
+            Some(now) if now.head < before.entry => {
+                format!("The server has a head for the records of {whose} up to entry {} only; {then}", now.head)
+            }
+            Some(_) => continue,
+        };
+        report.found(SyncFinding { name: before.name.clone(), chain, fault: Fault::Missing, number: None, words });
+    }
 }
 
 async fn of_chain(sync: &Sync<'_>, listed: &Listed, report: &mut SyncReport) -> Result<SyncedChain, SyncError> {
@@ -51,7 +75,7 @@ async fn of_chain(sync: &Sync<'_>, listed: &Listed, report: &mut SyncReport) -> 
         Ok(begun) if begun.genesis.id() == chain => begun,
         _ => {
             let words = "The beginning of a chain on the server can't be read".to_owned();
-            report.found(SyncFinding { name: String::new(), chain, number: None, words });
+            report.found(SyncFinding { name: String::new(), chain, fault: Fault::Unsound, number: None, words });
             return Ok(pulled);
         }
     };
@@ -87,23 +111,27 @@ async fn is_changed(
     let mut is_changed = false;
     for kind in Kind::ALL {
         let to = if kind == Kind::Entries { here } else { sync.local.last(pulled.chain, kind).await? };
-        for difference in sync.compare(&pulled.chain, Whose::Other(pulled.chain), kind, to).await? {
-            let words = words(kind, difference);
-            let number = Some(difference.number);
-            report.found(SyncFinding { name: pulled.name.clone(), chain: pulled.chain, number, words });
+        for run in runs(&sync.compare(&pulled.chain, Whose::Other(pulled.chain), kind, to).await?) {
+            let (number, fault) = (Some(run.first), run.is.into());
+            let words = words(kind, run);
+            report.found(SyncFinding { name: pulled.name.clone(), chain: pulled.chain, fault, number, words });
             // What is gone there is here, and goes on.
-            is_changed |= difference.is != Is::Missing;
+            is_changed |= run.is != Is::Missing;
         }
     }
     Ok(is_changed)
 }
 
-fn words(kind: Kind, difference: Difference) -> String {
-    let (noun, number) = (kind.noun(), difference.number);
-    match difference.is {
-        Is::Missing => format!("{noun} {number} was deleted on the server; it is here as it was taken in"),
-        Is::Different => format!("{noun} {number} was changed on the server after it was taken in here"),
-        Is::Extra => format!("{noun} {number} was inserted on the server"),
+fn words(kind: Kind, run: Run) -> String {
+    let (named, was) = (kind.named(run), run.verb("was", "were"));
+    match run.is {
+        Is::Missing => {
+            format!("{named} {was} deleted on the server; here {} as taken in", run.verb("it is", "they are"))
+        }
+        Is::Different => {
+            format!("{named} {was} changed on the server after {} taken in here", run.verb("it was", "they were"))
+        }
+        Is::Extra => format!("{named} {was} inserted on the server"),
     }
 }
 
@@ -118,7 +146,7 @@ async fn take_in(
 ) -> Result<(), SyncError> {
     let chain = listed.chain;
     let mut refuse = |number: Option<i64>, words: String, state: ChainState| {
-        report.found(SyncFinding { name: pulled.name.clone(), chain, number, words });
+        report.found(SyncFinding { name: pulled.name.clone(), chain, fault: Fault::Unsound, number, words });
         pulled.state = state;
     };
     let lines = sync.server.news(listed, here, sync.local.last(chain, Kind::Segments).await?).await?;

@@ -2,14 +2,14 @@
 
 use tokio_postgres::types::Type;
 
-use super::compare::{Is, Kind};
+use super::compare::{Is, Kind, Run, runs};
 use super::local::Whose;
-use super::{Difference, Server, Sync, SyncError, blocking, value};
+use super::{Server, Sync, SyncError, blocking, value};
 use crate::io::records::bundles::Sealed;
 use crate::io::records::verify;
 use crate::ledger::bundle::{Line, genesis_line};
 use crate::model::audit::Digest;
-use crate::model::sync::{SyncFinding, SyncReport, THIS_COMPUTER};
+use crate::model::sync::{Fault, SyncFinding, SyncReport, THIS_COMPUTER};
 
 /// Lines sent with one statement.
 const BATCH: i64 = 500;
@@ -73,16 +73,15 @@ async fn is_sound(sync: &Sync<'_>, is_something_new: bool) -> Result<(), SyncErr
     }
 }
 
-fn finding(chain: Digest, number: Option<i64>, words: String) -> SyncFinding {
-    SyncFinding { name: THIS_COMPUTER.into(), chain, number, words }
+fn finding(chain: Digest, fault: Fault, number: Option<i64>, words: String) -> SyncFinding {
+    SyncFinding { name: THIS_COMPUTER.into(), chain, fault, number, words }
 }
 
 fn ahead(chain: Digest, here: i64, there: i64) -> SyncFinding {
     let words = format!(
-        "The server has entries up to {there} of this computer, and its records end with entry {here}: they were put back to \
-         an earlier state, or somebody else writes with its key"
+        "The server has entries up to {there} of this computer, and its records here end with entry {here}; nothing was sent"
     );
-    finding(chain, Some(here + 1), words)
+    finding(chain, Fault::Extra, Some(here + 1), words)
 }
 
 /// The server was put back to an earlier state: what it lost is sent again, and said.
@@ -90,7 +89,7 @@ fn went_back(sync: &Sync<'_>, chain: Digest, last: i64, report: &mut SyncReport)
     let sent = sync.noted.filter(|noted| noted.chain == chain.to_string()).map_or(0, |noted| noted.entry);
     if last < sent {
         let words = format!("Entries {} to {sent} were gone from the server; they were sent again", last + 1);
-        report.found(finding(chain, Some(last + 1), words));
+        report.found(finding(chain, Fault::Missing, Some(last + 1), words));
     }
 }
 
@@ -105,7 +104,7 @@ async fn begin(sync: &Sync<'_>, chain: &Digest, own: &Sealed, report: &mut SyncR
     }
     if stored.and_then(|stored| serde_json::from_str::<Line>(&stored).ok()) != Some(begun) {
         let words = "The beginning of this computer's records differs on the server".to_owned();
-        report.found(finding(*chain, None, words));
+        report.found(finding(*chain, Fault::Different, None, words));
     }
     Ok(())
 }
@@ -121,10 +120,10 @@ async fn send_kind(
     let last = sync.server.last(chain, kind).await?.unwrap_or(0);
     let found = sync.compare(chain, Whose::Own, kind, last.min(to)).await?;
     let mut sent = Sent::default();
-    for difference in &found {
-        report.found(finding(*chain, Some(difference.number), words(kind, *difference)));
-        if difference.is == Is::Missing {
-            send(sync, chain, kind, difference.number, difference.number, &mut sent).await?;
+    for run in runs(&found) {
+        report.found(finding(*chain, run.is.into(), Some(run.first), words(kind, run)));
+        if run.is == Is::Missing {
+            send(sync, chain, kind, run.first, run.last, &mut sent).await?;
         }
     }
     let resent = sent.count;
@@ -135,22 +134,31 @@ async fn send_kind(
     let mut is_contested = found.iter().any(|difference| difference.is != Is::Missing);
     if sent.is_contested && sent.count >= resent {
         // Another program may have sent the same in between; only what is different counts.
-        for difference in sync.compare(chain, Whose::Own, kind, to).await? {
-            if difference.is != Is::Missing && !found.contains(&difference) {
-                report.found(finding(*chain, Some(difference.number), words(kind, difference)));
-                is_contested = true;
-            }
+        let mut after = sync.compare(chain, Whose::Own, kind, to).await?;
+        after.retain(|difference| difference.is != Is::Missing && !found.contains(difference));
+        for run in runs(&after) {
+            report.found(finding(*chain, run.is.into(), Some(run.first), words(kind, run)));
+            is_contested = true;
         }
     }
     Ok(is_contested)
 }
 
-fn words(kind: Kind, difference: Difference) -> String {
-    let (noun, number) = (kind.noun(), difference.number);
-    match difference.is {
-        Is::Missing => format!("{noun} {number} was deleted on the server; it was sent again"),
-        Is::Different => format!("{noun} {number} is another one on the server; the one here is what was written"),
-        Is::Extra => format!("{noun} {number} on the server isn't of this computer"),
+fn words(kind: Kind, run: Run) -> String {
+    let named = kind.named(run);
+    match run.is {
+        Is::Missing => {
+            format!(
+                "{named} {} gone from the server; {} sent again",
+                run.verb("was", "were"),
+                run.verb("it was", "they were")
+            )
+        }
+        Is::Different => format!(
+            "{named} {} on the server than here; what is here was written by this computer",
+            run.verb("is another one", "are others")
+        ),
+        Is::Extra => format!("{named} on the server {} of this computer", run.verb("isn't", "aren't")),
     }
 }
 

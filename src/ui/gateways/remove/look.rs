@@ -34,7 +34,7 @@ fn broker(ui: &mut Ui, remove: &mut Remove, connection: Option<&str>, pass: &mut
     file(ui, "CA certificates", &mut look.ca_path, LookFile::Authorities, pass);
     field(ui, "Topics", &mut look.topics, "site/gw-0417/#, with blanks between");
     strong(ui, "Old credential");
-    field(ui, "Old client ID", &mut look.old.client_id, "an ID of our own");
+    field(ui, "Old client ID", &mut look.old.client_id, "a random ID");
     credential(ui, "Old", &mut look.old, [LookFile::OldCertificate, LookFile::OldKey], pass);
     strong(ui, "Good credential");
     muted(ui, "Without one that is accepted, a refusal of the old one proves nothing");

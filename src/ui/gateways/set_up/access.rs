@@ -41,6 +41,15 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
 }
 
+/// The login alone, for an act that opens a session of its own.
+pub(in crate::ui::gateways) fn login(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
+    titled_group(ui, "Login", wanted.hint, |ui| {
+        ui.spacing_mut().item_spacing.y = GRID;
+        username(ui, form, wanted);
+        secret(ui, form, wanted);
+    });
+}
+
 fn username(ui: &mut Ui, form: &mut AccessForm, wanted: Wanted) {
     labelled(ui, wanted.username, |ui, id| {
         let edit = TextEdit::singleline(&mut form.username).desired_width(field_width(ui));

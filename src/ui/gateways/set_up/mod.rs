@@ -1,6 +1,6 @@
 //! The tab Set up: one gateway from what it needs to the outcome, with the steps of the session beside it.
 
-mod access;
+pub(super) mod access;
 mod choose;
 mod extras;
 mod networks;

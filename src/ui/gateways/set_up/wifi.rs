@@ -1,6 +1,5 @@
 //! The Wi-Fi form: name, passphrase, what the check says, and Send.
 
-use egui::text::{CCursor, CCursorRange};
 use egui::{TextEdit, Ui};
 
 use super::qr;
@@ -11,7 +10,7 @@ use crate::model::wifi::Ssid;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GRID, palette};
-use crate::ui::widgets::{Button, check, finding, forget_undo, labelled, muted, notice, titled_group};
+use crate::ui::widgets::{Button, check, finding, forget_undo, labelled, muted, notice, select_all, titled_group};
 
 const PASSPHRASE: &str = "wifi-passphrase";
 
@@ -108,7 +107,7 @@ fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
         if std::mem::take(&mut form.wants_passphrase_focus) {
             response.request_focus();
             response.scroll_to_me(Some(egui::Align::Center));
-            select_all(ui, egui::Id::unique(PASSPHRASE), form.draft.passphrase.expose());
+            select_all(ui, egui::Id::unique(PASSPHRASE));
         }
         *is_changed |= response.changed();
         let (glyph, name) =
@@ -122,14 +121,6 @@ fn passphrase(ui: &mut Ui, form: &mut WifiForm, is_changed: &mut bool) -> bool {
 
 pub(super) fn field_width(ui: &Ui) -> f32 {
     (FIELD_WIDTH - 80.0).min(ui.available_width() - 120.0).max(120.0)
-}
-
-/// Selects the whole text of a field, so that typing replaces it.
-fn select_all(ui: &Ui, id: egui::Id, text: &str) {
-    let mut state = TextEdit::load_state(ui.ctx(), id).unwrap_or_default();
-    let all = CCursorRange::two(CCursor::default(), CCursor::new(text.chars().count()));
-    state.cursor.set_char_range(Some(all));
-    TextEdit::store_state(ui.ctx(), id, state);
 }
 
 fn findings(ui: &mut Ui, form: &WifiForm) {
