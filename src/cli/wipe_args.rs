@@ -160,6 +160,7 @@ pub struct LookAtBroker {
     pub will_payload: Option<String>,
     /// Clear the messages that the broker retains on --look-topic, each named before; with N only if there are so many.
     #[arg(long, value_name = "N", require_equals = true, num_args = 0..=1, requires = "look_topics")]
+    #[expect(clippy::option_option, reason = "the parser's own form of an option whose value may be left out")]
     pub clear_retained: Option<Option<usize>>,
     /// The client id of the old credential.
     #[arg(long, value_name = "ID", requires = "look_mqtt", allow_hyphen_values = true)]

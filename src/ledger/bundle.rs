@@ -312,7 +312,7 @@ impl Bundle {
         let text = String::from_utf8_lossy(bytes);
         let is_utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
         if is_utf_16 || text.starts_with(BEGINS) {
-            let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            let line = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).matches('\n').count() + 1;
             return Err(BundleError::Incomplete { line });
         }
         Err(BundleError::NotABundle { line: 1 })

@@ -124,8 +124,8 @@ pub fn traces(newest_first: &[JobHistory], typed: &str) -> Traces {
 
 /// The addresses that a gateway reported when it joined.
 fn joined_at(job: &JobHistory) -> Vec<String> {
-    let pushed = job.entries.iter().rev().filter(|entry| entry.step == "push" && entry.outcome == "joined");
-    let listed = pushed.filter_map(|entry| entry.detail.get("addresses").and_then(Value::as_array)).next();
+    let mut pushed = job.entries.iter().rev().filter(|entry| entry.step == "push" && entry.outcome == "joined");
+    let listed = pushed.find_map(|entry| entry.detail.get("addresses").and_then(Value::as_array));
     listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
