@@ -42,6 +42,7 @@ use crate::proto::console::prompt::Wording;
 use crate::proto::console::quote::{self, NotSendable, Script};
 use crate::proto::console::session::{Answer, Event, Failure, Login, Output, Run, Session, Timeouts};
 use crate::proto::console::system::{self, Compared, Facts, Rights};
+use crate::proto::console::wipe as marks;
 
 /// The driver.
 pub(super) const UNIT: Unit = Unit {
@@ -83,6 +84,8 @@ const JOIN_LIMIT: Duration = Duration::from_secs(nmcli::JOIN_SECS + 10);
 const FRESH_SCAN: Duration = Duration::from_secs(30);
 /// How long NetworkManager may take to look for the internet.
 const CONNECTIVITY: Duration = Duration::from_secs(20);
+/// How long it may take to say what tells it from others.
+const MARKS: Duration = Duration::from_secs(20);
 /// What a file is called in the transcript, which never holds its octets.
 const FILE: &str = "file";
 /// Longest line of an answer that is shown.
@@ -288,6 +291,13 @@ impl Console {
     async fn describe(&mut self, step: Step) -> Result<Facts, SessionError> {
         let output = self.ask("what it is", system::describe(), step).await?;
         Ok(system::parse_facts(&self.transcript.redact_octets(&output.text)))
+    }
+
+    /// Asks what tells it from every other gateway.
+    async fn marks(&mut self, prefix: &str, step: Step) -> Result<marks::Marks, SessionError> {
+        let script = marks::marks(prefix).map_err(ConsoleError::from)?;
+        let output = self.run(Run::new("which gateway it is", script).within(MARKS), step).await?;
+        Ok(marks::parse_marks(&self.transcript.redact_octets(&output.text)))
     }
 
     /// The last line of what a program wrote, safe to show: programs say there why they gave up.
@@ -529,7 +539,9 @@ impl Driver for LinuxConsole {
                 )
                 .await;
             }
-            Ok(self.facts.info())
+            let marks = self.console.marks(self.facts.rights.prefix(), Step::Describe).await?;
+            let (serial, machine, mac) = (marks.serial, marks.machine, marks.mac);
+            Ok(DeviceInfo { serial, machine, mac, ..self.facts.info() })
         })
     }
 

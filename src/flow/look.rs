@@ -9,7 +9,7 @@ use crate::model::mac;
 use crate::model::outcome::{Evidence, EvidenceKind};
 
 /// The address in what a gateway gave: `http://192.168.1.23:8080/` or the address alone.
-pub(super) fn address_in(text: &str) -> Option<IpAddr> {
+pub(in crate::flow) fn address_in(text: &str) -> Option<IpAddr> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     let without_port = host.rsplit_once(':').map_or(host, |(host, _)| host);

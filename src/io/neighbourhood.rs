@@ -31,6 +31,10 @@ impl Neighbourhood for OwnNetwork {
             Sight::Here { interface, has_answered, mac }
         })
     }
+
+    fn learnt(&self, macs: &[[u8; 6]]) -> Vec<IpAddr> {
+        addresses_of(&std::fs::read_to_string(LEARNT).unwrap_or_default(), macs)
+    }
 }
 
 /// The interface that has an address in the same network as another; none where that is this computer's own.
@@ -62,12 +66,21 @@ async fn answers(address: IpAddr) -> bool {
 /// The hardware address in the system's list: columns apart by spaces, of which the first is the address, the third the flags
 /// (2: it is complete), the fourth the hardware address.
 fn mac_of(learnt: &str, address: IpAddr) -> Option<[u8; 6]> {
-    learnt.lines().skip(1).find_map(|line| {
+    pairs(learnt).find_map(|(own, mac)| (own == address).then_some(mac))
+}
+
+/// The addresses of these hardware addresses in the system's list.
+fn addresses_of(learnt: &str, macs: &[[u8; 6]]) -> Vec<IpAddr> {
+    pairs(learnt).filter(|(_, mac)| macs.contains(mac)).map(|(address, _)| address).collect()
+}
+
+fn pairs(learnt: &str) -> impl Iterator<Item = (IpAddr, [u8; 6])> {
+    learnt.lines().skip(1).filter_map(|line| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let [own, _, flags, mac, ..] = columns[..] else { return None };
-        let is_it = own.parse::<Ipv4Addr>().is_ok_and(|own| IpAddr::V4(own) == address);
         let flags = u32::from_str_radix(flags.trim_start_matches("0x"), 16).unwrap_or(0);
-        (is_it && flags & 2 != 0).then(|| crate::model::mac::read(mac)).flatten()
+        let own = own.parse::<Ipv4Addr>().ok().filter(|_| flags & 2 != 0)?;
+        Some((IpAddr::V4(own), crate::model::mac::read(mac)?))
     })
 }
 
@@ -84,6 +97,8 @@ mod tests {
         assert_eq!(of("192.168.1.23"), Some([0x34, 0x85, 0x18, 0x0a, 0, 1]));
         assert_eq!(of("192.168.1.24"), None);
         assert_eq!(of("192.168.1.2"), None);
+        let known = addresses_of(list, &[[0x34, 0x85, 0x18, 0x0a, 0, 1]]);
+        assert_eq!(known, ["192.168.1.23".parse::<IpAddr>().unwrap()]);
     }
 
     #[tokio::test]

@@ -303,6 +303,21 @@ impl Bundle {
         Ok(text)
     }
 
+    /// As [`Bundle::read`], of bytes: a bundle that is no UTF-8 any more was saved by another program, or is damaged.
+    pub fn read_bytes(bytes: &[u8]) -> Result<Self, BundleError> {
+        let error = match std::str::from_utf8(bytes) {
+            Ok(text) => return Self::read(text),
+            Err(error) => error,
+        };
+        let text = String::from_utf8_lossy(bytes);
+        let is_utf_16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+        if is_utf_16 || text.starts_with(BEGINS) {
+            let line = bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1;
+            return Err(BundleError::Incomplete { line });
+        }
+        Err(BundleError::NotABundle { line: 1 })
+    }
+
     /// Reads a bundle. What it claims is not looked into yet: [`Bundle::audit`] does.
     pub fn read(text: &str) -> Result<Self, BundleError> {
         let mut lines = text.lines().enumerate();

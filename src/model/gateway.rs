@@ -167,6 +167,15 @@ pub struct DeviceInfo {
     /// Host name in the network, where the device tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    /// Its serial number, where the device tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// The id of its system, where the device tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+    /// The hardware address of its Wi-Fi, where the device tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
 }
 
 /// Where a gateway stands in taking up a network, by its own word.

@@ -26,6 +26,7 @@ use linesman::sim::{CONSOLE_ACCOUNT, CONSOLE_PASSWORD};
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use serde_json::Value;
 
 use crate::gateway::terminal;
 use crate::peers;
@@ -457,11 +458,18 @@ impl Site {
 
     /// As [`Site::start`], with more in the profile that a login reads.
     fn start_with(shell: &str, profile: &str) -> Option<Self> {
+        Self::start_before(shell, profile, "")
+    }
+
+    /// As [`Site::start_with`], after commands in the console's own mount namespace.
+    fn start_before(shell: &str, profile: &str, before: &str) -> Option<Self> {
         if !has_shell(shell) {
             return None;
         }
         let manager = NetworkManager::start()?;
-        let console = RealConsole::start(shell, "", &format!("{}\n{profile}", manager.profile))?;
+        let mut console = RealConsole::prepare(shell, "", &format!("{}\n{profile}", manager.profile))?;
+        console.script = console.script.replacen("while :;", &format!("{before} while :;"), 1);
+        console.switch_on();
         let place = Place::new();
         place.write("login.txt", PASSWORD);
         let profile =
@@ -476,6 +484,7 @@ impl Site {
                 console.home.join("token").display()
             ),
         );
+        let profile = profile.replacen("removes = [\"wifi\"]", "removes = [\"wifi\", \"token\"]", 1);
         fs::create_dir_all(place.data().join("profiles")).unwrap();
         fs::write(place.data().join("profiles/my-linux.toml"), profile).unwrap();
         Some(Self { console, manager, place })
@@ -492,6 +501,13 @@ impl Site {
             more,
         ];
         self.place.run_json(&arguments.concat())
+    }
+
+    fn wipe(&self, confirmed: &str) -> Ran {
+        let login = text_of(&self.place.path("login.txt"));
+        let link = format!("serial:{}", self.console.link);
+        let gateway = ["wipe", "--via", &link, "--profile", "my-linux", "--confirm", confirmed];
+        self.place.run_json(&[&gateway[..], &["--username", ACCOUNT, "--password-file", &login]].concat())
     }
 
     #[track_caller]
@@ -513,6 +529,10 @@ impl Site {
 }
 
 const TOKEN: &str = "canary-token-4711";
+/// Lays a copy of /etc over it, in the console's own mount namespace, with a key in a file of netplan's.
+const PLANTING: &str = "mkdir etc && { cp -a /etc/. etc/ || true; } && mkdir -p etc/netplan && chmod 755 etc etc/netplan && \
+    printf 'network:\\n  wifis:\\n    wlan0:\\n      access-points:\\n        Site-Office:\\n          password: \"a planted copy\"\\n' \
+    > etc/netplan/50-wifi.yaml && chmod 644 etc/netplan/50-wifi.yaml && mount --bind etc /etc &&";
 
 fn check_commission(shell: &str) {
     let Some(site) = Site::start(shell) else { return };
@@ -550,6 +570,42 @@ fn dash_and_nmcli_join_a_network_and_keep_a_token() {
 #[test]
 fn busybox_ash_and_nmcli_join_a_network_and_keep_a_token() {
     check_commission("ash");
+}
+
+/// Where a copy of a key is planted: netplan writes connections again from there.
+const PLANTED: &str = "/etc/netplan/50-wifi.yaml";
+
+#[test]
+fn a_removal_over_a_real_console_sees_what_nmcli_deleted_and_finds_a_copy_that_it_did_not() {
+    let Some(site) = Site::start_before("bash", "", PLANTING) else { return };
+    let token = site.place.write("token.txt", TOKEN);
+    site.commission(SSID, PASSPHRASE, &["--no-scan", "--credential", &format!("token={token}")]).expect(0);
+    let wrong = site.wipe("another-gateway").expect(1);
+    assert_eq!(wrong.result()["outcome"], "refused", "{wrong:#?}");
+    assert!(site.console.home.join("token").exists(), "nothing was done to it");
+    let told = wrong.lines().into_iter().find(|line| line["kind"] == "wipe-identity").unwrap();
+    let name = told["serial"].as_str().or(told["name"].as_str()).unwrap().to_owned();
+
+    let ran = site.wipe(&name).expect(1);
+    let lines = ran.lines();
+    let look = |place: &str, when: Option<u64>| {
+        let fits = |line: &&Value| {
+            line["kind"] == "wipe-look"
+                && line["place"].as_str().unwrap().contains(place)
+                && line["after_restarts"].as_u64() == when
+        };
+        lines.iter().find(fits).unwrap_or_else(|| panic!("no look at {place}: {ran:#?}")).clone()
+    };
+    assert_eq!(look("list of connections", None)["state"], "still-there", "{ran:#?}");
+    assert_eq!(look("list of connections", Some(0))["state"], "seen-empty", "nmcli was asked again: {ran:#?}");
+    assert_eq!(look("netplan", Some(0))["state"], "still-there", "{ran:#?}");
+    assert!(look("netplan", Some(0))["text"].as_str().unwrap().contains(PLANTED), "{ran:#?}");
+    assert_eq!(look("token", Some(0))["state"], "seen-empty", "{ran:#?}");
+    assert!(!site.console.home.join("token").exists());
+    let result = ran.result();
+    assert_eq!((&result["outcome"], &result["claims"]["removed"]), (&"incomplete".into(), &"no".into()), "{ran:#?}");
+    assert!(!ran.out.contains(PASSPHRASE) && !ran.out.contains(TOKEN), "only names of files come back");
+    drop(site.manager);
 }
 
 #[test]

@@ -113,6 +113,7 @@ mod wipe_broker;
 mod wipe_cli;
 mod wipe_faults;
 mod wipe_power;
+mod wipe_returns;
 #[cfg(unix)]
 mod wipe_scan;
 mod wipe_several;

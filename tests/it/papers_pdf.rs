@@ -1,7 +1,12 @@
 //! Commissioning reports as PDF: a foreign reader finds what the page says, and hostile names are only letters.
 
+use linesman::certificate::certificate;
 use linesman::model::audit::{Audit, Head};
 use linesman::model::record::{EntryRecord, JobHistory, JobIntent, JobRecord, RecordId};
+use linesman::model::wipe::{
+    Actor, Claim, Guard, Look, Mark, Plan, PlanStep, StepState, Store, StoreState, Told, Trail, When, WipeReport, judge,
+};
+use linesman::papers::Form;
 use linesman::papers::commissioning::{About, Report, Writing, report, sheet};
 use linesman::papers::plot::Curve;
 use linesman::papers::{Block, pdf};
@@ -114,4 +119,66 @@ fn the_same_report_gives_the_same_bytes() {
     let report = made("Halle 3", "21.5");
     let sheet = sheet(&report, &jiff::tz::TimeZone::UTC);
     assert!(pdf(&sheet, WRITTEN).unwrap() == pdf(&sheet, WRITTEN).unwrap());
+}
+
+/// A removal that left a key behind, of a gateway of that name.
+fn removal(name: &str) -> WipeReport {
+    let step = PlanStep {
+        id: "forget".into(),
+        does: "Delete every Wi-Fi connection".into(),
+        actor: Actor::Driver,
+        claim: Claim::Removed,
+        removes: vec!["wifi".into()],
+        needs_online: false,
+        evidence: vec!["The list is empty".into()],
+        otherwise: "Destroy the card".into(),
+        warning: None,
+    };
+    let store = Store {
+        credential: "wifi".into(),
+        key: "netplan".into(),
+        place: "/etc/netplan".into(),
+        is_reachable: true,
+        is_assumed: false,
+    };
+    let plan =
+        Plan { steps: vec![step], stores: vec![store], medium: "The SD card".into(), restarts: 1, ..Plan::default() };
+    let mut trail = Trail { guard: Guard::Passed, restarts: 1, ..plan.trail() };
+    let mark = |state| Mark { state, text: "1 connection was deleted".into(), at: std::time::Duration::ZERO };
+    trail.steps[0].push(mark(StepState::Acknowledged));
+    let text = format!("In /etc/netplan/{name}.yaml");
+    trail.looks.push(Look { store: 0, state: StoreState::StillThere, text, when: When::After(1) });
+    WipeReport {
+        record: RecordId(7),
+        link: "serial:/dev/ttyUSB0".into(),
+        profile: "Hall gateway".into(),
+        vendor: "Maker".into(),
+        driver: linesman::model::ids::DriverId::LinuxConsole,
+        told: Told { serial: Some("GW-0417".into()), name: Some(name.into()), ..Told::default() },
+        medium: plan.medium.clone(),
+        operator: "Ada Lovelace".into(),
+        is_simulated: false,
+        online: None,
+        restarts: 1,
+        watched: None,
+        broker: None,
+        assessment: judge(&plan, &trail),
+    }
+}
+
+#[test]
+fn a_foreign_reader_finds_the_three_claims_each_place_and_the_head_on_a_certificate() {
+    if !has_poppler() {
+        return;
+    }
+    let report = removal("#eval(Halle 3)");
+    let head = Head { entry: 99, hash: "ab".repeat(32).parse().unwrap() };
+    let paper = Paper::new(&certificate(&report, Some(head), Form::Pdf, WRITTEN).unwrap());
+    let letters = paper.letters();
+    let claims = report.assessment.claims.iter().flat_map(|claimed| [claimed.claim.title(), claimed.answer.label()]);
+    let fixed = ["GW-0417", "#eval(Halle 3)", "Ada Lovelace", "The SD card", "/etc/netplan", "Destroy the card"];
+    let hash = "ab".repeat(32);
+    for said in claims.chain(fixed).chain([report.assessment.summary.as_str(), WRITTEN, &hash]) {
+        assert!(letters.contains(&without_spaces(said)), "{said} is missing: {letters}");
+    }
 }

@@ -208,6 +208,7 @@ fn consoles() -> Vec<ConsoleError> {
         ConsoleError::NeedsAccount,
         ConsoleError::NeedsPassword,
         ConsoleError::Refused,
+        ConsoleError::StartedOver,
         ConsoleError::Expired,
         ConsoleError::Bootloader { prompt: text("=>") },
         ConsoleError::Starting { last: text("") },

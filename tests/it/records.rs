@@ -314,8 +314,32 @@ fn a_bundle_that_arrived_cut_or_empty_is_a_finding_and_another_file_is_wrong_inp
         std::fs::write(&cut, &text[..kept]).unwrap();
         import().expect_problem(1, "bundle.incomplete");
     }
-    std::fs::write(&cut, "id,name\n").unwrap();
-    import().expect_problem(2, "bundle.not_a_bundle");
+    let utf_16: Vec<u8> = "\u{feff}".chars().chain(text.chars()).flat_map(|c| (c as u16).to_le_bytes()).collect();
+    let mut latin = text.clone().into_bytes();
+    let at = latin.len() / 2;
+    latin[at] = 0xfc;
+    for other in [utf_16, latin] {
+        std::fs::write(&cut, other).unwrap();
+        import().expect_problem(1, "bundle.incomplete");
+    }
+    for other in [&b"id,name\n"[..], &[0x89, b'P', b'N', b'G', 0xff]] {
+        std::fs::write(&cut, other).unwrap();
+        import().expect_problem(2, "bundle.not_a_bundle");
+    }
+}
+
+#[cfg(not(feature = "postgres"))]
+#[test]
+fn a_build_without_a_way_to_a_server_says_so_and_how_to_get_one() {
+    let place = place();
+    let ran = place.run_json(&["records", "sync", "--server", "postgres://kim@localhost/linesman"]);
+    let problem = ran.lines().into_iter().rev().find_map(|line| {
+        let problem = if line["code"].is_string() { line.clone() } else { line["problem"].clone() };
+        (problem["code"] == "sync.not_built").then_some(problem)
+    });
+    let problem = problem.unwrap_or_else(|| panic!("{ran:#?}"));
+    assert!(problem["next_step"].as_str().unwrap().contains("--features postgres"), "{problem:#}");
+    assert_ne!(ran.code, Some(0), "{ran:#?}");
 }
 
 #[test]

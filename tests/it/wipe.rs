@@ -59,6 +59,7 @@ impl Bench {
         let profile = profile(wish.profile);
         let (progress, mut events) = mpsc::channel(256);
         let setup = Setup {
+            traces: linesman::model::wipe::Traces::default(),
             link: address(),
             driver: DriverId::LinuxConsole,
             access: Access {

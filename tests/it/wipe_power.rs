@@ -1,9 +1,10 @@
 //! Espressif gateways whose power is taken away by hand, on a paused clock: complete only after two power cycles were seen.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use linesman::flow::port::{Boxed, Http, HttpError, Link, LinkError, Links};
+use linesman::flow::port::{Boxed, Http, HttpError, Link, LinkError, Links, Neighbourhood, Sight};
 use linesman::flow::transcript::SharedTranscript;
 use linesman::flow::wipe::{Setup, run};
 use linesman::model::access::Access;
@@ -11,13 +12,13 @@ use linesman::model::gateway::PortFacts;
 use linesman::model::ids::{DriverId, LinkAddress};
 use linesman::model::record::JobIntent;
 use linesman::model::secret::Secret;
-use linesman::model::wipe::{Answer, Claim, Earlier, EvidenceFile, Outcome, WipeReport};
+use linesman::model::wipe::{Answer, Claim, Earlier, EvidenceFile, NetworkState, Outcome, Traces, WipeReport};
 use linesman::msg::JobEnd;
 use linesman::msg::wipe::WipeEvent;
 use linesman::profile::Catalog;
 use linesman::proto::esp::version::Scheme;
 use linesman::sim::{Air, Card, EspDevice, EspPlan, SimulatedLinks};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::support::{MemoryRecords, PASSPHRASE, SSID};
@@ -27,9 +28,31 @@ struct Powered {
     links: SimulatedLinks,
     begun: Instant,
     away: Vec<std::ops::Range<u64>>,
+    sight: Option<Sight>,
+}
+
+impl Neighbourhood for Powered {
+    fn look(&self, address: IpAddr) -> Boxed<'_, Sight> {
+        let sight = self.sight.clone().filter(|_| address.to_string() == OLD_ADDRESS).unwrap_or(Sight::Elsewhere);
+        Box::pin(std::future::ready(sight))
+    }
+}
+
+const OLD_ADDRESS: &str = "192.0.2.23";
+
+/// A watch after the removal.
+#[derive(Default)]
+struct Watch {
+    limit: Option<Duration>,
+    traces: Traces,
+    sight: Option<Sight>,
 }
 
 impl Links for Powered {
+    fn neighbourhood(&self) -> Option<&dyn Neighbourhood> {
+        self.sight.is_some().then_some(self as &dyn Neighbourhood)
+    }
+
     fn ports(&self) -> Boxed<'_, Result<Vec<(LinkAddress, PortFacts)>, LinkError>> {
         self.links.ports()
     }
@@ -49,6 +72,15 @@ impl Links for Powered {
 }
 
 async fn wipe(away: &[std::ops::Range<u64>], is_attended: bool, holds_network: bool) -> (WipeReport, MemoryRecords) {
+    wipe_watched(away, is_attended, holds_network, Watch::default()).await
+}
+
+async fn wipe_watched(
+    away: &[std::ops::Range<u64>],
+    is_attended: bool,
+    holds_network: bool,
+    watch: Watch,
+) -> (WipeReport, MemoryRecords) {
     let address: LinkAddress = "http:192.0.2.1".parse().unwrap();
     let mut plan = EspPlan::new(Scheme::Security1 { is_without_proof: false });
     plan.lock.secret = "abcd1234".into();
@@ -72,11 +104,12 @@ async fn wipe(away: &[std::ops::Range<u64>], is_attended: bool, holds_network: b
         confirmed,
         known: None,
         earlier: Earlier::default(),
+        traces: watch.traces,
         attested: vec![("maker-reset".into(), "held the button for 10 s".into())],
         evidence: vec![("maker-reset".into(), photo)],
         without: Vec::new(),
         is_attended,
-        watch: None,
+        watch: watch.limit,
         broker: None,
         look_for: Vec::new(),
         intent: JobIntent {
@@ -86,14 +119,14 @@ async fn wipe(away: &[std::ops::Range<u64>], is_attended: bool, holds_network: b
             profile: None,
             driver: None,
             operator: "tester".into(),
-            is_simulated: true,
+            is_simulated: watch.limit.is_none(),
         },
-        links: Arc::new(Powered { links, begun: Instant::now(), away: away.to_vec() }),
+        links: Arc::new(Powered { links, begun: Instant::now(), away: away.to_vec(), sight: watch.sight }),
         records: Arc::new(records.clone()),
         progress,
         transcript: SharedTranscript::new("wipe"),
     };
-    let (_stop, stopped) = watch::channel(false);
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
     // It tells no name over this link: its place is what confirms it.
     let _ = name;
     let running = tokio::spawn(run(setup("192.0.2.1".into()), stopped));
@@ -137,4 +170,26 @@ async fn one_power_cycle_or_none_is_never_complete() {
 async fn what_is_in_flash_comes_back_after_a_power_cycle_and_is_seen() {
     let (report, _) = wipe(&[20..40, 80..100], true, true).await;
     assert_ne!(report.assessment.outcome, Outcome::Complete, "{report:#?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_answers_in_its_old_network_again_came_back() {
+    const ITS: [u8; 6] = [0x34, 0x85, 0x18, 0x0a, 0, 4];
+    let here = |has_answered, mac| Some(Sight::Here { interface: "wlan0".into(), has_answered, mac });
+    let known = || Traces { addresses: vec![format!("http://{OLD_ADDRESS}/")], macs: vec!["34:85:18:0a:00:04".into()] };
+    for (sight, traces, state, outcome) in [
+        (here(true, Some(ITS)), known(), NetworkState::CameBack, Outcome::Incomplete),
+        (here(true, None), known(), NetworkState::CameBack, Outcome::Incomplete),
+        (here(false, Some(ITS)), known(), NetworkState::Quiet, Outcome::Complete),
+        (here(true, Some([2, 0, 0, 0, 0, 9])), known(), NetworkState::Quiet, Outcome::Complete),
+        (Some(Sight::Elsewhere), known(), NetworkState::NotChecked, Outcome::Complete),
+        (here(true, Some(ITS)), Traces::default(), NetworkState::NotChecked, Outcome::Complete),
+        (None, known(), NetworkState::NotChecked, Outcome::Complete),
+    ] {
+        let watch = Watch { limit: Some(Duration::from_mins(2)), traces, sight };
+        let (report, _) = wipe_watched(&[20..40, 80..100], true, false, watch).await;
+        let watched = report.watched.unwrap();
+        assert_eq!((watched.old_network.state, report.assessment.outcome), (state, outcome), "{watched:?}");
+        assert!(!watched.old_network.says.is_empty(), "a look that wasn't made has its reason");
+    }
 }

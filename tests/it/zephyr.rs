@@ -132,6 +132,85 @@ fn shell_settings_restart_and_erase_are_confirmed_by_name() {
     assert_eq!((reset.code, &reset.last["change"]), (0, &json!("reset")), "{reset:?}");
 }
 
+/// The profile of any Zephyr gateway, with a token in a file.
+fn profile_with_token() -> String {
+    let profile =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles/generic-zephyr.toml")).unwrap();
+    let token = "[[credential]]\nid = \"token\"\nkind = \"access-token\"\npurpose = \"Signs in\"\npushed = \"driver\"\n\
+                 kept = \"In a file\"\nat_rest = \"clear\"\nrevoked = \"In the portal\"\nbasis = \"assumed\"\n\
+                 reason = \"a test\"\n\n[[credential.push]]\ndriver = \"smp\"\nfile = \"/lfs1/token.bin\"\n\
+                 basis = \"assumed\"\nreason = \"a test\"\n\n[wipe]";
+    profile
+        .replace("id = \"generic-zephyr\"", "id = \"my-zephyr\"")
+        .replace("removes = [\"wifi\"]", "removes = [\"wifi\", \"token\"]")
+        .replacen("[wipe]", token, 1)
+}
+
+/// Takes a server that holds a token out of service; it is started again whenever it restarts, with the flash it had.
+fn removed(servers: &Path, name: &str) -> (i32, Vec<Value>) {
+    let mut server = Server::start(servers, name);
+    let folder = tempfile::tempdir().unwrap();
+    let (sent, link) = (folder.path().join("sent"), folder.path().join("port"));
+    fs::write(&sent, "tok-5f2c-canary").unwrap();
+    let put = server.change(&["files", "put", "/lfs1/token.bin", sent.to_str().unwrap()]);
+    assert_eq!(put.code, 0, "{put:?}");
+    fs::create_dir_all(server.data.path().join("profiles")).unwrap();
+    fs::write(server.data.path().join("profiles/my-zephyr.toml"), profile_with_token()).unwrap();
+    std::os::unix::fs::symlink(&server.place, &link).unwrap();
+    let via = format!("serial:{}", link.display());
+    let mut wipe = Command::new(env!("CARGO_BIN_EXE_linesman"))
+        .args(["--json", "--data-dir"])
+        .arg(server.data.path())
+        .args(["wipe", "--via", &via, "--profile", "my-zephyr", "--driver", "smp", "--look-for", "bridge/broker"])
+        .arg("--confirm")
+        .arg(&link)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = Vec::new();
+    for line in BufReader::new(wipe.stdout.take().unwrap()).lines() {
+        let line: Value = serde_json::from_str(&line.unwrap()).unwrap();
+        lines.push(line);
+        // Its restart ends the process: whoever plays the power supply starts it again at the same port.
+        let is_done = |line: &&Value| line["kind"] == "wipe-evidence" && line["state"] != "requested";
+        if lines.iter().filter(is_done).count() == 1 && lines.last().as_ref().is_some_and(is_done) {
+            server.start_again_once_it_ends(servers, name, &link);
+        }
+    }
+    (wipe.wait().unwrap().code().unwrap(), lines)
+}
+
+#[test]
+fn a_removal_empties_a_file_and_looks_again_after_the_restart() {
+    let Some(servers) = servers() else { return };
+    let (code, lines) = removed(&servers, "serial");
+    let result = lines.last().unwrap();
+    assert_eq!((code, &result["outcome"], &result["restarts"]), (1, &json!("incomplete"), &json!(1)), "{lines:#?}");
+    let token = |when: Value| {
+        let is_it = |line: &&Value| {
+            line["kind"] == "wipe-look" && line["credential"] == "token" && line["after_restarts"] == when
+        };
+        lines.iter().find(is_it).unwrap_or_else(|| panic!("no look: {lines:#?}"))["state"].clone()
+    };
+    assert_eq!((token(Value::Null), token(json!(1))), (json!("still-there"), json!("seen-empty")), "{lines:#?}");
+    let erased = |state: &str| lines.iter().any(|line| line["kind"] == "wipe-evidence" && line["state"] == state);
+    assert!(erased("requested") && erased("acknowledged"), "{lines:#?}");
+    // No setting was there before that could be seen to be gone: nothing is claimed of them.
+    assert_eq!(result["claims"]["removed"], "partly", "{result:#}");
+}
+
+#[test]
+fn a_firmware_without_a_command_to_erase_is_never_said_to_be_erased() {
+    let Some(servers) = servers() else { return };
+    let (code, lines) = removed(&servers, "serial_fs");
+    let result = lines.last().unwrap();
+    assert_eq!((code, &result["outcome"]), (1, &json!("incomplete")), "{lines:#?}");
+    let step = result["steps"].as_array().unwrap().iter().find(|step| step["step"] == "erase-storage").unwrap();
+    assert_eq!(step["state"], "cannot", "{step:#}");
+    assert!(step.to_string().contains("has no command that erases its storage"), "{step:#}");
+    assert_ne!(result["claims"]["removed"], "observed", "{result:#}");
+}
+
 #[test]
 fn a_console_that_is_shared_with_a_shell_works_too() {
     let Some(servers) = servers() else { return };
@@ -180,31 +259,20 @@ struct Server {
 impl Server {
     fn start(servers: &Path, name: &str) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut process = Command::new(servers.join(format!("{PREFIX}{name}.exe")))
-            .current_dir(data.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let output = BufReader::new(process.stdout.take().unwrap());
-        let (tell, told) = sync_channel(1);
-        let is_udp = name.starts_with("udp");
-        // It goes on reading: a server whose output nobody takes stops.
-        let read = move || {
-            for line in output.split(b'\n').map_while(Result::ok) {
-                let line = String::from_utf8_lossy(&line).into_owned();
-                let terminal = line.split_once("connected to pseudotty: ").map(|(_, path)| path.trim().to_owned());
-                let is_bound = is_udp && line.contains("smp_udp: Started");
-                if let Some(place) = terminal.filter(|_| !is_udp).or(is_bound.then(|| "127.0.0.1:1337".to_owned())) {
-                    let _ = tell.try_send(place);
-                }
-            }
-        };
-        std::thread::Builder::new().name("zephyr output".into()).spawn(read).unwrap();
-        let place = told.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("{name} did not come up"));
-        let kind = if is_udp { "udp" } else { "serial" };
+        let (process, place) = run(servers, name, data.path());
+        let kind = if name.starts_with("udp") { "udp" } else { "serial" };
         Self { process, link: format!("{kind}:{place}"), place, data }
+    }
+
+    /// Starts it again with its flash and under the same link, once it has ended.
+    fn start_again_once_it_ends(&mut self, servers: &Path, name: &str, link: &Path) {
+        self.process.wait().unwrap();
+        let folder = self.data.path().to_owned();
+        let (process, place) = run(servers, name, &folder);
+        (self.process, self.place) = (process, place);
+        let new = link.with_extension("new");
+        std::os::unix::fs::symlink(&self.place, &new).unwrap();
+        fs::rename(new, link).unwrap();
     }
 
     fn device(&self, arguments: &[&str]) -> Ran {
@@ -238,6 +306,34 @@ impl Server {
         let last = printed.lines().last().map(|line| serde_json::from_str(line).unwrap()).unwrap_or_default();
         Ran { code: output.status.code().unwrap(), last }
     }
+}
+
+/// Starts a server in a folder, which holds its flash, and tells where it is reached.
+fn run(servers: &Path, name: &str, folder: &Path) -> (Child, String) {
+    let mut process = Command::new(servers.join(format!("{PREFIX}{name}.exe")))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(process.stdout.take().unwrap());
+    let (tell, told) = sync_channel(1);
+    let is_udp = name.starts_with("udp");
+    // It goes on reading: a server whose output nobody takes stops.
+    let read = move || {
+        for line in output.split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let terminal = line.split_once("connected to pseudotty: ").map(|(_, path)| path.trim().to_owned());
+            let is_bound = is_udp && line.contains("smp_udp: Started");
+            if let Some(place) = terminal.filter(|_| !is_udp).or(is_bound.then(|| "127.0.0.1:1337".to_owned())) {
+                let _ = tell.try_send(place);
+            }
+        }
+    };
+    std::thread::Builder::new().name("zephyr output".into()).spawn(read).unwrap();
+    let place = told.recv_timeout(LIMIT).unwrap_or_else(|_| panic!("{name} did not come up"));
+    (process, place)
 }
 
 impl Drop for Server {

@@ -23,7 +23,7 @@ use crate::model::ids::JobId;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::JobIntent;
-use crate::model::wipe::{Earlier, EvidenceFile, WipeReport, earlier, on_record};
+use crate::model::wipe::{Earlier, EvidenceFile, Traces, WipeReport, earlier, on_record, traces};
 use crate::msg::wipe::{BrokerWish, CardScan, ScanEvent, WipeStart};
 use crate::msg::{Event, JobEnd};
 use crate::papers::Form;
@@ -58,6 +58,7 @@ impl Workers {
             profile: found,
             known: None,
             earlier: Earlier::default(),
+            traces: Traces::default(),
             link,
             driver,
             access,
@@ -93,7 +94,8 @@ impl Workers {
                     jobs.reverse();
                     let known = on_record(&jobs, &setup.confirmed);
                     let earlier = earlier(&jobs, &setup.confirmed);
-                    wipe::run(wipe::Setup { known, earlier, evidence, broker, ..setup }, stop).await
+                    let traces = traces(&jobs, &setup.confirmed);
+                    wipe::run(wipe::Setup { known, earlier, traces, evidence, broker, ..setup }, stop).await
                 }
                 Err(error) => JobEnd::Failed(error.explain()),
             }

@@ -28,6 +28,9 @@ pub enum ConsoleError {
     /// Account or password are wrong.
     #[error("the login was refused")]
     Refused,
+    /// It took a password, and asked for a name again without a word.
+    #[error("the login began again")]
+    StartedOver,
     /// The password must be changed.
     #[error("the password has expired")]
     Expired,
@@ -127,6 +130,7 @@ impl ConsoleError {
             Failure::NeedsAccount => Self::NeedsAccount,
             Failure::NeedsPassword => Self::NeedsPassword,
             Failure::Refused => Self::Refused,
+            Failure::StartedOver => Self::StartedOver,
             Failure::Expired => Self::Expired,
             Failure::Bootloader { prompt } => Self::Bootloader { prompt },
             Failure::Starting { last } => Self::Starting { last },
@@ -170,6 +174,12 @@ impl Explain for ConsoleError {
                 "The console refused the login",
                 "Account or password are wrong; upper and lower case count, and the keyboard of the console may differ",
                 "Correct the login and connect again. Only one attempt was made",
+            ),
+            Self::StartedOver => Problem::new(
+                "console.started_over",
+                "The console asked for the login again without a reason",
+                "The gateway restarted meanwhile, or it doesn't say when a password is wrong",
+                "Wait until it has started, then connect again; if it repeats, check the password. Only one attempt was made",
             ),
             Self::Expired => Problem::new(
                 "console.expired",

@@ -19,7 +19,6 @@ use crate::profile::DriverSettings;
 use crate::proto::console::quote::{NotSendable, Script};
 use crate::proto::console::session::Run;
 use crate::proto::console::system::{self, Facts};
-use crate::proto::console::wipe;
 
 use super::ConsoleError;
 
@@ -92,9 +91,7 @@ impl ConsoleShell {
     /// What is known of the gateway, and what tells it from others.
     async fn rows(&mut self) -> Result<Vec<Row>, SessionError> {
         let mut rows: Vec<Row> = self.info().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let script = wipe::marks(self.facts.rights.prefix()).map_err(ConsoleError::from)?;
-        let output = self.console.run(Run::new("which gateway it is", script).within(TYPED), Step::Describe).await?;
-        let marks = wipe::parse_marks(&self.console.transcript.redact_octets(&output.text));
+        let marks = self.console.marks(self.facts.rights.prefix(), Step::Describe).await?;
         let told = [(same::SERIAL_NUMBER, marks.serial), (same::SYSTEM_ID, marks.machine)];
         rows.extend(told.into_iter().filter_map(|(label, value)| Some((label.to_owned(), value?))));
         Ok(rows)

@@ -69,8 +69,7 @@ impl ConsoleWiper {
     }
 
     async fn tell(&mut self) -> Result<Told, SessionError> {
-        let output = self.ask("which gateway it is", wipe::marks(self.prefix()), DELETE).await?;
-        let marks = wipe::parse_marks(&self.console.transcript.redact_octets(&output.text));
+        let marks = self.console.marks(self.facts.rights.prefix(), Step::Reprovision).await?;
         let Facts { hostname, hardware, os, kernel, .. } = self.facts.clone();
         Ok(Told {
             serial: marks.serial,
@@ -79,6 +78,7 @@ impl ConsoleWiper {
             firmware: os.or(kernel),
             machine: marks.machine,
             start: marks.boot,
+            mac: marks.mac,
         })
     }
 

@@ -8,6 +8,12 @@ use super::Boxed;
 pub trait Neighbourhood: Send + Sync {
     /// Looks whether an address in one of this computer's own networks answers. To an address elsewhere nothing is sent.
     fn look(&self, address: IpAddr) -> Boxed<'_, Sight>;
+
+    /// Addresses that the system has learnt for these hardware addresses. Nothing is sent, and none need answer any more.
+    fn learnt(&self, macs: &[[u8; 6]]) -> Vec<IpAddr> {
+        let _ = macs;
+        Vec::new()
+    }
 }
 
 /// What was seen.

@@ -13,10 +13,13 @@ use crate::flow::port::Boxed;
 use crate::flow::wipe::{Done, Place, Removal, Restart, Wiper};
 use crate::model::gateway::Protection;
 use crate::model::secret::Secret;
+use crate::model::text::visible;
 use crate::model::wipe::{StoreState, Told};
 use crate::msg::device::{DeviceChange, DeviceProgress, DeviceRead};
 use crate::profile::PushWay;
 
+/// Longest name of a gateway.
+const NAME_CHARS: usize = 80;
 /// What stands in a file that cannot be deleted.
 const NOTHING: &[u8] = b"\n";
 /// How long after its answer a gateway may take to begin its restart.
@@ -25,6 +28,8 @@ const BEGINS_WITHIN: Duration = Duration::from_secs(1);
 /// A gateway that is taken out of service by SMP.
 pub(super) struct SmpWiper {
     management: SmpManagement,
+    /// The only name of a gateway that tells none.
+    place: String,
     /// Settings that the profile's driver names.
     settings: Vec<String>,
 }
@@ -34,7 +39,8 @@ impl SmpWiper {
     pub(super) async fn open(opening: &Opening) -> Result<Self, DeviceError> {
         let named = |key| opening.settings.as_ref().and_then(|settings| settings.text(key)).map(str::to_owned);
         let settings = ["broker_setting", "port_setting"].into_iter().filter_map(named).collect();
-        Ok(Self { management: SmpManagement::open(opening).await?, settings })
+        let place = visible(opening.link.place(), NAME_CHARS);
+        Ok(Self { management: SmpManagement::open(opening).await?, place, settings })
     }
 
     async fn tell(&mut self) -> Result<Told, DeviceError> {
@@ -44,7 +50,7 @@ impl SmpWiper {
         };
         let row = |name: &str| rows.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
         Ok(Told {
-            name: self.management.name(),
+            name: self.management.name().or_else(|| Some(self.place.clone())),
             hardware: row("Hardware").or_else(|| row("Machine")),
             firmware: row("Version").or_else(|| row("Kernel")),
             ..Told::default()

@@ -7,6 +7,7 @@
 mod broker;
 mod driver;
 mod ear;
+mod network;
 mod run;
 mod watch;
 
@@ -25,7 +26,7 @@ use crate::model::access::Access;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::record::JobIntent;
-use crate::model::wipe::{Earlier, EvidenceFile, Known, StepState, StoreState, Told};
+use crate::model::wipe::{Earlier, EvidenceFile, Known, StepState, StoreState, Told, Traces};
 use crate::msg::wipe::WipeEvent;
 use crate::profile::{DriverSettings, Profile, PushWay};
 
@@ -47,6 +48,8 @@ pub struct Setup {
     pub known: Option<Known>,
     /// What earlier wipes of it saw.
     pub earlier: Earlier,
+    /// Where it was in its network, by what is on record.
+    pub traces: Traces,
     /// Steps that a person carried out, and what was seen.
     pub attested: Vec<(String, String)>,
     /// Files that show what was seen of an attested step.

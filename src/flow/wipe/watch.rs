@@ -6,6 +6,8 @@ use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Wiper;
+use super::ear::Heard;
+use super::network::Sought;
 use super::run::{ACT_LIMIT, Broken, Job, word};
 use crate::flow::device::DeviceError;
 use crate::flow::driver::CLOSE_LIMIT;
@@ -68,13 +70,33 @@ impl Job {
         let mut watched = Watched { seconds: limit.as_secs(), ..Watched::default() };
         self.write("watch", Phase::Intent, "", json!({ "seconds": watched.seconds })).await?;
         self.tell(WipeEvent::Busy { what: "Watch whether it comes back".into(), limit }).await;
+        let look = self.setup.broker.clone().filter(|look| !look.topics.is_empty());
+        let ear = match &look {
+            Some(look) => look.listen(&self.beside).await,
+            None => None,
+        };
+        let mut network = Sought::new(&self.setup, &self.told);
         let until = Instant::now() + limit;
         while Instant::now() < until {
             sleep(WATCH_PAUSE.min(until - Instant::now())).await;
             watched.finding = self.glance(place, &mut watched.answers).await?;
+            if watched.finding.is_none() {
+                watched.finding = network.glance(self.setup.links.neighbourhood()).await;
+            }
             if watched.finding.is_some() {
                 break;
             }
+        }
+        watched.old_network = network.seen();
+        if look.is_some() {
+            let heard = match ear {
+                Some(Ok(ear)) => ear.end().await,
+                Some(Err(why)) => Heard::nothing(why),
+                None => Heard::nothing("there is no good credential to listen with"),
+            };
+            let publishes = heard.live.keys().next().map(|topic| format!("it publishes on {topic}"));
+            watched.finding = watched.finding.or(publishes);
+            watched.not_listened = heard.broken;
         }
         let outcome = if watched.finding.is_some() { "still-there" } else { "done" };
         self.write("watch", Phase::Outcome, outcome, json!(watched)).await?;

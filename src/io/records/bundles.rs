@@ -133,7 +133,7 @@ async fn blocking<T: Send + 'static>(
 /// A bundle that is whole and signed with a known key, and that key's name.
 fn read(path: &Path, known_keys: &Path) -> Result<(Bundle, String), TransferError> {
     let known = files::read_text(known_keys, MAX_KEYS_BYTES)?;
-    let bundle = Bundle::read(&files::read_text(path, MAX_BYTES)?)?;
+    let bundle = Bundle::read_bytes(&files::read_bytes(path, MAX_BYTES)?)?;
     let name = name_of(&known, &bundle.genesis.root_key)?;
     let audit = bundle.audit_received();
     if audit.is_intact() { Ok((bundle, name)) } else { Err(BundleError::Damaged { finding: audit.verdict() }.into()) }

@@ -24,6 +24,9 @@ pub struct Told {
     pub firmware: Option<String>,
     /// The id of its system.
     pub machine: Option<String>,
+    /// The hardware address of its Wi-Fi. It may be another one each time, so that it tells nothing apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<String>,
     /// The id of its last start: another one after each restart.
     #[serde(skip)]
     pub start: Option<String>,
@@ -92,9 +95,42 @@ pub fn on_record(newest_first: &[JobHistory], typed: &str) -> Option<Known> {
     let typed = typed.trim();
     newest_first.iter().find_map(|job| {
         let told = told_in(job)?;
-        let is_it = [&told.serial, &told.name].into_iter().flatten().any(|mark| is_same(mark, typed));
-        is_it.then(|| Known { job: job.job.id, at: job.job.started_at.clone(), told })
+        is_named(&told, typed).then(|| Known { job: job.job.id, at: job.job.started_at.clone(), told })
     })
+}
+
+/// Where a gateway was in its network, by what is on record.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    /// Addresses that it reported when it joined last.
+    pub addresses: Vec<String>,
+    /// The hardware addresses of its Wi-Fi.
+    pub macs: Vec<String>,
+}
+
+/// Where the gateway that was named was in its network.
+pub fn traces(newest_first: &[JobHistory], typed: &str) -> Traces {
+    let typed = typed.trim();
+    let mut traces = Traces::default();
+    for job in newest_first {
+        let Some(told) = told_in(job).filter(|told| is_named(told, typed)) else { continue };
+        traces.macs.extend(told.mac.filter(|mac| !traces.macs.contains(mac)));
+        if traces.addresses.is_empty() {
+            traces.addresses = joined_at(job);
+        }
+    }
+    traces
+}
+
+/// The addresses that a gateway reported when it joined.
+fn joined_at(job: &JobHistory) -> Vec<String> {
+    let pushed = job.entries.iter().rev().filter(|entry| entry.step == "push" && entry.outcome == "joined");
+    let listed = pushed.filter_map(|entry| entry.detail.get("addresses").and_then(Value::as_array)).next();
+    listed.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn is_named(told: &Told, typed: &str) -> bool {
+    [&told.serial, &told.name].into_iter().flatten().any(|mark| is_same(mark, typed))
 }
 
 /// What earlier wipes of the same gateway saw, which this one need not see again: a gateway that was unpaired in between is
@@ -172,7 +208,14 @@ fn told_in(job: &JobHistory) -> Option<Told> {
 /// What a commissioning session heard.
 fn described(detail: &Value) -> Told {
     let text = |key: &str| detail.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-    Told { name: text("name"), hardware: text("hardware"), ..Told::default() }
+    Told {
+        name: text("name"),
+        hardware: text("hardware"),
+        serial: text("serial"),
+        machine: text("machine"),
+        mac: text("mac"),
+        ..Told::default()
+    }
 }
 
 #[cfg(test)]
@@ -270,6 +313,19 @@ mod tests {
         ];
         let found = earlier(&jobs, "GW-7");
         assert_eq!((found.seen.len(), found.proven.as_slice()), (0, &["token".to_owned()][..]));
+    }
+
+    #[test]
+    fn what_a_gateway_reported_when_it_joined_is_where_it_is_looked_for() {
+        let push = ("push", "joined", serde_json::json!({ "addresses": ["192.168.1.23"] }));
+        let describe = ("describe", "done", serde_json::json!({ "serial": "GW-7", "mac": "34:85:18:0a:00:04" }));
+        let mut joined = wiped(1, "2026-01-31T12:00:00Z", "joined", &[push, describe]);
+        joined.entries.remove(0);
+        let jobs = [wiped(2, "2026-02-01T12:00:00Z", "complete", &[]), joined];
+        let expected = Traces { addresses: vec!["192.168.1.23".into()], macs: vec!["34:85:18:0a:00:04".into()] };
+        assert_eq!(traces(&jobs, "GW-7"), expected);
+        assert_eq!(traces(&jobs, "GW-8"), Traces::default());
+        assert_eq!(on_record(&jobs[1..], "GW-7").unwrap().told.serial.as_deref(), Some("GW-7"));
     }
 
     #[test]

@@ -21,9 +21,9 @@ pub use self::broker::{
     BrokerSeen, Consent, LastWill, Leftover, LeftoverState, LiveTopic, LoginSeen, LoginState, Proof, WillSeen,
     WillState,
 };
-pub use self::identity::{Earlier, Known, Told, compare, earlier, on_record};
+pub use self::identity::{Earlier, Known, Told, Traces, compare, earlier, on_record, traces};
 pub use self::judge::judge;
-pub use self::witness::{EvidenceFile, Watched};
+pub use self::witness::{EvidenceFile, NetworkState, OldNetwork, Watched};
 use super::ids::DriverId;
 use super::record::RecordId;
 use super::word::words;

@@ -216,7 +216,12 @@ prop_compose! {
     ) -> (Plan, Trail) {
         let steps = steps.into_iter().map(|marks| marks.into_iter().map(mark).collect()).collect();
         let broker = login.map(|(old, is_alive, left)| left.on(broker_seen(old, None, is_alive)));
-        let watched = finding.map(|is_back| Watched { seconds: 60, answers: 1, finding: is_back.then(|| "f".into()) });
+        let watched = finding.map(|is_back| Watched {
+            seconds: 60,
+            answers: 1,
+            finding: is_back.then(|| "f".into()),
+            ..Watched::default()
+        });
         (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut, watched, broker })
     }
 }

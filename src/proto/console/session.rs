@@ -443,7 +443,7 @@ impl Session {
     }
 
     fn fail(&mut self, failure: Failure) {
-        if matches!(failure, Failure::Refused | Failure::Expired) {
+        if matches!(failure, Failure::Refused | Failure::StartedOver | Failure::Expired) {
             self.is_in = false;
         }
         self.task = Task::Idle;

@@ -76,6 +76,7 @@ impl Facts {
             name: text(&self.hostname),
             os: self.os.clone(),
             hostname: self.hostname.clone(),
+            ..DeviceInfo::default()
         }
     }
 }

@@ -126,6 +126,18 @@ fn a_wrong_password_is_tried_once() {
 }
 
 #[test]
+fn a_gateway_that_restarts_after_the_password_has_not_refused_it() {
+    let mut inner = gateway("s3cret");
+    let restarts = move |sent: &str| {
+        if sent == "s3cret\r" { "\r\nRestarting system\r\n\r\ngw login: ".to_owned() } else { inner(sent) }
+    };
+    let mut stage = Stage::new(restarts);
+    assert_eq!(stage.log_in(Some("s3cret")), Err(Failure::StartedOver));
+    assert_eq!(stage.sent, ["\r", "kim\r", "s3cret\r"], "nothing is sent twice");
+    assert!(!stage.session.is_in());
+}
+
+#[test]
 fn what_is_missing_is_said() {
     assert_eq!(Stage::new(gateway("s3cret")).log_in(None), Err(Failure::NeedsPassword));
     let mut stage = Stage::new(gateway("s3cret"));

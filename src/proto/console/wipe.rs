@@ -5,6 +5,7 @@
 //! not match themselves: a shell that keeps what it was told would otherwise be found out by its own question.
 
 use super::quote::{NotSendable, Script, word};
+use crate::model::mac;
 use crate::model::text::visible_octets;
 
 /// Longest text that is kept of an answer, in characters.
@@ -21,6 +22,8 @@ pub struct Marks {
     pub machine: Option<String>,
     /// The id of its last start.
     pub boot: Option<String>,
+    /// The hardware address of its Wi-Fi.
+    pub mac: Option<String>,
 }
 
 /// Asks for what tells one gateway from another.
@@ -29,7 +32,8 @@ pub fn marks(prefix: &str) -> Result<Script, NotSendable> {
         "echo serial=$(tr -d '\\000' 2>/dev/null </proc/device-tree/serial-number); \
          echo serial=$({prefix}cat /sys/class/dmi/id/product_serial 2>/dev/null); \
          echo serial=$(sed -n 's/^Serial[^:]*: *//p' /proc/cpuinfo 2>/dev/null); \
-         echo machine=$(cat /etc/machine-id 2>/dev/null); echo boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+         echo machine=$(cat /etc/machine-id 2>/dev/null); echo boot=$(cat /proc/sys/kernel/random/boot_id 2>/dev/null); \
+         echo mac=$(cat /sys/class/net/wl*/address 2>/dev/null | head -n 1)"
     ))
 }
 
@@ -51,6 +55,7 @@ pub fn parse_marks(output: &[u8]) -> Marks {
             }
             "machine" => marks.machine = value,
             "boot" => marks.boot = value,
+            "mac" => marks.mac = value.and_then(|text| mac::read(&text)).map(mac::shown),
             _ => {}
         }
     }
@@ -185,6 +190,8 @@ mod tests {
         check("serial=\nserial=Not Specified\nserial=10000000abcdef\nmachine=m\nboot=b\n", Some("10000000abcdef"));
         check("serial=GW-7\nserial=other\n", Some("GW-7"));
         check("serial=0000000000000000\nserial=To Be Filled By O.E.M.\n", None);
+        assert_eq!(parse_marks(b"mac=34:85:18:0A:00:01\n").mac.as_deref(), Some("34:85:18:0a:00:01"));
+        assert_eq!(parse_marks(b"mac=00:00:00:00:00:00\nmac=\n").mac, None);
     }
 
     #[test]

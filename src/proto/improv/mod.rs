@@ -191,6 +191,7 @@ pub fn parse_device_info(strings: &[Vec<u8>]) -> Option<DeviceInfo> {
         name: text(3)?,
         os,
         hostname: None,
+        ..DeviceInfo::default()
     })
 }
 

@@ -19,7 +19,9 @@ impl ConsoleDevice {
                 (Some(serial), false) => serial,
                 (None, false) => "",
             };
-            return Some((format!("serial={serial}\nmachine=simulated\nboot=start-{}\n", self.starts), 0));
+            // Simulated gateways share no id of a system: those without a serial number have none.
+            let machine = if serial.is_empty() { "" } else { "simulated" };
+            return Some((format!("serial={serial}\nmachine={machine}\nboot=start-{}\n", self.starts), 0));
         }
         if body.contains("grep -rlsE") {
             return Some((self.search(body), 0));

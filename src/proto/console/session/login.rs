@@ -79,7 +79,9 @@ impl Session {
             (Prompt::Bootloader(prompt), _) => self.fail(Failure::Bootloader { prompt }),
             (Prompt::NewPassword, _) => self.fail(Failure::Expired),
             // A password that is asked for again without a word was wrong as well. One attempt is enough.
-            (Prompt::Login | Prompt::Password, Stage::Judged) => self.fail(Failure::Refused),
+            (Prompt::Password, Stage::Judged) => self.fail(Failure::Refused),
+            // Who refuses says so; one that begins again may have restarted meanwhile.
+            (Prompt::Login, Stage::Judged) => self.fail(Failure::StartedOver),
             (Prompt::Login | Prompt::Password, Stage::Proving { .. }) => self.take_back(now),
             (Prompt::Login, Stage::Looking | Stage::Named) => self.send_name(now),
             (Prompt::Password, Stage::Named) => self.send_password(now),
@@ -145,7 +147,10 @@ impl Session {
         let Task::LogIn(log_in) = &mut self.task else { return };
         log_in.mistakes += 1;
         if log_in.has_sent_password {
-            return self.fail(Failure::Refused);
+            return self.fail(match classify(&self.tail(), &self.wording, self.is_loader) {
+                Some(Prompt::Login) => Failure::StartedOver,
+                _ => Failure::Refused,
+            });
         }
         if log_in.mistakes > MISTAKES {
             return self.fail_here(|last| Failure::NotALogin { last });

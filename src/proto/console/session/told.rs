@@ -91,6 +91,8 @@ pub enum Failure {
     NeedsPassword,
     /// Name or password are wrong.
     Refused,
+    /// It took a password, and asked for a name again without a word.
+    StartedOver,
     /// It wants another password first.
     Expired,
     /// A bootloader waits for commands.
