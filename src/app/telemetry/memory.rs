@@ -1,5 +1,6 @@
 //! One budget of memory for all that is watched: it is shared in equal parts, and shared anew when something opens or closes.
 
+use super::Telemetry;
 use crate::app::App;
 use crate::msg::Command;
 use crate::msg::telemetry::TelemetryCommand;
@@ -18,7 +19,10 @@ pub struct Memory {
 impl Memory {
     /// What one item may use.
     pub const fn share_bytes(&self) -> u64 {
-        if self.items == 0 { self.budget_bytes } else { self.budget_bytes / self.items }
+        match self.budget_bytes.checked_div(self.items) {
+            Some(share) => share,
+            None => self.budget_bytes,
+        }
     }
 }
 
@@ -50,7 +54,7 @@ impl App {
             matches!(command, Command::Telemetry { job: opened, command: TelemetryCommand::Open(_) } if *opened == job)
         })
         };
-        let all = std::iter::once(&self.telemetry).chain(self.items.others()).filter_map(|one| one.job());
+        let all = std::iter::once(&self.telemetry).chain(self.items.others()).filter_map(Telemetry::job);
         let told: Vec<Command> = all
             .filter(|job| !opens(*job))
             .map(|job| Command::Telemetry { job, command: TelemetryCommand::SetBudget(share) })

@@ -5,7 +5,7 @@ use egui::Ui;
 use crate::app::remove::look::{Credential, LookFile};
 use crate::app::remove::{Remove, RemoveAction};
 use crate::model::text::visible;
-use crate::model::wipe::WipeReport;
+use crate::model::wipe::{BrokerSeen, Watched, WipeReport};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::GRID;
@@ -57,8 +57,8 @@ fn file(ui: &mut Ui, label: &str, path: &mut String, of: LookFile, pass: &mut Pa
 
 /// Draws what they saw.
 pub(super) fn seen(ui: &mut Ui, report: &WipeReport) {
-    let broker = report.broker.iter().flat_map(|seen| seen.words());
-    let watched = report.watched.iter().map(|watched| watched.words());
+    let broker = report.broker.iter().flat_map(BrokerSeen::words);
+    let watched = report.watched.iter().map(Watched::words);
     let words: Vec<String> = broker.chain(watched).collect();
     if words.is_empty() {
         return;
