@@ -74,7 +74,9 @@ fn prepare(
     let catalog = wait_for_start(handle).map_err(|problem| (problem, Exit::CouldNotRun))?.catalog;
     let secrets = given(&args.secrets).map_err(usage)?;
     let Read { gateways: rows, findings, notes } = local::read_removals(&catalog, manifest, &secrets).map_err(usage)?;
-    notes.iter().for_each(|note| out.note(note));
+    for note in &notes {
+        out.note(note);
+    }
     if !findings.is_empty() {
         return Err(usage(mistakes(&findings, out)));
     }

@@ -93,7 +93,7 @@ pub fn prepare_folder(folder: &Path) -> Result<(), FilesError> {
     }
     let trial = temporary_beside(&folder.join("trial"));
     let written =
-        create_new(&trial).and_then(|mut file| file.write_all(&[0; TRIAL_BYTES]).and_then(|()| file.sync_all()));
+        create_new(&trial).and_then(|mut file| file.write_all(&vec![0; TRIAL_BYTES]).and_then(|()| file.sync_all()));
     // It may not have come into being; the error that counts is the one above.
     let _ = fs::remove_file(&trial);
     written.map_err(|error| write_error(folder, &error))

@@ -117,6 +117,8 @@ pub(super) fn summary(site: &Site, compared: &Comparison, out: &mut Output) {
 
 fn compared_text(line: &Line, standing: Option<&str>, out: &mut Output) {
     out.text(format!("{:<13} {:<28} {}", line.fit.label(), line.name, line.link.as_deref().unwrap_or_default()));
-    standing.iter().for_each(|standing| out.text(format!("              {standing}")));
+    if let Some(standing) = standing {
+        out.text(format!("              {standing}"));
+    }
     line.remarks().iter().for_each(|remark| out.text(format!("              {remark}")));
 }

@@ -165,7 +165,7 @@ mod tests {
 
     fn heard(will_stood: bool, will_came: bool, is_broken: bool) -> Heard {
         let broken = is_broken.then(|| "why".to_owned());
-        Heard { will_stood, will_came, broken, ..Heard::default() }
+        Heard { will_came, will_stood, broken, ..Heard::default() }
     }
 
     #[test]
