@@ -4,6 +4,9 @@
 //! Pure: the same report gives the same bytes. The fields are those that sanitisation certificates carry: device, serial
 //! number, medium, method, tool and version, verification and its result, who and when.
 
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use crate::model::audit::Head;
@@ -35,6 +38,24 @@ pub fn file_name(report: &WipeReport, form: Form) -> String {
 pub fn file_name_of(name: &str, form: Form) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     format!("decommissioning-{}.{form}", name.chars().map(plain).collect::<String>())
+}
+
+/// Whether there is something to certify: nothing was done to a gateway that was refused.
+pub fn is_due(report: &WipeReport) -> bool {
+    report.assessment.outcome != Outcome::Refused
+}
+
+/// A file for each of several gateways in one folder, by the number of its row and what the list says of it: another one that
+/// answers there is not mistaken for it.
+pub fn paths_in<'a>(folder: &Path, rows: impl Iterator<Item = (u32, &'a str)>) -> Vec<PathBuf> {
+    let mut taken = HashSet::new();
+    let path = |(row, serial): (u32, &str)| {
+        let name = file_name_of(serial, Form::Html);
+        // Two that differ in a character that no file name has.
+        let is_new = taken.insert(name.to_lowercase());
+        folder.join(if is_new { name } else { file_name_of(&format!("{serial}-row{row}"), Form::Html) })
+    };
+    rows.map(path).collect()
 }
 
 fn json_of(report: &WipeReport, head: Option<Head>, at: &str) -> Value {

@@ -76,6 +76,8 @@ pub enum PathField {
     CheckBefore,
     /// Where a certificate is written to, under that name.
     Certificate(String),
+    /// The folder into which the certificates of several removals are written.
+    CertificateFolder,
     /// A card, or an image of one.
     CardImage,
     /// A photo or file that shows what was seen of a step of a removal.
@@ -148,6 +150,7 @@ impl PathField {
             | Self::CheckOverride
             | Self::CheckEvidence
             | Self::CheckBefore
+            | Self::CertificateFolder
             | Self::CardImage
             | Self::Evidence(_)
             | Self::Look(_) => return None,
@@ -222,6 +225,9 @@ impl App {
 
     /// A file was chosen. It goes to whom it was asked for; what is to be saved is written.
     pub(super) fn take_file(&mut self, wanted: FileFor, path: String, now: Instant) -> Vec<Command> {
+        let is_written = wanted.field.proposed_name().is_some() || wanted.field == PathField::CertificateFolder;
+        // A name alone goes where files are saved, never to where the program happened to be started.
+        let path = if is_written { self.save_folder().join(path).display().to_string() } else { path };
         if wanted.field.proposed_name().is_some() {
             self.files.folder = Path::new(&path).parent().map(Path::to_owned);
         }
@@ -314,6 +320,7 @@ impl App {
             PathField::CheckOverride => self.check.form.override_path = path,
             PathField::CheckEvidence => self.check.evidence_path = path,
             PathField::CheckBefore => self.check.before_path = path,
+            PathField::CertificateFolder => self.removals.certificates = path,
             _ => {}
         }
     }

@@ -126,6 +126,7 @@ impl<T> DerefMut for PerGateway<T> {
 #[derive(Default)]
 pub struct KeptNetwork {
     draft: WifiDraft,
+    was_sent: bool,
 }
 
 impl KeptNetwork {
@@ -139,12 +140,18 @@ impl KeptNetwork {
         !self.draft.ssid.is_empty() && (self.draft.is_open || !self.draft.passphrase.expose().is_empty())
     }
 
+    /// Whether it was sent to a gateway: a name that a demo proposes was not.
+    pub const fn was_sent(&self) -> bool {
+        self.was_sent
+    }
+
     pub(super) const fn draft(&self) -> &WifiDraft {
         &self.draft
     }
 
     pub(super) fn keep(&mut self, draft: &WifiDraft, is_passphrase_offered: bool) {
         self.draft = draft.clone();
+        self.was_sent = true;
         if !is_passphrase_offered {
             self.draft.passphrase = crate::model::secret::Secret::default();
         }

@@ -534,6 +534,10 @@ impl App {
             }
             Event::RecordShown(answer) => self.records.job_shown(answer),
             Event::TimelineShown { names, timeline } => self.history.listed(&names, timeline),
+            Event::CertificatesPrepared(answer) => {
+                let Self { removals, catalog, jobs, toasts, .. } = self;
+                return removals.prepared(answer, &mut Desk { catalog, jobs, toasts, now });
+            }
             Event::RecordsVerified(answer) => self.records.verified(answer),
             Event::RecordsSyncing => self.syncing.began(),
             Event::RecordsSynced(news) => {

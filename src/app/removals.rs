@@ -2,18 +2,23 @@
 //! of each. Which is begun next, and what they came to, is decided by the same rules as on the command line.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::Desk;
 use super::batch::Marked;
 use super::jobs::JobKind;
+use crate::certificate::is_due;
 use crate::model::access::Access;
 use crate::model::batch::MAX_PARALLEL;
+use crate::model::destination::Destination;
 use crate::model::ids::JobId;
+use crate::model::problem::Problem;
 use crate::model::secret::Secret;
-use crate::model::wipe::Outcome;
-use crate::model::wipe::several::{Queue, Tally};
+use crate::model::wipe::several::{Queue, Standing, Tally};
+use crate::model::wipe::{Outcome, WipeReport};
 use crate::msg::wipe::{WipeEvent, WipeStart};
 use crate::msg::{Command, JobEnd};
+use crate::papers::Form;
 
 /// Room for a secret from the start: a field that grows would leave copies behind in memory.
 const SECRET_ROOM: usize = 256;
@@ -63,6 +68,14 @@ pub struct Removals {
     pub secret: Secret<String>,
     /// Their number as it is typed; edited in place.
     pub typed: String,
+    /// The folder into which a certificate of each is written; none where it is empty. Edited in place.
+    pub certificates: String,
+    problem: Option<Problem>,
+    /// Where the certificate of each goes.
+    destinations: Vec<Destination>,
+    /// What a certificate says, until its removal has ended.
+    reports: BTreeMap<JobId, Box<WipeReport>>,
+    is_preparing: bool,
     queue: Queue,
     jobs: BTreeMap<JobId, usize>,
     is_open: bool,
@@ -82,7 +95,12 @@ impl Removals {
 
     /// Whether any is under way.
     pub fn is_running(&self) -> bool {
-        !self.jobs.is_empty()
+        !self.jobs.is_empty() || self.is_preparing
+    }
+
+    /// Why the certificates can't be written there, so that nothing was begun.
+    pub const fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
     }
 
     /// Why it cannot begin; nothing where it can.
@@ -104,8 +122,9 @@ impl Removals {
     /// What they came to so far.
     pub fn tally(&self) -> Tally {
         Tally::of(self.rows.iter().map(|row| match row.state {
-            RowState::Ended(outcome, ..) => Some(outcome),
-            RowState::Waits | RowState::Runs(_) => None,
+            RowState::Ended(outcome, ..) => outcome.map_or(Standing::Failed, Standing::Ended),
+            RowState::Waits => Standing::Waits,
+            RowState::Runs(_) => Standing::Runs,
         }))
     }
 
@@ -141,16 +160,52 @@ impl Removals {
             }
             RemovalsAction::Started if !self.is_begun && self.lacks().is_none() => {
                 self.is_begun = true;
-                self.typed.clear();
-                self.queue = Queue::new(self.rows.iter().map(|row| &row.marked.link), MAX_PARALLEL);
-                self.begin(desk)
+                self.problem = None;
+                self.start(desk)
             }
             RemovalsAction::Stopped => {
+                if std::mem::take(&mut self.is_preparing) {
+                    self.is_begun = false;
+                }
                 self.queue.stop();
                 self.jobs.keys().map(|&job| Command::Cancel { job }).collect()
             }
             RemovalsAction::Closed | RemovalsAction::Started => Vec::new(),
         }
+    }
+
+    /// Sees first whether certificates can be written, where they are wanted.
+    fn start(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
+        let folder = self.certificates.trim();
+        if !folder.is_empty() {
+            self.is_preparing = true;
+            let rows = (1..).zip(&self.rows).map(|(number, row)| (number, row.serial.trim().to_owned())).collect();
+            return vec![Command::PrepareCertificates { folder: PathBuf::from(folder), rows }];
+        }
+        self.begin_first(desk)
+    }
+
+    /// The certificates can be written, so the removals begin; or they can't, and nothing is done.
+    pub(super) fn prepared(&mut self, answer: Result<Vec<Destination>, Problem>, desk: &mut Desk<'_>) -> Vec<Command> {
+        if !std::mem::take(&mut self.is_preparing) {
+            return Vec::new();
+        }
+        match answer {
+            Ok(destinations) => {
+                self.destinations = destinations;
+                self.begin_first(desk)
+            }
+            Err(problem) => {
+                (self.problem, self.is_begun) = (Some(problem), false);
+                Vec::new()
+            }
+        }
+    }
+
+    fn begin_first(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
+        self.typed.clear();
+        self.queue = Queue::new(self.rows.iter().map(|row| &row.marked.link), MAX_PARALLEL);
+        self.begin(desk)
     }
 
     fn begin(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
@@ -176,7 +231,10 @@ impl Removals {
         match event {
             WipeEvent::Busy { what, .. } => row.state = RowState::Runs(what),
             WipeEvent::Assessed(report) => {
-                let found = report.assessment;
+                let found = report.assessment.clone();
+                if !self.destinations.is_empty() {
+                    self.reports.insert(job, report);
+                }
                 let next = found.remedies.into_iter().map(|remedy| remedy.text).collect();
                 row.state = RowState::Ended(Some(found.outcome), found.summary, next);
             }
@@ -203,7 +261,17 @@ impl Removals {
                 JobEnd::Cancelled | JobEnd::Done { .. } => {}
             }
         }
-        self.begin(desk)
+        let certificate = self.certificate(job, index, desk);
+        certificate.into_iter().chain(self.begin(desk)).collect()
+    }
+
+    /// Writes the certificate of one that has ended, where it is wanted and something was done.
+    fn certificate(&mut self, job: JobId, index: usize, desk: &mut Desk<'_>) -> Option<Command> {
+        let report = self.reports.remove(&job).filter(|report| is_due(report))?;
+        let destination = self.destinations.get(index)?.clone();
+        let form = Form::of_path(destination.path()).ok()?;
+        let job = desk.jobs.start(JobKind::SaveCertificate, "Saving the certificate", desk.now);
+        Some(Command::SaveCertificate { job, report, form, destination })
     }
 }
 
@@ -215,7 +283,6 @@ mod tests {
     use crate::app::jobs::Jobs;
     use crate::app::toasts::Toasts;
     use crate::model::ids::{DriverId, LinkAddress, ProfileId};
-    use crate::model::problem::Problem;
     use crate::profile::Catalog;
 
     fn marked(names: &[&str]) -> Vec<Marked> {
@@ -274,6 +341,35 @@ mod tests {
         let failed = JobEnd::Failed(Problem::new("serial.busy", "It is busy", "b", "Close the other program"));
         let next = with(&mut jobs, |desk| removals.finished(job, failed, desk));
         assert_eq!(next.len(), 1, "the next one begins");
-        assert_eq!(removals.tally().words(), "1 failed, 9 not begun");
+        let left = 9 - MAX_PARALLEL;
+        assert_eq!(removals.tally().words(), format!("1 failed, {MAX_PARALLEL} running, {left} not begun"));
+    }
+
+    #[test]
+    fn nothing_is_removed_before_the_certificates_are_known_to_find_a_place() {
+        let (mut removals, mut jobs) = (Removals::default(), Jobs::default());
+        let both = marked(&["a", "b"]);
+        with(&mut jobs, |desk| removals.act(RemovalsAction::Opened, &both, desk));
+        (removals.rows[0].serial, removals.rows[1].serial) = ("GW-1".into(), "GW-2".into());
+        (removals.typed, removals.certificates) = ("2".into(), " /papers ".into());
+        let mut start = |removals: &mut Removals| {
+            let mut commands = with(&mut jobs, |desk| removals.act(RemovalsAction::Started, &both, desk));
+            match (commands.pop(), commands.is_empty()) {
+                (Some(Command::PrepareCertificates { folder, rows }), true) => (folder, rows),
+                _ => panic!("the folder is looked at first, and nothing else is done"),
+            }
+        };
+        let asked = (PathBuf::from("/papers"), vec![(1, "GW-1".to_owned()), (2, "GW-2".to_owned())]);
+        assert_eq!(start(&mut removals), asked);
+        assert!(removals.is_running());
+        let full = Problem::new("files.exists", "The file is there", "b", "Choose another folder");
+        let mut desk_jobs = Jobs::default();
+        assert!(with(&mut desk_jobs, |desk| removals.prepared(Err(full), desk)).is_empty());
+        assert!(!removals.is_begun() && removals.problem().is_some() && removals.typed == "2", "what was typed stays");
+        start(&mut removals);
+        let places = vec![Destination::file("/papers/1.html"), Destination::file("/papers/2.html")];
+        let begun = with(&mut desk_jobs, |desk| removals.prepared(Ok(places), desk));
+        assert!(begun.len() == 2 && removals.problem().is_none());
+        assert!(begun.iter().all(|command| matches!(command, Command::Wipe { .. })));
     }
 }

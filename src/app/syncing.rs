@@ -78,6 +78,19 @@ fn finding(name: &str, words: &str) -> Problem {
     )
 }
 
+/// The computers that were skipped, each with the key that its records begin with.
+pub fn skipped(report: &SyncReport) -> Vec<(&str, String)> {
+    let skipped = report.chains.iter().filter(|chain| !chain.state.is_good());
+    skipped
+        .map(|chain| {
+            (
+                if chain.name.is_empty() { "A computer that isn't known" } else { &chain.name },
+                chain.root_key.to_string(),
+            )
+        })
+        .collect()
+}
+
 /// The state in a sentence.
 pub fn words(state: SyncState<'_>) -> String {
     let entries = |count: u64| format!("{count} {}", if count == 1 { "entry" } else { "entries" });
@@ -109,7 +122,7 @@ pub fn words(state: SyncState<'_>) -> String {
 mod tests {
     use super::*;
     use crate::model::audit::Digest;
-    use crate::model::sync::{Fault, SyncFinding, THIS_COMPUTER};
+    use crate::model::sync::{ChainState, Fault, SyncFinding, SyncedChain, THIS_COMPUTER};
 
     fn news(report: Option<SyncReport>, problem: Option<Problem>) -> SyncNews {
         SyncNews { at: "2026-03-02T09:14:00Z".into(), report, problem, waiting: Some(4), last_at: None }
@@ -135,6 +148,21 @@ mod tests {
         syncing.ended(news(Some(report), None), &mut toasts);
         assert_eq!(said(&syncing), "In sync: 4 entries sent, 1 entry received");
         assert_eq!(toasts.iter().count(), 0, "what waits or comes is no message of its own");
+    }
+
+    #[test]
+    fn a_skipped_computer_is_told_with_the_key_to_compare() {
+        let chain = |name: &str, state| SyncedChain {
+            name: name.into(),
+            chain: Digest([1; 32]),
+            root_key: Digest([0xab; 32]),
+            entries: 0,
+            head: None,
+            state,
+        };
+        let mut report = SyncReport::of("db:5432/x".into());
+        report.chains = vec![chain("Kim", ChainState::Current), chain("", ChainState::UnknownKey)];
+        assert_eq!(skipped(&report), [("A computer that isn't known", "ab".repeat(32))]);
     }
 
     #[test]

@@ -783,6 +783,19 @@ fn a_desktop_without_a_file_dialog_is_told_and_where_the_path_goes() {
 }
 
 #[test]
+fn a_name_without_a_folder_is_saved_where_files_are_saved() {
+    let mut bench = Bench::new();
+    bench.app.files.usual = "/home/me/Documents".into();
+    let wanted = bench.app.file_for(files::PathField::RecordsExport);
+    let commands = bench.act(Action::ChoseFile(wanted, "all.csv".into()));
+    let place = |command: &Command| match command {
+        Command::ExportRecords { destination, .. } => Some(destination.path().to_owned()),
+        _ => None,
+    };
+    assert_eq!(commands.iter().find_map(place), Some("/home/me/Documents/all.csv".into()));
+}
+
+#[test]
 fn what_is_shown_and_what_enter_does_belongs_to_the_gateway_selected_also_before_it_is_listed() {
     let mut bench = Bench::new();
     let job = bench.connect();

@@ -63,6 +63,7 @@ impl Ticket {
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
             | Command::ShowTimeline { .. }
+            | Command::PrepareCertificates { .. }
             | Command::VerifyRecords
             | Command::ReadRecordsHead
             | Command::ImportBundle { .. }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod bench;
+mod certificates;
 mod check;
 mod handle;
 mod job;

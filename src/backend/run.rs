@@ -258,6 +258,7 @@ impl Workers {
             Command::ShowTimeline { names } => self.show_timeline(names),
             Command::FindRecords { filter, limit } => self.find_records(*filter, limit),
             Command::ShowRecord { key } => self.show_record(key),
+            Command::PrepareCertificates { folder, rows } => self.prepare_certificates(folder, rows),
             Command::VerifyRecords => self.verify_records(),
             Command::WriteReport { job, plan } => self.write_report(job, *plan),
             Command::ReadRecordsHead => self.read_records_head(),

@@ -7,7 +7,6 @@ mod act;
 pub mod args;
 mod batch;
 mod bench_broker;
-mod certificates;
 mod check;
 mod check_args;
 mod commission;

@@ -12,6 +12,7 @@ use super::wipe_args::{GatewayWipe, WipeArgs, WipeCommand};
 use super::wipe_scan::scan;
 use super::wipe_several::wipe_several;
 use crate::backend::Handle;
+use crate::certificate::is_due;
 use crate::model::access::Access;
 use crate::model::destination::Destination;
 use crate::model::ids::JobId;
@@ -116,7 +117,7 @@ pub(super) fn write_certificate(
     out: &mut Output,
 ) -> Written {
     let mut written = Written { is_done: false, others: Vec::new() };
-    if report.assessment.outcome == Outcome::Refused {
+    if !is_due(report) {
         out.note("No certificate was written: nothing was done to the gateway");
         written.is_done = true;
         return written;

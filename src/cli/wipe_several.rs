@@ -9,7 +9,6 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::batch::{given, mistakes};
-use super::certificates::Certificates;
 use super::commission::wait_for_start;
 use super::next_job;
 use super::output::{Exit, Output};
@@ -18,13 +17,13 @@ use super::session::workers_gone;
 use super::wipe::{Ended, Teller, write_certificate};
 use super::wipe_args::GatewayWipe;
 use crate::backend::{Handle, local};
-use crate::model::destination::Existing;
+use crate::model::destination::{Destination, Existing};
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
 use crate::model::text::visible;
 use crate::model::wipe::Outcome;
 use crate::model::wipe::list::{Listed, Read};
-use crate::model::wipe::several::{Queue, Tally};
+use crate::model::wipe::several::{Queue, Standing, Tally};
 use crate::msg::wipe::WipeStart;
 use crate::msg::{Command, Event, JobEnd};
 
@@ -45,10 +44,11 @@ pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayW
         return Exit::of_input(&problem);
     }
     let existing = if args.overwrite.overwrite { Existing::Replace } else { Existing::Refuse };
+    let named: Vec<(u32, String)> = rows.iter().map(|listed| (listed.row, listed.serial.clone())).collect();
     let certificates =
-        args.certificates.as_deref().map(|folder| Certificates::prepare(folder, existing, &rows)).transpose();
+        args.certificates.as_deref().map(|folder| local::prepare_certificates(folder, existing, &named)).transpose();
     let certificates = match certificates {
-        Ok(certificates) => certificates,
+        Ok(certificates) => certificates.unwrap_or_default(),
         Err(problem) => {
             out.problem(&problem);
             return Exit::of_input(&problem);
@@ -135,13 +135,14 @@ struct Run {
     queue: Queue,
     jobs: HashMap<JobId, (usize, Teller, Instant)>,
     ended: Vec<Option<Ended>>,
-    certificates: Option<Certificates>,
+    /// Where the certificate of each goes; none where none is wanted.
+    certificates: Vec<Destination>,
     /// Certificates that could not be written.
     unwritten: usize,
 }
 
 impl Run {
-    fn new(rows: Vec<Listed>, certificates: Option<Certificates>, parallel: u8) -> Self {
+    fn new(rows: Vec<Listed>, certificates: Vec<Destination>, parallel: u8) -> Self {
         let queue = Queue::new(rows.iter().map(|row| &row.link), usize::from(parallel));
         let ended = rows.iter().map(|_| None).collect();
         Self { rows, queue, jobs: HashMap::new(), ended, certificates, unwritten: 0 }
@@ -189,7 +190,7 @@ impl Run {
         if matches!(end, JobEnd::Cancelled) {
             self.queue.stop();
         }
-        let destination = self.certificates.as_ref().and_then(|certificates| certificates.of(index));
+        let destination = self.certificates.get(index);
         if let (Some(report), Some(destination)) = (&teller.report, destination) {
             let written = write_certificate(handle, destination, report, out);
             self.unwritten += usize::from(!written.is_done);
@@ -218,8 +219,7 @@ impl Run {
     }
 
     fn conclude(self, started: Instant, out: &mut Output) -> Exit {
-        let outcome = |ended: &Option<Ended>| ended.as_ref().map(outcome_of);
-        let tally = Tally::of(self.ended.iter().map(outcome));
+        let tally = Tally::of(self.ended.iter().map(|ended| ended.as_ref().map_or(Standing::Waits, standing_of)));
         let took = started.elapsed();
         if self.unwritten > 0 {
             out.text(format!("{} not written; see the warnings above", certificates(self.unwritten)));
@@ -246,6 +246,10 @@ fn outcome_of(ended: &Ended) -> Option<Outcome> {
         (Some(report), _) => Some(report.assessment.outcome),
         (None, JobEnd::Failed(_) | JobEnd::Done { .. }) => None,
     }
+}
+
+fn standing_of(ended: &Ended) -> Standing {
+    outcome_of(ended).map_or(Standing::Failed, Standing::Ended)
 }
 
 fn print_end(row: &Listed, ended: &Ended, took: f64, out: &mut Output) {

@@ -78,6 +78,9 @@ pub enum Command {
     ScanCard { job: JobId, scan: Box<CardScan> },
     /// Write a certificate of what was done to a gateway. Answer: [`Event::JobFinished`] with the path in the note.
     SaveCertificate { job: JobId, report: Box<WipeReport>, form: Form, destination: Destination },
+    /// See whether the certificates of several removals can be written into that folder, one for each row's number and serial
+    /// number, before anything is removed. Answer: [`Event::CertificatesPrepared`].
+    PrepareCertificates { folder: PathBuf, rows: Vec<(u32, String)> },
     /// Open a terminal on a serial port.
     OpenTerminal { job: JobId, link: LinkAddress, baud: u32 },
     /// Something typed or sent in a terminal.
@@ -344,6 +347,8 @@ pub enum Event {
     RecordsSynced(Box<SyncNews>),
     /// What an audit of the records found.
     RecordsVerified(Result<Box<Audit>, Problem>),
+    /// Where the certificates of several removals go, in the order asked for; or what speaks against writing there.
+    CertificatesPrepared(Result<Vec<Destination>, Problem>),
     /// The diagnostics bundle, redacted, as text for the clipboard.
     DiagnosticsReady { job: JobId, text: String },
     /// The user pressed Ctrl+C in the terminal: all jobs are being stopped, and the front end is asked to end.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::pass::PathField;
 use crate::app::files::FileFor;
 
-/// No person closes a dialog this fast: there was none.
+/// No person closes a dialog this fast: there was none. Nor was there one if the window had the keyboard all the time.
 const NO_DIALOG: Duration = Duration::from_millis(250);
 
 /// What came of a dialog.
@@ -25,7 +25,15 @@ pub(super) enum Answer {
 /// The dialog that is open, if any.
 #[derive(Default)]
 pub(super) struct FileDialogs {
-    open: Option<(FileFor, Receiver<Option<String>>)>,
+    open: Option<Open>,
+}
+
+struct Open {
+    wanted: FileFor,
+    answer: Receiver<Option<String>>,
+    began: Instant,
+    /// Whether the window lost the keyboard to something meanwhile.
+    was_left: bool,
 }
 
 /// Where a dialog begins.
@@ -45,29 +53,28 @@ impl FileDialogs {
         let (tx, rx) = sync_channel(1);
         let (waker, asked) = (ctx.clone(), wanted.field.clone());
         let spawned = Builder::new().name("file-dialog".into()).spawn(move || {
-            let began = Instant::now();
             let path = pollster::block_on(ask(&asked, begin));
-            if path.is_some() || began.elapsed() < NO_DIALOG {
-                // The window may have closed in between: then nobody wants the path.
-                let _ = tx.send(path);
-            }
+            // The window may have closed in between: then nobody wants the path.
+            let _ = tx.send(path);
             drop(tx);
             waker.request_repaint();
         });
         // Without a thread there is no dialog; the path field stays.
-        self.open = spawned.ok().map(|_| (wanted, rx));
+        self.open = spawned.ok().map(|_| Open { wanted, answer: rx, began: Instant::now(), was_left: false });
     }
 
     /// What came of it, once; nothing where a person closed it without choosing.
-    pub(super) fn poll(&mut self) -> Option<Answer> {
-        let (_, rx) = self.open.as_ref()?;
-        match rx.try_recv() {
+    pub(super) fn poll(&mut self, has_keyboard: bool) -> Option<Answer> {
+        let open = self.open.as_mut()?;
+        open.was_left |= !has_keyboard;
+        match open.answer.try_recv() {
             Ok(path) => {
-                let (wanted, _) = self.open.take()?;
-                Some(match path {
-                    Some(path) => Answer::Chosen(wanted, path),
-                    None => Answer::NoDialog(wanted),
-                })
+                let Open { wanted, began, was_left, .. } = self.open.take()?;
+                match path {
+                    Some(path) => Some(Answer::Chosen(wanted, path)),
+                    None if !was_left || began.elapsed() < NO_DIALOG => Some(Answer::NoDialog(wanted)),
+                    None => None,
+                }
             }
             Err(TryRecvError::Disconnected) => {
                 self.open = None;
@@ -82,6 +89,7 @@ async fn ask(field: &PathField, begin: Begin) -> Option<String> {
     let dialog = rfd::AsyncFileDialog::new().set_directory(begin.folder);
     let file = match begin.name {
         Some(name) => dialog.set_file_name(name).save_file().await,
+        None if *field == PathField::CertificateFolder => dialog.pick_folder().await,
         None => filtered(dialog, field).pick_file().await,
     };
     file.map(|file| file.path().display().to_string())

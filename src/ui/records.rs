@@ -11,7 +11,7 @@ use super::sync;
 use super::theme::{
     GRID, HEAD_HEIGHT, Palette, ROW_HEIGHT, TWO_PANES_FROM, icon_font, medium, palette, small_mono, small_text,
 };
-use super::widgets::rows::{Place, Rows, cell, choosable};
+use super::widgets::rows::{Asked, Place, Rows, cell, choosable};
 use super::widgets::{
     Button, bare_field, check, copyable, empty_state, facts, group, muted, notice, pill, problem_card, split, strong,
 };
@@ -156,6 +156,11 @@ fn search(ui: &mut Ui, records: &mut Records) {
 const COLUMNS: [(&str, f32); 5] =
     [("Time", 132.0), ("Act", 92.0), ("Gateway", 130.0), ("Outcome", 118.0), ("Summary", 0.0)];
 
+/// How wide they are where a record is open beside them, or the window is small.
+const NARROW: [f32; 5] = [130.0, 84.0, 104.0, 94.0, 0.0];
+/// From which width on there is room for the act.
+const LEAST_FOR_ACT: f32 = 500.0;
+
 fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>) {
     let jobs = records.jobs(site);
     if jobs.is_empty() {
@@ -174,7 +179,12 @@ fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>
         let Some(job) = jobs.get(at) else { return older(ui, rect, pass) };
         line(ui, records, job, rect, &places, pass);
     });
-    if let Some(next) = shown.step(ui, chosen, jobs.len())
+    let next = match shown.asked(ui) {
+        Some(Asked::First) => Some(0),
+        Some(Asked::Last) => Some(jobs.len() - 1),
+        Some(Asked::Begins(_)) | None => shown.step(ui, chosen, jobs.len()),
+    };
+    if let Some(next) = next
         && let Some(job) = jobs.get(next)
     {
         pass.did(RecordsAction::Selected(job.key()));
@@ -191,11 +201,16 @@ fn older(ui: &mut Ui, rect: Rect, pass: &mut Pass<'_>) {
     }
 }
 
-/// Where the columns stand in a row of that width. Those that do not fit are left out, the act first.
+/// Where the columns stand in a row of that width. In a narrow one they are narrower, and in the
+/// narrowest the act is left out.
 fn places(width: f32) -> Vec<(f32, f32)> {
     let is_narrow = width < 600.0;
     let mut left = 12.0;
-    let wide = |at: usize| if is_narrow && (at == 1) { 0.0 } else { COLUMNS[at].1 };
+    let wide = |at: usize| match at {
+        1 if width < LEAST_FOR_ACT => 0.0,
+        _ if is_narrow => NARROW[at],
+        _ => COLUMNS[at].1,
+    };
     (0..COLUMNS.len())
         .map(|at| {
             let wide = if at + 1 == COLUMNS.len() { (width - left - 12.0).max(0.0) } else { wide(at) };
@@ -437,4 +452,18 @@ fn witness(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
         muted(ui, verify_words(records));
     });
     found(ui, records);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_column_stays_beside_an_open_record() {
+        for width in [LEAST_FOR_ACT, 560.0, 640.0, 1400.0] {
+            let places = places(width);
+            assert!(places.iter().all(|(from, to)| to - from > 20.0 && *to <= width), "{width}: {places:?}");
+            assert!(places.windows(2).all(|pair| pair[0].1 < pair[1].0), "{width}: {places:?}");
+        }
+    }
 }

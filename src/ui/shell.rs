@@ -123,8 +123,9 @@ impl Window {
         }
     }
 
-    fn take_path(&mut self) {
-        match self.dialogs.poll() {
+    fn take_path(&mut self, ctx: &Context) {
+        let has_keyboard = ctx.input(|input| input.focused);
+        match self.dialogs.poll(has_keyboard) {
             Some(Answer::Chosen(wanted, path)) => self.act(Action::ChoseFile(wanted, path)),
             Some(Answer::NoDialog(wanted)) => {
                 self.has_file_dialogs = false;
@@ -185,7 +186,7 @@ impl Window {
 impl eframe::App for Window {
     fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
         self.take_events(ctx);
-        self.take_path();
+        self.take_path(ctx);
         self.watch_close(ctx);
         if self.app.is_closing() {
             ctx.send_viewport_cmd(ViewportCommand::Close);

@@ -5,10 +5,10 @@ use egui::Ui;
 use super::icon;
 use super::pass::Pass;
 use super::theme::palette;
-use super::widgets::{Button, muted, notice, problem_card};
+use super::widgets::{Button, copyable, muted, notice, problem_card};
 use crate::app::App;
 use crate::app::settings::SettingsAction;
-use crate::app::syncing::{SyncState, words};
+use crate::app::syncing::{SyncState, skipped, words};
 
 /// Draws the state in a line, with when it was last good.
 pub(super) fn line(ui: &mut Ui, app: &App, pass: &Pass<'_>) {
@@ -40,6 +40,10 @@ pub(super) fn panel(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         muted(ui, "Syncing…");
     }
     line(ui, app, pass);
+    for (name, key) in app.syncing.news().and_then(|news| news.report.as_ref()).map(skipped).unwrap_or_default() {
+        muted(ui, &format!("{name} was skipped. The key it shows:"));
+        copyable(ui, &key);
+    }
     if let SyncState::Failed(problem, _) = state {
         problem_card(ui, problem);
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::mpsc;
 
 use super::{Workers, crashed, operator};
+use crate::backend::certificates::prepare_certificates;
 use crate::certificate::certificate;
 use crate::flow::commission::stopped;
 use crate::flow::port::InspectionFiles as _;
@@ -18,7 +19,7 @@ use crate::io::inspection_files::DiskFiles;
 use crate::io::mqtt::MqttBroker;
 use crate::io::save::save;
 use crate::model::card_scan::{NONE_FOUND, Scanned, left_out, sought};
-use crate::model::destination::Destination;
+use crate::model::destination::{Destination, Existing};
 use crate::model::ids::JobId;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::problem::{Explain as _, Problem};
@@ -101,6 +102,15 @@ impl Workers {
             }
         };
         self.follow(job, work, progress_rx, move |(at, event)| Event::WipeProgressed { job, at, event });
+    }
+
+    pub(super) fn prepare_certificates(&self, folder: PathBuf, rows: Vec<(u32, String)>) {
+        let reporter = self.reporter.clone();
+        tokio::spawn(async move {
+            let prepare = move || prepare_certificates(&folder, Existing::Refuse, &rows);
+            let prepared = tokio::task::spawn_blocking(prepare).await.unwrap_or_else(|error| Err(crashed(&error)));
+            reporter.report(Event::CertificatesPrepared(prepared)).await;
+        });
     }
 
     pub(super) fn save_certificate(&mut self, job: JobId, report: WipeReport, form: Form, destination: Destination) {

@@ -61,6 +61,19 @@ impl Queue {
     }
 }
 
+/// How one of several stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It was not begun.
+    Waits,
+    /// It is under way.
+    Runs,
+    /// It could not be reached, or let nobody in: nothing was done.
+    Failed,
+    /// It ended so.
+    Ended(Outcome),
+}
+
 /// What several came to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Tally {
@@ -76,23 +89,27 @@ pub struct Tally {
     pub failed: usize,
     /// Something was sent, and nobody could look what came of it.
     pub unknown: usize,
+    /// Under way: none once all is over, so what is read afterwards does not have it.
+    #[serde(skip)]
+    pub running: usize,
     /// Never begun.
     pub not_begun: usize,
 }
 
 impl Tally {
-    /// Counts ends: an outcome, nothing done (`Some(None)`), or never begun.
-    pub fn of(ends: impl Iterator<Item = Option<Option<Outcome>>>) -> Self {
+    /// Counts how each stands.
+    pub fn of(all: impl Iterator<Item = Standing>) -> Self {
         let mut tally = Self::default();
-        for end in ends {
+        for one in all {
             tally.gateways += 1;
-            let count = match end {
-                Some(Some(Outcome::Complete)) => &mut tally.complete,
-                Some(Some(Outcome::Incomplete)) => &mut tally.incomplete,
-                Some(Some(Outcome::Refused)) => &mut tally.refused,
-                Some(None) => &mut tally.failed,
-                Some(Some(Outcome::Unknown)) => &mut tally.unknown,
-                None => &mut tally.not_begun,
+            let count = match one {
+                Standing::Ended(Outcome::Complete) => &mut tally.complete,
+                Standing::Ended(Outcome::Incomplete) => &mut tally.incomplete,
+                Standing::Ended(Outcome::Refused) => &mut tally.refused,
+                Standing::Failed => &mut tally.failed,
+                Standing::Ended(Outcome::Unknown) => &mut tally.unknown,
+                Standing::Runs => &mut tally.running,
+                Standing::Waits => &mut tally.not_begun,
             };
             *count += 1;
         }
@@ -107,6 +124,7 @@ impl Tally {
             (self.refused, "refused"),
             (self.failed, "failed"),
             (self.unknown, "unknown"),
+            (self.running, "running"),
             (self.not_begun, "not begun"),
         ];
         let said: Vec<String> =
@@ -152,9 +170,17 @@ mod tests {
 
     #[test]
     fn a_gateway_that_could_not_be_reached_is_never_counted_as_removed() {
-        let ends = [Some(Some(Outcome::Complete)), Some(None), None, Some(Some(Outcome::Unknown))];
-        let tally = Tally::of(ends.into_iter());
+        let all =
+            [Standing::Ended(Outcome::Complete), Standing::Failed, Standing::Waits, Standing::Ended(Outcome::Unknown)];
+        let tally = Tally::of(all.into_iter());
         assert_eq!(tally.words(), "1 complete, 1 failed, 1 unknown, 1 not begun");
         assert_eq!(tally.gateways, 4);
+    }
+
+    #[test]
+    fn one_under_way_is_counted_as_running_and_a_summary_for_programs_stays_as_it_was() {
+        let tally = Tally::of([Standing::Runs, Standing::Waits].into_iter());
+        assert_eq!(tally.words(), "1 running, 1 not begun");
+        assert!(!serde_json::to_string(&tally).unwrap().contains("running"));
     }
 }

@@ -19,6 +19,7 @@ use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
+use crate::ui::widgets::rows::one_line;
 use crate::ui::widgets::{
     Button, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field, pill,
     problem_card, row_ground, strong, truncated,
@@ -28,6 +29,14 @@ use crate::ui::widgets::{
 const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
 /// Width of a row's number.
 const NUMBER_WIDTH: f32 = 40.0;
+/// Width of the state of a row.
+const STATE_WIDTH: f32 = 104.0;
+/// The least width of name and link.
+const LEAST_NAME: f32 = 80.0;
+/// The least width of the words beside them.
+const LEAST_WORDS: f32 = 130.0;
+/// How many rows are measured for the width of a column.
+const MEASURED: usize = 500;
 /// What a remedy takes beside its lines.
 const REMEDY_GAP: f32 = 8.0;
 /// Height of the export below the table.
@@ -315,11 +324,12 @@ fn list(ui: &mut Ui, batch: &Batch, height: f32) {
             };
             let origin = ui.max_rect().min;
             let mut top = 0.0;
+            let columns = columns(ui, batch, width - 16.0);
             for (row, remedy) in batch.rows().iter().zip(&remedies) {
                 let bottom = top + height(remedy);
                 if bottom >= viewport.top() && top <= viewport.bottom() {
                     let rect = Rect::from_min_size(origin + vec2(0.0, top), vec2(width, bottom - top));
-                    line(ui, row, remedy.as_ref(), rect);
+                    line(ui, row, remedy.as_ref(), rect, columns);
                 }
                 top = bottom;
             }
@@ -336,7 +346,21 @@ fn remedy(ui: &Ui, row: &Row, width: f32) -> Option<Arc<Galley>> {
     Some(galley)
 }
 
-fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect) {
+/// The widths of name and link: as long as the longest, cut only where the words beside them would have too little room.
+fn columns(ui: &Ui, batch: &Batch, width: f32) -> (f32, f32) {
+    let mono = egui::TextStyle::Monospace.resolve(ui.style()).family;
+    let small = egui::FontId::new(small_text().size, mono);
+    let longest = |text: fn(&Row) -> &str, font: &egui::FontId| {
+        let wide = |row| one_line(ui, text(row), font.clone(), palette(ui).text, width).size().x;
+        // What is out of sight is not measured.
+        batch.rows().iter().take(MEASURED).map(wide).fold(0.0, f32::max).ceil() + 2.0
+    };
+    let room = (width - NUMBER_WIDTH - STATE_WIDTH - LEAST_WORDS).max(2.0 * LEAST_NAME);
+    let name = longest(|row| &row.head.name, &medium()).clamp(LEAST_NAME, room - LEAST_NAME);
+    (name, longest(|row| &row.head.place, &small).clamp(LEAST_NAME, room - name))
+}
+
+fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_width, link_width): (f32, f32)) {
     let response = ui.interact(rect, ui.scope_id().with(("row", row.head.row)), Sense::click());
     let (colour, word) = state(ui, &row.state);
     let words = words(row);
@@ -351,16 +375,13 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect) {
     fixed(&mut child, NUMBER_WIDTH, |ui| {
         muted(ui, &row.head.row.to_string());
     });
-    let is_wide = inner.width() > 600.0;
-    fixed(&mut child, if is_wide { 190.0 } else { 120.0 }, |ui| {
+    fixed(&mut child, name_width, |ui| {
         truncated(ui, RichText::new(&row.head.name).font(medium()).color(palette(ui).strong));
     });
-    if is_wide {
-        fixed(&mut child, 150.0, |ui| {
-            truncated(ui, RichText::new(&row.head.place).monospace().small().color(palette(ui).muted));
-        });
-    }
-    fixed(&mut child, 104.0, |ui| {
+    fixed(&mut child, link_width, |ui| {
+        truncated(ui, RichText::new(&row.head.place).monospace().small().color(palette(ui).muted));
+    });
+    fixed(&mut child, STATE_WIDTH, |ui| {
         pill(ui, colour, word);
     });
     truncated(&mut child, RichText::new(in_line(row, remedy.is_some())).color(palette(ui).text));

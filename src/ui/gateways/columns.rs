@@ -83,8 +83,8 @@ const GAP: f32 = 8.0;
 pub(super) const DRAWN: std::ops::RangeInclusive<f32> = 40.0..=400.0;
 
 /// The columns that fit into a row of that width, as distances from its left edge: those that were hidden are left out, those
-/// that were drawn wider or narrower are so.
-pub(super) fn fitting(width: f32, layout: &ListLayout) -> Vec<(Column, f32, f32)> {
+/// that were drawn wider or narrower are so. What is left goes first to the names, up to the width that the longest wants.
+pub(super) fn fitting(width: f32, name_wish: f32, layout: &ListLayout) -> Vec<(Column, f32, f32)> {
     let is_hidden = |column: &Column| column.may_hide() && layout.hidden.contains(column.word());
     let mut columns: Vec<Column> = Column::ALL.into_iter().filter(|column| !is_hidden(column)).collect();
     let drawn = |column: Column| layout.widths.get(column.word()).map(|width| f32::from(*width));
@@ -98,12 +98,14 @@ pub(super) fn fitting(width: f32, layout: &ListLayout) -> Vec<(Column, f32, f32)
         }
     }
     let spare = (width - needed(&columns)).max(0.0);
+    let for_name = (name_wish - wide(Column::Name)).clamp(0.0, spare);
+    let spare = spare - for_name;
     // The name takes most of what is left, the profile some of it.
     let has_profile = columns.contains(&Column::Profile);
     let share = |column| match column {
         _ if drawn(column).is_some() && column != Column::Name => 0.0,
-        Column::Name if has_profile => spare * 0.5,
-        Column::Name => spare,
+        Column::Name if has_profile => spare.mul_add(0.5, for_name),
+        Column::Name => spare + for_name,
         Column::Profile => spare * 0.3,
         Column::Link | Column::Signal if has_profile => spare * 0.1,
         _ => 0.0,
@@ -130,15 +132,28 @@ mod tests {
     #[test]
     fn a_narrow_list_drops_what_is_least_needed_and_keeps_state_and_name() {
         let usual = ListLayout::default();
-        let shown = |width| fitting(width, &usual).into_iter().map(|(column, ..)| column.title()).collect::<Vec<_>>();
+        let shown =
+            |width| fitting(width, 0.0, &usual).into_iter().map(|(column, ..)| column.title()).collect::<Vec<_>>();
         assert_eq!(shown(900.0).len(), 7);
         assert_eq!(shown(488.0), ["State", "Name", "Link", "Signal", "Profile"]);
         assert_eq!(shown(290.0), ["State", "Name"]);
         for width in [280.0_f32, 488.0, 700.0, 1400.0] {
-            let columns = fitting(width, &usual);
+            let columns = fitting(width, 260.0, &usual);
             assert!(columns.iter().all(|(_, from, to)| from < to && *to <= width), "{width}: {columns:?}");
             assert!(columns.windows(2).all(|pair| pair[0].2 <= pair[1].1), "{width}: {columns:?}");
         }
+    }
+
+    #[test]
+    fn a_long_name_has_the_free_width_before_any_other_column() {
+        let usual = ListLayout::default();
+        let name = |width, wish| {
+            let columns = fitting(width, wish, &usual);
+            columns.into_iter().find(|(column, ..)| *column == Column::Name).map(|(_, from, to)| (to - from).round())
+        };
+        assert!(name(488.0 + 60.0, 180.0) >= Some(180.0));
+        assert!(name(1400.0, 180.0) > Some(300.0), "what nobody needs is shared as before");
+        assert!(name(488.0, 400.0) < Some(130.0), "there is none to give");
     }
 
     #[test]
@@ -148,7 +163,7 @@ mod tests {
             widths: [("link".to_owned(), 150), ("profile".to_owned(), 9000)].into(),
             ..ListLayout::default()
         };
-        let columns = fitting(1400.0, &layout);
+        let columns = fitting(1400.0, 0.0, &layout);
         let titles: Vec<_> = columns.iter().map(|(column, ..)| column.title()).collect();
         assert_eq!(titles, ["State", "Name", "Link", "Profile", "Serial number", "Last seen"]);
         let wide = |at: usize| (columns[at].2 - columns[at].1).round();

@@ -18,11 +18,13 @@ use crate::ui::pass::Pass;
 use crate::ui::theme::{
     CONTROL_HEIGHT, GRID, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette, small_mono, small_text,
 };
-use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, onward};
+use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, one_line, onward};
 use crate::ui::widgets::{Button, bare_field, empty_state, muted, problem_card, signal_bars};
 
 /// Height of the line below the list.
 const FOOT_HEIGHT: f32 = 36.0;
+/// The most room that the longest name may ask for.
+const WIDEST_NAME: f32 = 320.0;
 
 /// Draws the list.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -118,8 +120,15 @@ fn troubles(ui: &mut Ui, app: &App) {
     }
 }
 
+/// How wide a name is.
+fn wide(ui: &Ui, name: &str) -> f32 {
+    one_line(ui, name, medium(), palette(ui).strong, WIDEST_NAME).size().x.ceil() + 1.0
+}
+
 fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let columns = fitting(ui.available_width() - 12.0, &app.settings.values.layout.gateways);
+    let names = app.discover.shown().iter().filter_map(|link| app.discover.row(link)).map(display_name);
+    let wish = names.map(|name| wide(ui, &name)).fold(0.0, f32::max).min(WIDEST_NAME);
+    let columns = fitting(ui.available_width() - 12.0, wish, &app.settings.values.layout.gateways);
     heads(ui, app, &columns, pass);
     let lines = app.discover.lines();
     let is_chosen = |line: &ListLine| matches!(line, ListLine::Row(link) if app.discover.is_selected(link));

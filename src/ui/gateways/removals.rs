@@ -1,15 +1,17 @@
 //! Several gateways that are to be removed: the whole list first, with a serial number each, then what becomes of each.
 
-use egui::{Align, Color32, Layout, RichText, TextEdit, Ui};
+use egui::{Align, Color32, Label, Layout, RichText, TextEdit, Ui};
 
 use crate::app::App;
 use crate::app::removals::{Removals, RemovalsAction, Row, RowState};
 use crate::model::wipe::Outcome;
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
-use crate::ui::pass::Pass;
+use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_MARGIN, GRID, PAGE_MARGIN, medium, palette};
-use crate::ui::widgets::{Button, field, fixed, group, muted, pill, secret_field, strong, truncated};
+use crate::ui::widgets::{
+    Button, field, fixed, group, muted, path_field, pill, problem_card, secret_field, strong, truncated,
+};
 
 /// Draws the list and what becomes of it.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -23,7 +25,10 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             ui.spacing_mut().item_spacing.y = GRID;
             let removals = &mut app.removals;
             if !removals.is_begun() {
-                access(ui, removals);
+                access(ui, removals, pass);
+            }
+            if let Some(problem) = removals.problem() {
+                problem_card(ui, problem);
             }
             list(ui, removals);
             if !removals.is_begun() {
@@ -57,11 +62,18 @@ fn header(ui: &mut Ui, removals: &Removals, pass: &mut Pass<'_>) {
     });
 }
 
-fn access(ui: &mut Ui, removals: &mut Removals) {
+fn access(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
     group(ui, |ui| {
         strong(ui, "Login for all of them");
         field(ui, "User name", &mut removals.username, "where they ask for one");
         secret_field(ui, "Password", &mut removals.secret, "or proof of possession");
+    });
+    group(ui, |ui| {
+        let (_, is_browsing) = path_field(ui, "Certificates to", &mut removals.certificates, "a folder; none if empty");
+        if is_browsing {
+            pass.browse = Some(PathField::CertificateFolder);
+        }
+        muted(ui, "One for each gateway, named by its serial number; none for a refused one");
     });
 }
 
@@ -73,11 +85,12 @@ fn list(ui: &mut Ui, removals: &mut Removals) {
 }
 
 fn line(ui: &mut Ui, row: &mut Row, is_begun: bool) {
+    let (name_width, place_width) = widths(ui.available_width());
     ui.horizontal(|ui| {
-        fixed(ui, 170.0, |ui| {
+        fixed(ui, name_width, |ui| {
             truncated(ui, RichText::new(&row.marked.name).font(medium()).color(palette(ui).strong));
         });
-        fixed(ui, 150.0, |ui| {
+        fixed(ui, place_width, |ui| {
             let place = RichText::new(row.marked.link.place()).monospace().small().color(palette(ui).muted);
             truncated(ui, place);
         });
@@ -92,13 +105,21 @@ fn line(ui: &mut Ui, row: &mut Row, is_begun: bool) {
         fixed(ui, 104.0, |ui| {
             pill(ui, colour, word);
         });
-        truncated(ui, RichText::new(says(&row.state)).color(palette(ui).text));
+        // In full: why nothing was done isn't read in a tooltip.
+        let text = RichText::new(says(&row.state)).color(palette(ui).text);
+        ui.vertical(|ui| ui.add(Label::new(text).wrap()));
     });
     if let RowState::Ended(_, _, next) = &row.state {
         for text in next {
             muted(ui, text);
         }
     }
+}
+
+/// The widths of name and link: what a wide pane has left over goes to them and to what is said.
+fn widths(room: f32) -> (f32, f32) {
+    let spare = (room - 700.0).max(0.0);
+    (170.0 + (spare * 0.3).min(150.0), 150.0 + (spare * 0.2).min(150.0))
 }
 
 fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
@@ -132,7 +153,12 @@ fn confirm(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
     field(ui, &format!("Type {count}"), &mut removals.typed, "how many are removed");
     let lacks = removals.lacks();
     let button = Button::new("Remove them").icon(icon::WARNING).danger().named("Remove the gateways listed");
-    if button.enabled_if(lacks.is_none(), lacks.unwrap_or_default()).pressed(ui) {
-        pass.did(RemovalsAction::Started);
-    }
+    ui.horizontal_wrapped(|ui| {
+        if button.enabled_if(lacks.is_none(), lacks.unwrap_or_default()).pressed(ui) {
+            pass.did(RemovalsAction::Started);
+        }
+        if let Some(lacks) = lacks {
+            muted(ui, lacks);
+        }
+    });
 }

@@ -8,7 +8,7 @@ use egui::{Key, Theme};
 use egui_kittest::kittest::Queryable as _;
 use linesman::app::Action;
 use linesman::app::files::PathField;
-use linesman::model::ids::JobId;
+use linesman::model::ids::{JobId, ProfileId};
 use linesman::model::outcome::Verdict;
 use linesman::model::settings::SavedConnection;
 use linesman::msg::telemetry::{InspectionSource, TelemetryCommand, TelemetryEvent};
@@ -271,4 +271,29 @@ fn a_file_chosen_for_one_gateway_goes_to_it_though_another_is_selected_when_the_
         matches!(&commands[..], [Command::ExportTranscript { session: of, .. }] if *of == session),
         "the transcript of the gateway for which it was asked"
     );
+}
+
+#[test]
+fn why_several_cannot_be_removed_stands_beside_the_button_and_a_folder_takes_their_certificates() {
+    let mut hand = Hand::at(Stage::take_marked);
+    hand.click(Role::Button, "Remove these gateways");
+    let removals = &mut hand.opened.harness.state_mut().app.removals;
+    for row in &mut removals.rows {
+        (row.serial, row.marked.profile) = ("GW-1".into(), Some(ProfileId::new("generic-linux")));
+    }
+    removals.typed = removals.rows.len().to_string();
+    hand.opened.harness.run();
+    hand.opened.harness.get_by_label("Two of them have the same serial number");
+    let removals = &mut hand.opened.harness.state_mut().app.removals;
+    for (number, row) in removals.rows.iter_mut().enumerate() {
+        row.serial = format!("GW-{number}");
+    }
+    removals.certificates = "/papers".into();
+    hand.opened.harness.run();
+    hand.click(Role::Button, "Remove the gateways listed");
+    let commands = hand.commands();
+    assert!(
+        commands.iter().any(|command| matches!(command, Command::PrepareCertificates { rows, .. } if rows.len() == 5))
+    );
+    assert!(!commands.iter().any(|command| matches!(command, Command::Wipe { .. })), "the folder is looked at first");
 }

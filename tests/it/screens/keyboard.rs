@@ -112,6 +112,23 @@ fn ctrl_f_selects_what_was_searched_for_before_so_that_typing_replaces_it() {
 }
 
 #[test]
+fn home_and_end_go_to_the_first_and_the_last_job_in_records() {
+    let mut opened = open(SIZE, Theme::Light, Stage::record_detail);
+    let rows = |opened: &Opened| {
+        let records = &opened.harness.state().app.records;
+        (records.jobs(None).iter().map(|job| job.key()).collect::<Vec<_>>(), records.selected())
+    };
+    opened.harness.get_by_role(Role::ListBox).focus();
+    opened.harness.run();
+    let all = rows(&opened).0;
+    for (key, wanted) in [(Key::End, all.last()), (Key::Home, all.first())] {
+        opened.harness.key_press(key);
+        opened.harness.run();
+        assert_eq!(rows(&opened).1.as_ref(), wanted, "{key:?}");
+    }
+}
+
+#[test]
 fn enter_in_the_passphrase_sends_what_was_typed() {
     let mut opened = open(SIZE, Theme::Light, |stage| {
         stage.ready(networks());

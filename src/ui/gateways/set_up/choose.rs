@@ -31,7 +31,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if let Some(row) = selected {
         super::super::detail::seen(ui, app, &row);
     }
-    if app.commission.form.has_network() && app.commission.rules(app.catalog()).is_some() {
+    let is_kept = app.kept.was_sent() || !app.commission.form.draft.passphrase.expose().is_empty();
+    if is_kept && app.commission.form.has_network() && app.commission.rules(app.catalog()).is_some() {
         kept_network(ui, app, pass);
     }
 }
