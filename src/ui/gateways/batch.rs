@@ -7,6 +7,7 @@ use egui::{
     vec2,
 };
 
+use super::short_place;
 use crate::app::App;
 use crate::app::batch::{Batch, BatchAction, Row, Source, result};
 use crate::app::files::file_name;
@@ -357,7 +358,7 @@ fn columns(ui: &Ui, batch: &Batch, width: f32) -> (f32, f32) {
     };
     let room = (width - NUMBER_WIDTH - STATE_WIDTH - LEAST_WORDS).max(2.0 * LEAST_NAME);
     let name = longest(|row| &row.head.name, &medium()).clamp(LEAST_NAME, room - LEAST_NAME);
-    (name, longest(|row| &row.head.place, &small).clamp(LEAST_NAME, room - name))
+    (name, longest(|row| short_place(&row.head.place), &small).clamp(LEAST_NAME, room - name))
 }
 
 fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_width, link_width): (f32, f32)) {
@@ -379,7 +380,7 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_
         truncated(ui, RichText::new(&row.head.name).font(medium()).color(palette(ui).strong));
     });
     fixed(&mut child, link_width, |ui| {
-        truncated(ui, RichText::new(&row.head.place).monospace().small().color(palette(ui).muted));
+        truncated(ui, RichText::new(short_place(&row.head.place)).monospace().small().color(palette(ui).muted));
     });
     fixed(&mut child, STATE_WIDTH, |ui| {
         pill(ui, colour, word);

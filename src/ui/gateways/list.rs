@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use egui::{Align, Align2, Event, Key, Layout, Margin, Rect, Role, Sense, Stroke, Ui, UiBuilder, pos2, vec2};
 
 use super::columns::{Column, DRAWN, fitting, part};
-use super::standing;
+use super::{short_place, standing};
 use crate::app::discover::{DiscoverAction, ListLine, Shown, SortKey, display_name, profile_name};
 use crate::app::gateways::Detail;
 use crate::app::{Action, App};
@@ -407,7 +407,7 @@ fn link_cell(ui: &Ui, app: &App, sighting: &Sighting, at: Rect) {
     let palette = palette(ui);
     let (glyph, text) = match sighting.link.kind() {
         LinkKind::Ble => (icon::BLUETOOTH, "BLE".to_owned()),
-        LinkKind::Serial => (icon::USB, short_place(sighting.link.place())),
+        LinkKind::Serial => (icon::USB, short_place(sighting.link.place()).to_owned()),
         LinkKind::Http | LinkKind::Udp => (icon::DEVICE, sighting.link.place().to_owned()),
     };
     let glyph = if sighting.facts.is_simulated { icon::SIMULATED } else { glyph };
@@ -421,11 +421,6 @@ fn link_cell(ui: &Ui, app: &App, sighting: &Sighting, at: Rect) {
         palette.muted,
     );
     cell(ui, at.with_min_x(at.left() + 20.0), &text, small_mono(), palette.text, Align2::LEFT_CENTER);
-}
-
-/// A path without the folder that every port has.
-fn short_place(place: &str) -> String {
-    place.strip_prefix("/dev/").unwrap_or(place).to_owned()
 }
 
 fn signal_cell(ui: &mut Ui, sighting: &Sighting, at: Rect) {

@@ -27,6 +27,12 @@ use crate::ui::icon;
 /// The field that filters the list.
 pub(super) const FILTER: &str = "gateway-filter";
 
+/// A place without what every port has: of `serial:/dev/ttyUSB0` the name `ttyUSB0`, so that what differs is seen in a column.
+fn short_place(place: &str) -> &str {
+    let bare = place.strip_prefix("serial:").unwrap_or(place);
+    bare.strip_prefix("/dev/").unwrap_or(bare)
+}
+
 /// Draws Gateways.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if ui.ctx().content_rect().width() >= TWO_PANES_FROM {

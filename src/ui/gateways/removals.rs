@@ -2,6 +2,7 @@
 
 use egui::{Align, Color32, Label, Layout, RichText, TextEdit, Ui};
 
+use super::short_place;
 use crate::app::App;
 use crate::app::removals::{Removals, RemovalsAction, Row, RowState};
 use crate::model::wipe::Outcome;
@@ -91,7 +92,8 @@ fn line(ui: &mut Ui, row: &mut Row, is_begun: bool) {
             truncated(ui, RichText::new(&row.marked.name).font(medium()).color(palette(ui).strong));
         });
         fixed(ui, place_width, |ui| {
-            let place = RichText::new(row.marked.link.place()).monospace().small().color(palette(ui).muted);
+            let place =
+                RichText::new(short_place(row.marked.link.place())).monospace().small().color(palette(ui).muted);
             truncated(ui, place);
         });
         if !is_begun {
