@@ -65,13 +65,19 @@ fn json_of(report: &WipeReport, head: Option<Head>, at: &str) -> Value {
     })
 }
 
-/// How data was removed, if it was.
+/// How data was removed, as far as that is known.
 fn method(report: &WipeReport) -> &'static str {
-    let is_removal = |step: &&StepVerdict| step.claim == Claim::Removed && !step.evidence.is_empty();
-    if !report.assessment.steps.iter().any(|step| is_removal(&step)) {
-        return "Nothing was removed";
+    let removals = || report.assessment.steps.iter().filter(|step| step.claim == Claim::Removed);
+    let was_asked = |step: &StepVerdict| step.evidence.iter().any(|mark| mark.state == StepState::Requested);
+    let is_told =
+        |step: &StepVerdict| matches!(step.state, StepState::Acknowledged | StepState::Attested | StepState::Observed);
+    if removals().any(is_told) {
+        "Deleted by the device itself; the medium isn't overwritten as a whole"
+    } else if removals().any(was_asked) {
+        "The device was asked to delete its data; that it did wasn't proved"
+    } else {
+        "Nothing was removed"
     }
-    "Deleted by the device itself; the medium isn't overwritten as a whole"
 }
 
 fn verification(report: &WipeReport) -> String {
@@ -317,6 +323,12 @@ mod tests {
         let page = String::from_utf8(page.unwrap()).unwrap();
         assert!(page.contains("Nothing was removed") && page.contains("Nobody looked"), "{page}");
         assert!(!page.contains("Deleted by") && !page.contains("Looked at"), "{page}");
+        let mut trail = Trail { guard: Guard::Passed, ..plan.trail() };
+        trail.steps[0] = [StepState::Requested, StepState::Failed]
+            .map(|state| Mark { state, text: "The account may not".into(), at: std::time::Duration::ZERO })
+            .into();
+        let page = certificate(&report_of(&plan, &trail), None, Form::Text, "2026-01-31T12:00:00Z");
+        assert!(String::from_utf8(page.unwrap()).unwrap().contains("that it did wasn't proved"));
     }
 
     #[test]
