@@ -76,11 +76,9 @@ impl RealConsole {
         let shell = shell_at(place, shell);
         let entry = format!("{ACCOUNT}:x:{UID}:{UID}::{}:{}\n", home.display(), shell.display());
         fs::write(place.join("passwd"), entry + &fs::read_to_string("/etc/passwd").unwrap()).unwrap();
-        fs::write(
-            place.join("shadow"),
-            fs::read_to_string("/etc/shadow").unwrap() + &format!("{ACCOUNT}:{HASH}:19000:0:99999:7:::\n"),
-        )
-        .unwrap();
+        // First in both: this machine may have an account of that name.
+        let secret = format!("{ACCOUNT}:{HASH}:19000:0:99999:7:::\n");
+        fs::write(place.join("shadow"), secret + &fs::read_to_string("/etc/shadow").unwrap()).unwrap();
         // The account needs its way in, whatever rights new files get here.
         for (path, mode) in [(place.join("passwd"), 0o644), (place.join("shadow"), 0o600)] {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();

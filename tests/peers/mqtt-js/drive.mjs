@@ -3,8 +3,12 @@
 // Plan: url, options (as mqtt.js takes them; `ca` is a path), subscribe ({filter: options}), subscribeOptions, publish ([{topic, payload, options}]),
 // expect (how many messages to wait for).
 
+import dns from 'node:dns'
 import { readFileSync } from 'node:fs'
 import mqtt from 'mqtt'
+
+// The brokers listen on 127.0.0.1, and on many machines `localhost` is ::1 first.
+dns.setDefaultResultOrder('ipv4first')
 
 const say = (step, facts = {}) => console.log(JSON.stringify({ step, ...facts }))
 
