@@ -560,9 +560,9 @@ impl App {
         Vec::new()
     }
 
-    /// Puts the list of gateways in order where it is seen; elsewhere that can wait.
+    /// Puts the list of gateways in order where it is seen or acted on as a whole; elsewhere that can wait.
     fn arrange_gateways(&mut self) {
-        if self.place == Place::Gateways {
+        if self.place == Place::Gateways || self.palette.is_some() {
             self.discover.arrange_if_stale(&self.catalog, self.check.site());
         }
     }

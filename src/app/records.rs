@@ -267,29 +267,12 @@ pub fn outcome_label(record: &JobRecord) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::{CUT_OFF, JobIntent, RecordId};
+    use crate::model::record::{CUT_OFF, JobIntent};
 
     fn job(number: i64, gateway: &str, outcome: &str, reason: &str) -> JobRecord {
-        let intent = JobIntent {
-            action: "commission".into(),
-            gateway: gateway.into(),
-            link: "serial:/dev/ttyUSB0".into(),
-            profile: None,
-            driver: Some("improv".into()),
-            operator: "Jana".into(),
-            is_simulated: false,
-        };
-        JobRecord {
-            id: RecordId(number),
-            started_at: "2026-03-02T09:14:00Z".into(),
-            ended_at: None,
-            intent,
-            outcome: outcome.into(),
-            reason: reason.into(),
-            summary: String::new(),
-            origin: None,
-            last_entry_at: None,
-        }
+        let made = JobRecord::made(number, "commission", gateway, "serial:/dev/ttyUSB0", outcome);
+        let intent = JobIntent { driver: Some("improv".into()), ..made.intent };
+        JobRecord { started_at: "2026-03-02T09:14:00Z".into(), intent, reason: reason.into(), ..made }
     }
 
     fn shown(records: &Records) -> Vec<i64> {

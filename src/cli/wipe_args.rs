@@ -10,6 +10,7 @@ use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::mqtt::url::BrokerUrl;
+use crate::model::wipe::WATCH_MINUTES;
 
 /// Arguments of `wipe`.
 #[derive(Args, Debug)]
@@ -103,7 +104,7 @@ pub struct GatewayWipe {
     #[arg(long)]
     pub power_cycles: bool,
     /// Watch for so many minutes afterwards whether it comes back to its old network, or under a new name.
-    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=60))]
+    #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(WATCH_MINUTES))]
     pub watch: Option<u64>,
     /// The broker at which the old credential is tried.
     #[command(flatten)]

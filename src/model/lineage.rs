@@ -386,30 +386,10 @@ impl Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::record::JobIntent;
     use serde_json::json;
 
     fn job(id: i64, action: &str, name: &str, link: &str, outcome: &str, told: Value) -> JobHistory {
-        let intent = JobIntent {
-            action: action.into(),
-            gateway: name.into(),
-            link: link.into(),
-            profile: None,
-            driver: None,
-            operator: "Ada".into(),
-            is_simulated: false,
-        };
-        let job = JobRecord {
-            id: RecordId(id),
-            started_at: format!("2026-01-{id:02}T12:00:00.000Z"),
-            ended_at: None,
-            intent,
-            outcome: outcome.into(),
-            reason: String::new(),
-            summary: String::new(),
-            origin: None,
-            last_entry_at: None,
-        };
+        let job = JobRecord::made(id, action, name, link, outcome);
         let entry = EntryRecord {
             sequence: id,
             at: job.started_at.clone(),

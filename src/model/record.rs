@@ -149,6 +149,31 @@ pub const CUT_OFF: &str = "records.cut_off";
 pub const ENDED_EARLY: &str = "records.ended_early";
 
 impl JobRecord {
+    /// A job of this computer as tests need one: what was done with which gateway, over which link, and how it ended.
+    #[cfg(test)]
+    pub(crate) fn made(id: i64, action: &str, gateway: &str, link: &str, outcome: &str) -> Self {
+        let intent = JobIntent {
+            action: action.into(),
+            gateway: gateway.into(),
+            link: link.into(),
+            profile: None,
+            driver: None,
+            operator: "Jana".into(),
+            is_simulated: false,
+        };
+        Self {
+            id: RecordId(id),
+            started_at: format!("2026-01-{id:02}T12:00:00.000Z"),
+            ended_at: None,
+            intent,
+            outcome: outcome.into(),
+            reason: String::new(),
+            summary: String::new(),
+            origin: None,
+            last_entry_at: None,
+        }
+    }
+
     /// What names it among the records of all computers.
     pub fn key(&self) -> RecordKey {
         RecordKey { id: self.id, chain: self.origin.as_ref().map(|origin| origin.chain) }

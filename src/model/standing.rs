@@ -376,26 +376,7 @@ mod tests {
     }
 
     fn job(action: &str, gateway: &str, link: &str, outcome: &str) -> JobRecord {
-        let intent = crate::model::record::JobIntent {
-            action: action.into(),
-            gateway: gateway.into(),
-            link: link.into(),
-            profile: None,
-            driver: None,
-            operator: "Jana".into(),
-            is_simulated: false,
-        };
-        JobRecord {
-            id: crate::model::record::RecordId(1),
-            started_at: "2026-03-02T09:14:00Z".into(),
-            ended_at: None,
-            intent,
-            outcome: outcome.into(),
-            reason: String::new(),
-            summary: String::new(),
-            origin: None,
-            last_entry_at: None,
-        }
+        JobRecord::made(1, action, gateway, link, outcome)
     }
 
     #[test]

@@ -34,39 +34,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::record::{EntryRecord, JobIntent, RecordId};
+    use crate::model::record::EntryRecord;
 
     fn job(id: i64, action: &str, name: &str, outcome: &str, serial: Option<&str>) -> JobHistory {
-        let intent = JobIntent {
-            action: action.into(),
-            gateway: name.into(),
-            link: "serial:/dev/ttyUSB0".into(),
-            profile: None,
-            driver: None,
-            operator: "Ada".into(),
-            is_simulated: false,
-        };
-        let started_at = format!("2026-01-{id:02}T12:00:00.000Z");
+        let job = JobRecord::made(id, action, name, "serial:/dev/ttyUSB0", outcome);
         let entry = |serial: &str| EntryRecord {
             sequence: id,
-            at: started_at.clone(),
+            at: job.started_at.clone(),
             step: "identity".into(),
             phase: "outcome".into(),
             outcome: "done".into(),
             detail: json!({ "serial": serial }),
         };
         let entries = serial.map(entry).into_iter().collect();
-        let job = JobRecord {
-            id: RecordId(id),
-            started_at,
-            ended_at: None,
-            intent,
-            outcome: outcome.into(),
-            reason: String::new(),
-            summary: String::new(),
-            origin: None,
-            last_entry_at: None,
-        };
         JobHistory { job, entries, returned: None }
     }
 

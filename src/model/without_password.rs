@@ -11,7 +11,11 @@ use super::secret_text::names_secret;
 pub fn without_password(address: &str) -> String {
     let (scheme, rest) =
         address.split_once("://").map_or(("", address), |(_, rest)| address.split_at(address.len() - rest.len()));
-    let (place, query) = rest.split_once('?').map_or((rest, None), |(place, query)| (place, Some(query)));
+    let (place, query) = match rest.split_once('?') {
+        // What ends in a sign is still the login: its password holds a question mark.
+        Some((place, query)) if place.contains('@') || !is_login(query) => (place, Some(query)),
+        _ => (rest, None),
+    };
     // A password may hold slashes and signs of its own: the last one ends it.
     let place = match place.rsplit_once('@') {
         Some((login, host)) => format!("{}@{host}", login.split(':').next().unwrap_or_default()),
@@ -21,6 +25,10 @@ pub fn without_password(address: &str) -> String {
     let query: Vec<&str> = query.into_iter().flat_map(|query| query.split('&')).filter(is_shown).collect();
     let mark = if query.is_empty() { "" } else { "?" };
     format!("{scheme}{place}{mark}{}", query.join("&"))
+}
+
+fn is_login(behind: &str) -> bool {
+    behind.split_once('@').is_some_and(|(before, _)| !before.contains('='))
 }
 
 /// Whether a password or token stands in the address.
@@ -50,6 +58,8 @@ mod tests {
                 "postgres://kim:p@ss/w:ord@db.example/x?sslmode=verify-full",
                 "postgres://kim@db.example/x?sslmode=verify-full",
             ),
+            ("postgres://kim:what?now@db.example/x?port=6432", "postgres://kim@db.example/x?port=6432"),
+            ("wss://broker.example:8083/mqtt?user=a@b", "wss://broker.example:8083/mqtt?user=a@b"),
             ("postgres://kim@db.example/x?password=s&port=6432", "postgres://kim@db.example/x?port=6432"),
             ("postgres://kim@db.example/x?Password=s", "postgres://kim@db.example/x"),
             ("wss://broker.example/mqtt?token=abc", "wss://broker.example/mqtt"),

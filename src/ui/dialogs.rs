@@ -4,9 +4,8 @@
 use egui::{Frame, Id, Key, Modal, Role, TextEdit, Ui};
 
 use super::pass::Pass;
-use super::telemetry::number;
 use super::theme::{DIALOG_WIDTH, GRID, mono, palette, scrim};
-use super::widgets::{Button, strong};
+use super::widgets::{Button, counted, strong};
 use crate::app::commission::{CommissionAction, Question};
 use crate::app::device::{Device, DeviceAction};
 use crate::app::telemetry::publish::{Publish, PublishAction};
@@ -212,7 +211,7 @@ fn identity(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
 /// Messages in memory are about to be cleared: how many is said, as is what else ends.
 fn forget(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
     let Some((forgetting, count)) = app.telemetry.forgetting() else { return };
-    let messages = if count == 1 { "1 message".to_owned() } else { format!("{} messages", number(count)) };
+    let messages = counted(count, "message", "messages");
     let broker = app.telemetry.inspection().map_or("the broker", |inspection| inspection.name.as_str());
     let (title, text, dangerous) = match forgetting {
         Forgetting::Clear => (

@@ -179,7 +179,8 @@ async fn a_gateway_that_answers_in_its_old_network_again_came_back() {
     let known = || Traces { addresses: vec![format!("http://{OLD_ADDRESS}/")], macs: vec!["34:85:18:0a:00:04".into()] };
     for (sight, traces, state, outcome) in [
         (here(true, Some(ITS)), known(), NetworkState::CameBack, Outcome::Incomplete),
-        (here(true, None), known(), NetworkState::CameBack, Outcome::Incomplete),
+        (here(true, None), known(), NetworkState::Answers, Outcome::Incomplete),
+        (here(true, Some(ITS)), Traces { macs: Vec::new(), ..known() }, NetworkState::Answers, Outcome::Incomplete),
         (here(false, Some(ITS)), known(), NetworkState::Quiet, Outcome::Complete),
         (here(true, Some([2, 0, 0, 0, 0, 9])), known(), NetworkState::Quiet, Outcome::Complete),
         (Some(Sight::Elsewhere), known(), NetworkState::NotChecked, Outcome::Complete),

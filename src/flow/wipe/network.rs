@@ -57,26 +57,43 @@ impl Sought {
         let addresses: Vec<IpAddr> = self.addresses.iter().copied().chain(learnt).collect();
         for address in addresses {
             let Sight::Here { interface, has_answered, mac } = neighbourhood.look(address).await else { continue };
-            if has_answered && self.may_be_its(mac) {
-                let owner = mac.map_or_else(
-                    || "its hardware address can't be seen from here".to_owned(),
-                    |mac| format!("hardware address {}", mac::shown(mac)),
-                );
-                let says = format!("{address} answers on {interface}, {owner}");
-                self.seen = OldNetwork { state: NetworkState::CameBack, says: says.clone() };
-                return Some(format!("in its old network {says}"));
+            let owner = mac.map_or_else(
+                || "its hardware address can't be seen from here".to_owned(),
+                |mac| format!("hardware address {}", mac::shown(mac)),
+            );
+            let says = format!("{address} answers on {interface}, {owner}");
+            match self.is_its(mac).filter(|_| has_answered) {
+                _ if !has_answered => self.found(NetworkState::Quiet, format!("nothing of it answered on {interface}")),
+                Some(true) => {
+                    self.found(NetworkState::CameBack, says.clone());
+                    return Some(format!("in its old network {says}"));
+                }
+                // Somebody else has its old address by now.
+                Some(false) => self.found(NetworkState::Quiet, format!("nothing of it answered on {interface}")),
+                None => self.found(NetworkState::Answers, says),
             }
-            let says = format!("nothing of it answered on {interface}");
-            self.seen = OldNetwork { state: NetworkState::Quiet, says };
         }
         None
     }
 
-    /// Whether what answers may be the gateway: somebody else may have its old address by now, and then it isn't.
-    fn may_be_its(&self, seen: Option<[u8; 6]>) -> bool {
-        let Some(seen) = seen else { return true };
+    /// Keeps what weighs most of all looks.
+    fn found(&mut self, state: NetworkState, says: String) {
+        let weight = |state| match state {
+            NetworkState::CameBack => 3,
+            NetworkState::Answers => 2,
+            NetworkState::Quiet => 1,
+            NetworkState::NotChecked => 0,
+        };
+        if weight(state) >= weight(self.seen.state) {
+            self.seen = OldNetwork { state, says };
+        }
+    }
+
+    /// Whether the owner of a hardware address is the gateway, where that can be told.
+    fn is_its(&self, seen: Option<[u8; 6]>) -> Option<bool> {
+        let seen = seen?;
         let is_of_chip = self.chip.is_some_and(|chip| mac::is_of_one_chip(chip, seen));
         let knows_none = self.macs.is_empty() && self.chip.is_none();
-        knows_none || is_of_chip || self.macs.contains(&seen)
+        (!knows_none).then(|| is_of_chip || self.macs.contains(&seen))
     }
 }

@@ -75,10 +75,10 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
     let (outcome, summary) = (assessment.outcome.as_str(), assessment.summary.clone());
     // What a paper says later is what was claimed now.
     let claims = json!({ "claims": assessment.claims, "left": assessment.remedies });
-    let ended = match job.write("claims", Phase::Outcome, outcome, claims).await {
-        Ok(()) => records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await,
-        Err(error) => Err(error),
-    };
+    let kept = job.write("claims", Phase::Outcome, outcome, claims).await;
+    // The record gets its end all the same: room is kept for that.
+    let ended = records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await;
+    let ended = kept.and(ended);
     if ended.is_ok() {
         // What is not on record is claimed to nobody.
         job.tell(WipeEvent::Assessed(Box::new(job.report(assessment)))).await;
@@ -447,10 +447,12 @@ impl Job {
                 }
             };
             match text {
-                Ok(()) => {
+                Ok(is_seen) => {
                     self.trail.restarts += 1;
+                    self.trail.is_restart_told |= !is_seen;
                     let count = self.trail.restarts;
-                    self.write("restart", Phase::Outcome, "observed", json!({ "restarts": count })).await?;
+                    let outcome = if is_seen { "observed" } else { "acknowledged" };
+                    self.write("restart", Phase::Outcome, outcome, json!({ "restarts": count })).await?;
                     self.tell(WipeEvent::Restarted(count)).await;
                 }
                 Err(text) => {
@@ -462,25 +464,29 @@ impl Job {
         Ok(())
     }
 
-    /// Waits until the gateway answers again and has another start behind it.
-    async fn come_back(&mut self, place: &mut Option<Box<dyn Wiper>>) -> Result<(), String> {
+    /// Waits until the gateway answers again and has another start behind it. Whether that was seen: one that tells nothing of
+    /// its start, and was never away, may have answered on without a restart.
+    async fn come_back(&mut self, place: &mut Option<Box<dyn Wiper>>) -> Result<bool, String> {
         // Dropped without a word: a shell that is told to end would only be in the way of the restart.
         *place = None;
         let before = self.told.start.clone();
+        let mut was_away = false;
         let until = Instant::now() + BACK_LIMIT;
         while Instant::now() < until {
             sleep(PAUSE).await;
             let Ok(told) = self.open(place).await else {
                 *place = None;
+                was_away = true;
                 continue;
             };
             if let Some(guard) = told.is_swapped(&self.told) {
                 self.trail.guard = guard;
                 return Err("another gateway answers".into());
             }
-            if before.is_none() || told.start != before {
+            let tells_another = before.is_some() && told.start != before;
+            if before.is_none() || tells_another {
                 self.told = told;
-                return Ok(());
+                return Ok(tells_another || was_away);
             }
             if let Some(mut wiper) = place.take() {
                 let _ = timeout(CLOSE_LIMIT, wiper.close()).await;

@@ -30,7 +30,7 @@ impl Job {
         &mut self,
         place: &mut Option<Box<dyn Wiper>>,
         why: String,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         if !self.setup.is_attended {
             return Err(why);
         }
@@ -55,7 +55,7 @@ impl Job {
                     let has_started_anew = told.start.is_some() && told.start != self.told.start;
                     if was_away || has_started_anew {
                         self.told = told;
-                        return Ok(());
+                        return Ok(true);
                     }
                     self.leave(place).await;
                 }

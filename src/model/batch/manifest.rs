@@ -6,13 +6,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mistake::{Finding, Mistake};
-use super::reading::{Cells, Column, Columns, Findings, Places, first_line, shown_name};
+use super::reading::{Cells, Column, Columns, Findings, Places, shown_name};
 use super::{Match, RowPlan, notes};
 use crate::model::access::Access;
 use crate::model::credentials::{self, WifiDraft};
 use crate::model::ids::{DriverId, LinkKind, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
+use crate::model::secret_text::{self, NoSecret};
 use crate::model::wifi::WifiRules;
 
 /// Most gateways in a manifest.
@@ -353,6 +354,16 @@ impl Run<'_> {
         let content = self.world.file(reference).map_err(|reason| Mistake::FileUnreadable { reason });
         let read = content.and_then(|content| first_line(&content));
         read.map_err(|mistake| self.say(mistake, Some(cells.row), Some(column))).ok()
+    }
+}
+
+/// The first line without its end; blanks stay. Empty where there is none.
+fn first_line(content: &Secret<Vec<u8>>) -> Result<Secret<String>, Mistake> {
+    match secret_text::line(content.expose()) {
+        Ok(line) => Ok(line),
+        // What is missing is told where the rest of the row is checked.
+        Err(NoSecret::Empty) => Ok(Secret::default()),
+        Err(NoSecret::NotText | NoSecret::TooLong) => Err(Mistake::FileNotText),
     }
 }
 

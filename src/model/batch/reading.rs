@@ -6,8 +6,7 @@ use super::Match;
 use super::manifest::{Doubt, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, Table};
 use super::mistake::{Finding, Mistake};
 use crate::model::ids::LinkAddress;
-use crate::model::secret::Secret;
-use crate::model::secret_text::{self, NoSecret};
+use crate::model::secret_text;
 
 /// Mistakes that are listed; further ones are counted.
 const MAX_FINDINGS: usize = 200;
@@ -259,16 +258,6 @@ pub(in crate::model) fn shown_name(name: &str) -> &str {
         && name.len() <= 40
         && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     if is_word { name } else { "…" }
-}
-
-/// The first line without its end; blanks stay. Empty where there is none.
-pub(in crate::model) fn first_line(content: &Secret<Vec<u8>>) -> Result<Secret<String>, Mistake> {
-    match secret_text::line(content.expose()) {
-        Ok(line) => Ok(line),
-        // What is missing is told where the rest of the row is checked.
-        Err(NoSecret::Empty) => Ok(Secret::default()),
-        Err(NoSecret::NotText | NoSecret::TooLong) => Err(Mistake::FileNotText),
-    }
 }
 
 /// The name of a column as it is compared. The id of a credential keeps its case.

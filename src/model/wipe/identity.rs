@@ -221,6 +221,7 @@ fn described(detail: &Value) -> Told {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::record::JobRecord;
 
     fn told(serial: &str, machine: &str) -> Told {
         Told { serial: Some(serial.into()), machine: Some(machine.into()), ..Told::default() }
@@ -271,26 +272,8 @@ mod tests {
             detail: detail.clone(),
         };
         let identity = ("identity", "done", serde_json::to_value(told("GW-7", "m")).unwrap());
-        let intent = crate::model::record::JobIntent {
-            action: "wipe".into(),
-            gateway: "g".into(),
-            link: "serial:/dev/a".into(),
-            profile: None,
-            driver: None,
-            operator: "o".into(),
-            is_simulated: false,
-        };
-        let job = crate::model::record::JobRecord {
-            id: RecordId(number),
-            started_at: at.into(),
-            ended_at: None,
-            intent,
-            outcome: outcome.into(),
-            reason: String::new(),
-            summary: String::new(),
-            origin: None,
-            last_entry_at: None,
-        };
+        let made = JobRecord::made(number, "wipe", "g", "serial:/dev/a", outcome);
+        let job = JobRecord { started_at: at.into(), ..made };
         JobHistory { job, entries: std::iter::once(&identity).chain(entries).map(entry).collect(), returned: None }
     }
 

@@ -5,8 +5,8 @@
 //! sanitises a medium. Offline, a step that works online only removed nothing, whatever somebody says.
 
 use super::{
-    Actor, Answer, Assessment, BrokerSeen, Claim, Claimed, Guard, Look, Outcome, Plan, PlanStep, Proof, Remedy,
-    StepState, StepVerdict, Store, StoreState, StoreVerdict, Trail, WIFI, When, WillState,
+    Actor, Answer, Assessment, BrokerSeen, Claim, Claimed, Guard, Look, NetworkState, Outcome, Plan, PlanStep, Proof,
+    Remedy, StepState, StepVerdict, Store, StoreState, StoreVerdict, Trail, WIFI, When, WillState,
 };
 
 /// Says what may be claimed.
@@ -207,7 +207,7 @@ fn removed(plan: &Plan, trail: &Trail, steps: &[StepVerdict], stores: &[StoreVer
     } else if plan.needs_online() && trail.online.is_none() {
         (Answer::NotChecked, "Whether the gateway was online, as removing needs, is not known".into())
     } else if !stores.is_empty() && open.is_empty() {
-        (Answer::Observed, counted_empty(stores.len(), trail.restarts))
+        (Answer::Observed, counted_empty(stores.len(), trail))
     } else if has_seen_any {
         (Answer::Partly, format!("Not seen: {}", open.join(", ")))
     } else if nobody_saw && of_removal().next().is_some() && of_removal().all(|step| step.state == StepState::Attested)
@@ -220,12 +220,13 @@ fn removed(plan: &Plan, trail: &Trail, steps: &[StepVerdict], stores: &[StoreVer
     Claimed { claim, answer, says }
 }
 
-fn counted_empty(stores: usize, restarts: u32) -> String {
+fn counted_empty(stores: usize, trail: &Trail) -> String {
     let places = if stores == 1 { "The one place was".to_owned() } else { format!("All {stores} places were") };
-    match restarts {
+    let word = if trail.is_restart_told { ", as far as the gateway says that it restarted" } else { "" };
+    match trail.restarts {
         0 => format!("{places} seen empty"),
-        1 => format!("{places} seen empty after a restart"),
-        restarts => format!("{places} seen empty after {restarts} restarts"),
+        1 => format!("{places} seen empty after a restart{word}"),
+        restarts => format!("{places} seen empty after {restarts} restarts{word}"),
     }
 }
 
@@ -280,6 +281,7 @@ fn outcome(plan: &Plan, trail: &Trail, claims: &[Claimed; 3], steps: &[StepVerdi
         && is_all_done
         && !trail.is_cut
         && came_back(trail).is_none()
+        && !answers_unknown(trail)
         && trail.broker.as_ref().is_none_or(BrokerSeen::is_clear)
         && trail.restarts >= plan.restarts
     {
@@ -333,6 +335,10 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
             "Find out what set it up again, or keep it away from its old network, then repeat the removal".into();
         remedies.push(Remedy { step: None, text, warning: None });
     }
+    if answers_unknown(trail) {
+        let text = "Find out what answers at its old address: it may be the gateway".into();
+        remedies.push(Remedy { step: None, text, warning: None });
+    }
     if trail.is_cut {
         let text = "Connect it again and repeat the removal: what is gone stays gone, and what is left is seen".into();
         remedies.push(Remedy { step: None, text, warning: None });
@@ -377,6 +383,11 @@ fn summary(trail: &Trail, outcome: Outcome, claims: &[Claimed; 3], stores: &[Sto
 /// What a watch saw of a gateway that came back.
 fn came_back(trail: &Trail) -> Option<&str> {
     trail.watched.as_ref()?.finding.as_deref()
+}
+
+/// Whether something answers at its old address of which nobody can tell what it is.
+fn answers_unknown(trail: &Trail) -> bool {
+    trail.watched.as_ref().is_some_and(|watched| watched.old_network.state == NetworkState::Answers)
 }
 
 /// What is there, or the first claim that doesn't hold.

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Plan;
 use crate::model::access::Access;
-use crate::model::batch::reading::{Cells, Column, Columns, Findings, Places, first_line, shown_name};
+use crate::model::batch::reading::{Cells, Column, Columns, Findings, Places, shown_name};
 use crate::model::batch::{Finding, Match, Mistake, Table, notes};
 use crate::model::ids::{DriverId, LinkAddress, LinkKind, ProfileId};
 use crate::model::secret::Secret;
+use crate::model::secret_text;
 
 /// Columns that are read.
 const COLUMNS: [&str; 10] =
@@ -194,7 +195,7 @@ impl Reading<'_> {
                 self.world.secret(name).ok_or_else(|| Mistake::SecretMissing { name: shown_name(name).into() })
             }
             None => match self.world.file(reference) {
-                Ok(content) => first_line(&content),
+                Ok(content) => secret_text::line(content.expose()).map_err(|_| Mistake::FileNotText),
                 Err(reason) => Err(Mistake::FileUnreadable { reason }),
             },
         };
@@ -235,7 +236,11 @@ mod tests {
         }
 
         fn file(&mut self, path: &str) -> Result<Secret<Vec<u8>>, String> {
-            if path == "login" { Ok(Secret::new(b"hunter2\n".to_vec())) } else { Err("There is no such file".into()) }
+            match path {
+                "login" => Ok(Secret::new(b"hunter2\n".to_vec())),
+                "empty" => Ok(Secret::new(b"\n".to_vec())),
+                _ => Err("There is no such file".into()),
+            }
         }
 
         fn secret(&self, _: &str) -> Option<Secret<String>> {
@@ -282,6 +287,7 @@ mod tests {
             "j,serial:/dev/j,card,gw-8,,,,",
             "k,serial:/dev/k,card,GW-9,,,,,one too many",
             "l\nm,serial:/dev/l,card,GW-10,,,,",
+            "n,serial:/dev/n,card,GW-11,,empty,,",
         ];
         let Read { gateways: rows, findings, .. } = read(&table(&bad), &mut Made);
         let codes: Vec<(Option<u32>, &str)> =
@@ -299,6 +305,7 @@ mod tests {
             "manifest.serial_twice",
             "manifest.more_cells",
             "manifest.cell_control",
+            "manifest.file_not_text",
         ];
         assert_eq!(codes, expected.into_iter().zip(2..).map(|(code, row)| (Some(row), code)).collect::<Vec<_>>());
         assert!(rows.is_empty());

@@ -263,6 +263,8 @@ pub struct Trail {
     pub proven: Vec<String>,
     /// Restarts that were seen since the last removal.
     pub restarts: u32,
+    /// Whether one of them is the gateway's word alone.
+    pub is_restart_told: bool,
     /// Whether the conversation broke before the last look.
     pub is_cut: bool,
     /// What a watch after the last look brought, where there was one.

@@ -208,21 +208,23 @@ prop_compose! {
         guard in guards(),
         online in prop::option::of(any::<bool>()),
         restarts in 0_u32..4,
+        is_restart_told in any::<bool>(),
         is_cut in any::<bool>(),
-        finding in prop::option::of(any::<bool>()),
+        finding in prop::option::of((any::<bool>(), state::<NetworkState>())),
         login in prop::option::of((state::<LoginState>(), any::<bool>(), left_at_broker())),
         proven in prop::collection::vec(prop_oneof![Just("wifi".to_owned()), Just("token".to_owned())], 0..2),
         plan in Just(plan),
     ) -> (Plan, Trail) {
         let steps = steps.into_iter().map(|marks| marks.into_iter().map(mark).collect()).collect();
         let broker = login.map(|(old, is_alive, left)| left.on(broker_seen(old, None, is_alive)));
-        let watched = finding.map(|is_back| Watched {
+        let watched = finding.map(|(is_back, network)| Watched {
             seconds: 60,
             answers: 1,
             finding: is_back.then(|| "f".into()),
+            old_network: OldNetwork { state: network, says: "s".into() },
             ..Watched::default()
         });
-        (plan, Trail { guard, online, steps, looks, proven, restarts, is_cut, watched, broker })
+        (plan, Trail { guard, online, steps, looks, proven, restarts, is_restart_told, is_cut, watched, broker })
     }
 }
 
@@ -308,7 +310,8 @@ proptest! {
             prop_assert!(found.stores.iter().all(|store| store.state == StoreState::SeenEmpty));
             prop_assert_eq!(found.claim(Claim::Removed).answer, Answer::Observed);
             prop_assert!(trail.broker.as_ref().is_none_or(|seen| seen.proof() != Proof::StillAccepted && seen.is_clear()));
-            prop_assert!(trail.watched.as_ref().is_none_or(|watched| watched.finding.is_none()));
+            let may_be_back = |watched: &Watched| watched.old_network.state == NetworkState::Answers;
+            prop_assert!(trail.watched.as_ref().is_none_or(|watched| watched.finding.is_none() && !may_be_back(watched)));
         }
     }
 

@@ -27,6 +27,8 @@ words! {
     NetworkState {
         /// It stands in that network, and the gateway is there again.
         CameBack = "came-back",
+        /// It stands in that network, and something answers at the gateway's address; whether it is the gateway can't be told.
+        Answers = "answers",
         /// It stands in that network, and nothing of the gateway answered.
         Quiet = "quiet",
         /// It could not look.
@@ -53,6 +55,7 @@ impl OldNetwork {
         let says = &self.says;
         match self.state {
             NetworkState::CameBack => format!("Old network: it is there again, {says}"),
+            NetworkState::Answers => format!("Old network: {says}; whether that is the gateway can't be told"),
             NetworkState::Quiet => format!("Old network: {says}"),
             NetworkState::NotChecked => format!("Old network: not checked, {says}"),
         }

@@ -317,7 +317,6 @@ fn extra_line(at: usize, found: &Found) -> Line {
 mod tests {
     use super::*;
     use crate::model::batch::{RowOutcome, Told};
-    use crate::model::record::{JobIntent, RecordId};
     use crate::profile::site::parse_site;
 
     const SITE: &str = "schema = 1\nname = 'S'\n\
@@ -363,25 +362,7 @@ mod tests {
     }
 
     fn job(gateway: &str, link: &str) -> JobRecord {
-        JobRecord {
-            id: RecordId(1),
-            started_at: String::new(),
-            ended_at: None,
-            intent: JobIntent {
-                action: "commission".into(),
-                gateway: gateway.into(),
-                link: link.into(),
-                profile: None,
-                driver: None,
-                operator: String::new(),
-                is_simulated: false,
-            },
-            outcome: "joined".into(),
-            reason: String::new(),
-            summary: String::new(),
-            origin: None,
-            last_entry_at: None,
-        }
+        JobRecord::made(1, "commission", gateway, link, "joined")
     }
 
     #[test]

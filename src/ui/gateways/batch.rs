@@ -20,7 +20,7 @@ use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
-use crate::ui::widgets::rows::one_line;
+use crate::ui::widgets::rows::longest;
 use crate::ui::widgets::{
     Button, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field, pill,
     problem_card, row_ground, strong, truncated,
@@ -36,8 +36,6 @@ const STATE_WIDTH: f32 = 104.0;
 const LEAST_NAME: f32 = 80.0;
 /// The least width of the words beside them.
 const LEAST_WORDS: f32 = 130.0;
-/// How many rows are measured for the width of a column.
-const MEASURED: usize = 500;
 /// What a remedy takes beside its lines.
 const REMEDY_GAP: f32 = 8.0;
 /// Height of the export below the table.
@@ -351,14 +349,11 @@ fn remedy(ui: &Ui, row: &Row, width: f32) -> Option<Arc<Galley>> {
 fn columns(ui: &Ui, batch: &Batch, width: f32) -> (f32, f32) {
     let mono = egui::TextStyle::Monospace.resolve(ui.style()).family;
     let small = egui::FontId::new(small_text().size, mono);
-    let longest = |text: fn(&Row) -> &str, font: &egui::FontId| {
-        let wide = |row| one_line(ui, text(row), font.clone(), palette(ui).text, width).size().x;
-        // What is out of sight is not measured.
-        batch.rows().iter().take(MEASURED).map(wide).fold(0.0, f32::max).ceil() + 2.0
-    };
     let room = (width - NUMBER_WIDTH - STATE_WIDTH - LEAST_WORDS).max(2.0 * LEAST_NAME);
-    let name = longest(|row| &row.head.name, &medium()).clamp(LEAST_NAME, room - LEAST_NAME);
-    (name, longest(|row| short_place(&row.head.place), &small).clamp(LEAST_NAME, room - name))
+    let name = longest(ui, batch.rows().iter().map(|row| row.head.name.as_str()), medium(), width)
+        .clamp(LEAST_NAME, room - LEAST_NAME);
+    let places = batch.rows().iter().map(|row| short_place(&row.head.place));
+    (name, longest(ui, places, small, width).max(LEAST_NAME).min(room - name))
 }
 
 fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_width, link_width): (f32, f32)) {

@@ -18,13 +18,11 @@ use crate::ui::pass::Pass;
 use crate::ui::theme::{
     CONTROL_HEIGHT, GRID, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette, small_mono, small_text,
 };
-use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, one_line, onward};
+use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, longest, onward};
 use crate::ui::widgets::{Button, bare_field, empty_state, muted, problem_card, signal_bars};
 
 /// Height of the line below the list.
 const FOOT_HEIGHT: f32 = 36.0;
-/// How many rows are looked through for the longest name.
-const LOOKED_AT: usize = 300;
 /// The most room that the longest name may ask for.
 const WIDEST_NAME: f32 = 320.0;
 
@@ -122,16 +120,9 @@ fn troubles(ui: &mut Ui, app: &App) {
     }
 }
 
-/// How wide a name is.
-fn wide(ui: &Ui, name: &str) -> f32 {
-    one_line(ui, name, medium(), palette(ui).strong, WIDEST_NAME).size().x.ceil() + 1.0
-}
-
 fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let names = app.discover.shown().iter().take(LOOKED_AT).filter_map(|link| app.discover.row(link)).map(display_name);
-    // One is measured: to lay out each of thousands would cost more than the rest of the frame.
-    let longest = names.max_by_key(|name| name.chars().count());
-    let wish = longest.map_or(0.0, |name| wide(ui, &name).min(WIDEST_NAME));
+    let names = app.discover.shown().iter().filter_map(|link| app.discover.row(link)).map(display_name);
+    let wish = longest(ui, names, medium(), WIDEST_NAME);
     let columns = fitting(ui.available_width() - 12.0, wish, &app.settings.values.layout.gateways);
     heads(ui, app, &columns, pass);
     let lines = app.discover.lines();

@@ -7,7 +7,7 @@ use egui::{
 };
 
 use super::messages::{PANE_ROW, back};
-use super::rows::{Rows, cell, number, size};
+use super::rows::{Rows, cell, size};
 use super::{hex, tab, value_tree};
 use crate::app::App;
 use crate::app::telemetry::TelemetryAction;
@@ -20,7 +20,8 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, mono, palette, small_mono};
 use crate::ui::widgets::{
-    Button, facts, field, focus_ring, fold, labelled, muted, notice, path_field, problem_card, tool_row, truncated,
+    Button, count, facts, field, focus_ring, fold, labelled, muted, notice, path_field, problem_card, tool_row,
+    truncated,
 };
 
 /// Height of a line of text.
@@ -67,7 +68,7 @@ fn body(ui: &mut Ui, app: &mut App, message: &Arc<MessageDetail>, pass: &mut Pas
         let text = format!(
             "Not readable as {} from byte {}: {}. The bytes are shown all the same",
             message.decoded.kind,
-            number(failure.offset as u64),
+            count(failure.offset as u64),
             failure.what
         );
         notice(ui, palette(ui).warn, icon::WARNING, &text);
@@ -105,7 +106,7 @@ fn message_facts(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &P
         ui.label(gone).on_hover_text("Dropped from memory to make room; still here while it's selected");
     }
     let text = RichText::new(parts.join(" · ")).small().color(palette(ui).muted);
-    truncated(ui, text).on_hover_text(format!("{} bytes", number(row.bytes)));
+    truncated(ui, text).on_hover_text(format!("{} bytes", count(row.bytes)));
 }
 
 fn read_as(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
@@ -265,7 +266,7 @@ fn all_facts(ui: &mut Ui, detail: &mut Detail, message: &MessageDetail, pass: &m
     ScrollArea::vertical().id_salt("facts").auto_shrink(false).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = GRID;
         let time = pass.date_and_time(message.row.unix_micros);
-        let mut pairs: Vec<(&str, String)> = vec![("Arrived", time), ("Message", number(message.row.id.0))];
+        let mut pairs: Vec<(&str, String)> = vec![("Arrived", time), ("Message", count(message.row.id.0))];
         let told = message.notes.iter().chain(&message.decoded.notes);
         pairs.extend(told.map(|(name, value)| (name.as_str(), visible(value, 400))));
         facts(ui, "message facts", &pairs);

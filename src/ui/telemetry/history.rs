@@ -7,7 +7,7 @@ use egui::{Align2, Key, Rect, Response, Role, Sense, Ui, pos2, vec2};
 use super::list::flags;
 use super::messages::{PANE_ROW, back, is_one_at_a_time};
 use super::parts::span;
-use super::rows::{Asked, Place, Rows, cell, choosable, number, size};
+use super::rows::{Asked, Place, Rows, cell, choosable, size};
 use super::tools::{mark_row, row_title};
 use super::tree::silent_words;
 use crate::app::App;
@@ -48,7 +48,7 @@ fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let newest = match page.newer {
         _ if !is_held => String::new(),
         0 => "Newest".to_owned(),
-        newer => format!("+{}", number(newer)),
+        newer => format!("+{}", count(newer)),
     };
     let right = if is_held { 84.0 } else { 0.0 };
     let told = told(page);
@@ -87,7 +87,7 @@ fn silent(ui: &mut Ui, text: &str) {
 /// How many messages there are of the topic, and how often one usually comes.
 fn told(page: &HistoryPage) -> String {
     if let Some(usual) = page.usual {
-        return format!("every {}, learnt from {}", span(usual), number(page.received));
+        return format!("every {}, learnt from {}", span(usual), count(page.received));
     }
     let received = crate::ui::widgets::counted(page.received, "message", "messages");
     if page.total as u64 == page.received { received } else { format!("{received}, {} held", count(page.total as u64)) }

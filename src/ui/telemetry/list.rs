@@ -6,7 +6,7 @@ use egui::{
 
 use super::history::{as_text, message_menu};
 use super::messages::{feed_row, is_one_at_a_time};
-use super::rows::{Place, Rows, cell, choosable, number, size};
+use super::rows::{Place, Rows, cell, choosable, size};
 use super::tree::{FOOT, FOOT_FROM};
 use crate::app::App;
 use crate::app::telemetry::list::{List, ListAction, Picked};
@@ -16,7 +16,7 @@ use crate::telemetry::view::MessageRow;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{DENSE_HEIGHT, FIELD_MARGIN, GRID, HEAD_HEIGHT, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, bare_field, check, counted, empty_state, finding, labelled, muted, strong};
+use crate::ui::widgets::{Button, bare_field, check, count, counted, empty_state, finding, labelled, muted, strong};
 
 /// The field that searches messages.
 pub(in crate::ui) const SEARCH: &str = "message-search";
@@ -126,7 +126,7 @@ fn foot(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
         text = format!("{text} found, {:.0} % searched", page.searched * 100.0);
     }
     if page.evicted > 0 {
-        text = format!("{text}, {} of them no longer held", number(page.evicted));
+        text = format!("{text}, {} of them no longer held", count(page.evicted));
     }
     ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
         let text = egui::RichText::new(text).small().color(palette(ui).muted);
@@ -144,7 +144,7 @@ fn follow_button(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
     }
     let text = match list.page().newer {
         0 => "Follow".to_owned(),
-        newer => format!("Follow · +{} newer", number(newer)),
+        newer => format!("Follow · +{} newer", count(newer)),
     };
     if Button::new(&text).icon(icon::TO_END).named("Follow the newest messages").pressed(ui) {
         pass.did(TelemetryAction::List(ListAction::Followed));

@@ -31,7 +31,6 @@ use egui::{Frame, Margin, Role, Sense, Ui, WidgetInfo, vec2};
 
 use super::pass::Pass;
 use super::theme::{PAGE_MARGIN, medium, palette};
-pub(super) use super::widgets::rows::number;
 use super::widgets::{focus_ring, rows};
 use crate::app::App;
 use crate::app::telemetry::{Feed, Pane};

@@ -5,13 +5,13 @@ use egui::{
     Align2, Color32, FontId, Popup, PopupCloseBehavior, Rect, RectAlign, RichText, Role, Sense, Ui, WidgetInfo, vec2,
 };
 
-use super::rows::{cell, number, one_line, size};
+use super::rows::{cell, one_line, size};
 use crate::app::App;
 use crate::app::telemetry::memory::Memory;
 use crate::telemetry::view::Counters;
 use crate::ui::icon;
 use crate::ui::theme::{palette, small_mono};
-use crate::ui::widgets::{Button, muted};
+use crate::ui::widgets::{Button, count, muted};
 
 /// How high the line is.
 const HEIGHT: f32 = 26.0;
@@ -77,12 +77,12 @@ fn width(ui: &Ui, counter: &Counter) -> f32 {
 }
 
 fn all(counters: &Counters, memory: Memory) -> Vec<Counter> {
-    let one = |name, says, value: u64, tone| Counter { name, says, text: number(value), is_zero: value == 0, tone };
+    let one = |name, says, value: u64, tone| Counter { name, says, text: count(value), is_zero: value == 0, tone };
     let mut all = vec![
         Counter {
             name: "Rate",
             says: "Messages a second, over the last seconds",
-            text: format!("{}/s", number(counters.rate)),
+            text: format!("{}/s", count(counters.rate)),
             is_zero: counters.rate == 0,
             tone: Tone::Plain,
         },

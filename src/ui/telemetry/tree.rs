@@ -6,7 +6,7 @@ use egui::{Align2, FontId, Key, Popup, Rect, RectAlign, Response, Role, Sense, U
 
 use super::messages::{feed_row, is_one_at_a_time};
 use super::parts::span;
-use super::rows::{Asked, Place, Rows, Shown, cell, choosable, number, onward, size};
+use super::rows::{Asked, Place, Rows, Shown, cell, choosable, onward, size};
 use crate::app::App;
 use crate::app::telemetry::tree::{Selected, TreeAction};
 use crate::app::telemetry::{Depth, TelemetryAction};
@@ -15,7 +15,7 @@ use crate::telemetry::view::{TreeRow, TreeSort};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{DENSE_HEIGHT, HEAD_HEIGHT, icon_font, medium, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, bare_field, counted, empty_state, finding, focus_ring, muted};
+use crate::ui::widgets::{Button, bare_field, count, counted, empty_state, finding, focus_ring, muted};
 
 /// The field that searches topics.
 pub(in crate::ui) const SEARCH: &str = "topic-search";
@@ -106,7 +106,7 @@ fn foot(ui: &Ui, app: &App, rect: Rect) {
     let left = if held { format!("{left} · order held") } else { left };
     let mut used = cell(ui, inner, &left, small_text(), palette.muted, Align2::LEFT_CENTER);
     let silent = app.telemetry.snapshot().map_or(0, |snapshot| snapshot.silent);
-    let silent = if silent == 0 { String::new() } else { format!("{} silent longer than usual", number(silent)) };
+    let silent = if silent == 0 { String::new() } else { format!("{} silent longer than usual", count(silent)) };
     let beside = inner.with_min_x(inner.left() + used + 10.0);
     if !silent.is_empty() {
         used += 10.0 + cell(ui, beside, &silent, small_text(), palette.warn, Align2::LEFT_CENTER);
@@ -383,7 +383,7 @@ fn draw_row(
         cell(ui, Columns::part(rect, column), &text, small_mono(), palette.muted, numbers);
     }
     if let Some(column) = columns.messages {
-        cell(ui, Columns::part(rect, column), &number(row.messages), small_mono(), palette.muted, numbers);
+        cell(ui, Columns::part(rect, column), &count(row.messages), small_mono(), palette.muted, numbers);
     }
     if let Some(column) = columns.size {
         cell(ui, Columns::part(rect, column), &size(row.bytes), small_mono(), palette.muted, numbers);
@@ -448,6 +448,6 @@ fn rate(rate: f32) -> Option<String> {
         rate if rate < 0.05 => None,
         rate if rate < 9.95 => Some(format!("{rate:.1}/s")),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate isn't negative")]
-        rate => Some(format!("{}/s", number(rate.round() as u64))),
+        rate => Some(format!("{}/s", count(rate.round() as u64))),
     }
 }

@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, Key, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
-use super::rows::{Rows, cell, choosable, number};
+use super::rows::{Rows, cell, choosable};
 use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::detail::DetailAction;
 use crate::app::telemetry::value_tree::{Fold, Label, Line, Lines};
@@ -13,6 +13,7 @@ use crate::telemetry::value::{Body, Value};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{icon_font, mono, palette};
+use crate::ui::widgets::{count, counted};
 
 /// Height of a line.
 const LINE: f32 = 22.0;
@@ -185,15 +186,10 @@ fn shown(ui: &Ui, value: &Value) -> (String, Color32) {
         Value::Bytes(bytes) => {
             let start = bytes.get(..32.min(bytes.len())).unwrap_or_default();
             let more = if bytes.len() > 32 { "…" } else { "" };
-            (format!("{}{more}  {} bytes", crate::model::text::hex(start), number(bytes.len() as u64)), palette.text)
+            (format!("{}{more}  {} bytes", crate::model::text::hex(start), count(bytes.len() as u64)), palette.text)
         }
         Value::Time(micros) => (json::time(*micros), palette.ok),
-        Value::List(items) => (counted(items.len(), "entry", "entries"), palette.muted),
-        Value::Map(members) => (counted(members.len(), "member", "members"), palette.muted),
+        Value::List(items) => (counted(items.len() as u64, "entry", "entries"), palette.muted),
+        Value::Map(members) => (counted(members.len() as u64, "member", "members"), palette.muted),
     }
-}
-
-fn counted(count: usize, one: &str, many: &str) -> String {
-    let number = number(count as u64);
-    format!("{number} {}", if count == 1 { one } else { many })
 }
