@@ -2,6 +2,7 @@
 //!
 //! Rows are told apart by their link, never by their place in the list. Nothing is sent to a port unless a person asks.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use super::jobs::JobKind;
 use crate::model::act;
 use crate::model::gateway::{DeviceInfo, Identity, Probe, ProvisioningState, Sighting};
 use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
-use crate::model::order::{in_order_of_numbers, order_of_link};
+use crate::model::order::{compare_links, compare_texts, place_of_kind};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::record::JobRecord;
@@ -220,24 +221,19 @@ impl Discover {
     }
 
     fn face<'a>(&self, gateway: &'a Gateway) -> Option<&'a LinkAddress> {
-        let of_kind = |link: &LinkAddress| match link.kind() {
-            LinkKind::Serial => 0,
-            LinkKind::Ble => 1,
-            LinkKind::Http => 2,
-            LinkKind::Udp => 3,
-        };
+        let of_kind = |link: &LinkAddress| place_of_kind(link.kind());
         let is_gone = |link: &LinkAddress| !self.row(link).is_some_and(|row| row.is_present);
         let is_selected = |link: &LinkAddress| self.selected.as_ref() == Some(link);
         let rank = |link: &LinkAddress| (is_gone(link), !is_selected(link), !self.used.contains(link), of_kind(link));
         gateway.links.iter().min_by_key(|link| rank(link))
     }
 
-    /// The gateway behind the link reported what no other one has.
     /// What a gateway told of itself, as far as it did.
     pub(super) fn marks_of(&self, link: &LinkAddress) -> Option<&Marks> {
         self.marks.get(link)
     }
 
+    /// The gateway behind the link reported what no other one has.
     pub(super) fn learn(&mut self, link: &LinkAddress, marks: Marks) {
         self.marks.entry(link.clone()).or_default().learn(marks);
         self.is_stale = true;
@@ -618,16 +614,16 @@ impl Discover {
         });
         self.ties = Ties::among(seen);
         let needle = self.filter.trim().to_lowercase();
-        let mut keyed: Vec<(SortText, &LinkAddress)> = self
+        let mut ranked: Vec<(Rank<'_>, &LinkAddress)> = self
             .rows
             .values()
             .filter(|row| is_of_kind(row, self.kinds))
             .filter(|row| self.kinds != Shown::All || self.is_face(&row.link))
             .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
-            .map(|row| (self.sort_text(row, catalog), &row.link))
+            .map(|row| (self.rank(row, catalog), &row.link))
             .collect();
-        keyed.sort();
-        let links: Vec<LinkAddress> = keyed.into_iter().map(|(_, link)| link.clone()).collect();
+        ranked.sort_by(|(one, link), (other, next)| one.compare(other).then_with(|| link.cmp(next)));
+        let links: Vec<LinkAddress> = ranked.into_iter().map(|(_, link)| link.clone()).collect();
         self.lines = match site.filter(|site| !site.gateways.is_empty()) {
             Some(site) => self.held_to(site, links, &needle),
             None => links.into_iter().map(ListLine::Row).collect(),
@@ -659,12 +655,12 @@ impl Discover {
         lines
     }
 
-    fn sort_text(&self, row: &Sighting, catalog: &Catalog) -> SortText {
+    fn rank<'a>(&'a self, row: &'a Sighting, catalog: &Catalog) -> Rank<'a> {
         let text = match self.sort {
             // By whichever link it is reached, it stands where its first one does.
             SortKey::Link => {
                 let first = self.ties.of_link(&row.link).and_then(|gateway| gateway.links.first());
-                return (false, order_of_link(first.unwrap_or(&row.link)));
+                return Rank::Link(first.unwrap_or(&row.link));
             }
             SortKey::Name => Some(display_name(row)),
             SortKey::Profile => profile_name(row, catalog),
@@ -673,7 +669,7 @@ impl Discover {
                 Some(format!("{} {}", urgency(stand.standing.tone()), stand.standing.title()))
             }
         };
-        (text.is_none(), in_order_of_numbers(&text.unwrap_or_default().to_lowercase()))
+        text.map_or(Rank::Last, Rank::Text)
     }
 
     fn askable_links(&self) -> Vec<LinkAddress> {
@@ -725,8 +721,31 @@ impl Discover {
     }
 }
 
-/// What rows are ordered by: rows without the wanted text last, then the text, lower case, numbers by value.
-type SortText = (bool, String);
+/// What a row is ordered by.
+enum Rank<'a> {
+    Link(&'a LinkAddress),
+    Text(String),
+    /// It has not what the list is ordered by.
+    Last,
+}
+
+impl Rank<'_> {
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Link(one), Self::Link(other)) => compare_links(one, other),
+            (Self::Text(one), Self::Text(other)) => compare_texts(one, other),
+            _ => self.place().cmp(&other.place()),
+        }
+    }
+
+    const fn place(&self) -> u8 {
+        match self {
+            Self::Link(_) => 0,
+            Self::Text(_) => 1,
+            Self::Last => 2,
+        }
+    }
+}
 
 /// What needs somebody comes first.
 const fn urgency(tone: Tone) -> u8 {

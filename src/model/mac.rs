@@ -2,15 +2,13 @@
 
 /// Reads six octets in hex, apart by colons or hyphens or not at all: `34:85:18:0a:00:01`.
 pub fn read(text: &str) -> Option<[u8; 6]> {
-    let digits: String = text.trim().chars().filter(|c| !matches!(c, ':' | '-')).collect();
-    if digits.len() != 12 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-        return None;
-    }
+    let mut digits = text.trim().chars().filter(|c| !matches!(c, ':' | '-')).map(|c| c.to_digit(16));
     let mut mac = [0; 6];
-    for (at, octet) in mac.iter_mut().enumerate() {
-        *octet = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
+    for octet in &mut mac {
+        let (high, low) = (digits.next()??, digits.next()??);
+        *octet = u8::try_from(high << 4 | low).ok()?;
     }
-    (mac != [0; 6]).then_some(mac)
+    (mac != [0; 6] && digits.next().is_none()).then_some(mac)
 }
 
 /// The address as people write it: `34:85:18:0a:00:01`.

@@ -1,36 +1,76 @@
 //! The order in which lists show gateways, the same in the window and on the command line.
 
+use std::cmp::Ordering;
+
 use super::ids::{LinkAddress, LinkKind};
 
-/// What links are ordered by: serial ports first, numbers by value, so that `COM9` comes before `COM10`.
-pub fn order_of_link(link: &LinkAddress) -> String {
-    let text = format!("{} {}", u8::from(link.kind() != LinkKind::Serial), link.place()).to_lowercase();
-    // The digits of a Bluetooth address are no numbers.
-    if link.kind() == LinkKind::Ble { text } else { in_order_of_numbers(&text) }
+/// Which of two links comes first: serial ports, then what is on the air, then what has an address on the network; within
+/// each kind numbers by value, so that `COM9` comes before `COM10`.
+pub fn compare_links(one: &LinkAddress, other: &LinkAddress) -> Ordering {
+    let within_kind = || match one.kind() {
+        // The digits of a Bluetooth address are no numbers.
+        LinkKind::Ble => one.place().to_ascii_lowercase().cmp(&other.place().to_ascii_lowercase()),
+        LinkKind::Serial | LinkKind::Http | LinkKind::Udp => compare_texts(one.place(), other.place()),
+    };
+    place_of_kind(one.kind()).cmp(&place_of_kind(other.kind())).then_with(within_kind)
 }
 
-/// A key by which `port 9` comes before `port 10`: numbers are filled up with zeros.
-pub fn in_order_of_numbers(text: &str) -> String {
-    const DIGITS: usize = 10;
-    let mut key = String::with_capacity(text.len() + DIGITS);
-    let mut number = String::new();
-    for c in text.chars().chain(['\0']) {
-        if c.is_ascii_digit() {
-            number.push(c);
-            continue;
-        }
-        if !number.is_empty() {
-            key.extend(std::iter::repeat_n('0', DIGITS.saturating_sub(number.len())));
-            key.push_str(&number);
-            number.clear();
-        }
-        key.push(c);
+/// Where links of a kind stand among those of other kinds.
+pub const fn place_of_kind(kind: LinkKind) -> u8 {
+    match kind {
+        LinkKind::Serial => 0,
+        LinkKind::Ble => 1,
+        LinkKind::Http => 2,
+        LinkKind::Udp => 3,
     }
-    key
+}
+
+/// Which of two texts comes first: numbers by value, so that `port 9` comes before `port 10`; capitals count for nothing.
+pub fn compare_texts(one: &str, other: &str) -> Ordering {
+    let (mut ones, mut others) = (one, other);
+    loop {
+        let by_number = match (number(ones), number(others)) {
+            (Some(number), Some(other)) => {
+                (ones, others) = (number.after, other.after);
+                number.digits.len().cmp(&other.digits.len()).then_with(|| number.digits.cmp(other.digits))
+            }
+            _ => match (letter(&mut ones), letter(&mut others)) {
+                // What differs in capitals or leading zeros alone still has one order.
+                (None, None) => return one.cmp(other),
+                (letter, other) => letter.cmp(&other),
+            },
+        };
+        if by_number.is_ne() {
+            return by_number;
+        }
+    }
+}
+
+/// A number at the start of a text, without leading zeros.
+struct Number<'a> {
+    digits: &'a str,
+    after: &'a str,
+}
+
+fn number(text: &str) -> Option<Number<'_>> {
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    let end = text.bytes().take_while(is_digit).count();
+    let (digits, after) = text.split_at(end);
+    (end > 0).then(|| Number { digits: digits.trim_start_matches('0'), after })
+}
+
+/// Takes the first letter of a text, as a small one.
+fn letter(text: &mut &str) -> Option<char> {
+    let mut letters = text.chars();
+    let first = letters.next()?;
+    *text = letters.as_str();
+    Some(if first.is_ascii() { first.to_ascii_lowercase() } else { first.to_lowercase().next().unwrap_or(first) })
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -38,12 +78,37 @@ mod tests {
         let link = |text: &str| text.parse::<LinkAddress>().expect("a link");
         let wanted = ["serial:COM9", "serial:COM10", "serial:/dev/pts/2", "serial:/dev/pts/10"];
         let mut ports = ["serial:/dev/pts/10", "serial:COM10", "serial:COM9", "serial:/dev/pts/2"].map(link);
-        ports.sort_by_cached_key(order_of_link);
+        ports.sort_by(compare_links);
         let mut wanted = wanted.map(link);
         wanted.sort_by_key(|port| port.place().starts_with("COM"));
         assert_eq!(ports, wanted);
-        let mut devices = ["ble:0A:00:00:00:00:10", "ble:01:00:00:00:00:9F"].map(link);
-        devices.sort_by_cached_key(order_of_link);
-        assert_eq!(devices[0], link("ble:01:00:00:00:00:9F"));
+        let wanted = ["serial:COM1", "ble:01:00:00:00:00:9F", "ble:0A:00:00:00:00:10", "http:10.0.0.2"].map(link);
+        let mut links = wanted.clone();
+        links.reverse();
+        links.sort_by(compare_links);
+        assert_eq!(links, wanted);
+    }
+
+    #[test]
+    fn texts_stand_as_a_person_would_put_them() {
+        let wanted = ["", "1", "01x", "2", "10", "Gateway 9", "gateway 9b", "gateway 10", "zone", "Übergabe"];
+        let mut texts = wanted;
+        texts.reverse();
+        texts.sort_by(|one, other| compare_texts(one, other));
+        assert_eq!(texts, wanted);
+        let huge = ["9".repeat(40), format!("1{}", "0".repeat(40))];
+        assert_eq!(compare_texts(&huge[0], &huge[1]), Ordering::Less, "numbers have no size that is too large");
+    }
+
+    proptest! {
+        #[test]
+        fn every_three_texts_have_one_order(texts in proptest::collection::vec("[aB0-9 é]{0,6}", 3)) {
+            let [a, b, c] = [&texts[0], &texts[1], &texts[2]];
+            prop_assert_eq!(compare_texts(a, b), compare_texts(b, a).reverse());
+            prop_assert_eq!(compare_texts(a, b).is_eq(), a == b);
+            if compare_texts(a, b).is_le() && compare_texts(b, c).is_le() {
+                prop_assert!(compare_texts(a, c).is_le(), "{} {} {}", a, b, c);
+            }
+        }
     }
 }

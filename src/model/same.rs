@@ -127,9 +127,7 @@ impl Ties {
         let seen: Vec<Seen<'a>> = seen.into_iter().collect();
         let mut holders: HashMap<Key, Vec<(usize, Origin)>> = HashMap::new();
         for (at, one) in seen.iter().enumerate() {
-            for (key, origin) in keys(one) {
-                holders.entry(key).or_default().push((at, origin));
-            }
+            for_each_key(one, |key, origin| holders.entry(key).or_default().push((at, origin)));
         }
         let mut pairs: Vec<(usize, usize, Proof)> = Vec::new();
         for (key, holders) in holders.iter().filter(|(_, holders)| holders.len() > 1) {
@@ -177,24 +175,22 @@ impl Ties {
     }
 }
 
-fn keys(seen: &Seen<'_>) -> Vec<(Key, Origin)> {
-    let mut keys = Vec::new();
+fn for_each_key(seen: &Seen<'_>, mut take: impl FnMut(Key, Origin)) {
     if let Some(marks) = seen.marks {
         let serial = marks.serial.as_deref().and_then(plain).map(Key::SerialNumber);
         let machine = marks.machine.as_deref().and_then(plain).map(Key::SystemId);
-        keys.extend(serial.into_iter().chain(machine).map(|key| (key, Origin::Own)));
+        serial.into_iter().chain(machine).for_each(|key| take(key, Origin::Own));
     }
     if let Some(serial) = seen.facts.serial_number.as_deref() {
-        keys.extend(plain(serial).map(|serial| (Key::SerialNumber(serial), Origin::Port)));
-        keys.extend(mac::read(serial).map(|mac| (Key::Chip(mac::number(mac)), Origin::Port)));
+        let chip = mac::read(serial).map(|mac| Key::Chip(mac::number(mac)));
+        plain(serial).map(Key::SerialNumber).into_iter().chain(chip).for_each(|key| take(key, Origin::Port));
     }
     if seen.link.kind() == LinkKind::Ble
         && let Some(mac) = mac::read(seen.link.place()).map(mac::number)
     {
         let first = mac.checked_sub(BLUETOOTH_IS);
-        keys.extend([Some(mac), first].into_iter().flatten().map(|mac| (Key::Chip(mac), Origin::Air)));
+        [Some(mac), first].into_iter().flatten().for_each(|mac| take(Key::Chip(mac), Origin::Air));
     }
-    keys
 }
 
 /// What a key that several links have proves; nothing where it cannot be one gateway's alone.
