@@ -327,9 +327,13 @@ impl Batch {
         let ManifestCheck { rows, findings, wanted, earlier, notes } = check;
         self.notes = notes;
         if self.job.is_none() {
-            self.rows = rows.into_iter().map(|head| Row { head, state: RowState::Open }).collect();
+            let mut known = earlier.unwrap_or_default().into_iter();
+            let state =
+                |known: Option<RowResult>| known.map_or(RowState::Open, |result| RowState::Ended(Box::new(result)));
+            self.rows = rows.into_iter().map(|head| Row { head, state: state(known.next().flatten()) }).collect();
             self.secrets = wanted.into_iter().map(|name| SecretField { name, value: room() }).collect();
-            self.earlier = earlier;
+            let summary = self.summary();
+            self.earlier = (summary.open < summary.rows).then_some(summary);
         }
         self.findings = findings;
     }

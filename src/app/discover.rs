@@ -114,6 +114,8 @@ pub enum DiscoverAction {
     SortedBy(SortKey),
     /// Asked a port what it is.
     Asked(LinkAddress),
+    /// Asked the gateways that are selected; all of them where none is.
+    AskedSelected,
     /// Asked all ports that were not asked yet.
     AskedAll,
     /// Stopped asking.
@@ -389,6 +391,7 @@ impl Discover {
                 self.rearrange();
             }
             DiscoverAction::Asked(link) => self.enqueue([link]),
+            DiscoverAction::AskedSelected => self.enqueue(self.links_to_ask()),
             DiscoverAction::AskedAll => self.enqueue(self.askable_links()),
             DiscoverAction::StoppedAsking => return self.stop_asking(desk),
             DiscoverAction::Used(link) => self.use_link(link),
@@ -436,6 +439,15 @@ impl Discover {
     pub(super) fn unqueue(&mut self) {
         self.done.retain(|_, done| *done != Done::Queued);
         self.is_stale = true;
+    }
+
+    /// A session found nobody there.
+    pub(super) fn did_not_answer(&mut self, link: &LinkAddress, problem: &Problem) {
+        let row = self.rows.get_mut(link).filter(|row| matches!(row.probe, Probe::NotAsked | Probe::Failed(_)));
+        if let Some(row) = row {
+            row.probe = Probe::Failed(problem.clone());
+            self.is_stale = true;
+        }
     }
 
     /// A session ended. What it had begun and told no end of is unknown.
@@ -670,6 +682,17 @@ impl Discover {
             }
         };
         text.map_or(Rank::Last, Rank::Text)
+    }
+
+    /// Those marked, else the one selected, else all: a question goes to nobody a person didn't mean.
+    fn links_to_ask(&self) -> Vec<LinkAddress> {
+        let meant: Vec<&LinkAddress> =
+            if self.marked.is_empty() { self.selected.iter().collect() } else { self.marked.iter().collect() };
+        if meant.is_empty() {
+            return self.askable_links();
+        }
+        let can_be_asked = |link: &&LinkAddress| self.row(link).is_some_and(|row| row.is_present && can_be_asked(row));
+        meant.into_iter().filter(can_be_asked).cloned().collect()
     }
 
     fn askable_links(&self) -> Vec<LinkAddress> {

@@ -288,7 +288,16 @@ impl App {
     }
 
     fn may_close(&self) -> bool {
-        !self.jobs.iter().any(|job| job.kind.must_not_be_cut())
+        self.cut_by_closing().next().is_none()
+    }
+
+    /// The jobs that closing the window would cut in the middle. A session that only stays open after its verdict is none.
+    pub fn cut_by_closing(&self) -> impl Iterator<Item = &jobs::RunningJob> {
+        let is_settled = |job: &jobs::RunningJob| {
+            let mut sessions = self.commission.iter().filter(|one| one.is_of(job.id)).filter_map(|one| one.session());
+            sessions.any(|session| session.outcome.is_some() && session.is_ready())
+        };
+        self.jobs.iter().filter(move |job| job.kind.must_not_be_cut() && !is_settled(job))
     }
 
     /// Whether the keys are listed.
@@ -630,7 +639,13 @@ impl App {
             JobKind::Session => {
                 if let Some(commission) = self.commission.iter_mut().find(|one| one.is_of(job)) {
                     if let Some(session) = commission.session() {
-                        self.discover.session_ended(&session.target.link);
+                        let link = &session.target.link;
+                        self.discover.session_ended(link);
+                        if let (JobEnd::Failed(problem), None) = (&end, session.state)
+                            && session.target.driver.facts().offers.asking
+                        {
+                            self.discover.did_not_answer(link, problem);
+                        }
                     }
                     commission.session_finished(job, end);
                 }

@@ -248,7 +248,7 @@ impl App {
             // What is not right yet is sent from its form, where the fields say why.
             NextAct::Send if !self.commission.form.errors().is_empty() => return None,
             NextAct::Send => (format!("Send the network to {name}"), CommissionAction::Sent.into()),
-            NextAct::Correct => (format!("Correct the passphrase for {name}"), CommissionAction::Corrected.into()),
+            NextAct::Correct => (format!("Try again with {name}"), CommissionAction::Corrected.into()),
             NextAct::CheckNetwork => (format!("Check the network for {name}"), Action::TookToCheck),
             NextAct::GoOn => {
                 let next = self.next_gateway()?;
@@ -263,7 +263,7 @@ impl App {
         if askable > 0 {
             let plural = if askable == 1 { "gateway" } else { "gateways" };
             let beside = format!("{askable} {plural}, a harmless question each");
-            acts.push(act("Query all gateways", beside, "F5", DiscoverAction::AskedAll));
+            acts.push(act("Query all gateways", beside, "", DiscoverAction::AskedAll));
         }
         if self.discover.waiting() > 0 || self.jobs.probes() > 0 {
             acts.push(act("Stop querying", "", "", DiscoverAction::StoppedAsking));

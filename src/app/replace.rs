@@ -75,7 +75,8 @@ impl Replace {
         let is_cancelled = matches!(event, Event::JobFinished { end: JobEnd::Cancelled, .. });
         let Some(destination) = destination_of(command).filter(|_| !is_begun && !is_cancelled) else { return };
         let result = problem.map_or_else(|| Ok(holds(command, event)), |problem| Err(problem.clone()));
-        self.written.push((destination.path().to_owned(), result));
+        let path = path_told(event).unwrap_or_else(|| destination.path());
+        self.written.push((path.to_owned(), result));
     }
 
     /// The command once more, to replace the file.
@@ -91,6 +92,14 @@ impl Replace {
     /// The answer as it came: the file stays.
     pub(super) fn keep(&mut self) -> Option<Event> {
         self.question.take().map(|(_, event)| event)
+    }
+}
+
+/// The path that the answer names: a recording that is kept may be named as it is written.
+fn path_told(event: &Event) -> Option<&Path> {
+    match event {
+        Event::TelemetryProgressed { event: TelemetryEvent::Kept(Ok(state)), .. } => Some(&state.path),
+        _ => None,
     }
 }
 

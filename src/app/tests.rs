@@ -6,7 +6,7 @@ use super::commission::{Phase, Question, ScanState, StepState};
 use super::discover::Shown;
 use super::terminal::TerminalAction;
 use super::*;
-use crate::model::batch::{Again, RowOutcome, RowResult};
+use crate::model::batch::{Again, RowHead, RowOutcome, RowResult};
 use crate::model::gateway::{
     Advertisement, Capabilities, Identity, PortFacts, Probe, Protection, ProvisioningState, Sighting,
 };
@@ -827,6 +827,69 @@ fn a_device_that_a_person_is_at_stays_in_the_list_when_a_new_scan_forgets_it() {
     bench.apply(Event::GatewayRemoved(device()));
     assert!(bench.app.discover.row(&device()).is_some_and(|row| !row.is_present));
     assert_eq!(bench.app.discover.selected(), Some(&device()));
+}
+
+#[test]
+fn the_key_that_looks_again_asks_nobody_a_person_did_not_select() {
+    let asked = |commands: Vec<Command>| -> Vec<LinkAddress> {
+        let asked = |command| if let Command::Probe { link, .. } = command { Some(link) } else { None };
+        commands.into_iter().filter_map(asked).collect()
+    };
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB1")));
+    assert_eq!(asked(bench.act(DiscoverAction::AskedSelected)), [link("/dev/ttyUSB1")]);
+    let mut bench = Bench::new();
+    bench.hear(-60);
+    bench.act(DiscoverAction::MarkedAll);
+    bench.act(DiscoverAction::Marked(device()));
+    assert_eq!(asked(bench.act(DiscoverAction::AskedSelected)).len(), 2, "those marked");
+}
+
+#[test]
+fn a_session_that_only_stays_open_after_its_verdict_does_not_keep_the_window() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    bench.make_ready(job, ProvisioningState::Ready);
+    assert_eq!(bench.app.cut_by_closing().count(), 1, "nothing is known yet");
+    bench.progress(job, joined());
+    bench.progress(job, Progress::Ready);
+    assert_eq!(bench.app.cut_by_closing().count(), 0, "its verdict is on record");
+    assert_eq!(bench.app.commission.session().unwrap().state, Some(ProvisioningState::Provisioned));
+}
+
+#[test]
+fn a_gateway_that_answered_no_session_is_listed_so() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    let silence = Problem::new("improv.no_reply", "The gateway does not answer", "power", "check");
+    bench.apply(Event::JobFinished { job, end: JobEnd::Failed(silence) });
+    assert_eq!(bench.standing("/dev/ttyUSB0"), "No answer");
+}
+
+#[test]
+fn a_manifest_that_was_begun_before_shows_what_is_known_of_each_row() {
+    let mut bench = Bench::new();
+    bench.app.batch.path = "/tmp/site.csv".into();
+    let Some(Command::Batch { job, .. }) = bench.act(BatchAction::Opened).pop() else { panic!("it is read") };
+    let head = |row: u32| RowHead {
+        row,
+        name: format!("Hall {row}"),
+        place: format!("serial:/dev/ttyUSB{row}"),
+        profile: None,
+        driver: DriverId::Improv,
+        ssid: "Office".into(),
+        credentials: Vec::new(),
+    };
+    let joined = RowResult::without_session(RowOutcome::Joined, "improv.joined", "Joined".into(), "-".into());
+    let check = crate::msg::batch::ManifestCheck {
+        rows: vec![head(2), head(3)],
+        earlier: Some(vec![Some(joined), None]),
+        ..Default::default()
+    };
+    bench.apply(Event::BatchProgressed { job, event: BatchEvent::Checked(Box::new(check)) });
+    assert!(matches!(bench.app.batch.rows()[0].state, RowState::Ended(_)));
+    assert!(matches!(bench.app.batch.rows()[1].state, RowState::Open));
+    assert_eq!(bench.app.batch.earlier().map(|summary| (summary.joined, summary.open)), Some((1, 1)));
 }
 
 #[test]

@@ -172,7 +172,7 @@ impl BatchJob {
             (Some(_), None) => return Err(no_earlier()),
             (None, _) => {
                 let batch = records.open_batch(name).await.map_err(|error| error.explain())?;
-                (batch, plans.into_iter().map(|plan| (plan, None)).collect())
+                (batch, plans.into_iter().map(|plan| (plan, Standing::Open)).collect())
             }
         };
         Ok(Prepared { batch, rows, records, parallel: parallel.clamp(1, MAX_PARALLEL), wait, is_scanning, out })
@@ -182,7 +182,7 @@ impl BatchJob {
 /// A batch that can begin.
 struct Prepared {
     batch: BatchId,
-    rows: Vec<(RowPlan, Option<RowResult>)>,
+    rows: Vec<(RowPlan, Standing)>,
     records: Arc<dyn BatchRecords>,
     parallel: usize,
     wait: Duration,
@@ -206,36 +206,28 @@ impl Sessions for Tasks {
 }
 
 /// What the rows mean after an earlier run.
-fn stand(
-    plans: Vec<RowPlan>,
-    history: &BatchHistory,
-    again: Again,
-) -> Result<Vec<(RowPlan, Option<RowResult>)>, Problem> {
-    let mut rows = Vec::with_capacity(plans.len());
-    for plan in plans {
-        let earlier = match history.standing(&plan, again) {
-            Standing::Open => None,
-            Standing::Settled(result) => Some(result),
-            Standing::Running => return Err(still_running()),
-        };
-        rows.push((plan, earlier));
+fn stand(plans: Vec<RowPlan>, history: &BatchHistory, again: Again) -> Result<Vec<(RowPlan, Standing)>, Problem> {
+    if plans.iter().any(|plan| history.is_running(plan)) {
+        return Err(still_running());
     }
-    Ok(rows)
+    let stand = |plan: RowPlan| {
+        let standing = history.standing(&plan, again);
+        (plan, standing)
+    };
+    Ok(plans.into_iter().map(stand).collect())
 }
 
 fn told(checked: &Checked, earlier: Option<&BatchHistory>) -> ManifestCheck {
-    let outcomes = earlier.map(|history| {
-        Summary::of(checked.plans.iter().map(|plan| match history.standing(plan, Again::default()) {
-            Standing::Settled(result) => Some(result.outcome),
-            Standing::Open | Standing::Running => None,
-        }))
+    let results = earlier.map(|history| {
+        let result = |plan| history.standing(plan, Again::default()).result().cloned();
+        checked.plans.iter().map(result).collect::<Vec<_>>()
     });
     ManifestCheck {
         rows: checked.plans.iter().map(RowPlan::head).collect(),
         findings: checked.findings.clone(),
         wanted: checked.wanted.iter().cloned().collect(),
         notes: checked.notes.clone(),
-        earlier: outcomes.filter(|summary| summary.open < summary.rows && summary.joined + summary.done < summary.rows),
+        earlier: results.filter(|results| results.iter().any(Option::is_some)),
     }
 }
 
@@ -321,10 +313,10 @@ fn place_of_results(out: Destination, source: &BatchSource, goes_on: bool) -> De
 async fn open_results(
     out: Option<Destination>,
     heads: Vec<RowHead>,
-    rows: &[(RowPlan, Option<RowResult>)],
+    rows: &[(RowPlan, Standing)],
 ) -> Result<Option<ResultFile>, Problem> {
     let Some(destination) = out else { return Ok(None) };
-    let earlier: Vec<Option<RowResult>> = rows.iter().map(|(_, earlier)| earlier.clone()).collect();
+    let earlier: Vec<Option<RowResult>> = rows.iter().map(|(_, standing)| standing.result().cloned()).collect();
     let work = tokio::task::spawn_blocking(move || {
         let ended = heads.iter().zip(&earlier).filter_map(|(head, earlier)| Some((head, earlier.as_ref()?)));
         ResultFile::create(&destination, ended).map_err(|error| error.explain())

@@ -72,7 +72,7 @@ fn prepare(handle: &mut Handle, args: &BatchArgs, out: &mut Output) -> Result<Op
     if let (Some(earlier), None) = (check.earlier, go_on) {
         out.note(&format!(
             "An earlier run of this manifest ended with: {}. This is a new run; --resume continues the earlier one",
-            earlier.words()
+            Summary::of(earlier.iter().map(|result| result.as_ref().map(|result| result.outcome))).words()
         ));
     }
     let job = next_job();

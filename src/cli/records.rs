@@ -117,7 +117,7 @@ fn list(
             (Some(site), true) => {
                 format!("There are no records of {}: jobs are found by the names and links in its file.", site.name)
             }
-            (None, true) => "There are no records yet. Commission a gateway, or run `linesman demo`.".into(),
+            (None, true) => "There are no records yet. Commission a gateway first. What the demo does is kept apart, in the folder demo: name it with --data-dir.".into(),
             _ => "No record fits".into(),
         });
     }

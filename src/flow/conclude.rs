@@ -9,7 +9,7 @@ use super::port::LinkError;
 use crate::model::credentials::{WifiCredentials, WifiKey};
 use crate::model::gateway::Protection;
 use crate::model::ids::DriverId;
-use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome};
+use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, WRONG_PASSPHRASE};
 use crate::model::problem::Explain;
 use crate::model::verdict::{Before, Ground, Observation, Refusal, RefusalKind};
 use crate::model::wifi::{Band, Network, Security, Signal, WifiRules, shown_name};
@@ -364,7 +364,7 @@ fn passphrase_cause(facts: &Facts<'_>) -> Cause {
     match facts.credentials.key {
         WifiKey::Open => cause("The network wants a passphrase after all", "It was tried as an open network"),
         WifiKey::Passphrase(_) | WifiKey::RawPsk(_) | WifiKey::Wep(_) => cause(
-            "The passphrase is wrong",
+            WRONG_PASSPHRASE,
             format!("What was sent is {}; upper and lower case count", facts.credentials.key_label()),
         ),
     }
@@ -462,7 +462,7 @@ const fn lost_next_step(broken: Option<&LinkError>) -> &'static str {
 
 fn join_next_step(causes: &[Cause]) -> &'static str {
     match causes.first().map(|cause| cause.text.as_str()) {
-        Some("The passphrase is wrong") => "Correct the passphrase and try again; the connection stays open",
+        Some(WRONG_PASSPHRASE) => "Correct the passphrase and try again; the connection stays open",
         Some("The network wants a passphrase after all") => "Type the network's passphrase and try again",
         Some("The signal is too weak for the handshake") => {
             "Move the gateway or the access point closer until the gateway hears at least -75 dBm, then try again"

@@ -439,6 +439,10 @@ const JOBS: &str = "
            EXISTS (SELECT 1 FROM entries AS act WHERE act.job = jobs.id AND act.step <> 'job' GROUP BY act.step
                    HAVING SUM(act.phase = 'intent') > SUM(act.phase = 'outcome')) AS has_open_act,
            (SELECT max(last.at) FROM entries AS last WHERE last.job = jobs.id AND last.is_end = 0) AS last_entry_at,
+           CASE WHEN ending.at IS NULL THEN
+               (SELECT push.outcome FROM entries AS push
+                WHERE push.job = jobs.id AND push.step = 'push' AND push.phase = 'outcome' ORDER BY push.sequence DESC LIMIT 1)
+           END AS last_push,
            ending.at, ending.outcome, ending.reason, ending.summary
     FROM jobs LEFT JOIN entries AS ending ON ending.job = jobs.id AND ending.is_end = 1";
 
@@ -447,7 +451,10 @@ fn job_of(row: &Row<'_>, live: &HashSet<String>) -> rusqlite::Result<JobRecord> 
     let (outcome, reason, summary) = match row.get::<_, Option<String>>("outcome")? {
         Some(outcome) => (outcome, row.get("reason")?, row.get("summary")?),
         None if live.contains(&row.get::<_, String>("instance")?) => {
-            ("running".into(), String::new(), "Still running".into())
+            let last: Option<String> = row.get("last_push")?;
+            let open =
+                last.map_or_else(|| "Still running".into(), |last| format!("Still open; the last attempt was {last}"));
+            ("running".into(), String::new(), open)
         }
         None => {
             let may_have_changed = intent.may_have_changed_a_gateway(row.get("has_open_act")?);

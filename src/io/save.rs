@@ -11,13 +11,34 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
+
 use super::files::{FilesError, read_error, shown, write_error};
-use crate::model::destination::{Destination, Existing, Place, Saved};
+use crate::model::destination::{Destination, Existing, Fresh, Place, Saved};
 
 /// Links that lead to links: more than that is a circle.
 const MAX_LINKS: usize = 40;
+/// Files begun in one second that get a name each.
+const MAX_NUMBER: u32 = 1000;
 /// What is written to try a folder: as much as a paper takes.
 const TRIAL_BYTES: usize = 64 * 1024;
+
+/// The same destination, under its own name if it is to be named now.
+pub(super) fn settled(destination: Destination) -> Destination {
+    match &destination.place {
+        Place::Fresh(fresh) => named(fresh),
+        Place::File(_) | Place::StandardOutput => destination,
+    }
+}
+
+/// Names a file by this moment; one that is there keeps its name.
+fn named(fresh: &Fresh) -> Destination {
+    let now = Timestamp::now().as_microsecond();
+    let is_free = |path: &PathBuf| fs::symlink_metadata(path).is_err();
+    let free = (1..=MAX_NUMBER).map(|number| fresh.path(now, number)).find(is_free);
+    // With so many begun in one second, the last says that it is there.
+    Destination::file(free.unwrap_or_else(|| fresh.path(now, MAX_NUMBER)))
+}
 
 /// Writes a file as a whole.
 pub fn save(destination: &Destination, bytes: &[u8]) -> Result<Saved, FilesError> {
@@ -33,6 +54,7 @@ pub fn save(destination: &Destination, bytes: &[u8]) -> Result<Saved, FilesError
 pub(super) fn grow(destination: &Destination) -> Result<File, FilesError> {
     let path = match &destination.place {
         Place::StandardOutput => return standard_output(),
+        Place::Fresh(fresh) => return grow(&named(fresh)),
         Place::File(path) => path,
     };
     match look(path, destination)? {
@@ -121,6 +143,7 @@ impl Writing {
         let path = destination.path().to_owned();
         let place = match &destination.place {
             Place::StandardOutput => Found::Stream(standard_output()?),
+            Place::Fresh(fresh) => return Self::begin(&named(fresh)),
             Place::File(path) => look(path, destination)?,
         };
         match place {

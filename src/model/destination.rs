@@ -6,6 +6,9 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
 use super::text::visible;
 
 /// The code of the problem that a file of that name is there: the window asks then, and writes again.
@@ -32,8 +35,31 @@ pub struct Destination {
 pub enum Place {
     /// A path.
     File(PathBuf),
+    /// A file of the program's own naming.
+    Fresh(Fresh),
     /// What the next program in a pipe reads.
     StandardOutput,
+}
+
+/// A file that gets its name when it is begun: after what it is and the time, and numbered where that name is taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fresh {
+    /// The folder it goes into.
+    pub folder: PathBuf,
+    /// What it is: `recording`.
+    pub what: &'static str,
+    /// The end of its name, without the dot.
+    pub extension: &'static str,
+}
+
+impl Fresh {
+    /// The path of one begun at that time, in microseconds since 1970 UTC; the first has the number 1.
+    pub fn path(&self, unix_micros: i64, number: u32) -> PathBuf {
+        let time = Timestamp::from_microsecond(unix_micros).unwrap_or_default();
+        let time = time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H-%M-%SZ");
+        let number = if number > 1 { format!("-{number}") } else { String::new() };
+        self.folder.join(format!("{}-{time}{number}.{}", self.what, self.extension))
+    }
 }
 
 /// What becomes of a file that is there already.
@@ -57,6 +83,12 @@ impl Destination {
         Self { existing: Existing::Replace, ..Self::file(path) }
     }
 
+    /// A new file in a folder, which is named when it is begun.
+    pub const fn fresh(folder: PathBuf, what: &'static str, extension: &'static str) -> Self {
+        let place = Place::Fresh(Fresh { folder, what, extension });
+        Self { place, existing: Existing::Refuse, sources: Vec::new() }
+    }
+
     /// What an argument names: a file, or `-` for standard output.
     pub fn of_argument(argument: &OsStr) -> Self {
         let is_standard_output = STANDARD_OUTPUT.iter().any(|name| argument == *name);
@@ -71,10 +103,11 @@ impl Destination {
         self
     }
 
-    /// Its path as it was given; `-` for standard output.
+    /// Its path as it was given; `-` for standard output, the folder of a file that is named later.
     pub fn path(&self) -> &Path {
         match &self.place {
             Place::File(path) => path,
+            Place::Fresh(fresh) => &fresh.folder,
             Place::StandardOutput => Path::new(DASH),
         }
     }
@@ -100,7 +133,7 @@ impl From<&Path> for Destination {
 impl fmt::Display for Destination {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Place::File(path) => out.write_str(&visible(&path.display().to_string(), 160)),
+            Place::File(_) | Place::Fresh(_) => out.write_str(&visible(&self.path().display().to_string(), 160)),
             Place::StandardOutput => out.write_str("standard output"),
         }
     }
@@ -128,5 +161,13 @@ mod tests {
         assert!(!Destination::file("-").is_standard_output());
         assert_eq!(Destination::of_argument("-".as_ref()).to_string(), "standard output");
         assert_eq!(Destination::of_argument("a.csv".as_ref()).path(), Path::new("a.csv"));
+    }
+
+    #[test]
+    fn a_fresh_file_is_named_after_the_time_it_is_begun_at() {
+        let fresh = Fresh { folder: "/data".into(), what: "kept", extension: "lmrec" };
+        let path = |number| fresh.path(1_767_225_600_000_000, number);
+        assert_eq!(path(1), Path::new("/data/kept-2026-01-01T00-00-00Z.lmrec"));
+        assert_eq!(path(2), Path::new("/data/kept-2026-01-01T00-00-00Z-2.lmrec"));
     }
 }

@@ -77,6 +77,9 @@ pub struct Cause {
     pub because: String,
 }
 
+/// The cause that typing the passphrase again ends.
+pub const WRONG_PASSPHRASE: &str = "The passphrase is wrong";
+
 /// The end of a push: verdict, evidence, causes, next step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Outcome {
@@ -103,6 +106,13 @@ pub struct Outcome {
     /// From the request to the verdict.
     #[serde(rename = "took_millis", serialize_with = "as_millis")]
     pub took: Duration,
+}
+
+impl Outcome {
+    /// Whether the likeliest cause is the passphrase.
+    pub fn blames_passphrase(&self) -> bool {
+        self.causes.first().is_some_and(|cause| cause.text == WRONG_PASSPHRASE)
+    }
 }
 
 /// Durations leave the program as whole milliseconds.

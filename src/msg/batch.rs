@@ -112,8 +112,8 @@ pub struct ManifestCheck {
     pub wanted: Vec<String>,
     /// What a person should know that is no mistake.
     pub notes: Vec<String>,
-    /// What an earlier run of this manifest came to, if there was one and it did not succeed as a whole.
-    pub earlier: Option<Summary>,
+    /// What an earlier run of this manifest came to, if there was one: for each row what is known of it.
+    pub earlier: Option<Vec<Option<RowResult>>>,
 }
 
 /// How a row stands.

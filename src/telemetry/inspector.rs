@@ -15,7 +15,7 @@ use super::diff;
 use super::expect::Expectations;
 use super::plot::{Plotter, Table};
 use super::query::{Budget, CompiledQuery, Held, Source};
-use super::silence::{Grants, Known, Presence, Silence, SilentTopic, cause, says};
+use super::silence::{Grants, Hearing, Known, Presence, Silence, SilentTopic, cause, says};
 use super::store::{Message, Store};
 use super::sys;
 use super::trigger::{Fired, Trigger};
@@ -80,7 +80,8 @@ pub struct Inspector {
     /// The topics below $SYS.
     sys_topics: Vec<TopicId>,
     /// Since when messages can come; `None` while they cannot.
-    listening_since: Option<u64>,
+    hearing: Hearing,
+    is_recorded: bool,
     /// When the last snapshot was made, and whether its rates go down by themselves.
     shown_at: u64,
     is_fading: bool,
@@ -207,7 +208,8 @@ impl Inspector {
             grants: Grants::default(),
             presence: Presence::default(),
             sys_topics: Vec::new(),
-            listening_since: None,
+            hearing: Hearing::default(),
+            is_recorded: false,
             shown_at: 0,
             is_fading: false,
         }
@@ -296,14 +298,20 @@ impl Inspector {
     /// Messages can come from now on.
     pub fn listen(&mut self, mono_micros: u64) {
         self.expectations.listen(mono_micros);
-        self.listening_since = Some(mono_micros);
+        self.hearing.begin(mono_micros);
         self.change += 1;
     }
 
+    /// Messages come from a recording.
+    pub fn replay(&mut self) {
+        self.is_recorded = true;
+        self.listen(0);
+    }
+
     /// Messages cannot come any more.
-    pub fn stop_listening(&mut self) {
+    pub fn stop_listening(&mut self, mono_micros: u64) {
         self.expectations.stop_listening();
-        self.listening_since = None;
+        self.hearing.end(mono_micros);
         self.change += 1;
     }
 
@@ -317,12 +325,14 @@ impl Inspector {
     fn silence_of(&self, topic: TopicId, now_micros: u64) -> Option<Silence> {
         let rhythm = self.store.rhythm(topic)?;
         let known = self.store.topic(topic)?;
-        let since = known.last_micros.max(self.listening_since.unwrap_or(0));
+        let since = known.last_micros.max(self.hearing.since().unwrap_or(0));
         let mut facts = Known {
             silent_for: Duration::from_micros(now_micros.saturating_sub(since)),
             usual: Some(rhythm.usual),
             patience: Some(rhythm.patience),
-            is_connected: self.listening_since.is_some(),
+            is_connected: self.hearing.since().is_some(),
+            was_down: self.hearing.down_after(known.last_micros),
+            is_recorded: self.is_recorded,
             ..Known::default()
         };
         // Most topics are not silent: nothing more is looked up for them.
@@ -334,12 +344,12 @@ impl Inspector {
         });
         (facts.is_refused, facts.is_gone) = (refused.is_some(), gone.is_some());
         let cause = cause(&facts)?;
-        Some(Silence { cause, says: says(cause, refused, gone) })
+        Some(Silence { cause, says: says(cause, &facts, refused, gone) })
     }
 
     /// The topics that are silent longer than usual, the longest first, and why.
     pub fn silent(&mut self, now_micros: u64, count: usize) -> Vec<SilentTopic> {
-        let since = self.listening_since.unwrap_or(0);
+        let since = self.hearing.since().unwrap_or(0);
         let topics = self.store.silent_topics(since, now_micros, count);
         let told = topics.into_iter().filter_map(|id| {
             let topic = self.store.topic(id)?;
@@ -359,7 +369,7 @@ impl Inspector {
             for row in &mut tree.rows {
                 row.silence = row.topic.and_then(|topic| self.silence_of(topic, now_micros));
             }
-            let since = self.listening_since.unwrap_or(0);
+            let since = self.hearing.since().unwrap_or(0);
             snapshot.silent = self.store.count_silent(since, now_micros);
         }
         if let (Some(history), Some(spec)) = (&mut snapshot.history, &self.spec.history) {
@@ -524,8 +534,9 @@ impl Inspector {
             let newest = self.sys_topics.iter().filter_map(|topic| self.store.newest_of(*topic));
             snapshot.sys = Some(Arc::new(sys::page(newest.map(|message| (message.topic, message.payload)))));
         }
-        // What is silent gets longer by itself.
-        self.is_fading |= snapshot.silent > 0;
+        // What is silent gets longer by itself, and so does the time since the last message of each topic that is shown.
+        let has_rows = snapshot.tree.as_ref().is_some_and(|tree| !tree.rows.is_empty());
+        self.is_fading |= snapshot.silent > 0 || has_rows;
         snapshot
     }
 

@@ -3,10 +3,11 @@
 //! [`cause`] is the one rule. What it is given is learnt elsewhere: the rhythm of a topic by the store, what the broker granted
 //! by the inspection, and whether a gateway is gone by [`Presence`], from what gateways and brokers publish about it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::store::in_words;
 use super::view::TopicId;
 use crate::model::mqtt::message::Grant;
 use crate::model::mqtt::topic::TopicFilter;
@@ -25,6 +26,8 @@ words! {
         SubscriptionRefused = "subscription-refused",
         /// Its gateway is gone: the last will came, or the broker lost the client.
         GatewayGone = "gateway-gone",
+        /// The connection was down for a while since its last message: what was sent then can be missing.
+        ConnectionWasDown = "connection-was-down",
         /// Nothing explains it.
         Quiet = "quiet",
     }
@@ -45,6 +48,10 @@ pub struct Known {
     pub is_refused: bool,
     /// Whether its gateway is known to be gone.
     pub is_gone: bool,
+    /// For how long the connection was down since its last message.
+    pub was_down: Duration,
+    /// Whether the messages come from a recording, which doesn't tell how the connection was.
+    pub is_recorded: bool,
 }
 
 /// Why a topic is silent; `None` where it is not, or where its rhythm is not known.
@@ -57,7 +64,51 @@ pub fn cause(known: &Known) -> Option<Cause> {
         _ if !is_silent => None,
         (true, true, _) => Some(Cause::SubscriptionRefused),
         (true, false, true) => Some(Cause::GatewayGone),
+        (true, false, false) if !known.was_down.is_zero() => Some(Cause::ConnectionWasDown),
         (true, false, false) => Some(Cause::Quiet),
+    }
+}
+
+/// When messages could arrive: since when they can, and the times before in which they couldn't. Times are microseconds since
+/// the inspection began.
+#[derive(Debug, Default)]
+pub struct Hearing {
+    since: Option<u64>,
+    lost_at: Option<u64>,
+    outages: VecDeque<(u64, u64)>,
+}
+
+impl Hearing {
+    /// Outages remembered; the oldest go first.
+    const MOST: usize = 256;
+
+    /// Messages can come from now on.
+    pub fn begin(&mut self, at: u64) {
+        if let Some(lost_at) = self.lost_at.take() {
+            if self.outages.len() >= Self::MOST {
+                self.outages.pop_front();
+            }
+            self.outages.push_back((lost_at, at));
+        }
+        self.since = Some(at);
+    }
+
+    /// They cannot come any more.
+    pub fn end(&mut self, at: u64) {
+        if self.since.take().is_some() {
+            self.lost_at = Some(at);
+        }
+    }
+
+    /// Since when they can.
+    pub const fn since(&self) -> Option<u64> {
+        self.since
+    }
+
+    /// For how long they couldn't, of the time since then.
+    pub fn down_after(&self, then: u64) -> Duration {
+        let down = self.outages.iter().map(|(from, to)| to.saturating_sub(*from.max(&then)));
+        Duration::from_micros(down.sum())
     }
 }
 
@@ -163,7 +214,7 @@ impl Presence {
 }
 
 /// In a sentence, why a topic is silent.
-pub fn says(cause: Cause, refused: Option<&TopicFilter>, gone: Option<&[u8]>) -> Arc<str> {
+pub fn says(cause: Cause, known: &Known, refused: Option<&TopicFilter>, gone: Option<&[u8]>) -> Arc<str> {
     match (cause, refused, gone) {
         (Cause::SubscriptionRefused, Some(filter), _) => {
             format!("The broker refused the subscription to {filter}").into()
@@ -176,6 +227,14 @@ pub fn says(cause: Cause, refused: Option<&TopicFilter>, gone: Option<&[u8]>) ->
             format!("{what}: {}", visible_octets(topic, TOPIC_CHARS)).into()
         }
         (Cause::GatewayGone, _, None) => "The gateway is gone".into(),
+        (Cause::ConnectionWasDown, ..) => {
+            let down = in_words(known.was_down);
+            format!("The connection was down for {down} since then: a message sent meanwhile may be missing here")
+                .into()
+        }
+        (Cause::Quiet, ..) if known.is_recorded => {
+            "Nothing was recorded for longer than usual. A recording doesn't say whether the connection was up".into()
+        }
         (Cause::Quiet, ..) => "Simply quiet: the connection and its subscription are fine".into(),
     }
 }
@@ -260,9 +319,10 @@ mod tests {
     #[test]
     fn a_cause_for_every_combination_of_what_is_known() {
         let secs = Duration::from_secs;
-        for case in 0..32_u8 {
+        for case in 0..64_u8 {
             let is = |bit: u8| case & (1 << bit) != 0;
             let (learnt, long, connected, refused, gone) = (is(0), is(1), is(2), is(3), is(4));
+            let was_down = secs(if is(5) { 45 } else { 0 });
             let known = Known {
                 silent_for: secs(if long { 31 } else { 30 }),
                 usual: learnt.then_some(secs(10)),
@@ -270,16 +330,37 @@ mod tests {
                 is_connected: connected,
                 is_refused: refused,
                 is_gone: gone,
+                was_down,
+                is_recorded: false,
             };
             let expected = match (learnt, connected, long, refused, gone) {
                 (false, ..) | (true, true, false, ..) => None,
                 (true, false, ..) => Some(Cause::ConnectionDown),
                 (true, true, true, true, _) => Some(Cause::SubscriptionRefused),
                 (true, true, true, false, true) => Some(Cause::GatewayGone),
+                (true, true, true, false, false) if was_down > secs(0) => Some(Cause::ConnectionWasDown),
                 (true, true, true, false, false) => Some(Cause::Quiet),
             };
             assert_eq!(cause(&known), expected, "{known:?}");
         }
+    }
+
+    #[test]
+    fn silence_over_an_outage_is_not_called_simply_quiet() {
+        const SECOND: u64 = 1_000_000;
+        let mut hearing = Hearing::default();
+        for (begin, end) in [(0, 100), (130, 200)] {
+            hearing.begin(begin * SECOND);
+            hearing.end(end * SECOND);
+        }
+        hearing.begin(215 * SECOND);
+        let down = |then: u64| hearing.down_after(then * SECOND).as_secs();
+        assert_eq!((down(50), down(120), down(150), down(220)), (45, 25, 15, 0));
+        let known = Known { was_down: Duration::from_secs(45), ..Known::default() };
+        let told = says(Cause::ConnectionWasDown, &known, None, None);
+        assert_eq!(&*told, "The connection was down for 45 s since then: a message sent meanwhile may be missing here");
+        let recorded = says(Cause::Quiet, &Known { is_recorded: true, ..Known::default() }, None, None);
+        assert!(!recorded.contains("fine"), "{recorded}");
     }
 
     fn gone(told: &[(&str, &str)], topic: &str) -> Option<String> {

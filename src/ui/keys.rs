@@ -24,7 +24,7 @@ const LISTED: [(&str, &[(&str, &str)]); 5] = [
             ("Ctrl+1 to 5", "Gateways, Network check, Telemetry, Records, Settings"),
             ("Ctrl+K", "Palette: every act, gateway and topic in one field"),
             ("Ctrl+F", "Filter or search the list"),
-            ("F5", "Look again: query the gateways, refresh the records"),
+            ("F5", "Look again: query the gateway selected (all of them where none is), refresh the records"),
             ("Ctrl+Plus, Minus, 0", "Larger, smaller, usual size"),
             ("Esc", "One step back"),
             ("F1", "This list"),
@@ -162,7 +162,7 @@ pub(super) fn list(ui: &Ui, pass: &mut Pass<'_>) {
 
 fn look_again(place: Place, pass: &mut Pass<'_>) {
     match place {
-        Place::Gateways => pass.did(DiscoverAction::AskedAll),
+        Place::Gateways => pass.did(DiscoverAction::AskedSelected),
         Place::Records => pass.did(RecordsAction::Refreshed),
         Place::Check | Place::Telemetry | Place::Settings => {}
     }

@@ -10,7 +10,7 @@ use linesman::flow::port::{
     BatchRecords, Boxed, Link, LinkError, Links, Radio, RadioEvent, Records as _, RecordsError,
 };
 use linesman::model::access::Access;
-use linesman::model::batch::{Again, BatchHistory, BatchId, RowOutcome, RowPlan, RowResult};
+use linesman::model::batch::{Again, BatchHistory, BatchId, RowOutcome, RowPlan, RowResult, Standing};
 use linesman::model::credentials::WifiDraft;
 use linesman::model::gateway::{Advertisement, PortFacts, Protection};
 use linesman::model::ids::{DriverId, LinkAddress};
@@ -165,7 +165,11 @@ struct Under {
 }
 
 fn start(places: &[&str], links: impl Links + 'static, sessions: impl Sessions + 'static) -> Under {
-    let rows = (2..).zip(places).map(|(row, place)| (plan(row, place, DriverId::Improv), None)).collect();
+    let rows = (2..).zip(places).map(|(row, place)| (plan(row, place, DriverId::Improv), Standing::Open)).collect();
+    start_rows(rows, links, sessions)
+}
+
+fn start_rows(rows: Vec<(RowPlan, Standing)>, links: impl Links + 'static, sessions: impl Sessions + 'static) -> Under {
     let (events_tx, events) = mpsc::channel(4096);
     let (steer, steer_rx) = mpsc::channel(8);
     let (stop, stop_rx) = watch::channel(false);
@@ -288,6 +292,21 @@ async fn refused_ones_are_done_again_on_request_and_no_others() {
     let links: Vec<String> = spans.lock().unwrap().iter().map(|(link, ..)| link.clone()).collect();
     assert_eq!(links.iter().filter(|link| *link == "serial:1").count(), 2, "{links:?}");
     assert_eq!(links.len(), 4, "{links:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_row_that_was_left_open_stays_so_when_its_next_attempt_is_stopped_or_never_begun() {
+    let unknown = RowResult::without_session(RowOutcome::Unknown, "records.cut_off", "Cut off".into(), "Verify".into());
+    // Nine rows at eight places, one of them for a gateway that isn't there.
+    let places = (0..9).map(|number| format!("serial:{number}")).chain(["serial-number:never".to_owned()]);
+    let left_open =
+        |(row, place): (u32, String)| (plan(row, &place, DriverId::Improv), Standing::LeftOpen(unknown.clone()));
+    let under = start_rows((2..).zip(places).map(left_open).collect(), Air1::default(), MadeUp::default());
+    sleep(Duration::from_secs(5)).await;
+    under.stop.send(true).unwrap();
+    let (outcomes, _) = under.end().await;
+    let kinds: Vec<Option<RowOutcome>> = outcomes.iter().map(|end| end.as_ref().map(|(outcome, _)| *outcome)).collect();
+    assert_eq!(kinds, vec![Some(RowOutcome::Unknown); 10], "nobody knows whether one of them has the network");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::gateway::{Capabilities, DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
-use crate::model::outcome::{Evidence, Outcome};
+use crate::model::outcome::{Evidence, Outcome, Verdict};
 use crate::model::problem::Problem;
 use crate::model::wifi::Network;
 use crate::msg::{JobEnd, Progress, Step};
@@ -279,7 +279,13 @@ impl Session {
                 self.networks = networks;
                 self.scan = if is_complete { ScanState::Complete } else { ScanState::Scanning };
             }
-            Progress::Pushed(outcome) => self.outcome = Some(outcome),
+            Progress::Pushed(outcome) => {
+                // Not every driver tells its state again after a join.
+                if outcome.verdict == Verdict::Joined {
+                    self.state = Some(ProvisioningState::Provisioned);
+                }
+                self.outcome = Some(outcome);
+            }
             Progress::Ready if self.phase == Phase::Busy => self.phase = Phase::Ready,
             Progress::Ready => {}
             Progress::DeviceLog(lines) => self.log_lines(lines),

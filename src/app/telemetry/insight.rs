@@ -189,8 +189,7 @@ mod tests {
         let (catalog, mut jobs, mut toasts) = (Catalog::default(), Jobs::default(), Toasts::default());
         let (mut settings, query) = (SettingsView::default(), Query::default());
         let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-        let mut seat =
-            Seat { inspection: None, query: &query, unix_micros: 0, settings: &mut settings, desk: &mut desk };
+        let mut seat = Seat { inspection: None, query: &query, settings: &mut settings, desk: &mut desk };
         assert!(insight.act(action, &mut seat).is_empty());
     }
 

@@ -424,8 +424,7 @@ impl Telemetry {
             TelemetryAction::Pane(action) => {
                 let inspection = self.job();
                 let query = &self.list.spec().query;
-                let unix_micros = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.at_unix_micros);
-                return self.panes.act(action, &mut Seat { inspection, query, unix_micros, settings, desk });
+                return self.panes.act(action, &mut Seat { inspection, query, settings, desk });
             }
             TelemetryAction::OpenedRecording(path) => return self.open_recording(path, desk),
             TelemetryAction::ShowedItem(_)

@@ -577,10 +577,7 @@ mod tests {
         let (catalog, mut jobs, mut toasts) = (Catalog::default(), Jobs::default(), Toasts::default());
         let (mut settings, query) = (SettingsView::default(), Query::default());
         let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-        plot.act(
-            action,
-            &mut Seat { inspection, query: &query, unix_micros: 0, settings: &mut settings, desk: &mut desk },
-        )
+        plot.act(action, &mut Seat { inspection, query: &query, settings: &mut settings, desk: &mut desk })
     }
 
     fn series(filter: &str, path: &str) -> SeriesSpec {

@@ -655,13 +655,8 @@ mod tests {
             let (catalog, mut jobs, mut toasts) = (Catalog::default(), Jobs::default(), Toasts::default());
             let query = Query::default();
             let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-            let mut seat = Seat {
-                inspection: Some(JobId(1)),
-                query: &query,
-                unix_micros: 0,
-                settings: &mut self.settings,
-                desk: &mut desk,
-            };
+            let mut seat =
+                Seat { inspection: Some(JobId(1)), query: &query, settings: &mut self.settings, desk: &mut desk };
             let commands = self.publish.act(action, &mut seat).into_iter();
             let telemetry = |command| match command {
                 Command::Telemetry { job: JobId(1), command } => command,

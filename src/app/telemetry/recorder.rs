@@ -3,10 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
 use super::seat::Seat;
+use crate::model::destination::Destination;
 use crate::model::settings::TelemetrySettings;
 use crate::msg::Command;
 use crate::msg::telemetry::{ExportForm, InspectionState, PlaybackState, TelemetryCommand, TelemetryEvent};
@@ -177,22 +175,22 @@ impl Recorder {
             RecorderAction::ChoseMinutes(minutes) => self.minutes = minutes,
             RecorderAction::KeptLast => {
                 if self.ring.is_some() && !self.is_keeping && seat.inspection.is_some() {
-                    let path = self.fresh_path(&seat.settings.data_dir, "kept");
+                    let destination = fresh(&seat.settings.data_dir, "kept");
                     self.is_keeping = true;
                     let span = Duration::from_secs(60 * u64::from(self.minutes));
-                    return seat.ask(TelemetryCommand::KeepLast { span, destination: path.into() });
+                    return seat.ask(TelemetryCommand::KeepLast { span, destination });
                 }
             }
             RecorderAction::Started => {
                 if self.recording.is_none() && seat.inspection.is_some() {
                     let typed = self.record_path.trim();
-                    let path = if typed.is_empty() {
-                        self.fresh_path(&seat.settings.data_dir, "recording")
+                    let destination = if typed.is_empty() {
+                        fresh(&seat.settings.data_dir, "recording")
                     } else {
-                        PathBuf::from(typed)
+                        PathBuf::from(typed).into()
                     };
                     self.record_path.clear();
-                    return seat.ask(TelemetryCommand::Record { destination: path.into() });
+                    return seat.ask(TelemetryCommand::Record { destination });
                 }
             }
             RecorderAction::Stopped => return seat.ask(TelemetryCommand::StopRecording),
@@ -302,18 +300,11 @@ impl Recorder {
         let span = self.playback.as_ref().and_then(|playback| playback.recording.span_unix_micros);
         span.map_or(position, |(from, to)| position.clamp(from, to.max(from)))
     }
-
-    /// A path in the data folder that no recording had before, as far as the time tells.
-    fn fresh_path(&self, data_dir: &Path, what: &str) -> PathBuf {
-        data_dir.join("recordings").join(named(what, self.at_unix_micros))
-    }
 }
 
-/// The name of a recording begun at that time.
-pub(super) fn named(what: &str, unix_micros: i64) -> String {
-    let time = Timestamp::from_microsecond(unix_micros).unwrap_or_default();
-    let time = time.to_zoned(TimeZone::UTC).strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
-    format!("{what}-{time}.{EXTENSION}")
+/// A recording in the data folder that is named when it begins.
+pub(super) fn fresh(data_dir: &Path, what: &'static str) -> Destination {
+    Destination::fresh(data_dir.join("recordings"), what, EXTENSION)
 }
 
 #[cfg(test)]
@@ -336,13 +327,7 @@ mod tests {
         settings.data_dir = "/data".into();
         let query = Query { text: "boiler".into(), ..Query::default() };
         let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-        let mut seat = Seat {
-            inspection: Some(JobId(1)),
-            query: &query,
-            unix_micros: 0,
-            settings: &mut settings,
-            desk: &mut desk,
-        };
+        let mut seat = Seat { inspection: Some(JobId(1)), query: &query, settings: &mut settings, desk: &mut desk };
         match recorder.act(action, &mut seat).pop()? {
             Command::Telemetry { command, .. } => Some(command),
             _ => None,
@@ -361,7 +346,6 @@ mod tests {
     fn the_last_minutes_are_kept_with_one_click_while_there_is_a_ring() {
         let mut recorder = Recorder::default();
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "there is no ring");
-        recorder.saw(&at(1_767_225_600));
         recorder.told(&TelemetryEvent::Recording { recorder: None, ring: Some(state(5)) });
         act(&mut recorder, RecorderAction::ChoseMinutes(5));
         let Some(TelemetryCommand::KeepLast { span, destination }) = act(&mut recorder, RecorderAction::KeptLast)
@@ -369,7 +353,7 @@ mod tests {
             panic!("nothing kept")
         };
         assert_eq!(span, Duration::from_mins(5));
-        assert_eq!(destination.path().to_str(), Some("/data/recordings/kept-2026-01-01T00-00-00Z.lmrec"));
+        assert_eq!(destination, fresh(Path::new("/data"), "kept"));
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "it is at it");
         recorder.told(&TelemetryEvent::Kept(Ok(state(7))));
         assert!(!recorder.is_keeping());

@@ -13,8 +13,6 @@ pub(super) struct Seat<'a, 'd> {
     pub(super) inspection: Option<JobId>,
     /// Which messages the list shows.
     pub(super) query: &'a Query,
-    /// The time of the newest snapshot, in microseconds since 1970 UTC.
-    pub(super) unix_micros: i64,
     /// The settings, for what is kept between starts.
     pub(super) settings: &'a mut SettingsView,
     /// What all screens share.

@@ -176,7 +176,8 @@ impl Trace {
 /// Whether a packet tells of something that went wrong: its reason code says so (MQTT 5.0, section 2.4), and so does one
 /// of CONNACK in MQTT 3.1.1.
 pub fn is_trouble(packet: &TracedPacket) -> bool {
-    packet.reason.as_ref().is_some_and(|(code, _)| *code >= 0x80 || (packet.kind == "CONNACK" && *code > 0))
+    let is_refusal = |(code, _): &(u8, String)| *code >= 0x80 || (packet.kind == "CONNACK" && *code > 0);
+    packet.is_end() || packet.reason.as_ref().is_some_and(is_refusal)
 }
 
 /// The reason in words, with its code.
@@ -214,10 +215,7 @@ mod tests {
         let (catalog, mut jobs, mut toasts) = (Catalog::default(), Jobs::default(), Toasts::default());
         let (mut settings, query) = (SettingsView::default(), Query::default());
         let mut desk = Desk { catalog: &catalog, jobs: &mut jobs, toasts: &mut toasts, now: Instant::now() };
-        trace.act(
-            action,
-            &mut Seat { inspection: None, query: &query, unix_micros: 0, settings: &mut settings, desk: &mut desk },
-        );
+        trace.act(action, &mut Seat { inspection: None, query: &query, settings: &mut settings, desk: &mut desk });
     }
 
     fn packet(kind: &'static str, code: Option<u8>, id: u16) -> TracedPacket {

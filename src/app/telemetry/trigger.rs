@@ -116,10 +116,7 @@ impl Trigger {
         self.problem = None;
         self.watched = Some(jq.clone());
         let query = Query { filter, jq, ..Query::default() };
-        let record = self.is_recording.then(|| {
-            let dir = seat.settings.data_dir.join("recordings");
-            dir.join(super::recorder::named("trigger", seat.unix_micros)).into()
-        });
+        let record = self.is_recording.then(|| super::recorder::fresh(&seat.settings.data_dir, "trigger"));
         seat.ask(TelemetryCommand::SetTrigger(Some(Box::new(TriggerPlan { query, record }))))
     }
 

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use self::find::{Finder, Found};
 use super::commission::{Setup as SessionSetup, stopped};
 use super::port::{BatchRecords, Boxed, Links};
-use crate::model::batch::{Again, BatchId, Match, RowOutcome, RowPlan, RowResult};
+use crate::model::batch::{Again, BatchId, Match, RowOutcome, RowPlan, RowResult, Standing};
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::problem::Problem;
 use crate::msg::batch::{BatchEvent, RowState};
@@ -40,8 +40,8 @@ pub trait Sessions: Send + Sync {
 pub struct Setup {
     /// Its number in the records.
     pub batch: BatchId,
-    /// The orders. A row with a result comes from an earlier run and is left alone unless it is asked for.
-    pub rows: Vec<(RowPlan, Option<RowResult>)>,
+    /// The orders, and what an earlier run means for each. A settled one is left alone unless it is asked for.
+    pub rows: Vec<(RowPlan, Standing)>,
     /// Links at once.
     pub parallel: usize,
     /// How long to wait for a gateway that is to be plugged in.
@@ -121,7 +121,7 @@ pub async fn run(
             () = until(deadline), if !is_stopping && !expected.is_empty() => batch.give_up(&mut finder).await,
         }
     }
-    batch.stages.into_iter().map(|stage| if let Stage::Ended(result) = stage { Some(result) } else { None }).collect()
+    batch.results()
 }
 
 async fn until(deadline: Option<Instant>) {
@@ -135,6 +135,8 @@ async fn until(deadline: Option<Instant>) {
 struct Batch<'a> {
     setup: &'a Setup,
     stages: Vec<Stage>,
+    /// Of each row the result that left open what became of the network, until an attempt tells.
+    left_open: Vec<Option<RowResult>>,
     /// The lanes in use: of a link that can be used by one row at a time.
     lanes: HashSet<String>,
     /// The lane of each row that runs.
@@ -146,9 +148,15 @@ struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     fn new(setup: &'a Setup) -> Self {
-        let stage = |(_, earlier): &(RowPlan, Option<RowResult>)| earlier.clone().map_or(Stage::Open, Stage::Ended);
+        let stage = |(_, standing): &(RowPlan, Standing)| match standing {
+            Standing::Open | Standing::LeftOpen(_) => Stage::Open,
+            Standing::Settled(result) => Stage::Ended(result.clone()),
+        };
+        let is_open = |result: &&RowResult| result.outcome == RowOutcome::Unknown;
+        let left_open = |(_, standing): &(RowPlan, Standing)| standing.result().filter(is_open).cloned();
         Self {
             stages: setup.rows.iter().map(stage).collect(),
+            left_open: setup.rows.iter().map(left_open).collect(),
             lane_of: vec![None; setup.rows.len()],
             lanes: HashSet::new(),
             is_paused: false,
@@ -198,8 +206,18 @@ impl<'a> Batch<'a> {
         if let Some(lane) = self.lane_of[index].take() {
             self.lanes.remove(&lane);
         }
+        let result = result.after(self.left_open[index].as_ref());
+        self.left_open[index] = Some(result.clone()).filter(|result| result.outcome == RowOutcome::Unknown);
         self.stages[index] = Stage::Ended(result.clone());
         self.tell(index, RowState::Ended(Box::new(result))).await;
+    }
+
+    fn results(self) -> Vec<Option<RowResult>> {
+        let result = |(stage, left_open)| match stage {
+            Stage::Ended(result) => Some(result),
+            Stage::Open | Stage::Running => left_open,
+        };
+        self.stages.into_iter().zip(self.left_open).map(result).collect()
     }
 
     async fn steer(&mut self, order: Steer) {

@@ -18,7 +18,7 @@ use crate::model::basis::Basis;
 use crate::model::destination::Destination;
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
-use crate::model::mqtt::stage::{Stage, StageReport, StageState};
+use crate::model::mqtt::stage::{Stage, StageReport, StageState, TracedPacket};
 use crate::model::problem::Problem;
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
 use crate::msg::JobEnd;
@@ -29,7 +29,7 @@ use crate::msg::telemetry::{
 use crate::profile::rules::Expectation;
 use crate::telemetry::batch::{Arrival, Batch, Missed};
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
-use crate::telemetry::view::{ExpectationWord, PlotSpec, Query, SeriesSpec};
+use crate::telemetry::view::{ExpectationWord, PlotSpec, Query, SeriesSpec, TreeSpec, ViewSpec};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -122,6 +122,8 @@ struct FakeRecorder {
     freed: Notify,
     messages: Mutex<u64>,
     is_finished: AtomicBool,
+    /// Why it can write nothing more.
+    trouble: Mutex<Option<Problem>>,
 }
 
 impl Recordings for FakeRecordings {
@@ -154,7 +156,8 @@ impl Recorder for FakeRecorder {
     }
 
     fn state(&self) -> RecorderState {
-        RecorderState { messages: *self.messages.lock().unwrap(), ..RecorderState::default() }
+        let problem = self.trouble.lock().unwrap().clone();
+        RecorderState { messages: *self.messages.lock().unwrap(), problem, ..RecorderState::default() }
     }
 
     fn keep_last(&self, _: Duration, _: Destination) -> Boxed<'_, Result<RecorderState, Problem>> {
@@ -163,7 +166,8 @@ impl Recorder for FakeRecorder {
 
     fn finish(&self) -> Boxed<'_, Result<RecorderState, Problem>> {
         self.is_finished.store(true, Ordering::Relaxed);
-        Box::pin(async { Ok(self.state()) })
+        let state = self.state();
+        Box::pin(async { state.problem.clone().map_or(Ok(state), Err) })
     }
 }
 
@@ -591,6 +595,56 @@ fn snapshots_are_paced_in_a_flood() {
 }
 
 #[test]
+fn how_long_a_topic_is_silent_goes_on_while_nothing_comes() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        let tree = Some(TreeSpec { count: 10, ..TreeSpec::default() });
+        desk.ask(TelemetryCommand::View(Box::new(ViewSpec { tree, ..ViewSpec::default() }))).await;
+        peer.send(batch(&["site/a"])).await;
+        let silent = |wanted: u64| {
+            move |event| match event {
+                TelemetryEvent::Snapshot(snapshot) => {
+                    let silent = snapshot.tree.as_ref()?.rows.first()?.silent_for.as_secs();
+                    (silent >= wanted).then_some(silent)
+                }
+                _ => None,
+            }
+        };
+        for wanted in [5, 28, 40] {
+            assert!((wanted..wanted + 2).contains(&desk.until(silent(wanted)).await), "after {wanted} s");
+        }
+    });
+}
+
+#[test]
+fn a_recording_that_can_write_no_more_is_over_and_said_to_be_once() {
+    on_paused_clock(|| async {
+        let mut desk = Options { records: true, ..Options::default() }.open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        *desk.recordings.recorder.trouble.lock().unwrap() = Some(problem("recording.disk_full"));
+        peer.send(batch(&["site/a"])).await;
+        let mut warnings = Vec::new();
+        let is_over = |event: TelemetryEvent| match event {
+            TelemetryEvent::Warning(problem) => {
+                warnings.push(problem.code);
+                None
+            }
+            TelemetryEvent::Recording { recorder: None, .. } => Some(()),
+            _ => None,
+        };
+        desk.until(is_over).await;
+        assert_eq!(warnings, ["recording.disk_full"]);
+        assert!(desk.recordings.recorder.is_finished.load(Ordering::Relaxed));
+        *desk.recordings.recorder.trouble.lock().unwrap() = None;
+        desk.ask(TelemetryCommand::Record { destination: Destination::file("s.lmrec") }).await;
+        desk.until(|event| matches!(event, TelemetryEvent::Recording { recorder: Some(_), .. }).then_some(())).await;
+    });
+}
+
+#[test]
 fn messages_come_in_while_a_table_of_curves_is_made() {
     on_paused_clock(|| async {
         let mut desk = Options::default().open();
@@ -681,13 +735,36 @@ fn a_gateways_own_name_is_used_only_after_a_question_and_on_record() {
         desk.until_state(|state| *state == InspectionState::AwaitingConfirmation).await;
         assert!(timeout(HOUR, desk.peers.recv()).await.is_err(), "it connected before it was confirmed");
         desk.ask(TelemetryCommand::ConfirmIdentity).await;
-        desk.peer().await;
+        let _peer = desk.peer().await;
         desk.until_connected().await;
         sleep(SECOND).await;
         assert_eq!(
             desk.recorded(),
             ["begin inspect", "connect-as-gateway intent", "connect-as-gateway outcome acknowledged"]
         );
+    });
+}
+
+#[test]
+fn a_lost_connection_is_on_record_and_in_the_trace_and_so_is_its_return() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        sleep(SECOND).await;
+        peer.end(Retry::Later, false).await;
+        let told = desk.until(|event| match event {
+            TelemetryEvent::Packets(packets) => packets.into_iter().find(TracedPacket::is_end),
+            _ => None,
+        });
+        assert_eq!(told.await.note, problem("mqtt.closed").what, "why it ended");
+        let _peer = desk.peer().await;
+        desk.until_connected().await;
+        assert_eq!(desk.recorded(), ["begin inspect", "connection outcome lost", "connection outcome back"]);
+        let records = desk.records.clone();
+        desk.close().await;
+        let entries = records.entries.lock().unwrap();
+        assert!(entries.last().is_some_and(|end| end.ends_with("; the connection was lost once")), "{entries:?}");
     });
 }
 

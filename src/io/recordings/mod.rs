@@ -71,7 +71,7 @@ impl Recordings for DiskRecordings {
             let usual = self.usual_folder();
             let output = blocking("recording-open", &name, move || {
                 make_usual(&usual);
-                FileOutput::create_at(&destination, &about)
+                FileOutput::create_at(destination, &about)
             })
             .await?;
             Ok(Writer::start(Output::File(output)).map_err(|error| error.explain())? as Arc<dyn Recorder>)

@@ -70,8 +70,9 @@ pub(super) struct FileOutput {
 
 impl FileOutput {
     /// Makes the file where a person wants it, and writes its header.
-    pub(super) fn create_at(destination: &Destination, about: &RecordingFacts) -> Result<Self, RecordingError> {
-        let file = save::grow(destination).map_err(|error| disk::refused(&error))?;
+    pub(super) fn create_at(destination: Destination, about: &RecordingFacts) -> Result<Self, RecordingError> {
+        let destination = save::settled(destination);
+        let file = save::grow(&destination).map_err(|error| disk::refused(&error))?;
         let path = destination.path();
         Self::begin(path, Box::new(file), about).map_err(|error| disk::write_error(path, &error))
     }

@@ -15,6 +15,7 @@ use super::copy::{self, Kept};
 use super::disk::{self, shown};
 use super::output::Output;
 use crate::flow::port::{Boxed, Recorder};
+use crate::io::save;
 use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::batch::Batch;
@@ -153,7 +154,8 @@ impl Recorder for Writer {
             }
             let kept = kept.await.map_err(|_| self.ended())?.map_err(|error| error.explain())?;
             let path = destination.path().to_owned();
-            super::blocking("recording-keep", &path, move || copy::write_to(kept, &destination)).await
+            let keep = move || copy::write_to(kept, &save::settled(destination));
+            super::blocking("recording-keep", &path, keep).await
         })
     }
 

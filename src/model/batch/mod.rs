@@ -3,6 +3,7 @@
 //! A row is an order for one gateway. What identifies it over runs is its name; whether it is still the same order tells
 //! its content, which holds references and never a secret.
 
+mod history;
 mod manifest;
 mod mistake;
 pub(in crate::model) mod notes;
@@ -14,6 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use history::{Again, BatchHistory, RowHistory, Standing};
 pub use manifest::{Checked, Doubt, MAX_CELL_CHARS, MAX_COLUMNS, MAX_ROWS, ProfileFacts, Surroundings, Table, check};
 pub use mistake::{Finding, Mistake};
 
@@ -21,7 +23,6 @@ use super::access::Access;
 use super::credentials::WifiDraft;
 use super::ids::{BadLinkAddress, DriverId, LinkAddress, LinkKind, ProfileId};
 use super::outcome::{EvidenceKind, Outcome, Verdict};
-use super::record::JobRecord;
 use super::secret::Secret;
 use super::text::visible;
 
@@ -206,6 +207,9 @@ impl From<Verdict> for RowOutcome {
     }
 }
 
+/// What to do about a row whose outcome is unknown.
+const VERIFY: &str = "Verify on the device, then ask for it again with --retry unknown";
+
 /// What came of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowResult {
@@ -258,6 +262,23 @@ impl RowResult {
             next_step,
             is_earlier: false,
             told: Box::default(),
+        }
+    }
+
+    /// What is known after this attempt: one that told nothing of the gateway's network settles nothing that an earlier one
+    /// left open.
+    #[must_use]
+    pub fn after(self, earlier: Option<&Self>) -> Self {
+        let tells_nothing = matches!(self.outcome, RowOutcome::Failed | RowOutcome::Stopped | RowOutcome::NotBegun);
+        if !tells_nothing || earlier.is_none_or(|earlier| earlier.outcome != RowOutcome::Unknown) {
+            return self;
+        }
+        Self {
+            outcome: RowOutcome::Unknown,
+            evidence: None,
+            summary: format!("{}; what became of the network sent before is still unknown", self.summary),
+            next_step: VERIFY.into(),
+            ..self
         }
     }
 }
@@ -321,96 +342,6 @@ impl Summary {
         let words: Vec<String> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
         if words.is_empty() { "nothing to do".into() } else { words.join(", ") }
-    }
-}
-
-/// What the records say about a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BatchHistory {
-    /// Its number.
-    pub id: BatchId,
-    /// When it was begun, RFC 3339 in UTC.
-    pub started_at: String,
-    /// The jobs of its rows, oldest first.
-    pub rows: Vec<RowHistory>,
-}
-
-/// A job of a row on the records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowHistory {
-    /// The name of the row.
-    pub name: String,
-    /// What the order said.
-    pub content: String,
-    /// The job.
-    pub job: JobRecord,
-}
-
-/// What is to be repeated when a batch goes on. What succeeded never is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Again {
-    /// Rows that were refused or failed.
-    pub failed: bool,
-    /// Rows whose outcome is unknown. Whoever asks for this has looked at the devices.
-    pub unknown: bool,
-}
-
-/// What an earlier run means for a row now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// It is to be done.
-    Open,
-    /// It is left alone, for this result.
-    Settled(RowResult),
-    /// Another process works on it.
-    Running,
-}
-
-impl BatchHistory {
-    /// What this batch means for a row. The last job of a name counts.
-    pub fn standing(&self, plan: &RowPlan, again: Again) -> Standing {
-        let Some(last) = self.rows.iter().rev().find(|row| row.name == plan.name) else { return Standing::Open };
-        let is_same = last.content == plan.content;
-        let wants_network = plan.network.is_some();
-        let outcome = match last.job.outcome.as_str() {
-            "running" => return Standing::Running,
-            "joined" if is_same => RowOutcome::Joined,
-            // With a network to send, credentials alone are half the work.
-            "done" if is_same && !wants_network => RowOutcome::Done,
-            "unknown" if !again.unknown => RowOutcome::Unknown,
-            "refused" if is_same && !again.failed => RowOutcome::Refused,
-            "failed" | "closed" | "done" if is_same && !again.failed => RowOutcome::Failed,
-            // Stopped before anything was sent, asked for again, or another order under the same name.
-            _ => return Standing::Open,
-        };
-        Standing::Settled(last.result(outcome))
-    }
-}
-
-impl RowHistory {
-    fn result(&self, outcome: RowOutcome) -> RowResult {
-        let job = &self.job;
-        let millis = |text: &str| text.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond);
-        let took = job.ended_at.as_deref().and_then(millis).zip(millis(&job.started_at));
-        let took = took.and_then(|(end, start)| u64::try_from(end - start).ok()).unwrap_or_default();
-        let next_step = match outcome {
-            RowOutcome::Unknown => "Verify on the device, then ask for it again with --retry unknown",
-            RowOutcome::Refused | RowOutcome::Failed => "Fix the cause, then retry it with --retry failed",
-            _ => "Nothing: it was done in an earlier run",
-        };
-        let told = &job.intent.gateway;
-        RowResult {
-            outcome,
-            reason: job.reason.clone(),
-            evidence: None,
-            summary: visible(&job.summary, 300),
-            gateway: if job.intent.link.ends_with(told.as_str()) { String::new() } else { visible(told, 80) },
-            link: visible(&job.intent.link, 120),
-            took: Duration::from_millis(took),
-            next_step: next_step.into(),
-            is_earlier: true,
-            told: Box::default(),
-        }
     }
 }
 

@@ -8,6 +8,9 @@ use super::mistake::{Finding, Mistake};
 use crate::model::ids::LinkAddress;
 use crate::model::secret_text;
 
+/// Columns that hold serial numbers, which a spreadsheet may have written short.
+const SERIAL_NUMBERS: [&str; 2] = ["match", "serial"];
+
 /// Mistakes that are listed; further ones are counted.
 const MAX_FINDINGS: usize = 200;
 /// Columns that take yes or no.
@@ -216,6 +219,9 @@ impl<'a> Cells<'a> {
             return Some(Mistake::CellNotText { doubt });
         }
         let cell = self.texts.get(place)?;
+        if SERIAL_NUMBERS.contains(&column) && is_rounded(cell) {
+            return Some(Mistake::CellNotText { doubt: Doubt::Number });
+        }
         let chars = cell.chars().count();
         if chars > MAX_CELL_CHARS {
             Some(Mistake::CellTooLong { chars })
@@ -269,6 +275,31 @@ fn normal(written: &str) -> String {
     }
 }
 
+/// Whether a spreadsheet wrote a long number short: `4.00E+12`, with a comma in some languages.
+fn is_rounded(cell: &str) -> bool {
+    let number = cell.rsplit(':').next().unwrap_or(cell).trim().to_ascii_uppercase();
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    number.split_once("E+").is_some_and(|(mantissa, exponent)| {
+        let (whole, fraction) = mantissa.split_once(['.', ',']).unwrap_or((mantissa, "0"));
+        [whole, fraction, exponent].into_iter().all(is_number)
+    })
+}
+
 fn is_formula_error(cell: &str) -> bool {
     matches!(cell, "#REF!" | "#N/A" | "#NAME?" | "#VALUE!" | "#DIV/0!" | "#NULL!" | "#NUM!")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_number_that_a_spreadsheet_wrote_short_is_no_serial_number() {
+        for cell in ["4.00E+12", "4,00E+12", "serial-number:4.00e+12", " 4E+12 "] {
+            assert!(is_rounded(cell), "{cell}");
+        }
+        for cell in ["400000000012", "SN-4E12", "4E12", "E+12", "4.0.0E+12", "serial:/dev/ttyUSB0", "name:GW E+"] {
+            assert!(!is_rounded(cell), "{cell}");
+        }
+    }
 }

@@ -209,6 +209,22 @@ pub struct TracedPacket {
     pub note: String,
 }
 
+impl TracedPacket {
+    /// What stands in the place of a packet where a connection ended without one.
+    const END: &str = "(connection ended)";
+
+    /// The end of a connection, and why: no packet, and told among them.
+    pub const fn end(at: Duration, why: String) -> Self {
+        let direction = Direction::Received;
+        Self { at, direction, kind: Self::END, packet_id: None, bytes: 0, reason: None, after: None, note: why }
+    }
+
+    /// Whether it is the end of a connection, and no packet.
+    pub fn is_end(&self) -> bool {
+        self.kind == Self::END
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

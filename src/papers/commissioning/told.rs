@@ -211,6 +211,14 @@ fn said(entry: &EntryRecord) -> Option<String> {
             format!("{credential} in {}{when}: {}", text("place")?, text("text").unwrap_or("nothing said"))
         }
         "restart" if detail.get("restarts").is_some() => "It answered again after a restart".into(),
+        "connection" if entry.outcome == "lost" => {
+            let why = detail.get("problem").and_then(|problem| problem.get("what")).and_then(Value::as_str);
+            why.map_or_else(|| "The connection was lost".into(), |why| format!("The connection was lost: {why}"))
+        }
+        "connection" if entry.outcome == "back" => {
+            let seconds = detail.get("down_millis").and_then(Value::as_u64).unwrap_or(0) / 1000;
+            format!("The connection was back after {seconds} s; messages sent meanwhile may be missing")
+        }
         "first-telemetry" => format!("{}: {}", text("topic")?, text("value").unwrap_or("no text")),
         _ => text("text").or_else(|| text("what")).or_else(|| text("note")).or_else(|| text("reason"))?.to_owned(),
     };

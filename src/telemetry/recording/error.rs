@@ -80,7 +80,7 @@ impl Explain for RecordingError {
             Self::DiskFull { path } => Problem::new(
                 "recording.disk_full",
                 format!("The disk is full; recording to {} stopped", shown(path)),
-                "The disk, a quota or a file size limit is full",
+                "There is no room left on it, or a quota or a limit for file sizes is used up",
                 "Free some space and start a new recording; what was written before can be opened",
             ),
             Self::NotWritten { path, detail } => Problem::new(

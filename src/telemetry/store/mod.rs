@@ -23,6 +23,7 @@ use rustc_hash::FxHashMap;
 
 pub use pages::{PlainPreview, Preview};
 pub use reports::Rhythm;
+pub(in crate::telemetry) use reports::in_words;
 
 use crate::model::mqtt::message::{Properties, Qos};
 use crate::telemetry::batch::{Arrival, Batch};

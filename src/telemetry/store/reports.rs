@@ -271,7 +271,7 @@ fn count(number: u64, what: &str) -> String {
 }
 
 /// A duration with two or three digits.
-fn in_words(duration: Duration) -> String {
+pub(in crate::telemetry) fn in_words(duration: Duration) -> String {
     let secs = duration.as_secs_f64();
     match secs {
         ..0.001 => format!("{} µs", duration.as_micros()),

@@ -62,7 +62,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             ui.spacing_mut().item_spacing.y = GRID;
             let bottom = ui.cursor().top() + height - 12.0;
             source(ui, app, pass);
-            told(ui, &app.batch, pass);
+            told(ui, &app.batch);
             held_to_site(ui, &app.batch, app.check.site());
             if app.batch.rows().is_empty() {
                 return nothing(ui, &app.batch);
@@ -196,7 +196,7 @@ fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) -> bool {
 }
 
 /// Mistakes, problems, and what an earlier run came to.
-fn told(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+fn told(ui: &mut Ui, batch: &Batch) {
     if let Some(problem) = batch.problem() {
         problem_card(ui, problem);
         ui.add_space(GRID);
@@ -210,14 +210,8 @@ fn told(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
         ui.add_space(GRID / 2.0);
     }
     if let Some(earlier) = batch.earlier().filter(|_| !batch.is_running()) {
-        let text =
-            format!("An earlier run of this manifest came to: {}. What succeeded is not repeated", earlier.words());
+        let text = format!("An earlier run of this manifest came to: {}", earlier.words());
         notice(ui, palette(ui).warn, icon::WARNING, &text);
-        ui.add_space(GRID / 2.0);
-        let go_on = Button::new("Go on with it").icon(icon::NEXT).named("Go on with the earlier run");
-        if go_on.enabled_if(batch.is_ready(), "Type the secrets first").pressed(ui) {
-            pass.did(BatchAction::Started(Some(Again::default())));
-        }
         ui.add_space(GRID);
     }
 }
@@ -268,8 +262,29 @@ fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     if is_marked && Button::new("Remove…").named("Remove these gateways").pressed(ui) {
         pass.did(RemovalsAction::Opened);
     }
+    if batch.earlier().is_some() {
+        return earlier_buttons(ui, batch, why, pass);
+    }
     let name = format!("Set up {}", gateways(batch.rows().len()));
     if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), why).pressed(ui) {
+        pass.did(BatchAction::Started(None));
+    }
+}
+
+/// After an earlier run the button that goes on repeats nothing; starting over is a choice of its own.
+fn earlier_buttons(ui: &mut Ui, batch: &Batch, why: &str, pass: &mut Pass<'_>) {
+    let open = batch.summary().open;
+    if open > 0 {
+        let name = format!("Go on with {open} not done");
+        let go_on = Button::new(&name).icon(icon::NEXT).primary().enabled_if(batch.is_ready(), why);
+        if go_on.show(ui).on_hover_text("Nothing else is repeated").clicked() {
+            pass.did(BatchAction::Started(Some(Again::default())));
+        }
+    }
+    retries(ui, batch, why, pass);
+    let over =
+        Button::new("Start over").quiet().named("Start over with all gateways").enabled_if(batch.is_ready(), why);
+    if over.show(ui).on_hover_text("Sets up all of them again, also those that joined").clicked() {
         pass.did(BatchAction::Started(None));
     }
 }
@@ -293,21 +308,33 @@ fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
 }
 
 fn ended_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    let why = "Type the secrets again first";
+    let open = batch.summary().open;
+    let text = format!("Go on with {open} not done");
+    again(ui, batch, (open, &text, "What succeeded is not repeated"), Again::default(), why, pass);
+    retries(ui, batch, why, pass);
+}
+
+/// What can be done again with those that did not join.
+fn retries(ui: &mut Ui, batch: &Batch, why: &str, pass: &mut Pass<'_>) {
     let failed = batch.count(RowOutcome::is_failure);
     let unknown = batch.count(|outcome| outcome == RowOutcome::Unknown);
-    let open = batch.summary().open;
-    let why = "Type the secrets again first";
-    let mut again = |ui: &mut Ui, count: usize, text: String, again: Again, hover: &str| {
-        if count > 0 {
-            let button = Button::new(&text).icon(icon::REFRESH).enabled_if(batch.is_ready(), why);
-            if button.show(ui).on_hover_text(hover).clicked() {
-                pass.did(BatchAction::Started(Some(again)));
-            }
-        }
-    };
-    again(ui, open, format!("Go on with {open} not done"), Again::default(), "What succeeded is not repeated");
-    again(ui, failed, format!("Retry {failed} failed"), FAILED, "Those that joined are not touched");
-    again(ui, unknown, format!("Retry {unknown} unknown"), UNKNOWN, "Look at the devices first: they may have joined");
+    let text = format!("Retry {failed} failed");
+    again(ui, batch, (failed, &text, "Those that joined are not touched"), FAILED, why, pass);
+    let text = format!("Retry {unknown} unknown");
+    again(ui, batch, (unknown, &text, "Look at the devices first: they may have joined"), UNKNOWN, why, pass);
+}
+
+/// A button for so many rows, with what it is called and what to know of it; none where there are none.
+fn again(ui: &mut Ui, batch: &Batch, about: (usize, &str, &str), again: Again, why: &str, pass: &mut Pass<'_>) {
+    let (count, text, hover) = about;
+    if count == 0 {
+        return;
+    }
+    let button = Button::new(text).icon(icon::REFRESH).enabled_if(batch.is_ready(), why);
+    if button.show(ui).on_hover_text(hover).clicked() {
+        pass.did(BatchAction::Started(Some(again)));
+    }
 }
 
 fn list(ui: &mut Ui, batch: &Batch, height: f32) {

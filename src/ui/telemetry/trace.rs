@@ -65,7 +65,7 @@ fn toolbar(ui: &mut Ui, trace: &Trace, pass: &mut Pass<'_>) {
         });
         let _ = response.response.labelled_by(label);
         let mut is_trouble_only = trace.is_trouble_only();
-        if ui.checkbox(&mut is_trouble_only, "Only refusals").changed() {
+        if ui.checkbox(&mut is_trouble_only, "Only trouble").changed() {
             pass.did(TraceAction::ShowedTrouble(is_trouble_only));
         }
         let mut is_following = trace.is_following();
@@ -133,7 +133,8 @@ fn line(ui: &mut Ui, packet: &TracedPacket) {
     });
     cell(&mut row, WIDTHS[2], |ui| drop(truncated(ui, mono(packet.kind.to_owned(), palette.strong))));
     let id = packet.packet_id.map(|id| id.to_string()).unwrap_or_default();
-    for (text, width) in [(id, WIDTHS[3]), (packet.bytes.to_string(), WIDTHS[4]), (after.clone(), WIDTHS[5])] {
+    let bytes = if packet.is_end() { String::new() } else { packet.bytes.to_string() };
+    for (text, width) in [(id, WIDTHS[3]), (bytes, WIDTHS[4]), (after.clone(), WIDTHS[5])] {
         cell(&mut row, width, |ui| drop(truncated(ui, mono(text, palette.text))));
     }
     let colour = if is_trouble(packet) { palette.danger } else { palette.text };

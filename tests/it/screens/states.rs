@@ -722,8 +722,12 @@ impl Stage {
 
     fn manifest_of(&mut self, rows: u32, wanted: &[&str]) {
         let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
-        let earlier =
-            (!wanted.is_empty()).then(|| Summary { rows: 4, joined: 2, unknown: 1, open: 1, ..Summary::default() });
+        let result = |outcome| match ended(outcome) {
+            RowState::Ended(result) => Some(RowResult { is_earlier: true, ..*result }),
+            _ => None,
+        };
+        let [joined, unknown] = [RowOutcome::Joined, RowOutcome::Unknown].map(result);
+        let earlier = (!wanted.is_empty()).then(|| vec![joined.clone(), joined, unknown, None]);
         self.checked(ManifestCheck { rows: heads(rows), wanted, earlier, ..ManifestCheck::default() });
     }
 

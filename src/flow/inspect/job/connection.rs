@@ -15,13 +15,16 @@ use super::{FILE_LIMIT, Job, Told, random, too_slow};
 use crate::flow::port::{BrokerRequest, ConnectionEnd, Delivery, Retry};
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::Subscription;
-use crate::model::mqtt::stage::{Stage, StageReport, StageState};
+use crate::model::mqtt::stage::{Stage, StageReport, StageState, TracedPacket};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::Phase;
 use crate::model::text::visible_octets;
 use crate::msg::telemetry::{InspectionState, TelemetryEvent};
 use crate::telemetry::batch::Batch;
+
+/// Losses that get an entry each; a connection that flaps is told by the first ones.
+const MOST_LOSSES_ON_RECORD: u32 = 50;
 
 impl Job {
     pub(super) async fn confirm_identity(&mut self) {
@@ -180,9 +183,13 @@ impl Job {
         match happened {
             Happened::Stage(report) => self.stage(report).await,
             Happened::Connected(facts) => self.connected(facts).await,
-            Happened::NotConnected(end) => self.ended(end, None).await,
+            Happened::NotConnected(end) => {
+                self.trace_end(&end.problem).await;
+                self.ended(end, None).await;
+            }
             Happened::Ended(end, held) => {
                 self.lose_connection().await;
+                self.note_loss(&end.problem).await;
                 self.ended(end, Some(held)).await;
             }
             Happened::Closed => self.enter(InspectionState::Disconnected { problem: None }).await,
@@ -206,6 +213,7 @@ impl Job {
         self.was_connected = true;
         self.last_problem = None;
         self.inspector.listen(self.now_mono());
+        self.note_return().await;
         let Facts { facts, login_ends } = facts;
         self.enter(InspectionState::Connected { facts, login_ends }).await;
         self.tell_subscriptions().await;
@@ -226,10 +234,42 @@ impl Job {
             let took = self.attempt_at.elapsed().saturating_sub(report.at);
             self.stage(StageReport { took, state, ..report }).await;
         }
-        self.inspector.stop_listening();
+        self.inspector.stop_listening(self.now_mono());
         let mut told = Told::default();
         self.acts.connection_lost(&mut told);
         self.take_told(told).await;
+    }
+
+    /// A connection was lost: into the trace, and with its end into the records, as long as there are not too many of them.
+    async fn note_loss(&mut self, problem: &Problem) {
+        self.trace_end(problem).await;
+        self.losses += 1;
+        self.lost_at = Some(Instant::now());
+        self.note_connection("lost", json!({ "problem": problem })).await;
+    }
+
+    /// The connection is back after a loss.
+    async fn note_return(&mut self) {
+        if let Some(lost_at) = self.lost_at.take() {
+            let millis = u64::try_from(lost_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.note_connection("back", json!({ "down_millis": millis })).await;
+        }
+    }
+
+    async fn note_connection(&mut self, outcome: &'static str, detail: serde_json::Value) {
+        if self.losses > MOST_LOSSES_ON_RECORD {
+            return;
+        }
+        if let Err(problem) = self.write("connection", Phase::Outcome, outcome, detail).await {
+            tracing::warn!(code = problem.code, "a loss of the connection is not on record");
+        }
+    }
+
+    /// Where the packets of a connection end, and why.
+    async fn trace_end(&mut self, problem: &Problem) {
+        let packets = vec![TracedPacket::end(self.started.elapsed(), problem.what.clone())];
+        self.trace.packets(&packets);
+        self.tell(TelemetryEvent::Packets(packets)).await;
     }
 
     /// A connection ended, or did not come about: whether it is tried again is the broker's word, or that of the watch for

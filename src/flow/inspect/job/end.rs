@@ -85,7 +85,12 @@ impl Job {
                     1 => "one act was done".to_owned(),
                     acts => format!("{acts} acts were done"),
                 };
-                ("done", "inspect.closed".to_owned(), format!("{note}; {acts}"))
+                let lost = match self.losses {
+                    0 => String::new(),
+                    1 => "; the connection was lost once".to_owned(),
+                    losses => format!("; the connection was lost {losses} times"),
+                };
+                ("done", "inspect.closed".to_owned(), format!("{note}; {acts}{lost}"))
             }
         };
         records.end(record, outcome, reason, summary).await?;

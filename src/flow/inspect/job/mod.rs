@@ -101,6 +101,10 @@ pub(super) struct Job {
     first_stage: Option<StageReport>,
     attempt_at: Instant,
     was_connected: bool,
+    /// How often a connection was lost.
+    losses: u32,
+    /// When, while it is not back.
+    lost_at: Option<Instant>,
     last_problem: Option<Problem>,
     next_ticket: u64,
 }
@@ -169,6 +173,8 @@ impl Job {
             first_stage: None,
             attempt_at: Instant::now(),
             was_connected: false,
+            losses: 0,
+            lost_at: None,
             last_problem: None,
             next_ticket: 0,
         }
@@ -247,7 +253,7 @@ impl Job {
                 let playback = opened.unwrap_or_else(|_| Err(too_slow(&path)))?;
                 let player = Player::new(playback, speed);
                 self.path = Some(path);
-                self.inspector.listen(0);
+                self.inspector.replay();
                 self.enter(player.inspection_state()).await;
                 self.tell(TelemetryEvent::Playback(Box::new(player.state()))).await;
                 self.player = Some(player);
@@ -427,7 +433,9 @@ impl Job {
                 self.tell_recording().await;
             }
             Away::Closed(Err(problem)) => {
-                self.warn(problem).await;
+                if self.recorder_problems[0] != Some(problem.code) {
+                    self.warn(problem).await;
+                }
                 self.tell_recording().await;
             }
             Away::Plot(path, result) => self.tell(TelemetryEvent::Exported { path, result }).await,

@@ -158,7 +158,12 @@ impl Job {
             }
             self.recorder_problems[place] = code;
         }
+        let has_failed = recorder.as_ref().is_some_and(|state| state.problem.is_some());
         self.tell(TelemetryEvent::Recording { recorder, ring }).await;
+        if has_failed {
+            // What can write nothing more isn't recording any more.
+            self.stop_recording().await;
+        }
     }
 
     pub(super) async fn finish_recorders(&mut self) {

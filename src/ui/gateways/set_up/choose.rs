@@ -6,6 +6,7 @@ use super::access;
 use crate::app::App;
 use crate::app::commission::{CommissionAction, DriverOption};
 use crate::model::batch::{RowOutcome, RowResult};
+use crate::model::standing::Standing;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, palette};
@@ -16,13 +17,17 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     if let Some(result) = app.discover.selected().and_then(|link| app.batch.result_of(link)) {
         in_a_batch(ui, result);
     }
-    ui.label(needs(app));
+    ui.label(needs(app, is_set_up(app)));
     access::show(ui, app, pass);
     let selected = app.discover.selected().and_then(|link| app.discover.row(link)).cloned();
     if app.commission.rules(app.catalog()).is_none() {
         notice(ui, palette(ui).warn, icon::WARNING, "This profile has no Wi-Fi: no network to send");
     }
-    muted(ui, "Connect opens a session and asks what the gateway offers. No credentials are sent yet");
+    let opens = match app.commission.wanted_access() {
+        Some(_) => "Connect logs in with this and asks what the gateway offers. No network or token is sent yet",
+        None => "Connect opens a session and asks what the gateway offers. No network or token is sent yet",
+    };
+    muted(ui, opens);
     let driver = app.commission.driver().map_or_else(|| "no driver".to_owned(), |driver| format!("driver {driver}"));
     fold(ui, "advanced", &format!("Advanced \u{b7} {driver}"), |ui| {
         profile(ui, app, pass);
@@ -50,8 +55,15 @@ fn in_a_batch(ui: &mut Ui, result: &RowResult) {
     notice(ui, colour, sign, &format!("In the batch: {}{next}", result.summary));
 }
 
-/// What this gateway needs, in a sentence.
-fn needs(app: &App) -> String {
+/// Whether the gateway selected has a network, as far as is known.
+fn is_set_up(app: &App) -> bool {
+    let row = app.discover.selected().and_then(|link| app.discover.row(link));
+    let standing = row.map(|row| app.discover.stand(row).standing);
+    standing.is_some_and(|standing| matches!(standing, Standing::Joined | Standing::InService | Standing::AlreadySetUp))
+}
+
+/// What this gateway needs, in a sentence; of one that has a network, what another set-up would need.
+fn needs(app: &App, is_set_up: bool) -> String {
     if app.commission.driver().is_none() {
         return "No driver can be used over this link".to_owned();
     }
@@ -70,7 +82,12 @@ fn needs(app: &App) -> String {
     if needed.is_empty() {
         return "This gateway needs nothing from here".to_owned();
     }
-    format!("Needs: {}", needed.join(", "))
+    let needed = needed.join(", ");
+    if is_set_up {
+        format!("It has a network. To set it up again it needs: {needed}")
+    } else {
+        format!("Needs: {needed}")
+    }
 }
 
 fn profile(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
@@ -131,7 +148,7 @@ fn driver(ui: &mut Ui, app: &App, option: &DriverOption, pass: &mut Pass<'_>) {
 }
 
 fn kept_network(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
-    titled_group(ui, "Network kept for this gateway", "In memory only, until Linesman is closed", |ui| {
+    titled_group(ui, "Network from before", "Offered again here. In memory only, until Linesman is closed", |ui| {
         ui.horizontal_wrapped(|ui| {
             strong(ui, &crate::model::text::visible(&app.commission.form.draft.ssid, 40));
             if Button::new("Forget it").quiet().named("Forget this network").pressed(ui) {

@@ -63,7 +63,8 @@ pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         Some(NextAct::Connect) if app.commission.session().is_some() => Some(("Connect again", icon::REFRESH, true)),
         Some(NextAct::Connect) => Some(("Connect", icon::COMMISSION, true)),
         Some(NextAct::Send) => Some(("Send", icon::SEND, is_right)),
-        Some(NextAct::Correct) => Some(("Correct the passphrase", icon::BACK, true)),
+        Some(NextAct::Correct) if blames_passphrase(app) => Some(("Correct the passphrase", icon::BACK, true)),
+        Some(NextAct::Correct) => Some(("Try again", icon::BACK, true)),
         Some(NextAct::CheckNetwork) => Some(("Check the network", icon::CHECK, true)),
         Some(NextAct::GoOn) => Some(("Next gateway", icon::NEXT, true)),
         None => None,
@@ -95,6 +96,12 @@ pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         }
         Phase::Ended(_) => {}
     }
+}
+
+/// Whether the passphrase is the likeliest cause of what happened: otherwise the button doesn't name it.
+fn blames_passphrase(app: &App) -> bool {
+    let outcome = app.commission.session().and_then(|session| session.outcome.as_ref());
+    outcome.is_some_and(|outcome| outcome.blames_passphrase())
 }
 
 fn phase_pill(ui: &mut Ui, session: &Session) {

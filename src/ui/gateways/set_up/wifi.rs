@@ -39,7 +39,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if let Some(warning) = protection.and_then(Protection::warning) {
             notice(ui, palette(ui).warn, icon::NO_LOCK, warning);
         }
-        if protection == Some(Protection::Cable) {
+        if matches!(protection, Some(Protection::Cable | Protection::CableLogin)) {
             let text = "Serial isn't encrypted: anyone on the cable can read the passphrase";
             notice(ui, palette(ui).muted, icon::INFO, text);
         }
