@@ -230,6 +230,7 @@ impl Removals {
         let Some(row) = self.jobs.get(&job).and_then(|index| self.rows.get_mut(*index)) else { return };
         match event {
             WipeEvent::Busy { what, .. } => row.state = RowState::Runs(what),
+            WipeEvent::Power(wish) => row.state = RowState::Runs(wish.words()),
             WipeEvent::Assessed(report) => {
                 let found = report.assessment.clone();
                 if !self.destinations.is_empty() {
