@@ -18,6 +18,7 @@ pub struct Access {
 
 impl Access {
     /// The login of one of several: what is its own counts, and what it leaves empty is as for all of them.
+    #[must_use]
     pub fn or_shared(self, shared: &Self) -> Self {
         Self {
             username: self.username.or_else(|| shared.username.clone()),

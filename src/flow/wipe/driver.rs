@@ -81,9 +81,7 @@ impl DriverWiper {
                 Ok(()) => said.push("The gateway says that it forgot its network".into()),
                 Err(error) if said.is_empty() => return Err(error.into()),
                 // What its own endpoint took stands: many restart with it, and the link is gone.
-                Err(error) => {
-                    said.push(format!("It didn't answer the protocol's own request: {}", error.explain().what))
-                }
+                Err(error) => said.push(format!("The protocol's own request failed: {}", error.explain().what)),
             }
         }
         Ok(match said.as_slice() {

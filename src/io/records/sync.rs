@@ -365,7 +365,7 @@ fn binding(error: &SyncError) -> Problem {
             "sync.not_bound",
             "The login can't be bound to the encryption, as the address asks for",
             "The role doesn't log in by scram-sha-256, or a login can't be bound to the server's certificate (Ed25519); see the detail",
-            "Have its administrator set scram-sha-256 and the password anew, or leave channel_binding=require out",
+            "Have its administrator set scram-sha-256 and the password again, or leave channel_binding=require out",
         ),
     };
     problem.with_detail(visible(&error.to_string(), 300))
