@@ -1,17 +1,20 @@
 //! Several gateways taken out of service in one go: the whole list with a serial number each, one confirmation, and what becomes
 //! of each. Which is begun next, and what they came to, is decided by the same rules as on the command line.
 
+mod logins;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use self::logins::access;
+pub use self::logins::{Logins, OwnLogin};
 use super::Desk;
 use super::batch::Marked;
 use super::jobs::JobKind;
 use crate::certificate::is_due;
-use crate::model::access::Access;
 use crate::model::batch::MAX_PARALLEL;
 use crate::model::destination::Destination;
-use crate::model::ids::JobId;
+use crate::model::ids::{JobId, LinkAddress};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::wipe::several::{Queue, Standing, Tally};
@@ -24,7 +27,7 @@ use crate::papers::Form;
 const SECRET_ROOM: usize = 256;
 
 /// What the user did with several gateways that are to be removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RemovalsAction {
     /// Wants them removed instead of set up: the list is shown.
     Opened,
@@ -34,6 +37,8 @@ pub enum RemovalsAction {
     Started,
     /// Begins no further one, and stops those that run.
     Stopped,
+    /// Wants a gateway to have a login of its own, or no longer.
+    OwnLogin(LinkAddress),
 }
 
 /// A gateway of the list.
@@ -66,6 +71,8 @@ pub struct Removals {
     pub username: String,
     /// The password or proof for all of them; edited in place.
     pub secret: Secret<String>,
+    /// Logins that differ from that one.
+    pub logins: Logins,
     /// Their number as it is typed; edited in place.
     pub typed: String,
     /// The folder into which a certificate of each is written; none where it is empty. Edited in place.
@@ -170,7 +177,11 @@ impl Removals {
                 self.queue.stop();
                 self.jobs.keys().map(|&job| Command::Cancel { job }).collect()
             }
-            RemovalsAction::Closed | RemovalsAction::Started => Vec::new(),
+            RemovalsAction::OwnLogin(link) if !self.is_begun => {
+                self.logins.toggle(link);
+                Vec::new()
+            }
+            RemovalsAction::Closed | RemovalsAction::Started | RemovalsAction::OwnLogin(_) => Vec::new(),
         }
     }
 
@@ -215,11 +226,9 @@ impl Removals {
             let Some(profile) = marked.profile.clone() else { continue };
             let job = desk.jobs.start(JobKind::Wipe, format!("Removing {}", marked.name), desk.now);
             let driver = desk.catalog.get(&profile).map_or(marked.driver, |it| it.wiping_driver(marked.link.kind()));
-            let username = Some(self.username.trim().to_owned()).filter(|name| !name.is_empty());
-            let secret = Some(self.secret.clone()).filter(|secret| !secret.expose().is_empty());
+            let access = self.logins.access(&marked.link, &access(&self.username, &self.secret));
             *state = RowState::Runs("Connect".into());
             self.jobs.insert(job, index);
-            let access = Access { username, secret, allows_unprotected: false };
             let start = WipeStart::new(marked.link.clone(), profile, driver, access, serial.trim().to_owned());
             commands.push(Command::Wipe { job, start: Box::new(start) });
         }
@@ -230,6 +239,7 @@ impl Removals {
         let Some(row) = self.jobs.get(&job).and_then(|index| self.rows.get_mut(*index)) else { return };
         match event {
             WipeEvent::Busy { what, .. } => row.state = RowState::Runs(what),
+            WipeEvent::Power(wish) => row.state = RowState::Runs(wish.words()),
             WipeEvent::Assessed(report) => {
                 let found = report.assessment.clone();
                 if !self.destinations.is_empty() {
@@ -323,6 +333,39 @@ mod tests {
             .collect();
         assert_eq!(serials, ["GW-1", "GW-2"]);
         assert!(act(&mut removals, RemovalsAction::Started).is_empty(), "it runs already");
+    }
+
+    #[test]
+    fn a_gateway_with_a_login_of_its_own_is_removed_by_it_and_the_others_by_the_shared_one() {
+        let (mut removals, mut jobs) = (Removals::default(), Jobs::default());
+        let all = marked(&["a", "b", "c"]);
+        let mut act = |removals: &mut Removals, action| with(&mut jobs, |desk| removals.act(action, &all, desk));
+        act(&mut removals, RemovalsAction::Opened);
+        for (number, row) in removals.rows.iter_mut().enumerate() {
+            row.serial = format!("GW-{number}");
+        }
+        (removals.username, removals.secret) = ("root".into(), Secret::new("shared".into()));
+        for one in &all[1..] {
+            act(&mut removals, RemovalsAction::OwnLogin(one.link.clone()));
+        }
+        removals.logins.of(&all[1].link).unwrap().secret = Secret::new("own".into());
+        *removals.logins.of(&all[2].link).unwrap() =
+            OwnLogin { username: "kim".into(), secret: Secret::new("forgotten".into()) };
+        // Taken away again, it takes along what was typed.
+        act(&mut removals, RemovalsAction::OwnLogin(all[2].link.clone()));
+        assert!(removals.logins.has(&all[1].link) && !removals.logins.has(&all[2].link));
+        removals.typed = "3".into();
+        let commands = act(&mut removals, RemovalsAction::Started);
+        let logins: Vec<(String, String)> = commands
+            .iter()
+            .map(|command| {
+                let Command::Wipe { start, .. } = command else { panic!("only removals begin") };
+                let access = &start.access;
+                (access.username.clone().unwrap(), access.secret.as_ref().unwrap().expose().clone())
+            })
+            .collect();
+        let expected = [("root", "shared"), ("root", "own"), ("root", "shared")];
+        assert_eq!(logins, expected.map(|(name, secret)| (name.to_owned(), secret.to_owned())));
     }
 
     #[test]

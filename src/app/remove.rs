@@ -144,6 +144,7 @@ impl Run {
                 self.plan = *plan;
             }
             WipeEvent::Busy { what, .. } => self.busy = Some(what),
+            WipeEvent::Power(wish) => self.busy = Some(wish.words()),
             WipeEvent::Identified { told, .. } => {
                 self.told = Some(*told);
                 self.trail.guard = Guard::Passed;

@@ -33,7 +33,7 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 52] = [
+        const INPUT: [&str; 53] = [
             "bundle.bad_key_line",
             "check.bad_host",
             "check.evidence",
@@ -83,6 +83,7 @@ impl Exit {
             "scan.bad_ssid",
             "scan.nothing_sought",
             "sync.address",
+            "sync.binding_without_tls",
             "sync.no_server",
             "sync.password_in_address",
             "sync.unverified",

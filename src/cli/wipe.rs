@@ -255,6 +255,13 @@ impl Teller {
             // What is looked at is told by what was found there.
             WipeEvent::Busy { what, .. } if what.starts_with("Look at") => {}
             WipeEvent::Busy { what, .. } => out.text(format!("… {what}")),
+            WipeEvent::Power(wish) => {
+                out.json(&json!({
+                    "kind": "wipe-power", "ask": wish.ask, "cycle": wish.cycle, "of": wish.of,
+                    "limit_secs": wish.limit.as_secs(),
+                }));
+                out.text(format!("… {}", wish.words()));
+            }
             WipeEvent::Identified { told, protection } => {
                 let mut line = tagged("wipe-identity", &told);
                 line["protection"] = json!(protection);

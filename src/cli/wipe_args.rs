@@ -20,6 +20,7 @@ Examples:
   linesman wipe --via serial:/dev/ttyUSB0 --profile generic-linux --username root --password-file login.txt --confirm GW-0417
   linesman wipe --manifest site.xlsx --plan
   linesman wipe --manifest site.xlsx --confirm-all 12 --certificates papers
+  linesman wipe --manifest site.xlsx --confirm-all 12 --username root --password-file login.txt
   linesman wipe scan /dev/sdb --secret-file wifi.txt --ssid Site-Office
   linesman wipe --via serial:/dev/ttyUSB0 --profile acme --confirm GW-0417 --attest remove-from-portal='not listed any more' --certificate gw-0417.html
 
@@ -78,8 +79,8 @@ pub struct GatewayWipe {
     pub confirm: Option<String>,
     /// Take several gateways out of service: CSV (UTF-8) or XLSX with columns match, profile and serial; a batch's do, with serial.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = [
-        "via", "profile", "confirm", "attested", "evidence", "power_cycles", "watch", "without", "look_for", "certificate", "driver", "password_file", "username",
-        "allow_unprotected", "transcript", "look_mqtt",
+        "via", "profile", "confirm", "attested", "evidence", "power_cycles", "watch", "without", "look_for", "certificate", "driver",
+        "transcript", "look_mqtt",
     ])]
     pub manifest: Option<PathBuf>,
     /// How many gateways the manifest lists: all of them are removed.
@@ -124,10 +125,11 @@ pub struct GatewayWipe {
     /// The driver to speak; the default is the profile's for this link.
     #[arg(long, value_name = "NAME", value_parser = driver)]
     pub driver: Option<DriverId>,
-    /// File with the password of the login, or the proof of possession, on its first line; - reads standard input.
+    /// File with the password of the login, or the proof of possession, on its first line; - reads standard input. With --manifest
+    /// for all whose row names none.
     #[arg(long, visible_alias = "pop-file", value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub password_file: Option<PathBuf>,
-    /// The user name that belongs to it.
+    /// The user name that belongs to it. With --manifest for all whose row names none.
     #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub username: Option<String>,
     /// Allow a session that nothing protects (Security 0).

@@ -12,11 +12,12 @@ use super::batch::{given, mistakes};
 use super::commission::wait_for_start;
 use super::next_job;
 use super::output::{Exit, Output};
-use super::secret_input::{cancelled, question};
+use super::secret_input::{self, cancelled, question};
 use super::session::workers_gone;
 use super::wipe::{Ended, Teller, write_certificate};
 use super::wipe_args::GatewayWipe;
 use crate::backend::{Handle, local};
+use crate::model::access::Access;
 use crate::model::destination::{Destination, Existing};
 use crate::model::ids::JobId;
 use crate::model::problem::Problem;
@@ -73,19 +74,22 @@ fn prepare(
     };
     let catalog = wait_for_start(handle).map_err(|problem| (problem, Exit::CouldNotRun))?.catalog;
     let secrets = given(&args.secrets).map_err(usage)?;
-    let Read { gateways: rows, findings, notes } = local::read_removals(&catalog, manifest, &secrets).map_err(usage)?;
+    let shared = shared_login(args).map_err(usage)?;
+    let Read { gateways: mut rows, findings, notes } =
+        local::read_removals(&catalog, manifest, &secrets).map_err(usage)?;
     for note in &notes {
         out.note(note);
     }
     if !findings.is_empty() {
         return Err(usage(mistakes(&findings, out)));
     }
-    for listed in &rows {
-        let Listed { row, name, link, profile, driver, serial, attested, without, .. } = listed;
+    for listed in &mut rows {
+        listed.access = std::mem::take(&mut listed.access).or_shared(&shared);
+        let Listed { row, name, link, profile, driver, serial, access, attested, without } = listed;
         let attested: Vec<&str> = attested.iter().map(|(step, _)| step.as_str()).collect();
         out.json(&json!({
             "kind": "wipe-listed", "row": row, "name": name, "serial": serial, "link": link.to_string(),
-            "profile": profile, "driver": driver, "attested": attested, "without": without,
+            "profile": profile, "driver": driver, "username": access.username, "attested": attested, "without": without,
         }));
         out.text(format!(
             "Row {row:<5} {:<24} {:<20} {:<36} {profile}",
@@ -97,6 +101,12 @@ fn prepare(
     out.json(&json!({ "kind": "wipe-list", "gateways": rows.len() }));
     out.text(format!("{} to be removed. Removing has no undo.", gateways(rows.len())));
     Ok(rows)
+}
+
+/// The login for all whose row names none of their own.
+fn shared_login(args: &GatewayWipe) -> Result<Access, Problem> {
+    let secret = args.password_file.as_deref().map(|file| secret_input::read(Some(file))).transpose()?;
+    Ok(Access { username: args.username.clone(), secret, allows_unprotected: args.allow_unprotected })
 }
 
 fn certificates(count: usize) -> String {

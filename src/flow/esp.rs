@@ -618,7 +618,15 @@ impl Driver for Esp {
             if self.carrier.has(&Endpoint::Control) == Some(false) {
                 return Err(EspError::NoEndpoint { name: Endpoint::Control.name().to_owned() }.into());
             }
-            self.run(Operation::Reprovision).await?;
+            match self.run(Operation::Reprovision).await {
+                // It joined nothing: then the other request brings it back to the start.
+                Err(SessionError::Esp(EspError::Status { status: status::INTERNAL_ERROR, .. })) => {
+                    self.run(Operation::Reset).await?;
+                }
+                answered => {
+                    answered?;
+                }
+            }
             self.has_pushed = false;
             Ok(())
         })

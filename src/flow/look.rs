@@ -36,9 +36,15 @@ pub(super) fn evidence(address: IpAddr, sight: &Sight, link: &LinkAddress, at: D
             let mut text = format!("{address} answers this computer on {interface}");
             if let Some(mac) = mac {
                 text = format!("{text}, with the MAC {}", mac::shown(*mac));
-                if own_mac(link).is_some_and(|own| mac::is_of_one_chip(own, *mac)) {
-                    text.push_str(", which is of the same chip as the gateway's Bluetooth address");
-                }
+                text.push_str(match own_mac(link) {
+                    Some(own) if mac::is_of_one_chip(own, *mac) => {
+                        ", which is of the same chip as the gateway's Bluetooth address"
+                    }
+                    Some(_) => {
+                        ", which isn't of the chip with the gateway's Bluetooth address. Where one chip has both radios, another device answers there"
+                    }
+                    None => "",
+                });
             }
             Evidence { kind: EvidenceKind::Observed, text, at }
         }
@@ -76,7 +82,7 @@ mod tests {
         assert_eq!(kind, EvidenceKind::Observed);
         assert!(text.contains("34:85:18:0a:00:04") && text.ends_with("Bluetooth address"), "{text}");
         let (kind, text) = told(here(true, Some([0x34, 0x85, 0x18, 0x0a, 9, 4])));
-        assert!(kind == EvidenceKind::Observed && !text.contains("Bluetooth"), "another chip: {text}");
+        assert!(kind == EvidenceKind::Observed && text.ends_with("another device answers there"), "{text}");
         assert_eq!(told(here(false, None)).0, EvidenceKind::NotChecked);
         let (kind, text) = told(here(false, Some([0x34, 0x85, 0x18, 0x0a, 0, 4])));
         assert_eq!(kind, EvidenceKind::NotChecked, "the system remembers who had an address: {text}");

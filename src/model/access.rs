@@ -15,3 +15,15 @@ pub struct Access {
     /// Whether the operator allows a session that nothing protects (Security 0).
     pub allows_unprotected: bool,
 }
+
+impl Access {
+    /// The login of one of several: what is its own counts, and what it leaves empty is as for all of them.
+    #[must_use]
+    pub fn or_shared(self, shared: &Self) -> Self {
+        Self {
+            username: self.username.or_else(|| shared.username.clone()),
+            secret: self.secret.or_else(|| shared.secret.clone()),
+            allows_unprotected: self.allows_unprotected || shared.allows_unprotected,
+        }
+    }
+}

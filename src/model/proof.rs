@@ -41,9 +41,13 @@ pub struct Proof {
 }
 
 /// All parts.
-pub const PROOFS: [Proof; 17] = [
+pub const PROOFS: [Proof; 18] = [
     real("SMP (MCUmgr)", "Zephyr's SMP servers; smpclient accepts the simulated device"),
     real("Linux console", "agetty, bash, dash and BusyBox with nmcli and a mocked NetworkManager"),
+    real(
+        "Removal over a Linux console",
+        "agetty and login as root, nmcli and a mocked NetworkManager, restarted by reboot(2)",
+    ),
     real("MQTT", "mosquitto, Paho's interoperability suite, mqtt.js, an Azure IoT device SDK"),
     real("TLS", "OpenSSL's s_server, mitmproxy as a real interception"),
     real("Network checks", "chrony, unbound, dnsmasq, nginx, mosquitto, nftables in network namespaces"),

@@ -15,7 +15,7 @@ use super::problem::Problem;
 use super::secret::Secret;
 use super::word::words;
 
-pub use address::{AddressError, Place, Protection, ServerAddress};
+pub use address::{AddressError, ChannelBinding, Place, Protection, ServerAddress};
 
 /// What a sync is started with; what is left out comes from the settings.
 #[derive(Clone, Default)]

@@ -13,6 +13,7 @@ use crate::model::secret::Secret;
 use crate::model::wifi::Ssid;
 use crate::model::wipe::list::Listed;
 use crate::model::wipe::{BrokerSeen, Consent, LastWill, Leftover, Look, Mark, Plan, Told, WipeReport};
+use crate::model::word::words;
 
 /// A wipe to begin.
 pub struct WipeStart {
@@ -89,6 +90,42 @@ impl From<Listed> for WipeStart {
     }
 }
 
+words! {
+    /// What a person beside the gateway is asked for.
+    PowerAsk {
+        /// To turn it off.
+        Off = "off",
+        /// To turn it on again, now that the gateway was seen to be away.
+        On = "on",
+    }
+}
+
+/// One of the power cycles that a person is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PowerWish {
+    /// What to do.
+    pub ask: PowerAsk,
+    /// The number of this power cycle.
+    pub cycle: u32,
+    /// How many there are to be.
+    pub of: u32,
+    /// How long it is waited for.
+    pub limit: Duration,
+}
+
+impl PowerWish {
+    /// The sentence shown.
+    pub fn words(self) -> String {
+        let Self { ask, cycle, of, .. } = self;
+        match ask {
+            PowerAsk::Off => {
+                format!("Turn the gateway's power off and leave it off until you're asked ({cycle} of {of})")
+            }
+            PowerAsk::On => format!("No answer any more: turn the gateway's power back on ({cycle} of {of})"),
+        }
+    }
+}
+
 /// What is told while it goes on.
 pub enum WipeEvent {
     /// This is what will be done.
@@ -100,6 +137,8 @@ pub enum WipeEvent {
         /// How long at most.
         limit: Duration,
     },
+    /// Whoever stands beside the gateway is asked to do something with its power.
+    Power(PowerWish),
     /// The gateway said which it is.
     Identified {
         /// What it told.

@@ -36,13 +36,15 @@ pub(super) const UNIT: Unit = Unit {
     }),
     links: &[(LinkKind::Serial, |plan| Box::pin(async move { start_gateway(plan) }))],
     radio: None,
-    access: |_| Some((ACCOUNT.into(), PASSWORD.into())),
+    access: |plan| Some((ACCOUNT.into(), password(&card(plan).unwrap_or_default()))),
 };
 
 /// The account of the simulated gateway: made up and no secret.
 pub const ACCOUNT: &str = "installer";
 /// Its password.
 pub const PASSWORD: &str = "simulated login";
+/// A file in the folder of its card that holds another one, on its first line.
+const PASSWORD_FILE: &str = "login-password";
 /// How long after a command it restarts, and how long that takes.
 const RESTARTS_AFTER: Duration = Duration::from_secs(1);
 const STARTS_WITHIN: Duration = Duration::from_secs(2);
@@ -116,6 +118,8 @@ pub struct ConsoleDevice {
     active: Option<String>,
     /// Connections made so far.
     made: usize,
+    /// What its account is logged in by.
+    password: String,
     /// Its serial number.
     serial: Option<String>,
     /// What the network it joins lets it reach.
@@ -131,6 +135,13 @@ pub struct ConsoleDevice {
     schedule: VecDeque<(Instant, Due)>,
 }
 
+/// The password of the account of a gateway with that card.
+fn password(card: &Card) -> String {
+    let own = card.kept(PASSWORD_FILE).map(|content| String::from_utf8_lossy(&content).into_owned());
+    let line = own.as_deref().and_then(|text| text.lines().next()).filter(|line| !line.is_empty());
+    line.unwrap_or(PASSWORD).to_owned()
+}
+
 impl ConsoleDevice {
     /// A gateway with that identity, under that air.
     pub fn new(info: DeviceInfo, mut air: Air, card: Card, faults: &[Fault]) -> Self {
@@ -141,6 +152,7 @@ impl ConsoleDevice {
         Self {
             active: connections.first().map(|stored| stored.uuid.clone()),
             made: 0,
+            password: password(&card),
             serial: None,
             network: Arc::default(),
             clock: None,
@@ -206,7 +218,7 @@ impl ConsoleDevice {
                 self.state = State::Password;
                 self.say(now, b"Password: ");
             }
-            State::Password if text == PASSWORD => {
+            State::Password if text == self.password => {
                 self.say(
                     now,
                     b"\r\nLinux sim 6.1.0\r\nLast login: Mon Jan  1 00:00:00\r\n\x1b[?2004hinstaller@sim:~$ ",

@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use crate::check_probes::{Authority, WELCOME, answer, ask_with, reply_head, serve_tls, time_answer, tls_with};
 use crate::{linux_console, peers};
 
+mod look;
 mod real;
 
 /// Set for the test that runs inside the lab, to the folder of nft.

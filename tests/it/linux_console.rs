@@ -32,6 +32,8 @@ use crate::gateway::terminal;
 use crate::peers;
 use crate::program::{Place, Ran, Sim, folder_for_all_accounts, json_line, text_of};
 
+mod restart;
+
 /// The account and its password.
 pub(crate) const ACCOUNT: &str = "kim";
 pub(crate) const PASSWORD: &str = "s3cret-Login!";
@@ -41,9 +43,20 @@ const HASH: &str =
 /// The number of an account without rights: a message bus turns away one that is in no list of accounts.
 const UID: u32 = 65_534;
 
+/// Who logs in.
+#[derive(Clone, Copy)]
+struct Login {
+    account: &'static str,
+    uid: u32,
+}
+
+/// An account that may do little.
+const KIM: Login = Login { account: ACCOUNT, uid: UID };
+
 /// A console on which agetty waits.
 pub(crate) struct RealConsole {
     pub(crate) link: String,
+    login: Login,
     home: PathBuf,
     wire: Arc<Mutex<Vec<u8>>>,
     script: String,
@@ -63,6 +76,12 @@ impl RealConsole {
 
     /// As [`RealConsole::start`], but nothing runs on it yet.
     fn prepare(shell: &str, greeting: &str, profile: &str) -> Option<Self> {
+        Self::prepare_as(KIM, shell, greeting, profile)
+    }
+
+    /// As [`RealConsole::prepare`], for another account.
+    fn prepare_as(login: Login, shell: &str, greeting: &str, profile: &str) -> Option<Self> {
+        let Login { account, uid } = login;
         if !has_what_it_takes() {
             return None;
         }
@@ -74,17 +93,17 @@ impl RealConsole {
             .unwrap();
         fs::write(place.join("issue"), greeting).unwrap();
         let shell = shell_at(place, shell);
-        let entry = format!("{ACCOUNT}:x:{UID}:{UID}::{}:{}\n", home.display(), shell.display());
+        let entry = format!("{account}:x:{uid}:{uid}::{}:{}\n", home.display(), shell.display());
         fs::write(place.join("passwd"), entry + &fs::read_to_string("/etc/passwd").unwrap()).unwrap();
         // First in both: this machine may have an account of that name.
-        let secret = format!("{ACCOUNT}:{HASH}:19000:0:99999:7:::\n");
+        let secret = format!("{account}:{HASH}:19000:0:99999:7:::\n");
         fs::write(place.join("shadow"), secret + &fs::read_to_string("/etc/shadow").unwrap()).unwrap();
         // The account needs its way in, whatever rights new files get here.
         for (path, mode) in [(place.join("passwd"), 0o644), (place.join("shadow"), 0o600)] {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         }
         for path in [&home, &home.join(".profile")] {
-            std::os::unix::fs::chown(path, Some(UID), Some(UID)).unwrap();
+            std::os::unix::fs::chown(path, Some(uid), Some(uid)).unwrap();
         }
 
         let (near, near_path) = terminal();
@@ -99,7 +118,7 @@ impl RealConsole {
              while :; do setsid --wait agetty --local-line --issue-file \"$PWD/issue\" 115200 {tty} linux || exit; done",
             place.display()
         );
-        Some(Self { link: near_path, home, wire, script, process: None, _folder: folder, _kept: kept })
+        Some(Self { link: near_path, login, home, wire, script, process: None, _folder: folder, _kept: kept })
     }
 
     fn switch_on(&mut self) {
@@ -468,6 +487,11 @@ impl Site {
         let mut console = RealConsole::prepare(shell, "", &format!("{}\n{profile}", manager.profile))?;
         console.script = console.script.replacen("while :;", &format!("{before} while :;"), 1);
         console.switch_on();
+        Some(Self::on(console, manager, ""))
+    }
+
+    /// On a console, with more in the profile's first step of the removal.
+    fn on(console: RealConsole, manager: NetworkManager, more: &str) -> Self {
         let place = Place::new();
         place.write("login.txt", PASSWORD);
         let profile =
@@ -482,10 +506,11 @@ impl Site {
                 console.home.join("token").display()
             ),
         );
-        let profile = profile.replacen("removes = [\"wifi\"]", "removes = [\"wifi\", \"token\"]", 1);
+        let removes = format!("removes = [\"wifi\", \"token\"]{more}");
+        let profile = profile.replacen("removes = [\"wifi\"]", &removes, 1);
         fs::create_dir_all(place.data().join("profiles")).unwrap();
         fs::write(place.data().join("profiles/my-linux.toml"), profile).unwrap();
-        Some(Self { console, manager, place })
+        Self { console, manager, place }
     }
 
     fn commission(&self, ssid: &str, passphrase: &str, more: &[&str]) -> Ran {
@@ -494,7 +519,17 @@ impl Site {
         let link = format!("serial:{}", self.console.link);
         let transcript = text_of(&self.place.path("transcript.txt"));
         let arguments = [
-            &["commission", "--via", &link, "--profile", "my-linux", "--username", ACCOUNT, "--pop-file", &login],
+            &[
+                "commission",
+                "--via",
+                &link,
+                "--profile",
+                "my-linux",
+                "--username",
+                self.console.login.account,
+                "--pop-file",
+                &login,
+            ],
             &["--ssid", ssid, "--password-file", &wifi, "--transcript", &transcript, "--overwrite"][..],
             more,
         ];
@@ -505,7 +540,8 @@ impl Site {
         let login = text_of(&self.place.path("login.txt"));
         let link = format!("serial:{}", self.console.link);
         let gateway = ["wipe", "--via", &link, "--profile", "my-linux", "--confirm", confirmed];
-        self.place.run_json(&[&gateway[..], &["--username", ACCOUNT, "--password-file", &login]].concat())
+        self.place
+            .run_json(&[&gateway[..], &["--username", self.console.login.account, "--password-file", &login]].concat())
     }
 
     #[track_caller]

@@ -9,9 +9,11 @@ use linesman::io::records::{RecordStore, audit};
 use linesman::model::record::{JobIntent, Phase, StepEntry};
 use serde_json::{Value, json};
 
+use self::between::Between;
 use self::cluster::{Cluster, Cutter};
 use crate::program::{Place, Ran};
 
+mod between;
 mod cluster;
 
 /// The password of each role.
@@ -262,6 +264,41 @@ fn a_certificate_that_proves_nothing_is_refused_with_the_reason() {
     kim.sync(&own(&cluster, &format!("verify-ca&sslrootcert={trusted}"))).expect(0);
     let none = kim.place.write("none.pem", "no certificate");
     kim.sync(&own(&cluster, &format!("verify-full&sslrootcert={none}"))).expect_problem(3, "sync.trust");
+}
+
+#[test]
+fn a_login_is_bound_to_the_encryption_so_that_nobody_in_between_can_pass_it_on() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let kim = Laptop::new(&cluster, "kim");
+    kim.work(1);
+    let plain = format!("{}?channel_binding=require", cluster.url_at("kim", "localhost"));
+    kim.sync(&plain).expect_problem(2, "sync.binding_without_tls");
+    let trusted = kim.place.write("server.pem", cluster.with_tls("localhost"));
+    let own = |port: u16, trusted: &str, binding: &str| {
+        format!("postgres://kim@localhost:{port}/linesman?sslrootcert={trusted}&channel_binding={binding}")
+    };
+    for binding in ["require", "prefer", "disable"] {
+        kim.sync(&own(cluster.port(), &trusted, binding)).expect(0);
+    }
+    kim.sync(&own(cluster.port(), &trusted, "yes")).expect_problem(2, "sync.address");
+
+    let between = Between::start(cluster.port());
+    let fooled = kim.place.write("between.pem", &between.certificate);
+    for binding in ["require", "prefer"] {
+        let ran = kim.sync(&own(between.port, &fooled, binding));
+        ran.expect_problem(3, "sync.bound_elsewhere");
+    }
+    kim.sync(&own(between.port, &fooled, "disable")).expect(0);
+
+    // A password by another method is nothing that can be bound.
+    cluster.without_scram();
+    kim.sync(&own(cluster.port(), &trusted, "require")).expect_problem(3, "sync.not_bound");
+    kim.sync(&own(cluster.port(), &trusted, "prefer")).expect(0);
+
+    // A certificate whose signature has no hash of its own.
+    let edwards = kim.place.write("edwards.pem", cluster.with_tls_signed_by_edwards("localhost"));
+    kim.sync(&own(cluster.port(), &edwards, "require")).expect_problem(3, "sync.not_bound");
+    kim.sync(&own(cluster.port(), &edwards, "prefer")).expect(0);
 }
 
 #[test]

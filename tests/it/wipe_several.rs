@@ -25,6 +25,47 @@ fn manifest(place: &Place, gateways: &[(&Sim, &str)]) -> String {
     place.write("site.csv", text)
 }
 
+#[test]
+fn a_row_is_logged_in_to_by_what_it_names_itself_and_else_by_the_shared_login() {
+    let place = Place::new();
+    let own = |serial: &str, password: &str| {
+        std::fs::create_dir_all(place.path(serial)).unwrap();
+        std::fs::write(place.path(serial).join("login-password"), format!("{password}\n")).unwrap();
+        sim(&place, serial, &[])
+    };
+    let sims = [own("GW-1", "first of all"), own("GW-2", "another one"), sim(&place, "GW-3", &[])];
+    place.write("first.txt", "first of all\n");
+    let second = place.write("second.txt", "another one\n");
+    let shared = place.write("shared.txt", sims[2].text("pop"));
+    let wrong = place.write("wrong.txt", "nobody's");
+    let user = sims[0].text("username").to_owned();
+    let rows = [
+        ["hall", sims[0].link.as_str(), "generic-linux", "GW-1", "", "first.txt"],
+        ["yard", sims[1].link.as_str(), "generic-linux", "GW-2", user.as_str(), "@second"],
+        ["cellar", sims[2].link.as_str(), "generic-linux", "GW-3", "", ""],
+    ];
+    let rows = rows.map(|row| row.join(",") + "\n").concat();
+    let site = place.write("site.csv", format!("name,match,profile,serial,username,pop_file\n{rows}"));
+    let secret = format!("second={second}");
+    let list = ["wipe", "--manifest", &site, "--secret", &secret, "--username", &user, "--password-file"];
+
+    let plan = place.run_json(&[&list[..], &[&shared, "--plan"]].concat()).expect(0);
+    assert!(plan.lines()[..3].iter().all(|line| line["username"] == user.as_str()), "{plan:#?}");
+    let ran = place.run_json(&[&list[..], &[&wrong, "--confirm-all", "3"]].concat()).expect(1);
+    let expected = [("GW-1", "complete"), ("GW-2", "complete"), ("GW-3", "failed")];
+    assert_eq!(outcomes(&ran), expected.map(|(one, two)| (one.to_owned(), two.to_owned())), "{ran:#?}");
+    assert!(sims[2].on_card("wifi.conf").is_some(), "what nobody could log in to is left as it is");
+    let ran = place.run_json(&[&list[..], &[&shared, "--confirm-all", "3"]].concat()).expect(0);
+    assert_eq!(ran.result()["complete"], 3, "{ran:#?}");
+    for password in ["first of all", "another one", sims[2].text("pop")] {
+        assert!(!ran.out.contains(password) && !plan.out.contains(password), "no password is told");
+    }
+    // Nobody may name one for some only: without a shared one, a row that names none has none.
+    let alone = ["wipe", "--manifest", &site, "--secret", &secret, "--username", &user, "--confirm-all", "3"];
+    let ran = place.run_json(&alone).expect(1);
+    assert_eq!(ran.result()["failed"], 1, "{ran:#?}");
+}
+
 fn outcomes(ran: &Ran) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let ends = ran.lines().into_iter().filter(|line| line["kind"] == "wipe-outcome");

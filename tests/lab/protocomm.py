@@ -233,6 +233,8 @@ class Protocomm(Peripheral):
         "leaves_after_success": True,
         "drops": "",                # the link, instead of an answer to "apply" or "status"
         "silent_from": "",          # no answer from this endpoint on
+        "in_flash": False,          # it starts on the network, from its flash
+        "wipes": "flash",           # what the endpoint "wipe" and prov-ctrl empty: "flash", "memory", or "nothing" (it lies)
     }
 
     def services(self):
@@ -247,7 +249,7 @@ class Protocomm(Peripheral):
                 CharacteristicValue(read=lambda _, name=name: self.answers.get(name, b""),
                                     write=lambda _, value, name=name: self.on_write(name, bytes(value))),
                 [label] if self.is_labelled else []))
-        self.reset_state()
+        self.start_from_flash()
         return [Service(service, characteristics)]
 
     def advertisement(self):
@@ -258,6 +260,24 @@ class Protocomm(Peripheral):
 
     def reset_state(self):
         self.config, self.phase, self.polled, self.failure = None, "start", 0, 0
+
+    def start_from_flash(self):
+        self.reset_state()
+        if self.in_flash:
+            self.config, self.phase = (self.ssid.encode(), self.password.encode()), "joined"
+
+    async def power_off(self):
+        """Its power is taken away: it is neither heard nor connected, and its memory is gone."""
+        self.is_gone = True
+        await self.device.stop_advertising()
+        await self.drop()
+        self.say("has no power")
+
+    async def power_on(self):
+        self.is_gone = False
+        self.start_from_flash()
+        self.say("starts on its network" if self.in_flash else "starts without a network")
+        await self.advertise()
 
     def on_connected(self):
         # A new connection starts a new session.
@@ -320,6 +340,9 @@ class Protocomm(Peripheral):
     def serve(self, name, plain):
         if name in self.custom:
             self.say(f"{name} got {plain.decode(errors='backslashreplace')}")
+            if name == "wipe" and self.wipes != "nothing":
+                self.in_flash = self.in_flash and self.wipes != "flash"
+                self.reset_state()
             return b"ok"
         fields = parse(plain)
         return {"prov-scan": self.scan, "prov-config": self.configure, "prov-ctrl": self.control}[name](fields)
@@ -397,8 +420,12 @@ class Protocomm(Peripheral):
             self.say("resets")
             self.reset_state()
             return message((1, 2), (12, b""))
+        if self.phase != "joined":
+            return message((1, 4), (2, INTERNAL_ERROR), (14, b""))
         self.say("starts anew")
-        self.reset_state()
+        # Its memory only: what is in flash comes back with its power.
+        if self.wipes != "nothing":
+            self.reset_state()
         return message((1, 4), (14, b""))
 
 

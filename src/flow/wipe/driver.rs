@@ -7,6 +7,7 @@ use crate::flow::driver::Driver;
 use crate::flow::drivers::Opening;
 use crate::flow::port::Boxed;
 use crate::model::gateway::{DeviceInfo, Protection, ProvisioningState};
+use crate::model::problem::Explain as _;
 use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wipe::{StoreState, Told};
@@ -76,8 +77,12 @@ impl DriverWiper {
             said.push(taken.text);
         }
         if self.driver.capabilities().reprovision {
-            self.driver.reprovision().await?;
-            said.push("The gateway says that it forgot its network".into());
+            match self.driver.reprovision().await {
+                Ok(()) => said.push("The gateway says that it forgot its network".into()),
+                Err(error) if said.is_empty() => return Err(error.into()),
+                // What its own endpoint took stands: many restart with it, and the link is gone.
+                Err(error) => said.push(format!("The protocol's own request failed: {}", error.explain().what)),
+            }
         }
         Ok(match said.as_slice() {
             [] => Done::cannot("The protocol has no command that forgets a network"),

@@ -4,6 +4,7 @@
 //! it happens and its outcome after it. A step that fails never keeps back one that still removes something. What may be
 //! claimed in the end is decided by `model::wipe::judge` alone.
 
+mod away;
 mod broker;
 mod driver;
 mod ear;

@@ -474,10 +474,13 @@ impl Job {
         let until = Instant::now() + BACK_LIMIT;
         while Instant::now() < until {
             sleep(PAUSE).await;
-            let Ok(told) = self.open(place).await else {
-                *place = None;
-                was_away = true;
-                continue;
+            let told = match self.open(place).await {
+                Ok(told) => told,
+                Err(error) => {
+                    *place = None;
+                    was_away |= error.is_absence();
+                    continue;
+                }
             };
             if let Some(guard) = told.is_swapped(&self.told) {
                 self.trail.guard = guard;

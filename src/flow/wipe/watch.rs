@@ -9,13 +9,10 @@ use super::Wiper;
 use super::ear::Heard;
 use super::network::Sought;
 use super::run::{ACT_LIMIT, Broken, Job, word};
-use crate::flow::device::DeviceError;
 use crate::flow::driver::CLOSE_LIMIT;
-use crate::flow::error::SessionError;
-use crate::flow::port::LinkError;
 use crate::model::record::Phase;
 use crate::model::wipe::{Guard, Look, StoreState, WIFI, Watched, When};
-use crate::msg::wipe::WipeEvent;
+use crate::msg::wipe::{PowerAsk, PowerWish, WipeEvent};
 
 /// How long somebody may take to take the power away and give it back.
 const POWER_LIMIT: Duration = Duration::from_mins(10);
@@ -34,10 +31,9 @@ impl Job {
         if !self.setup.is_attended {
             return Err(why);
         }
-        let count = self.trail.restarts + 1;
-        let what =
-            format!("Take the gateway's power away for 10 s, then give it back ({count} of {})", self.plan.restarts);
-        self.tell(WipeEvent::Busy { what, limit: POWER_LIMIT }).await;
+        let (cycle, of) = (self.trail.restarts + 1, self.plan.restarts);
+        let wish = |ask| WipeEvent::Power(PowerWish { ask, cycle, of, limit: POWER_LIMIT });
+        self.tell(wish(PowerAsk::Off)).await;
         self.leave(place).await;
         let (until, mut was_away) = (Instant::now() + POWER_LIMIT, false);
         while Instant::now() < until {
@@ -45,7 +41,10 @@ impl Job {
             match self.open_quietly(place).await {
                 Err(error) => {
                     *place = None;
-                    was_away |= is_absence(&error);
+                    if !was_away && error.is_absence() {
+                        was_away = true;
+                        self.tell(wish(PowerAsk::On)).await;
+                    }
                 }
                 Ok(told) => {
                     if let Some(guard) = told.is_swapped(&self.told) {
@@ -146,9 +145,4 @@ impl Job {
             let _ = timeout(CLOSE_LIMIT, wiper.close()).await;
         }
     }
-}
-
-/// Whether an error means that the gateway is not there, and not that somebody else holds the port.
-const fn is_absence(error: &DeviceError) -> bool {
-    !matches!(error, DeviceError::Session(SessionError::Link(LinkError::Busy { .. } | LinkError::NoPermission { .. })))
 }

@@ -20,6 +20,7 @@ use crate::model::audit::Digest;
 use crate::model::secret::Secret;
 use crate::model::sync::{ServerAddress, SyncReport};
 
+mod binding;
 mod compare;
 mod connect;
 mod errors;

@@ -115,6 +115,18 @@ pub enum SyncError {
         /// What was said.
         detail: String,
     },
+    /// The login can't be bound to the encryption, as the address asks for.
+    #[error("no channel binding: {detail}")]
+    NotBound {
+        /// Why not.
+        detail: String,
+    },
+    /// The server says that it stands behind another encryption than this one.
+    #[error("the login was bound to another encryption: {detail}")]
+    BoundElsewhere {
+        /// What it said.
+        detail: String,
+    },
     /// It asks for a password and none was given.
     #[error("the server asks for a password")]
     NoPassword {
@@ -229,6 +241,7 @@ impl Explain for SyncError {
             Self::NoTls { .. } | Self::Certificate { .. } | Self::Trust { .. } | Self::Handshake { .. } => {
                 encryption(self)
             }
+            Self::NotBound { .. } | Self::BoundElsewhere { .. } => binding(self),
             Self::NoPassword { .. } | Self::Login { .. } | Self::NoDatabase { .. } | Self::NotPrepared { .. } => {
                 login(self)
             }
@@ -338,6 +351,24 @@ fn encryption(error: &SyncError) -> Problem {
         )
         .with_detail(visible(&other.to_string(), 300)),
     }
+}
+
+fn binding(error: &SyncError) -> Problem {
+    let problem = match error {
+        SyncError::BoundElsewhere { .. } => Problem::new(
+            "sync.bound_elsewhere",
+            "The server refused the login: another TLS connection reached it",
+            "Something in between ends the encryption: a proxy, or somebody who listens, with a certificate trusted here",
+            "Ask the administrator what stands in between. If it's meant to, add channel_binding=disable to the address",
+        ),
+        _ => Problem::new(
+            "sync.not_bound",
+            "The login can't be bound to the encryption, as the address asks for",
+            "The role doesn't log in by scram-sha-256, or a login can't be bound to the server's certificate (Ed25519); see the detail",
+            "Have its administrator set scram-sha-256 and the password again, or leave channel_binding=require out",
+        ),
+    };
+    problem.with_detail(visible(&error.to_string(), 300))
 }
 
 fn login(error: &SyncError) -> Problem {

@@ -44,6 +44,19 @@ pub enum Protection {
     VerifyFull,
 }
 
+/// Whether the login is bound to the encryption: then nobody who sits in between with a certificate that is trusted here can pass
+/// it on (RFC 5929, `tls-server-end-point`; SCRAM-SHA-256-PLUS).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ChannelBinding {
+    /// It isn't.
+    Disable,
+    /// Where the server can.
+    #[default]
+    Prefer,
+    /// Always, or nobody logs in.
+    Require,
+}
+
 /// The address of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerAddress {
@@ -55,6 +68,8 @@ pub struct ServerAddress {
     pub database: String,
     /// What protects the way.
     pub protection: Protection,
+    /// Whether the login is bound to the encryption.
+    pub binding: ChannelBinding,
     /// The file of certificates that are trusted instead of the system's.
     pub root_file: Option<PathBuf>,
 }
@@ -89,6 +104,17 @@ pub enum AddressError {
         /// Its name.
         name: String,
     },
+    /// A setting has a value that isn't one of its own.
+    #[error("{name} is one of {values}")]
+    Value {
+        /// Its name.
+        name: &'static str,
+        /// Its values.
+        values: &'static str,
+    },
+    /// The login is to be bound to an encryption that there isn't.
+    #[error("channel_binding=require needs encryption")]
+    BindingWithoutTls,
     /// `sslmode` asks for less than a server over a network has to prove.
     #[error("sslmode {mode} doesn't verify the server {host}")]
     Unverified {
@@ -113,6 +139,12 @@ impl Explain for AddressError {
                 format!("With sslmode={} nothing proves who {} is", visible(mode, 20), visible(host, 80)),
                 "Without that, anybody in between could log in as you and hand out other records",
                 "Use sslmode=verify-full, with sslrootcert=FILE if the server's certificate is your own",
+            ),
+            Self::BindingWithoutTls => Problem::new(
+                "sync.binding_without_tls",
+                "The address asks for channel binding, and for no encryption",
+                "With channel_binding=require the login needs TLS; to this computer itself nothing is encrypted unless asked for",
+                "Add sslmode=verify-full to the address, or leave channel_binding out",
             ),
             other => Problem::new(
                 "sync.address",
@@ -161,6 +193,7 @@ struct Parts {
     folder: Option<PathBuf>,
     port: Option<String>,
     mode: Option<String>,
+    binding: ChannelBinding,
     root_file: Option<PathBuf>,
 }
 
@@ -173,6 +206,7 @@ impl Parts {
             "host" => self.host = value,
             "port" => self.port = Some(value),
             "sslmode" => self.mode = Some(value),
+            "channel_binding" => self.binding = binding(&value)?,
             "sslrootcert" => self.root_file = Some(value.into()).filter(|path: &PathBuf| !path.as_os_str().is_empty()),
             "password" => return Err(AddressError::Password),
             name => return Err(AddressError::Setting { name: visible(name, 40) }),
@@ -199,7 +233,11 @@ impl Parts {
         // Who names whom to trust wants to know whom they talk to.
         let mode = self.mode.as_deref().or(self.root_file.as_ref().map(|_| "verify-full"));
         let protection = protection(mode, &place)?;
-        Ok(ServerAddress { user, place, database, protection, root_file: self.root_file })
+        if protection == Protection::None && self.binding == ChannelBinding::Require {
+            return Err(AddressError::BindingWithoutTls);
+        }
+        let Self { binding, root_file, .. } = self;
+        Ok(ServerAddress { user, place, database, protection, binding, root_file })
     }
 }
 
@@ -230,6 +268,15 @@ fn protection(mode: Option<&str>, place: &Place) -> Result<Protection, AddressEr
             mode: mode.to_owned(),
             host: host.map_or_else(|| "the server".to_owned(), Clone::clone),
         }),
+    }
+}
+
+fn binding(value: &str) -> Result<ChannelBinding, AddressError> {
+    match value {
+        "disable" => Ok(ChannelBinding::Disable),
+        "prefer" => Ok(ChannelBinding::Prefer),
+        "require" => Ok(ChannelBinding::Require),
+        _ => Err(AddressError::Value { name: "channel_binding", values: "disable, prefer and require" }),
     }
 }
 
@@ -302,6 +349,19 @@ mod tests {
         }
         let refused = address("postgres://kim@localhost/x?sslmode=require");
         assert!(matches!(refused, Err(AddressError::Unverified { .. })), "encryption to nobody in particular");
+    }
+
+    #[test]
+    fn a_login_is_bound_to_an_encryption_that_is_there() {
+        let of = |query: &str| address(&format!("postgres://kim@db.example/x{query}")).map(|read| read.binding);
+        assert_eq!(of(""), Ok(ChannelBinding::Prefer));
+        assert_eq!(of("?channel_binding=require"), Ok(ChannelBinding::Require));
+        assert_eq!(of("?channel_binding=disable&sslmode=verify-ca"), Ok(ChannelBinding::Disable));
+        assert!(matches!(of("?channel_binding=yes"), Err(AddressError::Value { name: "channel_binding", .. })));
+        for plain in ["kim@localhost/x?channel_binding=require", "kim@/x?host=/run&channel_binding=require"] {
+            assert_eq!(address(&format!("postgres://{plain}")), Err(AddressError::BindingWithoutTls), "{plain}");
+        }
+        assert!(address("postgres://kim@localhost/x?channel_binding=require&sslmode=verify-full").is_ok());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use egui::{Align, Color32, Label, Layout, RichText, TextEdit, Ui};
 
 use super::short_place;
 use crate::app::App;
-use crate::app::removals::{Removals, RemovalsAction, Row, RowState};
+use crate::app::removals::{OwnLogin, Removals, RemovalsAction, Row, RowState};
 use crate::model::wipe::Outcome;
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
@@ -31,7 +31,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             if let Some(problem) = removals.problem() {
                 problem_card(ui, problem);
             }
-            list(ui, removals);
+            list(ui, removals, pass);
             if !removals.is_begun() {
                 confirm(ui, removals, pass);
             }
@@ -78,14 +78,28 @@ fn access(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
     });
 }
 
-fn list(ui: &mut Ui, removals: &mut Removals) {
+fn list(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
     let is_begun = removals.is_begun();
-    for (number, row) in removals.rows.iter_mut().enumerate() {
-        ui.push_id(number, |ui| line(ui, row, is_begun));
+    let Removals { rows, logins, .. } = removals;
+    for (number, row) in rows.iter_mut().enumerate() {
+        ui.push_id(number, |ui| {
+            line(ui, row, is_begun, logins.has(&row.marked.link), pass);
+            if let Some(own) = logins.of(&row.marked.link).filter(|_| !is_begun) {
+                own_login(ui, &row.marked.name, own);
+            }
+        });
     }
 }
 
-fn line(ui: &mut Ui, row: &mut Row, is_begun: bool) {
+/// The login of one gateway; what is left empty is as for all of them.
+fn own_login(ui: &mut Ui, name: &str, own: &mut OwnLogin) {
+    ui.indent("own login", |ui| {
+        field(ui, &format!("User name of {name}"), &mut own.username, "as for all if empty");
+        secret_field(ui, &format!("Password of {name}"), &mut own.secret, "as for all if empty");
+    });
+}
+
+fn line(ui: &mut Ui, row: &mut Row, is_begun: bool, has_own_login: bool, pass: &mut Pass<'_>) {
     let (name_width, place_width) = widths(ui.available_width());
     ui.horizontal(|ui| {
         fixed(ui, name_width, |ui| {
@@ -101,6 +115,14 @@ fn line(ui: &mut Ui, row: &mut Row, is_begun: bool) {
             let edit = TextEdit::singleline(&mut row.serial).hint_text("serial number").desired_width(160.0);
             let response = ui.add(edit.margin(FIELD_MARGIN));
             response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, &named));
+            let (text, named) = if has_own_login {
+                ("Shared login", format!("Use the login for all of them for {}", row.marked.name))
+            } else {
+                ("Own login", format!("Give {} a login of its own", row.marked.name))
+            };
+            if Button::new(text).named(&named).pressed(ui) {
+                pass.did(RemovalsAction::OwnLogin(row.marked.link.clone()));
+            }
             return;
         }
         let (colour, word) = state(ui, &row.state);

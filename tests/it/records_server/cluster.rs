@@ -178,7 +178,27 @@ impl Cluster {
     pub(super) fn with_tls(&mut self, name: &str) -> String {
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
-        for (file, content) in [("server.crt", certificate.pem()), ("server.key", key.serialize_pem())] {
+        self.show(&certificate.pem(), &key);
+        certificate.pem()
+    }
+
+    /// As [`Cluster::with_tls`], with a certificate of an authority that signs by Ed25519; that of the authority is returned.
+    pub(super) fn with_tls_signed_by_edwards(&mut self, name: &str) -> String {
+        let (key, authority_key) =
+            (rcgen::KeyPair::generate().unwrap(), rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap());
+        let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        authority.distinguished_name.push(rcgen::DnType::CommonName, "An authority");
+        let trusted = authority.self_signed(&authority_key).unwrap().pem();
+        let issuer = rcgen::Issuer::new(authority, authority_key);
+        let shown = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        self.show(&shown.pem(), &key);
+        trusted
+    }
+
+    /// Starts it again with this certificate.
+    fn show(&mut self, certificate: &str, key: &rcgen::KeyPair) {
+        for (file, content) in [("server.crt", certificate.to_owned()), ("server.key", key.serialize_pem())] {
             let path = self.path("data").join(file);
             std::fs::write(&path, content).unwrap();
             std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
@@ -187,7 +207,15 @@ impl Cluster {
         self.options = vec!["-c ssl=on".into()];
         self.stop();
         self.start_again();
-        certificate.pem()
+    }
+
+    /// Asks for passwords as they are from now on, as a server does that nobody set otherwise.
+    pub(super) fn without_scram(&self) {
+        let path = self.path("data/pg_hba.conf");
+        let access = std::fs::read_to_string(&path).unwrap().replace("scram-sha-256", "password");
+        std::fs::write(path, access).unwrap();
+        self.sql("SELECT pg_reload_conf()");
+        self.until("SELECT count(*) FROM pg_hba_file_rules WHERE auth_method = 'password'", "2");
     }
 
     /// Puts the entries on a disk of 1 MB; says why where there can be none.

@@ -11,10 +11,11 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error as Tls
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::config::{ChannelBinding as Wanted, SslMode, SslNegotiation};
+use tokio_postgres::{Client, Config};
 use tokio_rustls::TlsConnector;
 
+use super::binding::{Way, end_point};
 use super::errors;
 use crate::io::certificate::{Signatures, facts, is_self_signed};
 use crate::io::files;
@@ -22,7 +23,7 @@ use crate::io::records::sync::SyncError;
 use crate::io::stream::Stream;
 use crate::io::trust::{Trusted, but_for_the_name};
 use crate::model::secret::Secret;
-use crate::model::sync::{Place, Protection, ServerAddress};
+use crate::model::sync::{ChannelBinding, Place, Protection, ServerAddress};
 use crate::model::text::visible;
 
 /// How long a connection may take, from the name to the login.
@@ -41,16 +42,22 @@ pub(super) async fn connect(address: &ServerAddress, password: Option<Secret<Str
 }
 
 async fn connect_within(address: &ServerAddress, password: Option<Secret<String>>) -> Result<Client, SyncError> {
-    let stream = open(address).await?;
+    let (stream, way) = open(address).await?;
     let mut config = Config::new();
     config.user(&address.user).dbname(&address.database).application_name("linesman");
-    // What protects the way is around the stream already, or isn't needed.
-    config.ssl_mode(SslMode::Disable);
+    // What protects the way is around the stream already, so nothing is asked for; or isn't needed.
+    config.ssl_mode(if way.is_encrypted() { SslMode::Require } else { SslMode::Disable });
+    config.ssl_negotiation(SslNegotiation::Direct);
+    config.channel_binding(match address.binding {
+        ChannelBinding::Disable => Wanted::Disable,
+        ChannelBinding::Prefer => Wanted::Prefer,
+        ChannelBinding::Require => Wanted::Require,
+    });
     if let Some(password) = &password {
         config.password(password.expose());
     }
     let (client, connection) =
-        config.connect_raw(stream, NoTls).await.map_err(|error| errors::of(&error, &address.user))?;
+        config.connect_raw(stream, way).await.map_err(|error| errors::of(&error, &address.user))?;
     tokio::spawn(async move {
         // Whoever asks next is told: the client is closed then.
         if let Err(error) = connection.await {
@@ -60,9 +67,9 @@ async fn connect_within(address: &ServerAddress, password: Option<Secret<String>
     Ok(client)
 }
 
-async fn open(address: &ServerAddress) -> Result<Box<dyn Stream>, SyncError> {
+async fn open(address: &ServerAddress) -> Result<(Box<dyn Stream>, Way), SyncError> {
     match &address.place {
-        Place::Socket { folder, port } => socket(&folder.join(format!(".s.PGSQL.{port}"))).await,
+        Place::Socket { folder, port } => Ok((socket(&folder.join(format!(".s.PGSQL.{port}"))).await?, Way::Plain)),
         Place::Tcp { host, port } => {
             let stream = tcp(host, *port).await?;
             if address.protection == Protection::None {
@@ -70,7 +77,7 @@ async fn open(address: &ServerAddress) -> Result<Box<dyn Stream>, SyncError> {
                 if !peer.ip().is_loopback() {
                     return Err(SyncError::NotHere { host: host.clone(), address: peer.ip().to_string() });
                 }
-                return Ok(Box::new(stream));
+                return Ok((Box::new(stream), Way::Plain));
             }
             encrypted(stream, address, host).await
         }
@@ -107,7 +114,11 @@ async fn tcp(host: &str, port: u16) -> Result<TcpStream, SyncError> {
     }
 }
 
-async fn encrypted(mut stream: TcpStream, address: &ServerAddress, host: &str) -> Result<Box<dyn Stream>, SyncError> {
+async fn encrypted(
+    mut stream: TcpStream,
+    address: &ServerAddress,
+    host: &str,
+) -> Result<(Box<dyn Stream>, Way), SyncError> {
     let cut = |error: std::io::Error| SyncError::Cut { detail: error.to_string() };
     stream.write_all(&SSL_REQUEST).await.map_err(cut)?;
     // One byte and no more: what came behind it in clear text would be taken for encrypted.
@@ -119,7 +130,15 @@ async fn encrypted(mut stream: TcpStream, address: &ServerAddress, host: &str) -
     let seen = Arc::new(Mutex::new(None));
     let config = config(address, &seen)?;
     match TlsConnector::from(Arc::new(config)).connect(name, stream).await {
-        Ok(stream) => Ok(Box::new(stream)),
+        Ok(stream) => {
+            let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let way = Way::Encrypted { end_point: certificate.and_then(|certificate| end_point(certificate)) };
+            if address.binding == ChannelBinding::Require && !way.can_bind() {
+                let detail = "the certificate is signed by a method that has no single hash".to_owned();
+                return Err(SyncError::NotBound { detail });
+            }
+            Ok((Box::new(stream), way))
+        }
         Err(error) => {
             let shown = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
             Err(refused(&error, address, host, shown.as_deref()))

@@ -14,6 +14,10 @@ pub(super) fn of(error: &Error, user: &str) -> SyncError {
     let detail = visible(said.message(), 300);
     let user = user.to_owned();
     let code = said.code();
+    // The server checks the binding as a part of the login, and has no code of its own for it.
+    if *code == SqlState::INVALID_AUTHORIZATION_SPECIFICATION && is_by_the_binding(said.message()) {
+        return SyncError::BoundElsewhere { detail };
+    }
     if [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION].contains(code) {
         return SyncError::Login { user, detail };
     }
@@ -41,8 +45,18 @@ pub(super) fn of(error: &Error, user: &str) -> SyncError {
     }
 }
 
+/// Whether the server's message is that of its check of the binding (PostgreSQL, `auth-scram.c`); in another language than English
+/// it is a refused login like others.
+fn is_by_the_binding(message: &str) -> bool {
+    message.contains("channel binding")
+}
+
 fn without_answer(error: &Error, user: &str) -> SyncError {
     let source = error.source().map(ToString::to_string).unwrap_or_default();
+    // What the library says where the address requires it.
+    if source == "server did not use channel binding" {
+        return SyncError::NotBound { detail: source };
+    }
     if source == "password missing" {
         return SyncError::NoPassword { user: user.to_owned() };
     }
