@@ -835,7 +835,18 @@ impl App {
     /// Shows Telemetry with what is known of the gateway on Commission; connects where the broker is known.
     fn take_to_telemetry(&mut self, now: Instant) -> Vec<Command> {
         self.place = Place::Telemetry;
-        self.watch_commissioned(now)
+        let mut commands = match self.live().map(|live| live.job) {
+            Some(live) => {
+                self.show_item(live);
+                Vec::new()
+            }
+            None => self.watch_commissioned(now),
+        };
+        let Self { telemetry, commission, catalog, jobs, toasts, .. } = self;
+        if let Some(session) = commission.session() {
+            commands.extend(telemetry.seek_topic_of(session.name(), &Desk { catalog, jobs, toasts, now }));
+        }
+        commands
     }
 
     /// A gateway joined: its telemetry is watched by itself where that is wanted. In a demo it is.
