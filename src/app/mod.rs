@@ -406,6 +406,7 @@ impl App {
         self.arrange_gateways();
         commands.extend(self.refresh_views());
         self.share_memory(&mut commands);
+        self.place_files(&mut commands);
         self.replace.note(&commands);
         commands
     }
@@ -416,6 +417,7 @@ impl App {
         self.tell_written(now);
         commands.splice(0..0, self.watch());
         self.share_memory(&mut commands);
+        self.place_files(&mut commands);
         commands
     }
 
@@ -800,6 +802,13 @@ impl App {
     }
 
     fn on_removals(&mut self, action: RemovalsAction, now: Instant) -> Vec<Command> {
+        // What is left out before anything was begun isn't marked any more.
+        if let RemovalsAction::TookOut(index) = action
+            && !self.removals.is_begun()
+            && let Some(row) = self.removals.rows.get(index)
+        {
+            return self.act(DiscoverAction::Marked(row.marked.link.clone()).into(), now);
+        }
         let marked = self.discover.marked_gateways(&self.catalog);
         let Self { removals, catalog, jobs, toasts, .. } = self;
         removals.act(action, &marked, &mut Desk { catalog, jobs, toasts, now })

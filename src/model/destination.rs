@@ -71,6 +71,13 @@ impl Destination {
         self
     }
 
+    /// A relative path is in that folder from now on.
+    pub fn place_in(&mut self, folder: &Path) {
+        if let Place::File(path) = &mut self.place {
+            *path = folder.join(&*path);
+        }
+    }
+
     /// Its path as it was given; `-` for standard output.
     pub fn path(&self) -> &Path {
         match &self.place {

@@ -34,6 +34,7 @@ const LISTED: [(&str, &[(&str, &str)]); 5] = [
         "In a list",
         &[
             ("\u{2191} \u{2193} Home End", "Go through the rows"),
+            ("\u{2193} in the filter", "Go to the gateways that are left"),
             ("Letters", "Go to the next row that begins with them"),
             ("Enter", "The main act for the row"),
             ("Shift+\u{2191} \u{2193}, Space", "Select several"),

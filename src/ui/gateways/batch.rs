@@ -22,8 +22,8 @@ use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
 use crate::ui::widgets::rows::longest;
 use crate::ui::widgets::{
-    Button, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field, pill,
-    problem_card, row_ground, strong, truncated,
+    Button, RowEnd, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field,
+    pill, problem_card, row_ground, strong, truncated,
 };
 
 /// Least height of the table, whatever stands around it.
@@ -92,17 +92,20 @@ fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     let can_clear = !batch.rows().is_empty() && !batch.is_running() && !batch.is_checking();
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            buttons(ui, batch, pass);
+        let end = RowEnd::new(ui, "acts");
+        end.before(ui, |ui| {
+            truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
+            if !text.is_empty() {
+                pill(ui, colour, &text);
+            }
+        });
+        end.show(ui, |ui| {
             if can_clear && Button::new("Close").named("Close the batch").pressed(ui) {
                 pass.did(BatchAction::Cleared);
             }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
-                if !text.is_empty() {
-                    pill(ui, colour, &text);
-                }
-            });
+            if !batch.rows().is_empty() {
+                ui.push_id("acts", |ui| buttons(ui, batch, pass));
+            }
         });
     });
     if !batch.rows().is_empty() && !batch.was_begun() {
@@ -254,9 +257,6 @@ fn nothing(ui: &mut Ui, batch: &Batch) {
 }
 
 fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
-    if batch.rows().is_empty() {
-        return;
-    }
     if batch.is_running() {
         return running_buttons(ui, batch, pass);
     }
@@ -275,6 +275,10 @@ fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
 }
 
 fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    let stop = Button::new("Stop").danger().named("Stop the batch");
+    if stop.enabled_if(!batch.is_stopping(), "It is stopping").pressed(ui) {
+        pass.did(BatchAction::Stopped);
+    }
     if batch.is_paused() {
         if Button::new("Resume").icon(icon::NEXT).primary().named("Resume the batch").pressed(ui) {
             pass.did(BatchAction::Resumed);
@@ -285,10 +289,6 @@ fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
         if pause.enabled_if(!batch.is_stopping(), "It is stopping").show(ui).on_hover_text(hover).clicked() {
             pass.did(BatchAction::Paused);
         }
-    }
-    let stop = Button::new("Stop").danger().named("Stop the batch");
-    if stop.enabled_if(!batch.is_stopping(), "It is stopping").pressed(ui) {
-        pass.did(BatchAction::Stopped);
     }
 }
 
@@ -305,9 +305,9 @@ fn ended_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
             }
         }
     };
-    again(ui, open, format!("Go on with {open} not done"), Again::default(), "What succeeded is not repeated");
-    again(ui, failed, format!("Retry {failed} failed"), FAILED, "Those that joined are not touched");
     again(ui, unknown, format!("Retry {unknown} unknown"), UNKNOWN, "Look at the devices first: they may have joined");
+    again(ui, failed, format!("Retry {failed} failed"), FAILED, "Those that joined are not touched");
+    again(ui, open, format!("Go on with {open} not done"), Again::default(), "What succeeded is not repeated");
 }
 
 fn list(ui: &mut Ui, batch: &Batch, height: f32) {
@@ -364,26 +364,37 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
     row_ground(ui, rect, &response, false);
+    let is_calling = matches!(row.state, RowState::Running { calls: true, .. });
+    let palette = palette(ui);
+    if is_calling {
+        let edge = egui::Stroke::new(1.0, palette.warn);
+        ui.painter().rect(rect, crate::ui::theme::control_radius(), palette.call, edge, egui::StrokeKind::Inside);
+    }
+    let ink = |colour| if is_calling { palette.on_call } else { colour };
     let inner = Rect::from_min_size(rect.min, vec2(rect.width(), LINE_HEIGHT)).shrink2(vec2(8.0, 0.0));
     let layout = Layout::left_to_right(Align::Center);
     let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
     child.set_clip_rect(child.clip_rect().intersect(rect));
     fixed(&mut child, NUMBER_WIDTH, |ui| {
-        muted(ui, &row.head.row.to_string());
+        ui.label(RichText::new(row.head.row.to_string()).small().color(ink(palette.muted)));
     });
     fixed(&mut child, name_width, |ui| {
-        truncated(ui, RichText::new(&row.head.name).font(medium()).color(palette(ui).strong));
+        truncated(ui, RichText::new(&row.head.name).font(medium()).color(ink(palette.strong)));
     });
     fixed(&mut child, link_width, |ui| {
-        truncated(ui, RichText::new(short_place(&row.head.place)).monospace().small().color(palette(ui).muted));
+        truncated(ui, RichText::new(short_place(&row.head.place)).monospace().small().color(ink(palette.muted)));
     });
     fixed(&mut child, STATE_WIDTH, |ui| {
-        pill(ui, colour, word);
+        if is_calling {
+            ui.label(RichText::new(word).font(medium()).color(colour));
+        } else {
+            pill(ui, colour, word);
+        }
     });
-    truncated(&mut child, RichText::new(in_line(row, remedy.is_some())).color(palette(ui).text));
+    truncated(&mut child, RichText::new(in_line(row, remedy.is_some())).color(ink(palette.text)));
     if let Some(remedy) = remedy {
         let at = pos2(inner.left() + NUMBER_WIDTH, inner.bottom() - REMEDY_GAP / 2.0);
-        ui.painter().galley(at, Arc::clone(remedy), palette(ui).text);
+        ui.painter().galley(at, Arc::clone(remedy), palette.text);
     }
     response.on_hover_text(hover(row));
 }
@@ -393,7 +404,8 @@ fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
     match state {
         RowState::Open => (palette.muted, "not begun"),
         RowState::Expected => (palette.link, "expected"),
-        RowState::Running { .. } => (palette.link, "running"),
+        RowState::Running { calls: true, .. } => (palette.on_call, "press now"),
+        RowState::Running { calls: false, .. } => (palette.link, "running"),
         RowState::Ended(result) => {
             let colour = match result.outcome {
                 RowOutcome::Joined | RowOutcome::Done => palette.ok,
@@ -419,7 +431,7 @@ fn words(row: &Row) -> String {
     match &row.state {
         RowState::Open => row.head.ssid.clone(),
         RowState::Expected => "Plug it in, or switch it on".into(),
-        RowState::Running { step } => step.clone(),
+        RowState::Running { step, .. } => step.clone(),
         RowState::Ended(result) if result.outcome.is_good() => result.summary.clone(),
         RowState::Ended(result) => format!("{}. {}", result.summary, result.next_step),
     }
