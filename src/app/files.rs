@@ -239,7 +239,9 @@ impl App {
 
     /// What the workers write is where a person was told that it goes.
     pub(super) fn place_files(&self, commands: &mut [Command]) {
-        commands.iter_mut().for_each(|command| self.files.place(command));
+        for command in commands {
+            self.files.place(command);
+        }
     }
 
     /// The save dialog of our own, while it is open.

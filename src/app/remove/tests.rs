@@ -78,7 +78,7 @@ fn what_is_shown_while_it_runs_is_never_more_than_was_seen() {
 fn the_number_that_was_shown_is_cleared_and_is_asked_once() {
     let leftovers = || {
         let one = |topic: &str| Leftover { topic: topic.into(), bytes: 5, state: LeftoverState::Left };
-        WipeEvent::Leftovers { leftovers: vec![one("site/a"), one("site/b")], limit: Duration::from_secs(600) }
+        WipeEvent::Leftovers { leftovers: vec![one("site/a"), one("site/b")], limit: Duration::from_mins(10) }
     };
     for (is_cleared, count) in [(true, Some(2)), (false, None)] {
         let (mut remove, mut jobs, job) = started();
@@ -103,7 +103,7 @@ fn a_look_names_the_last_will_and_is_asked_before_it_clears() {
     remove.look.topics = "site/gw-7/#".into();
     remove.look.will_topic = " site/gw-7/status ".into();
     assert!(act(&mut remove, &mut jobs, RemoveAction::Started).is_empty());
-    assert_eq!(remove.mistake().map(|problem| problem.what.as_str()), Some("The last will has no text"));
+    assert_eq!(remove.mistake().map(|problem| problem.what.as_str()), Some("The last will is incomplete"));
     remove.look.will_text = "offline".into();
     let commands = act(&mut remove, &mut jobs, RemoveAction::Started);
     let [Command::Wipe { start, .. }] = &commands[..] else { panic!("one command") };

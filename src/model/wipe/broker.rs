@@ -110,8 +110,8 @@ impl LastWill {
             (is_text_only, _) => {
                 let lacks = if is_text_only { "topic" } else { "text" };
                 Err(Problem::new(
-                    "wipe.will",
-                    format!("The last will has no {lacks}"),
+                    "wipe.will_incomplete",
+                    "The last will is incomplete",
                     "It is recognised by its topic and a text in its payload",
                     format!("Type the {lacks}, or clear the other field"),
                 ))
@@ -126,7 +126,7 @@ impl LastWill {
             return Ok(filter);
         }
         Err(Problem::new(
-            "wipe.will",
+            "wipe.will_topic",
             "A last will has one topic",
             "The topic holds a wildcard",
             "Type the topic without + and #",
@@ -359,12 +359,12 @@ mod tests {
         assert_eq!(LastWill::named("", "").unwrap(), None);
         let will = LastWill::named("site/gw/status", "offline").unwrap().unwrap();
         assert_eq!((will.topic.as_str(), will.payload.as_str()), ("site/gw/status", "offline"));
-        for (topic, payload, what) in [
-            ("site/gw/status", "", "The last will has no text"),
-            ("", "offline", "The last will has no topic"),
-            ("site/+/status", "offline", "A last will has one topic"),
+        for (topic, payload, next) in [
+            ("site/gw/status", "", "Type the text, or clear the other field"),
+            ("", "offline", "Type the topic, or clear the other field"),
+            ("site/+/status", "offline", "Type the topic without + and #"),
         ] {
-            assert_eq!(LastWill::named(topic, payload).unwrap_err().what, what);
+            assert_eq!(LastWill::named(topic, payload).unwrap_err().next_step, next);
         }
     }
 

@@ -31,7 +31,11 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         match app.tab() {
             Tab::SetUp => set_up::show(ui, app, pass),
             Tab::Device => scrolled(ui, "device", |ui| device::show(ui, app, pass)),
-            Tab::Terminal => terminal::show(ui, app, &row, pass),
+            // It fills the pane, so that nothing scrolls but its screen.
+            Tab::Terminal => {
+                let margin = Margin { left: 3, right: 12, top: 3, bottom: 6 };
+                Frame::new().inner_margin(margin).show(ui, |ui| terminal::show(ui, app, &row, pass));
+            }
             Tab::Telemetry => scrolled(ui, "telemetry", |ui| telemetry::show(ui, app, pass)),
             Tab::Check => scrolled(ui, "reach", |ui| reach::show(ui, app, &row, pass)),
             Tab::Remove => scrolled(ui, "remove", |ui| remove::show(ui, app, &row, pass)),
