@@ -323,9 +323,18 @@ impl Discover {
 
     /// The marked gateways that are there, by name; no name twice.
     pub(super) fn marked_gateways(&self, catalog: &Catalog) -> Vec<Marked> {
+        self.gateways_at(self.marked.iter(), catalog)
+    }
+
+    /// All gateways that are there, as [`Marked`] has them.
+    pub fn present_gateways(&self, catalog: &Catalog) -> Vec<Marked> {
+        self.gateways_at(self.rows().filter(|row| self.is_face(&row.link)).map(|row| &row.link), catalog)
+    }
+
+    fn gateways_at<'a>(&self, links: impl Iterator<Item = &'a LinkAddress>, catalog: &Catalog) -> Vec<Marked> {
         let mut names = BTreeSet::new();
         let mut taken = Vec::new();
-        for link in &self.marked {
+        for link in links {
             let Some(row) = self.rows.get(link).filter(|row| row.is_present) else { continue };
             let mut name = display_name(row);
             if !names.insert(name.clone()) {

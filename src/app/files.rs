@@ -12,15 +12,17 @@ use super::commission::CommissionAction;
 use super::records::RecordsAction;
 use super::remove::RemoveAction;
 use super::remove::look::LookFile;
+use super::replace::destination_mut;
 use super::telemetry::plot::PlotAction;
 use super::telemetry::recorder::{self, RecorderAction};
 use super::{Action, App, Desk};
 use crate::model::ids::LinkAddress;
+use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::problem::Problem;
 use crate::model::text::visible;
 use crate::msg::Command;
 use crate::msg::check::ReportForm;
-use crate::msg::telemetry::ExportForm;
+use crate::msg::telemetry::{ExportForm, InspectionSource, TelemetryCommand};
 use crate::papers::commissioning::About;
 
 /// What a file is chosen for.
@@ -184,6 +186,38 @@ pub(super) struct Files {
     pub(super) usual: PathBuf,
 }
 
+impl Files {
+    /// Where the next file is saved unless a person says otherwise.
+    fn folder(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(&self.usual)
+    }
+
+    /// What a command writes is below that folder where only a name or a relative path was given, never below the folder in
+    /// which the program happened to be started.
+    fn place(&self, command: &mut Command) {
+        let folder = self.folder();
+        if let Some(destination) = destination_mut(command) {
+            destination.place_in(folder);
+        }
+        match command {
+            Command::PrepareCertificates { folder: asked, .. } => *asked = folder.join(&*asked),
+            Command::Telemetry { command: TelemetryCommand::Open(start), .. } => {
+                if let InspectionSource::Broker(plan) = &mut start.source {
+                    place_key_log(plan, folder);
+                }
+            }
+            Command::Telemetry { command: TelemetryCommand::Connect(Some(plan)), .. } => place_key_log(plan, folder),
+            _ => {}
+        }
+    }
+}
+
+fn place_key_log(plan: &mut ConnectPlan, folder: &Path) {
+    if let Some(path) = &mut plan.key_log {
+        *path = folder.join(&*path);
+    }
+}
+
 impl App {
     /// For whom a file is asked for now.
     pub fn file_for(&self, field: PathField) -> FileFor {
@@ -193,7 +227,21 @@ impl App {
 
     /// The folder in which the next file is saved unless a person says otherwise.
     pub fn save_folder(&self) -> &Path {
-        self.files.folder.as_deref().unwrap_or(&self.files.usual)
+        self.files.folder()
+    }
+
+    /// The whole path of a file that is named by less than that; nothing where the path typed is whole.
+    pub fn whole_path(&self, typed: &str) -> Option<PathBuf> {
+        let typed = Path::new(typed.trim());
+        let is_part = !typed.as_os_str().is_empty() && typed.is_relative();
+        is_part.then(|| self.save_folder().join(typed))
+    }
+
+    /// What the workers write is where a person was told that it goes.
+    pub(super) fn place_files(&self, commands: &mut [Command]) {
+        for command in commands {
+            self.files.place(command);
+        }
     }
 
     /// The save dialog of our own, while it is open.
@@ -226,7 +274,6 @@ impl App {
     /// A file was chosen. It goes to whom it was asked for; what is to be saved is written.
     pub(super) fn take_file(&mut self, wanted: FileFor, path: String, now: Instant) -> Vec<Command> {
         let is_written = wanted.field.proposed_name().is_some() || wanted.field == PathField::CertificateFolder;
-        // A name alone goes where files are saved, never to where the program happened to be started.
         let path = if is_written { self.save_folder().join(path).display().to_string() } else { path };
         if wanted.field.proposed_name().is_some() {
             self.files.folder = Path::new(&path).parent().map(Path::to_owned);
@@ -351,4 +398,70 @@ fn no_file_dialog() -> Problem {
         "No desktop portal runs here, or it closed the dialog at once",
         "Type the path into the field beside the button",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::Place;
+    use crate::app::telemetry::TelemetryAction;
+
+    /// A window whose files are saved in a folder of its own, with a connection.
+    fn saving() -> (App, Instant) {
+        let (mut app, now) = (App::new(), Instant::now());
+        app.files.usual = "/home/me/Documents".into();
+        let _ = app.act(Action::WentTo(Place::Telemetry), now);
+        app.telemetry.form.url = "mqtts://broker.example".into();
+        (app, now)
+    }
+
+    fn key_log(commands: &[Command]) -> Option<&Path> {
+        commands.iter().find_map(|command| match command {
+            Command::Telemetry { command: TelemetryCommand::Open(start), .. } => match &start.source {
+                InspectionSource::Broker(plan) => plan.key_log.as_deref(),
+                InspectionSource::Recording { .. } => None,
+            },
+            _ => None,
+        })
+    }
+
+    #[test]
+    fn a_name_typed_for_a_key_log_or_a_recording_is_in_the_folder_for_saved_files() {
+        let (mut app, now) = saving();
+        app.telemetry.form.key_log = "keys.log".into();
+        let commands = app.act(TelemetryAction::Connected.into(), now);
+        assert_eq!(key_log(&commands), Some(Path::new("/home/me/Documents/keys.log")));
+        assert_eq!(app.telemetry.form.key_log, "keys.log", "what is typed stays");
+        for (typed, written) in
+            [("site/hall.lmrec", "/home/me/Documents/site/hall.lmrec"), ("/tmp/a.lmrec", "/tmp/a.lmrec")]
+        {
+            app.telemetry.panes.recorder.record_path = typed.into();
+            let commands = app.act(RecorderAction::Started.into(), now);
+            let [Command::Telemetry { command: TelemetryCommand::Record { destination }, .. }, ..] = &commands[..]
+            else {
+                panic!("it records")
+            };
+            assert_eq!(destination.path(), Path::new(written));
+        }
+    }
+
+    #[test]
+    fn the_whole_path_is_told_where_less_was_typed() {
+        let (mut app, now) = saving();
+        assert_eq!(app.whole_path(" keys.log ").as_deref(), Some(Path::new("/home/me/Documents/keys.log")));
+        assert_eq!((app.whole_path(""), app.whole_path("/tmp/keys.log")), (None, None));
+        // Where the last file was saved, the next one is.
+        let wanted = app.file_for(PathField::BrokerKeyLog);
+        let _ = app.take_file(wanted, "/mnt/stick/keys.log".into(), now);
+        assert_eq!(app.whole_path("a.lmrec").as_deref(), Some(Path::new("/mnt/stick/a.lmrec")));
+    }
+
+    #[test]
+    fn certificates_of_several_removals_go_there_as_well() {
+        let (app, _) = saving();
+        let mut commands = [Command::PrepareCertificates { folder: "papers".into(), rows: Vec::new() }];
+        app.place_files(&mut commands);
+        let [Command::PrepareCertificates { folder, .. }] = &commands else { panic!("it is the same command") };
+        assert_eq!(folder, Path::new("/home/me/Documents/papers"));
+    }
 }

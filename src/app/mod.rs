@@ -415,6 +415,7 @@ impl App {
         self.arrange_gateways();
         commands.extend(self.refresh_views());
         self.share_memory(&mut commands);
+        self.place_files(&mut commands);
         self.replace.note(&commands);
         commands
     }
@@ -425,6 +426,7 @@ impl App {
         self.tell_written(now);
         commands.splice(0..0, self.watch());
         self.share_memory(&mut commands);
+        self.place_files(&mut commands);
         commands
     }
 
@@ -815,6 +817,13 @@ impl App {
     }
 
     fn on_removals(&mut self, action: RemovalsAction, now: Instant) -> Vec<Command> {
+        // What is left out before anything was begun isn't marked any more.
+        if let RemovalsAction::TookOut(index) = action
+            && !self.removals.is_begun()
+            && let Some(row) = self.removals.rows.get(index)
+        {
+            return self.act(DiscoverAction::Marked(row.marked.link.clone()).into(), now);
+        }
         let marked = self.discover.marked_gateways(&self.catalog);
         let Self { removals, catalog, jobs, toasts, .. } = self;
         removals.act(action, &marked, &mut Desk { catalog, jobs, toasts, now })
@@ -850,7 +859,18 @@ impl App {
     /// Shows Telemetry with what is known of the gateway on Commission; connects where the broker is known.
     fn take_to_telemetry(&mut self, now: Instant) -> Vec<Command> {
         self.place = Place::Telemetry;
-        self.watch_commissioned(now)
+        let mut commands = match self.live().map(|live| live.job) {
+            Some(live) => {
+                self.show_item(live);
+                Vec::new()
+            }
+            None => self.watch_commissioned(now),
+        };
+        let Self { telemetry, commission, catalog, jobs, toasts, .. } = self;
+        if let Some(session) = commission.session() {
+            commands.extend(telemetry.seek_topic_of(session.name(), &Desk { catalog, jobs, toasts, now }));
+        }
+        commands
     }
 
     /// A gateway joined: its telemetry is watched by itself where that is wanted. In a demo it is.

@@ -14,7 +14,7 @@ use super::jobs::JobKind;
 use crate::certificate::is_due;
 use crate::model::batch::MAX_PARALLEL;
 use crate::model::destination::Destination;
-use crate::model::ids::{JobId, LinkAddress};
+use crate::model::ids::{JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::wipe::several::{Queue, Standing, Tally};
@@ -39,6 +39,23 @@ pub enum RemovalsAction {
     Stopped,
     /// Wants a gateway to have a login of its own, or no longer.
     OwnLogin(LinkAddress),
+    /// Leaves a row out; the others keep what they have.
+    TookOut(usize),
+    /// Chose the profile of a row.
+    ChoseProfile(usize, ProfileId),
+    /// Chose the gateway that a row is about.
+    ChoseGateway(usize, Marked),
+    /// Begins a row once more to which nothing was done.
+    BeganAgain(usize),
+}
+
+/// Whose certificates are looked at before anything is begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Preparing {
+    /// All of them.
+    All,
+    /// That of the row which is begun again.
+    Row(usize),
 }
 
 /// A gateway of the list.
@@ -82,7 +99,7 @@ pub struct Removals {
     destinations: Vec<Destination>,
     /// What a certificate says, until its removal has ended.
     reports: BTreeMap<JobId, Box<WipeReport>>,
-    is_preparing: bool,
+    preparing: Option<Preparing>,
     queue: Queue,
     jobs: BTreeMap<JobId, usize>,
     is_open: bool,
@@ -102,7 +119,7 @@ impl Removals {
 
     /// Whether any is under way.
     pub fn is_running(&self) -> bool {
-        !self.jobs.is_empty() || self.is_preparing
+        !self.jobs.is_empty() || self.preparing.is_some()
     }
 
     /// Why the certificates can't be written there, so that nothing was begun.
@@ -126,6 +143,33 @@ impl Removals {
         }
     }
 
+    /// Whether a row can be corrected: nothing was done to its gateway.
+    pub fn is_correctable(&self, index: usize) -> bool {
+        let Some(row) = self.rows.get(index) else { return false };
+        match row.state {
+            RowState::Waits => !self.is_running(),
+            RowState::Runs(_) => false,
+            RowState::Ended(outcome, ..) => matches!(outcome, None | Some(Outcome::Refused)),
+        }
+    }
+
+    /// Why a row can't be begun once more as it stands; nothing where it can.
+    pub fn lacks_in(&self, index: usize) -> Option<&'static str> {
+        let row = self.rows.get(index)?;
+        let mut others = self.rows.iter().enumerate().filter(|(at, _)| *at != index).map(|(_, other)| other);
+        if row.marked.profile.is_none() {
+            Some("Choose a profile")
+        } else if row.serial.trim().is_empty() {
+            Some("Type the serial number")
+        } else if others.clone().any(|other| other.serial.trim() == row.serial.trim()) {
+            Some("Another one has the same serial number")
+        } else if others.any(|other| other.marked.link == row.marked.link) {
+            Some("Another one has the same link")
+        } else {
+            None
+        }
+    }
+
     /// What they came to so far.
     pub fn tally(&self) -> Tally {
         Tally::of(self.rows.iter().map(|row| match row.state {
@@ -144,11 +188,11 @@ impl Removals {
         if self.is_begun {
             return;
         }
-        let typed: BTreeMap<_, _> = self.rows.drain(..).map(|row| (row.marked.link, row.serial)).collect();
-        let row = |marked: &Marked| Row {
-            serial: typed.get(&marked.link).cloned().unwrap_or_default(),
-            marked: marked.clone(),
-            state: RowState::Waits,
+        let mut known: BTreeMap<_, _> = self.rows.drain(..).map(|row| (row.marked.link.clone(), row)).collect();
+        let row = |marked: &Marked| match known.remove(&marked.link) {
+            // What was chosen for it stays.
+            Some(row) => Row { marked: Marked { profile: row.marked.profile, ..marked.clone() }, ..row },
+            None => Row { serial: String::new(), marked: marked.clone(), state: RowState::Waits },
         };
         self.rows = marked.iter().map(row).collect();
     }
@@ -171,25 +215,77 @@ impl Removals {
                 self.start(desk)
             }
             RemovalsAction::Stopped => {
-                if std::mem::take(&mut self.is_preparing) {
+                if self.preparing.take() == Some(Preparing::All) {
                     self.is_begun = false;
                 }
                 self.queue.stop();
                 self.jobs.keys().map(|&job| Command::Cancel { job }).collect()
             }
-            RemovalsAction::OwnLogin(link) if !self.is_begun => {
-                self.logins.toggle(link);
+            RemovalsAction::OwnLogin(link) => {
+                let mut rows = self.rows.iter().enumerate();
+                if rows.any(|(index, row)| row.marked.link == link && self.is_correctable(index)) {
+                    self.logins.toggle(link);
+                }
                 Vec::new()
             }
-            RemovalsAction::Closed | RemovalsAction::Started | RemovalsAction::OwnLogin(_) => Vec::new(),
+            RemovalsAction::TookOut(index) if self.preparing.is_none() && self.is_correctable(index) => {
+                self.take_out(index);
+                Vec::new()
+            }
+            RemovalsAction::ChoseProfile(index, profile) if self.is_correctable(index) => {
+                self.rows[index].marked.profile = Some(profile);
+                Vec::new()
+            }
+            RemovalsAction::ChoseGateway(index, gateway) if self.is_correctable(index) => {
+                let marked = &mut self.rows[index].marked;
+                let profile = marked.profile.take().or(gateway.profile);
+                *marked = Marked { profile, ..gateway };
+                Vec::new()
+            }
+            RemovalsAction::BeganAgain(index) => self.begin_again(index, desk),
+            _ => Vec::new(),
         }
+    }
+
+    /// Those after it move up, with what belongs to them.
+    fn take_out(&mut self, index: usize) {
+        self.rows.remove(index);
+        self.queue.take_out(index);
+        if index < self.destinations.len() {
+            self.destinations.remove(index);
+        }
+        self.jobs.values_mut().filter(|at| **at > index).for_each(|at| *at -= 1);
+    }
+
+    /// A row that was corrected is begun once more, with its certificate under what it says now.
+    fn begin_again(&mut self, index: usize, desk: &mut Desk<'_>) -> Vec<Command> {
+        let can_begin = self.is_begun && self.preparing.is_none() && self.is_correctable(index);
+        if !can_begin || self.lacks_in(index).is_some() {
+            return Vec::new();
+        }
+        self.problem = None;
+        let folder = self.certificates.trim();
+        if folder.is_empty() {
+            return self.begin_row(index, desk);
+        }
+        self.preparing = Some(Preparing::Row(index));
+        let rows = (1..).zip(&self.rows).skip(index).take(1);
+        let rows = rows.map(|(number, row)| (number, row.serial.trim().to_owned())).collect();
+        vec![Command::PrepareCertificates { folder: PathBuf::from(folder), rows }]
+    }
+
+    fn begin_row(&mut self, index: usize, desk: &mut Desk<'_>) -> Vec<Command> {
+        let row = &mut self.rows[index];
+        row.state = RowState::Waits;
+        self.queue.again(index, row.marked.link.kind());
+        self.begin(desk)
     }
 
     /// Sees first whether certificates can be written, where they are wanted.
     fn start(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
         let folder = self.certificates.trim();
         if !folder.is_empty() {
-            self.is_preparing = true;
+            self.preparing = Some(Preparing::All);
             let rows = (1..).zip(&self.rows).map(|(number, row)| (number, row.serial.trim().to_owned())).collect();
             return vec![Command::PrepareCertificates { folder: PathBuf::from(folder), rows }];
         }
@@ -198,16 +294,22 @@ impl Removals {
 
     /// The certificates can be written, so the removals begin; or they can't, and nothing is done.
     pub(super) fn prepared(&mut self, answer: Result<Vec<Destination>, Problem>, desk: &mut Desk<'_>) -> Vec<Command> {
-        if !std::mem::take(&mut self.is_preparing) {
-            return Vec::new();
-        }
-        match answer {
-            Ok(destinations) => {
+        let Some(preparing) = self.preparing.take() else { return Vec::new() };
+        match (answer, preparing) {
+            (Ok(destinations), Preparing::All) => {
                 self.destinations = destinations;
                 self.begin_first(desk)
             }
-            Err(problem) => {
-                (self.problem, self.is_begun) = (Some(problem), false);
+            (Ok(destinations), Preparing::Row(index)) => {
+                // The folder may have been typed only now: the others then have none.
+                for (place, destination) in self.destinations.iter_mut().skip(index).zip(destinations) {
+                    *place = destination;
+                }
+                self.begin_row(index, desk)
+            }
+            (Err(problem), preparing) => {
+                self.is_begun &= preparing != Preparing::All;
+                self.problem = Some(problem);
                 Vec::new()
             }
         }
@@ -292,7 +394,7 @@ mod tests {
     use super::*;
     use crate::app::jobs::Jobs;
     use crate::app::toasts::Toasts;
-    use crate::model::ids::{DriverId, LinkAddress, ProfileId};
+    use crate::model::ids::{DriverId, LinkAddress};
     use crate::profile::Catalog;
 
     fn marked(names: &[&str]) -> Vec<Marked> {
@@ -414,5 +516,76 @@ mod tests {
         let begun = with(&mut desk_jobs, |desk| removals.prepared(Ok(places), desk));
         assert!(begun.len() == 2 && removals.problem().is_none());
         assert!(begun.iter().all(|command| matches!(command, Command::Wipe { .. })));
+    }
+
+    /// Two that were begun: the first one refused, the second one at work. With their jobs.
+    fn with_a_refused_one(jobs: &mut Jobs) -> (Removals, [JobId; 2]) {
+        let mut removals = Removals::default();
+        let both = marked(&["a", "b"]);
+        with(jobs, |desk| removals.act(RemovalsAction::Opened, &both, desk));
+        (removals.rows[0].serial, removals.rows[1].serial) = ("GW-1".into(), "GW-2".into());
+        removals.typed = "2".into();
+        let begun = with(jobs, |desk| removals.act(RemovalsAction::Started, &both, desk));
+        let [Command::Wipe { job: first, .. }, Command::Wipe { job: second, .. }] = &begun[..] else {
+            panic!("both begin")
+        };
+        let (first, second) = (*first, *second);
+        let refused = JobEnd::Failed(Problem::new("wipe.refused", "Another gateway answers", "b", "Type it again"));
+        with(jobs, |desk| removals.finished(first, refused, desk));
+        (removals, [first, second])
+    }
+
+    #[test]
+    fn a_refused_row_is_corrected_and_begun_again_while_the_others_go_on() {
+        let mut jobs = Jobs::default();
+        let (mut removals, [_, second]) = with_a_refused_one(&mut jobs);
+        let mut act = |removals: &mut Removals, action| with(&mut jobs, |desk| removals.act(action, &[], desk));
+        assert!(removals.is_correctable(0) && !removals.is_correctable(1));
+        removals.rows[0].serial = "GW-2".into();
+        assert_eq!(removals.lacks_in(0), Some("Another one has the same serial number"));
+        assert!(act(&mut removals, RemovalsAction::BeganAgain(0)).is_empty());
+        removals.rows[0].serial = "GW-3".into();
+        act(&mut removals, RemovalsAction::ChoseProfile(0, ProfileId::new("generic-esp")));
+        act(&mut removals, RemovalsAction::ChoseGateway(0, marked(&["c"]).remove(0)));
+        let begun = act(&mut removals, RemovalsAction::BeganAgain(0));
+        let [Command::Wipe { start, job }] = &begun[..] else { panic!("it begins") };
+        let (link, profile) = (LinkAddress::Serial("/dev/c".into()), ProfileId::new("generic-esp"));
+        assert_eq!((start.confirmed.as_str(), &start.link, &start.profile), ("GW-3", &link, &profile));
+        assert_ne!(*job, second);
+        assert!(act(&mut removals, RemovalsAction::BeganAgain(1)).is_empty(), "what runs isn't begun twice");
+        assert_eq!(removals.tally().words(), "2 running");
+    }
+
+    #[test]
+    fn a_row_that_is_taken_out_leaves_the_others_what_they_have() {
+        let mut jobs = Jobs::default();
+        let (mut removals, [_, second]) = with_a_refused_one(&mut jobs);
+        with(&mut jobs, |desk| removals.act(RemovalsAction::TookOut(1), &[], desk));
+        assert_eq!(removals.rows.len(), 2, "one that runs is not taken out");
+        with(&mut jobs, |desk| removals.act(RemovalsAction::TookOut(0), &[], desk));
+        let failed = JobEnd::Failed(Problem::new("serial.busy", "It is busy", "b", "Close the other program"));
+        with(&mut jobs, |desk| removals.finished(second, failed, desk));
+        let [row] = &removals.rows[..] else { panic!("one is left") };
+        assert_eq!((row.serial.as_str(), removals.tally().words().as_str()), ("GW-2", "1 failed"));
+    }
+
+    #[test]
+    fn the_certificate_of_a_corrected_row_bears_its_new_serial_number() {
+        let mut jobs = Jobs::default();
+        let (mut removals, _) = with_a_refused_one(&mut jobs);
+        removals.certificates = "/papers".into();
+        removals.destinations = vec![Destination::file("/papers/1.html"), Destination::file("/papers/2.html")];
+        removals.rows[0].serial = "GW-3".into();
+        let asked = with(&mut jobs, |desk| removals.act(RemovalsAction::BeganAgain(0), &[], desk));
+        let [Command::PrepareCertificates { rows, .. }] = &asked[..] else { panic!("its place is looked at first") };
+        assert_eq!(rows[..], [(1, "GW-3".to_owned())]);
+        let taken = Problem::new("files.exists", "The file is there", "b", "Choose another folder");
+        assert!(with(&mut jobs, |desk| removals.prepared(Err(taken), desk)).is_empty());
+        assert!(removals.is_begun() && removals.problem().is_some(), "the others go on");
+        with(&mut jobs, |desk| removals.act(RemovalsAction::BeganAgain(0), &[], desk));
+        let place = Destination::file("/papers/1-GW-3.html");
+        let begun = with(&mut jobs, |desk| removals.prepared(Ok(vec![place.clone()]), desk));
+        assert!(matches!(begun[..], [Command::Wipe { .. }]));
+        assert_eq!(removals.destinations[0].path(), place.path());
     }
 }

@@ -18,7 +18,7 @@ use crate::model::ids::{DriverId, JobId, LinkAddress, ProfileId};
 use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::wifi::parse_ssid;
-use crate::model::wipe::{Actor, Assessment, Guard, Plan, Told, Trail, WATCH_MINUTES, WipeReport, judge};
+use crate::model::wipe::{Actor, Assessment, Guard, Leftover, Plan, Told, Trail, WATCH_MINUTES, WipeReport, judge};
 use crate::msg::wipe::{CardScan, ScanEvent, WipeEvent, WipeStart};
 use crate::msg::{Command, JobEnd};
 use crate::papers::Form;
@@ -34,6 +34,11 @@ pub enum RemoveAction {
     Stopped,
     /// Leaves a step out knowingly, or takes that back.
     LeftOut(String),
+    /// Has the retained messages that are listed cleared, or leaves them.
+    AnsweredLeftovers {
+        /// Whether they are cleared.
+        is_cleared: bool,
+    },
     /// Takes the connection that Telemetry has for the look at the broker.
     TookConnection,
     /// Saves the certificate to that path.
@@ -99,6 +104,8 @@ pub struct Run {
     confirmed: String,
     told: Option<Told>,
     busy: Option<String>,
+    /// What the broker retains, while it is asked whether that is cleared.
+    leftovers: Option<Vec<Leftover>>,
     report: Option<WipeReport>,
     end: Option<JobEnd>,
 }
@@ -112,6 +119,11 @@ impl Run {
     /// Whether it goes on.
     pub const fn is_running(&self) -> bool {
         self.end.is_none()
+    }
+
+    /// The messages that the broker retains, while it is asked whether they are cleared.
+    pub fn leftovers(&self) -> Option<&[Leftover]> {
+        self.leftovers.as_deref().filter(|_| self.is_running())
     }
 
     /// What the gateway told of itself.
@@ -138,7 +150,13 @@ impl Run {
     }
 
     fn take_in(&mut self, event: WipeEvent) {
+        // Whatever comes next, it isn't asked any more.
+        self.leftovers = None;
         match event {
+            WipeEvent::Leftovers { leftovers, .. } => {
+                self.busy = Some(format!("Waiting for you: {} at the broker", retained(leftovers.len())));
+                self.leftovers = Some(leftovers);
+            }
             WipeEvent::Planned(plan) => {
                 self.trail = plan.trail();
                 self.plan = *plan;
@@ -157,11 +175,15 @@ impl Run {
             }
             WipeEvent::Looked(look) => self.trail.looks.push(look),
             WipeEvent::Restarted(restarts) => self.trail.restarts = restarts,
-            WipeEvent::Clearing(leftovers) => self.busy = Some(format!("Clear {} retained messages", leftovers.len())),
+            WipeEvent::Clearing(leftovers) => self.busy = Some(format!("Clear {}", retained(leftovers.len()))),
             WipeEvent::BrokerSeen(seen) => self.trail.broker = Some(*seen),
             WipeEvent::Assessed(report) => self.report = Some(*report),
         }
     }
+}
+
+fn retained(count: usize) -> String {
+    if count == 1 { "1 retained message".into() } else { format!("{count} retained messages") }
 }
 
 impl Card {
@@ -243,6 +265,7 @@ impl Remove {
                 let run = self.run.iter().filter(|run| run.is_running()).map(|run| run.job);
                 run.chain(self.card.job).map(|job| Command::Cancel { job }).collect()
             }
+            RemoveAction::AnsweredLeftovers { is_cleared } => self.answer(is_cleared),
             RemoveAction::LeftOut(step) => {
                 if !self.without.remove(&step) {
                     self.without.insert(step);
@@ -283,7 +306,17 @@ impl Remove {
         let trail = plan.trail();
         let busy = Some("Connect".to_owned());
         let typed = std::mem::take(&mut self.confirmed);
-        self.run = Some(Run { job, plan, trail, confirmed: typed, told: None, busy, report: None, end: None });
+        self.run = Some(Run {
+            job,
+            plan,
+            trail,
+            confirmed: typed,
+            told: None,
+            busy,
+            leftovers: None,
+            report: None,
+            end: None,
+        });
         let file = |(step, _): &(String, String)| {
             let path = self.shown.get(step).map(|path| path.trim()).filter(|path| !path.is_empty())?;
             Some((step.clone(), path.into()))
@@ -300,6 +333,13 @@ impl Remove {
             ..WipeStart::new(link, profile, driver, access, confirmed)
         };
         vec![Command::Wipe { job, start: Box::new(start) }]
+    }
+
+    /// The number that is listed is what a person saw: no other number is cleared.
+    fn answer(&mut self, is_cleared: bool) -> Vec<Command> {
+        let Some(run) = self.run.as_mut().filter(|run| run.is_running()) else { return Vec::new() };
+        let Some(leftovers) = run.leftovers.take() else { return Vec::new() };
+        vec![Command::ClearLeftovers { job: run.job, count: is_cleared.then_some(leftovers.len()) }]
     }
 
     /// How long to watch afterwards.

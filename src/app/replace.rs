@@ -256,7 +256,7 @@ fn destination_of(command: &Command) -> Option<&Destination> {
     }
 }
 
-fn destination_mut(command: &mut Command) -> Option<&mut Destination> {
+pub(super) fn destination_mut(command: &mut Command) -> Option<&mut Destination> {
     match command {
         Command::ExportRecords { destination, .. }
         | Command::ExportTranscript { destination, .. }

@@ -899,7 +899,7 @@ fn a_gateway_whose_row_of_a_batch_is_under_way_stands_as_setting_up_and_not_for_
     bench.app.batch.draft.ssid = "Office".into();
     bench.app.batch.draft.passphrase = Secret::new("correct horse".into());
     let (job, _) = batch_start(bench.act(BatchAction::Started(None)));
-    let running = RowState::Running { step: "Connect".into() };
+    let running = RowState::Running { step: "Connect".into(), calls: false };
     bench.apply(Event::BatchProgressed { job, event: BatchEvent::Row { index: 0, state: running } });
     assert_eq!(bench.standing("/dev/ttyUSB0"), "Setting up");
     let failed = RowResult::without_session(RowOutcome::Failed, "serial.busy", "No".into(), "Try".into());

@@ -51,6 +51,7 @@ impl Ticket {
             | Command::Bench { job, .. }
             | Command::Check { job, .. }
             | Command::Terminal { job, .. }
+            | Command::ClearLeftovers { job, .. }
             | Command::Batch { job, command: BatchCommand::Pause | BatchCommand::Resume | BatchCommand::Retry(_) } => {
                 Self::Asks(*job)
             }

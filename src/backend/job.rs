@@ -19,6 +19,7 @@ struct Job {
     stop: watch::Sender<bool>,
     requests: Option<mpsc::Sender<Request>>,
     device: Option<mpsc::Sender<DeviceRequest>>,
+    answers: Option<mpsc::Sender<Option<usize>>>,
 }
 
 /// All jobs that run, and what is kept of those that did.
@@ -47,14 +48,21 @@ impl Jobs {
     /// Registers a job; the receiver turns true when it is to stop.
     pub(super) fn add(&mut self, job: JobId, requests: Option<mpsc::Sender<Request>>) -> watch::Receiver<bool> {
         let (stop, stopped) = watch::channel(false);
-        self.running.insert(job, Job { stop, requests, device: None });
+        self.running.insert(job, Job { stop, requests, device: None, answers: None });
         stopped
     }
 
     /// Registers the management of a gateway.
     pub(super) fn add_device(&mut self, job: JobId, requests: mpsc::Sender<DeviceRequest>) -> watch::Receiver<bool> {
         let (stop, stopped) = watch::channel(false);
-        self.running.insert(job, Job { stop, requests: None, device: Some(requests) });
+        self.running.insert(job, Job { stop, requests: None, device: Some(requests), answers: None });
+        stopped
+    }
+
+    /// Registers a removal, which may ask something.
+    pub(super) fn add_wipe(&mut self, job: JobId, answers: mpsc::Sender<Option<usize>>) -> watch::Receiver<bool> {
+        let (stop, stopped) = watch::channel(false);
+        self.running.insert(job, Job { stop, requests: None, device: None, answers: Some(answers) });
         stopped
     }
 
@@ -85,6 +93,12 @@ impl Jobs {
     pub(super) fn device_request(&self, job: JobId, request: DeviceRequest) -> Result<(), NotTaken> {
         let requests = self.running.get(&job).and_then(|job| job.device.as_ref());
         hand_over(requests, request)
+    }
+
+    /// Hands an answer to a removal.
+    pub(super) fn answer(&self, job: JobId, answer: Option<usize>) -> Result<(), NotTaken> {
+        let answers = self.running.get(&job).and_then(|job| job.answers.as_ref());
+        hand_over(answers, answer)
     }
 
     /// From here on these credentials are cut out of diagnostics.

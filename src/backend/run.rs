@@ -241,6 +241,7 @@ impl Workers {
             Command::Batch { job, command } => self.batch(job, command).await,
             Command::Check { job, command } => self.check(job, command).await,
             Command::Wipe { job, start } => self.start_wipe(job, *start),
+            Command::ClearLeftovers { job, count } => self.clear_leftovers(job, count).await,
             Command::ScanCard { job, scan } => self.scan_card(job, *scan),
             Command::SaveCertificate { job, report, form, destination } => {
                 self.save_certificate(job, *report, form, destination);

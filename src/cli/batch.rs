@@ -228,7 +228,7 @@ fn print_row(head: &RowHead, state: &RowState, out: &mut Output) {
             out.json(&line("expected", None));
             out.text(format!("Row {row:<5} {name:<28} waits for {}", head.place));
         }
-        RowState::Running { step } => out.json(&line("running", Some(step))),
+        RowState::Running { step, .. } => out.json(&line("running", Some(step))),
         RowState::Ended(result) => print_result(head, result, out),
     }
 }

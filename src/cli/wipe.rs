@@ -303,6 +303,8 @@ impl Teller {
                 out.json(&json!({ "kind": "wipe-restarted", "restarts": restarts }));
                 out.text("The gateway restarted and answers again");
             }
+            // Only the window asks: here the number was said beforehand.
+            WipeEvent::Leftovers { .. } => {}
             WipeEvent::Clearing(leftovers) => {
                 out.text("To be cleared at the broker:");
                 for leftover in &leftovers {

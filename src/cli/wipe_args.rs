@@ -10,7 +10,7 @@ use crate::model::destination::Destination;
 use crate::model::ids::{DriverId, LinkAddress};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::mqtt::url::BrokerUrl;
-use crate::model::wipe::WATCH_MINUTES;
+use crate::model::wipe::{LastWill, WATCH_MINUTES};
 
 /// Arguments of `wipe`.
 #[derive(Args, Debug)]
@@ -195,8 +195,7 @@ pub struct LookAtBroker {
 }
 
 fn one_topic(text: &str) -> Result<TopicFilter, String> {
-    let filter: TopicFilter = explained(text)?;
-    if filter.is_exact() { Ok(filter) } else { Err("a last will has one topic, without + and #".into()) }
+    LastWill::topic(text).map_err(|problem| format!("{}. {}", problem.what, problem.next_step))
 }
 
 fn shown(text: &str) -> Result<(String, PathBuf), &'static str> {

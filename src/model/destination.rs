@@ -103,6 +103,13 @@ impl Destination {
         self
     }
 
+    /// A relative path is in that folder from now on.
+    pub fn place_in(&mut self, folder: &Path) {
+        if let Place::File(path) = &mut self.place {
+            *path = folder.join(&*path);
+        }
+    }
+
     /// Its path as it was given; `-` for standard output, the folder of a file that is named later.
     pub fn path(&self) -> &Path {
         match &self.place {

@@ -127,6 +127,8 @@ pub enum RowState {
     Running {
         /// The step, in words.
         step: String,
+        /// Whether a person has to act at the gateway now.
+        calls: bool,
     },
     /// It ended.
     Ended(Box<RowResult>),

@@ -74,6 +74,8 @@ pub enum Command {
     Device { job: JobId, request: DeviceRequest },
     /// Take a gateway out of service. Ends with [`WipeEvent::Assessed`] and [`Event::JobFinished`].
     Wipe { job: JobId, start: Box<WipeStart> },
+    /// Answer a removal that asks by [`WipeEvent::Leftovers`]: clear them if they are so many, or leave them.
+    ClearLeftovers { job: JobId, count: Option<usize> },
     /// Search a card or an image for secrets, read-only. Ends with [`ScanEvent::Ended`] and [`Event::JobFinished`].
     ScanCard { job: JobId, scan: Box<CardScan> },
     /// Write a certificate of what was done to a gateway. Answer: [`Event::JobFinished`] with the path in the note.

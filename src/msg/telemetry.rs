@@ -44,6 +44,8 @@ pub enum TelemetryCommand {
     ExpandAll(bool),
     /// Open the way to a topic, and tell its row by [`TelemetryEvent::Revealed`].
     Reveal(TopicId),
+    /// Look for the topic that names a gateway, and tell it by [`TelemetryEvent::GatewayFound`] as soon as there is one.
+    FindGateway(String),
     /// Forget all messages and start counting anew.
     Clear,
     /// Let this much memory be used for messages from now on, in bytes.
@@ -180,7 +182,14 @@ pub enum TelemetryEvent {
     /// How many of the topics were cleared, and which were not.
     RetainedCleared { cleared: usize, failed: Vec<(String, Problem)> },
     /// The first message after the credentials were pushed came that long after it, on that topic.
-    FirstMessage { after: Duration, topic: String },
+    FirstMessage {
+        /// How long after the push.
+        after: Duration,
+        /// The name of its topic, safe to show.
+        topic: String,
+        /// The topic where it can be found in the tree.
+        topic_id: Option<TopicId>,
+    },
     /// How recording and ring stand.
     Recording { recorder: Option<RecorderState>, ring: Option<RecorderState> },
     /// The last minutes were kept, or why not.
@@ -197,6 +206,8 @@ pub enum TelemetryEvent {
     SchemasLoaded(Result<Vec<String>, Problem>),
     /// The row at which a topic stands in the tree.
     Revealed { topic: TopicId, row: usize },
+    /// The topic that names the gateway which was looked for.
+    GatewayFound(TopicId),
     /// A file was written: how many messages; or why not.
     Exported { path: PathBuf, result: Result<u64, Problem> },
     /// The topics that are silent longer than usual at the end, and why.

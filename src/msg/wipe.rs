@@ -7,8 +7,10 @@ use crate::model::access::Access;
 use crate::model::card_scan::Scanned;
 use crate::model::gateway::Protection;
 use crate::model::ids::{DriverId, LinkAddress, ProfileId};
-use crate::model::mqtt::connect::ConnectPlan;
-use crate::model::mqtt::message::Subscription;
+use crate::model::mqtt::connect::{ConnectPlan, Login, TlsFiles};
+use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::topic::TopicFilter;
+use crate::model::mqtt::url::BrokerUrl;
 use crate::model::secret::Secret;
 use crate::model::wifi::Ssid;
 use crate::model::wipe::list::Listed;
@@ -55,6 +57,37 @@ pub struct BrokerWish {
     pub will: Option<LastWill>,
     /// Which retained messages may be cleared.
     pub consent: Option<Consent>,
+}
+
+/// A credential of a broker, as a person names it.
+pub struct LookCredential {
+    /// The client id.
+    pub client_id: String,
+    /// User name and password.
+    pub login: Login,
+    /// The file of its certificate.
+    pub certificates: Option<PathBuf>,
+    /// The file of its key.
+    pub key: Option<PathBuf>,
+}
+
+impl BrokerWish {
+    /// A look at that broker, where none but those authorities are trusted if any are named.
+    pub fn new(
+        url: &BrokerUrl,
+        authorities: Option<&PathBuf>,
+        old: LookCredential,
+        control: Option<LookCredential>,
+        topics: Vec<TopicFilter>,
+    ) -> Self {
+        let plan = |credential: LookCredential| {
+            let LookCredential { client_id, login, certificates, key } = credential;
+            let files = TlsFiles { authorities: authorities.cloned(), certificates, key };
+            ConnectPlan::with_files(url.clone(), client_id, login, files)
+        };
+        let topics = topics.into_iter().map(|filter| Subscription { filter, qos: Qos::AtMostOnce }).collect();
+        Self { old: plan(old), control: control.map(plan), topics, will: None, consent: None }
+    }
 }
 
 impl WipeStart {
@@ -159,6 +192,15 @@ pub enum WipeEvent {
     Looked(Look),
     /// It restarted so often since the last removal.
     Restarted(u32),
+    /// The broker retains these messages: whether they are cleared is asked, by [`Command::ClearLeftovers`], until that time.
+    ///
+    /// [`Command::ClearLeftovers`]: crate::msg::Command::ClearLeftovers
+    Leftovers {
+        /// Which.
+        leftovers: Vec<Leftover>,
+        /// How long an answer is waited for.
+        limit: Duration,
+    },
     /// These messages are cleared next, as a person consented.
     Clearing(Vec<Leftover>),
     /// A broker was asked.

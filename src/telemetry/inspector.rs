@@ -16,7 +16,7 @@ use super::expect::Expectations;
 use super::plot::{Plotter, Table};
 use super::query::{Budget, CompiledQuery, Held, Source};
 use super::silence::{Grants, Hearing, Known, Presence, Silence, SilentTopic, cause, says};
-use super::store::{Message, Store};
+use super::store::{Message, Store, Topic};
 use super::sys;
 use super::trigger::{Fired, Trigger};
 use super::view::{
@@ -26,6 +26,7 @@ use super::view::{
 use crate::model::mqtt::Dialect;
 use crate::model::mqtt::message::Grant;
 use crate::model::problem::Problem;
+use crate::model::standing::is_named_in;
 use crate::profile::rules::Expectation;
 use crate::proto::mqtt::cloud::CloudTracker;
 use crate::proto::mqtt::notes::notes;
@@ -431,6 +432,17 @@ impl Inspector {
     pub fn expand_all(&mut self, is_expanded: bool) {
         self.store.expand_all(is_expanded);
         self.change += 1;
+    }
+
+    /// The topic of that name, if a message came on it.
+    pub fn find_topic(&self, name: &[u8]) -> Option<TopicId> {
+        self.store.find_topic(name)
+    }
+
+    /// The first topic that names a gateway.
+    pub fn topic_naming(&self, gateway: &str) -> Option<TopicId> {
+        let is_it = |topic: &Topic<'_>| is_named_in(&String::from_utf8_lossy(topic.name), gateway);
+        self.store.topics().find(is_it).map(|topic| topic.id)
     }
 
     /// Opens the way to a topic and tells its row, in the tree as it is looked at.

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::pass::PathField;
 use crate::app::files::FileFor;
 
-/// No person closes a dialog this fast: there was none. Nor was there one if the window had the keyboard all the time.
+/// No person closes a dialog this fast: there was none.
 const NO_DIALOG: Duration = Duration::from_millis(250);
 
 /// What came of a dialog.
@@ -72,8 +72,8 @@ impl FileDialogs {
                 let Open { wanted, began, was_left, .. } = self.open.take()?;
                 match path {
                     Some(path) => Some(Answer::Chosen(wanted, path)),
-                    None if !was_left || began.elapsed() < NO_DIALOG => Some(Answer::NoDialog(wanted)),
-                    None => None,
+                    None if was_shown(was_left, began.elapsed()) => None,
+                    None => Some(Answer::NoDialog(wanted)),
                 }
             }
             Err(TryRecvError::Disconnected) => {
@@ -83,6 +83,11 @@ impl FileDialogs {
             Err(TryRecvError::Empty) => None,
         }
     }
+}
+
+/// Whether a person saw the dialog that ended without a file: while it is open it has the keyboard, and to close it takes time.
+fn was_shown(was_left: bool, took: Duration) -> bool {
+    was_left && took >= NO_DIALOG
 }
 
 async fn ask(field: &PathField, begin: Begin) -> Option<String> {
@@ -108,5 +113,33 @@ fn filtered(dialog: rfd::AsyncFileDialog, field: &PathField) -> rfd::AsyncFileDi
         PathField::CheckSite | PathField::CheckOverride => dialog.add_filter("TOML files", &["toml"]),
         PathField::CheckEvidence | PathField::CheckBefore => dialog.add_filter("Evidence", &["json"]),
         _ => dialog,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(path: Option<&str>, took: Duration, has_keyboard: bool) -> Option<Answer> {
+        let wanted = FileFor { field: PathField::PlotPicture, link: None };
+        let (tx, answer) = sync_channel(1);
+        let began = Instant::now().checked_sub(took).expect("the clock is older than that");
+        let mut dialogs = FileDialogs { open: Some(Open { wanted, answer, began, was_left: false }) };
+        assert!(dialogs.poll(has_keyboard).is_none(), "it is open");
+        tx.send(path.map(str::to_owned)).unwrap();
+        dialogs.poll(true)
+    }
+
+    #[test]
+    fn a_dialog_that_nobody_can_have_seen_was_none_and_one_that_was_closed_is_no_fault() {
+        let (fast, slow) = (Duration::from_millis(40), Duration::from_secs(3));
+        for (took, was_left, shown) in
+            [(fast, false, false), (fast, true, false), (slow, false, false), (slow, true, true)]
+        {
+            assert_eq!(was_shown(was_left, took), shown, "{took:?}, {was_left}");
+            let answer = ended(None, took, !was_left);
+            assert_eq!(matches!(answer, Some(Answer::NoDialog(_))), !shown, "{took:?}, {was_left}");
+        }
+        assert!(matches!(ended(Some("/a.png"), fast, true), Some(Answer::Chosen(_, path)) if path == "/a.png"));
     }
 }

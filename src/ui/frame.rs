@@ -6,7 +6,7 @@ use egui::{Align2, Area, CentralPanel, Frame, Id, Margin, ScrollArea, Stroke, Ui
 
 use super::pass::Pass;
 use super::theme::{GAP, PAGE_MARGIN, STATUS_HEIGHT, TOAST_WIDTH, palette};
-use super::widgets::{Button, counted, icon, problem_card, truncated};
+use super::widgets::{Button, RowEnd, counted, icon, problem_card, truncated};
 use super::{check, gateways, icon, keys, rail, records, settings, status, telemetry};
 use crate::app::files::file_name;
 use crate::app::{Action, App, Holds, Place, ToastText};
@@ -49,7 +49,7 @@ fn toasts(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
         for toast in app.toasts().iter() {
             egui::Frame::popup(ui.style()).fill(palette(ui).page).stroke(edge).show(ui, |ui| {
                 ui.set_width(TOAST_WIDTH.min(ui.ctx().content_rect().width() - 4.0 * GAP));
-                if toast_body(ui, &toast.text, pass) {
+                if ui.push_id(toast.id, |ui| toast_body(ui, &toast.text, pass)).inner {
                     pass.did(Action::DismissedToast(toast.id));
                 }
             });
@@ -62,8 +62,9 @@ fn toast_body(ui: &mut Ui, text: &ToastText, pass: &mut Pass<'_>) -> bool {
         ToastText::News(news) => {
             ui.horizontal(|ui| {
                 icon(ui, icon::JOINED, palette(ui).ok);
-                truncated(ui, news.as_str());
-                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), dismiss).inner
+                let end = RowEnd::new(ui, "dismiss");
+                end.before(ui, |ui| truncated(ui, news.as_str()));
+                end.show(ui, dismiss)
             })
             .inner
         }
@@ -86,14 +87,11 @@ fn saved(ui: &mut Ui, path: &Path, holds: Option<Holds>, pass: &mut Pass<'_>) ->
     let is_gone = ui
         .horizontal(|ui| {
             icon(ui, icon::JOINED, palette(ui).ok);
-            let shown = ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let is_gone = dismiss(ui);
-                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                    truncated(ui, format!("Saved {name}{holds}")).on_hover_text(path.display().to_string());
-                });
-                is_gone
+            let end = RowEnd::new(ui, "dismiss");
+            end.before(ui, |ui| {
+                truncated(ui, format!("Saved {name}{holds}")).on_hover_text(path.display().to_string());
             });
-            shown.inner
+            end.show(ui, dismiss)
         })
         .inner;
     ui.horizontal_wrapped(|ui| {

@@ -34,6 +34,7 @@ const LISTED: [(&str, &[(&str, &str)]); 5] = [
         "In a list",
         &[
             ("\u{2191} \u{2193} Home End", "Go through the rows"),
+            ("\u{2193} in the filter", "Go to the gateways that are left"),
             ("Letters", "Go to the next row that begins with them"),
             ("Enter", "The main act for the row"),
             ("Shift+\u{2191} \u{2193}, Space", "Select several"),
@@ -136,13 +137,14 @@ pub(super) fn list(ui: &Ui, pass: &mut Pass<'_>) {
             for (place, keys) in LISTED {
                 strong(ui, place);
                 for (key, what) in keys {
-                    ui.horizontal(|ui| {
+                    ui.horizontal_top(|ui| {
                         let size = egui::vec2(KEY_WIDTH, ui.spacing().interact_size.y);
                         ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
                             ui.set_min_width(KEY_WIDTH);
                             muted(ui, key);
                         });
-                        ui.label(*what);
+                        // One that is cut in no line: the list would grow beyond a small window.
+                        ui.add(egui::Label::new(*what).wrap());
                     });
                 }
                 ui.add_space(GRID);

@@ -2,15 +2,15 @@
 
 use egui::text::LayoutJob;
 use egui::{
-    Align, Align2, Color32, FontId, Frame, Id, Key, Layout, Margin, Modal, Modifiers, Rect, Role, ScrollArea, Sense,
-    Stroke, TextEdit, TextFormat, Ui, pos2, vec2,
+    Align2, Color32, FontId, Frame, Id, Key, Margin, Modal, Modifiers, Rect, Role, ScrollArea, Sense, Stroke, TextEdit,
+    TextFormat, Ui, pos2, vec2,
 };
 
 use super::icon;
 use super::pass::Pass;
 use super::theme::{GRID, icon_font, palette, scrim, small_text};
-use super::widgets::muted;
 use super::widgets::rows::{cell, choosable};
+use super::widgets::{RowEnd, muted};
 use crate::app::App;
 use crate::app::palette::{Entry, Kind, Palette, PaletteAction, found_in};
 
@@ -71,9 +71,8 @@ fn field(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         ui.set_min_height(44.0);
         ui.add_space(14.0);
         super::widgets::icon(ui, icon::DISCOVER, palette(ui).muted);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.add_space(14.0);
-            muted(ui, "Esc");
+        let end = RowEnd::new(ui, "esc");
+        end.before(ui, |ui| {
             let Some(text) = app.palette_text() else { return };
             let edit = TextEdit::singleline(text).hint_text("Act, gateway or topic").frame(Frame::NONE);
             let edit = edit.font(FontId::proportional(15.0)).margin(Margin::ZERO).align(Align2::LEFT_CENTER);
@@ -88,6 +87,10 @@ fn field(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             if response.changed() {
                 pass.did(PaletteAction::Typed);
             }
+        });
+        end.show(ui, |ui| {
+            muted(ui, "Esc");
+            ui.add_space(14.0);
         });
     });
     rule(ui);
@@ -186,9 +189,9 @@ fn foot(ui: &mut Ui) {
         ui.add_space(14.0);
         muted(ui, "\u{2191} \u{2193} choose \u{b7} Enter run or open");
         if ui.available_width() > 220.0 {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.add_space(14.0);
+            RowEnd::new(ui, "signs").show(ui, |ui| {
                 muted(ui, "> acts \u{b7} @ gateways \u{b7} # topics");
+                ui.add_space(14.0);
             });
         }
     });

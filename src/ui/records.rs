@@ -2,7 +2,7 @@
 
 use egui::{Align2, Color32, Rect, RichText, Role, Sense, Stroke, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
-use self::integrity::{found, integrity, integrity_height, verify, verify_words};
+use self::integrity::{found, found_height, integrity, verify, verify_words};
 use self::report::report;
 use super::frame::scrolled;
 use super::icon;
@@ -14,6 +14,7 @@ use super::theme::{
 use super::widgets::rows::{Asked, Place, Rows, cell, choosable};
 use super::widgets::{
     Button, bare_field, check, copyable, empty_state, facts, group, muted, notice, pill, problem_card, split, strong,
+    truncated,
 };
 use crate::app::records::filter::{FilterAction, Period, Shown};
 use crate::app::records::{Ends, Kind, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label};
@@ -30,6 +31,8 @@ mod report;
 
 /// The share of the room that what stands below the jobs takes at most.
 const MOST_FOOT: f32 = 0.5;
+/// Below this height of the window the jobs get the room of the buttons below them.
+const LOW_WINDOW: f32 = 420.0;
 
 /// The field that searches.
 pub(super) const SEARCH: &str = "records-search";
@@ -57,11 +60,16 @@ fn main(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         egui::Frame::new().inner_margin(12).show(ui, |ui| problem_card(ui, problem));
     }
     let room = ui.available_rect_before_wrap();
-    let (rows, foot) = room.split_top_bottom_at_y(room.bottom() - foot_height(app).min(room.height() * MOST_FOOT));
+    let foot = foot_height(app, is_low(ui)).min(room.height() * MOST_FOOT);
+    let (rows, foot) = room.split_top_bottom_at_y(room.bottom() - foot);
     ui.scope_builder(UiBuilder::new().max_rect(rows).id_salt("jobs"), |ui| {
         ui.set_clip_rect(ui.clip_rect().intersect(rows));
         list(ui, &app.records, app.check.site(), pass);
     });
+    if foot.height() < 1.0 {
+        ui.advance_cursor_after_rect(room);
+        return;
+    }
     ui.painter().hline(foot.x_range(), foot.top(), Stroke::new(1.0, palette(ui).line));
     ui.scope_builder(UiBuilder::new().max_rect(foot.shrink2(vec2(12.0, 8.0))).id_salt("export"), |ui| {
         // On a small window it scrolls: the jobs keep half of the room.
@@ -81,8 +89,15 @@ fn is_synced(app: &App) -> bool {
     app.syncing.state(&app.settings.values.records) != SyncState::Off
 }
 
-fn foot_height(app: &App) -> f32 {
-    16.0 + integrity_height(&app.records) + if is_synced(app) { 52.0 } else { 0.0 }
+/// Whether the window is so low that what stands below the jobs goes into the row of tools.
+fn is_low(ui: &Ui) -> bool {
+    ui.ctx().content_rect().height() < LOW_WINDOW
+}
+
+fn foot_height(app: &App, is_low: bool) -> f32 {
+    let buttons = if is_low { 0.0 } else { 34.0 };
+    let content = buttons + found_height(&app.records) + if is_synced(app) { 52.0 } else { 0.0 };
+    if content > 0.0 { 16.0 + content } else { 0.0 }
 }
 
 fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut Pass<'_>) {
@@ -109,6 +124,10 @@ fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut 
                 _ => format!("{count} of {all} jobs"),
             };
             muted(ui, &text);
+            if is_low(ui) {
+                verify(ui, records, pass);
+                export(ui, records, pass);
+            }
         });
     });
     ui.painter().hline(ui.max_rect().x_range(), ui.cursor().top() - 0.5, Stroke::new(1.0, palette(ui).line));
@@ -442,16 +461,23 @@ fn entry_line(ui: &mut Ui, entry: &EntryRecord, shows_evidence: bool, pass: &Pas
 
 /// Whether the records are what was written, and taking them elsewhere.
 fn witness(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
-    ui.horizontal_wrapped(|ui| {
-        verify(ui, records, pass);
-        let export = Button::new("Export…").icon(icon::EXPORT).named("Export the records");
-        let export = export.enabled_if(!records.is_exporting(), "They are being written").show(ui);
-        if export.on_hover_text("As .csv for a spreadsheet, or .jsonl for programs").clicked() {
-            pass.browse = Some(PathField::RecordsExport);
-        }
-        muted(ui, verify_words(records));
-    });
+    if !is_low(ui) {
+        ui.horizontal(|ui| {
+            verify(ui, records, pass);
+            export(ui, records, pass);
+            let words = RichText::new(verify_words(records)).small().color(palette(ui).muted);
+            truncated(ui, words);
+        });
+    }
     found(ui, records);
+}
+
+fn export(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
+    let export = Button::new("Export…").icon(icon::EXPORT).named("Export the records");
+    let export = export.enabled_if(!records.is_exporting(), "They are being written").show(ui);
+    if export.on_hover_text("As .csv for a spreadsheet, or .jsonl for programs").clicked() {
+        pass.browse = Some(PathField::RecordsExport);
+    }
 }
 
 #[cfg(test)]

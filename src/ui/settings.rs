@@ -23,7 +23,7 @@ const FONT_LICENCES: [(&str, &str); 3] = [
 
 /// Draws Settings.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    header(ui, "Settings", |_| {}, |_| {});
+    header(ui, "Settings");
     ui.spacing_mut().item_spacing.y = GAP;
     titled_group(ui, "Look", "", |ui| look(ui, &mut app.settings.values, pass));
     let hint = "Named in the records. Empty means the account of this computer";

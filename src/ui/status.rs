@@ -1,10 +1,10 @@
 //! The status line: what runs, what the radio hears, what a person should look at, and the simulated site.
 
-use egui::{Align, Frame, Layout, Margin, Panel, Popup, PopupCloseBehavior, RectAlign, Ui};
+use egui::{Frame, Margin, Panel, Popup, PopupCloseBehavior, RectAlign, Ui};
 
 use super::pass::Pass;
 use super::theme::{GRID, NARROW_BELOW, STATUS_HEIGHT, palette};
-use super::widgets::{Button, copyable, icon as show_icon, labelled, muted, strong, truncated};
+use super::widgets::{Button, RowEnd, copyable, icon as show_icon, labelled, muted, strong, truncated};
 use super::{icon, telemetry};
 use crate::app::discover::DiscoverAction;
 use crate::app::jobs::{JobKind, RunningJob};
@@ -21,25 +21,26 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         ui.spacing_mut().item_spacing.x = 6.0;
         ui.horizontal_centered(|ui| {
             let is_narrow = ui.ctx().content_rect().width() < NARROW_BELOW;
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let end = RowEnd::new(ui, "end");
+            end.before(ui, |ui| {
+                jobs(ui, app, pass);
+                if !is_narrow {
+                    telemetry::counters(ui, app);
+                }
+            });
+            end.show(ui, |ui| {
+                telemetry::recorder_chip(ui, app, pass);
+                if !is_narrow {
+                    radio(ui, app, pass);
+                }
+                interrupted(ui, app, pass);
+                if let Some(demo) = app.demo() {
+                    simulated(ui, demo, is_narrow, pass);
+                }
                 let palette = Button::new("Ctrl+K").quiet().named("Open the palette").show(ui);
                 if palette.on_hover_text("Every act, gateway and topic in one field. F1 lists the keys").clicked() {
                     pass.did(PaletteAction::Opened);
                 }
-                if let Some(demo) = app.demo() {
-                    simulated(ui, demo, is_narrow, pass);
-                }
-                interrupted(ui, app, pass);
-                if !is_narrow {
-                    radio(ui, app, pass);
-                }
-                telemetry::recorder_chip(ui, app, pass);
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    jobs(ui, app, pass);
-                    if !is_narrow {
-                        telemetry::counters(ui, app);
-                    }
-                });
             });
         });
     });

@@ -47,6 +47,15 @@ class Window:
         """The node of that name (text, or compiled expression) and kind; waits until it is there."""
         return self._await(lambda: self._search(name, role), f"{role or 'node'} {_show(name)}", patience)
 
+    def find_text(self, name, text, patience=None):
+        """Waits until what is called so holds that text."""
+
+        def holds():
+            node = self._search(name, None)
+            return node if node is not None and text in value(node) else None
+
+        return self._await(holds, f"{text!r} in {_show(name)}", patience)
+
     def has(self, name, role=None):
         """Whether such a node is there now."""
         try:
@@ -102,10 +111,14 @@ class Window:
         """Presses the leftmost of all nodes called so: the navigation, where a page has a button of the same name."""
 
         def try_press():
-            hits = [node for node in self._hits(name, role) if _is_enabled(node) and node.get_action_iface()]
-            if not hits:
+            hits = [node for node in self._hits(name, role) if _is_enabled(node)]
+            # What has gone meanwhile has neither place nor action.
+            parts = [(node.get_component_iface(), node.get_action_iface()) for node in hits]
+            parts = [(component, action) for component, action in parts if component and action]
+            if not parts:
                 return None
-            return Atspi.Action.do_action(min(hits, key=lambda node: bounds(node)[0]).get_action_iface(), 0) or None
+            left = [component.get_extents(Atspi.CoordType.SCREEN).x for component, _ in parts]
+            return Atspi.Action.do_action(parts[left.index(min(left))][1], 0) or None
 
         return self._await(try_press, f"{_show(name)} in the navigation", patience)
 

@@ -96,7 +96,7 @@ class Pictures:
         word = {IMPROV: "with improv", NOISY: "noisy"}[row]
         self.window.keys("ctrl+1", "Escape", "ctrl+f", "ctrl+a")
         self.window.type_keys(word)
-        self.window.keys("Tab", "Home")
+        self.window.keys("Down", "Home")
         time.sleep(0.5)
 
     def set_up(self):

@@ -56,12 +56,30 @@ NAMES = {
     "joined": "Joined",
     "finish": "Close the session",
     "finished": re.compile(r"^Session closed$|^Session failed$"),
-    # Batch: a manifest with two gateways that nobody set up yet.
+    # Device: a file of a gateway with MCUmgr, which has none of that name.
+    "managed_gateway": re.compile(r"^Gateway with MCUmgr, "),
+    "device": "Device",
+    "manage": "Connect to manage the gateway",
+    "managed": "Disconnect from the gateway",
+    "file_path": "Path",
+    "look_at_file": "Check size and checksum of the file",
+    "file_answer": re.compile(r"^The file isn't there|/lfs/window-test\.pem|^The gateway "),
+    # Terminal: a gateway with a console, which asks for a login.
+    "console_gateway": re.compile(r"^Linux gateway with a console, "),
+    "terminal": "Terminal",
+    "open_terminal": "Open the terminal",
+    "screen": re.compile(r"^Screen of /dev/pts/\d+$"),
+    "close_terminal": "Close the terminal",
+    "selection_copied": "Selection copied",
+    # Batch: a manifest with six gateways that nobody set up yet, one of which wants its button pressed.
     "open_batch": re.compile(r"^Open a manifest or the batch, "),
     "manifest": "Manifest",
     "batch_secret": "@site",
-    "batch_start": "Set up 2 gateways",
+    "batch_login": "@login",
+    "batch_start": "Set up 6 gateways",
+    "batch_press": re.compile(r"^Row \d, Loading dock, .*Press its button within \d+ s"),
     "batch_joined": re.compile(r"^Row \d, Packing hall, joined, "),
+    "batch_pressed": re.compile(r"^Row \d, Loading dock, joined, "),
     "batch_ended": "Export the results",
     "results_saved": re.compile(r"^Saved linesman-results\.csv"),
     # Records
@@ -121,8 +139,15 @@ NAMES = {
 }
 
 WRONG_PASSPHRASE = "wrong-passphrase-4711"
-# The rows of the manifest: what they are called, and the gateways of the simulated site they mean.
-BATCH = (("Packing hall", "SIM0010", "kis-me"), ("Far hall", "SIM0006", "generic-improv"))
+# The rows of the manifest: what they are called, the gateways of the simulated site they mean, and whether they want a login.
+BATCH = (
+    ("Packing hall", "serial-number:SIM0010", "kis-me", False),
+    ("Far hall", "serial-number:SIM0006", "generic-improv", False),
+    ("Press shop", "serial-number:SIM0004", "generic-esp", False),
+    ("Office", "serial-number:SIM0001", "calms", True),
+    ("Cold store", "ble:02:4C:4E:00:00:01", "generic-improv", False),
+    ("Loading dock", "ble:02:4C:4E:00:00:02", "generic-improv", False),
+)
 
 
 class Failed(Exception):
@@ -163,7 +188,9 @@ class WindowTest:
         self.step("publish a message and see it come", self.publish)
         self.step("disconnect from the broker", self.disconnect)
         self.step("connect, plot, record and export by keyboard alone", self.watch_by_keyboard)
-        self.step("set up two of a manifest by keyboard alone", self.batch_by_keyboard)
+        self.step("look at a file of a gateway by keyboard alone", self.device_by_keyboard)
+        self.step("select in a terminal by keyboard alone", self.terminal_by_keyboard)
+        self.step("set up six of a manifest by keyboard alone", self.batch_by_keyboard)
         self.step("find it in the records", self.look_at_records)
         self.step("report on a record by keyboard alone", self.report_by_keyboard)
         self.step("close the window", self.close)
@@ -247,8 +274,8 @@ class WindowTest:
         self.window.wait_focus(NAMES["filter"], "field")
         self.window.type_keys("noisy")
         self.window.find(NAMES["other_gateway"])
-        # From the filter one Tab to the list; its first row; Enter is the act that goes on.
-        keys("Tab", "Home")
+        # From the filter Down to the list; its first row; Enter is the act that goes on.
+        keys("Down", "Home")
         self.window.find(NAMES["answered"])
         keys("Return")
         self.window.find(NAMES["connected"], patience=60)
@@ -278,7 +305,7 @@ class WindowTest:
         self.window.wait_focus(NAMES["filter"], "field")
         self.window.type_keys("prov_sim")
         self.window.find(NAMES["locked_gateway"], patience=60)
-        keys("Tab", "Home")
+        keys("Down", "Home")
         self.window.tab_to(NAMES["user_name"], "field")
         self.window.type_keys(self.user)
         self.window.tab_to(NAMES["proof"], "password")
@@ -387,12 +414,61 @@ class WindowTest:
         if not any(name == "messages.csv" for _, _, files in os.walk(os.environ["HOME"]) for name in files):
             raise Failed("the messages were not exported")
 
+    def choose_by_keyboard(self, filtered, row, tab):
+        """Selects a gateway and one of its tabs."""
+        keys = self.window.keys
+        keys("Escape", "ctrl+1", "ctrl+f")
+        self.window.wait_focus(NAMES["filter"], "field")
+        keys("ctrl+a")
+        self.window.type_keys(filtered)
+        self.window.find(row)
+        keys("Down", "Home")
+        self.window.tab_to(tab, "tab")
+        keys("Return")
+
+    def device_by_keyboard(self):
+        keys, tab_to = self.window.keys, self.window.tab_to
+        self.choose_by_keyboard("mcumgr", NAMES["managed_gateway"], NAMES["device"])
+        tab_to(NAMES["manage"], "button")
+        keys("Return")
+        self.window.find(NAMES["managed"], "button", patience=60)
+        tab_to(NAMES["file_path"], "field")
+        self.window.type_keys("/lfs/window-test.pem")
+        keys("Return")
+        self.window.find(NAMES["file_answer"], patience=60)
+        self.picture("device-files")
+        tab_to(NAMES["managed"], "button")
+        keys("Return")
+        self.window.find(NAMES["manage"], "button", patience=60)
+        keys("ctrl+f", "Escape")
+
+    def terminal_by_keyboard(self):
+        keys, tab_to = self.window.keys, self.window.tab_to
+        self.choose_by_keyboard("console", NAMES["console_gateway"], NAMES["terminal"])
+        tab_to(NAMES["open_terminal"], "button")
+        keys("Return")
+        self.window.find(NAMES["close_terminal"], "button")
+        tab_to(NAMES["screen"])
+        keys("Return")
+        self.window.find_text(NAMES["screen"], ":")
+        keys("shift+Home")
+        # With something selected Ctrl+C copies; the device gets none of it.
+        keys("ctrl+c")
+        self.window.find(NAMES["selection_copied"])
+        self.picture("terminal")
+        keys("ctrl+bracketright")
+        tab_to(NAMES["close_terminal"], "button")
+        keys("Return")
+        self.window.find(NAMES["open_terminal"], "button")
+        keys("ctrl+f", "Escape")
+
     def batch_by_keyboard(self):
         manifest = os.path.join(self.data_dir, "walk.csv")
         with open(manifest, "w", encoding="utf-8") as file:
-            file.write("name,match,profile,ssid,password_file\n")
-            for name, serial_number, profile in BATCH:
-                file.write(f"{name},serial-number:{serial_number},{profile},{self.network},@site\n")
+            file.write("name,match,profile,ssid,password_file,username,pop_file\n")
+            for name, match, profile, has_login in BATCH:
+                login = f"{self.user},@login" if has_login else ","
+                file.write(f"{name},{match},{profile},{self.network},@site,{login}\n")
         keys, tab_to = self.window.keys, self.window.tab_to
         keys("Escape", "ctrl+k")
         self.window.wait_focus(NAMES["palette"], "field")
@@ -405,9 +481,14 @@ class WindowTest:
         self.window.find(NAMES["batch_secret"], "password", patience=60)
         tab_to(NAMES["batch_secret"], "password")
         self.window.type_keys(self.passphrase)
+        tab_to(NAMES["batch_login"], "password")
+        self.window.type_keys(self.secret)
         tab_to(NAMES["batch_start"], "button")
         keys("Return")
+        self.window.find(NAMES["batch_press"], patience=120)
+        self.picture("batch-press")
         self.window.find(NAMES["batch_joined"], patience=120)
+        self.window.find(NAMES["batch_pressed"], patience=120)
         self.window.find(NAMES["batch_ended"], "button", patience=120)
         self.picture("batch")
         tab_to(NAMES["batch_ended"], "button")

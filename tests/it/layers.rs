@@ -362,6 +362,16 @@ fn named_drivers(file: &Path, text: &str) -> Vec<String> {
     named.map(|tokens| format!("src/{}:{}: {}", file.display(), tokens[2].line, tokens[2].text)).collect()
 }
 
+/// The keyboard goes as widgets are added: a row laid out from the right sends it backwards.
+#[test]
+fn no_row_is_laid_out_from_the_right() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/ui");
+    let mut files = Vec::new();
+    collect_sources(&root, &mut files);
+    files.retain(|file| std::fs::read_to_string(file).unwrap().contains("right_to_left"));
+    assert!(files.is_empty(), "use `widgets::RowEnd` instead: {files:?}");
+}
+
 #[test]
 fn planted_names_of_drivers_are_found() {
     let planted = "fn f(d: DriverId) { if d == DriverId::Smp {} DriverId::ALL; }";

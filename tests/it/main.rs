@@ -112,6 +112,7 @@ mod wipe;
 mod wipe_broker;
 mod wipe_cli;
 mod wipe_faults;
+mod wipe_leftovers;
 mod wipe_power;
 mod wipe_returns;
 #[cfg(unix)]

@@ -30,6 +30,7 @@ use linesman::model::mqtt::stage::Expiry;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
 use linesman::model::sync::AddressError;
+use linesman::model::wipe::LastWill;
 use linesman::msg::Step;
 use linesman::profile::{Fault, FileError, FileKind};
 use linesman::proto::console::quote::NotSendable as Unwritable;
@@ -671,6 +672,11 @@ fn identities() -> Vec<Problem> {
     problems
 }
 
+fn last_wills() -> Vec<Problem> {
+    let named = [("site/gw-07/status", ""), ("", "offline"), ("site/+/status", "offline")];
+    named.iter().filter_map(|(topic, payload)| LastWill::named(topic, payload).err()).collect()
+}
+
 fn outgoing() -> Vec<OutgoingError> {
     let topic = || text("site/+");
     vec![OutgoingError::BadTopic { topic: topic() }, OutgoingError::BadResponseTopic { topic: topic() }]
@@ -713,6 +719,7 @@ fn all() -> Vec<(&'static str, Vec<Problem>)> {
         ("What brokers take", explain(&linesman::proto::mqtt::dialect::all_faults())),
         ("Ends without a word", explain(&linesman::proto::mqtt::silent::all_causes())),
         ("Identities", identities()),
+        ("A last will", last_wills()),
         ("The bench broker", explain(&BenchError::all())),
         ("Codes", explain(&codes())),
         ("Simulators", explain(&simulators())),

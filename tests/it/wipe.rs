@@ -26,7 +26,7 @@ const SERIAL: &str = "GW-0417";
 const TOKEN: &str = "/data/gateway/access-token";
 
 /// A gateway on a cable, with what is on its card.
-struct Bench {
+pub(crate) struct Bench {
     card: tempfile::TempDir,
     links: Arc<SimulatedLinks>,
     records: MemoryRecords,
@@ -34,7 +34,7 @@ struct Bench {
 
 impl Bench {
     /// One that has joined, and holds a token.
-    fn new(faults: &[Fault]) -> Self {
+    pub(crate) fn new(faults: &[Fault]) -> Self {
         let card = tempfile::tempdir().unwrap();
         let mut held = Card::at(card.path()).unwrap();
         held.store(SSID.as_bytes(), PASSPHRASE).unwrap();
@@ -55,10 +55,9 @@ impl Bench {
         (has_network, holds_token(self.card.path()))
     }
 
-    async fn wipe(&self, wish: Wish<'_>) -> (Option<WipeReport>, JobEnd) {
-        let profile = profile(wish.profile);
-        let (progress, mut events) = mpsc::channel(256);
-        let setup = Setup {
+    /// What a removal of it needs.
+    pub(crate) fn setup(&self, wish: Wish<'_>, progress: mpsc::Sender<(Duration, WipeEvent)>) -> Setup {
+        Setup {
             traces: linesman::model::wipe::Traces::default(),
             link: address(),
             driver: DriverId::LinuxConsole,
@@ -68,7 +67,7 @@ impl Bench {
                 allows_unprotected: false,
             },
             settings: None,
-            profile,
+            profile: profile(wish.profile),
             confirmed: wish.confirmed.into(),
             known: wish.known,
             earlier: wish.earlier,
@@ -85,11 +84,16 @@ impl Bench {
                 Some(room) => Arc::new(Full { records: self.records.clone(), room: AtomicUsize::new(room) }),
                 None => Arc::new(self.records.clone()),
             },
+            answers: mpsc::channel(1).1,
             progress,
             transcript: SharedTranscript::new("wipe"),
-        };
+        }
+    }
+
+    async fn wipe(&self, wish: Wish<'_>) -> (Option<WipeReport>, JobEnd) {
+        let (progress, mut events) = mpsc::channel(256);
         let (_stop, stopped) = watch::channel(false);
-        let running = tokio::spawn(run(setup, stopped));
+        let running = tokio::spawn(run(self.setup(wish, progress), stopped));
         let mut report = None;
         while let Some((_, event)) = events.recv().await {
             if let WipeEvent::Assessed(assessed) = event {
@@ -101,7 +105,7 @@ impl Bench {
 }
 
 /// What is asked for.
-struct Wish<'a> {
+pub(crate) struct Wish<'a> {
     profile: &'a str,
     confirmed: &'a str,
     known: Option<Known>,

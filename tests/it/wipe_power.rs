@@ -123,6 +123,7 @@ async fn wipe_watched(
         },
         links: Arc::new(Powered { links, begun: Instant::now(), away: away.to_vec(), sight: watch.sight }),
         records: Arc::new(records.clone()),
+        answers: mpsc::channel(1).1,
         progress,
         transcript: SharedTranscript::new("wipe"),
     };

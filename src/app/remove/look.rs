@@ -5,13 +5,13 @@
 use std::path::PathBuf;
 
 use crate::app::telemetry::connect::{ConnectForm, LoginKind, drawn_id};
-use crate::model::mqtt::connect::{ConnectPlan, Login, TlsFiles};
-use crate::model::mqtt::message::{Qos, Subscription};
+use crate::model::mqtt::connect::Login;
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::mqtt::url::{BrokerUrl, UrlError};
 use crate::model::problem::{Explain, Problem};
 use crate::model::secret::Secret;
-use crate::msg::wipe::BrokerWish;
+use crate::model::wipe::{Consent, LastWill};
+use crate::msg::wipe::{BrokerWish, LookCredential};
 
 /// Room for a password from the start: a field that grows would leave copies behind in memory.
 const SECRET_ROOM: usize = 256;
@@ -25,6 +25,10 @@ pub struct BrokerLook {
     pub ca_path: String,
     /// The gateway's topics, with blanks between.
     pub topics: String,
+    /// The topic of the gateway's last will; empty where nobody knows it.
+    pub will_topic: String,
+    /// A text in its payload.
+    pub will_text: String,
     /// The credential that the gateway had.
     pub old: Credential,
     /// One that is known to be good.
@@ -110,19 +114,13 @@ impl BrokerLook {
             return Ok(None);
         }
         let url: BrokerUrl = self.url.trim().parse().map_err(|error: UrlError| error.explain())?;
-        let plan = |credential: &Credential, what: &str| {
-            let files = credential.files(path(&self.ca_path))?;
-            let id = credential.client_id.trim();
-            // A name of our own: the gateway's would end a session that still runs, and hide that it does.
-            let id = if id.is_empty() { drawn_id(&format!("linesman-{what}-")) } else { id.to_owned() };
-            Ok::<_, Problem>(ConnectPlan::with_files(url.clone(), id, credential.login()?, files))
-        };
-        let old = plan(&self.old, "old")?;
-        let control = if self.control.is_empty() { None } else { Some(plan(&self.control, "control")?) };
-        let filters = self.topics.split_whitespace().map(str::parse::<TopicFilter>);
-        let topics = filters.map(|filter| filter.map(|filter| Subscription { filter, qos: Qos::AtMostOnce }));
+        let old = self.old.named("old")?;
+        let control = if self.control.is_empty() { None } else { Some(self.control.named("control")?) };
+        let topics = self.topics.split_whitespace().map(str::parse::<TopicFilter>);
         let topics = topics.collect::<Result<Vec<_>, _>>().map_err(|error| error.explain())?;
-        Ok(Some(Box::new(BrokerWish { old, control, topics, will: None, consent: None })))
+        let will = LastWill::named(self.will_topic.trim(), self.will_text.trim())?;
+        let wish = BrokerWish::new(&url, path(&self.ca_path).as_ref(), old, control, topics);
+        Ok(Some(Box::new(BrokerWish { will, consent: Some(Consent::Asked), ..wish })))
     }
 }
 
@@ -145,12 +143,15 @@ impl Credential {
         }
     }
 
-    fn files(&self, authorities: Option<PathBuf>) -> Result<TlsFiles, Problem> {
+    fn named(&self, what: &str) -> Result<LookCredential, Problem> {
         let (certificates, key) = (path(&self.certificate_path), path(&self.key_path));
         if certificates.is_none() && key.is_some() {
             return Err(incomplete("a key has no certificate", "Choose the certificate, or clear the key"));
         }
-        Ok(TlsFiles { authorities, certificates, key })
+        let id = self.client_id.trim();
+        // A name of our own: the gateway's would end a session that still runs, and hide that it does.
+        let client_id = if id.is_empty() { drawn_id(&format!("linesman-{what}-")) } else { id.to_owned() };
+        Ok(LookCredential { client_id, login: self.login()?, certificates, key })
     }
 }
 

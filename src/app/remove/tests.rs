@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::app::jobs::Jobs;
 use crate::app::toasts::Toasts;
-use crate::model::wipe::{Look, Mark, Outcome, StepState, StoreState, When};
+use crate::model::wipe::{Consent, LeftoverState, Look, Mark, Outcome, StepState, StoreState, When};
 use crate::profile::Catalog;
 
 const PROFILE: &str = "generic-linux";
@@ -72,6 +72,44 @@ fn what_is_shown_while_it_runs_is_never_more_than_was_seen() {
     assert_eq!((shown.steps[0].state, shown.stores[0].state), (StepState::Acknowledged, StoreState::NotLooked));
     remove.progressed(JobId(99), WipeEvent::Restarted(1));
     assert_eq!(remove.run().unwrap().assessment(), shown, "another job says nothing of this one");
+}
+
+#[test]
+fn the_number_that_was_shown_is_cleared_and_is_asked_once() {
+    let leftovers = || {
+        let one = |topic: &str| Leftover { topic: topic.into(), bytes: 5, state: LeftoverState::Left };
+        WipeEvent::Leftovers { leftovers: vec![one("site/a"), one("site/b")], limit: Duration::from_mins(10) }
+    };
+    for (is_cleared, count) in [(true, Some(2)), (false, None)] {
+        let (mut remove, mut jobs, job) = started();
+        let answer = || RemoveAction::AnsweredLeftovers { is_cleared };
+        assert!(act(&mut remove, &mut jobs, answer()).is_empty(), "nobody asked");
+        remove.progressed(job, leftovers());
+        assert_eq!(remove.run().unwrap().leftovers().map(<[_]>::len), Some(2));
+        let told = act(&mut remove, &mut jobs, answer());
+        assert!(matches!(told[..], [Command::ClearLeftovers { job: of, count: told }] if of == job && told == count));
+        assert!(act(&mut remove, &mut jobs, answer()).is_empty(), "it was answered");
+    }
+    let (mut remove, _, job) = started();
+    remove.progressed(job, leftovers());
+    remove.finished(job, JobEnd::Cancelled);
+    assert!(remove.run().unwrap().leftovers().is_none(), "nobody waits for it any more");
+}
+
+#[test]
+fn a_look_names_the_last_will_and_is_asked_before_it_clears() {
+    let (mut remove, mut jobs) = (Remove { confirmed: "GW-7".into(), ..Remove::default() }, Jobs::default());
+    remove.look.url = "mqtts://broker.example".into();
+    remove.look.topics = "site/gw-7/#".into();
+    remove.look.will_topic = " site/gw-7/status ".into();
+    assert!(act(&mut remove, &mut jobs, RemoveAction::Started).is_empty());
+    assert_eq!(remove.mistake().map(|problem| problem.what.as_str()), Some("The last will is incomplete"));
+    remove.look.will_text = "offline".into();
+    let commands = act(&mut remove, &mut jobs, RemoveAction::Started);
+    let [Command::Wipe { start, .. }] = &commands[..] else { panic!("one command") };
+    let wish = start.broker.as_ref().unwrap();
+    let will = wish.will.as_ref().map(|will| (will.topic.as_str(), will.payload.as_str()));
+    assert_eq!((will, wish.consent), (Some(("site/gw-7/status", "offline")), Some(Consent::Asked)));
 }
 
 #[test]

@@ -83,7 +83,11 @@ mod tests {
         assert_eq!(expect.summary(), "2 met, 1 waiting, 1 not met");
         expect.saw(&Snapshot { expectations: vec![row(ExpectationWord::Met)], ..Snapshot::default() });
         assert_eq!(expect.summary(), "All 1 met");
-        expect.told(&TelemetryEvent::FirstMessage { after: Duration::from_secs(7), topic: "site/a".into() });
+        expect.told(&TelemetryEvent::FirstMessage {
+            after: Duration::from_secs(7),
+            topic: "site/a".into(),
+            topic_id: None,
+        });
         assert_eq!(expect.first_message(), Some(Duration::from_secs(7)));
     }
 }

@@ -147,7 +147,7 @@ impl App {
         form
     }
 
-    fn show_item(&mut self, job: JobId) {
+    pub(in crate::app) fn show_item(&mut self, job: JobId) {
         if let Some(place) = self.items.position(job) {
             let item = self.items.others.remove(place);
             self.swap(item);

@@ -49,7 +49,7 @@ use crate::model::problem::Problem;
 use crate::model::text::visible;
 use crate::msg::telemetry::{InspectionSource, InspectionStart, InspectionState, TelemetryCommand, TelemetryEvent};
 use crate::msg::{Command, JobEnd};
-use crate::telemetry::view::{Counters, Snapshot, ViewSpec};
+use crate::telemetry::view::{Counters, Snapshot, TopicId, ViewSpec};
 
 /// The tabs of the screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -233,6 +233,10 @@ pub struct Inspection {
     pub grants: Vec<Grant>,
     /// How long after the push of credentials the first message came.
     pub first_message: Option<Duration>,
+    /// The topic of that message.
+    first_topic: Option<TopicId>,
+    /// Whether the topic of a gateway is to be shown once it is known. What a person chooses meanwhile stays.
+    seeks_topic: bool,
     /// Whether it replays a recording.
     pub is_replay: bool,
 }
@@ -534,11 +538,16 @@ impl Telemetry {
 
     fn on_tree(&mut self, action: TreeAction, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
         match &action {
-            TreeAction::Selected(selected) => self.detail.choose_topic(selected.topic),
+            TreeAction::Selected(selected) => {
+                self.detail.choose_topic(selected.topic);
+                self.seek(false);
+            }
+            TreeAction::WentTo(_) => self.seek(false),
             // Wherever it is asked for, the topic is to be seen.
             TreeAction::Revealed(_) => {
                 self.turn(&TelemetryAction::WentTo(Pane::Messages));
                 self.turn(&TelemetryAction::Listed(Feed::Topics));
+                self.seek(false);
             }
             _ => {}
         }
@@ -547,6 +556,31 @@ impl Telemetry {
             self.detail.choose_topic(selected.topic);
         }
         commands
+    }
+
+    const fn seek(&mut self, seeks_topic: bool) {
+        if let Some(inspection) = &mut self.inspection {
+            inspection.seeks_topic = seeks_topic;
+        }
+    }
+
+    /// Shows the topic of a gateway: the one that names it, else that of its first message; now, or as soon as it comes.
+    pub(super) fn seek_topic_of(&mut self, gateway: &str, desk: &Desk<'_>) -> Vec<Command> {
+        let of_gateway = self.inspection.as_ref().filter(|one| one.gateway.as_deref() == Some(gateway));
+        let known = of_gateway.and_then(|one| one.first_topic).map(TreeAction::Revealed);
+        let mut commands = known.map(|reveals| self.on_tree(reveals, desk)).unwrap_or_default();
+        self.seek(true);
+        commands.push(TelemetryCommand::FindGateway(gateway.to_owned()));
+        self.addressed(commands)
+    }
+
+    /// The topic of the gateway looked for is known. What is shown beside the tree isn't left for it.
+    fn found_topic(&mut self, topic: TopicId, desk: &Desk<'_>) -> Vec<Command> {
+        if !self.inspection.as_ref().is_some_and(|one| one.seeks_topic) {
+            return Vec::new();
+        }
+        let commands = self.tree.act(TreeAction::Revealed(topic), desk.now);
+        self.addressed(commands)
     }
 
     fn show_in_tree(&mut self, desk: &Desk<'_>) -> Vec<TelemetryCommand> {
@@ -559,6 +593,7 @@ impl Telemetry {
     fn on_list(&mut self, action: ListAction) -> Vec<TelemetryCommand> {
         if let ListAction::Selected(row) = &action {
             self.detail.choose_message(row);
+            self.seek(false);
         }
         self.list.act(action)
     }
@@ -680,6 +715,8 @@ impl Telemetry {
             end: None,
             grants: Vec::new(),
             first_message: None,
+            first_topic: None,
+            seeks_topic: false,
             is_replay,
         });
         self.doctor = Doctor::default();
@@ -743,7 +780,15 @@ impl Telemetry {
                     self.form.subscribed(&subscriptions);
                 }
             }
-            TelemetryEvent::FirstMessage { after, .. } => inspection.first_message = Some(after),
+            TelemetryEvent::FirstMessage { after, topic_id, .. } => {
+                (inspection.first_message, inspection.first_topic) = (Some(after), topic_id);
+                return topic_id.map_or_else(Vec::new, |topic| self.found_topic(topic, desk));
+            }
+            TelemetryEvent::GatewayFound(topic) => {
+                let commands = self.found_topic(topic, desk);
+                self.seek(false);
+                return commands;
+            }
             TelemetryEvent::SchemasLoaded(answer) => self.detail.schemas_loaded(answer),
             TelemetryEvent::Revealed { topic, row } => self.tree.revealed(topic, row),
             TelemetryEvent::Packets(_)

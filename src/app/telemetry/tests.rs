@@ -302,6 +302,51 @@ fn a_topic_of_the_list_is_found_in_the_tree() {
     assert!(app.telemetry.tree.selected().is_none(), "its row is not here yet");
 }
 
+fn first_message(topic: u32) -> TelemetryEvent {
+    let topic_id = Some(TopicId(topic));
+    TelemetryEvent::FirstMessage { after: Duration::from_secs(4), topic: "site/a".into(), topic_id }
+}
+
+fn reveals(commands: &[Command]) -> Vec<u32> {
+    let topic = |one: &Command| match one {
+        Command::Telemetry { command: TelemetryCommand::Reveal(topic), .. } => Some(topic.0),
+        _ => None,
+    };
+    commands.iter().filter_map(topic).collect()
+}
+
+fn seek(app: &mut App, gateway: &str, now: Instant) -> Vec<Command> {
+    let App { telemetry, catalog, jobs, toasts, .. } = app;
+    telemetry.seek_topic_of(gateway, &Desk { catalog, jobs, toasts, now })
+}
+
+#[test]
+fn the_topic_of_a_gateway_that_is_watched_is_shown_as_soon_as_it_comes() {
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    let asked = seek(&mut app, "Hall", now);
+    let [Command::Telemetry { command: TelemetryCommand::FindGateway(name), .. }] = asked.as_slice() else {
+        panic!("it is looked for")
+    };
+    assert_eq!(name, "Hall");
+    assert_eq!(reveals(&tell(&mut app, job, first_message(3), now)), [3]);
+    tell(&mut app, job, TelemetryEvent::Revealed { topic: TopicId(3), row: 70 }, now);
+    assert_eq!(app.telemetry.tree.take_scroll(), Some(70));
+    let found = TelemetryEvent::GatewayFound(TopicId(8));
+    assert_eq!(reveals(&tell(&mut app, job, found, now)), [8], "a topic that names it is more than the first one");
+    assert!(reveals(&tell(&mut app, job, first_message(4), now)).is_empty(), "then it is left alone");
+}
+
+#[test]
+fn what_a_person_chose_is_not_left_for_the_topic_of_a_gateway() {
+    let (mut app, job, now) = opened();
+    tell(&mut app, job, connected(), now);
+    assert!(reveals(&tell(&mut app, job, first_message(3), now)).is_empty(), "nobody asked for it");
+    let _ = seek(&mut app, "Hall", now);
+    let _ = app.act(TelemetryAction::Tree(TreeAction::WentTo(0)).into(), now);
+    assert!(reveals(&tell(&mut app, job, TelemetryEvent::GatewayFound(TopicId(8)), now)).is_empty());
+}
+
 #[test]
 fn nothing_is_watched_by_itself_without_a_broker() {
     let now = Instant::now();

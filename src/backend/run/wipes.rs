@@ -47,7 +47,8 @@ impl Workers {
             Ok(found) => found.clone(),
             Err(problem) => return self.end(job, JobEnd::Failed(problem)),
         };
-        let stop = self.jobs.add(job, None);
+        let (answer, answers) = mpsc::channel(1);
+        let stop = self.jobs.add_wipe(job, answer);
         let Some(records) = self.records_for(job) else { return };
         let transcript = SharedTranscript::new(format!("Removal over {link}, driver {driver}"));
         self.jobs.keep_transcript(job, transcript.clone());
@@ -72,6 +73,7 @@ impl Workers {
             without,
             look_for,
             records,
+            answers,
             progress,
             transcript,
         };
@@ -102,6 +104,11 @@ impl Workers {
             }
         };
         self.follow(job, work, progress_rx, move |(at, event)| Event::WipeProgressed { job, at, event });
+    }
+
+    pub(super) async fn clear_leftovers(&mut self, job: JobId, count: Option<usize>) {
+        let taken = self.jobs.answer(job, count);
+        self.tell_not_taken(taken, false).await;
     }
 
     pub(super) fn prepare_certificates(&self, folder: PathBuf, rows: Vec<(u32, String)>) {

@@ -198,7 +198,7 @@ impl<'a> Batch<'a> {
         self.stages[index] = Stage::Running;
         self.last_sign = Instant::now();
         tracing::debug!(row = self.setup.rows[index].0.row, %link, "a row begins");
-        self.tell(index, RowState::Running { step: "Open the link".into() }).await;
+        self.tell(index, RowState::Running { step: "Open the link".into(), calls: false }).await;
     }
 
     async fn end(&mut self, index: usize, result: RowResult) {

@@ -54,9 +54,9 @@ pub(super) async fn run(
             biased;
             told = progress_rx.recv() => match told {
                 Some((_, progress)) => {
-                    if let Some(step) = row.take_in(progress).await {
+                    if let Some(state) = row.take_in(progress).await {
                         // A front end that has gone does not hear it, and the row goes on.
-                        let _ = setup.events.send(BatchEvent::Row { index, state: RowState::Running { step } }).await;
+                        let _ = setup.events.send(BatchEvent::Row { index, state }).await;
                     }
                 }
                 None => break (&mut end).await,
@@ -182,11 +182,14 @@ impl<'a> Row<'a> {
     }
 
     /// Takes progress in, and returns the step that began.
-    async fn take_in(&mut self, progress: Progress) -> Option<String> {
+    async fn take_in(&mut self, progress: Progress) -> Option<RowState> {
         match progress {
-            Progress::StepStarted { step, .. } => return Some(step.label().to_owned()),
+            Progress::StepStarted { step, .. } => {
+                return Some(RowState::Running { step: step.label().to_owned(), calls: false });
+            }
             Progress::AwaitingButton { limit } => {
-                return Some(format!("Press its button within {} s", limit.as_secs()));
+                let step = format!("Press its button within {} s", limit.as_secs());
+                return Some(RowState::Running { step, calls: true });
             }
             Progress::Described { info: Some(info), .. } => {
                 self.gateway = visible(&info.name, 80);

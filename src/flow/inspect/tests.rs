@@ -29,7 +29,7 @@ use crate::msg::telemetry::{
 use crate::profile::rules::Expectation;
 use crate::telemetry::batch::{Arrival, Batch, Missed};
 use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
-use crate::telemetry::view::{ExpectationWord, PlotSpec, Query, SeriesSpec, TreeSpec, ViewSpec};
+use crate::telemetry::view::{ExpectationWord, PlotSpec, Query, SeriesSpec, TopicId, TreeSpec, ViewSpec};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -845,11 +845,36 @@ fn the_first_message_counts_from_the_push_and_kept_ones_do_not() {
         peer.send(timed_batch(&[("site/a", 3000)])).await;
         let first = desk
             .until(|event| match event {
-                TelemetryEvent::FirstMessage { after, topic } => Some((after, topic)),
+                TelemetryEvent::FirstMessage { after, topic, .. } => Some((after, topic)),
                 _ => None,
             })
             .await;
         assert_eq!(first, (10 * SECOND, "site/a".to_owned()));
+    });
+}
+
+#[test]
+fn the_topic_that_names_a_gateway_is_told_now_or_when_it_comes() {
+    on_paused_clock(|| async {
+        let mut desk = Options { pushed_before: Some(7 * SECOND), ..Options::default() }.open();
+        let peer = desk.peer().await;
+        desk.ask(TelemetryCommand::FindGateway("Cold store 2".into())).await;
+        peer.send(timed_batch(&[("site/pump/t", 3000)])).await;
+        peer.send(timed_batch(&[("site/cold-store-2/t", 4000)])).await;
+        let found = async |desk: &mut Desk| {
+            let topic = |event| match event {
+                TelemetryEvent::GatewayFound(topic) => Some(topic),
+                TelemetryEvent::FirstMessage { topic_id, .. } => {
+                    assert_eq!(topic_id, Some(TopicId(0)), "the first message is found in the tree");
+                    None
+                }
+                _ => None,
+            };
+            desk.until(topic).await
+        };
+        assert_eq!(found(&mut desk).await, TopicId(1));
+        desk.ask(TelemetryCommand::FindGateway("pump".into())).await;
+        assert_eq!(found(&mut desk).await, TopicId(0));
     });
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::ear::{Beside, Ear, Heard, MOST_TOPICS, TOPIC_CHARS, connected};
 use super::run::{Broken, Job, said};
@@ -26,6 +26,8 @@ use crate::msg::wipe::WipeEvent;
 const LISTEN: Duration = Duration::from_secs(10);
 /// How long all of it may take.
 const LIMIT: Duration = Duration::from_mins(8);
+/// How long a person may take to say whether retained messages are cleared.
+const ANSWER_LIMIT: Duration = Duration::from_mins(10);
 /// Codes of problems by which a broker says no to a credential. That it was silent says nothing.
 const REFUSALS: [&str; 3] = ["mqtt.not_authorised", "mqtt.not_let_in", "mqtt.tls_alert"];
 /// Codes by which some brokers say no without a word. Once it may be chance.
@@ -105,11 +107,23 @@ impl Job {
         seen.retained_open = problem.as_ref().map(said).or_else(|| too_many(found.len()));
         let found: Vec<(String, u64)> = found.into_iter().take(MOST_TOPICS).collect();
         seen.retained = found.iter().map(|found| leftover(found, LeftoverState::Left)).collect();
-        let Some(consent) = look.consent.filter(|_| !found.is_empty()) else { return Ok(()) };
+        // What could not all be listed is cleared by nobody.
+        if found.is_empty() || seen.retained_open.is_some() {
+            return Ok(());
+        }
+        let consent = match look.consent {
+            Some(Consent::Asked) => match self.ask_to_clear(&seen.retained).await {
+                Ok(consent) => consent,
+                Err(why) => {
+                    seen.retained_open = Some(why);
+                    None
+                }
+            },
+            other => other,
+        };
+        let Some(consent) = consent else { return Ok(()) };
         if let Some(why) = withheld(consent, found.len()) {
             seen.retained_open = Some(why);
-        }
-        if seen.retained_open.is_some() {
             return Ok(());
         }
         self.tell(WipeEvent::Clearing(seen.retained.clone())).await;
@@ -127,6 +141,20 @@ impl Job {
     }
 }
 
+impl Job {
+    /// Shows a person what is retained, and waits for their word; nothing where they leave it there.
+    async fn ask_to_clear(&mut self, leftovers: &[Leftover]) -> Result<Option<Consent>, String> {
+        let (leftovers, limit) = (leftovers.to_vec(), ANSWER_LIMIT);
+        self.tell(WipeEvent::Leftovers { leftovers, limit }).await;
+        match timeout(limit, self.setup.answers.recv()).await {
+            Ok(Some(answer)) => Ok(answer.map(Consent::Counted)),
+            Ok(None) | Err(_) => {
+                Err(format!("Nothing was cleared: nobody answered within {} min", limit.as_secs() / 60))
+            }
+        }
+    }
+}
+
 fn too_many(found: usize) -> Option<String> {
     (found > MOST_TOPICS).then(|| format!("The broker retains {found} messages; {MOST_TOPICS} are listed"))
 }
@@ -137,7 +165,7 @@ fn withheld(consent: Consent, found: usize) -> Option<String> {
         Consent::Counted(count) if count != found => {
             Some(format!("Nothing was cleared: {found} retained messages were found, and {count} confirmed"))
         }
-        Consent::Counted(_) | Consent::Listed => None,
+        Consent::Counted(_) | Consent::Listed | Consent::Asked => None,
     }
 }
 

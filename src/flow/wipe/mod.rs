@@ -71,6 +71,8 @@ pub struct Setup {
     pub links: Arc<dyn Links>,
     /// Where acts are recorded.
     pub records: Arc<dyn Records>,
+    /// What a person answers where it is asked whether retained messages are cleared: how many, or none.
+    pub answers: mpsc::Receiver<Option<usize>>,
     /// Where progress goes.
     pub progress: mpsc::Sender<(Duration, WipeEvent)>,
     /// Where bytes are noted.

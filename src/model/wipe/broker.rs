@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::model::mqtt::topic::TopicFilter;
+use crate::model::mqtt::topic::{FilterError, TopicFilter};
+use crate::model::problem::{Explain as _, Problem};
 use crate::model::word::words;
 
 /// How long may lie between the refusal and the control.
@@ -101,6 +102,37 @@ pub struct LastWill {
 }
 
 impl LastWill {
+    /// The last will as a person names it: topic and text, or neither.
+    pub fn named(topic: &str, payload: &str) -> Result<Option<Self>, Problem> {
+        match (topic.is_empty(), payload.is_empty()) {
+            (true, true) => Ok(None),
+            (false, false) => Ok(Some(Self { topic: Self::topic(topic)?, payload: payload.to_owned() })),
+            (is_text_only, _) => {
+                let lacks = if is_text_only { "topic" } else { "text" };
+                Err(Problem::new(
+                    "wipe.will_incomplete",
+                    "The last will is incomplete",
+                    "It is recognised by its topic and a text in its payload",
+                    format!("Type the {lacks}, or clear the other field"),
+                ))
+            }
+        }
+    }
+
+    /// Its topic, which is one.
+    pub fn topic(text: &str) -> Result<TopicFilter, Problem> {
+        let filter: TopicFilter = text.parse().map_err(|error: FilterError| error.explain())?;
+        if filter.is_exact() {
+            return Ok(filter);
+        }
+        Err(Problem::new(
+            "wipe.will_topic",
+            "A last will has one topic",
+            "The topic holds a wildcard",
+            "Type the topic without + and #",
+        ))
+    }
+
     /// Whether a message is it.
     pub fn is(&self, topic: &[u8], payload: &[u8]) -> bool {
         self.topic.matches_bytes(topic)
@@ -115,6 +147,20 @@ pub enum Consent {
     Listed,
     /// Those that are listed before, if they are so many.
     Counted(usize),
+    /// None before a person has seen the list and said how many.
+    Asked,
+}
+
+/// Why clearing all that is listed may clear what another gateway left: nothing stands before a filter's first wildcard.
+pub fn clears_too_much(consent: Option<Consent>, topics: &[TopicFilter]) -> Option<Problem> {
+    let is_of_many = |filter: &&TopicFilter| filter.as_str().starts_with(['#', '+']);
+    let filter = topics.iter().find(is_of_many).filter(|_| consent == Some(Consent::Listed))?;
+    Some(Problem::new(
+        "wipe.clears_too_much",
+        format!("Clearing all of {filter} would clear messages of other gateways"),
+        "The filter begins with a wildcard",
+        "Name the gateway's own topics, or give the number that was listed: --clear-retained=N",
+    ))
 }
 
 /// What was seen of one login.
@@ -305,6 +351,20 @@ mod tests {
             let retained = vec![leftover(LeftoverState::Cleared), leftover(state)];
             let seen = BrokerSeen { retained, ..seen(LoginState::Refused, None, 0) };
             assert_eq!(seen.is_clear(), is_clear, "{state}");
+        }
+    }
+
+    #[test]
+    fn a_last_will_is_named_by_one_topic_and_a_text() {
+        assert_eq!(LastWill::named("", "").unwrap(), None);
+        let will = LastWill::named("site/gw/status", "offline").unwrap().unwrap();
+        assert_eq!((will.topic.as_str(), will.payload.as_str()), ("site/gw/status", "offline"));
+        for (topic, payload, next) in [
+            ("site/gw/status", "", "Type the text, or clear the other field"),
+            ("", "offline", "Type the topic, or clear the other field"),
+            ("site/+/status", "offline", "Type the topic without + and #"),
+        ] {
+            assert_eq!(LastWill::named(topic, payload).unwrap_err().next_step, next);
         }
     }
 

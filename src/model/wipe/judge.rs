@@ -322,7 +322,7 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
         let left = seen.left().count();
         if left > 0 {
             let text = format!(
-                "Clear what the broker retains on its topics: repeat it with --clear-retained={left}, or use `linesman retained clear`"
+                "Clear what the broker retains on its topics: repeat the removal and clear it when asked (--clear-retained={left}), or use `linesman retained clear`"
             );
             remedies.push(Remedy { step: None, text, warning: None });
         } else if seen.retained_open.is_some() {

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 pub use self::broker::{
     BrokerSeen, Consent, LastWill, Leftover, LeftoverState, LiveTopic, LoginSeen, LoginState, Proof, WillSeen,
-    WillState,
+    WillState, clears_too_much,
 };
 pub use self::identity::{Earlier, Known, Told, Traces, compare, earlier, on_record, traces};
 pub use self::judge::judge;

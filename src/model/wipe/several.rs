@@ -17,6 +17,8 @@ pub struct Queue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Waits,
+    /// A person had it begun again: a stop before that doesn't hold it back.
+    Again,
     Runs,
     Ended,
 }
@@ -31,12 +33,14 @@ impl Queue {
     /// Begins the next one that may begin.
     pub fn begin(&mut self) -> Option<usize> {
         let running = || self.rows.iter().filter(|(_, stage)| *stage == Stage::Runs);
-        if self.is_stopped || running().count() >= self.parallel {
+        if running().count() >= self.parallel {
             return None;
         }
         let is_on_air = running().any(|(kind, _)| *kind == LinkKind::Ble);
-        let may_begin =
-            |(kind, stage): &(LinkKind, Stage)| *stage == Stage::Waits && !(is_on_air && *kind == LinkKind::Ble);
+        let may_begin = |(kind, stage): &(LinkKind, Stage)| {
+            let is_wanted = *stage == Stage::Again || (*stage == Stage::Waits && !self.is_stopped);
+            is_wanted && !(is_on_air && *kind == LinkKind::Ble)
+        };
         let next = self.rows.iter().position(may_begin)?;
         self.rows[next].1 = Stage::Runs;
         Some(next)
@@ -49,14 +53,33 @@ impl Queue {
         }
     }
 
+    /// One that did nothing is begun once more, over that link.
+    pub fn again(&mut self, row: usize, link: LinkKind) {
+        if let Some(one) = self.rows.get_mut(row) {
+            *one = (link, Stage::Again);
+        }
+    }
+
+    /// One is left out; those after it move up.
+    pub fn take_out(&mut self, row: usize) {
+        if row < self.rows.len() {
+            self.rows.remove(row);
+        }
+    }
+
     /// Begins no further one.
-    pub const fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.is_stopped = true;
+        self.rows.iter_mut().filter(|(_, stage)| *stage == Stage::Again).for_each(|(_, stage)| *stage = Stage::Waits);
     }
 
     /// Whether none runs, and none will.
     pub fn is_over(&self) -> bool {
-        let is_left = |stage| stage == Stage::Runs || (stage == Stage::Waits && !self.is_stopped);
+        let is_left = |stage| match stage {
+            Stage::Runs | Stage::Again => true,
+            Stage::Waits => !self.is_stopped,
+            Stage::Ended => false,
+        };
         !self.rows.iter().any(|(_, stage)| is_left(*stage))
     }
 }
@@ -166,6 +189,23 @@ mod tests {
         queue.end(0);
         assert_eq!(queue.begin(), None);
         assert!(queue.is_over());
+    }
+
+    #[test]
+    fn one_that_is_begun_again_waits_for_room_and_for_no_stop_before() {
+        let links = links(&["serial:/dev/a", "serial:/dev/b", "serial:/dev/c"]);
+        let mut queue = Queue::new(links.iter(), 1);
+        queue.begin();
+        queue.end(0);
+        queue.begin();
+        queue.stop();
+        queue.again(0, LinkKind::Serial);
+        assert_eq!(queue.begin(), None, "another one runs");
+        queue.end(1);
+        assert_eq!((queue.begin(), queue.is_over()), (Some(0), false));
+        queue.take_out(1);
+        queue.end(0);
+        assert!(queue.begin().is_none() && queue.is_over(), "what was stopped stays so");
     }
 
     #[test]

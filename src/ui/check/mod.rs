@@ -11,7 +11,9 @@ use egui::{Align, Color32, Layout, RichText, TextEdit, Ui};
 use super::icon;
 use super::pass::Pass;
 use super::theme::{FIELD_MARGIN, GRID, TOOL_ROW_HEIGHT, palette, place};
-use super::widgets::{Button, beside, choice, empty_state, finding, muted, notice, problem_card, surface, truncated};
+use super::widgets::{
+    Button, RowEnd, beside, choice, empty_state, finding, muted, notice, problem_card, surface, truncated,
+};
 use crate::app::App;
 use crate::app::check::lines::Counts;
 use crate::app::check::run::{Phase, Run};
@@ -39,16 +41,17 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 /// The place, how the check stands, and what can be done now; the act that goes on is at the edge.
 fn tool_row(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
     let size = egui::vec2(ui.available_width(), TOOL_ROW_HEIGHT);
-    ui.allocate_ui_with_layout(size, Layout::right_to_left(Align::Center), |ui| {
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
         ui.set_min_height(TOOL_ROW_HEIGHT);
-        acts(ui, check, pass);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        let end = RowEnd::new(ui, "acts");
+        end.before(ui, |ui| {
             ui.label(RichText::new(words::PLACE).font(place()).color(palette(ui).strong));
             let (colour, word) = state(ui, check);
             if !word.is_empty() {
                 truncated(ui, RichText::new(word).color(colour));
             }
         });
+        end.show(ui, |ui| acts(ui, check, pass));
     });
 }
 
@@ -70,22 +73,22 @@ fn open_rows(run: &Run) -> usize {
     run.counts.open
 }
 
-/// What can be done now, from the right.
+/// What can be done now; the act that goes on is at the edge.
 fn acts(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
-    let is_set_up = check.view() == View::SetUp || check.run().is_none();
-    match check.run() {
-        Some(run) if run.is_busy() => stop(ui, pass),
-        Some(run) if !is_set_up => again(ui, run, pass),
-        _ => start(ui, check, pass),
-    }
-    if check.run().is_some_and(|run| run.is_watching() && !run.is_busy()) {
-        stop(ui, pass);
-    }
-    watch(ui, check, pass);
     if let Some(next) = check.run().and_then(Run::next_at) {
         let seconds = next.saturating_duration_since(pass.now).as_secs();
         muted(ui, &words::next_round(seconds));
     }
+    watch(ui, check, pass);
+    if check.run().is_some_and(|run| run.is_watching() && !run.is_busy()) {
+        stop(ui, pass);
+    }
+    let is_set_up = check.view() == View::SetUp || check.run().is_none();
+    ui.push_id("primary", |ui| match check.run() {
+        Some(run) if run.is_busy() => stop(ui, pass),
+        Some(run) if !is_set_up => again(ui, run, pass),
+        _ => start(ui, check, pass),
+    });
 }
 
 fn start(ui: &mut Ui, check: &NetworkCheck, pass: &mut Pass<'_>) {
@@ -104,10 +107,6 @@ fn stop(ui: &mut Ui, pass: &mut Pass<'_>) {
 
 fn again(ui: &mut Ui, run: &Run, pass: &mut Pass<'_>) {
     let why = run.why_not_again();
-    let all = Button::new(w::AGAIN).icon(icon::REFRESH).named("Check all rows again").primary();
-    if all.enabled_if(why.is_none(), why.unwrap_or_default()).pressed(ui) {
-        pass.did(CheckAction::Again(Again::All));
-    }
     let failed = run.counts.failed + run.counts.skipped;
     if failed > 0 {
         let text = words::again_failed(failed);
@@ -116,13 +115,18 @@ fn again(ui: &mut Ui, run: &Run, pass: &mut Pass<'_>) {
             pass.did(CheckAction::Again(Again::Failed));
         }
     }
+    let all = Button::new(w::AGAIN).icon(icon::REFRESH).named("Check all rows again").primary();
+    if all.enabled_if(why.is_none(), why.unwrap_or_default()).pressed(ui) {
+        pass.did(CheckAction::Again(Again::All));
+    }
 }
 
 fn watch(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
+    let mut is_watching = check.form.is_watching;
+    if super::widgets::check(ui, &mut is_watching, w::WATCH, "") {
+        pass.did(CheckAction::Watched(is_watching));
+    }
     if check.form.is_watching {
-        if let Err(why) = check.form.watch() {
-            ui.label(RichText::new(why).small().color(palette(ui).warn));
-        }
         let edit = TextEdit::singleline(&mut check.form.interval).desired_width(40.0);
         let response = ui.add(edit.margin(FIELD_MARGIN));
         let (is_enabled, shown) = (ui.is_enabled(), check.form.interval.clone());
@@ -135,10 +139,9 @@ fn watch(ui: &mut Ui, check: &mut NetworkCheck, pass: &mut Pass<'_>) {
             pass.did(CheckAction::Watched(true));
         }
         response.on_hover_text(w::EVERY);
-    }
-    let mut is_watching = check.form.is_watching;
-    if super::widgets::check(ui, &mut is_watching, w::WATCH, "") {
-        pass.did(CheckAction::Watched(is_watching));
+        if let Err(why) = check.form.watch() {
+            ui.label(RichText::new(why).small().color(palette(ui).warn));
+        }
     }
 }
 

@@ -22,8 +22,8 @@ use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
 use crate::ui::widgets::rows::longest;
 use crate::ui::widgets::{
-    Button, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field, pill,
-    problem_card, row_ground, strong, truncated,
+    Button, RowEnd, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field,
+    pill, problem_card, row_ground, strong, truncated,
 };
 
 /// Least height of the table, whatever stands around it.
@@ -92,17 +92,20 @@ fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     let can_clear = !batch.rows().is_empty() && !batch.is_running() && !batch.is_checking();
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            buttons(ui, batch, pass);
+        let end = RowEnd::new(ui, "acts");
+        end.before(ui, |ui| {
+            truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
+            if !text.is_empty() {
+                pill(ui, colour, &text);
+            }
+        });
+        end.show(ui, |ui| {
             if can_clear && Button::new("Close").named("Close the batch").pressed(ui) {
                 pass.did(BatchAction::Cleared);
             }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
-                if !text.is_empty() {
-                    pill(ui, colour, &text);
-                }
-            });
+            if !batch.rows().is_empty() {
+                ui.push_id("acts", |ui| buttons(ui, batch, pass));
+            }
         });
     });
     if !batch.rows().is_empty() && !batch.was_begun() {
@@ -248,9 +251,6 @@ fn nothing(ui: &mut Ui, batch: &Batch) {
 }
 
 fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
-    if batch.rows().is_empty() {
-        return;
-    }
     if batch.is_running() {
         return running_buttons(ui, batch, pass);
     }
@@ -273,6 +273,12 @@ fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
 
 /// After an earlier run the button that goes on repeats nothing; starting over is a choice of its own.
 fn earlier_buttons(ui: &mut Ui, batch: &Batch, why: &str, pass: &mut Pass<'_>) {
+    let over =
+        Button::new("Start over").quiet().named("Start over with all gateways").enabled_if(batch.is_ready(), why);
+    if over.show(ui).on_hover_text("Sets up all of them again, also those that joined").clicked() {
+        pass.did(BatchAction::Started(None));
+    }
+    retries(ui, batch, why, pass);
     let open = batch.summary().open;
     if open > 0 {
         let name = format!("Go on with {open} not done");
@@ -281,15 +287,13 @@ fn earlier_buttons(ui: &mut Ui, batch: &Batch, why: &str, pass: &mut Pass<'_>) {
             pass.did(BatchAction::Started(Some(Again::default())));
         }
     }
-    retries(ui, batch, why, pass);
-    let over =
-        Button::new("Start over").quiet().named("Start over with all gateways").enabled_if(batch.is_ready(), why);
-    if over.show(ui).on_hover_text("Sets up all of them again, also those that joined").clicked() {
-        pass.did(BatchAction::Started(None));
-    }
 }
 
 fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+    let stop = Button::new("Stop").danger().named("Stop the batch");
+    if stop.enabled_if(!batch.is_stopping(), "It is stopping").pressed(ui) {
+        pass.did(BatchAction::Stopped);
+    }
     if batch.is_paused() {
         if Button::new("Resume").icon(icon::NEXT).primary().named("Resume the batch").pressed(ui) {
             pass.did(BatchAction::Resumed);
@@ -301,28 +305,24 @@ fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
             pass.did(BatchAction::Paused);
         }
     }
-    let stop = Button::new("Stop").danger().named("Stop the batch");
-    if stop.enabled_if(!batch.is_stopping(), "It is stopping").pressed(ui) {
-        pass.did(BatchAction::Stopped);
-    }
 }
 
 fn ended_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     let why = "Type the secrets again first";
+    retries(ui, batch, why, pass);
     let open = batch.summary().open;
     let text = format!("Go on with {open} not done");
     again(ui, batch, (open, &text, "What succeeded is not repeated"), Again::default(), why, pass);
-    retries(ui, batch, why, pass);
 }
 
 /// What can be done again with those that did not join.
 fn retries(ui: &mut Ui, batch: &Batch, why: &str, pass: &mut Pass<'_>) {
     let failed = batch.count(RowOutcome::is_failure);
     let unknown = batch.count(|outcome| outcome == RowOutcome::Unknown);
-    let text = format!("Retry {failed} failed");
-    again(ui, batch, (failed, &text, "Those that joined are not touched"), FAILED, why, pass);
     let text = format!("Retry {unknown} unknown");
     again(ui, batch, (unknown, &text, "Look at the devices first: they may have joined"), UNKNOWN, why, pass);
+    let text = format!("Retry {failed} failed");
+    again(ui, batch, (failed, &text, "Those that joined are not touched"), FAILED, why, pass);
 }
 
 /// A button for so many rows, with what it is called and what to know of it; none where there are none.
@@ -391,26 +391,37 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_
     let is_enabled = ui.is_enabled();
     response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
     row_ground(ui, rect, &response, false);
+    let is_calling = matches!(row.state, RowState::Running { calls: true, .. });
+    let palette = palette(ui);
+    if is_calling {
+        let edge = egui::Stroke::new(1.0, palette.warn);
+        ui.painter().rect(rect, crate::ui::theme::control_radius(), palette.call, edge, egui::StrokeKind::Inside);
+    }
+    let ink = |colour| if is_calling { palette.on_call } else { colour };
     let inner = Rect::from_min_size(rect.min, vec2(rect.width(), LINE_HEIGHT)).shrink2(vec2(8.0, 0.0));
     let layout = Layout::left_to_right(Align::Center);
     let mut child = ui.new_child(UiBuilder::new().max_rect(inner).layout(layout));
     child.set_clip_rect(child.clip_rect().intersect(rect));
     fixed(&mut child, NUMBER_WIDTH, |ui| {
-        muted(ui, &row.head.row.to_string());
+        ui.label(RichText::new(row.head.row.to_string()).small().color(ink(palette.muted)));
     });
     fixed(&mut child, name_width, |ui| {
-        truncated(ui, RichText::new(&row.head.name).font(medium()).color(palette(ui).strong));
+        truncated(ui, RichText::new(&row.head.name).font(medium()).color(ink(palette.strong)));
     });
     fixed(&mut child, link_width, |ui| {
-        truncated(ui, RichText::new(short_place(&row.head.place)).monospace().small().color(palette(ui).muted));
+        truncated(ui, RichText::new(short_place(&row.head.place)).monospace().small().color(ink(palette.muted)));
     });
     fixed(&mut child, STATE_WIDTH, |ui| {
-        pill(ui, colour, word);
+        if is_calling {
+            ui.label(RichText::new(word).font(medium()).color(colour));
+        } else {
+            pill(ui, colour, word);
+        }
     });
-    truncated(&mut child, RichText::new(in_line(row, remedy.is_some())).color(palette(ui).text));
+    truncated(&mut child, RichText::new(in_line(row, remedy.is_some())).color(ink(palette.text)));
     if let Some(remedy) = remedy {
         let at = pos2(inner.left() + NUMBER_WIDTH, inner.bottom() - REMEDY_GAP / 2.0);
-        ui.painter().galley(at, Arc::clone(remedy), palette(ui).text);
+        ui.painter().galley(at, Arc::clone(remedy), palette.text);
     }
     response.on_hover_text(hover(row));
 }
@@ -420,7 +431,8 @@ fn state(ui: &Ui, state: &RowState) -> (Color32, &'static str) {
     match state {
         RowState::Open => (palette.muted, "not begun"),
         RowState::Expected => (palette.link, "expected"),
-        RowState::Running { .. } => (palette.link, "running"),
+        RowState::Running { calls: true, .. } => (palette.on_call, "press now"),
+        RowState::Running { calls: false, .. } => (palette.link, "running"),
         RowState::Ended(result) => {
             let colour = match result.outcome {
                 RowOutcome::Joined | RowOutcome::Done => palette.ok,
@@ -446,7 +458,7 @@ fn words(row: &Row) -> String {
     match &row.state {
         RowState::Open => row.head.ssid.clone(),
         RowState::Expected => "Plug it in, or switch it on".into(),
-        RowState::Running { step } => step.clone(),
+        RowState::Running { step, .. } => step.clone(),
         RowState::Ended(result) if result.outcome.is_good() => result.summary.clone(),
         RowState::Ended(result) => format!("{}. {}", result.summary, result.next_step),
     }

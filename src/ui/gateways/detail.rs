@@ -1,6 +1,6 @@
 //! The detail of the gateway selected: a header that says which one it is and how it stands, and the tabs.
 
-use egui::{Align, Frame, Layout, Margin, Popup, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
+use egui::{Frame, Margin, Popup, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::{device, facts, history, reach, remove, set_up, standing, telemetry, terminal};
 use crate::app::discover::{DiscoverAction, can_be_asked, display_name, profile_name};
@@ -12,7 +12,7 @@ use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, PAGE_MARGIN, medium, palette, title};
-use crate::ui::widgets::{Button, empty_state, fold, muted, problem_card, truncated};
+use crate::ui::widgets::{Button, RowEnd, empty_state, fold, muted, problem_card, truncated};
 
 /// Height of the row of tabs.
 const TABS_HEIGHT: f32 = 32.0;
@@ -31,7 +31,11 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         match app.tab() {
             Tab::SetUp => set_up::show(ui, app, pass),
             Tab::Device => scrolled(ui, "device", |ui| device::show(ui, app, pass)),
-            Tab::Terminal => terminal::show(ui, app, &row, pass),
+            // It fills the pane, so that nothing scrolls but its screen.
+            Tab::Terminal => {
+                let margin = Margin { left: 3, right: 12, top: 3, bottom: 6 };
+                Frame::new().inner_margin(margin).show(ui, |ui| terminal::show(ui, app, &row, pass));
+            }
             Tab::Telemetry => scrolled(ui, "telemetry", |ui| telemetry::show(ui, app, pass)),
             Tab::Check => scrolled(ui, "reach", |ui| reach::show(ui, app, &row, pass)),
             Tab::Remove => scrolled(ui, "remove", |ui| remove::show(ui, app, &row, pass)),
@@ -52,20 +56,19 @@ fn header(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
     let palette = palette(ui);
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            acts(ui, app, row, pass);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                ui.spacing_mut().item_spacing.x = 10.0;
-                let name = display_name(row);
-                let most = (ui.available_width() - 120.0).max(60.0);
-                ui.scope(|ui| {
-                    ui.set_max_width(most);
-                    truncated(ui, RichText::new(name).font(title()).color(palette.strong));
-                });
-                ui.spacing_mut().item_spacing.x = 6.0;
-                standing::show(ui, &app.discover.stand(row));
+        let end = RowEnd::new(ui, "acts");
+        end.before(ui, |ui| {
+            ui.spacing_mut().item_spacing.x = 10.0;
+            let name = display_name(row);
+            let most = (ui.available_width() - 120.0).max(60.0);
+            ui.scope(|ui| {
+                ui.set_max_width(most);
+                truncated(ui, RichText::new(name).font(title()).color(palette.strong));
             });
+            ui.spacing_mut().item_spacing.x = 6.0;
+            standing::show(ui, &app.discover.stand(row));
         });
+        end.show(ui, |ui| acts(ui, app, row, pass));
     });
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 6.0;
@@ -123,21 +126,21 @@ fn why(app: &App, row: &Sighting) -> String {
     [because, answered, Some(stand), tied].into_iter().flatten().collect::<Vec<_>>().join(". ")
 }
 
-/// What can be done with it, the one that goes on first from the right.
+/// What can be done with it; the act that goes on stands at the edge.
 fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
-    match app.tab() {
-        Tab::SetUp => set_up::acts(ui, app, pass),
-        Tab::Device => device::acts(ui, app, pass),
-        Tab::Terminal => terminal::acts(ui, app, row, pass),
-        Tab::Remove => remove::acts(ui, app, pass),
-        Tab::Telemetry | Tab::Check | Tab::History => {}
-    }
     if can_be_asked(row) && app.commission.open_session().is_none() {
         let is_askable = row.is_present && row.probe != Probe::Asking;
         let name = format!("Query {}", row.link.place());
         if Button::new("Query").named(&name).enabled_if(is_askable, "It can't be queried now").pressed(ui) {
             pass.did(DiscoverAction::Asked(row.link.clone()));
         }
+    }
+    match app.tab() {
+        Tab::SetUp => set_up::acts(ui, app, pass),
+        Tab::Device => device::acts(ui, app, pass),
+        Tab::Terminal => terminal::acts(ui, app, row, pass),
+        Tab::Remove => remove::acts(ui, app, pass),
+        Tab::Telemetry | Tab::Check | Tab::History => {}
     }
 }
 

@@ -13,8 +13,8 @@ use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{FIELD_WIDTH, GAP, GRID, ONE_COLUMN_BELOW, palette, section};
 use crate::ui::widgets::{
-    Button, copyable, facts, field, focus_ring, forget_undo, group, labelled, muted, notice, pill, problem_card,
-    strong, titled_group, truncated,
+    Button, RowEnd, copyable, facts, field, focus_ring, forget_undo, group, labelled, muted, notice, pill,
+    problem_card, strong, titled_group, truncated,
 };
 
 const VALUE: &str = "setting-value";
@@ -254,7 +254,7 @@ fn title(ui: &mut Ui, text: &str, refresh: Option<(&str, DeviceRead)>, is_ready:
     ui.horizontal(|ui| {
         ui.label(RichText::new(text).text_style(section()).color(palette(ui).strong));
         if let Some((name, read)) = refresh {
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            RowEnd::new(ui, text).show(ui, |ui| {
                 let button = Button::icon_only(icon::REFRESH, name);
                 if button.enabled_if(is_ready, "The gateway is busy").pressed(ui) {
                     pass.did(DeviceAction::Asked(read));
@@ -493,12 +493,13 @@ fn settings_table(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
                     ui.set_width(220.0);
                     truncated(ui, RichText::new(&row.key).monospace());
                 });
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    setting_buttons(ui, session, &row.key, row.value.is_some(), row.is_shown, pass);
+                let end = RowEnd::new(ui, &row.key);
+                end.before(ui, |ui| {
                     let colour = if row.value.is_some() { palette(ui).strong } else { palette(ui).muted };
-                    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                        truncated(ui, RichText::new(row.shown()).color(colour));
-                    });
+                    truncated(ui, RichText::new(row.shown()).color(colour));
+                });
+                end.show(ui, |ui| {
+                    setting_buttons(ui, session, &row.key, row.value.is_some(), row.is_shown, pass);
                 });
             });
         });
@@ -509,14 +510,14 @@ fn setting_buttons(ui: &mut Ui, session: &Session, key: &str, is_there: bool, is
     if !is_there {
         return;
     }
+    let (glyph, verb) = if is_shown { (icon::HIDE, "Hide") } else { (icon::SHOW, "Show") };
+    if Button::icon_only(glyph, &format!("{verb} the value of {key}")).pressed(ui) {
+        pass.did(DeviceAction::ToggledValue(key.to_owned()));
+    }
     let name = format!("Delete the setting {key}");
     let delete = Button::icon_only(icon::REMOVE, &name).enabled_if(session.is_ready(), "The gateway is busy");
     if delete.pressed(ui) {
         pass.did(DeviceAction::AskedToDelete(key.to_owned()));
-    }
-    let (glyph, verb) = if is_shown { (icon::HIDE, "Hide") } else { (icon::SHOW, "Show") };
-    if Button::icon_only(glyph, &format!("{verb} the value of {key}")).pressed(ui) {
-        pass.did(DeviceAction::ToggledValue(key.to_owned()));
     }
 }
 

@@ -16,10 +16,10 @@ use crate::model::standing::Standing;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{
-    CONTROL_HEIGHT, GRID, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette, small_mono, small_text,
+    CONTROL_HEIGHT, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette, small_mono, small_text,
 };
 use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, longest, onward};
-use crate::ui::widgets::{Button, bare_field, empty_state, muted, problem_card, signal_bars};
+use crate::ui::widgets::{Button, RowEnd, bare_field, empty_state, muted, problem_card, signal_bars};
 
 /// Height of the line below the list.
 const FOOT_HEIGHT: f32 = 36.0;
@@ -54,16 +54,20 @@ fn tool_row(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         ui.set_min_height(TOOL_ROW_HEIGHT);
         ui.add_space(12.0);
         ui.label(egui::RichText::new("Gateways").font(crate::ui::theme::place()).color(palette(ui).strong));
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            ui.add_space(10.0);
+        let end = RowEnd::new(ui, "acts");
+        end.before(ui, |ui| {
+            ui.add_space(28.0);
+            filter(ui, app, pass);
+        });
+        end.show(ui, |ui| {
+            kinds(ui, app, pass);
             let askable = app.discover.askable();
             let ask = Button::new("Query all").enabled_if(askable > 0, "No gateway is left to query");
             let explained = "Sends each port in the list a harmless question . Nothing is sent unless you ask";
             if ask.named("Query all gateways").show(ui).on_hover_text(explained).clicked() {
                 pass.did(DiscoverAction::AskedAll);
             }
-            kinds(ui, app, pass);
-            filter(ui, app, pass);
+            ui.add_space(10.0);
         });
     });
     ui.painter().hline(ui.max_rect().x_range(), ui.cursor().top() - 0.5, Stroke::new(1.0, palette(ui).line));
@@ -99,12 +103,18 @@ fn kinds(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     });
 }
 
+/// Remembers that the keyboard went on from the filter to the rows.
+const FROM_FILTER: &str = "gateways-from-filter";
+
 fn filter(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     let hint = "Filter by name, link, profile, serial number";
-    let width = (ui.available_width() - 28.0).max(60.0);
+    let width = ui.available_width().max(60.0);
     let response = bare_field(ui, super::FILTER, "Filter", &mut app.discover.filter, hint, width);
     if response.changed() {
         pass.did(DiscoverAction::FilterChanged);
+    }
+    if response.has_focus() && ui.input(|input| input.key_pressed(Key::ArrowDown)) {
+        ui.data_mut(|data| data.insert_temp(egui::Id::unique(FROM_FILTER), true));
     }
     let is_left = response.has_focus() || response.lost_focus();
     if is_left && ui.input(|input| input.key_pressed(Key::Escape)) && !app.discover.filter.is_empty() {
@@ -150,6 +160,9 @@ fn rows(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         let is_extending = ui.input(|input| input.modifiers.shift);
         let link = link.clone();
         pass.did(if is_extending { DiscoverAction::Extended(link) } else { DiscoverAction::Selected(link) });
+    }
+    if ui.data_mut(|data| data.remove_temp::<bool>(egui::Id::unique(FROM_FILTER))).is_some() {
+        shown.response.request_focus();
     }
     if shown.response.has_focus() {
         list_keys(ui, app, pass);
@@ -515,7 +528,8 @@ fn foot_row(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         if batch.on_hover_text("Sets up many gateways by a table, or those selected with Ctrl").clicked() {
             pass.did(Action::OpenedBatch);
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| add_link(ui, app, pass));
+        let width = (ui.available_width() - ADD_WIDTH).clamp(80.0, 240.0);
+        RowEnd::new(ui, "link").show(ui, |ui| add_link(ui, app, width, pass));
     });
     if is_web(app) {
         muted(ui, "Join the gateway's own access point with this laptop first; most are reached at http:192.168.4.1");
@@ -525,19 +539,20 @@ fn foot_row(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     }
 }
 
-fn add_link(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
-    let is_typed = !app.discover.typed_path.trim().is_empty();
-    let add =
-        Button::new("Add").icon(icon::ADD).quiet().named("Add the link").enabled_if(is_typed, "Type a link first");
-    let is_added = add.pressed(ui);
+/// What the button beside the field of a link takes.
+const ADD_WIDTH: f32 = 76.0;
+
+fn add_link(ui: &mut Ui, app: &mut App, width: f32, pass: &mut Pass<'_>) {
     let hint = "Other link: COM7, http:192.168.4.1";
-    let width = (ui.available_width() - GRID).clamp(80.0, 240.0);
     let response = bare_field(ui, "typed-link", "Add a link", &mut app.discover.typed_path, hint, width);
     let explained = "For what no scan lists, such as a pseudo-terminal. To reach a gateway on its own access point, join \
                      that with this laptop, then add http:192.168.4.1. Bluetooth: ble:ADDRESS, UDP: udp:HOST:PORT";
     let is_entered = response.lost_focus() && ui.input(|input| input.key_pressed(Key::Enter));
     response.on_hover_text(explained);
-    if is_added || (is_entered && is_typed) {
+    let is_typed = !app.discover.typed_path.trim().is_empty();
+    let add =
+        Button::new("Add").icon(icon::ADD).quiet().named("Add the link").enabled_if(is_typed, "Type a link first");
+    if add.pressed(ui) || (is_entered && is_typed) {
         pass.did(DiscoverAction::AddedPath);
     }
 }

@@ -1,17 +1,22 @@
 //! Several gateways that are to be removed: the whole list first, with a serial number each, then what becomes of each.
 
-use egui::{Align, Color32, Label, Layout, RichText, TextEdit, Ui};
+use std::path::PathBuf;
+
+use egui::{Color32, ComboBox, Label, RichText, Role, TextEdit, Ui, WidgetInfo};
 
 use super::short_place;
 use crate::app::App;
-use crate::app::removals::{OwnLogin, Removals, RemovalsAction, Row, RowState};
+use crate::app::batch::Marked;
+use crate::app::removals::{OwnLogin, Removals, RemovalsAction, RowState};
+use crate::model::ids::ProfileId;
 use crate::model::wipe::Outcome;
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_MARGIN, GRID, PAGE_MARGIN, medium, palette};
 use crate::ui::widgets::{
-    Button, field, fixed, group, muted, path_field, pill, problem_card, secret_field, strong, truncated,
+    Button, RowEnd, counted, field, fixed, goes_to, group, hold_button, muted, path_field, pill, problem_card,
+    secret_field, strong, truncated,
 };
 
 /// Draws the list and what becomes of it.
@@ -24,14 +29,17 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     egui::Frame::new().inner_margin(margin).show(ui, |ui| {
         scrolled(ui, "removals", |ui| {
             ui.spacing_mut().item_spacing.y = GRID;
+            let choices = Choices::of(app);
+            let whole = app.whole_path(&app.removals.certificates);
             let removals = &mut app.removals;
-            if !removals.is_begun() {
-                access(ui, removals, pass);
+            // What nothing was done to can be begun again, with another login.
+            if (0..removals.rows.len()).any(|index| removals.is_correctable(index)) {
+                access(ui, removals, whole, pass);
             }
             if let Some(problem) = removals.problem() {
                 problem_card(ui, problem);
             }
-            list(ui, removals, pass);
+            list(ui, removals, &choices, pass);
             if !removals.is_begun() {
                 confirm(ui, removals, pass);
             }
@@ -42,7 +50,17 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
 fn header(ui: &mut Ui, removals: &Removals, pass: &mut Pass<'_>) {
     ui.horizontal(|ui| {
         ui.set_min_height(32.0);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        let end = RowEnd::new(ui, "acts");
+        end.before(ui, |ui| {
+            let title = format!("Remove {}", counted(removals.rows.len() as u64, "gateway", "gateways"));
+            truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
+            if removals.is_begun() {
+                let tally = removals.tally();
+                let is_good = tally.complete == tally.gateways;
+                pill(ui, if is_good { palette(ui).ok } else { palette(ui).warn }, &tally.words());
+            }
+        });
+        end.show(ui, |ui| {
             if removals.is_running() {
                 if Button::new("Stop").danger().named("Stop the removals").pressed(ui) {
                     pass.did(RemovalsAction::Stopped);
@@ -50,20 +68,11 @@ fn header(ui: &mut Ui, removals: &Removals, pass: &mut Pass<'_>) {
             } else if Button::new("Close").named("Put these removals away").pressed(ui) {
                 pass.did(RemovalsAction::Closed);
             }
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                let title = format!("Remove {} gateways", removals.rows.len());
-                truncated(ui, RichText::new(title).font(crate::ui::theme::title()).color(palette(ui).strong));
-                if removals.is_begun() {
-                    let tally = removals.tally();
-                    let is_good = tally.complete == tally.gateways;
-                    pill(ui, if is_good { palette(ui).ok } else { palette(ui).warn }, &tally.words());
-                }
-            });
         });
     });
 }
 
-fn access(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
+fn access(ui: &mut Ui, removals: &mut Removals, whole: Option<PathBuf>, pass: &mut Pass<'_>) {
     group(ui, |ui| {
         strong(ui, "Login for all of them");
         field(ui, "User name", &mut removals.username, "where they ask for one");
@@ -74,32 +83,56 @@ fn access(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
         if is_browsing {
             pass.browse = Some(PathField::CertificateFolder);
         }
+        goes_to(ui, whole);
         muted(ui, "One for each gateway, named by its serial number; none for a refused one");
     });
 }
 
-fn list(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
-    let is_begun = removals.is_begun();
-    let Removals { rows, logins, .. } = removals;
-    for (number, row) in rows.iter_mut().enumerate() {
-        ui.push_id(number, |ui| {
-            line(ui, row, is_begun, logins.has(&row.marked.link), pass);
-            if let Some(own) = logins.of(&row.marked.link).filter(|_| !is_begun) {
-                own_login(ui, &row.marked.name, own);
+/// What a row can be corrected to.
+struct Choices {
+    profiles: Vec<(ProfileId, String)>,
+    gateways: Vec<(Marked, String)>,
+}
+
+impl Choices {
+    /// The profiles that say how a gateway is removed, and the gateways that are there.
+    fn of(app: &App) -> Self {
+        let profiles = app.catalog().iter().filter(|profile| profile.wipe.is_some());
+        let place = |gateway: &Marked| format!("{}, {}", gateway.name, short_place(gateway.link.place()));
+        let gateways = app.discover.present_gateways(app.catalog()).into_iter();
+        Self {
+            profiles: profiles.map(|profile| (profile.id.clone(), profile.name.clone())).collect(),
+            gateways: gateways.map(|gateway| (gateway.clone(), place(&gateway))).collect(),
+        }
+    }
+}
+
+fn list(ui: &mut Ui, removals: &mut Removals, choices: &Choices, pass: &mut Pass<'_>) {
+    for index in 0..removals.rows.len() {
+        ui.push_id(index, |ui| {
+            line(ui, removals, index);
+            if removals.is_correctable(index) {
+                correct(ui, removals, index, choices, pass);
+                own_login(ui, removals, index);
             }
         });
     }
 }
 
-/// The login of one gateway; what is left empty is as for all of them.
-fn own_login(ui: &mut Ui, name: &str, own: &mut OwnLogin) {
+/// The login of one gateway that has its own; what is left empty is as for all of them.
+fn own_login(ui: &mut Ui, removals: &mut Removals, index: usize) {
+    let Removals { rows, logins, .. } = removals;
+    let Some(row) = rows.get(index) else { return };
+    let (link, name) = (&row.marked.link, &row.marked.name);
+    let Some(OwnLogin { username, secret }) = logins.of(link) else { return };
     ui.indent("own login", |ui| {
-        field(ui, &format!("User name of {name}"), &mut own.username, "as for all if empty");
-        secret_field(ui, &format!("Password of {name}"), &mut own.secret, "as for all if empty");
+        field(ui, &format!("User name of {name}"), username, "as for all if empty");
+        secret_field(ui, &format!("Password of {name}"), secret, "as for all if empty");
     });
 }
 
-fn line(ui: &mut Ui, row: &mut Row, is_begun: bool, has_own_login: bool, pass: &mut Pass<'_>) {
+fn line(ui: &mut Ui, removals: &Removals, index: usize) {
+    let Some(row) = removals.rows.get(index) else { return };
     let (name_width, place_width) = widths(ui.available_width());
     ui.horizontal(|ui| {
         fixed(ui, name_width, |ui| {
@@ -110,19 +143,7 @@ fn line(ui: &mut Ui, row: &mut Row, is_begun: bool, has_own_login: bool, pass: &
                 RichText::new(short_place(row.marked.link.place())).monospace().small().color(palette(ui).muted);
             truncated(ui, place);
         });
-        if !is_begun {
-            let named = format!("Serial number of {}", row.marked.name);
-            let edit = TextEdit::singleline(&mut row.serial).hint_text("serial number").desired_width(160.0);
-            let response = ui.add(edit.margin(FIELD_MARGIN));
-            response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::TextInput, true, &named));
-            let (text, named) = if has_own_login {
-                ("Shared login", format!("Use the login for all of them for {}", row.marked.name))
-            } else {
-                ("Own login", format!("Give {} a login of its own", row.marked.name))
-            };
-            if Button::new(text).named(&named).pressed(ui) {
-                pass.did(RemovalsAction::OwnLogin(row.marked.link.clone()));
-            }
+        if !removals.is_begun() {
             return;
         }
         let (colour, word) = state(ui, &row.state);
@@ -138,6 +159,77 @@ fn line(ui: &mut Ui, row: &mut Row, is_begun: bool, has_own_login: bool, pass: &
             muted(ui, text);
         }
     }
+}
+
+/// What is wrong with a row is corrected where it stands, or the row is left out.
+fn correct(ui: &mut Ui, removals: &mut Removals, index: usize, choices: &Choices, pass: &mut Pass<'_>) {
+    let (is_begun, lacks) = (removals.is_begun(), removals.lacks_in(index));
+    let Removals { rows, logins, .. } = removals;
+    let Some(row) = rows.get_mut(index) else { return };
+    let (name, has_own_login) = (row.marked.name.clone(), logins.has(&row.marked.link));
+    ui.horizontal_wrapped(|ui| {
+        let named = format!("Serial number of {name}");
+        let edit = TextEdit::singleline(&mut row.serial).hint_text("serial number").desired_width(160.0);
+        let response = ui.add(edit.margin(FIELD_MARGIN));
+        response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, &named));
+        let profiles = choices.profiles.iter().map(|(id, text)| (id, text.as_str()));
+        let chosen = row.marked.profile.as_ref();
+        if let Some(profile) = pick(ui, &format!("Profile of {name}"), "Choose a profile", chosen, profiles) {
+            pass.did(RemovalsAction::ChoseProfile(index, profile.clone()));
+        }
+        if is_begun {
+            let here = choices.gateways.iter().find(|(gateway, _)| gateway.link == row.marked.link);
+            let gateways = choices.gateways.iter().map(|(gateway, text)| (gateway, text.as_str()));
+            let chosen = here.map(|(gateway, _)| gateway);
+            if let Some(gateway) = pick(ui, &format!("Link of {name}"), "Not seen", chosen, gateways) {
+                pass.did(RemovalsAction::ChoseGateway(index, gateway.clone()));
+            }
+            if hold_button(ui, &format!("Hold to remove {name}"), lacks.is_none(), lacks.unwrap_or_default()) {
+                pass.did(RemovalsAction::BeganAgain(index));
+            }
+        }
+        let (text, named) = if has_own_login {
+            ("Shared login", format!("Use the login for all of them for {name}"))
+        } else {
+            ("Own login", format!("Give {name} a login of its own"))
+        };
+        if Button::new(text).named(&named).pressed(ui) {
+            pass.did(RemovalsAction::OwnLogin(row.marked.link.clone()));
+        }
+        if Button::new("Leave out").named(&format!("Leave {name} out")).pressed(ui) {
+            pass.did(RemovalsAction::TookOut(index));
+        }
+    });
+}
+
+/// Width of a choice in a row.
+const PICK_WIDTH: f32 = 160.0;
+
+/// A choice out of a list that opens; what was chosen anew.
+fn pick<'a, T: PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    none: &'a str,
+    chosen: Option<&T>,
+    all: impl Iterator<Item = (&'a T, &'a str)> + Clone,
+) -> Option<&'a T> {
+    let shown = all.clone().find(|(one, _)| Some(*one) == chosen).map_or(none, |(_, text)| text);
+    let mut picked = None;
+    let combo = ComboBox::from_id_salt(name).width(PICK_WIDTH).selected_text(shown).truncate();
+    let response = combo.show_ui(ui, |ui| {
+        for (one, text) in all {
+            if ui.selectable_label(Some(one) == chosen, text).clicked() {
+                picked = Some(one);
+                // A click through the accessibility tree would leave the list open.
+                ui.close();
+            }
+        }
+    });
+    response.response.widget_info(|| WidgetInfo {
+        current_text_value: Some(shown.to_owned()),
+        ..WidgetInfo::labeled(Role::ComboBox, true, name)
+    });
+    picked.filter(|picked| Some(*picked) != chosen)
 }
 
 /// The widths of name and link: what a wide pane has left over goes to them and to what is said.

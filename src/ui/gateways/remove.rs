@@ -38,6 +38,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, row: &Sighting, pass: &mut Pass<'
     let remove = &mut *app.remove;
     if let Some(run) = remove.run() {
         state(ui, run);
+        look::leftovers(ui, run, pass);
     }
     let shown = remove.run().map_or_else(|| not_begun(&plan), Run::assessment);
     claims(ui, &shown);

@@ -1,7 +1,7 @@
 //! The tab Terminal: a screen that takes keys while it has the focus, the port's speed, and a file to send.
 
 use egui::text::{LayoutJob, TextFormat};
-use egui::{Align, Event, EventFilter, FontId, Key, Layout, Modifiers, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui::{Event, EventFilter, FontId, Key, Modifiers, Rect, Role, Sense, Ui, WidgetInfo, pos2, vec2};
 
 use crate::app::gateways::Tab;
 use crate::app::terminal::{Ink, Port, SPEEDS, Spot, Step, Terminal, TerminalAction};
@@ -11,7 +11,7 @@ use crate::model::secret::Secret;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, control_radius, palette, terminal_ink};
-use crate::ui::widgets::{Button, muted, notice, path_field, pill, problem_card, small};
+use crate::ui::widgets::{Button, RowEnd, muted, notice, path_field, pill, problem_card, small};
 
 /// What stays free beside the path of a file, for the button that sends it.
 const SEND_WIDTH: f32 = 100.0;
@@ -61,6 +61,12 @@ pub(super) fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
     if super::detail::off(Tab::Terminal, row).is_some() {
         return;
     }
+    if app.terminal.link().is_some() && Button::new("Copy").icon(icon::COPY).named("Copy the screen").pressed(ui) {
+        let selected = app.terminal.selected_text();
+        let what = if selected.is_some() { "Selection" } else { "Screen of the terminal" };
+        ui.ctx().copy_text(selected.unwrap_or_else(|| app.terminal.contents()));
+        pass.did(Action::Copied(what));
+    }
     if app.terminal.job().is_some() {
         if Button::new("Close").named("Close the terminal").pressed(ui) {
             pass.did(TerminalAction::Closed);
@@ -71,12 +77,6 @@ pub(super) fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
         if open.enabled_if(row.is_present && !is_held, "The port is gone, or a session holds it").pressed(ui) {
             pass.did(TerminalAction::OpenedOn(row.link.clone()));
         }
-    }
-    if app.terminal.link().is_some() && Button::new("Copy").icon(icon::COPY).named("Copy the screen").pressed(ui) {
-        let selected = app.terminal.selected_text();
-        let what = if selected.is_some() { "Selection" } else { "Screen of the terminal" };
-        ui.ctx().copy_text(selected.unwrap_or_else(|| app.terminal.contents()));
-        pass.did(Action::Copied(what));
     }
 }
 
@@ -95,21 +95,21 @@ fn toolbar(ui: &mut Ui, terminal: &Terminal, pass: &mut Pass<'_>) {
             let _ = response.response.labelled_by(id);
         });
         muted(ui, if terminal.job().is_some() { "bits a second; close to change it" } else { "bits a second" });
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| match terminal.scrolled_back() {
+        RowEnd::new(ui, "end").show(ui, |ui| match terminal.scrolled_back() {
             _ if terminal.waiting_octets() > 0 => {
+                muted(ui, &format!("Selected: {} bytes wait", terminal.waiting_octets()));
                 if Button::new("Go on").quiet().named("Drop the selection and go on").pressed(ui) {
                     pass.did(TerminalAction::DroppedSelection);
                 }
-                muted(ui, &format!("Selected: {} bytes wait", terminal.waiting_octets()));
             }
             0 => {
                 muted(ui, &format!("{} bytes received", terminal.heard_octets()));
             }
             lines => {
+                muted(ui, &format!("{lines} lines back"));
                 if Button::new("To the end").quiet().named("Scroll to the end").pressed(ui) {
                     pass.did(TerminalAction::Scrolled(-isize::try_from(lines).unwrap_or(isize::MAX)));
                 }
-                muted(ui, &format!("{lines} lines back"));
             }
         });
     });

@@ -13,13 +13,13 @@ use crate::ui::widgets::{Button, copyable, muted, notice, problem_card};
 const SHOWN: usize = 3;
 
 /// How much room it takes.
-pub(super) fn integrity_height(records: &Records) -> f32 {
+pub(super) fn found_height(records: &Records) -> f32 {
     let audit = match records.audit.value() {
         None => 0.0,
         Some(audit) => lines(audit).iter().fold(60.0, |height, _| height + 22.0),
     };
     let problem = if records.audit.problem().is_some() { 120.0 } else { 0.0 };
-    34.0 + audit + problem
+    audit + problem
 }
 
 /// Draws it in the detail of a record.

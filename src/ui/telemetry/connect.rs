@@ -1,5 +1,7 @@
 //! The form of a connection: broker, login, subscriptions, encryption, and what is rarer.
 
+use std::path::PathBuf;
+
 use egui::{ComboBox, Id, Key, Response, RichText, TextEdit, Ui};
 
 use crate::app::App;
@@ -14,8 +16,8 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_WIDTH, GRID, mono, palette};
 use crate::ui::widgets::{
-    Button, check, choice, field, finding, focus_ring, fold, forget_undo, group, icon as show_icon, labelled, muted,
-    notice, path_field, titled_group, truncated,
+    Button, check, choice, field, finding, focus_ring, fold, forget_undo, goes_to, group, icon as show_icon, labelled,
+    muted, notice, path_field, titled_group, truncated,
 };
 
 const QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
@@ -29,7 +31,8 @@ pub(super) fn form(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     sign_in(ui, &mut app.telemetry.form, pass);
     subscriptions(ui, app, pass);
     if app.telemetry.form.is_tls() {
-        encryption(ui, &mut app.telemetry.form, pass);
+        let whole = app.whole_path(&app.telemetry.form.key_log);
+        encryption(ui, &mut app.telemetry.form, whole, pass);
     }
     rarer(ui, &mut app.telemetry.form, pass);
 }
@@ -318,7 +321,7 @@ fn granted(ui: &mut Ui, grant: Option<&Grant>) {
     }
 }
 
-fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
+fn encryption(ui: &mut Ui, form: &mut ConnectForm, whole: Option<PathBuf>, pass: &mut Pass<'_>) {
     titled_group(ui, "Encryption", "", |ui| {
         let mut path = |ui: &mut Ui, label: &str, text: &mut String, hint: &str, of: PathField| {
             if path_field(ui, label, text, hint).1 {
@@ -357,6 +360,7 @@ fn encryption(ui: &mut Ui, form: &mut ConnectForm, pass: &mut Pass<'_>) {
             if is_browsing {
                 pass.browse = Some(PathField::BrokerKeyLog);
             }
+            goes_to(ui, whole);
             if !form.key_log.trim().is_empty() {
                 let text = "With this file and a packet capture, anyone can read this connection. Delete it afterwards";
                 notice(ui, palette(ui).warn, icon::WARNING, text);

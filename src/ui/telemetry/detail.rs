@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use egui::{
-    Align, Align2, ComboBox, Layout, RichText, Role, ScrollArea, TextEdit, TextureHandle, TextureOptions, Ui, vec2,
-};
+use egui::{Align2, ComboBox, RichText, Role, ScrollArea, TextEdit, TextureHandle, TextureOptions, Ui, vec2};
 
 use super::messages::{PANE_ROW, back};
 use super::rows::{Rows, cell, size};
@@ -20,7 +18,7 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{GRID, mono, palette, small_mono};
 use crate::ui::widgets::{
-    Button, count, facts, field, focus_ring, fold, labelled, muted, notice, path_field, problem_card, tool_row,
+    Button, RowEnd, count, facts, field, focus_ring, fold, labelled, muted, notice, path_field, problem_card, tool_row,
     truncated,
 };
 
@@ -37,7 +35,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             return;
         }
         faces(ui, &app.telemetry.detail, pass);
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| more(ui, app, pass));
+        RowEnd::new(ui, "more").show(ui, |ui| more(ui, app, pass));
     });
     let Some(message) = app.telemetry.detail.message().cloned() else {
         if app.telemetry.detail.topic().is_some() || app.telemetry.detail.picked().is_some() {
@@ -86,10 +84,9 @@ fn body(ui: &mut Ui, app: &mut App, message: &Arc<MessageDetail>, pass: &mut Pas
 fn head(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pass<'_>) {
     ui.horizontal(|ui| {
         ui.spacing_mut().item_spacing.x = 8.0;
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            read_as(ui, detail, message, pass);
-            ui.with_layout(Layout::left_to_right(Align::Center), |ui| message_facts(ui, detail, message, pass));
-        });
+        let end = RowEnd::new(ui, "read as");
+        end.before(ui, |ui| message_facts(ui, detail, message, pass));
+        end.show(ui, |ui| read_as(ui, detail, message, pass));
     });
 }
 

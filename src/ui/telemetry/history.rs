@@ -17,7 +17,7 @@ use crate::telemetry::view::{HistoryPage, MessageRow};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{DENSE_HEIGHT, HEAD_HEIGHT, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, count, empty_state, muted, tool_row};
+use crate::ui::widgets::{Button, RowEnd, count, empty_state, muted, tool_row};
 
 /// Draws the history.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -59,12 +59,13 @@ fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         ui.copy_text(page.topic.to_string());
         pass.did(crate::app::Action::Copied("Topic"));
     }
-    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+    let has_room = ui.available_width() > told_width + right;
+    RowEnd::new(ui, "told").show(ui, |ui| {
+        if has_room {
+            muted(ui, &told);
+        }
         if is_held && Button::new(&newest).icon(icon::UP).named("Go to the newest message").pressed(ui) {
             pass.did(TelemetryAction::Detail(DetailAction::Followed));
-        }
-        if ui.available_width() > told_width {
-            muted(ui, &told);
         }
     });
 }

@@ -16,7 +16,9 @@ use crate::telemetry::view::MessageRow;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{DENSE_HEIGHT, FIELD_MARGIN, GRID, HEAD_HEIGHT, mono, palette, small_mono, small_text};
-use crate::ui::widgets::{Button, bare_field, check, count, counted, empty_state, finding, labelled, muted, strong};
+use crate::ui::widgets::{
+    Button, RowEnd, bare_field, check, count, counted, empty_state, finding, labelled, muted, strong,
+};
 
 /// The field that searches messages.
 pub(in crate::ui) const SEARCH: &str = "message-search";
@@ -42,7 +44,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
     if foot > 0.0 {
         ui.painter().hline(below.x_range(), below.top() + 0.5, egui::Stroke::new(1.0, palette(ui).line));
-        let layout = egui::Layout::right_to_left(egui::Align::Center);
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
         let builder = UiBuilder::new().max_rect(below.shrink2(vec2(10.0, 1.0))).layout(layout).id_salt("foot");
         ui.scope_builder(builder, |ui| self::foot(ui, &app.telemetry.list, pass));
     }
@@ -119,7 +121,6 @@ fn columns(ui: &mut Ui, list: &mut List, pass: &mut Pass<'_>) {
 
 /// How many messages there are, and whether the list follows.
 fn foot(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
-    follow_button(ui, list, pass);
     let page = list.page();
     let mut text = counted(page.total as u64, "message", "messages");
     if page.searched < 1.0 && !list.query().is_empty() {
@@ -128,10 +129,12 @@ fn foot(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {
     if page.evicted > 0 {
         text = format!("{text}, {} of them no longer held", count(page.evicted));
     }
-    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+    let end = RowEnd::new(ui, "follow");
+    end.before(ui, |ui| {
         let text = egui::RichText::new(text).small().color(palette(ui).muted);
         crate::ui::widgets::truncated(ui, text);
     });
+    end.show(ui, |ui| follow_button(ui, list, pass));
 }
 
 fn follow_button(ui: &mut Ui, list: &List, pass: &mut Pass<'_>) {

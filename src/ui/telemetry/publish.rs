@@ -16,8 +16,8 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, clock};
 use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, medium, palette};
 use crate::ui::widgets::{
-    Button, check, choice, count, counted, field, finding, fold, group, icon as glyph, labelled, muted, notice, pill,
-    problem_card, row_ground, strong, truncated,
+    Button, RowEnd, check, choice, count, counted, field, finding, fold, group, icon as glyph, labelled, muted, notice,
+    pill, problem_card, row_ground, strong, truncated,
 };
 
 /// Height of a row of what was sent.
@@ -147,7 +147,7 @@ fn validity(ui: &mut Ui, draft: &Draft, pass: &mut Pass<'_>) {
                 };
                 muted(ui, &what);
                 if draft.kind.0 == PayloadKind::Json && !payload.is_empty() {
-                    ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    RowEnd::new(ui, "tidy").show(ui, |ui| {
                         if Button::new("Tidy").quiet().named("Write the JSON on lines of its own").pressed(ui) {
                             pass.did(PublishAction::Tidied);
                         }

@@ -16,7 +16,7 @@ use crate::telemetry::recording::RecorderState;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::GRID;
-use crate::ui::widgets::{Button, choice, counted, muted, path_field, small, strong};
+use crate::ui::widgets::{Button, choice, counted, goes_to, muted, path_field, small, strong};
 
 /// Width of a sheet.
 const WIDTH: f32 = 460.0;
@@ -24,6 +24,7 @@ const WIDTH: f32 = 460.0;
 /// The sheet of a button: opens with it, and closes with a click beside it.
 pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_pressed: bool, pass: &mut Pass<'_>) {
     let is_running = app.telemetry.job().is_some();
+    let whole = app.whole_path(&app.telemetry.panes.recorder.record_path);
     let recent = &app.settings.values.recent_recordings;
     let was_open = app.telemetry.panes.recorder.sheet() == Some(sheet);
     let mut is_open = was_open;
@@ -36,7 +37,7 @@ pub(super) fn popup(ui: &Ui, app: &mut App, anchor: &Response, sheet: Sheet, is_
         let Panes { recorder, trigger, .. } = &mut app.telemetry.panes;
         match sheet {
             Sheet::Trigger => trigger::show(ui, trigger, is_running, pass),
-            Sheet::Recordings => recordings(ui, recorder, recent, is_running, pass),
+            Sheet::Recordings => recordings(ui, recorder, whole, recent, is_running, pass),
             Sheet::Export => export(ui, recorder, is_running, pass),
         }
     });
@@ -61,7 +62,14 @@ pub(super) fn can_keep(recorder: &Recorder, is_running: bool) -> (bool, &'static
     (is_ready, why)
 }
 
-fn recordings(ui: &mut Ui, recorder: &mut Recorder, recent: &[PathBuf], is_running: bool, pass: &mut Pass<'_>) {
+fn recordings(
+    ui: &mut Ui,
+    recorder: &mut Recorder,
+    whole: Option<PathBuf>,
+    recent: &[PathBuf],
+    is_running: bool,
+    pass: &mut Pass<'_>,
+) {
     strong(ui, "Keep what just happened");
     ui.horizontal_wrapped(|ui| {
         let name = keep_name(recorder);
@@ -85,6 +93,7 @@ fn recordings(ui: &mut Ui, recorder: &mut Recorder, recent: &[PathBuf], is_runni
     if is_browsing {
         pass.browse = Some(PathField::RecordingNew);
     }
+    goes_to(ui, whole);
     ui.add_space(GRID);
     strong(ui, "Open a recording");
     let (response, is_browsing) = path_field(ui, "Recording", &mut recorder.open_path, "/home/me/site.lmrec");

@@ -13,7 +13,7 @@ use crate::model::text::visible;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GAP, medium, mono, palette};
-use crate::ui::widgets::{Button, group, icon as show_icon, muted, row_ground, tool_row, truncated};
+use crate::ui::widgets::{Button, RowEnd, group, icon as show_icon, muted, row_ground, tool_row, truncated};
 
 /// Width of the list of what can be watched.
 const SIDE: f32 = 232.0;
@@ -79,12 +79,12 @@ fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         if let Some((colour, text)) = tools::login_end(ui, app.telemetry.inspection(), pass) {
             ui.label(RichText::new(text).small().color(colour));
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-            if app.telemetry.inspection().is_some() && Button::icon_only(icon::CLOSE, "Close the panel").pressed(ui) {
-                pass.did(TelemetryAction::ShowedConnection(false));
-            }
+        RowEnd::new(ui, "connect").show(ui, |ui| {
             if app.telemetry.setup() == Setup::Broker {
                 connect_buttons(ui, app, pass);
+            }
+            if app.telemetry.inspection().is_some() && Button::icon_only(icon::CLOSE, "Close the panel").pressed(ui) {
+                pass.did(TelemetryAction::ShowedConnection(false));
             }
         });
     });
@@ -97,15 +97,15 @@ fn connect_buttons(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let is_same = telemetry.inspection().is_some_and(|inspection| {
         inspection.is_open() && !inspection.is_replay && telemetry.form.is_of(&inspection.name)
     });
+    let keep = Button::new("Save").icon(icon::SAVE).named("Save this connection");
+    if keep.enabled_if(is_typed, why).pressed(ui) {
+        pass.did(TelemetryAction::Connect(ConnectAction::Saved));
+    }
     if !is_same {
         let connect = Button::new("Connect").icon(icon::BROADCAST).primary();
         if connect.enabled_if(is_typed, why).pressed(ui) {
             pass.did(TelemetryAction::Connected);
         }
-    }
-    let keep = Button::new("Save").icon(icon::SAVE).named("Save this connection");
-    if keep.enabled_if(is_typed, why).pressed(ui) {
-        pass.did(TelemetryAction::Connect(ConnectAction::Saved));
     }
 }
 
@@ -293,21 +293,22 @@ fn entry(ui: &mut Ui, entry: &Entry<'_>) -> (bool, bool) {
     let mut is_gone = false;
     let glyph_colour = palette(&row).muted;
     show_icon(&mut row, entry.glyph, glyph_colour);
-    row.with_layout(Layout::right_to_left(Align::Center), |ui| {
+    let end = RowEnd::new(&row, entry.name);
+    end.before(&mut row, |ui| {
+        let ink = palette(ui).strong;
+        let text = RichText::new(entry.text).color(ink);
+        let text = if entry.text.contains("://") { text.font(mono()) } else { text };
+        truncated(ui, text);
+    });
+    end.show(&mut row, |ui| {
+        if let Some((colour, word)) = entry.state {
+            let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(7.0), egui::Sense::hover());
+            ui.painter().circle_filled(dot.center(), 3.5, colour);
+            ui.label(RichText::new(word).small().color(palette(ui).muted));
+        }
         if let Some(remove) = entry.remove {
             is_gone = Button::icon_only(icon::CLOSE, remove).pressed(ui);
         }
-        if let Some((colour, word)) = entry.state {
-            ui.label(RichText::new(word).small().color(palette(ui).muted));
-            let (dot, _) = ui.allocate_exact_size(egui::Vec2::splat(7.0), egui::Sense::hover());
-            ui.painter().circle_filled(dot.center(), 3.5, colour);
-        }
-        ui.with_layout(layout, |ui| {
-            let ink = palette(ui).strong;
-            let text = RichText::new(entry.text).color(ink);
-            let text = if entry.text.contains("://") { text.font(mono()) } else { text };
-            truncated(ui, text);
-        });
     });
     (response.clicked(), is_gone)
 }

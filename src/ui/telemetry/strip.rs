@@ -1,6 +1,6 @@
 //! The strip below the panes: warnings, what came of the recorder, and the controls of a replay. Nothing of it, no strip.
 
-use egui::{Align, Frame, Layout, Margin, Panel, RichText, Slider, Ui, WidgetInfo};
+use egui::{Frame, Margin, Panel, RichText, Slider, Ui, WidgetInfo};
 
 use super::parts::{clock_time, combo, times};
 use super::sheets::amount;
@@ -10,7 +10,7 @@ use crate::app::telemetry::{Telemetry, TelemetryAction};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{CONTROL_HEIGHT, GRID, ONE_COLUMN_BELOW, medium, palette};
-use crate::ui::widgets::{Button, finding, icon as glyph, muted, notice, problem_card, truncated};
+use crate::ui::widgets::{Button, RowEnd, finding, icon as glyph, muted, notice, problem_card, truncated};
 
 /// Draws the strip, if there is something to say.
 pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
@@ -48,21 +48,22 @@ fn warnings(ui: &mut Ui, telemetry: &Telemetry, pass: &mut Pass<'_>) {
         let colour = palette(ui).warn;
         ui.horizontal(|ui| {
             glyph(ui, icon::WARNING, colour);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let end = RowEnd::new(ui, place);
+            end.before(ui, |ui| {
+                let why = format!("{}. {}", problem.likely_cause, problem.next_step);
+                if ui.available_width() < ONE_COLUMN_BELOW {
+                    let text = RichText::new(&problem.what).font(medium()).color(colour);
+                    truncated(ui, text).on_hover_text(why);
+                    return;
+                }
+                ui.label(RichText::new(&problem.what).font(medium()).color(colour));
+                truncated(ui, RichText::new(&why).small().color(palette(ui).muted)).on_hover_text(&why);
+            });
+            end.show(ui, |ui| {
                 let name = format!("Dismiss: {}", problem.what);
                 if Button::icon_only(icon::CLOSE, &name).pressed(ui) {
                     pass.did(TelemetryAction::DismissedWarning(place));
                 }
-                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-                    let why = format!("{}. {}", problem.likely_cause, problem.next_step);
-                    if ui.available_width() < ONE_COLUMN_BELOW {
-                        let text = RichText::new(&problem.what).font(medium()).color(colour);
-                        truncated(ui, text).on_hover_text(why);
-                        return;
-                    }
-                    ui.label(RichText::new(&problem.what).font(medium()).color(colour));
-                    truncated(ui, RichText::new(&why).small().color(palette(ui).muted)).on_hover_text(&why);
-                });
             });
         });
     }

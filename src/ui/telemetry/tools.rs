@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use egui::{
-    Align, Align2, Color32, ComboBox, FontId, Layout, Popup, PopupCloseBehavior, Rect, RectAlign, RichText, Role,
-    Sense, Ui, WidgetInfo, pos2, vec2,
+    Align2, Color32, ComboBox, FontId, Popup, PopupCloseBehavior, Rect, RectAlign, RichText, Role, Sense, Ui,
+    WidgetInfo, pos2, vec2,
 };
 
 use super::rows::{cell, one_line};
@@ -17,7 +17,7 @@ use crate::msg::telemetry::InspectionState;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock};
 use crate::ui::theme::{CONTROL_HEIGHT, TOOL_ROW_HEIGHT, control_radius, icon_font, medium, mono, palette, place};
-use crate::ui::widgets::{Button, focus_ring, tool_row};
+use crate::ui::widgets::{Button, RowEnd, focus_ring, tool_row};
 
 /// From this width on everything carries its word.
 const WORDED_FROM: f32 = 1280.0;
@@ -57,14 +57,14 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         } else {
             pane_choice(ui, app, pass);
         }
-        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+        RowEnd::new(ui, "acts").show(ui, |ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            way_out(ui, app, pass);
             if width >= MENU_BELOW {
                 acts(ui, app, width >= WORDED_FROM, pass);
             } else {
                 menu(ui, app, pass);
             }
+            way_out(ui, app, pass);
         });
     });
 }
@@ -188,10 +188,10 @@ fn way_out(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(inspection) = open else { return };
     match inspection.state.as_ref() {
         Some(InspectionState::Disconnected { .. }) => {
-            close(ui, pass);
             if Button::new("Connect").primary().named("Connect again").pressed(ui) {
                 pass.did(TelemetryAction::Connected);
             }
+            close(ui, pass);
         }
         Some(InspectionState::Connected { .. }) => {
             if Button::new("Disconnect").named("Disconnect from the broker").pressed(ui) {
@@ -214,27 +214,27 @@ fn close(ui: &mut Ui, pass: &mut Pass<'_>) {
     }
 }
 
-/// The recorder, what is written and what is cleared; from the right.
+/// What is cleared and written, and the recorder.
 fn acts(ui: &mut Ui, app: &mut App, is_worded: bool, pass: &mut Pass<'_>) {
     let button = |glyph, text, name| {
         if is_worded { Button::new(text).icon(glyph).quiet().named(name) } else { Button::icon_only(glyph, name) }
     };
-    record(ui, app, is_worded, pass);
-    keep(ui, app, pass);
-    let export = button(icon::EXPORT, "Export…", "Export messages").show(ui);
-    sheets::popup(ui, app, &export, Sheet::Export, export.clicked(), pass);
-    let recordings = button(icon::FOLDER, "Recordings", "Recordings").show(ui);
-    sheets::popup(ui, app, &recordings, Sheet::Recordings, recordings.clicked(), pass);
-    let bell = button(icon::BELL, "Trigger…", "Trigger").show(ui);
-    if app.telemetry.panes.trigger.watched().is_some() {
-        ui.painter().circle_filled(bell.rect.right_top() + vec2(-6.0, 6.0), 3.0, palette(ui).link);
-    }
-    sheets::popup(ui, app, &bell, Sheet::Trigger, bell.clicked(), pass);
     let is_held = app.telemetry.counters().received > 0;
     let clear = Button::icon_only(icon::REMOVE, "Clear all messages and counters");
     if clear.enabled_if(is_held, "Nothing was received").pressed(ui) {
         pass.did(TelemetryAction::Cleared);
     }
+    let bell = button(icon::BELL, "Trigger…", "Trigger").show(ui);
+    if app.telemetry.panes.trigger.watched().is_some() {
+        ui.painter().circle_filled(bell.rect.right_top() + vec2(-6.0, 6.0), 3.0, palette(ui).link);
+    }
+    sheets::popup(ui, app, &bell, Sheet::Trigger, bell.clicked(), pass);
+    let recordings = button(icon::FOLDER, "Recordings", "Recordings").show(ui);
+    sheets::popup(ui, app, &recordings, Sheet::Recordings, recordings.clicked(), pass);
+    let export = button(icon::EXPORT, "Export…", "Export messages").show(ui);
+    sheets::popup(ui, app, &export, Sheet::Export, export.clicked(), pass);
+    keep(ui, app, pass);
+    record(ui, app, is_worded, pass);
 }
 
 fn record(ui: &mut Ui, app: &App, is_worded: bool, pass: &mut Pass<'_>) {

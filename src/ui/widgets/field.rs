@@ -1,13 +1,16 @@
 //! Labelled fields: every field has a label that screen readers and tests find it by.
 
+use std::path::PathBuf;
+
 use egui::text::{CCursor, CCursorRange};
-use egui::{Response, TextEdit, Ui, Vec2};
+use egui::{Response, RichText, TextEdit, Ui, Vec2};
 
 use super::button::focus_ring;
-use super::{Button, muted};
+use super::{Button, muted, truncated};
 use crate::model::secret::Secret;
+use crate::model::text::visible;
 use crate::ui::icon;
-use crate::ui::theme::{CONTROL_HEIGHT, FIELD_MIN_WIDTH, FIELD_WIDTH, GRID, LABEL_WIDTH};
+use crate::ui::theme::{CONTROL_HEIGHT, FIELD_MIN_WIDTH, FIELD_WIDTH, GRID, LABEL_WIDTH, palette};
 
 /// A label before what it names; on a narrow page above it.
 pub(in crate::ui) fn labelled<R>(ui: &mut Ui, label: &str, add: impl FnOnce(&mut Ui, egui::Id) -> R) -> R {
@@ -107,4 +110,12 @@ fn single<'t>(text: &'t mut String, hint: &str) -> TextEdit<'t> {
         .hint_text(hint.to_owned())
         .desired_width(FIELD_WIDTH - 2.0 * GRID)
         .margin(crate::ui::theme::FIELD_MARGIN)
+}
+
+/// The whole path of a file that was named by less than that.
+pub(in crate::ui) fn goes_to(ui: &mut Ui, whole: Option<PathBuf>) {
+    if let Some(path) = whole {
+        let path = visible(&path.display().to_string(), 300);
+        truncated(ui, RichText::new(format!("Goes to {path}")).small().color(palette(ui).muted)).on_hover_text(path);
+    }
 }

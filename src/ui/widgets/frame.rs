@@ -1,6 +1,6 @@
 //! Surfaces: cards, notices, pills, the header of a page, the empty state.
 
-use egui::{Align, Color32, Frame, Layout, Margin, Response, RichText, Stroke, Ui};
+use egui::{Color32, Frame, Margin, Response, RichText, Stroke, Ui};
 
 use super::{icon, muted, strong};
 use crate::ui::theme::{GAP, GRID, ICON_LARGE, box_radius, control_radius, icon_font, palette, section, tint};
@@ -34,23 +34,10 @@ pub(in crate::ui) fn titled_group<R>(ui: &mut Ui, title: &str, hint: &str, add: 
     })
 }
 
-/// The header of a page: title, what stands beside it, and what stands at the right edge.
-pub(in crate::ui) fn header<R>(
-    ui: &mut Ui,
-    title: &str,
-    beside: impl FnOnce(&mut Ui),
-    right: impl FnOnce(&mut Ui) -> R,
-) -> R {
-    let result = ui
-        .horizontal(|ui| {
-            ui.heading(RichText::new(title).color(palette(ui).strong));
-            ui.add_space(GRID / 2.0);
-            beside(ui);
-            ui.with_layout(Layout::right_to_left(Align::Center), right).inner
-        })
-        .inner;
+/// The header of a page.
+pub(in crate::ui) fn header(ui: &mut Ui, title: &str) {
+    ui.heading(RichText::new(title).color(palette(ui).strong));
     ui.add_space(GRID);
-    result
 }
 
 /// A state in a word, with a dot in its colour. The word has the colour only where a person is needed.

@@ -6,15 +6,19 @@ mod frame;
 mod hold;
 mod panes;
 mod problem;
+mod row_end;
 pub(super) mod rows;
 pub(super) mod shares;
 mod text;
 
 pub(super) use button::{Button, choice, focus_ring, segments};
-pub(super) use field::{bare_field, check, field, forget_undo, labelled, path_field, secret_field, select_all};
+pub(super) use field::{
+    bare_field, check, field, forget_undo, goes_to, labelled, path_field, secret_field, select_all,
+};
 pub(super) use frame::{boxed, call, empty_state, fixed, group, header, notice, pill, titled_group};
 pub(super) use hold::hold_button;
 pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};
+pub(super) use row_end::RowEnd;
 pub(super) use rows::row_ground;
 pub(super) use text::{copyable, count, counted, facts, fold, icon, muted, signal_bars, small, strong, truncated};

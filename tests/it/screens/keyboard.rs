@@ -1,12 +1,12 @@
 //! What the keyboard and the pointer can do, by role and name, with the commands that come of it.
 
 use egui::accesskit::Role;
-use egui::{Key, Theme};
+use egui::{Key, Rect, Theme};
 use egui_kittest::kittest::{AccessKitNode, By, NodeT as _, Queryable as _};
 use linesman::msg::{Command, Request};
 
 use super::states::{STATES, Stage, networks};
-use super::{Opened, open};
+use super::{Opened, check, open, panes};
 
 const SIZE: [f32; 2] = [1024.0, 640.0];
 
@@ -52,6 +52,52 @@ fn tab_reaches_the_main_button_of_every_screen() {
     }
 }
 
+/// What Tab comes by, with where it stands, once around.
+fn walk(opened: &mut Opened) -> Vec<(String, Rect)> {
+    let mut stops: Vec<(String, Rect)> = Vec::new();
+    for _ in 0..150 {
+        opened.harness.key_press(Key::Tab);
+        opened.harness.run();
+        let root = opened.harness.root();
+        let focused = root.get_all(By::new().predicate(|node: &AccessKitNode<'_>| -> bool { node.is_focused() }));
+        let focused = focused.map(|node| (node.accesskit_node().label().unwrap_or_default(), node.rect())).next();
+        let Some(stop) = focused else { continue };
+        if stops.first() == Some(&stop) {
+            break;
+        }
+        stops.push(stop);
+    }
+    stops
+}
+
+#[test]
+fn tab_goes_through_every_row_from_left_to_right() {
+    let names = [
+        "gateways_rows",
+        "set_up_picked",
+        "batch_running",
+        "device_used",
+        "telemetry_list_paused",
+        "telemetry_form_filled",
+        "telemetry_warned",
+        "check_watching",
+    ];
+    let states = || STATES.iter().chain(panes::STATES).chain(check::STATES);
+    let mut faults = Vec::new();
+    for name in names {
+        let state = states().find(|state| state.name == name).unwrap_or_else(|| panic!("no state {name}"));
+        let stops = walk(&mut open([1280.0, 800.0], Theme::Light, state.plant));
+        assert!(stops.len() > 5, "{name}: {stops:?}");
+        let is_back = |pair: &&[(String, Rect)]| {
+            let (one, next) = (pair[0].1, pair[1].1);
+            (one.center().y - next.center().y).abs() < 6.0 && next.left() < one.left()
+        };
+        faults
+            .extend(stops.windows(2).filter(is_back).map(|pair| format!("{name}: {:?} after {:?}", pair[1], pair[0])));
+    }
+    assert!(faults.is_empty(), "{faults:#?}");
+}
+
 #[test]
 fn querying_a_gateway_sends_one_probe_to_its_port() {
     let mut opened = open(SIZE, Theme::Light, Stage::choose);
@@ -82,6 +128,18 @@ fn the_list_is_one_tab_stop_and_goes_by_arrows_home_end_and_letters() {
     opened.harness.run();
     let opens = opened.commands.try_recv();
     assert!(matches!(opens, Ok(Command::OpenSession { link, .. }) if link == rows[0]), "Enter is the primary act");
+}
+
+#[test]
+fn down_goes_from_the_filter_to_the_gateways_that_are_left() {
+    let mut opened = open(SIZE, Theme::Light, Stage::gateways);
+    opened.harness.key_press_modifiers(egui::Modifiers::COMMAND, Key::F);
+    opened.harness.run();
+    for key in [Key::ArrowDown, Key::Home] {
+        opened.harness.key_press(key);
+        opened.harness.run();
+    }
+    assert_eq!(selected(&opened), opened.harness.state().app.discover.shown()[0].to_string());
 }
 
 #[test]

@@ -417,7 +417,11 @@ impl Stage {
         let job = self.pane(Pane::Expectations);
         self.report(
             job,
-            TelemetryEvent::FirstMessage { after: Duration::from_secs(17), topic: "site/hall-gateway/power".into() },
+            TelemetryEvent::FirstMessage {
+                after: Duration::from_secs(17),
+                topic: "site/hall-gateway/power".into(),
+                topic_id: None,
+            },
         );
         let row = |id: &str, word, says: &str| ExpectationState {
             id: id.into(),

@@ -749,7 +749,7 @@ impl Stage {
     pub(crate) fn batch_under_way(&mut self) {
         let job = self.start_batch();
         self.batch_row(job, 0, ended(RowOutcome::Joined));
-        self.batch_row(job, 1, RowState::Running { step: "Wait for the gateway to join".into() });
+        self.batch_row(job, 1, RowState::Running { step: "Press its button within 60 s".into(), calls: true });
         self.batch_row(job, 2, RowState::Expected);
         self.apply(Event::BatchProgressed { job, event: BatchEvent::Paused(true) });
     }

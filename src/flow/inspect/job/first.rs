@@ -26,6 +26,12 @@ const LOOKED_AT: usize = 50_000;
 /// The step under which it is on record.
 const STEP: &str = "first-telemetry";
 
+/// A gateway whose topic is to be shown, and how many messages were looked at for it.
+pub(super) struct Wanted {
+    name: String,
+    looked_at: usize,
+}
+
 /// What was put on record so far.
 #[derive(Default)]
 pub(super) struct First {
@@ -47,7 +53,30 @@ impl Job {
             self.waits_for_first = false;
             let after = before + Duration::from_micros(first.mono_micros);
             let topic = visible(&String::from_utf8_lossy(first.topic), TOPIC_SHOWN);
-            self.tell(TelemetryEvent::FirstMessage { after, topic }).await;
+            let topic_id = self.inspector.find_topic(first.topic);
+            self.tell(TelemetryEvent::FirstMessage { after, topic, topic_id }).await;
+        }
+    }
+
+    /// The topic that names a gateway: told at once where there is one, else with the message that brings it.
+    pub(super) async fn find_gateway(&mut self, name: String) {
+        match self.inspector.topic_naming(&name) {
+            Some(topic) => self.tell(TelemetryEvent::GatewayFound(topic)).await,
+            None => self.wanted = Some(Wanted { name, looked_at: 0 }),
+        }
+    }
+
+    /// Looks for the gateway that is wanted among what came.
+    pub(super) async fn look_for_wanted(&mut self, batch: &Batch) {
+        let Some(wanted) = &mut self.wanted else { return };
+        wanted.looked_at += batch.len();
+        let is_it = |arrival: &Arrival<'_>| is_named_in(&String::from_utf8_lossy(arrival.topic), &wanted.name);
+        let found = batch.iter().find(is_it).and_then(|arrival| self.inspector.find_topic(arrival.topic));
+        if found.is_some() || wanted.looked_at >= LOOKED_AT {
+            self.wanted = None;
+        }
+        if let Some(topic) = found {
+            self.tell(TelemetryEvent::GatewayFound(topic)).await;
         }
     }
 

@@ -17,7 +17,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::first::First;
+use self::first::{First, Wanted};
 use self::pace::Pace;
 use self::plots::Plots;
 use self::recording::{Held, writer_ready};
@@ -97,6 +97,7 @@ pub(super) struct Job {
     pace: Pace,
     waits_for_first: bool,
     first: First,
+    wanted: Option<Wanted>,
     /// The stage that ends with the first message of this connection, while none has come.
     first_stage: Option<StageReport>,
     attempt_at: Instant,
@@ -170,6 +171,7 @@ impl Job {
             pace: Pace::default(),
             waits_for_first,
             first: First::default(),
+            wanted: None,
             first_stage: None,
             attempt_at: Instant::now(),
             was_connected: false,
@@ -278,6 +280,7 @@ impl Job {
                     self.tell(TelemetryEvent::Revealed { topic, row }).await;
                 }
             }
+            TelemetryCommand::FindGateway(name) => self.find_gateway(name).await,
             TelemetryCommand::SetTrigger(plan) => self.set_trigger(plan.map(|plan| *plan)).await,
             TelemetryCommand::Clear => self.inspector.clear(self.now_mono()),
             TelemetryCommand::SetBudget(bytes) => self.inspector.set_budget(bytes),
@@ -399,6 +402,7 @@ impl Job {
         if self.waits_for_first {
             self.look_for_first(&batch).await;
         }
+        self.look_for_wanted(&batch).await;
         self.record_first(&batch).await;
         if self.setup.start.wants_messages {
             self.tell(TelemetryEvent::Messages(Arc::clone(&batch))).await;

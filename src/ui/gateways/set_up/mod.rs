@@ -58,6 +58,16 @@ pub(in crate::ui) fn primary(app: &App) -> Option<Action> {
 
 /// The acts in the header, the one that goes on at the edge.
 pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
+    if let Some(session) = app.commission.session() {
+        acts_of(ui, session, pass);
+    }
+    // Whatever stands before it, it is the same button: the keyboard stays with it.
+    if app.next_act().is_some() {
+        ui.push_id("primary", |ui| primary_act(ui, app, pass));
+    }
+}
+
+fn primary_act(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let is_right = app.commission.form.errors().is_empty();
     let label = match app.next_act() {
         Some(NextAct::Connect) if app.commission.session().is_some() => Some(("Connect again", icon::REFRESH, true)),
@@ -77,16 +87,18 @@ pub(super) fn acts(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
             pass.did(act);
         }
     }
-    let Some(session) = app.commission.session() else { return };
+}
+
+fn acts_of(ui: &mut Ui, session: &Session, pass: &mut Pass<'_>) {
     match session.phase {
         Phase::Ready => {
-            if Button::new("Close").named("Close the session").pressed(ui) {
-                pass.did(CommissionAction::Closed);
-            }
             if session.capabilities.identify
                 && Button::new("Identify").icon(icon::IDENTIFY).named("Let the gateway blink").pressed(ui)
             {
                 pass.did(CommissionAction::Identified);
+            }
+            if Button::new("Close").named("Close the session").pressed(ui) {
+                pass.did(CommissionAction::Closed);
             }
         }
         Phase::Busy | Phase::Closing => {

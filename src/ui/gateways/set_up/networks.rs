@@ -8,7 +8,7 @@ use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, LINE_HEIGHT, medium, palette};
 use crate::ui::widgets::{
-    Button, group, icon as show_icon, muted, problem_card, row_ground, signal_bars, strong, truncated,
+    Button, RowEnd, group, icon as show_icon, muted, problem_card, row_ground, signal_bars, strong, truncated,
 };
 
 /// Rows shown before the list scrolls: fewer in a low window, so that the form stays in sight.
@@ -22,7 +22,7 @@ pub(super) fn show(ui: &mut Ui, session: &Session, laptop: Option<&str>, pass: &
         ui.spacing_mut().item_spacing.y = GRID;
         ui.horizontal(|ui| {
             strong(ui, "Networks the gateway sees");
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| scan_button(ui, session, pass));
+            RowEnd::new(ui, "scan").show(ui, |ui| scan_button(ui, session, pass));
         });
         match &session.scan {
             ScanState::NotAsked => muted_line(ui, "The scan starts once the gateway is connected"),
@@ -95,12 +95,11 @@ fn line(ui: &mut Ui, network: &Network, pass: &mut Pass<'_>) {
         if is_open { icon::NO_LOCK } else { icon::LOCK },
         if is_open { palette.warn } else { palette.muted },
     );
-    child.with_layout(Layout::right_to_left(Align::Center), |ui| {
-        muted(ui, &format!("{} · {signal}", network.security.label()));
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
-            truncated(ui, RichText::new(name).font(medium()).color(palette.strong));
-        });
+    let end = RowEnd::new(&child, "signal");
+    end.before(&mut child, |ui| {
+        truncated(ui, RichText::new(name).font(medium()).color(palette.strong));
     });
+    end.show(&mut child, |ui| muted(ui, &format!("{} · {signal}", network.security.label())));
 }
 
 fn signal_words(network: &Network) -> String {
