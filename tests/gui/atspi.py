@@ -47,15 +47,6 @@ class Window:
         """The node of that name (text, or compiled expression) and kind; waits until it is there."""
         return self._await(lambda: self._search(name, role), f"{role or 'node'} {_show(name)}", patience)
 
-    def find_text(self, name, text, patience=None):
-        """Waits until what is called so holds that text."""
-
-        def holds():
-            node = self._search(name, None)
-            return node if node is not None and text in value(node) else None
-
-        return self._await(holds, f"{text!r} in {_show(name)}", patience)
-
     def has(self, name, role=None):
         """Whether such a node is there now."""
         try:

@@ -69,6 +69,7 @@ NAMES = {
     "terminal": "Terminal",
     "open_terminal": "Open the terminal",
     "screen": re.compile(r"^Screen of /dev/pts/\d+$"),
+    "prompted": re.compile(r"^[1-9]\d* bytes received$"),
     "close_terminal": "Close the terminal",
     "selection_copied": "Selection copied",
     # Batch: a manifest with six gateways that nobody set up yet, one of which wants its button pressed.
@@ -450,7 +451,7 @@ class WindowTest:
         self.window.find(NAMES["close_terminal"], "button")
         tab_to(NAMES["screen"])
         keys("Return")
-        self.window.find_text(NAMES["screen"], ":")
+        self.window.find(NAMES["prompted"])
         keys("shift+Home")
         # With something selected Ctrl+C copies; the device gets none of it.
         keys("ctrl+c")

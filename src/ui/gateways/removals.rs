@@ -265,7 +265,7 @@ fn says(state: &RowState) -> String {
 
 fn confirm(ui: &mut Ui, removals: &mut Removals, pass: &mut Pass<'_>) {
     let count = removals.rows.len();
-    muted(ui, "Each gateway has to tell the serial number that stands beside it, or nothing is done to it");
+    muted(ui, "Each gateway must report the serial number typed for it (or the name), or nothing is done to it");
     field(ui, &format!("Type {count}"), &mut removals.typed, "how many are removed");
     let lacks = removals.lacks();
     let button = Button::new("Remove them").icon(icon::WARNING).danger().named("Remove the gateways listed");

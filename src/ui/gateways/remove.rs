@@ -282,7 +282,7 @@ fn guard(ui: &mut Ui, remove: &mut Remove, name: &str, needs_power: bool, pass: 
     // What ended before anything was told did nothing.
     let again = if remove.run().is_some_and(|run| run.report().is_some()) { " again" } else { "" };
     let go = hold_button(ui, &format!("Hold to remove {name}{again}"), is_typed && !is_running, why);
-    muted(ui, "Hold the button or Space for 3 s, or press Enter behind the serial number");
+    muted(ui, "Hold the button or Space for 3 s, or press Enter after the serial number");
     if go || (is_entered && is_typed && !is_running) {
         pass.did(RemoveAction::Started);
     }
