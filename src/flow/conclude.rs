@@ -355,7 +355,7 @@ fn named<'a>(facts: &'a Facts<'_>) -> impl Iterator<Item = &'a Network> {
 
 fn protection_cause(network: &Network) -> Cause {
     cause(
-        "WPA3 or protected management frames do not suit the gateway",
+        "The gateway can't do WPA3 or protected management frames",
         format!("The network is {}", network.security.label()),
     )
 }

@@ -185,7 +185,7 @@ impl Draft {
 fn topic_mistake(topic: &str) -> Option<&'static str> {
     match topic {
         "" => Some("it is empty"),
-        _ if topic.contains(['+', '#']) => Some("+ and # stand for other levels, which only a subscription may do"),
+        _ if topic.contains(['+', '#']) => Some("A topic to publish to has no + or #: those are for subscriptions"),
         _ if topic.contains('\0') => Some("it holds a NUL character"),
         _ if topic.len() > MAX_TOPIC_BYTES => Some("it has more than 65535 bytes"),
         _ => None,

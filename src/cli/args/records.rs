@@ -56,7 +56,7 @@ Examples:
   linesman records report 14
   linesman records report 14 --file hall-3.html
   linesman records report --gateway GW-0007 --file gw-0007.pdf
-  linesman records report --gateway serial:/dev/ttyUSB0 --recording hall-3.lrec --file hall-3.html
+  linesman records report --gateway serial:/dev/ttyUSB0 --recording hall-3.lmrec --file hall-3.html
   linesman records report --site hall-7.toml --file hall-7.html
 
 The file's ending decides: .html, .pdf, .json or .txt. Exit codes: 0 written, 1 written and the records don't pass their check,
@@ -75,7 +75,7 @@ The file's ending decides: .html, .pdf, .json or .txt. Exit codes: 0 written, 1 
         #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, value_parser = destination())]
         file: Option<Destination>,
         /// A recording whose numbers are drawn. May be repeated.
-        #[arg(long = "recording", value_name = "FILE.lrec", value_hint = ValueHint::FilePath)]
+        #[arg(long = "recording", value_name = "FILE.lmrec", value_hint = ValueHint::FilePath)]
         recordings: Vec<PathBuf>,
         /// Whether a file that is there may be replaced.
         #[command(flatten)]

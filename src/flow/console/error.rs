@@ -159,7 +159,7 @@ impl Explain for ConsoleError {
             .with_detail(last_line(last)),
             Self::NeedsAccount => Problem::new(
                 "console.needs_account",
-                "The console asks for an account",
+                "The console asks for a login",
                 "No account was entered; Linesman doesn't guess",
                 "Enter the account from the vendor documentation, and its password",
             ),
@@ -172,7 +172,7 @@ impl Explain for ConsoleError {
             Self::Refused => Problem::new(
                 "console.refused",
                 "The console refused the login",
-                "Account or password are wrong; upper and lower case count, and the keyboard of the console may differ",
+                "User name or password is wrong: upper and lower case count, and the console may use another keyboard layout",
                 "Correct the login and connect again. Only one attempt was made",
             ),
             Self::StartedOver => Problem::new(

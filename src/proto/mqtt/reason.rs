@@ -11,7 +11,7 @@ pub fn connack(version: MqttVersion, code: u8) -> String {
             2 => "the broker does not allow this client id".into(),
             3 => "the broker is there, its service is not".into(),
             4 => "user or password is wrong".into(),
-            5 => "this client may not connect".into(),
+            5 => "the broker doesn't let this client in".into(),
             _ => unknown(code),
         },
         MqttVersion::V5 => reason(code),
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn a_code_means_what_its_version_says() {
-        assert_eq!(connack(MqttVersion::V311, 5), "this client may not connect");
+        assert_eq!(connack(MqttVersion::V311, 5), "the broker doesn't let this client in");
         assert_eq!(connack(MqttVersion::V5, 0x86), "user or password is wrong");
         assert_eq!(suback(MqttVersion::V5, 0x87), "not allowed");
         assert_eq!(suback(MqttVersion::V311, 0x87), unknown(0x87));

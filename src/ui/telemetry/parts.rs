@@ -69,6 +69,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 pub(super) fn span(span: Duration) -> String {
     let secs = span.as_secs();
     match secs {
+        0 if span < Duration::from_millis(1) => "under 1 ms".to_owned(),
         0 => format!("{} ms", span.as_millis()),
         1..10 => format!("{:.1} s", span.as_secs_f64()),
         10..120 => format!("{secs} s"),

@@ -101,7 +101,7 @@ fn fields(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
 fn nothing(ui: &mut Ui) {
     group(ui, |ui| {
         empty_state(ui, icon::CHART, "Nothing is plotted yet", |ui| {
-            muted(ui, "Open a message under Topics or Live and press Draw a curve beside a number in it");
+            muted(ui, "Open a message under Messages and press the chart beside a number in it");
             muted(ui, "Or type a topic, with + and # for several, and the field that holds the number");
         });
     });

@@ -20,7 +20,7 @@ pub(super) fn show(ui: &mut Ui, trigger: &mut Trigger, is_running: bool, pass: &
         ui.add(edit.desired_width(280.0).margin(FIELD_MARGIN)).labelled_by(id)
     });
     field(ui, "Topics", &mut trigger.filter, "all; or site/+/climate");
-    check(ui, &mut trigger.is_telling, "Show a message at the edge", "");
+    check(ui, &mut trigger.is_telling, "Show a notice", "");
     check(ui, &mut trigger.is_recording, "Start recording", "");
     if let Some(problem) = trigger.problem() {
         finding(ui, problem, true);
