@@ -142,12 +142,12 @@ NAMES = {
 WRONG_PASSPHRASE = "wrong-passphrase-4711"
 # The rows of the manifest: what they are called, the gateways of the simulated site they mean, and whether they want a login.
 BATCH = (
+    ("Loading dock", "ble:02:4C:4E:00:00:02", "generic-improv", False),
     ("Packing hall", "serial-number:SIM0010", "kis-me", False),
     ("Far hall", "serial-number:SIM0006", "generic-improv", False),
     ("Press shop", "serial-number:SIM0004", "generic-esp", False),
     ("Office", "serial-number:SIM0001", "calms", True),
     ("Cold store", "ble:02:4C:4E:00:00:01", "generic-improv", False),
-    ("Loading dock", "ble:02:4C:4E:00:00:02", "generic-improv", False),
 )
 
 
