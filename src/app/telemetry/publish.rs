@@ -707,7 +707,7 @@ mod tests {
         let mut bed = Bed::default();
         assert!(bed.refused().contains("it is empty"));
         bed.publish.draft.topic = "a/+".into();
-        assert!(bed.refused().contains("+ and #"));
+        assert!(bed.refused().contains("no + or #"));
         bed.publish.draft.topic = "a".into();
         bed.publish.draft.payload = "{\n\"a\":}".into();
         assert!(bed.refused().contains("line 2, column 5"));
