@@ -494,7 +494,11 @@ impl App {
                 if let TelemetryEvent::FirstMessage { topic, .. } = &event {
                     self.note_first_message(topic);
                 }
-                if let TelemetryEvent::Kept(Ok(state)) | TelemetryEvent::Recorded(state) = &event {
+                // Known from its beginning: after a crash it is the one that is looked for.
+                if let TelemetryEvent::Kept(Ok(state))
+                | TelemetryEvent::Recorded(state)
+                | TelemetryEvent::Recording { recorder: Some(state), .. } = &event
+                {
                     self.settings.remember_recording(&state.path, now);
                 }
                 let Self { telemetry, items, catalog, jobs, toasts, .. } = self;

@@ -108,6 +108,9 @@ impl SettingsView {
     /// Puts a recording first among those opened or made last.
     pub(super) fn remember_recording(&mut self, path: &Path, now: Instant) {
         let recent = &mut self.values.recent_recordings;
+        if recent.first().is_some_and(|newest| newest == path) {
+            return;
+        }
         recent.retain(|known| known != path);
         recent.insert(0, path.to_owned());
         recent.truncate(RECENT);

@@ -858,6 +858,15 @@ fn a_session_that_only_stays_open_after_its_verdict_does_not_keep_the_window() {
 }
 
 #[test]
+fn who_types_while_a_gateway_connects_types_the_passphrase() {
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB0")));
+    bench.app.commission.form.draft.ssid = "Office".into();
+    bench.act(CommissionAction::Connected);
+    assert!(bench.app.commission.form.wants_passphrase_focus);
+}
+
+#[test]
 fn a_gateway_that_answered_no_session_is_listed_so() {
     let mut bench = Bench::new();
     let job = bench.connect();

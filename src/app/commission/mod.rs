@@ -401,6 +401,8 @@ impl Commission {
         let job = desk.jobs.start(JobKind::Session, act::named("commission", &name), desk.now);
         let target = Target { link: link.clone(), name, profile: self.profile.clone(), driver };
         self.session = Some(Session::new(job, target, desk.now));
+        // Who types on while it connects types the passphrase.
+        self.form.wants_passphrase_focus |= self.form.lacks_passphrase();
         let (profile, access) = (self.profile.clone(), self.access.given(driver));
         vec![Command::OpenSession { job, link, profile, driver, access }, Command::ScanFromLaptop]
     }

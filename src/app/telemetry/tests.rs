@@ -7,6 +7,7 @@ use crate::app::settings::SettingsAction;
 use crate::app::{Action, App, Place, ToastText};
 use crate::model::mqtt::message::Subscription;
 use crate::msg::Event;
+use crate::telemetry::recording::RecorderState;
 use crate::telemetry::view::{MessageDetail, MessageId, MessageRow, TopicId, TreePage};
 
 fn opened() -> (App, JobId, Instant) {
@@ -161,6 +162,11 @@ fn a_recording_opens_beside_a_live_connection_and_closing_it_leads_back() {
     assert_eq!(app.telemetry.job(), Some(live));
     assert_eq!(app.telemetry.counters().held, 20_000);
     assert_eq!(app.settings.values.recent_recordings, [PathBuf::from("/r/site.lmrec")]);
+
+    // A recording is among them from its beginning: a crash would cut it off.
+    let begun = RecorderState { path: "/r/new.lmrec".into(), ..RecorderState::default() };
+    tell(&mut app, live, TelemetryEvent::Recording { recorder: Some(begun), ring: None }, now);
+    assert_eq!(app.settings.values.recent_recordings[0], PathBuf::from("/r/new.lmrec"));
 }
 
 #[test]

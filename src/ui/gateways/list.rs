@@ -192,6 +192,8 @@ fn jump(ui: &Ui, app: &App, lines: &[ListLine], chosen: Option<usize>, shown: &R
         _ if lines.is_empty() => return None,
         Asked::First => return nearest_row(lines, None, 0),
         Asked::Last => return nearest_row(lines, Some(lines.len()), lines.len() - 1),
+        // Letters that were meant for a field of the open session move nobody to another gateway.
+        Asked::Begins(_) if app.commission.session().is_some_and(|session| !session.is_ended()) => return None,
         Asked::Begins(typed) => typed,
     };
     let begins = |at: &usize| match &lines[*at] {

@@ -27,9 +27,11 @@ use crate::ui::icon;
 /// The field that filters the list.
 pub(super) const FILTER: &str = "gateway-filter";
 
-/// A place without what every port has: of `serial:/dev/ttyUSB0` the name `ttyUSB0`, so that what differs is seen in a column.
+/// A place without what all of its kind have: of `serial:/dev/ttyUSB0` the name `ttyUSB0`, so that what differs is seen in a
+/// column.
 fn short_place(place: &str) -> &str {
-    let bare = place.strip_prefix("serial:").unwrap_or(place);
+    let kinds = ["serial:", "serial-number:", "name:", "ble:"];
+    let bare = kinds.iter().find_map(|kind| place.strip_prefix(kind)).unwrap_or(place);
     bare.strip_prefix("/dev/").unwrap_or(bare)
 }
 

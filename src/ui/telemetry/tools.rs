@@ -200,7 +200,8 @@ fn way_out(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         }
         Some(InspectionState::Playing | InspectionState::Paused { .. }) => close(ui, pass),
         _ => {
-            if Button::new("Stop").icon(icon::STOPPED).named("Stop connecting").pressed(ui) {
+            // As wide as while it is connected: a connection that drops moves nothing away under the pointer.
+            if Button::new("Disconnect").named("Stop connecting").pressed(ui) {
                 pass.did(TelemetryAction::Disconnected);
             }
         }

@@ -5,7 +5,7 @@ use egui::{Key, Rect, Theme};
 use egui_kittest::kittest::{AccessKitNode, By, NodeT as _, Queryable as _};
 use linesman::msg::{Command, Request};
 
-use super::states::{STATES, Stage, networks};
+use super::states::{STATES, Stage, networks, serial};
 use super::{Opened, check, open, panes};
 
 const SIZE: [f32; 2] = [1024.0, 640.0];
@@ -167,6 +167,23 @@ fn ctrl_f_selects_what_was_searched_for_before_so_that_typing_replaces_it() {
     opened.harness.event(egui::Event::Text("hall".into()));
     opened.harness.run();
     assert_eq!(opened.harness.state().app.records.search, "hall");
+}
+
+#[test]
+fn what_is_typed_while_a_gateway_connects_goes_to_no_other_gateway() {
+    let types = |plant: fn(&mut Stage)| {
+        let mut opened = open(SIZE, Theme::Light, plant);
+        opened.harness.get_by_role_and_label(Role::ListBox, "Gateways, 6 rows").focus();
+        opened.harness.run();
+        opened.harness.event(egui::Event::Text("hall".into()));
+        opened.harness.run();
+        opened.harness.state().app.discover.selected().cloned()
+    };
+    assert_eq!(types(Stage::choose), Some(serial("/dev/ttyACM0")), "letters go through the list");
+    let connecting = |stage: &mut Stage| {
+        stage.connect();
+    };
+    assert_eq!(types(connecting), Some(serial("/dev/ttyUSB0")), "and not while a session is open");
 }
 
 #[test]
