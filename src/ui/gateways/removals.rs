@@ -169,7 +169,7 @@ fn correct(ui: &mut Ui, removals: &mut Removals, index: usize, choices: &Choices
     let (name, has_own_login) = (row.marked.name.clone(), logins.has(&row.marked.link));
     ui.horizontal_wrapped(|ui| {
         let named = format!("Serial number of {name}");
-        let edit = TextEdit::singleline(&mut row.serial).hint_text("serial number").desired_width(120.0);
+        let edit = TextEdit::singleline(&mut row.serial).hint_text("serial no. or name").desired_width(120.0);
         let response = ui.add(edit.margin(FIELD_MARGIN));
         response.widget_info(|| WidgetInfo::labeled(Role::TextInput, true, &named));
         let profiles = choices.profiles.iter().map(|(id, text)| (id, text.as_str()));
