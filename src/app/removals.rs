@@ -249,7 +249,8 @@ impl Removals {
 
     /// Those after it move up, with what belongs to them.
     fn take_out(&mut self, index: usize) {
-        self.rows.remove(index);
+        let row = self.rows.remove(index);
+        self.logins.forget(&row.marked.link);
         self.queue.take_out(index);
         if index < self.destinations.len() {
             self.destinations.remove(index);

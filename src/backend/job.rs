@@ -47,22 +47,22 @@ pub(super) enum NotTaken {
 impl Jobs {
     /// Registers a job; the receiver turns true when it is to stop.
     pub(super) fn add(&mut self, job: JobId, requests: Option<mpsc::Sender<Request>>) -> watch::Receiver<bool> {
-        let (stop, stopped) = watch::channel(false);
-        self.running.insert(job, Job { stop, requests, device: None, answers: None });
-        stopped
+        self.register(job, |stop| Job { stop, requests, device: None, answers: None })
     }
 
     /// Registers the management of a gateway.
     pub(super) fn add_device(&mut self, job: JobId, requests: mpsc::Sender<DeviceRequest>) -> watch::Receiver<bool> {
-        let (stop, stopped) = watch::channel(false);
-        self.running.insert(job, Job { stop, requests: None, device: Some(requests), answers: None });
-        stopped
+        self.register(job, |stop| Job { stop, requests: None, device: Some(requests), answers: None })
     }
 
     /// Registers a removal, which may ask something.
     pub(super) fn add_wipe(&mut self, job: JobId, answers: mpsc::Sender<Option<usize>>) -> watch::Receiver<bool> {
+        self.register(job, |stop| Job { stop, requests: None, device: None, answers: Some(answers) })
+    }
+
+    fn register(&mut self, job: JobId, entry: impl FnOnce(watch::Sender<bool>) -> Job) -> watch::Receiver<bool> {
         let (stop, stopped) = watch::channel(false);
-        self.running.insert(job, Job { stop, requests: None, device: None, answers: Some(answers) });
+        self.running.insert(job, entry(stop));
         stopped
     }
 

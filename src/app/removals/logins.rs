@@ -40,6 +40,11 @@ impl Logins {
         }
     }
 
+    /// Forgets what was typed for a gateway.
+    pub(super) fn forget(&mut self, link: &LinkAddress) {
+        self.0.remove(link);
+    }
+
     /// What lets a gateway be logged in to.
     pub(super) fn access(&self, link: &LinkAddress, shared: &Access) -> Access {
         let own = self.0.get(link).map(|own| access(&own.username, &own.secret));
