@@ -1199,10 +1199,22 @@ fn closing_takes_in_what_is_on_its_way_and_says_farewell() {
         let far = async {
             assert!(peer.requests.recv().await.is_none(), "no farewell");
             peer.send(batch(&["site/last"])).await;
+            let skipped = TracedPacket::end(SECOND, "skipped".into());
+            peer.deliveries.send(Delivery::Packets(vec![skipped])).await.unwrap();
             peer.end(Retry::Later, false).await;
         };
-        let ((stats, _), ()) = tokio::join!(desk.close(), far);
-        assert_eq!(stats.messages, 1);
+        desk.ask(TelemetryCommand::Close).await;
+        let told = desk.until(|event| match event {
+            TelemetryEvent::Packets(packets) => Some(packets),
+            _ => None,
+        });
+        let (packets, ()) = tokio::join!(told, far);
+        assert_eq!(packets[0].note, "skipped", "what was skipped last is told too");
+        let stats = desk.until(|event| match event {
+            TelemetryEvent::Stats(stats) => Some(stats),
+            _ => None,
+        });
+        assert_eq!(stats.await.messages, 1);
     });
 }
 

@@ -267,7 +267,11 @@ impl Job {
 
     /// Where the packets of a connection end, and why.
     async fn trace_end(&mut self, problem: &Problem) {
-        let packets = vec![TracedPacket::end(self.started.elapsed(), problem.what.clone())];
+        self.packets(vec![TracedPacket::end(self.started.elapsed(), problem.what.clone())]).await;
+    }
+
+    /// Packets other than messages: into the trace, and told.
+    pub(super) async fn packets(&mut self, packets: Vec<TracedPacket>) {
         self.trace.packets(&packets);
         self.tell(TelemetryEvent::Packets(packets)).await;
     }
@@ -296,10 +300,7 @@ impl Job {
     pub(super) async fn delivered(&mut self, delivery: Delivery) {
         match delivery {
             Delivery::Messages(batch) => self.take(batch).await,
-            Delivery::Packets(packets) => {
-                self.trace.packets(&packets);
-                self.tell(TelemetryEvent::Packets(packets)).await;
-            }
+            Delivery::Packets(packets) => self.packets(packets).await,
             Delivery::Subscribed { grants, .. } => {
                 self.inspector.take_grants(&grants);
                 self.tell(TelemetryEvent::Subscribed(grants)).await;

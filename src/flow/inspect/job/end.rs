@@ -31,8 +31,10 @@ impl Job {
                 if timeout(FINISH_LIMIT, finish).await.is_err() {
                     break;
                 }
-                if let Happened::Delivery(Delivery::Messages(batch)) = self.link.next(true).await {
-                    self.take(batch).await;
+                match self.link.next(true).await {
+                    Happened::Delivery(Delivery::Messages(batch)) => self.take(batch).await,
+                    Happened::Delivery(Delivery::Packets(packets)) => self.packets(packets).await,
+                    _ => {}
                 }
             }
         }
