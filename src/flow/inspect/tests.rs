@@ -1219,6 +1219,25 @@ fn closing_takes_in_what_is_on_its_way_and_says_farewell() {
 }
 
 #[test]
+fn an_answer_that_comes_before_the_farewell_is_over_counts() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        let repeat = Some(Repeat { every: SECOND, times: Some(2) });
+        desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("site/set"), repeat }).await;
+        let (first, _) = peer.publish().await;
+        peer.publish().await;
+        desk.ask(TelemetryCommand::Close).await;
+        assert!(peer.requests.recv().await.is_none(), "no farewell");
+        peer.answer(first, PublishEnd::Acknowledged).await;
+        assert_eq!(published(&mut desk).await, (1, PublishEnd::Acknowledged));
+        peer.end(Retry::Later, false).await;
+        assert_eq!(published(&mut desk).await, (2, PublishEnd::Unknown), "the other was never answered");
+    });
+}
+
+#[test]
 fn a_stop_ends_it_at_once_and_the_stats_are_told() {
     on_paused_clock(|| async {
         let mut desk = Options { records: true, ..Options::default() }.open();

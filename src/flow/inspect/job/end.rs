@@ -17,28 +17,13 @@ impl Job {
     pub(in crate::flow::inspect) async fn wind_down(&mut self, is_patient: bool) -> Result<String, RecordsError> {
         // As it stands now: with the farewell nothing can come any more.
         let silent = self.inspector.silent(self.now_mono(), SILENT);
+        if self.link.close() && is_patient {
+            self.take_what_is_on_its_way().await;
+        }
+        self.link.drop_now();
         let mut told = Told::default();
         self.acts.end(&mut told);
         self.take_told(told).await;
-        if self.link.close() {
-            while is_patient && !self.link.is_off() {
-                let finish = async {
-                    while self.held.is_some() {
-                        writer_ready(self.held.as_ref(), self.ring.as_ref(), self.recording.as_ref()).await;
-                        self.offer_held().await;
-                    }
-                };
-                if timeout(FINISH_LIMIT, finish).await.is_err() {
-                    break;
-                }
-                match self.link.next(true).await {
-                    Happened::Delivery(Delivery::Messages(batch)) => self.take(batch).await,
-                    Happened::Delivery(Delivery::Packets(packets)) => self.packets(packets).await,
-                    _ => {}
-                }
-            }
-        }
-        self.link.drop_now();
         self.find = None;
         if let Some(Held { batch, .. }) = self.held.take() {
             self.ingest(batch).await;
@@ -63,6 +48,32 @@ impl Job {
         }
         self.tell(TelemetryEvent::Stats(stats)).await;
         self.write_end(totals.messages).await
+    }
+
+    /// Messages, packets and answers that come before the farewell is over.
+    async fn take_what_is_on_its_way(&mut self) {
+        while !self.link.is_off() {
+            let finish = async {
+                while self.held.is_some() {
+                    writer_ready(self.held.as_ref(), self.ring.as_ref(), self.recording.as_ref()).await;
+                    self.offer_held().await;
+                }
+            };
+            if timeout(FINISH_LIMIT, finish).await.is_err() {
+                return;
+            }
+            let Happened::Delivery(delivery) = self.link.next(true).await else { continue };
+            match delivery {
+                Delivery::Messages(batch) => self.take(batch).await,
+                Delivery::Packets(packets) => self.packets(packets).await,
+                Delivery::Published { ticket, end } => {
+                    let mut told = Told::default();
+                    self.acts.answered(ticket, end, &mut told);
+                    self.take_told(told).await;
+                }
+                Delivery::Subscribed { .. } | Delivery::Unsubscribed { .. } | Delivery::Ended(_) => {}
+            }
+        }
     }
 
     pub(super) async fn write_end(&mut self, messages: u64) -> Result<String, RecordsError> {
