@@ -549,6 +549,7 @@ impl App {
             }
             Event::RecordShown(answer) => self.records.job_shown(answer),
             Event::TimelineShown { names, timeline } => self.history.listed(&names, timeline),
+            Event::RemovalsRead { path, answer } => self.removals.listed(&path, answer),
             Event::CertificatesPrepared(answer) => {
                 let Self { removals, catalog, jobs, toasts, .. } = self;
                 return removals.prepared(answer, &mut Desk { catalog, jobs, toasts, now });
@@ -824,6 +825,7 @@ impl App {
         // What is left out before anything was begun isn't marked any more.
         if let RemovalsAction::TookOut(index) = action
             && !self.removals.is_begun()
+            && self.removals.list.is_none()
             && let Some(row) = self.removals.rows.get(index)
         {
             return self.act(DiscoverAction::Marked(row.marked.link.clone()).into(), now);

@@ -271,7 +271,12 @@ impl App {
         if self.discover.markable() > 0 {
             acts.push(act("Select all gateways", "for a batch", "", DiscoverAction::MarkedAll));
         }
-        acts.push(act("Open a manifest or the batch", "sets up many gateways by a table", "", Action::OpenedBatch));
+        acts.push(act(
+            "Open a manifest or the batch",
+            "sets up or removes many gateways by a table",
+            "",
+            Action::OpenedBatch,
+        ));
         if self.batch.is_running() {
             acts.push(act("Stop the batch", "after the gateways at work", "", BatchAction::Stopped));
         }

@@ -1,11 +1,14 @@
 //! Several gateways taken out of service in one go: the whole list with a serial number each, one confirmation, and what becomes
 //! of each. Which is begun next, and what they came to, is decided by the same rules as on the command line.
 
+mod list;
 mod logins;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+pub use self::list::List;
+use self::list::Orders;
 use self::logins::access;
 pub use self::logins::{Logins, OwnLogin};
 use super::Desk;
@@ -31,6 +34,8 @@ const SECRET_ROOM: usize = 256;
 pub enum RemovalsAction {
     /// Wants them removed instead of set up: the list is shown.
     Opened,
+    /// Wants the gateways of the manifest at that path removed: it is read and shown.
+    Listed(String),
     /// Puts the list away.
     Closed,
     /// Begins; their number was typed.
@@ -66,6 +71,24 @@ pub struct Row {
     pub serial: String,
     /// How it stands.
     pub state: RowState,
+    /// What a list says of it beside.
+    orders: Option<Box<Orders>>,
+}
+
+impl Row {
+    fn new(marked: Marked) -> Self {
+        Self { serial: String::new(), marked, state: RowState::Waits, orders: None }
+    }
+
+    /// Its row in the list it was read from.
+    pub fn number(&self) -> Option<u32> {
+        self.orders.as_ref().map(|orders| orders.row)
+    }
+
+    /// What the list says of it beside, in words; empty where that is nothing.
+    pub fn orders(&self) -> String {
+        self.orders.as_ref().map(|orders| orders.words()).unwrap_or_default()
+    }
 }
 
 /// How a gateway of the list stands.
@@ -84,6 +107,8 @@ pub enum RowState {
 pub struct Removals {
     /// The gateways.
     pub rows: Vec<Row>,
+    /// The manifest they were read from, where they weren't selected.
+    pub list: Option<List>,
     /// The user name for all of them; edited in place.
     pub username: String,
     /// The password or proof for all of them; edited in place.
@@ -129,8 +154,13 @@ impl Removals {
 
     /// Why it cannot begin; nothing where it can.
     pub fn lacks(&self) -> Option<&'static str> {
+        if let Some(lacks) = self.list.as_ref().and_then(List::lacks) {
+            return Some(lacks);
+        }
         let serials: BTreeSet<&str> = self.rows.iter().map(|row| row.serial.trim()).collect();
-        if self.rows.iter().any(|row| row.marked.profile.is_none()) {
+        if self.rows.is_empty() {
+            Some("No gateway is listed")
+        } else if self.rows.iter().any(|row| row.marked.profile.is_none()) {
             Some("Choose a profile for each of them first")
         } else if serials.contains("") {
             Some("Type the serial number of each")
@@ -183,16 +213,16 @@ impl Removals {
         self.jobs.contains_key(&job)
     }
 
-    /// Takes the gateways that are marked in the list, unless it was begun.
+    /// Takes the gateways that are marked in the list, unless it was begun or its gateways come from elsewhere.
     pub(super) fn take(&mut self, marked: &[Marked]) {
-        if self.is_begun {
+        if self.is_begun || self.list.is_some() {
             return;
         }
         let mut known: BTreeMap<_, _> = self.rows.drain(..).map(|row| (row.marked.link.clone(), row)).collect();
         let row = |marked: &Marked| match known.remove(&marked.link) {
             // What was chosen for it stays.
             Some(row) => Row { marked: Marked { profile: row.marked.profile, ..marked.clone() }, ..row },
-            None => Row { serial: String::new(), marked: marked.clone(), state: RowState::Waits },
+            None => Row::new(marked.clone()),
         };
         self.rows = marked.iter().map(row).collect();
     }
@@ -205,6 +235,7 @@ impl Removals {
                 self.take(marked);
                 Vec::new()
             }
+            RemovalsAction::Listed(path) if !self.is_begun => self.read(path),
             RemovalsAction::Closed if !self.is_running() => {
                 *self = Self::default();
                 Vec::new()
@@ -233,7 +264,10 @@ impl Removals {
                 Vec::new()
             }
             RemovalsAction::ChoseProfile(index, profile) if self.is_correctable(index) => {
-                self.rows[index].marked.profile = Some(profile);
+                let row = &mut self.rows[index];
+                row.marked.profile = Some(profile);
+                // Its steps were those of the other profile.
+                row.orders.iter_mut().for_each(|orders| orders.leave_steps());
                 Vec::new()
             }
             RemovalsAction::ChoseGateway(index, gateway) if self.is_correctable(index) => {
@@ -270,8 +304,7 @@ impl Removals {
             return self.begin_row(index, desk);
         }
         self.preparing = Some(Preparing::Row(index));
-        let rows = (1..).zip(&self.rows).skip(index).take(1);
-        let rows = rows.map(|(number, row)| (number, row.serial.trim().to_owned())).collect();
+        let rows = self.numbered().skip(index).take(1).collect();
         vec![Command::PrepareCertificates { folder: PathBuf::from(folder), rows }]
     }
 
@@ -282,12 +315,17 @@ impl Removals {
         self.begin(desk)
     }
 
+    /// The number and the serial number of each row: in a list those that stand there.
+    fn numbered(&self) -> impl Iterator<Item = (u32, String)> {
+        (1..).zip(&self.rows).map(|(place, row)| (row.number().unwrap_or(place), row.serial.trim().to_owned()))
+    }
+
     /// Sees first whether certificates can be written, where they are wanted.
     fn start(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
         let folder = self.certificates.trim();
         if !folder.is_empty() {
             self.preparing = Some(Preparing::All);
-            let rows = (1..).zip(&self.rows).map(|(number, row)| (number, row.serial.trim().to_owned())).collect();
+            let rows = self.numbered().collect();
             return vec![Command::PrepareCertificates { folder: PathBuf::from(folder), rows }];
         }
         self.begin_first(desk)
@@ -325,14 +363,17 @@ impl Removals {
     fn begin(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
         let mut commands = Vec::new();
         while let Some(index) = self.queue.begin() {
-            let Row { marked, serial, state } = &mut self.rows[index];
+            let Row { marked, serial, state, orders } = &mut self.rows[index];
             let Some(profile) = marked.profile.clone() else { continue };
             let job = desk.jobs.start(JobKind::Wipe, format!("Removing {}", marked.name), desk.now);
             let driver = desk.catalog.get(&profile).map_or(marked.driver, |it| it.wiping_driver(marked.link.kind()));
-            let access = self.logins.access(&marked.link, &access(&self.username, &self.secret));
+            let shared = access(&self.username, &self.secret);
+            let listed = orders.as_ref().map(|orders| orders.access(self.list.as_ref())).unwrap_or_default();
+            let access = self.logins.access(&marked.link, &listed.or_shared(&shared));
             *state = RowState::Runs("Connect".into());
             self.jobs.insert(job, index);
-            let start = WipeStart::new(marked.link.clone(), profile, driver, access, serial.trim().to_owned());
+            let mut start = WipeStart::new(marked.link.clone(), profile, driver, access, serial.trim().to_owned());
+            orders.iter().for_each(|orders| orders.give(&mut start));
             commands.push(Command::Wipe { job, start: Box::new(start) });
         }
         commands
@@ -409,7 +450,7 @@ mod tests {
     }
 
     /// Works on the list with what stands around it.
-    fn with<T>(jobs: &mut Jobs, work: impl FnOnce(&mut Desk<'_>) -> T) -> T {
+    pub(super) fn with<T>(jobs: &mut Jobs, work: impl FnOnce(&mut Desk<'_>) -> T) -> T {
         let (catalog, mut toasts) = (Catalog::built_in(), Toasts::default());
         work(&mut Desk { catalog: &catalog, jobs, toasts: &mut toasts, now: Instant::now() })
     }

@@ -64,6 +64,7 @@ impl Ticket {
             | Command::Cancel { .. }
             | Command::ShowRecord { .. }
             | Command::ShowTimeline { .. }
+            | Command::ReadRemovals { .. }
             | Command::PrepareCertificates { .. }
             | Command::VerifyRecords
             | Command::ReadRecordsHead

@@ -10,7 +10,7 @@ use crate::model::wipe::Plan;
 use crate::model::wipe::list::{Read, World, read};
 use crate::profile::Catalog;
 
-/// Reads a manifest as a list of removals. Nothing is sent. Blocks.
+/// Reads a manifest as a list of removals, with the secrets that were given so far. Nothing is sent. Blocks.
 pub fn read_removals(catalog: &Catalog, path: &Path, secrets: &[(String, Secret<String>)]) -> Result<Read, Problem> {
     let table = manifest::read(path).map_err(|error| error.explain())?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();

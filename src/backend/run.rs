@@ -259,6 +259,7 @@ impl Workers {
             Command::ShowTimeline { names } => self.show_timeline(names),
             Command::FindRecords { filter, limit } => self.find_records(*filter, limit),
             Command::ShowRecord { key } => self.show_record(key),
+            Command::ReadRemovals { path } => self.read_removals(path),
             Command::PrepareCertificates { folder, rows } => self.prepare_certificates(folder, rows),
             Command::VerifyRecords => self.verify_records(),
             Command::WriteReport { job, plan } => self.write_report(job, *plan),

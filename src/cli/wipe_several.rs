@@ -75,8 +75,8 @@ fn prepare(
     let catalog = wait_for_start(handle).map_err(|problem| (problem, Exit::CouldNotRun))?.catalog;
     let secrets = given(&args.secrets).map_err(usage)?;
     let shared = shared_login(args).map_err(usage)?;
-    let Read { gateways: mut rows, findings, notes } =
-        local::read_removals(&catalog, manifest, &secrets).map_err(usage)?;
+    let Read { gateways: mut rows, findings, notes, .. } =
+        local::read_removals(&catalog, manifest, &secrets).map_err(usage)?.complete();
     for note in &notes {
         out.note(note);
     }
@@ -85,7 +85,7 @@ fn prepare(
     }
     for listed in &mut rows {
         listed.access = std::mem::take(&mut listed.access).or_shared(&shared);
-        let Listed { row, name, link, profile, driver, serial, access, attested, without } = listed;
+        let Listed { row, name, link, profile, driver, serial, access, attested, without, .. } = listed;
         let attested: Vec<&str> = attested.iter().map(|(step, _)| step.as_str()).collect();
         out.json(&json!({
             "kind": "wipe-listed", "row": row, "name": name, "serial": serial, "link": link.to_string(),

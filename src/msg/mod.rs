@@ -41,7 +41,7 @@ use crate::model::settings::Settings;
 use crate::model::sync::{SyncNews, SyncStart};
 use crate::model::timeline::Happened;
 use crate::model::wifi::{LaptopScan, Network};
-use crate::model::wipe::WipeReport;
+use crate::model::wipe::{WipeReport, list};
 use crate::papers::Form;
 use crate::papers::commissioning::{About, Report};
 use crate::profile::Catalog;
@@ -80,6 +80,8 @@ pub enum Command {
     ScanCard { job: JobId, scan: Box<CardScan> },
     /// Write a certificate of what was done to a gateway. Answer: [`Event::JobFinished`] with the path in the note.
     SaveCertificate { job: JobId, report: Box<WipeReport>, form: Form, destination: Destination },
+    /// Read a manifest as a list of removals, its secrets left open. Answer: [`Event::RemovalsRead`].
+    ReadRemovals { path: PathBuf },
     /// See whether the certificates of several removals can be written into that folder, one for each row's number and serial
     /// number, before anything is removed. Answer: [`Event::CertificatesPrepared`].
     PrepareCertificates { folder: PathBuf, rows: Vec<(u32, String)> },
@@ -349,6 +351,8 @@ pub enum Event {
     RecordsSynced(Box<SyncNews>),
     /// What an audit of the records found.
     RecordsVerified(Result<Box<Audit>, Problem>),
+    /// What a list of removals says, or why it can't be read.
+    RemovalsRead { path: PathBuf, answer: Result<Box<list::Read>, Problem> },
     /// Where the certificates of several removals go, in the order asked for; or what speaks against writing there.
     CertificatesPrepared(Result<Vec<Destination>, Problem>),
     /// The diagnostics bundle, redacted, as text for the clipboard.

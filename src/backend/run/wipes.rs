@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::{Workers, crashed, operator};
 use crate::backend::certificates::prepare_certificates;
+use crate::backend::removals::read_removals;
 use crate::certificate::certificate;
 use crate::flow::commission::stopped;
 use crate::flow::port::InspectionFiles as _;
@@ -109,6 +110,16 @@ impl Workers {
     pub(super) async fn clear_leftovers(&mut self, job: JobId, count: Option<usize>) {
         let taken = self.jobs.answer(job, count);
         self.tell_not_taken(taken, false).await;
+    }
+
+    pub(super) fn read_removals(&self, path: PathBuf) {
+        let (reporter, catalog) = (self.reporter.clone(), self.parts.catalog.clone());
+        tokio::spawn(async move {
+            let manifest = path.clone();
+            let read = tokio::task::spawn_blocking(move || read_removals(&catalog, &manifest, &[]).map(Box::new));
+            let answer = read.await.unwrap_or_else(|error| Err(crashed(&error)));
+            reporter.report(Event::RemovalsRead { path, answer }).await;
+        });
     }
 
     pub(super) fn prepare_certificates(&self, folder: PathBuf, rows: Vec<(u32, String)>) {

@@ -39,6 +39,8 @@ pub struct Listed {
     pub serial: String,
     /// What lets us in.
     pub access: Access,
+    /// The name of its secret, where that was not given yet.
+    pub wants: Option<String>,
     /// Steps that a person carried out, and what was seen.
     pub attested: Vec<(String, String)>,
     /// Steps that are left out knowingly.
@@ -66,14 +68,30 @@ pub struct Read {
     pub gateways: Vec<Listed>,
     /// All mistakes.
     pub findings: Vec<Finding>,
+    /// The rows that refer to a secret that was not given, and its name. No mistake before a removal is to begin.
+    pub wanted: Vec<(u32, String)>,
     /// What a person should know that is no mistake: what was left out, what may be meant otherwise.
     pub notes: Vec<String>,
 }
 
+impl Read {
+    /// What it amounts to where removals begin at once: a secret that was not given is a mistake of its row.
+    #[must_use]
+    pub fn complete(mut self) -> Self {
+        for (row, name) in std::mem::take(&mut self.wanted) {
+            let finding = Mistake::SecretMissing { name: shown_name(&name).into() }.at(Some(row), Some("pop_file"));
+            let place = self.findings.iter().position(|other| other.row.is_some_and(|other| other > row));
+            self.findings.insert(place.unwrap_or(self.findings.len()), finding);
+        }
+        self.gateways.retain(|listed| listed.wants.is_none());
+        self
+    }
+}
+
 /// Reads a list.
 pub fn read(table: &Table, world: &mut dyn World) -> Read {
-    let findings = Findings::default();
-    let mut reading = Reading { world, findings, serials: BTreeMap::new(), places: Places::default() };
+    let (findings, wanted) = (Findings::default(), Vec::new());
+    let mut reading = Reading { world, findings, wanted, serials: BTreeMap::new(), places: Places::default() };
     let columns = Columns::find(table, column, |_| NEEDED.to_vec(), &mut reading.findings);
     let gateways = match columns.filter(|_| reading.findings.has_all_columns()) {
         Some(columns) => {
@@ -81,7 +99,7 @@ pub fn read(table: &Table, world: &mut dyn World) -> Read {
         }
         None => Vec::new(),
     };
-    Read { gateways, findings: reading.findings.done(), notes: notes::of(table) }
+    Read { gateways, findings: reading.findings.done(), wanted: reading.wanted, notes: notes::of(table) }
 }
 
 fn column(name: &str) -> Column {
@@ -96,6 +114,7 @@ fn column(name: &str) -> Column {
 struct Reading<'a> {
     world: &'a mut dyn World,
     findings: Findings,
+    wanted: Vec<(u32, String)>,
     serials: BTreeMap<String, u32>,
     places: Places,
 }
@@ -111,7 +130,7 @@ impl Reading<'_> {
         let serial = self.serial(&cells);
         let link = self.link(&cells);
         let found = link.as_ref().and_then(|link| self.plan(&cells, link.kind()));
-        let access = self.access(&cells);
+        let (access, wants) = self.access(&cells);
         let (attested, without) = (pairs(cells.get("attest")), words(cells.get("without")));
         if attested.is_none() {
             self.say(Mistake::BadAttest, row, "attest");
@@ -128,7 +147,7 @@ impl Reading<'_> {
         let (link, profile) = (link?, ProfileId::new(cells.get("profile")));
         let name = Some(cells.get("name")).filter(|name| !name.is_empty()).unwrap_or(&serial).to_owned();
         let is_good = self.findings.count() == before;
-        is_good.then_some(Listed { row, name, link, profile, driver, serial, access, attested, without })
+        is_good.then_some(Listed { row, name, link, profile, driver, serial, access, wants, attested, without })
     }
 
     fn serial(&mut self, cells: &Cells<'_>) -> String {
@@ -180,26 +199,31 @@ impl Reading<'_> {
         Some((driver, plan))
     }
 
-    fn access(&mut self, cells: &Cells<'_>) -> Access {
+    /// What lets us in, and the name of a secret for it that was not given yet.
+    fn access(&mut self, cells: &Cells<'_>) -> (Access, Option<String>) {
         let username = Some(cells.get("username")).filter(|name| !name.is_empty()).map(str::to_owned);
         let allows_unprotected = cells.yes("allow_unprotected", &mut self.findings);
-        Access { username, secret: self.secret(cells), allows_unprotected }
+        let (secret, wants) = self.secret(cells);
+        (Access { username, secret, allows_unprotected }, wants)
     }
 
-    /// The secret that a row refers to: given once as `@NAME`, or the first line of a file.
-    fn secret(&mut self, cells: &Cells<'_>) -> Option<Secret<String>> {
+    /// The secret that a row refers to, given once as `@NAME` or the first line of a file; or the name of one that is missing.
+    fn secret(&mut self, cells: &Cells<'_>) -> (Option<Secret<String>>, Option<String>) {
         let reference = cells.get("pop_file");
-        let found = match reference.strip_prefix('@') {
-            _ if reference.is_empty() => return None,
-            Some(name) => {
-                self.world.secret(name).ok_or_else(|| Mistake::SecretMissing { name: shown_name(name).into() })
-            }
-            None => match self.world.file(reference) {
-                Ok(content) => secret_text::line(content.expose()).map_err(|_| Mistake::FileNotText),
-                Err(reason) => Err(Mistake::FileUnreadable { reason }),
-            },
+        if reference.is_empty() {
+            return (None, None);
+        }
+        if let Some(name) = reference.strip_prefix('@') {
+            let secret = self.world.secret(name);
+            let wants = secret.is_none().then(|| name.to_owned());
+            self.wanted.extend(wants.clone().map(|name| (cells.row, name)));
+            return (secret, wants);
+        }
+        let found = match self.world.file(reference) {
+            Ok(content) => secret_text::line(content.expose()).map_err(|_| Mistake::FileNotText),
+            Err(reason) => Err(Mistake::FileUnreadable { reason }),
         };
-        found.map_err(|mistake| self.say(mistake, cells.row, "pop_file")).ok()
+        (found.map_err(|mistake| self.say(mistake, cells.row, "pop_file")).ok(), None)
     }
 }
 
@@ -273,6 +297,18 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_is_given_later_is_a_mistake_only_where_removals_begin_at_once() {
+        let rows = ["a,serial:/dev/a,card,GW-1,,@site,,", "b,serial:/dev/b,card,GW-2,,,,"];
+        let found = read(&table(&rows), &mut Made);
+        assert!(found.findings.is_empty());
+        assert_eq!(found.wanted, [(2, "site".to_owned())]);
+        let wants: Vec<_> = found.gateways.iter().map(|listed| listed.wants.as_deref()).collect();
+        assert_eq!(wants, [Some("site"), None]);
+        let complete = found.complete();
+        assert_eq!((complete.gateways.len(), complete.findings[0].problem.code), (1, "manifest.secret_missing"));
+    }
+
+    #[test]
     fn every_mistake_is_told_with_its_row_and_no_row_with_one_is_removed() {
         let bad = [
             "a,serial:/dev/a,card,,,,,",
@@ -289,7 +325,7 @@ mod tests {
             "l\nm,serial:/dev/l,card,GW-10,,,,",
             "n,serial:/dev/n,card,GW-11,,empty,,",
         ];
-        let Read { gateways: rows, findings, .. } = read(&table(&bad), &mut Made);
+        let Read { gateways: rows, findings, .. } = read(&table(&bad), &mut Made).complete();
         let codes: Vec<(Option<u32>, &str)> =
             findings.iter().map(|finding| (finding.row, finding.problem.code)).collect();
         let expected = [

@@ -152,6 +152,10 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             if open.pressed(ui) || (is_entered && is_typed) {
                 pass.did(BatchAction::Opened);
             }
+            let remove = Button::new("Remove\u{2026}").named("Show the gateways of the manifest to remove them");
+            if remove.enabled_if(is_typed, "Type the path of a manifest first").pressed(ui) {
+                pass.did(RemovalsAction::Listed(batch.path.trim().to_owned()));
+            }
             muted(ui, "Nothing is sent by this");
         });
         if !batch.secrets.is_empty() && batch.findings().is_empty() {
@@ -187,7 +191,7 @@ fn network(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
 }
 
 /// A secret; whether Enter was pressed in it.
-fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) -> bool {
+pub(super) fn masked(ui: &mut Ui, label: &str, secret: &mut Secret<String>) -> bool {
     let id = egui::Id::unique(("batch-secret", label));
     let response = labelled(ui, label, |ui, label| {
         let edit = TextEdit::singleline(secret.expose_mut()).id(id).password(true);
@@ -219,7 +223,8 @@ fn told(ui: &mut Ui, batch: &Batch) {
     }
 }
 
-fn findings(ui: &mut Ui, findings: &[Finding]) {
+/// The mistakes of a manifest.
+pub(super) fn findings(ui: &mut Ui, findings: &[Finding]) {
     group(ui, |ui| {
         let title = match findings.len() {
             1 => "1 mistake in the manifest".to_owned(),

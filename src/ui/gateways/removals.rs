@@ -1,13 +1,15 @@
 //! Several gateways that are to be removed: the whole list first, with a serial number each, then what becomes of each.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::{Color32, ComboBox, Label, RichText, Role, TextEdit, Ui, WidgetInfo};
 
+use super::batch::{findings, masked};
 use super::short_place;
 use crate::app::App;
 use crate::app::batch::Marked;
-use crate::app::removals::{OwnLogin, Removals, RemovalsAction, RowState};
+use crate::app::files::file_name;
+use crate::app::removals::{List, OwnLogin, Removals, RemovalsAction, RowState};
 use crate::model::ids::ProfileId;
 use crate::model::wipe::Outcome;
 use crate::ui::frame::scrolled;
@@ -15,7 +17,7 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_MARGIN, GRID, PAGE_MARGIN, medium, palette};
 use crate::ui::widgets::{
-    Button, RowEnd, counted, field, fixed, goes_to, group, hold_button, muted, path_field, pill, problem_card,
+    Button, RowEnd, counted, field, fixed, goes_to, group, hold_button, muted, notice, path_field, pill, problem_card,
     secret_field, strong, truncated,
 };
 
@@ -32,6 +34,10 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             let choices = Choices::of(app);
             let whole = app.whole_path(&app.removals.certificates);
             let removals = &mut app.removals;
+            let is_begun = removals.is_begun();
+            if let Some(list) = &mut removals.list {
+                source(ui, list, is_begun, pass);
+            }
             // What nothing was done to can be begun again, with another login.
             if (0..removals.rows.len()).any(|index| removals.is_correctable(index)) {
                 access(ui, removals, whole, pass);
@@ -40,7 +46,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
                 problem_card(ui, problem);
             }
             list(ui, removals, &choices, pass);
-            if !removals.is_begun() {
+            if !removals.is_begun() && !removals.rows.is_empty() {
                 confirm(ui, removals, pass);
             }
         });
@@ -70,6 +76,36 @@ fn header(ui: &mut Ui, removals: &Removals, pass: &mut Pass<'_>) {
             }
         });
     });
+}
+
+/// The manifest the gateways were read from: what is wrong with it, and the secrets it refers to.
+fn source(ui: &mut Ui, list: &mut List, is_begun: bool, pass: &mut Pass<'_>) {
+    ui.horizontal_wrapped(|ui| {
+        let name = file_name(Path::new(&list.path));
+        let text = if list.is_reading { format!("Reading {name}…") } else { format!("From {name}") };
+        muted(ui, &text).on_hover_text(&list.path);
+        let again = Button::new("Read again").icon(icon::REFRESH).named("Read the manifest again");
+        if !is_begun && !list.is_reading && again.pressed(ui) {
+            pass.did(RemovalsAction::Listed(list.path.clone()));
+        }
+    });
+    if let Some(problem) = &list.problem {
+        problem_card(ui, problem);
+    }
+    if !list.findings.is_empty() {
+        findings(ui, &list.findings);
+    }
+    for note in &list.notes {
+        notice(ui, palette(ui).warn, icon::WARNING, note);
+    }
+    if !list.secrets.is_empty() && list.findings.is_empty() {
+        group(ui, |ui| {
+            muted(ui, "Secrets that the manifest refers to; they are not stored");
+            for secret in &mut list.secrets {
+                let _ = masked(ui, &format!("@{}", secret.name), &mut secret.value);
+            }
+        });
+    }
 }
 
 fn access(ui: &mut Ui, removals: &mut Removals, whole: Option<PathBuf>, pass: &mut Pass<'_>) {
@@ -135,6 +171,11 @@ fn line(ui: &mut Ui, removals: &Removals, index: usize) {
     let Some(row) = removals.rows.get(index) else { return };
     let (name_width, place_width) = widths(ui.available_width());
     ui.horizontal(|ui| {
+        if let Some(number) = row.number() {
+            fixed(ui, NUMBER_WIDTH, |ui| {
+                muted(ui, &number.to_string()).on_hover_text("Its row in the manifest");
+            });
+        }
         fixed(ui, name_width, |ui| {
             truncated(ui, RichText::new(&row.marked.name).font(medium()).color(palette(ui).strong));
         });
@@ -154,6 +195,10 @@ fn line(ui: &mut Ui, removals: &Removals, index: usize) {
         let text = RichText::new(says(&row.state)).color(palette(ui).text);
         ui.vertical(|ui| ui.add(Label::new(text).wrap()));
     });
+    let orders = row.orders();
+    if !orders.is_empty() {
+        muted(ui, &orders);
+    }
     if let RowState::Ended(_, _, next) = &row.state {
         for text in next {
             muted(ui, text);
@@ -202,6 +247,8 @@ fn correct(ui: &mut Ui, removals: &mut Removals, index: usize, choices: &Choices
     });
 }
 
+/// Width of a row's number.
+const NUMBER_WIDTH: f32 = 28.0;
 /// Width of a choice in a row.
 const PICK_WIDTH: f32 = 140.0;
 

@@ -297,3 +297,27 @@ fn why_several_cannot_be_removed_stands_beside_the_button_and_a_folder_takes_the
     );
     assert!(!commands.iter().any(|command| matches!(command, Command::Wipe { .. })), "the folder is looked at first");
 }
+
+#[test]
+fn a_manifest_is_removed_once_its_secret_and_the_number_of_its_gateways_are_typed() {
+    let mut hand = Hand::at(|stage| stage.app.batch.path = "/home/me/site.csv".into());
+    hand.meanwhile(|stage| stage.act(Action::OpenedBatch));
+    hand.click(Role::Button, "Show the gateways of the manifest to remove them");
+    assert!(matches!(hand.commands().last(), Some(Command::ReadRemovals { .. })));
+    hand.meanwhile(Stage::removals_of_a_manifest);
+    hand.opened.harness.state_mut().app.removals.typed = "2".into();
+    hand.opened.harness.run();
+    hand.opened.harness.get_by_label("Type the secrets first");
+    hand.click(Role::PasswordInput, "@site");
+    hand.types("hunter2");
+    hand.click(Role::Button, "Remove the gateways listed");
+    let commands = hand.commands();
+    let begun: Vec<&str> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Wipe { start, .. } => Some(start.confirmed.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(begun, ["GW-0412", "GW-0413"]);
+}

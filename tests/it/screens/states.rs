@@ -9,10 +9,12 @@ use linesman::app::discover::{DiscoverAction, Shown};
 use linesman::app::gateways::Tab;
 use linesman::app::palette::PaletteAction;
 use linesman::app::records::RecordsAction;
+use linesman::app::removals::RemovalsAction;
 use linesman::app::settings::SettingsAction;
 use linesman::app::terminal::TerminalAction;
 use linesman::app::{Action, App, Place};
 use linesman::flow::port::{AdapterOff, BleError};
+use linesman::model::access::Access;
 use linesman::model::audit::{self, Audit, Digest, Fault, Head};
 use linesman::model::batch::{BatchId, Finding, RowHead, RowOutcome, RowResult, Summary};
 use linesman::model::credentials::WifiDraft;
@@ -30,6 +32,7 @@ use linesman::model::settings::Settings;
 use linesman::model::sync::{SyncNews, SyncReport};
 use linesman::model::timeline::Happened;
 use linesman::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
+use linesman::model::wipe::list::{Listed, Read};
 use linesman::msg::batch::{BatchCommand, BatchEvent, ManifestCheck, RowState};
 use linesman::msg::terminal::TerminalOutput;
 use linesman::msg::{Command, DemoSite, Event, JobEnd, Progress, QrContent, SimAccess, Startup, Step};
@@ -252,6 +255,7 @@ pub(crate) const STATES: &[State] = &[
         },
     },
     State { name: "batch_mistakes", plant: Stage::manifest_mistakes },
+    State { name: "removals_of_a_manifest", plant: Stage::removals_of_a_manifest },
     State {
         name: "batch_ready",
         plant: |stage| {
@@ -713,6 +717,33 @@ impl Stage {
             finding(Some(4), "match", "serial:/dev/ttyUSB0 is row 2 already"),
         ];
         self.checked(ManifestCheck { findings, ..ManifestCheck::default() });
+    }
+
+    /// The list of removals that a manifest of two gateways makes.
+    pub(crate) fn removals_of_a_manifest(&mut self) {
+        self.act(Action::OpenedBatch);
+        self.app.batch.path = "/home/me/site.csv".into();
+        self.act(RemovalsAction::Listed(self.app.batch.path.clone()));
+        let Some(Command::ReadRemovals { path }) = self.sent.pop() else { panic!("the manifest is read") };
+        let listed = |row: u32, wants: Option<&str>| Listed {
+            row,
+            name: format!("Hall {row}"),
+            link: serial(&format!("/dev/ttyUSB{row}")),
+            profile: ProfileId::new("generic-linux"),
+            driver: DriverId::LinuxConsole,
+            serial: format!("GW-041{row}"),
+            access: Access { username: Some("root".into()), ..Access::default() },
+            wants: wants.map(str::to_owned),
+            attested: vec![("unpair".into(), "gone from the app".into())],
+            without: Vec::new(),
+        };
+        let read = Read {
+            gateways: vec![listed(2, Some("site")), listed(3, None)],
+            wanted: vec![(2, "site".into())],
+            notes: vec!["Row 4 is hidden and skipped".into()],
+            ..Read::default()
+        };
+        self.apply(Event::RemovalsRead { path, answer: Ok(Box::new(read)) });
     }
 
     /// A manifest of four gateways without mistakes, referring to these secrets.
