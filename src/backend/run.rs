@@ -224,9 +224,9 @@ impl Workers {
             Command::AddPort(link) => self.add_port(link).await,
             Command::RemovePort(link) => self.remove_port(link).await,
             Command::Probe { job, link } => self.probe(job, link).await,
-            Command::OpenSession { job, link, profile, driver, access } => {
+            Command::OpenSession { job, link, profile, driver, access, known } => {
                 self.learn_access(&access);
-                self.open_session(job, link, profile.as_ref(), driver, access);
+                self.open_session(job, link, profile.as_ref(), driver, access, known);
             }
             Command::OpenDevice { job, link, profile, driver, access } => {
                 self.learn_access(&access);

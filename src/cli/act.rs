@@ -12,7 +12,7 @@ use crate::model::access::Access;
 use crate::model::ids::DriverId;
 use crate::model::problem::Problem;
 use crate::model::wifi::WifiRules;
-use crate::msg::{Command, JobEnd, Request, Step};
+use crate::msg::{Command, JobEnd, Known, Request, Step};
 use crate::profile::DriverBinding;
 
 /// Does it and prints what came of it. `confirmed` is the gateway's name where the act changes something.
@@ -56,7 +56,14 @@ fn open(
     let access = Access { username: link.username.clone(), secret, allows_unprotected: false };
     let (job, profile) = (next_job(), profile.map(|profile| profile.id.clone()));
     handle
-        .try_send(Command::OpenSession { job, link: link.via.clone(), profile, driver, access })
+        .try_send(Command::OpenSession {
+            job,
+            link: link.via.clone(),
+            profile,
+            driver,
+            access,
+            known: Known::default(),
+        })
         .map_err(could_not_run)?;
     out.text(format!("Connecting to {} with {driver} …", link.via));
     let session = Session::new(job, WifiRules::standard(), Todos::default()).at(link.via.place());

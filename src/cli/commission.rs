@@ -17,8 +17,9 @@ use crate::model::ids::{DriverId, JobId};
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::qr::QrContent;
+use crate::model::secret::Secret;
 use crate::model::wifi::WifiRules;
-use crate::msg::{Command, Event, JobEnd, QrSource, Startup, Step};
+use crate::msg::{Command, Event, JobEnd, Known, QrSource, Startup, Step};
 use crate::profile::DriverBinding;
 
 /// Commissions one gateway and tells how it ended.
@@ -167,11 +168,14 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
         early = credentials;
     }
     let access = access(args, of_code).map_err(usage)?;
-    let todo = todo(args, draft).map_err(usage)?;
+    let contents = contents(args).map_err(usage)?;
+    let secrets = contents.iter().map(|(_, content)| content.clone()).collect();
+    let known = Known { network: early.clone(), secrets };
+    let todo = todo(args, draft, contents);
     let job = next_job();
     let profile = profile.map(|profile| profile.id.clone());
     handle
-        .try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver, access })
+        .try_send(Command::OpenSession { job, link: args.via.clone(), profile, driver, access, known })
         .map_err(could_not_run)?;
     let session = Session::new(job, rules, todo).expecting(early);
     if args.no_scan {
@@ -181,16 +185,21 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     Ok(session.with_laptop_scan())
 }
 
-/// What to ask of the gateway.
-fn todo(args: &CommissionArgs, network: Option<WifiDraft>) -> Result<Todos, Problem> {
+/// The credentials to send, by their id.
+fn contents(args: &CommissionArgs) -> Result<Vec<(String, Secret<Vec<u8>>)>, Problem> {
     let read = |CredentialFile { id, file }: &CredentialFile| Ok((id.clone(), secret_input::read_file(file)?));
-    Ok(Agenda::of(Order {
-        credentials: args.credentials.iter().map(read).collect::<Result<_, Problem>>()?,
+    args.credentials.iter().map(read).collect()
+}
+
+/// What to ask of the gateway.
+fn todo(args: &CommissionArgs, network: Option<WifiDraft>, credentials: Vec<(String, Secret<Vec<u8>>)>) -> Todos {
+    Agenda::of(Order {
+        credentials,
         hostname: args.hostname.clone(),
         device_name: args.device_name.clone(),
         is_scanning: network.is_some() && !args.no_scan,
         networks: network.into_iter().collect(),
-    }))
+    })
 }
 
 /// What lets us in: from the files named, and what they leave open from the device's code.

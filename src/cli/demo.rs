@@ -30,7 +30,7 @@ use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wifi::{Network, Signal, WifiRules};
 use crate::msg::telemetry::{InspectionSource, InspectionStart, STORE_BYTES, TelemetryEvent};
-use crate::msg::{Command, DemoSite, Event, JobEnd};
+use crate::msg::{Command, DemoSite, Event, JobEnd, Known};
 use crate::profile::{Catalog, Profile};
 
 /// How long the simulated gateways may take to be found.
@@ -239,7 +239,7 @@ impl Tour<'_> {
             allows_unprotected: false,
         });
         let (job, link) = (next_job(), sighting.link.clone());
-        handle.try_send(Command::OpenSession { job, link, profile, driver, access })?;
+        handle.try_send(Command::OpenSession { job, link, profile, driver, access, known: Known::default() })?;
         let ended = Session::new(job, rules.unwrap_or_else(WifiRules::standard), todo).run(handle, out);
         ended.outcomes.iter().for_each(|outcome| print_outcome(outcome, out));
         if ended.end == JobEnd::Cancelled { Err(stopped()) } else { Ok(ended) }

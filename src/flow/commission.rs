@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::conclude::{End, Facts, asked_again, before_the_push, conclude, evidence_of};
 use super::driver::{CLOSE_LIMIT, Driver, Followed, Limits, Name, Scan};
@@ -105,6 +105,16 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
+/// What a state that was told unasked says of the network.
+fn unasked(state: ProvisioningState) -> Option<Observation> {
+    match state {
+        ProvisioningState::Provisioned => Some(Observation::Look(Look::unnamed(Station::Connected, Seen::Unasked))),
+        ProvisioningState::Ready => Some(Observation::Look(Look::unnamed(Station::Apart, Seen::Unasked))),
+        ProvisioningState::Provisioning => Some(Observation::Began),
+        ProvisioningState::Stopped | ProvisioningState::AuthorizationRequired => None,
+    }
+}
+
 struct Session {
     setup: Setup,
     record: RecordId,
@@ -138,6 +148,12 @@ struct OpenPush {
 
 /// How long this computer looks for a gateway that joined.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
+/// How long "it could not join" has to stand before it counts.
+const SETTLE: Duration = Duration::from_secs(3);
+/// The same where it named no error and only waits for a network again.
+const SETTLE_UNNAMED: Duration = Duration::from_secs(6);
+/// The same once the gateway says that it joins again.
+const TRYING_AGAIN: Duration = Duration::from_secs(15);
 /// So often a gateway may change its word while nobody asks; after that it is left at what was known last.
 const LATE_WORDS: usize = 8;
 
@@ -149,6 +165,15 @@ impl OpenPush {
         let observations = &mut self.followed.observations;
         observations.retain(|seen| !is_unasked(seen) && *seen != heard);
         observations.push(heard);
+    }
+
+    /// For how long a gateway that could not join, by its word so far, may take that back; nothing for every other end.
+    fn settles_in(&self) -> Option<Duration> {
+        match self.end().ground {
+            Ground::FellBack => Some(SETTLE_UNNAMED),
+            Ground::Refused(refusal) => refusal.kind.is_about_joining().then_some(SETTLE),
+            _ => None,
+        }
     }
 
     /// Rules on what was observed so far.
@@ -497,6 +522,7 @@ impl Session {
         }
         if broken.is_none() {
             self.read_back(device, &mut broken).await;
+            self.settle(device).await;
         }
         self.look_from_here().await;
         self.finish_push().await?;
@@ -506,8 +532,8 @@ impl Session {
     /// What the gateway's network was before a push. One that it had in this session may come back at any time.
     fn before(&mut self, told: Before) -> Before {
         match told {
-            Before::SomeNetwork => self.had_network = true,
-            Before::NoNetwork if self.had_network => return Before::SomeNetwork,
+            Before::SomeNetwork { .. } => self.had_network = true,
+            Before::NoNetwork if self.had_network => return Before::SomeNetwork { addresses: Vec::new() },
             Before::NoNetwork | Before::NotKnown | Before::On { .. } => {}
         }
         told
@@ -570,6 +596,28 @@ impl Session {
         report.done(Step::ReadBack, word).await;
     }
 
+    /// What a gateway says first isn't always its last word: some try again by themselves, and some tell a state that is over.
+    /// So "it could not join" counts once it has stood for a while.
+    async fn settle(&mut self, device: &mut dyn Driver) {
+        if !device.tells_unasked() {
+            return;
+        }
+        let Some(push) = &mut self.open_push else { return };
+        let Some(settles_in) = push.settles_in() else { return };
+        let mut until = Instant::now() + settles_in;
+        let mut is_trying_again = false;
+        while let Ok(Ok(state)) = timeout_at(until, device.listen()).await {
+            if state == ProvisioningState::Provisioning && !std::mem::replace(&mut is_trying_again, true) {
+                until = Instant::now() + TRYING_AGAIN;
+            }
+            let Some(heard) = unasked(state) else { continue };
+            push.hear(heard);
+            if push.settles_in().is_none() {
+                return push.evidence.push(evidence_of(&push.end(), self.setup.report.elapsed()));
+            }
+        }
+    }
+
     /// Where the gateway joined: looks from this computer whether the address it reported answers.
     async fn look_from_here(&mut self) {
         let Some(end) = self.open_push.as_ref().map(OpenPush::end) else { return };
@@ -608,7 +656,7 @@ impl Session {
         push.told = Some(end.ground.clone());
         let is_lost = end.ground == Ground::LinkLost;
         let link_error = end.broken.clone().filter(|_| is_lost);
-        let is_open = !is_lost && end.ground.verdict() == Verdict::Unknown;
+        let is_open = !is_lost && (end.ground.verdict() == Verdict::Unknown || push.settles_in().is_some());
         let at = self.setup.report.elapsed();
         let outcome = conclude(Facts {
             credentials: &push.credentials,
@@ -636,12 +684,8 @@ impl Session {
     async fn handle_unasked(&mut self, state: ProvisioningState) -> Result<(), SessionError> {
         let at = self.setup.report.elapsed();
         let Some(push) = &mut self.open_push else { return Ok(()) };
-        push.hear(match state {
-            ProvisioningState::Provisioned => Observation::Look(Look::unnamed(Station::Connected, Seen::Unasked)),
-            ProvisioningState::Ready => Observation::Look(Look::unnamed(Station::Apart, Seen::Unasked)),
-            ProvisioningState::Provisioning => Observation::Began,
-            ProvisioningState::Stopped | ProvisioningState::AuthorizationRequired => return Ok(()),
-        });
+        let Some(heard) = unasked(state) else { return Ok(()) };
+        push.hear(heard);
         let end = push.end();
         if state == ProvisioningState::Provisioning || push.told.as_ref() == Some(&end.ground) {
             return Ok(());

@@ -11,7 +11,7 @@ use crate::model::gateway::Protection;
 use crate::model::ids::DriverId;
 use crate::model::outcome::{Cause, Evidence, EvidenceKind, Outcome, WRONG_PASSPHRASE};
 use crate::model::problem::Explain;
-use crate::model::verdict::{Before, Ground, Observation, Refusal, RefusalKind};
+use crate::model::verdict::{Before, Ground, Observation, Refusal, RefusalKind, Station};
 use crate::model::wifi::{Band, Network, Security, Signal, WifiRules, shown_name};
 
 /// A refusal after this long speaks against a wrong passphrase, which access points turn down within seconds.
@@ -24,6 +24,10 @@ pub struct End {
     pub ground: Ground,
     /// Whether the gateway said that it began to join.
     pub has_begun: bool,
+    /// Where its radio stood at the last look.
+    pub station: Option<Station>,
+    /// Whether an answer about its network could not be read.
+    pub is_garbled: bool,
     /// Addresses it gave.
     pub addresses: Vec<String>,
     /// Its last word since the push, as a sentence without a subject: `is joining a network`.
@@ -41,6 +45,11 @@ impl End {
         broken: Option<LinkError>,
     ) -> Self {
         let has_begun = observations.contains(&Observation::Began);
+        let is_garbled = observations.contains(&Observation::Garbled);
+        let station = observations.iter().rev().find_map(|seen| match seen {
+            Observation::Look(look) => Some(look.station),
+            _ => None,
+        });
         let told = |seen: &Observation| match seen {
             Observation::Look(look) if !look.addresses.is_empty() => Some(look.addresses.clone()),
             _ => None,
@@ -49,7 +58,7 @@ impl End {
             Ground::Joined { .. } => observations.iter().find_map(told).unwrap_or_default(),
             _ => Vec::new(),
         };
-        Self { ground, has_begun, addresses, last_word, broken }
+        Self { ground, has_begun, station, is_garbled, addresses, last_word, broken }
     }
 }
 
@@ -143,7 +152,10 @@ fn refusal_summary(refusal: &Refusal, ssid: &str) -> String {
 pub fn before_the_push(before: &Before, at: Duration) -> Option<Evidence> {
     let text = match before {
         Before::NotKnown | Before::NoNetwork => return None,
-        Before::SomeNetwork => "Before the push the gateway had a network and did not say which".to_owned(),
+        Before::SomeNetwork { addresses } => {
+            let text = "Before the push the gateway had a network and did not say which";
+            addresses.first().map_or_else(|| text.to_owned(), |address| format!("{text}; its address was {address}"))
+        }
         Before::On { ssid, connection } => {
             let by =
                 connection.as_ref().map_or_else(String::new, |kept| format!(", by its connection “{}”", kept.name));
@@ -155,7 +167,7 @@ pub fn before_the_push(before: &Before, at: Duration) -> Option<Evidence> {
 
 /// What the end of a push is evidence of.
 pub fn evidence_of(end: &End, at: Duration) -> Evidence {
-    let End { ground, has_begun, addresses, last_word, broken } = end;
+    let End { ground, has_begun, addresses, last_word, broken, .. } = end;
     let acknowledged = |text: String| (EvidenceKind::Acknowledged, text);
     let (kind, text) = match ground {
         Ground::Joined { is_late: false, .. } => acknowledged(joined_words(addresses)),
@@ -173,9 +185,9 @@ pub fn evidence_of(end: &End, at: Duration) -> Evidence {
         Ground::OtherConnection { name } => {
             acknowledged(format!("The gateway says it is on the network by its connection “{name}”"))
         }
-        Ground::MaybeTheOldOne => {
-            acknowledged("The gateway says it has a network; it had one before and does not say which".into())
-        }
+        Ground::MaybeTheOldOne => acknowledged(
+            "The gateway says it has a network; it may be the one from before, as it does not say which".into(),
+        ),
         Ground::NotNamed => acknowledged("The gateway says it is connected; to what cannot be read".into()),
         Ground::StillJoining => acknowledged("The gateway says it is still joining".into()),
         Ground::NoWord => {
@@ -253,8 +265,8 @@ fn causes(facts: &Facts<'_>) -> Vec<Cause> {
             cause("It joined, and its protocol names no network", "It has a network now"),
         ],
         Ground::NotNamed => vec![cause("Its answer to the question for the network was lost", "It is connected")],
-        Ground::StillJoining => silence_causes(true),
-        Ground::NoWord => silence_causes(facts.end.last_word.is_some()),
+        Ground::StillJoining => joining_causes(),
+        Ground::NoWord => silence_causes(&facts.end),
         Ground::LinkLost => {
             let broken = facts.end.broken.as_ref().map(Explain::explain);
             let link = broken.map(|problem| cause(problem.likely_cause, problem.what));
@@ -280,13 +292,26 @@ fn refusal_cause(kind: RefusalKind) -> Cause {
     }
 }
 
-fn silence_causes(has_begun: bool) -> Vec<Cause> {
-    if !has_begun {
-        return vec![
-            cause("The gateway hangs or restarted", "It did not even acknowledge the credentials"),
-            cause("Bytes were lost on the line", "A damaged packet is dropped in silence by some firmware"),
-        ];
+/// Why a gateway gives no verdict, from what it said instead.
+fn silence_causes(end: &End) -> Vec<Cause> {
+    let hangs = |because| cause("The gateway hangs or restarted", because);
+    let lost = || cause("Bytes were lost on the line", "A damaged packet is dropped in silence by some firmware");
+    match &end.last_word {
+        _ if end.is_garbled => vec![
+            cause("Its firmware answers in a form of its own", "What came isn't what its protocol says"),
+            hangs("Half an answer looks like that, too"),
+        ],
+        None => vec![hangs("It did not even acknowledge the credentials"), lost()],
+        Some(word) if end.station == Some(Station::Unclear) => {
+            let because = || format!("Its last word was that it {word}");
+            vec![cause("It could not join and names no reason", because()), hangs("It never said that it joined")]
+        }
+        Some(_) => joining_causes(),
     }
+}
+
+/// Why a gateway that began to join never comes to an end.
+fn joining_causes() -> Vec<Cause> {
     vec![
         cause("It joined but got no address (DHCP)", "It began to join and never came to an end"),
         cause("It joined and its firmware gives no verdict", "Its last word was that it is joining"),
@@ -462,7 +487,7 @@ const fn lost_next_step(broken: Option<&LinkError>) -> &'static str {
 
 fn join_next_step(causes: &[Cause]) -> &'static str {
     match causes.first().map(|cause| cause.text.as_str()) {
-        Some(WRONG_PASSPHRASE) => "Correct the passphrase and try again; the connection stays open",
+        Some(WRONG_PASSPHRASE) => "Correct the passphrase and try again",
         Some("The network wants a passphrase after all") => "Type the network's passphrase and try again",
         Some("The signal is too weak for the handshake") => {
             "Move the gateway or the access point closer until the gateway hears at least -75 dBm, then try again"

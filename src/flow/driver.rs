@@ -122,6 +122,11 @@ pub(super) trait Driver: Send {
         not_offered(self.id(), Step::Reset)
     }
 
+    /// Whether it tells a state that nobody asked for, so that listening to it is worthwhile.
+    fn tells_unasked(&self) -> bool {
+        false
+    }
+
     /// Waits until the gateway says something by itself. Safe to drop at any point.
     fn listen(&mut self) -> Boxed<'_, Result<ProvisioningState, LinkError>> {
         Box::pin(std::future::pending())

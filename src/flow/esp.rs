@@ -390,7 +390,7 @@ impl Esp {
             Ok(_) | Err(SessionError::Esp(EspError::NoReply { .. })) => (Observation::TimeOver, self.last_word(), None),
             Err(error) => {
                 self.transcript.note(self.report.elapsed(), &error.to_string());
-                (Observation::TimeOver, Some("gave an answer that cannot be read".into()), None)
+                (Observation::Garbled, Some("gave an answer that cannot be read".into()), None)
             }
         };
         // It names a reason only after it tried.

@@ -83,6 +83,8 @@ struct Improv {
     heard: Heard,
     /// What it said of its state since the last request.
     states: States,
+    /// The addresses it told last.
+    addresses: Vec<String>,
 }
 
 impl Improv {
@@ -98,6 +100,7 @@ impl Improv {
             log,
             heard: Heard::default(),
             states: States::default(),
+            addresses: Vec::new(),
         }
     }
 
@@ -239,7 +242,10 @@ impl Driver for Improv {
             // A line feed ends whatever text stood on the line before.
             self.write(b"\n".to_vec()).await?;
             match self.ask(Request::CurrentState, Step::Connect).await? {
-                Answer::State { state: State::Known(state), .. } => Ok(state),
+                Answer::State { state: State::Known(state), addresses } => {
+                    self.addresses = addresses;
+                    Ok(state)
+                }
                 _ => Err(SessionError::Malformed { step: Step::Connect }),
             }
         })
@@ -298,7 +304,7 @@ impl Driver for Improv {
     }
 
     fn before(&mut self) -> Boxed<'_, Result<Before, SessionError>> {
-        Box::pin(std::future::ready(Ok(before(self.session.state()))))
+        Box::pin(std::future::ready(Ok(before(self.session.state(), &self.addresses))))
     }
 
     fn follow(&mut self) -> Boxed<'_, Followed> {
@@ -318,7 +324,10 @@ impl Driver for Improv {
     fn read_back(&mut self) -> Boxed<'_, Option<Result<Observation, SessionError>>> {
         Box::pin(async {
             Some(match self.ask(Request::CurrentState, Step::ReadBack).await {
-                Ok(Answer::State { state, addresses }) => Ok(look(state, Seen::Question, addresses)),
+                Ok(Answer::State { state, addresses }) => {
+                    self.addresses.clone_from(&addresses);
+                    Ok(look(state, Seen::Question, addresses))
+                }
                 Ok(_) => Err(SessionError::Malformed { step: Step::ReadBack }),
                 Err(error) => Err(error),
             })
@@ -336,6 +345,10 @@ impl Driver for Improv {
             self.transcript.note(self.report.elapsed(), "pulse the reset line");
             self.link.send(LinkCommand::PulseReset).await.map_err(SessionError::from)
         })
+    }
+
+    fn tells_unasked(&self) -> bool {
+        true
     }
 
     fn listen(&mut self) -> Boxed<'_, Result<ProvisioningState, LinkError>> {
@@ -368,7 +381,7 @@ impl States {
 }
 
 /// What a state before the push says of the gateway's network.
-const fn before(state: Option<State>) -> Before {
+fn before(state: Option<State>, addresses: &[String]) -> Before {
     match state {
         None => Before::NotKnown,
         Some(State::Known(
@@ -376,7 +389,7 @@ const fn before(state: Option<State>) -> Before {
         )) => Before::NoNetwork,
         // One that it was joining is another one, too.
         Some(State::Known(ProvisioningState::Provisioned | ProvisioningState::Provisioning) | State::Unknown(_)) => {
-            Before::SomeNetwork
+            Before::SomeNetwork { addresses: addresses.to_vec() }
         }
     }
 }
@@ -472,7 +485,7 @@ mod tests {
         let mut now = Instant::now().into_std();
         session.handle_message(first.clone(), now);
         while session.poll_event().is_some() {}
-        let before = before(session.state());
+        let before = before(session.state(), &[]);
         let request = Request::WifiSettings { ssid: b"Site".to_vec(), password: Secret::new("long enough".into()) };
         session.start(request, now);
         let (mut has_begun, mut incoming) = (false, messages.iter());

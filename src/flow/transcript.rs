@@ -51,23 +51,20 @@ impl SharedTranscript {
         })))
     }
 
-    /// From here on these credentials are cut out, in every form they may take.
+    /// These credentials are cut out, in every form they may take: of what was noted before, too. Deriving their key takes some
+    /// milliseconds.
     pub fn learn(&self, credentials: &WifiCredentials) {
         self.with(|transcript| {
             transcript.redactor.add_credentials(credentials);
-            let rest = transcript.incoming.finish();
-            transcript.add(Duration::ZERO, Direction::Received, rest);
-            transcript.incoming = transcript.redactor.fresh();
+            transcript.learnt();
         });
     }
 
-    /// From here on this secret is cut out, a long one line by line, since some drivers send a file so.
+    /// This secret is cut out, a long one line by line, since some drivers send a file so: of what was noted before, too.
     pub fn learn_secret(&self, secret: &[u8]) {
         self.with(|transcript| {
             transcript.redactor.add(secret);
-            let rest = transcript.incoming.finish();
-            transcript.add(Duration::ZERO, Direction::Received, rest);
-            transcript.incoming = transcript.redactor.fresh();
+            transcript.learnt();
         });
     }
 
@@ -125,6 +122,31 @@ impl SharedTranscript {
 }
 
 impl Transcript {
+    /// Another secret is known: a gateway that is set up again may have said it before it was sent.
+    fn learnt(&mut self) {
+        let rest = self.incoming.finish();
+        let at = self.entries.back().map_or(Duration::ZERO, |(at, ..)| *at);
+        self.add(at, Direction::Received, rest);
+        self.incoming = self.redactor.fresh();
+        for direction in [Direction::Sent, Direction::Received, Direction::Note] {
+            self.redact_again(direction);
+        }
+        self.entries.retain(|(_, _, octets)| !octets.is_empty());
+        self.held_octets = self.entries.iter().map(|(_, _, octets)| octets.len()).sum();
+    }
+
+    /// What went one way is one stream, in which a secret may lie across two entries; each note stands alone.
+    fn redact_again(&mut self, direction: Direction) {
+        let mut stream = self.redactor.fresh();
+        let mut entries = self.entries.iter_mut().filter(|(_, of, _)| *of == direction).peekable();
+        while let Some((_, _, octets)) = entries.next() {
+            *octets = stream.push(octets);
+            if direction == Direction::Note || entries.peek().is_none() {
+                octets.extend(stream.finish());
+            }
+        }
+    }
+
     fn add(&mut self, at: Duration, direction: Direction, octets: Vec<u8>) {
         if octets.is_empty() {
             return;
@@ -201,6 +223,20 @@ mod tests {
         let text = transcript.render();
         assert!(!text.contains("horse") && !text.contains("636f7272656374"), "{text}");
         assert_eq!(text.matches("[redacted]").count(), 2, "{text}");
+    }
+
+    #[test]
+    fn what_a_gateway_said_before_the_secret_was_known_is_cut_out_too() {
+        let transcript = SharedTranscript::new("test");
+        transcript.received(Duration::from_millis(1), b"boot\npsk=correct hor");
+        transcript.sent(Duration::from_millis(2), "a question", b"?");
+        transcript.received(Duration::from_millis(3), b"se battery stored\n");
+        transcript.note(Duration::from_millis(4), "it calls itself correct horse battery");
+        transcript.learn(&credentials());
+        let text = transcript.render();
+        assert!(!text.contains("horse") && !text.contains("636f7272656374") && !text.contains("battery"), "{text}");
+        assert_eq!(text.matches("[redacted]").count(), 2, "{text}");
+        assert!(text.contains("stored") && text.contains("boot"), "{text}");
     }
 
     #[test]

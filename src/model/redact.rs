@@ -69,10 +69,17 @@ impl Redactor {
         redactor
     }
 
-    /// Learns the key of these credentials, too.
+    /// Learns the key of these credentials, too. One that stands in the network's name is none: everybody hears the name, and
+    /// without it nobody could tell which network a gateway is on.
     pub fn add_credentials(&mut self, credentials: &WifiCredentials) {
+        let is_in_name = |secret: &str| {
+            let (name, secret) = (credentials.ssid.octets(), secret.as_bytes());
+            !secret.is_empty() && name.windows(secret.len()).any(|part| part == secret)
+        };
         match &credentials.key {
             WifiKey::Open => {}
+            WifiKey::Passphrase(secret) | WifiKey::RawPsk(secret) | WifiKey::Wep(secret)
+                if is_in_name(secret.expose()) => {}
             WifiKey::Passphrase(secret) | WifiKey::RawPsk(secret) | WifiKey::Wep(secret) => {
                 self.add(secret.expose().as_bytes());
             }

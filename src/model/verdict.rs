@@ -126,6 +126,8 @@ pub enum Observation {
     Look(Look),
     /// The time for a verdict was over.
     TimeOver,
+    /// It answered, and not as its protocol says.
+    Garbled,
     /// The link broke.
     LinkLost,
 }
@@ -139,7 +141,10 @@ pub enum Before {
     /// It had none.
     NoNetwork,
     /// It had one, or was joining one, and did not name it.
-    SomeNetwork,
+    SomeNetwork {
+        /// The addresses it told then, safe to show.
+        addresses: Vec<String>,
+    },
     /// It was on this one.
     On {
         /// Its name, as octets.
@@ -222,8 +227,11 @@ pub fn rule(asked: Asked<'_>, before: &Before, observations: &[Observation]) -> 
         .find_map(|(at, seen)| if let Observation::Refused(refusal) = seen { Some((at, refusal)) } else { None });
     let place = look.and_then(|(_, look)| place(asked, before, observations, look));
     if let Some((refused_at, refusal)) = refusal {
-        // A network that is named after the refusal says more: the gateway tried on and got there.
-        let has_got_there = matches!(place, Some(Ground::Joined { is_named: true, .. }));
+        // A network after the refusal says more where it can be no other one: the gateway tried on and got there.
+        let has_got_there = match place {
+            Some(Ground::Joined { is_named, .. }) => is_named || *before == Before::NoNetwork,
+            _ => false,
+        };
         if !has_got_there || look.is_none_or(|(at, _)| at < refused_at) {
             return Ground::Refused(refusal.clone());
         }
@@ -283,8 +291,19 @@ fn is_since_the_push(before: &Before, observations: &[Observation], look: &Look)
         // It changed from none to one. Asked much later, without a word in between, it may have found back to an old one.
         Before::NoNetwork => has_begun || is_done || look.seen == Seen::Unasked || has(&Observation::LinkLost),
         // It may have fallen back: only its answer to this very push, after it tried, speaks of this network.
-        Before::NotKnown | Before::SomeNetwork | Before::On { .. } => has_begun && is_done,
+        Before::NotKnown | Before::On { .. } => has_begun && is_done,
+        // Firmware that falls back answers so, too; then it has the address it had.
+        Before::SomeNetwork { addresses } => has_begun && is_done && !is_where_it_was(addresses, observations),
     }
+}
+
+/// Whether it told one of these addresses again.
+fn is_where_it_was(addresses: &[String], observations: &[Observation]) -> bool {
+    let is_told = |seen: &Observation| match seen {
+        Observation::Look(look) => look.addresses.iter().any(|address| addresses.contains(address)),
+        _ => false,
+    };
+    observations.iter().any(is_told)
 }
 
 fn is_late(observations: &[Observation], look: &Look) -> bool {

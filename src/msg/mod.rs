@@ -49,6 +49,16 @@ use crate::profile::site::Site;
 
 pub use crate::model::qr::QrContent;
 
+/// Secrets that a front end holds when it opens a session: they are cut out of what a gateway says from its first byte on, since
+/// one that is set up again may print what it stored.
+#[derive(Default)]
+pub struct Known {
+    /// The network that will be sent.
+    pub network: Option<WifiCredentials>,
+    /// Tokens and files that will be.
+    pub secrets: Vec<Secret<Vec<u8>>>,
+}
+
 /// What a front end wants done.
 pub enum Command {
     /// Begin to watch: serial ports, and with `radio` what is heard over Bluetooth. Nothing is sent to any port. The radio
@@ -63,7 +73,14 @@ pub enum Command {
     /// Ask the gateway on a port what it is. Ends with [`Event::JobFinished`]; the answer comes as [`Event::Probed`].
     Probe { job: JobId, link: LinkAddress },
     /// Open a session with a gateway: connect and describe, then wait for [`Request`]s.
-    OpenSession { job: JobId, link: LinkAddress, profile: Option<ProfileId>, driver: DriverId, access: Access },
+    OpenSession {
+        job: JobId,
+        link: LinkAddress,
+        profile: Option<ProfileId>,
+        driver: DriverId,
+        access: Access,
+        known: Known,
+    },
     /// Ask something of an open session.
     Session { job: JobId, request: Request },
     /// Read a file and ask an open session to send it as [`Request::PushCredential`] does.

@@ -13,7 +13,7 @@ use linesman::model::record::{ExportFormat, RecordId};
 use linesman::model::secret::Secret;
 use linesman::model::settings::{Settings, ThemeChoice};
 use linesman::model::wifi::LaptopScan;
-use linesman::msg::{Command, Event, JobEnd, Progress, QrSource, Request, Startup};
+use linesman::msg::{Command, Event, JobEnd, Known, Progress, QrSource, Request, Startup};
 
 use crate::gateway::{Gateway, answer};
 use crate::program::Place;
@@ -75,7 +75,14 @@ fn no_port() -> LinkAddress {
 }
 
 fn open(job: JobId, link: LinkAddress) -> Command {
-    Command::OpenSession { job, link, profile: None, driver: DriverId::Improv, access: Access::default() }
+    Command::OpenSession {
+        job,
+        link,
+        profile: None,
+        driver: DriverId::Improv,
+        access: Access::default(),
+        known: Known::default(),
+    }
 }
 
 #[test]
@@ -292,6 +299,7 @@ fn of_a_path_typed_in_a_demo_nobody_claims_that_it_is_simulated() {
             profile: None,
             driver: DriverId::Improv,
             access: Access::default(),
+            known: Known::default(),
         });
         workers.send(Command::Cancel { job });
         workers.end_of(job);

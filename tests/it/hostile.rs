@@ -32,6 +32,7 @@ use crate::support::{MemoryRecords, address, ble_address};
 
 /// Improv's commands for credentials, information and a scan.
 const WIFI_SETTINGS: u8 = 1;
+const STATE: u8 = 2;
 const INFO: u8 = 3;
 const SCAN: u8 = 4;
 
@@ -328,6 +329,110 @@ async fn a_late_attempt_that_fails_is_told_whatever_the_gateway_said_before() {
     });
     let verdicts: Vec<_> = verdicts.collect();
     assert_eq!(verdicts.last(), Some(&Verdict::Refused), "{verdicts:?}");
+}
+
+/// What a push comes to whose gateway answers the credentials with these words, each after so many milliseconds. Before it, it
+/// had a network at that address, or none; asked for its state, it says what it said last.
+async fn with_network(before: Option<&'static str>, words: &'static [(u64, Word)]) -> Vec<Verdict> {
+    let mut pushed_at = None;
+    let mut decoder = Decoder::default();
+    let links = links(move |bytes, now| {
+        let requests: Vec<_> =
+            decoder.push(bytes, now).into_iter().filter_map(|packet| parse_request(&packet).ok()).collect();
+        let mut due = Vec::new();
+        for asked in requests {
+            let messages = match asked {
+                Asked::WifiSettings { .. } => {
+                    pushed_at = Some(now);
+                    words.iter().map(|(millis, word)| (Duration::from_millis(*millis), word.message())).collect()
+                }
+                Asked::CurrentState => standing(before, words, pushed_at.map(|at| now - at)),
+                _ => greeting(&asked).unwrap_or_default(),
+            };
+            let encoded = messages.into_iter().map(|(after, message)| (after, encode_message(&message).unwrap()));
+            due.extend(encoded);
+        }
+        due
+    });
+    let mut session = Session::with(links);
+    assert!(session.until_ready().await);
+    session.ask(Request::Push(credentials())).await;
+    let (_, seen) = session.end().await;
+    let verdicts = seen.into_iter().filter_map(|(_, progress)| match progress {
+        Progress::Pushed(outcome) => Some(outcome.verdict),
+        _ => None,
+    });
+    verdicts.collect()
+}
+
+/// What it says when it is asked for its state, so long after the push.
+fn standing(before: Option<&str>, words: &[(u64, Word)], since: Option<Duration>) -> Vec<(Duration, Message)> {
+    let said = |wanted: fn(&Word) -> bool| {
+        let told =
+            words.iter().take_while(|(millis, _)| since.is_some_and(|since| since.as_millis() >= (*millis).into()));
+        told.map(|(_, word)| word).filter(|word| wanted(word)).last()
+    };
+    let usual = if before.is_some() { ProvisioningState::Provisioned } else { ProvisioningState::Ready };
+    let now = match said(|word| matches!(word, Word::Is(_))) {
+        Some(Word::Is(now)) => *now,
+        _ => usual,
+    };
+    let address = match said(|word| matches!(word, Word::At(_))) {
+        Some(Word::At(address)) => Some(*address),
+        _ => before,
+    };
+    let mut messages = at_once(state(now));
+    if let Some(address) = address.filter(|_| now == ProvisioningState::Provisioned) {
+        messages.extend(at_once(result(STATE, &[address])));
+    }
+    messages
+}
+
+/// What a gateway says.
+enum Word {
+    Is(ProvisioningState),
+    At(&'static str),
+    CouldNot,
+}
+
+impl Word {
+    fn message(&self) -> Message {
+        match self {
+            Self::Is(told) => state(*told),
+            Self::At(address) => result(WIFI_SETTINGS, &[address]),
+            Self::CouldNot => Message::Error(DeviceError::UnableToConnect),
+        }
+    }
+}
+
+/// After esp-web-tools #646 and #289: the first bad word of a gateway isn't its last.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_could_not_join_and_then_tries_again_by_itself_joined() {
+    use ProvisioningState::{Provisioned, Provisioning, Ready};
+    use Word::{At, CouldNot, Is};
+    const AT: &str = "http://192.0.2.7/";
+    let again: &[(u64, Word)] =
+        &[(10, Is(Provisioning)), (500, CouldNot), (900, Is(Provisioning)), (8000, Is(Provisioned)), (8001, At(AT))];
+    let flaps: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, Is(Ready)), (4500, Is(Provisioned)), (4501, At(AT))];
+    let gives_up: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, CouldNot), (600, Is(Ready))];
+    for (words, verdict) in [(again, Verdict::Joined), (flaps, Verdict::Joined), (gives_up, Verdict::Refused)] {
+        let verdicts = with_network(None, words).await;
+        eprintln!("{} words: {verdicts:?}", words.len());
+        assert_eq!(verdicts, [verdict]);
+    }
+}
+
+/// Firmware that falls back to its old network answers as one that joined: with the address it had.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_with_the_address_from_before_is_not_said_to_have_joined() {
+    use ProvisioningState::{Provisioned, Provisioning};
+    use Word::{At, Is};
+    const OLD: &str = "http://10.0.0.7/";
+    const NEW: &str = "http://10.0.0.8/";
+    let back: &[(u64, Word)] = &[(10, Is(Provisioning)), (2000, Is(Provisioned)), (2001, At(OLD))];
+    let there: &[(u64, Word)] = &[(10, Is(Provisioning)), (2000, Is(Provisioned)), (2001, At(NEW))];
+    assert_eq!(with_network(Some(OLD), back).await, [Verdict::Unknown]);
+    assert_eq!(with_network(Some(OLD), there).await, [Verdict::Joined]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,7 +17,7 @@ use linesman::model::qr::QrContent;
 use linesman::model::secret::Secret;
 use linesman::model::text::hex;
 use linesman::model::wifi::{Ssid, WifiRules, parse_ssid};
-use linesman::msg::{Command, Event, JobEnd, Progress, QrSource, Request as Ask};
+use linesman::msg::{Command, Event, JobEnd, Known, Progress, QrSource, Request as Ask};
 use linesman::proto::improv::{DeviceError, Message, Request};
 use linesman::proto::wifi_qr;
 
@@ -140,6 +140,16 @@ type End = fn() -> Vec<Act>;
 fn careless(end: End) -> Gateway {
     let mut has_joined = false;
     Gateway::start(move |request| {
+        // One that is set up again says what it stored before it is sent anything.
+        if matches!(request, Request::DeviceInfo) {
+            let key = psk::derive_hex(PASSPHRASE.as_bytes(), &parse_ssid(SSID).unwrap());
+            let stored = format!("[I] wifi: psk={PASSPHRASE} pmk={} stored\r\n", key.expose());
+            let strings = ["fw", "1", "chip", &format!("Gateway {PASSPHRASE}")].map(|text| text.as_bytes().to_vec());
+            return vec![
+                Act::Log(stored.into_bytes()),
+                Act::Say(Message::Result { command: 3, strings: strings.to_vec() }),
+            ];
+        }
         let Request::WifiSettings { password, .. } = request else {
             return if has_joined && matches!(request, Request::CurrentState) { joined() } else { answer(request) };
         };
@@ -196,6 +206,11 @@ fn start(place: &Place, gateway: &Gateway, transcript: &str) -> Running {
     Running::start(&mut command)
 }
 
+/// The log of what it does after it was sent the network.
+fn has_dumped(line: &serde_json::Value) -> bool {
+    line["kind"] == "device-log" && line.to_string().contains("DUMP")
+}
+
 #[test]
 fn no_end_of_a_session_leaves_a_secret_behind() {
     let (place, mut hunt) = (Place::new(), Hunt::new());
@@ -203,7 +218,7 @@ fn no_end_of_a_session_leaves_a_secret_behind() {
     for (name, end, code) in ends {
         let gateway = careless(end);
         let mut running = start(&place, &gateway, &format!("{name}.transcript"));
-        running.until(|line| line["kind"] == "device-log");
+        running.until(has_dumped);
         if code == 4 {
             gateway.unplug();
         }
@@ -218,7 +233,7 @@ fn no_end_of_a_session_leaves_a_secret_behind() {
 
     let gateway = careless(silent);
     let mut running = start(&place, &gateway, "cancelled.transcript");
-    running.until(|line| line["kind"] == "device-log");
+    running.until(has_dumped);
     // While it runs, others on the computer see its arguments and surroundings.
     for file in ["cmdline", "environ"] {
         let path = format!("/proc/{}/{file}", running.pid());
@@ -233,7 +248,7 @@ fn no_end_of_a_session_leaves_a_secret_behind() {
 
     let gateway = careless(silent);
     let mut running = start(&place, &gateway, "crashed.transcript");
-    running.until(|line| line["kind"] == "device-log");
+    running.until(has_dumped);
     running.kill();
     hunt.check_folder(&place.data());
 
@@ -362,14 +377,22 @@ fn no_event_and_no_diagnostics_hold_a_secret() {
     let (session, transcript, diagnostics, code) = (JobId(1), JobId(2), JobId(3), JobId(4));
     let send = |handle: &backend::Handle, command| handle.try_send(command).unwrap();
     let ask = |handle: &backend::Handle, request| send(handle, Command::Session { job: session, request });
-    let push = || {
+    let credentials = || {
         let key = WifiKey::Passphrase(Secret::new(PASSPHRASE.into()));
-        Ask::Push(WifiCredentials::new(parse_ssid(SSID).unwrap(), key, false))
+        WifiCredentials::new(parse_ssid(SSID).unwrap(), key, false)
     };
+    let push = || Ask::Push(credentials());
     let link = gateway.link.parse().unwrap();
     send(
         &handle,
-        Command::OpenSession { job: session, link, profile: None, driver: DriverId::Improv, access: access_by(PROOF) },
+        Command::OpenSession {
+            job: session,
+            link,
+            profile: None,
+            driver: DriverId::Improv,
+            access: access_by(PROOF),
+            known: Known { network: Some(credentials()), ..Known::default() },
+        },
     );
     let mut todo = vec![Ask::Close, Ask::SetDeviceName(PASSPHRASE.into()), Ask::ScanNetworks, push()];
     let mut is_log_heard = false;

@@ -26,6 +26,7 @@ use super::gateways::KeptNetwork;
 use super::jobs::JobKind;
 use crate::model::act;
 use crate::model::agenda::{Agenda, Order, Todo};
+use crate::model::credentials::check;
 use crate::model::destination::Destination;
 use crate::model::drivers::Wanted;
 use crate::model::gateway::{ProvisioningState, Sighting};
@@ -34,7 +35,7 @@ use crate::model::problem::Problem;
 use crate::model::secret::Secret;
 use crate::model::text::visible;
 use crate::model::wifi::{LaptopScan, NearbyNetwork, Ssid, WifiRules, parse_ssid};
-use crate::msg::{Command, JobEnd, Progress, QrContent, QrSource, Request, Step};
+use crate::msg::{Command, JobEnd, Known, Progress, QrContent, QrSource, Request, Step};
 use crate::profile::Catalog;
 
 /// What the user did on Commission.
@@ -404,7 +405,10 @@ impl Commission {
         // Who types on while it connects types the passphrase.
         self.form.wants_passphrase_focus |= self.form.lacks_passphrase();
         let (profile, access) = (self.profile.clone(), self.access.given(driver));
-        vec![Command::OpenSession { job, link, profile, driver, access }, Command::ScanFromLaptop]
+        // What was typed for the gateway before is cut out from its first word on.
+        let network = check(&self.form.draft, &WifiRules::standard(), None, None).0;
+        let known = Known { network, ..Known::default() };
+        vec![Command::OpenSession { job, link, profile, driver, access, known }, Command::ScanFromLaptop]
     }
 
     fn follow_wishes(&mut self, catalog: &Catalog) -> Vec<Command> {

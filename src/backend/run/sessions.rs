@@ -23,7 +23,7 @@ use crate::model::secret::Secret;
 use crate::model::secret_text::SecretKind;
 use crate::model::wifi::WifiRules;
 use crate::msg::device::{DeviceChange, DeviceRequest};
-use crate::msg::{Event, Progress, Request, Step};
+use crate::msg::{Event, Known, Progress, Request, Step};
 use crate::profile::{DriverSettings, Profile};
 
 /// Requests a session may have waiting.
@@ -39,12 +39,14 @@ impl Workers {
         profile: Option<&ProfileId>,
         driver: DriverId,
         access: Access,
+        known: Known,
     ) {
         let (requests, request_rx) = mpsc::channel(REQUESTS);
         let stop = self.jobs.add(job, Some(requests));
         let Some(records) = self.records_for(job) else { return };
         let transcript = SharedTranscript::new(format!("Session over {link}, driver {driver}"));
         self.jobs.keep_transcript(job, transcript.clone());
+        let learnt = self.learn_known(known, transcript.clone());
         let (progress, progress_rx) = mpsc::channel(PROGRESS);
         let setup = Setup {
             intent: self.intent("commission", &link, profile, Some(driver)),
@@ -59,9 +61,27 @@ impl Workers {
             records,
             transcript,
         };
-        self.follow(job, run_session(setup, request_rx, stop), progress_rx, move |(at, progress)| {
-            Event::SessionProgressed { job, at, progress }
-        });
+        let session = async move {
+            learnt.await;
+            run_session(setup, request_rx, stop).await
+        };
+        self.follow(job, session, progress_rx, move |(at, progress)| Event::SessionProgressed { job, at, progress });
+    }
+
+    /// What is held already is cut out from the first byte on. The session begins when that is done: deriving a key takes some
+    /// milliseconds.
+    fn learn_known(&mut self, known: Known, transcript: SharedTranscript) -> impl Future<Output = ()> + use<> {
+        let Known { network, secrets } = known;
+        for secret in &secrets {
+            self.jobs.learn_secret(secret.expose());
+            transcript.learn_secret(secret.expose());
+        }
+        async move {
+            let Some(network) = network else { return };
+            if let Err(error) = tokio::task::spawn_blocking(move || transcript.learn(&network)).await {
+                tracing::error!(%error, "a transcript could not learn what it cuts out");
+            }
+        }
     }
 
     pub(super) fn open_device(

@@ -47,6 +47,7 @@ pub(super) async fn run(
     let is_simulated = facts.as_ref().is_some_and(|facts| facts.is_simulated);
     let rules = rules(setup, plan);
     let session = session(setup, plan, &link, is_simulated, Report::new(progress));
+    learn(&session, plan, &rules);
     let mut end = setup.sessions.run(session, request_rx, stop);
     let mut row = Row::new(plan, rules, setup.is_scanning, requests);
     let end = loop {
@@ -76,6 +77,16 @@ pub(super) async fn run(
 async fn facts(setup: &Setup, link: &LinkAddress) -> Option<PortFacts> {
     let ports = tokio::time::timeout(super::find::LIST_LIMIT, setup.links.ports()).await.ok()?.ok()?;
     ports.into_iter().find(|(known, _)| known == link).map(|(_, facts)| facts)
+}
+
+/// What will be sent is cut out of what the gateway says from its first byte on.
+fn learn(session: &SessionSetup, plan: &RowPlan, rules: &WifiRules) {
+    for (_, content) in &plan.credentials {
+        session.transcript.learn_secret(content.expose());
+    }
+    if let Some(credentials) = plan.network.as_ref().and_then(|draft| check(draft, rules, None, None).0) {
+        session.transcript.learn(&credentials);
+    }
 }
 
 fn rules(setup: &Setup, plan: &RowPlan) -> WifiRules {
@@ -252,8 +263,7 @@ impl<'a> Row<'a> {
                     outcome.verdict.into(),
                     outcome.code,
                     outcome.summary.clone(),
-                    // Of a row the connection is closed.
-                    outcome.next_step.replace("; the connection stays open", ""),
+                    outcome.next_step.clone(),
                 )
             };
         }

@@ -54,7 +54,7 @@ impl LinuxConsole {
         let standing = self.look(Step::Push).await?;
         Ok(match (standing.station(), self.named(&standing).await) {
             (Station::Connected, Named::Network { ssid, connection }) => Before::On { ssid, connection },
-            (Station::Connected | Station::Busy, _) => Before::SomeNetwork,
+            (Station::Connected | Station::Busy, _) => Before::SomeNetwork { addresses: Vec::new() },
             (Station::Apart, _) => Before::NoNetwork,
             (Station::Unclear, _) => Before::NotKnown,
         })

@@ -573,7 +573,7 @@ impl Driver for ImprovBle {
     }
 
     fn before(&mut self) -> Boxed<'_, Result<Before, SessionError>> {
-        Box::pin(std::future::ready(Ok(before(self.session.state()))))
+        Box::pin(std::future::ready(Ok(before(self.session.state(), &[]))))
     }
 
     fn follow(&mut self) -> Boxed<'_, Followed> {
@@ -602,6 +602,10 @@ impl Driver for ImprovBle {
                 Err(error) => Some(Err(error)),
             }
         })
+    }
+
+    fn tells_unasked(&self) -> bool {
+        true
     }
 
     fn listen(&mut self) -> Boxed<'_, Result<ProvisioningState, LinkError>> {
