@@ -117,7 +117,7 @@ class Window:
         """Clicks what is called so with the pointer."""
         node = self.find(name, role, patience)
         left, top, width, height = bounds(node)
-        _xdotool("mousemove", left + width // 2, top + height // 2, "click", 1)
+        xdotool("mousemove", left + width // 2, top + height // 2, "click", 1)
         return node
 
     def set_text(self, name, text, role="field", patience=None):
@@ -139,21 +139,21 @@ class Window:
             return None
 
         self._await(try_focus, f"the keyboard in {_show(name)}", patience)
-        _xdotool("key", "--clearmodifiers", "ctrl+a")
-        _xdotool("key", "--clearmodifiers", "BackSpace")
+        xdotool("key", "--clearmodifiers", "ctrl+a")
+        xdotool("key", "--clearmodifiers", "BackSpace")
         self._await(lambda: len(value(self.find(name, role))) == 0 or None, f"{_show(name)} to be empty")
-        _xdotool("type", "--delay", 30, text)
+        xdotool("type", "--delay", 30, text)
         self._await(lambda: len(value(self.find(name, role))) == len(text) or None, f"{_show(name)} to hold the text")
 
     def keys(self, *names):
         """Presses keys one after the other, as xdotool calls them."""
         for name in names:
-            _xdotool("key", "--clearmodifiers", name)
+            xdotool("key", "--clearmodifiers", name)
             time.sleep(0.15)
 
     def type_keys(self, text):
         """Types with real keys into whatever has the keyboard."""
-        _xdotool("type", "--delay", 30, text)
+        xdotool("type", "--delay", 30, text)
 
     def tab_to(self, name, role=None, most=60):
         """Presses Tab until what is called so has the keyboard."""
@@ -180,15 +180,19 @@ class Window:
 
         return self._await(has_focus, f"the keyboard in {_show(name)}")
 
+    def wait_for(self, attempt, what, patience=None):
+        """Waits until an attempt brings something."""
+        return self._await(attempt, what, patience)
+
     def close(self):
         """Closes the window as a person does."""
-        _xdotool("key", "--clearmodifiers", "alt+F4")
+        xdotool("key", "--clearmodifiers", "alt+F4")
 
     def screenshot(self, path):
         """Writes the window's part of the screen to a PNG file; returns its number of colours and its brightness."""
         # The pointer would hover something.
         width, height = os.environ.get("LINESMAN_SCREEN", "1600x1000").split("x")
-        _xdotool("mousemove", int(width) - 1, int(height) - 1)
+        xdotool("mousemove", int(width) - 1, int(height) - 1)
         frame = next((node for node, depth in self.nodes() if depth == 1), None)
         time.sleep(0.4)
         return save_screen(path, bounds(frame) if frame is not None else None)
@@ -281,7 +285,15 @@ def _is_enabled(node):
     return states.contains(Atspi.StateType.ENABLED) or states.contains(Atspi.StateType.SENSITIVE)
 
 
-def _xdotool(*arguments):
+def activate(pid):
+    """Brings the window of a process to the front and gives it the keyboard."""
+    search = ["xdotool", "search", "--onlyvisible", "--pid", str(pid)]
+    found = subprocess.run(search, capture_output=True, text=True, timeout=20, check=True)
+    xdotool("windowactivate", "--sync", found.stdout.split()[-1])
+
+
+def xdotool(*arguments):
+    """Has xdotool move the pointer or press keys."""
     subprocess.run(["xdotool", *map(str, arguments)], check=True, timeout=20)
 
 
