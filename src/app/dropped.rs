@@ -112,7 +112,7 @@ impl App {
         }
         let kind = Kind::of(path, found).ok_or_else(|| not_known(path))?;
         if let Some(cause) = kind.only_one().filter(|_| opened.contains(&kind)) {
-            return Err(not_opened(path, cause, "Drop it by itself once the first one is done with"));
+            return Err(not_opened(path, cause, "Drop it by itself after the first one"));
         }
         match self.in_the_way(kind) {
             Some((cause, step)) => Err(not_opened(path, cause, step)),
@@ -243,7 +243,7 @@ mod tests {
                 Some("Documents") => FoundFile::Folder,
                 Some("mine.toml") => FoundFile::Toml(FileKind::Profile),
                 Some("detour.toml") => FoundFile::Toml(FileKind::Overrides),
-                Some(name) if name.ends_with(".toml") => FoundFile::Toml(FileKind::Site),
+                Some("harbour.toml") => FoundFile::Toml(FileKind::Site),
                 _ => FoundFile::Other,
             };
             (PathBuf::from(path), Ok(found))

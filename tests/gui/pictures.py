@@ -217,6 +217,7 @@ class Pictures:
     def over(self):
         self.place(1)
         self.window.keys("ctrl+k")
+        self.window.wait_focus("Palette", "field")
         self.window.type_keys("te")
         time.sleep(0.5)
         self.shoot("palette")

@@ -24,7 +24,7 @@ impl Workers {
             match tokio::task::spawn_blocking(look_at).await {
                 Ok(found) => reporter.report(Event::FilesLookedAt(found)).await,
                 Err(error) => reporter.report(Event::Trouble(crashed(&error))).await,
-            };
+            }
         });
     }
 
