@@ -33,6 +33,10 @@ class NotThere(Exception):
     """What was looked for did not show up in time."""
 
 
+class NoAnswer(Exception):
+    """A node has gone, or its program was too busy to say what can be done with it."""
+
+
 class Window:
     """The windows of one application."""
 
@@ -116,7 +120,7 @@ class Window:
     def click(self, name, role=None, patience=None):
         """Clicks what is called so with the pointer."""
         node = self.find(name, role, patience)
-        left, top, width, height = bounds(node)
+        left, top, width, height = self.wait_for(lambda: bounds(node), f"the place of {_show(name)}")
         xdotool("mousemove", left + width // 2, top + height // 2, "click", 1)
         return node
 
@@ -135,7 +139,7 @@ class Window:
                 return None
             if node.get_state_set().contains(Atspi.StateType.FOCUSED):
                 return node
-            node.get_component_iface().grab_focus()
+            _component(node).grab_focus()
             return None
 
         self._await(try_focus, f"the keyboard in {_show(name)}", patience)
@@ -193,11 +197,18 @@ class Window:
         # The pointer would hover something.
         width, height = os.environ.get("LINESMAN_SCREEN", "1600x1000").split("x")
         xdotool("mousemove", int(width) - 1, int(height) - 1)
-        frame = next((node for node, depth in self.nodes() if depth == 1), None)
         time.sleep(0.4)
-        return save_screen(path, bounds(frame) if frame is not None else None)
+        return save_screen(path, self.frame())
+
+    def frame(self):
+        """Where the window is: left, top, width and height on the screen."""
+        return self.wait_for(self._frame, "the frame of the window")
 
     # Inside
+
+    def _frame(self):
+        frame = next((node for node, depth in self.nodes() if depth == 1), None)
+        return bounds(frame) if frame is not None else None
 
     def _find_application(self):
         desktop = Atspi.get_desktop(0)
@@ -228,7 +239,7 @@ class Window:
                 raise NotThere(f"the program ended with {self.process.returncode} before {what} was there")
             try:
                 found = attempt()
-            except GLib.Error:
+            except (GLib.Error, NoAnswer):
                 # The tree changed while we read it.
                 found = None
             if found:
@@ -248,8 +259,15 @@ def value(node):
 
 def bounds(node):
     """Left, top, width and height on the screen."""
-    extents = node.get_component_iface().get_extents(Atspi.CoordType.SCREEN)
+    extents = _component(node).get_extents(Atspi.CoordType.SCREEN)
     return extents.x, extents.y, extents.width, extents.height
+
+
+def _component(node):
+    component = node.get_component_iface()
+    if component is None:
+        raise NoAnswer
+    return component
 
 
 def describe(node):

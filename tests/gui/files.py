@@ -51,7 +51,7 @@ class FileManager:
 
     def point_at(self, name):
         """Moves the pointer onto the icon of a file."""
-        left, top, width, _ = atspi.bounds(self.window.wait_for(lambda: self.icon(name), f"the icon of {name}"))
+        left, top, width, _ = self.window.wait_for(lambda: self.icon_place(name), f"the icon of {name}")
         # The picture of a file is above its name.
         atspi.xdotool("mousemove", left + width // 2, top + 20)
 
@@ -59,6 +59,11 @@ class FileManager:
         """The icon of a file."""
         icons = (node for node, _ in self.window.nodes() if node.get_role_name() == "icon")
         return next((node for node in icons if atspi.value(node) == name), None)
+
+    def icon_place(self, name):
+        """Where that icon is."""
+        icon = self.icon(name)
+        return atspi.bounds(icon) if icon is not None else None
 
     def is_selected(self, name):
         """Whether a file is selected."""
@@ -73,8 +78,7 @@ class FileManager:
 
 def drag(names, manager, window, hint):
     """Drags files of a file manager over a window, waits until that says what it would do with them, and lets go."""
-    frame = next(node for node, depth in window.nodes() if depth == 1)
-    left, top, width, height = atspi.bounds(frame)
+    left, top, width, height = window.frame()
     manager.take(names)
     # A source begins to drag only after some way, and tells its target of each move.
     for part in range(1, 11):
