@@ -75,8 +75,8 @@ pub enum Action {
     Palette(PaletteAction),
     /// Opened the list of keys, or closed it.
     ShowedKeys(bool),
-    /// Dropped a file on the window.
-    DroppedFile(PathBuf),
+    /// Dropped files on the window.
+    DroppedFiles(Vec<PathBuf>),
     /// Chose a file.
     ChoseFile(FileFor, String),
     /// Asked for a file dialog, and the desktop opened none.

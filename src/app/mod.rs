@@ -403,7 +403,7 @@ impl App {
                 self.is_showing_keys = is_shown;
                 Vec::new()
             }
-            Action::DroppedFile(path) => self.drop_file(&path, now),
+            Action::DroppedFiles(paths) => self.drop_files(paths, now),
             Action::AskedToClose => self.ask_to_close(),
             Action::ConfirmedClose => self.confirm_close(),
             Action::KeptOpen => {
@@ -541,6 +541,8 @@ impl App {
                 check.site_read(&path, site, &Desk { catalog, jobs, toasts, now });
                 self.discover.site_changed();
             }
+            Event::FilesLookedAt(files) => return self.open_dropped(files, now),
+            Event::ProfileAdded(added) => self.profile_added(added, now),
             Event::RecordsListed(answer) => {
                 if let Ok(jobs) = &answer {
                     self.discover.remember(jobs);

@@ -72,6 +72,8 @@ impl Ticket {
             | Command::SyncRecords(_)
             | Command::KeepRecordsSynced
             | Command::ReadSite { .. }
+            | Command::LookAtFiles { .. }
+            | Command::AddProfile { .. }
             | Command::ShowInFolder(_)
             | Command::SaveSettings(_) => Self::Other,
         }

@@ -3,6 +3,7 @@
 mod batches;
 mod checks;
 mod discovery;
+mod dropped;
 mod inspections;
 mod reports;
 mod sessions;
@@ -254,6 +255,8 @@ impl Workers {
             Command::ScanFromLaptop => self.scan_from_laptop(),
             Command::ReadQr { job, source } => self.read_qr(job, source),
             Command::ReadSite { path } => self.read_site(path),
+            Command::LookAtFiles { paths } => self.look_at_files(paths),
+            Command::AddProfile { path } => self.add_profile(path).await,
             Command::ShowInFolder(path) => self.show_in_folder(path),
             Command::ListRecords { limit } => self.list_records(limit),
             Command::ShowTimeline { names } => self.show_timeline(names),

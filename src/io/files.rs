@@ -416,6 +416,11 @@ pub fn read_text(path: &Path, limit_bytes: u64) -> Result<String, FilesError> {
     String::from_utf8(bytes).map_err(|_| FilesError::NotText { path: shown(path) })
 }
 
+/// Whether there is a folder at that path.
+pub fn is_folder(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_dir())
+}
+
 /// Reads a file of at most `limit_bytes`. Pipes and devices are refused before they are opened: they could block.
 pub fn read_bytes(path: &Path, limit_bytes: u64) -> Result<Vec<u8>, FilesError> {
     let failed = |error: io::Error| read_error(path, &error);

@@ -44,8 +44,8 @@ use crate::model::wifi::{LaptopScan, Network};
 use crate::model::wipe::{WipeReport, list};
 use crate::papers::Form;
 use crate::papers::commissioning::{About, Report};
-use crate::profile::Catalog;
 use crate::profile::site::Site;
+use crate::profile::{Catalog, FileKind};
 
 pub use crate::model::qr::QrContent;
 
@@ -122,6 +122,10 @@ pub enum Command {
     ReadQr { job: JobId, source: QrSource },
     /// Read a site, by its name in the data folder or by its path. Answer: [`Event::SiteRead`].
     ReadSite { path: PathBuf },
+    /// Look what dropped files are. Answer: [`Event::FilesLookedAt`].
+    LookAtFiles { paths: Vec<PathBuf> },
+    /// Put a profile into the data folder and use it from now on. Answer: [`Event::ProfileAdded`].
+    AddProfile { path: PathBuf },
     /// Load the list of this computer's jobs, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
     ListRecords { limit: usize },
     /// Load the jobs that are meant, of all computers, newest first, at most `limit`. Answer: [`Event::RecordsListed`].
@@ -350,6 +354,10 @@ pub enum Event {
     QrRead { job: JobId, content: Result<QrContent, Problem> },
     /// A site was read, or why it could not be.
     SiteRead { path: PathBuf, site: Result<Box<Site>, Problem> },
+    /// What was found at the paths of dropped files, in the order they were dropped, or why one of them is of no use.
+    FilesLookedAt(Vec<(PathBuf, Result<FoundFile, Problem>)>),
+    /// A profile is in use, or why not.
+    ProfileAdded(Result<AddedProfile, Problem>),
     /// The list of jobs.
     RecordsListed(Result<Vec<JobRecord>, Problem>),
     /// One job with its entries.
@@ -389,6 +397,27 @@ pub struct ReportPlan {
     pub recordings: Vec<PathBuf>,
     /// Where it is written, and in which form; nowhere where only what it says is wanted.
     pub file: Option<(Form, Destination)>,
+}
+
+/// What a dropped path leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FoundFile {
+    /// A folder.
+    Folder,
+    /// A file of the kind of a profile, told by its keys.
+    Toml(FileKind),
+    /// A file whose ending has to say what it is.
+    Other,
+}
+
+/// A profile that was put into the data folder.
+pub struct AddedProfile {
+    /// All profiles there are now.
+    pub catalog: Arc<Catalog>,
+    /// Which one was added.
+    pub id: ProfileId,
+    /// Where it is now.
+    pub path: PathBuf,
 }
 
 /// What the window needs to know at its start.

@@ -7,6 +7,7 @@
 pub mod broker;
 mod catalog;
 mod error;
+mod kind;
 mod load;
 pub mod overrides;
 mod pattern;
@@ -20,6 +21,7 @@ mod wipe;
 pub use crate::model::basis::Basis;
 pub use catalog::Catalog;
 pub use error::{Fault, FileError, FileKind};
+pub use kind::kind_of;
 pub use load::parse_profile;
 pub use pattern::{Glob, ServiceUuid};
 pub use rules::{CredentialRule, DriverBinding, DriverSettings, Profile, PushWay, Template};

@@ -47,7 +47,7 @@ pub struct Shape {
 /// Declares the tables of a file and the list of all of them.
 macro_rules! shapes {
     ($($id:ident = $name:literal [$($key:literal)+])+) => {
-        $(pub(super) static $id: $crate::profile::schema::Shape = $crate::profile::schema::Shape {
+        $(pub(in crate::profile) static $id: $crate::profile::schema::Shape = $crate::profile::schema::Shape {
             name: std::borrow::Cow::Borrowed($name),
             keys: std::borrow::Cow::Borrowed(&[$($key,)+]),
         };)+

@@ -1,12 +1,12 @@
 //! Keys that work everywhere in the window. Those of a list or field are its own.
 
-use egui::{Frame, Id, Key, Modal, Modifiers, Role, ScrollArea, Ui};
+use egui::{Frame, Id, Key, Modal, Modifiers, RichText, Role, ScrollArea, Ui};
 
 use super::gateways::FILTER;
 use super::pass::Pass;
 use super::records::SEARCH;
 use super::theme::{GRID, TWO_PANES_FROM, palette, scrim};
-use super::widgets::{Button, muted, select_all, strong};
+use super::widgets::{Button, select_all, strong};
 use crate::app::discover::DiscoverAction;
 use crate::app::palette::PaletteAction;
 use crate::app::records::RecordsAction;
@@ -137,12 +137,10 @@ pub(super) fn list(ui: &Ui, pass: &mut Pass<'_>) {
             for (place, keys) in LISTED {
                 strong(ui, place);
                 for (key, what) in keys {
+                    // Both begin at the same height, of however many lines the text is.
                     ui.horizontal_top(|ui| {
-                        let size = egui::vec2(KEY_WIDTH, ui.spacing().interact_size.y);
-                        ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                            ui.set_min_width(KEY_WIDTH);
-                            muted(ui, key);
-                        });
+                        let named = ui.label(RichText::new(*key).color(palette(ui).muted));
+                        ui.add_space((KEY_WIDTH - named.rect.width()).max(0.0));
                         // One that is cut in no line: the list would grow beyond a small window.
                         ui.add(egui::Label::new(*what).wrap());
                     });

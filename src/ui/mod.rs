@@ -3,6 +3,7 @@
 
 mod check;
 mod dialogs;
+mod dropped;
 mod file_dialog;
 mod frame;
 mod gateways;

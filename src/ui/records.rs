@@ -167,7 +167,7 @@ fn pick<T: Copy + PartialEq>(
 }
 
 fn search(ui: &mut Ui, records: &mut Records) {
-    let width = (ui.available_width() - 560.0).clamp(120.0, 320.0);
+    let width = (ui.available_width() - 620.0).clamp(120.0, 320.0);
     bare_field(ui, SEARCH, "Search the records", &mut records.search, "Search gateway, link, text, number", width);
 }
 
@@ -177,8 +177,8 @@ const COLUMNS: [(&str, f32); 5] =
 
 /// How wide they are where a record is open beside them, or the window is small.
 const NARROW: [f32; 5] = [130.0, 84.0, 104.0, 94.0, 0.0];
-/// From which width on there is room for the act.
-const LEAST_FOR_ACT: f32 = 500.0;
+/// From which width on there is room for the act beside a summary that says something.
+const LEAST_FOR_ACT: f32 = 560.0;
 
 fn list(ui: &mut Ui, records: &Records, site: Option<&Site>, pass: &mut Pass<'_>) {
     let jobs = records.jobs(site);

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::file_dialog::{Answer, Begin, FileDialogs};
 use super::pass::{Pass, PathField};
 use super::widgets::shares;
-use super::{dialogs, frame, keys, palette};
+use super::{dialogs, dropped, frame, keys, palette};
 use crate::app::{Action, App, Ticket};
 use crate::backend::Handle;
 use crate::model::layout::{Arrangement, WindowSize};
@@ -161,11 +161,7 @@ impl Window {
         } else if self.app.is_showing_keys() {
             keys::list(ui, &mut pass);
         }
-        if !self.app.is_covered() {
-            for file in ui.input_mut(|input| std::mem::take(&mut input.raw.dropped_files)) {
-                pass.did(Action::DroppedFile(file.path().to_path_buf()));
-            }
-        }
+        dropped::take(ui, &self.app, &mut pass);
         let Pass { actions, browse, .. } = pass;
         for action in actions {
             let closes = matches!(action, Action::ConfirmedClose);

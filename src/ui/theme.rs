@@ -46,8 +46,10 @@ pub(super) const ROW_HEIGHT: f32 = 28.0;
 pub(super) const LINE_HEIGHT: f32 = 26.0;
 /// Height of a row of topics and messages.
 pub(super) const DENSE_HEIGHT: f32 = 24.0;
-/// Width of the side column of Set up.
-pub(super) const SIDE_WIDTH: f32 = 196.0;
+/// Width of the side column of Set up: at least, and at most.
+pub(super) const SIDE_WIDTH: (f32, f32) = (196.0, 340.0);
+/// The part of its panel that the side column takes between the two.
+pub(super) const SIDE_SHARE: f32 = 0.3;
 /// Below this panel width the side column goes under the main one.
 pub(super) const ONE_COLUMN_BELOW: f32 = 520.0;
 /// Width of text fields.
@@ -194,6 +196,11 @@ pub(super) fn section() -> TextStyle {
 /// Body text in the medium weight.
 pub(super) fn medium() -> FontId {
     FontId::new(12.5, FontFamily::Name(MEDIUM.into()))
+}
+
+/// The font of tabs where there is little room.
+pub(super) fn small_medium() -> FontId {
+    FontId::new(11.5, FontFamily::Name(MEDIUM.into()))
 }
 
 /// A colour of the terminal's screen. The sixteen named ones are those of the theme, so that all of them can be read.

@@ -33,6 +33,10 @@ class NotThere(Exception):
     """What was looked for did not show up in time."""
 
 
+class NoAnswer(Exception):
+    """A node has gone, or its program was too busy to say what can be done with it."""
+
+
 class Window:
     """The windows of one application."""
 
@@ -116,8 +120,8 @@ class Window:
     def click(self, name, role=None, patience=None):
         """Clicks what is called so with the pointer."""
         node = self.find(name, role, patience)
-        left, top, width, height = bounds(node)
-        _xdotool("mousemove", left + width // 2, top + height // 2, "click", 1)
+        left, top, width, height = self.wait_for(lambda: bounds(node), f"the place of {_show(name)}")
+        xdotool("mousemove", left + width // 2, top + height // 2, "click", 1)
         return node
 
     def set_text(self, name, text, role="field", patience=None):
@@ -135,25 +139,25 @@ class Window:
                 return None
             if node.get_state_set().contains(Atspi.StateType.FOCUSED):
                 return node
-            node.get_component_iface().grab_focus()
+            _component(node).grab_focus()
             return None
 
         self._await(try_focus, f"the keyboard in {_show(name)}", patience)
-        _xdotool("key", "--clearmodifiers", "ctrl+a")
-        _xdotool("key", "--clearmodifiers", "BackSpace")
+        xdotool("key", "--clearmodifiers", "ctrl+a")
+        xdotool("key", "--clearmodifiers", "BackSpace")
         self._await(lambda: len(value(self.find(name, role))) == 0 or None, f"{_show(name)} to be empty")
-        _xdotool("type", "--delay", 30, text)
+        xdotool("type", "--delay", 30, text)
         self._await(lambda: len(value(self.find(name, role))) == len(text) or None, f"{_show(name)} to hold the text")
 
     def keys(self, *names):
         """Presses keys one after the other, as xdotool calls them."""
         for name in names:
-            _xdotool("key", "--clearmodifiers", name)
+            xdotool("key", "--clearmodifiers", name)
             time.sleep(0.15)
 
     def type_keys(self, text):
         """Types with real keys into whatever has the keyboard."""
-        _xdotool("type", "--delay", 30, text)
+        xdotool("type", "--delay", 30, text)
 
     def tab_to(self, name, role=None, most=60):
         """Presses Tab until what is called so has the keyboard."""
@@ -180,20 +184,31 @@ class Window:
 
         return self._await(has_focus, f"the keyboard in {_show(name)}")
 
+    def wait_for(self, attempt, what, patience=None):
+        """Waits until an attempt brings something."""
+        return self._await(attempt, what, patience)
+
     def close(self):
         """Closes the window as a person does."""
-        _xdotool("key", "--clearmodifiers", "alt+F4")
+        xdotool("key", "--clearmodifiers", "alt+F4")
 
     def screenshot(self, path):
         """Writes the window's part of the screen to a PNG file; returns its number of colours and its brightness."""
         # The pointer would hover something.
         width, height = os.environ.get("LINESMAN_SCREEN", "1600x1000").split("x")
-        _xdotool("mousemove", int(width) - 1, int(height) - 1)
-        frame = next((node for node, depth in self.nodes() if depth == 1), None)
+        xdotool("mousemove", int(width) - 1, int(height) - 1)
         time.sleep(0.4)
-        return save_screen(path, bounds(frame) if frame is not None else None)
+        return save_screen(path, self.frame())
+
+    def frame(self):
+        """Where the window is: left, top, width and height on the screen."""
+        return self.wait_for(self._frame, "the frame of the window")
 
     # Inside
+
+    def _frame(self):
+        frame = next((node for node, depth in self.nodes() if depth == 1), None)
+        return bounds(frame) if frame is not None else None
 
     def _find_application(self):
         desktop = Atspi.get_desktop(0)
@@ -224,7 +239,7 @@ class Window:
                 raise NotThere(f"the program ended with {self.process.returncode} before {what} was there")
             try:
                 found = attempt()
-            except GLib.Error:
+            except (GLib.Error, NoAnswer):
                 # The tree changed while we read it.
                 found = None
             if found:
@@ -244,8 +259,15 @@ def value(node):
 
 def bounds(node):
     """Left, top, width and height on the screen."""
-    extents = node.get_component_iface().get_extents(Atspi.CoordType.SCREEN)
+    extents = _component(node).get_extents(Atspi.CoordType.SCREEN)
     return extents.x, extents.y, extents.width, extents.height
+
+
+def _component(node):
+    component = node.get_component_iface()
+    if component is None:
+        raise NoAnswer
+    return component
 
 
 def describe(node):
@@ -281,7 +303,15 @@ def _is_enabled(node):
     return states.contains(Atspi.StateType.ENABLED) or states.contains(Atspi.StateType.SENSITIVE)
 
 
-def _xdotool(*arguments):
+def activate(pid):
+    """Brings the window of a process to the front and gives it the keyboard."""
+    search = ["xdotool", "search", "--onlyvisible", "--pid", str(pid)]
+    found = subprocess.run(search, capture_output=True, text=True, timeout=20, check=True)
+    xdotool("windowactivate", "--sync", found.stdout.split()[-1])
+
+
+def xdotool(*arguments):
+    """Has xdotool move the pointer or press keys."""
     subprocess.run(["xdotool", *map(str, arguments)], check=True, timeout=20)
 
 

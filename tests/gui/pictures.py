@@ -21,6 +21,10 @@ import atspi  # noqa: E402
 
 WRONG_PASSPHRASE = "wrong-passphrase-4711"
 IMPROV = re.compile(r"^Gateway with Improv.*, (?P<place>/dev/pts/\d+), ")
+SET_UP = re.compile(r"^Boiler room, ")
+HUMIDITY = re.compile(r"^humidity: -?\d")
+PANES = re.compile(r"^Show (Messages|Plot|Publish|Insight|Trace|Expected|Broker)$")
+NEWEST = re.compile(r"^\d\d:\d\d:\d\d")
 NOISY = re.compile(r"^Noisy pump, ")
 
 
@@ -99,6 +103,12 @@ class Pictures:
         self.window.keys("Down", "Home")
         time.sleep(0.5)
 
+    def show_detail(self):
+        """Where there is room for one column only, the gateway selected is opened out of the list."""
+        if not self.window.has("History", "tab"):
+            self.window.press(SET_UP, "row")
+            self.window.find("History", "tab")
+
     def set_up(self):
         self.window.keys("Return")
         self.window.find("Connected", patience=60)
@@ -125,9 +135,11 @@ class Pictures:
         self.window.find(re.compile("^Joined"), patience=90)
         time.sleep(1)
         self.window.keys("ctrl+f", "ctrl+a", "BackSpace", "Escape")
+        self.show_detail()
         self.shoot("joined")
 
     def tabs(self):
+        self.show_detail()
         for tab in ("Device", "Terminal", "Telemetry", "Check", "Remove", "History"):
             self.window.press(tab, "tab")
             time.sleep(0.7)
@@ -142,6 +154,9 @@ class Pictures:
         self.window.press("Select all")
         self.window.keys("Escape")
         time.sleep(0.7)
+        if not self.window.has("Close the batch", "button"):
+            self.window.press("Open a manifest or the batch")
+            self.window.find("Close the batch", "button")
         self.shoot("batch")
         self.window.press("Close the batch", "button")
         time.sleep(0.5)
@@ -157,19 +172,34 @@ class Pictures:
             self.shoot("telemetry-start")
             self.window.press("Connect")
         self.window.find("Disconnect from the broker", "button", patience=60)
-        self.window.press("Messages", "tab")
+        self.pane("Messages")
         self.window.press("More on topics")
         self.window.press("Open all levels")
         self.window.press(re.compile(r"^telemetry, \d+ messages?"), "row", patience=60)
         time.sleep(3)
-        self.window.press(re.compile(r"^humidity: -?\d"), "row")
+        self.shoot("telemetry-topics")
+        if not self.window.has(HUMIDITY, "row"):
+            self.open_message()
+        self.window.press(HUMIDITY, "row")
         self.shoot("telemetry")
         self.window.press("Draw a curve of humidity")
         for tab in ("Plot", "Publish", "Insight", "Trace", "Expected", "Broker"):
-            self.window.press(tab, "tab")
+            self.pane(tab)
             time.sleep(3 if tab == "Plot" else 1)
             self.shoot(f"telemetry-{tab.lower()}")
-        self.window.press("Messages", "tab")
+        self.pane("Messages")
+
+    def pane(self, name):
+        """Goes to a part of Telemetry: a tab, or a line of a list where there is no room for tabs."""
+        if self.window.has(name, "tab"):
+            return self.window.press(name, "tab")
+        self.window.press(PANES, "choice")
+        return self.window.press(name, "choice")
+
+    def open_message(self):
+        """Goes from a topic on to its newest message, where each has a column of its own."""
+        self.window.press(NEWEST, "row")
+        self.window.find(HUMIDITY, "row")
 
     def records(self):
         self.place(4)
@@ -187,6 +217,7 @@ class Pictures:
     def over(self):
         self.place(1)
         self.window.keys("ctrl+k")
+        self.window.wait_focus("Palette", "field")
         self.window.type_keys("te")
         time.sleep(0.5)
         self.shoot("palette")

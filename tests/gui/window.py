@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import atspi  # noqa: E402
+import files  # noqa: E402
 
 # What things are called in the window. All names stand here, so that a renaming is mended in one place.
 NAMES = {
@@ -73,8 +75,6 @@ NAMES = {
     "close_terminal": "Close the terminal",
     "selection_copied": "Selection copied",
     # Batch: a manifest with six gateways that nobody set up yet, one of which wants its button pressed.
-    "open_batch": re.compile(r"^Open a manifest or the batch, "),
-    "manifest": "Manifest",
     "batch_secret": "@site",
     "batch_login": "@login",
     "batch_start": "Set up 6 gateways",
@@ -83,6 +83,13 @@ NAMES = {
     "batch_pressed": re.compile(r"^Row \d, Loading dock, joined, "),
     "batch_ended": "Export the results",
     "results_saved": re.compile(r"^Saved linesman-results\.csv"),
+    # Files dropped out of a file manager: what the window says while they are held over it, and afterwards.
+    "drop_one": "Drop to open {name}",
+    "drop_several": "Drop to open {count} files",
+    "not_opened": "{name} was not opened",
+    "dismiss": "Dismiss the problem",
+    "profile_added": "Profile Hall gateway added",
+    "replayed": re.compile(r"^kept-.*\.lmrec"),
     # Records
     "search_records": "Search the records",
     "jobs": re.compile(r"^Jobs, \d+ row"),
@@ -151,6 +158,15 @@ BATCH = (
 )
 
 
+def own_profile():
+    """A profile as an installer may write one: a shipped one under another name."""
+    shipped = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../profiles/generic-improv.toml")
+    with open(shipped, encoding="utf-8") as file:
+        text = file.read()
+    text = re.sub(r'^id = .*$', 'id = "hall-gateway"', text, count=1, flags=re.MULTILINE)
+    return re.sub(r'^name = .*$', 'name = "Hall gateway"', text, count=1, flags=re.MULTILINE)
+
+
 class Failed(Exception):
     """Something is not as it should be."""
 
@@ -166,6 +182,7 @@ class WindowTest:
         self.records_environment = dict(os.environ, LINESMAN_DATA_DIR=os.path.join(data_dir, "demo"))
         self.process = None
         self.window = None
+        self.manager = None
         self.network = None
         self.passphrase = None
         self.user = None
@@ -191,7 +208,8 @@ class WindowTest:
         self.step("connect, plot, record and export by keyboard alone", self.watch_by_keyboard)
         self.step("look at a file of a gateway by keyboard alone", self.device_by_keyboard)
         self.step("select in a terminal by keyboard alone", self.terminal_by_keyboard)
-        self.step("set up six of a manifest by keyboard alone", self.batch_by_keyboard)
+        self.step("drop a manifest and set up its six gateways by keyboard", self.batch_by_keyboard)
+        self.step("drop files of all kinds on all places", self.drop_others)
         self.step("find it in the records", self.look_at_records)
         self.step("report on a record by keyboard alone", self.report_by_keyboard)
         self.step("close the window", self.close)
@@ -464,21 +482,19 @@ class WindowTest:
         keys("ctrl+f", "Escape")
 
     def batch_by_keyboard(self):
-        manifest = os.path.join(self.data_dir, "walk.csv")
-        with open(manifest, "w", encoding="utf-8") as file:
+        folder = os.path.join(self.data_dir, "manifests")
+        os.makedirs(folder)
+        with open(os.path.join(folder, "walk.csv"), "w", encoding="utf-8") as file:
             file.write("name,match,profile,ssid,password_file,username,pop_file\n")
             for name, match, profile, has_login in BATCH:
                 login = f"{self.user},@login" if has_login else ","
                 file.write(f"{name},{match},{profile},{self.network},@site,{login}\n")
         keys, tab_to = self.window.keys, self.window.tab_to
-        keys("Escape", "ctrl+k")
-        self.window.wait_focus(NAMES["palette"], "field")
-        self.window.type_keys("manifest")
-        self.window.find(NAMES["open_batch"])
-        keys("Return")
-        tab_to(NAMES["manifest"], "field")
-        self.window.type_keys(manifest)
-        keys("Return")
+        # Whatever is on the screen: a manifest opens where batches are.
+        keys("Escape", "ctrl+4")
+        manager = self.open_folder(folder)
+        self.drop(manager, "walk.csv")
+        self.close_folder(manager)
         self.window.find(NAMES["batch_secret"], "password", patience=60)
         tab_to(NAMES["batch_secret"], "password")
         self.window.type_keys(self.passphrase)
@@ -496,6 +512,65 @@ class WindowTest:
         keys("Return")
         self.take_proposed_name()
         self.window.find(NAMES["results_saved"])
+
+    def drop_others(self):
+        """What no manifest is goes where it belongs, or is named with what to do: on every place alike."""
+        folder = os.path.join(self.data_dir, "drops")
+        os.makedirs(os.path.join(folder, "papers"))
+        with open(os.path.join(folder, "notes.docx"), "w", encoding="utf-8") as file:
+            file.write("Nothing that Linesman opens\n")
+        with open(os.path.join(folder, "hall.toml"), "w", encoding="utf-8") as file:
+            file.write(own_profile())
+        recording = next(path for path in self.files_below(self.data_dir) if os.path.basename(path).startswith("kept-"))
+        shutil.copy(recording, folder)
+        manager = self.open_folder(folder)
+        for place in ("1", "2", "3", "4", "5"):
+            self.activate()
+            self.window.keys("Escape", f"ctrl+{place}")
+            self.drop(manager, "notes.docx")
+            self.read_refusals("notes.docx")
+        self.drop(manager, "notes.docx", "papers")
+        self.picture("dropped")
+        self.read_refusals("notes.docx", "papers")
+        self.drop(manager, "hall.toml")
+        self.window.find(NAMES["profile_added"])
+        self.drop(manager, os.path.basename(recording))
+        self.window.find(NAMES["replayed"])
+        self.picture("dropped-recording")
+        self.close_folder(manager)
+
+    def open_folder(self, folder):
+        """Opens a folder in a file manager."""
+        self.manager = files.FileManager(folder, self.options.patience)
+        return self.manager
+
+    def close_folder(self, manager):
+        """Closes the file manager, which gives the keyboard back to the window."""
+        manager.close()
+        self.activate()
+
+    def activate(self):
+        """Gives the keyboard to the window, as a click on it does."""
+        atspi.activate(self.process.pid)
+
+    def drop(self, manager, *names):
+        """Drops files of the file manager on the window."""
+        one, several = NAMES["drop_one"].format(name=names[0]), NAMES["drop_several"].format(count=len(names))
+        files.drag(names, manager, self.window, one if len(names) == 1 else several)
+
+    def read_refusals(self, *names):
+        """Reads that files were not opened, and puts that away."""
+        for name in names:
+            self.window.find(NAMES["not_opened"].format(name=name))
+        for _ in names:
+            self.window.press(NAMES["dismiss"])
+        for name in names:
+            self.window.wait_gone(NAMES["not_opened"].format(name=name))
+
+    @staticmethod
+    def files_below(folder):
+        """The paths of all files in a folder and those below it."""
+        return [os.path.join(at, name) for at, _, names in os.walk(folder) for name in names]
 
     def take_proposed_name(self):
         """This desktop has no file dialog: one of our own proposes a name, which Enter takes."""
@@ -581,9 +656,10 @@ class WindowTest:
         self.window.screenshot(os.path.join(self.options.pictures, "failure.png"))
 
     def end(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        for process in (self.process, self.manager and self.manager.process):
+            if process is not None and process.poll() is None:
+                process.kill()
+                process.wait()
 
 
 def main():

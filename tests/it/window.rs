@@ -8,7 +8,7 @@ use crate::peers;
 #[test]
 fn gateway_is_commissioned_in_the_window() {
     let needs = "the window test runs in a display of its own (the packages: bash tests/run.sh)";
-    for program in ["Xvfb", "openbox", "xdotool", "dbus-daemon", "dbus-send"] {
+    for program in ["Xvfb", "openbox", "xdotool", "dbus-daemon", "dbus-send", "pcmanfm"] {
         if !peers::require(program, peers::has_program(program), needs) {
             return;
         }
@@ -17,6 +17,10 @@ fn gateway_is_commissioned_in_the_window() {
     let has_atspi =
         Command::new("/usr/bin/python3").args(["-c", imports]).output().is_ok_and(|output| output.status.success());
     if !peers::require("Atspi for /usr/bin/python3", has_atspi, needs) {
+        return;
+    }
+
+    if !peers::require("libatk-adaptor, through which the file manager is used", has_gtk2_bridge(), needs) {
         return;
     }
 
@@ -30,4 +34,10 @@ fn gateway_is_commissioned_in_the_window() {
         .status()
         .unwrap();
     assert!(status.success(), "the window test ended with {status}");
+}
+
+/// Whether programs with GTK 2 offer their accessibility tree: the module lies below a folder named after the machine.
+fn has_gtk2_bridge() -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.map(|folder| folder.path().join("gtk-2.0/modules/libatk-bridge.so")).any(|module| module.exists())
 }

@@ -11,11 +11,13 @@ use crate::model::ids::LinkKind;
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
-use crate::ui::theme::{GRID, PAGE_MARGIN, medium, palette, title};
+use crate::ui::theme::{GRID, PAGE_MARGIN, medium, palette, small_medium, title};
 use crate::ui::widgets::{Button, RowEnd, empty_state, fold, muted, problem_card, truncated};
 
 /// Height of the row of tabs.
 const TABS_HEIGHT: f32 = 32.0;
+/// Below this width of the panel the tabs are smaller.
+const NARROW_TABS: f32 = 460.0;
 
 /// Draws the detail.
 pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
@@ -145,27 +147,32 @@ fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
 }
 
 fn tabs(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
-    let width = ui.available_width();
-    let (rect, _) = ui.allocate_exact_size(vec2(width, TABS_HEIGHT), Sense::hover());
     let palette = palette(ui);
+    let (font, gap) = if ui.available_width() < NARROW_TABS { (small_medium(), 9.0) } else { (medium(), 16.0) };
+    let widths =
+        Tab::ALL.map(|tab| ui.painter().layout_no_wrap(tab.title().to_owned(), font.clone(), palette.text).size().x);
+    let places = tab_places(&widths, ui.available_width(), gap);
+    let rows = places.last().map_or(1, |(row, _)| row + 1);
+    #[expect(clippy::cast_precision_loss, reason = "a few rows")]
+    let size = vec2(ui.available_width(), TABS_HEIGHT * rows as f32);
+    let (rect, _) = ui.allocate_exact_size(size, Sense::hover());
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, palette.line));
-    let mut left = rect.left() + f32::from(PAGE_MARGIN);
-    let gap = if width < 460.0 { 10.0 } else { 16.0 };
-    for tab in Tab::ALL {
+    for (tab, (row_of_tabs, left)) in Tab::ALL.into_iter().zip(places) {
         let (is_open, is_off) = (app.tab() == tab, off(tab, row).is_some());
         let colour = match (is_open, is_off) {
             (true, _) => palette.strong,
             (_, true) => palette.muted,
             _ => palette.text,
         };
-        let galley = ui.painter().layout_no_wrap(tab.title().to_owned(), medium(), colour);
-        let place = egui::Rect::from_min_size(pos2(left, rect.top()), vec2(galley.size().x, rect.height()));
-        left = place.right() + gap;
+        let galley = ui.painter().layout_no_wrap(tab.title().to_owned(), font.clone(), colour);
+        #[expect(clippy::cast_precision_loss, reason = "a few rows")]
+        let top = rect.top() + TABS_HEIGHT * row_of_tabs as f32;
+        let place = egui::Rect::from_min_size(pos2(rect.left() + left, top), vec2(galley.size().x, TABS_HEIGHT));
         let response =
             ui.interact(place.expand2(vec2(gap / 2.0, 0.0)), ui.scope_id().with(("tab", tab.title())), Sense::click());
         ui.painter().galley(pos2(place.left(), place.center().y - galley.size().y / 2.0), galley, colour);
         if is_open {
-            ui.painter().hline(place.x_range(), rect.bottom() - 1.0, Stroke::new(2.0, palette.link));
+            ui.painter().hline(place.x_range(), place.bottom() - 1.0, Stroke::new(2.0, palette.link));
         }
         if response.has_focus() {
             let ring = Stroke::new(2.0, palette.link);
@@ -177,6 +184,20 @@ fn tabs(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
             pass.did(Action::OpenedTab(tab));
         }
     }
+}
+
+/// In which row each tab stands and how far from the left: what doesn't fit beside the others goes below them.
+fn tab_places(widths: &[f32], room: f32, gap: f32) -> Vec<(usize, f32)> {
+    let (mut row, mut left) = (0, f32::from(PAGE_MARGIN));
+    let place = |width: &f32| {
+        if left + width + gap / 2.0 > room && left > f32::from(PAGE_MARGIN) {
+            (row, left) = (row + 1, f32::from(PAGE_MARGIN));
+        }
+        let place = (row, left);
+        left += width + gap;
+        place
+    };
+    widths.iter().map(place).collect()
 }
 
 /// Why a gateway cannot offer a tab, if it cannot.
@@ -205,4 +226,20 @@ pub(super) fn seen(ui: &mut Ui, app: &App, row: &Sighting) {
         problem_card(ui, problem);
     }
     fold(ui, "seen", "What was seen of it", |ui| facts::show(ui, app, row));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_tab_is_cut_off_however_narrow_the_panel() {
+        let widths = [38.0, 38.0, 48.0, 58.0, 34.0, 47.0, 42.0];
+        for room in [200.0, 280.0, 330.0, 386.0, 460.0, 900.0] {
+            let places = tab_places(&widths, room, 9.0);
+            assert!(places.iter().zip(widths).all(|((_, left), width)| left + width <= room), "{room}: {places:?}");
+        }
+        assert!(tab_places(&widths, 460.0, 9.0).iter().all(|(row, _)| *row == 0));
+        assert_eq!(tab_places(&widths, 280.0, 9.0).last(), Some(&(1, f32::from(PAGE_MARGIN) + 56.0)));
+    }
 }

@@ -12,7 +12,7 @@ use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::records::{outcome_colour, pick_shown};
 use crate::ui::theme::{medium, palette};
-use crate::ui::widgets::{Button, counted, empty_state, muted, notice, pill, problem_card};
+use crate::ui::widgets::{Button, RowEnd, counted, empty_state, muted, notice, pill, problem_card, truncated};
 
 pub(super) fn show(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
     let history = &app.history;
@@ -52,19 +52,25 @@ fn entries(ui: &mut Ui, history: &History, all: usize, pass: &mut Pass<'_>) {
 fn line(ui: &mut Ui, happened: &Happened, pass: &mut Pass<'_>) {
     let job = &happened.job;
     let (local, utc) = pass.local_time(&job.started_at);
-    ui.horizontal_wrapped(|ui| {
-        ui.label(RichText::new(&local).small().color(palette(ui).muted)).on_hover_text(utc);
-        ui.label(RichText::new(act_label(job)).font(medium()).color(palette(ui).strong));
-        pill(ui, outcome_colour(ui, job), outcome_label(job));
-        ui.label(&job.summary);
-        if let Some(origin) = &job.origin {
-            muted(ui, &format!("from {}", crate::model::text::visible(&origin.computer, 60)));
-        }
-        if Button::new("Details").quiet().named(&format!("Details of {local}")).pressed(ui) {
+    ui.horizontal(|ui| {
+        let end = RowEnd::new(ui, "details");
+        end.before(ui, |ui| {
+            ui.label(RichText::new(&local).small().color(palette(ui).muted)).on_hover_text(utc);
+            ui.label(RichText::new(act_label(job)).font(medium()).color(palette(ui).strong));
+            pill(ui, outcome_colour(ui, job), outcome_label(job));
+            if let Some(origin) = &job.origin {
+                let from = format!("from {}", crate::model::text::visible(&origin.computer, 60));
+                truncated(ui, RichText::new(from).color(palette(ui).muted));
+            }
+        });
+        let details =
+            end.show(ui, |ui| Button::new("Details").quiet().named(&format!("Details of {local}")).pressed(ui));
+        if details {
             pass.did(Action::WentTo(Place::Records));
             pass.did(RecordsAction::Selected(job.key()));
         }
     });
+    ui.label(&job.summary);
     if let Some(returned) = &happened.returned {
         let (at, _) = pass.local_time(&returned.at);
         let text = format!("It came back after the removal of {at}: the {} is the same", returned.by.label());

@@ -22,6 +22,8 @@ use crate::ui::widgets::{Button, choice, counted, empty_state, finding, group, m
 const LEAST_HEIGHT: f32 = 180.0;
 /// Least height of a chart that is one of several.
 const LEAST_CHART: f32 = 60.0;
+/// Room for the hint beside the buttons; without it the hint would take a row from the curves.
+const HINT_WIDTH: f32 = 250.0;
 /// Height of the times below a chart.
 const AXIS: f32 = 20.0;
 /// Height of a row of the legend.
@@ -64,8 +66,10 @@ pub(super) fn show(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
 
 fn form(ui: &mut Ui, plot: &mut Plot, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
-        let topic = inline_field(ui, "Topic", &mut plot.filter, "site/+/climate", 210.0);
-        let field = inline_field(ui, "Field", &mut plot.path, "temperature", 150.0);
+        // In a narrow window both are narrower, so that neither is parted from its name.
+        let room = ui.available_width();
+        let topic = inline_field(ui, "Topic", &mut plot.filter, "site/+/climate", (0.36 * room).min(210.0));
+        let field = inline_field(ui, "Field", &mut plot.path, "temperature", (0.25 * room).min(150.0));
         let is_typed = !plot.filter.trim().is_empty();
         let add = Button::new("Add").icon(icon::ADD).named("Add the series");
         let is_added = add.enabled_if(is_typed, "Type a topic or a filter first").pressed(ui);
@@ -135,7 +139,9 @@ fn toolbar(ui: &mut Ui, plot: &Plot, pass: &mut Pass<'_>) {
             pass.did(PlotAction::LaidOut(layout));
         }
         if plot.view().is_following() {
-            muted(ui, "Follows the newest. Drag to look around");
+            if ui.available_size_before_wrap().x > HINT_WIDTH {
+                muted(ui, "Follows the newest. Drag to look around");
+            }
         } else if Button::new("Follow the newest").icon(icon::TO_END).pressed(ui) {
             pass.did(PlotAction::Viewed(followed(plot)));
         }

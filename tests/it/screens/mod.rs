@@ -7,6 +7,7 @@
 mod check;
 mod clicks;
 mod device;
+mod dropped;
 mod keyboard;
 mod panes;
 mod remove;

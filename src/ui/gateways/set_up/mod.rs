@@ -19,7 +19,7 @@ use crate::msg::JobEnd;
 use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock};
-use crate::ui::theme::{GAP, ONE_COLUMN_BELOW, SIDE_WIDTH, palette};
+use crate::ui::theme::{GAP, ONE_COLUMN_BELOW, SIDE_SHARE, SIDE_WIDTH, palette};
 use crate::ui::widgets::{Button, call, group, notice, pill, problem_card};
 
 /// Draws the tab: what is to be done, and the steps of the session beside it.
@@ -34,7 +34,8 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         });
     }
     let room = ui.available_rect_before_wrap();
-    let (main, side) = room.split_left_right_at_x(room.right() - SIDE_WIDTH);
+    let width = (room.width() * SIDE_SHARE).clamp(SIDE_WIDTH.0, SIDE_WIDTH.1);
+    let (main, side) = room.split_left_right_at_x(room.right() - width);
     ui.painter().vline(side.left(), room.y_range().expand(10.0), egui::Stroke::new(1.0, palette(ui).line));
     ui.scope_builder(UiBuilder::new().max_rect(main.with_max_x(main.right() - 4.0)).id_salt("main"), |ui| {
         scrolled(ui, "set-up", |ui| main_column(ui, app, pass));

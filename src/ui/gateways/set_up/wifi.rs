@@ -134,7 +134,8 @@ fn findings(ui: &mut Ui, form: &WifiForm) {
 
 fn send_row(ui: &mut Ui, form: &mut WifiForm, is_ready: bool, is_entered: bool, pass: &mut Pass<'_>) {
     ui.horizontal_wrapped(|ui| {
-        if is_entered && is_ready && form.errors().is_empty() {
+        // What is wrong is found when it is sent: what is marked here may be older than what came with Enter.
+        if is_entered && is_ready {
             pass.did(CommissionAction::Sent);
         }
         if Button::new("QR code…").icon(icon::QR).named("Fill in from a QR code").pressed(ui) {
