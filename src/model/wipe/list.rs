@@ -5,6 +5,7 @@
 //! again, with a column `serial`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::Plan;
 use crate::model::access::Access;
@@ -68,6 +69,8 @@ pub struct Read {
     pub findings: Vec<Finding>,
     /// What a person should know that is no mistake: what was left out, what may be meant otherwise.
     pub notes: Vec<String>,
+    /// The files that cells name, and the list itself.
+    pub files: Vec<PathBuf>,
 }
 
 /// Reads a list.
@@ -81,7 +84,7 @@ pub fn read(table: &Table, world: &mut dyn World) -> Read {
         }
         None => Vec::new(),
     };
-    Read { gateways, findings: reading.findings.done(), notes: notes::of(table) }
+    Read { gateways, findings: reading.findings.done(), notes: notes::of(table), files: Vec::new() }
 }
 
 fn column(name: &str) -> Column {
