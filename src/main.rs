@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use linesman::backend::{self, Backend, Config, DemoPlan, Handle};
 use linesman::cli::args::{Cli, Command, ProfilesCommand, RecordsCommand, SiteCommand};
 use linesman::cli::{self, Exit, Output};
@@ -16,12 +16,15 @@ use linesman::profile::schema::MAX_BYTES;
 use linesman::ui;
 
 fn main() -> ExitCode {
-    let mut arguments = Cli::try_parse().unwrap_or_else(|error| cli::without_secrets(error).exit());
+    let matches = Cli::command().try_get_matches().unwrap_or_else(|error| cli::without_secrets(error).exit());
+    let mut arguments = Cli::from_arg_matches(&matches)
+        .unwrap_or_else(|error| cli::without_secrets(error.format(&mut Cli::command())).exit());
     // Before anything runs: what cannot be written at the end would have been done in vain.
-    let is_output_taken = match cli::settle(&mut arguments, save::check, |error| error.explain()) {
-        Ok(is_taken) => is_taken,
-        Err(problem) => return cli::fail(arguments.json, &problem, Exit::of(&problem)).into(),
-    };
+    let is_output_taken =
+        match cli::settle(&mut arguments, &cli::read_by(&matches), save::check, |error| error.explain()) {
+            Ok(is_taken) => is_taken,
+            Err(problem) => return cli::fail(arguments.json, &problem, Exit::of(&problem)).into(),
+        };
     let mut out = if is_output_taken { Output::beside(arguments.json) } else { Output::standard(arguments.json) };
     let exit = run(&arguments, &mut out);
     out.end(exit).into()

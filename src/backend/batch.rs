@@ -1,6 +1,7 @@
 //! Many gateways in one go: reads the manifest, asks the records what was done before, and runs the rows as one job whose
 //! sessions are tasks of their own.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -47,12 +48,12 @@ type Secrets = Vec<(String, Secret<String>)>;
 impl BatchJob {
     /// Checks a manifest and tells what it says.
     pub(super) async fn check(self, path: PathBuf, secrets: Secrets) -> JobEnd {
-        let (checked, source) = match read(&self.parts.catalog, path, secrets).await {
+        let Manifest { checked, name, .. } = match read(&self.parts.catalog, path, secrets).await {
             Ok(read) => read,
             Err(problem) => return JobEnd::Failed(problem),
         };
         let earlier = match &self.parts.records {
-            Ok(records) => records.last_batch(source).await.ok().flatten(),
+            Ok(records) => records.last_batch(name).await.ok().flatten(),
             Err(_) => None,
         };
         let check = told(&checked, earlier.as_ref());
@@ -139,14 +140,15 @@ impl BatchJob {
 
     async fn prepare(&self, start: BatchStart) -> Result<Prepared, Problem> {
         let BatchStart { source, parallel, wait, is_scanning, go_on, out } = start;
-        let out = out.map(|out| place_of_results(out, &source, go_on.is_some()));
+        let mut out = out.map(|out| place_of_results(out, &source, go_on.is_some()));
         let records: Arc<dyn BatchRecords> = match &self.parts.records {
             Ok(records) => Arc::clone(records) as Arc<dyn BatchRecords>,
             Err(error) => return Err(error.explain()),
         };
         let (plans, name, known) = match source {
             BatchSource::Manifest { path, secrets } => {
-                let (mut checked, name) = read(&self.parts.catalog, path, secrets).await?;
+                let Manifest { mut checked, name, files } = read(&self.parts.catalog, path, secrets).await?;
+                out = out.map(|out| out.made_from(files));
                 checked.findings.append(&mut checked.lacking);
                 if !checked.findings.is_empty() {
                     let problem = mistakes(checked.findings.len());
@@ -231,16 +233,25 @@ fn told(checked: &Checked, earlier: Option<&BatchHistory>) -> ManifestCheck {
     }
 }
 
-/// Reads and checks a manifest, off the loop; with it comes the name it has in the records.
-async fn read(catalog: &Arc<Catalog>, path: PathBuf, secrets: Secrets) -> Result<(Checked, String), Problem> {
+/// A manifest that was read and checked.
+struct Manifest {
+    checked: Checked,
+    /// Its name in the records.
+    name: String,
+    /// The files that its cells name.
+    files: Vec<PathBuf>,
+}
+
+/// Reads and checks a manifest, off the loop.
+async fn read(catalog: &Arc<Catalog>, path: PathBuf, secrets: Secrets) -> Result<Manifest, Problem> {
     let catalog = Arc::clone(catalog);
     let work = tokio::task::spawn_blocking(move || {
         let table = manifest::read(&path).map_err(|error| error.explain())?;
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-        let mut world = Files { catalog: &catalog, folder, secrets: &secrets };
+        let mut world = Files { catalog: &catalog, folder, secrets: &secrets, read: BTreeMap::new() };
         let checked = check(&table, &mut world);
-        let source = std::fs::canonicalize(&path).unwrap_or(path).display().to_string();
-        Ok((checked, source))
+        let name = std::fs::canonicalize(&path).unwrap_or(path).display().to_string();
+        Ok(Manifest { checked, name, files: world.read.into_keys().collect() })
     });
     work.await.unwrap_or_else(|error| Err(crashed(&error)))
 }
@@ -250,6 +261,8 @@ struct Files<'a> {
     catalog: &'a Catalog,
     folder: PathBuf,
     secrets: &'a Secrets,
+    /// What cells named so far: a pipe can be read once.
+    read: BTreeMap<PathBuf, Result<Secret<Vec<u8>>, String>>,
 }
 
 impl Surroundings for Files<'_> {
@@ -268,7 +281,8 @@ impl Surroundings for Files<'_> {
     }
 
     fn file(&mut self, path: &str) -> Result<Secret<Vec<u8>>, String> {
-        manifest::read_reference(&self.folder.join(path))
+        let path = self.folder.join(path);
+        self.read.entry(path).or_insert_with_key(|path| manifest::read_reference(path)).clone()
     }
 
     fn real_port(&self, path: &str) -> String {

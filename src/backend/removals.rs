@@ -1,5 +1,6 @@
 //! Reads the list of gateways that are taken out of service in one go, before the workers have anything to do with it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::io::manifest;
@@ -14,7 +15,10 @@ use crate::profile::Catalog;
 pub fn read_removals(catalog: &Catalog, path: &Path, secrets: &[(String, Secret<String>)]) -> Result<Read, Problem> {
     let table = manifest::read(path).map_err(|error| error.explain())?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(read(&table, &mut Around { catalog, folder, secrets }))
+    let mut around = Around { catalog, folder, secrets, read: BTreeMap::new() };
+    let read = read(&table, &mut around);
+    let files = around.read.into_keys().chain([path.to_owned()]).collect();
+    Ok(Read { files, ..read })
 }
 
 /// The profiles, and the files around a manifest.
@@ -22,6 +26,8 @@ struct Around<'a> {
     catalog: &'a Catalog,
     folder: PathBuf,
     secrets: &'a [(String, Secret<String>)],
+    /// What cells named so far: a pipe can be read once.
+    read: BTreeMap<PathBuf, Result<Secret<Vec<u8>>, String>>,
 }
 
 impl World for Around<'_> {
@@ -36,7 +42,8 @@ impl World for Around<'_> {
     }
 
     fn file(&mut self, path: &str) -> Result<Secret<Vec<u8>>, String> {
-        manifest::read_reference(&self.folder.join(path))
+        let path = self.folder.join(path);
+        self.read.entry(path).or_insert_with_key(|path| manifest::read_reference(path)).clone()
     }
 
     fn secret(&self, name: &str) -> Option<Secret<String>> {

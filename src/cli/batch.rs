@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::args::{BatchArgs, RetryWhat, SecretFile};
-use super::commission::wait_for_start;
+use super::commission::{STOPPED, wait_for_start};
 use super::output::{Exit, Output, tagged};
 use super::session::workers_gone;
 use super::{next_job, secret_input, site};
@@ -122,13 +122,22 @@ fn check(
                 return match (end, found) {
                     (JobEnd::Failed(problem), _) => Err((problem, Exit::Usage)),
                     (_, Some(check)) => Ok(check),
-                    (_, None) => Err((super::commission::stopped(), Exit::Unknown)),
+                    (_, None) => Err((check_stopped(), Exit::Unknown)),
                 };
             }
             Some(_) => {}
             None => return Err((workers_gone(), Exit::CouldNotRun)),
         }
     }
+}
+
+fn check_stopped() -> Problem {
+    Problem::new(
+        STOPPED,
+        "The check of the manifest was stopped before its end; nothing was sent",
+        "Somebody interrupted it",
+        "Start it again",
+    )
 }
 
 /// Prints all mistakes and returns the problem that says how many they are.

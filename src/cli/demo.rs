@@ -370,6 +370,7 @@ fn watch(handle: &mut Handle, site: &DemoSite, out: &mut Output) -> Result<Optio
         guarded_client_id: None,
         ring: None,
         record: None,
+        most: None,
         wants_messages: true,
         is_reconnecting: false,
     };

@@ -1,36 +1,72 @@
 //! Where a command writes: whether it may, before anything runs, and whether standard output is taken by a file.
 
+use std::any::TypeId;
 use std::path::PathBuf;
 
+use clap::builder::ValueHint;
+use clap::{Arg, ArgMatches, CommandFactory as _};
+
 use super::args::{
-    Cli, Command, DeviceCommand, DeviceLink, FilesCommand, InspectArgs, OnTrigger, Overwrite, RecordsCommand,
-    SettingsCommand,
+    Cli, Command, DeviceCommand, DeviceLink, FilesCommand, OnTrigger, Overwrite, RecordsCommand, SettingsCommand,
 };
 use crate::model::destination::{Destination, Existing};
 use crate::model::problem::Problem;
 use crate::model::text::visible;
 
-/// What a command writes, what it reads for that, and whether files that are there may be replaced.
+/// What a command writes, and whether files that are there may be replaced.
 struct Written<'a> {
     destinations: Vec<&'a mut Destination>,
-    sources: Vec<PathBuf>,
     overwrite: Overwrite,
     /// Whether an earlier run's file may be gone on with, which only the workers can tell.
     goes_on: bool,
 }
 
-/// Settles where the command writes, and asks `check` whether it may. The answer is whether standard output is taken.
+/// The files that the arguments name and the command doesn't write: whatever they are for, none of them may be written over.
+pub fn read_by(matches: &ArgMatches) -> Vec<PathBuf> {
+    let whole = Cli::command();
+    let (mut command, mut matches) = (&whole, Some(matches));
+    let mut read = Vec::new();
+    while let Some(level) = matches {
+        for argument in command.get_arguments().filter(|argument| names_a_source(argument)) {
+            // Of an argument that was not given there is none.
+            let given = level.try_get_raw(argument.get_id().as_str()).ok().flatten();
+            read.extend(given.into_iter().flatten().map(|value| file_of(argument, value)));
+        }
+        matches = level.subcommand().and_then(|(name, below)| {
+            command = command.find_subcommand(name)?;
+            Some(below)
+        });
+    }
+    read
+}
+
+fn names_a_source(argument: &Arg) -> bool {
+    let is_written = argument.get_value_parser().type_id() == TypeId::of::<Destination>();
+    let is_named_so = argument.get_value_names().is_some_and(|names| names.iter().any(|name| name.ends_with("FILE")));
+    !is_written && (is_named_so || argument.get_value_hint() == ValueHint::FilePath)
+}
+
+/// The path in a value, behind the name where the argument is written as NAME=FILE.
+fn file_of(argument: &Arg, value: &std::ffi::OsStr) -> PathBuf {
+    let has_name = argument.get_value_names().is_some_and(|names| names.iter().any(|name| name.ends_with("=FILE")));
+    let behind = value.to_str().filter(|_| has_name).and_then(|text| text.split_once('=')).map(|(_, file)| file);
+    behind.map_or_else(|| PathBuf::from(value), PathBuf::from)
+}
+
+/// Settles where the command writes, beside the files it reads, and asks `check` whether it may. The answer is whether
+/// standard output is taken.
 pub fn settle<E>(
     arguments: &mut Cli,
+    read: &[PathBuf],
     check: impl Fn(&Destination) -> Result<(), E>,
     explain: impl Fn(E) -> Problem,
 ) -> Result<bool, Problem> {
     let Some(written) = arguments.command.as_mut().and_then(written) else { return Ok(false) };
-    let Written { destinations, sources, overwrite, goes_on } = written;
+    let Written { destinations, overwrite, goes_on } = written;
     let mut is_taken = false;
     let mut before: Vec<PathBuf> = Vec::new();
     for destination in destinations {
-        destination.sources.extend(sources.iter().cloned());
+        destination.sources.extend(read.iter().cloned());
         if !destination.is_standard_output() {
             if before.iter().any(|path| path == destination.path()) {
                 return Err(twice(destination));
@@ -60,41 +96,30 @@ fn twice(destination: &Destination) -> Problem {
 
 fn written(command: &mut Command) -> Option<Written<'_>> {
     let mut goes_on = false;
-    let (destinations, sources, overwrite) = match command {
-        Command::Commission(args) => {
-            (list(&mut args.transcript), paths([&args.pop_file, &args.password_file]), args.overwrite)
-        }
+    let (destinations, overwrite) = match command {
+        Command::Commission(args) => (list(&mut args.transcript), args.overwrite),
         Command::Batch(args) => {
             goes_on = args.resume || !args.retry.is_empty();
-            (list(&mut args.out), vec![args.manifest.clone()], args.overwrite)
+            (list(&mut args.out), args.overwrite)
         }
-        Command::Terminal(args) => (list(&mut args.transcript), paths([&args.send]), args.overwrite),
+        Command::Terminal(args) => (list(&mut args.transcript), args.overwrite),
         Command::Device(command) => return Some(device(command)),
         Command::Wipe(args) => {
             let args = &mut args.gateway;
-            let destinations = args.certificate.as_mut().into_iter().chain(&mut args.transcript).collect();
-            let mut sources = paths([&args.password_file, &args.manifest]);
-            sources.extend(args.evidence.iter().map(|(_, file)| file.clone()));
-            (destinations, sources, args.overwrite)
+            (args.certificate.as_mut().into_iter().chain(&mut args.transcript).collect(), args.overwrite)
         }
         Command::Inspect(args) => {
-            let sources = sources_of(args);
             let mut destinations = list(&mut args.record);
             if let OnTrigger::Record(destination) = &mut args.on_trigger {
                 destinations.push(destination);
             }
-            (destinations, sources, args.overwrite)
+            (destinations, args.overwrite)
         }
-        Command::Replay(args) => (list(&mut args.export), vec![args.file.clone()], args.overwrite),
-        Command::Check(args) => {
-            let sources = paths([&args.site, &args.overrides, &args.rejudge]);
-            (args.reports.iter_mut().collect(), sources, args.overwrite)
-        }
-        Command::Records(RecordsCommand::Report { file, recordings, overwrite, .. }) => {
-            (list(file), recordings.clone(), *overwrite)
-        }
+        Command::Replay(args) => (list(&mut args.export), args.overwrite),
+        Command::Check(args) => (args.reports.iter_mut().collect(), args.overwrite),
+        Command::Records(RecordsCommand::Report { file, overwrite, .. }) => (list(file), *overwrite),
         Command::Records(RecordsCommand::Export { file, bundle, overwrite }) => {
-            (file.iter_mut().chain(bundle).collect(), Vec::new(), *overwrite)
+            (file.iter_mut().chain(bundle).collect(), *overwrite)
         }
         Command::Discover(_)
         | Command::Publish(_)
@@ -115,7 +140,7 @@ fn written(command: &mut Command) -> Option<Written<'_>> {
         | Command::Completions { .. }
         | Command::Man { .. } => return None,
     };
-    Some(Written { destinations, sources, overwrite, goes_on })
+    Some(Written { destinations, overwrite, goes_on })
 }
 
 fn device(command: &mut DeviceCommand) -> Written<'_> {
@@ -134,20 +159,11 @@ fn device(command: &mut DeviceCommand) -> Written<'_> {
         | DeviceCommand::Settings(SettingsCommand::Set { via, .. } | SettingsCommand::Delete { via, .. })
         | DeviceCommand::Files(FilesCommand::Status { via, .. } | FilesCommand::Put { via, .. }) => (None, via),
     };
-    let DeviceLink { transcript, password_file, overwrite, .. } = via;
+    let DeviceLink { transcript, overwrite, .. } = via;
     let destinations = out.into_iter().chain(transcript).collect();
-    Written { destinations, sources: paths([&*password_file]), overwrite: *overwrite, goes_on: false }
-}
-
-fn sources_of(args: &InspectArgs) -> Vec<PathBuf> {
-    let broker = &args.broker;
-    paths([&broker.password_file, &broker.ca, &broker.cert, &broker.key, &broker.key_log])
+    Written { destinations, overwrite: *overwrite, goes_on: false }
 }
 
 fn list(destination: &mut Option<Destination>) -> Vec<&mut Destination> {
     destination.iter_mut().collect()
-}
-
-fn paths<'a>(given: impl IntoIterator<Item = &'a Option<PathBuf>>) -> Vec<PathBuf> {
-    given.into_iter().flatten().cloned().collect()
 }

@@ -76,6 +76,7 @@ fn open<'h, 'a>(
         guarded_client_id: args.broker.gateway.clone(),
         ring: None,
         record: args.record.clone(),
+        most: args.count.filter(|_| args.stats || args.sieve.lets_all_through()),
         wants_messages: !args.stats && !args.doctor,
         is_reconnecting: !args.doctor,
     };
@@ -141,6 +142,10 @@ impl Follower for Watch<'_> {
             TelemetryEvent::Packets(packets) if self.args.packets => print_packets(&packets, out),
             TelemetryEvent::Snapshot(_) if self.is_enough(&following.seen) => following.close(),
             TelemetryEvent::Recording { recorder: Some(state), .. } => self.recording = Some(state),
+            // It was taken away again, unless it ended early: that is told at the end.
+            TelemetryEvent::Recording { recorder: None, .. } => {
+                self.recording.take_if(|state| state.problem.is_none());
+            }
             _ => {}
         }
     }
@@ -234,7 +239,11 @@ fn stopped() -> Problem {
 
 fn print_recording(state: &RecorderState, out: &mut Output) {
     let path = state.path.display().to_string();
-    out.text(format!("Recorded {} to {path}", counted(state.messages, "message")));
+    match &state.problem {
+        // Whatever bears its name now is not what was recorded.
+        Some(problem) if problem.code == "recording.replaced" => out.text(&problem.what),
+        _ => out.text(format!("Recorded {} to {path}", counted(state.messages, "message"))),
+    }
     out.json(&json!({
         "kind": "recording", "path": path, "messages": state.messages, "bytes": state.file_bytes,
         "problem": state.problem,

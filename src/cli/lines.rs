@@ -200,10 +200,11 @@ pub(super) fn print_stats(stats: &InspectionStats, counters: &Counters, unasked:
     #[expect(clippy::cast_precision_loss, reason = "a rate has no more digits than that")]
     let rate = if seconds > 0.0 { stats.messages as f64 / seconds } else { 0.0 };
     let Counters { oversize, malformed, duplicates, out_of_order, topics, held_bytes, .. } = counters;
+    let left_out = stats.left_out;
     out.json(&json!({
         "kind": "stats", "messages": stats.messages, "bytes": stats.bytes, "seconds": round(seconds), "rate": round(rate),
         "held": stats.held, "evicted": stats.evicted, "dropped": stats.dropped, "oversize": oversize,
-        "malformed": malformed, "duplicates": duplicates, "out_of_order": out_of_order, "topics": topics,
+        "malformed": malformed, "left_out": left_out, "duplicates": duplicates, "out_of_order": out_of_order, "topics": topics,
         "held_bytes": held_bytes, "unasked": unasked, "cpu_seconds": round(stats.cpu.as_secs_f64()), "peak_rss_bytes": stats.peak_rss_bytes,
     }));
     let mut line = format!(
@@ -221,6 +222,7 @@ pub(super) fn print_stats(stats: &InspectionStats, counters: &Counters, unasked:
         (malformed, "against the protocol"),
         (duplicates, "sent again"),
         (out_of_order, "out of order"),
+        (&left_out, "left out"),
         (&unasked, "not asked by the jq expression"),
     ] {
         if *count > 0 {

@@ -50,7 +50,7 @@ pub use bench_broker::bench_broker;
 pub use check::check;
 pub use commission::commission;
 pub use demo::tour;
-pub use destinations::settle;
+pub use destinations::{read_by, settle};
 pub use device::device;
 pub use discover::discover;
 pub use inspect::inspect;

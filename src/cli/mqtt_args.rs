@@ -284,6 +284,14 @@ pub struct SieveArgs {
     pub proto: Vec<PathBuf>,
 }
 
+impl SieveArgs {
+    /// Whether no message is left out.
+    pub(super) const fn lets_all_through(&self) -> bool {
+        let Self { text, filter_jq, filter_out, retained_only, no_retained, .. } = self;
+        text.is_none() && filter_jq.is_none() && filter_out.is_empty() && !*retained_only && !*no_retained
+    }
+}
+
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
 #[command(after_help = "\

@@ -33,7 +33,7 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 53] = [
+        const INPUT: [&str; 54] = [
             "bundle.bad_key_line",
             "check.bad_host",
             "check.evidence",
@@ -46,6 +46,7 @@ impl Exit {
             "driver.no_management",
             "driver.not_available",
             "files.exists",
+            "files.in_use",
             "files.no_folder",
             "files.not_a_folder",
             "files.not_a_file",

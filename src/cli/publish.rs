@@ -59,6 +59,7 @@ fn open<'h, 'a>(handle: &'h mut Handle, args: &'a PublishArgs) -> Result<(Follow
         guarded_client_id: args.broker.gateway.clone(),
         ring: None,
         record: None,
+        most: None,
         wants_messages: false,
         is_reconnecting: false,
     };

@@ -17,8 +17,10 @@ use crate::model::problem::Problem;
 use crate::model::text::visible;
 use crate::model::word::Word as _;
 use crate::msg::telemetry::{
-    ExportForm, InspectionSource, InspectionStart, InspectionState, PlaybackState, TelemetryCommand, TelemetryEvent,
+    ExportForm, InspectionSource, InspectionStart, InspectionState, InspectionStats, PlaybackState, TelemetryCommand,
+    TelemetryEvent,
 };
+use crate::telemetry::recording::LeftOut;
 use crate::telemetry::view::Query;
 
 /// Plays to the end, and prints the result.
@@ -57,6 +59,7 @@ fn open<'h, 'a>(
         guarded_client_id: None,
         ring: None,
         record: None,
+        most: args.count.filter(|_| args.stats || (args.topics.is_empty() && args.sieve.lets_all_through())),
         wants_messages: !args.stats && args.export.is_none(),
         is_reconnecting: false,
     };
@@ -84,7 +87,19 @@ fn open<'h, 'a>(
     for command in decoding::commands(&args.sieve, printer.decoders()).into_iter().chain(commands) {
         following.send(command).map_err(could_not_run)?;
     }
-    Ok((following, Replay { args, printer, exported: None, left_some_out: false, is_told: false }))
+    Ok((
+        following,
+        Replay {
+            args,
+            printer,
+            exported: None,
+            left_some_out: false,
+            playback: None,
+            told: None,
+            has_told_place: false,
+            is_at_end: false,
+        },
+    ))
 }
 
 /// What `--format` says: of a file, or of each message that is printed.
@@ -131,10 +146,44 @@ fn form_of(path: &Path) -> ExportForm {
 struct Replay<'a> {
     args: &'a ReplayArgs,
     printer: Printer,
-    exported: Option<u64>,
+    exported: Option<(u64, LeftOut)>,
     /// Whether the export lacks messages that the jq expression could not be asked about.
     left_some_out: bool,
-    is_told: bool,
+    /// The recording as it is played.
+    playback: Option<PlaybackState>,
+    /// What was told last of what is wrong with it.
+    told: Option<Problem>,
+    /// Whether the place was told where more was found to be wrong.
+    has_told_place: bool,
+    is_at_end: bool,
+}
+
+impl Replay<'_> {
+    /// Prints what is played at the beginning, and what is wrong with it where that first shows. All of it is told at the end.
+    fn playback(&mut self, playback: PlaybackState, out: &mut Output) {
+        if self.playback.is_none() {
+            print_playback(&playback, out);
+            self.told.clone_from(&playback.repaired);
+        } else if !self.has_told_place && playback.repaired != self.told {
+            self.has_told_place = true;
+            self.tell_repairs(playback.repaired.as_ref(), out);
+        }
+        self.playback = Some(playback);
+    }
+
+    fn tell_repairs(&mut self, repaired: Option<&Problem>, out: &mut Output) {
+        if let Some(problem) = repaired.filter(|problem| self.told.as_ref() != Some(*problem)) {
+            out.aside(problem);
+            self.told = Some(problem.clone());
+        }
+    }
+
+    /// Whether something of what was to be played is missing.
+    fn lacks_some(&self, stats: &InspectionStats) -> bool {
+        let has_played_all = self.is_at_end && self.args.count.is_none_or(|count| stats.messages < count);
+        let is_incomplete = self.playback.as_ref().is_some_and(|playback| !playback.left_out.is_nothing());
+        stats.left_out > 0 || (has_played_all && is_incomplete)
+    }
 }
 
 impl Follower for Replay<'_> {
@@ -143,18 +192,18 @@ impl Follower for Replay<'_> {
     fn take_in(&mut self, event: TelemetryEvent, following: &mut Following<'_>, out: &mut Output) {
         match event {
             TelemetryEvent::State(InspectionState::Paused { is_at_end: true }) if self.args.export.is_none() => {
+                self.is_at_end = true;
                 following.close();
             }
-            TelemetryEvent::Playback(playback) if !self.is_told => {
-                self.is_told = true;
-                print_playback(&playback, out);
-            }
+            TelemetryEvent::Playback(playback) => self.playback(*playback, out),
             TelemetryEvent::Messages(batch) if !following.is_closing() && self.printer.print(&batch, out) => {
                 following.close();
             }
             TelemetryEvent::Warning(problem) if problem.code == "telemetry.jq_stopped" => self.left_some_out = true,
-            TelemetryEvent::Exported { result: Ok(messages), .. } => {
-                self.exported = Some(messages);
+            // Nothing more comes of it.
+            TelemetryEvent::Warning(problem) if problem.code == "recording.not_read" => following.fail(*problem),
+            TelemetryEvent::Exported { result: Ok(messages), left_out, .. } => {
+                self.exported = Some((messages, left_out));
                 following.close();
             }
             TelemetryEvent::Exported { result: Err(problem), .. } => following.fail(problem),
@@ -162,23 +211,32 @@ impl Follower for Replay<'_> {
         }
     }
 
-    fn conclude(self, ended: Ended, out: &mut Output) -> Exit {
+    fn conclude(mut self, ended: Ended, out: &mut Output) -> Exit {
         if let Some(problem) = ended.problem {
             out.problem(&problem);
             return Exit::of(&problem);
         }
         if let (Some(destination), Some(messages)) = (&self.args.export, self.exported) {
+            let (messages, left_out) = messages;
             let path = destination.path().display().to_string();
-            out.json(&json!({ "kind": "exported", "path": path, "messages": messages }));
-            out.text(format!("{} written to {destination}", counted(messages, "message")));
-            return if self.left_some_out { Exit::Findings } else { Exit::Good };
+            let left_out_messages = left_out.messages;
+            out.json(&json!({
+                "kind": "exported", "path": path, "messages": messages, "left_out": left_out_messages,
+            }));
+            let missing = if left_out_messages > 0 { format!("; {left_out_messages} left out") } else { String::new() };
+            out.text(format!("{} written to {destination}{missing}", counted(messages, "message")));
+            let is_whole = left_out.is_nothing() && !self.left_some_out;
+            return if is_whole { Exit::Good } else { Exit::Findings };
         }
         if ended.is_unread {
             return Exit::Good;
         }
+        let repaired = self.playback.as_ref().and_then(|playback| playback.repaired.clone());
+        self.tell_repairs(repaired.as_ref(), out);
         print_expectations(&[], &ended.expectations, out);
         print_stats(&ended.stats, &ended.counters, self.printer.unasked(), out);
-        let is_short = self.args.count.is_some_and(|wanted| self.printer.printed < wanted && !self.args.stats);
+        let count = if self.args.stats { ended.stats.messages } else { self.printer.printed };
+        let is_short = self.args.count.is_some_and(|wanted| count < wanted) || self.lacks_some(&ended.stats);
         let is_unmet = self.args.expect.is_some() && !all_met(&ended.expectations);
         match (ended.is_over, is_short || is_unmet || self.printer.unasked() > 0) {
             (false, _) => Exit::Unknown,

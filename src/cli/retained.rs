@@ -55,6 +55,7 @@ fn open<'h>(handle: &'h mut Handle, args: &RetainedArgs) -> Result<Following<'h>
         guarded_client_id: args.broker.gateway.clone(),
         ring: None,
         record: None,
+        most: None,
         wants_messages: false,
         is_reconnecting: false,
     };

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::json;
@@ -30,8 +30,8 @@ use crate::msg::{Command, Event, JobEnd};
 
 /// Takes the gateways of a manifest out of service, or shows what would be done.
 pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayWipe, out: &mut Output) -> Exit {
-    let rows = match prepare(handle, manifest, args, out) {
-        Ok(rows) => rows,
+    let (rows, mut read) = match prepare(handle, manifest, args, out) {
+        Ok(prepared) => prepared,
         Err((problem, exit)) => {
             out.problem(&problem);
             return exit;
@@ -46,8 +46,9 @@ pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayW
     }
     let existing = if args.overwrite.overwrite { Existing::Replace } else { Existing::Refuse };
     let named: Vec<(u32, String)> = rows.iter().map(|listed| (listed.row, listed.serial.clone())).collect();
-    let certificates =
-        args.certificates.as_deref().map(|folder| local::prepare_certificates(folder, existing, &named)).transpose();
+    read.extend(args.secrets.iter().map(|secret| secret.file.clone()).chain(args.password_file.clone()));
+    let prepare = |folder: &Path| local::prepare_certificates(folder, existing, &named, &read);
+    let certificates = args.certificates.as_deref().map(prepare).transpose();
     let certificates = match certificates {
         Ok(certificates) => certificates.unwrap_or_default(),
         Err(problem) => {
@@ -61,13 +62,13 @@ pub(super) fn wipe_several(handle: &mut Handle, manifest: &Path, args: &GatewayW
     run.conclude(started, out)
 }
 
-/// Reads the list and prints all of it.
+/// Reads the list and prints all of it. With it come the files that were read.
 fn prepare(
     handle: &mut Handle,
     manifest: &Path,
     args: &GatewayWipe,
     out: &mut Output,
-) -> Result<Vec<Listed>, (Problem, Exit)> {
+) -> Result<(Vec<Listed>, Vec<PathBuf>), (Problem, Exit)> {
     let usage = |problem: Problem| {
         let exit = Exit::of_input(&problem);
         (problem, exit)
@@ -75,7 +76,7 @@ fn prepare(
     let catalog = wait_for_start(handle).map_err(|problem| (problem, Exit::CouldNotRun))?.catalog;
     let secrets = given(&args.secrets).map_err(usage)?;
     let shared = shared_login(args).map_err(usage)?;
-    let Read { gateways: mut rows, findings, notes, .. } =
+    let Read { gateways: mut rows, findings, notes, files, .. } =
         local::read_removals(&catalog, manifest, &secrets).map_err(usage)?.complete();
     for note in &notes {
         out.note(note);
@@ -100,7 +101,7 @@ fn prepare(
     }
     out.json(&json!({ "kind": "wipe-list", "gateways": rows.len() }));
     out.text(format!("{} to be removed. Removing has no undo.", gateways(rows.len())));
-    Ok(rows)
+    Ok((rows, files))
 }
 
 /// The login for all whose row names none of their own.

@@ -88,6 +88,12 @@ pub enum FilesError {
         /// Its path.
         path: String,
     },
+    /// A program is writing to it.
+    #[error("a program is writing to {path}")]
+    InUse {
+        /// Its path.
+        path: String,
+    },
     /// The folder it should lie in is missing.
     #[error("there is no folder {path}")]
     NoFolder {
@@ -194,6 +200,12 @@ impl Explain for FilesError {
                 format!("{} is the file being read", shown(path)),
                 "The path, or a link, leads back to the source; nothing was changed",
                 "Choose another name",
+            ),
+            Self::InUse { path } => Problem::new(
+                "files.in_use",
+                format!("A program is writing to {}", shown(path)),
+                "A recording is running there; nothing was changed",
+                "Choose another name, or end that recording first",
             ),
             Self::NoFolder { path } => Problem::new(
                 "files.no_folder",

@@ -59,11 +59,16 @@ pub(super) fn grow(destination: &Destination) -> Result<File, FilesError> {
     };
     match look(path, destination)? {
         Found::Stream(file) => Ok(file),
-        Found::Plain { path: place, replaced: None } => create_new(&place).map_err(|error| not_created(path, &error)),
+        Found::Plain { path: place, replaced: None } => {
+            let file = create_new(&place).map_err(|error| not_created(path, &error))?;
+            mark_as_growing(&file);
+            Ok(file)
+        }
         Found::Plain { path: place, replaced: Some(old) } => {
             let temporary = temporary_beside(&place);
             let file = create_new(&temporary).map_err(|error| not_created(path, &error))?;
             keep_permissions(&file, &old);
+            mark_as_growing(&file);
             fs::rename(&temporary, &place).map_err(|error| {
                 // It has nothing in it yet.
                 let _ = fs::remove_file(&temporary);
@@ -237,7 +242,40 @@ fn allow(path: &Path, place: &Path, found: &Metadata, destination: &Destination)
     }
     match destination.existing {
         Existing::Refuse => Err(FilesError::Exists { path: shown(path) }),
+        Existing::Replace if is_growing(place) => Err(FilesError::InUse { path: shown(path) }),
         Existing::Replace => Ok(()),
+    }
+}
+
+/// Marks a file that grows under its own name, so that nobody replaces it meanwhile. The mark goes with the process, however
+/// that ends. Only Unix has locks that leave readers alone.
+fn mark_as_growing(file: &File) {
+    if cfg!(unix) {
+        // A drive that knows no locks: then it is not marked.
+        let _ = file.try_lock();
+    }
+}
+
+/// Whether a program is writing to a file that grows.
+fn is_growing(place: &Path) -> bool {
+    let is_locked = |file: File| matches!(file.try_lock_shared(), Err(fs::TryLockError::WouldBlock));
+    cfg!(unix) && File::open(place).is_ok_and(is_locked)
+}
+
+/// Whether that path leads to this file.
+pub(super) fn leads_to(path: &Path, file: &File) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |found: Metadata| (found.dev(), found.ino());
+        let own = file.metadata().map(identity);
+        fs::metadata(path).is_ok_and(|found| own.is_ok_and(|own| own == identity(found)))
+    }
+    // A file that is open keeps its name there.
+    #[cfg(not(unix))]
+    {
+        let _ = (path, file);
+        true
     }
 }
 
@@ -330,7 +368,8 @@ fn stream(path: &Path, _place: &Path, _found: &Metadata) -> Result<File, FilesEr
 fn open_pipe(place: &Path) -> io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt as _;
     use std::time::Duration;
-    const TRIES: u32 = 200;
+    // Nine seconds, less than whoever waits for a file takes for too slow.
+    const TRIES: u32 = 180;
     let flags = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
     for _ in 0..TRIES {
         match OpenOptions::new().write(true).custom_flags(flags).open(place) {
@@ -437,7 +476,7 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 fn not_created(path: &Path, error: &io::Error) -> FilesError {
     match error.kind() {
         ErrorKind::AlreadyExists => FilesError::Exists { path: shown(path) },
-        ErrorKind::NotFound => FilesError::NoFolder { path: shown(folder(path)) },
+        ErrorKind::NotFound if !folder(path).is_dir() => FilesError::NoFolder { path: shown(folder(path)) },
         _ => write_error(path, error),
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::model::secret::Secret;
 
 /// How long a pipe is waited for until somebody opens it to write.
-const UNTIL_OPEN: Duration = Duration::from_secs(30);
+const UNTIL_OPEN: Duration = Duration::from_secs(10);
 /// How long whoever writes may take: behind a pipe there may be a person at a prompt.
 const UNTIL_WRITTEN: Duration = Duration::from_mins(5);
 /// Room for what is read at first. A secret is smaller, so that no copy of it is left behind when the room grows.

@@ -15,7 +15,7 @@ use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
 use crate::telemetry::batch::Batch;
 pub use crate::telemetry::export::ExportForm;
-use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
+use crate::telemetry::recording::{LeftOut, RecorderState, RecordingFacts, RingPlan};
 use crate::telemetry::silence::SilentTopic;
 use crate::telemetry::trigger::Fired;
 use crate::telemetry::value::DecoderKind;
@@ -113,6 +113,8 @@ pub struct InspectionStart {
     pub ring: Option<RingPlan>,
     /// A recording from the first message on.
     pub record: Option<Destination>,
+    /// After how many messages it takes in no more: they are taken, recorded and counted exactly.
+    pub most: Option<u64>,
     /// Whether every message is reported as [`TelemetryEvent::Messages`]: for a command line that prints them.
     pub wants_messages: bool,
     /// Whether a lost connection is made again by itself.
@@ -208,8 +210,8 @@ pub enum TelemetryEvent {
     Revealed { topic: TopicId, row: usize },
     /// The topic that names the gateway which was looked for.
     GatewayFound(TopicId),
-    /// A file was written: how many messages; or why not.
-    Exported { path: PathBuf, result: Result<u64, Problem> },
+    /// A file was written: how many messages; or why not; and what of a recording it lacks.
+    Exported { path: PathBuf, result: Result<u64, Problem>, left_out: LeftOut },
     /// The topics that are silent longer than usual at the end, and why.
     Silent(Vec<SilentTopic>),
     /// The end of a command-line inspection: what `--stats` prints.
@@ -247,8 +249,10 @@ pub struct PlaybackState {
     pub recording: RecorderState,
     /// What it says about itself.
     pub facts: RecordingFacts,
-    /// What had to be repaired.
+    /// What had to be repaired so far: it is looked at as it is read.
     pub repaired: Option<Problem>,
+    /// What had to be left out so far.
+    pub left_out: LeftOut,
     /// Where the playback is, in microseconds since 1970 UTC.
     pub position_unix_micros: i64,
     /// How fast.
@@ -270,6 +274,8 @@ pub struct InspectionStats {
     pub evicted: u64,
     /// Messages dropped.
     pub dropped: u64,
+    /// Messages that a damaged recording lacks.
+    pub left_out: u64,
     /// Processor time of the whole program.
     pub cpu: Duration,
     /// The most memory the program used, in bytes; 0 where the system does not tell.

@@ -47,6 +47,8 @@ pub struct Missed {
     pub oversize: u64,
     /// Against the protocol, and left out: their topic was empty, held wildcards or the like.
     pub malformed: u64,
+    /// Left out because the recording that is read is damaged there, or lacks them.
+    pub left_out: u64,
 }
 
 impl Missed {
@@ -129,6 +131,18 @@ impl Batch {
     /// The messages in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = Arrival<'_>> + Clone {
         self.heads.iter().enumerate().map(|(place, head)| self.arrival(place, *head))
+    }
+
+    /// So many of the messages from that place on; what was missed belongs to the first.
+    #[must_use]
+    pub fn part(&self, first: usize, count: usize) -> Self {
+        let mut part = Self::new(self.unix_offset_micros);
+        part.missed = if first == 0 { self.missed } else { Missed::default() };
+        for arrival in self.iter().skip(first).take(count) {
+            // A part of what fitted into a batch fits into one.
+            let _ = part.push(&arrival);
+        }
+        part
     }
 
     /// The message at that place, counted from 0.

@@ -111,6 +111,7 @@ impl Filter {
             return batch;
         }
         let mut part = Batch::new(batch.unix_offset_micros);
+        part.missed.left_out = batch.missed.left_out;
         for arrival in batch.iter() {
             self.decoders.observe(arrival.topic, arrival.payload, arrival.mono_micros);
             if self.query.matches(arrival.topic, arrival.payload, arrival.mono_micros, &self.decoders) {
@@ -142,6 +143,8 @@ pub struct Totals {
     pub evicted: u64,
     /// Messages dropped.
     pub dropped: u64,
+    /// Messages that a damaged recording lacks.
+    pub left_out: u64,
 }
 
 /// A table of curves on its way.
@@ -620,6 +623,7 @@ impl Inspector {
             held: counters.held,
             evicted: counters.evicted,
             dropped: counters.dropped,
+            left_out: counters.left_out,
         }
     }
 

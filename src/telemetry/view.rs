@@ -49,6 +49,8 @@ pub struct Counters {
     pub oversize: u64,
     /// Messages left out because they were against the protocol.
     pub malformed: u64,
+    /// Messages that a damaged recording lacks.
+    pub left_out: u64,
     /// Topics seen.
     pub topics: u64,
     /// Messages a second, over the last seconds.

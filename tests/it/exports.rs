@@ -88,6 +88,35 @@ fn a_source_is_never_the_target_by_whatever_name() {
     assert_eq!(std::fs::read_to_string(&manifest).unwrap(), "name,match\n");
 }
 
+/// What a command reads besides, by an argument or a cell, is no target either.
+#[test]
+fn no_file_that_a_command_reads_is_written_over() {
+    let (place, recording) = place();
+    let secret = place.write("pw.txt", "correct horse\n");
+    let proto = place.write("a.proto", "syntax = \"proto3\"; message M { int32 a = 1; }");
+    let header = "name,match,profile,ssid,password_file";
+    let manifest =
+        place.write("site.csv", &format!("{header}\ngw,serial:/dev/linesman-none,generic-improv,Site,pw.txt\n"));
+    let named = format!("@x={secret}");
+    let refused = |arguments: &[&str]| {
+        place.run_json(&[arguments, &["--overwrite"]].concat()).expect_problem(2, "files.same_file");
+    };
+    refused(&["replay", &recording, "--proto", &proto, "--export", &proto]);
+    let broker = ["inspect", "--broker", "mqtt://127.0.0.1:1"];
+    for option in ["--ca", "--proto", "--key-password-file", "--will-payload-file"] {
+        refused(&[&broker[..], &[option, &secret, "--record", &secret]].concat());
+    }
+    refused(&["batch", &manifest, "--secret", &named, "--out", &secret]);
+    let ran = place.run_json(&["batch", &manifest, "--out", &secret, "--overwrite"]);
+    assert_eq!(ran.result()["code"], "files.same_file", "{ran:#?}");
+    assert_eq!(std::fs::read_to_string(&secret).unwrap(), "correct horse\n");
+    // The list of removals bears the name that the certificate of its gateway would get.
+    let folder = text_of(&place.path(""));
+    let rows = "match,profile,serial\nserial:/dev/linesman-none,generic-linux,A1\n";
+    let list = place.write("decommissioning-A1.html", rows);
+    refused(&["wipe", "--manifest", &list, "--confirm-all", "1", "--certificates", &folder]);
+}
+
 #[test]
 fn a_file_is_replaced_where_that_is_said_and_keeps_its_permissions_and_links() {
     use std::os::unix::fs::PermissionsExt as _;
@@ -131,7 +160,7 @@ fn devices_are_written_to_and_a_full_one_is_told() {
     for form in ["csv", "jsonl", "recording"] {
         let export = |target: &str| place.run_json(&["replay", &recording, "--format", form, "--export", target]);
         export("/dev/null").expect(0);
-        export("/dev/full").expect_problem(3, "recording.disk_full");
+        export("/dev/full").expect_problem(3, "files.disk_full");
     }
     place.run_json(&["records", "export", "/dev/null"]).expect(0);
     let is_device = std::os::unix::fs::FileTypeExt::is_char_device;

@@ -52,7 +52,7 @@ use linesman::sim::telemetry::TelemetryError;
 use linesman::telemetry::decode::SchemaError;
 use linesman::telemetry::plot::PlotError;
 use linesman::telemetry::query::QueryError;
-use linesman::telemetry::recording::{RecordingError, Repairs, Skip};
+use linesman::telemetry::recording::{LeftOut, RecordingError, Repairs, Skip};
 use uuid::Uuid;
 
 fn text(text: &str) -> String {
@@ -359,6 +359,7 @@ fn files() -> Vec<FilesError> {
         FilesError::TooLarge { path: path(), limit_bytes: 65536 },
         FilesError::NotText { path: path() },
         FilesError::DiskFull { path: path() },
+        FilesError::InUse { path: path() },
         FilesError::NotRead { path: path(), detail: detail() },
         FilesError::NotWritten { path: path(), detail: detail() },
     ]
@@ -638,6 +639,7 @@ fn recordings() -> Vec<Problem> {
         RecordingError::NoPermission { path: path() },
         RecordingError::DiskFull { path: path() },
         RecordingError::NotWritten { path: path(), detail: detail() },
+        RecordingError::Replaced { path: path() },
         RecordingError::NotRead { path: path(), detail: detail() },
         RecordingError::NothingKept { secs: 600 },
         RecordingError::NotARing,
@@ -651,6 +653,10 @@ fn recordings() -> Vec<Problem> {
         cut_bytes: 1200,
         skips: vec![skip, Skip { messages: None, ..skip }],
         skip_count: 2,
+        gaps: 1,
+        out_of_order: 1,
+        is_joined: false,
+        left_out: LeftOut { messages: 9000, is_more: true },
     };
     errors.iter().map(Explain::explain).chain(repairs.explain()).collect()
 }

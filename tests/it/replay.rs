@@ -248,3 +248,69 @@ fn wrong_input_is_told_as_such() {
     let expecting = ["replay", &file, "--speed", "max", "--expect", "generic-improv"];
     place.run_json(&expecting).expect_problem(2, "inspect.nothing_expected");
 }
+
+/// Messages enough for several blocks, and where each block begins.
+fn of_blocks(place: &Place) -> (String, Vec<usize>) {
+    let payload: Vec<u8> = (0..4096_u32).flat_map(|number| number.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let stream: Vec<(&str, &[u8])> = vec![("a", &payload); 200];
+    let file = recording(place, &stream);
+    let bytes = std::fs::read(&file).unwrap();
+    let begins = (0..bytes.len() - 4).filter(|at| bytes[*at..].starts_with(b"LMB\x1a")).collect();
+    (file, begins)
+}
+
+#[test]
+fn what_a_damaged_recording_lacks_is_told_and_never_ends_well() {
+    let place = Place::new();
+    let (file, begins) = of_blocks(&place);
+    assert!(begins.len() > 2, "{begins:?}");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[begins[1] + 300] ^= 0x10;
+    std::fs::write(&file, &bytes).unwrap();
+    let ran = replay(&place, &file, &["--stats"]).expect(1);
+    let stats = ran.result();
+    let (played, left_out) = (stats["messages"].as_u64().unwrap(), stats["left_out"].as_u64().unwrap());
+    assert!(left_out > 0 && played + left_out == 200 && stats["dropped"] == 0, "{stats}");
+    let told: Vec<Value> = ran.lines().into_iter().filter(|line| line["code"] == "recording.repaired").collect();
+    assert!(told.len() == 1 && told[0]["what"].as_str().unwrap().contains(&left_out.to_string()), "{told:?}");
+    let kinds: Vec<Value> = ran.lines().iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds[..2], ["recording", "connection"]);
+    let people = place.run(&["replay", &file, "--speed", "max", "--stats"]).expect(1);
+    assert!(people.out.contains(&format!("left out {left_out}")), "{people:?}");
+
+    for form in ["csv", "jsonl", "recording"] {
+        let target = text_of(&place.path(&format!("out.{form}")));
+        let exported = place.run_json(&["replay", &file, "--export", &target, "--format", form]).expect(1);
+        let result = exported.result();
+        assert_eq!((&result["messages"], &result["left_out"]), (&json!(played), &json!(left_out)), "{form}");
+        assert!(exported.lines().iter().any(|line| line["code"] == "recording.repaired"), "{form}");
+    }
+    // The new recording is whole as a file, and says what it lacks.
+    let copy = text_of(&place.path("out.recording"));
+    let ran = replay(&place, &copy, &["--stats"]).expect(1);
+    assert_eq!((&ran.result()["messages"], &ran.result()["left_out"]), (&json!(played), &json!(left_out)));
+    assert_eq!(ran.lines()[0]["problem"]["code"], "recording.repaired");
+}
+
+#[test]
+fn it_ends_after_exactly_so_many_messages() {
+    let place = Place::new();
+    let file = recording(&place, &[("a/kept", b"1"), ("a/new", b"2"), ("b/new", b"3"), ("b/new", b"4")]);
+    for more in [&[][..], &["--stats"]] {
+        let ran = replay(&place, &file, &[&["--count", "2"], more].concat()).expect(0);
+        assert_eq!(ran.result()["messages"], 2, "{more:?}");
+    }
+    let sifted = replay(&place, &file, &["--count", "2", "--topic", "b/#"]).expect(0);
+    assert_eq!(topics(&sifted), ["b/new", "b/new"]);
+    replay(&place, &file, &["--count", "5", "--stats"]).expect(1);
+}
+
+#[test]
+fn an_export_to_standard_output_is_alone_there() {
+    let place = Place::new();
+    let file = recording(&place, &[("a", b"1"), ("b", b"2")]);
+    let ran = place.run_json(&["replay", &file, "--export", "-"]).expect(0);
+    assert_eq!(topics(&ran), ["a", "b"]);
+    assert_eq!(ran.lines().len(), 2, "{}", ran.out);
+    assert!(ran.err.contains("\"exported\""), "{}", ran.err);
+}

@@ -126,7 +126,7 @@ impl Removals {
             return;
         };
         list.is_reading = false;
-        let Read { gateways, findings, wanted, notes } = match answer {
+        let Read { gateways, findings, wanted, notes, .. } = match answer {
             Ok(read) => *read,
             Err(problem) => return list.problem = Some(problem),
         };

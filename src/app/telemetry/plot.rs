@@ -571,6 +571,7 @@ mod tests {
     use crate::app::settings::SettingsView;
     use crate::app::toasts::Toasts;
     use crate::profile::Catalog;
+    use crate::telemetry::recording::LeftOut;
     use crate::telemetry::view::Query;
 
     fn act(plot: &mut Plot, inspection: Option<JobId>, action: PlotAction) -> Vec<Command> {
@@ -694,9 +695,17 @@ mod tests {
         };
         assert_eq!((destination.path().to_str(), spec.span), (Some("/tmp/a.csv"), Some((10.0, 20.0))));
         assert!(plot.is_exporting());
-        plot.told(&TelemetryEvent::Exported { path: "/tmp/other.csv".into(), result: Ok(1) });
+        plot.told(&TelemetryEvent::Exported {
+            path: "/tmp/other.csv".into(),
+            result: Ok(1),
+            left_out: LeftOut::default(),
+        });
         assert!(plot.is_exporting(), "that was another export");
-        plot.told(&TelemetryEvent::Exported { path: "/tmp/a.csv".into(), result: Ok(12) });
+        plot.told(&TelemetryEvent::Exported {
+            path: "/tmp/a.csv".into(),
+            result: Ok(12),
+            left_out: LeftOut::default(),
+        });
         assert!(!plot.is_exporting());
     }
 

@@ -318,7 +318,7 @@ mod tests {
     use crate::app::toasts::Toasts;
     use crate::model::ids::JobId;
     use crate::profile::Catalog;
-    use crate::telemetry::recording::RecordingFacts;
+    use crate::telemetry::recording::{LeftOut, RecordingFacts};
     use crate::telemetry::view::Query;
 
     fn act(recorder: &mut Recorder, action: RecorderAction) -> Option<TelemetryCommand> {
@@ -384,6 +384,7 @@ mod tests {
             recording: state(3),
             facts: RecordingFacts::default(),
             repaired: None,
+            left_out: LeftOut::default(),
             position_unix_micros: 2_000,
             speed: 1.0,
         })));
@@ -409,9 +410,17 @@ mod tests {
         };
         assert_eq!(query.text, "boiler");
         assert!(act(&mut recorder, export()).is_none(), "it is at it");
-        recorder.told(&TelemetryEvent::Exported { path: "/tmp/b.csv".into(), result: Ok(1) });
+        recorder.told(&TelemetryEvent::Exported {
+            path: "/tmp/b.csv".into(),
+            result: Ok(1),
+            left_out: LeftOut::default(),
+        });
         assert!(recorder.is_writing());
-        recorder.told(&TelemetryEvent::Exported { path: "/tmp/a.csv".into(), result: Ok(12) });
+        recorder.told(&TelemetryEvent::Exported {
+            path: "/tmp/a.csv".into(),
+            result: Ok(12),
+            left_out: LeftOut::default(),
+        });
         assert!(!recorder.is_writing());
     }
 

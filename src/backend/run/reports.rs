@@ -96,8 +96,11 @@ fn bytes(report: &Report, form: Form, zone: &jiff::tz::TimeZone) -> Result<Vec<u
 }
 
 fn curves_of(path: &Path) -> Result<Vec<Curve>, Problem> {
-    let source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let numbers = recordings::numbers(path).map_err(|error| error.explain())?;
+    let mut source = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let (numbers, left_out) = recordings::numbers(path).map_err(|error| error.explain())?;
+    if !left_out.is_nothing() {
+        source.push_str(" (damaged: not all messages could be read)");
+    }
     let curve = |numbers: crate::telemetry::curves::Numbers| {
         let name =
             if numbers.field.is_empty() { numbers.topic } else { format!("{}, {}", numbers.topic, numbers.field) };

@@ -125,7 +125,7 @@ impl Workers {
     pub(super) fn prepare_certificates(&self, folder: PathBuf, rows: Vec<(u32, String)>) {
         let reporter = self.reporter.clone();
         tokio::spawn(async move {
-            let prepare = move || prepare_certificates(&folder, Existing::Refuse, &rows);
+            let prepare = move || prepare_certificates(&folder, Existing::Refuse, &rows, &[]);
             let prepared = tokio::task::spawn_blocking(prepare).await.unwrap_or_else(|error| Err(crashed(&error)));
             reporter.report(Event::CertificatesPrepared(prepared)).await;
         });

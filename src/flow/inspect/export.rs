@@ -12,7 +12,7 @@ use crate::model::problem::Problem;
 use crate::msg::telemetry::{ExportForm, TelemetryEvent};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::inspector::{Filter, Inspector};
-use crate::telemetry::recording::RecordingFacts;
+use crate::telemetry::recording::{LeftOut, RecordingFacts};
 use crate::telemetry::view::MessageId;
 
 /// All exports under way.
@@ -21,8 +21,8 @@ pub(super) struct Exports {
     next: u64,
     running: Vec<Export>,
     away: FuturesUnordered<Boxed<'static, Back>>,
-    /// What an export that has ended left out, until it is told.
-    left_out: Option<Problem>,
+    /// Why an export that has ended left messages out, until it is told.
+    left_out: Vec<Problem>,
 }
 
 struct Export {
@@ -36,6 +36,9 @@ struct Export {
     is_of_recording: bool,
     sink: Option<Box<dyn ExportSink>>,
     written: u64,
+    /// What the recording lacks, and why.
+    left_out: LeftOut,
+    repaired: Option<Problem>,
 }
 
 type Opened = (Box<dyn ExportSink>, Option<Box<dyn Playback>>);
@@ -78,7 +81,9 @@ impl Exports {
         let path = destination.path().to_owned();
         let destination = destination.made_from(recording.iter().map(|(path, _)| path.clone()));
         let (playback, sink, written) = (None, None, 0);
-        self.running.push(Export { id, path, filter, rest, playback, is_of_recording, sink, written });
+        let (left_out, repaired) = (LeftOut::default(), None);
+        let export = Export { id, path, filter, rest, playback, is_of_recording, sink, written, left_out, repaired };
+        self.running.push(export);
         self.away.push(Box::pin(async move {
             let open = async {
                 let playback = match recording {
@@ -96,8 +101,8 @@ impl Exports {
     }
 
     /// Why the last export that ended left messages out without being asked to.
-    pub(super) const fn left_out(&mut self) -> Option<Problem> {
-        self.left_out.take()
+    pub(super) fn left_out(&mut self) -> Vec<Problem> {
+        std::mem::take(&mut self.left_out)
     }
 
     /// What comes back next; never while none is under way. Safe to drop at any point.
@@ -125,6 +130,10 @@ impl Exports {
                 export.step(inspector)
             }),
             Back::Read { playback, read, .. } => read.map(|batch| {
+                if batch.is_none() {
+                    export.left_out = playback.left_out();
+                    export.repaired = playback.repaired().filter(|_| !export.left_out.is_nothing());
+                }
                 export.playback = Some(playback);
                 match batch {
                     Some(batch) => {
@@ -136,8 +145,9 @@ impl Exports {
             }),
             Back::Finished { result, .. } => {
                 let export = self.running.swap_remove(place);
-                self.left_out = export.filter.problem();
-                return Some(TelemetryEvent::Exported { path: export.path, result: result.map(|()| export.written) });
+                self.left_out.extend(export.filter.problem().into_iter().chain(export.repaired));
+                let Export { path, written, left_out, .. } = export;
+                return Some(TelemetryEvent::Exported { path, result: result.map(|()| written), left_out });
             }
         };
         match on {
@@ -152,7 +162,7 @@ impl Exports {
             }
             Err(problem) => {
                 let export = self.running.swap_remove(place);
-                Some(TelemetryEvent::Exported { path: export.path, result: Err(problem) })
+                Some(TelemetryEvent::Exported { path: export.path, result: Err(problem), left_out: export.left_out })
             }
         }
     }

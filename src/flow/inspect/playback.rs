@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::flow::port::{Boxed, Playback};
 use crate::model::problem::Problem;
 use crate::msg::telemetry::{InspectionState, PlaybackState};
-use crate::telemetry::batch::{Batch, Missed};
+use crate::telemetry::batch::Batch;
 
 /// The slowest and the fastest pace.
 pub(super) const SPEEDS: std::ops::RangeInclusive<f32> = 0.1..=100.0;
@@ -72,6 +72,7 @@ impl Player {
         let state = PlaybackState {
             facts: playback.facts(),
             repaired: playback.repaired(),
+            left_out: playback.left_out(),
             position_unix_micros: recording.span_unix_micros.map_or(0, |(first, _)| first),
             recording,
             speed,
@@ -95,6 +96,16 @@ impl Player {
     /// How it stands.
     pub(super) fn state(&self) -> PlaybackState {
         PlaybackState { speed: self.speed, ..self.state.clone() }
+    }
+
+    /// Ends it here, whatever the recording still holds.
+    pub(super) fn stop(&mut self) {
+        self.batch = None;
+        self.is_at_end = true;
+        self.is_playing = false;
+        self.wants_step = false;
+        self.fill_until = None;
+        self.anchor = None;
     }
 
     /// As the inspection as a whole tells it.
@@ -191,8 +202,16 @@ impl Player {
             if let Some(away) = &mut self.away {
                 let Back { playback, result } = away.await;
                 self.away = None;
+                let has_lost = |batch: &Batch| batch.missed.left_out > 0;
+                if matches!(&result, Ok(Read::End)) || matches!(&result, Ok(Read::Batch(batch)) if has_lost(batch)) {
+                    (self.state.repaired, self.state.left_out) = (playback.repaired(), playback.left_out());
+                }
                 self.playback = Some(playback);
                 match result {
+                    // What was missed there counts, with or without a message behind it.
+                    Ok(Read::Batch(batch)) if batch.is_empty() && !batch.missed.is_zero() => {
+                        return Played::Messages(batch);
+                    }
                     Ok(Read::Batch(batch)) => self.batch = Some((batch, 0)),
                     Ok(Read::Sought) => {}
                     Ok(Read::End) => return self.end(),
@@ -242,11 +261,7 @@ impl Player {
     }
 
     fn end(&mut self) -> Played {
-        self.is_at_end = true;
-        self.is_playing = false;
-        self.wants_step = false;
-        self.fill_until = None;
-        self.anchor = None;
+        self.stop();
         Played::Arrived
     }
 
@@ -291,14 +306,9 @@ impl Player {
         if first == 0 && end == batch.len() {
             return batch;
         }
-        let mut part = Batch::new(batch.unix_offset_micros);
-        part.missed = if first == 0 { batch.missed } else { Missed::default() };
-        for arrival in batch.iter().skip(first).take(count) {
-            // A part of what fitted into a batch fits into one.
-            let _ = part.push(&arrival);
-        }
+        let part = Arc::new(batch.part(first, count));
         self.batch = Some((batch, end));
-        Arc::new(part)
+        part
     }
 }
 

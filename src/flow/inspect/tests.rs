@@ -28,7 +28,7 @@ use crate::msg::telemetry::{
 };
 use crate::profile::rules::Expectation;
 use crate::telemetry::batch::{Arrival, Batch, Missed};
-use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
+use crate::telemetry::recording::{LeftOut, RecorderState, RecordingFacts, RingPlan};
 use crate::telemetry::view::{ExpectationWord, PlotSpec, Query, SeriesSpec, TopicId, TreeSpec, ViewSpec};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -122,6 +122,7 @@ struct FakeRecorder {
     freed: Notify,
     messages: Mutex<u64>,
     is_finished: AtomicBool,
+    is_discarded: AtomicBool,
     /// Why it can write nothing more.
     trouble: Mutex<Option<Problem>>,
 }
@@ -169,6 +170,12 @@ impl Recorder for FakeRecorder {
         let state = self.state();
         Box::pin(async { state.problem.clone().map_or(Ok(state), Err) })
     }
+
+    fn discard(&self) -> Boxed<'_, bool> {
+        let is_empty = self.state().messages == 0;
+        self.is_discarded.store(is_empty, Ordering::Relaxed);
+        Box::pin(async move { is_empty })
+    }
 }
 
 struct FakePlayback {
@@ -195,11 +202,16 @@ impl Playback for FakePlayback {
         None
     }
 
+    fn left_out(&self) -> LeftOut {
+        LeftOut::default()
+    }
+
     fn next(&mut self) -> Boxed<'_, Result<Option<Arc<Batch>>, Problem>> {
         Box::pin(async move {
             let Some(batch) = self.batches.get(self.next).cloned() else { return Ok(None) };
             self.next += 1;
             let mut part = Batch::new(batch.unix_offset_micros);
+            part.missed = batch.missed;
             for arrival in batch.iter().filter(|arrival| arrival.unix_micros >= self.from) {
                 assert!(part.push(&arrival));
             }
@@ -328,6 +340,7 @@ struct Options {
     gateway: Option<String>,
     pushed_before: Option<Duration>,
     records: bool,
+    most: Option<u64>,
 }
 
 fn broker_plan() -> ConnectPlan {
@@ -351,6 +364,7 @@ impl Default for Options {
             gateway: None,
             pushed_before: None,
             records: false,
+            most: None,
         }
     }
 }
@@ -385,6 +399,7 @@ impl Options {
                 guarded_client_id: self.guarded,
                 ring: None,
                 record: self.records.then(|| Destination::file("r.lmrec")),
+                most: self.most,
                 wants_messages: true,
                 is_reconnecting: true,
             },
@@ -531,7 +546,7 @@ fn messages_are_counted_and_the_end_says_so() {
         let peer = desk.peer().await;
         desk.until_connected().await;
         let mut lossy = batch(&["site/a", "site/b"]);
-        lossy.missed = Missed { dropped: 3, dropped_bytes: 30, oversize: 1, malformed: 0 };
+        lossy.missed = Missed { dropped: 3, dropped_bytes: 30, oversize: 1, ..Missed::default() };
         peer.send(lossy).await;
         peer.send(batch(&["site/a"])).await;
         assert_eq!(desk.messages().await.1, ["site/a", "site/b"]);
@@ -1280,5 +1295,54 @@ fn a_window_that_takes_no_snapshots_holds_nothing_up() {
         assert!((8..=16).contains(&kept.len()), "{} snapshots in ten seconds", kept.len());
         let (stats, _) = desk.close().await;
         assert_eq!(stats.messages, 200);
+    });
+}
+
+#[test]
+fn a_limit_is_kept_exactly_live_and_played() {
+    on_paused_clock(|| async {
+        let mut desk = Options { records: true, most: Some(3), ..Options::default() }.open();
+        let peer = desk.peer().await;
+        desk.until_connected().await;
+        peer.send(batch(&["site/a", "site/b"])).await;
+        peer.send(batch(&["site/c", "site/d"])).await;
+        peer.send(batch(&["site/e"])).await;
+        assert_eq!(desk.messages().await.1, ["site/a", "site/b"]);
+        assert_eq!(desk.messages().await.1, ["site/c"], "what came with it is left aside");
+        let recorder = Arc::clone(&desk.recordings.recorder);
+        let (stats, _) = desk.close().await;
+        assert_eq!((stats.messages, *recorder.messages.lock().unwrap()), (3, 3));
+
+        let recording = vec![batch(&["m/0", "m/1"]), batch(&["m/2", "m/3"]), batch(&["m/4"])];
+        let mut desk = Options { most: Some(3), ..Options::of_recording(recording, f32::INFINITY) }.open();
+        desk.until_state(|state| *state == InspectionState::Paused { is_at_end: true }).await;
+        let (stats, _) = desk.close().await;
+        assert_eq!(stats.messages, 3);
+    });
+}
+
+#[test]
+fn what_a_recording_lacks_is_counted_where_it_is_played() {
+    on_paused_clock(|| async {
+        let mut behind = batch(&["m/9"]);
+        behind.missed.left_out = 8;
+        let mut end = Batch::default();
+        end.missed.left_out = 4;
+        let mut desk = Options::of_recording(vec![batch(&["m/0"]), behind, end], f32::INFINITY).open();
+        desk.until_state(|state| *state == InspectionState::Paused { is_at_end: true }).await;
+        let (stats, _) = desk.close().await;
+        assert_eq!((stats.messages, stats.left_out, stats.dropped), (2, 12, 0));
+    });
+}
+
+#[test]
+fn a_recording_of_an_inspection_that_never_connected_is_taken_away_again() {
+    on_paused_clock(|| async {
+        let failures = vec![end(Retry::Never, false)];
+        let mut desk = Options { records: true, failures, ..Options::default() }.open();
+        desk.until_state(|state| matches!(state, InspectionState::Disconnected { .. })).await;
+        let recorder = Arc::clone(&desk.recordings.recorder);
+        desk.close().await;
+        assert!(recorder.is_discarded.load(Ordering::Relaxed));
     });
 }

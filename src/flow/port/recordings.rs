@@ -8,7 +8,7 @@ use super::Boxed;
 use crate::model::destination::Destination;
 use crate::model::problem::Problem;
 use crate::telemetry::batch::Batch;
-use crate::telemetry::recording::{RecorderState, RecordingFacts, RingPlan};
+use crate::telemetry::recording::{LeftOut, RecorderState, RecordingFacts, RingPlan};
 
 /// Writes and reads recordings. Problems come as a person reads them: the disk is full, no permission, not a recording.
 pub trait Recordings: Send + Sync {
@@ -39,6 +39,10 @@ pub trait Recorder: Send + Sync {
 
     /// Writes what is left and closes the file.
     fn finish(&self) -> Boxed<'_, Result<RecorderState, Problem>>;
+
+    /// Closes a file without a message and takes it away, as if it had never been begun; one with messages is finished. Whether
+    /// it is gone.
+    fn discard(&self) -> Boxed<'_, bool>;
 }
 
 /// A recording that is being read.
@@ -49,10 +53,13 @@ pub trait Playback: Send {
     /// What it says about itself.
     fn facts(&self) -> RecordingFacts;
 
-    /// What had to be repaired, if anything.
+    /// What had to be repaired so far, if anything: blocks are looked at when they are read.
     fn repaired(&self) -> Option<Problem>;
 
-    /// The next messages; `None` at the end.
+    /// What had to be left out so far.
+    fn left_out(&self) -> LeftOut;
+
+    /// The next messages; `None` at the end. What was left out is counted in the batch behind it.
     fn next(&mut self) -> Boxed<'_, Result<Option<Arc<Batch>>, Problem>>;
 
     /// Goes to the first message at or after that time, in microseconds since 1970 UTC.

@@ -26,7 +26,7 @@ pub async fn begin(destination: Destination, bundle: Bundle) -> Result<DiskSink,
         let program = diagnostics::program_facts();
         let contents = Contents { about, program, stages, packets, warnings, expectations, counters, redactor };
         let path = writing.path().to_owned();
-        let failed = |error: &io::Error| disk::write_error(&path, error);
+        let failed = |error: &io::Error| disk::not_written(&path, error);
         let mut zip = ZipWriter::new(writing.take().map_err(|error| disk::refused(&error))?);
         // Its blocks are compressed already.
         zip.start_file(RECORDING, options(CompressionMethod::Stored)).map_err(|error| failed(&io_error(error)))?;
@@ -47,7 +47,7 @@ struct BundleWork {
 impl Work for BundleWork {
     fn add(&mut self, batch: &Batch) -> Result<(), RecordingError> {
         let cut = self.cut.cut(batch);
-        self.writer.add(&cut).map_err(|error| disk::write_error(&self.path, &error))
+        self.writer.add(&cut).map_err(|error| disk::not_written(&self.path, &error))
     }
 
     fn finish(self) -> Result<(File, u64), RecordingError> {
@@ -64,7 +64,7 @@ impl Work for BundleWork {
             }
             zip.finish().map_err(io_error)
         };
-        let file = write().map_err(|error| disk::write_error(&path, &error))?;
+        let file = write().map_err(|error| disk::not_written(&path, &error))?;
         Ok((file, cut.messages))
     }
 }

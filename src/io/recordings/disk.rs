@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use crate::io::files::{FilesError, kind_of};
+use crate::io::files::{self, FilesError, kind_of};
+use crate::io::save;
 use crate::model::problem::Explain as _;
 use crate::telemetry::recording::RecordingError;
 use crate::telemetry::recording::reader::Source;
@@ -16,6 +17,16 @@ pub(super) trait Disk: Write + Send {
 
     /// Waits until all of it is on the disk.
     fn sync(&mut self) -> io::Result<()>;
+
+    /// Whether it is a plain file, not a pipe or a device.
+    fn is_plain(&self) -> bool {
+        false
+    }
+
+    /// Whether that path leads to it. A pipe or a device stays what it is.
+    fn is_at(&self, _path: &Path) -> bool {
+        true
+    }
 }
 
 impl Disk for File {
@@ -30,6 +41,14 @@ impl Disk for File {
             Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
             synced => synced,
         }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.metadata().is_ok_and(|found| found.is_file())
+    }
+
+    fn is_at(&self, path: &Path) -> bool {
+        !Disk::is_plain(self) || save::leads_to(path, self)
     }
 }
 
@@ -69,6 +88,11 @@ pub(super) fn open(path: &Path) -> Result<File, RecordingError> {
 /// Where a person wants it cannot be written to.
 pub(super) fn refused(error: &FilesError) -> RecordingError {
     RecordingError::Refused(Box::new(error.explain()))
+}
+
+/// A file that gets its name once it is whole cannot be written: nothing is left of it.
+pub(super) fn not_written(path: &Path, error: &io::Error) -> RecordingError {
+    refused(&files::write_error(path, error))
 }
 
 pub(super) fn write_error(path: &Path, error: &io::Error) -> RecordingError {

@@ -30,7 +30,7 @@ pub async fn begin(destination: Destination, form: ExportForm, about: RecordingF
         let file = writing.take().map_err(|error| disk::refused(&error))?;
         let out = BufWriter::with_capacity(BUFFER_BYTES, file);
         let export =
-            Export::new(form, out, &about).map_err(|error| error.about(|error| disk::write_error(&path, error)))?;
+            Export::new(form, out, &about).map_err(|error| error.about(|error| disk::not_written(&path, error)))?;
         Ok(ExportWork { path, export })
     })
     .await
@@ -115,11 +115,11 @@ struct ExportWork {
 
 impl Work for ExportWork {
     fn add(&mut self, batch: &Batch) -> Result<(), RecordingError> {
-        self.export.add(batch).map_err(|error| error.about(|error| disk::write_error(&self.path, error)))
+        self.export.add(batch).map_err(|error| error.about(|error| disk::not_written(&self.path, error)))
     }
 
     fn finish(self) -> Result<(File, u64), RecordingError> {
-        let failed = |error: &io::Error| disk::write_error(&self.path, error);
+        let failed = |error: &io::Error| disk::not_written(&self.path, error);
         let messages = self.export.messages();
         let out = self.export.finish().map_err(|error| error.about(failed))?;
         let file = out.into_inner().map_err(|error| failed(error.error()))?;
@@ -155,7 +155,7 @@ pub(super) async fn start<W: Work>(
     std::thread::Builder::new()
         .name("export".into())
         .spawn(run)
-        .map_err(|error| failed(disk::write_error(&path, &error)))?;
+        .map_err(|error| failed(disk::not_written(&path, &error)))?;
     let ended = || RecordingError::Ended { path: shown(&path) };
     has_begun.await.unwrap_or_else(|_| Err(ended())).map_err(failed)?;
     Ok(DiskSink { path, items, result, outcome: None })

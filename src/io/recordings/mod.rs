@@ -29,7 +29,7 @@ use crate::flow::port::{Boxed, Playback, Recorder, Recordings};
 use crate::model::destination::Destination;
 use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::curves::Numbers;
-use crate::telemetry::recording::{RecordingError, RecordingFacts, RingPlan};
+use crate::telemetry::recording::{LeftOut, RecordingError, RecordingFacts, RingPlan};
 
 /// Recordings in files, and rings below the program's data folder.
 pub struct DiskRecordings {
@@ -54,8 +54,8 @@ impl DiskRecordings {
     }
 }
 
-/// The numbers in a recording, field by field. Blocks.
-pub fn numbers(path: &Path) -> Result<Vec<Numbers>, RecordingError> {
+/// The numbers in a recording, field by field, and what of it they lack. Blocks.
+pub fn numbers(path: &Path) -> Result<(Vec<Numbers>, LeftOut), RecordingError> {
     playback::numbers(path)
 }
 

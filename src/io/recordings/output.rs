@@ -22,7 +22,7 @@ impl Output {
     pub(super) fn block(&mut self, sealed: Sealed) -> Result<(), RecordingError> {
         match self {
             Self::File(file) => {
-                let sealed = sealed.numbered(file.messages());
+                let sealed = sealed.numbered(file.next_message());
                 file.block(&sealed).map(drop).map_err(|error| file.give_up(&error))
             }
             Self::Ring(ring) => ring.block(sealed),
@@ -39,11 +39,26 @@ impl Output {
 
     pub(super) fn finish(&mut self) -> Result<(), RecordingError> {
         match self {
-            Self::File(file) => file.finish().map_err(|error| file.give_up(&error)),
+            Self::File(file) => {
+                file.finish().map_err(|error| file.give_up(&error))?;
+                if file.is_in_place() {
+                    Ok(())
+                } else {
+                    Err(RecordingError::Replaced { path: disk::shown(&file.path) })
+                }
+            }
             Self::Ring(ring) => {
                 ring.remove();
                 Ok(())
             }
+        }
+    }
+
+    /// Takes the file away if there is no message in it. Whether it is gone.
+    pub(super) fn discard(&mut self) -> bool {
+        match self {
+            Self::File(file) => file.discard(),
+            Self::Ring(_) => false,
         }
     }
 
@@ -63,9 +78,15 @@ pub(super) struct FileOutput {
     bytes: u64,
     index: IndexWriter,
     messages: u64,
+    /// The number of the next message: what a copy lacks is counted.
+    next_message: u64,
+    /// Whether messages are missing behind the last block.
+    has_gap: bool,
     span: Option<(i64, i64)>,
     has_unsynced: bool,
     is_finished: bool,
+    /// Whether it bears its own name while it grows.
+    is_named: bool,
 }
 
 impl FileOutput {
@@ -74,7 +95,8 @@ impl FileOutput {
         let destination = save::settled(destination);
         let file = save::grow(&destination).map_err(|error| disk::refused(&error))?;
         let path = destination.path();
-        Self::begin(path, Box::new(file), about).map_err(|error| disk::write_error(path, &error))
+        let output = Self::begin(path, Box::new(file), about).map_err(|error| disk::write_error(path, &error))?;
+        Ok(Self { is_named: true, ..output })
     }
 
     /// Makes a file of the program's own, which must not be there, and writes its header.
@@ -96,14 +118,40 @@ impl FileOutput {
             bytes: header.len() as u64,
             index: IndexWriter::default(),
             messages: 0,
+            next_message: 0,
+            has_gap: false,
             span: None,
             has_unsynced: true,
             is_finished: false,
+            is_named: false,
         })
     }
 
-    pub(super) const fn messages(&self) -> u64 {
-        self.messages
+    /// The number that the next block bears.
+    pub(super) const fn next_message(&self) -> u64 {
+        self.next_message
+    }
+
+    /// Leaves a gap in the numbers of the messages, which a reader tells.
+    pub(super) const fn leave_out(&mut self, messages: u64) {
+        self.next_message = self.next_message.saturating_add(messages);
+        self.has_gap = true;
+    }
+
+    /// Whether the end has to be told by a block without messages.
+    pub(super) const fn has_gap(&self) -> bool {
+        self.has_gap
+    }
+
+    /// Whether its name still leads to it.
+    fn is_in_place(&self) -> bool {
+        !self.is_named || self.disk.is_at(&self.path)
+    }
+
+    /// Takes it away again if there is no message in it and it still has its name.
+    fn discard(&mut self) -> bool {
+        let is_ours = self.is_named && self.messages == 0 && self.disk.is_plain() && self.disk.is_at(&self.path);
+        is_ours && std::fs::remove_file(&self.path).is_ok()
     }
 
     pub(super) const fn bytes(&self) -> u64 {
@@ -125,6 +173,8 @@ impl FileOutput {
         self.bytes = entry.end();
         self.index.add(&entry);
         self.messages += u64::from(header.messages);
+        self.next_message = entry.next_message();
+        self.has_gap = false;
         if header.messages > 0 {
             let (from, to) = self.span.unwrap_or((header.min_unix, header.max_unix));
             self.span = Some((from.min(header.min_unix), to.max(header.max_unix)));

@@ -11,7 +11,7 @@ use crate::model::problem::{Explain as _, Problem};
 use crate::telemetry::batch::Batch;
 use crate::telemetry::curves::{Gathered, Numbers};
 use crate::telemetry::recording::reader::{OpenError, Reader, Source as _};
-use crate::telemetry::recording::{RecorderState, RecordingError, RecordingFacts, Repairs, VERSION};
+use crate::telemetry::recording::{LeftOut, RecorderState, RecordingError, RecordingFacts, Repairs, VERSION};
 
 /// Batches that are read ahead. With the one that waits to be sent that is about a block.
 const AHEAD: usize = 2;
@@ -86,14 +86,14 @@ fn open_reader(path: &Path) -> Result<(Reader<FileSource>, Opened), RecordingErr
     Ok((reader, Opened { state, facts }))
 }
 
-/// The numbers of a whole recording.
-pub(super) fn numbers(path: &Path) -> Result<Vec<Numbers>, RecordingError> {
+/// The numbers of a whole recording, and what of it they lack.
+pub(super) fn numbers(path: &Path) -> Result<(Vec<Numbers>, LeftOut), RecordingError> {
     let (mut reader, _) = open_reader(path)?;
     let mut gathered = Gathered::default();
     while let Some(batch) = reader.next_batch().map_err(|error| disk::read_error(path, &error))? {
         gathered.take(&batch);
     }
-    Ok(gathered.curves())
+    Ok((gathered.curves(), reader.repairs().left_out))
 }
 
 /// Reads on request, until nobody can ask any more.
@@ -128,6 +128,10 @@ impl Playback for DiskPlayback {
 
     fn repaired(&self) -> Option<Problem> {
         self.repairs.lock().unwrap_or_else(PoisonError::into_inner).explain()
+    }
+
+    fn left_out(&self) -> LeftOut {
+        self.repairs.lock().unwrap_or_else(PoisonError::into_inner).left_out
     }
 
     fn next(&mut self) -> Boxed<'_, Result<Option<Arc<Batch>>, Problem>> {

@@ -473,3 +473,64 @@ async fn a_bundle_holds_recording_and_texts_and_no_secret() {
     let mut playback = place.open(&place.path("out.lmrec")).await;
     assert_eq!((read(&mut playback).await.len(), playback.repaired()), (11, None));
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_recording_that_grows_is_not_replaced_and_notices_when_it_is() {
+    let place = Place::new();
+    let path = place.path("a.lmrec");
+    let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
+    assert!(recorder.write(&batch(0..10, 1, 8)));
+    let other = place.recordings.create(Destination::replacing(&path), about()).await;
+    assert_eq!(other.err().map(|problem| problem.code), Some("files.in_use"));
+    let export = export::begin(Destination::replacing(&path), ExportForm::Csv, about()).await;
+    assert_eq!(export.err().map(|problem| problem.code), Some("files.in_use"));
+    // What doesn't ask puts another file there.
+    fs::write(place.path("b"), "another").unwrap();
+    fs::rename(place.path("b"), &path).unwrap();
+    assert_eq!(recorder.finish().await.err().map(|problem| problem.code), Some("recording.replaced"));
+    assert_eq!(fs::read(&path).unwrap(), b"another");
+    assert!(place.recordings.create(Destination::replacing(&path), about()).await.is_ok(), "nobody writes to it");
+}
+
+#[tokio::test]
+async fn only_an_empty_file_of_our_own_is_taken_away() {
+    let place = Place::new();
+    let path = place.path("a.lmrec");
+    let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
+    assert!(recorder.discard().await);
+    assert!(!path.exists());
+    let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
+    assert!(recorder.write(&batch(0..10, 1, 8)));
+    assert!(!recorder.discard().await);
+    assert_eq!(recorder.finish().await.unwrap().messages, 10);
+    assert_eq!(read(&mut place.open(&path).await).await.len(), 10);
+    let second = place.path("b.lmrec");
+    let recorder = place.recordings.create(Destination::file(&second), about()).await.unwrap();
+    fs::write(place.path("c"), "another").unwrap();
+    fs::rename(place.path("c"), &second).unwrap();
+    assert!(!recorder.discard().await, "it is another file");
+    assert_eq!(fs::read(&second).unwrap(), b"another");
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_while_it_is_read_is_told() {
+    let place = Place::new();
+    let path = place.path("a.lmrec");
+    let recorder = place.recordings.create(Destination::file(&path), about()).await.unwrap();
+    for start in 0..50 {
+        write_all(&*recorder, &batch(start * 1000..(start + 1) * 1000, 1000, 200)).await;
+    }
+    let length = recorder.finish().await.unwrap().file_bytes;
+    let mut playback = place.open(&path).await;
+    assert_eq!(playback.repaired(), None);
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(length / 2).unwrap();
+    let (mut found, mut left_out) = (0, 0);
+    while let Some(batch) = playback.next().await.unwrap() {
+        found += batch.len() as u64;
+        left_out += batch.missed.left_out;
+    }
+    assert!(left_out > 10_000, "{left_out}");
+    assert_eq!((found + left_out, playback.left_out().messages), (50_000, left_out));
+    assert_eq!(playback.repaired().map(|problem| problem.code), Some("recording.repaired"));
+}

@@ -59,6 +59,8 @@ enum Work {
     /// Tell which files and blocks hold the newest of a ring.
     Keep(Duration, oneshot::Sender<Result<Kept, RecordingError>>),
     Finish(oneshot::Sender<()>),
+    /// Close it, and take it away if there is no message in it: whether it is gone.
+    Discard(oneshot::Sender<bool>),
 }
 
 /// What the thread has to do next.
@@ -172,6 +174,13 @@ impl Recorder for Writer {
             }
         })
     }
+
+    fn discard(&self) -> Boxed<'_, bool> {
+        Box::pin(async move {
+            let (answer, done) = oneshot::channel();
+            self.ask(Work::Discard(answer)) && done.await.unwrap_or(false)
+        })
+    }
 }
 
 impl Shared {
@@ -249,6 +258,16 @@ impl Thread {
                 Turn::Work(Work::Finish(answer)) => {
                     self.close();
                     let _ = answer.send(());
+                    return;
+                }
+                Turn::Work(Work::Discard(answer)) => {
+                    let is_gone = self.packer.is_empty() && self.output.discard();
+                    if is_gone {
+                        self.shut();
+                    } else {
+                        self.close();
+                    }
+                    let _ = answer.send(is_gone);
                     return;
                 }
                 Turn::Closed => return self.close(),
@@ -329,6 +348,10 @@ impl Thread {
             let _ = self.output.finish();
         }
         self.note(finished);
+        self.shut();
+    }
+
+    fn shut(&self) {
         let mut queue = self.shared.queue();
         queue.is_closed = true;
         // Requests that came in behind the last one get no answer, which tells their senders.

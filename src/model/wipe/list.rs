@@ -5,6 +5,7 @@
 //! again, with a column `serial`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use super::Plan;
 use crate::model::access::Access;
@@ -72,6 +73,8 @@ pub struct Read {
     pub wanted: Vec<(u32, String)>,
     /// What a person should know that is no mistake: what was left out, what may be meant otherwise.
     pub notes: Vec<String>,
+    /// The files that cells name, and the list itself.
+    pub files: Vec<PathBuf>,
 }
 
 impl Read {
@@ -99,7 +102,8 @@ pub fn read(table: &Table, world: &mut dyn World) -> Read {
         }
         None => Vec::new(),
     };
-    Read { gateways, findings: reading.findings.done(), wanted: reading.wanted, notes: notes::of(table) }
+    let (findings, wanted) = (reading.findings.done(), reading.wanted);
+    Read { gateways, findings, wanted, notes: notes::of(table), files: Vec::new() }
 }
 
 fn column(name: &str) -> Column {

@@ -96,7 +96,16 @@ impl Contents {
 
     fn facts(&self) -> Vec<String> {
         let Counters {
-            received, received_bytes, evicted, dropped, oversize, malformed, duplicates, out_of_order, ..
+            received,
+            received_bytes,
+            evicted,
+            dropped,
+            oversize,
+            malformed,
+            left_out,
+            duplicates,
+            out_of_order,
+            ..
         } = &self.counters;
         let counted = [
             ("Messages received", received),
@@ -105,6 +114,7 @@ impl Contents {
             ("Messages dropped", dropped),
             ("Messages refused for their size", oversize),
             ("Messages against the protocol", malformed),
+            ("Messages missing in the recording", left_out),
             ("Duplicates", duplicates),
             ("Out of order", out_of_order),
         ];

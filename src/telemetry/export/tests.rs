@@ -9,8 +9,8 @@ use crate::model::mqtt::stage::{Stage, StageReport, StageState};
 use crate::model::problem::Problem;
 use crate::model::redact::Redactor;
 use crate::telemetry::batch::{Arrival, Batch};
-use crate::telemetry::recording::RecordingFacts;
 use crate::telemetry::recording::reader::Reader;
+use crate::telemetry::recording::{LeftOut, RecordingFacts};
 
 fn batch(messages: &[(&[u8], &[u8], Option<&Properties>)]) -> Batch {
     let mut batch = Batch::new(1_767_225_600_000_000);
@@ -81,6 +81,29 @@ fn a_recording_exported_is_a_whole_one() {
     assert_eq!(reader.repairs().explain(), None);
     let back = reader.next_batch().unwrap().unwrap();
     assert_eq!(back.iter().collect::<Vec<_>>(), batch.iter().collect::<Vec<_>>());
+}
+
+/// What a damaged recording lacked is missing in the numbers of the new one, also at its end.
+#[test]
+fn a_recording_exported_from_a_damaged_one_says_what_it_lacks() {
+    let mut first = batch(&[(b"a", b"1", None)]);
+    first.missed.left_out = 5;
+    let mut second = batch(&[(b"b", b"2", None), (b"c", b"3", None)]);
+    second.missed.left_out = 20;
+    let mut end = Batch::default();
+    end.missed.left_out = 7;
+    let mut export = Export::new(ExportForm::Recording, Vec::new(), &RecordingFacts::default()).unwrap();
+    for batch in [&first, &second, &end] {
+        export.add(batch).unwrap();
+    }
+    assert_eq!(export.messages(), 3);
+    let bytes = export.finish().unwrap();
+    let mut reader = Reader::open(bytes.as_slice()).unwrap();
+    assert_eq!(reader.repairs().left_out, LeftOut { messages: 32, is_more: false });
+    assert_eq!(reader.repairs().explain().unwrap().what, "The recording isn't whole: 32 messages are missing");
+    let back: Vec<Batch> = std::iter::from_fn(|| reader.next_batch().unwrap()).collect();
+    let told: Vec<(usize, u64)> = back.iter().map(|batch| (batch.len(), batch.missed.left_out)).collect();
+    assert_eq!(told, [(1, 5), (2, 20), (0, 7)]);
 }
 
 #[cfg(not(feature = "parquet"))]

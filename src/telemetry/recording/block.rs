@@ -288,6 +288,7 @@ fn take_runs(cursor: &mut Cursor<'_>, header: &BlockHeader) -> Option<Vec<Run>> 
             dropped_bytes: cursor.number()?,
             oversize: cursor.number()?,
             malformed: cursor.number()?,
+            left_out: 0,
         };
         runs.push(Run { start, end, unix_offset, missed });
         start = end;

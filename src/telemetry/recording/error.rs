@@ -31,6 +31,9 @@ pub enum RecordingError {
     /// Writing failed in another way.
     #[error("{path} cannot be written: {detail}")]
     NotWritten { path: String, detail: String },
+    /// What bears its name now is another file, or nothing.
+    #[error("{path} is another file by now")]
+    Replaced { path: String },
     /// Reading failed in another way.
     #[error("{path} cannot be read: {detail}")]
     NotRead { path: String, detail: String },
@@ -90,6 +93,12 @@ impl Explain for RecordingError {
                 "Choose another folder and start again; what was written before can be opened",
             )
             .with_detail(visible(detail, 300)),
+            Self::Replaced { path } => Problem::new(
+                "recording.replaced",
+                format!("{} isn't the file any more that was being recorded to", shown(path)),
+                "Somebody deleted, moved or replaced it meanwhile",
+                "Look whether it has another name now; else record again, into a folder that nothing else writes to",
+            ),
             Self::NotRead { path, detail } => Problem::new(
                 "recording.not_read",
                 format!("{} cannot be read", shown(path)),
@@ -138,6 +147,41 @@ pub struct Repairs {
     pub skips: Vec<Skip>,
     /// How many there are in all.
     pub skip_count: u64,
+    /// Places where blocks are missing, by the numbers of those around them.
+    pub gaps: u64,
+    /// Blocks that stand behind later ones, or twice.
+    pub out_of_order: u64,
+    /// Whether another recording begins within it.
+    pub is_joined: bool,
+    /// What is not there because of all that.
+    pub left_out: LeftOut,
+}
+
+/// What was left out of a recording, because it is damaged or lacks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Messages, as far as they can be counted.
+    pub messages: u64,
+    /// Whether something was left out of which nobody knows how many messages it held.
+    pub is_more: bool,
+}
+
+impl LeftOut {
+    /// Whether nothing was.
+    pub const fn is_nothing(self) -> bool {
+        self.messages == 0 && !self.is_more
+    }
+
+    /// As a person reads it; `None` if nothing can be counted.
+    fn told(self) -> Option<String> {
+        let Self { messages, is_more } = self;
+        let or_more = if is_more { " or more" } else { "" };
+        match messages {
+            0 => None,
+            1 if !is_more => Some("1 message is missing".to_owned()),
+            messages => Some(format!("{messages}{or_more} messages are missing")),
+        }
+    }
 }
 
 /// A place that was left out.
@@ -154,10 +198,8 @@ pub struct Skip {
 impl Repairs {
     /// Notes a place that was left out.
     pub(super) fn skip(&mut self, skip: Skip) {
-        if self.skips.contains(&skip) {
-            return;
-        }
         self.skip_count += 1;
+        self.left_out.is_more |= skip.messages.is_none();
         if self.skips.len() < NAMED_SKIPS {
             self.skips.push(skip);
         }
@@ -179,20 +221,30 @@ impl Repairs {
             let (places, were) = if self.skip_count == 1 { ("place", "was") } else { ("places", "were") };
             parts.push(format!("{} damaged {places} in it {were} skipped", self.skip_count));
         }
+        if self.is_joined {
+            parts.push("another recording begins within it".to_owned());
+        }
+        if self.out_of_order > 0 {
+            parts.push("its blocks aren't in their order".to_owned());
+        }
+        parts.extend(self.left_out.told());
         if parts.is_empty() {
             return None;
         }
-        let cause = if self.skip_count > 0 || self.is_header_damaged {
-            "The file was damaged on its disk or on the way here"
+        let is_damaged = self.is_header_damaged || self.skip_count + self.gaps + self.out_of_order > 0;
+        let cause = if self.is_joined {
+            "Two recordings were joined into one file"
+        } else if is_damaged {
+            "The file was damaged on its disk or on the way here, or was made of a damaged one"
         } else {
             "The program or the computer was stopped before the recording was finished"
         };
         let named: Vec<String> = self.skips.iter().map(Skip::told).collect();
         let problem = Problem::new(
             "recording.repaired",
-            format!("The recording was damaged: {}", parts.join(", ")),
+            format!("The recording isn't whole: {}", parts.join(", ")),
             cause,
-            "Use it as it is; all other messages are there, and the file itself was not changed",
+            "Use what can be read of it, or another copy; the file itself was not changed",
         );
         Some(if named.is_empty() { problem } else { problem.with_detail(named.join("; ")) })
     }

@@ -93,7 +93,8 @@ impl Entry {
         self.offset.saturating_add(self.bytes)
     }
 
-    fn next_message(&self) -> u64 {
+    /// The number of the message behind its last one.
+    pub fn next_message(&self) -> u64 {
         self.first_message.saturating_add(u64::from(self.messages))
     }
 }

@@ -18,7 +18,7 @@ mod wire;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use self::error::{RecordingError, Repairs, Skip};
+pub use self::error::{LeftOut, RecordingError, Repairs, Skip};
 pub use self::pack::{Packer, Sealed};
 use crate::model::problem::Problem;
 

@@ -105,6 +105,8 @@ impl Packer {
     /// Begins a batch: what was missed before it, and its clock.
     pub fn begin(&mut self, unix_offset: i64, missed: Missed) {
         self.unix_offset = unix_offset;
+        // Messages that another recording lacks are missing in the numbers of this one.
+        let missed = Missed { left_out: 0, ..missed };
         if !missed.is_zero() {
             self.runs.push(Run { messages: 0, unix_offset, missed });
         }
@@ -190,7 +192,7 @@ impl Packer {
         header.filter_crc = checksum(&filter);
         header.topics = length(self.topics.len())?;
         header.missed = self.runs.iter().map(|run| run.missed).fold(0, |sum, missed| {
-            let Missed { dropped, dropped_bytes: _, oversize, malformed } = missed;
+            let Missed { dropped, dropped_bytes: _, oversize, malformed, left_out: _ } = missed;
             [dropped, oversize, malformed].into_iter().fold(sum, u64::saturating_add)
         });
         let mut bytes = Vec::with_capacity(HEADER_BYTES + filter.len() + body.len());

@@ -3,6 +3,7 @@
 //! A finished file is opened by its index alone. Without one, the headers of the blocks are walked through, what is
 //! damaged is left out and noted, and the file stays as it is. Memory is bounded by one block and the index.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 
 use memchr::memmem;
@@ -65,9 +66,15 @@ pub struct Reader<S> {
     facts: RecordingFacts,
     entries: Vec<Entry>,
     repairs: Repairs,
+    /// How many messages are missing before a block; those at the end before none.
+    gaps: BTreeMap<usize, u64>,
+    /// Blocks that could not be read.
+    bad: BTreeSet<usize>,
     /// The block after the current one.
     next_block: usize,
     current: Option<(Block, Place)>,
+    /// Messages left out since the last batch.
+    left_out: u64,
 }
 
 impl<S: Source> Reader<S> {
@@ -89,14 +96,24 @@ impl<S: Source> Reader<S> {
         let (facts, begin) = facts.unwrap_or_else(|| (RecordingFacts::default(), PREFIX_BYTES as u64));
         let index = read_index(&source, begin, length)?;
         repairs.is_unfinished = index.is_none();
-        let entries = index.map_or_else(|| walk(&source, begin, length, &mut repairs), Ok)?;
-        Ok(Self { source, facts, entries, repairs, next_block: 0, current: None })
+        let walked = index.map_or_else(|| walk(&source, begin, length, &mut repairs), |entries| Ok(entries.into()))?;
+        let gaps = walked.gaps(&mut repairs);
+        Ok(Self { facts, repairs, gaps, ..Self::of_blocks(source, walked.entries) })
     }
 
     /// Reads these blocks of a file, whatever else is in it.
     pub fn of_blocks(source: S, entries: Vec<Entry>) -> Self {
-        let (facts, repairs) = (RecordingFacts::default(), Repairs::default());
-        Self { source, facts, entries, repairs, next_block: 0, current: None }
+        Self {
+            source,
+            facts: RecordingFacts::default(),
+            entries,
+            repairs: Repairs::default(),
+            gaps: BTreeMap::new(),
+            bad: BTreeSet::new(),
+            next_block: 0,
+            current: None,
+            left_out: 0,
+        }
     }
 
     /// What it says about itself.
@@ -125,34 +142,57 @@ impl<S: Source> Reader<S> {
         Some((filled().map(|entry| entry.min_unix).min()?, filled().map(|entry| entry.max_unix).max()?))
     }
 
-    /// The next messages; `None` at the end. A damaged block is left out and noted.
+    /// The next messages; `None` at the end. What is damaged or missing is left out, noted, and counted in the batch behind
+    /// it; at the end in one without messages.
     pub fn next_batch(&mut self) -> io::Result<Option<Batch>> {
         loop {
             if let Some((block, place)) = &mut self.current {
-                if let Some(batch) = block.next(place) {
+                if let Some(mut batch) = block.next(place) {
+                    batch.missed.left_out = std::mem::take(&mut self.left_out);
                     return Ok(Some(batch));
                 }
                 self.current = None;
             }
             let number = self.next_block;
-            if number >= self.entries.len() {
+            if number > self.entries.len() {
                 return Ok(None);
             }
             self.next_block += 1;
-            self.current = self.block(number)?.map(|block| (block, Place::default()));
+            self.leave_out(self.gaps.get(&number).copied().unwrap_or_default());
+            if number < self.entries.len() {
+                self.current = self.block_or_less(number)?.map(|block| (block, Place::default()));
+            } else if self.left_out > 0 {
+                let mut last = Batch::default();
+                last.missed.left_out = std::mem::take(&mut self.left_out);
+                return Ok(Some(last));
+            }
         }
+    }
+
+    /// A block that is being played; its messages are counted as left out if it cannot be read.
+    fn block_or_less(&mut self, number: usize) -> io::Result<Option<Block>> {
+        let block = self.block(number)?;
+        if block.is_none() {
+            self.leave_out(self.entries.get(number).map_or(0, |entry| u64::from(entry.messages)));
+        }
+        Ok(block)
+    }
+
+    const fn leave_out(&mut self, messages: u64) {
+        self.left_out = self.left_out.saturating_add(messages);
     }
 
     /// Goes to the first message at or after that time, in microseconds since 1970 UTC; to the end if there is none.
     pub fn seek(&mut self, unix_micros: i64) -> io::Result<()> {
         self.current = None;
+        self.left_out = 0;
         let mut number = 0;
         while let Some(entry) = self.entries.get(number) {
             number += 1;
             if entry.messages == 0 || entry.max_unix < unix_micros {
                 continue;
             }
-            let Some(block) = self.block(number - 1)? else { continue };
+            let Some(block) = self.block_or_less(number - 1)? else { continue };
             if let Some(place) = block.find(|arrival| arrival.unix_micros >= unix_micros) {
                 self.current = Some((block, place));
                 break;
@@ -165,6 +205,7 @@ impl<S: Source> Reader<S> {
     /// Goes to that block.
     pub fn seek_block(&mut self, number: usize) {
         self.current = None;
+        self.left_out = 0;
         self.next_block = number;
     }
 
@@ -184,9 +225,11 @@ impl<S: Source> Reader<S> {
         let block = self
             .read_block(number)?
             .and_then(|(header, bytes)| Block::decode(&header, &bytes[HEADER_BYTES + header.filter_bytes as usize..]));
-        if block.is_none() {
-            let messages = Some(u64::from(entry.messages));
-            self.repairs.skip(Skip { offset: entry.offset, bytes: entry.bytes, messages });
+        if block.is_none() && self.bad.insert(number) {
+            let messages = u64::from(entry.messages);
+            self.repairs.skip(Skip { offset: entry.offset, bytes: entry.bytes, messages: Some(messages) });
+            let left_out = &mut self.repairs.left_out.messages;
+            *left_out = left_out.saturating_add(messages);
         }
         Ok(block)
     }
@@ -254,40 +297,119 @@ fn read_index(source: &impl Source, begin: u64, length: u64) -> io::Result<Optio
     Ok(parse_index(&index, begin, offset))
 }
 
+/// The blocks that were found.
+#[derive(Default)]
+struct Blocks {
+    entries: Vec<Entry>,
+    /// Where another recording begins: with that block.
+    joints: Vec<usize>,
+    /// Messages of blocks at the end that are not whole.
+    cut_messages: u64,
+}
+
+impl From<Vec<Entry>> for Blocks {
+    fn from(entries: Vec<Entry>) -> Self {
+        Self { entries, ..Self::default() }
+    }
+}
+
+impl Blocks {
+    /// How many messages came before what follows, by the blocks so far.
+    fn next_message(&self) -> u64 {
+        self.entries.last().map_or(0, Entry::next_message)
+    }
+
+    /// How many messages are missing before each block, and at the end, by the numbers that the blocks bear. Noted.
+    fn gaps(&self, repairs: &mut Repairs) -> BTreeMap<usize, u64> {
+        let mut gaps = BTreeMap::new();
+        // The blocks of a ring bear no numbers.
+        let is_numbered = self.entries.iter().any(|entry| entry.first_message > 0);
+        let count = self.entries.len();
+        let ends = self.joints.iter().map(|joint| count.min(*joint)).chain([count]);
+        let mut begin = 0;
+        for end in ends.filter(|_| is_numbered) {
+            self.gaps_within(begin..end, &mut gaps, repairs);
+            begin = end;
+        }
+        repairs.gaps = gaps.len() as u64;
+        repairs.is_joined = !self.joints.is_empty();
+        if self.cut_messages > 0 {
+            *gaps.entry(count).or_default() += self.cut_messages;
+        }
+        let missing = gaps.values().copied().fold(0, u64::saturating_add);
+        repairs.left_out.messages = repairs.left_out.messages.saturating_add(missing);
+        gaps
+    }
+
+    /// Blocks may stand in another order than they were written in; what none of them holds is missing.
+    fn gaps_within(&self, part: std::ops::Range<usize>, gaps: &mut BTreeMap<usize, u64>, repairs: &mut Repairs) {
+        let mut highest = 0;
+        for entry in &self.entries[part.clone()] {
+            repairs.out_of_order += u64::from(entry.first_message < highest);
+            highest = highest.max(entry.next_message());
+        }
+        let mut numbers: Vec<usize> = part.collect();
+        numbers.sort_by_key(|number| self.entries[*number].first_message);
+        let mut next = 0;
+        for number in numbers {
+            let entry = &self.entries[number];
+            if entry.first_message > next {
+                gaps.insert(number, entry.first_message - next);
+            }
+            next = next.max(entry.next_message());
+        }
+    }
+}
+
 /// Finds the blocks by their headers.
-fn walk(source: &impl Source, begin: u64, length: u64, repairs: &mut Repairs) -> io::Result<Vec<Entry>> {
-    let mut entries: Vec<Entry> = Vec::new();
+fn walk(source: &impl Source, begin: u64, length: u64, repairs: &mut Repairs) -> io::Result<Blocks> {
+    let mut blocks = Blocks::default();
     let mut offset = begin;
+    // Whether it is known how many messages the rest holds.
+    let mut is_counted = false;
     while offset < length {
         if let Some(header) = read_header(source, offset)? {
             let entry = Entry::new(offset, &header);
             if entry.end() > length {
+                is_counted = true;
+                blocks.cut_messages = u64::from(entry.messages);
                 break;
             }
             offset = entry.end();
-            entries.push(entry);
+            blocks.entries.push(entry);
             continue;
         }
-        let mut magic = [0; 4];
-        if !is_cut(source.read_at(offset, &mut magic))? && magic == INDEX_MAGIC {
-            // A file whose end only is damaged.
-            offset = length;
+        let is_end = begins_with(source, offset, &INDEX_MAGIC)?;
+        let Some(next) = find_header(source, offset + 1, length)? else {
+            // With it, only the end of the file is damaged.
+            is_counted = is_end;
+            offset = if is_end { length } else { offset };
             break;
+        };
+        let first = read_header(source, next)?.map(|header| header.first_message);
+        if first == Some(0) && !blocks.entries.is_empty() {
+            blocks.joints.push(blocks.entries.len());
         }
-        let Some(next) = find_header(source, offset + 1, length)? else { break };
-        let messages = entries.last().map(|last| last.first_message.saturating_add(u64::from(last.messages)));
-        let lost = read_header(source, next)?.and_then(|header| header.first_message.checked_sub(messages?));
-        repairs.skip(Skip { offset, bytes: next - offset, messages: lost });
+        if !(first == Some(0) && (is_end || begins_with(source, offset, &index::MAGIC)?)) {
+            let messages = first.and_then(|first| first.checked_sub(blocks.next_message()));
+            repairs.skip(Skip { offset, bytes: next - offset, messages });
+        }
         offset = next;
     }
     repairs.cut_bytes = length.saturating_sub(offset);
-    cut_bad_tail(source, &mut entries, repairs)?;
-    Ok(entries)
+    repairs.left_out.is_more |= repairs.cut_bytes > 0 && !is_counted;
+    cut_bad_tail(source, &mut blocks, repairs)?;
+    Ok(blocks)
+}
+
+fn begins_with(source: &impl Source, offset: u64, magic: &[u8]) -> io::Result<bool> {
+    let mut found = vec![0; magic.len()];
+    Ok(!is_cut(source.read_at(offset, &mut found))? && found == magic)
 }
 
 /// The body of the last block may not have reached the disk though its header did.
-fn cut_bad_tail(source: &impl Source, entries: &mut Vec<Entry>, repairs: &mut Repairs) -> io::Result<()> {
-    while let Some(last) = entries.last() {
+fn cut_bad_tail(source: &impl Source, blocks: &mut Blocks, repairs: &mut Repairs) -> io::Result<()> {
+    while let Some(last) = blocks.entries.last() {
         let mut bytes = vec![0; usize::try_from(last.bytes).map_err(io::Error::other)?];
         let is_whole = !is_cut(source.read_at(last.offset, &mut bytes))?
             && BlockHeader::parse(&bytes).is_some_and(|header| {
@@ -297,7 +419,8 @@ fn cut_bad_tail(source: &impl Source, entries: &mut Vec<Entry>, repairs: &mut Re
             break;
         }
         repairs.cut_bytes += last.bytes;
-        entries.pop();
+        blocks.cut_messages += u64::from(last.messages);
+        blocks.entries.pop();
     }
     Ok(())
 }

@@ -163,7 +163,7 @@ prop_compose! {
         oversize in 0..2_u64,
     ) -> Batch {
         let mut batch = Batch::new(offset);
-        batch.missed = Missed { dropped, dropped_bytes: dropped, oversize, malformed: 0 };
+        batch.missed = Missed { dropped, dropped_bytes: dropped, oversize, ..Missed::default() };
         for message in &messages {
             let taken = batch.push(&Arrival {
                 topic: &message.topic,
@@ -293,9 +293,76 @@ fn an_unfinished_file_with_a_damaged_header_is_read_on_behind_it() {
     let mut reader = open(&bytes);
     assert_eq!(all_messages(&read(&mut reader)).len(), 20);
     let problem = reader.repairs().explain().unwrap();
-    assert_eq!(problem.what, "The recording was damaged: its index was rebuilt, 1 damaged place in it was skipped");
+    let what =
+        "The recording isn't whole: its index was rebuilt, 1 damaged place in it was skipped, 10 messages are missing";
+    assert_eq!(problem.what, what);
     let (from, to) = (file.ends[0].0, file.ends[1].0);
     assert_eq!(problem.detail, format!("{} bytes at {from}: 10 messages", to - from));
+}
+
+/// Where and how many messages are told to be missing: after so many messages.
+fn left_out(batches: &[Batch]) -> Vec<(usize, u64)> {
+    let mut before = 0;
+    let mut told = Vec::new();
+    for batch in batches {
+        if batch.missed.left_out > 0 {
+            told.push((before, batch.missed.left_out));
+        }
+        before += batch.len();
+    }
+    told
+}
+
+/// Whatever is damaged or missing is told where it is missing, and in all; finished or not.
+#[test]
+fn what_is_missing_is_counted_where_it_is_missing() {
+    let file = small();
+    let header = file_header(&facts()).len();
+    let ends: Vec<usize> = file.ends.iter().map(|(end, _)| *end).collect();
+    let (whole, finished) = (&file.bytes, file.finish());
+    let block = |number: usize| &whole[if number == 0 { header } else { ends[number - 1] }..ends[number]];
+    let turned = |place: usize| {
+        let mut bytes = finished.clone();
+        bytes[place] ^= 1;
+        bytes
+    };
+    let made = |blocks: &[usize]| {
+        let blocks: Vec<u8> = blocks.iter().flat_map(|number| block(*number).to_vec()).collect();
+        [&whole[..header], &blocks].concat()
+    };
+    let cases: [(&str, Vec<u8>, &[(usize, u64)], bool); 9] = [
+        ("a header", turned(ends[0] + 50), &[(10, 10)], false),
+        ("a body", turned(ends[1] - 1), &[(10, 10)], false),
+        ("the last body", turned(ends[2] - 1), &[(20, 10)], false),
+        ("no first block", made(&[1, 2]), &[(0, 10)], false),
+        ("none in the middle", made(&[0, 2]), &[(10, 10)], false),
+        ("another order", made(&[0, 2, 1]), &[], false),
+        ("cut in the last body", whole[..ends[2] - 1].to_vec(), &[(20, 10)], false),
+        ("cut in the last header", whole[..ends[1] + 20].to_vec(), &[], true),
+        ("joined", [&finished[..], &finished].concat(), &[], false),
+    ];
+    for (what, bytes, missing, is_more) in cases {
+        let mut reader = open(&bytes);
+        let back = read(&mut reader);
+        assert_eq!(left_out(&back), missing, "{what}");
+        let counted = super::LeftOut { messages: missing.iter().map(|(_, messages)| messages).sum(), is_more };
+        assert_eq!(reader.repairs().left_out, counted, "{what}");
+        assert!(reader.repairs().explain().is_some(), "{what}");
+        // Played again, it is told again and counted once.
+        reader.seek_block(0);
+        assert_eq!(left_out(&read(&mut reader)), missing, "{what}");
+        assert_eq!(reader.repairs().left_out, counted, "{what}");
+    }
+    let joined = [&finished[..], &finished].concat();
+    let mut reader = open(&joined);
+    assert_eq!(all_messages(&read(&mut reader)).len(), 60, "both are read");
+    let what = "The recording isn't whole: its index was rebuilt, another recording begins within it";
+    assert_eq!(reader.repairs().explain().unwrap().what, what);
+    let other = made(&[0, 2, 1]);
+    let mut reader = open(&other);
+    assert_eq!(all_messages(&read(&mut reader)).len(), 30);
+    let what = "The recording isn't whole: its index was rebuilt, its blocks aren't in their order";
+    assert_eq!(reader.repairs().explain().unwrap().what, what);
 }
 
 #[test]
@@ -426,14 +493,14 @@ fn files_of_version_1_stay_readable() {
     assert_eq!(reader.facts(), &facts());
     let back = read(&mut reader);
     assert_eq!((reader.repairs().explain(), back.len()), (None, 4));
-    assert_eq!(back[1].missed, Missed { dropped: 2, dropped_bytes: 30, oversize: 1, malformed: 0 });
+    assert_eq!(back[1].missed, Missed { dropped: 2, dropped_bytes: 30, oversize: 1, ..Missed::default() });
     assert_eq!(all_messages(&back), all_messages(&sample().concat()));
 }
 
 /// What is in that file: two blocks, a clock that is set in between, and properties.
 fn sample() -> [Vec<Batch>; 2] {
     let mut missed = batch(3..5);
-    missed.missed = Missed { dropped: 2, dropped_bytes: 30, oversize: 1, malformed: 0 };
+    missed.missed = Missed { dropped: 2, dropped_bytes: 30, oversize: 1, ..Missed::default() };
     let mut later = Batch::new(-5_000_000);
     let properties = Properties {
         is_text: true,

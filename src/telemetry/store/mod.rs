@@ -82,6 +82,7 @@ struct Counts {
     out_of_order: u64,
     oversize: u64,
     malformed: u64,
+    left_out: u64,
     topics: u64,
     messages_seconds: Seconds<u64>,
     bytes_seconds: Seconds<u64>,
@@ -241,6 +242,7 @@ impl Store {
         self.counts.dropped += batch.missed.dropped;
         self.counts.oversize += batch.missed.oversize;
         self.counts.malformed += batch.missed.malformed;
+        self.counts.left_out = self.counts.left_out.saturating_add(batch.missed.left_out);
         self.log.set_offset(batch.unix_offset_micros);
         let mut arrivals = batch.iter();
         let mut found = [NONE; TOGETHER];
@@ -430,6 +432,7 @@ impl Store {
             out_of_order: counts.out_of_order,
             oversize: counts.oversize,
             malformed: counts.malformed,
+            left_out: counts.left_out,
             topics: counts.topics,
             rate: rate(&counts.messages_seconds),
             bytes_rate: rate(&counts.bytes_seconds),

@@ -94,6 +94,7 @@ fn all(counters: &Counters, memory: Memory) -> Vec<Counter> {
         ),
         one("Oversize", "Messages refused because of their size", counters.oversize, Tone::Loss),
         one("Malformed", "Messages skipped because they violate the protocol", counters.malformed, Tone::Loss),
+        one("Left out", "Messages that the recording lacks, or that are damaged in it", counters.left_out, Tone::Loss),
         one("Received", "Messages that arrived", counters.received, Tone::Plain),
         one("Held", "Messages in memory", counters.held, Tone::Plain),
         Counter {

@@ -14,6 +14,8 @@ use linesman::model::settings::SavedConnection;
 use linesman::msg::telemetry::{InspectionSource, TelemetryCommand, TelemetryEvent};
 use linesman::msg::{Command, Event, JobEnd, Request};
 
+use linesman::telemetry::recording::LeftOut;
+
 use super::states::{Stage, networks, site};
 use super::telemetry::{json, tree, with_message};
 use super::{Opened, open};
@@ -220,7 +222,10 @@ fn messages_are_exported_with_two_clicks_and_where_they_went_is_said_and_shown()
     assert_eq!((hand.clicks, hand.enters), (2, 1));
 
     let job = hand.opened.harness.state().app.telemetry.job().expect("an inspection");
-    hand.meanwhile(|stage| stage.report(job, TelemetryEvent::Exported { path: path.into(), result: Ok(1234) }));
+    hand.meanwhile(|stage| {
+        stage
+            .report(job, TelemetryEvent::Exported { path: path.into(), result: Ok(1234), left_out: LeftOut::default() })
+    });
     hand.click(Role::Button, "Show messages.jsonl in its folder");
     let is_shown =
         |command: &Command| matches!(command, Command::ShowInFolder(shown) if shown.ends_with("messages.jsonl"));

@@ -26,7 +26,7 @@ use linesman::msg::telemetry::{
     BenchCommand, BenchEvent, BenchFacts, ExportForm, InspectionState, PlaybackState, TelemetryCommand, TelemetryEvent,
 };
 use linesman::msg::{Command, Event, JobEnd};
-use linesman::telemetry::recording::{RecorderState, RecordingFacts};
+use linesman::telemetry::recording::{LeftOut, RecorderState, RecordingFacts};
 use linesman::telemetry::sys;
 use linesman::telemetry::trigger::Fired;
 use linesman::telemetry::view::{
@@ -295,7 +295,14 @@ impl Stage {
         let job = self.pane(Pane::Trace);
         self.act(RecorderAction::ToggledSheet(Sheet::Export));
         self.act(RecorderAction::Exported(ExportForm::JsonLines, "/home/me/messages.jsonl".into()));
-        self.report(job, TelemetryEvent::Exported { path: "/home/me/messages.jsonl".into(), result: Ok(1234) });
+        self.report(
+            job,
+            TelemetryEvent::Exported {
+                path: "/home/me/messages.jsonl".into(),
+                result: Ok(1234),
+                left_out: LeftOut::default(),
+            },
+        );
     }
 
     fn replay(&mut self, repaired: Option<Problem>) -> JobId {
@@ -311,6 +318,7 @@ impl Stage {
                 recording: recorded(12_345),
                 facts: RecordingFacts { facts },
                 repaired,
+                left_out: LeftOut::default(),
                 position_unix_micros: (BEGIN + 200) * 1_000_000,
                 speed: 10.0,
             })),

@@ -391,6 +391,7 @@ impl ConnectForm {
             guarded_client_id: (!guarded.is_empty()).then(|| guarded.to_owned()),
             ring: None,
             record: None,
+            most: None,
             wants_messages: false,
             is_reconnecting: true,
         }

@@ -40,6 +40,7 @@ impl Job {
             held: totals.held,
             evicted: totals.evicted,
             dropped: totals.dropped,
+            left_out: totals.left_out,
             cpu,
             peak_rss_bytes,
         };

@@ -32,7 +32,7 @@ use super::trace::Trace;
 use super::{InspectError, Setup};
 use crate::flow::port::{Boxed, Bundle, Recorder};
 use crate::model::destination::Destination;
-use crate::model::mqtt::connect::ConnectPlan;
+use crate::model::mqtt::connect::{ConnectPlan, TlsFiles};
 use crate::model::mqtt::stage::StageReport;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::RecordId;
@@ -41,7 +41,7 @@ use crate::msg::telemetry::{InspectionSource, InspectionState, TelemetryCommand,
 use crate::telemetry::batch::Batch;
 use crate::telemetry::decode::Rule;
 use crate::telemetry::inspector::Inspector;
-use crate::telemetry::recording::RecorderState;
+use crate::telemetry::recording::{LeftOut, RecorderState};
 use crate::telemetry::view::Query;
 
 /// How often the state of the recordings is told while it changes.
@@ -95,6 +95,8 @@ pub(super) struct Job {
     trace: Trace,
     record: Option<RecordId>,
     pace: Pace,
+    /// How many messages are still taken in, if that was limited.
+    wanted_still: Option<u64>,
     waits_for_first: bool,
     first: First,
     wanted: Option<Wanted>,
@@ -136,6 +138,7 @@ impl Job {
         let inspector = Inspector::new(setup.start.budget_bytes, &setup.expectations);
         let waits_for_first = setup.start.pushed_before.is_some();
         let is_confirmed = setup.start.is_identity_confirmed;
+        let wanted_still = setup.start.most;
         Self {
             setup,
             started: Instant::now(),
@@ -169,6 +172,7 @@ impl Job {
             trace: Trace::default(),
             record: None,
             pace: Pace::default(),
+            wanted_still,
             waits_for_first,
             first: First::default(),
             wanted: None,
@@ -201,7 +205,7 @@ impl Job {
                 Woken::Found(found) => self.found(found).await,
                 Woken::Exported(back) => {
                     let event = self.exports.go_on(back, &self.inspector);
-                    if let Some(problem) = self.exports.left_out() {
+                    for problem in self.exports.left_out() {
                         self.warn(problem).await;
                     }
                     if let Some(event) = event {
@@ -256,8 +260,8 @@ impl Job {
                 let player = Player::new(playback, speed);
                 self.path = Some(path);
                 self.inspector.replay();
-                self.enter(player.inspection_state()).await;
                 self.tell(TelemetryEvent::Playback(Box::new(player.state()))).await;
+                self.enter(player.inspection_state()).await;
                 self.player = Some(player);
             }
         }
@@ -364,6 +368,7 @@ impl Job {
     }
 
     async fn export(&mut self, destination: Destination, kind: Kind, query: &Query) {
+        let destination = self.guarded(destination);
         match self.inspector.filter(query) {
             Ok(filter) => {
                 let recording = self.path.clone().map(|path| (path, Arc::clone(&self.setup.recordings)));
@@ -372,9 +377,19 @@ impl Job {
             }
             Err(problem) => {
                 let path = destination.path().to_owned();
-                self.tell(TelemetryEvent::Exported { path, result: Err(problem) }).await;
+                let (result, left_out) = (Err(problem), LeftOut::default());
+                self.tell(TelemetryEvent::Exported { path, result, left_out }).await;
             }
         }
+    }
+
+    /// What the connection is made with is never written over.
+    pub(super) fn guarded(&self, destination: Destination) -> Destination {
+        let files = self.plan.iter().flat_map(|plan| {
+            let TlsFiles { authorities, certificates, key } = &plan.tls.files;
+            [authorities, certificates, key].into_iter().flatten().cloned()
+        });
+        destination.made_from(files)
     }
 
     fn bundle(&mut self) -> Bundle {
@@ -392,6 +407,17 @@ impl Job {
     }
 
     // What happens.
+
+    /// What is still wanted of messages that came; the rest is left aside.
+    pub(super) fn within_limit(&mut self, batch: Arc<Batch>) -> Option<Arc<Batch>> {
+        let Some(still) = &mut self.wanted_still else { return Some(batch) };
+        if *still == 0 {
+            return None;
+        }
+        let wanted = usize::try_from(*still).unwrap_or(usize::MAX).min(batch.len());
+        *still -= wanted as u64;
+        Some(if wanted == batch.len() { batch } else { Arc::new(batch.part(0, wanted)) })
+    }
 
     async fn ingest(&mut self, batch: Arc<Batch>) {
         self.inspector.ingest(&batch);
@@ -415,7 +441,19 @@ impl Job {
 
     async fn played(&mut self, played: Played) {
         match played {
-            Played::Messages(batch) => self.ingest(batch).await,
+            Played::Messages(batch) => {
+                let has_lost = batch.missed.left_out > 0;
+                let Some(batch) = self.within_limit(batch) else { return };
+                self.ingest(batch).await;
+                if self.wanted_still == Some(0)
+                    && let Some(player) = &mut self.player
+                {
+                    player.stop();
+                }
+                if has_lost || self.wanted_still == Some(0) {
+                    self.tell_playback().await;
+                }
+            }
             Played::Arrived => self.tell_playback().await,
             Played::Failed(problem) => {
                 self.last_problem = Some(problem.clone());
@@ -442,7 +480,10 @@ impl Job {
                 }
                 self.tell_recording().await;
             }
-            Away::Plot(path, result) => self.tell(TelemetryEvent::Exported { path, result }).await,
+            Away::Plot(path, result) => {
+                let left_out = LeftOut::default();
+                self.tell(TelemetryEvent::Exported { path, result, left_out }).await;
+            }
         }
     }
 

@@ -68,6 +68,7 @@ impl Job {
             return Err(InspectError::RecordsAlready { path }.explain());
         }
         self.is_recording_changed = true;
+        let destination = self.guarded(destination);
         let path = destination.path().to_owned();
         let begun = timeout(FILE_LIMIT, self.setup.recordings.create(destination, self.about())).await;
         self.recording = Some(begun.unwrap_or_else(|_| Err(too_slow(&path)))?);
@@ -123,6 +124,7 @@ impl Job {
 
     /// Messages: onto the disk first, so that what is shown is recorded, then into the store.
     pub(super) async fn take(&mut self, batch: Arc<Batch>) {
+        let Some(batch) = self.within_limit(batch) else { return };
         self.held = Some(Held { for_ring: self.ring.is_some(), for_recording: self.recording.is_some(), batch });
         self.offer_held().await;
     }
@@ -168,9 +170,14 @@ impl Job {
 
     pub(super) async fn finish_recorders(&mut self) {
         let (recording, ring) = (self.recording.take(), self.ring.take());
-        let mut states = [None, None];
+        let (mut states, mut is_gone) = ([None, None], false);
         for (place, recorder) in [recording, ring].into_iter().enumerate() {
             let Some(recorder) = recorder else { continue };
+            // What never had anything to record doesn't bar the place for the next try.
+            if place == 0 && !self.was_connected && timeout(FINISH_LIMIT, recorder.discard()).await.unwrap_or(false) {
+                is_gone = true;
+                continue;
+            }
             let finished = timeout(FINISH_LIMIT, recorder.finish()).await;
             let problem = match finished.unwrap_or_else(|_| Err(too_slow(&recorder.state().path))) {
                 Ok(finished) => {
@@ -185,7 +192,7 @@ impl Job {
             states[place] = Some(RecorderState { problem: Some(problem), ..recorder.state() });
         }
         let [recorder, ring] = states;
-        if recorder.is_some() || ring.is_some() {
+        if recorder.is_some() || ring.is_some() || is_gone {
             self.tell(TelemetryEvent::Recording { recorder, ring }).await;
         }
     }
