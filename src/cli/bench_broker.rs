@@ -21,7 +21,7 @@ pub fn bench_broker(handle: &mut Handle, args: &BenchArgs, out: &mut Output) -> 
     let job = next_job();
     if let Err(problem) = start(handle, args, job) {
         out.problem(&problem);
-        return Exit::CouldNotRun;
+        return Exit::of(&problem);
     }
     let mut seen = Seen::default();
     let end = loop {
@@ -43,7 +43,7 @@ pub fn bench_broker(handle: &mut Handle, args: &BenchArgs, out: &mut Output) -> 
         }
         JobEnd::Failed(problem) => {
             out.problem(&problem);
-            Exit::CouldNotRun
+            Exit::of(&problem)
         }
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Ended {
     pub(super) is_over: bool,
     /// Whether it ended because nobody reads any more: then what did not come yet was not waited for, and says nothing.
     pub(super) is_unread: bool,
-    /// Whether all subscriptions were refused.
+    /// Whether no subscription was granted.
     pub(super) is_refused: bool,
     /// What the store counted.
     pub(super) counters: Counters,
@@ -65,6 +65,8 @@ pub(super) struct Following<'a> {
     pub(super) until: Option<Instant>,
     /// Whether the time is only for looking around.
     pub(super) wakes_only: bool,
+    /// Whether it isn't tried again while there never was a connection.
+    pub(super) is_tried_once: bool,
     /// Whether the stages are printed one by one, with what is to be noted of them.
     pub(super) has_timeline: bool,
     /// What was seen so far.
@@ -80,6 +82,8 @@ struct Told {
     dropped: bool,
     oversize: bool,
     malformed: bool,
+    /// What keeps acts from being recorded.
+    obstacles: Vec<Problem>,
 }
 
 /// Begins an inspection.
@@ -97,7 +101,7 @@ pub(super) fn follow<F: Follower>(mut following: Following<'_>, mut follower: F,
                 following.take_in(&event, out);
                 follower.take_in(event, &mut following, out);
             }
-            Next::Trouble(problem) => out.aside(&problem),
+            Next::Trouble(problem) => following.warn(&problem, out),
             Next::End(end) => break end,
             Next::TimeIsUp if following.wakes_only => {}
             Next::TimeIsUp => following.close(),
@@ -134,6 +138,7 @@ impl<'a> Following<'a> {
             job,
             until: None,
             wakes_only: false,
+            is_tried_once: false,
             has_timeline: false,
             seen: Ended::default(),
             told: Told::default(),
@@ -201,6 +206,17 @@ impl<'a> Following<'a> {
         }
     }
 
+    /// Tells of something once that each act meets anew: that it can't be recorded. All else each time.
+    fn warn(&mut self, problem: &Problem, out: &mut Output) {
+        if self.told.obstacles.contains(problem) {
+            return;
+        }
+        if problem.code.starts_with("records.") {
+            self.told.obstacles.push(problem.clone());
+        }
+        out.aside(problem);
+    }
+
     /// What all subcommands print and keep.
     fn take_in(&mut self, event: &TelemetryEvent, out: &mut Output) {
         match event {
@@ -218,7 +234,7 @@ impl<'a> Following<'a> {
                 let next_step = format!("{}; --confirm-identity connects all the same", problem.next_step);
                 self.fail(Problem { next_step, ..(**problem).clone() });
             }
-            TelemetryEvent::Warning(problem) => out.aside(problem),
+            TelemetryEvent::Warning(problem) => self.warn(problem, out),
             TelemetryEvent::Snapshot(snapshot) => {
                 self.seen.counters = snapshot.counters;
                 print_expectations(&self.seen.expectations, &snapshot.expectations, out);
@@ -232,6 +248,13 @@ impl<'a> Following<'a> {
     }
 
     fn state(&mut self, state: &InspectionState, out: &mut Output) {
+        let given_up = match state {
+            InspectionState::Waiting { problem, .. } if self.is_tried_once && !self.seen.was_connected => {
+                Some(InspectionState::Disconnected { problem: Some(problem.clone()) })
+            }
+            _ => None,
+        };
+        let state = given_up.as_ref().unwrap_or(state);
         print_state(state, out);
         match state {
             InspectionState::Connected { .. } => self.seen.was_connected = true,
@@ -264,7 +287,10 @@ fn note_stage(report: &StageReport, out: &Output) {
     let is_over = !matches!(report.state, StageState::Running);
     for grant in report.grants.iter().filter(|grant| is_over && grant.granted.is_none_or(|qos| qos < grant.asked)) {
         out.aside_text(match grant.granted {
-            None => format!("Warning: The subscription to {} was refused: {}", grant.filter, grant.says),
+            None if grant.is_refused() => {
+                format!("Warning: The subscription to {} was refused: {}", grant.filter, grant.says)
+            }
+            None => format!("Warning: The broker didn't answer the subscription to {}", grant.filter),
             Some(qos) => format!("Note: {} is delivered with QoS {qos} at most", grant.filter),
         });
     }

@@ -82,6 +82,7 @@ fn open<'h, 'a>(
     };
     let mut following = begin(handle, start).map_err(could_not_run)?;
     following.has_timeline = args.doctor;
+    following.is_tried_once = !args.reconnect;
     if let Some(jq) = &args.trigger {
         let record = match &args.on_trigger {
             OnTrigger::Record(destination) => Some(destination.clone()),
@@ -127,7 +128,7 @@ impl Follower for Watch<'_> {
 
     fn take_in(&mut self, event: TelemetryEvent, following: &mut Following<'_>, out: &mut Output) {
         match event {
-            TelemetryEvent::State(state) => self.state(state, following),
+            TelemetryEvent::State(state) => self.state(&state, following),
             TelemetryEvent::Stage(report) => self.stage(&report, following, out),
             TelemetryEvent::Messages(batch) if !following.is_closing() && self.printer.print(&batch, out) => {
                 following.close();
@@ -182,18 +183,13 @@ impl Follower for Watch<'_> {
 }
 
 impl Watch<'_> {
-    fn state(&self, state: InspectionState, following: &mut Following<'_>) {
-        match state {
-            InspectionState::Connected { .. } => {
-                let waits = self.args.seconds.or_else(|| self.args.doctor.then_some(DOCTOR_WAITS));
-                if let Some(seconds) = waits {
-                    following.until.get_or_insert_with(|| Instant::now() + Duration::from_secs(seconds));
-                }
-            }
-            InspectionState::Waiting { problem, .. } if !following.seen.was_connected && !self.args.reconnect => {
-                following.fail(*problem);
-            }
-            _ => {}
+    fn state(&self, state: &InspectionState, following: &mut Following<'_>) {
+        if !matches!(state, InspectionState::Connected { .. }) {
+            return;
+        }
+        let waits = self.args.seconds.or_else(|| self.args.doctor.then_some(DOCTOR_WAITS));
+        if let Some(seconds) = waits {
+            following.until.get_or_insert_with(|| Instant::now() + Duration::from_secs(seconds));
         }
     }
 

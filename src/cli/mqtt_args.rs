@@ -398,7 +398,8 @@ Examples:
   linesman retained clear --broker mqtt://192.168.1.10 --topic 'site/old/#'
   linesman retained clear --broker mqtt://192.168.1.10 --topic 'site/old/#' --confirm 12
 
-Retained messages are searched on a connection of its own. Clearing goes on record, with the topics.")]
+Retained messages are searched on a connection of its own. Clearing goes on record, with the topics, and is looked at afterwards:
+only what is gone then counts as cleared.")]
 pub enum RetainedCommand {
     /// List the topics for which the broker retains a message.
     List(Box<RetainedArgs>),

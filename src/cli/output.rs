@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::model::problem::Problem;
+use crate::model::text::escaped_json;
 
 /// How the program ends, as scripts see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,7 +34,10 @@ impl Exit {
     /// stands the one list of what is wrong input; see the codes of `docs/json-lines.md`.
     pub fn of(problem: &Problem) -> Self {
         const CANCELLED: [&str; 2] = ["secret.cancelled", "inspect.stopped"];
-        const INPUT: [&str; 54] = [
+        const INPUT: [&str; 57] = [
+            "bench.address",
+            "bench.name",
+            "bench.no_port",
             "bundle.bad_key_line",
             "check.bad_host",
             "check.evidence",
@@ -159,7 +163,7 @@ impl Output {
     /// An object for programs; nothing without `--json`.
     pub fn json(&mut self, object: &Value) {
         if self.is_json {
-            self.write(&object.to_string());
+            self.write(&escaped_json(&object.to_string()));
         }
     }
 

@@ -100,8 +100,11 @@ struct Ends {
     acknowledged: u32,
     nobody: u32,
     refused: u32,
+    not_sent: u32,
     unknown: u32,
     last_refusal: Option<Problem>,
+    /// Why the last one wasn't sent.
+    last_obstacle: Option<Problem>,
 }
 
 struct Run<'a> {
@@ -150,9 +153,7 @@ impl Follower for Run<'_> {
     }
 
     fn conclude(self, ended: Ended, out: &mut Output) -> Exit {
-        let refusal = self.ends.last_refusal.as_ref().filter(|problem| Exit::of(problem) == Exit::Usage);
-        let own_refusal = refusal.filter(|_| self.ends.all() == u64::from(self.ends.refused)).cloned();
-        let began = match (self.began, own_refusal) {
+        let began = match (self.began, self.ends.own_refusal()) {
             (Some(began), None) => began,
             (_, refusal) => {
                 let problem = refusal.or(ended.problem).unwrap_or_else(stopped);
@@ -160,12 +161,15 @@ impl Follower for Run<'_> {
                 return Exit::of(&problem);
             }
         };
-        for problem in ended.problem.iter().chain(&self.ends.last_refusal) {
+        let Ends { last_refusal, last_obstacle, .. } = &self.ends;
+        for problem in ended.problem.iter().chain(last_refusal).chain(last_obstacle) {
             out.aside(problem);
         }
         self.ends.print(began.elapsed(), out);
+        let obstacle = last_obstacle.as_ref().map(Exit::of);
         match (self.ends.unknown, self.ends.refused) {
             (1.., _) => Exit::Unknown,
+            (0, _) if obstacle.is_some() => obstacle.unwrap_or(Exit::CouldNotRun),
             (0, 1..) => Exit::Findings,
             (0, 0) if self.ends.all() < self.wanted() || ended.problem.is_some() => Exit::Unknown,
             (0, 0) => Exit::Good,
@@ -229,6 +233,7 @@ impl Run<'_> {
             PublishEnd::Acknowledged => ("acknowledged", None),
             PublishEnd::NobodySubscribed => ("nobody-subscribed", None),
             PublishEnd::Refused(problem) => ("refused", Some(problem)),
+            PublishEnd::NotSent(problem) => ("not-sent", Some(problem)),
             PublishEnd::Unknown => ("unknown", None),
         };
         let number = if self.lines.is_some() { ticket } else { count.into() };
@@ -242,12 +247,15 @@ impl Run<'_> {
             "acknowledged" => self.ends.acknowledged += 1,
             "nobody-subscribed" => self.ends.nobody += 1,
             "refused" => self.ends.refused += 1,
+            "not-sent" => self.ends.not_sent += 1,
             _ => self.ends.unknown += 1,
         }
         // What is refused before anything was sent is not repeated.
         let is_first_refused = count == 1 && problem.is_some() && self.lines.is_none();
-        if problem.is_some() {
-            self.ends.last_refusal = problem;
+        match word {
+            "refused" => self.ends.last_refusal = problem,
+            "not-sent" => self.ends.last_obstacle = problem,
+            _ => {}
         }
         if is_first_refused || (self.lines.is_none() && self.ends.all() >= self.wanted()) {
             following.close();
@@ -290,21 +298,31 @@ fn stopped() -> Problem {
 
 impl Ends {
     fn all(&self) -> u64 {
-        [self.sent, self.acknowledged, self.nobody, self.refused, self.unknown].into_iter().map(u64::from).sum()
+        let Self { sent, acknowledged, nobody, refused, not_sent, unknown, .. } = *self;
+        [sent, acknowledged, nobody, refused, not_sent, unknown].into_iter().map(u64::from).sum()
+    }
+
+    /// Why nothing at all was sent, where it was not the broker that refused it.
+    fn own_refusal(&self) -> Option<Problem> {
+        let is_input = |problem: &&Problem| Exit::of(problem) == Exit::Usage;
+        let refusal = self.last_refusal.as_ref().filter(is_input).or(self.last_obstacle.as_ref());
+        refusal.filter(|_| self.all() == u64::from(self.refused) + u64::from(self.not_sent)).cloned()
     }
 
     fn print(&self, took: Duration, out: &mut Output) {
-        let Self { sent, acknowledged, nobody, refused, unknown, .. } = self;
+        let Self { sent, acknowledged, nobody, refused, not_sent, unknown, .. } = self;
         let took = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         out.json(&json!({
             "kind": "published", "sent": sent, "acknowledged": acknowledged, "nobody_subscribed": nobody,
-            "refused": refused, "unknown": unknown, "took_millis": took,
+            "refused": refused, "not_sent": not_sent, "unknown": unknown, "took_millis": took,
         }));
+        let kept_back = if *not_sent > 0 { format!(", {not_sent} not sent") } else { String::new() };
         out.text(match (sent, acknowledged + nobody, refused, unknown) {
+            (sent, 0, 0, 0) if *not_sent > 0 => format!("{sent} sent{kept_back}"),
             (sent, 0, 0, 0) => format!("{sent} sent; with quality of service 0 nobody says that it arrived"),
-            (_, acknowledged, 0, 0) => format!("{acknowledged} acknowledged by the broker"),
+            (_, acknowledged, 0, 0) => format!("{acknowledged} acknowledged by the broker{kept_back}"),
             (sent, acknowledged, refused, unknown) => {
-                format!("{sent} sent, {acknowledged} acknowledged, {refused} refused, {unknown} without an answer")
+                format!("{sent} sent, {acknowledged} acknowledged, {refused} refused, {unknown} without an answer{kept_back}")
             }
         });
     }

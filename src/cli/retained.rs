@@ -15,8 +15,10 @@ use super::secret_input::{cancelled, question};
 use crate::backend::Handle;
 use crate::model::problem::Problem;
 use crate::model::text::visible;
+use crate::model::wipe::LeftoverState;
 use crate::msg::telemetry::{
-    InspectionSource, InspectionStart, InspectionState, STORE_BYTES, TelemetryCommand, TelemetryEvent,
+    Clearance, ClearedTopic, InspectionSource, InspectionStart, InspectionState, RetainedSearch, STORE_BYTES,
+    TelemetryCommand, TelemetryEvent,
 };
 
 /// Topics that are shown before somebody is asked.
@@ -70,14 +72,9 @@ enum Task {
 struct Search<'a> {
     args: &'a RetainedArgs,
     task: Task,
-    /// What was found: topics and the length of each.
-    found: Option<BTreeMap<String, u64>>,
-    cleared: Option<Cleared>,
-}
-
-struct Cleared {
-    count: usize,
-    failed: Vec<(String, Problem)>,
+    /// What was found: topics and the length of each; and how far the search came.
+    found: Option<(BTreeMap<String, u64>, RetainedSearch)>,
+    cleared: Option<Clearance>,
 }
 
 impl Follower for Search<'_> {
@@ -88,9 +85,11 @@ impl Follower for Search<'_> {
             TelemetryEvent::State(InspectionState::Connected { .. }) if self.found.is_none() => {
                 following.ask(TelemetryCommand::FindRetained(self.args.topic.clone()));
             }
-            TelemetryEvent::Retained { topics, is_complete: true } => self.found(topics, following, out),
-            TelemetryEvent::RetainedCleared { cleared, failed } => {
-                self.cleared = Some(Cleared { count: cleared, failed });
+            TelemetryEvent::Retained { topics, search } if search.is_over() => {
+                self.found(topics, search, following, out);
+            }
+            TelemetryEvent::RetainedCleared(clearance) => {
+                self.cleared = Some(clearance);
                 following.close();
             }
             _ => {}
@@ -98,40 +97,49 @@ impl Follower for Search<'_> {
     }
 
     fn conclude(self, ended: Ended, out: &mut Output) -> Exit {
-        if let (Some(problem), None) = (&ended.problem, &self.cleared) {
-            out.problem(problem);
-            return Exit::of(problem);
-        }
-        let is_begun = self.cleared.is_some() || matches!((&self.task, &self.found), (Task::Clear { .. }, Some(_)));
-        if ended.is_unread && !is_begun {
+        if ended.is_unread && !self.is_begun() {
             return Exit::Good;
         }
-        let found = self.found.as_ref().map(BTreeMap::len);
-        match (self.task, found, self.cleared) {
-            (_, Some(found), Some(cleared)) => conclude_clear(found, &cleared, out),
-            (Task::Clear { .. }, Some(0), None) => conclude_clear(0, &Cleared { count: 0, failed: Vec::new() }, out),
-            (Task::List, Some(found), None) => {
-                out.json(&json!({ "kind": "summary", "retained": found }));
-                out.text(counted(found as u64, "retained message"));
-                Exit::Good
+        match (self.task, self.found, self.cleared) {
+            (_, Some((found, _)), Some(cleared)) => conclude_clear(found.len(), &cleared, out),
+            (Task::List, Some((found, search)), None) => conclude_list(found.len(), &search, out),
+            (Task::Clear { .. }, Some((_, search)), None) if !search.is_whole() => {
+                out.problem(&incomplete(&search));
+                exit_of(&search)
+            }
+            (Task::Clear { .. }, Some((found, look)), None) if found.is_empty() => {
+                conclude_clear(0, &Clearance { topics: Vec::new(), look }, out)
             }
             (Task::Clear { .. }, Some(_), None) | (_, None, _) => {
-                let problem = interrupted();
+                let problem = ended.problem.unwrap_or_else(interrupted);
                 out.problem(&problem);
-                Exit::Unknown
+                Exit::of(&problem)
             }
         }
     }
 }
 
 impl Search<'_> {
-    fn found(&mut self, topics: Vec<(String, u64)>, following: &mut Following<'_>, out: &mut Output) {
+    /// Whether something was done, or may have been.
+    const fn is_begun(&self) -> bool {
+        self.cleared.is_some() || matches!((&self.task, &self.found), (Task::Clear { .. }, Some(_)))
+    }
+
+    fn found(
+        &mut self,
+        topics: Vec<(String, u64)>,
+        search: RetainedSearch,
+        following: &mut Following<'_>,
+        out: &mut Output,
+    ) {
         let topics: BTreeMap<String, u64> = topics.into_iter().collect();
         let names: Vec<String> = topics.keys().cloned().collect();
         print_topics(&topics, matches!(self.task, Task::Clear { .. }), out);
-        self.found = Some(topics);
+        let is_whole = search.is_whole();
+        self.found = Some((topics, search));
         let Task::Clear { confirm } = self.task else { return following.close() };
-        if names.is_empty() {
+        // What could not all be listed isn't cleared: nobody can confirm its number.
+        if names.is_empty() || !is_whole || following.is_closing() {
             return following.close();
         }
         match confirmed(names.len() as u64, confirm) {
@@ -139,6 +147,44 @@ impl Search<'_> {
             Err(problem) => following.fail(problem),
         }
     }
+}
+
+/// What a search amounts to.
+fn exit_of(search: &RetainedSearch) -> Exit {
+    match search {
+        RetainedSearch::Quiet(_) => Exit::Good,
+        RetainedSearch::Unnamed(_) | RetainedSearch::Refused(_) => Exit::Findings,
+        RetainedSearch::Running | RetainedSearch::Cut(_) => Exit::Unknown,
+        RetainedSearch::Failed(problem) => Exit::of(problem),
+    }
+}
+
+fn conclude_list(found: usize, search: &RetainedSearch, out: &mut Output) -> Exit {
+    let quiet = match search {
+        RetainedSearch::Quiet(quiet) => Some(*quiet),
+        _ => None,
+    };
+    out.json(&json!({
+        "kind": "summary", "retained": found, "complete": quiet.is_some(),
+        "quiet_millis": quiet.map(|quiet| u64::try_from(quiet.as_millis()).unwrap_or(u64::MAX)),
+        "problem": search.problem(),
+    }));
+    let messages = counted(found as u64, "retained message");
+    out.text(match (quiet, search.problem()) {
+        (Some(quiet), _) => format!("{messages}; nothing further came within {:.0} s", quiet.as_secs_f64().ceil()),
+        (None, Some(problem)) if found == 0 => format!("No list of retained messages: {}", problem.what),
+        (None, Some(problem)) => format!("At least {messages}, the list is incomplete: {}", problem.what),
+        (None, None) => format!("At least {messages}, the list is incomplete"),
+    });
+    exit_of(search)
+}
+
+fn incomplete(search: &RetainedSearch) -> Problem {
+    let (cause, next) = match search.problem() {
+        Some(problem) => (problem.what.clone(), problem.next_step.clone()),
+        None => ("The search ended early".to_owned(), "List them again".to_owned()),
+    };
+    Problem::new("retained.incomplete", "Nothing was cleared: the list of retained messages is incomplete", cause, next)
 }
 
 fn print_topics(topics: &BTreeMap<String, u64>, is_asked: bool, out: &mut Output) {
@@ -185,13 +231,40 @@ fn interrupted() -> Problem {
     )
 }
 
-fn conclude_clear(found: usize, cleared: &Cleared, out: &mut Output) -> Exit {
-    for (topic, problem) in &cleared.failed {
-        out.aside_text(format!("{}: {}", visible(topic, 400), problem.what));
+fn conclude_clear(found: usize, clearance: &Clearance, out: &mut Output) -> Exit {
+    let named =
+        |state: LeftoverState| -> Vec<&str> { clearance.in_state(state).map(|topic| topic.topic.as_str()).collect() };
+    let (still_there, not_looked) = (named(LeftoverState::StillThere), named(LeftoverState::NotLooked));
+    let gone = clearance.count(LeftoverState::Cleared);
+    for ClearedTopic { topic, state, problem } in clearance.topics.iter() {
+        let word = match (state, problem) {
+            (LeftoverState::StillThere, _) => "still there",
+            (LeftoverState::NotLooked | LeftoverState::Left, _) => "not looked at",
+            (LeftoverState::Cleared, Some(_)) => "gone",
+            (LeftoverState::Cleared, None) => continue,
+        };
+        let why = problem.as_ref().map(|problem| format!("; {}", problem.what)).unwrap_or_default();
+        out.aside_text(format!("{}: {word}{why}", visible(topic, 400)));
     }
-    let failed: Vec<_> =
-        cleared.failed.iter().map(|(topic, problem)| json!({ "topic": topic, "problem": problem })).collect();
-    out.json(&json!({ "kind": "cleared", "found": found, "cleared": cleared.count, "failed": failed }));
-    out.text(format!("{} cleared", counted(cleared.count as u64, "retained message")));
-    if cleared.failed.is_empty() { Exit::Good } else { Exit::Findings }
+    let failed: Vec<_> = clearance
+        .topics
+        .iter()
+        .filter_map(|topic| topic.problem.as_ref().map(|problem| json!({ "topic": topic.topic, "problem": problem })))
+        .collect();
+    out.json(&json!({
+        "kind": "cleared", "found": found, "acknowledged": clearance.acknowledged(), "cleared": gone,
+        "still_there": still_there, "not_looked_at": not_looked, "failed": failed, "problem": clearance.look.problem(),
+    }));
+    let mut line = format!("{} cleared", counted(gone as u64, "retained message"));
+    for (count, words) in [(still_there.len(), "still there"), (not_looked.len(), "not looked at")] {
+        if count > 0 {
+            line.push_str(&format!(", {count} {words}"));
+        }
+    }
+    out.text(line);
+    match (still_there.len(), not_looked.len()) {
+        (1.., _) => Exit::Findings,
+        (0, 1..) => Exit::Unknown,
+        (0, 0) => Exit::Good,
+    }
 }

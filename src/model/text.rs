@@ -29,6 +29,27 @@ pub fn is_visible(text: &str) -> bool {
     text.bytes().all(|octet| matches!(octet, b' '..=b'~')) || !text.contains(is_unsafe)
 }
 
+/// A line of JSON with what is unsafe to show as escapes: the texts in it stay the same for whoever reads it as JSON. Outside
+/// of its strings JSON has only ASCII, so that every such character stands in one.
+pub fn escaped_json(line: &str) -> Cow<'_, str> {
+    use std::fmt::Write as _;
+    if is_visible(line) {
+        return Cow::Borrowed(line);
+    }
+    let mut escaped = String::with_capacity(line.len() + 16);
+    for c in line.chars() {
+        if !is_unsafe(c) {
+            escaped.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "\\u{unit:04x}");
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 /// An address without the login that stands in it by mistake: `mqtt://me:secret@host` becomes `mqtt://…@host`.
 pub fn without_login(text: &str) -> String {
     let Some(end) = text.rfind('@') else { return text.to_owned() };
@@ -133,6 +154,17 @@ fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_shows_what_is_unsafe_as_escapes_and_means_the_same() {
+        let texts = ["GW-0001", "Gerät 😀", "right\u{202E}to left", "\u{7F}\u{85}\u{200B}\u{E0001}", "\u{1B}[2J \"\\"];
+        for text in texts {
+            let line = serde_json::to_string(text).unwrap();
+            let escaped = escaped_json(&line);
+            assert!(is_visible(&escaped), "{escaped}");
+            assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), text);
+        }
+    }
 
     #[test]
     fn only_text_that_is_shown_as_it_stands_counts_as_visible() {

@@ -13,6 +13,7 @@ use crate::model::mqtt::message::{Grant, Outgoing, PublishEnd, Subscription};
 use crate::model::mqtt::stage::{StageReport, TracedPacket};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::Problem;
+use crate::model::wipe::LeftoverState;
 use crate::telemetry::batch::Batch;
 pub use crate::telemetry::export::ExportForm;
 use crate::telemetry::recording::{LeftOut, RecorderState, RecordingFacts, RingPlan};
@@ -157,6 +158,83 @@ pub struct Repeat {
     pub times: Option<u32>,
 }
 
+/// How a search for retained messages stands. MQTT marks no end of the list: it's over when nothing more comes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RetainedSearch {
+    /// It goes on.
+    Running,
+    /// On a subscription that was granted nothing more came for that long.
+    Quiet(Duration),
+    /// The same, and some aren't listed, because their topics aren't text.
+    Unnamed(Box<Problem>),
+    /// The broker refused the subscription.
+    Refused(Box<Problem>),
+    /// It ended early: what was found is the least there is.
+    Cut(Box<Problem>),
+    /// There was no connection to search on.
+    Failed(Box<Problem>),
+}
+
+impl RetainedSearch {
+    /// Whether it is over.
+    pub const fn is_over(&self) -> bool {
+        !matches!(self, Self::Running)
+    }
+
+    /// Whether a topic that can be named and wasn't found isn't there, as far as was heard.
+    pub const fn is_whole(&self) -> bool {
+        matches!(self, Self::Quiet(_) | Self::Unnamed(_))
+    }
+
+    /// What keeps the list from being all there is.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Running | Self::Quiet(_) => None,
+            Self::Unnamed(problem) | Self::Refused(problem) | Self::Cut(problem) | Self::Failed(problem) => {
+                Some(problem)
+            }
+        }
+    }
+}
+
+/// What became of retained messages that were to be cleared. Only a look afterwards says that one is gone: a broker of
+/// MQTT 3.1.1 has to acknowledge what it denies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clearance {
+    /// Each of them.
+    pub topics: Vec<ClearedTopic>,
+    /// The look afterwards.
+    pub look: RetainedSearch,
+}
+
+/// What became of one of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClearedTopic {
+    /// Its topic.
+    pub topic: String,
+    /// What the look afterwards says.
+    pub state: LeftoverState,
+    /// Why the broker didn't acknowledge it, where it didn't.
+    pub problem: Option<Problem>,
+}
+
+impl Clearance {
+    /// Those that stand so.
+    pub fn in_state(&self, state: LeftoverState) -> impl Iterator<Item = &ClearedTopic> {
+        self.topics.iter().filter(move |topic| topic.state == state)
+    }
+
+    /// How many stand so.
+    pub fn count(&self, state: LeftoverState) -> usize {
+        self.in_state(state).count()
+    }
+
+    /// How many the broker acknowledged.
+    pub fn acknowledged(&self) -> usize {
+        self.topics.iter().filter(|topic| topic.problem.is_none()).count()
+    }
+}
+
 /// What an inspection reports.
 pub enum TelemetryEvent {
     /// How the connection or the replay stands.
@@ -179,10 +257,10 @@ pub enum TelemetryEvent {
     Subscriptions(Vec<Subscription>),
     /// What became of a message of ours; `count` counts the repetitions from 1.
     Published { ticket: u64, count: u32, end: PublishEnd },
-    /// Topics for which the broker keeps a message, with the length of each; `is_complete` once no more are to come.
-    Retained { topics: Vec<(String, u64)>, is_complete: bool },
-    /// How many of the topics were cleared, and which were not.
-    RetainedCleared { cleared: usize, failed: Vec<(String, Problem)> },
+    /// Topics for which the broker keeps a message, with the length of each, and how the search for them stands.
+    Retained { topics: Vec<(String, u64)>, search: RetainedSearch },
+    /// What became of messages that were to be cleared, as it was seen afterwards.
+    RetainedCleared(Clearance),
     /// The first message after the credentials were pushed came that long after it, on that topic.
     FirstMessage {
         /// How long after the push.

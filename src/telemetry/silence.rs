@@ -146,7 +146,9 @@ impl Grants {
         for grant in grants {
             let Ok(filter) = grant.filter.parse::<TopicFilter>() else { continue };
             self.all.retain(|(known, _)| *known != filter);
-            self.all.push((filter, grant.granted.is_some()));
+            if grant.code.is_some() {
+                self.all.push((filter, grant.granted.is_some()));
+            }
         }
     }
 
@@ -410,7 +412,7 @@ mod tests {
             filter: filter.into(),
             asked: 0,
             granted,
-            code: 0,
+            code: Some(0x80),
             says: String::new(),
         };
         let mut grants = Grants::default();

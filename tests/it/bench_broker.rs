@@ -420,6 +420,8 @@ async fn the_command_runs_it_and_tells_who_comes_until_ctrl_c() {
     let url = first["urls"][0].as_str().unwrap().to_owned();
     assert!(first["ca"].as_str().is_some_and(|path| Path::new(path).is_file()), "{first}");
     let address = url.trim_start_matches("mqtt://").to_owned();
+    drop(TcpStream::connect(&address).await.unwrap());
+    running.until(|line| line["event"] == "note");
     let mut stream = TcpStream::connect(&address).await.unwrap();
     stream
         .write_all(b"\x10\x0e\x00\x04MQTT\x04\x02\x00\x0a\x00\x02gw\x82\x0d\x00\x01\x00\x08secret/#\x00")
@@ -436,4 +438,11 @@ async fn the_command_runs_it_and_tells_who_comes_until_ctrl_c() {
     running.interrupt();
     let ended = running.finish().expect(0).result();
     assert_eq!(ended, json!({ "kind": "bench-ended", "came": 1, "went": 1, "refused": 0 }));
+}
+
+#[test]
+fn a_bench_broker_with_nothing_to_listen_on_is_wrong_usage() {
+    let off = ["--plain", "off", "--tls", "off", "--mutual-tls", "off", "--websocket", "off"];
+    let ran = Place::new().run_json(&[&["bench-broker"], &off[..]].concat());
+    ran.expect_problem(2, "bench.no_port");
 }

@@ -116,6 +116,49 @@ fn a_broker_that_is_not_there_is_told_with_a_next_step() {
 }
 
 #[test]
+fn nothing_is_announced_that_is_not_done() {
+    let place = Place::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let broker = format!("mqtt://127.0.0.1:{port}");
+    let inspect = ["inspect", "--broker", &broker, "--count", "1"];
+    let ran = place.run(&inspect).expect(3);
+    assert!(!ran.err.contains("tried again"), "{}", ran.err);
+    let states: Vec<Value> =
+        of_kind(&place.run_json(&inspect).expect(3), "connection").iter().map(|line| line["state"].clone()).collect();
+    assert_eq!(states, ["connecting", "disconnected"]);
+}
+
+#[test]
+fn what_is_not_on_record_is_not_published_and_nobody_refused_it() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    // A folder stands where the records are to be.
+    std::fs::create_dir_all(place.data().join("records.sqlite")).unwrap();
+    let ran = publish(&place, &broker, "a", "x", &[]).expect(3);
+    assert_eq!(ran.result()["kind"], "problem", "{ran:#?}");
+    assert!(ran.result()["code"].as_str().unwrap().starts_with("records."), "{ran:#?}");
+    assert_eq!(of_kind(&ran, "publish")[0]["end"], "not-sent");
+    let ran = place.run(&["publish", "--broker", &broker, "--topic", "a", "--payload", "x"]).expect(3);
+    assert_eq!(ran.err.matches("Warning").count(), 1, "{}", ran.err);
+}
+
+#[test]
+fn json_holds_topics_exactly_and_no_mark_that_turns_a_terminal_around() {
+    let Some(broker) = Mosquitto::plain() else { return };
+    let (place, broker) = (Place::new(), url(&broker));
+    let topic = "a/\u{202E}b\u{200B}";
+    publish(&Place::new(), &broker, topic, "\u{202E}x", &["--retain"]).expect(0);
+    let ran = place.run_json(&["inspect", "--broker", &broker, "--topic", "#", "--count", "1"]).expect(0);
+    let message = &of_kind(&ran, "message")[0];
+    assert_eq!((&message["topic"], &message["payload"]), (&json!(topic), &json!("\u{202E}x")));
+    let listed = place.run_json(&["retained", "list", "--broker", &broker]).expect(0);
+    assert_eq!(of_kind(&listed, "retained")[0]["topic"], topic);
+    for out in [&ran.out, &listed.out] {
+        assert!(out.contains("\\u202e") && !out.contains('\u{202E}') && !out.contains('\u{200B}'), "{out}");
+    }
+}
+
+#[test]
 fn wrong_input_touches_no_broker() {
     let place = Place::new();
     let broker = "mqtt://127.0.0.1:1";

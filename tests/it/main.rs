@@ -92,6 +92,8 @@ mod records;
 mod records_server;
 #[cfg(unix)]
 mod replay;
+#[cfg(unix)]
+mod retained;
 mod screens;
 #[cfg(unix)]
 mod secrets;

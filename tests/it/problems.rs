@@ -14,7 +14,7 @@ use linesman::flow::{DeviceError as ManagementError, EspError, Heard, ImprovBleE
 use linesman::io::bench_broker::BenchError;
 use linesman::io::files::FilesError;
 use linesman::io::manifest::ManifestError;
-use linesman::io::mqtt::{CertificateFault, MqttError};
+use linesman::io::mqtt::{CertificateFault, MqttError, Stalled};
 use linesman::io::picture::PictureError;
 use linesman::io::qr_image::QrImageError;
 use linesman::io::records::TransferError;
@@ -519,6 +519,10 @@ fn connections() -> Vec<MqttError> {
         MqttError::Refused { address: address(), detail: detail() },
         MqttError::Silent { address: address(), secs: 15, detail: detail() },
         MqttError::Silent { address: address(), secs: 0, detail: detail() },
+        MqttError::Stalled { what: Stalled::Proxy, address: proxy(), secs: 15 },
+        MqttError::Stalled { what: Stalled::Tls { has_bytes: true }, address: address(), secs: 15 },
+        MqttError::Stalled { what: Stalled::Tls { has_bytes: false }, address: address(), secs: 15 },
+        MqttError::Stalled { what: Stalled::WebSocket, address: address(), secs: 15 },
         MqttError::Unreachable { address: address(), detail: detail() },
         MqttError::ProxyLogin { proxy: proxy(), has_login: false, offers: text("Basic") },
         MqttError::ProxyLogin { proxy: proxy(), has_login: true, offers: text("NTLM") },
@@ -586,6 +590,7 @@ fn connections() -> Vec<MqttError> {
         MqttError::Closed { detail: detail() },
         MqttError::Session(Conversation::Ended { code: 0x8E, says: text("another client"), words: words() }),
         MqttError::Session(Conversation::Ended { code: 0x8B, says: text("the broker shuts down"), words: words() }),
+        MqttError::Session(Conversation::Ended { code: 0x9D, says: text("use another broker"), words: text("") }),
         MqttError::Broken { detail: detail(), is_reset: true },
         MqttError::Session(Conversation::NoPingResp { secs: 15 }),
         MqttError::Session(Conversation::Malformed { detail: detail() }),
@@ -598,6 +603,7 @@ fn connections() -> Vec<MqttError> {
         MqttError::Session(Conversation::PublishRefused { code: 0x87, says: text("not allowed"), words: words() }),
         MqttError::SubscriptionsRefused { refused: 1, asked: 3, says: text("a/#: not allowed") },
         MqttError::SubscriptionsRefused { refused: 3, asked: 3, says: text("a/#: not allowed") },
+        MqttError::SubscriptionsOpen { open: 1, asked: 3 },
         MqttError::EndsSoon { whose: "the broker", end: Expiry::Ends { in_days: 9 } },
         MqttError::Unchecked { why: text("The certificate of broker.example ended 4 days ago") },
     ]);
@@ -806,6 +812,7 @@ fn a_code_means_one_thing() {
         "mqtt.http_status",
         "mqtt.subscription_refused",
         "mqtt.ended",
+        "mqtt.elsewhere",
         // One failure, told of one broker or another, or of one way in which an identity shows.
         "mqtt.dialect_scheme",
         "mqtt.dialect_no_login",

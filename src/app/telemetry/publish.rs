@@ -12,7 +12,7 @@ use crate::model::problem::{Explain as _, Problem};
 use crate::model::settings::PublishTemplate;
 use crate::model::text::{from_hex, hex, visible, visible_octets};
 use crate::msg::Command;
-use crate::msg::telemetry::{Repeat, TelemetryCommand, TelemetryEvent};
+use crate::msg::telemetry::{Clearance, Repeat, TelemetryCommand, TelemetryEvent};
 
 /// Messages remembered as sent.
 const MOST_SENT: usize = 100;
@@ -254,8 +254,8 @@ pub struct Sent {
     pub repeat: Option<Repeat>,
     /// How many of them have an end.
     pub ended: u32,
-    /// How often each end came: sent, acknowledged, nobody subscribed, refused, unknown.
-    pub ends: [u32; 5],
+    /// How often each end came, in the order of [`END_WORDS`].
+    pub ends: [u32; 6],
     /// The last end.
     pub last: Option<PublishEnd>,
     /// Whether no more of them are to come.
@@ -263,7 +263,7 @@ pub struct Sent {
 }
 
 /// The ends a message can have, in the order of [`Sent::ends`].
-pub const END_WORDS: [&str; 5] = ["Sent", "Acknowledged", "Nobody subscribed", "Refused", "Unknown"];
+pub const END_WORDS: [&str; 6] = ["Sent", "Acknowledged", "Nobody subscribed", "Refused", "Unknown", "Not sent"];
 
 /// The word of an end.
 pub const fn end_word(end: &PublishEnd) -> &'static str {
@@ -276,7 +276,9 @@ pub fn end_says(end: &PublishEnd) -> String {
         PublishEnd::Sent => "Handed to the network. At QoS 0 nobody says whether it arrived".into(),
         PublishEnd::Acknowledged => "The broker has it".into(),
         PublishEnd::NobodySubscribed => "The broker has it, and nobody is subscribed to the topic".into(),
-        PublishEnd::Refused(problem) => format!("{}. {}", problem.what, problem.next_step),
+        PublishEnd::Refused(problem) | PublishEnd::NotSent(problem) => {
+            format!("{}. {}", problem.what, problem.next_step)
+        }
         PublishEnd::Unknown => "The connection ended before the broker acknowledged it: it may have arrived".into(),
     }
 }
@@ -288,6 +290,7 @@ const fn end_place(end: &PublishEnd) -> usize {
         PublishEnd::NobodySubscribed => 2,
         PublishEnd::Refused(_) => 3,
         PublishEnd::Unknown => 4,
+        PublishEnd::NotSent(_) => 5,
     }
 }
 
@@ -310,12 +313,12 @@ pub enum RetainedPhase {
     Idle,
     /// They are being listed.
     Searching,
-    /// The list is complete.
-    Listed,
+    /// They are listed; what kept the list from being complete, where something did.
+    Listed(Option<Problem>),
     /// So many are being cleared.
     Clearing(usize),
-    /// So many were cleared; these were not: topic and reason.
-    Cleared(usize, Vec<(String, Problem)>),
+    /// They were cleared, and looked for again.
+    Cleared(Clearance),
 }
 
 /// The retained messages of a broker.
@@ -464,7 +467,7 @@ impl Publish {
                     if is_marked { (0..self.retained.rows.len()).collect() } else { BTreeSet::new() };
             }
             PublishAction::AskedToClear => {
-                if self.retained.phase == RetainedPhase::Listed && !self.retained.marked.is_empty() {
+                if matches!(self.retained.phase, RetainedPhase::Listed(_)) && !self.retained.marked.is_empty() {
                     self.retained.typed.clear();
                     self.retained.is_asking = true;
                 }
@@ -478,7 +481,7 @@ impl Publish {
     pub(super) fn told(&mut self, event: &TelemetryEvent) {
         match event {
             TelemetryEvent::Published { ticket, count, end } => self.published(*ticket, *count, end),
-            TelemetryEvent::Retained { topics, is_complete } => {
+            TelemetryEvent::Retained { topics, search } => {
                 if self.retained.phase != RetainedPhase::Searching {
                     return;
                 }
@@ -488,18 +491,20 @@ impl Publish {
                     bytes: *bytes,
                 };
                 self.retained.rows.extend(topics.iter().map(row));
-                if *is_complete {
+                if search.is_over() {
                     self.retained.rows.sort_by(|one, other| one.topic.cmp(&other.topic));
                     self.retained.rows.dedup_by(|one, other| one.topic == other.topic);
-                    self.retained.phase = RetainedPhase::Listed;
+                    self.retained.phase = RetainedPhase::Listed(search.problem().cloned());
                 }
             }
-            TelemetryEvent::RetainedCleared { cleared, failed } => {
-                let failed: Vec<(String, Problem)> =
-                    failed.iter().map(|(topic, problem)| (visible(topic, 400), problem.clone())).collect();
+            TelemetryEvent::RetainedCleared(clearance) => {
+                let mut clearance = clearance.clone();
+                for cleared in &mut clearance.topics {
+                    cleared.topic = visible(&cleared.topic, 400);
+                }
                 self.retained.rows.clear();
                 self.retained.marked.clear();
-                self.retained.phase = RetainedPhase::Cleared(*cleared, failed);
+                self.retained.phase = RetainedPhase::Cleared(clearance);
             }
             _ => {}
         }
@@ -545,7 +550,7 @@ impl Publish {
             bytes: message.payload.len(),
             repeat,
             ended: 0,
-            ends: [0; 5],
+            ends: [0; 6],
             last: None,
             is_over: repeat.is_none(),
         });
@@ -641,6 +646,7 @@ mod tests {
     use crate::app::settings::SettingsView;
     use crate::app::toasts::Toasts;
     use crate::model::ids::JobId;
+    use crate::msg::telemetry::RetainedSearch;
     use crate::profile::Catalog;
     use crate::telemetry::view::Query;
 
@@ -736,7 +742,7 @@ mod tests {
             bed.publish.told(&TelemetryEvent::Published { ticket, count, end });
         }
         let sent = bed.publish.sent().next().unwrap();
-        assert_eq!((sent.ends, sent.is_over), ([0, 2, 1, 0, 0], true));
+        assert_eq!((sent.ends, sent.is_over), ([0, 2, 1, 0, 0, 0], true));
         assert!(bed.publish.repeating().is_none());
     }
 
@@ -785,10 +791,11 @@ mod tests {
         bed.publish.retained.filter = "a/#".into();
         assert!(matches!(bed.act(PublishAction::SearchedRetained)[..], [TelemetryCommand::FindRetained(_)]));
         let topics = vec![("a/2".to_owned(), 5), ("a/1".to_owned(), 7)];
-        bed.publish.told(&TelemetryEvent::Retained { topics, is_complete: false });
+        bed.publish.told(&TelemetryEvent::Retained { topics, search: RetainedSearch::Running });
         bed.act(PublishAction::AskedToClear);
         assert!(bed.publish.question().is_none(), "the list is not complete");
-        bed.publish.told(&TelemetryEvent::Retained { topics: vec![("a/3".into(), 1)], is_complete: true });
+        let search = RetainedSearch::Quiet(Duration::from_secs(3));
+        bed.publish.told(&TelemetryEvent::Retained { topics: vec![("a/3".into(), 1)], search: search.clone() });
         bed.act(PublishAction::AskedToClear);
         assert!(bed.publish.question().is_none(), "nothing is marked");
         bed.act(PublishAction::MarkedAllRetained(true));
@@ -802,7 +809,8 @@ mod tests {
         let cleared = bed.act(PublishAction::ConfirmedClear);
         assert!(matches!(&cleared[..], [TelemetryCommand::ClearRetained(topics)] if topics == &["a/1", "a/2"]));
         assert!(bed.publish.question().is_none() && bed.publish.retained.is_busy());
-        bed.publish.told(&TelemetryEvent::RetainedCleared { cleared: 2, failed: Vec::new() });
-        assert_eq!(bed.publish.retained.phase(), &RetainedPhase::Cleared(2, Vec::new()));
+        let clearance = Clearance { topics: Vec::new(), look: search };
+        bed.publish.told(&TelemetryEvent::RetainedCleared(clearance.clone()));
+        assert_eq!(bed.publish.retained.phase(), &RetainedPhase::Cleared(clearance));
     }
 }

@@ -16,7 +16,8 @@ use crate::model::mqtt::message::{Outgoing, PublishEnd};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, StepEntry};
 use crate::model::text::visible;
-use crate::msg::telemetry::{Repeat, TelemetryEvent};
+use crate::model::wipe::LeftoverState;
+use crate::msg::telemetry::{Clearance, ClearedTopic, Repeat, TelemetryEvent};
 
 /// How long the broker may take to acknowledge a message.
 pub(super) const ACK_LIMIT: Duration = Duration::from_secs(30);
@@ -72,20 +73,25 @@ struct Tally {
 struct Clearing {
     left: VecDeque<String>,
     flying: usize,
-    cleared: usize,
-    failed: Vec<(String, Problem)>,
-    has_unknown: bool,
+    answers: Vec<Answer>,
 }
+
+/// A topic that was to be cleared, and why the broker didn't acknowledge it, where it didn't.
+pub(super) type Answer = (String, Option<Problem>);
 
 /// What is to be told and written.
 #[derive(Default)]
 pub(super) struct Told {
     pub(super) events: Vec<TelemetryEvent>,
     pub(super) entries: Vec<StepEntry>,
+    /// Clean-ups to which every answer came that will come. What became of them says only a look.
+    pub(super) answered: Vec<Vec<Answer>>,
     /// An act of which nobody knows what came of it.
     pub(super) unknown: usize,
     /// Acts that came to their end.
     pub(super) done: usize,
+    /// Acts that came to their end and changed nothing.
+    pub(super) in_vain: usize,
 }
 
 /// What goes on record before a message is published. Of its payload only the length.
@@ -118,7 +124,7 @@ impl Acts {
     /// Begins to clear kept messages; the intent is on record.
     pub(super) fn clear(&mut self, topics: Vec<String>) {
         let left = topics.into();
-        self.clearing.push_back(Clearing { left, flying: 0, cleared: 0, failed: Vec::new(), has_unknown: false });
+        self.clearing.push_back(Clearing { left, flying: 0, answers: Vec::new() });
     }
 
     /// Repeats a message no more.
@@ -171,7 +177,7 @@ impl Acts {
                     publishing.flying += 1;
                     self.flights.insert(own, Flight { what: What::Message { ticket, count }, sent_at: now });
                 } else {
-                    let end = PublishEnd::Refused(InspectError::NotConnected.explain());
+                    let end = PublishEnd::NotSent(InspectError::NotConnected.explain());
                     publishing.tally.count(&end);
                     told.events.push(TelemetryEvent::Published { ticket, count, end });
                 }
@@ -193,7 +199,7 @@ impl Acts {
                 clearing.flying += 1;
                 self.flights.insert(own, Flight { what: What::Clear { topic }, sent_at: now });
             } else {
-                clearing.failed.push((topic, InspectError::NotConnected.explain()));
+                clearing.answers.push((topic, Some(InspectError::NotConnected.explain())));
             }
         }
     }
@@ -212,15 +218,14 @@ impl Acts {
             What::Clear { topic } => {
                 let Some(clearing) = self.clearing.front_mut() else { return };
                 clearing.flying -= 1;
-                match end {
-                    PublishEnd::Sent | PublishEnd::Acknowledged | PublishEnd::NobodySubscribed => clearing.cleared += 1,
-                    PublishEnd::Refused(problem) => clearing.failed.push((topic, problem)),
+                let problem = match end {
+                    PublishEnd::Sent | PublishEnd::Acknowledged | PublishEnd::NobodySubscribed => None,
+                    PublishEnd::Refused(problem) | PublishEnd::NotSent(problem) => Some(problem),
                     PublishEnd::Unknown => {
-                        clearing.has_unknown = true;
-                        let problem = InspectError::NotAcknowledged { topic: visible(&topic, 200) }.explain();
-                        clearing.failed.push((topic, problem));
+                        Some(InspectError::NotAcknowledged { topic: visible(&topic, 200) }.explain())
                     }
-                }
+                };
+                clearing.answers.push((topic, problem));
             }
         }
     }
@@ -233,7 +238,7 @@ impl Acts {
         }
         for clearing in &mut self.clearing {
             for topic in clearing.left.drain(..) {
-                clearing.failed.push((topic, InspectError::NotConnected.explain()));
+                clearing.answers.push((topic, Some(InspectError::NotConnected.explain())));
             }
         }
         self.close(told);
@@ -251,33 +256,43 @@ impl Acts {
         self.messages.retain(|publishing| {
             let is_over = publishing.next_at.is_none() && publishing.flying == 0;
             if is_over {
-                told.close(publishing.tally.entry(), publishing.tally.unknown > 0);
+                told.close(&publishing.tally);
             }
             !is_over
         });
         while let Some(clearing) = self.clearing.pop_front_if(|it| it.left.is_empty() && it.flying == 0) {
-            let named: Vec<_> = clearing.failed.iter().take(NAMED).map(|(topic, _)| visible(topic, 400)).collect();
-            let outcome = match (clearing.failed.is_empty(), clearing.has_unknown) {
-                (true, _) => "acknowledged",
-                (false, true) => "unknown",
-                (false, false) => "refused",
-            };
-            let detail =
-                json!({ "cleared": clearing.cleared, "failed": clearing.failed.len(), "failed_topics": named });
-            let entry =
-                StepEntry { step: "clear-retained".into(), phase: Phase::Outcome, outcome: outcome.into(), detail };
-            told.close(entry, clearing.has_unknown);
-            told.events.push(TelemetryEvent::RetainedCleared { cleared: clearing.cleared, failed: clearing.failed });
+            told.answered.push(clearing.answers);
         }
     }
 }
+
+/// What goes on record after it was looked whether messages are gone.
+pub(in crate::flow) fn clear_outcome(clearance: &Clearance) -> StepEntry {
+    let [gone, still_there, not_looked] = CLEARED.map(|state| clearance.count(state));
+    let outcome = match (still_there, not_looked) {
+        (1.., _) => "still-there",
+        (0, 0) => "observed",
+        (0, 1..) => "unknown",
+    };
+    let failed: Vec<&ClearedTopic> =
+        clearance.topics.iter().filter(|topic| topic.state != LeftoverState::Cleared).collect();
+    let named: Vec<_> = failed.iter().take(NAMED).map(|failed| visible(&failed.topic, 400)).collect();
+    let detail = json!({
+        "cleared": gone, "acknowledged": clearance.acknowledged(), "still_there": still_there,
+        "not_looked_at": not_looked, "failed": failed.len(), "failed_topics": named,
+    });
+    StepEntry { step: "clear-retained".into(), phase: Phase::Outcome, outcome: outcome.into(), detail }
+}
+
+/// What can become of a message that was to be cleared.
+const CLEARED: [LeftoverState; 3] = [LeftoverState::Cleared, LeftoverState::StillThere, LeftoverState::NotLooked];
 
 impl Tally {
     fn count(&mut self, end: &PublishEnd) {
         match end {
             PublishEnd::Sent => self.sent += 1,
             PublishEnd::Acknowledged | PublishEnd::NobodySubscribed => self.acknowledged += 1,
-            PublishEnd::Refused(problem) => {
+            PublishEnd::Refused(problem) | PublishEnd::NotSent(problem) => {
                 self.refused += 1;
                 self.last_refusal = Some(problem.code);
             }
@@ -301,9 +316,13 @@ impl Tally {
 }
 
 impl Told {
-    fn close(&mut self, entry: StepEntry, is_unknown: bool) {
-        self.entries.push(entry);
-        self.unknown += usize::from(is_unknown);
-        self.done += 1;
+    fn close(&mut self, tally: &Tally) {
+        self.entries.push(tally.entry());
+        self.unknown += usize::from(tally.unknown > 0);
+        if tally.sent + tally.acknowledged + tally.unknown > 0 {
+            self.done += 1;
+        } else {
+            self.in_vain += 1;
+        }
     }
 }

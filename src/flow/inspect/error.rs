@@ -53,6 +53,15 @@ pub enum InspectError {
     /// A search for kept messages is under way.
     #[error("a search for retained messages is running")]
     FindUnderWay,
+    /// A search for kept messages took too long.
+    #[error("the search didn't end")]
+    SearchTooLong {
+        /// How long it may take.
+        limit: Duration,
+    },
+    /// A search for kept messages was stopped.
+    #[error("the search was stopped")]
+    SearchStopped,
     /// A recording is being written already.
     #[error("a recording is being written")]
     RecordsAlready {
@@ -136,6 +145,18 @@ impl Explain for InspectError {
                 "Another one is running",
                 "Wait until it is complete",
             ),
+            Self::SearchTooLong { limit } => Problem::new(
+                "telemetry.search_too_long",
+                format!("Retained messages still came after {} s", limit.as_secs()),
+                "There are very many, the broker sends them slowly, or it marks new ones as retained",
+                "Choose a narrower filter",
+            ),
+            Self::SearchStopped => Problem::new(
+                "telemetry.search_stopped",
+                "The search for retained messages was stopped",
+                "The connection was closed before the search was over",
+                "Search again to see what is retained",
+            ),
             Self::RecordsAlready { path } => Problem::new(
                 "recording.running",
                 "The recording didn't start",
@@ -180,6 +201,8 @@ impl InspectError {
             Self::TooManyRetained { most: 500_000 },
             Self::UnnamedRetained { count: 3 },
             Self::FindUnderWay,
+            Self::SearchTooLong { limit: Duration::from_mins(2) },
+            Self::SearchStopped,
             Self::RecordsAlready { path: "site.linesman-recording".into() },
             Self::NoRing,
             Self::NoTable { detail: "what the writer said".into() },

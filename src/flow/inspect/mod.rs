@@ -26,7 +26,7 @@ use tokio::sync::{mpsc, watch};
 pub(super) use self::acts::clear_intent;
 pub use self::error::InspectError;
 use self::job::Job;
-pub(super) use self::retained::{clear, find};
+pub(super) use self::retained::{after_clearing, clear, find};
 use super::commission::stopped;
 use super::port::{Broker, InspectionFiles, Recordings, Records, RecordsError};
 use crate::model::mqtt::topic::TopicFilter;

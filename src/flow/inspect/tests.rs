@@ -21,10 +21,11 @@ use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
 use crate::model::mqtt::stage::{Stage, StageReport, StageState, TracedPacket};
 use crate::model::problem::Problem;
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
+use crate::model::wipe::LeftoverState;
 use crate::msg::JobEnd;
 use crate::msg::telemetry::{
-    ExportForm, InspectionSource, InspectionStart, InspectionState, InspectionStats, Repeat, TelemetryCommand,
-    TelemetryEvent,
+    Clearance, ExportForm, InspectionSource, InspectionStart, InspectionState, InspectionStats, Repeat, RetainedSearch,
+    TelemetryCommand, TelemetryEvent,
 };
 use crate::profile::rules::Expectation;
 use crate::telemetry::batch::{Arrival, Batch, Missed};
@@ -1001,7 +1002,7 @@ fn what_cannot_be_published_is_refused_before_it_is_sent() {
         let mut refused = async |message: Box<Outgoing>| {
             desk.ask(TelemetryCommand::Publish { ticket: 9, message, repeat: None }).await;
             match published(&mut desk).await {
-                (1, PublishEnd::Refused(problem)) => problem.code,
+                (1, PublishEnd::NotSent(problem)) => problem.code,
                 other => panic!("{other:?}"),
             }
         };
@@ -1012,7 +1013,7 @@ fn what_cannot_be_published_is_refused_before_it_is_sent() {
         desk.records.is_broken.store(true, Ordering::Relaxed);
         desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("site/a"), repeat: None }).await;
         assert!(
-            matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "records.disk_full")
+            matches!(published(&mut desk).await.1, PublishEnd::NotSent(problem) if problem.code == "records.disk_full")
         );
         assert!(timeout(SECOND, peer.requests.recv()).await.is_err(), "something was sent");
     });
@@ -1066,12 +1067,12 @@ fn kept_messages_are_found_on_a_connection_of_its_own_and_cleared() {
         let asked = Instant::now();
         let topics = desk
             .until(|event| match event {
-                TelemetryEvent::Retained { topics, is_complete: true } => Some(topics),
+                TelemetryEvent::Retained { topics, search: RetainedSearch::Quiet(_) } => Some(topics),
                 _ => None,
             })
             .await;
         assert_eq!(topics, [("site/a".into(), 5), ("site/b".into(), 5)]);
-        assert_eq!(asked.elapsed().as_secs(), 1);
+        assert_eq!(asked.elapsed().as_secs(), 3);
         assert!(finder.deliveries.is_closed(), "the finder stays connected");
 
         let topics = topics.into_iter().map(|(topic, _)| topic).collect();
@@ -1081,14 +1082,146 @@ fn kept_messages_are_found_on_a_connection_of_its_own_and_cleared() {
         let (second, _) = peer.publish().await;
         peer.answer(first, PublishEnd::Acknowledged).await;
         peer.answer(second, PublishEnd::Refused(problem("mqtt.not_authorised"))).await;
-        let (cleared, failed) = desk
-            .until(|event| match event {
-                TelemetryEvent::RetainedCleared { cleared, failed } => Some((cleared, failed)),
-                _ => None,
-            })
-            .await;
-        assert_eq!((cleared, failed.len(), failed[0].0.as_str()), (1, 1, "site/b"));
-        assert_eq!(desk.recorded()[1..], ["clear-retained intent", "clear-retained outcome refused"]);
+        let finder = desk.peer().await;
+        finder.send(retained(&["site/b"])).await;
+        let clearance = desk.until_cleared().await;
+        assert_eq!(states(&clearance), [("site/a", LeftoverState::Cleared), ("site/b", LeftoverState::StillThere)]);
+        assert_eq!(desk.recorded()[1..], ["clear-retained intent", "clear-retained outcome still-there"]);
+    });
+}
+
+fn retained(topics: &[&str]) -> Batch {
+    let mut batch = Batch::new(BEGIN);
+    for topic in topics {
+        assert!(batch.push(&arrival(topic, b"12345", 0, true)));
+    }
+    batch
+}
+
+fn states(clearance: &Clearance) -> Vec<(&str, LeftoverState)> {
+    clearance.topics.iter().map(|cleared| (cleared.topic.as_str(), cleared.state)).collect()
+}
+
+impl Desk {
+    async fn until_cleared(&mut self) -> Clearance {
+        self.until(|event| match event {
+            TelemetryEvent::RetainedCleared(clearance) => Some(clearance),
+            _ => None,
+        })
+        .await
+    }
+
+    async fn until_found(&mut self) -> (Vec<(String, u64)>, RetainedSearch) {
+        self.until(|event| match event {
+            TelemetryEvent::Retained { topics, search } if search.is_over() => Some((topics, search)),
+            _ => None,
+        })
+        .await
+    }
+}
+
+#[test]
+fn what_is_acknowledged_and_still_retained_is_not_cleared() {
+    // MQTT 3.1.1 has to acknowledge what it denies.
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::ClearRetained(vec!["site/a".into()])).await;
+        let (ticket, _) = peer.publish().await;
+        peer.answer(ticket, PublishEnd::Acknowledged).await;
+        let finder = desk.peer().await;
+        assert_eq!(finder.plan.subscriptions, [subscription("site/a")]);
+        finder.send(retained(&["site/a"])).await;
+        let clearance = desk.until_cleared().await;
+        assert_eq!((states(&clearance), clearance.acknowledged()), (vec![("site/a", LeftoverState::StillThere)], 1));
+        let records = desk.records.clone();
+        desk.close().await;
+        let entries = records.entries.lock().unwrap();
+        assert_eq!(
+            entries.last().unwrap(),
+            "end done: No message came; nothing was changed; one act changed nothing",
+            "{entries:?}"
+        );
+    });
+}
+
+#[test]
+fn what_could_not_be_looked_at_again_is_not_cleared_either() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let mut peer = desk.peer().await;
+        desk.until_connected().await;
+        for is_ended in [true, false] {
+            desk.ask(TelemetryCommand::ClearRetained(vec!["site/a".into(), "site/b".into()])).await;
+            for _ in 0..2 {
+                let (ticket, _) = peer.publish().await;
+                peer.answer(ticket, PublishEnd::Acknowledged).await;
+            }
+            let finder = desk.peer().await;
+            if is_ended {
+                finder.send(retained(&["site/b"])).await;
+                finder.end(Retry::Later, false).await;
+                let (not_looked, still) = (LeftoverState::NotLooked, LeftoverState::StillThere);
+                let clearance = desk.until_cleared().await;
+                assert_eq!(states(&clearance), [("site/a", not_looked), ("site/b", still)]);
+            } else {
+                desk.ask(TelemetryCommand::Close).await;
+                let clearance = desk.until_cleared().await;
+                assert_eq!(clearance.count(LeftoverState::NotLooked), 2);
+            }
+        }
+        assert_eq!(
+            desk.recorded()[2..5],
+            ["clear-retained outcome still-there", "clear-retained intent", "clear-retained outcome unknown"]
+        );
+    });
+}
+
+#[test]
+fn a_slow_list_is_waited_for_as_long_as_its_pace_asks_for() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let _peer = desk.peer().await;
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::FindRetained("site/#".parse().unwrap())).await;
+        let finder = desk.peer().await;
+        for topic in ["site/a", "site/b", "site/c"] {
+            sleep(Duration::from_millis(2900)).await;
+            finder.send(retained(&[topic])).await;
+        }
+        let (topics, search) = desk.until_found().await;
+        assert_eq!(topics.len(), 3);
+        let RetainedSearch::Quiet(quiet) = search else { panic!("{search:?}") };
+        assert_eq!(quiet.as_secs(), 8);
+    });
+}
+
+#[test]
+fn a_list_that_ends_early_says_so() {
+    on_paused_clock(|| async {
+        let mut desk = Options::default().open();
+        let _peer = desk.peer().await;
+        desk.until_connected().await;
+        desk.ask(TelemetryCommand::FindRetained("site/#".parse().unwrap())).await;
+        let finder = desk.peer().await;
+        finder.send(retained(&["site/a"])).await;
+        finder.end(Retry::Later, false).await;
+        let (topics, search) = desk.until_found().await;
+        assert!(matches!(search, RetainedSearch::Cut(_)) && topics.len() == 1, "{search:?}");
+        desk.ask(TelemetryCommand::FindRetained("site/#".parse().unwrap())).await;
+        let finder = desk.peer().await;
+        let endless = async {
+            while !finder.deliveries.is_closed() {
+                let _ = finder.deliveries.send(Delivery::Messages(Arc::new(retained(&["site/a"])))).await;
+                sleep(SECOND).await;
+            }
+        };
+        let ((_, search), ()) = tokio::join!(desk.until_found(), endless);
+        assert!(
+            matches!(&search, RetainedSearch::Cut(problem) if problem.code == "telemetry.search_too_long"),
+            "{search:?}"
+        );
     });
 }
 
@@ -1166,7 +1299,7 @@ fn a_recording_has_no_broker() {
         let mut desk = Options::of_recording(recording(), 1.0).open();
         desk.ask(TelemetryCommand::Publish { ticket: 9, message: message("a"), repeat: None }).await;
         assert!(
-            matches!(published(&mut desk).await.1, PublishEnd::Refused(problem) if problem.code == "telemetry.is_recording")
+            matches!(published(&mut desk).await.1, PublishEnd::NotSent(problem) if problem.code == "telemetry.is_recording")
         );
         desk.ask(TelemetryCommand::Subscribe(vec![subscription("a")])).await;
         assert_eq!(desk.until_warning().await, "telemetry.is_recording");

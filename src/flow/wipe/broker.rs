@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::ear::{Beside, Ear, Heard, MOST_TOPICS, TOPIC_CHARS, connected};
 use super::run::{Broken, Job, said};
-use crate::flow::inspect::{clear, clear_intent, find};
+use crate::flow::inspect::{after_clearing, clear, clear_intent, find};
 use crate::flow::port::{Broker, Connection};
 use crate::model::mqtt::connect::ConnectPlan;
 use crate::model::mqtt::message::{Qos, Subscription};
@@ -20,6 +20,7 @@ use crate::model::text::visible;
 use crate::model::wipe::{
     BrokerSeen, Consent, Guard, LastWill, Leftover, LeftoverState, LiveTopic, LoginSeen, LoginState, WillSeen,
 };
+use crate::msg::telemetry::RetainedSearch;
 use crate::msg::wipe::WipeEvent;
 
 /// How long the gateway's topics are listened to at the end.
@@ -103,8 +104,8 @@ impl Job {
             return Ok(());
         };
         self.tell(WipeEvent::Busy { what: "List what the broker retains".into(), limit: LIMIT }).await;
-        let (found, problem) = find(&look.broker, plan, &look.topics).await;
-        seen.retained_open = problem.as_ref().map(said).or_else(|| too_many(found.len()));
+        let (found, search) = find(&look.broker, plan, &look.topics).await;
+        seen.retained_open = search.problem().map(said).or_else(|| too_many(found.len()));
         let found: Vec<(String, u64)> = found.into_iter().take(MOST_TOPICS).collect();
         seen.retained = found.iter().map(|found| leftover(found, LeftoverState::Left)).collect();
         // What could not all be listed is cleared by nobody.
@@ -130,9 +131,9 @@ impl Job {
         let topics: Vec<String> = found.into_iter().map(|(topic, _)| topic).collect();
         self.put(clear_intent(&topics)).await?;
         let unanswered = clear(&look.broker, plan, topics.clone()).await;
-        let (now, problem) = find(&look.broker, plan, &look.topics).await;
-        seen.retained_open = problem.as_ref().map(said);
-        seen.retained = after_clearing(&topics, &seen.retained, &now, problem.as_ref());
+        let (now, search) = find(&look.broker, plan, &look.topics).await;
+        seen.retained_open = search.problem().map(said);
+        seen.retained = leftovers_now(&topics, &seen.retained, &now, &search);
         let left = seen.left().count();
         let outcome = if seen.is_clear() { "observed" } else { "still-there" };
         let detail = json!({ "cleared": topics.len(), "unanswered": unanswered.len(), "left": left });
@@ -174,20 +175,16 @@ fn leftover((topic, bytes): &(String, u64), state: LeftoverState) -> Leftover {
 }
 
 /// How each message stands by what is retained now.
-fn after_clearing(
+fn leftovers_now(
     cleared: &[String],
     listed: &[Leftover],
     now: &[(String, u64)],
-    problem: Option<&Problem>,
+    search: &RetainedSearch,
 ) -> Vec<Leftover> {
     let still: BTreeSet<&str> = now.iter().map(|(topic, _)| topic.as_str()).collect();
-    let stands = |(topic, listed): (&String, &Leftover)| {
-        let state = match (still.contains(topic.as_str()), problem) {
-            (true, _) => LeftoverState::StillThere,
-            (false, Some(_)) => LeftoverState::NotLooked,
-            (false, None) => LeftoverState::Cleared,
-        };
-        Leftover { state, ..listed.clone() }
+    let stands = |(topic, listed): (&String, &Leftover)| Leftover {
+        state: after_clearing(topic, &still, search),
+        ..listed.clone()
     };
     let is_new = |found: &&(String, u64)| !cleared.contains(&found.0);
     let new = now.iter().filter(is_new).map(|found| leftover(found, LeftoverState::Left));

@@ -84,7 +84,7 @@ impl Front {
             Ok(Ok(1)) => {}
             Ok(Ok(_) | Err(_)) => {
                 let text = format!("{from} connected and closed without sending anything");
-                return self.lines.from(SightingKind::Went, from, text);
+                return self.lines.from(SightingKind::Note, from, text);
             }
             Err(_) => {
                 let text = format!("{from} connected and said nothing for {} s", GREETING_LIMIT.as_secs());

@@ -160,7 +160,8 @@ impl Visit {
             _ if self.has_ended => {}
             (_, None) => {
                 let text = format!("{from} connected over {over} and closed before it said who it is");
-                lines.from(SightingKind::Went, from, text);
+                // It never came.
+                lines.from(SightingKind::Note, from, text);
             }
             (End::Closed, Some(_)) => self.went("went without a goodbye", lines),
             (End::Broke(error), Some(_)) => self.went(&format!("vanished: the connection broke ({error})"), lines),

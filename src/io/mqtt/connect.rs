@@ -168,7 +168,7 @@ pub(super) async fn serve(
         // Nobody waits for it any more.
         () = told.closed() => return,
     };
-    let Opened { mut drive, circumstances, login_ends } = match opened {
+    let Opened { mut drive, circumstances, login_ends, broken } = match opened {
         Ok(opened) => opened,
         Err(end) => {
             let _ = told.send(Err(end));
@@ -186,9 +186,11 @@ pub(super) async fn serve(
     }
     // The front hears of nothing more by reports: they end here.
     drop(doctor);
-    drive
-        .run(Ports { requests: taken, deliveries: given }, |error, engine| circumstances.end(error, Some(engine)))
-        .await;
+    let ports = Ports { requests: taken, deliveries: given };
+    match broken {
+        Some(end) => drive.end(ports, end).await,
+        None => drive.run(ports, |error, engine| circumstances.end(error, Some(engine))).await,
+    }
 }
 
 /// An open connection, and what is known of it.
@@ -196,6 +198,8 @@ struct Opened {
     drive: Drive,
     circumstances: Circumstances,
     login_ends: Option<i64>,
+    /// Why it ends at once: the subscription failed, and messages had come before that (MQTT 3.1.1, section 3.8.4).
+    broken: Option<ConnectionEnd>,
 }
 
 async fn open(plan: ConnectPlan, clock: Clock, doctor: &Doctor) -> Result<Opened, ConnectionEnd> {
@@ -205,13 +209,18 @@ async fn open(plan: ConnectPlan, clock: Clock, doctor: &Doctor) -> Result<Opened
     let mut drive = Drive::new(stream, engine, clock, known.plan.stage_limit);
     let login_ends =
         doctor.stage(Stage::Connect, async |findings| connect(&mut drive, &mut known, findings).await).await?;
+    let mut broken = None;
     if known.plan.subscriptions.is_empty() {
         doctor.skip(Stage::Subscribe, "Nothing is to be subscribed to").await;
     } else {
-        doctor.stage(Stage::Subscribe, async |findings| subscribe(&mut drive, &known, findings).await).await?;
+        let subscribed = doctor.stage(Stage::Subscribe, async |findings| subscribe(&mut drive, &known, findings).await);
+        match subscribed.await {
+            Err(end) if drive.engine.has_messages() => broken = Some(end),
+            outcome => outcome?,
+        }
     }
     drive.engine.opened();
-    Ok(Opened { drive, circumstances: known, login_ends })
+    Ok(Opened { drive, circumstances: known, login_ends, broken })
 }
 
 async fn connect(
@@ -281,13 +290,20 @@ async fn subscribe(drive: &mut Drive, known: &Circumstances, findings: &mut Find
         findings.grants = drive.engine.take_grants(true).unwrap_or_default();
         return Err(end);
     }
-    let refused: Vec<&Grant> = findings.grants.iter().filter(|grant| grant.granted.is_none()).collect();
+    findings.note = not_granted(&findings.grants).map(|error| error.explain());
+    Ok(())
+}
+
+/// What to note of an answer that doesn't grant everything.
+fn not_granted(grants: &[Grant]) -> Option<MqttError> {
+    let asked = grants.len();
+    let refused: Vec<&Grant> = grants.iter().filter(|grant| grant.is_refused()).collect();
     if let Some(first) = refused.first() {
         let says = format!("{}: {}", first.filter, first.says);
-        let (refused, asked) = (refused.len(), findings.grants.len());
-        findings.note = Some(MqttError::SubscriptionsRefused { refused, asked, says }.explain());
+        return Some(MqttError::SubscriptionsRefused { refused: refused.len(), asked, says });
     }
-    Ok(())
+    let open = grants.iter().filter(|grant| grant.code.is_none()).count();
+    (open > 0).then_some(MqttError::SubscriptionsOpen { open, asked })
 }
 
 /// The stages below MQTT.

@@ -170,6 +170,11 @@ impl Drive {
             }
         };
         let end = translate(error, &self.engine);
+        self.end(ports, end).await;
+    }
+
+    /// Hands over what is left, and says how the connection ended as its last word.
+    pub(super) async fn end(mut self, ports: Ports, end: ConnectionEnd) {
         self.engine.close();
         let Ports { requests, deliveries } = ports;
         // Whoever still asks learns at once that nobody answers.

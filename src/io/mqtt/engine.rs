@@ -154,6 +154,11 @@ impl Engine {
         !self.inbox.must_wait() && self.session.takes_bytes()
     }
 
+    /// Whether messages came that weren't handed over, or were lost.
+    pub(super) fn has_messages(&self) -> bool {
+        self.inbox.has_something()
+    }
+
     pub(super) fn has_delivery(&self) -> bool {
         self.inbox.has_something() || self.session.has_trace() || self.session.has_replies()
     }

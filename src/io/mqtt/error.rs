@@ -29,6 +29,9 @@ pub enum MqttError {
     /// Nothing came back.
     #[error("{address} does not answer within {secs} s")]
     Silent { address: String, secs: u64, detail: String },
+    /// The address answers, and a stage above TCP doesn't come to its end.
+    #[error("{address} answers, and {what:?} doesn't come to an end within {secs} s")]
+    Stalled { what: Stalled, address: String, secs: u64 },
     /// There is no way to the address.
     #[error("no route to {address}: {detail}")]
     Unreachable { address: String, detail: String },
@@ -116,12 +119,26 @@ pub enum MqttError {
     /// Some of the subscriptions were refused, or all.
     #[error("{refused} of {asked} subscriptions were refused")]
     SubscriptionsRefused { refused: usize, asked: usize, says: String },
+    /// The answer to SUBSCRIBE says nothing of some of the subscriptions.
+    #[error("{open} of {asked} subscriptions were not answered")]
+    SubscriptionsOpen { open: usize, asked: usize },
     /// A certificate ends soon.
     #[error("a certificate ends soon")]
     EndsSoon { whose: &'static str, end: Expiry },
     /// Nothing, or not the name, was checked, and it would have failed.
     #[error("the certificate isn't valid, and was accepted anyway")]
     Unchecked { why: String },
+}
+
+/// What stalled on a connection that came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stalled {
+    /// The proxy's answer.
+    Proxy,
+    /// The TLS handshake; whether anything came of it.
+    Tls { has_bytes: bool },
+    /// The HTTP answer that opens a WebSocket.
+    WebSocket,
 }
 
 /// What is wrong with a broker's certificate.
@@ -195,6 +212,7 @@ impl Explain for MqttError {
             | Self::ResolveSilent { .. }
             | Self::Refused { .. }
             | Self::Silent { .. }
+            | Self::Stalled { .. }
             | Self::Unreachable { .. } => self.explain_reach(),
             Self::ProxyLogin { .. } | Self::ProxyRefused { .. } | Self::NotAProxy { .. } => self.explain_proxy(),
             Self::TrustUnreadable { .. }
@@ -217,9 +235,10 @@ impl Explain for MqttError {
             Self::Session(error) => error.explain(),
             Self::Mismatch(mismatch) => mismatch.explain(),
             Self::LoginTooLong | Self::ClosedOnConnect { .. } | Self::NoConnAck { .. } => self.explain_connect(),
-            Self::NoSubAck { .. } | Self::ClosedOnSubscribe { .. } | Self::SubscriptionsRefused { .. } => {
-                self.explain_subscribe()
-            }
+            Self::NoSubAck { .. }
+            | Self::ClosedOnSubscribe { .. }
+            | Self::SubscriptionsRefused { .. }
+            | Self::SubscriptionsOpen { .. } => self.explain_subscribe(),
             Self::Closed { .. } | Self::Broken { .. } | Self::Left => self.explain_end(),
         }
     }
@@ -270,6 +289,7 @@ impl MqttError {
                 "Ask the admin to open the port, or try MQTT over WebSocket on port 443",
             )
             .with_detail(detail),
+            Self::Stalled { what, address, secs } => what.explain(address, *secs),
             Self::Unreachable { address, detail } => Problem::new(
                 "mqtt.unreachable",
                 format!("No route to {address}"),
@@ -537,6 +557,12 @@ impl MqttError {
                 "Ask for permission to read them, or subscribe to others",
             )
             .with_detail(says),
+            Self::SubscriptionsOpen { open, asked } => Problem::new(
+                "mqtt.suback_short",
+                format!("The broker's SUBACK leaves out {open} of {asked} subscriptions"),
+                "A fault of the broker: it has to answer each of them",
+                "Check whether messages arrive; report it to the broker's vendor",
+            ),
             _ => elsewhere(self),
         }
     }
@@ -564,6 +590,35 @@ impl MqttError {
                 "Connect again when you want to",
             ),
             _ => elsewhere(self),
+        }
+    }
+}
+
+impl Stalled {
+    fn explain(self, address: &str, secs: u64) -> Problem {
+        match self {
+            Self::Proxy => Problem::new(
+                "mqtt.proxy_stalled",
+                format!("The proxy {address} didn't answer within {secs} s"),
+                "It accepts connections: it is overloaded, waits for the broker itself, or isn't an HTTP proxy",
+                "Check host and port of the proxy, and whether it may connect to the broker",
+            ),
+            Self::Tls { has_bytes } => Problem::new(
+                "mqtt.tls_stalled",
+                format!("The TLS handshake with {address} didn't end within {secs} s"),
+                if has_bytes {
+                    "The address answers, and its part of the handshake stays incomplete: the server hangs, or large packets are lost on the way"
+                } else {
+                    "The address accepts connections and sends nothing: the port doesn't speak TLS, the server hangs, or a firewall holds TLS back"
+                },
+                "Check that the port is the one for TLS, and try from another network",
+            ),
+            Self::WebSocket => Problem::new(
+                "mqtt.websocket_stalled",
+                format!("The WebSocket at {address} didn't open within {secs} s"),
+                "The address accepts connections, and its HTTP answer stays incomplete: the server, or a proxy before it, hangs",
+                "Check port and path, and try from another network",
+            ),
         }
     }
 }

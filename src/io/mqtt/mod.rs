@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 
-pub use error::{CertificateFault, MqttError};
+pub use error::{CertificateFault, MqttError, Stalled};
 
 use crate::flow::port::{Boxed, Broker, Connection, ConnectionEnd};
 use crate::model::mqtt::connect::ConnectPlan;

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::error::MqttError;
+use super::error::{MqttError, Stalled};
 use super::tcp::Facts;
 use crate::io::stream::Stream;
 use crate::model::mqtt::connect::{ConnectPlan, Proxy};
@@ -45,11 +45,7 @@ pub(super) async fn pass(
     let not_a_proxy = |detail: String| MqttError::NotAProxy { proxy: name.clone(), detail };
     let head = timeout(limit, exchange)
         .await
-        .map_err(|_| MqttError::Silent {
-            address: name.clone(),
-            secs: limit.as_secs(),
-            detail: "the proxy did not answer CONNECT".into(),
-        })?
+        .map_err(|_| MqttError::Stalled { what: Stalled::Proxy, address: name.clone(), secs: limit.as_secs() })?
         .map_err(|error| not_a_proxy(error.to_string()))?;
     let text = String::from_utf8_lossy(&head);
     let status_line = text.lines().next().unwrap_or_default();

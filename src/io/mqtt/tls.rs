@@ -23,7 +23,7 @@ use tokio_rustls::TlsConnector;
 
 use super::certificate;
 use super::connect::Findings;
-use super::error::MqttError;
+use super::error::{MqttError, Stalled};
 use crate::io::certificate::Signatures;
 use crate::io::files::FilesError;
 use crate::io::save;
@@ -83,11 +83,8 @@ pub(super) async fn encrypt(
             return Err(explain(&error, &first_bytes, &seen, address, wanted, asked));
         }
         Err(_) => {
-            return Err(MqttError::Silent {
-                address: address.into(),
-                secs: limit.as_secs(),
-                detail: "in the TLS handshake".into(),
-            });
+            let what = Stalled::Tls { has_bytes: !first_bytes.first().is_empty() };
+            return Err(MqttError::Stalled { what, address: address.into(), secs: limit.as_secs() });
         }
     };
     let (_, session) = stream.get_ref();

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, Request, Response};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
-use super::error::MqttError;
+use super::error::{MqttError, Stalled};
 use super::tcp::Facts;
 use crate::io::stream::{Carried, Stream};
 use crate::model::mqtt::connect::ConnectPlan;
@@ -63,11 +63,8 @@ pub(super) async fn open(
     let most = usize::try_from(plan.max_packet_bytes).unwrap_or(usize::MAX).saturating_add(1024).max(MAX_MESSAGE_BYTES);
     let config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
     let opened = timeout(limit, client_async_with_config(request, stream, Some(config))).await;
-    let silent = || MqttError::Silent {
-        address: plan.url.authority(),
-        secs: limit.as_secs(),
-        detail: "no answer to HTTP".into(),
-    };
+    let silent =
+        || MqttError::Stalled { what: Stalled::WebSocket, address: plan.url.authority(), secs: limit.as_secs() };
     let (socket, response) = match opened.map_err(|_| (silent(), None))? {
         Ok(opened) => opened,
         Err(Error::Http(response)) => {

@@ -159,10 +159,17 @@ pub struct Grant {
     pub asked: u8,
     /// The one granted; `None` when it was refused.
     pub granted: Option<u8>,
-    /// The code as it came, and what it means.
-    pub code: u8,
+    /// The code as it came; `None` while the broker did not answer: that is no refusal.
+    pub code: Option<u8>,
     /// In plain words.
     pub says: String,
+}
+
+impl Grant {
+    /// Whether the broker refused it.
+    pub const fn is_refused(&self) -> bool {
+        self.granted.is_none() && self.code.is_some()
+    }
 }
 
 /// How a message of ours ended.
@@ -176,6 +183,8 @@ pub enum PublishEnd {
     NobodySubscribed,
     /// The broker refused it, or it cannot be sent.
     Refused(Problem),
+    /// It was not sent, and the broker was never asked.
+    NotSent(Problem),
     /// The connection ended before the broker acknowledged it: it may have arrived.
     Unknown,
 }

@@ -91,6 +91,14 @@ pub enum UrlError {
         /// What was given.
         text: String,
     },
+    /// There is a path, a query or a fragment, of which nothing would be used.
+    #[error("{rest} in {text} can't be used")]
+    Unused {
+        /// What was given.
+        text: String,
+        /// What of it would not be used.
+        rest: String,
+    },
     /// User and password stand in the address, where everyone reads them.
     #[error("the address contains a login")]
     HoldsLogin,
@@ -114,6 +122,12 @@ impl Explain for UrlError {
                 format!("“{text}” has no valid port"),
                 "A port is a number from 1 to 65535",
                 example,
+            ),
+            Self::Unused { text, rest } => Problem::new(
+                "mqtt.address",
+                format!("“{rest}” can't be used in “{text}”"),
+                "Only ws:// and wss:// have a path and a query, and no broker address has a part from # on",
+                "Leave it out, or write ws:// or wss:// for a WebSocket",
             ),
             Self::HoldsLogin => Problem::new(
                 "mqtt.address_with_login",
@@ -139,8 +153,9 @@ impl FromStr for BrokerUrl {
             }
             None => (None, text),
         };
-        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-        if authority.contains('@') {
+        let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |end| rest.split_at(end));
+        let is_login = |part: &str| part.split('/').next().is_some_and(|part| part.contains('@'));
+        if is_login(rest) {
             return Err(UrlError::HoldsLogin);
         }
         // A password with a slash: what comes before that is no port then.
@@ -151,12 +166,18 @@ impl FromStr for BrokerUrl {
             return Err(UrlError::NoHost { text: shown() });
         }
         let scheme = scheme.unwrap_or(if port == Some(8883) { Scheme::Mqtts } else { Scheme::Mqtt });
+        let unused = |rest: &str| UrlError::Unused { text: shown(), rest: visible(rest, 100) };
+        if let Some(fragment) = path.find('#') {
+            return Err(unused(&path[fragment..]));
+        }
         let path = match (scheme.is_websocket(), path) {
-            (false, _) => "",
-            (true, "") => "/mqtt",
-            (true, path) => path,
+            (false, "" | "/") => String::new(),
+            (false, path) => return Err(unused(path)),
+            (true, "") => "/mqtt".to_owned(),
+            (true, path) if path.starts_with('?') => format!("/{path}"),
+            (true, path) => path.to_owned(),
         };
-        Ok(Self { scheme, host: host.into(), port: port.unwrap_or(scheme.default_port()), path: path.into() })
+        Ok(Self { scheme, host: host.into(), port: port.unwrap_or(scheme.default_port()), path })
     }
 }
 
@@ -219,6 +240,7 @@ mod tests {
         check("wss://broker.example:9001/", "wss://broker.example:9001/");
         check("ws://broker.example/mqtt/", "ws://broker.example:80/mqtt/");
         check("ws://[::1]/", "ws://[::1]:80/");
+        check("ws://broker.example?a=b", "ws://broker.example:80/?a=b");
         check("mqtt://broker.example/", "mqtt://broker.example:1883");
     }
 
@@ -231,5 +253,11 @@ mod tests {
         assert!(matches!(parse("mqtt://broker:0"), UrlError::BadPort { .. }));
         assert!(matches!(parse("mqtt://broker:65536"), UrlError::BadPort { .. }));
         assert!(matches!(parse("mqtt://me:secret@broker"), UrlError::HoldsLogin));
+        for text in
+            ["mqtt://broker/path", "mqtts://broker:8883/?x=1", "broker?x=1", "mqtt://broker#f", "ws://broker/p#f"]
+        {
+            assert!(matches!(parse(text), UrlError::Unused { .. }), "{text}");
+        }
+        assert!(matches!(parse("mqtt://me:sec#ret@broker"), UrlError::HoldsLogin));
     }
 }

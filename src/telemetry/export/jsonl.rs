@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::time;
 use crate::model::mqtt::message::Properties;
+use crate::model::text::escaped_json;
 use crate::model::word::Word as _;
 use crate::telemetry::batch::Arrival;
 use crate::telemetry::decode::json;
@@ -100,9 +101,22 @@ pub fn write(out: &mut impl Write, arrival: &Arrival<'_>) -> io::Result<()> {
 /// How deep a value may be nested to be written beside its payload: many readers of JSON give up soon after that.
 const MAX_VALUE_DEPTH: usize = 100;
 
-/// As [`write`], with what the payload was read as, and its value where that is more than the payload's own text. Into
+/// As [`write`], for terminals too: what is unsafe to show stands there as an escape; with what the payload was read as, and its value where that is more than the payload's own text. Into
 /// memory, which cannot fail.
 pub fn write_decoded(out: &mut Vec<u8>, arrival: &Arrival<'_>, decoded: Option<&Decoded>) -> io::Result<()> {
+    let begin = out.len();
+    write_whole(out, arrival, decoded)?;
+    let escaped = match std::str::from_utf8(out[begin..].trim_ascii_end()).map(escaped_json) {
+        Ok(Cow::Owned(escaped)) => escaped,
+        Ok(Cow::Borrowed(_)) | Err(_) => return Ok(()),
+    };
+    out.truncate(begin);
+    out.extend_from_slice(escaped.as_bytes());
+    out.push(b'\n');
+    Ok(())
+}
+
+fn write_whole(out: &mut Vec<u8>, arrival: &Arrival<'_>, decoded: Option<&Decoded>) -> io::Result<()> {
     write(out, arrival)?;
     let Some(decoded) = decoded else { return Ok(()) };
     // The end of the object, and of the line.

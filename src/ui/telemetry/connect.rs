@@ -313,6 +313,10 @@ fn granted(ui: &mut Ui, grant: Option<&Grant>) {
             ui.label(RichText::new(format!("QoS {qos} granted")).small().color(palette.warn));
         }
         Some((Some(_), _)) => show_icon(ui, icon::JOINED, palette.ok),
+        Some((None, grant)) if grant.code.is_none() => {
+            show_icon(ui, icon::WARNING, palette.warn);
+            ui.label(RichText::new(&grant.says).small().color(palette.warn));
+        }
         Some((None, grant)) => {
             show_icon(ui, icon::REFUSED, palette.danger);
             ui.label(RichText::new(&grant.says).small().color(palette.danger));

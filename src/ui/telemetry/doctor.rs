@@ -107,8 +107,10 @@ fn protection(attempt: &Attempt) -> Option<String> {
 fn granted(grants: &[Grant], attempt: Option<&Attempt>) -> Option<String> {
     let of_stage = attempt.and_then(|attempt| attempt.stage(Stage::Subscribe)).map(|report| &report.grants[..]);
     let grants = of_stage.filter(|grants| !grants.is_empty()).unwrap_or(grants);
-    let refused = grants.iter().filter(|grant| grant.granted.is_none()).count();
+    let refused = grants.iter().filter(|grant| grant.is_refused()).count();
+    let open = grants.iter().filter(|grant| grant.code.is_none()).count();
     match (grants.len(), refused) {
+        (all, 0) if open > 0 => Some(format!("{open} of {all} filters not answered")),
         (0, _) => None,
         (1, 0) => Some("1 filter granted".into()),
         (all, 0) => Some(format!("{all} filters granted")),
@@ -293,7 +295,10 @@ fn grants(ui: &mut Ui, grants: &[Grant]) {
                     (icon::WARNING, palette.warn, format!("QoS {qos} instead of {}", grant.asked))
                 }
                 Some(qos) => (icon::JOINED, palette.ok, format!("QoS {qos}")),
-                None => (icon::REFUSED, palette.danger, format!("refused, code {}: {}", grant.code, grant.says)),
+                None => match grant.code {
+                    Some(code) => (icon::REFUSED, palette.danger, format!("refused, code {code}: {}", grant.says)),
+                    None => (icon::WARNING, palette.warn, grant.says.clone()),
+                },
             };
             show_icon(ui, glyph, colour);
             ui.label(RichText::new(visible(&grant.filter, 200)).font(small_mono()).color(palette.strong));

@@ -11,7 +11,9 @@ use crate::model::mqtt::message::{PublishEnd, Qos};
 use crate::model::mqtt::payload::PayloadKind;
 use crate::model::problem::Explain as _;
 use crate::model::settings::PublishTemplate;
+use crate::model::wipe::LeftoverState;
 use crate::model::word::Word as _;
+use crate::msg::telemetry::{Clearance, ClearedTopic};
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock};
 use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, medium, palette};
@@ -269,7 +271,7 @@ fn outcome(ui: &Ui, one: &Sent) -> (Color32, String) {
         PublishEnd::Sent => palette.muted,
         PublishEnd::Acknowledged => palette.ok,
         PublishEnd::NobodySubscribed | PublishEnd::Unknown => palette.warn,
-        PublishEnd::Refused(_) => palette.danger,
+        PublishEnd::Refused(_) | PublishEnd::NotSent(_) => palette.danger,
     };
     let word = end_word(last);
     if one.repeat.is_some() { (colour, format!("{word}, {}", progress(one))) } else { (colour, word.to_owned()) }
@@ -331,29 +333,53 @@ fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut
                 let found = counted(retained.rows().len() as u64, "message", "messages");
                 notice(ui, palette(ui).link, icon::RUNNING, &format!("Looking… {found} so far"));
             }
-            RetainedPhase::Listed if retained.rows().is_empty() => {
-                notice(
-                    ui,
-                    palette(ui).muted,
-                    icon::INFO,
-                    "No retained messages for this filter, or no permission to read them",
-                );
+            RetainedPhase::Listed(problem) => {
+                if let Some(problem) = &problem {
+                    notice(ui, palette(ui).warn, icon::WARNING, "The list is incomplete");
+                    problem_card(ui, problem);
+                } else if retained.rows().is_empty() {
+                    let text = "No retained messages for this filter, or no permission to read them";
+                    notice(ui, palette(ui).muted, icon::INFO, text);
+                }
+                if !retained.rows().is_empty() {
+                    found(ui, retained, is_connected, pass);
+                }
             }
-            RetainedPhase::Listed => found(ui, retained, is_connected, pass),
             RetainedPhase::Clearing(number) => {
                 let text = format!("Clearing {}…", counted(number as u64, "message", "messages"));
                 notice(ui, palette(ui).link, icon::RUNNING, &text);
             }
-            RetainedPhase::Cleared(cleared, failed) => {
-                let text = format!("{} cleared", counted(cleared as u64, "message", "messages"));
-                notice(ui, palette(ui).ok, icon::JOINED, &text);
-                for (topic, problem) in failed.iter().take(20) {
-                    muted(ui, &format!("Not cleared: {topic}"));
-                    problem_card(ui, problem);
-                }
-            }
+            RetainedPhase::Cleared(clearance) => cleared(ui, &clearance),
         }
     });
+}
+
+/// What became of messages that were to be cleared: only the look afterwards counts.
+fn cleared(ui: &mut Ui, clearance: &Clearance) {
+    let [gone, still_there, not_looked] = [LeftoverState::Cleared, LeftoverState::StillThere, LeftoverState::NotLooked]
+        .map(|state| clearance.count(state));
+    let mut text = format!("{} cleared", counted(gone as u64, "message", "messages"));
+    for (number, words) in [(still_there, "still there"), (not_looked, "not looked at")] {
+        if number > 0 {
+            text += &format!(", {} {words}", count(number as u64));
+        }
+    }
+    let (colour, sign) = match still_there + not_looked {
+        0 => (palette(ui).ok, icon::JOINED),
+        _ => (palette(ui).warn, icon::WARNING),
+    };
+    notice(ui, colour, sign, &text);
+    let left = clearance.topics.iter().filter(|cleared| cleared.state != LeftoverState::Cleared);
+    for ClearedTopic { topic, state, problem } in left.take(20) {
+        let word = if *state == LeftoverState::StillThere { "Still there" } else { "Not looked at" };
+        muted(ui, &format!("{word}: {topic}"));
+        if let Some(problem) = problem {
+            problem_card(ui, problem);
+        }
+    }
+    if let Some(problem) = clearance.look.problem() {
+        problem_card(ui, problem);
+    }
 }
 
 fn found(ui: &mut Ui, retained: &Retained, is_connected: bool, pass: &mut Pass<'_>) {

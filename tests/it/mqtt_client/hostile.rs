@@ -6,11 +6,11 @@ use std::time::Duration;
 use linesman::flow::port::Retry;
 use linesman::model::mqtt::MqttVersion;
 use linesman::model::mqtt::message::{PublishEnd, Qos};
-use linesman::model::mqtt::stage::Stage;
+use linesman::model::mqtt::stage::{Stage, StageState};
 use tokio::io::AsyncWriteExt as _;
 
 use super::peer::{Peer, listen, pair, publish, version_5};
-use super::{attempt, connect, fact, message, refused, stage, subscription};
+use super::{Client, attempt, connect, fact, message, refused, stage, subscription};
 
 const V5: MqttVersion = MqttVersion::V5;
 
@@ -40,7 +40,51 @@ async fn retained_messages_without_end_before_the_grant_end_at_the_limit() {
         let one = publish(MqttVersion::V311, 0, 0, b"a/b", b"", &vec![7; 50_000]);
         while peer.stream.write_all(&one).await.is_ok() {}
     };
-    let ((code, at, ..), ()) = tokio::join!(refused(&plan), flood);
+    let served = async {
+        let (outcome, reports) = attempt(&plan).await;
+        let mut client = Client::new(outcome.expect("messages came"));
+        assert_eq!(client.end().await, "mqtt.no_suback");
+        (client, reports)
+    };
+    let ((client, reports), ()) = tokio::join!(served, flood);
+    assert!(matches!(stage(&reports, Stage::Subscribe).state, StageState::Failed(_)), "{reports:#?}");
+    assert!(!client.messages.is_empty(), "those that found room are handed over, and the rest is counted");
+}
+
+#[tokio::test]
+async fn messages_before_an_answer_that_never_comes_are_taken_in() {
+    // A broker may send them before it answers (MQTT 3.1.1, section 3.8.4).
+    let (listener, mut plan) = listen().await;
+    plan.subscriptions = vec![subscription("a/#", Qos::AtMostOnce)];
+    plan.stage_limit = Duration::from_millis(500);
+    let serve = async {
+        let mut peer = Peer::accept(&listener, MqttVersion::V311).await;
+        peer.let_in().await;
+        peer.read().await;
+        for payload in [b"1", b"2", b"3"] {
+            peer.send(&publish(MqttVersion::V311, 0, 0, b"a/b", b"", payload)).await;
+        }
+        peer
+    };
+    let ((outcome, reports), _peer) = tokio::join!(attempt(&plan), serve);
+    let grant = &stage(&reports, Stage::Subscribe).grants[0];
+    assert!(!grant.is_refused() && grant.granted.is_none(), "unanswered isn't refused: {grant:?}");
+    let mut client = Client::new(outcome.expect("messages came"));
+    assert_eq!(client.end().await, "mqtt.no_suback");
+    assert_eq!(client.messages.len(), 3);
+}
+
+#[tokio::test]
+async fn a_subscription_that_is_not_answered_and_brings_nothing_fails() {
+    let (listener, mut plan) = listen().await;
+    plan.subscriptions = vec![subscription("a/#", Qos::AtMostOnce)];
+    plan.stage_limit = Duration::from_millis(500);
+    let serve = async {
+        let mut peer = Peer::accept(&listener, MqttVersion::V311).await;
+        peer.let_in().await;
+        peer
+    };
+    let ((code, at, ..), _peer) = tokio::join!(refused(&plan), serve);
     assert_eq!((code, at), ("mqtt.no_suback", Stage::Subscribe));
 }
 
@@ -108,10 +152,11 @@ async fn a_broker_that_sends_us_elsewhere_is_believed_and_not_tried_again() {
     let mut bytes = vec![0xE0, 2 + 3 + 18, 0x9C, 3 + 18, 0x1C, 0, 18];
     bytes.extend(reference);
     peer.send(&bytes).await;
-    assert_eq!(client.end().await, "mqtt.ended");
+    assert_eq!(client.end().await, "mqtt.elsewhere");
     let end = client.ended.unwrap();
     assert_eq!(end.retry, Retry::Never);
     assert!(end.problem.detail.contains("other broker: other.example:8883"), "{}", end.problem.detail);
+    assert!(end.problem.next_step.contains("other.example:8883"), "{}", end.problem.next_step);
 }
 
 #[tokio::test]
@@ -143,7 +188,9 @@ async fn a_grant_with_fewer_answers_than_filters_names_those_that_were_not_answe
     assert!(outcome.is_ok());
     let grants = &stage(&reports, Stage::Subscribe).grants;
     assert_eq!(grants.iter().map(|grant| grant.granted).collect::<Vec<_>>(), [Some(0), None]);
-    assert_eq!(grants[1].says, "the broker did not answer");
+    assert_eq!((grants[1].says.as_str(), grants[1].is_refused()), ("the broker did not answer", false));
+    let noted = &stage(&reports, Stage::Subscribe).state;
+    assert!(matches!(noted, StageState::Noted(problem) if problem.code == "mqtt.suback_short"), "{noted:?}");
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 //! MQTT in a WebSocket, plain and encrypted, and the way through a proxy.
 
+use linesman::flow::port::Retry;
 use linesman::model::mqtt::connect::{Login, Proxy, Trust};
 use linesman::model::mqtt::message::{PublishEnd, Qos};
 use linesman::model::mqtt::stage::{Stage, StageState};
+use linesman::model::problem::Problem;
 use linesman::model::secret::Secret;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -193,5 +195,30 @@ async fn a_proxy_that_refuses_is_told_from_one_that_is_none() {
         let (found, at, end, _) = refused(&plan).await;
         assert_eq!((found, at), (code, Stage::Proxy), "{answer}");
         assert!(code != "mqtt.proxy_login" || end.problem.likely_cause.contains("NTLM"), "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stage_that_stalls_is_named_and_the_address_is_not_called_silent() {
+    let (empty, server_hello): (&[u8], &[u8]) = (b"", b"\x16\x03\x03\x00\x7a\x02\x00");
+    for (scheme, answer, code, at, cause) in [
+        ("mqtts", empty, "mqtt.tls_stalled", Stage::Tls, "sends nothing"),
+        ("mqtts", server_hello, "mqtt.tls_stalled", Stage::Tls, "stays incomplete"),
+        ("ws", empty, "mqtt.websocket_stalled", Stage::WebSocket, "stays incomplete"),
+        ("ws", b"HTTP/1.1 101 Switch", "mqtt.websocket_stalled", Stage::WebSocket, "stays incomplete"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut plan = plan(&format!("{scheme}://{}", listener.local_addr().unwrap()), &[]);
+        plan.stage_limit = std::time::Duration::from_millis(500);
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(answer).await.unwrap();
+            stream
+        };
+        let ((told, stage, end, _), _stream) = tokio::join!(refused(&plan), serve);
+        assert_eq!((told, stage), (code, at), "{answer:?}");
+        let Problem { likely_cause, .. } = &end.problem;
+        assert!(likely_cause.starts_with("The address") && likely_cause.contains(cause), "{likely_cause}");
+        assert_eq!(end.retry, Retry::Later);
     }
 }

@@ -22,9 +22,11 @@ use linesman::model::mqtt::payload::PayloadKind;
 use linesman::model::mqtt::stage::{Direction, TracedPacket};
 use linesman::model::problem::Problem;
 use linesman::model::settings::PublishTemplate;
+use linesman::model::wipe::LeftoverState;
 use linesman::msg::telemetry::{
     BenchCommand, BenchEvent, BenchFacts, ExportForm, InspectionState, PlaybackState, TelemetryCommand, TelemetryEvent,
 };
+use linesman::msg::telemetry::{Clearance, ClearedTopic, RetainedSearch};
 use linesman::msg::{Command, Event, JobEnd};
 use linesman::telemetry::recording::{LeftOut, RecorderState, RecordingFacts};
 use linesman::telemetry::sys;
@@ -241,7 +243,7 @@ impl Stage {
         self.app.telemetry.panes.publish.retained.filter = "site/old/#".into();
         self.act(PublishAction::SearchedRetained);
         let topics = (1..=40).map(|number| (format!("site/old/{number:02}"), 100 + number)).collect();
-        self.report(job, TelemetryEvent::Retained { topics, is_complete: true });
+        self.report(job, TelemetryEvent::Retained { topics, search: RetainedSearch::Quiet(Duration::from_secs(3)) });
         self.act(PublishAction::MarkedAllRetained(true));
         self.act(PublishAction::ToggledRetained(0));
     }
@@ -258,8 +260,13 @@ impl Stage {
         let job = self.app.telemetry.job().expect("an inspection");
         let denied =
             Problem::new("mqtt.refused", "The broker refused it", "No right to publish there", "Ask for the right");
-        let failed = vec![("site/old/07".to_owned(), denied)];
-        self.report(job, TelemetryEvent::RetainedCleared { cleared: 38, failed });
+        let topics = (2..=40).map(|number| match number {
+            7 => cleared_topic(number, LeftoverState::StillThere, Some(denied.clone())),
+            8 => cleared_topic(number, LeftoverState::StillThere, None),
+            _ => cleared_topic(number, LeftoverState::Cleared, None),
+        });
+        let look = RetainedSearch::Quiet(Duration::from_secs(3));
+        self.report(job, TelemetryEvent::RetainedCleared(Clearance { topics: topics.collect(), look }));
     }
 
     fn ring(&mut self) {
@@ -545,6 +552,10 @@ fn asked(opened: &mut super::Opened) -> Vec<TelemetryCommand> {
         }
     }
     asked
+}
+
+fn cleared_topic(number: u32, state: LeftoverState, problem: Option<Problem>) -> ClearedTopic {
+    ClearedTopic { topic: format!("site/old/{number:02}"), state, problem }
 }
 
 #[test]

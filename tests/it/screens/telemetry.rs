@@ -268,7 +268,7 @@ fn grants() -> Vec<Grant> {
         filter: filter.into(),
         asked: 1,
         granted,
-        code,
+        code: Some(code),
         says: says.into(),
     };
     vec![grant("site/#", Some(1), 1, "granted"), grant("$SYS/#", None, 0x87, "not authorized")]

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::super::InspectError;
 use super::super::acts;
 use super::super::link::Link;
-use super::super::retained::{Find, Found, searching};
+use super::super::retained::{Find, Found, clearance, searching};
 use super::super::rules;
 use super::{FINDER, Job, Told, random};
 use crate::model::mqtt::MqttVersion;
@@ -15,7 +15,8 @@ use crate::model::mqtt::message::{Outgoing, PublishEnd, Qos, Subscription};
 use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{Phase, StepEntry};
-use crate::msg::telemetry::{Repeat, TelemetryEvent};
+use crate::model::wipe::LeftoverState;
+use crate::msg::telemetry::{Clearance, Repeat, RetainedSearch, TelemetryEvent};
 
 impl Job {
     pub(super) const fn ticket(&mut self) -> u64 {
@@ -26,7 +27,7 @@ impl Job {
     pub(super) async fn publish(&mut self, ticket: u64, message: Box<Outgoing>, repeat: Option<Repeat>) {
         let repeat = repeat.map(|repeat| Repeat { every: repeat.every.max(acts::SHORTEST_REPEAT), ..repeat });
         if let Err(problem) = self.check_publish(&message, repeat.as_ref()).await {
-            let end = PublishEnd::Refused(problem);
+            let end = PublishEnd::NotSent(problem);
             return self.tell(TelemetryEvent::Published { ticket, count: 1, end }).await;
         }
         self.acts.publish(ticket, message, repeat, Instant::now());
@@ -60,8 +61,9 @@ impl Job {
             Some(InspectError::NotConnected.explain())
         };
         if let Some(problem) = refused {
-            let failed = topics.into_iter().map(|topic| (topic, problem.clone())).collect();
-            return self.tell(TelemetryEvent::RetainedCleared { cleared: 0, failed }).await;
+            let answers = topics.into_iter().map(|topic| (topic, Some(problem.clone()))).collect();
+            let look = RetainedSearch::Failed(Box::new(problem));
+            return self.tell(TelemetryEvent::RetainedCleared(clearance(answers, &[], look))).await;
         }
         self.acts.clear(topics);
         self.pump().await;
@@ -74,29 +76,81 @@ impl Job {
             (Some(_), None) => None,
         };
         if let Some(error) = refused {
-            self.warn(error.explain()).await;
-            return self.tell(TelemetryEvent::Retained { topics: Vec::new(), is_complete: true }).await;
+            let problem = error.explain();
+            self.warn(problem.clone()).await;
+            let search = RetainedSearch::Failed(Box::new(problem));
+            return self.tell(TelemetryEvent::Retained { topics: Vec::new(), search }).await;
         }
+        self.searched = Some(filter.clone());
+        self.begin_to_find(vec![Subscription { filter, qos: Qos::AtMostOnce }]);
+    }
+
+    fn begin_to_find(&mut self, subscriptions: Vec<Subscription>) {
         let Some(mut plan) = self.plan.clone() else { return };
         plan.client_id = format!("{}{FINDER}{:04x}", plan.client_id, u16::from_be_bytes([random(), random()]));
-        plan = searching(plan, vec![Subscription { filter, qos: Qos::AtMostOnce }]);
+        plan = searching(plan, subscriptions);
         let mut link = Link::default();
         link.connect(Arc::clone(&self.setup.broker), plan, 1);
         self.find = Some(Find::new(link));
     }
 
+    /// Looks whether messages that were to be cleared are gone: with the filter by which they were found.
+    fn look_again(&mut self) {
+        if self.find.is_some() || self.looking.is_some() {
+            return;
+        }
+        let Some(answers) = self.to_look.pop_front() else { return };
+        let filters: Vec<TopicFilter> = match &self.searched {
+            Some(filter) => vec![filter.clone()],
+            None => answers.iter().filter_map(|(topic, _)| topic.parse().ok()).collect(),
+        };
+        self.looking = Some(answers);
+        let wanted = |filter| Subscription { filter, qos: Qos::AtMostOnce };
+        self.begin_to_find(filters.into_iter().map(wanted).collect());
+    }
+
     pub(super) async fn found(&mut self, found: Found) {
         match found {
             Found::Nothing => {}
-            Found::SoFar(event) => self.tell(event).await,
-            Found::Complete(event, problem) => {
+            Found::SoFar(event) if self.looking.is_none() => self.tell(event).await,
+            Found::SoFar(_) => {}
+            Found::Complete(topics, search) => {
                 // With its end the connection says farewell by itself.
                 self.find = None;
-                if let Some(problem) = problem {
-                    self.warn(problem).await;
+                if let Some(problem) = search.problem() {
+                    self.warn(problem.clone()).await;
                 }
-                self.tell(event).await;
+                match self.looking.take() {
+                    Some(answers) => self.cleared(clearance(answers, &topics, search)).await,
+                    None => self.tell(TelemetryEvent::Retained { topics, search }).await,
+                }
+                self.look_again();
             }
+        }
+    }
+
+    /// What became of messages that were to be cleared: on record, then told.
+    async fn cleared(&mut self, clearance: Clearance) {
+        self.acts_unknown += usize::from(clearance.count(LeftoverState::NotLooked) > 0);
+        match clearance.count(LeftoverState::StillThere) {
+            left if left > 0 && left == clearance.topics.len() => self.acts_in_vain += 1,
+            _ => self.acts_done += 1,
+        }
+        if let Err(problem) = self.write_entry(acts::clear_outcome(&clearance)).await {
+            self.warn(problem).await;
+        }
+        self.tell(TelemetryEvent::RetainedCleared(clearance)).await;
+    }
+
+    /// The inspection ends: a search as far as it came, and what was cleared and not looked for.
+    pub(super) async fn stop_searching(&mut self) {
+        if let Some(mut find) = self.find.take() {
+            self.found(find.stopped()).await;
+        }
+        self.find = None;
+        for answers in self.looking.take().into_iter().chain(std::mem::take(&mut self.to_look)) {
+            let look = RetainedSearch::Cut(Box::new(InspectError::SearchStopped.explain()));
+            self.cleared(clearance(answers, &[], look)).await;
         }
     }
 
@@ -108,6 +162,7 @@ impl Job {
 
     pub(super) async fn take_told(&mut self, told: Told) {
         self.acts_done += told.done;
+        self.acts_in_vain += told.in_vain;
         self.acts_unknown += told.unknown;
         for entry in told.entries {
             if let Err(problem) = self.write_entry(entry).await {
@@ -117,6 +172,8 @@ impl Job {
         for event in told.events {
             self.tell(event).await;
         }
+        self.to_look.extend(told.answered);
+        self.look_again();
     }
 
     pub(super) async fn write(

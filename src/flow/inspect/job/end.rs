@@ -24,7 +24,7 @@ impl Job {
         let mut told = Told::default();
         self.acts.end(&mut told);
         self.take_told(told).await;
-        self.find = None;
+        self.stop_searching().await;
         if let Some(Held { batch, .. }) = self.held.take() {
             self.ingest(batch).await;
         }
@@ -86,7 +86,11 @@ impl Job {
         let (Ok(records), Some(record)) = (&self.setup.records, self.record) else { return Ok(note) };
         let (outcome, reason, summary) = match (&self.last_problem, self.acts_unknown) {
             (_, 1..) => {
-                let summary = format!("{} requests ended without an answer; check the broker", self.acts_unknown);
+                let requests = match self.acts_unknown {
+                    1 => "one request".to_owned(),
+                    requests => format!("{requests} requests"),
+                };
+                let summary = format!("What came of {requests} is unknown; check the broker");
                 ("unknown", "inspect.unknown".to_owned(), summary)
             }
             (Some(problem), 0) if !self.was_connected => ("failed", problem.code.to_owned(), problem.what.clone()),
@@ -99,12 +103,17 @@ impl Job {
                     1 => "one act was done".to_owned(),
                     acts => format!("{acts} acts were done"),
                 };
+                let in_vain = match self.acts_in_vain {
+                    0 => String::new(),
+                    1 => "; one act changed nothing".to_owned(),
+                    acts => format!("; {acts} acts changed nothing"),
+                };
                 let lost = match self.losses {
                     0 => String::new(),
                     1 => "; the connection was lost once".to_owned(),
                     losses => format!("; the connection was lost {losses} times"),
                 };
-                ("done", "inspect.closed".to_owned(), format!("{note}; {acts}{lost}"))
+                ("done", "inspect.closed".to_owned(), format!("{note}; {acts}{in_vain}{lost}"))
             }
         };
         records.end(record, outcome, reason, summary).await?;

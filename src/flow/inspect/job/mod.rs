@@ -8,6 +8,7 @@ mod pace;
 mod plots;
 mod recording;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::Poll;
@@ -21,7 +22,7 @@ use self::first::{First, Wanted};
 use self::pace::Pace;
 use self::plots::Plots;
 use self::recording::{Held, writer_ready};
-use super::acts::{Acts, Told};
+use super::acts::{Acts, Answer, Told};
 use super::backoff::Backoff;
 use super::export::{Back, Exports, Kind};
 use super::link::{Happened, Link};
@@ -34,6 +35,7 @@ use crate::flow::port::{Boxed, Bundle, Recorder};
 use crate::model::destination::Destination;
 use crate::model::mqtt::connect::{ConnectPlan, TlsFiles};
 use crate::model::mqtt::stage::StageReport;
+use crate::model::mqtt::topic::TopicFilter;
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::RecordId;
 use crate::model::redact::Redactor;
@@ -87,8 +89,15 @@ pub(super) struct Job {
     recorder_problems: [Option<&'static str>; 2],
     acts: Acts,
     acts_done: usize,
+    acts_in_vain: usize,
     acts_unknown: usize,
     find: Option<Find>,
+    /// The filter of the last search.
+    searched: Option<TopicFilter>,
+    /// What was to be cleared, while the search is for whether it is gone.
+    looking: Option<Vec<Answer>>,
+    /// What is looked for next.
+    to_look: VecDeque<Vec<Answer>>,
     exports: Exports,
     plots: Plots,
     away: FuturesUnordered<Boxed<'static, Away>>,
@@ -164,8 +173,12 @@ impl Job {
             recorder_problems: [None; 2],
             acts: Acts::default(),
             acts_done: 0,
+            acts_in_vain: 0,
             acts_unknown: 0,
             find: None,
+            searched: None,
+            looking: None,
+            to_look: VecDeque::new(),
             exports: Exports::default(),
             plots: Plots::default(),
             away: FuturesUnordered::new(),

@@ -98,7 +98,7 @@ impl Session {
         let Some(at) = self.groups.iter().position(|known| known.id == group) else { return };
         let group = &mut self.groups[at];
         for (grant, code) in group.grants.iter_mut().skip(from).take(count).zip(codes) {
-            grant.code = *code;
+            grant.code = Some(*code);
             grant.granted = (*code <= 2).then_some(*code);
             grant.says = reason::suback(self.version, *code);
             if !says.is_empty() && *code > 2 {

@@ -129,6 +129,13 @@ impl Explain for SessionError {
                 "Use a unique client ID",
             )
             .with_detail(detail(0x8E, words)),
+            Self::Ended { code: code @ (0x9C | 0x9D), says, words } => Problem::new(
+                "mqtt.elsewhere",
+                format!("The broker closed the connection: {says}"),
+                ANOTHER_BROKER,
+                other_broker(words),
+            )
+            .with_detail(detail(*code, words)),
             Self::Ended { code, says, words } => Problem::new(
                 "mqtt.ended",
                 format!("The broker closed the connection: {says}"),
@@ -190,6 +197,17 @@ impl Explain for SessionError {
     }
 }
 
+/// Why a broker sends clients elsewhere.
+const ANOTHER_BROKER: &str = "Another broker does its work";
+
+/// What to do where it does, with the address it names.
+fn other_broker(words: &str) -> String {
+    match words {
+        "" => "It names no address: ask its operator for the other broker".to_owned(),
+        words => format!("Use the address it names ({words})"),
+    }
+}
+
 impl Refusal {
     fn explain(self, code: u8, says: &str, words: &str) -> Problem {
         let (code_word, cause, next) = match self {
@@ -211,9 +229,10 @@ impl Refusal {
             Self::Busy => {
                 ("mqtt.busy", "It is busy, out of service, or has too many connections", "Wait a while and try again")
             }
-            Self::Elsewhere => ("mqtt.elsewhere", "Another broker does its work", "Use the address it names"),
+            Self::Elsewhere => ("mqtt.elsewhere", ANOTHER_BROKER, ""),
             Self::Other => ("mqtt.not_let_in", "The broker gave another reason", "Check the broker's log"),
         };
+        let next = if self == Self::Elsewhere { other_broker(words) } else { next.to_owned() };
         Problem::new(code_word, format!("The broker refused the login: {says}"), cause, next)
             .with_detail(detail(code, words))
     }

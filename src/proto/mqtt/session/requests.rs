@@ -17,7 +17,7 @@ impl Session {
             filter: visible(wanted.filter.as_str(), 500),
             asked: wanted.qos.number(),
             granted: None,
-            code: 0x80,
+            code: None,
             says: "the broker did not answer".into(),
         });
         let id = self.groups.iter().map(|group| group.id + 1).max().unwrap_or(0);
