@@ -15,6 +15,7 @@ pub mod gateways;
 pub mod history;
 pub mod jobs;
 pub mod loaded;
+mod naming;
 mod noted;
 pub mod palette;
 pub mod records;
@@ -766,6 +767,13 @@ impl App {
             key.as_str().clone_into(&mut self.settings.values.layout.gateways.order);
             self.settings.touch(now);
         }
+        if matches!(action, DiscoverAction::AskedSelected) && self.discover.marked() == 0 {
+            if let Some(session) = self.commission.open_session() {
+                let news = format!("{} can't be queried while its session is open", session.name());
+                self.toasts.note(news, now);
+                return Vec::new();
+            }
+        }
         let is_marking = action.is_marking();
         let Self { discover, catalog, jobs, toasts, .. } = self;
         let mut commands = discover.act(action, &mut Desk { catalog, jobs, toasts, now });
@@ -808,7 +816,7 @@ impl App {
         }
         self.detail = Detail::Batch;
         if self.batch.was_begun() && !self.batch.is_running() {
-            self.toasts.tell("The batch before is still open: close it to set up others", now);
+            self.toasts.note("The batch before is still open: close it to set up others", now);
             return;
         }
         self.removals.take(&marked);

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::advice::advised;
 use crate::model::problem::Problem;
 
 /// How the program ends, as scripts see it.
@@ -181,6 +182,7 @@ impl Output {
 
     /// A problem: last line with `--json`, a paragraph for people.
     pub fn problem(&mut self, problem: &Problem) {
+        let problem = &*advised(problem);
         self.json(&tagged("problem", problem));
         self.text(format!("Problem: {}", problem.what));
         self.text(format!("  likely cause  {}", problem.likely_cause));
@@ -193,6 +195,7 @@ impl Output {
 
     /// Something to know that stops nothing.
     pub(super) fn warning(&mut self, warning: &Problem) {
+        let warning = &*advised(warning);
         self.json(&tagged("warning", warning));
         self.text(format!("Warning: {}. {}", warning.what, warning.next_step));
     }
@@ -205,6 +208,7 @@ impl Output {
 
     /// Something to know beside a stream of messages, so on standard error; an object for programs with `--json`.
     pub(super) fn aside(&mut self, warning: &Problem) {
+        let warning = &*advised(warning);
         self.json(&tagged("warning", warning));
         self.aside_text(format!("Warning: {}. {}", warning.what, warning.next_step));
     }

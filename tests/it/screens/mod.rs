@@ -81,6 +81,7 @@ fn check(state: &State, faults: &mut Vec<String>) {
         assert!(!text.contains(secret), "{name} shows a secret");
     }
     faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Light));
+    faults.extend(sight::primaries(name, &opened.harness));
 
     // The window follows the system.
     opened.harness.input_mut().system_theme = Some(egui::Theme::Dark);
