@@ -1,6 +1,8 @@
 //! `linesman replay`: a recording played again at any pace, or written in another form.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -84,7 +86,7 @@ fn open<'h, 'a>(
     for command in decoding::commands(&args.sieve, printer.decoders()).into_iter().chain(commands) {
         following.send(command).map_err(could_not_run)?;
     }
-    Ok((following, Replay { args, printer, exported: None, left_some_out: false, is_told: false }))
+    Ok((following, Replay { args, printer, exported: None, left_some_out: false, is_told: false, is_wait_told: false }))
 }
 
 /// What `--format` says: of a file, or of each message that is printed.
@@ -135,6 +137,18 @@ struct Replay<'a> {
     /// Whether the export lacks messages that the jq expression could not be asked about.
     left_some_out: bool,
     is_told: bool,
+    /// Whether it was said how long the next message takes.
+    is_wait_told: bool,
+}
+
+impl Replay<'_> {
+    /// Says on a terminal, once each time, that the next message takes a while.
+    fn tell_wait(&mut self, next_in: Option<Duration>, out: &Output) {
+        let is_wait_told = std::mem::replace(&mut self.is_wait_told, next_in.is_some());
+        if let Some(left) = next_in.filter(|_| !is_wait_told && std::io::stderr().is_terminal()) {
+            out.aside_text(format!("Next message in {} s", left.as_secs()));
+        }
+    }
 }
 
 impl Follower for Replay<'_> {
@@ -149,6 +163,7 @@ impl Follower for Replay<'_> {
                 self.is_told = true;
                 print_playback(&playback, out);
             }
+            TelemetryEvent::Playback(playback) => self.tell_wait(playback.next_in, out),
             TelemetryEvent::Messages(batch) if !following.is_closing() && self.printer.print(&batch, out) => {
                 following.close();
             }

@@ -188,7 +188,10 @@ fn way_out(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(inspection) = open else { return };
     match inspection.state.as_ref() {
         Some(InspectionState::Disconnected { .. }) => {
-            if Button::new("Connect").primary().named("Connect again").pressed(ui) {
+            let again = Button::new("Connect").named("Connect again");
+            // The panel has a button of its own that goes on.
+            let again = if app.telemetry.is_connection_shown() { again } else { again.primary() };
+            if again.pressed(ui) {
                 pass.did(TelemetryAction::Connected);
             }
             close(ui, pass);

@@ -416,7 +416,7 @@ impl Job {
     async fn played(&mut self, played: Played) {
         match played {
             Played::Messages(batch) => self.ingest(batch).await,
-            Played::Arrived => self.tell_playback().await,
+            Played::Arrived | Played::Waits => self.tell_playback().await,
             Played::Failed(problem) => {
                 self.last_problem = Some(problem.clone());
                 self.warn(problem).await;
