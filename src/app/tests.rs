@@ -16,7 +16,7 @@ use crate::model::settings::Settings;
 use crate::model::standing::Standing;
 use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use crate::msg::batch::{BatchCommand, BatchEvent, RowState};
-use crate::msg::{Progress, Request, Step};
+use crate::msg::{Progress, Request, Startup, Step};
 
 /// An app with two USB ports, at a time that only the test moves.
 struct Bench {

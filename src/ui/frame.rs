@@ -71,7 +71,7 @@ fn toast_body(ui: &mut Ui, text: &ToastText, pass: &mut Pass<'_>) -> bool {
 
 /// A sentence in full, with its sign; whether it was read.
 fn told(ui: &mut Ui, (sign, colour): (&'static str, Color32), text: &str) -> bool {
-    ui.horizontal_top(|ui| {
+    ui.horizontal(|ui| {
         icon(ui, sign, colour);
         let end = RowEnd::new(ui, "dismiss");
         end.before(ui, |ui| ui.add(Label::new(text).wrap()));

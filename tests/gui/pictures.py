@@ -128,6 +128,9 @@ class Pictures:
         self.shoot("joined")
 
     def tabs(self):
+        # In one column the filter led back to the list.
+        if not self.window.has("Device", "tab"):
+            self.select(IMPROV)
         for tab in ("Device", "Terminal", "Telemetry", "Check", "Remove", "History"):
             self.window.press(tab, "tab")
             time.sleep(0.7)

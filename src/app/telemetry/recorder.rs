@@ -416,7 +416,7 @@ mod tests {
         assert!(matches!(speed, Some(TelemetryCommand::SetSpeed(speed)) if (speed - 100.0).abs() < f32::EPSILON));
         recorder.told(&TelemetryEvent::State(InspectionState::Playing), Instant::now());
         assert!(recorder.is_playing());
-        assert_eq!(recorder.next_in(now + Duration::from_secs(30)), Some(Duration::from_secs(60)));
+        assert_eq!(recorder.next_in(now + Duration::from_secs(30)), Some(Duration::from_mins(1)));
         assert_eq!(recorder.next_in(now + Duration::from_secs(90)), None, "it is due");
         recorder.told(&TelemetryEvent::State(InspectionState::Paused { is_at_end: true }), Instant::now());
         assert!(!recorder.is_playing() && recorder.is_at_end());

@@ -32,8 +32,10 @@ const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
 const NUMBER_WIDTH: f32 = 40.0;
 /// Width of the state of a row.
 const STATE_WIDTH: f32 = 104.0;
-/// The least width of name and link.
+/// The least width of a name.
 const LEAST_NAME: f32 = 80.0;
+/// The least width of a link.
+const LEAST_PLACE: f32 = 48.0;
 /// The least width of the words beside them.
 const LEAST_WORDS: f32 = 130.0;
 /// What a remedy takes beside its lines.
@@ -393,10 +395,12 @@ fn columns(ui: &Ui, batch: &Batch, width: f32) -> (f32, f32) {
     let mono = egui::TextStyle::Monospace.resolve(ui.style()).family;
     let small = egui::FontId::new(small_text().size, mono);
     let room = (width - NUMBER_WIDTH - STATE_WIDTH - LEAST_WORDS).max(2.0 * LEAST_NAME);
-    let name = longest(ui, batch.rows().iter().map(|row| row.head.name.as_str()), medium(), width)
-        .clamp(LEAST_NAME, room - LEAST_NAME);
     let places = batch.rows().iter().map(|row| short_place(&row.head.place));
-    (name, longest(ui, places, small, width).max(LEAST_NAME).min(room - name))
+    let place = longest(ui, places, small, width).clamp(LEAST_PLACE, room - LEAST_NAME);
+    let name = longest(ui, batch.rows().iter().map(|row| row.head.name.as_str()), medium(), width);
+    // The name takes what the link leaves, and the link no more than half where both are long.
+    let name = name.clamp(LEAST_NAME, (room - place).max(room / 2.0));
+    (name, place.min(room - name))
 }
 
 fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_width, link_width): (f32, f32)) {

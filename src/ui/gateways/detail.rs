@@ -59,13 +59,14 @@ fn header(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
         let end = RowEnd::new(ui, "acts");
         end.before(ui, |ui| {
             ui.spacing_mut().item_spacing.x = 10.0;
-            let most = (ui.available_width() - 120.0).max(60.0);
+            let stand = app.discover.stand(row);
+            let most = (ui.available_width() - standing::width(ui, &stand)).max(60.0);
             ui.scope(|ui| {
                 ui.set_max_width(most);
                 name(ui, &display_name(row), title(), palette.strong);
             });
             ui.spacing_mut().item_spacing.x = 6.0;
-            standing::show(ui, &app.discover.stand(row));
+            standing::show(ui, &stand);
         });
         end.show(ui, |ui| acts(ui, app, row, pass));
     });

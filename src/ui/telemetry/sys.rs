@@ -20,14 +20,16 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(page) = page else { return nothing(ui, app, pass) };
     ScrollArea::vertical().id_salt("broker state").auto_shrink(false).show(ui, |ui| {
         let width = ui.available_width();
-        let columns = columns(&page.groups, width);
-        let each = ((width + GAP) / columns.len() as f32 - 2.0 * GAP).clamp(GROUP.min(width), 1.5 * GROUP);
+        let count = columns_in(width, page.groups.len());
+        let each = ((width + 2.0 * GAP) / f32::from(count) - 2.0 * GAP).clamp(GROUP.min(width), 1.5 * GROUP);
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = 2.0 * GAP;
-            for column in columns {
+            for column in columns(&page.groups, count) {
                 ui.vertical(|ui| {
                     ui.set_width(each);
-                    column.into_iter().for_each(|group| one_group(ui, group));
+                    for group in column {
+                        one_group(ui, group);
+                    }
                 });
             }
         });
@@ -43,11 +45,16 @@ fn one_group(ui: &mut Ui, group: &SysGroup) {
     ui.add_space(GAP);
 }
 
-/// The groups in as many columns as there is room for: each goes where the most room is left, so that none begins below a hole.
-fn columns(groups: &[SysGroup], width: f32) -> Vec<Vec<&SysGroup>> {
+/// How many columns there is room for.
+fn columns_in(width: f32, groups: usize) -> u16 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few columns")]
-    let count = ((width + 2.0 * GAP) / (GROUP + 2.0 * GAP)).floor().clamp(1.0, groups.len().max(1) as f32) as usize;
-    let mut columns: Vec<(usize, Vec<&SysGroup>)> = vec![(0, Vec::new()); count];
+    let fitting = ((width + 2.0 * GAP) / (GROUP + 2.0 * GAP)).max(1.0) as u16;
+    fitting.min(u16::try_from(groups).unwrap_or(u16::MAX)).max(1)
+}
+
+/// The groups in columns: each goes where the most room is left, so that none begins below a hole.
+fn columns(groups: &[SysGroup], count: u16) -> Vec<Vec<&SysGroup>> {
+    let mut columns: Vec<(usize, Vec<&SysGroup>)> = vec![(0, Vec::new()); usize::from(count)];
     for group in groups {
         if let Some((lines, column)) = columns.iter_mut().min_by_key(|(lines, _)| *lines) {
             // The head and the gap below count as two lines.

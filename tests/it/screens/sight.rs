@@ -57,8 +57,8 @@ pub(super) fn texts<State>(harness: &Harness<'_, State>) -> Vec<String> {
     texts
 }
 
-/// Where more than one filled button says that it is the one that goes on.
-pub(super) fn primaries<State>(name: &str, harness: &Harness<'_, State>) -> Vec<String> {
+/// The filled buttons: each says that it is the one that goes on.
+pub(super) fn primaries<State>(harness: &Harness<'_, State>) -> Vec<String> {
     let exempt = Exempt::of(harness);
     let mut areas = Vec::new();
     for ClippedShape { clip_rect, shape, .. } in &harness.output().shapes {
@@ -74,11 +74,10 @@ pub(super) fn primaries<State>(name: &str, harness: &Harness<'_, State>) -> Vec<
         // Danger is tinted with red; what is chosen has a pale ground.
         areas.iter().filter(is_its).any(|area| i16::from(area.colour.b()) - i16::from(area.colour.r()) > 80)
     };
-    let filled: Vec<String> = buttons
+    buttons
         .filter(|node| place(node).is_some_and(|rect| !exempt.holds(rect.center()) && is_filled(rect)))
         .map(|node| node.accesskit_node().label().unwrap_or_default())
-        .collect();
-    if filled.len() > 1 { vec![format!("{name}: {filled:?}")] } else { Vec::new() }
+        .collect()
 }
 
 /// What a person presses or types into and is cut off at the right, where nothing scrolls.

@@ -329,6 +329,15 @@ fn tree_row(node: u32, depth: u16, name: &str, messages: u64, last: Option<&str>
 }
 
 #[test]
+fn one_button_goes_on_whether_the_panel_has_one_or_not() {
+    let mut opened = open(SIZE, Theme::Light, Stage::telemetry_failed_at_tls);
+    assert_eq!(super::sight::primaries(&opened.harness), ["Connect again"]);
+    opened.harness.state_mut().app.telemetry.form.url = "mqtt://another.example:1883".into();
+    opened.harness.run();
+    assert_eq!(super::sight::primaries(&opened.harness), ["Connect"]);
+}
+
+#[test]
 fn topics_whose_letters_have_no_glyph_are_told_apart() {
     let names = ["room-\u{1F600}", "room-\u{1F601}"];
     let opened = open(SIZE, Theme::Light, |stage| {
