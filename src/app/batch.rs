@@ -224,6 +224,23 @@ impl Batch {
             && self.secrets.iter().all(|secret| !secret.value.expose().is_empty())
     }
 
+    /// What has to be done before it can be begun or gone on with; nothing where that is nothing. Secrets are typed for each run.
+    pub fn lacks(&self) -> Option<String> {
+        if !self.findings.is_empty() {
+            return Some("Fix the mistakes first".to_owned());
+        }
+        let empty = self.secrets.iter().filter(|secret| secret.value.expose().is_empty());
+        let names: Vec<String> = empty.map(|secret| format!("@{}", secret.name)).collect();
+        let names = Some(names.join(" and ")).filter(|names| !names.is_empty())?;
+        Some(if self.was_begun() { format!("Type {names} again to go on") } else { format!("Type {names} first") })
+    }
+
+    /// Whether something is left to be done again or to go on with.
+    pub fn is_unfinished(&self) -> bool {
+        let Summary { joined, done, rows, .. } = self.summary();
+        joined + done < rows
+    }
+
     pub(super) fn act(&mut self, action: BatchAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
             BatchAction::Opened => self.open(desk),

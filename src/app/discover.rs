@@ -356,6 +356,16 @@ impl Discover {
         taken
     }
 
+    /// What a gateway is called, with its link where another one that is there is called so, too.
+    pub fn name_of(&self, link: &LinkAddress) -> String {
+        let Some(row) = self.row(link) else { return link.to_string() };
+        let name = display_name(row);
+        let is_another =
+            |other: &&Sighting| other.link != *link && !self.ties.beside(link).any(|tied| *tied == other.link);
+        let has_twin = self.rows().filter(is_another).any(|other| other.is_present && display_name(other) == name);
+        if has_twin { format!("{name}, {}", link.place()) } else { name }
+    }
+
     /// The order of the list.
     pub const fn sort(&self) -> SortKey {
         self.sort
@@ -400,7 +410,7 @@ impl Discover {
                 self.rearrange();
             }
             DiscoverAction::Asked(link) => self.enqueue([link]),
-            DiscoverAction::AskedSelected => self.enqueue(self.links_to_ask()),
+            DiscoverAction::AskedSelected => self.ask_selected(desk),
             DiscoverAction::AskedAll => self.enqueue(self.askable_links()),
             DiscoverAction::StoppedAsking => return self.stop_asking(desk),
             DiscoverAction::Used(link) => self.use_link(link),
@@ -693,15 +703,38 @@ impl Discover {
         text.map_or(Rank::Last, Rank::Text)
     }
 
-    /// Those marked, else the one selected, else all: a question goes to nobody a person didn't mean.
-    fn links_to_ask(&self) -> Vec<LinkAddress> {
-        let meant: Vec<&LinkAddress> =
-            if self.marked.is_empty() { self.selected.iter().collect() } else { self.marked.iter().collect() };
-        if meant.is_empty() {
-            return self.askable_links();
+    /// Asks those marked, else the one selected, else all: a question goes to nobody a person didn't mean. Where none of them can
+    /// be asked, says why.
+    fn ask_selected(&mut self, desk: &mut Desk<'_>) {
+        let meant: Vec<LinkAddress> = if self.marked.is_empty() {
+            self.selected.iter().cloned().collect()
+        } else {
+            self.marked.iter().cloned().collect()
+        };
+        let links: Vec<LinkAddress> = if meant.is_empty() {
+            self.askable_links()
+        } else {
+            meant.iter().filter(|link| self.why_not_asked(link).is_none()).cloned().collect()
+        };
+        if links.is_empty() {
+            desk.toasts.note(self.nothing_to_ask(&meant), desk.now);
         }
-        let can_be_asked = |link: &&LinkAddress| self.row(link).is_some_and(|row| row.is_present && can_be_asked(row));
-        meant.into_iter().filter(can_be_asked).cloned().collect()
+        self.enqueue(links);
+    }
+
+    fn nothing_to_ask(&self, meant: &[LinkAddress]) -> String {
+        match meant {
+            [] => "No gateway is left to query".to_owned(),
+            [link] => {
+                let name = self.row(link).map_or_else(|| link.to_string(), display_name);
+                format!("{name} can't be queried: {}", self.why_not_asked(link).unwrap_or_default())
+            }
+            several => format!("None of the {} gateways selected can be queried", several.len()),
+        }
+    }
+
+    fn why_not_asked(&self, link: &LinkAddress) -> Option<&'static str> {
+        self.row(link).map_or(Some("it isn't there now"), why_not_asked)
     }
 
     fn askable_links(&self) -> Vec<LinkAddress> {
@@ -845,6 +878,19 @@ pub fn can_be_asked(row: &Sighting) -> bool {
                 || row.profile.as_ref().is_some_and(|guess| guess.driver.facts().offers.asking)
         }
         LinkKind::Http | LinkKind::Udp => false,
+    }
+}
+
+/// Why a row can't be asked now; nothing where it can.
+pub fn why_not_asked(row: &Sighting) -> Option<&'static str> {
+    match row.link.kind() {
+        _ if !row.is_present => Some("it isn't there now"),
+        _ if row.probe == Probe::Asking => Some("it is being queried"),
+        _ if can_be_asked(row) => None,
+        LinkKind::Ble => Some("over Bluetooth only gateways that speak Improv answer. Connect to it instead"),
+        LinkKind::Serial | LinkKind::Http | LinkKind::Udp => {
+            Some("over this link no question is harmless. Connect to it instead")
+        }
     }
 }
 

@@ -258,7 +258,7 @@ mod tests {
     fn refused(app: &App) -> Vec<(String, String)> {
         let problem = |text: &ToastText| match text {
             ToastText::Problem(problem) => Some((problem.what.clone(), problem.likely_cause.clone())),
-            ToastText::News(_) | ToastText::Saved(..) => None,
+            ToastText::News(_) | ToastText::Note(_) | ToastText::Saved(..) => None,
         };
         app.toasts().iter().filter_map(|toast| problem(&toast.text)).collect()
     }

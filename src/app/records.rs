@@ -144,7 +144,7 @@ impl Records {
             }
             RecordsAction::SoughtGatewayOf(key) => {
                 let found = self.list.value().and_then(|list| list.iter().find(|job| job.key() == key));
-                if let Some(gateway) = found.map(|job| job.intent.gateway.clone()) {
+                if let Some(gateway) = found.map(|job| job.called().to_owned()) {
                     self.search = gateway;
                 }
                 Vec::new()
@@ -219,7 +219,8 @@ fn holds_all(job: &JobRecord, words: &[String]) -> bool {
     let (profile, driver) =
         (intent.profile.as_deref().unwrap_or_default(), intent.driver.as_deref().unwrap_or_default());
     let number = job.id.0.to_string();
-    let parts: [&str; 11] = [
+    let parts: [&str; 12] = [
+        job.called(),
         &intent.gateway,
         &intent.link,
         profile,

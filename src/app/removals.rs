@@ -9,12 +9,13 @@ use std::path::PathBuf;
 
 pub use self::list::List;
 use self::list::Orders;
-use self::logins::access;
-pub use self::logins::{Logins, OwnLogin};
+pub use self::logins::OwnLogin;
+use self::logins::{access, access_of};
 use super::Desk;
 use super::batch::Marked;
 use super::jobs::JobKind;
 use crate::certificate::is_due;
+use crate::model::act;
 use crate::model::batch::MAX_PARALLEL;
 use crate::model::destination::Destination;
 use crate::model::ids::{JobId, LinkAddress, ProfileId};
@@ -43,7 +44,7 @@ pub enum RemovalsAction {
     /// Begins no further one, and stops those that run.
     Stopped,
     /// Wants a gateway to have a login of its own, or no longer.
-    OwnLogin(LinkAddress),
+    OwnLogin(usize),
     /// Leaves a row out; the others keep what they have.
     TookOut(usize),
     /// Chose the profile of a row.
@@ -69,6 +70,8 @@ pub struct Row {
     pub marked: Marked,
     /// Its serial number, or its name where it tells none; edited in place.
     pub serial: String,
+    /// Its own login, where it has one; edited in place.
+    pub own_login: Option<OwnLogin>,
     /// How it stands.
     pub state: RowState,
     /// What a list says of it beside.
@@ -77,7 +80,7 @@ pub struct Row {
 
 impl Row {
     fn new(marked: Marked) -> Self {
-        Self { serial: String::new(), marked, state: RowState::Waits, orders: None }
+        Self { serial: String::new(), own_login: None, marked, state: RowState::Waits, orders: None }
     }
 
     /// Its row in the list it was read from.
@@ -113,8 +116,6 @@ pub struct Removals {
     pub username: String,
     /// The password or proof for all of them; edited in place.
     pub secret: Secret<String>,
-    /// Logins that differ from that one.
-    pub logins: Logins,
     /// Their number as it is typed; edited in place.
     pub typed: String,
     /// The folder into which a certificate of each is written; none where it is empty. Edited in place.
@@ -213,6 +214,11 @@ impl Removals {
         self.jobs.contains_key(&job)
     }
 
+    /// The link of the gateway that a job removes.
+    pub(super) fn link_of(&self, job: JobId) -> Option<&LinkAddress> {
+        self.jobs.get(&job).and_then(|index| self.rows.get(*index)).map(|row| &row.marked.link)
+    }
+
     /// Takes the gateways that are marked in the list, unless it was begun or its gateways come from elsewhere.
     pub(super) fn take(&mut self, marked: &[Marked]) {
         if self.is_begun || self.list.is_some() {
@@ -252,11 +258,10 @@ impl Removals {
                 self.queue.stop();
                 self.jobs.keys().map(|&job| Command::Cancel { job }).collect()
             }
-            RemovalsAction::OwnLogin(link) => {
-                let mut rows = self.rows.iter().enumerate();
-                if rows.any(|(index, row)| row.marked.link == link && self.is_correctable(index)) {
-                    self.logins.toggle(link);
-                }
+            RemovalsAction::OwnLogin(index) if self.is_correctable(index) => {
+                let own = &mut self.rows[index].own_login;
+                // Taken away, it takes along what was typed.
+                *own = if own.is_some() { None } else { Some(OwnLogin::empty()) };
                 Vec::new()
             }
             RemovalsAction::TookOut(index) if self.preparing.is_none() && self.is_correctable(index) => {
@@ -283,8 +288,7 @@ impl Removals {
 
     /// Those after it move up, with what belongs to them.
     fn take_out(&mut self, index: usize) {
-        let row = self.rows.remove(index);
-        self.logins.forget(&row.marked.link);
+        self.rows.remove(index);
         self.queue.take_out(index);
         if index < self.destinations.len() {
             self.destinations.remove(index);
@@ -363,13 +367,13 @@ impl Removals {
     fn begin(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
         let mut commands = Vec::new();
         while let Some(index) = self.queue.begin() {
-            let Row { marked, serial, state, orders } = &mut self.rows[index];
+            let Row { marked, serial, own_login, state, orders } = &mut self.rows[index];
             let Some(profile) = marked.profile.clone() else { continue };
-            let job = desk.jobs.start(JobKind::Wipe, format!("Removing {}", marked.name), desk.now);
+            let job = desk.jobs.start(JobKind::Wipe, act::named("wipe", &marked.name), desk.now);
             let driver = desk.catalog.get(&profile).map_or(marked.driver, |it| it.wiping_driver(marked.link.kind()));
             let shared = access(&self.username, &self.secret);
             let listed = orders.as_ref().map(|orders| orders.access(self.list.as_ref())).unwrap_or_default();
-            let access = self.logins.access(&marked.link, &listed.or_shared(&shared));
+            let access = access_of(own_login.as_ref(), &listed.or_shared(&shared));
             *state = RowState::Runs("Connect".into());
             self.jobs.insert(job, index);
             let mut start = WipeStart::new(marked.link.clone(), profile, driver, access, serial.trim().to_owned());
@@ -436,7 +440,7 @@ mod tests {
     use super::*;
     use crate::app::jobs::Jobs;
     use crate::app::toasts::Toasts;
-    use crate::model::ids::{DriverId, LinkAddress};
+    use crate::model::ids::DriverId;
     use crate::profile::Catalog;
 
     fn marked(names: &[&str]) -> Vec<Marked> {
@@ -489,15 +493,14 @@ mod tests {
             row.serial = format!("GW-{number}");
         }
         (removals.username, removals.secret) = ("root".into(), Secret::new("shared".into()));
-        for one in &all[1..] {
-            act(&mut removals, RemovalsAction::OwnLogin(one.link.clone()));
+        for index in [1, 2] {
+            act(&mut removals, RemovalsAction::OwnLogin(index));
         }
-        removals.logins.of(&all[1].link).unwrap().secret = Secret::new("own".into());
-        *removals.logins.of(&all[2].link).unwrap() =
-            OwnLogin { username: "kim".into(), secret: Secret::new("forgotten".into()) };
+        removals.rows[1].own_login.as_mut().unwrap().secret = Secret::new("own".into());
+        removals.rows[2].own_login = Some(OwnLogin { username: "kim".into(), secret: Secret::new("forgotten".into()) });
         // Taken away again, it takes along what was typed.
-        act(&mut removals, RemovalsAction::OwnLogin(all[2].link.clone()));
-        assert!(removals.logins.has(&all[1].link) && !removals.logins.has(&all[2].link));
+        act(&mut removals, RemovalsAction::OwnLogin(2));
+        assert!(removals.rows[1].own_login.is_some() && removals.rows[2].own_login.is_none());
         removals.typed = "3".into();
         let commands = act(&mut removals, RemovalsAction::Started);
         let logins: Vec<(String, String)> = commands
@@ -588,11 +591,15 @@ mod tests {
         assert!(act(&mut removals, RemovalsAction::BeganAgain(0)).is_empty());
         removals.rows[0].serial = "GW-3".into();
         act(&mut removals, RemovalsAction::ChoseProfile(0, ProfileId::new("generic-esp")));
+        act(&mut removals, RemovalsAction::OwnLogin(0));
+        removals.rows[0].own_login.as_mut().unwrap().secret = Secret::new("typed for it".into());
         act(&mut removals, RemovalsAction::ChoseGateway(0, marked(&["c"]).remove(0)));
         let begun = act(&mut removals, RemovalsAction::BeganAgain(0));
         let [Command::Wipe { start, job }] = &begun[..] else { panic!("it begins") };
         let (link, profile) = (LinkAddress::Serial("/dev/c".into()), ProfileId::new("generic-esp"));
         assert_eq!((start.confirmed.as_str(), &start.link, &start.profile), ("GW-3", &link, &profile));
+        let sent = start.access.secret.as_ref().map(|secret| secret.expose().as_str());
+        assert_eq!(sent, Some("typed for it"), "the login of the row goes along");
         assert_ne!(*job, second);
         assert!(act(&mut removals, RemovalsAction::BeganAgain(1)).is_empty(), "what runs isn't begun twice");
         assert_eq!(removals.tally().words(), "2 running");

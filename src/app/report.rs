@@ -59,6 +59,6 @@ impl ReportForm {
 /// The name that is proposed for the file of a report.
 pub fn file_name(job: &JobRecord) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-    let name: String = job.intent.gateway.chars().take(60).map(plain).collect();
+    let name: String = job.called().chars().take(60).map(plain).collect();
     format!("record-{}-{}.html", job.id.0, name.trim_matches(['-', '.']))
 }

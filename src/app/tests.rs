@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::commission::{Phase, Question, ScanState, StepState};
+use super::commission::{Phase, Question, ScanState, Session, StepState};
 use super::discover::Shown;
 use super::terminal::TerminalAction;
 use super::*;
 use crate::model::batch::{Again, RowHead, RowOutcome, RowResult};
 use crate::model::gateway::{
-    Advertisement, Capabilities, Identity, PortFacts, Probe, Protection, ProvisioningState, Sighting,
+    Advertisement, Capabilities, DeviceInfo, Identity, PortFacts, Probe, Protection, ProvisioningState, Sighting,
 };
 use crate::model::outcome::{Outcome, Verdict};
 use crate::model::secret::Secret;
@@ -16,7 +16,7 @@ use crate::model::settings::Settings;
 use crate::model::standing::Standing;
 use crate::model::wifi::{Band, LaptopScan, NearbyNetwork, Network, Security, Ssid};
 use crate::msg::batch::{BatchCommand, BatchEvent, RowState};
-use crate::msg::{Progress, Request, Step};
+use crate::msg::{Progress, Request, Startup, Step};
 
 /// An app with two USB ports, at a time that only the test moves.
 struct Bench {
@@ -281,14 +281,22 @@ fn a_refused_push_is_tried_again_in_the_same_session_with_the_form_kept() {
     bench.progress(job, Progress::StepDone { step: Step::Follow, note: "refused".into() });
     bench.progress(job, joined());
     bench.progress(job, Progress::Ready);
+    let before = bench.app.commission.session().map(|session| (followed(session), session.verdict)).unwrap();
+    assert!(matches!(before.0, StepState::Done { .. }) && before.1.is_some());
     bench.act(CommissionAction::Corrected);
     let session = bench.app.commission.session().unwrap();
     assert!(session.outcome.is_none());
-    let follow = session.steps.iter().find(|line| line.step == Step::Follow).unwrap();
-    assert_eq!(follow.state, StepState::Pending, "without its verdict the step would read as done well");
+    assert_eq!((followed(session), session.verdict), before, "what was done stays to be seen");
     assert_eq!(bench.app.commission.form.draft.ssid, "Office");
     let sent = bench.act(CommissionAction::Sent);
     assert!(matches!(sent[..], [Command::Session { job: same, .. }] if same == job));
+    let session = bench.app.commission.session().unwrap();
+    assert_eq!((followed(session), session.verdict), (StepState::Pending, None), "another attempt, another verdict");
+}
+
+/// How the step stands in which the join is waited for.
+fn followed(session: &Session) -> StepState {
+    session.steps.iter().find(|line| line.step == Step::Follow).unwrap().state.clone()
 }
 
 #[test]
@@ -843,6 +851,46 @@ fn the_key_that_looks_again_asks_nobody_a_person_did_not_select() {
     bench.act(DiscoverAction::MarkedAll);
     bench.act(DiscoverAction::Marked(device()));
     assert_eq!(asked(bench.act(DiscoverAction::AskedSelected)).len(), 2, "those marked");
+    assert!(bench.app.toasts().iter().next().is_none());
+}
+
+#[test]
+fn the_key_that_looks_again_says_why_where_nobody_can_be_asked() {
+    let last = |bench: &Bench| match bench.app.toasts().iter().last().map(|toast| toast.text.clone()) {
+        Some(ToastText::Note(text)) => text,
+        other => panic!("nothing is said: {other:?}"),
+    };
+    let mut bench = Bench::new();
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB1")));
+    bench.apply(Event::GatewayGone(link("/dev/ttyUSB1")));
+    assert!(bench.act(DiscoverAction::AskedSelected).is_empty());
+    assert!(last(&bench).ends_with("can't be queried: it isn't there now"), "{}", last(&bench));
+    let mut bench = Bench::new();
+    bench.connect();
+    assert!(bench.act(DiscoverAction::AskedSelected).is_empty(), "its port is in use");
+    assert!(last(&bench).ends_with("can't be queried while its session is open"), "{}", last(&bench));
+}
+
+#[test]
+fn the_button_that_stops_a_job_names_its_gateway_as_it_is_called_now() {
+    let mut bench = Bench::new();
+    let job = bench.connect();
+    let label = |bench: &Bench| {
+        let running = bench.app.jobs().iter().find(|running| running.id == job).unwrap();
+        bench.app.job_label(running)
+    };
+    let before = label(&bench);
+    let info = DeviceInfo { name: "Cold store 2".into(), ..DeviceInfo::default() };
+    let capabilities = Capabilities { wifi: true, ..Capabilities::default() };
+    let described = Progress::Described { info: Some(info), state: ProvisioningState::Ready, capabilities };
+    bench.progress(job, described);
+    assert_ne!(before, label(&bench));
+    assert_eq!(label(&bench), "Set up: Cold store 2");
+    // Another gateway that calls itself so is not meant.
+    bench.act(DiscoverAction::Selected(link("/dev/ttyUSB1")));
+    let info = DeviceInfo { name: "Cold store 2".into(), ..DeviceInfo::default() };
+    bench.app.discover.told(&link("/dev/ttyUSB1"), DriverId::Improv, Some(info), ProvisioningState::Ready);
+    assert_eq!(label(&bench), "Set up: Cold store 2, /dev/ttyUSB0");
 }
 
 #[test]

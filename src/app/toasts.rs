@@ -26,6 +26,8 @@ pub enum Holds {
 pub enum ToastText {
     /// Something went well.
     News(String),
+    /// Something to know: why nothing was done.
+    Note(String),
     /// A file was saved, and what it holds where that was counted.
     Saved(PathBuf, Option<Holds>),
     /// Something did not.
@@ -63,6 +65,14 @@ impl Toasts {
     /// Says that something went well.
     pub(super) fn tell(&mut self, news: impl Into<String>, now: Instant) {
         self.push(ToastText::News(news.into()), Some(now + NEWS_FOR));
+    }
+
+    /// Says why nothing was done.
+    pub(super) fn note(&mut self, text: impl Into<String>, now: Instant) {
+        let text = ToastText::Note(text.into());
+        // Pressing the key again says it again, and not twice.
+        self.list.retain(|toast| toast.text != text);
+        self.push(text, Some(now + NEWS_FOR));
     }
 
     /// Says that a file was saved.

@@ -371,7 +371,7 @@ fn no_earlier() -> Problem {
         "batch.no_earlier",
         "No earlier run of this manifest to resume",
         "It was never started with this data folder, or its file was moved",
-        "Start it without --resume and --retry",
+        "Start it as a new run",
     )
 }
 

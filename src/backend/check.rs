@@ -349,7 +349,7 @@ fn no_profile() -> Problem {
         "check.no_profile",
         "No profile was chosen for the network check",
         "Which servers a gateway needs depends on its vendor",
-        "Choose a profile; linesman profiles list shows them",
+        "Choose a profile",
     )
 }
 
@@ -358,7 +358,7 @@ fn unknown_profile(id: &str) -> Problem {
         "check.unknown_profile",
         format!("There is no profile called {}", crate::model::text::visible(id, 60)),
         "The name is misspelt, or the profile isn't in the profiles folder of this computer",
-        "Run linesman profiles list for the names",
+        "Use the name of a profile that is loaded",
     )
 }
 

@@ -56,7 +56,7 @@ fn unknown_rows(ids: &[String], profile: &str) -> Problem {
         "check.unknown_rows",
         format!("The profile {profile} has no row {}", ids.join(", ")),
         "The row belongs to another profile, or its number is misspelt",
-        format!("Run linesman profiles show {profile} for its rows"),
+        "Use rows of this profile",
     )
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::advice::{advised, with_option};
 use super::args::{BatchArgs, RetryWhat, SecretFile};
 use super::commission::{STOPPED, wait_for_start};
 use super::output::{Exit, Output, tagged};
@@ -143,11 +144,11 @@ fn check_stopped() -> Problem {
 /// Prints all mistakes and returns the problem that says how many they are.
 pub(super) fn mistakes(findings: &[Finding], out: &mut Output) -> Problem {
     for finding in findings {
-        let mut object = tagged("mistake", &finding.problem);
+        let problem = &*advised(&finding.problem);
+        let mut object = tagged("mistake", problem);
         object["row"] = json!(finding.row);
         object["column"] = json!(finding.column);
         out.json(&object);
-        let problem = &finding.problem;
         out.text(format!("{}: {}", finding.place(), problem.what));
         out.text(format!("  likely cause  {}", problem.likely_cause));
         out.text(format!("  next step     {}", problem.next_step));
@@ -169,7 +170,7 @@ fn secret_missing(name: &str) -> Problem {
         "manifest.secret_missing",
         format!("No secret was given as @{name}"),
         "The manifest refers to a secret that is given once for the whole run",
-        "Give it with --secret NAME=FILE, or run this in a terminal, where it is asked for",
+        "Run this in a terminal, where it is asked for, or give it in a file",
     )
 }
 
@@ -257,7 +258,7 @@ fn print_result(head: &RowHead, result: &RowResult, out: &mut Output) {
         result.summary
     ));
     if !result.outcome.is_good() {
-        out.text(format!("          {:<28} next step: {}", "", result.next_step));
+        out.text(format!("          {:<28} next step: {}", "", with_option(&result.reason, &result.next_step)));
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use super::advice::advised;
 use super::lines::{print_expectations, print_stage, print_state};
 use super::next_job;
 use super::output::Output;
@@ -230,10 +231,7 @@ impl<'a> Following<'a> {
                     self.seen.is_refused = report.grants.iter().all(|grant| grant.granted.is_none());
                 }
             }
-            TelemetryEvent::IdentityQuestion(problem) => {
-                let next_step = format!("{}; --confirm-identity connects all the same", problem.next_step);
-                self.fail(Problem { next_step, ..(**problem).clone() });
-            }
+            TelemetryEvent::IdentityQuestion(problem) => self.fail((**problem).clone()),
             TelemetryEvent::Warning(problem) => self.warn(problem, out),
             TelemetryEvent::Snapshot(snapshot) => {
                 self.seen.counters = snapshot.counters;
@@ -282,7 +280,7 @@ impl<'a> Following<'a> {
 /// What of a stage people have to know, on standard error. Programs have it in its line.
 fn note_stage(report: &StageReport, out: &Output) {
     if let StageState::Noted(problem) = &report.state {
-        out.aside_text(format!("Warning: {}. {}", problem.what, problem.next_step));
+        out.aside_text(format!("Warning: {}. {}", problem.what, advised(problem).next_step));
     }
     let is_over = !matches!(report.state, StageState::Running);
     for grant in report.grants.iter().filter(|grant| is_over && grant.granted.is_none_or(|qos| qos < grant.asked)) {

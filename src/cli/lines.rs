@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::advice::advised;
 use super::output::Output;
 use crate::model::mqtt::stage::{StageReport, StageState, TracedPacket};
 use crate::model::problem::Problem;
@@ -71,7 +72,7 @@ pub(super) fn print_timeline(report: &StageReport, out: &mut Output) {
         StageState::Noted(problem) | StageState::Failed(problem) => {
             out.text(format!("    {}", problem.what));
             out.text(format!("    likely cause  {}", problem.likely_cause));
-            out.text(format!("    next step     {}", problem.next_step));
+            out.text(format!("    next step     {}", advised(problem).next_step));
         }
         StageState::Running | StageState::Done => {}
     }

@@ -4,6 +4,7 @@
 
 mod about;
 mod act;
+mod advice;
 pub mod args;
 mod batch;
 mod bench_broker;

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::advice::advised;
 use crate::model::problem::Problem;
 use crate::model::text::escaped_json;
 
@@ -186,6 +187,7 @@ impl Output {
 
     /// A problem: last line with `--json`, a paragraph for people.
     pub fn problem(&mut self, problem: &Problem) {
+        let problem = &*advised(problem);
         self.json(&tagged("problem", problem));
         self.text(format!("Problem: {}", problem.what));
         self.text(format!("  likely cause  {}", problem.likely_cause));
@@ -198,6 +200,7 @@ impl Output {
 
     /// Something to know that stops nothing.
     pub(super) fn warning(&mut self, warning: &Problem) {
+        let warning = &*advised(warning);
         self.json(&tagged("warning", warning));
         self.text(format!("Warning: {}. {}", warning.what, warning.next_step));
     }
@@ -210,6 +213,7 @@ impl Output {
 
     /// Something to know beside a stream of messages, so on standard error; an object for programs with `--json`.
     pub(super) fn aside(&mut self, warning: &Problem) {
+        let warning = &*advised(warning);
         self.json(&tagged("warning", warning));
         self.aside_text(format!("Warning: {}. {}", warning.what, warning.next_step));
     }

@@ -253,7 +253,7 @@ fn job_line(job: &JobRecord) -> String {
         job.started_at,
         act::title(&job.intent.action),
         job.outcome,
-        visible(&job.intent.gateway, 40),
+        visible(job.called(), 40),
         visible(&job.summary, 120),
     )
 }

@@ -1,6 +1,8 @@
 //! `linesman replay`: a recording played again at any pace, or written in another form.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -98,6 +100,7 @@ fn open<'h, 'a>(
             told: None,
             has_told_place: false,
             is_at_end: false,
+            is_wait_told: false,
         },
     ))
 }
@@ -156,6 +159,8 @@ struct Replay<'a> {
     /// Whether the place was told where more was found to be wrong.
     has_told_place: bool,
     is_at_end: bool,
+    /// Whether it was said how long the next message takes.
+    is_wait_told: bool,
 }
 
 impl Replay<'_> {
@@ -184,6 +189,14 @@ impl Replay<'_> {
         let is_incomplete = self.playback.as_ref().is_some_and(|playback| !playback.left_out.is_nothing());
         stats.left_out > 0 || (has_played_all && is_incomplete)
     }
+
+    /// Says on a terminal, once each time, that the next message takes a while.
+    fn tell_wait(&mut self, next_in: Option<Duration>, out: &Output) {
+        let is_wait_told = std::mem::replace(&mut self.is_wait_told, next_in.is_some());
+        if let Some(left) = next_in.filter(|_| !is_wait_told && std::io::stderr().is_terminal()) {
+            out.aside_text(format!("Next message in {} s", left.as_secs()));
+        }
+    }
 }
 
 impl Follower for Replay<'_> {
@@ -195,7 +208,10 @@ impl Follower for Replay<'_> {
                 self.is_at_end = true;
                 following.close();
             }
-            TelemetryEvent::Playback(playback) => self.playback(*playback, out),
+            TelemetryEvent::Playback(playback) => {
+                self.tell_wait(playback.next_in, out);
+                self.playback(*playback, out);
+            }
             TelemetryEvent::Messages(batch) if !following.is_closing() && self.printer.print(&batch, out) => {
                 following.close();
             }

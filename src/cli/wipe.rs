@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::advice::remedies;
 use super::commission::{wait_for_start, write_transcript};
 use super::lines::counted;
 use super::next_job;
@@ -368,7 +369,8 @@ fn stopped() -> Problem {
 
 /// Prints what may be claimed: for people in three parts, for programs on one line.
 pub(super) fn print_result(report: &WipeReport, out: &mut Output) {
-    let Assessment { outcome, summary, claims, steps, stores, remedies } = &report.assessment;
+    let Assessment { outcome, summary, claims, steps, stores, .. } = &report.assessment;
+    let remedies = remedies(report);
     let answers: serde_json::Map<String, Value> =
         claims.iter().map(|claimed| (claimed.claim.to_string(), json!(claimed.answer))).collect();
     out.text(format!("\n{}: {summary}\n", outcome.title().to_uppercase()));
@@ -395,7 +397,7 @@ pub(super) fn print_result(report: &WipeReport, out: &mut Output) {
     if !remedies.is_empty() {
         out.text("\nLeft to be done");
     }
-    for remedy in remedies {
+    for remedy in &remedies {
         let step = remedy.step.as_ref().map(|step| format!("  [{step}]")).unwrap_or_default();
         out.text(format!("  {}{step}", remedy.text));
         if let Some(warning) = &remedy.warning {

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use serde_json::json;
 
+use super::advice::remedies;
 use super::batch::{given, mistakes};
 use super::commission::wait_for_start;
 use super::next_job;
@@ -278,17 +279,18 @@ fn print_end(row: &Listed, ended: &Ended, took: f64, out: &mut Output) {
     let claims = assessment.map(|found| {
         found.claims.iter().map(|one| (one.claim.to_string(), json!(one.answer))).collect::<serde_json::Map<_, _>>()
     });
+    let left = ended.report.as_deref().map(remedies);
     out.json(&json!({
         "kind": "wipe-outcome", "row": row.row, "name": row.name, "serial": row.serial, "outcome": outcome,
         "summary": summary, "claims": claims, "problem": problem,
-        "remedies": assessment.map(|found| &found.remedies),
+        "remedies": &left,
         "record": ended.report.as_ref().map(|report| report.record),
     }));
     let word = outcome.to_uppercase();
     out.text(format!("Row {:<5} {:<24} {word:<10} {took:>6.1} s  {summary}", row.row, visible(&row.name, 24)));
     let next = match (assessment, problem) {
         (_, Some(problem)) => vec![problem.next_step.clone()],
-        (Some(found), None) => found.remedies.iter().map(|remedy| remedy.text.clone()).collect(),
+        (Some(_), None) => left.into_iter().flatten().map(|remedy| remedy.text).collect(),
         (None, None) => Vec::new(),
     };
     for text in next {

@@ -194,7 +194,7 @@ impl Explain for SessionError {
                 "credential.no_way",
                 format!("{} cannot be sent with the driver {driver}", visible(credential, 60)),
                 "The profile knows no such credential, or does not say where this driver puts it",
-                "See `linesman profiles show` for the credentials, or add a [[credential.push]] to a profile of your own",
+                "Choose another credential of the profile, or add a [[credential.push]] to a profile of your own",
             ),
             Self::Smp { error, .. } => error.explain(),
             Self::TooSlow { step, limit, .. } => Problem::new(
@@ -213,7 +213,7 @@ impl Explain for SessionError {
                 "driver.no_management",
                 format!("The driver {driver} sets gateways up and can't manage them"),
                 format!("Its protocol has nothing for that, and over {link} no other driver was named"),
-                "Use another link of this gateway, such as its serial console with --driver linux-console or smp",
+                "Use another link of this gateway, such as its serial console with the driver linux-console or smp",
             ),
         }
     }

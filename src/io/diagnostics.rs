@@ -239,6 +239,7 @@ mod tests {
             outcome: "unknown".into(),
             reason: "records.cut_off".into(),
             summary: "The gateway logged hunter2hunter2".into(),
+            row_name: None,
             origin: None,
             last_entry_at: None,
         };

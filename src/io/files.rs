@@ -144,13 +144,13 @@ impl Explain for FilesError {
                 "files.no_data_folder",
                 "There is no folder for Linesman's data",
                 "The account has no home folder",
-                "Name a folder with --data-dir",
+                "Start Linesman with a folder for its data",
             ),
             Self::NotCreated { path, detail } => Problem::new(
                 "files.not_created",
                 format!("The folder {} cannot be used", shown(path)),
                 "It can't be created, isn't a folder, or belongs to another account",
-                "Check the permissions of the folder above it, or name another with --data-dir",
+                "Check the permissions of the folder above it, or start Linesman with another data folder",
             )
             .with_detail(visible(detail, 300)),
             Self::NotFound { path } => Problem::new(
@@ -193,7 +193,7 @@ impl Explain for FilesError {
                 EXISTS,
                 format!("{} exists already", shown(path)),
                 "An earlier run wrote it, or it is another file of that name; nothing was changed",
-                "Choose another name, or replace it (--overwrite)",
+                "Choose another name, or replace it",
             ),
             Self::SameFile { path } => Problem::new(
                 "files.same_file",

@@ -435,7 +435,7 @@ const JOBS: &str = "
            COALESCE((SELECT NULLIF(json_extract(told.detail, '$.name'), '') FROM entries AS told
                      WHERE told.job = jobs.id AND told.step = 'describe' AND told.outcome = 'done'
                            AND json_valid(told.detail) LIMIT 1), gateway) AS gateway,
-           driver, operator, is_simulated,
+           (SELECT name FROM batch_rows WHERE batch_rows.job = jobs.id) AS row_name, driver, operator, is_simulated,
            EXISTS (SELECT 1 FROM entries AS act WHERE act.job = jobs.id AND act.step <> 'job' GROUP BY act.step
                    HAVING SUM(act.phase = 'intent') > SUM(act.phase = 'outcome')) AS has_open_act,
            (SELECT max(last.at) FROM entries AS last WHERE last.job = jobs.id AND last.is_end = 0) AS last_entry_at,
@@ -463,9 +463,18 @@ fn job_of(row: &Row<'_>, live: &HashSet<String>) -> rusqlite::Result<JobRecord> 
         }
     };
     let id = RecordId(row.get("id")?);
-    let (started_at, ended_at) = (row.get("started_at")?, row.get("at")?);
-    let job =
-        JobRecord { id, started_at, ended_at, intent, outcome, reason, summary, origin: None, last_entry_at: None };
+    let job = JobRecord {
+        id,
+        started_at: row.get("started_at")?,
+        ended_at: row.get("at")?,
+        intent,
+        outcome,
+        reason,
+        summary,
+        row_name: row.get("row_name")?,
+        origin: None,
+        last_entry_at: None,
+    };
     // Its end was written by the next run of the program: when it came nobody knows.
     Ok(if job.has_ended_unseen() {
         JobRecord { ended_at: None, last_entry_at: row.get("last_entry_at")?, ..job }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use super::files::{self, FilesError};
 use super::records::export::cell;
 use super::save;
-use crate::model::batch::{RowHead, RowOutcome, RowResult, Summary};
+use crate::model::batch::{GO_ON, RowHead, RowOutcome, RowResult, Summary};
 use crate::model::destination::Destination;
 
 const HEADER: &str =
@@ -89,7 +89,7 @@ fn line(head: &RowHead, result: Option<&RowResult>) -> String {
         head.driver.to_string(),
         head.ssid.clone(),
         of(|result| result.summary.clone()),
-        result.map_or_else(|| "Go on with --resume".to_owned(), |result| result.next_step.clone()),
+        result.map_or_else(|| GO_ON.to_owned(), |result| result.next_step.clone()),
     ];
     format!("{}\r\n", cells.map(|text| cell(&text)).join(","))
 }

@@ -112,13 +112,13 @@ impl Explain for BundleError {
                 "bundle.not_a_bundle",
                 "The file isn't a bundle of records",
                 format!("Line {line} isn't one of a bundle; another file was chosen"),
-                "Choose a file written by records export --bundle",
+                "Choose a file that was exported as a bundle",
             ),
             Self::Incomplete { line } => Problem::new(
                 "bundle.incomplete",
                 "The bundle is incomplete; nothing was imported",
                 format!("Line {line} can't be read: the file was cut off, or damaged on its way"),
-                "Export it again with records export --bundle, and copy it whole",
+                "Export the bundle again, and copy it whole",
             ),
             Self::TooNew { found } => Problem::new(
                 "bundle.too_new",
@@ -130,13 +130,13 @@ impl Explain for BundleError {
                 "bundle.damaged",
                 "The bundle isn't what was exported; nothing was imported",
                 visible(finding, 200),
-                "Run records verify on the computer it comes from, and export it again",
+                "Verify the records on the computer it comes from, and export it again",
             ),
             Self::UnknownKey { key } => Problem::new(
                 "bundle.unknown_key",
                 "The bundle is signed with an unknown key; nothing was imported",
                 "The computer it comes from isn't in the list of known keys",
-                "Compare the key with records verify on that computer, then add it to the list",
+                "Compare the key with the one on that computer, then add it to the list",
             )
             .with_detail(key.clone()),
             Self::Contradicts { entry } => Problem::new(
@@ -157,7 +157,7 @@ impl Explain for BundleError {
                 "bundle.bad_key_line",
                 "The list of known keys can't be read",
                 format!("Line {line} isn't a key of 64 hexadecimal digits and a name"),
-                "Write one computer a line: the key as records verify prints it, a blank, a name",
+                "Write one computer a line: its key, a blank, a name",
             ),
         }
     }

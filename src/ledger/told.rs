@@ -79,6 +79,7 @@ fn begun(entry: &BundledEntry, begins: &[Json], origin: &Origin) -> JobRecord {
         outcome: "running".into(),
         reason: String::new(),
         summary: String::new(),
+        row_name: known(10),
         origin: Some(origin.clone()),
         last_entry_at: None,
     }

@@ -83,6 +83,9 @@ impl KnownBy {
         if is_a_name(&intent.gateway) && has_gateway(&job.job) {
             add(&mut marks.names, intent.gateway.clone());
         }
+        if let Some(name) = job.job.row_name.as_deref().filter(|name| is_a_name(name)) {
+            add(&mut marks.names, name.to_owned());
+        }
         for entry in &job.entries {
             marks.take(entry, is_a_name);
         }

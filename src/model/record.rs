@@ -135,6 +135,9 @@ pub struct JobRecord {
     pub reason: String,
     /// One sentence for the list.
     pub summary: String,
+    /// The name of its row in a batch, as the manifest has it; `None` of a job that is no row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_name: Option<String>,
     /// The computer it was imported from; `None` for this one's own. Its number is that computer's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
@@ -169,9 +172,15 @@ impl JobRecord {
             outcome: outcome.into(),
             reason: String::new(),
             summary: String::new(),
+            row_name: None,
             origin: None,
             last_entry_at: None,
         }
+    }
+
+    /// What its gateway is called in a list: by its row of a batch, else by the name it told or was given.
+    pub fn called(&self) -> &str {
+        self.row_name.as_deref().filter(|name| !name.is_empty()).unwrap_or(&self.intent.gateway)
     }
 
     /// What names it among the records of all computers.

@@ -99,7 +99,7 @@ impl Fault {
                 "Ask the server's administrator which it was. Each computer sends again what is its own; nothing is lost here"
             }
             Self::Different | Self::Extra => {
-                "Run linesman records verify. If the folder was copied, give the copy an empty data folder; else show the \
+                "Verify the records of this computer. If the folder was copied, give the copy an empty data folder; else show the \
                  finding to the administrator. Don't delete anything on the server before you know which"
             }
             Self::Unsound => "Show the finding to the administrator; nothing of it was taken in",

@@ -335,6 +335,8 @@ pub struct PlaybackState {
     pub position_unix_micros: i64,
     /// How fast.
     pub speed: f32,
+    /// How long it is until the next message, where that is worth saying.
+    pub next_in: Option<Duration>,
 }
 
 /// What an inspection amounted to.

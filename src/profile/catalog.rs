@@ -128,7 +128,7 @@ fn explain_some(file: &str, errors: &[FileError]) -> Vec<Problem> {
             "profile.more",
             format!("{} has {more} more mistakes", visible(file, 120)),
             "The file has many mistakes",
-            "Run `linesman profiles validate` on the file to see all of them",
+            "Fix those shown; the others are shown after that",
         ));
     }
     problems

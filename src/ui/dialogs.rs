@@ -41,7 +41,7 @@ enum Answer {
 }
 
 fn close(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
-    let running: Vec<&str> = app.cut_by_closing().map(|job| job.label.as_str()).collect();
+    let running: Vec<String> = app.cut_by_closing().map(|job| app.job_label(job)).collect();
     let text = format!(
         "Still running: {}. Closing now stops it; what the gateway made of it may remain unknown. The records say so.",
         running.join(", ")

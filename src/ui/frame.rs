@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use egui::{Align2, Area, CentralPanel, Frame, Id, Margin, ScrollArea, Stroke, Ui};
+use egui::{Align2, Area, CentralPanel, Color32, Frame, Id, Label, Margin, ScrollArea, Stroke, Ui};
 
 use super::pass::Pass;
 use super::theme::{GAP, PAGE_MARGIN, STATUS_HEIGHT, TOAST_WIDTH, palette};
@@ -59,21 +59,25 @@ fn toasts(ui: &Ui, app: &App, pass: &mut Pass<'_>) {
 
 fn toast_body(ui: &mut Ui, text: &ToastText, pass: &mut Pass<'_>) -> bool {
     match text {
-        ToastText::News(news) => {
-            ui.horizontal(|ui| {
-                icon(ui, icon::JOINED, palette(ui).ok);
-                let end = RowEnd::new(ui, "dismiss");
-                end.before(ui, |ui| truncated(ui, news.as_str()));
-                end.show(ui, dismiss)
-            })
-            .inner
-        }
+        ToastText::News(news) => told(ui, (icon::JOINED, palette(ui).ok), news),
+        ToastText::Note(note) => told(ui, (icon::INFO, palette(ui).muted), note),
         ToastText::Saved(path, holds) => saved(ui, path, *holds, pass),
         ToastText::Problem(problem) => {
             problem_card(ui, problem);
             Button::new("Dismiss").named("Dismiss the problem").pressed(ui)
         }
     }
+}
+
+/// A sentence in full, with its sign; whether it was read.
+fn told(ui: &mut Ui, (sign, colour): (&'static str, Color32), text: &str) -> bool {
+    ui.horizontal(|ui| {
+        icon(ui, sign, colour);
+        let end = RowEnd::new(ui, "dismiss");
+        end.before(ui, |ui| ui.add(Label::new(text).wrap()));
+        end.show(ui, dismiss)
+    })
+    .inner
 }
 
 /// A file was saved: where it is seen, and its path.

@@ -10,7 +10,7 @@ use super::icon;
 use super::pass::Pass;
 use super::theme::{GRID, icon_font, palette, scrim, small_text};
 use super::widgets::rows::{cell, choosable};
-use super::widgets::{RowEnd, muted};
+use super::widgets::{RowEnd, legible, muted};
 use crate::app::App;
 use crate::app::palette::{Entry, Kind, Palette, PaletteAction, found_in};
 
@@ -169,7 +169,7 @@ fn marked(ui: &Ui, entry: &Entry, text: &str, width: f32) -> std::sync::Arc<egui
     let font = if entry.kind == Kind::Topic { FontId::monospace(12.0) } else { FontId::proportional(12.5) };
     let mut job = LayoutJob::default();
     let mut append = |part: &str, colour: Color32| {
-        job.append(part, 0.0, TextFormat::simple(font.clone(), colour));
+        job.append(&legible(ui, part, &font), 0.0, TextFormat::simple(font.clone(), colour));
     };
     let mut end = 0;
     for (from, to) in found_in(&entry.title, text) {

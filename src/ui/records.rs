@@ -11,10 +11,10 @@ use super::sync;
 use super::theme::{
     GRID, HEAD_HEIGHT, Palette, ROW_HEIGHT, TWO_PANES_FROM, icon_font, medium, palette, small_mono, small_text,
 };
-use super::widgets::rows::{Asked, Place, Rows, cell, choosable};
+use super::widgets::rows::{Asked, Place, Rows, cell, choosable, name_cell};
 use super::widgets::{
     Button, bare_field, check, copyable, empty_state, facts, group, muted, notice, pill, problem_card, split, strong,
-    truncated,
+    truncated, unbroken,
 };
 use crate::app::records::filter::{FilterAction, Period, Shown};
 use crate::app::records::{Ends, Kind, Records, RecordsAction, act_label, entry_words, is_cut_off, outcome_label};
@@ -123,7 +123,7 @@ fn tool_row(ui: &mut Ui, records: &mut Records, site: Option<&Site>, pass: &mut 
                 (_, true) => format!("{count} {}", if count == 1 { "job" } else { "jobs" }),
                 _ => format!("{count} of {all} jobs"),
             };
-            muted(ui, &text);
+            unbroken(ui, &text);
             if is_low(ui) {
                 verify(ui, records, pass);
                 export(ui, records, pass);
@@ -265,7 +265,7 @@ fn nothing(ui: &mut Ui, records: &Records) {
 
 fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32, f32)], pass: &mut Pass<'_>) {
     let (local, utc) = pass.local_time(&job.started_at);
-    let what = (act_label(job), &job.intent.gateway, outcome_label(job));
+    let what = (act_label(job), job.called(), outcome_label(job));
     let name = || format!("{local}, {}, {}, {}: {}", what.0, what.1, what.2, job.summary);
     let is_chosen = records.selected() == Some(job.key());
     let response = choosable(ui, rect, job.key(), Role::ListBoxOption, is_chosen, name);
@@ -279,7 +279,7 @@ fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32,
     let texts = [
         (local.clone(), small_mono(), palette.muted),
         (act_label(job).to_owned(), egui::FontId::proportional(12.5), palette.text),
-        (job.intent.gateway.clone(), medium(), palette.strong),
+        (job.called().to_owned(), medium(), palette.strong),
         (outcome_label(job).to_owned(), egui::FontId::proportional(12.5), word_colour(palette, job)),
         (format!("{}{simulated}{imported}", job.summary), egui::FontId::proportional(12.5), palette.text),
     ];
@@ -290,9 +290,13 @@ fn line(ui: &Ui, records: &Records, job: &JobRecord, rect: Rect, places: &[(f32,
             ui.painter().text(sign, Align2::CENTER_CENTER, outcome_sign(job), icon_font(14.0), outcome_colour(ui, job));
             cell_rect = cell_rect.with_min_x(cell_rect.left() + 20.0);
         }
-        cell(ui, cell_rect, &text, font, colour, Align2::LEFT_CENTER);
+        if at == 2 {
+            name_cell(ui, cell_rect, &text, font, colour);
+        } else {
+            cell(ui, cell_rect, &text, font, colour, Align2::LEFT_CENTER);
+        }
     }
-    response.on_hover_text(utc);
+    response.on_hover_text(format!("{}\n{utc}", job.called()));
 }
 
 /// Where a record was imported from, if it was.
@@ -378,7 +382,7 @@ fn history_card(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
     let job = &history.job;
     group(ui, |ui| {
         ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new(&job.intent.gateway).font(crate::ui::theme::title()).color(palette(ui).strong));
+            ui.label(RichText::new(job.called()).font(crate::ui::theme::title()).color(palette(ui).strong));
             pill(ui, outcome_colour(ui, job), outcome_label(job));
             if job.intent.is_simulated {
                 pill(ui, palette(ui).muted, "simulated");
@@ -438,6 +442,7 @@ fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
             ("Started", time(&job.started_at)),
             ("Ended", ended(job, time)),
             ("Act", act_label(job).to_owned()),
+            ("Reports as", own_name(job).to_owned()),
             ("Link", job.intent.link.clone()),
             ("Profile", job.intent.profile.clone().unwrap_or_default()),
             ("Driver", job.intent.driver.clone().unwrap_or_default()),
@@ -446,6 +451,12 @@ fn job_facts(ui: &mut Ui, history: &JobHistory, pass: &Pass<'_>) {
             ("Reason", job.reason.clone()),
         ],
     );
+}
+
+/// What the gateway of a row calls itself, where that differs from the name of the row.
+fn own_name(job: &JobRecord) -> &str {
+    let told = job.intent.gateway.as_str();
+    if told == job.called() { "" } else { told }
 }
 
 fn entry_line(ui: &mut Ui, entry: &EntryRecord, shows_evidence: bool, pass: &Pass<'_>) {
@@ -486,10 +497,13 @@ mod tests {
 
     #[test]
     fn each_column_stays_beside_an_open_record() {
-        for width in [LEAST_FOR_ACT, 560.0, 640.0, 1400.0] {
+        for width in [LEAST_FOR_ACT, 640.0, 1400.0] {
             let places = places(width);
             assert!(places.iter().all(|(from, to)| to - from > 20.0 && *to <= width), "{width}: {places:?}");
             assert!(places.windows(2).all(|pair| pair[0].1 < pair[1].0), "{width}: {places:?}");
         }
+        // Where there is less room the act goes, which the open record says: a few words of the summary are worth more.
+        let narrow = places(508.0);
+        assert!(narrow[4].1 - narrow[4].0 > 120.0 && narrow[1].0 >= narrow[1].1, "{narrow:?}");
     }
 }

@@ -1,10 +1,11 @@
 //! The status line: what runs, what the radio hears, what a person should look at, and the simulated site.
 
-use egui::{Frame, Margin, Panel, Popup, PopupCloseBehavior, RectAlign, Ui};
+use egui::{Color32, Frame, Margin, Panel, Popup, PopupCloseBehavior, RectAlign, Role, TextStyle, Ui, WidgetInfo};
 
 use super::pass::Pass;
 use super::theme::{GRID, NARROW_BELOW, STATUS_HEIGHT, palette};
-use super::widgets::{Button, RowEnd, copyable, icon as show_icon, labelled, muted, strong, truncated};
+use super::widgets::rows::one_line;
+use super::widgets::{Button, RowEnd, copyable, elided, icon as show_icon, labelled, muted, strong, truncated};
 use super::{icon, telemetry};
 use crate::app::discover::DiscoverAction;
 use crate::app::jobs::{JobKind, RunningJob};
@@ -12,6 +13,9 @@ use crate::app::palette::PaletteAction;
 use crate::app::{Action, App, Place};
 use crate::model::ids::LinkKind;
 use crate::msg::DemoSite;
+
+/// The least room for the name of a job.
+const LEAST_LABEL: f32 = 60.0;
 
 pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let frame = Frame::new().fill(palette(ui).rail).inner_margin(Margin::symmetric(8, 0));
@@ -95,11 +99,21 @@ fn running(ui: &mut Ui, app: &App, job: &RunningJob, pass: &mut Pass<'_>) {
     let doing = step.map_or_else(String::new, |line| format!(" · {}", line.step.label()));
     let clock = if job.kind.has_clock() { format!(" · {}", pass.clock_since(job.started)) } else { String::new() };
     let width = (ui.available_width() - 150.0).clamp(80.0, 420.0);
+    let (label, rest) = (app.job_label(job), format!("{doing}{clock}"));
     ui.scope(|ui| {
         ui.set_max_width(width);
-        truncated(ui, format!("{}{doing}{clock}", job.label));
+        // What is done and for how long stays; of a long name its middle goes.
+        let font = TextStyle::Body.resolve(ui.style());
+        let taken = one_line(ui, &rest, font.clone(), Color32::PLACEHOLDER, width).size().x;
+        let shown = elided(ui, &label, &font, (width - taken).max(LEAST_LABEL)).into_owned();
+        let said = truncated(ui, format!("{shown}{rest}"));
+        let is_enabled = ui.is_enabled();
+        said.widget_info(|| WidgetInfo::labeled(Role::Label, is_enabled, format!("{label}{rest}")));
+        if shown != label {
+            said.on_hover_text(&label);
+        }
     });
-    if Button::new("Cancel").quiet().named(&format!("Cancel {}", job.label)).pressed(ui) {
+    if Button::new("Cancel").quiet().named(&format!("Cancel {label}")).pressed(ui) {
         pass.did(Action::CancelledJob(job.id));
     }
 }

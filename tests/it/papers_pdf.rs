@@ -49,6 +49,7 @@ fn made(name: &str, text: &str) -> Report {
         outcome: "joined".into(),
         reason: String::new(),
         summary: text.into(),
+        row_name: None,
         origin: None,
         last_entry_at: None,
     };

@@ -51,6 +51,59 @@ fn texts_keep_to_the_words_people_use() {
     assert!(found.is_empty(), "{}", found.join("\n"));
 }
 
+/// Who speaks with both front ends: the command line alone names its options and subcommands.
+const FOR_BOTH: [&str; 14] = [
+    "app",
+    "backend",
+    "certificate.rs",
+    "check",
+    "flow",
+    "io",
+    "ledger",
+    "model",
+    "msg",
+    "papers",
+    "profile",
+    "proto",
+    "telemetry",
+    "ui",
+];
+
+/// What names an option or a subcommand all the same, and why.
+const NAMES_COMMANDS: [(&str, &str); 11] = [
+    ("src/check/gateway/", "a command that a gateway runs"),
+    ("src/proto/console/", "a command that a gateway runs"),
+    ("src/io/laptop_wifi.rs", "a command that this computer runs"),
+    ("src/io/probe/settings.rs", "a command that this computer runs"),
+    ("src/io/records/tests/", "a test"),
+    ("src/check/report/reproduce.rs", "another program, to see the same"),
+    ("src/ui/run.rs", "the window can't be opened"),
+    ("cargo build --release --features", "another program"),
+    ("systemctl enable --now bluetooth", "another program"),
+    ("linesman records sync --setup prints", "the command line alone has it"),
+    ("linesman device files put", "the command line alone has it"),
+];
+
+#[test]
+fn a_next_step_is_said_in_words_that_hold_for_the_window_as_well() {
+    let command = Regex::new(r#"(?:^|[\s"`(])--[a-z]|\blinesman [a-z]{3}|\b(?:records (?:export|sync|verify)|(?:retained|profiles) (?:list|show))\b"#).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for path in sources(&root.join("src")) {
+        let file = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+        let is_for_both = FOR_BOTH.iter().any(|part| file.starts_with(&format!("src/{part}")));
+        let text = fs::read_to_string(&path).unwrap();
+        let shown = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        for (at, line) in shown.lines().enumerate().filter(|(_, line)| is_for_both && !is_apart(line)) {
+            let is_allowed = NAMES_COMMANDS.iter().any(|(known, _)| file.starts_with(known) || line.contains(known));
+            if !is_allowed && command.is_match(line) {
+                found.push(format!("{file}:{}: {}", at + 1, line.trim()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "say what to do; src/cli/advice.rs adds by which option:\n{}", found.join("\n"));
+}
+
 /// Comments, reasons for lints, and what only a programmer sees.
 fn is_apart(line: &str) -> bool {
     let line = line.trim_start();

@@ -549,7 +549,8 @@ impl Commission {
 
     fn correct(&mut self) {
         if let Some(session) = &mut self.session {
-            session.forget_attempt();
+            // What was done stays in the list of steps until something else is sent.
+            session.outcome = None;
             session.problem = None;
         }
         self.form.wants_passphrase_focus = true;

@@ -155,6 +155,8 @@ pub struct Session {
     pub scan: ScanState,
     /// How the last push ended.
     pub outcome: Option<Box<Outcome>>,
+    /// The verdict on the push whose steps are shown; it stays while the passphrase is corrected.
+    pub verdict: Option<Verdict>,
     /// Why the last request failed.
     pub problem: Option<Problem>,
     /// Why credentials were not sent by themselves though that was wanted.
@@ -181,6 +183,7 @@ impl Session {
             networks: Vec::new(),
             scan: ScanState::NotAsked,
             outcome: None,
+            verdict: None,
             problem: None,
             held_back: None,
             log: VecDeque::new(),
@@ -238,12 +241,7 @@ impl Session {
     /// A push was sent: the steps after it start anew.
     pub(super) fn begin_push(&mut self) {
         self.begin_request();
-        self.forget_attempt();
-    }
-
-    /// The attempt before is over: its verdict and its steps go.
-    pub(super) fn forget_attempt(&mut self) {
-        self.outcome = None;
+        (self.outcome, self.verdict) = (None, None);
         for line in &mut self.steps {
             if matches!(line.step, Step::Push | Step::Follow | Step::ReadBack) {
                 line.state = StepState::Pending;
@@ -284,6 +282,7 @@ impl Session {
                 if outcome.verdict == Verdict::Joined {
                     self.state = Some(ProvisioningState::Provisioned);
                 }
+                self.verdict = Some(outcome.verdict);
                 self.outcome = Some(outcome);
             }
             Progress::Ready if self.phase == Phase::Busy => self.phase = Phase::Ready,

@@ -1,18 +1,11 @@
-//! Logins of gateways that differ from the one for all of them, as they are typed.
-
-use std::collections::BTreeMap;
+//! The login of a gateway that differs from the one for all of them, as it is typed. It belongs to its row, whatever link that is
+//! reached by.
 
 use super::SECRET_ROOM;
 use crate::model::access::Access;
-use crate::model::ids::LinkAddress;
 use crate::model::secret::Secret;
 
-/// Logins by the link of their gateway: another gateway has another one.
-#[derive(Default)]
-pub struct Logins(BTreeMap<LinkAddress, OwnLogin>);
-
 /// The login of one gateway; what is left empty is as for all of them.
-#[derive(Default)]
 pub struct OwnLogin {
     /// The user name; edited in place.
     pub username: String,
@@ -20,36 +13,18 @@ pub struct OwnLogin {
     pub secret: Secret<String>,
 }
 
-impl Logins {
-    /// Whether a gateway has a login of its own.
-    pub fn has(&self, link: &LinkAddress) -> bool {
-        self.0.contains_key(link)
+impl OwnLogin {
+    /// One in which nothing is typed yet.
+    pub(super) fn empty() -> Self {
+        let mut secret = Secret::<String>::default();
+        secret.expose_mut().reserve(SECRET_ROOM);
+        Self { username: String::new(), secret }
     }
+}
 
-    /// Its own login, to be typed.
-    pub fn of(&mut self, link: &LinkAddress) -> Option<&mut OwnLogin> {
-        self.0.get_mut(link)
-    }
-
-    /// Gives a gateway a login of its own, or takes it away with what was typed.
-    pub(super) fn toggle(&mut self, link: LinkAddress) {
-        if self.0.remove(&link).is_none() {
-            let mut own = OwnLogin::default();
-            own.secret.expose_mut().reserve(SECRET_ROOM);
-            self.0.insert(link, own);
-        }
-    }
-
-    /// Forgets what was typed for a gateway.
-    pub(super) fn forget(&mut self, link: &LinkAddress) {
-        self.0.remove(link);
-    }
-
-    /// What lets a gateway be logged in to.
-    pub(super) fn access(&self, link: &LinkAddress, shared: &Access) -> Access {
-        let own = self.0.get(link).map(|own| access(&own.username, &own.secret));
-        own.unwrap_or_default().or_shared(shared)
-    }
+/// What a gateway is logged in to with: its own login first, and for all of them what that leaves empty.
+pub(super) fn access_of(own: Option<&OwnLogin>, shared: &Access) -> Access {
+    own.map(|own| access(&own.username, &own.secret)).unwrap_or_default().or_shared(shared)
 }
 
 /// A login as it was typed.

@@ -184,7 +184,8 @@ pub struct Bench {
     job: Option<JobId>,
     seen: VecDeque<(i64, String)>,
     interfaces: Vec<String>,
-    mistake: Option<Problem>,
+    /// What was wrong, and in which form.
+    mistake: Option<(Problem, BenchDraft)>,
 }
 
 impl Bench {
@@ -217,8 +218,8 @@ impl Bench {
     }
 
     /// What is wrong with what was typed.
-    pub const fn mistake(&self) -> Option<&Problem> {
-        self.mistake.as_ref()
+    pub fn mistake(&self) -> Option<&Problem> {
+        self.mistake.as_ref().filter(|(_, draft)| *draft == self.draft).map(|(problem, _)| problem)
     }
 
     pub(super) fn act(&mut self, action: BenchAction, desk: &mut Desk<'_>) -> Vec<Command> {
@@ -233,7 +234,7 @@ impl Bench {
                     self.seen.clear();
                     return vec![Command::Bench { job, command: BenchCommand::Start(plan) }];
                 }
-                Err(problem) => self.mistake = Some(problem),
+                Err(problem) => self.mistake = Some((problem, self.draft.clone())),
             },
             BenchAction::Stopped => {
                 if let (Some(job), BenchState::Starting | BenchState::Running(_)) = (self.job, &self.state) {

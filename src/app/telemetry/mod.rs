@@ -364,6 +364,9 @@ impl Telemetry {
 
     /// Whether a clock on the screen has to tick.
     pub fn is_ticking(&self) -> bool {
+        if self.panes.recorder.is_waiting() {
+            return true;
+        }
         let state = self.inspection.as_ref().filter(|one| one.is_open()).and_then(|one| one.state.as_ref());
         matches!(
             state,
@@ -748,7 +751,7 @@ impl Telemetry {
         let Some(inspection) = self.inspection.as_mut().filter(|one| one.job == job && one.is_open()) else {
             return Vec::new();
         };
-        self.panes.told(&event);
+        self.panes.told(&event, desk.now);
         if let Some(news) = self.panes.trigger.told(&event) {
             desk.toasts.tell(visible(&news, 200), desk.now);
         }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::bench::{Bench, BenchAction};
 use super::expect::Expect;
@@ -89,10 +90,10 @@ impl Panes {
         }
     }
 
-    pub(super) fn told(&mut self, event: &TelemetryEvent) {
+    pub(super) fn told(&mut self, event: &TelemetryEvent, now: Instant) {
         self.plot.told(event);
         self.publish.told(event);
-        self.recorder.told(event);
+        self.recorder.told(event, now);
         self.trace.told(event);
         self.expect.told(event);
     }

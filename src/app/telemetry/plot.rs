@@ -151,7 +151,8 @@ pub struct Plot {
     /// Curves in the order in which they came; a place that became free is taken by the next, so that colours stay.
     curves: Vec<Option<Curve>>,
     fields: VecDeque<(Arc<str>, Vec<String>)>,
-    mistake: Option<Problem>,
+    /// What was wrong, and in which filter where it was that.
+    mistake: Option<(Problem, Option<String>)>,
     /// Where the picture goes that the window is to take.
     picture: Option<PathBuf>,
     saving: Option<JobId>,
@@ -170,8 +171,9 @@ impl Plot {
     }
 
     /// What is wrong with what was typed.
-    pub const fn mistake(&self) -> Option<&Problem> {
-        self.mistake.as_ref()
+    pub fn mistake(&self) -> Option<&Problem> {
+        let is_as_typed = |filter: &Option<String>| filter.as_ref().is_none_or(|filter| *filter == self.filter);
+        self.mistake.as_ref().filter(|(_, filter)| is_as_typed(filter)).map(|(problem, _)| problem)
     }
 
     /// Whether an export goes on.
@@ -385,12 +387,13 @@ impl Plot {
             return;
         }
         if self.series.len() >= MOST_SERIES {
-            self.mistake = Some(Problem::new(
+            let problem = Problem::new(
                 "telemetry.plot_full",
                 format!("There are {MOST_SERIES} series already"),
                 "More than that can't be distinguished",
                 "Remove one first",
-            ));
+            );
+            self.mistake = Some((problem, None));
             return;
         }
         self.series.push(spec);
@@ -407,7 +410,7 @@ impl Plot {
             }
             Err(error) => {
                 let error: crate::model::mqtt::topic::FilterError = error;
-                self.mistake = Some(error.explain());
+                self.mistake = Some((error.explain(), Some(self.filter.clone())));
             }
         }
     }

@@ -331,7 +331,8 @@ pub struct Retained {
     phase: RetainedPhase,
     rows: Vec<RetainedRow>,
     marked: BTreeSet<usize>,
-    mistake: Option<Problem>,
+    /// What was wrong, and in which filter.
+    mistake: Option<(Problem, String)>,
     is_asking: bool,
 }
 
@@ -362,9 +363,9 @@ impl Retained {
         self.rows.iter().map(|row| row.bytes).sum()
     }
 
-    /// What is wrong with the filter typed.
-    pub const fn mistake(&self) -> Option<&Problem> {
-        self.mistake.as_ref()
+    /// What is wrong with the filter typed; nothing once another one was typed.
+    pub fn mistake(&self) -> Option<&Problem> {
+        self.mistake.as_ref().filter(|(_, filter)| *filter == self.filter).map(|(problem, _)| problem)
     }
 
     /// Whether they are being listed or cleared.
@@ -391,7 +392,16 @@ pub struct Publish {
     pub retained: Retained,
     sent: VecDeque<Sent>,
     last_ticket: u64,
-    mistake: Option<Problem>,
+    /// What was wrong, and in what was typed then.
+    mistake: Option<(Problem, Box<Typed>)>,
+}
+
+/// What is typed on Publish.
+#[derive(PartialEq, Eq)]
+struct Typed {
+    draft: Draft,
+    repeat: RepeatDraft,
+    template_name: String,
 }
 
 impl Publish {
@@ -400,9 +410,18 @@ impl Publish {
         self.sent.iter()
     }
 
-    /// What has to be mended before the message can be published.
-    pub const fn mistake(&self) -> Option<&Problem> {
-        self.mistake.as_ref()
+    /// What has to be mended before the message can be published or saved; nothing once something else was typed.
+    pub fn mistake(&self) -> Option<&Problem> {
+        let (problem, typed) = self.mistake.as_ref()?;
+        let is_as_typed =
+            typed.draft == self.draft && typed.repeat == self.repeat && typed.template_name == self.template_name;
+        is_as_typed.then_some(problem)
+    }
+
+    fn refuse(&mut self, problem: Problem) {
+        let typed =
+            Typed { draft: self.draft.clone(), repeat: self.repeat.clone(), template_name: self.template_name.clone() };
+        self.mistake = Some((problem, Box::new(typed)));
     }
 
     /// The ticket of the repetition that goes on.
@@ -533,7 +552,7 @@ impl Publish {
         let (message, repeat) = match (self.draft.message(), self.repeat.read()) {
             (Ok(message), Ok(repeat)) => (message, repeat),
             (Err(problem), _) | (_, Err(problem)) => {
-                self.mistake = Some(problem);
+                self.refuse(problem);
                 return Vec::new();
             }
         };
@@ -586,9 +605,8 @@ impl Publish {
         } else {
             None
         };
-        if problem.is_some() {
-            self.mistake = problem;
-            return;
+        if let Some(problem) = problem {
+            return self.refuse(problem);
         }
         let template = self.draft.template(&name);
         match known {
@@ -614,7 +632,7 @@ impl Publish {
                 seat.ask(TelemetryCommand::FindRetained(filter))
             }
             Err(error) => {
-                retained.mistake = Some(error.explain());
+                retained.mistake = Some((error.explain(), retained.filter.clone()));
                 Vec::new()
             }
         }

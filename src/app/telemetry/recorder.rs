@@ -1,7 +1,7 @@
 //! The recorder: the ring on disk and what is kept of it, recordings being written, the one that is played, exports.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::seat::Seat;
 use crate::model::destination::Destination;
@@ -75,6 +75,8 @@ pub struct Recorder {
     last_rate: Option<(i64, u64)>,
     is_keeping: bool,
     playback: Option<Box<PlaybackState>>,
+    /// When the next message of it comes, where that is a while.
+    next_at: Option<Instant>,
     is_playing: bool,
     is_at_end: bool,
     slid_to: Option<i64>,
@@ -95,6 +97,7 @@ impl Default for Recorder {
             last_rate: None,
             is_keeping: false,
             playback: None,
+            next_at: None,
             is_playing: false,
             is_at_end: false,
             slid_to: None,
@@ -137,6 +140,17 @@ impl Recorder {
     /// The recording that is played.
     pub fn playback(&self) -> Option<&PlaybackState> {
         self.playback.as_deref()
+    }
+
+    /// How long it is until the next message, while it plays and that is a while.
+    pub fn next_in(&self, now: Instant) -> Option<Duration> {
+        let left = self.next_at.filter(|_| self.is_playing)?.saturating_duration_since(now);
+        (!left.is_zero()).then_some(left)
+    }
+
+    /// Whether it plays and the next message is a while away.
+    pub fn is_waiting(&self) -> bool {
+        self.is_playing && self.next_at.is_some()
     }
 
     /// Whether it plays now.
@@ -230,7 +244,7 @@ impl Recorder {
         self.at_unix_micros = snapshot.at_unix_micros;
     }
 
-    pub(super) fn told(&mut self, event: &TelemetryEvent) {
+    pub(super) fn told(&mut self, event: &TelemetryEvent, now: Instant) {
         match event {
             TelemetryEvent::Recording { recorder, ring } => {
                 self.measure(recorder.as_ref());
@@ -238,7 +252,10 @@ impl Recorder {
                 self.ring.clone_from(ring);
             }
             TelemetryEvent::Kept(_) => self.is_keeping = false,
-            TelemetryEvent::Playback(playback) => self.playback = Some(playback.clone()),
+            TelemetryEvent::Playback(playback) => {
+                self.next_at = playback.next_in.map(|left| now + left);
+                self.playback = Some(playback.clone());
+            }
             TelemetryEvent::State(state) => {
                 self.is_playing = *state == InspectionState::Playing;
                 self.is_at_end = matches!(state, InspectionState::Paused { is_at_end: true });
@@ -258,6 +275,7 @@ impl Recorder {
         self.last_rate = None;
         self.is_keeping = false;
         self.playback = None;
+        self.next_at = None;
         self.is_playing = false;
         self.is_at_end = false;
         self.slid_to = None;
@@ -309,8 +327,6 @@ pub(super) fn fresh(data_dir: &Path, what: &'static str) -> Destination {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::app::Desk;
     use crate::app::jobs::Jobs;
@@ -346,7 +362,7 @@ mod tests {
     fn the_last_minutes_are_kept_with_one_click_while_there_is_a_ring() {
         let mut recorder = Recorder::default();
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "there is no ring");
-        recorder.told(&TelemetryEvent::Recording { recorder: None, ring: Some(state(5)) });
+        recorder.told(&TelemetryEvent::Recording { recorder: None, ring: Some(state(5)) }, Instant::now());
         act(&mut recorder, RecorderAction::ChoseMinutes(5));
         let Some(TelemetryCommand::KeepLast { span, destination }) = act(&mut recorder, RecorderAction::KeptLast)
         else {
@@ -355,7 +371,7 @@ mod tests {
         assert_eq!(span, Duration::from_mins(5));
         assert_eq!(destination, fresh(Path::new("/data"), "kept"));
         assert!(act(&mut recorder, RecorderAction::KeptLast).is_none(), "it is at it");
-        recorder.told(&TelemetryEvent::Kept(Ok(state(7))));
+        recorder.told(&TelemetryEvent::Kept(Ok(state(7))), Instant::now());
         assert!(!recorder.is_keeping());
     }
 
@@ -368,11 +384,11 @@ mod tests {
         assert_eq!(destination.path().to_str(), Some("/tmp/x.lmrec"));
         for (secs, messages) in [(10, 0), (11, 500), (12, 1500)] {
             recorder.saw(&at(secs));
-            recorder.told(&TelemetryEvent::Recording { recorder: Some(state(messages)), ring: None });
+            recorder.told(&TelemetryEvent::Recording { recorder: Some(state(messages)), ring: None }, Instant::now());
         }
         assert_eq!(recorder.rate(), Some(1000));
         assert!(act(&mut recorder, RecorderAction::Started).is_none(), "one at a time");
-        recorder.told(&TelemetryEvent::Recording { recorder: None, ring: None });
+        recorder.told(&TelemetryEvent::Recording { recorder: None, ring: None }, Instant::now());
         assert_eq!(recorder.rate(), None);
     }
 
@@ -380,14 +396,18 @@ mod tests {
     fn playback_is_steered_and_stays_within_the_recording() {
         let mut recorder = Recorder::default();
         assert!(act(&mut recorder, RecorderAction::ChoseSpeed(2.0)).is_none(), "nothing is played");
-        recorder.told(&TelemetryEvent::Playback(Box::new(PlaybackState {
+        let now = Instant::now();
+        let playback = TelemetryEvent::Playback(Box::new(PlaybackState {
             recording: state(3),
             facts: RecordingFacts::default(),
             repaired: None,
             left_out: LeftOut::default(),
             position_unix_micros: 2_000,
             speed: 1.0,
-        })));
+            next_in: Some(Duration::from_secs(90)),
+        }));
+        recorder.told(&playback, now);
+        assert_eq!(recorder.next_in(now), None, "it doesn't play yet");
         act(&mut recorder, RecorderAction::Slid(4_000));
         assert_eq!(recorder.position(), Some(4_000));
         let sought = act(&mut recorder, RecorderAction::Sought(99_000));
@@ -395,9 +415,11 @@ mod tests {
         assert_eq!(recorder.position(), Some(9_000));
         let speed = act(&mut recorder, RecorderAction::ChoseSpeed(1000.0));
         assert!(matches!(speed, Some(TelemetryCommand::SetSpeed(speed)) if (speed - 100.0).abs() < f32::EPSILON));
-        recorder.told(&TelemetryEvent::State(InspectionState::Playing));
+        recorder.told(&TelemetryEvent::State(InspectionState::Playing), Instant::now());
         assert!(recorder.is_playing());
-        recorder.told(&TelemetryEvent::State(InspectionState::Paused { is_at_end: true }));
+        assert_eq!(recorder.next_in(now + Duration::from_secs(30)), Some(Duration::from_mins(1)));
+        assert_eq!(recorder.next_in(now + Duration::from_secs(90)), None, "it is due");
+        recorder.told(&TelemetryEvent::State(InspectionState::Paused { is_at_end: true }), Instant::now());
         assert!(!recorder.is_playing() && recorder.is_at_end());
     }
 
@@ -410,17 +432,14 @@ mod tests {
         };
         assert_eq!(query.text, "boiler");
         assert!(act(&mut recorder, export()).is_none(), "it is at it");
-        recorder.told(&TelemetryEvent::Exported {
-            path: "/tmp/b.csv".into(),
-            result: Ok(1),
+        let exported = |path: &str, count| TelemetryEvent::Exported {
+            path: path.into(),
+            result: Ok(count),
             left_out: LeftOut::default(),
-        });
+        };
+        recorder.told(&exported("/tmp/b.csv", 1), Instant::now());
         assert!(recorder.is_writing());
-        recorder.told(&TelemetryEvent::Exported {
-            path: "/tmp/a.csv".into(),
-            result: Ok(12),
-            left_out: LeftOut::default(),
-        });
+        recorder.told(&exported("/tmp/a.csv", 12), Instant::now());
         assert!(!recorder.is_writing());
     }
 

@@ -190,7 +190,7 @@ impl Found {
                 "batch.not_found",
                 format!("{place} did not come within {} s", waited.as_secs()),
                 "It is not plugged in, has no power, or the manifest names another one",
-                "Plug it in and ask for it again with --retry failed",
+                "Plug it in or switch it on, then retry it",
             ),
         };
         failed(&problem, RowOutcome::Failed)

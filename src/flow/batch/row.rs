@@ -14,7 +14,7 @@ use crate::flow::port::{BatchRecords, Boxed, Records, RecordsError};
 use crate::flow::report::Report;
 use crate::flow::transcript::SharedTranscript;
 use crate::model::agenda::{Agenda, Order, Todo};
-use crate::model::batch::{BatchId, RowOutcome, RowPlan, RowResult, Told, evidence_word};
+use crate::model::batch::{BatchId, GO_ON, RowOutcome, RowPlan, RowResult, Told, evidence_word};
 use crate::model::credentials::{WifiDraft, check};
 use crate::model::gateway::PortFacts;
 use crate::model::ids::LinkAddress;
@@ -282,7 +282,7 @@ impl<'a> Row<'a> {
                 RowOutcome::Stopped,
                 "session.stopped",
                 "Stopped before the network was sent".into(),
-                "Go on with --resume".into(),
+                GO_ON.into(),
             ),
             (JobEnd::Done { .. }, Some(problem)) => failed(&problem, RowOutcome::Failed),
             (JobEnd::Done { note }, None) if self.plan.network.is_none() && !self.taken.is_empty() => RowResult {
@@ -294,12 +294,9 @@ impl<'a> Row<'a> {
                     "Check that the gateway reaches its service".into(),
                 )
             },
-            (JobEnd::Done { note }, None) => RowResult::without_session(
-                RowOutcome::Failed,
-                "session.closed",
-                note,
-                "Ask for it again with --retry failed".into(),
-            ),
+            (JobEnd::Done { note }, None) => {
+                RowResult::without_session(RowOutcome::Failed, "session.closed", note, "Retry it".into())
+            }
         }
     }
 }

@@ -235,13 +235,13 @@ impl Explain for EspError {
                 "esp.proof_missing",
                 format!("The gateway asks for its proof of possession (Security {level})"),
                 "None was entered; it's printed on the device, in its QR code or in its documentation",
-                "Type or scan the proof of possession, or give it in a file with --pop-file, and connect again",
+                "Type or scan the proof of possession, then connect again",
             ),
             Self::UsernameMissing => Problem::new(
                 "esp.username_missing",
                 "The gateway asks for a user name (Security 2)",
                 "None was entered; it's in the QR code or the vendor documentation",
-                "Type or scan the user name, or give it with --username, and connect again",
+                "Type or scan the user name, then connect again",
             ),
             Self::ProofRefused { level: 2 } => Problem::new(
                 "esp.proof_refused",

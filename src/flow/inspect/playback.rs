@@ -17,6 +17,8 @@ use crate::telemetry::batch::Batch;
 pub(super) const SPEEDS: std::ops::RangeInclusive<f32> = 0.1..=100.0;
 /// Messages that are due within that time come together: nobody sees the difference.
 const TOGETHER: Duration = Duration::from_millis(15);
+/// A next message that is further away than this is worth saying: till then nothing moves.
+const WORTH_SAYING: Duration = Duration::from_secs(2);
 /// What a message takes in memory, roughly: how much of a recording is worth reading before a time.
 const BYTES_PER_MESSAGE: u64 = 256;
 
@@ -41,6 +43,8 @@ pub(super) struct Player {
     /// At which instant which monotonic time of the recording was due.
     anchor: Option<(Instant, u64)>,
     position_mono: u64,
+    /// When the next message comes, while that is waited for and worth saying.
+    next_at: Option<Instant>,
     /// A problem that ended it.
     is_broken: bool,
 }
@@ -60,6 +64,8 @@ enum Read {
 pub(super) enum Played {
     /// Messages that are due.
     Messages(Arc<Batch>),
+    /// The next one is further away than a person waits without asking why.
+    Waits,
     /// It came to its end, or to the time that was asked for.
     Arrived,
     /// It cannot be read any further.
@@ -76,6 +82,7 @@ impl Player {
             position_unix_micros: recording.span_unix_micros.map_or(0, |(first, _)| first),
             recording,
             speed,
+            next_in: None,
         };
         Self {
             playback: Some(playback),
@@ -89,13 +96,16 @@ impl Player {
             fill_until: None,
             anchor: None,
             position_mono: 0,
+            next_at: None,
             is_broken: false,
         }
     }
 
     /// How it stands.
     pub(super) fn state(&self) -> PlaybackState {
-        PlaybackState { speed: self.speed, ..self.state.clone() }
+        let now = Instant::now();
+        let next_in = self.next_at.map(|at| at.saturating_duration_since(now));
+        PlaybackState { speed: self.speed, next_in, ..self.state.clone() }
     }
 
     /// Ends it here, whatever the recording still holds.
@@ -105,7 +115,7 @@ impl Player {
         self.is_playing = false;
         self.wants_step = false;
         self.fill_until = None;
-        self.anchor = None;
+        (self.anchor, self.next_at) = (None, None);
     }
 
     /// As the inspection as a whole tells it.
@@ -137,13 +147,13 @@ impl Player {
         }
         self.position_mono = self.now_mono();
         self.is_playing = is_playing && !self.is_at_end;
-        self.anchor = None;
+        (self.anchor, self.next_at) = (None, None);
     }
 
     pub(super) fn set_speed(&mut self, speed: f32) {
         self.position_mono = self.now_mono();
         self.speed = paced(speed);
-        self.anchor = None;
+        (self.anchor, self.next_at) = (None, None);
     }
 
     /// Brings one message and pauses.
@@ -160,7 +170,7 @@ impl Player {
         if self.is_broken {
             return false;
         }
-        self.anchor = None;
+        (self.anchor, self.next_at) = (None, None);
         self.wants_step = false;
         let span = self.state.recording.span_unix_micros;
         let target = span.map_or(unix_micros, |(first, last)| unix_micros.clamp(first, last.saturating_add(1)));
@@ -244,6 +254,10 @@ impl Player {
                 }
                 Due::At(at) => {
                     self.batch = Some((batch, first));
+                    if self.next_at != Some(at) && at.saturating_duration_since(Instant::now()) >= WORTH_SAYING {
+                        self.next_at = Some(at);
+                        return Played::Waits;
+                    }
                     sleep_until(at).await;
                     continue;
                 }
@@ -299,6 +313,7 @@ impl Player {
     /// Cuts the messages that are due out of their batch.
     fn take(&mut self, batch: Arc<Batch>, first: usize, count: usize) -> Arc<Batch> {
         let end = first + count;
+        self.next_at = None;
         if let Some(last) = batch.iter().nth(end - 1) {
             self.position_mono = last.mono_micros;
             self.state.position_unix_micros = last.unix_micros;

@@ -1250,6 +1250,26 @@ fn a_recording_is_played_at_its_pace_to_its_end() {
 }
 
 #[test]
+fn a_recording_says_when_it_goes_on_after_a_silence() {
+    on_paused_clock(|| async {
+        let silent = vec![timed_batch(&[("m/0", 0), ("m/1", 1000), ("m/2", 121_000)])];
+        let mut desk = Options::of_recording(silent, 2.0).open();
+        let next_in = |event| match event {
+            TelemetryEvent::Playback(playback) => playback.next_in,
+            _ => None,
+        };
+        let left = desk.until(next_in).await;
+        assert!(left.abs_diff(60 * SECOND) <= Duration::from_millis(100), "{left:?}, and nothing of the second before");
+        // Twice as fast it comes in half the time.
+        desk.ask(TelemetryCommand::SetSpeed(4.0)).await;
+        let left = desk.until(next_in).await;
+        assert!(left.abs_diff(30 * SECOND) <= Duration::from_millis(100), "{left:?}");
+        assert_eq!(desk.messages().await.1, ["m/2"]);
+        desk.until_state(|state| *state == InspectionState::Paused { is_at_end: true }).await;
+    });
+}
+
+#[test]
 fn a_recording_is_paused_stepped_and_sped_up() {
     on_paused_clock(|| async {
         let mut desk = Options::of_recording(recording(), 1.0).open();

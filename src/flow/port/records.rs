@@ -111,7 +111,7 @@ impl Explain for RecordsError {
                 "records.not_opened",
                 "The records cannot be opened",
                 "The folder is missing, read-only or belongs to another account",
-                "Check the permissions of the data folder, or choose another with --data-dir",
+                "Check the permissions of the data folder, or start Linesman with another one",
             )
             .with_detail(format!("{path}: {}", visible(detail, 300))),
             Self::Damaged { path, detail } => Problem::new(
@@ -132,7 +132,7 @@ impl Explain for RecordsError {
                 "records.too_new",
                 "The records were written by a newer version of Linesman",
                 format!("The file has schema version {found}; this program knows {known}"),
-                "Use the newer version, or another data folder with --data-dir",
+                "Use the newer version, or start this one with another data folder",
             )
             .with_detail(path.clone()),
             Self::DiskFull { path } => Problem::new(

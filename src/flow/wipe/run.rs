@@ -113,7 +113,7 @@ fn refused_before(plan: &Plan, setup: &Setup) -> Option<Problem> {
             "wipe.no_such_step",
             format!("{id} {problem}"),
             "The step is mistyped, or belongs to another profile",
-            format!("The steps are {}; see them with --plan", known.join(", ")),
+            format!("The steps are {}", known.join(", ")),
         ));
     }
     if let Some((id, _)) = setup.evidence.iter().find(|(id, _)| !setup.attested.iter().any(|(step, _)| step == id)) {

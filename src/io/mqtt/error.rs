@@ -705,7 +705,7 @@ impl CertificateFault {
                 "mqtt.certificate_version",
                 format!("{}{} is of X.509 version {version}", of[..1].to_uppercase(), &of[1..]),
                 "Linesman checks version 3: older ones name neither host nor purpose",
-                "Issue it again as version 3 (openssl x509 needs -extfile for that); --tls-checks nothing connects meanwhile",
+                "Issue it again as version 3 (openssl x509 needs -extfile for that); with no checks of it you can connect meanwhile",
             ),
             Self::Other { detail } => Problem::new(
                 "mqtt.certificate",

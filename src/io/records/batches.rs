@@ -54,7 +54,7 @@ impl Database {
         let Some(started_at) = started_at else { return Ok(None) };
         let live = instance::live(&self.running)?;
         let mut statement = self.connection.prepare_cached(&format!(
-            "SELECT batch_rows.name AS row_name, batch_rows.content, told.* FROM batch_rows
+            "SELECT batch_rows.content, told.* FROM batch_rows
              JOIN ({JOBS}) AS told ON told.id = batch_rows.job WHERE batch_rows.batch = ?1 ORDER BY batch_rows.job"
         ))?;
         let rows = statement.query_map([id.0], |row| {

@@ -61,7 +61,7 @@ impl Explain for TransferError {
                 "bundle.not_exported",
                 "The records don't pass their check; no bundle was written",
                 finding.clone(),
-                "Run linesman records verify; export as JSON lines instead, which says nothing of signatures",
+                "Verify the records to see where; export as JSON lines instead, which says nothing of signatures",
             ),
         }
     }

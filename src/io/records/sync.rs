@@ -266,14 +266,14 @@ fn here(error: &SyncError) -> Problem {
         SyncError::NoServer => Problem::new(
             "sync.no_server",
             "No server is set for the records",
-            "Neither --server nor the settings name one",
-            "Give --server postgres://USER@HOST/DATABASE, or set it in Settings",
+            "None was given, and the settings name none",
+            "Name the server in Settings",
         ),
         SyncError::Damaged { finding } => Problem::new(
             "sync.damaged",
             "The records of this computer don't pass their check; nothing was sent",
             finding.clone(),
-            "Run linesman records verify, and keep a copy of the data folder",
+            "Verify the records to see where, and keep a copy of the data folder",
         ),
         other => server(other),
     }
@@ -377,7 +377,7 @@ fn login(error: &SyncError) -> Problem {
             "sync.no_password",
             format!("The server asks for the password of {}", visible(user, 60)),
             "None was given",
-            "Give --password-file FILE, set LINESMAN_RECORDS_PASSWORD, or name the file in Settings",
+            "Name the file with the password in Settings",
         ),
         SyncError::Login { user, .. } => Problem::new(
             "sync.login",

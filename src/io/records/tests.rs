@@ -71,6 +71,8 @@ async fn a_job_reads_back_with_its_entries_in_order() {
 
 #[tokio::test]
 async fn a_gateway_that_told_its_name_is_listed_by_it() {
+    use crate::flow::port::BatchRecords as _;
+
     let (_folder, data_dir) = data_dir();
     let store = RecordStore::open(&data_dir).unwrap();
     let described = |name: &str| StepEntry {
@@ -82,8 +84,14 @@ async fn a_gateway_that_told_its_name_is_listed_by_it() {
     for (name, listed) in [("Boiler room", "Boiler room"), ("", "/dev/ttyUSB0")] {
         let job = store.begin(intent("/dev/ttyUSB0")).await.unwrap();
         store.step(job, described(name)).await.unwrap();
-        assert_eq!(store.show(job).await.unwrap().job.intent.gateway, listed);
+        assert_eq!(store.show(job).await.unwrap().job.called(), listed);
     }
+    // A row of a batch is called as in its manifest; what it told of itself stays.
+    let batch = store.open_batch("/home/me/site.csv".into()).await.unwrap();
+    let row = store.begin_row(batch, "Hall 1".into(), "{}".into(), intent("Hall 1")).await.unwrap();
+    store.step(row, described("GW-0001")).await.unwrap();
+    let job = store.show(row).await.unwrap().job;
+    assert_eq!((job.called(), job.intent.gateway.as_str()), ("Hall 1", "GW-0001"));
 }
 
 #[tokio::test]
@@ -393,7 +401,8 @@ async fn a_batch_reads_back_with_the_jobs_of_its_rows() {
     assert_eq!(store.last_batch("/nowhere".into()).await.unwrap(), None);
     let lost = store.begin_row(BatchId(99), "Hall 3".into(), "{}".into(), intent("Hall 3")).await;
     assert!(lost.is_err(), "a row of no batch");
-    assert_eq!(store.list(9).await.unwrap().len(), 3, "and no job of it is left behind");
+    let called: Vec<_> = store.list(9).await.unwrap().iter().map(|job| job.called().to_owned()).collect();
+    assert_eq!(called, ["Hall 2", "beside it", "Hall 1"], "and no job of it is left behind");
     drop(store);
 
     // Another process finds the row that was under way cut off.

@@ -107,7 +107,7 @@ impl RowHistory {
         let took = took.and_then(|(end, start)| u64::try_from(end - start).ok()).unwrap_or_default();
         let next_step = match outcome {
             RowOutcome::Unknown => VERIFY,
-            RowOutcome::Refused | RowOutcome::Failed => "Fix the cause, then retry it with --retry failed",
+            RowOutcome::Refused | RowOutcome::Failed => "Fix the cause, then retry it",
             _ => "Nothing: it was done in an earlier run",
         };
         let told = &job.intent.gateway;

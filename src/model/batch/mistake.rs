@@ -216,7 +216,7 @@ impl Explain for Mistake {
                 "manifest.profile_unknown",
                 format!("There is no profile {}", visible(id, 60)),
                 "The id is mistyped, or its file is not in the folder `profiles` of the data folder",
-                "Use an id of `linesman profiles list`",
+                "Use the id of a profile that is loaded",
             ),
             Self::DriverUnknown { name } => Problem::new(
                 "manifest.driver_unknown",
@@ -234,7 +234,7 @@ impl Explain for Mistake {
                 "manifest.credential_unknown",
                 format!("The profile {profile} has no credential {}", visible(id, 60)),
                 "The id after `credential:` is mistyped, or belongs to another profile",
-                "See `linesman profiles show` for its credentials, or leave the cell empty",
+                "Use the id of one of its credentials, or leave the cell empty",
             ),
             Self::CredentialNoWay { id, driver } => Problem::new(
                 "manifest.credential_no_way",
@@ -259,7 +259,7 @@ impl Explain for Mistake {
                 "manifest.secret_missing",
                 format!("No secret was given as @{}", visible(name, 60)),
                 "The manifest refers to a secret that is given once for the whole run",
-                "Give it with --secret NAME=FILE, or type it where it is asked for",
+                "Type it where it is asked for",
             ),
             Self::NothingToSend => Problem::new(
                 "manifest.nothing_to_send",
@@ -295,7 +295,7 @@ impl Explain for Mistake {
                 "manifest.step_unknown",
                 format!("The profile's plan has no step {}", visible(step, 60)),
                 "The step is mistyped, or belongs to another profile",
-                "See the steps with `linesman wipe --plan`",
+                "Use the id of a step of this plan",
             ),
             Self::BadAttest => Problem::new(
                 "manifest.bad_attest",

@@ -208,7 +208,10 @@ impl From<Verdict> for RowOutcome {
 }
 
 /// What to do about a row whose outcome is unknown.
-const VERIFY: &str = "Verify on the device, then ask for it again with --retry unknown";
+const VERIFY: &str = "Verify on the device whether it joined, then retry it";
+
+/// What to do about a row that was stopped or never begun.
+pub const GO_ON: &str = "Go on with the batch: what succeeded isn't repeated";
 
 /// What came of a row.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -159,7 +159,7 @@ pub fn clears_too_much(consent: Option<Consent>, topics: &[TopicFilter]) -> Opti
         "wipe.clears_too_much",
         format!("Clearing all of {filter} would clear messages of other gateways"),
         "The filter begins with a wildcard",
-        "Name the gateway's own topics, or give the number that was listed: --clear-retained=N",
+        "Name the gateway's own topics, or give the number that was listed",
     ))
 }
 

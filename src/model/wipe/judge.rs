@@ -5,8 +5,9 @@
 //! sanitises a medium. Offline, a step that works online only removed nothing, whatever somebody says.
 
 use super::{
-    Actor, Answer, Assessment, BrokerSeen, Claim, Claimed, Guard, Look, NetworkState, Outcome, Plan, PlanStep, Proof,
-    Remedy, StepState, StepVerdict, Store, StoreState, StoreVerdict, Trail, WIFI, When, WillState,
+    Actor, Answer, Assessment, BrokerSeen, CLEAR_RETAINED, Claim, Claimed, Guard, LIST_RETAINED, Look, NetworkState,
+    Outcome, Plan, PlanStep, Proof, Remedy, StepState, StepVerdict, Store, StoreState, StoreVerdict, Trail, WIFI, When,
+    WillState,
 };
 
 /// Says what may be claimed.
@@ -319,15 +320,10 @@ fn remedies(plan: &Plan, trail: &Trail, outcome: Outcome, claims: &[Claimed; 3],
             let text = "Make sure at the broker that no session of it goes on: its last will wasn't seen".into();
             remedies.push(Remedy { step: None, text, warning: None });
         }
-        let left = seen.left().count();
-        if left > 0 {
-            let text = format!(
-                "Clear what the broker retains on its topics: repeat the removal and clear it when asked (--clear-retained={left}), or use `linesman retained clear`"
-            );
-            remedies.push(Remedy { step: None, text, warning: None });
+        if seen.left().next().is_some() {
+            remedies.push(Remedy { step: None, text: CLEAR_RETAINED.into(), warning: None });
         } else if seen.retained_open.is_some() {
-            let text = "See what the broker retains on its topics with `linesman retained list`".into();
-            remedies.push(Remedy { step: None, text, warning: None });
+            remedies.push(Remedy { step: None, text: LIST_RETAINED.into(), warning: None });
         }
     }
     if came_back(trail).is_some() {

@@ -380,6 +380,12 @@ pub struct StoreVerdict {
     pub says: String,
 }
 
+/// What to do about messages that a broker still retains.
+pub const CLEAR_RETAINED: &str =
+    "Clear what the broker retains on its topics: repeat the removal and clear it when asked";
+/// What to do where it isn't known what a broker retains.
+pub const LIST_RETAINED: &str = "See what the broker retains on its topics";
+
 /// Something that is left to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Remedy {

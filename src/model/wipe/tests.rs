@@ -274,7 +274,7 @@ fn what_the_broker_retains_of_it_is_open_until_it_was_cleared_and_looked_for_aga
         (left.outcome, left.summary.as_str()),
         (Outcome::Incomplete, "The broker still retains 1 message of it")
     );
-    assert!(left.remedies.iter().any(|remedy| remedy.text.contains("--clear-retained=1")), "{left:?}");
+    assert!(left.remedies.iter().any(|remedy| remedy.text == CLEAR_RETAINED), "{left:?}");
     assert_eq!(found(&[LeftoverState::Cleared], WillState::Seen).outcome, Outcome::Complete);
     let unseen = found(&[], WillState::NotSeen);
     assert_eq!(unseen.outcome, Outcome::Complete, "a gateway that says goodbye leaves no last will");

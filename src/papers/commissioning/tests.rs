@@ -37,6 +37,7 @@ impl Log {
             outcome: outcome.into(),
             reason: String::new(),
             summary: summary.into(),
+            row_name: None,
             origin: None,
             last_entry_at: None,
         };

@@ -110,10 +110,7 @@ fn read_word(table: &Table<'_>, written: &str) -> Option<(Option<HostPattern>, S
     if let Ok(pattern @ HostPattern::Wildcard { .. }) = written.parse::<HostPattern>() {
         return Some((Some(pattern), written.to_owned()));
     }
-    table.refuse(
-        "for",
-        "it is the word that `linesman profiles show` prints in <brackets>, or a wildcard such as *.parent.example",
-    );
+    table.refuse("for", "it is the word that the profile has in <brackets>, or a wildcard such as *.parent.example");
     None
 }
 

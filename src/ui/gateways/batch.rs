@@ -22,8 +22,8 @@ use crate::ui::pass::{Pass, PathField, short};
 use crate::ui::theme::{FIELD_WIDTH, GRID, LINE_HEIGHT, PAGE_MARGIN, medium, palette, small_text};
 use crate::ui::widgets::rows::longest;
 use crate::ui::widgets::{
-    Button, RowEnd, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, notice, path_field,
-    pill, problem_card, row_ground, strong, truncated,
+    Button, RowEnd, boxed, check, empty_state, field, fixed, forget_undo, group, labelled, muted, name, notice,
+    path_field, pill, problem_card, row_ground, strong, truncated,
 };
 
 /// Least height of the table, whatever stands around it.
@@ -32,8 +32,10 @@ const LIST_LEAST: f32 = 4.0 * LINE_HEIGHT;
 const NUMBER_WIDTH: f32 = 40.0;
 /// Width of the state of a row.
 const STATE_WIDTH: f32 = 104.0;
-/// The least width of name and link.
+/// The least width of a name.
 const LEAST_NAME: f32 = 80.0;
+/// The least width of a link.
+const LEAST_PLACE: f32 = 48.0;
 /// The least width of the words beside them.
 const LEAST_WORDS: f32 = 130.0;
 /// What a remedy takes beside its lines.
@@ -52,7 +54,7 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
         return super::removals::show(ui, app, pass);
     }
     let margin = egui::Margin { left: PAGE_MARGIN, right: 12, top: 8, bottom: 8 };
-    egui::Frame::new().inner_margin(margin).show(ui, |ui| page_header(ui, &app.batch, pass));
+    egui::Frame::new().inner_margin(margin).show(ui, |ui| page_header(ui, &mut app.batch, pass));
     let edge = ui.cursor().top();
     ui.painter().hline(ui.max_rect().x_range(), edge, egui::Stroke::new(1.0, palette(ui).line));
     let margin = egui::Margin { left: PAGE_MARGIN, right: 0, top: 10, bottom: 0 };
@@ -74,9 +76,9 @@ pub(super) fn show(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
     });
 }
 
-fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
+fn page_header(ui: &mut Ui, batch: &mut Batch, pass: &mut Pass<'_>) {
     let summary = batch.summary();
-    let (colour, text) = match batch {
+    let (colour, text) = match &*batch {
         _ if batch.is_checking() => (palette(ui).link, "Checking…".to_owned()),
         _ if batch.is_stopping() => (palette(ui).warn, "Stopping…".to_owned()),
         _ if batch.is_paused() => (palette(ui).warn, format!("Paused, {} under way", batch.running_rows())),
@@ -108,8 +110,24 @@ fn page_header(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
             }
         });
     });
+    if batch.was_begun() && !batch.is_running() && batch.is_unfinished() {
+        return secrets_again(ui, batch);
+    }
     if !batch.rows().is_empty() && !batch.was_begun() {
+        if let Some(lacks) = batch.lacks() {
+            muted(ui, &lacks);
+        }
         muted(ui, &format!("Up to {MAX_PARALLEL} at once; over Bluetooth one after the other"));
+    }
+}
+
+/// The secrets that a run took along, below the buttons that need them again.
+fn secrets_again(ui: &mut Ui, batch: &mut Batch) {
+    for secret in &mut batch.secrets {
+        let _ = masked(ui, &format!("@{}", secret.name), &mut secret.value);
+    }
+    if let Some(lacks) = batch.lacks() {
+        muted(ui, &format!("{lacks}: secrets aren't stored"));
     }
 }
 
@@ -158,7 +176,7 @@ fn source(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             }
             muted(ui, "Nothing is sent by this");
         });
-        if !batch.secrets.is_empty() && batch.findings().is_empty() {
+        if !batch.secrets.is_empty() && batch.findings().is_empty() && !batch.was_begun() {
             muted(ui, "Secrets that the manifest refers to; they are not stored");
             for secret in &mut batch.secrets {
                 let _ = masked(ui, &format!("@{}", secret.name), &mut secret.value);
@@ -262,16 +280,16 @@ fn buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
     if batch.was_begun() {
         return ended_buttons(ui, batch, pass);
     }
-    let why = if batch.findings().is_empty() { "Type the secrets first" } else { "Fix the mistakes first" };
+    let why = batch.lacks().unwrap_or_default();
     let is_marked = matches!(batch.source(), Source::Marked(_));
     if is_marked && Button::new("Remove…").named("Remove these gateways").pressed(ui) {
         pass.did(RemovalsAction::Opened);
     }
     if batch.earlier().is_some() {
-        return earlier_buttons(ui, batch, why, pass);
+        return earlier_buttons(ui, batch, &why, pass);
     }
     let name = format!("Set up {}", gateways(batch.rows().len()));
-    if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), why).pressed(ui) {
+    if Button::new(&name).icon(icon::SEND).primary().enabled_if(batch.is_ready(), &why).pressed(ui) {
         pass.did(BatchAction::Started(None));
     }
 }
@@ -313,11 +331,11 @@ fn running_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
 }
 
 fn ended_buttons(ui: &mut Ui, batch: &Batch, pass: &mut Pass<'_>) {
-    let why = "Type the secrets again first";
-    retries(ui, batch, why, pass);
+    let why = batch.lacks().unwrap_or_default();
+    retries(ui, batch, &why, pass);
     let open = batch.summary().open;
     let text = format!("Go on with {open} not done");
-    again(ui, batch, (open, &text, "What succeeded is not repeated"), Again::default(), why, pass);
+    again(ui, batch, (open, &text, "What succeeded is not repeated"), Again::default(), &why, pass);
 }
 
 /// What can be done again with those that did not join.
@@ -382,19 +400,21 @@ fn columns(ui: &Ui, batch: &Batch, width: f32) -> (f32, f32) {
     let mono = egui::TextStyle::Monospace.resolve(ui.style()).family;
     let small = egui::FontId::new(small_text().size, mono);
     let room = (width - NUMBER_WIDTH - STATE_WIDTH - LEAST_WORDS).max(2.0 * LEAST_NAME);
-    let name = longest(ui, batch.rows().iter().map(|row| row.head.name.as_str()), medium(), width)
-        .clamp(LEAST_NAME, room - LEAST_NAME);
     let places = batch.rows().iter().map(|row| short_place(&row.head.place));
-    (name, longest(ui, places, small, width).max(LEAST_NAME).min(room - name))
+    let place = longest(ui, places, small, width).clamp(LEAST_PLACE, room - LEAST_NAME);
+    let name = longest(ui, batch.rows().iter().map(|row| row.head.name.as_str()), medium(), width);
+    // The name takes what the link leaves, and the link no more than half where both are long.
+    let name = name.clamp(LEAST_NAME, (room - place).max(room / 2.0));
+    (name, place.min(room - name))
 }
 
 fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_width, link_width): (f32, f32)) {
     let response = ui.interact(rect, ui.scope_id().with(("row", row.head.row)), Sense::click());
     let (colour, word) = state(ui, &row.state);
     let words = words(row);
-    let name = format!("Row {}, {}, {word}, {words}", row.head.row, row.head.name);
+    let spoken = format!("Row {}, {}, {word}, {words}", row.head.row, row.head.name);
     let is_enabled = ui.is_enabled();
-    response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &name));
+    response.widget_info(|| WidgetInfo::labeled(Role::ListBoxOption, is_enabled, &spoken));
     row_ground(ui, rect, &response, false);
     let is_calling = matches!(row.state, RowState::Running { calls: true, .. });
     let palette = palette(ui);
@@ -411,7 +431,7 @@ fn line(ui: &mut Ui, row: &Row, remedy: Option<&Arc<Galley>>, rect: Rect, (name_
         ui.label(RichText::new(row.head.row.to_string()).small().color(ink(palette.muted)));
     });
     fixed(&mut child, name_width, |ui| {
-        truncated(ui, RichText::new(&row.head.name).font(medium()).color(ink(palette.strong)));
+        name(ui, &row.head.name, medium(), ink(palette.strong));
     });
     fixed(&mut child, link_width, |ui| {
         truncated(ui, RichText::new(short_place(&row.head.place)).monospace().small().color(ink(palette.muted)));
@@ -470,8 +490,10 @@ fn words(row: &Row) -> String {
 }
 
 fn hover(row: &Row) -> String {
-    let Some(result) = result(&row.state) else { return format!("{} · {}", row.head.place, row.head.driver) };
-    let mut lines = vec![result.summary.clone(), format!("Next step: {}", result.next_step)];
+    let Some(result) = result(&row.state) else {
+        return format!("{}\n{} · {}", row.head.name, row.head.place, row.head.driver);
+    };
+    let mut lines = vec![row.head.name.clone(), result.summary.clone(), format!("Next step: {}", result.next_step)];
     if !result.gateway.is_empty() {
         lines.push(format!("It calls itself {}", result.gateway));
     }

@@ -3,7 +3,7 @@
 use egui::{Frame, Margin, Popup, RichText, Role, Sense, Stroke, Ui, WidgetInfo, pos2, vec2};
 
 use super::{device, facts, history, reach, remove, set_up, standing, telemetry, terminal};
-use crate::app::discover::{DiscoverAction, can_be_asked, display_name, profile_name};
+use crate::app::discover::{DiscoverAction, can_be_asked, display_name, profile_name, why_not_asked};
 use crate::app::gateways::Tab;
 use crate::app::{Action, App};
 use crate::model::gateway::{Probe, Sighting};
@@ -12,7 +12,7 @@ use crate::ui::frame::scrolled;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GRID, PAGE_MARGIN, medium, palette, small_medium, title};
-use crate::ui::widgets::{Button, RowEnd, empty_state, fold, muted, problem_card, truncated};
+use crate::ui::widgets::{Button, RowEnd, empty_state, fold, muted, name, problem_card, truncated};
 
 /// Height of the row of tabs.
 const TABS_HEIGHT: f32 = 32.0;
@@ -61,14 +61,14 @@ fn header(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
         let end = RowEnd::new(ui, "acts");
         end.before(ui, |ui| {
             ui.spacing_mut().item_spacing.x = 10.0;
-            let name = display_name(row);
-            let most = (ui.available_width() - 120.0).max(60.0);
+            let stand = app.discover.stand(row);
+            let most = (ui.available_width() - standing::width(ui, &stand)).max(60.0);
             ui.scope(|ui| {
                 ui.set_max_width(most);
-                truncated(ui, RichText::new(name).font(title()).color(palette.strong));
+                name(ui, &display_name(row), title(), palette.strong);
             });
             ui.spacing_mut().item_spacing.x = 6.0;
-            standing::show(ui, &app.discover.stand(row));
+            standing::show(ui, &stand);
         });
         end.show(ui, |ui| acts(ui, app, row, pass));
     });
@@ -131,9 +131,10 @@ fn why(app: &App, row: &Sighting) -> String {
 /// What can be done with it; the act that goes on stands at the edge.
 fn acts(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) {
     if can_be_asked(row) && app.commission.open_session().is_none() {
-        let is_askable = row.is_present && row.probe != Probe::Asking;
+        let why = why_not_asked(row).map(|why| format!("Can't be queried: {why}"));
         let name = format!("Query {}", row.link.place());
-        if Button::new("Query").named(&name).enabled_if(is_askable, "It can't be queried now").pressed(ui) {
+        let query = Button::new("Query").named(&name).enabled_if(why.is_none(), why.as_deref().unwrap_or_default());
+        if query.pressed(ui) {
             pass.did(DiscoverAction::Asked(row.link.clone()));
         }
     }

@@ -6,10 +6,10 @@ use egui::{Align, Align2, Event, Key, Layout, Margin, Rect, Role, Sense, Stroke,
 
 use super::columns::{Column, DRAWN, fitting, part};
 use super::{short_place, standing};
-use crate::app::discover::{DiscoverAction, ListLine, Shown, SortKey, display_name, profile_name};
+use crate::app::discover::{DiscoverAction, ListLine, Shown, SortKey, display_name, profile_name, why_not_asked};
 use crate::app::gateways::Detail;
 use crate::app::{Action, App};
-use crate::model::gateway::{Probe, Sighting};
+use crate::model::gateway::Sighting;
 use crate::model::ids::{LinkAddress, LinkKind};
 use crate::model::layout::Arrangement;
 use crate::model::standing::Standing;
@@ -18,7 +18,7 @@ use crate::ui::pass::Pass;
 use crate::ui::theme::{
     CONTROL_HEIGHT, HEAD_HEIGHT, ROW_HEIGHT, TOOL_ROW_HEIGHT, icon_font, medium, palette, small_mono, small_text,
 };
-use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, longest, onward};
+use crate::ui::widgets::rows::{Asked, Place, Rows, Shown as Rolled, cell, choosable, longest, name_cell, onward};
 use crate::ui::widgets::{Button, RowEnd, bare_field, empty_state, muted, problem_card, signal_bars};
 
 /// Height of the line below the list.
@@ -230,7 +230,7 @@ fn missing(ui: &Ui, name: &str, at: usize, rect: Rect, columns: &[(Column, f32, 
                 cell(ui, text, Standing::NotSeen.title(), egui::FontId::proportional(12.5), word, Align2::LEFT_CENTER);
             }
             Column::Name => {
-                cell(ui, at, name, medium(), palette.muted, Align2::LEFT_CENTER);
+                name_cell(ui, at, name, medium(), palette.muted);
             }
             _ => {}
         }
@@ -384,7 +384,7 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Colu
             }
             Column::Name => {
                 let colour = if sighting.is_present { palette.strong } else { palette.muted };
-                cell(ui, at, &display_name(sighting), medium(), colour, Align2::LEFT_CENTER);
+                name_cell(ui, at, &display_name(sighting), medium(), colour);
             }
             Column::Link => link_cell(ui, app, sighting, at),
             Column::Signal => signal_cell(ui, sighting, at),
@@ -410,7 +410,8 @@ fn row(ui: &mut Ui, app: &App, sighting: &Sighting, rect: Rect, columns: &[(Colu
             }
         }
     }
-    response.on_hover_text_at_pointer(&stand.because);
+    // Its name may be cut in the list.
+    response.on_hover_text_at_pointer(format!("{}\n{}", display_name(sighting), stand.because));
 }
 
 fn link_cell(ui: &Ui, app: &App, sighting: &Sighting, at: Rect) {
@@ -476,7 +477,6 @@ fn ago(time: Duration) -> String {
 
 /// What can be done with a row, on a right click.
 fn menu(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
-    use crate::app::discover::can_be_asked;
     use crate::app::gateways::Tab;
     let link = &sighting.link;
     ui.set_min_width(180.0);
@@ -492,8 +492,7 @@ fn menu(ui: &mut Ui, app: &App, sighting: &Sighting, pass: &mut Pass<'_>) {
     if link.kind() == LinkKind::Serial {
         choose(ui, Tab::Terminal, "Terminal");
     }
-    let is_askable = sighting.is_present && sighting.probe != Probe::Asking && can_be_asked(sighting);
-    if ui.add_enabled(is_askable, egui::Button::new("Query")).clicked() {
+    if ui.add_enabled(why_not_asked(sighting).is_none(), egui::Button::new("Query")).clicked() {
         pass.did(DiscoverAction::Asked(link.clone()));
     }
     ui.separator();

@@ -32,6 +32,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, row: &Sighting, pass: &mut Pass<'_>) 
     if profile.endpoints.is_empty() {
         strong(ui, "What it has to reach");
         notice(ui, palette(ui).muted, icon::INFO, "This profile names no server that the gateway has to reach");
+        muted(ui, "If it is another vendor's gateway, choose its profile under Set up, Advanced");
         return;
     }
     acts(ui, row, pass);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use egui::{Color32, ComboBox, Label, RichText, Role, TextEdit, Ui, WidgetInfo};
+use egui::{Color32, ComboBox, Label, RichText, Role, TextEdit, TextStyle, Ui, WidgetInfo};
 
 use super::batch::{findings, masked};
 use super::short_place;
@@ -17,8 +17,8 @@ use crate::ui::icon;
 use crate::ui::pass::{Pass, PathField};
 use crate::ui::theme::{FIELD_MARGIN, GRID, PAGE_MARGIN, medium, palette};
 use crate::ui::widgets::{
-    Button, RowEnd, counted, field, fixed, goes_to, group, hold_button, muted, notice, path_field, pill, problem_card,
-    secret_field, strong, truncated,
+    Button, RowEnd, counted, elided, field, fixed, goes_to, group, hold_button, muted, name, notice, path_field, pill,
+    problem_card, secret_field, strong, truncated,
 };
 
 /// Draws the list and what becomes of it.
@@ -157,10 +157,9 @@ fn list(ui: &mut Ui, removals: &mut Removals, choices: &Choices, pass: &mut Pass
 
 /// The login of one gateway that has its own; what is left empty is as for all of them.
 fn own_login(ui: &mut Ui, removals: &mut Removals, index: usize) {
-    let Removals { rows, logins, .. } = removals;
-    let Some(row) = rows.get(index) else { return };
-    let (link, name) = (&row.marked.link, &row.marked.name);
-    let Some(OwnLogin { username, secret }) = logins.of(link) else { return };
+    let Some(row) = removals.rows.get_mut(index) else { return };
+    let name = &row.marked.name;
+    let Some(OwnLogin { username, secret }) = &mut row.own_login else { return };
     ui.indent("own login", |ui| {
         field(ui, &format!("User name of {name}"), username, "as for all if empty");
         secret_field(ui, &format!("Password of {name}"), secret, "as for all if empty");
@@ -177,7 +176,7 @@ fn line(ui: &mut Ui, removals: &Removals, index: usize) {
             });
         }
         fixed(ui, name_width, |ui| {
-            truncated(ui, RichText::new(&row.marked.name).font(medium()).color(palette(ui).strong));
+            name(ui, &row.marked.name, medium(), palette(ui).strong);
         });
         fixed(ui, place_width, |ui| {
             let place =
@@ -209,9 +208,8 @@ fn line(ui: &mut Ui, removals: &Removals, index: usize) {
 /// What is wrong with a row is corrected where it stands, or the row is left out.
 fn correct(ui: &mut Ui, removals: &mut Removals, index: usize, choices: &Choices, pass: &mut Pass<'_>) {
     let (is_begun, lacks) = (removals.is_begun(), removals.lacks_in(index));
-    let Removals { rows, logins, .. } = removals;
-    let Some(row) = rows.get_mut(index) else { return };
-    let (name, has_own_login) = (row.marked.name.clone(), logins.has(&row.marked.link));
+    let Some(row) = removals.rows.get_mut(index) else { return };
+    let (name, has_own_login) = (row.marked.name.clone(), row.own_login.is_some());
     ui.horizontal_wrapped(|ui| {
         let named = format!("Serial number of {name}");
         let edit = TextEdit::singleline(&mut row.serial).hint_text("serial no. or name").desired_width(120.0);
@@ -239,7 +237,7 @@ fn correct(ui: &mut Ui, removals: &mut Removals, index: usize, choices: &Choices
             ("Own login", format!("Give {name} a login of its own"))
         };
         if Button::new(text).named(&named).pressed(ui) {
-            pass.did(RemovalsAction::OwnLogin(row.marked.link.clone()));
+            pass.did(RemovalsAction::OwnLogin(index));
         }
         if Button::new("Leave out").named(&format!("Leave {name} out")).pressed(ui) {
             pass.did(RemovalsAction::TookOut(index));
@@ -251,6 +249,8 @@ fn correct(ui: &mut Ui, removals: &mut Removals, index: usize, choices: &Choices
 const NUMBER_WIDTH: f32 = 28.0;
 /// Width of a choice in a row.
 const PICK_WIDTH: f32 = 140.0;
+/// What its sign and edges take of that.
+const PICK_SIGN: f32 = 34.0;
 
 /// A choice out of a list that opens; what was chosen anew.
 fn pick<'a, T: PartialEq>(
@@ -262,7 +262,9 @@ fn pick<'a, T: PartialEq>(
 ) -> Option<&'a T> {
     let shown = all.clone().find(|(one, _)| Some(*one) == chosen).map_or(none, |(_, text)| text);
     let mut picked = None;
-    let combo = ComboBox::from_id_salt(name).width(PICK_WIDTH).selected_text(shown).truncate();
+    let font = TextStyle::Button.resolve(ui.style());
+    let fitting = elided(ui, shown, &font, PICK_WIDTH - PICK_SIGN);
+    let combo = ComboBox::from_id_salt(name).width(PICK_WIDTH).selected_text(fitting.as_ref()).truncate();
     let response = combo.show_ui(ui, |ui| {
         for (one, text) in all {
             if ui.selectable_label(Some(one) == chosen, text).clicked() {

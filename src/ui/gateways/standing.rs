@@ -1,11 +1,12 @@
 //! How a gateway stands, as sign and word. Each sign has a shape of its own, so colour is never alone.
 
-use egui::{Color32, RichText, Ui};
+use egui::{Color32, RichText, TextStyle, Ui};
 
 use crate::model::standing::{Stand, Standing, Tone};
 use crate::ui::icon;
-use crate::ui::theme::{Palette, palette};
+use crate::ui::theme::{ICON_SIZE, Palette, palette};
 use crate::ui::widgets::icon as show_icon;
+use crate::ui::widgets::rows::one_line;
 
 /// The sign of a standing, its colour, and the colour of its word.
 pub(super) const fn look(palette: &Palette, standing: Standing) -> (&'static str, Color32, Color32) {
@@ -34,6 +35,12 @@ pub(super) const fn look(palette: &Palette, standing: Standing) -> (&'static str
         Tone::Bad => (palette.danger, palette.danger),
     };
     (sign, colour, word)
+}
+
+/// The room that sign and word take, with what stands between them and a name.
+pub(super) fn width(ui: &Ui, stand: &Stand) -> f32 {
+    let font = TextStyle::Body.resolve(ui.style());
+    one_line(ui, stand.standing.title(), font, Color32::PLACEHOLDER, f32::INFINITY).size().x + ICON_SIZE + 26.0
 }
 
 /// Sign and word, with what they rest on on hover.

@@ -24,7 +24,8 @@ pub(super) fn found_height(records: &Records) -> f32 {
 
 /// Draws it in the detail of a record.
 pub(super) fn integrity(ui: &mut Ui, records: &Records, pass: &mut Pass<'_>) {
-    ui.horizontal(|ui| {
+    // Beside an open list there is little room: the words go on in the next line.
+    ui.horizontal_wrapped(|ui| {
         verify(ui, records, pass);
         muted(ui, verify_words(records));
     });

@@ -110,7 +110,7 @@ fn read_as(ui: &mut Ui, detail: &Detail, message: &MessageDetail, pass: &mut Pas
     let kind = kind_label(detail.decoder().unwrap_or(message.decoded.kind));
     let (shown, how) = match detail.decoder() {
         Some(_) => (kind.to_owned(), "chosen here"),
-        None if message.decoded.is_detected => (format!("{kind} ·"), "detected"),
+        None if message.decoded.is_detected => (kind.to_owned(), "detected"),
         None => (kind.to_owned(), "by a rule"),
     };
     let combo = ComboBox::from_id_salt("read as").width(104.0).selected_text(shown);

@@ -103,12 +103,12 @@ fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pa
             ui.add_space(GRID);
             ui.checkbox(&mut draft.is_retained, "Retain").on_hover_text("The broker retains it for later subscribers");
         });
-        if let Some(mistake) = publish.mistake() {
-            finding(ui, mistake, true);
-        }
+        let lacks = lacks(&publish.draft, is_connected);
         ui.horizontal_wrapped(|ui| {
-            let send = Button::new("Publish").icon(icon::SEND).primary().named("Publish the message");
-            if send.enabled_if(is_connected, NOT_CONNECTED).pressed(ui) {
+            let send = Button::new("Publish").icon(icon::SEND).named("Publish the message");
+            // Without a connection the button that goes on is the one that connects.
+            let send = if is_connected { send.primary() } else { send };
+            if send.enabled_if(lacks.is_none(), lacks.unwrap_or_default()).pressed(ui) {
                 pass.did(PublishAction::Published);
             }
             if let Some(repeating) = publish.repeating() {
@@ -117,15 +117,28 @@ fn message(ui: &mut Ui, publish: &mut Publish, is_connected: bool, pass: &mut Pa
                     pass.did(PublishAction::Stopped(repeating.ticket));
                 }
                 muted(ui, &progress(repeating));
-            } else if !is_connected {
-                muted(ui, NOT_CONNECTED);
+            } else if let Some(lacks) = lacks {
+                muted(ui, lacks);
             }
         });
+        // Below the button, so that it stays where it was pressed.
+        if let Some(mistake) = publish.mistake() {
+            finding(ui, mistake, true);
+        }
         repetition(ui, publish);
         let draft = &mut publish.draft;
         let title = if draft.has_properties() { "MQTT 5 properties (some are set)" } else { "MQTT 5 properties" };
         fold(ui, "publish-properties", title, |ui| properties(ui, draft, pass));
     });
+}
+
+/// Why nothing can be published yet.
+fn lacks(draft: &Draft, is_connected: bool) -> Option<&'static str> {
+    match () {
+        () if !is_connected => Some(NOT_CONNECTED),
+        () if draft.topic.is_empty() => Some("Type a topic first"),
+        () => None,
+    }
 }
 
 /// Whether the payload is what it is said to be: a line that is always there, so that nothing jumps while one types.
@@ -136,12 +149,15 @@ fn validity(ui: &mut Ui, draft: &Draft, pass: &mut Pass<'_>) {
         ui.spacing_mut().interact_size.y = 24.0;
         match draft.payload() {
             Ok(payload) => {
-                glyph(ui, icon::JOINED, palette.ok);
+                // Nothing is valid or not.
+                let (sign, colour) =
+                    if payload.is_empty() { (icon::INFO, palette.muted) } else { (icon::JOINED, palette.ok) };
+                glyph(ui, sign, colour);
                 let what = match (payload.is_empty(), draft.kind.0) {
                     (true, _) if draft.is_retained => {
                         "Empty: the broker deletes the retained message of this topic".to_owned()
                     }
-                    (true, _) => "Empty".to_owned(),
+                    (true, _) => "Empty: a message without payload".to_owned(),
                     (false, PayloadKind::Text) => counted(payload.len() as u64, "byte", "bytes"),
                     (false, kind) => {
                         format!("Valid {}, {}", kind.label(), counted(payload.len() as u64, "byte", "bytes"))

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::files::file_name;
 use crate::app::telemetry::bench::BenchState;
 use crate::app::telemetry::connect::ConnectAction;
-use crate::app::telemetry::{Setup, TelemetryAction};
+use crate::app::telemetry::{Setup, Telemetry, TelemetryAction};
 use crate::model::text::visible;
 use crate::ui::icon;
 use crate::ui::pass::Pass;
@@ -90,18 +90,32 @@ fn head(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     });
 }
 
+/// Whether what is watched is what the form says.
+fn is_of_form(telemetry: &Telemetry) -> bool {
+    telemetry.inspection().is_some_and(|inspection| {
+        inspection.is_open() && !inspection.is_replay && telemetry.form.is_of(&inspection.name)
+    })
+}
+
+/// Whether the panel is shown and has a button that goes on.
+pub(super) fn goes_on(app: &App) -> bool {
+    let telemetry = &app.telemetry;
+    let is_offered = match telemetry.setup() {
+        Setup::Broker => !is_of_form(telemetry),
+        Setup::Bench => telemetry.panes.bench.can_start(),
+    };
+    telemetry.is_connection_shown() && is_offered
+}
+
 fn connect_buttons(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let telemetry = &app.telemetry;
     let is_typed = !telemetry.form.url.trim().is_empty();
     let why = "Type the broker's address first";
-    let is_same = telemetry.inspection().is_some_and(|inspection| {
-        inspection.is_open() && !inspection.is_replay && telemetry.form.is_of(&inspection.name)
-    });
     let keep = Button::new("Save").icon(icon::SAVE).named("Save this connection");
     if keep.enabled_if(is_typed, why).pressed(ui) {
         pass.did(TelemetryAction::Connect(ConnectAction::Saved));
     }
-    if !is_same {
+    if !is_of_form(telemetry) {
         let connect = Button::new("Connect").icon(icon::BROADCAST).primary();
         if connect.enabled_if(is_typed, why).pressed(ui) {
             pass.did(TelemetryAction::Connected);

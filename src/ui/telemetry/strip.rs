@@ -1,14 +1,17 @@
 //! The strip below the panes: warnings, what came of the recorder, and the controls of a replay. Nothing of it, no strip.
 
+use std::time::Duration;
+
 use egui::{Frame, Margin, Panel, RichText, Slider, Ui, WidgetInfo};
 
 use super::parts::{clock_time, combo, times};
+use super::seconds;
 use super::sheets::amount;
 use crate::app::App;
 use crate::app::telemetry::recorder::{Recorder, RecorderAction, SPEEDS};
 use crate::app::telemetry::{Telemetry, TelemetryAction};
 use crate::ui::icon;
-use crate::ui::pass::Pass;
+use crate::ui::pass::{Pass, clock};
 use crate::ui::theme::{CONTROL_HEIGHT, GRID, ONE_COLUMN_BELOW, medium, palette};
 use crate::ui::widgets::{Button, RowEnd, finding, icon as glyph, muted, notice, problem_card, truncated};
 
@@ -23,7 +26,7 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
         ui.set_width(ui.available_width());
         ui.spacing_mut().item_spacing.y = 6.0;
         warnings(ui, telemetry, pass);
-        told(ui, &telemetry.panes.recorder);
+        told(ui, &telemetry.panes.recorder, pass);
         if telemetry.panes.recorder.playback().is_some() {
             let is_open = telemetry.job().is_some();
             transport(ui, &telemetry.panes.recorder, is_open, pass);
@@ -144,8 +147,13 @@ fn timeline(ui: &mut Ui, recorder: &Recorder, is_open: bool, pass: &mut Pass<'_>
     });
 }
 
+/// A time that is waited for: `12 s`, or `2:05` and more.
+fn seconds_or_clock(left: Duration) -> String {
+    if left < Duration::from_mins(1) { seconds(left) } else { clock(left) }
+}
+
 /// What came of all that.
-fn told(ui: &mut Ui, recorder: &Recorder) {
+fn told(ui: &mut Ui, recorder: &Recorder, pass: &Pass<'_>) {
     let problems =
         [recorder.recording(), recorder.ring()].into_iter().flatten().filter_map(|state| state.problem.as_ref());
     for problem in problems {
@@ -171,7 +179,15 @@ fn told(ui: &mut Ui, recorder: &Recorder) {
             let all: Vec<String> =
                 playback.facts.facts.iter().map(|(name, value)| format!("{name}: {value}")).collect();
             let hover = format!("{}\n{}", playback.recording.path.display(), all.join("\n"));
-            truncated(ui, RichText::new(text).small().color(palette(ui).muted)).on_hover_text(hover);
+            let end = RowEnd::new(ui, "next message");
+            end.before(ui, |ui| {
+                truncated(ui, RichText::new(text).small().color(palette(ui).muted)).on_hover_text(hover);
+            });
+            end.show(ui, |ui| {
+                if let Some(left) = recorder.next_in(pass.now) {
+                    ui.label(format!("Next message in {}", seconds_or_clock(left)));
+                }
+            });
         });
     }
 }

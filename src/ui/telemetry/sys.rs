@@ -5,7 +5,7 @@ use egui::{RichText, ScrollArea, Ui};
 use crate::app::App;
 use crate::app::telemetry::TelemetryAction;
 use crate::app::telemetry::connect::ConnectAction;
-use crate::telemetry::sys::SysPage;
+use crate::telemetry::sys::{SysGroup, SysPage};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GAP, palette, small_mono};
@@ -19,22 +19,50 @@ pub(super) fn show(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let page = app.telemetry.panes.sys.as_ref().filter(|page| !page.groups.is_empty() || !page.others.is_empty());
     let Some(page) = page else { return nothing(ui, app, pass) };
     ScrollArea::vertical().id_salt("broker state").auto_shrink(false).show(ui, |ui| {
-        ui.horizontal_wrapped(|ui| {
-            ui.spacing_mut().item_spacing = egui::vec2(2.0 * GAP, 2.0 * GAP);
-            for group in &page.groups {
-                ui.allocate_ui(egui::vec2(GROUP.min(ui.available_width()), 20.0), |ui| {
-                    ui.vertical(|ui| {
-                        ui.spacing_mut().item_spacing = egui::vec2(8.0, 6.0);
-                        ui.set_width(GROUP.min(ui.available_width()));
-                        strong(ui, &group.title);
-                        let pairs: Vec<_> = group.facts.iter().map(|(name, value)| (*name, value.clone())).collect();
-                        facts(ui, &group.title, &pairs);
-                    });
+        let width = ui.available_width();
+        let count = columns_in(width, page.groups.len());
+        let each = ((width + 2.0 * GAP) / f32::from(count) - 2.0 * GAP).clamp(GROUP.min(width), 1.5 * GROUP);
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = 2.0 * GAP;
+            for column in columns(&page.groups, count) {
+                ui.vertical(|ui| {
+                    ui.set_width(each);
+                    for group in column {
+                        one_group(ui, group);
+                    }
                 });
             }
         });
         others(ui, page);
     });
+}
+
+fn one_group(ui: &mut Ui, group: &SysGroup) {
+    ui.spacing_mut().item_spacing = egui::vec2(8.0, 6.0);
+    strong(ui, &group.title);
+    let pairs: Vec<_> = group.facts.iter().map(|(name, value)| (*name, value.clone())).collect();
+    facts(ui, &group.title, &pairs);
+    ui.add_space(GAP);
+}
+
+/// How many columns there is room for.
+fn columns_in(width: f32, groups: usize) -> u16 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few columns")]
+    let fitting = ((width + 2.0 * GAP) / (GROUP + 2.0 * GAP)).max(1.0) as u16;
+    fitting.min(u16::try_from(groups).unwrap_or(u16::MAX)).max(1)
+}
+
+/// The groups in columns: each goes where the most room is left, so that none begins below a hole.
+fn columns(groups: &[SysGroup], count: u16) -> Vec<Vec<&SysGroup>> {
+    let mut columns: Vec<(usize, Vec<&SysGroup>)> = vec![(0, Vec::new()); usize::from(count)];
+    for group in groups {
+        if let Some((lines, column)) = columns.iter_mut().min_by_key(|(lines, _)| *lines) {
+            // The head and the gap below count as two lines.
+            *lines += group.facts.len() + 2;
+            column.push(group);
+        }
+    }
+    columns.into_iter().map(|(_, column)| column).collect()
 }
 
 fn others(ui: &mut Ui, page: &SysPage) {

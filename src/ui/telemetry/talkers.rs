@@ -10,7 +10,7 @@ use crate::telemetry::view::{Talker, TalkersBy, TalkersPage};
 use crate::ui::icon;
 use crate::ui::pass::Pass;
 use crate::ui::theme::{GAP, GRID, ONE_COLUMN_BELOW, control_radius, palette, tint};
-use crate::ui::widgets::{choice, count, counted, empty_state, group, muted, strong};
+use crate::ui::widgets::{choice, count, counted, empty_state, group, muted, strong, truncated};
 
 /// Height of a talker.
 const ROW: f32 = 30.0;
@@ -177,6 +177,7 @@ fn line(ui: &mut Ui, talker: &Talker, part: f32, numbers: &str, colour: egui::Co
     let room = Rect::from_min_max(inner.min, pos2((left - GRID).max(inner.left()), inner.bottom()));
     let mut child =
         ui.new_child(egui::UiBuilder::new().max_rect(room).layout(egui::Layout::left_to_right(egui::Align::Center)));
-    child.add(egui::Label::new(RichText::new(&*talker.topic).monospace().small().color(palette(ui).strong)).truncate());
+    let ink = palette(ui).strong;
+    truncated(&mut child, RichText::new(&*talker.topic).monospace().small().color(ink));
     response.on_hover_text(&*talker.topic);
 }

@@ -8,7 +8,7 @@ use egui::{
 };
 
 use super::rows::{cell, one_line};
-use super::{seconds, sheets, tab};
+use super::{seconds, sheets, sources, tab};
 use crate::app::App;
 use crate::app::telemetry::recorder::{RecorderAction, Sheet};
 use crate::app::telemetry::{Inspection, Pane, TelemetryAction};
@@ -188,7 +188,10 @@ fn way_out(ui: &mut Ui, app: &App, pass: &mut Pass<'_>) {
     let Some(inspection) = open else { return };
     match inspection.state.as_ref() {
         Some(InspectionState::Disconnected { .. }) => {
-            if Button::new("Connect").primary().named("Connect again").pressed(ui) {
+            let again = Button::new("Connect").named("Connect again");
+            // The panel may have a button of its own that goes on.
+            let again = if sources::goes_on(app) { again } else { again.primary() };
+            if again.pressed(ui) {
                 pass.did(TelemetryAction::Connected);
             }
             close(ui, pass);

@@ -21,4 +21,7 @@ pub(super) use panes::{beside, split, split_within, surface, tool_row};
 pub(super) use problem::{finding, problem_card};
 pub(super) use row_end::RowEnd;
 pub(super) use rows::row_ground;
-pub(super) use text::{copyable, count, counted, facts, fold, icon, muted, signal_bars, small, strong, truncated};
+pub(super) use text::{
+    copyable, count, counted, elided, facts, fold, icon, legible, muted, name, signal_bars, small, strong, truncated,
+    unbroken,
+};

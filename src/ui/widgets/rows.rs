@@ -12,6 +12,7 @@ use egui::{
     pos2, vec2,
 };
 
+use super::text::{elided, legible};
 use crate::ui::theme::{CHOSEN_BAR, control_radius, palette};
 
 /// Width of the bar that scrolls.
@@ -330,9 +331,19 @@ pub(in crate::ui) fn cell(ui: &Ui, rect: Rect, text: &str, font: FontId, colour:
     width
 }
 
+/// A name on one line, cut in its middle where it is too long: what tells it from another one often stands at its end.
+/// Returns how wide it came out.
+pub(in crate::ui) fn name_cell(ui: &Ui, rect: Rect, name: &str, font: FontId, colour: Color32) -> f32 {
+    if rect.width() < 6.0 {
+        return 0.0;
+    }
+    cell(ui, rect, &elided(ui, name, &font, rect.width()), font, colour, Align2::LEFT_CENTER)
+}
+
 /// Text laid out on one line.
 pub(in crate::ui) fn one_line(ui: &Ui, text: &str, font: FontId, colour: Color32, width: f32) -> Arc<Galley> {
-    let mut job = LayoutJob::single_section(text.to_owned(), TextFormat::simple(font, colour));
+    let text = legible(ui, text, &font).into_owned();
+    let mut job = LayoutJob::single_section(text, TextFormat::simple(font, colour));
     job.wrap = TextWrapping::truncate_at_width(width);
     job.break_on_newline = false;
     ui.fonts_mut(|fonts| fonts.layout_job(job))

@@ -82,6 +82,10 @@ fn check(state: &State, faults: &mut Vec<String>) {
         assert!(!text.contains(secret), "{name} shows a secret");
     }
     faults.extend(sight::illegible(name, &opened.harness, egui::Theme::Light));
+    let primaries = sight::primaries(&opened.harness);
+    if primaries.len() > 1 {
+        faults.push(format!("{name} has several buttons that go on: {primaries:?}"));
+    }
 
     // The window follows the system.
     opened.harness.input_mut().system_theme = Some(egui::Theme::Dark);

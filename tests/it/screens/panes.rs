@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egui::Theme;
 use egui::accesskit::Role;
-use egui_kittest::kittest::Queryable as _;
+use egui_kittest::kittest::{NodeT as _, Queryable as _};
 use linesman::app::telemetry::bench::BenchAction;
 use linesman::app::telemetry::insight::{InsightAction, Part};
 use linesman::app::telemetry::plot::{Layout, PlotAction, View};
@@ -328,6 +328,7 @@ impl Stage {
                 left_out: LeftOut::default(),
                 position_unix_micros: (BEGIN + 200) * 1_000_000,
                 speed: 10.0,
+                next_in: Some(Duration::from_secs(125)),
             })),
         );
         job
@@ -574,6 +575,30 @@ fn a_message_is_typed_and_published() {
     let asked = asked(&mut opened);
     let [TelemetryCommand::Publish { message, repeat: None, .. }] = &asked[..] else { panic!("it is published once") };
     assert_eq!((message.topic.as_str(), message.qos), ("site/valve", Qos::AtLeastOnce));
+}
+
+#[test]
+fn what_was_wrong_with_a_message_is_said_below_the_button_and_no_longer_once_it_is_right() {
+    let mut opened = open([1100.0, 720.0], Theme::Light, |stage| {
+        stage.pane(Pane::Publish);
+    });
+    let button = |opened: &super::Opened| {
+        let button = opened.harness.get_by_label("Publish the message");
+        (button.rect(), !button.accesskit_node().is_disabled())
+    };
+    assert!(!button(&opened).1, "without a topic nothing is published");
+    opened.harness.get_by_label("Type a topic first");
+    opened.harness.state_mut().app.telemetry.panes.publish.draft.topic = "site/#".into();
+    opened.harness.run();
+    let before = button(&opened);
+    opened.harness.get_by_label("Publish the message").click();
+    opened.harness.run();
+    let says = "The topic cannot be used: A topic to publish to has no + or #: those are for subscriptions";
+    let said = |opened: &super::Opened| opened.harness.query_by_label_contains(says).is_some();
+    assert!(said(&opened) && button(&opened) == before, "the button stays under the pointer");
+    opened.harness.state_mut().app.telemetry.panes.publish.draft.topic = "site/valve".into();
+    opened.harness.run();
+    assert!(!said(&opened));
 }
 
 #[test]

@@ -48,6 +48,38 @@ pub(super) fn illegible<State>(name: &str, harness: &Harness<'_, State>, theme: 
     faint.into_iter().filter(|(before, at, _)| !is_covered(*before, *at)).map(|(_, _, told)| told).collect()
 }
 
+/// The texts that are painted.
+pub(super) fn texts<State>(harness: &Harness<'_, State>) -> Vec<String> {
+    let (mut areas, mut texts) = (Vec::new(), Vec::new());
+    for ClippedShape { clip_rect, shape, .. } in &harness.output().shapes {
+        look(shape, *clip_rect, &mut areas, &mut |_, text, _, _: &[Area]| texts.push(text.to_owned()));
+    }
+    texts
+}
+
+/// The filled buttons: each says that it is the one that goes on.
+pub(super) fn primaries<State>(harness: &Harness<'_, State>) -> Vec<String> {
+    let exempt = Exempt::of(harness);
+    let mut areas = Vec::new();
+    for ClippedShape { clip_rect, shape, .. } in &harness.output().shapes {
+        look(shape, *clip_rect, &mut areas, &mut |_, _, _, _: &[Area]| {});
+    }
+    let root = harness.root();
+    let buttons =
+        root.query_all(By::new().predicate(|node: &AccessKitNode<'_>| -> bool { node.role() == Role::Button }));
+    let is_filled = |rect: Rect| {
+        let is_its = |area: &&Area| {
+            area.rect.center().distance(rect.center()) < 2.0 && (area.rect.width() - rect.width()).abs() < 4.0
+        };
+        // Danger is tinted with red; what is chosen has a pale ground.
+        areas.iter().filter(is_its).any(|area| i16::from(area.colour.b()) - i16::from(area.colour.r()) > 80)
+    };
+    buttons
+        .filter(|node| place(node).is_some_and(|rect| !exempt.holds(rect.center()) && is_filled(rect)))
+        .map(|node| node.accesskit_node().label().unwrap_or_default())
+        .collect()
+}
+
 /// What a person presses or types into and is cut off at the right, where nothing scrolls.
 pub(super) fn cut_off<State>(name: &str, harness: &Harness<'_, State>, size: [f32; 2]) -> Vec<String> {
     let root = harness.root();

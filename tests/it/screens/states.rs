@@ -265,6 +265,7 @@ pub(crate) const STATES: &[State] = &[
     State { name: "batch_marked", plant: Stage::take_marked },
     State { name: "batch_running", plant: |stage| stage.batch_under_way() },
     State { name: "batch_ended", plant: Stage::batch_ended },
+    State { name: "batch_ended_without_secrets", plant: Stage::batch_ended_without_secrets },
     State {
         name: "batch_thousand",
         plant: |stage| {
@@ -765,6 +766,10 @@ impl Stage {
     /// Starts the batch and returns its job.
     pub(crate) fn start_batch(&mut self) -> JobId {
         self.manifest(&[]);
+        self.begin_batch()
+    }
+
+    fn begin_batch(&mut self) -> JobId {
         self.act(BatchAction::Started(None));
         let Some(Command::Batch { job, command: BatchCommand::Start(_) }) = self.sent.pop() else {
             panic!("the batch is started")
@@ -787,6 +792,18 @@ impl Stage {
 
     pub(crate) fn batch_ended(&mut self) {
         let job = self.start_batch();
+        self.end_batch(job);
+    }
+
+    /// What was typed for the run is gone, and has to be typed again.
+    fn batch_ended_without_secrets(&mut self) {
+        self.manifest(&["site"]);
+        self.app.batch.secrets[0].value = Secret::new("correct horse battery".into());
+        let job = self.begin_batch();
+        self.end_batch(job);
+    }
+
+    fn end_batch(&mut self, job: JobId) {
         let outcomes = [RowOutcome::Joined, RowOutcome::Refused, RowOutcome::Unknown, RowOutcome::Stopped];
         for (index, outcome) in outcomes.into_iter().enumerate() {
             self.batch_row(job, index, ended(outcome));
@@ -1158,6 +1175,7 @@ fn records() -> Vec<JobRecord> {
         outcome: outcome.into(),
         reason: reason.into(),
         summary: summary.into(),
+        row_name: None,
         origin: None,
         last_entry_at: None,
     };

@@ -328,6 +328,33 @@ fn tree_row(node: u32, depth: u16, name: &str, messages: u64, last: Option<&str>
     }
 }
 
+#[test]
+fn one_button_goes_on_whether_the_panel_has_one_or_not() {
+    let mut opened = open(SIZE, Theme::Light, Stage::telemetry_failed_at_tls);
+    assert_eq!(super::sight::primaries(&opened.harness), ["Connect again"]);
+    opened.harness.state_mut().app.telemetry.form.url = "mqtt://another.example:1883".into();
+    opened.harness.run();
+    assert_eq!(super::sight::primaries(&opened.harness), ["Connect"]);
+}
+
+#[test]
+fn topics_whose_letters_have_no_glyph_are_told_apart() {
+    let names = ["room-\u{1F600}", "room-\u{1F601}"];
+    let opened = open(SIZE, Theme::Light, |stage| {
+        stage.telemetry_connected_empty();
+        let rows: Vec<TreeRow> = (10..).zip(names).map(|(node, name)| tree_row(node, 0, name, 7, Some("on"))).collect();
+        stage.show(|snapshot| {
+            snapshot.tree = Some(TreePage { total: rows.len(), first: 0, rows, problem: None });
+        });
+        stage.act(TelemetryAction::WentTo(Pane::Messages));
+    });
+    let painted = super::sight::texts(&opened.harness);
+    for (name, shown) in names.iter().zip(["room-[U+1F600]", "room-[U+1F601]"]) {
+        assert!(painted.iter().any(|text| text == shown), "{painted:?}");
+        opened.harness.get_by_label_contains(name);
+    }
+}
+
 pub(super) fn tree() -> TreePage {
     let rows = vec![
         tree_row(1, 0, "site", 1_234_500, None),

@@ -467,7 +467,7 @@ impl Job {
                     self.tell_playback().await;
                 }
             }
-            Played::Arrived => self.tell_playback().await,
+            Played::Arrived | Played::Waits => self.tell_playback().await,
             Played::Failed(problem) => {
                 self.last_problem = Some(problem.clone());
                 self.warn(problem).await;

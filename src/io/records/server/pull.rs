@@ -151,7 +151,7 @@ async fn take_in(
     };
     let lines = sync.server.news(listed, here, sync.local.last(chain, Kind::Segments).await?).await?;
     let Some(base) = sync.local.base(begun).await? else {
-        let words = "What was taken in here before can't be read; run linesman records verify".to_owned();
+        let words = "What was taken in here before can't be read; verify the records here".to_owned();
         refuse(None, words, ChainState::Damaged);
         return Ok(());
     };

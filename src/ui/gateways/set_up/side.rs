@@ -5,7 +5,7 @@ use egui::{RichText, Ui};
 use crate::app::App;
 use crate::app::commission::{Session, StepLine, StepState};
 use crate::model::gateway::Protection;
-use crate::model::outcome::{Outcome, Verdict};
+use crate::model::outcome::Verdict;
 use crate::msg::Step;
 use crate::ui::icon;
 use crate::ui::pass::{Pass, clock, short};
@@ -24,14 +24,14 @@ fn steps(ui: &mut Ui, session: &Session, pass: &Pass<'_>) {
     strong(ui, "Session");
     super::phase_pill(ui, session);
     for line in &session.steps {
-        step(ui, line, session.outcome.as_deref(), pass);
+        step(ui, line, session.verdict, pass);
     }
 }
 
-fn step(ui: &mut Ui, line: &StepLine, outcome: Option<&Outcome>, pass: &Pass<'_>) {
+fn step(ui: &mut Ui, line: &StepLine, verdict: Option<Verdict>, pass: &Pass<'_>) {
     let palette = palette(ui);
     // The wait ended, but not well: its mark is the verdict's.
-    let verdict = outcome.map(|outcome| outcome.verdict).filter(|_| line.step == Step::Follow);
+    let verdict = verdict.filter(|_| line.step == Step::Follow);
     let (glyph, colour) = match &line.state {
         StepState::Done { .. } if verdict == Some(Verdict::Refused) => (icon::REFUSED, palette.danger),
         StepState::Done { .. } if verdict == Some(Verdict::Unknown) => (icon::UNKNOWN, palette.warn),
