@@ -171,7 +171,7 @@ fn conclude_list(found: usize, search: &RetainedSearch, out: &mut Output) -> Exi
     }));
     let messages = counted(found as u64, "retained message");
     out.text(match (quiet, search.problem()) {
-        (Some(quiet), _) => format!("{messages}; nothing further came within {:.0} s", quiet.as_secs_f64().ceil()),
+        (Some(quiet), _) => format!("{messages}; nothing further came within {} s", quiet.as_secs()),
         (None, Some(problem)) if found == 0 => format!("No list of retained messages: {}", problem.what),
         (None, Some(problem)) => format!("At least {messages}, the list is incomplete: {}", problem.what),
         (None, None) => format!("At least {messages}, the list is incomplete"),
