@@ -103,8 +103,8 @@ fn no_file_that_a_command_reads_is_written_over() {
     };
     refused(&["replay", &recording, "--proto", &proto, "--export", &proto]);
     let broker = ["inspect", "--broker", "mqtt://127.0.0.1:1"];
-    for option in ["--ca", "--proto", "--key-password-file", "--will-payload-file"] {
-        refused(&[&broker[..], &[option, &secret, "--record", &secret]].concat());
+    for option in [&["--ca"][..], &["--proto"], &["--cert", &proto, "--key-password-file"]] {
+        refused(&[&broker[..], option, &[&secret, "--record", &secret]].concat());
     }
     refused(&["batch", &manifest, "--secret", &named, "--out", &secret]);
     let ran = place.run_json(&["batch", &manifest, "--out", &secret, "--overwrite"]);

@@ -414,3 +414,14 @@ fn a_trigger_ends_the_inspection_and_one_that_is_no_expression_is_wrong_input() 
     place.run_json(&["inspect", "--broker", &broker, "--trigger", " "]).expect(2);
     place.run_json(&["inspect", "--broker", &broker, "--trigger", ".t", "--on-trigger", "dance"]).expect(2);
 }
+
+#[test]
+fn a_connection_that_never_came_about_leaves_no_recording_in_the_way() {
+    let place = Place::new();
+    let recording = text_of(&place.path("run.lmrec"));
+    let command = ["inspect", "--broker", "mqtt://127.0.0.1:1", "--record", &recording, "--count", "1"];
+    for _ in 0..2 {
+        let ran = place.run_json(&command).expect_problem(3, "mqtt.refused");
+        assert!(of_kind(&ran, "recording").is_empty() && !place.path("run.lmrec").exists(), "{ran:#?}");
+    }
+}

@@ -215,7 +215,8 @@ impl Repairs {
             parts.push("its index was rebuilt".to_owned());
         }
         if self.cut_bytes > 0 {
-            parts.push(format!("{} bytes at its end were skipped", self.cut_bytes));
+            let (bytes, were) = if self.cut_bytes == 1 { ("byte", "was") } else { ("bytes", "were") };
+            parts.push(format!("{} {bytes} at its end {were} skipped", self.cut_bytes));
         }
         if self.skip_count > 0 {
             let (places, were) = if self.skip_count == 1 { ("place", "was") } else { ("places", "were") };

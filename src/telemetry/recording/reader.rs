@@ -319,6 +319,12 @@ impl Blocks {
         self.entries.last().map_or(0, Entry::next_message)
     }
 
+    /// Whether the first block of the recording, or of the one that was joined to it last, is among them.
+    fn has_its_first(&self) -> bool {
+        let begin = self.joints.last().copied().unwrap_or_default();
+        self.entries.iter().skip(begin).any(|entry| entry.first_message == 0)
+    }
+
     /// How many messages are missing before each block, and at the end, by the numbers that the blocks bear. Noted.
     fn gaps(&self, repairs: &mut Repairs) -> BTreeMap<usize, u64> {
         let mut gaps = BTreeMap::new();
@@ -387,7 +393,7 @@ fn walk(source: &impl Source, begin: u64, length: u64, repairs: &mut Repairs) ->
             break;
         };
         let first = read_header(source, next)?.map(|header| header.first_message);
-        if first == Some(0) && !blocks.entries.is_empty() {
+        if first == Some(0) && blocks.has_its_first() {
             blocks.joints.push(blocks.entries.len());
         }
         if !(first == Some(0) && (is_end || begins_with(source, offset, &index::MAGIC)?)) {
