@@ -606,10 +606,17 @@ impl Session {
         let Some(settles_in) = push.settles_in() else { return };
         let mut until = Instant::now() + settles_in;
         let mut is_trying_again = false;
-        while let Ok(Ok(state)) = timeout_at(until, device.listen()).await {
-            if state == ProvisioningState::Provisioning && !std::mem::replace(&mut is_trying_again, true) {
-                until = Instant::now() + TRYING_AGAIN;
-            }
+        loop {
+            let state = match timeout_at(until, device.listen()).await {
+                Ok(Ok(state)) => state,
+                // It is on its way again, or still: for that it gets more time, once.
+                Err(_) if !is_trying_again && device.state() == Some(ProvisioningState::Provisioning) => {
+                    is_trying_again = true;
+                    until = Instant::now() + TRYING_AGAIN;
+                    continue;
+                }
+                Ok(Err(_)) | Err(_) => return,
+            };
             let Some(heard) = unasked(state) else { continue };
             push.hear(heard);
             if push.settles_in().is_none() {

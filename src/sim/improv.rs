@@ -63,6 +63,10 @@ pub struct ImprovDevice {
     damaged: HashSet<u8>,
     noise: u32,
     is_mute: bool,
+    /// How often it got another address: one that is on a network and joins anew isn't where it was.
+    moves: u8,
+    /// Whether it has had one.
+    has_address: bool,
 }
 
 impl ImprovDevice {
@@ -87,6 +91,8 @@ impl ImprovDevice {
             schedule: VecDeque::new(),
             damaged: HashSet::new(),
             noise: 0x2545_F491,
+            moves: 0,
+            has_address: state == ProvisioningState::Provisioned,
         }
     }
 }
@@ -133,12 +139,16 @@ impl ImprovDevice {
         self.faults.contains(&fault)
     }
 
+    fn addresses(&self) -> Vec<Vec<u8>> {
+        addresses(self.moves % MOVES, self.has(Fault::HostileTexts))
+    }
+
     fn handle_request(&mut self, request: Request, now: Instant) {
         match request {
             Request::CurrentState => {
                 self.say(Message::State(State::Known(self.state)), now);
                 if self.state == ProvisioningState::Provisioned {
-                    self.say_result(command::CURRENT_STATE, &addresses(self.has(Fault::HostileTexts)), now);
+                    self.say_result(command::CURRENT_STATE, &self.addresses(), now);
                 }
             }
             Request::DeviceInfo => self.say_result(command::DEVICE_INFO, &self.identity(), now),
@@ -150,7 +160,7 @@ impl ImprovDevice {
                 // Addresses follow only while the gateway is online.
                 let is_online = self.state == ProvisioningState::Provisioned;
                 let flags = if is_online { "3" } else { "2" };
-                let addresses = if is_online { addresses(self.has(Fault::HostileTexts)) } else { Vec::new() };
+                let addresses = if is_online { self.addresses() } else { Vec::new() };
                 let strings = [vec![flags.as_bytes().to_vec()], addresses].concat();
                 self.say_result(command::NETWORK_STATE, &strings, now);
             }
@@ -230,7 +240,8 @@ impl ImprovDevice {
                 self.state = ProvisioningState::Provisioned;
                 self.air.uplink.up();
                 self.say(Message::State(State::Known(self.state)), now);
-                self.say_result(command::WIFI_SETTINGS, &addresses(self.has(Fault::HostileTexts)), now);
+                self.moves = self.moves.wrapping_add(u8::from(std::mem::replace(&mut self.has_address, true)));
+                self.say_result(command::WIFI_SETTINGS, &self.addresses(), now);
             }
             JoinResult::Failed => {
                 self.state = ProvisioningState::Ready;
@@ -308,9 +319,15 @@ impl ImprovDevice {
     }
 }
 
-/// What a gateway that joined tells of where it is.
-pub(super) fn addresses(is_hostile: bool) -> Vec<Vec<u8>> {
-    let own = format!("http://{LEASED}");
+/// After so many other addresses a gateway is given its first one again.
+const MOVES: u8 = 100;
+
+/// What a gateway that joined tells of where it is, after it was given another address so many times.
+pub(super) fn addresses(moves: u8, is_hostile: bool) -> Vec<Vec<u8>> {
+    let own = match LEASED.rsplit_once('.') {
+        Some((network, host)) => format!("http://{network}.{}", host.parse::<u8>().map_or(moves, |host| host + moves)),
+        None => format!("http://{LEASED}"),
+    };
     if !is_hostile {
         return vec![own.into_bytes()];
     }

@@ -214,7 +214,7 @@ impl ImprovBle {
                 let _ = self.card.store(ssid, password);
                 self.air.uplink.up();
                 self.say_state(ProvisioningState::Provisioned, now);
-                self.say_result(command::WIFI_SETTINGS, addresses(self.has(Fault::HostileTexts)), now);
+                self.say_result(command::WIFI_SETTINGS, addresses(0, self.has(Fault::HostileTexts)), now);
                 let end = if self.has(Fault::Late) { END_AFTER * 5 } else { END_AFTER };
                 self.plan(now + end, Due::DropLink);
             }

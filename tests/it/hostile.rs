@@ -417,8 +417,7 @@ async fn a_gateway_that_could_not_join_and_then_tries_again_by_itself_joined() {
     let gives_up: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, CouldNot), (600, Is(Ready))];
     for (words, verdict) in [(again, Verdict::Joined), (flaps, Verdict::Joined), (gives_up, Verdict::Refused)] {
         let verdicts = with_network(None, words).await;
-        eprintln!("{} words: {verdicts:?}", words.len());
-        assert_eq!(verdicts, [verdict]);
+        assert_eq!(verdicts, [verdict], "{} words", words.len());
     }
 }
 
