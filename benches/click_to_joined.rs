@@ -21,7 +21,7 @@ use linesman::model::outcome::Verdict;
 use linesman::model::record::{JobIntent, Phase, StepEntry};
 use linesman::model::secret::Secret;
 use linesman::model::wifi::parse_ssid;
-use linesman::msg::{Command, Event, Progress, Request, SIMULATED_PASSPHRASE, SIMULATED_SSID, Step};
+use linesman::msg::{Command, Event, Known, Progress, Request, SIMULATED_PASSPHRASE, SIMULATED_SSID, Step};
 use linesman::proto::improv;
 use linesman::proto::improv::serial::encode_request;
 use linesman::sim::{Air, EspPlan, GatewayPlan, SimError, SimulatedGateway, start_gateway};
@@ -125,6 +125,7 @@ fn commission(handle: &mut Handle, site: &Runtime, job: JobId, thought: Duration
         profile: None,
         driver: DriverId::Improv,
         access: Access::default(),
+        known: Known::default(),
     };
     handle.try_send(open).expect("the workers take it");
     let (mut sent, mut verdict, mut begun, mut steps) = (clicked, clicked, Vec::new(), Vec::new());

@@ -272,7 +272,9 @@ impl Removals {
                 let row = &mut self.rows[index];
                 row.marked.profile = Some(profile);
                 // Its steps were those of the other profile.
-                row.orders.iter_mut().for_each(|orders| orders.leave_steps());
+                if let Some(orders) = &mut row.orders {
+                    orders.leave_steps();
+                }
                 Vec::new()
             }
             RemovalsAction::ChoseGateway(index, gateway) if self.is_correctable(index) => {
@@ -377,7 +379,9 @@ impl Removals {
             *state = RowState::Runs("Connect".into());
             self.jobs.insert(job, index);
             let mut start = WipeStart::new(marked.link.clone(), profile, driver, access, serial.trim().to_owned());
-            orders.iter().for_each(|orders| orders.give(&mut start));
+            if let Some(orders) = orders {
+                orders.give(&mut start);
+            }
             commands.push(Command::Wipe { job, start: Box::new(start) });
         }
         commands

@@ -185,14 +185,17 @@ fn prepare(handle: &mut Handle, args: &CommissionArgs, out: &mut Output) -> Resu
     Ok(session.with_laptop_scan())
 }
 
-/// The credentials to send, by their id.
-fn contents(args: &CommissionArgs) -> Result<Vec<(String, Secret<Vec<u8>>)>, Problem> {
+/// What a credential holds, by its id.
+type Content = (String, Secret<Vec<u8>>);
+
+/// The credentials to send.
+fn contents(args: &CommissionArgs) -> Result<Vec<Content>, Problem> {
     let read = |CredentialFile { id, file }: &CredentialFile| Ok((id.clone(), secret_input::read_file(file)?));
     args.credentials.iter().map(read).collect()
 }
 
 /// What to ask of the gateway.
-fn todo(args: &CommissionArgs, network: Option<WifiDraft>, credentials: Vec<(String, Secret<Vec<u8>>)>) -> Todos {
+fn todo(args: &CommissionArgs, network: Option<WifiDraft>, credentials: Vec<Content>) -> Todos {
     Agenda::of(Order {
         credentials,
         hostname: args.hostname.clone(),

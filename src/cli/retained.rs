@@ -236,7 +236,7 @@ fn conclude_clear(found: usize, clearance: &Clearance, out: &mut Output) -> Exit
         |state: LeftoverState| -> Vec<&str> { clearance.in_state(state).map(|topic| topic.topic.as_str()).collect() };
     let (still_there, not_looked) = (named(LeftoverState::StillThere), named(LeftoverState::NotLooked));
     let gone = clearance.count(LeftoverState::Cleared);
-    for ClearedTopic { topic, state, problem } in clearance.topics.iter() {
+    for ClearedTopic { topic, state, problem } in &clearance.topics {
         let word = match (state, problem) {
             (LeftoverState::StillThere, _) => "still there",
             (LeftoverState::NotLooked | LeftoverState::Left, _) => "not looked at",
@@ -255,13 +255,10 @@ fn conclude_clear(found: usize, clearance: &Clearance, out: &mut Output) -> Exit
         "kind": "cleared", "found": found, "acknowledged": clearance.acknowledged(), "cleared": gone,
         "still_there": still_there, "not_looked_at": not_looked, "failed": failed, "problem": clearance.look.problem(),
     }));
-    let mut line = format!("{} cleared", counted(gone as u64, "retained message"));
-    for (count, words) in [(still_there.len(), "still there"), (not_looked.len(), "not looked at")] {
-        if count > 0 {
-            line.push_str(&format!(", {count} {words}"));
-        }
-    }
-    out.text(line);
+    let left = [(still_there.len(), "still there"), (not_looked.len(), "not looked at")];
+    let left = left.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!(", {count} {words}"));
+    let left = left.collect::<Vec<_>>().concat();
+    out.text(format!("{} cleared{left}", counted(gone as u64, "retained message")));
     match (still_there.len(), not_looked.len()) {
         (1.., _) => Exit::Findings,
         (0, 1..) => Exit::Unknown,

@@ -96,7 +96,7 @@ fn no_file_that_a_command_reads_is_written_over() {
     let proto = place.write("a.proto", "syntax = \"proto3\"; message M { int32 a = 1; }");
     let header = "name,match,profile,ssid,password_file";
     let manifest =
-        place.write("site.csv", &format!("{header}\ngw,serial:/dev/linesman-none,generic-improv,Site,pw.txt\n"));
+        place.write("site.csv", format!("{header}\ngw,serial:/dev/linesman-none,generic-improv,Site,pw.txt\n"));
     let named = format!("@x={secret}");
     let refused = |arguments: &[&str]| {
         place.run_json(&[arguments, &["--overwrite"]].concat()).expect_problem(2, "files.same_file");

@@ -14,12 +14,12 @@ use crate::program::{Place, Ran, text_of};
 fn broker(code: Option<u8>, retained: &'static [&'static str], hangs_up: bool) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let Ok(stream) = stream else { return };
-            std::thread::spawn(move || serve(stream, code, retained, hangs_up));
-        }
-    });
+    let serving = move |stream| {
+        let serve = move || serve(stream, code, retained, hangs_up);
+        std::thread::Builder::new().name("connection".into()).spawn(serve).unwrap();
+    };
+    let accept = move || listener.incoming().map_while(Result::ok).for_each(serving);
+    std::thread::Builder::new().name("broker".into()).spawn(accept).unwrap();
     format!("mqtt://{address}")
 }
 

@@ -132,7 +132,7 @@ pub(super) enum Found {
     /// Nothing to tell yet.
     Nothing,
     /// What was found so far.
-    SoFar(TelemetryEvent),
+    SoFar(Box<TelemetryEvent>),
     /// It's over.
     Complete(Vec<(String, u64)>, RetainedSearch),
 }
@@ -211,7 +211,7 @@ impl Find {
             self.told_at = now;
             self.told = self.topics.len();
             let topics = self.topics.iter().map(|(topic, bytes)| (topic.clone(), *bytes)).collect();
-            return Found::SoFar(TelemetryEvent::Retained { topics, search: RetainedSearch::Running });
+            return Found::SoFar(Box::new(TelemetryEvent::Retained { topics, search: RetainedSearch::Running }));
         }
         Found::Nothing
     }

@@ -313,6 +313,10 @@ fn left_out(batches: &[Batch]) -> Vec<(usize, u64)> {
     told
 }
 
+/// A damaged recording: what is wrong with it, its octets, how many messages are missing behind how many others, and whether more
+/// may be.
+type Case<'a> = (&'a str, Vec<u8>, &'a [(usize, u64)], bool);
+
 /// Whatever is damaged or missing is told where it is missing, and in all; finished or not.
 #[test]
 fn what_is_missing_is_counted_where_it_is_missing() {
@@ -331,7 +335,7 @@ fn what_is_missing_is_counted_where_it_is_missing() {
         [&whole[..header], &blocks].concat()
     };
     let index = &finished[ends[2]..];
-    let cases: [(&str, Vec<u8>, &[(usize, u64)], bool); 10] = [
+    let cases: [Case<'_>; 10] = [
         ("a header", turned(ends[0] + 50), &[(10, 10)], false),
         ("a body", turned(ends[1] - 1), &[(10, 10)], false),
         ("the last body", turned(ends[2] - 1), &[(20, 10)], false),

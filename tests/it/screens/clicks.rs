@@ -223,8 +223,10 @@ fn messages_are_exported_with_two_clicks_and_where_they_went_is_said_and_shown()
 
     let job = hand.opened.harness.state().app.telemetry.job().expect("an inspection");
     hand.meanwhile(|stage| {
-        stage
-            .report(job, TelemetryEvent::Exported { path: path.into(), result: Ok(1234), left_out: LeftOut::default() })
+        stage.report(
+            job,
+            TelemetryEvent::Exported { path: path.into(), result: Ok(1234), left_out: LeftOut::default() },
+        );
     });
     hand.click(Role::Button, "Show messages.jsonl in its folder");
     let is_shown =

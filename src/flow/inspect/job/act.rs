@@ -111,9 +111,8 @@ impl Job {
 
     pub(super) async fn found(&mut self, found: Found) {
         match found {
-            Found::Nothing => {}
-            Found::SoFar(event) if self.looking.is_none() => self.tell(event).await,
-            Found::SoFar(_) => {}
+            Found::SoFar(event) if self.looking.is_none() => self.tell(*event).await,
+            Found::Nothing | Found::SoFar(_) => {}
             Found::Complete(topics, search) => {
                 // With its end the connection says farewell by itself.
                 self.find = None;

@@ -130,7 +130,6 @@ enum Away {
 }
 
 /// What woke the loop.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is taken apart at once")]
 enum Woken {
     Command(Option<TelemetryCommand>),
     Link(Happened),
