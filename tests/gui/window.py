@@ -93,7 +93,7 @@ NAMES = {
     # Records
     "search_records": "Search the records",
     "jobs": re.compile(r"^Jobs, \d+ row"),
-    "record_of_batch": re.compile(r"KIS.*joined", re.IGNORECASE),
+    "record_of_batch": re.compile(r"Packing hall.*joined", re.IGNORECASE),
     "save_report": re.compile(r"^Save report"),
     "report_saved": re.compile(r"^Saved record-\d+-.*\.html"),
     "record_joined": re.compile(r"\bjoined\b", re.IGNORECASE),
