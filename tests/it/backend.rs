@@ -293,14 +293,7 @@ fn of_a_path_typed_in_a_demo_nobody_claims_that_it_is_simulated() {
     });
     workers.send(Command::AddPort(no_port()));
     for (job, link) in [(JobId(1), no_port()), (JobId(2), simulated)] {
-        workers.send(Command::OpenSession {
-            job,
-            link,
-            profile: None,
-            driver: DriverId::Improv,
-            access: Access::default(),
-            known: Known::default(),
-        });
+        workers.send(open(job, link));
         workers.send(Command::Cancel { job });
         workers.end_of(job);
     }

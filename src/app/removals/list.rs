@@ -79,25 +79,14 @@ impl Orders {
     }
 
     pub(super) fn words(&self) -> String {
-        let mut words = Vec::new();
-        let user = self.access.username.as_deref();
-        let login = match (&self.wants, &self.access.secret) {
-            (Some(name), _) => Some(format!("@{name}")),
-            (None, Some(_)) => Some("the password in its file".to_owned()),
-            (None, None) => None,
-        };
-        match (user, login) {
-            (Some(user), Some(login)) => words.push(format!("Login: {user}, {login}")),
-            (Some(one), None) => words.push(format!("Login: {one}")),
-            (None, Some(one)) => words.push(format!("Login: {one}")),
-            (None, None) => {}
-        }
-        let attested = self.attested.iter().map(|(step, text)| format!("{step} ({text})"));
-        let steps = [("Done by hand", attested.collect::<Vec<_>>()), ("Left out", self.without.clone())];
-        for (what, steps) in steps.iter().filter(|(_, steps)| !steps.is_empty()) {
-            words.push(format!("{what}: {}", steps.join(", ")));
-        }
-        words.join(" · ")
+        let in_file = self.access.secret.as_ref().map(|_| "the password in its file".to_owned());
+        let secret = self.wants.as_ref().map(|name| format!("@{name}")).or(in_file);
+        let login = self.access.username.iter().cloned().chain(secret).collect();
+        let attested = self.attested.iter().map(|(step, text)| format!("{step} ({text})")).collect();
+        let all: [(&str, Vec<String>); 3] =
+            [("Login", login), ("Done by hand", attested), ("Left out", self.without.clone())];
+        let said = all.iter().filter(|(_, of_it)| !of_it.is_empty());
+        said.map(|(what, of_it)| format!("{what}: {}", of_it.join(", "))).collect::<Vec<_>>().join(" · ")
     }
 }
 
@@ -111,11 +100,13 @@ impl Row {
 }
 
 impl Removals {
-    /// Reads the manifest at that path, and shows what it says.
+    /// Reads the manifest at that path, and shows what it says. What was typed for all of its gateways stays.
     pub(super) fn read(&mut self, path: String) -> Vec<Command> {
         let command = Command::ReadRemovals { path: PathBuf::from(&path) };
-        *self =
-            Self { is_open: true, list: Some(List { path, is_reading: true, ..List::default() }), ..Self::default() };
+        let before = std::mem::take(self);
+        let list = Some(List { path, is_reading: true, ..List::default() });
+        let Self { username, secret, certificates, .. } = before;
+        *self = Self { is_open: true, list, username, secret, certificates, ..Self::default() };
         self.secret.expose_mut().reserve(SECRET_ROOM);
         vec![command]
     }
@@ -202,7 +193,9 @@ mod tests {
         let problem = Problem::new("manifest.unreadable", "It can't be read", "b", "c");
         removals.listed(Path::new("/site.csv"), Err(problem));
         assert_eq!(removals.lacks(), Some("Fix the manifest first"));
+        removals.certificates = "/papers".into();
         act(&mut removals, RemovalsAction::Listed("/site.csv".into()));
+        assert_eq!(removals.certificates, "/papers", "reading it again takes nothing that was typed for all");
         let mut one = listed(2, "GW-1");
         one.wants = None;
         removals.listed(Path::new("/site.csv"), Ok(Box::new(Read { gateways: vec![one], ..Read::default() })));
