@@ -2,30 +2,27 @@
 //!
 //! Rows are told apart by their link, never by their place in the list. Nothing is sent to a port unless a person asks.
 
-use std::cmp::Ordering;
+mod arrange;
+mod asking;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
+pub use self::asking::{asking_job, can_be_asked, why_not_asked};
 use super::Desk;
 use super::batch::Marked;
-use super::jobs::JobKind;
-use crate::model::act;
 use crate::model::gateway::{DeviceInfo, Identity, Probe, ProvisioningState, Sighting};
-use crate::model::ids::{DriverId, JobId, LinkAddress, LinkKind};
-use crate::model::order::{compare_links, compare_texts, place_of_kind};
+use crate::model::ids::{DriverId, LinkAddress, LinkKind};
+use crate::model::order::place_of_kind;
 use crate::model::outcome::Verdict;
 use crate::model::problem::Problem;
 use crate::model::record::JobRecord;
-use crate::model::same::{Gateway, Marks, Proof, Seen, Ties};
-use crate::model::standing::{Done, Stand, Tone, is_named_in, remembered, stand, takes_back};
+use crate::model::same::{Gateway, Marks, Proof, Ties};
+use crate::model::standing::{Done, Stand, is_named_in, remembered, stand, takes_back};
 use crate::model::text::visible;
 use crate::model::word::{Word as _, words};
-use crate::msg::{Command, JobEnd};
+use crate::msg::Command;
 use crate::profile::Catalog;
-use crate::profile::site::{Fit, Found, Site, compare};
-
-/// Ports asked at the same time: enough to be quick, few enough to leave the command channel free.
-const ASKED_AT_ONCE: usize = 8;
 
 /// How far back the strength of a device is shown.
 pub const HISTORY: Duration = Duration::from_mins(1);
@@ -371,16 +368,6 @@ impl Discover {
         self.sort
     }
 
-    /// How many ports still wait to be asked.
-    pub fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// How many shown rows could be asked: present and not asked, or asked in vain.
-    pub fn askable(&self) -> usize {
-        self.shown.iter().filter_map(|link| self.row(link)).filter(|row| is_askable(row)).count()
-    }
-
     pub(super) fn act(&mut self, action: DiscoverAction, desk: &mut Desk<'_>) -> Vec<Command> {
         match action {
             DiscoverAction::Selected(link) => {
@@ -576,51 +563,6 @@ impl Discover {
         self.is_stale = true;
     }
 
-    pub(super) fn probed(&mut self, link: &LinkAddress, probe: Probe) {
-        if let Probe::Answered(identity) = &probe {
-            self.forget_if_taken_back(link, identity.state);
-        }
-        if let Some(row) = self.rows.get_mut(link) {
-            row.probe = probe;
-            self.is_stale = true;
-        }
-    }
-
-    /// A probe ended; the answer came before. One that ended without an answer is not left hanging.
-    pub(super) fn probe_finished(&mut self, link: &LinkAddress, end: JobEnd, desk: &mut Desk<'_>) -> Vec<Command> {
-        if let Some(row) = self.rows.get_mut(link).filter(|row| row.probe == Probe::Asking) {
-            row.probe = match end {
-                JobEnd::Failed(problem) => Probe::Failed(problem),
-                JobEnd::Done { .. } | JobEnd::Cancelled => Probe::NotAsked,
-            };
-        }
-        self.ask_next(desk)
-    }
-
-    /// Puts the rows in order again if anything about them or the filter changed; once for many events.
-    pub(super) fn arrange_if_stale(&mut self, catalog: &Catalog, site: Option<&Site>) {
-        if !self.is_stale {
-            return;
-        }
-        if self.is_held && !self.shown.is_empty() {
-            return self.add_new_rows();
-        }
-        self.is_stale = false;
-        self.arrange(catalog, site);
-    }
-
-    /// No row moves away under the pointer: what is new stands at the end for now.
-    fn add_new_rows(&mut self) {
-        let is_new =
-            |row: &&Sighting| is_of_kind(row, self.kinds) && !self.shown.contains(&row.link) && self.is_face(&row.link);
-        if !self.filter.trim().is_empty() {
-            return;
-        }
-        let new: Vec<LinkAddress> = self.rows.values().filter(is_new).map(|row| row.link.clone()).collect();
-        self.lines.extend(new.iter().cloned().map(ListLine::Row));
-        self.shown.extend(new);
-    }
-
     /// A person wants another order or choice: now, wherever the pointer is.
     const fn rearrange(&mut self) {
         self.is_stale = true;
@@ -638,138 +580,6 @@ impl Discover {
         self.marked.clear();
     }
 
-    fn arrange(&mut self, catalog: &Catalog, site: Option<&Site>) {
-        let seen = self.rows.values().map(|row| {
-            let marks = self.marks.get(&row.link);
-            Seen { link: &row.link, facts: &row.facts, marks }
-        });
-        self.ties = Ties::among(seen);
-        let needle = self.filter.trim().to_lowercase();
-        let mut ranked: Vec<(Rank<'_>, &LinkAddress)> = self
-            .rows
-            .values()
-            .filter(|row| is_of_kind(row, self.kinds))
-            .filter(|row| self.kinds != Shown::All || self.is_face(&row.link))
-            .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
-            .map(|row| (self.rank(row, catalog), &row.link))
-            .collect();
-        ranked.sort_by(|(one, link), (other, next)| one.compare(other).then_with(|| link.cmp(next)));
-        let links: Vec<LinkAddress> = ranked.into_iter().map(|(_, link)| link.clone()).collect();
-        self.lines = match site.filter(|site| !site.gateways.is_empty()) {
-            Some(site) => self.held_to(site, links, &needle),
-            None => links.into_iter().map(ListLine::Row).collect(),
-        };
-        let row = |line: &ListLine| match line {
-            ListLine::Row(link) => Some(link.clone()),
-            ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => None,
-        };
-        self.shown = self.lines.iter().filter_map(row).collect();
-    }
-
-    /// First what the site expects, with what is missing last; then what is here beside it.
-    fn held_to(&self, site: &Site, links: Vec<LinkAddress>, needle: &str) -> Vec<ListLine> {
-        let present: Vec<Found> = self.rows.values().filter(|row| row.is_present).map(Found::from).collect();
-        let expected: Vec<_> =
-            compare(site, &present).lines.into_iter().filter(|line| line.fit != Fit::Extra).collect();
-        let places: BTreeSet<&str> = expected.iter().filter_map(|line| line.link.as_deref()).collect();
-        let is_expected = |link: &LinkAddress| places.contains(link.to_string().as_str());
-        let (ours, others): (Vec<_>, Vec<_>) =
-            links.into_iter().partition(|link| is_expected(link) || self.ties.beside(link).any(is_expected));
-        let missing = expected.iter().filter(|line| line.fit == Fit::Missing).map(|line| line.name.clone());
-        let missing: Vec<String> = missing.collect();
-        let mut lines = vec![ListLine::Expected { count: expected.len(), missing: missing.len() }];
-        lines.extend(ours.into_iter().map(ListLine::Row));
-        let is_shown = |name: &String| needle.is_empty() || name.to_lowercase().contains(needle);
-        lines.extend(missing.into_iter().filter(is_shown).map(ListLine::Missing));
-        lines.push(ListLine::Found(others.len()));
-        lines.extend(others.into_iter().map(ListLine::Row));
-        lines
-    }
-
-    fn rank<'a>(&'a self, row: &'a Sighting, catalog: &Catalog) -> Rank<'a> {
-        let text = match self.sort {
-            // By whichever link it is reached, it stands where its first one does.
-            SortKey::Link => {
-                let first = self.ties.of_link(&row.link).and_then(|gateway| gateway.links.first());
-                return Rank::Link(first.unwrap_or(&row.link));
-            }
-            SortKey::Name => Some(display_name(row)),
-            SortKey::Profile => profile_name(row, catalog),
-            SortKey::State => {
-                let stand = self.stand(row);
-                Some(format!("{} {}", urgency(stand.standing.tone()), stand.standing.title()))
-            }
-        };
-        text.map_or(Rank::Last, Rank::Text)
-    }
-
-    /// Asks those marked, else the one selected, else all: a question goes to nobody a person didn't mean. Where none of them can
-    /// be asked, says why.
-    fn ask_selected(&mut self, desk: &mut Desk<'_>) {
-        let meant: Vec<LinkAddress> = if self.marked.is_empty() {
-            self.selected.iter().cloned().collect()
-        } else {
-            self.marked.iter().cloned().collect()
-        };
-        let links: Vec<LinkAddress> = if meant.is_empty() {
-            self.askable_links()
-        } else {
-            meant.iter().filter(|link| self.why_not_asked(link).is_none()).cloned().collect()
-        };
-        if links.is_empty() {
-            desk.toasts.note(self.nothing_to_ask(&meant), desk.now);
-        }
-        self.enqueue(links);
-    }
-
-    fn nothing_to_ask(&self, meant: &[LinkAddress]) -> String {
-        match meant {
-            [] => "No gateway is left to query".to_owned(),
-            [link] => {
-                let name = self.row(link).map_or_else(|| link.to_string(), display_name);
-                format!("{name} can't be queried: {}", self.why_not_asked(link).unwrap_or_default())
-            }
-            several => format!("None of the {} gateways selected can be queried", several.len()),
-        }
-    }
-
-    fn why_not_asked(&self, link: &LinkAddress) -> Option<&'static str> {
-        self.row(link).map_or(Some("it isn't there now"), why_not_asked)
-    }
-
-    fn askable_links(&self) -> Vec<LinkAddress> {
-        self.shown.iter().filter(|link| self.row(link).is_some_and(is_askable)).cloned().collect()
-    }
-
-    fn enqueue(&mut self, links: impl IntoIterator<Item = LinkAddress>) {
-        for link in links {
-            if !self.waiting.contains(&link) && self.rows.get(&link).is_some_and(|row| row.probe != Probe::Asking) {
-                self.waiting.push_back(link);
-            }
-        }
-    }
-
-    fn ask_next(&mut self, desk: &mut Desk<'_>) -> Vec<Command> {
-        let mut commands = Vec::new();
-        while desk.jobs.probes() < ASKED_AT_ONCE
-            && let Some(link) = self.waiting.pop_front()
-        {
-            if let Some(row) = self.rows.get_mut(&link) {
-                row.probe = Probe::Asking;
-                let label = act::named("probe", link.place());
-                let job = desk.jobs.start(JobKind::Probe(link.clone()), label, desk.now);
-                commands.push(Command::Probe { job, link });
-            }
-        }
-        commands
-    }
-
-    fn stop_asking(&mut self, desk: &Desk<'_>) -> Vec<Command> {
-        self.waiting.clear();
-        let probes = desk.jobs.iter().filter(|job| matches!(job.kind, JobKind::Probe(_)));
-        probes.map(|job| Command::Cancel { job: job.id }).collect()
-    }
-
     fn add_path(&mut self) -> Vec<Command> {
         match self.typed_path.trim().parse::<LinkAddress>() {
             Ok(link) => {
@@ -783,43 +593,6 @@ impl Discover {
                 Vec::new()
             }
         }
-    }
-}
-
-/// What a row is ordered by.
-enum Rank<'a> {
-    Link(&'a LinkAddress),
-    Text(String),
-    /// It has not what the list is ordered by.
-    Last,
-}
-
-impl Rank<'_> {
-    fn compare(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Link(one), Self::Link(other)) => compare_links(one, other),
-            (Self::Text(one), Self::Text(other)) => compare_texts(one, other),
-            _ => self.place().cmp(&other.place()),
-        }
-    }
-
-    const fn place(&self) -> u8 {
-        match self {
-            Self::Link(_) => 0,
-            Self::Text(_) => 1,
-            Self::Last => 2,
-        }
-    }
-}
-
-/// What needs somebody comes first.
-const fn urgency(tone: Tone) -> u8 {
-    match tone {
-        Tone::Calls => 0,
-        Tone::Bad => 1,
-        Tone::Busy => 2,
-        Tone::Good => 3,
-        Tone::Quiet => 4,
     }
 }
 
@@ -852,58 +625,4 @@ fn port_name(link: &LinkAddress) -> String {
         LinkKind::Ble => "Bluetooth device".to_owned(),
         LinkKind::Http | LinkKind::Udp => format!("Gateway at {place}"),
     }
-}
-
-fn haystack(row: &Sighting, catalog: &Catalog) -> String {
-    let profile = profile_name(row, catalog).unwrap_or_default();
-    let serial_number = row.facts.serial_number.as_deref().unwrap_or_default();
-    format!("{} {} {profile} {serial_number}", display_name(row), row.link).to_lowercase()
-}
-
-fn is_of_kind(row: &Sighting, kinds: Shown) -> bool {
-    match kinds {
-        Shown::All => true,
-        Shown::Serial => row.link.kind() != LinkKind::Ble,
-        Shown::Bluetooth => row.link.kind() == LinkKind::Ble,
-    }
-}
-
-/// Whether a row can be asked at all: a port, or a device on the air that says it speaks Improv.
-pub fn can_be_asked(row: &Sighting) -> bool {
-    match row.link.kind() {
-        LinkKind::Serial => true,
-        LinkKind::Ble => {
-            // Improv alone puts its state into its advertisement.
-            row.heard.as_ref().is_some_and(|heard| heard.state.is_some())
-                || row.profile.as_ref().is_some_and(|guess| guess.driver.facts().offers.asking)
-        }
-        LinkKind::Http | LinkKind::Udp => false,
-    }
-}
-
-/// Why a row can't be asked now; nothing where it can.
-pub fn why_not_asked(row: &Sighting) -> Option<&'static str> {
-    match row.link.kind() {
-        _ if !row.is_present => Some("it isn't there now"),
-        _ if row.probe == Probe::Asking => Some("it is being queried"),
-        _ if can_be_asked(row) => None,
-        LinkKind::Ble => Some("over Bluetooth only gateways that speak Improv answer. Connect to it instead"),
-        LinkKind::Serial | LinkKind::Http | LinkKind::Udp => {
-            Some("over this link no question is harmless. Connect to it instead")
-        }
-    }
-}
-
-/// Only ports are asked with all the others: over Bluetooth a question takes a connection, which is a click for each. The
-/// question is put in Improv: a gateway that speaks something else, such as a login console, is spared it.
-fn is_askable(row: &Sighting) -> bool {
-    row.link.kind() == LinkKind::Serial
-        && row.is_present
-        && matches!(row.probe, Probe::NotAsked | Probe::Failed(_))
-        && row.profile.as_ref().is_none_or(|guess| guess.driver.facts().offers.asking)
-}
-
-/// The job that asks a port at the moment.
-pub fn asking_job(jobs: &super::jobs::Jobs, link: &LinkAddress) -> Option<JobId> {
-    jobs.iter().find(|job| matches!(&job.kind, JobKind::Probe(asked) if asked == link)).map(|job| job.id)
 }

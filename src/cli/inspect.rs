@@ -155,8 +155,10 @@ impl Follower for Watch<'_> {
         if let Some(state) = &self.recording {
             print_recording(state, out);
         }
-        let is_cut_short = self.recording.as_ref().is_some_and(|state| state.problem.is_some());
-        if ended.is_unread && ended.problem.is_none() && !is_cut_short {
+        let end = self.recording.as_ref().and_then(|state| state.problem.as_ref()).map(|problem| problem.code);
+        let has_nothing = end == Some(NOTHING_CAME);
+        let is_cut_short = end.is_some() && !has_nothing;
+        if ended.is_unread && ended.problem.is_none() && end.is_none() {
             return Exit::Good;
         }
         if !ended.was_connected {
@@ -178,7 +180,11 @@ impl Follower for Watch<'_> {
             None => Exit::Good,
         };
         // A recording that ended early is not what was asked for, however well the rest went.
-        if is_cut_short { exit.max(Exit::CouldNotRun) } else { exit }
+        match (is_cut_short, has_nothing) {
+            (true, _) => exit.max(Exit::CouldNotRun),
+            (false, true) => exit.max(Exit::Findings),
+            (false, false) => exit,
+        }
     }
 }
 
@@ -233,11 +239,14 @@ fn stopped() -> Problem {
     )
 }
 
+/// Codes of recordings whose path leads to something else: nothing came that could replace a file, or another took its place.
+const NOTHING_CAME: &str = "recording.nothing_came";
+const REPLACED: &str = "recording.replaced";
+
 fn print_recording(state: &RecorderState, out: &mut Output) {
     let path = state.path.display().to_string();
     match &state.problem {
-        // Whatever bears its name now is not what was recorded.
-        Some(problem) if problem.code == "recording.replaced" => out.text(&problem.what),
+        Some(problem) if [NOTHING_CAME, REPLACED].contains(&problem.code) => out.text(&problem.what),
         _ => out.text(format!("Recorded {} to {path}", counted(state.messages, "message"))),
     }
     out.json(&json!({

@@ -4,32 +4,30 @@
 //! A push ends as joined, refused or unknown. After a refusal the session stays open for another attempt. Stopping a
 //! session drops the link between two packets, never inside one, so the device stays usable.
 
+mod push;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::timeout;
 
-use super::conclude::{End, Facts, asked_again, before_the_push, conclude, evidence_of};
-use super::driver::{CLOSE_LIMIT, Driver, Followed, Limits, Name, Scan};
+use self::push::OpenPush;
+use super::driver::{CLOSE_LIMIT, Driver, Limits, Name, Scan};
 use super::drivers::{self, Opening, open_and_greet};
 use super::error::SessionError;
-use super::look;
-use super::port::{Links, Records, Sight};
+use super::port::{Links, Records};
 use super::report::Report;
 use super::step;
 use super::transcript::SharedTranscript;
 use crate::model::access::Access;
-use crate::model::credentials::WifiCredentials;
 use crate::model::drivers::USUAL_BAUD;
 use crate::model::gateway::{DeviceInfo, Protection, ProvisioningState};
 use crate::model::ids::{DriverId, LinkAddress};
-use crate::model::outcome::{Evidence, EvidenceKind, Outcome, Verdict};
+use crate::model::outcome::{Evidence, Outcome, Verdict};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::record::{JobIntent, Phase, RecordId, StepEntry};
 use crate::model::secret::Secret;
-use crate::model::verdict::{Asked, Before, Ground, Look, Observation, Seen, Station, rule};
 use crate::model::wifi::{Network, WifiRules};
 use crate::msg::{JobEnd, Progress, Request, Step};
 use crate::profile::{CredentialRule, DriverSettings};
@@ -86,12 +84,14 @@ pub async fn run(setup: Setup, mut requests: mpsc::Receiver<Request>, mut stop: 
             Err(error) => JobEnd::Failed(error.explain()),
         },
     };
+    let (outcome, reason, summary) = session.outcome(&end);
+    // The outcome first: who closes the program doesn't wait for a gateway that is slow to say goodbye.
+    let recorded = records.end(record, outcome, reason, summary).await;
     if let Some(mut device) = device {
         // A driver that cannot end its conversation in time loses its link with the value.
         let _ = timeout(CLOSE_LIMIT, device.close()).await;
     }
-    let (outcome, reason, summary) = session.outcome(&end);
-    match records.end(record, outcome, reason, summary).await {
+    match recorded {
         Ok(()) => end,
         Err(error) => JobEnd::Failed(error.explain()),
     }
@@ -105,16 +105,6 @@ pub async fn stopped(stop: &mut watch::Receiver<bool>) {
     }
 }
 
-/// What a state that was told unasked says of the network.
-fn unasked(state: ProvisioningState) -> Option<Observation> {
-    match state {
-        ProvisioningState::Provisioned => Some(Observation::Look(Look::unnamed(Station::Connected, Seen::Unasked))),
-        ProvisioningState::Ready => Some(Observation::Look(Look::unnamed(Station::Apart, Seen::Unasked))),
-        ProvisioningState::Provisioning => Some(Observation::Began),
-        ProvisioningState::Stopped | ProvisioningState::AuthorizationRequired => None,
-    }
-}
-
 struct Session {
     setup: Setup,
     record: RecordId,
@@ -124,65 +114,12 @@ struct Session {
     taken: Vec<String>,
     /// The gateway's last scan.
     seen: Option<Vec<Network>>,
-    /// The verdict of the last push.
+    /// The verdict of the last push that was sent.
     last: Option<Outcome>,
     /// A push without a verdict: sent, or given up waiting for.
     open_push: Option<OpenPush>,
     /// The gateway had a network in this session, to which it may fall back, and was not told to forget it.
     had_network: bool,
-}
-
-/// A push whose end is open.
-struct OpenPush {
-    credentials: WifiCredentials,
-    evidence: Vec<Evidence>,
-    sent_at: Duration,
-    /// What was known of its network before.
-    before: Before,
-    followed: Followed,
-    /// What was told of it last.
-    told: Option<Ground>,
-    /// How often what the gateway said unasked has changed that.
-    late_words: usize,
-}
-
-/// How long this computer looks for a gateway that joined.
-const LOOK_LIMIT: Duration = Duration::from_secs(5);
-/// How long "it could not join" has to stand before it counts.
-const SETTLE: Duration = Duration::from_secs(3);
-/// The same where it named no error and only waits for a network again.
-const SETTLE_UNNAMED: Duration = Duration::from_secs(6);
-/// The same once the gateway says that it joins again.
-const TRYING_AGAIN: Duration = Duration::from_secs(15);
-/// So often a gateway may change its word while nobody asks; after that it is left at what was known last.
-const LATE_WORDS: usize = 8;
-
-impl OpenPush {
-    /// Takes in a state that the gateway told unasked. What it told so before is worth nothing any more, so that a gateway
-    /// that goes on telling takes no more memory.
-    fn hear(&mut self, heard: Observation) {
-        let is_unasked = |seen: &Observation| matches!(seen, Observation::Look(look) if look.seen == Seen::Unasked);
-        let observations = &mut self.followed.observations;
-        observations.retain(|seen| !is_unasked(seen) && *seen != heard);
-        observations.push(heard);
-    }
-
-    /// For how long a gateway that could not join, by its word so far, may take that back; nothing for every other end.
-    fn settles_in(&self) -> Option<Duration> {
-        match self.end().ground {
-            Ground::FellBack => Some(SETTLE_UNNAMED),
-            Ground::Refused(refusal) => refusal.kind.is_about_joining().then_some(SETTLE),
-            _ => None,
-        }
-    }
-
-    /// Rules on what was observed so far.
-    fn end(&self) -> End {
-        let Followed { observations, connection, last_word, broken } = &self.followed;
-        let asked = Asked { ssid: &self.credentials.ssid, connection: connection.as_deref() };
-        let ground = rule(asked, &self.before, observations);
-        End::new(ground, observations, last_word.clone(), broken.clone())
-    }
 }
 
 impl Session {
@@ -289,6 +226,7 @@ impl Session {
 
     /// Tells where the gateway stands, and secures the session where that is to be done.
     async fn greet(&mut self, device: &mut dyn Driver, state: ProvisioningState) -> Result<(), SessionError> {
+        self.had_network |= state == ProvisioningState::Provisioned;
         let report = self.setup.report.clone();
         let answers = format!("The gateway answers: it {}", state.label());
         let protection = if device.is_to_be_secured() {
@@ -453,263 +391,6 @@ impl Session {
             .report
             .done(Step::Reset, "The reset line was pulsed; whether the gateway restarts shows in its log")
             .await;
-        Ok(())
-    }
-
-    async fn push(&mut self, device: &mut dyn Driver, credentials: WifiCredentials) -> Result<(), SessionError> {
-        let ssid = credentials.ssid.shown();
-        let detail = json!({ "ssid": ssid, "key": credentials.key_label(), "hidden": credentials.is_hidden });
-        self.begin(Step::Push, detail).await?;
-        self.last = None;
-        let report = self.setup.report.clone();
-        let limits = self.limits()?;
-        let (waits_for, began) = ("the credentials to be taken", report.elapsed());
-        let before = step::within(&report, Step::Push, waits_for, limits.push, device.before()).await?;
-        let before = self.before(before);
-        let requested = format!("Join “{ssid}” with {}", credentials.key_label());
-        let mut evidence = vec![Evidence { kind: EvidenceKind::Requested, text: requested, at: report.elapsed() }];
-        evidence.extend(before_the_push(&before, report.elapsed()));
-        self.open_push = Some(OpenPush {
-            evidence,
-            sent_at: report.elapsed(),
-            before,
-            followed: Followed::default(),
-            credentials,
-            told: None,
-            late_words: 0,
-        });
-        let sent = match &self.open_push {
-            Some(push) => {
-                // What was looked at before took some of the time.
-                let left = limits.push.saturating_sub(report.elapsed().saturating_sub(began));
-                step::within(&report, Step::Push, waits_for, left, device.push(&push.credentials)).await
-            }
-            None => Ok(()),
-        };
-        let sent = step::settle(device, sent);
-        let mut broken = None;
-        let is_sent = sent.is_ok();
-        let followed = match sent {
-            Ok(()) => {
-                report.done(Step::Push, "The credentials were sent").await;
-                let followed = async { Ok(device.follow().await) };
-                let waits_for = "the gateway's verdict";
-                let followed = step::within(&report, Step::Follow, waits_for, limits.join, followed).await;
-                step::settle(device, followed).unwrap_or_else(|error| {
-                    broken = error.is_final().then_some(error);
-                    // What was not observed in time is not known.
-                    Followed { observations: vec![Observation::TimeOver], ..Followed::default() }
-                })
-            }
-            // What was under way when the link broke may have arrived.
-            Err(SessionError::Link(error)) => {
-                Followed { observations: vec![Observation::LinkLost], broken: Some(error), ..Followed::default() }
-            }
-            // What was sent may have been taken although no answer says so: that is no failure to send.
-            Err(error) if error.may_have_pushed() => {
-                broken = error.is_final().then_some(error);
-                Followed { observations: vec![Observation::TimeOver], ..Followed::default() }
-            }
-            Err(error) => {
-                self.open_push = None;
-                return Err(error);
-            }
-        };
-        self.note_began(device.began_joining().filter(|_| is_sent));
-        let Some(word) = self.note_followed(followed) else { return Ok(()) };
-        if is_sent {
-            report.done(Step::Follow, word).await;
-        }
-        if broken.is_none() {
-            self.read_back(device, &mut broken).await;
-            self.settle(device).await;
-        }
-        self.look_from_here().await;
-        self.finish_push().await?;
-        broken.map_or(Ok(()), Err)
-    }
-
-    /// What the gateway's network was before a push. One that it had in this session may come back at any time.
-    fn before(&mut self, told: Before) -> Before {
-        match told {
-            Before::SomeNetwork { .. } => self.had_network = true,
-            Before::NoNetwork if self.had_network => return Before::SomeNetwork { addresses: Vec::new() },
-            Before::NoNetwork | Before::NotKnown | Before::On { .. } => {}
-        }
-        told
-    }
-
-    /// Puts among the evidence that the gateway began to join.
-    fn note_began(&mut self, at: Option<Duration>) {
-        if let (Some(push), Some(at)) = (&mut self.open_push, at) {
-            let text = "The gateway took the credentials and began to join".to_owned();
-            push.evidence.push(Evidence { kind: EvidenceKind::Acknowledged, text, at });
-        }
-    }
-
-    /// Takes in what was observed, puts what it means among the evidence and returns it in words.
-    fn note_followed(&mut self, followed: Followed) -> Option<String> {
-        let at = self.setup.report.elapsed();
-        let push = self.open_push.as_mut()?;
-        push.followed = followed;
-        let evidence = evidence_of(&push.end(), at);
-        let word = evidence.text.clone();
-        push.evidence.push(evidence);
-        Some(word)
-    }
-
-    /// Asks once more: it strengthens "joined", and may settle what gave no verdict.
-    /// `broken` gets the error after which the driver cannot go on.
-    async fn read_back(&mut self, device: &mut dyn Driver, broken: &mut Option<SessionError>) {
-        let Some(ground) = self.open_push.as_ref().map(|push| push.end().ground) else { return };
-        if ground == Ground::LinkLost || ground.verdict() == Verdict::Refused {
-            return;
-        }
-        let report = self.setup.report.clone();
-        let waits_for = "the gateway to say again where it stands";
-        // The driver is open, so it has limits.
-        let Ok(limits) = self.limits() else { return };
-        let asked = async { device.read_back().await.transpose() };
-        let asked = step::within(&report, Step::ReadBack, waits_for, limits.connect, asked).await;
-        let Some(answer) = step::settle(device, asked).transpose() else {
-            return self.skip(Step::ReadBack, "The gateway ends the connection once it has joined").await;
-        };
-        let at = report.elapsed();
-        let Some(push) = &mut self.open_push else { return };
-        let evidence = match answer {
-            Ok(observation) => {
-                let addresses = match &observation {
-                    Observation::Look(look) => look.addresses.clone(),
-                    _ => Vec::new(),
-                };
-                push.followed.observations.push(observation);
-                asked_again(&ground, &push.end(), &addresses, at)
-            }
-            Err(error) => {
-                let text = format!("Whether the gateway keeps the network: {}", error.explain().what);
-                *broken = Some(error).filter(|error| matches!(error, SessionError::TooSlow { is_over: true, .. }));
-                Evidence { kind: EvidenceKind::NotChecked, text, at }
-            }
-        };
-        let word = evidence.text.clone();
-        push.evidence.push(evidence);
-        report.done(Step::ReadBack, word).await;
-    }
-
-    /// What a gateway says first isn't always its last word: some try again by themselves, and some tell a state that is over.
-    /// So "it could not join" counts once it has stood for a while.
-    async fn settle(&mut self, device: &mut dyn Driver) {
-        if !device.tells_unasked() {
-            return;
-        }
-        let Some(push) = &mut self.open_push else { return };
-        let Some(settles_in) = push.settles_in() else { return };
-        let mut until = Instant::now() + settles_in;
-        let mut is_trying_again = false;
-        loop {
-            let state = match timeout_at(until, device.listen()).await {
-                Ok(Ok(state)) => state,
-                // It is on its way again, or still: for that it gets more time, once.
-                Err(_) if !is_trying_again && device.state() == Some(ProvisioningState::Provisioning) => {
-                    is_trying_again = true;
-                    until = Instant::now() + TRYING_AGAIN;
-                    continue;
-                }
-                Ok(Err(_)) | Err(_) => return,
-            };
-            let Some(heard) = unasked(state) else { continue };
-            push.hear(heard);
-            if push.settles_in().is_none() {
-                return push.evidence.push(evidence_of(&push.end(), self.setup.report.elapsed()));
-            }
-        }
-    }
-
-    /// Where the gateway joined: looks from this computer whether the address it reported answers.
-    async fn look_from_here(&mut self) {
-        let Some(end) = self.open_push.as_ref().map(OpenPush::end) else { return };
-        if end.ground.verdict() != Verdict::Joined {
-            return;
-        }
-        let report = self.setup.report.clone();
-        let links = Arc::clone(&self.setup.links);
-        let evidence = match (end.addresses.iter().find_map(|address| look::address_in(address)), links.neighbourhood())
-        {
-            (None, _) => look::not_checked("its address", "the gateway reported none", report.elapsed()),
-            // What a simulator reports may be an address of somebody else's here.
-            (Some(address), _) if self.setup.intent.is_simulated => {
-                look::not_checked(&address.to_string(), "the gateway is simulated", report.elapsed())
-            }
-            (Some(address), None) => look::not_checked(&address.to_string(), "not over this link", report.elapsed()),
-            (Some(address), Some(neighbourhood)) => {
-                let waits_for = format!("{address} to answer this computer");
-                let looked = async { Ok(neighbourhood.look(address).await) };
-                let sight = step::within(&report, Step::Look, &waits_for, LOOK_LIMIT, looked).await;
-                let sight = sight.unwrap_or(Sight::Elsewhere);
-                let evidence = look::evidence(address, &sight, &self.setup.link, report.elapsed());
-                report.done(Step::Look, evidence.text.clone()).await;
-                evidence
-            }
-        };
-        if let Some(push) = &mut self.open_push {
-            push.evidence.push(evidence);
-        }
-    }
-
-    /// Concludes the open push, puts it on record and reports it. An open end stays open for a late word.
-    async fn finish_push(&mut self) -> Result<(), SessionError> {
-        let Some(mut push) = self.open_push.take() else { return Ok(()) };
-        let end = push.end();
-        push.told = Some(end.ground.clone());
-        let is_lost = end.ground == Ground::LinkLost;
-        let link_error = end.broken.clone().filter(|_| is_lost);
-        let is_open = !is_lost && (end.ground.verdict() == Verdict::Unknown || push.settles_in().is_some());
-        let at = self.setup.report.elapsed();
-        let outcome = conclude(Facts {
-            credentials: &push.credentials,
-            seen: self.seen.as_deref(),
-            rules: &self.setup.rules,
-            driver: self.setup.driver,
-            protection: self.protection.unwrap_or(Protection::ClearText),
-            end,
-            took: at.saturating_sub(push.sent_at),
-            evidence: push.evidence.clone(),
-            at,
-        });
-        self.last = Some(outcome.clone());
-        let recorded = self.end(Step::Push, outcome.verdict.as_str(), json!(outcome)).await;
-        // What was seen is shown even if it could not be written down.
-        self.setup.report.send(Progress::Pushed(Box::new(outcome))).await;
-        recorded?;
-        if is_open {
-            self.open_push = Some(push);
-        }
-        link_error.map_or(Ok(()), |error| Err(error.into()))
-    }
-
-    /// A word of the gateway while nobody asked: it may settle a push that had no verdict.
-    async fn handle_unasked(&mut self, state: ProvisioningState) -> Result<(), SessionError> {
-        let at = self.setup.report.elapsed();
-        let Some(push) = &mut self.open_push else { return Ok(()) };
-        let Some(heard) = unasked(state) else { return Ok(()) };
-        push.hear(heard);
-        let end = push.end();
-        if state == ProvisioningState::Provisioning || push.told.as_ref() == Some(&end.ground) {
-            return Ok(());
-        }
-        push.evidence.push(evidence_of(&end, at));
-        push.late_words += 1;
-        let is_fickle = push.late_words == LATE_WORDS;
-        if is_fickle {
-            let text = format!(
-                "The gateway changed its word {LATE_WORDS} times; what it says unasked is ignored from here on"
-            );
-            push.evidence.push(Evidence { kind: EvidenceKind::NotChecked, text, at });
-        }
-        self.finish_push().await?;
-        if is_fickle {
-            self.open_push = None;
-        }
         Ok(())
     }
 

@@ -14,6 +14,11 @@ use crate::model::problem::Explain;
 use crate::model::verdict::{Before, Ground, Observation, Refusal, RefusalKind, Station};
 use crate::model::wifi::{Band, Network, Security, Signal, WifiRules, shown_name};
 
+/// Causes from which the next step follows, beside [`WRONG_PASSPHRASE`].
+const WANTS_A_PASSPHRASE: &str = "The network wants a passphrase after all";
+const WEAK_SIGNAL: &str = "The signal is too weak for the handshake";
+const OTHER_NAME: &str = "The network's name is written differently";
+
 /// A refusal after this long speaks against a wrong passphrase, which access points turn down within seconds.
 const SLOW_REFUSAL: Duration = Duration::from_secs(15);
 
@@ -354,7 +359,7 @@ fn join_causes(facts: &Facts<'_>, said: Option<RefusalKind>) -> Vec<Cause> {
 fn not_let_in_causes(facts: &Facts<'_>) -> Vec<Cause> {
     let level = named(facts).find_map(|network| network.rssi_dbm);
     let signal = cause(
-        "The signal is too weak for the handshake",
+        WEAK_SIGNAL,
         match level {
             Some(dbm) => {
                 format!("The gateway hears the network at {dbm} dBm; lost answers look like a wrong key to it")
@@ -387,7 +392,7 @@ fn protection_cause(network: &Network) -> Cause {
 
 fn passphrase_cause(facts: &Facts<'_>) -> Cause {
     match facts.credentials.key {
-        WifiKey::Open => cause("The network wants a passphrase after all", "It was tried as an open network"),
+        WifiKey::Open => cause(WANTS_A_PASSPHRASE, "It was tried as an open network"),
         WifiKey::Passphrase(_) | WifiKey::RawPsk(_) | WifiKey::Wep(_) => cause(
             WRONG_PASSPHRASE,
             format!("What was sent is {}; upper and lower case count", facts.credentials.key_label()),
@@ -402,7 +407,7 @@ fn heard_causes(facts: &Facts<'_>, network: &Network) -> Vec<Cause> {
         "The access point gives out no address (DHCP), or turns the gateway away (MAC filter, full)",
         format!("The refusal took {} s; a wrong passphrase is refused within seconds", facts.took.as_secs()),
     );
-    let signal = cause("The signal is too weak for the handshake", format!("The gateway hears the network {level}"));
+    let signal = cause(WEAK_SIGNAL, format!("The gateway hears the network {level}"));
     let grade = network.rssi_dbm.map(Signal::from_dbm);
     let mut causes = match grade {
         Some(Signal::TooWeak) => vec![signal, passphrase],
@@ -421,7 +426,7 @@ fn heard_causes(facts: &Facts<'_>, network: &Network) -> Vec<Cause> {
 fn not_heard_causes(facts: &Facts<'_>, because: &str) -> Vec<Cause> {
     let ssid = &facts.credentials.ssid;
     let mut causes = vec![cause(
-        "The network's name is written differently",
+        OTHER_NAME,
         format!("{because}; “{}” has {} bytes, and upper and lower case count", ssid.shown(), ssid.octets().len()),
     )];
     if !facts.rules.bands.contains(&Band::Ghz5) {
@@ -488,11 +493,11 @@ const fn lost_next_step(broken: Option<&LinkError>) -> &'static str {
 fn join_next_step(causes: &[Cause]) -> &'static str {
     match causes.first().map(|cause| cause.text.as_str()) {
         Some(WRONG_PASSPHRASE) => "Correct the passphrase and try again",
-        Some("The network wants a passphrase after all") => "Type the network's passphrase and try again",
-        Some("The signal is too weak for the handshake") => {
+        Some(WANTS_A_PASSPHRASE) => "Type the network's passphrase and try again",
+        Some(WEAK_SIGNAL) => {
             "Move the gateway or the access point closer until the gateway hears at least -75 dBm, then try again"
         }
-        Some("The network's name is written differently") => {
+        Some(OTHER_NAME) => {
             "Scan again and choose the network from the list; if it is missing, switch on 2.4 GHz at the access point"
         }
         Some(_) => "Look at the access point: free addresses, DHCP, MAC filter; then try again",

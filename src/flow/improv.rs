@@ -479,6 +479,12 @@ mod tests {
     const READY: Message = Message::State(State::Known(ProvisioningState::Ready));
     const PROVISIONING: Message = Message::State(State::Known(ProvisioningState::Provisioning));
     const PROVISIONED: Message = Message::State(State::Known(ProvisioningState::Provisioned));
+    /// States that say nothing of a network.
+    const OTHERS: [Message; 3] = [
+        Message::State(State::Known(ProvisioningState::AuthorizationRequired)),
+        Message::State(State::Known(ProvisioningState::Stopped)),
+        Message::State(State::Unknown(9)),
+    ];
 
     /// What a gateway that says this after a push comes to; the state it reported before stands in front.
     fn verdict(mut session: Session, first: &Message, messages: &[Message]) -> Verdict {
@@ -530,6 +536,18 @@ mod tests {
             }
         }
         assert!(joined > 100, "{joined}");
+    }
+
+    #[test]
+    fn a_gateway_that_says_something_else_before_the_word_is_complete_did_not_join() {
+        for other in OTHERS {
+            for before in [READY, PROVISIONED] {
+                let said = [PROVISIONING, before, other.clone()];
+                for session in [Session::new(Timeouts::STANDARD), Session::over_gatt()] {
+                    assert_ne!(verdict(session, &READY, &said), Verdict::Joined, "{said:?}");
+                }
+            }
+        }
     }
 
     #[test]

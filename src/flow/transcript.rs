@@ -112,7 +112,7 @@ impl SharedTranscript {
 
     /// The transcript as text: time, direction, octets in hexadecimal and as characters.
     pub fn render(&self) -> String {
-        self.with(Transcript::render)
+        self.with(|transcript| transcript.render())
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Transcript) -> T) -> T {
@@ -124,27 +124,36 @@ impl SharedTranscript {
 impl Transcript {
     /// Another secret is known: a gateway that is set up again may have said it before it was sent.
     fn learnt(&mut self) {
-        let rest = self.incoming.finish();
-        let at = self.entries.back().map_or(Duration::ZERO, |(at, ..)| *at);
-        self.add(at, Direction::Received, rest);
-        self.incoming = self.redactor.fresh();
-        for direction in [Direction::Sent, Direction::Received, Direction::Note] {
+        let waiting = self.incoming.take_waiting();
+        for direction in [Direction::Sent, Direction::Note] {
             self.redact_again(direction);
         }
+        // What comes in goes on behind it: a secret may have come by half.
+        self.incoming = self.redact_again(Direction::Received);
+        let at = self.entries.back().map_or(Duration::ZERO, |(at, ..)| *at);
+        let rest = self.incoming.push(&waiting);
+        self.add(at, Direction::Received, rest);
         self.entries.retain(|(_, _, octets)| !octets.is_empty());
         self.held_octets = self.entries.iter().map(|(_, _, octets)| octets.len()).sum();
     }
 
-    /// What went one way is one stream, in which a secret may lie across two entries; each note stands alone.
-    fn redact_again(&mut self, direction: Direction) {
+    /// What went one way is one stream, in which a secret may lie across two entries; each note stands alone. The stream goes on
+    /// where it comes in.
+    fn redact_again(&mut self, direction: Direction) -> Redactor {
         let mut stream = self.redactor.fresh();
         let mut entries = self.entries.iter_mut().filter(|(_, of, _)| *of == direction).peekable();
         while let Some((_, _, octets)) = entries.next() {
             *octets = stream.push(octets);
-            if direction == Direction::Note || entries.peek().is_none() {
+            let is_end = match direction {
+                Direction::Note => true,
+                Direction::Sent => entries.peek().is_none(),
+                Direction::Received => false,
+            };
+            if is_end {
                 octets.extend(stream.finish());
             }
         }
+        stream
     }
 
     fn add(&mut self, at: Duration, direction: Direction, octets: Vec<u8>) {
@@ -160,9 +169,7 @@ impl Transcript {
         }
     }
 
-    fn render(&mut self) -> String {
-        let rest = self.incoming.finish();
-        self.add(self.entries.back().map_or(Duration::ZERO, |(at, ..)| *at), Direction::Received, rest);
+    fn render(&self) -> String {
         let mut text = format!(
             "{}\nSecrets are cut out. {} earlier entries were dropped.\n\n",
             visible(&self.title, 200),
@@ -183,6 +190,13 @@ impl Transcript {
                     let arrow = if *direction == Direction::Sent { ">>" } else { "<<" };
                     octets.chunks(LINE).for_each(|line| render_line(&mut text, *at, arrow, line));
                 }
+            }
+        }
+        match self.incoming.waiting() {
+            0 => {}
+            count => {
+                let bytes = if count == 1 { "1 byte".to_owned() } else { format!("{count} bytes") };
+                let _ = writeln!(text, "\nLeft out: the last {bytes} received, in which a secret may begin");
             }
         }
         text
@@ -226,11 +240,28 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_came_by_half_is_cut_out_whatever_happens_between_its_halves() {
+        let transcript = SharedTranscript::new("test");
+        transcript.learn(&credentials());
+        transcript.received(Duration::from_millis(1), b"psk=correct hor");
+        let early = transcript.render();
+        assert!(
+            early.contains("psk") && !early.contains("correct") && early.contains("in which a secret may begin"),
+            "{early}"
+        );
+        transcript.learn_secret(b"another one");
+        transcript.received(Duration::from_millis(2), b"se battery stored\nok\n");
+        let text = transcript.render();
+        assert!(!text.contains("correct") && !text.contains("battery") && text.contains("stored"), "{text}");
+        assert_eq!(text.matches("[redacted]").count(), 1, "{text}");
+    }
+
+    #[test]
     fn what_a_gateway_said_before_the_secret_was_known_is_cut_out_too() {
         let transcript = SharedTranscript::new("test");
         transcript.received(Duration::from_millis(1), b"boot\npsk=correct hor");
         transcript.sent(Duration::from_millis(2), "a question", b"?");
-        transcript.received(Duration::from_millis(3), b"se battery stored\n");
+        transcript.received(Duration::from_millis(3), b"se battery stored\nok\n");
         transcript.note(Duration::from_millis(4), "it calls itself correct horse battery");
         transcript.learn(&credentials());
         let text = transcript.render();

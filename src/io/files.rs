@@ -19,10 +19,9 @@ const MAX_SETTINGS_BYTES: u64 = 2 * 1024 * 1024;
 /// Largest profile file read: what the format allows.
 const MAX_PROFILE_BYTES: u64 = 1024 * 1024;
 /// Most profile files read.
+const MAX_PROFILES: usize = 200;
 /// The most sites that are listed.
 const MAX_SITES: usize = 2000;
-
-const MAX_PROFILES: usize = 200;
 
 /// Why a file or folder could not be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use super::files::{self, FilesError};
 use super::records::export::cell;
-use super::save;
+use super::save::{self, Growing};
 use crate::model::batch::{GO_ON, RowHead, RowOutcome, RowResult, Summary};
 use crate::model::destination::Destination;
 
@@ -19,7 +19,8 @@ const HEADER: &str =
 /// A result file that grows.
 pub struct ResultFile {
     path: PathBuf,
-    file: File,
+    /// The results of an earlier run stay until a row of this one has ended.
+    growing: Growing,
 }
 
 impl ResultFile {
@@ -30,16 +31,17 @@ impl ResultFile {
     ) -> Result<Self, FilesError> {
         let lines: Vec<String> = ended.map(|(head, result)| line(head, Some(result))).collect();
         let path = destination.path();
-        let mut file = save::grow(destination)?;
-        let written = file.write_all(format!("{HEADER}\r\n{}", lines.concat()).as_bytes());
-        written.and_then(|()| synced(&file)).map_err(|error| files::write_error(path, &error))?;
-        Ok(Self { path: path.to_owned(), file })
+        let mut growing = save::grow(destination)?;
+        let written = growing.file.write_all(format!("{HEADER}\r\n{}", lines.concat()).as_bytes());
+        written.and_then(|()| synced(&growing.file)).map_err(|error| files::write_error(path, &error))?;
+        Ok(Self { path: path.to_owned(), growing })
     }
 
     /// Adds a row that ended. Returns once it is on the disk.
     pub fn add(&mut self, head: &RowHead, result: &RowResult) -> Result<(), FilesError> {
-        let written = self.file.write_all(line(head, Some(result)).as_bytes()).and_then(|()| synced(&self.file));
-        written.map_err(|error| files::write_error(&self.path, &error))
+        let Growing { file, claim } = &mut self.growing;
+        let written = file.write_all(line(head, Some(result)).as_bytes()).and_then(|()| synced(file));
+        written.and_then(|()| claim.settle()).map_err(|error| files::write_error(&self.path, &error))
     }
 }
 

@@ -3,7 +3,8 @@
 //! What is read for the file is never written over, by whatever name; a file that is there stays unless it is to be
 //! replaced; links are followed; pipes and devices such as `/dev/null` are written to and never replaced. A plain file
 //! comes into being under another name in the same folder and gets its own once all of it is on the disk, or
-//! ([`grow`]) it gets its own at once and grows. A file that is replaced leaves its permissions to the new one.
+//! ([`grow`]) it gets its own at once and grows; the one it replaces goes when there is something in the new one. A file
+//! that is replaced leaves its permissions to the new one.
 //! Everything here blocks.
 
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -49,34 +50,73 @@ pub fn save(destination: &Destination, bytes: &[u8]) -> Result<Saved, FilesError
     Ok(Saved { bytes: Some(bytes.len() as u64), ..saved })
 }
 
+/// A file that grows, and its claim to a name.
+#[derive(Debug)]
+pub(super) struct Growing {
+    /// To write to.
+    pub(super) file: File,
+    /// Its name, if another file still has it.
+    pub(super) claim: Claim,
+}
+
+/// A new file's claim to the name of the one that it is to replace. Dropped before [`Claim::settle`], the old file stays and
+/// the new one goes.
+#[derive(Debug, Default)]
+pub(super) struct Claim(Option<Claimed>);
+
+#[derive(Debug)]
+struct Claimed {
+    place: PathBuf,
+    temporary: PathBuf,
+}
+
+impl Claim {
+    /// Whether the old file still has the name.
+    pub(super) const fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Puts the new file in the place of the old one, unless that is done.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        if let Some(claimed) = &self.0 {
+            if is_growing(&claimed.place) {
+                return Err(io::Error::other("another program writes to the file that was to be replaced"));
+            }
+            fs::rename(&claimed.temporary, &claimed.place)?;
+            self.0 = None;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if let Some(claimed) = &self.0 {
+            // Nothing that anybody waits for is in it.
+            let _ = fs::remove_file(&claimed.temporary);
+        }
+    }
+}
+
 /// Opens a file that grows under its own name, such as a recording: what is in it survives whatever comes. One that is
-/// to be replaced is gone from here on.
-pub(super) fn grow(destination: &Destination) -> Result<File, FilesError> {
+/// to be replaced keeps the name until the claim is settled.
+pub(super) fn grow(destination: &Destination) -> Result<Growing, FilesError> {
     let path = match &destination.place {
-        Place::StandardOutput => return standard_output(),
+        Place::StandardOutput => return Ok(Growing { file: standard_output()?, claim: Claim::default() }),
         Place::Fresh(fresh) => return grow(&named(fresh)),
         Place::File(path) => path,
     };
-    match look(path, destination)? {
-        Found::Stream(file) => Ok(file),
-        Found::Plain { path: place, replaced: None } => {
-            let file = create_new(&place).map_err(|error| not_created(path, &error))?;
-            mark_as_growing(&file);
-            Ok(file)
-        }
-        Found::Plain { path: place, replaced: Some(old) } => {
-            let temporary = temporary_beside(&place);
-            let file = create_new(&temporary).map_err(|error| not_created(path, &error))?;
-            keep_permissions(&file, &old);
-            mark_as_growing(&file);
-            fs::rename(&temporary, &place).map_err(|error| {
-                // It has nothing in it yet.
-                let _ = fs::remove_file(&temporary);
-                write_error(path, &error)
-            })?;
-            Ok(file)
-        }
+    let (place, replaced) = match look(path, destination)? {
+        Found::Stream(file) => return Ok(Growing { file, claim: Claim::default() }),
+        Found::Plain { path, replaced } => (path, replaced),
+    };
+    let temporary = replaced.is_some().then(|| temporary_beside(&place));
+    let file = create_new(temporary.as_ref().unwrap_or(&place)).map_err(|error| not_created(path, &error))?;
+    mark_as_growing(&file);
+    if let Some(old) = &replaced {
+        keep_permissions(&file, old);
     }
+    Ok(Growing { file, claim: Claim(temporary.map(|temporary| Claimed { place, temporary })) })
 }
 
 /// Opens a file that is added to, whatever is in it, such as a log of keys.
@@ -437,16 +477,21 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 
 /// Gives a file the permissions of the one it replaces, and its owner where this account may.
 fn keep_permissions(file: &File, old: &Metadata) {
-    // Both are best kept and never worth losing what is to be written: without them the new file is this account's alone.
-    let _ = file.set_permissions(old.permissions());
+    // All of it is best kept and never worth losing what is to be written: without it the new file is this account's alone.
     #[cfg(unix)]
     {
-        use std::os::unix::fs::MetadataExt as _;
-        let is_other = file.metadata().is_ok_and(|new| (new.uid(), new.gid()) != (old.uid(), old.gid()));
-        if is_other {
-            let _ = std::os::unix::fs::fchown(file, Some(old.uid()), Some(old.gid()));
+        use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
+        let Ok(new) = file.metadata() else { return };
+        let has_group = new.gid() == old.gid() || fchown(file, None, Some(old.gid())).is_ok();
+        if new.uid() != old.uid() {
+            let _ = fchown(file, Some(old.uid()), None);
         }
+        // What the old file's group may is not for another one.
+        let mode = if has_group { old.mode() } else { old.mode() & !0o070 };
+        let _ = file.set_permissions(fs::Permissions::from_mode(mode & 0o7777));
     }
+    #[cfg(not(unix))]
+    let _ = file.set_permissions(old.permissions());
 }
 
 /// Gives a new file its name, unless something got that name meanwhile.

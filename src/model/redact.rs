@@ -129,6 +129,18 @@ impl Redactor {
         rest
     }
 
+    /// How many bytes are held back, since a secret may begin in them.
+    pub fn waiting(&self) -> usize {
+        self.held.len() - self.given
+    }
+
+    /// Hands over what was held back as it came in, for a redactor that knows more. The stream ends here.
+    pub fn take_waiting(&mut self) -> Zeroizing<Vec<u8>> {
+        let waiting = Zeroizing::new(self.held[self.given..].to_vec());
+        self.finish();
+        waiting
+    }
+
     /// Redacts one text from beginning to end.
     pub fn redact_text(&self, text: &str) -> String {
         let mut stream = self.fresh();

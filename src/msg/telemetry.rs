@@ -257,7 +257,7 @@ pub enum TelemetryEvent {
     Subscriptions(Vec<Subscription>),
     /// What became of a message of ours; `count` counts the repetitions from 1.
     Published { ticket: u64, count: u32, end: PublishEnd },
-    /// Topics for which the broker keeps a message, with the length of each, and how the search for them stands.
+    /// All topics found so far for which the broker keeps a message, with the length of each, and how the search for them stands.
     Retained { topics: Vec<(String, u64)>, search: RetainedSearch },
     /// What became of messages that were to be cleared, as it was seen afterwards.
     RetainedCleared(Clearance),

@@ -70,7 +70,7 @@ fn links(react: impl FnMut(&[u8], Instant) -> Vec<Due> + Send + 'static) -> Arc<
 }
 
 /// A gateway that speaks Improv and answers each request with messages, each after a while.
-fn improv(mut answer: impl FnMut(Asked) -> Vec<(Duration, Message)> + Send + 'static) -> Arc<dyn Links> {
+pub(crate) fn improv(mut answer: impl FnMut(Asked) -> Vec<(Duration, Message)> + Send + 'static) -> Arc<dyn Links> {
     let mut decoder = Decoder::default();
     links(move |bytes, now| {
         let requests = decoder.push(bytes, now).into_iter().filter_map(|packet| parse_request(&packet).ok());
@@ -174,7 +174,7 @@ fn problem(end: JobEnd) -> Problem {
     }
 }
 
-fn state(state: ProvisioningState) -> Message {
+pub(crate) fn state(state: ProvisioningState) -> Message {
     Message::State(State::Known(state))
 }
 
@@ -182,12 +182,12 @@ fn result(command: u8, strings: &[&str]) -> Message {
     Message::Result { command, strings: strings.iter().map(|text| text.as_bytes().to_vec()).collect() }
 }
 
-fn at_once(message: Message) -> Vec<(Duration, Message)> {
+pub(crate) fn at_once(message: Message) -> Vec<(Duration, Message)> {
     vec![(Duration::from_millis(1), message)]
 }
 
 /// What an orderly gateway answers to the first questions.
-fn greeting(asked: &Asked) -> Option<Vec<(Duration, Message)>> {
+pub(crate) fn greeting(asked: &Asked) -> Option<Vec<(Duration, Message)>> {
     match asked {
         Asked::CurrentState => Some(at_once(state(ProvisioningState::Ready))),
         Asked::DeviceInfo => Some(at_once(result(INFO, &["fw", "1", "chip", "Gateway 7"]))),
@@ -415,10 +415,39 @@ async fn a_gateway_that_could_not_join_and_then_tries_again_by_itself_joined() {
         &[(10, Is(Provisioning)), (500, CouldNot), (900, Is(Provisioning)), (8000, Is(Provisioned)), (8001, At(AT))];
     let flaps: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, Is(Ready)), (4500, Is(Provisioned)), (4501, At(AT))];
     let gives_up: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, CouldNot), (600, Is(Ready))];
-    for (words, verdict) in [(again, Verdict::Joined), (flaps, Verdict::Joined), (gives_up, Verdict::Refused)] {
+    let unnamed: &[(u64, Word)] =
+        &[(10, Is(Provisioning)), (500, Is(Ready)), (5000, Is(Provisioning)), (9000, Is(Provisioned)), (9001, At(AT))];
+    let never_ends: &[(u64, Word)] = &[(10, Is(Provisioning)), (500, Is(Ready)), (5000, Is(Provisioning))];
+    for (words, verdict) in [
+        (again, Verdict::Joined),
+        (flaps, Verdict::Joined),
+        (gives_up, Verdict::Refused),
+        (unnamed, Verdict::Joined),
+        (never_ends, Verdict::Unknown),
+    ] {
         let verdicts = with_network(None, words).await;
         assert_eq!(verdicts, [verdict], "{} words", words.len());
     }
+}
+
+/// What was sent and refused stays refused when a second attempt fails before anything of it is sent.
+#[tokio::test(start_paused = true)]
+async fn a_second_attempt_that_sends_nothing_leaves_the_verdict_of_the_first_on_record() {
+    let records = MemoryRecords::default();
+    let links = improv(|asked| match asked {
+        Asked::WifiSettings { .. } => at_once(Message::Error(DeviceError::UnableToConnect)),
+        _ => greeting(&asked).unwrap_or_default(),
+    });
+    let mut session = Session::start(address(), links, Arc::new(records.clone()));
+    assert!(session.until_ready().await);
+    assert!(session.ask(Request::Push(credentials())).await);
+    let ssid = parse_ssid("Site").expect("a name");
+    let too_long = WifiCredentials::new(ssid, WifiKey::Passphrase(Secret::new("x".repeat(400))), false);
+    assert!(session.ask(Request::Push(too_long)).await);
+    let (_, seen) = session.end().await;
+    let is_failed = |progress: &Progress| matches!(progress, Progress::StepFailed { step: Step::Push, .. });
+    assert!(seen.iter().any(|(_, progress)| is_failed(progress)), "{seen:#?}");
+    assert!(records.lines().last().is_some_and(|line| line.starts_with("end refused ")), "{:#?}", records.lines());
 }
 
 /// Firmware that falls back to its old network answers as one that joined: with the address it had.

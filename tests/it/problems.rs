@@ -27,6 +27,7 @@ use linesman::model::mqtt::header::HeaderError;
 use linesman::model::mqtt::message::OutgoingError;
 use linesman::model::mqtt::payload::PayloadError;
 use linesman::model::mqtt::stage::Expiry;
+use linesman::model::mqtt::topic::TopicMistake;
 use linesman::model::mqtt::url::Scheme;
 use linesman::model::problem::{Explain, Problem};
 use linesman::model::sync::AddressError;
@@ -596,7 +597,7 @@ fn connections() -> Vec<MqttError> {
         MqttError::Session(Conversation::Malformed { detail: detail() }),
         MqttError::Session(Conversation::NotSent { secs: 15 }),
         MqttError::Left,
-        MqttError::Session(Conversation::BadTopic { detail: "It is empty" }),
+        MqttError::Session(Conversation::BadTopic { mistake: TopicMistake::Empty }),
         MqttError::Session(Conversation::TooLarge { bytes: 300_000, most: 262_144 }),
         MqttError::Session(Conversation::QosTooHigh { asked: 2, most: 1 }),
         MqttError::Session(Conversation::NoRetain),
@@ -646,6 +647,7 @@ fn recordings() -> Vec<Problem> {
         RecordingError::DiskFull { path: path() },
         RecordingError::NotWritten { path: path(), detail: detail() },
         RecordingError::Replaced { path: path() },
+        RecordingError::NothingCame { path: path() },
         RecordingError::NotRead { path: path(), detail: detail() },
         RecordingError::NothingKept { secs: 600 },
         RecordingError::NotARing,

@@ -9,7 +9,7 @@ use linesman::flow::port::{Boxed, Records, RecordsError};
 use linesman::flow::transcript::SharedTranscript;
 use linesman::flow::wipe::{Setup, run};
 use linesman::model::access::Access;
-use linesman::model::gateway::PortFacts;
+use linesman::model::gateway::{PortFacts, ProvisioningState};
 use linesman::model::ids::{DriverId, LinkAddress};
 use linesman::model::record::{JobIntent, RecordId, StepEntry};
 use linesman::model::secret::Secret;
@@ -17,9 +17,11 @@ use linesman::model::wipe::{Answer, Claim, Earlier, Known, Outcome, StepState, S
 use linesman::msg::JobEnd;
 use linesman::msg::wipe::WipeEvent;
 use linesman::profile::{Catalog, Profile};
+use linesman::proto::improv::Request;
 use linesman::sim::{Air, CONSOLE_ACCOUNT, CONSOLE_PASSWORD, Card, ConsoleDevice, Fault, SimulatedLinks};
 use tokio::sync::{mpsc, watch};
 
+use crate::hostile::{at_once, greeting, improv, state};
 use crate::support::{MemoryRecords, PASSPHRASE, SSID, info};
 
 const SERIAL: &str = "GW-0417";
@@ -217,6 +219,47 @@ async fn another_gateway_after_the_restart_ends_it_as_unknown() {
     let assessment = report.unwrap().assessment;
     assert_eq!(assessment.outcome, Outcome::Unknown, "{assessment:#?}");
     assert!(assessment.summary.contains("ANOTHER"), "{}", assessment.summary);
+}
+
+/// Some firmware says that it waits for a network whenever it isn't connected to one: also while it joins the one it still has.
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_still_joins_after_its_restart_was_not_seen_empty() {
+    let wipe = async |joins_after: Duration| {
+        let mut began = None;
+        let links = improv(move |asked| {
+            let now = tokio::time::Instant::now();
+            let is_joined = now - *began.get_or_insert(now) >= joins_after;
+            match asked {
+                Request::CurrentState if is_joined => at_once(state(ProvisioningState::Provisioned)),
+                _ => greeting(&asked).unwrap_or_default(),
+            }
+        });
+        let (progress, mut events) = mpsc::channel(256);
+        let (_stop, stopped) = watch::channel(false);
+        let wish = Wish { confirmed: "Gateway 7", attested: &["maker-reset"], ..Wish::default() };
+        let setup = Setup {
+            driver: DriverId::Improv,
+            access: Access::default(),
+            profile: profile("generic-improv"),
+            links,
+            ..Bench::new(&[]).setup(wish, progress)
+        };
+        let running = tokio::spawn(run(setup, stopped));
+        let mut report = None;
+        while let Some((_, event)) = events.recv().await {
+            if let WipeEvent::Assessed(assessed) = event {
+                report = Some(*assessed);
+            }
+        }
+        running.await.unwrap();
+        report.unwrap()
+    };
+    let joins = wipe(Duration::from_secs(12)).await;
+    assert_eq!(joins.assessment.stores[0].state, StoreState::StillThere, "{joins:#?}");
+    assert_eq!(joins.assessment.outcome, Outcome::Incomplete, "{joins:#?}");
+    let empty = wipe(Duration::MAX).await;
+    assert_eq!(empty.assessment.stores[0].state, StoreState::SeenEmpty, "{empty:#?}");
+    assert!(empty.assessment.stores[0].says.contains("20 s after its restart"), "{empty:#?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -746,7 +746,7 @@ impl Telemetry {
         self.panes.forget();
     }
 
-    /// Takes in what the inspection reports; `at` counts from the start of its job.
+    /// Takes in what the inspection reports.
     pub(super) fn progressed(&mut self, job: JobId, event: TelemetryEvent, desk: &mut Desk<'_>) -> Vec<Command> {
         let Some(inspection) = self.inspection.as_mut().filter(|one| one.job == job && one.is_open()) else {
             return Vec::new();

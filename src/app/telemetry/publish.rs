@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::seat::Seat;
 use crate::model::mqtt::message::{Outgoing, Properties, PublishEnd, Qos};
 use crate::model::mqtt::payload::{self, PayloadError, PayloadKind};
-use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter};
+use crate::model::mqtt::topic::{TopicFilter, TopicMistake, mistake_in};
 use crate::model::problem::{Explain as _, Problem};
 use crate::model::settings::PublishTemplate;
 use crate::model::text::{from_hex, hex, visible, visible_octets};
@@ -107,13 +107,13 @@ impl Draft {
 
     /// What is wrong with the topic; `None` if nothing is.
     pub fn topic_mistake(&self) -> Option<&'static str> {
-        topic_mistake(&self.topic)
+        mistake_in(&self.topic).map(TopicMistake::says)
     }
 
     /// The message, or what a person has to mend first.
     pub fn message(&self) -> Result<Outgoing, Problem> {
         if let Some(mistake) = self.topic_mistake() {
-            return Err(wrong(format!("The topic cannot be used: {mistake}"), "Fix the topic"));
+            return Err(wrong(format!("The topic can't be used: {mistake}"), "Fix the topic"));
         }
         let payload = self.payload().map_err(|error| error.explain())?;
         let expiry_secs = match self.expiry_secs.trim() {
@@ -132,8 +132,11 @@ impl Draft {
             .ok_or_else(|| wrong("The correlation data isn't hex", "Type two hexadecimal digits a byte, or nothing"))?;
         let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let response_topic = filled(&self.response_topic);
-        if let Some(mistake) = response_topic.as_deref().and_then(topic_mistake) {
-            return Err(wrong(format!("The response topic cannot be used: {mistake}"), "Fix the response topic"));
+        if let Some(mistake) = response_topic.as_deref().and_then(mistake_in) {
+            return Err(wrong(
+                format!("The response topic can't be used: {}", mistake.says()),
+                "Fix the response topic",
+            ));
         }
         let properties = Properties {
             is_text: self.is_text,
@@ -178,17 +181,6 @@ impl Draft {
             expiry_secs: template.expiry_secs.clone(),
             user: template.user.clone(),
         }
-    }
-}
-
-/// What is wrong with a topic to publish on; `None` if nothing is (MQTT 5.0, section 4.7.3).
-fn topic_mistake(topic: &str) -> Option<&'static str> {
-    match topic {
-        "" => Some("it is empty"),
-        _ if topic.contains(['+', '#']) => Some("A topic to publish to has no + or #: those are for subscriptions"),
-        _ if topic.contains('\0') => Some("it holds a NUL character"),
-        _ if topic.len() > MAX_TOPIC_BYTES => Some("it has more than 65535 bytes"),
-        _ => None,
     }
 }
 
@@ -279,7 +271,7 @@ pub fn end_says(end: &PublishEnd) -> String {
         PublishEnd::Refused(problem) | PublishEnd::NotSent(problem) => {
             format!("{}. {}", problem.what, problem.next_step)
         }
-        PublishEnd::Unknown => "The connection ended before the broker acknowledged it: it may have arrived".into(),
+        PublishEnd::Unknown => "The broker didn't acknowledge it in time: it may have arrived".into(),
     }
 }
 
@@ -477,7 +469,8 @@ impl Publish {
             }
             PublishAction::SearchedRetained => return self.search_retained(seat),
             PublishAction::ToggledRetained(index) => {
-                if index < self.retained.rows.len() && !self.retained.marked.remove(&index) {
+                let is_listed = matches!(self.retained.phase, RetainedPhase::Listed(_));
+                if is_listed && index < self.retained.rows.len() && !self.retained.marked.remove(&index) {
                     self.retained.marked.insert(index);
                 }
             }
@@ -509,7 +502,8 @@ impl Publish {
                     shown: visible(topic, 400),
                     bytes: *bytes,
                 };
-                self.retained.rows.extend(topics.iter().map(row));
+                // Each telling holds all that was found so far.
+                self.retained.rows = topics.iter().map(row).collect();
                 if search.is_over() {
                     self.retained.rows.sort_by(|one, other| one.topic.cmp(&other.topic));
                     self.retained.rows.dedup_by(|one, other| one.topic == other.topic);
@@ -731,7 +725,7 @@ mod tests {
         let mut bed = Bed::default();
         assert!(bed.refused().contains("it is empty"));
         bed.publish.draft.topic = "a/+".into();
-        assert!(bed.refused().contains("no + or #"));
+        assert!(bed.refused().contains("it holds + or #"));
         bed.publish.draft.topic = "a".into();
         bed.publish.draft.payload = "{\n\"a\":}".into();
         assert!(bed.refused().contains("line 2, column 5"));
@@ -808,12 +802,15 @@ mod tests {
         let mut bed = Bed::default();
         bed.publish.retained.filter = "a/#".into();
         assert!(matches!(bed.act(PublishAction::SearchedRetained)[..], [TelemetryCommand::FindRetained(_)]));
-        let topics = vec![("a/2".to_owned(), 5), ("a/1".to_owned(), 7)];
-        bed.publish.told(&TelemetryEvent::Retained { topics, search: RetainedSearch::Running });
+        let found = [("a/2".to_owned(), 5), ("a/1".to_owned(), 7), ("a/3".to_owned(), 1)];
+        let so_far = TelemetryEvent::Retained { topics: found[..2].to_vec(), search: RetainedSearch::Running };
+        bed.publish.told(&so_far);
+        bed.publish.told(&so_far);
+        assert_eq!(bed.publish.retained.rows().len(), 2, "a telling holds all that was found so far");
         bed.act(PublishAction::AskedToClear);
         assert!(bed.publish.question().is_none(), "the list is not complete");
         let search = RetainedSearch::Quiet(Duration::from_secs(3));
-        bed.publish.told(&TelemetryEvent::Retained { topics: vec![("a/3".into(), 1)], search: search.clone() });
+        bed.publish.told(&TelemetryEvent::Retained { topics: found.to_vec(), search: search.clone() });
         bed.act(PublishAction::AskedToClear);
         assert!(bed.publish.question().is_none(), "nothing is marked");
         bed.act(PublishAction::MarkedAllRetained(true));

@@ -205,7 +205,10 @@ impl Workers {
                     let problem = error.explain();
                     (JobEnd::Failed(problem.clone()), "failed", problem.code, problem.what)
                 }
-                Err(error) => return JobEnd::Failed(crashed(&error)),
+                Err(error) => {
+                    let problem = crashed(&error);
+                    (JobEnd::Failed(problem.clone()), "failed", problem.code, problem.what)
+                }
             };
             match records.end(record, outcome, reason.to_owned(), summary).await {
                 Ok(()) => end,

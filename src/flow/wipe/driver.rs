@@ -145,6 +145,10 @@ impl Wiper for DriverWiper {
         })
     }
 
+    fn tells_connection_only(&self) -> bool {
+        self.driver.state().is_some()
+    }
+
     fn restart(&mut self) -> Boxed<'_, Result<Restart, DeviceError>> {
         Box::pin(async {
             if !self.driver.capabilities().reset_line {

@@ -98,6 +98,11 @@ pub(super) trait Wiper: Send {
     /// Looks whether something is there.
     fn look<'a>(&'a mut self, place: &'a Place) -> Boxed<'a, Result<(StoreState, String), DeviceError>>;
 
+    /// Whether it tells of its network only whether it is connected to one: then it seems to have none while it joins.
+    fn tells_connection_only(&self) -> bool {
+        false
+    }
+
     /// Has the gateway restart.
     fn restart(&mut self) -> Boxed<'_, Result<Restart, DeviceError>>;
 

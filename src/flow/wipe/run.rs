@@ -25,6 +25,8 @@ use crate::model::wipe::{
 use crate::msg::wipe::WipeEvent;
 use crate::msg::{JobEnd, Step};
 
+/// How long a gateway may take after a restart to join a network that it still has.
+const JOIN_TIME: Duration = Duration::from_secs(20);
 /// How long one question or one removal may take.
 pub(super) const ACT_LIMIT: Duration = Duration::from_mins(3);
 /// How long a gateway may take to be back after a restart.
@@ -49,11 +51,22 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
         Ok(record) => record,
         Err(error) => return JobEnd::Failed(error.explain()),
     };
-    let records = Arc::clone(&setup.records);
     let trail = plan.trail();
     let (started, told) = (Instant::now(), Told::default());
     let (beside, listeners) = mpsc::channel(2);
-    let mut job = Job { setup, plan, trail, record, started, told, opened: false, failures: 0, ear: None, beside };
+    let mut job = Job {
+        setup,
+        plan,
+        trail,
+        record,
+        started,
+        told,
+        opened: false,
+        restarted: None,
+        failures: 0,
+        ear: None,
+        beside,
+    };
     let mut place = None;
     let end = tokio::select! {
         biased;
@@ -61,33 +74,14 @@ pub async fn run(setup: Setup, mut stop: watch::Receiver<bool>) -> JobEnd {
         end = timeout(WHOLE_LIMIT, job.drive(&mut place)) => Some(end.unwrap_or(Err(Broken::Later))),
         () = run_beside(listeners) => None,
     };
+    job.trail.is_cut |= !matches!(end, Some(Ok(())));
+    // The outcome first: who closes the program doesn't wait for a gateway that is slow to say goodbye.
+    let ended = job.conclude(end).await;
     if let Some(mut wiper) = place {
         // One that cannot end its conversation in time loses its link with the value.
         let _ = timeout(CLOSE_LIMIT, wiper.close()).await;
     }
-    job.trail.is_cut |= !matches!(end, Some(Ok(())));
-    if let (false, Some(Err(Broken::Before(error)))) = (job.opened, &end) {
-        let problem = error.explain();
-        let ended = records.end(record, "failed", problem.code.to_owned(), problem.what.clone()).await;
-        return JobEnd::Failed(ended.err().map_or(problem, |error| error.explain()));
-    }
-    let assessment = judge(&job.plan, &job.trail);
-    let (outcome, summary) = (assessment.outcome.as_str(), assessment.summary.clone());
-    // What a paper says later is what was claimed now.
-    let claims = json!({ "claims": assessment.claims, "left": assessment.remedies });
-    let kept = job.write("claims", Phase::Outcome, outcome, claims).await;
-    // The record gets its end all the same: room is kept for that.
-    let ended = records.end(record, outcome, format!("wipe.{outcome}"), summary.clone()).await;
-    let ended = kept.and(ended);
-    if ended.is_ok() {
-        // What is not on record is claimed to nobody.
-        job.tell(WipeEvent::Assessed(Box::new(job.report(assessment)))).await;
-    }
-    match (ended, end) {
-        (Err(error), _) | (Ok(()), Some(Err(Broken::Records(error)))) => JobEnd::Failed(error.explain()),
-        (Ok(()), None) => JobEnd::Cancelled,
-        (Ok(()), Some(_)) => JobEnd::Done { note: summary },
-    }
+    ended
 }
 
 fn no_plan(profile: &str) -> Problem {
@@ -161,6 +155,8 @@ pub(super) struct Job {
     pub(super) told: Told,
     /// Whether the gateway was identified.
     opened: bool,
+    /// When it answered again after its last restart.
+    restarted: Option<Instant>,
     /// Failures in a row.
     failures: u32,
     /// Who listens at the broker meanwhile; or why nobody can.
@@ -170,6 +166,33 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// Judges what was done, and puts it on record before it is claimed to anybody.
+    async fn conclude(&mut self, end: Option<Result<(), Broken>>) -> JobEnd {
+        let records = Arc::clone(&self.setup.records);
+        if let (false, Some(Err(Broken::Before(error)))) = (self.opened, &end) {
+            let problem = error.explain();
+            let ended = records.end(self.record, "failed", problem.code.to_owned(), problem.what.clone()).await;
+            return JobEnd::Failed(ended.err().map_or(problem, |error| error.explain()));
+        }
+        let assessment = judge(&self.plan, &self.trail);
+        let (outcome, summary) = (assessment.outcome.as_str(), assessment.summary.clone());
+        // What a paper says later is what was claimed now.
+        let claims = json!({ "claims": assessment.claims, "left": assessment.remedies });
+        let kept = self.write("claims", Phase::Outcome, outcome, claims).await;
+        // The record gets its end all the same: room is kept for that.
+        let ended = records.end(self.record, outcome, format!("wipe.{outcome}"), summary.clone()).await;
+        let ended = kept.and(ended);
+        if ended.is_ok() {
+            // What is not on record is claimed to nobody.
+            self.tell(WipeEvent::Assessed(Box::new(self.report(assessment)))).await;
+        }
+        match (ended, end) {
+            (Err(error), _) | (Ok(()), Some(Err(Broken::Records(error)))) => JobEnd::Failed(error.explain()),
+            (Ok(()), None) => JobEnd::Cancelled,
+            (Ok(()), Some(_)) => JobEnd::Done { note: summary },
+        }
+    }
+
     async fn drive(&mut self, place: &mut Option<Box<dyn Wiper>>) -> Result<(), Broken> {
         self.tell(WipeEvent::Planned(Box::new(self.plan.clone()))).await;
         self.identify(place).await?;
@@ -333,13 +356,8 @@ impl Job {
         removal: &Removal,
     ) -> Result<(), Broken> {
         let (id, label) = (self.plan.steps[at].id.clone(), removal.label());
-        if place.is_none() && self.reopen(place).await.is_err() {
-            return Err(Broken::Later);
-        }
-        if self.trail.guard != Guard::Passed {
-            return Ok(());
-        }
-        let Some(wiper) = place.as_mut() else { return Err(Broken::Later) };
+        let Ok(wiper) = self.at_hand(place).await else { return Err(Broken::Later) };
+        let Some(wiper) = wiper else { return Ok(()) };
         self.write(&id, Phase::Intent, "", json!({ "act": label })).await?;
         self.mark(at, StepState::Requested, label.clone()).await;
         self.tell(busy(&label)).await;
@@ -368,29 +386,18 @@ impl Job {
     async fn look(&mut self, place: &mut Option<Box<dyn Wiper>>, when: When) -> Result<(), Broken> {
         for at in 0..self.plan.stores.len() {
             let store = self.plan.stores[at].clone();
-            if !store.is_reachable || self.trail.guard != Guard::Passed {
+            let Some(target) = self.place_of(&store.credential, &store.key).filter(|_| store.is_reachable) else {
                 continue;
+            };
+            match self.at_hand(place).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                Err(_) => return if when == When::Before { Ok(()) } else { Err(Broken::Later) },
             }
-            let Some(target) = self.place_of(&store.credential, &store.key) else { continue };
-            if place.is_none() && self.reopen(place).await.is_err() {
-                return if when == When::Before { Ok(()) } else { Err(Broken::Later) };
-            }
-            let Some(wiper) = place.as_mut() else { continue };
             tell(&self.setup, self.started, busy(&format!("Look at {}", store.place))).await;
-            let (state, text) = match timeout(ACT_LIMIT, wiper.look(&target)).await {
-                Ok(Ok(found)) => {
-                    self.failures = 0;
-                    found
-                }
-                Ok(Err(error)) => {
-                    self.failed(place, error.is_final()).await;
-                    (StoreState::NotReachable, said(&error.explain()))
-                }
-                Err(_) => {
-                    let is_over = !wiper.abandon();
-                    self.failed(place, is_over).await;
-                    (StoreState::NotReachable, format!("No answer within {} s", ACT_LIMIT.as_secs()))
-                }
+            let (state, text) = match when {
+                When::Before => self.look_at(place, &target).await,
+                When::After(_) => self.look_until_settled(place, &target).await,
             };
             let detail =
                 json!({ "credential": store.credential, "place": store.place, "when": word(when), "text": text });
@@ -400,6 +407,49 @@ impl Job {
             self.tell(WipeEvent::Looked(look)).await;
         }
         Ok(())
+    }
+
+    /// One look at a store.
+    async fn look_at(&mut self, place: &mut Option<Box<dyn Wiper>>, target: &Place) -> (StoreState, String) {
+        let Some(wiper) = place.as_mut() else { return (StoreState::NotReachable, "The link broke".into()) };
+        match timeout(ACT_LIMIT, wiper.look(target)).await {
+            Ok(Ok(found)) => {
+                self.failures = 0;
+                found
+            }
+            Ok(Err(error)) => {
+                self.failed(place, error.is_final()).await;
+                (StoreState::NotReachable, said(&error.explain()))
+            }
+            Err(_) => {
+                let is_over = !wiper.abandon();
+                self.failed(place, is_over).await;
+                (StoreState::NotReachable, format!("No answer within {} s", ACT_LIMIT.as_secs()))
+            }
+        }
+    }
+
+    /// As [`Job::look_at`]. A gateway that tells no more than whether it is connected is without a network while it still joins
+    /// its old one: after a restart its word counts once it has stood for as long as joining takes.
+    async fn look_until_settled(&mut self, place: &mut Option<Box<dyn Wiper>>, target: &Place) -> (StoreState, String) {
+        let mut has_waited = false;
+        loop {
+            let (state, text) = self.look_at(place, target).await;
+            let may_still_join = state == StoreState::SeenEmpty
+                && place.as_ref().is_some_and(|wiper| wiper.tells_connection_only())
+                && self.restarted.is_some_and(|at| at.elapsed() < JOIN_TIME);
+            if may_still_join {
+                has_waited = true;
+                sleep(PAUSE).await;
+                continue;
+            }
+            return match (state, has_waited) {
+                (StoreState::SeenEmpty, true) => {
+                    (state, format!("{text}, {} s after its restart", JOIN_TIME.as_secs()))
+                }
+                _ => (state, text),
+            };
+        }
     }
 
     /// Something failed: the link is given up where it is over, or where nothing works any more.
@@ -425,10 +475,8 @@ impl Job {
     /// Restarts the gateway as often as a look has to have behind it, as far as the link allows.
     async fn restart(&mut self, place: &mut Option<Box<dyn Wiper>>) -> Result<(), Broken> {
         while self.trail.restarts < self.plan.restarts && self.trail.guard == Guard::Passed {
-            if place.is_none() && self.reopen(place).await.is_err() {
-                return Err(Broken::Later);
-            }
-            let Some(wiper) = place.as_mut() else { return Err(Broken::Later) };
+            let Ok(wiper) = self.at_hand(place).await else { return Err(Broken::Later) };
+            let Some(wiper) = wiper else { return Ok(()) };
             self.write("restart", Phase::Intent, "", Value::Null).await?;
             self.tell(WipeEvent::Busy { what: "Restart the gateway".into(), limit: BACK_LIMIT }).await;
             let asked = timeout(ACT_LIMIT, wiper.restart()).await;
@@ -449,6 +497,7 @@ impl Job {
             match text {
                 Ok(is_seen) => {
                     self.trail.restarts += 1;
+                    self.restarted = Some(Instant::now());
                     self.trail.is_restart_told |= !is_seen;
                     let count = self.trail.restarts;
                     let outcome = if is_seen { "observed" } else { "acknowledged" };
@@ -498,13 +547,18 @@ impl Job {
         Err(format!("The gateway didn't restart within {} s", BACK_LIMIT.as_secs()))
     }
 
-    /// Opens the link again after it broke; another gateway behind it ends everything.
-    async fn reopen(&mut self, place: &mut Option<Box<dyn Wiper>>) -> Result<(), DeviceError> {
-        let told = self.open(place).await.inspect_err(|_| *place = None)?;
-        if let Some(guard) = told.is_swapped(&self.told) {
-            self.trail.guard = guard;
+    /// The gateway, over a link that is opened again if it broke. Nothing where another one answers now: that ends everything.
+    async fn at_hand<'a>(
+        &mut self,
+        place: &'a mut Option<Box<dyn Wiper>>,
+    ) -> Result<Option<&'a mut Box<dyn Wiper>>, DeviceError> {
+        if place.is_none() {
+            let told = self.open(place).await.inspect_err(|_| *place = None)?;
+            if let Some(guard) = told.is_swapped(&self.told) {
+                self.trail.guard = guard;
+            }
         }
-        Ok(())
+        Ok(place.as_mut().filter(|_| self.trail.guard == Guard::Passed))
     }
 
     async fn mark(&mut self, step: usize, state: StepState, text: String) {

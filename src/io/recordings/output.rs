@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{self, Disk};
 use super::ring::RingOutput;
-use crate::io::save;
+use crate::io::save::{self, Claim, Growing};
 use crate::model::destination::Destination;
 use crate::telemetry::recording::index::{Entry, IndexWriter, file_header};
 use crate::telemetry::recording::{RecorderState, RecordingError, RecordingFacts, Sealed};
@@ -41,10 +41,13 @@ impl Output {
         match self {
             Self::File(file) => {
                 file.finish().map_err(|error| file.give_up(&error))?;
-                if file.is_in_place() {
+                let path = disk::shown(&file.path);
+                if file.claim.is_open() {
+                    Err(RecordingError::NothingCame { path })
+                } else if file.is_in_place() {
                     Ok(())
                 } else {
-                    Err(RecordingError::Replaced { path: disk::shown(&file.path) })
+                    Err(RecordingError::Replaced { path })
                 }
             }
             Self::Ring(ring) => {
@@ -85,18 +88,20 @@ pub(super) struct FileOutput {
     span: Option<(i64, i64)>,
     has_unsynced: bool,
     is_finished: bool,
-    /// Whether it bears its own name while it grows.
+    /// Whether it bears its own name while it grows, or will.
     is_named: bool,
+    /// The file it replaces stays until there is a message in this one.
+    claim: Claim,
 }
 
 impl FileOutput {
     /// Makes the file where a person wants it, and writes its header.
     pub(super) fn create_at(destination: Destination, about: &RecordingFacts) -> Result<Self, RecordingError> {
         let destination = save::settled(destination);
-        let file = save::grow(&destination).map_err(|error| disk::refused(&error))?;
+        let Growing { file, claim } = save::grow(&destination).map_err(|error| disk::refused(&error))?;
         let path = destination.path();
         let output = Self::begin(path, Box::new(file), about).map_err(|error| disk::write_error(path, &error))?;
-        Ok(Self { is_named: true, ..output })
+        Ok(Self { is_named: true, claim, ..output })
     }
 
     /// Makes a file of the program's own, which must not be there, and writes its header.
@@ -124,6 +129,7 @@ impl FileOutput {
             has_unsynced: true,
             is_finished: false,
             is_named: false,
+            claim: Claim::default(),
         })
     }
 
@@ -150,6 +156,10 @@ impl FileOutput {
 
     /// Takes it away again if there is no message in it and it still has its name.
     fn discard(&mut self) -> bool {
+        if self.claim.is_open() {
+            self.claim = Claim::default();
+            return true;
+        }
         let is_ours = self.is_named && self.messages == 0 && self.disk.is_plain() && self.disk.is_at(&self.path);
         is_ours && std::fs::remove_file(&self.path).is_ok()
     }
@@ -163,7 +173,7 @@ impl FileOutput {
         if self.is_finished {
             return Err(io::Error::other("the recording is finished"));
         }
-        if let Err(error) = self.disk.write_all(&sealed.bytes) {
+        if let Err(error) = self.disk.write_all(&sealed.bytes).and_then(|()| self.claim.settle()) {
             // A reader would cut it off as well.
             let _ = self.disk.cut(self.bytes);
             return Err(error);
@@ -190,6 +200,10 @@ impl FileOutput {
     /// Writes the index and waits for the disk. Once is enough.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.is_finished, true) {
+            return Ok(());
+        }
+        if self.claim.is_open() {
+            // There is nothing in it, and it goes with its claim.
             return Ok(());
         }
         let index = self.index.finish(self.bytes);

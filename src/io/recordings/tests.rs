@@ -514,6 +514,25 @@ async fn only_an_empty_file_of_our_own_is_taken_away() {
 }
 
 #[tokio::test]
+async fn a_recording_stays_until_the_one_that_replaces_it_has_a_message() {
+    let place = Place::new();
+    let path = place.path("a.lmrec");
+    let old = place.recordings.create(Destination::file(&path), about()).await.unwrap();
+    assert!(old.write(&batch(0..10, 1, 8)));
+    old.finish().await.unwrap();
+    let abandoned = place.recordings.create(Destination::replacing(&path), about()).await.unwrap();
+    assert!(abandoned.discard().await);
+    let silent = place.recordings.create(Destination::replacing(&path), about()).await.unwrap();
+    assert_eq!(silent.finish().await.err().map(|problem| problem.code), Some("recording.nothing_came"));
+    assert_eq!(read(&mut place.open(&path).await).await.len(), 10);
+    let next = place.recordings.create(Destination::replacing(&path), about()).await.unwrap();
+    assert_eq!(read(&mut place.open(&path).await).await.len(), 10);
+    assert!(next.write(&batch(0..3, 1, 8)));
+    next.finish().await.unwrap();
+    assert_eq!(read(&mut place.open(&path).await).await.len(), 3);
+}
+
+#[tokio::test]
 async fn a_file_that_is_cut_while_it_is_read_is_told() {
     let place = Place::new();
     let path = place.path("a.lmrec");

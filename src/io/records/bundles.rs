@@ -267,8 +267,7 @@ pub(super) fn stored_head(connection: &Connection, chain: Digest) -> rusqlite::R
     connection.query_row(sql, [chain.0], |row| Ok(Head { entry: row.get(0)?, hash: Digest(row.get(1)?) })).optional()
 }
 
-/// The first entry of which the bundle says otherwise than what was taken in before. Since each hash covers all before it, the
-/// last common one tells; only where it differs all are asked.
+/// The first entry of which the bundle says otherwise than what was taken in before.
 fn contradiction(connection: &Connection, chain: Digest, bundle: &Bundle) -> rusqlite::Result<Option<i64>> {
     let mut statement = connection.prepare("SELECT hash FROM imported_entries WHERE chain = ?1 AND sequence = ?2")?;
     for entry in &bundle.entries {

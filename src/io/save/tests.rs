@@ -99,12 +99,29 @@ fn a_file_that_came_meanwhile_is_not_written_over() {
 #[test]
 fn a_growing_file_has_its_name_at_once() {
     let (_folder, path) = place();
-    grow(&Destination::file(&path)).unwrap().write_all(b"a").unwrap();
+    grow(&Destination::file(&path)).unwrap().file.write_all(b"a").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"a");
-    grow(&Destination::replacing(&path)).unwrap().write_all(b"b").unwrap();
-    assert_eq!(fs::read(&path).unwrap(), b"b");
-    append(&path).unwrap().write_all(b"c").unwrap();
-    assert_eq!(fs::read(&path).unwrap(), b"bc");
+    append(&path).unwrap().write_all(b"b").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"ab");
+}
+
+#[test]
+fn a_file_stays_until_the_one_that_grows_in_its_place_settles_its_claim() {
+    let (folder, path) = place();
+    fs::write(&path, b"old").unwrap();
+    let names = || fs::read_dir(folder.path()).unwrap().count();
+    let mut abandoned = grow(&Destination::replacing(&path)).unwrap();
+    abandoned.file.write_all(b"head").unwrap();
+    drop(abandoned);
+    assert_eq!((fs::read(&path).unwrap(), names()), (b"old".to_vec(), 1));
+    let mut kept = grow(&Destination::replacing(&path)).unwrap();
+    kept.file.write_all(b"head").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    kept.claim.settle().unwrap();
+    kept.file.write_all(b" and more").unwrap();
+    kept.claim.settle().unwrap();
+    drop(kept);
+    assert_eq!((fs::read(&path).unwrap(), names()), (b"head and more".to_vec(), 1));
 }
 
 #[cfg(unix)]
@@ -138,7 +155,7 @@ mod unix {
             fs::set_permissions(&path, fs::Permissions::from_mode(wanted)).unwrap();
             save(&Destination::replacing(&path), b"y").unwrap();
             assert_eq!(mode(), wanted);
-            drop(grow(&Destination::replacing(&path)).unwrap());
+            grow(&Destination::replacing(&path)).unwrap().claim.settle().unwrap();
             assert_eq!(mode(), wanted);
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::topic::{MAX_TOPIC_BYTES, TopicFilter};
+use super::topic::{TopicFilter, mistake_in};
 use crate::model::problem::{Explain, Problem};
 use crate::model::text::visible;
 
@@ -129,13 +129,11 @@ impl Explain for OutgoingError {
 impl Outgoing {
     /// Whether its topics can be published on (MQTT 5.0, sections 3.3.2.1 and 3.3.2.3.5).
     pub fn check(&self) -> Result<(), OutgoingError> {
-        let is_topic =
-            |topic: &str| !topic.is_empty() && topic.len() <= MAX_TOPIC_BYTES && !topic.contains(['+', '#', '\0']);
-        if !is_topic(&self.topic) {
+        if mistake_in(&self.topic).is_some() {
             return Err(OutgoingError::BadTopic { topic: self.topic.clone() });
         }
         match &self.properties.response_topic {
-            Some(topic) if !is_topic(topic) => Err(OutgoingError::BadResponseTopic { topic: topic.clone() }),
+            Some(topic) if mistake_in(topic).is_some() => Err(OutgoingError::BadResponseTopic { topic: topic.clone() }),
             _ => Ok(()),
         }
     }
@@ -185,7 +183,7 @@ pub enum PublishEnd {
     Refused(Problem),
     /// It was not sent, and the broker was never asked.
     NotSent(Problem),
-    /// The connection ended before the broker acknowledged it: it may have arrived.
+    /// The broker didn't acknowledge it in time, or the connection ended first: it may have arrived.
     Unknown,
 }
 

@@ -9,6 +9,42 @@ use crate::model::text::visible;
 /// The longest topic or filter, in bytes (section 4.7.3).
 pub const MAX_TOPIC_BYTES: usize = 65_535;
 
+/// Why nothing can be published on a topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopicMistake {
+    /// There is nothing in it.
+    Empty,
+    /// It holds a wildcard.
+    Wildcard,
+    /// It holds a NUL character.
+    Nul,
+    /// It is longer than [`MAX_TOPIC_BYTES`].
+    TooLong,
+}
+
+impl TopicMistake {
+    /// What is wrong, behind a colon.
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::Empty => "it is empty",
+            Self::Wildcard => "it holds + or #, which are for subscriptions only",
+            Self::Nul => "it holds a NUL character",
+            Self::TooLong => "it is longer than 65,535 bytes",
+        }
+    }
+}
+
+/// Why nothing can be published on that topic (sections 3.3.2.1 and 4.7.3); nothing where it can.
+pub fn mistake_in(topic: &str) -> Option<TopicMistake> {
+    match topic {
+        "" => Some(TopicMistake::Empty),
+        _ if topic.contains(['+', '#']) => Some(TopicMistake::Wildcard),
+        _ if topic.contains('\0') => Some(TopicMistake::Nul),
+        _ if topic.len() > MAX_TOPIC_BYTES => Some(TopicMistake::TooLong),
+        _ => None,
+    }
+}
+
 /// A topic filter that keeps to the rules: `+` and `#` only as whole levels, `#` only last.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicFilter(String);

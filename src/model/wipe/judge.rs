@@ -233,8 +233,13 @@ fn counted_empty(stores: usize, trail: &Trail) -> String {
 
 /// The credentials of some stores, each once.
 fn named<'a>(stores: impl Iterator<Item = &'a StoreVerdict>) -> Vec<&'a str> {
-    let mut names: Vec<&str> = stores.map(|store| shown(&store.store.credential)).collect();
-    names.dedup();
+    let mut names = Vec::new();
+    for store in stores {
+        let name = shown(&store.store.credential);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     names
 }
 

@@ -413,9 +413,11 @@ impl Session {
             (Request::WifiSettings { .. }, None, Some(State::Known(ProvisioningState::Ready))) => {
                 Err(Failure::FellBack)
             }
-            (Request::WifiSettings { .. }, None, _) => {
+            (Request::WifiSettings { .. }, None, Some(State::Known(ProvisioningState::Provisioned))) => {
                 Ok(Answer::Joined { addresses: Vec::new(), was_provisioning, is_answered: false })
             }
+            // It said something else since.
+            (Request::WifiSettings { .. }, None, last_state) => Err(Failure::NoVerdict { last_state }),
             (_, _, Some(state)) => Ok(Answer::State { state, addresses: Vec::new() }),
             (_, _, None) => Err(Failure::NoReply),
         };

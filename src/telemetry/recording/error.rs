@@ -34,6 +34,9 @@ pub enum RecordingError {
     /// What bears its name now is another file, or nothing.
     #[error("{path} is another file by now")]
     Replaced { path: String },
+    /// It was to replace a file, and has nothing in it.
+    #[error("nothing came to replace {path} with")]
+    NothingCame { path: String },
     /// Reading failed in another way.
     #[error("{path} cannot be read: {detail}")]
     NotRead { path: String, detail: String },
@@ -98,6 +101,12 @@ impl Explain for RecordingError {
                 format!("{} isn't the file any more that was being recorded to", shown(path)),
                 "Somebody deleted, moved or replaced it meanwhile",
                 "Look whether it has another name now; else record again, into a folder that nothing else writes to",
+            ),
+            Self::NothingCame { path } => Problem::new(
+                "recording.nothing_came",
+                format!("No message was received, so {} is what it was before", shown(path)),
+                "Nothing was sent on the topics subscribed to, or not for long enough",
+                "Record for longer, or delete the file first if an empty recording is meant to replace it",
             ),
             Self::NotRead { path, detail } => Problem::new(
                 "recording.not_read",

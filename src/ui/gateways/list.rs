@@ -63,7 +63,7 @@ fn tool_row(ui: &mut Ui, app: &mut App, pass: &mut Pass<'_>) {
             kinds(ui, app, pass);
             let askable = app.discover.askable();
             let ask = Button::new("Query all").enabled_if(askable > 0, "No gateway is left to query");
-            let explained = "Sends each port in the list a harmless question . Nothing is sent unless you ask";
+            let explained = "Sends each port in the list a harmless question. Nothing is sent unless you ask";
             if ask.named("Query all gateways").show(ui).on_hover_text(explained).clicked() {
                 pass.did(DiscoverAction::AskedAll);
             }

@@ -315,7 +315,7 @@ fn kept(ui: &mut Ui, publish: &mut Publish, templates: &[PublishTemplate], pass:
         ui.horizontal_wrapped(|ui| {
             let name = inline_field(ui, "Name", &mut publish.template_name, "Open the valve", 130.0);
             let is_named = !publish.template_name.trim().is_empty();
-            let keep = Button::new("Keep").icon(icon::SAVE).named("Keep the message as a template");
+            let keep = Button::new("Save").icon(icon::SAVE).named("Save the message as a template");
             if keep.enabled_if(is_named, "Type a name first").pressed(ui) || (is_named && is_entered(ui, &name)) {
                 pass.did(PublishAction::SavedTemplate);
             }
@@ -332,7 +332,7 @@ fn retained(ui: &mut Ui, retained: &mut Retained, is_connected: bool, pass: &mut
             let is_ready = is_connected && !retained.is_busy() && !retained.filter.trim().is_empty();
             let why = match () {
                 () if !is_connected => NOT_CONNECTED,
-                () if retained.is_busy() => "It is at it",
+                () if retained.is_busy() => "It's already searching or clearing",
                 () => "Type a filter first",
             };
             let find = Button::new("Find").named("Find retained messages").enabled_if(is_ready, why);

@@ -2,6 +2,7 @@
 
 #![expect(missing_docs, reason = "the sentence above a variant says what its fields carry")]
 
+use crate::model::mqtt::topic::TopicMistake;
 use crate::model::problem::{Explain, Problem};
 
 /// Why a connection's MQTT ended, or a message was not sent.
@@ -30,7 +31,7 @@ pub enum SessionError {
     NotSent { secs: u64 },
     /// The topic of a message of ours is none.
     #[error("the topic cannot be published to")]
-    BadTopic { detail: &'static str },
+    BadTopic { mistake: TopicMistake },
     /// A message of ours is larger than the broker takes.
     #[error("the message has {bytes} bytes, the broker accepts {most}")]
     TooLarge { bytes: usize, most: usize },
@@ -162,10 +163,10 @@ impl Explain for SessionError {
                 "The broker has stopped reading, or the network is interrupted",
                 "Check the broker's load and the network of this computer",
             ),
-            Self::BadTopic { detail } => Problem::new(
+            Self::BadTopic { mistake } => Problem::new(
                 "mqtt.bad_topic",
                 "The topic can't be used for publishing",
-                *detail,
+                format!("MQTT has rules for topics: {}", mistake.says()),
                 "Write a topic without + and #, such as site/gateway/command",
             ),
             Self::TooLarge { bytes, most } => Problem::new(

@@ -105,6 +105,7 @@ pub struct Session {
     in_flight_most: u16,
     last_id: u16,
     groups: Vec<Group>,
+    next_group: u64,
     /// Messages of QoS 2 that were taken and not released yet.
     received: Received,
     aliases: Vec<Option<Box<[u8]>>>,
@@ -138,7 +139,7 @@ enum Pending {
 
 /// The subscriptions of one request, which may have gone out in several packets.
 struct Group {
-    /// Its number among all groups.
+    /// Its number among all groups of the connection.
     id: u64,
     /// `None` for the plan's own.
     ticket: Option<u64>,
@@ -172,6 +173,7 @@ impl Session {
             in_flight_most: IN_FLIGHT,
             last_id: 0,
             groups: Vec::new(),
+            next_group: 0,
             received: Received::default(),
             aliases: Vec::new(),
             skipping: 0,

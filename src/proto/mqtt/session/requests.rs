@@ -3,11 +3,11 @@
 use super::{Group, Now, Packet, Pending, Reply, Session, SessionError};
 use crate::model::mqtt::message::{Grant, Outgoing, PublishEnd, Qos, Subscription};
 use crate::model::mqtt::stage::Direction;
-use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter};
+use crate::model::mqtt::topic::{MAX_TOPIC_BYTES, TopicFilter, mistake_in};
 use crate::model::problem::Explain as _;
 use crate::model::text::visible;
 use crate::proto::mqtt::silent::Act;
-use crate::proto::mqtt::wire::{Malformed, check_topic, kind};
+use crate::proto::mqtt::wire::kind;
 
 impl Session {
     /// Subscribes; the plan's own subscriptions have no ticket.
@@ -20,7 +20,9 @@ impl Session {
             code: None,
             says: "the broker did not answer".into(),
         });
-        let id = self.groups.iter().map(|group| group.id + 1).max().unwrap_or(0);
+        // No number comes again: an answer may be late for a group that is closed.
+        let id = self.next_group;
+        self.next_group += 1;
         let mut group = Group { id, ticket, grants: grants.collect(), open: 0 };
         for (place, chunk) in wanted.chunks(self.chunk).enumerate() {
             let Some(packet_id) = self.next_id() else { break };
@@ -104,16 +106,9 @@ impl Session {
     }
 
     fn check_outgoing(&self, message: &Outgoing) -> Result<(), SessionError> {
-        if message.topic.len() > MAX_TOPIC_BYTES {
-            return Err(SessionError::BadTopic { detail: "It is longer than 65535 bytes" });
+        if let Some(mistake) = mistake_in(&message.topic) {
+            return Err(SessionError::BadTopic { mistake });
         }
-        check_topic(message.topic.as_bytes()).map_err(|wrong| SessionError::BadTopic {
-            detail: match wrong {
-                Malformed::EmptyTopic => "It is empty",
-                Malformed::Nul => "It holds a NUL character",
-                _ => "It holds + or #, which are for subscribing only",
-            },
-        })?;
         let (asked, most) = (message.qos.number(), self.limits.qos);
         if asked > most {
             return Err(SessionError::QosTooHigh { asked, most });

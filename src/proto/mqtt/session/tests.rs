@@ -351,6 +351,20 @@ fn a_subscription_without_an_answer_ends_as_it_stands() {
 }
 
 #[test]
+fn an_answer_that_is_late_goes_to_no_other_subscription() {
+    let mut bench = Bench::let_in(V4, &[]);
+    bench.subscribe(Some(5), &["a"]);
+    bench.pass(15).unwrap();
+    assert!(matches!(bench.session.poll(), Some(Reply::Subscribed { ticket: 5, .. })));
+    bench.subscribe(Some(6), &["b"]);
+    bench.take(&[0x90, 3, 0, 1, 0x80]).unwrap();
+    assert_eq!(bench.session.poll(), None, "it is the answer to the first");
+    bench.take(&[0x90, 3, 0, 2, 1]).unwrap();
+    let Some(Reply::Subscribed { ticket: 6, grants }) = bench.session.poll() else { panic!("no reply") };
+    assert_eq!(grants[0].granted, Some(1));
+}
+
+#[test]
 fn broken_messages_are_counted_and_acknowledged_so_that_others_follow() {
     let mut bench = Bench::let_in(V5, &[]);
     // Alias 0, an alias that was never given a topic, and one above what we allow.

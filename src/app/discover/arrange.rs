@@ -1,0 +1,155 @@
+//! The order of the list: which rows are shown, by what they are ordered, and what the open site expects among them.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use super::{Discover, ListLine, Shown, SortKey, display_name, profile_name};
+use crate::model::gateway::Sighting;
+use crate::model::ids::{LinkAddress, LinkKind};
+use crate::model::order::{compare_links, compare_texts};
+use crate::model::same::{Seen, Ties};
+use crate::model::standing::Tone;
+use crate::profile::Catalog;
+use crate::profile::site::{Fit, Found, Site, compare};
+
+impl Discover {
+    /// Puts the rows in order again if anything about them or the filter changed; once for many events.
+    pub(in crate::app) fn arrange_if_stale(&mut self, catalog: &Catalog, site: Option<&Site>) {
+        if !self.is_stale {
+            return;
+        }
+        if self.is_held && !self.shown.is_empty() {
+            return self.add_new_rows();
+        }
+        self.is_stale = false;
+        self.arrange(catalog, site);
+    }
+
+    /// No row moves away under the pointer: what is new stands at the end for now.
+    fn add_new_rows(&mut self) {
+        let is_new =
+            |row: &&Sighting| is_of_kind(row, self.kinds) && !self.shown.contains(&row.link) && self.is_face(&row.link);
+        if !self.filter.trim().is_empty() {
+            return;
+        }
+        let new: Vec<LinkAddress> = self.rows.values().filter(is_new).map(|row| row.link.clone()).collect();
+        self.lines.extend(new.iter().cloned().map(ListLine::Row));
+        self.shown.extend(new);
+    }
+
+    fn arrange(&mut self, catalog: &Catalog, site: Option<&Site>) {
+        let seen = self.rows.values().map(|row| {
+            let marks = self.marks.get(&row.link);
+            Seen { link: &row.link, facts: &row.facts, marks }
+        });
+        self.ties = Ties::among(seen);
+        let needle = self.filter.trim().to_lowercase();
+        let mut ranked: Vec<(Rank<'_>, &LinkAddress)> = self
+            .rows
+            .values()
+            .filter(|row| is_of_kind(row, self.kinds))
+            .filter(|row| self.kinds != Shown::All || self.is_face(&row.link))
+            .filter(|row| needle.is_empty() || haystack(row, catalog).contains(&needle))
+            .map(|row| (self.rank(row, catalog), &row.link))
+            .collect();
+        ranked.sort_by(|(one, link), (other, next)| one.compare(other).then_with(|| link.cmp(next)));
+        let links: Vec<LinkAddress> = ranked.into_iter().map(|(_, link)| link.clone()).collect();
+        self.lines = match site.filter(|site| !site.gateways.is_empty()) {
+            Some(site) => self.held_to(site, links, &needle),
+            None => links.into_iter().map(ListLine::Row).collect(),
+        };
+        let row = |line: &ListLine| match line {
+            ListLine::Row(link) => Some(link.clone()),
+            ListLine::Expected { .. } | ListLine::Found(_) | ListLine::Missing(_) => None,
+        };
+        self.shown = self.lines.iter().filter_map(row).collect();
+    }
+
+    /// First what the site expects, with what is missing last; then what is here beside it.
+    fn held_to(&self, site: &Site, links: Vec<LinkAddress>, needle: &str) -> Vec<ListLine> {
+        let present: Vec<Found> = self.rows.values().filter(|row| row.is_present).map(Found::from).collect();
+        let expected: Vec<_> =
+            compare(site, &present).lines.into_iter().filter(|line| line.fit != Fit::Extra).collect();
+        let places: BTreeSet<&str> = expected.iter().filter_map(|line| line.link.as_deref()).collect();
+        let is_expected = |link: &LinkAddress| places.contains(link.to_string().as_str());
+        let (ours, others): (Vec<_>, Vec<_>) =
+            links.into_iter().partition(|link| is_expected(link) || self.ties.beside(link).any(is_expected));
+        let missing = expected.iter().filter(|line| line.fit == Fit::Missing).map(|line| line.name.clone());
+        let missing: Vec<String> = missing.collect();
+        let mut lines = vec![ListLine::Expected { count: expected.len(), missing: missing.len() }];
+        lines.extend(ours.into_iter().map(ListLine::Row));
+        let is_shown = |name: &String| needle.is_empty() || name.to_lowercase().contains(needle);
+        lines.extend(missing.into_iter().filter(is_shown).map(ListLine::Missing));
+        lines.push(ListLine::Found(others.len()));
+        lines.extend(others.into_iter().map(ListLine::Row));
+        lines
+    }
+
+    fn rank<'a>(&'a self, row: &'a Sighting, catalog: &Catalog) -> Rank<'a> {
+        let text = match self.sort {
+            // By whichever link it is reached, it stands where its first one does.
+            SortKey::Link => {
+                let first = self.ties.of_link(&row.link).and_then(|gateway| gateway.links.first());
+                return Rank::Link(first.unwrap_or(&row.link));
+            }
+            SortKey::Name => Some(display_name(row)),
+            SortKey::Profile => profile_name(row, catalog),
+            SortKey::State => {
+                let stand = self.stand(row);
+                Some(format!("{} {}", urgency(stand.standing.tone()), stand.standing.title()))
+            }
+        };
+        text.map_or(Rank::Last, Rank::Text)
+    }
+}
+
+/// What a row is ordered by.
+enum Rank<'a> {
+    Link(&'a LinkAddress),
+    Text(String),
+    /// It has not what the list is ordered by.
+    Last,
+}
+
+impl Rank<'_> {
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            (Self::Link(one), Self::Link(other)) => compare_links(one, other),
+            (Self::Text(one), Self::Text(other)) => compare_texts(one, other),
+            _ => self.place().cmp(&other.place()),
+        }
+    }
+
+    const fn place(&self) -> u8 {
+        match self {
+            Self::Link(_) => 0,
+            Self::Text(_) => 1,
+            Self::Last => 2,
+        }
+    }
+}
+
+/// What needs somebody comes first.
+const fn urgency(tone: Tone) -> u8 {
+    match tone {
+        Tone::Calls => 0,
+        Tone::Bad => 1,
+        Tone::Busy => 2,
+        Tone::Good => 3,
+        Tone::Quiet => 4,
+    }
+}
+
+fn haystack(row: &Sighting, catalog: &Catalog) -> String {
+    let profile = profile_name(row, catalog).unwrap_or_default();
+    let serial_number = row.facts.serial_number.as_deref().unwrap_or_default();
+    format!("{} {} {profile} {serial_number}", display_name(row), row.link).to_lowercase()
+}
+
+fn is_of_kind(row: &Sighting, kinds: Shown) -> bool {
+    match kinds {
+        Shown::All => true,
+        Shown::Serial => row.link.kind() != LinkKind::Ble,
+        Shown::Bluetooth => row.link.kind() == LinkKind::Ble,
+    }
+}
