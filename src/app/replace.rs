@@ -20,11 +20,26 @@ const REMEMBERED: usize = 16;
 /// A file, and what it holds or why it could not be written.
 type Written = (PathBuf, Result<Option<Holds>, Problem>);
 
+/// A command that writes a file, and the file.
+struct Writing {
+    command: Command,
+    path: PathBuf,
+}
+
+impl Writing {
+    /// Nothing for a command that writes none.
+    fn of(command: &Command) -> Option<Self> {
+        let mut command = copy(command)?;
+        let path = destination_mut(&mut command)?.path().to_owned();
+        Some(Self { command, path })
+    }
+}
+
 /// What was sent, and the question that is open.
 #[derive(Default)]
 pub(super) struct Replace {
-    sent: Vec<Command>,
-    question: Option<(Command, Event)>,
+    sent: Vec<Writing>,
+    question: Option<(Writing, Event)>,
     /// Files that were written, or not.
     written: Vec<Written>,
 }
@@ -32,13 +47,12 @@ pub(super) struct Replace {
 impl Replace {
     /// The file that is there, while the question is open.
     pub(super) fn question(&self) -> Option<&Path> {
-        let (command, _) = self.question.as_ref()?;
-        destination_of(command).map(Destination::path)
+        self.question.as_ref().map(|(writing, _)| writing.path.as_path())
     }
 
     /// Remembers what writes a file.
     pub(super) fn note(&mut self, commands: &[Command]) {
-        self.sent.extend(commands.iter().filter_map(copy));
+        self.sent.extend(commands.iter().filter_map(Writing::of));
         let surplus = self.sent.len().saturating_sub(REMEMBERED);
         self.sent.drain(..surplus);
     }
@@ -46,17 +60,17 @@ impl Replace {
     /// Lets an event through, unless it becomes the question.
     pub(super) fn take_in(&mut self, event: Event) -> Option<Event> {
         let Some((job, problem)) = answered(&event) else { return Some(event) };
-        let Some(place) = self.sent.iter().position(|command| is_answered(command, job, &event)) else {
+        let Some(place) = self.sent.iter().position(|writing| is_answered(&writing.command, job, &event)) else {
             return Some(event);
         };
-        let command = self.sent.remove(place);
+        let writing = self.sent.remove(place);
         if problem.is_none_or(|problem| problem.code != EXISTS) {
-            self.note_written(&command, &event, problem);
+            self.note_written(&writing, &event, problem);
         }
         if problem.is_none_or(|problem| problem.code != EXISTS) || self.question.is_some() {
             return Some(event);
         }
-        self.question = Some((command, event));
+        self.question = Some((writing, event));
         None
     }
 
@@ -66,26 +80,28 @@ impl Replace {
     }
 
     /// A file was written or could not be. What only began to be written is no news yet.
-    fn note_written(&mut self, command: &Command, event: &Event, problem: Option<&Problem>) {
+    fn note_written(&mut self, writing: &Writing, event: &Event, problem: Option<&Problem>) {
         let is_begun = matches!(
-            command,
+            writing.command,
             Command::Batch { command: BatchCommand::Start(_), .. }
                 | Command::Telemetry { command: TelemetryCommand::Record { .. }, .. }
         );
         let is_cancelled = matches!(event, Event::JobFinished { end: JobEnd::Cancelled, .. });
-        let Some(destination) = destination_of(command).filter(|_| !is_begun && !is_cancelled) else { return };
-        let result = problem.map_or_else(|| Ok(holds(command, event)), |problem| Err(problem.clone()));
-        let path = path_told(event).unwrap_or_else(|| destination.path());
+        if is_begun || is_cancelled {
+            return;
+        }
+        let result = problem.map_or_else(|| Ok(holds(&writing.command, event)), |problem| Err(problem.clone()));
+        let path = path_told(event).unwrap_or(&writing.path);
         self.written.push((path.to_owned(), result));
     }
 
     /// The command once more, to replace the file.
     pub(super) fn confirm(&mut self) -> Vec<Command> {
-        let Some((mut command, _)) = self.question.take() else { return Vec::new() };
+        let Some((Writing { mut command, .. }, _)) = self.question.take() else { return Vec::new() };
         if let Some(destination) = destination_mut(&mut command) {
             destination.existing = Existing::Replace;
         }
-        self.sent.extend(copy(&command));
+        self.sent.extend(Writing::of(&command));
         vec![command]
     }
 
@@ -181,7 +197,6 @@ fn is_answered(command: &Command, job: JobId, event: &Event) -> bool {
 
 /// A copy of a command that writes a file.
 fn copy(command: &Command) -> Option<Command> {
-    destination_of(command)?;
     Some(match command {
         Command::ExportRecords { job, destination, format } => {
             Command::ExportRecords { job: *job, destination: destination.clone(), format: *format }
@@ -231,29 +246,6 @@ fn copy(command: &Command) -> Option<Command> {
         },
         _ => return None,
     })
-}
-
-fn destination_of(command: &Command) -> Option<&Destination> {
-    match command {
-        Command::ExportRecords { destination, .. }
-        | Command::ExportTranscript { destination, .. }
-        | Command::SavePicture { destination, .. }
-        | Command::SaveCertificate { destination, .. }
-        | Command::Batch { command: BatchCommand::Export { destination, .. }, .. }
-        | Command::Check { command: CheckCommand::Save { destination, .. }, .. }
-        | Command::Telemetry {
-            command:
-                TelemetryCommand::Record { destination }
-                | TelemetryCommand::KeepLast { destination, .. }
-                | TelemetryCommand::Export { destination, .. }
-                | TelemetryCommand::ExportPlot { destination, .. }
-                | TelemetryCommand::Bundle { destination },
-            ..
-        } => Some(destination),
-        Command::Batch { command: BatchCommand::Start(start), .. } => start.out.as_ref(),
-        Command::WriteReport { plan, .. } => plan.file.as_ref().map(|(_, destination)| destination),
-        _ => None,
-    }
 }
 
 pub(super) fn destination_mut(command: &mut Command) -> Option<&mut Destination> {

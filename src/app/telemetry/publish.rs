@@ -1,26 +1,25 @@
-//! Publish: a message and what became of it, again and again if so wanted; templates; and the retained messages of a broker,
-//! found, counted, chosen and cleared.
+//! Publish: a message and what became of it, again and again if so wanted; templates; and the retained messages of a broker.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::time::{Duration, Instant};
+mod draft;
+mod retained;
 
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use self::draft::wrong;
+pub use self::draft::{Draft, DraftKind, RepeatDraft};
+pub use self::retained::{Retained, RetainedPhase, RetainedRow};
 use super::seat::Seat;
-use crate::model::mqtt::message::{Outgoing, Properties, PublishEnd, Qos};
-use crate::model::mqtt::payload::{self, PayloadError, PayloadKind};
-use crate::model::mqtt::topic::{TopicFilter, TopicMistake, mistake_in};
-use crate::model::problem::{Explain as _, Problem};
+use crate::model::mqtt::message::PublishEnd;
+use crate::model::mqtt::payload;
+use crate::model::problem::Problem;
 use crate::model::settings::PublishTemplate;
-use crate::model::text::{from_hex, hex, visible, visible_octets};
+use crate::model::text::{hex, visible, visible_octets};
 use crate::msg::Command;
-use crate::msg::telemetry::{Clearance, Repeat, TelemetryCommand, TelemetryEvent};
+use crate::msg::telemetry::{Repeat, TelemetryCommand, TelemetryEvent};
 
 /// Messages remembered as sent.
 const MOST_SENT: usize = 100;
-/// The shortest time between repetitions.
-const LEAST_EVERY: Duration = Duration::from_millis(10);
-/// The longest time between repetitions: a day.
-const MOST_EVERY: Duration = Duration::from_hours(24);
-
 /// What the user did on Publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublishAction {
@@ -54,179 +53,6 @@ pub enum PublishAction {
     ConfirmedClear,
     /// Leaves them as they are.
     DroppedClear,
-}
-
-/// The message being typed. Its fields are edited in place.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Draft {
-    /// The topic.
-    pub topic: String,
-    /// The payload.
-    pub payload: String,
-    /// How the payload is typed.
-    pub kind: DraftKind,
-    /// The quality of service.
-    pub qos: Qos,
-    /// Whether the broker is to keep it.
-    pub is_retained: bool,
-    /// MQTT 5: the payload is text.
-    pub is_text: bool,
-    /// MQTT 5: what the payload is.
-    pub content_type: String,
-    /// MQTT 5: where an answer is wanted.
-    pub response_topic: String,
-    /// MQTT 5: what the answer is to carry, in hex.
-    pub correlation_hex: String,
-    /// MQTT 5: for how many seconds it is worth delivering.
-    pub expiry_secs: String,
-    /// MQTT 5: names and values of one's own.
-    pub user: Vec<(String, String)>,
-}
-
-/// How the payload is typed; JSON unless chosen otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DraftKind(pub PayloadKind);
-
-impl Default for DraftKind {
-    fn default() -> Self {
-        Self(PayloadKind::Json)
-    }
-}
-
-impl Draft {
-    /// The payload's bytes, or what is wrong with it.
-    pub fn payload(&self) -> Result<Vec<u8>, PayloadError> {
-        payload::parse(self.kind.0, &self.payload)
-    }
-
-    /// Whether something is given that only MQTT 5 carries.
-    pub fn has_properties(&self) -> bool {
-        let texts = [&self.content_type, &self.response_topic, &self.correlation_hex, &self.expiry_secs];
-        self.is_text || !self.user.is_empty() || texts.iter().any(|text| !text.trim().is_empty())
-    }
-
-    /// What is wrong with the topic; `None` if nothing is.
-    pub fn topic_mistake(&self) -> Option<&'static str> {
-        mistake_in(&self.topic).map(TopicMistake::says)
-    }
-
-    /// The message, or what a person has to mend first.
-    pub fn message(&self) -> Result<Outgoing, Problem> {
-        if let Some(mistake) = self.topic_mistake() {
-            return Err(wrong(format!("The topic can't be used: {mistake}"), "Fix the topic"));
-        }
-        let payload = self.payload().map_err(|error| error.explain())?;
-        let expiry_secs = match self.expiry_secs.trim() {
-            "" => None,
-            text => {
-                let secs = text.parse().map_err(|_| {
-                    wrong(
-                        format!("“{}” isn't a number of seconds", visible(text, 20)),
-                        "Type whole seconds, or nothing",
-                    )
-                })?;
-                Some(secs)
-            }
-        };
-        let correlation_data = from_hex(&self.correlation_hex.split_whitespace().collect::<String>())
-            .ok_or_else(|| wrong("The correlation data isn't hex", "Type two hexadecimal digits a byte, or nothing"))?;
-        let filled = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let response_topic = filled(&self.response_topic);
-        if let Some(mistake) = response_topic.as_deref().and_then(mistake_in) {
-            return Err(wrong(
-                format!("The response topic can't be used: {}", mistake.says()),
-                "Fix the response topic",
-            ));
-        }
-        let properties = Properties {
-            is_text: self.is_text,
-            content_type: filled(&self.content_type),
-            response_topic,
-            correlation_data,
-            expiry_secs,
-            subscription_ids: Vec::new(),
-            user: self.user.iter().filter(|(name, value)| !name.is_empty() || !value.is_empty()).cloned().collect(),
-        };
-        Ok(Outgoing { topic: self.topic.clone(), payload, qos: self.qos, is_retained: self.is_retained, properties })
-    }
-
-    fn template(&self, name: &str) -> PublishTemplate {
-        PublishTemplate {
-            name: name.to_owned(),
-            topic: self.topic.clone(),
-            payload: self.payload.clone(),
-            kind: self.kind.0.as_str().to_owned(),
-            qos: self.qos.number(),
-            is_retained: self.is_retained,
-            is_text: self.is_text,
-            content_type: self.content_type.clone(),
-            response_topic: self.response_topic.clone(),
-            correlation_hex: self.correlation_hex.clone(),
-            expiry_secs: self.expiry_secs.clone(),
-            user: self.user.clone(),
-        }
-    }
-
-    fn from_template(template: &PublishTemplate) -> Self {
-        Self {
-            topic: template.topic.clone(),
-            payload: template.payload.clone(),
-            kind: DraftKind(template.payload_kind()),
-            qos: Qos::from_number(template.qos).unwrap_or_default(),
-            is_retained: template.is_retained,
-            is_text: template.is_text,
-            content_type: template.content_type.clone(),
-            response_topic: template.response_topic.clone(),
-            correlation_hex: template.correlation_hex.clone(),
-            expiry_secs: template.expiry_secs.clone(),
-            user: template.user.clone(),
-        }
-    }
-}
-
-fn wrong(what: impl Into<String>, next_step: &str) -> Problem {
-    Problem::new("telemetry.publish_form", what, "It was typed so", next_step)
-}
-
-/// How repetition is typed. Its fields are edited in place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RepeatDraft {
-    /// Whether the message is published again and again.
-    pub is_on: bool,
-    /// The time in between, in seconds.
-    pub every_secs: String,
-    /// How often in all; empty until stopped.
-    pub times: String,
-}
-
-impl Default for RepeatDraft {
-    fn default() -> Self {
-        Self { is_on: false, every_secs: "1".into(), times: "10".into() }
-    }
-}
-
-impl RepeatDraft {
-    /// What was typed, or what has to be mended.
-    pub fn read(&self) -> Result<Option<Repeat>, Problem> {
-        if !self.is_on {
-            return Ok(None);
-        }
-        let secs: Option<f64> = self.every_secs.trim().replace(',', ".").parse().ok();
-        let every = secs.and_then(|secs| Duration::try_from_secs_f64(secs).ok());
-        let every = every.filter(|every| (LEAST_EVERY..=MOST_EVERY).contains(every)).ok_or_else(|| {
-            wrong("The time between repetitions cannot be used", "Type seconds from 0.01 to 86400, such as 0.5")
-        })?;
-        let times = match self.times.trim() {
-            "" => None,
-            text => Some(text.parse().ok().filter(|times| *times > 0).ok_or_else(|| {
-                wrong(
-                    "The number of repetitions cannot be used",
-                    "Type a whole number, or nothing to go on until stopped",
-                )
-            })?),
-        };
-        Ok(Some(Repeat { every, times }))
-    }
 }
 
 /// A message that was handed over, and what became of it.
@@ -286,91 +112,6 @@ const fn end_place(end: &PublishEnd) -> usize {
     }
 }
 
-/// A retained message that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetainedRow {
-    /// Its topic.
-    pub topic: String,
-    /// Its topic, made safe to show.
-    pub shown: String,
-    /// Length of its payload.
-    pub bytes: u64,
-}
-
-/// How the clean-up of retained messages stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum RetainedPhase {
-    /// Nothing was asked.
-    #[default]
-    Idle,
-    /// They are being listed.
-    Searching,
-    /// They are listed; what kept the list from being complete, where something did.
-    Listed(Option<Problem>),
-    /// So many are being cleared.
-    Clearing(usize),
-    /// They were cleared, and looked for again.
-    Cleared(Clearance),
-}
-
-/// The retained messages of a broker.
-#[derive(Default)]
-pub struct Retained {
-    /// The filter being typed; edited in place.
-    pub filter: String,
-    /// The number being typed in the dialog; edited in place.
-    pub typed: String,
-    phase: RetainedPhase,
-    rows: Vec<RetainedRow>,
-    marked: BTreeSet<usize>,
-    /// What was wrong, and in which filter.
-    mistake: Option<(Problem, String)>,
-    is_asking: bool,
-}
-
-impl Retained {
-    /// How the clean-up stands.
-    pub const fn phase(&self) -> &RetainedPhase {
-        &self.phase
-    }
-
-    /// The messages found.
-    pub fn rows(&self) -> &[RetainedRow] {
-        &self.rows
-    }
-
-    /// Whether a message is marked.
-    pub fn is_marked(&self, index: usize) -> bool {
-        self.marked.contains(&index)
-    }
-
-    /// How many are marked, and the length of their payloads.
-    pub fn marked(&self) -> (usize, u64) {
-        let bytes = self.marked.iter().filter_map(|index| self.rows.get(*index)).map(|row| row.bytes).sum();
-        (self.marked.len(), bytes)
-    }
-
-    /// The length of all payloads found.
-    pub fn total_bytes(&self) -> u64 {
-        self.rows.iter().map(|row| row.bytes).sum()
-    }
-
-    /// What is wrong with the filter typed; nothing once another one was typed.
-    pub fn mistake(&self) -> Option<&Problem> {
-        self.mistake.as_ref().filter(|(_, filter)| *filter == self.filter).map(|(problem, _)| problem)
-    }
-
-    /// Whether they are being listed or cleared.
-    pub const fn is_busy(&self) -> bool {
-        matches!(self.phase, RetainedPhase::Searching | RetainedPhase::Clearing(_))
-    }
-
-    /// Whether the number in the dialog is that of the marked messages.
-    pub fn is_typed_right(&self) -> bool {
-        !self.marked.is_empty() && self.typed.trim() == self.marked.len().to_string()
-    }
-}
-
 /// The view model of Publish.
 #[derive(Default)]
 pub struct Publish {
@@ -423,7 +164,7 @@ impl Publish {
 
     /// The question whether to clear retained messages: how many, and of which filter.
     pub fn question(&self) -> Option<(usize, &str)> {
-        self.retained.is_asking.then_some((self.retained.marked.len(), self.retained.filter.as_str()))
+        self.retained.question()
     }
 
     #[expect(clippy::needless_pass_by_value, reason = "an action is used up")]
@@ -467,25 +208,12 @@ impl Publish {
                     seat.touch_settings();
                 }
             }
-            PublishAction::SearchedRetained => return self.search_retained(seat),
-            PublishAction::ToggledRetained(index) => {
-                let is_listed = matches!(self.retained.phase, RetainedPhase::Listed(_));
-                if is_listed && index < self.retained.rows.len() && !self.retained.marked.remove(&index) {
-                    self.retained.marked.insert(index);
-                }
-            }
-            PublishAction::MarkedAllRetained(is_marked) => {
-                self.retained.marked =
-                    if is_marked { (0..self.retained.rows.len()).collect() } else { BTreeSet::new() };
-            }
-            PublishAction::AskedToClear => {
-                if matches!(self.retained.phase, RetainedPhase::Listed(_)) && !self.retained.marked.is_empty() {
-                    self.retained.typed.clear();
-                    self.retained.is_asking = true;
-                }
-            }
-            PublishAction::ConfirmedClear => return self.clear_retained(seat),
-            PublishAction::DroppedClear => self.drop_question(),
+            PublishAction::SearchedRetained => return self.retained.search(seat),
+            PublishAction::ToggledRetained(index) => self.retained.toggle(index),
+            PublishAction::MarkedAllRetained(is_marked) => self.retained.mark_all(is_marked),
+            PublishAction::AskedToClear => self.retained.ask(),
+            PublishAction::ConfirmedClear => return self.retained.clear(seat),
+            PublishAction::DroppedClear => self.retained.drop_question(),
         }
         Vec::new()
     }
@@ -493,32 +221,8 @@ impl Publish {
     pub(super) fn told(&mut self, event: &TelemetryEvent) {
         match event {
             TelemetryEvent::Published { ticket, count, end } => self.published(*ticket, *count, end),
-            TelemetryEvent::Retained { topics, search } => {
-                if self.retained.phase != RetainedPhase::Searching {
-                    return;
-                }
-                let row = |(topic, bytes): &(String, u64)| RetainedRow {
-                    topic: topic.clone(),
-                    shown: visible(topic, 400),
-                    bytes: *bytes,
-                };
-                // Each telling holds all that was found so far.
-                self.retained.rows = topics.iter().map(row).collect();
-                if search.is_over() {
-                    self.retained.rows.sort_by(|one, other| one.topic.cmp(&other.topic));
-                    self.retained.rows.dedup_by(|one, other| one.topic == other.topic);
-                    self.retained.phase = RetainedPhase::Listed(search.problem().cloned());
-                }
-            }
-            TelemetryEvent::RetainedCleared(clearance) => {
-                let mut clearance = clearance.clone();
-                for cleared in &mut clearance.topics {
-                    cleared.topic = visible(&cleared.topic, 400);
-                }
-                self.retained.rows.clear();
-                self.retained.marked.clear();
-                self.retained.phase = RetainedPhase::Cleared(clearance);
-            }
+            TelemetryEvent::Retained { topics, search } => self.retained.found(topics, search),
+            TelemetryEvent::RetainedCleared(clearance) => self.retained.cleared(clearance),
             _ => {}
         }
     }
@@ -532,10 +236,7 @@ impl Publish {
                 sent.ends[end_place(&PublishEnd::Unknown)] += 1;
             }
         }
-        self.retained.is_asking = false;
-        if self.retained.is_busy() {
-            self.retained.phase = RetainedPhase::Idle;
-        }
+        self.retained.ended();
     }
 
     fn publish(&mut self, seat: &mut Seat<'_, '_>) -> Vec<Command> {
@@ -611,54 +312,21 @@ impl Publish {
         let now = seat.desk.now;
         seat.desk.toasts.tell(format!("Template {name} saved"), now);
     }
-
-    fn search_retained(&mut self, seat: &Seat<'_, '_>) -> Vec<Command> {
-        let retained = &mut self.retained;
-        retained.mistake = None;
-        if retained.is_busy() || seat.inspection.is_none() {
-            return Vec::new();
-        }
-        match retained.filter.trim().parse::<TopicFilter>() {
-            Ok(filter) => {
-                retained.rows.clear();
-                retained.marked.clear();
-                retained.phase = RetainedPhase::Searching;
-                seat.ask(TelemetryCommand::FindRetained(filter))
-            }
-            Err(error) => {
-                retained.mistake = Some((error.explain(), retained.filter.clone()));
-                Vec::new()
-            }
-        }
-    }
-
-    fn clear_retained(&mut self, seat: &Seat<'_, '_>) -> Vec<Command> {
-        let retained = &mut self.retained;
-        if !retained.is_asking || !retained.is_typed_right() {
-            return Vec::new();
-        }
-        let topics: Vec<String> =
-            retained.marked.iter().filter_map(|index| retained.rows.get(*index)).map(|row| row.topic.clone()).collect();
-        retained.phase = RetainedPhase::Clearing(topics.len());
-        self.drop_question();
-        seat.ask(TelemetryCommand::ClearRetained(topics))
-    }
-
-    fn drop_question(&mut self) {
-        self.retained.is_asking = false;
-        self.retained.typed.clear();
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::app::Desk;
     use crate::app::jobs::Jobs;
     use crate::app::settings::SettingsView;
     use crate::app::toasts::Toasts;
     use crate::model::ids::JobId;
-    use crate::msg::telemetry::RetainedSearch;
+    use crate::model::mqtt::message::{Outgoing, Qos};
+    use crate::model::mqtt::payload::PayloadKind;
+    use crate::msg::telemetry::{Clearance, RetainedSearch};
     use crate::profile::Catalog;
     use crate::telemetry::view::Query;
 

@@ -1,12 +1,14 @@
 //! What an inspection reports, and what is asked of it.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::app::settings::SettingsAction;
 use crate::app::{Action, App, Place, ToastText};
 use crate::model::mqtt::message::Subscription;
-use crate::msg::Event;
+use crate::msg::telemetry::TelemetryEvent;
+use crate::msg::{Event, JobEnd};
 use crate::telemetry::recording::RecorderState;
 use crate::telemetry::view::{MessageDetail, MessageId, MessageRow, TopicId, TreePage};
 

@@ -593,7 +593,7 @@ fn what_was_wrong_with_a_message_is_said_below_the_button_and_no_longer_once_it_
     let before = button(&opened);
     opened.harness.get_by_label("Publish the message").click();
     opened.harness.run();
-    let says = "The topic cannot be used: A topic to publish to has no + or #: those are for subscriptions";
+    let says = "The topic can't be used: it holds + or #, which are for subscriptions only";
     let said = |opened: &super::Opened| opened.harness.query_by_label_contains(says).is_some();
     assert!(said(&opened) && button(&opened) == before, "the button stays under the pointer");
     opened.harness.state_mut().app.telemetry.panes.publish.draft.topic = "site/valve".into();

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::text::{from_hex, hex};
-use crate::proto::esp::messages::{ScanResult, ScanStatus, write};
+use crate::proto::esp::messages::{ScanEntry, ScanResult, ScanStatus, read, status, write};
 
 fn bytes(text: &str) -> Vec<u8> {
     from_hex(text).expect("hexadecimal digits")
